@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the promise of Benison: the names that a program may rely on.
+
+    import benison
+
+    result = benison.evaluate("eval.parquet", config="eval.yaml", output="evaluation")
+    result.verdict.status            # "blessed", "not_blessed" or "not_evaluated"
+    result.value("auc", slice={"company": "Flash Cab"})
+"""
+
+from __future__ import annotations
+
+from benison.config import EvalConfig
+from benison.errors import (
+    BenisonError,
+    ConfigError,
+    DataError,
+    MissingExtraError,
+    ModelError,
+    OutputError,
+)
+from benison.evaluation import default_evaluators, default_extractors, default_writers, evaluate
+from benison.extracts import Extracts, Inputs, SliceCodes
+from benison.metrics import Metric, Statistic, register, registered
+from benison.results import EvalResult, load_result
+from benison.validation import Check, Verdict
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BenisonError",
+    "Check",
+    "ConfigError",
+    "DataError",
+    "EvalConfig",
+    "EvalResult",
+    "Extracts",
+    "Inputs",
+    "Metric",
+    "MissingExtraError",
+    "ModelError",
+    "OutputError",
+    "SliceCodes",
+    "Statistic",
+    "Verdict",
+    "default_evaluators",
+    "default_extractors",
+    "default_writers",
+    "evaluate",
+    "load_result",
+    "register",
+    "registered",
+]

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is what can be known to be wrong before any data are read: config against data and models."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from benison.config import EvalConfig, MetricsSpec, ModelSpec
+from benison.engine.extract import slicing_specs
+from benison.engine.plan import Plan
+from benison.errors import ConfigError, suggestion
+from benison.metrics import from_config
+
+
+def check_config(
+    config: EvalConfig, columns: Collection[str] | None = None, called: Collection[str] = ()
+) -> Plan:
+    """The plan of a config, if the config fits the data.
+
+    Args:
+        config: With its defaults filled in.
+        columns: The columns of the data; None when they are not known, then they are not checked.
+        called: The names of the model specs whose predictions come from a model.
+
+    Raises:
+        ConfigError: All faults, each with its path in the config.
+    """
+    faults: list[tuple[str, str]] = []
+    try:
+        plan = Plan.of(config)
+    except ConfigError as error:
+        faults += error.faults
+    if not config.metrics_specs:
+        faults.append(("metrics_specs", "no metric is asked for; name at least one, for example ExampleCount."))
+    faults += _options(config)
+    for i, spec in enumerate(config.metrics_specs):
+        faults += [(f"metrics_specs[{i}].{path}", text) for path, text in _thresholds(spec)]
+    for i, model in enumerate(config.model_specs):
+        faults += [(f"model_specs[{i}].{path}", text) for path, text in _model(model, model.name in called)]
+        if columns is not None:
+            found = _model_columns(model, columns, model.name in called)
+            faults += [(f"model_specs[{i}].{path}", text) for path, text in found]
+    if columns is not None:
+        faults += _slice_columns(config, columns)
+    if faults:
+        raise ConfigError(faults)
+    return plan
+
+
+def _options(config: EvalConfig) -> Iterator[tuple[str, str]]:
+    if config.options.compute_confidence_intervals:
+        yield (
+            "options.compute_confidence_intervals",
+            "confidence intervals are not computed by this version of Benison; remove the option.",
+        )
+
+
+def _thresholds(spec: MetricsSpec) -> Iterator[tuple[str, str]]:
+    """Thresholds by name must name a metric of their own spec."""
+    names = []
+    for metric in spec.metrics:
+        try:
+            names.append(from_config(metric.class_name, dict(metric.config)).name)
+        except ConfigError:
+            return  # reported where the metric is
+    for field in ("thresholds", "per_slice_thresholds", "cross_slice_thresholds"):
+        for name in getattr(spec, field):
+            if name not in names:
+                yield f"{field}.{name}", f"no metric {name!r} is computed here. {suggestion(name, names)}"
+
+
+def _model(model: ModelSpec, called: bool) -> Iterator[tuple[str, str]]:
+    if not (model.label_key or model.label_keys):
+        yield "label_key", "name the column that holds the labels."
+    if not called and not (model.prediction_key or model.prediction_keys):
+        yield "prediction_key", "without a model, name the column that holds the predictions."
+
+
+def _model_columns(model: ModelSpec, columns: Collection[str], called: bool) -> Iterator[tuple[str, str]]:
+    roles = ("label", "example_weight") if called else ("label", "example_weight", "prediction")
+    for role in roles:
+        named = {f"{role}_key": getattr(model, f"{role}_key")}
+        named |= {f"{role}_keys.{output}": key for output, key in getattr(model, f"{role}_keys").items()}
+        for path, column in named.items():
+            if column and column not in columns:
+                yield path, f"the data have no column {column!r}. {suggestion(column, columns)}"
+
+
+def _slice_columns(config: EvalConfig, columns: Collection[str]) -> Iterator[tuple[str, str]]:
+    for i, spec in enumerate(slicing_specs(config)):
+        for feature in sorted({*spec.feature_keys, *spec.feature_values}):
+            if feature not in columns:
+                text = f"slice feature {feature!r} is not a column of the data. {suggestion(feature, columns)}"
+                yield f"slicing_specs[{i}]", text

@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the extractors: what turns a batch of features into labels, predictions and slices.
+
+An extractor is a small object with a `stage_name` and `extract(extracts) -> extracts`; one that must
+load something first has `setup()`, which runs once per process. Extractors keep nothing between
+batches.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from benison import models
+from benison.config import EvalConfig, ModelSpec, SlicingSpec
+from benison.errors import DataError, ModelError, suggestion
+from benison.extracts import Array, Extracts, Target
+from benison.slicing import ColumnCodes, SpecCodes
+
+# What TensorFlow's heads and Keras call the output that scores an example, in order of preference.
+WELL_KNOWN_OUTPUTS = ("scores", "outputs", "predictions", "logistic", "probabilities", "logits")
+
+
+class Extractor(Protocol):
+    """Adds keys to the extracts of a batch, or replaces some."""
+
+    @property
+    def stage_name(self) -> str:
+        """The name by which evaluators say after which stage they run."""
+
+    def extract(self, extracts: Extracts) -> Extracts:
+        """The extracts with this stage's keys; the argument is left as it was."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ColumnExtractor:
+    """Reads numeric columns into one key of the extracts, one column for each model and output."""
+
+    stage_name: str
+    key: str
+    columns: tuple[tuple[Target, str], ...]
+
+    def extract(self, extracts: Extracts) -> Extracts:
+        found: dict[Target, Array] = dict(extracts.get(self.key, {}))  # type: ignore[call-overload]
+        read: dict[str, Array] = {}
+        for target, column in self.columns:
+            if column not in read:
+                read[column] = as_floats(extracts["features"], column)
+            found[target] = read[column]
+        return {**extracts, self.key: found}  # type: ignore[misc]
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightsExtractor:
+    """Reads the example weights, and refuses those that could not be weights."""
+
+    columns: tuple[tuple[Target, str], ...]
+    stage_name: str = "ExtractExampleWeights"
+
+    def extract(self, extracts: Extracts) -> Extracts:
+        reader = ColumnExtractor(self.stage_name, "example_weights", self.columns)
+        extracted = reader.extract(extracts)
+        for target, column in self.columns:
+            _check_weights(extracted["example_weights"][target], column)
+        return extracted
+
+
+def _check_weights(weights: Array, column: str) -> None:
+    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if weights.ndim != 1 or len(wrong):
+        came = weights[wrong[0]] if len(wrong) else f"shape {weights.shape}"
+        raise DataError(
+            f"Weight column {column!r} must hold one finite number from 0 up in each row; "
+            f"it holds {came}. Fill missing weights, for example with 1."
+        )
+
+
+class PredictionsExtractor:
+    """Calls each model once per batch; the models are loaded once per process."""
+
+    stage_name = "ExtractPredictions"
+
+    def __init__(self, specs: Sequence[ModelSpec], paths: Mapping[str, str], trust_pickle: bool) -> None:
+        self.specs = tuple(specs)
+        self.paths = dict(paths)
+        self.trust_pickle = trust_pickle
+        self._predictors: dict[str, models.Predictor] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A loaded model does not travel to another process; it is loaded again there.
+        return PredictionsExtractor, (self.specs, self.paths, self.trust_pickle)
+
+    def setup(self) -> None:
+        """Load the models; raises ModelError for one that cannot be loaded."""
+        for spec in self.specs:
+            if spec.name not in self._predictors:
+                self._predictors[spec.name] = models.load(
+                    self.paths[spec.name],
+                    signature_name=spec.signature_name,
+                    trust_pickle=self.trust_pickle,
+                )
+
+    @property
+    def predictors(self) -> dict[str, models.Predictor]:
+        """The loaded models by name."""
+        self.setup()
+        return self._predictors
+
+    def extract(self, extracts: Extracts) -> Extracts:
+        predictions = dict(extracts.get("predictions", {}))
+        for spec in self.specs:
+            outputs = self.predictors[spec.name].predict(extracts["features"], extracts.get("input"))
+            for target, name in prediction_outputs(spec, outputs):
+                predictions[target] = np.asarray(outputs[name], np.float64)
+        return {**extracts, "predictions": predictions}
+
+
+def prediction_outputs(spec: ModelSpec, outputs: Iterable[str]) -> list[tuple[Target, str]]:
+    """Which of a model's outputs is the prediction of which (model, output) of the config.
+
+    Raises:
+        ModelError: The config names an output that the model does not have, or names none although
+            the model has several and none of them has a well-known name.
+    """
+    names = list(outputs)
+    wanted = spec.prediction_keys or {output: output for output in spec.label_keys}
+    if not wanted:
+        wanted = {"": spec.prediction_key or _only_output(spec, names)}
+    for name in wanted.values():
+        if name not in names:
+            hint = suggestion(name, names)
+            raise ModelError(f"Model {spec.name!r} has no output {name!r}. {hint}")
+    return [((spec.name, output), name) for output, name in wanted.items()]
+
+
+def _only_output(spec: ModelSpec, names: list[str]) -> str:
+    if len(names) == 1:
+        return names[0]
+    for name in WELL_KNOWN_OUTPUTS:
+        if name in names:
+            return name
+    raise ModelError(
+        f"Model {spec.name!r} has the outputs {', '.join(sorted(names))}; say which one is the "
+        f"prediction with prediction_key in model_specs."
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class SliceKeyExtractor:
+    """Gives each row its code in each slicing spec."""
+
+    specs: tuple[SlicingSpec, ...]
+    stage_name: str = "ExtractSliceKeys"
+
+    def extract(self, extracts: Extracts) -> Extracts:
+        columns = ColumnCodes(extracts["features"])
+        codes = tuple(SpecCodes.of(spec, columns) for spec in self.specs)
+        return {**extracts, "slice_codes": codes}
+
+
+def as_floats(batch: pa.RecordBatch, name: str) -> Array:
+    """A column as float64[N], or float64[N, C] when it is a list of one length C > 1; null is NaN.
+
+    Raises:
+        DataError: The column is missing, is not numeric, or its lists differ in length.
+    """
+    if name not in batch.schema.names:
+        raise DataError.from_missing_column(name, batch.schema.names, "The data")
+    column = batch.column(name)
+    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        return _list_as_floats(column, name)
+    if pa.types.is_fixed_size_list(column.type):
+        return _number(column.flatten(), name).reshape(len(column), -1)
+    return _number(column, name)
+
+
+def _list_as_floats(column: pa.Array, name: str) -> Array:
+    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy()
+    values = _number(pc.list_flatten(column), name)
+    if len(lengths) and lengths.min() == lengths.max() > 1:
+        return values.reshape(len(column), -1)
+    if lengths.max(initial=0) > 1:
+        raise DataError(
+            f"Column {name!r} holds lists of {lengths.min()} to {lengths.max()} values; "
+            f"labels, predictions and weights need the same number in every row."
+        )
+    numbers = np.full(len(column), np.nan)
+    numbers[lengths == 1] = values
+    return numbers
+
+
+def _number(column: pa.Array, name: str) -> Array:
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
+            or pa.types.is_boolean(column.type) or pa.types.is_decimal(column.type) or pa.types.is_null(column.type)):
+        raise DataError(
+            f"Column {name!r} holds {column.type}, not numbers. Labels, predictions and weights are "
+            f"numbers; encode text as class numbers first."
+        )
+    if pa.types.is_boolean(column.type):
+        column = column.cast(pa.int8())
+    numbers = column.cast(pa.float64(), safe=False)
+    return np.asarray(numbers.to_numpy(zero_copy_only=False), np.float64)
+
+
+def default_extractors(
+    config: EvalConfig, models_by_name: Mapping[str, str] | None = None, trust_pickle: bool = False
+) -> list[Extractor]:
+    """Labels, example weights, predictions and slice codes, in that order.
+
+    Args:
+        config: With its defaults filled in.
+        models_by_name: The path of each model to call; a model spec without one takes its
+            predictions from the data, from the column that its prediction_key names.
+        trust_pickle: Allow models that are pickles, whose loading runs code.
+    """
+    paths = dict(models_by_name or {})
+    specs = config.model_specs
+    called = [spec for spec in specs if spec.name in paths]
+    given = [spec for spec in specs if spec.name not in paths]
+    stages: list[Extractor] = [ColumnExtractor("ExtractLabels", "labels", _columns(specs, "label"))]
+    if weights := _columns(specs, "example_weight"):
+        stages.append(WeightsExtractor(weights))
+    if called:
+        stages.append(PredictionsExtractor(called, paths, trust_pickle))
+    if given:
+        columns = _columns(given, "prediction")
+        stages.append(ColumnExtractor("ExtractMaterializedPredictions", "predictions", columns))
+    return [*stages, SliceKeyExtractor(tuple(slicing_specs(config)))]
+
+
+def _columns(specs: Iterable[ModelSpec], role: str) -> tuple[tuple[Target, str], ...]:
+    """The columns of one role: `<role>_key`, or `<role>_keys` by output."""
+    found: list[tuple[Target, str]] = []
+    for spec in specs:
+        keys = dict(getattr(spec, f"{role}_keys")) or {"": getattr(spec, f"{role}_key")}
+        found += [((spec.name, output), key) for output, key in keys.items() if key]
+    return tuple(found)
+
+
+def slicing_specs(config: EvalConfig) -> list[SlicingSpec]:
+    """The specs to compute: those asked for, and those that cross slices compare."""
+    specs = list(config.slicing_specs)
+    for crossed in config.cross_slicing_specs:
+        specs += [crossed.baseline_spec, *crossed.slicing_specs]
+    return list(dict.fromkeys(specs))

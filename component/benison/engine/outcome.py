@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is what an accumulator ends in: the tables of metrics and plots, and the slices left out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from benison.config import CrossSlicingSpec, EvalConfig
+from benison.engine.evaluate import Accumulator
+from benison.engine.plan import Computation, View
+from benison.engine.tables import METRICS_SCHEMA, SliceColumns
+from benison.metrics.base import Index, Value
+from benison.slicing import OVERALL, SliceKey, matches
+
+# Plots are made for this many slices at a time, so that memory does not grow with the slices.
+PLOT_BLOCK = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """The results of one pass.
+
+    `order` holds the numbers of the slices that are reported, Overall first and then by feature and
+    value; `small` are the slices with fewer than `min_slice_size` examples, which no output shows.
+    """
+
+    config: EvalConfig
+    accumulator: Accumulator
+    order: Index
+    small: tuple[SliceKey, ...]
+
+    @classmethod
+    def of(cls, config: EvalConfig, accumulator: Accumulator) -> Outcome:
+        """Choose and order the slices to report."""
+        keys = accumulator.table.keys
+        least = config.options.min_slice_size or 1
+        large = [key == OVERALL or accumulator.examples[i] >= least for i, key in enumerate(keys)]
+        shown = [i for i in range(len(keys)) if large[i]]
+        order = np.array(sorted(shown, key=lambda i: _sort_key(keys[i])), np.int64)
+        return cls(config, accumulator, order, tuple(k for k, ok in zip(keys, large, strict=True) if not ok))
+
+    def metrics(self) -> pa.Table:
+        """The rows of metrics.parquet: values, differences from the baseline, and cross slices."""
+        keys = [(self.accumulator.table.keys[i],) for i in self.order]
+        plain = SliceColumns(keys, self.accumulator.examples[self.order])
+        pairs = self._pairs()
+        crossed = self._crossed_columns(pairs)
+        batches: list[pa.RecordBatch] = []
+        for view, name, value in self._values():
+            batches.append(plain.metric_rows(view, name, _pick(value, self.order)))
+            if len(pairs):
+                difference = _subtract(_pick(value, pairs[:, 0]), _pick(value, pairs[:, 1]))
+                batches.append(crossed.metric_rows(view, name, difference))
+        return pa.Table.from_batches(batches, METRICS_SCHEMA)
+
+    def plots(self) -> Iterator[pa.RecordBatch]:
+        """The rows of plots.parquet, made while they are taken."""
+        plots = [c for c in self.accumulator.plan.computations if c.metric.is_plot]
+        for start in range(0, len(self.order), PLOT_BLOCK):
+            block = self.order[start : start + PLOT_BLOCK]
+            keys = [(self.accumulator.table.keys[i],) for i in block]
+            columns = SliceColumns(keys, self.accumulator.examples[block])
+            for plot in plots:
+                value = self.accumulator.value(plot, block)
+                assert isinstance(value, dict)
+                yield columns.plot_rows(plot.view, plot.metric.name, value)
+
+    def _values(self) -> Iterator[tuple[View, str, Value]]:
+        """Every metric's value over all slices, and its difference from the baseline's."""
+        plan = self.accumulator.plan
+        scalars = [c for c in plan.computations if not c.metric.is_plot]
+        values = {computation: self.accumulator.value(computation) for computation in scalars}
+        for computation, value in values.items():
+            yield computation.view, computation.metric.name, value
+            base = _baseline_of(computation, plan.baseline)
+            if base in values:
+                yield computation.view, f"{computation.metric.name}_diff", _subtract(value, values[base])
+
+    def _pairs(self) -> Index:
+        """The numbers of the slices to compare, int64[P, 2]: baseline slice and comparison slice."""
+        pairs = [p for spec in self.config.cross_slicing_specs for p in self._pairs_of(spec)]
+        return np.array(list(dict.fromkeys(pairs)), np.int64).reshape(-1, 2)
+
+    def _pairs_of(self, spec: CrossSlicingSpec) -> Iterator[tuple[int, int]]:
+        keys = self.accumulator.table.keys
+        base = [i for i in self.order if matches(spec.baseline_spec, keys[i])]
+        for i in base:
+            for j in self.order:
+                if j not in base and _compared(spec, keys[j]):
+                    yield int(i), int(j)
+
+    def _crossed_columns(self, pairs: Index) -> SliceColumns:
+        keys = self.accumulator.table.keys
+        examples = self.accumulator.examples
+        fewer = np.minimum(examples[pairs[:, 0]], examples[pairs[:, 1]])
+        return SliceColumns([(keys[i], keys[j]) for i, j in pairs], fewer)
+
+
+def _compared(spec: CrossSlicingSpec, key: SliceKey) -> bool:
+    return not spec.slicing_specs or any(matches(other, key) for other in spec.slicing_specs)
+
+
+def _baseline_of(computation: Computation, baseline: str | None) -> Computation | None:
+    if baseline is None or computation.view.model == baseline:
+        return None
+    return dataclasses.replace(computation, view=dataclasses.replace(computation.view, model=baseline))
+
+
+def _pick(value: Value, index: Index) -> Value:
+    if isinstance(value, dict):
+        return {key: column[index] for key, column in value.items()}
+    return value[index]
+
+
+def _subtract(a: Value, b: Value) -> Value:
+    if isinstance(a, dict) and isinstance(b, dict):
+        return {key: a[key] - b[key] for key in a}
+    assert not isinstance(a, dict)
+    assert not isinstance(b, dict)
+    return a - b
+
+
+def _sort_key(key: SliceKey) -> tuple[int, tuple[str, ...], Sequence[tuple[float, str]]]:
+    """Fewer features first, then by feature, then by value, numbers as numbers."""
+    return len(key), tuple(feature for feature, _ in key), [_value_order(value) for _, value in key]
+
+
+def _value_order(value: str) -> tuple[float, str]:
+    try:
+        return float(value), value
+    except ValueError:
+        return np.inf, value

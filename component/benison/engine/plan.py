@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the plan of an evaluation: which metrics, over which statistics, seen through which view.
+
+Both engines run the same plan. The plan is made from the config alone, before any data are read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from benison.config import EvalConfig, MetricsSpec, ModelSpec
+from benison.errors import ConfigError, DataError
+from benison.extracts import Extracts, Inputs
+from benison.metrics import Metric, Statistic, from_config
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """How a metric sees the rows: of which model and output, weighted or not, as which class."""
+
+    model: str
+    output: str = ""
+    weighted: bool = False
+    class_id: int | None = None
+
+    @property
+    def sub_key(self) -> str:
+        """`classId:1` for one class of several, else ""."""
+        return "" if self.class_id is None else f"classId:{self.class_id}"
+
+    def inputs(self, extracts: Extracts) -> Inputs:
+        """The labels, predictions and weights of one batch.
+
+        A row without a label weighs nothing, whatever the metric. A missing prediction stays NaN and
+        makes the values of its slices NaN, because a model that answers nothing is not a good one.
+        """
+        target = (self.model, self.output)
+        predictions = extracts["predictions"][target]
+        labels = extracts["labels"].get(target)
+        weights = extracts.get("example_weights", {}).get(target) if self.weighted else None
+        if labels is None:
+            labels = np.zeros(len(predictions))
+        labels, predictions = self._of_class(labels, predictions)
+        missing = np.isnan(labels) if labels.ndim == 1 else np.isnan(labels).any(axis=1)
+        if missing.any():
+            weights = np.where(missing, 0.0, 1.0 if weights is None else weights)
+            labels = np.nan_to_num(labels, nan=0.0)
+        return Inputs(labels, predictions, weights, extracts["features"])
+
+    def _of_class(self, labels: Any, predictions: Any) -> tuple[Any, Any]:
+        if self.class_id is None:
+            return labels, predictions
+        if predictions.ndim != 2 or self.class_id >= predictions.shape[1]:
+            raise DataError(
+                f"Class {self.class_id} of binarize.class_ids is not among the predictions of model "
+                f"{self.model!r}, whose shape is {predictions.shape}."
+            )
+        if labels.ndim == 2:
+            return labels[:, self.class_id], predictions[:, self.class_id]
+        one_of_class = np.where(np.isnan(labels), np.nan, labels == self.class_id)
+        return one_of_class, predictions[:, self.class_id]
+
+
+@dataclasses.dataclass(frozen=True)
+class Computation:
+    """One metric through one view; one row of the results for each slice."""
+
+    metric: Metric
+    view: View
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What to compute.
+
+    `slots` are the distinct statistics with their views: each is accumulated once, however many
+    metrics are formulas over it.
+    """
+
+    computations: tuple[Computation, ...]
+    slots: tuple[tuple[View, Statistic[Any]], ...]
+    baseline: str | None
+
+    @classmethod
+    def of(cls, config: EvalConfig) -> Plan:
+        """The plan of a config whose defaults are filled in.
+
+        Raises:
+            ConfigError: A metric does not exist, its parameters are wrong, or the config asks for
+                what Benison does not compute; all faults at once.
+        """
+        faults: list[tuple[str, str]] = []
+        computations = tuple(dict.fromkeys(_computations(config, faults)))
+        if faults:
+            raise ConfigError(faults)
+        needed = ((c.view, statistic) for c in computations for statistic in c.metric.statistics())
+        baseline = config.baseline_spec
+        return cls(computations, tuple(dict.fromkeys(needed)), baseline and baseline.name)
+
+    def views(self) -> list[View]:
+        """The distinct views, in the order in which they are needed."""
+        return list(dict.fromkeys(view for view, _ in self.slots))
+
+
+def _computations(config: EvalConfig, faults: list[tuple[str, str]]) -> Iterator[Computation]:
+    for i, spec in enumerate(config.metrics_specs):
+        path = f"metrics_specs[{i}]"
+        faults += [(f"{path}.{field}", text) for field, text in _unsupported(spec)]
+        metrics = list(_metrics(spec, path, faults))
+        for model in _models(config, spec):
+            for view in _views(spec, model):
+                yield from (Computation(metric, view) for metric in metrics)
+
+
+def _metrics(spec: MetricsSpec, path: str, faults: list[tuple[str, str]]) -> Iterator[Metric]:
+    for i, metric in enumerate(spec.metrics):
+        try:
+            yield from_config(metric.class_name, dict(metric.config))
+        except ConfigError as error:
+            faults.append((f"{path}.metrics[{i}]", str(error)))
+
+
+def _unsupported(spec: MetricsSpec) -> Iterator[tuple[str, str]]:
+    """Fields whose silent neglect would make a number mean something else."""
+    reason = "is not computed by this version of Benison; remove it, or binarize with class_ids."
+    if spec.aggregate is not None:
+        yield "aggregate", f"aggregate {reason}"
+    if spec.binarize is not None and (spec.binarize.k_list or spec.binarize.top_k_list):
+        yield "binarize", f"k_list and top_k_list {reason}"
+    for field in ("output_weights", "query_key"):
+        if getattr(spec, field):
+            yield field, f"{field} {reason}"
+
+
+def _models(config: EvalConfig, spec: MetricsSpec) -> list[ModelSpec]:
+    chosen = set(spec.model_names)
+    return [model for model in config.model_specs if not chosen or model.name in chosen or model.is_baseline]
+
+
+def _views(spec: MetricsSpec, model: ModelSpec) -> Iterator[View]:
+    outputs = spec.output_names or tuple(model.label_keys) or tuple(model.prediction_keys) or ("",)
+    classes: Iterable[int | None] = (spec.binarize and spec.binarize.class_ids) or (None,)
+    for output in outputs:
+        has_weights = bool(model.example_weight_key or output in model.example_weight_keys)
+        for weighted in _weightings(spec, has_weights):
+            yield from (View(model.name, output, weighted, class_id) for class_id in classes)
+
+
+def _weightings(spec: MetricsSpec, has_weights: bool) -> list[bool]:
+    """TFMA's rule: as asked for, else weighted when there are weights."""
+    if spec.example_weights is None:
+        return [has_weights]
+    asked = [(True, spec.example_weights.weighted), (False, spec.example_weights.unweighted)]
+    return [weighted for weighted, wanted in asked if wanted]

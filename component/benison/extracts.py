@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the data contract: what one batch of examples holds on its way through the stages.
+
+Letters in shapes: N rows of the batch, C classes, S slices, T thresholds, K slicing specs, Q queries.
+
+============================  ======================================================  ==============
+key                           value                                                   written by
+============================  ======================================================  ==============
+``input``                     Arrow binary[N], the serialized tf.Examples; absent     reader
+                              when the data are not tf.Examples
+``features``                  Arrow RecordBatch, N rows; multivalent features are     reader
+                              Arrow lists; missing is null (or an empty list)
+``transformed_features``      {model: Arrow RecordBatch}, as `features`               extractor
+``labels``                    {(model, output): float64[N] or float64[N, C]};         extractor
+                              missing is NaN
+``predictions``               {(model, output): float64[N] or float64[N, C]};         extractor
+                              missing is NaN
+``example_weights``           {(model, output): float64[N]}, finite and >= 0; a       extractor
+                              model without a weight column has no entry
+``slice_codes``               `benison.slicing.SliceCodes`                            extractor
+``attributions``              {model: {feature: float64[N]}}                          extractor
+============================  ======================================================  ==============
+
+The model's name is "" when the config has one model; the output's name is "" when the model has one.
+Strings stay Arrow strings: a label or prediction that is text is an Arrow array in place of float64.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, TypeAlias, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+Array: TypeAlias = npt.NDArray[np.float64]
+Target: TypeAlias = tuple[str, str]  # (model name, output name)
+
+
+class Extracts(TypedDict, total=False):
+    """The columns of one batch; the module's table says what each key holds."""
+
+    input: pa.Array
+    features: pa.RecordBatch
+    transformed_features: dict[str, pa.RecordBatch]
+    labels: dict[Target, Any]
+    predictions: dict[Target, Any]
+    example_weights: dict[Target, Array]
+    slice_codes: Any
+    attributions: dict[str, dict[str, Array]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """What a statistic sees of a batch: one model and output, binarized, with or without weights.
+
+    `labels` and `predictions` are float64[N] (or [N, C] for metrics over classes), `weights` is
+    float64[N] or None, which means that every row weighs 1. `features` is the batch's RecordBatch.
+    `baseline_predictions` is there for metrics that compare two models, else None.
+    """
+
+    labels: Array
+    predictions: Array
+    weights: Array | None = None
+    features: pa.RecordBatch | None = None
+    baseline_predictions: Array | None = None
+
+    @classmethod
+    def of(cls, labels: Any, predictions: Any, weights: Any = None) -> Inputs:
+        """Build from plain sequences; the form that doctests and tests use."""
+        as_floats = [None if x is None else np.asarray(x, np.float64) for x in (labels, predictions, weights)]
+        return cls(*as_floats)  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        return len(self.predictions)
+
+    def weighted(self, values: Array) -> Array:
+        """`values` times the weights: float64[N]."""
+        return values if self.weights is None else values * self.weights
+
+
+@dataclasses.dataclass(frozen=True)
+class SliceCodes:
+    """Which rows are in which slices: S slices, K parts, and the grouped sums over them.
+
+    A part holds `codes`, int64[M] in [0, S), and `rows`, int64[M], the row of each code; `rows` is
+    None when the part has a code for every row, in order. A row is at most once in a slice.
+    """
+
+    size: int
+    parts: tuple[tuple[npt.NDArray[np.int64] | None, npt.NDArray[np.int64]], ...]
+
+    @classmethod
+    def of(cls, codes: Any, size: int) -> SliceCodes:
+        """One part with a code for every row."""
+        return cls(size, ((None, np.asarray(codes, np.int64)),))
+
+    def count(self) -> npt.NDArray[np.int64]:
+        """Rows in each slice: int64[S]."""
+        counts = [np.bincount(codes, minlength=self.size) for _, codes in self.parts]
+        return np.sum(counts, axis=0, dtype=np.int64) if counts else np.zeros(self.size, np.int64)
+
+    def sum(self, values: Array) -> Array:
+        """Sum of float64[N] over the rows of each slice: float64[S].
+
+        >>> SliceCodes.of([0, 1, 0], size=3).sum(np.array([1.0, 2.0, 4.0]))
+        array([5., 2., 0.])
+        """
+        total = np.zeros(self.size)
+        for rows, codes in self.parts:
+            total += np.bincount(codes, _at(values, rows), minlength=self.size)
+        return total
+
+    def comoment(self, x: Array, y: Array, means: tuple[Array, Array], weights: Array | None) -> Array:
+        """Weighted sum of (x - mean x)(y - mean y) with the means of each slice: float64[S]."""
+        total = np.zeros(self.size)
+        for rows, codes in self.parts:
+            product = (_at(x, rows) - means[0][codes]) * (_at(y, rows) - means[1][codes])
+            product = product if weights is None else product * _at(weights, rows)
+            total += np.bincount(codes, product, minlength=self.size)
+        return total
+
+    def keys(self, cells: npt.NDArray[np.int64], width: int) -> npt.NDArray[np.int64]:
+        """`code * width + cell` for every row of every part: int64[M], for cells in [0, width)."""
+        keys = [codes * width + _at(cells, rows) for rows, codes in self.parts]
+        return np.concatenate(keys) if keys else np.zeros(0, np.int64)
+
+    def repeat(self, values: Array) -> Array:
+        """float64[N] repeated as the rows stand in `keys`: float64[M]."""
+        return np.concatenate([_at(values, rows) for rows, _ in self.parts]) if self.parts else values[:0]
+
+
+def _at(values: npt.NDArray[Any], rows: npt.NDArray[np.int64] | None) -> npt.NDArray[Any]:
+    return values if rows is None else values[rows]

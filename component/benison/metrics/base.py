@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the contract of statistics and metrics, its laws, and the registry of names.
+
+A *statistic* adds up over rows; a *metric* is a formula over statistics. Both are frozen dataclasses
+whose fields are parameters, so equal statistics are one and are computed once.
+
+The laws, tested for every registered metric:
+
+* zero: `merge(zero(S), state) == state`
+* order and batching: any split of the rows into batches, in any order, merges to the same state
+* grouping: a slice's value is the value of its rows alone
+* purity: `add`, `merge` and `result` leave their arguments as they were
+* no rows, no value: a slice without rows is NaN (counts and sums are 0)
+"""
+
+from __future__ import annotations
+
+import abc
+import inspect
+import json
+from collections.abc import Callable
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from benison.errors import ConfigError, suggestion
+from benison.extracts import Array, Inputs, SliceCodes
+
+StateT = TypeVar("StateT")
+Index: TypeAlias = npt.NDArray[np.int64]
+Value: TypeAlias = "Array | dict[str, Array]"
+MetricFactory: TypeAlias = "Callable[..., Metric]"
+
+_REGISTRY: dict[str, MetricFactory] = {}
+
+
+class Statistic(abc.ABC, Generic[StateT]):
+    """Something that adds up over rows, for S slices at once. States are never changed in place."""
+
+    @abc.abstractmethod
+    def zero(self, size: int) -> StateT:
+        """The state of `size` slices without rows; `merge` with it changes nothing."""
+
+    @abc.abstractmethod
+    def add(self, inputs: Inputs, codes: SliceCodes) -> StateT:
+        """The state of one batch, over `codes.size` slices."""
+
+    @abc.abstractmethod
+    def merge(self, a: StateT, b: StateT) -> StateT:
+        """The state of both; associative and commutative up to rounding."""
+
+    @abc.abstractmethod
+    def place(self, state: StateT, index: Index, size: int) -> StateT:
+        """The state of `size` slices in which slice `index[i]` is slice i of `state`."""
+
+    @abc.abstractmethod
+    def take(self, state: StateT, index: Index) -> StateT:
+        """The state of the slices `index` of `state`, in that order."""
+
+
+class Metric(abc.ABC):
+    """A formula over statistics. Subclasses are frozen dataclasses with a field `name`."""
+
+    name: str
+    is_plot: ClassVar[bool] = False
+    needs_baseline: ClassVar[bool] = False
+
+    @abc.abstractmethod
+    def statistics(self) -> tuple[Statistic[Any], ...]:
+        """What must add up; equal statistics of different metrics are computed once."""
+
+    @abc.abstractmethod
+    def result(self, *states: Any) -> Value:
+        """The value of each slice from the states, in the order of `statistics()`.
+
+        float64[S] for a number, float64[S, T] for a list of numbers, or a dict of float64[S, T]
+        columns for a structured value or a plot. Undefined is NaN.
+        """
+
+    def of(self, inputs: Inputs) -> Any:
+        """The value over all rows of one batch; the form that examples and tests use."""
+        codes = SliceCodes.of(np.zeros(len(inputs)), size=1)
+        value = self.result(*(s.add(inputs, codes) for s in self.statistics()))
+        if isinstance(value, dict):
+            return {key: column[0].tolist() for key, column in value.items()}
+        return value[0].tolist()
+
+
+def register(name: str, factory: MetricFactory) -> None:
+    """Make `factory` known as the `class_name` of a MetricConfig; raises ConfigError if taken."""
+    if _REGISTRY.setdefault(name, factory) is not factory:
+        raise ConfigError(f"A metric named {name!r} is registered already.")
+
+
+def registered() -> dict[str, MetricFactory]:
+    """Every known `class_name` with what builds its metric, sorted by name."""
+    return dict(sorted(_REGISTRY.items()))
+
+
+def from_config(class_name: str, config: dict[str, Any]) -> Metric:
+    """Build a metric from its `class_name` and parameters; raises ConfigError for unknown ones.
+
+    >>> import benison.metrics
+    >>> from_config("Precision", {"thresholds": [0.9]}).name
+    'precision'
+    """
+    factory = _REGISTRY.get(class_name)
+    if factory is None:
+        raise ConfigError(f"There is no metric {class_name!r}. {suggestion(class_name, _REGISTRY)}")
+    signature = inspect.signature(factory).parameters
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in signature.values())
+    for parameter in config:
+        if parameter not in signature and not open_ended:
+            hint = suggestion(parameter, signature)
+            raise ConfigError(f"{class_name} has no parameter {parameter!r}. {hint}")
+    try:
+        return factory(**config)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{class_name}({json.dumps(config)}): {error}") from error
+
+
+def ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Array:
+    """`numerator / denominator`, NaN where the denominator is 0.
+
+    >>> ratio([1.0, 1.0], [2.0, 0.0])
+    array([0.5, nan])
+    """
+    top, bottom = np.broadcast_arrays(np.asarray(numerator, float), np.asarray(denominator, float))
+    return np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom != 0)

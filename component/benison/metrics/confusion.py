@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the metrics of the binary confusion matrix at given thresholds: one line each."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+
+from benison.extracts import Array, Inputs  # noqa: F401 - Inputs is for the examples
+from benison.metrics.base import Metric, Statistic, ratio, register
+from benison.metrics.binary import ThresholdCells
+from benison.metrics.states import Cells
+
+
+@dataclasses.dataclass(frozen=True)
+class Matrix:
+    """Weights of the four cells, each float64[S, T]; the rates that formulas are made of."""
+
+    tp: Array
+    fp: Array
+    tn: Array
+    fn: Array
+
+    @property
+    def total(self) -> Array:
+        """All rows."""
+        return self.tp + self.fp + self.tn + self.fn
+
+    @property
+    def tpr(self) -> Array:
+        """Recall."""
+        return ratio(self.tp, self.tp + self.fn)
+
+    @property
+    def tnr(self) -> Array:
+        """Specificity."""
+        return ratio(self.tn, self.tn + self.fp)
+
+    @property
+    def fpr(self) -> Array:
+        """Fall-out."""
+        return ratio(self.fp, self.fp + self.tn)
+
+    @property
+    def fnr(self) -> Array:
+        """Miss rate."""
+        return ratio(self.fn, self.fn + self.tp)
+
+    @property
+    def ppv(self) -> Array:
+        """Precision."""
+        return ratio(self.tp, self.tp + self.fp)
+
+    @property
+    def npv(self) -> Array:
+        """Negative predictive value."""
+        return ratio(self.tn, self.tn + self.fn)
+
+
+def matrix_of(cells: Cells) -> Matrix:
+    """The matrices of a `ThresholdCells` state, thresholds ascending: [S, T]."""
+    by_place = cells.dense().reshape(cells.size, -1, 2)
+    above = np.cumsum(by_place[:, ::-1], axis=1)[:, ::-1]
+    below = np.cumsum(by_place, axis=1)
+    positive, negative = above[:, 1:], below[:, :-1]
+    return Matrix(positive[..., 1], positive[..., 0], negative[..., 0], negative[..., 1])
+
+
+def prevalence_threshold(m: Matrix) -> Array:
+    """(sqrt(TPR FPR) - FPR) / (TPR - FPR), after Balayla, "Prevalence threshold", 2020."""
+    return ratio(np.sqrt(m.tpr * (1 - m.tnr)) + m.tnr - 1, m.tpr + m.tnr - 1)
+
+
+def matthews(m: Matrix) -> Array:
+    """(TP TN - FP FN) / sqrt((TP + FP)(TP + FN)(TN + FP)(TN + FN))."""
+    # The square root of each factor, as their product overflows at 10^77 rows' weight.
+    roots = [np.sqrt(x) for x in (m.tp + m.fp, m.tp + m.fn, m.tn + m.fp, m.tn + m.fn)]
+    return ratio(m.tp * m.tn - m.fp * m.fn, np.prod(roots, axis=0))
+
+
+@dataclasses.dataclass(frozen=True)
+class Rate:
+    """A formula over the matrix and the sentence that explains it."""
+
+    formula: Callable[[Matrix], Array]
+    sentence: str
+
+
+RATES: dict[str, Rate] = {
+    "TruePositives": Rate(lambda m: m.tp, "Positives predicted as such."),
+    "TrueNegatives": Rate(lambda m: m.tn, "Negatives predicted as such."),
+    "FalsePositives": Rate(lambda m: m.fp, "Negatives predicted positive."),
+    "FalseNegatives": Rate(lambda m: m.fn, "Positives predicted negative."),
+    "BinaryAccuracy": Rate(lambda m: ratio(m.tp + m.tn, m.total), "Share of right predictions."),
+    "Precision": Rate(lambda m: m.ppv, "Share of positives among what is predicted positive."),
+    "Recall": Rate(lambda m: m.tpr, "Share of the positives that are predicted positive."),
+    "Specificity": Rate(lambda m: m.tnr, "Share of the negatives that are predicted negative."),
+    "FallOut": Rate(lambda m: m.fpr, "Share of the negatives that are predicted positive."),
+    "MissRate": Rate(lambda m: m.fnr, "Share of the positives that are predicted negative."),
+    "NegativePredictiveValue": Rate(
+        lambda m: m.npv, "Share of negatives among what is predicted negative."
+    ),
+    "FalseDiscoveryRate": Rate(
+        lambda m: ratio(m.fp, m.fp + m.tp), "Share of negatives among what is predicted positive."
+    ),
+    "FalseOmissionRate": Rate(
+        lambda m: ratio(m.fn, m.fn + m.tn), "Share of positives among what is predicted negative."
+    ),
+    "Prevalence": Rate(lambda m: ratio(m.tp + m.fn, m.total), "Share of positives."),
+    "PrevalenceThreshold": Rate(
+        prevalence_threshold, "Prevalence below which precision falls steeply."
+    ),
+    "ThreatScore": Rate(
+        lambda m: ratio(m.tp, m.tp + m.fn + m.fp),
+        "True positives among all that is or is predicted positive.",
+    ),
+    "BalancedAccuracy": Rate(lambda m: (m.tpr + m.tnr) / 2, "Mean of recall and specificity."),
+    "F1Score": Rate(
+        lambda m: ratio(2 * m.tp, 2 * m.tp + m.fp + m.fn), "Harmonic mean of precision and recall."
+    ),
+    "MatthewsCorrelationCoefficient": Rate(
+        matthews, "Correlation of label and prediction, from -1 to 1."
+    ),
+    "FowlkesMallowsIndex": Rate(
+        lambda m: np.sqrt(m.ppv * m.tpr), "Geometric mean of precision and recall."
+    ),
+    "Informedness": Rate(lambda m: m.tpr + m.tnr - 1, "Recall plus specificity, less 1."),
+    "Markedness": Rate(
+        lambda m: m.ppv + m.npv - 1, "Precision plus negative predictive value, less 1."
+    ),
+    "PositiveLikelihoodRatio": Rate(lambda m: ratio(m.tpr, m.fpr), "Recall over fall-out."),
+    "NegativeLikelihoodRatio": Rate(lambda m: ratio(m.fnr, m.tnr), "Miss rate over specificity."),
+    "DiagnosticOddsRatio": Rate(
+        lambda m: ratio(ratio(m.tp, m.fn), ratio(m.fp, m.tn)),
+        "Odds of a positive prediction among positives over those among negatives.",
+    ),
+    "PredictedPositiveRate": Rate(
+        lambda m: ratio(m.tp + m.fp, m.total), "Share predicted positive."
+    ),
+}
+
+ALIASES = {
+    "TP": "TruePositives",
+    "TN": "TrueNegatives",
+    "FP": "FalsePositives",
+    "FN": "FalseNegatives",
+    "PPV": "Precision",
+    "TPR": "Recall",
+    "TNR": "Specificity",
+    "FPR": "FallOut",
+    "FNR": "MissRate",
+    "NPV": "NegativePredictiveValue",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class ConfusionRate(Metric):
+    """A formula over the confusion matrix in which a prediction above the threshold is positive.
+
+    A list of several thresholds gives a list of values. NaN where a denominator is 0.
+
+    >>> ConfusionRate("Precision", "precision").of(Inputs.of([1, 0, 1], [0.9, 0.8, 0.1]))
+    0.5
+    """
+
+    rate: str
+    name: str
+    thresholds: tuple[float, ...] = (0.5,)
+
+    def statistics(self) -> tuple[Statistic[Cells], ...]:
+        return (ThresholdCells(tuple(sorted(set(self.thresholds)))),)
+
+    def result(self, cells: Cells) -> Array:
+        values = RATES[self.rate].formula(matrix_of(cells))
+        if len(self.thresholds) == 1:
+            return values[:, 0]
+        return values[:, np.searchsorted(sorted(set(self.thresholds)), self.thresholds)]
+
+
+@dataclasses.dataclass(frozen=True)
+class ConfusionMatrixAtThresholds(Metric):
+    """The confusion matrix at each of some thresholds, as columns of weights."""
+
+    thresholds: tuple[float, ...]
+    name: str = "confusion_matrix_at_thresholds"
+
+    def __init__(self, thresholds: Sequence[float], name: str = name) -> None:
+        object.__setattr__(self, "thresholds", as_thresholds(thresholds))
+        object.__setattr__(self, "name", name)
+
+    def statistics(self) -> tuple[Statistic[Cells], ...]:
+        return (ThresholdCells(tuple(sorted(set(self.thresholds)))),)
+
+    def result(self, cells: Cells) -> dict[str, Array]:
+        at = np.searchsorted(sorted(set(self.thresholds)), self.thresholds)
+        matrix = matrix_of(cells)
+        thresholds = np.broadcast_to(np.array(self.thresholds), (cells.size, len(at)))
+        columns = {RATE_COLUMNS[field]: getattr(matrix, field)[:, at] for field in RATE_COLUMNS}
+        return {"threshold": thresholds, **columns}
+
+
+RATE_COLUMNS = {
+    "tp": "true_positives",
+    "fp": "false_positives",
+    "tn": "true_negatives",
+    "fn": "false_negatives",
+}
+
+
+def as_thresholds(thresholds: float | Sequence[float]) -> tuple[float, ...]:
+    """One threshold or several as a tuple; raises ValueError for none or for NaN.
+
+    >>> as_thresholds(0.5), as_thresholds([0.1, 0.9])
+    ((0.5,), (0.1, 0.9))
+    """
+    found = tuple(float(t) for t in np.atleast_1d(np.asarray(thresholds, np.float64)))
+    if not found or any(np.isnan(found)):
+        raise ValueError(f"thresholds must be numbers, at least one, not {thresholds!r}")
+    return found
+
+
+def snake_case(class_name: str) -> str:
+    """TFMA's default metric name of a class.
+
+    >>> snake_case("F1Score"), snake_case("PPV"), snake_case("FallOut")
+    ('f1_score', 'ppv', 'fall_out')
+    """
+    if class_name.isupper():
+        return class_name.lower()
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in class_name).lstrip("_")
+
+
+def _rate(
+    rate: str,
+    default_name: str,
+    /,
+    name: str | None = None,
+    thresholds: float | Sequence[float] = 0.5,
+) -> ConfusionRate:
+    return ConfusionRate(rate, name or default_name, as_thresholds(thresholds))
+
+
+def _accuracy(name: str = "binary_accuracy", threshold: float = 0.5) -> ConfusionRate:
+    return ConfusionRate("BinaryAccuracy", name, as_thresholds(threshold))
+
+
+for _class_name in [*RATES, *ALIASES]:
+    if _class_name == "BinaryAccuracy":
+        register(_class_name, _accuracy)
+    else:
+        _of = ALIASES.get(_class_name, _class_name)
+        register(_class_name, partial(_rate, _of, snake_case(_class_name)))
+register("ConfusionMatrixAtThresholds", ConfusionMatrixAtThresholds)

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the counts of examples."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from benison.extracts import Array, Inputs
+from benison.metrics.base import Metric, Statistic, register
+from benison.metrics.states import Arrays, Total
+
+
+def one(inputs: Inputs) -> Array:
+    """1 for each row."""
+    return np.ones(len(inputs))
+
+
+@dataclasses.dataclass(frozen=True)
+class ExampleCount(Metric):
+    """Number of examples, or the sum of their weights when the metrics are weighted.
+
+    From 0 up; 0 for a slice without examples.
+
+    >>> ExampleCount().of(Inputs.of([1, 0], [0.7, 0.2]))
+    2.0
+    """
+
+    name: str = "example_count"
+
+    def statistics(self) -> tuple[Statistic[Arrays], ...]:
+        return (Total(one),)
+
+    def result(self, count: Arrays) -> Array:
+        return count[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightedExampleCount(ExampleCount):
+    """Sum of the example weights; the number of examples when the metrics are not weighted.
+
+    >>> WeightedExampleCount().of(Inputs.of([1, 0], [0.7, 0.2], [0.5, 3.0]))
+    3.5
+    """
+
+    name: str = "weighted_example_count"
+
+
+register("ExampleCount", ExampleCount)
+register("WeightedExampleCount", WeightedExampleCount)
