@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """This file is the promise of Benison: the names that a program may rely on.
 
-    import benison
+import benison
 
-    result = benison.evaluate("eval.parquet", config="eval.yaml", output="evaluation")
-    result.verdict.status            # "blessed", "not_blessed" or "not_evaluated"
-    result.value("auc", slice={"company": "Flash Cab"})
+result = benison.evaluate("eval.parquet", config="eval.yaml", output="evaluation")
+result.verdict.status            # "blessed", "not_blessed" or "not_evaluated"
+result.value("auc", slice={"company": "Flash Cab"})
 """
 
 from __future__ import annotations
 
 from benison.config import EvalConfig
+from benison.engine.extract import default_extractors
+from benison.engine.write import default_writers
 from benison.errors import (
     BenisonError,
     ConfigError,
@@ -19,7 +21,7 @@ from benison.errors import (
     ModelError,
     OutputError,
 )
-from benison.evaluation import default_evaluators, default_extractors, default_writers, evaluate
+from benison.evaluation import evaluate
 from benison.extracts import Extracts, Inputs, SliceCodes
 from benison.metrics import Metric, Statistic, register, registered
 from benison.results import EvalResult, load_result
@@ -43,7 +45,6 @@ __all__ = [
     "SliceCodes",
     "Statistic",
     "Verdict",
-    "default_evaluators",
     "default_extractors",
     "default_writers",
     "evaluate",

@@ -101,6 +101,17 @@ class ModelSpec(Message):
             _at_most_one(self, f"{role}_key", f"{role}_keys")
         return self
 
+    def keys(self, role: str) -> dict[str, str]:
+        """Columns by output: `<role>_keys`, or `<role>_key` as that of the output ""."""
+        one: str = getattr(self, f"{role}_key")
+        several: dict[str, str] = getattr(self, f"{role}_keys")
+        return several or ({"": one} if one else {})
+
+    def columns(self, with_predictions: bool) -> set[str]:
+        """The columns of the data that hold labels, weights and, where asked, predictions."""
+        roles = ["label", "example_weight", *(["prediction"] if with_predictions else [])]
+        return {column for role in roles for column in self.keys(role).values()}
+
 
 class SlicingSpec(Message):
     """Slices by every value of features, by fixed values, or both crossed; empty is Overall."""
@@ -119,10 +130,14 @@ class SlicingSpec(Message):
     @model_validator(mode="after")
     def _possible(self) -> SlicingSpec:
         if self.slice_keys_sql:
-            raise ValueError("slice_keys_sql is not supported (nor is it by TFMA since 0.46); use feature_keys")
+            raise ValueError(
+                "slice_keys_sql is not supported (nor is it by TFMA since 0.46); use feature_keys"
+            )
         for feature in self.feature_keys:
             if feature in self.feature_values:
-                raise ValueError(f"feature {feature!r} is in feature_keys and in feature_values; leave one")
+                raise ValueError(
+                    f"feature {feature!r} is in feature_keys and in feature_values; leave one"
+                )
         return self
 
     def __hash__(self) -> int:
@@ -164,7 +179,9 @@ class GenericValueThreshold(Message):
             if bound is not None and math.isnan(bound):
                 raise ValueError("a bound is NaN, which nothing satisfies")
         if lower is not None and upper is not None and lower > upper:
-            raise ValueError(f"lower_bound {lower} is above upper_bound {upper}, so nothing could pass")
+            raise ValueError(
+                f"lower_bound {lower} is above upper_bound {upper}, so nothing could pass"
+            )
         if lower is None and upper is None:
             raise ValueError("neither lower_bound nor upper_bound is set, so it would always pass")
         return self
@@ -182,7 +199,9 @@ class GenericChangeThreshold(Message):
     def _by_name(cls, value: Any) -> Any:
         if isinstance(value, str):
             if value not in MetricDirection.__members__:
-                raise ValueError(f"must be one of {', '.join(MetricDirection.__members__)}, not {value!r}")
+                raise ValueError(
+                    f"must be one of {', '.join(MetricDirection.__members__)}, not {value!r}"
+                )
             return MetricDirection[value]
         return value
 
@@ -250,7 +269,9 @@ class MetricConfig(Message):
         try:
             return json.loads(text if text.startswith("{") else "{%s}" % text)
         except json.JSONDecodeError as error:
-            raise ValueError(f"is not JSON: {error.msg} at character {error.pos} of {value!r}") from error
+            raise ValueError(
+                f"is not JSON: {error.msg} at character {error.pos} of {value!r}"
+            ) from error
 
 
 class AggregationOptions(Message):
@@ -347,7 +368,9 @@ class EvalConfig(Message):
     @classmethod
     def _known_version(cls, version: int) -> int:
         if not 1 <= version <= CONFIG_VERSION:
-            raise ValueError(f"is {version}, but this Benison reads up to {CONFIG_VERSION}; upgrade Benison")
+            raise ValueError(
+                f"is {version}, but this Benison reads up to {CONFIG_VERSION}; upgrade Benison"
+            )
         return version
 
     @model_validator(mode="after")
@@ -410,7 +433,10 @@ def _model_faults(config: EvalConfig) -> Iterator[tuple[str, str]]:
     names = [spec.name for spec in config.model_specs]
     for i, name in enumerate(names):
         if name in names[:i]:
-            yield f"model_specs[{i}].name", f"{name!r} is the name of model_specs[{names.index(name)}] too"
+            yield (
+                f"model_specs[{i}].name",
+                f"{name!r} is the name of model_specs[{names.index(name)}] too",
+            )
         if not name and len(names) > 1:
             yield f"model_specs[{i}].name", "is needed when there are several models"
     if sum(spec.is_baseline for spec in config.model_specs) > 1:
@@ -418,7 +444,10 @@ def _model_faults(config: EvalConfig) -> Iterator[tuple[str, str]]:
     for i, spec in enumerate(config.metrics_specs):
         for name in spec.model_names:
             if names and name not in {*names, "candidate", "baseline"}:
-                yield f"metrics_specs[{i}].model_names", f"no model is named {name!r}. {suggestion(name, names)}"
+                yield (
+                    f"metrics_specs[{i}].model_names",
+                    f"no model is named {name!r}. {suggestion(name, names)}",
+                )
 
 
 def _slice_faults(config: EvalConfig) -> Iterator[tuple[str, str]]:
@@ -439,7 +468,10 @@ def _uncomputed(
     for k, threshold in enumerate(thresholds):
         for slicing in threshold.slicing_specs:
             if not any(slicing == spec or _narrows(slicing, spec) for spec in computed):
-                yield f"{path}[{k}]", f"the slice {slicing} is not computed; add it to slicing_specs"
+                yield (
+                    f"{path}[{k}]",
+                    f"the slice {slicing} is not computed; add it to slicing_specs",
+                )
 
 
 def _narrows(narrow: SlicingSpec, wide: SlicingSpec) -> bool:

@@ -61,7 +61,9 @@ def _parse_json(text: str, path: Path) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise ConfigError(f"{path}, line {error.lineno}, column {error.colno}: {error.msg}.") from error
+        raise ConfigError(
+            f"{path}, line {error.lineno}, column {error.colno}: {error.msg}."
+        ) from error
 
 
 class _Loader(yaml.SafeLoader):
@@ -74,7 +76,9 @@ def _unique_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
         key = loader.construct_object(key_node)
         if key in seen:
             mark = key_node.start_mark
-            raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is there twice", mark)
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the key {key!r} is there twice", mark
+            )
         seen.add(key)
     return loader.construct_mapping(node, deep=True)
 
@@ -98,7 +102,9 @@ def _parse_text_proto(text: str, path: Path) -> Any:
         from google.protobuf import text_format
         from tensorflow_model_analysis.proto import config_pb2
     except ImportError as error:
-        raise MissingExtraError(f"TFMA, whose protos are needed to read the text proto {path},", "tfx") from error
+        raise MissingExtraError(
+            f"TFMA, whose protos are needed to read the text proto {path},", "tfx"
+        ) from error
     try:
         return _from_message(text_format.Parse(text, config_pb2.EvalConfig()))
     except text_format.ParseError as error:
@@ -122,7 +128,9 @@ def _from_message(message: Any) -> dict[str, Any]:
     return mapping
 
 
-def faults(error: pydantic.ValidationError, root: type[pydantic.BaseModel], name: str) -> list[tuple[str, str]]:
+def faults(
+    error: pydantic.ValidationError, root: type[pydantic.BaseModel], name: str
+) -> list[tuple[str, str]]:
     """Every fault that pydantic found, as (path, sentence)."""
     found: list[tuple[str, str]] = []
     prefix = f"{name}: " if name else ""

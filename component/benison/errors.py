@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The exceptions of Benison, every one a sentence that names the place and the cure.
 
-    BenisonError (ValueError)
-    ├── ConfigError           the evaluation config contradicts itself, the data or the model
-    ├── DataError             the evaluation data cannot be read or cannot be scored
-    ├── ModelError            a model directory or a signature cannot be used
-    ├── OutputError           the results cannot be written, or what was written is not whole
-    └── MissingExtraError     an optional dependency is not installed
+BenisonError (ValueError)
+├── ConfigError           the evaluation config contradicts itself, the data or the model
+├── DataError             the evaluation data cannot be read or cannot be scored
+├── ModelError            a model directory or a signature cannot be used
+├── OutputError           the results cannot be written, or what was written is not whole
+└── MissingExtraError     an optional dependency is not installed
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ class ConfigError(BenisonError):
 
     def __init__(self, faults: Sequence[tuple[str, str]] | str) -> None:
         self.faults = [("", faults)] if isinstance(faults, str) else list(faults)
-        super().__init__("\n".join(f"{path}: {text}" if path else text for path, text in self.faults))
+        super().__init__(
+            "\n".join(f"{path}: {text}" if path else text for path, text in self.faults)
+        )
 
 
 class DataError(BenisonError):
@@ -61,7 +63,9 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     'There are: a, b.'
     """
     names = sorted(set(known))
-    near = difflib.get_close_matches(name, names, n=1) or [n for n in names if n.lower() == name.lower()]
+    near = difflib.get_close_matches(name, names, n=1) or [
+        n for n in names if n.lower() == name.lower()
+    ]
     if near:
         return f"Did you mean {near[0]!r}?"
     more = ", ..." if len(names) > 12 else "."

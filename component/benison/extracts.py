@@ -69,7 +69,9 @@ class Inputs:
     @classmethod
     def of(cls, labels: Any, predictions: Any, weights: Any = None) -> Inputs:
         """Build from plain sequences; the form that doctests and tests use."""
-        as_floats = [None if x is None else np.asarray(x, np.float64) for x in (labels, predictions, weights)]
+        as_floats = [
+            None if x is None else np.asarray(x, np.float64) for x in (labels, predictions, weights)
+        ]
         return cls(*as_floats)  # type: ignore[arg-type]
 
     def __len__(self) -> int:
@@ -112,7 +114,9 @@ class SliceCodes:
             total += np.bincount(codes, _at(values, rows), minlength=self.size)
         return total
 
-    def comoment(self, x: Array, y: Array, means: tuple[Array, Array], weights: Array | None) -> Array:
+    def comoment(
+        self, x: Array, y: Array, means: tuple[Array, Array], weights: Array | None
+    ) -> Array:
         """Weighted sum of (x - mean x)(y - mean y) with the means of each slice: float64[S]."""
         total = np.zeros(self.size)
         for rows, codes in self.parts:
@@ -128,7 +132,11 @@ class SliceCodes:
 
     def repeat(self, values: Array) -> Array:
         """float64[N] repeated as the rows stand in `keys`: float64[M]."""
-        return np.concatenate([_at(values, rows) for rows, _ in self.parts]) if self.parts else values[:0]
+        return (
+            np.concatenate([_at(values, rows) for rows, _ in self.parts])
+            if self.parts
+            else values[:0]
+        )
 
 
 def _at(values: npt.NDArray[Any], rows: npt.NDArray[np.int64] | None) -> npt.NDArray[Any]:

@@ -98,14 +98,21 @@ class SpecCodes:
         same = [i for i, value in enumerate(self.values.to_pylist()) if same_value(value, wanted)]
         chosen = np.flatnonzero(np.isin(self.codes, same))
         rows = chosen if self.rows is None else self.rows[chosen]
-        return SpecCodes(self.features, rows, np.zeros(len(rows), np.int64), pa.array([wanted][: len(same)], pa.string()))
+        return SpecCodes(
+            self.features,
+            rows,
+            np.zeros(len(rows), np.int64),
+            pa.array([wanted][: len(same)], pa.string()),
+        )
 
     def cross(self, other: SpecCodes) -> SpecCodes:
         """Each row in every combination of its values here and there."""
         if not self.features:
             return other
         rows, left, right = _join(self, other)
-        pairs, codes = _compact(left * len(other.values) + right, len(self.values) * len(other.values))
+        pairs, codes = _compact(
+            left * len(other.values) + right, len(self.values) * len(other.values)
+        )
         values = pc.binary_join_element_wise(
             self.values.take(pa.array(pairs // len(other.values))),
             other.values.take(pa.array(pairs % len(other.values))),
@@ -159,7 +166,10 @@ class ColumnCodes:
 def _encode(feature: str, column: pa.Array) -> SpecCodes:
     rows: Codes | None = None
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-        rows, column = pc.list_parent_indices(column).to_numpy().astype(np.int64), pc.list_flatten(column)
+        rows, column = (
+            pc.list_parent_indices(column).to_numpy().astype(np.int64),
+            pc.list_flatten(column),
+        )
         if len(rows) and np.array_equal(rows, np.arange(len(rows))):
             rows = None
     if not pa.types.is_dictionary(column.type):
@@ -168,7 +178,11 @@ def _encode(feature: str, column: pa.Array) -> SpecCodes:
     if codes.null_count:
         present = np.flatnonzero(codes.is_valid().to_numpy(zero_copy_only=False))
         rows, codes = present if rows is None else rows[present], codes.drop_null()
-    return _once(SpecCodes((feature,), rows, codes.to_numpy().astype(np.int64), _text(feature, column.dictionary)))
+    return _once(
+        SpecCodes(
+            (feature,), rows, codes.to_numpy().astype(np.int64), _text(feature, column.dictionary)
+        )
+    )
 
 
 def _once(codes: SpecCodes) -> SpecCodes:
@@ -185,9 +199,13 @@ def _text(feature: str, values: pa.Array) -> pa.Array:
     try:
         return values.cast(pa.string())
     except pa.ArrowInvalid as error:
-        raise DataError(f"Column {feature!r} cannot be sliced: {error}. Slice keys are UTF-8 text.") from error
+        raise DataError(
+            f"Column {feature!r} cannot be sliced: {error}. Slice keys are UTF-8 text."
+        ) from error
     except pa.ArrowNotImplementedError as error:
-        raise DataError(f"Column {feature!r} holds {values.type}, which has no text form to slice by.") from error
+        raise DataError(
+            f"Column {feature!r} holds {values.type}, which has no text form to slice by."
+        ) from error
 
 
 class SliceTable:
@@ -212,7 +230,9 @@ class SliceTable:
 
     def _part(self, owner: int, spec: SpecCodes) -> tuple[Codes | None, Codes]:
         places = self._places(owner, spec.features, spec.values)
-        ids = np.where(self._owners[spec.features][places] == owner, self._ids[spec.features][places], -1)
+        ids = np.where(
+            self._owners[spec.features][places] == owner, self._ids[spec.features][places], -1
+        )
         codes = ids[spec.codes]
         if len(ids) and ids.min() >= 0:
             return spec.rows, codes
@@ -235,7 +255,11 @@ class SliceTable:
         """A table of the slices of both, and the number in it of each slice of `other`."""
         table = SliceTable()
         table.keys = list(self.keys)
-        table._known, table._ids, table._owners = dict(self._known), dict(self._ids), dict(self._owners)
+        table._known, table._ids, table._owners = (
+            dict(self._known),
+            dict(self._ids),
+            dict(self._owners),
+        )
         index = np.zeros(len(other), np.int64)
         for features, values in other._known.items():
             places = table._places(0, features, values)

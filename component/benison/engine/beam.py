@@ -1,52 +1,59 @@
 # SPDX-License-Identifier: Apache-2.0
 """This file is the Beam engine: the same plan, run by any Beam runner over the shards of a dataset.
 
-Each shard is read, extracted and added up where it lies; what travels between workers is one
-accumulator per shard, never a row. The engine is imported only when it is asked for.
+Each shard is read, extracted and added up where it lies; what travels between workers is the
+states of a shard, never a row. The engine is imported only when it is asked for.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from functools import reduce
 from typing import Any
 
 from benison.engine import local
-from benison.engine.evaluate import Accumulator
+from benison.engine.evaluate import Evaluator
 from benison.engine.extract import Extractor
-from benison.engine.plan import Plan
 from benison.engine.read import Shard, read_shard
 from benison.errors import ConfigError, MissingExtraError
 
 
-class ShardEvaluator:
-    """What a worker does with a shard: one accumulator from all its batches."""
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """What a worker does with a shard: its rows through the stages, into one state an evaluator."""
 
-    def __init__(
-        self, extractors: Sequence[Extractor], plan: Plan, columns: Sequence[str] | None, keep_input: bool
-    ) -> None:
-        self.extractors = tuple(extractors)
-        self.plan = plan
-        self.columns = columns
-        self.keep_input = keep_input
+    extractors: tuple[Extractor, ...]
+    evaluators: tuple[Evaluator, ...]
+    columns: tuple[str, ...] | None
+    keep_input: bool
 
-    def evaluate(self, shard: Shard) -> Accumulator:
-        """The accumulator of one shard's rows."""
+    def evaluate(self, shard: Shard) -> list[Any]:
+        """The states of one shard's rows."""
         batches = read_shard(shard, self.columns, keep_input=self.keep_input)
-        return local.run(batches, self.extractors, self.plan)
+        return local.run(batches, self.extractors, self.evaluators)
+
+    def zero(self) -> list[Any]:
+        """The states of no rows."""
+        return [evaluator.zero() for evaluator in self.evaluators]
+
+    def merge(self, states: list[Any], others: list[Any]) -> list[Any]:
+        """The states of both."""
+        return [e.merge(a, b) for e, a, b in zip(self.evaluators, states, others, strict=True)]
 
 
 def run(
-    shards: Sequence[Shard], evaluator: ShardEvaluator, staging: str, options: Sequence[str] = ()
-) -> Accumulator:
-    """Run the plan on a Beam runner and bring the accumulator back.
+    shards: Sequence[Shard], work: Work, staging: str, options: Sequence[str] = ()
+) -> list[Any]:
+    """Run the stages on a Beam runner and bring the states of the evaluators back.
 
     Args:
-        shards: What to read; each is the work of one element.
-        evaluator: The work.
-        staging: A folder that the workers and this process can write and read; the accumulator
-            comes back through it.
+        shards: What to read; each is one element.
+        work: What to do with each.
+        staging: A folder that workers and this process can write and read; the states come back
+            through it.
         options: Beam's pipeline options, such as `--runner=FlinkRunner`.
 
     Raises:
@@ -57,13 +64,13 @@ def run(
         import apache_beam as beam
     except ImportError as error:
         raise MissingExtraError("Apache Beam", "beam") from error
-    target = f"{staging}/accumulator-{uuid.uuid4().hex}.pickle"
+    target = f"{staging}/states-{uuid.uuid4().hex}.pickle"
     with beam.Pipeline(options=_options(options)) as pipeline:
         _ = (
             pipeline
             | "Shards" >> beam.Create(list(shards), reshuffle=True)
-            | "ReadExtractEvaluate" >> beam.Map(evaluator.evaluate)
-            | "Merge" >> beam.CombineGlobally(_combine_fn(evaluator.plan))
+            | "ReadExtractEvaluate" >> beam.Map(work.evaluate)
+            | "Merge" >> beam.CombineGlobally(_merge_fn(work))
             | "Write" >> beam.Map(_save, target)
         )
     return _load(target)
@@ -74,49 +81,52 @@ def _options(arguments: Sequence[str]) -> Any:
 
     options = PipelineOptions(list(arguments))
     known = options.get_all_options(retain_unknown_options=False)
-    names = {argument.split("=", 1)[0].lstrip("-") for argument in arguments if argument.startswith("--")}
+    names = {
+        argument.split("=", 1)[0].lstrip("-") for argument in arguments if argument.startswith("--")
+    }
     unknown = sorted(name for name in names if name not in known and name != "runner")
     if unknown:
         raise ConfigError(f"Beam has no pipeline option --{unknown[0]}.")
     return options
 
 
-def _combine_fn(plan: Plan) -> Any:
+def temp_location(options: Sequence[str]) -> str | None:
+    """The folder that the options name for what workers leave, such as a bucket's."""
+    named = [o.split("=", 1)[1] for o in options if o.startswith("--temp_location=")]
+    return named[-1] if named else None
+
+
+def _merge_fn(work: Work) -> Any:
     """Merging is associative and commutative, so Beam may do it in any tree."""
     import apache_beam as beam
 
     class MergeFn(beam.CombineFn):  # type: ignore[misc]
-        def create_accumulator(self) -> Accumulator:
-            return Accumulator(plan)
+        def create_accumulator(self) -> list[Any]:
+            return work.zero()
 
-        def add_input(self, merged: Accumulator, shard: Accumulator) -> Accumulator:
-            merged.merge(shard)
-            return merged
+        def add_input(self, merged: list[Any], states: list[Any]) -> list[Any]:
+            return work.merge(merged, states)
 
-        def merge_accumulators(self, accumulators: Iterator[Accumulator]) -> Accumulator:
-            merged = Accumulator(plan)
-            for accumulator in accumulators:
-                merged.merge(accumulator)
-            return merged
+        def merge_accumulators(self, accumulators: Iterable[list[Any]]) -> list[Any]:
+            return reduce(work.merge, accumulators, work.zero())
 
-        def extract_output(self, merged: Accumulator) -> Accumulator:
+        def extract_output(self, merged: list[Any]) -> list[Any]:
             return merged
 
     return MergeFn()
 
 
-def _save(accumulator: Accumulator, target: str) -> None:
+def _save(states: list[Any], target: str) -> None:
     from apache_beam.io.filesystems import FileSystems
 
     with FileSystems.create(target) as file:
-        pickle.dump(accumulator, file)
+        pickle.dump(states, file)
 
 
-def _load(target: str) -> Accumulator:
+def _load(target: str) -> list[Any]:
     from apache_beam.io.filesystems import FileSystems
 
     with FileSystems.open(target) as file:
-        accumulator = pickle.load(file)
+        states: list[Any] = pickle.load(file)
     FileSystems.delete([target])
-    assert isinstance(accumulator, Accumulator)
-    return accumulator
+    return states

@@ -31,12 +31,19 @@ def check_config(
     except ConfigError as error:
         faults += error.faults
     if not config.metrics_specs:
-        faults.append(("metrics_specs", "no metric is asked for; name at least one, for example ExampleCount."))
+        faults.append(
+            (
+                "metrics_specs",
+                "no metric is asked for; name at least one, for example ExampleCount.",
+            )
+        )
     faults += _options(config)
     for i, spec in enumerate(config.metrics_specs):
         faults += [(f"metrics_specs[{i}].{path}", text) for path, text in _thresholds(spec)]
     for i, model in enumerate(config.model_specs):
-        faults += [(f"model_specs[{i}].{path}", text) for path, text in _model(model, model.name in called)]
+        faults += [
+            (f"model_specs[{i}].{path}", text) for path, text in _model(model, model.name in called)
+        ]
         if columns is not None:
             found = _model_columns(model, columns, model.name in called)
             faults += [(f"model_specs[{i}].{path}", text) for path, text in found]
@@ -66,7 +73,10 @@ def _thresholds(spec: MetricsSpec) -> Iterator[tuple[str, str]]:
     for field in ("thresholds", "per_slice_thresholds", "cross_slice_thresholds"):
         for name in getattr(spec, field):
             if name not in names:
-                yield f"{field}.{name}", f"no metric {name!r} is computed here. {suggestion(name, names)}"
+                yield (
+                    f"{field}.{name}",
+                    f"no metric {name!r} is computed here. {suggestion(name, names)}",
+                )
 
 
 def _model(model: ModelSpec, called: bool) -> Iterator[tuple[str, str]]:
@@ -76,11 +86,15 @@ def _model(model: ModelSpec, called: bool) -> Iterator[tuple[str, str]]:
         yield "prediction_key", "without a model, name the column that holds the predictions."
 
 
-def _model_columns(model: ModelSpec, columns: Collection[str], called: bool) -> Iterator[tuple[str, str]]:
+def _model_columns(
+    model: ModelSpec, columns: Collection[str], called: bool
+) -> Iterator[tuple[str, str]]:
     roles = ("label", "example_weight") if called else ("label", "example_weight", "prediction")
     for role in roles:
         named = {f"{role}_key": getattr(model, f"{role}_key")}
-        named |= {f"{role}_keys.{output}": key for output, key in getattr(model, f"{role}_keys").items()}
+        named |= {
+            f"{role}_keys.{output}": key for output, key in getattr(model, f"{role}_keys").items()
+        }
         for path, column in named.items():
             if column and column not in columns:
                 yield path, f"the data have no column {column!r}. {suggestion(column, columns)}"

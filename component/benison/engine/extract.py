@@ -85,7 +85,9 @@ class PredictionsExtractor:
 
     stage_name = "ExtractPredictions"
 
-    def __init__(self, specs: Sequence[ModelSpec], paths: Mapping[str, str], trust_pickle: bool) -> None:
+    def __init__(
+        self, specs: Sequence[ModelSpec], paths: Mapping[str, str], trust_pickle: bool
+    ) -> None:
         self.specs = tuple(specs)
         self.paths = dict(paths)
         self.trust_pickle = trust_pickle
@@ -114,7 +116,9 @@ class PredictionsExtractor:
     def extract(self, extracts: Extracts) -> Extracts:
         predictions = dict(extracts.get("predictions", {}))
         for spec in self.specs:
-            outputs = self.predictors[spec.name].predict(extracts["features"], extracts.get("input"))
+            outputs = self.predictors[spec.name].predict(
+                extracts["features"], extracts.get("input")
+            )
             for target, name in prediction_outputs(spec, outputs):
                 predictions[target] = np.asarray(outputs[name], np.float64)
         return {**extracts, "predictions": predictions}
@@ -197,8 +201,13 @@ def _list_as_floats(column: pa.Array, name: str) -> Array:
 def _number(column: pa.Array, name: str) -> Array:
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
-            or pa.types.is_boolean(column.type) or pa.types.is_decimal(column.type) or pa.types.is_null(column.type)):
+    if not (
+        pa.types.is_integer(column.type)
+        or pa.types.is_floating(column.type)
+        or pa.types.is_boolean(column.type)
+        or pa.types.is_decimal(column.type)
+        or pa.types.is_null(column.type)
+    ):
         raise DataError(
             f"Column {name!r} holds {column.type}, not numbers. Labels, predictions and weights are "
             f"numbers; encode text as class numbers first."
@@ -236,12 +245,10 @@ def default_extractors(
 
 
 def _columns(specs: Iterable[ModelSpec], role: str) -> tuple[tuple[Target, str], ...]:
-    """The columns of one role: `<role>_key`, or `<role>_keys` by output."""
-    found: list[tuple[Target, str]] = []
-    for spec in specs:
-        keys = dict(getattr(spec, f"{role}_keys")) or {"": getattr(spec, f"{role}_key")}
-        found += [((spec.name, output), key) for output, key in keys.items() if key]
-    return tuple(found)
+    keys = ((spec.name, spec.keys(role)) for spec in specs)
+    return tuple(
+        ((name, output), key) for name, by_output in keys for output, key in by_output.items()
+    )
 
 
 def slicing_specs(config: EvalConfig) -> list[SlicingSpec]:

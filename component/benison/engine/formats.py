@@ -111,7 +111,9 @@ def _inspect_arrow(path: str) -> tuple[pa.Schema, None]:
 def _read_arrow(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
     reader = _open_arrow(path)
     numbered = hasattr(reader, "num_record_batches")
-    batches = (reader.get_batch(i) for i in range(reader.num_record_batches)) if numbered else reader
+    batches = (
+        (reader.get_batch(i) for i in range(reader.num_record_batches)) if numbered else reader
+    )
     for batch in batches:
         chosen = batch.select([name for name in options.columns if name in batch.schema.names])
         for start in range(0, chosen.num_rows, options.batch_size):
@@ -129,7 +131,12 @@ FORMATS = {
         Format("csv", r"\.csv(\.gz|\.bz2|\.zst)?$", _inspect_csv, _read_csv),
         Format("jsonl", r"\.(jsonl|ndjson)(\.gz)?$", _inspect_json, _read_json),
         Format("arrow", r"\.(arrow|feather|ipc)$", _inspect_arrow, _read_arrow),
-        Format("tfrecord", r"(\.tfrecords?(\.gz)?|-\d+-of-\d+(\.gz)?)$", tf_examples.inspect, _read_tfrecord),
+        Format(
+            "tfrecord",
+            r"(\.tfrecords?(\.gz)?|-\d+-of-\d+(\.gz)?)$",
+            tf_examples.inspect,
+            _read_tfrecord,
+        ),
     )
 }
 

@@ -10,9 +10,8 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from benison.engine.evaluate import Accumulator
+from benison.engine.evaluate import Evaluator
 from benison.engine.extract import Extractor
-from benison.engine.plan import Plan
 from benison.engine.read import RAW_RECORD
 from benison.extracts import Extracts
 
@@ -23,20 +22,23 @@ _END = object()
 def run(
     batches: Iterable[pa.RecordBatch],
     extractors: Sequence[Extractor],
-    plan: Plan,
+    evaluators: Sequence[Evaluator],
     progress: Callable[[int], None] = lambda rows: None,
-) -> Accumulator:
-    """Evaluate `plan` over all batches; batches are added in their order, so a rerun is bit for bit equal.
+) -> list[Any]:
+    """Run all batches through the stages; returns the state of each evaluator.
 
     Reading and extracting run in a thread of their own: Arrow and the models leave Python's lock
-    while they work, and the grouped sums have it meanwhile.
+    while they work, and the grouped sums have it meanwhile. Batches are added in their order, so a
+    rerun is equal bit for bit.
     """
     setup(extractors)
-    accumulator = Accumulator(plan)
+    states = [evaluator.zero() for evaluator in evaluators]
+    rows = 0
     for extracts in read_ahead(extract(batch, extractors) for batch in batches):
-        accumulator.add(extracts)
-        progress(accumulator.rows)
-    return accumulator
+        states = [e.add(state, extracts) for e, state in zip(evaluators, states, strict=True)]
+        rows += extracts["features"].num_rows
+        progress(rows)
+    return states
 
 
 def setup(extractors: Sequence[Extractor]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from benison.config import CrossSlicingSpec, EvalConfig
-from benison.engine.evaluate import Accumulator
+from benison.engine.accumulator import Accumulator
 from benison.engine.plan import Computation, View
 from benison.engine.tables import METRICS_SCHEMA, SliceColumns
 from benison.metrics.base import Index, Value
@@ -41,7 +41,12 @@ class Outcome:
         large = [key == OVERALL or accumulator.examples[i] >= least for i, key in enumerate(keys)]
         shown = [i for i in range(len(keys)) if large[i]]
         order = np.array(sorted(shown, key=lambda i: _sort_key(keys[i])), np.int64)
-        return cls(config, accumulator, order, tuple(k for k, ok in zip(keys, large, strict=True) if not ok))
+        return cls(
+            config,
+            accumulator,
+            order,
+            tuple(k for k, ok in zip(keys, large, strict=True) if not ok),
+        )
 
     def metrics(self) -> pa.Table:
         """The rows of metrics.parquet: values, differences from the baseline, and cross slices."""
@@ -78,7 +83,11 @@ class Outcome:
             yield computation.view, computation.metric.name, value
             base = _baseline_of(computation, plan.baseline)
             if base in values:
-                yield computation.view, f"{computation.metric.name}_diff", _subtract(value, values[base])
+                yield (
+                    computation.view,
+                    f"{computation.metric.name}_diff",
+                    _subtract(value, values[base]),
+                )
 
     def _pairs(self) -> Index:
         """The numbers of the slices to compare, int64[P, 2]: baseline slice and comparison slice."""
@@ -107,7 +116,9 @@ def _compared(spec: CrossSlicingSpec, key: SliceKey) -> bool:
 def _baseline_of(computation: Computation, baseline: str | None) -> Computation | None:
     if baseline is None or computation.view.model == baseline:
         return None
-    return dataclasses.replace(computation, view=dataclasses.replace(computation.view, model=baseline))
+    return dataclasses.replace(
+        computation, view=dataclasses.replace(computation.view, model=baseline)
+    )
 
 
 def _pick(value: Value, index: Index) -> Value:

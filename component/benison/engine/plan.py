@@ -111,9 +111,14 @@ def _computations(config: EvalConfig, faults: list[tuple[str, str]]) -> Iterator
         path = f"metrics_specs[{i}]"
         faults += [(f"{path}.{field}", text) for field, text in _unsupported(spec)]
         metrics = list(_metrics(spec, path, faults))
-        for model in _models(config, spec):
-            for view in _views(spec, model):
-                yield from (Computation(metric, view) for metric in metrics)
+        for view in views_of(config, spec):
+            yield from (Computation(metric, view) for metric in metrics)
+
+
+def views_of(config: EvalConfig, spec: MetricsSpec) -> Iterator[View]:
+    """The views of a metrics spec: models x outputs x weightings x classes, the baseline's too."""
+    for model in _models(config, spec):
+        yield from _views(spec, model)
 
 
 def _metrics(spec: MetricsSpec, path: str, faults: list[tuple[str, str]]) -> Iterator[Metric]:
@@ -138,7 +143,11 @@ def _unsupported(spec: MetricsSpec) -> Iterator[tuple[str, str]]:
 
 def _models(config: EvalConfig, spec: MetricsSpec) -> list[ModelSpec]:
     chosen = set(spec.model_names)
-    return [model for model in config.model_specs if not chosen or model.name in chosen or model.is_baseline]
+    return [
+        model
+        for model in config.model_specs
+        if not chosen or model.name in chosen or model.is_baseline
+    ]
 
 
 def _views(spec: MetricsSpec, model: ModelSpec) -> Iterator[View]:

@@ -70,7 +70,9 @@ class Dataset:
         paths = _find(source)
         name = format or _one_format(paths)
         if name not in FORMATS:
-            raise DataError(f"There is no format {name!r}. There are: {', '.join(sorted(FORMATS))}.")
+            raise DataError(
+                f"There is no format {name!r}. There are: {', '.join(sorted(FORMATS))}."
+            )
         opened = [(path, *_inspect(path, FORMATS[name])) for path in paths]
         schema = _one_schema([(path, schema) for path, schema, _ in opened])
         files = tuple(FileInfo(path, Path(path).stat().st_size, rows) for path, _, rows in opened)
@@ -94,7 +96,10 @@ class Dataset:
         )
 
     def batches(
-        self, columns: Sequence[str] | None = None, batch_size: int = BATCH_ROWS, keep_input: bool = False
+        self,
+        columns: Sequence[str] | None = None,
+        batch_size: int = BATCH_ROWS,
+        keep_input: bool = False,
     ) -> Iterator[pa.RecordBatch]:
         """All rows in order, as batches of at most `batch_size` rows.
 
@@ -112,7 +117,9 @@ class Dataset:
             yield from chosen.combine_chunks().to_batches(batch_size)
             return
         for file in self.files:
-            yield from read_shard(Shard(file.path, self.format, self.schema), columns, batch_size, keep_input)
+            yield from read_shard(
+                Shard(file.path, self.format, self.schema), columns, batch_size, keep_input
+            )
 
     def describe(self) -> str:
         """How messages call the data."""
@@ -140,7 +147,10 @@ def check_columns(columns: Sequence[str] | None, schema: pa.Schema, source: str)
 
 
 def read_shard(
-    shard: Shard, columns: Sequence[str] | None, batch_size: int = BATCH_ROWS, keep_input: bool = False
+    shard: Shard,
+    columns: Sequence[str] | None,
+    batch_size: int = BATCH_ROWS,
+    keep_input: bool = False,
 ) -> Iterator[pa.RecordBatch]:
     """The rows of one shard, with the types of the whole dataset."""
     wanted = [*(shard.schema.names if columns is None else columns)]
@@ -208,7 +218,9 @@ def _find(source: Any) -> list[str]:
 def _expand(text: str) -> list[str]:
     path = Path(text)
     if path.is_dir():
-        files = [file for file in sorted(path.rglob("*")) if file.is_file() and not _hidden(file, path)]
+        files = [
+            file for file in sorted(path.rglob("*")) if file.is_file() and not _hidden(file, path)
+        ]
         if not files:
             raise DataError(f"The directory {text} holds no data files.")
         return [str(file) for file in files]
@@ -234,7 +246,9 @@ def _one_format(paths: Sequence[str]) -> str:
             f"{', '.join(sorted(FORMATS))}."
         )
     if len(names) > 1:
-        raise DataError(f"The files are of several formats ({', '.join(sorted(map(str, names)))}); give one.")
+        raise DataError(
+            f"The files are of several formats ({', '.join(sorted(map(str, names)))}); give one."
+        )
     return str(names.pop())
 
 

@@ -67,7 +67,9 @@ class SliceColumns:
         columns = [pa.array([pair[i] for pair in flat], pa.string()) for i in (0, 1)]
         structs = pa.StructArray.from_arrays(columns, fields=list(_SLICE_KEY.value_type))
         self.names = pa.array(names, pa.string())
-        self.keys = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), structs).cast(_SLICE_KEY)
+        self.keys = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), structs).cast(
+            _SLICE_KEY
+        )
         self.examples = pa.array(examples, pa.int64())
 
     def __len__(self) -> int:
@@ -76,7 +78,11 @@ class SliceColumns:
     def key_columns(self, view: View) -> list[pa.Array]:
         """The columns of `_KEY_FIELDS`."""
         constants = (view.model, view.output, view.sub_key, "", view.weighted)
-        return [*(pa.repeat(pa.scalar(constant), len(self)) for constant in constants), self.names, self.keys]
+        return [
+            *(pa.repeat(pa.scalar(constant), len(self)) for constant in constants),
+            self.names,
+            self.keys,
+        ]
 
     def metric_rows(self, view: View, name: str, value: Value) -> pa.RecordBatch:
         """The rows of one metric in metrics.parquet."""
@@ -84,7 +90,9 @@ class SliceColumns:
         undefined = pa.array(np.full(len(self), np.nan))
         named = pa.repeat(pa.scalar(name), len(self))
         columns = [named, pa.array(numbers), undefined, undefined, structured, self.examples]
-        return pa.RecordBatch.from_arrays([*self.key_columns(view), *columns], schema=METRICS_SCHEMA)
+        return pa.RecordBatch.from_arrays(
+            [*self.key_columns(view), *columns], schema=METRICS_SCHEMA
+        )
 
     def plot_rows(self, view: View, name: str, value: dict[str, Array]) -> pa.RecordBatch:
         """The rows of one plot in plots.parquet."""

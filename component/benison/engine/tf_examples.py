@@ -104,7 +104,9 @@ def read(path: str, batch_size: int, keep_input: bool) -> Iterator[pa.RecordBatc
         batch = _decode(decoder, chunk, path)
         if keep_input:
             raw = pa.array(chunk, pa.binary())
-            batch = pa.RecordBatch.from_arrays([*batch.columns, raw], [*batch.schema.names, RAW_RECORD])
+            batch = pa.RecordBatch.from_arrays(
+                [*batch.columns, raw], [*batch.schema.names, RAW_RECORD]
+            )
         yield batch
 
 

@@ -162,7 +162,9 @@ def curves(cells: Cells, interval_of: Index) -> Iterator[Curve]:
             yield _block(slices, interval, positive, negative, starts[block], lengths[block])
 
 
-def _block(slices: Index, interval: Index, positive: Array, negative: Array, starts: Index, lengths: Index) -> Curve:
+def _block(
+    slices: Index, interval: Index, positive: Array, negative: Array, starts: Index, lengths: Index
+) -> Curve:
     steps = np.arange(lengths.max())
     held = steps < lengths[:, None]
     at = np.where(held, starts[:, None] + steps, starts[:, None] + lengths[:, None] - 1)

@@ -35,7 +35,12 @@ class BucketTotal(CellsStatistic):
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> Cells:
         values = inputs.weighted(self.of(inputs))
-        return Cells.of(codes.keys(self._place(inputs), self.width), codes.repeat(values), codes.size, self.width)
+        return Cells.of(
+            codes.keys(self._place(inputs), self.width),
+            codes.repeat(values),
+            codes.size,
+            self.width,
+        )
 
     def _place(self, inputs: Inputs) -> Index:
         scaled = (np.nan_to_num(inputs.predictions) - self.left) / (self.right - self.left)

@@ -225,11 +225,15 @@ class ConfusionMatrixPlot(Metric):
         return (PredictionHistogram(),)
 
     def result(self, cells: Cells) -> dict[str, Array]:
-        thresholds = np.concatenate([[-1e-6], np.arange(self.num_thresholds + 1) / self.num_thresholds])
+        thresholds = np.concatenate(
+            [[-1e-6], np.arange(self.num_thresholds + 1) / self.num_thresholds]
+        )
         shifted = np.where(thresholds == 0, 0.0, thresholds + EPSILON)
         edges = np.concatenate([[-np.inf], np.arange(BUCKETS) / BUCKETS, [np.inf]])
         interval_of = np.maximum(np.searchsorted(shifted, edges, side="right") - 1, 0)
-        rows = np.stack([_by_interval(cells, interval_of, label, len(thresholds)) for label in (0, 1)])
+        rows = np.stack(
+            [_by_interval(cells, interval_of, label, len(thresholds)) for label in (0, 1)]
+        )
         above = np.cumsum(rows[..., ::-1], axis=-1)[..., ::-1]
         below = above[..., :1] - above
         return {

@@ -173,7 +173,7 @@ class R2Score(Metric):
 
 
 def positive_prediction(inputs: Inputs) -> Array:
-    """y p"""
+    """Y p"""
     return inputs.labels * inputs.predictions
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from benison.extracts import Array, Inputs, SliceCodes
 from benison.metrics.base import Index, Statistic
@@ -140,7 +139,9 @@ class Cells:
     def of(cls, keys: Index, sums: Array | None, size: int, width: int) -> Cells:
         """Sum up `sums` (1 each when None) by key; keys may repeat and stand in any order."""
         if size * width <= min(DENSE_CELLS, 8 * len(keys)):
-            return cls(size, width, np.bincount(keys, sums, minlength=size * width).astype(np.float64))
+            return cls(
+                size, width, np.bincount(keys, sums, minlength=size * width).astype(np.float64)
+            )
         if sums is None:
             unique, counts = np.unique(keys, return_counts=True)
             return cls(size, width, counts.astype(np.float64), unique)
@@ -163,7 +164,10 @@ class Cells:
             sums = dense.sums.copy()
             sums[sparse.keys] += sparse.sums  # the keys of a sparse table are distinct
             return dataclasses.replace(dense, sums=sums)
-        keys, sums = np.concatenate([self.keys, other.keys]), np.concatenate([self.sums, other.sums])
+        keys, sums = (
+            np.concatenate([self.keys, other.keys]),
+            np.concatenate([self.sums, other.sums]),
+        )
         return Cells.of(keys, sums, self.size, self.width)
 
     def relabel(self, index: Index, size: int) -> Cells:
@@ -171,7 +175,9 @@ class Cells:
         keys, sums = self.occupied()
         slices = index[keys // self.width]
         kept = slices >= 0
-        return Cells.of((slices * self.width + keys % self.width)[kept], sums[kept], size, self.width)
+        return Cells.of(
+            (slices * self.width + keys % self.width)[kept], sums[kept], size, self.width
+        )
 
     def dense(self) -> Array:
         """float64[S, width]; for few slices or few cells."""

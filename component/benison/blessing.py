@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the blessing: it binds a verdict to bytes, and checks later that they are the same bytes.
+
+The manifest names every file of an output with its SHA-256, and what was evaluated: model, baseline,
+config and data. The marker `BLESSED` or `NOT_BLESSED` is written last and repeats what was judged; a
+run whose verdict is *not evaluated* has no marker.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from benison.engine.tables import SCHEMA_VERSION
+from benison.engine.write import write_json
+from benison.errors import ModelError, OutputError
+
+MANIFEST = "manifest.json"
+MARKERS = {"blessed": "BLESSED", "not_blessed": "NOT_BLESSED"}
+
+
+def digest_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while chunk := file.read(2**20):
+            digest.update(chunk)
+        return digest.hexdigest()
+
+
+def digest_model(path: Path) -> dict[str, str]:
+    """SHA-256 of each file of a model by its relative name; "" is the model itself when it is a file.
+
+    Raises:
+        ModelError: There is no such file or directory.
+    """
+    if path.is_file():
+        return {"": digest_file(path)}
+    if not path.is_dir():
+        raise ModelError(f"There is no model at {path}.")
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    return {file.relative_to(path).as_posix(): digest_file(file) for file in files}
+
+
+def digest_of(digests: dict[str, str]) -> str:
+    """One SHA-256 over the names and digests of a model's files."""
+    return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
+
+
+def seal(directory: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest over all files of an output, then the marker.
+
+    Args:
+        directory: The output, not yet published, with all its files.
+        manifest: What was evaluated; `verdict` decides the marker.
+    """
+    files = {
+        file.relative_to(directory).as_posix(): {
+            "bytes": file.stat().st_size,
+            "sha256": digest_file(file),
+        }
+        for file in sorted(directory.rglob("*"))
+        if file.is_file()
+    }
+    sealed = {"schema_version": SCHEMA_VERSION, **manifest, "files": files}
+    write_json(directory / MANIFEST, sealed)
+    marker = MARKERS.get(manifest["verdict"])
+    if marker is not None:
+        judged = {key: sealed[key] for key in ("created", "verdict", "models", "config", "data")}
+        judged["manifest"] = digest_file(directory / MANIFEST)
+        write_json(directory / marker, judged)
+
+
+def read_manifest(directory: Path) -> dict[str, Any]:
+    """The manifest of an output.
+
+    Raises:
+        OutputError: The directory is not a whole output, or a newer Benison wrote it.
+    """
+    try:
+        manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise OutputError(
+            f"{directory} is not an output of Benison: it has no {MANIFEST}."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{directory / MANIFEST} cannot be read: {error}.") from error
+    version = manifest.get("schema_version") if isinstance(manifest, dict) else None
+    if not isinstance(version, int):
+        raise OutputError(f"{directory / MANIFEST} is not a manifest of Benison.")
+    if version > SCHEMA_VERSION:
+        raise OutputError(
+            f"{directory} was written by a newer Benison (schema {version}; this one reads up to "
+            f"{SCHEMA_VERSION}). Upgrade Benison."
+        )
+    return dict(manifest)
+
+
+def verify(directory: Path, model: Path | None = None) -> dict[str, Any]:
+    """Check that an output is as it was written, and that a model is the one that was judged.
+
+    Args:
+        directory: The output.
+        model: The model that is about to be served; None checks where the evaluated model was.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        OutputError: Something differs; the message has a sentence for each difference.
+    """
+    manifest = read_manifest(directory)
+    faults = [*_changed_files(directory, manifest), *_marker_faults(directory, manifest)]
+    judged = [m for m in manifest["models"] if not m["is_baseline"] and m["path"] is not None]
+    for record in judged:
+        faults += _model_faults(record, Path(record["path"]) if model is None else model)
+    if model is not None and not judged:
+        faults.append("No model was evaluated here: the predictions were in the data.")
+    if faults:
+        raise OutputError("\n".join(faults))
+    return manifest
+
+
+def _changed_files(directory: Path, manifest: dict[str, Any]) -> list[str]:
+    faults = []
+    for name, recorded in manifest["files"].items():
+        path = directory / name
+        if not path.is_file():
+            faults.append(f"{path} is missing.")
+        elif digest_file(path) != recorded["sha256"]:
+            faults.append(f"{path} was changed after it was written.")
+    return faults
+
+
+def _marker_faults(directory: Path, manifest: dict[str, Any]) -> list[str]:
+    expected = MARKERS.get(manifest["verdict"])
+    present = [name for name in MARKERS.values() if (directory / name).exists()]
+    if present != [name for name in MARKERS.values() if name == expected]:
+        return [f"{directory} has the markers {present}, but its verdict is {manifest['verdict']}."]
+    if expected is None:
+        return []
+    try:
+        judged = json.loads((directory / expected).read_text(encoding="utf-8"))
+        same = judged["manifest"] == digest_file(directory / MANIFEST)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return [f"{directory / expected} cannot be read: {error}."]
+    return [] if same else [f"{directory / MANIFEST} was changed after the model was judged."]
+
+
+def _model_faults(record: dict[str, Any], path: Path) -> list[str]:
+    try:
+        found = digest_model(path)
+    except ModelError as error:
+        return [str(error)]
+    judged = record["files"]
+    faults = [f"{path / name} was added." for name in found.keys() - judged.keys()]
+    faults += [f"{path / name} is missing." for name in judged.keys() - found.keys()]
+    common = found.keys() & judged.keys()
+    faults += [f"{path / name} was changed." for name in common if found[name] != judged[name]]
+    return [f"{fault[:-1]} since the model was judged." for fault in sorted(faults)]

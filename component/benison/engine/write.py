@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the writers: results into files, all of them or none."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import json
+import os
+import shutil
+import socket
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benison.engine.tables import METRICS_SCHEMA, PLOTS_SCHEMA, SCHEMA_VERSION
+from benison.errors import OutputError
+
+Evaluation: TypeAlias = dict[str, Any]
+"""The results by output key: `metrics` (Table), `plots` (RecordBatches), `verdict`, `config` (dicts)."""
+
+
+class Writer(Protocol):
+    """Says where an output key goes."""
+
+    @property
+    def stage_name(self) -> str:
+        """The name of the stage."""
+
+    def write(self, evaluation: Evaluation, directory: Path) -> None:
+        """Write into `directory`, which becomes the output when all writers are done."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TableWriter:
+    """Writes a table, or batches while they are made, as Parquet."""
+
+    stage_name: str
+    key: str
+    file_name: str
+    schema: pa.Schema
+
+    def write(self, evaluation: Evaluation, directory: Path) -> None:
+        """One file; a row group for each batch of a stream."""
+        found = evaluation[self.key]
+        versioned = self.schema.with_metadata({"schema_version": str(SCHEMA_VERSION)})
+        with pq.ParquetWriter(directory / self.file_name, versioned, compression="zstd") as writer:
+            if isinstance(found, pa.Table):
+                writer.write_table(found.replace_schema_metadata(versioned.metadata))
+                return
+            for batch in found:
+                writer.write_batch(batch.replace_schema_metadata(versioned.metadata))
+
+
+@dataclasses.dataclass(frozen=True)
+class JsonWriter:
+    """Writes plain values as strict JSON."""
+
+    stage_name: str
+    key: str
+    file_name: str
+
+    def write(self, evaluation: Evaluation, directory: Path) -> None:
+        """One file, indented, with its keys in the order of the values."""
+        write_json(directory / self.file_name, evaluation[self.key])
+
+
+def default_writers() -> list[Writer]:
+    """Metrics and plots as Parquet, verdict and config as JSON."""
+    return [
+        TableWriter("WriteMetrics", "metrics", "metrics.parquet", METRICS_SCHEMA),
+        TableWriter("WritePlots", "plots", "plots.parquet", PLOTS_SCHEMA),
+        JsonWriter("WriteVerdict", "verdict", "verdict.json"),
+        JsonWriter("WriteConfig", "config", "config.json"),
+    ]
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Strict JSON; NaN and infinity are faults of the caller."""
+    path.write_text(
+        json.dumps(values, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+
+
+def run(writers: Iterable[Writer], evaluation: Evaluation, directory: Path) -> None:
+    """Let each writer write."""
+    for writer in writers:
+        writer.write(evaluation, directory)
+
+
+@contextmanager
+def output_directory(path: Path, overwrite: bool = False) -> Iterator[Path]:
+    """A folder to write into, which becomes `path` in one step when the block ends well.
+
+    Until then it is a hidden sibling that no reader looks at; if the block fails it is removed, and
+    what a killed process left is removed by the next run of the same output.
+
+    Raises:
+        OutputError: `path` exists already, or cannot be written.
+    """
+    path = Path(os.path.abspath(path))
+    check_output(path, overwrite)
+    partial = path.with_name(
+        f".{path.name}.{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex[:8]}.partial"
+    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(path)
+        partial.mkdir()
+        yield partial
+        _sync(partial)
+        _publish(partial, path, overwrite)
+    except (OSError, pa.ArrowException) as error:
+        raise OutputError(f"The results cannot be written to {path}: {_why(error)}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def check_output(path: Path, overwrite: bool) -> None:
+    """Refuse an output that exists, before any work is done for it."""
+    if path.exists() and not overwrite and (not path.is_dir() or any(path.iterdir())):
+        raise OutputError(f"The output {path} exists already. Choose another, or say --overwrite.")
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "the disk is full. Free some space, or choose an output on another disk."
+    return f"{error}."
+
+
+def _publish(partial: Path, path: Path, overwrite: bool) -> None:
+    if overwrite and path.exists():
+        old = partial.with_name(partial.name.replace(".partial", ".old.partial"))
+        path.rename(old)
+        partial.rename(path)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        partial.rename(path)
+    _sync_folder(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            with file.open("rb") as opened:
+                os.fsync(opened.fileno())
+    _sync_folder(folder)
+
+
+def _sync_folder(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove what processes of this machine that no longer run have left of this output."""
+    host = socket.gethostname()
+    for left in path.parent.glob(f".{path.name}.{host}.*.partial"):
+        pid = left.name.removeprefix(f".{path.name}.{host}.").split(".", 1)[0]
+        if pid.isdigit() and not _runs(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
