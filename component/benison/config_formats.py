@@ -1,185 +1,176 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is how a config is read from files and messages, and how its faults are worded."""
+"""This file is how a config is read: a path, a mapping or a TFMA message becomes plain data."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from pathlib import Path
+import pathlib
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import pydantic
-import yaml
+from benison.errors import ConfigError, suggestion
 
-from benison.errors import ConfigError, MissingExtraError, suggestion
+# What TFMA wraps around an EvalConfig when it writes eval_config.json.
+_ENVELOPES = ("eval_config", "evalConfig")
+_MESSAGES = ("EvalConfig", "EvalConfigAndVersion", "EvalRun")
+
+_CONVERT = (
+    "from google.protobuf import json_format as j, text_format as t; "
+    "from tensorflow_model_analysis.proto import config_pb2 as c; "
+    "print(j.MessageToJson(t.Parse(open({path!r}).read(), c.EvalConfig())))"
+)
 
 
-def as_mapping(source: Any) -> tuple[dict[str, Any], str]:
-    """The plain mapping of a config, and the name by which messages call its source.
+def read(source: object) -> dict[str, Any]:
+    """The fields of a config as plain data, not yet checked.
+
+    Args:
+        source: A path (.json, .yaml, .yml, or .pbtxt, .textproto, .txtpb for text proto), a
+            mapping, or a TFMA EvalConfig or EvalRun message. A str is always a path.
 
     Raises:
-        ConfigError: The file is missing, empty or malformed, or `source` is of no known kind.
+        ConfigError: The file is not there, is empty or is not what its ending says; the sentence
+            names the file, and the line and column.
     """
+    data: Any = source
+    name = "The config"
     if isinstance(source, (str, os.PathLike)):
-        path = Path(source)
-        return _eval_run(_read(path), str(path)), path.name
-    if isinstance(source, Mapping):
-        return _eval_run(dict(source), "the config"), ""
-    if hasattr(source, "DESCRIPTOR"):
-        return _from_message(source), ""
-    raise ConfigError(
-        f"A config is a path, a mapping, a TFMA EvalConfig or an EvalConfig, not {type(source).__name__}."
-    )
+        name = str(os.fspath(source))
+        data = _read_file(pathlib.Path(name))
+    elif hasattr(source, "DESCRIPTOR"):
+        data = _from_message(source)
+    if not isinstance(data, Mapping):
+        expected = "a mapping of fields such as metrics_specs"
+        if data is source:
+            expected = f"a path, {expected}, or an EvalConfig"
+        raise ConfigError(f"{name} is {_kind(data)}; expected {expected}.")
+    inner = next((data[key] for key in _ENVELOPES if key in data), data)
+    if not isinstance(inner, Mapping):
+        raise ConfigError(f"{name}: eval_config is {_kind(inner)}, expected a mapping.")
+    return dict(inner)
 
 
-def _eval_run(data: Any, name: str) -> dict[str, Any]:
-    """The config itself; TFMA's eval_config.json wraps it in a record of the run."""
-    if not isinstance(data, dict):
-        raise ConfigError(f"{name} holds {type(data).__name__}; a config is a mapping of fields.")
-    inner = data.get("evalConfig", data.get("eval_config"))
-    return inner if isinstance(inner, dict) else data
+def _kind(value: object) -> str:
+    kinds = {list: "a list", str: "text", type(None): "empty"}
+    return kinds.get(type(value), f"of type {type(value).__name__}")
 
 
-def _read(path: Path) -> Any:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(f"There is no config file {path}.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The config file {path} cannot be read: {error}.") from error
-    if not text.strip():
-        raise ConfigError(f"The config file {path} is empty.")
+def _read_file(path: pathlib.Path) -> Any:
     parse = _PARSERS.get(path.suffix.lower())
     if parse is None:
-        known = ", ".join(_PARSERS)
-        raise ConfigError(f"The config file {path} must end in one of {known}.")
+        raise ConfigError(_unknown_ending(path))
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(_not_there(path)) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path} is not UTF-8 text: {error.reason} at byte {error.start}."
+        ) from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
+    if not text.strip():
+        raise ConfigError(f"{path} is empty; a config has at least metrics_specs.")
     return parse(text, path)
 
 
-def _parse_json(text: str, path: Path) -> Any:
+def _unknown_ending(path: pathlib.Path) -> str:
+    if str(path).lstrip().startswith("{"):
+        return "A text is taken for a path; to give JSON text, give json.loads(text)."
+    ending = f"the ending {path.suffix!r}" if path.suffix else "no ending"
+    return f"{path} has {ending}; a config file ends in {', '.join(_PARSERS)}."
+
+
+def _not_there(path: pathlib.Path) -> str:
+    folder = path.parent
+    if not folder.is_dir():
+        return f"{path} is not there: there is no directory {str(folder)!r}."
+    others = [other.name for other in folder.iterdir() if other.suffix.lower() in _PARSERS]
+    return f"{path} is not there. {suggestion(path.name, others)}"
+
+
+def _parse_json(text: str, path: pathlib.Path) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_without_duplicates)
     except json.JSONDecodeError as error:
-        raise ConfigError(
-            f"{path}, line {error.lineno}, column {error.colno}: {error.msg}."
-        ) from error
+        place = f"line {error.lineno}, column {error.colno}"
+        raise ConfigError(f"{path} is not JSON: {error.msg} at {place}.") from error
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML without repeated keys, of which only the last would count."""
+def parse_parameters(text: str) -> Any:
+    """The parameters of a metric from JSON text, whose outer braces may be left out, as in TFMA.
 
+    >>> parse_parameters('"num_thresholds": 200')
+    {'num_thresholds': 200}
 
-def _unique_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[Any] = set()
-    for key_node, _ in node.value:
-        key = loader.construct_object(key_node)
-        if key in seen:
-            mark = key_node.start_mark
-            raise yaml.constructor.ConstructorError(
-                None, None, f"the key {key!r} is there twice", mark
-            )
-        seen.add(key)
-    return loader.construct_mapping(node, deep=True)
-
-
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
-
-
-def _parse_yaml(text: str, path: Path) -> Any:
+    Raises:
+        ConfigError: The text is not JSON, or gives a key twice.
+    """
+    stripped = text.strip()
+    whole = stripped if stripped.startswith("{") else f"{{{stripped}}}"
     try:
-        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigError(f"{path}{place}: {error.problem}.") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: {error}.") from error
+        return json.loads(whole, object_pairs_hook=_without_duplicates)
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{text!r} is not JSON: {error.msg}.") from error
 
 
-def _parse_text_proto(text: str, path: Path) -> Any:
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ConfigError(f"the key {twice!r} is given twice.")
+    return found
+
+
+def _parse_yaml(text: str, path: pathlib.Path) -> Any:
+    from benison import config_yaml
+
+    try:
+        return config_yaml.parse(text)
+    except ConfigError as error:
+        raise ConfigError(f"{path} is not YAML: {error}") from error
+
+
+def _parse_text_proto(text: str, path: pathlib.Path) -> dict[str, Any]:
     try:
         from google.protobuf import text_format
         from tensorflow_model_analysis.proto import config_pb2
-    except ImportError as error:
-        raise MissingExtraError(
-            f"TFMA, whose protos are needed to read the text proto {path},", "tfx"
-        ) from error
+    except ImportError:
+        command = f'python -c "{_CONVERT.format(path=str(path))}"'
+        reason = "is text proto, which only tensorflow-model-analysis can read"
+        raise ConfigError(
+            f"{path} {reason}. Where it is installed, make JSON of it: {command}"
+        ) from None
     try:
         return _from_message(text_format.Parse(text, config_pb2.EvalConfig()))
     except text_format.ParseError as error:
-        raise ConfigError(f"{path}: {error}.") from error
+        place = f"line {error.GetLine()}, column {error.GetColumn()}"
+        message = str(error).split(" : ", 1)[-1].strip().rstrip(".")
+        raise ConfigError(
+            f"{path} is not an EvalConfig in text proto: {message} at {place}."
+        ) from error
 
 
-_PARSERS = {
+def _from_message(message: Any) -> dict[str, Any]:
+    from google.protobuf import json_format
+
+    name = message.DESCRIPTOR.name
+    if name not in _MESSAGES:
+        raise ConfigError(
+            f"A message {name} is not a config; expected one of {', '.join(_MESSAGES)}."
+        )
+    return dict(json_format.MessageToDict(message, preserving_proto_field_name=True))
+
+
+_PARSERS: dict[str, Callable[[str, pathlib.Path], Any]] = {
     ".json": _parse_json,
     ".yaml": _parse_yaml,
     ".yml": _parse_yaml,
     ".pbtxt": _parse_text_proto,
     ".textproto": _parse_text_proto,
+    ".txtpb": _parse_text_proto,
 }
-
-
-def _from_message(message: Any) -> dict[str, Any]:
-    """A proto message as a mapping in snake_case."""
-    from google.protobuf import json_format
-
-    mapping: dict[str, Any] = json_format.MessageToDict(message, preserving_proto_field_name=True)
-    return mapping
-
-
-def faults(
-    error: pydantic.ValidationError, root: type[pydantic.BaseModel], name: str
-) -> list[tuple[str, str]]:
-    """Every fault that pydantic found, as (path, sentence)."""
-    found: list[tuple[str, str]] = []
-    prefix = f"{name}: " if name else ""
-    for fault in error.errors():
-        inner = fault.get("ctx", {}).get("error")
-        if isinstance(inner, ConfigError):
-            found += [(prefix + path, text) for path, text in inner.faults]
-            continue
-        found.append((prefix + _path(fault["loc"]), _sentence(fault, root)))
-    return found
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    """`metrics_specs[0].class_name` for ("metrics_specs", 0, "className")."""
-    text = ""
-    for step in location:
-        text += f"[{step}]" if isinstance(step, int) else f".{_snake(step)}"
-    return text.lstrip(".")
-
-
-def _snake(name: str) -> str:
-    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name)
-
-
-def _sentence(fault: Any, root: type[pydantic.BaseModel]) -> str:
-    if fault["type"] == "extra_forbidden":
-        known = _fields_at(root, fault["loc"][:-1])
-        return f"there is no such field. {suggestion(_snake(str(fault['loc'][-1])), known)}"
-    if fault["type"] == "missing":
-        return "is missing."
-    if fault["type"] == "value_error":
-        return f"{fault['ctx']['error']}."
-    came = fault["input"]
-    return f"{fault['msg'].lower()}, not {came!r} ({type(came).__name__})."
-
-
-def _fields_at(model: type[pydantic.BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """The fields of the message that a path leads to."""
-    for step in location:
-        field = None if isinstance(step, int) else model.model_fields.get(_snake(step))
-        inner = field and _message_in(field.annotation)
-        if inner:
-            model = inner
-    return list(model.model_fields)
-
-
-def _message_in(annotation: Any) -> type[pydantic.BaseModel] | None:
-    """The message type inside tuple[X, ...], dict[str, X] or X | None."""
-    if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
-        return annotation
-    inner = (_message_in(argument) for argument in getattr(annotation, "__args__", ()))
-    return next(filter(None, inner), None)

@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is how a part of a config is checked: all faults at once, with path and sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+
+from benison.errors import ConfigError, suggestion
+
+Loc: TypeAlias = "tuple[str | int, ...]"
+PartT = TypeVar("PartT", bound="Part")
+
+_EXPECTED = {
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "finite_number": "a finite number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "greater_than_equal": "a number that is at least {ge}",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "mapping_type": "a mapping",
+    "model_type": "a mapping with the fields of {class_name}",
+    "string_too_short": "text that is not empty",
+    "string_type": "text",
+    "tuple_type": "a list",
+}
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong: where, and a sentence. `rests_on` is what it was compared with."""
+
+    loc: Loc
+    text: str
+    rests_on: tuple[tuple[str, ...], ...] = ()
+
+
+class PartError(ConfigError):
+    """A ConfigError that still knows its places, so that an enclosing part can lengthen them."""
+
+    def __init__(self, located: Sequence[Fault]) -> None:
+        self.located = list(located)
+        super().__init__([(path_of(fault.loc), fault.text) for fault in located])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.located,)
+
+
+class Part(BaseModel):
+    """A part of a config: frozen, comparable, hashable; names in snake_case or lowerCamelCase.
+
+    Raises:
+        ConfigError: On construction, with all faults of the part and of what it holds.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        protected_namespaces=(),
+        ser_json_inf_nan="strings",
+        use_attribute_docstrings=True,
+    )
+
+    def __init__(self, /, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            raise PartError(_located(type(self), error)) from None
+
+    def __hash__(self) -> int:
+        return hash((type(self), _hashable(self.__dict__)))
+
+    def _faults(self) -> Iterable[Fault]:
+        """What is wrong with the part although each of its fields is right."""
+        return ()
+
+    @model_validator(mode="after")
+    def _checked(self: PartT) -> PartT:
+        if faults := list(self._faults()):
+            raise PartError(faults)
+        return self
+
+
+def build_whole(part: type[PartT], data: Mapping[str, Any]) -> PartT:
+    """Build `part` from plain data, or raise ConfigError with every fault.
+
+    A part with a fault is not compared with the others; so what is faulty is cut out and the rest
+    is checked again, until nothing is left that could hide a fault.
+    """
+    rest, faults = _Rest(_plain(data)), list[Fault]()
+    while True:
+        try:
+            built = part(**rest.data())
+            break
+        except PartError as error:
+            found = [fault._replace(loc=rest.original(fault.loc)) for fault in error.located]
+            faults += [fault for fault in found if not rest.explains(fault)]
+            if not rest.cut([fault.loc for fault in error.located]):
+                break
+    if faults:
+        raise PartError(list(dict.fromkeys(faults)))
+    return built
+
+
+def path_of(loc: Loc) -> str:
+    """The text form of a place.
+
+    >>> path_of(("metrics_specs", 0, "thresholds", "auc@1", "value_threshold"))
+    "metrics_specs[0].thresholds['auc@1'].value_threshold"
+    """
+    steps = [f".{s}" if isinstance(s, str) and s.isidentifier() else f"[{s!r}]" for s in loc]
+    return "".join(steps).removeprefix(".")
+
+
+def came(value: object) -> str:
+    """What came in place of what was expected, in the words of a config file.
+
+    >>> came("high"), came(True), came([1, 2]), came(None)
+    ("the text 'high'", 'true', 'a list', 'nothing (null)')
+    """
+    if value is None:
+        return "nothing (null)"
+    if isinstance(value, bool):
+        return str(value).lower()
+    kinds = {str: "the text", int: "the number", float: "the number"}
+    kind = kinds.get(type(value), "a value of type " + type(value).__name__ + ",")
+    if isinstance(value, Mapping):
+        return "a mapping"
+    return "a list" if isinstance(value, (list, tuple)) else f"{kind} {_short(repr(value))}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _hashable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return frozenset((key, _hashable(item)) for key, item in value.items())
+    return tuple(map(_hashable, value)) if isinstance(value, (list, tuple)) else value
+
+
+def _located(part: type[Part], error: ValidationError) -> list[Fault]:
+    names = {field.alias or name: name for name, field in part.model_fields.items()}
+    faults: list[Fault] = []
+    for detail in error.errors(include_url=False):
+        loc = tuple(
+            names.get(str(step), step) if i == 0 else step for i, step in enumerate(detail["loc"])
+        )
+        loc = tuple(step for step in loc if step != "[key]")  # pydantic's mark of a mapping's key
+        cause = detail.get("ctx", {}).get("error")
+        if isinstance(cause, PartError):
+            faults += [fault._replace(loc=loc + fault.loc) for fault in cause.located]
+        else:
+            faults.append(Fault(loc, _sentence(part, detail)))
+    return faults
+
+
+def _sentence(part: type[Part], detail: Any) -> str:
+    kind, context, value = detail["type"], detail.get("ctx", {}), detail["input"]
+    if kind == "extra_forbidden":
+        return _unknown(part, str(detail["loc"][-1]))
+    if kind == "missing":
+        return f"is missing; a {part.__name__} needs it."
+    if kind == "value_error":
+        return str(context["error"])
+    if kind not in _EXPECTED:
+        return f"{detail['msg']}, came {came(value)}."
+    cure = f" Write [{value!r}]." if kind == "tuple_type" and isinstance(value, (str, int)) else ""
+    return f"expected {_EXPECTED[kind].format_map(context)}, came {came(value)}.{cure}"
+
+
+def _unknown(part: type[Part], name: str) -> str:
+    fields = list(part.model_fields)
+    if name in fields:
+        return f"{to_camel(name)!r} is the same field; give one of them."
+    near = suggestion(name, [*fields, *map(to_camel, fields)])
+    hint = near if near.startswith("Did you mean") else suggestion(name, fields)
+    return f"{part.__name__} has no field {name!r}. {hint}"
+
+
+def _related(one: Loc, other: Loc) -> bool:
+    """Whether the places are the same, or one is inside the other."""
+    return all(a == b for a, b in zip(one, other, strict=False))
+
+
+def _plain(value: Any) -> Any:
+    """Mappings with text for keys, and lists; a key of YAML may be a number or true."""
+    if isinstance(value, Mapping):
+        return {
+            k if isinstance(k, str) else json.dumps(k, default=str): _plain(v)
+            for k, v in value.items()
+        }
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+class _Rest:
+    """What is left of plain data when faulty places are cut out; it knows where the rest stood."""
+
+    def __init__(self, whole: dict[str, Any]) -> None:
+        self._whole = whole
+        self._cuts: dict[Loc, Loc] = {}  # the place as the data spell it: the place in snake_case
+
+    def data(self) -> dict[str, Any]:
+        """The data without what was cut."""
+        left: dict[str, Any] = self._left(self._whole, ())
+        return left
+
+    def original(self, loc: Loc) -> Loc:
+        """Where a place of the rest is in the whole."""
+        traced = self._trace(loc)
+        steps = (
+            there if isinstance(there, int) else step
+            for there, step in zip(traced, loc, strict=False)
+        )
+        return (*steps, *loc[len(traced) :])
+
+    def cut(self, locs: Iterable[Loc]) -> bool:
+        """Cut the innermost thing that is there of each place; False if there is none."""
+        cuts = {
+            traced: self.original(loc)[: len(traced)]
+            for loc in locs
+            if (traced := self._trace(loc))
+        }
+        self._cuts |= cuts
+        return bool(cuts)
+
+    def explains(self, fault: Fault) -> bool:
+        """Whether a cut may have made the fault: at its place, above, below or by comparison."""
+        cuts = list(self._cuts.values())
+        fields = [tuple(step for step in cut if isinstance(step, str)) for cut in cuts]
+        compared = (_related(cut, other) for cut in fields for other in fault.rests_on)
+        return any(compared) or any(_related(cut, fault.loc) for cut in cuts)
+
+    def _left(self, value: Any, loc: Loc) -> Any:
+        if isinstance(value, dict):
+            return {
+                k: self._left(v, (*loc, k)) for k, v in value.items() if (*loc, k) not in self._cuts
+            }
+        if isinstance(value, list):
+            return [
+                self._left(v, (*loc, i)) for i, v in enumerate(value) if (*loc, i) not in self._cuts
+            ]
+        return value
+
+    def _trace(self, loc: Loc) -> Loc:
+        """The place in the whole, as the data spell it and as far as it is there."""
+        value: Any = self._whole
+        traced: Loc = ()
+        for step in loc:
+            if not isinstance(value, (dict, list)):
+                break
+            steps = value if isinstance(value, dict) else range(len(value))
+            left = [s for s in steps if (*traced, s) not in self._cuts]
+            if isinstance(value, list):
+                there = left[int(step)]
+            elif not (spelled := [s for s in (step, to_camel(str(step))) if s in left]):
+                break
+            else:
+                there = spelled[0]
+            traced, value = (*traced, there), value[there]
+        return traced

@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the models, metrics and options of a config, as TFMA names them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated
+
+from pydantic import Field
+
+from benison.config_faults import Fault, Part
+from benison.config_fields import (
+    ConfidenceIntervalMethod,
+    Finite,
+    Flag,
+    Keys,
+    Method,
+    Natural,
+    Naturals,
+    Number,
+    Parameters,
+    Positives,
+    Texts,
+    Whole,
+    exclusive,
+)
+from benison.config_thresholds import (
+    CrossSliceMetricThreshold,
+    CrossSliceMetricThresholds,
+    MetricThreshold,
+    PerSliceMetricThreshold,
+    PerSliceMetricThresholds,
+)
+
+
+class PaddingOptions(Part):
+    """Padding of labels and predictions to the same length."""
+
+    label_int_padding: Whole | None = None
+    """What pads labels that are whole numbers."""
+    label_float_padding: Number | None = None
+    """What pads labels that are fractions."""
+    prediction_int_padding: Whole | None = None
+    """What pads predictions that are whole numbers."""
+    prediction_float_padding: Number | None = None
+    """What pads predictions that are fractions."""
+
+    def _faults(self) -> Iterable[Fault]:
+        yield from exclusive(self, "label_int_padding", "label_float_padding")
+        yield from exclusive(self, "prediction_int_padding", "prediction_float_padding")
+
+
+class ModelSpec(Part):
+    """A model: its name, how it is called, and where its labels, predictions and weights are."""
+
+    name: str = ""
+    """The name of the model in this config; needed when there are several."""
+    model_type: str = ""
+    """What kind of model it is, such as tf_keras, tf_generic or onnx; found out when not given."""
+    signature_name: str = ""
+    """The signature to call."""
+    preprocessing_function_names: tuple[str, ...] = ()
+    """Signatures that are called before the model, in order; they make transformed features."""
+    label_key: str = ""
+    """The column of the labels."""
+    label_keys: Keys = Field(default_factory=dict)
+    """The column of the labels of each output."""
+    prediction_key: str = ""
+    """The key in the model's output, or without a model the column of the predictions."""
+    prediction_keys: Keys = Field(default_factory=dict)
+    """The same for each output."""
+    example_weight_key: str = ""
+    """The column of the example weights."""
+    example_weight_keys: Keys = Field(default_factory=dict)
+    """The column of the example weights of each output."""
+    is_baseline: Flag = False
+    """Whether this is the model to compare with; at most one is."""
+    padding_options: PaddingOptions | None = None
+    """Padding of labels and predictions to the same length."""
+    inference_batch_size: Natural = 0
+    """Rows in a call of the model; 0 leaves the choice to Benison."""
+
+    def _faults(self) -> Iterable[Fault]:
+        for role in ("label", "prediction", "example_weight"):
+            yield from exclusive(self, f"{role}_key", f"{role}_keys")
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The outputs that the config names, sorted; none when it names no output."""
+        return tuple(sorted({*self.label_keys, *self.prediction_keys, *self.example_weight_keys}))
+
+    def keys(self, role: str) -> dict[str, str]:
+        """Columns by output: `<role>_keys`, or `<role>_key` as that of the output ""."""
+        one: str = getattr(self, f"{role}_key")
+        return dict(getattr(self, f"{role}_keys")) or ({"": one} if one else {})
+
+    def columns(self, with_predictions: bool) -> set[str]:
+        """The columns of the data that hold labels, weights and, where asked, predictions."""
+        roles = ["label", "example_weight", *(["prediction"] if with_predictions else [])]
+        return {column for role in roles for column in self.keys(role).values()}
+
+    def label_key_for(self, output: str) -> str | None:
+        """The label column of an output, None when the config names none.
+
+        >>> ModelSpec(label_keys={"ctr": "clicked"}).label_key_for("ctr")
+        'clicked'
+        """
+        return self.label_keys.get(output, self.label_key) or None
+
+    def prediction_key_for(self, output: str) -> str | None:
+        """The prediction key of an output, None when the config names none."""
+        return self.prediction_keys.get(output, self.prediction_key) or None
+
+    def example_weight_key_for(self, output: str) -> str | None:
+        """The weight column of an output, None when the config names none."""
+        return self.example_weight_keys.get(output, self.example_weight_key) or None
+
+
+class MetricConfig(Part):
+    """A metric: its class, its parameters and its thresholds."""
+
+    class_name: Annotated[str, Field(min_length=1)]
+    """The name of the metric's class, such as AUC."""
+    module: str = ""
+    """The Python module of a class that is not one of Benison's."""
+    config: Parameters = Field(default_factory=dict)
+    """The parameters; JSON text, with or without the outer braces, is read as a mapping."""
+    threshold: MetricThreshold | None = None
+    """What must hold in every slice."""
+    per_slice_thresholds: tuple[PerSliceMetricThreshold, ...] = ()
+    """What must hold in some slices."""
+    cross_slice_thresholds: tuple[CrossSliceMetricThreshold, ...] = ()
+    """What must hold between slices."""
+
+
+class AggregationOptions(Part):
+    """Aggregation over classes; exactly one of the three averages."""
+
+    micro_average: Flag = False
+    """Every pair of class and row counts as a row."""
+    macro_average: Flag = False
+    """The mean over the classes."""
+    weighted_macro_average: Flag = False
+    """The mean over the classes, weighted by their share of positive labels."""
+    class_weights: Mapping[Whole, Finite] = Field(default_factory=dict)
+    """The weight of each class; a class that is not there weighs 0."""
+    top_k_list: Positives = ()
+    """Only the k classes with the highest predictions take part."""
+
+    def _faults(self) -> Iterable[Fault]:
+        averages = ("micro_average", "macro_average", "weighted_macro_average")
+        yield from exclusive(self, *averages)
+        if not any(getattr(self, field) for field in averages):
+            yield Fault((), f"names no average; set one of {', '.join(averages)}.")
+        yield from exclusive(self, "class_weights", "top_k_list")
+
+
+class BinarizationOptions(Part):
+    """One class against the rest: by its number, by its rank, or the first k together."""
+
+    class_ids: Naturals = ()
+    """Classes, counted from 0, each against the rest."""
+    k_list: Positives = ()
+    """The prediction with the k-th highest score, counted from 1, against its label."""
+    top_k_list: Positives = ()
+    """The k highest predictions count, the others are taken for negative."""
+
+
+class ExampleWeightOptions(Part):
+    """Whether metrics are computed with the example weights, without them, or both ways."""
+
+    weighted: Flag = False
+    """Compute them with the weights."""
+    unweighted: Flag = False
+    """Compute them without the weights."""
+
+    def _faults(self) -> Iterable[Fault]:
+        if not (self.weighted or self.unweighted):
+            yield Fault((), "sets neither weighted nor unweighted, so nothing would be computed.")
+
+
+class MetricsSpec(Part):
+    """Metrics that share models, outputs, binarization, aggregation and weighting."""
+
+    metrics: tuple[MetricConfig, ...] = ()
+    """The metrics."""
+    model_names: tuple[str, ...] = ()
+    """The models; none means all."""
+    output_names: tuple[str, ...] = ()
+    """The outputs; none means all."""
+    output_weights: Mapping[str, Finite] = Field(default_factory=dict)
+    """The weight of each output in the mean over the outputs."""
+    binarize: BinarizationOptions | None = None
+    """Compute the metrics of single classes."""
+    aggregate: AggregationOptions | None = None
+    """Compute the metrics over all classes."""
+    example_weights: ExampleWeightOptions | None = None
+    """With or without weights; not given means with weights where there are some."""
+    query_key: str = ""
+    """The feature whose values group the rows into queries."""
+    thresholds: Mapping[str, MetricThreshold] = Field(default_factory=dict)
+    """What must hold in every slice, by the name of the metric."""
+    per_slice_thresholds: Mapping[str, PerSliceMetricThresholds] = Field(default_factory=dict)
+    """What must hold in some slices, by the name of the metric."""
+    cross_slice_thresholds: Mapping[str, CrossSliceMetricThresholds] = Field(default_factory=dict)
+    """What must hold between slices, by the name of the metric."""
+
+    def all_thresholds(self) -> Iterator[MetricThreshold]:
+        """Every threshold on every metric, in every kind of slice."""
+        yield from self.thresholds.values()
+        yield from (metric.threshold for metric in self.metrics if metric.threshold)
+        for metric in self.metrics:
+            yield from (narrow.threshold for narrow in metric.per_slice_thresholds)
+            yield from (narrow.threshold for narrow in metric.cross_slice_thresholds)
+        for per_slice in self.per_slice_thresholds.values():
+            yield from (narrow.threshold for narrow in per_slice.thresholds)
+        for cross_slice in self.cross_slice_thresholds.values():
+            yield from (narrow.threshold for narrow in cross_slice.thresholds)
+
+    @property
+    def has_change_threshold(self) -> bool:
+        """Whether any threshold compares with the baseline."""
+        return any(threshold.change_threshold for threshold in self.all_thresholds())
+
+
+class ConfidenceIntervalOptions(Part):
+    """How confidence intervals are computed."""
+
+    method: Method = ConfidenceIntervalMethod.UNKNOWN_CONFIDENCE_INTERVAL_METHOD
+    """JACKKNIFE, which is also what is taken when it is not given, or POISSON_BOOTSTRAP."""
+
+
+class Options(Part):
+    """What concerns the whole evaluation."""
+
+    include_default_metrics: Flag = True
+    """Whether the metrics that are stored in a model are computed too."""
+    compute_confidence_intervals: Flag = False
+    """Whether every metric gets a 95 % confidence interval."""
+    confidence_intervals: ConfidenceIntervalOptions = ConfidenceIntervalOptions()
+    """How."""
+    min_slice_size: Natural = 1
+    """Slices with fewer rows are left out of every output."""
+    disabled_outputs: Texts = ()
+    """Outputs that are not written: metrics, plots, analysis, eval_config.json."""
