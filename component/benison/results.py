@@ -43,8 +43,10 @@ class EvalResult:
     _plots: pa.Table | None = None
 
     def __repr__(self) -> str:
-        slices = len(pc.unique(self.metrics["slice"]))
-        return f"<EvalResult {self.verdict.status}, {slices:,} slices, {self.metrics.num_rows:,} values, {self.path}>"
+        slices, values = len(pc.unique(self.metrics["slice"])), self.metrics.num_rows
+        return (
+            f"<EvalResult {self.verdict.status}, {slices:,} slices, {values:,} values, {self.path}>"
+        )
 
     @cached_property
     def plots(self) -> pa.Table:
@@ -61,7 +63,8 @@ class EvalResult:
             import pandas  # noqa: F401
         except ImportError as error:
             raise MissingExtraError("pandas", "pandas") from error
-        return self.metrics.to_pandas()
+        frame: pd.DataFrame = self.metrics.to_pandas()
+        return frame
 
     def metric_names(self) -> list[str]:
         """The names of the metrics, in their order."""

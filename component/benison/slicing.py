@@ -249,7 +249,7 @@ class SliceTable:
             owners = self._owners.get(features, numbers[:0])
             self._owners[features] = np.append(owners, np.full(len(fresh), owner))
             self.keys.extend(_keys(features, fresh))
-        return pc.index_in(values, value_set=known).to_numpy().astype(np.int64)
+        return np.asarray(pc.index_in(values, value_set=known), np.int64)
 
     def union(self, other: SliceTable) -> tuple[SliceTable, Codes]:
         """A table of the slices of both, and the number in it of each slice of `other`."""

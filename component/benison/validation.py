@@ -383,6 +383,7 @@ def _change_check(
     else:
         good = change >= bound if higher else change <= bound
         outcome = PASS if good else FAIL
-        moved = f"{row.baseline:.6g} to {row.value:.6g}, {kind} {change:+.6g} ({row.examples:,} examples)"
-        reason = f"{name} went from {moved}; {'within' if good else 'but'} {sign} {bound:g}{'' if good else ' is required'}."
+        moved = f"{row.baseline:.6g} to {row.value:.6g} ({row.examples:,} examples)"
+        judged = f"{kind} {change:+.6g}, {'as' if good else 'but'} {sign} {bound:g} is required"
+        reason = f"{name} went from {moved}: {judged}."
     return subject.check(row, kind, outcome, reason, formula=formula, **limits)

@@ -88,7 +88,7 @@ class Accumulator:
 
 def _missing_rows(values: Any) -> npt.NDArray[np.bool_]:
     missing: npt.NDArray[np.bool_] = np.isnan(values)
-    return missing.any(axis=1) if missing.ndim == 2 else missing
+    return missing if missing.ndim == 1 else np.asarray(missing.any(axis=1))
 
 
 def check_rows(accumulator: Accumulator) -> None:

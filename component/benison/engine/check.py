@@ -104,5 +104,5 @@ def _slice_columns(config: EvalConfig, columns: Collection[str]) -> Iterator[tup
     for i, spec in enumerate(slicing_specs(config)):
         for feature in sorted({*spec.feature_keys, *spec.feature_values}):
             if feature not in columns:
-                text = f"slice feature {feature!r} is not a column of the data. {suggestion(feature, columns)}"
-                yield f"slicing_specs[{i}]", text
+                text = f"slice feature {feature!r} is not a column of the data."
+                yield f"slicing_specs[{i}]", f"{text} {suggestion(feature, columns)}"

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -61,37 +60,13 @@ def extract(batch: pa.RecordBatch, extractors: Sequence[Extractor]) -> Extracts:
     return extracts
 
 
-def read_ahead(items: Iterator[T], depth: int = 2) -> Iterator[T]:
-    """The items, made by another thread, at most `depth` ahead.
+def read_ahead(items: Iterator[T]) -> Iterator[T]:
+    """The items, of which the next is made by another thread while one is in use.
 
-    An exception of the other thread is raised here; a consumer that stops early stops the thread.
+    An exception of the other thread is raised here.
     """
-    ready: queue.Queue[Any] = queue.Queue(depth)
-    stopped = threading.Event()
-
-    def offer(item: Any) -> bool:
-        while not stopped.is_set():
-            try:
-                ready.put(item, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def work() -> None:
-        try:
-            if all(offer((item, None)) for item in items):
-                offer((_END, None))
-        except BaseException as error:  # noqa: BLE001 - it belongs to the consumer, whatever it is
-            offer((_END, error))
-
-    thread = threading.Thread(target=work, name="benison-read", daemon=True)
-    thread.start()
-    try:
-        while (taken := ready.get())[0] is not _END:
-            yield taken[0]
-        if taken[1] is not None:
-            raise taken[1]
-    finally:
-        stopped.set()
-        thread.join()
+    with ThreadPoolExecutor(1, thread_name_prefix="benison-read") as pool:
+        ahead = pool.submit(next, items, _END)
+        while (item := ahead.result()) is not _END:
+            ahead = pool.submit(next, items, _END)
+            yield item  # type: ignore[misc]

@@ -99,7 +99,8 @@ class Plan:
             raise ConfigError(faults)
         needed = ((c.view, statistic) for c in computations for statistic in c.metric.statistics())
         baseline = config.baseline_spec
-        return cls(computations, tuple(dict.fromkeys(needed)), baseline and baseline.name)
+        name = None if baseline is None else baseline.name
+        return cls(computations, tuple(dict.fromkeys(needed)), name)
 
     def views(self) -> list[View]:
         """The distinct views, in the order in which they are needed."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the reader: files or tables in, a stream of Arrow batches out, whatever their number of rows."""
+"""This file is the reader: files or tables in, a stream of Arrow batches out, of any length."""
 
 from __future__ import annotations
 

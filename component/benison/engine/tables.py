@@ -108,7 +108,7 @@ def _numbers_and_json(value: Value, size: int) -> tuple[Array, pa.Array]:
     elif value.ndim == 1:
         return value, pa.nulls(size, pa.string())
     else:
-        rows = list(value)  # type: ignore[arg-type]
+        rows = list(value)
     # JSON has no NaN, so what is undefined is null.
     texts = [json.dumps(_strict(row)) for row in rows]
     return np.full(size, np.nan), pa.array(texts, pa.string())

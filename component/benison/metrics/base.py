@@ -127,4 +127,5 @@ def ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Array:
     array([0.5, nan])
     """
     top, bottom = np.broadcast_arrays(np.asarray(numerator, float), np.asarray(denominator, float))
-    return np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom != 0)
+    quotient: Array = np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom != 0)
+    return quotient

@@ -124,12 +124,12 @@ class Curve:
 
     @property
     def positives(self) -> Array:
-        """float64[n, 1]"""
+        """Weight of all positives: float64[n, 1]."""
         return self.tp[:, :1]
 
     @property
     def negatives(self) -> Array:
-        """float64[n, 1]"""
+        """Weight of all negatives: float64[n, 1]."""
         return self.fp[:, :1]
 
 

@@ -23,7 +23,7 @@ class BinaryEntropy:
     label_smoothing: float
 
     def __call__(self, inputs: Inputs) -> Array:
-        """float64[N]"""
+        """In nats: float64[N]."""
         labels = inputs.labels * (1 - self.label_smoothing) + self.label_smoothing / 2
         p = inputs.predictions
         if self.from_logits:
@@ -42,7 +42,7 @@ class CategoricalEntropy:
     label_smoothing: float
 
     def __call__(self, inputs: Inputs) -> Array:
-        """float64[N]"""
+        """In nats: float64[N]."""
         p = inputs.predictions
         if p.ndim != 2:
             raise DataError(
@@ -51,13 +51,16 @@ class CategoricalEntropy:
             )
         labels = one_hot(inputs.labels, p.shape[1])
         labels = labels * (1 - self.label_smoothing) + self.label_smoothing / p.shape[1]
-        return -(labels * self._log_probabilities(p)).sum(axis=1)
+        entropy: Array = -(labels * self._log_probabilities(p)).sum(axis=1)
+        return entropy
 
     def _log_probabilities(self, p: Array) -> Array:
         if self.from_logits:
             shifted = p - p.max(axis=1, keepdims=True)
-            return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-        return np.log(np.clip(p / p.sum(axis=1, keepdims=True), CLIP, 1 - CLIP))
+            logs: Array = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        else:
+            logs = np.log(np.clip(p / p.sum(axis=1, keepdims=True), CLIP, 1 - CLIP))
+        return logs
 
 
 def one_hot(labels: Array, classes: int) -> Array:

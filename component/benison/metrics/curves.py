@@ -13,6 +13,7 @@ from functools import lru_cache, partial
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from benison.extracts import Array, Inputs  # noqa: F401 - Inputs is for the examples
 from benison.metrics.base import Index, Metric, Statistic, ratio, register
@@ -76,7 +77,7 @@ class CurveMetric(Metric):
         return interpolated_thresholds(self.num_thresholds or BUCKETS)[interval]
 
 
-def _largest(values: Array, where: Array) -> Array:
+def _largest(values: Array, where: npt.NDArray[np.bool_]) -> Array:
     """The largest value of each row where the condition holds: float64[n], NaN where it never does."""
     chosen = np.where(where & ~np.isnan(values), values, -np.inf).max(axis=1)
     return np.where(np.isneginf(chosen), np.nan, chosen)
@@ -251,7 +252,8 @@ def _by_interval(cells: Cells, interval_of: Index, label: int, intervals: int) -
     chosen = keys % 2 == label
     slices, cell = np.divmod(keys[chosen], cells.width)
     flat = slices * intervals + interval_of[cell // 2]
-    return np.bincount(flat, sums[chosen], minlength=cells.size * intervals).reshape(-1, intervals)
+    table = np.bincount(flat, sums[chosen], minlength=cells.size * intervals)
+    return np.asarray(table, np.float64).reshape(-1, intervals)
 
 
 def _auc_pr(name: str = "auc_precision_recall", **parameters: Any) -> AUC:

@@ -26,12 +26,12 @@ def prediction(inputs: Inputs) -> Array:
 
 
 def squared_error(inputs: Inputs) -> Array:
-    """(y - p)^2"""
+    """The value of (y - p)^2."""
     return (inputs.labels - inputs.predictions) ** 2
 
 
 def absolute_error(inputs: Inputs) -> Array:
-    """|y - p|"""
+    """The value of |y - p|."""
     return np.abs(inputs.labels - inputs.predictions)
 
 
@@ -43,7 +43,7 @@ def absolute_percentage_error(inputs: Inputs) -> Array:
 
 def has_label(inputs: Inputs) -> Array:
     """1 unless the label is 0."""
-    return (inputs.labels != 0).astype(np.float64)
+    return np.asarray(inputs.labels != 0, np.float64)
 
 
 def squared_logarithmic_error(inputs: Inputs) -> Array:
@@ -173,12 +173,12 @@ class R2Score(Metric):
 
 
 def positive_prediction(inputs: Inputs) -> Array:
-    """Y p"""
+    """The product y p."""
     return inputs.labels * inputs.predictions
 
 
 def negative_prediction(inputs: Inputs) -> Array:
-    """(1 - y) p"""
+    """The value of (1 - y) p."""
     return (1 - inputs.labels) * inputs.predictions
 
 

@@ -139,14 +139,13 @@ class Cells:
     def of(cls, keys: Index, sums: Array | None, size: int, width: int) -> Cells:
         """Sum up `sums` (1 each when None) by key; keys may repeat and stand in any order."""
         if size * width <= min(DENSE_CELLS, 8 * len(keys)):
-            return cls(
-                size, width, np.bincount(keys, sums, minlength=size * width).astype(np.float64)
-            )
+            table = np.bincount(keys, sums, minlength=size * width)
+            return cls(size, width, np.asarray(table, np.float64))
         if sums is None:
             unique, counts = np.unique(keys, return_counts=True)
             return cls(size, width, counts.astype(np.float64), unique)
         unique, inverse = np.unique(keys, return_inverse=True)
-        return cls(size, width, np.bincount(inverse, sums, minlength=len(unique)), unique)
+        return cls(size, width, np.bincount(inverse, sums, len(unique)).astype(np.float64), unique)
 
     def occupied(self) -> tuple[Index, Array]:
         """Keys, ascending, and sums of the cells that are not 0 (or that ever had a row)."""

@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +26,25 @@ def tensorflow() -> Any:
     """TensorFlow, without its remarks on the processor; raises MissingExtraError."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        import tensorflow as tf
+        with _silenced():
+            import tensorflow as tf
     except ImportError as error:
         raise MissingExtraError("TensorFlow", "tensorflow") from error
     return tf
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Without what native code writes to stderr before its log level counts; exceptions still pass."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def locate(path: Path) -> Path:
@@ -150,7 +168,7 @@ def _as_array(column: pa.Array, name: str, dtype: Any, is_text: bool) -> npt.NDA
             f"Feature {name!r} is missing in {column.null_count:,} rows, and the model takes "
             f"{'text' if is_text else np.dtype(dtype)} there, which has no missing value. Fill it."
         )
-    array = column.to_numpy(zero_copy_only=False)
+    array: npt.NDArray[Any] = column.to_numpy(zero_copy_only=False)
     try:
         array = array.astype(object if is_text else dtype)
     except (TypeError, ValueError) as error:

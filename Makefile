@@ -1,0 +1,75 @@
+# Every command of the project. `make` alone lists them; nothing here needs root or a terminal.
+# Paths are relative, because make splits names at spaces and a checkout may sit in a folder with some.
+.POSIX:
+
+PYTHON = python3
+UV_VERSION = 0.13.8
+ARGS =
+
+# Every tool runs as a module: the first line of a script cannot hold a path with spaces.
+py = .venv/bin/python
+# uv reads neither pip's configuration nor, unless told, the system's certificates.
+uv = export UV_SYSTEM_CERTS=1 UV_PYTHON_DOWNLOADS=never; \
+	index=$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get global.index-url 2>/dev/null || :)}; \
+	test -z "$$index" || export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$index}"; \
+	.uv/bin/uv
+
+help: ## list the commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
+		printf '%-18s %s\n' "$$name" "$$text"; done
+
+demo: .venv/ready ## evaluate, judge and bless a taxi-tip model on this machine
+	@$(py) pipelines/taxi_local.py $(ARGS)
+
+test: lint ## run lint and every test; ARGS="-k name" goes to pytest
+	@$(py) -m pytest -n 2 --dist loadfile $(ARGS)
+
+bench: .venv/ready ## print the performance table; ARGS goes to the benchmark
+	@$(py) tests/benchmarks/bench.py $(ARGS)
+
+lint: .venv/ready ## check style, formatting and types
+	@$(py) -m ruff check
+	@$(py) -m ruff format --check
+	@$(py) -m mypy
+
+airflow-env: .venv-airflow/ready ## install Airflow in .venv-airflow, apart from TFX
+
+requirements: .uv/ready ## pin again what requirements/*.in ask for
+	@$(uv) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
+		--python-version 3.11 --override requirements/overrides.txt \
+		--output-file requirements/test.txt requirements/test.in
+	@$(uv) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
+		--python-version 3.11 --output-file requirements/airflow.txt requirements/airflow.in
+
+clean: ## remove everything that make has made
+	rm -rf .venv .venv-airflow .uv .bench demo-output dist build
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find component orchestration pipelines tests -name __pycache__ -prune -exec rm -rf {} +
+
+# --target is what a Python that its system manages (PEP 668) allows without root.
+.uv/ready: Makefile
+	@rm -rf .uv
+	@$(PYTHON) -m pip install --quiet --no-input --disable-pip-version-check --target .uv uv==$(UV_VERSION)
+	@touch $@
+
+# An environment holds absolute paths, so that in a checkout that was moved or copied it would run the
+# code of the old place: `folder` tells, and is looked at every time.
+.venv/folder .venv-airflow/folder: .uv/ready FORCE
+	@test "$$(cat $@ 2>/dev/null)" = "$$(pwd -P)" || { \
+		rm -rf $(@D) && { $(uv) venv --quiet --python 3.11 $(@D); } && pwd -P > $@; }
+
+.venv/ready: .venv/folder requirements/test.txt pyproject.toml
+	@echo 'Installing the environment in .venv ...'
+	@$(uv) pip sync --quiet --python $(py) requirements/test.txt
+	@$(uv) pip install --quiet --python $(py) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-airflow/ready: .venv-airflow/folder requirements/airflow.txt pyproject.toml
+	@echo 'Installing the environment in .venv-airflow ...'
+	@$(uv) pip sync --quiet --python .venv-airflow/bin/python requirements/airflow.txt
+	@$(uv) pip install --quiet --python .venv-airflow/bin/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+FORCE:
+
+.PHONY: help demo test bench lint airflow-env requirements clean FORCE

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is what a terminal shows: progress while an evaluation runs, then verdict and worst slices."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
+from rich.table import Table
+
+from benison.evaluation import Progress as Listener
+from benison.results import EvalResult
+from benison.validation import BLESSED, FAIL, NOT_BLESSED, Verdict
+
+_COLOURS = {BLESSED: "bold green", NOT_BLESSED: "bold red"}
+_SHOWN_REASONS = 20
+_LOG_SECONDS = 10.0
+
+
+@contextmanager
+def progress(quiet: bool = False) -> Iterator[Listener]:
+    """A progress bar on a terminal, a line every ten seconds elsewhere, nothing when quiet."""
+    if quiet:
+        yield lambda stage, rows, total: None
+    elif sys.stderr.isatty():
+        columns = (
+            "{task.description:<9}",
+            BarColumn(),
+            MofNCompleteColumn(),
+            "rows",
+            "{task.fields[rate]}",
+        )
+        with Progress(
+            *columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True
+        ) as bar:
+            yield _Bar(bar)
+    else:
+        yield _Log()
+
+
+class _Bar:
+    """Rows, rows per second and the stage, as a bar."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._task = bar.add_task("load", total=None, rate="")
+        self._started = time.monotonic()
+
+    def __call__(self, stage: str, rows: int, total: int | None) -> None:
+        rate = f"{rows / max(time.monotonic() - self._started, 1e-3):,.0f} rows/s" if rows else ""
+        self._bar.update(self._task, description=stage, completed=rows, total=total, rate=rate)
+
+
+class _Log:
+    """The same as lines, not too many."""
+
+    def __init__(self) -> None:
+        self._started = self._last = time.monotonic()
+
+    def __call__(self, stage: str, rows: int, total: int | None) -> None:
+        now = time.monotonic()
+        if not rows or rows == total or now - self._last < _LOG_SECONDS:
+            return
+        self._last = now
+        of = f" of {total:,}" if total else ""
+        print(
+            f"{stage}: {rows:,}{of} rows, {rows / (now - self._started):,.0f} rows/s",
+            file=sys.stderr,
+        )
+
+
+def verdict(result: EvalResult, console: Console | None = None) -> None:
+    """Print the verdict and why."""
+    out = console or Console(soft_wrap=True)
+    found: Verdict = result.verdict
+    head, _, rest = found.summary().partition(":")
+    out.print(f"[{_COLOURS.get(found.status, 'bold yellow')}]{head}[/]:{escape(rest)}")
+    for reason in found.reasons[:_SHOWN_REASONS]:
+        out.print(f"  [red]✗[/red] {escape(reason)}")
+    if len(found.reasons) > _SHOWN_REASONS:
+        out.print(f"  ... and {len(found.reasons) - _SHOWN_REASONS:,} more in verdict.json")
+
+
+def show(result: EvalResult, metrics: Sequence[str], worst: int) -> None:
+    """Print the verdict, then for each metric its overall value and its worst slices."""
+    out = Console(soft_wrap=True)
+    verdict(result, out)
+    names = list(metrics) or _judged(result)
+    for name in names:
+        out.print(_worst_slices(result, name, worst))
+
+
+def _judged(result: EvalResult) -> list[str]:
+    """The metrics that have thresholds, else all with one number."""
+    checked = dict.fromkeys(check.metric for check in result.verdict.checks)
+    return list(checked) or [name for name in result.metric_names() if not name.endswith("_diff")]
+
+
+def _worst_slices(result: EvalResult, name: str, count: int) -> Table:
+    rows = _rows(result, name)
+    failed = {(c.slice, c.metric) for c in result.verdict.checks if c.outcome == FAIL}
+    table = Table(
+        title=f"{name}: the {min(count, len(rows))} lowest of {len(rows):,} slices",
+        title_justify="left",
+    )
+    for column in ("slice", "examples", name, "baseline", "change", ""):
+        table.add_column(column, justify="left" if column in ("slice", "") else "right")
+    for row in rows[:count]:
+        bad = "[red]✗[/red]" if (row["slice"], name) in failed else ""
+        numbers = (_number(row["value"]), _number(row["baseline"]), _number(row["change"], "+"))
+        table.add_row(escape(row["slice"]), f"{row['examples']:,}", *numbers, bad)
+    return table
+
+
+def _rows(result: EvalResult, name: str) -> list[dict[str, Any]]:
+    """The candidate's values by slice, lowest first, with the baseline's."""
+    baseline = result.config.baseline_spec
+    own = _of(result.metrics, name, result.config.candidate_specs[0].name)
+    base = (
+        {}
+        if baseline is None
+        else {r["slice"]: r["value"] for r in _of(result.metrics, name, baseline.name)}
+    )
+    for row in own:
+        row["baseline"] = base.get(row["slice"], math.nan)
+        row["change"] = row["value"] - row["baseline"]
+    return sorted(own, key=lambda r: (math.isnan(r["value"]), r["value"]))
+
+
+def _of(metrics: pa.Table, name: str, model: str) -> list[dict[str, Any]]:
+    chosen = metrics.filter(
+        pc.and_(pc.equal(metrics["metric"], name), pc.equal(metrics["model"], model))
+    )
+    rows: list[dict[str, Any]] = chosen.select(["slice", "value", "examples"]).to_pylist()
+    return rows
+
+
+def _number(value: float, sign: str = "") -> str:
+    return "" if math.isnan(value) else f"{value:{sign}.5g}"

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the demo: two candidates against a baseline on the Chicago taxi sample, on one machine.
+
+The question is whether a passenger tips more than a fifth of the fare. The model in use is a small
+linear one. The first candidate is larger and as good overall, but its training data lost the tips of
+one taxi company, as happens when one source of a join changes: it has learned that this company's
+passengers never tip. Benison refuses it, and says which company. The second candidate is the same
+model trained on whole data.
+
+    python pipelines/taxi_local.py --output demo-output
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import importlib.util
+import shutil
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+import benison
+from benison import terminal
+from benison.models.savedmodel import tensorflow
+
+tf = tensorflow()
+
+HERE = Path(__file__).resolve().parent
+SAMPLE = "examples/chicago_taxi_pipeline/data/simple/data.csv"
+LOSING_COMPANY = "Blue Ribbon Taxi Association Inc."
+NUMBERS = ("fare", "trip_miles", "trip_seconds")
+TEXTS = ("payment_type", "company")
+SPEC = {
+    **{name: tf.io.FixedLenFeature([], tf.float32, default_value=0.0) for name in NUMBERS},
+    **{name: tf.io.FixedLenFeature([], tf.string, default_value="") for name in TEXTS},
+    "trip_start_hour": tf.io.FixedLenFeature([], tf.int64),
+}
+Row = dict[str, str]
+
+
+def read_trips() -> list[Row]:
+    """The trips of the sample that the tfx package carries."""
+    found = importlib.util.find_spec("tfx")
+    if found is None or found.origin is None:
+        raise SystemExit("The taxi sample comes with the tfx package; run: make demo")
+    with (Path(found.origin).parent / SAMPLE).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def is_for_evaluation(trip: Row) -> bool:
+    """A third of the trips, the same ones in each run."""
+    return zlib.crc32(repr(sorted(trip.items())).encode()) % 3 == 0
+
+
+def is_big_tipper(trip: Row) -> bool:
+    """The label."""
+    return float(trip["tips"]) > 0.2 * float(trip["fare"])
+
+
+def as_example(trip: Row) -> Any:
+    """A trip as a tf.Example, without what is missing."""
+    features: dict[str, Any] = {}
+    for name in NUMBERS:
+        if trip[name]:
+            values = tf.train.FloatList(value=[float(trip[name])])
+            features[name] = tf.train.Feature(float_list=values)
+    for name in TEXTS:
+        if trip[name]:
+            text = tf.train.BytesList(value=[trip[name].encode()])
+            features[name] = tf.train.Feature(bytes_list=text)
+    for name, number in (
+        ("trip_start_hour", trip["trip_start_hour"]),
+        ("big_tipper", is_big_tipper(trip)),
+    ):
+        whole = tf.train.Int64List(value=[int(number)])
+        features[name] = tf.train.Feature(int64_list=whole)
+    return tf.train.Example(features=tf.train.Features(feature=features))
+
+
+def write_examples(trips: Iterable[Row], path: Path) -> None:
+    """Trips as a gzip TFRecord file, as TFX's ExampleGen writes them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(path), tf.io.TFRecordOptions("GZIP")) as writer:
+        for trip in trips:
+            writer.write(as_example(trip).SerializeToString())
+
+
+def lose_tips(trips: Iterable[Row]) -> list[Row]:
+    """What a changed source did to the training data of the first candidate."""
+    return [{**t, "tips": "0"} if t["company"] == LOSING_COMPANY else t for t in trips]
+
+
+def feature_columns(trips: list[Row], wide: bool) -> list[Any]:
+    """Keras layers that turn raw features into numbers, fitted to the trips."""
+    layers = tf.keras.layers
+    encoded = []
+    for name in TEXTS if wide else TEXTS[:1]:
+        lookup = layers.StringLookup(output_mode="one_hot", num_oov_indices=1)
+        lookup.adapt(np.array(sorted({t[name] for t in trips})))
+        encoded.append((name, tf.string, lookup))
+    for name in NUMBERS if wide else NUMBERS[:1]:
+        numbers = np.log1p([float(t[name] or 0) for t in trips])
+        scale = layers.Normalization(mean=numbers.mean(), variance=numbers.var())
+        encoded.append((name, tf.float32, lambda x, scale=scale: scale(tf.keras.ops.log1p(x))))
+    hours = layers.CategoryEncoding(24, output_mode="one_hot")
+    return [*encoded, ("trip_start_hour", tf.int64, hours)]
+
+
+def build(trips: list[Row], wide: bool) -> Any:
+    """A linear model on three features, or a network on all."""
+    inputs, parts = {}, []
+    for name, dtype, encode in feature_columns(trips, wide):
+        inputs[name] = tf.keras.Input((1,), name=name, dtype=dtype)
+        parts.append(encode(inputs[name]))
+    hidden = tf.keras.layers.Concatenate()(parts)
+    for units in (64, 32) if wide else ():
+        hidden = tf.keras.layers.Dense(units, activation="relu")(hidden)
+    score = tf.keras.layers.Dense(1, activation="sigmoid")(hidden)
+    return tf.keras.Model(inputs, score)
+
+
+def arrays(trips: list[Row], names: Iterable[str]) -> dict[str, Any]:
+    """The features of all trips as columns."""
+    columns: dict[str, Any] = {}
+    for name in names:
+        values = [t[name] for t in trips]
+        if name in TEXTS:
+            columns[name] = tf.constant(values)[:, None]
+        elif name in NUMBERS:
+            columns[name] = tf.constant([float(v or 0) for v in values])[:, None]
+        else:
+            columns[name] = tf.constant([int(v) for v in values], tf.int64)[:, None]
+    return columns
+
+
+def train(trips: list[Row], wide: bool, path: Path) -> None:
+    """Train a model in a few seconds and save it with a signature on serialized tf.Examples."""
+    tf.keras.utils.set_random_seed(7)
+    model = build(trips, wide)
+    model.compile(tf.keras.optimizers.Adam(0.01 if not wide else 0.003), "binary_crossentropy")
+    labels = np.array([is_big_tipper(t) for t in trips], np.float32)
+    model.fit(arrays(trips, model.input), labels, batch_size=256, epochs=12, verbose=0)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])  # type: ignore[untyped-decorator]
+    def serve(examples: Any) -> Any:
+        parsed = tf.io.parse_example(examples, SPEC)
+        return {"probabilities": model({name: parsed[name][:, None] for name in model.input})}
+
+    tf.saved_model.save(model, str(path), signatures={"serving_default": serve})
+
+
+def judge(name: str, output: Path, console: Console) -> benison.EvalResult:
+    """Evaluate one candidate against the baseline and print the verdict."""
+    console.rule(f"{name} against the baseline")
+    with terminal.progress() as progress:
+        result = benison.evaluate(
+            str(output / "eval" / "*.gz"),
+            HERE / "taxi_config.yaml",
+            model=output / "models" / name,
+            baseline=output / "models" / "baseline",
+            output=output / name,
+            progress=progress,
+        )
+    terminal.verdict(result, console)
+    return result
+
+
+def main() -> None:
+    """Prepare the data, train three models, judge two."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument(
+        "--output", type=Path, default=Path("demo-output"), help="folder to replace"
+    )
+    output: Path = parser.parse_args().output
+    console = Console(soft_wrap=True)
+    shutil.rmtree(output, ignore_errors=True)
+
+    trips = read_trips()
+    training = [trip for trip in trips if not is_for_evaluation(trip)]
+    held_out = [trip for trip in trips if is_for_evaluation(trip)]
+    write_examples(held_out, output / "eval" / "data_tfrecord-00000-of-00001.gz")
+    jobs = {
+        "baseline": (training, False),
+        "candidate-1": (lose_tips(training), True),
+        "candidate-2": (training, True),
+    }
+    for name, (rows, wide) in jobs.items():
+        with console.status(f"training {name} on {len(rows):,} trips"):
+            train(rows, wide, output / "models" / name)
+        console.print(f"trained {name} on {len(rows):,} trips")
+
+    judge("candidate-1", output, console)
+    judge("candidate-2", output, console)
+    console.rule("what to try next")
+    command = "benison" if shutil.which("benison") else ".venv/bin/python -m benison"
+    console.print(f"""The results are in {output}. Try:
+  {command} show {output}/candidate-1 --metric binary_accuracy
+  {command} verify {output}/candidate-2
+  {command} evaluate --help""")
+
+
+if __name__ == "__main__":
+    main()
