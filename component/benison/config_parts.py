@@ -89,7 +89,7 @@ class ModelSpec(Part):
         """The outputs that the config names, sorted; none when it names no output."""
         return tuple(sorted({*self.label_keys, *self.prediction_keys, *self.example_weight_keys}))
 
-    def keys(self, role: str) -> dict[str, str]:
+    def columns_of(self, role: str) -> dict[str, str]:
         """Columns by output: `<role>_keys`, or `<role>_key` as that of the output ""."""
         one: str = getattr(self, f"{role}_key")
         return dict(getattr(self, f"{role}_keys")) or ({"": one} if one else {})
@@ -97,7 +97,7 @@ class ModelSpec(Part):
     def columns(self, with_predictions: bool) -> set[str]:
         """The columns of the data that hold labels, weights and, where asked, predictions."""
         roles = ["label", "example_weight", *(["prediction"] if with_predictions else [])]
-        return {column for role in roles for column in self.keys(role).values()}
+        return {column for role in roles for column in self.columns_of(role).values()}
 
     def label_key_for(self, output: str) -> str | None:
         """The label column of an output, None when the config names none.

@@ -279,8 +279,8 @@ def test_keys_of_outputs() -> None:
     )
     assert model.prediction_key_for("a") == "p"
     assert model.example_weight_key_for("a") is None
-    assert model.keys("label") == {"a": "x", "b": "y"}
-    assert model.keys("prediction") == {"": "p"}
+    assert model.columns_of("label") == {"a": "x", "b": "y"}
+    assert model.columns_of("prediction") == {"": "p"}
     assert model.columns(with_predictions=True) == {"x", "y", "p"}
     assert model.columns(with_predictions=False) == {"x", "y"}
 

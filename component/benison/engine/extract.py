@@ -245,7 +245,7 @@ def default_extractors(
 
 
 def _columns(specs: Iterable[ModelSpec], role: str) -> tuple[tuple[Target, str], ...]:
-    keys = ((spec.name, spec.keys(role)) for spec in specs)
+    keys = ((spec.name, spec.columns_of(role)) for spec in specs)
     return tuple(
         ((name, output), key) for name, by_output in keys for output, key in by_output.items()
     )

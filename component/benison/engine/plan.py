@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from benison.config import EvalConfig, MetricsSpec, ModelSpec
+from benison.config import EvalConfig, MetricsSpec
 from benison.errors import ConfigError, DataError
 from benison.extracts import Extracts, Inputs
-from benison.metrics import Metric, Statistic, from_config
+from benison.metrics import Metric, Statistic
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,8 +118,13 @@ def _computations(config: EvalConfig, faults: list[tuple[str, str]]) -> Iterator
 
 def views_of(config: EvalConfig, spec: MetricsSpec) -> Iterator[View]:
     """The views of a metrics spec: models x outputs x weightings x classes, the baseline's too."""
-    for model in _models(config, spec):
-        yield from _views(spec, model)
+    models = _models(config, spec)
+    weightings = _weightings(spec, any(model.columns_of("example_weight") for model in models))
+    classes: Iterable[int | None] = (spec.binarize and spec.binarize.class_ids) or (None,)
+    for model in models:
+        for output in spec.output_names or tuple(model.columns_of("label")):
+            for weighted in weightings:
+                yield from (View(model.name, output, weighted, class_id) for class_id in classes)
 
 
 def _metrics(spec: MetricsSpec, path: str, faults: list[tuple[str, str]]) -> Iterator[Metric]:
@@ -149,15 +154,6 @@ def _models(config: EvalConfig, spec: MetricsSpec) -> list[ModelSpec]:
         for model in config.model_specs
         if not chosen or model.name in chosen or model.is_baseline
     ]
-
-
-def _views(spec: MetricsSpec, model: ModelSpec) -> Iterator[View]:
-    outputs = spec.output_names or tuple(model.label_keys) or tuple(model.prediction_keys) or ("",)
-    classes: Iterable[int | None] = (spec.binarize and spec.binarize.class_ids) or (None,)
-    for output in outputs:
-        has_weights = bool(model.example_weight_key or output in model.example_weight_keys)
-        for weighted in _weightings(spec, has_weights):
-            yield from (View(model.name, output, weighted, class_id) for class_id in classes)
 
 
 def _weightings(spec: MetricsSpec, has_weights: bool) -> list[bool]:

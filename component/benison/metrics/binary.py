@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from benison.errors import DataError
 from benison.extracts import Array, Inputs, SliceCodes
@@ -37,19 +38,33 @@ class BinaryCells(CellsStatistic):
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> Cells:
         _check_binary(inputs)
-        labels, weights = inputs.labels, inputs.weights
-        predictions = inputs.predictions
-        undefined = np.isnan(predictions)
+        undefined = np.isnan(inputs.predictions)
         if undefined.any():
-            # A NaN weight makes the sums of the row's slices NaN, as a missing prediction must.
-            weights = np.where(undefined, np.nan, 1.0 if weights is None else weights)
-            predictions = np.where(undefined, 0.0, predictions)
-        cells = 2 * self.place_of(predictions)
+            return self._add_undefined(inputs, undefined, codes)
+        cells, labels, weights = (
+            2 * self.place_of(inputs.predictions),
+            inputs.labels,
+            inputs.weights,
+        )
         if np.all((labels == 0) | (labels == 1)):
             return self._cells(codes, cells + labels.astype(np.int64), weights)
         weights = np.ones(len(labels)) if weights is None else weights
         negatives = self._cells(codes, cells, weights * (1 - labels))
         return negatives.merge(self._cells(codes, cells + 1, weights * labels))
+
+    def _add_undefined(
+        self, inputs: Inputs, undefined: npt.NDArray[np.bool_], codes: SliceCodes
+    ) -> Cells:
+        """A row without a prediction weighs NaN at both ends, which makes every sum over its label NaN."""
+        weights = np.ones(len(inputs)) if inputs.weights is None else inputs.weights
+        low, high = np.where(undefined, -np.inf, inputs.predictions), np.full(len(inputs), np.inf)
+        at_low = dataclasses.replace(
+            inputs, predictions=low, weights=np.where(undefined, np.nan, weights)
+        )
+        at_high = dataclasses.replace(
+            inputs, predictions=high, weights=np.where(undefined, np.nan, 0.0)
+        )
+        return self.add(at_low, codes).merge(self.add(at_high, codes))
 
     def _cells(self, codes: SliceCodes, cells: Index, weights: Array | None) -> Cells:
         sums = None if weights is None else codes.repeat(weights)

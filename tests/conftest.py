@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is what tests share: rows in every way they can arrive, and small evaluations."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from benison.extracts import Inputs, SliceCodes
+from benison.metrics import Metric
+
+Rows = tuple[Inputs, np.ndarray]
+Way = Callable[[int], list[np.ndarray]]
+
+
+def whole(n: int) -> list[np.ndarray]:
+    return [np.arange(n)]
+
+
+def one_by_one(n: int) -> list[np.ndarray]:
+    return [np.array([i]) for i in range(n)]
+
+
+def with_empty_batches(n: int) -> list[np.ndarray]:
+    empty = np.array([], np.int64)
+    return [empty, np.arange(n // 2), empty, np.arange(n // 2, n), empty]
+
+
+def shuffled_in_parts(n: int) -> list[np.ndarray]:
+    order = np.random.default_rng(3).permutation(n)
+    return np.array_split(order, min(n, 7) or 1)
+
+
+WAYS: tuple[Way, ...] = (whole, one_by_one, with_empty_batches, shuffled_in_parts)
+
+
+def pick(inputs: Inputs, rows: np.ndarray) -> Inputs:
+    weights = None if inputs.weights is None else inputs.weights[rows]
+    return Inputs(inputs.labels[rows], inputs.predictions[rows], weights)
+
+
+def states_of(metric: Metric, inputs: Inputs, codes: Any, size: int, way: Way) -> list[Any]:
+    """The states of a metric's statistics when the rows arrive in a certain way."""
+    states = [statistic.zero(size) for statistic in metric.statistics()]
+    for rows in way(len(inputs)):
+        part = pick(inputs, rows)
+        batch = SliceCodes.of(np.asarray(codes, np.int64)[rows], size)
+        for i, statistic in enumerate(metric.statistics()):
+            states[i] = statistic.merge(states[i], statistic.add(part, batch))
+    return states
+
+
+def value_of(metric: Metric, inputs: Inputs, codes: Any, size: int, way: Way = whole) -> Any:
+    """A metric's value over slices when the rows arrive in a certain way."""
+    with np.errstate(all="ignore"):
+        return metric.result(*states_of(metric, inputs, codes, size, way))
+
+
+@pytest.fixture(params=WAYS, ids=lambda way: way.__name__)
+def evaluate_metric(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """A metric's value over all rows, which arrive in each way in turn."""
+
+    def evaluate(metric: Metric, inputs: Inputs) -> Any:
+        value = value_of(metric, inputs, np.zeros(len(inputs)), 1, request.param)
+        return {k: v[0] for k, v in value.items()} if isinstance(value, dict) else value[0]
+
+    return evaluate
+
+
+def taxi_like(rows: int, seed: int = 0) -> pa.Table:
+    """Generated trips: label, two predictions, a weight, and columns to slice by."""
+    rng = np.random.default_rng(seed)
+    label = rng.integers(0, 2, rows).astype(np.float64)
+    company = rng.integers(0, 5, rows)
+    return pa.table(
+        {
+            "label": label,
+            "prediction": np.clip(0.3 * label + rng.random(rows) * 0.7, 0, 1),
+            "old_prediction": np.clip(0.2 * label + rng.random(rows) * 0.8, 0, 1),
+            "weight": rng.integers(0, 5, rows) / 2,
+            "hour": rng.integers(0, 24, rows),
+            "company": pa.array([None if c == 4 else f"company {c}" for c in company]),
+            "tags": pa.array(
+                [[f"t{t}" for t in rng.integers(0, 3, rng.integers(0, 3))] for _ in range(rows)]
+            ),
+        }
+    )
+
+
+def config(*metrics: Any, slices: Any = ({},), **more: Any) -> dict[str, Any]:
+    """A config with predictions in the data; a metric is a class name or a MetricConfig."""
+    named = [{"class_name": m} if isinstance(m, str) else m for m in metrics]
+    spec = {"label_key": "label", "prediction_key": "prediction", **more.pop("model", {})}
+    return {
+        "model_specs": [spec],
+        "slicing_specs": list(slices),
+        "metrics_specs": [{"metrics": named, **more.pop("spec", {})}],
+        **more,
+    }
+
+
+@pytest.fixture
+def trips() -> pa.Table:
+    return taxi_like(2_000)
+
+
+@pytest.fixture
+def in_folder(tmp_path: Path) -> Iterator[Path]:
+    before = Path.cwd()
+    os.chdir(tmp_path)
+    yield tmp_path
+    os.chdir(before)

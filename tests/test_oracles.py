@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the oracles: every registered metric against an implementation that is not ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.stats
+import sklearn.metrics as sk
+
+from benison.extracts import Inputs
+from benison.metrics import registered
+from tests.conftest import WAYS, value_of
+from tests.test_laws import CLASSES, build
+
+Oracle = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
+HALF = 0.5
+
+
+def cells(
+    y: np.ndarray, p: np.ndarray, w: np.ndarray, t: float = HALF
+) -> tuple[float, float, float, float]:
+    tn, fp, fn, tp = sk.confusion_matrix(y, p > t, sample_weight=w, labels=[0, 1]).ravel()
+    return tp, fp, tn, fn
+
+
+def rate(f: Callable[..., float]) -> Oracle:
+    return lambda y, p, w: f(*cells(y, p, w))
+
+
+def tpr(tp: float, fp: float, tn: float, fn: float) -> float:
+    return tp / (tp + fn)
+
+
+def tnr(tp: float, fp: float, tn: float, fn: float) -> float:
+    return tn / (tn + fp)
+
+
+def prevalence_threshold(tp: float, fp: float, tn: float, fn: float) -> float:
+    sensitivity, fall_out = tp / (tp + fn), fp / (fp + tn)
+    return (np.sqrt(sensitivity * fall_out) - fall_out) / (sensitivity - fall_out)
+
+
+def on_hard(f: Any, **more: Any) -> Oracle:
+    return lambda y, p, w: f(y, p > HALF, sample_weight=w, **more)
+
+
+def best(
+    y: np.ndarray, p: np.ndarray, w: np.ndarray, wanted: str, limit: str, at_least: float
+) -> float:
+    """The best value of a rate over all thresholds at which another is good enough."""
+    found = []
+    for t in [-1.0, *np.unique(p)]:
+        tp, fp, tn, fn = cells(y, p, w, t)
+        rates = {
+            "recall": tp / (tp + fn),
+            "specificity": tn / (tn + fp),
+            "precision": tp / (tp + fp) if tp + fp else np.nan,
+            "-fall_out": -fp / (fp + tn),
+        }
+        if rates[limit] >= at_least:
+            found.append(rates[wanted])
+    return float(np.nanmax(found))
+
+
+def point(wanted: str, limit: str, at_least: float = HALF) -> Oracle:
+    return lambda y, p, w: best(y, p, w, wanted, limit, at_least)
+
+
+def threshold_at_recall(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
+    """The largest of the 10,000 thresholds that leaves half of the positives above it."""
+    inner = np.arange(1, 9999) / 9999
+    good = [t for t in inner if (w * y * (p > t)).sum() / (w * y).sum() >= HALF]
+    return max(good)
+
+
+def davis_goadrich(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
+    area, total = 0.0, (w * y).sum()
+    points = [((w * y * (p > t)).sum(), (w * (p > t)).sum()) for t in [-1.0, *np.unique(p)]]
+    for (tp0, all0), (tp1, all1) in zip(points, points[1:], strict=False):
+        if all0 == all1:
+            continue
+        slope = (tp0 - tp1) / (all0 - all1)
+        intercept = tp1 - slope * all1
+        growth = np.log(all0 / all1) if all1 > 0 else 0.0
+        area += slope * (tp0 - tp1 + intercept * growth)
+    return area / total
+
+
+def squared_pearson(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
+    repeated = np.repeat(np.stack([y, p]), np.round(w * 2).astype(int), axis=1)
+    return scipy.stats.pearsonr(*repeated).statistic ** 2
+
+
+def discrimination(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> tuple[float, float]:
+    return np.average(p[y == 1], weights=w[y == 1]), np.average(p[y == 0], weights=w[y == 0])
+
+
+def calibration_plot(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> np.ndarray:
+    edges = np.concatenate([[-np.inf], np.linspace(0, 1, 1001), [np.inf]])
+    # Half a billionth decides ties of decimal scores as the division into buckets does.
+    columns = [
+        np.histogram(p + 5e-10, edges[1:-1], weights=w * x)[0] for x in (y, p, np.ones_like(p))
+    ]
+    return np.concatenate([np.pad(column, 1) for column in columns])
+
+
+def confusion_plot(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> np.ndarray:
+    # At 0 what counts as above is 0 and more, as in TFMA.
+    at = [cells(y, p, w, t) for t in [-1.0, -1e-12, *(np.arange(1, 1001) / 1000)]]
+    return np.array(at).T.ravel()
+
+
+RATES: dict[str, Oracle] = {
+    "TruePositives": rate(lambda tp, fp, tn, fn: tp),
+    "FalsePositives": rate(lambda tp, fp, tn, fn: fp),
+    "TrueNegatives": rate(lambda tp, fp, tn, fn: tn),
+    "FalseNegatives": rate(lambda tp, fp, tn, fn: fn),
+    "BinaryAccuracy": on_hard(sk.accuracy_score),
+    "Precision": on_hard(sk.precision_score),
+    "Recall": on_hard(sk.recall_score),
+    "Specificity": on_hard(sk.recall_score, pos_label=0),
+    "FallOut": rate(lambda *m: 1 - tnr(*m)),
+    "MissRate": rate(lambda *m: 1 - tpr(*m)),
+    "NegativePredictiveValue": on_hard(sk.precision_score, pos_label=0),
+    "FalseDiscoveryRate": rate(lambda tp, fp, tn, fn: fp / (fp + tp)),
+    "FalseOmissionRate": rate(lambda tp, fp, tn, fn: fn / (fn + tn)),
+    "Prevalence": lambda y, p, w: np.average(y, weights=w),
+    "PrevalenceThreshold": rate(prevalence_threshold),
+    "ThreatScore": on_hard(sk.jaccard_score),
+    "BalancedAccuracy": on_hard(sk.balanced_accuracy_score),
+    "F1Score": on_hard(sk.f1_score),
+    "MatthewsCorrelationCoefficient": on_hard(sk.matthews_corrcoef),
+    "FowlkesMallowsIndex": rate(lambda tp, fp, tn, fn: tp / np.sqrt((tp + fp) * (tp + fn))),
+    "Informedness": on_hard(sk.balanced_accuracy_score, adjusted=True),
+    "Markedness": rate(lambda tp, fp, tn, fn: tp / (tp + fp) + tn / (tn + fn) - 1),
+    "PositiveLikelihoodRatio": lambda y, p, w: sk.class_likelihood_ratios(
+        y, p > HALF, sample_weight=w
+    )[0],
+    "NegativeLikelihoodRatio": lambda y, p, w: sk.class_likelihood_ratios(
+        y, p > HALF, sample_weight=w
+    )[1],
+    "DiagnosticOddsRatio": rate(lambda tp, fp, tn, fn: tp * tn / (fp * fn)),
+    "PredictedPositiveRate": lambda y, p, w: np.average(p > HALF, weights=w),
+}
+
+ORACLES: dict[str, Oracle] = {
+    **RATES,
+    "PPV": RATES["Precision"],
+    "NPV": RATES["NegativePredictiveValue"],
+    "TPR": RATES["Recall"],
+    "TNR": RATES["Specificity"],
+    "FPR": RATES["FallOut"],
+    "FNR": RATES["MissRate"],
+    "TP": RATES["TruePositives"],
+    "FP": RATES["FalsePositives"],
+    "TN": RATES["TrueNegatives"],
+    "FN": RATES["FalseNegatives"],
+    "ConfusionMatrixAtThresholds": lambda y, p, w: np.array(
+        [[0.3, *cells(y, p, w, 0.3)], [0.5, *cells(y, p, w, 0.5)], [0.8, *cells(y, p, w, 0.8)]]
+    ).T.ravel(),
+    "AUC": lambda y, p, w: sk.roc_auc_score(y, p, sample_weight=w),
+    "AUCPrecisionRecall": davis_goadrich,
+    "MaxRecall": lambda y, p, w: sk.recall_score(y, p > 1e-12, sample_weight=w),
+    "SensitivityAtSpecificity": point("recall", "specificity"),
+    "SpecificityAtSensitivity": point("specificity", "recall"),
+    "PrecisionAtRecall": point("precision", "recall"),
+    "RecallAtPrecision": point("recall", "precision"),
+    "RecallAtFalsePositiveRate": point("recall", "-fall_out", -HALF),
+    "ThresholdAtRecall": threshold_at_recall,
+    "ConfusionMatrixPlot": confusion_plot,
+    "CalibrationPlot": calibration_plot,
+    "ExampleCount": lambda y, p, w: w.sum(),
+    "WeightedExampleCount": lambda y, p, w: w.sum(),
+    "MeanLabel": lambda y, p, w: np.average(y, weights=w),
+    "MeanPrediction": lambda y, p, w: np.average(p, weights=w),
+    "Calibration": lambda y, p, w: np.average(p, weights=w) / np.average(y, weights=w),
+    "MeanSquaredError": lambda y, p, w: sk.mean_squared_error(y, p, sample_weight=w),
+    "RootMeanSquaredError": lambda y, p, w: sk.root_mean_squared_error(y, p, sample_weight=w),
+    "MeanAbsoluteError": lambda y, p, w: sk.mean_absolute_error(y, p, sample_weight=w),
+    "MeanAbsolutePercentageError": lambda y, p, w: (
+        100 * sk.mean_absolute_percentage_error(y[y != 0], p[y != 0], sample_weight=w[y != 0])
+    ),
+    "MeanSquaredLogarithmicError": lambda y, p, w: sk.mean_squared_log_error(y, p, sample_weight=w),
+    "R2Score": lambda y, p, w: sk.r2_score(y, p, sample_weight=w),
+    "SquaredPearsonCorrelation": squared_pearson,
+    "CoefficientOfDiscrimination": lambda y, p, w: np.subtract(*discrimination(y, p, w)),
+    "RelativeCoefficientOfDiscrimination": lambda y, p, w: np.divide(*discrimination(y, p, w)),
+    "BinaryCrossEntropy": lambda y, p, w: sk.log_loss(
+        y, np.clip(p, 1e-7, 1 - 1e-7), sample_weight=w
+    ),
+    "BinaryCrossentropy": lambda y, p, w: sk.log_loss(
+        y, np.clip(p, 1e-7, 1 - 1e-7), sample_weight=w
+    ),
+    "CategoricalCrossEntropy": lambda y, p, w: sk.log_loss(y, p, sample_weight=w, labels=[0, 1, 2]),
+    "CategoricalCrossentropy": lambda y, p, w: sk.log_loss(y, p, sample_weight=w, labels=[0, 1, 2]),
+}
+
+REGRESSION = {
+    "MeanSquaredError", "RootMeanSquaredError", "MeanAbsoluteError", "MeanSquaredLogarithmicError",
+    "MeanAbsolutePercentageError", "R2Score", "SquaredPearsonCorrelation", "MeanLabel", "MeanPrediction",
+    "Calibration",
+}  # fmt: skip
+
+
+def data(name: str, weighted: bool, centre: float) -> Inputs:
+    rng = np.random.default_rng(11)
+    weights = rng.integers(0, 5, 300) / 2 if weighted else None
+    if name in CLASSES:
+        scores = rng.random((300, 3)) + 0.01
+        return Inputs(
+            rng.integers(0, 3, 300).astype(float), scores / scores.sum(1, keepdims=True), weights
+        )
+    if name in REGRESSION:
+        labels = rng.normal(centre, 1, 300)
+        return Inputs(np.abs(labels), np.abs(labels + rng.normal(0, 0.5, 300)), weights)
+    labels = rng.integers(0, 2, 300).astype(float)
+    # Two decimals: buckets of a ten-thousandth hold them exactly, and there are ties.
+    return Inputs(labels, np.round(0.3 * labels + 0.7 * rng.random(300), 2), weights)
+
+
+def numbers(value: Any) -> np.ndarray:
+    if isinstance(value, dict):
+        kept = [
+            v
+            for k, v in value.items()
+            if k not in ("lower", "upper") and not (k == "threshold" and v.shape[1] > 3)
+        ]
+        return np.concatenate([column[0] for column in kept])
+    return value[0]
+
+
+def test_every_metric_has_an_oracle() -> None:
+    assert sorted(ORACLES) == sorted(registered())
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", ORACLES)
+def test_value(name: str, weighted: bool, way: Any) -> None:
+    inputs = data(name, weighted, 0.0)
+    weights = np.ones(300) if inputs.weights is None else inputs.weights
+    expected = ORACLES[name](inputs.labels, inputs.predictions, weights)
+    found = numbers(value_of(build(name), inputs, np.zeros(300), 1, way))
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+@pytest.mark.parametrize(
+    "name", ["R2Score", "SquaredPearsonCorrelation", "MeanSquaredError", "MeanLabel"]
+)
+def test_far_from_zero(name: str, way: Any) -> None:
+    inputs = data(name, True, 1e9)
+    assert inputs.weights is not None
+    # The oracle works on centred data where the shift does not matter.
+    y, p = inputs.labels - 1e9, inputs.predictions - 1e9
+    shift = 1e9 if name == "MeanLabel" else 0.0
+    expected = shift + ORACLES[name](y, p, inputs.weights)
+    found = numbers(value_of(build(name), inputs, np.zeros(300), 1, way))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "name", ["AUC", "Precision", "BinaryAccuracy", "MeanLabel", "AUCPrecisionRecall"]
+)
+def test_fractional_labels_split_rows(name: str) -> None:
+    rng = np.random.default_rng(5)
+    y, p = rng.integers(0, 11, 100) / 10, np.round(rng.random(100), 2)
+    both = Inputs(np.r_[np.zeros(100), np.ones(100)], np.r_[p, p], np.r_[1 - y, y])
+    split = value_of(build(name), both, np.zeros(200), 1)
+    np.testing.assert_allclose(
+        value_of(build(name), Inputs(y, p), np.zeros(100), 1), split, rtol=1e-12
+    )
