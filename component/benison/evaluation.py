@@ -123,6 +123,7 @@ class Job:
     progress: Progress
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
     rows: int = 0
+    missing: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def run_local(self) -> list[Any]:
         """The evaluators' states, made in this process."""
@@ -163,7 +164,7 @@ class Job:
             found: dict[str, Any] = {}
             for evaluator, state in zip(self.evaluators, states, strict=True):
                 found |= evaluator.result(state)
-            self.rows = found["rows"]
+            self.rows, self.missing = found["rows"], found["missing"]
             verdict = validate(self.config, found["metrics"], found["small_slices"])
         return {**found, "verdict": verdict}
 
@@ -198,6 +199,7 @@ class Job:
             "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
             "verdict": status,
             "rows": self.rows,
+            "missing": self.missing,
             "seconds": {stage: round(seconds, 3) for stage, seconds in self.seconds.items()},
             "models": [self._model_record(spec) for spec in self.config.model_specs],
             "config": self.config.digest(),

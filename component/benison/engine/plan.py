@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from benison.config import EvalConfig, MetricsSpec
+from benison.config import EvalConfig, MetricsSpec, ModelSpec
 from benison.errors import ConfigError, DataError
 from benison.extracts import Extracts, Inputs
-from benison.metrics import Metric, Statistic
+from benison.metrics import Metric, Statistic, from_config
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the whole job through its public names: values, slices, splits, engines, thresholds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import sklearn.metrics as sk
+
+import benison
+from tests.conftest import config, taxi_like
+
+METRICS = ("ExampleCount", "AUC", "AUCPrecisionRecall", "BinaryAccuracy", "Precision", "MeanPrediction")
+SLICES = ({}, {"feature_keys": ["hour"]}, {"feature_keys": ["company", "hour"]}, {"feature_keys": ["tags"]})
+
+
+def compare_config(**threshold: Any) -> dict[str, Any]:
+    made = config({"class_name": "AUC", **threshold}, "ExampleCount", slices=SLICES)
+    new = {"name": "new", "label_key": "label", "prediction_key": "prediction"}
+    old = {"name": "old", "label_key": "label", "prediction_key": "old_prediction", "is_baseline": True}
+    return {**made, "model_specs": [new, old]}
+
+
+def change(**bounds: Any) -> dict[str, Any]:
+    return {"threshold": {"change_threshold": {"direction": "HIGHER_IS_BETTER", **bounds}}}
+
+
+def at_least(bound: float) -> dict[str, Any]:
+    return {"threshold": {"value_threshold": {"lower_bound": bound}}}
+
+
+def test_values_are_those_of_the_rows_of_the_slice(trips: pa.Table) -> None:
+    result = benison.evaluate(trips, config(*METRICS, slices=SLICES))
+    frame = trips.to_pandas()
+    for hour, rows in frame.groupby("hour"):
+        where = {"hour": hour}
+        assert result.value("example_count", slice=where) == len(rows)
+        assert result.value("mean_prediction", slice=where) == pytest.approx(rows.prediction.mean())
+        exact = sk.roc_auc_score(rows.label, rows.prediction)
+        assert result.value("auc", slice=where) == pytest.approx(exact, abs=1e-3)
+    assert result.value("example_count") == len(frame)
+
+
+def test_a_row_is_once_in_each_of_its_values_and_not_in_missing_ones(trips: pa.Table) -> None:
+    result = benison.evaluate(trips, config("ExampleCount", slices=SLICES))
+    frame = trips.to_pandas()
+    for tag in ("t0", "t1", "t2"):
+        assert result.value("example_count", slice={"tags": tag}) == sum(tag in tags for tags in frame.tags)
+    crossed = frame[(frame.company == "company 1") & (frame.hour == 3)]
+    assert result.value("example_count", slice={"company": "company 1", "hour": 3}) == len(crossed)
+    assert not [name for name in result.slices() if "None" in name]
+
+
+def test_fixed_values_narrow_and_repeat_no_row(trips: pa.Table) -> None:
+    slices = ({"feature_keys": ["hour"]}, {"feature_values": {"hour": "5"}}, {"feature_values": {"hour": "5.0"}, "feature_keys": ["company"]})
+    result = benison.evaluate(trips, config("ExampleCount", slices=slices))
+    frame = trips.to_pandas()
+    assert result.value("example_count", slice={"hour": 5}) == (frame.hour == 5).sum()
+    both = ((frame.hour == 5) & (frame.company == "company 2")).sum()
+    names = [name for name in result.slices() if "company 2" in name]
+    assert result.value("example_count", slice=names[0]) == both
+    assert "Overall" not in result.slices()
+
+
+def test_weights(trips: pa.Table) -> None:
+    spec = {"example_weights": {"weighted": True, "unweighted": True}}
+    made = config("MeanPrediction", "ExampleCount", spec=spec, model={"example_weight_key": "weight"})
+    result = benison.evaluate(trips, made)
+    frame = trips.to_pandas()
+    assert result.value("example_count", weighted=True) == frame.weight.sum()
+    assert result.value("example_count", weighted=False) == len(frame)
+    expected = np.average(frame.prediction, weights=frame.weight)
+    assert result.value("mean_prediction", weighted=True) == pytest.approx(expected, rel=1e-12)
+    with pytest.raises(benison.DataError, match="has 2 values; say which weighted"):
+        result.value("mean_prediction")
+
+
+def test_difference_is_candidate_minus_baseline(trips: pa.Table) -> None:
+    result = benison.evaluate(trips, compare_config())
+    for where in ("Overall", {"hour": 4}):
+        difference = result.value("auc", where) - result.value("auc", where, model="old")
+        assert result.value("auc_diff", where) == difference
+
+
+def test_rows_without_a_label_weigh_nothing(trips: pa.Table) -> None:
+    frame = trips.to_pandas()
+    frame.loc[:499, "label"] = np.nan
+    result = benison.evaluate(frame, config("MeanPrediction", "ExampleCount"))
+    assert result.value("mean_prediction") == pytest.approx(frame.prediction[500:].mean(), rel=1e-12)
+    assert result.manifest["missing"] == {"labels": 500, "predictions": 0}
+
+
+def split(table: pa.Table, folder: Path, parts: int) -> str:
+    folder.mkdir()
+    order = np.random.default_rng(parts).permutation(parts)
+    edges = np.linspace(0, len(table), parts + 1).astype(int)
+    for i in range(parts):
+        pq.write_table(table.slice(edges[i], edges[i + 1] - edges[i]), folder / f"{order[i]:03}.parquet")
+    return str(folder)
+
+
+def same_results(a: benison.EvalResult, b: benison.EvalResult) -> None:
+    keys = [name for name in a.metrics.schema.names if name not in ("value", "slice_key")]
+    assert a.metrics.select(keys).equals(b.metrics.select(keys))
+    assert a.metrics["slice_key"].to_pylist() == b.metrics["slice_key"].to_pylist()
+    np.testing.assert_allclose(a.metrics["value"], b.metrics["value"], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("engine", ["local", "beam"])
+@pytest.mark.parametrize("parts", [1, 2, 7, 100])
+def test_any_split_on_any_engine_gives_the_same(trips: pa.Table, tmp_path: Path, parts: int, engine: str) -> None:
+    made = config(*METRICS, "SquaredPearsonCorrelation", "CalibrationPlot", slices=SLICES, model={"example_weight_key": "weight"})
+    expected = benison.evaluate(trips, made)
+    data = split(trips, tmp_path / "data", parts)
+    options = ["--runner=FnApiRunner"] if engine == "beam" else []
+    found = benison.evaluate(data, made, engine=engine, beam_options=options)
+    same_results(expected, found)
+    assert found.plots.num_rows == expected.plots.num_rows
+
+
+def test_beam_options_are_checked(trips: pa.Table, tmp_path: Path) -> None:
+    data = split(trips, tmp_path / "data", 1)
+    with pytest.raises(benison.ConfigError, match="no pipeline option --runer"):
+        benison.evaluate(data, config("AUC"), engine="beam", beam_options=["--runer=FnApiRunner"])
+    with pytest.raises(benison.ConfigError, match="reads files"):
+        benison.evaluate(trips, config("AUC"), engine="beam")
+
+
+def test_verdict_is_not_evaluated_without_thresholds(trips: pa.Table, tmp_path: Path) -> None:
+    result = benison.evaluate(trips, config("AUC"), output=tmp_path / "out")
+    assert result.verdict.status == "not_evaluated"
+    assert not list((tmp_path / "out").glob("*BLESSED"))
+
+
+def test_blessed_and_not_blessed_with_reasons(trips: pa.Table, tmp_path: Path) -> None:
+    good = benison.evaluate(trips, config({"class_name": "AUC", **at_least(0.5)}), output=tmp_path / "good")
+    assert good.verdict.blessed
+    assert (tmp_path / "good" / "BLESSED").is_file()
+    bad = benison.evaluate(trips, config({"class_name": "AUC", **at_least(0.99)}), output=tmp_path / "bad")
+    assert bad.verdict.status == "not_blessed"
+    assert (tmp_path / "bad" / "NOT_BLESSED").is_file()
+    assert "auc of Overall is" in bad.verdict.reasons[0]
+    assert "below the lower bound 0.99" in bad.verdict.reasons[0]
+    assert benison.load_result(tmp_path / "bad").verdict == bad.verdict
+
+
+def test_change_needs_a_baseline_or_is_rubber_stamped(trips: pa.Table) -> None:
+    first = benison.evaluate(trips, config({"class_name": "AUC", **change(absolute=0.0)}))
+    assert first.verdict.blessed
+    assert first.verdict.rubber_stamped
+    assert "no baseline" in first.verdict.checks[0].reason
+    assert benison.evaluate(trips, compare_config(**change(absolute=-0.5))).verdict.blessed
+    refused = benison.evaluate(trips, compare_config(**change(absolute=0.5)))
+    assert refused.verdict.status == "not_blessed"
+    assert "absolute change" in refused.verdict.reasons[0]
+
+
+def test_relative_change_divides_by_the_magnitude() -> None:
+    table = pa.table({"label": [0.0, 0.0], "prediction": [-0.575, -0.575], "old_prediction": [-0.5, -0.5]})
+    made = compare_config()
+    made["slicing_specs"] = [{}]
+    made["metrics_specs"] = [{"metrics": [{"class_name": "MeanPrediction", **change(relative=0.0)}]}]
+    verdict = benison.evaluate(table, made).verdict
+    assert verdict.status == "not_blessed"  # -0.575 is lower than -0.5
+    made["metrics_specs"][0]["metrics"][0]["threshold"]["change_threshold"]["direction"] = "LOWER_IS_BETTER"
+    assert benison.evaluate(table, made).verdict.blessed
+
+
+def test_nan_fails() -> None:
+    one_class = pa.table({"label": [1.0, 1.0], "prediction": [0.2, 0.7]})
+    verdict = benison.evaluate(one_class, config({"class_name": "AUC", **at_least(0.0)})).verdict
+    assert verdict.status == "not_blessed"
+    assert "undefined" in verdict.reasons[0]
+
+
+def test_missing_slice_fails_and_says_so(trips: pa.Table) -> None:
+    per_slice = {"per_slice_thresholds": [{"slicing_specs": [{"feature_values": {"hour": "77"}}], **at_least(0.1)}]}
+    made = config({"class_name": "AUC", **per_slice}, slices=({}, {"feature_keys": ["hour"]}))
+    verdict = benison.evaluate(trips, made).verdict
+    assert verdict.reasons == ("No row of the data is in hour=77, so auc has no value there.",)
+
+
+def test_small_slices_are_left_out_and_not_evaluated(trips: pa.Table) -> None:
+    made = config({"class_name": "AUC", **at_least(0.0)}, slices=SLICES, options={"min_slice_size": 60})
+    result = benison.evaluate(trips, made)
+    counted = result.metrics.to_pandas()
+    assert counted[counted.slice != "Overall"].examples.min() >= 60
+    (skipped,) = [c for c in result.verdict.checks if c.outcome == "not_evaluated"]
+    assert "too few examples" in skipped.reason
+    assert result.verdict.blessed
+
+
+def test_cross_slices_can_pass(trips: pa.Table) -> None:
+    cross = {"baseline_spec": {"feature_values": {"hour": "1"}}, "slicing_specs": [{"feature_keys": ["hour"]}]}
+    bounds = {"value_threshold": {"lower_bound": -1, "upper_bound": 1}}
+    threshold = {"cross_slice_thresholds": [{"cross_slicing_specs": [cross], "threshold": bounds}]}
+    made = config({"class_name": "AUC", **threshold}, cross_slicing_specs=[cross])
+    result = benison.evaluate(trips, made)
+    assert result.verdict.blessed
+    assert len(result.verdict.checks) == 23
+    difference = result.value("auc", slice="hour=1") - result.value("auc", slice="hour=2")
+    assert result.value("auc", slice="hour=1 vs hour=2") == difference
+
+
+def test_custom_stages(trips: pa.Table, tmp_path: Path) -> None:
+    class Longest:
+        stage_name, run_after = "EvaluateLongest", "ExtractSliceKeys"
+
+        def zero(self) -> int:
+            return 0
+
+        def add(self, state: int, extracts: Any) -> int:
+            return max(state, extracts["features"].num_rows)
+
+        def merge(self, state: int, other: int) -> int:
+            return max(state, other)
+
+        def result(self, state: int) -> dict[str, Any]:
+            return {"longest": {"rows": state}}
+
+    from benison.engine.write import JsonWriter
+
+    writers = [*benison.default_writers(), JsonWriter("WriteLongest", "longest", "longest.json")]
+    benison.evaluate(trips, config("AUC"), evaluators=[Longest()], writers=writers, output=tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "longest.json").read_text()) == {"rows": 2000}
+    Longest.run_after = "ExtractSlices"
+    with pytest.raises(benison.ConfigError, match="Did you mean 'ExtractSliceKeys'"):
+        benison.evaluate(trips, config("AUC"), evaluators=[Longest()])
+
+
+def test_results_are_looked_up_and_compared(trips: pa.Table) -> None:
+    a = benison.evaluate(trips, config("AUC", slices=SLICES))
+    b = benison.evaluate(taxi_like(2_000, seed=1), config("AUC", slices=SLICES))
+    compared = a.compare(b)
+    assert len(compared) >= len(a.metrics)
+    assert a.to_pandas().shape == (a.metrics.num_rows, a.metrics.num_columns)
+    with pytest.raises(benison.DataError, match="no metric 'acu'. Did you mean 'auc'"):
+        a.value("acu")
+    with pytest.raises(benison.DataError, match="no slice 'hour=99'"):
+        a.value("auc", slice={"hour": 99})
