@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the order of the layers: a module imports what is above its line, and nothing else."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = (ROOT / "component", ROOT / "orchestration")
+
+# Neighbours on a line do not know each other. `config` is config.py, everything in config/ and
+# config_<word>.py; `benison` is the package's __init__.py.
+LAYERS = (
+    ("errors",),
+    ("config", "extracts"),
+    ("slicing", "metrics"),
+    ("models",),
+    ("engine",),
+    ("validation", "blessing", "lineage"),
+    ("results",),
+    ("report",),
+    ("evaluation",),
+    ("benison",),
+    ("terminal", "evaluator"),
+    ("cli",),
+    ("__main__",),
+    ("benison_orchestration",),
+    ("pipelines",),
+)
+OWN = ("benison", "benison_orchestration", "pipelines")
+
+
+def module_of(path: Path) -> str:
+    """The dotted name by which a file of the repository is imported."""
+    source = next((source for source in SOURCES if path.is_relative_to(source)), ROOT)
+    parts = path.relative_to(source).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def part_of(module: str) -> str:
+    """The name in the table to which a module belongs, or the module where it belongs to none."""
+    top, _, rest = module.partition(".")
+    if top != "benison" or not rest:
+        return top
+    name = rest.partition(".")[0]
+    parts = [part for layer in LAYERS for part in layer]
+    return next((part for part in parts if name == part or name.startswith(f"{part}_")), module)
+
+
+def below(part: str) -> list[str]:
+    """What a part may import besides itself."""
+    line = next(i for i, layer in enumerate(LAYERS) if part in layer)
+    return [name for layer in LAYERS[:line] for name in layer]
+
+
+def is_module(name: str) -> bool:
+    path = name.replace(".", "/")
+    places = [source / path for source in (*SOURCES, ROOT)]
+    return any(place.with_suffix(".py").is_file() or place.is_dir() for place in places)
+
+
+def imports(source: str) -> Iterator[tuple[int, str]]:
+    """Line and module of each import of our own, wherever in the file it stands."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            full = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = [name if is_module(name) else node.module for name in full]
+        else:
+            continue
+        own = (name for name in dict.fromkeys(names) if name.partition(".")[0] in OWN)
+        yield from ((node.lineno, name) for name in own)
+
+
+def faults(path: Path, source: str) -> list[str]:
+    """One sentence for each import of a file that the table does not allow."""
+    part = part_of(module_of(path))
+    allowed = below(part)
+    return [
+        f"{path.relative_to(ROOT)}:{line} imports {name}; {part} may import itself"
+        + (f" and {', '.join(allowed)}." if allowed else " alone.")
+        for line, name in imports(source)
+        if part_of(name) not in (part, *allowed)
+    ]
+
+
+FILES = sorted(path for folder in (*SOURCES, ROOT / "pipelines") for path in folder.rglob("*.py"))
+
+
+def test_the_sources_are_found() -> None:
+    assert {part_of(module_of(path)) for path in FILES} >= {"errors", "engine", "benison"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_module_has_a_layer(path: Path) -> None:
+    names = [name for layer in LAYERS for name in layer]
+    assert part_of(module_of(path)) in names, "Give it a line in LAYERS, or a folder that has one."
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_import_points_back(path: Path) -> None:
+    assert not faults(path, path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "imported"),
+    [
+        ("component/benison/errors.py", "import benison.config", "benison.config"),
+        (
+            "component/benison/slicing.py",
+            "from benison.metrics import base",
+            "benison.metrics.base",
+        ),
+        ("component/benison/metrics/new.py", "from benison import engine", "benison.engine"),
+        ("component/benison/engine/new.py", "def f():\n  from benison import evaluate", "benison"),
+        ("component/benison/config_new.py", "from benison.slicing import x", "benison.slicing"),
+        ("component/benison/evaluation.py", "from benison.cli import main", "benison.cli"),
+        ("component/benison/cli.py", "import benison_orchestration", "benison_orchestration"),
+        (
+            "orchestration/benison_orchestration/new.py",
+            "import pipelines.taxi_local",
+            "pipelines.taxi_local",
+        ),
+    ],
+)
+def test_an_import_that_points_back_is_found(file: str, source: str, imported: str) -> None:
+    (fault,) = faults(ROOT / file, source)
+    assert f" imports {imported}; " in fault
+    assert fault.startswith(f"{file}:")
+
+
+def test_the_sentence_says_what_is_allowed() -> None:
+    source = "from benison.engine import plan"
+    assert faults(ROOT / "component/benison/slicing.py", source) == [
+        "component/benison/slicing.py:1 imports benison.engine.plan; "
+        "slicing may import itself and errors, config, extracts."
+    ]
+    assert faults(ROOT / "component/benison/errors.py", source) == [
+        "component/benison/errors.py:1 imports benison.engine.plan; errors may import itself alone."
+    ]

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is what a program sees of Benison at first: its names, what they cost, what they need."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import benison
+import benison_orchestration
+
+HEAVY = (
+    "airflow",
+    "apache_beam",
+    "keras",
+    "kfp",
+    "ml_metadata",
+    "pandas",
+    "sklearn",
+    "tensorflow",
+    "tfx",
+    "tfx_bsl",
+)
+FOLDERS = [Path(package.__path__[0]) for package in (benison, benison_orchestration)]
+
+
+def imported_by(statement: str) -> set[str]:
+    """The top-level modules in a fresh interpreter after a statement, with warnings as errors."""
+    program = f"{statement}; import sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    command = [sys.executable, "-W", "error", "-c", program]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert run.returncode == 0, run.stderr
+    return set(run.stdout.split())
+
+
+def extras_named_in(source: str) -> list[str]:
+    """The second argument of each `MissingExtraError(what, extra)`."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    raised = [call for call in calls if ast.unparse(call.func).endswith("MissingExtraError")]
+    return [ast.literal_eval(call.args[1]) for call in raised if len(call.args) > 1]
+
+
+def test_the_promised_names_are_sorted() -> None:
+    assert benison.__all__ == sorted(set(benison.__all__))
+
+
+@pytest.mark.parametrize("name", benison.__all__)
+def test_a_promised_name_is_there_and_documented(name: str) -> None:
+    assert getattr(benison, name).__doc__
+
+
+def test_the_version_is_the_one_that_is_installed() -> None:
+    assert benison.__version__ == metadata.version("benison")
+
+
+@pytest.mark.parametrize("statement", ["import benison", "import benison.cli"])
+def test_importing_costs_no_heavy_package(statement: str) -> None:
+    modules = imported_by(statement)
+    assert "benison" in modules
+    assert modules.isdisjoint(HEAVY), sorted(modules.intersection(HEAVY))
+
+
+def test_a_heavy_import_would_be_seen() -> None:
+    assert "ml_metadata" in imported_by("import benison, ml_metadata")
+
+
+def test_each_extra_that_a_sentence_recommends_exists() -> None:
+    declared = metadata.metadata("benison").get_all("Provides-Extra") or []
+    files = [file for folder in FOLDERS for file in folder.rglob("*.py")]
+    named = {extra for file in files for extra in extras_named_in(file.read_text(encoding="utf-8"))}
+    assert named
+    assert named <= set(declared)
+
+
+def test_both_packages_are_typed() -> None:
+    assert all((folder / "py.typed").is_file() for folder in FOLDERS)

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the wheel as a user gets it: in an environment with nothing but what it asks for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("benison", "benison_orchestration")
+# How pip names a network that is not there, as opposed to a package that is not there.
+OFFLINE = ("NewConnectionError", "ConnectTimeoutError", "NameResolutionError", "ProxyError")
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+for package in sys.argv[1:]:
+    found = importlib.import_module(package)
+    for module in pkgutil.walk_packages(found.__path__, package + "."):
+        importlib.import_module(module.name)
+        print(module.name)
+"""
+
+pytestmark = pytest.mark.slow
+
+
+def run(*command: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(word) for word in command],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from the checkout by the hatchling of this environment."""
+    folder = tmp_path_factory.mktemp("wheel")
+    built = run(
+        sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder, folder=ROOT
+    )
+    assert built.returncode == 0, built.stderr
+    (file,) = folder.glob("*.whl")
+    return file
+
+
+@pytest.fixture(scope="module")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment that holds the wheel and its base dependencies, without pip itself."""
+    folder = tmp_path_factory.mktemp("environment") / "with a space"
+    made = run(sys.executable, "-m", "venv", "--without-pip", folder, folder=ROOT)
+    assert made.returncode == 0, made.stderr
+    pip = (sys.executable, "-m", "pip", "--python", folder / "bin/python")
+    pins = ("--constraint", ROOT / "requirements/test.txt")
+    patience = ("--no-input", "--retries", "1", "--timeout", "30")
+    installed = run(*pip, "install", "--quiet", *patience, *pins, wheel, folder=ROOT)
+    if "CI" not in os.environ and any(sign in installed.stderr for sign in OFFLINE):
+        pytest.skip("no package registry can be reached")
+    assert installed.returncode == 0, installed.stderr
+    return folder
+
+
+def test_the_wheel_holds_the_two_packages_and_nothing_else(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == set(PACKAGES)
+    assert {f"{package}/py.typed" for package in PACKAGES} <= set(names)
+
+
+def test_the_wheel_holds_every_module(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    sources = (ROOT / "component", ROOT / "orchestration")
+    files = {path.relative_to(top).as_posix() for top in sources for path in top.rglob("*.py")}
+    assert files <= set(names)
+
+
+def test_every_module_is_imported_without_any_extra(environment: Path) -> None:
+    python = environment / "bin/python"
+    imported = run(python, "-W", "error", "-c", IMPORT_ALL, *PACKAGES, folder=environment)
+    assert imported.returncode == 0, imported.stderr
+    assert {"benison.cli", "benison.engine.beam", "benison.errors"} <= set(imported.stdout.split())
+
+
+@pytest.mark.parametrize("words", [("benison",), ("python", "-m", "benison")])
+def test_the_command_starts(environment: Path, words: tuple[str, ...]) -> None:
+    command = run(environment / "bin" / words[0], *words[1:], "--help", folder=environment)
+    assert command.returncode == 0, command.stderr
+    assert "evaluate" in command.stdout
