@@ -16,14 +16,31 @@ import sklearn.metrics as sk
 import benison
 from tests.conftest import config, taxi_like
 
-METRICS = ("ExampleCount", "AUC", "AUCPrecisionRecall", "BinaryAccuracy", "Precision", "MeanPrediction")
-SLICES = ({}, {"feature_keys": ["hour"]}, {"feature_keys": ["company", "hour"]}, {"feature_keys": ["tags"]})
+METRICS = (
+    "ExampleCount",
+    "AUC",
+    "AUCPrecisionRecall",
+    "BinaryAccuracy",
+    "Precision",
+    "MeanPrediction",
+)
+SLICES = (
+    {},
+    {"feature_keys": ["hour"]},
+    {"feature_keys": ["company", "hour"]},
+    {"feature_keys": ["tags"]},
+)
 
 
 def compare_config(**threshold: Any) -> dict[str, Any]:
     made = config({"class_name": "AUC", **threshold}, "ExampleCount", slices=SLICES)
     new = {"name": "new", "label_key": "label", "prediction_key": "prediction"}
-    old = {"name": "old", "label_key": "label", "prediction_key": "old_prediction", "is_baseline": True}
+    old = {
+        "name": "old",
+        "label_key": "label",
+        "prediction_key": "old_prediction",
+        "is_baseline": True,
+    }
     return {**made, "model_specs": [new, old]}
 
 
@@ -51,14 +68,20 @@ def test_a_row_is_once_in_each_of_its_values_and_not_in_missing_ones(trips: pa.T
     result = benison.evaluate(trips, config("ExampleCount", slices=SLICES))
     frame = trips.to_pandas()
     for tag in ("t0", "t1", "t2"):
-        assert result.value("example_count", slice={"tags": tag}) == sum(tag in tags for tags in frame.tags)
+        assert result.value("example_count", slice={"tags": tag}) == sum(
+            tag in tags for tags in frame.tags
+        )
     crossed = frame[(frame.company == "company 1") & (frame.hour == 3)]
     assert result.value("example_count", slice={"company": "company 1", "hour": 3}) == len(crossed)
     assert not [name for name in result.slices() if "None" in name]
 
 
 def test_fixed_values_narrow_and_repeat_no_row(trips: pa.Table) -> None:
-    slices = ({"feature_keys": ["hour"]}, {"feature_values": {"hour": "5"}}, {"feature_values": {"hour": "5.0"}, "feature_keys": ["company"]})
+    slices = (
+        {"feature_keys": ["hour"]},
+        {"feature_values": {"hour": "5"}},
+        {"feature_values": {"hour": "5.0"}, "feature_keys": ["company"]},
+    )
     result = benison.evaluate(trips, config("ExampleCount", slices=slices))
     frame = trips.to_pandas()
     assert result.value("example_count", slice={"hour": 5}) == (frame.hour == 5).sum()
@@ -70,7 +93,9 @@ def test_fixed_values_narrow_and_repeat_no_row(trips: pa.Table) -> None:
 
 def test_weights(trips: pa.Table) -> None:
     spec = {"example_weights": {"weighted": True, "unweighted": True}}
-    made = config("MeanPrediction", "ExampleCount", spec=spec, model={"example_weight_key": "weight"})
+    made = config(
+        "MeanPrediction", "ExampleCount", spec=spec, model={"example_weight_key": "weight"}
+    )
     result = benison.evaluate(trips, made)
     frame = trips.to_pandas()
     assert result.value("example_count", weighted=True) == frame.weight.sum()
@@ -92,7 +117,9 @@ def test_rows_without_a_label_weigh_nothing(trips: pa.Table) -> None:
     frame = trips.to_pandas()
     frame.loc[:499, "label"] = np.nan
     result = benison.evaluate(frame, config("MeanPrediction", "ExampleCount"))
-    assert result.value("mean_prediction") == pytest.approx(frame.prediction[500:].mean(), rel=1e-12)
+    assert result.value("mean_prediction") == pytest.approx(
+        frame.prediction[500:].mean(), rel=1e-12
+    )
     assert result.manifest["missing"] == {"labels": 500, "predictions": 0}
 
 
@@ -101,12 +128,18 @@ def split(table: pa.Table, folder: Path, parts: int) -> str:
     order = np.random.default_rng(parts).permutation(parts)
     edges = np.linspace(0, len(table), parts + 1).astype(int)
     for i in range(parts):
-        pq.write_table(table.slice(edges[i], edges[i + 1] - edges[i]), folder / f"{order[i]:03}.parquet")
+        pq.write_table(
+            table.slice(edges[i], edges[i + 1] - edges[i]), folder / f"{order[i]:03}.parquet"
+        )
     return str(folder)
 
 
 def same_results(a: benison.EvalResult, b: benison.EvalResult) -> None:
-    keys = [name for name in a.metrics.schema.names if name not in ("value", "slice_key")]
+    keys = [
+        name
+        for name in a.metrics.schema.names
+        if name not in ("value", "lower", "upper", "slice_key")
+    ]
     assert a.metrics.select(keys).equals(b.metrics.select(keys))
     assert a.metrics["slice_key"].to_pylist() == b.metrics["slice_key"].to_pylist()
     np.testing.assert_allclose(a.metrics["value"], b.metrics["value"], rtol=1e-12, atol=1e-12)
@@ -114,8 +147,16 @@ def same_results(a: benison.EvalResult, b: benison.EvalResult) -> None:
 
 @pytest.mark.parametrize("engine", ["local", "beam"])
 @pytest.mark.parametrize("parts", [1, 2, 7, 100])
-def test_any_split_on_any_engine_gives_the_same(trips: pa.Table, tmp_path: Path, parts: int, engine: str) -> None:
-    made = config(*METRICS, "SquaredPearsonCorrelation", "CalibrationPlot", slices=SLICES, model={"example_weight_key": "weight"})
+def test_any_split_on_any_engine_gives_the_same(
+    trips: pa.Table, tmp_path: Path, parts: int, engine: str
+) -> None:
+    made = config(
+        *METRICS,
+        "SquaredPearsonCorrelation",
+        "CalibrationPlot",
+        slices=SLICES,
+        model={"example_weight_key": "weight"},
+    )
     expected = benison.evaluate(trips, made)
     data = split(trips, tmp_path / "data", parts)
     options = ["--runner=FnApiRunner"] if engine == "beam" else []
@@ -139,10 +180,14 @@ def test_verdict_is_not_evaluated_without_thresholds(trips: pa.Table, tmp_path: 
 
 
 def test_blessed_and_not_blessed_with_reasons(trips: pa.Table, tmp_path: Path) -> None:
-    good = benison.evaluate(trips, config({"class_name": "AUC", **at_least(0.5)}), output=tmp_path / "good")
+    good = benison.evaluate(
+        trips, config({"class_name": "AUC", **at_least(0.5)}), output=tmp_path / "good"
+    )
     assert good.verdict.blessed
     assert (tmp_path / "good" / "BLESSED").is_file()
-    bad = benison.evaluate(trips, config({"class_name": "AUC", **at_least(0.99)}), output=tmp_path / "bad")
+    bad = benison.evaluate(
+        trips, config({"class_name": "AUC", **at_least(0.99)}), output=tmp_path / "bad"
+    )
     assert bad.verdict.status == "not_blessed"
     assert (tmp_path / "bad" / "NOT_BLESSED").is_file()
     assert "auc of Overall is" in bad.verdict.reasons[0]
@@ -162,13 +207,19 @@ def test_change_needs_a_baseline_or_is_rubber_stamped(trips: pa.Table) -> None:
 
 
 def test_relative_change_divides_by_the_magnitude() -> None:
-    table = pa.table({"label": [0.0, 0.0], "prediction": [-0.575, -0.575], "old_prediction": [-0.5, -0.5]})
+    table = pa.table(
+        {"label": [0.0, 0.0], "prediction": [-0.575, -0.575], "old_prediction": [-0.5, -0.5]}
+    )
     made = compare_config()
     made["slicing_specs"] = [{}]
-    made["metrics_specs"] = [{"metrics": [{"class_name": "MeanPrediction", **change(relative=0.0)}]}]
+    made["metrics_specs"] = [
+        {"metrics": [{"class_name": "MeanPrediction", **change(relative=0.0)}]}
+    ]
     verdict = benison.evaluate(table, made).verdict
     assert verdict.status == "not_blessed"  # -0.575 is lower than -0.5
-    made["metrics_specs"][0]["metrics"][0]["threshold"]["change_threshold"]["direction"] = "LOWER_IS_BETTER"
+    made["metrics_specs"][0]["metrics"][0]["threshold"]["change_threshold"]["direction"] = (
+        "LOWER_IS_BETTER"
+    )
     assert benison.evaluate(table, made).verdict.blessed
 
 
@@ -180,14 +231,20 @@ def test_nan_fails() -> None:
 
 
 def test_missing_slice_fails_and_says_so(trips: pa.Table) -> None:
-    per_slice = {"per_slice_thresholds": [{"slicing_specs": [{"feature_values": {"hour": "77"}}], **at_least(0.1)}]}
+    per_slice = {
+        "per_slice_thresholds": [
+            {"slicing_specs": [{"feature_values": {"hour": "77"}}], **at_least(0.1)}
+        ]
+    }
     made = config({"class_name": "AUC", **per_slice}, slices=({}, {"feature_keys": ["hour"]}))
     verdict = benison.evaluate(trips, made).verdict
     assert verdict.reasons == ("No row of the data is in hour=77, so auc has no value there.",)
 
 
 def test_small_slices_are_left_out_and_not_evaluated(trips: pa.Table) -> None:
-    made = config({"class_name": "AUC", **at_least(0.0)}, slices=SLICES, options={"min_slice_size": 60})
+    made = config(
+        {"class_name": "AUC", **at_least(0.0)}, slices=SLICES, options={"min_slice_size": 60}
+    )
     result = benison.evaluate(trips, made)
     counted = result.metrics.to_pandas()
     assert counted[counted.slice != "Overall"].examples.min() >= 60
@@ -197,7 +254,10 @@ def test_small_slices_are_left_out_and_not_evaluated(trips: pa.Table) -> None:
 
 
 def test_cross_slices_can_pass(trips: pa.Table) -> None:
-    cross = {"baseline_spec": {"feature_values": {"hour": "1"}}, "slicing_specs": [{"feature_keys": ["hour"]}]}
+    cross = {
+        "baseline_spec": {"feature_values": {"hour": "1"}},
+        "slicing_specs": [{"feature_keys": ["hour"]}],
+    }
     bounds = {"value_threshold": {"lower_bound": -1, "upper_bound": 1}}
     threshold = {"cross_slice_thresholds": [{"cross_slicing_specs": [cross], "threshold": bounds}]}
     made = config({"class_name": "AUC", **threshold}, cross_slicing_specs=[cross])
@@ -227,7 +287,9 @@ def test_custom_stages(trips: pa.Table, tmp_path: Path) -> None:
     from benison.engine.write import JsonWriter
 
     writers = [*benison.default_writers(), JsonWriter("WriteLongest", "longest", "longest.json")]
-    benison.evaluate(trips, config("AUC"), evaluators=[Longest()], writers=writers, output=tmp_path / "out")
+    benison.evaluate(
+        trips, config("AUC"), evaluators=[Longest()], writers=writers, output=tmp_path / "out"
+    )
     assert json.loads((tmp_path / "out" / "longest.json").read_text()) == {"rows": 2000}
     Longest.run_after = "ExtractSlices"
     with pytest.raises(benison.ConfigError, match="Did you mean 'ExtractSliceKeys'"):
