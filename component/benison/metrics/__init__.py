@@ -4,9 +4,19 @@
 from __future__ import annotations
 
 from benison.metrics import calibration, confusion, counts, crossentropy, curves, regression
-from benison.metrics.base import Metric, Statistic, from_config, ratio, register, registered
+from benison.metrics.base import (
+    About,
+    Metric,
+    Statistic,
+    describe,
+    from_config,
+    ratio,
+    register,
+    registered,
+)
 
 __all__ = [
+    "About",
     "Metric",
     "Statistic",
     "calibration",
@@ -14,6 +24,7 @@ __all__ = [
     "counts",
     "crossentropy",
     "curves",
+    "describe",
     "from_config",
     "ratio",
     "register",

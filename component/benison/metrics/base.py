@@ -16,8 +16,10 @@ The laws, tested for every registered metric:
 from __future__ import annotations
 
 import abc
+import dataclasses
 import inspect
 import json
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
@@ -32,7 +34,9 @@ Index: TypeAlias = npt.NDArray[np.int64]
 Value: TypeAlias = "Array | dict[str, Array]"
 MetricFactory: TypeAlias = "Callable[..., Metric]"
 
-_REGISTRY: dict[str, MetricFactory] = {}
+HIGHER, LOWER = True, False  # which values of a metric are better
+
+_REGISTRY: dict[str, tuple[MetricFactory, About]] = {}
 
 
 class Statistic(abc.ABC, Generic[StateT]):
@@ -87,15 +91,57 @@ class Metric(abc.ABC):
         return value[0].tolist()
 
 
-def register(name: str, factory: MetricFactory) -> None:
-    """Make `factory` known as the `class_name` of a MetricConfig; raises ConfigError if taken."""
-    if _REGISTRY.setdefault(name, factory) is not factory:
+@dataclasses.dataclass(frozen=True)
+class About:
+    """What a metric is in one sentence, which end of its range is good, and the range."""
+
+    sentence: str
+    higher_is_better: bool | None = None  # None: neither end is good
+    low: float = -math.inf
+    high: float = math.inf
+
+    @classmethod
+    def of(
+        cls,
+        documented: Any,
+        higher_is_better: bool | None = None,
+        low: float = -math.inf,
+        high: float = math.inf,
+    ) -> About:
+        """The first line of the docstring is the sentence."""
+        sentence = (inspect.getdoc(documented) or "").partition("\n")[0]
+        return cls(sentence, higher_is_better, low, high)
+
+
+def register(name: str, factory: MetricFactory, about: About | None = None) -> None:
+    """Make `factory` known as the `class_name` of a MetricConfig.
+
+    Without `about`, its docstring explains it. Raises ConfigError if the name is taken.
+    """
+    known = _REGISTRY.setdefault(name, (factory, about or About.of(factory)))
+    if known[0] is not factory:
         raise ConfigError(f"A metric named {name!r} is registered already.")
 
 
 def registered() -> dict[str, MetricFactory]:
     """Every known `class_name` with what builds its metric, sorted by name."""
-    return dict(sorted(_REGISTRY.items()))
+    return {name: factory for name, (factory, _) in sorted(_REGISTRY.items())}
+
+
+def describe(class_name: str) -> About:
+    """What the metric of a `class_name` is; raises ConfigError for one that is not registered.
+
+    >>> import benison.metrics
+    >>> describe("Recall").sentence
+    'Share of the positives that are predicted positive.'
+    """
+    return _entry(class_name)[1]
+
+
+def _entry(class_name: str) -> tuple[MetricFactory, About]:
+    if class_name not in _REGISTRY:
+        raise ConfigError(f"There is no metric {class_name!r}. {suggestion(class_name, _REGISTRY)}")
+    return _REGISTRY[class_name]
 
 
 def from_config(class_name: str, config: dict[str, Any]) -> Metric:
@@ -105,9 +151,7 @@ def from_config(class_name: str, config: dict[str, Any]) -> Metric:
     >>> from_config("Precision", {"thresholds": [0.9]}).name
     'precision'
     """
-    factory = _REGISTRY.get(class_name)
-    if factory is None:
-        raise ConfigError(f"There is no metric {class_name!r}. {suggestion(class_name, _REGISTRY)}")
+    factory, _ = _entry(class_name)
     signature = inspect.signature(factory).parameters
     open_ended = any(p.kind is p.VAR_KEYWORD for p in signature.values())
     for parameter in config:

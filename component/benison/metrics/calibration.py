@@ -8,22 +8,20 @@ from typing import ClassVar
 
 import numpy as np
 
+from benison.errors import DataError
 from benison.extracts import Array, Inputs, SliceCodes
-from benison.metrics.base import Index, Metric, Statistic, register
+from benison.metrics.base import Metric, Statistic, register
 from benison.metrics.binary import bucket_of
-from benison.metrics.counts import one
-from benison.metrics.regression import label, prediction
-from benison.metrics.states import Cells, CellsStatistic, RowFunction
+from benison.metrics.cells import Cells, CellsStatistic
 
 
 @dataclasses.dataclass(frozen=True)
-class BucketTotal(CellsStatistic):
-    """Weighted sum of a function of the row in each bucket of the prediction.
+class BucketSums(CellsStatistic):
+    """Sums of labels, predictions and weights in each bucket: cells are `3 * bucket + which`.
 
     Bucket 0 lies below `left`, the last from `right` up, the others divide [left, right) evenly.
     """
 
-    of: RowFunction
     buckets: int
     left: float
     right: float
@@ -31,20 +29,22 @@ class BucketTotal(CellsStatistic):
     @property
     def width(self) -> int:  # type: ignore[override]
         """Cells per slice."""
-        return self.buckets + 2
+        return 3 * (self.buckets + 2)
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> Cells:
-        values = inputs.weighted(self.of(inputs))
-        return Cells.of(
-            codes.keys(self._place(inputs), self.width),
-            codes.repeat(values),
-            codes.size,
-            self.width,
-        )
-
-    def _place(self, inputs: Inputs) -> Index:
+        if inputs.labels.ndim != 1 or inputs.predictions.ndim != 1:
+            raise DataError(
+                f"A calibration plot needs one label and one prediction in each row; labels have the "
+                f"shape {inputs.labels.shape} and predictions {inputs.predictions.shape}. For several "
+                f"classes, choose them with binarize.class_ids in metrics_specs."
+            )
         scaled = (np.nan_to_num(inputs.predictions) - self.left) / (self.right - self.left)
-        return bucket_of(scaled, self.buckets)
+        keys = codes.keys(3 * bucket_of(scaled, self.buckets), self.width)
+        sums = self.zero(codes.size)
+        for which, values in enumerate((inputs.labels, inputs.predictions, np.ones(len(inputs)))):
+            weighted = codes.repeat(inputs.weighted(values))
+            sums = sums.merge(Cells.of(keys + which, weighted, codes.size, self.width))
+        return sums
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,22 +63,28 @@ class CalibrationPlot(Metric):
     is_plot: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if self.num_buckets < 1 or not self.left < self.right:
-            raise ValueError("num_buckets must be 1 or more, and left below right")
+        if not isinstance(self.num_buckets, int) or self.num_buckets < 1:
+            raise ValueError(
+                f"num_buckets must be a whole number from 1 up, not {self.num_buckets!r}"
+            )
+        if not self.left < self.right:
+            raise ValueError(f"left must be below right, not {self.left!r} and {self.right!r}")
 
     def statistics(self) -> tuple[Statistic[Cells], ...]:
-        functions = (label, prediction, one)
-        return tuple(BucketTotal(f, self.num_buckets, self.left, self.right) for f in functions)
+        return (BucketSums(self.num_buckets, self.left, self.right),)
 
-    def result(self, labels: Cells, predictions: Cells, weights: Cells) -> dict[str, Array]:
+    def result(self, cells: Cells) -> dict[str, Array]:
         edges = np.linspace(self.left, self.right, self.num_buckets + 1)
-        shape = (labels.size, self.num_buckets + 2)
+        shape = (cells.size, self.num_buckets + 2)
+        sums = cells.dense().reshape(*shape, 3)
+        # 0, or NaN when a prediction is missing, which then holds for all points.
+        sums = sums + 0 * sums.sum(axis=(1, 2), keepdims=True)
         return {
             "lower": np.broadcast_to(np.concatenate([[-np.inf], edges]), shape),
             "upper": np.broadcast_to(np.concatenate([edges, [np.inf]]), shape),
-            "label": labels.dense(),
-            "prediction": predictions.dense(),
-            "weight": weights.dense(),
+            "label": sums[..., 0],
+            "prediction": sums[..., 1],
+            "weight": sums[..., 2],
         }
 
 

@@ -6,13 +6,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import inf
 
 import numpy as np
 
 from benison.extracts import Array, Inputs  # noqa: F401 - Inputs is for the examples
-from benison.metrics.base import Metric, Statistic, ratio, register
+from benison.metrics.base import HIGHER, LOWER, About, Metric, Statistic, ratio, register
 from benison.metrics.binary import ThresholdCells
-from benison.metrics.states import Cells
+from benison.metrics.cells import Cells
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,8 +62,12 @@ class Matrix:
 
 
 def matrix_of(cells: Cells) -> Matrix:
-    """The matrices of a `ThresholdCells` state, thresholds ascending: [S, T]."""
+    """The matrices of a `ThresholdCells` state, thresholds ascending: [S, T].
+
+    A slice in which a prediction is missing is NaN throughout.
+    """
     by_place = cells.dense().reshape(cells.size, -1, 2)
+    by_place = by_place + 0 * by_place.sum(axis=(1, 2), keepdims=True)
     above = np.cumsum(by_place[:, ::-1], axis=1)[:, ::-1]
     below = np.cumsum(by_place, axis=1)
     positive, negative = above[:, 1:], below[:, :-1]
@@ -83,31 +88,58 @@ def matthews(m: Matrix) -> Array:
 
 @dataclasses.dataclass(frozen=True)
 class Rate:
-    """A formula over the matrix and the sentence that explains it."""
+    """A formula over the matrix, and what it is."""
 
     formula: Callable[[Matrix], Array]
     sentence: str
+    higher_is_better: bool | None = None
+    low: float = 0.0
+    high: float = 1.0
+
+    @property
+    def about(self) -> About:
+        """For the registry."""
+        return About(self.sentence, self.higher_is_better, self.low, self.high)
 
 
+# fmt: off - a line is a metric
 RATES: dict[str, Rate] = {
-    "TruePositives": Rate(lambda m: m.tp, "Positives predicted as such."),
-    "TrueNegatives": Rate(lambda m: m.tn, "Negatives predicted as such."),
-    "FalsePositives": Rate(lambda m: m.fp, "Negatives predicted positive."),
-    "FalseNegatives": Rate(lambda m: m.fn, "Positives predicted negative."),
-    "BinaryAccuracy": Rate(lambda m: ratio(m.tp + m.tn, m.total), "Share of right predictions."),
-    "Precision": Rate(lambda m: m.ppv, "Share of positives among what is predicted positive."),
-    "Recall": Rate(lambda m: m.tpr, "Share of the positives that are predicted positive."),
-    "Specificity": Rate(lambda m: m.tnr, "Share of the negatives that are predicted negative."),
-    "FallOut": Rate(lambda m: m.fpr, "Share of the negatives that are predicted positive."),
-    "MissRate": Rate(lambda m: m.fnr, "Share of the positives that are predicted negative."),
+    "TruePositives": Rate(
+        lambda m: m.tp, "Weight of the positives that are predicted positive.", HIGHER, 0, inf
+    ),
+    "TrueNegatives": Rate(
+        lambda m: m.tn, "Weight of the negatives that are predicted negative.", HIGHER, 0, inf
+    ),
+    "FalsePositives": Rate(
+        lambda m: m.fp, "Weight of the negatives that are predicted positive.", LOWER, 0, inf
+    ),
+    "FalseNegatives": Rate(
+        lambda m: m.fn, "Weight of the positives that are predicted negative.", LOWER, 0, inf
+    ),
+    "BinaryAccuracy": Rate(
+        lambda m: ratio(m.tp + m.tn, m.total), "Share of right predictions.", HIGHER
+    ),
+    "Precision": Rate(
+        lambda m: m.ppv, "Share of positives among what is predicted positive.", HIGHER
+    ),
+    "Recall": Rate(lambda m: m.tpr, "Share of the positives that are predicted positive.", HIGHER),
+    "Specificity": Rate(
+        lambda m: m.tnr, "Share of the negatives that are predicted negative.", HIGHER
+    ),
+    "FallOut": Rate(lambda m: m.fpr, "Share of the negatives that are predicted positive.", LOWER),
+    "MissRate": Rate(lambda m: m.fnr, "Share of the positives that are predicted negative.", LOWER),
     "NegativePredictiveValue": Rate(
-        lambda m: m.npv, "Share of negatives among what is predicted negative."
+        lambda m: m.npv, "Share of negatives among what is predicted negative.", HIGHER
     ),
     "FalseDiscoveryRate": Rate(
-        lambda m: ratio(m.fp, m.fp + m.tp), "Share of negatives among what is predicted positive."
+        lambda m: ratio(m.fp, m.fp + m.tp),
+        "Share of negatives among what is predicted positive.",
+        LOWER,
     ),
     "FalseOmissionRate": Rate(
-        lambda m: ratio(m.fn, m.fn + m.tn), "Share of positives among what is predicted negative."
+        lambda m: ratio(m.fn, m.fn + m.tn),
+        "Share of positives among what is predicted negative.",
+        LOWER,
     ),
     "Prevalence": Rate(lambda m: ratio(m.tp + m.fn, m.total), "Share of positives."),
     "PrevalenceThreshold": Rate(
@@ -116,31 +148,46 @@ RATES: dict[str, Rate] = {
     "ThreatScore": Rate(
         lambda m: ratio(m.tp, m.tp + m.fn + m.fp),
         "True positives among all that is or is predicted positive.",
+        HIGHER,
     ),
-    "BalancedAccuracy": Rate(lambda m: (m.tpr + m.tnr) / 2, "Mean of recall and specificity."),
+    "BalancedAccuracy": Rate(
+        lambda m: (m.tpr + m.tnr) / 2, "Mean of recall and specificity.", HIGHER
+    ),
     "F1Score": Rate(
-        lambda m: ratio(2 * m.tp, 2 * m.tp + m.fp + m.fn), "Harmonic mean of precision and recall."
+        lambda m: ratio(2 * m.tp, 2 * m.tp + m.fp + m.fn),
+        "Harmonic mean of precision and recall.",
+        HIGHER,
     ),
     "MatthewsCorrelationCoefficient": Rate(
-        matthews, "Correlation of label and prediction, from -1 to 1."
+        matthews, "Correlation of label and prediction.", HIGHER, -1
     ),
     "FowlkesMallowsIndex": Rate(
-        lambda m: np.sqrt(m.ppv * m.tpr), "Geometric mean of precision and recall."
+        lambda m: np.sqrt(m.ppv * m.tpr), "Geometric mean of precision and recall.", HIGHER
     ),
-    "Informedness": Rate(lambda m: m.tpr + m.tnr - 1, "Recall plus specificity, less 1."),
+    "Informedness": Rate(
+        lambda m: m.tpr + m.tnr - 1, "Recall plus specificity, less 1.", HIGHER, -1
+    ),
     "Markedness": Rate(
-        lambda m: m.ppv + m.npv - 1, "Precision plus negative predictive value, less 1."
+        lambda m: m.ppv + m.npv - 1, "Precision plus negative predictive value, less 1.", HIGHER, -1
     ),
-    "PositiveLikelihoodRatio": Rate(lambda m: ratio(m.tpr, m.fpr), "Recall over fall-out."),
-    "NegativeLikelihoodRatio": Rate(lambda m: ratio(m.fnr, m.tnr), "Miss rate over specificity."),
+    "PositiveLikelihoodRatio": Rate(
+        lambda m: ratio(m.tpr, m.fpr), "Recall over fall-out.", HIGHER, 0, inf
+    ),
+    "NegativeLikelihoodRatio": Rate(
+        lambda m: ratio(m.fnr, m.tnr), "Miss rate over specificity.", LOWER, 0, inf
+    ),
     "DiagnosticOddsRatio": Rate(
         lambda m: ratio(ratio(m.tp, m.fn), ratio(m.fp, m.tn)),
         "Odds of a positive prediction among positives over those among negatives.",
+        HIGHER,
+        0,
+        inf,
     ),
     "PredictedPositiveRate": Rate(
-        lambda m: ratio(m.tp + m.fp, m.total), "Share predicted positive."
+        lambda m: ratio(m.tp + m.fp, m.total), "Share of what is predicted positive."
     ),
 }
+# fmt: on
 
 ALIASES = {
     "TP": "TruePositives",
@@ -171,31 +218,38 @@ class ConfusionRate(Metric):
     thresholds: tuple[float, ...] = (0.5,)
 
     def statistics(self) -> tuple[Statistic[Cells], ...]:
-        return (ThresholdCells(tuple(sorted(set(self.thresholds)))),)
+        return (ThresholdCells(ascending(self.thresholds)),)
 
     def result(self, cells: Cells) -> Array:
         values = RATES[self.rate].formula(matrix_of(cells))
         if len(self.thresholds) == 1:
             return values[:, 0]
-        return values[:, np.searchsorted(sorted(set(self.thresholds)), self.thresholds)]
+        return values[:, np.searchsorted(ascending(self.thresholds), self.thresholds)]
 
 
 @dataclasses.dataclass(frozen=True)
 class ConfusionMatrixAtThresholds(Metric):
-    """The confusion matrix at each of some thresholds, as columns of weights."""
+    """The confusion matrix at each of some thresholds.
 
-    thresholds: tuple[float, ...]
+    Columns `threshold`, `true_positives`, `false_positives`, `true_negatives` and `false_negatives`,
+    in the order of the thresholds.
+
+    >>> matrix = ConfusionMatrixAtThresholds([0.5, 0.85]).of(Inputs.of([1, 0, 1], [0.9, 0.8, 0.1]))
+    >>> matrix["false_positives"]
+    [1.0, 0.0]
+    """
+
+    thresholds: float | Sequence[float]
     name: str = "confusion_matrix_at_thresholds"
 
-    def __init__(self, thresholds: Sequence[float], name: str = name) -> None:
-        object.__setattr__(self, "thresholds", as_thresholds(thresholds))
-        object.__setattr__(self, "name", name)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "thresholds", as_thresholds(self.thresholds))
 
     def statistics(self) -> tuple[Statistic[Cells], ...]:
-        return (ThresholdCells(tuple(sorted(set(self.thresholds)))),)
+        return (ThresholdCells(ascending(self.thresholds)),)
 
     def result(self, cells: Cells) -> dict[str, Array]:
-        at = np.searchsorted(sorted(set(self.thresholds)), self.thresholds)
+        at = np.searchsorted(ascending(self.thresholds), self.thresholds)
         matrix = matrix_of(cells)
         thresholds = np.broadcast_to(np.array(self.thresholds), (cells.size, len(at)))
         columns = {RATE_COLUMNS[field]: getattr(matrix, field)[:, at] for field in RATE_COLUMNS}
@@ -220,6 +274,11 @@ def as_thresholds(thresholds: float | Sequence[float]) -> tuple[float, ...]:
     if not found or any(np.isnan(found)):
         raise ValueError(f"thresholds must be numbers, at least one, not {thresholds!r}")
     return found
+
+
+def ascending(thresholds: float | Sequence[float]) -> tuple[float, ...]:
+    """The distinct thresholds, as `ThresholdCells` takes them."""
+    return tuple(sorted(set(as_thresholds(thresholds))))
 
 
 def snake_case(class_name: str) -> str:
@@ -247,10 +306,14 @@ def _accuracy(name: str = "binary_accuracy", threshold: float = 0.5) -> Confusio
     return ConfusionRate("BinaryAccuracy", name, as_thresholds(threshold))
 
 
+def _max_recall(name: str = "max_recall") -> ConfusionRate:
+    return ConfusionRate("Recall", name, (1e-12,))
+
+
 for _class_name in [*RATES, *ALIASES]:
-    if _class_name == "BinaryAccuracy":
-        register(_class_name, _accuracy)
-    else:
-        _of = ALIASES.get(_class_name, _class_name)
-        register(_class_name, partial(_rate, _of, snake_case(_class_name)))
+    _rate_name = ALIASES.get(_class_name, _class_name)
+    _named = partial(_rate, _rate_name, snake_case(_class_name))
+    _is_accuracy = _class_name == "BinaryAccuracy"
+    register(_class_name, _accuracy if _is_accuracy else _named, RATES[_rate_name].about)
+register("MaxRecall", _max_recall, About("Recall at a threshold just above 0.", HIGHER, 0, 1))
 register("ConfusionMatrixAtThresholds", ConfusionMatrixAtThresholds)

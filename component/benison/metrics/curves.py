@@ -8,20 +8,23 @@ evenly spaced in [0, 1], the first just below 0 and the last just above 1.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from functools import lru_cache, partial
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from benison.extracts import Array, Inputs  # noqa: F401 - Inputs is for the examples
-from benison.metrics.base import Index, Metric, Statistic, ratio, register
+from benison.metrics.base import HIGHER, About, Index, Metric, Statistic, ratio, register
 from benison.metrics.binary import BUCKETS, Curve, PredictionHistogram, ThresholdCells, curves
-from benison.metrics.confusion import ConfusionRate, as_thresholds, snake_case
-from benison.metrics.states import Cells
+from benison.metrics.cells import Cells
+from benison.metrics.confusion import as_thresholds, ascending, matrix_of
 
 EPSILON = 1e-7
+_REACHED = 1e-9  # a rate that is short of its bound by rounding alone has reached it
+
+Thresholds = Sequence[float] | None
+Bound = float | Sequence[float]
 
 
 @lru_cache(maxsize=32)
@@ -31,65 +34,75 @@ def interpolated_thresholds(count: int) -> Array:
     return np.concatenate([[-EPSILON], inner, [1 + EPSILON]])
 
 
-@lru_cache(maxsize=32)
-def interval_of_bucket(count: int) -> Index:
-    """For each bucket the last of `count` thresholds that its left edge is above.
+def interval_of_bucket(thresholds: Array) -> Index:
+    """For each bucket the last of the thresholds, ascending, that its left edge is above.
 
     Edges are k / 10000 and thresholds are shifted by 1e-7, so that a prediction equal to a
-    threshold is not above it. What is below 0 counts as 0; what is 1 or more is in the last
-    interval that has an upper end.
+    threshold is not above it; the threshold 0 is not shifted. What is below all counts to the first.
     """
     edges = np.concatenate([[-np.inf], np.arange(BUCKETS) / BUCKETS, [np.inf]])
-    shifted = interpolated_thresholds(count) + EPSILON
-    found = np.searchsorted(shifted, edges, side="right") - 1
-    return np.clip(found, 0, count - 2).astype(np.int64)
+    shifted = np.where(thresholds == 0, 0.0, thresholds + EPSILON)
+    return np.maximum(np.searchsorted(shifted, edges, side="right") - 1, 0)
+
+
+@lru_cache(maxsize=32)
+def _interpolated_intervals(count: int) -> Index:
+    """What is 1 or more lies in the last interval that has an upper end."""
+    return np.minimum(interval_of_bucket(interpolated_thresholds(count)), count - 2)
 
 
 class CurveMetric(Metric):
     """A number read off the curve of each slice; NaN for a slice in which it is undefined."""
 
-    num_thresholds: int | None
-    thresholds: tuple[float, ...] | None
+    num_thresholds: int | None = None
+    thresholds: Thresholds = None
+
+    def __post_init__(self) -> None:
+        count, thresholds = self.num_thresholds, self.thresholds
+        if count is not None and (not isinstance(count, int) or count < 2):
+            raise ValueError(f"num_thresholds must be a whole number from 2 up, not {count!r}")
+        if thresholds is not None:
+            count, thresholds = _settle(count, as_thresholds(thresholds))
+            object.__setattr__(self, "num_thresholds", count)
+            object.__setattr__(self, "thresholds", thresholds)
 
     def statistics(self) -> tuple[Statistic[Cells], ...]:
-        if self.thresholds:
-            return (ThresholdCells(tuple(sorted(set(self.thresholds)))),)
+        if self.thresholds is not None:
+            return (ThresholdCells(ascending(self.thresholds)),)
         return (PredictionHistogram(),)
 
-    def result(self, cells: Cells) -> Array:
-        values = np.full(cells.size, np.nan)
-        if self.thresholds:
-            interval_of = np.arange(len(set(self.thresholds)) + 1)
-        else:
-            interval_of = interval_of_bucket(self.num_thresholds or BUCKETS)
-        for curve in curves(cells, interval_of):
-            values[curve.slices] = self.of_curve(curve)
-        return values
-
-    def of_curve(self, curve: Curve) -> Array:
-        """The values of a block of slices: float64[n]."""
-        raise NotImplementedError
-
-    def threshold_of(self, interval: Index) -> Array:
-        """The threshold at the lower end of each interval."""
-        if self.thresholds:
-            return np.array([-np.inf, *sorted(set(self.thresholds))])[interval]
-        return interpolated_thresholds(self.num_thresholds or BUCKETS)[interval]
+    def curves(self, cells: Cells) -> Sequence[Curve]:
+        """The curves of all slices; the numbers of `last` are those of `points`."""
+        if self.thresholds is None:
+            return list(curves(cells, _interpolated_intervals(self.num_thresholds or BUCKETS)))
+        return list(curves(cells, np.arange(len(set(self.thresholds)) + 1)))
 
 
-def _largest(values: Array, where: npt.NDArray[np.bool_]) -> Array:
-    """The largest value of each row where the condition holds: float64[n], NaN where it never does."""
-    chosen = np.where(where & ~np.isnan(values), values, -np.inf).max(axis=1)
-    return np.where(np.isneginf(chosen), np.nan, chosen)
+def _settle(
+    count: int | None, thresholds: tuple[float, ...]
+) -> tuple[int | None, tuple[float, ...] | None]:
+    """Even spacing is a number of thresholds, so that the histogram can be shared.
+
+    Keras and TFMA write both, `thresholds` then without its two ends.
+    """
+    size = len(thresholds) if count is None else count
+    even = interpolated_thresholds(max(size, 2))
+    inner = even if count is None else even[1:-1]
+    if len(inner) == len(thresholds):
+        return (size, None) if np.allclose(inner, thresholds, atol=1e-12) else (None, thresholds)
+    if count is None:
+        return None, thresholds
+    raise ValueError("num_thresholds and thresholds contradict each other; give one of them")
 
 
 @dataclasses.dataclass(frozen=True)
 class AUC(CurveMetric):
     """Area under the ROC curve, or under the precision-recall curve.
 
-    From 0 to 1, higher is better; 0.5 is chance for ROC. NaN when a class has no rows. Interpolation
-    is the trapezoid for ROC and, for PR, that of Davis & Goadrich, "The relationship between
-    precision-recall and ROC curves", 2006.
+    From 0 to 1, higher is better; 0.5 is chance for ROC. NaN without positives, and for ROC also
+    without negatives. Interpolation is the trapezoid for ROC and, for PR, that of Davis & Goadrich,
+    "The relationship between precision-recall and ROC curves", 2006. With `thresholds` of your own
+    the curve goes through these and the two ends.
 
     >>> AUC().of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]))
     0.75
@@ -99,22 +112,33 @@ class AUC(CurveMetric):
     curve: str = "ROC"
     summation_method: str = "interpolation"
     name: str = "auc"
-    thresholds: tuple[float, ...] | None = None
+    thresholds: Thresholds = None
 
     def __post_init__(self) -> None:
-        _choice("curve", self.curve, "ROC", "PR")
-        _choice("summation_method", self.summation_method, "interpolation", "minoring", "majoring")
-        _settle_thresholds(self)
+        super().__post_init__()
+        for parameter, known in (("curve", _CURVES), ("summation_method", tuple(_HEIGHTS))):
+            value = getattr(self, parameter)
+            if not isinstance(value, str) or value.lower() not in map(str.lower, known):
+                raise ValueError(f"{parameter} must be one of {', '.join(known)}, not {value!r}")
 
-    def of_curve(self, curve: Curve) -> Array:
-        if self.curve.upper() == "PR" and self.summation_method.lower() == "interpolation":
+    def result(self, cells: Cells) -> Array:
+        values = np.full(cells.size, np.nan)
+        for curve in self.curves(cells):
+            values[curve.slices] = self._area(curve)
+        return values
+
+    def _area(self, curve: Curve) -> Array:
+        method, is_roc = self.summation_method.lower(), self.curve.upper() == "ROC"
+        if not is_roc and method == "interpolation":
             area = _davis_goadrich(curve)
         else:
             x, y = self._axes(curve)
-            heights = _HEIGHTS[self.summation_method.lower()](y[:, :-1], y[:, 1:])
+            heights = _HEIGHTS[method](y[:, :-1], y[:, 1:])
             area = ((x[:, :-1] - x[:, 1:]) * heights).sum(axis=1)
-        both = (curve.positives * curve.negatives)[:, 0]
-        return np.where(both > 0, area, np.nan)
+        positives, negatives = curve.positives[:, 0], curve.negatives[:, 0]
+        # A missing prediction has made both sums NaN, and then no comparison holds.
+        defined = (positives > 0) & (negatives > 0 if is_roc else negatives >= 0)
+        return np.where(defined, area, np.nan)
 
     def _axes(self, curve: Curve) -> tuple[Array, Array]:
         recall = ratio(curve.tp, curve.positives)
@@ -134,6 +158,8 @@ def _davis_goadrich(curve: Curve) -> Array:
     return ratio(area, curve.positives)[:, 0]
 
 
+_CURVES = ("ROC", "PR")
+
 _HEIGHTS: dict[str, Callable[[Array, Array], Array]] = {
     "interpolation": lambda a, b: (a + b) / 2,
     "minoring": np.minimum,
@@ -141,46 +167,67 @@ _HEIGHTS: dict[str, Callable[[Array, Array], Array]] = {
 }
 
 
-def _choice(parameter: str, value: str, *allowed: str) -> None:
-    if not isinstance(value, str) or value.lower() not in {a.lower() for a in allowed}:
-        raise ValueError(f"{parameter} must be one of {', '.join(allowed)}, not {value!r}")
-
-
-def _settle_thresholds(metric: CurveMetric) -> None:
-    """Refuse what cannot be meant and freeze lists."""
-    count = metric.num_thresholds
-    if count is not None and (not isinstance(count, int) or count < 3):
-        raise ValueError(f"num_thresholds must be a whole number from 3 up, not {count!r}")
-    if metric.thresholds is not None:
-        object.__setattr__(metric, "thresholds", as_thresholds(metric.thresholds))
-
-
 @dataclasses.dataclass(frozen=True)
-class OperatingPoint(CurveMetric):
-    """The best value of one rate among the points at which another is good enough.
+class AUCPrecisionRecall(AUC):
+    """Area under the precision-recall curve; from 0 to 1, higher is better; NaN without positives.
 
-    From 0 to 1; NaN when no point is good enough or a class that is needed has no rows.
+    >>> round(AUCPrecisionRecall().of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])), 4)
+    0.7973
     """
 
-    kind: str
-    at: float
-    name: str
-    num_thresholds: int | None = None
-    thresholds: tuple[float, ...] | None = None
+    curve: str = dataclasses.field(default="PR", init=False)
+    name: str = "auc_precision_recall"
+
+
+class OperatingPoint(CurveMetric):
+    """The best value of one rate among the thresholds at which another is good enough.
+
+    A list of bounds gives a list of values. NaN when no threshold is good enough, and when the class
+    that a rate is taken of has no rows.
+    """
+
+    bound: ClassVar[str]  # the parameter
+    limit: ClassVar[str]  # the rate that it bounds, from below unless it is `fall_out`
+    wanted: ClassVar[str]  # the rate whose best value is wanted, or `threshold`
 
     def __post_init__(self) -> None:
-        if not 0 <= self.at <= 1:
-            raise ValueError(f"{OPERATING_POINTS[self.kind][0]} must be in [0, 1], not {self.at!r}")
-        _settle_thresholds(self)
+        super().__post_init__()
+        value = getattr(self, self.bound)
+        bounds = np.asarray(value, np.float64)
+        if not np.all((bounds >= 0) & (bounds <= 1)) or not bounds.size:
+            raise ValueError(f"{self.bound} must be in [0, 1], not {value!r}")
+        if bounds.ndim:
+            object.__setattr__(self, self.bound, tuple(bounds.tolist()))
 
-    def of_curve(self, curve: Curve) -> Array:
-        _, constraint, wanted = OPERATING_POINTS[self.kind]
-        if wanted == "threshold":
-            reached = _RATES["recall"](curve)[:, :-1] >= self.at
-            return _largest(self.threshold_of(curve.interval), reached)
-        limit = _RATES[constraint](curve)
-        good = limit <= self.at if constraint == "fall_out" else limit >= self.at
-        return _largest(_RATES[wanted](curve), good)
+    def result(self, cells: Cells) -> Array:
+        bounds = getattr(self, self.bound)
+        several = bounds if isinstance(bounds, tuple) else (bounds,)
+        values = np.full((cells.size, len(several)), np.nan)
+        for curve in self.curves(cells):
+            limit, wanted = _RATES[self.limit](curve), self._wanted(curve)
+            sign = -1 if self.limit == "fall_out" else 1
+            defined = np.isfinite(curve.positives + curve.negatives)
+            for i, bound in enumerate(several):  # a handful, each with a choice of its own
+                good = (sign * limit >= sign * bound - _REACHED) & defined
+                values[curve.slices, i] = _largest(wanted, good)
+        return values if isinstance(bounds, tuple) else values[:, 0]
+
+    def curves(self, cells: Cells) -> Sequence[Curve]:
+        """Thresholds of one's own are the only ones that count: not even the two ends are added."""
+        if self.thresholds is None:
+            return super().curves(cells)
+        matrix = matrix_of(cells)
+        sums = (matrix.tp, matrix.fp, matrix.tp + matrix.fn, matrix.fp + matrix.tn)
+        tp, fp, positives, negatives = sums
+        numbers = np.broadcast_to(np.arange(tp.shape[1]), tp.shape)
+        return [Curve(np.arange(cells.size), tp, fp, positives[:, :1], negatives[:, :1], numbers)]
+
+    def _wanted(self, curve: Curve) -> Array:
+        if self.wanted != "threshold":
+            return _RATES[self.wanted](curve)
+        if self.thresholds is not None:
+            return np.array(ascending(self.thresholds))[curve.last]
+        return interpolated_thresholds(self.num_thresholds or BUCKETS)[curve.last]
 
 
 _RATES: dict[str, Callable[[Curve], Array]] = {
@@ -190,23 +237,97 @@ _RATES: dict[str, Callable[[Curve], Array]] = {
     "fall_out": lambda c: ratio(c.fp, c.negatives),
 }
 
-# class name: (parameter, the rate that it bounds, the rate whose best value is wanted)
-OPERATING_POINTS: dict[str, tuple[str, str, str]] = {
-    "SensitivityAtSpecificity": ("specificity", "specificity", "recall"),
-    "SpecificityAtSensitivity": ("sensitivity", "recall", "specificity"),
-    "PrecisionAtRecall": ("recall", "recall", "precision"),
-    "RecallAtPrecision": ("precision", "precision", "recall"),
-    "RecallAtFalsePositiveRate": ("false_positive_rate", "fall_out", "recall"),
-    "ThresholdAtRecall": ("recall", "recall", "threshold"),
-}
+
+def _largest(values: Array, where: Array) -> Array:
+    """The largest value of each row where the condition holds: float64[n], NaN where it never does."""
+    chosen = np.where(where & ~np.isnan(values), values, -np.inf).max(axis=1)
+    return np.where(np.isneginf(chosen), np.nan, chosen)
 
 
-def _operating_point(kind: str, default_name: str, /, name: str = "", **parameters: Any) -> Metric:
-    """Build one kind of operating point, whose parameter has a name of its own."""
-    parameter = OPERATING_POINTS[kind][0]
-    if parameter not in parameters:
-        raise ValueError(f"the parameter {parameter} is missing")
-    return OperatingPoint(kind, parameters.pop(parameter), name or default_name, **parameters)
+@dataclasses.dataclass(frozen=True)
+class SensitivityAtSpecificity(OperatingPoint):
+    """Highest recall at a threshold whose specificity is at least `specificity`.
+
+    >>> SensitivityAtSpecificity(0.5).of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]))
+    1.0
+    """
+
+    specificity: Bound
+    num_thresholds: int | None = None
+    name: str = "sensitivity_at_specificity"
+    bound, limit, wanted = "specificity", "specificity", "recall"
+
+
+@dataclasses.dataclass(frozen=True)
+class SpecificityAtSensitivity(OperatingPoint):
+    """Highest specificity at a threshold whose recall is at least `sensitivity`.
+
+    >>> SpecificityAtSensitivity(1).of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]))
+    0.5
+    """
+
+    sensitivity: Bound
+    num_thresholds: int | None = None
+    name: str = "specificity_at_sensitivity"
+    bound, limit, wanted = "sensitivity", "recall", "specificity"
+
+
+@dataclasses.dataclass(frozen=True)
+class PrecisionAtRecall(OperatingPoint):
+    """Highest precision at a threshold whose recall is at least `recall`.
+
+    >>> PrecisionAtRecall([0.5, 1]).of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]))
+    [1.0, 0.6666666666666666]
+    """
+
+    recall: Bound
+    thresholds: Thresholds = None
+    num_thresholds: int | None = None
+    name: str = "precision_at_recall"
+    bound, limit, wanted = "recall", "recall", "precision"
+
+
+@dataclasses.dataclass(frozen=True)
+class RecallAtPrecision(OperatingPoint):
+    """Highest recall at a threshold whose precision is at least `precision`.
+
+    >>> RecallAtPrecision(0.9).of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]))
+    0.5
+    """
+
+    precision: Bound
+    num_thresholds: int | None = None
+    name: str = "recall_at_precision"
+    bound, limit, wanted = "precision", "precision", "recall"
+
+
+@dataclasses.dataclass(frozen=True)
+class RecallAtFalsePositiveRate(OperatingPoint):
+    """Highest recall at a threshold whose fall-out is at most `false_positive_rate`.
+
+    >>> RecallAtFalsePositiveRate(0.2).of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]))
+    0.5
+    """
+
+    false_positive_rate: Bound
+    num_thresholds: int | None = None
+    name: str = "recall_at_false_positive_rate"
+    bound, limit, wanted = "false_positive_rate", "fall_out", "recall"
+
+
+@dataclasses.dataclass(frozen=True)
+class ThresholdAtRecall(OperatingPoint):
+    """Highest threshold at which recall is at least `recall`.
+
+    >>> round(ThresholdAtRecall(0.5).of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])), 3)
+    0.8
+    """
+
+    recall: Bound
+    thresholds: Thresholds = None
+    num_thresholds: int | None = None
+    name: str = "threshold_at_recall"
+    bound, limit, wanted = "recall", "recall", "threshold"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -222,51 +343,51 @@ class ConfusionMatrixPlot(Metric):
 
     is_plot: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.num_thresholds, int) or self.num_thresholds < 2:
+            raise ValueError(
+                f"num_thresholds must be a whole number from 2 up, not {self.num_thresholds!r}"
+            )
+
     def statistics(self) -> tuple[Statistic[Cells], ...]:
         return (PredictionHistogram(),)
 
     def result(self, cells: Cells) -> dict[str, Array]:
-        thresholds = np.concatenate(
-            [[-1e-6], np.arange(self.num_thresholds + 1) / self.num_thresholds]
-        )
-        shifted = np.where(thresholds == 0, 0.0, thresholds + EPSILON)
-        edges = np.concatenate([[-np.inf], np.arange(BUCKETS) / BUCKETS, [np.inf]])
-        interval_of = np.maximum(np.searchsorted(shifted, edges, side="right") - 1, 0)
-        rows = np.stack(
-            [_by_interval(cells, interval_of, label, len(thresholds)) for label in (0, 1)]
-        )
+        steps = np.arange(self.num_thresholds + 1) / self.num_thresholds
+        thresholds = np.concatenate([[-1e-6], steps])
+        rows = _by_interval(cells, interval_of_bucket(thresholds), len(thresholds))
         above = np.cumsum(rows[..., ::-1], axis=-1)[..., ::-1]
         below = above[..., :1] - above
+        # 0, or NaN when a prediction is missing, which then holds for all points.
+        certain = 0 * above[:, :, :1].sum(axis=0)
         return {
             "threshold": np.broadcast_to(thresholds, above.shape[1:]),
-            "true_positives": above[1],
-            "false_positives": above[0],
-            "true_negatives": below[0],
-            "false_negatives": below[1],
+            "true_positives": above[1] + certain,
+            "false_positives": above[0] + certain,
+            "true_negatives": below[0] + certain,
+            "false_negatives": below[1] + certain,
         }
 
 
-def _by_interval(cells: Cells, interval_of: Index, label: int, intervals: int) -> Array:
-    """The weight of one label in each interval: float64[S, intervals]."""
+def _by_interval(cells: Cells, interval_of: Index, intervals: int) -> Array:
+    """The weight of both labels in each interval: float64[2, S, intervals]."""
     keys, sums = cells.occupied()
-    chosen = keys % 2 == label
-    slices, cell = np.divmod(keys[chosen], cells.width)
-    flat = slices * intervals + interval_of[cell // 2]
-    table = np.bincount(flat, sums[chosen], minlength=cells.size * intervals)
-    return np.asarray(table, np.float64).reshape(-1, intervals)
+    slices = keys // cells.width
+    cell = keys - slices * cells.width
+    flat = ((cell % 2) * cells.size + slices) * intervals + interval_of[cell // 2]
+    table = np.bincount(flat, sums, minlength=2 * cells.size * intervals)
+    return np.asarray(table, np.float64).reshape(2, cells.size, intervals)
 
 
-def _auc_pr(name: str = "auc_precision_recall", **parameters: Any) -> AUC:
-    return AUC(curve="PR", name=name, **parameters)
-
-
-def _max_recall(name: str = "max_recall") -> ConfusionRate:
-    return ConfusionRate("Recall", name, (1e-12,))
-
-
-register("AUC", AUC)
-register("AUCPrecisionRecall", _auc_pr)
-register("MaxRecall", _max_recall)
-register("ConfusionMatrixPlot", ConfusionMatrixPlot)
-for _kind in OPERATING_POINTS:
-    register(_kind, partial(_operating_point, _kind, snake_case(_kind)))
+for _class in (
+    AUC,
+    AUCPrecisionRecall,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+    PrecisionAtRecall,
+    RecallAtPrecision,
+    RecallAtFalsePositiveRate,
+):
+    register(_class.__name__, _class, About.of(_class, HIGHER, 0, 1))
+register("ThresholdAtRecall", ThresholdAtRecall, About.of(ThresholdAtRecall))
+register("ConfusionMatrixPlot", ConfusionMatrixPlot, About.of(ConfusionMatrixPlot))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is what adds up: sums, means, moments and cell counts, each over S slices at once."""
+"""This file is what adds up to a few numbers per slice: counts, sums, means and moments."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from benison.metrics.base import Index, Statistic
 RowFunction: TypeAlias = Callable[[Inputs], Array]
 Arrays: TypeAlias = tuple[Array, ...]
 
-# A dense table of cells may hold this many numbers (128 MB); beyond it, only occupied cells are kept.
-DENSE_CELLS = 2**24
+_ROUNDING = 32 * np.finfo(np.float64).eps
 
 
 class ArraysStatistic(Statistic[Arrays]):
@@ -70,16 +69,31 @@ class Total(ArraysStatistic):
 class Mean(ArraysStatistic):
     """Weighted sum of a function of the row, and the sum of the weights it was taken over.
 
-    With `where`, a function that gives 1 for a row that counts and 0 for one that does not.
+    With `where`, a function that gives 1 for a row that counts and 0 for one that does not. A
+    function that gives a value for each of several outputs is averaged over them.
     """
 
     of: RowFunction
     where: RowFunction | None = None
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> Arrays:
-        chosen = np.ones(len(inputs)) if self.where is None else self.where(inputs)
-        weights = inputs.weighted(chosen)
-        return codes.sum(weights * self.of(inputs)), codes.sum(weights)
+        values = self.of(inputs)
+        if self.where is None:
+            return codes.sum(inputs.weighted(_per_row(values))), _weight(inputs, codes)
+        chosen = self.where(inputs)
+        totals = (inputs.weighted(_per_row(x)) for x in (values * chosen, chosen))
+        total, weight = (codes.sum(x) for x in totals)
+        return total, weight
+
+
+def _per_row(values: Array) -> Array:
+    return values if values.ndim == 1 else np.asarray(values.mean(axis=1))
+
+
+def _weight(inputs: Inputs, codes: SliceCodes) -> Array:
+    if inputs.weights is None:
+        return codes.count().astype(np.float64)
+    return codes.sum(inputs.weights)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,17 +109,22 @@ class Moments(ArraysStatistic):
         return ((),) * 6
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> Arrays:
-        y, p, w = inputs.labels, inputs.predictions, inputs.weights
-        n = codes.sum(inputs.weighted(np.ones(len(inputs))))
-        mean_y, mean_p = (_mean(codes.sum(inputs.weighted(x)), n) for x in (y, p))
-        return (
-            n,
-            mean_y,
-            mean_p,
-            codes.comoment(y, y, (mean_y, mean_y), w),
-            codes.comoment(y, p, (mean_y, mean_p), w),
-            codes.comoment(p, p, (mean_p, mean_p), w),
-        )
+        weights = None if inputs.weights is None else codes.repeat(inputs.weights)
+        n = _weight(inputs, codes)
+
+        def total(values: Array) -> Array:
+            return codes.sum_repeated(values if weights is None else values * weights)
+
+        def centre(values: Array) -> tuple[Array, Array, Array]:
+            rough = _mean(codes.sum(inputs.weighted(values)), n)
+            distances = codes.centred(values, rough)
+            # A sum of many values is rounded; the mean distance is how far the mean is off.
+            return rough, distances, _mean(total(distances), n)
+
+        (mean_y, y, off_y), (mean_p, p, off_p) = centre(inputs.labels), centre(inputs.predictions)
+        yy, yp, pp = total(y * y), total(y * p), total(p * p)
+        moments = (yy - n * off_y**2, yp - n * off_y * off_p, pp - n * off_p**2)
+        return n, mean_y + off_y, mean_p + off_p, *moments
 
     def merge(self, a: Arrays, b: Arrays) -> Arrays:
         n = a[0] + b[0]
@@ -122,86 +141,6 @@ def _mean(total: Array, n: Array) -> Array:
     return np.divide(total, n, out=np.zeros_like(n), where=n != 0)
 
 
-@dataclasses.dataclass(frozen=True)
-class Cells:
-    """Sums over S slices x `width` cells: all of them (dense), or the occupied ones alone (sparse).
-
-    `keys` is None and `sums` is float64[S * width], or `keys` is int64[n], ascending, each
-    `slice * width + cell`, and `sums` is float64[n]. Which of the two depends only on what is held.
-    """
-
-    size: int
-    width: int
-    sums: Array
-    keys: Index | None = None
-
-    @classmethod
-    def of(cls, keys: Index, sums: Array | None, size: int, width: int) -> Cells:
-        """Sum up `sums` (1 each when None) by key; keys may repeat and stand in any order."""
-        if size * width <= min(DENSE_CELLS, 8 * len(keys)):
-            table = np.bincount(keys, sums, minlength=size * width)
-            return cls(size, width, np.asarray(table, np.float64))
-        if sums is None:
-            unique, counts = np.unique(keys, return_counts=True)
-            return cls(size, width, counts.astype(np.float64), unique)
-        unique, inverse = np.unique(keys, return_inverse=True)
-        return cls(size, width, np.bincount(inverse, sums, len(unique)).astype(np.float64), unique)
-
-    def occupied(self) -> tuple[Index, Array]:
-        """Keys, ascending, and sums of the cells that are not 0 (or that ever had a row)."""
-        if self.keys is not None:
-            return self.keys, self.sums
-        keys = np.flatnonzero(self.sums)
-        return keys, self.sums[keys]
-
-    def merge(self, other: Cells) -> Cells:
-        """The sums of both, which must have one size and width."""
-        if self.keys is None and other.keys is None:
-            return dataclasses.replace(self, sums=self.sums + other.sums)
-        if self.keys is None or other.keys is None:
-            dense, sparse = (self, other) if self.keys is None else (other, self)
-            sums = dense.sums.copy()
-            sums[sparse.keys] += sparse.sums  # the keys of a sparse table are distinct
-            return dataclasses.replace(dense, sums=sums)
-        keys, sums = (
-            np.concatenate([self.keys, other.keys]),
-            np.concatenate([self.sums, other.sums]),
-        )
-        return Cells.of(keys, sums, self.size, self.width)
-
-    def relabel(self, index: Index, size: int) -> Cells:
-        """Slice i becomes slice `index[i]` of `size`; slices with a negative index are dropped."""
-        keys, sums = self.occupied()
-        slices = index[keys // self.width]
-        kept = slices >= 0
-        return Cells.of(
-            (slices * self.width + keys % self.width)[kept], sums[kept], size, self.width
-        )
-
-    def dense(self) -> Array:
-        """float64[S, width]; for few slices or few cells."""
-        sums = self.sums
-        if self.keys is not None:
-            sums = np.zeros(self.size * self.width)
-            sums[self.keys] = self.sums
-        return sums.reshape(self.size, self.width)
-
-
-class CellsStatistic(Statistic[Cells]):
-    """A statistic whose state is a table of cells."""
-
-    width: int
-
-    def zero(self, size: int) -> Cells:
-        return Cells(size, self.width, np.zeros(0), np.zeros(0, np.int64))
-
-    def merge(self, a: Cells, b: Cells) -> Cells:
-        return a.merge(b)
-
-    def place(self, state: Cells, index: Index, size: int) -> Cells:
-        return state.relabel(index, size)
-
-    def take(self, state: Cells, index: Index) -> Cells:
-        places = np.full(state.size, -1, np.int64)
-        places[index] = np.arange(len(index))
-        return state.relabel(places, len(index))
+def spread(n: Array, mean: Array, moment: Array) -> Array:
+    """A second moment, or 0 where it is no more than the rounding of equal values."""
+    return np.where(moment <= n * (_ROUNDING * mean) ** 2, 0.0, moment)
