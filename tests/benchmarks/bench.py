@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is `make bench`: Benison beside TFMA, Fairlearn, Polars and DuckDB on one task, as ratios.
+
+Task: taxi-like Parquet files; example count, AUC of 10,000 bins, accuracy, precision, recall, mean label
+and mean prediction; overall and by hour, payment type and company (147 slices). Each contestant is a process
+of its own, so that peak memory and start-up are its own. The contestants' numbers must agree.
+
+    make bench                       1 and 10 million rows; some minutes
+    make bench ARGS="--rows 1000000 --skip-slow"
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.table import Table
+
+HERE = Path(__file__).resolve().parent
+FOLDER = HERE.parents[1] / ".bench"
+SLOW_ROWS = {
+    "tfma": 100_000,
+    "fairlearn": 1_000_000,
+}  # more would take minutes; their rates are flat
+PAYMENTS, COMPANIES = 8, 114
+TOLERANCE = {"auc": 2e-4}  # the hand-written queries bin a little differently at the edges
+
+
+def generate(rows: int, companies: int = COMPANIES) -> Path:
+    """A Parquet file of trips, made once and kept."""
+    path = FOLDER / f"trips-{rows}-{companies}.parquet"
+    if path.exists():
+        return path
+    FOLDER.mkdir(exist_ok=True)
+    rng = np.random.default_rng(0)
+    partial = path.with_suffix(".partial")
+    names = pa.array([f"company {i}" for i in range(companies)])
+    payments = pa.array([f"payment {i}" for i in range(PAYMENTS)])
+    writer = None
+    for start in range(0, rows, 1_000_000):
+        n = min(1_000_000, rows - start)
+        label = rng.integers(0, 2, n).astype(np.float64)
+        columns = {
+            "label": label,
+            "prediction": np.clip(0.25 * label + 0.75 * rng.random(n), 0, 1),
+            "hour": rng.integers(0, 24, n),
+            "payment": payments.take(pa.array(rng.integers(0, PAYMENTS, n))),
+            "company": names.take(pa.array(rng.integers(0, companies, n))),
+        }
+        table = pa.table(columns)
+        writer = writer or pq.ParquetWriter(partial, table.schema)
+        writer.write_table(table)
+    assert writer is not None
+    writer.close()
+    return partial.rename(path)
+
+
+def run(contestant: str, path: Path) -> dict[str, Any]:
+    """What a contestant reports of itself, with its wall time from the outside."""
+    command = [sys.executable, str(HERE / "contestants.py"), contestant, str(path)]
+    started = time.monotonic()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    wall = time.monotonic() - started
+    if done.returncode:
+        raise SystemExit(f"{contestant} failed:\n{done.stderr[-2000:]}")
+    return {**json.loads(done.stdout.splitlines()[-1]), "wall": wall}
+
+
+def check_agreement(contestant: str, found: dict[str, Any], ours: dict[str, Any]) -> None:
+    """Both must have computed the same thing."""
+    for name, value in found["values"].items():
+        if abs(value - ours["values"][name]) > TOLERANCE.get(name, 1e-6):
+            raise SystemExit(f"{contestant} has {name} {value}, Benison {ours['values'][name]}.")
+
+
+def compare(rows: int, contestants: list[str], console: Console) -> None:
+    """One table of ratios."""
+    table = Table(
+        title=f"{rows:,} rows, 147 slices, Parquet on disk to results", title_justify="left"
+    )
+    for column in ("who", "rows", "seconds", "rows/s", "Benison faster by", "peak MB", "process s"):
+        table.add_column(column, justify="left" if column == "who" else "right")
+    path = generate(rows)
+    run("benison", path)  # the first run of anything pays for a cold disk
+    ours = run("benison", path)
+    for contestant in contestants:
+        fewer = min(rows, SLOW_ROWS.get(contestant, rows))
+        found = ours if contestant == "benison" else run(contestant, generate(fewer))
+        if contestant not in ("benison", "columns"):
+            check_agreement(
+                contestant, found, ours if fewer == rows else run("benison", generate(fewer))
+            )
+        rate, our_rate = fewer / found["seconds"], rows / ours["seconds"]
+        numbers = (
+            f"{fewer:,}",
+            f"{found['seconds']:.2f}",
+            f"{rate:,.0f}",
+            f"{our_rate / rate:,.2f} x",
+        )
+        table.add_row(contestant, *numbers, f"{found['peak_mb']:,.0f}", f"{found['wall']:.1f}")
+    console.print(table)
+
+
+def slices_cost(rows: int, console: Console) -> None:
+    """One slice against 100,000."""
+    table = Table(title=f"{rows:,} rows, cost of slices", title_justify="left")
+    for column in ("slices", "seconds", "ratio", "peak MB"):
+        table.add_column(column, justify="right")
+    path = generate(rows, 100_000)
+    base = run("benison-overall", path)
+    for found, slices in ((base, 1), (run("benison-company", path), 100_000)):
+        ratio = found["seconds"] / base["seconds"]
+        table.add_row(
+            f"{slices:,}", f"{found['seconds']:.2f}", f"{ratio:.1f} x", f"{found['peak_mb']:,.0f}"
+        )
+    console.print(table)
+
+
+def small(console: Console) -> None:
+    """8,000 rows from process start to verdict, beside an import of the package alone."""
+    path = generate(8_000)
+    run("benison", path)
+    console.print(f"8,000 rows, process start to verdict: {run('benison', path)['wall']:.2f} s")
+    started = time.monotonic()
+    subprocess.run([sys.executable, "-c", "import benison"], check=True)
+    console.print(f"import benison, whole process: {time.monotonic() - started:.2f} s")
+
+
+def main() -> None:
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
+    parser.add_argument("--skip-slow", action="store_true", help="leave out TFMA and Fairlearn")
+    options = parser.parse_args()
+    console = Console(width=120)
+    slow = [] if options.skip_slow else ["fairlearn", "tfma"]
+    small(console)
+    for rows in options.rows:
+        compare(rows, ["benison", "columns", "polars", "duckdb", *slow], console)
+    slices_cost(max(options.rows), console)
+
+
+if __name__ == "__main__":
+    main()

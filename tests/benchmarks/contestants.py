@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the contestants of the benchmark, each the same task in its own way, in its own process.
+
+Prints one JSON line: seconds without imports, peak memory, and some values for the check of agreement.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Values = dict[str, float]
+Task = Callable[[str], Values]
+SPECS: tuple[tuple[str, ...], ...] = ((), ("hour",), ("payment",), ("company",))
+METRICS = (
+    "ExampleCount",
+    "AUC",
+    "BinaryAccuracy",
+    "Precision",
+    "Recall",
+    "MeanLabel",
+    "MeanPrediction",
+)
+SHOWN = ("example_count", "auc", "binary_accuracy", "precision", "recall", "mean_prediction")
+
+
+def eval_config(specs: tuple[tuple[str, ...], ...] = SPECS) -> dict[str, Any]:
+    return {
+        "model_specs": [{"label_key": "label", "prediction_key": "prediction"}],
+        "slicing_specs": [{"feature_keys": list(spec)} for spec in specs],
+        "metrics_specs": [{"metrics": [{"class_name": name} for name in METRICS]}],
+    }
+
+
+def benison(specs: tuple[tuple[str, ...], ...] = SPECS) -> Task:
+    import benison
+
+    def task(path: str) -> Values:
+        with tempfile.TemporaryDirectory() as folder:
+            result = benison.evaluate(path, eval_config(specs), output=Path(folder) / "out")
+        chosen = "Overall" if () in specs else result.slices()[0]
+        return {name: result.value(name, slice=chosen) for name in SHOWN}
+
+    return task
+
+
+def columns() -> Task:
+    """Only reading the columns, the least that anyone can do."""
+    import pyarrow.parquet as pq
+
+    return lambda path: {"example_count": float(pq.read_table(path).num_rows)}
+
+
+def area(positive: Any, negative: Any) -> float:
+    import numpy as np
+
+    tp, fp = np.cumsum(positive[::-1]), np.cumsum(negative[::-1])
+    return float(np.trapezoid(np.r_[0, tp] / tp[-1], np.r_[0, fp] / fp[-1]))
+
+
+def rates(n: float, y: float, p: float, tp: float, pp: float, auc: float) -> Values:
+    right = tp + (n - y) - (pp - tp)
+    values = (n, auc, right / n, tp / pp, tp / y, p / n)
+    return dict(zip(SHOWN, values, strict=True))
+
+
+def polars() -> Task:
+    import polars as pl
+
+    above, label, p = pl.col("prediction") > 0.5, pl.col("label"), pl.col("prediction")
+    sums = [pl.len().alias("n"), label.sum().alias("y"), p.sum().alias("p")]
+    counts = [(above & (label == 1)).sum().alias("tp"), above.sum().alias("pp")]
+
+    def one_spec(frame: Any, keys: list[str]) -> list[Values]:
+        rows = {
+            tuple(r[k] for k in keys): r for r in frame.group_by(keys).agg(sums + counts).to_dicts()
+        }
+        bins = frame.group_by([*keys, "bin"]).agg(sums[:2]).sort([*keys, "bin"])
+        found = []
+        for key, group in bins.group_by(keys, maintain_order=True):
+            y, n = group["y"].to_numpy(), group["n"].to_numpy()
+            found.append(
+                rates(**{k: rows[key][k] for k in ("n", "y", "p", "tp", "pp")}, auc=area(y, n - y))
+            )
+        return found
+
+    def task(path: str) -> Values:
+        binned = (p * 10_000).floor().cast(pl.Int32).alias("bin")
+        frame = pl.read_parquet(path).with_columns(binned, pl.lit(0).alias("all"))
+        return [one_spec(frame, list(spec) or ["all"]) for spec in SPECS][0][0]
+
+    return task
+
+
+def duckdb() -> Task:
+    import duckdb as db
+    import numpy as np
+
+    query = """
+        SELECT hour, payment, company, GROUPING_ID(hour, payment, company) AS level, bin,
+               COUNT(*) AS n, SUM(label) AS y, SUM(prediction) AS p,
+               COUNT(*) FILTER (prediction > 0.5 AND label = 1) AS tp,
+               COUNT(*) FILTER (prediction > 0.5) AS pp
+        FROM (SELECT *, CAST(FLOOR(prediction * 10000) AS INTEGER) AS bin FROM read_parquet(?))
+        GROUP BY GROUPING SETS ((bin), (hour, bin), (payment, bin), (company, bin))
+    """
+
+    def task(path: str) -> Values:
+        found = db.execute(query, [path]).fetchnumpy()
+        overall = found["level"] == 7
+        order = np.argsort(found["bin"][overall])
+        sums = {k: np.asarray(found[k][overall], float)[order] for k in ("n", "y", "p", "tp", "pp")}
+        auc = area(sums["y"], sums["n"] - sums["y"])
+        return rates(**{k: float(v.sum()) for k, v in sums.items()}, auc=auc)
+
+    return task
+
+
+def fairlearn() -> Task:
+    import pandas as pd
+    from fairlearn.metrics import MetricFrame, count
+    from sklearn import metrics as sk
+
+    judged = {
+        "binary_accuracy": sk.accuracy_score,
+        "precision": sk.precision_score,
+        "recall": sk.recall_score,
+    }
+
+    def task(path: str) -> Values:
+        frame = pd.read_parquet(path)
+        hard = (frame.prediction > 0.5).astype(int)
+        found: Values = {}
+        for spec in SPECS[1:]:
+            groups = {"y_true": frame.label, "sensitive_features": frame[list(spec)]}
+            rates = MetricFrame(metrics={"example_count": count, **judged}, y_pred=hard, **groups)
+            auc = MetricFrame(metrics={"auc": sk.roc_auc_score}, y_pred=frame.prediction, **groups)
+            found = {**rates.overall.to_dict(), **auc.overall.to_dict()}
+        return found
+
+    return task
+
+
+def tfma() -> Task:
+    import pandas as pd
+    import tensorflow_model_analysis as tfma
+    from google.protobuf import json_format
+    from tensorflow_model_analysis.proto import config_pb2
+
+    def task(path: str) -> Values:
+        config = json_format.ParseDict(eval_config(), config_pb2.EvalConfig())
+        result = tfma.analyze_raw_data(pd.read_parquet(path), config)
+        overall = dict(result.slicing_metrics)[()][""][""]
+        return {name: overall[name]["doubleValue"] for name in SHOWN}
+
+    return task
+
+
+CONTESTANTS: dict[str, Callable[[], Task]] = {
+    "benison": benison,
+    "benison-overall": lambda: benison(((),)),
+    "benison-company": lambda: benison((("company",),)),
+    "columns": columns,
+    "polars": polars,
+    "duckdb": duckdb,
+    "fairlearn": fairlearn,
+    "tfma": tfma,
+}
+
+
+def main() -> None:
+    task = CONTESTANTS[sys.argv[1]]()
+    started = time.monotonic()
+    values = task(sys.argv[2])
+    seconds = time.monotonic() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    values = {name: float(value) for name, value in values.items()}
+    print(json.dumps({"seconds": seconds, "peak_mb": peak, "values": values}))
+
+
+if __name__ == "__main__":
+    main()
