@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the comparison with TFMA itself: the same data and config, value for value.
+
+Where the two differ TFMA is wrong, and each such difference is listed with what it does wrong:
+
+* undefined: TFMA answers 0 where a class has no rows (AUC) or where no point of the curve is good enough.
+* accumulators: TFMA adds the first accumulator of a merge to itself, so that errors and cross-entropies are
+  wrong as soon as two bundles are merged. One bundle is right, which is what runs here.
+* clipping: TFMA's cross-entropy is infinite or NaN for a prediction of exactly 0 or 1.
+* cancellation: TFMA's correlation is made of raw sums, which lose their digits far from zero.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn.metrics as sk
+
+import benison
+
+pytestmark = [
+    pytest.mark.parity,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+    pytest.mark.filterwarnings("ignore::RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+RATES = (
+    "TruePositives TP TrueNegatives TN FalsePositives FP FalseNegatives FN BinaryAccuracy Precision PPV Recall TPR "
+    "Specificity TNR FallOut FPR MissRate FNR NegativePredictiveValue NPV FalseDiscoveryRate FalseOmissionRate "
+    "Prevalence PrevalenceThreshold ThreatScore BalancedAccuracy F1Score MatthewsCorrelationCoefficient "
+    "FowlkesMallowsIndex Informedness Markedness PositiveLikelihoodRatio NegativeLikelihoodRatio "
+    "DiagnosticOddsRatio PredictedPositiveRate MaxRecall"
+).split()
+CURVES: dict[str, dict[str, Any]] = {
+    "AUC": {},
+    "AUCPrecisionRecall": {},
+    "SensitivityAtSpecificity": {"specificity": 0.6},
+    "SpecificityAtSensitivity": {"sensitivity": 0.6},
+    "PrecisionAtRecall": {"recall": 0.6},
+    "RecallAtPrecision": {"precision": 0.6},
+    "RecallAtFalsePositiveRate": {"false_positive_rate": 0.4},
+    "ThresholdAtRecall": {"recall": 0.6},
+}
+SHARED = ("ExampleCount", "WeightedExampleCount", "MeanLabel", "MeanPrediction", "Calibration")
+DISCRIMINATION = ("CoefficientOfDiscrimination", "RelativeCoefficientOfDiscrimination")
+ERRORS = (
+    "MeanSquaredError",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredLogarithmicError",
+)
+
+
+def metric(name: str, config: dict[str, Any] | None = None) -> dict[str, Any]:
+    import json
+
+    return {"class_name": name, **({"config": json.dumps(config)} if config else {})}
+
+
+BINARY = [
+    *map(metric, (*RATES, *SHARED, *DISCRIMINATION, "BinaryCrossEntropy")),
+    *(metric(name, config) for name, config in CURVES.items()),
+]
+VARIANTS = [
+    metric(
+        "AUC",
+        {
+            "name": f"auc_{curve}_{method}",
+            "curve": curve,
+            "summation_method": method,
+            "num_thresholds": 200,
+        },
+    )
+    for curve in ("ROC", "PR")
+    for method in ("interpolation", "majoring", "minoring")
+]
+REGRESSION = [*map(metric, (*SHARED, *ERRORS, "SquaredPearsonCorrelation"))]
+
+
+def both(
+    frame: pd.DataFrame, metrics: list[dict[str, Any]], weighted: bool = False
+) -> dict[Any, tuple[float, float]]:
+    """{(slice, metric): (TFMA's value, ours)} overall and by group."""
+    tfma = pytest.importorskip("tensorflow_model_analysis")
+    from google.protobuf import json_format
+    from tensorflow_model_analysis.proto import config_pb2
+
+    spec = {"label_key": "label", "prediction_key": "prediction"}
+    made = {
+        "model_specs": [spec | ({"example_weight_key": "weight"} if weighted else {})],
+        "slicing_specs": [{}, {"feature_keys": ["group"]}],
+        "metrics_specs": [{"metrics": metrics}],
+    }
+    theirs = tfma.analyze_raw_data(frame, json_format.ParseDict(made, config_pb2.EvalConfig()))
+    ours = benison.evaluate(frame, made)
+    found = {}
+    for key, outputs in theirs.slicing_metrics:
+        name = benison.slicing.slice_name(tuple((k, str(v)) for k, v in key))
+        for label, value in outputs[""][""].items():
+            number = float(value.get("doubleValue", math.nan))
+            found[name, label] = (number, ours.value(label, slice=name))
+    return found
+
+
+UNREACHED = {
+    "recall_at_precision",
+    "precision_at_recall",
+    "sensitivity_at_specificity",
+    "specificity_at_sensitivity",
+}
+
+
+def agree(found: dict[Any, tuple[float, float]], *known: str) -> None:
+    """All values are the same to 1e-6, but for the metrics whose difference is known."""
+    assert found
+    wrong = {}
+    for (where, name), (theirs, ours) in found.items():
+        undefined = name in UNREACHED and theirs == 0.0 and math.isnan(ours)
+        same = np.isclose(theirs, ours, rtol=1e-6, atol=1e-9, equal_nan=True)
+        if not (same or undefined or name in known):
+            wrong[where, name] = (theirs, ours)
+    assert not wrong
+
+
+def binary_frame(seed: int = 0, rows: int = 300) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    label = rng.integers(0, 2, rows).astype(float)
+    return pd.DataFrame(
+        {
+            "label": label,
+            "prediction": np.clip(0.3 * label + 0.7 * rng.random(rows), 0.001, 0.999),
+            "weight": rng.integers(1, 6, rows) / 2,
+            "group": [f"g{g}" for g in rng.integers(0, 3, rows)],
+        }
+    )
+
+
+def test_binary() -> None:
+    agree(both(binary_frame(), BINARY))
+
+
+def test_weighted() -> None:
+    agree(both(binary_frame(), [*BINARY, *VARIANTS], weighted=True))
+
+
+def test_fractional_labels() -> None:
+    frame = binary_frame()
+    frame["label"] = np.random.default_rng(1).integers(0, 11, len(frame)) / 10
+    agree(both(frame, BINARY, weighted=True))
+
+
+def test_scores_outside_0_and_1() -> None:
+    frame = binary_frame()
+    frame["prediction"] = 3 * frame["prediction"] - 1
+    # The cross-entropy of such a score is undefined in TFMA; ours clips it, as Keras does.
+    agree(both(frame, [m for m in BINARY if m["class_name"] != "BinaryCrossEntropy"]))
+
+
+def test_regression() -> None:
+    frame = binary_frame()
+    rng = np.random.default_rng(2)
+    frame["label"] = rng.gamma(2.0, 2.0, len(frame))
+    frame["prediction"] = frame["label"] * rng.uniform(0.5, 1.5, len(frame))
+    frame.loc[:9, "label"] = 0.0
+    agree(both(frame, REGRESSION))
+    agree(both(frame, REGRESSION, weighted=True))
+
+
+def test_far_from_zero() -> None:
+    frame = binary_frame()
+    rng = np.random.default_rng(3)
+    noise = rng.normal(0, 1, len(frame))
+    frame["label"] = 1.7e9 + noise
+    frame["prediction"] = frame["label"] + rng.normal(0, 1, len(frame))
+    found = both(frame, REGRESSION)
+    agree(found, "squared_pearson_correlation")
+    theirs, ours = found["Overall", "squared_pearson_correlation"]
+    exact = np.corrcoef(noise, frame["prediction"] - 1.7e9)[0, 1] ** 2
+    assert ours == pytest.approx(exact, rel=1e-6)
+    assert not np.isclose(theirs, exact, rtol=1e-3)  # cancellation
+
+
+def test_a_slice_with_one_class() -> None:
+    frame = binary_frame()
+    frame.loc[frame.group == "g1", "label"] = 1.0
+    points = (
+        "specificity_at_sensitivity",
+        "sensitivity_at_specificity",
+        "recall_at_false_positive_rate",
+    )
+    known = ("auc", "auc_precision_recall", *points)
+    found = both(frame, BINARY)
+    agree({key: pair for key, pair in found.items() if key[0] != "group=g1"})
+    agree({key: pair for key, pair in found.items() if key[0] == "group=g1"}, *known)
+    theirs, ours = found["group=g1", "auc"]
+    assert theirs == 0.0  # undefined
+    assert math.isnan(ours)
+    one = frame[frame.group == "g1"]
+    with pytest.raises(ValueError, match="Only one class present"):
+        sk.roc_auc_score(one.label, one.prediction)
+
+
+def test_a_prediction_of_exactly_0_or_1() -> None:
+    frame = binary_frame()
+    frame.loc[:4, "prediction"] = 1.0 - frame.loc[:4, "label"]
+    found = both(frame, BINARY)
+    agree(found, "binary_crossentropy")
+    theirs, ours = found["Overall", "binary_crossentropy"]
+    assert not math.isfinite(theirs)  # clipping
+    clipped = np.clip(frame.prediction, 1e-7, 1 - 1e-7)
+    assert ours == pytest.approx(sk.log_loss(frame.label, clipped), rel=1e-9)
