@@ -100,12 +100,9 @@ def discrimination(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> tuple[float, 
 
 
 def calibration_plot(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> np.ndarray:
-    edges = np.concatenate([[-np.inf], np.linspace(0, 1, 1001), [np.inf]])
-    # Half a billionth decides ties of decimal scores as the division into buckets does.
-    columns = [
-        np.histogram(p + 5e-10, edges[1:-1], weights=w * x)[0] for x in (y, p, np.ones_like(p))
-    ]
-    return np.concatenate([np.pad(column, 1) for column in columns])
+    bucket = np.searchsorted(np.linspace(0, 1, 1001), p, side="right")
+    sums = [[(w * x)[bucket == i].sum() for i in range(1002)] for x in (y, p, np.ones_like(p))]
+    return np.concatenate(sums)
 
 
 def confusion_plot(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> np.ndarray:

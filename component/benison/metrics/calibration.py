@@ -10,7 +10,7 @@ import numpy as np
 
 from benison.errors import DataError
 from benison.extracts import Array, Inputs, SliceCodes
-from benison.metrics.base import Metric, Statistic, register
+from benison.metrics.base import Index, Metric, register
 from benison.metrics.binary import bucket_of
 from benison.metrics.cells import Cells, CellsStatistic
 
@@ -38,13 +38,27 @@ class BucketSums(CellsStatistic):
                 f"shape {inputs.labels.shape} and predictions {inputs.predictions.shape}. For several "
                 f"classes, choose them with binarize.class_ids in metrics_specs."
             )
-        scaled = (np.nan_to_num(inputs.predictions) - self.left) / (self.right - self.left)
-        keys = codes.keys(3 * bucket_of(scaled, self.buckets), self.width)
+        keys = codes.keys(3 * self._bucket(inputs.predictions), self.width)
         sums = self.zero(codes.size)
         for which, values in enumerate((inputs.labels, inputs.predictions, np.ones(len(inputs)))):
             weighted = codes.repeat(inputs.weighted(values))
             sums = sums.merge(Cells.of(keys + which, weighted, codes.size, self.width))
         return sums
+
+    def _bucket(self, predictions: Array) -> Index:
+        values = np.where(np.isnan(predictions), self.left, predictions)
+        edges = self.edges()
+        share = (np.clip(values, self.left, self.right) - self.left) / (self.right - self.left)
+        bucket = bucket_of(share, self.buckets)
+        # Division rounds; a prediction equal to an edge belongs above it.
+        bucket -= values < edges[bucket]
+        bucket += values >= edges[bucket + 1]
+        return bucket
+
+    def edges(self) -> Array:
+        """The lower edge of each bucket and the upper edge of the last: float64[buckets + 3]."""
+        inner = np.linspace(self.left, self.right, self.buckets + 1)
+        return np.concatenate([[-np.inf], inner, [np.inf]])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,18 +84,18 @@ class CalibrationPlot(Metric):
         if not self.left < self.right:
             raise ValueError(f"left must be below right, not {self.left!r} and {self.right!r}")
 
-    def statistics(self) -> tuple[Statistic[Cells], ...]:
+    def statistics(self) -> tuple[BucketSums]:
         return (BucketSums(self.num_buckets, self.left, self.right),)
 
     def result(self, cells: Cells) -> dict[str, Array]:
-        edges = np.linspace(self.left, self.right, self.num_buckets + 1)
+        edges = self.statistics()[0].edges()
         shape = (cells.size, self.num_buckets + 2)
         sums = cells.dense().reshape(*shape, 3)
         # 0, or NaN when a prediction is missing, which then holds for all points.
         sums = sums + 0 * sums.sum(axis=(1, 2), keepdims=True)
         return {
-            "lower": np.broadcast_to(np.concatenate([[-np.inf], edges]), shape),
-            "upper": np.broadcast_to(np.concatenate([edges, [np.inf]]), shape),
+            "lower": np.broadcast_to(edges[:-1], shape),
+            "upper": np.broadcast_to(edges[1:], shape),
             "label": sums[..., 0],
             "prediction": sums[..., 1],
             "weight": sums[..., 2],

@@ -68,7 +68,8 @@ class Cells:
     def _with_loose(self, loose: tuple[Loose, ...]) -> Cells:
         merged = dataclasses.replace(self, loose=loose)
         waiting = sum(len(keys) for keys, _ in loose)
-        return merged.settled if waiting > max(LOOSE_KEYS, len(self.sums) // 2) else merged
+        enough = len(self.sums) if self.keys is not None else min(len(self.sums), 4 * LOOSE_KEYS)
+        return merged.settled if waiting > max(LOOSE_KEYS, enough) else merged
 
     @functools.cached_property
     def settled(self) -> Cells:
@@ -91,17 +92,16 @@ class Cells:
         return Cells(self.size, self.width, sums, keys)
 
     def _settled_dense(self, table: int) -> Cells:
-        sums = np.zeros(table)
-        if self.keys is None:
-            sums += self.sums
-        else:
+        sums = self.sums
+        if self.keys is not None:
+            sums = np.zeros(table)
             sums[self.keys] = self.sums
-        for weighted in (False, True):
-            chosen = [(k, w) for k, w in self.loose if (w is not None) is weighted]
-            if chosen:
-                keys = np.concatenate([k for k, _ in chosen])
-                weights = np.concatenate([w for _, w in chosen if w is not None] or [np.zeros(0)])
-                sums += _table(keys, weights if weighted else None, table)
+        plain = [keys for keys, weights in self.loose if weights is None]
+        if plain:
+            sums = sums + np.bincount(np.concatenate(plain), minlength=table)
+        for keys, weights in self.loose:  # a few batches
+            if weights is not None:
+                sums = sums + grouped_sum(keys, weights, table)
         return Cells(self.size, self.width, sums, None)
 
     def occupied(self) -> tuple[Index, Array]:

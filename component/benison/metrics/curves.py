@@ -8,11 +8,12 @@ evenly spaced in [0, 1], the first just below 0 and the last just above 1.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from benison.extracts import Array, Inputs  # noqa: F401 - Inputs is for the examples
 from benison.metrics.base import HIGHER, About, Index, Metric, Statistic, ratio, register
@@ -71,11 +72,11 @@ class CurveMetric(Metric):
             return (ThresholdCells(ascending(self.thresholds)),)
         return (PredictionHistogram(),)
 
-    def curves(self, cells: Cells) -> Sequence[Curve]:
-        """The curves of all slices; the numbers of `last` are those of `points`."""
+    def curves(self, cells: Cells) -> Iterator[Curve]:
+        """The curves of all slices, block by block."""
         if self.thresholds is None:
-            return list(curves(cells, _interpolated_intervals(self.num_thresholds or BUCKETS)))
-        return list(curves(cells, np.arange(len(set(self.thresholds)) + 1)))
+            return curves(cells, _interpolated_intervals(self.num_thresholds or BUCKETS))
+        return curves(cells, np.arange(len(set(self.thresholds)) + 1))
 
 
 def _settle(
@@ -182,13 +183,14 @@ class AUCPrecisionRecall(AUC):
 class OperatingPoint(CurveMetric):
     """The best value of one rate among the thresholds at which another is good enough.
 
-    A list of bounds gives a list of values. NaN when no threshold is good enough, and when the class
-    that a rate is taken of has no rows.
+    A list of bounds gives a list of values. NaN when the class that a rate is taken of has no rows,
+    and when none of one's own thresholds is good enough.
     """
 
     bound: ClassVar[str]  # the parameter
     limit: ClassVar[str]  # the rate that it bounds, from below unless it is `fall_out`
     wanted: ClassVar[str]  # the rate whose best value is wanted, or `threshold`
+    unreached: ClassVar[float] = np.nan  # the value when no threshold is good enough
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -203,24 +205,26 @@ class OperatingPoint(CurveMetric):
         bounds = getattr(self, self.bound)
         several = bounds if isinstance(bounds, tuple) else (bounds,)
         values = np.full((cells.size, len(several)), np.nan)
+        sign = -1 if self.limit == "fall_out" else 1
         for curve in self.curves(cells):
             limit, wanted = _RATES[self.limit](curve), self._wanted(curve)
-            sign = -1 if self.limit == "fall_out" else 1
             defined = np.isfinite(curve.positives + curve.negatives)
+            otherwise = np.where(defined & (curve.positives > 0), self.unreached, np.nan)[:, 0]
             for i, bound in enumerate(several):  # a handful, each with a choice of its own
                 good = (sign * limit >= sign * bound - _REACHED) & defined
-                values[curve.slices, i] = _largest(wanted, good)
+                values[curve.slices, i] = _largest(wanted, good, otherwise)
         return values if isinstance(bounds, tuple) else values[:, 0]
 
-    def curves(self, cells: Cells) -> Sequence[Curve]:
+    def curves(self, cells: Cells) -> Iterator[Curve]:
         """Thresholds of one's own are the only ones that count: not even the two ends are added."""
         if self.thresholds is None:
-            return super().curves(cells)
+            yield from super().curves(cells)
+            return
         matrix = matrix_of(cells)
         sums = (matrix.tp, matrix.fp, matrix.tp + matrix.fn, matrix.fp + matrix.tn)
         tp, fp, positives, negatives = sums
         numbers = np.broadcast_to(np.arange(tp.shape[1]), tp.shape)
-        return [Curve(np.arange(cells.size), tp, fp, positives[:, :1], negatives[:, :1], numbers)]
+        yield Curve(np.arange(cells.size), tp, fp, positives[:, :1], negatives[:, :1], numbers)
 
     def _wanted(self, curve: Curve) -> Array:
         if self.wanted != "threshold":
@@ -238,10 +242,10 @@ _RATES: dict[str, Callable[[Curve], Array]] = {
 }
 
 
-def _largest(values: Array, where: Array) -> Array:
-    """The largest value of each row where the condition holds: float64[n], NaN where it never does."""
+def _largest(values: Array, where: npt.NDArray[np.bool_], otherwise: Array) -> Array:
+    """The largest value of each row where the condition holds: float64[n]."""
     chosen = np.where(where & ~np.isnan(values), values, -np.inf).max(axis=1)
-    return np.where(np.isneginf(chosen), np.nan, chosen)
+    return np.where(np.isneginf(chosen), otherwise, chosen)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -289,7 +293,7 @@ class PrecisionAtRecall(OperatingPoint):
 
 @dataclasses.dataclass(frozen=True)
 class RecallAtPrecision(OperatingPoint):
-    """Highest recall at a threshold whose precision is at least `precision`.
+    """Highest recall at a threshold whose precision is at least `precision`; 0 if none is.
 
     >>> RecallAtPrecision(0.9).of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]))
     0.5
@@ -299,6 +303,7 @@ class RecallAtPrecision(OperatingPoint):
     num_thresholds: int | None = None
     name: str = "recall_at_precision"
     bound, limit, wanted = "precision", "precision", "recall"
+    unreached = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
