@@ -31,13 +31,45 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-RATES = (
-    "TruePositives TP TrueNegatives TN FalsePositives FP FalseNegatives FN BinaryAccuracy Precision PPV Recall TPR "
-    "Specificity TNR FallOut FPR MissRate FNR NegativePredictiveValue NPV FalseDiscoveryRate FalseOmissionRate "
-    "Prevalence PrevalenceThreshold ThreatScore BalancedAccuracy F1Score MatthewsCorrelationCoefficient "
-    "FowlkesMallowsIndex Informedness Markedness PositiveLikelihoodRatio NegativeLikelihoodRatio "
-    "DiagnosticOddsRatio PredictedPositiveRate MaxRecall"
-).split()
+RATES = [
+    "TruePositives",
+    "TP",
+    "TrueNegatives",
+    "TN",
+    "FalsePositives",
+    "FP",
+    "FalseNegatives",
+    "FN",
+    "BinaryAccuracy",
+    "Precision",
+    "PPV",
+    "Recall",
+    "TPR",
+    "Specificity",
+    "TNR",
+    "FallOut",
+    "FPR",
+    "MissRate",
+    "FNR",
+    "NegativePredictiveValue",
+    "NPV",
+    "FalseDiscoveryRate",
+    "FalseOmissionRate",
+    "Prevalence",
+    "PrevalenceThreshold",
+    "ThreatScore",
+    "BalancedAccuracy",
+    "F1Score",
+    "MatthewsCorrelationCoefficient",
+    "FowlkesMallowsIndex",
+    "Informedness",
+    "Markedness",
+    "PositiveLikelihoodRatio",
+    "NegativeLikelihoodRatio",
+    "DiagnosticOddsRatio",
+    "PredictedPositiveRate",
+    "MaxRecall",
+]
 CURVES: dict[str, dict[str, Any]] = {
     "AUC": {},
     "AUCPrecisionRecall": {},

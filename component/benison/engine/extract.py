@@ -138,8 +138,12 @@ def prediction_outputs(spec: ModelSpec, outputs: Iterable[str]) -> list[tuple[Ta
     for name in wanted.values():
         if name not in names:
             hint = suggestion(name, names)
-            raise ModelError(f"Model {spec.name!r} has no output {name!r}. {hint}")
+            raise ModelError(f"{_called(spec)} has no output {name!r}. {hint}")
     return [((spec.name, output), name) for output, name in wanted.items()]
+
+
+def _called(spec: ModelSpec) -> str:
+    return f"Model {spec.name!r}" if spec.name else "The model"
 
 
 def _only_output(spec: ModelSpec, names: list[str]) -> str:
@@ -149,7 +153,7 @@ def _only_output(spec: ModelSpec, names: list[str]) -> str:
         if name in names:
             return name
     raise ModelError(
-        f"Model {spec.name!r} has the outputs {', '.join(sorted(names))}; say which one is the "
+        f"{_called(spec)} has the outputs {', '.join(sorted(names))}; say which one is the "
         f"prediction with prediction_key in model_specs."
     )
 
