@@ -20,9 +20,8 @@ METRICS = ("ExampleCount", "AUC", "MeanPrediction")
 
 
 def made(**model: Any) -> dict[str, Any]:
-    named = config(*METRICS, slices=({}, {"feature_keys": ["hour"]}), model=model)
-    named["model_specs"][0].pop("prediction_key")
-    return named
+    named = config(*METRICS, slices=({}, {"feature_keys": ["hour"]}))
+    return {**named, "model_specs": [{"label_key": "label", **model}]}
 
 
 @pytest.fixture(scope="module")
