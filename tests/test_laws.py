@@ -34,7 +34,9 @@ COUNTS = {
     "FalsePositives",
 }
 COUNTS |= {"FalseNegatives", "TP", "TN", "FP", "FN", "ConfusionMatrixAtThresholds"}
-CLASSES = {"CategoricalCrossEntropy", "CategoricalCrossentropy"}
+CLASSES = {
+    "CategoricalCrossEntropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy",
+}  # fmt: skip
 
 
 def build(name: str) -> Metric:

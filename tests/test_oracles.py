@@ -193,6 +193,9 @@ ORACLES: dict[str, Oracle] = {
         y, np.clip(p, 1e-7, 1 - 1e-7), sample_weight=w
     ),
     "CategoricalCrossEntropy": lambda y, p, w: sk.log_loss(y, p, sample_weight=w, labels=[0, 1, 2]),
+    "SparseCategoricalCrossentropy": lambda y, p, w: np.average(
+        -np.log(p[np.arange(len(p)), y.astype(int)]), weights=w
+    ),
     "CategoricalCrossentropy": lambda y, p, w: sk.log_loss(y, p, sample_weight=w, labels=[0, 1, 2]),
 }
 

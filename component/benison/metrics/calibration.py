@@ -53,7 +53,7 @@ class BucketSums(CellsStatistic):
         # Division rounds; a prediction equal to an edge belongs above it.
         bucket -= values < edges[bucket]
         bucket += values >= edges[bucket + 1]
-        return bucket
+        return np.minimum(bucket, self.buckets + 1)  # infinity reaches the last edge
 
     def edges(self) -> Array:
         """The lower edge of each bucket and the upper edge of the last: float64[buckets + 3]."""

@@ -75,8 +75,11 @@ def matrix_of(cells: Cells) -> Matrix:
 
 
 def prevalence_threshold(m: Matrix) -> Array:
-    """(sqrt(TPR FPR) - FPR) / (TPR - FPR), after Balayla, "Prevalence threshold", 2020."""
-    return ratio(np.sqrt(m.tpr * (1 - m.tnr)) + m.tnr - 1, m.tpr + m.tnr - 1)
+    """(sqrt(TPR FPR) - FPR) / (TPR - FPR), after Balayla, "Prevalence threshold", 2020.
+
+    Reduced by sqrt(TPR) - sqrt(FPR), so that it is defined where the two are equal.
+    """
+    return ratio(np.sqrt(m.fpr), np.sqrt(m.tpr) + np.sqrt(m.fpr))
 
 
 def matthews(m: Matrix) -> Array:
@@ -102,90 +105,34 @@ class Rate:
         return About(self.sentence, self.higher_is_better, self.low, self.high)
 
 
-# fmt: off - a line is a metric
+# fmt: off
 RATES: dict[str, Rate] = {
-    "TruePositives": Rate(
-        lambda m: m.tp, "Weight of the positives that are predicted positive.", HIGHER, 0, inf
-    ),
-    "TrueNegatives": Rate(
-        lambda m: m.tn, "Weight of the negatives that are predicted negative.", HIGHER, 0, inf
-    ),
-    "FalsePositives": Rate(
-        lambda m: m.fp, "Weight of the negatives that are predicted positive.", LOWER, 0, inf
-    ),
-    "FalseNegatives": Rate(
-        lambda m: m.fn, "Weight of the positives that are predicted negative.", LOWER, 0, inf
-    ),
-    "BinaryAccuracy": Rate(
-        lambda m: ratio(m.tp + m.tn, m.total), "Share of right predictions.", HIGHER
-    ),
-    "Precision": Rate(
-        lambda m: m.ppv, "Share of positives among what is predicted positive.", HIGHER
-    ),
+    "TruePositives": Rate(lambda m: m.tp, "Weight of the positives that are predicted positive.", HIGHER, 0, inf),
+    "TrueNegatives": Rate(lambda m: m.tn, "Weight of the negatives that are predicted negative.", HIGHER, 0, inf),
+    "FalsePositives": Rate(lambda m: m.fp, "Weight of the negatives that are predicted positive.", LOWER, 0, inf),
+    "FalseNegatives": Rate(lambda m: m.fn, "Weight of the positives that are predicted negative.", LOWER, 0, inf),
+    "BinaryAccuracy": Rate(lambda m: ratio(m.tp + m.tn, m.total), "Share of right predictions.", HIGHER),
+    "Precision": Rate(lambda m: m.ppv, "Share of positives among what is predicted positive.", HIGHER),
     "Recall": Rate(lambda m: m.tpr, "Share of the positives that are predicted positive.", HIGHER),
-    "Specificity": Rate(
-        lambda m: m.tnr, "Share of the negatives that are predicted negative.", HIGHER
-    ),
+    "Specificity": Rate(lambda m: m.tnr, "Share of the negatives that are predicted negative.", HIGHER),
     "FallOut": Rate(lambda m: m.fpr, "Share of the negatives that are predicted positive.", LOWER),
     "MissRate": Rate(lambda m: m.fnr, "Share of the positives that are predicted negative.", LOWER),
-    "NegativePredictiveValue": Rate(
-        lambda m: m.npv, "Share of negatives among what is predicted negative.", HIGHER
-    ),
-    "FalseDiscoveryRate": Rate(
-        lambda m: ratio(m.fp, m.fp + m.tp),
-        "Share of negatives among what is predicted positive.",
-        LOWER,
-    ),
-    "FalseOmissionRate": Rate(
-        lambda m: ratio(m.fn, m.fn + m.tn),
-        "Share of positives among what is predicted negative.",
-        LOWER,
-    ),
+    "NegativePredictiveValue": Rate(lambda m: m.npv, "Share of negatives among what is predicted negative.", HIGHER),
+    "FalseDiscoveryRate": Rate(lambda m: ratio(m.fp, m.fp + m.tp), "Share of negatives among what is predicted positive.", LOWER),
+    "FalseOmissionRate": Rate(lambda m: ratio(m.fn, m.fn + m.tn), "Share of positives among what is predicted negative.", LOWER),
     "Prevalence": Rate(lambda m: ratio(m.tp + m.fn, m.total), "Share of positives."),
-    "PrevalenceThreshold": Rate(
-        prevalence_threshold, "Prevalence below which precision falls steeply."
-    ),
-    "ThreatScore": Rate(
-        lambda m: ratio(m.tp, m.tp + m.fn + m.fp),
-        "True positives among all that is or is predicted positive.",
-        HIGHER,
-    ),
-    "BalancedAccuracy": Rate(
-        lambda m: (m.tpr + m.tnr) / 2, "Mean of recall and specificity.", HIGHER
-    ),
-    "F1Score": Rate(
-        lambda m: ratio(2 * m.tp, 2 * m.tp + m.fp + m.fn),
-        "Harmonic mean of precision and recall.",
-        HIGHER,
-    ),
-    "MatthewsCorrelationCoefficient": Rate(
-        matthews, "Correlation of label and prediction.", HIGHER, -1
-    ),
-    "FowlkesMallowsIndex": Rate(
-        lambda m: np.sqrt(m.ppv * m.tpr), "Geometric mean of precision and recall.", HIGHER
-    ),
-    "Informedness": Rate(
-        lambda m: m.tpr + m.tnr - 1, "Recall plus specificity, less 1.", HIGHER, -1
-    ),
-    "Markedness": Rate(
-        lambda m: m.ppv + m.npv - 1, "Precision plus negative predictive value, less 1.", HIGHER, -1
-    ),
-    "PositiveLikelihoodRatio": Rate(
-        lambda m: ratio(m.tpr, m.fpr), "Recall over fall-out.", HIGHER, 0, inf
-    ),
-    "NegativeLikelihoodRatio": Rate(
-        lambda m: ratio(m.fnr, m.tnr), "Miss rate over specificity.", LOWER, 0, inf
-    ),
-    "DiagnosticOddsRatio": Rate(
-        lambda m: ratio(ratio(m.tp, m.fn), ratio(m.fp, m.tn)),
-        "Odds of a positive prediction among positives over those among negatives.",
-        HIGHER,
-        0,
-        inf,
-    ),
-    "PredictedPositiveRate": Rate(
-        lambda m: ratio(m.tp + m.fp, m.total), "Share of what is predicted positive."
-    ),
+    "PrevalenceThreshold": Rate(prevalence_threshold, "Prevalence below which precision falls steeply."),
+    "ThreatScore": Rate(lambda m: ratio(m.tp, m.tp + m.fn + m.fp), "True positives among all that is or is predicted positive.", HIGHER),
+    "BalancedAccuracy": Rate(lambda m: (m.tpr + m.tnr) / 2, "Mean of recall and specificity.", HIGHER),
+    "F1Score": Rate(lambda m: ratio(2 * m.tp, 2 * m.tp + m.fp + m.fn), "Harmonic mean of precision and recall.", HIGHER),
+    "MatthewsCorrelationCoefficient": Rate(matthews, "Correlation of label and prediction.", HIGHER, -1),
+    "FowlkesMallowsIndex": Rate(lambda m: np.sqrt(m.ppv * m.tpr), "Geometric mean of precision and recall.", HIGHER),
+    "Informedness": Rate(lambda m: m.tpr + m.tnr - 1, "Recall plus specificity, less 1.", HIGHER, -1),
+    "Markedness": Rate(lambda m: m.ppv + m.npv - 1, "Precision plus negative predictive value, less 1.", HIGHER, -1),
+    "PositiveLikelihoodRatio": Rate(lambda m: ratio(m.tpr, m.fpr), "Recall over fall-out.", HIGHER, 0, inf),
+    "NegativeLikelihoodRatio": Rate(lambda m: ratio(m.fnr, m.tnr), "Miss rate over specificity.", LOWER, 0, inf),
+    "DiagnosticOddsRatio": Rate(lambda m: ratio(ratio(m.tp, m.fn), ratio(m.fp, m.tn)), "Odds of a positive prediction among positives over those among negatives.", HIGHER, 0, inf),
+    "PredictedPositiveRate": Rate(lambda m: ratio(m.tp + m.fp, m.total), "Share of what is predicted positive."),
 }
 # fmt: on
 

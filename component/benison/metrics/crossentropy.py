@@ -9,7 +9,8 @@ import numpy as np
 
 from benison.errors import DataError
 from benison.extracts import Array, Inputs
-from benison.metrics.base import Metric, Statistic, ratio, register
+from benison.metrics.base import LOWER, About, Metric, Statistic, ratio, register
+from benison.metrics.regression import pairs
 from benison.metrics.states import Arrays, Mean
 
 CLIP = 1e-7  # Keras' epsilon: a prediction of exactly 0 or 1 costs 16.1, not infinity
@@ -23,15 +24,15 @@ class BinaryEntropy:
     label_smoothing: float
 
     def __call__(self, inputs: Inputs) -> Array:
-        """In nats: float64[N]."""
-        labels = inputs.labels * (1 - self.label_smoothing) + self.label_smoothing / 2
-        p = inputs.predictions
+        """In nats: float64[N], or float64[N, C] for several outputs."""
+        labels, p = pairs(inputs)
+        labels = labels * (1 - self.label_smoothing) + self.label_smoothing / 2
         if self.from_logits:
             entropy = np.maximum(p, 0) - p * labels + np.log1p(np.exp(-np.abs(p)))
         else:
             p = np.clip(p, CLIP, 1 - CLIP)
             entropy = -labels * np.log(p) - (1 - labels) * np.log1p(-p)
-        return entropy if entropy.ndim == 1 else entropy.mean(axis=1)
+        return np.asarray(entropy)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,9 +68,14 @@ def one_hot(labels: Array, classes: int) -> Array:
     """float64[N, C] from class numbers float64[N]; what is [N, C] already stays.
 
     Raises:
-        DataError: A label is not a whole number in [0, C).
+        DataError: A label is not a whole number in [0, C), or one-hot labels are not C in a row.
     """
     if labels.ndim == 2:
+        if labels.shape[1] != classes:
+            raise DataError(
+                f"One-hot labels must be as many as the predictions of a row, {classes}; there are "
+                f"{labels.shape[1]}."
+            )
         return labels
     wrong = np.flatnonzero((labels != np.floor(labels)) | (labels < 0) | (labels >= classes))
     if len(wrong):
@@ -94,6 +100,9 @@ class BinaryCrossEntropy(Metric):
     label_smoothing: float = 0.0
     name: str = "binary_crossentropy"
 
+    def __post_init__(self) -> None:
+        _smoothing(self.label_smoothing)
+
     def statistics(self) -> tuple[Statistic[Arrays], ...]:
         return (Mean(BinaryEntropy(self.from_logits, self.label_smoothing)),)
 
@@ -115,6 +124,9 @@ class CategoricalCrossEntropy(Metric):
     label_smoothing: float = 0.0
     name: str = "categorical_crossentropy"
 
+    def __post_init__(self) -> None:
+        _smoothing(self.label_smoothing)
+
     def statistics(self) -> tuple[Statistic[Arrays], ...]:
         return (Mean(CategoricalEntropy(self.from_logits, self.label_smoothing)),)
 
@@ -122,8 +134,30 @@ class CategoricalCrossEntropy(Metric):
         return ratio(*mean)
 
 
+def _smoothing(value: float) -> None:
+    if not 0 <= value <= 1:
+        raise ValueError(f"label_smoothing must be in [0, 1], not {value!r}")
+
+
+@dataclasses.dataclass(frozen=True)
+class SparseCategoricalCrossentropy(CategoricalCrossEntropy):
+    """Weighted mean of -ln p of the labelled class, in nats; from 0 (best) up.
+
+    >>> inputs = Inputs.of([1, 2], [[0.1, 0.8, 0.1], [0.2, 0.2, 0.6]])
+    >>> round(SparseCategoricalCrossentropy().of(inputs), 6)
+    0.366985
+    """
+
+    label_smoothing: float = dataclasses.field(default=0.0, init=False)
+    name: str = "sparse_categorical_crossentropy"
+
+
 # TFMA's spelling and Keras'.
-register("BinaryCrossEntropy", BinaryCrossEntropy)
-register("BinaryCrossentropy", BinaryCrossEntropy)
-register("CategoricalCrossEntropy", CategoricalCrossEntropy)
-register("CategoricalCrossentropy", CategoricalCrossEntropy)
+for _class_name, _class in (
+    ("BinaryCrossEntropy", BinaryCrossEntropy),
+    ("BinaryCrossentropy", BinaryCrossEntropy),
+    ("CategoricalCrossEntropy", CategoricalCrossEntropy),
+    ("CategoricalCrossentropy", CategoricalCrossEntropy),
+    ("SparseCategoricalCrossentropy", SparseCategoricalCrossentropy),
+):
+    register(_class_name, _class, About.of(_class, LOWER, 0))

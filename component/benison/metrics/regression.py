@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from functools import partial
+from math import inf
 
 import numpy as np
 
+from benison.errors import DataError
 from benison.extracts import Array, Inputs
-from benison.metrics.base import Metric, Statistic, ratio, register
+from benison.metrics.base import HIGHER, LOWER, About, Metric, Statistic, ratio, register
+from benison.metrics.binary import check_binary
 from benison.metrics.confusion import snake_case
-from benison.metrics.states import Arrays, Mean, Moments, RowFunction
+from benison.metrics.states import Arrays, Mean, Moments, RowFunction, spread
 
 
 def label(inputs: Inputs) -> Array:
@@ -25,19 +27,40 @@ def prediction(inputs: Inputs) -> Array:
     return inputs.predictions
 
 
+def pairs(inputs: Inputs) -> tuple[Array, Array]:
+    """Labels and predictions, one of each in a pair: float64[N] or float64[N, C].
+
+    Raises:
+        DataError: Their shapes differ.
+    """
+    if inputs.labels.shape != inputs.predictions.shape:
+        raise DataError(
+            f"There must be a label for each prediction; labels have the shape {inputs.labels.shape} "
+            f"and predictions {inputs.predictions.shape}. For several classes, choose them with "
+            f"binarize.class_ids in metrics_specs."
+        )
+    return inputs.labels, inputs.predictions
+
+
+def error(inputs: Inputs) -> Array:
+    """The value of y - p."""
+    labels, predictions = pairs(inputs)
+    return labels - predictions
+
+
 def squared_error(inputs: Inputs) -> Array:
     """The value of (y - p)^2."""
-    return (inputs.labels - inputs.predictions) ** 2
+    return np.square(error(inputs))
 
 
 def absolute_error(inputs: Inputs) -> Array:
     """The value of |y - p|."""
-    return np.abs(inputs.labels - inputs.predictions)
+    return np.abs(error(inputs))
 
 
 def absolute_percentage_error(inputs: Inputs) -> Array:
     """100 |y - p| / |y|, and 0 for the label 0, where it is undefined."""
-    divisor = np.where(inputs.labels == 0, np.inf, np.abs(inputs.labels))
+    divisor = np.where(inputs.labels == 0, inf, np.abs(inputs.labels))
     return 100 * absolute_error(inputs) / divisor
 
 
@@ -48,30 +71,35 @@ def has_label(inputs: Inputs) -> Array:
 
 def squared_logarithmic_error(inputs: Inputs) -> Array:
     """(ln(1 + y) - ln(1 + p))^2; NaN below -1."""
+    labels, predictions = pairs(inputs)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return (np.log1p(inputs.labels) - np.log1p(inputs.predictions)) ** 2
+        return np.asarray((np.log1p(labels) - np.log1p(predictions)) ** 2)
 
 
 @dataclasses.dataclass(frozen=True)
-class Means:
-    """A weighted mean of a function of the row: which, over which rows, and what it says."""
+class Line:
+    """A weighted mean of a function of the row: of what, over which rows, and what it is."""
 
     of: RowFunction
     sentence: str
+    higher_is_better: bool | None = LOWER
+    low: float = 0.0
     where: RowFunction | None = None
 
 
-MEANS: dict[str, Means] = {
-    "MeanLabel": Means(label, "Mean of the labels."),
-    "MeanPrediction": Means(prediction, "Mean of the predictions."),
-    "MeanSquaredError": Means(squared_error, "Mean squared distance of prediction and label."),
-    "MeanAbsoluteError": Means(absolute_error, "Mean distance of prediction and label."),
-    "MeanAbsolutePercentageError": Means(
-        absolute_percentage_error,
-        "Mean distance in percent of the label, over rows whose label is not 0.",
-        has_label,
+MEANS: dict[str, Line] = {
+    "MeanLabel": Line(label, "Mean of the labels.", None, -inf),
+    "MeanPrediction": Line(prediction, "Mean of the predictions.", None, -inf),
+    "MeanSquaredError": Line(squared_error, "Mean squared distance of prediction and label."),
+    "MeanAbsoluteError": Line(
+        absolute_error, "Mean distance of prediction and label, in the unit of the label."
     ),
-    "MeanSquaredLogarithmicError": Means(
+    "MeanAbsolutePercentageError": Line(
+        absolute_percentage_error,
+        "Mean distance in percent of the label, over labels other than 0.",
+        where=has_label,
+    ),
+    "MeanSquaredLogarithmicError": Line(
         squared_logarithmic_error, "Mean squared distance of ln(1 + prediction) and ln(1 + label)."
     ),
 }
@@ -148,8 +176,9 @@ class SquaredPearsonCorrelation(Metric):
         return (Moments(),)
 
     def result(self, moments: Arrays) -> Array:
-        _, _, _, yy, yp, pp = moments
-        return ratio(yp, yy) * ratio(yp, pp)
+        n, mean_y, mean_p, yy, yp, pp = moments
+        squared = ratio(yp, spread(n, mean_y, yy)) * ratio(yp, spread(n, mean_p, pp))
+        return np.minimum(squared, 1.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,11 +198,13 @@ class R2Score(Metric):
         return Mean(squared_error), Moments()
 
     def result(self, errors: Arrays, moments: Arrays) -> Array:
-        return 1 - ratio(errors[0], moments[3])
+        n, mean_y, _, yy, _, _ = moments
+        return 1 - ratio(errors[0], spread(n, mean_y, yy))
 
 
 def positive_prediction(inputs: Inputs) -> Array:
     """The product y p."""
+    check_binary(inputs)
     return inputs.labels * inputs.predictions
 
 
@@ -225,16 +256,24 @@ def _mean(mean: str, default_name: str, /, name: str | None = None) -> MeanMetri
     return MeanMetric(mean, name or default_name)
 
 
-_CLASSES: tuple[Callable[..., Metric], ...] = (
-    RootMeanSquaredError,
-    Calibration,
+for _class_name, _line in MEANS.items():
+    _factory = partial(_mean, _class_name, snake_case(_class_name))
+    register(_class_name, _factory, About(_line.sentence, _line.higher_is_better, _line.low))
+register("RootMeanSquaredError", RootMeanSquaredError, About.of(RootMeanSquaredError, LOWER, 0))
+register("Calibration", Calibration)
+register(
+    "SquaredPearsonCorrelation",
     SquaredPearsonCorrelation,
-    R2Score,
-    CoefficientOfDiscrimination,
-    RelativeCoefficientOfDiscrimination,
+    About.of(SquaredPearsonCorrelation, HIGHER, 0, 1),
 )
-
-for _class_name in MEANS:
-    register(_class_name, partial(_mean, _class_name, snake_case(_class_name)))
-for _class in _CLASSES:
-    register(_class.__name__, _class)
+register("R2Score", R2Score, About.of(R2Score, HIGHER, high=1))
+register(
+    "CoefficientOfDiscrimination",
+    CoefficientOfDiscrimination,
+    About.of(CoefficientOfDiscrimination, HIGHER, -1, 1),
+)
+register(
+    "RelativeCoefficientOfDiscrimination",
+    RelativeCoefficientOfDiscrimination,
+    About.of(RelativeCoefficientOfDiscrimination, HIGHER, 0),
+)

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from benison.errors import DataError
 from benison.extracts import Array, Inputs, SliceCodes
 from benison.metrics.base import Index, Statistic
 
@@ -109,6 +110,12 @@ class Moments(ArraysStatistic):
         return ((),) * 6
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> Arrays:
+        if inputs.labels.ndim != 1 or inputs.predictions.ndim != 1:
+            raise DataError(
+                f"A correlation needs one label and one prediction in each row; labels have the shape "
+                f"{inputs.labels.shape} and predictions {inputs.predictions.shape}. For several "
+                f"classes, choose them with binarize.class_ids in metrics_specs."
+            )
         weights = None if inputs.weights is None else codes.repeat(inputs.weights)
         n = _weight(inputs, codes)
 
