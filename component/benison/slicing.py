@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -114,11 +114,18 @@ class SpecCodes:
             left * len(other.values) + right, len(self.values) * len(other.values)
         )
         values = pc.binary_join_element_wise(
-            self.values.take(pa.array(pairs // len(other.values))),
-            other.values.take(pa.array(pairs % len(other.values))),
+            _joinable(self).take(pa.array(pairs // len(other.values))),
+            _joinable(other).take(pa.array(pairs % len(other.values))),
             _SEPARATOR,
         )
         return SpecCodes(self.features + other.features, rows, codes, values)
+
+
+def _joinable(codes: SpecCodes) -> pa.Array:
+    """The values; a single one that holds the separator shows its picture, U+241F, in its place."""
+    if len(codes.features) > 1:
+        return codes.values
+    return pc.replace_substring(codes.values, _SEPARATOR, "\u241f")
 
 
 def _join(a: SpecCodes, b: SpecCodes) -> tuple[Codes | None, Codes, Codes]:
@@ -166,23 +173,35 @@ class ColumnCodes:
 def _encode(feature: str, column: pa.Array) -> SpecCodes:
     rows: Codes | None = None
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-        rows, column = (
-            pc.list_parent_indices(column).to_numpy().astype(np.int64),
-            pc.list_flatten(column),
-        )
-        if len(rows) and np.array_equal(rows, np.arange(len(rows))):
+        parents = pc.list_parent_indices(column)
+        rows, column = np.asarray(parents, np.int64), pc.list_flatten(column)
+        if np.array_equal(rows, np.arange(len(rows))):
             rows = None
-    if not pa.types.is_dictionary(column.type):
-        column = column.dictionary_encode()
-    codes = column.indices
+    encoded = _dictionary(feature, column)
+    codes = encoded.indices
     if codes.null_count:
         present = np.flatnonzero(codes.is_valid().to_numpy(zero_copy_only=False))
         rows, codes = present if rows is None else rows[present], codes.drop_null()
-    return _once(
-        SpecCodes(
-            (feature,), rows, codes.to_numpy().astype(np.int64), _text(feature, column.dictionary)
-        )
-    )
+    values = _text(feature, encoded.dictionary)
+    return _once(SpecCodes((feature,), rows, np.asarray(codes, np.int64), values))
+
+
+def _dictionary(feature: str, column: pa.Array) -> pa.DictionaryArray:
+    """The column as codes of its distinct values; null and NaN have none."""
+    if pa.types.is_dictionary(column.type):
+        return column
+    if pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+    if pa.types.is_null(column.type):
+        column = column.cast(pa.string())
+    try:
+        return column.dictionary_encode()
+    except pa.ArrowNotImplementedError as error:
+        raise _no_text(feature, column.type) from error
+
+
+def _no_text(feature: str, kind: pa.DataType) -> DataError:
+    return DataError(f"Column {feature!r} holds {kind}, which has no text form to slice by.")
 
 
 def _once(codes: SpecCodes) -> SpecCodes:
@@ -203,9 +222,7 @@ def _text(feature: str, values: pa.Array) -> pa.Array:
             f"Column {feature!r} cannot be sliced: {error}. Slice keys are UTF-8 text."
         ) from error
     except pa.ArrowNotImplementedError as error:
-        raise DataError(
-            f"Column {feature!r} holds {values.type}, which has no text form to slice by."
-        ) from error
+        raise _no_text(feature, values.type) from error
 
 
 class SliceTable:
@@ -273,5 +290,7 @@ class SliceTable:
 def _keys(features: tuple[str, ...], values: pa.Array) -> Iterable[SliceKey]:
     if not features:
         return [OVERALL] * len(values)
-    texts: list[Any] = values.to_pylist()
+    texts: list[str] = values.to_pylist()
+    if len(features) == 1:
+        return [((features[0], text),) for text in texts]
     return [tuple(zip(features, text.split(_SEPARATOR), strict=True)) for text in texts]

@@ -56,8 +56,8 @@ class Dataset:
         """Find the data and read their schema.
 
         Args:
-            source: A path, a glob, a directory or a list of them; or a pandas DataFrame, an Arrow
-                Table or RecordBatch.
+            source: A path, a glob, a directory or a list of them; or an Arrow Table or
+                RecordBatch, or a DataFrame of pandas, Polars or another library of Arrow's.
             format: One of parquet, csv, jsonl, arrow, tfrecord; None to tell by the files' endings.
 
         Raises:
@@ -66,6 +66,7 @@ class Dataset:
         """
         table = _as_table(source)
         if table is not None:
+            _check_names(table.schema, "The table")
             return cls((), "memory", table.schema, table)
         paths = _find(source)
         name = format or _one_format(paths)
@@ -74,6 +75,8 @@ class Dataset:
                 f"There is no format {name!r}. There are: {', '.join(sorted(FORMATS))}."
             )
         opened = [(path, *_inspect(path, FORMATS[name])) for path in paths]
+        for path, schema, _ in opened:
+            _check_names(schema, path)
         schema = _one_schema([(path, schema) for path, schema, _ in opened])
         files = tuple(FileInfo(path, Path(path).stat().st_size, rows) for path, _, rows in opened)
         return cls(files, name, schema)
@@ -203,6 +206,8 @@ def _as_table(source: Any) -> pa.Table | None:
         return pa.Table.from_batches([source])
     if type(source).__module__.startswith("pandas.") and hasattr(source, "columns"):
         return pa.Table.from_pandas(source, preserve_index=False).replace_schema_metadata(None)
+    if hasattr(source, "__arrow_c_stream__"):
+        return pa.table(source)
     return None
 
 
@@ -230,6 +235,12 @@ def _expand(text: str) -> list[str]:
         return matched
     what = "matches no file" if glob.has_magic(text) else "does not exist"
     raise DataError(f"{text} {what}. Check the path of the evaluation data.")
+
+
+def _check_names(schema: pa.Schema, source: str) -> None:
+    for name in schema.names:
+        if len(schema.get_all_field_indices(name)) > 1:
+            raise DataError(f"{source} has several columns named {name!r}. Rename all but one.")
 
 
 def _hidden(file: Path, root: Path) -> bool:
