@@ -3,7 +3,15 @@
 
 from __future__ import annotations
 
-from benison.metrics import calibration, confusion, counts, crossentropy, curves, regression
+from benison.metrics import (
+    calibration,
+    confusion,
+    counts,
+    crossentropy,
+    curves,
+    plots,
+    regression,
+)
 from benison.metrics.base import (
     About,
     Metric,
@@ -26,6 +34,7 @@ __all__ = [
     "curves",
     "describe",
     "from_config",
+    "plots",
     "ratio",
     "register",
     "registered",

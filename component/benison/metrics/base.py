@@ -20,7 +20,7 @@ import dataclasses
 import inspect
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import numpy as np
@@ -152,16 +152,28 @@ def from_config(class_name: str, config: dict[str, Any]) -> Metric:
     'precision'
     """
     factory, _ = _entry(class_name)
-    signature = inspect.signature(factory).parameters
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in signature.values())
-    for parameter in config:
-        if parameter not in signature and not open_ended:
-            hint = suggestion(parameter, signature)
-            raise ConfigError(f"{class_name} has no parameter {parameter!r}. {hint}")
+    _check_parameters(class_name, inspect.signature(factory).parameters, config)
     try:
         return factory(**config)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{class_name}({json.dumps(config)}): {error}") from error
+
+
+def _check_parameters(
+    class_name: str, known: Mapping[str, inspect.Parameter], config: dict[str, Any]
+) -> None:
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
+    for parameter in config:
+        if parameter not in known and not open_ended:
+            hint = suggestion(parameter, known)
+            raise ConfigError(f"{class_name} has no parameter {parameter!r}. {hint}")
+    for name, known_one in known.items():
+        required = known_one.default is known_one.empty and known_one.kind in (
+            known_one.POSITIONAL_OR_KEYWORD,
+            known_one.KEYWORD_ONLY,
+        )
+        if required and name not in config:
+            raise ConfigError(f"{class_name} needs the parameter {name!r}.")
 
 
 def ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Array:

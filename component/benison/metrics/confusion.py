@@ -217,10 +217,13 @@ def as_thresholds(thresholds: float | Sequence[float]) -> tuple[float, ...]:
     >>> as_thresholds(0.5), as_thresholds([0.1, 0.9])
     ((0.5,), (0.1, 0.9))
     """
-    found = tuple(float(t) for t in np.atleast_1d(np.asarray(thresholds, np.float64)))
-    if not found or any(np.isnan(found)):
+    try:
+        found = np.atleast_1d(np.asarray(thresholds, np.float64))
+    except (TypeError, ValueError):
+        found = np.zeros(0)
+    if found.ndim != 1 or not found.size or np.isnan(found).any():
         raise ValueError(f"thresholds must be numbers, at least one, not {thresholds!r}")
-    return found
+    return tuple(found.tolist())
 
 
 def ascending(thresholds: float | Sequence[float]) -> tuple[float, ...]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the metrics of the whole curve: areas, operating points, and the curve as a plot.
+"""This file is the metrics of the whole curve: areas and operating points.
 
 They share one histogram of 10,000 buckets. The thresholds are those of Keras and TFMA: n of them,
 evenly spaced in [0, 1], the first just below 0 and the last just above 1.
@@ -195,7 +195,10 @@ class OperatingPoint(CurveMetric):
     def __post_init__(self) -> None:
         super().__post_init__()
         value = getattr(self, self.bound)
-        bounds = np.asarray(value, np.float64)
+        try:
+            bounds = np.asarray(value, np.float64)
+        except (TypeError, ValueError):
+            bounds = np.zeros(0)
         if not np.all((bounds >= 0) & (bounds <= 1)) or not bounds.size:
             raise ValueError(f"{self.bound} must be in [0, 1], not {value!r}")
         if bounds.ndim:
@@ -335,55 +338,6 @@ class ThresholdAtRecall(OperatingPoint):
     bound, limit, wanted = "recall", "recall", "threshold"
 
 
-@dataclasses.dataclass(frozen=True)
-class ConfusionMatrixPlot(Metric):
-    """The confusion matrix at evenly spaced thresholds; ROC and precision-recall are drawn from it.
-
-    Columns `threshold`, `true_positives`, `false_positives`, `true_negatives`, `false_negatives`,
-    each with `num_thresholds + 2` points: one below 0, then 0 to 1.
-    """
-
-    num_thresholds: int = 1000
-    name: str = "confusion_matrix_plot"
-
-    is_plot: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.num_thresholds, int) or self.num_thresholds < 2:
-            raise ValueError(
-                f"num_thresholds must be a whole number from 2 up, not {self.num_thresholds!r}"
-            )
-
-    def statistics(self) -> tuple[Statistic[Cells], ...]:
-        return (PredictionHistogram(),)
-
-    def result(self, cells: Cells) -> dict[str, Array]:
-        steps = np.arange(self.num_thresholds + 1) / self.num_thresholds
-        thresholds = np.concatenate([[-1e-6], steps])
-        rows = _by_interval(cells, interval_of_bucket(thresholds), len(thresholds))
-        above = np.cumsum(rows[..., ::-1], axis=-1)[..., ::-1]
-        below = above[..., :1] - above
-        # 0, or NaN when a prediction is missing, which then holds for all points.
-        certain = 0 * above[:, :, :1].sum(axis=0)
-        return {
-            "threshold": np.broadcast_to(thresholds, above.shape[1:]),
-            "true_positives": above[1] + certain,
-            "false_positives": above[0] + certain,
-            "true_negatives": below[0] + certain,
-            "false_negatives": below[1] + certain,
-        }
-
-
-def _by_interval(cells: Cells, interval_of: Index, intervals: int) -> Array:
-    """The weight of both labels in each interval: float64[2, S, intervals]."""
-    keys, sums = cells.occupied()
-    slices = keys // cells.width
-    cell = keys - slices * cells.width
-    flat = ((cell % 2) * cells.size + slices) * intervals + interval_of[cell // 2]
-    table = np.bincount(flat, sums, minlength=2 * cells.size * intervals)
-    return np.asarray(table, np.float64).reshape(2, cells.size, intervals)
-
-
 for _class in (
     AUC,
     AUCPrecisionRecall,
@@ -395,4 +349,3 @@ for _class in (
 ):
     register(_class.__name__, _class, About.of(_class, HIGHER, 0, 1))
 register("ThresholdAtRecall", ThresholdAtRecall, About.of(ThresholdAtRecall))
-register("ConfusionMatrixPlot", ConfusionMatrixPlot, About.of(ConfusionMatrixPlot))
