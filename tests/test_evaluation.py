@@ -306,3 +306,10 @@ def test_results_are_looked_up_and_compared(trips: pa.Table) -> None:
         a.value("acu")
     with pytest.raises(benison.DataError, match="no slice 'hour=99'"):
         a.value("auc", slice={"hour": 99})
+
+
+def test_two_metrics_of_one_name_are_refused(trips: pa.Table) -> None:
+    both = [{"class_name": "AUC"}, {"class_name": "AUC", "config": {"curve": "PR"}}]
+    specs = [{"metrics": [metric]} for metric in both]
+    with pytest.raises(benison.ConfigError, match="'auc'"):
+        benison.evaluate(trips, {**config(), "metrics_specs": specs})

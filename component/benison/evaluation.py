@@ -32,6 +32,7 @@ from benison.engine.tables import PLOTS_SCHEMA
 from benison.engine.write import Writer, default_writers
 from benison.errors import ConfigError, suggestion
 from benison.models import Predictor
+from benison.report.html import ReportWriter
 from benison.results import EvalResult
 from benison.validation import validate
 
@@ -182,16 +183,22 @@ class Job:
             plots = pa.Table.from_batches(found["plots"], PLOTS_SCHEMA)
             return EvalResult(found["metrics"], verdict, self.config, manifest, None, plots)
         self.progress("write", 0, None)
+        result = EvalResult(found["metrics"], verdict, self.config, manifest, Path(output))
         plain = {
+            "result": result,
             **found,
             "verdict": verdict.to_dict(),
             "config": self.config.to_dict(),
             "manifest": manifest,
         }
         with write.output_directory(Path(output), overwrite) as directory:
-            write.run(default_writers() if writers is None else writers, plain, directory)
+            write.run(
+                [*default_writers(), ReportWriter()] if writers is None else writers,
+                plain,
+                directory,
+            )
             blessing.seal(directory, manifest)
-        return EvalResult(found["metrics"], verdict, self.config, manifest, Path(output))
+        return result
 
     def _manifest(self, status: str) -> dict[str, Any]:
         return {

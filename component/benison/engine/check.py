@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 
 from benison.config import EvalConfig, MetricsSpec, ModelSpec
 from benison.engine.extract import slicing_specs
+from benison.engine.outcome import RATIO
 from benison.engine.plan import Plan
 from benison.errors import ConfigError, suggestion
 from benison.metrics import from_config
@@ -71,12 +72,12 @@ def _thresholds(spec: MetricsSpec) -> Iterator[tuple[str, str]]:
         except ConfigError:
             return  # reported where the metric is
     for field in ("thresholds", "per_slice_thresholds", "cross_slice_thresholds"):
+        ratios = [name + RATIO for name in names] if field == "cross_slice_thresholds" else []
+        known = [*names, *ratios]
         for name in getattr(spec, field):
-            if name not in names:
-                yield (
-                    f"{field}.{name}",
-                    f"no metric {name!r} is computed here. {suggestion(name, names)}",
-                )
+            if name not in known:
+                hint = suggestion(name, known)
+                yield f"{field}.{name}", f"no metric {name!r} is computed here. {hint}"
 
 
 def _model(model: ModelSpec, called: bool) -> Iterator[tuple[str, str]]:

@@ -13,11 +13,15 @@ from benison.config import CrossSlicingSpec, EvalConfig
 from benison.engine.accumulator import Accumulator
 from benison.engine.plan import Computation, View
 from benison.engine.tables import METRICS_SCHEMA, SliceColumns
-from benison.metrics.base import Index, Value
+from benison.metrics.base import Index, Value, ratio
 from benison.slicing import OVERALL, SliceKey, matches
 
 # Plots are made for this many slices at a time, so that memory does not grow with the slices.
 PLOT_BLOCK = 256
+
+
+RATIO = "_ratio"
+"""What a metric's name ends in when it is the ratio of two slices; their difference has its own name."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,8 +62,14 @@ class Outcome:
         for view, name, value in self._values():
             batches.append(plain.metric_rows(view, name, _pick(value, self.order)))
             if len(pairs):
-                difference = _subtract(_pick(value, pairs[:, 0]), _pick(value, pairs[:, 1]))
-                batches.append(crossed.metric_rows(view, name, difference))
+                base, compared = (_pick(value, pairs[:, side]) for side in (0, 1))
+                batches.append(crossed.metric_rows(view, name, _subtract(base, compared)))
+                if (
+                    isinstance(base, np.ndarray)
+                    and isinstance(compared, np.ndarray)
+                    and base.ndim == 1
+                ):
+                    batches.append(crossed.metric_rows(view, name + RATIO, ratio(base, compared)))
         return pa.Table.from_batches(batches, METRICS_SCHEMA)
 
     def plots(self) -> Iterator[pa.RecordBatch]:

@@ -95,6 +95,7 @@ class Plan:
         """
         faults: list[tuple[str, str]] = []
         computations = tuple(dict.fromkeys(_computations(config, faults)))
+        faults += _clashes(computations)
         if faults:
             raise ConfigError(faults)
         needed = ((c.view, statistic) for c in computations for statistic in c.metric.statistics())
@@ -105,6 +106,20 @@ class Plan:
     def views(self) -> list[View]:
         """The distinct views, in the order in which they are needed."""
         return list(dict.fromkeys(view for view, _ in self.slots))
+
+
+def _clashes(computations: Iterable[Computation]) -> Iterator[tuple[str, str]]:
+    """Two metrics of one name and view could not be told apart in the results."""
+    seen: set[tuple[View, str]] = set()
+    for computation in computations:
+        key = (computation.view, computation.metric.name)
+        if key in seen:
+            name = computation.metric.name
+            yield (
+                "metrics_specs",
+                f"two metrics are called {name!r}; give one another name in its config.",
+            )
+        seen.add(key)
 
 
 def _computations(config: EvalConfig, faults: list[tuple[str, str]]) -> Iterator[Computation]:
