@@ -203,7 +203,7 @@ def test_change_needs_a_baseline_or_is_rubber_stamped(trips: pa.Table) -> None:
     assert benison.evaluate(trips, compare_config(**change(absolute=-0.5))).verdict.blessed
     refused = benison.evaluate(trips, compare_config(**change(absolute=0.5)))
     assert refused.verdict.status == "not_blessed"
-    assert "absolute change" in refused.verdict.reasons[0]
+    assert "a rise of at least 0.5 is required" in refused.verdict.reasons[0]
 
 
 def test_relative_change_divides_by_the_magnitude() -> None:

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is what the tests of the verdict share: results made by hand, and thresholds on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from benison.config import EvalConfig
+from benison.engine.plan import View
+from benison.engine.tables import METRICS_SCHEMA, SliceColumns
+from benison.slicing import SliceKey
+from benison.validation import Verdict, validate
+
+OVERALL: SliceKey = ()
+UP, DOWN = "HIGHER_IS_BETTER", "LOWER_IS_BETTER"
+FLASH: SliceKey = (("company", "Flash Cab"),)
+
+
+class Versus(NamedTuple):
+    """A comparison of slices."""
+
+    base: SliceKey
+    other: SliceKey
+
+
+def rows(
+    values: Mapping[SliceKey | Versus, float],
+    model: str = "",
+    metric: str = "auc",
+    examples: int = 1203,
+    **view: Any,
+) -> pa.RecordBatch:
+    """Rows of one metric."""
+    pairs = [tuple(key) if isinstance(key, Versus) else (key,) for key in values]
+    columns = SliceColumns(pairs, np.full(len(pairs), examples))
+    numbers = np.array(list(values.values()), np.float64)
+    return columns.metric_rows(View(model, **view), metric, numbers)
+
+
+def table(*batches: pa.RecordBatch) -> pa.Table:
+    return pa.Table.from_batches(batches, METRICS_SCHEMA)
+
+
+def bounds(lower: float | None = None, upper: float | None = None) -> dict[str, Any]:
+    found = {"lower_bound": lower, "upper_bound": upper}
+    return {"value_threshold": {k: v for k, v in found.items() if v is not None}}
+
+
+def change(direction: str, **limits: float) -> dict[str, Any]:
+    return {"change_threshold": {"direction": direction, **limits}}
+
+
+def judge(
+    metrics: pa.Table,
+    auc: dict[str, Any] | None = None,
+    baseline: bool = False,
+    small: Sequence[SliceKey] = (),
+    **more: Any,
+) -> Verdict:
+    """The verdict on AUC, whose MetricConfig has the fields `auc`."""
+    specs: list[dict[str, Any]] = [{"name": "new", "label_key": "l", "prediction_key": "p"}]
+    if baseline:
+        specs.append({**specs[0], "name": "old", "is_baseline": True})
+    metric = {"class_name": "AUC", **(auc or {})}
+    made = {
+        "model_specs": more.pop("model_specs", specs),
+        "slicing_specs": more.pop("slicing_specs", [{}, {"feature_keys": ["company"]}]),
+        "cross_slicing_specs": more.pop("cross_slicing_specs", []),
+        "metrics_specs": [{"metrics": [metric], **more}],
+    }
+    return validate(EvalConfig.load(made).with_defaults(baseline), metrics, small)
+
+
+def one(value: float, threshold: dict[str, Any], old: float | None = None, **more: Any) -> Verdict:
+    """The verdict on one value of Overall."""
+    if old is None:
+        return judge(table(rows({OVERALL: value}, **more)), {"threshold": threshold})
+    both = table(rows({OVERALL: value}, "new", **more), rows({OVERALL: old}, "old", **more))
+    return judge(both, {"threshold": threshold}, baseline=True)

@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the tests of the verdict: every threshold in every direction, each with its sentence."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benison.engine.plan import View
+from benison.engine.tables import SliceColumns
+from benison.errors import OutputError
+from benison.validation import Check, Verdict
+from tests.component.judging import (
+    DOWN,
+    FLASH,
+    OVERALL,
+    UP,
+    bounds,
+    change,
+    judge,
+    one,
+    rows,
+    table,
+)
+
+NAN, INF = math.nan, math.inf
+
+
+# Bounds on the value.
+
+
+@pytest.mark.parametrize(
+    ("value", "lower", "upper", "outcome"),
+    [
+        (0.5, 0.5, None, "pass"),
+        (0.5, None, 0.5, "pass"),
+        (0.5, 0.5, 0.5, "pass"),
+        (0.49, 0.5, None, "fail"),
+        (0.51, None, 0.5, "fail"),
+        (0.6, 0.5, 0.7, "pass"),
+        (0.8, 0.5, 0.7, "fail"),
+        (-0.1, None, None, "pass"),
+        (INF, 0.5, None, "pass"),
+        (INF, None, 0.5, "fail"),
+        (NAN, None, None, "fail"),
+        (NAN, -INF, INF, "fail"),
+    ],
+)
+def test_bounds_on_the_value(
+    value: float, lower: float | None, upper: float | None, outcome: str
+) -> None:
+    verdict = one(value, bounds(lower, upper))
+    assert [check.outcome for check in verdict.checks] == [outcome]
+    assert verdict.status == {"pass": "blessed", "fail": "not_blessed"}[outcome]
+    assert verdict.blessed is (outcome == "pass")
+
+
+@pytest.mark.parametrize(
+    ("value", "threshold", "sentence"),
+    [
+        (0.712, bounds(0.75), "is 0.712 (1,203 examples), below the lower bound 0.75."),
+        (0.9, bounds(None, 0.8), "is 0.9 (1,203 examples), above the upper bound 0.8."),
+        (0.8, bounds(0.75), "is 0.8 (1,203 examples), within 0.75 <= auc."),
+        (0.8, bounds(0.75, 0.9), "is 0.8 (1,203 examples), within 0.75 <= auc <= 0.9."),
+        (0.8, bounds(), "is 0.8 (1,203 examples), within auc is defined."),
+        (NAN, bounds(0.75), "is undefined (1,203 examples), so it cannot be within its bounds."),
+        # In six digits this would read "is 0.75, below the lower bound 0.75".
+        (
+            0.7499999999,
+            bounds(0.75),
+            "is 0.7499999999 (1,203 examples), below the lower bound 0.75.",
+        ),
+    ],
+)
+def test_sentences_of_values(value: float, threshold: dict[str, Any], sentence: str) -> None:
+    made = {"per_slice_thresholds": [{"slicing_specs": [{"feature_keys": ["company"]}]}]}
+    made["per_slice_thresholds"][0]["threshold"] = threshold  # type: ignore[assignment]
+    verdict = judge(table(rows({FLASH: value})), made)
+    assert verdict.checks[0].reason == f"auc of company=Flash Cab {sentence}"
+
+
+def test_nothing_in_a_slice_is_the_reason() -> None:
+    (reason,) = one(NAN, bounds(0.5), examples=0).reasons
+    assert "undefined because the slice has no examples, so" in reason
+
+
+def test_a_structured_value_fails() -> None:
+    columns = SliceColumns([(OVERALL,)], np.array([9]))
+    batch = columns.metric_rows(View(""), "auc", np.array([[0.1, 0.2]]))
+    (reason,) = judge(table(batch), {"threshold": bounds(0.0)}).reasons
+    assert reason.startswith("auc of Overall is not a single number, which a threshold needs, so")
+
+
+# Bounds on the change.
+
+
+@pytest.mark.parametrize("kind", ["absolute", "relative"])
+@pytest.mark.parametrize("direction", [UP, DOWN])
+@pytest.mark.parametrize("bound", [-0.25, 0.0, 0.25])
+@pytest.mark.parametrize("moved", [-0.5, -0.25, -0.125, 0.0, 0.125, 0.25, 0.5])
+@pytest.mark.parametrize("old", [-1.0, 1.0])
+def test_bounds_on_the_change(
+    kind: str, direction: str, bound: float, moved: float, old: float
+) -> None:
+    verdict = one(old + moved, change(direction, **{kind: bound}), old)
+    good = moved >= bound if direction == UP else moved <= bound
+    (check,) = verdict.checks
+    assert (check.outcome == "pass", check.change) == (good, moved)
+    assert check.kind == f"{kind} change"
+    assert (check.value, check.baseline, verdict.rubber_stamped) == (old + moved, old, False)
+
+
+@settings(deadline=None)
+@given(
+    *[st.floats(-1e6, 1e6)] * 3,
+    st.sampled_from([UP, DOWN]),
+    st.sampled_from(["absolute", "relative"]),
+)
+def test_change_is_the_literal_formula(
+    new: float, old: float, bound: float, direction: str, kind: str
+) -> None:
+    try:
+        found = (new - old) / (1 if kind == "absolute" else abs(old))
+        good = found >= bound if direction == UP else found <= bound
+    except ZeroDivisionError:
+        good = False
+    verdict = one(new, change(direction, **{kind: bound}), old)
+    assert verdict.blessed == good
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "threshold", "sentence", "formula"),
+    [
+        (
+            0.712,
+            0.743,
+            change(UP, absolute=-0.01),
+            "fell by 0.031 against the baseline (0.743 -> 0.712, 1,203 examples); a fall of at most 0.01 is allowed.",
+            "candidate - baseline >= -0.01",
+        ),
+        (
+            0.75,
+            0.5,
+            change(UP, absolute=0.5),
+            "rose by 0.25 against the baseline (0.5 -> 0.75, 1,203 examples); a rise of at least 0.5 is required.",
+            "candidate - baseline >= 0.5",
+        ),
+        (
+            0.5,
+            0.5,
+            change(UP, absolute=0.0),
+            "did not change (0.5 -> 0.5, 1,203 examples); no fall is allowed.",
+            "candidate - baseline >= 0",
+        ),
+        (
+            0.75,
+            0.5,
+            change(DOWN, relative=0.07),
+            "rose by 50% of the baseline (0.5 -> 0.75, 1,203 examples); a rise of at most 7% is allowed.",
+            "(candidate - baseline) / |baseline| <= 0.07",
+        ),
+        (
+            0.75,
+            0.5,
+            change(DOWN, relative=-0.05),
+            "rose by 50% of the baseline (0.5 -> 0.75, 1,203 examples); a fall of at least 5% is required.",
+            "(candidate - baseline) / |baseline| <= -0.05",
+        ),
+        (
+            0.5,
+            0.75,
+            change(DOWN, relative=0.0),
+            "fell by 33.3333% of the baseline (0.75 -> 0.5, 1,203 examples); no rise is allowed.",
+            "(candidate - baseline) / |baseline| <= 0",
+        ),
+        # 0.73 - 0.74 is below -0.01 in binary, and the sentence shows it.
+        (
+            0.73,
+            0.74,
+            change(UP, absolute=-0.01),
+            "fell by 0.010000000000000009 against the baseline (0.74 -> 0.73, 1,203 examples); a fall of at most 0.01 is allowed.",
+            "candidate - baseline >= -0.01",
+        ),
+        (
+            0.5000000001,
+            0.5,
+            change(UP, absolute=0.0),
+            "rose by 1e-10 against the baseline (0.5 -> 0.5000000001, 1,203 examples); no fall is allowed.",
+            "candidate - baseline >= 0",
+        ),
+    ],
+)
+def test_sentences_of_changes(
+    new: float, old: float, threshold: dict[str, Any], sentence: str, formula: str
+) -> None:
+    (check,) = one(new, threshold, old).checks
+    assert check.reason == f"auc of Overall {sentence}"
+    assert check.formula == formula
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "kind", "sentence"),
+    [
+        (NAN, 0.5, "absolute", "is undefined (1,203 examples), so its absolute change is"),
+        (0.5, NAN, "absolute", "is 0.5, but the baseline's is undefined, so its absolute change"),
+        (0.5, 0.0, "relative", "undefined because the baseline's is 0; an absolute bound can"),
+        (
+            0.0,
+            0.0,
+            "relative",
+            "is 0: its relative change is undefined because the baseline's is 0",
+        ),
+        (INF, INF, "absolute", "went from inf to inf: its absolute change is undefined."),
+    ],
+)
+def test_an_undefined_change_fails(new: float, old: float, kind: str, sentence: str) -> None:
+    verdict = one(new, change(UP, **{kind: -INF}), old)
+    assert verdict.status == "not_blessed"
+    assert sentence in verdict.reasons[0]
+
+
+def test_every_bound_of_a_threshold_must_hold() -> None:
+    both = {**bounds(0.5), **change(UP, absolute=0.0, relative=0.0)}
+    assert one(0.8, both, 0.75).blessed
+    assert [c.outcome for c in one(0.8, both, 0.75).checks] == ["pass"] * 3
+    assert [c.outcome for c in one(0.4, both, 0.3).checks] == ["fail", "pass", "pass"]
+    assert [c.outcome for c in one(0.7, both, 0.75).checks] == ["pass", "fail", "fail"]
+    assert not one(0.7, both, 0.75).blessed
+
+
+def test_the_baseline_is_not_judged() -> None:
+    verdict = one(0.8, bounds(0.75), 0.1)
+    assert [check.model for check in verdict.checks] == ["new"]
+    assert verdict.blessed
+
+
+def test_without_a_baseline_changes_are_rubber_stamped() -> None:
+    first = one(0.8, change(UP, absolute=0.1))
+    assert (first.status, first.rubber_stamped) == ("blessed", True)
+    assert [c.outcome for c in first.checks] == ["not_evaluated"]
+    assert first.checks[0].reason == (
+        "auc of Overall: there is no baseline, so its absolute change is not judged (rubber-stamped)."
+    )
+    assert "(rubber-stamped)" in first.summary()
+    too_low = one(0.4, {**bounds(0.5), **change(UP, absolute=0.1)})
+    assert (too_low.status, too_low.rubber_stamped) == ("not_blessed", True)
+
+
+def test_without_thresholds_nothing_is_evaluated() -> None:
+    verdict = judge(table(rows({OVERALL: 0.8})))
+    assert (verdict.status, verdict.checks, verdict.reasons) == ("not_evaluated", (), ())
+    assert verdict.summary() == "NOT EVALUATED: the config has no thresholds."
+
+
+def test_a_baseline_in_another_order_is_found_by_slice() -> None:
+    other = (("company", "Yellow"),)
+    new = rows({OVERALL: 0.9, FLASH: 0.8, other: 0.7}, "new")
+    old = rows({other: 0.1, OVERALL: 0.3}, "old")
+    checks = judge(table(new, old), {"threshold": change(UP, absolute=0.0)}, baseline=True).checks
+    assert [check.baseline for check in checks] == [0.3, NAN, 0.1]
+    assert [check.outcome for check in checks] == ["pass", "fail", "pass"]
+
+
+# JSON.
+
+numbers = st.floats(allow_nan=False) | st.just(math.nan)
+pairs = st.tuples(st.text(), st.text())
+checks = st.builds(
+    Check,
+    **{name: st.text() for name in ("slice", "metric", "model", "kind", "outcome", "reason")},
+    **{name: numbers for name in ("value", "baseline", "change", "lower", "upper")},
+    slice_key=st.lists(pairs, max_size=3).map(tuple),
+)
+
+
+@settings(deadline=None)
+@given(st.builds(Verdict, st.text(), st.lists(checks, max_size=3).map(tuple), st.booleans()))
+def test_a_verdict_survives_strict_json(verdict: Verdict) -> None:
+    text = json.dumps(verdict.to_dict(), allow_nan=False)
+    assert str(Verdict.from_dict(json.loads(text))) == str(verdict)
+
+
+def test_undefined_is_null_and_infinite_is_text() -> None:
+    plain = one(NAN, bounds(0.5)).checks[0].to_dict()
+    assert (plain["value"], plain["lower"], plain["upper"]) == (None, 0.5, None)
+    assert one(INF, bounds(0.5)).checks[0].to_dict()["value"] == "inf"
+    verdict = one(NAN, bounds(0.5))
+    assert Verdict.from_dict(verdict.to_dict()) == verdict
+
+
+def test_a_newer_verdict_is_refused() -> None:
+    newer = {**one(0.5, bounds(0.5)).to_dict(), "version": 2}
+    with pytest.raises(OutputError, match=r"newer Benison \(version 2; this one reads up to 1\)"):
+        Verdict.from_dict(newer)
