@@ -200,7 +200,11 @@ def main() -> None:
     judge("candidate-2", output, console)
     console.rule("what to try next")
     command = "benison" if shutil.which("benison") else ".venv/bin/python -m benison"
-    console.print(f"""The results are in {output}. Try:
+    console.print(f"""The reports, to open in a browser:
+  {output}/candidate-1/report.html
+  {output}/candidate-2/report.html
+
+Try:
   {command} show {output}/candidate-1 --metric binary_accuracy
   {command} verify {output}/candidate-2
   {command} evaluate --help""")

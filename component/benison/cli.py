@@ -234,7 +234,7 @@ def _report(result: EvalResult, as_json: bool) -> None:
         )
         return
     terminal.verdict(result)
-    print(f"Results: {result.path}   (benison show {result.path})")
+    print(f"Results: {result.path}   Report: {result.path}/report.html")
 
 
 @contextmanager

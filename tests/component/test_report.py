@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import html.parser
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -98,6 +99,7 @@ def test_stays_small_with_many_slices(tmp_path: Path) -> None:
 def test_a_browser_shows_it_without_a_complaint(trips: pa.Table, tmp_path: Path) -> None:
     chromium = shutil.which("chromium")
     if chromium is None:
+        assert "CI" not in os.environ, "the continuous integration must install Chromium"
         pytest.skip("Chromium is not installed")
     report_of(trips, config(TOO_HIGH, slices=({}, {"feature_keys": ["hour"]})), tmp_path)
     options = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"

@@ -17,6 +17,8 @@ from benison.engine.tf_examples import RAW_RECORD
 __all__ = ["FORMATS", "RAW_RECORD", "Format", "ReadOptions", "format_of"]
 
 _BLOCK_BYTES = 2**24
+# Records are read one by one while the batch before them is predicted; this keeps both busy.
+_RECORDS = 2**15
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +123,7 @@ def _read_arrow(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
 
 
 def _read_tfrecord(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
-    return tf_examples.read(path, options.batch_size, options.keep_input)
+    return tf_examples.read(path, min(options.batch_size, _RECORDS), options.keep_input)
 
 
 FORMATS = {

@@ -26,14 +26,15 @@ def run(
 ) -> list[Any]:
     """Run all batches through the stages; returns the state of each evaluator.
 
-    Reading and extracting run in a thread of their own: Arrow and the models leave Python's lock
-    while they work, and the grouped sums have it meanwhile. Batches are added in their order, so a
+    Reading and extracting each run in a thread of their own: Arrow and the models leave Python's
+    lock while they work, and the grouped sums have it meanwhile. Batches are added in their order, so a
     rerun is equal bit for bit.
     """
     setup(extractors)
     states = [evaluator.zero() for evaluator in evaluators]
     rows = 0
-    for extracts in read_ahead(extract(batch, extractors) for batch in batches):
+    extracted = (extract(batch, extractors) for batch in read_ahead(iter(batches)))
+    for extracts in read_ahead(extracted):
         states = [e.add(state, extracts) for e, state in zip(evaluators, states, strict=True)]
         rows += extracts["features"].num_rows
         progress(rows)
