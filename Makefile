@@ -23,7 +23,7 @@ demo: .venv/ready ## evaluate, judge and bless a taxi-tip model on this machine
 	@$(py) pipelines/taxi_local.py $(ARGS)
 
 test: lint ## run lint and every test; ARGS="-k name" goes to pytest
-	@$(py) -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(py) -m pytest -n 2 --dist worksteal $(ARGS)
 
 bench: .venv/ready ## print the performance table; ARGS goes to the benchmark
 	@$(py) tests/benchmarks/bench.py $(ARGS)
