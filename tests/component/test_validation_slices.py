@@ -141,6 +141,8 @@ def test_comparisons_and_slices_are_kept_apart() -> None:
     assert judged(narrow) == ["company=Cab vs Bus"]
     against_all = {"baseline_spec": {}, "slicing_specs": []}
     assert judged(compare(metrics, against_all, bounds(0.0))) == ["Overall vs company=Flash Cab"]
+    hidden = compare(metrics, against_all, bounds(0.0), small=[FLASH])
+    assert hidden.checks[-1].reason.startswith("1 slice of Overall vs any other slice has too few")
 
 
 def test_where_a_key_ends_is_told_by_the_name() -> None:
