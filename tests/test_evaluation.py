@@ -308,6 +308,24 @@ def test_results_are_looked_up_and_compared(trips: pa.Table) -> None:
         a.value("auc", slice={"hour": 99})
 
 
+def test_ratios_of_slices_have_thresholds_of_their_own(trips: pa.Table) -> None:
+    cross = {
+        "baseline_spec": {"feature_values": {"hour": "1"}},
+        "slicing_specs": [{"feature_values": {"hour": "2"}}],
+    }
+    bounds = {"value_threshold": {"lower_bound": 0.8, "upper_bound": 1.25}}
+    thresholds = {
+        "auc_ratio": {"thresholds": [{"cross_slicing_specs": [cross], "threshold": bounds}]}
+    }
+    made = config("AUC", cross_slicing_specs=[cross], spec={"cross_slice_thresholds": thresholds})
+    result = benison.evaluate(trips, made)
+    ratio = result.value("auc", slice="hour=1") / result.value("auc", slice="hour=2")
+    assert result.value("auc_ratio", slice="hour=1 vs hour=2") == ratio
+    (check,) = result.verdict.checks
+    assert check.metric == "auc_ratio"
+    assert check.outcome == "pass"
+
+
 def test_two_metrics_of_one_name_are_refused(trips: pa.Table) -> None:
     both = [{"class_name": "AUC"}, {"class_name": "AUC", "config": {"curve": "PR"}}]
     specs = [{"metrics": [metric]} for metric in both]

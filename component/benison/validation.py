@@ -33,6 +33,7 @@ from benison.config import (
     MetricThreshold,
     SlicingSpec,
 )
+from benison.engine.outcome import RATIO
 from benison.engine.plan import View, views_of
 from benison.errors import suggestion
 from benison.metrics import from_config
@@ -176,11 +177,12 @@ def _spec_checks(
     names = []
     for metric in spec.metrics:
         name = from_config(metric.class_name, dict(metric.config)).name
-        names.append(name)
-        thresholds = [*_own_thresholds(metric), *_named_thresholds(spec, name)]
-        if thresholds:
-            for view in views:
-                subject = Subject.of(config, rows, view, name)
+        names += [name, name + RATIO]
+        ratios = [*_named_thresholds(spec, name + RATIO)]
+        own = [*_own_thresholds(metric), *_named_thresholds(spec, name)]
+        for judged, thresholds in ((name, own), (name + RATIO, ratios)):
+            for view in views if thresholds else ():
+                subject = Subject.of(config, rows, view, judged)
                 yield from _subject_checks(subject, thresholds, small)
     yield from _unknown_metrics(spec, names, views)
 
