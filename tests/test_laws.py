@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from benison.extracts import Inputs, SliceCodes
 from benison.metrics import Metric, from_config, registered
-from tests.conftest import WAYS, states_of, value_of, whole
+from tests.conftest import WAYS, pick, states_of, value_of, whole
 
 # Parameters without which a metric cannot be built.
 REQUIRED: dict[str, dict[str, Any]] = {
@@ -91,6 +91,36 @@ def test_grouping(name: str) -> None:
         rows = np.flatnonzero(codes == slice_number)
         alone = Inputs(inputs.labels[rows], inputs.predictions[rows], inputs.weights[rows])  # type: ignore[index]
         same(together[[slice_number]], flat(value_of(build(name), alone, np.zeros(len(rows)), 1)))
+
+
+@every_metric
+@given(seed=st.integers(0, 10**6), workers=st.integers(1, 4))
+@settings(max_examples=6, deadline=None)
+def test_workers_that_number_slices_on_their_own(name: str, seed: int, workers: int) -> None:
+    rng = np.random.default_rng(seed)
+    inputs, codes = inputs_for(name, rng, 50, True), rng.integers(0, 5, 50)
+    metric = build(name)
+    totals = [statistic.zero(5) for statistic in metric.statistics()]
+    for rows in np.array_split(rng.permutation(50), workers):
+        numbers = rng.permutation(np.unique(codes[rows]))  # slice i of this worker is numbers[i]
+        own = np.argsort(numbers)[np.searchsorted(np.sort(numbers), codes[rows])]
+        states = states_of(metric, pick(inputs, rows), own, len(numbers), whole)
+        for i, (statistic, state) in enumerate(zip(metric.statistics(), states, strict=True)):
+            placed = statistic.place(state, numbers, 5)
+            pair = (totals[i], placed) if rng.random() < 0.5 else (placed, totals[i])
+            totals[i] = statistic.merge(*pair)
+    with np.errstate(all="ignore"):
+        same(metric.result(*totals), value_of(metric, inputs, codes, 5))
+
+
+@every_metric
+def test_a_row_without_weight_is_no_row(name: str) -> None:
+    rng = np.random.default_rng(6)
+    inputs, codes = inputs_for(name, rng, 60, True), rng.integers(0, 3, 60)
+    assert inputs.weights is not None
+    heavy = np.flatnonzero(inputs.weights)
+    metric = build(name)
+    same(value_of(metric, inputs, codes, 3), value_of(metric, pick(inputs, heavy), codes[heavy], 3))
 
 
 @every_metric

@@ -91,9 +91,9 @@ def test_several_bounds(evaluate_metric: Evaluate) -> None:
 
 
 def test_a_bound_that_rounding_misses_is_reached(evaluate_metric: Evaluate) -> None:
-    # 0.1 + 0.2 is a little more than 0.3, so that recall is a little less than a third.
-    rows = Inputs.of([1, 1, 0], [0.9, 0.1, 0.5], [0.1, 0.2, 1.0])
-    metric = from_config("PrecisionAtRecall", {"recall": 1 / 3})
+    # 0.3 + 0.1 + 0.2 is a little more than 0.6, so that recall is a little less than a half.
+    rows = Inputs.of([1, 0, 1, 1], [0.9, 0.7, 0.5, 0.1], [0.3, 1.0, 0.1, 0.2])
+    metric = from_config("PrecisionAtRecall", {"recall": 0.5})
     assert evaluate_metric(metric, rows) == 1.0
 
 
@@ -177,6 +177,12 @@ def test_plot_at_three_thresholds(evaluate_metric: Evaluate) -> None:
         "true_negatives": [0, 0, 2, 2],
         "false_negatives": [0, 0, 1, 2],
     }
+
+
+def test_scores_outside_0_and_1_are_at_the_ends_of_the_plot(evaluate_metric: Evaluate) -> None:
+    rows = Inputs.of([1, 1, 1], [-2.0, 0.5, 3.0])
+    plot = evaluate_metric(from_config("ConfusionMatrixPlot", {"num_thresholds": 2}), rows)
+    assert plot["true_positives"].tolist() == [3, 2, 1, 1]
 
 
 def test_a_missing_prediction_leaves_no_plot(evaluate_metric: Evaluate) -> None:

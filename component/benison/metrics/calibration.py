@@ -91,8 +91,9 @@ class CalibrationPlot(Metric):
         edges = self.statistics()[0].edges()
         shape = (cells.size, self.num_buckets + 2)
         sums = cells.dense().reshape(*shape, 3)
-        # 0, or NaN when a prediction is missing, which then holds for all points.
-        sums = sums + 0 * sums.sum(axis=(1, 2), keepdims=True)
+        # A missing prediction could be in any bucket, so no point is known.
+        missing = np.isnan(sums).any(axis=(1, 2), keepdims=True)
+        sums = np.where(missing, np.nan, sums)
         return {
             "lower": np.broadcast_to(edges[:-1], shape),
             "upper": np.broadcast_to(edges[1:], shape),

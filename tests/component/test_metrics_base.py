@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the tests of the registry and of what every metric says about itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benison.errors import ConfigError
+from benison.extracts import Array, Inputs
+from benison.metrics import Metric, Statistic, describe, from_config, register, registered
+from benison.metrics.counts import one
+from benison.metrics.states import Arrays, Total
+from tests.conftest import value_of
+from tests.test_laws import build, flat, inputs_for
+
+
+@pytest.mark.parametrize("name", registered())
+def test_every_metric_explains_itself_in_one_sentence(name: str) -> None:
+    sentence = describe(name).sentence
+    assert re.fullmatch(r"[A-Z1-9].{10,120}[.]", sentence), sentence
+
+
+@pytest.mark.parametrize("name", registered())
+def test_values_lie_in_the_range_that_is_told(name: str) -> None:
+    rng = np.random.default_rng(7)
+    about = describe(name)
+    for _ in range(20):
+        rows = inputs_for(name, rng, 12, True)
+        value = value_of(build(name), rows, rng.integers(0, 3, 12), 3)
+        found = flat(value)
+        if not isinstance(value, dict):
+            found = found[~np.isnan(found)]
+            assert np.all((found >= about.low - 1e-12) & (found <= about.high + 1e-12))
+
+
+@pytest.mark.parametrize("name", registered())
+def test_the_better_end_is_where_a_better_model_is(name: str) -> None:
+    about = describe(name)
+    if about.higher_is_better is None or "Categorical" in name:
+        return
+    labels = np.array([0.0, 0, 0, 0, 1, 1, 1, 1])
+    good = np.array([0.1, 0.2, 0.1, 0.6, 0.9, 0.8, 0.4, 0.9])
+    bad = np.array([0.1, 0.7, 0.6, 0.9, 0.6, 0.3, 0.4, 0.9])
+    better, worse = (
+        flat(value_of(build(name), Inputs(labels, p), np.zeros(8), 1)) for p in (good, bad)
+    )
+    difference = better - worse if about.higher_is_better else worse - better
+    # Both models find all positives somewhere.
+    assert np.all(difference >= 0 if name in ("MaxRecall", "RecallAtPrecision") else difference > 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class RowsTwice(Metric):
+    """Twice the number of rows."""
+
+    name: str = "rows_twice"
+
+    def statistics(self) -> tuple[Statistic[Any], ...]:
+        return (Total(one),)
+
+    def result(self, total: Arrays) -> Array:
+        return 2 * total[0]
+
+
+@pytest.fixture
+def restored_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benison.metrics import base
+
+    monkeypatch.setattr(base, "_REGISTRY", dict(base._REGISTRY))
+
+
+@pytest.mark.usefixtures("restored_registry")
+def test_a_metric_of_ones_own() -> None:
+    register("RowsTwice", RowsTwice)
+    register("RowsTwice", RowsTwice)  # importing a module twice does no harm
+    assert from_config("RowsTwice", {}).of(Inputs.of([0, 1], [0, 1])) == 4.0
+    assert describe("RowsTwice").sentence == "Twice the number of rows."
+    with pytest.raises(ConfigError, match="A metric named 'AUC' is registered already."):
+        register("AUC", RowsTwice)
+
+
+def test_an_unknown_metric_is_told_from_its_neighbour() -> None:
+    sentence = "There is no metric 'MeanSquareError'. Did you mean 'MeanSquaredError'?"
+    for ask in (lambda: from_config("MeanSquareError", {}), lambda: describe("MeanSquareError")):
+        with pytest.raises(ConfigError, match=re.escape(sentence)):
+            ask()
+
+
+@pytest.mark.parametrize("name", registered())
+def test_the_default_name_is_snake_case_and_can_be_changed(name: str) -> None:
+    metric = build(name)
+    assert re.fullmatch(r"[a-z0-9_]+", metric.name)
+    assert dataclasses.replace(metric, name="mine").name == "mine"
+
+
+def test_default_names_are_distinct_but_for_spellings() -> None:
+    names = [build(name).name for name in registered()]
+    twice = {name for name in names if names.count(name) > 1}
+    assert twice == {"binary_crossentropy", "categorical_crossentropy"}

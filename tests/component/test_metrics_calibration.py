@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the tests of the calibration plot."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benison.errors import ConfigError, DataError
+from benison.extracts import Inputs
+from benison.metrics import from_config
+from tests.conftest import value_of
+
+Evaluate = Callable[..., Any]
+
+
+def test_buckets_of_known_rows(evaluate_metric: Evaluate) -> None:
+    # The rows of TFMA's histogram test.
+    rows = Inputs.of([0, 1, 0, 1], [-0.2, 0.2, 0.5, 1.0], [1, 2, 3, 4])
+    plot = evaluate_metric(from_config("CalibrationPlot", {"num_buckets": 2}), rows)
+    assert {key: column.tolist() for key, column in plot.items()} == {
+        "lower": [-math.inf, 0.0, 0.5, 1.0],
+        "upper": [0.0, 0.5, 1.0, math.inf],
+        "label": [0, 2, 0, 4],
+        "prediction": [-0.2, 0.4, 1.5, 4.0],
+        "weight": [1, 2, 3, 4],
+    }
+
+
+@pytest.mark.parametrize(("left", "right"), [(0, 1), (-1, 2), (0.1, 0.7), (1e9, 1e9 + 1)])
+@pytest.mark.parametrize("buckets", [1, 7, 1000])
+def test_every_prediction_lies_between_its_edges(left: float, right: float, buckets: int) -> None:
+    edges = np.linspace(left, right, buckets + 1)
+    beside = [np.nextafter(edges, way) for way in (-np.inf, np.inf)]
+    predictions = np.concatenate([edges, *beside, [-np.inf, np.inf]])
+    config = {"num_buckets": buckets, "left": left, "right": right}
+    rows = Inputs(np.zeros(len(predictions)), predictions)
+    plot = from_config("CalibrationPlot", config).of(rows)
+    expected = np.searchsorted(edges, predictions, side="right")
+    np.testing.assert_array_equal(plot["weight"], np.bincount(expected, minlength=buckets + 2))
+
+
+def test_a_missing_prediction_leaves_no_plot() -> None:
+    rows = Inputs.of([0, 1, 1], [0.2, None, 0.7])
+    plot = value_of(from_config("CalibrationPlot", {}), rows, [0, 0, 1], 2)
+    for key in ("label", "prediction", "weight"):
+        np.testing.assert_array_equal(np.isnan(plot[key]).all(axis=1), [True, False])
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"num_buckets": 0}, "num_buckets must be a whole number from 1 up, not 0"),
+        ({"num_buckets": 1.5}, "num_buckets must be a whole number from 1 up, not 1.5"),
+        ({"left": 1.0}, "left must be below right, not 1.0 and 1.0"),
+    ],
+)
+def test_faults_of_the_config(config: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        from_config("CalibrationPlot", config)
+
+
+def test_several_predictions_in_a_row_are_refused() -> None:
+    sentence = "A calibration plot needs one label and one prediction in each row"
+    with pytest.raises(DataError, match=re.escape(sentence)):
+        from_config("CalibrationPlot", {}).of(Inputs.of([0, 1], np.ones((2, 3))))
