@@ -248,3 +248,69 @@ def test_a_prediction_of_exactly_0_or_1() -> None:
     assert not math.isfinite(theirs)  # clipping
     clipped = np.clip(frame.prediction, 1e-7, 1 - 1e-7)
     assert ours == pytest.approx(sk.log_loss(frame.label, clipped), rel=1e-9)
+
+
+def test_a_prediction_that_is_missing() -> None:
+    """TFMA leaves the row out of its errors without a word; a model that answers nothing is not better for it."""
+    frame = binary_frame()
+    frame.loc[3, "prediction"] = math.nan
+    found = both(frame, [metric("MeanSquaredError"), metric("ExampleCount")])
+    theirs, ours = found["Overall", "mean_squared_error"]
+    answered = frame.drop(index=3)
+    assert theirs == pytest.approx(
+        sk.mean_squared_error(answered.label, answered.prediction), rel=1e-9
+    )
+    assert math.isnan(ours)
+    assert found["Overall", "example_count"] == (300.0, 300.0)
+
+
+def test_a_slice_without_weight() -> None:
+    frame = binary_frame()
+    frame.loc[frame.group == "g2", "weight"] = 0.0
+    found = both(frame, BINARY, weighted=True)
+    agree({key: pair for key, pair in found.items() if key[0] != "group=g2"})
+    empty = {key: pair for key, pair in found.items() if key[0] == "group=g2"}
+    # TFMA's curves are 0 where there is nothing at all; ours are undefined like everything else there.
+    curves = {snake for snake in UNREACHED} | {
+        "auc",
+        "auc_precision_recall",
+        "recall_at_false_positive_rate",
+    }
+    agree({key: pair for key, pair in empty.items() if key[1] not in curves}, "threshold_at_recall")
+    assert all(math.isnan(ours) for (_, name), (_, ours) in empty.items() if name in curves)
+
+
+def plots(frame: pd.DataFrame) -> tuple[dict[str, Any], pd.DataFrame]:
+    tfma = pytest.importorskip("tensorflow_model_analysis")
+    from google.protobuf import json_format
+    from tensorflow_model_analysis.proto import config_pb2
+
+    spec = {"label_key": "label", "prediction_key": "prediction"}
+    names = ("CalibrationPlot", "ConfusionMatrixPlot", "ExampleCount")
+    made = {"model_specs": [spec], "metrics_specs": [{"metrics": [metric(name) for name in names]}]}
+    theirs = tfma.analyze_raw_data(frame, json_format.ParseDict(made, config_pb2.EvalConfig()))
+    ours = benison.evaluate(frame, made).plots.to_pandas()
+    return dict(theirs.plots)[()][""][""], ours.set_index("plot")["columns"].map(dict)
+
+
+def test_plots() -> None:
+    frame = binary_frame()
+    theirs, ours = plots(frame)
+    matrices = theirs["confusionMatrixAtThresholds"]["matrices"]
+    for column, field in (
+        ("threshold", "threshold"),
+        ("true_positives", "truePositives"),
+        ("false_positives", "falsePositives"),
+        ("true_negatives", "trueNegatives"),
+        ("false_negatives", "falseNegatives"),
+    ):
+        expected = [matrix.get(field, 0.0) for matrix in matrices]
+        np.testing.assert_allclose(ours["confusion_matrix_plot"][column], expected, atol=1e-6)
+    buckets = theirs["calibrationHistogramBuckets"]["buckets"]
+    for column, field in (
+        ("label", "totalWeightedLabel"),
+        ("prediction", "totalWeightedRefinedPrediction"),
+        ("weight", "numWeightedExamples"),
+    ):
+        expected = [float(bucket.get(field, 0.0)) for bucket in buckets]
+        np.testing.assert_allclose(ours["calibration_plot"][column], expected, rtol=1e-6, atol=1e-9)
