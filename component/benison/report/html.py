@@ -18,6 +18,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -120,19 +122,35 @@ def _slices(result: EvalResult) -> dict[str, Any]:
 
 def _values(metrics: pa.Table, shown: list[str]) -> dict[str, dict[str, list[float | None]]]:
     """The values by group of columns, metric and place of the slice; null is undefined."""
-    place = {name: i for i, name in enumerate(shown)}
+    places = pc.index_in(metrics["slice"], value_set=pa.array(shown)).to_numpy()
+    keys = metrics.select(_GROUP_KEYS).combine_chunks()
+    codes, distinct = _distinct(keys)
+    numbers = metrics["value"].to_numpy()
     values: dict[str, dict[str, list[float | None]]] = {}
-    for row in metrics.to_pylist():
-        group = values.setdefault(_group(row), {})
-        column = group.setdefault(row["metric"], [None] * len(shown))
-        column[place[row["slice"]]] = _short(row["value"])
+    for code, key in enumerate(distinct):  # one for each column of the page
+        rows = np.flatnonzero(codes == code)
+        column = np.full(len(shown), np.nan)
+        column[places[rows]] = numbers[rows]
+        values.setdefault(_group(key), {})[key["metric"]] = [_short(x) for x in column.tolist()]
     return values
 
 
-def _group(row: dict[str, Any]) -> str:
+_GROUP_KEYS = ["model", "output", "sub_key", "weighted", "metric"]
+
+
+def _distinct(keys: pa.Table) -> tuple[npt.NDArray[np.int64], list[dict[str, Any]]]:
+    """For each row the number of its key, and the keys."""
+    texts = [keys[name].cast(pa.string()) for name in _GROUP_KEYS]
+    joined = pc.binary_join_element_wise(*texts, "\x1f").combine_chunks().dictionary_encode()
+    codes = joined.indices.to_numpy().astype(np.int64)
+    firsts = np.unique(codes, return_index=True)[1]
+    return codes, keys.take(pa.array(firsts)).to_pylist()
+
+
+def _group(key: dict[str, Any]) -> str:
     """The columns that belong together: of a model, output, class and weighting."""
-    weighting = "weighted" if row["weighted"] else ""
-    parts = (row["model"] or "model", row["output"], row["sub_key"], weighting)
+    weighting = "weighted" if key["weighted"] else ""
+    parts = (key["model"] or "model", key["output"], key["sub_key"], weighting)
     return " ".join(part for part in parts if part)
 
 
