@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the local host: a spec in, the same results as the function."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import benison
+from benison_orchestration import local
+from tests.conftest import config
+
+
+def test_a_spec_gives_what_the_function_gives(trips: pa.Table, in_folder: Path) -> None:
+    pq.write_table(trips, "eval.parquet")
+    spec = {"examples": ["eval.parquet"], "config": config("AUC"), "output": "out"}
+    Path("spec.json").write_text(json.dumps(spec))
+    result = local.run("spec.json")
+    assert result.value("auc") == benison.evaluate("eval.parquet", config("AUC")).value("auc")
+    assert benison.load_result("out").metrics.equals(pq.read_table("out/metrics.parquet"))
+
+
+def test_a_wrong_spec_says_all_that_is_wrong(in_folder: Path) -> None:
+    with pytest.raises(benison.ConfigError) as raised:
+        local.run({"exampels": [], "config": {}})
+    assert "Did you mean 'examples'?" in str(raised.value)
+    assert "output: is missing." in str(raised.value)
+    Path("list.json").write_text("[]")
+    with pytest.raises(benison.ConfigError, match="holds list, not an object"):
+        local.run("list.json")
+    with pytest.raises(benison.ConfigError, match="cannot be read"):
+        local.run("nothing.json")
