@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Iterator
 from typing import Any, TypeAlias, TypedDict
 
 import numpy as np
@@ -134,19 +135,17 @@ class SliceCodes:
             start += len(codes)
         return total
 
-    def keys(self, cells: npt.NDArray[np.int64], width: int) -> npt.NDArray[np.int64]:
-        """`code * width + cell` for every row of every part: int64[M], for cells in [0, width)."""
-        keys = np.empty(sum(len(codes) for _, codes in self.parts), np.int64)
-        start = 0
+    def keys(
+        self, cells: npt.NDArray[np.int64], width: int
+    ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64] | None]]:
+        """For each part `code * width + cell` of its codes, for cells in [0, width), and its rows."""
         for rows, codes in self.parts:
-            part = keys[start : start + len(codes)]
-            np.multiply(codes, width, out=part)
-            part += _at(cells, rows)
-            start += len(codes)
-        return keys
+            keys = codes * width
+            keys += _at(cells, rows)
+            yield keys, rows
 
     def repeat(self, values: Array) -> Array:
-        """float64[N] repeated as the rows stand in `keys`: float64[M]."""
+        """float64[N] repeated as the rows stand in the parts: float64[M]."""
         return (
             np.concatenate([_at(values, rows) for rows, _ in self.parts])
             if self.parts

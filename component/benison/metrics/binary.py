@@ -14,7 +14,7 @@ import numpy as np
 from benison.errors import DataError
 from benison.extracts import Array, Inputs, SliceCodes
 from benison.metrics.base import Index
-from benison.metrics.cells import Cells, CellsStatistic
+from benison.metrics.cells import Cells, CellsStatistic, starts
 
 BUCKETS = 10_000
 _BLOCK_POINTS = 2**17
@@ -45,15 +45,11 @@ class BinaryCells(CellsStatistic):
             predictions = np.where(undefined, 0.0, predictions)
         cells = 2 * self.place_of(predictions)
         if whole:
-            return self._cells(codes, cells + labels.astype(np.int64), weights)
+            return Cells.grouped(cells + labels.astype(np.int64), weights, codes, self.width)
         labels = np.clip(labels, 0.0, 1.0)
         weights = np.ones(len(labels)) if weights is None else weights
-        negatives = self._cells(codes, cells, weights * (1 - labels))
-        return negatives.merge(self._cells(codes, cells + 1, weights * labels))
-
-    def _cells(self, codes: SliceCodes, cells: Index, weights: Array | None) -> Cells:
-        sums = None if weights is None else codes.repeat(weights)
-        return Cells.of(codes.keys(cells, self.width), sums, codes.size, self.width)
+        negatives = Cells.grouped(cells, weights * (1 - labels), codes, self.width)
+        return negatives.merge(Cells.grouped(cells + 1, weights * labels, codes, self.width))
 
 
 def check_binary(inputs: Inputs) -> bool:
@@ -150,14 +146,14 @@ def curves(cells: Cells, interval_of: Index) -> Iterator[Curve]:
     slices = keys // cells.width
     cell = keys - slices * cells.width
     interval = interval_of[cell // 2]
-    first = np.flatnonzero(np.diff(slices * cells.width + interval, prepend=-1))
+    first = starts(slices * cells.width + interval)
     if not len(first):
         return
     positive = cell % 2 == 1
     counts = [np.add.reduceat(np.where(x, sums, 0.0), first) for x in (positive, ~positive)]
     slices, interval = slices[first], interval[first]
-    starts = np.flatnonzero(np.diff(slices, prepend=-1))
-    lengths = np.diff(starts, append=len(slices))
+    begin = starts(slices)
+    lengths = np.diff(begin, append=len(slices))
     sizes = np.ceil(np.log2(lengths)).astype(np.int64)
     top = int(interval_of[-1]) + 1
     for size in np.unique(sizes):  # at most 15, for 10,000 buckets
@@ -166,10 +162,10 @@ def curves(cells: Cells, interval_of: Index) -> Iterator[Curve]:
         for block in np.array_split(chosen, max(1, len(chosen) * 2**size // _BLOCK_POINTS)):
             steps = np.arange(lengths[block].max() + 1)
             held = steps < lengths[block, None]
-            at = np.where(held, starts[block, None] + steps, 0)
+            at = np.where(held, begin[block, None] + steps, 0)
             tp, fp = (_above(np.where(held, x[at], 0.0)) for x in counts)
             last = np.where(held, interval[at], top)
-            yield Curve(slices[starts[block]], tp, fp, tp[:, :1], fp[:, :1], last)
+            yield Curve(slices[begin[block]], tp, fp, tp[:, :1], fp[:, :1], last)
 
 
 def _above(counts: Array) -> Array:

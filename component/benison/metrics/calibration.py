@@ -38,11 +38,11 @@ class BucketSums(CellsStatistic):
                 f"shape {inputs.labels.shape} and predictions {inputs.predictions.shape}. For several "
                 f"classes, choose them with binarize.class_ids in metrics_specs."
             )
-        keys = codes.keys(3 * self._bucket(inputs.predictions), self.width)
+        cells = 3 * self._bucket(inputs.predictions)
         sums = self.zero(codes.size)
         for which, values in enumerate((inputs.labels, inputs.predictions, np.ones(len(inputs)))):
-            weighted = codes.repeat(inputs.weighted(values))
-            sums = sums.merge(Cells.of(keys + which, weighted, codes.size, self.width))
+            weighted = inputs.weighted(values)
+            sums = sums.merge(Cells.grouped(cells + which, weighted, codes, self.width))
         return sums
 
     def _bucket(self, predictions: Array) -> Index:
