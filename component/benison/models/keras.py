@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from benison import models
 from benison.errors import DataError, ModelError
+from benison.models import Outputs, Slices
+from benison.models.arrays import Input, as_input
 from benison.models.savedmodel import CALL_ROWS, tensorflow
+
+# What Keras calls an input that its author gave no name.
+_MADE_UP = re.compile(r"(keras_tensor|input_layer)(_\d+)?")
 
 
 class KerasPredictor:
@@ -22,47 +25,64 @@ class KerasPredictor:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        keras = tensorflow().keras
+        out_of_memory = tensorflow().errors.ResourceExhaustedError
+        import keras
+
         try:
             self._model: Any = keras.models.load_model(path, compile=False)
         except Exception as error:  # Keras raises whatever its parser does
             raise ModelError(
                 f"The Keras model {path} cannot be loaded: {str(error).strip()[:300]}"
             ) from error
-        self._inputs = {tensor.name: tensor for tensor in self._model.inputs}
-        self.columns: tuple[str, ...] | None = tuple(self._inputs)
+        taken = getattr(self._model, "input", None)
+        self._keys: dict[str, Any] | None = taken if isinstance(taken, dict) else None
+        self._inputs = self._named_inputs()
+        self._slices = Slices(CALL_ROWS, out_of_memory)
+        names = tuple(wanted.name for wanted in self._inputs)
+        # Asking the reader for a made-up name would hide from `predict` what the data do have.
+        self.columns = None if any(map(_MADE_UP.fullmatch, names)) else names
 
-    def predict(
-        self, features: pa.RecordBatch, serialized: pa.Array | None
-    ) -> dict[str, npt.NDArray[np.generic]]:
+    def _named_inputs(self) -> list[Input]:
+        """The inputs by the names under which the model is called."""
+        tensors = getattr(self._model, "inputs", None)
+        if not tensors:
+            raise ModelError(
+                f"The Keras model {self.path} does not tell its inputs. Save it as a SavedModel with a "
+                f"signature."
+            )
+        named = {tensor.name: tensor for tensor in tensors} if self._keys is None else self._keys
+        return [Input(name, t.dtype, tuple(t.shape[1:])) for name, t in named.items()]
+
+    def predict(self, features: pa.RecordBatch, serialized: pa.Array | None) -> Outputs:
         """The outputs of the model; a single one is called "output"."""
-        arguments = {name: self._argument(name, features) for name in self._inputs}
+        self._check_names(features)
+        arguments = {wanted.name: as_input(features, wanted) for wanted in self._inputs}
 
-        def call(part: slice) -> dict[str, npt.NDArray[np.generic]]:
+        def call(part: slice) -> dict[str, Any]:
             inputs: Any = {name: array[part] for name, array in arguments.items()}
-            outputs = self._model.predict_on_batch(
-                inputs if len(inputs) > 1 else next(iter(inputs.values()))
-            )
-            return _by_name(outputs, self._model.output_names)
+            if self._keys is None:
+                inputs = list(inputs.values()) if len(inputs) > 1 else next(iter(inputs.values()))
+            return _by_name(self._model.predict_on_batch(inputs), self._model.output_names)
 
-        return models.in_slices(CALL_ROWS, features.num_rows, call)
+        try:
+            return self._slices.run(features.num_rows, call)
+        except (TypeError, ValueError, RuntimeError) as error:
+            text = str(error).strip()[:300]
+            raise ModelError(f"The Keras model {self.path} fails on the data: {text}") from error
 
-    def _argument(self, name: str, features: pa.RecordBatch) -> npt.NDArray[np.float32]:
-        if name not in features.schema.names:
+    def _check_names(self, features: pa.RecordBatch) -> None:
+        missing = [i.name for i in self._inputs if i.name not in features.schema.names]
+        if missing:
             raise DataError(
-                f"Input {name!r} of the Keras model {self.path} is not a column of the data. Name the "
-                f"inputs after the features, or save the model as a SavedModel with a signature."
+                f"Input {missing[0]!r} of the Keras model {self.path} is not a column of the data "
+                f"({', '.join(features.schema.names[:12])}). Name the inputs after the features, or save "
+                f"the model as a SavedModel with a signature that does."
             )
-        column = features.column(name)
-        if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-            rows = [[np.nan] if row is None else row for row in column.to_pylist()]
-            return np.asarray(rows, np.float32)
-        return np.asarray(column.cast(pa.float32()).to_numpy(zero_copy_only=False))[:, None]
 
 
-def _by_name(outputs: Any, names: list[str]) -> dict[str, npt.NDArray[np.generic]]:
+def _by_name(outputs: Any, names: list[str]) -> dict[str, Any]:
     if isinstance(outputs, dict):
-        return {name: np.asarray(output) for name, output in outputs.items()}
+        return outputs
     if isinstance(outputs, (list, tuple)):
-        return {name: np.asarray(output) for name, output in zip(names, outputs, strict=True)}
-    return {"output": np.asarray(outputs)}
+        return dict(zip(names, outputs, strict=True))
+    return {"output": outputs}

@@ -5,30 +5,37 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from benison import models
-from benison.errors import DataError, MissingExtraError, ModelError, suggestion
+from benison.errors import MissingExtraError, ModelError, suggestion
+from benison.models import Outputs, Slices
+from benison.models.arrays import Input, as_examples, as_input, is_text
 
 # Rows in one call: large enough that the call itself costs nothing, small enough for any memory.
-CALL_ROWS = 4096
+CALL_ROWS = 8192
+
+# Where TFX's Trainer puts what is served: since 0.29, and before.
+TFX_FOLDERS = ("Format-Serving", "serving_model_dir")
+
+_importing = threading.Lock()
 
 
 def tensorflow() -> Any:
     """TensorFlow, without its remarks on the processor; raises MissingExtraError."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Otherwise it takes all memory of a GPU that others may be training on.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     try:
-        with _silenced():
+        with _importing, _silenced():
             import tensorflow as tf
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError("TensorFlow", "tensorflow") from error
     return tf
 
@@ -36,6 +43,9 @@ def tensorflow() -> Any:
 @contextmanager
 def _silenced() -> Iterator[None]:
     """Without what native code writes to stderr before its log level counts; exceptions still pass."""
+    if "tensorflow" in sys.modules:
+        yield
+        return
     sys.stderr.flush()
     kept = os.dup(2)
     try:
@@ -48,26 +58,33 @@ def _silenced() -> Iterator[None]:
 
 
 def locate(path: Path) -> Path:
-    """The SavedModel in a directory: itself, TFX's Format-Serving, or the newest numbered version.
+    """The SavedModel in a directory: itself, the one that TFX serves, or the newest numbered version.
 
     Raises:
         ModelError: There is none.
     """
-    versions = sorted((p for p in _folders(path) if p.name.isdigit()), key=lambda p: int(p.name))
-    for folder in (path, path / "Format-Serving", *reversed(versions)):
-        if (folder / "saved_model.pb").is_file():
-            return folder
-    held = (
-        ", ".join(sorted(p.name for p in path.iterdir())[:5]) if path.is_dir() else "it is a file"
-    )
+    for folder in (path, *(path / name for name in TFX_FOLDERS)):
+        for place in (folder, *_versions(folder)):
+            if (place / "saved_model.pb").is_file():
+                return place
     raise ModelError(
-        f"{path} is not a model: there is no saved_model.pb in it (it holds: {held or 'nothing'}). Give "
-        f"a SavedModel directory, or a .keras, .pkl or .joblib file."
+        f"{path} is not a model: {_found(path)}. Give a SavedModel directory, which has a "
+        f"saved_model.pb, or a .keras, .pkl or .joblib file."
     )
 
 
-def _folders(path: Path) -> list[Path]:
-    return [p for p in path.iterdir() if p.is_dir()] if path.is_dir() else []
+def _versions(path: Path) -> list[Path]:
+    """Its numbered folders, the newest first."""
+    folders = [p for p in path.iterdir() if p.name.isdecimal()] if path.is_dir() else []
+    return sorted(folders, key=lambda p: int(p.name), reverse=True)
+
+
+def _found(path: Path) -> str:
+    if not path.is_dir():
+        return "it is a file of another kind"
+    names = sorted(p.name for p in path.iterdir())
+    more = ", ..." if len(names) > 5 else ""
+    return f"it holds {', '.join(names[:5])}{more}" if names else "it is empty"
 
 
 class SavedModelPredictor:
@@ -79,100 +96,80 @@ class SavedModelPredictor:
         try:
             self._model = self._tf.saved_model.load(str(path))
         except Exception as error:  # TensorFlow raises whatever its parser does
-            raise ModelError(
-                f"The SavedModel {path} cannot be loaded: {str(error).strip()[:300]}"
-            ) from error
+            raise ModelError(f"The SavedModel {path} cannot be loaded: {_cause(error)}") from error
         self._call = self._signature(signature_name)
-        _, inputs = self._call.structured_input_signature
-        self._inputs: dict[str, Any] = inputs
-        self._call_rows = CALL_ROWS
-        self.wants_input = self._reads_serialized()
-        self.columns: tuple[str, ...] | None = () if self.wants_input else tuple(inputs)
+        _, specs = self._call.structured_input_signature
+        self._inputs = [_input(name, spec) for name, spec in sorted(specs.items())]
+        self._slices = Slices(CALL_ROWS, self._tf.errors.ResourceExhaustedError)
+        # One string vector is serialized tf.Examples, by TensorFlow Serving's convention, unless
+        # the data have a column of its name.
+        self.wants_input = [(i.is_text, i.shape) for i in self._inputs] == [(True, ())]
+        self.columns = None if self.wants_input else tuple(i.name for i in self._inputs)
 
     def _signature(self, name: str) -> Any:
-        known = list(self._model.signatures)
-        wanted = name or next((n for n in ("predict", "serving_default", *known) if n in known), "")
-        if wanted not in known:
-            what = f"no signature {name!r}" if name else "no signature"
-            raise ModelError(f"The SavedModel {self.path} has {what}. {suggestion(name, known)}")
+        known = sorted(self._model.signatures)
+        usual = [n for n in ("predict", "serving_default") if n in known]
+        wanted = name or (usual or known or [""])[0]
+        several = not name and not usual and len(known) > 1
+        if several or wanted not in known:
+            lacks = f"no signature {name!r}. {suggestion(name, known)}" if name else "no usual one."
+            raise ModelError(
+                f"The SavedModel {self.path} has the signatures {', '.join(known) or '(none)'}, but {lacks} "
+                f"Say which one to call with signature_name in model_specs."
+            )
         return self._model.signatures[wanted]
 
-    def _reads_serialized(self) -> bool:
-        """One string vector is serialized tf.Examples, by TensorFlow Serving's convention."""
-        specs = list(self._inputs.values())
-        return len(specs) == 1 and specs[0].dtype == self._tf.string and specs[0].shape.rank == 1
-
-    def predict(
-        self, features: pa.RecordBatch, serialized: pa.Array | None
-    ) -> dict[str, npt.NDArray[np.generic]]:
+    def predict(self, features: pa.RecordBatch, serialized: pa.Array | None) -> Outputs:
         """The outputs of the signature."""
         arguments = self._arguments(features, serialized)
+        constant = self._tf.constant
+
+        def call(part: slice) -> dict[str, Any]:
+            outputs = self._call(**{name: constant(of(part)) for name, of in arguments.items()})
+            return {name: tensor.numpy() for name, tensor in outputs.items()}
+
         try:
-            return self._predict(arguments, features.num_rows)
-        except self._tf.errors.ResourceExhaustedError as error:
-            if self._call_rows == 1:
-                raise ModelError(
-                    f"{self.path} does not fit into memory even for one row."
-                ) from error
-            self._call_rows //= 2
-            return self.predict(features, serialized)
-        except self._tf.errors.OpError as error:
+            return self._slices.run(features.num_rows, call)
+        except (self._tf.errors.OpError, TypeError, ValueError) as error:
             raise ModelError(
-                f"{self.path} fails on the data: {str(error.message).strip()[:300]}"
+                f"The SavedModel {self.path} fails on the data: {_cause(error)}"
             ) from error
 
-    def _predict(
-        self, arguments: dict[str, npt.NDArray[Any]], rows: int
-    ) -> dict[str, npt.NDArray[np.generic]]:
-        def call(part: slice) -> dict[str, npt.NDArray[np.generic]]:
-            tensors = {name: self._tf.constant(array[part]) for name, array in arguments.items()}
-            return {name: tensor.numpy() for name, tensor in self._call(**tensors).items()}
+    def _arguments(
+        self, features: pa.RecordBatch, serialized: pa.Array | None
+    ) -> dict[str, Callable[[slice], npt.NDArray[Any]]]:
+        """What gives an input its values for some of the rows.
 
-        return models.in_slices(self._call_rows, rows, call)
-
-    def _arguments(self, features: pa.RecordBatch, serialized: pa.Array | None) -> dict[str, Any]:
-        if not self.wants_input:
-            return {
-                name: self._argument(name, spec, features) for name, spec in self._inputs.items()
-            }
+        Serialized examples are turned into objects only there, while the processor still has them.
+        """
+        if not self.wants_input or _has_text(features, self._inputs[0].name):
+            arrays = {wanted.name: as_input(features, wanted) for wanted in self._inputs}
+            return {name: array.__getitem__ for name, array in arrays.items()}
+        (wanted,) = self._inputs
         if serialized is None:
-            raise DataError(
-                f"The signature of {self.path} takes serialized tf.Examples, which only TFRecord files "
-                f"hold. Evaluate TFRecord files, or choose a signature that takes named features."
-            )
-        (name,) = self._inputs
-        return {name: serialized.to_numpy(zero_copy_only=False)}
-
-    def _argument(self, name: str, spec: Any, features: pa.RecordBatch) -> Any:
-        if name not in features.schema.names:
-            raise DataError.from_missing_column(name, features.schema.names, "The data")
-        column = features.column(name)
-        array = _as_array(column, name, spec.dtype.as_numpy_dtype, spec.dtype == self._tf.string)
-        rank = spec.shape.rank
-        return array[:, None] if rank == 2 and array.ndim == 1 else array
+            return {wanted.name: lambda part: as_examples(_rows(features, part))}
+        return {wanted.name: lambda part: _rows(serialized, part).to_numpy(zero_copy_only=False)}
 
 
-def _as_array(column: pa.Array, name: str, dtype: Any, is_text: bool) -> npt.NDArray[Any]:
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    width = None
-    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-        lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
-        if len(set(lengths.tolist())) > 1:
-            raise DataError(
-                f"Feature {name!r} does not have the same number of values in every row."
-            )
-        width, column = int(lengths[0]), pc.list_flatten(column)
-    if column.null_count and not np.issubdtype(dtype, np.floating):
-        raise DataError(
-            f"Feature {name!r} is missing in {column.null_count:,} rows, and the model takes "
-            f"{'text' if is_text else np.dtype(dtype)} there, which has no missing value. Fill it."
-        )
-    array: npt.NDArray[Any] = column.to_numpy(zero_copy_only=False)
-    try:
-        array = array.astype(object if is_text else dtype)
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"Feature {name!r} is {column.type}; the model takes {np.dtype(dtype)}."
-        ) from error
-    return array if width in (None, 1) else array.reshape(-1, width)
+def _rows(data: Any, part: slice) -> Any:
+    return data.slice(part.start, part.stop - part.start)
+
+
+def _cause(error: Exception) -> str:
+    """What an error says, without TensorFlow's own call stack around it."""
+    noise = ("Graph execution error", "Detected at node", "<stack traces unavailable>", "[[{{")
+    lines = [line.strip() for line in str(error).splitlines()]
+    said = [line for line in lines if line and not line.startswith(noise)]
+    return " ".join(said)[:300] or type(error).__name__
+
+
+def _input(name: str, spec: Any) -> Input:
+    shape = None if spec.shape.rank is None else tuple(spec.shape.as_list()[1:])
+    return Input(name, spec.dtype.name, shape)
+
+
+def _has_text(features: pa.RecordBatch, name: str) -> bool:
+    if name not in features.schema.names:
+        return False
+    kind = features.schema.field(name).type
+    return is_text(getattr(kind, "value_type", kind))

@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from benison.errors import DataError, MissingExtraError, ModelError
+from benison.models import Outputs, Slices
+from benison.models.arrays import is_text, unnest
+
+# A call checks its whole input, which costs milliseconds; forests make an array for each tree.
+CALL_ROWS = 2**16
 
 
 class SklearnPredictor:
@@ -21,29 +25,60 @@ class SklearnPredictor:
     def __init__(self, path: Path, trust_pickle: bool) -> None:
         self.path = path
         self._estimator = _unpickle(path, trust_pickle)
+        if not hasattr(self._estimator, "predict"):
+            raise ModelError(
+                f"{path} holds a {type(self._estimator).__name__}, which has no predict(); expected a "
+                f"fitted scikit-learn estimator."
+            )
         names = getattr(self._estimator, "feature_names_in_", None)
         if names is None:
             raise ModelError(
                 f"The estimator in {path} does not know the names of its features. Fit it on a pandas "
                 f"DataFrame, so that each feature can be found in the data."
             )
+        self._slices = Slices(CALL_ROWS, MemoryError)
         self.columns: tuple[str, ...] | None = tuple(map(str, names))
 
-    def predict(
-        self, features: pa.RecordBatch, serialized: pa.Array | None
-    ) -> dict[str, npt.NDArray[np.generic]]:
+    def predict(self, features: pa.RecordBatch, serialized: pa.Array | None) -> Outputs:
         """One output, "output": the probability of the second of two classes, or of each class."""
+        frame = self._frame(features)
+        try:
+            return self._slices.run(
+                features.num_rows, lambda part: {"output": self._scores(frame.iloc[part])}
+            )
+        except Exception as error:  # an estimator is anyone's code
+            raise ModelError(
+                f"The estimator in {self.path} fails on the data: {str(error).strip()[:300]}"
+            ) from error
+
+    def _frame(self, features: pa.RecordBatch) -> Any:
+        """The features as they were when it was fitted: a pandas DataFrame of plain values."""
         assert self.columns is not None
-        for column in self.columns:
-            if column not in features.schema.names:
-                raise DataError.from_missing_column(column, features.schema.names, "The data")
-        frame = features.select(list(self.columns)).to_pandas()
-        estimator = self._estimator
-        if hasattr(estimator, "predict_proba"):
-            scores = np.asarray(estimator.predict_proba(frame))
-            return {"output": scores[:, 1] if scores.shape[1] == 2 else scores}
-        call = getattr(estimator, "decision_function", None) or estimator.predict
-        return {"output": np.asarray(call(frame))}
+        for name in self.columns:
+            if name not in features.schema.names:
+                raise DataError.from_missing_column(name, features.schema.names, "The data")
+        columns = [_plain(features.column(name), name) for name in self.columns]
+        return pa.RecordBatch.from_arrays(columns, list(self.columns)).to_pandas()
+
+    def _scores(self, frame: Any) -> Any:
+        if hasattr(self._estimator, "predict_proba"):
+            scores = np.asarray(self._estimator.predict_proba(frame))
+            return scores[:, 1] if scores.ndim == 2 and scores.shape[1] == 2 else scores
+        call = getattr(self._estimator, "decision_function", None) or self._estimator.predict
+        return call(frame)
+
+
+def _plain(column: pa.Array, name: str) -> pa.Array:
+    """One value a row, as tf.Examples hold in a list, and text rather than bytes."""
+    values, present, width = unnest(column, name)
+    if width != 1:
+        raise DataError(
+            f"Feature {name!r} has {width} values in each row, and an estimator takes one."
+        )
+    if not present.all():
+        places = np.where(present, np.cumsum(present) - 1, 0)
+        values = values.take(pa.array(places, mask=~present))
+    return values.cast(pa.string()) if is_text(values.type) else values
 
 
 def _unpickle(path: Path, trust_pickle: bool) -> Any:

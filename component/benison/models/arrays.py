@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is what models are fed: columns as arrays of the type and shape that an input takes.
+
+Nothing is converted that could change its meaning: whole numbers become fractions, but fractions do
+not become whole numbers, nor text numbers, nor numbers text. A missing value is NaN where the model
+takes fractions, and an error everywhere else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from benison.errors import DataError, MissingExtraError
+
+
+@dataclasses.dataclass(frozen=True)
+class Input:
+    """What a model takes under a name.
+
+    `dtype` is TensorFlow's word: "float32", "int64", "bool", "string", ... `shape` is that of one
+    row, where None is any length; it is None itself when the model does not tell.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...] | None = None
+
+    @property
+    def is_text(self) -> bool:
+        """Strings or bytes."""
+        return self.dtype == "string"
+
+    @property
+    def is_float(self) -> bool:
+        """Fractions, which can be NaN."""
+        return "float" in self.dtype
+
+
+def as_input(features: pa.RecordBatch, wanted: Input) -> npt.NDArray[Any]:
+    """The column of an input's name as the array that the model takes: [N, ...].
+
+    Raises:
+        DataError: There is no such column, it has missing values that the input cannot express, or
+            values of another kind or number.
+    """
+    if wanted.name not in features.schema.names:
+        raise DataError.from_missing_column(wanted.name, features.schema.names, "The data")
+    values, present, width = unnest(features.column(wanted.name), wanted.name)
+    _check_missing(wanted, values.null_count + int((~present).sum()), len(present))
+    flat = (_text if wanted.is_text else _numbers)(values, wanted)
+    table = flat.reshape(-1, width)
+    if not present.all():
+        filled = np.full((len(present), width), np.nan, table.dtype)
+        filled[present] = table
+        table = filled
+    return _shaped(table, wanted)
+
+
+def unnest(column: pa.Array, name: str) -> tuple[pa.Array, npt.NDArray[np.bool_], int]:
+    """The values of a column one after the other, bool[N] which rows have some, and how many these have.
+
+    Raises:
+        DataError: Rows that have values do not have the same number of them.
+    """
+    if pa.types.is_dictionary(column.type) and pa.types.is_nested(column.type.value_type):
+        column = column.dictionary_decode()
+    if not _is_list(column.type):
+        return column, np.ones(len(column), np.bool_), 1
+    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
+    present = lengths > 0
+    widths = np.unique(lengths[present])
+    if len(widths) > 1:
+        raise DataError(
+            f"Feature {name!r} has from {widths[0]} to {widths[-1]} values in a row, and the model needs "
+            f"the same number in every row."
+        )
+    return pc.list_flatten(column), present, int(widths[0]) if len(widths) else 1
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    )
+
+
+def _check_missing(wanted: Input, missing: int, rows: int) -> None:
+    if missing and not wanted.is_float:
+        raise DataError(
+            f"Feature {wanted.name!r} is missing in {missing:,} of {rows:,} rows, and the model takes "
+            f"{wanted.dtype} there, which has no missing value. Fill it in the data, or let the model "
+            f"parse tf.Examples with a default."
+        )
+
+
+def _text(values: pa.Array, wanted: Input) -> npt.NDArray[Any]:
+    """Text as objects, of which equal ones are made once."""
+    kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+    if not is_text(kind):
+        raise _wrong_kind(values, wanted)
+    encoded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
+    distinct = encoded.dictionary.cast(pa.large_binary()).to_numpy(zero_copy_only=False)
+    taken: npt.NDArray[Any] = distinct[encoded.indices.to_numpy(zero_copy_only=False)]
+    return taken
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether an Arrow type is strings or bytes."""
+    return bool(
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+    )
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Whether an Arrow type is numbers or truth values."""
+    return bool(
+        pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_null(kind)
+    )
+
+
+def _numbers(values: pa.Array, wanted: Input) -> npt.NDArray[Any]:
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    if not is_number(values.type):
+        raise _wrong_kind(values, wanted)
+    dtype = np.dtype(wanted.dtype)
+    # Arrow has neither bfloat16 nor a way from booleans to fractions.
+    target = pa.float64() if wanted.is_float else pa.from_numpy_dtype(dtype)
+    if wanted.is_float and pa.types.is_boolean(values.type):
+        values = values.cast(pa.int8())
+    try:
+        cast = values.cast(target, safe=not wanted.is_float)
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            f"Feature {wanted.name!r} holds {values.type} that {wanted.dtype}, which the model takes, "
+            f"cannot hold: {str(error).strip()}. Round it in the data."
+        ) from error
+    array: npt.NDArray[Any] = cast.to_numpy(zero_copy_only=False)
+    return array.astype(dtype, copy=False)
+
+
+def _wrong_kind(values: pa.Array, wanted: Input) -> DataError:
+    return DataError(
+        f"Feature {wanted.name!r} is {values.type} in the data, and the model takes {wanted.dtype}; "
+        f"text and numbers are not turned into each other. Cast it in the data or in the model."
+    )
+
+
+def _shaped(table: npt.NDArray[Any], wanted: Input) -> npt.NDArray[Any]:
+    """[N, width] as [N, ...] of the input's shape."""
+    rows, width = table.shape
+    if wanted.shape is None:
+        return table[:, 0] if width == 1 else table
+    known = math.prod(n for n in wanted.shape if n is not None)
+    free = wanted.shape.count(None)
+    if free > 1 or not known or width % known or (not free and width != known):
+        raise DataError(
+            f"Feature {wanted.name!r} has {width} value{'s' * (width != 1)} in each row, and the model "
+            f"takes the shape {_shape_text(wanted.shape)} for a row."
+        )
+    return table.reshape(rows, *(width // known if n is None else n for n in wanted.shape))
+
+
+def _shape_text(shape: tuple[int | None, ...]) -> str:
+    return f"[{', '.join('any' if n is None else str(n) for n in shape)}]"
+
+
+def as_examples(features: pa.RecordBatch) -> npt.NDArray[Any]:
+    """The rows as serialized tf.Examples: bytes[N]. A missing value is a feature that is left out.
+
+    Raises:
+        MissingExtraError: tfx-bsl, which encodes them, is not installed.
+    """
+    try:
+        from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
+    except ImportError as error:
+        raise MissingExtraError("The writer of tf.Examples", "tfrecord") from error
+    columns = {name: _as_feature(features.column(name)) for name in features.schema.names}
+    kept = {name: column for name, column in columns.items() if column is not None}
+    batch = pa.RecordBatch.from_arrays(list(kept.values()), list(kept))
+    return np.array(RecordBatchToExamplesEncoder().encode(batch), dtype=object)
+
+
+def _as_feature(column: pa.Array) -> pa.Array | None:
+    """A column as lists of one of a tf.Example's three types, or None where it has none."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    inner = column.type.value_type if _is_list(column.type) else column.type
+    if pa.types.is_null(inner) or not (is_text(inner) or is_number(inner)):
+        return None
+    whole = pa.types.is_integer(inner) or pa.types.is_boolean(inner)
+    target = pa.binary() if is_text(inner) else pa.int64() if whole else pa.float32()
+    if _is_list(column.type):
+        return column.cast(pa.large_list(target), safe=False)
+    values = column.drop_null().cast(target, safe=False)
+    ends = np.cumsum(column.is_valid().to_numpy(zero_copy_only=False))
+    lists = pa.LargeListArray.from_arrays(np.concatenate([[0], ends]).astype(np.int64), values)
+    return pc.if_else(column.is_valid(), lists, pa.scalar(None, lists.type))
