@@ -79,6 +79,8 @@ def test_every_arrow_form_of_a_column_is_fed_alike() -> None:
     numbers = FEATURES.column("month")
     forms = {
         "large": text.cast(pa.large_string()),
+        "view": text.cast(pa.string_view()),
+        "encoded view": text.cast(pa.string_view()).dictionary_encode(),
         "bytes": text.cast(pa.binary()),
         "encoded": text.dictionary_encode(),
         "in lists": pa.array([[t] for t in text.to_pylist()]),
@@ -317,7 +319,9 @@ def test_sklearn_takes_text_and_single_values_in_lists(tmp_path: Path) -> None:
     estimator = make_pipeline(columns, LogisticRegression()).fit(frame, [0, 1, 0, 1, 1])
     predictor = dumped(estimator, tmp_path / "model.pkl")
     as_lists = FEATURES.set_column(2, "company", pa.array([[t.encode()] for t in frame.company]))
-    for features in (FEATURES, as_lists):
+    as_views = FEATURES.set_column(2, "company", FEATURES.column(2).cast(pa.string_view()))
+    encoded = FEATURES.set_column(2, "company", FEATURES.column(2).dictionary_encode())
+    for features in (FEATURES, as_lists, as_views, encoded):
         found = predictor.predict(features, None)["output"]
         np.testing.assert_allclose(found, estimator.predict_proba(frame)[:, 1], rtol=1e-12)
 
@@ -434,6 +438,7 @@ def test_rows_as_examples(tf: Any) -> None:
         "encoded": FEATURES.column("company").dictionary_encode(),
         "fixed": pa.FixedSizeListArray.from_arrays(pa.array(range(2 * N)), 2),
         "nothing": pa.nulls(N),
+        "view": FEATURES.column("company").cast(pa.string_view()),
     }
     batch = pa.RecordBatch.from_pydict(kinds).slice(1, 3)
     examples = [tf.train.Example.FromString(e).features.feature for e in as_examples(batch)]
@@ -450,6 +455,7 @@ def test_rows_as_examples(tf: Any) -> None:
         "flag": [0],
         "month": [2.0],
         "encoded": [b"Blue"],
+        "view": [b"Blue"],
         "fixed": [2, 3],
     }
 

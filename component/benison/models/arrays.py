@@ -117,6 +117,8 @@ def is_text(kind: pa.DataType) -> bool:
         or pa.types.is_large_string(kind)
         or pa.types.is_binary(kind)
         or pa.types.is_large_binary(kind)
+        or pa.types.is_string_view(kind)
+        or pa.types.is_binary_view(kind)
     )
 
 
@@ -205,7 +207,7 @@ def _as_feature(column: pa.Array) -> pa.Array | None:
     target = pa.binary() if is_text(inner) else pa.int64() if whole else pa.float32()
     if _is_list(column.type):
         return column.cast(pa.large_list(target), safe=False)
-    values = column.drop_null().cast(target, safe=False)
+    values = column.cast(target, safe=False).drop_null()
     ends = np.cumsum(column.is_valid().to_numpy(zero_copy_only=False))
     lists = pa.LargeListArray.from_arrays(np.concatenate([[0], ends]).astype(np.int64), values)
     return pc.if_else(column.is_valid(), lists, pa.scalar(None, lists.type))
