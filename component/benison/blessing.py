@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from benison.engine.tables import SCHEMA_VERSION
-from benison.engine.write import write_json
+from benison.engine.write import MANIFEST, write_json
 from benison.errors import ModelError, OutputError
 
-MANIFEST = "manifest.json"
+_JUDGED = ("created", "verdict", "models", "config", "data")
 MARKERS = {"blessed": "BLESSED", "not_blessed": "NOT_BLESSED"}
 
 
@@ -34,14 +34,22 @@ def digest_model(path: Path) -> dict[str, str]:
     """SHA-256 of each file of a model by its relative name; "" is the model itself when it is a file.
 
     Raises:
-        ModelError: There is no such file or directory.
+        ModelError: There is no such file or directory, or it cannot be read.
     """
-    if path.is_file():
-        return {"": digest_file(path)}
-    if not path.is_dir():
+    if not path.exists():
         raise ModelError(f"There is no model at {path}.")
-    files = sorted(file for file in path.rglob("*") if file.is_file())
-    return {file.relative_to(path).as_posix(): digest_file(file) for file in files}
+    try:
+        if path.is_file():
+            return {"": digest_file(path)}
+        return {name: digest_file(path / name) for name in _file_names(path)}
+    except OSError as error:
+        raise ModelError(f"The model at {path} cannot be read: {error}.") from error
+
+
+def _file_names(directory: Path) -> list[str]:
+    """The files in a directory and below, by their relative names, sorted."""
+    files = (file for file in directory.rglob("*") if file.is_file())
+    return sorted(file.relative_to(directory).as_posix() for file in files)
 
 
 def digest_of(digests: dict[str, str]) -> str:
@@ -57,18 +65,17 @@ def seal(directory: Path, manifest: dict[str, Any]) -> None:
         manifest: What was evaluated; `verdict` decides the marker.
     """
     files = {
-        file.relative_to(directory).as_posix(): {
-            "bytes": file.stat().st_size,
-            "sha256": digest_file(file),
+        name: {
+            "bytes": (directory / name).stat().st_size,
+            "sha256": digest_file(directory / name),
         }
-        for file in sorted(directory.rglob("*"))
-        if file.is_file()
+        for name in _file_names(directory)
     }
     sealed = {"schema_version": SCHEMA_VERSION, **manifest, "files": files}
     write_json(directory / MANIFEST, sealed)
     marker = MARKERS.get(manifest["verdict"])
     if marker is not None:
-        judged = {key: sealed[key] for key in ("created", "verdict", "models", "config", "data")}
+        judged = {key: sealed[key] for key in _JUDGED}
         judged["manifest"] = digest_file(directory / MANIFEST)
         write_json(directory / marker, judged)
 
@@ -88,14 +95,35 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise OutputError(f"{directory / MANIFEST} cannot be read: {error}.") from error
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None
-    if not isinstance(version, int):
+    if not isinstance(version, int) or not isinstance(manifest.get("files", {}), dict):
         raise OutputError(f"{directory / MANIFEST} is not a manifest of Benison.")
     if version > SCHEMA_VERSION:
         raise OutputError(
             f"{directory} was written by a newer Benison (schema {version}; this one reads up to "
             f"{SCHEMA_VERSION}). Upgrade Benison."
         )
+    lacking = [key for key in ("files", *_JUDGED) if key not in manifest]
+    if lacking:
+        raise OutputError(f"{directory / MANIFEST} lacks {', '.join(lacking)}; evaluate again.")
     return dict(manifest)
+
+
+def check_whole(directory: Path, *read: str) -> dict[str, Any]:
+    """The manifest of an output that has all its files, of which those in `read` are unchanged.
+
+    Raises:
+        OutputError: A file is missing, or of another size or, in `read`, of another digest than it
+            was written with; or the marker is not that of the verdict.
+    """
+    manifest = read_manifest(directory)
+    for name, recorded in manifest["files"].items():
+        file = directory / name
+        whole = file.is_file() and file.stat().st_size == recorded["bytes"]
+        if not whole or (name in read and digest_file(file) != recorded["sha256"]):
+            raise OutputError(f"{file} is missing or not as it was written; evaluate again.")
+    for fault in _marker_faults(directory, manifest):
+        raise OutputError(fault)
+    return manifest
 
 
 def verify(directory: Path, model: Path | None = None) -> dict[str, Any]:
@@ -113,14 +141,20 @@ def verify(directory: Path, model: Path | None = None) -> dict[str, Any]:
     """
     manifest = read_manifest(directory)
     faults = [*_changed_files(directory, manifest), *_marker_faults(directory, manifest)]
-    judged = [m for m in manifest["models"] if not m["is_baseline"] and m["path"] is not None]
-    for record in judged:
-        faults += _model_faults(record, Path(record["path"]) if model is None else model)
-    if model is not None and not judged:
-        faults.append("No model was evaluated here: the predictions were in the data.")
+    faults += _faults_of_models(manifest, model)
     if faults:
         raise OutputError("\n".join(faults))
     return manifest
+
+
+def _faults_of_models(manifest: dict[str, Any], model: Path | None) -> list[str]:
+    judged = [m for m in manifest["models"] if not m["is_baseline"] and m["path"] is not None]
+    if model is None:
+        return [fault for record in judged for fault in _model_faults(record, Path(record["path"]))]
+    if not judged:
+        return ["No model was evaluated here: the predictions were in the data."]
+    # Of several candidates the one that is nearest to this model is the one it was meant to be.
+    return min((_model_faults(record, model) for record in judged), key=len)
 
 
 def _changed_files(directory: Path, manifest: dict[str, Any]) -> list[str]:
@@ -131,7 +165,9 @@ def _changed_files(directory: Path, manifest: dict[str, Any]) -> list[str]:
             faults.append(f"{path} is missing.")
         elif digest_file(path) != recorded["sha256"]:
             faults.append(f"{path} was changed after it was written.")
-    return faults
+    known = {*manifest["files"], MANIFEST, *MARKERS.values()}
+    added = [name for name in _file_names(directory) if name not in known]
+    return faults + [f"{directory / name} was added after the model was judged." for name in added]
 
 
 def _marker_faults(directory: Path, manifest: dict[str, Any]) -> list[str]:
@@ -144,9 +180,11 @@ def _marker_faults(directory: Path, manifest: dict[str, Any]) -> list[str]:
     try:
         judged = json.loads((directory / expected).read_text(encoding="utf-8"))
         same = judged["manifest"] == digest_file(directory / MANIFEST)
+        same = same and all(judged[key] == manifest[key] for key in _JUDGED)
     except (OSError, ValueError, KeyError, TypeError) as error:
         return [f"{directory / expected} cannot be read: {error}."]
-    return [] if same else [f"{directory / MANIFEST} was changed after the model was judged."]
+    text = f"{directory / MANIFEST} and {directory / expected} do not say the same"
+    return [] if same else [f"{text}; one of them was changed after the model was judged."]
 
 
 def _model_faults(record: dict[str, Any], path: Path) -> list[str]:
