@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -15,16 +16,18 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benison import blessing
-from benison.config import EvalConfig
-from benison.engine.tables import PLOTS_SCHEMA
+from benison.config import EvalConfig, SlicingSpec
+from benison.engine.tables import METRICS_SCHEMA, PLOTS_SCHEMA
 from benison.errors import DataError, MissingExtraError, OutputError, suggestion
-from benison.slicing import slice_name
+from benison.slicing import SliceKey, slice_name
 from benison.validation import Verdict
+from benison.validation_rows import Slices
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_KEYS = ("model", "output", "sub_key", "aggregation", "weighted", "slice", "metric")
+_CHOICES = ("model", "output", "sub_key", "aggregation", "weighted")
+_KEYS = (*_CHOICES, "slice", "metric")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +58,7 @@ class EvalResult:
             return self._plots
         if self.path is None:
             return PLOTS_SCHEMA.empty_table()
+        blessing.check_whole(self.path, "plots.parquet")
         return pq.read_table(self.path / "plots.parquet")
 
     def to_pandas(self) -> pd.DataFrame:
@@ -76,46 +80,79 @@ class EvalResult:
         names: list[str] = pc.unique(self.metrics["slice"]).to_pylist()
         return names
 
-    def value(self, metric: str, slice: str | Mapping[str, Any] = "Overall", **keys: Any) -> float:  # noqa: A002
+    def value(
+        self,
+        metric: str,
+        slice: str | Mapping[str, Any] | SliceKey = "Overall",  # noqa: A002 - the column's word
+        **keys: Any,
+    ) -> float:
         """One number.
 
         Args:
             metric: Its name, such as "auc" or "auc_diff".
             slice: The name of the slice, or its features and values.
-            keys: `model`, `output`, `sub_key` or `weighted`, where the metric and slice alone leave
-                several; without `model`, the candidate's.
+            keys: `model`, `output`, `sub_key`, `aggregation` or `weighted`, where the metric and slice
+                alone leave several; without `model`, the candidate's.
 
         Raises:
             DataError: There is no such value, or several.
         """
-        if isinstance(slice, Mapping):
-            pairs = sorted((feature, str(value)) for feature, value in slice.items())
-            slice = slice_name(tuple(pairs))  # noqa: A001
-        if "model" not in keys and self.config.baseline_spec is not None:
-            keys["model"] = self.config.candidate_specs[0].name
-        found = self.metrics
-        for column, value in {"metric": metric, "slice": slice, **keys}.items():
+        for key in keys:
+            if key not in _CHOICES:
+                hint = suggestion(key, _CHOICES)
+                raise DataError(f"{key!r} does not tell one value from another. {hint}")
+        candidates = self.config.candidate_specs
+        if "model" not in keys and self.config.baseline_spec is not None and len(candidates) == 1:
+            keys["model"] = candidates[0].name
+        found = self._chosen(self.metrics, metric=metric)
+        name = slice if isinstance(slice, str) else _name_of(dict(slice), found)
+        found = self._chosen(found, slice=name, **keys)
+        if found.num_rows > 1:
+            varied = [key for key in _CHOICES if len(pc.unique(found[key])) > 1]
+            raise DataError(
+                f"{metric} of {name} has {found.num_rows} values; say which {', '.join(varied)}."
+            )
+        number: float = found["value"][0].as_py()
+        return number
+
+    def _chosen(self, found: pa.Table, **wanted: Any) -> pa.Table:
+        for column, value in wanted.items():
             matching = found.filter(pc.equal(found[column], pa.scalar(value)))
             if not matching.num_rows:
                 hint = suggestion(str(value), map(str, pc.unique(found[column]).to_pylist()))
                 raise DataError(f"The results have no {column} {value!r}. {hint}")
             found = matching
-        if found.num_rows > 1:
-            varied = [key for key in _KEYS if len(pc.unique(found[key])) > 1]
-            raise DataError(
-                f"{metric} of {slice} has {found.num_rows} values; say which {', '.join(varied)}."
-            )
-        number: float = found["value"][0].as_py()
-        return number
+        return found
+
+    def worst(self, metric: str, n: int = 10) -> pa.Table:
+        """The candidates' rows of the slices where a metric is worst, the worst first.
+
+        High values are the bad ones if all thresholds on the metric limit it from above, else the low
+        ones. Undefined values are left out, and so are comparisons of slices.
+
+        Raises:
+            DataError: There is no such metric.
+        """
+        found = self._chosen(self.metrics, metric=metric)
+        names = pa.array([spec.name for spec in self.config.candidate_specs])
+        found = found.filter(pc.is_in(found["model"], names))
+        plain = Slices.of_table(found).plain
+        found = found.filter(pc.and_(pa.array(plain), pc.invert(pc.is_nan(found["value"]))))
+        judged = [check for check in self.verdict.checks if check.metric == metric]
+        from_below = any(not math.isnan(check.lower) for check in judged)
+        from_above = any(not math.isnan(check.upper) for check in judged)
+        high = from_above and not from_below
+        return found.sort_by([("value", "descending" if high else "ascending")]).slice(0, n)
 
     def compare(self, other: EvalResult) -> pa.Table:
         """The values of two results side by side, and `difference`: other less this.
 
-        A value that only one of them has is null on the other side.
+        A value that only one of them has is null on the other side. If each has one candidate, they
+        are compared whatever their names.
         """
         columns = [*_KEYS, "value", "examples"]
         joined = self.metrics.select(columns).join(
-            other.metrics.select(columns),
+            _as_candidate_of(self.config, other).select(columns),
             list(_KEYS),
             right_suffix="_other",
             join_type="full outer",
@@ -124,6 +161,32 @@ class EvalResult:
         return joined.append_column("difference", difference).sort_by(
             [(key, "ascending") for key in _KEYS]
         )
+
+
+def _as_candidate_of(config: EvalConfig, other: EvalResult) -> pa.Table:
+    """The other's metrics, with its candidate under the name of ours where each has one."""
+    ours, theirs = config.candidate_specs, other.config.candidate_specs
+    if len(ours) != 1 or len(theirs) != 1 or ours[0].name == theirs[0].name:
+        return other.metrics
+    model = other.metrics["model"]
+    renamed = pc.if_else(pc.equal(model, theirs[0].name), ours[0].name, model)
+    place = other.metrics.schema.get_field_index("model")
+    return other.metrics.set_column(place, other.metrics.schema.field(place), renamed)
+
+
+def _name_of(wanted: Mapping[str, Any], found: pa.Table) -> str:
+    """The name of the slice with these values, of which 5, 5.0 and "5" are one."""
+    texts = {feature: _text(value) for feature, value in wanted.items()}
+    name = slice_name(tuple(sorted(texts.items())))
+    if not pc.any(pc.equal(found["slice"], name)).as_py():
+        slices = Slices.of_table(found)
+        for place in slices.of_spec(SlicingSpec(feature_values=texts)):
+            return slices.names[int(place)]
+    return name
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def load_result(path: str | Path) -> EvalResult:
@@ -135,18 +198,24 @@ def load_result(path: str | Path) -> EvalResult:
     directory = Path(path)
     if not directory.is_dir():
         raise OutputError(f"There is no result at {directory}.")
-    manifest = blessing.read_manifest(directory)
-    for name, recorded in manifest["files"].items():
-        file = directory / name
-        if not file.is_file() or file.stat().st_size != recorded["bytes"]:
-            raise OutputError(f"{file} is missing or not as it was written; evaluate again.")
+    manifest = blessing.check_whole(directory, "metrics.parquet", "verdict.json", "config.json")
     try:
-        metrics = pq.read_table(directory / "metrics.parquet")
+        metrics = _metrics(directory / "metrics.parquet")
         verdict = Verdict.from_dict(_json(directory / "verdict.json"))
         config = EvalConfig.load(_json(directory / "config.json"))
+    except OutputError:
+        raise
     except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
         raise OutputError(f"The result in {directory} cannot be read: {error}.") from error
     return EvalResult(metrics, verdict, config, manifest, directory)
+
+
+def _metrics(path: Path) -> pa.Table:
+    table = pq.read_table(path)
+    lacking = [name for name in METRICS_SCHEMA.names if name not in table.column_names]
+    if lacking:
+        raise OutputError(f"{path} lacks the columns {', '.join(lacking)}; evaluate again.")
+    return table
 
 
 def _json(path: Path) -> Any:

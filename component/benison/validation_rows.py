@@ -87,6 +87,13 @@ class Slices:
         self._compared = pc.match_substring(names, _VERSUS).to_numpy(zero_copy_only=False)
 
     @classmethod
+    def of_table(cls, table: pa.Table) -> Slices:
+        """The slices of the rows of a table of metrics or plots."""
+        no_keys = pa.array([], table.schema.field("slice_key").type)
+        keys = pa.concat_arrays(table["slice_key"].chunks or [no_keys])
+        return cls(table["slice"].combine_chunks(), keys)
+
+    @classmethod
     def of_keys(cls, keys: Sequence[SliceKey]) -> Slices:
         """Slices by their keys."""
         columns = SliceColumns([(key,) for key in keys], np.zeros(len(keys), np.int64))
@@ -158,7 +165,7 @@ def is_compared(spec: CrossSlicingSpec, key: SliceKey) -> bool:
 
 def rows_of(table: pa.Table, baseline: pa.Table | None) -> tuple[Slices, list[Row]]:
     """The rows of one metric, each with the baseline's value on the same slice."""
-    slices = _slices(table)
+    slices = Slices.of_table(table)
     numbers = [_numbers(table[column]) for column in ("value", "lower", "upper")]
     others = [math.nan] * table.num_rows if baseline is None else _aligned(baseline, table)
     columns = [
@@ -178,15 +185,9 @@ def _aligned(baseline: pa.Table, table: pa.Table) -> list[float]:
     # One pass over the data finds the same slices for both models, and in one order.
     if all(baseline[column].equals(table[column]) for column in ("slice", "slice_key")):
         return values
-    own, other = _slices(table), _slices(baseline)
+    own, other = Slices.of_table(table), Slices.of_table(baseline)
     found = dict(zip(zip(other.names, other.keys, strict=True), values, strict=True))
     return [found.get(place, math.nan) for place in zip(own.names, own.keys, strict=True)]
-
-
-def _slices(table: pa.Table) -> Slices:
-    no_keys = pa.array([], table.schema.field("slice_key").type)
-    keys = pa.concat_arrays(table["slice_key"].chunks or [no_keys])
-    return Slices(table["slice"].combine_chunks(), keys)
 
 
 def _numbers(column: pa.ChunkedArray) -> list[float]:

@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the tests of results: looked up, compared, and refused when they are not whole."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import benison
+from benison import blessing
+from benison.config import EvalConfig
+from benison.errors import DataError, MissingExtraError, OutputError
+from benison.results import EvalResult, load_result
+from benison.slicing import SliceKey
+from benison.validation import Verdict, validate
+from tests.component.judging import FLASH, OVERALL, Versus, bounds, change, rows, table
+from tests.conftest import config, taxi_like
+
+HOUR: SliceKey = (("hour", "5"),)
+LATE: SliceKey = (("hour", "23"),)
+TRUE: SliceKey = (("paid", "true"),)
+NAN = math.nan
+
+
+def result(metrics: pa.Table, names: tuple[str, ...] = ("",), **auc: Any) -> EvalResult:
+    """A result of models by these names; one that is named "old" is the baseline."""
+    specs = [{"name": n, "label_key": "l", "is_baseline": n == "old"} for n in names]
+    made = {
+        "model_specs": specs,
+        "metrics_specs": [{"metrics": [{"class_name": "AUC", **auc}]}],
+    }
+    full = EvalConfig.load(made).with_defaults("old" in names)
+    return EvalResult(metrics, validate(full, metrics), full, {})
+
+
+SLICES = {OVERALL: 0.8, FLASH: 0.7, HOUR: 0.9, LATE: NAN, TRUE: 0.6, Versus(HOUR, LATE): -1.0}
+
+
+def test_values_are_found_by_name_key_or_features() -> None:
+    found = result(table(rows(SLICES)))
+    assert found.value("auc") == found.value("auc", ()) == found.value("auc", {}) == 0.8
+    for slice_ in ("hour=5", HOUR, {"hour": "5"}, {"hour": 5}, {"hour": 5.0}):
+        assert found.value("auc", slice_) == 0.9
+    assert found.value("auc", {"paid": True}) == 0.6
+    assert math.isnan(found.value("auc", LATE))
+    assert found.value("auc", "hour=5 vs hour=23") == -1.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keys", "sentence"),
+    [
+        (("acu",), {}, "The results have no metric 'acu'. Did you mean 'auc'?"),
+        (("auc", "hour=55"), {}, "The results have no slice 'hour=55'. Did you mean 'hour=5'?"),
+        (("auc", {"hour": 7}), {}, "The results have no slice 'hour=7'."),
+        (
+            ("auc",),
+            {"modle": "a"},
+            "'modle' does not tell one value from another. Did you mean 'mo",
+        ),
+        (("auc",), {"model": "b"}, "The results have no model 'b'."),
+        (("auc",), {"weighted": True}, "The results have no weighted True. There are: False."),
+    ],
+)
+def test_a_value_that_is_not_there(
+    arguments: tuple[Any, ...], keys: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(DataError) as error:
+        result(table(rows(SLICES))).value(*arguments, **keys)
+    assert sentence in str(error.value)
+
+
+def test_the_candidate_is_meant_unless_there_are_several() -> None:
+    metrics = table(rows({OVERALL: 0.8}, "new"), rows({OVERALL: 0.7}, "old"))
+    pair = result(metrics, ("new", "old"))
+    assert (pair.value("auc"), pair.value("auc", model="old")) == (0.8, 0.7)
+    with pytest.raises(DataError, match="auc of Overall has 2 values; say which model."):
+        result(metrics, ("new", "other")).value("auc")
+    classes = table(rows({OVERALL: 0.8}, class_id=0), rows({OVERALL: 0.7}, class_id=1))
+    with pytest.raises(DataError, match="say which sub_key"):
+        result(classes).value("auc")
+    assert result(classes).value("auc", sub_key="classId:1") == 0.7
+
+
+def test_names() -> None:
+    found = result(table(rows(SLICES), rows(SLICES, metric="loss")))
+    assert found.metric_names() == ["auc", "loss"]
+    assert found.slices()[:2] == ["Overall", "company=Flash Cab"]
+    assert repr(found) == "<EvalResult not_evaluated, 6 slices, 12 values, None>"
+
+
+@pytest.mark.parametrize(
+    ("auc", "slices"),
+    [
+        ({}, ["paid=true", "company=Flash Cab"]),
+        ({"threshold": bounds(0.5)}, ["paid=true", "company=Flash Cab"]),
+        ({"threshold": bounds(None, 0.95)}, ["hour=5", "Overall"]),
+        ({"threshold": change("LOWER_IS_BETTER", absolute=0.1)}, ["hour=5", "Overall"]),
+        (
+            {"threshold": change("HIGHER_IS_BETTER", absolute=0.1)},
+            ["paid=true", "company=Flash Cab"],
+        ),
+    ],
+)
+def test_the_worst_slices(auc: dict[str, Any], slices: list[str]) -> None:
+    found = result(table(rows(SLICES)), **auc)
+    assert found.worst("auc", 2)["slice"].to_pylist() == slices
+    assert found.worst("auc").num_rows == 4
+    with pytest.raises(DataError, match="no metric 'acu'"):
+        found.worst("acu")
+
+
+def test_the_worst_slices_are_those_of_the_candidate() -> None:
+    metrics = table(rows({OVERALL: 0.8}, "new"), rows({OVERALL: 0.7}, "old"))
+    assert result(metrics, ("new", "old")).worst("auc")["model"].to_pylist() == ["new"]
+
+
+def test_compare() -> None:
+    before = result(table(rows({OVERALL: 0.5, FLASH: 0.7})))
+    after = result(
+        table(rows({OVERALL: 0.75, HOUR: 0.9}, "new"), rows({OVERALL: 0.1}, "old")), ("new", "old")
+    )
+    found = before.compare(after)
+    shown = found.select(["model", "slice", "value", "value_other", "difference"]).to_pylist()
+    assert [tuple(row.values()) for row in shown] == [
+        ("", "Overall", 0.5, 0.75, 0.25),
+        ("", "company=Flash Cab", 0.7, None, None),
+        ("", "hour=5", None, 0.9, None),
+        ("old", "Overall", None, 0.1, None),
+    ]
+
+
+def test_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = result(table(rows(SLICES)))
+    assert list(found.to_pandas().columns) == found.metrics.column_names
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'benison\[pandas\]'"):
+        found.to_pandas()
+
+
+# Loaded from disk.
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("results") / "out"
+    auc = {"class_name": "AUC", "threshold": bounds(0.5)}
+    slices = ({}, {"feature_keys": ["hour"]})
+    benison.evaluate(taxi_like(500), config(auc, "CalibrationPlot", slices=slices), output=path)
+    return path
+
+
+@pytest.fixture
+def copy(written: Path, tmp_path: Path) -> Path:
+    shutil.copytree(written, tmp_path / "out")
+    return tmp_path / "out"
+
+
+def test_what_is_loaded_is_what_was_found(written: Path) -> None:
+    auc = {"class_name": "AUC", "threshold": bounds(0.5)}
+    slices = ({}, {"feature_keys": ["hour"]})
+    found = benison.evaluate(taxi_like(500), config(auc, "CalibrationPlot", slices=slices))
+    loaded = load_result(written)
+    keys = ["slice", "slice_key", "metric", "value", "structured", "examples"]
+    assert loaded.metrics.select(keys).equals(found.metrics.select(keys))
+    assert (loaded.verdict, loaded.config, loaded.path) == (found.verdict, found.config, written)
+    assert loaded.plots.num_rows == found.plots.num_rows > 0
+    assert loaded.manifest["rows"] == 500
+
+
+def seal_again(directory: Path) -> None:
+    """As a program would that writes such directories itself."""
+    manifest = blessing.read_manifest(directory)
+    for name in ("manifest.json", "BLESSED", "NOT_BLESSED"):
+        (directory / name).unlink(missing_ok=True)
+    blessing.seal(directory, {k: v for k, v in manifest.items() if k != "files"})
+
+
+def damaged(directory: Path, name: str) -> None:
+    content = bytearray((directory / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (directory / name).write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["metrics.parquet", "verdict.json", "config.json"])
+def test_one_wrong_bit(copy: Path, name: str) -> None:
+    damaged(copy, name)
+    with pytest.raises(OutputError, match=f"{name} is missing or not as it was written; evaluate"):
+        load_result(copy)
+
+
+def test_one_wrong_bit_in_the_plots_is_found_when_they_are_read(copy: Path) -> None:
+    damaged(copy, "plots.parquet")
+    loaded = load_result(copy)
+    with pytest.raises(OutputError, match="plots.parquet is missing or not as it was written"):
+        _ = loaded.plots
+
+
+@pytest.mark.parametrize("name", ["plots.parquet", "config.json", "manifest.json"])
+def test_a_missing_file(copy: Path, name: str) -> None:
+    (copy / name).unlink()
+    with pytest.raises(OutputError, match=name):
+        load_result(copy)
+
+
+def test_a_missing_marker(copy: Path) -> None:
+    (copy / "BLESSED").unlink(missing_ok=True)
+    (copy / "NOT_BLESSED").unlink(missing_ok=True)
+    with pytest.raises(OutputError, match=r"has the markers \[\], but its verdict is"):
+        load_result(copy)
+
+
+def test_what_is_no_result(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="There is no result at .*nowhere."):
+        load_result(tmp_path / "nowhere")
+    with pytest.raises(OutputError, match=r"is not an output of Benison: it has no manifest.json"):
+        load_result(tmp_path)
+
+
+def test_a_newer_verdict(copy: Path) -> None:
+    text = (copy / "verdict.json").read_text()
+    (copy / "verdict.json").write_text(text.replace('"version": 1', '"version": 2'))
+    seal_again(copy)
+    with pytest.raises(OutputError, match="^The verdict was written by a newer Benison"):
+        load_result(copy)
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"version": 1}', "?"])
+def test_a_verdict_that_is_none(copy: Path, text: str) -> None:
+    (copy / "verdict.json").write_text(text)
+    seal_again(copy)
+    with pytest.raises(OutputError, match="The result in .* cannot be read"):
+        load_result(copy)
+
+
+def test_metrics_with_other_columns(copy: Path) -> None:
+    pq.write_table(pa.table({"a": [1]}), copy / "metrics.parquet")
+    seal_again(copy)
+    with pytest.raises(OutputError, match=r"metrics.parquet lacks the columns model, output"):
+        load_result(copy)
+
+
+def test_verdict_json_is_strict(written: Path) -> None:
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    data = json.loads((written / "verdict.json").read_text(), parse_constant=refuse)
+    assert Verdict.from_dict(data).checks
