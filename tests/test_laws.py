@@ -114,6 +114,23 @@ def test_workers_that_number_slices_on_their_own(name: str, seed: int, workers: 
 
 
 @every_metric
+@pytest.mark.parametrize("weighted", [False, True])
+def test_rows_in_several_slices(name: str, weighted: bool) -> None:
+    rng = np.random.default_rng(8)
+    inputs = inputs_for(name, rng, 60, weighted)
+    rows = np.sort(rng.integers(0, 60, 90))  # as of a feature with several values in a row
+    parts = (
+        (None, np.zeros(60, np.int64)),
+        (rows, rng.integers(1, 4, 90)),
+        (rows[:0], rows[:0]),
+    )
+    metric, codes = build(name), SliceCodes(4, parts)
+    found = metric.result(*(s.add(inputs, codes) for s in metric.statistics()))
+    once = np.concatenate([np.arange(60), rows])
+    same(found, value_of(metric, pick(inputs, once), np.concatenate([c for _, c in parts]), 4))
+
+
+@every_metric
 def test_a_row_without_weight_is_no_row(name: str) -> None:
     rng = np.random.default_rng(6)
     inputs, codes = inputs_for(name, rng, 60, True), rng.integers(0, 3, 60)

@@ -102,3 +102,25 @@ def test_default_names_are_distinct_but_for_spellings() -> None:
     names = [build(name).name for name in registered()]
     twice = {name for name in names if names.count(name) > 1}
     assert twice == {"binary_crossentropy", "categorical_crossentropy"}
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("Precision", {"class_id": None, "thresholds": None, "top_k": None}),
+        ("PrecisionAtRecall", {"class_id": None, "num_thresholds": 200, "recall": 0.5}),
+        ("F1Score", {"average": None, "threshold": None}),
+        ("BinaryCrossentropy", {"dtype": "float32", "from_logits": False, "label_smoothing": 0}),
+        ("CategoricalCrossentropy", {"axis": -1, "dtype": "float32", "from_logits": False}),
+        ("SparseCategoricalCrossentropy", {"axis": -1, "ignore_class": None}),
+        ("RootMeanSquaredError", {"dtype": "float32"}),
+        ("R2Score", {"class_aggregation": "uniform_average", "num_regressors": 0}),
+    ],
+)
+def test_configs_as_tfma_writes_them_for_keras_metrics(name: str, config: dict[str, Any]) -> None:
+    assert from_config(name, config | {"name": "mine"}).name == "mine"
+
+
+def test_other_settings_of_keras_are_refused() -> None:
+    with pytest.raises(ConfigError, match="R2Score has no parameter 'num_regressors'"):
+        from_config("R2Score", {"num_regressors": 3})

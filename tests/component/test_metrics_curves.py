@@ -205,7 +205,13 @@ def test_a_missing_prediction_leaves_no_operating_point(
     ("name", "config", "sentence"),
     [
         ("AUC", {"curve": "RC"}, "curve must be one of ROC, PR, not 'RC'"),
-        ("AUC", {"curve": None}, "curve must be one of ROC, PR, not None"),
+        ("AUC", {"curve": 1}, "curve must be one of ROC, PR, not 1"),
+        ("PrecisionAtRecall", {"recall": None}, "PrecisionAtRecall needs the parameter 'recall'."),
+        (
+            "AUC",
+            {"class_id": 1},
+            "AUC has no parameter 'class_id'. Choose classes with binarize.class_ids in metrics_specs.",
+        ),
         (
             "AUC",
             {"summation_method": "sum"},

@@ -36,6 +36,9 @@ MetricFactory: TypeAlias = "Callable[..., Metric]"
 
 HIGHER, LOWER = True, False  # which values of a metric are better
 
+_KERAS_DEFAULTS = {"axis": -1, "class_aggregation": "uniform_average", "num_regressors": 0}
+_ELSEWHERE = {"class_id": "Choose classes with binarize.class_ids in metrics_specs."}
+
 _REGISTRY: dict[str, tuple[MetricFactory, About]] = {}
 
 
@@ -147,16 +150,26 @@ def _entry(class_name: str) -> tuple[MetricFactory, About]:
 def from_config(class_name: str, config: dict[str, Any]) -> Metric:
     """Build a metric from its `class_name` and parameters; raises ConfigError for unknown ones.
 
+    A parameter that is null has its default, and what Keras and TFMA write into every config without
+    changing a value is passed over.
+
     >>> import benison.metrics
-    >>> from_config("Precision", {"thresholds": [0.9]}).name
+    >>> from_config("Precision", {"thresholds": [0.9], "class_id": None}).name
     'precision'
     """
     factory, _ = _entry(class_name)
-    _check_parameters(class_name, inspect.signature(factory).parameters, config)
+    meant = {key: value for key, value in config.items() if _says_something(key, value)}
+    _check_parameters(class_name, inspect.signature(factory).parameters, meant)
     try:
-        return factory(**config)
+        return factory(**meant)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{class_name}({json.dumps(config)}): {error}") from error
+
+
+def _says_something(parameter: str, value: Any) -> bool:
+    # Sums are float64 whatever the dtype.
+    said = value is not None and parameter != "dtype"
+    return said and not (parameter in _KERAS_DEFAULTS and _KERAS_DEFAULTS[parameter] == value)
 
 
 def _check_parameters(
@@ -165,7 +178,7 @@ def _check_parameters(
     open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
     for parameter in config:
         if parameter not in known and not open_ended:
-            hint = suggestion(parameter, known)
+            hint = _ELSEWHERE.get(parameter) or suggestion(parameter, known)
             raise ConfigError(f"{class_name} has no parameter {parameter!r}. {hint}")
     for name, known_one in known.items():
         required = known_one.default is known_one.empty and known_one.kind in (
