@@ -83,6 +83,9 @@ def test_the_candidate_is_meant_unless_there_are_several() -> None:
     assert (pair.value("auc"), pair.value("auc", model="old")) == (0.8, 0.7)
     with pytest.raises(DataError, match="auc of Overall has 2 values; say which model."):
         result(metrics, ("new", "other")).value("auc")
+    three = table(*(rows({OVERALL: 0.8}, name) for name in ("new", "other", "old")))
+    with pytest.raises(DataError, match="auc of Overall has 3 values; say which model."):
+        result(three, ("new", "other", "old")).value("auc")
     classes = table(rows({OVERALL: 0.8}, class_id=0), rows({OVERALL: 0.7}, class_id=1))
     with pytest.raises(DataError, match="say which sub_key"):
         result(classes).value("auc")
@@ -101,6 +104,7 @@ def test_names() -> None:
     [
         ({}, ["paid=true", "company=Flash Cab"]),
         ({"threshold": bounds(0.5)}, ["paid=true", "company=Flash Cab"]),
+        ({"threshold": bounds(0.5, 0.95)}, ["paid=true", "company=Flash Cab"]),
         ({"threshold": bounds(None, 0.95)}, ["hour=5", "Overall"]),
         ({"threshold": change("LOWER_IS_BETTER", absolute=0.1)}, ["hour=5", "Overall"]),
         (

@@ -211,6 +211,51 @@ def test_a_full_disk(tmp_path: Path, name: str) -> None:
     assert os.listdir(tmp_path) == []
 
 
+FAILED_RENAME = """
+import os, sys
+from pathlib import Path
+from benison.errors import OutputError
+from tests.component.test_write import write
+
+target = Path(sys.argv[1])
+write(target, verdict={"old": True})
+renames = []
+
+def hook(event, arguments):
+    if event == "os.rename":
+        renames.append(arguments)
+        if len(renames) == 2:
+            raise OSError(5, "Input/output error")
+
+sys.addaudithook(hook)
+try:
+    write(target, overwrite=True)
+except OutputError as error:
+    print(error)
+assert len(renames) == 3 and os.listdir(target.parent) == [target.name]
+assert "old" in (target / "verdict.json").read_text()
+"""
+
+
+def python(script: str, *arguments: str) -> str:
+    """What a script prints in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).resolve().parents[2],
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_old_result_is_put_back_when_the_new_one_cannot_take_its_place(tmp_path: Path) -> None:
+    (tmp_path / "outputs").mkdir()
+    said = python(FAILED_RENAME, str(tmp_path / "outputs" / "out"))
+    assert "out: [Errno 5] Input/output error." in said
+
+
 KILLED = """
 import os, random, signal, sys, time
 from pathlib import Path
@@ -296,15 +341,7 @@ def test_a_kill_at_any_moment_leaves_a_whole_result_or_none(tmp_path: Path) -> N
     """At each file operation in turn, and then twenty times at random."""
     target = tmp_path / "outputs" / "out"
     target.parent.mkdir()
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(target)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=Path(__file__).resolve().parents[2],
-    )
-    assert done.returncode == 0, done.stderr
-    *counts, last = done.stdout.splitlines()
+    *counts, last = python(KILLED, str(target)).splitlines()
     assert last == "done"
     for steps in counts:
         tried, survived = map(int, steps.split())
