@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,19 @@ def digest_model(path: Path) -> dict[str, str]:
 
 def _file_names(directory: Path) -> list[str]:
     """The files in a directory and below, by their relative names, sorted."""
-    files = (file for file in directory.rglob("*") if file.is_file())
+    files = _files(directory, frozenset())
     return sorted(file.relative_to(directory).as_posix() for file in files)
+
+
+def _files(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
+    """Behind links too, as a server would read them; but not round in a circle."""
+    real = folder.resolve()
+    if real not in above:
+        for path in folder.iterdir():
+            if path.is_dir():
+                yield from _files(path, above | {real})
+            elif path.is_file():
+                yield path
 
 
 def digest_of(digests: dict[str, str]) -> str:

@@ -72,6 +72,18 @@ def test_a_model_is_its_files_and_their_names(model: Path) -> None:
         blessing.digest_model(model / "nowhere")
 
 
+def test_what_is_behind_a_link_is_part_of_the_model(model: Path, tmp_path: Path) -> None:
+    before = blessing.digest_model(model)
+    (model / "variables").rename(tmp_path / "store")
+    (model / "variables").symlink_to(tmp_path / "store")
+    assert blessing.digest_model(model) == before
+    (tmp_path / "store" / "back").symlink_to(model)
+    (tmp_path / "store" / "nowhere").symlink_to(tmp_path / "gone")
+    assert blessing.digest_model(model) == before
+    (tmp_path / "store" / "data").write_bytes(b"other weights")
+    assert blessing.digest_model(model) != before
+
+
 @pytest.mark.parametrize(
     ("verdict", "marker"),
     [("blessed", ["BLESSED"]), ("not_blessed", ["NOT_BLESSED"]), ("not_evaluated", [])],
