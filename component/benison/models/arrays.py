@@ -196,9 +196,15 @@ def as_examples(features: pa.RecordBatch) -> npt.NDArray[Any]:
     return np.array(RecordBatchToExamplesEncoder().encode(batch), dtype=object)
 
 
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    return pa.large_binary() if is_text(kind) else kind
+
+
 def _as_feature(column: pa.Array) -> pa.Array | None:
     """A column as lists of one of a tf.Example's three types, or None where it has none."""
     if pa.types.is_dictionary(column.type):
+        # Arrow 18 cannot decode the views that Polars makes of text.
+        column = column.cast(pa.dictionary(pa.int64(), _plain_type(column.type.value_type)))
         column = column.dictionary_decode()
     inner = column.type.value_type if _is_list(column.type) else column.type
     if pa.types.is_null(inner) or not (is_text(inner) or is_number(inner)):
