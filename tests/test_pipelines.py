@@ -18,14 +18,31 @@ PIPELINES = Path(__file__).parents[1] / "pipelines"
 def test_taxi_local(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
     output = tmp_path / "with a space"
-    command = [sys.executable, str(PIPELINES / "taxi_local.py"), "--output", str(output)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    run = [sys.executable, str(PIPELINES / "taxi_local.py"), "--output", str(output)]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     worse = benison.load_result(output / "candidate-1")
     assert worse.verdict.status == "not_blessed"
     assert all("Blue Ribbon Taxi Association Inc." in reason for reason in worse.verdict.reasons)
     assert benison.load_result(output / "candidate-2").verdict.status == "blessed"
-    assert "benison show" in done.stdout
+    commands = [
+        line for line in done.stdout.splitlines() if "benison " in line and line[:2] == "  "
+    ]
+    assert len(commands) == 3
+    for command in commands:
+        tried = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+        assert tried.returncode == 0, (command, tried.stderr)
+
+
+@pytest.mark.slow
+def test_taxi_local_leaves_the_folders_of_others_alone(tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow")
+    (tmp_path / "thesis.tex").touch()
+    command = [sys.executable, str(PIPELINES / "taxi_local.py"), "--output", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{tmp_path} is not a demo's; name another folder with --output." in done.stderr
+    assert (tmp_path / "thesis.tex").exists()
 
 
 def test_every_pipeline_is_run() -> None:
