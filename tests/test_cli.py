@@ -258,7 +258,12 @@ def test_unknown_slice_column(folder: Path) -> None:
 def test_directory_without_a_saved_model(folder: Path) -> None:
     Path("model").mkdir()
     Path("model/weights.h5").touch()
-    refused(evaluate("--model", "model"), "there is no saved_model.pb in it", "weights.h5")
+    refused(
+        evaluate("--model", "model"),
+        "model is not a model",
+        "weights.h5",
+        "which has a saved_model.pb",
+    )
 
 
 def test_output_exists(folder: Path) -> None:

@@ -123,6 +123,20 @@ def test_rows_without_a_label_weigh_nothing(trips: pa.Table) -> None:
     assert result.manifest["missing"] == {"labels": 500, "predictions": 0}
 
 
+def test_what_weighs_nothing_may_have_any_prediction(trips: pa.Table) -> None:
+    frame = trips.to_pandas()
+    frame.loc[:99, ["label", "prediction"]] = np.nan
+    frame.loc[100:199, "prediction"] = np.nan
+    frame.loc[100:199, "weight"] = 0.0
+    result = benison.evaluate(
+        frame, config("MeanPrediction", "AUC", model={"example_weight_key": "weight"})
+    )
+    kept = frame[200:]
+    expected = np.average(kept.prediction, weights=kept.weight)
+    assert result.value("mean_prediction") == pytest.approx(expected, rel=1e-12)
+    assert not np.isnan(result.value("auc"))
+
+
 def split(table: pa.Table, folder: Path, parts: int) -> str:
     folder.mkdir()
     order = np.random.default_rng(parts).permutation(parts)

@@ -153,6 +153,22 @@ def test_verify_notices_another_model(saved_model: Path, trips: pa.Table, tmp_pa
     assert "extra was added since the model was judged" in str(raised.value)
 
 
+def test_a_model_that_changes_while_it_is_judged_is_not_blessed(
+    saved_model: Path, trips: pa.Table, tmp_path: Path
+) -> None:
+    import shutil
+
+    served = shutil.copytree(saved_model, tmp_path / "served")
+
+    def swap(stage: str, rows: int, total: int | None) -> None:
+        if stage == "results":
+            (served / "saved_model.pb").write_bytes(b"another")
+
+    with pytest.raises(benison.ModelError, match="changed while it was evaluated"):
+        benison.evaluate(trips, made(), model=served, output=tmp_path / "out", progress=swap)
+    assert not (tmp_path / "out").exists()
+
+
 def test_keras_file(tf: Any, trips: pa.Table, tmp_path: Path) -> None:
     hour = tf.keras.Input((1,), name="hour")
     weight = tf.keras.Input((1,), name="weight")

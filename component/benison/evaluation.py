@@ -30,7 +30,7 @@ from benison.engine.extract import (
 from benison.engine.read import Dataset
 from benison.engine.tables import PLOTS_SCHEMA
 from benison.engine.write import Writer, default_writers
-from benison.errors import ConfigError, suggestion
+from benison.errors import ConfigError, ModelError, suggestion
 from benison.models import Predictor
 from benison.report.html import ReportWriter
 from benison.results import EvalResult
@@ -124,14 +124,13 @@ class Job:
     progress: Progress
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
     rows: int = 0
+    models: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     missing: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def run_local(self) -> list[Any]:
         """The evaluators' states, made in this process."""
         total = self.dataset.num_rows
-        with self._timed("load"):
-            self.progress("load", 0, total)
-            local.setup(self.extractors)
+        self._load()
 
         with self._timed("evaluate"):
             batches = self.dataset.batches(self._columns(), keep_input=self._wants_input())
@@ -146,6 +145,7 @@ class Job:
             raise ConfigError(
                 "The Beam engine reads files; write the table to Parquet, or use the local engine."
             )
+        self._load()
         columns = self._columns()
         work = beam.Work(
             tuple(self.extractors),
@@ -157,6 +157,13 @@ class Job:
         with self._timed("evaluate"), tempfile.TemporaryDirectory(prefix="benison-") as folder:
             staging = beam.temp_location(options) or folder
             return beam.run(self.dataset.shards(), work, staging, options)
+
+    def _load(self) -> None:
+        """Load the models, and note which bytes they are before anything else could change them."""
+        with self._timed("load"):
+            self.progress("load", 0, self.dataset.num_rows)
+            self.models = self._model_records()
+            local.setup(self.extractors)
 
     def results(self, states: list[Any]) -> dict[str, Any]:
         """The output keys of all evaluators, and the verdict."""
@@ -183,6 +190,8 @@ class Job:
             plots = pa.Table.from_batches(found["plots"], PLOTS_SCHEMA)
             return EvalResult(found["metrics"], verdict, self.config, manifest, None, plots)
         self.progress("write", 0, None)
+        if self._model_records() != self.models:
+            raise ModelError("A model was changed while it was evaluated; evaluate it again.")
         result = EvalResult(found["metrics"], verdict, self.config, manifest, Path(output))
         plain = {
             "result": result,
@@ -208,10 +217,13 @@ class Job:
             "rows": self.rows,
             "missing": self.missing,
             "seconds": {stage: round(seconds, 3) for stage, seconds in self.seconds.items()},
-            "models": [self._model_record(spec) for spec in self.config.model_specs],
+            "models": self.models,
             "config": self.config.digest(),
             "data": self.dataset.identity(),
         }
+
+    def _model_records(self) -> list[dict[str, Any]]:
+        return [self._model_record(spec) for spec in self.config.model_specs]
 
     def _model_record(self, spec: ModelSpec) -> dict[str, Any]:
         path = self.paths.get(spec.name)

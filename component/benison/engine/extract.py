@@ -120,8 +120,18 @@ class PredictionsExtractor:
                 extracts["features"], extracts.get("input")
             )
             for target, name in prediction_outputs(spec, outputs):
-                predictions[target] = np.asarray(outputs[name], np.float64)
+                predictions[target] = _scores(outputs[name], name)
         return {**extracts, "predictions": predictions}
+
+
+def _scores(output: Any, name: str) -> Array:
+    try:
+        return np.asarray(output, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ModelError(
+            f"Output {name!r} of the model is not numbers, so it cannot be the prediction. Name another "
+            f"one with prediction_key in model_specs."
+        ) from error
 
 
 def prediction_outputs(spec: ModelSpec, outputs: Iterable[str]) -> list[tuple[Target, str]]:

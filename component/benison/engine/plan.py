@@ -35,8 +35,9 @@ class View:
     def inputs(self, extracts: Extracts) -> Inputs:
         """The labels, predictions and weights of one batch.
 
-        A row without a label weighs nothing, whatever the metric. A missing prediction stays NaN and
-        makes the values of its slices NaN, because a model that answers nothing is not a good one.
+        A row without a label weighs nothing, whatever the metric, and what weighs nothing may have
+        any prediction. A missing prediction otherwise stays NaN and makes the values of its slices
+        NaN, because a model that answers nothing is not a good one.
         """
         target = (self.model, self.output)
         predictions = extracts["predictions"][target]
@@ -49,6 +50,9 @@ class View:
         if missing.any():
             weights = np.where(missing, 0.0, 1.0 if weights is None else weights)
             labels = np.nan_to_num(labels, nan=0.0)
+        if weights is not None and not weights.all():
+            weightless = weights == 0 if predictions.ndim == 1 else (weights == 0)[:, None]
+            predictions = np.where(weightless, np.nan_to_num(predictions), predictions)
         return Inputs(labels, predictions, weights, extracts["features"])
 
     def _of_class(self, labels: Any, predictions: Any) -> tuple[Any, Any]:
