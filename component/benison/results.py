@@ -21,7 +21,7 @@ from benison.engine.tables import METRICS_SCHEMA, PLOTS_SCHEMA
 from benison.errors import DataError, MissingExtraError, OutputError, suggestion
 from benison.slicing import SliceKey, slice_name
 from benison.validation import Verdict
-from benison.validation_rows import Slices
+from benison.validation.rows import Slices
 
 if TYPE_CHECKING:
     import pandas as pd

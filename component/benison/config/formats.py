@@ -127,10 +127,10 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _parse_yaml(text: str, path: pathlib.Path) -> Any:
-    from benison import config_yaml
+    from benison.config import yaml_text
 
     try:
-        return config_yaml.parse(text)
+        return yaml_text.parse(text)
     except ConfigError as error:
         raise ConfigError(f"{path} is not YAML: {error}") from error
 

@@ -2,7 +2,7 @@
 """This file is the slices of a config and the thresholds on them, as TFMA names them.
 
 An unset bound is None. Each part lists, in `_faults`, what is wrong with it although every field is
-right; what must agree between parts is in `benison.config_rules`.
+right; what must agree between parts is in `benison.config.rules`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from benison.config_faults import Fault, Part
-from benison.config_fields import Direction, MetricDirection, Number, Texts, Value
+from benison.config.faults import Fault, Part
+from benison.config.fields import Direction, MetricDirection, Number, Texts, Value
 
 
 class SlicingSpec(Part):

@@ -14,8 +14,8 @@ from benison.config import (
     MetricDirection,
     MetricThreshold,
 )
-from benison.validation_rows import Row
-from benison.validation_verdict import ABSOLUTE, FAIL, NOT_EVALUATED, PASS, RELATIVE, VALUE
+from benison.validation.rows import Row
+from benison.validation.verdict import ABSOLUTE, FAIL, NOT_EVALUATED, PASS, RELATIVE, VALUE
 
 
 class Judgement(NamedTuple):

@@ -21,10 +21,10 @@ from typing import Any
 
 from pydantic import field_validator
 
-from benison import config_formats, config_rules
-from benison.config_faults import Fault, Part, build_whole
-from benison.config_fields import ConfidenceIntervalMethod, MetricDirection
-from benison.config_parts import (
+from benison.config import formats, rules
+from benison.config.faults import Fault, Part, build_whole
+from benison.config.fields import ConfidenceIntervalMethod, MetricDirection
+from benison.config.parts import (
     AggregationOptions,
     BinarizationOptions,
     ConfidenceIntervalOptions,
@@ -35,7 +35,7 @@ from benison.config_parts import (
     Options,
     PaddingOptions,
 )
-from benison.config_thresholds import (
+from benison.config.thresholds import (
     CrossSliceMetricThreshold,
     CrossSliceMetricThresholds,
     CrossSlicingSpec,
@@ -110,7 +110,7 @@ class EvalConfig(Part):
         """
         if isinstance(source, cls):
             return source
-        data = config_formats.read(source)
+        data = formats.read(source)
         if "version" in data:
             cls(version=data["version"])  # of a newer version nothing else can be said
         return build_whole(cls, data)
@@ -127,7 +127,7 @@ class EvalConfig(Part):
         return version
 
     def _faults(self) -> Iterable[Fault]:
-        return config_rules.disagreements(self)
+        return rules.disagreements(self)
 
     @property
     def candidate_specs(self) -> tuple[ModelSpec, ...]:
@@ -153,7 +153,7 @@ class EvalConfig(Part):
         Raises:
             ConfigError: There is a baseline, and several specs of which none is marked as its.
         """
-        return config_rules.with_defaults(self, has_baseline)
+        return rules.with_defaults(self, has_baseline)
 
     def to_dict(self) -> dict[str, Any]:
         """What differs from the defaults, and the version, in snake_case; `load` reads it back.

@@ -38,9 +38,9 @@ from benison.engine.plan import View, views_of
 from benison.errors import suggestion
 from benison.metrics import from_config
 from benison.slicing import SliceKey
-from benison.validation_rows import MetricRows, Row, Slices, rows_of
-from benison.validation_rules import Judgement, Rule, rules_of
-from benison.validation_verdict import (
+from benison.validation.rows import MetricRows, Row, Slices, rows_of
+from benison.validation.rules import Judgement, Rule, rules_of
+from benison.validation.verdict import (
     ABSOLUTE,
     BLESSED,
     FAIL,

@@ -10,8 +10,8 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-from benison.config_faults import Fault, Part, came
-from benison.config_formats import parse_parameters
+from benison.config.faults import Fault, Part, came
+from benison.config.formats import parse_parameters
 from benison.errors import suggestion
 
 

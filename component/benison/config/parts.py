@@ -8,8 +8,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from benison.config_faults import Fault, Part
-from benison.config_fields import (
+from benison.config.faults import Fault, Part
+from benison.config.fields import (
     ConfidenceIntervalMethod,
     Finite,
     Flag,
@@ -24,7 +24,7 @@ from benison.config_fields import (
     Whole,
     exclusive,
 )
-from benison.config_thresholds import (
+from benison.config.thresholds import (
     CrossSliceMetricThreshold,
     CrossSliceMetricThresholds,
     MetricThreshold,
