@@ -88,7 +88,7 @@ def test_show_lists_the_worst_slices(folder: Path) -> None:
     evaluate()
     shown = run("show", "out", "--metric", "auc", "--worst", "3")
     assert shown.exit_code == 0
-    assert "auc: the 3 lowest of 25 slices" in shown.output
+    assert "auc: its 3 worst slices" in shown.output
     assert shown.output.count("hour=") == 3
 
 

@@ -209,6 +209,21 @@ def test_blessed_and_not_blessed_with_reasons(trips: pa.Table, tmp_path: Path) -
     assert benison.load_result(tmp_path / "bad").verdict == bad.verdict
 
 
+def test_failures_are_errors_in_the_log(trips: pa.Table, caplog: pytest.LogCaptureFixture) -> None:
+    result = benison.evaluate(trips, config({"class_name": "AUC", **at_least(0.99)}))
+    errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert errors == list(result.verdict.reasons)
+
+
+def test_losses_are_worst_where_they_are_high(trips: pa.Table) -> None:
+    made = config("AUC", "BinaryCrossEntropy", slices=SLICES)
+    result = benison.evaluate(trips, made)
+    losses = result.worst("binary_crossentropy", 3)["value"].to_pylist()
+    assert losses == sorted(losses, reverse=True)
+    areas = result.worst("auc", 3)["value"].to_pylist()
+    assert areas == sorted(areas)
+
+
 def test_change_needs_a_baseline_or_is_rubber_stamped(trips: pa.Table) -> None:
     first = benison.evaluate(trips, config({"class_name": "AUC", **change(absolute=0.0)}))
     assert first.verdict.blessed

@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import json
-import logging
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -260,5 +258,4 @@ def _escaped(text: str) -> str:
 
 def main() -> None:
     """Run the command."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     app()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
+import logging
 import os
 import tempfile
 import time
@@ -34,10 +35,16 @@ from benison.errors import ConfigError, ModelError, suggestion
 from benison.models import Predictor
 from benison.report.html import ReportWriter
 from benison.results import EvalResult
-from benison.validation import validate
+from benison.validation import Verdict, validate
 
 VERSION = "0.1.0"
 PathLike: TypeAlias = "str | os.PathLike[str]"
+
+
+_LOGGED_REASONS = 100
+_LOGGER = logging.getLogger("benison")
+# A library is silent until the program that uses it configures logging.
+_LOGGER.addHandler(logging.NullHandler())
 
 
 class Progress(Protocol):
@@ -174,6 +181,7 @@ class Job:
                 found |= evaluator.result(state)
             self.rows, self.missing = found["rows"], found["missing"]
             verdict = validate(self.config, found["metrics"], found["small_slices"])
+        _log(verdict)
         return {**found, "verdict": verdict}
 
     def save(
@@ -264,6 +272,17 @@ class Job:
         started = time.monotonic()
         yield
         self.seconds[stage] = time.monotonic() - started
+
+
+def _log(verdict: Verdict) -> None:
+    """Each failure is an error in the log of whatever host this runs in."""
+    _LOGGER.info(verdict.summary())
+    for reason in verdict.reasons[:_LOGGED_REASONS]:
+        _LOGGER.error(reason)
+    if len(verdict.reasons) > _LOGGED_REASONS:
+        _LOGGER.error(
+            "and %d more failures, in verdict.json", len(verdict.reasons) - _LOGGED_REASONS
+        )
 
 
 def _model_paths(

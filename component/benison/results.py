@@ -19,6 +19,7 @@ from benison import blessing
 from benison.config import EvalConfig, SlicingSpec
 from benison.engine.tables import METRICS_SCHEMA, PLOTS_SCHEMA
 from benison.errors import DataError, MissingExtraError, OutputError, suggestion
+from benison.metrics import describe, from_config
 from benison.slicing import SliceKey, slice_name
 from benison.validation import Verdict
 from benison.validation.rows import Slices
@@ -127,8 +128,9 @@ class EvalResult:
     def worst(self, metric: str, n: int = 10) -> pa.Table:
         """The candidates' rows of the slices where a metric is worst, the worst first.
 
-        High values are the bad ones if all thresholds on the metric limit it from above, else the low
-        ones. Undefined values are left out, and so are comparisons of slices.
+        High values are the bad ones if all thresholds on the metric limit it from above, or if there
+        is none and lower is better by the metric's nature; else low values are. Undefined values are
+        left out, and so are comparisons of slices.
 
         Raises:
             DataError: There is no such metric.
@@ -138,11 +140,18 @@ class EvalResult:
         found = found.filter(pc.is_in(found["model"], names))
         plain = Slices.of_table(found).plain
         found = found.filter(pc.and_(pa.array(plain), pc.invert(pc.is_nan(found["value"]))))
+        order = "descending" if self._is_bad_when_high(metric) else "ascending"
+        return found.sort_by([("value", order)]).slice(0, n)
+
+    def _is_bad_when_high(self, metric: str) -> bool:
         judged = [check for check in self.verdict.checks if check.metric == metric]
         from_below = any(not math.isnan(check.lower) for check in judged)
         from_above = any(not math.isnan(check.upper) for check in judged)
-        high = from_above and not from_below
-        return found.sort_by([("value", "descending" if high else "ascending")]).slice(0, n)
+        if from_below or from_above:
+            return not from_below
+        configs = (one for spec in self.config.metrics_specs for one in spec.metrics)
+        named = (c for c in configs if from_config(c.class_name, dict(c.config)).name == metric)
+        return any(describe(one.class_name).higher_is_better is False for one in named)
 
     def compare(self, other: EvalResult) -> pa.Table:
         """The values of two results side by side, and `difference`: other less this.

@@ -8,9 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 from rich.console import Console
 from rich.markup import escape
@@ -106,42 +104,30 @@ def _judged(result: EvalResult) -> list[str]:
 
 
 def _worst_slices(result: EvalResult, name: str, count: int) -> Table:
-    rows = _rows(result, name)
+    rows = result.worst(name, count).to_pylist()
+    base = _baseline_values(result, name)
     failed = {(c.slice, c.metric) for c in result.verdict.checks if c.outcome == FAIL}
-    table = Table(
-        title=f"{name}: the {min(count, len(rows))} lowest of {len(rows):,} slices",
-        title_justify="left",
-    )
+    table = Table(title=f"{name}: its {len(rows)} worst slices", title_justify="left")
     for column in ("slice", "examples", name, "baseline", "change", ""):
         table.add_column(column, justify="left" if column in ("slice", "") else "right")
-    for row in rows[:count]:
+    for row in rows:
+        before = base.get(row["slice"], math.nan)
         bad = "[red]✗[/red]" if (row["slice"], name) in failed else ""
-        numbers = (_number(row["value"]), _number(row["baseline"]), _number(row["change"], "+"))
+        numbers = (_number(row["value"]), _number(before), _number(row["value"] - before, "+"))
         table.add_row(escape(row["slice"]), f"{row['examples']:,}", *numbers, bad)
     return table
 
 
-def _rows(result: EvalResult, name: str) -> list[dict[str, Any]]:
-    """The candidate's values by slice, lowest first, with the baseline's."""
+def _baseline_values(result: EvalResult, name: str) -> dict[str, float]:
     baseline = result.config.baseline_spec
-    own = _of(result.metrics, name, result.config.candidate_specs[0].name)
-    base = (
-        {}
-        if baseline is None
-        else {r["slice"]: r["value"] for r in _of(result.metrics, name, baseline.name)}
+    if baseline is None:
+        return {}
+    metrics = result.metrics
+    of_baseline = pc.and_(
+        pc.equal(metrics["metric"], name), pc.equal(metrics["model"], baseline.name)
     )
-    for row in own:
-        row["baseline"] = base.get(row["slice"], math.nan)
-        row["change"] = row["value"] - row["baseline"]
-    return sorted(own, key=lambda r: (math.isnan(r["value"]), r["value"]))
-
-
-def _of(metrics: pa.Table, name: str, model: str) -> list[dict[str, Any]]:
-    chosen = metrics.filter(
-        pc.and_(pc.equal(metrics["metric"], name), pc.equal(metrics["model"], model))
-    )
-    rows: list[dict[str, Any]] = chosen.select(["slice", "value", "examples"]).to_pylist()
-    return rows
+    found = metrics.filter(of_baseline)
+    return dict(zip(found["slice"].to_pylist(), found["value"].to_pylist(), strict=True))
 
 
 def _number(value: float, sign: str = "") -> str:
