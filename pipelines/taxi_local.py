@@ -215,6 +215,7 @@ def main() -> None:
         "--output", type=Path, default=Path("demo-output"), help="folder of this demo alone"
     )
     output: Path = parser.parse_args().output
+    terminal.own_the_log()
     console = Console(soft_wrap=True)
     prepare(output)
 

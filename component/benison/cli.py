@@ -258,4 +258,5 @@ def _escaped(text: str) -> str:
 
 def main() -> None:
     """Run the command."""
+    terminal.own_the_log()
     app()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import sys
 import time
@@ -22,6 +23,11 @@ from benison.validation import BLESSED, FAIL, NOT_BLESSED, Verdict
 _COLOURS = {BLESSED: "bold green", NOT_BLESSED: "bold red"}
 _SHOWN_REASONS = 20
 _LOG_SECONDS = 10.0
+
+
+def own_the_log() -> None:
+    """The terminal shows the verdict, which a root logger that some library set up would only repeat."""
+    logging.getLogger("benison").propagate = False
 
 
 @contextmanager
