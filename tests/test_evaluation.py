@@ -15,6 +15,7 @@ import sklearn.metrics as sk
 
 import benison
 from tests.conftest import config, taxi_like
+from tests.test_laws import CLASSES, REQUIRED
 
 METRICS = (
     "ExampleCount",
@@ -177,6 +178,17 @@ def test_any_split_on_any_engine_gives_the_same(
     found = benison.evaluate(data, made, engine=engine, beam_options=options)
     same_results(expected, found)
     assert found.plots.num_rows == expected.plots.num_rows
+
+
+def test_every_registered_metric_is_the_same_through_beam(trips: pa.Table, tmp_path: Path) -> None:
+    names = [name for name in benison.registered() if name not in CLASSES]
+    metrics = [{"class_name": name, "config": REQUIRED.get(name, {})} for name in names]
+    made = config(*metrics, slices=SLICES)
+    expected = benison.evaluate(trips, made)
+    data = split(trips, tmp_path / "data", 3)
+    found = benison.evaluate(data, made, engine="beam", beam_options=["--runner=FnApiRunner"])
+    same_results(expected, found)
+    assert len(expected.metric_names()) > 60
 
 
 def test_beam_options_are_checked(trips: pa.Table, tmp_path: Path) -> None:
