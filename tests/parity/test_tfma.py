@@ -314,3 +314,29 @@ def test_plots() -> None:
     ):
         expected = [float(bucket.get(field, 0.0)) for bucket in buckets]
         np.testing.assert_allclose(ours["calibration_plot"][column], expected, rtol=1e-6, atol=1e-9)
+
+
+def test_what_only_keras_has() -> None:
+    found = both(binary_frame(), [metric("RootMeanSquaredError")])
+    agree(found)  # Keras sums in float32, which is why no more than 1e-6 is asked
+
+
+@pytest.mark.parametrize("name", ["R2Score", "CategoricalCrossEntropy"])
+def test_what_tfma_cannot_compute(name: str) -> None:
+    """TFMA hands Keras' R2Score five weights where it has one, and normalises predictions that it may not write.
+
+    Ours are held to scikit-learn's by the oracles.
+    """
+    rng = np.random.default_rng(0)
+    frame = binary_frame(rows=60)
+    if name == "CategoricalCrossEntropy":
+        scores = rng.random((60, 3))
+        frame["prediction"] = list(scores / scores.sum(axis=1, keepdims=True))
+        frame["label"] = list(np.eye(3)[rng.integers(0, 3, 60)])
+    with pytest.raises((ValueError, RuntimeError), match=r"set_weights|add_input failed"):
+        both(frame, [metric(name)])
+    spec = {"label_key": "label", "prediction_key": "prediction"}
+    ours = benison.evaluate(
+        frame, {"model_specs": [spec], "metrics_specs": [{"metrics": [metric(name)]}]}
+    )
+    assert math.isfinite(ours.metrics["value"][0].as_py())
