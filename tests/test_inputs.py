@@ -109,13 +109,17 @@ def test_two_columns_of_one_name() -> None:
             "options.compute_confidence_intervals",
         ),
         ({"spec": {"query_key": "f"}}, "metrics_specs[0].query_key"),
+        ({"options": {"disabled_outputs": ["plots"]}}, "options.disabled_outputs"),
+        ({"model": {"preprocessing_function_names": ["f"]}}, "preprocessing_function_names"),
+        ({"model": {"padding_options": {"label_int_padding": 1}}}, "padding_options"),
+        ({"model": {"model_type": "tf_js"}}, "model_type"),
     ],
 )
 def test_what_is_not_computed_is_refused_not_ignored(more: dict[str, Any], sentence: str) -> None:
     with pytest.raises(benison.ConfigError) as raised:
         benison.evaluate(table(), config("AUC", **more))
     assert sentence in str(raised.value)
-    assert "not computed by this version" in str(raised.value)
+    assert "by this version of Benison" in str(raised.value)
 
 
 def test_engine_with_a_typo() -> None:

@@ -61,6 +61,11 @@ def _options(config: EvalConfig) -> Iterator[tuple[str, str]]:
             "options.compute_confidence_intervals",
             "confidence intervals are not computed by this version of Benison; remove the option.",
         )
+    if config.options.disabled_outputs:
+        yield (
+            "options.disabled_outputs",
+            "outputs cannot be disabled by this version of Benison; choose them with writers=.",
+        )
 
 
 def _thresholds(spec: MetricsSpec) -> Iterator[tuple[str, str]]:
@@ -80,7 +85,18 @@ def _thresholds(spec: MetricsSpec) -> Iterator[tuple[str, str]]:
                 yield f"{field}.{name}", f"no metric {name!r} is computed here. {hint}"
 
 
+# What a path holds decides how it is loaded; these are TFMA's names for what can be.
+_MODEL_TYPES = ("", "tf_keras", "tf_generic", "tf_estimator", "materialized_prediction")
+
+
 def _model(model: ModelSpec, called: bool) -> Iterator[tuple[str, str]]:
+    for field in ("preprocessing_function_names", "padding_options"):
+        if getattr(model, field):
+            yield field, f"{field} is not applied by this version of Benison; remove it."
+    if model.model_type not in _MODEL_TYPES:
+        known = ", ".join(_MODEL_TYPES[1:])
+        text = f"{model.model_type!r} is not loaded by this version of Benison. There are: {known}."
+        yield "model_type", text
     if not (model.label_key or model.label_keys):
         yield "label_key", "name the column that holds the labels."
     if not called and not (model.prediction_key or model.prediction_keys):
