@@ -21,13 +21,13 @@ from benison.errors import (
     ModelError,
     OutputError,
 )
-from benison.evaluation import evaluate
+from benison.evaluation import VERSION, evaluate
 from benison.extracts import Extracts, Inputs, SliceCodes
 from benison.metrics import Metric, Statistic, register, registered
 from benison.results import EvalResult, load_result
 from benison.validation import Check, Verdict
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "BenisonError",

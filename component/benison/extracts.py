@@ -61,14 +61,12 @@ class Inputs:
 
     `labels` and `predictions` are float64[N] (or [N, C] for metrics over classes), `weights` is
     float64[N] or None, which means that every row weighs 1. `features` is the batch's RecordBatch.
-    `baseline_predictions` is there for metrics that compare two models, else None.
     """
 
     labels: Array
     predictions: Array
     weights: Array | None = None
     features: pa.RecordBatch | None = None
-    baseline_predictions: Array | None = None
 
     @classmethod
     def of(cls, labels: Any, predictions: Any, weights: Any = None) -> Inputs:

@@ -71,7 +71,6 @@ class Metric(abc.ABC):
 
     name: str
     is_plot: ClassVar[bool] = False
-    needs_baseline: ClassVar[bool] = False
 
     @abc.abstractmethod
     def statistics(self) -> tuple[Statistic[Any], ...]:
