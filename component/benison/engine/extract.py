@@ -20,6 +20,7 @@ from benison import models
 from benison.config import EvalConfig, ModelSpec, SlicingSpec
 from benison.errors import DataError, ModelError, suggestion
 from benison.extracts import Array, Extracts, Target
+from benison.models.arrays import is_number
 from benison.slicing import ColumnCodes, SpecCodes
 
 # What TensorFlow's heads and Keras call the output that scores an example, in order of preference.
@@ -215,13 +216,7 @@ def _list_as_floats(column: pa.Array, name: str) -> Array:
 def _number(column: pa.Array, name: str) -> Array:
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    if not (
-        pa.types.is_integer(column.type)
-        or pa.types.is_floating(column.type)
-        or pa.types.is_boolean(column.type)
-        or pa.types.is_decimal(column.type)
-        or pa.types.is_null(column.type)
-    ):
+    if not is_number(column.type):
         raise DataError(
             f"Column {name!r} holds {column.type}, not numbers. Labels, predictions and weights are "
             f"numbers; encode text as class numbers first."
