@@ -24,6 +24,7 @@ LAYERS = (
     ("results",),
     ("report",),
     ("evaluation",),
+    ("spec",),
     ("benison",),
     ("terminal", "evaluator"),
     ("cli",),
@@ -120,7 +121,7 @@ def test_no_import_points_back(path: Path) -> None:
         ("component/benison/engine/new.py", "def f():\n  from benison import evaluate", "benison"),
         ("component/benison/config/new.py", "from benison.slicing import x", "benison.slicing"),
         ("component/benison/evaluation.py", "from benison.cli import main", "benison.cli"),
-        ("component/benison/cli.py", "import benison_orchestration", "benison_orchestration"),
+        ("component/benison/cli/show.py", "import benison_orchestration", "benison_orchestration"),
         (
             "orchestration/benison_orchestration/new.py",
             "import pipelines.taxi_local",

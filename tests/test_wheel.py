@@ -15,13 +15,19 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("benison", "benison_orchestration")
 # How pip names a network that is not there, as opposed to a package that is not there.
 OFFLINE = ("NewConnectionError", "ConnectTimeoutError", "NameResolutionError", "ProxyError")
+# What subclasses the classes of a host cannot be imported without the host.
+HOSTED: dict[str, str] = {}
 IMPORT_ALL = """
 import importlib, pkgutil, sys
+from benison import MissingExtraError
 for package in sys.argv[1:]:
     found = importlib.import_module(package)
     for module in pkgutil.walk_packages(found.__path__, package + "."):
-        importlib.import_module(module.name)
-        print(module.name)
+        try:
+            importlib.import_module(module.name)
+            print(module.name)
+        except MissingExtraError as error:
+            print(module.name, "needs", error.extra)
 """
 
 pytestmark = pytest.mark.slow
@@ -84,7 +90,11 @@ def test_every_module_is_imported_without_any_extra(environment: Path) -> None:
     python = environment / "bin/python"
     imported = run(python, "-W", "error", "-c", IMPORT_ALL, *PACKAGES, folder=environment)
     assert imported.returncode == 0, imported.stderr
-    assert {"benison.cli", "benison.engine.beam", "benison.errors"} <= set(imported.stdout.split())
+    lines = imported.stdout.splitlines()
+    assert {"benison.cli", "benison.engine.beam", "benison.errors"} <= set(lines)
+    assert {line for line in lines if " needs " in line} == {
+        f"{module} needs {extra}" for module, extra in HOSTED.items()
+    }
 
 
 @pytest.mark.parametrize("words", [("benison",), ("python", "-m", "benison")])

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is what the subcommands share: options, exit codes, and how a result or an error is said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from benison import terminal
+from benison.errors import BenisonError
+from benison.results import EvalResult
+
+NOT_BLESSED, WRONG = 1, 2  # exit codes; 0 is blessed, or no gate asked
+
+Format = Annotated[
+    str | None,
+    typer.Option(
+        help="Format of the data when its names do not tell: parquet, csv, jsonl, arrow, tfrecord."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
+Output = Annotated[
+    Path, typer.Argument(help="The output directory of an evaluation.", show_default=False)
+]
+
+
+def say(result: EvalResult, as_json: bool) -> None:
+    """Print the verdict and where the results are."""
+    if as_json:
+        verdict = result.verdict.to_dict()
+        found = {"output": str(result.path), "verdict": verdict, "rows": result.manifest["rows"]}
+        print(json.dumps(found))
+        return
+    terminal.verdict(result)
+    print(f"Results: {result.path}   Report: {result.path}/report.html")
+
+
+@contextmanager
+def errors(as_json: bool) -> Iterator[None]:
+    """A fault of usage, config, data or model is a sentence and exit code 2, never a traceback."""
+    try:
+        yield
+    except BenisonError as error:
+        if as_json:
+            print(json.dumps({"ok": False, "error": str(error)}))
+        else:
+            Console(stderr=True, soft_wrap=True).print(
+                f"[bold red]error[/bold red]: {escape(str(error))}"
+            )
+        raise typer.Exit(WRONG) from error
