@@ -17,15 +17,17 @@ from benison.errors import (
     BenisonError,
     ConfigError,
     DataError,
+    MetadataError,
     MissingExtraError,
     ModelError,
     OutputError,
 )
-from benison.evaluation import VERSION, evaluate
+from benison.evaluation import evaluate
 from benison.extracts import Extracts, Inputs, SliceCodes
 from benison.metrics import Metric, Statistic, register, registered
 from benison.results import EvalResult, load_result
 from benison.validation import Check, Verdict
+from benison.version import VERSION
 
 __version__ = VERSION
 
@@ -38,6 +40,7 @@ __all__ = [
     "EvalResult",
     "Extracts",
     "Inputs",
+    "MetadataError",
     "Metric",
     "MissingExtraError",
     "ModelError",

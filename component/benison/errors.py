@@ -6,6 +6,7 @@ BenisonError (ValueError)
 ├── DataError             the evaluation data cannot be read or cannot be scored
 ├── ModelError            a model directory or a signature cannot be used
 ├── OutputError           the results cannot be written, or what was written is not whole
+├── MetadataError         the metadata store cannot be reached, or refuses a record
 └── MissingExtraError     an optional dependency is not installed
 """
 
@@ -44,6 +45,10 @@ class ModelError(BenisonError):
 
 class OutputError(BenisonError):
     """The output cannot be written, or a directory is not a whole result of Benison."""
+
+
+class MetadataError(BenisonError):
+    """The metadata store cannot be reached, is not one, or refuses a record."""
 
 
 class MissingExtraError(BenisonError):

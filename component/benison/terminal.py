@@ -15,8 +15,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 from rich.table import Table
+from rich.tree import Tree
 
-from benison.evaluation import Progress as Listener
+from benison.job import Progress as Listener
+from benison.lineage.history import Blessing, Node
 from benison.results import EvalResult
 from benison.validation import BLESSED, FAIL, NOT_BLESSED, Verdict
 
@@ -101,6 +103,49 @@ def show(result: EvalResult, metrics: Sequence[str], worst: int) -> None:
     names = list(metrics) or _judged(result)
     for name in names:
         out.print(_worst_slices(result, name, worst))
+
+
+def blessings(found: Sequence[Blessing]) -> None:
+    """Print verdicts as a store has them, the newest first."""
+    table = Table()
+    for column in ("id", "when", "verdict", "model", "why"):
+        table.add_column(column, overflow="fold")
+    for each in found:
+        colour = _COLOURS.get(each.status, "bold yellow")
+        status = f"[{colour}]{each.status.replace('_', ' ')}[/]"
+        why = "\n".join(filter(None, (each.note, *each.reasons[:_SHOWN_REASONS])))
+        model = each.model or "predictions in the data"
+        table.add_row(str(each.id), each.created, status, escape(model), escape(why))
+    Console().print(table)
+
+
+def lineage(node: Node) -> None:
+    """Print what an artifact was made from, as a tree."""
+    Console(soft_wrap=True).print(_branch(node, Tree("")).children[0])
+
+
+def _branch(node: Node, tree: Tree) -> Tree:
+    said = {k: v for k, v in node.properties.items() if k in _SAID and v != ""}
+    facts = "".join(f"\n{key.removeprefix('benison_')}: {value}" for key, value in said.items())
+    branch = tree.add(f"[bold]{node.kind}[/] {node.id}  {escape(node.name + facts)}")
+    for source in node.sources:
+        _branch(source, branch)
+    return tree
+
+
+# Of an artifact's and an execution's properties, those that say something to a reader.
+_SAID = (
+    "benison_digest",
+    "benison_override_by",
+    "benison_override_reason",
+    "benison_reasons",
+    "benison_revoked_by",
+    "benison_revoked_reason",
+    "benison_summary",
+    "benison_until",
+    "blessed",
+    "split_names",
+)
 
 
 def _judged(result: EvalResult) -> list[str]:

@@ -10,6 +10,7 @@ import typer
 import benison
 from benison import terminal
 from benison.cli.evaluate import EVALUATE_HELP, check, evaluate, verify
+from benison.cli.lineage import bless, blessings, lineage, revoke
 from benison.cli.show import show
 
 app = typer.Typer(
@@ -24,6 +25,10 @@ app.command(help=EVALUATE_HELP)(evaluate)
 app.command()(show)
 app.command("check-config")(check)
 app.command()(verify)
+app.command()(blessings)
+app.command()(lineage)
+app.command()(bless)
+app.command()(revoke)
 
 
 @app.callback(invoke_without_command=True)

@@ -61,7 +61,29 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
         ),
     ] = None,
     baseline: Annotated[
-        Path | None, typer.Option("--baseline", "-b", help="The model to compare with.")
+        str | None,
+        typer.Option(
+            "--baseline",
+            "-b",
+            help="The model to compare with; latest-blessed looks it up in --metadata.",
+        ),
+    ] = None,
+    metadata: Annotated[
+        str | None,
+        typer.Option(
+            envvar="BENISON_METADATA",
+            help="The ML Metadata store to record in: sqlite:///metadata.db, mysql://user@host/db.",
+        ),
+    ] = None,
+    pipeline: Annotated[
+        str | None,
+        typer.Option(
+            envvar="BENISON_PIPELINE", help="The pipeline in whose history it is recorded."
+        ),
+    ] = None,
+    run: Annotated[
+        str | None,
+        typer.Option(help="The id of this run, stable over retries; default: a new one."),
     ] = None,
     format: Format = None,  # noqa: A002 - the field's word
     engine: Annotated[
@@ -96,6 +118,9 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
             engine=engine,
             beam_options=beam_options or None,
             trust_pickle=trust_pickle or None,
+            metadata=metadata,
+            pipeline=pipeline,
+            run=run,
         )
         result = benison.evaluate(**arguments, progress=progress)
     say(result, as_json)

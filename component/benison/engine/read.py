@@ -7,6 +7,7 @@ import dataclasses
 import glob
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,8 @@ class Dataset:
     format: str
     schema: pa.Schema
     table: pa.Table | None = None
+    sources: tuple[str, ...] = ()
+    """What was asked for: absolute paths, globs or directories; nothing for a table."""
 
     @classmethod
     def open(cls, source: Any, format: str | None = None) -> Dataset:  # noqa: A002 - the field's word
@@ -79,7 +82,7 @@ class Dataset:
             _check_names(schema, path)
         schema = _one_schema([(path, schema) for path, schema, _ in opened])
         files = tuple(FileInfo(path, Path(path).stat().st_size, rows) for path, _, rows in opened)
-        return cls(files, name, schema)
+        return cls(files, name, schema, sources=_sources(source))
 
     @property
     def num_rows(self) -> int | None:
@@ -140,6 +143,11 @@ class Dataset:
         found = {"format": self.format, "files": files, "rows": self.num_rows, "schema": schema}
         digest = hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
         return {**found, "digest": digest}
+
+
+def _sources(source: Any) -> tuple[str, ...]:
+    given = [source] if isinstance(source, str | os.PathLike) else source
+    return tuple(dict.fromkeys(os.path.abspath(path) for path in given))
 
 
 def check_columns(columns: Sequence[str] | None, schema: pa.Schema, source: str) -> None:

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the commands on a pipeline's history: blessings, lineage, bless, revoke."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Annotated
+
+import typer
+
+from benison import terminal
+from benison.cli.options import AsJson, errors
+from benison.errors import ConfigError
+from benison.lineage import decisions, history
+from benison.lineage.store import Store
+
+Metadata = Annotated[
+    str,
+    typer.Option(
+        envvar="BENISON_METADATA",
+        help="The ML Metadata store: sqlite:///metadata.db, mysql://user@host/db, grpc://host:8080.",
+        show_default=False,
+    ),
+]
+Pipeline = Annotated[
+    str, typer.Option(envvar="BENISON_PIPELINE", help="The pipeline.", show_default=False)
+]
+By = Annotated[str, typer.Option(help="Who decides.", show_default=False)]
+Reason = Annotated[str, typer.Option(help="Why.", show_default=False)]
+Target = Annotated[
+    str,
+    typer.Argument(
+        help="The output of an evaluation, the model, or the id of either.", show_default=False
+    ),
+]
+
+
+def blessings(
+    metadata: Metadata,
+    pipeline: Pipeline,
+    limit: Annotated[int, typer.Option(min=1, help="How many verdicts, newest first.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List the verdicts of a pipeline: model, verdict, reasons, when, and who overrode or revoked it.
+
+    [bold]Example[/bold]:  benison blessings --metadata sqlite:///metadata.db --pipeline taxi
+    """
+    with errors(as_json):
+        store = Store.open(metadata)
+        history.withdraw_expired(store, pipeline)
+        found = history.blessings(store, pipeline, limit)
+    if as_json:
+        print(json.dumps([dataclasses.asdict(blessing) for blessing in found]))
+    else:
+        terminal.blessings(found)
+
+
+def lineage(target: Target, metadata: Metadata, as_json: AsJson = False) -> None:
+    """Show what a blessing, an evaluation or a model was made from, back to what came from outside.
+
+    [bold]Example[/bold]:  benison lineage out --metadata sqlite:///metadata.db
+    """
+    with errors(as_json):
+        node = history.trace(Store.open(metadata), target)
+    if as_json:
+        print(json.dumps(dataclasses.asdict(node)))
+    else:
+        terminal.lineage(node)
+
+
+def bless(  # noqa: PLR0913, PLR0917 - one parameter an option
+    target: Target,
+    metadata: Metadata,
+    pipeline: Pipeline,
+    by: By,
+    reason: Reason,
+    until: Annotated[
+        str | None,
+        typer.Option(help="When the blessing ends, in ISO 8601: 2030-01-31, or with a time."),
+    ] = None,
+    override: Annotated[
+        bool, typer.Option("--override", help="Yes, against the verdict. Required.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    r"""Bless a model against its verdict, on record: who, why, until when.
+
+    The verdict stays as it is; resolvers find the new blessing beside it. Benison heeds --until at once;
+    TFX's own resolvers know no time, and stop finding it when Benison is next used on the pipeline.
+
+    [bold]Example[/bold]:  benison bless out --override --by ada --reason 'known label delay' \\
+      --until 2030-01-31 --metadata sqlite:///metadata.db --pipeline taxi
+    """
+    with errors(as_json):
+        if not override:
+            raise ConfigError(
+                "A model is blessed by evaluating it; against its verdict say --override."
+            )
+        made = decisions.override(
+            Store.open(metadata), pipeline, target, by=by, reason=reason, until=until
+        )
+    if as_json:
+        print(json.dumps(dataclasses.asdict(made)))
+    else:
+        terminal.blessings([made])
+
+
+def revoke(  # noqa: PLR0913, PLR0917 - one parameter an option
+    target: Target,
+    metadata: Metadata,
+    pipeline: Pipeline,
+    by: By,
+    reason: Reason,
+    as_json: AsJson = False,
+) -> None:
+    r"""Take back every blessing of a model, on record; resolvers stop finding it.
+
+    [bold]Example[/bold]:  benison revoke serving/1700000000 --by ada --reason 'wrong labels' \\
+      --metadata sqlite:///metadata.db --pipeline taxi
+    """
+    with errors(as_json):
+        taken = decisions.revoke(Store.open(metadata), pipeline, target, by=by, reason=reason)
+    if as_json:
+        print(json.dumps([dataclasses.asdict(blessing) for blessing in taken]))
+    else:
+        terminal.blessings(taken)

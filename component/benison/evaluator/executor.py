@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the Evaluator at work: TFX's artifacts in, and what its Pusher and resolvers read out."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import benison
+from benison.blessing import MARKERS
+from benison.config import EvalConfig
+from benison.errors import ConfigError, DataError, MissingExtraError
+from benison.evaluator import udf
+from benison.evaluator.fairness import with_fairness_indicators
+from benison.results import EvalResult
+
+try:
+    from tfx.components.util import examples_utils
+    from tfx.dsl.components.base import base_beam_executor
+    from tfx.proto import example_gen_pb2
+    from tfx.types import artifact_utils
+    from tfx.utils import path_utils
+except ImportError as error:
+    raise MissingExtraError("TFX", "tfx") from error
+
+Artifacts: TypeAlias = dict[str, list[Any]]
+
+_FORMATS = {
+    example_gen_pb2.FORMAT_TF_EXAMPLE: "tfrecord",
+    example_gen_pb2.FORMAT_PARQUET: "parquet",
+}
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):  # type: ignore[misc]
+    """Runs `benison.evaluate` on artifacts, in process or on the Beam runner of the pipeline."""
+
+    def Do(  # noqa: N802 - TFX's name
+        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
+    ) -> None:
+        """Evaluate, and set on the outputs what TFX's Pusher and resolvers read.
+
+        Raises:
+            BenisonError: The evaluation cannot be made; TFX then fails the execution, and nothing is
+                blessed.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        config = _config(input_dict, exec_properties)
+        paths = _model_paths(config, input_dict)
+        examples, format_ = _examples(input_dict["examples"], _splits(exec_properties))
+        evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
+        with udf.modules(exec_properties) as packages:
+            options = [*self._beam_pipeline_args, *packages]
+            result = benison.evaluate(
+                examples,
+                config,
+                model=paths or None,
+                output=evaluation.uri,
+                format=format_,
+                engine="beam" if self._beam_pipeline_args else "local",
+                beam_options=options,
+                extractors=udf.extractors(exec_properties, config, paths),
+            )
+        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+        _bless(blessing, result, input_dict)
+        for output in (evaluation, blessing):
+            _say(output, result)
+
+
+def _config(inputs: Artifacts, properties: dict[str, Any]) -> EvalConfig:
+    """The config for the models that are there; a baseline that no resolver has found yet is left out."""
+    given = EvalConfig.load(json.loads(properties["eval_config"]))
+    thresholds = json.loads(properties.get("fairness_indicator_thresholds") or "null")
+    has_baseline = bool(inputs.get("baseline_model"))
+    for key in ("model", "baseline_model"):
+        if len(inputs.get(key) or ()) > 1:
+            raise ConfigError(f"There can be one artifact in {key}; there are {len(inputs[key])}.")
+    return with_fairness_indicators(given, thresholds).with_defaults(has_baseline)
+
+
+def _model_paths(config: EvalConfig, inputs: Artifacts) -> dict[str, str]:
+    """Where each model's files are, by the name of its spec; none when the predictions are in the data."""
+    if not inputs.get("model"):
+        return {}
+    if len(config.candidate_specs) > 1:
+        names = ", ".join(spec.name for spec in config.candidate_specs)
+        raise ConfigError(f"The pipeline has one model, and the config has the candidates {names}.")
+    keys = {True: "baseline_model", False: "model"}
+    return {
+        spec.name: _model_path(inputs[keys[spec.is_baseline]][0]) for spec in config.model_specs
+    }
+
+
+def _model_path(artifact: Any) -> str:
+    return str(
+        path_utils.serving_model_path(artifact.uri, path_utils.is_old_model_artifact(artifact))
+    )
+
+
+def _splits(properties: dict[str, Any]) -> list[str]:
+    return json.loads(properties.get("example_splits") or "null") or ["eval"]
+
+
+def _examples(artifacts: Sequence[Any], splits: Sequence[str]) -> tuple[list[str], str]:
+    """The folders of the splits, and the format of what is in them.
+
+    Raises:
+        DataError: An artifact lacks a split, or holds what is not tf.Examples or Parquet.
+    """
+    payloads = {examples_utils.get_payload_format(artifact) for artifact in artifacts}
+    (payload, *others) = payloads
+    if others or payload not in _FORMATS:
+        names = ", ".join(sorted(example_gen_pb2.PayloadFormat.Name(found) for found in payloads))
+        raise DataError(
+            f"The Evaluator reads examples in FORMAT_TF_EXAMPLE or FORMAT_PARQUET, not {names}."
+        )
+    try:
+        uris = [uri for split in splits for uri in artifact_utils.get_split_uris(artifacts, split)]
+    except ValueError as error:
+        known = sorted(
+            {name for a in artifacts for name in artifact_utils.decode_split_names(a.split_names)}
+        )
+        raise DataError(
+            f"Not every Examples artifact has the splits {', '.join(splits)}; there are {', '.join(known)}. "
+            "Say example_splits."
+        ) from error
+    return uris, _FORMATS[payload]
+
+
+def _bless(blessing: Any, result: EvalResult, inputs: Artifacts) -> None:
+    """Write the marker and the properties, but for a verdict of *not evaluated*, as TFX does."""
+    marker = MARKERS.get(result.verdict.status)
+    if marker is None or result.path is None:
+        return
+    for key, name in (("model", "current_model"), ("baseline_model", "baseline_model")):
+        for model in inputs.get(key) or ():
+            blessing.set_string_custom_property(name, model.uri)
+            blessing.set_int_custom_property(f"{name}_id", model.id)
+    Path(blessing.uri).mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(result.path / marker, Path(blessing.uri) / marker)
+    blessing.set_int_custom_property("blessed", int(result.verdict.blessed))
+
+
+def _say(output: Any, result: EvalResult) -> None:
+    """Our verdict, beside what TFX reads."""
+    verdict = result.verdict
+    output.set_string_custom_property("benison_status", verdict.status)
+    output.set_string_custom_property("benison_summary", verdict.summary())
+    output.set_string_custom_property("benison_reasons", "\n".join(verdict.reasons)[:20_000])
+    output.set_int_custom_property("benison_rubber_stamped", int(verdict.rubber_stamped))

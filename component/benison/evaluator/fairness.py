@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is Fairness Indicators: rates at several decision thresholds, under the names they had in TFMA.
+
+TFX's Evaluator takes `fairness_indicator_thresholds` and computes nothing with them since TFMA 0.47.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benison.config import EvalConfig, MetricConfig, MetricsSpec
+from benison.errors import ConfigError
+
+_RATES = {
+    "positive_rate": "PredictedPositiveRate",
+    "true_positive_rate": "TPR",
+    "false_positive_rate": "FPR",
+    "true_negative_rate": "TNR",
+    "false_negative_rate": "FNR",
+    "false_discovery_rate": "FalseDiscoveryRate",
+    "false_omission_rate": "FalseOmissionRate",
+}
+
+
+def with_fairness_indicators(config: EvalConfig, thresholds: Sequence[float] | None) -> EvalConfig:
+    """A config that also computes each rate at each threshold, on every slice.
+
+    Args:
+        config: Before its defaults are filled in.
+        thresholds: Of the score, from 0 to 1; None or none adds nothing.
+
+    Raises:
+        ConfigError: A threshold is not a number from 0 to 1.
+    """
+    for threshold in thresholds or ():
+        if not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
+            raise ConfigError(
+                f"fairness_indicator_thresholds are numbers from 0 to 1, not {threshold!r}."
+            )
+    if not thresholds:
+        return config
+    metrics = tuple(
+        MetricConfig(
+            class_name=class_name,
+            config={
+                "thresholds": threshold,
+                "name": f"fairness_indicators_metrics/{rate}@{threshold:g}",
+            },
+        )
+        for threshold in thresholds
+        for rate, class_name in _RATES.items()
+    )
+    specs = (*config.metrics_specs, MetricsSpec(metrics=metrics))
+    return config.model_copy(update={"metrics_specs": specs})

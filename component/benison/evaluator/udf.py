@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the user's own module of an Evaluator: extractors and model loaders that it may define."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from benison.config import EvalConfig
+from benison.engine.extract import Extractor, PredictionsExtractor, default_extractors
+from benison.errors import ConfigError, ModelError
+
+# The stages of TFMA that Benison's own take the place of.
+_TFMA_STAGES = {
+    "ExtractBatchedInputs",
+    "ExtractFeatures",
+    "ExtractTransformedFeatures",
+    "ExtractLabels",
+    "ExtractExampleWeights",
+    "ExtractPredictions",
+    "ExtractMaterializedPredictions",
+    "ExtractUnbatchedInputs",
+    "ExtractSliceKeys",
+}
+
+
+@contextmanager
+def modules(properties: dict[str, Any]) -> Iterator[list[str]]:
+    """Make a module that TFX has packed importable; what Beam's workers need for it, as options."""
+    if not properties.get("module_path"):
+        yield []
+        return
+    from tfx.components.util import udf_utils
+    from tfx.utils import io_utils
+
+    path, packages = udf_utils.decode_user_module_key(properties["module_path"])
+    local = [io_utils.ensure_local(package) for package in packages]
+    properties["module_path"] = path
+    with udf_utils.TempPipInstallContext(local):
+        yield [f"--extra_package={package}" for package in local]
+
+
+def extractors(
+    properties: dict[str, Any], config: EvalConfig, paths: dict[str, str]
+) -> list[Extractor] | None:
+    """The extractors of the user's module, or None where it defines nothing.
+
+    Raises:
+        ConfigError: It returns what is not an extractor of Benison's.
+        ModelError: It returns what is not a predictor.
+    """
+    if not properties.get("module_path") and not properties.get("module_file"):
+        return None
+    from tfx.components.util import udf_utils
+
+    load = udf_utils.try_get_fn(properties, "custom_eval_shared_model")
+    predictors = (
+        {name: _predictor(load, name, path, config) for name, path in paths.items()} if load else {}
+    )
+    custom = udf_utils.try_get_fn(properties, "custom_extractors")
+    if custom is not None:
+        loaded: Any = list(predictors.values())
+        found = custom(
+            eval_shared_model=loaded[0] if len(loaded) == 1 else loaded or None,
+            eval_config=config,
+            tensor_adapter_config=None,
+        )
+        if not _are_of_tfma(found):
+            return list(found)
+    stages = default_extractors(config, paths)
+    return [_with_predictors(stage, predictors) for stage in stages]
+
+
+def _predictor(load: Any, name: str, path: str, config: EvalConfig) -> Any:
+    """What the user's loader makes of a model: a predictor, or TFMA's description of where it is."""
+    found = load(
+        eval_saved_model_path=path, model_name=name, eval_config=config, add_metrics_callbacks=None
+    )
+    if hasattr(found, "predict") or hasattr(found, "model_path"):
+        return found
+    raise ModelError(
+        f"custom_eval_shared_model returned a {type(found).__name__}; a predictor has `columns`, "
+        "`wants_input` and `predict(features, serialized)`."
+    )
+
+
+def _are_of_tfma(found: list[Any]) -> bool:
+    """Whether these are TFMA's default extractors, which Benison's defaults take the place of.
+
+    Raises:
+        ConfigError: There is one among them that is neither TFMA's default nor Benison's.
+    """
+    foreign = [stage for stage in found if not hasattr(stage, "extract")]
+    for stage in foreign:
+        name = getattr(stage, "stage_name", type(stage).__name__)
+        if name not in _TFMA_STAGES:
+            raise ConfigError(
+                f"custom_extractors returned {name!r}, a Beam transform of TFMA's. Write it as an object "
+                "with `stage_name` and `extract(extracts)`, which takes a batch of columns."
+            )
+    return bool(foreign)
+
+
+def _with_predictors(stage: Extractor, predictors: dict[str, Any]) -> Extractor:
+    """The stage, with the models that the user's loader has loaded."""
+    loaded = {name: found for name, found in predictors.items() if hasattr(found, "predict")}
+    if not isinstance(stage, PredictionsExtractor) or not loaded:
+        return stage
+    return _Loaded(stage, loaded)
+
+
+class _Loaded(PredictionsExtractor):
+    """Calls models that somebody else has loaded."""
+
+    def __init__(self, stage: PredictionsExtractor, loaded: dict[str, Any]) -> None:
+        super().__init__(stage.specs, stage.paths, stage.trust_pickle)
+        self._predictors.update(loaded)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Loaded, (
+            PredictionsExtractor(self.specs, self.paths, self.trust_pickle),
+            self._predictors,
+        )

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the URL of a metadata store: parsed, checked, and said without its password.
+
+ML Metadata ends the process when a server's connection lacks a field, and makes an empty store of a path
+that is mistyped. Both are refused here, before its library sees them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from benison.errors import MetadataError, suggestion
+
+PASSWORD_VARIABLE = "BENISON_METADATA_PASSWORD"  # noqa: S105 - the name of a variable
+
+_FORMS = (
+    "Say sqlite:///relative/path.db, sqlite:////absolute/path.db, "
+    "mysql://user:password@host:3306/database or grpc://host:8080."
+)
+_NO_POSTGRESQL = (
+    "PostgreSQL is not supported: ML Metadata's client does not escape a backslash there, so that a "
+    "config or a path can run SQL, and it is built without TLS. Use SQLite, or MySQL or MariaDB."
+)
+_SSL = {
+    "ssl_ca": "ca",
+    "ssl_capath": "capath",
+    "ssl_cert": "cert",
+    "ssl_key": "key",
+    "ssl_cipher": "cipher",
+    "ssl_verify": "verify_server_cert",
+}
+# Another copy of SQLite in this process would drop the locks of ML Metadata's: a process of its own asks.
+_IS_STORE = (
+    "import sqlite3, sys; c = sqlite3.connect('file:' + sys.argv[1] + '?mode=ro', uri=True);"
+    "names = {r[0] for r in c.execute('select name from sqlite_master')};"
+    "sys.exit(0 if not names or 'MLMDEnv' in names else 3)"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Connection:
+    """How a metadata store is reached."""
+
+    shown: str
+    """The URL without its password."""
+    backend: str
+    """sqlite, mysql or grpc."""
+    fields: Mapping[str, Any]
+    """The fields of ML Metadata's connection message."""
+
+    @classmethod
+    def parse(cls, url: str) -> Connection:
+        """Read a URL and check that it is complete.
+
+        Raises:
+            MetadataError: Something is missing or wrong; the message says what, and how it is written.
+        """
+        parts = urlsplit(url)
+        backend = _BACKENDS.get(parts.scheme)
+        if parts.scheme in ("postgresql", "postgres"):
+            raise MetadataError(_NO_POSTGRESQL)
+        if backend is None:
+            raise MetadataError(f"{url!r} is not the URL of a metadata store. {_FORMS}")
+        try:
+            return backend(parts, dict(parse_qsl(parts.query, keep_blank_values=True)))
+        except ValueError as error:
+            if isinstance(error, MetadataError):
+                raise
+            raise MetadataError(f"The metadata store {_shown(parts)}: {error}.") from error
+
+
+def _sqlite(parts: SplitResult, options: dict[str, str]) -> Connection:
+    path = Path(os.path.abspath(unquote(parts.path.removeprefix("/"))))
+    if parts.netloc or parts.path in ("", "/"):
+        raise MetadataError(f"{parts.geturl()!r} has no path after three slashes. {_FORMS}")
+    create = _flag(options.pop("create", "false"), "create")
+    _no_more(options, ["create"])
+    if not path.exists() and not create:
+        raise MetadataError(
+            f"There is no metadata store at {path}. If it is to be made, say "
+            f"sqlite:///{path}?create=true."
+        )
+    if path.exists():
+        _check_is_store(path)
+    mode = "READWRITE_OPENCREATE" if create else "READWRITE"
+    return Connection(
+        f"sqlite:///{path}", "sqlite", {"filename_uri": str(path), "connection_mode": mode}
+    )
+
+
+def _check_is_store(path: Path) -> None:
+    command = [
+        sys.executable,
+        "-I",
+        "-c",
+        _IS_STORE,
+        str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23"),
+    ]
+    asked = subprocess.run(command, capture_output=True, text=True, check=False)
+    if asked.returncode == 3:
+        raise MetadataError(
+            f"{path} is a SQLite database of another program, not a metadata store."
+        )
+    if asked.returncode and "locked" not in asked.stderr:
+        why = (asked.stderr.strip().splitlines() or ["unknown"])[-1]
+        raise MetadataError(f"{path} cannot be read as a metadata store: {why}.")
+
+
+def _mysql(parts: SplitResult, options: dict[str, str]) -> Connection:
+    shown = _shown(parts)
+    password = unquote(parts.password) if parts.password else os.environ.get(PASSWORD_VARIABLE, "")
+    # To this client the name localhost means a socket at a place of its own.
+    host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname
+    fields: dict[str, Any] = {
+        "database": unquote(parts.path.removeprefix("/")),
+        "user": unquote(parts.username or ""),
+        "socket": options.pop("socket", ""),
+    }
+    missing = [name for name in ("database", "user") if not fields[name]]
+    missing += [] if host or fields["socket"] else ["host, or ?socket="]
+    if missing:
+        raise MetadataError(f"{shown} lacks the {' and the '.join(missing)}. {_FORMS}")
+    ssl = {_SSL[name]: options.pop(name) for name in list(options) if name in _SSL}
+    _no_more(options, ["socket", *_SSL])
+    if "verify_server_cert" in ssl:
+        ssl["verify_server_cert"] = _flag(ssl["verify_server_cert"], "ssl_verify")  # type: ignore[assignment]
+    for name in ("ca", "cert", "key"):
+        if name in ssl and not Path(ssl[name]).is_file():
+            raise MetadataError(f"{shown}: there is no file {ssl[name]}, which ssl_{name} names.")
+    fields |= {"host": host, "port": parts.port or 3306} if not fields["socket"] else {}
+    fields |= {"password": password} | ({"ssl_options": ssl} if ssl else {})
+    return Connection(shown, "mysql", {name: value for name, value in fields.items() if value})
+
+
+def _grpc(parts: SplitResult, options: dict[str, str]) -> Connection:
+    _no_more(options, [])
+    if not parts.hostname or not parts.port:
+        raise MetadataError(f"{_shown(parts)} lacks the host or the port. {_FORMS}")
+    return Connection(_shown(parts), "grpc", {"host": parts.hostname, "port": parts.port})
+
+
+_BACKENDS = {"sqlite": _sqlite, "mysql": _mysql, "mariadb": _mysql, "grpc": _grpc}
+
+
+def _shown(parts: SplitResult) -> str:
+    """The URL without its password and its options."""
+    user = f"{parts.username}@" if parts.username else ""
+    place = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
+    return f"{parts.scheme}://{user}{place}{parts.path}"
+
+
+def _flag(value: str, name: str) -> bool:
+    if value.lower() not in ("true", "false", "1", "0"):
+        raise MetadataError(f"The option {name} is true or false, not {value!r}.")
+    return value.lower() in ("true", "1")
+
+
+def _no_more(options: Mapping[str, str], known: list[str]) -> None:
+    for name in options:
+        raise MetadataError(
+            f"The URL of the metadata store has no option {name!r}. {suggestion(name, known)}"
+        )

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is what a store says of a pipeline: its blessings, the latest one, and what it was made from.
+
+TFX's LatestBlessedModelStrategy takes the Model with the highest id among those that the pipeline has
+produced, that are LIVE, and that a LIVE ModelBlessing with the whole number `blessed` = 1 names by
+`current_model_id`. So does `latest_blessed`, newest first, so that it reads what is recent and not the
+whole history.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from benison.errors import MetadataError
+from benison.lineage.store import Store
+from benison.lineage.types import OVERRIDE, check_spelling, number, set_properties, text
+
+_PAGE = 100
+_PRODUCED = ("OUTPUT", "INTERNAL_OUTPUT", "DECLARED_OUTPUT")
+
+
+@dataclasses.dataclass(frozen=True)
+class Blessing:
+    """A verdict as the store has it."""
+
+    id: int
+    model: str
+    """The URI of the model; "" when the predictions were in the data."""
+    model_id: int | None
+    status: str
+    """blessed, not_blessed or not_evaluated, as it is now."""
+    created: str
+    """UTC, in ISO 8601."""
+    reasons: tuple[str, ...]
+    note: str
+    """Who overrode or revoked it, why and until when; "" when nobody did."""
+    uri: str
+
+    @classmethod
+    def of(cls, found: Any) -> Blessing:
+        """Read one, of TFX's or of ours."""
+        flag = number(found, "blessed")
+        status = {1: "blessed", 0: "not_blessed", None: "not_evaluated"}.get(flag, "not_blessed")
+        return cls(
+            int(found.id),
+            text(found, "current_model"),
+            number(found, "current_model_id"),
+            "not_blessed" if flag == 1 and is_expired(found) else status,
+            _iso(found.create_time_since_epoch),
+            tuple(filter(None, text(found, "benison_reasons").split("\n"))),
+            _note(found),
+            found.uri,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """An artifact or an execution, and what it was made from."""
+
+    kind: str
+    id: int
+    name: str
+    """The URI of an artifact, the name of an execution."""
+    properties: dict[str, str | int]
+    sources: tuple[Node, ...]
+
+
+def blessings(store: Store, pipeline: str, limit: int = 20) -> list[Blessing]:
+    """The newest verdicts of a pipeline, newest first.
+
+    Raises:
+        MetadataError: The store has no such pipeline.
+    """
+    found = of_type(store, pipeline, "ModelBlessing")
+    return [Blessing.of(a) for a, _ in zip(found, range(limit), strict=False)]
+
+
+def latest_blessed(store: Store, pipeline: str) -> Any:
+    """The newest Model artifact of a pipeline that is blessed; None when there is none."""
+    context = store.get_context_by_type_and_name("pipeline", pipeline)
+    check_spelling(pipeline, context)
+    blessed: set[int | None] = set()
+    for found in _newest_first(store, context.id) if context else ():
+        # A blessing names a model that was there before it, so that it comes first here.
+        if found.type == "ModelBlessing" and is_blessing(found):
+            blessed.add(number(found, "current_model_id"))
+        elif _is_live_model(found) and found.id in blessed:
+            produced = is_produced_in(store, found.id, pipeline)
+            if produced:
+                return found
+    return None
+
+
+def is_blessing(found: Any) -> bool:
+    """Whether a ModelBlessing blesses, now."""
+    return bool(
+        found.state == found.LIVE and number(found, "blessed") == 1 and not is_expired(found)
+    )
+
+
+def is_expired(found: Any) -> bool:
+    """Whether a blessing was an override whose time is over."""
+    until = text(found, "benison_until")
+    return bool(until) and datetime.datetime.fromisoformat(until) <= _now()
+
+
+def is_produced_in(store: Store, artifact_id: int, pipeline: str) -> bool:
+    """Whether an execution of this pipeline has this artifact among its outputs."""
+    events = store.get_events_by_artifact_ids([artifact_id])
+    producers = {e.execution_id for e in events if _is(e, *_PRODUCED)}
+    names = (
+        context.name
+        for execution in producers
+        for context in store.get_contexts_by_execution(execution)
+        if context.type == "pipeline"
+    )
+    return pipeline in names
+
+
+def withdraw_expired(store: Store, pipeline: str) -> None:
+    """Set `blessed` to 0 on overrides whose time is over, for readers that know no time."""
+    from ml_metadata import errors
+
+    try:
+        overrides = store.get_executions_by_type(OVERRIDE)
+    except errors.NotFoundError:
+        return
+    mine = [e.id for e in overrides if e.name.startswith(f"{pipeline}.override.")]
+    events = store.get_events_by_execution_ids(mine) if mine else []
+    made = [e.artifact_id for e in events if _is(e, "OUTPUT")]
+    for found in store.get_artifacts_by_id(made) if made else ():
+        if number(found, "blessed") == 1 and is_expired(found):
+            set_properties(found, {"blessed": 0})
+            store.put_artifacts([found])
+
+
+def trace(store: Store, target: str) -> Node:
+    """What an artifact was made from, back to what came from outside.
+
+    Args:
+        store: Where to look.
+        target: The id of an artifact, or its URI or path; of several at one place the newest, a blessing
+            first.
+
+    Raises:
+        MetadataError: The store has no such artifact.
+    """
+    return _artifact_node(store, find(store, target), set())
+
+
+def find(store: Store, target: str) -> Any:
+    """The artifact that an id, a URI or a path names.
+
+    Raises:
+        MetadataError: The store has no such artifact.
+    """
+    found = store.get_artifacts_by_id([int(target)]) if target.isdigit() else []
+    for uri in dict.fromkeys((target, os.path.abspath(target))):
+        found = found or store.get_artifacts_by_uri(uri)
+    if not found:
+        raise MetadataError(
+            f"{store.connection.shown} has no artifact {target!r}. Say an id, or the path of a model or of "
+            "an output; `benison blessings` lists them."
+        )
+    return max(found, key=lambda a: (a.type == "ModelBlessing", a.id))
+
+
+def _artifact_node(store: Store, found: Any, above: set[int]) -> Node:
+    events = store.get_events_by_artifact_ids([found.id])
+    makers = [e.execution_id for e in events if _is(e, *_PRODUCED) and e.execution_id not in above]
+    executions = store.get_executions_by_id(makers) if makers else []
+    sources = tuple(_execution_node(store, maker, above | {maker.id}) for maker in executions)
+    return Node(found.type, int(found.id), found.uri, _properties(found), sources)
+
+
+def _execution_node(store: Store, found: Any, above: set[int]) -> Node:
+    events = store.get_events_by_execution_ids([found.id])
+    ids = list(dict.fromkeys(e.artifact_id for e in events if _is(e, "INPUT", "DECLARED_INPUT")))
+    inputs = store.get_artifacts_by_id(ids) if ids else []
+    sources = tuple(_artifact_node(store, source, above) for source in inputs)
+    return Node(found.type, int(found.id), found.name, _properties(found), sources)
+
+
+def of_type(store: Store, pipeline: str, kind: str) -> Iterator[Any]:
+    """The LIVE artifacts of a pipeline that are of a type, newest first.
+
+    Raises:
+        MetadataError: The store has no such pipeline.
+    """
+    context = store.get_context_by_type_and_name("pipeline", pipeline)
+    check_spelling(pipeline, context)
+    if context is None:
+        known = sorted(c.name for c in store.get_contexts_by_type("pipeline"))
+        there = f"There are: {', '.join(known[:12])}." if known else "It has none."
+        raise MetadataError(f"{store.connection.shown} has no pipeline {pipeline!r}. {there}")
+    shown = (a for a in _newest_first(store, context.id) if a.type == kind)
+    yield from (a for a in shown if a.state == a.LIVE)
+
+
+def _newest_first(store: Store, context: int) -> Iterator[Any]:
+    """The artifacts of a context, in pages that grow, since a page can only be asked for from the top."""
+    from ml_metadata.metadata_store import ListOptions, OrderByField
+
+    seen, limit = 0, _PAGE
+    while True:
+        options = ListOptions(limit=limit, order_by=OrderByField.ID, is_asc=False)
+        found = store.get_artifacts_by_context(context, list_options=options)
+        yield from found[seen:]
+        if len(found) < limit:
+            return
+        seen, limit = len(found), limit * 4
+
+
+def _is_live_model(found: Any) -> bool:
+    return bool(found.type == "Model" and found.state == found.LIVE)
+
+
+def _is(event: Any, *kinds: str) -> bool:
+    return any(event.type == event.Type.Value(kind) for kind in kinds)
+
+
+def _properties(node: Any) -> dict[str, str | int]:
+    custom = node.custom_properties
+    return {
+        key: custom[key].string_value
+        if custom[key].HasField("string_value")
+        else custom[key].int_value
+        for key in sorted(custom)
+        if custom[key].WhichOneof("value") in ("string_value", "int_value")
+    }
+
+
+def _note(found: Any) -> str:
+    revoked, overridden = text(found, "benison_revoked_by"), text(found, "benison_override_by")
+    if revoked:
+        return f"revoked by {revoked}: {text(found, 'benison_revoked_reason')}"
+    if overridden:
+        until = text(found, "benison_until")
+        end = f" until {until}" if until else ""
+        return f"overridden by {overridden}{end}: {text(found, 'benison_override_reason')}"
+    return "rubber-stamped" if number(found, "benison_rubber_stamped") else ""
+
+
+def _iso(milliseconds: int) -> str:
+    moment = datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.timezone.utc)
+    return moment.isoformat(timespec="seconds")
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc)

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is what a run reads, as artifacts: found by their URI, or imported as TFX's Importer would.
+
+A model is its place and its bytes. A place that has other bytes than when it was recorded is another model,
+and the one that was there is gone: its blessing must not lead to the new bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from benison.lineage import ModelFiles, Run, history
+from benison.lineage.store import Store
+from benison.lineage.types import IMPORTER, artifact, contexts, event, execution, text
+
+# Where TFX's Trainer keeps what is served, within the place of a Model artifact.
+SERVING = "Format-Serving"
+
+
+def examples_id(store: Store, path: str, run: Run) -> int:
+    """The artifact of a run's data, by their path or URI."""
+    known = [a for a in store.get_artifacts_by_uri(path) if a.type == "Examples"]
+    same = [a for a in known if text(a, "benison_data") in ("", run.data)]
+    if same:
+        return int(same[0].id)
+    return _imported(store, "Examples", path, run.data, run, benison_data=run.data)
+
+
+def model_id(store: Store, files: ModelFiles, run: Run) -> int:
+    """The artifact of a model's bytes, produced in the run's pipeline, where resolvers look for it."""
+    known = known_model(store, files)
+    if known is None:
+        found = _imported(
+            store, "Model", files.path, files.digest, run, benison_digest=files.digest
+        )
+        _forget_replaced(store, files, found)
+        return found
+    if not history.is_produced_in(store, known.id, run.pipeline):
+        name = f"{run.pipeline}.import.{known.id}"
+        importer = execution(store, IMPORTER, name, "COMPLETE")
+        _put_once(store, importer, None, event("OUTPUT", "result", artifact_id=known.id), run)
+    return int(known.id)
+
+
+def known_model(store: Store, files: ModelFiles) -> Any:
+    """The newest LIVE Model at this place that is of these bytes, or that TFX wrote; None without one."""
+    path = Path(files.path)
+    uris = [files.path, *([str(path.parent)] if path.name == SERVING else [])]
+    found = [artifact for uri in uris for artifact in _live_models(store, uri)]
+    same = [a for a in found if text(a, "benison_digest") in ("", files.digest)]
+    return max(same, key=lambda a: int(a.id), default=None)
+
+
+def serving_path(uri: str) -> str:
+    """Where the files to load are in a Model artifact."""
+    inner = Path(uri) / SERVING
+    return str(inner) if inner.is_dir() else uri
+
+
+def put(store: Store, node: Any, events: list[tuple[Any, Any]], run: Run) -> None:
+    """Write an execution with its events into the contexts of a run, in one transaction."""
+    store.put_execution(
+        node,
+        events,
+        run_contexts(store, run),
+        reuse_context_if_already_exist=True,
+        reuse_artifact_if_already_exist_by_external_id=True,
+    )
+
+
+def run_contexts(store: Store, run: Run) -> list[Any]:
+    """The pipeline, the run and the node, as TFX names them."""
+    node = f"{run.pipeline}.Evaluator"
+    return contexts(store, pipeline=run.pipeline, pipeline_run=run.id, node=node)
+
+
+def standard(run: Run, producer: str) -> dict[str, str | int]:
+    """What TFX sets on every artifact."""
+    imported = int(producer == "Importer")
+    return {"pipeline_name": run.pipeline, "producer_component": producer, "is_external": imported}
+
+
+def _live_models(store: Store, uri: str) -> list[Any]:
+    found = store.get_artifacts_by_uri(uri)
+    return [a for a in found if a.type == "Model" and a.state == a.LIVE]
+
+
+def _forget_replaced(store: Store, files: ModelFiles, kept: int) -> None:
+    for other in _live_models(store, files.path):
+        if other.id < kept and text(other, "benison_digest") not in ("", files.digest):
+            other.state = other.DELETED
+            store.put_artifacts([other])
+
+
+def _imported(store: Store, kind: str, uri: str, digest: str, run: Run, **properties: str) -> int:
+    """The id of an artifact that came from outside, recorded once for all runs of a pipeline."""
+    key = hashlib.sha256(f"{run.pipeline}\0{kind}\0{uri}\0{digest}".encode()).hexdigest()[:32]
+    found = artifact(store, kind, uri, "LIVE", **standard(run, "Importer"), **properties)
+    found.external_id = f"benison-import-{key}"
+    importer = execution(store, IMPORTER, f"{run.pipeline}.import.{key}", "COMPLETE")
+    _put_once(store, importer, found, event("OUTPUT", "result"), run)
+    (stored,) = store.get_artifacts_by_external_ids([found.external_id])
+    return int(stored.id)
+
+
+def _put_once(store: Store, importer: Any, found: Any, output: Any, run: Run) -> None:
+    from ml_metadata import errors
+
+    # An earlier run, or another process just now, may have been first.
+    with contextlib.suppress(errors.AlreadyExistsError):
+        put(store, importer, [(found, output)], run)

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is a metadata store as the rest of Benison uses it: opened late, retried, with clear errors.
+
+A store is opened by the process that calls it, never handed through a fork: a connection that two
+processes share loses what they write.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable
+from typing import Any
+
+from benison.errors import MetadataError, MissingExtraError
+from benison.lineage.connection import Connection
+
+_ATTEMPTS = 4
+_OPEN_SECONDS = 60
+_LOCK_RETRIES = 10  # with two seconds between them on average
+_FINAL = (
+    ("is greater than library version", "It was made by a newer ML Metadata; upgrade ml-metadata."),
+    (
+        "Schema migration is disabled",
+        "It was made by an older ML Metadata; back it up, then open it once with "
+        "ml_metadata.MetadataStore(config, enable_upgrade_migration=True).",
+    ),
+    ("unable to open database file", "The folder does not exist, or may not be written."),
+    ("Access denied", "User or password are wrong."),
+    ("file is not a database", "It is not a SQLite file."),
+)
+
+
+@dataclasses.dataclass
+class Store:
+    """ML Metadata's client, with one method for each of its: `store.get_artifacts_by_uri(uri)`.
+
+    ML Metadata's AlreadyExistsError and NotFoundError pass through: they are answers. What may be mended
+    by trying again is tried again, with a bound; everything else is a MetadataError.
+    """
+
+    connection: Connection
+    _client: Any = dataclasses.field(default=None, repr=False)
+    _process: int = 0
+
+    @classmethod
+    def open(cls, url: str) -> Store:
+        """The store behind a URL; it is connected to when it is first used.
+
+        Raises:
+            MetadataError: The URL is wrong.
+            MissingExtraError: ML Metadata is not installed.
+        """
+        _ml_metadata()
+        return cls(Connection.parse(url))
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        if method.startswith("_"):
+            raise AttributeError(method)
+        return lambda *args, **kwargs: self._call(method, args, kwargs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.connection,)
+
+    def _call(self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        from ml_metadata import errors
+        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+        from tenacity.wait import wait_random_exponential
+
+        # After these the connection is of no use: the next attempt makes another.
+        lost = (errors.InternalError, errors.FailedPreconditionError, errors.UnavailableError)
+        attempts = Retrying(
+            retry=retry_if_exception_type(lost),
+            stop=stop_after_attempt(_ATTEMPTS),
+            wait=wait_random_exponential(0.1, max=2),
+            before_sleep=lambda _: self.close(),
+            reraise=True,
+        )
+        try:
+            return attempts(lambda: getattr(self._connected(), method)(*args, **kwargs))
+        except (errors.AlreadyExistsError, errors.NotFoundError):
+            raise
+        except errors.AbortedError as error:
+            raise MetadataError(
+                f"The metadata store {self.connection.shown} stayed locked by another process: {error}."
+            ) from error
+        except errors.StatusError as error:
+            raise MetadataError(
+                f"The metadata store {self.connection.shown} refused {method}: "
+                f"{str(error) or type(error).__name__}."
+            ) from error
+
+    def close(self) -> None:
+        """Let go of the connection; the next call makes another."""
+        self._client = None
+
+    def _connected(self) -> Any:
+        if self._client is None or self._process != os.getpid():
+            self._client, self._process = self._connect(), os.getpid()
+        return self._client
+
+    def _connect(self) -> Any:
+        """A client; several processes that make the tables at once get in each other's way at first."""
+        from tenacity import RetryError, Retrying, retry_if_exception, stop_after_delay
+        from tenacity.wait import wait_random_exponential
+
+        mlmd = _ml_metadata()
+        attempts = Retrying(
+            retry=retry_if_exception(
+                lambda error: isinstance(error, RuntimeError) and not _cure(error)
+            ),
+            stop=stop_after_delay(_OPEN_SECONDS if self.connection.backend == "sqlite" else 15),
+            wait=wait_random_exponential(0.1, max=2),
+        )
+        try:
+            return attempts(lambda: mlmd.MetadataStore(_message(self.connection)))
+        except (RuntimeError, RetryError) as error:
+            why: Any = error.last_attempt.exception() if isinstance(error, RetryError) else error
+            raise MetadataError(
+                f"The metadata store {self.connection.shown} cannot be opened: {why}. {_cure(why)}".rstrip()
+            ) from error
+
+
+def _cure(error: BaseException) -> str:
+    """What helps against a fault that trying again does not mend; "" for others."""
+    return next((cure for sign, cure in _FINAL if sign in str(error)), "")
+
+
+def _message(connection: Connection) -> Any:
+    from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+    if connection.backend == "grpc":
+        return mlmd.MetadataStoreClientConfig(**connection.fields)
+    fields = dict(connection.fields)
+    if "connection_mode" in fields:
+        mode = mlmd.SqliteMetadataSourceConfig.ConnectionMode
+        fields["connection_mode"] = mode.Value(fields["connection_mode"])
+    config = mlmd.ConnectionConfig(**{connection.backend: fields})
+    config.retry_options.max_num_retries = _LOCK_RETRIES
+    return config
+
+
+def _ml_metadata() -> Any:
+    """The module; a failed import of its compiled part is silent there and leaves it without its class."""
+    try:
+        import ml_metadata
+        import tenacity  # noqa: F401 - the two come together
+    except ImportError as error:
+        raise MissingExtraError("ML Metadata", "mlmd") from error
+    if not hasattr(ml_metadata, "MetadataStore"):
+        raise MetadataError(
+            "ML Metadata is installed, but its compiled part does not load on this system (1.21 needs "
+            "glibc 2.39 or newer; 1.17.1 runs on older ones with Python 3.11)."
+        )
+    return ml_metadata

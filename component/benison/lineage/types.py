@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the types of ML Metadata that TFX registers, byte for byte, and nodes of these types.
+
+A declared property too many on `Model` or `ModelBlessing` breaks TFX's resolvers on that store for good,
+so everything of ours is in custom properties.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from benison.errors import MetadataError
+from benison.lineage.store import Store
+
+EVALUATOR = "tfx.components.evaluator.component.Evaluator"
+IMPORTER = "tfx.dsl.components.common.importer.Importer"
+OVERRIDE = "benison.Override"
+
+# Kind -> name -> (base type, declared properties).
+_DECLARED: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
+    "artifact": {
+        "Examples": ("DATASET", {"span": "INT", "version": "INT", "split_names": "STRING"}),
+        "Model": ("MODEL", {}),
+        "ModelEvaluation": ("UNSET", {}),
+        "ModelBlessing": ("UNSET", {}),
+    },
+    "execution": {EVALUATOR: ("EVALUATE", {}), IMPORTER: ("UNSET", {}), OVERRIDE: ("UNSET", {})},
+    "context": {name: ("UNSET", {}) for name in ("pipeline", "pipeline_run", "node")},
+}
+# What the client libraries of the databases take; SQLite takes more.
+_NAME_LENGTH = 255
+_INT = 2**31 - 1
+_TEXT_BYTES = 4 * 2**20
+
+
+def type_id(store: Store, kind: str, name: str) -> int:
+    """The id of a type, which is registered if it is not there."""
+    from ml_metadata import errors
+    from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+    try:
+        return int(getattr(store, f"get_{kind}_type")(name).id)
+    except errors.NotFoundError:
+        pass
+    base, properties = _DECLARED[kind][name]
+    message = {
+        "artifact": mlmd.ArtifactType,
+        "execution": mlmd.ExecutionType,
+        "context": mlmd.ContextType,
+    }[kind](
+        name=name,
+        properties={key: mlmd.PropertyType.Value(value) for key, value in properties.items()},
+    )
+    if base != "UNSET":
+        message.base_type = type(message).SystemDefinedBaseType.Value(base)
+    put = getattr(store, f"put_{kind}_type")
+    return int(put(message, can_add_fields=True, can_omit_fields=True))
+
+
+def artifact(store: Store, kind: str, uri: str, state: str, **properties: str | int | None) -> Any:
+    """A new artifact with custom properties.
+
+    Raises:
+        MetadataError: A text is longer than a store can hold, or a number larger.
+    """
+    from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+    found = mlmd.Artifact(type_id=type_id(store, "artifact", kind), uri=checked(uri))
+    found.state = mlmd.Artifact.State.Value(state)
+    set_properties(found, properties)
+    return found
+
+
+def execution(
+    store: Store, kind: str, name: str, state: str, **properties: str | int | None
+) -> Any:
+    """A new execution with custom properties.
+
+    Raises:
+        MetadataError: A text is longer than a store can hold, or a number larger.
+    """
+    from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+    found = mlmd.Execution(type_id=type_id(store, "execution", kind), name=checked_name(name))
+    found.last_known_state = mlmd.Execution.State.Value(state)
+    set_properties(found, properties)
+    return found
+
+
+def contexts(store: Store, **names: str) -> list[Any]:
+    """The contexts of these names, by their types; they are made with the first execution in them.
+
+    Raises:
+        MetadataError: A name is too long, or differs from one in the store by case alone.
+    """
+    from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+    found = []
+    for kind, name in names.items():
+        stored = store.get_context_by_type_and_name(kind, checked_name(name))
+        check_spelling(name, stored)
+        found.append(stored or mlmd.Context(type_id=type_id(store, "context", kind), name=name))
+    return found
+
+
+def event(kind: str, key: str, index: int = 0, **ids: int) -> Any:
+    """An event at a place of an execution's inputs or outputs, as TFX writes them."""
+    from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+    found = mlmd.Event(type=mlmd.Event.Type.Value(kind), **ids)
+    found.path.steps.add(key=key)
+    found.path.steps.add(index=index)
+    return found
+
+
+def set_properties(node: Any, properties: Mapping[str, str | int | None]) -> None:
+    """Set custom properties; None leaves one as it is."""
+    for key, value in properties.items():
+        if isinstance(value, int):
+            if abs(value) > _INT:
+                raise MetadataError(
+                    f"{key} = {value} is more than a metadata store can hold ({_INT})."
+                )
+            node.custom_properties[key].int_value = value
+        elif value is not None:
+            node.custom_properties[key].string_value = checked(value)
+
+
+def text(node: Any, key: str) -> str:
+    """A custom property that is a text; "" when it is not there."""
+    return str(node.custom_properties[key].string_value) if key in node.custom_properties else ""
+
+
+def number(node: Any, key: str) -> int | None:
+    """A custom property that is a whole number, as TFX's resolvers read it; None when it is not one."""
+    value = dict(node.custom_properties).get(key)
+    return int(value.int_value) if value is not None and value.HasField("int_value") else None
+
+
+def checked(value: str) -> str:
+    """A text that every store can hold.
+
+    Raises:
+        MetadataError: It holds a NUL, at which a store would cut it, or is longer than 4 MiB.
+    """
+    if "\0" in value:
+        raise MetadataError(f"A metadata store cannot hold the NUL in {value[:60]!r}.")
+    if len(value.encode()) > _TEXT_BYTES:
+        raise MetadataError(
+            f"A metadata store cannot hold {len(value.encode()):,} bytes of text: {value[:60]!r}..."
+        )
+    return value
+
+
+def checked_name(name: str) -> str:
+    """A name that every store can hold and tell from others.
+
+    Raises:
+        MetadataError: It is empty or too long, or starts or ends with a blank, which MySQL ignores.
+    """
+    if not name or name != name.strip() or len(name) > _NAME_LENGTH:
+        raise MetadataError(
+            f"{name[:60]!r} cannot be a name in a metadata store: 1 to {_NAME_LENGTH} characters, with no "
+            "blank at either end."
+        )
+    return checked(name)
+
+
+def check_spelling(name: str, stored: Any) -> None:
+    """Refuse a name that the database takes for another one.
+
+    Raises:
+        MetadataError: The stored node has another spelling.
+    """
+    if stored is not None and stored.name != name:
+        raise MetadataError(
+            f"The metadata store has {stored.name!r} and does not tell it from {name!r}; spell it the same."
+        )
