@@ -5,6 +5,8 @@
 PYTHON = python3
 UV_VERSION = 0.13.8
 ARGS =
+BUILDER = docker
+EXTRAS = base
 
 # Every tool runs as a module: the first line of a script cannot hold a path with spaces. And importing
 # TensorFlow takes 7 seconds with bytecode and 16 without: it is kept even where the shell says not to.
@@ -35,15 +37,23 @@ lint: .venv/ready ## check style, formatting and types
 
 airflow-env: .venv-airflow/ready ## install Airflow in .venv-airflow, apart from TFX
 
+image: ## build the container benison:EXTRAS; EXTRAS is base, tensorflow or all, BUILDER docker or buildah
+	@$(BUILDER) build --build-arg EXTRAS=$(EXTRAS) --tag benison:$(EXTRAS) $(ARGS) .
+
 requirements: .uv/$(UV_VERSION) ## pin again what requirements/*.in ask for
 	@$(uv) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
 		--python-version 3.11 --override requirements/overrides.txt \
 		--output-file requirements/test.txt requirements/test.in
 	@$(uv) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
 		--python-version 3.11 --output-file requirements/airflow.txt requirements/airflow.in
+	@for extras in base tensorflow all; do \
+		$(uv) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
+			--no-emit-package benison --python-version 3.13 --python-platform x86_64-manylinux_2_39 \
+			--output-file requirements/container-$$extras.txt requirements/container-$$extras.in || exit; \
+	done
 
 clean: ## remove everything that make has made
-	rm -rf .venv .venv-airflow .uv .bench demo-output dist build
+	rm -rf .venv .venv-airflow .uv .bench .images demo-output dist build
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find component orchestration pipelines tests -name __pycache__ -prune -exec rm -rf {} +
 
@@ -73,4 +83,4 @@ clean: ## remove everything that make has made
 
 FORCE:
 
-.PHONY: help demo test bench lint airflow-env requirements clean FORCE
+.PHONY: help demo test bench lint airflow-env image requirements clean FORCE
