@@ -20,17 +20,16 @@ import os
 from pathlib import Path
 from typing import Any
 
-from benison_orchestration.tfx_v1 import import_tfx
-from rich.console import Console
-
-tfx = import_tfx()
-
 import tensorflow as tf
+from rich.console import Console
 from taxi_local import NUMBERS, SPEC, TEXTS, is_big_tipper, lose_tips, prepare, read_trips, train
 
 import benison
 from benison import terminal
 from benison.evaluator import Evaluator
+from benison_orchestration.tfx_v1 import import_tfx
+
+tfx = import_tfx()
 
 HERE = Path(__file__).resolve().parent
 PIPELINE = "taxi"
