@@ -73,7 +73,7 @@ class Connection:
         except ValueError as error:
             if isinstance(error, MetadataError):
                 raise
-            raise MetadataError(f"The metadata store {_shown(parts)}: {error}.") from error
+            raise MetadataError(f"The URL of the metadata store is wrong: {error}.") from error
 
 
 def _sqlite(parts: SplitResult, options: dict[str, str]) -> Connection:

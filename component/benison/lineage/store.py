@@ -16,7 +16,7 @@ from benison.errors import MetadataError, MissingExtraError
 from benison.lineage.connection import Connection
 
 _ATTEMPTS = 4
-_OPEN_SECONDS = 60
+_OPEN_SECONDS = {"sqlite": 60, "mysql": 6, "grpc": 6}
 _LOCK_RETRIES = 10  # with two seconds between them on average
 _FINAL = (
     ("is greater than library version", "It was made by a newer ML Metadata; upgrade ml-metadata."),
@@ -109,7 +109,7 @@ class Store:
             retry=retry_if_exception(
                 lambda error: isinstance(error, RuntimeError) and not _cure(error)
             ),
-            stop=stop_after_delay(_OPEN_SECONDS if self.connection.backend == "sqlite" else 15),
+            stop=stop_after_delay(_OPEN_SECONDS[self.connection.backend]),
             wait=wait_random_exponential(0.1, max=2),
         )
         try:

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is a pipeline's history and what people decide against it, through the command."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from benison import lineage
+from benison.cli import app
+from benison.lineage import history
+from benison.lineage.store import Store
+from benison.lineage.types import set_properties
+from tests.lineage.conftest import BLESSED, NOT_BLESSED, make_run
+
+
+@pytest.fixture
+def judged(tmp_path: Path) -> str:
+    """The URL of a store with a blessed model, and a newer one that was not blessed."""
+    url = f"sqlite:///{tmp_path}/m.db?create=true"
+    recorder = lineage.connect(url)
+    for name, finding in (("good", BLESSED), ("bad", NOT_BLESSED)):
+        run = make_run(tmp_path / name, name, digest=name)
+        recorder.begin(run)
+        recorder.complete(run, finding)
+    return url
+
+
+def call(url: str, command: str, *words: str | Path, pipeline: bool = True) -> Any:
+    place = ["--metadata", url, *(["--pipeline", "taxi"] if pipeline else [])]
+    return CliRunner().invoke(app, [command, *map(str, words), *place])
+
+
+def as_json(url: str, command: str, *words: str | Path, pipeline: bool = True) -> Any:
+    done = call(url, command, *words, "--json", pipeline=pipeline)
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_the_history_is_newest_first(judged: str, tmp_path: Path) -> None:
+    newest, oldest = as_json(judged, "blessings")
+    assert (newest["status"], newest["model"]) == ("not_blessed", str(tmp_path / "bad/model"))
+    assert newest["reasons"] == ["auc is 0.4, below 0.5."]
+    assert oldest["status"] == "blessed"
+    assert len(as_json(judged, "blessings", "--limit", "1")) == 1
+    assert "auc is" in call(judged, "blessings").stdout
+
+
+def test_an_override_is_found_by_resolvers_and_shown_with_who_and_why(
+    judged: str, tmp_path: Path
+) -> None:
+    made = as_json(
+        judged,
+        "bless",
+        tmp_path / "bad/out",
+        "--override",
+        "--by",
+        "ada",
+        "--reason",
+        "late labels",
+        "--until",
+        "2999-01-01",
+    )
+    assert made["status"] == "blessed"
+    assert lineage.connect(judged).latest_blessed("taxi") == str(tmp_path / "bad/model")
+    notes = [found["note"] for found in as_json(judged, "blessings")]
+    assert notes == ["overridden by ada until 2999-01-01T00:00:00+00:00: late labels", "", ""]
+    tree = as_json(judged, "lineage", made["id"], pipeline=False)
+    assert tree["sources"][0]["kind"] == "benison.Override"
+    assert {source["kind"] for source in tree["sources"][0]["sources"]} == {
+        "Model",
+        "ModelBlessing",
+    }
+
+
+def test_an_override_ends(judged: str, tmp_path: Path) -> None:
+    made = as_json(
+        judged,
+        "bless",
+        tmp_path / "bad/out",
+        "--override",
+        "--by",
+        "ada",
+        "--reason",
+        "r",
+        "--until",
+        "2999-01-01",
+    )
+    store = Store.open(judged)
+    (found,) = store.get_artifacts_by_id([made["id"]])
+    past = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=1)
+    set_properties(found, {"benison_until": past.isoformat()})
+    store.put_artifacts([found])
+    assert lineage.connect(judged).latest_blessed("taxi") == str(tmp_path / "good/model")
+    (found,) = store.get_artifacts_by_id([made["id"]])
+    assert history.number(found, "blessed") == 0
+
+
+def test_a_revoked_model_is_no_longer_found(judged: str, tmp_path: Path) -> None:
+    (taken,) = as_json(
+        judged, "revoke", tmp_path / "good/model", "--by", "ada", "--reason", "wrong labels"
+    )
+    assert (taken["status"], taken["note"]) == ("not_blessed", "revoked by ada: wrong labels")
+    assert lineage.connect(judged).latest_blessed("taxi") is None
+
+
+def test_lineage_leads_from_a_blessing_to_the_data(judged: str, tmp_path: Path) -> None:
+    tree = as_json(judged, "lineage", tmp_path / "good/out", pipeline=False)
+    assert tree["kind"] == "ModelBlessing"
+    (execution,) = tree["sources"]
+    kinds = {source["kind"]: source["name"] for source in execution["sources"]}
+    assert kinds == {
+        "Model": str(tmp_path / "good/model"),
+        "Examples": str(tmp_path / "good/eval.parquet"),
+    }
+    assert "Importer" in call(judged, "lineage", tmp_path / "good/out", pipeline=False).stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "message"),
+    [
+        ("bless", ["bad/out", "--by", "a", "--reason", "r"], "against its verdict say --override"),
+        ("bless", ["good/out", "--override", "--by", "a", "--reason", "r"], "is blessed already"),
+        ("bless", ["bad/out", "--override", "--by", " ", "--reason", "r"], "Say --by"),
+        (
+            "bless",
+            ["bad/out", "--override", "--by", "a", "--reason", "r", "--until", "2001-01-01"],
+            "is over already",
+        ),
+        (
+            "bless",
+            ["bad/out", "--override", "--by", "a", "--reason", "r", "--until", "soon"],
+            "not a date or time in ISO 8601",
+        ),
+        ("bless", ["nothing", "--override", "--by", "a", "--reason", "r"], "has no artifact"),
+        (
+            "bless",
+            ["bad/eval.parquet", "--override", "--by", "a", "--reason", "r"],
+            "has no verdict on",
+        ),
+        ("revoke", ["bad/out", "--by", "a", "--reason", "r"], "has no blessing in the pipeline"),
+    ],
+)
+def test_a_decision_that_cannot_be_made_says_why(
+    judged: str, tmp_path: Path, command: str, words: list[str], message: str
+) -> None:
+    before = as_json(judged, "blessings")
+    done = call(judged, command, tmp_path / words[0], *words[1:])
+    assert done.exit_code == 2
+    assert message in " ".join(done.output.split())
+    assert as_json(judged, "blessings") == before
+
+
+def test_an_unknown_pipeline_names_the_known(judged: str) -> None:
+    done = CliRunner().invoke(app, ["blessings", "--metadata", judged, "--pipeline", "tax"])
+    assert done.exit_code == 2
+    assert "There are: taxi." in " ".join(done.output.split())

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is a whole evaluation with a record: repeated, resumed, and with the latest blessed as baseline."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+import benison
+from benison import lineage
+from benison.lineage import Finding, Run, history
+from benison.lineage.store import Store
+from benison_orchestration import local
+from tests.conftest import config, taxi_like
+
+LOW = {"class_name": "AUC", "threshold": {"value_threshold": {"lower_bound": 0.1}}}
+HIGH = {"class_name": "AUC", "threshold": {"value_threshold": {"lower_bound": 0.99}}}
+
+
+@pytest.fixture
+def arguments(tmp_path: Path) -> dict[str, Any]:
+    pq.write_table(taxi_like(500), tmp_path / "eval.parquet")
+    return {
+        "examples": str(tmp_path / "eval.parquet"),
+        "config": config(LOW),
+        "output": str(tmp_path / "out"),
+        "metadata": f"sqlite:///{tmp_path}/m.db?create=true",
+        "pipeline": "taxi",
+        "run": "r1",
+    }
+
+
+def test_the_same_run_again_computes_and_doubles_nothing(arguments: dict[str, Any]) -> None:
+    first = local.run(arguments)
+    created = Path(first.path, "manifest.json").stat().st_mtime_ns
+    again = local.run(arguments)
+    assert Path(again.path, "manifest.json").stat().st_mtime_ns == created
+    assert again.verdict == first.verdict
+    assert again.manifest["lineage"] == first.manifest["lineage"]
+    assert len(history.blessings(Store.open(arguments["metadata"]), "taxi")) == 1
+
+
+def test_a_run_that_was_killed_before_its_record_is_only_recorded(
+    arguments: dict[str, Any], tmp_path: Path
+) -> None:
+    first = benison.evaluate(**arguments)
+    # As if the process had ended before its last call: the files are there, the record is not.
+    (tmp_path / "m.db").unlink()
+    again = benison.evaluate(**arguments)
+    assert again.manifest["created"] == first.manifest["created"]
+    (found,) = history.blessings(Store.open(arguments["metadata"]), "taxi")
+    assert found.status == "blessed"
+
+
+def test_an_output_of_another_run_is_not_taken_for_this_one(arguments: dict[str, Any]) -> None:
+    benison.evaluate(**arguments)
+    with pytest.raises(benison.OutputError, match="exists already"):
+        benison.evaluate(**{**arguments, "run": "r2"})
+    with pytest.raises(benison.MetadataError, match="was of other data, models or config"):
+        benison.evaluate(**{**arguments, "config": config(HIGH)})
+
+
+def test_a_changed_output_is_not_recorded(arguments: dict[str, Any], tmp_path: Path) -> None:
+    benison.evaluate(**arguments)
+    (tmp_path / "m.db").unlink()
+    (tmp_path / "out" / "verdict.json").write_text("{}")
+    with pytest.raises(benison.OutputError, match="evaluate again"):
+        benison.evaluate(**arguments)
+    store = Store.open(arguments["metadata"])
+    assert not [a for a in store.get_artifacts() if history.is_blessing(a)]
+
+
+def test_an_evaluation_that_fails_is_recorded_as_failed(
+    arguments: dict[str, Any], tmp_path: Path
+) -> None:
+    table = taxi_like(500)
+    pq.write_table(table.set_column(0, "label", [["x"] * 500]), tmp_path / "eval.parquet")
+    with pytest.raises(benison.DataError):
+        benison.evaluate(**arguments)
+    store = Store.open(arguments["metadata"])
+    (execution,) = (e for e in store.get_executions() if e.type.endswith("Evaluator"))
+    assert execution.last_known_state == execution.FAILED
+    assert "not numbers" in execution.custom_properties["benison_error"].string_value
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_result_without_its_record_says_how_to_complete_it(
+    arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benison.lineage.mlmd import MetadataRecorder
+
+    def unreachable(*_: Any) -> None:
+        raise benison.MetadataError("The store is gone.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MetadataRecorder, "complete", unreachable)
+        with pytest.raises(
+            benison.MetadataError, match="The same command with --run r1 records them"
+        ):
+            benison.evaluate(**arguments)
+    assert benison.evaluate(**arguments).manifest["lineage"]["run"] == "r1"
+    assert len(history.blessings(Store.open(arguments["metadata"]), "taxi")) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"pipeline": None}, "needs a pipeline"),
+        ({"output": None}, "needs a pipeline .* and an output"),
+        ({"metadata": None}, "is recorded in a store"),
+        (
+            {"metadata": None, "pipeline": None, "run": None, "baseline": "latest-blessed"},
+            "looked up in a metadata store",
+        ),
+        ({"metadata": "postgresql://u@h/d"}, "PostgreSQL is not supported"),
+    ],
+)
+def test_an_incomplete_record_is_refused_before_any_work(
+    arguments: dict[str, Any], tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(benison.BenisonError, match=message):
+        benison.evaluate(**{**arguments, **change})
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_recorder_of_ones_own(arguments: dict[str, Any]) -> None:
+    class Diary:
+        def __init__(self) -> None:
+            self.said: list[Any] = []
+
+        def begin(self, run: Run) -> dict[str, Any]:
+            self.said.append(("begin", run.key))
+            return {"page": 1, "pipeline": run.pipeline, "run": run.id}
+
+        def complete(self, run: Run, finding: Finding) -> None:
+            self.said.append(("complete", finding.status))
+
+        def fail(self, run: Run, reason: str) -> None:
+            self.said.append(("fail", reason))
+
+        def latest_blessed(self, pipeline: str) -> str | None:
+            return None
+
+    diary = Diary()
+    result = benison.evaluate(**{**arguments, "metadata": diary, "baseline": "latest-blessed"})
+    assert diary.said == [("begin", "taxi.r1.Evaluator"), ("complete", "blessed")]
+    assert result.manifest["lineage"]["page"] == 1
+
+
+def test_the_latest_blessed_model_is_the_baseline(
+    arguments: dict[str, Any], tmp_path: Path
+) -> None:
+    pytest.importorskip("sklearn")
+    import pickle
+
+    from sklearn.linear_model import LogisticRegression
+
+    table = taxi_like(500).to_pandas()
+    for name, columns in (("old", ["prediction"]), ("new", ["prediction", "old_prediction"])):
+        model = LogisticRegression().fit(table[columns], table["label"])
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.pkl").write_bytes(pickle.dumps(model))
+    change = {"change_threshold": {"direction": "HIGHER_IS_BETTER", "absolute": -0.5}}
+    judged = {"class_name": "AUC", "threshold": {"value_threshold": {"lower_bound": 0.1}, **change}}
+    common = {
+        **arguments,
+        "config": {**config(judged), "model_specs": [{"label_key": "label"}]},
+        "trust_pickle": True,
+        "baseline": "latest-blessed",
+    }
+    first = benison.evaluate(
+        **{**common, "model": str(tmp_path / "old"), "run": "first", "output": str(tmp_path / "o1")}
+    )
+    assert first.verdict.rubber_stamped
+    assert first.verdict.blessed
+    second = benison.evaluate(
+        **{
+            **common,
+            "model": str(tmp_path / "new"),
+            "run": "second",
+            "output": str(tmp_path / "o2"),
+        }
+    )
+    assert not second.verdict.rubber_stamped
+    baseline = next(m for m in second.manifest["models"] if m["is_baseline"])
+    assert baseline["path"] == str(tmp_path / "old")
+    assert lineage.connect(arguments["metadata"]).latest_blessed("taxi") == str(tmp_path / "new")
+    shutil.rmtree(tmp_path / "o2")
+    json.loads((tmp_path / "o1" / "BLESSED").read_text())
