@@ -140,17 +140,19 @@ class EvalResult:
         found = found.filter(pc.is_in(found["model"], names))
         plain = Slices.of_table(found).plain
         found = found.filter(pc.and_(pa.array(plain), pc.invert(pc.is_nan(found["value"]))))
-        order = "descending" if self._is_bad_when_high(metric) else "ascending"
+        order = "descending" if self.is_bad_when_high(metric) else "ascending"
         return found.sort_by([("value", order)]).slice(0, n)
 
-    def _is_bad_when_high(self, metric: str) -> bool:
-        judged = [check for check in self.verdict.checks if check.metric == metric]
+    def is_bad_when_high(self, metric: str) -> bool:
+        """Whether high values are the bad ones, as `worst` says; a change is as its metric is."""
+        names = (metric, metric.removesuffix("_diff"))
+        judged = [check for check in self.verdict.checks if check.metric in names]
         from_below = any(not math.isnan(check.lower) for check in judged)
         from_above = any(not math.isnan(check.upper) for check in judged)
         if from_below or from_above:
             return not from_below
         configs = (one for spec in self.config.metrics_specs for one in spec.metrics)
-        named = (c for c in configs if from_config(c.class_name, dict(c.config)).name == metric)
+        named = (c for c in configs if from_config(c.class_name, dict(c.config)).name in names)
         return any(describe(one.class_name).higher_is_better is False for one in named)
 
     def compare(self, other: EvalResult) -> pa.Table:

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import signal
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 
 import benison
 from benison import terminal
-from benison.cli.evaluate import EVALUATE_HELP, check, evaluate, verify
+from benison.cli.evaluate import EVALUATE_HELP, check, evaluate, gate, verify
 from benison.cli.lineage import bless, blessings, lineage, revoke
 from benison.cli.show import show
 
@@ -22,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command(help=EVALUATE_HELP)(evaluate)
+app.command()(gate)
 app.command()(show)
 app.command("check-config")(check)
 app.command()(verify)
@@ -43,4 +46,12 @@ def _root(
 def main() -> None:
     """Run the command."""
     terminal.own_the_log()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
     app()
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    """End with what was begun removed; as process 1 of a container, SIGTERM would pass unheard."""
+    signal.signal(number, signal.SIG_IGN)
+    raise SystemExit(128 + number)

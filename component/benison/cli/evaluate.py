@@ -11,10 +11,12 @@ import typer
 
 import benison
 from benison import blessing, terminal
-from benison.cli.options import NOT_BLESSED, AsJson, Format, Output, errors, say
+from benison.cli.options import NOT_BLESSED, AsJson, Format, Junit, Output, Summary, errors, say
 from benison.config import EvalConfig
 from benison.engine.check import check_config
 from benison.engine.read import Dataset
+from benison.report.ci import Reports
+from benison.results import load_result
 from benison.spec import read_spec
 
 EVALUATE_HELP = """Evaluate a model on every slice and judge it by the config's thresholds.
@@ -27,6 +29,10 @@ Predictions are in the data already:
 A SavedModel against a baseline, failing the build when it is not blessed:
   benison evaluate --examples 'eval/*.tfrecord.gz' --model new/ --baseline old/ --config eval.yaml \\
       --output out --gate
+
+The same, and files by which a CI shows why:
+  benison evaluate --examples eval.parquet --config eval.yaml --output out \\
+      --gate --junit out.xml --summary out.md
 
 On a Beam runner:
   benison evaluate --examples gs://b/eval --format parquet --config eval.yaml --output out \\
@@ -99,13 +105,16 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
         bool,
         typer.Option("--trust-pickle", help="Load pickled models, which runs code that they hold."),
     ] = False,
+    junit: Junit = None,
+    summary: Summary = None,
     as_json: AsJson = False,
     beam_options: Annotated[
         list[str] | None, typer.Argument(help="Beam's pipeline options, after --.")
     ] = None,
 ) -> None:
     """The command behind EVALUATE_HELP."""
-    with errors(as_json), terminal.progress(quiet=as_json) as progress:
+    reports = Reports(junit, summary)
+    with errors(as_json), reports.promised(), terminal.progress(quiet=as_json) as progress:
         arguments = read_spec(
             spec or {},
             examples=examples,
@@ -123,8 +132,24 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
             run=run,
         )
         result = benison.evaluate(**arguments, progress=progress)
+        reports.write(result, gate)
     say(result, as_json)
     raise typer.Exit(NOT_BLESSED if gate and not result.verdict.blessed else 0)
+
+
+def gate(
+    output: Output, junit: Junit = None, summary: Summary = None, as_json: AsJson = False
+) -> None:
+    """Say what a finished evaluation found as `evaluate --gate` says it: exit code, files for a CI.
+
+    [bold]Example[/bold]:  benison gate out --junit out.xml --summary out.md
+    """
+    reports = Reports(junit, summary)
+    with errors(as_json), reports.promised():
+        result = load_result(output)
+        reports.write(result, gate=True)
+    say(result, as_json)
+    raise typer.Exit(0 if result.verdict.blessed else NOT_BLESSED)
 
 
 def check(

@@ -26,6 +26,14 @@ Format = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
+Junit = Annotated[
+    Path | None,
+    typer.Option(help="A JUnit file to write, in which each check is a test case."),
+]
+Summary = Annotated[
+    Path | None,
+    typer.Option(help="A Markdown file to write, fit for a CI's summary of a step."),
+]
 Output = Annotated[
     Path, typer.Argument(help="The output directory of an evaluation.", show_default=False)
 ]

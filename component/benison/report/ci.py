@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is what a CI shows of a verdict: each check as a JUnit test case, and a page of Markdown.
+
+Both files exist from the first moment and say that the evaluation has not ended, until they say how it
+did: whatever ends a run, no CI reads the green file of an older one, or none.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import re
+import socket
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
+
+from benison.errors import OutputError
+from benison.results import EvalResult
+from benison.validation import BLESSED, FAIL, NOT_BLESSED, NOT_EVALUATED, Check
+
+# GitHub takes a megabyte of summary; the rest is in verdict.json, and the page says so.
+MAX_ROWS = 50
+MAX_CELL = 500
+MAX_METRICS = 20
+WORST = 3
+
+_MARKS = {BLESSED: "✅", NOT_BLESSED: "❌", NOT_EVALUATED: "⚠️"}
+# What XML cannot hold, and what would break or turn the lines of whoever reads a log.
+_INVISIBLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+_MARKUP = re.compile(r"[\\`*_\[\]<>#|~$&@:]")
+
+
+@dataclasses.dataclass(frozen=True)
+class Reports:
+    """The files that a CI was promised, either of which may be None."""
+
+    junit: Path | None = None
+    summary: Path | None = None
+
+    @contextmanager
+    def promised(self) -> Iterator[None]:
+        """Let the files say from now on that there is no verdict, and why, until `write` says it.
+
+        Raises:
+            OutputError: A file cannot be written, which is better known before the work than after.
+        """
+        self._write_error("Unfinished", "The evaluation was begun and has not ended.")
+        try:
+            yield
+        except Exception as error:
+            self._write_error(type(error).__name__, str(error))
+            raise
+
+    def write(self, result: EvalResult, gate: bool) -> None:
+        """Say what the verdict is; under the gate, a model that could not be judged has failed."""
+        cases = [*_cases(result.verdict.checks)]
+        if result.verdict.status == NOT_EVALUATED:
+            cases.append(_unjudged(result.verdict.summary(), gate))
+        facts, seconds = dict(_facts(result)), sum(result.manifest["seconds"].values())
+        document = _suite(cases, facts, result.manifest["created"], seconds)
+        self._write(document, "\n".join(_page(result, facts)))
+
+    def _write_error(self, kind: str, text: str) -> None:
+        case = Element("testcase", classname="benison", name="evaluation", time="0")
+        _say(case, "error", text, kind)
+        now = datetime.datetime.now(datetime.timezone.utc).isoformat()
+        page = f"## ❌ Benison: no verdict\n\n{markdown(text)}\n"
+        self._write(_suite([case], {}, now, 0), page)
+
+    def _write(self, suite: Element, page: str) -> None:
+        if self.junit is not None:
+            root = Element("testsuites")
+            root.append(suite)
+            ElementTree.indent(root)
+            _write(self.junit, ElementTree.tostring(root, "utf-8", xml_declaration=True) + b"\n")
+        if self.summary is not None:
+            _write(self.summary, page.encode())
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        raise OutputError(f"The report {path} cannot be written: {error.strerror}.") from error
+
+
+def visible(text: str) -> str:
+    r"""The text on one line, with what cannot be shown spelled out.
+
+    >>> visible("a\nb\x00")
+    'a\\nb\\x00'
+    """
+    return _INVISIBLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def markdown(text: str) -> str:
+    r"""The text as itself in a line of Markdown, or in a cell of a table.
+
+    >>> markdown("a|b <i>")
+    'a\\|b \\<i\\>'
+    """
+    shown = visible(text)
+    cut = shown if len(shown) <= MAX_CELL else f"{shown[:MAX_CELL]}…"
+    return _MARKUP.sub(lambda found: f"\\{found[0]}", cut)
+
+
+def _suite(
+    cases: Sequence[Element], facts: Mapping[str, str], created: str, seconds: float
+) -> Element:
+    """A suite in the order, and with the attributes, that the strictest schema of JUnit asks for."""
+    tags = Counter(child.tag for case in cases for child in case)
+    counts = {"failures": tags["failure"], "errors": tags["error"], "skipped": tags["skipped"]}
+    numbers = {"id": 0, "tests": len(cases), **counts, "time": f"{seconds:.3f}"}
+    where = {
+        "package": "benison",
+        "timestamp": created[:19],
+        "hostname": socket.gethostname() or "localhost",
+    }
+    attributes = {name: str(number) for name, number in numbers.items()}
+    suite = Element("testsuite", {"name": "benison", **where, **attributes})
+    properties = SubElement(suite, "properties")
+    for name, value in facts.items():
+        SubElement(properties, "property", name=visible(name), value=visible(value))
+    suite.extend(cases)
+    SubElement(suite, "system-out")
+    SubElement(suite, "system-err")
+    return suite
+
+
+def _cases(checks: Iterable[Check]) -> Iterator[Element]:
+    """A case for each check; those that share a name are numbered, because a CI would merge them."""
+    seen: Counter[tuple[str, str]] = Counter()
+    for check in checks:
+        group = f"{check.model}.{check.metric}" if check.model else check.metric
+        held = f": {check.formula}" if check.formula else ""
+        name = f"{_metric(vars(check))} of {check.slice}{held}"
+        seen[group, name] += 1
+        number = f" ({seen[group, name]})" if seen[group, name] > 1 else ""
+        case = Element("testcase", classname=visible(group), name=visible(name + number), time="0")
+        if check.outcome == FAIL:
+            _say(case, "failure", check.reason, check.kind)
+        elif check.outcome == NOT_EVALUATED:
+            _say(case, "skipped", check.reason, check.kind)
+        yield case
+
+
+def _unjudged(summary: str, gate: bool) -> Element:
+    """The case of a model that no check has judged: without it a CI would see nothing, or green."""
+    case = Element("testcase", classname="benison", name="verdict", time="0")
+    _say(case, "failure" if gate else "skipped", summary, NOT_EVALUATED)
+    return case
+
+
+def _say(case: Element, tag: str, text: str, kind: str) -> None:
+    """Both as attribute and as text, because some readers show the one and some the other."""
+    kinds = {} if tag == "skipped" else {"type": kind}  # which Ant's schema does not let it have
+    SubElement(case, tag, {**kinds, "message": visible(text)}).text = visible(text)
+
+
+def _metric(row: Mapping[str, Any], several: bool = False) -> str:
+    """A metric's name, and what tells it from others of its name; `several` models are told apart."""
+    model = f"model {row['model']}" if several else ""
+    weighting = "weighted" if row["weighted"] else ""
+    parts = [model, row["output"], row["sub_key"], row["aggregation"], weighting]
+    told = ", ".join(part for part in parts if part)
+    return f"{row['metric']} ({told})" if told else str(row["metric"])
+
+
+def _facts(result: EvalResult) -> Iterator[tuple[str, str]]:
+    """What was evaluated."""
+    manifest = result.manifest
+    files = [file["name"] for file in manifest["data"]["files"]]
+    more = f" and {len(files) - 3:,} more" if len(files) > 3 else ""
+    yield "Data", f"{', '.join(files[:3]) or 'a table in memory'}{more}"
+    yield "Examples", f"{manifest['rows']:,}"
+    for model in manifest["models"]:
+        name = model["name"] or ("baseline" if model["is_baseline"] else "candidate")
+        read = model["path"] is None
+        yield name, "predictions in the data" if read else f"{model['path']} {model['digest'][:12]}"
+    yield "Config", manifest["config"][:12]
+    yield "Results", str(result.path)
+    yield "Evaluated", f"{manifest['created']} by Benison {manifest['benison']}"
+
+
+def _page(result: EvalResult, facts: Mapping[str, str]) -> Iterator[str]:
+    """The lines of the summary, a paragraph or a table with an empty line after it at a time."""
+    verdict = result.verdict
+    yield f"## {_MARKS[verdict.status]} Benison: {verdict.status.replace('_', ' ')}\n"
+    yield f"{markdown(verdict.summary())}\n"
+    several = len(result.config.candidate_specs) > 1
+    open_ = [check for check in verdict.checks if check.outcome == NOT_EVALUATED]
+    for title, checks in (("Failed", verdict.failures), ("Not evaluated", open_)):
+        shown = checks[:MAX_ROWS]
+        cells = [(_metric(vars(one), several), one.slice, one.reason) for one in shown]
+        yield from _table(title, ("Metric", "Slice", "Why"), cells)
+        if len(checks) > MAX_ROWS:
+            yield f"and {len(checks) - MAX_ROWS:,} more, in verdict\\.json\n"
+    columns = ("Metric", "Slice", "Examples", "Baseline", "Candidate", "Change")
+    yield from _table("Worst changes", columns, [*_changes(result, several)])
+    yield from _table("What was evaluated", ("What", "Which"), [*facts.items()])
+
+
+def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    if rows:
+        yield f"### {title}\n"
+        yield f"| {' | '.join(columns)} |"
+        yield f"|{' --- |' * len(columns)}"
+        yield from (f"| {' | '.join(map(markdown, row))} |" for row in rows)
+        yield ""
+
+
+def _changes(result: EvalResult, several: bool) -> Iterator[tuple[str, ...]]:
+    """For each metric that is judged, or of all where none is, the slices that lost most."""
+    baseline = result.config.baseline_spec
+    if baseline is None:
+        return
+    names = result.metric_names()
+    judged = dict.fromkeys(check.metric for check in result.verdict.checks)
+    for name in [name for name in judged or names if f"{name}_diff" in names][:MAX_METRICS]:
+        sign = -1 if result.is_bad_when_high(name) else 1
+        for row in result.worst(f"{name}_diff", WORST).to_pylist():
+            if sign * row["value"] < 0:
+                keys = {key: row[key] for key in ("output", "sub_key", "aggregation", "weighted")}
+                models = (baseline.name, row["model"])
+                values = [result.value(name, row["slice"], model=m, **keys) for m in models]
+                numbers = (f"{number:.6g}" for number in values)
+                where = (_metric({**row, "metric": name}, several), row["slice"])
+                yield (*where, f"{row['examples']:,}", *numbers, f"{row['value']:+.6g}")
