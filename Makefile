@@ -24,7 +24,7 @@ help: ## list the commands
 demo: .venv/ready ## evaluate, judge and bless a taxi-tip model on this machine
 	@$(py) pipelines/taxi_local.py $(ARGS)
 
-test: lint ## run lint and every test; ARGS="-k name" goes to pytest
+test: lint .venv-airflow/ready .venv-airflow2/ready ## run lint and every test; ARGS="-k name" goes to pytest
 	@$(py) -m pytest -n 2 --dist worksteal $(ARGS)
 
 bench: .venv/ready ## print the performance table; ARGS goes to the benchmark
@@ -35,7 +35,7 @@ lint: .venv/ready ## check style, formatting and types
 	@$(py) -m ruff format --check
 	@$(py) -m mypy
 
-airflow-env: .venv-airflow/ready ## install Airflow in .venv-airflow, apart from TFX
+airflow-env: .venv-airflow/ready .venv-airflow2/ready ## install Airflow 3 and 2, each apart from TFX
 
 image: ## build the container benison:EXTRAS; EXTRAS is base, tensorflow or all, BUILDER docker or buildah
 	@$(BUILDER) build --build-arg EXTRAS=$(EXTRAS) --tag benison:$(EXTRAS) $(ARGS) .
@@ -46,6 +46,8 @@ requirements: .uv/$(UV_VERSION) ## pin again what requirements/*.in ask for
 		--output-file requirements/test.txt requirements/test.in
 	@$(uv) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
 		--python-version 3.11 --output-file requirements/airflow.txt requirements/airflow.in
+	@$(uv) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
+		--python-version 3.11 --output-file requirements/airflow2.txt requirements/airflow2.in
 	@for extras in base tensorflow all; do \
 		$(uv) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
 			--no-emit-package benison --python-version 3.13 --python-platform x86_64-manylinux_2_39 \
@@ -53,7 +55,7 @@ requirements: .uv/$(UV_VERSION) ## pin again what requirements/*.in ask for
 	done
 
 clean: ## remove everything that make has made
-	rm -rf .venv .venv-airflow .uv .bench .images demo-output dist build
+	rm -rf .venv .venv-airflow .venv-airflow2 .uv .bench .images demo-output dist build
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find component orchestration pipelines tests -name __pycache__ -prune -exec rm -rf {} +
 
@@ -65,7 +67,7 @@ clean: ## remove everything that make has made
 
 # An environment holds absolute paths, so that in a checkout that was moved or copied it would run the
 # code of the old place: `folder` tells, and is looked at every time.
-.venv/folder .venv-airflow/folder: .uv/$(UV_VERSION) FORCE
+.venv/folder .venv-airflow/folder .venv-airflow2/folder: .uv/$(UV_VERSION) FORCE
 	@test "$$(cat $@ 2>/dev/null)" = "$$(pwd -P)" || { \
 		rm -rf $(@D) && { $(uv) venv --quiet --python 3.11 $(@D); } && pwd -P > $@; }
 
@@ -76,9 +78,11 @@ clean: ## remove everything that make has made
 	@touch $@
 
 .venv-airflow/ready: .venv-airflow/folder requirements/airflow.txt pyproject.toml
-	@echo 'Installing the environment in .venv-airflow ...'
-	@$(uv) pip sync --quiet --python .venv-airflow/bin/python requirements/airflow.txt
-	@$(uv) pip install --quiet --python .venv-airflow/bin/python --no-deps --no-build-isolation --editable .
+.venv-airflow2/ready: .venv-airflow2/folder requirements/airflow2.txt pyproject.toml
+.venv-airflow/ready .venv-airflow2/ready:
+	@echo 'Installing the environment in $(@D) ...'
+	@pins=$(@D); $(uv) pip sync --quiet --python $(@D)/bin/python "requirements/$${pins#.venv-}.txt"
+	@$(uv) pip install --quiet --python $(@D)/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 FORCE:

@@ -320,3 +320,15 @@ def test_kill_leaves_no_result_that_looks_whole(folder: Path) -> None:
             subprocess.run(["rm", "-rf", "out"], check=True)
     assert evaluate().exit_code == 0
     assert not list(Path().glob(".*partial"))
+
+
+def test_the_spec_may_come_in_the_environment(folder: Path) -> None:
+    spec = {"examples": "eval.parquet", "config": "eval.json", "output": "elsewhere"}
+    given = {"BENISON_SPEC": json.dumps(spec)}
+    assert CliRunner().invoke(app, ["evaluate", "--json"], env=given).exit_code == 0
+    assert benison.load_result("elsewhere").verdict.blessed
+    # What is said on the command line goes before it.
+    assert (
+        CliRunner().invoke(app, ["evaluate", "--output", "out", "--json"], env=given).exit_code == 0
+    )
+    assert benison.load_result("out").verdict.blessed

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import benison
+from tests.orchestration.airflow_host import ENVIRONMENTS, AirflowHost
 
 PIPELINES = Path(__file__).parents[1] / "pipelines"
 
@@ -43,6 +44,14 @@ def test_taxi_local_leaves_the_folders_of_others_alone(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert f"{tmp_path} is not a demo's; name another folder with --output." in done.stderr
     assert (tmp_path / "thesis.tex").exists()
+
+
+@pytest.mark.parametrize("version", ENVIRONMENTS)
+def test_taxi_airflow(version: str, tmp_path: Path) -> None:
+    program = "import taxi_airflow; print('TASKS', sorted(taxi_airflow.dag.task_ids))"
+    host = AirflowHost(version, tmp_path, PIPELINES)
+    host.env["PYTHONPATH"] += f":{PIPELINES}"
+    assert "TASKS ['evaluate', 'push']" in host.run("-c", program)
 
 
 def test_every_pipeline_is_run() -> None:

@@ -16,7 +16,11 @@ PACKAGES = ("benison", "benison_orchestration")
 # How pip names a network that is not there, as opposed to a package that is not there.
 OFFLINE = ("NewConnectionError", "ConnectTimeoutError", "NameResolutionError", "ProxyError")
 # What subclasses the classes of a host cannot be imported without the host.
-HOSTED = {"benison.evaluator.component": "tfx", "benison.evaluator.executor": "tfx"}
+HOSTED = {
+    "benison.evaluator.component": "tfx",
+    "benison.evaluator.executor": "tfx",
+    "benison_orchestration.airflow": "airflow",
+}
 IMPORT_ALL = """
 import importlib, pkgutil, sys
 from benison import MissingExtraError

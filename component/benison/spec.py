@@ -24,13 +24,13 @@ def read_spec(spec: Mapping[str, Any] | str | os.PathLike[str], **more: Any) -> 
     """The arguments that a spec gives, with `more` in place of what it says.
 
     Args:
-        spec: The arguments of `benison.evaluate`, or a JSON file that holds them.
+        spec: The arguments of `benison.evaluate`, or a JSON file that holds them, or the JSON itself.
         more: Arguments that are not None take the place of those in the spec.
 
     Raises:
         ConfigError: The spec cannot be read, lacks a required field, or has one that `evaluate` does not.
     """
-    found = dict(spec) if isinstance(spec, Mapping) else _object(Path(spec))
+    found = dict(spec) if isinstance(spec, Mapping) else _object(os.fspath(spec))
     found |= {name: value for name, value in more.items() if value is not None}
     known = inspect.signature(evaluate).parameters.keys() - {"progress"}
     faults = [
@@ -44,11 +44,13 @@ def read_spec(spec: Mapping[str, Any] | str | os.PathLike[str], **more: Any) -> 
     return found
 
 
-def _object(path: Path) -> dict[str, Any]:
+def _object(spec: str) -> dict[str, Any]:
+    is_json = spec.lstrip().startswith("{")
+    name = "that was given" if is_json else spec
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(spec if is_json else Path(spec).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"The spec {path} cannot be read: {error}.") from error
+        raise ConfigError(f"The spec {name} cannot be read: {error}.") from error
     if not isinstance(found, dict):
-        raise ConfigError(f"The spec {path} holds {type(found).__name__}, not an object.")
+        raise ConfigError(f"The spec {name} holds {type(found).__name__}, not an object.")
     return found

@@ -32,5 +32,7 @@ def test_a_wrong_spec_says_all_that_is_wrong(in_folder: Path) -> None:
     Path("list.json").write_text("[]")
     with pytest.raises(benison.ConfigError, match="holds list, not an object"):
         local.run("list.json")
-    with pytest.raises(benison.ConfigError, match="cannot be read"):
+    with pytest.raises(benison.ConfigError, match="nothing.json cannot be read"):
         local.run("nothing.json")
+    with pytest.raises(benison.ConfigError, match="The spec that was given cannot be read"):
+        local.run('{"examples": ')

@@ -57,8 +57,11 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
         Path | None, typer.Option("--output", "-o", help="Directory to write.")
     ] = None,
     spec: Annotated[
-        Path | None,
-        typer.Option(help="A JSON file of benison.evaluate's arguments; options go before it."),
+        str | None,
+        typer.Option(
+            envvar="BENISON_SPEC",
+            help="benison.evaluate's arguments: a JSON file, or the JSON; options go before it.",
+        ),
     ] = None,
     model: Annotated[
         Path | None,

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is an Airflow to test with: its own Python, home and database, in a temporary folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = f"{ROOT / 'component'}{os.pathsep}{ROOT / 'orchestration'}"
+# Airflow 3 and 2: the environment, and the tables of asset events.
+ENVIRONMENTS = {"3": ".venv-airflow", "2": ".venv-airflow2"}
+ASSET_EVENTS = {
+    "3": "SELECT source_dag_id, uri, asset_event.extra FROM asset_event JOIN asset"
+    " ON asset.id = asset_event.asset_id",
+    "2": "SELECT source_dag_id, uri, dataset_event.extra FROM dataset_event JOIN dataset"
+    " ON dataset.id = dataset_event.dataset_id",
+}
+
+
+class AirflowHost:
+    """An Airflow of one version."""
+
+    def __init__(self, version: str, home: Path, dags: Path, **env: str) -> None:
+        self.version = version
+        self.home = home
+        self.python = ROOT / ENVIRONMENTS[version] / "bin/python"
+        if not self.python.exists():
+            missing = f"there is no {ENVIRONMENTS[version]}; run: make airflow-env"
+            (pytest.fail if "CI" in os.environ else pytest.skip)(missing)
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "PYTEST"))}
+        self.env = clean | {
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "BENISON_PYTHON": sys.executable,
+            "PYTHONPATH": SOURCES,
+            "PYTHONWARNINGS": "ignore",
+            **env,
+        }
+
+    def run(self, *arguments: str | Path, timeout: float = 120) -> str:
+        """Run Airflow's Python to its end; what it printed, errors included."""
+        done = subprocess.run(
+            [str(self.python), *map(str, arguments)],
+            env=self.env,
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        """Rows of Airflow's database."""
+        with sqlite3.connect(self.home / "airflow.db") as database:
+            return database.execute(query).fetchall()
+
+    def xcoms(self, key: str = "return_value") -> dict[tuple[str, str, int], Any]:
+        """The values of a key by DAG, task and map index."""
+        rows = self.ask(f"SELECT dag_id, task_id, map_index, value FROM xcom WHERE key = '{key}'")
+        return {row[:3]: json.loads(row[3]) for row in rows}
+
+    def asset_events(self) -> list[tuple[str, str, dict[str, Any]]]:
+        """DAG, asset and extra of each event of an asset."""
+        rows = self.ask(ASSET_EVENTS[self.version])
+        return [(dag, uri, json.loads(extra)) for dag, uri, extra in rows]

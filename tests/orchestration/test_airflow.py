@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the operators in Airflow 3 and 2: what a verdict, an error and a signal lead to."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+import benison
+from tests.conftest import taxi_like
+from tests.orchestration.airflow_host import ENVIRONMENTS, AirflowHost
+
+DAGS = Path(__file__).parent / "dags"
+HEAVY = ("tensorflow", "apache_beam", "ml_metadata", "tfx", "pandas")
+CONNECTIONS = {
+    "sqlite:////var/lib/metadata.db": "sqlite:////var/lib/metadata.db",
+    "sqlite:///metadata.db?create=true": "sqlite:///metadata.db?create=true",
+    '{"conn_type": "sqlite", "host": "/a b.db"}': "sqlite:////a%20b.db",
+    '{"conn_type": "benison_metadata", "schema": "/m.db"}': "sqlite:////m.db",
+    "mysql://me:s%40crt%2F@db/m?ssl_ca=/ca.pem": "mysql://me:s%40crt%2F@db/m?ssl_ca=%2Fca.pem",
+    "mysql://me:x@/m?socket=/s": "mysql://me:x@/m?socket=%2Fs",
+    "benison-metadata://me:x@db:3307/m": "mysql://me:x@db:3307/m",
+    "grpc://store:8080": "grpc://store:8080",
+}
+WHOLE = {"examples": "x", "config": {}, "output": "out"}
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"spec": {"exampels": 1}}, "exampels: there is no such field. Did you mean 'examples'?"),
+    ({"spec": {"examples": 1}}, "output: is missing."),
+    (
+        {"spec": WHOLE, "on_not_blessed": "stop"},
+        "on_not_blessed is 'stop'; it may be skip, fail, continue.",
+    ),
+]
+SLOW_PYTHON = """#!/bin/sh
+sleep 300 &
+echo $! $$ >"$PROBES/pids"
+wait
+"""
+EVALUATE_SLOWLY = """
+import os
+from benison_orchestration.airflow import EvaluatorOperator
+operator = EvaluatorOperator(
+    task_id="evaluate",
+    spec={"examples": "x", "config": {}, "output": "out"},
+    python=os.environ["PROBES"] + "/slow python",
+)
+import signal
+signal.signal(signal.SIGTERM, lambda number, frame: operator.on_kill())
+operator.evaluate(operator.spec)
+"""
+
+
+@dataclasses.dataclass
+class Probed:
+    """What the DAGs of dags/probes.py came to."""
+
+    host: AirflowHost
+    folder: Path
+    states: dict[tuple[str, str], str]
+    log: str
+
+    def of(self, dag: str) -> dict[str, str]:
+        return {task: state for (name, task), state in self.states.items() if name == dag}
+
+    def verdict(self, dag: str, map_index: int = -1) -> dict[str, Any]:
+        return self.host.xcoms()[dag, "evaluate", map_index]
+
+
+@pytest.fixture(scope="module", params=ENVIRONMENTS)
+def probed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Probed:
+    folder = tmp_path_factory.mktemp("probes")
+    pq.write_table(taxi_like(2_000), folder / "eval.parquet")
+    home = tmp_path_factory.mktemp("airflow home")
+    host = AirflowHost(request.param, home, DAGS, PROBES=str(folder))
+    host.run("-m", "airflow", "db", "migrate")
+    host.run("-m", "airflow", "dags", "reserialize")
+    log = host.run(DAGS / "probes.py")
+    lines = [line.split()[1:] for line in log.splitlines() if line.startswith("STATE ")]
+    return Probed(host, folder, {(dag, task): state for dag, task, state in lines}, log)
+
+
+def test_a_blessed_model_is_pushed(probed: Probed) -> None:
+    assert probed.of("blessed") == {"evaluate": "success", "push": "success"}
+    verdict = probed.verdict("blessed")
+    assert (verdict["status"], verdict["reasons"]) == ("blessed", [])
+    assert (Path(verdict["output"]) / "BLESSED").exists()
+    assert Path(verdict["output"]).parent == probed.folder / "blessed"
+    dag, run, task, index = verdict["run"].split("/")
+    assert (dag, run, task, index) == ("blessed", Path(verdict["output"]).name, "evaluate", "-1")
+
+
+def test_what_comes_after_a_model_that_is_not_blessed_is_skipped(probed: Probed) -> None:
+    assert probed.of("skip") == {"evaluate": "success", "push": "skipped"}
+    verdict = probed.verdict("skip")
+    assert verdict["status"] == "not_blessed"
+    assert verdict["summary"].startswith("NOT BLESSED: 5 of 5 checks failed")
+    assert len(verdict["reasons"]) == 5
+    assert all(reason in probed.log for reason in verdict["reasons"])
+    assert (Path(verdict["output"]) / "NOT_BLESSED").exists()
+
+
+def test_not_blessed_may_be_a_failure(probed: Probed) -> None:
+    assert probed.of("fail") == {"evaluate": "failed", "push": "upstream_failed"}
+    assert probed.verdict("fail")["status"] == "not_blessed"
+
+
+def test_a_branch_follows_the_verdict(probed: Probed) -> None:
+    followed = {"evaluate": "success", "gate": "success", "push": "skipped", "alert": "success"}
+    assert probed.of("branch") == followed
+    blessed = {**followed, "push": "success", "alert": "skipped"}
+    assert probed.of("branch_blessed") == blessed
+
+
+def test_an_evaluation_that_cannot_be_done_is_a_failure_with_its_reason(probed: Probed) -> None:
+    assert probed.of("wrong") == {"evaluate": "failed", "push": "upstream_failed"}
+    assert "eval.parquet" in (reason := _line_after(probed.log, "AirflowException: "))
+    with pytest.raises(benison.DataError, match="eval.parquet") as raised:
+        benison.evaluate(probed.folder / "eval.parquet", _config(probed), format="csv")
+    assert reason == str(raised.value).splitlines()[0]
+    assert not (probed.folder / "wrong").exists()
+
+
+def test_each_mapped_task_has_a_verdict_of_its_own(probed: Probed) -> None:
+    verdicts = [probed.verdict("mapped", index) for index in (0, 1)]
+    assert [verdict["status"] for verdict in verdicts] == ["blessed", "not_blessed"]
+    assert [verdict["run"].rpartition("/")[2] for verdict in verdicts] == ["0", "1"]
+
+
+def test_the_asset_has_an_event_when_the_model_is_blessed_and_only_then(probed: Probed) -> None:
+    ((dag, uri, extra),) = probed.host.asset_events()
+    assert (dag, uri) == ("blessed", "file:///models/probe")
+    verdict = probed.verdict("blessed")
+    assert extra == {key: verdict[key] for key in ("status", "summary", "output", "report", "run")}
+
+
+def test_the_link_is_the_report(probed: Probed) -> None:
+    links = probed.host.xcoms("benison_report")
+    report = Path(probed.verdict("blessed")["output"]) / "report.html"
+    assert links["blessed", "evaluate", -1] == report.as_uri()
+    assert links["fail", "evaluate", -1] == "https://reports/fail"
+
+
+def test_the_metrics_are_those_of_the_function(probed: Probed) -> None:
+    benison.evaluate(
+        probed.folder / "eval.parquet",
+        _config(probed),
+        output=probed.folder / "out",
+        overwrite=True,
+    )
+    ours = rows(probed.folder / "out")
+    for dag in ("blessed", "branch_blessed"):
+        assert rows(probed.verdict(dag)["output"]) == ours
+
+
+def rows(output: str | Path) -> list[str]:
+    """The rows of the metrics, in which one undefined value is like another."""
+    return [repr(row) for row in pq.read_table(Path(output) / "metrics.parquet").to_pylist()]
+
+
+def _config(probed: Probed) -> Any:
+    return json.loads((Path(probed.verdict("blessed")["output"]) / "config.json").read_text())
+
+
+def _line_after(log: str, mark: str) -> str:
+    return next(line.partition(mark)[2] for line in log.splitlines() if mark in line)
+
+
+@pytest.fixture(params=ENVIRONMENTS)
+def host(request: pytest.FixtureRequest, tmp_path: Path) -> AirflowHost:
+    return AirflowHost(request.param, tmp_path, DAGS, PROBES=str(tmp_path))
+
+
+def test_importing_needs_nothing_heavy(host: AirflowHost) -> None:
+    program = f"""
+import sys
+from airflow.providers.common.compat.sdk import BaseOperator
+before = set(sys.modules)
+import benison_orchestration.airflow
+print("NEW", *({HEAVY!r} & (sys.modules.keys() - before)))
+""".replace(repr(HEAVY), repr(set(HEAVY)))
+    assert "NEW\n" in host.run("-c", program)
+
+
+def test_airflow_knows_the_provider(host: AirflowHost) -> None:
+    program = """
+from airflow.providers_manager import ProvidersManager as P
+print("benison" in P().providers, P().hooks["benison_metadata"].hook_name, P().extra_links_class_names)
+"""
+    said = host.run("-c", program)
+    assert "True ML Metadata (Benison)" in said
+    assert "benison_orchestration.airflow.ReportLink" in said
+
+
+def test_a_connection_is_the_url_of_a_store(host: AirflowHost) -> None:
+    for number, connection in enumerate(CONNECTIONS):
+        host.env[f"AIRFLOW_CONN_STORE_{number}"] = connection
+    program = f"""
+from benison_orchestration.airflow import MetadataHook
+for number in range({len(CONNECTIONS)}):
+    print("URL", MetadataHook(f"store_{{number}}").get_conn())
+"""
+    lines = host.run("-c", program).splitlines()
+    urls = [line.removeprefix("URL ") for line in lines if line.startswith("URL ")]
+    assert urls == list(CONNECTIONS.values())
+
+
+def test_a_wrong_operator_is_refused_when_the_dag_is_read(host: AirflowHost) -> None:
+    program = f"""
+from benison import ConfigError
+from benison_orchestration.airflow import EvaluatorOperator
+for arguments in {[arguments for arguments, _ in REFUSED]}:
+    try:
+        EvaluatorOperator(task_id="evaluate", **arguments)
+    except ConfigError as error:
+        print("SAID", "; ".join(str(error).splitlines()))
+"""
+    lines = host.run("-c", program).splitlines()
+    said = [line for line in lines if line.startswith("SAID ")]
+    assert len(said) == len(REFUSED)
+    for (_, sentence), line in zip(REFUSED, said, strict=True):
+        assert sentence in line
+
+
+def test_without_airflow_the_extra_is_named() -> None:
+    program = "import benison_orchestration.airflow"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert "Airflow is not installed. Run: pip install 'benison[airflow]'" in done.stderr
+
+
+@pytest.fixture
+def slow(host: AirflowHost, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], list[int]]]:
+    """A task's process that waits for an evaluation, and the processes of the evaluation."""
+    python = tmp_path / "slow python"
+    python.write_text(SLOW_PYTHON)
+    python.chmod(0o755)
+    with subprocess.Popen([host.python, "-c", EVALUATE_SLOWLY], env=host.env, cwd=tmp_path) as task:
+        wait_until(lambda: (tmp_path / "pids").exists() and (tmp_path / "pids").read_text().strip())
+        pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+        yield task, pids
+        task.kill()
+    for pid in filter(is_running, pids):
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_killing_the_task_ends_every_process_of_the_evaluation(
+    slow: tuple[subprocess.Popen[bytes], list[int]],
+) -> None:
+    task, pids = slow
+    assert all(map(is_running, pids))
+    task.terminate()
+    assert task.wait(30) == 1
+    wait_until(lambda: not any(map(is_running, pids)))
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux tells a process of its parent's end"
+)
+def test_the_evaluation_ends_with_a_task_that_has_no_time_to_end_it(
+    slow: tuple[subprocess.Popen[bytes], list[int]],
+) -> None:
+    task, (_, evaluation) = slow
+    task.kill()
+    wait_until(lambda: not is_running(evaluation))
+
+
+def wait_until(holds: Any, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "It did not come to hold in time."
+        time.sleep(0.05)
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process that has not ended, though nobody may have waited for it."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
