@@ -36,6 +36,7 @@ COUNTS = {
 COUNTS |= {"FalseNegatives", "TP", "TN", "FP", "FN", "ConfusionMatrixAtThresholds"}
 CLASSES = {
     "CategoricalCrossEntropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy",
+    "CategoricalAccuracy", "SparseCategoricalAccuracy",
 }  # fmt: skip
 
 

@@ -197,6 +197,11 @@ ORACLES: dict[str, Oracle] = {
         -np.log(p[np.arange(len(p)), y.astype(int)]), weights=w
     ),
     "CategoricalCrossentropy": lambda y, p, w: sk.log_loss(y, p, sample_weight=w, labels=[0, 1, 2]),
+    "Accuracy": lambda y, p, w: sk.accuracy_score(y.astype(str), p.astype(str), sample_weight=w),
+    "CategoricalAccuracy": lambda y, p, w: sk.top_k_accuracy_score(y, p, k=1, sample_weight=w),
+    "SparseCategoricalAccuracy": lambda y, p, w: sk.top_k_accuracy_score(
+        y, p, k=1, sample_weight=w
+    ),
 }
 
 REGRESSION = {

@@ -92,8 +92,8 @@ def test_class_numbers_are_as_good_as_one_hot(evaluate_metric: Evaluate) -> None
         (
             [0, 1],
             [0.1, 0.9],
-            "Categorical cross-entropy needs a prediction for each class, float64[N, C]; the "
-            "predictions have the shape (2,). For one output use BinaryCrossEntropy.",
+            "Categorical metrics need a prediction for each class, float64[N, C]; the predictions "
+            "have the shape (2,). For one output use the binary ones, such as BinaryCrossEntropy",
         ),
         (
             [0, 3],

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from benison.metrics import (
+    accuracy,
     calibration,
     confusion,
     counts,
@@ -27,6 +28,7 @@ __all__ = [
     "About",
     "Metric",
     "Statistic",
+    "accuracy",
     "calibration",
     "confusion",
     "counts",

@@ -44,12 +44,7 @@ class CategoricalEntropy:
 
     def __call__(self, inputs: Inputs) -> Array:
         """In nats: float64[N]."""
-        p = inputs.predictions
-        if p.ndim != 2:
-            raise DataError(
-                f"Categorical cross-entropy needs a prediction for each class, float64[N, C]; the "
-                f"predictions have the shape {p.shape}. For one output use BinaryCrossEntropy."
-            )
+        p = class_scores(inputs)
         labels = one_hot(inputs.labels, p.shape[1])
         labels = labels * (1 - self.label_smoothing) + self.label_smoothing / p.shape[1]
         entropy: Array = -(labels * self._log_probabilities(p)).sum(axis=1)
@@ -62,6 +57,21 @@ class CategoricalEntropy:
         else:
             logs = np.log(np.clip(p / p.sum(axis=1, keepdims=True), CLIP, 1 - CLIP))
         return logs
+
+
+def class_scores(inputs: Inputs) -> Array:
+    """The predictions, one for each class: float64[N, C].
+
+    Raises:
+        DataError: There is one prediction in a row.
+    """
+    if inputs.predictions.ndim != 2:
+        raise DataError(
+            f"Categorical metrics need a prediction for each class, float64[N, C]; the predictions have "
+            f"the shape {inputs.predictions.shape}. For one output use the binary ones, such as "
+            f"BinaryCrossEntropy and BinaryAccuracy."
+        )
+    return inputs.predictions
 
 
 def one_hot(labels: Array, classes: int) -> Array:
