@@ -41,6 +41,7 @@ def check_config(
     faults += _options(config)
     for i, spec in enumerate(config.metrics_specs):
         faults += [(f"metrics_specs[{i}].{path}", text) for path, text in _thresholds(spec)]
+    faults += _missing_labels(config)
     for i, model in enumerate(config.model_specs):
         faults += [
             (f"model_specs[{i}].{path}", text) for path, text in _model(model, model.name in called)
@@ -97,10 +98,19 @@ def _model(model: ModelSpec, called: bool) -> Iterator[tuple[str, str]]:
         known = ", ".join(_MODEL_TYPES[1:])
         text = f"{model.model_type!r} is not loaded by this version of Benison. There are: {known}."
         yield "model_type", text
-    if not (model.label_key or model.label_keys):
-        yield "label_key", "name the column that holds the labels."
     if not called and not (model.prediction_key or model.prediction_keys):
         yield "prediction_key", "without a model, name the column that holds the predictions."
+
+
+# What is computed without looking at a label.
+_WITHOUT_LABELS = {"ExampleCount", "WeightedExampleCount", "MeanPrediction"}
+
+
+def _missing_labels(config: EvalConfig) -> Iterator[tuple[str, str]]:
+    asked = {metric.class_name for spec in config.metrics_specs for metric in spec.metrics}
+    for i, model in enumerate(config.model_specs):
+        if not (model.label_key or model.label_keys) and asked - _WITHOUT_LABELS:
+            yield f"model_specs[{i}].label_key", "name the column that holds the labels."
 
 
 def _model_columns(

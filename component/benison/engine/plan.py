@@ -141,7 +141,7 @@ def views_of(config: EvalConfig, spec: MetricsSpec) -> Iterator[View]:
     weightings = _weightings(spec, any(model.columns_of("example_weight") for model in models))
     classes: Iterable[int | None] = (spec.binarize and spec.binarize.class_ids) or (None,)
     for model in models:
-        for output in spec.output_names or tuple(model.columns_of("label")):
+        for output in spec.output_names or tuple(model.columns_of("label")) or ("",):
             for weighted in weightings:
                 yield from (View(model.name, output, weighted, class_id) for class_id in classes)
 

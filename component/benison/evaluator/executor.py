@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import benison
 from benison.blessing import MARKERS
-from benison.config import EvalConfig
+from benison.config import EvalConfig, MetricConfig, MetricsSpec
 from benison.errors import ConfigError, DataError, MissingExtraError
 from benison.evaluator import udf
 from benison.evaluator.fairness import with_fairness_indicators
@@ -77,7 +77,11 @@ def _config(inputs: Artifacts, properties: dict[str, Any]) -> EvalConfig:
     for key in ("model", "baseline_model"):
         if len(inputs.get(key) or ()) > 1:
             raise ConfigError(f"There can be one artifact in {key}; there are {len(inputs[key])}.")
-    return with_fairness_indicators(given, thresholds).with_defaults(has_baseline)
+    asked = with_fairness_indicators(given, thresholds)
+    if not asked.metrics_specs:  # TFMA then counts
+        counted = MetricsSpec(metrics=(MetricConfig(class_name="ExampleCount"),))
+        asked = asked.model_copy(update={"metrics_specs": (counted,)})
+    return asked.with_defaults(has_baseline)
 
 
 def _model_paths(config: EvalConfig, inputs: Artifacts) -> dict[str, str]:

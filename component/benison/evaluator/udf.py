@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -63,7 +64,7 @@ def extractors(
         loaded: Any = list(predictors.values())
         found = custom(
             eval_shared_model=loaded[0] if len(loaded) == 1 else loaded or None,
-            eval_config=config,
+            eval_config=_as_tfma(config),
             tensor_adapter_config=None,
         )
         if not _are_of_tfma(found):
@@ -72,10 +73,25 @@ def extractors(
     return [_with_predictors(stage, predictors) for stage in stages]
 
 
+def _as_tfma(config: EvalConfig) -> Any:
+    """The config as TFX gives it to these functions; TFMA is installed where TFX is."""
+    from google.protobuf import json_format
+    from tensorflow_model_analysis.proto import config_pb2
+
+    fields = config.to_dict()
+    for spec in fields.get("metrics_specs", ()):
+        for metric in spec.get("metrics", ()):
+            metric["config"] = json.dumps(metric.get("config", {}))
+    return json_format.ParseDict(fields, config_pb2.EvalConfig(), ignore_unknown_fields=True)
+
+
 def _predictor(load: Any, name: str, path: str, config: EvalConfig) -> Any:
     """What the user's loader makes of a model: a predictor, or TFMA's description of where it is."""
     found = load(
-        eval_saved_model_path=path, model_name=name, eval_config=config, add_metrics_callbacks=None
+        eval_saved_model_path=path,
+        model_name=name,
+        eval_config=_as_tfma(config),
+        add_metrics_callbacks=None,
     )
     if hasattr(found, "predict") or hasattr(found, "model_path"):
         return found

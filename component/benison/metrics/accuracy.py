@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the accuracies that compare a prediction with the label itself, or the likeliest class with it."""
+"""This file is the accuracies that compare the label with a prediction, or with the likeliest class."""
 
 from __future__ import annotations
 

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the cases of TFX's own test of its Evaluator, with Benison's executor in its place.
+
+Data and models are those that the tfx package carries: trips of the taxi sample, and two estimators of 2022,
+whose serving graphs TensorFlow still loads. Their EvalSavedModels (Format-TFMA) it does not, so that the case of
+`feature_slicing_spec` has nothing to evaluate; TFX expects it to fail too.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("tfx")
+
+from tfx.types import artifact_utils, standard_artifacts
+
+import benison
+from benison.evaluator.executor import Executor
+
+pytestmark = pytest.mark.slow
+
+SLICES = [{"feature_keys": ["trip_start_hour"]}, {"feature_keys": ["trip_start_day", "trip_miles"]}]
+MODULE = "tfx.components.testdata.module_file.evaluator_module"
+OVER_0 = {"class_name": "ExampleCount", "threshold": {"value_threshold": {"lower_bound": 0}}}
+UNDER_0 = {"class_name": "ExampleCount", "threshold": {"value_threshold": {"upper_bound": -1}}}
+LOWER = {"change_threshold": {"relative": 0, "direction": "LOWER_IS_BETTER"}}
+
+
+@pytest.fixture(scope="module")
+def data() -> Path:
+    spec = find_spec("tfx")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "components" / "testdata"
+
+
+def artifact(kind: Any, uri: Path, id_: int = 0) -> Any:
+    made = kind()
+    made.uri = str(uri)
+    made.id = id_
+    return made
+
+
+def inputs(data: Path, model: bool = True, baseline: bool = False) -> dict[str, list[Any]]:
+    examples = artifact(standard_artifacts.Examples, data / "csv_example_gen")
+    examples.split_names = artifact_utils.encode_split_names(["train", "eval"])
+    found = {
+        "examples": [examples, examples],
+        "schema": [artifact(standard_artifacts.Schema, data / "schema_gen")],
+    }
+    if model:
+        found["model"] = [artifact(standard_artifacts.Model, data / "trainer/current", 3)]
+    if baseline:
+        found["baseline_model"] = [artifact(standard_artifacts.Model, data / "trainer/previous", 2)]
+    return found
+
+
+def run(
+    given: dict[str, list[Any]], folder: Path, config: dict[str, Any], **properties: Any
+) -> tuple[Any, Any]:
+    evaluation = artifact(standard_artifacts.ModelEvaluation, folder / "evaluation")
+    blessing = artifact(standard_artifacts.ModelBlessing, folder / "blessing")
+    outputs = {"evaluation": [evaluation], "blessing": [blessing]}
+    Executor().Do(
+        given, outputs, {"eval_config": json.dumps(config), "example_splits": "null", **properties}
+    )
+    return evaluation, blessing
+
+
+@pytest.mark.parametrize(
+    ("properties", "model"),
+    [
+        ({}, True),
+        ({"module_file": "FILE"}, True),
+        ({"module_path": MODULE}, True),
+        ({}, False),
+    ],
+    ids=["eval_config", "module_file", "module_path", "model_agnostic"],
+)
+def test_evaluation(data: Path, tmp_path: Path, properties: dict[str, str], model: bool) -> None:
+    specs = [] if model else [{"label_key": "tips", "prediction_key": "tips"}]
+    config = {"model_specs": specs, "slicing_specs": SLICES}
+    if "module_file" in properties:
+        properties = {"module_file": str(data / "module_file" / "evaluator_module.py")}
+    given = inputs(data, model)
+    evaluation, blessing = run(
+        given, tmp_path, config, example_splits='["train", "eval"]', **properties
+    )
+    result = benison.load_result(evaluation.uri)
+    assert result.verdict.status == "not_evaluated"
+    assert result.manifest["rows"] > 0
+    assert not Path(blessing.uri, "BLESSED").exists()
+    assert not blessing.has_custom_property("blessed")
+
+
+@pytest.mark.parametrize(
+    ("specs", "metrics", "blessed", "baseline"),
+    [
+        ([{"label_key": "tips"}], [OVER_0], True, True),
+        (
+            [
+                {"name": "baseline1", "label_key": "tips", "is_baseline": True},
+                {"name": "candidate1", "label_key": "tips"},
+            ],
+            [UNDER_0],
+            False,
+            True,
+        ),
+        (
+            [
+                {"name": "baseline", "label_key": "tips", "is_baseline": True},
+                {"name": "candidate", "label_key": "tips"},
+            ],
+            [OVER_0, {"class_name": "Accuracy", "threshold": LOWER}],
+            True,
+            False,
+        ),
+    ],
+    ids=["validation", "validation_fail", "no_baseline_ignores_change_threshold"],
+)
+def test_validation(
+    data: Path, tmp_path: Path, specs: Any, metrics: Any, blessed: bool, baseline: bool
+) -> None:
+    config = {"model_specs": specs, "metrics_specs": [{"metrics": metrics}], "slicing_specs": [{}]}
+    given = inputs(data, baseline=baseline)
+    evaluation, blessing = run(given, tmp_path, config)
+    assert Path(blessing.uri, "BLESSED" if blessed else "NOT_BLESSED").exists()
+    assert blessing.get_int_custom_property("blessed") == int(blessed)
+    assert blessing.get_int_custom_property("current_model_id") == 3
+    assert blessing.get_string_custom_property("current_model") == str(data / "trainer/current")
+    assert blessing.has_custom_property("baseline_model_id") == baseline
+    result = benison.load_result(evaluation.uri)
+    assert result.verdict.rubber_stamped == (not baseline)
+    assert blessing.get_string_custom_property("benison_summary") == result.verdict.summary()
+
+
+def test_a_split_that_is_not_there_names_those_that_are(data: Path, tmp_path: Path) -> None:
+    config = {"model_specs": [{"label_key": "tips"}], "metrics_specs": [{"metrics": [OVER_0]}]}
+    with pytest.raises(benison.DataError, match="there are eval, train"):
+        run(inputs(data), tmp_path, config, example_splits='["test"]')
+
+
+def test_fairness_indicators_are_computed(data: Path, tmp_path: Path) -> None:
+    config = {
+        "model_specs": [{"label_key": "trip_start_day", "prediction_key": "trip_start_hour"}],
+        "metrics_specs": [{"metrics": [OVER_0]}],
+    }
+    with pytest.raises(benison.ConfigError, match="numbers from 0 to 1, not 2"):
+        run(inputs(data, model=False), tmp_path, config, fairness_indicator_thresholds="[0.1, 2]")
+
+
+def test_examples_of_another_payload_are_refused(data: Path, tmp_path: Path) -> None:
+    given = inputs(data)
+    given["examples"][0].set_string_custom_property("payload_format", "FORMAT_PROTO")
+    config = {"model_specs": [{"label_key": "tips"}], "metrics_specs": [{"metrics": [OVER_0]}]}
+    with pytest.raises(benison.DataError, match="not FORMAT_PROTO"):
+        run(given, tmp_path, config)
