@@ -16,9 +16,11 @@ RUN if [ "${EXTRAS}" = all ]; then \
     fi
 RUN python3 -m venv --without-pip /opt/benison && mkdir /data
 COPY requirements/container-${EXTRAS}.txt /src/requirements/
+# Headers are for compilers, and an eighth of TensorFlow.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca \
     python3 -m pip --python /opt/benison install --no-cache-dir \
-        --requirement /src/requirements/container-${EXTRAS}.txt
+        --requirement /src/requirements/container-${EXTRAS}.txt \
+    && find /opt/benison/lib -type d -name include -prune -exec rm -r {} +
 
 FROM dependencies AS build
 COPY requirements/test.txt /src/requirements/

@@ -94,8 +94,15 @@ def _locked() -> Iterator[None]:
 
 def _configure() -> None:
     folders = f'graphroot = "{CACHE}/storage"\nrunroot = "{CACHE}/run"\n'
-    (CACHE / "storage.conf").write_text(f'[storage]\ndriver = "overlay"\n{folders}')
+    (CACHE / "storage.conf").write_text(f'[storage]\ndriver = "{_driver()}"\n{folders}')
     (CACHE / "containers.conf").write_text(ENGINE)
+
+
+def _driver() -> str:
+    """How layers are kept; overlays cannot lie on an overlay, as in a checkout within a container."""
+    stat = ["stat", "--file-system", "--format=%T", str(CACHE)]
+    kind = subprocess.run(stat, capture_output=True, text=True, check=True).stdout.strip()
+    return "vfs" if kind == "overlayfs" else "overlay"
 
 
 def _base() -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
+import time
+import uuid
 from pathlib import Path
 
 import pandas as pd
@@ -44,6 +47,22 @@ def container(image: str, mount: Path, *words: str, user: str = "") -> list[str]
     return ["podman", "run", *options, image, *words]
 
 
+def started(image: str, mount: Path, name: str) -> subprocess.Popen[bytes]:
+    """A container that is in the middle of a long evaluation."""
+    Path("many").mkdir()
+    for i in range(5_000):
+        os.link("eval.parquet", f"many/{i}.parquet")
+    words = ("evaluate", "-e", "many", "-c", "eval.json", "-o", "out", "--junit", "out.xml")
+    command = container(image, mount, *words)
+    command[2:2] = ["--name", name]
+    process = subprocess.Popen(command, env=images.environment(), stderr=subprocess.DEVNULL)
+    while not Path("out.xml").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    time.sleep(0.5)
+    return process
+
+
 def run(command: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, env=images.environment(), capture_output=True, text=True, check=False, timeout=300
@@ -75,3 +94,14 @@ def test_the_gate_is_its_exit_code(image: str, mount: Path) -> None:
     refused = run(container(image, mount, *EVALUATE))
     assert refused.returncode == 2
     assert "The output out exists already" in " ".join(refused.stderr.split())
+
+
+def test_it_hears_that_it_shall_stop(image: str, mount: Path) -> None:
+    """As process 1, to which the kernel gives no default for SIGTERM."""
+    name = f"benison-{uuid.uuid4().hex[:8]}"
+    process = started(image, mount, name)
+    assert run(["podman", "stop", "--time", "120", name]).returncode == 0
+    assert process.wait(timeout=30) == 128 + signal.SIGTERM
+    assert not Path("out").exists()
+    assert not list(Path().glob(".*partial"))
+    assert "has not ended" in Path("out.xml").read_text()
