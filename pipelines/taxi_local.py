@@ -24,6 +24,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 from rich.console import Console
 
@@ -100,7 +101,7 @@ def lose_tips(trips: Iterable[Row]) -> list[Row]:
 
 def feature_columns(trips: list[Row], wide: bool) -> list[Any]:
     """Keras layers that turn raw features into numbers, fitted to the trips."""
-    layers = tf.keras.layers
+    layers = keras.layers
     encoded = []
     for name in TEXTS if wide else TEXTS[:1]:
         lookup = layers.StringLookup(output_mode="one_hot", num_oov_indices=1)
@@ -109,7 +110,7 @@ def feature_columns(trips: list[Row], wide: bool) -> list[Any]:
     for name in NUMBERS if wide else NUMBERS[:1]:
         numbers = np.log1p([float(t[name] or 0) for t in trips])
         scale = layers.Normalization(mean=numbers.mean(), variance=numbers.var())
-        encoded.append((name, tf.float32, lambda x, scale=scale: scale(tf.keras.ops.log1p(x))))
+        encoded.append((name, tf.float32, lambda x, scale=scale: scale(keras.ops.log1p(x))))
     hours = layers.CategoryEncoding(24, output_mode="one_hot")
     return [*encoded, ("trip_start_hour", tf.int64, hours)]
 
@@ -118,13 +119,13 @@ def build(trips: list[Row], wide: bool) -> Any:
     """A linear model on three features, or a network on all."""
     inputs, parts = {}, []
     for name, dtype, encode in feature_columns(trips, wide):
-        inputs[name] = tf.keras.Input((1,), name=name, dtype=dtype)
+        inputs[name] = keras.Input((1,), name=name, dtype=dtype)
         parts.append(encode(inputs[name]))
-    hidden = tf.keras.layers.Concatenate()(parts)
+    hidden = keras.layers.Concatenate()(parts)
     for units in (64, 32) if wide else ():
-        hidden = tf.keras.layers.Dense(units, activation="relu")(hidden)
-    score = tf.keras.layers.Dense(1, activation="sigmoid")(hidden)
-    return tf.keras.Model(inputs, score)
+        hidden = keras.layers.Dense(units, activation="relu")(hidden)
+    score = keras.layers.Dense(1, activation="sigmoid")(hidden)
+    return keras.Model(inputs, score)
 
 
 def arrays(trips: list[Row], names: Iterable[str]) -> dict[str, Any]:
@@ -143,11 +144,11 @@ def arrays(trips: list[Row], names: Iterable[str]) -> dict[str, Any]:
 
 def train(trips: list[Row], wide: bool, path: Path) -> None:
     """Train a model in a few seconds and save it with a signature on serialized tf.Examples."""
-    tf.keras.utils.set_random_seed(7)
+    keras.utils.set_random_seed(7)
     model = build(trips, wide)
     # More epochs on this little data teach the network the noise of the rarer hours.
     rate, epochs = (0.002, 5) if wide else (0.01, 12)
-    model.compile(tf.keras.optimizers.Adam(rate), "binary_crossentropy")
+    model.compile(keras.optimizers.Adam(rate), "binary_crossentropy")
     labels = np.array([is_big_tipper(t) for t in trips], np.float32)
     model.fit(arrays(trips, model.input), labels, batch_size=256, epochs=epochs, verbose=0)
 

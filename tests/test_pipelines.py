@@ -57,3 +57,23 @@ def test_taxi_airflow(version: str, tmp_path: Path) -> None:
 def test_every_pipeline_is_run() -> None:
     here = Path(__file__).read_text()
     assert all(f"def test_{path.stem}(" in here for path in PIPELINES.glob("*.py"))
+
+
+@pytest.mark.slow
+def test_taxi_tfx(tmp_path: Path) -> None:
+    pytest.importorskip("tfx")
+    output = tmp_path / "with a space"
+    run = [sys.executable, str(PIPELINES / "taxi_tfx.py"), "--output", str(output)]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    folders = sorted(
+        (output / "artifacts/Evaluator/evaluation").iterdir(), key=lambda f: int(f.name)
+    )
+    first, second, third = (benison.load_result(folder).verdict for folder in folders)
+    assert (first.status, first.rubber_stamped) == ("blessed", True)
+    assert second.status == "not_blessed"
+    assert all("Blue Ribbon Taxi Association Inc." in reason for reason in second.reasons)
+    assert (third.status, third.rubber_stamped) == ("blessed", False)
+    assert len(list((output / "serving").iterdir())) == 2
+    pushed = sorted((output / "artifacts/Pusher/pushed_model").iterdir(), key=lambda f: int(f.name))
+    assert [any(folder.iterdir()) for folder in pushed] == [True, False, True]

@@ -14,7 +14,7 @@ from typing import Any
 
 from benison import lineage
 from benison.lineage.store import Store
-from tests.lineage.conftest import BLESSED, make_run
+from tests.lineage.stores import BLESSED, make_run
 
 
 def kill_before(call: int) -> None:

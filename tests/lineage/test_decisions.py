@@ -16,7 +16,7 @@ from benison.cli import app
 from benison.lineage import history
 from benison.lineage.store import Store
 from benison.lineage.types import set_properties
-from tests.lineage.conftest import BLESSED, NOT_BLESSED, make_run
+from tests.lineage.stores import BLESSED, NOT_BLESSED, make_run
 
 
 @pytest.fixture

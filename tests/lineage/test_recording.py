@@ -18,7 +18,7 @@ from benison import MetadataError, lineage
 from benison.lineage import history
 from benison.lineage.store import Store
 from benison.lineage.types import EVALUATOR
-from tests.lineage.conftest import BLESSED, NOT_BLESSED, make_run
+from tests.lineage.stores import BLESSED, NOT_BLESSED, make_run
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = int(os.environ.get("BENISON_KILLS", "0"))
@@ -232,3 +232,16 @@ def test_a_complete_run_stays_as_it_is(url: str, tmp_path: Path) -> None:
 def test_a_run_that_was_not_begun_cannot_be_completed(url: str, tmp_path: Path) -> None:
     with pytest.raises(MetadataError, match="was not begun"):
         lineage.connect(url).complete(make_run(tmp_path), BLESSED)
+
+
+def test_a_model_may_be_its_own_baseline(url: str, tmp_path: Path) -> None:
+    recorder, run = lineage.connect(url), make_run(tmp_path)
+    run = dataclasses.replace(run, baseline=run.model)
+    assert "baseline_model" not in recorder.begin(run)
+    recorder.complete(run, BLESSED)
+    (found,) = blessed(Store.open(url))
+    ids = {
+        name: found.custom_properties[name].int_value
+        for name in ("current_model_id", "baseline_model_id")
+    }
+    assert len(set(ids.values())) == 1

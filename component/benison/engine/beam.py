@@ -84,7 +84,8 @@ def _options(arguments: Sequence[str]) -> Any:
     names = {
         argument.split("=", 1)[0].lstrip("-") for argument in arguments if argument.startswith("--")
     }
-    unknown = sorted(name for name in names if name not in known and name != "runner")
+    # What may be repeated, as --extra_package, is kept under its plural.
+    unknown = sorted(names - known.keys() - {name.removesuffix("s") for name in known} - {"runner"})
     if unknown:
         raise ConfigError(f"Beam has no pipeline option --{unknown[0]}.")
     return options

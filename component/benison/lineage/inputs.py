@@ -18,6 +18,8 @@ from benison.lineage.types import IMPORTER, artifact, contexts, event, execution
 
 # Where TFX's Trainer keeps what is served, within the place of a Model artifact.
 SERVING = "Format-Serving"
+# The version of TFX whose layout and properties artifacts have; without one TFX takes them for ancient.
+TFX_VERSION = "1.21.0"
 
 
 def examples_id(store: Store, path: str, run: Run) -> int:
@@ -33,9 +35,8 @@ def model_id(store: Store, files: ModelFiles, run: Run) -> int:
     """The artifact of a model's bytes, produced in the run's pipeline, where resolvers look for it."""
     known = known_model(store, files)
     if known is None:
-        found = _imported(
-            store, "Model", files.path, files.digest, run, benison_digest=files.digest
-        )
+        uri = _places(files)[-1]
+        found = _imported(store, "Model", uri, files.digest, run, benison_digest=files.digest)
         _forget_replaced(store, files, found)
         return found
     if not history.is_produced_in(store, known.id, run.pipeline):
@@ -47,9 +48,7 @@ def model_id(store: Store, files: ModelFiles, run: Run) -> int:
 
 def known_model(store: Store, files: ModelFiles) -> Any:
     """The newest LIVE Model at this place that is of these bytes, or that TFX wrote; None without one."""
-    path = Path(files.path)
-    uris = [files.path, *([str(path.parent)] if path.name == SERVING else [])]
-    found = [artifact for uri in uris for artifact in _live_models(store, uri)]
+    found = [artifact for uri in _places(files) for artifact in _live_models(store, uri)]
     same = [a for a in found if text(a, "benison_digest") in ("", files.digest)]
     return max(same, key=lambda a: int(a.id), default=None)
 
@@ -80,7 +79,18 @@ def run_contexts(store: Store, run: Run) -> list[Any]:
 def standard(run: Run, producer: str) -> dict[str, str | int]:
     """What TFX sets on every artifact."""
     imported = int(producer == "Importer")
-    return {"pipeline_name": run.pipeline, "producer_component": producer, "is_external": imported}
+    return {
+        "pipeline_name": run.pipeline,
+        "producer_component": producer,
+        "is_external": imported,
+        "tfx_version": TFX_VERSION,
+    }
+
+
+def _places(files: ModelFiles) -> list[str]:
+    """Where a model may be recorded: its path, and what TFX's Pusher and Evaluator would look into."""
+    path = Path(files.path)
+    return [files.path, *([str(path.parent)] if path.name == SERVING else [])]
 
 
 def _live_models(store: Store, uri: str) -> list[Any]:
@@ -89,7 +99,7 @@ def _live_models(store: Store, uri: str) -> list[Any]:
 
 
 def _forget_replaced(store: Store, files: ModelFiles, kept: int) -> None:
-    for other in _live_models(store, files.path):
+    for other in (found for uri in _places(files) for found in _live_models(store, uri)):
         if other.id < kept and text(other, "benison_digest") not in ("", files.digest):
             other.state = other.DELETED
             store.put_artifacts([other])

@@ -134,7 +134,7 @@ class MetadataRecorder:
         # The artifact itself is left out: what is put is written over whatever another process has put.
         events: list[Any] = [
             (None, event("INPUT", key, index, artifact_id=found))
-            for index, (key, found) in _numbered(inputs)
+            for index, (key, found) in _numbered(_first_of_each(inputs))
         ]
         for key, kind in (("evaluation", "ModelEvaluation"), ("blessing", "ModelBlessing")):
             output = artifact(self.store, kind, run.output, "PENDING", **standard(run, "Evaluator"))
@@ -201,6 +201,14 @@ def _said(finding: Finding) -> Mapping[str, str | int | None]:
         "benison_reasons": "\n".join(finding.reasons)[:_REASON_CHARACTERS].replace("\0", ""),
         "benison_rubber_stamped": int(finding.rubber_stamped),
     }
+
+
+def _first_of_each(inputs: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """A store takes an artifact once: a model that is its own baseline is the model."""
+    keys: dict[int, str] = {}
+    for key, found in inputs:
+        keys.setdefault(found, key)
+    return [(key, found) for found, key in keys.items()]
 
 
 def _numbered(inputs: list[tuple[str, int]]) -> list[tuple[int, tuple[str, int]]]:

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file hands the stores to the tests of this folder."""
+
+from __future__ import annotations
+
+from tests.lineage.stores import mariadb, url
+
+__all__ = ["mariadb", "url"]

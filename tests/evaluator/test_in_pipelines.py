@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is Benison and TFX on one store: each finds, and pushes, what the other has blessed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("tfx")
+
+import benison
+from benison import lineage
+from benison.lineage.connection import Connection
+from benison.lineage.store import _message
+from benison_orchestration.tfx_v1 import import_tfx
+from tests.conftest import taxi_like
+
+pytestmark = pytest.mark.slow
+
+CONFIG = {
+    "model_specs": [{"label_key": "label"}],
+    "slicing_specs": [{}, {"feature_keys": ["hour"]}],
+    "metrics_specs": [
+        {"metrics": [{"class_name": "AUC", "threshold": {"value_threshold": {"lower_bound": 0.1}}}]}
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def tfx() -> Any:
+    return import_tfx()
+
+
+@pytest.fixture(scope="module")
+def tf() -> Any:
+    from benison.models.savedmodel import tensorflow
+
+    return tensorflow()
+
+
+@pytest.fixture
+def model(tf: Any, tmp_path: Path) -> Path:
+    """A Model artifact's folder: scores a trip by its `prediction`."""
+    features = {"prediction": tf.io.FixedLenFeature([], tf.float32)}
+
+    def score(examples: Any) -> Any:
+        return {"probabilities": tf.io.parse_example(examples, features)["prediction"][:, None]}
+
+    serve = tf.function(score, input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    path = tmp_path / "model" / "Format-Serving"
+    tf.saved_model.save(tf.Module(), str(path), signatures={"serving_default": serve})
+    return path.parent
+
+
+@pytest.fixture
+def trips_csv(tmp_path: Path) -> Path:
+    folder = tmp_path / "csv"
+    folder.mkdir()
+    table = taxi_like(600).select(["label", "prediction", "hour"])
+    table.to_pandas().to_csv(folder / "trips.csv", index=False)
+    return folder
+
+
+def run(tfx: Any, url: str, folder: Path, components: list[Any]) -> None:
+    pipeline = tfx.dsl.Pipeline(
+        pipeline_name="taxi",
+        pipeline_root=str(folder / "artifacts"),
+        components=components,
+        metadata_connection_config=_message(Connection.parse(url)),
+    )
+    tfx.orchestration.LocalDagRunner().run(pipeline)
+
+
+def pusher(tfx: Any, model: Any, blessing: Any, folder: Path) -> Any:
+    place = tfx.proto.PushDestination.Filesystem(base_directory=str(folder / "serving"))
+    return tfx.components.Pusher(
+        model=model,
+        model_blessing=blessing,
+        push_destination=tfx.proto.PushDestination(filesystem=place),
+    )
+
+
+def latest(tfx: Any) -> Any:
+    kinds = tfx.types.standard_artifacts
+    return tfx.dsl.Resolver(
+        strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
+        model=tfx.dsl.Channel(type=kinds.Model),
+        model_blessing=tfx.dsl.Channel(type=kinds.ModelBlessing),
+    ).with_id("latest")
+
+
+def test_tfx_pushes_what_a_plain_run_has_blessed(
+    tfx: Any, url: str, tmp_path: Path, model: Path, trips_csv: Path
+) -> None:
+    evaluate = dict(
+        config=CONFIG, model=str(model / "Format-Serving"), metadata=url, pipeline="taxi"
+    )
+    result = benison.evaluate(
+        str(trips_csv / "trips.csv"), output=str(tmp_path / "out"), run="r1", **evaluate
+    )
+    assert result.verdict.blessed
+    found = latest(tfx)
+    run(
+        tfx,
+        url,
+        tmp_path,
+        [found, pusher(tfx, found.outputs["model"], found.outputs["model_blessing"], tmp_path)],
+    )
+    (version,) = (tmp_path / "serving").iterdir()
+    assert (version / "saved_model.pb").exists()
+
+
+def test_a_plain_run_finds_what_tfx_has_blessed(
+    tfx: Any, url: str, tmp_path: Path, model: Path, trips_csv: Path
+) -> None:
+    """Blessed by TFX's own Evaluator; then evaluated against, by Benison."""
+    import tensorflow_model_analysis as tfma
+    from google.protobuf import json_format
+
+    examples = tfx.components.CsvExampleGen(input_base=str(trips_csv))
+    kind = tfx.types.standard_artifacts.Model
+    imported = tfx.dsl.Importer(source_uri=str(model), artifact_type=kind).with_id("imported")
+    evaluator = tfx.components.Evaluator(
+        examples=examples.outputs["examples"],
+        model=imported.outputs["result"],
+        eval_config=json_format.ParseDict(CONFIG, tfma.EvalConfig()),
+    )
+    run(tfx, url, tmp_path, [examples, imported, evaluator])
+    assert lineage.connect(url).latest_blessed("taxi") == str(model / "Format-Serving")
+    result = benison.evaluate(
+        str(trips_csv / "trips.csv"),
+        CONFIG,
+        model=str(model),
+        baseline="latest-blessed",
+        output=str(tmp_path / "out"),
+        metadata=url,
+        pipeline="taxi",
+    )
+    assert [record["path"] for record in result.manifest["models"] if record["is_baseline"]] == [
+        str(model / "Format-Serving")
+    ]
+
+
+def test_the_evaluator_in_a_pipeline_on_beam_with_a_module(
+    tfx: Any, tmp_path: Path, model: Path, trips_csv: Path
+) -> None:
+    """All splits, Parquet-free, with an extractor of the user's, on Beam's direct runner."""
+    from benison.evaluator import Evaluator
+
+    module = tmp_path / "user" / "doubling.py"
+    module.parent.mkdir()
+    module.write_text(
+        "from benison import EvalConfig, default_extractors\n"
+        "class Halve:\n"
+        "    stage_name = 'Halve'\n"
+        "    def extract(self, extracts):\n"
+        "        found = {key: p / 2 for key, p in extracts['predictions'].items()}\n"
+        "        return {**extracts, 'predictions': found}\n"
+        "def custom_extractors(eval_shared_model, eval_config, tensor_adapter_config):\n"
+        "    *before, slices = default_extractors(EvalConfig.load(eval_config), {'': MODEL})\n"
+        "    return [*before, Halve(), slices]\n"
+        f"MODEL = {str(model / 'Format-Serving')!r}\n"
+    )
+    examples = tfx.components.CsvExampleGen(input_base=str(trips_csv))
+    imported = tfx.dsl.Importer(
+        source_uri=str(model), artifact_type=tfx.types.standard_artifacts.Model
+    ).with_id("imported")
+    means = {"metrics": [{"class_name": "MeanPrediction"}, {"class_name": "ExampleCount"}]}
+    evaluator = Evaluator(
+        examples=examples.outputs["examples"],
+        model=imported.outputs["result"],
+        eval_config={**CONFIG, "metrics_specs": [*CONFIG["metrics_specs"], means]},
+        example_splits=["train", "eval"],
+        module_file=str(module),
+        fairness_indicator_thresholds=[0.25, 0.5],
+    ).with_beam_pipeline_args(["--direct_running_mode=in_memory"])
+    url = f"sqlite:///{tmp_path}/m.db?create=true"
+    run(tfx, url, tmp_path, [examples, imported, evaluator])
+    (folder,) = (tmp_path / "artifacts/Evaluator/evaluation").iterdir()
+    result = benison.load_result(folder)
+    assert result.value("example_count") == 600
+    mean = taxi_like(600)["prediction"].to_numpy().mean()
+    assert result.value("mean_prediction") == pytest.approx(mean / 2, rel=1e-6)
+    assert result.value("fairness_indicators_metrics/positive_rate@0.25", slice={"hour": 3}) >= 0
+    newest = lineage.connect(url).latest_blessed("taxi")
+    assert newest == str(model / "Format-Serving")
+
+
+def test_a_pipeline_is_written_without_beam_and_tfma() -> None:
+    program = "import sys, benison.evaluator.component; print(*{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert {"apache_beam", "tensorflow_model_analysis"}.isdisjoint(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"eval_config": None}, "Say eval_config"),
+        ({"feature_slicing_spec": object()}, "EvalSavedModels, which no TensorFlow loads"),
+        ({"module_file": "a.py", "module_path": "a"}, "module_file or module_path, not both"),
+        ({"eval_config": {"metric_specs": []}}, "metrics_specs"),
+    ],
+)
+def test_a_wrong_component_is_refused_where_it_is_written(
+    more: dict[str, Any], message: str
+) -> None:
+    from benison.evaluator import Evaluator
+
+    with pytest.raises(benison.ConfigError, match=message):
+        Evaluator(examples=None, **{"eval_config": CONFIG, **more})
