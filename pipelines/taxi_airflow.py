@@ -7,10 +7,13 @@ folder as Airflow's folder of DAGs:
 
     airflow dags trigger taxi --conf '{"candidate": "candidate-1"}'   # not blessed: push is skipped
     airflow dags trigger taxi --conf '{"candidate": "candidate-2"}'   # blessed: push runs
+
+With `"metadata": "benison_metadata"` in the conf a run is recorded in the store of that connection.
 """
 
 from __future__ import annotations
 
+import datetime
 import os
 import shutil
 from pathlib import Path
@@ -28,7 +31,8 @@ SERVED = "file:///models/taxi"
 @task  # type: ignore[untyped-decorator]
 def push(verdict: dict[str, Any], serving: str) -> str:
     """Copy the model to where it is served, as its next version, if it still is what was blessed."""
-    verify(verdict["output"], verdict["model"])
+    model = Path(verdict["model"])
+    verify(Path(verdict["output"]), model)
     folder = Path(serving)
     folder.mkdir(parents=True, exist_ok=True)
     versions = [int(path.name) for path in folder.iterdir() if path.name.isdigit()]
@@ -36,7 +40,7 @@ def push(verdict: dict[str, Any], serving: str) -> str:
     # A server looks for new versions all the time, and must not find half of one.
     partial = folder / f".{version.name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(verdict["model"], partial)
+    shutil.copytree(model, partial)
     partial.rename(version)
     return str(version)
 
@@ -48,8 +52,9 @@ with DAG(
     params={
         "folder": Param(str(HERE.parent / "demo-output"), type="string"),
         "candidate": Param("candidate-2", type="string"),
+        "metadata": Param("", type="string"),
     },
-    default_args={"retries": 0},
+    default_args={"retries": 1, "retry_delay": datetime.timedelta(seconds=5)},
 ) as dag:
     evaluate = EvaluatorOperator(
         task_id="evaluate",
@@ -62,5 +67,6 @@ with DAG(
         },
         python=os.environ.get("BENISON_PYTHON"),
         asset=SERVED,
+        metadata_conn_id="{{ params.metadata }}",
     )
     push(evaluate.output, "{{ params.folder }}/serving")
