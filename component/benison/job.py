@@ -206,9 +206,11 @@ class Job:
         for spec in self.config.model_specs:
             wanted |= spec.columns(with_predictions=spec.name not in self.paths)
         for predictor in self._predictors():
-            if predictor.columns is None:
+            serialized = predictor.wants_input and self.dataset.has_serialized
+            if predictor.columns is None or predictor.wants_input and not serialized:
                 return None
-            wanted.update(predictor.columns)
+            known = self.dataset.schema.names
+            wanted.update(c for c in predictor.columns if c in known or not serialized)
         custom = [
             e
             for e in (*self.extractors, *self.evaluators)

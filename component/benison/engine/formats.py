@@ -17,18 +17,24 @@ from benison.engine.tf_examples import RAW_RECORD
 __all__ = ["FORMATS", "RAW_RECORD", "Format", "ReadOptions", "format_of"]
 
 _BLOCK_BYTES = 2**24
-# Records are read one by one while the batch before them is predicted; this keeps both busy.
-_RECORDS = 2**15
+# Few enough that reading, predicting and adding up overlap from early on; enough for a model's call.
+_RECORDS = 2**13
 
 
 @dataclasses.dataclass(frozen=True)
 class ReadOptions:
-    """What to read of a file."""
+    """What to read of a file; `schema` has the columns with their types in the whole dataset."""
 
-    columns: tuple[str, ...]
+    schema: pa.Schema
     batch_size: int
     row_groups: tuple[int, ...] | None = None
     keep_input: bool = False
+
+    @property
+    def columns(self) -> list[str]:
+        """Their names."""
+        names: list[str] = self.schema.names
+        return names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,7 +129,8 @@ def _read_arrow(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
 
 
 def _read_tfrecord(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
-    return tf_examples.read(path, min(options.batch_size, _RECORDS), options.keep_input)
+    most = min(options.batch_size, _RECORDS)
+    return tf_examples.read(path, options.schema, most, options.keep_input)
 
 
 FORMATS = {

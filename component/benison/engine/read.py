@@ -92,6 +92,11 @@ class Dataset:
         rows = [file.rows for file in self.files]
         return None if None in rows else sum(rows)  # type: ignore[arg-type]
 
+    @property
+    def has_serialized(self) -> bool:
+        """Whether the data are tf.Examples, which a batch can hold as they are."""
+        return self.format == "tfrecord"
+
     def shards(self) -> tuple[Shard, ...]:
         """What can be read apart, in the order of files and rows."""
         split = FORMATS[self.format].row_groups
@@ -166,8 +171,8 @@ def read_shard(
     """The rows of one shard, with the types of the whole dataset."""
     wanted = [*(shard.schema.names if columns is None else columns)]
     reader = FORMATS[shard.format]
-    options = formats.ReadOptions(tuple(wanted), batch_size, shard.row_groups, keep_input)
     target = pa.schema([shard.schema.field(name) for name in wanted])
+    options = formats.ReadOptions(target, batch_size, shard.row_groups, keep_input)
     try:
         for batch in reader.read(shard.path, options):
             if batch.num_rows:

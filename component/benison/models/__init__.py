@@ -23,7 +23,8 @@ class Predictor(Protocol):
     """A loaded model. It is used from one thread at a time.
 
     `columns` are the features that it reads, or None when that depends on the data; `wants_input`
-    says that it reads the serialized tf.Examples where the data hold them.
+    says that it reads the serialized tf.Examples where the data hold them, and then only those of its
+    columns that there are; where the data do not, it reads everything.
     """
 
     columns: tuple[str, ...] | None

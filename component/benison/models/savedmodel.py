@@ -104,7 +104,7 @@ class SavedModelPredictor:
         # One string vector is serialized tf.Examples, by TensorFlow Serving's convention, unless
         # the data have a column of its name.
         self.wants_input = [(i.is_text, i.shape) for i in self._inputs] == [(True, ())]
-        self.columns = None if self.wants_input else tuple(i.name for i in self._inputs)
+        self.columns: tuple[str, ...] | None = tuple(i.name for i in self._inputs)
 
     def _signature(self, name: str) -> Any:
         known = sorted(self._model.signatures)

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the framing of TFRecord files: bytes in, checked records out, a block of them at a time.
+
+A record is its length (uint64), the masked CRC-32C of that, the bytes, and their masked CRC-32C. Only
+the lengths are walked one by one; the rest is done for all records of a block at once.
+"""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from benison.errors import DataError, MissingExtraError
+
+Crc: TypeAlias = Callable[[bytes], int]
+Places: TypeAlias = npt.NDArray[np.int64]
+Words: TypeAlias = npt.NDArray[np.uint32]
+
+_BLOCK_BYTES = 2**22
+_GZIP_MAGIC = b"\x1f\x8b"
+_MASK_DELTA = 0xA282EAD8  # tensorflow/core/lib/hash/crc32c.h
+_LENGTH = struct.Struct("<Q")
+_HEADER, _FRAME = 12, 16  # bytes before the record's own, and all that are not its own
+_LARGEST = 2**30  # half of what protobuf allows, so that a block's offsets are 32 bits
+_FAULTS = (ValueError, EOFError, OSError, zlib.error)
+_WRONG_LENGTH = "the checksum of its length is wrong"
+
+
+def records(path: str, most: int) -> Iterator[pa.Array]:
+    """The records of a TFRecord file, plain or gzip, as Arrow binary arrays of 1 to `most` rows.
+
+    Raises:
+        DataError: A checksum is wrong, or the file ends within a record.
+    """
+    crc = _crc32c()
+    number, rest = 0, b""
+    with _open(path) as file:
+        try:
+            for block in _blocks(file):
+                rest += block
+                edges = _edges(rest)
+                found = _between(rest, edges)
+                fault = _first_fault(rest, edges, found, crc)
+                good = len(found) if fault is None else fault[0]
+                for start in range(0, good, most):
+                    yield found.slice(start, min(most, good - start))
+                number += good
+                if fault is not None:
+                    raise ValueError(fault[1])
+                rest = rest[edges[-1] :]
+                _check_unfinished(rest, crc)
+            if rest:
+                within = "a record's length" if len(rest) < _HEADER else "the record"
+                raise EOFError(f"the file ends within {within}")
+        except _FAULTS as error:
+            raise DataError(
+                f"{path}: record {number:,} is damaged ({error}). The file is truncated or corrupt; "
+                f"write it again."
+            ) from error
+
+
+def _open(path: str) -> BinaryIO:
+    with open(path, "rb") as file:
+        magic = file.read(2)
+    opened: Any = gzip.open(path, "rb") if magic == _GZIP_MAGIC else open(path, "rb")  # noqa: SIM115
+    return opened  # type: ignore[no-any-return]
+
+
+def _crc32c() -> Crc:
+    try:
+        import google_crc32c
+    except ImportError as error:
+        raise MissingExtraError("The reader of TFRecord files", "tfrecord") from error
+    found: Crc = google_crc32c.value
+    return found
+
+
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    """The bytes of a file; those before a fault come before its exception."""
+    pieces, size = [], 0
+    fault: Exception | None = None
+    while fault is None:
+        try:
+            piece = file.read1(_BLOCK_BYTES - size)  # type: ignore[attr-defined]
+        except _FAULTS as error:
+            fault, piece = error, b""
+        pieces.append(piece)
+        size += len(piece)
+        if size >= _BLOCK_BYTES or not piece:
+            yield b"".join(pieces)
+            pieces, size = [], 0
+        if not piece:
+            break
+    if fault is not None:
+        raise fault
+
+
+def _edges(block: bytes) -> Places:
+    """Where its whole records begin, and where the last of them ends."""
+    read, last = _LENGTH.unpack_from, len(block) - _FRAME
+    edges, place = [0], 0
+    while place <= last:  # each length says where the next one is
+        place += _FRAME + read(block, place)[0]
+        edges.append(place)
+    if place > len(block):
+        edges.pop()
+    return np.array(edges, np.int64)
+
+
+def _between(block: bytes, edges: Places) -> pa.Array:
+    """The bytes of the records alone: every other piece of the block is a frame."""
+    ends = np.stack([edges[:-1] + _HEADER, edges[1:] - 4], axis=1).astype(np.int32)
+    pieces = max(ends.size - 1, 0)
+    buffers = [None, pa.py_buffer(ends.tobytes()), pa.py_buffer(block)]
+    both = pa.BinaryArray.from_buffers(pa.binary(), pieces, buffers)
+    return both.take(pa.array(np.arange(0, pieces, 2)))
+
+
+def _first_fault(block: bytes, edges: Places, found: pa.Array, crc: Crc) -> tuple[int, str] | None:
+    """The first record with a wrong checksum, and which one that is."""
+    starts, ends = edges[:-1], edges[1:]
+    lengths, which = np.unique(ends - starts - _FRAME, return_inverse=True)
+    of_lengths = _masked([crc(_LENGTH.pack(length)) for length in lengths.tolist()])[which]
+    wrong_length = of_lengths != _words(block, starts + 8)
+    of_bytes = _masked(list(map(crc, found.to_pylist())))
+    wrong = wrong_length | (of_bytes != _words(block, ends - 4))
+    if not wrong.any():
+        return None
+    first = int(wrong.argmax())
+    return first, _WRONG_LENGTH if wrong_length[first] else "the checksum of its bytes is wrong"
+
+
+def _check_unfinished(rest: bytes, crc: Crc) -> None:
+    """Refuse a wrong length before anything is read that it asks for."""
+    if len(rest) < _HEADER:
+        return
+    length, check = struct.unpack_from("<QI", rest)
+    if _masked([crc(rest[:8])])[0] != check:
+        raise ValueError(_WRONG_LENGTH)
+    if length > _LARGEST:
+        raise ValueError(f"it has {length:,} bytes, and a record may have {_LARGEST:,}")
+
+
+def _words(block: bytes, places: Places) -> Words:
+    """The 32-bit numbers at places of the block."""
+    taken = np.frombuffer(block, np.uint8)[places[:, None] + np.arange(4)]
+    words: Words = taken.view("<u4")[:, 0]
+    return words
+
+
+def _masked(crcs: list[int]) -> Words:
+    crc = np.array(crcs, np.uint32)
+    rotated: Words = (crc >> np.uint32(15)) | (crc << np.uint32(17))
+    return rotated + np.uint32(_MASK_DELTA)
