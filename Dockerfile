@@ -31,8 +31,9 @@ COPY pyproject.toml README.md /src/
 COPY component /src/component
 COPY orchestration /src/orchestration
 RUN cd /src && PYTHONPATH=/opt/hatchling python3 -m hatchling build -t wheel -d /dist
-# Apart from what it needs, so that a new version is a small layer on the old ones.
-RUN python3 -m pip --python /opt/benison install --no-index --no-deps --root /installed /dist/*.whl
+# Apart from what it needs, so that a new version is a small layer on the old ones; and without an
+# index, so that a pin that is lacking fails here.
+RUN python3 -m pip --python /opt/benison install --no-index --root /installed /dist/*.whl
 
 FROM ${BASE}
 ARG EXTRAS=base

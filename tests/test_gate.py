@@ -253,6 +253,20 @@ def test_a_crash_is_never_green(folder: Path) -> None:
     assert suite().find("testcase/error").get("type") == "ZeroDivisionError"
 
 
+def test_a_crash_has_an_exit_code_of_its_own(folder: Path) -> None:
+    script = (
+        "import sys, benison; from benison.cli import main; benison.evaluate = lambda **more: 1 / 0;"
+        "sys.argv[1:] = 'evaluate -e eval.parquet -c eval.json -o out --gate --junit ci/out.xml'.split();"
+        "main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3
+    assert "Traceback" in done.stderr
+    assert suite().find("testcase/error").get("type") == "ZeroDivisionError"
+
+
 def test_an_older_green_file_does_not_outlive_a_kill(folder: Path) -> None:
     write_config({"class_name": "AUC", "threshold": {"value_threshold": {"lower_bound": 0.0}}})
     assert evaluate() == 0

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import signal
+import traceback
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -13,6 +14,7 @@ import benison
 from benison import terminal
 from benison.cli.evaluate import EVALUATE_HELP, check, evaluate, gate, verify
 from benison.cli.lineage import bless, blessings, lineage, revoke
+from benison.cli.options import CRASHED
 from benison.cli.show import show
 
 app = typer.Typer(
@@ -48,7 +50,11 @@ def main() -> None:
     terminal.own_the_log()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
-    app()
+    try:
+        app()
+    except Exception:  # of which Python would make the exit code that says "not blessed"
+        traceback.print_exc()
+        raise SystemExit(CRASHED) from None
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:

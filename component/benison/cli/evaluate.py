@@ -38,7 +38,8 @@ On a Beam runner:
   benison evaluate --examples gs://b/eval --format parquet --config eval.yaml --output out \\
       --engine beam -- --runner=DataflowRunner --temp_location=gs://b/tmp
 
-Exit code: 0 blessed, or no --gate; 1 not blessed under --gate; 2 wrong usage, config or data.
+Exit code: 0 blessed, or no --gate; 1 not blessed under --gate; 2 wrong usage, config or data;
+3 a fault of Benison's own.
 """
 
 

@@ -17,7 +17,7 @@ from benison import terminal
 from benison.errors import BenisonError
 from benison.results import EvalResult
 
-NOT_BLESSED, WRONG = 1, 2  # exit codes; 0 is blessed, or no gate asked
+NOT_BLESSED, WRONG, CRASHED = 1, 2, 3  # exit codes; 0 is blessed, or no gate asked
 
 Format = Annotated[
     str | None,
