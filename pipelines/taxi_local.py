@@ -36,6 +36,7 @@ tf = tensorflow()
 
 HERE = Path(__file__).resolve().parent
 SAMPLE = "examples/chicago_taxi_pipeline/data/simple/data.csv"
+PIPELINE = "taxi"
 LOSING_COMPANY = "Blue Ribbon Taxi Association Inc."
 NUMBERS = ("fare", "trip_miles", "trip_seconds")
 TEXTS = ("payment_type", "company")
@@ -170,6 +171,9 @@ def judge(name: str, output: Path, console: Console) -> benison.EvalResult:
             model=output / "models" / name,
             baseline=output / "models" / "baseline",
             output=output / name,
+            metadata=f"sqlite:///{output.resolve()}/metadata.db?create=true",
+            pipeline=PIPELINE,
+            run=name,
             progress=progress,
         )
     terminal.verdict(result, console)
@@ -193,6 +197,7 @@ def say_what_next(output: Path, console: Console) -> None:
     python = shlex.quote(os.path.relpath(sys.executable))
     command = "benison" if installed else f"{python} -m benison"
     first, second = (shlex.quote(str(output / name)) for name in ("candidate-1", "candidate-2"))
+    store = shlex.quote(f"sqlite:///{output}/metadata.db")
     console.rule("what to try next")
     console.print(
         f"""The reports, to open in a browser:
@@ -202,6 +207,8 @@ def say_what_next(output: Path, console: Console) -> None:
 Try:
   {command} show {first} --metric binary_accuracy
   {command} verify {second}
+  {command} blessings --metadata {store} --pipeline {PIPELINE}
+  {command} lineage {second} --metadata {store}
   {command} evaluate --help""",
         markup=False,
     )

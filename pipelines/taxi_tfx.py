@@ -27,6 +27,7 @@ from taxi_local import NUMBERS, SPEC, TEXTS, is_big_tipper, lose_tips, prepare, 
 import benison
 from benison import terminal
 from benison.evaluator import Evaluator
+from benison_orchestration.local import run_pipeline
 from benison_orchestration.tfx_v1 import import_tfx
 
 tfx = import_tfx()
@@ -106,9 +107,6 @@ def pipeline(output: Path, choice: dict[str, bool], evaluator: type[Any] = Evalu
         pipeline_name=PIPELINE,
         pipeline_root=str(output / "artifacts"),
         components=[examples, trainer, resolver, judge, pusher],
-        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
-            str(output / "metadata.db")
-        ),
     )
 
 
@@ -131,12 +129,12 @@ def main() -> None:
     write_csv(output / "csv")
     for name, choice in RUNS.items():
         console.rule(name)
-        tfx.orchestration.LocalDagRunner().run(pipeline(output, choice))
+        run_pipeline(pipeline(output, choice))
         terminal.verdict(newest_evaluation(output), console)
         pushed = sorted(os.listdir(output / "serving")) if (output / "serving").exists() else []
         console.print(f"models that are served: {len(pushed)}")
     console.print(
-        f"\nTry:  benison blessings --metadata sqlite:///{output}/metadata.db --pipeline {PIPELINE}"
+        f"\nTry:  benison blessings --metadata sqlite:///{output}/artifacts/metadata.db --pipeline {PIPELINE}"
     )
 
 

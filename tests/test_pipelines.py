@@ -35,7 +35,7 @@ def test_taxi_local(demo: tuple[Path, str]) -> None:
     assert all("Blue Ribbon Taxi Association Inc." in reason for reason in worse.verdict.reasons)
     assert benison.load_result(output / "candidate-2").verdict.status == "blessed"
     commands = [line for line in said.splitlines() if "benison " in line and line[:2] == "  "]
-    assert len(commands) == 3
+    assert len(commands) == 5
     for command in commands:
         tried = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
         assert tried.returncode == 0, (command, tried.stderr)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -188,6 +189,41 @@ def test_the_evaluator_in_a_pipeline_on_beam_with_a_module(
     assert result.value("fairness_indicators_metrics/positive_rate@0.25", slice={"hour": 3}) >= 0
     newest = lineage.connect(url).latest_blessed("taxi")
     assert newest == str(model / "Format-Serving")
+
+
+def test_the_other_runners_that_tfx_has(
+    tfx: Any, tmp_path: Path, model: Path, trips_csv: Path
+) -> None:
+    """BeamDagRunner runs the component; KubeflowV2DagRunner compiles it."""
+    from tfx.orchestration.beam.beam_dag_runner import BeamDagRunner
+    from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as v2
+
+    from benison.evaluator import Evaluator
+
+    kind = tfx.types.standard_artifacts.Model
+    examples = tfx.components.CsvExampleGen(input_base=str(trips_csv))
+    imported = tfx.dsl.Importer(source_uri=str(model), artifact_type=kind).with_id("imported")
+    evaluator = Evaluator(
+        examples.outputs["examples"], imported.outputs["result"], eval_config=CONFIG
+    )
+    pipeline = tfx.dsl.Pipeline(
+        pipeline_name="taxi",
+        pipeline_root=str(tmp_path / "artifacts"),
+        components=[examples, imported, evaluator],
+        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
+            str(tmp_path / "m.db")
+        ),
+    )
+    BeamDagRunner().run(pipeline)
+    (folder,) = (tmp_path / "artifacts/Evaluator/evaluation").iterdir()
+    assert benison.load_result(folder).verdict.blessed
+    compiled = tmp_path / "pipeline.json"
+    runner = v2.KubeflowV2DagRunner(
+        config=v2.KubeflowV2DagRunnerConfig(default_image="benison"), output_filename=str(compiled)
+    )
+    runner.run(pipeline, write_out=True)
+    executors = json.loads(compiled.read_text())["pipelineSpec"]["deploymentSpec"]["executors"]
+    assert "benison.evaluator.executor.Executor" in str(executors["Evaluator_executor"])
 
 
 def test_a_pipeline_is_written_without_beam_and_tfma() -> None:
