@@ -13,6 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 pytest.importorskip("tfx")
@@ -21,6 +23,7 @@ from tfx.types import artifact_utils, standard_artifacts
 
 import benison
 from benison.evaluator.executor import Executor
+from tests.conftest import taxi_like
 
 pytestmark = pytest.mark.slow
 
@@ -160,3 +163,32 @@ def test_examples_of_another_payload_are_refused(data: Path, tmp_path: Path) -> 
     config = {"model_specs": [{"label_key": "tips"}], "metrics_specs": [{"metrics": [OVER_0]}]}
     with pytest.raises(benison.DataError, match="not FORMAT_PROTO"):
         run(given, tmp_path, config)
+
+
+def test_parquet_of_several_artifacts_and_splits(tmp_path: Path) -> None:
+    artifacts = []
+    for number in range(2):
+        made = artifact(standard_artifacts.Examples, tmp_path / f"examples-{number}")
+        made.split_names = artifact_utils.encode_split_names(["train", "eval"])
+        made.set_string_custom_property("payload_format", "FORMAT_PARQUET")
+        for split, rows in (("train", 100), ("eval", 30)):
+            (tmp_path / f"examples-{number}" / f"Split-{split}").mkdir(parents=True)
+            file = Path(made.uri, f"Split-{split}", "data_parquet-00000-of-00001.parquet")
+            pq.write_table(taxi_like(rows, seed=number), file)
+        artifacts.append(made)
+    config = {
+        "model_specs": [{"label_key": "label", "prediction_key": "prediction"}],
+        "metrics_specs": [{"metrics": [{"class_name": "ExampleCount"}]}],
+    }
+    given = {"examples": artifacts}
+    found, _ = run(given, tmp_path / "eval", config)
+    assert benison.load_result(found.uri).value("example_count") == 60
+    found, _ = run(given, tmp_path / "both", config, example_splits='["train", "eval"]')
+    assert benison.load_result(found.uri).value("example_count") == 260
+    thresholds = "[0.25, 0.5]"
+    found, _ = run(given, tmp_path / "fair", config, fairness_indicator_thresholds=thresholds)
+    result = benison.load_result(found.uri)
+    table = pa.concat_tables(taxi_like(30, seed=number) for number in range(2))
+    share = (table["prediction"].to_numpy() > 0.25).mean()
+    name = "fairness_indicators_metrics/positive_rate@0.25"
+    assert result.value(name) == pytest.approx(share)
