@@ -6,10 +6,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,10 +25,37 @@ from benison.validation import Verdict
 from benison.validation.rows import Slices
 
 if TYPE_CHECKING:
+    import altair as alt
     import pandas as pd
 
 _CHOICES = ("model", "output", "sub_key", "aggregation", "weighted")
 _KEYS = (*_CHOICES, "slice", "metric")
+
+
+class View(Protocol):
+    """How a result is shown where pages and pictures are; `help(result.view)` says more."""
+
+    def __init__(self, result: EvalResult) -> None: ...
+
+    def html(self) -> str:
+        """Verdict, reasons and worst slices as a piece of HTML, with the report folded up behind."""
+
+    def slices(self, metric: str, worst: int = 30, least: int = 0, **keys: Any) -> alt.LayerChart:
+        """A metric over slices."""
+
+    def plot(
+        self, name: str, slices: str | Sequence[str] = "Overall", **keys: Any
+    ) -> alt.Chart | alt.LayerChart | alt.FacetChart:
+        """A plot of some slices, one over the other."""
+
+    def time_series(
+        self,
+        results: Sequence[Any],
+        metric: str,
+        slice: str = "Overall",  # noqa: A002 - the column's word
+        **keys: Any,
+    ) -> alt.LayerChart:
+        """A metric of a slice over this result and others."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +72,17 @@ class EvalResult:
     manifest: dict[str, Any]
     path: Path | None = None
     _plots: pa.Table | None = None
+
+    # The report knows results, not the other way round: it puts its class here when it is imported.
+    view_class: ClassVar[type[View]]
+
+    @property
+    def view(self) -> View:
+        """Charts for notebooks: `view.slices("auc")`, `view.plot("roc")`, `view.time_series(...)`."""
+        return self.view_class(self)
+
+    def _repr_html_(self) -> str:
+        return self.view.html()
 
     def __repr__(self) -> str:
         slices, values = len(pc.unique(self.metrics["slice"])), self.metrics.num_rows
@@ -105,9 +143,9 @@ class EvalResult:
         candidates = self.config.candidate_specs
         if "model" not in keys and self.config.baseline_spec is not None and len(candidates) == 1:
             keys["model"] = candidates[0].name
-        found = self._chosen(self.metrics, metric=metric)
+        found = chosen(self.metrics, metric=metric)
         name = slice if isinstance(slice, str) else _name_of(dict(slice), found)
-        found = self._chosen(found, slice=name, **keys)
+        found = chosen(found, slice=name, **keys)
         if found.num_rows > 1:
             varied = [key for key in _CHOICES if len(pc.unique(found[key])) > 1]
             raise DataError(
@@ -115,15 +153,6 @@ class EvalResult:
             )
         number: float = found["value"][0].as_py()
         return number
-
-    def _chosen(self, found: pa.Table, **wanted: Any) -> pa.Table:
-        for column, value in wanted.items():
-            matching = found.filter(pc.equal(found[column], pa.scalar(value)))
-            if not matching.num_rows:
-                hint = suggestion(str(value), map(str, pc.unique(found[column]).to_pylist()))
-                raise DataError(f"The results have no {column} {value!r}. {hint}")
-            found = matching
-        return found
 
     def worst(self, metric: str, n: int = 10) -> pa.Table:
         """The candidates' rows of the slices where a metric is worst, the worst first.
@@ -135,7 +164,7 @@ class EvalResult:
         Raises:
             DataError: There is no such metric.
         """
-        found = self._chosen(self.metrics, metric=metric)
+        found = chosen(self.metrics, metric=metric)
         names = pa.array([spec.name for spec in self.config.candidate_specs])
         found = found.filter(pc.is_in(found["model"], names))
         plain = Slices.of_table(found).plain
@@ -172,6 +201,21 @@ class EvalResult:
         return joined.append_column("difference", difference).sort_by(
             [(key, "ascending") for key in _KEYS]
         )
+
+
+def chosen(found: pa.Table, **wanted: Any) -> pa.Table:
+    """The rows of a table of metrics or plots that have certain values.
+
+    Raises:
+        DataError: No row has one of them; it says which ones there are.
+    """
+    for column, value in wanted.items():
+        matching = found.filter(pc.equal(found[column], pa.scalar(value)))
+        if not matching.num_rows:
+            hint = suggestion(str(value), map(str, pc.unique(found[column]).to_pylist()))
+            raise DataError(f"The results have no {column} {value!r}. {hint}")
+        found = matching
+    return found
 
 
 def _as_candidate_of(config: EvalConfig, other: EvalResult) -> pa.Table:

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is a result as a piece of HTML for a notebook: no script, no style sheet, nothing to fetch.
+
+Notebooks differ in what they let through: a sandboxed frame in Colab, no frame at all in Lab until a
+notebook is trusted, no style sheets on GitHub. So what must be seen is plain elements with every name
+escaped; the whole report, which has scripts, is folded up in a frame of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from html import escape
+from typing import Any
+
+from benison.report import html
+from benison.results import EvalResult
+from benison.validation import FAIL
+
+MAX_REPORT = 2_000_000
+"""Characters of a report that a notebook takes in; each cell that shows a result keeps its own."""
+
+_REASONS, _METRICS, _SLICES, _NAME = 8, 6, 5, 120
+_COLOURS = {"blessed": "#18794e", "not_blessed": "#c3272b"}
+_NUMBERS = "text-align:right;font-variant-numeric:tabular-nums"
+
+
+def piece(result: EvalResult) -> str:
+    """Verdict, reasons, worst slices; then the report, or where it is when it is too large."""
+    return "".join(("<div>", *_verdict(result), *_worst(result), _report(result), "</div>"))
+
+
+def _verdict(result: EvalResult) -> Iterator[str]:
+    status, _, rest = result.verdict.summary().partition(": ")
+    colour = _COLOURS.get(result.verdict.status, "#8a5a00")
+    yield f'<p><strong style="color:{colour}">{escape(status)}</strong> {escape(rest)}</p>'
+    reasons = result.verdict.reasons
+    if reasons:
+        more = len(reasons) - _REASONS
+        rest = f"<li>… and {more:,} more in <code>verdict.reasons</code></li>" if more > 0 else ""
+        yield f"<ul>{''.join(f'<li>{_cut(r, 600)}</li>' for r in reasons[:_REASONS])}{rest}</ul>"
+
+
+def _worst(result: EvalResult) -> Iterator[str]:
+    names = _judged(result)[:_METRICS]
+    yield "<table><thead><tr>"
+    yield "".join(f"<th>{_cut(name)}</th>" for name in ("slice", "examples", *names))
+    yield "</tr></thead><tbody>"
+    failed = {(check.slice, check.metric) for check in result.verdict.failures}
+    for slice_, row in _rows(result, names).items():
+        yield f'<tr><td style="text-align:left">{_cut(slice_)}</td>'
+        yield f'<td style="{_NUMBERS}">{row["examples"]:,}</td>'
+        for name in names:
+            mark = " ✗" if (slice_, name) in failed else ""
+            yield f'<td style="{_NUMBERS}">{_number(row.get(name))}{mark}</td>'
+        yield "</tr>"
+    yield "</tbody></table>"
+
+
+def _rows(result: EvalResult, names: list[str]) -> dict[str, dict[str, Any]]:
+    """Overall, then the worst slices of each metric, with what was found of all these metrics there."""
+    found = {name: result.worst(name, len(result.metrics)) for name in names}
+    slices = {"Overall": None}
+    for table in found.values():
+        slices |= dict.fromkeys(table["slice"].slice(0, _SLICES).to_pylist())
+    rows: dict[str, dict[str, Any]] = {}
+    for name, table in found.items():
+        columns = (table[column].to_pylist() for column in ("slice", "value", "examples"))
+        for slice_, value, examples in zip(*columns, strict=True):
+            if slice_ in slices:
+                rows.setdefault(slice_, {"examples": examples}).setdefault(name, value)
+    return {slice_: rows[slice_] for slice_ in slices if slice_ in rows}
+
+
+def _judged(result: EvalResult) -> list[str]:
+    """The metrics that have thresholds, else all; the first failures first."""
+    checks = sorted(result.verdict.checks, key=lambda check: check.outcome != FAIL)
+    known = result.metric_names()
+    judged = [name for name in dict.fromkeys(c.metric for c in checks) if name in known]
+    return judged or [name for name in known if not name.endswith("_diff")]
+
+
+def _report(result: EvalResult) -> str:
+    page = html.render(result)
+    if len(page) > MAX_REPORT:
+        where = "benison report RUN --output report.html"
+        if result.path is not None:
+            where = str(result.path / "report.html")
+        return f"<p>The report is too large for a notebook: <code>{escape(where)}</code></p>"
+    # `allow-same-origin` is left out: whatever the page did, it could not reach the notebook.
+    frame = (
+        f'<iframe title="Benison report" srcdoc="{escape(page)}" loading="lazy" '
+        'sandbox="allow-scripts allow-downloads" width="100%" height="640" '
+        'style="border:1px solid #8884"></iframe>'
+    )
+    return f"<details><summary>The whole report</summary>{frame}</details>"
+
+
+def _cut(text: str, most: int = _NAME) -> str:
+    """Escaped, and without its middle where it is long: sentences end with their numbers."""
+    end = most // 4
+    return escape(text if len(text) <= most else f"{text[: most - end]}…{text[-end:]}")
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None or math.isnan(value) else f"{value:.5g}"
