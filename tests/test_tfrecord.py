@@ -53,8 +53,9 @@ def test_records_are_as_they_were_written(
 ) -> None:
     written = random_records(*lengths)
     found = list(records(str(write(tf, tmp_path / name, written)), 1_000))
-    assert pa.concat_arrays(found).to_pylist() == written
-    assert max(map(len, found)) <= 1_000
+    assert pa.concat_arrays([part.array for part in found]).to_pylist() == written
+    assert np.concatenate([part.objects for part in found]).tolist() == written
+    assert max(len(part.array) for part in found) <= 1_000
 
 
 def start_of(record: int) -> int:

@@ -31,6 +31,7 @@ SLOW_ROWS = {
     "tfma": 100_000,
     "fairlearn": 1_000_000,
 }  # more would take minutes; their rates are flat
+MODEL_ROWS = 500_000
 PAYMENTS, COMPANIES = 8, 114
 TOLERANCE = {"auc": 2e-4}  # the hand-written queries bin a little differently at the edges
 
@@ -64,15 +65,20 @@ def generate(rows: int, companies: int = COMPANIES) -> Path:
     return partial.rename(path)
 
 
-def run(contestant: str, path: Path) -> dict[str, Any]:
-    """What a contestant reports of itself, with its wall time from the outside."""
-    command = [sys.executable, str(HERE / "contestants.py"), contestant, str(path)]
+def measure(script: str, *arguments: object) -> dict[str, Any]:
+    """What a script reports of itself, with its wall time from the outside."""
+    command = [sys.executable, str(HERE / script), *map(str, arguments)]
     started = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     wall = time.monotonic() - started
     if done.returncode:
-        raise SystemExit(f"{contestant} failed:\n{done.stderr[-2000:]}")
+        raise SystemExit(f"{arguments[0]} failed:\n{done.stderr[-2000:]}")
     return {**json.loads(done.stdout.splitlines()[-1]), "wall": wall}
+
+
+def run(contestant: str, path: Path) -> dict[str, Any]:
+    """What a contestant reports of itself."""
+    return measure("contestants.py", contestant, path)
 
 
 def check_agreement(contestant: str, found: dict[str, Any], ours: dict[str, Any]) -> None:
@@ -125,6 +131,22 @@ def slices_cost(rows: int, console: Console) -> None:
     console.print(table)
 
 
+def beside_models(rows: int, console: Console) -> None:
+    """Evaluations that call a model, against a loop that only calls it."""
+    table = Table(
+        title=f"{rows:,} rows, network of 3 x 256 on 17 features: evaluation and bare loop",
+        title_justify="left",
+    )
+    for column in ("model", "bare s", "in the model", "Benison s", "ratio"):
+        table.add_column(column, justify="left" if column == "model" else "right")
+    for case in ("savedmodel-examples", "savedmodel-named"):
+        found = measure("model_bound.py", case, FOLDER / "models", rows)
+        share, ratio = (found[a] / found["bare"] for a in ("model", "benison"))
+        numbers = (f"{found['bare']:.2f}", f"{share:.0%}", f"{found['benison']:.2f}")
+        table.add_row(case, *numbers, f"{ratio:.2f} x")
+    console.print(table)
+
+
 def small(console: Console) -> None:
     """8,000 rows from process start to verdict, beside an import of the package alone."""
     path = generate(8_000)
@@ -142,6 +164,7 @@ def main() -> None:
     )
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
     parser.add_argument("--skip-slow", action="store_true", help="leave out TFMA and Fairlearn")
+    parser.add_argument("--skip-models", action="store_true", help="leave out TensorFlow and ONNX")
     options = parser.parse_args()
     console = Console(width=120)
     slow = [] if options.skip_slow else ["fairlearn", "tfma"]
@@ -149,6 +172,8 @@ def main() -> None:
     for rows in options.rows:
         compare(rows, ["benison", "columns", "polars", "duckdb", *slow], console)
     slices_cost(max(options.rows), console)
+    if not options.skip_models:
+        beside_models(MODEL_ROWS, console)
 
 
 if __name__ == "__main__":

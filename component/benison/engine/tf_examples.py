@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from benison.engine.tf_records import records
@@ -20,21 +21,22 @@ from benison.errors import DataError, MissingExtraError
 
 RAW_RECORD = "__raw_record__"
 
-Decode: TypeAlias = "Callable[[pa.Array], pa.RecordBatch]"
+Objects: TypeAlias = npt.NDArray[np.object_]
+Decode: TypeAlias = Callable[[Objects], pa.RecordBatch]
 
 _SCHEMA_ROWS = 10_000
 
 
 def inspect(path: str) -> tuple[pa.Schema, None]:
     """The features of the first 10,000 tf.Examples of a file."""
-    first: list[pa.Array] = []
+    first: list[Objects] = []
     for found in records(path, _SCHEMA_ROWS):
-        first.append(found)
+        first.append(found.objects)
         if sum(map(len, first)) >= _SCHEMA_ROWS:
             break
     if not first:
         raise DataError(f"{path} holds no records.")
-    return _decoder(path)(pa.concat_arrays(first)[:_SCHEMA_ROWS]).schema, None
+    return _decoder(path)(np.concatenate(first)[:_SCHEMA_ROWS]).schema, None
 
 
 def read(path: str, schema: pa.Schema, most: int, keep_input: bool) -> Iterator[pa.RecordBatch]:
@@ -47,11 +49,11 @@ def read(path: str, schema: pa.Schema, most: int, keep_input: bool) -> Iterator[
         keep_input: Also deliver the serialized tf.Examples, as the column `RAW_RECORD`.
     """
     decode = _tensorflow_decoder(schema, path) or _decoder(path)
-    for serialized in records(path, most):
-        batch = decode(serialized)
+    for found in records(path, most):
+        batch = decode(found.objects)
         if keep_input:
             names = [*batch.schema.names, RAW_RECORD]
-            batch = pa.RecordBatch.from_arrays([*batch.columns, serialized], names)
+            batch = pa.RecordBatch.from_arrays([*batch.columns, found.array], names)
         yield batch
 
 
@@ -62,9 +64,9 @@ def _decoder(path: str) -> Decode:
         raise MissingExtraError("The reader of TFRecord files", "tfrecord") from error
     decoder = ExamplesToRecordBatchDecoder()
 
-    def decode(serialized: pa.Array) -> pa.RecordBatch:
+    def decode(serialized: Objects) -> pa.RecordBatch:
         try:
-            batch = decoder.DecodeBatch(serialized.to_numpy(zero_copy_only=False))
+            batch = decoder.DecodeBatch(serialized)
         except RuntimeError as error:
             raise DataError(f"{path}: a record is not a tf.Example ({error}).") from error
         # Features without a value in any row have no type to be read as.
@@ -89,9 +91,9 @@ def _tensorflow_decoder(schema: pa.Schema, path: str) -> Decode | None:
         for name, kind in kinds.items()
     }
 
-    def decode(serialized: pa.Array) -> pa.RecordBatch:
+    def decode(serialized: Objects) -> pa.RecordBatch:
         try:
-            parsed = tf.io.parse_example(serialized.to_numpy(zero_copy_only=False), features)
+            parsed = tf.io.parse_example(serialized, features)
         except (tf.errors.OpError, ValueError):  # the latter when its message is not text
             return _decoder(path)(serialized)
         columns = [_as_lists(parsed[name], kind) for name, kind in kinds.items()]

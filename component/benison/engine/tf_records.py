@@ -11,7 +11,7 @@ import gzip
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -33,8 +33,15 @@ _FAULTS = (ValueError, EOFError, OSError, zlib.error)
 _WRONG_LENGTH = "the checksum of its length is wrong"
 
 
-def records(path: str, most: int) -> Iterator[pa.Array]:
-    """The records of a TFRecord file, plain or gzip, as Arrow binary arrays of 1 to `most` rows.
+class Records(NamedTuple):
+    """Some records of a file: as Arrow binary[N], and as objects of Python, which checksums need."""
+
+    array: pa.Array
+    objects: npt.NDArray[np.object_]
+
+
+def records(path: str, most: int) -> Iterator[Records]:
+    """The records of a TFRecord file, plain or gzip, 1 to `most` at a time.
 
     Raises:
         DataError: A checksum is wrong, or the file ends within a record.
@@ -46,11 +53,13 @@ def records(path: str, most: int) -> Iterator[pa.Array]:
             for block in _blocks(file):
                 rest += block
                 edges = _edges(rest)
-                found = _between(rest, edges)
-                fault = _first_fault(rest, edges, found, crc)
-                good = len(found) if fault is None else fault[0]
+                array = _between(rest, edges)
+                objects = array.to_numpy(zero_copy_only=False)
+                fault = _first_fault(rest, edges, objects, crc)
+                good = len(objects) if fault is None else fault[0]
                 for start in range(0, good, most):
-                    yield found.slice(start, min(most, good - start))
+                    end = min(start + most, good)
+                    yield Records(array[start:end], objects[start:end])
                 number += good
                 if fault is not None:
                     raise ValueError(fault[1])
@@ -129,7 +138,7 @@ def _first_fault(block: bytes, edges: Places, found: pa.Array, crc: Crc) -> tupl
     lengths, which = np.unique(ends - starts - _FRAME, return_inverse=True)
     of_lengths = _masked([crc(_LENGTH.pack(length)) for length in lengths.tolist()])[which]
     wrong_length = of_lengths != _words(block, starts + 8)
-    of_bytes = _masked(list(map(crc, found.to_pylist())))
+    of_bytes = _masked(list(map(crc, found.tolist())))
     wrong = wrong_length | (of_bytes != _words(block, ends - 4))
     if not wrong.any():
         return None
