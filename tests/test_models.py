@@ -118,15 +118,15 @@ def test_missing_feature(saved_model: Path, trips: pa.Table) -> None:
 
 
 def test_places_where_a_saved_model_may_lie(saved_model: Path, tmp_path: Path) -> None:
-    from benison.models.savedmodel import locate
+    from benison.models.locate import find
 
     (tmp_path / "tfx").mkdir()
     (tmp_path / "tfx" / "Format-Serving").symlink_to(saved_model)
-    assert locate(tmp_path / "tfx").name == "Format-Serving"
+    assert find(tmp_path / "tfx")[1].name == "Format-Serving"
     (tmp_path / "versions").mkdir()
     for version in ("2", "10"):
         (tmp_path / "versions" / version).symlink_to(saved_model)
-    assert locate(tmp_path / "versions").name == "10"
+    assert find(tmp_path / "versions")[1].name == "10"
 
 
 def test_damaged_saved_model(saved_model: Path, tmp_path: Path) -> None:

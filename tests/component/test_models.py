@@ -18,6 +18,7 @@ import pytest
 from benison import models
 from benison.errors import DataError, ModelError
 from benison.models.arrays import Input, as_examples, as_input
+from benison.models.slices import Slices
 
 N = 5
 FEATURES = pa.RecordBatch.from_pydict(
@@ -166,7 +167,7 @@ def test_slices_halve_where_memory_is_short() -> None:
             raise ShortError
         return {"y": np.arange(part.start, part.stop)}
 
-    slices = models.Slices(8, ShortError)
+    slices = Slices(8, ShortError)
     np.testing.assert_array_equal(slices.run(10, call)["y"], np.arange(10))
     assert called == [8, 4, 2, 2, 2, 2, 2]
     assert slices.size == 2, "what has failed once is not tried again"
@@ -177,11 +178,11 @@ def test_not_even_one_row_fits() -> None:
         raise ShortError
 
     with pytest.raises(ModelError, match="does not even do for one row"):
-        models.Slices(8, ShortError).run(10, call)
+        Slices(8, ShortError).run(10, call)
 
 
 def test_outputs_that_are_not_predictions_are_left_out() -> None:
-    slices = models.Slices(4, ShortError)
+    slices = Slices(4, ShortError)
 
     def call(part: slice) -> dict[str, Any]:
         n = part.stop - part.start
@@ -422,7 +423,7 @@ def test_results_do_not_depend_on_the_slices(saved: Path, monkeypatch: pytest.Mo
 def test_serialized_examples_or_the_same_rows_as_columns(tf: Any, saved: Path) -> None:
     pytest.importorskip("tfx_bsl")
     predictor = models.load(saved)
-    assert (predictor.columns, predictor.wants_input) == (None, True)
+    assert (predictor.columns, predictor.wants_input) == (("examples",), True)
     serialized = pa.array(as_examples(FEATURES), pa.binary())
     for features, given in ((FEATURES.select(["flag"]), serialized), (FEATURES, None)):
         outputs = predictor.predict(features, given)

@@ -11,6 +11,7 @@ from benison.engine.outcome import RATIO
 from benison.engine.plan import Plan
 from benison.errors import ConfigError, suggestion
 from benison.metrics import from_config
+from benison.models import TYPES
 
 
 def check_config(
@@ -86,16 +87,12 @@ def _thresholds(spec: MetricsSpec) -> Iterator[tuple[str, str]]:
                 yield f"{field}.{name}", f"no metric {name!r} is computed here. {hint}"
 
 
-# What a path holds decides how it is loaded; these are TFMA's names for what can be.
-_MODEL_TYPES = ("", "tf_keras", "tf_generic", "tf_estimator", "materialized_prediction")
-
-
 def _model(model: ModelSpec, called: bool) -> Iterator[tuple[str, str]]:
     for field in ("preprocessing_function_names", "padding_options"):
         if getattr(model, field):
             yield field, f"{field} is not applied by this version of Benison; remove it."
-    if model.model_type not in _MODEL_TYPES:
-        known = ", ".join(_MODEL_TYPES[1:])
+    if model.model_type not in TYPES:
+        known = ", ".join(filter(None, TYPES))
         text = f"{model.model_type!r} is not loaded by this version of Benison. There are: {known}."
         yield "model_type", text
     if not called and not (model.prediction_key or model.prediction_keys):

@@ -106,6 +106,8 @@ class PredictionsExtractor:
                     self.paths[spec.name],
                     signature_name=spec.signature_name,
                     trust_pickle=self.trust_pickle,
+                    model_type=spec.model_type,
+                    rows=spec.inference_batch_size,
                 )
 
     @property

@@ -3,20 +3,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import os
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from benison.errors import ModelError
+from benison.models.locate import TYPES, find
+
+__all__ = ["TYPES", "Options", "Outputs", "Predictor", "load"]
 
 Outputs: TypeAlias = dict[str, npt.NDArray[np.generic]]
-
-PICKLES = (".pkl", ".pickle", ".joblib")
 
 
 class Predictor(Protocol):
@@ -43,17 +45,37 @@ class Predictor(Protocol):
         """
 
 
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How a model is loaded and called; a leaf reads what concerns its framework.
+
+    `rows` is the most rows in a call, 0 for the leaf's own choice. `names` are the features in the
+    order of the model's columns, where another file than the model's tells them.
+    """
+
+    signature_name: str = ""
+    trust_pickle: bool = False
+    rows: int = 0
+    names: tuple[str, ...] = ()
+
+
 def load(
-    path: str | os.PathLike[str], signature_name: str = "", trust_pickle: bool = False
+    path: str | os.PathLike[str],
+    signature_name: str = "",
+    trust_pickle: bool = False,
+    model_type: str = "",
+    rows: int = 0,
 ) -> Predictor:
-    """Load a model, whatever it is: a TensorFlow SavedModel, a Keras file, a scikit-learn pickle.
+    """Load a model, whatever it is: what the path holds says which framework's it is.
 
     Args:
-        path: A directory with saved_model.pb (or one that TFX made, or one of numbered versions), or
-            a file that ends in .keras, .pkl, .pickle or .joblib, or a directory with one of these.
-        signature_name: The signature of a SavedModel to call; "" is `predict`, if the model has it,
-            else `serving_default`.
+        path: A SavedModel or MLflow directory (or one that TFX made, or one of numbered versions); or
+            a file of Keras, ONNX, TFLite, XGBoost, LightGBM or scikit-learn, or a directory with one.
+        signature_name: The signature of a SavedModel or TFLite file to call; "" is `predict`, if the
+            model has it, else `serving_default`.
         trust_pickle: Unpickling runs code that the file holds; it is refused unless this is True.
+        model_type: One of `TYPES`, for a directory that holds models of several kinds.
+        rows: The most rows in a call; 0 leaves the choice to Benison.
 
     Raises:
         ModelError: There is no model there, or it cannot be loaded.
@@ -61,67 +83,12 @@ def load(
     """
     if not os.path.exists(path):
         raise ModelError(f"There is no model at {os.fspath(path)}. Give a path on this machine.")
-    found = _file_in(Path(path))
-    if found.suffix.lower() in PICKLES:
-        from benison.models import sklearn
-
-        return sklearn.SklearnPredictor(found, trust_pickle)
-    if found.suffix.lower() == ".keras":
-        from benison.models import keras
-
-        return keras.KerasPredictor(found)
-    from benison.models import savedmodel
-
-    return savedmodel.SavedModelPredictor(savedmodel.locate(found), signature_name)
+    kind, found = find(Path(path), model_type)
+    return load_kind(kind, found, Options(signature_name, trust_pickle, rows))
 
 
-def _file_in(path: Path) -> Path:
-    """The only model file in a directory, or the path itself."""
-    if not path.is_dir() or (path / "saved_model.pb").exists():
-        return path
-    files = [file for file in path.iterdir() if file.suffix.lower() in (".keras", *PICKLES)]
-    return files[0] if len(files) == 1 else path
-
-
-class Slices:
-    """Calls a model on `size` rows at a time; on half as many from where it runs out of memory."""
-
-    def __init__(self, size: int, out_of_memory: type[Exception]) -> None:
-        self.size = size
-        self._out_of_memory = out_of_memory
-
-    def run(self, rows: int, call: Callable[[slice], Mapping[str, Any]]) -> Outputs:
-        """The joined outputs of `call`, which gets each slice of the rows in order.
-
-        Raises:
-            ModelError: One row alone is too much, or no output has one row for each example.
-        """
-        parts: list[Outputs] = []
-        start = 0
-        while start < rows or not parts:
-            end = min(start + self.size, rows)
-            try:
-                parts.append(_of_examples(call(slice(start, end)), end - start))
-            except self._out_of_memory as error:
-                if self.size == 1:
-                    raise ModelError("The memory does not even do for one row.") from error
-                self.size //= 2
-            else:
-                start = end
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _of_examples(outputs: Mapping[str, Any], rows: int) -> Outputs:
-    """The outputs that can be predictions, [N] or [N, C], with [N, 1] as [N].
-
-    A model may well have others beside them, such as embeddings or the names of its classes.
-    """
-    arrays = {name: np.asarray(output) for name, output in outputs.items()}
-    fit = {name: a for name, a in arrays.items() if a.ndim in (1, 2) and len(a) == rows}
-    if not fit:
-        shapes = ", ".join(f"{name!r} of shape {array.shape}" for name, array in arrays.items())
-        raise ModelError(
-            f"For {rows:,} rows the model returns {shapes or 'nothing'}; predictions have one row for "
-            f"each example, and one number or a list of numbers in it."
-        )
-    return {name: a[:, 0] if a.ndim == 2 and a.shape[1] == 1 else a for name, a in fit.items()}
+def load_kind(kind: str, path: Path, options: Options) -> Predictor:
+    """Load a model of a known kind: that of the leaf of its name."""
+    leaf = importlib.import_module(f"benison.models.{kind}")
+    predictor: Predictor = leaf.load(path, options)
+    return predictor

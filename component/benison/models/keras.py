@@ -10,12 +10,18 @@ from typing import Any
 import pyarrow as pa
 
 from benison.errors import DataError, ModelError
-from benison.models import Outputs, Slices
+from benison.models import Options, Outputs
 from benison.models.arrays import Input, as_input
 from benison.models.savedmodel import CALL_ROWS, tensorflow
+from benison.models.slices import Slices
 
 # What Keras calls an input that its author gave no name.
 _MADE_UP = re.compile(r"(keras_tensor|input_layer)(_\d+)?")
+
+
+def load(path: Path, options: Options) -> KerasPredictor:
+    """The model in a .keras file."""
+    return KerasPredictor(path, options)
 
 
 class KerasPredictor:
@@ -23,7 +29,7 @@ class KerasPredictor:
 
     wants_input = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, options: Options) -> None:
         self.path = path
         out_of_memory = tensorflow().errors.ResourceExhaustedError
         import keras
@@ -37,7 +43,7 @@ class KerasPredictor:
         taken = getattr(self._model, "input", None)
         self._keys: dict[str, Any] | None = taken if isinstance(taken, dict) else None
         self._inputs = self._named_inputs()
-        self._slices = Slices(CALL_ROWS, out_of_memory)
+        self._slices = Slices(options.rows or CALL_ROWS, out_of_memory)
         names = tuple(wanted.name for wanted in self._inputs)
         # Asking the reader for a made-up name would hide from `predict` what the data do have.
         self.columns = None if any(map(_MADE_UP.fullmatch, names)) else names

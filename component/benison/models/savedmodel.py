@@ -15,14 +15,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from benison.errors import MissingExtraError, ModelError, suggestion
-from benison.models import Outputs, Slices
+from benison.models import Options, Outputs
 from benison.models.arrays import Input, as_examples, as_input, is_text
+from benison.models.slices import Slices
 
 # Rows in one call: large enough that the call itself costs nothing, small enough for any memory.
 CALL_ROWS = 8192
-
-# Where TFX's Trainer puts what is served: since 0.29, and before.
-TFX_FOLDERS = ("Format-Serving", "serving_model_dir")
 
 _importing = threading.Lock()
 
@@ -57,50 +55,25 @@ def _silenced() -> Iterator[None]:
         os.close(kept)
 
 
-def locate(path: Path) -> Path:
-    """The SavedModel in a directory: itself, the one that TFX serves, or the newest numbered version.
-
-    Raises:
-        ModelError: There is none.
-    """
-    for folder in (path, *(path / name for name in TFX_FOLDERS)):
-        for place in (folder, *_versions(folder)):
-            if (place / "saved_model.pb").is_file():
-                return place
-    raise ModelError(
-        f"{path} is not a model: {_found(path)}. Give a SavedModel directory, which has a "
-        f"saved_model.pb, or a .keras, .pkl or .joblib file."
-    )
-
-
-def _versions(path: Path) -> list[Path]:
-    """Its numbered folders, the newest first."""
-    folders = [p for p in path.iterdir() if p.name.isdecimal()] if path.is_dir() else []
-    return sorted(folders, key=lambda p: int(p.name), reverse=True)
-
-
-def _found(path: Path) -> str:
-    if not path.is_dir():
-        return "it is a file of another kind"
-    names = sorted(p.name for p in path.iterdir())
-    more = ", ..." if len(names) > 5 else ""
-    return f"it holds {', '.join(names[:5])}{more}" if names else "it is empty"
+def load(path: Path, options: Options) -> SavedModelPredictor:
+    """The SavedModel in a directory."""
+    return SavedModelPredictor(path, options)
 
 
 class SavedModelPredictor:
     """One signature of a SavedModel."""
 
-    def __init__(self, path: Path, signature_name: str) -> None:
+    def __init__(self, path: Path, options: Options) -> None:
         self.path = path
         self._tf = tensorflow()
         try:
             self._model = self._tf.saved_model.load(str(path))
         except Exception as error:  # TensorFlow raises whatever its parser does
             raise ModelError(f"The SavedModel {path} cannot be loaded: {_cause(error)}") from error
-        self._call = self._signature(signature_name)
+        self._call = self._signature(options.signature_name)
         _, specs = self._call.structured_input_signature
         self._inputs = [_input(name, spec) for name, spec in sorted(specs.items())]
-        self._slices = Slices(CALL_ROWS, self._tf.errors.ResourceExhaustedError)
+        self._slices = Slices(options.rows or CALL_ROWS, self._tf.errors.ResourceExhaustedError)
         # One string vector is serialized tf.Examples, by TensorFlow Serving's convention, unless
         # the data have a column of its name.
         self.wants_input = [(i.is_text, i.shape) for i in self._inputs] == [(True, ())]

@@ -10,11 +10,17 @@ import numpy as np
 import pyarrow as pa
 
 from benison.errors import DataError, MissingExtraError, ModelError
-from benison.models import Outputs, Slices
+from benison.models import Options, Outputs
 from benison.models.arrays import is_text, unnest
+from benison.models.slices import Slices
 
 # A call checks its whole input, which costs milliseconds; forests make an array for each tree.
 CALL_ROWS = 2**16
+
+
+def load(path: Path, options: Options) -> SklearnPredictor:
+    """The estimator in a pickle."""
+    return SklearnPredictor(path, options)
 
 
 class SklearnPredictor:
@@ -22,9 +28,9 @@ class SklearnPredictor:
 
     wants_input = False
 
-    def __init__(self, path: Path, trust_pickle: bool) -> None:
+    def __init__(self, path: Path, options: Options) -> None:
         self.path = path
-        self._estimator = _unpickle(path, trust_pickle)
+        self._estimator = _unpickle(path, options.trust_pickle)
         if not hasattr(self._estimator, "predict"):
             raise ModelError(
                 f"{path} holds a {type(self._estimator).__name__}, which has no predict(); expected a "
@@ -36,7 +42,7 @@ class SklearnPredictor:
                 f"The estimator in {path} does not know the names of its features. Fit it on a pandas "
                 f"DataFrame, so that each feature can be found in the data."
             )
-        self._slices = Slices(CALL_ROWS, MemoryError)
+        self._slices = Slices(options.rows or CALL_ROWS)
         self.columns: tuple[str, ...] | None = tuple(map(str, names))
 
     def predict(self, features: pa.RecordBatch, serialized: pa.Array | None) -> Outputs:
@@ -57,7 +63,7 @@ class SklearnPredictor:
         for name in self.columns:
             if name not in features.schema.names:
                 raise DataError.from_missing_column(name, features.schema.names, "The data")
-        columns = [_plain(features.column(name), name) for name in self.columns]
+        columns = [plain(features.column(name), name) for name in self.columns]
         return pa.RecordBatch.from_arrays(columns, list(self.columns)).to_pandas()
 
     def _scores(self, frame: Any) -> Any:
@@ -68,7 +74,7 @@ class SklearnPredictor:
         return call(frame)
 
 
-def _plain(column: pa.Array, name: str) -> pa.Array:
+def plain(column: pa.Array, name: str) -> pa.Array:
     """One value a row, as tf.Examples hold in a list, and text rather than bytes."""
     values, present, width = unnest(column, name)
     if width != 1:

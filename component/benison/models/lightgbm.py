@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is LightGBM models in its own text files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from benison.errors import MissingExtraError, ModelError
+from benison.models import Options
+from benison.models.matrix import MatrixPredictor, as_matrix, unreadable
+
+# What LightGBM calls a feature that has no name.
+_MADE_UP = re.compile(r"Column_\d+")
+
+
+def load(path: Path, options: Options) -> MatrixPredictor:
+    """The booster in a file: its probabilities, or whatever its objective makes of the margin."""
+    try:
+        import lightgbm as lgb
+    except ImportError as error:
+        raise MissingExtraError("LightGBM", "lightgbm") from error
+    title = f"The LightGBM model {path}"
+    try:
+        booster = lgb.Booster(model_str=path.read_text(encoding="utf-8"))
+    except (lgb.basic.LightGBMError, ValueError) as error:
+        raise unreadable(title, error) from error
+    known = tuple(booster.feature_name())
+    names = options.names if all(map(_MADE_UP.fullmatch, known)) else known
+    categories = _categories(booster, known, title)
+
+    def matrix(features: pa.RecordBatch) -> npt.NDArray[Any]:
+        return as_matrix(features, names, "float64", categories)
+
+    def scores(table: npt.NDArray[Any]) -> Any:
+        return booster.predict(table) if len(table) else np.zeros(0)
+
+    return MatrixPredictor(title, names, matrix, scores, options)
+
+
+def _categories(booster: Any, names: tuple[str, ...], title: str) -> dict[str, pa.Array]:
+    """The values of each column of pandas that was a category; the model knows them by their places."""
+    known = booster.pandas_categorical or []
+    places = booster.params.get("categorical_feature") or []
+    if known and len(known) != len(places):
+        raise ModelError(
+            f"{title} has the values of {len(known)} categories and {len(places)} columns of categories, so "
+            f"they cannot be matched. Train it with categorical_feature='auto'."
+        )
+    return {names[place]: pa.array(values) for place, values in zip(places, known, strict=False)}

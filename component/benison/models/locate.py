@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is what a path holds: which framework's model, and where in the directory it lies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benison.errors import ModelError
+
+# What makes a directory a model, in the order in which they are looked for.
+FOLDERS = {"mlflow": "MLmodel", "savedmodel": "saved_model.pb"}
+
+# The endings of files that are models; a kind is the name of the leaf that loads it.
+FILES = {
+    "keras": (".keras",),
+    "onnx": (".onnx",),
+    "tflite": (".tflite",),
+    "xgboost": (".ubj", ".json", ".model"),
+    "lightgbm": (".txt", ".model"),
+    "sklearn": (".pkl", ".pickle", ".joblib"),
+}
+
+# What a file begins with whose ending other files have as well.
+_SHARED = (".json", ".model", ".txt")
+_HEADS = {
+    "xgboost": re.compile(rb"\s*\{.{0,40}(learner|version)", re.DOTALL),
+    "lightgbm": re.compile(rb"tree\r?\n"),
+}
+
+_TENSORFLOW = ("savedmodel", "keras")
+
+TYPES: dict[str, tuple[str, ...]] = {
+    "": (*FOLDERS, *FILES),
+    "tf_keras": _TENSORFLOW,
+    "tf_generic": _TENSORFLOW,
+    "tf_estimator": _TENSORFLOW,
+    "tf_lite": ("tflite",),
+    "materialized_prediction": (*FOLDERS, *FILES),
+    **{kind: (kind,) for kind in ("onnx", "xgboost", "lightgbm", "sklearn", "mlflow")},
+}
+"""The kinds of model by the `model_type` of a config: TFMA's names, and one for each framework."""
+
+# Where TFX's Trainer puts what is served: since 0.29, and before.
+TFX_FOLDERS = ("Format-Serving", "serving_model_dir")
+
+
+def find(path: Path, model_type: str = "") -> tuple[str, Path]:
+    """The kind of a model, and where it is: the path itself, what TFX serves, or the newest version.
+
+    Raises:
+        ModelError: There is no model of that type, or there are several.
+    """
+    kinds = TYPES[model_type]
+    if path.name in FOLDERS.values():
+        path = path.parent
+    if path.is_file():
+        if kind := _kind_of(path, kinds):
+            return kind, path
+    else:
+        for folder in (path, *(path / name for name in TFX_FOLDERS)):
+            for place in (folder, *_versions(folder)):
+                if found := _in_folder(place, kinds):
+                    return _only(found, place)
+    raise ModelError(
+        f"{path} is not a model{f' of the type {model_type}' if model_type else ''}: {_holds(path)}. "
+        f"Give {_supported(kinds)}."
+    )
+
+
+def _in_folder(folder: Path, kinds: Sequence[str]) -> list[tuple[str, Path]]:
+    """The directory itself, if it is a model, else the files in it that are."""
+    for kind, marker in FOLDERS.items():
+        if kind in kinds and (folder / marker).is_file():
+            return [(kind, folder)]
+    files = sorted(file for file in folder.iterdir() if file.is_file()) if folder.is_dir() else []
+    found = ((_kind_of(file, kinds, sure=True), file) for file in files)
+    return [(kind, file) for kind, file in found if kind]
+
+
+def _kind_of(file: Path, kinds: Sequence[str], sure: bool = False) -> str | None:
+    """The kind of model that a file is: by its ending, and by its first bytes where that is not enough."""
+    suffix = file.suffix.lower()
+    if file.name == "tflite":  # TFMA's name for it
+        suffix = ".tflite"
+    fitting = [kind for kind in kinds if suffix in FILES.get(kind, ())]
+    if suffix in _SHARED and (sure or len(fitting) > 1):
+        with file.open("rb") as opened:
+            head = opened.read(64)
+        fitting = [kind for kind in fitting if _HEADS[kind].match(head)]
+    return fitting[0] if fitting else None
+
+
+def _only(found: list[tuple[str, Path]], folder: Path) -> tuple[str, Path]:
+    if len(found) > 1:
+        names = ", ".join(file.name for _, file in found)
+        raise ModelError(f"{folder} holds several models: {names}. Give the path of one of them.")
+    return found[0]
+
+
+def _versions(path: Path) -> Iterator[Path]:
+    """Its numbered folders, the newest first."""
+    folders = [p for p in path.iterdir() if p.name.isdecimal()] if path.is_dir() else []
+    yield from sorted(folders, key=lambda p: int(p.name), reverse=True)
+
+
+def _holds(path: Path) -> str:
+    if not path.is_dir():
+        return "it is a file of another kind"
+    names = sorted(p.name for p in path.iterdir())
+    more = ", ..." if len(names) > 5 else ""
+    return f"it holds {', '.join(names[:5])}{more}" if names else "it is empty"
+
+
+def _supported(kinds: Sequence[str]) -> str:
+    folders = {
+        "savedmodel": "a SavedModel directory, which has a saved_model.pb",
+        "mlflow": "an MLflow directory, which has an MLmodel",
+    }
+    endings = [suffix for kind in kinds for suffix in FILES.get(kind, ())]
+    known = [folders[kind] for kind in ("savedmodel", "mlflow") if kind in kinds]
+    if endings:
+        known.append(f"a file that ends in {', '.join(dict.fromkeys(endings))}")
+    return "; or ".join(known)

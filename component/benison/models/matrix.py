@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is models of one table of numbers: their columns, side by side in the order of training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from benison.errors import DataError, ModelError
+from benison.models import Options, Outputs
+from benison.models.arrays import Input, as_input, is_text, unnest
+from benison.models.slices import Slices
+
+# Trees are quick, and what a call of theirs costs is the table.
+CALL_ROWS = 2**16
+
+
+def as_matrix(
+    features: pa.RecordBatch,
+    names: Sequence[str],
+    dtype: str,
+    categories: Mapping[str, pa.Array] | None = None,
+    refuse_unknown: bool = False,
+) -> npt.NDArray[Any]:
+    """Columns side by side: [N, F]; missing is NaN.
+
+    Args:
+        features: The rows.
+        names: The columns, in the order of the model's; each has one value in a row.
+        dtype: Of the matrix, a kind of float.
+        categories: The values of the columns that are categories; the model knows them by their places.
+        refuse_unknown: Whether a value that is no category is an error, or missing.
+
+    Raises:
+        DataError: A column is not there, or not what the model takes.
+    """
+    matrix = np.empty((features.num_rows, len(names)), dtype)
+    for i, name in enumerate(names):
+        known = (categories or {}).get(name)
+        wanted = Input(name, dtype, ())
+        matrix[:, i] = as_input(
+            features if known is None else _coded(features, name, known, refuse_unknown), wanted
+        )
+    return matrix
+
+
+def _coded(
+    features: pa.RecordBatch, name: str, known: pa.Array, refuse_unknown: bool
+) -> pa.RecordBatch:
+    """The column alone, each value as its place among the categories."""
+    if name not in features.schema.names:
+        return features
+    values, present, width = unnest(features.column(name), name)
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    if width != 1 or is_text(values.type) != is_text(known.type):
+        raise DataError(
+            f"Feature {name!r} is {features.column(name).type} in the data, and the model was trained on "
+            f"the categories {_shown(known)}. Give one of them in each row."
+        )
+    places = pc.index_in(values.cast(known.type), value_set=known)
+    unknown = values.filter(pc.and_(pc.is_null(places), pc.is_valid(values)))
+    if refuse_unknown and len(unknown):
+        raise DataError(
+            f"Feature {name!r} is {unknown[0].as_py()!r} in the data, which is none of the categories "
+            f"that the model was trained on: {_shown(known)}. Map it in the data, to null if it is none."
+        )
+    rows = np.where(present, np.cumsum(present) - 1, 0)
+    return pa.RecordBatch.from_arrays([places.take(pa.array(rows, mask=~present))], [name])
+
+
+def _shown(known: pa.Array) -> str:
+    more = ", ..." if len(known) > 5 else ""
+    return ", ".join(map(repr, known.slice(0, 5).to_pylist())) + more
+
+
+class MatrixPredictor:
+    """A model that is a function of a matrix; its one output is called "output".
+
+    Args:
+        title: How messages call it, with its path.
+        names: Its features in order, or none when it does not know them.
+        matrix: What makes the matrix of a batch.
+        scores: The model: [N, F] to [N] or [N, C].
+        options: How it is called.
+    """
+
+    wants_input = False
+
+    def __init__(
+        self,
+        title: str,
+        names: Sequence[str],
+        matrix: Callable[[pa.RecordBatch], npt.NDArray[Any]],
+        scores: Callable[[npt.NDArray[Any]], Any],
+        options: Options,
+    ) -> None:
+        if not names:
+            raise ModelError(
+                f"{title} does not know the names of its features. Train it on named columns, as those of "
+                f"a DataFrame, so that each can be found in the data."
+            )
+        self.columns: tuple[str, ...] | None = tuple(names)
+        self._title, self._matrix, self._scores = title, matrix, scores
+        self._slices = Slices(options.rows or CALL_ROWS)
+
+    def predict(self, features: pa.RecordBatch, serialized: pa.Array | None) -> Outputs:
+        """The model's scores of each row."""
+        matrix = self._matrix(features)
+        try:
+            return self._slices.run(
+                len(matrix), lambda part: {"output": self._scores(matrix[part])}, matrix.nbytes
+            )
+        except Exception as error:  # a library's own kinds, of which some derive from nothing else
+            raise fails(self._title, error) from error
+
+
+def fails(title: str, error: Exception) -> ModelError:
+    """The sentence for a model that was loaded and does not work on the data."""
+    return ModelError(f"{title} fails on the data: {cause(error)}")
+
+
+def unreadable(title: str, error: Exception) -> ModelError:
+    """The sentence for a file that its framework does not load."""
+    return ModelError(f"{title} cannot be loaded: {cause(error)}")
+
+
+def cause(error: Exception) -> str:
+    """What a native library says, without the stack of its own calls."""
+    said = str(error).split("Stack trace:")[0].split("\n\n")[0]
+    return " ".join(said.split())[:300] or type(error).__name__

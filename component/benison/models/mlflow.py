@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is MLflow directories: the framework's own file where there is one, else pyfunc."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import yaml
+
+from benison.errors import DataError, MissingExtraError, ModelError
+from benison.models import Options, Outputs, Predictor, load_kind
+from benison.models.matrix import fails, unreadable
+from benison.models.sklearn import plain
+from benison.models.slices import Slices
+
+CALL_ROWS = 2**16
+
+# What a flavor calls the file in its directory that a leaf of ours loads without MLflow.
+_NATIVE = {"xgboost": "data", "lightgbm": "data", "onnx": "data", "sklearn": "pickled_model"}
+_READABLE = {
+    "xgboost": (".ubj", ".json", ".xgb"),
+    "lightgbm": (".lgb", ".txt"),
+    "onnx": (".onnx",),
+    "sklearn": (".pkl",),
+}
+
+# The loaders of pyfunc that need nothing but the directory; others call services, or start Spark.
+_LOCAL = (
+    "catboost", "keras", "lightgbm", "pyfunc.model", "pytorch", "sklearn", "statsmodels",
+    "tensorflow", "xgboost",
+)  # fmt: skip
+
+
+def load(path: Path, options: Options) -> Predictor:
+    """The model in a directory with an MLmodel file."""
+    described = _described(path)
+    flavors = described.get("flavors") or {}
+    named = dataclasses.replace(options, names=options.names or _input_names(described))
+    for kind, key in _NATIVE.items():
+        file = path / str((flavors.get(kind) or {}).get(key) or "")
+        if file.suffix in _READABLE[kind] and file.is_file():
+            return load_kind(kind, file, named)
+    return PyfuncPredictor(path, flavors.get("python_function") or {}, named)
+
+
+def _described(path: Path) -> dict[str, Any]:
+    try:
+        described = yaml.safe_load((path / "MLmodel").read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError) as error:
+        raise unreadable(f"The MLflow model {path}", error) from error
+    if not isinstance(described, dict) or not isinstance(described.get("flavors"), dict):
+        raise ModelError(f"The MLflow model {path} cannot be loaded: its MLmodel names no flavors.")
+    return described
+
+
+def _input_names(described: Mapping[str, Any]) -> tuple[str, ...]:
+    """The columns of the signature; a signature of tensors may have none."""
+    try:
+        columns = json.loads((described.get("signature") or {}).get("inputs") or "[]")
+    except ValueError:
+        return ()
+    return tuple(str(column["name"]) for column in columns if column.get("name"))
+
+
+class PyfuncPredictor:
+    """Whatever MLflow can load as a Python function of a DataFrame."""
+
+    wants_input = False
+
+    def __init__(self, path: Path, flavor: Mapping[str, Any], options: Options) -> None:
+        self._title = f"The MLflow model {path}"
+        loader = str(flavor.get("loader_module", "")).removeprefix("mlflow.")
+        if loader not in _LOCAL:
+            raise ModelError(
+                f"{self._title} is loaded by {loader or 'nothing that it names'}, which is not supported. "
+                f"It loads the flavors {', '.join(sorted({*_LOCAL, *_NATIVE}))}."
+            )
+        if not options.trust_pickle:
+            raise ModelError(
+                f"{self._title} is a Python function, and loading it runs whatever code is in it. If you "
+                f"trust where it comes from, say so: --trust-pickle (trust_pickle=True)."
+            )
+        self._function = _function(path, self._title)
+        self._slices = Slices(options.rows or CALL_ROWS)
+        self.columns: tuple[str, ...] | None = options.names or None
+
+    def predict(self, features: pa.RecordBatch, serialized: pa.Array | None) -> Outputs:
+        """The columns of the DataFrame that it returns; anything else is called "output"."""
+        frame = self._frame(features)
+        try:
+            return self._slices.run(
+                len(frame), lambda part: _by_name(self._function.predict(frame.iloc[part]))
+            )
+        except Exception as error:  # the function is anyone's code
+            raise fails(self._title, error) from error
+
+    def _frame(self, features: pa.RecordBatch) -> Any:
+        names = self.columns or tuple(features.schema.names)
+        for name in names:
+            if name not in features.schema.names:
+                raise DataError.from_missing_column(name, features.schema.names, "The data")
+        columns = [plain(features.column(name), name) for name in names]
+        return pa.RecordBatch.from_arrays(columns, list(names)).to_pandas()
+
+
+def _function(path: Path, title: str) -> Any:
+    try:
+        import mlflow.pyfunc
+    except ImportError as error:
+        raise MissingExtraError("MLflow", "mlflow") from error
+    try:
+        return mlflow.pyfunc.load_model(str(path), suppress_warnings=True)
+    except Exception as error:  # a pickle may raise anything
+        raise unreadable(title, error) from error
+
+
+def _by_name(found: Any) -> dict[str, Any]:
+    if hasattr(found, "columns"):
+        return {str(name): found[name].to_numpy() for name in found.columns}
+    if isinstance(found, Mapping):
+        return {str(name): np.asarray(values) for name, values in found.items()}
+    return {"output": np.asarray(found)}

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is XGBoost models in its own files: JSON, UBJSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from benison.errors import MissingExtraError
+from benison.models import Options
+from benison.models.matrix import MatrixPredictor, as_matrix, unreadable
+
+
+def load(path: Path, options: Options) -> MatrixPredictor:
+    """The booster in a file: its probabilities, or whatever its objective makes of the margin."""
+    try:
+        import xgboost as xgb
+    except ImportError as error:
+        raise MissingExtraError("XGBoost", "xgboost") from error
+    title = f"The XGBoost model {path}"
+    try:
+        booster = xgb.Booster()
+        booster.load_model(bytearray(path.read_bytes()))
+    except xgb.core.XGBoostError as error:
+        raise unreadable(title, error) from error
+    names = tuple(booster.feature_names or options.names)
+    types = booster.feature_types
+    categories = _categories(booster)
+    trees = (0, _trees(booster))
+
+    def matrix(features: pa.RecordBatch) -> npt.NDArray[Any]:
+        return as_matrix(features, names, "float32", categories, refuse_unknown=True)
+
+    def scores(table: npt.NDArray[Any]) -> Any:
+        if not len(table):
+            return np.zeros(0, np.float32)
+        data = xgb.DMatrix(
+            table,
+            feature_names=booster.feature_names,
+            feature_types=types,
+            enable_categorical="c" in (types or ()),
+        )
+        return booster.predict(data, iteration_range=trees)
+
+    return MatrixPredictor(title, names, matrix, scores, options)
+
+
+def _categories(booster: Any) -> dict[str, pa.Array]:
+    """The values of each feature that is a category; models from before 3.1 do not keep them."""
+    if "c" not in (booster.feature_types or ()) or not hasattr(booster, "get_categories"):
+        return {}
+    known = booster.get_categories(export_to_arrow=True).to_arrow()
+    return {name: values for name, values in known or () if values is not None}
+
+
+def _trees(booster: Any) -> int:
+    """The rounds that count, 0 for all: XGBoost's estimators keep to the best, its boosters do not."""
+    of_estimator = booster.attr("scikit_learn") is not None
+    best = booster.attr("best_iteration")
+    return int(best) + 1 if of_estimator and best is not None else 0

@@ -1,0 +1,377 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is models in their frameworks' own files, trained here, against those frameworks' own answers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import benison
+from benison import models
+from tests.conftest import config, taxi_like
+
+TRIPS = taxi_like(500)
+HOURS = TRIPS["hour"].to_numpy()
+OLD = TRIPS["old_prediction"].to_numpy()
+NAMES = ["hour", "old_prediction"]
+
+
+def evaluated(path: Path, table: pa.Table = TRIPS, **more: Any) -> benison.EvalResult:
+    asked = config("ExampleCount", "MeanPrediction", slices=({}, {"feature_keys": ["hour"]}))
+    trusted = more.pop("trust_pickle", False)
+    spec = {"label_key": "label", **more}
+    return benison.evaluate(
+        table, {**asked, "model_specs": [spec]}, model=path, trust_pickle=trusted
+    )
+
+
+def check(path: Path, expected: Any, table: pa.Table = TRIPS, **more: Any) -> None:
+    """The mean of the predictions, over all rows and over those of an hour, is the library's own."""
+    result = evaluated(path, table, **more)
+    assert result.value("mean_prediction") == pytest.approx(np.mean(expected), rel=1e-6)
+    of_hour = np.mean(np.asarray(expected)[table["hour"].to_numpy() == 6])
+    assert result.value("mean_prediction", slice={"hour": 6}) == pytest.approx(of_hour, rel=1e-6)
+
+
+# XGBoost.
+
+
+@pytest.fixture(scope="module")
+def frame() -> Any:
+    pytest.importorskip("pandas")
+    found = TRIPS.select([*NAMES, "label", "company"]).to_pandas()
+    found.loc[::7, "old_prediction"] = None
+    return found
+
+
+@pytest.fixture(scope="module")
+def table(frame: Any) -> pa.Table:
+    return TRIPS.set_column(
+        TRIPS.schema.get_field_index("old_prediction"),
+        "old_prediction",
+        pa.array(frame["old_prediction"], from_pandas=True),
+    )
+
+
+@pytest.mark.parametrize("ending", ["ubj", "json", "model"])
+def test_xgboost(frame: Any, table: pa.Table, tmp_path: Path, ending: str) -> None:
+    xgb = pytest.importorskip("xgboost")
+    model = xgb.XGBClassifier(n_estimators=4, max_depth=3).fit(frame[NAMES], frame.label)
+    path = tmp_path / f"model.{ending}"
+    path.write_bytes(model.get_booster().save_raw("json" if ending == "json" else "ubj"))
+    expected = model.predict_proba(frame[NAMES])[:, 1]
+    check(path, expected, table)
+    check(tmp_path, expected, table)
+
+
+def test_xgboost_classes_and_values(frame: Any, table: pa.Table, tmp_path: Path) -> None:
+    xgb = pytest.importorskip("xgboost")
+    classes = frame.index % 3
+    model = xgb.XGBClassifier(n_estimators=2, max_depth=2).fit(frame[NAMES], classes)
+    model.save_model(tmp_path / "classes.ubj")
+    found = models.load(tmp_path / "classes.ubj").predict(table.to_batches()[0], None)["output"]
+    np.testing.assert_allclose(found, model.predict_proba(frame[NAMES]), rtol=1e-6)
+    value = xgb.XGBRegressor(n_estimators=2).fit(frame[NAMES], frame.hour * 2.5)
+    value.save_model(tmp_path / "value.json")
+    check(tmp_path / "value.json", value.predict(frame[NAMES]), table)
+
+
+def test_xgboost_keeps_to_the_best_round_where_its_estimator_does(
+    frame: Any, table: pa.Table, tmp_path: Path
+) -> None:
+    xgb = pytest.importorskip("xgboost")
+    model = xgb.XGBRegressor(n_estimators=30, early_stopping_rounds=3)
+    seen, unseen = frame[NAMES][:250], frame[NAMES][250:]
+    noise = np.random.default_rng(0).random(500)
+    model.fit(seen, noise[:250], eval_set=[(unseen, noise[250:])], verbose=False)
+    booster = model.get_booster()
+    assert model.best_iteration + 1 < booster.num_boosted_rounds()
+    model.save_model(tmp_path / "estimator.ubj")
+    check(tmp_path / "estimator.ubj", model.predict(frame[NAMES]), table)
+    booster.set_attr(scikit_learn=None)
+    booster.save_model(tmp_path / "booster.ubj")
+    check(tmp_path / "booster.ubj", booster.predict(xgb.DMatrix(frame[NAMES])), table)
+
+
+def test_xgboost_categories(frame: Any, table: pa.Table, tmp_path: Path) -> None:
+    xgb = pytest.importorskip("xgboost")
+    x = frame[["company", "hour"]].astype({"company": "category", "hour": "category"})
+    model = xgb.XGBRegressor(n_estimators=3, enable_categorical=True).fit(x, frame.hour)
+    model.save_model(tmp_path / "model.ubj")
+    check(tmp_path, model.predict(x), table)
+    as_bytes = table["company"].cast(pa.binary()).dictionary_encode()
+    encoded = table.set_column(table.schema.get_field_index("company"), "company", as_bytes)
+    check(tmp_path, model.predict(x), encoded)
+    place = table.schema.get_field_index("company")
+    strange = table.set_column(place, "company", pa.array(["company 9"] * 500))
+    with pytest.raises(
+        benison.DataError, match="'company 9' in the data, which is none of the cat"
+    ):
+        evaluated(tmp_path, strange)
+    numbers = table.set_column(place, "company", pa.array([1] * 500))
+    with pytest.raises(
+        benison.DataError, match="is int64 in the data, and the model was trained on"
+    ):
+        evaluated(tmp_path, numbers)
+
+
+def test_what_xgboost_refuses(frame: Any, table: pa.Table, tmp_path: Path) -> None:
+    xgb = pytest.importorskip("xgboost")
+    (tmp_path / "bad.ubj").write_bytes(b"junk")
+    with pytest.raises(
+        benison.ModelError, match=r"The XGBoost model .*bad.ubj cannot be loaded: \S"
+    ):
+        models.load(tmp_path / "bad.ubj")
+    nameless = xgb.XGBRegressor(n_estimators=1).fit(frame[NAMES].to_numpy(), frame.label)
+    nameless.save_model(tmp_path / "nameless.ubj")
+    with pytest.raises(
+        benison.ModelError, match="does not know the names of its features. Train it"
+    ):
+        models.load(tmp_path / "nameless.ubj")
+    named = xgb.XGBRegressor(n_estimators=1).fit(frame[NAMES], frame.label)
+    named.save_model(tmp_path / "named.ubj")
+    with pytest.raises(benison.DataError, match="no column 'hour'. Did you mean 'hours'"):
+        models.load(tmp_path / "named.ubj").predict(
+            pa.RecordBatch.from_pydict({"hours": [1]}), None
+        )
+    text = table.drop_columns(["old_prediction"]).append_column(
+        "old_prediction", pa.array(["a"] * 500)
+    )
+    with pytest.raises(
+        benison.DataError, match="'old_prediction' is string in the data, and the model"
+    ):
+        evaluated(tmp_path / "named.ubj", text)
+
+
+# LightGBM.
+
+
+def test_lightgbm(frame: Any, table: pa.Table, tmp_path: Path) -> None:
+    lgb = pytest.importorskip("lightgbm")
+    model = lgb.LGBMClassifier(n_estimators=4, verbose=-1).fit(frame[NAMES], frame.label)
+    expected = model.predict_proba(frame[NAMES])[:, 1]
+    for name in ("model.txt", "model.model"):
+        model.booster_.save_model(tmp_path / name)
+        check(tmp_path / name, expected, table)
+    classes = lgb.LGBMClassifier(n_estimators=2, verbose=-1).fit(frame[NAMES], frame.index % 3)
+    classes.booster_.save_model(tmp_path / "classes.txt")
+    found = models.load(tmp_path / "classes.txt").predict(table.to_batches()[0], None)["output"]
+    np.testing.assert_allclose(found, classes.predict_proba(frame[NAMES]), rtol=1e-12)
+
+
+def test_lightgbm_categories(frame: Any, table: pa.Table, tmp_path: Path) -> None:
+    lgb = pytest.importorskip("lightgbm")
+    x = frame[["old_prediction", "company", "hour"]]
+    x = x.astype({"company": "category", "hour": "category"})
+    model = lgb.LGBMRegressor(n_estimators=5, min_data_per_group=1, verbose=-1).fit(x, frame.hour)
+    model.booster_.save_model(tmp_path / "model.txt")
+    (tmp_path / "readme.txt").write_text("Not a model.")
+    check(tmp_path, model.predict(x), table)
+    place = table.schema.get_field_index("company")
+    strange = table.set_column(place, "company", pa.array(["company 9"] * 500))
+    check(tmp_path, model.predict(x.assign(company=x.company.where(x.company.isna()))), strange)
+
+
+def test_what_lightgbm_refuses(frame: Any, tmp_path: Path) -> None:
+    lgb = pytest.importorskip("lightgbm")
+    (tmp_path / "bad.txt").write_text("junk")
+    with pytest.raises(
+        benison.ModelError, match=r"The LightGBM model .*bad.txt cannot be loaded: \S"
+    ):
+        models.load(tmp_path / "bad.txt")
+    model = lgb.LGBMRegressor(n_estimators=1, verbose=-1)
+    model.fit(frame[NAMES].to_numpy(), frame.label).booster_.save_model(tmp_path / "nameless.txt")
+    with pytest.raises(benison.ModelError, match="does not know the names of its features"):
+        models.load(tmp_path / "nameless.txt")
+
+
+# ONNX.
+
+
+def onnx_model(
+    path: Path, nodes: list[Any], inputs: dict[str, Any], outputs: dict[str, Any], **metadata: str
+) -> Path:
+    """A graph of nodes; inputs and outputs are (ONNX's number of a type, shape) by name."""
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    made = onnx.helper
+    values = [
+        [made.make_tensor_value_info(name, *kind) for name, kind in side.items()]
+        for side in (inputs, outputs)
+    ]
+    graph = made.make_graph(nodes, "graph", *values)
+    opsets = [made.make_opsetid("", 18), made.make_opsetid("ai.onnx.ml", 3)]
+    model = made.make_model(graph, opset_imports=opsets, ir_version=9)
+    if metadata:
+        made.set_model_props(model, metadata)
+    onnx.save(model, path)
+    return path
+
+
+def node(kind: str, inputs: list[str], outputs: list[str], **more: Any) -> Any:
+    return pytest.importorskip("onnx").helper.make_node(kind, inputs, outputs, **more)
+
+
+FLOAT, INT64, STRING = 1, 7, 8
+
+
+def own_answer(path: Path, fed: dict[str, Any], output: str) -> Any:
+    import onnxruntime as ort
+
+    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return session.run([output], fed)[0]
+
+
+def test_onnx_inputs_by_name_and_type(tmp_path: Path) -> None:
+    nodes = [
+        node("Cast", ["hour"], ["h"], to=FLOAT),
+        node("Mul", ["h", "old_prediction"], ["score"]),
+        node("LabelEncoder", ["company"], ["place"], domain="ai.onnx.ml",
+             keys_strings=["company 0", "company 1"], values_floats=[10.0, 20.0], default_float=0.5),
+    ]  # fmt: skip
+    inputs = {
+        "hour": (INT64, ["n"]),
+        "old_prediction": (FLOAT, ["n"]),
+        "company": (STRING, ["n", 1]),
+    }
+    path = onnx_model(
+        tmp_path / "m.onnx", nodes, inputs, {"score": (FLOAT, ["n"]), "place": (FLOAT, ["n", 1])}
+    )
+    full = TRIPS.set_column(
+        TRIPS.schema.get_field_index("company"), "company", TRIPS["company"].fill_null("none")
+    )
+    companies = np.array(full["company"].to_pylist(), dtype=object)[:, None]
+    fed = {"hour": HOURS, "old_prediction": OLD.astype(np.float32), "company": companies}
+    check(path, own_answer(path, fed, "score"), full, prediction_key="score")
+    check(tmp_path, own_answer(path, fed, "place"), full, prediction_key="place", model_type="onnx")
+    with pytest.raises(
+        benison.DataError, match="'company' is missing in .* rows, and the model takes str"
+    ):
+        evaluated(path, TRIPS, prediction_key="score")
+
+
+def test_onnx_one_table_of_features(tmp_path: Path) -> None:
+    nodes = [node("Softmax", ["x"], ["y"], axis=1)]
+    shapes = {"x": (FLOAT, ["n", 2])}, {"y": (FLOAT, ["n", 2])}
+    listed = onnx_model(tmp_path / "listed.onnx", nodes, *shapes, feature_names=json.dumps(NAMES))
+    commas = onnx_model(
+        tmp_path / "commas.onnx", nodes, *shapes, feature_names="hour, old_prediction"
+    )
+    nameless = onnx_model(tmp_path / "nameless.onnx", nodes, *shapes)
+    x = np.stack([HOURS, OLD], axis=1).astype(np.float32)
+    expected = own_answer(nameless, {"x": x}, "y")
+    batch = TRIPS.combine_chunks().to_batches()[0]
+    for path in (listed, commas):
+        np.testing.assert_array_equal(models.load(path).predict(batch, None)["y"], expected)
+    column = pa.RecordBatch.from_pydict({"x": x.tolist()})
+    np.testing.assert_array_equal(models.load(nameless).predict(column, None)["y"], expected)
+    with pytest.raises(
+        benison.DataError, match="'x' of the ONNX model .* takes 2 numbers, .* feature_names"
+    ):
+        models.load(nameless).predict(batch, None)
+    wrong = onnx_model(tmp_path / "wrong.onnx", nodes, *shapes, feature_names="hour")
+    with pytest.raises(
+        benison.ModelError, match="takes 2 numbers in its input 'x', and 1 features are named"
+    ):
+        models.load(wrong).predict(batch, None)
+
+
+def test_onnx_maps_of_scikit_learns_converter(tmp_path: Path) -> None:
+    nodes = [
+        node("Softmax", ["x"], ["p"], axis=1),
+        node("ZipMap", ["p"], ["probabilities"], domain="ai.onnx.ml", classlabels_int64s=[0, 1]),
+    ]
+    onnx = pytest.importorskip("onnx")
+    path = tmp_path / "m.onnx"
+    kind = onnx.helper.make_sequence_type_proto(
+        onnx.helper.make_map_type_proto(INT64, onnx.helper.make_tensor_type_proto(FLOAT, None))
+    )
+    graph = onnx.helper.make_graph(
+        nodes, "g", [onnx.helper.make_tensor_value_info("x", FLOAT, ["n", 2])],
+        [onnx.helper.make_value_info("probabilities", kind)],
+    )  # fmt: skip
+    opsets = [onnx.helper.make_opsetid("", 18), onnx.helper.make_opsetid("ai.onnx.ml", 3)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=9), path)
+    x = np.stack([HOURS, OLD], axis=1).astype(np.float32)
+    rows = own_answer(path, {"x": x}, "probabilities")
+    found = models.load(path).predict(pa.RecordBatch.from_pydict({"x": x.tolist()}), None)
+    np.testing.assert_array_equal(found["probabilities"], [[row[0], row[1]] for row in rows])
+
+
+@pytest.mark.parametrize("rows", [1, 64])
+def test_onnx_with_a_fixed_number_of_rows(tmp_path: Path, rows: int) -> None:
+    nodes = [node("Mul", ["hour", "old_prediction"], ["y"])]
+    shape = (FLOAT, [rows])
+    path = onnx_model(
+        tmp_path / "m.onnx", nodes, {"hour": shape, "old_prediction": shape}, {"y": shape}
+    )
+    check(path, HOURS * OLD.astype(np.float32))
+
+
+def test_what_onnx_refuses(tmp_path: Path) -> None:
+    nodes = [node("Reshape", ["hour", "two"], ["y"])]
+    path = onnx_model(
+        tmp_path / "m.onnx",
+        nodes,
+        {"hour": (FLOAT, ["n"]), "two": (INT64, [1])},
+        {"y": (FLOAT, ["m"])},
+    )
+    with pytest.raises(benison.DataError, match="no column 'two'"):
+        evaluated(path)
+    batch = pa.RecordBatch.from_pydict({"hour": [1.0, 2.0], "two": [3, 3]})
+    with pytest.raises(
+        benison.ModelError, match="The ONNX model .* fails on the data: .*ONNXRuntimeError"
+    ):
+        models.load(path).predict(batch, None)
+    (tmp_path / "bad.onnx").write_bytes(b"junk")
+    with pytest.raises(benison.ModelError, match=r"The ONNX model .*bad.onnx cannot be loaded: \S"):
+        models.load(tmp_path / "bad.onnx")
+    with pytest.raises(
+        benison.ModelError, match="holds several models: bad.onnx, m.onnx. Give the path"
+    ):
+        models.load(tmp_path)
+
+
+# Paths, and what is not installed.
+
+
+@pytest.mark.parametrize(
+    ("name", "hidden", "extra"),
+    [
+        ("m.onnx", ["onnxruntime"], "onnx"),
+        ("m.ubj", ["xgboost"], "xgboost"),
+        ("m.json", ["xgboost"], "xgboost"),
+        ("m.txt", ["lightgbm"], "lightgbm"),
+        (
+            "m.tflite",
+            ["ai_edge_litert.interpreter", "tensorflow.lite.python.interpreter"],
+            "tflite",
+        ),
+    ],
+)
+def test_missing_framework(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, hidden: list[str], extra: str
+) -> None:
+    for module in hidden:
+        monkeypatch.setitem(__import__("sys").modules, module, None)
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(benison.MissingExtraError, match=rf"pip install 'benison\[{extra}\]'"):
+        models.load(tmp_path / name)
+
+
+def test_what_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"a": 1}')
+    (tmp_path / "notes.txt").write_text("notes")
+    with pytest.raises(benison.ModelError) as raised:
+        models.load(tmp_path)
+    assert "is not a model: it holds config.json, notes.txt. Give a SavedModel" in str(raised.value)
+    assert ".keras, .onnx, .tflite, .ubj, .json, .model, .txt, .pkl" in str(raised.value)
+    with pytest.raises(
+        benison.ModelError, match="is not a model of the type tf_lite: .* ends in .tflite"
+    ):
+        models.load(tmp_path, model_type="tf_lite")
