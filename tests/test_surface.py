@@ -6,11 +6,11 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-import tomllib
 from importlib import metadata
 from pathlib import Path
 
 import pytest
+import tomllib
 
 import benison
 import benison_orchestration
