@@ -21,6 +21,7 @@ LAYERS = (
     ("models",),
     ("engine",),
     ("validation", "blessing", "lineage"),
+    ("interchange",),
     ("results",),
     ("report",),
     ("job",),

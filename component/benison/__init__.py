@@ -24,6 +24,7 @@ from benison.errors import (
 )
 from benison.evaluation import evaluate
 from benison.extracts import Extracts, Inputs, SliceCodes
+from benison.interchange import TfmaWriter
 from benison.metrics import Metric, Statistic, register, registered
 from benison.results import EvalResult, load_result
 from benison.validation import Check, Verdict
@@ -47,6 +48,7 @@ __all__ = [
     "OutputError",
     "SliceCodes",
     "Statistic",
+    "TfmaWriter",
     "Verdict",
     "default_extractors",
     "default_writers",

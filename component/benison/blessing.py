@@ -102,7 +102,8 @@ def read_manifest(directory: Path) -> dict[str, Any]:
         manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise OutputError(
-            f"{directory} is not an output of Benison: it has no {MANIFEST}."
+            f"{directory} is not an output of Benison: it has no {MANIFEST}. (Nor is it one of "
+            "TFMA, which has eval_config.json and metrics-*, and nothing of ours.)"
         ) from None
     except (OSError, ValueError) as error:
         raise OutputError(f"{directory / MANIFEST} cannot be read: {error}.") from error

@@ -14,6 +14,7 @@ from benison.engine.extract import Extractor, default_extractors
 from benison.engine.read import Dataset
 from benison.engine.write import Writer
 from benison.errors import ConfigError, suggestion
+from benison.interchange import TfmaWriter
 from benison.job import Job, PathLike, Progress, silent
 from benison.lineage import Recorder
 from benison.recording import Recording, check_output
@@ -35,6 +36,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
     extractors: Sequence[Extractor] | None = None,
     evaluators: Sequence[Evaluator] = (),
     writers: Sequence[Writer] | None = None,
+    tfma: bool = False,
     metadata: str | Recorder | None = None,
     pipeline: str | None = None,
     run: str | None = None,
@@ -57,6 +59,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         extractors: In place of `default_extractors(config)`.
         evaluators: Beside the metrics; their output keys reach the writers.
         writers: In place of `default_writers()`.
+        tfma: Write TFMA's files too, for `tfma.load_eval_result` and its views.
         metadata: Where to record data, models and verdict: the URL of an ML Metadata store, as
             `sqlite:///metadata.db` or `mysql://user@host/database`, or a Recorder of your own.
         pipeline: The pipeline in whose history it is recorded, where its resolvers look.
@@ -72,8 +75,10 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         DataError: The data cannot be read or scored.
         ModelError: A model cannot be loaded or called.
         OutputError: The output exists or cannot be written.
+        MissingExtraError: What the data, a model or the output needs is not installed.
         MetadataError: The metadata store cannot be used; the results may be whole then, and are not recorded.
     """
+    more = [TfmaWriter()] if tfma else []
     recording = Recording.open(metadata, pipeline, run, output)
     check_output(recording, output, overwrite)
     found = recording.baseline(baseline)
@@ -88,6 +93,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
     summaries = [MetricsEvaluator(full, plan), *evaluators]
     check_order(summaries, stages)
     job = Job(full, dataset, paths, stages, summaries, overwrite, progress)
+    job.more_writers = more
     return recording.keep(job, output, lambda: job.run(engine, beam_options, output, writers))
 
 

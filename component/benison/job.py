@@ -64,6 +64,8 @@ class Job:
     progress: Progress
     lineage: dict[str, Any] | None = None
     """What the manifest says of the record in a metadata store."""
+    more_writers: Sequence[Writer] = ()
+    """What writes beside the writers of the output."""
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
     rows: int = 0
     missing: dict[str, int] = dataclasses.field(default_factory=dict)
@@ -166,11 +168,8 @@ class Job:
             "manifest": manifest,
         }
         with write.output_directory(Path(output), self.overwrite) as directory:
-            write.run(
-                [*default_writers(), ReportWriter()] if writers is None else writers,
-                plain,
-                directory,
-            )
+            chosen = [*default_writers(), ReportWriter()] if writers is None else writers
+            write.run([*chosen, *self.more_writers], plain, directory)
             blessing.seal(directory, manifest)
         return result
 

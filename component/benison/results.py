@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benison import blessing
+from benison import blessing, interchange
 from benison.config import EvalConfig, SlicingSpec
 from benison.engine.tables import METRICS_SCHEMA, PLOTS_SCHEMA
 from benison.errors import DataError, MissingExtraError, OutputError, suggestion
@@ -99,6 +99,12 @@ class EvalResult:
             return PLOTS_SCHEMA.empty_table()
         blessing.check_whole(self.path, "plots.parquet")
         return pq.read_table(self.path / "plots.parquet")
+
+    @property
+    def made(self) -> str:
+        """When and by what, such as `2026-01-31T12:00:00+00:00 by Benison 0.1.0`."""
+        ours = f"Benison {self.manifest.get('benison')}"
+        return f"{self.manifest['created']} by {self.manifest.get('written_by', ours)}"
 
     def to_pandas(self) -> pd.DataFrame:
         """The metrics as a data frame; raises MissingExtraError without pandas."""
@@ -245,14 +251,22 @@ def _text(value: Any) -> str:
 
 
 def load_result(path: str | Path) -> EvalResult:
-    """The result that an evaluation wrote.
+    """The result that an evaluation wrote, one of Benison or one of TFMA.
+
+    TFMA's has a manifest that says so, and a verdict with the checks that TFMA recorded.
 
     Raises:
         OutputError: The directory is not a whole result, or a newer Benison wrote it.
+        MissingExtraError: It is TFMA's, and protobuf or google-crc32c is not installed.
     """
     directory = Path(path)
     if not directory.is_dir():
         raise OutputError(f"There is no result at {directory}.")
+    if interchange.is_output(directory):
+        found = interchange.read(directory)
+        return EvalResult(
+            found.metrics, found.verdict, found.config, found.manifest, directory, found.plots
+        )
     manifest = blessing.check_whole(directory, "metrics.parquet", "verdict.json", "config.json")
     try:
         metrics = _metrics(directory / "metrics.parquet")

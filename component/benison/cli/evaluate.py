@@ -109,6 +109,12 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
         bool,
         typer.Option("--trust-pickle", help="Load pickled models, which runs code that they hold."),
     ] = False,
+    tfma: Annotated[
+        bool,
+        typer.Option(
+            "--tfma", help="Write TFMA's files too, for tfma.load_eval_result and its views."
+        ),
+    ] = False,
     junit: Junit = None,
     summary: Summary = None,
     as_json: AsJson = False,
@@ -131,6 +137,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
             engine=engine,
             beam_options=beam_options or None,
             trust_pickle=trust_pickle or None,
+            tfma=tfma or None,
             metadata=metadata,
             pipeline=pipeline,
             run=run,

@@ -44,7 +44,7 @@ class Outcome:
         least = config.options.min_slice_size or 1
         large = [key == OVERALL or accumulator.examples[i] >= least for i, key in enumerate(keys)]
         shown = [i for i in range(len(keys)) if large[i]]
-        order = np.array(sorted(shown, key=lambda i: _sort_key(keys[i])), np.int64)
+        order = np.array(sorted(shown, key=lambda i: sort_key(keys[i])), np.int64)
         return cls(
             config,
             accumulator,
@@ -145,13 +145,14 @@ def _subtract(a: Value, b: Value) -> Value:
     return a - b
 
 
-def _sort_key(key: SliceKey) -> tuple[int, tuple[str, ...], Sequence[tuple[float, str]]]:
+def sort_key(key: SliceKey) -> tuple[int, tuple[str, ...], Sequence[tuple[float, str]]]:
     """Fewer features first, then by feature, then by value, numbers as numbers."""
     return len(key), tuple(feature for feature, _ in key), [_value_order(value) for _, value in key]
 
 
 def _value_order(value: str) -> tuple[float, str]:
     try:
-        return float(value), value
+        number = float(value)
     except ValueError:
-        return np.inf, value
+        number = np.inf
+    return np.inf if np.isnan(number) else number, value

@@ -75,6 +75,13 @@ def records(path: str, most: int) -> Iterator[Records]:
             ) from error
 
 
+def framed(record: bytes) -> bytes:
+    """The bytes that a record takes up in a file."""
+    crc, length = _crc32c(), _LENGTH.pack(len(record))
+    checks: bytes = _masked([crc(length), crc(record)]).astype("<u4").tobytes()
+    return length + checks[:4] + record + checks[4:]
+
+
 def _open(path: str) -> BinaryIO:
     with open(path, "rb") as file:
         magic = file.read(2)

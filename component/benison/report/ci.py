@@ -187,7 +187,7 @@ def _facts(result: EvalResult) -> Iterator[tuple[str, str]]:
         yield name, "predictions in the data" if read else f"{model['path']} {model['digest'][:12]}"
     yield "Config", manifest["config"][:12]
     yield "Results", str(result.path)
-    yield "Evaluated", f"{manifest['created']} by Benison {manifest['benison']}"
+    yield "Evaluated", result.made
 
 
 def _page(result: EvalResult, facts: Mapping[str, str]) -> Iterator[str]:

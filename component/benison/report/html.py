@@ -92,7 +92,7 @@ def _facts(result: EvalResult, manifest: dict[str, Any]) -> list[tuple[str, str]
         ("Rows", f"{manifest['rows']:,}"),
         *((model["name"] or "model", _model(model)) for model in manifest["models"]),
         ("Config", result.config.digest()[:12]),
-        ("Evaluated", f"{manifest['created']} by Benison {manifest['benison']}"),
+        ("Evaluated", result.made),
     ]
 
 

@@ -61,7 +61,10 @@ __all__ = [
     "NOT_EVALUATED",
     "PASS",
     "Check",
+    "Subject",
     "Verdict",
+    "all_thresholds",
+    "spec_name",
     "validate",
 ]
 
@@ -240,22 +243,33 @@ def _subject_checks(
 
 
 def _small(subject: Subject, spec: Spec | None, hidden: int) -> Check:
-    where = "" if spec is None else f" of {_spec_name(spec)}"
+    where = "" if spec is None else f" of {spec_name(spec)}"
     slices = f"slice{where} has" if hidden == 1 else f"slices{where} have"
     name = f"{subject.metric}{subject.qualifier}"
     reason = f"{hidden:,} {slices} too few examples, so {name} is not evaluated there."
-    return subject.absent(_spec_name(spec), SMALL, NOT_EVALUATED, reason)
+    return subject.absent(spec_name(spec), SMALL, NOT_EVALUATED, reason)
 
 
 def _missing(subject: Subject, spec: Spec | None) -> Check:
-    what, name = _spec_name(spec), f"{subject.metric}{subject.qualifier}"
+    what, name = spec_name(spec), f"{subject.metric}{subject.qualifier}"
     reason = f"No row of the data is in {what}, so {name} has no value there."
     if not subject.rows:
         reason = f"The results have no {name}, so its threshold on {what} cannot hold."
     return subject.absent(what, MISSING, FAIL, reason)
 
 
-def _spec_name(spec: Spec | None) -> str:
+def all_thresholds(config: EvalConfig) -> Iterator[Threshold]:
+    """Every threshold of a config, with the slices that it is for."""
+    for spec in config.metrics_specs:
+        for metric in spec.metrics:
+            yield from _own_thresholds(metric)
+        names = {*spec.thresholds, *spec.per_slice_thresholds, *spec.cross_slice_thresholds}
+        for name in sorted(names):
+            yield from _named_thresholds(spec, name)
+
+
+def spec_name(spec: Spec | None) -> str:
+    """How sentences call the slices of a threshold; None is every plain slice."""
     if not isinstance(spec, CrossSlicingSpec):
         return "any slice" if spec is None else str(spec)
     others = " or ".join(map(str, spec.slicing_specs)) or "any other slice"
