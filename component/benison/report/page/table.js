@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+// @ts-check
+// This file is the table of slices: which are shown, in what order, and only the rows in sight as elements.
+
+const MOST_CHOSEN = 6, ROW = 46, SPARE = 8;
+
+/** @type {string[]} */
+let searched = [];
+/** @type {ArrayLike<number>} */
+let sizes = [];
+/** The slices that the filters leave, before and after the range of the metric; and those in order. */
+const found = { before: /** @type {number[]} */ ([]), order: /** @type {number[]} */ ([]) };
+
+/** What the charts are about. @returns {Metric | undefined} */
+const focus = () => metricOf(state.metric) || view().metrics[0];
+
+/** The numbers that the charts show. @param {Metric | undefined} metric */
+const charted = (metric) => (metric ? (state.change && changeOf(metric)) || numbers(metric, "value") : null);
+
+/** @type {Set<string>} */
+let failures = new Set();
+
+/** @param {number} slice @param {string} metric */
+const hasFailed = (slice, metric) => failures.has(JSON.stringify([slice, state.view, metric]));
+
+/** What a column sorts by. @param {string} key @returns {ArrayLike<number | string> | null} */
+function sortable(key) {
+  if (key === "slice") return searched;
+  if (key === "examples") return sizes;
+  const change = key.startsWith("Δ"), metric = metricOf(change ? key.slice(1) : key);
+  return metric ? (change ? changeOf(metric) : numbers(metric, "value")) : null;
+}
+
+function filter() {
+  const kind = data.kinds.indexOf(state.kind), text = state.find.toLowerCase(), kinds = column(data.kind);
+  const failing = state.failing ? new Set(data.failed.filter(([, v]) => v === state.view).map(([s]) => s)) : null;
+  found.before = [];
+  for (let i = 0; i < data.names.length; i++) {
+    if (sizes[i] < state.least || (kind >= 0 && kinds[i] !== kind)) continue;
+    if ((failing && !failing.has(i)) || (text && !searched[i].includes(text))) continue;
+    found.before.push(i);
+  }
+  const x = charted(focus()), low = state.from ?? -Infinity, high = state.to ?? Infinity;
+  const ranged = x && (state.from !== null || state.to !== null);
+  found.order = ranged ? found.before.filter((i) => x[i] >= low && x[i] <= high) : [...found.before];
+  sortRows();
+}
+
+function sortRows() {
+  const by = sortable(state.sort) || sizes, sign = state.down ? -1 : 1;
+  found.order.sort((a, b) => {
+    const x = by[a], y = by[b];
+    if (x === y) return a - b;
+    if (x !== x || y !== y) return x !== x ? (y !== y ? a - b : 1) : -1; // what is undefined comes last
+    return x < y ? -sign : sign;
+  });
+}
+
+/** The metrics that the table shows. @returns {Metric[]} */
+function tableMetrics() {
+  const all = view().metrics.filter((metric) => metric.value);
+  const chosen = all.filter((metric) => state.columns.includes(metric.name));
+  return chosen.length ? chosen : all.filter((metric) => metric.name !== "example_count").slice(0, 12);
+}
+
+/** The largest value and change of a metric, which say how its cells are drawn. @type {Map<Metric, any>} */
+const extents = new Map();
+
+/** @param {Metric} metric */
+function extentOf(metric) {
+  const known = extents.get(metric);
+  if (known) return known;
+  const value = Array.from(numbers(metric, "value") || []).filter(Number.isFinite);
+  const change = Array.from(changeOf(metric) || [], Math.abs).filter(Number.isFinite).sort((a, b) => a - b);
+  const low = Array.from(numbers(metric, "lower") || value).filter(Number.isFinite);
+  const high = Array.from(numbers(metric, "upper") || value).filter(Number.isFinite);
+  const extent = {
+    largest: value.reduce((m, x) => Math.max(m, Math.abs(x)), 0),
+    change: change[Math.floor(change.length * 0.98)] || change.at(-1) || 0, // one odd slice hides no other
+    low: low.reduce((m, x) => Math.min(m, x), Infinity), high: high.reduce((m, x) => Math.max(m, x), -Infinity),
+  };
+  extents.set(metric, extent);
+  return extent;
+}
+
+/** Whether a change is for the worse; null where neither end is good. @param {Metric} metric @param {number} change */
+const isWorse = (metric, change) => (metric.better === null || !change ? null : change > 0 !== metric.better);
+
+/** @param {Metric} metric @param {number} i */
+function valueCell(metric, i) {
+  const value = numbers(metric, "value"), change = changeOf(metric), extent = extentOf(metric);
+  const x = value ? value[i] : NaN, tips = [`${metric.name} of ${data.names[i]}: ${exact(x)} (${examplesText(sizes[i])})`];
+  const cell = make("td", {}, make("b", {}, shown(x, extent.largest)));
+  const lower = numbers(metric, "lower"), upper = numbers(metric, "upper");
+  if (lower && upper && Number.isFinite(lower[i])) {
+    cell.append(interval(lower[i], upper[i], extent));
+    tips.push(`interval ${exact(lower[i])} to ${exact(upper[i])}`);
+  }
+  if (change && Number.isFinite(change[i])) {
+    cell.append(changeBar(metric, change[i], extent));
+    tips.push(`baseline ${exact(/** @type {any} */ (numbers(metric, "baseline"))[i])}, change ${exact(change[i])}`);
+  }
+  if (hasFailed(i, metric.name)) {
+    cell.className = "failed";
+    cell.prepend(make("span", { class: "mark", role: "img", "aria-label": "failed check" }, "✗ "));
+  }
+  cell.dataset.tip = tips.join("; ");
+  return cell;
+}
+
+/** @param {number} low @param {number} high @param {any} extent */
+function interval(low, high, extent) {
+  const whisker = make("i"), width = extent.high - extent.low || 1;
+  whisker.style.left = `${(100 * (low - extent.low)) / width}%`;
+  whisker.style.width = `${Math.max(2, (100 * (high - low)) / width)}%`;
+  return make("span", { class: "whisker" }, whisker);
+}
+
+/** @param {Metric} metric @param {number} change @param {any} extent */
+function changeBar(metric, change, extent) {
+  const bar = make("i"), worse = isWorse(metric, change);
+  const share = extent.change ? Math.min(1, Math.abs(change) / extent.change) : 0;
+  bar.style.width = `${50 * share}%`;
+  bar.style.left = change < 0 ? `${50 - 50 * share}%` : "50%";
+  return make("span", { class: `change ${worse === null ? "" : worse ? "worse" : "better"}` }, bar, make("small", {}, shown(change, extent.largest, true)));
+}
+
+/** @param {number} i @param {number} place @param {Metric[]} metrics */
+function row(i, place, metrics) {
+  const chosen = state.slice.includes(data.names[i]), small = sizes[i] < SMALL;
+  const box = make("input", { type: "checkbox", on: { change: () => choose(i) }, "data-slice": i });
+  box.checked = chosen;
+  const name = make("th", { scope: "row", title: data.names[i] }, make("label", {}, box, make("span", { dir: "auto" }, data.names[i])));
+  const count = make("td", { "data-tip": small ? `Only ${examplesText(sizes[i])}: the values of this slice are uncertain.` : null }, small ? "≈ " : "", whole(sizes[i]));
+  const cells = metrics.map((metric) => valueCell(metric, i));
+  const classes = `${small ? "small" : ""} ${chosen ? "chosen" : ""}`;
+  return make("tr", { class: classes, "aria-rowindex": place + 2 }, name, count, ...cells);
+}
+
+/** Choose a slice for the plots, or no longer. @param {number} i */
+function choose(i) {
+  const name = data.names[i], without = state.slice.filter((one) => one !== name);
+  set({ slice: without.length < state.slice.length ? without : [...without, name].slice(-MOST_CHOSEN) });
+}
+
+/** @param {string} key @param {string} text @param {string} about @param {string} [spoken] */
+function sorter(key, text, about, spoken) {
+  const click = () => set({ sort: key, down: state.sort === key ? !state.down : key === "examples" });
+  const arrow = state.sort === key ? (state.down ? " ↓" : " ↑") : "";
+  return make("button", { type: "button", "data-tip": about, "data-sort": key, "aria-label": spoken || null, on: { click } }, `${text}${arrow}`);
+}
+
+/** @param {string} key @param {...Node} buttons */
+function header(key, ...buttons) {
+  const ours = state.sort === key || state.sort === `Δ${key}`;
+  return make("th", { scope: "col", "aria-sort": ours ? (state.down ? "descending" : "ascending") : "none" }, ...buttons);
+}
+
+/** @param {Metric} metric */
+function metricHeader(metric) {
+  const buttons = [sorter(metric.name, metric.name, `${explain(metric)} Press to sort.`)];
+  if (changeOf(metric)) buttons.push(sorter(`Δ${metric.name}`, "Δ", `Change of ${metric.name} from the baseline. Press to sort.`, `Sort by change of ${metric.name}`));
+  return header(metric.name, ...buttons);
+}
+
+/** Draw the head, and then the rows in sight. */
+function drawTable() {
+  const metrics = tableMetrics();
+  const head = make("tr", {}, header("slice", sorter("slice", "slice", "The features and values that a slice's examples share. Press to sort.")),
+    header("examples", sorter("examples", "examples", `How many examples a slice has, unweighted; ≈ marks fewer than ${SMALL}. Press to sort.`)), ...metrics.map(metricHeader));
+  const table = make("table", { "aria-rowcount": found.order.length + 1, "aria-label": "Slices" }, make("thead", {}, head), make("tbody"));
+  const kept = focusedSort();
+  at("table").replaceChildren(table);
+  if (kept) at("table").querySelector(`[data-sort="${CSS.escape(kept)}"]`)?.focus();
+  drawn.first = -1;
+  drawRows();
+}
+
+const focusedSort = () => (at("table").contains(document.activeElement) ? document.activeElement?.getAttribute("data-sort") : null);
+const drawn = { first: -1, last: -1 };
+
+/** Make elements of the rows in sight, and room for the others. @param {number} [most] */
+function drawRows(most) {
+  const box = at("table"), body = box.querySelector("tbody");
+  const first = most ? 0 : Math.max(0, Math.floor(box.scrollTop / ROW) - SPARE);
+  const last = Math.min(found.order.length, most || first + Math.ceil((box.clientHeight || 600) / ROW) + 2 * SPARE);
+  if (!body || (first === drawn.first && last === drawn.last)) return;
+  Object.assign(drawn, { first, last });
+  const kept = body.contains(document.activeElement) ? document.activeElement?.getAttribute("data-slice") : null;
+  const metrics = tableMetrics(), span = metrics.length + 2;
+  /** @param {number} rows */
+  const room = (rows) => { const cell = make("td", { colspan: span }); cell.style.height = `${rows * ROW}px`; return make("tr", { class: "room", "aria-hidden": "true" }, cell); };
+  const rows = found.order.slice(first, last).map((i, k) => row(i, first + k, metrics));
+  if (first) rows.unshift(room(first));
+  if (last < found.order.length && !most) rows.push(room(found.order.length - last));
+  body.replaceChildren(...rows);
+  if (kept) body.querySelector(`[data-slice="${kept}"]`)?.focus({ preventScroll: true });
+}
+
+function drawCount() {
+  const shown = found.order.length, all = data.names.length;
+  const examples = found.order.reduce((sum, i) => sum + sizes[i], 0);
+  const of = shown === all ? `${whole(all)} slices` : `${whole(shown)} of ${whole(all)} slices`;
+  at("count").textContent = `${of}, ${whole(examples)} examples in them (a slice may share examples with another)`;
+}
+
+/** What is seen, as CSV: the columns of the table for the slices that the filters leave, in their order. */
+function tableCsv() {
+  const metrics = tableMetrics();
+  const fields = /** @type {const} */ (["value", "lower", "upper", "baseline"]);
+  const columns = metrics.flatMap((metric) => fields.filter((field) => metric[field]).map((field) => ({ name: field === "value" ? metric.name : `${metric.name} ${field}`, x: /** @type {any} */ (numbers(metric, field)) })));
+  const rows = found.order.map((i) => [data.names[i], sizes[i], ...columns.map(({ x }) => x[i])]);
+  return csv([["slice", "examples", ...columns.map(({ name }) => name)], ...rows]);
+}
+
+function startTable() {
+  searched = data.names.map((name) => name.toLowerCase());
+  sizes = column(data.examples);
+  failures = new Set(data.failed.map((key) => JSON.stringify(key)));
+  let asked = false;
+  at("table").addEventListener("scroll", () => {
+    if (!asked) requestAnimationFrame(() => { asked = false; drawRows(); });
+    asked = true;
+  });
+  addEventListener("resize", () => drawRows());
+  addEventListener("beforeprint", () => { drawn.first = -1; drawRows(60); });
+  addEventListener("afterprint", () => { drawn.first = -1; drawRows(); });
+  at("csv").addEventListener("click", () => save("slices.csv", tableCsv()));
+}
