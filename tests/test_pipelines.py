@@ -100,3 +100,19 @@ def test_taxi_tfx(tmp_path: Path) -> None:
     assert len(list((output / "serving").iterdir())) == 2
     pushed = sorted((output / "artifacts/Pusher/pushed_model").iterdir(), key=lambda f: int(f.name))
     assert [any(folder.iterdir()) for folder in pushed] == [True, False, True]
+
+
+@pytest.mark.slow
+def test_taxi_kubeflow(tmp_path: Path) -> None:
+    pytest.importorskip("kfp")
+    output = tmp_path / "with a space"
+    run = [sys.executable, str(PIPELINES / "taxi_kubeflow.py"), "--output", str(output)]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
+    refused, blessed = sorted(output.glob("taxi-*"))
+    worse = benison.load_result(refused / "evaluate" / "evaluation")
+    assert worse.verdict.status == "not_blessed"
+    assert all("Blue Ribbon Taxi Association Inc." in reason for reason in worse.verdict.reasons)
+    assert not (refused / "push").exists()
+    assert (blessed / "evaluate" / "blessing").read_text() == "BLESSED"
+    assert (blessed / "push" / "pushed" / "saved_model.pb").is_file()

@@ -20,6 +20,7 @@ HOSTED = {
     "benison.evaluator.component": "tfx",
     "benison.evaluator.executor": "tfx",
     "benison_orchestration.airflow": "airflow",
+    "benison_orchestration.kubeflow": "kfp",
 }
 IMPORT_ALL = """
 import importlib, pkgutil, sys

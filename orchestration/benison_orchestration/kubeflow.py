@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the Evaluator in Kubeflow Pipelines v2: one description, two kinds of component.
+
+    evaluate = container_component("registry.example.com/benison:tensorflow")
+
+    @dsl.pipeline
+    def train_and_push(config: str):
+        trained = train()
+        judged = evaluate(
+            examples=trained.outputs["held_out"], model=trained.outputs["model"], config=config
+        )
+        judged.set_cpu_limit("2").set_memory_limit("4G").set_retry(2, backoff_duration="30s")
+        with dsl.If(judged.outputs["blessing"] == "BLESSED"):
+            push(model=trained.outputs["model"])
+
+What a task may use, how often it is tried and whether it is cached is Kubeflow's to say:
+
+* Resources: one process, with threads where they help. It needs the memory of the model and about a gigabyte
+  besides, however many rows there are.
+* Retries: a try replaces what the one before it has left, and a task that is killed has blessed nothing. With
+  `metadata`, `run` has to be the same in each try; `dsl.PIPELINE_JOB_ID_PLACEHOLDER` is. A model that is not
+  blessed is no failure, so it is not tried again; an evaluation that cannot be done is one.
+* Caching: for the same artifacts, parameters and image Kubeflow takes the verdict that it has, which is right
+  as long as what is at a URI does not change. Say `set_caching_options(False)` where somebody overwrites data
+  that `dsl.importer` names, and where each run shall be recorded in `metadata`.
+
+kfp's local runner, as of 2.17, finds a named output in the condition of a `dsl.If` only within a pipeline
+that takes it as a parameter; pipelines/taxi_kubeflow.py shows how. A cluster has no such need.
+"""
+
+import functools
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+from benison.errors import MissingExtraError
+
+# kfp reads the annotations as what they are, and would not read them as text.
+try:
+    from kfp import dsl
+    from kfp.dsl import (
+        HTML,
+        Artifact,
+        ClassificationMetrics,
+        Dataset,
+        Input,
+        Markdown,
+        Metrics,
+        Model,
+        Output,
+        OutputPath,
+    )
+except ImportError as error:
+    raise MissingExtraError("Kubeflow Pipelines", "kfp") from error
+
+COMMAND = ("python3", "-m", "benison_orchestration.kubeflow_task")
+
+
+def evaluate(  # noqa: PLR0913, PLR0917 - the inputs and outputs of the component
+    examples: Input[Dataset],
+    config: str,
+    metrics: Output[Metrics],
+    curves: Output[ClassificationMetrics],
+    report: Output[HTML],
+    summary: Output[Markdown],
+    evaluation: Output[Artifact],
+    blessing: OutputPath(str),  # type: ignore[valid-type]
+    model: Input[Model] = None,
+    baseline: Input[Model] = None,
+    metadata: str = "",
+    pipeline: str = "",
+    run: str = "",
+    spec: dict = {},  # type: ignore[type-arg]  # noqa: B006 - kfp takes no other default
+) -> None:
+    """Evaluate a model on every slice, and bless it or say why not.
+
+    Args:
+        examples: A file or a directory; `spec` has its `format` where no file name tells it.
+        config: The evaluation config as YAML or JSON text, or its path in the container.
+        model: The candidate; without it the predictions are in the examples.
+        baseline: The model to compare with.
+        metadata: The URL of an ML Metadata store to record in.
+        pipeline: The pipeline in whose history it is recorded.
+        run: The id of this run in it, the same in each try.
+        spec: More arguments of benison.evaluate: format, engine, beam_options, trust_pickle.
+        metrics: The metrics over all examples.
+        curves: The ROC curve and the confusion matrix at 0.5, where the config has a ConfusionMatrixPlot.
+        report: The report.
+        summary: The verdict and its reasons.
+        evaluation: The output directory, with metrics.parquet, verdict.json and the marker.
+        blessing: BLESSED, NOT_BLESSED or NOT_EVALUATED.
+    """
+    arguments = dict(locals())
+    from benison_orchestration import kubeflow_task
+
+    kubeflow_task.evaluate(**arguments)
+
+
+def container_component(image: str) -> Any:
+    """The component `evaluate`, in an image that holds Benison, such as its Dockerfile makes.
+
+    A command takes the place of the image's entrypoint in Kubernetes, and comes after it in Docker: run it
+    here with `kfp.local.DockerRunner(entrypoint="env")`.
+
+    Args:
+        image: The image; kfp need not be in it.
+    """
+
+    @functools.wraps(evaluate)
+    def describe(*_args: Any) -> Any:
+        executor_input = dsl.PIPELINE_TASK_EXECUTOR_INPUT_PLACEHOLDER
+        return dsl.ContainerSpec(image=image, command=list(COMMAND), args=[executor_input])
+
+    signature = inspect.signature(evaluate).replace(return_annotation=dsl.ContainerSpec)
+    describe.__signature__ = signature  # type: ignore[attr-defined]
+    return dsl.container_component(describe)
+
+
+def python_component(
+    base_image: str, packages_to_install: Sequence[str] = ("benison",), **options: Any
+) -> Any:
+    """The component `evaluate`, in any image with Python.
+
+    Args:
+        base_image: The image.
+        packages_to_install: What pip installs in it for each run, such as `benison[tensorflow]==0.1.0`;
+            nothing where the image has it already.
+        options: More arguments of `kfp.dsl.component`: pip_index_urls, install_kfp_package, ...
+    """
+    packages = list(packages_to_install)
+    return dsl.component(evaluate, base_image=base_image, packages_to_install=packages, **options)
