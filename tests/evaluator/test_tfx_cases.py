@@ -182,7 +182,10 @@ def test_parquet_of_several_artifacts_and_splits(tmp_path: Path) -> None:
     }
     given = {"examples": artifacts}
     found, _ = run(given, tmp_path / "eval", config)
-    assert benison.load_result(found.uri).value("example_count") == 60
+    result = benison.load_result(found.uri)
+    assert result.value("example_count") == 60
+    folders = [str(Path(made.uri, "Split-eval")) for made in artifacts]
+    assert result.metrics.equals(benison.evaluate(folders, config, format="parquet").metrics)
     found, _ = run(given, tmp_path / "both", config, example_splits='["train", "eval"]')
     assert benison.load_result(found.uri).value("example_count") == 260
     thresholds = "[0.25, 0.5]"
