@@ -19,6 +19,7 @@ import pytest
 
 pytest.importorskip("tfx")
 
+import tensorflow_model_analysis as tfma
 from tfx.types import artifact_utils, standard_artifacts
 
 import benison
@@ -99,6 +100,7 @@ def test_evaluation(data: Path, tmp_path: Path, properties: dict[str, str], mode
     assert result.manifest["rows"] > 0
     assert not Path(blessing.uri, "BLESSED").exists()
     assert not blessing.has_custom_property("blessed")
+    check_files_of_tfma(Path(evaluation.uri))
 
 
 @pytest.mark.parametrize(
@@ -134,12 +136,23 @@ def test_validation(
     evaluation, blessing = run(given, tmp_path, config)
     assert Path(blessing.uri, "BLESSED" if blessed else "NOT_BLESSED").exists()
     assert blessing.get_int_custom_property("blessed") == int(blessed)
+    check_files_of_tfma(Path(evaluation.uri))
+    assert tfma.load_validation_result(evaluation.uri).validation_ok == blessed
     assert blessing.get_int_custom_property("current_model_id") == 3
     assert blessing.get_string_custom_property("current_model") == str(data / "trainer/current")
     assert blessing.has_custom_property("baseline_model_id") == baseline
     result = benison.load_result(evaluation.uri)
     assert result.verdict.rubber_stamped == (not baseline)
     assert blessing.get_string_custom_property("benison_summary") == result.verdict.summary()
+
+
+def check_files_of_tfma(folder: Path) -> None:
+    assert (folder / "eval_config.json").exists()
+    assert (folder / "validations.tfrecord").exists()
+    assert list(folder.glob("metrics-*.tfrecord"))
+    assert list(folder.glob("plots-*.tfrecord"))
+    metrics = [found for _, found in tfma.load_eval_result(str(folder)).slicing_metrics]
+    assert all("example_count" in str(found) for found in metrics)
 
 
 def test_a_split_that_is_not_there_names_those_that_are(data: Path, tmp_path: Path) -> None:

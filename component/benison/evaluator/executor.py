@@ -62,6 +62,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):  # type: ignore[misc]
                 engine="beam" if self._beam_pipeline_args else "local",
                 beam_options=options,
                 extractors=udf.extractors(exec_properties, config, paths),
+                tfma=True,
             )
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         _bless(blessing, result, input_dict)
