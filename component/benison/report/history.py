@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is results over time as one HTML file: any metric of any slice over model versions and data.
+
+It has the look of the report, and its promises: the numbers travel as compressed JSON in an inert script
+element, names are drawn as text only, and a Content-Security-Policy allows one script and no network.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import json
+import zlib
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from importlib import resources
+from string import Template
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from benison.errors import DataError
+from benison.extracts import Array
+from benison.metrics import describe, from_config
+from benison.metrics.base import Index
+from benison.report import html
+from benison.report.view import in_order, run_names
+from benison.results import EvalResult
+from benison.validation import Check
+
+MAX_BYTES = 3_900_000
+"""Of a page: some mail servers and viewers refuse a file of more than 4 MB."""
+
+_MAX_NUMBERS = 1_200_000  # five digits of one take some three bytes of the page
+_MAX_REASONS, _MAX_NAME, _MAX_SENTENCE = 5, 200, 500
+_KEYS = ("output", "sub_key", "aggregation", "weighted", "metric")
+_SEPARATOR = "\x1f"
+_HERE = "\0"  # which stands in no page: HTML forbids it
+
+
+def render(results: Sequence[EvalResult], as_given: bool = False) -> str:
+    """The page of several results, by when they were evaluated, or in the order given.
+
+    Raises:
+        DataError: There is nothing to draw.
+    """
+    ordered = list(results) if as_given else in_order(results)
+    history = History.of(ordered)
+    script, style = _asset("history.js"), html._asset("page.css") + _asset("history.css")
+    pieces = {"script": script, "style": style}
+    digests = {f"{name}_digest": _digest(text) for name, text in pieces.items()}
+    page = Template(_asset("history.html")).substitute(pieces, **digests, data=_HERE)
+    before, _, after = page.partition(_HERE)
+    return before + _fitting(history, MAX_BYTES - len(page)) + after
+
+
+def _fitting(history: History, room: int) -> str:
+    """The page's data in at most `room` characters: of as many slices as that allows."""
+    size = history.first_size()
+    while True:
+        text = _packed(history.page(size))
+        if len(text) <= room or size <= 1:
+            return text
+        size = max(1, min(size - 1, int(size * 0.95 * room / len(text))))
+
+
+def _packed(data: dict[str, Any]) -> str:
+    said = json.dumps(data, separators=(",", ":"), allow_nan=False).encode()
+    return base64.b64encode(zlib.compress(said, 6)).decode()
+
+
+def _asset(name: str) -> str:
+    return (resources.files("benison.report") / name).read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """One candidate of one result: a place on the time axis."""
+
+    result: EvalResult
+    run: str
+    model: str
+    """The name of its model spec."""
+
+    def facts(self) -> dict[str, Any]:
+        """What the page says of it."""
+        manifest, verdict = self.result.manifest, self.result.verdict
+        return {
+            "run": cut(self.run),
+            "created": manifest.get("created", ""),
+            "verdict": verdict.status,
+            "summary": verdict.summary(),
+            "reasons": [cut(reason, _MAX_SENTENCE) for reason in verdict.reasons[:_MAX_REASONS]],
+            "failures": len(verdict.failures),
+            "rows": manifest.get("rows"),
+            "model": self._model(),
+            "data": _data(manifest.get("data", {})),
+        }
+
+    def _model(self) -> list[str]:
+        """What tells a model from another, and what it is called."""
+        for record in self.result.manifest.get("models", []):
+            if record["name"] == self.model and record["path"] is not None:
+                digest, parts = str(record["digest"]), record["path"].replace("\\", "/").split("/")
+                return [digest, cut(f"{'/'.join(parts[-2:])} ({digest[:8]})")]
+        name = f"{self.model}: " if self.model else ""
+        return [self.model, cut(f"{name}predictions in the data")]
+
+
+def _data(data: dict[str, Any]) -> list[str]:
+    names = [file["name"] for file in data.get("files", [])]
+    digest = str(data.get("digest", ""))
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    called = f"{names[0]}{more}" if names else "a table in memory"
+    return [digest, cut(f"{called} ({digest[:8]})")]
+
+
+@dataclasses.dataclass(frozen=True)
+class History:
+    """The numbers of several results, found by metric, slice and point.
+
+    `rows` are those of all results: `key` int64 is the place of the metric in `keys`, `slice` that of the
+    slice in `slices`, `point` that of the point, negative for the baseline of point `-1 - point`.
+    """
+
+    points: list[Point]
+    keys: list[str]
+    slices: list[str]
+    rows: dict[str, Any]
+
+    @classmethod
+    def of(cls, results: Sequence[EvalResult]) -> History:
+        """Every number of every candidate and baseline; changes are left to the page to subtract."""
+        names = run_names(results)
+        points = [
+            Point(result, name, spec.name)
+            for result, name in zip(results, names, strict=True)
+            for spec in result.config.candidate_specs
+        ]
+        parts = [part for i, point in enumerate(points) for part in _rows(i, point)]
+        table = pa.concat_tables(parts)
+        if not table.num_rows:
+            raise DataError("The results have no metric that is one number.")
+        keys, key = _codes(pc.binary_join_element_wise(*_texts(table), _SEPARATOR))
+        found, place = _codes(table["slice"])
+        order, rank = _by_size(found, place, table["examples"].to_numpy())
+        numbers = ("point", "value", "lower", "upper", "examples")
+        rows = {name: table[name].to_numpy() for name in numbers}
+        return cls(points, keys, order, {**rows, "key": key, "slice": rank[place]})
+
+    def first_size(self) -> int:
+        """How many slices may fit."""
+        return max(1, min(len(self.slices), _MAX_NUMBERS // self._numbers_of_a_slice))
+
+    @cached_property
+    def _numbers_of_a_slice(self) -> int:
+        told = sum(not np.isnan(column).all() for column in self.fields(1).values())
+        return told * len(self.points) * len(self.keys)
+
+    def fields(self, size: int) -> dict[str, Array]:
+        """Candidates' values and bounds and the baselines' values, each float64[metrics, size, points]."""
+        kept = {name: column[self.rows["slice"] < size] for name, column in self.rows.items()}
+        ours = kept["point"] >= 0
+        found = {name: self._dense(kept, ours, name, size) for name in ("value", "lower", "upper")}
+        return {**found, "baseline": self._dense(kept, ~ours, "value", size)}
+
+    def _dense(self, rows: dict[str, Any], chosen: Any, name: str, size: int) -> Array:
+        point = np.where(rows["point"] < 0, -1 - rows["point"], rows["point"])
+        dense = np.full((len(self.keys), size, len(self.points)), np.nan)
+        dense[rows["key"][chosen], rows["slice"][chosen], point[chosen]] = rows[name][chosen]
+        return dense
+
+    def page(self, size: int) -> dict[str, Any]:
+        """What the page's script reads, of the first `size` slices."""
+        fields = self.fields(size)
+        examples = np.full((size, len(self.points)), np.nan)
+        kept = (self.rows["slice"] < size) & (self.rows["point"] >= 0)
+        place = (self.rows["slice"][kept], self.rows["point"][kept])
+        examples[place] = self.rows["examples"][kept]
+        return {
+            "points": [point.facts() for point in self.points],
+            "slices": _distinct(self.slices[:size]),
+            "sliceCount": len(self.slices),
+            "examples": _short(examples),
+            "metrics": [self._metric(i, fields) for i in range(len(self.keys))],
+            "failed": list(self._failed(size)),
+        }
+
+    def _metric(self, i: int, fields: dict[str, Array]) -> dict[str, Any]:
+        *view, name = self.keys[i].split(_SEPARATOR)
+        defined = {field: x[i] for field, x in fields.items() if not np.isnan(x[i]).all()}
+        judged = self.points[-1].result
+        known = name in judged.metric_names()
+        return {
+            "label": cut(" ".join((name, *filter(None, view)))),
+            "about": self._abouts.get(name, ""),
+            "badWhenHigh": judged.is_bad_when_high(name) if known else False,
+            **{field: _short(column) for field, column in defined.items()},
+        }
+
+    @cached_property
+    def _abouts(self) -> dict[str, str]:
+        """What the catalogue says of each metric, by its name in the results."""
+        configs = {
+            (one.class_name, json.dumps(dict(one.config), default=str, sort_keys=True)): one
+            for point in self.points
+            for spec in point.result.config.metrics_specs
+            for one in spec.metrics
+        }
+        return {
+            from_config(c.class_name, dict(c.config)).name: describe(c.class_name).sentence
+            for c in configs.values()
+        }
+
+    def _failed(self, size: int) -> Iterable[list[int]]:
+        """Metric, slice and point of each failed check."""
+        keys = {key: i for i, key in enumerate(self.keys)}
+        slices = {name: i for i, name in enumerate(self.slices[:size])}
+        for i, point in enumerate(self.points):
+            for check in point.result.verdict.failures:
+                key, place = keys.get(_key_of(check)), slices.get(check.slice)
+                if check.model == point.model and key is not None and place is not None:
+                    yield [key, place, i]
+
+
+def _rows(i: int, point: Point) -> Iterable[pa.Table]:
+    """The numbers of a point's candidate, then of its baseline, both with the place of the point."""
+    metrics, spec = point.result.metrics, point.result.config.baseline_spec
+    is_number = pc.is_null(metrics["structured"])
+    if spec is not None:
+        is_number = pc.and_(is_number, pc.invert(pc.ends_with(metrics["metric"], "_diff")))
+    wanted = [*_KEYS, "slice", "value", "lower", "upper", "examples"]
+    numbers = metrics.filter(is_number)
+    models = {i: point.model} | ({} if spec is None else {-1 - i: spec.name})
+    for place, model in models.items():
+        found = numbers.filter(pc.equal(numbers["model"], model)).select(wanted)
+        yield found.append_column("point", pa.array(np.full(found.num_rows, place)))
+
+
+def _texts(table: pa.Table) -> list[pa.ChunkedArray]:
+    weighted = pc.if_else(table["weighted"], "weighted", "")
+    return [weighted if key == "weighted" else table[key] for key in _KEYS]
+
+
+def _key_of(check: Check) -> str:
+    weighted = "weighted" if check.weighted else ""
+    parts = (check.output, check.sub_key, check.aggregation, weighted, check.metric)
+    return _SEPARATOR.join(parts)
+
+
+def _codes(texts: pa.ChunkedArray) -> tuple[list[str], Index]:
+    """The distinct texts, and the place of each among them."""
+    encoded = texts.combine_chunks().dictionary_encode()
+    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy().astype(np.int64)
+
+
+def _by_size(names: list[str], place: Index, examples: Array) -> tuple[list[str], Index]:
+    """The slices with Overall first, then by their most examples; and the new place of each."""
+    most = np.zeros(len(names))
+    np.maximum.at(most, place, examples)
+    overall = np.array([name != "Overall" for name in names])
+    order = np.lexsort((-most, overall))
+    rank = np.empty(len(names), np.int64)
+    rank[order] = np.arange(len(names))
+    return [names[i] for i in order], rank
+
+
+def _short(numbers: Array) -> list[list[float | None]]:
+    """Five digits, which is what the page can show; whole numbers whole; undefined is null."""
+    finite = np.isfinite(numbers)
+    plain = np.where(finite, numbers, 0.0)
+    size = np.floor(np.log10(np.abs(plain), where=plain != 0, out=np.zeros(plain.shape)))
+    # A division by a power of ten is rounded once, so that five digits are what is written.
+    scale = 10.0 ** np.clip(4 - size, 0, 300)
+    short = np.where(plain == np.rint(plain), plain, np.rint(plain * scale) / scale)
+    return np.where(finite, short, None).tolist()  # type: ignore[call-overload, no-any-return]
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Short names that still tell slices apart."""
+    found: dict[str, None] = {}
+    for i, name in enumerate(names):
+        short = cut(name)
+        found[short if short not in found else f"{short} ({i})"] = None
+    return list(found)
+
+
+def cut(text: str, most: int = _MAX_NAME) -> str:
+    """Without its middle where it is long: sentences end with their numbers."""
+    end = most // 4
+    return text if len(text) <= most else f"{text[: most - end]}…{text[-end:]}"

@@ -1,0 +1,376 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the tests of results over time: what the page holds, and what a browser makes of it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from typer.testing import CliRunner
+
+import benison
+from benison import DataError, EvalConfig, EvalResult, Verdict
+from benison.cli import app
+from benison.engine.plan import View
+from benison.engine.tables import SliceColumns
+from benison.report import history
+from tests.component.browsing import opened
+from tests.component.judging import table
+from tests.component.pages import Tags
+from tests.conftest import config, taxi_like
+
+RUNS = 5
+HOSTILE = [
+    "</script><script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "\u202eright to left \U0001f695",
+    "x" * 10_000,
+    "x" * 9_000 + "y" * 1_000,
+]
+MODELS = [
+    {"name": "new", "label_key": "label", "prediction_key": "prediction"},
+    {"name": "old", "label_key": "label", "prediction_key": "old_prediction", "is_baseline": True},
+]
+
+
+def run(i: int, folder: Path, **more: Any) -> EvalResult:
+    """The evaluation of day i; those of odd days are not blessed."""
+    auc = {
+        "class_name": "AUC",
+        "threshold": {"value_threshold": {"lower_bound": 0.5 + i % 2 * 0.4}},
+    }
+    slices = ({}, {"feature_keys": ["hour"]})
+    made = {**config(auc, "ExampleCount", slices=slices), "model_specs": MODELS, **more}
+    return benison.evaluate(taxi_like(800 + i, i), made, output=folder / f"run-{i}")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("history")
+
+
+@pytest.fixture(scope="module")
+def runs(folder: Path) -> list[EvalResult]:
+    return [run(i, folder) for i in range(RUNS)]
+
+
+def carried(page: str) -> dict[str, Any]:
+    """What the page's script reads."""
+    start = page.index('id="data">') + len('id="data">')
+    found: dict[str, Any] = json.loads(
+        zlib.decompress(base64.b64decode(page[start : page.index("</script>", start)]))
+    )
+    return found
+
+
+def test_every_value_of_every_run_is_in_the_page(runs: list[EvalResult]) -> None:
+    data = carried(history.render(runs, as_given=True))
+    assert [point["run"] for point in data["points"]] == [f"run-{i}" for i in range(RUNS)]
+    assert {metric["label"] for metric in data["metrics"]} == {"auc", "example_count"}
+    assert len(data["slices"]) == data["sliceCount"] == 25
+    for metric in data["metrics"]:
+        for row, slice_ in enumerate(data["slices"]):
+            for i, result in enumerate(runs):
+                value = result.value(metric["label"], slice_)
+                assert metric["value"][row][i] == pytest.approx(value, rel=1e-5)
+                base = result.value(metric["label"], slice_, model="old")
+                assert metric["baseline"][row][i] == pytest.approx(base, rel=1e-5)
+                assert data["examples"][row][i] == result.value("example_count", slice_)
+    assert "lower" not in data["metrics"][0]
+
+
+def test_verdicts_and_failed_checks_are_in_the_page(runs: list[EvalResult]) -> None:
+    data = carried(history.render(runs, as_given=True))
+    verdicts = [point["verdict"] for point in data["points"]]
+    assert verdicts == [result.verdict.status for result in runs]
+    assert {"blessed", "not_blessed"} == set(verdicts)
+    failed = {
+        (data["metrics"][m]["label"], data["slices"][s], i)
+        for m, s, i in map(tuple, data["failed"])
+    }
+    assert failed == {
+        (check.metric, check.slice, i)
+        for i, result in enumerate(runs)
+        for check in result.verdict.failures
+    }
+
+
+def test_runs_are_in_the_order_of_their_evaluation_unless_told(runs: list[EvalResult]) -> None:
+    given = [runs[2], runs[0], runs[1]]
+    for result, hour in zip(given, (3, 1, 2), strict=True):
+        result.manifest["created"] = f"2026-01-01T0{hour}:00:00+00:00"
+    names = [point["run"] for point in carried(history.render(given))["points"]]
+    assert names == ["run-0", "run-1", "run-2"]
+    names = [point["run"] for point in carried(history.render(given, as_given=True))["points"]]
+    assert names == ["run-2", "run-0", "run-1"]
+
+
+def test_runs_of_one_name_are_told_apart(folder: Path) -> None:
+    pair = [run(0, folder / day) for day in ("monday", "tuesday")]
+    points = carried(history.render(pair))["points"]
+    assert {point["run"] for point in points} == {"monday/run-0", "tuesday/run-0"}
+
+
+def made_up(i: int, columns: SliceColumns, metrics: int) -> EvalResult:
+    """A result of many slices, without an evaluation."""
+    rng = np.random.default_rng(i)
+    rows = [
+        columns.metric_rows(View(model), f"m{k}", rng.random(len(columns)))
+        for model in ("new", "old")
+        for k in range(metrics)
+    ]
+    made = {"model_specs": MODELS, "metrics_specs": [{"metrics": [{"class_name": "AUC"}]}]}
+    full = EvalConfig.load(made).with_defaults(True)
+    manifest = {"created": f"2026-01-01T00:{i // 60:02d}:{i % 60:02d}+00:00", "rows": 1}
+    return EvalResult(table(*rows), Verdict("blessed"), full, manifest, Path(f"run-{i}"))
+
+
+def test_a_hundred_runs_of_a_thousand_slices_fit() -> None:
+    sizes = np.r_[9_999, np.arange(999)]
+    columns = SliceColumns([((),), *(((("f", str(i)),),) for i in range(999))], sizes)
+    page = history.render([made_up(i, columns, 2) for i in range(100)])
+    assert len(page) < 4_000_000
+    assert len(carried(page)["slices"]) == 1_000
+
+
+def test_what_does_not_fit_is_left_out_from_the_small_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = SliceColumns([((),), *(((("f", str(i)),),) for i in range(999))], np.arange(1_000))
+    results = [made_up(i, columns, 2) for i in range(4)]
+    whole = len(history.render(results))
+    monkeypatch.setattr(history, "MAX_BYTES", whole // 2)
+    page = history.render(results)
+    data = carried(page)
+    assert len(page) <= whole // 2
+    assert data["sliceCount"] == 1_000
+    assert 100 < len(data["slices"]) < 900
+    assert data["slices"][:3] == ["Overall", "f=998", "f=997"]
+
+
+def test_numbers_keep_five_digits() -> None:
+    columns = SliceColumns([((),)], np.array([7]))
+    numbers = [123_456_789.0, 0.123456789, 1e-300, np.nan, -np.inf, 0.0, -98765.4321]
+    rows = [columns.metric_rows(View("new"), f"m{i}", np.array([x])) for i, x in enumerate(numbers)]
+    result = made_up(0, columns, 1)
+    other = EvalResult(table(*rows), result.verdict, result.config, result.manifest)
+    data = carried(history.render([other]))
+    found = [metric.get("value", [[None]])[0][0] for metric in data["metrics"]]
+    assert found == [123_456_789, 0.12346, 1e-300, None, None, 0, -98765]
+
+
+def test_nothing_to_draw() -> None:
+    result = made_up(0, SliceColumns([((),)], np.array([7])), 0)
+    with pytest.raises(DataError, match="no metric that is one number"):
+        history.render([result])
+
+
+def hostile_runs() -> list[EvalResult]:
+    label = [1.0, 0, 1, 0, 1]
+    trips = pa.table({"label": label, "prediction": [0.9, 0.2, 0.7, 0.4, 0.5], "f": HOSTILE})
+    made = config("ExampleCount", "BinaryAccuracy", slices=({}, {"feature_keys": ["f"]}))
+    return [benison.evaluate(trips, made) for _ in range(3)]
+
+
+def test_hostile_names_are_data_and_nothing_else() -> None:
+    page = history.render(hostile_runs())
+    tags = Tags(page).found
+    assert tags.count("script") == 2
+    assert "img" not in tags
+    assert "default-src 'none'" in page
+    names = carried(page)["slices"]
+    assert len(set(names)) == len(HOSTILE) + 1
+    assert max(map(len, names)) < 300
+
+
+# The command.
+
+
+def command(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["report", *arguments])
+
+
+def test_the_report_of_a_run_is_written_again(
+    folder: Path, runs: list[EvalResult], tmp_path: Path
+) -> None:
+    done = command(str(folder / "run-0"), "--output", str(tmp_path / "again.html"))
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "again.html").read_bytes() == (folder / "run-0/report.html").read_bytes()
+
+
+def test_the_report_of_several_runs_is_their_history(
+    folder: Path, runs: list[EvalResult], tmp_path: Path
+) -> None:
+    paths = [str(folder / f"run-{i}") for i in (1, 0)]
+    done = command(*paths, "--as-given", "--json", "--output", str(tmp_path / "h.html"))
+    assert json.loads(done.output) == {"ok": True, "output": str(tmp_path / "h.html"), "runs": 2}
+    data = carried((tmp_path / "h.html").read_text(encoding="utf-8"))
+    assert [point["run"] for point in data["points"]] == ["run-1", "run-0"]
+
+
+def test_a_page_that_cannot_be_written(
+    folder: Path, runs: list[EvalResult], tmp_path: Path
+) -> None:
+    done = command(str(folder / "run-0"), "--output", str(tmp_path / "no" / "where.html"))
+    assert done.exit_code == 2
+    assert "The report cannot be written to" in " ".join(done.output.split())
+    missing = command("nowhere", "--output", str(tmp_path / "x.html"))
+    assert missing.exit_code == 2
+    assert "There is no result at nowhere." in missing.output
+    assert not list(tmp_path.iterdir())
+
+
+# In a browser.
+
+
+@pytest.fixture(scope="module")
+def shown(folder: Path, runs: list[EvalResult]) -> Iterator[tuple[Any, list[str], str]]:
+    (folder / "history.html").write_text(history.render(runs, as_given=True), encoding="utf-8")
+    with opened(viewport={"width": 1200, "height": 900}) as (page, heard):
+        yield page, heard, (folder / "history.html").as_uri()
+
+
+def open_at(shown: tuple[Any, list[str], str], fragment: str = "") -> Any:
+    page, _, address = shown
+    page.goto("about:blank")
+    page.goto(address + fragment)
+    page.wait_for_selector("#chart .point")
+    return page
+
+
+def drawn(page: Any) -> list[str]:
+    found: list[str] = page.eval_on_selector_all(
+        "#chart .point", "points => points.map((p) => p.getAttribute('aria-label'))"
+    )
+    return found
+
+
+@pytest.mark.slow
+def test_metric_and_slice_are_switched(
+    shown: tuple[Any, list[str], str], runs: list[EvalResult]
+) -> None:
+    page = open_at(shown)
+    assert "5 evaluations" in page.inner_text("#summary")
+    page.select_option("#metric", "example_count")
+    page.fill("#find", "hour=17")
+    page.wait_for_function("document.getElementById('slice').value === 'hour=17'")
+    assert page.inner_text("#chart-title") == "example_count of hour=17"
+    for result, text in zip(runs, drawn(page), strict=True):
+        assert f"is {result.value('example_count', 'hour=17'):.0f};" in text
+    assert "slice=hour%3D17" in page.url
+    assert "metric=example_count" in page.url
+    assert shown[1] == []
+
+
+@pytest.mark.slow
+def test_an_address_opens_the_same_view(
+    shown: tuple[Any, list[str], str], runs: list[EvalResult]
+) -> None:
+    page = open_at(shown, "#metric=auc&slice=hour%3D5&theme=dark&over=data")
+    assert page.input_value("#slice") == "hour=5"
+    assert page.input_value("#over") == "data"
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert paper != "rgb(255, 255, 255)"
+    for result, text in zip(runs, drawn(page), strict=True):
+        verdict = result.verdict.status.replace("_", " ")
+        assert f"; {verdict}" in text
+        shown_value = float(text.partition(" is ")[2].partition(";")[0])
+        assert shown_value == pytest.approx(result.value("auc", "hour=5"), abs=5e-6)
+        assert ("failed a check" in text) == (
+            ("auc", "hour=5") in {(c.metric, c.slice) for c in result.verdict.failures}
+        )
+    open_at(shown, "#metric=nonsense&slice=nonsense&over=x&from=99&to=-1")
+    assert page.input_value("#slice") == "Overall"
+    assert shown[1] == []
+
+
+@pytest.mark.slow
+def test_verdicts_are_marked_and_baselines_drawn(
+    shown: tuple[Any, list[str], str], runs: list[EvalResult]
+) -> None:
+    page = open_at(shown)
+    for status in ("blessed", "not_blessed"):
+        wanted = sum(result.verdict.status == status for result in runs)
+        assert page.locator(f"#chart .point.{status}").count() == wanted
+    assert page.locator("#chart .old").count() == 1
+    assert page.locator("#runs tbody tr").count() == RUNS
+
+
+@pytest.mark.slow
+def test_what_moved_leads_to_its_slice(
+    shown: tuple[Any, list[str], str], runs: list[EvalResult]
+) -> None:
+    page = open_at(shown, "#metric=auc&from=0&to=4&least=20")
+    change = {s: runs[4].value("auc", s) - runs[0].value("auc", s) for s in runs[0].slices()}
+    first = page.locator("#moved tbody tr button").first
+    assert first.inner_text() == min(change, key=lambda name: change[name])
+    first.click()
+    assert page.input_value("#slice") == min(change, key=lambda name: change[name])
+
+
+@pytest.mark.slow
+def test_the_keyboard_goes_from_point_to_point(
+    shown: tuple[Any, list[str], str], runs: list[EvalResult]
+) -> None:
+    page = open_at(shown)
+    page.focus("#chart .point >> nth=0")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.dataset.point") == "1"
+    said = page.inner_text("#said")
+    assert said.startswith("run-1: auc of Overall")
+    for reason in runs[1].verdict.reasons[:5]:
+        assert reason in said
+
+
+@pytest.mark.slow
+def test_what_is_seen_is_downloaded(shown: tuple[Any, list[str], str]) -> None:
+    page = open_at(shown, "#slice=hour%3D5")
+    with page.expect_download() as started:
+        page.click("#csv")
+    lines = Path(started.value.path()).read_text(encoding="utf-8").splitlines()
+    assert len(lines) == RUNS + 1
+    assert lines[1].startswith('"auc","hour=5","run-0","blessed",')
+    assert shown[1] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(
+    folder: Path, shown: tuple[Any, list[str], str], scheme: str
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    page = open_at(shown, f"#theme={scheme}")
+    found = axe.Axe().run(page).response["violations"]
+    assert [
+        (f["id"], f["nodes"][0]["html"]) for f in found if f["impact"] in ("serious", "critical")
+    ] == []
+
+
+@pytest.mark.slow
+def test_a_phone_has_no_sideways_scroll(shown: tuple[Any, list[str], str]) -> None:
+    page = open_at(shown)
+    page.set_viewport_size({"width": 360, "height": 700})
+    page.wait_for_function("document.querySelector('#chart svg').viewBox.baseVal.width < 400")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.set_viewport_size({"width": 1200, "height": 900})
+
+
+@pytest.mark.slow
+def test_hostile_names_run_nothing(folder: Path, shown: tuple[Any, list[str], str]) -> None:
+    page, heard, _ = shown
+    path = folder / "hostile.html"
+    path.write_text(history.render(hostile_runs()), encoding="utf-8")
+    page.goto(path.as_uri())
+    page.wait_for_selector("#chart .point")
+    for value in page.eval_on_selector_all("#slice option", "all => all.map((o) => o.value)"):
+        page.select_option("#slice", value)
+        assert value in page.inner_text("#chart-title")
+    assert page.locator("#slice option").count() == len(HOSTILE) + 1
+    assert page.locator("img").count() == 0
+    assert heard == []
