@@ -261,6 +261,14 @@ def task(
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
+def test_a_try_replaces_what_the_one_before_it_has_left(data: Path) -> None:
+    assert task(data).returncode == 0
+    done = task(data, config=json.dumps(refusing()))
+    assert done.returncode == 0, done.stderr
+    assert (data.parent / "task/blessing").read_text() == "NOT_BLESSED"
+    assert benison.load_result(data.parent / "task/evaluation").verdict.status == "not_blessed"
+
+
 def test_the_reason_of_a_failure_is_its_last_line(data: Path) -> None:
     done = task(data, spec={"formt": "parquet"})
     assert done.returncode == 2
