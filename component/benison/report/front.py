@@ -6,6 +6,7 @@ It is HTML before any script runs, so that a mail preview or a viewer without sc
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any
@@ -13,12 +14,14 @@ from typing import Any
 from benison.report.slices import cut
 from benison.results import EvalResult
 from benison.validation import BLESSED, NOT_EVALUATED, Check
+from benison.validation.verdict import ABSOLUTE, RELATIVE, VALUE
 
 MAX_CHECKS = 200
 """Sentences of each sort in the page; the rest is in verdict.json, and the page says so."""
 
 _FIRST = 8  # sentences before the fold
 _MAX_SENTENCE = 1_000
+_DIGEST = "SHA-256"
 
 
 def front(result: EvalResult) -> dict[str, str]:
@@ -41,7 +44,7 @@ def _why(result: EvalResult) -> Iterator[str]:
         checked = result.verdict.status == BLESSED
         yield f"<p>{'Every check that could be evaluated passed.' if checked else _UNCHECKED}</p>"
         return
-    shown = [_sentence(check, "failed") for check in failures[:MAX_CHECKS]]
+    shown = [_sentence(check, "failed", _drawn(check)) for check in failures[:MAX_CHECKS]]
     yield f"<ul>{''.join(shown[:_FIRST])}</ul>"
     if len(failures) > _FIRST:
         yield f"<details><summary>{len(failures) - _FIRST:,} more failed checks</summary>"
@@ -59,9 +62,10 @@ def _not_evaluated(checks: list[Check]) -> Iterator[str]:
         yield f"<ul>{sentences}{_rest(len(checks))}</ul></details>"
 
 
-def _sentence(check: Check, kind: str) -> str:
+def _sentence(check: Check, kind: str, drawn: str = "") -> str:
     place = f'data-slice="{escape(cut(check.slice))}" data-metric="{escape(cut(check.metric))}"'
-    return f'<li class="{kind}" {place}>{escape(cut(check.reason, _MAX_SENTENCE))}</li>'
+    said = escape(cut(check.reason, _MAX_SENTENCE))
+    return f'<li class="{kind}" {place}><span>{said}</span>{drawn}</li>'
 
 
 def _rest(count: int) -> str:
@@ -72,8 +76,13 @@ def _rest(count: int) -> str:
 
 def _facts(result: EvalResult) -> Iterator[str]:
     for term, texts in _rows(result):
-        said = "".join(f"<dd>{escape(cut(text, 400))}</dd>" for text in texts)
+        said = "".join(_fact(text) for text in texts)
         yield f"<div><dt>{escape(cut(term))}</dt>{said}</div>"
+
+
+def _fact(text: str) -> str:
+    kind = ' class="digest"' if text.startswith(_DIGEST) else ""
+    return f"<dd{kind}>{escape(cut(text, 400))}</dd>"
 
 
 def _rows(result: EvalResult) -> Iterator[tuple[str, Iterable[str]]]:
@@ -84,21 +93,67 @@ def _rows(result: EvalResult) -> Iterator[tuple[str, Iterable[str]]]:
     yield "Examples", [f"{manifest['rows']:,}, all of them read"]
     yield (
         "Data",
-        [f"{', '.join(files[:3]) or 'a table in memory'}{more}", manifest["data"]["digest"][:12]],
+        [
+            f"{', '.join(files[:3]) or 'a table in memory'}{more}",
+            _short(manifest["data"]["digest"]),
+        ],
     )
     for model in manifest["models"]:
         name = model["name"] or ("baseline" if model["is_baseline"] else "candidate")
         read = model["path"] is None
-        yield name, ["predictions in the data"] if read else [model["path"], model["digest"][:12]]
+        yield (
+            name,
+            ["predictions in the data"] if read else [model["path"], _short(model["digest"])],
+        )
     missing = {name: count for name, count in manifest.get("missing", {}).items() if count}
     if missing:
         yield "Missing", [f"{count:,} of {name}" for name, count in missing.items()]
-    yield "Config", [manifest["config"][:12]]
+    yield "Config", [_short(manifest["config"])]
     yield "Evaluated", [result.made]
     yield from _lineage(manifest.get("lineage") or {})
+
+
+def _short(digest: str) -> str:
+    """Enough of a digest to tell it from others."""
+    return f"{_DIGEST} {digest[:12]}…" if len(digest) == 64 else digest
 
 
 def _lineage(lineage: dict[str, Any]) -> Iterator[tuple[str, Iterable[str]]]:
     if lineage:
         said = (f"{name.replace('_', ' ')} {value}" for name, value in lineage.items())
         yield "Lineage", said
+
+
+def _drawn(check: Check) -> str:
+    """Baseline, value and what is allowed, on one line; nothing where one of them is not known."""
+    low, high = _allowed(check)
+    marks = [x for x in (check.value, check.baseline, low, high) if math.isfinite(x)]
+    if not math.isfinite(check.value) or len(marks) < 2 or min(marks) == max(marks):
+        return ""
+    room = 0.15 * (max(marks) - min(marks))
+    least, most = min(marks) - room, max(marks) + room
+
+    def at(x: float) -> str:
+        return f"{4 + 232 * (min(max(x, least), most) - least) / (most - least):.1f}"
+
+    left, right = (
+        at(low if math.isfinite(low) else least),
+        at(high if math.isfinite(high) else most),
+    )
+    parts = [
+        '<line class="axis" x1="4" x2="236" y1="9" y2="9"/>',
+        f'<rect class="allowed" x="{left}" width="{float(right) - float(left):.1f}" y="4" height="10"/>',
+    ]
+    if math.isfinite(check.baseline):
+        parts.append(f'<path class="even" d="M{at(check.baseline)} 1v16"/>')
+    parts.append(f'<circle class="missed" cx="{at(check.value)}" cy="9" r="4.5"/>')
+    about = "Dot: the candidate; stroke: the baseline; band: what is allowed."
+    frame = f'viewBox="0 0 240 18" role="img" aria-label="{about}" data-tip="{about}"'
+    return f"<svg {frame}>{''.join(parts)}</svg>"
+
+
+def _allowed(check: Check) -> tuple[float, float]:
+    """The bounds on the value, whichever kind the check is of; NaN where there is none."""
+    unit = {VALUE: 1.0, ABSOLUTE: 1.0, RELATIVE: abs(check.baseline)}.get(check.kind, math.nan)
+    origin = 0.0 if check.kind == VALUE else check.baseline
+    return origin + unit * check.lower, origin + unit * check.upper

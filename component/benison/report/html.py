@@ -24,7 +24,7 @@ from benison.engine.write import Evaluation
 from benison.report.curves import MAX_SLICES, Curves, of_what
 from benison.report.front import front
 from benison.report.payload import Payload
-from benison.report.slices import SliceColumns
+from benison.report.slices import SliceTable
 from benison.results import EvalResult
 
 MAX_BYTES = 3_900_000
@@ -65,7 +65,7 @@ def render(result: EvalResult, plots: Path | pa.Table | None = None) -> str:
 
 def page_data(result: EvalResult, plots: Path | pa.Table, room: int) -> str:
     """What the page's script reads, in at most `room` characters: of as many slices as that allows."""
-    columns = SliceColumns(result, of_what(plots))
+    columns = SliceTable(result, of_what(plots))
     size = len(columns.names)
     curves = Curves.read(plots, columns.names[:MAX_SLICES])
     text = _page_text(columns, curves, size)
@@ -79,7 +79,7 @@ def page_data(result: EvalResult, plots: Path | pa.Table, room: int) -> str:
     return text
 
 
-def _page_text(columns: SliceColumns, curves: Curves, size: int) -> str:
+def _page_text(columns: SliceTable, curves: Curves, size: int) -> str:
     payload = Payload(exact=size * columns.width <= _EXACT)
     spec = columns.result.config.baseline_spec
     baseline = None if spec is None else spec.name

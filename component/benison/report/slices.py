@@ -63,8 +63,8 @@ def cut(text: str, most: int = MAX_NAME) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
-class SliceColumns:
-    """The numbers of a result by metric, in the order in which the page holds slices.
+class SliceTable:
+    """The slices of a result and their numbers by metric, in the order in which the page holds slices.
 
     That order is Overall, then slices that failed a check, then the others from the largest down, so
     that a page with room for few slices holds the first of them.

@@ -4,7 +4,7 @@
 
 /**
  * @typedef {{min: number, max: number, label: string, log?: boolean, format?: (x: number) => string}} Axis
- * @typedef {{x: number, y: number, tip: string}} Point
+ * @typedef {{x: number, y: number, tip: () => string}} Point
  * @typedef {{title: string, about: string, summary: string, x: Axis, y: Axis, width?: number, height?: number,
  *   rows: () => (string | number)[][], points?: Point[]}} Chart
  */
@@ -23,10 +23,11 @@ function svg(tag, attributes = {}, ...children) {
 function ticks(axis, most) {
   const { min, max } = axis;
   if (axis.log) {
-    const found = [];
-    const every = Math.max(1, Math.ceil((Math.log10(max) - Math.log10(min)) / most));
-    for (let power = Math.ceil(Math.log10(min)); power <= Math.log10(max) + 1e-9; power += every) found.push(10 ** power);
-    return found;
+    const found = [], decades = Math.log10(max / min), every = Math.max(1, Math.ceil(decades / most));
+    for (let power = Math.floor(Math.log10(min)); power <= Math.log10(max); power += every) {
+      for (const m of decades < 2.5 ? [1, 2, 5] : [1]) found.push(m * 10 ** power);
+    }
+    return found.filter((tick) => tick >= min && tick <= max);
   }
   const rough = (max - min) / most, scale = 10 ** Math.floor(Math.log10(rough));
   const step = ([1, 2, 5, 10].find((m) => m * scale >= rough - 1e-12) || 10) * scale;
@@ -70,11 +71,13 @@ function drawChart(figure, chart, draw) {
   const layer = svg("g");
   draw(layer, x, y);
   picture.append(layer);
-  const caption = make("figcaption", {}, explained(chart.title, chart.about), saving(chart, picture));
-  figure.replaceChildren(caption, picture);
+  figure.replaceChildren(caption(chart, picture), picture);
   if (chart.points) readOut(picture, chart.points, x, y, width);
   return { picture, x, y, width, height };
 }
+
+/** @param {Chart} chart @param {any} picture */
+const caption = (chart, picture) => make("figcaption", {}, explained(chart.title, chart.about), saving(chart, picture));
 
 /** @param {Chart} chart @param {(v: number) => number} x @param {(v: number) => number} y @param {number} width @param {number} height */
 function axes(chart, x, y, width, height) {
@@ -93,19 +96,22 @@ function axes(chart, x, y, width, height) {
   return parts;
 }
 
+/** As fine as a picture needs it. @param {number} x */
+const tenths = (x) => Math.round(10 * x) / 10;
+
 /** A line through points, with a gap where one is undefined. @param {number[][]} points @param {(v: number) => number} x @param {(v: number) => number} y */
 function path(points, x, y) {
   let pen = "M";
   return points.map(([a, b]) => {
     if (!Number.isFinite(a) || !Number.isFinite(b)) { pen = "M"; return ""; }
-    const step = `${pen}${x(a).toFixed(1)} ${y(b).toFixed(1)}`;
+    const step = `${pen}${tenths(x(a))} ${tenths(y(b))}`;
     pen = "L";
     return step;
   }).join("");
 }
 
 /** Dots as one element, however many. @param {number[][]} points @param {(v: number) => number} x @param {(v: number) => number} y */
-const dots = (points, x, y) => points.map(([a, b]) => `M${x(a).toFixed(1)} ${y(b).toFixed(1)}h0`).join("");
+const dots = (points, x, y) => points.map(([a, b]) => `M${tenths(x(a))} ${tenths(y(b))}h0`).join("");
 
 /** The place of a pointer in a picture. @param {any} picture @param {PointerEvent} event @param {number} width */
 function placeOf(picture, event, width) {
@@ -130,7 +136,7 @@ function readOut(picture, points, x, y, width, chosen) {
   };
   picture.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
     const i = near(event);
-    tell(i < 0 ? "" : points[i].tip, event.clientX, event.clientY);
+    tell(i < 0 ? "" : points[i].tip(), event.clientX, event.clientY);
   });
   picture.addEventListener("pointerleave", () => tell("", 0, 0));
   if (chosen) picture.addEventListener("click", (/** @type {PointerEvent} */ event) => { const i = near(event); if (i >= 0) chosen(i); });

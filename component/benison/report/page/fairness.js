@@ -47,14 +47,6 @@ function ratedRows() {
   return { reference, rows: [reference, ...others.slice(0, MOST_RATED)], left: Math.max(0, others.length - MOST_RATED) };
 }
 
-/** @param {number} gap @param {number} widest */
-function gapBar(gap, widest) {
-  const bar = make("i");
-  bar.style.width = `${50 * Math.min(1, Math.abs(gap) / (widest || 1))}%`;
-  bar.style.left = gap < 0 ? `${50 - 50 * Math.min(1, -gap / (widest || 1))}%` : "50%";
-  return make("span", { class: "change" }, bar, make("small", {}, shown(gap, 1, true)));
-}
-
 function drawFairness() {
   if (!ratedSlices().length) {
     at("fairness-body").replaceChildren(data.plots.length ? make("p", { class: "note" }, "This needs the plot ConfusionMatrixPlot, which the config does not ask for.") : make("p", { class: "note" }, "This needs ConfusionMatrixPlot in the config, as above."));
@@ -77,7 +69,7 @@ function rateCell(i, { rate, among }, gap, widest) {
   const [low, high] = among ? wilson(rate, among) : [NaN, NaN];
   const tip = `${state.rate} of ${data.names[i]}: ${percent(rate)} of ${whole(among)}; 95% interval ${percent(low)} to ${percent(high)} if each weighs 1${gap === null ? "" : `; gap ${percent(gap)}`}`;
   const cell = make("td", { "data-tip": tip, class: among < SMALL ? "unsure" : "" }, make("b", {}, percent(rate)), make("small", {}, ` of ${whole(among)}`));
-  if (gap !== null && Number.isFinite(gap)) cell.append(gapBar(gap, widest));
+  if (gap !== null && Number.isFinite(gap)) cell.append(make("span", { class: "change" }, barOf(gap, widest), make("small", {}, gap ? shown(gap, 1, true) : "0")));
   return cell;
 }
 

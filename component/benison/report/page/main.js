@@ -38,7 +38,7 @@ function linkReasons() {
     const { slice = "", metric = "" } = /** @type {HTMLElement} */ (reason).dataset;
     if (!data.names.includes(slice)) continue;
     const look = () => { set({ ...(metricOf(metric) ? { metric } : {}), slice: [data.names[0], slice].filter((name, i, all) => all.indexOf(name) === i), from: null, to: null }); at("plots").scrollIntoView(); };
-    reason.append(" ", make("button", { type: "button", class: "look", "aria-label": `Look at the plots of ${slice}`, on: { click: look } }, "look"));
+    (reason.querySelector("span") || reason).append(" ", make("button", { type: "button", class: "look", "aria-label": `Look at the plots of ${slice}`, on: { click: look } }, "look"));
   }
 }
 

@@ -44,7 +44,7 @@ function drawHistogram() {
     });
     if (Number.isFinite(x[0])) overallLine(layer, px(x[0]), py(0));
   });
-  const tips = Array.from(bins, (n, i) => ({ x: (edges(i)[0] + edges(i)[1]) / 2, y: n, tip: `${edges(i).map(brief).join(" to ")}: ${whole(n)} ${unit}` }));
+  const tips = Array.from(bins, (n, i) => ({ x: (edges(i)[0] + edges(i)[1]) / 2, y: n, tip: () => `${edges(i).map(brief).join(" to ")}: ${whole(n)} ${unit}` }));
   brushable(made, across, tips);
 }
 
@@ -65,7 +65,7 @@ function brushable({ picture, x, width, height }, across, tips) {
   picture.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => { begun = placeOf(picture, event, width).left; picture.setPointerCapture(event.pointerId); });
   picture.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
     const now = placeOf(picture, event, width).left;
-    if (begun === null) return tell(tips[Math.floor(((now - left) / (right - left)) * BINS)]?.tip || "", event.clientX, event.clientY);
+    if (begun === null) return tell(tips[Math.floor(((now - left) / (right - left)) * BINS)]?.tip() || "", event.clientX, event.clientY);
     veil.setAttribute("x", Math.max(left, Math.min(begun, now)));
     veil.setAttribute("width", Math.abs(Math.min(right, now) - begun));
   });
@@ -84,7 +84,8 @@ function drawScatter() {
   if (!metric || !y) return at("scatter").replaceChildren();
   const [low, high] = rangeOf(y, found.before), [least, most] = rangeOf(sizes, found.before);
   const room = (high - low) * 0.04, kept = new Set(found.order);
-  const points = found.before.filter((i) => Number.isFinite(y[i]) && sizes[i] > 0).map((i) => ({ i, x: sizes[i], y: y[i], tip: `${data.names[i]}: ${chartedName(metric)} ${exact(y[i])}, ${examplesText(sizes[i])}. Press to choose it.` }));
+  const points = found.before.filter((i) => Number.isFinite(y[i]) && sizes[i] > 0).map((i) => ({ i, x: sizes[i], y: y[i], tip: () => `${data.names[i]}: ${chartedName(metric)} ${exact(y[i])}, ${examplesText(sizes[i])}. Press to choose it.` }));
+  const failed = failedOn(metric.name), chosen = new Set(chosenSlices());
   const chart = {
     title: `${chartedName(metric)} against size`, about: `Each dot is a slice. Small slices scatter by chance alone; those with fewer than ${SMALL} examples lie in the shade.`,
     summary: `Scatter of examples and ${chartedName(metric)}: ${whole(points.length)} slices`,
@@ -95,7 +96,7 @@ function drawScatter() {
     const shade = Math.min(px(SMALL), 450);
     if (shade > PAD.left) layer.append(svg("rect", { class: "shade", x: PAD.left, width: shade - PAD.left, y: PAD.top, height: py(chart.y.min) - PAD.top }));
     if (Number.isFinite(y[0])) layer.append(svg("line", { class: "overall", x1: PAD.left, x2: 450, y1: py(y[0]), y2: py(y[0]) }));
-    const groups = { "dot out": points.filter((p) => !kept.has(p.i)), dot: points.filter((p) => kept.has(p.i) && !hasFailed(p.i, metric.name)), "dot bad": points.filter((p) => hasFailed(p.i, metric.name)), "dot chosen": points.filter((p) => state.slice.includes(data.names[p.i])) };
+    const groups = { "dot out": points.filter((p) => !kept.has(p.i)), dot: points.filter((p) => kept.has(p.i) && !failed.has(p.i)), "dot bad": points.filter((p) => failed.has(p.i)), "dot chosen": points.filter((p) => chosen.has(p.i)) };
     for (const [name, some] of Object.entries(groups)) layer.append(svg("path", { class: name, d: dots(some.map((p) => [p.x, p.y]), px, py) }));
   });
   readOut(made.picture, points, made.x, made.y, 460, (k) => choose(points[k].i));

@@ -47,11 +47,11 @@ const UNIT = { min: 0, max: 1 };
 /** @param {number} a @param {number} b */
 const ratio = (a, b) => (b ? a / b : NaN);
 
-/** A line for each series, of points [x, y, what it says]. @param {HTMLElement} figure @param {string} slice @param {Series[]} series @param {{title: string, about: string, x: Axis, y: Axis, diagonal?: number[][]}} how @param {(one: Series) => [number, number, string][]} pointsOf */
+/** A line for each series, of points [x, y, what says so]. @param {HTMLElement} figure @param {string} slice @param {Series[]} series @param {{title: string, about: string, x: Axis, y: Axis, diagonal?: number[][]}} how @param {(one: Series) => [number, number, () => string][]} pointsOf */
 function lineChart(figure, slice, series, how, pointsOf) {
   const lines = series.map((one) => ({ ...one, points: pointsOf(one) }));
-  const points = lines.flatMap(({ name, points: some }) => some.map(([x, y, tip]) => ({ x, y, tip: `${name}: ${tip}` }))).filter((p) => Number.isFinite(p.x) && Number.isFinite(p.y));
-  const chart = { ...how, summary: `${how.title} of ${slice}: ${lines.map((line) => line.name).join(" and ")}`, points,
+  const points = lines.flatMap(({ name, points: some }) => some.map(([x, y, tip]) => ({ x, y, tip: () => `${name}: ${tip()}` }))).filter((p) => Number.isFinite(p.x) && Number.isFinite(p.y));
+  const chart = { ...how, title: slice, summary: `${how.title} of ${slice}: ${lines.map((line) => line.name).join(" and ")}`, points,
     rows: () => [["model", how.x.label, how.y.label], ...lines.flatMap((line) => line.points.map(([x, y]) => [line.name, x, y]))] };
   drawChart(figure, chart, (layer, x, y) => {
     if (how.diagonal) layer.append(svg("path", { class: "even", d: path(how.diagonal, x, y) }));
@@ -64,7 +64,7 @@ const overThresholds = (of, say) => (/** @type {Series} */ { counts }) => {
   const c = /** @type {Counts} */ (counts);
   return Array.from(c.thresholds, (t, i) => {
     const [x, y] = of(c.tp[i], c.fp[i], c);
-    return /** @type {[number, number, string]} */ ([x, y, `${say(x, y)} at threshold ${brief(t)}`]);
+    return /** @type {[number, number, () => string]} */ ([x, y, () => `${say(x, y)} at threshold ${brief(t)}`]);
   });
 };
 
@@ -91,8 +91,8 @@ function drawCalibration(figure, slice, series) {
   const groups = series.map((one) => ({ ...one, buckets: coarse(/** @type {Sums} */ (one.sums), 10) }));
   const all = groups.flatMap((group) => group.buckets), [low, high] = [Math.min(0, ...all.map((b) => Math.min(b.x, b.y))), Math.max(1, ...all.map((b) => Math.max(b.x, b.y)))];
   const isShare = low === 0 && high === 1;
-  const points = groups.flatMap((group) => group.buckets.map((b) => ({ x: b.x, y: b.y, tip: `${group.name}: mean label ${b.y.toPrecision(3)} where the mean prediction is ${b.x.toPrecision(3)} (${examplesText(b.weight)})` })));
-  const chart = { title: KINDS.calibration.title, about: KINDS.calibration.about, summary: `Calibration of ${slice}: mean label against mean prediction`, points,
+  const points = groups.flatMap((group) => group.buckets.map((b) => ({ x: b.x, y: b.y, tip: () => `${group.name}: mean label ${b.y.toPrecision(3)} where the mean prediction is ${b.x.toPrecision(3)} (${examplesText(b.weight)})` })));
+  const chart = { title: slice, about: KINDS.calibration.about, summary: `Calibration of ${slice}: mean label against mean prediction`, points,
     x: { min: low, max: high, label: "mean prediction" }, y: { min: low, max: high, label: "mean label" },
     rows: () => [["model", "mean prediction", "mean label", "weight"], ...groups.flatMap((group) => group.buckets.map((b) => [group.name, b.x, b.y, b.weight]))] };
   drawChart(figure, chart, (layer, x, y) => {
@@ -115,7 +115,7 @@ function drawResiduals(figure, slice, series) {
   const [low, high] = [Math.min(0, ...all.map((b) => b.x)), Math.max(1, ...all.map((b) => b.x))];
   lineChart(figure, slice, groups, { title: KINDS.residuals.title, about: KINDS.residuals.about, diagonal: [[low, 0], [high, 0]],
     x: { min: low, max: high, label: "mean prediction" }, y: { min: -far, max: far, label: "mean label − prediction" } },
-  (one) => /** @type {any} */ (one).buckets.map((/** @type {any} */ b) => [b.x, b.y - b.x, `${(b.y - b.x).toPrecision(3)} where the mean prediction is ${b.x.toPrecision(3)} (${examplesText(b.weight)})`]));
+  (one) => /** @type {any} */ (one).buckets.map((/** @type {any} */ b) => [b.x, b.y - b.x, () => `${(b.y - b.x).toPrecision(3)} where the mean prediction is ${b.x.toPrecision(3)} (${examplesText(b.weight)})`]));
 }
 
 /** Shares of positives and negatives by score. @param {HTMLElement} figure @param {string} slice @param {Series[]} series */
@@ -132,8 +132,8 @@ function drawScores(figure, slice, series) {
     return [{ ...one, label: "negatives", y: shares(c.neg, c.thresholds, c.negatives), n: c.negatives }, { ...one, label: "positives", y: shares(c.pos, c.thresholds, c.positives), n: c.positives }];
   });
   const most = Math.max(0.01, ...lines.flatMap((line) => line.y.filter(Number.isFinite)));
-  const points = lines.flatMap((line) => line.y.map((share, i) => ({ x: (i + 0.5) / bins, y: share, tip: `${line.name}: ${percent(share)} of ${whole(line.n)} ${line.label} score ${i / bins} to ${(i + 1) / bins}` }))).filter((p) => Number.isFinite(p.y));
-  const chart = { title: KINDS.scores.title, about: KINDS.scores.about, summary: `Score distribution of ${slice}: positives and negatives`, points, x: { ...UNIT, label: "prediction" }, y: { min: 0, max: most, label: "share of the class", format: (/** @type {number} */ v) => `${Math.round(100 * v)}%` },
+  const points = lines.flatMap((line) => line.y.map((share, i) => ({ x: (i + 0.5) / bins, y: share, tip: () => `${line.name}: ${percent(share)} of ${whole(line.n)} ${line.label} score ${i / bins} to ${(i + 1) / bins}` }))).filter((p) => Number.isFinite(p.y));
+  const chart = { title: slice, about: KINDS.scores.about, summary: `Score distribution of ${slice}: positives and negatives`, points, x: { ...UNIT, label: "prediction" }, y: { min: 0, max: most, label: "share of the class", format: (/** @type {number} */ v) => `${Math.round(100 * v)}%` },
     rows: () => [["model", "class", "from", "to", "share"], ...lines.flatMap((line) => line.y.map((share, i) => [line.name, line.label, i / bins, (i + 1) / bins, share]))] };
   drawChart(figure, chart, (layer, x, y) => {
     for (const line of lines) {
@@ -170,8 +170,8 @@ function drawMatrix(figure, slice, series) {
   const { tp, fp, fn } = ours;
   const rates = [["precision", tp / (tp + fp)], ["recall", tp / (tp + fn)], ["F1", (2 * tp) / (2 * tp + fp + fn)]];
   picture.append(svg("text", { class: "tick", x: 164, y: 224, "text-anchor": "middle" }, rates.map(([name, rate]) => `${name} ${shown(Number(rate), 1)}`).join("   ")));
-  const chart = { ...KINDS.matrix, summary: `Confusion matrix of ${slice}: at threshold ${brief(ours.threshold)}`, rows: () => [["model", "threshold", ...cells.map(([, label]) => label)], ...[ours, theirs].flatMap((m, i) => (m ? [[i ? "baseline" : "candidate", m.threshold, m.tp, m.fn, m.fp, m.tn]] : []))] };
-  figure.replaceChildren(make("figcaption", {}, explained(chart.title, chart.about), saving(/** @type {any} */ (chart), picture)), picture);
+  const chart = { title: slice, about: KINDS.matrix.about, summary: `Confusion matrix of ${slice}: at threshold ${brief(ours.threshold)}`, rows: () => [["model", "threshold", ...cells.map(([, label]) => label)], ...[ours, theirs].flatMap((m, i) => (m ? [[i ? "baseline" : "candidate", m.threshold, m.tp, m.fn, m.fp, m.tn]] : []))] };
+  figure.replaceChildren(caption(/** @type {any} */ (chart), picture), picture);
 }
 
 /** @param {"roc" | "pr" | "gain" | "lift"} key @param {Axis} x @param {Axis} y @param {number[][] | undefined} diagonal @param {(tp: number, fp: number, c: Counts) => [number, number]} of @param {(x: number, y: number) => string} say @returns {PlotKind["draw"]} */
@@ -223,6 +223,12 @@ function drawKinds() {
     on: { click: () => set({ plot: now.includes(key) ? now.filter((one) => one !== key) : [...now, key] }) } }, KINDS[key].title)));
 }
 
+/** @param {PlotKind} kind @param {HTMLElement} figure @param {number} i @param {Series[]} series */
+function drawKind(kind, figure, i, series) {
+  kind.draw(figure, data.names[i], series);
+  figure.querySelector(".explained")?.after(make("small", {}, `${sizes[i] < SMALL ? "≈ " : ""}${examplesText(sizes[i])}`));
+}
+
 /** One row of charts for each kind, a chart for each chosen slice. */
 function drawPlots() {
   const chosen = chosenSlices();
@@ -231,12 +237,12 @@ function drawPlots() {
     if (key === "matrix") section.append(thresholdSlider());
     const charts = chosen.map((i) => {
       const figure = make("figure", { "data-slice": data.names[i] }), series = seriesOf(i, kind.needs);
-      const title = make("h4", { dir: "auto", title: data.names[i] }, data.names[i], make("small", {}, ` ${sizes[i] < SMALL ? "≈ " : ""}${examplesText(sizes[i])}`));
-      if (series.length) kind.draw(figure, data.names[i], series);
-      else figure.append(make("p", { class: "note" }, noPlot(i)));
-      return make("div", {}, title, figure);
+      if (series.length) drawKind(kind, figure, i, series);
+      else figure.append(make("figcaption", {}, data.names[i]), make("p", { class: "note" }, noPlot(i)));
+      return figure;
     });
     section.append(make("div", { class: "grid" }, ...charts));
+    section.style.setProperty("--charts", String(Math.max(1, chosen.length)));
     return section;
   }));
   if (!data.plots.length) at("charts").replaceChildren(noPlots());
@@ -259,7 +265,7 @@ function thresholdSlider() {
     said.textContent = state.threshold.toFixed(2);
     for (const figure of at("charts").querySelectorAll('[data-kind="matrix"] figure')) {
       const i = data.names.indexOf(figure.dataset.slice), series = seriesOf(i, "counts");
-      if (series.length) drawMatrix(figure, data.names[i], series);
+      if (series.length) drawKind(KINDS.matrix, figure, i, series);
     }
     writeAddress();
   });

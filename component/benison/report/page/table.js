@@ -17,11 +17,11 @@ const focus = () => metricOf(state.metric) || view().metrics[0];
 /** The numbers that the charts show. @param {Metric | undefined} metric */
 const charted = (metric) => (metric ? (state.change && changeOf(metric)) || numbers(metric, "value") : null);
 
-/** @type {Set<string>} */
-let failures = new Set();
+/** The slices that failed a check, by view and metric. @type {Map<string, Set<number>>} */
+const failures = new Map();
 
-/** @param {number} slice @param {string} metric */
-const hasFailed = (slice, metric) => failures.has(JSON.stringify([slice, state.view, metric]));
+/** @param {string} metric @returns {Set<number>} */
+const failedOn = (metric) => failures.get(`${state.view} ${metric}`) || new Set();
 
 /** What a column sorts by. @param {string} key @returns {ArrayLike<number | string> | null} */
 function sortable(key) {
@@ -76,7 +76,7 @@ function extentOf(metric) {
   const high = Array.from(numbers(metric, "upper") || value).filter(Number.isFinite);
   const extent = {
     largest: value.reduce((m, x) => Math.max(m, Math.abs(x)), 0),
-    change: change[Math.floor(change.length * 0.98)] || change.at(-1) || 0, // one odd slice hides no other
+    change: change[Math.floor(change.length * 0.9)] || change.at(-1) || 0, // a few odd slices hide no other
     low: low.reduce((m, x) => Math.min(m, x), Infinity), high: high.reduce((m, x) => Math.max(m, x), -Infinity),
   };
   extents.set(metric, extent);
@@ -100,7 +100,7 @@ function valueCell(metric, i) {
     cell.append(changeBar(metric, change[i], extent));
     tips.push(`baseline ${exact(/** @type {any} */ (numbers(metric, "baseline"))[i])}, change ${exact(change[i])}`);
   }
-  if (hasFailed(i, metric.name)) {
+  if (failedOn(metric.name).has(i)) {
     cell.className = "failed";
     cell.prepend(make("span", { class: "mark", role: "img", "aria-label": "failed check" }, "✗ "));
   }
@@ -118,11 +118,16 @@ function interval(low, high, extent) {
 
 /** @param {Metric} metric @param {number} change @param {any} extent */
 function changeBar(metric, change, extent) {
-  const bar = make("i"), worse = isWorse(metric, change);
-  const share = extent.change ? Math.min(1, Math.abs(change) / extent.change) : 0;
+  const worse = isWorse(metric, change), css = worse === null ? "" : worse ? "worse" : "better";
+  return make("span", { class: `change ${css}` }, barOf(change, extent.change), make("small", {}, change ? shown(change, extent.largest, true) : "0"));
+}
+
+/** A bar from the middle to the left for less, to the right for more. @param {number} change @param {number} widest */
+function barOf(change, widest) {
+  const bar = make("i"), share = widest ? Math.min(1, Math.abs(change) / widest) : 0;
   bar.style.width = `${50 * share}%`;
   bar.style.left = change < 0 ? `${50 - 50 * share}%` : "50%";
-  return make("span", { class: `change ${worse === null ? "" : worse ? "worse" : "better"}` }, bar, make("small", {}, shown(change, extent.largest, true)));
+  return make("span", { class: "track" }, bar);
 }
 
 /** @param {number} i @param {number} place @param {Metric[]} metrics */
@@ -216,7 +221,10 @@ function tableCsv() {
 function startTable() {
   searched = data.names.map((name) => name.toLowerCase());
   sizes = column(data.examples);
-  failures = new Set(data.failed.map((key) => JSON.stringify(key)));
+  for (const [slice, view, metric] of data.failed) {
+    const key = `${view} ${metric}`;
+    failures.set(key, (failures.get(key) || new Set()).add(slice));
+  }
   let asked = false;
   at("table").addEventListener("scroll", () => {
     if (!asked) requestAnimationFrame(() => { asked = false; drawRows(); });
