@@ -15,7 +15,7 @@ from benison import terminal
 from benison.cli.evaluate import EVALUATE_HELP, check, evaluate, gate, verify
 from benison.cli.lineage import bless, blessings, lineage, revoke
 from benison.cli.options import CRASHED
-from benison.cli.show import REPORT_HELP, report, show
+from benison.cli.show import REPORT_HELP, SHOW_HELP, report, show
 
 app = typer.Typer(
     name="benison",
@@ -27,7 +27,7 @@ app = typer.Typer(
 )
 app.command(help=EVALUATE_HELP)(evaluate)
 app.command()(gate)
-app.command()(show)
+app.command(help=SHOW_HELP)(show)
 app.command(help=REPORT_HELP)(report)
 app.command("check-config")(check)
 app.command()(verify)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -42,12 +42,21 @@ Output = Annotated[
 def say(result: EvalResult, as_json: bool) -> None:
     """Print the verdict and where the results are."""
     if as_json:
-        verdict = result.verdict.to_dict()
-        found = {"output": str(result.path), "verdict": verdict, "rows": result.manifest["rows"]}
-        print(json.dumps(found))
+        print(json.dumps(document(result)))
         return
     terminal.verdict(result)
-    print(f"Results: {result.path}   Report: {result.path}/report.html")
+    print(place(result))
+
+
+def document(result: EvalResult) -> dict[str, Any]:
+    """A result for machines."""
+    verdict = result.verdict.to_dict()
+    return {"output": str(result.path), "verdict": verdict, "rows": result.manifest["rows"]}
+
+
+def place(result: EvalResult) -> str:
+    """Where the results are."""
+    return f"Results: {result.path}   Report: {result.path}/report.html"
 
 
 @contextmanager

@@ -5,35 +5,78 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from benison import terminal
-from benison.cli.options import AsJson, Output, errors, say
+from benison.cli.options import AsJson, Output, document, errors, place
 from benison.errors import OutputError
 from benison.report import history, html
-from benison.results import load_result
+from benison.results import EvalResult, load_result
+from benison.terminal import rows, tables
+
+SHOW_HELP = """Print the verdict, its reasons, and the worst slices of each metric.
+
+[bold]Examples[/bold]
+
+How two metrics are spread over slices, and where they are worst:
+  benison show out --metric auc --metric recall --worst 10
+
+All metrics of one slice:
+  benison show out --slice 'company=Flash Cab'
+
+What changed since another run, the largest changes first:
+  benison show out --compare last-week/out --metric auc
+
+The same over several runs, as a line of bars; changes are those since the first that is named:
+  benison show out --compare run-3 --compare run-2 --compare run-1 --slice Overall
+"""
 
 
-def show(
+def show(  # noqa: PLR0913, PLR0917 - one parameter an option
     output: Output,
     metric: Annotated[list[str] | None, typer.Option(help="Metrics to show; repeatable.")] = None,
+    slice_: Annotated[
+        str | None,
+        typer.Option("--slice", help="Show all metrics of one slice: Overall, 'hour=5'."),
+    ] = None,
+    compare: Annotated[
+        list[Path] | None,
+        typer.Option(help="The output of another run to compare with; repeatable."),
+    ] = None,
     worst: Annotated[
-        int, typer.Option(help="How many of the worst slices to show for each metric.")
+        int, typer.Option(min=1, help="How many slices to show for each metric, the worst first.")
     ] = 5,
     as_json: AsJson = False,
 ) -> None:
-    """Print the verdict, its reasons, and the worst slices of each metric.
-
-    [bold]Example[/bold]:  benison show out --metric auc --worst 10
-    """
+    """The command behind SHOW_HELP."""
+    names = metric or []
     with errors(as_json):
         result = load_result(output)
-        if not as_json:
-            terminal.show(result, metric or [], worst)
-    if as_json:
-        say(result, as_json)
+        others = [load_result(path) for path in compare or ()]
+        if as_json:
+            print(json.dumps(_document(result, others, names, slice_, worst)))
+        elif others:
+            tables.show_changes(result, others, names, slice_, worst)
+        elif slice_ is not None:
+            tables.show_slice(result, slice_, names)
+        else:
+            tables.show(result, names, worst)
+            print(place(result))
+
+
+def _document(
+    result: EvalResult, others: list[EvalResult], names: list[str], slice_: str | None, worst: int
+) -> dict[str, Any]:
+    """What is shown, for machines: the verdict always, then what was asked for."""
+    found = document(result)
+    if others:
+        compared = {"compare": [str(other.path) for other in others]}
+        return {**found, **compared, "changes": rows.changes(result, others, names, slice_)}
+    if slice_ is not None:
+        return {**found, "slice": slice_, "metrics": rows.of_slice(result, slice_, names)}
+    asked = names or rows.judged(result)
+    return {**found, "worst": {name: rows.worst(result, name, worst) for name in asked}}
 
 
 REPORT_HELP = """Write the report of a run to another place, or that of several runs over time.

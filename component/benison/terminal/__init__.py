@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is what a terminal shows: progress while an evaluation runs, then verdict and worst slices."""
+"""This file is what a terminal shows: progress while an evaluation runs, the verdict, a history."""
 
 from __future__ import annotations
 
 import logging
-import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import pyarrow.compute as pc
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
@@ -20,10 +18,11 @@ from rich.tree import Tree
 from benison.job import Progress as Listener
 from benison.lineage.history import Blessing, Node
 from benison.results import EvalResult
-from benison.validation import BLESSED, FAIL, NOT_BLESSED, Verdict
+from benison.validation import BLESSED, NOT_BLESSED, Verdict
 
 _COLOURS = {BLESSED: "bold green", NOT_BLESSED: "bold red"}
 _SHOWN_REASONS = 20
+_LONG = 1_000
 _LOG_SECONDS = 10.0
 
 
@@ -91,18 +90,17 @@ def verdict(result: EvalResult, console: Console | None = None) -> None:
     head, _, rest = found.summary().partition(":")
     out.print(f"[{_COLOURS.get(found.status, 'bold yellow')}]{head}[/]:{escape(rest)}")
     for reason in found.reasons[:_SHOWN_REASONS]:
-        out.print(f"  [red]✗[/red] {escape(reason)}")
+        out.print(f"  [red]✗[/red] {plain(reason, _LONG)}")
     if len(found.reasons) > _SHOWN_REASONS:
         out.print(f"  ... and {len(found.reasons) - _SHOWN_REASONS:,} more in verdict.json")
 
 
-def show(result: EvalResult, metrics: Sequence[str], worst: int) -> None:
-    """Print the verdict, then for each metric its overall value and its worst slices."""
-    out = Console(soft_wrap=True)
-    verdict(result, out)
-    names = list(metrics) or _judged(result)
-    for name in names:
-        out.print(_worst_slices(result, name, worst))
+def plain(text: str, most: int = 300) -> str:
+    """A name as one line that a terminal cannot take for a command, nor Rich for its markup."""
+    end = most // 4
+    short = text if len(text) <= most else f"{text[: most - end]}…{text[-end:]}"
+    printable = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in short)
+    return escape("".join(printable))
 
 
 def blessings(found: Sequence[Blessing]) -> None:
@@ -146,40 +144,3 @@ _SAID = (
     "blessed",
     "split_names",
 )
-
-
-def _judged(result: EvalResult) -> list[str]:
-    """The metrics that have thresholds, else all with one number."""
-    checked = dict.fromkeys(check.metric for check in result.verdict.checks)
-    return list(checked) or [name for name in result.metric_names() if not name.endswith("_diff")]
-
-
-def _worst_slices(result: EvalResult, name: str, count: int) -> Table:
-    rows = result.worst(name, count).to_pylist()
-    base = _baseline_values(result, name)
-    failed = {(c.slice, c.metric) for c in result.verdict.checks if c.outcome == FAIL}
-    table = Table(title=f"{name}: its {len(rows)} worst slices", title_justify="left")
-    for column in ("slice", "examples", name, "baseline", "change", ""):
-        table.add_column(column, justify="left" if column in ("slice", "") else "right")
-    for row in rows:
-        before = base.get(row["slice"], math.nan)
-        bad = "[red]✗[/red]" if (row["slice"], name) in failed else ""
-        numbers = (_number(row["value"]), _number(before), _number(row["value"] - before, "+"))
-        table.add_row(escape(row["slice"]), f"{row['examples']:,}", *numbers, bad)
-    return table
-
-
-def _baseline_values(result: EvalResult, name: str) -> dict[str, float]:
-    baseline = result.config.baseline_spec
-    if baseline is None:
-        return {}
-    metrics = result.metrics
-    of_baseline = pc.and_(
-        pc.equal(metrics["metric"], name), pc.equal(metrics["model"], baseline.name)
-    )
-    found = metrics.filter(of_baseline)
-    return dict(zip(found["slice"].to_pylist(), found["value"].to_pylist(), strict=True))
-
-
-def _number(value: float, sign: str = "") -> str:
-    return "" if math.isnan(value) else f"{value:{sign}.5g}"

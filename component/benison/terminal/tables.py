@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is results as tables in a terminal: worst slices, one slice, changes between runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benison.results import EvalResult
+from benison.terminal import plain, rows, verdict
+from benison.terminal.rows import Rows
+
+_BARS = "▁▂▃▄▅▆▇█"
+_BUCKETS = 24
+_PIPED = 140  # columns where nobody says how many there are
+_SIGNED = ("change",)
+_WORDS = ("slice", "metric", "")
+
+
+def show(result: EvalResult, metrics: Sequence[str], worst: int) -> None:
+    """The verdict, then for each metric how it is spread over slices, and its worst slices."""
+    found = {name: rows.worst(result, name, worst) for name in metrics or rows.judged(result)}
+    verdict(result)
+    out = _console()
+    for name, told in found.items():
+        title = f"{plain(name)}: its {len(told)} worst slices"
+        out.print()
+        out.print(_table(title, told, ("slice", *_VALUES)))
+        spread = rows.distribution(result, name)
+        if len(spread) > 1:
+            low, high = min(spread), max(spread)
+            out.print(f"  {len(spread):,} slices: {low:.5g} {histogram(spread)} {high:.5g}")
+
+
+def show_slice(result: EvalResult, slice_: str, metrics: Sequence[str]) -> None:
+    """Every metric of one slice."""
+    told = rows.of_slice(result, slice_, metrics)
+    examples = max((row["examples"] for row in told), default=0)
+    _console().print(
+        _table(f"{plain(slice_)}: {examples:,} examples", told, ("metric", *_VALUES[1:]))
+    )
+
+
+def show_changes(
+    result: EvalResult,
+    others: Sequence[EvalResult],
+    metrics: Sequence[str],
+    slice_: str | None,
+    most: int,
+) -> None:
+    """What changed since another run, the largest changes of each metric first."""
+    told = rows.changes(result, others, metrics, slice_)
+    out = _console()
+    for run in sorted((*others, result), key=lambda run: str(run.manifest.get("created", ""))):
+        status = run.verdict.status.replace("_", " ").upper()
+        out.print(f"{plain(str(run.path))}: {status}, {run.manifest.get('created', '')}")
+    columns = ("examples", "was", "is", "change", "", "over runs")
+    if slice_ is not None:
+        out.print(_table(f"{plain(slice_)}: what changed", told, ("metric", *columns)))
+        return
+    for name in dict.fromkeys(row["metric"] for row in told):
+        of_metric = [row for row in told if row["metric"] == name]
+        changed = [row for row in of_metric if row["change"]]
+        title = f"{plain(name)}: the largest of {len(changed):,} changes"
+        out.print(_table(title, changed[:most], ("slice", *columns)))
+        for text, side in (("only in the older", "is"), ("only in the newer", "was")):
+            gone = sum(row[side] is None for row in of_metric)
+            if gone:
+                out.print(f"  {gone:,} values are defined {text} run")
+
+
+_VALUES = ("examples", "value", "lower", "upper", "baseline", "change", "")
+
+
+def histogram(values: Sequence[float]) -> str:
+    """How values are spread between the lowest and the highest, as bars of text.
+
+    >>> histogram([0.0, 0.5, 0.5, 1.0])
+    '▄           █          ▄'
+    """
+    counts = np.histogram(values, min(_BUCKETS, max(2, len(values) * 6)))[0]
+    return "".join(" " if n == 0 else _bar(n / counts.max()) for n in counts)
+
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """Values one after the other as bars of text, a dot where there is none.
+
+    >>> sparkline([1.0, None, 2.0, 3.0])
+    '▁·▄█'
+    """
+    known = [value for value in values if value is not None]
+    if not known:
+        return ""
+    low, width = min(known), (max(known) - min(known)) or 1.0
+    return "".join("·" if value is None else _bar((value - low) / width) for value in values)
+
+
+def _bar(share: float) -> str:
+    return _BARS[min(len(_BARS) - 1, int(share * (len(_BARS) - 1)))]
+
+
+def _console() -> Console:
+    told = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(width=None if told else _PIPED, highlight=False)
+
+
+def _table(title: str, told: Rows, columns: Sequence[str]) -> Table:
+    """A table of the columns that say something of these rows."""
+    table = Table(title=title, title_justify="left")
+    cells = [[_cell(row, column) for column in columns] for row in told]
+    kept = [k for k in range(len(columns)) if k == 0 or any(row[k] for row in cells)]
+    for k in kept:
+        words = columns[k] in (*_WORDS, "over runs")
+        table.add_column(
+            columns[k],
+            justify="left" if words else "right",
+            overflow="fold",
+            no_wrap=not words,
+        )
+    for row in cells:
+        table.add_row(*(row[k] for k in kept))
+    return table
+
+
+def _cell(row: dict[str, object], column: str) -> str:
+    if column == "":
+        bad = row.get("outcome") == "fail" or bool(row.get("worse"))
+        return ("[red]✗[/red]" if "outcome" in row else "[red]worse[/red]") if bad else ""
+    if column == "over runs":
+        return sparkline(row["runs"])  # type: ignore[arg-type]
+    if column == "metric":
+        view = (row[key] for key in ("metric", "output", "sub_key", "aggregation"))
+        return plain(
+            " ".join(str(part) for part in (*view, row["weighted"] and "weighted") if part)
+        )
+    value = row[column]
+    if value is None or isinstance(value, str):
+        return plain(value or "")
+    return (
+        f"{value:,}" if column == "examples" else f"{value:{'+' if column in _SIGNED else ''}.5g}"
+    )

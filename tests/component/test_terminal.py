@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the tests of `benison show`: the numbers of a result as tables, and as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from typer.testing import CliRunner
+
+import benison
+from benison import EvalResult
+from benison.cli import app
+from benison.terminal import plain
+from benison.terminal.tables import histogram, sparkline
+from tests.conftest import config, taxi_like
+
+MODELS = [
+    {"name": "new", "label_key": "label", "prediction_key": "prediction"},
+    {"name": "old", "label_key": "label", "prediction_key": "old_prediction", "is_baseline": True},
+]
+AUC = {"class_name": "AUC", "threshold": {"value_threshold": {"lower_bound": 0.85}}}
+RUNS = 3
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[EvalResult]:
+    folder = tmp_path_factory.mktemp("show")
+    slices = ({}, {"feature_keys": ["hour"]}, {"feature_keys": ["company"]})
+    loss = {"class_name": "BinaryCrossEntropy"}
+    made = {**config(AUC, loss, "ExampleCount", slices=slices), "model_specs": MODELS}
+    data = [taxi_like(2_000, seed) for seed in range(RUNS)]
+    data[2] = data[2].filter(pa.array(np.asarray(data[2]["hour"]) != 7))
+    return [
+        benison.evaluate(table, made, output=folder / f"run-{i}") for i, table in enumerate(data)
+    ]
+
+
+def show(*arguments: Any, **environment: str) -> str:
+    done = CliRunner(env=environment).invoke(app, ["show", *map(str, arguments)])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def table_of(text: str) -> list[list[str]]:
+    """The cells of the rows of the tables in a text."""
+    return [
+        [cell.strip() for cell in line.split("│")[1:-1]]
+        for line in text.splitlines()
+        if "│" in line
+    ]
+
+
+def test_worst_slices_with_baseline_change_and_failure(runs: list[EvalResult]) -> None:
+    text = show(runs[0].path, "--metric", "auc", "--worst", "3")
+    assert "NOT BLESSED" in text
+    assert "auc: its 3 worst slices" in text
+    for cells, row in zip(table_of(text), runs[0].worst("auc", 3).to_pylist(), strict=True):
+        base = runs[0].value("auc", row["slice"], model="old")
+        numbers = [f"{row['value']:.5g}", f"{base:.5g}", f"{row['value'] - base:+.5g}"]
+        assert cells == [row["slice"], f"{row['examples']:,}", *numbers, "✗"]
+
+
+def test_how_a_metric_is_spread_over_slices(runs: list[EvalResult]) -> None:
+    text = show(runs[0].path, "--metric", "auc")
+    values = [runs[0].value("auc", name) for name in runs[0].slices() if name != "Overall"]
+    assert f"{len(values)} slices: {min(values):.5g} " in text
+    assert f"{histogram(values)} {max(values):.5g}" in text
+
+
+def test_what_has_no_threshold_is_shown_when_it_is_asked_for(runs: list[EvalResult]) -> None:
+    assert "binary_crossentropy" not in show(runs[0].path)
+    assert "binary_crossentropy: its 5 worst slices" in show(
+        runs[0].path, "--metric", "binary_crossentropy"
+    )
+
+
+def test_all_metrics_of_a_slice(runs: list[EvalResult]) -> None:
+    text = show(runs[0].path, "--slice", "company=company 1")
+    assert (
+        f"company=company 1: {runs[0].value('example_count', 'company=company 1'):.0f} ex" in text
+    )
+    cells = {row[0]: row[1] for row in table_of(text)}
+    names = ("auc", "binary_crossentropy", "example_count")
+    assert cells == {name: f"{runs[0].value(name, 'company=company 1'):.5g}" for name in names}
+    assert table_of(show(runs[0].path, "--slice", "Overall", "--metric", "auc"))[0][0] == "auc"
+
+
+def test_changes_are_the_largest_first(runs: list[EvalResult]) -> None:
+    new, old = runs[1], runs[0]
+    text = show(new.path, "--compare", old.path, "--worst", "4")
+    change = {name: new.value("auc", name) - old.value("auc", name) for name in new.slices()}
+    order = sorted(change, key=lambda name: -abs(change[name]))
+    for cells, name in zip(table_of(text), order[:4], strict=True):
+        assert cells[0] == name
+        assert cells[4] == f"{change[name]:+.5g}"
+        assert cells[5:] == (["worse"] if change[name] < 0 else [""])[: len(cells) - 5]
+    assert f"{old.path}: NOT BLESSED" in text
+
+
+def test_lower_is_better_where_it_is(runs: list[EvalResult]) -> None:
+    told = json.loads(
+        show(runs[1].path, "--compare", runs[0].path, "--metric", "binary_crossentropy", "--json")
+    )
+    for row in told["changes"]:
+        assert row["worse"] == (row["change"] > 0)
+
+
+def test_a_slice_over_several_runs(runs: list[EvalResult]) -> None:
+    others = [part for run in (runs[1], runs[0]) for part in ("--compare", run.path)]
+    told = json.loads(show(runs[2].path, *others, "--slice", "Overall", "--json"))
+    in_order = sorted(runs, key=lambda run: run.manifest["created"])
+    by_metric = {row["metric"]: row for row in told["changes"]}
+    assert set(by_metric) == {"auc", "binary_crossentropy", "example_count"}
+    values = [run.value("auc") for run in in_order]
+    assert sorted(by_metric["auc"]["runs"]) == pytest.approx(sorted(values))
+    text = show(runs[2].path, *others, "--slice", "Overall", "--metric", "auc")
+    assert "over runs" in text
+    assert sparkline(by_metric["auc"]["runs"]) in text
+
+
+def test_a_slice_that_is_gone(runs: list[EvalResult]) -> None:
+    text = show(runs[2].path, "--compare", runs[0].path, "--metric", "auc")
+    assert "1 values are defined only in the older run" in text
+    rows = json.loads(show(runs[2].path, "--compare", runs[0].path, "--json"))["changes"]
+    (gone,) = (row for row in rows if row["slice"] == "hour=7" and row["metric"] == "auc")
+    assert (gone["is"], gone["change"]) == (None, None)
+
+
+def test_json_has_what_is_shown(runs: list[EvalResult]) -> None:
+    whole = json.loads(show(runs[0].path, "--json", "--worst", "2"))
+    assert whole["verdict"]["status"] == "not_blessed"
+    worst = runs[0].worst("auc", 2)
+    assert [row["slice"] for row in whole["worst"]["auc"]] == worst["slice"].to_pylist()
+    assert [row["value"] for row in whole["worst"]["auc"]] == worst["value"].to_pylist()
+    assert {row["outcome"] for row in whole["worst"]["auc"]} == {"fail"}
+    slice_ = json.loads(show(runs[0].path, "--slice", "hour=5", "--json"))
+    assert slice_["slice"] == "hour=5"
+    assert slice_["metrics"][0]["value"] == runs[0].value("auc", "hour=5")
+    assert slice_["metrics"][0]["baseline"] == runs[0].value("auc", "hour=5", model="old")
+
+
+def test_json_is_strict_where_values_are_undefined(tmp_path: Path) -> None:
+    trips = pa.table(
+        {"label": [1.0, 1.0, 0.0], "prediction": [0.9, 0.2, 0.4], "f": ["a", "a", "b"]}
+    )
+    benison.evaluate(
+        trips, config("AUC", slices=({}, {"feature_keys": ["f"]})), output=tmp_path / "out"
+    )
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    text = show(tmp_path / "out", "--slice", "f=a", "--json")
+    (row,) = json.loads(text, parse_constant=refuse)["metrics"]
+    assert row["value"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--slice", "hour=55"), "no slice 'hour=55'. Did you mean 'hour=5'?"),
+        (("--metric", "acu"), "no metric 'acu'. Did you mean 'auc'?"),
+        (("--slice", "hour=5", "--metric", "acu"), "no metric 'acu'. Did you mean 'auc'?"),
+        (("--compare", "nowhere"), "There is no result at nowhere."),
+    ],
+)
+def test_what_is_not_there(
+    runs: list[EvalResult], arguments: tuple[str, ...], sentence: str
+) -> None:
+    done = CliRunner().invoke(app, ["show", str(runs[0].path), *arguments])
+    assert done.exit_code == 2
+    assert sentence in " ".join(done.output.split())
+
+
+def test_a_narrow_terminal_loses_nothing(runs: list[EvalResult]) -> None:
+    text = show(runs[0].path, "--metric", "auc", "--slice", "company=company 1", COLUMNS="48")
+    shown = [line for line in text.splitlines() if "│" in line or "┃" in line]
+    assert max(map(len, shown)) <= 48
+    assert f"{runs[0].value('auc', 'company=company 1'):.5g}" in text
+
+
+def test_no_colour_where_nobody_looks(runs: list[EvalResult]) -> None:
+    assert "\x1b" not in show(runs[0].path)
+    assert "\x1b" not in show(runs[1].path, "--compare", runs[0].path)
+
+
+def test_hostile_names_command_no_terminal(tmp_path: Path) -> None:
+    names = ["\x1b[2Jgone", "[red]not markup[/]", "\u202ereversed", "two\nlines", "x" * 10_000]
+    trips = pa.table(
+        {"label": [1.0, 0, 1, 0, 1], "prediction": [0.9, 0.2, 0.7, 0.4, 0.5], "f": names}
+    )
+    low = {"class_name": "BinaryAccuracy", "threshold": {"value_threshold": {"lower_bound": 2.0}}}
+    made = config(low, slices=({}, {"feature_keys": ["f"]}))
+    result = benison.evaluate(trips, made, output=tmp_path / "out")
+    text = show(result.path, "--worst", "9")
+    assert not re.search("[\x00-\x09\x0b-\x1f\u202e]", text)
+    assert "[red]not markup[/]" in text
+    assert r"\x1b[2Jgone" in text
+    assert "x" * 2_000 not in text.replace("\n", "")
+
+
+def test_bars() -> None:
+    assert histogram([1.0, 1.0]).strip() == "█"
+    assert sparkline([]) == ""
+    assert sparkline([2.0, 2.0]) == "▁▁"
+    assert sparkline([0.0, None, 1.0]) == "▁·█"
+    assert plain("a\x07b") == r"a\x07b"
