@@ -54,13 +54,30 @@ def _inspect_parquet(path: str) -> tuple[pa.Schema, int]:
 
 
 def _read_parquet(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
-    schema = pq.read_schema(path)
+    metadata = pq.read_metadata(path)
+    schema = metadata.schema.to_arrow_schema()
     present = [name for name in options.columns if name in schema.names]
     # Text is a dictionary in most files already; decoding it would only be undone by slicing.
-    text = [n for n in present if pa.types.is_string(schema.field(n).type)]
+    coded = _coded(metadata)
+    text = [n for n in present if n in coded and pa.types.is_string(schema.field(n).type)]
     with pq.ParquetFile(path, read_dictionary=text, pre_buffer=True) as file:
         groups = None if options.row_groups is None else list(options.row_groups)
         yield from file.iter_batches(options.batch_size, row_groups=groups, columns=present)
+
+
+def _coded(metadata: Any) -> set[str]:
+    """The columns whose values are codes of a dictionary, as long as that was small.
+
+    Where it was not the file has the values themselves, which a thread that slices encodes while
+    another one reads. Codes have at most 4 bytes, and the dictionary usually 1 MiB.
+    """
+    first = metadata.row_group(0) if metadata.num_row_groups else None
+    chunks = [first.column(i) for i in range(first.num_columns)] if first else []
+    return {
+        chunk.path_in_schema
+        for chunk in chunks
+        if chunk.total_uncompressed_size <= 4 * chunk.num_values + 2**20
+    }
 
 
 def _parquet_row_groups(path: str) -> list[tuple[int, ...]]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -14,7 +15,7 @@ from benison.engine.accumulator import Accumulator
 from benison.engine.plan import Computation, View
 from benison.engine.tables import METRICS_SCHEMA, SliceColumns
 from benison.metrics.base import Index, Value, ratio
-from benison.slicing import OVERALL, SliceKey, matches
+from benison.slicing import SliceKey, as_number, matches
 
 # Plots are made for this many slices at a time, so that memory does not grow with the slices.
 PLOT_BLOCK = 256
@@ -40,24 +41,18 @@ class Outcome:
     @classmethod
     def of(cls, config: EvalConfig, accumulator: Accumulator) -> Outcome:
         """Choose and order the slices to report."""
-        keys = accumulator.table.keys
-        least = config.options.min_slice_size or 1
-        large = [key == OVERALL or accumulator.examples[i] >= least for i, key in enumerate(keys)]
-        shown = [i for i in range(len(keys)) if large[i]]
-        order = np.array(sorted(shown, key=lambda i: sort_key(keys[i])), np.int64)
-        return cls(
-            config,
-            accumulator,
-            order,
-            tuple(k for k, ok in zip(keys, large, strict=True) if not ok),
-        )
+        table, examples = accumulator.table, accumulator.examples
+        large = examples >= (config.options.min_slice_size or 1)
+        large[table.overall()] = True
+        order = table.order()
+        small = table.keys(np.flatnonzero(~large))
+        return cls(config, accumulator, order[large[order]], tuple(small))
 
     def metrics(self) -> pa.Table:
         """The rows of metrics.parquet: values, differences from the baseline, and cross slices."""
-        keys = [(self.accumulator.table.keys[i],) for i in self.order]
-        plain = SliceColumns(keys, self.accumulator.examples[self.order])
+        plain = self._columns
         pairs = self._pairs()
-        crossed = self._crossed_columns(pairs)
+        crossed = self._crossed_columns(pairs) if len(pairs) else plain
         batches: list[pa.RecordBatch] = []
         for view, name, value in self._values():
             batches.append(plain.metric_rows(view, name, _pick(value, self.order)))
@@ -75,14 +70,18 @@ class Outcome:
     def plots(self) -> Iterator[pa.RecordBatch]:
         """The rows of plots.parquet, made while they are taken."""
         plots = [c for c in self.accumulator.plan.computations if c.metric.is_plot]
-        for start in range(0, len(self.order), PLOT_BLOCK):
+        for start in range(0, len(self.order) if plots else 0, PLOT_BLOCK):
             block = self.order[start : start + PLOT_BLOCK]
-            keys = [(self.accumulator.table.keys[i],) for i in block]
-            columns = SliceColumns(keys, self.accumulator.examples[block])
+            columns = self._columns.block(start, len(block))
             for plot in plots:
                 value = self.accumulator.value(plot, block)
                 assert isinstance(value, dict)
                 yield columns.plot_rows(plot.view, plot.metric.name, value)
+
+    @functools.cached_property
+    def _columns(self) -> SliceColumns:
+        found = self.accumulator
+        return SliceColumns.of_table(found.table, self.order, found.examples[self.order])
 
     def _values(self) -> Iterator[tuple[View, str, Value]]:
         """Every metric's value over all slices, and its difference from the baseline's."""
@@ -105,7 +104,7 @@ class Outcome:
         return np.array(list(dict.fromkeys(pairs)), np.int64).reshape(-1, 2)
 
     def _pairs_of(self, spec: CrossSlicingSpec) -> Iterator[tuple[int, int]]:
-        keys = self.accumulator.table.keys
+        keys = self._keys
         base = [i for i in self.order if matches(spec.baseline_spec, keys[i])]
         for i in base:
             for j in self.order:
@@ -113,10 +112,13 @@ class Outcome:
                     yield int(i), int(j)
 
     def _crossed_columns(self, pairs: Index) -> SliceColumns:
-        keys = self.accumulator.table.keys
         examples = self.accumulator.examples
         fewer = np.minimum(examples[pairs[:, 0]], examples[pairs[:, 1]])
-        return SliceColumns([(keys[i], keys[j]) for i, j in pairs], fewer)
+        return SliceColumns([(self._keys[i], self._keys[j]) for i, j in pairs], fewer)
+
+    @functools.cached_property
+    def _keys(self) -> list[SliceKey]:
+        return self.accumulator.table.keys()
 
 
 def _compared(spec: CrossSlicingSpec, key: SliceKey) -> bool:
@@ -147,12 +149,5 @@ def _subtract(a: Value, b: Value) -> Value:
 
 def sort_key(key: SliceKey) -> tuple[int, tuple[str, ...], Sequence[tuple[float, str]]]:
     """Fewer features first, then by feature, then by value, numbers as numbers."""
-    return len(key), tuple(feature for feature, _ in key), [_value_order(value) for _, value in key]
-
-
-def _value_order(value: str) -> tuple[float, str]:
-    try:
-        number = float(value)
-    except ValueError:
-        number = np.inf
-    return np.inf if np.isnan(number) else number, value
+    values = [(as_number(value), value) for _, value in key]
+    return len(key), tuple(feature for feature, _ in key), values

@@ -13,11 +13,9 @@ import pyarrow as pa
 from benison.engine.plan import View
 from benison.extracts import Array
 from benison.metrics.base import Index, Value
-from benison.slicing import SliceKey, slice_name
+from benison.slicing import SLICE_KEY, SliceKey, SliceTable, slice_name
 
 SCHEMA_VERSION = 1
-
-_SLICE_KEY = pa.list_(pa.struct([("feature", pa.string()), ("value", pa.string())]))
 
 _KEY_FIELDS = [
     pa.field("model", pa.string(), nullable=False),
@@ -26,7 +24,7 @@ _KEY_FIELDS = [
     pa.field("aggregation", pa.string(), nullable=False),
     pa.field("weighted", pa.bool_(), nullable=False),
     pa.field("slice", pa.string(), nullable=False),
-    pa.field("slice_key", _SLICE_KEY, nullable=False),
+    pa.field("slice_key", SLICE_KEY, nullable=False),
 ]
 
 METRICS_SCHEMA = pa.schema(
@@ -61,16 +59,25 @@ class SliceColumns:
     """The columns that say of which slice a row is, shared by the rows of every metric."""
 
     def __init__(self, pairs: Sequence[tuple[SliceKey, ...]], examples: Index) -> None:
+        """Of slices, or comparisons of slices, by their keys."""
         names = [" vs ".join(slice_name(key) for key in keys) for keys in pairs]
-        flat = [pair for keys in pairs for key in keys for pair in key]
-        offsets = np.cumsum([0, *(sum(map(len, keys)) for keys in pairs)])
-        columns = [pa.array([pair[i] for pair in flat], pa.string()) for i in (0, 1)]
-        structs = pa.StructArray.from_arrays(columns, fields=list(_SLICE_KEY.value_type))
+        flat = [[pair for key in keys for pair in key] for keys in pairs]
         self.names = pa.array(names, pa.string())
-        self.keys = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), structs).cast(
-            _SLICE_KEY
-        )
+        self.keys = pa.array(flat, SLICE_KEY)
         self.examples = pa.array(examples, pa.int64())
+
+    @classmethod
+    def of_table(cls, table: SliceTable, index: Index, examples: Index) -> SliceColumns:
+        """Of the slices `index` of a table, of which there may be many."""
+        columns = cls((), examples)
+        columns.names, columns.keys = table.texts(index)
+        return columns
+
+    def block(self, start: int, size: int) -> SliceColumns:
+        """Some of the slices, one after the other."""
+        columns = SliceColumns((), self.examples.slice(start, size))
+        columns.names, columns.keys = (c.slice(start, size) for c in (self.names, self.keys))
+        return columns
 
     def __len__(self) -> int:
         return len(self.names)

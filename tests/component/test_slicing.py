@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the table of slices: their order, their names and their keys, found in any batches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from benison.config import SlicingSpec
+from benison.engine.outcome import sort_key
+from benison.slicing import ColumnCodes, SliceTable, SpecCodes, slice_name
+
+
+@pytest.mark.parametrize("features", [("f",), ("f", "g"), ()])
+def test_slices_stand_in_the_order_of_their_keys(features: tuple[str, ...]) -> None:
+    values = ["10", "9", "b", "nan", "-1e3", "inf", "a", "B", "é", "", "9.0", "\x1f", "😀"]
+    rng = np.random.default_rng(0)
+    columns = {name: pa.array(rng.permutation(values).tolist() * 3) for name in "gf"}
+    batch = pa.RecordBatch.from_pydict(columns)
+    table = SliceTable()
+    for part in (batch.slice(0, 5), batch.slice(5)):
+        table.number([SpecCodes.of(SlicingSpec(feature_keys=features), ColumnCodes(part))])
+    keys = table.keys()
+    assert [keys[i] for i in table.order()] == sorted(keys, key=sort_key)
+    names, found = table.texts(table.order())
+    assert names.to_pylist() == [slice_name(keys[i]) for i in table.order()]
+    assert [[tuple(pair.values()) for pair in key] for key in found.to_pylist()] == [
+        list(keys[i]) for i in table.order()
+    ]
