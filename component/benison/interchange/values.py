@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from benison.interchange.messages import messages
-
-Columns: TypeAlias = Mapping[str, Sequence[float]]
+Columns: TypeAlias = Mapping[str, Any]
+"""The points of a plot: float64 in columns of one length."""
 
 _FLOAT64 = 5
 _COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
@@ -142,15 +142,35 @@ def read_plots(message: Any) -> Iterator[tuple[str, Columns]]:
 
 
 def _write_buckets(message: Any, columns: Columns) -> None:
-    bucket = messages().Bucket
-    number = messages().DoubleValue
-    for lower, upper, *sums in _rows(columns, ("lower", "upper", *_BUCKET)):
-        named = {
-            field: number(value=total) for field, total in zip(_BUCKET.values(), sums, strict=True)
-        }
-        message.buckets.append(
-            bucket(lower_threshold_inclusive=lower, upper_threshold_exclusive=upper, **named)
-        )
+    def one(buckets: Any, row: Mapping[str, float]) -> None:
+        bucket = buckets.buckets.add()
+        bucket.lower_threshold_inclusive = row["lower"]
+        bucket.upper_threshold_exclusive = row["upper"]
+        for column, field in _BUCKET.items():
+            getattr(bucket, field).value = row[column]
+
+    _write_rows(message, one, columns)
+
+
+def _write_rows(
+    message: Any, one: Callable[[Any, Mapping[str, float]], None], columns: Columns
+) -> None:
+    """Add an element for each row to a message; `one` adds one.
+
+    The bytes of all elements are the same but for their numbers, so those of one are repeated, which
+    takes a hundredth of the time.
+    """
+    marks = {name: math.pi * (i + 1) for i, name in enumerate(columns)}
+    made = type(message)()
+    one(made, marks)
+    element = made.SerializeToString()
+    (length,) = {len(column) for column in columns.values()}
+    table = np.tile(np.frombuffer(element, np.uint8), (length, 1))
+    for name, mark in marks.items():
+        at = element.index(struct.pack("<d", mark))
+        table[:, at : at + 8] = np.array(columns[name], "<f8")[:, None].view(np.uint8)
+    message.MergeFromString(table.tobytes())
+    message.SetInParent()
 
 
 def _read_buckets(message: Any) -> Columns:
@@ -175,13 +195,11 @@ def _write_matrices(message: Any, columns: Columns) -> None:
         "false_positive_rate": _share(fp, fp + tn, 0.0),
         "false_omission_rate": _share(fn, tn + fn, math.nan),
     }
-    whole = {**columns, **{name: rate.tolist() for name, rate in rates.items()}}
-    names = (*_MATRIX, *rates)
-    matrix = messages().Matrix
-    message.SetInParent()
-    message.matrices.extend(
-        matrix(**dict(zip(names, row, strict=True))) for row in _rows(whole, names)
-    )
+
+    def one(matrices: Any, row: Mapping[str, float]) -> None:
+        matrices.matrices.add(**row)
+
+    _write_rows(message, one, {**columns, **rates})
 
 
 def _share(part: Any, whole: Any, empty: float) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import struct
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
@@ -59,10 +60,9 @@ class TfmaWriter:
         (directory / "validations.tfrecord").write_bytes(framed(verdict.SerializeToString()))
 
 
-def _write(directory: Path, key: str, found: Iterable[Any]) -> None:
+def _write(directory: Path, key: str, found: Iterable[bytes]) -> None:
     with (directory / f"{key}-00000-of-00001.tfrecord").open("wb") as file:
-        for message in found:
-            file.write(framed(message.SerializeToString()))
+        file.writelines(map(framed, found))
 
 
 def _sides(table: pa.Table) -> Iterator[Sides]:
@@ -90,21 +90,46 @@ def _as_slices(metrics: pa.Table, slices: Mapping[Sides, list[int]]) -> Slices:
 
 
 def _metrics(metrics: pa.Table, slices: Mapping[Sides, list[int]], types: Types) -> Iterator[Any]:
+    """A record for each slice: the bytes of two messages one after the other are those of both."""
     keys = list(_keys(metrics, "metric"))
-    known = set(keys)
+    numbers = _numbers(set(keys))
     columns = [metrics[name].to_pylist() for name in ("value", "structured", "lower", "upper")]
     examples = metrics["examples"].to_pylist()
     for sides, rows in slices.items():
         found = messages().MetricsForSlice(examples=examples[rows[0]])
         write_slice(found, sides, types)
+        parts = [found.SerializeToString()]
         for i in rows:
-            pair = found.metric_keys_and_values.add()
-            _write_metric_key(pair.key, keys[i], known)
             value, structured, lower, upper = (column[i] for column in columns)
-            write_value(pair.value, value, structured)
-            if not math.isnan(lower):
-                write_interval(pair.confidence_interval, lower, upper)
-        yield found
+            pair, until_number = numbers[keys[i]]
+            if structured is None and math.isnan(lower):
+                parts.append(until_number + struct.pack("<d", value))
+            else:
+                parts.append(_full(pair, value, structured, lower, upper))
+        yield b"".join(parts)
+
+
+def _numbers(keys: set[Key]) -> dict[Key, tuple[Any, bytes]]:
+    """A record with one value of each key, and the bytes of it up to the number, which is its end."""
+    found = {}
+    for key in keys:
+        record = messages().MetricsForSlice()
+        pair = record.metric_keys_and_values.add()
+        _write_metric_key(pair.key, key, keys)
+        pair.value.double_value.value = 0.0
+        found[key] = (record, record.SerializeToString()[:-8])
+    return found
+
+
+def _full(record: Any, value: float, structured: str | None, lower: float, upper: float) -> bytes:
+    (pair,) = record.metric_keys_and_values
+    pair.ClearField("value")
+    pair.ClearField("confidence_interval")
+    write_value(pair.value, value, structured)
+    if not math.isnan(lower):
+        write_interval(pair.confidence_interval, lower, upper)
+    serialized: bytes = record.SerializeToString()
+    return serialized
 
 
 def _keys(table: pa.Table, name: str) -> Iterator[Key]:
@@ -130,8 +155,8 @@ def _plot_batches(evaluation: Evaluation, directory: Path) -> Iterator[pa.Record
             yield from file.read_row_group(i).to_batches()
 
 
-def _plots(batches: Iterable[pa.RecordBatch], types: Types) -> Iterator[Any]:
-    """A message for each slice. All plots of some slices follow each other, batch by batch."""
+def _plots(batches: Iterable[pa.RecordBatch], types: Types) -> Iterator[bytes]:
+    """A record for each slice. All plots of some slices follow each other, batch by batch."""
     # Of plots under one key TFMA's views show the last, which had better be those of the usual names.
     for _, block in groupby(batches, key=lambda batch: batch["slice"].to_pylist()):
         table = pa.Table.from_batches(block)
@@ -142,7 +167,7 @@ def _plots(batches: Iterable[pa.RecordBatch], types: Types) -> Iterator[Any]:
             values: dict[Key, Any] = {}
             for i in sorted(rows, key=lambda i: keys[i].name in DEFAULT_PLOTS.values()):
                 _add_plot(found, keys[i], dict(table["columns"][i].as_py()), values)
-            yield found
+            yield found.SerializeToString()
 
 
 def _add_plot(
@@ -161,8 +186,9 @@ def _add_plot(
     values[key].MergeFrom(data)
 
 
-def _attributions(sides: Sides, types: Types) -> Any:
+def _attributions(sides: Sides, types: Types) -> bytes:
     """TFMA writes a record for each slice, whether there are attributions or not."""
     found = messages().AttributionsForSlice()
     write_slice(found, sides, types)
-    return found
+    serialized: bytes = found.SerializeToString()
+    return serialized
