@@ -110,7 +110,7 @@ def test_two_columns_of_one_name() -> None:
         ),
         ({"spec": {"query_key": "f"}}, "metrics_specs[0].query_key"),
         ({"options": {"disabled_outputs": ["plots"]}}, "options.disabled_outputs"),
-        ({"model": {"preprocessing_function_names": ["f"]}}, "preprocessing_function_names"),
+        ({"model": {"preprocessing_function_names": ["f@g"]}}, "preprocessing_function_names"),
         ({"model": {"padding_options": {"label_int_padding": 1}}}, "padding_options"),
         ({"model": {"model_type": "tf_js"}}, "model_type"),
     ],

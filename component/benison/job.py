@@ -21,12 +21,17 @@ from benison import blessing
 from benison.config import EvalConfig, ModelSpec
 from benison.engine import beam, local, write
 from benison.engine.evaluate import Evaluator
-from benison.engine.extract import Extractor, PredictionsExtractor, slicing_specs
+from benison.engine.extract import (
+    Extractor,
+    PredictionsExtractor,
+    Reader,
+    TransformedFeaturesExtractor,
+    slicing_specs,
+)
 from benison.engine.read import Dataset
 from benison.engine.tables import PLOTS_SCHEMA
 from benison.engine.write import Writer, default_writers
 from benison.errors import ConfigError, ModelError
-from benison.models import Predictor
 from benison.report.html import ReportWriter
 from benison.results import EvalResult
 from benison.validation import Verdict, validate
@@ -204,12 +209,14 @@ class Job:
         wanted = {feature for spec in slicing_specs(self.config) for feature in spec.features}
         for spec in self.config.model_specs:
             wanted |= spec.columns(with_predictions=spec.name not in self.paths)
-        for predictor in self._predictors():
-            serialized = predictor.wants_input and self.dataset.has_serialized
-            if predictor.columns is None or predictor.wants_input and not serialized:
+        known = self.dataset.schema.names
+        if any(isinstance(e, TransformedFeaturesExtractor) and e.called for e in self.extractors):
+            wanted.intersection_update(known)  # the others are made
+        for reader in self._called():
+            serialized = reader.wants_input and self.dataset.has_serialized
+            if reader.columns is None or reader.wants_input and not serialized:
                 return None
-            known = self.dataset.schema.names
-            wanted.update(c for c in predictor.columns if c in known or not serialized)
+            wanted.update(c for c in reader.columns if c in known or not serialized)
         custom = [
             e
             for e in (*self.extractors, *self.evaluators)
@@ -218,11 +225,13 @@ class Job:
         return None if custom else sorted(wanted)
 
     def _wants_input(self) -> bool:
-        return any(predictor.wants_input for predictor in self._predictors())
+        return any(reader.wants_input for reader in self._called())
 
-    def _predictors(self) -> list[Predictor]:
-        stages = [e for e in self.extractors if isinstance(e, PredictionsExtractor)]
-        return [predictor for stage in stages for predictor in stage.predictors.values()]
+    def _called(self) -> list[Reader]:
+        """The models and the preprocessing functions."""
+        kinds = (PredictionsExtractor, TransformedFeaturesExtractor)
+        stages = [e for e in self.extractors if isinstance(e, kinds)]
+        return [reader for stage in stages for reader in stage.called]
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:

@@ -8,10 +8,11 @@ from collections.abc import Collection, Iterator
 from benison.config import EvalConfig, MetricsSpec, ModelSpec
 from benison.engine.extract import slicing_specs
 from benison.engine.outcome import RATIO
-from benison.engine.plan import Plan
+from benison.engine.plan import Plan, outputs_of, views_of
 from benison.errors import ConfigError, suggestion
 from benison.metrics import from_config
 from benison.models import TYPES
+from benison.models.functions import is_path
 
 
 def check_config(
@@ -45,12 +46,14 @@ def check_config(
     faults += _missing_labels(config)
     for i, model in enumerate(config.model_specs):
         faults += [
-            (f"model_specs[{i}].{path}", text) for path, text in _model(model, model.name in called)
+            (f"model_specs[{i}].{path}", text)
+            for path, text in _model(model, outputs_of(config, model), model.name in called)
         ]
-        if columns is not None:
+        if columns is not None and not model.preprocessing_function_names:
             found = _model_columns(model, columns, model.name in called)
             faults += [(f"model_specs[{i}].{path}", text) for path, text in found]
-    if columns is not None:
+    transformed = any(model.preprocessing_function_names for model in config.model_specs)
+    if columns is not None and not transformed:  # else only the functions know what they make
         faults += _slice_columns(config, columns)
     if faults:
         raise ConfigError(faults)
@@ -87,16 +90,35 @@ def _thresholds(spec: MetricsSpec) -> Iterator[tuple[str, str]]:
                 yield f"{field}.{name}", f"no metric {name!r} is computed here. {hint}"
 
 
-def _model(model: ModelSpec, called: bool) -> Iterator[tuple[str, str]]:
-    for field in ("preprocessing_function_names", "padding_options"):
-        if getattr(model, field):
-            yield field, f"{field} is not applied by this version of Benison; remove it."
+def _model(model: ModelSpec, outputs: Collection[str], called: bool) -> Iterator[tuple[str, str]]:
+    if model.padding_options:
+        yield (
+            "padding_options",
+            "padding_options is not applied by this version of Benison; remove it.",
+        )
+    for name in model.preprocessing_function_names:
+        if "@" in name:
+            text = f"{name!r} is not applied by this version of Benison; save it in the model."
+            yield "preprocessing_function_names", text
+        elif not called and not is_path(name):
+            text = (
+                f"{name!r} is a function of a model, and there is none; give the path of a graph."
+            )
+            yield "preprocessing_function_names", text
     if model.model_type not in TYPES:
         known = ", ".join(filter(None, TYPES))
         text = f"{model.model_type!r} is not loaded by this version of Benison. There are: {known}."
         yield "model_type", text
-    if not called and not (model.prediction_key or model.prediction_keys):
-        yield "prediction_key", "without a model, name the column that holds the predictions."
+    if not called:
+        yield from _missing_predictions(model, outputs)
+
+
+def _missing_predictions(model: ModelSpec, outputs: Collection[str]) -> Iterator[tuple[str, str]]:
+    for output in outputs:
+        if not model.prediction_key_for(output):
+            of = f" of the output {output!r}" if output else ""
+            path = f"prediction_keys.{output}" if output else "prediction_key"
+            yield path, f"without a model, name the column that holds the predictions{of}."
 
 
 # What is computed without looking at a label.
@@ -104,10 +126,19 @@ _WITHOUT_LABELS = {"ExampleCount", "WeightedExampleCount", "MeanPrediction"}
 
 
 def _missing_labels(config: EvalConfig) -> Iterator[tuple[str, str]]:
-    asked = {metric.class_name for spec in config.metrics_specs for metric in spec.metrics}
+    needing = [
+        view
+        for spec in config.metrics_specs
+        if {metric.class_name for metric in spec.metrics} - _WITHOUT_LABELS
+        for view in views_of(config, spec)
+    ]
     for i, model in enumerate(config.model_specs):
-        if not (model.label_key or model.label_keys) and asked - _WITHOUT_LABELS:
-            yield f"model_specs[{i}].label_key", "name the column that holds the labels."
+        outputs = dict.fromkeys(view.output for view in needing if view.model == model.name)
+        for output in outputs:
+            if not model.label_key_for(output):
+                of = f" of the output {output!r}" if output else ""
+                path = f"label_keys.{output}" if output else "label_key"
+                yield f"model_specs[{i}].{path}", f"name the column that holds the labels{of}."
 
 
 def _model_columns(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -18,10 +18,14 @@ import pyarrow.compute as pc
 
 from benison import models
 from benison.config import EvalConfig, ModelSpec, SlicingSpec
+from benison.engine.plan import outputs_of
 from benison.errors import DataError, ModelError, suggestion
 from benison.extracts import Array, Extracts, Target
 from benison.models.arrays import is_number
 from benison.slicing import ColumnCodes, SpecCodes
+
+if TYPE_CHECKING:
+    from benison.models.functions import Function
 
 # What TensorFlow's heads and Keras call the output that scores an example, in order of preference.
 WELL_KNOWN_OUTPUTS = ("scores", "outputs", "predictions", "logistic", "probabilities", "logits")
@@ -38,6 +42,13 @@ class Extractor(Protocol):
         """The extracts with this stage's keys; the argument is left as it was."""
 
 
+class Reader(Protocol):
+    """What is called on the data: a model, or a preprocessing function."""
+
+    columns: tuple[str, ...] | None
+    wants_input: bool
+
+
 @dataclasses.dataclass(frozen=True)
 class ColumnExtractor:
     """Reads numeric columns into one key of the extracts, one column for each model and output."""
@@ -48,12 +59,26 @@ class ColumnExtractor:
 
     def extract(self, extracts: Extracts) -> Extracts:
         found: dict[Target, Array] = dict(extracts.get(self.key, {}))  # type: ignore[call-overload]
-        read: dict[str, Array] = {}
+        read: dict[tuple[str, str], Array] = {}
         for target, column in self.columns:
-            if column not in read:
-                read[column] = as_floats(extracts["features"], column)
-            found[target] = read[column]
+            source, batch = _source(extracts, target[0], column)
+            if (source, column) not in read:
+                read[source, column] = as_floats(batch, column)
+            found[target] = read[source, column]
         return {**extracts, self.key: found}  # type: ignore[misc]
+
+
+def _source(extracts: Extracts, model: str, column: str) -> tuple[str, pa.RecordBatch]:
+    """Where a model's column is: in its transformed features, else in the data; and whose it is."""
+    made = extracts.get("transformed_features", {}).get(model)
+    if made is not None and column in made.schema.names:
+        return model, made
+    if made is not None and column not in extracts["features"].schema.names:
+        names = [*made.schema.names, *extracts["features"].schema.names]
+        raise DataError.from_missing_column(
+            column, names, "With the transformed features, the data"
+        )
+    return "", extracts["features"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,6 +141,11 @@ class PredictionsExtractor:
         self.setup()
         return self._predictors
 
+    @property
+    def called(self) -> list[Reader]:
+        """What reads columns of the data: the models."""
+        return list(self.predictors.values())
+
     def extract(self, extracts: Extracts) -> Extracts:
         predictions = dict(extracts.get("predictions", {}))
         for spec in self.specs:
@@ -125,6 +155,52 @@ class PredictionsExtractor:
             for target, name in prediction_outputs(spec, outputs):
                 predictions[target] = _scores(outputs[name], name)
         return {**extracts, "predictions": predictions}
+
+
+class TransformedFeaturesExtractor:
+    """Calls the preprocessing functions of each model; labels, weights and slices read what they make."""
+
+    stage_name = "ExtractTransformedFeatures"
+
+    def __init__(self, specs: Sequence[ModelSpec], predictions: PredictionsExtractor) -> None:
+        self.specs = tuple(specs)
+        self.predictions = predictions
+        self._functions: dict[str, list[Function]] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TransformedFeaturesExtractor, (self.specs, self.predictions)
+
+    def setup(self) -> None:
+        """Find the functions; raises ModelError for one that is not there."""
+        if self._functions is None:
+            loaded = self.predictions.predictors
+            self._functions = {
+                spec.name: models.functions_of(
+                    loaded.get(spec.name), spec.preprocessing_function_names
+                )
+                for spec in self.specs
+            }
+
+    @property
+    def functions(self) -> dict[str, list[Function]]:
+        """The functions by model."""
+        self.setup()
+        return self._functions or {}
+
+    @property
+    def called(self) -> list[Reader]:
+        """What reads columns of the data: the functions."""
+        return [function for functions in self.functions.values() for function in functions]
+
+    def extract(self, extracts: Extracts) -> Extracts:
+        transformed = dict(extracts.get("transformed_features", {}))
+        for model, functions in self.functions.items():
+            columns: dict[str, pa.Array] = {}
+            for function in functions:
+                columns |= function.transform(extracts["features"], extracts.get("input"))
+            if columns:
+                transformed[model] = pa.RecordBatch.from_pydict(columns)
+        return {**extracts, "transformed_features": transformed} if transformed else extracts
 
 
 def _scores(output: Any, name: str) -> Array:
@@ -179,9 +255,23 @@ class SliceKeyExtractor:
     stage_name: str = "ExtractSliceKeys"
 
     def extract(self, extracts: Extracts) -> Extracts:
-        columns = ColumnCodes(extracts["features"])
+        columns = ColumnCodes(self._columns(extracts))
         codes = tuple(SpecCodes.of(spec, columns) for spec in self.specs)
         return {**extracts, "slice_codes": codes}
+
+    def _columns(self, extracts: Extracts) -> pa.RecordBatch:
+        """The data, under the transformed features of the first model that has some of a name.
+
+        A row is in the same slices for every model, or they could not be compared.
+        """
+        made = extracts.get("transformed_features")
+        batch = extracts["features"]
+        if not made:
+            return batch
+        columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+        for transformed in reversed(made.values()):
+            columns |= zip(transformed.schema.names, transformed.columns, strict=True)
+        return pa.RecordBatch.from_pydict(columns)
 
 
 def as_floats(batch: pa.RecordBatch, name: str) -> Array:
@@ -232,7 +322,7 @@ def _number(column: pa.Array, name: str) -> Array:
 def default_extractors(
     config: EvalConfig, models_by_name: Mapping[str, str] | None = None, trust_pickle: bool = False
 ) -> list[Extractor]:
-    """Labels, example weights, predictions and slice codes, in that order.
+    """Transformed features, labels, example weights, predictions and slice codes, in that order.
 
     Args:
         config: With its defaults filled in.
@@ -241,18 +331,37 @@ def default_extractors(
         trust_pickle: Allow models that are pickles, whose loading runs code.
     """
     paths = dict(models_by_name or {})
-    specs = config.model_specs
+    specs = [_by_output(spec, outputs_of(config, spec)) for spec in config.model_specs]
     called = [spec for spec in specs if spec.name in paths]
     given = [spec for spec in specs if spec.name not in paths]
-    stages: list[Extractor] = [ColumnExtractor("ExtractLabels", "labels", _columns(specs, "label"))]
+    predictions = PredictionsExtractor(called, paths, trust_pickle)
+    stages: list[Extractor] = []
+    if called or any(spec.preprocessing_function_names for spec in specs):
+        stages.append(TransformedFeaturesExtractor(specs, predictions))
+    stages.append(ColumnExtractor("ExtractLabels", "labels", _columns(specs, "label")))
     if weights := _columns(specs, "example_weight"):
         stages.append(WeightsExtractor(weights))
     if called:
-        stages.append(PredictionsExtractor(called, paths, trust_pickle))
+        stages.append(predictions)
     if given:
         columns = _columns(given, "prediction")
         stages.append(ColumnExtractor("ExtractMaterializedPredictions", "predictions", columns))
     return [*stages, SliceKeyExtractor(tuple(slicing_specs(config)))]
+
+
+def _by_output(spec: ModelSpec, outputs: tuple[str, ...]) -> ModelSpec:
+    """The spec with its keys by output, if it has outputs; one key that is for all is for each."""
+    if outputs == ("",):
+        return spec
+    keys: dict[str, dict[str, str | None]] = {
+        "label": {output: spec.label_key_for(output) for output in outputs},
+        "prediction": {output: spec.prediction_key_for(output) or output for output in outputs},
+        "example_weight": {output: spec.example_weight_key_for(output) for output in outputs},
+    }
+    update: dict[str, Any] = {f"{role}_key": "" for role in keys}
+    for role, by_output in keys.items():
+        update[f"{role}_keys"] = {output: key for output, key in by_output.items() if key}
+    return spec.model_copy(update=update)
 
 
 def _columns(specs: Iterable[ModelSpec], role: str) -> tuple[tuple[Target, str], ...]:

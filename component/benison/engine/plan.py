@@ -141,9 +141,15 @@ def views_of(config: EvalConfig, spec: MetricsSpec) -> Iterator[View]:
     weightings = _weightings(spec, any(model.columns_of("example_weight") for model in models))
     classes: Iterable[int | None] = (spec.binarize and spec.binarize.class_ids) or (None,)
     for model in models:
-        for output in spec.output_names or tuple(model.columns_of("label")) or ("",):
+        for output in spec.output_names or outputs_of(config, model):
             for weighted in weightings:
                 yield from (View(model.name, output, weighted, class_id) for class_id in classes)
+
+
+def outputs_of(config: EvalConfig, model: ModelSpec) -> tuple[str, ...]:
+    """The outputs of a model that its keys or the metrics name, sorted; ("",) where it has one."""
+    asked = (spec.output_names for spec in config.metrics_specs if model in _models(config, spec))
+    return tuple(sorted({*model.outputs, *(name for names in asked for name in names)})) or ("",)
 
 
 def _metrics(spec: MetricsSpec, path: str, faults: list[tuple[str, str]]) -> Iterator[Metric]:

@@ -6,8 +6,9 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,10 @@ import pyarrow as pa
 from benison.errors import ModelError
 from benison.models.locate import TYPES, find
 
-__all__ = ["TYPES", "Options", "Outputs", "Predictor", "load"]
+if TYPE_CHECKING:
+    from benison.models.functions import Function
+
+__all__ = ["TYPES", "Options", "Outputs", "Predictor", "functions_of", "load"]
 
 Outputs: TypeAlias = dict[str, npt.NDArray[np.generic]]
 
@@ -85,6 +89,19 @@ def load(
         raise ModelError(f"There is no model at {os.fspath(path)}. Give a path on this machine.")
     kind, found = find(Path(path), model_type)
     return load_kind(kind, found, Options(signature_name, trust_pickle, rows))
+
+
+def functions_of(predictor: Predictor | None, names: Sequence[str]) -> list[Function]:
+    """The preprocessing functions of a model; the usual ones that it has, when none is named.
+
+    Raises:
+        ModelError: It has no function of a name.
+    """
+    if not names and getattr(predictor, "model", None) is None:
+        return []
+    from benison.models import functions
+
+    return functions.functions_of(predictor, names)
 
 
 def load_kind(kind: str, path: Path, options: Options) -> Predictor:

@@ -84,6 +84,26 @@ def unnest(column: pa.Array, name: str) -> tuple[pa.Array, npt.NDArray[np.bool_]
     return pc.list_flatten(column), present, int(widths[0]) if len(widths) else 1
 
 
+def as_ragged(
+    features: pa.RecordBatch, wanted: Input
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """The values of a column one after the other, and how many each row has: int64[N].
+
+    Raises:
+        DataError: There is no such column, or it has values of another kind.
+    """
+    if wanted.name not in features.schema.names:
+        raise DataError.from_missing_column(wanted.name, features.schema.names, "The data")
+    column = features.column(wanted.name)
+    if _is_list(column.type):
+        lengths, values = pc.fill_null(pc.list_value_length(column), 0), pc.list_flatten(column)
+    else:
+        lengths, values = column.is_valid().cast(pa.int64()), column.drop_null()
+    alone = pa.RecordBatch.from_arrays([values], [wanted.name])
+    flat = as_input(alone, dataclasses.replace(wanted, shape=()))
+    return flat, lengths.to_numpy(zero_copy_only=False).astype(np.int64)
+
+
 def _is_list(kind: pa.DataType) -> bool:
     return bool(
         pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)

@@ -73,9 +73,8 @@ class OnnxPredictor:
         def call(part: slice) -> dict[str, Any]:
             fed = {name: self._slices.fill(array[part]) for name, array in arrays.items()}
             found = self._session.run(None, fed)
-            rows = part.stop - part.start
             outputs = zip(self._outputs, found, strict=True)
-            return {name: _as_array(values)[:rows] for name, values in outputs}
+            return {name: _as_array(values) for name, values in outputs}
 
         try:
             fed = sum(array.nbytes for array in arrays.values())

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -60,27 +60,37 @@ def load(path: Path, options: Options) -> SavedModelPredictor:
     return SavedModelPredictor(path, options)
 
 
+def load_graph(path: Path) -> Any:
+    """What TensorFlow makes of the SavedModel in a directory; raises ModelError."""
+    try:
+        return tensorflow().saved_model.load(str(path))
+    except Exception as error:  # TensorFlow raises whatever its parser does
+        raise ModelError(f"The SavedModel {path} cannot be loaded: {_cause(error)}") from error
+
+
 class SavedModelPredictor:
     """One signature of a SavedModel."""
 
     def __init__(self, path: Path, options: Options) -> None:
         self.path = path
         self._tf = tensorflow()
-        try:
-            self._model = self._tf.saved_model.load(str(path))
-        except Exception as error:  # TensorFlow raises whatever its parser does
-            raise ModelError(f"The SavedModel {path} cannot be loaded: {_cause(error)}") from error
+        self.model = load_graph(path)
         self._call = self._signature(options.signature_name)
         _, specs = self._call.structured_input_signature
         self._inputs = [_input(name, spec) for name, spec in sorted(specs.items())]
-        self._slices = Slices(options.rows or CALL_ROWS, self._tf.errors.ResourceExhaustedError)
+        batch = fixed_batch(specs.values())
+        self._slices = Slices(
+            batch or options.rows or CALL_ROWS,
+            self._tf.errors.ResourceExhaustedError,
+            fixed=bool(batch),
+        )
         # One string vector is serialized tf.Examples, by TensorFlow Serving's convention, unless
         # the data have a column of its name.
         self.wants_input = [(i.is_text, i.shape) for i in self._inputs] == [(True, ())]
         self.columns: tuple[str, ...] | None = tuple(i.name for i in self._inputs)
 
     def _signature(self, name: str) -> Any:
-        known = sorted(self._model.signatures)
+        known = sorted(self.model.signatures)
         usual = [n for n in ("predict", "serving_default") if n in known]
         wanted = name or (usual or known or [""])[0]
         several = not name and not usual and len(known) > 1
@@ -90,16 +100,16 @@ class SavedModelPredictor:
                 f"The SavedModel {self.path} has the signatures {', '.join(known) or '(none)'}, but {lacks} "
                 f"Say which one to call with signature_name in model_specs."
             )
-        return self._model.signatures[wanted]
+        return self.model.signatures[wanted]
 
     def predict(self, features: pa.RecordBatch, serialized: pa.Array | None) -> Outputs:
         """The outputs of the signature."""
         arguments = self._arguments(features, serialized)
-        constant = self._tf.constant
+        constant, fill = self._tf.constant, self._slices.fill
 
         def call(part: slice) -> dict[str, Any]:
-            outputs = self._call(**{name: constant(of(part)) for name, of in arguments.items()})
-            return {name: tensor.numpy() for name, tensor in outputs.items()}
+            fed = {name: constant(fill(of(part))) for name, of in arguments.items()}
+            return {name: tensor.numpy() for name, tensor in self._call(**fed).items()}
 
         try:
             return self._slices.run(features.num_rows, call)
@@ -134,6 +144,12 @@ def _cause(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines()]
     said = [line for line in lines if line and not line.startswith(noise)]
     return " ".join(said)[:300] or type(error).__name__
+
+
+def fixed_batch(specs: Iterable[Any]) -> int:
+    """The number of rows that every call of a signature must have, 0 where it is free."""
+    rows = (spec.shape[0] for spec in specs if spec.shape.rank)
+    return max((n for n in rows if n is not None), default=0)
 
 
 def _input(name: str, spec: Any) -> Input:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,8 @@ CALL_BYTES = 2**26
 
 # What C++ says when memory runs out, in exceptions that do not say it by their type.
 _SHORTAGE = re.compile(r"bad.?alloc|out of memory|failed to allocate|\bOOM\b", re.IGNORECASE)
+
+T = TypeVar("T")
 
 _LOGGER = logging.getLogger("benison")
 
@@ -38,7 +40,23 @@ class Slices:
     def run(
         self, rows: int, call: Callable[[slice], Mapping[str, Any]], fed: int = 0
     ) -> dict[str, npt.NDArray[Any]]:
-        """The joined outputs of `call`, which gets each slice of the rows in order.
+        """The joined outputs of `call` that can be predictions.
+
+        Raises:
+            ModelError: One row alone is too much, or no output has one row for each example.
+        """
+
+        def predict(part: slice) -> dict[str, npt.NDArray[Any]]:
+            outputs = call(part)
+            rows = part.stop - part.start
+            of_examples = _of_examples(outputs, self.size if self.fixed else rows)
+            return {name: array[:rows] for name, array in of_examples.items()}
+
+        parts = self.parts(rows, predict, fed)
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def parts(self, rows: int, call: Callable[[slice], T], fed: int = 0) -> list[T]:
+        """What `call` returns for each slice of the rows, in order; one empty slice for no rows.
 
         Args:
             rows: In all.
@@ -46,19 +64,19 @@ class Slices:
             fed: The bytes that all rows have in the arrays that the model is fed, where known.
 
         Raises:
-            ModelError: One row alone is too much, or no output has one row for each example.
+            ModelError: One row alone is too much.
         """
-        parts: list[dict[str, npt.NDArray[Any]]] = []
+        found: list[T] = []
         start = 0
-        while start < rows or not parts:
+        while start < rows or not found:
             end = min(start + self._fitting(rows, fed), rows)
             try:
-                parts.append(_of_examples(call(slice(start, end)), end - start))
+                found.append(call(slice(start, end)))
             except Exception as error:  # a framework's own, of which only a shortage is for here
                 self._halve(error, end - start)
             else:
                 start = end
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return found
 
     def fill(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The rows of a call, as many as the model takes."""

@@ -80,9 +80,8 @@ class TflitePredictor:
 
         def call(part: slice) -> dict[str, Any]:
             fed = {name: self._slices.fill(array[part]) for name, array in arrays.items()}
-            rows = part.stop - part.start
             return {
-                name: _restored(np.array(values), self._given[name])[:rows]
+                name: _restored(np.array(values), self._given[name])
                 for name, values in self._run(fed).items()
             }
 
