@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 import benison
 from benison.blessing import verify
+from benison.cli import app
 from benison.engine.tf_records import framed, records
 from benison.errors import OutputError
 from benison.interchange.keys import Sides
@@ -218,3 +221,15 @@ def test_records_are_those_of_tensorflow(tmp_path: Path) -> None:
     path = tmp_path / "found.tfrecord"
     path.write_bytes(framed(b"one") + framed(b""))
     assert records_of(path) == [b"one", b""]
+
+
+def test_the_command_writes_them(tmp_path: Path) -> None:
+    pq.write_table(table(), tmp_path / "eval.parquet")
+    (tmp_path / "eval.json").write_text(json.dumps(one_model()), encoding="utf-8")
+    paths = [str(tmp_path / name) for name in ("eval.parquet", "eval.json", "out")]
+    options = [word for pair in zip(("-e", "-c", "-o"), paths, strict=True) for word in pair]
+    run = CliRunner().invoke(app, ["evaluate", *options, "--tfma"])
+    assert run.exit_code == 0, run.output
+    shown = CliRunner().invoke(app, ["show", str(alone(tmp_path / "out"))])
+    assert shown.exit_code == 0, shown.output
+    assert "auc" in shown.output
