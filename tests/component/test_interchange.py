@@ -233,3 +233,13 @@ def test_the_command_writes_them(tmp_path: Path) -> None:
     shown = CliRunner().invoke(app, ["show", str(alone(tmp_path / "out"))])
     assert shown.exit_code == 0, shown.output
     assert "auc" in shown.output
+
+
+def test_a_difference_of_matrices_is_at_their_thresholds(written: Path) -> None:
+    rows = benison.load_result(written).metrics.to_pylist()
+    name = "confusion_matrix_at_thresholds_diff"
+    thresholds = [
+        json.loads(row["structured"])["threshold"] for row in rows if row["metric"] == name
+    ]
+    assert thresholds
+    assert all(found == [0.25, 1.5] for found in thresholds)

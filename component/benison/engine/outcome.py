@@ -141,7 +141,8 @@ def _pick(value: Value, index: Index) -> Value:
 
 def _subtract(a: Value, b: Value) -> Value:
     if isinstance(a, dict) and isinstance(b, dict):
-        return {key: a[key] - b[key] for key in a}
+        # A point of the difference lies where both points lie.
+        return {key: a[key] if key == "threshold" else a[key] - b[key] for key in a}
     assert not isinstance(a, dict)
     assert not isinstance(b, dict)
     return a - b
