@@ -20,6 +20,8 @@ HOSTED = {
     "benison.evaluator.component": "tfx",
     "benison.evaluator.executor": "tfx",
     "benison_orchestration.airflow": "airflow",
+    "benison_orchestration.airflow_docker": "airflow",
+    "benison_orchestration.airflow_kubernetes": "airflow",
     "benison_orchestration.kubeflow": "kfp",
 }
 IMPORT_ALL = """

@@ -2,8 +2,8 @@
 """This file is the Evaluator in Airflow 2.11 and 3: an operator, a branch, a link and a hook.
 
 An evaluation is a child process, of this Python or of another, so that TensorFlow need not be where
-Airflow is; `airflow_containers` has the same operator in Docker and on Kubernetes. What differs between
-Airflow 2 and 3 is told apart in one place, Airflow's own `common.compat`.
+Airflow is; `airflow_docker` and `airflow_kubernetes` have the same operator in a container. What differs
+between Airflow 2 and 3 is told apart in one place, Airflow's own `common.compat`.
 
     evaluate = EvaluatorOperator(
         task_id="evaluate",
@@ -21,13 +21,14 @@ Airflow 2 and 3 is told apart in one place, Airflow's own `common.compat`.
 
 from __future__ import annotations
 
+import collections
 import ctypes
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,9 +54,9 @@ except ModuleNotFoundError as error:
     raise MissingExtraError("Airflow", "airflow") from error
 
 ON_NOT_BLESSED = ("skip", "fail", "continue")
-COMMAND = ("evaluate", "--json")
 _REPORT = "benison_report"
 _SHOWN_REASONS = 20
+_SHOWN_LINES = 50
 _PATIENCE_SECONDS = 10.0
 _PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 
@@ -103,8 +104,8 @@ class ReportLink(BaseOperatorLink):
         return XCom.get_value(key=_REPORT, ti_key=ti_key) or ""
 
 
-class EvaluatorOperator(BaseOperator, SkipMixin):
-    """Evaluates a model, and goes on with what comes after when it is blessed.
+class BaseEvaluatorOperator(BaseOperator, SkipMixin):
+    """What an operator that evaluates does with a spec and a verdict, wherever the evaluation runs.
 
     The verdict is the task's XCom: `status`, `summary`, `reasons` (the first 20), `output`, `report`,
     `model` and `run`, the key under which all tries of a task instance are one run. An evaluation that
@@ -114,7 +115,6 @@ class EvaluatorOperator(BaseOperator, SkipMixin):
         spec: The arguments of `benison.evaluate`; templates in it are rendered. A run of the DAG needs an
             `output` of its own, such as one with `{{ run_id }}` in it. A task that is run again replaces
             what it wrote, unless the spec says `"overwrite": False`.
-        python: The Python to evaluate with, in which Benison is installed; default: the worker's.
         on_not_blessed: `skip` skips the tasks right after this one, as a short circuit does; `fail` fails
             without a retry; `continue` leaves it to a `BlessedBranchOperator` or to the tasks themselves.
         asset: An asset (on Airflow 2 a dataset) that gets an event when the model is blessed, and only
@@ -127,18 +127,16 @@ class EvaluatorOperator(BaseOperator, SkipMixin):
         ConfigError: The spec has a field that `benison.evaluate` does not, or `on_not_blessed` is unknown.
     """
 
-    template_fields: Sequence[str] = ("spec", "python", "metadata_conn_id", "report_url")
+    template_fields: Sequence[str] = ("spec", "metadata_conn_id", "report_url")
     template_fields_renderers = {"spec": "json"}
     operator_extra_links = (ReportLink(),)
     inherits_from_skipmixin = True
     ui_color = "#e8f0d8"
-    _child: subprocess.Popen[bytes] | None = None
 
     def __init__(
         self,
         *,
         spec: Mapping[str, Any],
-        python: str | None = None,
         on_not_blessed: str = "skip",
         asset: Any = None,
         metadata_conn_id: str | None = None,
@@ -150,7 +148,6 @@ class EvaluatorOperator(BaseOperator, SkipMixin):
             kwargs["outlets"] = [*(kwargs.get("outlets") or ()), _alias(self.asset)]
         super().__init__(**kwargs)
         self.spec = spec
-        self.python = python
         self.on_not_blessed = on_not_blessed
         self.metadata_conn_id = metadata_conn_id
         self.report_url = report_url
@@ -162,7 +159,11 @@ class EvaluatorOperator(BaseOperator, SkipMixin):
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Evaluate, and act on the verdict."""
-        return self.conclude(context, self.evaluate(self.full_spec(context)))
+        return self.conclude(context, self.evaluate(context))
+
+    def evaluate(self, context: Any) -> Mapping[str, Any] | None:
+        """Run `benison evaluate` with the `full_spec`; what is in the output's verdict.json."""
+        raise NotImplementedError
 
     def full_spec(self, context: Any) -> dict[str, Any]:
         """The spec, with what this task instance adds to it."""
@@ -172,60 +173,79 @@ class EvaluatorOperator(BaseOperator, SkipMixin):
             spec |= {"metadata": url, "pipeline": self.dag_id, "run": run_key(context)}
         return read_spec({**spec, **self.spec})
 
-    def evaluate(self, spec: Mapping[str, Any]) -> dict[str, Any]:
-        """Run `benison evaluate` as a child process; what it printed.
-
-        Raises:
-            AirflowException: It failed; the message is its reason.
-        """
-        command = [self.python or sys.executable, "-m", "benison", *COMMAND]
-        self.log.info("Running %s with the spec %s", " ".join(command), sorted(spec))
-        with tempfile.TemporaryFile() as printed:
-            self._child = subprocess.Popen(
-                command,
-                env=os.environ | {"BENISON_SPEC": json.dumps(spec)},
-                stdin=subprocess.DEVNULL,
-                stdout=printed,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-                preexec_fn=_die_with_parent,
-            )
-            said = self._follow(self._child)
-            printed.seek(0)
-            text = printed.read().decode()
-        if self._child.returncode:
-            raise AirflowException(_reason(self._child.returncode, text, said))
-        return dict(json.loads(text))
-
-    def conclude(self, context: Any, found: Mapping[str, Any]) -> dict[str, Any]:
+    def conclude(self, context: Any, verdict: Mapping[str, Any] | None) -> dict[str, Any]:
         """Say the verdict in the log, in XCom, to the asset, and to what comes after."""
-        verdict, ti = found["verdict"], context["ti"]
-        status, reasons = verdict["status"], verdict["reasons"]
-        report = self.report_url or (Path(found["output"]) / "report.html").absolute().as_uri()
+        if not verdict:
+            raise AirflowException(f"There is no verdict.json in {self.spec['output']}.")
+        report = Path(self.spec["output"], "report.html").absolute().as_uri()
         told = {
-            "status": status,
+            "status": verdict["status"],
             "summary": verdict["summary"],
-            "reasons": reasons[:_SHOWN_REASONS],
-            "output": found["output"],
-            "report": report,
+            "reasons": verdict["reasons"][:_SHOWN_REASONS],
+            "output": self.spec["output"],
+            "report": self.report_url or report,
             "model": self.spec.get("model"),
             "run": run_key(context),
         }
         self.log.info(verdict["summary"])
-        for reason in reasons:
+        for reason in verdict["reasons"]:
             self.log.error(reason)
-        ti.xcom_push(key=_REPORT, value=report)
-        ti.xcom_push(key="return_value", value=told)
-        if status == "blessed":
-            if self.asset is not None:
-                # Airflow 2 puts the values of an alias's event in a set, which cannot hold lists.
-                extra = {key: value for key, value in told.items() if isinstance(value, str)}
-                context["outlet_events"][_alias(self.asset)].add(self.asset, extra=extra)
-        elif self.on_not_blessed == "fail":
-            raise AirflowFailException("\n".join([verdict["summary"], *told["reasons"]]))
-        elif self.on_not_blessed == "skip":
-            self.skip_all_except(ti, None)
+        context["ti"].xcom_push(key=_REPORT, value=told["report"])
+        context["ti"].xcom_push(key="return_value", value=told)
+        if verdict["status"] != "blessed":
+            self._hold(context, told)
+        elif self.asset is not None:
+            # Airflow 2 puts the values of an alias's event in a set, which cannot hold lists.
+            extra = {key: value for key, value in told.items() if isinstance(value, str)}
+            context["outlet_events"][_alias(self.asset)].add(self.asset, extra=extra)
         return told
+
+    def _hold(self, context: Any, told: Mapping[str, Any]) -> None:
+        if self.on_not_blessed == "fail":
+            raise AirflowFailException("\n".join([told["summary"], *told["reasons"]]))
+        if self.on_not_blessed == "skip":
+            self.skip_all_except(context["ti"], None)
+
+
+class EvaluatorOperator(BaseEvaluatorOperator):
+    """Evaluates a model in a child process, and goes on with what comes after when it is blessed.
+
+    Args:
+        python: The Python to evaluate with, in which Benison is installed; default: the worker's.
+        kwargs: As `BaseEvaluatorOperator`.
+    """
+
+    template_fields = (*BaseEvaluatorOperator.template_fields, "python")
+    _child: subprocess.Popen[bytes] | None = None
+
+    def __init__(self, *, python: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.python = python
+
+    def evaluate(self, context: Any) -> dict[str, Any]:
+        """Run `benison evaluate` as a child process, whose words go to the log.
+
+        Raises:
+            AirflowException: It failed; the message is its reason.
+        """
+        spec = self.full_spec(context)
+        self._child = subprocess.Popen(
+            [self.python or sys.executable, "-m", "benison", "evaluate"],
+            env={**os.environ, "BENISON_SPEC": json.dumps(spec)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
+        )
+        said: collections.deque[str] = collections.deque(maxlen=_SHOWN_LINES)
+        with self._child:
+            for line in self._child.stdout or ():
+                said.append(line.decode(errors="replace").rstrip())
+                self.log.info(said[-1])
+        if self._child.returncode:
+            raise AirflowException(_reason(self._child.returncode, "\n".join(said)))
+        return dict(json.loads(Path(spec["output"], "verdict.json").read_text(encoding="utf-8")))
 
     def on_kill(self) -> None:
         """End the evaluation and every process that it has started."""
@@ -236,15 +256,6 @@ class EvaluatorOperator(BaseOperator, SkipMixin):
             self._child.wait(_PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             os.killpg(self._child.pid, signal.SIGKILL)
-
-    def _follow(self, child: subprocess.Popen[bytes]) -> list[str]:
-        """Copy what the child says to the log, until it ends; the last lines."""
-        said: list[str] = []
-        with child:
-            for line in child.stderr or ():
-                said = [*said[-19:], line.decode(errors="replace").rstrip()]
-                self.log.info(said[-1])
-        return said
 
 
 class BlessedBranchOperator(BaseBranchOperator):
@@ -284,13 +295,13 @@ def _alias(asset: Any) -> Any:
     return AssetAlias(f"blessed {asset.uri}")
 
 
-def _reason(code: int, printed: str, said: Sequence[str]) -> str:
+def _reason(code: int, said: str) -> str:
     """Why a child process failed, in its own words."""
-    try:
-        return str(json.loads(printed)["error"])
-    except (ValueError, KeyError):
-        how = f"was ended by signal {-code}" if code < 0 else f"failed with exit code {code}"
-        return "\n".join([f"The evaluation {how}.", *said])
+    refused = re.search(r"^error: (.+)", said, re.MULTILINE | re.DOTALL)
+    if refused:
+        return refused[1]
+    how = f"was ended by signal {-code}" if code < 0 else f"failed with exit code {code}"
+    return f"The evaluation {how}.\n{said}"
 
 
 def _die_with_parent() -> None:

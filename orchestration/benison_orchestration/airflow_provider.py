@@ -16,7 +16,11 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": "Benison",
-                "python-modules": ["benison_orchestration.airflow"],
+                "python-modules": [
+                    "benison_orchestration.airflow",
+                    "benison_orchestration.airflow_docker",
+                    "benison_orchestration.airflow_kubernetes",
+                ],
             }
         ],
         "hooks": [

@@ -8,11 +8,15 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import pyarrow.parquet as pq
 import pytest
 
+Found = TypeVar("Found")
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = f"{ROOT / 'component'}{os.pathsep}{ROOT / 'orchestration'}"
 # Airflow 3 and 2: the environment, and the tables of asset events.
@@ -35,7 +39,9 @@ class AirflowHost:
         if not self.python.exists():
             missing = f"there is no {ENVIRONMENTS[version]}; run: make airflow-env"
             (pytest.fail if "CI" in os.environ else pytest.skip)(missing)
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "PYTEST"))}
+        # With its bytecode kept, wherever the shell says not to, Airflow starts in half the time.
+        strange = ("AIRFLOW", "PYTEST", "PYTHONDONTWRITEBYTECODE")
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(strange)}
         self.env = clean | {
             "AIRFLOW_HOME": str(home),
             "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
@@ -46,7 +52,7 @@ class AirflowHost:
             **env,
         }
 
-    def run(self, *arguments: str | Path, timeout: float = 120) -> str:
+    def run(self, *arguments: str | Path, timeout: float = 400) -> str:
         """Run Airflow's Python to its end; what it printed, errors included."""
         done = subprocess.run(
             [str(self.python), *map(str, arguments)],
@@ -76,3 +82,26 @@ class AirflowHost:
         """DAG, asset and extra of each event of an asset."""
         rows = self.ask(ASSET_EVENTS[self.version])
         return [(dag, uri, json.loads(extra)) for dag, uri, extra in rows]
+
+
+def rows(output: str | Path) -> list[str]:
+    """The rows of the metrics, in which one undefined value is like another."""
+    return [repr(row) for row in pq.read_table(Path(output) / "metrics.parquet").to_pylist()]
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process that has not ended, though nobody may have waited for it."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def wait_for(find: Callable[[], Found | None], seconds: float = 300) -> Found:
+    """What `find` finds, as soon as that is something."""
+    deadline = time.monotonic() + seconds
+    while not (found := find()):
+        assert time.monotonic() < deadline, f"{find} has found nothing in {seconds} s."
+        time.sleep(0.2)
+    return found

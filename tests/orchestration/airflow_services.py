@@ -12,17 +12,15 @@ import os
 import signal
 import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
-from tests.orchestration.airflow_host import AirflowHost
+from tests.orchestration.airflow_host import AirflowHost, wait_for
 
-Found = TypeVar("Found")
 SERVICES = (
     ("api-server", "--workers", "1"),
     ("scheduler", "--skip-serve-logs"),
@@ -98,7 +96,7 @@ class AirflowServices:
             by_task = {task["task_id"]: task["state"] for task in found}
             return by_task if set(by_task.values()) <= ENDED else None
 
-        return wait_for(states, 240)
+        return wait_for(states, 400)
 
     def _ask(self, path: str, method: str = "GET", body: Any = None) -> Any:
         request = urllib.request.Request(
@@ -145,12 +143,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def wait_for(find: Callable[[], Found | None], seconds: float = 120) -> Found:
-    """What `find` finds, as soon as it finds something."""
-    deadline = time.monotonic() + seconds
-    while (found := find()) is None:
-        assert time.monotonic() < deadline, f"{find} has found nothing in {seconds} s."
-        time.sleep(0.2)
-    return found

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ import pytest
 
 import benison
 from tests.conftest import taxi_like
-from tests.orchestration.airflow_host import ENVIRONMENTS, AirflowHost
+from tests.orchestration.airflow_host import ENVIRONMENTS, AirflowHost, is_running, rows, wait_for
 
 DAGS = Path(__file__).parent / "dags"
 HEAVY = ("tensorflow", "apache_beam", "ml_metadata", "tfx", "pandas")
@@ -57,7 +56,7 @@ operator = EvaluatorOperator(
 )
 import signal
 signal.signal(signal.SIGTERM, lambda number, frame: operator.on_kill())
-operator.evaluate(operator.spec)
+operator.evaluate({})
 """
 
 
@@ -77,7 +76,9 @@ class Probed:
         return self.host.xcoms()[dag, "evaluate", map_index]
 
 
-@pytest.fixture(scope="module", params=ENVIRONMENTS)
+@pytest.fixture(
+    scope="module", params=[pytest.param(v, marks=pytest.mark.slow) for v in ENVIRONMENTS]
+)
 def probed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Probed:
     folder = tmp_path_factory.mktemp("probes")
     pq.write_table(taxi_like(2_000), folder / "eval.parquet")
@@ -163,11 +164,6 @@ def test_the_metrics_are_those_of_the_function(probed: Probed) -> None:
         assert rows(probed.verdict(dag)["output"]) == ours
 
 
-def rows(output: str | Path) -> list[str]:
-    """The rows of the metrics, in which one undefined value is like another."""
-    return [repr(row) for row in pq.read_table(Path(output) / "metrics.parquet").to_pylist()]
-
-
 def _config(probed: Probed) -> Any:
     return json.loads((Path(probed.verdict("blessed")["output"]) / "config.json").read_text())
 
@@ -247,8 +243,9 @@ def slow(host: AirflowHost, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[b
     python.write_text(SLOW_PYTHON)
     python.chmod(0o755)
     with subprocess.Popen([host.python, "-c", EVALUATE_SLOWLY], env=host.env, cwd=tmp_path) as task:
-        wait_until(lambda: (tmp_path / "pids").exists() and (tmp_path / "pids").read_text().strip())
-        pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+        pids = wait_for(
+            lambda: [int(pid) for file in tmp_path.glob("pids") for pid in file.read_text().split()]
+        )
         yield task, pids
         task.kill()
     for pid in filter(is_running, pids):
@@ -261,8 +258,8 @@ def test_killing_the_task_ends_every_process_of_the_evaluation(
     task, pids = slow
     assert all(map(is_running, pids))
     task.terminate()
-    assert task.wait(30) == 1
-    wait_until(lambda: not any(map(is_running, pids)))
+    assert task.wait(300) == 1
+    wait_for(lambda: not any(map(is_running, pids)))
 
 
 @pytest.mark.skipif(
@@ -273,20 +270,4 @@ def test_the_evaluation_ends_with_a_task_that_has_no_time_to_end_it(
 ) -> None:
     task, (_, evaluation) = slow
     task.kill()
-    wait_until(lambda: not is_running(evaluation))
-
-
-def wait_until(holds: Any, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "It did not come to hold in time."
-        time.sleep(0.05)
-
-
-def is_running(pid: int) -> bool:
-    """Whether there is such a process that has not ended, though nobody may have waited for it."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
+    wait_for(lambda: not is_running(evaluation))

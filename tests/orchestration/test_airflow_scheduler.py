@@ -17,9 +17,8 @@ import pytest
 import benison
 from benison.lineage import history
 from benison.lineage.store import Store
-from tests.orchestration.airflow_host import ROOT
-from tests.orchestration.airflow_services import AirflowServices, wait_for
-from tests.orchestration.test_airflow import is_running, rows
+from tests.orchestration.airflow_host import ROOT, is_running, rows, wait_for
+from tests.orchestration.airflow_services import AirflowServices
 
 PIPELINES = ROOT / "pipelines"
 # The Python of the evaluations: for the run `stopped` it never comes to its work.
@@ -27,7 +26,7 @@ PYTHON = f"""#!/bin/sh
 case "$BENISON_SPEC" in *evaluations/stopped*) sleep 300 & wait ;; esac
 exec {shlex.quote(sys.executable)} "$@"
 """
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @dataclasses.dataclass
@@ -131,7 +130,7 @@ def test_a_task_that_is_killed_is_tried_again_and_blesses_once(taxi: Taxi) -> No
     taxi.trigger("killed", "candidate-2")
     evaluation = taxi.evaluation("killed")
     os.kill(parent(evaluation), signal.SIGKILL)
-    wait_for(lambda: None if is_running(evaluation) else True)
+    wait_for(lambda: not is_running(evaluation))
     assert not taxi.output("killed").exists()
     assert taxi.blessings("killed") == []
 
@@ -147,7 +146,7 @@ def test_a_task_that_is_stopped_ends_its_evaluation(taxi: Taxi) -> None:
     taxi.trigger("stopped", "candidate-2")
     evaluation = taxi.evaluation("stopped")
     taxi.airflow.fail("taxi", "stopped", "evaluate")
-    wait_for(lambda: None if is_running(evaluation) else True)
+    wait_for(lambda: not is_running(evaluation))
     states = taxi.airflow.finished("taxi", "stopped")
     assert states == {"evaluate": "failed", "push": "upstream_failed"}
     assert not taxi.output("stopped").exists()
