@@ -3,8 +3,10 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -120,7 +122,8 @@ def containers_that_stay(patch: pytest.MonkeyPatch) -> Iterator[None]:
 
     patch.setattr(ContainerCollection, "run", run_and_note)
     yield
-    images.run("podman", "rm", "--force", *names)
+    for name in names:
+        images.run("podman", "rm", "--force", "--ignore", name)
 
 
 def run_in_subprocesses(data: Path, **arguments: Any) -> Path:
@@ -293,6 +296,52 @@ def test_both_forms_have_the_same_inputs_and_outputs() -> None:
 def test_an_artifact_is_where_kfp_says(uri: str, metadata: dict[str, Any]) -> None:
     theirs = dsl.Model(uri=uri, metadata=metadata)
     assert Artifact("", uri, metadata).path == theirs.path
+
+
+@pytest.fixture
+def host_image(podman: None, tmp_path: Path) -> Iterator[str]:
+    """An image of nothing but places, to which what this machine has installed is mounted."""
+    name, archive = "localhost/benison-host:python", tmp_path / "places.tar"
+    with tarfile.open(archive, "w") as tar:
+        for place in ("usr", "etc", "tmp", "proc", "dev", "sys"):
+            folder = tarfile.TarInfo(place)
+            folder.type, folder.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(folder)
+        for place in ("bin", "lib", "lib64", "sbin"):
+            link = tarfile.TarInfo(place)
+            link.type, link.linkname = tarfile.SYMTYPE, f"usr/{place}"
+            tar.addfile(link)
+    images.run("podman", "import", "--quiet", archive, name)
+    yield name
+    images.run("podman", "rmi", "--force", name)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.* have no effect in the current local runner:UserWarning")
+def test_the_taxi_pipeline_runs_in_containers(host_image: str, tmp_path: Path) -> None:
+    """As it is compiled for a cluster: trained, evaluated by the command of the container, pushed."""
+    pytest.importorskip("tfx")
+    from docker.types import Mount
+
+    pipeline = runpy.run_path(str(PIPELINE))["taxi"](host_image)
+    root = PIPELINE.parents[1]
+    places = {"/usr", "/etc", sys.prefix, sys.base_prefix, str(root)}
+    sources = [str(root / name) for name in ("component", "orchestration", "pipelines")]
+    runner = local.DockerRunner(
+        entrypoint="env",
+        mounts=[Mount(place, place, type="bind", read_only=True) for place in sorted(places)],
+        environment={
+            "PATH": f"{sys.prefix}/bin:/usr/bin",
+            "PYTHONPATH": os.pathsep.join(sources),
+            "HOME": "/tmp",
+        },
+    )
+    local.init(runner, pipeline_root=str(tmp_path / "root"))
+    pipeline(lossy=False)
+    (folder,) = (tmp_path / "root").glob("taxi-*")
+    verdict = benison.load_result(folder / "evaluate/evaluation").verdict
+    assert (verdict.status, verdict.rubber_stamped) == ("blessed", False)
+    assert (folder / "push/pushed/saved_model.pb").is_file()
 
 
 def test_the_taxi_pipeline_compiles_to_this(tmp_path: Path) -> None:
