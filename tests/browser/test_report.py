@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import math
@@ -18,6 +19,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 import benison
+from benison.engine.tables import PLOTS_SCHEMA
+from benison.report.html import render
 from tests.browser.conftest import METRICS, MODELS, SLICES, Shown, evaluated
 from tests.component.test_report import HOSTILE
 from tests.conftest import config, taxi_like
@@ -308,10 +311,6 @@ def test_hostile_names_run_nothing_and_break_nothing(show: Show, tmp_path: Path)
 def test_shows_intervals_where_there_are_some(
     show: Show, judged: benison.EvalResult, tmp_path: Path
 ) -> None:
-    from dataclasses import replace
-
-    from benison.report.html import render
-
     metrics, width = judged.metrics, 0.05
     for place, sign in (("lower", -1), ("upper", 1)):
         column = pc.add(metrics["value"], sign * width)
@@ -319,9 +318,9 @@ def test_shows_intervals_where_there_are_some(
             metrics.schema.get_field_index(place), metrics.schema.field(place), column
         )
     assert judged.path is not None
-    page = render(replace(judged, metrics=metrics), judged.path / "plots.parquet")
+    page = render(dataclasses.replace(judged, metrics=metrics), judged.path / "plots.parquet")
     (tmp_path / "report.html").write_text(page, encoding="utf-8")
-    shown = show(replace(judged, path=tmp_path))
+    shown = show(dataclasses.replace(judged, path=tmp_path))
     expect(shown.page.locator("#table .whisker i").first).to_be_visible()
     shown.page.locator("#table tbody td").nth(1).hover()
     assert "interval" in shown.text("#tip")
@@ -342,3 +341,38 @@ def test_the_view_of_each_model_and_weighting(show: Show, tmp_path: Path) -> Non
     before = shown.rows()[0]
     shown.page.select_option("#view", index=1)
     assert shown.rows()[0] != before
+
+
+def test_several_classes_are_a_heat_map(
+    show: Show, judged: benison.EvalResult, tmp_path: Path
+) -> None:
+    ids = [(actual, predicted) for actual in range(3) for predicted in range(3)]
+    columns = {
+        "threshold": [0.0] * 9 + [0.5] * 9,
+        "actual_class_id": [float(actual) for actual, _ in ids] * 2,
+        "predicted_class_id": [float(predicted) for _, predicted in ids] * 2,
+        "num_weighted_examples": [float(n) for n in range(18)],
+    }
+    key = dict.fromkeys(("output", "sub_key", "aggregation"), "") | {
+        "model": "new",
+        "weighted": False,
+    }
+    row = {
+        **key,
+        "slice": "Overall",
+        "slice_key": [],
+        "plot": "classes",
+        "columns": [*columns.items()],
+        "examples": 45,
+    }
+    plots = pa.Table.from_pylist([row], PLOTS_SCHEMA)
+    (tmp_path / "report.html").write_text(render(judged, plots), encoding="utf-8")
+    page = show(dataclasses.replace(judged, path=tmp_path), "#slice=Overall&threshold=0.7").page
+    figure = page.locator('[data-kind="classes"] figure')
+    assert figure.locator("rect.cell").count() == 9
+    figure.locator("rect.cell").nth(1).hover()
+    expect(page.locator("#tip")).to_have_text(
+        "10 of 30 examples of class 0 are predicted to be of class 1"
+    )
+    page.locator("#threshold").fill("0.2")
+    expect(figure.locator("rect.cell").nth(1)).to_have_attribute("data-tip", re.compile("^1 of 3 "))

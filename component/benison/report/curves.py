@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """This file is what the page knows of plots: counts by prediction, of which its script draws curves.
 
-Two plots carry all that it draws: the confusion matrix over thresholds (ROC, precision-recall, score
-distribution, gain, lift, rates by slice), and the sums by prediction (calibration, residuals).
+Three plots carry all that it draws: the confusion matrix over thresholds (ROC, precision-recall, score
+distribution, gain, lift, rates by slice), the sums by prediction (calibration, residuals), and the
+confusion of several classes.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ _FINE = ((30, 1000), (150, 200), (MAX_SLICES, 100))
 
 _CONFUSION = {"threshold", "true_positives", "false_positives", "false_negatives", "true_negatives"}
 _CALIBRATION = {"lower", "upper", "label", "prediction", "weight"}
+_CLASSES = {"threshold", "actual_class_id", "predicted_class_id", "num_weighted_examples"}
 _BUCKETS = 50
+_PAIRS = 1_000
 
 
 class PlotKey(NamedTuple):
@@ -141,6 +144,8 @@ def _thinned(columns: dict[str, Array], most: int) -> dict[str, Array]:
     """What is kept of a plot, or nothing of one that is undefined or that the page cannot draw."""
     if columns.keys() >= _CONFUSION and not np.isnan(columns["true_positives"]).any():
         return _histogram(columns, most)
+    if columns.keys() >= _CLASSES:
+        return _confused(columns)
     if columns.keys() >= _CALIBRATION and not np.isnan(columns["weight"]).any():
         return _merged(columns, _BUCKETS)
     return {}
@@ -180,12 +185,22 @@ def _merged(columns: dict[str, Array], most: int) -> dict[str, Array]:
     }
 
 
+def _confused(columns: dict[str, Array]) -> dict[str, Array]:
+    """Weight of each pair of actual and predicted class by threshold, the heaviest pairs."""
+    heaviest = np.sort(np.argsort(-columns["num_weighted_examples"], kind="stable")[:_PAIRS])
+    names = ("threshold", "actual_class_id", "predicted_class_id", "num_weighted_examples")
+    over, actual, predicted, weight = (columns[name][heaviest] for name in names)
+    return {"over": over, "actual": actual, "predicted": predicted, "pairs": weight}
+
+
 def _axis(columns: dict[str, Array], payload: Payload) -> list[Any]:
-    return payload.add(columns["threshold" if "threshold" in columns else "edge"], "f8")
+    """What all slices have in common: thresholds, or edges of buckets."""
+    return payload.add(columns.get("threshold", columns.get("edge", np.zeros(0))), "f8")
 
 
 def _packed(rows: list[dict[str, Array]], payload: Payload) -> dict[str, Any]:
-    """The columns of all slices, one slice after the other."""
+    """The columns of all slices, one slice after the other, and how long those of each are."""
     names = [name for name in rows[0] if name not in ("threshold", "edge")]
     joined = {name: np.concatenate([row[name] for row in rows]) for name in names}
-    return {name: payload.sums(column) for name, column in joined.items()}
+    lengths = np.array([len(row[names[0]]) for row in rows], np.float64)
+    return {name: payload.sums(column) for name, column in (joined | {"length": lengths}).items()}

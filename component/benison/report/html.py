@@ -32,7 +32,7 @@ MAX_BYTES = 3_900_000
 
 _EXACT = 100_000  # numbers that travel as float64: a megabyte
 _LEAST_CURVES = 60  # slices
-_ROOMS = ("state", "words", "charts", "table", "overview", "plots", "fairness", "main")
+_ROOMS = ("state", "words", "charts", "table", "overview", "classes", "plots", "fairness", "main")
 
 
 @dataclasses.dataclass(frozen=True)

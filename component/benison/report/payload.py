@@ -49,7 +49,7 @@ class Payload:
         """
         column = np.ascontiguousarray(numbers, _TYPES[kind]).ravel()
         column = column.astype(column.dtype.newbyteorder("<"), copy=False)
-        shuffled = column.view(np.uint8).reshape(len(column), -1).T.tobytes()
+        shuffled = column.view(np.uint8).reshape(len(column), column.itemsize).T.tobytes()
         place = [self._size, len(column), kind]
         self._parts.append(shuffled)
         self._size += len(shuffled)

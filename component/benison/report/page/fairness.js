@@ -22,7 +22,7 @@ const MOST_RATED = 60;
 const askedThresholds = () => [...new Set(state.at.split(/[\s,;]+/).filter(Boolean).map(Number).filter((t) => t >= 0 && t <= 1))].slice(0, 6);
 
 /** The slices whose counts the page holds. */
-const ratedSlices = () => data.plots.find((plot) => plot.view === state.view && "positives" in plot.candidate)?.slices || [];
+const ratedSlices = () => data.plots.find((plot) => plot.view === state.view && carried(plot) === "counts")?.slices || [];
 
 /** The candidate's rate and what it is of, at each threshold. @param {number} slice @param {number[]} thresholds */
 function ratesOf(slice, thresholds) {
@@ -59,17 +59,20 @@ function drawFairness() {
   const body = rated.map(({ i, cells }) => make("tr", { class: sizes[i] < SMALL ? "small" : "" }, make("th", { scope: "row", dir: "auto", title: data.names[i] }, data.names[i]), make("td", {}, whole(sizes[i])), ...cells.map((cell, k) => rateCell(i, cell, i === reference ? null : cell.rate - base[k].rate, widest))));
   const table = make("table", { "aria-label": `${state.rate} by slice` }, make("thead", {}, head), make("tbody", {}, ...body));
   const csvButton = make("button", { type: "button", on: { click: () => save("rates.csv", rateCsv(rated, thresholds)) } }, "Download CSV");
-  const notes = make("p", { class: "note" }, `${RATES[state.rate].about} Small print: the gap to ${data.names[reference]}. Shaded values are of fewer than ${SMALL} examples.${left ? ` ${whole(left)} smaller slices are not listed.` : ""}`);
+  const notes = make("p", { class: "note" }, `${RATES[state.rate].about} Small print: the gap to ${data.names[reference]} in percentage points. Grey italics: of fewer than ${SMALL} examples.${left ? ` ${whole(left)} smaller slices are not listed.` : ""}`);
   const box = make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Rates by slice" }, table);
   at("fairness-body").replaceChildren(rateControls(reference), notes, box, csvButton);
 }
 
+/** A gap in percentage points. @param {number} gap */
+const points = (gap) => `${gap > 0 ? "+" : ""}${percent(gap).replace("%", "")} pp`;
+
 /** @param {number} i @param {{rate: number, among: number}} cell @param {number | null} gap @param {number} widest */
 function rateCell(i, { rate, among }, gap, widest) {
   const [low, high] = among ? wilson(rate, among) : [NaN, NaN];
-  const tip = `${state.rate} of ${data.names[i]}: ${percent(rate)} of ${whole(among)}; 95% interval ${percent(low)} to ${percent(high)} if each weighs 1${gap === null ? "" : `; gap ${percent(gap)}`}`;
+  const tip = `${state.rate} of ${data.names[i]}: ${percent(rate)} of ${whole(among)}; 95% interval ${percent(low)} to ${percent(high)} if each weighs 1${gap === null ? "" : `; gap ${points(gap)}`}`;
   const cell = make("td", { "data-tip": tip, class: among < SMALL ? "unsure" : "" }, make("b", {}, percent(rate)), make("small", {}, ` of ${whole(among)}`));
-  if (gap !== null && Number.isFinite(gap)) cell.append(make("span", { class: "change" }, barOf(gap, widest), make("small", {}, gap ? shown(gap, 1, true) : "0")));
+  if (gap !== null && Number.isFinite(gap)) cell.append(make("span", { class: "change" }, barOf(gap, widest), make("small", {}, points(gap))));
   return cell;
 }
 

@@ -6,10 +6,15 @@
  * @typedef {{thresholds: ArrayLike<number>, tp: Float64Array, fp: Float64Array, positives: number,
  *   negatives: number, pos: ArrayLike<number>, neg: ArrayLike<number>}} Counts
  * @typedef {{edges: ArrayLike<number>, label: ArrayLike<number>, prediction: ArrayLike<number>, weight: ArrayLike<number>}} Sums
- * @typedef {{name: string, css: string, counts?: Counts, sums?: Sums}} Series
- * @typedef {{title: string, about: string, needs: "counts" | "sums",
+ * @typedef {"counts" | "sums" | "pairs"} Needs
+ * @typedef {{over: number, actual: number, predicted: number, weight: number}} Pair
+ * @typedef {{name: string, css: string, counts?: Counts, sums?: Sums, pairs?: Pair[]}} Series
+ * @typedef {{title: string, about: string, needs: Needs,
  *   draw: (figure: HTMLElement, slice: string, series: Series[]) => void}} PlotKind
  */
+
+/** What a plot carries. @param {Plot} plot @returns {Needs} */
+const carried = ({ candidate }) => ("positives" in candidate ? "counts" : "pairs" in candidate ? "pairs" : "sums");
 
 /** @param {ArrayLike<number>} numbers @param {number} which @param {number} size */
 const part = (numbers, which, size) => Array.prototype.slice.call(numbers, which * size, (which + 1) * size);
@@ -33,14 +38,23 @@ function sumsOf(plot, side, which) {
   return { edges, label, prediction, weight };
 }
 
-/** The plots of a slice that carry what is asked for. @param {number} slice @param {"counts" | "sums"} needs @returns {Series[]} */
+/** @param {Plot} plot @param {Record<string, Place>} side @param {number} which @returns {Pair[]} */
+function pairsOf(plot, side, which) {
+  const lengths = column(side.length), begin = Array.from(lengths).slice(0, which).reduce((sum, n) => sum + n, 0);
+  const [over, actual, predicted, weight] = ["over", "actual", "predicted", "pairs"].map((name) => column(side[name]));
+  return Array.from({ length: lengths[which] }, (_, k) => begin + k).map((i) => ({ over: over[i], actual: actual[i], predicted: predicted[i], weight: weight[i] }));
+}
+
+const READ = { counts: countsOf, sums: sumsOf, pairs: pairsOf };
+
+/** The models whose plots of a slice carry what is asked for. @param {number} slice @param {Needs} needs @returns {Series[]} */
 function seriesOf(slice, needs) {
-  const plot = data.plots.find((one) => one.view === state.view && one.slices.includes(slice) && ("positives" in one.candidate) === (needs === "counts"));
+  const plot = data.plots.find((one) => one.view === state.view && one.slices.includes(slice) && carried(one) === needs);
   if (!plot) return [];
-  const which = plot.slices.indexOf(slice), read = needs === "counts" ? countsOf : sumsOf;
+  const which = plot.slices.indexOf(slice);
   /** @type {[string, string, Record<string, Place> | undefined][]} */
   const sides = [["baseline", "theirs", plot.baseline], ["candidate", "ours", plot.candidate]];
-  return sides.flatMap(([name, css, side]) => (side ? [{ name, css, [needs]: read(plot, side, which) }] : []));
+  return sides.flatMap(([name, css, side]) => (side ? [{ name, css, [needs]: READ[needs](plot, side, which) }] : []));
 }
 
 const UNIT = { min: 0, max: 1 };
@@ -162,8 +176,8 @@ function drawMatrix(figure, slice, series) {
     const left = 34 + 132 * across, top = 18 + 96 * down, middle = left + 64;
     picture.append(svg("rect", { class: `cell ${key === "tp" || key === "tn" ? "right" : "wrong"}`, x: left, y: top, width: 128, height: 92, "fill-opacity": 0.06 + 0.5 * ratio(ours[key], total) }));
     picture.append(svg("text", { class: "count", x: middle, y: top + 36, "text-anchor": "middle" }, whole(ours[key])));
-    picture.append(svg("text", { class: "tick", x: middle, y: top + 54, "text-anchor": "middle" }, `${percent(ratio(ours[key], total))} ${label}`));
-    if (theirs) picture.append(svg("text", { class: "tick", x: middle, y: top + 72, "text-anchor": "middle" }, `baseline ${whole(theirs[key])} (${percent(ratio(theirs[key], base))})`));
+    picture.append(svg("text", { class: "tick on", x: middle, y: top + 54, "text-anchor": "middle" }, `${percent(ratio(ours[key], total))} ${label}`));
+    if (theirs) picture.append(svg("text", { class: "tick on", x: middle, y: top + 72, "text-anchor": "middle" }, `baseline ${whole(theirs[key])} (${percent(ratio(theirs[key], base))})`));
   }
   for (const [text, x] of /** @type {[string, number][]} */ ([["predicted positive", 98], ["predicted negative", 230]])) picture.append(svg("text", { class: "label", x, y: 12, "text-anchor": "middle" }, text));
   for (const [text, y] of /** @type {[string, number][]} */ ([["positive", 64], ["negative", 160]])) picture.append(svg("text", { class: "label", x: 22, y, "text-anchor": "middle", transform: `rotate(-90 22 ${y})` }, text));
@@ -194,11 +208,12 @@ const KINDS = {
     draw: curve("gain", { ...UNIT, label: "share of examples taken" }, { ...UNIT, label: "share of positives found" }, [[0, 0], [1, 1]], (tp, fp, c) => [ratio(tp + fp, c.positives + c.negatives), ratio(tp, c.positives)], (x, y) => `the top ${percent(x)} hold ${percent(y)} of positives`) },
   lift: { title: "Lift", needs: "counts", about: "How many times as many positives as chance would give are among the highest-scored share of examples; 1 is chance.",
     draw: curve("lift", { ...UNIT, label: "share of examples taken" }, { min: 0, max: 1, label: "lift" }, [[0, 1], [1, 1]], (tp, fp, c) => [ratio(tp + fp, c.positives + c.negatives), ratio(ratio(tp, tp + fp), ratio(c.positives, c.positives + c.negatives))], (x, y) => `the top ${percent(x)} hold ${brief(Number(y.toPrecision(3)))} times the average`) },
+  classes: { title: "Confusion of classes", needs: "pairs", about: "Of the examples of each class (a row), which share is predicted to be of which class (a column); the diagonal is right.", draw: drawClasses },
 };
-const FIRST_KINDS = ["roc", "pr", "calibration", "scores", "matrix"];
+const FIRST_KINDS = ["roc", "pr", "calibration", "scores", "matrix", "residuals", "classes"];
 
 /** The kinds of plots that the page has data for. */
-const possibleKinds = () => Object.keys(KINDS).filter((key) => data.plots.some((plot) => plot.view === state.view && ("positives" in plot.candidate) === (KINDS[key].needs === "counts")));
+const possibleKinds = () => Object.keys(KINDS).filter((key) => data.plots.some((plot) => plot.view === state.view && carried(plot) === KINDS[key].needs));
 
 /** The kinds that are shown. */
 function shownKinds() {
@@ -234,7 +249,7 @@ function drawPlots() {
   const chosen = chosenSlices();
   at("charts").replaceChildren(...shownKinds().map((key) => {
     const kind = KINDS[key], section = make("section", { class: "row", "data-kind": key }, make("h3", {}, kind.title), make("p", { class: "note" }, kind.about));
-    if (key === "matrix") section.append(thresholdSlider());
+    if (["matrix", "classes"].includes(key)) section.append(thresholdSlider());
     const charts = chosen.map((i) => {
       const figure = make("figure", { "data-slice": data.names[i] }), series = seriesOf(i, kind.needs);
       if (series.length) drawKind(kind, figure, i, series);
@@ -256,16 +271,16 @@ function noPlots() {
   return make("div", {}, make("p", {}, "The config asks for no plot, so there are none. Add one or both of these to its metrics and evaluate again; they cost about as much as AUC."), make("pre", {}, lines));
 }
 
-/** The matrices follow the slider while it moves, and nothing else is drawn anew. */
+/** The matrices below follow the slider while it moves, and nothing else is drawn anew. */
 function thresholdSlider() {
   const said = make("output", {}, state.threshold.toFixed(2));
   const slider = make("input", { type: "range", min: 0, max: 1, step: 0.01, value: state.threshold, id: "threshold" });
   slider.addEventListener("input", () => {
     state.threshold = Number(slider.value);
     said.textContent = state.threshold.toFixed(2);
-    for (const figure of at("charts").querySelectorAll('[data-kind="matrix"] figure')) {
-      const i = data.names.indexOf(figure.dataset.slice), series = seriesOf(i, "counts");
-      if (series.length) drawKind(KINDS.matrix, figure, i, series);
+    for (const figure of slider.closest("section").querySelectorAll("figure")) {
+      const kind = KINDS[slider.closest("section").dataset.kind], i = data.names.indexOf(figure.dataset.slice), series = seriesOf(i, kind.needs);
+      if (series.length) drawKind(kind, figure, i, series);
     }
     writeAddress();
   });
