@@ -5,7 +5,7 @@
 /**
  * @typedef {{min: number, max: number, label: string, log?: boolean, format?: (x: number) => string}} Axis
  * @typedef {{x: number, y: number, tip: () => string}} Point
- * @typedef {{title: string, about: string, summary: string, x: Axis, y: Axis, width?: number, height?: number,
+ * @typedef {{title: string, about?: string, summary: string, x: Axis, y: Axis, width?: number, height?: number,
  *   rows: () => (string | number)[][], points?: Point[]}} Chart
  */
 
@@ -77,7 +77,7 @@ function drawChart(figure, chart, draw) {
 }
 
 /** @param {Chart} chart @param {any} picture */
-const caption = (chart, picture) => make("figcaption", {}, explained(chart.title, chart.about), saving(chart, picture));
+const caption = (chart, picture) => make("figcaption", {}, chart.about ? explained(chart.title, chart.about) : make("span", { class: "name", dir: "auto", title: chart.title }, chart.title), saving(chart, picture));
 
 /** @param {Chart} chart @param {(v: number) => number} x @param {(v: number) => number} y @param {number} width @param {number} height */
 function axes(chart, x, y, width, height) {
@@ -153,7 +153,7 @@ function saving(chart, picture) {
     button("CSV", () => save(`${name}.csv`, csv(chart.rows()))));
 }
 
-const PAINT = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-linecap", "font-size", "font-family", "font-weight", "opacity"];
+const PAINT = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-linecap", "font-size", "font-family", "font-weight", "opacity", "paint-order"];
 
 /** The picture as a file that needs no style sheet. @param {any} picture */
 function standalone(picture) {

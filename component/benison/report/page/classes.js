@@ -41,5 +41,5 @@ function drawClasses(figure, slice, series) {
   picture.append(svg("text", { class: "label", x: 155, y: 225, "text-anchor": "middle" }, "predicted class"));
   picture.append(svg("text", { class: "label", x: 12, y: 100, "text-anchor": "middle", transform: "rotate(-90 12 100)" }, "actual class"));
   const rows = () => [["model", "threshold", "actual class", "predicted class", "weight"], ...series.flatMap((one) => (one.pairs || []).map((pair) => [one.name, pair.over, pair.actual, pair.predicted, pair.weight]))];
-  figure.replaceChildren(caption(/** @type {any} */ ({ title: slice, about: KINDS.classes.about, summary, rows }), picture), picture);
+  figure.replaceChildren(caption(/** @type {any} */ ({ title: slice, summary, rows }), picture), picture);
 }

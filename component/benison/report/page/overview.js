@@ -51,7 +51,7 @@ function drawHistogram() {
 /** @param {any} layer @param {number} left @param {number} bottom */
 function overallLine(layer, left, bottom) {
   layer.append(svg("line", { class: "overall", x1: left, x2: left, y1: PAD.top, y2: bottom }));
-  layer.append(svg("text", { class: "tick", x: left + (left > 380 ? -4 : 4), y: PAD.top + 9, "text-anchor": left > 380 ? "end" : "start" }, data.names[0]));
+  layer.append(svg("text", { class: "tick on", x: left + (left > 380 ? -4 : 4), y: PAD.top + 9, "text-anchor": left > 380 ? "end" : "start" }, data.names[0]));
 }
 
 /** Let a drag over a histogram choose a range. @param {any} made @param {Axis} across @param {Point[]} tips */

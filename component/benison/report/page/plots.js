@@ -61,7 +61,7 @@ const UNIT = { min: 0, max: 1 };
 /** @param {number} a @param {number} b */
 const ratio = (a, b) => (b ? a / b : NaN);
 
-/** A line for each series, of points [x, y, what says so]. @param {HTMLElement} figure @param {string} slice @param {Series[]} series @param {{title: string, about: string, x: Axis, y: Axis, diagonal?: number[][]}} how @param {(one: Series) => [number, number, () => string][]} pointsOf */
+/** A line for each series, of points [x, y, what says so]. @param {HTMLElement} figure @param {string} slice @param {Series[]} series @param {{title: string, x: Axis, y: Axis, diagonal?: number[][]}} how @param {(one: Series) => [number, number, () => string][]} pointsOf */
 function lineChart(figure, slice, series, how, pointsOf) {
   const lines = series.map((one) => ({ ...one, points: pointsOf(one) }));
   const points = lines.flatMap(({ name, points: some }) => some.map(([x, y, tip]) => ({ x, y, tip: () => `${name}: ${tip()}` }))).filter((p) => Number.isFinite(p.x) && Number.isFinite(p.y));
@@ -106,7 +106,7 @@ function drawCalibration(figure, slice, series) {
   const all = groups.flatMap((group) => group.buckets), [low, high] = [Math.min(0, ...all.map((b) => Math.min(b.x, b.y))), Math.max(1, ...all.map((b) => Math.max(b.x, b.y)))];
   const isShare = low === 0 && high === 1;
   const points = groups.flatMap((group) => group.buckets.map((b) => ({ x: b.x, y: b.y, tip: () => `${group.name}: mean label ${b.y.toPrecision(3)} where the mean prediction is ${b.x.toPrecision(3)} (${examplesText(b.weight)})` })));
-  const chart = { title: slice, about: KINDS.calibration.about, summary: `Calibration of ${slice}: mean label against mean prediction`, points,
+  const chart = { title: slice, summary: `Calibration of ${slice}: mean label against mean prediction`, points,
     x: { min: low, max: high, label: "mean prediction" }, y: { min: low, max: high, label: "mean label" },
     rows: () => [["model", "mean prediction", "mean label", "weight"], ...groups.flatMap((group) => group.buckets.map((b) => [group.name, b.x, b.y, b.weight]))] };
   drawChart(figure, chart, (layer, x, y) => {
@@ -124,10 +124,10 @@ function drawCalibration(figure, slice, series) {
 
 /** @param {HTMLElement} figure @param {string} slice @param {Series[]} series */
 function drawResiduals(figure, slice, series) {
-  const groups = series.map((one) => ({ ...one, buckets: coarse(/** @type {Sums} */ (one.sums), 25) }));
+  const groups = series.map((one) => ({ ...one, buckets: coarse(/** @type {Sums} */ (one.sums), 10) }));
   const all = groups.flatMap((group) => group.buckets), far = Math.max(1e-9, ...all.map((b) => Math.abs(b.y - b.x)));
   const [low, high] = [Math.min(0, ...all.map((b) => b.x)), Math.max(1, ...all.map((b) => b.x))];
-  lineChart(figure, slice, groups, { title: KINDS.residuals.title, about: KINDS.residuals.about, diagonal: [[low, 0], [high, 0]],
+  lineChart(figure, slice, groups, { title: KINDS.residuals.title, diagonal: [[low, 0], [high, 0]],
     x: { min: low, max: high, label: "mean prediction" }, y: { min: -far, max: far, label: "mean label − prediction" } },
   (one) => /** @type {any} */ (one).buckets.map((/** @type {any} */ b) => [b.x, b.y - b.x, () => `${(b.y - b.x).toPrecision(3)} where the mean prediction is ${b.x.toPrecision(3)} (${examplesText(b.weight)})`]));
 }
@@ -147,7 +147,7 @@ function drawScores(figure, slice, series) {
   });
   const most = Math.max(0.01, ...lines.flatMap((line) => line.y.filter(Number.isFinite)));
   const points = lines.flatMap((line) => line.y.map((share, i) => ({ x: (i + 0.5) / bins, y: share, tip: () => `${line.name}: ${percent(share)} of ${whole(line.n)} ${line.label} score ${i / bins} to ${(i + 1) / bins}` }))).filter((p) => Number.isFinite(p.y));
-  const chart = { title: slice, about: KINDS.scores.about, summary: `Score distribution of ${slice}: positives and negatives`, points, x: { ...UNIT, label: "prediction" }, y: { min: 0, max: most, label: "share of the class", format: (/** @type {number} */ v) => `${Math.round(100 * v)}%` },
+  const chart = { title: slice, summary: `Score distribution of ${slice}: positives and negatives`, points, x: { ...UNIT, label: "prediction (blue: positives, grey: negatives)" }, y: { min: 0, max: most, label: "share of the class", format: (/** @type {number} */ v) => `${Math.round(100 * v)}%` },
     rows: () => [["model", "class", "from", "to", "share"], ...lines.flatMap((line) => line.y.map((share, i) => [line.name, line.label, i / bins, (i + 1) / bins, share]))] };
   drawChart(figure, chart, (layer, x, y) => {
     for (const line of lines) {
@@ -184,14 +184,14 @@ function drawMatrix(figure, slice, series) {
   const { tp, fp, fn } = ours;
   const rates = [["precision", tp / (tp + fp)], ["recall", tp / (tp + fn)], ["F1", (2 * tp) / (2 * tp + fp + fn)]];
   picture.append(svg("text", { class: "tick", x: 164, y: 224, "text-anchor": "middle" }, rates.map(([name, rate]) => `${name} ${shown(Number(rate), 1)}`).join("   ")));
-  const chart = { title: slice, about: KINDS.matrix.about, summary: `Confusion matrix of ${slice}: at threshold ${brief(ours.threshold)}`, rows: () => [["model", "threshold", ...cells.map(([, label]) => label)], ...[ours, theirs].flatMap((m, i) => (m ? [[i ? "baseline" : "candidate", m.threshold, m.tp, m.fn, m.fp, m.tn]] : []))] };
+  const chart = { title: slice, summary: `Confusion matrix of ${slice}: at threshold ${brief(ours.threshold)}`, rows: () => [["model", "threshold", ...cells.map(([, label]) => label)], ...[ours, theirs].flatMap((m, i) => (m ? [[i ? "baseline" : "candidate", m.threshold, m.tp, m.fn, m.fp, m.tn]] : []))] };
   figure.replaceChildren(caption(/** @type {any} */ (chart), picture), picture);
 }
 
 /** @param {"roc" | "pr" | "gain" | "lift"} key @param {Axis} x @param {Axis} y @param {number[][] | undefined} diagonal @param {(tp: number, fp: number, c: Counts) => [number, number]} of @param {(x: number, y: number) => string} say @returns {PlotKind["draw"]} */
 const curve = (key, x, y, diagonal, of, say) => (figure, slice, series) => {
   const points = overThresholds(of, say), top = Math.max(y.max, ...series.flatMap((one) => points(one).map((p) => p[1]).filter(Number.isFinite)));
-  lineChart(figure, slice, series, { title: KINDS[key].title, about: KINDS[key].about, x, y: { ...y, max: top }, diagonal }, points);
+  lineChart(figure, slice, series, { title: KINDS[key].title, x, y: { ...y, max: top }, diagonal }, points);
 };
 
 /** @type {Record<string, PlotKind>} */
@@ -241,14 +241,14 @@ function drawKinds() {
 /** @param {PlotKind} kind @param {HTMLElement} figure @param {number} i @param {Series[]} series */
 function drawKind(kind, figure, i, series) {
   kind.draw(figure, data.names[i], series);
-  figure.querySelector(".explained")?.after(make("small", {}, `${sizes[i] < SMALL ? "≈ " : ""}${examplesText(sizes[i])}`));
+  figure.querySelector("figcaption > span")?.after(make("small", {}, `${sizes[i] < SMALL ? "≈ " : ""}${examplesText(sizes[i])}`));
 }
 
 /** One row of charts for each kind, a chart for each chosen slice. */
 function drawPlots() {
   const chosen = chosenSlices();
   at("charts").replaceChildren(...shownKinds().map((key) => {
-    const kind = KINDS[key], section = make("section", { class: "row", "data-kind": key }, make("h3", {}, kind.title), make("p", { class: "note" }, kind.about));
+    const kind = KINDS[key], section = make("section", { class: "row", "data-kind": key }, make("h3", {}, explained(kind.title, kind.about)));
     if (["matrix", "classes"].includes(key)) section.append(thresholdSlider());
     const charts = chosen.map((i) => {
       const figure = make("figure", { "data-slice": data.names[i] }), series = seriesOf(i, kind.needs);
