@@ -31,7 +31,7 @@ SLOW_ROWS = {
     "tfma": 100_000,
     "fairlearn": 1_000_000,
 }  # more would take minutes; their rates are flat
-MODEL_ROWS = 500_000
+MODEL_ROWS, BEAM_ROWS = 500_000, 4_000_000
 PAYMENTS, COMPANIES = 8, 114
 TOLERANCE = {"auc": 2e-4}  # the hand-written queries bin a little differently at the edges
 
@@ -139,12 +139,22 @@ def beside_models(rows: int, console: Console) -> None:
     )
     for column in ("model", "bare s", "in the model", "Benison s", "ratio"):
         table.add_column(column, justify="left" if column == "model" else "right")
-    for case in ("savedmodel-examples", "savedmodel-named"):
+    for case in ("savedmodel-examples", "savedmodel-named", "onnx"):
         found = measure("model_bound.py", case, FOLDER / "models", rows)
         share, ratio = (found[a] / found["bare"] for a in ("model", "benison"))
         numbers = (f"{found['bare']:.2f}", f"{share:.0%}", f"{found['benison']:.2f}")
         table.add_row(case, *numbers, f"{ratio:.2f} x")
     console.print(table)
+
+
+def beam_workers(rows: int, console: Console) -> None:
+    """Beam's direct runner with one process and with two, each with one thread for the model."""
+    found = measure("model_bound.py", "workers", FOLDER / "models", rows)
+    start, one, two = (found[name] for name in ("start", "1", "2"))
+    console.print(
+        f"{rows:,} rows through a SavedModel on Beam: {one:.1f} s with 1 worker, {two:.1f} s with 2, "
+        f"{one / two:.2f} x; {(one - start) / (two - start):.2f} x beyond the {start:.1f} s of a start"
+    )
 
 
 def small(console: Console) -> None:
@@ -165,6 +175,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
     parser.add_argument("--skip-slow", action="store_true", help="leave out TFMA and Fairlearn")
     parser.add_argument("--skip-models", action="store_true", help="leave out TensorFlow and ONNX")
+    parser.add_argument("--beam", action="store_true", help="add Beam with 1 and 2 workers")
     options = parser.parse_args()
     console = Console(width=120)
     slow = [] if options.skip_slow else ["fairlearn", "tfma"]
@@ -174,6 +185,8 @@ def main() -> None:
     slices_cost(max(options.rows), console)
     if not options.skip_models:
         beside_models(MODEL_ROWS, console)
+    if options.beam:
+        beam_workers(BEAM_ROWS, console)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import statistics
 import struct
 import sys
@@ -187,7 +188,7 @@ def columns(examples: Path, names: list[str]) -> Iterator[dict[str, Any]]:
             yield {name: array.reshape(-1, 1) for name, array in zip(names, arrays, strict=True)}
 
 
-def evaluation(examples: Path, model: Path, signature: str) -> Loop:
+def evaluation(examples: Path, model: Path, signature: str, **options: Any) -> Loop:
     config = {
         "model_specs": [{"label_key": "label", "signature_name": signature}],
         "slicing_specs": [{}, *({"feature_keys": [n]} for n in ("hour", "payment", "company"))],
@@ -197,7 +198,7 @@ def evaluation(examples: Path, model: Path, signature: str) -> Loop:
     def loop() -> int:
         with tempfile.TemporaryDirectory() as folder:
             output = Path(folder) / "out"
-            result = benison.evaluate(examples, config, model=model, output=output)
+            result = benison.evaluate(examples, config, model=model, output=output, **options)
         return int(result.value("example_count"))
 
     return loop
@@ -245,5 +246,23 @@ def measured(case: str, folder: Path, rows: int) -> dict[str, float]:
     return {name: statistics.median(times[1:]) for name, times in found.items()}
 
 
+def workers(folder: Path, rows: int) -> dict[str, float]:
+    """Seconds on Beam's direct runner by its processes, and of one that has a single row group to read."""
+    # A worker stands for a machine with one core, so that the model must not take the other's.
+    os.environ |= {f"TF_NUM_{kind}_THREADS": "1" for kind in ("INTRAOP", "INTEROP")}
+    model = made(folder / "taxi")
+    found = {}
+    # The first run of anything pays for a cold disk, so that it is run twice.
+    for name, count, size in (*[("start", 1, 50_000)] * 2, ("1", 1, rows), ("2", 2, rows)):
+        examples = made(folder / f"trips-{size}.parquet", size)
+        options = ["--direct_running_mode=multi_processing", f"--direct_num_workers={count}"]
+        evaluate = evaluation(examples, model, "named", engine="beam", beam_options=options)
+        started = time.monotonic()
+        assert evaluate() == size
+        found[name] = time.monotonic() - started
+    return found
+
+
 if __name__ == "__main__":
-    print(json.dumps(measured(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))))
+    case, folder, rows = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+    print(json.dumps(workers(folder, rows) if case == "workers" else measured(case, folder, rows)))
