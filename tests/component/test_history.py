@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 import zlib
 from collections.abc import Iterator
@@ -162,6 +163,18 @@ def test_numbers_keep_five_digits() -> None:
     data = carried(history.render([other]))
     found = [metric.get("value", [[None]])[0][0] for metric in data["metrics"]]
     assert found == [123_456_789, 0.12346, 1e-300, None, None, 0, -98765]
+
+
+def test_intervals_travel_with_their_values() -> None:
+    result = made_up(0, SliceColumns([((),)], np.array([7])), 1)
+    bounds = {"lower": pa.array([0.25, 0.5]), "upper": pa.array([0.75, 1.0])}
+    metrics = result.metrics
+    for name, column in bounds.items():
+        place = metrics.schema.get_field_index(name)
+        metrics = metrics.set_column(place, metrics.schema.field(name), column)
+    data = carried(history.render([dataclasses.replace(result, metrics=metrics)]))
+    (metric,) = data["metrics"]
+    assert (metric["lower"], metric["upper"]) == ([[0.25]], [[0.75]])
 
 
 def test_nothing_to_draw() -> None:

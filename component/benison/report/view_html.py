@@ -87,13 +87,19 @@ def _report(result: EvalResult) -> str:
         if result.path is not None:
             where = str(result.path / "report.html")
         return f"<p>The report is too large for a notebook: <code>{escape(where)}</code></p>"
+    where = (
+        ""
+        if result.path is None
+        else f", or open <code>{escape(str(result.path))}/report.html</code>"
+    )
+    hint = f"<p><small>Empty? Trust this notebook{where}.</small></p>"
     # `allow-same-origin` is left out: whatever the page did, it could not reach the notebook.
     frame = (
         f'<iframe title="Benison report" srcdoc="{escape(page)}" loading="lazy" '
         'sandbox="allow-scripts allow-downloads" width="100%" height="640" '
         'style="border:1px solid #8884"></iframe>'
     )
-    return f"<details><summary>The whole report</summary>{frame}</details>"
+    return f"<details><summary>The whole report</summary>{hint}{frame}</details>"
 
 
 def _cut(text: str, most: int = _NAME) -> str:
