@@ -12,12 +12,13 @@ from benison.engine.check import check_config
 from benison.engine.evaluate import Evaluator, MetricsEvaluator, check_order
 from benison.engine.extract import Extractor, default_extractors
 from benison.engine.read import Dataset
-from benison.engine.write import Writer
+from benison.engine.write import Writer, default_writers
 from benison.errors import ConfigError, suggestion
 from benison.interchange import TfmaWriter
 from benison.job import Job, PathLike, Progress, silent
 from benison.lineage import Recorder
 from benison.recording import Recording, check_output
+from benison.report.html import ReportWriter
 from benison.results import EvalResult
 
 
@@ -78,7 +79,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         MissingExtraError: What the data, a model or the output needs is not installed.
         MetadataError: The metadata store cannot be used; the results may be whole then, and are not recorded.
     """
-    more = [TfmaWriter()] if tfma else []
+    chosen = _writers(writers, tfma)
     recording = Recording.open(metadata, pipeline, run, output)
     check_output(recording, output, overwrite)
     found = recording.baseline(baseline)
@@ -93,8 +94,13 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
     summaries = [MetricsEvaluator(full, plan), *evaluators]
     check_order(summaries, stages)
     job = Job(full, dataset, paths, stages, summaries, overwrite, progress)
-    job.more_writers = more
-    return recording.keep(job, output, lambda: job.run(engine, beam_options, output, writers))
+    return recording.keep(job, output, lambda: job.run(engine, beam_options, output, chosen))
+
+
+def _writers(writers: Sequence[Writer] | None, tfma: bool) -> list[Writer]:
+    """What writes the output; made before any work, because one may lack what it needs."""
+    chosen = [*default_writers(), ReportWriter()] if writers is None else [*writers]
+    return [*chosen, *([TfmaWriter()] if tfma else [])]
 
 
 def _model_paths(

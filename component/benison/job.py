@@ -30,9 +30,8 @@ from benison.engine.extract import (
 )
 from benison.engine.read import Dataset
 from benison.engine.tables import PLOTS_SCHEMA
-from benison.engine.write import Writer, default_writers
+from benison.engine.write import Writer
 from benison.errors import ConfigError, ModelError
-from benison.report.html import ReportWriter
 from benison.results import EvalResult
 from benison.validation import Verdict, validate
 from benison.version import VERSION
@@ -69,8 +68,6 @@ class Job:
     progress: Progress
     lineage: dict[str, Any] | None = None
     """What the manifest says of the record in a metadata store."""
-    more_writers: Sequence[Writer] = ()
-    """What writes beside the writers of the output."""
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
     rows: int = 0
     missing: dict[str, int] = dataclasses.field(default_factory=dict)
@@ -80,7 +77,7 @@ class Job:
         engine: str,
         beam_options: Sequence[str],
         output: PathLike | None,
-        writers: Sequence[Writer] | None,
+        writers: Sequence[Writer],
     ) -> EvalResult:
         """Evaluate, judge, and write if there is an output."""
         states = self.run_local() if engine == "local" else self.run_beam(engine, beam_options)
@@ -153,7 +150,7 @@ class Job:
         self,
         found: dict[str, Any],
         output: PathLike | None,
-        writers: Sequence[Writer] | None,
+        writers: Sequence[Writer],
     ) -> EvalResult:
         """Write and bless, if there is an output; the result in any case."""
         verdict = found["verdict"]
@@ -173,8 +170,7 @@ class Job:
             "manifest": manifest,
         }
         with write.output_directory(Path(output), self.overwrite) as directory:
-            chosen = [*default_writers(), ReportWriter()] if writers is None else writers
-            write.run([*chosen, *self.more_writers], plain, directory)
+            write.run(writers, plain, directory)
             blessing.seal(directory, manifest)
         return result
 
