@@ -153,7 +153,7 @@ def test_the_threshold_moves_the_matrix(show: Show, judged: benison.EvalResult) 
         pc.and_(pc.greater(TRIPS["prediction"], 0.8), pc.equal(TRIPS["label"], 1))
     ).as_py()
     assert number(matrix.locator(".count").first.text_content() or "") == recall
-    assert "threshold=0.8" in page.url
+    expect(page).to_have_url(re.compile("threshold=0.8"))
 
 
 TRIPS = taxi_like(6_000)
@@ -181,15 +181,16 @@ def test_rates_by_slice_are_those_of_the_data(show: Show, judged: benison.EvalRe
 
 
 def test_a_view_can_be_sent(show: Show, judged: benison.EvalResult) -> None:
-    page = show(judged).page
+    shown, page = (one := show(judged)), one.page
     page.select_option("#metric", "recall")
     page.select_option("#kind", "hour")
     page.click('[data-sort="Δrecall"]')
     page.select_option("#theme", "dark")
     page.locator("#table tbody input").nth(2).check()
+    expect(page).to_have_url(re.compile("slice=hour.*theme=dark"))
     again = show(judged, "#" + page.url.partition("#")[2])
     assert again.page.input_value("#metric") == "recall"
-    assert again.rows() == [*show(judged, "#" + page.url.partition("#")[2]).rows()]
+    assert again.rows()[:8] == shown.rows()[:8]
     assert again.page.locator("#chosen li").count() == page.locator("#chosen li").count()
     assert again.page.evaluate("document.documentElement.dataset.theme") == "dark"
 
@@ -303,6 +304,7 @@ def test_hostile_names_run_nothing_and_break_nothing(show: Show, tmp_path: Path)
     for i in range(1, 1 + len(HOSTILE)):
         page.locator(f'#table tbody input[data-slice="{i}"]').check()
         expect(page.locator('[data-kind="roc"] figure').last).to_contain_text(names[i][:40])
+    expect(page).to_have_url(re.compile("(slice=.*){6}"))
     again = show(shown.result, "#" + page.url.partition("#")[2])
     assert again.page.locator("#chosen li").count() == page.locator("#chosen li").count()
     assert not dialogs

@@ -92,12 +92,18 @@ function fragment() {
   return said.toString();
 }
 
+let asked = 0;
+
+/** Browsers limit how often an address may change, and take long over it. */
 function writeAddress() {
-  try {
-    history.replaceState(null, "", `#${fragment()}`);
-  } catch {
-    // A sandboxed frame has no address of its own; the page works without.
-  }
+  clearTimeout(asked);
+  asked = setTimeout(() => {
+    try {
+      history.replaceState(null, "", `#${fragment()}`);
+    } catch {
+      // A sandboxed frame has no address of its own; the page works without.
+    }
+  }, 150);
 }
 
 /** The state that an address holds; what makes no sense is left out. */

@@ -89,23 +89,24 @@ const isWorse = (metric, change) => (metric.better === null || !change ? null : 
 /** @param {Metric} metric @param {number} i */
 function valueCell(metric, i) {
   const value = numbers(metric, "value"), change = changeOf(metric), extent = extentOf(metric);
-  const x = value ? value[i] : NaN, tips = [`${metric.name} of ${data.names[i]}: ${exact(x)} (${examplesText(sizes[i])})`];
-  const cell = make("td", {}, make("b", {}, shown(x, extent.largest)));
+  const cell = make("td", {}, make("b", {}, shown(value ? value[i] : NaN, extent.largest)));
   const lower = numbers(metric, "lower"), upper = numbers(metric, "upper");
-  if (lower && upper && Number.isFinite(lower[i])) {
-    cell.append(interval(lower[i], upper[i], extent));
-    tips.push(`interval ${exact(lower[i])} to ${exact(upper[i])}`);
-  }
-  if (change && Number.isFinite(change[i])) {
-    cell.append(changeBar(metric, change[i], extent));
-    tips.push(`baseline ${exact(/** @type {any} */ (numbers(metric, "baseline"))[i])}, change ${exact(change[i])}`);
-  }
+  if (lower && upper && Number.isFinite(lower[i])) cell.append(interval(lower[i], upper[i], extent));
+  if (change && Number.isFinite(change[i])) cell.append(changeBar(metric, change[i], extent));
   if (failedOn(metric.name).has(i)) {
     cell.className = "failed";
     cell.prepend(make("span", { class: "mark", role: "img", "aria-label": "failed check" }, "✗ "));
   }
-  cell.dataset.tip = tips.join("; ");
+  explainLater(cell, () => sentenceOf(metric, i));
   return cell;
+}
+
+/** A value with all its digits, its interval and its change. @param {Metric} metric @param {number} i */
+function sentenceOf(metric, i) {
+  const [value, lower, upper, baseline] = /** @type {const} */ (["value", "lower", "upper", "baseline"]).map((field) => numbers(metric, field)?.[i] ?? NaN);
+  const interval = Number.isFinite(lower) ? `; interval ${exact(lower)} to ${exact(upper)}` : "";
+  const change = Number.isFinite(baseline) ? `; baseline ${exact(baseline)}, change ${exact(value - baseline)}` : "";
+  return `${metric.name} of ${data.names[i]}: ${exact(value)} (${examplesText(sizes[i])})${interval}${change}`;
 }
 
 /** @param {number} low @param {number} high @param {any} extent */
@@ -225,10 +226,10 @@ function startTable() {
     const key = `${view} ${metric}`;
     failures.set(key, (failures.get(key) || new Set()).add(slice));
   }
-  let asked = false;
+  let drawing = false;
   at("table").addEventListener("scroll", () => {
-    if (!asked) requestAnimationFrame(() => { asked = false; drawRows(); });
-    asked = true;
+    if (!drawing) requestAnimationFrame(() => { drawing = false; drawRows(); });
+    drawing = true;
   });
   addEventListener("resize", () => drawRows());
   addEventListener("beforeprint", () => { drawn.first = -1; drawRows(60); });

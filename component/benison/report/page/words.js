@@ -22,8 +22,18 @@ function make(tag, attributes = {}, ...children) {
   return node;
 }
 
+/** @type {Map<string, Intl.NumberFormat>} */
+const formats = new Map();
+
+/** A number between `least` and `most` decimals; making a format takes longer than using it. @param {number} x @param {number} least @param {number} most */
+function decimal(x, least, most) {
+  const key = `${least} ${most}`, known = formats.get(key) || new Intl.NumberFormat("en", { minimumFractionDigits: least, maximumFractionDigits: most });
+  formats.set(key, known);
+  return known.format(x);
+}
+
 /** A whole number. @param {number} x */
-const whole = (x) => x.toLocaleString("en", { maximumFractionDigits: 1 });
+const whole = (x) => decimal(x, 0, 1);
 
 /** A number in six digits, for a sentence. @param {number} x */
 function exact(x) {
@@ -40,12 +50,13 @@ function shown(x, largest, signed = false) {
   if (!Number.isFinite(x)) return Number.isNaN(x) ? "–" : "∞";
   const decimals = Math.max(0, FEW_DIGITS - Math.max(0, Math.ceil(Math.log10(largest || 1))));
   const tiny = x !== 0 && Math.abs(x) < 0.5 * 10 ** -decimals;
-  const text = tiny ? x.toPrecision(2) : x.toLocaleString("en", { minimumFractionDigits: Number.isInteger(largest) && largest > 1 && Number.isInteger(x) ? 0 : decimals, maximumFractionDigits: decimals });
+  const isCount = Number.isInteger(largest) && largest > 1 && Number.isInteger(x);
+  const text = tiny ? x.toPrecision(2) : decimal(x, isCount ? 0 : decimals, decimals);
   return `${signed && x > 0 ? "+" : ""}${text}`.replace("-", "−");
 }
 
 /** @param {number} x */
-const percent = (x) => (Number.isFinite(x) ? `${(100 * x).toLocaleString("en", { maximumFractionDigits: 1, minimumFractionDigits: 1 })}%`.replace("-", "−") : "–");
+const percent = (x) => (Number.isFinite(x) ? `${decimal(100 * x, 1, 1)}%`.replace("-", "−") : "–");
 
 /** @param {number} n */
 const examplesText = (n) => `${whole(n)} ${n === 1 ? "example" : "examples"}`;
@@ -57,6 +68,15 @@ function explain(metric) {
   return `${metric.about || metric.name}${good}${range}`;
 }
 
+/** What elements say when they are pointed at, where that is made only then. @type {WeakMap<Element, () => string>} */
+const tips = new WeakMap();
+
+/** @param {any} node @param {() => string} say */
+function explainLater(node, say) {
+  node.setAttribute("data-tip", "");
+  tips.set(node, say);
+}
+
 /** Show what `data-tip` says while its element is pointed at or has the focus. */
 function explainOnHover() {
   const tip = at("tip");
@@ -66,7 +86,7 @@ function explainOnHover() {
     const node = /** @type {Element | null} */ (event.target instanceof Element ? event.target.closest("[data-tip]") : null);
     if (!node) return hide();
     const box = node.getBoundingClientRect();
-    tell(node.getAttribute("data-tip") || "", box.left, box.bottom);
+    tell(node.getAttribute("data-tip") || tips.get(node)?.() || "", box.left, box.bottom);
   };
   document.addEventListener("pointerover", seen);
   document.addEventListener("focusin", seen);
