@@ -50,8 +50,8 @@ try:
         SkipMixin,
         XCom,
     )
-except ModuleNotFoundError as error:
-    raise MissingExtraError("Airflow", "airflow") from error
+except ImportError as error:
+    raise MissingExtraError("Airflow, or its newer common.compat,", "airflow") from error
 
 ON_NOT_BLESSED = ("skip", "fail", "continue")
 _REPORT = "benison_report"
@@ -188,8 +188,10 @@ class BaseEvaluatorOperator(BaseOperator, SkipMixin):
             "run": run_key(context),
         }
         self.log.info(verdict["summary"])
-        for reason in verdict["reasons"]:
+        for reason in told["reasons"]:
             self.log.error(reason)
+        if more := len(verdict["reasons"]) - len(told["reasons"]):
+            self.log.error("and %d more failures, in verdict.json", more)
         context["ti"].xcom_push(key=_REPORT, value=told["report"])
         context["ti"].xcom_push(key="return_value", value=told)
         if verdict["status"] != "blessed":
