@@ -177,6 +177,31 @@ def test_intervals_travel_with_their_values() -> None:
     assert (metric["lower"], metric["upper"]) == ([[0.25]], [[0.75]])
 
 
+def test_models_and_data_are_told_apart_by_digest_or_by_place() -> None:
+    columns = SliceColumns([((),)], np.array([7]))
+    results = []
+    for i, (digest, version) in enumerate(
+        (("a" * 64, 1), ("a" * 64, 2), (None, 3), ("not recorded", 4))
+    ):
+        result = made_up(i, columns, 1)
+        model = {"name": "new", "path": f"/serving/taxi/{version}", "digest": digest}
+        data = {"files": [{"name": "a.gz"}, {"name": "b.gz"}], "digest": digest}
+        results.append(
+            dataclasses.replace(
+                result, manifest={**result.manifest, "models": [model], "data": data}
+            )
+        )
+    points = carried(history.render(results))["points"]
+    assert [point["model"][1] for point in points] == [
+        *("taxi/1 (aaaaaaaa)", "taxi/2 (aaaaaaaa)", "taxi/3", "taxi/4")
+    ]
+    assert len({point["model"][0] for point in points}) == 3
+    assert [point["data"][1] for point in points[1:3]] == [
+        "a.gz and 1 more (aaaaaaaa)",
+        "a.gz and 1 more",
+    ]
+
+
 def test_nothing_to_draw() -> None:
     result = made_up(0, SliceColumns([((),)], np.array([7])), 0)
     with pytest.raises(DataError, match="no metric that is one number"):

@@ -162,7 +162,7 @@
     if (more > 0) items.push(make("li", {}, `and ${more.toLocaleString("en")} more, in verdict.json`));
     at("said").replaceChildren(
       make("p", {}, sentence(i, slicePlace())),
-      make("p", { class: "note" }, `${point.created}; model ${point.model[1]}; data ${point.data[1]}, ${point.rows.toLocaleString("en")} rows. ${point.summary}`),
+      make("p", { class: "note" }, `${point.created}; model ${point.model[1]}; data ${point.data[1]}, ${(point.rows ?? 0).toLocaleString("en")} rows. ${point.summary}`),
       make("ul", {}, ...items),
     );
   };

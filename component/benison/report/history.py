@@ -38,6 +38,7 @@ _MAX_NUMBERS = 1_200_000  # five digits of one take some three bytes of the page
 _MAX_REASONS, _MAX_NAME, _MAX_SENTENCE = 5, 200, 500
 _KEYS = ("output", "sub_key", "aggregation", "weighted", "metric")
 _SEPARATOR = "\x1f"
+_SHA256 = 64  # characters in hexadecimal
 _HERE = "\0"  # which stands in no page: HTML forbids it
 
 
@@ -108,17 +109,23 @@ class Point:
         """What tells a model from another, and what it is called."""
         for record in self.result.manifest.get("models", []):
             if record["name"] == self.model and record["path"] is not None:
-                digest, parts = str(record["digest"]), record["path"].replace("\\", "/").split("/")
-                return [digest, cut(f"{'/'.join(parts[-2:])} ({digest[:8]})")]
+                parts = record["path"].replace("\\", "/").split("/")
+                return _told_apart("/".join(parts[-2:]), record["path"], record["digest"])
         name = f"{self.model}: " if self.model else ""
         return [self.model, cut(f"{name}predictions in the data")]
 
 
 def _data(data: dict[str, Any]) -> list[str]:
     names = [file["name"] for file in data.get("files", [])]
-    digest = str(data.get("digest", ""))
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     called = f"{names[0]}{more}" if names else "a table in memory"
+    return _told_apart(called, ", ".join(names), data.get("digest"))
+
+
+def _told_apart(called: str, place: str, digest: str | None) -> list[str]:
+    """What tells one from another, which is its place where TFMA recorded no digest; and its name."""
+    if digest is None or len(digest) != _SHA256:
+        return [place, cut(called)]
     return [digest, cut(f"{called} ({digest[:8]})")]
 
 
