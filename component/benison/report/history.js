@@ -170,7 +170,8 @@
   const chart = () => {
     const figure = at("chart"), slice = slicePlace(), { places, lines: drawn } = lines();
     const width = Math.max(300, figure.clientWidth || 900), height = 340;
-    const pad = { left: 56, right: 14, top: 12, bottom: 70 };
+    const letters = width / places.length > 150 ? 24 : 13;
+    const pad = { left: 56, right: 14, top: 12, bottom: letters > 13 ? 92 : 70 };
     const all = [];
     for (const field of /** @type {const} */ (["value", "lower", "upper", "baseline"])) {
       for (let i = 0; i <= last; i++) all.push(number(field, slice, i), field === "value" ? number(field, 0, i) : null);
@@ -194,7 +195,7 @@
     const every = Math.ceil(places.length / Math.max(1, Math.floor((width - pad.left) / 34)));
     places.forEach((name, k) => {
       if (k % every) return;
-      drawing.append(svg("text", { transform: `translate(${x(k) + 3} ${height - pad.bottom + 14}) rotate(-32)`, "text-anchor": "end" }, svg("title", {}, name), brief(name, 13)));
+      drawing.append(svg("text", { transform: `translate(${x(k) + 3} ${height - pad.bottom + 14}) rotate(-32)`, "text-anchor": "end" }, svg("title", {}, name), brief(name, letters)));
     });
     /** @param {number[]} order @param {(i: number) => number | null} of @param {string} name */
     const path = (order, of, name) => {
@@ -244,9 +245,9 @@
 
   /** @param {string[]} head @param {any[][]} rows @param {string[]} names The columns that are words. */
   const table = (head, rows, names) => make("table", {},
-    make("thead", {}, make("tr", {}, ...head.map((name) => make("th", { scope: "col", ...(names.includes(name) ? { class: "name" } : {}) }, name)))),
+    make("thead", {}, make("tr", {}, ...head.map((name) => make("th", { scope: "col", ...(names.includes(name) ? { class: "words" } : {}) }, name)))),
     make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((cell, k) => {
-      const node = k ? make("td", names.includes(head[k]) ? { class: "name" } : {}, cell) : make("th", { scope: "row", class: "name" }, cell);
+      const node = k ? make("td", names.includes(head[k]) ? { class: "words" } : {}, cell) : make("th", { scope: "row", class: "words" }, cell);
       if (names.includes(head[k]) && typeof cell === "string") node.title = cell;
       return node;
     })))));
