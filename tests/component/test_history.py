@@ -14,11 +14,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from typer.testing import CliRunner
 
 import benison
 from benison import DataError, EvalConfig, EvalResult, Verdict
-from benison.cli import app
 from benison.engine.plan import View
 from benison.engine.tables import SliceColumns
 from benison.report import history
@@ -224,43 +222,6 @@ def test_hostile_names_are_data_and_nothing_else() -> None:
     names = carried(page)["slices"]
     assert len(set(names)) == len(HOSTILE) + 1
     assert max(map(len, names)) < 300
-
-
-# The command.
-
-
-def command(*arguments: str) -> Any:
-    return CliRunner().invoke(app, ["report", *arguments])
-
-
-def test_the_report_of_a_run_is_written_again(
-    folder: Path, runs: list[EvalResult], tmp_path: Path
-) -> None:
-    done = command(str(folder / "run-0"), "--output", str(tmp_path / "again.html"))
-    assert done.exit_code == 0, done.output
-    assert (tmp_path / "again.html").read_bytes() == (folder / "run-0/report.html").read_bytes()
-
-
-def test_the_report_of_several_runs_is_their_history(
-    folder: Path, runs: list[EvalResult], tmp_path: Path
-) -> None:
-    paths = [str(folder / f"run-{i}") for i in (1, 0)]
-    done = command(*paths, "--as-given", "--json", "--output", str(tmp_path / "h.html"))
-    assert json.loads(done.output) == {"ok": True, "output": str(tmp_path / "h.html"), "runs": 2}
-    data = carried((tmp_path / "h.html").read_text(encoding="utf-8"))
-    assert [point["run"] for point in data["points"]] == ["run-1", "run-0"]
-
-
-def test_a_page_that_cannot_be_written(
-    folder: Path, runs: list[EvalResult], tmp_path: Path
-) -> None:
-    done = command(str(folder / "run-0"), "--output", str(tmp_path / "no" / "where.html"))
-    assert done.exit_code == 2
-    assert "The report cannot be written to" in " ".join(done.output.split())
-    missing = command("nowhere", "--output", str(tmp_path / "x.html"))
-    assert missing.exit_code == 2
-    assert "There is no result at nowhere." in missing.output
-    assert not list(tmp_path.iterdir())
 
 
 # In a browser.

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is the tests of `benison report`: one run to another place, several as their history."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from benison.cli import app
+from tests.component.test_history import carried, run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    for i in range(2):
+        run(i, folder)
+    return folder
+
+
+def command(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["report", *arguments])
+
+
+def test_the_report_of_a_run_is_written_again(folder: Path, tmp_path: Path) -> None:
+    done = command(str(folder / "run-0"), "--output", str(tmp_path / "again.html"))
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "again.html").read_bytes() == (folder / "run-0/report.html").read_bytes()
+
+
+def test_the_report_of_several_runs_is_their_history(folder: Path, tmp_path: Path) -> None:
+    paths = [str(folder / f"run-{i}") for i in (1, 0)]
+    done = command(*paths, "--as-given", "--json", "--output", str(tmp_path / "h.html"))
+    assert json.loads(done.output) == {"ok": True, "output": str(tmp_path / "h.html"), "runs": 2}
+    data = carried((tmp_path / "h.html").read_text(encoding="utf-8"))
+    assert [point["run"] for point in data["points"]] == ["run-1", "run-0"]
+
+
+def test_a_page_that_cannot_be_written(folder: Path, tmp_path: Path) -> None:
+    done = command(str(folder / "run-0"), "--output", str(tmp_path / "no" / "where.html"))
+    assert done.exit_code == 2
+    assert "The report cannot be written to" in " ".join(done.output.split())
+    missing = command("nowhere", "--output", str(tmp_path / "x.html"))
+    assert missing.exit_code == 2
+    assert "There is no result at nowhere." in missing.output
+    assert not list(tmp_path.iterdir())
