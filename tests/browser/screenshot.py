@@ -2,7 +2,7 @@
 """This file makes the picture of a report that the README shows.
 
 make demo
-.venv/bin/python tests/browser/screenshot.py demo-output/candidate-1/report.html report.png
+.venv/bin/python tests/browser/screenshot.py demo-output/candidate-1/report.html tests/browser/report.png
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def main() -> None:
         "--fragment", default="", help="a view, as the page's address has it after #"
     )
     parser.add_argument("--theme", choices=("light", "dark"), default="light")
-    parser.add_argument("--width", type=int, default=1200, help="pixels")
-    parser.add_argument("--height", type=int, default=1000, help="pixels")
+    parser.add_argument("--width", type=int, default=1240, help="pixels")
+    parser.add_argument("--height", type=int, default=980, help="pixels")
     parser.add_argument("--room", help="begin at a part of the page: browser, plots or fairness")
     parser.add_argument("--chromium", default="/usr/bin/chromium")
     asked = parser.parse_args()

@@ -324,8 +324,9 @@ def test_shows_intervals_where_there_are_some(
     (tmp_path / "report.html").write_text(page, encoding="utf-8")
     shown = show(dataclasses.replace(judged, path=tmp_path))
     expect(shown.page.locator("#table .whisker i").first).to_be_visible()
+    expect(shown.page.locator("#table .track i.span").first).to_be_attached()
     shown.page.locator("#table tbody td").nth(1).hover()
-    assert "interval" in shown.text("#tip")
+    assert shown.text("#tip").count("interval") == 2
 
 
 def test_small_slices_are_marked(show: Show, judged: benison.EvalResult) -> None:

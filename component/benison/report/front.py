@@ -119,9 +119,12 @@ def _short(digest: str) -> str:
 
 
 def _lineage(lineage: dict[str, Any]) -> Iterator[tuple[str, Iterable[str]]]:
+    """Names a line each; the ids of the store in one."""
+    said = {name.replace("_", " "): value for name, value in lineage.items()}
+    names = [f"{name} {value}" for name, value in said.items() if not isinstance(value, int)]
+    ids = ", ".join(f"{name} {value}" for name, value in said.items() if isinstance(value, int))
     if lineage:
-        said = (f"{name.replace('_', ' ')} {value}" for name, value in lineage.items())
-        yield "Lineage", said
+        yield "Lineage", filter(None, [*names, ids])
 
 
 def _drawn(check: Check) -> str:

@@ -129,7 +129,7 @@ const view = () => data.views[state.view] || { label: "", metrics: [] };
 /** @param {string} name @returns {Metric | undefined} */
 const metricOf = (name) => view().metrics.find((metric) => metric.name === name);
 
-/** A metric's column over slices. @param {Metric} metric @param {"value" | "baseline" | "lower" | "upper"} field */
+/** A metric's column over slices. @param {Metric} metric @param {"value" | "baseline" | "lower" | "upper" | "changeLower" | "changeUpper"} field */
 const numbers = (metric, field) => (metric[field] ? column(/** @type {Place} */ (metric[field])) : null);
 
 /** @type {Map<Metric, Float64Array>} */

@@ -92,7 +92,7 @@ function valueCell(metric, i) {
   const cell = make("td", {}, make("b", {}, shown(value ? value[i] : NaN, extent.largest)));
   const lower = numbers(metric, "lower"), upper = numbers(metric, "upper");
   if (lower && upper && Number.isFinite(lower[i])) cell.append(interval(lower[i], upper[i], extent));
-  if (change && Number.isFinite(change[i])) cell.append(changeBar(metric, change[i], extent));
+  if (change && Number.isFinite(change[i])) cell.append(changeBar(metric, i, change[i], extent));
   if (failedOn(metric.name).has(i)) {
     cell.className = "failed";
     cell.prepend(make("span", { class: "mark", role: "img", "aria-label": "failed check" }, "✗ "));
@@ -103,10 +103,12 @@ function valueCell(metric, i) {
 
 /** A value with all its digits, its interval and its change. @param {Metric} metric @param {number} i */
 function sentenceOf(metric, i) {
-  const [value, lower, upper, baseline] = /** @type {const} */ (["value", "lower", "upper", "baseline"]).map((field) => numbers(metric, field)?.[i] ?? NaN);
-  const interval = Number.isFinite(lower) ? `; interval ${exact(lower)} to ${exact(upper)}` : "";
-  const change = Number.isFinite(baseline) ? `; baseline ${exact(baseline)}, change ${exact(value - baseline)}` : "";
-  return `${metric.name} of ${data.names[i]}: ${exact(value)} (${examplesText(sizes[i])})${interval}${change}`;
+  const fields = /** @type {const} */ (["value", "lower", "upper", "baseline", "changeLower", "changeUpper"]);
+  const [value, lower, upper, baseline, least, most] = fields.map((field) => numbers(metric, field)?.[i] ?? NaN);
+  /** @param {number} low @param {number} high */
+  const between = (low, high) => (Number.isFinite(low) ? `, interval ${exact(low)} to ${exact(high)}` : "");
+  const change = Number.isFinite(baseline) ? `; baseline ${exact(baseline)}, change ${exact(value - baseline)}${between(least, most)}` : "";
+  return `${metric.name} of ${data.names[i]}: ${exact(value)} (${examplesText(sizes[i])})${between(lower, upper)}${change}`;
 }
 
 /** @param {number} low @param {number} high @param {any} extent */
@@ -117,10 +119,21 @@ function interval(low, high, extent) {
   return make("span", { class: "whisker" }, whisker);
 }
 
-/** @param {Metric} metric @param {number} change @param {any} extent */
-function changeBar(metric, change, extent) {
+/** @param {Metric} metric @param {number} i @param {number} change @param {any} extent */
+function changeBar(metric, i, change, extent) {
   const worse = isWorse(metric, change), css = worse === null ? "" : worse ? "worse" : "better";
-  return make("span", { class: `change ${css}` }, barOf(change, extent.change), make("small", {}, change ? shown(change, extent.largest, true) : "0"));
+  const track = barOf(change, extent.change), lower = numbers(metric, "changeLower"), upper = numbers(metric, "changeUpper");
+  if (lower && upper && Number.isFinite(lower[i])) track.append(spanOf(lower[i], upper[i], extent.change || 1));
+  return make("span", { class: `change ${css}` }, track, make("small", {}, change ? shown(change, extent.largest, true) : "0"));
+}
+
+/** The interval of a change, cut where the track ends. @param {number} low @param {number} high @param {number} widest */
+function spanOf(low, high, widest) {
+  const [left, right] = [low, high].map((x) => 50 + 50 * Math.max(-1, Math.min(1, x / widest)));
+  const line = make("i", { class: "span" });
+  line.style.left = `${left}%`;
+  line.style.width = `${right - left}%`;
+  return line;
 }
 
 /** A bar from the middle to the left for less, to the right for more. @param {number} change @param {number} widest */
@@ -213,7 +226,7 @@ function drawCount() {
 /** What is seen, as CSV: the columns of the table for the slices that the filters leave, in their order. */
 function tableCsv() {
   const metrics = tableMetrics();
-  const fields = /** @type {const} */ (["value", "lower", "upper", "baseline"]);
+  const fields = /** @type {const} */ (["value", "lower", "upper", "baseline", "changeLower", "changeUpper"]);
   const columns = metrics.flatMap((metric) => fields.filter((field) => metric[field]).map((field) => ({ name: field === "value" ? metric.name : `${metric.name} ${field}`, x: /** @type {any} */ (numbers(metric, field)) })));
   const rows = found.order.map((i) => [data.names[i], sizes[i], ...columns.map(({ x }) => x[i])]);
   return csv([["slice", "examples", ...columns.map(({ name }) => name)], ...rows]);
