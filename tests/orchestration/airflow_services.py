@@ -7,11 +7,13 @@ Everything listens on the loopback alone, on ports that were free, and is ended 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import signal
 import socket
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -124,19 +126,30 @@ class AirflowServices:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=end_with_parent,
             )
 
 
 def end(services: Sequence[subprocess.Popen[bytes]]) -> None:
-    """End services, and what they have left of their groups."""
+    """End services, and what they have left of their groups, even if this is interrupted."""
     for service in services:
         service.terminate()
+    try:
+        for service in services:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                service.wait(10)
+    finally:
+        for service in services:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(service.pid, signal.SIGKILL)
     for service in services:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            service.wait(10)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(service.pid, signal.SIGKILL)
         service.wait()
+
+
+def end_with_parent() -> None:
+    """Have the kernel end this process when the tests' is killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def free_port() -> int:
