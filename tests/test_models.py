@@ -205,3 +205,36 @@ def test_classes_by_binarization(trips: pa.Table) -> None:
     )
     with pytest.raises(benison.DataError, match="choose them with binarize.class_ids"):
         benison.evaluate(table, config("AUC"))
+
+
+@pytest.mark.parametrize("rows", [1, 64])
+def test_a_signature_with_a_fixed_number_of_rows(
+    tf: Any, trips: pa.Table, tmp_path: Path, rows: int
+) -> None:
+    spec = [tf.TensorSpec([rows], tf.int64, name="hour")]
+    scaled = tf.function(
+        lambda hour: {"p": tf.cast(hour, tf.float32) / 24}, input_signature=spec, autograph=False
+    )
+    tf.saved_model.save(tf.Module(), str(tmp_path), signatures=scaled)
+    result = benison.evaluate(trips, made(), model=tmp_path)
+    hours = trips["hour"].to_numpy()
+    assert result.value("mean_prediction") == pytest.approx(hours.mean() / 24, rel=1e-6)
+
+
+def test_a_type_chooses_among_the_models_of_a_directory(
+    tf: Any, saved_model: Path, trips: pa.Table, tmp_path: Path
+) -> None:
+    import shutil
+
+    both = shutil.copytree(saved_model, tmp_path / "both")
+    (both / "tflite").write_bytes(b"junk")
+    found = benison.evaluate(trips, made(model_type="tf_generic"), model=both)
+    assert found.value("mean_prediction") == pytest.approx(
+        trips["hour"].to_numpy().mean() / 24, rel=1e-6
+    )
+    with pytest.raises(benison.ModelError, match="The TFLite model .*tflite cannot be loaded"):
+        benison.evaluate(trips, made(model_type="tf_lite"), model=both)
+    with pytest.raises(
+        benison.ConfigError, match="model_type: 'tf_js' is not loaded .* There are: tf_keras"
+    ):
+        benison.evaluate(trips, made(model_type="tf_js"), model=both)

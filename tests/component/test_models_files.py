@@ -375,3 +375,66 @@ def test_what_is_no_model(tmp_path: Path) -> None:
         benison.ModelError, match="is not a model of the type tf_lite: .* ends in .tflite"
     ):
         models.load(tmp_path, model_type="tf_lite")
+
+
+# How many rows in a call.
+
+
+def test_memory_that_runs_out_is_said_once_and_changes_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A graph that needs, for n rows, n to the tenth / 16 numbers: 256 GB for 16, 256 MB for 8."""
+    onnx = pytest.importorskip("onnx")
+    powers = [("n", "n", "n2"), ("n2", "n2", "n4"), ("n4", "n4", "n8"), ("n8", "n2", "n10")]
+    nodes = [
+        node("Shape", ["hour"], ["n"]),
+        *(node("Mul", [a, b], [product]) for a, b, product in powers),
+        node("Div", ["n10", "sixteen"], ["size"]),
+        node("ConstantOfShape", ["size"], ["zeros"]),
+        node("ReduceMax", ["zeros"], ["zero"], keepdims=0),
+        node("Add", ["hour", "zero"], ["y"]),
+    ]
+    shape = (FLOAT, ["n"])
+    path = onnx_model(tmp_path / "m.onnx", nodes, {"hour": shape}, {"y": shape})
+    model = onnx.load(path)
+    model.graph.initializer.append(onnx.helper.make_tensor("sixteen", INT64, [1], [16]))
+    onnx.save(model, path)
+    result = evaluated(path, TRIPS.slice(0, 40), inference_batch_size=32)
+    assert result.value("mean_prediction") == pytest.approx(HOURS[:40].mean(), rel=1e-6)
+    said = [record.getMessage() for record in caplog.records if "Memory ran out" in record.msg]
+    assert said == [
+        "Memory ran out when the model was called on 32 rows at once; from here it is called on half as "
+        "many, and on half of these should that not do."
+    ]
+
+
+def test_wide_rows_are_fed_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of rows in a call is an output of this graph."""
+    from benison.models import slices
+
+    nodes = [
+        node("Shape", ["x"], ["shape"]),
+        node("Gather", ["shape", "first"], ["rows"], axis=0),
+        node("Cast", ["rows"], ["number"], to=FLOAT),
+        node("ReduceSum", ["x", "last"], ["sum"], keepdims=0),
+        node("Mul", ["sum", "zero"], ["zeros"]),
+        node("Add", ["zeros", "number"], ["y"]),
+    ]
+    onnx = pytest.importorskip("onnx")
+    path = onnx_model(tmp_path / "m.onnx", nodes, {"x": (FLOAT, ["n", 4])}, {"y": (FLOAT, ["n"])})
+    model = onnx.load(path)
+    made = onnx.helper.make_tensor
+    model.graph.initializer.extend(
+        [
+            made("first", INT64, [], [0]),
+            made("last", INT64, [1], [1]),
+            made("zero", FLOAT, [], [0.0]),
+        ]
+    )
+    onnx.save(model, path)
+    batch = pa.RecordBatch.from_pydict({"x": [[1.0, 2.0, 3.0, 4.0]] * 20})
+    predictor = models.load(path)
+    assert set(predictor.predict(batch, None)["y"]) == {20}
+    monkeypatch.setattr(slices, "CALL_BYTES", 7 * 16)  # of seven rows
+    assert predictor.predict(batch, None)["y"].tolist() == [4] * 20
+    assert models.load(path, rows=3).predict(batch, None)["y"].tolist() == [3] * 18 + [2] * 2
