@@ -592,6 +592,13 @@ def test_keras_outputs(tf: Any, tmp_path: Path) -> None:
     assert set(named.predict(FEATURES, None)) == {"a", "b"}
 
 
+def test_keras_with_a_fixed_number_of_rows(tf: Any, tmp_path: Path) -> None:
+    pair = tf.keras.Input(batch_shape=(2, 2), name="pair")
+    predictor = keras_model(tf, tmp_path / "m.keras", pair, tf.keras.layers.Rescaling(2.0)(pair))
+    outputs = predictor.predict(FEATURES, None)["output"]
+    np.testing.assert_array_equal(outputs[[0, 1, 4]], [[2, 4], [6, 8], [10, 12]])
+
+
 def test_keras_text(tf: Any, tmp_path: Path) -> None:
     text = tf.keras.Input((1,), name="company", dtype="string")
     lookup = tf.keras.layers.StringLookup(vocabulary=["Flash", "Blue"])(text)

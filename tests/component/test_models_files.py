@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -358,10 +359,28 @@ def test_missing_framework(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, hidden: list[str], extra: str
 ) -> None:
     for module in hidden:
-        monkeypatch.setitem(__import__("sys").modules, module, None)
+        monkeypatch.setitem(sys.modules, module, None)
     (tmp_path / name).write_bytes(b"x")
     with pytest.raises(benison.MissingExtraError, match=rf"pip install 'benison\[{extra}\]'"):
         models.load(tmp_path / name)
+
+
+def test_mlflow_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mlflow.pyfunc", None)
+    flavor = "flavors: {python_function: {loader_module: mlflow.statsmodels}}"
+    (tmp_path / "MLmodel").write_text(flavor)
+    with pytest.raises(benison.MissingExtraError, match=r"pip install 'benison\[mlflow\]'"):
+        models.load(tmp_path, trust_pickle=True)
+
+
+@pytest.mark.parametrize("place", ["", "Format-Serving", "serving_model_dir/12", "3"])
+def test_where_a_file_may_lie(tmp_path: Path, place: str) -> None:
+    folder = tmp_path / place
+    folder.mkdir(parents=True, exist_ok=True)
+    shape = (FLOAT, ["n"])
+    onnx_model(folder / "m.onnx", [node("Neg", ["hour"], ["y"])], {"hour": shape}, {"y": shape})
+    (folder / "notes.txt").write_text("Trained by hand.")
+    check(tmp_path, -HOURS)
 
 
 def test_what_is_no_model(tmp_path: Path) -> None:

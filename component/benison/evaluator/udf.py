@@ -9,7 +9,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from benison.config import EvalConfig
-from benison.engine.extract import Extractor, PredictionsExtractor, default_extractors
+from benison.engine.extract import (
+    Extractor,
+    PredictionsExtractor,
+    TransformedFeaturesExtractor,
+    default_extractors,
+)
 from benison.errors import ConfigError, ModelError
 
 # The stages of TFMA that Benison's own take the place of.
@@ -121,9 +126,11 @@ def _are_of_tfma(found: list[Any]) -> bool:
 def _with_predictors(stage: Extractor, predictors: dict[str, Any]) -> Extractor:
     """The stage, with the models that the user's loader has loaded."""
     loaded = {name: found for name, found in predictors.items() if hasattr(found, "predict")}
-    if not isinstance(stage, PredictionsExtractor) or not loaded:
-        return stage
-    return _Loaded(stage, loaded)
+    if loaded and isinstance(stage, TransformedFeaturesExtractor):
+        return TransformedFeaturesExtractor(stage.specs, _Loaded(stage.predictions, loaded))
+    if loaded and isinstance(stage, PredictionsExtractor):
+        return _Loaded(stage, loaded)
+    return stage
 
 
 class _Loaded(PredictionsExtractor):

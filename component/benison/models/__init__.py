@@ -97,7 +97,7 @@ def functions_of(predictor: Predictor | None, names: Sequence[str]) -> list[Func
     Raises:
         ModelError: It has no function of a name.
     """
-    if not names and getattr(predictor, "model", None) is None:
+    if not names and getattr(predictor, "saved_model", None) is None:
         return []
     from benison.models import functions
 

@@ -36,7 +36,7 @@ def functions_of(predictor: Predictor | None, names: Sequence[str]) -> list[Func
     Raises:
         ModelError: The model has no function of a name.
     """
-    model = getattr(predictor, "model", None)
+    model = getattr(predictor, "saved_model", None)
     found = []
     for name in names or (USUAL if model is not None else ()):
         function = _of_graph(Path(name)) if is_path(name) else _named(model, name)
@@ -180,7 +180,8 @@ def _specs(name: str, args: Any, kwargs: Any) -> dict[str, Any]:
     """What a function takes by name; "" is its one argument that is not a dictionary."""
     (one,) = args or ({},)
     taken = dict(one) if isinstance(one, dict) else {"": one}
-    if not {**taken, **kwargs} or args and kwargs:
+    text = not hasattr(taken.get("", None), "dtype") or taken[""].dtype.name == "string"
+    if not {**taken, **kwargs} or args and kwargs or not text:
         raise ModelError(
             f"The preprocessing function {name!r} takes {args or 'nothing'}; expected named features, a "
             f"dictionary of them, or serialized tf.Examples."

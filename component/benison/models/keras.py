@@ -43,7 +43,9 @@ class KerasPredictor:
         taken = getattr(self._model, "input", None)
         self._keys: dict[str, Any] | None = taken if isinstance(taken, dict) else None
         self._inputs = self._named_inputs()
-        self._slices = Slices(options.rows or CALL_ROWS, out_of_memory)
+        batch = max((tensor.shape[0] or 0 for tensor in self._model.inputs), default=0)
+        size = batch or options.rows or CALL_ROWS
+        self._slices = Slices(size, out_of_memory, fixed=bool(batch))
         names = tuple(wanted.name for wanted in self._inputs)
         # Asking the reader for a made-up name would hide from `predict` what the data do have.
         self.columns = None if any(map(_MADE_UP.fullmatch, names)) else names
@@ -65,7 +67,9 @@ class KerasPredictor:
         arguments = {wanted.name: as_input(features, wanted) for wanted in self._inputs}
 
         def call(part: slice) -> dict[str, Any]:
-            inputs: Any = {name: array[part] for name, array in arguments.items()}
+            inputs: Any = {
+                name: self._slices.fill(array[part]) for name, array in arguments.items()
+            }
             if self._keys is None:
                 inputs = list(inputs.values()) if len(inputs) > 1 else next(iter(inputs.values()))
             return _by_name(self._model.predict_on_batch(inputs), self._model.output_names)

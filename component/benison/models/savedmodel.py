@@ -74,7 +74,7 @@ class SavedModelPredictor:
     def __init__(self, path: Path, options: Options) -> None:
         self.path = path
         self._tf = tensorflow()
-        self.model = load_graph(path)
+        self.saved_model = load_graph(path)
         self._call = self._signature(options.signature_name)
         _, specs = self._call.structured_input_signature
         self._inputs = [_input(name, spec) for name, spec in sorted(specs.items())]
@@ -90,7 +90,7 @@ class SavedModelPredictor:
         self.columns: tuple[str, ...] | None = tuple(i.name for i in self._inputs)
 
     def _signature(self, name: str) -> Any:
-        known = sorted(self.model.signatures)
+        known = sorted(self.saved_model.signatures)
         usual = [n for n in ("predict", "serving_default") if n in known]
         wanted = name or (usual or known or [""])[0]
         several = not name and not usual and len(known) > 1
@@ -100,7 +100,7 @@ class SavedModelPredictor:
                 f"The SavedModel {self.path} has the signatures {', '.join(known) or '(none)'}, but {lacks} "
                 f"Say which one to call with signature_name in model_specs."
             )
-        return self.model.signatures[wanted]
+        return self.saved_model.signatures[wanted]
 
     def predict(self, features: pa.RecordBatch, serialized: pa.Array | None) -> Outputs:
         """The outputs of the signature."""
