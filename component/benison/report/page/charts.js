@@ -99,7 +99,7 @@ function axes(chart, x, y, width, height) {
 /** As fine as a picture needs it. @param {number} x */
 const tenths = (x) => Math.round(10 * x) / 10;
 
-/** A line through points, with a gap where one is undefined. @param {number[][]} points @param {(v: number) => number} x @param {(v: number) => number} y */
+/** A line through points, with a gap where one is undefined. @param {any[][]} points @param {(v: number) => number} x @param {(v: number) => number} y */
 function path(points, x, y) {
   let pen = "M";
   return points.map(([a, b]) => {

@@ -24,12 +24,12 @@ function histogramOf(x, low, high) {
 }
 
 function drawHistogram() {
-  const metric = focus(), x = charted(metric);
+  const metric = metricInView(), x = charted(metric);
   if (!metric || !x) return at("histogram").replaceChildren();
   const range = rangeOf(x, found.before), across = axisOf(range[0], range[1], chartedName(metric));
   const bins = histogramOf(x, across.min, across.max), step = (across.max - across.min) / BINS;
   const unit = state.weigh ? "examples" : "slices", most = Math.max(1, ...bins);
-  /** @param {number} i @param {Point} [_] */
+  /** @param {number} i */
   const edges = (i) => [across.min + i * step, across.min + (i + 1) * step];
   const chart = {
     title: `${chartedName(metric)} over slices`, about: `How many ${unit} have which ${chartedName(metric)}. ${explain(metric)} Drag over the bars to see those slices alone.`,
@@ -80,7 +80,7 @@ function brushable({ picture, x, width, height }, across, tips) {
 }
 
 function drawScatter() {
-  const metric = focus(), y = charted(metric);
+  const metric = metricInView(), y = charted(metric);
   if (!metric || !y) return at("scatter").replaceChildren();
   const [low, high] = rangeOf(y, found.before), [least, most] = rangeOf(sizes, found.before);
   const room = (high - low) * 0.04, kept = new Set(found.order);
@@ -104,7 +104,7 @@ function drawScatter() {
 
 /** Put the state into the controls. */
 function drawControls() {
-  const metric = focus();
+  const metric = metricInView();
   at("view").value = String(state.view);
   at("metric").replaceChildren(...view().metrics.filter((m) => m.value).map((m) => make("option", { value: m.name }, m.name)));
   at("metric").value = metric ? metric.name : "";

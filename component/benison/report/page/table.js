@@ -12,7 +12,7 @@ let sizes = [];
 const found = { before: /** @type {number[]} */ ([]), order: /** @type {number[]} */ ([]) };
 
 /** What the charts are about. @returns {Metric | undefined} */
-const focus = () => metricOf(state.metric) || view().metrics[0];
+const metricInView = () => metricOf(state.metric) || view().metrics[0];
 
 /** The numbers that the charts show. @param {Metric | undefined} metric */
 const charted = (metric) => (metric ? (state.change && changeOf(metric)) || numbers(metric, "value") : null);
@@ -40,7 +40,7 @@ function filter() {
     if ((failing && !failing.has(i)) || (text && !searched[i].includes(text))) continue;
     found.before.push(i);
   }
-  const x = charted(focus()), low = state.from ?? -Infinity, high = state.to ?? Infinity;
+  const x = charted(metricInView()), low = state.from ?? -Infinity, high = state.to ?? Infinity;
   const ranged = x && (state.from !== null || state.to !== null);
   found.order = ranged ? found.before.filter((i) => x[i] >= low && x[i] <= high) : [...found.before];
   sortRows();
