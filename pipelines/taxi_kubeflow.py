@@ -18,6 +18,8 @@ Its image holds Benison with everything, and this folder:
 
 import argparse
 import os
+import shlex
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -110,6 +112,8 @@ def run_here(output: Path) -> None:
     warnings.filterwarnings("ignore", "You may be attemping", RuntimeWarning)
     known = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(HERE), known)))
+    # kfp puts the path of the interpreter into a shell's command as it stands.
+    sys.executable = shlex.quote(sys.executable)
     runner = local.SubprocessRunner(use_venv=False)
     with tempfile.TemporaryDirectory() as cache:
         local.init(runner, pipeline_root=str(output), enable_caching=True, cache_root=cache)

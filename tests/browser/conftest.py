@@ -64,7 +64,7 @@ class Shown:
         return self.page.locator("#table tbody tr:not(.room)").evaluate_all(read)  # type: ignore[no-any-return]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # a process can drive one at a time, and other modules do too
 def chromium() -> Iterator[Browser]:
     path = shutil.which("chromium")
     if path is None:

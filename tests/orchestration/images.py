@@ -14,6 +14,7 @@ import shutil
 import ssl
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-CACHE = ROOT / ".images"
+# debootstrap and overlays cannot be in a folder whose name has a blank in it.
+_APART = Path("/var/tmp") / f"benison-images-{zlib.crc32(str(ROOT).encode()):08x}"
+CACHE = _APART if " " in str(ROOT) else ROOT / ".images"
 BASE = "localhost/benison-base:trixie"
 TOOLS = ("buildah", "podman", "runc", "debootstrap")
 PACKAGES = "python3,python3-venv,python3-pip,ca-certificates"

@@ -4,6 +4,7 @@
 import json
 import os
 import runpy
+import shlex
 import subprocess
 import sys
 import tarfile
@@ -130,7 +131,10 @@ def run_in_subprocesses(data: Path, **arguments: Any) -> Path:
     """The folder of the finished run."""
     local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(data.parent))
     evaluate = python_component(packages_to_install=(), **HERE)
-    return run(judging(evaluate, dsl.component(push, **HERE)), data, **arguments)
+    with pytest.MonkeyPatch.context() as patch:
+        # kfp puts the path of the interpreter into a shell's command as it stands.
+        patch.setattr(sys, "executable", shlex.quote(sys.executable))
+        return run(judging(evaluate, dsl.component(push, **HERE)), data, **arguments)
 
 
 def run_in_containers(data: Path, **arguments: Any) -> Path:

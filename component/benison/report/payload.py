@@ -66,7 +66,7 @@ def six_digits(numbers: Array) -> npt.NDArray[np.int64]:
     """`mantissa * 1024 + exponent + 329`; two values that no mantissa has are undefined and infinite.
 
     >>> (six_digits(np.array([0.25, -12345678.0])) >> 10).tolist()
-    [250000, -1234568]
+    [250000, -123457]
     """
     finite = np.isfinite(numbers)
     plain = np.where(finite & (np.abs(numbers) >= 1e-300), numbers, 0.0)
