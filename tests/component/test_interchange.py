@@ -214,7 +214,7 @@ def test_the_config_is_what_protobuf_would_write(written: Path) -> None:
 
 
 def records_of(path: Path) -> list[bytes]:
-    return [one for found in records(str(path), 10) for one in found.objects]
+    return [one for found in records(str(path), 10) for one in found]
 
 
 def test_records_are_those_of_tensorflow(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ __all__ = ["FORMATS", "RAW_RECORD", "Format", "ReadOptions", "format_of"]
 
 _BLOCK_BYTES = 2**24
 # Few enough that reading, predicting and adding up overlap from early on; enough for a model's call.
-_RECORDS = 2**13
+_RECORDS = 2**15
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,15 +13,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from benison.engine.tf_records import records
+from benison.engine.tf_records import Objects, records
 from benison.errors import DataError, MissingExtraError
 
 RAW_RECORD = "__raw_record__"
 
-Objects: TypeAlias = npt.NDArray[np.object_]
 Decode: TypeAlias = Callable[[Objects], pa.RecordBatch]
 
 _SCHEMA_ROWS = 10_000
@@ -31,7 +29,7 @@ def inspect(path: str) -> tuple[pa.Schema, None]:
     """The features of the first 10,000 tf.Examples of a file."""
     first: list[Objects] = []
     for found in records(path, _SCHEMA_ROWS):
-        first.append(found.objects)
+        first.append(found)
         if sum(map(len, first)) >= _SCHEMA_ROWS:
             break
     if not first:
@@ -50,10 +48,11 @@ def read(path: str, schema: pa.Schema, most: int, keep_input: bool) -> Iterator[
     """
     decode = _tensorflow_decoder(schema, path) or _decoder(path)
     for found in records(path, most):
-        batch = decode(found.objects)
+        batch = decode(found)
         if keep_input:
             names = [*batch.schema.names, RAW_RECORD]
-            batch = pa.RecordBatch.from_arrays([*batch.columns, found.array], names)
+            serialized = pa.array(found, pa.binary())
+            batch = pa.RecordBatch.from_arrays([*batch.columns, serialized], names)
         yield batch
 
 

@@ -91,7 +91,7 @@ def _records(path: Path) -> Iterable[bytes]:
     if path.suffix == ".parquet":
         column: list[bytes] = pq.read_table(path)["serialized_value"].to_pylist()
         return column
-    return (one for found in records(str(path), _RECORDS) for one in found.objects)
+    return (one for found in records(str(path), _RECORDS) for one in found)
 
 
 @contextmanager

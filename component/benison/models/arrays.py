@@ -160,7 +160,8 @@ def _numbers(values: pa.Array, wanted: Input) -> npt.NDArray[Any]:
         raise _wrong_kind(values, wanted)
     dtype = np.dtype(wanted.dtype)
     # Arrow has neither bfloat16 nor a way from booleans to fractions.
-    target = pa.float64() if wanted.is_float else pa.from_numpy_dtype(dtype)
+    fractions = values.type if pa.types.is_floating(values.type) else pa.float64()
+    target = fractions if wanted.is_float else pa.from_numpy_dtype(dtype)
     if wanted.is_float and pa.types.is_boolean(values.type):
         values = values.cast(pa.int8())
     try:
