@@ -27,6 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import benison
+from benison.models import onnx
 from benison.models.arrays import as_examples
 from benison.models.savedmodel import CALL_ROWS, tensorflow
 
@@ -168,7 +169,7 @@ def examples_loop(examples: Path, model: Path) -> tuple[int, Model]:
 def named_loop(examples: Path, model: Path) -> tuple[int, Model]:
     """Arrow reads the columns, TensorFlow predicts."""
     predict, constant = signature_of(model, "named"), tensorflow().constant
-    batches = columns(examples, [*FLOATS, *WHOLE, *TEXTS])
+    batches = columns(examples, [*FLOATS, *WHOLE, *TEXTS], CALL_ROWS)
     return sum(predict(**{n: constant(c) for n, c in x.items()}) for x in batches), predict
 
 
@@ -178,12 +179,12 @@ def onnx_loop(examples: Path, model: Path) -> tuple[int, Model]:
 
     session = onnxruntime.InferenceSession(str(model))
     predict = Model(lambda **inputs: session.run(["outputs"], inputs)[0])
-    return sum(predict(**batch) for batch in columns(examples, FLOATS)), predict
+    return sum(predict(**batch) for batch in columns(examples, FLOATS, onnx.CALL_ROWS)), predict
 
 
-def columns(examples: Path, names: list[str]) -> Iterator[dict[str, Any]]:
+def columns(examples: Path, names: list[str], rows: int) -> Iterator[dict[str, Any]]:
     with pq.ParquetFile(examples) as file:
-        for batch in file.iter_batches(CALL_ROWS, columns=names):
+        for batch in file.iter_batches(rows, columns=names):
             arrays = (batch.column(name).to_numpy(zero_copy_only=False) for name in names)
             yield {name: array.reshape(-1, 1) for name, array in zip(names, arrays, strict=True)}
 
