@@ -10,6 +10,8 @@ key                           value                                             
                               when the data are not tf.Examples
 ``features``                  Arrow RecordBatch, N rows; multivalent features are     reader
                               Arrow lists; missing is null (or an empty list)
+``row_numbers``               Arrow uint64[N], the same however rows are read; absent  reader
+                              unless confidence intervals are asked for
 ``transformed_features``      {model: Arrow RecordBatch}, as `features`               extractor
 ``labels``                    {(model, output): float64[N] or float64[N, C]};         extractor
                               missing is NaN
@@ -46,6 +48,7 @@ class Extracts(TypedDict, total=False):
     """The columns of one batch; the module's table says what each key holds."""
 
     input: pa.Array
+    row_numbers: pa.Array
     features: pa.RecordBatch
     transformed_features: dict[str, pa.RecordBatch]
     labels: dict[Target, Any]
@@ -60,13 +63,15 @@ class Inputs:
     """What a statistic sees of a batch: one model and output, binarized, with or without weights.
 
     `labels` and `predictions` are float64[N] (or [N, C] for metrics over classes), `weights` is
-    float64[N] or None, which means that every row weighs 1. `features` is the batch's RecordBatch.
+    float64[N] or None, which means that every row weighs 1.
     """
 
     labels: Array
     predictions: Array
     weights: Array | None = None
-    features: pa.RecordBatch | None = None
+    batch: pa.RecordBatch | None = None
+    rows: npt.NDArray[np.int64] | None = None
+    """Which rows of `batch` these are, or None for all."""
 
     @classmethod
     def of(cls, labels: Any, predictions: Any, weights: Any = None) -> Inputs:
@@ -78,6 +83,19 @@ class Inputs:
 
     def __len__(self) -> int:
         return len(self.predictions)
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Inputs:
+        """The rows `rows`, of which some may be there more than once."""
+        weights = None if self.weights is None else self.weights[rows]
+        within = rows if self.rows is None else self.rows[rows]
+        return Inputs(self.labels[rows], self.predictions[rows], weights, self.batch, within)
+
+    @functools.cached_property
+    def features(self) -> pa.RecordBatch | None:
+        """All columns that were read, N rows; they are only picked for a metric that looks at them."""
+        if self.batch is None or self.rows is None:
+            return self.batch
+        return self.batch.take(pa.array(self.rows))
 
     def weighted(self, values: Array) -> Array:
         """`values` times the weights: float64[N]."""
@@ -99,6 +117,15 @@ class SliceCodes:
     def of(cls, codes: Any, size: int) -> SliceCodes:
         """One part with a code for every row."""
         return cls(size, ((None, np.asarray(codes, np.int64)),))
+
+    def take(self, rows: npt.NDArray[np.int64]) -> SliceCodes:
+        """The codes of the rows `rows`, of which some may be there more than once.
+
+        >>> codes = SliceCodes(2, ((np.array([0, 2]), np.array([0, 1])),))
+        >>> codes.take(np.array([2, 1, 2])).parts
+        ((array([0, 2]), array([1, 1])),)
+        """
+        return SliceCodes(self.size, tuple(_take(*part, rows) for part in self.parts))
 
     def count(self) -> npt.NDArray[np.int64]:
         """Rows in each slice: int64[S]."""
@@ -149,6 +176,21 @@ class SliceCodes:
             if self.parts
             else values[:0]
         )
+
+
+def _take(
+    known: npt.NDArray[np.int64] | None,
+    codes: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.int64],
+) -> tuple[npt.NDArray[np.int64] | None, npt.NDArray[np.int64]]:
+    """One part's codes of some rows; `known`, its rows, are ascending."""
+    if known is None:
+        return None, codes[rows]
+    first, last = (np.searchsorted(known, rows, side=side) for side in ("left", "right"))
+    lengths = last - first
+    repeated = np.repeat(np.arange(len(rows)), lengths)
+    within = np.arange(len(repeated)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return repeated, codes[first[repeated] + within]
 
 
 def _at(values: npt.NDArray[Any], rows: npt.NDArray[np.int64] | None) -> npt.NDArray[Any]:

@@ -102,7 +102,9 @@ class Job:
         self._load()
 
         with self._timed("evaluate"):
-            batches = self.dataset.batches(self._columns(), keep_input=self._wants_input())
+            batches = self.dataset.batches(
+                self._columns(), keep_input=self._wants_input(), number=self._wants_numbers()
+            )
             seen = functools.partial(self.progress, "evaluate", total=total)
             return local.run(batches, self.extractors, self.evaluators, seen)
 
@@ -121,6 +123,7 @@ class Job:
             tuple(self.evaluators),
             None if columns is None else tuple(columns),
             self._wants_input(),
+            self._wants_numbers(),
         )
         self.progress("evaluate", 0, self.dataset.num_rows)
         with self._timed("evaluate"), tempfile.TemporaryDirectory(prefix="benison-") as folder:
@@ -222,6 +225,9 @@ class Job:
 
     def _wants_input(self) -> bool:
         return any(reader.wants_input for reader in self._called())
+
+    def _wants_numbers(self) -> bool:
+        return self.config.options.compute_confidence_intervals
 
     def _called(self) -> list[Reader]:
         """The models and the preprocessing functions."""

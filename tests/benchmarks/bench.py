@@ -131,6 +131,18 @@ def slices_cost(rows: int, console: Console) -> None:
     console.print(table)
 
 
+def intervals_cost(rows: int, console: Console) -> None:
+    """What 95 % intervals of every metric on every slice cost."""
+    path = generate(rows)
+    base = run("benison", path)
+    for method in ("jackknife", "bootstrap"):
+        found = run(f"benison-{method}", path)
+        console.print(
+            f"{rows:,} rows with {method} intervals: {found['seconds']:.2f} s, "
+            f"{found['seconds'] / base['seconds']:.2f} x, {found['peak_mb']:,.0f} MB"
+        )
+
+
 def beside_models(rows: int, console: Console) -> None:
     """Evaluations that call a model, against a loop that only calls it."""
     table = Table(
@@ -183,6 +195,7 @@ def main() -> None:
     for rows in options.rows:
         compare(rows, ["benison", "columns", "polars", "duckdb", *slow], console)
     slices_cost(max(options.rows), console)
+    intervals_cost(max(options.rows), console)
     if not options.skip_models:
         beside_models(MODEL_ROWS, console)
     if options.beam:

@@ -38,12 +38,15 @@ def eval_config(specs: tuple[tuple[str, ...], ...] = SPECS) -> dict[str, Any]:
     }
 
 
-def benison(specs: tuple[tuple[str, ...], ...] = SPECS) -> Task:
+def benison(specs: tuple[tuple[str, ...], ...] = SPECS, intervals: str = "") -> Task:
     import benison
+
+    options = {"compute_confidence_intervals": True, "confidence_intervals": {"method": intervals}}
+    config = eval_config(specs) | ({"options": options} if intervals else {})
 
     def task(path: str) -> Values:
         with tempfile.TemporaryDirectory() as folder:
-            result = benison.evaluate(path, eval_config(specs), output=Path(folder) / "out")
+            result = benison.evaluate(path, config, output=Path(folder) / "out")
         chosen = "Overall" if () in specs else result.slices()[0]
         return {name: result.value(name, slice=chosen) for name in SHOWN}
 
@@ -166,6 +169,8 @@ CONTESTANTS: dict[str, Callable[[], Task]] = {
     "benison": benison,
     "benison-overall": lambda: benison(((),)),
     "benison-company": lambda: benison((("company",),)),
+    "benison-jackknife": lambda: benison(intervals="JACKKNIFE"),
+    "benison-bootstrap": lambda: benison(intervals="POISSON_BOOTSTRAP"),
     "columns": columns,
     "polars": polars,
     "duckdb": duckdb,

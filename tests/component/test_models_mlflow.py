@@ -71,14 +71,16 @@ def test_onnx_takes_the_features_of_the_signature(mlflow: Any, frame: Any, tmp_p
 def test_python_function_only_when_trusted(mlflow: Any, frame: Any, tmp_path: Path) -> None:
     import mlflow.pyfunc
 
-    class Halves(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined]
-        def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
-            return model_input.assign(half=model_input["hour"] / 2)[["half", "old_prediction"]]
-
     signature = mlflow.models.infer_signature(frame[NAMES].astype(float))
-    mlflow.pyfunc.save_model(
-        str(tmp_path / "m"), python_model=Halves(), signature=signature, **QUICK
-    )
+    with pytest.warns(UserWarning, match="ype hint"):  # MLflow wants schemas in them
+
+        class Halves(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined]
+            def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
+                return model_input.assign(half=model_input["hour"] / 2)[["half", "old_prediction"]]
+
+        mlflow.pyfunc.save_model(
+            str(tmp_path / "m"), python_model=Halves(), signature=signature, **QUICK
+        )
     with pytest.raises(benison.ModelError, match="runs whatever code is in it.*--trust-pickle"):
         models.load(tmp_path / "m")
     floats = TRIPS.set_column(

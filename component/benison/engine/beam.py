@@ -29,10 +29,11 @@ class Work:
     evaluators: tuple[Evaluator, ...]
     columns: tuple[str, ...] | None
     keep_input: bool
+    number: bool
 
     def evaluate(self, shard: Shard) -> list[Any]:
         """The states of one shard's rows."""
-        batches = read_shard(shard, self.columns, keep_input=self.keep_input)
+        batches = read_shard(shard, self.columns, keep_input=self.keep_input, number=self.number)
         return local.run(batches, self.extractors, self.evaluators)
 
     def zero(self) -> list[Any]:

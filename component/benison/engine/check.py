@@ -61,11 +61,6 @@ def check_config(
 
 
 def _options(config: EvalConfig) -> Iterator[tuple[str, str]]:
-    if config.options.compute_confidence_intervals:
-        yield (
-            "options.compute_confidence_intervals",
-            "confidence intervals are not computed by this version of Benison; remove the option.",
-        )
     if config.options.disabled_outputs:
         yield (
             "options.disabled_outputs",

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 from benison.engine import tf_examples
 from benison.engine.tf_examples import RAW_RECORD
 
-__all__ = ["FORMATS", "RAW_RECORD", "Format", "ReadOptions", "format_of"]
+__all__ = ["FORMATS", "RAW_RECORD", "Format", "Part", "ReadOptions", "format_of"]
 
 _BLOCK_BYTES = 2**24
 # Few enough that reading, predicting and adding up overlap from early on; enough for a model's call.
@@ -38,6 +39,18 @@ class ReadOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class Part:
+    """A part of a file that can be read apart: some of its row groups, or all of it."""
+
+    row_groups: tuple[int, ...] | None = None
+    first_row: int = 0
+
+
+def _whole(path: str) -> list[Part]:
+    return [Part()]
+
+
+@dataclasses.dataclass(frozen=True)
 class Format:
     """A file format: its endings, its schema (with the rows, where known), and its rows."""
 
@@ -45,7 +58,7 @@ class Format:
     ending: str  # a regular expression
     inspect: Callable[[str], tuple[pa.Schema, int | None]]
     read: Callable[[str, ReadOptions], Iterator[pa.RecordBatch]]
-    row_groups: Callable[[str], list[tuple[int, ...]]] | None = None
+    parts: Callable[[str], list[Part]] = _whole
 
 
 def _inspect_parquet(path: str) -> tuple[pa.Schema, int]:
@@ -80,9 +93,10 @@ def _coded(metadata: Any) -> set[str]:
     }
 
 
-def _parquet_row_groups(path: str) -> list[tuple[int, ...]]:
-    with pq.ParquetFile(path) as file:
-        return [(group,) for group in range(file.num_row_groups)]
+def _parquet_parts(path: str) -> list[Part]:
+    metadata = pq.read_metadata(path)
+    rows = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+    return [Part((group,), first) for group, first in enumerate(accumulate(rows[:-1], initial=0))]
 
 
 def _open_csv(path: str) -> Any:
@@ -153,7 +167,7 @@ def _read_tfrecord(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
 FORMATS = {
     found.name: found
     for found in (
-        Format("parquet", r"\.(parquet|pq)$", _inspect_parquet, _read_parquet, _parquet_row_groups),
+        Format("parquet", r"\.(parquet|pq)$", _inspect_parquet, _read_parquet, _parquet_parts),
         Format("csv", r"\.csv(\.gz|\.bz2|\.zst)?$", _inspect_csv, _read_csv),
         Format("jsonl", r"\.(jsonl|ndjson)(\.gz)?$", _inspect_json, _read_json),
         Format("arrow", r"\.(arrow|feather|ipc)$", _inspect_arrow, _read_arrow),

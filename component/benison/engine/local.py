@@ -11,11 +11,12 @@ import pyarrow as pa
 
 from benison.engine.evaluate import Evaluator
 from benison.engine.extract import Extractor
-from benison.engine.read import RAW_RECORD
+from benison.engine.read import RAW_RECORD, ROW_NUMBER
 from benison.extracts import Extracts
 
 T = TypeVar("T")
 _END = object()
+_RESERVED = {RAW_RECORD: "input", ROW_NUMBER: "row_numbers"}
 
 
 def run(
@@ -51,11 +52,10 @@ def setup(extractors: Sequence[Extractor]) -> None:
 
 def extract(batch: pa.RecordBatch, extractors: Sequence[Extractor]) -> Extracts:
     """Run one batch through the extractors."""
-    extracts: Extracts = {"features": batch}
-    if RAW_RECORD in batch.schema.names:
-        place = batch.schema.get_field_index(RAW_RECORD)
-        kept = [name for name in batch.schema.names if name != RAW_RECORD]
-        extracts = {"features": batch.select(kept), "input": batch.column(place)}
+    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+    reserved = {key: columns.pop(name) for name, key in _RESERVED.items() if name in columns}
+    features = batch.select(list(columns)) if reserved else batch
+    extracts: Extracts = {"features": features, **reserved}  # type: ignore[typeddict-item]
     for extractor in extractors:
         extracts = extractor.extract(extracts)
     return extracts

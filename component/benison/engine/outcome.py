@@ -11,10 +11,12 @@ import numpy as np
 import pyarrow as pa
 
 from benison.config import CrossSlicingSpec, EvalConfig
-from benison.engine.accumulator import Accumulator
+from benison.engine.accumulator import Accumulator, States
+from benison.engine.intervals import Estimate
 from benison.engine.plan import Computation, View
 from benison.engine.tables import METRICS_SCHEMA, SliceColumns
-from benison.metrics.base import Index, Value, ratio
+from benison.extracts import Array
+from benison.metrics.base import Index
 from benison.slicing import SliceKey, as_number, matches
 
 # Plots are made for this many slices at a time, so that memory does not grow with the slices.
@@ -50,22 +52,24 @@ class Outcome:
 
     def metrics(self) -> pa.Table:
         """The rows of metrics.parquet: values, differences from the baseline, and cross slices."""
-        plain = self._columns
         pairs = self._pairs()
-        crossed = self._crossed_columns(pairs) if len(pairs) else plain
+        crossed = self._crossed_columns(pairs) if len(pairs) else self._columns
         batches: list[pa.RecordBatch] = []
-        for view, name, value in self._values():
-            batches.append(plain.metric_rows(view, name, _pick(value, self.order)))
+        for view, name, estimate in self._estimates():
+            rows = functools.partial(self._rows, view)
+            batches.append(rows(self._columns, name, estimate.pick(self.order)))
             if len(pairs):
-                base, compared = (_pick(value, pairs[:, side]) for side in (0, 1))
-                batches.append(crossed.metric_rows(view, name, _subtract(base, compared)))
-                if (
-                    isinstance(base, np.ndarray)
-                    and isinstance(compared, np.ndarray)
-                    and base.ndim == 1
-                ):
-                    batches.append(crossed.metric_rows(view, name + RATIO, ratio(base, compared)))
+                base, compared = (estimate.pick(pairs[:, side]) for side in (0, 1))
+                batches.append(rows(crossed, name, base.minus(compared)))
+                if estimate.is_number:
+                    batches.append(rows(crossed, name + RATIO, base.over(compared)))
         return pa.Table.from_batches(batches, METRICS_SCHEMA)
+
+    def _rows(
+        self, view: View, columns: SliceColumns, name: str, estimate: Estimate
+    ) -> pa.RecordBatch:
+        bounds = estimate.bounds(self.accumulator.plan.resampling)
+        return columns.metric_rows(view, name, estimate.value, bounds)
 
     def plots(self) -> Iterator[pa.RecordBatch]:
         """The rows of plots.parquet, made while they are taken."""
@@ -74,7 +78,7 @@ class Outcome:
             block = self.order[start : start + PLOT_BLOCK]
             columns = self._columns.block(start, len(block))
             for plot in plots:
-                value = self.accumulator.value(plot, block)
+                value = self._total.value(plot, block)
                 assert isinstance(value, dict)
                 yield columns.plot_rows(plot.view, plot.metric.name, value)
 
@@ -83,20 +87,33 @@ class Outcome:
         found = self.accumulator
         return SliceColumns.of_table(found.table, self.order, found.examples[self.order])
 
-    def _values(self) -> Iterator[tuple[View, str, Value]]:
-        """Every metric's value over all slices, and its difference from the baseline's."""
+    @functools.cached_property
+    def _total(self) -> States:
+        return self.accumulator.total()
+
+    def _estimates(self) -> Iterator[tuple[View, str, Estimate]]:
+        """Every metric over all slices, and its difference from the baseline's."""
         plan = self.accumulator.plan
         scalars = [c for c in plan.computations if not c.metric.is_plot]
-        values = {computation: self.accumulator.value(computation) for computation in scalars}
-        for computation, value in values.items():
-            yield computation.view, computation.metric.name, value
+        replicates = self._replicates([c for c in scalars if c.metric.has_interval])
+        none = np.empty((0, len(self.accumulator.table)))
+        estimates = {c: Estimate(self._total.value(c), replicates.get(c, none)) for c in scalars}
+        for computation, estimate in estimates.items():
+            yield computation.view, computation.metric.name, estimate
             base = _baseline_of(computation, plan.baseline)
-            if base in values:
-                yield (
-                    computation.view,
-                    f"{computation.metric.name}_diff",
-                    _subtract(value, values[base]),
-                )
+            if base in estimates:
+                difference = estimate.minus(estimates[base])
+                yield computation.view, f"{computation.metric.name}_diff", difference
+
+    def _replicates(self, computations: Sequence[Computation]) -> dict[Computation, Array]:
+        """The values of each metric that is a number on the replicates: float64[R, S]."""
+        found: dict[Computation, list[Array]] = {}
+        for states in self.accumulator.replicates():
+            for computation in computations:
+                value = states.value(computation)
+                if not isinstance(value, dict) and value.ndim == 1:
+                    found.setdefault(computation, []).append(value)
+        return {computation: np.stack(values) for computation, values in found.items()}
 
     def _pairs(self) -> Index:
         """The numbers of the slices to compare, int64[P, 2]: baseline slice and comparison slice."""
@@ -131,21 +148,6 @@ def _baseline_of(computation: Computation, baseline: str | None) -> Computation 
     return dataclasses.replace(
         computation, view=dataclasses.replace(computation.view, model=baseline)
     )
-
-
-def _pick(value: Value, index: Index) -> Value:
-    if isinstance(value, dict):
-        return {key: column[index] for key, column in value.items()}
-    return value[index]
-
-
-def _subtract(a: Value, b: Value) -> Value:
-    if isinstance(a, dict) and isinstance(b, dict):
-        # A point of the difference lies where both points lie.
-        return {key: a[key] if key == "threshold" else a[key] - b[key] for key in a}
-    assert not isinstance(a, dict)
-    assert not isinstance(b, dict)
-    return a - b
 
 
 def sort_key(key: SliceKey) -> tuple[int, tuple[str, ...], Sequence[tuple[float, str]]]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from benison.config import EvalConfig, MetricsSpec, ModelSpec
+from benison.engine.intervals import NoResampling, Resampling, resampling_of
 from benison.errors import ConfigError, DataError
 from benison.extracts import Extracts, Inputs
 from benison.metrics import Metric, Statistic, from_config
@@ -82,12 +83,13 @@ class Plan:
     """What to compute.
 
     `slots` are the distinct statistics with their views: each is accumulated once, however many
-    metrics are formulas over it.
+    metrics are formulas over it. `resampling` says in which groups, from which intervals come.
     """
 
     computations: tuple[Computation, ...]
     slots: tuple[tuple[View, Statistic[Any]], ...]
     baseline: str | None
+    resampling: Resampling = NoResampling()
 
     @classmethod
     def of(cls, config: EvalConfig) -> Plan:
@@ -105,7 +107,8 @@ class Plan:
         needed = ((c.view, statistic) for c in computations for statistic in c.metric.statistics())
         baseline = config.baseline_spec
         name = None if baseline is None else baseline.name
-        return cls(computations, tuple(dict.fromkeys(needed)), name)
+        slots = tuple(dict.fromkeys(needed))
+        return cls(computations, slots, name, resampling_of(config.options))
 
     def views(self) -> list[View]:
         """The distinct views, in the order in which they are needed."""

@@ -8,17 +8,20 @@ import glob
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from benison.engine import formats
-from benison.engine.formats import FORMATS, RAW_RECORD, Format
+from benison.engine.formats import FORMATS, RAW_RECORD, Format, Part
 from benison.errors import DataError
 
-__all__ = ["BATCH_ROWS", "RAW_RECORD", "Dataset", "FileInfo", "Shard", "read_shard"]
+__all__ = ["BATCH_ROWS", "RAW_RECORD", "ROW_NUMBER", "Dataset", "FileInfo", "Shard", "read_shard"]
+
+ROW_NUMBER = "__row_number__"
 
 # Grouped sums over many slices want large batches: each touches the whole table of cells once.
 BATCH_ROWS = 2**19
@@ -40,7 +43,7 @@ class Shard:
     path: str
     format: str
     schema: pa.Schema
-    row_groups: tuple[int, ...] | None = None
+    part: Part = Part()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,11 +102,11 @@ class Dataset:
 
     def shards(self) -> tuple[Shard, ...]:
         """What can be read apart, in the order of files and rows."""
-        split = FORMATS[self.format].row_groups
+        split = FORMATS[self.format].parts
         return tuple(
-            Shard(file.path, self.format, self.schema, group)
+            Shard(file.path, self.format, self.schema, part)
             for file in self.files
-            for group in (split(file.path) if split else [None])
+            for part in split(file.path)
         )
 
     def batches(
@@ -111,6 +114,7 @@ class Dataset:
         columns: Sequence[str] | None = None,
         batch_size: int = BATCH_ROWS,
         keep_input: bool = False,
+        number: bool = False,
     ) -> Iterator[pa.RecordBatch]:
         """All rows in order, as batches of at most `batch_size` rows.
 
@@ -118,6 +122,7 @@ class Dataset:
             columns: What to read; None is everything.
             batch_size: In rows.
             keep_input: Also deliver the serialized tf.Examples, as the column `RAW_RECORD`.
+            number: Also number the rows, in the column `ROW_NUMBER`: uint64.
 
         Raises:
             DataError: A column is missing, or a file turns out to be damaged.
@@ -125,12 +130,12 @@ class Dataset:
         check_columns(columns, self.schema, self.describe())
         if self.table is not None:
             chosen = self.table if columns is None else self.table.select(list(columns))
-            yield from chosen.combine_chunks().to_batches(batch_size)
+            batches = chosen.combine_chunks().to_batches(batch_size)
+            yield from _numbered(batches, "", 0) if number else batches
             return
         for file in self.files:
-            yield from read_shard(
-                Shard(file.path, self.format, self.schema), columns, batch_size, keep_input
-            )
+            shard = Shard(file.path, self.format, self.schema)
+            yield from read_shard(shard, columns, batch_size, keep_input, number)
 
     def describe(self) -> str:
         """How messages call the data."""
@@ -167,12 +172,31 @@ def read_shard(
     columns: Sequence[str] | None,
     batch_size: int = BATCH_ROWS,
     keep_input: bool = False,
+    number: bool = False,
 ) -> Iterator[pa.RecordBatch]:
     """The rows of one shard, with the types of the whole dataset."""
+    batches = _read(shard, columns, batch_size, keep_input)
+    return _numbered(batches, Path(shard.path).name, shard.part.first_row) if number else batches
+
+
+def _numbered(batches: Iterable[pa.RecordBatch], name: str, first: int) -> Iterator[pa.RecordBatch]:
+    """The batches with the numbers of their rows, counted from one that the file's name gives."""
+    start = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
+    for batch in batches:
+        numbers = np.arange(first, first + batch.num_rows, dtype=np.uint64) + np.uint64(start)
+        first += batch.num_rows
+        yield pa.RecordBatch.from_arrays(
+            [*batch.columns, pa.array(numbers)], [*batch.schema.names, ROW_NUMBER]
+        )
+
+
+def _read(
+    shard: Shard, columns: Sequence[str] | None, batch_size: int, keep_input: bool
+) -> Iterator[pa.RecordBatch]:
     wanted = [*(shard.schema.names if columns is None else columns)]
     reader = FORMATS[shard.format]
     target = pa.schema([shard.schema.field(name) for name in wanted])
-    options = formats.ReadOptions(target, batch_size, shard.row_groups, keep_input)
+    options = formats.ReadOptions(target, batch_size, shard.part.row_groups, keep_input)
     try:
         for batch in reader.read(shard.path, options):
             if batch.num_rows:

@@ -91,14 +91,16 @@ class SliceColumns:
             self.keys,
         ]
 
-    def metric_rows(self, view: View, name: str, value: Value) -> pa.RecordBatch:
-        """The rows of one metric in metrics.parquet."""
+    def metric_rows(
+        self, view: View, name: str, value: Value, bounds: tuple[Array, Array] | None = None
+    ) -> pa.RecordBatch:
+        """The rows of one metric in metrics.parquet, with both ends of its interval if there is one."""
         numbers, structured = _numbers_and_json(value, len(self))
-        undefined = pa.array(np.full(len(self), np.nan))
+        lower, upper = bounds or (np.full(len(self), np.nan),) * 2
         named = pa.repeat(pa.scalar(name), len(self))
-        columns = [named, pa.array(numbers), undefined, undefined, structured, self.examples]
+        columns = [*map(pa.array, (numbers, lower, upper)), structured, self.examples]
         return pa.RecordBatch.from_arrays(
-            [*self.key_columns(view), *columns], schema=METRICS_SCHEMA
+            [*self.key_columns(view), named, *columns], schema=METRICS_SCHEMA
         )
 
     def plot_rows(self, view: View, name: str, value: dict[str, Array]) -> pa.RecordBatch:

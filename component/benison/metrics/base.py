@@ -71,6 +71,8 @@ class Metric(abc.ABC):
 
     name: str
     is_plot: ClassVar[bool] = False
+    has_interval: ClassVar[bool] = True
+    """Whether another sample would have another value; a number of examples is what it is."""
 
     @abc.abstractmethod
     def statistics(self) -> tuple[Statistic[Any], ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from benison.metrics.base import Index
 from benison.metrics.cells import Cells, CellsStatistic, starts
 
 BUCKETS = 10_000
-_BLOCK_POINTS = 2**17
+_BLOCK_CELLS = 2**17
 _TOLERANCE = 1e-7  # how far outside [0, 1] a label may lie by rounding, as in TFMA
 
 
@@ -143,12 +144,19 @@ def curves(cells: Cells, interval_of: Index) -> Iterator[Curve]:
             Interval i lies between the thresholds i and i + 1.
     """
     keys, sums = cells.occupied()
-    slices = keys // cells.width
-    cell = keys - slices * cells.width
+    ends = np.searchsorted(keys, np.arange(1, cells.size + 1) * cells.width)
+    # What a block takes stays in the processor's cache.
+    last = np.flatnonzero(np.diff(ends // _BLOCK_CELLS, append=-1))
+    for start, end in pairwise([0, *ends[last].tolist()]):
+        if start < end:
+            yield from _curves(keys[start:end], sums[start:end], cells.width, interval_of)
+
+
+def _curves(keys: Index, sums: Array, width: int, interval_of: Index) -> Iterator[Curve]:
+    slices = keys // width
+    cell = keys - slices * width
     interval = interval_of[cell // 2]
-    first = starts(slices * cells.width + interval)
-    if not len(first):
-        return
+    first = starts(slices * width + interval)
     positive = cell % 2 == 1
     counts = [np.add.reduceat(np.where(x, sums, 0.0), first) for x in (positive, ~positive)]
     slices, interval = slices[first], interval[first]
@@ -157,15 +165,13 @@ def curves(cells: Cells, interval_of: Index) -> Iterator[Curve]:
     sizes = np.ceil(np.log2(lengths)).astype(np.int64)
     top = int(interval_of[-1]) + 1
     for size in np.unique(sizes):  # at most 15, for 10,000 buckets
-        chosen = np.flatnonzero(sizes == size)
-        # Blocks of about a hundred thousand points stay in the processor's cache.
-        for block in np.array_split(chosen, max(1, len(chosen) * 2**size // _BLOCK_POINTS)):
-            steps = np.arange(lengths[block].max() + 1)
-            held = steps < lengths[block, None]
-            at = np.where(held, begin[block, None] + steps, 0)
-            tp, fp = (_above(np.where(held, x[at], 0.0)) for x in counts)
-            last = np.where(held, interval[at], top)
-            yield Curve(slices[begin[block]], tp, fp, tp[:, :1], fp[:, :1], last)
+        block = np.flatnonzero(sizes == size)
+        steps = np.arange(lengths[block].max() + 1)
+        held = steps < lengths[block, None]
+        at = np.where(held, begin[block, None] + steps, 0)
+        tp, fp = (_above(np.where(held, x[at], 0.0)) for x in counts)
+        last = np.where(held, interval[at], top)
+        yield Curve(slices[begin[block]], tp, fp, tp[:, :1], fp[:, :1], last)
 
 
 def _above(counts: Array) -> Array:

@@ -28,6 +28,7 @@ class ExampleCount(Metric):
     """
 
     name: str = "example_count"
+    has_interval = False
 
     def statistics(self) -> tuple[Statistic[Arrays], ...]:
         return (Total(one),)

@@ -115,7 +115,8 @@ class Subject:
         """The values of the candidate, with those of the baseline where there is one."""
         baseline = config.baseline_spec
         other = baseline and rows.of(dataclasses.replace(view, model=baseline.name), metric)
-        slices, found = rows_of(rows.of(view, metric), other)
+        changes = rows.of(view, f"{metric}_diff")
+        slices, found = rows_of(rows.of(view, metric), other, changes)
         qualifier = _qualifier(config, view)
         return cls(metric, view, qualifier, slices, found, baseline is not None)
 
@@ -146,8 +147,7 @@ class Subject:
             view.weighted,
             rule.kind,
             row.value,
-            row.interval_lower,
-            row.interval_upper,
+            *row.interval(rule.kind),
             row.baseline,
             judgement.change,
             rule.lower,

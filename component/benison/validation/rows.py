@@ -17,6 +17,7 @@ from benison.config import CrossSlicingSpec, SlicingSpec
 from benison.engine.plan import View
 from benison.engine.tables import SliceColumns
 from benison.slicing import SliceKey, matches, same_value, slice_name
+from benison.validation.verdict import ABSOLUTE, VALUE
 
 Index: TypeAlias = npt.NDArray[np.int64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -36,6 +37,14 @@ class Row(NamedTuple):
     examples: int
     is_number: bool
     baseline: float
+    change_lower: float = math.nan
+    change_upper: float = math.nan
+
+    def interval(self, kind: str) -> tuple[float, float]:
+        """The 95 % interval of what a check of that kind judges; NaN where there is none."""
+        if kind == VALUE:
+            return self.interval_lower, self.interval_upper
+        return (self.change_lower, self.change_upper) if kind == ABSOLUTE else (math.nan, math.nan)
 
 
 class MetricRows:
@@ -163,11 +172,13 @@ def is_compared(spec: CrossSlicingSpec, key: SliceKey) -> bool:
     return not spec.slicing_specs or any(matches(other, key) for other in spec.slicing_specs)
 
 
-def rows_of(table: pa.Table, baseline: pa.Table | None) -> tuple[Slices, list[Row]]:
-    """The rows of one metric, each with the baseline's value on the same slice."""
+def rows_of(
+    table: pa.Table, baseline: pa.Table | None, changes: pa.Table
+) -> tuple[Slices, list[Row]]:
+    """The rows of one metric, each with the baseline's value on the same slice and the change's interval."""
     slices = Slices.of_table(table)
     numbers = [_numbers(table[column]) for column in ("value", "lower", "upper")]
-    others = [math.nan] * table.num_rows if baseline is None else _aligned(baseline, table)
+    others = [math.nan] * table.num_rows if baseline is None else _aligned(baseline, table, "value")
     columns = [
         slices.names,
         slices.keys,
@@ -175,18 +186,21 @@ def rows_of(table: pa.Table, baseline: pa.Table | None) -> tuple[Slices, list[Ro
         table["examples"].to_pylist(),
         pc.is_null(table["structured"]).to_pylist(),
         others,
+        *(_aligned(changes, table, column) for column in ("lower", "upper")),
     ]
     return slices, [Row(*fields) for fields in zip(*columns, strict=True)]
 
 
-def _aligned(baseline: pa.Table, table: pa.Table) -> list[float]:
-    """The baseline's values in the order of the rows of `table`, NaN where it has none."""
-    values = _numbers(baseline["value"])
+def _aligned(other: pa.Table, table: pa.Table, column: str) -> list[float]:
+    """The numbers of another table in the order of the rows of `table`, NaN where it has none."""
+    values = _numbers(other[column])
+    if not values:
+        return [math.nan] * table.num_rows
     # One pass over the data finds the same slices for both models, and in one order.
-    if all(baseline[column].equals(table[column]) for column in ("slice", "slice_key")):
+    if all(other[key].equals(table[key]) for key in ("slice", "slice_key")):
         return values
-    own, other = Slices.of_table(table), Slices.of_table(baseline)
-    found = dict(zip(zip(other.names, other.keys, strict=True), values, strict=True))
+    own, others = Slices.of_table(table), Slices.of_table(other)
+    found = dict(zip(zip(others.names, others.keys, strict=True), values, strict=True))
     return [found.get(place, math.nan) for place in zip(own.names, own.keys, strict=True)]
 
 

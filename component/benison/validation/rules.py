@@ -62,15 +62,25 @@ def _value_rule(bounds: GenericValueThreshold, metric: str) -> Rule:
         if math.isnan(row.value):
             return Judgement(FAIL, f"{_undefined(row, name)}, so it cannot be within its bounds.")
         if row.value < least:
-            said = f"is {shown(row.value, least)} ({row.examples:,} examples)"
+            said = f"is {shown(row.value, least)} ({_sureness(row, VALUE)})"
             return Judgement(FAIL, f"{name} {said}, below the lower bound {exact(least)}.")
         if row.value > most:
-            said = f"is {shown(row.value, most)} ({row.examples:,} examples)"
+            said = f"is {shown(row.value, most)} ({_sureness(row, VALUE)})"
             return Judgement(FAIL, f"{name} {said}, above the upper bound {exact(most)}.")
-        said = f"is {row.value:.6g} ({row.examples:,} examples)"
+        said = f"is {row.value:.6g} ({_sureness(row, VALUE)})"
         return Judgement(PASS, f"{name} {said}, within {formula}.")
 
     return Rule(VALUE, formula, lower, upper, judge)
+
+
+def _sureness(row: Row, kind: str) -> str:
+    """How sure it is: the 95 % interval of what is judged, if there is one, and the examples."""
+    examples = f"{row.examples:,} examples"
+    lower, upper = row.interval(kind)
+    if math.isnan(lower):
+        return examples
+    of = "" if kind == VALUE else " of the change"
+    return f"95 % interval{of} {lower:.4g} to {upper:.4g}, {examples}"
 
 
 def _change_rule(
@@ -126,7 +136,7 @@ def _moved(row: Row, kind: str, change: float, bound: float) -> str:
     before, after = f"{row.baseline:.6g}", f"{row.value:.6g}"
     if change and before == after:
         before, after = repr(row.baseline), repr(row.value)
-    return f"{moved} ({before} -> {after}, {row.examples:,} examples)"
+    return f"{moved} ({before} -> {after}, {_sureness(row, kind)})"
 
 
 _OF = {ABSOLUTE: "against the baseline", RELATIVE: "of the baseline"}

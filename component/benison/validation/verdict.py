@@ -37,6 +37,7 @@ class Check:
     value: float
     interval_lower: float
     interval_upper: float
+    """Both ends of the 95 % interval of what is judged: of `value`, or of an absolute change."""
     baseline: float
     change: float
     """`candidate - baseline`, divided by `|baseline|` where the kind is `relative change`."""

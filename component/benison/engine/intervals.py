@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This file is confidence intervals: rows in groups, a state for each, and how far their values spread.
+
+Both methods are TFMA's, with 20 replicates and Student's t. The interval is around the value itself.
+Which rows are in which group depends on a file's name and the number of a row in it, so that it is the
+same for every engine and every rerun, and for both models: an interval of a change is one of pairs.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from collections.abc import Iterator, Sequence
+from functools import reduce
+from typing import Protocol, TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from benison.config import ConfidenceIntervalMethod, Options
+from benison.extracts import Array
+from benison.metrics.base import Index, Value, ratio
+
+Numbers: TypeAlias = npt.NDArray[np.uint64]
+T = TypeVar("T", bound="Mergeable")
+
+REPLICATES = 20
+# scipy.stats.t.ppf(0.975, 19): two-sided 95 % with one degree of freedom less than replicates.
+QUANTILE = 2.093024054408263
+
+_POISSON_MOST = 12  # a row is drawn more often than that once in ten billion draws
+
+
+class Mergeable(Protocol):
+    """States of some rows."""
+
+    def merge(self: T, other: T) -> T:
+        """Of the rows of both."""
+
+
+class Resampling(abc.ABC):
+    """Which groups the rows are added up in, and what the groups' states say in the end."""
+
+    groups: int
+
+    @abc.abstractmethod
+    def rows(self, numbers: Numbers | None) -> Iterator[Index | None]:
+        """The rows of each group, int64[n]; None is all. `numbers` are the rows' own: uint64[N]."""
+
+    @abc.abstractmethod
+    def total(self, groups: Sequence[T]) -> T:
+        """The state of all rows."""
+
+    @abc.abstractmethod
+    def replicates(self, groups: Sequence[T]) -> Iterator[T]:
+        """The states that could as well have been seen."""
+
+    @abc.abstractmethod
+    def error(self, replicates: Array) -> Array:
+        """The standard error from the values of the replicates: float64[R, S] to float64[S]."""
+
+
+@dataclasses.dataclass(frozen=True)
+class NoResampling(Resampling):
+    """One group of all rows, when no intervals are asked for."""
+
+    groups = 1
+
+    def rows(self, numbers: Numbers | None) -> Iterator[Index | None]:
+        yield None
+
+    def total(self, groups: Sequence[T]) -> T:
+        return groups[0]
+
+    def replicates(self, groups: Sequence[T]) -> Iterator[T]:
+        return iter(())
+
+    def error(self, replicates: Array) -> Array:
+        return np.full(replicates.shape[1:], np.nan)
+
+
+@dataclasses.dataclass(frozen=True)
+class Jackknife(Resampling):
+    """Rows fall into 20 groups at random; a replicate is all rows but those of one group.
+
+    Efron, "The Jackknife, the Bootstrap and Other Resampling Plans", 1982, section 3.1, with groups.
+    """
+
+    groups = REPLICATES
+
+    def rows(self, numbers: Numbers | None) -> Iterator[Index | None]:
+        group = (_mixed(_given(numbers)) % np.uint64(self.groups)).astype(np.uint8)
+        order = np.argsort(group, kind="stable")
+        yield from np.split(order, np.searchsorted(group[order], np.arange(1, self.groups)))
+
+    def total(self, groups: Sequence[T]) -> T:
+        return _merged(groups)
+
+    def replicates(self, groups: Sequence[T]) -> Iterator[T]:
+        """In the order of the groups; half of them shares what lies outside of it."""
+        half = len(groups) // 2
+        yield from _without_one(groups[:half], _merged(groups[half:]))
+        yield from _without_one(groups[half:], _merged(groups[:half]))
+
+    def error(self, replicates: Array) -> Array:
+        n = len(replicates)
+        return np.asarray(np.sqrt((n - 1) * np.var(replicates, axis=0)))
+
+
+def _merged(states: Sequence[T]) -> T:
+    return reduce(lambda a, b: a.merge(b), states)
+
+
+def _without_one(groups: Sequence[T], outside: T) -> Iterator[T]:
+    """For each group the state of the others and of what is outside."""
+    if len(groups) == 1:
+        yield outside
+        return
+    left, right = groups[: len(groups) // 2], groups[len(groups) // 2 :]
+    yield from _without_one(left, _merged([outside, *right]))
+    yield from _without_one(right, _merged([outside, *left]))
+
+
+@dataclasses.dataclass(frozen=True)
+class PoissonBootstrap(Resampling):
+    """In each of 20 replicates a row is there as often as a draw of Poisson's with mean 1 says.
+
+    Chamandy, Muralidharan, Najmi, Naidu, "Estimating Uncertainty for Massive Data Streams", 2012.
+    """
+
+    groups = 1 + REPLICATES  # the first has all rows once
+
+    def rows(self, numbers: Numbers | None) -> Iterator[Index | None]:
+        yield None
+        mixed = _mixed(_given(numbers))
+        steps = np.cumsum(np.exp(-1) / np.cumprod([1.0, *range(1, _POISSON_MOST)]))
+        for replicate in range(REPLICATES):
+            uniform = _mixed(mixed + np.uint64(replicate)) / 2.0**64
+            yield np.repeat(np.arange(len(mixed)), np.searchsorted(steps, uniform, side="right"))
+
+    def total(self, groups: Sequence[T]) -> T:
+        return groups[0]
+
+    def replicates(self, groups: Sequence[T]) -> Iterator[T]:
+        return iter(groups[1:])
+
+    def error(self, replicates: Array) -> Array:
+        return np.asarray(np.std(replicates, axis=0, ddof=1))
+
+
+def _given(numbers: Numbers | None) -> Numbers:
+    if numbers is None:
+        raise ValueError("Confidence intervals need the numbers of the rows.")
+    return numbers
+
+
+def _mixed(numbers: Numbers) -> Numbers:
+    """Numbers that look random, always the same for the same; splitmix64 of Steele, Lea and Flood, 2014."""
+    z = numbers * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def resampling_of(options: Options) -> Resampling:
+    """What a config's options ask for."""
+    if not options.compute_confidence_intervals:
+        return NoResampling()
+    if options.confidence_intervals.method == ConfidenceIntervalMethod.POISSON_BOOTSTRAP:
+        return PoissonBootstrap()
+    return Jackknife()
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """A metric's value on S slices, and where it is a number, its replicates: float64[R, S]."""
+
+    value: Value
+    replicates: Array
+
+    def pick(self, index: Index) -> Estimate:
+        """The slices `index`."""
+        value = self.value
+        if isinstance(value, dict):
+            return Estimate({k: column[index] for k, column in value.items()}, self.replicates)
+        return Estimate(value[index], self.replicates[:, index])
+
+    @property
+    def is_number(self) -> bool:
+        """Whether a slice has one number, and no list or structure."""
+        return not isinstance(self.value, dict) and self.value.ndim == 1
+
+    def minus(self, other: Estimate) -> Estimate:
+        """The difference; it varies as the replicates of both, which are of the same rows, say."""
+        a, b = self.value, other.value
+        if isinstance(a, dict) and isinstance(b, dict):
+            # A point of the difference lies where both points lie.
+            columns = {key: a[key] if key == "threshold" else a[key] - b[key] for key in a}
+            return Estimate(columns, self.replicates)
+        assert not isinstance(a, dict)
+        assert not isinstance(b, dict)
+        return Estimate(a - b, self.replicates - other.replicates)
+
+    def over(self, other: Estimate) -> Estimate:
+        """The ratio of two numbers, NaN where the divisor is 0."""
+        assert not isinstance(self.value, dict)
+        assert not isinstance(other.value, dict)
+        return Estimate(ratio(self.value, other.value), ratio(self.replicates, other.replicates))
+
+    def bounds(self, resampling: Resampling) -> tuple[Array, Array] | None:
+        """Both ends of the 95 % interval, float64[S], NaN where a replicate is; None for no interval."""
+        if not self.is_number or not len(self.replicates):
+            return None
+        reach = QUANTILE * resampling.error(self.replicates)
+        value = np.asarray(self.value)
+        return value - reach, value + reach

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Confidence intervals: against what many samples show, and the same however the rows arrive."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from scipy import stats
+
+import benison
+from benison.engine.intervals import QUANTILE, REPLICATES
+
+METHODS = ["JACKKNIFE", "POISSON_BOOTSTRAP"]
+METRICS = ["ExampleCount", "BinaryAccuracy", "AUC", "MeanLabel", "MeanSquaredError"]
+SLICES: list[dict[str, Any]] = [{}, {"feature_keys": ["store"]}]
+
+
+def sample(seed: int, rows: int) -> pa.Table:
+    """Labels, two models that err alike, stores of different sizes, and weights."""
+    rng = np.random.default_rng(seed)
+    label = rng.integers(0, 2, rows)
+    shared = rng.normal(size=rows)
+    score = 1 / (1 + np.exp(-(label - 0.5 + shared)))
+    better = 1 / (1 + np.exp(-(1.4 * label - 0.6 + shared + 0.1 * rng.normal(size=rows))))
+    return pa.table(
+        {
+            "label": label,
+            "score": score,
+            "better": better,
+            "store": [f"s{i}" for i in np.minimum(rng.geometric(0.4, rows), 5)],
+            "weight": rng.gamma(2.0, size=rows),
+        }
+    )
+
+
+def config(method: str = "", metrics: list[str] = METRICS, **spec: Any) -> dict[str, Any]:
+    options: dict[str, Any] = {"compute_confidence_intervals": True}
+    if method:
+        options["confidence_intervals"] = {"method": method}
+    return {
+        "model_specs": [{"label_key": "label", "prediction_key": "score", **spec}],
+        "slicing_specs": SLICES,
+        "metrics_specs": [{"metrics": [{"class_name": name} for name in metrics]}],
+        "options": options,
+    }
+
+
+def compared(method: str = "") -> dict[str, Any]:
+    both = config(method)
+    both["model_specs"] = [
+        {"name": "candidate", "label_key": "label", "prediction_key": "better"},
+        {"name": "baseline", "label_key": "label", "prediction_key": "score", "is_baseline": True},
+    ]
+    return both
+
+
+def intervals(result: benison.EvalResult) -> dict[tuple[str, str, str], tuple[float, float, float]]:
+    rows = result.metrics.to_pylist()
+    return {
+        (row["model"], row["slice"], row["metric"]): (row["lower"], row["value"], row["upper"])
+        for row in rows
+    }
+
+
+def test_the_quantile_is_students() -> None:
+    assert stats.t.ppf(0.975, REPLICATES - 1) == pytest.approx(QUANTILE, rel=1e-15)
+
+
+@pytest.mark.parametrize("method", ["", *METHODS])
+def test_a_mean_has_the_interval_of_its_standard_error(method: str) -> None:
+    """Of 20 replicates a standard error is known to a sixth, so that 60 of them tell their mean."""
+    widths, expected = [], []
+    for seed in range(60):
+        table = sample(seed, 1_000)
+        found = intervals(benison.evaluate(table, config(method, ["MeanLabel"])))
+        lower, value, upper = found["", "Overall", "mean_label"]
+        assert upper - value == pytest.approx(value - lower)
+        widths.append((upper - lower) / 2 / QUANTILE)
+        expected.append(stats.sem(table["label"].to_numpy()))
+    assert np.mean(widths) == pytest.approx(np.mean(expected), rel=0.07)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_intervals_hold_the_truth_in_95_of_100_samples(method: str, weighted: bool) -> None:
+    weights = {"example_weight_key": "weight"} if weighted else {}
+    asked = config(method, METRICS, **weights)
+    truth = intervals(benison.evaluate(sample(0, 1_000_000), asked))
+    held: dict[tuple[str, str, str], int] = dict.fromkeys(truth, 0)
+    for seed in range(1, 151):
+        for key, (lower, _, upper) in intervals(benison.evaluate(sample(seed, 600), asked)).items():
+            held[key] += lower <= truth[key][1] <= upper
+    judged = [
+        times / 150
+        for (_, of, metric), times in held.items()
+        if metric != "example_count" and of in ("Overall", "store=s1", "store=s2")
+    ]
+    assert min(judged) > 0.85
+    assert 0.91 < np.mean(judged) < 0.98
+
+
+def test_the_interval_of_a_change_is_that_of_pairs() -> None:
+    """Two models that err on the same rows differ more surely than their own intervals say."""
+    found = intervals(benison.evaluate(sample(1, 20_000), compared()))
+
+    def width(model: str, metric: str) -> float:
+        lower, _, upper = found[model, "Overall", metric]
+        return upper - lower
+
+    change = width("candidate", "auc_diff")
+    assert 0 < change < 0.6 * min(width("candidate", "auc"), width("baseline", "auc"))
+
+
+def test_a_number_of_examples_and_an_undefined_value_have_none() -> None:
+    table = pa.table({"label": [1, 1, 1, 0] * 5, "score": [0.7] * 20, "store": ["a", "b"] * 10})
+    found = intervals(benison.evaluate(table, config()))
+    for metric, of in (("example_count", "Overall"), ("auc", "store=a")):
+        lower, _, upper = found["", of, metric]
+        assert math.isnan(lower)
+        assert math.isnan(upper)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("engine", ["local", "beam"])
+def test_the_same_on_both_engines_and_with_rows_in_several_parts(
+    tmp_path: Path, engine: str, method: str
+) -> None:
+    table = sample(3, 3_000)
+    expected, found = [], []
+    for name, groups in (("one", 3_000), ("many", 271)):
+        (tmp_path / name).mkdir()
+        path = tmp_path / name / "data.parquet"
+        pq.write_table(table, path, row_group_size=groups)
+        result = benison.evaluate(str(path), config(method), engine=engine)
+        (expected if name == "one" else found).append(result.metrics)
+    for column in ("value", "lower", "upper"):
+        a, b = (side[0][column].to_numpy() for side in (expected, found))
+        np.testing.assert_allclose(a, b, rtol=1e-10)
+    if engine == "beam":
+        local = benison.evaluate(str(path), config(method)).metrics
+        np.testing.assert_allclose(local["lower"], found[0]["lower"], rtol=1e-10)
+
+
+def test_values_do_not_depend_on_intervals() -> None:
+    table = sample(4, 5_000)
+    without = compared()
+    del without["options"]
+    plain = benison.evaluate(table, without).metrics
+    assert np.isnan(plain["lower"].to_numpy()).all()
+    for method in METHODS:
+        found = benison.evaluate(table, compared(method)).metrics
+        np.testing.assert_allclose(found["value"], plain["value"], rtol=1e-12)
+
+
+def test_crossed_slices_and_features_with_several_values() -> None:
+    table = sample(5, 4_000)
+    words = [["a", "b"][: 1 + i % 2] for i in range(len(table))]
+    asked = config("", ["MeanLabel"])
+    asked["slicing_specs"] = [{}, {"feature_keys": ["word"]}]
+    asked["cross_slicing_specs"] = [
+        {
+            "baseline_spec": {"feature_values": {"word": "a"}},
+            "slicing_specs": [{"feature_values": {"word": "b"}}],
+        }
+    ]
+    for method in METHODS:
+        asked["options"]["confidence_intervals"] = {"method": method}
+        found = intervals(benison.evaluate(table.append_column("word", pa.array(words)), asked))
+        for of in ("word=a", "word=b"):
+            lower, value, upper = found["", of, "mean_label"]
+            rows = 4_000 if of == "word=a" else 2_000
+            se = math.sqrt(value * (1 - value) / rows)
+            assert 0.4 < (upper - lower) / 2 / QUANTILE / se < 2
+        lower, value, upper = found["", "word=a vs word=b", "mean_label"]
+        assert lower < value < upper
+        assert lower > -0.1
+
+
+def test_a_failed_check_says_its_interval() -> None:
+    asked = config("", ["MeanLabel"])
+    asked["metrics_specs"][0]["metrics"][0]["threshold"] = {"value_threshold": {"lower_bound": 0.9}}
+    (reason, *_) = benison.evaluate(sample(6, 2_000), asked).verdict.reasons
+    assert "(95 % interval 0." in reason
+
+
+def test_a_failed_change_says_the_interval_of_the_change() -> None:
+    asked = compared()
+    asked["metrics_specs"][0]["metrics"][2]["threshold"] = {
+        "change_threshold": {"absolute": {"value": 0.5}, "direction": "HIGHER_IS_BETTER"}
+    }
+    result = benison.evaluate(sample(6, 2_000), asked)
+    lower, change, upper = intervals(result)["candidate", "Overall", "auc_diff"]
+    check = result.verdict.checks[0]
+    assert (check.interval_lower, check.change, check.interval_upper) == (lower, change, upper)
+    assert f"95 % interval of the change {lower:.4g} to {upper:.4g}, 2,000 examples" in check.reason
