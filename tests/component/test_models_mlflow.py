@@ -72,8 +72,8 @@ def test_python_function_only_when_trusted(mlflow: Any, frame: Any, tmp_path: Pa
     import mlflow.pyfunc
 
     signature = mlflow.models.infer_signature(frame[NAMES].astype(float))
-    with pytest.warns(UserWarning, match="ype hint"):  # MLflow wants schemas in them
 
+    def save() -> None:
         class Halves(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined]
             def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
                 return model_input.assign(half=model_input["hour"] / 2)[["half", "old_prediction"]]
@@ -81,6 +81,9 @@ def test_python_function_only_when_trusted(mlflow: Any, frame: Any, tmp_path: Pa
         mlflow.pyfunc.save_model(
             str(tmp_path / "m"), python_model=Halves(), signature=signature, **QUICK
         )
+
+    with pytest.warns(UserWarning, match="ype hint"):  # MLflow wants schemas in them
+        save()
     with pytest.raises(benison.ModelError, match="runs whatever code is in it.*--trust-pickle"):
         models.load(tmp_path / "m")
     floats = TRIPS.set_column(

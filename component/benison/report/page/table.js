@@ -72,11 +72,13 @@ function extentOf(metric) {
   if (known) return known;
   const value = Array.from(numbers(metric, "value") || []).filter(Number.isFinite);
   const change = Array.from(changeOf(metric) || [], Math.abs).filter(Number.isFinite).sort((a, b) => a - b);
+  const worst = [...failedOn(metric.name)].map((i) => Math.abs(changeOf(metric)?.[i] ?? 0)).filter(Number.isFinite);
   const low = Array.from(numbers(metric, "lower") || value).filter(Number.isFinite);
   const high = Array.from(numbers(metric, "upper") || value).filter(Number.isFinite);
   const extent = {
     largest: value.reduce((m, x) => Math.max(m, Math.abs(x)), 0),
-    change: change[Math.floor(change.length * 0.9)] || change.at(-1) || 0, // a few odd slices hide no other
+    // A few odd slices hide no other, unless they are why the model failed.
+    change: Math.max(change[Math.floor(change.length * 0.9)] || change.at(-1) || 0, ...worst.slice(0, 1000)),
     low: low.reduce((m, x) => Math.min(m, x), Infinity), high: high.reduce((m, x) => Math.max(m, x), -Infinity),
   };
   extents.set(metric, extent);
@@ -89,14 +91,13 @@ const isWorse = (metric, change) => (metric.better === null || !change ? null : 
 /** @param {Metric} metric @param {number} i */
 function valueCell(metric, i) {
   const value = numbers(metric, "value"), change = changeOf(metric), extent = extentOf(metric);
-  const cell = make("td", {}, make("b", {}, shown(value ? value[i] : NaN, extent.largest)));
+  const failed = failedOn(metric.name).has(i), cell = make("td", failed ? { class: "failed" } : {});
+  const mark = failed ? make("span", { class: "mark", role: "img", "aria-label": "failed check" }, "✗ ") : "";
+  const text = make("b", {}, mark, shown(value ? value[i] : NaN, extent.largest));
   const lower = numbers(metric, "lower"), upper = numbers(metric, "upper");
-  if (lower && upper && Number.isFinite(lower[i])) cell.append(interval(lower[i], upper[i], extent));
+  const alone = !lower || !upper || !Number.isFinite(lower[i]);
+  cell.append(alone ? text : make("span", { class: "value" }, interval(lower[i], upper[i], extent), text));
   if (change && Number.isFinite(change[i])) cell.append(changeBar(metric, i, change[i], extent));
-  if (failedOn(metric.name).has(i)) {
-    cell.className = "failed";
-    cell.prepend(make("span", { class: "mark", role: "img", "aria-label": "failed check" }, "✗ "));
-  }
   explainLater(cell, () => sentenceOf(metric, i));
   return cell;
 }
