@@ -15,6 +15,7 @@ from scipy import stats
 
 import benison
 from benison.engine.intervals import QUANTILE, REPLICATES
+from benison.extracts import Extracts
 
 METHODS = ["JACKKNIFE", "POISSON_BOOTSTRAP"]
 METRICS = ["ExampleCount", "BinaryAccuracy", "AUC", "MeanLabel", "MeanSquaredError"]
@@ -180,6 +181,32 @@ def test_crossed_slices_and_features_with_several_values() -> None:
         lower, value, upper = found["", "word=a vs word=b", "mean_label"]
         assert lower < value < upper
         assert lower > -0.1
+
+
+class Half:
+    """Drops every other row, of the features and, if it is consistent, of the numbers of the rows."""
+
+    stage_name = "DropRows"
+
+    def __init__(self, consistent: bool) -> None:
+        self.consistent = consistent
+
+    def extract(self, extracts: Extracts) -> Extracts:
+        rows = pa.array(range(0, extracts["features"].num_rows, 2))
+        some: Extracts = {**extracts, "features": extracts["features"].take(rows)}
+        return (
+            {**some, "row_numbers": extracts["row_numbers"].take(rows)} if self.consistent else some
+        )
+
+
+def test_an_extractor_that_drops_rows() -> None:
+    full = benison.EvalConfig.load(config()).with_defaults(False)
+    stages = benison.default_extractors(full)
+    kept = benison.evaluate(sample(7, 1_000), config(), extractors=[Half(True), *stages])
+    assert intervals(kept)["", "Overall", "example_count"][1] == 500
+    assert intervals(kept)["", "Overall", "auc"][0] > 0
+    with pytest.raises(benison.DataError, match="1,000 numbers of rows.*row_numbers"):
+        benison.evaluate(sample(7, 1_000), config(), extractors=[Half(False), *stages])
 
 
 def test_a_failed_check_says_its_interval() -> None:

@@ -105,13 +105,17 @@ class Accumulator:
 
     def total(self) -> States:
         """The states of all rows."""
-        return self.plan.resampling.total(self._groups)
+        return self.plan.resampling.total(self._settled())
 
     def replicates(self) -> Iterator[States]:
         """The states that another sample of rows might have had."""
-        # What is taken is added up, which merging would do again and again.
+        return self.plan.resampling.replicates(self._settled())
+
+    def _settled(self) -> list[States]:
+        """The groups' states, added up, which merging would do again and again."""
         everything = np.arange(len(self.table))
-        return self.plan.resampling.replicates([s.take(everything) for s in self._groups])
+        self._groups = [states.take(everything) for states in self._groups]
+        return self._groups
 
     def _grow(self, size: int) -> None:
         known = len(self.examples)
@@ -131,7 +135,14 @@ class Accumulator:
 def _row_numbers(extracts: Extracts) -> npt.NDArray[np.uint64] | None:
     if "row_numbers" not in extracts:
         return None
-    return np.asarray(extracts["row_numbers"].to_numpy(), np.uint64)
+    numbers = np.asarray(extracts["row_numbers"].to_numpy(), np.uint64)
+    rows = extracts["features"].num_rows
+    if len(numbers) != rows:
+        raise DataError(
+            f"A batch has {rows:,} rows and {len(numbers):,} numbers of rows, which confidence intervals "
+            f"need. An extractor that drops rows must drop theirs in `row_numbers` too."
+        )
+    return numbers
 
 
 def _missing_rows(values: Any) -> npt.NDArray[np.bool_]:

@@ -147,6 +147,8 @@ class Cells:
     def take(self, index: Index) -> Cells:
         """Slice i of the result is slice `index[i]`, which may stand there more than once."""
         settled = self.settled
+        if np.array_equal(index, np.arange(self.size)):
+            return settled
         if settled.keys is None:
             rows = settled.sums.reshape(self.size, self.width)[index]
             return Cells(len(index), self.width, rows.reshape(-1), None)
