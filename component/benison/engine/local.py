@@ -3,19 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import pyarrow as pa
 
+from benison.engine.ahead import read_ahead
 from benison.engine.evaluate import Evaluator
 from benison.engine.extract import Extractor
 from benison.engine.read import RAW_RECORD, ROW_NUMBER
 from benison.extracts import Extracts
 
-T = TypeVar("T")
-_END = object()
 _RESERVED = {RAW_RECORD: "input", ROW_NUMBER: "row_numbers"}
 
 
@@ -59,15 +57,3 @@ def extract(batch: pa.RecordBatch, extractors: Sequence[Extractor]) -> Extracts:
     for extractor in extractors:
         extracts = extractor.extract(extracts)
     return extracts
-
-
-def read_ahead(items: Iterator[T]) -> Iterator[T]:
-    """The items, of which the next is made by another thread while one is in use.
-
-    An exception of the other thread is raised here.
-    """
-    with ThreadPoolExecutor(1, thread_name_prefix="benison-read") as pool:
-        ahead = pool.submit(next, items, _END)
-        while (item := ahead.result()) is not _END:
-            ahead = pool.submit(next, items, _END)
-            yield item  # type: ignore[misc]

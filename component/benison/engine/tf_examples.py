@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from benison.engine.ahead import read_ahead
 from benison.engine.tf_records import Objects, records
 from benison.errors import DataError, MissingExtraError
 
@@ -47,7 +48,7 @@ def read(path: str, schema: pa.Schema, most: int, keep_input: bool) -> Iterator[
         keep_input: Also deliver the serialized tf.Examples, as the column `RAW_RECORD`.
     """
     decode = _tensorflow_decoder(schema, path) or _decoder(path)
-    for found in records(path, most):
+    for found in read_ahead(records(path, most)):
         batch = decode(found)
         if keep_input:
             names = [*batch.schema.names, RAW_RECORD]

@@ -22,7 +22,7 @@ Objects: TypeAlias = npt.NDArray[np.object_]
 Places: TypeAlias = npt.NDArray[np.int64]
 Words: TypeAlias = npt.NDArray[np.uint32]
 
-_BLOCK_BYTES = 2**22
+_BLOCK_BYTES = 2**23
 _GZIP_MAGIC = b"\x1f\x8b"
 _MASK_DELTA = 0xA282EAD8  # tensorflow/core/lib/hash/crc32c.h
 _LENGTH = struct.Struct("<Q")
