@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from itertools import pairwise
 
 import numpy as np
 
@@ -18,7 +17,6 @@ from benison.metrics.base import Index
 from benison.metrics.cells import Cells, CellsStatistic, starts
 
 BUCKETS = 10_000
-_BLOCK_CELLS = 2**17
 _TOLERANCE = 1e-7  # how far outside [0, 1] a label may lie by rounding, as in TFMA
 
 
@@ -143,13 +141,9 @@ def curves(cells: Cells, interval_of: Index) -> Iterator[Curve]:
         interval_of: The interval of each place, ascending; places of one interval are one point.
             Interval i lies between the thresholds i and i + 1.
     """
-    keys, sums = cells.occupied()
-    ends = np.searchsorted(keys, np.arange(1, cells.size + 1) * cells.width)
-    # What a block takes stays in the processor's cache.
-    last = np.flatnonzero(np.diff(ends // _BLOCK_CELLS, append=-1))
-    for start, end in pairwise([0, *ends[last].tolist()]):
-        if start < end:
-            yield from _curves(keys[start:end], sums[start:end], cells.width, interval_of)
+    for keys, sums in cells.blocks():
+        if len(keys):
+            yield from _curves(keys, sums, cells.width, interval_of)
 
 
 def _curves(keys: Index, sums: Array, width: int, interval_of: Index) -> Iterator[Curve]:

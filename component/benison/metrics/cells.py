@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,6 +22,8 @@ DENSE_CELLS = 2**24
 LOOSE_KEYS = 2**22
 # And so many (128 MB) of a sparse table: sorting them at once takes a third of the time of merging.
 SPARSE_LOOSE_KEYS = 2**24
+# What is made of so many cells stays in the processor's cache.
+BLOCK_CELLS = 2**17
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -130,6 +134,21 @@ class Cells:
             return settled.keys, settled.sums
         keys = np.flatnonzero(settled.sums)
         return keys, settled.sums[keys]
+
+    def blocks(self) -> Iterator[tuple[Index, Array]]:
+        """As `occupied`, but of some slices at a time."""
+        settled = self.settled
+        if settled.keys is None:
+            step = max(1, BLOCK_CELLS // self.width) * self.width
+            for start in range(0, len(settled.sums), step):
+                sums = settled.sums[start : start + step]
+                keys = np.flatnonzero(sums)
+                yield keys + start, sums[keys]
+            return
+        ends = np.searchsorted(settled.keys, np.arange(1, self.size + 1) * self.width)
+        last = np.flatnonzero(np.diff(ends // BLOCK_CELLS, append=-1))
+        for first, end in pairwise([0, *ends[last].tolist()]):
+            yield settled.keys[first:end], settled.sums[first:end]
 
     def relabel(self, index: Index, size: int) -> Cells:
         """Slice i becomes slice `index[i]` of `size`; no two slices become one."""
