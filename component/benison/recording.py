@@ -67,7 +67,7 @@ class Recording:
             raise ConfigError(
                 "The latest blessed model is looked up in a metadata store: say metadata and pipeline."
             )
-        found = self.recorder.latest_blessed(self.pipeline)
+        found = self.recorder.latest_blessed(self.pipeline, self.run)
         _LOGGER.info("The latest blessed model of %r is %s.", self.pipeline, found or "none yet")
         return found
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from benison import MetadataError, lineage
-from benison.lineage import history
+from benison.lineage import ModelFiles, history
 from benison.lineage.store import Store
 from benison.lineage.types import EVALUATOR
 from tests.lineage.stores import BLESSED, NOT_BLESSED, make_run
@@ -149,7 +149,14 @@ def test_the_ids_are_what_a_manifest_says(url: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"data": "other"}, {"config": '{"a": 1}'}, {"output": "/elsewhere"}, {"model": None}]
+    "change",
+    [
+        {"data": "other"},
+        {"config": '{"a": 1}'},
+        {"output": "/elsewhere"},
+        {"model": None},
+        {"model": ModelFiles("/elsewhere", "d1")},
+    ],
 )
 def test_a_run_id_is_of_one_set_of_inputs(url: str, tmp_path: Path, change: dict[str, Any]) -> None:
     recorder, run = lineage.connect(url), make_run(tmp_path)
@@ -169,6 +176,19 @@ def test_a_model_that_was_replaced_in_place_is_not_found_by_its_old_blessing(
     second = make_run(tmp_path, "r2", digest="second bytes")
     recorder.begin(second)
     recorder.complete(second, NOT_BLESSED)
+    assert recorder.latest_blessed("taxi") is None
+
+
+def test_a_model_that_is_replaced_while_it_is_judged_is_not_blessed_for_the_new_bytes(
+    url: str, tmp_path: Path
+) -> None:
+    recorder = lineage.connect(url)
+    first = make_run(tmp_path, "r1", digest="first bytes")
+    recorder.begin(first)
+    recorder.begin(make_run(tmp_path, "r2", digest="second bytes"))
+    recorder.complete(first, BLESSED)
+    (found,) = history.blessings(Store.open(url), "taxi")
+    assert found.model == str(tmp_path / "model")
     assert recorder.latest_blessed("taxi") is None
 
 

@@ -48,7 +48,7 @@ class Run:
     @property
     def key(self) -> str:
         """The name of the run in a store, unique there."""
-        return f"{self.pipeline}.{self.id}.Evaluator"
+        return key_of(self.pipeline, self.id)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,8 +77,16 @@ class Recorder(Protocol):
     def fail(self, run: Run, reason: str) -> None:
         """Note that a run has failed; its outputs will never be published."""
 
-    def latest_blessed(self, pipeline: str) -> str | None:
-        """The path of the newest model of a pipeline that is blessed, or None."""
+    def latest_blessed(self, pipeline: str, run: str = "") -> str | None:
+        """The path of the newest model of a pipeline that is blessed, or None.
+
+        A run that was begun before keeps the baseline that it began with, or it would be of other inputs.
+        """
+
+
+def key_of(pipeline: str, run: str) -> str:
+    """The name of a run in a store."""
+    return f"{pipeline}.{run}.Evaluator"
 
 
 def connect(url: str) -> Recorder:

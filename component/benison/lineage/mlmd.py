@@ -16,10 +16,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from benison.errors import MetadataError
-from benison.lineage import Finding, Run, history
+from benison.lineage import Finding, Run, history, key_of
 from benison.lineage.inputs import (
     examples_id,
-    known_model,
     model_id,
     put,
     run_contexts,
@@ -82,12 +81,12 @@ class MetadataRecorder:
             return
         found.last_known_state = found.COMPLETE
         set_properties(found, {"benison_status": finding.status})
-        outputs = self._outputs(found)
+        models, outputs = self._models(run, found), self._outputs(found)
         for key, output in outputs.items():
             output.state = output.LIVE
             set_properties(output, _said(finding))
             if key == "blessing":
-                set_properties(output, self._blessing(run, finding))
+                set_properties(output, _decided(run, finding) | models)
         published = [
             (output, event("OUTPUT", key, artifact_id=output.id)) for key, output in outputs.items()
         ]
@@ -107,8 +106,14 @@ class MetadataRecorder:
             output.state = output.ABANDONED
         self.store.put_execution(found, [(output, None) for output in outputs], [])
 
-    def latest_blessed(self, pipeline: str) -> str | None:
-        """Where the model is that TFX's LatestBlessedModelStrategy would find in this pipeline."""
+    def latest_blessed(self, pipeline: str, run: str = "") -> str | None:
+        """Where the model is that TFX's LatestBlessedModelStrategy would find in this pipeline.
+
+        For a run that was begun before: the baseline that it began with.
+        """
+        begun = run and self.store.get_execution_by_type_and_name(EVALUATOR, key_of(pipeline, run))
+        if begun:
+            return text(begun, "benison_baseline") or None
         history.withdraw_expired(self.store, pipeline)
         found = history.latest_blessed(self.store, pipeline)
         return None if found is None else serving_path(found.uri)
@@ -149,6 +154,7 @@ class MetadataRecorder:
             example_splits="null",
             fairness_indicator_thresholds="null",
             benison_inputs=_inputs(run),
+            benison_baseline=run.baseline.path if run.baseline else "",
             benison_version=VERSION,
         )
         put(self.store, begun, events, run)
@@ -174,22 +180,29 @@ class MetadataRecorder:
         place = {"store": self.store.connection.shown, "pipeline": run.pipeline, "run": run.id}
         return {**place, "execution": found.id, **dict(sorted(ids.items()))}
 
-    def _blessing(self, run: Run, finding: Finding) -> dict[str, str | int | None]:
-        """The properties that TFX's Pusher and resolvers read."""
-        models = {"current_model": run.model, "baseline_model": run.baseline}
-        found: dict[str, str | int | None] = {}
-        for key, files in models.items():
+    def _models(self, run: Run, found: Any) -> dict[str, str | int | None]:
+        """The models that a run began with, as TFX's Pusher and resolvers read them from a blessing."""
+        events = self.store.get_events_by_execution_ids([found.id])
+        ids = {e.path.steps[0].key: e.artifact_id for e in events if e.type == e.INPUT}
+        said: dict[str, str | int | None] = {}
+        for key, files in (("model", run.model), ("baseline_model", run.baseline)):
             if files is not None:
-                known = known_model(self.store, files)
-                found |= {key: known.uri, f"{key}_id": known.id}
-        blessed = {"blessed": 1, "not_blessed": 0}.get(finding.status)
-        digest = None if run.model is None else run.model.digest
-        return {**found, "blessed": blessed, "benison_model_digest": digest}
+                (model,) = self.store.get_artifacts_by_id([ids.get(key) or ids["model"]])
+                name = {"model": "current_model"}.get(key, key)
+                said |= {name: model.uri, f"{name}_id": model.id}
+        return said
+
+
+def _decided(run: Run, finding: Finding) -> dict[str, str | int | None]:
+    """The decision of a blessing, and on which bytes."""
+    blessed = {"blessed": 1, "not_blessed": 0}.get(finding.status)
+    digest = None if run.model is None else run.model.digest
+    return {"blessed": blessed, "benison_model_digest": digest}
 
 
 def _inputs(run: Run) -> str:
     """A SHA-256 over what a run reads and where it writes."""
-    models = [None if files is None else files.digest for files in (run.model, run.baseline)]
+    models = [files and dataclasses.astuple(files) for files in (run.model, run.baseline)]
     found = json.dumps([run.data, models, run.config, run.output])
     return hashlib.sha256(found.encode()).hexdigest()
 
