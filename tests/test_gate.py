@@ -212,6 +212,14 @@ def test_a_change_is_worst_where_the_metric_got_worse(folder: Path) -> None:
     assert min(found) > 0
 
 
+def test_a_change_has_its_interval_where_the_run_has_them(folder: Path) -> None:
+    write_config("AUC", options={"compute_confidence_intervals": True})
+    evaluate()
+    found = benison.load_result("out").worst("auc_diff", 1)
+    ends = " to ".join(f"{found[end][0].as_py():.4g}" for end in ("lower", "upper"))
+    assert tables()["Worst changes"][0][-1].endswith(f"(95 % interval {ends})")
+
+
 def test_the_summary_stays_small(folder: Path) -> None:
     table = taxi_like(3_000)
     long = pa.array([f"{i % 200}" + "x" * 2_000 for i in range(len(table))])

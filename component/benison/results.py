@@ -6,7 +6,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -18,8 +19,8 @@ import pyarrow.parquet as pq
 from benison import blessing, interchange
 from benison.config import EvalConfig, SlicingSpec
 from benison.engine.tables import METRICS_SCHEMA, PLOTS_SCHEMA
-from benison.errors import DataError, MissingExtraError, OutputError, suggestion
-from benison.metrics import describe, from_config
+from benison.errors import ConfigError, DataError, MissingExtraError, OutputError, suggestion
+from benison.metrics import About, describe, from_config
 from benison.slicing import SliceKey, slice_name
 from benison.validation import Verdict
 from benison.validation.rows import Slices
@@ -186,17 +187,16 @@ class EvalResult:
         from_above = any(not math.isnan(check.upper) for check in judged)
         if from_below or from_above:
             return not from_below
-        configs = (one for spec in self.config.metrics_specs for one in spec.metrics)
-        named = (c for c in configs if from_config(c.class_name, dict(c.config)).name in names)
-        return any(describe(one.class_name).higher_is_better is False for one in named)
+        known = abouts([self])
+        return any(known[name].higher_is_better is False for name in names if name in known)
 
     def compare(self, other: EvalResult) -> pa.Table:
-        """The values of two results side by side, and `difference`: other less this.
+        """The values of two results side by side with their intervals, and `difference`: other less this.
 
         A value that only one of them has is null on the other side. If each has one candidate, they
         are compared whatever their names.
         """
-        columns = [*_KEYS, "value", "examples"]
+        columns = [*_KEYS, "value", "lower", "upper", "examples"]
         joined = self.metrics.select(columns).join(
             _as_candidate_of(self.config, other).select(columns),
             list(_KEYS),
@@ -221,6 +221,24 @@ def chosen(found: pa.Table, **wanted: Any) -> pa.Table:
             hint = suggestion(str(value), map(str, pc.unique(found[column]).to_pylist()))
             raise DataError(f"The results have no {column} {value!r}. {hint}")
         found = matching
+    return found
+
+
+def abouts(results: Iterable[EvalResult]) -> dict[str, About]:
+    """What is known of each metric by its name in results; nothing of one that is not registered here.
+
+    A metric of one's own is registered by the program that evaluates, and seldom by what shows it.
+    """
+    configs = {
+        (one.class_name, json.dumps(dict(one.config), default=str, sort_keys=True)): one
+        for result in results
+        for spec in result.config.metrics_specs
+        for one in spec.metrics
+    }
+    found = {}
+    for one in configs.values():
+        with suppress(ConfigError):
+            found[from_config(one.class_name, dict(one.config)).name] = describe(one.class_name)
     return found
 
 

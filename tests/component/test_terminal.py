@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from typer.testing import CliRunner
 
@@ -183,6 +184,35 @@ def test_a_narrow_terminal_loses_nothing(runs: list[EvalResult]) -> None:
     shown = [line for line in text.splitlines() if "│" in line or "┃" in line]
     assert max(map(len, shown)) <= 48
     assert f"{runs[0].value('auc', 'company=company 1'):.5g}" in text
+
+
+def test_intervals_of_values_and_of_changes_where_a_run_has_them(tmp_path: Path) -> None:
+    made = {**config(AUC), "model_specs": MODELS, "options": {"compute_confidence_intervals": True}}
+    result = benison.evaluate(taxi_like(2_000), made, output=tmp_path / "sure")
+    (row,) = json.loads(show(result.path, "--json"))["worst"]["auc"]
+    changes = result.metrics.filter(pc.equal(result.metrics["metric"], "auc_diff"))
+    assert changes["lower"].to_pylist() == [row["change_lower"]]
+    assert row["lower"] < row["value"] < row["upper"]
+    assert row["change_lower"] < row["change"] < row["change_upper"]
+    text = show(result.path)
+    for low, high in (("lower", "upper"), ("change_lower", "change_upper")):
+        assert f"{row[low]:.4g} to {row[high]:.4g}" in text
+    (change,) = json.loads(show(result.path, "--compare", result.path, "--json"))["changes"]
+    assert (change["was_lower"], change["is_upper"]) == (row["lower"], row["upper"])
+
+
+def test_results_without_a_metric_in_common_say_so(runs: list[EvalResult], tmp_path: Path) -> None:
+    made = {**config("ExampleCount"), "model_specs": MODELS[:1]}
+    other = benison.evaluate(taxi_like(100), made, output=tmp_path / "other")
+    done = CliRunner().invoke(app, ["show", str(runs[0].path), "--compare", str(other.path)])
+    assert done.exit_code == 2
+    assert "has none of the metrics auc. There are: example_count." in " ".join(done.output.split())
+
+
+def test_nothing_changed(runs: list[EvalResult]) -> None:
+    text = show(runs[0].path, "--compare", runs[0].path)
+    assert "auc: nothing changed" in text
+    assert "━" not in text
 
 
 def test_no_colour_where_nobody_looks(runs: list[EvalResult]) -> None:

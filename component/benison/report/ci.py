@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import math
 import re
 import socket
 from collections import Counter
@@ -233,4 +234,11 @@ def _changes(result: EvalResult, several: bool) -> Iterator[tuple[str, ...]]:
                 values = [result.value(name, row["slice"], model=m, **keys) for m in models]
                 numbers = (f"{number:.6g}" for number in values)
                 where = (_metric({**row, "metric": name}, several), row["slice"])
-                yield (*where, f"{row['examples']:,}", *numbers, f"{row['value']:+.6g}")
+                yield (*where, f"{row['examples']:,}", *numbers, _change(row))
+
+
+def _change(row: Mapping[str, Any]) -> str:
+    """A change, with its interval where it has one."""
+    change, lower, upper = (row[key] for key in ("value", "lower", "upper"))
+    between = f" (95 % interval {lower:.4g} to {upper:.4g})" if math.isfinite(upper - lower) else ""
+    return f"{change:+.6g}{between}"

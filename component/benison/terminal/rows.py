@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from benison.errors import DataError, suggestion
 from benison.results import EvalResult, chosen
 
 Rows: TypeAlias = "list[dict[str, Any]]"
@@ -68,6 +69,9 @@ def changes(
     found = found.filter(pc.is_in(found["model"], of_candidate))
     known = judged(result) if slice_ is None else plain_metrics(result)
     wanted = metrics or [name for name in known if name in before.metric_names()]
+    if not wanted:
+        there = suggestion("", before.metric_names())
+        raise DataError(f"{before.path} has none of the metrics {', '.join(known)}. {there}")
     kept = pa.concat_tables([chosen(found, metric=name) for name in wanted])
     if slice_ is not None:
         kept = chosen(kept, slice=slice_)
@@ -81,7 +85,11 @@ def changes(
                 **{name: row[name] for name in _VIEW},
                 "examples": row["examples_other"] or row["examples"],
                 "was": _plain(row["value"]),
+                "was_lower": _plain(row["lower"]),
+                "was_upper": _plain(row["upper"]),
                 "is": _plain(row["value_other"]),
+                "is_lower": _plain(row["lower_other"]),
+                "is_upper": _plain(row["upper_other"]),
                 "change": difference,
                 "worse": difference not in (None, 0.0) and (difference > 0) == bad[row["metric"]],
                 "runs": [_plain(values.get(_place(row))) for values in series],
@@ -110,7 +118,8 @@ def _of_candidates(result: EvalResult) -> pa.Table:
 
 def _told(result: EvalResult, found: pa.Table) -> Iterator[dict[str, Any]]:
     """Rows of candidates, each with the baseline's value and the outcome of its checks."""
-    base = _baseline_values(result, pc.unique(found["metric"]))
+    names = pc.unique(found["metric"])
+    base, ends = _baseline_values(result, names), _ends_of_changes(result, names)
     outcomes: dict[tuple[Any, ...], str] = {}
     for check in result.verdict.checks:
         place = tuple(getattr(check, name) for name in _VIEW)
@@ -118,12 +127,15 @@ def _told(result: EvalResult, found: pa.Table) -> Iterator[dict[str, Any]]:
             outcomes[place] = check.outcome
     for row in found.to_pylist():
         value, before = row["value"], base.get(_place(row)[1:])
+        lower, upper = ends.get(_place(row), (None, None))
         yield {
             **{name: row[name] for name in _VIEW},
             "examples": row["examples"],
             **{name: _plain(row[name]) for name in ("value", "lower", "upper")},
             "baseline": _plain(before),
             "change": _plain(None if before is None else value - before),
+            "change_lower": _plain(lower),
+            "change_upper": _plain(upper),
             "outcome": outcomes.get(_place(row)),
         }
 
@@ -135,6 +147,19 @@ def _baseline_values(result: EvalResult, metrics: pa.Array) -> dict[tuple[Any, .
     table = result.metrics.filter(pc.is_in(result.metrics["metric"], metrics))
     rows = table.filter(pc.equal(table["model"], spec.name)).select([*_VIEW, "value"]).to_pylist()
     return {_place(row)[1:]: row["value"] for row in rows}
+
+
+def _ends_of_changes(
+    result: EvalResult, metrics: pa.Array
+) -> dict[tuple[Any, ...], tuple[float, float]]:
+    """The intervals of the changes of some metrics from the baseline, where there are any."""
+    changes = {f"{name}_diff": name for name in metrics.to_pylist()}
+    table = result.metrics.filter(pc.is_finite(result.metrics["lower"]))
+    table = table.filter(pc.is_in(table["metric"], pa.array(changes, pa.string())))
+    return {
+        _place({**row, "metric": changes[row["metric"]]}): (row["lower"], row["upper"])
+        for row in table.select([*_VIEW, "lower", "upper"]).to_pylist()
+    }
 
 
 def _plain(value: float | None) -> float | None:

@@ -19,6 +19,13 @@ _BARS = "▁▂▃▄▅▆▇█"
 _BUCKETS = 24
 _PIPED = 140  # columns where nobody says how many there are
 _SIGNED = ("change",)
+# The intervals of a row, by the columns of a table that show them.
+_ENDS = {
+    "interval": ("lower", "upper"),
+    "change interval": ("change_lower", "change_upper"),
+    "was interval": ("was_lower", "was_upper"),
+    "is interval": ("is_lower", "is_upper"),
+}
 _WORDS = ("slice", "metric", "")
 
 
@@ -59,22 +66,25 @@ def show_changes(
     for run in sorted((*others, result), key=lambda run: str(run.manifest.get("created", ""))):
         status = run.verdict.status.replace("_", " ").upper()
         out.print(f"{plain(str(run.path))}: {status}, {run.manifest.get('created', '')}")
-    columns = ("examples", "was", "is", "change", "", "over runs")
+    columns = ("examples", "was", "was interval", "is", "is interval", "change", "", "over runs")
     if slice_ is not None:
         out.print(_table(f"{plain(slice_)}: what changed", told, ("metric", *columns)))
         return
     for name in dict.fromkeys(row["metric"] for row in told):
         of_metric = [row for row in told if row["metric"] == name]
         changed = [row for row in of_metric if row["change"]]
-        title = f"{plain(name)}: the largest of {len(changed):,} changes"
-        out.print(_table(title, changed[:most], ("slice", *columns)))
+        if changed:
+            title = f"{plain(name)}: the largest of {len(changed):,} changes"
+            out.print(_table(title, changed[:most], ("slice", *columns)))
+        else:
+            out.print(f"{plain(name)}: nothing changed")
         for text, side in (("only in the older", "is"), ("only in the newer", "was")):
             gone = sum(row[side] is None for row in of_metric)
             if gone:
                 out.print(f"  {gone:,} values are defined {text} run")
 
 
-_VALUES = ("examples", "value", "lower", "upper", "baseline", "change", "")
+_VALUES = ("examples", "value", "interval", "baseline", "change", "change interval", "")
 
 
 def histogram(values: Sequence[float]) -> str:
@@ -116,11 +126,12 @@ def _table(title: str, told: Rows, columns: Sequence[str]) -> Table:
     kept = [k for k in range(len(columns)) if k == 0 or any(row[k] for row in cells)]
     for k in kept:
         words = columns[k] in (*_WORDS, "over runs")
+        between = columns[k] in _ENDS
         table.add_column(
-            columns[k],
+            "95 % interval" if between else columns[k],
             justify="left" if words else "right",
             overflow="fold",
-            no_wrap=not words,
+            no_wrap=not (words or between),
         )
     for row in cells:
         table.add_row(*(row[k] for k in kept))
@@ -138,6 +149,9 @@ def _cell(row: dict[str, object], column: str) -> str:
         return plain(
             " ".join(str(part) for part in (*view, row["weighted"] and "weighted") if part)
         )
+    if column in _ENDS:
+        low, high = (row[end] for end in _ENDS[column])
+        return "" if low is None or high is None else f"{low:.4g} to {high:.4g}"
     value = row[column]
     if value is None or isinstance(value, str):
         return plain(value or "")
