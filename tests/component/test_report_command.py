@@ -10,8 +10,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+import benison
 from benison.cli import app
+from benison.metrics import base
+from benison.metrics.counts import ExampleCount
 from tests.component.test_history import carried, run
+from tests.conftest import config, taxi_like
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +42,37 @@ def test_the_report_of_several_runs_is_their_history(folder: Path, tmp_path: Pat
     assert json.loads(done.output) == {"ok": True, "output": str(tmp_path / "h.html"), "runs": 2}
     data = carried((tmp_path / "h.html").read_text(encoding="utf-8"))
     assert [point["run"] for point in data["points"]] == ["run-1", "run-0"]
+
+
+def test_a_metric_of_ones_own_need_not_be_registered_where_it_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setitem(base._REGISTRY, "Own", (Own, base.About.of(Own)))
+        for name in ("a", "b"):
+            benison.evaluate(taxi_like(100), config("Own", "AUC"), output=tmp_path / name)
+    runs = [str(tmp_path / name) for name in ("a", "b")]
+    for words in (runs[:1], runs):
+        done = command(*words, "--output", str(tmp_path / "h.html"))
+        assert done.exit_code == 0, done.output
+    for words in (["--metric", "own"], ["--compare", runs[1], "--metric", "own"]):
+        shown = CliRunner().invoke(app, ["show", runs[0], *words])
+        assert shown.exit_code == 0, shown.output
+    assert benison.load_result(runs[0]).value("own") == 100
+
+
+class Own(ExampleCount):
+    """Rows, under another name."""
+
+    def __init__(self) -> None:
+        super().__init__(name="own")
+
+
+@pytest.mark.parametrize("path", ["/", "", ".."])
+def test_a_page_that_has_no_name(folder: Path, path: str) -> None:
+    done = command(str(folder / "run-0"), "--output", path)
+    assert done.exit_code == 2
+    assert "The report cannot be written to" in " ".join(done.output.split())
 
 
 def test_a_page_that_cannot_be_written(folder: Path, tmp_path: Path) -> None:

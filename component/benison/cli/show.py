@@ -124,6 +124,10 @@ def write_page(path: Path, page: str) -> None:
     Raises:
         OutputError: It cannot be written.
     """
+    if path.is_dir():
+        raise OutputError(
+            f"The report cannot be written to {path}: it is a directory. Name a file."
+        )
     partial = path.with_name(f".{path.name}.partial")
     try:
         partial.write_text(page, encoding="utf-8")

@@ -24,11 +24,10 @@ import pyarrow.compute as pc
 
 from benison.errors import DataError
 from benison.extracts import Array
-from benison.metrics import describe, from_config
 from benison.metrics.base import Index
 from benison.report import html
 from benison.report.view import in_order, run_names
-from benison.results import EvalResult
+from benison.results import EvalResult, abouts
 from benison.validation import Check
 
 MAX_BYTES = 3_900_000
@@ -214,17 +213,9 @@ class History:
 
     @cached_property
     def _abouts(self) -> dict[str, str]:
-        """What the catalogue says of each metric, by its name in the results."""
-        configs = {
-            (one.class_name, json.dumps(dict(one.config), default=str, sort_keys=True)): one
-            for point in self.points
-            for spec in point.result.config.metrics_specs
-            for one in spec.metrics
-        }
-        return {
-            from_config(c.class_name, dict(c.config)).name: describe(c.class_name).sentence
-            for c in configs.values()
-        }
+        """What is known of each metric, by its name in the results."""
+        known = abouts(point.result for point in self.points)
+        return {name: about.sentence for name, about in known.items()}
 
     def _failed(self, size: int) -> Iterable[list[int]]:
         """Metric, slice and point of each failed check."""

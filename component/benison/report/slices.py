@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.extracts import Array
-from benison.metrics import About, describe, from_config
+from benison.metrics import About
 from benison.report.payload import Payload
-from benison.results import EvalResult
+from benison.results import EvalResult, abouts
 from benison.validation import FAIL, Check
 
 Index = npt.NDArray[np.int64]
@@ -189,11 +189,8 @@ class SliceTable:
 
     @cached_property
     def abouts(self) -> dict[str, About]:
-        """What the catalogue says of each metric, by its name in the results."""
-        configs = [one for spec in self.result.config.metrics_specs for one in spec.metrics]
-        return {
-            from_config(c.class_name, dict(c.config)).name: describe(c.class_name) for c in configs
-        }
+        """What is known of each metric, by its name in the results."""
+        return abouts([self.result])
 
     def failed(self, size: int) -> list[list[Any]]:
         """Slice, view and metric of each failed check, by their places in the page."""
