@@ -101,7 +101,7 @@ class Recording:
             result = self._finished(job, output) or self._evaluated(job, output, evaluate)
         except BaseException as error:
             with suppress(MetadataError):
-                self.recorder.fail(run, str(error) or type(error).__name__)
+                self.recorder.fail(run, _reason(error))
             raise
         try:
             self.recorder.complete(run, _finding(result))
@@ -164,6 +164,14 @@ def check_output(recording: Recording, output: PathLike | None, overwrite: bool)
     """
     if output is not None and not recording.has_written(output):
         write.check_output(Path(output), overwrite)
+
+
+def _reason(error: BaseException) -> str:
+    """Why a run has failed; an exception that is no fault has only a number to say."""
+    said, kind = str(error), type(error).__name__
+    return (
+        said if said and isinstance(error, Exception) else f"It was ended: {kind} {said}".rstrip()
+    )
 
 
 def _files(model: dict[str, Any]) -> ModelFiles | None:

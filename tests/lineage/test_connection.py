@@ -49,6 +49,24 @@ def test_a_server_is_said_without_its_password(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(
+    "url",
+    [
+        "mysq://ada:secret@h/db",
+        "mysql:ada:secret@h/db",
+        "mysql://ada:secret#1@h/db",
+        "mysql://ada:secret/1@h/db",
+        "mysql://ada:secret]1@h/db",
+        "[secret",
+    ],
+)
+def test_a_url_that_is_refused_is_said_without_its_password(url: str) -> None:
+    with pytest.raises(MetadataError, match="metadata store|lacks the") as error:
+        Connection.parse(url)
+    assert "secret" not in str(error.value) or url == "[secret"
+    assert error.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
     ("url", "message"),
     [
         ("metadata.db", "is not the URL of a metadata store. Say sqlite:///"),
@@ -59,7 +77,10 @@ def test_a_server_is_said_without_its_password(monkeypatch: pytest.MonkeyPatch) 
         ("mysql://", "lacks the database and the user and the host"),
         ("mysql://u@h", "lacks the database"),
         ("mysql://h/db", "lacks the user"),
-        ("mysql://u@h:port/db", "Port could not be cast"),
+        (
+            "mysql://u@h:port/db",
+            "The host or the port in the URL of the metadata store cannot be read",
+        ),
         ("mysql://u@h/db?ssl_ca=/nowhere.pem", "there is no file /nowhere.pem"),
         ("mysql://u@h/db?sslca=x", "Did you mean 'ssl_ca'?"),
         ("grpc://host", "lacks the host or the port"),

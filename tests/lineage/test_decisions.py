@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 from pathlib import Path
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 
 from benison import lineage
 from benison.cli import app
-from benison.lineage import history
+from benison.lineage import ModelFiles, history
 from benison.lineage.store import Store
 from benison.lineage.types import set_properties
 from tests.lineage.stores import BLESSED, NOT_BLESSED, make_run
@@ -99,6 +100,24 @@ def test_an_override_ends(judged: str, tmp_path: Path) -> None:
     assert lineage.connect(judged).latest_blessed("taxi") == str(tmp_path / "good/model")
     (found,) = store.get_artifacts_by_id([made["id"]])
     assert history.number(found, "blessed") == 0
+
+
+@pytest.mark.parametrize("target", ["99999999999999999999", "²", "", "\udcff"])
+def test_what_is_neither_an_id_nor_a_path_is_said(judged: str, target: str) -> None:
+    done = call(judged, "lineage", target, pipeline=False)
+    assert done.exit_code == 2
+    assert "has no artifact" in done.output or "holds UTF-8" in done.output
+
+
+def test_a_model_is_found_by_the_folder_that_was_evaluated(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/m.db?create=true"
+    recorder, run = lineage.connect(url), make_run(tmp_path)
+    served = str(tmp_path / "model" / "Format-Serving")
+    run = dataclasses.replace(run, model=ModelFiles(served, "d1"))
+    recorder.begin(run)
+    recorder.complete(run, BLESSED)
+    (taken,) = as_json(url, "revoke", served, "--by", "ada", "--reason", "r")
+    assert taken["model"] == str(tmp_path / "model")
 
 
 def test_a_revoked_model_is_no_longer_found(judged: str, tmp_path: Path) -> None:

@@ -89,6 +89,24 @@ def test_an_evaluation_that_fails_is_recorded_as_failed(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_run_that_was_stopped_says_so_in_its_record(arguments: dict[str, Any]) -> None:
+    def stop(*_: Any) -> None:
+        raise SystemExit(130)
+
+    with pytest.raises(SystemExit):
+        benison.evaluate(**arguments, progress=stop)
+    (execution,) = (
+        e for e in Store.open(arguments["metadata"]).get_executions() if "Evaluator" in e.type
+    )
+    said = execution.custom_properties["benison_error"].string_value
+    assert said == "It was ended: SystemExit 130"
+
+
+def test_an_output_that_is_not_utf_8_is_refused_before_any_work(arguments: dict[str, Any]) -> None:
+    with pytest.raises(benison.OutputError, match="is not UTF-8; choose another name"):
+        benison.evaluate(arguments["examples"], arguments["config"], output="o\udcff")
+
+
 def test_a_result_without_its_record_says_how_to_complete_it(
     arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

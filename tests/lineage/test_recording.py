@@ -230,6 +230,25 @@ def test_names_that_a_store_cannot_hold(tmp_path: Path, pipeline: str, message: 
         recorder.begin(make_run(tmp_path, "r1", pipeline))
 
 
+def test_what_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    recorder = lineage.connect(f"sqlite:///{tmp_path}/m.db?create=true")
+    run = make_run(tmp_path)
+    for change in ({"output": "/o\udcff"}, {"pipeline": "p\udcff"}):
+        with pytest.raises(MetadataError, match="holds UTF-8, which '.*udcff.*' is not"):
+            recorder.begin(dataclasses.replace(run, **change))  # type: ignore[arg-type]
+
+
+def test_a_store_that_may_not_be_written_says_so_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "m.db"
+    recorder = lineage.connect(f"sqlite:///{path}?create=true")
+    recorder.begin(make_run(tmp_path))
+    store = Store.open(f"sqlite:///{path}")
+    reading = {**store.connection.fields, "connection_mode": "READONLY"}
+    store.connection = dataclasses.replace(store.connection, fields=reading)
+    with pytest.raises(MetadataError, match="may not be written by this user.$"):
+        lineage.mlmd.MetadataRecorder(store).begin(make_run(tmp_path, "r2"))
+
+
 def test_hostile_text_comes_back_as_it_was(url: str, tmp_path: Path) -> None:
     text = "back\\slash 'quote' \"double\" % ? ; -- </script> é 名 \n line"
     recorder = lineage.connect(url)

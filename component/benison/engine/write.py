@@ -142,8 +142,13 @@ def check_output(path: Path, overwrite: bool) -> None:
     """Refuse an output that exists, before any work is done for it.
 
     Raises:
-        OutputError: `path` exists; with `overwrite`, it is neither empty nor a result of Benison.
+        OutputError: `path` exists; with `overwrite`, it is neither empty nor a result of Benison; or
+            it is not UTF-8, which Parquet's writer and a metadata store need.
     """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise OutputError(f"The output {str(path)!r} is not UTF-8; choose another name.") from error
     try:
         taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
         ours = (path / MANIFEST).is_file()

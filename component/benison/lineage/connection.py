@@ -28,6 +28,11 @@ _NO_POSTGRESQL = (
     "PostgreSQL is not supported: ML Metadata's client does not escape a backslash there, so that a "
     "config or a path can run SQL, and it is built without TLS. Use SQLite, or MySQL or MariaDB."
 )
+_UNREADABLE = (
+    "The host or the port in the URL of the metadata store cannot be read. If its password has a character "
+    "with a meaning in URLs, write %2F for /, %3F for ?, %23 for #, %40 for @, %5B for [ and %5D for ], or "
+    f"put the password into {PASSWORD_VARIABLE}."
+)
 _SSL = {
     "ssl_ca": "ca",
     "ssl_capath": "capath",
@@ -62,18 +67,19 @@ class Connection:
         Raises:
             MetadataError: Something is missing or wrong; the message says what, and how it is written.
         """
-        parts = urlsplit(url)
-        backend = _BACKENDS.get(parts.scheme)
-        if parts.scheme in ("postgresql", "postgres"):
-            raise MetadataError(_NO_POSTGRESQL)
-        if backend is None:
-            raise MetadataError(f"{url!r} is not the URL of a metadata store. {_FORMS}")
         try:
+            parts = urlsplit(url)
+            backend = _BACKENDS.get(parts.scheme)
+            if parts.scheme in ("postgresql", "postgres"):
+                raise MetadataError(_NO_POSTGRESQL)
+            if backend is None:
+                shown = _shown(parts) if "@" in url else url
+                raise MetadataError(f"{shown!r} is not the URL of a metadata store. {_FORMS}")
             return backend(parts, dict(parse_qsl(parts.query, keep_blank_values=True)))
-        except ValueError as error:
-            if isinstance(error, MetadataError):
-                raise
-            raise MetadataError(f"The URL of the metadata store is wrong: {error}.") from error
+        except MetadataError:
+            raise
+        except ValueError:
+            raise MetadataError(_UNREADABLE) from None  # what it would say may be of the password
 
 
 def _sqlite(parts: SplitResult, options: dict[str, str]) -> Connection:
@@ -153,7 +159,8 @@ def _shown(parts: SplitResult) -> str:
     """The URL without its password and its options."""
     user = f"{parts.username}@" if parts.username else ""
     place = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
-    return f"{parts.scheme}://{user}{place}{parts.path}"
+    path = parts.path if parts.netloc else parts.path.rpartition("@")[2]
+    return f"{parts.scheme}://{user}{place}{path}"
 
 
 def _flag(value: str, name: str) -> bool:

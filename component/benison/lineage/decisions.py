@@ -60,6 +60,7 @@ def override(
         blessed=1,
         current_model=text(judged, "current_model"),
         current_model_id=model,
+        benison_model_digest=text(judged, "benison_model_digest") or None,
         benison_status="blessed",
         benison_override_by=by,
         benison_override_reason=reason,

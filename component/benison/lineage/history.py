@@ -17,9 +17,10 @@ from typing import Any
 
 from benison.errors import MetadataError
 from benison.lineage.store import Store
-from benison.lineage.types import OVERRIDE, check_spelling, number, set_properties, text
+from benison.lineage.types import OVERRIDE, SERVING, check_spelling, number, set_properties, text
 
 _PAGE = 100
+_LAST_ID = 2**63 - 1
 _PRODUCED = ("OUTPUT", "INTERNAL_OUTPUT", "DECLARED_OUTPUT")
 
 
@@ -158,8 +159,11 @@ def find(store: Store, target: str) -> Any:
     Raises:
         MetadataError: The store has no such artifact.
     """
-    found = store.get_artifacts_by_id([int(target)]) if target.isdigit() else []
-    for uri in dict.fromkeys((target, os.path.abspath(target))):
+    is_id = target.isascii() and target.isdigit() and int(target) <= _LAST_ID
+    found = store.get_artifacts_by_id([int(target)]) if is_id else []
+    path = os.path.abspath(target)
+    above = [os.path.dirname(path)] if os.path.basename(path) == SERVING else []
+    for uri in dict.fromkeys((target, path, *above)):
         found = found or store.get_artifacts_by_uri(uri)
     if not found:
         raise MetadataError(

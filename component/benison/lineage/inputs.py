@@ -14,10 +14,8 @@ from typing import Any
 
 from benison.lineage import ModelFiles, Run, history
 from benison.lineage.store import Store
-from benison.lineage.types import IMPORTER, artifact, contexts, event, execution, text
+from benison.lineage.types import IMPORTER, SERVING, artifact, contexts, event, execution, text
 
-# Where TFX's Trainer keeps what is served, within the place of a Model artifact.
-SERVING = "Format-Serving"
 # The version of TFX whose layout and properties artifacts have; without one TFX takes them for ancient.
 TFX_VERSION = "1.21.0"
 

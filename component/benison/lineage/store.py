@@ -28,6 +28,11 @@ _FINAL = (
     ("unable to open database file", "The folder does not exist, or may not be written."),
     ("Access denied", "User or password are wrong."),
     ("file is not a database", "It is not a SQLite file."),
+    (
+        "readonly database",
+        "Its file, or the folder that it is in, may not be written by this user.",
+    ),
+    ("database or disk is full", "The disk is full."),
 )
 
 
@@ -64,13 +69,13 @@ class Store:
 
     def _call(self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         from ml_metadata import errors
-        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+        from tenacity import Retrying, retry_if_exception, stop_after_attempt
         from tenacity.wait import wait_random_exponential
 
         # After these the connection is of no use: the next attempt makes another.
         lost = (errors.InternalError, errors.FailedPreconditionError, errors.UnavailableError)
         attempts = Retrying(
-            retry=retry_if_exception_type(lost),
+            retry=retry_if_exception(lambda error: isinstance(error, lost) and not _cure(error)),
             stop=stop_after_attempt(_ATTEMPTS),
             wait=wait_random_exponential(0.1, max=2),
             before_sleep=lambda _: self.close(),
@@ -85,9 +90,13 @@ class Store:
                 f"The metadata store {self.connection.shown} stayed locked by another process: {error}."
             ) from error
         except errors.StatusError as error:
+            why = _cure(error) or f"{str(error) or type(error).__name__}."
             raise MetadataError(
-                f"The metadata store {self.connection.shown} refused {method}: "
-                f"{str(error) or type(error).__name__}."
+                f"The metadata store {self.connection.shown} refused {method}: {why}"
+            ) from error
+        except UnicodeEncodeError as error:
+            raise MetadataError(
+                f"A metadata store holds UTF-8, which {error.object[:60]!r} is not."
             ) from error
 
     def close(self) -> None:

@@ -16,6 +16,8 @@ from benison.lineage.store import Store
 EVALUATOR = "tfx.components.evaluator.component.Evaluator"
 IMPORTER = "tfx.dsl.components.common.importer.Importer"
 OVERRIDE = "benison.Override"
+# Where TFX's Trainer keeps what is served, within the place of a Model artifact.
+SERVING = "Format-Serving"
 
 # Kind -> name -> (base type, declared properties).
 _DECLARED: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
@@ -142,13 +144,20 @@ def checked(value: str) -> str:
     """A text that every store can hold.
 
     Raises:
-        MetadataError: It holds a NUL, at which a store would cut it, or is longer than 4 MiB.
+        MetadataError: It holds a NUL, at which a store would cut it, or is longer than 4 MiB, or is
+            the name of a file that is not UTF-8.
     """
     if "\0" in value:
         raise MetadataError(f"A metadata store cannot hold the NUL in {value[:60]!r}.")
-    if len(value.encode()) > _TEXT_BYTES:
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError as error:
         raise MetadataError(
-            f"A metadata store cannot hold {len(value.encode()):,} bytes of text: {value[:60]!r}..."
+            f"A metadata store holds UTF-8, which {value[:60]!r} is not."
+        ) from error
+    if size > _TEXT_BYTES:
+        raise MetadataError(
+            f"A metadata store cannot hold {size:,} bytes of text: {value[:60]!r}..."
         )
     return value
 
