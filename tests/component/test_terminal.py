@@ -232,6 +232,9 @@ def test_hostile_names_command_no_terminal(tmp_path: Path) -> None:
     assert not re.search("[\x00-\x09\x0b-\x1f\u202e]", text)
     assert "[red]not markup[/]" in text
     assert r"\x1b[2Jgone" in text
+    missing = CliRunner().invoke(app, ["show", str(result.path), "--slice", "none"])
+    assert missing.exit_code == 2
+    assert not re.search("[\x00-\x09\x0b-\x1f\u202e]", missing.output)
     assert "x" * 2_000 not in text.replace("\n", "")
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,27 @@ def test_an_override_ends(judged: str, tmp_path: Path) -> None:
     assert lineage.connect(judged).latest_blessed("taxi") == str(tmp_path / "good/model")
     (found,) = store.get_artifacts_by_id([made["id"]])
     assert history.number(found, "blessed") == 0
+
+
+def test_hostile_text_commands_no_terminal_and_long_text_is_not_cut(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/m.db?create=true"
+    recorder, run = lineage.connect(url), make_run(tmp_path / ("\x1b[2J[red]" + "x" * 200), "r\x9b")
+    recorder.begin(run)
+    reasons = tuple(f"reason {i} of \x1b]0;title\x07" for i in range(5))
+    recorder.complete(run, dataclasses.replace(NOT_BLESSED, reasons=reasons))
+    listed = call(url, "blessings").stdout
+    traced = call(url, "lineage", run.output, pipeline=False).stdout
+    for text in (listed, traced):
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", text)
+        assert text.count("x") >= 200
+    assert "reason 2" in listed
+    assert "... and 2 more, in --json" in listed
+
+
+def test_a_pipeline_without_verdicts_says_so(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/m.db?create=true"
+    lineage.connect(url).begin(make_run(tmp_path))
+    assert call(url, "blessings").stdout == "There are no verdicts yet.\n"
 
 
 @pytest.mark.parametrize("target", ["99999999999999999999", "²", "", "\udcff"])

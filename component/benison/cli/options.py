@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from benison import terminal
 from benison.errors import BenisonError
@@ -69,6 +68,6 @@ def errors(as_json: bool) -> Iterator[None]:
             print(json.dumps({"ok": False, "error": str(error)}))
         else:
             Console(stderr=True, soft_wrap=True).print(
-                f"[bold red]error[/bold red]: {escape(str(error))}"
+                f"[bold red]error[/bold red]: {terminal.plain_lines(str(error))}"
             )
         raise typer.Exit(WRONG) from error

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -23,7 +24,9 @@ from benison.validation import BLESSED, NOT_BLESSED, Verdict
 _COLOURS = {BLESSED: "bold green", NOT_BLESSED: "bold red"}
 _SHOWN_REASONS = 20
 _LONG = 1_000
+_LONG_REASONS = 3
 _LOG_SECONDS = 10.0
+_PIPED = 140  # columns where nobody says how many there are
 
 
 def own_the_log() -> None:
@@ -103,29 +106,45 @@ def plain(text: str, most: int = 300) -> str:
     return escape("".join(printable))
 
 
+def plain_lines(text: str) -> str:
+    """A text of several lines, each as `plain` has it."""
+    return "\n".join(plain(line, _LONG) for line in text.split("\n"))
+
+
+def console() -> Console:
+    """Where tables are printed: as wide as the terminal, or wide enough for them in a pipe."""
+    told = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(width=None if told else _PIPED, highlight=False)
+
+
 def blessings(found: Sequence[Blessing]) -> None:
     """Print verdicts as a store has them, the newest first."""
+    if not found:
+        print("There are no verdicts yet.")
+        return
     table = Table()
     for column in ("id", "when", "verdict", "model", "why"):
         table.add_column(column, overflow="fold")
     for each in found:
         colour = _COLOURS.get(each.status, "bold yellow")
         status = f"[{colour}]{each.status.replace('_', ' ')}[/]"
-        why = "\n".join(filter(None, (each.note, *each.reasons[:_SHOWN_REASONS])))
-        model = each.model or "predictions in the data"
-        table.add_row(str(each.id), each.created, status, escape(model), escape(why))
-    Console().print(table)
+        why = [line for line in (each.note, *each.reasons[:_LONG_REASONS]) if line]
+        more = len(each.reasons) - _LONG_REASONS
+        why += [f"... and {more:,} more, in --json"] if more > 0 else []
+        model = plain(each.model, _LONG) or "predictions in the data"
+        table.add_row(str(each.id), each.created, status, model, plain_lines("\n".join(why)))
+    console().print(table)
 
 
 def lineage(node: Node) -> None:
     """Print what an artifact was made from, as a tree."""
-    Console(soft_wrap=True).print(_branch(node, Tree("")).children[0])
+    console().print(_branch(node, Tree("")).children[0])
 
 
 def _branch(node: Node, tree: Tree) -> Tree:
     said = {k: v for k, v in node.properties.items() if k in _SAID and v != ""}
     facts = "".join(f"\n{key.removeprefix('benison_')}: {value}" for key, value in said.items())
-    branch = tree.add(f"[bold]{node.kind}[/] {node.id}  {escape(node.name + facts)}")
+    branch = tree.add(f"[bold]{plain(node.kind)}[/] {node.id}  {plain_lines(node.name + facts)}")
     for source in node.sources:
         _branch(source, branch)
     return tree

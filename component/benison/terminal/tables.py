@@ -3,21 +3,17 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from benison.results import EvalResult
-from benison.terminal import plain, rows, verdict
+from benison.terminal import console, plain, rows, verdict
 from benison.terminal.rows import Rows
 
 _BARS = "▁▂▃▄▅▆▇█"
 _BUCKETS = 24
-_PIPED = 140  # columns where nobody says how many there are
 _SIGNED = ("change",)
 # The intervals of a row, by the columns of a table that show them.
 _ENDS = {
@@ -33,7 +29,7 @@ def show(result: EvalResult, metrics: Sequence[str], worst: int) -> None:
     """The verdict, then for each metric how it is spread over slices, and its worst slices."""
     found = {name: rows.worst(result, name, worst) for name in metrics or rows.judged(result)}
     verdict(result)
-    out = _console()
+    out = console()
     for name, told in found.items():
         title = f"{plain(name)}: its {len(told)} worst slices"
         out.print()
@@ -48,7 +44,7 @@ def show_slice(result: EvalResult, slice_: str, metrics: Sequence[str]) -> None:
     """Every metric of one slice."""
     told = rows.of_slice(result, slice_, metrics)
     examples = max((row["examples"] for row in told), default=0)
-    _console().print(
+    console().print(
         _table(f"{plain(slice_)}: {examples:,} examples", told, ("metric", *_VALUES[1:]))
     )
 
@@ -62,7 +58,7 @@ def show_changes(
 ) -> None:
     """What changed since another run, the largest changes of each metric first."""
     told = rows.changes(result, others, metrics, slice_)
-    out = _console()
+    out = console()
     for run in sorted((*others, result), key=lambda run: str(run.manifest.get("created", ""))):
         status = run.verdict.status.replace("_", " ").upper()
         out.print(f"{plain(str(run.path))}: {status}, {run.manifest.get('created', '')}")
@@ -112,11 +108,6 @@ def sparkline(values: Sequence[float | None]) -> str:
 
 def _bar(share: float) -> str:
     return _BARS[min(len(_BARS) - 1, int(share * (len(_BARS) - 1)))]
-
-
-def _console() -> Console:
-    told = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return Console(width=None if told else _PIPED, highlight=False)
 
 
 def _table(title: str, told: Rows, columns: Sequence[str]) -> Table:
