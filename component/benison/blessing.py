@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from benison.engine.write import MANIFEST, write_json
 from benison.errors import ModelError, OutputError
 
 _JUDGED = ("created", "verdict", "models", "config", "data")
+_OF_FILE = {"bytes", "sha256"}
+_OF_MODEL = {"name", "is_baseline", "path", "files"}
 MARKERS = {"blessed": "BLESSED", "not_blessed": "NOT_BLESSED"}
 
 
@@ -37,9 +40,9 @@ def digest_model(path: Path) -> dict[str, str]:
     Raises:
         ModelError: There is no such file or directory, or it cannot be read.
     """
-    if not path.exists():
-        raise ModelError(f"There is no model at {path}.")
     try:
+        if not path.exists():
+            raise ModelError(f"There is no model at {path}.")
         if path.is_file():
             return {"": digest_file(path)}
         return {name: digest_file(path / name) for name in _file_names(path)}
@@ -102,13 +105,13 @@ def read_manifest(directory: Path) -> dict[str, Any]:
         manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise OutputError(
-            f"{directory} is not an output of Benison: it has no {MANIFEST}. (Nor is it one of "
-            "TFMA, which has eval_config.json and metrics-*, and nothing of ours.)"
+            f"{directory} is not an output of Benison: it has no {MANIFEST}. (One of TFMA "
+            "has eval_config.json and metrics-*, and can be shown, but not verified.)"
         ) from None
     except (OSError, ValueError) as error:
         raise OutputError(f"{directory / MANIFEST} cannot be read: {error}.") from error
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None
-    if not isinstance(version, int) or not isinstance(manifest.get("files", {}), dict):
+    if not isinstance(version, int) or not _has_shape(manifest):
         raise OutputError(f"{directory / MANIFEST} is not a manifest of Benison.")
     if version > SCHEMA_VERSION:
         raise OutputError(
@@ -121,6 +124,24 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     return dict(manifest)
 
 
+def _has_shape(manifest: dict[str, Any]) -> bool:
+    """Whether files and models, if they are there, are as `seal` writes them."""
+    files, models = manifest.get("files", {}), manifest.get("models", [])
+    if not isinstance(files, dict) or not isinstance(models, list):
+        return False
+    parts = [*((one, _OF_FILE) for one in files.values()), *((one, _OF_MODEL) for one in models)]
+    return all(isinstance(one, dict) and keys <= one.keys() for one, keys in parts)
+
+
+@contextmanager
+def _readable(directory: Path) -> Iterator[None]:
+    """A file of an output that may not be read is a fault of the output; the error names it."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"The output {directory} cannot be read: {error}.") from error
+
+
 def check_whole(directory: Path, *read: str) -> dict[str, Any]:
     """The manifest of an output that has all its files, of which those in `read` are unchanged.
 
@@ -129,11 +150,12 @@ def check_whole(directory: Path, *read: str) -> dict[str, Any]:
             was written with; or the marker is not that of the verdict.
     """
     manifest = read_manifest(directory)
-    for name, recorded in manifest["files"].items():
-        file = directory / name
-        whole = file.is_file() and file.stat().st_size == recorded["bytes"]
-        if not whole or (name in read and digest_file(file) != recorded["sha256"]):
-            raise OutputError(f"{file} is missing or not as it was written; evaluate again.")
+    with _readable(directory):
+        for name, recorded in manifest["files"].items():
+            file = directory / name
+            whole = file.is_file() and file.stat().st_size == recorded["bytes"]
+            if not whole or (name in read and digest_file(file) != recorded["sha256"]):
+                raise OutputError(f"{file} is missing or not as it was written; evaluate again.")
     for fault in _marker_faults(directory, manifest):
         raise OutputError(fault)
     return manifest
@@ -153,7 +175,8 @@ def verify(directory: Path, model: Path | None = None) -> dict[str, Any]:
         OutputError: Something differs; the message has a sentence for each difference.
     """
     manifest = read_manifest(directory)
-    faults = [*_changed_files(directory, manifest), *_marker_faults(directory, manifest)]
+    with _readable(directory):
+        faults = [*_changed_files(directory, manifest), *_marker_faults(directory, manifest)]
     faults += _faults_of_models(manifest, model)
     if faults:
         raise OutputError("\n".join(faults))

@@ -51,6 +51,33 @@ def seal(tmp_path: Path, model: Path) -> Callable[..., Path]:
     return sealed
 
 
+@pytest.mark.parametrize(
+    "change", [{"files": {"metrics.parquet": 3}}, {"files": []}, {"models": [3]}, {"models": {}}]
+)
+def test_a_manifest_of_another_shape_is_none(seal: Callable[..., Path], change: Any) -> None:
+    directory = seal()
+    manifest = json.loads((directory / "manifest.json").read_text())
+    (directory / "manifest.json").write_text(json.dumps(manifest | change))
+    refused(directory, "is not a manifest of Benison.")
+
+
+def test_what_may_not_be_read_is_said(
+    seal: Callable[..., Path], model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = seal()
+    opened = Path.open
+
+    def denied(path: Path, *args: Any, **kwargs: Any) -> Any:
+        if path.name == "metrics.parquet":
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", denied)
+    refused(directory, "metrics.parquet'")
+    with pytest.raises(OutputError, match="cannot be read: .*Permission denied"):
+        blessing.check_whole(directory, "metrics.parquet")
+
+
 def refused(directory: Path, *sentences: str, model: Path | None = None) -> None:
     with pytest.raises(OutputError) as error:
         blessing.verify(directory, model)

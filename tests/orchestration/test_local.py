@@ -24,6 +24,26 @@ def test_a_spec_gives_what_the_function_gives(trips: pa.Table, in_folder: Path) 
     assert benison.load_result("out").value("auc") == result.value("auc")
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"output": None}, "output: is missing."),
+        ({"output": 5}, "output: is a text, not 5."),
+        ({"overwrite": "no"}, "overwrite: is true or false, not 'no'."),
+        ({"model": 3}, "model: is a path, or paths by the names of model_specs, not 3."),
+        ({"baseline": ["a"]}, r"baseline: is a text, not \['a'\]."),
+        ({"beam_options": "--x"}, "beam_options: is a list of texts"),
+        ({"writers": ["x"]}, "writers: is made of Python objects"),
+    ],
+)
+def test_json_of_another_type_is_refused(
+    in_folder: Path, change: dict[str, object], message: str
+) -> None:
+    spec = {"examples": ["eval.parquet"], "config": config("AUC"), "output": "out", **change}
+    with pytest.raises(benison.ConfigError, match=message):
+        local.run(json.dumps(spec))
+
+
 def test_a_wrong_spec_says_all_that_is_wrong(in_folder: Path) -> None:
     with pytest.raises(benison.ConfigError) as raised:
         local.run({"exampels": [], "config": {}})

@@ -61,7 +61,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
         str | None,
         typer.Option(
             envvar="BENISON_SPEC",
-            help="benison.evaluate's arguments: a JSON file, or the JSON; options go before it.",
+            help="benison.evaluate's arguments: a JSON file, or the JSON; an option overrides its field.",
         ),
     ] = None,
     model: Annotated[
