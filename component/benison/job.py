@@ -162,8 +162,11 @@ class Job:
             plots = pa.Table.from_batches(found["plots"], PLOTS_SCHEMA)
             return EvalResult(found["metrics"], verdict, self.config, manifest, None, plots)
         self.progress("write", 0, None)
-        if self._model_records() != self.models:
-            raise ModelError("A model was changed while it was evaluated; evaluate it again.")
+        for was, now in zip(self.models, self._model_records(), strict=True):
+            if was != now:
+                raise ModelError(
+                    f"The model at {was['path']} was changed while it was evaluated; evaluate it again."
+                )
         result = EvalResult(found["metrics"], verdict, self.config, manifest, Path(output))
         plain = {
             "result": result,

@@ -80,6 +80,19 @@ def test_an_override_is_found_by_resolvers_and_shown_with_who_and_why(
     }
 
 
+def test_lineage_tells_the_model_from_its_baseline(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/m.db?create=true"
+    recorder, run = lineage.connect(url), make_run(tmp_path)
+    run = dataclasses.replace(run, baseline=ModelFiles("/models/old", "d0"))
+    recorder.begin(run)
+    recorder.complete(run, BLESSED)
+    (execution,) = as_json(url, "lineage", run.output, pipeline=False)["sources"]
+    roles = {source["role"]: source["name"] for source in execution["sources"]}
+    assert roles["model"] == str(tmp_path / "model")
+    assert roles["baseline_model"] == "/models/old"
+    assert "baseline_model: Model" in call(url, "lineage", run.output, pipeline=False).stdout
+
+
 def test_an_override_ends(judged: str, tmp_path: Path) -> None:
     made = as_json(
         judged,
@@ -171,7 +184,7 @@ def test_lineage_leads_from_a_blessing_to_the_data(judged: str, tmp_path: Path) 
         (
             "bless",
             ["bad/out", "--override", "--by", "a", "--reason", "r", "--until", "2001-01-01"],
-            "is over already",
+            "is over already: it is 2001-01-01T00:00:00+00:00.",
         ),
         (
             "bless",

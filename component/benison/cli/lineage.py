@@ -77,7 +77,9 @@ def bless(  # noqa: PLR0913, PLR0917 - one parameter an option
     reason: Reason,
     until: Annotated[
         str | None,
-        typer.Option(help="When the blessing ends, in ISO 8601: 2030-01-31, or with a time."),
+        typer.Option(
+            help="When the blessing ends, in ISO 8601: 2030-01-31 is its first moment in UTC."
+        ),
     ] = None,
     override: Annotated[
         bool, typer.Option("--override", help="Yes, against the verdict. Required.")

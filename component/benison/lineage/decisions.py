@@ -133,7 +133,7 @@ def _moment(until: str) -> str:
         ) from error
     found = found if found.tzinfo else found.replace(tzinfo=datetime.timezone.utc)
     if found <= datetime.datetime.now(datetime.timezone.utc):
-        raise MetadataError(f"{until} is over already.")
+        raise MetadataError(f"{until} is over already: it is {found.isoformat()}.")
     return found.isoformat()
 
 

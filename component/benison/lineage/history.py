@@ -68,6 +68,8 @@ class Node:
     """The URI of an artifact, the name of an execution."""
     properties: dict[str, str | int]
     sources: tuple[Node, ...]
+    role: str = ""
+    """What an artifact was to the execution it was read by: model, baseline_model, examples; else ""."""
 
 
 def blessings(store: Store, pipeline: str, limit: int = 20) -> list[Blessing]:
@@ -173,19 +175,20 @@ def find(store: Store, target: str) -> Any:
     return max(found, key=lambda a: (a.type == "ModelBlessing", a.id))
 
 
-def _artifact_node(store: Store, found: Any, above: set[int]) -> Node:
+def _artifact_node(store: Store, found: Any, above: set[int], role: str = "") -> Node:
     events = store.get_events_by_artifact_ids([found.id])
     makers = [e.execution_id for e in events if _is(e, *_PRODUCED) and e.execution_id not in above]
     executions = store.get_executions_by_id(makers) if makers else []
     sources = tuple(_execution_node(store, maker, above | {maker.id}) for maker in executions)
-    return Node(found.type, int(found.id), found.uri, _properties(found), sources)
+    return Node(found.type, int(found.id), found.uri, _properties(found), sources, role)
 
 
 def _execution_node(store: Store, found: Any, above: set[int]) -> Node:
     events = store.get_events_by_execution_ids([found.id])
-    ids = list(dict.fromkeys(e.artifact_id for e in events if _is(e, "INPUT", "DECLARED_INPUT")))
-    inputs = store.get_artifacts_by_id(ids) if ids else []
-    sources = tuple(_artifact_node(store, source, above) for source in inputs)
+    read = [e for e in events if _is(e, "INPUT", "DECLARED_INPUT")]
+    roles = {e.artifact_id: e.path.steps[0].key if e.path.steps else "" for e in read}
+    inputs = store.get_artifacts_by_id(list(roles)) if roles else []
+    sources = tuple(_artifact_node(store, one, above, roles[one.id]) for one in inputs)
     return Node(found.type, int(found.id), found.name, _properties(found), sources)
 
 

@@ -144,7 +144,9 @@ def lineage(node: Node) -> None:
 def _branch(node: Node, tree: Tree) -> Tree:
     said = {k: v for k, v in node.properties.items() if k in _SAID and v != ""}
     facts = "".join(f"\n{key.removeprefix('benison_')}: {value}" for key, value in said.items())
-    branch = tree.add(f"[bold]{plain(node.kind)}[/] {node.id}  {plain_lines(node.name + facts)}")
+    role = f"{plain(node.role)}: " if node.role else ""
+    name = plain_lines(node.name + facts)
+    branch = tree.add(f"{role}[bold]{plain(node.kind)}[/] {node.id}  {name}")
     for source in node.sources:
         _branch(source, branch)
     return tree
