@@ -164,7 +164,7 @@ def test_a_model_that_changes_while_it_is_judged_is_not_blessed(
         if stage == "results":
             (served / "saved_model.pb").write_bytes(b"another")
 
-    with pytest.raises(benison.ModelError, match="changed while it was evaluated"):
+    with pytest.raises(benison.ModelError, match="served was changed while it was evaluated"):
         benison.evaluate(trips, made(), model=served, output=tmp_path / "out", progress=swap)
     assert not (tmp_path / "out").exists()
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from benison import blessing, lineage
 from benison.engine import write
-from benison.errors import ConfigError, MetadataError, OutputError
+from benison.errors import ConfigError, MetadataError, ModelError, OutputError
 from benison.job import Job, PathLike
 from benison.lineage import Finding, ModelFiles, Recorder, Run
 from benison.results import EvalResult, load_result
@@ -60,6 +60,7 @@ class Recording:
 
         Raises:
             ConfigError: There is no store to look in.
+            ModelError: The model has other bytes by now than those that were blessed.
         """
         if asked != LATEST_BLESSED:
             return asked
@@ -68,8 +69,14 @@ class Recording:
                 "The latest blessed model is looked up in a metadata store: say metadata and pipeline."
             )
         found = self.recorder.latest_blessed(self.pipeline, self.run)
-        _LOGGER.info("The latest blessed model of %r is %s.", self.pipeline, found or "none yet")
-        return found
+        path = None if found is None else found.path
+        _LOGGER.info("The latest blessed model of %r is %s.", self.pipeline, path or "none yet")
+        if found and found.digest and _digest(found.path) != found.digest:
+            raise ModelError(
+                f"The latest blessed model of {self.pipeline!r}, at {path}, was changed after it was "
+                "blessed. Evaluate what is there now, revoke it, or name another --baseline."
+            )
+        return path
 
     def has_written(self, output: PathLike | None) -> bool:
         """Whether the output is there and of this run, so that only its record may be missing."""
@@ -172,6 +179,10 @@ def _reason(error: BaseException) -> str:
     return (
         said if said and isinstance(error, Exception) else f"It was ended: {kind} {said}".rstrip()
     )
+
+
+def _digest(path: str) -> str:
+    return blessing.digest_of(blessing.digest_model(Path(path)))
 
 
 def _files(model: dict[str, Any]) -> ModelFiles | None:

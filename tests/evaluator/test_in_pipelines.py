@@ -131,7 +131,7 @@ def test_a_plain_run_finds_what_tfx_has_blessed(
         eval_config=json_format.ParseDict(CONFIG, tfma.EvalConfig()),
     )
     run(tfx, url, tmp_path, [examples, imported, evaluator])
-    assert lineage.connect(url).latest_blessed("taxi") == str(model / "Format-Serving")
+    assert lineage.connect(url).latest_blessed("taxi").path == str(model / "Format-Serving")
     result = benison.evaluate(
         str(trips_csv / "trips.csv"),
         CONFIG,
@@ -188,7 +188,7 @@ def test_the_evaluator_in_a_pipeline_on_beam_with_a_module(
     assert result.value("mean_prediction") == pytest.approx(mean / 2, rel=1e-6)
     assert result.value("fairness_indicators_metrics/positive_rate@0.25", slice={"hour": 3}) >= 0
     newest = lineage.connect(url).latest_blessed("taxi")
-    assert newest == str(model / "Format-Serving")
+    assert newest.path == str(model / "Format-Serving")
 
 
 def test_the_other_runners_that_tfx_has(

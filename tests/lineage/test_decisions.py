@@ -69,7 +69,7 @@ def test_an_override_is_found_by_resolvers_and_shown_with_who_and_why(
         "2999-01-01",
     )
     assert made["status"] == "blessed"
-    assert lineage.connect(judged).latest_blessed("taxi") == str(tmp_path / "bad/model")
+    assert lineage.connect(judged).latest_blessed("taxi").path == str(tmp_path / "bad/model")
     notes = [found["note"] for found in as_json(judged, "blessings")]
     assert notes == ["overridden by ada until 2999-01-01T00:00:00+00:00: late labels", "", ""]
     tree = as_json(judged, "lineage", made["id"], pipeline=False)
@@ -111,7 +111,7 @@ def test_an_override_ends(judged: str, tmp_path: Path) -> None:
     past = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=1)
     set_properties(found, {"benison_until": past.isoformat()})
     store.put_artifacts([found])
-    assert lineage.connect(judged).latest_blessed("taxi") == str(tmp_path / "good/model")
+    assert lineage.connect(judged).latest_blessed("taxi").path == str(tmp_path / "good/model")
     (found,) = store.get_artifacts_by_id([made["id"]])
     assert history.number(found, "blessed") == 0
 

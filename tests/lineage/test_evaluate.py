@@ -161,7 +161,7 @@ def test_a_recorder_of_ones_own(arguments: dict[str, Any]) -> None:
         def fail(self, run: Run, reason: str) -> None:
             self.said.append(("fail", reason))
 
-        def latest_blessed(self, pipeline: str, run: str = "") -> str | None:
+        def latest_blessed(self, pipeline: str, run: str = "") -> None:
             return None
 
     diary = Diary()
@@ -215,6 +215,12 @@ def test_the_latest_blessed_model_is_the_baseline(
         assert again.manifest["created"] == result.manifest["created"]
     baseline = next(m for m in second.manifest["models"] if m["is_baseline"])
     assert baseline["path"] == str(tmp_path / "old")
-    assert lineage.connect(arguments["metadata"]).latest_blessed("taxi") == str(tmp_path / "new")
+    assert lineage.connect(arguments["metadata"]).latest_blessed("taxi").path == str(
+        tmp_path / "new"
+    )
+    (tmp_path / "new" / "notes").write_text("added after the blessing")
+    third = {"model": str(tmp_path / "old"), "run": "third", "output": str(tmp_path / "o3")}
+    with pytest.raises(benison.ModelError, match="new, was changed after it was blessed"):
+        benison.evaluate(**{**common, **third})
     shutil.rmtree(tmp_path / "o2")
     json.loads((tmp_path / "o1" / "BLESSED").read_text())

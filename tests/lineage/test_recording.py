@@ -172,7 +172,7 @@ def test_a_model_that_was_replaced_in_place_is_not_found_by_its_old_blessing(
     first = make_run(tmp_path, "r1", digest="first bytes")
     recorder.begin(first)
     recorder.complete(first, BLESSED)
-    assert recorder.latest_blessed("taxi") == str(tmp_path / "model")
+    assert recorder.latest_blessed("taxi").path == str(tmp_path / "model")
     second = make_run(tmp_path, "r2", digest="second bytes")
     recorder.begin(second)
     recorder.complete(second, NOT_BLESSED)
@@ -199,7 +199,9 @@ def test_a_model_of_another_pipeline_is_found_in_this_one(url: str, tmp_path: Pa
         recorder.begin(run)
         recorder.complete(run, BLESSED)
     assert (
-        recorder.latest_blessed("one") == recorder.latest_blessed("two") == str(tmp_path / "model")
+        recorder.latest_blessed("one").path
+        == recorder.latest_blessed("two").path
+        == str(tmp_path / "model")
     )
     assert len([a for a in Store.open(url).get_artifacts() if a.type == "Model"]) == 1
     assert recorder.latest_blessed("three") is None

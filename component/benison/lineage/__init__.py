@@ -22,6 +22,7 @@ class ModelFiles:
 
     path: str
     digest: str
+    """"" when it is not known, as of a model that TFX recorded."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,8 +78,8 @@ class Recorder(Protocol):
     def fail(self, run: Run, reason: str) -> None:
         """Note that a run has failed; its outputs will never be published."""
 
-    def latest_blessed(self, pipeline: str, run: str = "") -> str | None:
-        """The path of the newest model of a pipeline that is blessed, or None.
+    def latest_blessed(self, pipeline: str, run: str = "") -> ModelFiles | None:
+        """The newest model of a pipeline that is blessed, as it was then, or None.
 
         A run that was begun before keeps the baseline that it began with, or it would be of other inputs.
         """

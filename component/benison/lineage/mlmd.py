@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benison.errors import MetadataError
-from benison.lineage import Finding, Run, history, key_of
+from benison.lineage import Finding, ModelFiles, Run, history, key_of
 from benison.lineage.inputs import (
     examples_id,
     model_id,
@@ -106,17 +106,18 @@ class MetadataRecorder:
             output.state = output.ABANDONED
         self.store.put_execution(found, [(output, None) for output in outputs], [])
 
-    def latest_blessed(self, pipeline: str, run: str = "") -> str | None:
-        """Where the model is that TFX's LatestBlessedModelStrategy would find in this pipeline.
+    def latest_blessed(self, pipeline: str, run: str = "") -> ModelFiles | None:
+        """The model that TFX's LatestBlessedModelStrategy would find in this pipeline.
 
         For a run that was begun before: the baseline that it began with.
         """
         begun = run and self.store.get_execution_by_type_and_name(EVALUATOR, key_of(pipeline, run))
         if begun:
-            return text(begun, "benison_baseline") or None
+            path = text(begun, "benison_baseline")
+            return ModelFiles(path, "") if path else None  # its bytes are of the key of the run
         history.withdraw_expired(self.store, pipeline)
         found = history.latest_blessed(self.store, pipeline)
-        return None if found is None else serving_path(found.uri)
+        return found and ModelFiles(serving_path(found.uri), text(found, "benison_digest"))
 
     def _found(self, run: Run) -> Any:
         """The execution of this run, if there is one, and it is of these inputs."""
