@@ -120,8 +120,11 @@ def test_check_config(folder: Path) -> None:
 
 def test_version_and_help() -> None:
     assert benison.__version__ in run("--version").output
-    for command in ("evaluate", "show", "check-config", "verify"):
-        assert "benison " + command in run(command, "--help").output
+    for command in ("evaluate", "show", "check-config", "verify", "bless", "revoke"):
+        text = run(command, "--help").output
+        assert "benison " + command in text
+        assert "\\\\" not in text  # a shell would take two for the end of the line
+    assert "--baseline latest-blessed" in " ".join(run("evaluate", "--help").output.split())
 
 
 def test_every_format_gives_the_same(folder: Path, trips: pa.Table) -> None:

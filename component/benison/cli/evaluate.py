@@ -34,6 +34,10 @@ The same, and files by which a CI shows why:
   benison evaluate --examples eval.parquet --config eval.yaml --output out \\
       --gate --junit out.xml --summary out.md
 
+Recorded in ML Metadata, against the latest model that was blessed there:
+  benison evaluate --examples eval.parquet --model new/ --config eval.yaml --output out \\
+      --metadata sqlite:///m.db --pipeline taxi --run 2030-01-31 --baseline latest-blessed
+
 On a Beam runner:
   benison evaluate --examples gs://b/eval --format parquet --config eval.yaml --output out \\
       --engine beam -- --runner=DataflowRunner --temp_location=gs://b/tmp
@@ -82,7 +86,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
         str | None,
         typer.Option(
             envvar="BENISON_METADATA",
-            help="The ML Metadata store to record in: sqlite:///metadata.db, mysql://user@host/db.",
+            help="The ML Metadata store to record in: sqlite:///metadata.db, with ?create=true if it "
+            "is to be made; mysql://user@host/db, with its password in BENISON_METADATA_PASSWORD.",
         ),
     ] = None,
     pipeline: Annotated[

@@ -19,7 +19,8 @@ Metadata = Annotated[
     str,
     typer.Option(
         envvar="BENISON_METADATA",
-        help="The ML Metadata store: sqlite:///metadata.db, mysql://user@host/db, grpc://host:8080.",
+        help="The ML Metadata store: sqlite:///metadata.db, mysql://user@host/db with its password in "
+        "BENISON_METADATA_PASSWORD, grpc://host:8080.",
         show_default=False,
     ),
 ]
@@ -91,7 +92,7 @@ def bless(  # noqa: PLR0913, PLR0917 - one parameter an option
     The verdict stays as it is; resolvers find the new blessing beside it. Benison heeds --until at once;
     TFX's own resolvers know no time, and stop finding it when Benison is next used on the pipeline.
 
-    [bold]Example[/bold]:  benison bless out --override --by ada --reason 'known label delay' \\
+    [bold]Example[/bold]:  benison bless out --override --by ada --reason 'known label delay' \
       --until 2030-01-31 --metadata sqlite:///metadata.db --pipeline taxi
     """
     with errors(as_json):
@@ -118,7 +119,7 @@ def revoke(  # noqa: PLR0913, PLR0917 - one parameter an option
 ) -> None:
     r"""Take back every blessing of a model, on record; resolvers stop finding it.
 
-    [bold]Example[/bold]:  benison revoke serving/1700000000 --by ada --reason 'wrong labels' \\
+    [bold]Example[/bold]:  benison revoke serving/1700000000 --by ada --reason 'wrong labels' \
       --metadata sqlite:///metadata.db --pipeline taxi
     """
     with errors(as_json):
