@@ -111,6 +111,10 @@ def test_an_override_ends(judged: str, tmp_path: Path) -> None:
     past = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=1)
     set_properties(found, {"benison_until": past.isoformat()})
     store.put_artifacts([found])
+    reading = {**store.connection.fields, "connection_mode": "READONLY"}
+    reader = Store(dataclasses.replace(store.connection, fields=reading))
+    assert history.latest_blessed(reader, "taxi").uri == str(tmp_path / "good/model")
+    history.withdraw_expired(reader, "taxi")
     assert lineage.connect(judged).latest_blessed("taxi").path == str(tmp_path / "good/model")
     (found,) = store.get_artifacts_by_id([made["id"]])
     assert history.number(found, "blessed") == 0

@@ -9,6 +9,7 @@ whole history.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import os
@@ -125,7 +126,10 @@ def is_produced_in(store: Store, artifact_id: int, pipeline: str) -> bool:
 
 
 def withdraw_expired(store: Store, pipeline: str) -> None:
-    """Set `blessed` to 0 on overrides whose time is over, for readers that know no time."""
+    """Set `blessed` to 0 on overrides whose time is over, for readers that know no time.
+
+    Who may not write leaves it to the next who may: Benison itself sees that they are over.
+    """
     from ml_metadata import errors
 
     try:
@@ -138,7 +142,8 @@ def withdraw_expired(store: Store, pipeline: str) -> None:
     for found in store.get_artifacts_by_id(made) if made else ():
         if number(found, "blessed") == 1 and is_expired(found):
             set_properties(found, {"blessed": 0})
-            store.put_artifacts([found])
+            with contextlib.suppress(MetadataError):
+                store.put_artifacts([found])
 
 
 def trace(store: Store, target: str) -> Node:
