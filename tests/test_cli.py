@@ -118,6 +118,17 @@ def test_check_config(folder: Path) -> None:
     assert "Did you mean 'Precision'?" in result.output
 
 
+def test_names_that_are_not_utf_8(folder: Path) -> None:
+    evaluate()
+    Path("e\udcff.parquet").write_bytes(Path("eval.parquet").read_bytes())
+    for words in (("show", "out", "--slice", "s\udcff"), ("evaluate", "-e", "e\udcff.parquet")):
+        more = ("-c", "eval.json", "-o", "new") if words[0] == "evaluate" else ()
+        done = CliRunner().invoke(app, [*words, *more])
+        assert done.exit_code == 2
+        assert "udcff" in done.output
+        assert "is not UTF-8, as names of files and slices have to be." in done.output
+
+
 def test_version_and_help() -> None:
     assert benison.__version__ in run("--version").output
     for command in ("evaluate", "show", "check-config", "verify", "bless", "revoke"):

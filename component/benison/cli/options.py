@@ -64,10 +64,21 @@ def errors(as_json: bool) -> Iterator[None]:
     try:
         yield
     except BenisonError as error:
-        if as_json:
-            print(json.dumps({"ok": False, "error": str(error)}))
-        else:
-            Console(stderr=True, soft_wrap=True).print(
-                f"[bold red]error[/bold red]: {terminal.plain_lines(str(error))}"
-            )
+        _say_error(str(error), as_json)
         raise typer.Exit(WRONG) from error
+    except UnicodeEncodeError as error:
+        if error.reason != "surrogates not allowed":
+            raise
+        # Of bytes on the command line or in the name of a file, which most libraries cannot take.
+        near = error.object[max(0, error.start - 60) : error.end + 20]
+        _say_error(f"{near!r} is not UTF-8, as names of files and slices have to be.", as_json)
+        raise typer.Exit(WRONG) from error
+
+
+def _say_error(text: str, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"ok": False, "error": text}))
+    else:
+        Console(stderr=True, soft_wrap=True).print(
+            f"[bold red]error[/bold red]: {terminal.plain_lines(text)}"
+        )
