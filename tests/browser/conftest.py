@@ -60,7 +60,8 @@ class Shown:
 
     def rows(self) -> list[list[str]]:
         """The rows of the table that are in sight."""
-        read = "rows => rows.map(row => [...row.cells].map(cell => cell.innerText.trim()))"
+        cell = "cell.innerText.trim().replace(/^✗\\s+/, '✗ ')"
+        read = f"rows => rows.map(row => [...row.cells].map(cell => {cell}))"
         return self.page.locator("#table tbody tr:not(.room)").evaluate_all(read)  # type: ignore[no-any-return]
 
 

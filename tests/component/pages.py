@@ -77,4 +77,6 @@ def _number(packed: int) -> float:
         return math.nan
     if packed == -(2**31) + 1:
         return math.inf
+    if packed == -(2**31) + 2:
+        return -math.inf
     return float(f"{packed >> 10}e{(packed & 1023) - 329}")

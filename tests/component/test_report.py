@@ -144,6 +144,13 @@ def test_hostile_names_become_text_and_nothing_else(tmp_path: Path) -> None:
     assert len(page) < 150_000
 
 
+def test_a_long_name_hides_no_number_of_a_sentence(tmp_path: Path) -> None:
+    table = pa.table({"label": [1.0, 0] * 2, "prediction": [0.9, 0.2] * 2, "f": ["x" * 10_000] * 4})
+    bound = {"class_name": "MeanLabel", "threshold": {"value_threshold": {"lower_bound": 0.75}}}
+    text = Tags(report_of(table, config(bound, slices=({"feature_keys": ["f"]},)), tmp_path)).text
+    assert "x… (9,802 more characters) is 0.5 (4 examples), below the lower bound 0.75." in text
+
+
 def test_needs_nothing_from_outside(trips: pa.Table, tmp_path: Path) -> None:
     page = report_of(trips, config("AUC"), tmp_path)
     policy = page[page.index("Content-Security-Policy") :].partition(">")[0]
@@ -204,9 +211,9 @@ def test_a_slice_that_failed_is_in_the_page_however_small(tmp_path: Path) -> Non
 )
 def test_six_digits_are_those_that_are_printed(number: float) -> None:
     payload = Payload(exact=False)
-    place = payload.values(np.array([number, np.nan, np.inf]))
+    place = payload.values(np.array([number, np.nan, np.inf, -np.inf]))
     carried = Carried.of(f'id="data">{payload.text({})}</script>')
-    value, undefined, infinite = carried.column(place)
+    value, undefined, *infinite = carried.column(place)
     assert value == pytest.approx(float(f"{number:.6g}"), rel=1e-15, abs=1e-299)
     assert math.isnan(undefined)
-    assert infinite == math.inf
+    assert infinite == [math.inf, -math.inf]

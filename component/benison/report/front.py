@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any
 
-from benison.report.slices import cut
+from benison.report.slices import cut, view_of
 from benison.results import EvalResult
 from benison.validation import BLESSED, NOT_EVALUATED, Check
 from benison.validation.verdict import ABSOLUTE, RELATIVE, VALUE
@@ -33,7 +33,7 @@ def front(result: EvalResult) -> dict[str, str]:
         "words": escape(verdict.status.replace("_", " ").upper()),
         "summary": escape(verdict.summary().partition(": ")[2]),
         "why": "".join(_why(result)),
-        "open": "".join(_not_evaluated(open_)),
+        "open": "".join(_not_evaluated(open_, _several(result))),
         "facts": "".join(_facts(result)),
     }
 
@@ -44,7 +44,8 @@ def _why(result: EvalResult) -> Iterator[str]:
         checked = result.verdict.status == BLESSED
         yield f"<p>{'Every check that could be evaluated passed.' if checked else _UNCHECKED}</p>"
         return
-    shown = [_sentence(check, "failed", _drawn(check)) for check in failures[:MAX_CHECKS]]
+    several = _several(result)
+    shown = [_sentence(check, several, _drawn(check)) for check in failures[:MAX_CHECKS]]
     yield f"<ul>{''.join(shown[:_FIRST])}</ul>"
     if len(failures) > _FIRST:
         yield f"<details><summary>{len(failures) - _FIRST:,} more failed checks</summary>"
@@ -54,18 +55,35 @@ def _why(result: EvalResult) -> Iterator[str]:
 _UNCHECKED = "Nothing was judged, so the model is not blessed; neither was it found wanting."
 
 
-def _not_evaluated(checks: list[Check]) -> Iterator[str]:
+def _several(result: EvalResult) -> bool:
+    """Whether there are candidates to tell apart."""
+    return len(result.config.candidate_specs) > 1
+
+
+def _not_evaluated(checks: list[Check], several: bool) -> Iterator[str]:
     if checks:
         some = "one check" if len(checks) == 1 else f"{len(checks):,} checks"
-        sentences = "".join(_sentence(check, "open") for check in checks[:MAX_CHECKS])
+        sentences = "".join(_sentence(check, several) for check in checks[:MAX_CHECKS])
         yield f"<details><summary>What could not be evaluated: {some}</summary>"
         yield f"<ul>{sentences}{_rest(len(checks))}</ul></details>"
 
 
-def _sentence(check: Check, kind: str, drawn: str = "") -> str:
-    place = f'data-slice="{escape(cut(check.slice))}" data-metric="{escape(cut(check.metric))}"'
-    said = escape(cut(check.reason, _MAX_SENTENCE))
-    return f'<li class="{kind}" {place}><span>{said}</span>{drawn}</li>'
+def _sentence(check: Check, several: bool, drawn: str = "") -> str:
+    kind = "open" if check.outcome == NOT_EVALUATED else "failed"
+    place = {"slice": check.slice, "metric": check.metric}
+    shown = {
+        **{key: cut(name) for key, name in place.items()},
+        "view": view_of(check).label(several),
+    }
+    data = " ".join(f'data-{key}="{escape(name)}"' for key, name in shown.items())
+    return f'<li class="{kind}" {data}><span>{_said(check)}</span>{drawn}</li>'
+
+
+def _said(check: Check) -> str:
+    """The reason, in which a long slice hides no number and one from right to left turns none around."""
+    before, name, after = check.reason.partition(check.slice or "\0")
+    isolated = f"<bdi>{escape(cut(name))}</bdi>" if name else ""
+    return f"{escape(cut(before, _MAX_SENTENCE))}{isolated}{escape(cut(after, _MAX_SENTENCE))}"
 
 
 def _rest(count: int) -> str:

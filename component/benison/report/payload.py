@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from benison.extracts import Array
 
-_UNDEFINED, _INFINITE = -(2**31), -(2**31) + 1
+_UNDEFINED, _INFINITE, _MINUS_INFINITE = -(2**31), -(2**31) + 1, -(2**31) + 2
 _EXPONENTS = 2**10  # of a float64 in six digits: 10**-329 to 10**303
 
 _TYPES = {"f8": np.float64, "f4": np.float32, "i4": np.int32, "d6": np.int32}
@@ -63,7 +63,7 @@ class Payload:
 
 
 def six_digits(numbers: Array) -> npt.NDArray[np.int64]:
-    """`mantissa * 1024 + exponent + 329`; two values that no mantissa has are undefined and infinite.
+    """`mantissa * 1024 + exponent + 329`; three values that no mantissa has are undefined and infinite.
 
     >>> (six_digits(np.array([0.25, -12345678.0])) >> 10).tolist()
     [250000, -123457]
@@ -74,7 +74,8 @@ def six_digits(numbers: Array) -> npt.NDArray[np.int64]:
     mantissa = _mantissa(plain, exponent)
     exponent += np.abs(mantissa) >= 1_000_000  # rounding has added a digit
     packed = _mantissa(plain, exponent) * _EXPONENTS + exponent + 329
-    packed = np.where(finite, packed, np.where(np.isnan(numbers), _UNDEFINED, _INFINITE))
+    infinite = np.where(numbers > 0, _INFINITE, _MINUS_INFINITE)
+    packed = np.where(finite, packed, np.where(np.isnan(numbers), _UNDEFINED, infinite))
     return packed.astype(np.int64)
 
 

@@ -62,6 +62,16 @@ def cut(text: str, most: int = MAX_NAME) -> str:
     return text if left <= 0 else f"{text[:most]}… ({left:,} more characters)"
 
 
+def shortened(text: str, most: int = MAX_NAME) -> str:
+    """The text without its middle where it is long: sentences end with their numbers.
+
+    >>> shortened("abcdefghijkl", 8)
+    'abcdef…kl'
+    """
+    end = most // 4
+    return text if len(text) <= most else f"{text[: most - end]}…{text[-end:]}"
+
+
 @dataclasses.dataclass(frozen=True)
 class SliceTable:
     """The slices of a result and their numbers by metric, in the order in which the page holds slices.
@@ -197,7 +207,7 @@ class SliceTable:
         place = {name: i for i, name in enumerate(self.names[:size])}
         views = {view: i for i, view in enumerate(self.views)}
         found = {
-            (place.get(c.slice), views.get(_view_of(c)), cut(c.metric))
+            (place.get(c.slice), views.get(view_of(c)), cut(c.metric))
             for c in self.result.verdict.checks
             if c.outcome == FAIL
         }
@@ -246,5 +256,6 @@ def _kind(name: str, key: list[dict[str, str]]) -> str:
     return " × ".join(pair["feature"] for pair in key) if plain == name else "comparison"
 
 
-def _view_of(check: Check) -> ViewKey:
+def view_of(check: Check) -> ViewKey:
+    """The view whose values a check judges."""
     return ViewKey(check.model, check.output, check.sub_key, check.aggregation, check.weighted)

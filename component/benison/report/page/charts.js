@@ -27,7 +27,8 @@ function ticks(axis, most) {
     for (let power = Math.floor(Math.log10(min)); power <= Math.log10(max); power += every) {
       for (const m of decades < 2.5 ? [1, 2, 5] : [1]) found.push(m * 10 ** power);
     }
-    return found.filter((tick) => tick >= min && tick <= max);
+    const inside = found.filter((tick) => tick >= min && tick <= max);
+    if (inside.length > 1) return inside;
   }
   const rough = (max - min) / most, scale = 10 ** Math.floor(Math.log10(rough));
   const step = ([1, 2, 5, 10].find((m) => m * scale >= rough - 1e-12) || 10) * scale;
@@ -39,9 +40,12 @@ function ticks(axis, most) {
 /** A short number beside an axis. @param {number} x */
 const brief = (x) => (Math.abs(x) >= 10_000 ? x.toLocaleString("en", { notation: "compact" }) : String(Number(x.toPrecision(4)))).replace("-", "−");
 
+/** Less than this share of their size apart, numbers differ by rounding alone. */
+const ROUNDING = 1e-9;
+
 /** An axis that has a length. @param {number} min @param {number} max @param {string} label @returns {Axis} */
 function axisOf(min, max, label) {
-  if (!(max > min)) {
+  if (!(max - min > ROUNDING * Math.max(Math.abs(min), Math.abs(max)))) {
     const room = Math.abs(min) * 0.05 || 0.5;
     return { min: min - room, max: max + room, label };
   }
@@ -83,8 +87,10 @@ const caption = (chart, picture) => make("figcaption", {}, chart.about ? explain
 function axes(chart, x, y, width, height) {
   const bottom = height - PAD.bottom, parts = [];
   for (const tick of ticks(chart.y, 5)) {
+    const text = (chart.y.format || brief)(tick);
+    if (!text) continue;
     parts.push(svg("line", { class: "grid", x1: PAD.left, x2: width - PAD.right, y1: y(tick), y2: y(tick) }));
-    parts.push(svg("text", { class: "tick", x: PAD.left - 5, y: y(tick) + 3.5, "text-anchor": "end" }, (chart.y.format || brief)(tick)));
+    parts.push(svg("text", { class: "tick", x: PAD.left - 5, y: y(tick) + 3.5, "text-anchor": "end" }, text));
   }
   for (const tick of ticks(chart.x, Math.max(3, Math.floor(width / 75)))) {
     parts.push(svg("text", { class: "tick", x: x(tick), y: bottom + 13, "text-anchor": "middle" }, (chart.x.format || brief)(tick)));

@@ -26,7 +26,7 @@ const ratedSlices = () => data.plots.find((plot) => plot.view === state.view && 
 
 /** The candidate's rate and what it is of, at each threshold. @param {number} slice @param {number[]} thresholds */
 function ratesOf(slice, thresholds) {
-  const counts = seriesOf(slice, "counts").find((one) => one.css === "ours")?.counts, rate = RATES[state.rate] || RATES["selection rate"];
+  const counts = seriesOf(slice, "counts").find((one) => one.css === "ours")?.counts, rate = RATES[state.rate];
   return thresholds.map((t) => {
     const m = counts ? matrixAt(counts, t) : null;
     return m ? { rate: ratio(rate.of(m), rate.among(m)), among: rate.among(m) } : { rate: NaN, among: 0 };
@@ -58,10 +58,10 @@ function drawFairness() {
   const head = make("tr", {}, make("th", { scope: "col" }, "slice"), make("th", { scope: "col" }, "examples"), ...thresholds.map((t) => make("th", { scope: "col" }, `above ${t}`)));
   const body = rated.map(({ i, cells }) => make("tr", { class: sizes[i] < SMALL ? "small" : "" }, make("th", { scope: "row", dir: "auto", title: data.names[i] }, data.names[i]), make("td", {}, whole(sizes[i])), ...cells.map((cell, k) => rateCell(i, cell, i === reference ? null : cell.rate - base[k].rate, widest))));
   const table = make("table", { "aria-label": `${state.rate} by slice` }, make("thead", {}, head), make("tbody", {}, ...body));
-  const csvButton = make("button", { type: "button", on: { click: () => save("rates.csv", rateCsv(rated, thresholds)) } }, "Download CSV");
-  const notes = make("p", { class: "note" }, `${RATES[state.rate].about} Small print: the gap to ${data.names[reference]} in percentage points. Grey italics: of fewer than ${SMALL} examples.${left ? ` ${whole(left)} smaller slices are not listed.` : ""}`);
-  const box = make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Rates by slice" }, table);
-  at("fairness-body").replaceChildren(rateControls(reference), notes, box, csvButton);
+  const csvButton = make("button", { type: "button", id: "rate-csv", on: { click: () => save("rates.csv", rateCsv(rated, thresholds)) } }, "Download CSV");
+  const notes = make("p", { class: "note" }, `${RATES[state.rate].about} Small print: the gap to ${isolated(data.names[reference])} in percentage points. Grey italics: of fewer than ${SMALL} examples.${left ? ` ${whole(left)} smaller slices are not listed.` : ""}`);
+  const box = make("div", { id: "rates", class: "scroll", tabindex: 0, role: "region", "aria-label": "Rates by slice" }, table);
+  redraw(at("fairness-body"), rateControls(reference), notes, box, csvButton);
 }
 
 /** A gap in percentage points. @param {number} gap */
@@ -70,7 +70,7 @@ const points = (gap) => `${gap > 0 ? "+" : ""}${percent(gap).replace("%", "")} p
 /** @param {number} i @param {{rate: number, among: number}} cell @param {number | null} gap @param {number} widest */
 function rateCell(i, { rate, among }, gap, widest) {
   const [low, high] = among ? wilson(rate, among) : [NaN, NaN];
-  const tip = `${state.rate} of ${data.names[i]}: ${percent(rate)} of ${whole(among)}; 95% interval ${percent(low)} to ${percent(high)} if each weighs 1${gap === null ? "" : `; gap ${points(gap)}`}`;
+  const tip = `${state.rate} of ${isolated(data.names[i])}: ${percent(rate)} of ${whole(among)}; 95% interval ${percent(low)} to ${percent(high)} if each weighs 1${gap === null ? "" : `; gap ${points(gap)}`}`;
   const cell = make("td", { "data-tip": tip, class: among < SMALL ? "unsure" : "" }, make("b", {}, percent(rate)), make("small", {}, ` of ${whole(among)}`));
   if (gap !== null && Number.isFinite(gap)) cell.append(make("span", { class: "change" }, barOf(gap, widest), make("small", {}, points(gap))));
   return cell;
@@ -85,7 +85,8 @@ function rateControls(reference) {
     node.value = value;
     return make("label", {}, `${label} `, node);
   };
-  const input = make("input", { size: 14, value: state.at, id: "rate-at", on: { change: () => set({ at: input.value }) } });
+  // Enter also submits the form, which has to be there still.
+  const input = make("input", { size: 14, value: state.at, id: "rate-at", on: { change: () => setTimeout(() => set({ at: input.value })) } });
   const form = make("form", { on: { submit: (/** @type {Event} */ event) => event.preventDefault() } }, choice("rate", "Rate", Object.keys(RATES), state.rate), choice("group", "Features", groups, ratedKind()),
     choice("reference", "Compared with", ratedSlices().slice(0, 200).map((i) => data.names[i]), data.names[reference]), make("label", {}, "Thresholds ", input));
   return form;

@@ -24,8 +24,9 @@ function showTheme() {
   at("theme").value = state.theme;
 }
 
-/** What is shown before anything is chosen: the metric and slices of the failed checks. */
+/** What is shown before anything is chosen: the view, metric and slices of the failed checks. */
 function chooseFirst() {
+  state.view = DEFAULTS.view = data.failed.length ? Math.min(...data.failed.map(([, v]) => v)) : 0;
   const metrics = view().metrics.filter((metric) => metric.value), failed = data.failed.filter(([, v]) => v === state.view);
   const judged = failed.length ? metricOf(failed[0][2]) : undefined;
   DEFAULTS.metric = (judged || metrics.find((metric) => metric.better !== null) || metrics[0] || { name: "" }).name;
@@ -35,16 +36,17 @@ function chooseFirst() {
 /** Let each reason lead to its slice. */
 function linkReasons() {
   for (const reason of document.querySelectorAll("#why li[data-slice]")) {
-    const { slice = "", metric = "" } = /** @type {HTMLElement} */ (reason).dataset;
+    const { slice = "", metric = "", view: label = "" } = /** @type {HTMLElement} */ (reason).dataset;
     if (!data.names.includes(slice)) continue;
-    const look = () => { set({ ...(metricOf(metric) ? { metric } : {}), slice: [data.names[0], slice].filter((name, i, all) => all.indexOf(name) === i), from: null, to: null }); at("plots").scrollIntoView(); };
+    const place = data.views.findIndex((one) => one.label === label), known = data.views[place]?.metrics.some((one) => one.name === metric);
+    const look = () => { set({ ...(known ? { view: place, metric } : {}), slice: [...new Set([data.names[0], slice])], from: null, to: null }); at("plots").scrollIntoView(); };
     (reason.querySelector("span") || reason).append(" ", make("button", { type: "button", class: "look", "aria-label": `Look at the plots of ${slice}`, on: { click: look } }, "look"));
   }
 }
 
 function explainTable() {
   const parts = [`≈ and grey: fewer than ${SMALL} examples, so uncertain.`];
-  if (view().metrics.some((metric) => metric.lower)) parts.push("Line beside a value: its confidence interval, on one scale for the column; the line over a bar is the interval of the change.");
+  if (view().metrics.some((metric) => metric.lower)) parts.push("Line beside a value: its confidence interval, on one scale for the column and cut where that ends; the line over a bar is the interval of the change.");
   if (data.baseline !== null) parts.push("Small print: change from the baseline, as a bar to the left for less and to the right for more; red is worse, green is better, grey has no good end.");
   parts.push(data.exact ? "Point at a number for all its digits." : "This page holds six digits of each number; all are in metrics.parquet.");
   at("legend").textContent = parts.join(" ");

@@ -33,7 +33,7 @@ function drawHistogram() {
   const edges = (i) => [across.min + i * step, across.min + (i + 1) * step];
   const chart = {
     title: `${chartedName(metric)} over slices`, about: `How many ${unit} have which ${chartedName(metric)}. ${explain(metric)} Drag over the bars to see those slices alone.`,
-    summary: `Histogram of ${chartedName(metric)}: ${whole(found.before.length)} slices from ${brief(range[0])} to ${brief(range[1])}`,
+    summary: `Histogram of ${chartedName(metric)}: ${counted(found.before.length, "slice")} from ${brief(range[0])} to ${brief(range[1])}`,
     x: across, y: { min: 0, max: most, label: unit, format: (/** @type {number} */ n) => (Number.isInteger(n) ? brief(n) : "") }, width: 460, height: 220,
     rows: () => [[`${metric.name} from`, "to", unit], ...Array.from(bins, (n, i) => [...edges(i), n])],
   };
@@ -84,11 +84,11 @@ function drawScatter() {
   if (!metric || !y) return at("scatter").replaceChildren();
   const [low, high] = rangeOf(y, found.before), [least, most] = rangeOf(sizes, found.before);
   const room = (high - low) * 0.04, kept = new Set(found.order);
-  const points = found.before.filter((i) => Number.isFinite(y[i]) && sizes[i] > 0).map((i) => ({ i, x: sizes[i], y: y[i], tip: () => `${data.names[i]}: ${chartedName(metric)} ${exact(y[i])}, ${examplesText(sizes[i])}. Press to choose it.` }));
+  const points = found.before.filter((i) => Number.isFinite(y[i]) && sizes[i] > 0).map((i) => ({ i, x: sizes[i], y: y[i], tip: () => `${isolated(data.names[i])}: ${chartedName(metric)} ${exact(y[i])}, ${examplesText(sizes[i])}. Press to choose it.` }));
   const failed = failedOn(metric.name), chosen = new Set(chosenSlices());
   const chart = {
     title: `${chartedName(metric)} against size`, about: `Each dot is a slice. Small slices scatter by chance alone; those with fewer than ${SMALL} examples lie in the shade.`,
-    summary: `Scatter of examples and ${chartedName(metric)}: ${whole(points.length)} slices`,
+    summary: `Scatter of examples and ${chartedName(metric)}: ${counted(points.length, "slice")}`,
     x: { min: Math.max(1, least) / 1.2, max: Math.max(most, 2) * 1.2, label: "examples (log scale)", log: true }, y: axisOf(low - room, high + room, chartedName(metric)),
     width: 460, height: 220, rows: () => [["slice", "examples", chartedName(metric)], ...points.map((p) => [data.names[p.i], p.x, p.y])],
   };
@@ -118,8 +118,8 @@ function drawControls() {
 
 function drawColumns() {
   const shown = tableMetrics().map((metric) => metric.name);
-  at("column-list").replaceChildren(...view().metrics.filter((m) => m.value).map((metric) => {
-    const box = make("input", { type: "checkbox", on: { change: () => set({ columns: box.checked ? [...shown, metric.name] : shown.filter((name) => name !== metric.name) }) } });
+  redraw(at("column-list"), ...view().metrics.filter((m) => m.value).map((metric, k) => {
+    const box = make("input", { type: "checkbox", id: `column-${k}`, on: { change: () => set({ columns: box.checked ? [...shown, metric.name] : shown.filter((name) => name !== metric.name) }) } });
     box.checked = shown.includes(metric.name);
     return make("label", { class: "check", "data-tip": explain(metric) }, box, ` ${metric.name}`);
   }));

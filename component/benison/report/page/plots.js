@@ -61,7 +61,7 @@ const UNIT = { min: 0, max: 1 };
 /** @param {number} a @param {number} b */
 const ratio = (a, b) => (b ? a / b : NaN);
 
-/** A line for each series, of points [x, y, what says so]. @param {HTMLElement} figure @param {string} slice @param {Series[]} series @param {{title: string, x: Axis, y: Axis, diagonal?: number[][]}} how @param {(one: Series) => [number, number, () => string][]} pointsOf */
+/** A line for each series, of points [x, y, what says so]. @param {HTMLElement} figure @param {string} slice @param {Series[]} series @param {{title: string, x: Axis, y: Axis, diagonal?: number[][], dotted?: boolean}} how @param {(one: Series) => [number, number, () => string][]} pointsOf */
 function lineChart(figure, slice, series, how, pointsOf) {
   const lines = series.map((one) => ({ ...one, points: pointsOf(one) }));
   const points = lines.flatMap(({ name, points: some }) => some.map(([x, y, tip]) => ({ x, y, tip: () => `${name}: ${tip()}` }))).filter((p) => Number.isFinite(p.x) && Number.isFinite(p.y));
@@ -69,7 +69,10 @@ function lineChart(figure, slice, series, how, pointsOf) {
     rows: () => [["model", how.x.label, how.y.label], ...lines.flatMap((line) => line.points.map(([x, y]) => [line.name, x, y]))] };
   drawChart(figure, chart, (layer, x, y) => {
     if (how.diagonal) layer.append(svg("path", { class: "even", d: path(how.diagonal, x, y) }));
-    for (const line of lines) layer.append(svg("path", { class: `line ${line.css}`, d: path(line.points, x, y) }));
+    for (const line of lines) {
+      layer.append(svg("path", { class: `line ${line.css}`, d: path(line.points, x, y) }));
+      if (how.dotted) layer.append(svg("path", { class: `dot ${line.css}`, d: dots(/** @type {any} */ (line.points), x, y) }));
+    }
   });
 }
 
@@ -103,8 +106,8 @@ function wilson(share, n) {
 /** @param {HTMLElement} figure @param {string} slice @param {Series[]} series */
 function drawCalibration(figure, slice, series) {
   const groups = series.map((one) => ({ ...one, buckets: coarse(/** @type {Sums} */ (one.sums), 10) }));
-  const all = groups.flatMap((group) => group.buckets), [low, high] = [Math.min(0, ...all.map((b) => Math.min(b.x, b.y))), Math.max(1, ...all.map((b) => Math.max(b.x, b.y)))];
-  const isShare = low === 0 && high === 1;
+  const all = groups.flatMap((group) => group.buckets.flatMap((b) => [b.x, b.y])), isShare = all.every((x) => x >= 0 && x <= 1);
+  const { min: low, max: high } = isShare ? UNIT : roomy(all);
   const points = groups.flatMap((group) => group.buckets.map((b) => ({ x: b.x, y: b.y, tip: () => `${group.name}: mean label ${b.y.toPrecision(3)} where the mean prediction is ${b.x.toPrecision(3)} (${examplesText(b.weight)})` })));
   const chart = { title: slice, summary: `Calibration of ${slice}: mean label against mean prediction`, points,
     x: { min: low, max: high, label: "mean prediction" }, y: { min: low, max: high, label: "mean label" },
@@ -120,16 +123,31 @@ function drawCalibration(figure, slice, series) {
       layer.append(svg("path", { class: `dot ${group.css}`, d: dots(group.buckets.map((b) => [b.x, b.y]), x, y) }));
     }
   });
+  tellOutside(figure, series);
+}
+
+/** An axis with room at both ends. @param {number[]} numbers */
+function roomy(numbers) {
+  const low = Math.min(...numbers), high = Math.max(...numbers), room = 0.06 * (high - low);
+  return axisOf(low - room, high + room, "");
+}
+
+/** Say so where the buckets miss most predictions, which are then one point. @param {HTMLElement} figure @param {Series[]} series */
+function tellOutside(figure, series) {
+  const { edges, weight } = /** @type {Sums} */ (series.find((one) => one.css === "ours")?.sums || series[0].sums);
+  const last = weight.length - 1, outside = weight[0] + weight[last], all = Array.from(weight).reduce((sum, n) => sum + n, 0);
+  if (outside > all / 2) figure.append(make("p", { class: "note" }, `${percent(ratio(outside, all))} of the predictions are outside ${brief(edges[0])} to ${brief(edges[edges.length - 1])}, where CalibrationPlot has its buckets. Its left and right in the config say where they are.`));
 }
 
 /** @param {HTMLElement} figure @param {string} slice @param {Series[]} series */
 function drawResiduals(figure, slice, series) {
   const groups = series.map((one) => ({ ...one, buckets: coarse(/** @type {Sums} */ (one.sums), 10) }));
   const all = groups.flatMap((group) => group.buckets), far = Math.max(1e-9, ...all.map((b) => Math.abs(b.y - b.x)));
-  const [low, high] = [Math.min(0, ...all.map((b) => b.x)), Math.max(1, ...all.map((b) => b.x))];
-  lineChart(figure, slice, groups, { title: KINDS.residuals.title, diagonal: [[low, 0], [high, 0]],
+  const { min: low, max: high } = all.every((b) => b.x >= 0 && b.x <= 1) ? UNIT : roomy(all.map((b) => b.x));
+  lineChart(figure, slice, groups, { title: KINDS.residuals.title, diagonal: [[low, 0], [high, 0]], dotted: true,
     x: { min: low, max: high, label: "mean prediction" }, y: { min: -far, max: far, label: "mean label − prediction" } },
   (one) => /** @type {any} */ (one).buckets.map((/** @type {any} */ b) => [b.x, b.y - b.x, () => `${(b.y - b.x).toPrecision(3)} where the mean prediction is ${b.x.toPrecision(3)} (${examplesText(b.weight)})`]));
+  tellOutside(figure, series);
 }
 
 /** Shares of positives and negatives by score. @param {HTMLElement} figure @param {string} slice @param {Series[]} series */
@@ -225,16 +243,16 @@ function shownKinds() {
 const chosenSlices = () => state.slice.map((name) => data.names.indexOf(name)).filter((i) => i >= 0);
 
 function drawChosen() {
-  const chips = chosenSlices().map((i) => make("li", {}, make("span", { dir: "auto", title: data.names[i] }, data.names[i]), make("small", {}, ` ${examplesText(sizes[i])} `),
-    make("button", { type: "button", "aria-label": `Take ${data.names[i]} out of the plots`, on: { click: () => choose(i) } }, "×")));
+  const chips = chosenSlices().map((i, k) => make("li", {}, make("span", { dir: "auto", title: data.names[i] }, data.names[i]), make("small", {}, ` ${examplesText(sizes[i])} `),
+    make("button", { type: "button", id: `chosen-${k}`, "aria-label": `Take ${data.names[i]} out of the plots`, on: { click: () => choose(i) } }, "×")));
   const words = chips.length ? "" : "Tick slices in the table, or press a dot of the scatter, to see their plots here.";
   const key = make("p", { class: "key" }, make("span", { class: "ours" }, "candidate"), ...(data.baseline === null ? [] : [make("span", { class: "theirs" }, "baseline")]));
-  at("chosen").replaceChildren(make("ul", {}, ...chips), words, key);
+  redraw(at("chosen"), make("ul", {}, ...chips), words, key);
 }
 
 function drawKinds() {
   const now = shownKinds();
-  at("plot-kinds").replaceChildren(...possibleKinds().map((key) => make("button", { type: "button", "aria-pressed": now.includes(key), "data-tip": KINDS[key].about,
+  redraw(at("plot-kinds"), ...possibleKinds().map((key) => make("button", { type: "button", id: `plot-${key}`, "aria-pressed": now.includes(key), "data-tip": KINDS[key].about,
     on: { click: () => set({ plot: now.includes(key) ? now.filter((one) => one !== key) : [...now, key] }) } }, KINDS[key].title)));
 }
 

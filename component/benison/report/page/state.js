@@ -42,6 +42,7 @@ const TENS = Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
 function sixDigits(packed) {
   if (packed === -(2 ** 31)) return NaN;
   if (packed === -(2 ** 31) + 1) return Infinity;
+  if (packed === -(2 ** 31) + 2) return -Infinity;
   const mantissa = Math.floor(packed / 1024), exponent = packed - mantissa * 1024 - 329;
   if (Math.abs(exponent) > 22) return Number(`${mantissa}e${exponent}`);
   return exponent < 0 ? mantissa / TENS[-exponent] : mantissa * TENS[exponent];
@@ -86,8 +87,10 @@ function set(change) {
 function fragment() {
   const said = new URLSearchParams();
   for (const [key, value] of Object.entries(state)) {
-    if (Array.isArray(value)) for (const one of value) said.append(key, one);
-    else if (value !== DEFAULTS[/** @type {"view"} */ (key)] && value !== null) said.set(key, String(value));
+    const begin = DEFAULTS[/** @type {"view"} */ (key)];
+    if (value === null || String(value) === String(begin)) continue;
+    if (Array.isArray(value)) for (const one of value.length ? value : [""]) said.append(key, one);
+    else said.set(key, String(value));
   }
   return said.toString();
 }
@@ -114,13 +117,16 @@ function readAddress() {
   for (const [key, begin] of Object.entries(DEFAULTS)) {
     if (!said.has(key)) continue;
     const text = said.get(key) || "";
-    if (Array.isArray(begin)) found[key] = said.getAll(key);
+    if (Array.isArray(begin)) found[key] = said.getAll(key).filter(Boolean);
     else if (typeof begin === "boolean") found[key] = text === "true";
     else if (typeof begin === "string") found[key] = text;
     else if (Number.isFinite(Number(text))) found[key] = Number(text);
   }
   Object.assign(state, found);
-  if (!data.views[state.view]) state.view = 0;
+  if (!data.views[state.view]) state.view = DEFAULTS.view;
+  if (!Object.hasOwn(RATES, state.rate)) state.rate = DEFAULTS.rate;
+  if (!["light", "dark"].includes(state.theme)) state.theme = DEFAULTS.theme;
+  state.threshold = Math.max(0, Math.min(1, state.threshold));
 }
 
 /** @returns {View} */

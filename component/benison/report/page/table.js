@@ -70,20 +70,28 @@ const extents = new Map();
 function extentOf(metric) {
   const known = extents.get(metric);
   if (known) return known;
-  const value = Array.from(numbers(metric, "value") || []).filter(Number.isFinite);
-  const change = Array.from(changeOf(metric) || [], Math.abs).filter(Number.isFinite).sort((a, b) => a - b);
-  const worst = [...failedOn(metric.name)].map((i) => Math.abs(changeOf(metric)?.[i] ?? 0)).filter(Number.isFinite);
-  const low = Array.from(numbers(metric, "lower") || value).filter(Number.isFinite);
-  const high = Array.from(numbers(metric, "upper") || value).filter(Number.isFinite);
+  const failed = [...failedOn(metric.name)].slice(0, 1000), value = sorted(numbers(metric, "value"));
+  const change = sorted(Float64Array.from(changeOf(metric) || [], Math.abs));
+  const lower = numbers(metric, "lower") || [], upper = numbers(metric, "upper") || [];
+  /** @param {ArrayLike<number>} x */
+  const seen = (x) => [0, ...failed].map((i) => x[i]).filter(Number.isFinite);
+  // A few odd slices hide no other, unless they are why the model failed.
+  const least = Math.min(quantile(sorted(lower), 0.1), ...seen(lower)), greatest = Math.max(quantile(sorted(upper), 0.9), ...seen(upper));
+  const largest = Math.max(Math.abs(value[0] ?? 0), Math.abs(value.at(-1) ?? 0));
   const extent = {
-    largest: value.reduce((m, x) => Math.max(m, Math.abs(x)), 0),
-    // A few odd slices hide no other, unless they are why the model failed.
-    change: Math.max(change[Math.floor(change.length * 0.9)] || change.at(-1) || 0, ...worst.slice(0, 1000)),
-    low: low.reduce((m, x) => Math.min(m, x), Infinity), high: high.reduce((m, x) => Math.max(m, x), -Infinity),
+    largest, bounds: axisOf(least, greatest, ""),
+    change: Math.max(quantile(change, 0.9) || change.at(-1) || 0, ...failed.map((i) => Math.abs(changeOf(metric)?.[i] ?? 0)).filter(Number.isFinite)),
+    letters: Math.max(...[value[0], value.at(-1)].map((x) => shown(x ?? NaN, largest).length)),
   };
   extents.set(metric, extent);
   return extent;
 }
+
+/** The finite numbers from the lowest up. @param {ArrayLike<number> | null} x */
+const sorted = (x) => Float64Array.from(x || []).filter(Number.isFinite).sort();
+
+/** What a share of sorted numbers does not exceed. @param {Float64Array} x @param {number} share */
+const quantile = (x, share) => x[Math.floor(x.length * share)] ?? NaN;
 
 /** Whether a change is for the worse; null where neither end is good. @param {Metric} metric @param {number} change */
 const isWorse = (metric, change) => (metric.better === null || !change ? null : change > 0 !== metric.better);
@@ -93,10 +101,11 @@ function valueCell(metric, i) {
   const value = numbers(metric, "value"), change = changeOf(metric), extent = extentOf(metric);
   const failed = failedOn(metric.name).has(i), cell = make("td", failed ? { class: "failed" } : {});
   const mark = failed ? make("span", { class: "mark", role: "img", "aria-label": "failed check" }, "✗ ") : "";
-  const text = make("b", {}, mark, shown(value ? value[i] : NaN, extent.largest));
+  const text = make("b", {}, shown(value ? value[i] : NaN, extent.largest));
   const lower = numbers(metric, "lower"), upper = numbers(metric, "upper");
-  const alone = !lower || !upper || !Number.isFinite(lower[i]);
-  cell.append(alone ? text : make("span", { class: "value" }, interval(lower[i], upper[i], extent), text));
+  if (!lower || !upper || Number.isNaN(lower[i]) || Number.isNaN(upper[i])) cell.append(mark, text);
+  else cell.append(make("span", { class: "value" }, mark, interval(lower[i], upper[i], extent), text));
+  text.style.minWidth = `${extent.letters}ch`;
   if (change && Number.isFinite(change[i])) cell.append(changeBar(metric, i, change[i], extent));
   explainLater(cell, () => sentenceOf(metric, i));
   return cell;
@@ -107,24 +116,29 @@ function sentenceOf(metric, i) {
   const fields = /** @type {const} */ (["value", "lower", "upper", "baseline", "changeLower", "changeUpper"]);
   const [value, lower, upper, baseline, least, most] = fields.map((field) => numbers(metric, field)?.[i] ?? NaN);
   /** @param {number} low @param {number} high */
-  const between = (low, high) => (Number.isFinite(low) ? `, interval ${exact(low)} to ${exact(high)}` : "");
+  const between = (low, high) => (Number.isNaN(low) || Number.isNaN(high) ? "" : `, interval ${exact(low)} to ${exact(high)}`);
   const change = Number.isFinite(baseline) ? `; baseline ${exact(baseline)}, change ${exact(value - baseline)}${between(least, most)}` : "";
-  return `${metric.name} of ${data.names[i]}: ${exact(value)} (${examplesText(sizes[i])})${between(lower, upper)}${change}`;
+  return `${metric.name} of ${isolated(data.names[i])}: ${exact(value)} (${examplesText(sizes[i])})${between(lower, upper)}${change}`;
 }
 
-/** @param {number} low @param {number} high @param {any} extent */
-function interval(low, high, extent) {
-  const whisker = make("i"), width = extent.high - extent.low || 1;
-  whisker.style.left = `${(100 * (low - extent.low)) / width}%`;
-  whisker.style.width = `${Math.max(2, (100 * (high - low)) / width)}%`;
-  return make("span", { class: "whisker" }, whisker);
+/** The interval of a value, cut where the scale of its column ends. @param {number} low @param {number} high @param {any} extent */
+function interval(low, high, { bounds, largest }) {
+  const line = make("i"), place = scale(bounds, 0, 100);
+  const [left, right] = [low, high].map((x) => Math.max(0, Math.min(100, place(x))));
+  line.style.left = `${Math.min(left, 97)}%`;
+  line.style.width = `${Math.max(3, right - left)}%`;
+  return make("span", { class: "whisker", role: "img", "aria-label": `interval ${shown(low, largest)} to ${shown(high, largest)}` }, line);
 }
 
 /** @param {Metric} metric @param {number} i @param {number} change @param {any} extent */
 function changeBar(metric, i, change, extent) {
   const worse = isWorse(metric, change), css = worse === null ? "" : worse ? "worse" : "better";
   const track = barOf(change, extent.change), lower = numbers(metric, "changeLower"), upper = numbers(metric, "changeUpper");
-  if (lower && upper && Number.isFinite(lower[i])) track.append(spanOf(lower[i], upper[i], extent.change || 1));
+  if (lower && upper && !Number.isNaN(lower[i]) && !Number.isNaN(upper[i])) {
+    track.append(spanOf(lower[i], upper[i], extent.change || 1));
+    track.setAttribute("role", "img");
+    track.setAttribute("aria-label", `interval of the change ${shown(lower[i], extent.largest, true)} to ${shown(upper[i], extent.largest, true)}`);
+  }
   return make("span", { class: `change ${css}` }, track, make("small", {}, change ? shown(change, extent.largest, true) : "0"));
 }
 
@@ -214,13 +228,15 @@ function drawRows(most) {
   if (first) rows.unshift(room(first));
   if (last < found.order.length && !most) rows.push(room(found.order.length - last));
   body.replaceChildren(...rows);
+  box.querySelector("tfoot")?.remove();
+  if (last < found.order.length && most) body.after(make("tfoot", {}, make("tr", {}, make("td", { colspan: span }, `and ${counted(found.order.length - last, "slice")} more, in the page and in metrics.parquet`))));
   if (kept) body.querySelector(`[data-slice="${kept}"]`)?.focus({ preventScroll: true });
 }
 
 function drawCount() {
   const shown = found.order.length, all = data.names.length;
   const examples = found.order.reduce((sum, i) => sum + sizes[i], 0);
-  const of = shown === all ? `${whole(all)} slices` : `${whole(shown)} of ${whole(all)} slices`;
+  const of = `${shown === all ? "" : `${whole(shown)} of `}${counted(all, "slice")}`;
   at("count").textContent = `${of}, ${whole(examples)} examples in them (a slice may share examples with another)`;
 }
 

@@ -22,6 +22,13 @@ function make(tag, attributes = {}, ...children) {
   return node;
 }
 
+/** Put new children into an element; what had the focus has it again. @param {HTMLElement} box @param {...(Node | string)} children */
+function redraw(box, ...children) {
+  const held = box.contains(document.activeElement) ? document.activeElement?.id : "";
+  box.replaceChildren(...children);
+  if (held) at(held)?.focus({ preventScroll: true });
+}
+
 /** @type {Map<string, Intl.NumberFormat>} */
 const formats = new Map();
 
@@ -47,19 +54,25 @@ function exact(x) {
  * @param {number} x @param {number} largest @param {boolean} [signed]
  */
 function shown(x, largest, signed = false) {
-  if (!Number.isFinite(x)) return Number.isNaN(x) ? "–" : "∞";
-  const decimals = Math.max(0, FEW_DIGITS - Math.max(0, Math.ceil(Math.log10(largest || 1))));
-  const tiny = x !== 0 && Math.abs(x) < 0.5 * 10 ** -decimals;
+  if (!Number.isFinite(x)) return Number.isNaN(x) ? "–" : x > 0 ? "∞" : "−∞";
+  const decimals = Math.max(0, FEW_DIGITS - Math.ceil(Math.log10(largest || 1)));
+  const tiny = x !== 0 && Math.abs(x) < 0.5 * 10 ** -decimals, odd = decimals > 8 || largest >= 1e15;
   const isCount = Number.isInteger(largest) && largest > 1 && Number.isInteger(x);
-  const text = tiny ? x.toPrecision(2) : decimal(x, isCount ? 0 : decimals, decimals);
+  const text = tiny ? x.toPrecision(2) : odd && x ? x.toPrecision(FEW_DIGITS) : decimal(x, isCount ? 0 : Math.min(8, decimals), Math.min(8, decimals));
   return `${signed && x > 0 ? "+" : ""}${text}`.replace("-", "−");
 }
 
 /** @param {number} x */
 const percent = (x) => (Number.isFinite(x) ? `${decimal(100 * x, 1, 1)}%`.replace("-", "−") : "–");
 
+/** @param {number} n @param {string} one */
+const counted = (n, one) => `${whole(n)} ${n === 1 ? one : `${one}s`}`;
+
 /** @param {number} n */
-const examplesText = (n) => `${whole(n)} ${n === 1 ? "example" : "examples"}`;
+const examplesText = (n) => counted(n, "example");
+
+/** A name within a sentence, which it does not turn around if it runs from right to left. @param {string} name */
+const isolated = (name) => `\u2068${name}\u2069`;
 
 /** What a metric is, which end is good, and its range. @param {Metric} metric */
 function explain(metric) {
