@@ -322,7 +322,7 @@ def test_the_keyboard_goes_from_point_to_point(
     page.keyboard.press("ArrowRight")
     assert page.evaluate("document.activeElement.dataset.point") == "1"
     said = page.inner_text("#said")
-    assert said.startswith("run-1: auc of Overall")
+    assert said.startswith("run-1: auc of \u2068Overall\u2069")
     for reason in runs[1].verdict.reasons[:5]:
         assert reason in said
 
@@ -361,6 +361,28 @@ def test_a_phone_has_no_sideways_scroll(shown: tuple[Any, list[str], str]) -> No
 
 
 @pytest.mark.slow
+def test_few_examples_are_marked(shown: tuple[Any, list[str], str]) -> None:
+    page = open_at(shown)
+    rows = page.locator("#moved tbody tr").all_inner_texts()
+    sizes = [row.split("\t")[-1] for row in rows]
+    assert sizes
+    assert all(size.startswith("≈ ") == (int(size.strip("≈ ")) < 100) for size in sizes)
+    assert "uncertain" not in drawn(page)[0]
+    assert all("uncertain" in text for text in drawn(open_at(shown, "#slice=hour%3D3")))
+
+
+def test_the_first_metric_is_one_that_is_judged(folder: Path) -> None:
+    bound = {"class_name": "Recall", "threshold": {"value_threshold": {"lower_bound": 1}}}
+    for metrics, first in (
+        (("ExampleCount", "AUC", bound), "recall"),
+        (("ExampleCount", "AUC"), "auc"),
+    ):
+        result = benison.evaluate(taxi_like(100), config(*metrics), output=folder / first)
+        data = carried(history.render([result]))
+        assert data["metrics"][data["first"]]["label"] == first
+
+
+@pytest.mark.slow
 def test_hostile_names_run_nothing(folder: Path, shown: tuple[Any, list[str], str]) -> None:
     page, heard, _ = shown
     path = folder / "hostile.html"
@@ -372,4 +394,8 @@ def test_hostile_names_run_nothing(folder: Path, shown: tuple[Any, list[str], st
         assert value in page.inner_text("#chart-title")
     assert page.locator("#slice option").count() == len(HOSTILE) + 1
     assert page.locator("img").count() == 0
+    page.set_viewport_size({"width": 360, "height": 700})
+    page.wait_for_function("document.querySelector('#chart svg').viewBox.baseVal.width < 400")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.set_viewport_size({"width": 1200, "height": 900})
     assert heard == []

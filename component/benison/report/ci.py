@@ -21,6 +21,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from benison.errors import OutputError
+from benison.report.slices import shortened
 from benison.results import EvalResult
 from benison.validation import BLESSED, FAIL, NOT_BLESSED, NOT_EVALUATED, Check
 
@@ -109,8 +110,7 @@ def markdown(text: str) -> str:
     'a\\|b \\<i\\>'
     """
     shown = visible(text)
-    cut = shown if len(shown) <= MAX_CELL else f"{shown[:MAX_CELL]}…"
-    return _MARKUP.sub(lambda found: f"\\{found[0]}", cut)
+    return _MARKUP.sub(lambda found: f"\\{found[0]}", shortened(shown, MAX_CELL))
 
 
 def _suite(

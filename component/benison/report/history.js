@@ -9,7 +9,7 @@
    *   baseline?: Grid}} Metric
    * @typedef {{run: string, created: string, verdict: string, summary: string, reasons: string[],
    *   failures: number, rows: number, model: [string, string], data: [string, string]}} Point
-   * @typedef {{points: Point[], slices: string[], sliceCount: number, examples: Grid, metrics: Metric[],
+   * @typedef {{points: Point[], first: number, slices: string[], sliceCount: number, examples: Grid, metrics: Metric[],
    *   failed: [number, number, number][]}} Data
    */
 
@@ -50,7 +50,7 @@
   }
   const points = data.points;
   const WORDS = /** @type {Record<string, string>} */ ({ blessed: "blessed", not_blessed: "not blessed", not_evaluated: "not evaluated" });
-  const COLOURS = 6;
+  const COLOURS = 6, SMALL = 100; // examples below which a slice is shown as uncertain
   const SIGNS = /** @type {Record<string, string>} */ ({ blessed: "●", not_blessed: "✖", not_evaluated: "◆" });
   const SHAPES = /** @type {Record<string, string>} */ ({
     blessed: "M5.5 0A5.5 5.5 0 1 1 -5.5 0A5.5 5.5 0 1 1 5.5 0Z",
@@ -60,7 +60,7 @@
 
   // The state, which lives in the fragment of the address.
   const last = points.length - 1;
-  const begin = { metric: data.metrics[0].label, slice: data.slices[0], over: "runs", from: Math.max(0, last - 1), to: last, least: 0, theme: "auto" };
+  const begin = { metric: data.metrics[data.first].label, slice: data.slices[0], over: "runs", from: Math.max(0, last - 1), to: last, least: 0, theme: "auto" };
   const state = { ...begin };
 
   const readAddress = () => {
@@ -145,13 +145,19 @@
   /** @param {string} text @param {number} most */
   const brief = (text, most) => (text.length <= most ? text : `${text.slice(0, most - 1)}…`);
 
-  /** What is known of a point, as one sentence. @param {number} i @param {number} slice */
+  /** Examples, marked where they are few. @param {number | null} n */
+  const size = (n) => (n === null ? "–" : `${n < SMALL ? "≈ " : ""}${n.toLocaleString("en")}`);
+
+  /** @param {number} n @param {string} one */
+  const counted = (n, one) => `${n.toLocaleString("en")} ${n === 1 ? one : `${one}s`}`;
+
+  /** What is known of a point, as one sentence. A name from right to left turns nothing else around. @param {number} i @param {number} slice */
   const sentence = (i, slice) => {
     const [low, high, base] = ["lower", "upper", "baseline"].map((f) => number(/** @type {"lower"} */ (f), slice, i));
     const interval = low === null || high === null ? "" : ` (${show(low)} to ${show(high)})`;
     const against = base === null ? "" : `; baseline ${show(base)}, change ${show(less(number("value", slice, i), base), true)}`;
     const count = data.examples[slice][i];
-    return `${points[i].run}: ${state.metric} of ${state.slice} is ${show(number("value", slice, i))}${interval}${against}; ${count === null ? "no" : count.toLocaleString("en")} examples; ${WORDS[points[i].verdict]}${hasFailed(slice, i) ? "; this value failed a check" : ""}.`;
+    return `${points[i].run}: ${state.metric} of \u2068${state.slice}\u2069 is ${show(number("value", slice, i))}${interval}${against}; ${count === null ? "no examples" : counted(count, "example")}${count !== null && count < SMALL ? ", so uncertain" : ""}; ${WORDS[points[i].verdict]}${hasFailed(slice, i) ? "; this value failed a check" : ""}.`;
   };
 
   /** Say more of a point below the chart. @param {number} i */
@@ -266,11 +272,12 @@
     const shown = rows.slice(0, 15).map(({ name, i, by }) => {
       const button = make("button", { type: "button", title: name }, name);
       button.addEventListener("click", () => { set({ slice: name }); at("chart").scrollIntoView({ block: "center" }); });
-      return [button, show(number("value", i, from)), show(number("value", i, to)), change(by), (data.examples[i][to] ?? 0).toLocaleString("en")];
+      return [button, show(number("value", i, from)), show(number("value", i, to)), change(by), size(data.examples[i][to])];
     });
     at("moved").replaceChildren(table(["slice", "was", "is", "change", "examples"], shown, ["slice"]));
     const left = data.sliceCount > data.slices.length ? ` The ${data.slices.length.toLocaleString("en")} largest of ${data.sliceCount.toLocaleString("en")} slices are in this page.` : "";
-    at("count").textContent = `${rows.length.toLocaleString("en")} slices moved; those that lost most come first.${left}`;
+    const said = rows.length ? `${counted(rows.length, "slice")} moved; those that lost most come first. ≈: fewer than ${SMALL} examples, so uncertain.` : "No slice moved.";
+    at("count").textContent = `${said}${left}`;
   };
 
   const HEAD = ["run", "verdict", "examples", "value", "lower", "upper", "baseline", "change", "evaluated", "model", "data"];
@@ -290,6 +297,7 @@
       return shown.map(({ name, k }) => {
         if (name === "verdict") return make("span", { class: p.verdict }, `${SIGNS[p.verdict]} ${cells[k]}`);
         if (name === "change") return change(/** @type {number} */ (cells[k]));
+        if (name === "examples") return size(/** @type {number | null} */ (cells[k]));
         return typeof cells[k] === "string" ? cells[k] : show(/** @type {number | null} */ (cells[k]));
       });
     });
@@ -329,7 +337,7 @@
     fill("from", runNames, String(state.from));
     fill("to", runNames, String(state.to));
     for (const id of ["over", "theme", "least"]) at(id).value = String(state[/** @type {"over"} */ (id)]);
-    at("chart-title").textContent = `${state.metric} of ${state.slice}`;
+    at("chart-title").replaceChildren(`${state.metric} of `, make("bdi", {}, state.slice));
     at("about").textContent = metric().about;
     chart();
     say(last);
@@ -349,7 +357,8 @@
   addEventListener("hashchange", () => { readAddress(); draw(); });
   addEventListener("resize", chart);
   const blessed = points.filter((p) => p.verdict === "blessed").length;
-  at("summary").textContent = `${points.length} evaluations from ${points[0].created.slice(0, 10)} to ${points[last].created.slice(0, 10)}: ${blessed} blessed`;
+  const [from, to] = [points[0], points[last]].map((p) => p.created.slice(0, 10));
+  at("summary").textContent = `${counted(points.length, "evaluation")} ${from === to ? `on ${from}` : `from ${from} to ${to}`}: ${blessed} blessed`;
   readAddress();
   at("rooms").hidden = false;
   draw();

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import hashlib
 import json
 import zlib
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from importlib import resources
 from string import Template
 from typing import Any
 
@@ -25,16 +23,14 @@ import pyarrow.compute as pc
 from benison.errors import DataError
 from benison.extracts import Array
 from benison.metrics.base import Index
-from benison.report import html
+from benison.report.html import MAX_BYTES, asset, digest
+from benison.report.slices import shortened
 from benison.report.view import in_order, run_names
 from benison.results import EvalResult, abouts
-from benison.validation import Check
-
-MAX_BYTES = 3_900_000
-"""Of a page: some mail servers and viewers refuse a file of more than 4 MB."""
+from benison.validation import FAIL, Check
 
 _MAX_NUMBERS = 1_200_000  # five digits of one take some three bytes of the page
-_MAX_REASONS, _MAX_NAME, _MAX_SENTENCE = 5, 200, 500
+_MAX_REASONS, _MAX_SENTENCE = 5, 500
 _KEYS = ("output", "sub_key", "aggregation", "weighted", "metric")
 _SEPARATOR = "\x1f"
 _SHA256 = 64  # characters in hexadecimal
@@ -49,10 +45,10 @@ def render(results: Sequence[EvalResult], as_given: bool = False) -> str:
     """
     ordered = list(results) if as_given else in_order(results)
     history = History.of(ordered)
-    script, style = _asset("history.js"), html._asset("page.css") + _asset("history.css")
+    script, style = asset("history.js"), asset("page/page.css") + asset("history.css")
     pieces = {"script": script, "style": style}
-    digests = {f"{name}_digest": _digest(text) for name, text in pieces.items()}
-    page = Template(_asset("history.html")).substitute(pieces, **digests, data=_HERE)
+    digests = {f"{name}_digest": digest(text) for name, text in pieces.items()}
+    page = Template(asset("history.html")).substitute(pieces, **digests, data=_HERE)
     before, _, after = page.partition(_HERE)
     return before + _fitting(history, MAX_BYTES - len(page)) + after
 
@@ -72,14 +68,6 @@ def _packed(data: dict[str, Any]) -> str:
     return base64.b64encode(zlib.compress(said, 6)).decode()
 
 
-def _asset(name: str) -> str:
-    return (resources.files("benison.report") / name).read_text(encoding="utf-8")
-
-
-def _digest(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
 @dataclasses.dataclass(frozen=True)
 class Point:
     """One candidate of one result: a place on the time axis."""
@@ -93,11 +81,13 @@ class Point:
         """What the page says of it."""
         manifest, verdict = self.result.manifest, self.result.verdict
         return {
-            "run": cut(self.run),
+            "run": shortened(self.run),
             "created": manifest.get("created", ""),
             "verdict": verdict.status,
             "summary": verdict.summary(),
-            "reasons": [cut(reason, _MAX_SENTENCE) for reason in verdict.reasons[:_MAX_REASONS]],
+            "reasons": [
+                shortened(reason, _MAX_SENTENCE) for reason in verdict.reasons[:_MAX_REASONS]
+            ],
             "failures": len(verdict.failures),
             "rows": manifest.get("rows"),
             "model": self._model(),
@@ -111,7 +101,7 @@ class Point:
                 parts = record["path"].replace("\\", "/").split("/")
                 return _told_apart("/".join(parts[-2:]), record["path"], record["digest"])
         name = f"{self.model}: " if self.model else ""
-        return [self.model, cut(f"{name}predictions in the data")]
+        return [self.model, shortened(f"{name}predictions in the data")]
 
 
 def _data(data: dict[str, Any]) -> list[str]:
@@ -124,8 +114,8 @@ def _data(data: dict[str, Any]) -> list[str]:
 def _told_apart(called: str, place: str, digest: str | None) -> list[str]:
     """What tells one from another, which is its place where TFMA recorded no digest; and its name."""
     if digest is None or len(digest) != _SHA256:
-        return [place, cut(called)]
-    return [digest, cut(f"{called} ({digest[:8]})")]
+        return [place, shortened(called)]
+    return [digest, shortened(f"{called} ({digest[:8]})")]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,6 +182,7 @@ class History:
         examples[place] = self.rows["examples"][kept]
         return {
             "points": [point.facts() for point in self.points],
+            "first": self._first(),
             "slices": _distinct(self.slices[:size]),
             "sliceCount": len(self.slices),
             "examples": _short(examples),
@@ -199,13 +190,21 @@ class History:
             "failed": list(self._failed(size)),
         }
 
+    def _first(self) -> int:
+        """The place of the metric to show first: the last run's judged one, failures before others."""
+        checks = self.points[-1].result.verdict.checks
+        ordered = sorted(checks, key=lambda check: check.outcome != FAIL)
+        judged = [_key_of(check) for check in ordered if _key_of(check) in self.keys]
+        told = [key for key in self.keys if not key.endswith(f"{_SEPARATOR}example_count")]
+        return self.keys.index([*judged, *told, *self.keys][0])
+
     def _metric(self, i: int, fields: dict[str, Array]) -> dict[str, Any]:
         *view, name = self.keys[i].split(_SEPARATOR)
         defined = {field: x[i] for field, x in fields.items() if not np.isnan(x[i]).all()}
         judged = self.points[-1].result
         known = name in judged.metric_names()
         return {
-            "label": cut(" ".join((name, *filter(None, view)))),
+            "label": shortened(" ".join((name, *filter(None, view)))),
             "about": self._abouts.get(name, ""),
             "badWhenHigh": judged.is_bad_when_high(name) if known else False,
             **{field: _short(column) for field, column in defined.items()},
@@ -285,12 +284,6 @@ def _distinct(names: list[str]) -> list[str]:
     """Short names that still tell slices apart."""
     found: dict[str, None] = {}
     for i, name in enumerate(names):
-        short = cut(name)
+        short = shortened(name)
         found[short if short not in found else f"{short} ({i})"] = None
     return list(found)
-
-
-def cut(text: str, most: int = _MAX_NAME) -> str:
-    """Without its middle where it is long: sentences end with their numbers."""
-    end = most // 4
-    return text if len(text) <= most else f"{text[: most - end]}…{text[-end:]}"

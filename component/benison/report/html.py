@@ -53,11 +53,11 @@ def render(result: EvalResult, plots: Path | pa.Table | None = None) -> str:
     if plots is None:
         written = result.path is not None and (result.path / "plots.parquet").is_file()
         plots = result.path / "plots.parquet" if written and result.path else result.plots
-    script = "\n".join(_asset(f"{room}.js") for room in _ROOMS)
+    script = "\n".join(asset(f"page/{room}.js") for room in _ROOMS)
     script = f'"use strict";\n(() => {{\n{script}\n}})();'
-    template = _asset("page.html")
-    pieces = {"script": script, "style": _asset("page.css"), **front(result)}
-    digests = {f"{name}_digest": _digest(pieces[name]) for name in ("script", "style")}
+    template = asset("page/page.html")
+    pieces = {"script": script, "style": asset("page/page.css"), **front(result)}
+    digests = {f"{name}_digest": digest(pieces[name]) for name in ("script", "style")}
     taken = sum(len(text.encode()) for text in (template, *pieces.values()))
     data = page_data(result, plots, MAX_BYTES - taken)
     return Template(template).substitute(pieces, **digests, data=data)
@@ -95,9 +95,11 @@ def _page_text(columns: SliceTable, curves: Curves, size: int) -> str:
     return payload.text(header)
 
 
-def _asset(name: str) -> str:
-    return (resources.files("benison.report") / "page" / name).read_text(encoding="utf-8")
+def asset(name: str) -> str:
+    """A file that is beside this one."""
+    return (resources.files("benison.report") / name).read_text(encoding="utf-8")
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """By which a Content-Security-Policy knows a script or style sheet: SHA-256 in base64."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -14,6 +14,7 @@ from html import escape
 from typing import Any
 
 from benison.report import html
+from benison.report.slices import shortened
 from benison.results import EvalResult
 from benison.validation import FAIL
 
@@ -103,9 +104,7 @@ def _report(result: EvalResult) -> str:
 
 
 def _cut(text: str, most: int = _NAME) -> str:
-    """Escaped, and without its middle where it is long: sentences end with their numbers."""
-    end = most // 4
-    return escape(text if len(text) <= most else f"{text[: most - end]}…{text[-end:]}")
+    return escape(shortened(text, most))
 
 
 def _number(value: float | None) -> str:

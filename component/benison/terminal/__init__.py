@@ -18,6 +18,7 @@ from rich.tree import Tree
 
 from benison.job import Progress as Listener
 from benison.lineage.history import Blessing, Node
+from benison.report.slices import shortened
 from benison.results import EvalResult
 from benison.validation import BLESSED, NOT_BLESSED, Verdict
 
@@ -100,8 +101,7 @@ def verdict(result: EvalResult, console: Console | None = None) -> None:
 
 def plain(text: str, most: int = 300) -> str:
     """A name as one line that a terminal cannot take for a command, nor Rich for its markup."""
-    end = most // 4
-    short = text if len(text) <= most else f"{text[: most - end]}…{text[-end:]}"
+    short = shortened(text, most)
     printable = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in short)
     return escape("".join(printable))
 
