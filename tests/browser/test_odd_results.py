@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from playwright.sync_api import expect
 
 import benison
+from benison.report import html
 from tests.browser.conftest import MODELS, SLICES, Shown, evaluated
 from tests.browser.test_report import number
 from tests.component.test_report import HOSTILE, TOO_HIGH
@@ -133,6 +135,26 @@ def test_a_whisker_says_what_it_shows(show: Show, tmp_path: Path) -> None:
         "rows => rows.map(row => row.querySelector('.whisker').getBoundingClientRect().left)"
     )
     assert len(set(lefts)) == 1
+
+
+def test_a_page_of_few_digits_has_the_same_intervals(
+    show: Show, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(html, "_EXACT", 0)
+    made = config("AUC", slices=SLICES, model_specs=MODELS, **INTERVALS)
+    result = evaluated(taxi_like(2_000), made, tmp_path)
+    page = show(result, "#slice=Overall").page
+    page.locator("#table tbody td").nth(1).hover()
+    text = page.locator("#tip").inner_text()
+    bounds = [float(x) for pair in re.findall(r"interval (\S+) to ([^\s;]+)", text) for x in pair]
+    rows = result.metrics.filter(pc.equal(result.metrics["slice"], "Overall")).to_pylist()
+    told = {row["metric"]: (row["lower"], row["upper"]) for row in rows if row["model"] == "new"}
+    assert bounds == pytest.approx([*told["auc"], *told["auc_diff"]], rel=2e-3)
+    with page.expect_download() as download:
+        page.click("#csv")
+    first = Path(download.value.path()).read_text("utf-8").splitlines()[1]
+    assert [float(cell) for cell in first.split(",")[3:5]] == pytest.approx(bounds[:2])
+    assert len(first.split(",")[3]) <= 8
 
 
 def test_one_odd_interval_hides_no_other(show: Show, tmp_path: Path) -> None:

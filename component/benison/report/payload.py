@@ -2,7 +2,8 @@
 """This file is how numbers travel in the page: columns of bytes, compressed, behind a header of JSON.
 
 A page holds the float64 of each value while that fits. A page with many slices holds six significant
-digits instead, a mantissa and an exponent in four bytes, which is what its table shows.
+digits instead, a mantissa and an exponent in four bytes, which is what its table shows; and of the ends
+of an interval three digits of how far they are from the middle, which both ends often have in common.
 """
 
 from __future__ import annotations
@@ -30,12 +31,14 @@ class Payload:
 
     exact: bool = True
     """Whether values are float64; else they have six digits."""
-    _parts: list[bytes] = dataclasses.field(default_factory=list)
+    _parts: dict[bytes, list[Any]] = dataclasses.field(default_factory=dict)
     _size: int = 0
 
-    def values(self, numbers: Array) -> list[Any]:
-        """Values of metrics, float64[S], NaN where undefined."""
-        return self.add(numbers, "f8") if self.exact else self.add(six_digits(numbers), "d6")
+    def values(self, numbers: Array, short: bool = False) -> list[Any]:
+        """Values of metrics, float64[S], NaN where undefined; three digits of `short` ones will do."""
+        if self.exact:
+            return self.add(numbers, "f8")
+        return self.add(packed(numbers, 3 if short else 6), "d6")
 
     def sums(self, numbers: Array) -> list[Any]:
         """Counts, or weights."""
@@ -50,8 +53,10 @@ class Payload:
         column = np.ascontiguousarray(numbers, _TYPES[kind]).ravel()
         column = column.astype(column.dtype.newbyteorder("<"), copy=False)
         shuffled = column.view(np.uint8).reshape(len(column), column.itemsize).T.tobytes()
-        place = [self._size, len(column), kind]
-        self._parts.append(shuffled)
+        known = self._parts.get(shuffled)
+        if known is not None and known[2] == kind:
+            return known
+        place = self._parts[shuffled] = [self._size, len(column), kind]
         self._size += len(shuffled)
         return place
 
@@ -62,21 +67,24 @@ class Payload:
         return base64.b64encode(zlib.compress(whole, 6)).decode()
 
 
-def six_digits(numbers: Array) -> npt.NDArray[np.int64]:
+def packed(numbers: Array, digits: int = 6) -> npt.NDArray[np.int64]:
     """`mantissa * 1024 + exponent + 329`; three values that no mantissa has are undefined and infinite.
 
-    >>> (six_digits(np.array([0.25, -12345678.0])) >> 10).tolist()
+    >>> (packed(np.array([0.25, -12345678.0])) >> 10).tolist()
     [250000, -123457]
+    >>> (packed(np.array([0.25, -12345678.0]), 3) >> 10).tolist()
+    [250, -123]
     """
     finite = np.isfinite(numbers)
     plain = np.where(finite & (np.abs(numbers) >= 1e-300), numbers, 0.0)
-    exponent = np.floor(np.log10(np.abs(plain), where=plain != 0, out=np.zeros(len(plain)))) - 5
+    exponent = np.floor(np.log10(np.abs(plain), where=plain != 0, out=np.zeros(len(plain))))
+    exponent += 1 - digits
     mantissa = _mantissa(plain, exponent)
-    exponent += np.abs(mantissa) >= 1_000_000  # rounding has added a digit
-    packed = _mantissa(plain, exponent) * _EXPONENTS + exponent + 329
+    exponent += np.abs(mantissa) >= 10**digits  # rounding has added a digit
+    found = _mantissa(plain, exponent) * _EXPONENTS + exponent + 329
     infinite = np.where(numbers > 0, _INFINITE, _MINUS_INFINITE)
-    packed = np.where(finite, packed, np.where(np.isnan(numbers), _UNDEFINED, infinite))
-    return packed.astype(np.int64)
+    found = np.where(finite, found, np.where(np.isnan(numbers), _UNDEFINED, infinite))
+    return found.astype(np.int64)
 
 
 def _mantissa(numbers: Array, exponent: Array) -> Array:

@@ -29,6 +29,7 @@ MAX_NAME = 200
 """Longer names of slices and metrics are cut in the page."""
 
 _FIELDS = ("value", "lower", "upper")
+_ENDS = ("lower", "upper", "changeLower", "changeUpper")  # of intervals
 
 
 class ViewKey(NamedTuple):
@@ -131,9 +132,9 @@ class SliceTable:
 
     @cached_property
     def width(self) -> int:
-        """How many numbers the page holds of a slice, at most."""
-        baselines = 1 if self.result.config.baseline_spec is None else 2
-        return baselines * len(self._columns)
+        """How many numbers the page holds of a slice."""
+        named = [(view, name) for view in self.views for name in self._names(view)]
+        return sum(len(self._told(view, name)) for view, name in named)
 
     def page(self, payload: Payload, size: int) -> dict[str, Any]:
         """What the page holds of the first `size` slices."""
@@ -150,11 +151,14 @@ class SliceTable:
         }
 
     def _view(self, view: ViewKey, several: bool, payload: Payload, size: int) -> dict[str, Any]:
-        names = [m for key, m in self._columns if key == view and not self._is_change(view, m)]
+        names = self._names(view)
         return {
             "label": view.label(several),
             "metrics": [self._metric(view, name, payload, size) for name in names],
         }
+
+    def _names(self, view: ViewKey) -> list[str]:
+        return [m for key, m in self._columns if key == view and not self._is_change(view, m)]
 
     def _is_change(self, view: ViewKey, metric: str) -> bool:
         """Whether it is the difference of a metric and its baseline's."""
@@ -163,6 +167,20 @@ class SliceTable:
 
     def _metric(self, view: ViewKey, name: str, payload: Payload, size: int) -> dict[str, Any]:
         about = self.abouts.get(name, About(""))
+        told = {key: column[:size] for key, column in self._told(view, name).items()}
+        if not payload.exact:
+            told = {key: _reach(key, x, told) for key, x in told.items()}
+        return {
+            "name": cut(name),
+            "about": about.sentence,
+            "better": about.higher_is_better,
+            "low": about.low if math.isfinite(about.low) else None,
+            "high": about.high if math.isfinite(about.high) else None,
+            **{key: payload.values(x, short=key in _ENDS) for key, x in told.items()},
+        }
+
+    def _told(self, view: ViewKey, name: str) -> dict[str, Array]:
+        """What is known of a metric: values and bounds by slice, none of them undefined everywhere."""
         baseline = self.baseline_of(view)
         columns = {
             "value": self._numbers(view, name, "value"),
@@ -172,15 +190,7 @@ class SliceTable:
             "changeLower": self._numbers(view, f"{name}_diff", "lower"),
             "changeUpper": self._numbers(view, f"{name}_diff", "upper"),
         }
-        kept = {k: x[:size] for k, x in columns.items() if x is not None and not np.isnan(x).all()}
-        return {
-            "name": cut(name),
-            "about": about.sentence,
-            "better": about.higher_is_better,
-            "low": about.low if math.isfinite(about.low) else None,
-            "high": about.high if math.isfinite(about.high) else None,
-            **{key: payload.values(column) for key, column in kept.items()},
-        }
+        return {key: x for key, x in columns.items() if x is not None and not np.isnan(x).all()}
 
     def _numbers(self, view: ViewKey, metric: str, field: str) -> Array | None:
         rows = self._columns.get((view, metric))
@@ -247,6 +257,16 @@ class SliceTable:
             (ViewKey(*(key[name] for name in ViewKey._fields)), key["metric"]): group
             for key, group in zip(said, rows, strict=True)
         }
+
+
+def _reach(key: str, column: Array, told: dict[str, Array]) -> Array:
+    """A column as the page holds it: of the end of an interval, how far it is from the middle."""
+    if key not in _ENDS:
+        return column
+    value, baseline = (told.get(name, math.nan) for name in ("value", "baseline"))
+    with np.errstate(invalid="ignore"):  # one infinity less another is undefined
+        reach: Array = np.abs(column - value + (baseline if key.startswith("change") else 0.0))
+    return reach
 
 
 def _kind(name: str, key: list[dict[str, str]]) -> str:

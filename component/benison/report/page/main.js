@@ -48,7 +48,7 @@ function explainTable() {
   const parts = [`≈ and grey: fewer than ${SMALL} examples, so uncertain.`];
   if (view().metrics.some((metric) => metric.lower)) parts.push("Line beside a value: its confidence interval, on one scale for the column and cut where that ends; the line over a bar is the interval of the change.");
   if (data.baseline !== null) parts.push("Small print: change from the baseline, as a bar to the left for less and to the right for more; red is worse, green is better, grey has no good end.");
-  parts.push(data.exact ? "Point at a number for all its digits." : "This page holds six digits of each number; all are in metrics.parquet.");
+  parts.push(data.exact ? "Point at a number for all its digits." : "This page holds six digits of each number, and three of how wide an interval is; all are in metrics.parquet.");
   at("legend").textContent = parts.join(" ");
 }
 

@@ -135,8 +135,6 @@ const view = () => data.views[state.view] || { label: "", metrics: [] };
 /** @param {string} name @returns {Metric | undefined} */
 const metricOf = (name) => view().metrics.find((metric) => metric.name === name);
 
-/** A metric's column over slices. @param {Metric} metric @param {"value" | "baseline" | "lower" | "upper" | "changeLower" | "changeUpper"} field */
-const numbers = (metric, field) => (metric[field] ? column(/** @type {Place} */ (metric[field])) : null);
 
 /** @type {Map<Metric, Float64Array>} */
 const changes = new Map();
@@ -147,5 +145,18 @@ function changeOf(metric) {
   if (!value || !baseline) return null;
   const known = changes.get(metric) || Float64Array.from(value, (x, i) => x - baseline[i]);
   changes.set(metric, known);
+  return known;
+}
+
+/** @type {Map<Place, Float64Array>} */
+const ends = new Map();
+
+/** A metric's column over slices. @param {Metric} metric @param {"value" | "baseline" | "lower" | "upper" | "changeLower" | "changeUpper"} field @returns {ArrayLike<number> | null} */
+function numbers(metric, field) {
+  const place = metric[field];
+  if (!place || data.exact || field === "value" || field === "baseline") return place ? column(place) : null;
+  const middle = (field.startsWith("change") ? changeOf(metric) : numbers(metric, "value")) || [], sign = field.endsWith("ower") ? -1 : 1;
+  const known = ends.get(place) || Float64Array.from(column(place), (reach, i) => middle[i] + sign * reach);
+  ends.set(place, known);
   return known;
 }

@@ -245,7 +245,7 @@ function tableCsv() {
   const metrics = tableMetrics();
   const fields = /** @type {const} */ (["value", "lower", "upper", "baseline", "changeLower", "changeUpper"]);
   const columns = metrics.flatMap((metric) => fields.filter((field) => metric[field]).map((field) => ({ name: field === "value" ? metric.name : `${metric.name} ${field}`, x: /** @type {any} */ (numbers(metric, field)) })));
-  const rows = found.order.map((i) => [data.names[i], sizes[i], ...columns.map(({ x }) => x[i])]);
+  const rows = found.order.map((i) => [data.names[i], sizes[i], ...columns.map(({ x }) => (data.exact ? x[i] : Number(x[i].toPrecision(6))))]);
   return csv([["slice", "examples", ...columns.map(({ name }) => name)], ...rows]);
 }
 

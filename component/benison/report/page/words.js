@@ -42,7 +42,7 @@ function decimal(x, least, most) {
 /** A whole number. @param {number} x */
 const whole = (x) => decimal(x, 0, 1);
 
-/** A number in six digits, for a sentence. @param {number} x */
+/** A number in as many digits as the page holds, for a sentence. @param {number} x */
 function exact(x) {
   if (Number.isNaN(x)) return "undefined";
   if (!Number.isFinite(x)) return x > 0 ? "infinite" : "minus infinity";
