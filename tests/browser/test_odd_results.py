@@ -208,6 +208,24 @@ def test_a_name_from_right_to_left_turns_nothing_else_around(show: Show, tmp_pat
     expect(page.locator("#tip")).to_contain_text(f"auc of \u2068f={name}\u2069: ")
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_paper_has_every_column_and_reason(show: Show, tmp_path: Path, scheme: str) -> None:
+    names = ("AUC", "BinaryAccuracy", "Precision", "Recall", "F1Score", "Specificity", "MissRate")
+    low = {"class_name": "MeanLabel", "threshold": {"value_threshold": {"lower_bound": 2}}}
+    made = config(*names, low, slices=SLICES[:3], model_specs=MODELS, **INTERVALS)
+    page = show(evaluated(taxi_like(1_000), made, tmp_path), color_scheme=scheme).page
+    landscape = {"width": 1030, "height": 700}  # A4 in CSS pixels, less the margins
+    page.set_viewport_size(landscape)
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    widest = page.locator("#table table").evaluate("table => table.getBoundingClientRect().right")
+    assert widest < 1.5 * landscape["width"]  # a browser makes a page that much smaller
+    clips = "getComputedStyle(document.getElementById('table')).contain"
+    assert page.evaluate(clips) == "none"
+    assert page.locator("#why li.failed").last.is_visible()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
 def test_paper_says_how_many_rows_it_has_not(show: Show, judged: benison.EvalResult) -> None:
     page = show(judged).page
     page.evaluate("dispatchEvent(new Event('beforeprint'))")

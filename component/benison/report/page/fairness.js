@@ -60,7 +60,7 @@ function drawFairness() {
   const table = make("table", { "aria-label": `${state.rate} by slice` }, make("thead", {}, head), make("tbody", {}, ...body));
   const csvButton = make("button", { type: "button", id: "rate-csv", on: { click: () => save("rates.csv", rateCsv(rated, thresholds)) } }, "Download CSV");
   const notes = make("p", { class: "note" }, `${RATES[state.rate].about} Small print: the gap to ${isolated(data.names[reference])} in percentage points. Grey italics: of fewer than ${SMALL} examples.${left ? ` ${whole(left)} smaller slices are not listed.` : ""}`);
-  const box = make("div", { id: "rates", class: "scroll", tabindex: 0, role: "region", "aria-label": "Rates by slice" }, table);
+  const box = make("div", { id: "rates", class: "scroll", tabindex: 0, role: "region", "aria-label": "Table of rates" }, table);
   redraw(at("fairness-body"), rateControls(reference), notes, box, csvButton);
 }
 

@@ -33,6 +33,17 @@ function chooseFirst() {
   DEFAULTS.slice = [...new Set([0, ...failed.map(([s]) => s)])].slice(0, 3).map((i) => data.names[i]).filter((name) => name !== undefined);
 }
 
+/** Paper cannot unfold what is folded up. */
+function unfoldOnPaper() {
+  /** @type {HTMLDetailsElement[]} */
+  let folded = [];
+  addEventListener("beforeprint", () => {
+    folded = [.../** @type {NodeListOf<HTMLDetailsElement>} */ (document.querySelectorAll("#why details:not([open]), #left:not([open])"))];
+    for (const node of folded) node.open = true;
+  });
+  addEventListener("afterprint", () => { for (const node of folded) node.open = false; });
+}
+
 /** Let each reason lead to its slice. */
 function linkReasons() {
   for (const reason of document.querySelectorAll("#why li[data-slice]")) {
@@ -71,6 +82,7 @@ async function begin() {
   at("theme").addEventListener("input", () => set({ theme: at("theme").value }));
   addEventListener("hashchange", () => { readAddress(); draw(new Set(Object.keys(state))); });
   explainOnHover();
+  unfoldOnPaper();
   explainTable();
   explainLeft();
   linkReasons();
