@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -17,7 +18,7 @@ from typer.testing import CliRunner
 import benison
 from benison import EvalResult
 from benison.cli import app
-from benison.terminal import plain
+from benison.terminal import plain, rows, tables
 from benison.terminal.tables import histogram, sparkline
 from tests.conftest import config, taxi_like
 
@@ -236,6 +237,18 @@ def test_hostile_names_command_no_terminal(tmp_path: Path) -> None:
     assert missing.exit_code == 2
     assert not re.search("[\x00-\x09\x0b-\x1f\u202e]", missing.output)
     assert "x" * 2_000 not in text.replace("\n", "")
+
+
+def test_an_infinite_value_is_in_no_histogram(
+    runs: list[EvalResult], capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics = runs[0].metrics
+    first = pc.and_(pc.equal(metrics["slice"], "hour=3"), pc.equal(metrics["metric"], "auc"))
+    values = pc.if_else(first, np.inf, metrics["value"])
+    odd = metrics.set_column(metrics.schema.get_field_index("value"), "value", values)
+    tables.show(dataclasses.replace(runs[0], metrics=odd), ["auc"], 3)
+    (count,) = re.findall(r"(\d+) slices: ", capsys.readouterr().out)
+    assert int(count) == len(rows.distribution(runs[0], "auc")) - 1
 
 
 def test_bars() -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -34,7 +35,7 @@ def show(result: EvalResult, metrics: Sequence[str], worst: int) -> None:
         title = f"{plain(name)}: its {len(told)} worst slices"
         out.print()
         out.print(_table(title, told, ("slice", *_VALUES)))
-        spread = rows.distribution(result, name)
+        spread = [value for value in rows.distribution(result, name) if math.isfinite(value)]
         if len(spread) > 1:
             low, high = min(spread), max(spread)
             out.print(f"  {len(spread):,} slices: {low:.5g} {histogram(spread)} {high:.5g}")
