@@ -240,9 +240,19 @@ def test_html_says_verdict_reasons_and_worst_slices(result: EvalResult) -> None:
     for reason in result.verdict.reasons[:8]:
         assert reason in page.text
     (worst,) = result.worst("auc", 1).to_pylist()
-    assert f"{worst['slice']}{worst['examples']:,}{worst['value']:.5g} ✗" in page.text
+    few = "≈ " if worst["examples"] < 100 else ""
+    assert f"{worst['slice']}{few}{worst['examples']:,}{worst['value']:.5g} ✗" in page.text
     assert page.frame["srcdoc"].startswith("<!doctype html>")
     assert page.frame["sandbox"] == "allow-scripts allow-downloads"
+
+
+def test_html_says_how_sure_a_value_is() -> None:
+    made = config("AUC", slices=({}, {"feature_keys": ["hour"]}))
+    made["options"] = {"compute_confidence_intervals": True}
+    result = benison.evaluate(taxi_like(500), made)
+    (worst,) = result.worst("auc", 1).to_pylist()
+    said = f"{worst['value']:.5g} ({worst['lower']:.3g} to {worst['upper']:.3g})"
+    assert f"≈ {worst['examples']}{said}" in Page(result._repr_html_()).text
 
 
 def test_html_needs_nothing_from_outside_the_cell(result: EvalResult) -> None:

@@ -23,6 +23,8 @@ MAX_REPORT = 2_000_000
 
 _REASONS, _METRICS, _SLICES, _NAME = 8, 6, 5, 120
 _COLOURS = {"blessed": "#18794e", "not_blessed": "#c3272b"}
+_FEW = 100  # examples below which a slice is marked, as in the report
+_NONE = (math.nan,) * 3
 _NUMBERS = "text-align:right;font-variant-numeric:tabular-nums"
 
 
@@ -48,14 +50,18 @@ def _worst(result: EvalResult) -> Iterator[str]:
     yield "".join(f"<th>{_cut(name)}</th>" for name in ("slice", "examples", *names))
     yield "</tr></thead><tbody>"
     failed = {(check.slice, check.metric) for check in result.verdict.failures}
-    for slice_, row in _rows(result, names).items():
+    rows = _rows(result, names)
+    for slice_, row in rows.items():
         yield f'<tr><td style="text-align:left">{_cut(slice_)}</td>'
-        yield f'<td style="{_NUMBERS}">{row["examples"]:,}</td>'
+        few = "≈ " if row["examples"] < _FEW else ""
+        yield f'<td style="{_NUMBERS}">{few}{row["examples"]:,}</td>'
         for name in names:
             mark = " ✗" if (slice_, name) in failed else ""
-            yield f'<td style="{_NUMBERS}">{_number(row.get(name))}{mark}</td>'
+            yield f'<td style="{_NUMBERS}">{_number(*row.get(name, _NONE))}{mark}</td>'
         yield "</tr>"
     yield "</tbody></table>"
+    if any(row["examples"] < _FEW for row in rows.values()):
+        yield f"<p><small>≈: fewer than {_FEW} examples, so uncertain.</small></p>"
 
 
 def _rows(result: EvalResult, names: list[str]) -> dict[str, dict[str, Any]]:
@@ -66,10 +72,11 @@ def _rows(result: EvalResult, names: list[str]) -> dict[str, dict[str, Any]]:
         slices |= dict.fromkeys(table["slice"].slice(0, _SLICES).to_pylist())
     rows: dict[str, dict[str, Any]] = {}
     for name, table in found.items():
-        columns = (table[column].to_pylist() for column in ("slice", "value", "examples"))
-        for slice_, value, examples in zip(*columns, strict=True):
+        columns = ("slice", "examples", "value", "lower", "upper")
+        numbers = (table[column].to_pylist() for column in columns)
+        for slice_, examples, *found_there in zip(*numbers, strict=True):
             if slice_ in slices:
-                rows.setdefault(slice_, {"examples": examples}).setdefault(name, value)
+                rows.setdefault(slice_, {"examples": examples}).setdefault(name, found_there)
     return {slice_: rows[slice_] for slice_ in slices if slice_ in rows}
 
 
@@ -107,5 +114,10 @@ def _cut(text: str, most: int = _NAME) -> str:
     return escape(shortened(text, most))
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None or math.isnan(value) else f"{value:.5g}"
+def _number(value: float, lower: float, upper: float) -> str:
+    """A value, with its interval where it has one."""
+    if math.isnan(value):
+        return ""
+    known = not (math.isnan(lower) or math.isnan(upper))
+    interval = f" <small>({lower:.3g} to {upper:.3g})</small>" if known else ""
+    return f"{value:.5g}{interval}"
