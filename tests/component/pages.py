@@ -17,7 +17,7 @@ import pyarrow as pa
 
 import benison
 
-_TYPES = {"f8": "<f8", "f4": "<f4", "i4": "<i4", "d6": "<i4"}
+_TYPES = {"f8": "<f8", "i4": "<i4", "d6": "<i4"}
 
 
 def report_of(table: pa.Table, made: dict[str, Any], folder: Path) -> str:

@@ -151,6 +151,14 @@ def test_a_long_name_hides_no_number_of_a_sentence(tmp_path: Path) -> None:
     assert "x… (9,802 more characters) is 0.5 (4 examples), below the lower bound 0.75." in text
 
 
+def test_names_that_are_cut_tell_slices_apart(tmp_path: Path) -> None:
+    names = ["x" * 300 + end for end in "ab"] * 2
+    table = pa.table({"label": [1.0, 0] * 2, "prediction": [0.9, 0.2] * 2, "f": names})
+    page = report_of(table, config("AUC", slices=({"feature_keys": ["f"]},)), tmp_path)
+    shown = Carried.of(page).header["names"]
+    assert len(set(shown)) == len(shown) == 2
+
+
 def test_needs_nothing_from_outside(trips: pa.Table, tmp_path: Path) -> None:
     page = report_of(trips, config("AUC"), tmp_path)
     policy = page[page.index("Content-Security-Policy") :].partition(">")[0]

@@ -24,7 +24,7 @@ from benison.errors import DataError
 from benison.extracts import Array
 from benison.metrics.base import Index
 from benison.report.html import MAX_BYTES, asset, digest
-from benison.report.slices import shortened
+from benison.report.slices import distinct, shortened
 from benison.report.view import in_order, run_names
 from benison.results import EvalResult, abouts
 from benison.validation import FAIL, Check
@@ -183,7 +183,7 @@ class History:
         return {
             "points": [point.facts() for point in self.points],
             "first": self._first(),
-            "slices": _distinct(self.slices[:size]),
+            "slices": distinct(map(shortened, self.slices[:size])),
             "sliceCount": len(self.slices),
             "examples": _short(examples),
             "metrics": [self._metric(i, fields) for i in range(len(self.keys))],
@@ -278,12 +278,3 @@ def _short(numbers: Array) -> list[list[float | None]]:
     scale = 10.0 ** np.clip(4 - size, 0, 300)
     short = np.where(plain == np.rint(plain), plain, np.rint(plain * scale) / scale)
     return np.where(finite, short, None).tolist()  # type: ignore[call-overload, no-any-return]
-
-
-def _distinct(names: list[str]) -> list[str]:
-    """Short names that still tell slices apart."""
-    found: dict[str, None] = {}
-    for i, name in enumerate(names):
-        short = shortened(name)
-        found[short if short not in found else f"{short} ({i})"] = None
-    return list(found)

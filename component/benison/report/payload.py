@@ -22,7 +22,7 @@ from benison.extracts import Array
 _UNDEFINED, _INFINITE, _MINUS_INFINITE = -(2**31), -(2**31) + 1, -(2**31) + 2
 _EXPONENTS = 2**10  # of a float64 in six digits: 10**-329 to 10**303
 
-_TYPES = {"f8": np.float64, "f4": np.float32, "i4": np.int32, "d6": np.int32}
+_TYPES = {"f8": np.float64, "i4": np.int32, "d6": np.int32}
 
 
 @dataclasses.dataclass

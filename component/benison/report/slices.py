@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -61,6 +61,18 @@ def cut(text: str, most: int = MAX_NAME) -> str:
     """
     left = len(text) - most
     return text if left <= 0 else f"{text[:most]}… ({left:,} more characters)"
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """Names that were cut, so that they still tell slices apart.
+
+    >>> distinct(["a…", "b", "a…"])
+    ['a…', 'b', 'a… (2)']
+    """
+    found: dict[str, None] = {}
+    for i, name in enumerate(names):
+        found[name if name not in found else f"{name} ({i})"] = None
+    return list(found)
 
 
 def shortened(text: str, most: int = MAX_NAME) -> str:
@@ -142,7 +154,7 @@ class SliceTable:
         code = {kind: i for i, kind in enumerate(kinds)}
         several = len({view.model for view in self.views}) > 1
         return {
-            "names": [cut(name) for name in self.names[:size]],
+            "names": distinct(map(cut, self.names[:size])),
             "kinds": [cut(kind) for kind in kinds],
             "kind": payload.add([code[kind] for kind in self.kinds[:size]], "i4"),
             "examples": payload.sums(self.examples[:size].astype(np.float64)),

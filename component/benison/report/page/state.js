@@ -3,7 +3,7 @@
 // This file is the page's data, and its state, which lives in the fragment of the address.
 
 /**
- * @typedef {[number, number, "f8" | "f4" | "i4" | "d6"]} Place  First byte, length and kind of a column.
+ * @typedef {[number, number, "f8" | "i4" | "d6"]} Place  First byte, length and kind of a column.
  * @typedef {{name: string, about: string, better: boolean | null, low: number | null, high: number | null,
  *   value?: Place, lower?: Place, upper?: Place, baseline?: Place, changeLower?: Place,
  *   changeUpper?: Place}} Metric
@@ -57,7 +57,7 @@ function column(place) {
   for (let k = 0; k < width; k++) {
     for (let i = 0, from = start + k * length; i < length; i++) plain[i * width + k] = bytes[from + i];
   }
-  const Kind = kind === "f8" ? Float64Array : kind === "f4" ? Float32Array : Int32Array;
+  const Kind = kind === "f8" ? Float64Array : Int32Array;
   const numbers = new Kind(plain.buffer);
   const found = kind === "d6" ? Float64Array.from(numbers, sixDigits) : numbers;
   decoded.set(place, found);
