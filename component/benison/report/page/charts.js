@@ -9,7 +9,7 @@
  *   rows: () => (string | number)[][], points?: Point[]}} Chart
  */
 
-const PAD = { left: 46, right: 10, top: 8, bottom: 34 };
+const PAD = { left: 54, right: 10, top: 8, bottom: 34 };
 
 /** @param {string} tag @param {Record<string, any>} [attributes] @param {...(Node | string)} children @returns {any} */
 function svg(tag, attributes = {}, ...children) {
