@@ -75,7 +75,7 @@ def _value_rule(bounds: GenericValueThreshold, metric: str) -> Rule:
 
 def _sureness(row: Row, kind: str) -> str:
     """How sure it is: the 95 % interval of what is judged, if there is one, and the examples."""
-    examples = f"{row.examples:,} examples"
+    examples = f"{row.examples:,} example{'s' * (row.examples != 1)}"
     lower, upper = row.interval(kind)
     if math.isnan(lower):
         return examples
@@ -155,7 +155,7 @@ def _undefined(row: Row, name: str) -> str:
         return f"{name} is not a single number, which a threshold needs"
     if not row.examples:
         return f"{name} is undefined because the slice has no examples"
-    return f"{name} is undefined ({row.examples:,} examples)"
+    return f"{name} is undefined ({_sureness(row, VALUE)})"
 
 
 def _undefined_change(row: Row, name: str, kind: str) -> str:
