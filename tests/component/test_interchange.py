@@ -151,6 +151,25 @@ def test_the_files_are_sealed_with_the_others(written: Path) -> None:
     assert set(FILES) <= set(manifest["files"])
 
 
+@pytest.mark.parametrize("wanted", ["2.0", "2", "02"])
+def test_a_whole_number_that_the_config_writes_otherwise(tmp_path: Path, wanted: str) -> None:
+    made = one_model() | {"slicing_specs": [{"feature_values": {"hour": wanted}}]}
+    ours = benison.evaluate(table(), made, output=tmp_path / "out", tfma=True)
+    theirs = benison.load_result(alone(tmp_path / "out"))
+    assert theirs.value("auc", slice=f"hour={wanted}") == ours.value("auc", slice={"hour": wanted})
+
+
+@pytest.mark.parametrize("method", ["JACKKNIFE", "POISSON_BOOTSTRAP"])
+def test_intervals_are_read_back(tmp_path: Path, method: str) -> None:
+    options = {"compute_confidence_intervals": True, "confidence_intervals": {"method": method}}
+    ours = benison.evaluate(table(), config(options=options), output=tmp_path / "out", tfma=True)
+    theirs = benison.load_result(alone(tmp_path / "out"))
+    assert theirs.verdict == ours.verdict
+    for column in ("lower", "upper"):
+        assert str(theirs.metrics[column].to_pylist()) == str(ours.metrics[column].to_pylist())
+        assert np.isfinite(ours.metrics[column].to_numpy()).sum() > 20
+
+
 def test_a_writer_is_also_one_of_a_list(tmp_path: Path) -> None:
     writers = [*benison.default_writers(), benison.TfmaWriter()]
     benison.evaluate(table(), one_model(), output=tmp_path / "out", writers=writers)

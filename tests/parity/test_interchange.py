@@ -18,11 +18,13 @@ pytestmark = pytest.mark.parity
 
 tfma = pytest.importorskip("tensorflow_model_analysis")
 from google.protobuf import json_format  # noqa: E402
+from scipy import stats  # noqa: E402
 from tensorflow_model_analysis.metrics import metric_types  # noqa: E402
 from tensorflow_model_analysis.proto import config_pb2  # noqa: E402
 from tensorflow_model_analysis.view import util, widget_view  # noqa: E402
 
 HOUR_2 = (("hour", 2),)
+INTERVALS = {"compute_confidence_intervals": True}
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +101,36 @@ def test_eval_result(single: Path) -> None:
     names = {str(key) for key in theirs.get_slice_names() if len(key) < 2}
     assert {"()", "(('fare', 0.5),)", "(('hour', 0),)"} <= names
     assert theirs.config.model_specs[0].label_key == "label"
+
+
+def test_intervals(tmp_path: Path) -> None:
+    made = one_model(value_threshold={"lower_bound": 0.0})
+    made |= {"slicing_specs": [{}, {"feature_keys": ["hour"]}], "options": INTERVALS}
+    ours = benison.evaluate(table(), made, output=tmp_path / "out", tfma=True)
+    wanted = {row["slice"]: row for row in ours.metrics.to_pylist()}
+    found = tfma.load_eval_result(str(tmp_path / "out")).get_metrics_for_slice(HOUR_2)["auc"]
+    names = {"value": "value", "lower": "lowerBound", "upper": "upperBound"}
+    bounded = {name: found["boundedValue"][theirs] for name, theirs in names.items()}
+    assert bounded == {name: wanted["hour=2"][name] for name in names}
+    for message in tfma.load_metrics(str(tmp_path / "out")):
+        (pair,) = message.metric_keys_and_values
+        interval, row = pair.confidence_interval, wanted[_slice(message)]
+        error, degrees = interval.standard_error.double_value.value, interval.degrees_of_freedom
+        assert degrees.value == 19
+        assert row["value"] + stats.t.ppf(0.975, 19) * error == pytest.approx(row["upper"])
+
+
+def test_the_intervals_of_what_tfma_wrote(tmp_path: Path) -> None:
+    made = one_model(value_threshold={"lower_bound": 0.9}) | {"options": INTERVALS}
+    theirs = _run_tfma(made, tmp_path / "theirs", "tfrecord")
+    (message,) = tfma.load_metrics(str(theirs))
+    (pair,) = message.metric_keys_and_values
+    bounds = (pair.confidence_interval.lower_bound, pair.confidence_interval.upper_bound)
+    found = benison.load_result(theirs)
+    (row,) = found.metrics.to_pylist()
+    assert (row["lower"], row["upper"]) == tuple(bound.double_value.value for bound in bounds)
+    assert row["value"] == pair.value.double_value.value
+    assert f"95 % interval {row['lower']:.4g} to {row['upper']:.4g}" in found.verdict.reasons[0]
 
 
 def test_models(output: Path) -> None:

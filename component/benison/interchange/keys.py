@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from benison.interchange.messages import messages
-from benison.slicing import SliceKey, slice_name
+from benison.slicing import SliceKey, as_number, slice_name
 
 VERSUS = " vs "
 DIFF = "_diff"
 _SUB_KEYS = {"classId": "class_id", "k": "k", "topK": "top_k"}
 _AGGREGATIONS = ("micro_average", "macro_average", "weighted_macro_average")
 _INT64 = range(-(2**63), 2**63)
+_WHOLE = re.compile(r"0|-?[1-9]\d*")
 
 
 class Key(NamedTuple):
@@ -86,15 +87,18 @@ def _slice_message(key: SliceKey, types: Mapping[str, str]) -> Any:
 def _typed(text: str, arrow: str) -> tuple[str, Any]:
     """The field of SingleSliceKey that holds a value, and the value in it.
 
-    >>> _typed("5", "list<item: int64>"), _typed("5", "string"), _typed("0.5", "double")
-    (('int64_value', 5), ('bytes_value', b'5'), ('float_value', 0.5))
+    What would be read back as another text, such as the 5.0 that a config asks for, stays text.
+
+    >>> _typed("5", "list<item: int64>"), _typed("5.0", "int64"), _typed("0.5", "double")
+    (('int64_value', 5), ('bytes_value', b'5.0'), ('float_value', 0.5))
     """
     inner = re.search(r"(?:values=|<\w+: )(\w+)", arrow)
     name = inner[1] if inner else arrow
-    if re.fullmatch(r"u?int\d+", name) and int(text) in _INT64:
+    if re.fullmatch(r"u?int\d+", name) and _WHOLE.fullmatch(text) and int(text) in _INT64:
         return "int64_value", int(text)
-    if name in ("halffloat", "float", "double") and _float_text(float(text)) == text:
-        return "float_value", float(text)
+    number = as_number(text)
+    if name in ("halffloat", "float", "double") and _float_text(number) == text:
+        return "float_value", number
     return "bytes_value", text.encode()
 
 

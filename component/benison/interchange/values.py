@@ -11,6 +11,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from benison.engine.intervals import QUANTILE, REPLICATES
+
 Columns: TypeAlias = Mapping[str, Any]
 """The points of a plot: float64 in columns of one length."""
 
@@ -68,9 +70,11 @@ def _numbers(data: Mapping[str, Sequence[float | None]]) -> Columns:
 
 
 def write_interval(message: Any, lower: float, upper: float) -> None:
-    """Set a ConfidenceInterval."""
+    """Set a ConfidenceInterval, with the standard error that its bounds are made of."""
     message.lower_bound.double_value.value = lower
     message.upper_bound.double_value.value = upper
+    message.standard_error.double_value.value = (upper - lower) / 2 / QUANTILE
+    message.degrees_of_freedom.value = REPLICATES - 1
 
 
 def read_value(pair: Any) -> Found:
