@@ -241,6 +241,8 @@ def test_a_pipeline_is_written_without_beam_and_tfma() -> None:
         ({"feature_slicing_spec": object()}, "EvalSavedModels, which no TensorFlow loads"),
         ({"module_file": "a.py", "module_path": "a"}, "module_file or module_path, not both"),
         ({"eval_config": {"metric_specs": []}}, "metrics_specs"),
+        ({"example_splits": "eval"}, "a list of names, not 'eval'"),
+        ({"fairness_indicator_thresholds": [0.5, 2]}, "from 0 to 1, not 2"),
     ],
 )
 def test_a_wrong_component_is_refused_where_it_is_written(

@@ -32,6 +32,10 @@ SLICES = [{"feature_keys": ["trip_start_hour"]}, {"feature_keys": ["trip_start_d
 MODULE = "tfx.components.testdata.module_file.evaluator_module"
 OVER_0 = {"class_name": "ExampleCount", "threshold": {"value_threshold": {"lower_bound": 0}}}
 UNDER_0 = {"class_name": "ExampleCount", "threshold": {"value_threshold": {"upper_bound": -1}}}
+IN_DATA = {
+    "model_specs": [{"label_key": "label", "prediction_key": "prediction"}],
+    "metrics_specs": [{"metrics": [OVER_0]}],
+}
 LOWER = {"change_threshold": {"relative": 0, "direction": "LOWER_IS_BETTER"}}
 
 
@@ -168,6 +172,71 @@ def test_fairness_indicators_are_computed(data: Path, tmp_path: Path) -> None:
     }
     with pytest.raises(benison.ConfigError, match="numbers from 0 to 1, not 2"):
         run(inputs(data, model=False), tmp_path, config, fairness_indicator_thresholds="[0.1, 2]")
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "rates"),
+    [("[0.5, 0.5]", 7), ("[0, 1, 1.0]", 14), ("[0.12345678, 0.123456789]", 14)],
+)
+def test_fairness_indicators_at_equal_and_at_near_thresholds(
+    tmp_path: Path, thresholds: str, rates: int
+) -> None:
+    given = {"examples": [parquet(tmp_path / "examples")]}
+    found, _ = run(given, tmp_path, IN_DATA, fairness_indicator_thresholds=thresholds)
+    names = set(benison.load_result(found.uri).metrics["metric"].to_pylist())
+    assert len([name for name in names if name.startswith("fairness_indicators_metrics/")]) == rates
+
+
+@pytest.mark.parametrize(
+    ("artifacts", "more", "message"),
+    [
+        ({"examples": []}, {}, "no Examples artifact"),
+        ({}, {"eval_config": "{"}, "The parameter eval_config is neither JSON nor YAML: .* line 1"),
+        ({}, {"fairness_indicator_thresholds": "0.5"}, "a list of numbers from 0 to 1, not 0.5"),
+        (
+            {"baseline_model": [artifact(standard_artifacts.Model, Path("m"))]},
+            {},
+            "no model, so that",
+        ),
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused(
+    tmp_path: Path, artifacts: dict[str, list[Any]], more: dict[str, str], message: str
+) -> None:
+    given = {"examples": [parquet(tmp_path / "examples")], **artifacts}
+    with pytest.raises(benison.BenisonError, match=message):
+        run(given, tmp_path, IN_DATA, **more)
+    assert not (tmp_path / "blessing").exists()
+
+
+def test_a_baseline_whose_predictions_are_in_the_data_is_compared_with(tmp_path: Path) -> None:
+    change = {"change_threshold": {"absolute": 0.0, "direction": "HIGHER_IS_BETTER"}}
+    config = {
+        "model_specs": [
+            {"name": "new", "label_key": "label", "prediction_key": "hour"},
+            {
+                "name": "old",
+                "label_key": "label",
+                "prediction_key": "prediction",
+                "is_baseline": True,
+            },
+        ],
+        "metrics_specs": [{"metrics": [{"class_name": "AUC", "threshold": change}]}],
+    }
+    given = {"examples": [parquet(tmp_path / "examples")]}
+    evaluation, blessing = run(given, tmp_path, config)
+    assert not benison.load_result(evaluation.uri).verdict.rubber_stamped
+    assert blessing.get_int_custom_property("blessed") == 0
+
+
+def parquet(folder: Path) -> Any:
+    """An Examples artifact with the split `eval`."""
+    made = artifact(standard_artifacts.Examples, folder)
+    made.split_names = artifact_utils.encode_split_names(["eval"])
+    made.set_string_custom_property("payload_format", "FORMAT_PARQUET")
+    (folder / "Split-eval").mkdir(parents=True)
+    pq.write_table(taxi_like(200), folder / "Split-eval" / "data_parquet-00000-of-00001.parquet")
+    return made
 
 
 def test_examples_of_another_payload_are_refused(data: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from benison.config import EvalConfig
 from benison.errors import ConfigError, MissingExtraError
+from benison.evaluator.fairness import checked
 
 try:
     from tfx import types
@@ -111,12 +112,15 @@ class Evaluator(base_beam_component.BaseBeamComponent):  # type: ignore[misc]
             module_path: The same as the name of an importable module.
 
         Raises:
-            ConfigError: The config is wrong, or both module_file and module_path are given.
+            ConfigError: The config or another parameter is wrong, or both module_file and module_path are
+                given.
         """
         if module_file and module_path:
             raise ConfigError("Say module_file or module_path, not both.")
         if feature_slicing_spec is not None or eval_config is None:
             raise ConfigError(_NO_FEATURE_SLICING)
+        if isinstance(example_splits, str):
+            raise ConfigError(f"example_splits is a list of names, not {example_splits!r}.")
         spec = EvaluatorSpec(
             examples=examples,
             model=model,
@@ -153,4 +157,4 @@ def _as_text(config: Any) -> str | data_types.RuntimeParameter:
 def _as_parameter(thresholds: Any) -> str | data_types.RuntimeParameter:
     if isinstance(thresholds, data_types.RuntimeParameter):
         return thresholds
-    return json.dumps(thresholds)
+    return json.dumps(checked(thresholds) or None)

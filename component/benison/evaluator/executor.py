@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import benison
 from benison.blessing import MARKERS
-from benison.config import EvalConfig, MetricConfig, MetricsSpec
+from benison.config import EvalConfig, MetricConfig, MetricsSpec, yaml_text
 from benison.errors import ConfigError, DataError, MissingExtraError
 from benison.evaluator import udf
 from benison.evaluator.fairness import with_fairness_indicators
@@ -32,6 +32,11 @@ _FORMATS = {
     example_gen_pb2.FORMAT_TF_EXAMPLE: "tfrecord",
     example_gen_pb2.FORMAT_PARQUET: "parquet",
 }
+_BASELINE_ALONE = (
+    "There is a baseline_model and no model, so that the predictions are in the examples, and the baseline's "
+    "would be those of the candidate. Give the model; or name the baseline's column in a model_spec with "
+    "is_baseline."
+)
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):  # type: ignore[misc]
@@ -71,18 +76,35 @@ class Executor(base_beam_executor.BaseBeamExecutor):  # type: ignore[misc]
 
 
 def _config(inputs: Artifacts, properties: dict[str, Any]) -> EvalConfig:
-    """The config for the models that are there; a baseline that no resolver has found yet is left out."""
-    given = EvalConfig.load(json.loads(properties["eval_config"]))
+    """The config for the models that are there; a baseline that no resolver has found yet is left out.
+
+    Raises:
+        ConfigError: The config is wrong, or the models are too many or a baseline alone.
+    """
+    given = EvalConfig.load(_parsed(properties["eval_config"]))
     thresholds = json.loads(properties.get("fairness_indicator_thresholds") or "null")
-    has_baseline = bool(inputs.get("baseline_model"))
     for key in ("model", "baseline_model"):
         if len(inputs.get(key) or ()) > 1:
             raise ConfigError(f"There can be one artifact in {key}; there are {len(inputs[key])}.")
+    has_baseline = bool(inputs.get("baseline_model"))
+    if not inputs.get("model"):
+        # The predictions are in the data, those of a baseline too; there only a spec of its own says which.
+        if has_baseline and given.baseline_spec is None:
+            raise ConfigError(_BASELINE_ALONE)
+        has_baseline = given.baseline_spec is not None
     asked = with_fairness_indicators(given, thresholds)
     if not asked.metrics_specs:  # TFMA then counts
         counted = MetricsSpec(metrics=(MetricConfig(class_name="ExampleCount"),))
         asked = asked.model_copy(update={"metrics_specs": (counted,)})
     return asked.with_defaults(has_baseline)
+
+
+def _parsed(text: str) -> Any:
+    """The config, which a parameter that is only known at run time may have in any form."""
+    try:
+        return yaml_text.parse(text)
+    except ConfigError as error:
+        raise ConfigError(f"The parameter eval_config is neither JSON nor YAML: {error}") from error
 
 
 def _model_paths(config: EvalConfig, inputs: Artifacts) -> dict[str, str]:
@@ -112,8 +134,10 @@ def _examples(artifacts: Sequence[Any], splits: Sequence[str]) -> tuple[list[str
     """The folders of the splits, and the format of what is in them.
 
     Raises:
-        DataError: An artifact lacks a split, or holds what is not tf.Examples or Parquet.
+        DataError: There is no artifact, or one lacks a split, or holds what is not tf.Examples or Parquet.
     """
+    if not artifacts:
+        raise DataError("There is no Examples artifact. Check what the input examples comes from.")
     payloads = {examples_utils.get_payload_format(artifact) for artifact in artifacts}
     (payload, *others) = payloads
     if others or payload not in _FORMATS:

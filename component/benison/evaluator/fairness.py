@@ -32,23 +32,41 @@ def with_fairness_indicators(config: EvalConfig, thresholds: Sequence[float] | N
     Raises:
         ConfigError: A threshold is not a number from 0 to 1.
     """
-    for threshold in thresholds or ():
-        if not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
-            raise ConfigError(
-                f"fairness_indicator_thresholds are numbers from 0 to 1, not {threshold!r}."
-            )
-    if not thresholds:
+    known = checked(thresholds)
+    if not known:
         return config
     metrics = tuple(
         MetricConfig(
             class_name=class_name,
             config={
                 "thresholds": threshold,
-                "name": f"fairness_indicators_metrics/{rate}@{threshold:g}",
+                "name": f"fairness_indicators_metrics/{rate}@{threshold:.15g}",
             },
         )
-        for threshold in thresholds
+        for threshold in known
         for rate, class_name in _RATES.items()
     )
     specs = (*config.metrics_specs, MetricsSpec(metrics=metrics))
     return config.model_copy(update={"metrics_specs": specs})
+
+
+def checked(thresholds: Sequence[float] | None) -> tuple[float, ...]:
+    """The thresholds, each once.
+
+    >>> checked([0, 0.5, 0.5])
+    (0.0, 0.5)
+
+    Raises:
+        ConfigError: They are not numbers from 0 to 1.
+    """
+    given = [] if thresholds is None else thresholds
+    if not isinstance(given, list | tuple):
+        raise ConfigError(
+            f"fairness_indicator_thresholds is a list of numbers from 0 to 1, not {given!r}."
+        )
+    for threshold in given:
+        if not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
+            raise ConfigError(
+                f"fairness_indicator_thresholds are numbers from 0 to 1, not {threshold!r}."
+            )
+    return tuple(dict.fromkeys(map(float, given)))
