@@ -153,7 +153,7 @@ class PredictionsExtractor:
                 extracts["features"], extracts.get("input")
             )
             for target, name in prediction_outputs(spec, outputs):
-                predictions[target] = _scores(outputs[name], name)
+                predictions[target] = _scores(outputs[name], name, extracts["features"].num_rows)
         return {**extracts, "predictions": predictions}
 
 
@@ -203,14 +203,20 @@ class TransformedFeaturesExtractor:
         return {**extracts, "transformed_features": transformed} if transformed else extracts
 
 
-def _scores(output: Any, name: str) -> Array:
+def _scores(output: Any, name: str, rows: int) -> Array:
     try:
-        return np.asarray(output, np.float64)
+        scores = np.asarray(output, np.float64)
     except (TypeError, ValueError) as error:
         raise ModelError(
             f"Output {name!r} of the model is not numbers, so it cannot be the prediction. Name another "
             f"one with prediction_key in model_specs."
         ) from error
+    if scores.ndim not in (1, 2) or len(scores) != rows:
+        raise ModelError(
+            f"Output {name!r} of the model has the shape {scores.shape} for {rows:,} rows; predictions have "
+            f"one row for each example, and one number or a list of numbers in it."
+        )
+    return scores
 
 
 def prediction_outputs(spec: ModelSpec, outputs: Iterable[str]) -> list[tuple[Target, str]]:

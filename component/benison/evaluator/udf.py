@@ -30,6 +30,8 @@ _TFMA_STAGES = {
     "ExtractSliceKeys",
 }
 
+_PREDICTOR = ("columns", "wants_input", "predict")
+
 
 @contextmanager
 def modules(properties: dict[str, Any]) -> Iterator[list[str]]:
@@ -65,6 +67,7 @@ def extractors(
         {name: _predictor(load, name, path, config) for name, path in paths.items()} if load else {}
     )
     custom = udf_utils.try_get_fn(properties, "custom_extractors")
+    found = None
     if custom is not None:
         loaded: Any = list(predictors.values())
         found = custom(
@@ -72,9 +75,7 @@ def extractors(
             eval_config=_as_tfma(config),
             tensor_adapter_config=None,
         )
-        if not _are_of_tfma(found):
-            return list(found)
-    stages = default_extractors(config, paths)
+    stages = default_extractors(config, paths) if _are_of_tfma(found) else found
     return [_with_predictors(stage, predictors) for stage in stages]
 
 
@@ -98,7 +99,13 @@ def _predictor(load: Any, name: str, path: str, config: EvalConfig) -> Any:
         eval_config=_as_tfma(config),
         add_metrics_callbacks=None,
     )
-    if hasattr(found, "predict") or hasattr(found, "model_path"):
+    place = getattr(found, "model_path", path)
+    if place != path:
+        raise ModelError(
+            f"custom_eval_shared_model returned a description of {place}; the model to be blessed is {path}. "
+            "Return a predictor to load it in another way."
+        )
+    if hasattr(found, "model_path") or all(hasattr(found, name) for name in _PREDICTOR):
         return found
     raise ModelError(
         f"custom_eval_shared_model returned a {type(found).__name__}; a predictor has `columns`, "
@@ -106,12 +113,19 @@ def _predictor(load: Any, name: str, path: str, config: EvalConfig) -> Any:
     )
 
 
-def _are_of_tfma(found: list[Any]) -> bool:
-    """Whether these are TFMA's default extractors, which Benison's defaults take the place of.
+def _are_of_tfma(found: Any) -> bool:
+    """Whether these are TFMA's default extractors or none, which Benison's defaults take the place of.
 
     Raises:
-        ConfigError: There is one among them that is neither TFMA's default nor Benison's.
+        ConfigError: They are no list, or one among them is neither TFMA's default nor Benison's.
     """
+    if not found:
+        return True
+    if not isinstance(found, list | tuple):
+        raise ConfigError(
+            f"custom_extractors returned {found!r}; expected a list of extractors, such as "
+            "benison.default_extractors(...) with your own among them."
+        )
     foreign = [stage for stage in found if not hasattr(stage, "extract")]
     for stage in foreign:
         name = getattr(stage, "stage_name", type(stage).__name__)
@@ -126,9 +140,9 @@ def _are_of_tfma(found: list[Any]) -> bool:
 def _with_predictors(stage: Extractor, predictors: dict[str, Any]) -> Extractor:
     """The stage, with the models that the user's loader has loaded."""
     loaded = {name: found for name, found in predictors.items() if hasattr(found, "predict")}
-    if loaded and isinstance(stage, TransformedFeaturesExtractor):
+    if loaded and type(stage) is TransformedFeaturesExtractor:
         return TransformedFeaturesExtractor(stage.specs, _Loaded(stage.predictions, loaded))
-    if loaded and isinstance(stage, PredictionsExtractor):
+    if loaded and type(stage) is PredictionsExtractor:  # and not one of the user's own kind
         return _Loaded(stage, loaded)
     return stage
 
