@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -372,3 +373,35 @@ def test_two_metrics_of_one_name_are_refused(trips: pa.Table) -> None:
     specs = [{"metrics": [metric]} for metric in both]
     with pytest.raises(benison.ConfigError, match="'auc'"):
         benison.evaluate(trips, {**config(), "metrics_specs": specs})
+
+
+@pytest.mark.parametrize("stage", ["extract", "add"])
+def test_a_run_that_fails_leaves_no_threads(trips: pa.Table, stage: str) -> None:
+    """They would be joined by a garbage collection, which can be while another thread starts: a deadlock."""
+    missing = pa.array([None] * len(trips), pa.float64())
+    place = trips.schema.get_field_index("prediction")
+    asked = config("AUC", slices=({},))
+    if stage == "add":
+        trips = trips.set_column(place, "prediction", missing)
+        asked["metrics_specs"][0]["binarize"] = {"class_ids": [3]}
+    else:
+        trips = trips.set_column(place, "prediction", missing.cast(pa.string()))
+    with pytest.raises(benison.DataError) as caught:
+        benison.evaluate(trips, asked)
+    assert caught.tb is not None  # which keeps every frame
+    assert not [t for t in threading.enumerate() if t.name.startswith("benison-read")]
+
+
+def test_a_run_that_fails_leaves_no_threads_of_tfrecords(tmp_path: Path) -> None:
+    tf = pytest.importorskip("tensorflow")
+    number = tf.train.Feature(float_list=tf.train.FloatList(value=[1.0]))
+    text = tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"high"]))
+    features = tf.train.Features(feature={"label": number, "prediction": text})
+    record = tf.train.Example(features=features).SerializeToString()
+    with tf.io.TFRecordWriter(str(tmp_path / "a.tfrecord")) as writer:
+        for _ in range(2**17):
+            writer.write(record)
+    with pytest.raises(benison.DataError, match="'prediction' holds") as caught:
+        benison.evaluate(str(tmp_path / "a.tfrecord"), config("AUC", slices=({},)))
+    assert caught.tb is not None
+    assert not [t for t in threading.enumerate() if t.name.startswith("benison-read")]

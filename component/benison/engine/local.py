@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from typing import Any
 
 import pyarrow as pa
@@ -32,11 +33,14 @@ def run(
     setup(extractors)
     states = [evaluator.zero() for evaluator in evaluators]
     rows = 0
-    extracted = (extract(batch, extractors) for batch in read_ahead(iter(batches)))
-    for extracts in read_ahead(extracted):
-        states = [e.add(state, extracts) for e, state in zip(evaluators, states, strict=True)]
-        rows += extracts["features"].num_rows
-        progress(rows)
+    with closing(read_ahead(iter(batches))) as read:
+        extracted = (extract(batch, extractors) for batch in read)
+        with closing(read_ahead(extracted)) as ready:
+            for extracts in ready:
+                pairs = zip(evaluators, states, strict=True)
+                states = [e.add(state, extracts) for e, state in pairs]
+                rows += extracts["features"].num_rows
+                progress(rows)
     return states
 
 
