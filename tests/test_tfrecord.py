@@ -184,3 +184,23 @@ def test_a_feature_that_changes_its_type(tf: Any, tmp_path: Path) -> None:
     path = write(tf, tmp_path / "a.tfrecord", [fractions] * 2**15 + [whole])
     rows = decoded(path)
     assert [row["number"] for row in rows[-2:]] == [[0.5], [2.0]]
+
+
+def test_a_shard_without_records_is_read_beside_others(tf: Any, tmp_path: Path) -> None:
+    """Beam writes as many shards as it was told to, whether there is something for each or not."""
+    for shard, rows in enumerate((0, 3, 0)):
+        path = tmp_path / f"data_tfrecord-0000{shard}-of-00003.gz"
+        write(tf, path, [example(tf, label=[1.0], score=[0.5])] * rows)
+    metrics = [{"class_name": "ExampleCount"}]
+    asked = {
+        "model_specs": [{"label_key": "label", "prediction_key": "score"}],
+        "metrics_specs": [{"metrics": metrics}],
+    }
+    for engine in ("local", "beam"):
+        found = benison.evaluate(str(tmp_path), asked, engine=engine)
+        assert found.value("example_count") == 3
+    (tmp_path / "data_tfrecord-00001-of-00003.gz").unlink()
+    with pytest.raises(
+        benison.DataError, match=r"00000-of-00003.gz and 1 more: there are no records"
+    ):
+        benison.evaluate(str(tmp_path), asked)

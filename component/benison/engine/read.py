@@ -84,6 +84,11 @@ class Dataset:
         for path, schema, _ in opened:
             _check_names(schema, path)
         schema = _one_schema([(path, schema) for path, schema, _ in opened])
+        if not schema.names:
+            several = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
+            raise DataError(
+                f"{paths[0]}{several}: there are no records, or records without features."
+            )
         files = tuple(FileInfo(path, Path(path).stat().st_size, rows) for path, _, rows in opened)
         return cls(files, name, schema, sources=_sources(source))
 
