@@ -104,10 +104,6 @@ def test_two_columns_of_one_name() -> None:
     ("more", "sentence"),
     [
         ({"spec": {"aggregate": {"micro_average": True}}}, "metrics_specs[0].aggregate"),
-        (
-            {"options": {"compute_confidence_intervals": True}},
-            "options.compute_confidence_intervals",
-        ),
         ({"spec": {"query_key": "f"}}, "metrics_specs[0].query_key"),
         ({"options": {"disabled_outputs": ["plots"]}}, "options.disabled_outputs"),
         ({"model": {"preprocessing_function_names": ["f@g"]}}, "preprocessing_function_names"),
