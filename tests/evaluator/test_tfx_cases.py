@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -74,7 +75,9 @@ def run(
     evaluation = artifact(standard_artifacts.ModelEvaluation, folder / "evaluation")
     blessing = artifact(standard_artifacts.ModelBlessing, folder / "blessing")
     outputs = {"evaluation": [evaluation], "blessing": [blessing]}
-    Executor().Do(
+    executor = Executor()
+    executor._beam_pipeline_args = properties.pop("beam_pipeline_args", [])
+    executor.Do(
         given, outputs, {"eval_config": json.dumps(config), "example_splits": "null", **properties}
     )
     return evaluation, blessing
@@ -209,6 +212,27 @@ def test_what_cannot_be_evaluated_is_refused(
     assert not (tmp_path / "blessing").exists()
 
 
+def test_intervals_are_the_same_on_beam(tmp_path: Path) -> None:
+    """Of several artifacts, whose files have the same names."""
+    metrics = [{"class_name": "AUC"}, {"class_name": "MeanPrediction"}]
+    config = {
+        "model_specs": [{"label_key": "label", "prediction_key": "prediction"}],
+        "slicing_specs": [{}, {"feature_keys": ["hour"]}],
+        "metrics_specs": [{"metrics": metrics}],
+        "options": {"compute_confidence_intervals": True},
+    }
+    artifacts = [parquet(tmp_path / name, seed) for seed, name in enumerate("ab")]
+    results = []
+    for arguments in ([], ["--direct_running_mode=in_memory"]):
+        folder = tmp_path / f"evaluated-{len(results)}"
+        found, _ = run({"examples": artifacts}, folder, config, beam_pipeline_args=arguments)
+        results.append(benison.load_result(found.uri).metrics)
+    for column in ("value", "lower", "upper"):
+        local, beam = (found[column].to_numpy() for found in results)
+        assert np.isfinite(local).sum() > 30
+        np.testing.assert_allclose(beam, local, rtol=1e-10)
+
+
 def test_a_baseline_whose_predictions_are_in_the_data_is_compared_with(tmp_path: Path) -> None:
     change = {"change_threshold": {"absolute": 0.0, "direction": "HIGHER_IS_BETTER"}}
     config = {
@@ -290,13 +314,14 @@ def test_a_module_may_leave_the_extractors_to_us(tmp_path: Path) -> None:
     assert blessing.get_int_custom_property("blessed") == 1
 
 
-def parquet(folder: Path) -> Any:
+def parquet(folder: Path, seed: int = 0) -> Any:
     """An Examples artifact with the split `eval`."""
     made = artifact(standard_artifacts.Examples, folder)
     made.split_names = artifact_utils.encode_split_names(["eval"])
     made.set_string_custom_property("payload_format", "FORMAT_PARQUET")
     (folder / "Split-eval").mkdir(parents=True)
-    pq.write_table(taxi_like(200), folder / "Split-eval" / "data_parquet-00000-of-00001.parquet")
+    table = taxi_like(200, seed=seed)
+    pq.write_table(table, folder / "Split-eval" / "data_parquet-00000-of-00001.parquet")
     return made
 
 

@@ -67,7 +67,7 @@ def extractors(
         {name: _predictor(load, name, path, config) for name, path in paths.items()} if load else {}
     )
     custom = udf_utils.try_get_fn(properties, "custom_extractors")
-    found = None
+    found: Any = None
     if custom is not None:
         loaded: Any = list(predictors.values())
         found = custom(
