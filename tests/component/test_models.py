@@ -131,7 +131,12 @@ def test_no_rows() -> None:
             (2,),
             "Feature 'hour' has 1 value in each row, and the model takes the shape",
         ),
-        ("pair", "float32", (), "Feature 'pair' has 2 values in each row"),
+        (
+            "pair",
+            "float32",
+            (),
+            "has 2 values in each row, and the model takes one value for a row",
+        ),
         ("pair", "float32", (None, None), r"the model takes the shape [any, any] for a row"),
     ],
 )

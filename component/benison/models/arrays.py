@@ -192,13 +192,15 @@ def _shaped(table: npt.NDArray[Any], wanted: Input) -> npt.NDArray[Any]:
     if free > 1 or not known or width % known or (not free and width != known):
         raise DataError(
             f"Feature {wanted.name!r} has {width} value{'s' * (width != 1)} in each row, and the model "
-            f"takes the shape {_shape_text(wanted.shape)} for a row."
+            f"takes {_shape_text(wanted.shape)} for a row."
         )
     return table.reshape(rows, *(width // known if n is None else n for n in wanted.shape))
 
 
 def _shape_text(shape: tuple[int | None, ...]) -> str:
-    return f"[{', '.join('any' if n is None else str(n) for n in shape)}]"
+    if not shape:
+        return "one value"
+    return f"the shape [{', '.join('any' if n is None else str(n) for n in shape)}]"
 
 
 def as_examples(features: pa.RecordBatch) -> npt.NDArray[Any]:
