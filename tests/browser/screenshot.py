@@ -27,7 +27,7 @@ def main() -> None:
     )
     parser.add_argument("--theme", choices=("light", "dark"), default="light")
     parser.add_argument("--width", type=int, default=1240, help="pixels")
-    parser.add_argument("--height", type=int, default=980, help="pixels")
+    parser.add_argument("--height", type=int, default=1200, help="pixels")
     parser.add_argument("--room", help="begin at a part of the page: browser, plots or fairness")
     parser.add_argument("--chromium", default="/usr/bin/chromium")
     asked = parser.parse_args()
