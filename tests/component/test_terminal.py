@@ -195,7 +195,7 @@ def test_intervals_of_values_and_of_changes_where_a_run_has_them(tmp_path: Path)
     assert changes["lower"].to_pylist() == [row["change_lower"]]
     assert row["lower"] < row["value"] < row["upper"]
     assert row["change_lower"] < row["change"] < row["change_upper"]
-    text = show(result.path)
+    text = show(result.path, COLUMNS="200")
     for low, high in (("lower", "upper"), ("change_lower", "change_upper")):
         assert f"{row[low]:.4g} to {row[high]:.4g}" in text
     (change,) = json.loads(show(result.path, "--compare", result.path, "--json"))["changes"]
