@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is a DAG: evaluate a taxi model against the one in use, and push it only if it is blessed.
+"""A DAG: evaluate a taxi model against the one in use, and push it only if it is blessed.
 
 Airflow's environment needs `benison[airflow]` alone. The models are TensorFlow's, so the evaluation runs
 in the Python that BENISON_PYTHON names. `make demo` makes the data and the models; then, with this
@@ -21,7 +21,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, Param, task
 
-from benison.blessing import verify
+from benison.output.blessing import verify
 from benison_orchestration.airflow import EvaluatorOperator
 
 HERE = Path(__file__).resolve().parent

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is a Kubeflow pipeline: train a taxi model, evaluate it, and push it only if it is blessed.
+"""A Kubeflow pipeline: train a taxi model, evaluate it, and push it only if it is blessed.
 
 Here, once with training data that lost the tips of one company (not blessed), once with whole data:
 
@@ -61,7 +61,7 @@ def push(model: Input[Model], evaluation: Input[Artifact], pushed: Output[Model]
     import shutil
     from pathlib import Path
 
-    from benison.blessing import verify
+    from benison.output.blessing import verify
 
     verify(Path(evaluation.path), Path(model.path))
     shutil.copytree(model.path, pushed.path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the demo: two candidates against a baseline on the Chicago taxi sample, on one machine.
+"""The demo: two candidates against a baseline on the Chicago taxi sample, on one machine.
 
 The question is whether a passenger tips more than a fifth of the fare. The model in use is a small
 linear one. The first candidate is larger and as good overall, but its training data lost the tips of

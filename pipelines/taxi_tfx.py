@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is a TFX pipeline in which Benison's Evaluator stands between Trainer and Pusher.
+"""A TFX pipeline in which Benison's Evaluator stands between Trainer and Pusher.
 
     CsvExampleGen -> Trainer -> Resolver (latest blessed model) -> Evaluator -> Pusher
 
@@ -26,7 +26,7 @@ from taxi_local import NUMBERS, SPEC, TEXTS, is_big_tipper, lose_tips, prepare, 
 
 import benison
 from benison import terminal
-from benison.evaluator import Evaluator
+from benison.evaluator.component import Evaluator
 from benison_orchestration.local import run_pipeline
 from benison_orchestration.tfx_v1 import import_tfx
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is what tests share: rows in every way they can arrive, and small evaluations."""
+"""What tests share: rows in every way they can arrive, and small evaluations."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from benison.extracts import Inputs, SliceCodes
+from benison.data.batch import Inputs
 from benison.metrics import Metric
+from benison.slicing.codes import SliceCodes
 
 Rows = tuple[Inputs, np.ndarray]
 Way = Callable[[int], list[np.ndarray]]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the command: its exit codes, its output, and one clear sentence for each bad input."""
+"""The command: its exit codes, its output, and one clear sentence for each bad input."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the whole job through its public names: values, slices, splits, engines, thresholds."""
+"""The whole job through its public names: values, slices, splits, engines, thresholds."""
 
 from __future__ import annotations
 
@@ -326,7 +326,7 @@ def test_custom_stages(trips: pa.Table, tmp_path: Path) -> None:
         def result(self, state: int) -> dict[str, Any]:
             return {"longest": {"rows": state}}
 
-    from benison.engine.write import JsonWriter
+    from benison.output.writers import JsonWriter
 
     writers = [*benison.default_writers(), JsonWriter("WriteLongest", "longest", "longest.json")]
     benison.evaluate(

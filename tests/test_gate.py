@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the gate in a CI: the files that say why, whatever ended the run, and what a signal does."""
+"""The gate in a CI: the files that say why, whatever ended the run, and what a signal does."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is inputs in memory that are unusual, and those that are refused with one sentence."""
+"""Inputs in memory that are unusual, and those that are refused with one sentence."""
 
 from __future__ import annotations
 

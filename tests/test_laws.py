@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the laws that hold for every registered metric, found by discovery."""
+"""The laws that hold for every registered metric, found by discovery."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benison.extracts import Inputs, SliceCodes
+from benison.data.batch import Inputs
 from benison.metrics import Metric, from_config, registered
+from benison.slicing.codes import SliceCodes
 from tests.conftest import WAYS, pick, states_of, value_of, whole
 
 # Parameters without which a metric cannot be built.

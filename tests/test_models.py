@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is evaluations with real models: TensorFlow, Keras and scikit-learn, against their own predictions."""
+"""Evaluations with real models: TensorFlow, Keras and scikit-learn, against their own predictions."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_damaged_saved_model(saved_model: Path, tmp_path: Path) -> None:
 def test_verify_notices_another_model(saved_model: Path, trips: pa.Table, tmp_path: Path) -> None:
     import shutil
 
-    from benison.blessing import verify
+    from benison.output.blessing import verify
 
     served = shutil.copytree(saved_model, tmp_path / "served")
     benison.evaluate(trips, made(), model=saved_model, output=tmp_path / "out")

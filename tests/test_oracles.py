@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the oracles: every registered metric against an implementation that is not ours."""
+"""The oracles: every registered metric against an implementation that is not ours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import scipy.stats
 import sklearn.metrics as sk
 
-from benison.extracts import Inputs
+from benison.data.batch import Inputs
 from benison.metrics import registered
 from tests.conftest import WAYS, value_of
 from tests.test_laws import CLASSES, build

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the pipelines, each of which is run for real."""
+"""The pipelines, each of which is run for real."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is what a program sees of Benison at first: its names, what they cost, what they need."""
+"""What a program sees of Benison at first: its names, what they cost, what they need."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is TFRecord files: what TensorFlow wrote, damaged in every place, decoded in both ways."""
+"""TFRecord files: what TensorFlow wrote, damaged in every place, decoded in both ways."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 
 import benison
-from benison.engine.read import Dataset
-from benison.engine.tf_records import records
+from benison.data.dataset import Dataset
+from benison.data.tf_records import records
 
 LENGTHS = (5, 0, 300, 70, 5)
 FRAME = 16  # bytes around a record: its length (8), the checksum of that (4), and its own (4)

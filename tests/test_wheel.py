@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the wheel as a user gets it: in an environment with nothing but what it asks for."""
+"""The wheel as a user gets it: in an environment with nothing but what it asks for."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the promise of Benison: the names that a program may rely on.
+"""The promise of Benison: the names that a program may rely on.
 
 import benison
 
@@ -11,8 +11,8 @@ result.value("auc", slice={"company": "Flash Cab"})
 from __future__ import annotations
 
 from benison.config import EvalConfig
+from benison.data.batch import Extracts, Inputs
 from benison.engine.extract import default_extractors
-from benison.engine.write import default_writers
 from benison.errors import (
     BenisonError,
     ConfigError,
@@ -22,12 +22,13 @@ from benison.errors import (
     ModelError,
     OutputError,
 )
-from benison.evaluation import evaluate
-from benison.extracts import Extracts, Inputs, SliceCodes
-from benison.interchange import TfmaWriter
+from benison.evaluation.api import evaluate
 from benison.metrics import Metric, Statistic, register, registered
-from benison.results import EvalResult, load_result
-from benison.validation import Check, Verdict
+from benison.output.writers import default_writers
+from benison.results.result import EvalResult, load_result
+from benison.slicing.codes import SliceCodes
+from benison.tfma import TfmaWriter
+from benison.validation.verdict import Check, Verdict
 from benison.version import VERSION
 
 __version__ = VERSION

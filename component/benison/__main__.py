@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is `python -m benison`."""
+"""`python -m benison`."""
 
 from __future__ import annotations
 

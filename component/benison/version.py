@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the version, as pyproject.toml says it too."""
+"""The version, as pyproject.toml says it too."""
 
 from __future__ import annotations
 

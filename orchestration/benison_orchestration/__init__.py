@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This package is the Evaluator in each orchestrator."""
+"""The Evaluator in each orchestrator."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the Evaluator in Airflow 2.11 and 3: an operator, a branch, a link and a hook.
+"""The Evaluator in Airflow 2.11 and 3: an operator, a branch, a link and a hook.
 
 An evaluation is a child process, of this Python or of another, so that TensorFlow need not be where
 Airflow is; `airflow_docker` and `airflow_kubernetes` have the same operator in a container. What differs
@@ -35,7 +35,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from benison.errors import ConfigError, MissingExtraError
-from benison.spec import read_spec
+from benison.evaluation.spec import read_spec
 
 try:
     from airflow.providers.common.compat.sdk import (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the Evaluator in Airflow as a Docker container, by the provider's operator."""
+"""The Evaluator in Airflow as a Docker container, by the provider's operator."""
 
 from __future__ import annotations
 

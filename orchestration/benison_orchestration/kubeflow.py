@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the Evaluator in Kubeflow Pipelines v2: one description, two kinds of component.
+"""The Evaluator in Kubeflow Pipelines v2: one description, two kinds of component.
 
     evaluate = container_component("registry.example.com/benison:tensorflow")
 

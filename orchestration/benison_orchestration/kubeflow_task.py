@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is an evaluation as a task of Kubeflow Pipelines: artifacts in, artifacts out, without kfp.
+"""An evaluation as a task of Kubeflow Pipelines: artifacts in, artifacts out, without kfp.
 
     python -m benison_orchestration.kubeflow_task '{{$}}'
 
@@ -26,8 +26,8 @@ import benison
 from benison import terminal
 from benison.config import yaml_text
 from benison.errors import BenisonError, ConfigError
+from benison.evaluation.spec import read_spec
 from benison.report.ci import Reports
-from benison.spec import read_spec
 
 MAX_POINTS = 101  # of a curve: the store of Kubeflow's web page keeps them, and the report has all
 

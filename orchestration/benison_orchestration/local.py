@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the local host: a spec or a TFX pipeline, run in this process.
+"""The local host: a spec or a TFX pipeline, run in this process.
 
 Of TFX 1.21's other runners, BeamDagRunner runs a pipeline with Benison's Evaluator and KubeflowV2DagRunner
 compiles one; AirflowDagRunner is not imported by Airflow 3: use `benison_orchestration.airflow`.
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import benison
-from benison.spec import read_spec
+from benison.evaluation.spec import read_spec
 from benison_orchestration.tfx_v1 import import_tfx
 
 

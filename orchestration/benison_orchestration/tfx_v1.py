@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is `tfx.v1` where only an older TensorFlow Data Validation can be installed beside TFX 1.21.
+"""`tfx.v1` where only an older TensorFlow Data Validation can be installed beside TFX 1.21.
 
 TFDV 1.21 has Linux wheels for glibc 2.39 and newer. On older systems requirements/overrides.txt takes
 TFDV 1.16, which asks for two modules that are gone; without them not even `tfx.v1` is imported. They are

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is `make bench`: Benison beside TFMA, Fairlearn, Polars and DuckDB on one task, as ratios.
+"""`make bench`: Benison beside TFMA, Fairlearn, Polars and DuckDB on one task, as ratios.
 
 Task: taxi-like Parquet files; example count, AUC of 10,000 bins, accuracy, precision, recall, mean label
 and mean prediction; overall and by hour, payment type and company (147 slices). Each contestant is a process

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the contestants of the benchmark, each the same task in its own way, in its own process.
+"""The contestants of the benchmark, each the same task in its own way, in its own process.
 
 Prints one JSON line: seconds without imports, peak memory, and some values for the check of agreement.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is what an evaluation costs beside its model: against a bare loop that only predicts.
+"""What an evaluation costs beside its model: against a bare loop that only predicts.
 
 The model is a network of three layers of 256 on 17 taxi-like features. Both sides load the model, read
 the same files and predict batches of one size, in turn in one process; the bare loop then throws the

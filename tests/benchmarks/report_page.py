@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is how fast a report is in Chromium: its size, its first paint, and what a sort or filter takes.
+"""How fast a report is in Chromium: its size, its first paint, and what a sort or filter takes.
 
 python tests/benchmarks/report_page.py OUTPUT/report.html
 """

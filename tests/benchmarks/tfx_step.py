@@ -110,7 +110,7 @@ def main() -> None:
     import tensorflow_model_analysis as tfma
     from google.protobuf import json_format
 
-    from benison.evaluator import Evaluator
+    from benison.evaluator.component import Evaluator
 
     contestants = {
         "TFX": (tfx.components.Evaluator, json_format.ParseDict(CONFIG, tfma.EvalConfig())),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is a real Chromium that shows reports from disk, and hears every complaint and request."""
+"""A real Chromium that shows reports from disk, and hears every complaint and request."""
 
 from __future__ import annotations
 

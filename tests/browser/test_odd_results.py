@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the report of results that are unlike most: perfect, tiny, of several outputs, out of range."""
+"""The report of results that are unlike most: perfect, tiny, of several outputs, out of range."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import expect
 
 import benison
-from benison.report import html
+from benison.report.page import build
 from tests.browser.conftest import MODELS, SLICES, Shown, evaluated
 from tests.browser.test_report import number
 from tests.component.test_report import HOSTILE, TOO_HIGH
@@ -140,7 +140,7 @@ def test_a_whisker_says_what_it_shows(show: Show, tmp_path: Path) -> None:
 def test_a_page_of_few_digits_has_the_same_intervals(
     show: Show, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(html, "_EXACT", 0)
+    monkeypatch.setattr(build, "_EXACT", 0)
     made = config("AUC", slices=SLICES, model_specs=MODELS, **INTERVALS)
     result = evaluated(taxi_like(2_000), made, tmp_path)
     page = show(result, "#slice=Overall").page

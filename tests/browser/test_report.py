@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the report as its reader uses it, in a real browser: find what is wrong, and look at it."""
+"""The report as its reader uses it, in a real browser: find what is wrong, and look at it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 import benison
-from benison.engine.tables import PLOTS_SCHEMA
-from benison.report.html import render
+from benison.report.page.build import render
+from benison.table.schema import PLOTS_SCHEMA
 from tests.browser.conftest import METRICS, MODELS, SLICES, Shown, evaluated
 from tests.component.test_report import HOSTILE
 from tests.conftest import config, taxi_like

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is how tests look at a page: in a real Chromium, which must stay silent and off the network."""
+"""How tests look at a page: in a real Chromium, which must stay silent and off the network."""
 
 from __future__ import annotations
 

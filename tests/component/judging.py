@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is what the tests of the verdict share: results made by hand, and thresholds on them."""
+"""What the tests of the verdict share: results made by hand, and thresholds on them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from benison.config import EvalConfig
-from benison.engine.plan import View
-from benison.engine.tables import METRICS_SCHEMA, SliceColumns
-from benison.slicing import SliceKey
-from benison.validation import Verdict, validate
+from benison.engine.views import View
+from benison.slicing.keys import SliceKey
+from benison.table.schema import METRICS_SCHEMA, SliceColumns
+from benison.validation.judge import validate
+from benison.validation.verdict import Verdict
 
 OVERALL: SliceKey = ()
 UP, DOWN = "HIGHER_IS_BETTER", "LOWER_IS_BETTER"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is how tests read a report without a browser: its tags, and the numbers that it carries."""
+"""How tests read a report without a browser: its tags, and the numbers that it carries."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the tests of the blessing: every changed, added or missing byte is found and named."""
+"""The tests of the blessing: every changed, added or missing byte is found and named."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from benison import blessing
 from benison.errors import ModelError, OutputError
+from benison.output import blessing
 
 
 def model_record(path: Path, name: str = "", is_baseline: bool = False) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the tests of the config: every field, its spellings, its parts, TFMA's messages."""
+"""The tests of the config: every field, its spellings, its parts, TFMA's messages."""
 
 from __future__ import annotations
 

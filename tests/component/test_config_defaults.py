@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the tests of what a config leaves open, and of what is written and read again."""
+"""The tests of what a config leaves open, and of what is written and read again."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa: E501 - a sentence that is expected stays on one line
-"""This file is the tests of what a config is refused for: every fault, its place and its sentence."""
+"""The tests of what a config is refused for: every fault, its place and its sentence."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa: E501 - a sentence that is expected stays on one line
-"""This file is the tests of the files and messages that a config is read from."""
+"""The tests of the files and messages that a config is read from."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the tests of results over time: what the page holds, and what a browser makes of it."""
+"""The tests of results over time: what the page holds, and what a browser makes of it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ import pytest
 
 import benison
 from benison import DataError, EvalConfig, EvalResult, Verdict
-from benison.engine.plan import View
-from benison.engine.tables import SliceColumns
+from benison.engine.views import View
 from benison.report import history
+from benison.report.history import build
+from benison.table.schema import SliceColumns
 from tests.component.browsing import opened
 from tests.component.judging import table
 from tests.component.pages import Tags
@@ -143,7 +144,7 @@ def test_what_does_not_fit_is_left_out_from_the_small_end(monkeypatch: pytest.Mo
     columns = SliceColumns([((),), *(((("f", str(i)),),) for i in range(999))], np.arange(1_000))
     results = [made_up(i, columns, 2) for i in range(4)]
     whole = len(history.render(results))
-    monkeypatch.setattr(history, "MAX_BYTES", whole // 2)
+    monkeypatch.setattr(build, "MAX_BYTES", whole // 2)
     page = history.render(results)
     data = carried(page)
     assert len(page) <= whole // 2

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is what holds of TFMA's files without TFMA: what is written is read back, or refused."""
+"""What holds of TFMA's files without TFMA: what is written is read back, or refused."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import pytest
 from typer.testing import CliRunner
 
 import benison
-from benison.blessing import verify
 from benison.cli import app
-from benison.engine.tf_records import framed, records
+from benison.data.tf_records import framed, records
 from benison.errors import OutputError
-from benison.interchange.keys import Sides
-from benison.slicing import slice_name
+from benison.output.blessing import verify
+from benison.slicing.keys import slice_name
+from benison.tfma.metric_keys import Sides
 
 FILES = (
     "eval_config.json",

@@ -14,8 +14,8 @@ import pytest
 from scipy import stats
 
 import benison
+from benison.data.batch import Extracts
 from benison.engine.intervals import QUANTILE, REPLICATES
-from benison.extracts import Extracts
 
 METHODS = ["JACKKNIFE", "POISSON_BOOTSTRAP"]
 METRICS = ["ExampleCount", "BinaryAccuracy", "AUC", "MeanLabel", "MeanSquaredError"]

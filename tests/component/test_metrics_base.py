@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the tests of the registry and of what every metric says about itself."""
+"""The tests of the registry and of what every metric says about itself."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benison.data.batch import Array, Inputs
 from benison.errors import ConfigError
-from benison.extracts import Array, Inputs
 from benison.metrics import Metric, Statistic, describe, from_config, register, registered
 from benison.metrics.counts import one
-from benison.metrics.states import Arrays, Total
+from benison.metrics.statistics.sums import Arrays, Total
 from tests.conftest import value_of
 from tests.test_laws import build, flat, inputs_for
 
@@ -71,9 +71,9 @@ class RowsTwice(Metric):
 
 @pytest.fixture
 def restored_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    from benison.metrics import base
+    from benison.metrics import registry
 
-    monkeypatch.setattr(base, "_REGISTRY", dict(base._REGISTRY))
+    monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
 
 
 @pytest.mark.usefixtures("restored_registry")

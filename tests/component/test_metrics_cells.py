@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the tests of tables of cells: whatever way they are held, they hold the same sums."""
+"""The tests of tables of cells: whatever way they are held, they hold the same sums."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benison.metrics import cells as module
-from benison.metrics.cells import Cells
+from benison.metrics.statistics import cells as module
+from benison.metrics.statistics.cells import Cells
 
 WIDTH = 5
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the tests of the counts of examples."""
+"""The tests of the counts of examples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benison.extracts import Inputs
+from benison.data.batch import Inputs
 from benison.metrics import from_config
 
 Evaluate = Callable[..., Any]

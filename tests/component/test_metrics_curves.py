@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the tests of areas and operating points, with the values of TFMA's own tests."""
+"""The tests of areas and operating points, with the values of TFMA's own tests."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import sklearn.metrics as sk
 
+from benison.data.batch import Inputs
 from benison.errors import ConfigError
-from benison.extracts import Inputs
 from benison.metrics import from_config
 from tests.component.test_metrics_confusion import TEN
 from tests.conftest import value_of

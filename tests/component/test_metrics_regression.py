@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the tests of the regression metrics, with the values of TFMA's own tests."""
+"""The tests of the regression metrics, with the values of TFMA's own tests."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benison.data.batch import Inputs
 from benison.errors import DataError
-from benison.extracts import Inputs
 from benison.metrics import from_config
 from tests.conftest import value_of
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the predictors alone: what they load, what they are fed, and what they refuse."""
+"""The predictors alone: what they load, what they are fed, and what they refuse."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from benison import models
 from benison.errors import DataError, ModelError
 from benison.models.arrays import Input, as_input
-from benison.models.slices import Slices
+from benison.models.calls import Slices
 
 N = 5
 FEATURES = pa.RecordBatch.from_pydict(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is models in their frameworks' own files, trained here, against those frameworks' own answers."""
+"""Models in their frameworks' own files, trained here, against those frameworks' own answers."""
 
 from __future__ import annotations
 
@@ -277,7 +277,7 @@ def test_memory_that_runs_out_is_said_once_and_changes_nothing(
 
 def test_wide_rows_are_fed_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The number of rows in a call is an output of this graph."""
-    from benison.models import slices
+    from benison.models import calls as slices
 
     nodes = [
         node("Shape", ["x"], ["shape"]),

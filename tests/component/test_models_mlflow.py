@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is MLflow directories, saved here by MLflow, against what MLflow itself loads from them."""
+"""MLflow directories, saved here by MLflow, against what MLflow itself loads from them."""
 
 from __future__ import annotations
 

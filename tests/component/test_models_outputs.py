@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is models of several outputs: each has its labels, predictions, weights and thresholds."""
+"""Models of several outputs: each has its labels, predictions, weights and thresholds."""
 
 from __future__ import annotations
 

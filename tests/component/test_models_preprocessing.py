@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is preprocessing functions: labels, weights and slices that a model or a graph makes."""
+"""Preprocessing functions: labels, weights and slices that a model or a graph makes."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_functions_of_usual_names_run_unasked(saved: Path) -> None:
 
 
 def test_results_do_not_depend_on_the_calls(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from benison.models import functions
+    from benison.models import preprocessing as functions
 
     batch = TRIPS.combine_chunks().to_batches()[0]
     predictor = models.load(saved)

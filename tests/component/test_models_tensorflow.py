@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the predictors of TensorFlow's models: SavedModels and Keras files."""
+"""The predictors of TensorFlow's models: SavedModels and Keras files."""
 
 from __future__ import annotations
 

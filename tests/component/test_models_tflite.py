@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is TFLite models, converted here, against what the interpreter itself answers."""
+"""TFLite models, converted here, against what the interpreter itself answers."""
 
 from __future__ import annotations
 

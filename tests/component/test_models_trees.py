@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is XGBoost's and LightGBM's own files, trained here, against those libraries' own answers."""
+"""XGBoost's and LightGBM's own files, trained here, against those libraries' own answers."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is a result in real notebooks: executed, opened in JupyterLab, and in a sandboxed frame."""
+"""A result in real notebooks: executed, opened in JupyterLab, and in a sandboxed frame."""
 
 from __future__ import annotations
 

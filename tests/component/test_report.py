@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the report without a browser: what it holds, how large it is, and that no name does harm."""
+"""The report without a browser: what it holds, how large it is, and that no name does harm."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import benison
-from benison.report import html
-from benison.report.payload import Payload
+from benison.report import page as report_page
+from benison.report.page import build
+from benison.report.page.payload import Payload
 from tests.component.pages import Carried, Tags, report_of
 from tests.conftest import config, taxi_like
 
@@ -83,7 +84,7 @@ def test_says_which_execution_recorded_it(trips: pa.Table, tmp_path: Path) -> No
     benison.evaluate(trips, config("AUC"), output=tmp_path / "out")
     result = benison.load_result(tmp_path / "out")
     result.manifest["lineage"] = {"execution": 17, "pipeline": "taxi"}
-    text = Tags(html.render(result)).text
+    text = Tags(report_page.render(result)).text
     assert "execution 17" in text
     assert "pipeline taxi" in text
 
@@ -193,7 +194,7 @@ def test_ten_thousand_slices_of_twenty_metrics_fit_all(tmp_path: Path) -> None:
 
 
 def test_says_how_many_slices_do_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(html, "MAX_BYTES", 120_000)
+    monkeypatch.setattr(build, "MAX_BYTES", 120_000)
     made = against(*TWENTY, "ConfusionMatrixPlot", slices=({}, {"feature_keys": ["f"]}))
     page = report_of(many(1_000, 4_001), made, tmp_path)
     header = Carried.of(page).header

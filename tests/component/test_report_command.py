@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the tests of `benison report`: one run to another place, several as their history."""
+"""The tests of `benison report`: one run to another place, several as their history."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import benison
 from benison.cli import app
-from benison.metrics import base
+from benison.metrics import registry
 from benison.metrics.counts import ExampleCount
 from tests.component.test_history import carried, run
 from tests.conftest import config, taxi_like
@@ -48,7 +48,7 @@ def test_a_metric_of_ones_own_need_not_be_registered_where_it_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setitem(base._REGISTRY, "Own", (Own, base.About.of(Own)))
+        patch.setitem(registry._REGISTRY, "Own", (Own, registry.About.of(Own)))
         for name in ("a", "b"):
             benison.evaluate(taxi_like(100), config("Own", "AUC"), output=tmp_path / name)
     runs = [str(tmp_path / name) for name in ("a", "b")]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the tests of results: looked up, compared, and refused when they are not whole."""
+"""The tests of results: looked up, compared, and refused when they are not whole."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 
 import benison
-from benison import blessing
 from benison.config import EvalConfig
 from benison.errors import DataError, MissingExtraError, OutputError
-from benison.results import EvalResult, load_result
-from benison.slicing import SliceKey
-from benison.validation import Verdict, validate
+from benison.output import blessing
+from benison.results.result import EvalResult, load_result
+from benison.slicing.keys import SliceKey
+from benison.validation.judge import validate
+from benison.validation.verdict import Verdict
 from tests.component.judging import FLASH, OVERALL, Versus, bounds, change, rows, table
 from tests.conftest import config, taxi_like
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the table of slices: their order, their names and their keys, found in any batches."""
+"""The table of slices: their order, their names and their keys, found in any batches."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import pyarrow as pa
 import pytest
 
 from benison.config import SlicingSpec
-from benison.engine.outcome import sort_key
-from benison.slicing import ColumnCodes, SliceTable, SpecCodes, slice_name
+from benison.slicing.encode import ColumnCodes, SpecCodes
+from benison.slicing.keys import slice_name
+from benison.slicing.table import SliceTable
+from benison.table.slices import sort_key
 
 
 @pytest.mark.parametrize("features", [("f",), ("f", "g"), ()])

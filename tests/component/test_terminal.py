@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the tests of `benison show`: the numbers of a result as tables, and as JSON."""
+"""The tests of `benison show`: the numbers of a result as tables, and as JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 import benison
 from benison import EvalResult
 from benison.cli import app
-from benison.terminal import plain, rows, tables
+from benison.results import query
+from benison.terminal import plain, tables
 from benison.terminal.tables import histogram, sparkline
 from tests.conftest import config, taxi_like
 
@@ -248,7 +249,7 @@ def test_an_infinite_value_is_in_no_histogram(
     odd = metrics.set_column(metrics.schema.get_field_index("value"), "value", values)
     tables.show(dataclasses.replace(runs[0], metrics=odd), ["auc"], 3)
     (count,) = re.findall(r"(\d+) slices: ", capsys.readouterr().out)
-    assert int(count) == len(rows.distribution(runs[0], "auc")) - 1
+    assert int(count) == len(query.distribution(runs[0], "auc")) - 1
 
 
 def test_bars() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the tests of the verdict: every threshold in every direction, each with its sentence."""
+"""The tests of the verdict: every threshold in every direction, each with its sentence."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benison.engine.plan import View
-from benison.engine.tables import SliceColumns
+from benison.engine.views import View
 from benison.errors import OutputError
-from benison.validation import Check, Verdict
+from benison.table.schema import SliceColumns
+from benison.validation.verdict import Check, Verdict
 from tests.component.judging import (
     DOWN,
     FLASH,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the tests of which slices a threshold is for, and what becomes of those that are missing."""
+"""The tests of which slices a threshold is for, and what becomes of those that are missing."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from benison.slicing import SliceKey
-from benison.validation import Verdict
+from benison.slicing.keys import SliceKey
+from benison.validation.verdict import Verdict
 from tests.component.judging import (
     FLASH,
     OVERALL,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the tests of results in a notebook: charts of their values, and HTML that harms nothing."""
+"""The tests of results in a notebook: charts of their values, and HTML that harms nothing."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from sklearn.metrics import roc_auc_score
 
 import benison
 from benison import DataError, EvalResult, MissingExtraError
-from benison.report import view_html
-from benison.report.view_plots import PLOTS
+from benison.report.notebook import cell
+from benison.report.notebook.plot_data import PLOTS
 from tests.conftest import config, taxi_like
 
 HOSTILE = [
@@ -277,7 +277,7 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
 def test_a_report_that_is_too_large_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(view_html, "MAX_REPORT", 100)
+    monkeypatch.setattr(cell, "MAX_REPORT", 100)
     result = benison.evaluate(taxi_like(100), config("AUC"), output=tmp_path / "out")
     page = Page(result._repr_html_())
     assert "iframe" not in page.tags

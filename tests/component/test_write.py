@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the tests of writing: all files or none, whatever happens while they are written."""
+"""The tests of writing: all files or none, whatever happens while they are written."""
 
 from __future__ import annotations
 
@@ -18,16 +18,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benison.engine.tables import METRICS_SCHEMA, PLOTS_SCHEMA
-from benison.engine.write import (
-    Evaluation,
-    check_output,
-    default_writers,
-    output_directory,
-    run,
-    write_json,
-)
 from benison.errors import OutputError
+from benison.output.directory import check_output, output_directory
+from benison.output.writers import Evaluation, default_writers, run, write_json
+from benison.table.schema import METRICS_SCHEMA, PLOTS_SCHEMA
 from tests.component.judging import FLASH, OVERALL, rows, table
 
 
@@ -259,8 +253,9 @@ def test_the_old_result_is_put_back_when_the_new_one_cannot_take_its_place(tmp_p
 KILLED = """
 import os, random, signal, sys, time
 from pathlib import Path
-from benison import blessing
-from benison.engine.write import default_writers, output_directory, run
+from benison.output import blessing
+from benison.output.directory import output_directory
+from benison.output.writers import default_writers, run
 from benison.errors import OutputError
 from tests.component.test_write import evaluation
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is Benison and TFX on one store: each finds, and pushes, what the other has blessed."""
+"""Benison and TFX on one store: each finds, and pushes, what the other has blessed."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_the_evaluator_in_a_pipeline_on_beam_with_a_module(
     tfx: Any, tmp_path: Path, model: Path, trips_csv: Path
 ) -> None:
     """All splits, Parquet-free, with an extractor of the user's, on Beam's direct runner."""
-    from benison.evaluator import Evaluator
+    from benison.evaluator.component import Evaluator
 
     module = tmp_path / "user" / "doubling.py"
     module.parent.mkdir()
@@ -198,7 +198,7 @@ def test_the_other_runners_that_tfx_has(
     from tfx.orchestration.beam.beam_dag_runner import BeamDagRunner
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as v2
 
-    from benison.evaluator import Evaluator
+    from benison.evaluator.component import Evaluator
 
     kind = tfx.types.standard_artifacts.Model
     examples = tfx.components.CsvExampleGen(input_base=str(trips_csv))
@@ -248,7 +248,7 @@ def test_a_pipeline_is_written_without_beam_and_tfma() -> None:
 def test_a_wrong_component_is_refused_where_it_is_written(
     more: dict[str, Any], message: str
 ) -> None:
-    from benison.evaluator import Evaluator
+    from benison.evaluator.component import Evaluator
 
     with pytest.raises(benison.ConfigError, match=message):
         Evaluator(examples=None, **{"eval_config": CONFIG, **more})

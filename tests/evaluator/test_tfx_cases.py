@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the cases of TFX's own test of its Evaluator, with Benison's executor in its place.
+"""The cases of TFX's own test of its Evaluator, with Benison's executor in its place.
 
 Data and models are those that the tfx package carries: trips of the taxi sample, and two estimators of 2022,
 whose serving graphs TensorFlow still loads. Their EvalSavedModels (Format-TFMA) it does not, so that the case of

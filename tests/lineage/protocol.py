@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is a process that records one run, and that may be killed at a call to the store.
+"""A process that records one run, and that may be killed at a call to the store.
 
 python protocol.py URL FOLDER RUN CALL      kills itself before that call, 0 is never
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the stores of the lineage tests: SQLite in a file, and a real MariaDB with TLS."""
+"""The stores of the lineage tests: SQLite in a file, and a real MariaDB with TLS."""
 
 from __future__ import annotations
 

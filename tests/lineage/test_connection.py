@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the URL of a store: what is taken, what is refused, and that no password is said."""
+"""The URL of a store: what is taken, what is refused, and that no password is said."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is a pipeline's history and what people decide against it, through the command."""
+"""A pipeline's history and what people decide against it, through the command."""
 
 from __future__ import annotations
 

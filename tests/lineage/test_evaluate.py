@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is a whole evaluation with a record: repeated, resumed, and with the latest blessed as baseline."""
+"""A whole evaluation with a record: repeated, resumed, and with the latest blessed as baseline."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is what a record survives: kills, repetition, company, and what it refuses."""
+"""What a record survives: kills, repetition, company, and what it refuses."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is an Airflow to test with: its own Python, home and database, in a temporary folder."""
+"""An Airflow to test with: its own Python, home and database, in a temporary folder."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is a whole Airflow 3 at work: a scheduler with its workers, a DAG processor and an API server.
+"""A whole Airflow 3 at work: a scheduler with its workers, a DAG processor and an API server.
 
 Everything listens on the loopback alone, on ports that were free, and is ended process by process.
 """

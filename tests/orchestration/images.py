@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is container images for tests, on a machine with root but without a container engine.
+"""Container images for tests, on a machine with root but without a container engine.
 
 debootstrap makes the base, buildah builds the repository's Dockerfile on it, podman runs it. What they
 make is kept in `.images`, so that only the first run takes minutes.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the operators in Airflow 3 and 2: what a verdict, an error and a signal lead to."""
+"""The operators in Airflow 3 and 2: what a verdict, an error and a signal lead to."""
 
 from __future__ import annotations
 

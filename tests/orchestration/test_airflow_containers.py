@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the operators that evaluate in a container, in Airflow 3 and 2: Docker for real, pods nearly."""
+"""The operators that evaluate in a container, in Airflow 3 and 2: Docker for real, pods nearly."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the taxi DAG under a real scheduler: pushed, skipped, killed and tried again."""
+"""The taxi DAG under a real scheduler: pushed, skipped, killed and tried again."""
 
 from __future__ import annotations
 

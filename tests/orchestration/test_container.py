@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the container: the repository's Dockerfile, built and run for real."""
+"""The container: the repository's Dockerfile, built and run for real."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is Kubeflow Pipelines: what compiles, and what kfp's own local runners make of it."""
+"""Kubeflow Pipelines: what compiles, and what kfp's own local runners make of it."""
 
 import json
 import os

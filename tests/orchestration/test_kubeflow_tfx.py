@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is TFX on Kubeflow Pipelines v2: what its runner compiles of the Evaluator, and that this runs."""
+"""TFX on Kubeflow Pipelines v2: what its runner compiles of the Evaluator, and that this runs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CONFIG = config({"class_name": "AUC", "threshold": {"value_threshold": {"lower_b
 def compiled(tmp_path: Path) -> dict[str, Any]:
     """The specification of a pipeline with the Evaluator in it."""
     tfx = import_tfx()
-    from benison.evaluator import Evaluator
+    from benison.evaluator.component import Evaluator
 
     examples = tfx.components.CsvExampleGen(input_base="gs://bucket/csv")
     evaluator = Evaluator(examples=examples.outputs["examples"], eval_config=CONFIG)

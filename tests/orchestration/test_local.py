@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the local host: a spec in, the same results as the function."""
+"""The local host: a spec in, the same results as the function."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is TFMA at our files and we at TFMA's: its loaders and views read ours, and ours read its."""
+"""TFMA at our files and we at TFMA's: its loaders and views read ours, and ours read its."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the comparison with TFMA itself: the same data and config, value for value.
+"""The comparison with TFMA itself: the same data and config, value for value.
 
 Where the two differ TFMA is wrong, and each such difference is listed with what it does wrong:
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the commands that judge: evaluate, check-config, verify."""
+"""The commands that judge: evaluate, check-config, verify."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import Annotated
 import typer
 
 import benison
-from benison import blessing, terminal
+from benison import terminal
 from benison.cli.options import NOT_BLESSED, AsJson, Format, Junit, Output, Summary, errors, say
 from benison.config import EvalConfig
-from benison.engine.check import check_config
-from benison.engine.read import Dataset
+from benison.data.dataset import Dataset
+from benison.evaluation.check import check_config
+from benison.evaluation.spec import read_spec
+from benison.output import blessing
 from benison.report.ci import Reports
-from benison.results import load_result
-from benison.spec import read_spec
+from benison.results.result import load_result
 
 EVALUATE_HELP = """Evaluate a model on every slice and judge it by the config's thresholds.
 

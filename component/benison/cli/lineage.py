@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the commands on a pipeline's history: blessings, lineage, bless, revoke."""
+"""The commands on a pipeline's history: blessings, lineage, bless, revoke."""
 
 from __future__ import annotations
 

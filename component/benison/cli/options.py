@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is what the subcommands share: options, exit codes, and how a result or an error is said."""
+"""What the subcommands share: options, exit codes, and how a result or an error is said."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.console import Console
 
 from benison import terminal
 from benison.errors import BenisonError
-from benison.results import EvalResult
+from benison.results.result import EvalResult
 
 NOT_BLESSED, WRONG, CRASHED = 1, 2, 3  # exit codes; 0 is blessed, or no gate asked
 

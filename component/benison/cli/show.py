@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the commands that show results: show, report."""
+"""The commands that show results: show, report."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import typer
 
 from benison.cli.options import AsJson, Output, document, errors, place
 from benison.errors import OutputError
-from benison.report import history, html
-from benison.results import EvalResult, load_result
-from benison.terminal import rows, tables
+from benison.report import history, page
+from benison.results import query
+from benison.results.result import EvalResult, load_result
+from benison.terminal import tables
 
 SHOW_HELP = """Print the verdict, its reasons, and the worst slices of each metric.
 
@@ -72,11 +73,11 @@ def _document(
     found = document(result)
     if others:
         compared = {"compare": [str(other.path) for other in others]}
-        return {**found, **compared, "changes": rows.changes(result, others, names, slice_)}
+        return {**found, **compared, "changes": query.changes(result, others, names, slice_)}
     if slice_ is not None:
-        return {**found, "slice": slice_, "metrics": rows.of_slice(result, slice_, names)}
-    asked = names or rows.judged(result)
-    return {**found, "worst": {name: rows.worst(result, name, worst) for name in asked}}
+        return {**found, "slice": slice_, "metrics": query.of_slice(result, slice_, names)}
+    asked = names or query.judged(result)
+    return {**found, "worst": {name: query.worst(result, name, worst) for name in asked}}
 
 
 REPORT_HELP = """Write the report of a run to another place, or that of several runs over time.
@@ -110,8 +111,8 @@ def report(
     """The command behind REPORT_HELP."""
     with errors(as_json):
         results = [load_result(run) for run in runs]
-        page = history.render(results, as_given) if len(results) > 1 else html.render(results[0])
-        write_page(output, page)
+        text = history.render(results, as_given) if len(results) > 1 else page.render(results[0])
+        write_page(output, text)
     if as_json:
         print(json.dumps({"ok": True, "output": str(output), "runs": len(runs)}))
     else:

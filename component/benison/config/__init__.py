@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the evaluation config: what to evaluate, on which slices, against which thresholds.
+"""The evaluation config: what to evaluate, on which slices, against which thresholds.
 
 The names are those of TFMA's EvalConfig, so that a TFMA config is a Benison config. Everything is
 frozen and can be compared; collections are tuples.
@@ -21,7 +21,7 @@ from typing import Any
 
 from pydantic import field_validator
 
-from benison.config import formats, rules
+from benison.config import constraints, text_forms
 from benison.config.faults import Fault, Part, build_whole
 from benison.config.fields import ConfidenceIntervalMethod, MetricDirection
 from benison.config.parts import (
@@ -110,7 +110,7 @@ class EvalConfig(Part):
         """
         if isinstance(source, cls):
             return source
-        data = formats.read(source)
+        data = text_forms.read(source)
         if "version" in data:
             cls(version=data["version"])  # of a newer version nothing else can be said
         return build_whole(cls, data)
@@ -127,7 +127,7 @@ class EvalConfig(Part):
         return version
 
     def _faults(self) -> Iterable[Fault]:
-        return rules.disagreements(self)
+        return constraints.disagreements(self)
 
     @property
     def candidate_specs(self) -> tuple[ModelSpec, ...]:
@@ -153,7 +153,7 @@ class EvalConfig(Part):
         Raises:
             ConfigError: There is a baseline, and several specs of which none is marked as its.
         """
-        return rules.with_defaults(self, has_baseline)
+        return constraints.with_defaults(self, has_baseline)
 
     def to_dict(self) -> dict[str, Any]:
         """What differs from the defaults, and the version, in snake_case; `load` reads it back.

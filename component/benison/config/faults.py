@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is how a part of a config is checked: all faults at once, with path and sentence."""
+"""How a part of a config is checked: all faults at once, with path and sentence."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the fields of a config: how a number, a list or an enum of a config file is read."""
+"""The fields of a config: how a number, a list or an enum of a config file is read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from benison.config.faults import Fault, Part, came
-from benison.config.formats import parse_parameters
+from benison.config.text_forms import parse_parameters
 from benison.errors import suggestion
 
 

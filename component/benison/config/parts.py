@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the models, metrics and options of a config, as TFMA names them."""
+"""The models, metrics and options of a config, as TFMA names them."""
 
 from __future__ import annotations
 

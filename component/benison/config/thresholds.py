@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the slices of a config and the thresholds on them, as TFMA names them.
+"""The slices of a config and the thresholds on them, as TFMA names them.
 
 An unset bound is None. Each part lists, in `_faults`, what is wrong with it although every field is
-right; what must agree between parts is in `benison.config.rules`.
+right; what must agree between parts is in `benison.config.constraints`.
 """
 
 from __future__ import annotations

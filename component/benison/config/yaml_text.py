@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is YAML as a config needs it: version 1.2, and a key that is given twice is a fault."""
+"""YAML as a config needs it: version 1.2, and a key that is given twice is a fault."""
 
 from __future__ import annotations
 

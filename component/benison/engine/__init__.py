@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the door to the stages: read, extract, evaluate, write, and the two ways to run them."""
+"""The door to the stages: read, extract, evaluate, write, and the two ways to run them."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the accumulator: the states of a plan's statistics, over the slices found so far."""
+"""The accumulator: the states of a plan's statistics, over the slices found so far."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benison.engine.plan import Computation, Plan, View
+from benison.data.batch import Extracts, Inputs
+from benison.engine.plan import Computation, Plan
+from benison.engine.views import View
 from benison.errors import DataError
-from benison.extracts import Extracts, Inputs, SliceCodes
 from benison.metrics.base import Index, Value
-from benison.slicing import SliceTable
+from benison.slicing.codes import SliceCodes
+from benison.slicing.table import SliceTable
 
 
 @dataclasses.dataclass(frozen=True)

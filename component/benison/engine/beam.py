@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the Beam engine: the same plan, run by any Beam runner over the shards of a dataset.
+"""The Beam engine: the same plan, run by any Beam runner over the shards of a dataset.
 
 Each shard is read, extracted and added up where it lies; what travels between workers is the
 states of a shard, never a row. The engine is imported only when it is asked for.
@@ -14,10 +14,9 @@ from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import Any
 
+from benison.data.dataset import Shard, read_shard
 from benison.engine import local
-from benison.engine.evaluate import Evaluator
-from benison.engine.extract import Extractor
-from benison.engine.read import Shard, read_shard
+from benison.engine.stages import Evaluator, Extractor
 from benison.errors import ConfigError, MissingExtraError
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the extractors: what turns a batch of features into labels, predictions and slices.
+"""The extractors: what turns a batch of features into labels, predictions and slices.
 
 An extractor is a small object with a `stage_name` and `extract(extracts) -> extracts`; one that must
 load something first has `setup()`, which runs once per process. Extractors keep nothing between
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,35 +18,18 @@ import pyarrow.compute as pc
 
 from benison import models
 from benison.config import EvalConfig, ModelSpec, SlicingSpec
+from benison.data.batch import Array, Extracts, Target
 from benison.engine.plan import outputs_of
+from benison.engine.stages import Extractor, Reader
 from benison.errors import DataError, ModelError, suggestion
-from benison.extracts import Array, Extracts, Target
 from benison.models.arrays import is_number
-from benison.slicing import ColumnCodes, SpecCodes
+from benison.slicing.encode import ColumnCodes, SpecCodes
 
 if TYPE_CHECKING:
-    from benison.models.functions import Function
+    from benison.models.preprocessing import Function
 
 # What TensorFlow's heads and Keras call the output that scores an example, in order of preference.
 WELL_KNOWN_OUTPUTS = ("scores", "outputs", "predictions", "logistic", "probabilities", "logits")
-
-
-class Extractor(Protocol):
-    """Adds keys to the extracts of a batch, or replaces some."""
-
-    @property
-    def stage_name(self) -> str:
-        """The name by which evaluators say after which stage they run."""
-
-    def extract(self, extracts: Extracts) -> Extracts:
-        """The extracts with this stage's keys; the argument is left as it was."""
-
-
-class Reader(Protocol):
-    """What is called on the data: a model, or a preprocessing function."""
-
-    columns: tuple[str, ...] | None
-    wants_input: bool
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is confidence intervals: rows in groups, a state for each, and how far their values spread.
+"""Confidence intervals: rows in groups, a state for each, and how far their values spread.
 
 Both methods are TFMA's, with 20 replicates and Student's t. The interval is around the value itself.
 Which rows are in which group depends on a file's name and the number of a row in it, so that it is the
@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benison.config import ConfidenceIntervalMethod, Options
-from benison.extracts import Array
+from benison.data.batch import Array
 from benison.metrics.base import Index, Value, ratio
 
 Numbers: TypeAlias = npt.NDArray[np.uint64]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the local engine: a plan run in this process, reading ahead while it adds up."""
+"""The local engine: a plan run in this process, reading ahead while it adds up."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from benison.engine.ahead import read_ahead
-from benison.engine.evaluate import Evaluator
-from benison.engine.extract import Extractor
-from benison.engine.read import RAW_RECORD, ROW_NUMBER
-from benison.extracts import Extracts
+from benison.data.ahead import read_ahead
+from benison.data.batch import Extracts
+from benison.data.dataset import ROW_NUMBER
+from benison.data.tf_examples import RAW_RECORD
+from benison.engine.stages import Evaluator, Extractor
 
 _RESERVED = {RAW_RECORD: "input", ROW_NUMBER: "row_numbers"}
 

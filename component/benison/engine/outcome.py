@@ -1,29 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is what an accumulator ends in: the tables of metrics and plots, and the slices left out."""
+"""What an accumulator ends in: the tables of metrics and plots, and the slices left out."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from benison.config import CrossSlicingSpec, EvalConfig
-from benison.engine.accumulator import Accumulator, States
+from benison.data.batch import Array, Extracts
+from benison.engine.accumulator import Accumulator, States, check_rows
 from benison.engine.intervals import Estimate
-from benison.engine.plan import Computation, View
-from benison.engine.tables import METRICS_SCHEMA, SliceColumns
-from benison.extracts import Array
+from benison.engine.plan import Computation, Plan
+from benison.engine.views import View
 from benison.metrics.base import Index
-from benison.slicing import SliceKey, as_number, matches
+from benison.slicing.keys import SliceKey, matches
+from benison.table.schema import METRICS_SCHEMA, RATIO, SliceColumns
 
 # Plots are made for this many slices at a time, so that memory does not grow with the slices.
 PLOT_BLOCK = 256
 
 
-RATIO = "_ratio"
 """What a metric's name ends in when it is the ratio of two slices; their difference has its own name."""
 
 
@@ -150,7 +151,42 @@ def _baseline_of(computation: Computation, baseline: str | None) -> Computation 
     )
 
 
-def sort_key(key: SliceKey) -> tuple[int, tuple[str, ...], Sequence[tuple[float, str]]]:
-    """Fewer features first, then by feature, then by value, numbers as numbers."""
-    values = [(as_number(value), value) for _, value in key]
-    return len(key), tuple(feature for feature, _ in key), values
+class MetricsEvaluator:
+    """The evaluator behind the output keys `metrics`, `plots`, `small_slices`, `rows` and `missing`."""
+
+    stage_name = "EvaluateMetricsAndPlots"
+    run_after = "ExtractSliceKeys"
+
+    def __init__(self, config: EvalConfig, plan: Plan) -> None:
+        self.config = config
+        self.plan = plan
+
+    def zero(self) -> Accumulator:
+        """An accumulator that has seen no rows."""
+        return Accumulator(self.plan)
+
+    def add(self, state: Accumulator, extracts: Extracts) -> Accumulator:
+        """The accumulator, with one more batch."""
+        state.add(extracts)
+        return state
+
+    def merge(self, state: Accumulator, other: Accumulator) -> Accumulator:
+        """The first accumulator, with all that the other has seen."""
+        state.merge(other)
+        return state
+
+    def result(self, state: Accumulator) -> dict[str, Any]:
+        """The tables, and the slices that are too small to be shown.
+
+        Raises:
+            DataError: No row was read, or a label or prediction is missing in every row.
+        """
+        check_rows(state)
+        outcome = Outcome.of(self.config, state)
+        return {
+            "metrics": outcome.metrics(),
+            "plots": outcome.plots(),
+            "small_slices": outcome.small,
+            "rows": state.rows,
+            "missing": state.missing,
+        }

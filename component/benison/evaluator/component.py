@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is what a pipeline sees of the Evaluator: its inputs, outputs and parameters."""
+"""What a pipeline sees of the Evaluator: its inputs, outputs and parameters."""
 
 from __future__ import annotations
 

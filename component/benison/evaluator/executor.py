@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the Evaluator at work: TFX's artifacts in, and what its Pusher and resolvers read out."""
+"""The Evaluator at work: TFX's artifacts in, and what its Pusher and resolvers read out."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import benison
-from benison.blessing import MARKERS
 from benison.config import EvalConfig, MetricConfig, MetricsSpec, yaml_text
 from benison.errors import ConfigError, DataError, MissingExtraError
 from benison.evaluator import udf
 from benison.evaluator.fairness import with_fairness_indicators
-from benison.results import EvalResult
+from benison.output.blessing import MARKERS
+from benison.results.result import EvalResult
 
 try:
     from tfx.components.util import examples_utils

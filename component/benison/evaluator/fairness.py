@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is Fairness Indicators: rates at several decision thresholds, under the names they had in TFMA.
+"""Fairness Indicators: rates at several decision thresholds, under the names they had in TFMA.
 
 TFX's Evaluator takes `fairness_indicator_thresholds` and computes nothing with them since TFMA 0.47.
 """

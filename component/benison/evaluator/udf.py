@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the user's own module of an Evaluator: extractors and model loaders that it may define."""
+"""The user's own module of an Evaluator: extractors and model loaders that it may define."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 from benison.config import EvalConfig
 from benison.engine.extract import (
-    Extractor,
     PredictionsExtractor,
     TransformedFeaturesExtractor,
     default_extractors,
 )
+from benison.engine.stages import Extractor
 from benison.errors import ConfigError, ModelError
 
 # The stages of TFMA that Benison's own take the place of.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is what people decide against a verdict: an override blesses, a revocation takes back.
+"""What people decide against a verdict: an override blesses, a revocation takes back.
 
 Both are recorded with who and why, beside the verdict and never in its place.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is what a run reads, as artifacts: found by their URI, or imported as TFX's Importer would.
+"""What a run reads, as artifacts: found by their URI, or imported as TFX's Importer would.
 
 A model is its place and its bytes. A place that has other bytes than when it was recorded is another model,
 and the one that was there is gone: its blessing must not lead to the new bytes.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the recorder that writes to ML Metadata what TFX's Evaluator would have written there.
+"""The recorder that writes to ML Metadata what TFX's Evaluator would have written there.
 
 Two calls make a record, each of which the store does wholly or not at all: RUNNING with outputs that are
 PENDING, before anything is computed; COMPLETE with outputs that are LIVE, when the files are whole. Only LIVE
@@ -17,14 +17,7 @@ from typing import Any
 
 from benison.errors import MetadataError
 from benison.lineage import Finding, ModelFiles, Run, history, key_of
-from benison.lineage.inputs import (
-    examples_id,
-    model_id,
-    put,
-    run_contexts,
-    serving_path,
-    standard,
-)
+from benison.lineage.inputs import examples_id, model_id, put, run_contexts, serving_path, standard
 from benison.lineage.store import Store
 from benison.lineage.types import (
     EVALUATOR,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is a metadata store as the rest of Benison uses it: opened late, retried, with clear errors.
+"""A metadata store as the rest of Benison uses it: opened late, retried, with clear errors.
 
 A store is opened by the process that calls it, never handed through a fork: a connection that two
 processes share loses what they write.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the types of ML Metadata that TFX registers, byte for byte, and nodes of these types.
+"""The types of ML Metadata that TFX registers, byte for byte, and nodes of these types.
 
 A declared property too many on `Model` or `ModelBlessing` breaks TFX's resolvers on that store for good,
 so everything of ours is in custom properties.

@@ -1,38 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the catalogue of metrics: importing it registers every family."""
+"""The catalogue of metrics: importing it registers every family."""
 
 from __future__ import annotations
 
-from benison.metrics import (
-    accuracy,
-    calibration,
-    confusion,
-    counts,
-    crossentropy,
-    curves,
-    plots,
-    regression,
-)
-from benison.metrics.base import (
-    About,
-    Metric,
-    Statistic,
-    describe,
-    from_config,
-    ratio,
-    register,
-    registered,
-)
+from benison.metrics import classification, confusion, counts, curves, plots, regression
+from benison.metrics.base import Metric, Statistic, ratio
+from benison.metrics.registry import About, describe, from_config, register, registered
 
 __all__ = [
     "About",
     "Metric",
     "Statistic",
-    "accuracy",
-    "calibration",
+    "classification",
     "confusion",
     "counts",
-    "crossentropy",
     "curves",
     "describe",
     "from_config",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the metrics of the binary confusion matrix at given thresholds: one line each."""
+"""The metrics of the binary confusion matrix at given thresholds: one line each."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from math import inf
 
 import numpy as np
 
-from benison.extracts import Array, Inputs  # noqa: F401 - Inputs is for the examples
-from benison.metrics.base import HIGHER, LOWER, About, Metric, Statistic, ratio, register
-from benison.metrics.binary import ThresholdCells
-from benison.metrics.cells import Cells
+from benison.data.batch import Array, Inputs  # noqa: F401 - Inputs is for the examples
+from benison.metrics.base import Metric, Statistic, ratio
+from benison.metrics.registry import HIGHER, LOWER, About, register
+from benison.metrics.statistics.cells import Cells
+from benison.metrics.statistics.histogram import ThresholdCells
 
 
 @dataclasses.dataclass(frozen=True)

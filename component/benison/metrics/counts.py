@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the counts of examples."""
+"""The counts of examples."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import dataclasses
 
 import numpy as np
 
-from benison.extracts import Array, Inputs
-from benison.metrics.base import Metric, Statistic, register
-from benison.metrics.states import Arrays, Total
+from benison.data.batch import Array, Inputs
+from benison.metrics.base import Metric, Statistic
+from benison.metrics.registry import register
+from benison.metrics.statistics.sums import Arrays, Total
 
 
 def one(inputs: Inputs) -> Array:

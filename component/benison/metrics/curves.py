@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the metrics of the whole curve: areas and operating points.
+"""The metrics of the whole curve: areas and operating points.
 
 They share one histogram of 10,000 buckets. The thresholds are those of Keras and TFMA: n of them,
 evenly spaced in [0, 1], the first just below 0 and the last just above 1.
@@ -15,11 +15,18 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from benison.extracts import Array, Inputs  # noqa: F401 - Inputs is for the examples
-from benison.metrics.base import HIGHER, About, Index, Metric, Statistic, ratio, register
-from benison.metrics.binary import BUCKETS, Curve, PredictionHistogram, ThresholdCells, curves
-from benison.metrics.cells import Cells
+from benison.data.batch import Array, Inputs  # noqa: F401 - Inputs is for the examples
+from benison.metrics.base import Index, Metric, Statistic, ratio
 from benison.metrics.confusion import as_thresholds, ascending, matrix_of
+from benison.metrics.registry import HIGHER, About, register
+from benison.metrics.statistics.cells import Cells
+from benison.metrics.statistics.histogram import (
+    BUCKETS,
+    Curve,
+    PredictionHistogram,
+    ThresholdCells,
+    curves,
+)
 
 EPSILON = 1e-7
 _REACHED = 1e-9  # a rate that is short of its bound by rounding alone has reached it

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the metrics of a real-valued prediction: means, errors, calibration and correlation."""
+"""The metrics of a real-valued prediction: means, errors, calibration and correlation."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from math import inf
 
 import numpy as np
 
+from benison.data.batch import Array, Inputs
 from benison.errors import DataError
-from benison.extracts import Array, Inputs
-from benison.metrics.base import HIGHER, LOWER, About, Metric, Statistic, ratio, register
-from benison.metrics.binary import check_binary
+from benison.metrics.base import Metric, Statistic, ratio
 from benison.metrics.confusion import snake_case
-from benison.metrics.states import Arrays, Mean, Moments, RowFunction, spread
+from benison.metrics.registry import HIGHER, LOWER, About, register
+from benison.metrics.statistics.histogram import check_binary
+from benison.metrics.statistics.sums import Arrays, Mean, Moments, RowFunction, spread
 
 
 def label(inputs: Inputs) -> Array:

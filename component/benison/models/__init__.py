@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the door to models: what a predictor is, and which leaf loads a path."""
+"""The door to models: what a predictor is, and which leaf loads a path."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from benison.errors import ModelError
 from benison.models.locate import TYPES, find
 
 if TYPE_CHECKING:
-    from benison.models.functions import Function
+    from benison.models.preprocessing import Function
 
 __all__ = ["TYPES", "Options", "Outputs", "Predictor", "functions_of", "load"]
 
@@ -99,7 +99,7 @@ def functions_of(predictor: Predictor | None, names: Sequence[str]) -> list[Func
     """
     if not names and getattr(predictor, "saved_model", None) is None:
         return []
-    from benison.models import functions
+    from benison.models import preprocessing as functions
 
     return functions.functions_of(predictor, names)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is what models are fed: columns as arrays of the type and shape that an input takes.
+"""What models are fed: columns as arrays of the type and shape that an input takes.
 
 Nothing is converted that could change its meaning: whole numbers become fractions, but fractions do
 not become whole numbers, nor text numbers, nor numbers text. A missing value is NaN where the model

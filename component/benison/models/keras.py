@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is Keras 3 model files: named inputs fed from the columns of their names."""
+"""Keras 3 model files: named inputs fed from the columns of their names."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pyarrow as pa
 from benison.errors import DataError, ModelError
 from benison.models import Options, Outputs
 from benison.models.arrays import Input, as_input
+from benison.models.calls import Slices
 from benison.models.savedmodel import CALL_ROWS, tensorflow
-from benison.models.slices import Slices
 
 # What Keras calls an input that its author gave no name.
 _MADE_UP = re.compile(r"(keras_tensor|input_layer)(_\d+)?")

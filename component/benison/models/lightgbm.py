@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is LightGBM models in its own text files."""
+"""LightGBM models in its own text files."""
 
 from __future__ import annotations
 

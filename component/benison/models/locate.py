@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is what a path holds: which framework's model, and where in the directory it lies."""
+"""What a path holds: which framework's model, and where in the directory it lies."""
 
 from __future__ import annotations
 

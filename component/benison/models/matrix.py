@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is models of one table of numbers: their columns, side by side in the order of training."""
+"""Models of one table of numbers: their columns, side by side in the order of training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from benison.errors import DataError, ModelError
 from benison.models import Options, Outputs
 from benison.models.arrays import Input, as_input, is_text, unnest
-from benison.models.slices import Slices
+from benison.models.calls import Slices
 
 # Trees are quick, and what a call of theirs costs is the table.
 CALL_ROWS = 2**16

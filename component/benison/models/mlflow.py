@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is MLflow directories: the framework's own file where there is one, else pyfunc."""
+"""MLflow directories: the framework's own file where there is one, else pyfunc."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import yaml
 
 from benison.errors import DataError, MissingExtraError, ModelError
 from benison.models import Options, Outputs, Predictor, load_kind
+from benison.models.calls import Slices
 from benison.models.matrix import fails, unreadable
 from benison.models.sklearn import plain
-from benison.models.slices import Slices
 
 CALL_ROWS = 2**16
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is ONNX models, run by onnxruntime: inputs by name, or one table of numbers."""
+"""ONNX models, run by onnxruntime: inputs by name, or one table of numbers."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pyarrow as pa
 from benison.errors import DataError, MissingExtraError, ModelError
 from benison.models import Options, Outputs
 from benison.models.arrays import Input, as_input
+from benison.models.calls import Slices
 from benison.models.matrix import as_matrix, fails, unreadable
-from benison.models.slices import Slices
 
 # Few enough that what lies between two layers stays in the processor's cache.
 CALL_ROWS = 2048

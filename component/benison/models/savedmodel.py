@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is TensorFlow SavedModels: a signature called on serialized tf.Examples or named features."""
+"""TensorFlow SavedModels: a signature called on serialized tf.Examples or named features."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pyarrow as pa
 from benison.errors import MissingExtraError, ModelError, suggestion
 from benison.models import Options, Outputs
 from benison.models.arrays import Input, as_examples, as_input, is_text
-from benison.models.slices import Slices
+from benison.models.calls import Slices
 
 # Rows in one call: large enough that the call itself costs nothing, small enough for any memory.
 CALL_ROWS = 8192

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is scikit-learn estimators: pickles, which are loaded only when the user trusts them."""
+"""Scikit-learn estimators: pickles, which are loaded only when the user trusts them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 from benison.errors import DataError, MissingExtraError, ModelError
 from benison.models import Options, Outputs
 from benison.models.arrays import is_text, unnest
-from benison.models.slices import Slices
+from benison.models.calls import Slices
 
 # A call checks its whole input, which costs milliseconds; forests make an array for each tree.
 CALL_ROWS = 2**16

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is TFLite models, run by LiteRT or by the interpreter that TensorFlow still carries."""
+"""TFLite models, run by LiteRT or by the interpreter that TensorFlow still carries."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import pyarrow as pa
 from benison.errors import MissingExtraError, ModelError, suggestion
 from benison.models import Options, Outputs
 from benison.models.arrays import Input, as_input
+from benison.models.calls import Slices
 from benison.models.matrix import fails, unreadable
-from benison.models.slices import Slices
 
 CALL_ROWS = 8192
 

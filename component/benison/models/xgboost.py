@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is XGBoost models in its own files: JSON, UBJSON."""
+"""XGBoost models in its own files: JSON, UBJSON."""
 
 from __future__ import annotations
 

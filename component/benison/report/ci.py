@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is what a CI shows of a verdict: each check as a JUnit test case, and a page of Markdown.
+"""What a CI shows of a verdict: each check as a JUnit test case, and a page of Markdown.
 
 Both files exist from the first moment and say that the evaluation has not ended, until they say how it
 did: whatever ends a run, no CI reads the green file of an older one, or none.
@@ -21,9 +21,9 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from benison.errors import OutputError
-from benison.report.slices import shortened
-from benison.results import EvalResult
-from benison.validation import BLESSED, FAIL, NOT_BLESSED, NOT_EVALUATED, Check
+from benison.report.page.columns import shortened
+from benison.results.result import EvalResult
+from benison.validation.verdict import BLESSED, FAIL, NOT_BLESSED, NOT_EVALUATED, Check
 
 # GitHub takes a megabyte of summary; the rest is in verdict.json, and the page says so.
 MAX_ROWS = 50

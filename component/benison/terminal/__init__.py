@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is what a terminal shows: progress while an evaluation runs, the verdict, a history."""
+"""What a terminal shows: progress while an evaluation runs, the verdict, a history."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedCo
 from rich.table import Table
 from rich.tree import Tree
 
-from benison.job import Progress as Listener
+from benison.evaluation.job import Progress as Listener
 from benison.lineage.history import Blessing, Node
-from benison.report.slices import shortened
-from benison.results import EvalResult
-from benison.validation import BLESSED, NOT_BLESSED, Verdict
+from benison.report.page.columns import shortened
+from benison.results.result import EvalResult
+from benison.validation.verdict import BLESSED, NOT_BLESSED, Verdict
 
 _COLOURS = {BLESSED: "bold green", NOT_BLESSED: "bold red"}
 _SHOWN_REASONS = 20

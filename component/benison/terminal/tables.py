@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is results as tables in a terminal: worst slices, one slice, changes between runs."""
+"""Results as tables in a terminal: worst slices, one slice, changes between runs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 from rich.table import Table
 
-from benison.results import EvalResult
-from benison.terminal import console, plain, rows, verdict
-from benison.terminal.rows import Rows
+from benison.results import query
+from benison.results.query import Rows
+from benison.results.result import EvalResult
+from benison.terminal import console, plain, verdict
 
 _BARS = "▁▂▃▄▅▆▇█"
 _BUCKETS = 24
@@ -28,14 +29,14 @@ _WORDS = ("slice", "metric", "")
 
 def show(result: EvalResult, metrics: Sequence[str], worst: int) -> None:
     """The verdict, then for each metric how it is spread over slices, and its worst slices."""
-    found = {name: rows.worst(result, name, worst) for name in metrics or rows.judged(result)}
+    found = {name: query.worst(result, name, worst) for name in metrics or query.judged(result)}
     verdict(result)
     out = console()
     for name, told in found.items():
         title = f"{plain(name)}: its {len(told)} worst slices"
         out.print()
         out.print(_table(title, told, ("slice", *_VALUES)))
-        spread = [value for value in rows.distribution(result, name) if math.isfinite(value)]
+        spread = [value for value in query.distribution(result, name) if math.isfinite(value)]
         if len(spread) > 1:
             low, high = min(spread), max(spread)
             out.print(f"  {len(spread):,} slices: {low:.5g} {histogram(spread)} {high:.5g}")
@@ -43,7 +44,7 @@ def show(result: EvalResult, metrics: Sequence[str], worst: int) -> None:
 
 def show_slice(result: EvalResult, slice_: str, metrics: Sequence[str]) -> None:
     """Every metric of one slice."""
-    told = rows.of_slice(result, slice_, metrics)
+    told = query.of_slice(result, slice_, metrics)
     examples = max((row["examples"] for row in told), default=0)
     console().print(
         _table(f"{plain(slice_)}: {examples:,} examples", told, ("metric", *_VALUES[1:]))
@@ -58,7 +59,7 @@ def show_changes(
     most: int,
 ) -> None:
     """What changed since another run, the largest changes of each metric first."""
-    told = rows.changes(result, others, metrics, slice_)
+    told = query.changes(result, others, metrics, slice_)
     out = console()
     for run in sorted((*others, result), key=lambda run: str(run.manifest.get("created", ""))):
         status = run.verdict.status.replace("_", " ").upper()

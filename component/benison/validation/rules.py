@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the rules: one threshold on one row becomes an outcome and a sentence that says why."""
+"""The rules: one threshold on one row becomes an outcome and a sentence that says why."""
 
 from __future__ import annotations
 

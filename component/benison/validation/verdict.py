@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the records of a verdict: each check, the whole, and their form as strict JSON."""
+"""The records of a verdict: each check, the whole, and their form as strict JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Any
 
 from benison.errors import OutputError
-from benison.slicing import SliceKey
+from benison.slicing.keys import SliceKey
 
 VERDICT_VERSION = 1
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is the operators that evaluate in a container; as a program it runs the DAGs that it is told.
+"""The operators that evaluate in a container; as a program it runs the DAGs that it is told.
 
 Pods have no cluster here: what Kubernetes would run is run on this machine, from the pod that is built.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This file is small DAGs, one for each way that a verdict can go on; as a program it runs them all."""
+"""Small DAGs, one for each way that a verdict can go on; as a program it runs them all."""
 
 from __future__ import annotations
 

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must agree between the parts of a config, and what the defaults are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from benison.config.faults import Fault, Loc
+from benison.config.fields import ConfidenceIntervalMethod
+from benison.config.parts import MetricsSpec, ModelSpec, Options
+from benison.config.thresholds import SlicingSpec
+from benison.errors import ConfigError, suggestion
+
+if TYPE_CHECKING:
+    from benison.config import EvalConfig
+
+Specs: TypeAlias = tuple[ModelSpec, ...]
+
+CANDIDATE = "candidate"
+BASELINE = "baseline"
+
+
+def disagreements(config: EvalConfig) -> Iterator[Fault]:
+    """Every fault that no part has by itself."""
+    yield from _models(config.model_specs)
+    for i, spec in enumerate(config.metrics_specs):
+        faults = [*_names(spec, config), *_output_weights(spec), *_repeated_metrics(spec)]
+        for fault in (*faults, *_slices(spec, config), *_crossed(spec, config)):
+            yield fault._replace(loc=("metrics_specs", i, *fault.loc))
+
+
+def _models(specs: Specs) -> Iterator[Fault]:
+    names = [spec.name for spec in specs]
+    baselines = [i for i, spec in enumerate(specs) if spec.is_baseline]
+    for i, name in enumerate(names):
+        if not name and len(names) > 1:
+            yield Fault(("model_specs", i, "name"), "is needed, because there are several models.")
+        elif name in names[:i]:
+            yield Fault(("model_specs", i, "name"), f"{name!r} is the name of another model too.")
+    for i in baselines[1:]:
+        first = names[baselines[0]]
+        yield Fault(
+            ("model_specs", i, "is_baseline"),
+            f"{first!r} is the baseline already; there can be one.",
+        )
+
+
+def _names(spec: MetricsSpec, config: EvalConfig) -> Iterator[Fault]:
+    models = {model.name for model in config.model_specs}
+    if len(models) < 2:
+        models |= {
+            "",
+            CANDIDATE,
+            BASELINE,
+        }  # the names that a single model may get from the defaults
+    outputs = {output for model in config.model_specs for output in model.outputs}
+    for j, name in enumerate(spec.model_names):
+        if name not in models:
+            text = f"no model is named {name!r}. {suggestion(name, models - {''})}"
+            yield Fault(("model_names", j), text, rests_on=(("model_specs", "name"),))
+    for j, name in enumerate(spec.output_names):
+        if (
+            outputs and name not in outputs
+        ):  # without keys by output, only the model knows its outputs
+            text = f"no model has keys for the output {name!r}. {suggestion(name, outputs)}"
+            yield Fault(("output_names", j), text, rests_on=(("model_specs",),))
+
+
+def _output_weights(spec: MetricsSpec) -> Iterator[Fault]:
+    for output in spec.output_weights:
+        if output not in spec.output_names:
+            known = spec.output_names
+            hint = suggestion(output, known) if known else "Add it there."
+            yield Fault(("output_weights", output), f"{output!r} is not in output_names. {hint}")
+
+
+def _repeated_metrics(spec: MetricsSpec) -> Iterator[Fault]:
+    seen = set()
+    for i, metric in enumerate(spec.metrics):
+        name = metric.config.get("name", metric.class_name)
+        identity = str([name, metric.config.get("class_id"), metric.config.get("top_k")])
+        if identity in seen:
+            cure = 'give this one another name in its config: {"name": ...}'
+            yield Fault(("metrics", i), f"{name!r} is computed twice under one name; {cure}.")
+        seen.add(identity)
+
+
+def _slices(spec: MetricsSpec, config: EvalConfig) -> Iterator[Fault]:
+    """A slice that nobody computes would fail every model, and nobody would know why."""
+    computed = [*(config.slicing_specs or (SlicingSpec(),))]
+    for crossed in config.cross_slicing_specs:
+        computed += [crossed.baseline_spec, *crossed.slicing_specs]
+    for loc, wanted in _wanted(spec, "per_slice_thresholds", "slicing_specs"):
+        if not any(mine.includes(wanted) for mine in computed):
+            shown = wanted.model_dump(mode="json", exclude_defaults=True)
+            text = f"the slices {wanted} are not computed. Add {shown} to slicing_specs."
+            yield Fault(loc, text, rests_on=(("slicing_specs",), ("cross_slicing_specs",)))
+
+
+def _crossed(spec: MetricsSpec, config: EvalConfig) -> Iterator[Fault]:
+    for loc, wanted in _wanted(spec, "cross_slice_thresholds", "cross_slicing_specs"):
+        if not any(mine.includes(wanted) for mine in config.cross_slicing_specs):
+            shown = wanted.model_dump(mode="json", exclude_defaults=True)
+            text = f"this comparison is not computed. Add {shown} to cross_slicing_specs."
+            yield Fault(loc, text, rests_on=(("cross_slicing_specs",),))
+
+
+def _wanted(spec: MetricsSpec, kind: str, slices: str) -> Iterator[tuple[Loc, Any]]:
+    """Every slice or comparison that thresholds of one kind name, and where."""
+    lists: list[tuple[Loc, Any]] = []
+    for j, metric in enumerate(spec.metrics):
+        lists.append((("metrics", j, kind), getattr(metric, kind)))
+    for name, named in getattr(spec, kind).items():
+        lists.append(((kind, name, "thresholds"), named.thresholds))
+    for loc, thresholds in lists:
+        for k, threshold in enumerate(thresholds):
+            for m, wanted in enumerate(getattr(threshold, slices)):
+                yield (*loc, k, slices, m), wanted
+
+
+def with_defaults(config: EvalConfig, has_baseline: bool) -> EvalConfig:
+    """What `EvalConfig.with_defaults` promises."""
+    models, names = (_with_baseline if has_baseline else _without_baseline)(config.model_specs)
+    metrics = (_for_models(spec, models, names) for spec in config.metrics_specs)
+    return config.model_copy(
+        update={
+            "model_specs": models,
+            "slicing_specs": config.slicing_specs or (SlicingSpec(),),
+            "metrics_specs": tuple(spec for spec in metrics if spec.model_names),
+            "options": _options(config.options),
+        }
+    )
+
+
+def _with_baseline(specs: Specs) -> tuple[Specs, dict[str, str]]:
+    """The models when there is a baseline, and the new name of each name."""
+    candidates = [spec for spec in specs if not spec.is_baseline]
+    if candidates and len(candidates) < len(specs):
+        return specs, {spec.name: spec.name for spec in specs}
+    if len(candidates) > 1:
+        cure = "set is_baseline on the spec of the baseline"
+        raise ConfigError(
+            [
+                (
+                    "model_specs",
+                    f"a baseline is given, but it is none of the {len(specs)} models; {cure}.",
+                )
+            ]
+        )
+    only = specs[0] if specs else ModelSpec()
+    candidate, baseline = (CANDIDATE, only.name) if only.is_baseline else (only.name, BASELINE)
+    candidate, baseline = candidate or CANDIDATE, baseline or BASELINE
+    if candidate == baseline:
+        cure = "give it another name, or set is_baseline if it is the baseline"
+        raise ConfigError(
+            [
+                (
+                    "model_specs[0].name",
+                    f"{only.name!r} is the name that the other model gets; {cure}.",
+                )
+            ]
+        )
+    both = _renamed(only, candidate, False), _renamed(only, baseline, True)
+    own = baseline if only.is_baseline else candidate
+    return both, {CANDIDATE: candidate, BASELINE: baseline, only.name: own}
+
+
+def _without_baseline(specs: Specs) -> tuple[Specs, dict[str, str]]:
+    """The models when there is no baseline, and the new name of each name that stays."""
+    kept = tuple(spec for spec in specs if not spec.is_baseline) or specs or (ModelSpec(),)
+    if len(kept) > 1:
+        return kept, {spec.name: spec.name for spec in kept}
+    return (_renamed(kept[0], "", False),), {CANDIDATE: "", kept[0].name: ""}
+
+
+def _renamed(spec: ModelSpec, name: str, is_baseline: bool) -> ModelSpec:
+    return spec.model_copy(update={"name": name, "is_baseline": is_baseline})
+
+
+def _for_models(spec: MetricsSpec, models: Specs, names: dict[str, str]) -> MetricsSpec:
+    chosen = [names[name] for name in spec.model_names if name in names]
+    if not spec.model_names or "" in spec.model_names:
+        chosen = [model.name for model in models]
+    elif spec.has_change_threshold:
+        chosen += [
+            model.name for model in models if model.is_baseline
+        ]  # without it there is no change
+    return spec.model_copy(update={"model_names": tuple(dict.fromkeys(chosen))})
+
+
+def _options(options: Options) -> Options:
+    intervals = options.confidence_intervals
+    if options.compute_confidence_intervals and not intervals.method:
+        intervals = intervals.model_copy(update={"method": ConfidenceIntervalMethod.JACKKNIFE})
+    return options.model_copy(update={"confidence_intervals": intervals})

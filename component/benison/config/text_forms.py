@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a config is read: a path, a mapping or a TFMA message becomes plain data."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from benison.errors import ConfigError, suggestion
+
+# What TFMA wraps around an EvalConfig when it writes eval_config.json.
+_ENVELOPES = ("eval_config", "evalConfig")
+_MESSAGES = ("EvalConfig", "EvalConfigAndVersion", "EvalRun")
+
+_CONVERT = (
+    "from google.protobuf import json_format as j, text_format as t; "
+    "from tensorflow_model_analysis.proto import config_pb2 as c; "
+    "print(j.MessageToJson(t.Parse(open({path!r}).read(), c.EvalConfig())))"
+)
+
+
+def read(source: object) -> dict[str, Any]:
+    """The fields of a config as plain data, not yet checked.
+
+    Args:
+        source: A path (.json, .yaml, .yml, or .pbtxt, .textproto, .txtpb for text proto), a
+            mapping, or a TFMA EvalConfig or EvalRun message. A str is always a path.
+
+    Raises:
+        ConfigError: The file is not there, is empty or is not what its ending says; the sentence
+            names the file, and the line and column.
+    """
+    data: Any = source
+    name = "The config"
+    if isinstance(source, (str, os.PathLike)):
+        name = str(os.fspath(source))
+        data = _read_file(pathlib.Path(name))
+    elif hasattr(source, "DESCRIPTOR"):
+        data = _from_message(source)
+    if not isinstance(data, Mapping):
+        expected = "a mapping of fields such as metrics_specs"
+        if data is source:
+            expected = f"a path, {expected}, or an EvalConfig"
+        raise ConfigError(f"{name} is {_kind(data)}; expected {expected}.")
+    inner = next((data[key] for key in _ENVELOPES if key in data), data)
+    if not isinstance(inner, Mapping):
+        raise ConfigError(f"{name}: eval_config is {_kind(inner)}, expected a mapping.")
+    return dict(inner)
+
+
+def _kind(value: object) -> str:
+    kinds = {list: "a list", str: "text", type(None): "empty"}
+    return kinds.get(type(value), f"of type {type(value).__name__}")
+
+
+def _read_file(path: pathlib.Path) -> Any:
+    parse = _PARSERS.get(path.suffix.lower())
+    if parse is None:
+        raise ConfigError(_unknown_ending(path))
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(_not_there(path)) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path} is not UTF-8 text: {error.reason} at byte {error.start}."
+        ) from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
+    if not text.strip():
+        raise ConfigError(f"{path} is empty; a config has at least metrics_specs.")
+    return parse(text, path)
+
+
+def _unknown_ending(path: pathlib.Path) -> str:
+    if str(path).lstrip().startswith("{"):
+        return "A text is taken for a path; to give JSON text, give json.loads(text)."
+    ending = f"the ending {path.suffix!r}" if path.suffix else "no ending"
+    return f"{path} has {ending}; a config file ends in {', '.join(_PARSERS)}."
+
+
+def _not_there(path: pathlib.Path) -> str:
+    folder = path.parent
+    if not folder.is_dir():
+        return f"{path} is not there: there is no directory {str(folder)!r}."
+    others = [other.name for other in folder.iterdir() if other.suffix.lower() in _PARSERS]
+    return f"{path} is not there. {suggestion(path.name, others)}"
+
+
+def _parse_json(text: str, path: pathlib.Path) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_without_duplicates)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise ConfigError(f"{path} is not JSON: {error.msg} at {place}.") from error
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def parse_parameters(text: str) -> Any:
+    """The parameters of a metric from JSON text, whose outer braces may be left out, as in TFMA.
+
+    >>> parse_parameters('"num_thresholds": 200')
+    {'num_thresholds': 200}
+
+    Raises:
+        ConfigError: The text is not JSON, or gives a key twice.
+    """
+    stripped = text.strip()
+    whole = stripped if stripped.startswith("{") else f"{{{stripped}}}"
+    try:
+        return json.loads(whole, object_pairs_hook=_without_duplicates)
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{text!r} is not JSON: {error.msg}.") from error
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ConfigError(f"the key {twice!r} is given twice.")
+    return found
+
+
+def _parse_yaml(text: str, path: pathlib.Path) -> Any:
+    from benison.config import yaml_text
+
+    try:
+        return yaml_text.parse(text)
+    except ConfigError as error:
+        raise ConfigError(f"{path} is not YAML: {error}") from error
+
+
+def _parse_text_proto(text: str, path: pathlib.Path) -> dict[str, Any]:
+    try:
+        from google.protobuf import text_format
+        from tensorflow_model_analysis.proto import config_pb2
+    except ImportError:
+        command = f'python -c "{_CONVERT.format(path=str(path))}"'
+        reason = "is text proto, which only tensorflow-model-analysis can read"
+        raise ConfigError(
+            f"{path} {reason}. Where it is installed, make JSON of it: {command}"
+        ) from None
+    try:
+        return _from_message(text_format.Parse(text, config_pb2.EvalConfig()))
+    except text_format.ParseError as error:
+        place = f"line {error.GetLine()}, column {error.GetColumn()}"
+        message = str(error).split(" : ", 1)[-1].strip().rstrip(".")
+        raise ConfigError(
+            f"{path} is not an EvalConfig in text proto: {message} at {place}."
+        ) from error
+
+
+def _from_message(message: Any) -> dict[str, Any]:
+    from google.protobuf import json_format
+
+    name = message.DESCRIPTOR.name
+    if name not in _MESSAGES:
+        raise ConfigError(
+            f"A message {name} is not a config; expected one of {', '.join(_MESSAGES)}."
+        )
+    return dict(json_format.MessageToDict(message, preserving_proto_field_name=True))
+
+
+_PARSERS: dict[str, Callable[[str, pathlib.Path], Any]] = {
+    ".json": _parse_json,
+    ".yaml": _parse_yaml,
+    ".yml": _parse_yaml,
+    ".pbtxt": _parse_text_proto,
+    ".textproto": _parse_text_proto,
+    ".txtpb": _parse_text_proto,
+}

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one job: read, extract, evaluate, validate, write, bless, record."""

@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An evaluation whose config, data and models fit each other: it is run, judged and written."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import functools
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import pyarrow as pa
+
+from benison.config import EvalConfig, ModelSpec
+from benison.data.dataset import Dataset
+from benison.engine import beam, local
+from benison.engine.extract import PredictionsExtractor, TransformedFeaturesExtractor, slicing_specs
+from benison.engine.stages import Evaluator, Extractor, Reader
+from benison.errors import ConfigError, ModelError
+from benison.output import blessing, directory, writers
+from benison.results.result import EvalResult
+from benison.table.schema import PLOTS_SCHEMA
+from benison.validation.judge import validate
+from benison.validation.verdict import Verdict
+from benison.version import VERSION
+
+PathLike: TypeAlias = "str | os.PathLike[str]"
+
+_LOGGED_REASONS = 100
+_LOGGER = logging.getLogger("benison")
+# A library is silent until the program that uses it configures logging.
+_LOGGER.addHandler(logging.NullHandler())
+
+
+class Progress(Protocol):
+    """Hears how far an evaluation has come."""
+
+    def __call__(self, stage: str, rows: int, total: int | None) -> None:
+        """`stage` has taken in `rows` of `total` rows; `total` is None while it is not known."""
+
+
+def silent(stage: str, rows: int, total: int | None) -> None:
+    """The progress of a program that did not ask for it."""
+
+
+@dataclasses.dataclass
+class Job:
+    """An evaluation whose config, data and models fit each other; what is left is to do it."""
+
+    config: EvalConfig
+    dataset: Dataset
+    paths: dict[str, str]
+    extractors: list[Extractor]
+    evaluators: list[Evaluator]
+    overwrite: bool
+    progress: Progress
+    lineage: dict[str, Any] | None = None
+    """What the manifest says of the record in a metadata store."""
+    seconds: dict[str, float] = dataclasses.field(default_factory=dict)
+    rows: int = 0
+    missing: dict[str, int] = dataclasses.field(default_factory=dict)
+
+    def run(
+        self,
+        engine: str,
+        beam_options: Sequence[str],
+        output: PathLike | None,
+        chosen: Sequence[writers.Writer],
+    ) -> EvalResult:
+        """Evaluate, judge, and write if there is an output."""
+        states = self.run_local() if engine == "local" else self.run_beam(engine, beam_options)
+        return self.save(self.results(states), output, chosen)
+
+    @functools.cached_property
+    def models(self) -> list[dict[str, Any]]:
+        """Which bytes the models are, as they were when this was first asked."""
+        return self._model_records()
+
+    def inputs(self) -> dict[str, Any]:
+        """What of the manifest says which models, config and data these are."""
+        return {
+            "models": self.models,
+            "config": self.config.digest(),
+            "data": self.dataset.identity(),
+        }
+
+    def run_local(self) -> list[Any]:
+        """The evaluators' states, made in this process."""
+        total = self.dataset.num_rows
+        self._load()
+
+        with self._timed("evaluate"):
+            batches = self.dataset.batches(
+                self._columns(), keep_input=self._wants_input(), number=self._wants_numbers()
+            )
+            seen = functools.partial(self.progress, "evaluate", total=total)
+            return local.run(batches, self.extractors, self.evaluators, seen)
+
+    def run_beam(self, engine: str, options: Sequence[str]) -> list[Any]:
+        """The evaluators' states, made by a Beam runner."""
+        if engine != "beam":
+            raise ConfigError(f"There is no engine {engine!r}. There are: beam, local.")
+        if self.dataset.table is not None:
+            raise ConfigError(
+                "The Beam engine reads files; write the table to Parquet, or use the local engine."
+            )
+        self._load()
+        columns = self._columns()
+        work = beam.Work(
+            tuple(self.extractors),
+            tuple(self.evaluators),
+            None if columns is None else tuple(columns),
+            self._wants_input(),
+            self._wants_numbers(),
+        )
+        self.progress("evaluate", 0, self.dataset.num_rows)
+        with self._timed("evaluate"), tempfile.TemporaryDirectory(prefix="benison-") as folder:
+            staging = beam.temp_location(options) or folder
+            return beam.run(self.dataset.shards(), work, staging, options)
+
+    def _load(self) -> None:
+        """Note which bytes the models are, and load them."""
+        with self._timed("load"):
+            self.progress("load", 0, self.dataset.num_rows)
+            self.models  # noqa: B018 - noted before anything else could change them
+            local.setup(self.extractors)
+
+    def results(self, states: list[Any]) -> dict[str, Any]:
+        """The output keys of all evaluators, and the verdict."""
+        with self._timed("results"):
+            self.progress("results", 0, None)
+            found: dict[str, Any] = {}
+            for evaluator, state in zip(self.evaluators, states, strict=True):
+                found |= evaluator.result(state)
+            self.rows, self.missing = found["rows"], found["missing"]
+            verdict = validate(self.config, found["metrics"], found["small_slices"])
+        _log(verdict)
+        return {**found, "verdict": verdict}
+
+    def save(
+        self,
+        found: dict[str, Any],
+        output: PathLike | None,
+        chosen: Sequence[writers.Writer],
+    ) -> EvalResult:
+        """Write and bless, if there is an output; the result in any case."""
+        verdict = found["verdict"]
+        manifest = self._manifest(verdict.status)
+        if output is None:
+            plots = pa.Table.from_batches(found["plots"], PLOTS_SCHEMA)
+            return EvalResult(found["metrics"], verdict, self.config, manifest, None, plots)
+        self.progress("write", 0, None)
+        for was, now in zip(self.models, self._model_records(), strict=True):
+            if was != now:
+                raise ModelError(
+                    f"The model at {was['path']} was changed while it was evaluated; evaluate it again."
+                )
+        result = EvalResult(found["metrics"], verdict, self.config, manifest, Path(output))
+        plain = {
+            "result": result,
+            **found,
+            "verdict": verdict.to_dict(),
+            "config": self.config.to_dict(),
+            "manifest": manifest,
+        }
+        with directory.output_directory(Path(output), self.overwrite) as folder:
+            writers.run(chosen, plain, folder)
+            blessing.seal(folder, manifest)
+        return result
+
+    def _manifest(self, status: str) -> dict[str, Any]:
+        return {
+            "benison": VERSION,
+            "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+            "verdict": status,
+            "rows": self.rows,
+            "missing": self.missing,
+            "seconds": {stage: round(seconds, 3) for stage, seconds in self.seconds.items()},
+            "lineage": self.lineage,
+            **self.inputs(),
+        }
+
+    def _model_records(self) -> list[dict[str, Any]]:
+        return [self._model_record(spec) for spec in self.config.model_specs]
+
+    def _model_record(self, spec: ModelSpec) -> dict[str, Any]:
+        path = self.paths.get(spec.name)
+        files = {} if path is None else blessing.digest_model(Path(path))
+        return {
+            "name": spec.name,
+            "is_baseline": spec.is_baseline,
+            "path": None if path is None else os.path.abspath(path),
+            "digest": None if path is None else blessing.digest_of(files),
+            "files": files,
+        }
+
+    def _columns(self) -> list[str] | None:
+        """The columns to read; None is all, when it is not known what a model reads."""
+        wanted = {feature for spec in slicing_specs(self.config) for feature in spec.features}
+        for spec in self.config.model_specs:
+            wanted |= spec.columns(with_predictions=spec.name not in self.paths)
+        known = self.dataset.schema.names
+        if any(isinstance(e, TransformedFeaturesExtractor) and e.called for e in self.extractors):
+            wanted.intersection_update(known)  # the others are made
+        for reader in self._called():
+            serialized = reader.wants_input and self.dataset.has_serialized
+            if reader.columns is None or reader.wants_input and not serialized:
+                return None
+            wanted.update(c for c in reader.columns if c in known or not serialized)
+        custom = [
+            e
+            for e in (*self.extractors, *self.evaluators)
+            if not type(e).__module__.startswith("benison.")
+        ]
+        return None if custom else sorted(wanted)
+
+    def _wants_input(self) -> bool:
+        return any(reader.wants_input for reader in self._called())
+
+    def _wants_numbers(self) -> bool:
+        return self.config.options.compute_confidence_intervals
+
+    def _called(self) -> list[Reader]:
+        """The models and the preprocessing functions."""
+        kinds = (PredictionsExtractor, TransformedFeaturesExtractor)
+        stages = [e for e in self.extractors if isinstance(e, kinds)]
+        return [reader for stage in stages for reader in stage.called]
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self.seconds[stage] = time.monotonic() - started
+
+
+def _log(verdict: Verdict) -> None:
+    """Each failure is an error in the log of whatever host this runs in."""
+    _LOGGER.info(verdict.summary())
+    for reason in verdict.reasons[:_LOGGED_REASONS]:
+        _LOGGER.error(reason)
+    if len(verdict.reasons) > _LOGGED_REASONS:
+        _LOGGER.error(
+            "and %d more failures, in verdict.json", len(verdict.reasons) - _LOGGED_REASONS
+        )

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one contract of every host: the arguments of `benison.evaluate` as a JSON document.
+
+What ran here runs elsewhere, because the same document runs. Values are plain: strings, numbers, lists and
+objects; `config` is a path or the config itself.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from benison.errors import ConfigError, suggestion
+from benison.evaluation.api import evaluate
+
+REQUIRED = ("examples", "config", "output")
+_TEXTS = ("output", "baseline", "format", "engine", "metadata", "pipeline", "run")
+_FLAGS = ("overwrite", "trust_pickle", "tfma")
+_NOT_PLAIN = ("extractors", "evaluators", "writers")
+
+
+def read_spec(spec: Mapping[str, Any] | str | os.PathLike[str], **more: Any) -> dict[str, Any]:
+    """The arguments that a spec gives, with `more` in place of what it says.
+
+    Args:
+        spec: The arguments of `benison.evaluate`, or a JSON file that holds them, or the JSON itself.
+        more: Arguments that are not None take the place of those in the spec.
+
+    Raises:
+        ConfigError: The spec cannot be read, lacks a required field, has one that `evaluate` does not, or
+            JSON has another type where it takes a text or a flag.
+    """
+    found = dict(spec) if isinstance(spec, Mapping) else _object(os.fspath(spec))
+    found |= {name: value for name, value in more.items() if value is not None}
+    known = inspect.signature(evaluate).parameters.keys() - {"progress"}
+    faults = [
+        (name, f"there is no such field. {suggestion(name, known)}")
+        for name in found
+        if name not in known
+    ]
+    faults += [(name, "is missing.") for name in REQUIRED if found.get(name) is None]
+    if faults:
+        raise ConfigError(faults)
+    return found
+
+
+def _object(spec: str) -> dict[str, Any]:
+    is_json = spec.lstrip().startswith("{")
+    name = "that was given" if is_json else spec
+    try:
+        found = json.loads(spec if is_json else Path(spec).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"The spec {name} cannot be read: {error}.") from error
+    if not isinstance(found, dict):
+        raise ConfigError(f"The spec {name} holds {type(found).__name__}, not an object.")
+    faults = [(field, fault) for field, value in found.items() for fault in _faults(field, value)]
+    if faults:
+        raise ConfigError(faults)
+    return found
+
+
+def _faults(field: str, value: Any) -> Iterator[str]:
+    """Why a value of JSON cannot be what a field needs; what has more forms is checked where it is read."""
+    if value is None:
+        return
+    if field in _TEXTS and not isinstance(value, str):
+        yield f"is a text, not {value!r}."
+    elif field in _FLAGS and not isinstance(value, bool):
+        yield f"is true or false, not {value!r}."
+    elif field == "model" and not isinstance(value, (str, dict)):
+        yield f"is a path, or paths by the names of model_specs, not {value!r}."
+    elif field == "beam_options" and not isinstance(value, list):
+        yield f"is a list of texts such as '--runner=FlinkRunner', not {value!r}."
+    elif field in _NOT_PLAIN:
+        yield "is made of Python objects; give it to benison.evaluate."

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cross-entropies of labels and predicted probabilities."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+
+import numpy as np
+
+from benison.data.batch import Array, Inputs
+from benison.errors import DataError
+from benison.metrics.base import Metric, Statistic, ratio
+from benison.metrics.confusion import snake_case
+from benison.metrics.registry import HIGHER, LOWER, About, register
+from benison.metrics.regression import pairs
+from benison.metrics.statistics.sums import Arrays, Mean
+
+CLIP = 1e-7  # Keras' epsilon: a prediction of exactly 0 or 1 costs 16.1, not infinity
+
+
+@dataclasses.dataclass(frozen=True)
+class BinaryEntropy:
+    """The cross-entropy of a row with one output, or the mean over its outputs."""
+
+    from_logits: bool
+    label_smoothing: float
+
+    def __call__(self, inputs: Inputs) -> Array:
+        """In nats: float64[N], or float64[N, C] for several outputs."""
+        labels, p = pairs(inputs)
+        labels = labels * (1 - self.label_smoothing) + self.label_smoothing / 2
+        if self.from_logits:
+            entropy = np.maximum(p, 0) - p * labels + np.log1p(np.exp(-np.abs(p)))
+        else:
+            p = np.clip(p, CLIP, 1 - CLIP)
+            entropy = -labels * np.log(p) - (1 - labels) * np.log1p(-p)
+        return np.asarray(entropy)
+
+
+@dataclasses.dataclass(frozen=True)
+class CategoricalEntropy:
+    """The cross-entropy of a row with C classes; labels are one-hot or class numbers."""
+
+    from_logits: bool
+    label_smoothing: float
+
+    def __call__(self, inputs: Inputs) -> Array:
+        """In nats: float64[N]."""
+        p = class_scores(inputs)
+        labels = one_hot(inputs.labels, p.shape[1])
+        labels = labels * (1 - self.label_smoothing) + self.label_smoothing / p.shape[1]
+        entropy: Array = -(labels * self._log_probabilities(p)).sum(axis=1)
+        return entropy
+
+    def _log_probabilities(self, p: Array) -> Array:
+        if self.from_logits:
+            shifted = p - p.max(axis=1, keepdims=True)
+            logs: Array = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        else:
+            logs = np.log(np.clip(p / p.sum(axis=1, keepdims=True), CLIP, 1 - CLIP))
+        return logs
+
+
+def class_scores(inputs: Inputs) -> Array:
+    """The predictions, one for each class: float64[N, C].
+
+    Raises:
+        DataError: There is one prediction in a row.
+    """
+    if inputs.predictions.ndim != 2:
+        raise DataError(
+            f"Categorical metrics need a prediction for each class, float64[N, C]; the predictions have "
+            f"the shape {inputs.predictions.shape}. For one output use the binary ones, such as "
+            f"BinaryCrossEntropy and BinaryAccuracy."
+        )
+    return inputs.predictions
+
+
+def one_hot(labels: Array, classes: int) -> Array:
+    """float64[N, C] from class numbers float64[N]; what is [N, C] already stays.
+
+    Raises:
+        DataError: A label is not a whole number in [0, C), or one-hot labels are not C in a row.
+    """
+    if labels.ndim == 2:
+        if labels.shape[1] != classes:
+            raise DataError(
+                f"One-hot labels must be as many as the predictions of a row, {classes}; there are "
+                f"{labels.shape[1]}."
+            )
+        return labels
+    wrong = np.flatnonzero((labels != np.floor(labels)) | (labels < 0) | (labels >= classes))
+    if len(wrong):
+        raise DataError(
+            f"Labels must be class numbers from 0 to {classes - 1}, as there are {classes} "
+            f"predictions in a row; a label is {labels[wrong[0]]:g}."
+        )
+    return np.eye(classes)[labels.astype(np.int64)]
+
+
+@dataclasses.dataclass(frozen=True)
+class BinaryCrossEntropy(Metric):
+    """Weighted mean of -y ln p - (1 - y) ln(1 - p), in nats; from 0 (best) up.
+
+    Predictions are clipped to [1e-7, 1 - 1e-7], or are logits.
+
+    >>> round(BinaryCrossEntropy().of(Inputs.of([1, 0], [0.8, 0.4])), 6)
+    0.366985
+    """
+
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+    name: str = "binary_crossentropy"
+
+    def __post_init__(self) -> None:
+        _smoothing(self.label_smoothing)
+
+    def statistics(self) -> tuple[Statistic[Arrays], ...]:
+        return (Mean(BinaryEntropy(self.from_logits, self.label_smoothing)),)
+
+    def result(self, mean: Arrays) -> Array:
+        return ratio(*mean)
+
+
+@dataclasses.dataclass(frozen=True)
+class CategoricalCrossEntropy(Metric):
+    """Weighted mean of -sum_c y_c ln p_c, in nats; from 0 (best) up.
+
+    Probabilities are normalised to sum 1 and clipped to [1e-7, 1 - 1e-7], or are logits.
+
+    >>> round(CategoricalCrossEntropy().of(Inputs.of([1, 2], [[0.1, 0.8, 0.1], [0.2, 0.2, 0.6]])), 6)
+    0.366985
+    """
+
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+    name: str = "categorical_crossentropy"
+
+    def __post_init__(self) -> None:
+        _smoothing(self.label_smoothing)
+
+    def statistics(self) -> tuple[Statistic[Arrays], ...]:
+        return (Mean(CategoricalEntropy(self.from_logits, self.label_smoothing)),)
+
+    def result(self, mean: Arrays) -> Array:
+        return ratio(*mean)
+
+
+def _smoothing(value: float) -> None:
+    if not 0 <= value <= 1:
+        raise ValueError(f"label_smoothing must be in [0, 1], not {value!r}")
+
+
+@dataclasses.dataclass(frozen=True)
+class SparseCategoricalCrossentropy(CategoricalCrossEntropy):
+    """Weighted mean of -ln p of the labelled class, in nats; from 0 (best) up.
+
+    >>> inputs = Inputs.of([1, 2], [[0.1, 0.8, 0.1], [0.2, 0.2, 0.6]])
+    >>> round(SparseCategoricalCrossentropy().of(inputs), 6)
+    0.366985
+    """
+
+    label_smoothing: float = dataclasses.field(default=0.0, init=False)
+    name: str = "sparse_categorical_crossentropy"
+
+
+# TFMA's spelling and Keras'.
+for _class_name, _class in (
+    ("BinaryCrossEntropy", BinaryCrossEntropy),
+    ("BinaryCrossentropy", BinaryCrossEntropy),
+    ("CategoricalCrossEntropy", CategoricalCrossEntropy),
+    ("CategoricalCrossentropy", CategoricalCrossEntropy),
+    ("SparseCategoricalCrossentropy", SparseCategoricalCrossentropy),
+):
+    register(_class_name, _class, About.of(_class, LOWER, 0))
+
+
+def equals(inputs: Inputs) -> Array:
+    """1 where the prediction is the label, else 0; NaN without a prediction."""
+    labels, predictions = pairs(inputs)
+    return np.where(np.isnan(predictions), np.nan, labels == predictions)
+
+
+def picks_label(inputs: Inputs) -> Array:
+    """1 where the likeliest class is the label's, else 0; NaN without a prediction."""
+    scores = class_scores(inputs)
+    labels = one_hot(inputs.labels, scores.shape[1])
+    picked = scores.argmax(axis=1) == labels.argmax(axis=1)
+    return np.where(np.isnan(scores).any(axis=1), np.nan, picked)
+
+
+LINES = {
+    "Accuracy": (equals, "Share of predictions that equal the label."),
+    "CategoricalAccuracy": (picks_label, "Share of rows whose likeliest class is the label's."),
+    "SparseCategoricalAccuracy": (
+        picks_label,
+        "Share of rows whose likeliest class is the label's.",
+    ),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class ShareOfRight(Metric):
+    """The weighted share of rows that are right by a line of `LINES`, from 0 to 1; NaN without weight.
+
+    The values are those of Keras' metrics of these names.
+
+    >>> ShareOfRight("Accuracy", "accuracy").of(Inputs.of([1.0, 2.0], [1.0, 3.0]))
+    0.5
+    """
+
+    line: str
+    name: str
+
+    def statistics(self) -> tuple[Statistic[Arrays], ...]:
+        return (Mean(LINES[self.line][0]),)
+
+    def result(self, mean: Arrays) -> Array:
+        return ratio(*mean)
+
+
+def _share(line: str, /, name: str | None = None) -> ShareOfRight:
+    return ShareOfRight(line, name or snake_case(line))
+
+
+for _name, (_, _sentence) in LINES.items():
+    register(_name, partial(_share, _name), About(_sentence, HIGHER, 0, 1))

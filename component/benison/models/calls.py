@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a model is called on many rows: a few at a time, and fewer where memory runs out."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from benison.errors import ModelError
+
+# What a model is fed in one call; it may need many times that for what lies between its layers.
+CALL_BYTES = 2**26
+
+# What C++ says when memory runs out, in exceptions that do not say it by their type.
+_SHORTAGE = re.compile(r"bad.?alloc|out of memory|failed to allocate|\bOOM\b", re.IGNORECASE)
+
+T = TypeVar("T")
+
+_LOGGER = logging.getLogger("benison")
+
+
+class Slices:
+    """Calls a model on `size` rows at a time; on half as many from where it runs out of memory.
+
+    Fewer from the start where the rows are wide, so that a call is fed at most `CALL_BYTES`. With
+    `fixed`, each call gets exactly `size` rows: what is short of that, the last row fills.
+    """
+
+    def __init__(self, size: int, *out_of_memory: type[Exception], fixed: bool = False) -> None:
+        self.size = size
+        self.fixed = fixed
+        self._out_of_memory: tuple[type[Exception], ...] = (MemoryError, *out_of_memory)
+        self._said = False
+
+    def run(
+        self, rows: int, call: Callable[[slice], Mapping[str, Any]], fed: int = 0
+    ) -> dict[str, npt.NDArray[Any]]:
+        """The joined outputs of `call` that can be predictions.
+
+        Raises:
+            ModelError: One row alone is too much, or no output has one row for each example.
+        """
+
+        def predict(part: slice) -> dict[str, npt.NDArray[Any]]:
+            outputs = call(part)
+            rows = part.stop - part.start
+            of_examples = _of_examples(outputs, self.size if self.fixed else rows)
+            return {name: array[:rows] for name, array in of_examples.items()}
+
+        parts = self.parts(rows, predict, fed)
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def parts(self, rows: int, call: Callable[[slice], T], fed: int = 0) -> list[T]:
+        """What `call` returns for each slice of the rows, in order; one empty slice for no rows.
+
+        Args:
+            rows: In all.
+            call: The model.
+            fed: The bytes that all rows have in the arrays that the model is fed, where known.
+
+        Raises:
+            ModelError: One row alone is too much.
+        """
+        found: list[T] = []
+        start = 0
+        while start < rows or not found:
+            end = min(start + self._fitting(rows, fed), rows)
+            try:
+                found.append(call(slice(start, end)))
+            except Exception as error:  # a framework's own, of which only a shortage is for here
+                self._halve(error, end - start)
+            else:
+                start = end
+        return found
+
+    def fill(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The rows of a call, as many as the model takes."""
+        short = self.size - len(array) if self.fixed else 0
+        last = array[-1:] if len(array) else np.zeros((1, *array.shape[1:]), array.dtype)
+        return np.concatenate([array, np.repeat(last, short, axis=0)]) if short else array
+
+    def _fitting(self, rows: int, fed: int) -> int:
+        """A power of two when rows are wide, so that equal data are always cut alike."""
+        most = CALL_BYTES * rows // fed if fed else self.size
+        return self.size if self.fixed or most >= self.size else 1 << max(most.bit_length() - 1, 0)
+
+    def _halve(self, error: Exception, tried: int) -> None:
+        if not (isinstance(error, self._out_of_memory) or _SHORTAGE.search(str(error))):
+            raise error
+        if self.fixed or tried <= 1:
+            raise ModelError("The memory does not even do for one row.") from error
+        self.size = tried // 2
+        if not self._said:
+            _LOGGER.warning(
+                "Memory ran out when the model was called on %d rows at once; from here it is called on "
+                "half as many, and on half of these should that not do.",
+                tried,
+            )
+            self._said = True
+
+
+def _of_examples(outputs: Mapping[str, Any], rows: int) -> dict[str, npt.NDArray[Any]]:
+    """The outputs that can be predictions, [N] or [N, C], with [N, 1] as [N].
+
+    A model may well have others beside them, such as embeddings or the names of its classes.
+    """
+    arrays = {name: np.asarray(output) for name, output in outputs.items()}
+    fit = {name: a for name, a in arrays.items() if a.ndim in (1, 2) and len(a) == rows}
+    if not fit:
+        shapes = ", ".join(f"{name!r} of shape {array.shape}" for name, array in arrays.items())
+        raise ModelError(
+            f"For {rows:,} rows the model returns {shapes or 'nothing'}; predictions have one row for "
+            f"each example, and one number or a list of numbers in it."
+        )
+    return {name: a[:, 0] if a.ndim == 2 and a.shape[1] == 1 else a for name, a in fit.items()}

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The blessing: it binds a verdict to bytes, and checks later that they are the same bytes.
+
+The manifest names every file of an output with its SHA-256, and what was evaluated: model, baseline,
+config and data. The marker `BLESSED` or `NOT_BLESSED` is written last and repeats what was judged; a
+run whose verdict is *not evaluated* has no marker.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benison.errors import ModelError, OutputError
+from benison.output.directory import MANIFEST
+from benison.output.writers import write_json
+from benison.table.schema import SCHEMA_VERSION
+
+_JUDGED = ("created", "verdict", "models", "config", "data")
+_OF_FILE = {"bytes", "sha256"}
+_OF_MODEL = {"name", "is_baseline", "path", "files"}
+MARKERS = {"blessed": "BLESSED", "not_blessed": "NOT_BLESSED"}
+
+
+def digest_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while chunk := file.read(2**20):
+            digest.update(chunk)
+        return digest.hexdigest()
+
+
+def digest_model(path: Path) -> dict[str, str]:
+    """SHA-256 of each file of a model by its relative name; "" is the model itself when it is a file.
+
+    Raises:
+        ModelError: There is no such file or directory, or it cannot be read.
+    """
+    try:
+        if not path.exists():
+            raise ModelError(f"There is no model at {path}.")
+        if path.is_file():
+            return {"": digest_file(path)}
+        return {name: digest_file(path / name) for name in _file_names(path)}
+    except OSError as error:
+        raise ModelError(f"The model at {path} cannot be read: {error}.") from error
+
+
+def _file_names(directory: Path) -> list[str]:
+    """The files in a directory and below, by their relative names, sorted."""
+    files = _files(directory, frozenset())
+    return sorted(file.relative_to(directory).as_posix() for file in files)
+
+
+def _files(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
+    """Behind links too, as a server would read them; but not round in a circle."""
+    real = folder.resolve()
+    if real not in above:
+        for path in folder.iterdir():
+            if path.is_dir():
+                yield from _files(path, above | {real})
+            elif path.is_file():
+                yield path
+
+
+def digest_of(digests: dict[str, str]) -> str:
+    """One SHA-256 over the names and digests of a model's files."""
+    return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
+
+
+def seal(directory: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest over all files of an output, then the marker.
+
+    Args:
+        directory: The output, not yet published, with all its files.
+        manifest: What was evaluated; `verdict` decides the marker.
+    """
+    files = {
+        name: {
+            "bytes": (directory / name).stat().st_size,
+            "sha256": digest_file(directory / name),
+        }
+        for name in _file_names(directory)
+    }
+    sealed = {"schema_version": SCHEMA_VERSION, **manifest, "files": files}
+    write_json(directory / MANIFEST, sealed)
+    marker = MARKERS.get(manifest["verdict"])
+    if marker is not None:
+        judged = {key: sealed[key] for key in _JUDGED}
+        judged["manifest"] = digest_file(directory / MANIFEST)
+        write_json(directory / marker, judged)
+
+
+def read_manifest(directory: Path) -> dict[str, Any]:
+    """The manifest of an output.
+
+    Raises:
+        OutputError: The directory is not a whole output, or a newer Benison wrote it.
+    """
+    try:
+        manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise OutputError(
+            f"{directory} is not an output of Benison: it has no {MANIFEST}. (One of TFMA "
+            "has eval_config.json and metrics-*, and can be shown, but not verified.)"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{directory / MANIFEST} cannot be read: {error}.") from error
+    version = manifest.get("schema_version") if isinstance(manifest, dict) else None
+    if not isinstance(version, int) or not _has_shape(manifest):
+        raise OutputError(f"{directory / MANIFEST} is not a manifest of Benison.")
+    if version > SCHEMA_VERSION:
+        raise OutputError(
+            f"{directory} was written by a newer Benison (schema {version}; this one reads up to "
+            f"{SCHEMA_VERSION}). Upgrade Benison."
+        )
+    lacking = [key for key in ("files", *_JUDGED) if key not in manifest]
+    if lacking:
+        raise OutputError(f"{directory / MANIFEST} lacks {', '.join(lacking)}; evaluate again.")
+    return dict(manifest)
+
+
+def _has_shape(manifest: dict[str, Any]) -> bool:
+    """Whether files and models, if they are there, are as `seal` writes them."""
+    files, models = manifest.get("files", {}), manifest.get("models", [])
+    if not isinstance(files, dict) or not isinstance(models, list):
+        return False
+    parts = [*((one, _OF_FILE) for one in files.values()), *((one, _OF_MODEL) for one in models)]
+    return all(isinstance(one, dict) and keys <= one.keys() for one, keys in parts)
+
+
+@contextmanager
+def _readable(directory: Path) -> Iterator[None]:
+    """A file of an output that may not be read is a fault of the output; the error names it."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"The output {directory} cannot be read: {error}.") from error
+
+
+def check_whole(directory: Path, *read: str) -> dict[str, Any]:
+    """The manifest of an output that has all its files, of which those in `read` are unchanged.
+
+    Raises:
+        OutputError: A file is missing, or of another size or, in `read`, of another digest than it
+            was written with; or the marker is not that of the verdict.
+    """
+    manifest = read_manifest(directory)
+    with _readable(directory):
+        for name, recorded in manifest["files"].items():
+            file = directory / name
+            whole = file.is_file() and file.stat().st_size == recorded["bytes"]
+            if not whole or (name in read and digest_file(file) != recorded["sha256"]):
+                raise OutputError(f"{file} is missing or not as it was written; evaluate again.")
+    for fault in _marker_faults(directory, manifest):
+        raise OutputError(fault)
+    return manifest
+
+
+def verify(directory: Path, model: Path | None = None) -> dict[str, Any]:
+    """Check that an output is as it was written, and that a model is the one that was judged.
+
+    Args:
+        directory: The output.
+        model: The model that is about to be served; None checks where the evaluated model was.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        OutputError: Something differs; the message has a sentence for each difference.
+    """
+    manifest = read_manifest(directory)
+    with _readable(directory):
+        faults = [*_changed_files(directory, manifest), *_marker_faults(directory, manifest)]
+    faults += _faults_of_models(manifest, model)
+    if faults:
+        raise OutputError("\n".join(faults))
+    return manifest
+
+
+def _faults_of_models(manifest: dict[str, Any], model: Path | None) -> list[str]:
+    judged = [m for m in manifest["models"] if not m["is_baseline"] and m["path"] is not None]
+    if model is None:
+        return [fault for record in judged for fault in _model_faults(record, Path(record["path"]))]
+    if not judged:
+        return ["No model was evaluated here: the predictions were in the data."]
+    # Of several candidates the one that is nearest to this model is the one it was meant to be.
+    return min((_model_faults(record, model) for record in judged), key=len)
+
+
+def _changed_files(directory: Path, manifest: dict[str, Any]) -> list[str]:
+    faults = []
+    for name, recorded in manifest["files"].items():
+        path = directory / name
+        if not path.is_file():
+            faults.append(f"{path} is missing.")
+        elif digest_file(path) != recorded["sha256"]:
+            faults.append(f"{path} was changed after it was written.")
+    known = {*manifest["files"], MANIFEST, *MARKERS.values()}
+    added = [name for name in _file_names(directory) if name not in known]
+    return faults + [f"{directory / name} was added after the model was judged." for name in added]
+
+
+def _marker_faults(directory: Path, manifest: dict[str, Any]) -> list[str]:
+    expected = MARKERS.get(manifest["verdict"])
+    present = [name for name in MARKERS.values() if (directory / name).exists()]
+    if present != [name for name in MARKERS.values() if name == expected]:
+        return [f"{directory} has the markers {present}, but its verdict is {manifest['verdict']}."]
+    if expected is None:
+        return []
+    try:
+        judged = json.loads((directory / expected).read_text(encoding="utf-8"))
+        same = judged["manifest"] == digest_file(directory / MANIFEST)
+        same = same and all(judged[key] == manifest[key] for key in _JUDGED)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return [f"{directory / expected} cannot be read: {error}."]
+    text = f"{directory / MANIFEST} and {directory / expected} do not say the same"
+    return [] if same else [f"{text}; one of them was changed after the model was judged."]
+
+
+def _model_faults(record: dict[str, Any], path: Path) -> list[str]:
+    try:
+        found = digest_model(path)
+    except ModelError as error:
+        return [str(error)]
+    judged = record["files"]
+    faults = [f"{path / name} was added." for name in found.keys() - judged.keys()]
+    faults += [f"{path / name} is missing." for name in judged.keys() - found.keys()]
+    common = found.keys() & judged.keys()
+    faults += [f"{path / name} was changed." for name in common if found[name] != judged[name]]
+    return [f"{fault[:-1]} since the model was judged." for fault in sorted(faults)]

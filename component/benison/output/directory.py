@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An output directory that appears whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import glob
+import os
+import shutil
+import socket
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+
+from benison.errors import OutputError
+
+MANIFEST = "manifest.json"
+
+
+@contextmanager
+def output_directory(path: Path, overwrite: bool = False) -> Iterator[Path]:
+    """A folder to write into, which becomes `path` in one step when the block ends well.
+
+    Until then it is a hidden sibling that no reader looks at; if the block fails it is removed, and
+    what a killed process left is removed by the next run of the same output on the same machine.
+    A result that is overwritten stays until the new one is whole; a process that is killed between
+    the two leaves none.
+
+    Raises:
+        OutputError: `path` exists already, or cannot be written.
+    """
+    path = Path(os.path.abspath(path))
+    check_output(path, overwrite)
+    partial = path.with_name(
+        f".{path.name}.{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex[:8]}.partial"
+    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(path)
+        partial.mkdir()
+        yield partial
+        _sync(partial)
+        _publish(partial, path, overwrite)
+    except (OSError, pa.ArrowException) as error:
+        why = _why(error, path.parent)
+        raise OutputError(f"The results cannot be written to {path}: {why}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def check_output(path: Path, overwrite: bool) -> None:
+    """Refuse an output that exists, before any work is done for it.
+
+    Raises:
+        OutputError: `path` exists; with `overwrite`, it is neither empty nor a result of Benison; or
+            it is not UTF-8, which Parquet's writer and a metadata store need.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise OutputError(f"The output {str(path)!r} is not UTF-8; choose another name.") from error
+    try:
+        taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
+        ours = (path / MANIFEST).is_file()
+    except OSError as error:
+        raise OutputError(f"The output {path} cannot be used: {error.strerror}.") from error
+    if taken and not overwrite:
+        raise OutputError(f"The output {path} exists already. Choose another, or say --overwrite.")
+    if taken and not ours:
+        raise OutputError(
+            f"The output {path} is not a result of Benison (it has no {MANIFEST}), so it is not "
+            "overwritten. Choose another, or remove it yourself."
+        )
+
+
+def _why(error: BaseException, folder: Path) -> str:
+    number = getattr(error, "errno", None)
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        free = shutil.disk_usage(folder).free
+        cure = "Free some space, or choose an output on another disk"
+        return f"the disk is full ({free:,} bytes are free). {cure}."
+    if number in (errno.ENOTEMPTY, errno.EEXIST):
+        return "another run has written there in the meantime. Choose another output."
+    return f"{error}."
+
+
+def _publish(partial: Path, path: Path, overwrite: bool) -> None:
+    if overwrite and path.exists():
+        old = partial.with_name(partial.name.replace(".partial", ".old.partial"))
+        path.rename(old)
+        try:
+            partial.rename(path)
+        except OSError:
+            old.rename(path)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        partial.rename(path)
+    _sync_folder(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir():
+            _sync_folder(path)
+        elif path.is_file():
+            with path.open("rb") as opened:
+                os.fsync(opened.fileno())
+    _sync_folder(folder)
+
+
+def _sync_folder(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove what processes of this machine that no longer run have left of this output."""
+    host = socket.gethostname()
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{glob.escape(host)}.*.partial"):
+        pid = left.name.removeprefix(f".{path.name}.{host}.").split(".", 1)[0]
+        if pid.isdigit() and not _runs(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A result as a piece of HTML for a notebook: no script, no style sheet, nothing to fetch.
+
+Notebooks differ in what they let through: a sandboxed frame in Colab, no frame at all in Lab until a
+notebook is trusted, no style sheets on GitHub. So what must be seen is plain elements with every name
+escaped; the whole report, which has scripts, is folded up in a frame of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from html import escape
+from typing import Any
+
+from benison.report import page
+from benison.report.page.columns import shortened
+from benison.results.result import EvalResult
+from benison.validation.verdict import FAIL
+
+MAX_REPORT = 2_000_000
+"""Characters of a report that a notebook takes in; each cell that shows a result keeps its own."""
+
+_REASONS, _METRICS, _SLICES, _NAME = 8, 6, 5, 120
+_COLOURS = {"blessed": "#18794e", "not_blessed": "#c3272b"}
+_FEW = 100  # examples below which a slice is marked, as in the report
+_NONE = (math.nan,) * 3
+_NUMBERS = "text-align:right;font-variant-numeric:tabular-nums"
+
+
+def piece(result: EvalResult) -> str:
+    """Verdict, reasons, worst slices; then the report, or where it is when it is too large."""
+    return "".join(("<div>", *_verdict(result), *_worst(result), _report(result), "</div>"))
+
+
+def _verdict(result: EvalResult) -> Iterator[str]:
+    status, _, rest = result.verdict.summary().partition(": ")
+    colour = _COLOURS.get(result.verdict.status, "#8a5a00")
+    yield f'<p><strong style="color:{colour}">{escape(status)}</strong> {escape(rest)}</p>'
+    reasons = result.verdict.reasons
+    if reasons:
+        more = len(reasons) - _REASONS
+        rest = f"<li>… and {more:,} more in <code>verdict.reasons</code></li>" if more > 0 else ""
+        yield f"<ul>{''.join(f'<li>{_cut(r, 600)}</li>' for r in reasons[:_REASONS])}{rest}</ul>"
+
+
+def _worst(result: EvalResult) -> Iterator[str]:
+    names = _judged(result)[:_METRICS]
+    yield "<table><thead><tr>"
+    yield "".join(f"<th>{_cut(name)}</th>" for name in ("slice", "examples", *names))
+    yield "</tr></thead><tbody>"
+    failed = {(check.slice, check.metric) for check in result.verdict.failures}
+    rows = _rows(result, names)
+    for slice_, row in rows.items():
+        yield f'<tr><td style="text-align:left">{_cut(slice_)}</td>'
+        few = "≈ " if row["examples"] < _FEW else ""
+        yield f'<td style="{_NUMBERS}">{few}{row["examples"]:,}</td>'
+        for name in names:
+            mark = " ✗" if (slice_, name) in failed else ""
+            yield f'<td style="{_NUMBERS}">{_number(*row.get(name, _NONE))}{mark}</td>'
+        yield "</tr>"
+    yield "</tbody></table>"
+    if any(row["examples"] < _FEW for row in rows.values()):
+        yield f"<p><small>≈: fewer than {_FEW} examples, so uncertain.</small></p>"
+
+
+def _rows(result: EvalResult, names: list[str]) -> dict[str, dict[str, Any]]:
+    """Overall, then the worst slices of each metric, with what was found of all these metrics there."""
+    found = {name: result.worst(name, len(result.metrics)) for name in names}
+    slices = {"Overall": None}
+    for table in found.values():
+        slices |= dict.fromkeys(table["slice"].slice(0, _SLICES).to_pylist())
+    rows: dict[str, dict[str, Any]] = {}
+    for name, table in found.items():
+        columns = ("slice", "examples", "value", "lower", "upper")
+        numbers = (table[column].to_pylist() for column in columns)
+        for slice_, examples, *found_there in zip(*numbers, strict=True):
+            if slice_ in slices:
+                rows.setdefault(slice_, {"examples": examples}).setdefault(name, found_there)
+    return {slice_: rows[slice_] for slice_ in slices if slice_ in rows}
+
+
+def _judged(result: EvalResult) -> list[str]:
+    """The metrics that have thresholds, else all; the first failures first."""
+    checks = sorted(result.verdict.checks, key=lambda check: check.outcome != FAIL)
+    known = result.metric_names()
+    judged = [name for name in dict.fromkeys(c.metric for c in checks) if name in known]
+    return judged or [name for name in known if not name.endswith("_diff")]
+
+
+def _report(result: EvalResult) -> str:
+    text = page.render(result)
+    if len(text) > MAX_REPORT:
+        where = "benison report RUN --output report.html"
+        if result.path is not None:
+            where = str(result.path / "report.html")
+        return f"<p>The report is too large for a notebook: <code>{escape(where)}</code></p>"
+    where = (
+        ""
+        if result.path is None
+        else f", or open <code>{escape(str(result.path))}/report.html</code>"
+    )
+    hint = f"<p><small>Empty? Trust this notebook{where}.</small></p>"
+    # `allow-same-origin` is left out: whatever the page did, it could not reach the notebook.
+    frame = (
+        f'<iframe title="Benison report" srcdoc="{escape(text)}" loading="lazy" '
+        'sandbox="allow-scripts allow-downloads" width="100%" height="640" '
+        'style="border:1px solid #8884"></iframe>'
+    )
+    return f"<details><summary>The whole report</summary>{hint}{frame}</details>"
+
+
+def _cut(text: str, most: int = _NAME) -> str:
+    return escape(shortened(text, most))
+
+
+def _number(value: float, lower: float, upper: float) -> str:
+    """A value, with its interval where it has one."""
+    if math.isnan(value):
+        return ""
+    known = not (math.isnan(lower) or math.isnan(upper))
+    interval = f" <small>({lower:.3g} to {upper:.3g})</small>" if known else ""
+    return f"{value:.5g}{interval}"

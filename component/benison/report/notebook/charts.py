@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The charts of Altair that rows become, a row a mark."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from benison.errors import MissingExtraError
+from benison.report.notebook.plot_data import Kind
+
+if TYPE_CHECKING:
+    import altair as alt
+
+Rows: TypeAlias = "list[dict[str, Any]]"
+
+_BLUE, _GREEN, _RED, _AMBER, _GREY = "#3b6ea5", "#18794e", "#c3272b", "#8a5a00", "#5b6570"
+_CHECKS = {"none": _BLUE, "passed": _GREEN, "failed": _RED, "not evaluated": _AMBER}
+_VERDICTS = {"blessed": _GREEN, "not blessed": _RED, "not evaluated": _AMBER}
+_SHAPES = ["circle", "cross", "diamond"]
+
+
+def altair() -> Any:
+    """Altair, which makes the charts.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    try:
+        import altair
+    except ImportError as error:
+        raise MissingExtraError("Altair", "report") from error
+    return altair
+
+
+def slices(metric: str, rows: Rows) -> alt.LayerChart:
+    """A metric over slices: a dot, its interval, a tick for the baseline; in the order of the rows."""
+    vega = altair()
+    y = vega.Y("slice:N", sort=None, title=None, axis=vega.Axis(labelLimit=260))
+    colour = vega.Color("check:N", title="check", scale=_scale(_CHECKS))
+    base = vega.Chart(vega.Data(values=rows)).encode(y=y)
+    x = vega.X("value:Q", title=metric, scale=vega.Scale(zero=False))
+    chart: alt.LayerChart = vega.layer(
+        base.mark_rule().encode(x=vega.X("lower:Q", title=metric), x2="upper:Q"),
+        base.mark_tick(thickness=2, color=_GREY).encode(x=vega.X("baseline:Q", title=metric)),
+        base.mark_point(filled=True, size=60, opacity=1).encode(
+            x, color=colour, tooltip=_tips(rows)
+        ),
+    )
+    title = f"{metric}: the worst slices"
+    if any(row["baseline"] is not None for row in rows):
+        title += " (tick: the baseline)"
+    return chart.properties(title=title, width=420)
+
+
+def time_series(metric: str, slice_: str, rows: Rows) -> alt.LayerChart:
+    """A metric over runs: a line through verdicts, intervals, and the baseline dashed."""
+    vega = altair()
+    x = vega.X("run:N", sort=None, title=None, axis=vega.Axis(labelAngle=-40, labelLimit=160))
+    y = vega.Y("value:Q", title=metric, scale=vega.Scale(zero=False))
+    verdict = {
+        "color": vega.Color("verdict:N", scale=_scale(_VERDICTS)),
+        "shape": vega.Shape("verdict:N", scale=vega.Scale(domain=list(_VERDICTS), range=_SHAPES)),
+    }
+    base = vega.Chart(vega.Data(values=rows)).encode(x=x)
+    dashed = base.mark_line(strokeDash=[4, 3], color=_GREY)
+    chart: alt.LayerChart = vega.layer(
+        dashed.encode(y=vega.Y("baseline:Q", title=metric)),
+        base.mark_rule().encode(y=vega.Y("lower:Q", title=metric), y2="upper:Q"),
+        base.mark_line(color=_BLUE).encode(y=y),
+        base.mark_point(filled=True, size=90, opacity=1).encode(
+            y=y, tooltip=_tips(rows), **verdict
+        ),
+    )
+    title = f"{metric} of {slice_}"
+    if any(row["baseline"] is not None for row in rows):
+        title += " (dashed: the baseline)"
+    return chart.properties(title=title, width=480)
+
+
+def plot(name: str, kind: Kind, rows: Rows) -> alt.Chart | alt.LayerChart | alt.FacetChart:
+    """Lines through points: a colour a slice, the baseline dashed; a facet a slice of several lines."""
+    vega = altair()
+    title = name.replace("_", " ")
+    chart = (
+        vega.Chart(vega.Data(values=rows))
+        .mark_line()
+        .encode(
+            x=vega.X("x:Q", title=kind.x),
+            y=vega.Y("y:Q", title=kind.y),
+            order="place:Q",
+            strokeDash=vega.StrokeDash("model:N", sort=["candidate", "baseline"]),
+            tooltip=["slice:N", "model:N", vega.Tooltip("x:Q"), vega.Tooltip("y:Q")],
+        )
+    )
+    found: alt.Chart | alt.LayerChart | alt.FacetChart
+    if any(row["line"] for row in rows):
+        several = chart.encode(color=vega.Color("line:N", sort=None, title=None))
+        facet = vega.Facet("slice:N", sort=None, title=None)
+        found = (
+            several.properties(width=240, height=200)
+            .facet(facet, columns=3)
+            .properties(title=title)
+        )
+        return found
+    found = chart.encode(color=vega.Color("slice:N", sort=None, legend=vega.Legend(labelLimit=260)))
+    if kind.diagonal:
+        ends = vega.Chart(vega.Data(values=[{"x": 0, "y": 0}, {"x": 1, "y": 1}]))
+        found = vega.layer(ends.mark_line(color=_GREY, size=1).encode(x="x:Q", y="y:Q"), found)
+    return found.properties(title=title, width=340, height=300)
+
+
+def _tips(rows: Rows) -> list[Any]:
+    return [altair().Tooltip(f"{name}:N") for name in (rows[0] if rows else ())]
+
+
+def _scale(colours: dict[str, str]) -> Any:
+    return altair().Scale(domain=list(colours), range=list(colours.values()))

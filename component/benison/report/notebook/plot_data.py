@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plots by name: which points of plots.parquet each is drawn from, and how."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+import numpy as np
+
+from benison.data.batch import Array
+from benison.metrics import ratio
+
+Columns: TypeAlias = dict[str, Array]
+Series: TypeAlias = Iterator[tuple[str, Array, Array]]
+"""Name, x and y of each line; the name is "" where a slice has only one."""
+
+POINTS = 200
+"""Of a line at most: more cannot be seen, and a notebook keeps what it shows."""
+_BUCKETS = 40
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """One plot: where its points are, what its axes mean, and its lines."""
+
+    source: str
+    x: str
+    y: str
+    lines: Callable[[Columns], Series]
+    diagonal: bool = False
+    """Whether a line from (0, 0) to (1, 1) says what a coin, or a perfect model, would do."""
+
+
+def _roc(at: Columns) -> Series:
+    yield "", _false_positive_rate(at), _recall(at)
+
+
+def _precision_recall(at: Columns) -> Series:
+    yield "", _recall(at), _precision(at)
+
+
+def _thresholds(at: Columns) -> Series:
+    right = at["true_positives"] + at["true_negatives"]
+    recall, precision = _recall(at), _precision(at)
+    yield "accuracy", at["threshold"], ratio(right, _all(at))
+    yield "precision", at["threshold"], precision
+    yield "recall", at["threshold"], recall
+    yield "f1", at["threshold"], ratio(2 * precision * recall, precision + recall)
+
+
+def _gain(at: Columns) -> Series:
+    yield "", _selected(at), _recall(at)
+
+
+def _lift(at: Columns) -> Series:
+    yield "", _selected(at), ratio(_recall(at), _selected(at))
+
+
+def _score_distribution(at: Columns) -> Series:
+    for name, above in (("positives", "true_positives"), ("negatives", "false_positives")):
+        # The first threshold lies below all predictions, so what is above it is everything.
+        parts = np.array_split(-np.diff(at[above], append=0.0)[1:], _BUCKETS)
+        starts = [part[0] for part in np.array_split(at["threshold"][1:], _BUCKETS) if len(part)]
+        weight = np.array([part.sum() for part in parts if len(part)])
+        yield name, np.array(starts), ratio(weight, np.full(len(weight), at[above][0]))
+
+
+def _calibration(sums: Columns) -> Series:
+    label, prediction, weight = _merged(sums)
+    yield "", ratio(prediction, weight), ratio(label, weight)
+
+
+def _residuals(sums: Columns) -> Series:
+    label, prediction, weight = _merged(sums)
+    yield "", ratio(prediction, weight), ratio(label - prediction, weight)
+
+
+def _merged(sums: Columns) -> Array:
+    """Labels, predictions and weights in at most `_BUCKETS` buckets: float64[3, B]."""
+    stacked = np.array([sums["label"], sums["prediction"], sums["weight"]])
+    starts = np.linspace(0, stacked.shape[1], min(_BUCKETS, stacked.shape[1]) + 1).astype(int)[:-1]
+    return np.add.reduceat(stacked, starts, axis=1)
+
+
+def _all(at: Columns) -> Array:
+    return sum(at[name] for name in at if name != "threshold") + np.zeros(len(at["threshold"]))
+
+
+def _selected(at: Columns) -> Array:
+    return ratio(at["true_positives"] + at["false_positives"], _all(at))
+
+
+def _recall(at: Columns) -> Array:
+    return ratio(at["true_positives"], at["true_positives"] + at["false_negatives"])
+
+
+def _precision(at: Columns) -> Array:
+    return ratio(at["true_positives"], at["true_positives"] + at["false_positives"])
+
+
+def _false_positive_rate(at: Columns) -> Array:
+    return ratio(at["false_positives"], at["false_positives"] + at["true_negatives"])
+
+
+_BY_THRESHOLD, _BY_PREDICTION = "confusion_matrix_plot", "calibration_plot"
+
+PLOTS = {
+    "roc": Kind(_BY_THRESHOLD, "false positive rate", "true positive rate", _roc, True),
+    "precision_recall": Kind(_BY_THRESHOLD, "recall", "precision", _precision_recall),
+    "thresholds": Kind(_BY_THRESHOLD, "threshold", "value", _thresholds),
+    "score_distribution": Kind(
+        _BY_THRESHOLD, "prediction", "share of the label's examples", _score_distribution
+    ),
+    "gain": Kind(_BY_THRESHOLD, "share predicted positive", "recall", _gain, True),
+    "lift": Kind(_BY_THRESHOLD, "share predicted positive", "lift over chance", _lift),
+    "calibration": Kind(_BY_PREDICTION, "mean prediction", "mean label", _calibration, True),
+    "residuals": Kind(_BY_PREDICTION, "mean prediction", "mean label - prediction", _residuals),
+}
+
+ASKED_BY = {_BY_THRESHOLD: "ConfusionMatrixPlot", _BY_PREDICTION: "CalibrationPlot"}
+"""The class that a config names to get the points."""
+
+
+def thinned(x: Array, y: Array) -> Iterator[tuple[float, float]]:
+    """The defined points of a line, in their order, the first and the last among them."""
+    defined = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
+    size = min(POINTS, len(defined))
+    for i in defined[np.linspace(0, len(defined) - 1, size).astype(int)]:
+        yield float(x[i]), float(y[i])

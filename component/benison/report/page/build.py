@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report as one HTML file: no server, no network, whatever the number of rows.
+
+The first screen is HTML with every name escaped. The rest is drawn by the page's own script from an inert
+script element, with text nodes only, so that no name of a slice or model can become markup. A
+Content-Security-Policy allows that one script and that one style sheet, by their digests, and nothing
+else. The script draws its charts as SVG itself: Vega-Lite would add 0.9 MB to each page, and would have to
+be allowed to evaluate text as a program.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import pyarrow as pa
+
+from benison.output.writers import Evaluation
+from benison.report.page.columns import SliceTable
+from benison.report.page.front import front
+from benison.report.page.payload import Payload
+from benison.report.page.points import MAX_SLICES, Curves, of_what
+from benison.results.result import EvalResult
+
+MAX_BYTES = 3_900_000
+"""Of a page: some mail servers and viewers refuse a file of more than 4 MB."""
+
+_EXACT = 100_000  # numbers that travel as float64: a megabyte
+_LEAST_CURVES = 60  # slices
+_ROOMS = ("state", "words", "charts", "table", "overview", "classes", "plots", "fairness", "main")
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportWriter:
+    """Writes report.html, after plots.parquet."""
+
+    stage_name: str = "WriteReport"
+
+    def write(self, evaluation: Evaluation, directory: Path) -> None:
+        """One file, from the result under the key `result` and the plots in the directory."""
+        plots = directory / "plots.parquet"
+        page = render(evaluation["result"], plots if plots.is_file() else None)
+        (directory / "report.html").write_text(page, encoding="utf-8")
+
+
+def render(result: EvalResult, plots: Path | pa.Table | None = None) -> str:
+    """The page of a result, whose plots are in `plots`, or where the result was written."""
+    if plots is None:
+        written = result.path is not None and (result.path / "plots.parquet").is_file()
+        plots = result.path / "plots.parquet" if written and result.path else result.plots
+    script = "\n".join(asset(f"page/{room}.js") for room in _ROOMS)
+    script = f'"use strict";\n(() => {{\n{script}\n}})();'
+    template = asset("page/page.html")
+    pieces = {"script": script, "style": asset("page/page.css"), **front(result)}
+    digests = {f"{name}_digest": digest(pieces[name]) for name in ("script", "style")}
+    taken = sum(len(text.encode()) for text in (template, *pieces.values()))
+    data = page_data(result, plots, MAX_BYTES - taken)
+    return Template(template).substitute(pieces, **digests, data=data)
+
+
+def page_data(result: EvalResult, plots: Path | pa.Table, room: int) -> str:
+    """What the page's script reads, in at most `room` characters: of as many slices as that allows."""
+    columns = SliceTable(result, of_what(plots))
+    size = len(columns.names)
+    curves = Curves.read(plots, columns.names[:MAX_SLICES])
+    text = _page_text(columns, curves, size)
+    while len(text) > room and size > 1:
+        # Plots give way first, but a page of many slices still has some.
+        if len(curves.slices) > _LEAST_CURVES:
+            curves = curves.first(len(curves.slices) // 2)
+        else:
+            size = max(1, int(0.97 * size * max(0.3, room / len(text))))
+        text = _page_text(columns, curves, size)
+    return text
+
+
+def _page_text(columns: SliceTable, curves: Curves, size: int) -> str:
+    payload = Payload(exact=size * columns.width <= _EXACT)
+    spec = columns.result.config.baseline_spec
+    baseline = None if spec is None else spec.name
+    header: dict[str, Any] = {
+        **columns.page(payload, size),
+        "exact": payload.exact,
+        "sliceCount": len(columns.names),
+        "failed": columns.failed(size),
+        "baseline": baseline,
+        "plots": curves.first(size).page(payload, columns.views, baseline),
+        "plotSlices": min(size, len(curves.slices)),
+    }
+    return payload.text(header)
+
+
+def asset(name: str) -> str:
+    """A file that is beside this one."""
+    return (resources.files("benison.report") / name).read_text(encoding="utf-8")
+
+
+def digest(text: str) -> str:
+    """By which a Content-Security-Policy knows a script or style sheet: SHA-256 in base64."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The first screen of the page: verdict, reasons, and what was evaluated.
+
+It is HTML before any script runs, so that a mail preview or a viewer without scripts shows it too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from html import escape
+from typing import Any
+
+from benison.report.page.columns import cut, view_of
+from benison.results.result import EvalResult
+from benison.validation.verdict import ABSOLUTE, BLESSED, NOT_EVALUATED, RELATIVE, VALUE, Check
+
+MAX_CHECKS = 200
+"""Sentences of each sort in the page; the rest is in verdict.json, and the page says so."""
+
+_FIRST = 8  # sentences before the fold
+_MAX_SENTENCE = 1_000
+_DIGEST = "SHA-256"
+
+
+def front(result: EvalResult) -> dict[str, str]:
+    """Pieces of HTML by their place in page.html."""
+    verdict = result.verdict
+    open_ = [check for check in verdict.checks if check.outcome == NOT_EVALUATED]
+    return {
+        "status": escape(verdict.status),
+        "words": escape(verdict.status.replace("_", " ").upper()),
+        "summary": escape(verdict.summary().partition(": ")[2]),
+        "why": "".join(_why(result)),
+        "open": "".join(_not_evaluated(open_, _several(result))),
+        "facts": "".join(_facts(result)),
+    }
+
+
+def _why(result: EvalResult) -> Iterator[str]:
+    failures = result.verdict.failures
+    if not failures:
+        checked = result.verdict.status == BLESSED
+        yield f"<p>{'Every check that could be evaluated passed.' if checked else _UNCHECKED}</p>"
+        return
+    several = _several(result)
+    shown = [_sentence(check, several, _drawn(check)) for check in failures[:MAX_CHECKS]]
+    yield f"<ul>{''.join(shown[:_FIRST])}</ul>"
+    if len(failures) > _FIRST:
+        yield f"<details><summary>{len(failures) - _FIRST:,} more failed checks</summary>"
+        yield f"<ul>{''.join(shown[_FIRST:])}{_rest(len(failures))}</ul></details>"
+
+
+_UNCHECKED = "Nothing was judged, so the model is not blessed; neither was it found wanting."
+
+
+def _several(result: EvalResult) -> bool:
+    """Whether there are candidates to tell apart."""
+    return len(result.config.candidate_specs) > 1
+
+
+def _not_evaluated(checks: list[Check], several: bool) -> Iterator[str]:
+    if checks:
+        some = "one check" if len(checks) == 1 else f"{len(checks):,} checks"
+        sentences = "".join(_sentence(check, several) for check in checks[:MAX_CHECKS])
+        yield f"<details><summary>What could not be evaluated: {some}</summary>"
+        yield f"<ul>{sentences}{_rest(len(checks))}</ul></details>"
+
+
+def _sentence(check: Check, several: bool, drawn: str = "") -> str:
+    kind = "open" if check.outcome == NOT_EVALUATED else "failed"
+    place = {"slice": check.slice, "metric": check.metric}
+    shown = {
+        **{key: cut(name) for key, name in place.items()},
+        "view": view_of(check).label(several),
+    }
+    data = " ".join(f'data-{key}="{escape(name)}"' for key, name in shown.items())
+    return f'<li class="{kind}" {data}><span>{_said(check)}</span>{drawn}</li>'
+
+
+def _said(check: Check) -> str:
+    """The reason, in which a long slice hides no number and one from right to left turns none around."""
+    before, name, after = check.reason.partition(check.slice or "\0")
+    isolated = f"<bdi>{escape(cut(name))}</bdi>" if name else ""
+    return f"{escape(cut(before, _MAX_SENTENCE))}{isolated}{escape(cut(after, _MAX_SENTENCE))}"
+
+
+def _rest(count: int) -> str:
+    return (
+        f"<li>and {count - MAX_CHECKS:,} more, in verdict.json</li>" if count > MAX_CHECKS else ""
+    )
+
+
+def _facts(result: EvalResult) -> Iterator[str]:
+    for term, texts in _rows(result):
+        said = "".join(_fact(text) for text in texts)
+        yield f"<div><dt>{escape(cut(term))}</dt>{said}</div>"
+
+
+def _fact(text: str) -> str:
+    kind = ' class="digest"' if text.startswith(_DIGEST) else ""
+    return f"<dd{kind}>{escape(cut(text, 400))}</dd>"
+
+
+def _rows(result: EvalResult) -> Iterator[tuple[str, Iterable[str]]]:
+    """What was evaluated, a line for each thing."""
+    manifest = result.manifest
+    files = [file["name"] for file in manifest["data"]["files"]]
+    more = f" and {len(files) - 3:,} more" if len(files) > 3 else ""
+    yield "Examples", [f"{manifest['rows']:,}, all of them read"]
+    yield (
+        "Data",
+        [
+            f"{', '.join(files[:3]) or 'a table in memory'}{more}",
+            _short(manifest["data"]["digest"]),
+        ],
+    )
+    for model in manifest["models"]:
+        name = model["name"] or ("baseline" if model["is_baseline"] else "candidate")
+        read = model["path"] is None
+        yield (
+            name,
+            ["predictions in the data"] if read else [model["path"], _short(model["digest"])],
+        )
+    missing = {name: count for name, count in manifest.get("missing", {}).items() if count}
+    if missing:
+        yield "Missing", [f"{count:,} of {name}" for name, count in missing.items()]
+    yield "Config", [_short(manifest["config"])]
+    yield "Evaluated", [result.made]
+    yield from _lineage(manifest.get("lineage") or {})
+
+
+def _short(digest: str) -> str:
+    """Enough of a digest to tell it from others."""
+    return f"{_DIGEST} {digest[:12]}…" if len(digest) == 64 else digest
+
+
+def _lineage(lineage: dict[str, Any]) -> Iterator[tuple[str, Iterable[str]]]:
+    """Names a line each; the ids of the store in one."""
+    said = {name.replace("_", " "): value for name, value in lineage.items()}
+    names = [f"{name} {value}" for name, value in said.items() if not isinstance(value, int)]
+    ids = ", ".join(f"{name} {value}" for name, value in said.items() if isinstance(value, int))
+    if lineage:
+        yield "Lineage", filter(None, [*names, ids])
+
+
+def _drawn(check: Check) -> str:
+    """Baseline, value and what is allowed, on one line; nothing where one of them is not known."""
+    low, high = _allowed(check)
+    marks = [x for x in (check.value, check.baseline, low, high) if math.isfinite(x)]
+    if not math.isfinite(check.value) or len(marks) < 2 or min(marks) == max(marks):
+        return ""
+    room = 0.15 * (max(marks) - min(marks))
+    least, most = min(marks) - room, max(marks) + room
+
+    def at(x: float) -> str:
+        return f"{4 + 232 * (min(max(x, least), most) - least) / (most - least):.1f}"
+
+    left, right = (
+        at(low if math.isfinite(low) else least),
+        at(high if math.isfinite(high) else most),
+    )
+    parts = [
+        '<line class="axis" x1="4" x2="236" y1="9" y2="9"/>',
+        f'<rect class="allowed" x="{left}" width="{float(right) - float(left):.1f}" y="4" height="10"/>',
+    ]
+    if math.isfinite(check.baseline):
+        parts.append(f'<path class="even" d="M{at(check.baseline)} 1v16"/>')
+    parts.append(f'<circle class="missed" cx="{at(check.value)}" cy="9" r="4.5"/>')
+    about = "Dot: the candidate; stroke: the baseline; band: what is allowed."
+    frame = f'viewBox="0 0 240 18" role="img" aria-label="{about}" data-tip="{about}"'
+    return f"<svg {frame}>{''.join(parts)}</svg>"
+
+
+def _allowed(check: Check) -> tuple[float, float]:
+    """The bounds on the value, whichever kind the check is of; NaN where there is none."""
+    unit = {VALUE: 1.0, ABSOLUTE: 1.0, RELATIVE: abs(check.baseline)}.get(check.kind, math.nan)
+    origin = 0.0 if check.kind == VALUE else check.baseline
+    return origin + unit * check.lower, origin + unit * check.upper

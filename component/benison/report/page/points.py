@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the page knows of plots: counts by prediction, of which its script draws curves.
+
+Three plots carry all that it draws: the confusion matrix over thresholds (ROC, precision-recall, score
+distribution, gain, lift, rates by slice), the sums by prediction (calibration, residuals), and the
+confusion of several classes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from benison.data.batch import Array
+from benison.report.page.columns import OF_WHAT, ViewKey, cut
+from benison.report.page.payload import Payload
+from benison.table.schema import PLOTS_SCHEMA
+
+MAX_SLICES = 500
+_ROWS = 64  # of plots.parquet at a time: a row is some 40 kB
+_FINE = ((30, 1000), (150, 200), (MAX_SLICES, 100))
+"""Up to so many slices a curve keeps so many points."""
+
+_CONFUSION = {"threshold", "true_positives", "false_positives", "false_negatives", "true_negatives"}
+_CALIBRATION = {"lower", "upper", "label", "prediction", "weight"}
+_CLASSES = {"threshold", "actual_class_id", "predicted_class_id", "num_weighted_examples"}
+_BUCKETS = 50
+_PAIRS = 1_000
+
+
+class PlotKey(NamedTuple):
+    """One plot of one view."""
+
+    view: ViewKey
+    name: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Curves:
+    """The points of the plots of some slices, thinned.
+
+    `points` has, for each plot and slice, its columns by name; thinned points are points of the plot,
+    and merged buckets have the sums of those that they are made of.
+    """
+
+    slices: list[str]
+    points: dict[PlotKey, dict[str, dict[str, Array]]]
+
+    @classmethod
+    def read(cls, plots: Path | pa.Table, slices: list[str]) -> Curves:
+        """The plots of slices, from plots.parquet or a table like it."""
+        most = next(points for size, points in _FINE if len(slices) <= size)
+        points: dict[PlotKey, dict[str, dict[str, Array]]] = {}
+        for key, name, columns in _rows(plots, slices):
+            thinned = _thinned(columns, most)
+            if thinned:
+                points.setdefault(key, {})[name] = thinned
+        return cls(slices, points)
+
+    def first(self, count: int) -> Curves:
+        """Those of the first slices alone."""
+        return Curves(self.slices[:count], self.points)
+
+    def page(
+        self, payload: Payload, views: list[ViewKey], baseline: str | None
+    ) -> list[dict[str, Any]]:
+        """What the page holds of them: of each plot of a view the slices and their columns."""
+        found = []
+        for key, by_slice in self.points.items():
+            if key.view not in views:
+                continue
+            theirs = self._of_baseline(key, baseline)
+            names = [name for name in self.slices if name in by_slice]
+            if not names:
+                continue
+            plot = {
+                "view": views.index(key.view),
+                "name": cut(key.name),
+                "slices": [self.slices.index(name) for name in names],
+                "axis": _axis(by_slice[names[0]], payload),
+                "candidate": _packed([by_slice[name] for name in names], payload),
+            }
+            if all(name in theirs for name in names):
+                plot["baseline"] = _packed([theirs[name] for name in names], payload)
+            found.append(plot)
+        return found
+
+    def _of_baseline(self, key: PlotKey, baseline: str | None) -> dict[str, dict[str, Array]]:
+        if baseline is None:
+            return {}
+        return self.points.get(PlotKey(key.view._replace(model=baseline), key.name), {})
+
+
+def of_what(plots: Path | pa.Table) -> pa.Table:
+    """The columns that say of what each plot is, without its points."""
+    return (
+        plots.select(OF_WHAT)
+        if isinstance(plots, pa.Table)
+        else pq.read_table(plots, columns=OF_WHAT)
+    )
+
+
+def _rows(
+    plots: Path | pa.Table, slices: list[str]
+) -> Iterator[tuple[PlotKey, str, dict[str, Array]]]:
+    wanted = pa.array(slices, pa.string())
+    for batch in _batches(plots):
+        kept = batch.filter(pc.is_in(batch["slice"], wanted))
+        keys = kept.select([*ViewKey._fields, "plot", "slice"]).to_pylist()
+        for row, key in enumerate(keys):
+            columns = kept["columns"][row]
+            view = ViewKey(*(key[field] for field in ViewKey._fields))
+            yield PlotKey(view, key["plot"]), key["slice"], _columns(columns)
+
+
+def _columns(points: Any) -> dict[str, Array]:
+    struct = points.values
+    lists = struct.field(1)
+    flat, offsets = lists.values.to_numpy(zero_copy_only=False), lists.offsets.to_numpy()
+    names = struct.field(0).to_pylist()
+    return {
+        name: flat[offsets[i] : offsets[i + 1]]
+        for i, name in enumerate(names, start=struct.offset - lists.offset)
+    }
+
+
+def _batches(plots: Path | pa.Table) -> Iterator[pa.RecordBatch]:
+    if isinstance(plots, pa.Table):
+        yield from plots.to_batches(max_chunksize=_ROWS)
+        return
+    with pq.ParquetFile(plots) as file:
+        if file.num_row_groups:
+            yield from file.iter_batches(_ROWS, columns=PLOTS_SCHEMA.names)
+
+
+def _thinned(columns: dict[str, Array], most: int) -> dict[str, Array]:
+    """What is kept of a plot, or nothing of one that is undefined or that the page cannot draw."""
+    if columns.keys() >= _CONFUSION and not np.isnan(columns["true_positives"]).any():
+        return _histogram(columns, most)
+    if columns.keys() >= _CLASSES:
+        return _confused(columns)
+    if columns.keys() >= _CALIBRATION and not np.isnan(columns["weight"]).any():
+        return _merged(columns, _BUCKETS)
+    return {}
+
+
+def _histogram(columns: dict[str, Array], most: int) -> dict[str, Array]:
+    """Weight of positives and negatives between thresholds, which are at most `most` and two.
+
+    `positives[0]` is what lies at or below the first threshold, `positives[i]` above the threshold
+    i - 1 and at or below i.
+    """
+    # The last thresholds of all and of those thinned are the same one.
+    count = len(columns["threshold"])
+    kept = np.unique(np.r_[0, np.arange(count - 1, 0, -max(1, -(-(count - 2) // most)))])
+    above = {name: columns[name][kept] for name in ("true_positives", "false_positives")}
+    return {
+        "threshold": columns["threshold"][kept],
+        "positives": _between(above["true_positives"], columns["false_negatives"][0]),
+        "negatives": _between(above["false_positives"], columns["true_negatives"][0]),
+    }
+
+
+def _between(above: Array, below_all: float) -> Array:
+    return np.concatenate([[below_all], above[:-1] - above[1:], above[-1:]])
+
+
+def _merged(columns: dict[str, Array], most: int) -> dict[str, Array]:
+    """Sums in at most `most` equal buckets, with what lies outside them at the ends."""
+    count = len(columns["weight"]) - 2
+    starts = np.r_[0, np.arange(1, count + 1, max(1, -(-count // most))), count + 1]
+    return {
+        "edge": columns["lower"][starts[1:]],
+        **{
+            name: np.add.reduceat(columns[name], starts)
+            for name in ("label", "prediction", "weight")
+        },
+    }
+
+
+def _confused(columns: dict[str, Array]) -> dict[str, Array]:
+    """Weight of each pair of actual and predicted class by threshold, the heaviest pairs."""
+    heaviest = np.sort(np.argsort(-columns["num_weighted_examples"], kind="stable")[:_PAIRS])
+    names = ("threshold", "actual_class_id", "predicted_class_id", "num_weighted_examples")
+    over, actual, predicted, weight = (columns[name][heaviest] for name in names)
+    return {"over": over, "actual": actual, "predicted": predicted, "pairs": weight}
+
+
+def _axis(columns: dict[str, Array], payload: Payload) -> list[Any]:
+    """What all slices have in common: thresholds, or edges of buckets."""
+    return payload.add(columns.get("threshold", columns.get("edge", np.zeros(0))), "f8")
+
+
+def _packed(rows: list[dict[str, Array]], payload: Payload) -> dict[str, Any]:
+    """The columns of all slices, one slice after the other, and how long those of each are."""
+    names = [name for name in rows[0] if name not in ("threshold", "edge")]
+    joined = {name: np.concatenate([row[name] for row in rows]) for name in names}
+    lengths = np.array([len(row[names[0]]) for row in rows], np.float64)
+    return {name: payload.sums(column) for name, column in (joined | {"length": lengths}).items()}

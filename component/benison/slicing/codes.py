@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which rows of a batch are in which slices, and the grouped sums over them.
+
+Letters in shapes: N rows of the batch, S slices, K slicing specs, M codes of a part.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from benison.data.batch import Array
+
+_SUM_BLOCK = 2**13
+
+
+@dataclasses.dataclass(frozen=True)
+class SliceCodes:
+    """Which rows are in which slices: S slices, K parts, and the grouped sums over them.
+
+    A part holds `codes`, int64[M] in [0, S), and `rows`, int64[M], the row of each code; `rows` is
+    None when the part has a code for every row, in order. A row is at most once in a slice.
+    """
+
+    size: int
+    parts: tuple[tuple[npt.NDArray[np.int64] | None, npt.NDArray[np.int64]], ...]
+
+    @classmethod
+    def of(cls, codes: Any, size: int) -> SliceCodes:
+        """One part with a code for every row."""
+        return cls(size, ((None, np.asarray(codes, np.int64)),))
+
+    def take(self, rows: npt.NDArray[np.int64]) -> SliceCodes:
+        """The codes of the rows `rows`, of which some may be there more than once.
+
+        >>> codes = SliceCodes(2, ((np.array([0, 2]), np.array([0, 1])),))
+        >>> codes.take(np.array([2, 1, 2])).parts
+        ((array([0, 2]), array([1, 1])),)
+        """
+        return SliceCodes(self.size, tuple(_take(*part, rows) for part in self.parts))
+
+    def count(self) -> npt.NDArray[np.int64]:
+        """Rows in each slice: int64[S]."""
+        return self._counts
+
+    @functools.cached_property
+    def _counts(self) -> npt.NDArray[np.int64]:
+        counts = [np.bincount(codes, minlength=self.size) for _, codes in self.parts]
+        return np.sum(counts, axis=0, dtype=np.int64) if counts else np.zeros(self.size, np.int64)
+
+    def sum(self, values: Array) -> Array:
+        """Sum of float64[N] over the rows of each slice: float64[S].
+
+        >>> SliceCodes.of([0, 1, 0], size=3).sum(np.array([1.0, 2.0, 4.0]))
+        array([5., 2., 0.])
+        """
+        total = np.zeros(self.size)
+        for rows, codes in self.parts:
+            total += grouped_sum(codes, _at(values, rows), self.size)
+        return total
+
+    def centred(self, values: Array, means: Array) -> Array:
+        """Each row's value less the mean of its slice, in the order of `repeat`: float64[M]."""
+        parts = [_at(values, rows) - means[codes] for rows, codes in self.parts]
+        return np.concatenate(parts) if parts else values[:0]
+
+    def sum_repeated(self, values: Array) -> Array:
+        """Sum of float64[M], in the order of `repeat`, over the rows of each slice: float64[S]."""
+        total, start = np.zeros(self.size), 0
+        for _, codes in self.parts:
+            total += grouped_sum(codes, values[start : start + len(codes)], self.size)
+            start += len(codes)
+        return total
+
+    def keys(
+        self, cells: npt.NDArray[np.int64], width: int
+    ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64] | None]]:
+        """For each part `code * width + cell` of its codes, for cells in [0, width), and its rows."""
+        for rows, codes in self.parts:
+            keys = codes * width
+            keys += _at(cells, rows)
+            yield keys, rows
+
+    def repeat(self, values: Array) -> Array:
+        """float64[N] repeated as the rows stand in the parts: float64[M]."""
+        return (
+            np.concatenate([_at(values, rows) for rows, _ in self.parts])
+            if self.parts
+            else values[:0]
+        )
+
+
+def _take(
+    known: npt.NDArray[np.int64] | None,
+    codes: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.int64],
+) -> tuple[npt.NDArray[np.int64] | None, npt.NDArray[np.int64]]:
+    """One part's codes of some rows; `known`, its rows, are ascending."""
+    if known is None:
+        return None, codes[rows]
+    first, last = (np.searchsorted(known, rows, side=side) for side in ("left", "right"))
+    lengths = last - first
+    repeated = np.repeat(np.arange(len(rows)), lengths)
+    within = np.arange(len(repeated)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return repeated, codes[first[repeated] + within]
+
+
+def _at(values: npt.NDArray[Any], rows: npt.NDArray[np.int64] | None) -> npt.NDArray[Any]:
+    return values if rows is None else values[rows]
+
+
+def grouped_sum(keys: npt.NDArray[np.int64], values: Array, size: int) -> Array:
+    """Sum of float64[N] by key, for keys in [0, size): float64[size].
+
+    Adding up block by block keeps the rounding of millions of rows near that of one block, so that
+    sums agree to 1e-12 however the rows are split.
+    """
+    block = max(_SUM_BLOCK, 4 * size)
+    total = np.zeros(size)
+    for start in range(0, len(keys), block):  # each block is one vectorised sum
+        end = start + block
+        total += np.bincount(keys[start:end], values[start:end], minlength=size)
+    return total

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The keys: of a slice, a comparison of slices, a metric and a plot, ours and TFMA's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from benison.slicing.keys import SliceKey, as_number, slice_name
+from benison.tfma.messages import messages
+
+VERSUS = " vs "
+DIFF = "_diff"
+_SUB_KEYS = {"classId": "class_id", "k": "k", "topK": "top_k"}
+_AGGREGATIONS = ("micro_average", "macro_average", "weighted_macro_average")
+_INT64 = range(-(2**63), 2**63)
+_WHOLE = re.compile(r"0|-?[1-9]\d*")
+
+
+class Key(NamedTuple):
+    """What tells one value of a slice from another: the columns of our tables before `value`."""
+
+    model: str
+    output: str
+    sub_key: str
+    aggregation: str
+    weighted: bool
+    name: str
+
+
+class Sides(NamedTuple):
+    """A slice, or the two slices of a comparison, with their name."""
+
+    name: str
+    keys: tuple[SliceKey, ...]
+
+    @classmethod
+    def of(cls, name: str, key: SliceKey) -> Sides:
+        """Find where in the key of a comparison the second slice begins: its name says so.
+
+        >>> Sides.of("a=1 vs Overall", (("a", "1"),)).keys
+        ((('a', '1'),), ())
+        """
+        if name != slice_name(key):
+            for i in range(len(key) + 1):
+                pair = (key[:i], key[i:])
+                if VERSUS.join(map(slice_name, pair)) == name:
+                    return cls(name, pair)
+        return cls(name, (key,))
+
+    @classmethod
+    def of_keys(cls, keys: tuple[SliceKey, ...]) -> Sides:
+        """The slices of these keys."""
+        return cls(VERSUS.join(map(slice_name, keys)), keys)
+
+    @property
+    def flat(self) -> SliceKey:
+        """The one key of our tables."""
+        return tuple(pair for key in self.keys for pair in key)
+
+
+def write_slice(message: Any, sides: Sides, types: Mapping[str, str]) -> None:
+    """Set the slice of a message; `types` are the Arrow types of the columns, as text.
+
+    A number goes as a number where its column holds numbers, as TFMA has it, and as text where it does
+    not.
+    """
+    if len(sides.keys) == 1:
+        message.slice_key.CopyFrom(_slice_message(sides.keys[0], types))
+        return
+    base, compared = (_slice_message(key, types) for key in sides.keys)
+    message.cross_slice_key.baseline_slice_key.CopyFrom(base)
+    message.cross_slice_key.comparison_slice_key.CopyFrom(compared)
+
+
+def _slice_message(key: SliceKey, types: Mapping[str, str]) -> Any:
+    found = messages().SliceKey()
+    for feature, value in key:
+        kind, typed = _typed(value, types.get(feature, "string"))
+        setattr(found.single_slice_keys.add(column=feature), kind, typed)
+    return found
+
+
+def _typed(text: str, arrow: str) -> tuple[str, Any]:
+    """The field of SingleSliceKey that holds a value, and the value in it.
+
+    What would be read back as another text, such as the 5.0 that a config asks for, stays text.
+
+    >>> _typed("5", "list<item: int64>"), _typed("5.0", "int64"), _typed("0.5", "double")
+    (('int64_value', 5), ('bytes_value', b'5.0'), ('float_value', 0.5))
+    """
+    inner = re.search(r"(?:values=|<\w+: )(\w+)", arrow)
+    name = inner[1] if inner else arrow
+    if re.fullmatch(r"u?int\d+", name) and _WHOLE.fullmatch(text) and int(text) in _INT64:
+        return "int64_value", int(text)
+    number = as_number(text)
+    if name in ("halffloat", "float", "double") and _float_text(number) == text:
+        return "float_value", number
+    return "bytes_value", text.encode()
+
+
+def _float_text(number: float) -> str:
+    """What a float32 is written as when it is sliced by."""
+    return str(pa.array([number], pa.float32()).cast(pa.string())[0])
+
+
+def read_slice(message: Any) -> Sides:
+    """The slice, or the slices compared, of a message."""
+    if message.HasField("cross_slice_key"):
+        cross = message.cross_slice_key
+        pair = (cross.baseline_slice_key, cross.comparison_slice_key)
+        return Sides.of_keys(tuple(map(_slice_key, pair)))
+    return Sides.of_keys((_slice_key(message.slice_key),))
+
+
+def _slice_key(message: Any) -> SliceKey:
+    return tuple(sorted((one.column, _text(one)) for one in message.single_slice_keys))
+
+
+def _text(one: Any) -> str:
+    if one.HasField("int64_value"):
+        return str(one.int64_value)
+    if one.HasField("float_value"):
+        return _float_text(one.float_value)
+    return str(one.bytes_value.decode("utf-8", "replace"))
+
+
+def write_key(message: Any, key: Key) -> None:
+    """Set the fields that a MetricKey and a PlotKey share, and the aggregation of a MetricKey."""
+    message.name = key.name
+    message.example_weighted.value = key.weighted
+    if key.model:
+        message.model_name = key.model
+    if key.output:
+        message.output_name = key.output
+    for part in key.sub_key.split():
+        kind, _, number = part.partition(":")
+        getattr(message.sub_key, _SUB_KEYS[kind]).value = int(number)
+    if key.aggregation in _AGGREGATIONS:
+        setattr(message.aggregation_type, key.aggregation, True)
+
+
+def read_key(message: Any, name: str) -> Key:
+    """Our columns of a MetricKey or a PlotKey; a metric of the model itself is not weighted."""
+    parts = [
+        f"{shown}:{getattr(message.sub_key, field).value}"
+        for shown, field in _SUB_KEYS.items()
+        if message.sub_key.HasField(field)
+    ]
+    averages = getattr(message, "aggregation_type", None)
+    chosen = [average for average in _AGGREGATIONS if getattr(averages, average, False)]
+    return Key(
+        message.model_name,
+        message.output_name,
+        " ".join(parts),
+        "".join(chosen),
+        message.example_weighted.value,
+        name,
+    )

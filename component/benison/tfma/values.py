@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The values: numbers, structured values and plots, in our tables and in TFMA's messages."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from benison.engine.intervals import QUANTILE, REPLICATES
+
+Columns: TypeAlias = Mapping[str, Any]
+"""The points of a plot: float64 in columns of one length."""
+
+_FLOAT64 = 5
+_COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
+_MATRIX = ("threshold", *_COUNTS)
+_BUCKET = {
+    "label": "total_weighted_label",
+    "prediction": "total_weighted_refined_prediction",
+    "weight": "num_weighted_examples",
+}
+_CLASSES = ("threshold", "actual_class_id", "predicted_class_id")
+_MULTI_CLASS = (*_CLASSES, "num_weighted_examples")
+_MULTI_LABEL = (*_CLASSES, *_COUNTS)
+# TFMA keeps these two plots in one message, without a name.
+DEFAULT_PLOTS = {
+    "calibration_histogram_buckets": "calibration_plot",
+    "confusion_matrix_at_thresholds": "confusion_matrix_plot",
+}
+
+
+class Found(NamedTuple):
+    """A metric's value as our table has it."""
+
+    value: float = math.nan
+    lower: float = math.nan
+    upper: float = math.nan
+    structured: str | None = None
+
+
+def write_value(message: Any, value: float, structured: str | None) -> None:
+    """Set a MetricValue: a number, or what the JSON of a structured value holds."""
+    if structured is None:
+        message.double_value.value = value
+        return
+    data = json.loads(structured)
+    if isinstance(data, dict) and set(data) == set(_MATRIX):
+        _write_matrices(message.confusion_matrix_at_thresholds, _numbers(data))
+    elif isinstance(data, dict) and set(data) == set(_MULTI_CLASS):
+        _write_entries(
+            message.multi_class_confusion_matrix_at_thresholds, _numbers(data), _MULTI_CLASS
+        )
+    elif isinstance(data, list):
+        array = np.array(data, np.float64)
+        message.array_value.data_type = _FLOAT64
+        message.array_value.shape.extend(array.shape)
+        message.array_value.float64_values.extend(array.ravel().tolist())
+    else:
+        message.bytes_value = structured.encode()
+
+
+def _numbers(data: Mapping[str, Sequence[float | None]]) -> Columns:
+    """NaN for what JSON calls null."""
+    return {key: np.array(column, np.float64).tolist() for key, column in data.items()}
+
+
+def write_interval(message: Any, lower: float, upper: float) -> None:
+    """Set a ConfidenceInterval, with the standard error that its bounds are made of."""
+    message.lower_bound.double_value.value = lower
+    message.upper_bound.double_value.value = upper
+    message.standard_error.double_value.value = (upper - lower) / 2 / QUANTILE
+    message.degrees_of_freedom.value = REPLICATES - 1
+
+
+def read_value(pair: Any) -> Found:
+    """The value of a MetricKeyAndValue, with its interval."""
+    value = pair.value
+    if value.HasField("double_value"):
+        interval = pair.confidence_interval
+        lower, upper = _bound(interval.lower_bound), _bound(interval.upper_bound)
+        return Found(value.double_value.value, lower, upper)
+    if value.HasField("bounded_value"):
+        bounded = value.bounded_value
+        return Found(bounded.value.value, bounded.lower_bound.value, bounded.upper_bound.value)
+    return Found(structured=json.dumps(_strict(_structured(value))))
+
+
+def _bound(message: Any) -> float:
+    return float(message.double_value.value) if message.HasField("double_value") else math.nan
+
+
+def _structured(value: Any) -> Any:
+    if value.HasField("confusion_matrix_at_thresholds"):
+        return _read_matrices(value.confusion_matrix_at_thresholds)
+    if value.HasField("multi_class_confusion_matrix_at_thresholds"):
+        return _read_entries(value.multi_class_confusion_matrix_at_thresholds, _MULTI_CLASS)
+    if value.HasField("array_value"):
+        return _array(value.array_value)
+    if value.HasField("bytes_value"):
+        return _json_or_text(value.bytes_value.decode("utf-8", "replace"))
+    return value.unknown_type.value.decode("utf-8", "replace") or value.debug_message
+
+
+def _array(message: Any) -> Any:
+    texts = [text.decode("utf-8", "replace") for text in message.bytes_values]
+    kinds = ("int32_values", "int64_values", "float32_values", "float64_values")
+    numbers = [number for kind in kinds for number in getattr(message, kind)]
+    return np.array(texts or numbers).reshape(tuple(message.shape)).tolist()
+
+
+def _json_or_text(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _strict(value: Any) -> Any:
+    """JSON has no NaN, so what is undefined is null."""
+    if isinstance(value, Mapping):
+        return {key: _strict(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_strict(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def write_plot(message: Any, columns: Columns) -> str | None:
+    """Set in a PlotData what these columns are; the name of the field, None when TFMA has none."""
+    for field, (shape, write) in _PLOTS.items():
+        if set(columns) == set(shape):
+            write(getattr(message, field), columns)
+            return field
+    return None
+
+
+def read_plots(message: Any) -> Iterator[tuple[str, Columns]]:
+    """Field and columns of each plot in a PlotData."""
+    for field, read in _READERS.items():
+        if message.HasField(field):
+            yield field, read(getattr(message, field))
+
+
+def _write_buckets(message: Any, columns: Columns) -> None:
+    def one(buckets: Any, row: Mapping[str, float]) -> None:
+        bucket = buckets.buckets.add()
+        bucket.lower_threshold_inclusive = row["lower"]
+        bucket.upper_threshold_exclusive = row["upper"]
+        for column, field in _BUCKET.items():
+            getattr(bucket, field).value = row[column]
+
+    _write_rows(message, one, columns)
+
+
+def _write_rows(
+    message: Any, one: Callable[[Any, Mapping[str, float]], None], columns: Columns
+) -> None:
+    """Add an element for each row to a message; `one` adds one.
+
+    The bytes of all elements are the same but for their numbers, so those of one are repeated, which
+    takes a hundredth of the time.
+    """
+    marks = {name: math.pi * (i + 1) for i, name in enumerate(columns)}
+    made = type(message)()
+    one(made, marks)
+    element = made.SerializeToString()
+    (length,) = {len(column) for column in columns.values()}
+    table = np.tile(np.frombuffer(element, np.uint8), (length, 1))
+    for name, mark in marks.items():
+        at = element.index(struct.pack("<d", mark))
+        table[:, at : at + 8] = np.array(columns[name], "<f8")[:, None].view(np.uint8)
+    message.MergeFromString(table.tobytes())
+    message.SetInParent()
+
+
+def _read_buckets(message: Any) -> Columns:
+    found = {
+        "lower": [bucket.lower_threshold_inclusive for bucket in message.buckets],
+        "upper": [bucket.upper_threshold_exclusive for bucket in message.buckets],
+    }
+    for column, field in _BUCKET.items():
+        found[column] = [getattr(bucket, field).value for bucket in message.buckets]
+    return found
+
+
+def _write_matrices(message: Any, columns: Columns) -> None:
+    """Matrices with their rates, which are 1 (precision), 0 or NaN where TFMA has them so."""
+    tp, fp, tn, fn = (np.array(columns[count], np.float64) for count in _COUNTS)
+    precision, recall = _share(tp, tp + fp, 1.0), _share(tp, tp + fn, 0.0)
+    rates = {
+        "precision": precision,
+        "recall": recall,
+        "f1": _share(2 * precision * recall, precision + recall, 0.0),
+        "accuracy": _share(tp + tn, tp + fp + tn + fn, 0.0),
+        "false_positive_rate": _share(fp, fp + tn, 0.0),
+        "false_omission_rate": _share(fn, tn + fn, math.nan),
+    }
+
+    def one(matrices: Any, row: Mapping[str, float]) -> None:
+        matrices.matrices.add(**row)
+
+    _write_rows(message, one, {**columns, **rates})
+
+
+def _share(part: Any, whole: Any, empty: float) -> Any:
+    return np.divide(part, whole, out=np.full_like(whole, empty), where=whole > 0)
+
+
+def _read_matrices(message: Any) -> dict[str, list[float]]:
+    return {name: [getattr(matrix, name) for matrix in message.matrices] for name in _MATRIX}
+
+
+def _write_entries(message: Any, columns: Columns, names: Sequence[str]) -> None:
+    """Cells of matrices; the matrices are told apart by their thresholds."""
+    message.SetInParent()
+    matrix, last = None, None
+    for threshold, actual, predicted, *values in _rows(columns, names):
+        if matrix is None or threshold != last:
+            matrix, last = message.matrices.add(threshold=threshold), threshold
+        named = dict(zip(names[3:], values, strict=True))
+        matrix.entries.add(actual_class_id=int(actual), predicted_class_id=int(predicted), **named)
+
+
+def _read_entries(message: Any, names: Sequence[str]) -> dict[str, list[float]]:
+    cells = [(matrix.threshold, entry) for matrix in message.matrices for entry in matrix.entries]
+    found = {"threshold": [threshold for threshold, _ in cells]}
+    return found | {name: [float(getattr(e, name)) for _, e in cells] for name in names[1:]}
+
+
+def _rows(columns: Columns, names: Iterable[str]) -> Iterator[tuple[float, ...]]:
+    return zip(*(columns[name] for name in names), strict=True)
+
+
+_PLOTS: dict[str, Any] = {
+    "calibration_histogram_buckets": (("lower", "upper", *_BUCKET), _write_buckets),
+    "confusion_matrix_at_thresholds": (_MATRIX, _write_matrices),
+    "multi_class_confusion_matrix_at_thresholds": (
+        _MULTI_CLASS,
+        lambda message, columns: _write_entries(message, columns, _MULTI_CLASS),
+    ),
+    "multi_label_confusion_matrix_at_thresholds": (
+        _MULTI_LABEL,
+        lambda message, columns: _write_entries(message, columns, _MULTI_LABEL),
+    ),
+}
+_READERS: dict[str, Any] = {
+    "calibration_histogram_buckets": _read_buckets,
+    "confusion_matrix_at_thresholds": _read_matrices,
+    "multi_class_confusion_matrix_at_thresholds": lambda m: _read_entries(m, _MULTI_CLASS),
+    "multi_label_confusion_matrix_at_thresholds": lambda m: _read_entries(m, _MULTI_LABEL),
+}

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The writer of TFMA's files, which `tfma.load_eval_result` and its views read."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benison.data.tf_records import framed
+from benison.output.writers import Evaluation
+from benison.table.slices import Slices
+from benison.tfma.eval_run import EVAL_CONFIG, write_eval_run
+from benison.tfma.messages import messages
+from benison.tfma.metric_keys import DIFF, Key, Sides, write_key, write_slice
+from benison.tfma.validations import write_verdict
+from benison.tfma.values import DEFAULT_PLOTS, write_interval, write_plot, write_value
+
+Types: TypeAlias = Mapping[str, str]
+
+_KEY = ("model", "output", "sub_key", "aggregation", "weighted")
+
+
+@dataclasses.dataclass(frozen=True)
+class TfmaWriter:
+    """Writes the results as TFMA 0.52 does, beside ours.
+
+    Its files are `eval_config.json`, `metrics-00000-of-00001.tfrecord`, and so on. It comes after the
+    writer of plots.parquet, from which it takes the plots. Plots of a kind that TFMA does not have are
+    left out.
+
+    Raises:
+        MissingExtraError: protobuf or google-crc32c is not installed.
+    """
+
+    stage_name: str = "WriteTfma"
+
+    def __post_init__(self) -> None:
+        messages()
+        framed(b"")  # what is not installed is better said now than when all is evaluated
+
+    def write(self, evaluation: Evaluation, directory: Path) -> None:
+        """Five files, from the result under the key `result`."""
+        result = evaluation["result"]
+        config, manifest = result.config, result.manifest
+        types = manifest["data"]["schema"]
+        slices = _slices(result.metrics)
+        write_eval_run(directory / EVAL_CONFIG, config, manifest)
+        _write(directory, "metrics", _metrics(result.metrics, slices, types))
+        _write(directory, "plots", _plots(_plot_batches(evaluation, directory), types))
+        _write(directory, "attributions", (_attributions(sides, types) for sides in slices))
+        verdict = write_verdict(result.verdict, config, _as_slices(result.metrics, slices), types)
+        (directory / "validations.tfrecord").write_bytes(framed(verdict.SerializeToString()))
+
+
+def _write(directory: Path, key: str, found: Iterable[bytes]) -> None:
+    with (directory / f"{key}-00000-of-00001.tfrecord").open("wb") as file:
+        file.writelines(map(framed, found))
+
+
+def _sides(table: pa.Table) -> Iterator[Sides]:
+    """The slice of each row; a key and a name are read once."""
+    known: dict[Any, Sides] = {}
+    for name, key in zip(table["slice"].to_pylist(), table["slice_key"].to_pylist(), strict=True):
+        pairs = tuple((pair["feature"], pair["value"]) for pair in key)
+        if (name, pairs) not in known:
+            known[name, pairs] = Sides.of(name, pairs)
+        yield known[name, pairs]
+
+
+def _slices(metrics: pa.Table) -> dict[Sides, list[int]]:
+    """The numbers of the rows of each slice."""
+    found: dict[Sides, list[int]] = {}
+    for i, sides in enumerate(_sides(metrics)):
+        found.setdefault(sides, []).append(i)
+    return found
+
+
+def _as_slices(metrics: pa.Table, slices: Mapping[Sides, list[int]]) -> Slices:
+    return Slices.of_table(
+        metrics.take(pa.array([rows[0] for rows in slices.values()], pa.int64()))
+    )
+
+
+def _metrics(metrics: pa.Table, slices: Mapping[Sides, list[int]], types: Types) -> Iterator[Any]:
+    """A record for each slice: the bytes of two messages one after the other are those of both."""
+    keys = list(_keys(metrics, "metric"))
+    numbers = _numbers(set(keys))
+    columns = [metrics[name].to_pylist() for name in ("value", "structured", "lower", "upper")]
+    examples = metrics["examples"].to_pylist()
+    for sides, rows in slices.items():
+        found = messages().MetricsForSlice(examples=examples[rows[0]])
+        write_slice(found, sides, types)
+        parts = [found.SerializeToString()]
+        for i in rows:
+            value, structured, lower, upper = (column[i] for column in columns)
+            pair, until_number = numbers[keys[i]]
+            if structured is None and math.isnan(lower):
+                parts.append(until_number + struct.pack("<d", value))
+            else:
+                parts.append(_full(pair, value, structured, lower, upper))
+        yield b"".join(parts)
+
+
+def _numbers(keys: set[Key]) -> dict[Key, tuple[Any, bytes]]:
+    """A record with one value of each key, and the bytes of it up to the number, which is its end."""
+    found = {}
+    for key in keys:
+        record = messages().MetricsForSlice()
+        pair = record.metric_keys_and_values.add()
+        _write_metric_key(pair.key, key, keys)
+        pair.value.double_value.value = 0.0
+        found[key] = (record, record.SerializeToString()[:-8])
+    return found
+
+
+def _full(record: Any, value: float, structured: str | None, lower: float, upper: float) -> bytes:
+    (pair,) = record.metric_keys_and_values
+    pair.ClearField("value")
+    pair.ClearField("confidence_interval")
+    write_value(pair.value, value, structured)
+    if not math.isnan(lower):
+        write_interval(pair.confidence_interval, lower, upper)
+    serialized: bytes = record.SerializeToString()
+    return serialized
+
+
+def _keys(table: pa.Table, name: str) -> Iterator[Key]:
+    return map(Key, *(table[column].to_pylist() for column in (*_KEY, name)))
+
+
+def _write_metric_key(message: Any, key: Key, known: set[Key]) -> None:
+    """A difference from the baseline has the name of its metric, and says that it is one."""
+    metric = key._replace(name=key.name.removesuffix(DIFF))
+    is_diff = metric != key and metric in known
+    write_key(message, metric if is_diff else key)
+    if is_diff:
+        message.is_diff = True
+
+
+def _plot_batches(evaluation: Evaluation, directory: Path) -> Iterator[pa.RecordBatch]:
+    path = directory / "plots.parquet"
+    if not path.is_file():
+        yield from evaluation["plots"]
+        return
+    with pq.ParquetFile(path) as file:
+        for i in range(file.num_row_groups):
+            yield from file.read_row_group(i).to_batches()
+
+
+def _plots(batches: Iterable[pa.RecordBatch], types: Types) -> Iterator[bytes]:
+    """A record for each slice. All plots of some slices follow each other, batch by batch."""
+    # Of plots under one key TFMA's views show the last, which had better be those of the usual names.
+    for _, block in groupby(batches, key=lambda batch: batch["slice"].to_pylist()):
+        table = pa.Table.from_batches(block)
+        keys = list(_keys(table, "plot"))
+        for sides, rows in _slices(table).items():
+            found = messages().PlotsForSlice(examples=table["examples"][rows[0]].as_py())
+            write_slice(found, sides, types)
+            values: dict[Key, Any] = {}
+            for i in sorted(rows, key=lambda i: keys[i].name in DEFAULT_PLOTS.values()):
+                _add_plot(found, keys[i], dict(table["columns"][i].as_py()), values)
+            yield found.SerializeToString()
+
+
+def _add_plot(
+    found: Any, key: Key, columns: dict[str, list[float]], values: dict[Key, Any]
+) -> None:
+    data = messages().PlotData()
+    field = write_plot(data, columns)
+    if field is None:
+        return
+    if DEFAULT_PLOTS.get(field) == key.name:
+        key = key._replace(name="")
+    if key not in values:
+        pair = found.plot_keys_and_values.add()
+        write_key(pair.key, key)
+        values[key] = pair.value
+    values[key].MergeFrom(data)
+
+
+def _attributions(sides: Sides, types: Types) -> bytes:
+    """TFMA writes a record for each slice, whether there are attributions or not."""
+    found = messages().AttributionsForSlice()
+    write_slice(found, sides, types)
+    serialized: bytes = found.SerializeToString()
+    return serialized
