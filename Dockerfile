@@ -27,7 +27,7 @@ COPY requirements/test.txt /src/requirements/
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca \
     python3 -m pip install --no-cache-dir --target /opt/hatchling \
         --constraint /src/requirements/test.txt hatchling
-COPY pyproject.toml README.md /src/
+COPY pyproject.toml README.md LICENSE /src/
 COPY component /src/component
 COPY orchestration /src/orchestration
 RUN cd /src && PYTHONPATH=/opt/hatchling python3 -m hatchling build -t wheel -d /dist

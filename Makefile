@@ -35,6 +35,12 @@ lint: .venv/ready ## check style, formatting and types
 	@$(py) -m ruff format --check
 	@$(py) -m mypy
 
+docs: .venv/ready ## build the documentation in build/site; a warning is an error
+	@NO_MKDOCS_2_WARNING=1 $(py) -m mkdocs build $(ARGS)
+
+dist: .venv/ready ## build the source distribution and the wheel in dist
+	@$(py) -m hatchling build $(ARGS)
+
 airflow-env: .venv-airflow/ready .venv-airflow2/ready ## install Airflow 3 and 2, each apart from TFX
 
 image: ## build the container benison:EXTRAS; EXTRAS is base, tensorflow or all, BUILDER docker or buildah
@@ -87,4 +93,4 @@ clean: ## remove everything that make has made
 
 FORCE:
 
-.PHONY: help demo test bench lint airflow-env image requirements clean FORCE
+.PHONY: help demo test bench lint docs dist airflow-env image requirements clean FORCE

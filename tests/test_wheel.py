@@ -93,6 +93,14 @@ def test_the_wheel_holds_every_module(wheel: Path) -> None:
     assert files <= set(names)
 
 
+def test_the_wheel_holds_the_licence(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    (name,) = [name for name in archive.namelist() if name.endswith("licenses/LICENSE")]
+    assert archive.read(name) == (ROOT / "LICENSE").read_bytes()
+    (metadata,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
+    assert b"\nLicense-Expression: Apache-2.0\n" in archive.read(metadata)
+
+
 def test_every_module_is_imported_without_any_extra(environment: Path) -> None:
     python = environment / "bin/python"
     imported = run(python, "-W", "error", "-c", IMPORT_ALL, *PACKAGES, folder=environment)

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pages that are made from the code, for MkDocs: the config, the metrics, the project's own files.
+
+They are not in the repository, so that they cannot fall behind: each build of the site makes them anew.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+from benison.config import EvalConfig
+from benison.metrics import registered
+from benison.metrics.registry import About, describe
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# The files of the repository that the site shows, and where.
+PROJECT = {
+    "CONTRIBUTING.md": "contributing",
+    "CHANGELOG.md": "changelog",
+    "SECURITY.md": "security",
+}
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """MkDocs' hook: add the generated pages to those of the folder."""
+    for uri, text in pages().items():
+        files.append(File.generated(config, uri, content=text))
+    return files
+
+
+def pages() -> dict[str, str]:
+    """The Markdown of each generated page by its path in the site."""
+    project = {f"project/{page}.md": project_page(name) for name, page in PROJECT.items()}
+    return {"reference/config.md": config_page(), "reference/metrics.md": metrics_page(), **project}
+
+
+def project_page(name: str) -> str:
+    """A file of the repository, with its links as they are in the site."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    for file, page in PROJECT.items():
+        text = text.replace(f"]({file})", f"]({page}.md)")
+    text = text.replace("](LICENSE)", "](https://www.apache.org/licenses/LICENSE-2.0)")
+    return text.replace("](docs/", "](../")
+
+
+def config_page() -> str:
+    """A section for each part of a config, in the order in which a reader comes to it."""
+    schema = EvalConfig.json_schema()
+    parts = {"EvalConfig": schema, **schema["$defs"]}
+    sections = [_part(name, parts[name]) for name in _reached("EvalConfig", parts)]
+    return "\n\n".join([_CONFIG_INTRODUCTION, *sections]) + "\n"
+
+
+_CONFIG_INTRODUCTION = """# Config reference
+
+Every field of an `EvalConfig`, made from the code that reads it. The names are TFMA's; a config file is
+YAML, JSON or TFMA's text proto, in `snake_case` or `lowerCamelCase`. A field without a default is
+required. `benison check-config eval.yaml` finds every fault of a file at once."""
+
+
+def _reached(name: str, parts: Mapping[str, Any]) -> list[str]:
+    """A part and those that its fields refer to, depth first, each once."""
+    order = [name]
+    for reference in re.findall(r'"#/\$defs/(\w+)"', json.dumps(parts[name].get("properties", {}))):
+        order += [part for part in _reached(reference, parts) if part not in order]
+    return order
+
+
+def _part(name: str, schema: Mapping[str, Any]) -> str:
+    rows = [
+        f"| `{field}` | {_type(value)} | {_default(field, value, schema)} | {_sentence(value)} |"
+        for field, value in schema["properties"].items()
+    ]
+    table = "\n".join(["| field | type | default | meaning |", "|---|---|---|---|", *rows])
+    return f"## {name}\n\n{_prose(schema.get('description', ''))}\n\n{table}"
+
+
+def _type(field: Mapping[str, Any]) -> str:
+    if "$ref" in field:
+        name = field["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    if "enum" in field:
+        return "one of " + ", ".join(f"`{value}`" for value in field["enum"])
+    if "anyOf" in field:
+        return " or ".join(_type(one) for one in field["anyOf"] if one.get("type") != "null")
+    if field.get("type") == "array":
+        return f"list of {_type(field['items'])}"
+    if field.get("type") == "object":
+        values = field.get("additionalProperties")
+        return f"map to {_type(values)}" if isinstance(values, Mapping) else "map"
+    types = field.get("type", "any")
+    return " or ".join([types] if isinstance(types, str) else types)
+
+
+def _default(name: str, field: Mapping[str, Any], part: Mapping[str, Any]) -> str:
+    if name in part.get("required", ()):
+        return ""
+    default = field.get("default", {})
+    if "enum" in field and isinstance(default, int):
+        default = field["enum"][default]
+    return f"`{json.dumps({} if isinstance(default, Mapping) else default)}`"
+
+
+def _sentence(field: Mapping[str, Any]) -> str:
+    return " ".join(field.get("description", "").split()).replace("|", "\\|")
+
+
+def metrics_page() -> str:
+    """The catalogue: a table of all metrics, then a section for each, by family."""
+    families = {
+        family: list(names) for family, names in groupby(sorted(registered(), key=_place), _family)
+    }
+    rows = [_row(name) for names in families.values() for name in names]
+    table = "\n".join(["| metric | family | range | better |", "|---|---|---|---|", *rows])
+    sections = (
+        f"## {family}\n\n" + "\n\n".join(map(_metric, names)) for family, names in families.items()
+    )
+    return "\n\n".join([_METRICS_INTRODUCTION, table, *sections]) + "\n"
+
+
+_METRICS_INTRODUCTION = """# Metrics
+
+Every `class_name` that a config can name, made from the registry. The tests run the examples. Undefined
+values are NaN, and a NaN fails a check. A metric of your own is
+[a few sums and a formula](../extending.md#a-metric)."""
+
+
+def _place(name: str) -> tuple[str, str]:
+    return _family(name), name
+
+
+def _family(name: str) -> str:
+    module = inspect.getmodule(_documented(registered()[name]))
+    return module.__name__.rpartition(".")[2].replace("_", " ").capitalize() if module else "Other"
+
+
+def _documented(factory: Callable[..., Any]) -> Any:
+    """The class or function behind a factory that has some of its arguments already."""
+    return getattr(factory, "func", factory)
+
+
+def _row(name: str) -> str:
+    about = describe(name)
+    return f"| [{name}](#{name.lower()}) | {_family(name)} | {_range(about)} | {_better(about)} |"
+
+
+def _range(about: About) -> str:
+    low, high = (f"{bound:g}" for bound in (about.low, about.high))
+    if math.isfinite(about.low):
+        return f"{low} to {high}" if math.isfinite(about.high) else f"{low} and up"
+    return f"up to {high}" if math.isfinite(about.high) else "any"
+
+
+def _better(about: About) -> str:
+    return {True: "higher", False: "lower", None: ""}[about.higher_is_better]
+
+
+def _metric(name: str) -> str:
+    factory = registered()[name]
+    about = describe(name)
+    text = inspect.getdoc(factory) if inspect.isclass(factory) else about.sentence
+    better = f", {_better(about)} is better" if about.higher_is_better is not None else ""
+    parameters = ", ".join(map(_parameter, inspect.signature(factory).parameters.values()))
+    return (
+        f"### {name}\n\n{_prose(text or about.sentence)}\n\n"
+        f"Range: {_range(about)}{better}. Parameters: {parameters}."
+    )
+
+
+def _parameter(parameter: inspect.Parameter) -> str:
+    if parameter.default is parameter.empty:
+        return f"`{parameter.name}` (required)"
+    return f"`{parameter.name}` (`{json.dumps(parameter.default)}`)"
+
+
+def _prose(docstring: str) -> str:
+    """A docstring as Markdown, with its examples as code."""
+    return "\n".join(_fenced(inspect.cleandoc(docstring).splitlines()))
+
+
+def _fenced(lines: list[str]) -> Iterator[str]:
+    inside = False
+    for line in lines:
+        if line.startswith(">>>") and not inside:
+            yield "```pycon"
+            inside = True
+        if inside and not line.strip():
+            yield "```"
+            inside = False
+        yield line
+    if inside:
+        yield "```"

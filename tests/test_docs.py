@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The documentation: its commands run, its site builds, and the pages made from the code are complete.
+
+Blocks with `>>>` are run as doctests by pytest itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import doctest
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lxml import html
+from markdown_it import MarkdownIt
+
+from benison.config import EvalConfig
+from benison.metrics import registered
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+TITLE = re.compile(r'title="([^"]+)"')
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """A fenced block of a page; `title` is the name of the file that it is, if it is one."""
+
+    language: str
+    title: str
+    text: str
+
+
+def blocks(page: Path) -> list[Block]:
+    tokens = MarkdownIt().parse(page.read_text(encoding="utf-8"))
+    fences = [(token.info, token.content) for token in tokens if token.type == "fence"]
+    return [
+        Block(info.partition(" ")[0], "".join(TITLE.findall(info)), text) for info, text in fences
+    ]
+
+
+def commands(text: str) -> Iterator[tuple[str, str]]:
+    """Each command of a console block, which follows "$ ", with the output that it is said to have."""
+    for entry in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+        command = re.match(r"(?:.*\\\n)*.*\n", entry)
+        assert command is not None
+        yield command[0].strip(), entry[command.end() :]
+
+
+def run(command: str, folder: Path) -> str:
+    """The output of a command of a page; it must succeed."""
+    shims = folder.parent / "commands"
+    shims.mkdir(exist_ok=True)
+    for name, words in (("benison", "-m benison"), ("python", "")):
+        (shims / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
+        (shims / name).chmod(0o755)
+    path = f"{shims}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "COLUMNS": "100", "NO_COLOR": "1"}
+    done = subprocess.run(
+        ["sh", "-c", command],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, f"$ {command}\n{done.stdout}"
+    return done.stdout
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_commands_of_a_page_print_what_it_says(page: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "reader"
+    folder.mkdir()
+    for block in blocks(page):
+        if block.title:
+            (folder / block.title).parent.mkdir(parents=True, exist_ok=True)
+            (folder / block.title).write_text(block.text, encoding="utf-8")
+        for command, said in commands(block.text) if block.language == "console" else ():
+            printed = run(command, folder)
+            same = doctest.OutputChecker().check_output(said, printed, FLAGS)
+            assert same, f"$ {command}\nThe page says:\n{said}\nIt prints:\n{printed}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_each_python_block_is_an_example_or_a_file_that_is_used(page: Path) -> None:
+    shell = "".join(block.text for block in blocks(page) if block.language == "console")
+    for block in blocks(page):
+        if block.language == "python":
+            used = bool(block.title) and Path(block.title).stem in shell
+            assert ">>> " in block.text or used, block.text
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built as `make docs` does, in which a warning is an error."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--site-dir", str(folder)]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    built = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    return folder
+
+
+def test_each_page_is_in_the_site(site: Path) -> None:
+    made = {path.relative_to(site).with_suffix("").as_posix() for path in site.rglob("*.html")}
+    generated = {"reference/config", "reference/metrics", "project/changelog"}
+    assert {page.stem for page in PAGES} | generated <= made
+
+
+def test_no_page_asks_another_server_for_anything(site: Path) -> None:
+    for path in site.rglob("*.html"):
+        page = html.fromstring(path.read_bytes())
+        asked = page.xpath(
+            "//script/@src | //img/@src | //iframe/@src | //link[not(@rel='canonical')]/@href"
+        )
+        assert not [address for address in asked if re.match(r"(\w+:)?//", address)], path
+
+
+def test_the_catalogue_has_each_metric(site: Path) -> None:
+    page = html.parse(site / "reference/metrics.html")
+    assert set(registered()) <= set(page.xpath("//h3/text()"))
+
+
+def test_the_reference_has_each_field(site: Path) -> None:
+    page = html.parse(site / "reference/config.html")
+    fields = set(page.xpath("//td[1]/code/text()"))
+    parts = EvalConfig.json_schema()["$defs"].values()
+    assert {field for part in parts for field in part["properties"]} <= fields
+    assert set(EvalConfig.model_fields) <= fields
