@@ -81,7 +81,7 @@ FAULTS: list[tuple[Any, str, str]] = [
     # metrics
     (metric(config="num_thresholds: 5"), "metrics_specs[0].metrics[0].config",
      "'num_thresholds: 5' is not JSON: Expecting property name enclosed in double quotes."),
-    (metric(config='"a": 1, "a": 2'), "metrics_specs[0].metrics[0].config", "the key 'a' is given twice."),
+    (metric(config='"a": 1, "a": 2'), "metrics_specs[0].metrics[0].config", "'\"a\": 1, \"a\": 2' is not JSON: the key 'a' is given twice."),
     (metric(config=[1]), "metrics_specs[0].metrics[0].config", "expected a mapping, came a list."),
     (metric(config={"a": math.nan}), "metrics_specs[0].metrics[0].config",
      "holds NaN or an infinite number, which JSON cannot write."),

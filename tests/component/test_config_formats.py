@@ -69,7 +69,11 @@ BROKEN_FILES = [
         '{"a": 1,\n  "b" 2}',
         "{path} is not JSON: Expecting ':' delimiter at line 2, column 7.",
     ),
-    ("eval.json", '{"options": {}, "options": {}}', "{path}: the key 'options' is given twice."),
+    (
+        "eval.json",
+        '{"options": {}, "options": {}}',
+        "{path} is not JSON: the key 'options' is given twice.",
+    ),
     ("eval.json", "[1]", "{path} is a list; expected a mapping of fields such as metrics_specs."),
     ("eval.json", '{"evalConfig": 3}', "{path}: eval_config is of type int, expected a mapping."),
     (
@@ -80,7 +84,7 @@ BROKEN_FILES = [
     (
         "eval.yaml",
         "options: {}\noptions: {}\n",
-        "{path} is not YAML: the key 'options' is given twice at line 2, column 1.",
+        "{path} is not YAML: the key 'options' is given twice at line 2, column 1; leave out one of them.",
     ),
     (
         "eval.toml",

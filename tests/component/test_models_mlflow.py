@@ -108,8 +108,8 @@ def test_sklearn_gives_probabilities(mlflow: Any, frame: Any, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("[", "cannot be loaded: while parsing"),
-        ("a: 1", "its MLmodel names no flavors"),
+        ("[", "cannot be read as an MLflow model: "),
+        ("a: 1", "MLmodel names no flavors"),
         (
             "flavors: {openai: {}, python_function: {loader_module: mlflow.openai}}",
             "is loaded by openai, which",
@@ -122,3 +122,27 @@ def test_what_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
     with pytest.raises(benison.ModelError) as raised:
         models.load(tmp_path, trust_pickle=True)
     assert sentence in str(raised.value)
+
+
+MLMODEL = "flavors:\n  python_function:\n    loader_module: mlflow.sklearn\n"
+BROKEN = [
+    ("", "names no flavors"),
+    ("flavors: 3", "names no flavors"),
+    ("flavors: {xgboost: data}", "names no flavors"),
+    ("flavors: {xgboost: {data: [", "cannot be read as an MLflow model: .* at line 1"),
+    ("- " * 3000, "cannot be read as an MLflow model: a value is nested more than 100 deep"),
+    ("a: &a [*a]", "cannot be read as an MLflow model: .a is inside of what it stands for"),
+    (f"{MLMODEL}signature: abc", "has a signature that is not one of MLflow's.* has 'abc'"),
+    (f"{MLMODEL}signature: {{inputs: 5}}", "has a signature that is not one of MLflow's"),
+    (f"{MLMODEL}signature: {{inputs: '{{'}}", "has a signature that is not one of MLflow's"),
+    (f"{MLMODEL}signature: {{inputs: '[1]'}}", "has a signature that is not one of MLflow's"),
+    (f"{MLMODEL}signature: {{inputs: '{'[' * 200_000}'}}", "not one of MLflow's"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "sentence"), BROKEN, ids=range(len(BROKEN)))
+def test_a_broken_description_is_named(tmp_path: Path, text: str, sentence: str) -> None:
+    (tmp_path / "MLmodel").write_text(text, encoding="utf-8")
+    with pytest.raises(benison.ModelError, match=sentence) as raised:
+        models.load(tmp_path)
+    assert str(tmp_path / "MLmodel") in str(raised.value)

@@ -35,6 +35,7 @@ from benison.config.parts import (
     Options,
     PaddingOptions,
 )
+from benison.config.plain import shortened
 from benison.config.thresholds import (
     CrossSliceMetricThreshold,
     CrossSliceMetricThresholds,
@@ -120,10 +121,11 @@ class EvalConfig(Part):
     def _known(cls, version: int) -> int:
         if version > CONFIG_VERSION:
             raise ValueError(
-                f"is {version}, this Benison reads up to {CONFIG_VERSION}. Install a newer one."
+                f"is {shortened(str(version))}, this Benison reads up to {CONFIG_VERSION}. "
+                "Install a newer one."
             )
         if version < 1:
-            raise ValueError(f"is {version}; the first version is 1.")
+            raise ValueError(f"is {shortened(str(version))}; the first version is 1.")
         return version
 
     def _faults(self) -> Iterable[Fault]:

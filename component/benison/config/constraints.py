@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from benison.config.faults import Fault, Loc
+from benison.config.faults import Fault
 from benison.config.fields import ConfidenceIntervalMethod
 from benison.config.parts import MetricsSpec, ModelSpec, Options
+from benison.config.plain import Loc
 from benison.config.thresholds import SlicingSpec
 from benison.errors import ConfigError, suggestion
 

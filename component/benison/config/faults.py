@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
+from benison.config import plain
+from benison.config.plain import Loc, path_of, shortened
 from benison.errors import ConfigError, suggestion
 
-Loc: TypeAlias = "tuple[str | int, ...]"
+HALF = "holds half of a surrogate pair, which UTF-8 cannot write. Write the whole character."
+
 PartT = TypeVar("PartT", bound="Part")
 
 _EXPECTED = {
@@ -29,6 +32,8 @@ _EXPECTED = {
     "model_type": "a mapping with the fields of {class_name}",
     "string_too_short": "text that is not empty",
     "string_type": "text",
+    "string_unicode": "text that UTF-8 can write",
+    "int_parsing_size": "a whole number of fewer digits",
     "tuple_type": "a list",
 }
 
@@ -84,9 +89,27 @@ class Part(BaseModel):
 
     @model_validator(mode="after")
     def _checked(self: PartT) -> PartT:
-        if faults := list(self._faults()):
+        if faults := [*_not_text(self), *self._faults()]:
             raise PartError(faults)
         return self
+
+
+def _not_text(part: Part) -> Iterator[Fault]:
+    """The texts of a part that no file of UTF-8 could hold; parts inside of it look after their own."""
+    for field, value in part.__dict__.items():
+        for loc, text in _texts(field, value):
+            if isinstance(text, str) and not plain.is_text(text):
+                yield Fault(loc, HALF)
+
+
+def _texts(field: str, value: Any) -> Iterator[tuple[Loc, Any]]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from (((field, key), key), ((field, key), item))
+    elif isinstance(value, tuple):
+        yield from (((field, i), item) for i, item in enumerate(value))
+    else:
+        yield (field,), value
 
 
 def build_whole(part: type[PartT], data: Mapping[str, Any]) -> PartT:
@@ -95,6 +118,7 @@ def build_whole(part: type[PartT], data: Mapping[str, Any]) -> PartT:
     A part with a fault is not compared with the others; so what is faulty is cut out and the rest
     is checked again, until nothing is left that could hide a fault.
     """
+    plain.check(data)
     rest, faults = _Rest(_plain(data)), list[Fault]()
     while True:
         try:
@@ -108,16 +132,6 @@ def build_whole(part: type[PartT], data: Mapping[str, Any]) -> PartT:
     if faults:
         raise PartError(list(dict.fromkeys(faults)))
     return built
-
-
-def path_of(loc: Loc) -> str:
-    """The text form of a place.
-
-    >>> path_of(("metrics_specs", 0, "thresholds", "auc@1", "value_threshold"))
-    "metrics_specs[0].thresholds['auc@1'].value_threshold"
-    """
-    steps = [f".{s}" if isinstance(s, str) and s.isidentifier() else f"[{s!r}]" for s in loc]
-    return "".join(steps).removeprefix(".")
 
 
 def came(value: object) -> str:
@@ -134,11 +148,7 @@ def came(value: object) -> str:
     kind = kinds.get(type(value), "a value of type " + type(value).__name__ + ",")
     if isinstance(value, Mapping):
         return "a mapping"
-    return "a list" if isinstance(value, (list, tuple)) else f"{kind} {_short(repr(value))}"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return "a list" if isinstance(value, (list, tuple)) else f"{kind} {shortened(repr(value))}"
 
 
 def _hashable(value: Any) -> Any:
@@ -173,8 +183,15 @@ def _sentence(part: type[Part], detail: Any) -> str:
         return str(context["error"])
     if kind not in _EXPECTED:
         return f"{detail['msg']}, came {came(value)}."
-    cure = f" Write [{value!r}]." if kind == "tuple_type" and isinstance(value, (str, int)) else ""
+    cure = f" Write [{value!r}]." if _lists_text(part, detail) and isinstance(value, str) else ""
     return f"expected {_EXPECTED[kind].format_map(context)}, came {came(value)}.{cure}"
+
+
+def _lists_text(part: type[Part], detail: Any) -> bool:
+    """Whether a fault is of a field that holds a list of texts."""
+    fields = {field.alias: field for field in part.model_fields.values()}
+    field = fields.get(str(detail["loc"][-1])) or part.model_fields.get(str(detail["loc"][-1]))
+    return field is not None and field.annotation == tuple[str, ...]
 
 
 def _unknown(part: type[Part], name: str) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import enum
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-from benison.config.faults import Fault, Part, came
+from benison.config import plain
+from benison.config.faults import HALF, Fault, Part, came
 from benison.config.text_forms import parse_parameters
 from benison.errors import suggestion
 
@@ -27,6 +29,8 @@ def _number(value: Any) -> Any:
     bare = _bare(value)
     if isinstance(bare, bool):
         raise ValueError(f"expected a number, came {came(bare)}.")
+    if isinstance(bare, int) and abs(bare) > sys.float_info.max:
+        raise ValueError(f"expected a number up to 1.8e308, came {came(bare)}.")
     return bare
 
 
@@ -54,10 +58,15 @@ def _by_name(kind: type[enum.IntEnum]) -> Callable[[Any], Any]:
 def _parameters(value: Any) -> Any:
     """JSON text or a mapping, as JSON would give it back, so that equal configs compare equal."""
     data = parse_parameters(value) if isinstance(value, str) else value
+    plain.check(data)
     try:
-        return json.loads(json.dumps(data, allow_nan=False))
+        text = json.dumps(data, allow_nan=False, ensure_ascii=False)
+        text.encode()
+        return json.loads(text)
     except TypeError as error:
         raise ValueError(f"expected values that JSON can write: {error}.") from error
+    except UnicodeEncodeError:
+        raise ValueError(HALF) from None
     except ValueError as error:
         raise ValueError("holds NaN or an infinite number, which JSON cannot write.") from error
 

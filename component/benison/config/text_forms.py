@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from benison.config import plain
+from benison.config.plain import shortened
 from benison.errors import ConfigError, suggestion
 
 # What TFMA wraps around an EvalConfig when it writes eval_config.json.
@@ -92,12 +93,9 @@ def _not_there(path: pathlib.Path) -> str:
 
 def _parse_json(text: str, path: pathlib.Path) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_without_duplicates)
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise ConfigError(f"{path} is not JSON: {error.msg} at {place}.") from error
+        return plain.parse_json(text)
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
+        raise ConfigError(f"{path} is not JSON: {error}") from error
 
 
 def parse_parameters(text: str) -> Any:
@@ -112,18 +110,9 @@ def parse_parameters(text: str) -> Any:
     stripped = text.strip()
     whole = stripped if stripped.startswith("{") else f"{{{stripped}}}"
     try:
-        return json.loads(whole, object_pairs_hook=_without_duplicates)
-    except json.JSONDecodeError as error:
-        raise ConfigError(f"{text!r} is not JSON: {error.msg}.") from error
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ConfigError(f"the key {twice!r} is given twice.")
-    return found
+        return plain.parse_json(whole, located=False)
+    except ConfigError as error:
+        raise ConfigError(f"{shortened(text)!r} is not JSON: {error}") from error
 
 
 def _parse_yaml(text: str, path: pathlib.Path) -> Any:

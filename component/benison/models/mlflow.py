@@ -4,16 +4,16 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import yaml
 
-from benison.errors import DataError, MissingExtraError, ModelError
+from benison.config import yaml_text
+from benison.config.plain import parse_json, shortened
+from benison.errors import ConfigError, DataError, MissingExtraError, ModelError
 from benison.models import Options, Outputs, Predictor, load_kind
 from benison.models.calls import Slices
 from benison.models.matrix import fails, unreadable
@@ -41,7 +41,7 @@ def load(path: Path, options: Options) -> Predictor:
     """The model in a directory with an MLmodel file."""
     described = _described(path)
     flavors = described.get("flavors") or {}
-    named = dataclasses.replace(options, names=options.names or _input_names(described))
+    named = dataclasses.replace(options, names=options.names or _input_names(path, described))
     for kind, key in _NATIVE.items():
         file = path / str((flavors.get(kind) or {}).get(key) or "")
         if file.suffix in _READABLE[kind] and file.is_file():
@@ -50,21 +50,36 @@ def load(path: Path, options: Options) -> Predictor:
 
 
 def _described(path: Path) -> dict[str, Any]:
+    file = path / "MLmodel"
     try:
-        described = yaml.safe_load((path / "MLmodel").read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError) as error:
-        raise unreadable(f"The MLflow model {path}", error) from error
-    if not isinstance(described, dict) or not isinstance(described.get("flavors"), dict):
-        raise ModelError(f"The MLflow model {path} cannot be loaded: its MLmodel names no flavors.")
-    return described
+        described = yaml_text.parse(file.read_text(encoding="utf-8"))
+    except (ConfigError, OSError, ValueError) as error:
+        raise ModelError(f"{file} cannot be read as an MLflow model: {error}") from error
+    flavors = described.get("flavors") if isinstance(described, dict) else None
+    if not isinstance(flavors, dict) or not all(
+        isinstance(f or {}, dict) for f in flavors.values()
+    ):
+        raise ModelError(
+            f"{file} names no flavors, each with its fields, so nothing says how the model is loaded. "
+            f"Save the model again with mlflow.<flavor>.save_model."
+        )
+    return dict(described)
 
 
-def _input_names(described: Mapping[str, Any]) -> tuple[str, ...]:
+def _input_names(path: Path, described: Mapping[str, Any]) -> tuple[str, ...]:
     """The columns of the signature; a signature of tensors may have none."""
+    signature = described.get("signature") or {}
+    inputs = signature.get("inputs") or "[]" if isinstance(signature, dict) else None
     try:
-        columns = json.loads((described.get("signature") or {}).get("inputs") or "[]")
-    except ValueError:
-        return ()
+        columns = parse_json(inputs) if isinstance(inputs, str) else None
+    except ConfigError:
+        columns = None
+    if not isinstance(columns, list) or not all(isinstance(column, dict) for column in columns):
+        raise ModelError(
+            f"{path / 'MLmodel'} has a signature that is not one of MLflow's: inputs is a JSON list of "
+            f"columns, and the file has {shortened(repr(described['signature']))}. Save the model again with "
+            f"mlflow.models.infer_signature, or take the signature out."
+        )
     return tuple(str(column["name"]) for column in columns if column.get("name"))
 
 
