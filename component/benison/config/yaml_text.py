@@ -209,7 +209,7 @@ def _resolved(event: Any) -> Any:
     for pattern, convert in _NUMBERS:
         if pattern.fullmatch(text):
             try:
-                return convert(text)  # type: ignore[operator]
+                return convert(text)
             except ValueError:  # of thousands of digits
                 _refuse(event, f"a number has {len(text):,} digits", "round it")
     return text
