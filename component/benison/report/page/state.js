@@ -43,7 +43,8 @@ function sixDigits(packed) {
   if (packed === -(2 ** 31)) return NaN;
   if (packed === -(2 ** 31) + 1) return Infinity;
   if (packed === -(2 ** 31) + 2) return -Infinity;
-  const mantissa = Math.floor(packed / 1024), exponent = packed - mantissa * 1024 - 329;
+  const mantissa = Math.floor(packed / 1024),
+    exponent = packed - mantissa * 1024 - 329;
   if (Math.abs(exponent) > 22) return Number(`${mantissa}e${exponent}`);
   return exponent < 0 ? mantissa / TENS[-exponent] : mantissa * TENS[exponent];
 }
@@ -52,10 +53,12 @@ function sixDigits(packed) {
 function column(place) {
   const known = decoded.get(place);
   if (known) return known;
-  const [start, length, kind] = place, width = kind === "f8" ? 8 : 4;
+  const [start, length, kind] = place,
+    width = kind === "f8" ? 8 : 4;
   const plain = new Uint8Array(length * width);
   for (let k = 0; k < width; k++) {
-    for (let i = 0, from = start + k * length; i < length; i++) plain[i * width + k] = bytes[from + i];
+    for (let i = 0, from = start + k * length; i < length; i++)
+      plain[i * width + k] = bytes[from + i];
   }
   const Kind = kind === "f8" ? Float64Array : Int32Array;
   const numbers = new Kind(plain.buffer);
@@ -65,11 +68,27 @@ function column(place) {
 }
 
 const DEFAULTS = {
-  view: 0, metric: "", kind: "", find: "", least: 0, failing: false, sort: "examples", down: true,
-  from: /** @type {number | null} */ (null), to: /** @type {number | null} */ (null),
-  weigh: false, change: false, columns: /** @type {string[]} */ ([]), slice: /** @type {string[]} */ ([]),
-  plot: /** @type {string[]} */ ([]), threshold: 0.5, theme: "auto",
-  group: "", rate: "selection rate", reference: "Overall", at: "0.25, 0.5, 0.75",
+  view: 0,
+  metric: "",
+  kind: "",
+  find: "",
+  least: 0,
+  failing: false,
+  sort: "examples",
+  down: true,
+  from: /** @type {number | null} */ (null),
+  to: /** @type {number | null} */ (null),
+  weigh: false,
+  change: false,
+  columns: /** @type {string[]} */ ([]),
+  slice: /** @type {string[]} */ ([]),
+  plot: /** @type {string[]} */ ([]),
+  threshold: 0.5,
+  theme: "auto",
+  group: "",
+  rate: "selection rate",
+  reference: "Overall",
+  at: "0.25, 0.5, 0.75",
 };
 
 const state = { ...DEFAULTS };
@@ -135,13 +154,13 @@ const view = () => data.views[state.view] || { label: "", metrics: [] };
 /** @param {string} name @returns {Metric | undefined} */
 const metricOf = (name) => view().metrics.find((metric) => metric.name === name);
 
-
 /** @type {Map<Metric, Float64Array>} */
 const changes = new Map();
 
 /** Candidate less baseline over slices, or nothing without a baseline. @param {Metric} metric */
 function changeOf(metric) {
-  const value = numbers(metric, "value"), baseline = numbers(metric, "baseline");
+  const value = numbers(metric, "value"),
+    baseline = numbers(metric, "baseline");
   if (!value || !baseline) return null;
   const known = changes.get(metric) || Float64Array.from(value, (x, i) => x - baseline[i]);
   changes.set(metric, known);
@@ -154,9 +173,12 @@ const ends = new Map();
 /** A metric's column over slices. @param {Metric} metric @param {"value" | "baseline" | "lower" | "upper" | "changeLower" | "changeUpper"} field @returns {ArrayLike<number> | null} */
 function numbers(metric, field) {
   const place = metric[field];
-  if (!place || data.exact || field === "value" || field === "baseline") return place ? column(place) : null;
-  const middle = (field.startsWith("change") ? changeOf(metric) : numbers(metric, "value")) || [], sign = field.endsWith("ower") ? -1 : 1;
-  const known = ends.get(place) || Float64Array.from(column(place), (reach, i) => middle[i] + sign * reach);
+  if (!place || data.exact || field === "value" || field === "baseline")
+    return place ? column(place) : null;
+  const middle = (field.startsWith("change") ? changeOf(metric) : numbers(metric, "value")) || [],
+    sign = field.endsWith("ower") ? -1 : 1;
+  const known =
+    ends.get(place) || Float64Array.from(column(place), (reach, i) => middle[i] + sign * reach);
   ends.set(place, known);
   return known;
 }

@@ -13,10 +13,12 @@ const FEW_DIGITS = 4;
 function make(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (name === "on") for (const [event, heard] of Object.entries(value)) node.addEventListener(event, heard);
+    if (name === "on")
+      for (const [event, heard] of Object.entries(value)) node.addEventListener(event, heard);
     else if (value === true) node.setAttribute(name, name.startsWith("aria-") ? "true" : "");
     else if (value === false && name.startsWith("aria-")) node.setAttribute(name, "false");
-    else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, String(value));
+    else if (value !== false && value !== null && value !== undefined)
+      node.setAttribute(name, String(value));
   }
   node.append(...children);
   return node;
@@ -34,7 +36,10 @@ const formats = new Map();
 
 /** A number between `least` and `most` decimals; making a format takes longer than using it. @param {number} x @param {number} least @param {number} most */
 function decimal(x, least, most) {
-  const key = `${least} ${most}`, known = formats.get(key) || new Intl.NumberFormat("en", { minimumFractionDigits: least, maximumFractionDigits: most });
+  const key = `${least} ${most}`,
+    known =
+      formats.get(key) ||
+      new Intl.NumberFormat("en", { minimumFractionDigits: least, maximumFractionDigits: most });
   formats.set(key, known);
   return known.format(x);
 }
@@ -56,9 +61,14 @@ function exact(x) {
 function shown(x, largest, signed = false) {
   if (!Number.isFinite(x)) return Number.isNaN(x) ? "–" : x > 0 ? "∞" : "−∞";
   const decimals = Math.max(0, FEW_DIGITS - Math.ceil(Math.log10(largest || 1)));
-  const tiny = x !== 0 && Math.abs(x) < 0.5 * 10 ** -decimals, odd = decimals > 8 || largest >= 1e15;
+  const tiny = x !== 0 && Math.abs(x) < 0.5 * 10 ** -decimals,
+    odd = decimals > 8 || largest >= 1e15;
   const isCount = Number.isInteger(largest) && largest > 1 && Number.isInteger(x);
-  const text = tiny ? x.toPrecision(2) : odd && x ? x.toPrecision(FEW_DIGITS) : decimal(x, isCount ? 0 : Math.min(8, decimals), Math.min(8, decimals));
+  const text = tiny
+    ? x.toPrecision(2)
+    : odd && x
+      ? x.toPrecision(FEW_DIGITS)
+      : decimal(x, isCount ? 0 : Math.min(8, decimals), Math.min(8, decimals));
   return `${signed && x > 0 ? "+" : ""}${text}`.replace("-", "−");
 }
 
@@ -76,8 +86,14 @@ const isolated = (name) => `\u2068${name}\u2069`;
 
 /** What a metric is, which end is good, and its range. @param {Metric} metric */
 function explain(metric) {
-  const good = metric.better === null ? "" : metric.better ? " Higher is better." : " Lower is better.";
-  const range = metric.low !== null && metric.high !== null ? ` From ${metric.low} to ${metric.high}.` : metric.low !== null ? ` From ${metric.low} up.` : "";
+  const good =
+    metric.better === null ? "" : metric.better ? " Higher is better." : " Lower is better.";
+  const range =
+    metric.low !== null && metric.high !== null
+      ? ` From ${metric.low} to ${metric.high}.`
+      : metric.low !== null
+        ? ` From ${metric.low} up.`
+        : "";
   return `${metric.about || metric.name}${good}${range}`;
 }
 
@@ -93,10 +109,14 @@ function explainLater(node, say) {
 /** Show what `data-tip` says while its element is pointed at or has the focus. */
 function explainOnHover() {
   const tip = at("tip");
-  const hide = () => { tip.hidden = true; };
+  const hide = () => {
+    tip.hidden = true;
+  };
   /** @param {Event} event */
   const seen = (event) => {
-    const node = /** @type {Element | null} */ (event.target instanceof Element ? event.target.closest("[data-tip]") : null);
+    const node = /** @type {Element | null} */ (
+      event.target instanceof Element ? event.target.closest("[data-tip]") : null
+    );
     if (!node) return hide();
     const box = node.getBoundingClientRect();
     tell(node.getAttribute("data-tip") || tips.get(node)?.() || "", box.left, box.bottom);
@@ -105,7 +125,9 @@ function explainOnHover() {
   document.addEventListener("focusin", seen);
   document.addEventListener("focusout", hide);
   document.addEventListener("scroll", hide, true);
-  document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") hide();
+  });
 }
 
 /** Say something beside a place of the window. @param {string} text @param {number} x @param {number} y */
@@ -119,11 +141,25 @@ function tell(text, x, y) {
 }
 
 /** Something that explains itself on hover and focus, also to a screen reader. @param {string} text @param {string} about */
-const explained = (text, about) => make("span", { class: "explained", "data-tip": about, tabindex: 0, role: "note", "aria-label": `${text}: ${about}` }, text);
+const explained = (text, about) =>
+  make(
+    "span",
+    {
+      class: "explained",
+      "data-tip": about,
+      tabindex: 0,
+      role: "note",
+      "aria-label": `${text}: ${about}`,
+    },
+    text,
+  );
 
 /** Save a file. @param {string} name @param {Blob} content */
 function save(name, content) {
-  const link = make("a", { href: URL.createObjectURL(content), download: name.replace(/[^\w.=-]+/g, "_").slice(0, 80) });
+  const link = make("a", {
+    href: URL.createObjectURL(content),
+    download: name.replace(/[^\w.=-]+/g, "_").slice(0, 80),
+  });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
@@ -136,5 +172,7 @@ function csv(rows) {
     const text = /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell;
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
-  return new Blob([`${rows.map((row) => row.map(field).join(",")).join("\r\n")}\r\n`], { type: "text/csv" });
+  return new Blob([`${rows.map((row) => row.map(field).join(",")).join("\r\n")}\r\n`], {
+    type: "text/csv",
+  });
 }
