@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import json
 import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from benison.engine.views import View
@@ -72,9 +73,9 @@ def test_bounds_on_the_value(
         (NAN, bounds(0.75), "is undefined (1,203 examples), so it cannot be within its bounds."),
         # In six digits this would read "is 0.75, below the lower bound 0.75".
         (
-            0.7499999999,
+            0.7499999,
             bounds(0.75),
-            "is 0.7499999999 (1,203 examples), below the lower bound 0.75.",
+            "is 0.7499999 (1,203 examples), below the lower bound 0.75.",
         ),
     ],
 )
@@ -129,9 +130,45 @@ def test_change_is_the_literal_formula(
         found = (new - old) / (1 if kind == "absolute" else abs(old))
         good = found >= bound if direction == UP else found <= bound
     except ZeroDivisionError:
-        good = False
+        good, found = False, math.inf
+    scale = max(abs(new), abs(old)) / (abs(old) if kind == "relative" and old else 1)
+    assume(abs(found - bound) > 2e-9 * scale)  # what lies nearer may be at its bound
     verdict = one(new, change(direction, **{kind: bound}), old)
     assert verdict.blessed == good
+
+
+TIES = given(st.integers(1, 999), st.integers(1, 999), st.sampled_from([20, 30, 300, 1000, 10**6]))
+
+
+@settings(deadline=None)
+@TIES
+def test_what_only_rounding_keeps_from_a_bound_is_at_it(new: int, old: int, parts: int) -> None:
+    """Of `parts` rows, so that the change is the bound but for rounding."""
+    absolute, relative = float(Fraction(new - old, parts)), float(Fraction(new - old, old))
+    value, before = new / parts, math.fsum([1 / parts] * old)
+    for direction in (UP, DOWN):
+        both = change(direction, absolute=absolute, relative=relative)
+        assert [c.outcome for c in one(value, both, before).checks] == ["pass", "pass"]
+    summed = sum([1 / parts] * new)
+    assert one(summed, bounds(value, value)).blessed
+    for off in (1 - 1e-8, 1 + 1e-8):
+        assert not one(value * off, bounds(value, value)).blessed
+
+
+@pytest.mark.parametrize(
+    ("value", "bound"),
+    [(5e9 - 1, 5e9), (-1e-300, 0.0), (-1e-12, 0.0), (-INF, -1e300), (1e300, INF)],
+)
+def test_counts_zero_and_infinity_are_exact(value: float, bound: float) -> None:
+    assert not one(value, bounds(bound)).blessed
+    assert not one(-value, bounds(None, -bound)).blessed
+
+
+def test_changes_of_counts_are_exact() -> None:
+    grown = change(UP, absolute=1e9)
+    assert not one(6e9 - 1, grown, 5e9).blessed
+    assert one(6e9, grown, 5e9).blessed
+    assert not one(1e10 - 1, change(UP, relative=0.0), 1e10).blessed
 
 
 @pytest.mark.parametrize(
@@ -179,20 +216,27 @@ def test_change_is_the_literal_formula(
             "fell by 33.3333% of the baseline (0.75 -> 0.5, 1,203 examples); no rise is allowed.",
             "(candidate - baseline) / |baseline| <= 0",
         ),
-        # 0.73 - 0.74 is below -0.01 in binary, and the sentence shows it.
+        # 0.73 - 0.74 is below -0.01 in binary, by rounding alone.
         (
             0.73,
             0.74,
             change(UP, absolute=-0.01),
-            "fell by 0.010000000000000009 against the baseline (0.74 -> 0.73, 1,203 examples); a fall of at most 0.01 is allowed.",
+            "fell by 0.01 against the baseline (0.74 -> 0.73, 1,203 examples); a fall of at most 0.01 is allowed.",
             "candidate - baseline >= -0.01",
         ),
         (
-            0.5000000001,
+            0.50000001,
             0.5,
             change(UP, absolute=0.0),
-            "rose by 1e-10 against the baseline (0.5 -> 0.5000000001, 1,203 examples); no fall is allowed.",
+            "rose by 1e-08 against the baseline (0.5 -> 0.50000001, 1,203 examples); no fall is allowed.",
             "candidate - baseline >= 0",
+        ),
+        (
+            0.1 + 0.2,
+            0.3,
+            change(DOWN, absolute=0.0),
+            "did not change (0.3 -> 0.3, 1,203 examples); no rise is allowed.",
+            "candidate - baseline <= 0",
         ),
     ],
 )

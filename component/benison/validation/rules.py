@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules: one threshold on one row becomes an outcome and a sentence that says why."""
+"""The rules: one threshold on one row becomes an outcome and a sentence that says why.
+
+Bounds are inclusive, and a number that only rounding keeps from its bound is at it: 0.85 - 0.9 is
+-0.050000000000000044, but has fallen by 0.05.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,8 @@ from benison.config import (
 )
 from benison.validation.rows import Row
 from benison.validation.verdict import ABSOLUTE, FAIL, NOT_EVALUATED, PASS, RELATIVE, VALUE
+
+_ROUNDING = 1e-9  # times the scale of a number: so far may rounding have moved it
 
 
 class Judgement(NamedTuple):
@@ -61,10 +67,10 @@ def _value_rule(bounds: GenericValueThreshold, metric: str) -> Rule:
     def judge(row: Row, name: str) -> Judgement:
         if math.isnan(row.value):
             return Judgement(FAIL, f"{_undefined(row, name)}, so it cannot be within its bounds.")
-        if row.value < least:
+        if settled(row.value, least, abs(least)) < least:
             said = f"is {shown(row.value, least)} ({_sureness(row, VALUE)})"
             return Judgement(FAIL, f"{name} {said}, below the lower bound {exact(least)}.")
-        if row.value > most:
+        if settled(row.value, most, abs(most)) > most:
             said = f"is {shown(row.value, most)} ({_sureness(row, VALUE)})"
             return Judgement(FAIL, f"{name} {said}, above the upper bound {exact(most)}.")
         said = f"is {row.value:.6g} ({_sureness(row, VALUE)})"
@@ -100,12 +106,33 @@ def _change_rule(
             change = change / abs(row.baseline) if row.baseline else math.nan
         if math.isnan(change):
             return Judgement(FAIL, _undefined_change(row, name, kind), math.nan)
-        good = change >= bound if higher else change <= bound
-        moved = f"{name} {_moved(row, kind, change, bound)}"
+        judged = _settled_change(row, kind, change, bound)
+        good = judged >= bound if higher else judged <= bound
+        moved = f"{name} {_moved(row, kind, judged, bound)}"
         return Judgement(PASS if good else FAIL, f"{moved}; {allowed}.", change)
 
     limits = (bound, math.nan) if higher else (math.nan, bound)
     return Rule(kind, formula, *limits, judge)
+
+
+def settled(number: float, bound: float, scale: float) -> float:
+    """The bound, where rounding alone can have kept the number from it; else the number.
+
+    Whole numbers are counts, which no rounding moves.
+
+    >>> settled(0.1 + 0.2, 0.3, 0.3), settled(0.3001, 0.3, 0.3), settled(5e9 + 1, 5e9, 5e9)
+    (0.3, 0.3001, 5000000001.0)
+    """
+    counts = float(number).is_integer() and float(bound).is_integer()
+    near = not counts and abs(number - bound) <= _ROUNDING * scale < math.inf
+    return bound if near else number
+
+
+def _settled_change(row: Row, kind: str, change: float, bound: float) -> float:
+    if row.value.is_integer() and row.baseline.is_integer():
+        return change
+    scale = max(abs(row.value), abs(row.baseline))
+    return settled(change, bound, scale / abs(row.baseline) if kind == RELATIVE else scale)
 
 
 def _allowed(kind: str, bound: float, higher: bool) -> str:
