@@ -3,7 +3,8 @@
 
 The rules:
 
-* A bound is inclusive, also for what only rounding keeps from it. NaN fails: what is undefined cannot be good enough.
+* A bound is inclusive, also for what only rounding keeps from it.
+* NaN fails: what is undefined cannot be good enough.
 * Change is `candidate - baseline`; relative change divides by `|baseline|`, and fails where that is 0.
 * A value threshold and a change threshold on one metric must both hold.
 * A threshold on slices of which the data have none fails, and so does one on a metric without a value.
