@@ -16,7 +16,7 @@ import pytest
 from benison import models
 from benison.errors import DataError, ModelError
 from benison.models.arrays import Input, as_input
-from benison.models.calls import Slices
+from benison.models.calls import BatchedCalls
 
 N = 5
 FEATURES = pa.RecordBatch.from_pydict(
@@ -170,7 +170,7 @@ def test_slices_halve_where_memory_is_short() -> None:
             raise ShortError
         return {"y": np.arange(part.start, part.stop)}
 
-    slices = Slices(8, ShortError)
+    slices = BatchedCalls(8, ShortError)
     np.testing.assert_array_equal(slices.run(10, call)["y"], np.arange(10))
     assert called == [8, 4, 2, 2, 2, 2, 2]
     assert slices.size == 2, "what has failed once is not tried again"
@@ -180,12 +180,12 @@ def test_not_even_one_row_fits() -> None:
     def call(part: slice) -> dict[str, Any]:
         raise ShortError
 
-    with pytest.raises(ModelError, match="does not even do for one row"):
-        Slices(8, ShortError).run(10, call)
+    with pytest.raises(ModelError, match="One row does not fit into memory"):
+        BatchedCalls(8, ShortError).run(10, call)
 
 
 def test_outputs_that_are_not_predictions_are_left_out() -> None:
-    slices = Slices(4, ShortError)
+    slices = BatchedCalls(4, ShortError)
 
     def call(part: slice) -> dict[str, Any]:
         n = part.stop - part.start

@@ -270,8 +270,8 @@ def test_memory_that_runs_out_is_said_once_and_changes_nothing(
     assert result.value("mean_prediction") == pytest.approx(HOURS[:40].mean(), rel=1e-6)
     said = [record.getMessage() for record in caplog.records if "Memory ran out" in record.msg]
     assert said == [
-        "Memory ran out when the model was called on 32 rows at once; from here it is called on half as "
-        "many, and on half of these should that not do."
+        "Memory ran out when the model was called on 32 rows at once; from now on it is called on half as "
+        "many, and on fewer if that is still too much."
     ]
 
 

@@ -71,7 +71,7 @@ EXPECTED = (np.array([0, 6, 12, 18, 23]) + np.arange(1, 6)) / 24
 
 def test_named_features(saved: Path) -> None:
     predictor = models.load(saved, "named")
-    assert (predictor.columns, predictor.wants_input) == (("hour", "month"), False)
+    assert (predictor.columns, predictor.takes_examples) == (("hour", "month"), False)
     np.testing.assert_allclose(predictor.predict(FEATURES, None)["scores"], EXPECTED, rtol=1e-6)
     assert predictor.predict(FEATURES.slice(0, 0), None)["scores"].shape == (0,)
     with pytest.raises(DataError, match="has no column 'month'"):
@@ -91,7 +91,7 @@ def test_results_do_not_depend_on_the_slices(saved: Path, monkeypatch: pytest.Mo
 def test_serialized_examples_or_the_same_rows_as_columns(tf: Any, saved: Path) -> None:
     pytest.importorskip("tfx_bsl")
     predictor = models.load(saved)
-    assert (predictor.columns, predictor.wants_input) == (("examples",), True)
+    assert (predictor.columns, predictor.takes_examples) == (("examples",), True)
     serialized = pa.array(as_examples(FEATURES), pa.binary())
     for features, given in ((FEATURES.select(["flag"]), serialized), (FEATURES, None)):
         outputs = predictor.predict(features, given)

@@ -257,7 +257,7 @@ LOADER = """
 import numpy as np
 class Predictor:
     columns = ("prediction",)
-    wants_input = False
+    takes_examples = False
     def predict(self, features, serialized):
         return {"prediction": OUTPUT}
 def custom_eval_shared_model(eval_saved_model_path, model_name, eval_config, **kwargs):

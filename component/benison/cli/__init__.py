@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This folder is the command `benison`: a file for each group of subcommands, registered here."""
+"""The command `benison`: registers its subcommands, and turns signals and crashes into exit codes."""
 
 from __future__ import annotations
 
@@ -53,12 +53,15 @@ def main() -> None:
         signal.signal(number, _stop)
     try:
         app()
-    except Exception:  # of which Python would make the exit code that says "not blessed"
+    except Exception:  # Python's own exit code would be 1, which means "not blessed"
         traceback.print_exc()
         raise SystemExit(CRASHED) from None
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    """End with what was begun removed; as process 1 of a container, SIGTERM would pass unheard."""
+    """Exit through Python, so that partial output is removed.
+
+    The handler is needed in a container too: process 1 ignores SIGTERM unless it handles it.
+    """
     signal.signal(number, signal.SIG_IGN)
     raise SystemExit(128 + number)

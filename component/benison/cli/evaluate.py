@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands that judge: evaluate, check-config, verify."""
+"""The subcommands that judge: evaluate, gate, check-config, verify."""
 
 from __future__ import annotations
 
@@ -11,7 +11,16 @@ import typer
 
 import benison
 from benison import terminal
-from benison.cli.options import NOT_BLESSED, AsJson, Format, Junit, Output, Summary, errors, say
+from benison.cli.options import (
+    NOT_BLESSED,
+    AsJson,
+    Format,
+    Junit,
+    Output,
+    Summary,
+    errors,
+    print_result,
+)
 from benison.config import EvalConfig
 from benison.data.dataset import Dataset
 from benison.evaluation.check import check_config
@@ -150,14 +159,14 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
         )
         result = benison.evaluate(**arguments, progress=progress)
         reports.write(result, gate)
-    say(result, as_json)
+    print_result(result, as_json)
     raise typer.Exit(NOT_BLESSED if gate and not result.verdict.blessed else 0)
 
 
 def gate(
     output: Output, junit: Junit = None, summary: Summary = None, as_json: AsJson = False
 ) -> None:
-    """Say what a finished evaluation found as `evaluate --gate` says it: exit code, files for a CI.
+    """Report a finished evaluation as `evaluate --gate` does: by exit code and files for a CI.
 
     [bold]Example[/bold]:  benison gate out --junit out.xml --summary out.md
     """
@@ -165,7 +174,7 @@ def gate(
     with errors(as_json), reports.promised():
         result = load_result(output)
         reports.write(result, gate=True)
-    say(result, as_json)
+    print_result(result, as_json)
     raise typer.Exit(0 if result.verdict.blessed else NOT_BLESSED)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands on a pipeline's history: blessings, lineage, bless, revoke."""
+"""The subcommands on a pipeline's history: blessings, lineage, bless, revoke."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ def blessings(
     with errors(as_json):
         store = Store.open(metadata)
         history.withdraw_expired(store, pipeline)
-        found = history.blessings(store, pipeline, limit)
+        listed = history.blessings(store, pipeline, limit)
     if as_json:
-        print(json.dumps([dataclasses.asdict(blessing) for blessing in found]))
+        print(json.dumps([dataclasses.asdict(blessing) for blessing in listed]))
     else:
-        terminal.blessings(found)
+        terminal.blessings(listed)
 
 
 def lineage(target: Target, metadata: Metadata, as_json: AsJson = False) -> None:
@@ -100,13 +100,13 @@ def bless(  # noqa: PLR0913, PLR0917 - one parameter an option
             raise ConfigError(
                 "A model is blessed by evaluating it; against its verdict say --override."
             )
-        made = decisions.override(
+        blessing = decisions.override(
             Store.open(metadata), pipeline, target, by=by, reason=reason, until=until
         )
     if as_json:
-        print(json.dumps(dataclasses.asdict(made)))
+        print(json.dumps(dataclasses.asdict(blessing)))
     else:
-        terminal.blessings([made])
+        terminal.blessings([blessing])
 
 
 def revoke(  # noqa: PLR0913, PLR0917 - one parameter an option

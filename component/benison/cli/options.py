@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the subcommands share: options, exit codes, and how a result or an error is said."""
+"""Options, exit codes and output that the subcommands share."""
 
 from __future__ import annotations
 
@@ -38,44 +38,44 @@ Output = Annotated[
 ]
 
 
-def say(result: EvalResult, as_json: bool) -> None:
+def print_result(result: EvalResult, as_json: bool) -> None:
     """Print the verdict and where the results are."""
     if as_json:
-        print(json.dumps(document(result)))
+        print(json.dumps(result_document(result)))
         return
     terminal.verdict(result)
-    print(place(result))
+    print(locations(result))
 
 
-def document(result: EvalResult) -> dict[str, Any]:
+def result_document(result: EvalResult) -> dict[str, Any]:
     """A result for machines."""
     verdict = result.verdict.to_dict()
     return {"output": str(result.path), "verdict": verdict, "rows": result.manifest["rows"]}
 
 
-def place(result: EvalResult) -> str:
+def locations(result: EvalResult) -> str:
     """Where the results are."""
     return f"Results: {result.path}   Report: {result.path}/report.html"
 
 
 @contextmanager
 def errors(as_json: bool) -> Iterator[None]:
-    """A fault of usage, config, data or model is a sentence and exit code 2, never a traceback."""
+    """Print a BenisonError as a sentence and exit with 2, without a traceback."""
     try:
         yield
     except BenisonError as error:
-        _say_error(str(error), as_json)
+        _print_error(str(error), as_json)
         raise typer.Exit(WRONG) from error
     except UnicodeEncodeError as error:
         if error.reason != "surrogates not allowed":
             raise
-        # Of bytes on the command line or in the name of a file, which most libraries cannot take.
+        # Bytes on the command line or in a file name that are not UTF-8 arrive as surrogates.
         near = error.object[max(0, error.start - 60) : error.end + 20]
-        _say_error(f"{near!r} is not UTF-8, as names of files and slices have to be.", as_json)
+        _print_error(f"{near!r} is not UTF-8, as names of files and slices have to be.", as_json)
         raise typer.Exit(WRONG) from error
 
 
-def _say_error(text: str, as_json: bool) -> None:
+def _print_error(text: str, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"ok": False, "error": text}))
     else:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands that show results: show, report."""
+"""The subcommands that show results: show, report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from benison.cli.options import AsJson, Output, document, errors, place
+from benison.cli.options import AsJson, Output, errors, locations, result_document
 from benison.errors import OutputError
 from benison.report import history, page
 from benison.results import query
@@ -63,21 +63,21 @@ def show(  # noqa: PLR0913, PLR0917 - one parameter an option
             tables.show_slice(result, slice_, names)
         else:
             tables.show(result, names, worst)
-            print(place(result))
+            print(locations(result))
 
 
 def _document(
     result: EvalResult, others: list[EvalResult], names: list[str], slice_: str | None, worst: int
 ) -> dict[str, Any]:
-    """What is shown, for machines: the verdict always, then what was asked for."""
-    found = document(result)
+    """The results that the command shows, as JSON: the verdict, then the metrics asked for."""
+    shown = result_document(result)
     if others:
         compared = {"compare": [str(other.path) for other in others]}
-        return {**found, **compared, "changes": query.changes(result, others, names, slice_)}
+        return {**shown, **compared, "changes": query.changes(result, others, names, slice_)}
     if slice_ is not None:
-        return {**found, "slice": slice_, "metrics": query.of_slice(result, slice_, names)}
+        return {**shown, "slice": slice_, "metrics": query.of_slice(result, slice_, names)}
     asked = names or query.judged(result)
-    return {**found, "worst": {name: query.worst(result, name, worst) for name in asked}}
+    return {**shown, "worst": {name: query.worst(result, name, worst) for name in asked}}
 
 
 REPORT_HELP = """Write the report of a run to another place, or that of several runs over time.

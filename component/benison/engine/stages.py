@@ -63,4 +63,4 @@ class Reader(Protocol):
     """What is called on the data: a model, or a preprocessing function."""
 
     columns: tuple[str, ...] | None
-    wants_input: bool
+    takes_examples: bool

@@ -209,8 +209,8 @@ class Job:
         if any(isinstance(e, TransformedFeaturesExtractor) and e.called for e in self.extractors):
             wanted.intersection_update(known)  # the others are made
         for reader in self._called():
-            serialized = reader.wants_input and self.dataset.has_serialized
-            if reader.columns is None or reader.wants_input and not serialized:
+            serialized = reader.takes_examples and self.dataset.has_serialized
+            if reader.columns is None or reader.takes_examples and not serialized:
                 return None
             wanted.update(c for c in reader.columns if c in known or not serialized)
         custom = [
@@ -221,7 +221,7 @@ class Job:
         return None if custom else sorted(wanted)
 
     def _wants_input(self) -> bool:
-        return any(reader.wants_input for reader in self._called())
+        return any(reader.takes_examples for reader in self._called())
 
     def _wants_numbers(self) -> bool:
         return self.config.options.compute_confidence_intervals

@@ -30,7 +30,7 @@ _TFMA_STAGES = {
     "ExtractSliceKeys",
 }
 
-_PREDICTOR = ("columns", "wants_input", "predict")
+_PREDICTOR = ("columns", "takes_examples", "predict")
 
 
 @contextmanager
@@ -109,7 +109,7 @@ def _predictor(load: Any, name: str, path: str, config: EvalConfig) -> Any:
         return found
     raise ModelError(
         f"custom_eval_shared_model returned a {type(found).__name__}; a predictor has `columns`, "
-        "`wants_input` and `predict(features, serialized)`."
+        "`takes_examples` and `predict(features, serialized)`."
     )
 
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The door to models: what a predictor is, and which leaf loads a path."""
+"""Loads models of every kind behind one interface, `Predictor`.
+
+`locate` says which kind a path holds; the module of that name has its `load(path, options)`.
+"""
 
 from __future__ import annotations
 
@@ -20,21 +23,19 @@ from benison.models.locate import TYPES, find
 if TYPE_CHECKING:
     from benison.models.preprocessing import Function
 
-__all__ = ["TYPES", "Options", "Outputs", "Predictor", "functions_of", "load"]
+__all__ = ["TYPES", "LoadOptions", "Outputs", "Predictor", "functions_of", "load"]
 
 Outputs: TypeAlias = dict[str, npt.NDArray[np.generic]]
 
 
 class Predictor(Protocol):
-    """A loaded model. It is used from one thread at a time.
-
-    `columns` are the features that it reads, or None when that depends on the data; `wants_input`
-    says that it reads the serialized tf.Examples where the data hold them, and then only those of its
-    columns that there are; where the data do not, it reads everything.
-    """
+    """A loaded model. It is used from one thread at a time."""
 
     columns: tuple[str, ...] | None
-    wants_input: bool
+    """The features that it reads, or None when that depends on the data."""
+    takes_examples: bool
+    """Whether it is fed serialized tf.Examples when the data have them. Then only those of `columns` that
+    the data have are read beside them; when the data have none, all columns are read and encoded."""
 
     def predict(self, features: pa.RecordBatch, serialized: pa.Array | None) -> Outputs:
         """The model's outputs by name for N rows, each an array [N] or [N, C].
@@ -50,17 +51,17 @@ class Predictor(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
-    """How a model is loaded and called; a leaf reads what concerns its framework.
-
-    `rows` is the most rows in a call, 0 for the leaf's own choice. `names` are the features in the
-    order of the model's columns, where another file than the model's tells them.
-    """
+class LoadOptions:
+    """How a model is loaded and called; each kind of model uses the options that concern it."""
 
     signature_name: str = ""
+    """The signature to call; "" is the usual one."""
     trust_pickle: bool = False
+    """Whether loading may run code that the file holds."""
     rows: int = 0
+    """The most rows in one call; 0 leaves the choice to the model's kind."""
     names: tuple[str, ...] = ()
+    """The features in the order of the model's columns, if a file beside the model lists them."""
 
 
 def load(
@@ -70,7 +71,7 @@ def load(
     model_type: str = "",
     rows: int = 0,
 ) -> Predictor:
-    """Load a model, whatever it is: what the path holds says which framework's it is.
+    """Load a model of any kind; the kind is recognized from the files.
 
     Args:
         path: A SavedModel or MLflow directory (or one that TFX made, or one of numbered versions); or
@@ -87,25 +88,25 @@ def load(
     """
     if not os.path.exists(path):
         raise ModelError(f"There is no model at {os.fspath(path)}. Give a path on this machine.")
-    kind, found = find(Path(path), model_type)
-    return load_kind(kind, found, Options(signature_name, trust_pickle, rows))
+    kind, location = find(Path(path), model_type)
+    return load_kind(kind, location, LoadOptions(signature_name, trust_pickle, rows))
 
 
 def functions_of(predictor: Predictor | None, names: Sequence[str]) -> list[Function]:
-    """The preprocessing functions of a model; the usual ones that it has, when none is named.
+    """The preprocessing functions of a model: those named, or else those with the usual names.
 
     Raises:
-        ModelError: It has no function of a name.
+        ModelError: The model has no function of a given name.
     """
     if not names and getattr(predictor, "saved_model", None) is None:
         return []
-    from benison.models import preprocessing as functions
+    from benison.models import preprocessing  # imports TensorFlow
 
-    return functions.functions_of(predictor, names)
+    return preprocessing.functions_of(predictor, names)
 
 
-def load_kind(kind: str, path: Path, options: Options) -> Predictor:
-    """Load a model of a known kind: that of the leaf of its name."""
-    leaf = importlib.import_module(f"benison.models.{kind}")
-    predictor: Predictor = leaf.load(path, options)
+def load_kind(kind: str, path: Path, options: LoadOptions) -> Predictor:
+    """Load a model of a known kind with the module of that name, which imports its framework."""
+    module = importlib.import_module(f"benison.models.{kind}")
+    predictor: Predictor = module.load(path, options)
     return predictor

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What models are fed: columns as arrays of the type and shape that an input takes.
+"""Converts columns of the data to arrays of the type and shape that a model's input takes.
 
-Nothing is converted that could change its meaning: whole numbers become fractions, but fractions do
-not become whole numbers, nor text numbers, nor numbers text. A missing value is NaN where the model
-takes fractions, and an error everywhere else.
+Integers are converted to floats, but floats are not rounded to integers, and text and numbers are not
+converted into each other. A missing value is NaN for a float input, and an error for any other.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ from benison.errors import DataError, MissingExtraError
 
 @dataclasses.dataclass(frozen=True)
 class Input:
-    """What a model takes under a name.
+    """One input of a model.
 
-    `dtype` is TensorFlow's word: "float32", "int64", "bool", "string", ... `shape` is that of one
-    row, where None is any length; it is None itself when the model does not tell.
+    `dtype` is TensorFlow's name: "float32", "int64", "bool", "string", ... `shape` is that of one
+    row, where None is any length; it is None itself if the model does not declare it.
     """
 
     name: str
@@ -39,7 +38,7 @@ class Input:
 
     @property
     def is_float(self) -> bool:
-        """Fractions, which can be NaN."""
+        """Floats, which can be NaN."""
         return "float" in self.dtype
 
 
@@ -120,7 +119,7 @@ def _check_missing(wanted: Input, missing: int, rows: int) -> None:
 
 
 def _text(values: pa.Array, wanted: Input) -> npt.NDArray[Any]:
-    """Text as objects, of which equal ones are made once."""
+    """Text as bytes objects; equal texts share one object, because making objects is what takes time."""
     kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
     if not is_text(kind):
         raise _wrong_kind(values, wanted)
@@ -159,9 +158,9 @@ def _numbers(values: pa.Array, wanted: Input) -> npt.NDArray[Any]:
     if not is_number(values.type):
         raise _wrong_kind(values, wanted)
     dtype = np.dtype(wanted.dtype)
-    # Arrow has neither bfloat16 nor a way from booleans to fractions.
-    fractions = values.type if pa.types.is_floating(values.type) else pa.float64()
-    target = fractions if wanted.is_float else pa.from_numpy_dtype(dtype)
+    # Arrow has no bfloat16, and cannot cast booleans to floats directly.
+    floats = values.type if pa.types.is_floating(values.type) else pa.float64()
+    target = floats if wanted.is_float else pa.from_numpy_dtype(dtype)
     if wanted.is_float and pa.types.is_boolean(values.type):
         values = values.cast(pa.int8())
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a model is called on many rows: a few at a time, and fewer where memory runs out."""
+"""Calls a model on many rows in batches, with smaller batches when memory runs out."""
 
 from __future__ import annotations
 
@@ -13,37 +13,38 @@ import numpy.typing as npt
 
 from benison.errors import ModelError
 
-# What a model is fed in one call; it may need many times that for what lies between its layers.
+# Bytes of input in one call. Activations between the layers may need many times that.
 CALL_BYTES = 2**26
 
-# What C++ says when memory runs out, in exceptions that do not say it by their type.
-_SHORTAGE = re.compile(r"bad.?alloc|out of memory|failed to allocate|\bOOM\b", re.IGNORECASE)
+# How C++ libraries report that memory ran out, in exceptions of a general type.
+_OUT_OF_MEMORY = re.compile(r"bad.?alloc|out of memory|failed to allocate|\bOOM\b", re.IGNORECASE)
 
 T = TypeVar("T")
 
 _LOGGER = logging.getLogger("benison")
 
 
-class Slices:
-    """Calls a model on `size` rows at a time; on half as many from where it runs out of memory.
+class BatchedCalls:
+    """Calls a model on at most `size` rows at a time.
 
-    Fewer from the start where the rows are wide, so that a call is fed at most `CALL_BYTES`. With
-    `fixed`, each call gets exactly `size` rows: what is short of that, the last row fills.
+    Rows that are wide make smaller batches, of at most `CALL_BYTES`. When memory runs out, the batch is
+    halved and stays so. With `fixed`, each call gets exactly `size` rows: a shorter batch is padded with
+    its last row.
     """
 
     def __init__(self, size: int, *out_of_memory: type[Exception], fixed: bool = False) -> None:
         self.size = size
         self.fixed = fixed
         self._out_of_memory: tuple[type[Exception], ...] = (MemoryError, *out_of_memory)
-        self._said = False
+        self._warned = False
 
     def run(
         self, rows: int, call: Callable[[slice], Mapping[str, Any]], fed: int = 0
     ) -> dict[str, npt.NDArray[Any]]:
-        """The joined outputs of `call` that can be predictions.
+        """Concatenate the outputs of `call` over all batches; outputs that are no predictions are dropped.
 
         Raises:
-            ModelError: One row alone is too much, or no output has one row for each example.
+            ModelError: A single row does not fit into memory, or no output has one row for each example.
         """
 
         def predict(part: slice) -> dict[str, npt.NDArray[Any]]:
@@ -64,50 +65,52 @@ class Slices:
             fed: The bytes that all rows have in the arrays that the model is fed, where known.
 
         Raises:
-            ModelError: One row alone is too much.
+            ModelError: A single row does not fit into memory.
         """
-        found: list[T] = []
+        results: list[T] = []
         start = 0
-        while start < rows or not found:
+        while start < rows or not results:
             end = min(start + self._fitting(rows, fed), rows)
             try:
-                found.append(call(slice(start, end)))
-            except Exception as error:  # a framework's own, of which only a shortage is for here
+                results.append(call(slice(start, end)))
+            except Exception as error:  # each framework has its own class for running out of memory
                 self._halve(error, end - start)
             else:
                 start = end
-        return found
+        return results
 
     def fill(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The rows of a call, as many as the model takes."""
+        """Pad the rows of a call to the number that the model takes, if that is fixed."""
         short = self.size - len(array) if self.fixed else 0
         last = array[-1:] if len(array) else np.zeros((1, *array.shape[1:]), array.dtype)
         return np.concatenate([array, np.repeat(last, short, axis=0)]) if short else array
 
     def _fitting(self, rows: int, fed: int) -> int:
-        """A power of two when rows are wide, so that equal data are always cut alike."""
+        """Rows in the next call; a power of two when rows are wide, so that equal data make equal batches."""
         most = CALL_BYTES * rows // fed if fed else self.size
         return self.size if self.fixed or most >= self.size else 1 << max(most.bit_length() - 1, 0)
 
     def _halve(self, error: Exception, tried: int) -> None:
-        if not (isinstance(error, self._out_of_memory) or _SHORTAGE.search(str(error))):
+        if not (isinstance(error, self._out_of_memory) or _OUT_OF_MEMORY.search(str(error))):
             raise error
         if self.fixed or tried <= 1:
-            raise ModelError("The memory does not even do for one row.") from error
+            raise ModelError(
+                f"{'A batch' if self.fixed else 'One row'} does not fit into memory."
+            ) from error
         self.size = tried // 2
-        if not self._said:
+        if not self._warned:
             _LOGGER.warning(
-                "Memory ran out when the model was called on %d rows at once; from here it is called on "
-                "half as many, and on half of these should that not do.",
+                "Memory ran out when the model was called on %d rows at once; from now on it is called on "
+                "half as many, and on fewer if that is still too much.",
                 tried,
             )
-            self._said = True
+            self._warned = True
 
 
 def _of_examples(outputs: Mapping[str, Any], rows: int) -> dict[str, npt.NDArray[Any]]:
     """The outputs that can be predictions, [N] or [N, C], with [N, 1] as [N].
 
-    A model may well have others beside them, such as embeddings or the names of its classes.
+    Other outputs, such as embeddings or the names of classes, are dropped.
     """
     arrays = {name: np.asarray(output) for name, output in outputs.items()}
     fit = {name: a for name, a in arrays.items() if a.ndim in (1, 2) and len(a) == rows}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keras 3 model files: named inputs fed from the columns of their names."""
+"""Loads Keras 3 files, whose named inputs are fed from the columns of the same names."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 import pyarrow as pa
 
 from benison.errors import DataError, ModelError
-from benison.models import Options, Outputs
+from benison.models import LoadOptions, Outputs
 from benison.models.arrays import Input, as_input
-from benison.models.calls import Slices
+from benison.models.calls import BatchedCalls
 from benison.models.savedmodel import CALL_ROWS, tensorflow
 
-# What Keras calls an input that its author gave no name.
-_MADE_UP = re.compile(r"(keras_tensor|input_layer)(_\d+)?")
+# The names that Keras generates for inputs without a name.
+_GENERATED_NAME = re.compile(r"(keras_tensor|input_layer)(_\d+)?")
 
 
-def load(path: Path, options: Options) -> KerasPredictor:
+def load(path: Path, options: LoadOptions) -> KerasPredictor:
     """The model in a .keras file."""
     return KerasPredictor(path, options)
 
@@ -27,9 +27,9 @@ def load(path: Path, options: Options) -> KerasPredictor:
 class KerasPredictor:
     """A model file of Keras 3, whose inputs are named after the features."""
 
-    wants_input = False
+    takes_examples = False
 
-    def __init__(self, path: Path, options: Options) -> None:
+    def __init__(self, path: Path, options: LoadOptions) -> None:
         self.path = path
         out_of_memory = tensorflow().errors.ResourceExhaustedError
         import keras
@@ -45,10 +45,10 @@ class KerasPredictor:
         self._inputs = self._named_inputs()
         batch = max((tensor.shape[0] or 0 for tensor in self._model.inputs), default=0)
         size = batch or options.rows or CALL_ROWS
-        self._slices = Slices(size, out_of_memory, fixed=bool(batch))
+        self._calls = BatchedCalls(size, out_of_memory, fixed=bool(batch))
         names = tuple(wanted.name for wanted in self._inputs)
-        # Asking the reader for a made-up name would hide from `predict` what the data do have.
-        self.columns = None if any(map(_MADE_UP.fullmatch, names)) else names
+        # With generated names all columns are read, so that the error can list them.
+        self.columns = None if any(map(_GENERATED_NAME.fullmatch, names)) else names
 
     def _named_inputs(self) -> list[Input]:
         """The inputs by the names under which the model is called."""
@@ -67,15 +67,13 @@ class KerasPredictor:
         arguments = {wanted.name: as_input(features, wanted) for wanted in self._inputs}
 
         def call(part: slice) -> dict[str, Any]:
-            inputs: Any = {
-                name: self._slices.fill(array[part]) for name, array in arguments.items()
-            }
+            inputs: Any = {name: self._calls.fill(array[part]) for name, array in arguments.items()}
             if self._keys is None:
                 inputs = list(inputs.values()) if len(inputs) > 1 else next(iter(inputs.values()))
             return _by_name(self._model.predict_on_batch(inputs), self._model.output_names)
 
         try:
-            return self._slices.run(features.num_rows, call)
+            return self._calls.run(features.num_rows, call)
         except (TypeError, ValueError, RuntimeError) as error:
             text = str(error).strip()[:300]
             raise ModelError(f"The Keras model {self.path} fails on the data: {text}") from error

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""LightGBM models in its own text files."""
+"""Loads LightGBM's text model files."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from benison.errors import MissingExtraError, ModelError
-from benison.models import Options
+from benison.models import LoadOptions
 from benison.models.matrix import MatrixPredictor, as_matrix, unreadable
 
-# What LightGBM calls a feature that has no name.
-_MADE_UP = re.compile(r"Column_\d+")
+# The names that LightGBM generates for features without a name.
+_GENERATED_NAME = re.compile(r"Column_\d+")
 
 
-def load(path: Path, options: Options) -> MatrixPredictor:
+def load(path: Path, options: LoadOptions) -> MatrixPredictor:
     """The booster in a file: its probabilities, or whatever its objective makes of the margin."""
     try:
         import lightgbm as lgb
@@ -31,7 +31,7 @@ def load(path: Path, options: Options) -> MatrixPredictor:
     except (lgb.basic.LightGBMError, ValueError) as error:
         raise unreadable(title, error) from error
     known = tuple(booster.feature_name())
-    names = options.names if all(map(_MADE_UP.fullmatch, known)) else known
+    names = options.names if all(map(_GENERATED_NAME.fullmatch, known)) else known
     categories = _categories(booster, known, title)
 
     def matrix(features: pa.RecordBatch) -> npt.NDArray[Any]:
@@ -44,12 +44,14 @@ def load(path: Path, options: Options) -> MatrixPredictor:
 
 
 def _categories(booster: Any, names: tuple[str, ...], title: str) -> dict[str, pa.Array]:
-    """The values of each column of pandas that was a category; the model knows them by their places."""
-    known = booster.pandas_categorical or []
-    places = booster.params.get("categorical_feature") or []
-    if known and len(known) != len(places):
+    """The values of each categorical column of pandas; the model stores their indices only."""
+    values_of = booster.pandas_categorical or []
+    columns = booster.params.get("categorical_feature") or []
+    if values_of and len(values_of) != len(columns):
         raise ModelError(
-            f"{title} has the values of {len(known)} categories and {len(places)} columns of categories, so "
-            f"they cannot be matched. Train it with categorical_feature='auto'."
+            f"{title} has the values of {len(values_of)} categories and {len(columns)} columns of "
+            f"categories, so they cannot be matched. Train it with categorical_feature='auto'."
         )
-    return {names[place]: pa.array(values) for place, values in zip(places, known, strict=False)}
+    return {
+        names[column]: pa.array(values) for column, values in zip(columns, values_of, strict=False)
+    }

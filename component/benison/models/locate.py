@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a path holds: which framework's model, and where in the directory it lies."""
+"""Recognizes which kind of model a path holds, and where in a directory the model is."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 
 from benison.errors import ModelError
 
-# What makes a directory a model, in the order in which they are looked for.
+# The file that marks a directory as a model, in the order in which they are looked for.
 FOLDERS = {"mlflow": "MLmodel", "savedmodel": "saved_model.pb"}
 
-# The endings of files that are models; a kind is the name of the leaf that loads it.
+# The endings of model files; a kind is the name of the module that loads it.
 FILES = {
     "keras": (".keras",),
     "onnx": (".onnx",),
@@ -22,7 +22,7 @@ FILES = {
     "sklearn": (".pkl", ".pickle", ".joblib"),
 }
 
-# What a file begins with whose ending other files have as well.
+# Endings that other files have too, which are told apart by their first bytes.
 _SHARED = (".json", ".model", ".txt")
 _HEADS = {
     "xgboost": re.compile(rb"\s*\{.{0,40}(learner|version)", re.DOTALL),
@@ -60,9 +60,9 @@ def find(path: Path, model_type: str = "") -> tuple[str, Path]:
             return kind, path
     else:
         for folder in (path, *(path / name for name in TFX_FOLDERS)):
-            for place in (folder, *_versions(folder)):
-                if found := _in_folder(place, kinds):
-                    return _only(found, place)
+            for directory in (folder, *_versions(folder)):
+                if candidates := _in_folder(directory, kinds):
+                    return _only(candidates, directory)
     raise ModelError(
         f"{path} is not a model{f' of the type {model_type}' if model_type else ''}: {_holds(path)}. "
         f"Give {_supported(kinds)}."
@@ -75,8 +75,8 @@ def _in_folder(folder: Path, kinds: Sequence[str]) -> list[tuple[str, Path]]:
         if kind in kinds and (folder / marker).is_file():
             return [(kind, folder)]
     files = sorted(file for file in folder.iterdir() if file.is_file()) if folder.is_dir() else []
-    found = ((_kind_of(file, kinds, sure=True), file) for file in files)
-    return [(kind, file) for kind, file in found if kind]
+    kinds_of = ((_kind_of(file, kinds, sure=True), file) for file in files)
+    return [(kind, file) for kind, file in kinds_of if kind]
 
 
 def _kind_of(file: Path, kinds: Sequence[str], sure: bool = False) -> str | None:
@@ -92,11 +92,11 @@ def _kind_of(file: Path, kinds: Sequence[str], sure: bool = False) -> str | None
     return fitting[0] if fitting else None
 
 
-def _only(found: list[tuple[str, Path]], folder: Path) -> tuple[str, Path]:
-    if len(found) > 1:
-        names = ", ".join(file.name for _, file in found)
+def _only(candidates: list[tuple[str, Path]], folder: Path) -> tuple[str, Path]:
+    if len(candidates) > 1:
+        names = ", ".join(file.name for _, file in candidates)
         raise ModelError(f"{folder} holds several models: {names}. Give the path of one of them.")
-    return found[0]
+    return candidates[0]
 
 
 def _versions(path: Path) -> Iterator[Path]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Models of one table of numbers: their columns, side by side in the order of training."""
+"""Calls models that take one matrix: the features side by side, in the order of training."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.errors import DataError, ModelError
-from benison.models import Options, Outputs
+from benison.models import LoadOptions, Outputs
 from benison.models.arrays import Input, as_input, is_text, unnest
-from benison.models.calls import Slices
+from benison.models.calls import BatchedCalls
 
-# Trees are quick, and what a call of theirs costs is the table.
+# Trees are fast; large batches amortize the building of the matrix.
 CALL_ROWS = 2**16
 
 
@@ -33,8 +33,8 @@ def as_matrix(
         features: The rows.
         names: The columns, in the order of the model's; each has one value in a row.
         dtype: Of the matrix, a kind of float.
-        categories: The values of the columns that are categories; the model knows them by their places.
-        refuse_unknown: Whether a value that is no category is an error, or missing.
+        categories: The values of each categorical column; the matrix holds their indices.
+        refuse_unknown: Whether a value that is not a known category is an error; else it is missing.
 
     Raises:
         DataError: A column is not there, or not what the model takes.
@@ -52,7 +52,7 @@ def as_matrix(
 def _coded(
     features: pa.RecordBatch, name: str, known: pa.Array, refuse_unknown: bool
 ) -> pa.RecordBatch:
-    """The column alone, each value as its place among the categories."""
+    """The column alone, each value replaced by its index among the categories."""
     if name not in features.schema.names:
         return features
     values, present, width = unnest(features.column(name), name)
@@ -63,15 +63,15 @@ def _coded(
             f"Feature {name!r} is {features.column(name).type} in the data, and the model was trained on "
             f"the categories {_shown(known)}. Give one of them in each row."
         )
-    places = pc.index_in(values.cast(known.type), value_set=known)
-    unknown = values.filter(pc.and_(pc.is_null(places), pc.is_valid(values)))
+    codes = pc.index_in(values.cast(known.type), value_set=known)
+    unknown = values.filter(pc.and_(pc.is_null(codes), pc.is_valid(values)))
     if refuse_unknown and len(unknown):
         raise DataError(
             f"Feature {name!r} is {unknown[0].as_py()!r} in the data, which is none of the categories "
             f"that the model was trained on: {_shown(known)}. Map it in the data, to null if it is none."
         )
     rows = np.where(present, np.cumsum(present) - 1, 0)
-    return pa.RecordBatch.from_arrays([places.take(pa.array(rows, mask=~present))], [name])
+    return pa.RecordBatch.from_arrays([codes.take(pa.array(rows, mask=~present))], [name])
 
 
 def _shown(known: pa.Array) -> str:
@@ -90,7 +90,7 @@ class MatrixPredictor:
         options: How it is called.
     """
 
-    wants_input = False
+    takes_examples = False
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class MatrixPredictor:
         names: Sequence[str],
         matrix: Callable[[pa.RecordBatch], npt.NDArray[Any]],
         scores: Callable[[npt.NDArray[Any]], Any],
-        options: Options,
+        options: LoadOptions,
     ) -> None:
         if not names:
             raise ModelError(
@@ -107,30 +107,32 @@ class MatrixPredictor:
             )
         self.columns: tuple[str, ...] | None = tuple(names)
         self._title, self._matrix, self._scores = title, matrix, scores
-        self._slices = Slices(options.rows or CALL_ROWS)
+        self._calls = BatchedCalls(options.rows or CALL_ROWS)
 
     def predict(self, features: pa.RecordBatch, serialized: pa.Array | None) -> Outputs:
         """The model's scores of each row."""
         matrix = self._matrix(features)
         try:
-            return self._slices.run(
+            return self._calls.run(
                 len(matrix), lambda part: {"output": self._scores(matrix[part])}, matrix.nbytes
             )
-        except Exception as error:  # a library's own kinds, of which some derive from nothing else
+        except (
+            Exception
+        ) as error:  # some libraries raise classes of their own, derived from Exception
             raise fails(self._title, error) from error
 
 
 def fails(title: str, error: Exception) -> ModelError:
-    """The sentence for a model that was loaded and does not work on the data."""
+    """The error for a model that was loaded and fails on the data."""
     return ModelError(f"{title} fails on the data: {cause(error)}")
 
 
 def unreadable(title: str, error: Exception) -> ModelError:
-    """The sentence for a file that its framework does not load."""
+    """The error for a file that its framework cannot load."""
     return ModelError(f"{title} cannot be loaded: {cause(error)}")
 
 
 def cause(error: Exception) -> str:
-    """What a native library says, without the stack of its own calls."""
-    said = str(error).split("Stack trace:")[0].split("\n\n")[0]
-    return " ".join(said.split())[:300] or type(error).__name__
+    """The message of a native library, without its own stack trace."""
+    message = str(error).split("Stack trace:")[0].split("\n\n")[0]
+    return " ".join(message.split())[:300] or type(error).__name__

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MLflow directories: the framework's own file where there is one, else pyfunc."""
+"""Loads MLflow directories: the framework's own file if there is one, else the Python function."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import pyarrow as pa
 from benison.config import yaml_text
 from benison.config.plain import parse_json, shortened
 from benison.errors import ConfigError, DataError, MissingExtraError, ModelError
-from benison.models import Options, Outputs, Predictor, load_kind
-from benison.models.calls import Slices
+from benison.models import LoadOptions, Outputs, Predictor, load_kind
+from benison.models.calls import BatchedCalls
 from benison.models.matrix import fails, unreadable
 from benison.models.sklearn import plain
 
-CALL_ROWS = 2**16
+CALL_ROWS = 2**16  # a Python function pays for each call, not for each row
 
-# What a flavor calls the file in its directory that a leaf of ours loads without MLflow.
+# By flavor, the key in MLmodel of the file that Benison loads without MLflow.
 _NATIVE = {"xgboost": "data", "lightgbm": "data", "onnx": "data", "sklearn": "pickled_model"}
 _READABLE = {
     "xgboost": (".ubj", ".json", ".xgb"),
@@ -30,14 +30,14 @@ _READABLE = {
     "sklearn": (".pkl",),
 }
 
-# The loaders of pyfunc that need nothing but the directory; others call services, or start Spark.
+# The loaders of pyfunc that need only the directory; others call services, or start Spark.
 _LOCAL = (
     "catboost", "keras", "lightgbm", "pyfunc.model", "pytorch", "sklearn", "statsmodels",
     "tensorflow", "xgboost",
 )  # fmt: skip
 
 
-def load(path: Path, options: Options) -> Predictor:
+def load(path: Path, options: LoadOptions) -> Predictor:
     """The model in a directory with an MLmodel file."""
     described = _described(path)
     flavors = described.get("flavors") or {}
@@ -86,9 +86,9 @@ def _input_names(path: Path, described: Mapping[str, Any]) -> tuple[str, ...]:
 class PyfuncPredictor:
     """Whatever MLflow can load as a Python function of a DataFrame."""
 
-    wants_input = False
+    takes_examples = False
 
-    def __init__(self, path: Path, flavor: Mapping[str, Any], options: Options) -> None:
+    def __init__(self, path: Path, flavor: Mapping[str, Any], options: LoadOptions) -> None:
         self._title = f"The MLflow model {path}"
         loader = str(flavor.get("loader_module", "")).removeprefix("mlflow.")
         if loader not in _LOCAL:
@@ -102,14 +102,14 @@ class PyfuncPredictor:
                 f"trust where it comes from, say so: --trust-pickle (trust_pickle=True)."
             )
         self._function = _function(path, self._title)
-        self._slices = Slices(options.rows or CALL_ROWS)
+        self._calls = BatchedCalls(options.rows or CALL_ROWS)
         self.columns: tuple[str, ...] | None = options.names or None
 
     def predict(self, features: pa.RecordBatch, serialized: pa.Array | None) -> Outputs:
         """The columns of the DataFrame that it returns; anything else is called "output"."""
         frame = self._frame(features)
         try:
-            return self._slices.run(
+            return self._calls.run(
                 len(frame), lambda part: _by_name(self._function.predict(frame.iloc[part]))
             )
         except Exception as error:  # the function is anyone's code
@@ -135,9 +135,9 @@ def _function(path: Path, title: str) -> Any:
         raise unreadable(title, error) from error
 
 
-def _by_name(found: Any) -> dict[str, Any]:
-    if hasattr(found, "columns"):
-        return {str(name): found[name].to_numpy() for name in found.columns}
-    if isinstance(found, Mapping):
-        return {str(name): np.asarray(values) for name, values in found.items()}
-    return {"output": np.asarray(found)}
+def _by_name(outputs: Any) -> dict[str, Any]:
+    if hasattr(outputs, "columns"):
+        return {str(name): outputs[name].to_numpy() for name in outputs.columns}
+    if isinstance(outputs, Mapping):
+        return {str(name): np.asarray(values) for name, values in outputs.items()}
+    return {"output": np.asarray(outputs)}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ONNX models, run by onnxruntime: inputs by name, or one table of numbers."""
+"""Runs ONNX models with onnxruntime: inputs by name, or one matrix of all features."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from benison.errors import DataError, MissingExtraError, ModelError
-from benison.models import Options, Outputs
+from benison.models import LoadOptions, Outputs
 from benison.models.arrays import Input, as_input
-from benison.models.calls import Slices
+from benison.models.calls import BatchedCalls
 from benison.models.matrix import as_matrix, fails, unreadable
 
-# Few enough that what lies between two layers stays in the processor's cache.
+# Few enough that activations stay in the processor's cache.
 CALL_ROWS = 2048
 
 _TENSOR = re.compile(r"tensor\((\w+)\)")
-# The two types that ONNX and numpy call differently.
+# The two types whose names differ between ONNX and numpy.
 _NUMPY = {"float": "float32", "double": "float64"}
 
 
-def load(path: Path, options: Options) -> OnnxPredictor:
+def load(path: Path, options: LoadOptions) -> OnnxPredictor:
     """The model in a file, with the weights that lie beside it."""
     return OnnxPredictor(path, options)
 
@@ -38,9 +38,9 @@ class OnnxPredictor:
     holds lists; those that the model's metadata list under `feature_names`, as JSON or with commas.
     """
 
-    wants_input = False
+    takes_examples = False
 
-    def __init__(self, path: Path, options: Options) -> None:
+    def __init__(self, path: Path, options: LoadOptions) -> None:
         self.path = path
         self._title = f"The ONNX model {path}"
         self._session = _session(path, self._title)
@@ -48,18 +48,18 @@ class OnnxPredictor:
         self._outputs = [node.name for node in self._session.get_outputs()]
         self._names = self._feature_names(options)
         batch = _fixed_batch(self._session, self._title)
-        self._slices = Slices(batch or options.rows or CALL_ROWS, fixed=bool(batch))
+        self._calls = BatchedCalls(batch or options.rows or CALL_ROWS, fixed=bool(batch))
         names = tuple(wanted.name for wanted in self._inputs)
-        # Whether the data have the one table as a column, or its columns, only they can tell.
+        # Whether the matrix is one column of lists or several columns depends on the data.
         self.columns = None if self._table() else names
 
     def _table(self) -> Input | None:
-        """The one input that takes a number of values in each row."""
+        """The model's only input, if it takes several numbers in each row."""
         first, *others = self._inputs or [Input("", "")]
         wide = first.shape is not None and len(first.shape) == 1 and first.shape[0] != 1
         return first if wide and not others and first.is_float else None
 
-    def _feature_names(self, options: Options) -> tuple[str, ...]:
+    def _feature_names(self, options: LoadOptions) -> tuple[str, ...]:
         text = self._session.get_modelmeta().custom_metadata_map.get("feature_names", "")
         try:
             named = json.loads(text)
@@ -68,18 +68,17 @@ class OnnxPredictor:
         return tuple(map(str, named)) if isinstance(named, list) and named else options.names
 
     def predict(self, features: pa.RecordBatch, serialized: pa.Array | None) -> Outputs:
-        """The outputs of the graph; what scikit-learn's converter makes maps of is a matrix here."""
+        """The outputs of the graph; the list of maps that scikit-learn's converter makes becomes a matrix."""
         arrays = self._arrays(features)
 
         def call(part: slice) -> dict[str, Any]:
-            fed = {name: self._slices.fill(array[part]) for name, array in arrays.items()}
-            found = self._session.run(None, fed)
-            outputs = zip(self._outputs, found, strict=True)
+            fed = {name: self._calls.fill(array[part]) for name, array in arrays.items()}
+            outputs = zip(self._outputs, self._session.run(None, fed), strict=True)
             return {name: _as_array(values) for name, values in outputs}
 
         try:
             fed = sum(array.nbytes for array in arrays.values())
-            return self._slices.run(features.num_rows, call, fed)
+            return self._calls.run(features.num_rows, call, fed)
         except Exception as error:  # onnxruntime's errors have no common base but this
             raise fails(self._title, error) from error
 
@@ -117,7 +116,7 @@ def _session(path: Path, title: str) -> Any:
     except ImportError as error:
         raise MissingExtraError("onnxruntime", "onnx") from error
     options = ort.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 3  # errors only
     wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
     providers = [name for name in wanted if name in ort.get_available_providers()]
     try:

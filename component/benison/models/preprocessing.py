@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Preprocessing functions: what a SavedModel makes of raw features before it predicts."""
+"""Calls preprocessing functions: functions of a SavedModel that make features before it predicts."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import pyarrow as pa
 from benison.errors import ModelError, suggestion
 from benison.models import Predictor
 from benison.models.arrays import Input, as_examples, as_input, as_ragged
-from benison.models.calls import Slices
+from benison.models.calls import BatchedCalls
 from benison.models.matrix import fails
 from benison.models.savedmodel import CALL_ROWS, load_graph, tensorflow
 
-# Those that TFMA looks for when a config names none.
+# The names that TFMA looks for when a config names none.
 USUAL = ("transformed_features", "transformed_labels")
 
 
@@ -29,26 +29,26 @@ def is_path(name: str) -> bool:
 
 
 def functions_of(predictor: Predictor | None, names: Sequence[str]) -> list[Function]:
-    """The functions of a model by name; those that are usual and there, when no name is given.
+    """The functions of a model by name, or without names those of `USUAL` that the model has.
 
     A name is that of a signature or an attribute of the model, or the path of a transform graph.
 
     Raises:
-        ModelError: The model has no function of a name.
+        ModelError: The model has no function of a given name.
     """
     model = getattr(predictor, "saved_model", None)
-    found = []
+    functions = []
     for name in names or (USUAL if model is not None else ()):
         function = _of_graph(Path(name)) if is_path(name) else _named(model, name)
         if function is not None:
-            found.append(Function(name, *function))
+            functions.append(Function(name, *function))
         elif names:
             known = sorted(model.signatures) if model is not None else ()
             raise ModelError(
                 f"{name!r} of preprocessing_function_names is neither a signature nor a function of the "
                 f"model. {suggestion(name, known) if known else 'Only SavedModels have some.'}"
             )
-    return found
+    return functions
 
 
 def _of_graph(path: Path) -> tuple[Any, Any]:
@@ -65,11 +65,11 @@ def _of_graph(path: Path) -> tuple[Any, Any]:
 
 
 def _named(model: Any, name: str) -> tuple[Any, Any] | None:
-    """What to call for a name, and the traced function that says what it takes."""
+    """The callable of a name and its traced function, whose signature lists the inputs."""
     if name in getattr(model, "signatures", ()):
         return model.signatures[name], model.signatures[name]
     function = getattr(model, name, None)
-    # A layer is called as an object, and what was traced of it is its method.
+    # A Keras layer is called as an object, but it is its `__call__` that was traced.
     for call in (function, getattr(function, "__call__", None)):  # noqa: B004 - not whether, but which
         if hasattr(call, "structured_input_signature"):
             return call, call
@@ -79,12 +79,12 @@ def _named(model: Any, name: str) -> tuple[Any, Any] | None:
 
 
 class Function:
-    """A function of features, dense or sparse, or of serialized tf.Examples; it makes features.
+    """A function from features (dense, sparse or ragged) or serialized tf.Examples to features.
 
     Args:
-        name: What its output is called, if that is not a dictionary.
+        name: The name of its output, if it does not return a dictionary.
         call: The function.
-        traced: It, or a trace of it, with its signature.
+        traced: The function or a trace of it, with a `structured_input_signature`.
     """
 
     def __init__(self, name: str, call: Any, traced: Any) -> None:
@@ -95,18 +95,18 @@ class Function:
         self._positional = bool(args)
         self._specs: dict[str, Any] = _specs(name, args, kwargs)
         (first, *others) = self._specs.values()
-        self.wants_input = bool(
+        self.takes_examples = bool(
             not others and first.dtype == self._tf.string and first.shape.rank == 1
         )
         self.columns: tuple[str, ...] | None = tuple(self._specs)
-        self._slices = Slices(CALL_ROWS, self._tf.errors.ResourceExhaustedError)
+        self._calls = BatchedCalls(CALL_ROWS, self._tf.errors.ResourceExhaustedError)
 
     def transform(
         self, features: pa.RecordBatch, serialized: pa.Array | None
     ) -> dict[str, pa.Array]:
-        """The features that it makes of N rows: each an Arrow array of values or of lists.
+        """The features that the function makes for N rows: each an Arrow array of values or of lists.
 
-        What is sparse or ragged has lists of the values that are there, without padding.
+        Sparse and ragged outputs become lists of their values, without padding.
 
         Raises:
             DataError: A feature is missing from the data, or has values that the function cannot take.
@@ -116,14 +116,14 @@ class Function:
 
         def call(part: slice) -> dict[str, pa.Array]:
             fed = {name: of(part) for name, of in given.items()}
-            found = self._called(fed)
-            outputs = found if isinstance(found, dict) else {self.name: found}
+            returned = self._called(fed)
+            outputs = returned if isinstance(returned, dict) else {self.name: returned}
             rows = part.stop - part.start
             columns = {name: self._as_arrow(value, rows) for name, value in outputs.items()}
             return {name: column for name, column in columns.items() if column is not None}
 
         try:
-            parts = self._slices.parts(features.num_rows, call)
+            parts = self._calls.parts(features.num_rows, call)
         except (self._tf.errors.OpError, TypeError, ValueError) as error:
             raise fails(f"The preprocessing function {self.name!r}", error) from error
         return {name: pa.concat_arrays([part[name] for part in parts]) for name in parts[0]}
@@ -136,9 +136,9 @@ class Function:
     def _given(
         self, features: pa.RecordBatch, serialized: pa.Array | None
     ) -> dict[str, Callable[[slice], Any]]:
-        """What gives an argument its tensor for some of the rows."""
-        (name,) = self._specs if self.wants_input else ("",)
-        if self.wants_input and name not in features.schema.names:
+        """For each argument, a function from a slice of the rows to its tensor."""
+        (name,) = self._specs if self.takes_examples else ("",)
+        if self.takes_examples and name not in features.schema.names:
             return {name: lambda part: self._tf.constant(_examples(features, serialized, part))}
         return {name: self._feature(features, name, spec) for name, spec in self._specs.items()}
 
@@ -154,15 +154,15 @@ class Function:
     def _sparse(self, values: npt.NDArray[Any], lengths: npt.NDArray[np.int64]) -> Any:
         starts = np.cumsum(lengths) - lengths
         rows = np.repeat(np.arange(len(lengths)), lengths)
-        places = np.arange(len(values)) - np.repeat(starts, lengths)
+        positions = np.arange(len(values)) - np.repeat(starts, lengths)
         shape = (len(lengths), int(lengths.max(initial=0)))
-        return self._tf.SparseTensor(np.stack([rows, places], axis=1), values, shape)
+        return self._tf.SparseTensor(np.stack([rows, positions], axis=1), values, shape)
 
     def _ragged(self, values: npt.NDArray[Any], lengths: npt.NDArray[np.int64]) -> Any:
         return self._tf.RaggedTensor.from_row_lengths(values, lengths)
 
     def _as_arrow(self, value: Any, rows: int) -> pa.Array | None:
-        """An output as a column, or None if it has no row for each example."""
+        """An output as a column, or None if it does not have one row for each example."""
         if isinstance(value, self._tf.SparseTensor):
             lengths = np.bincount(value.indices.numpy()[:, 0], minlength=rows)
             return _lists(value.values.numpy(), lengths)
@@ -177,9 +177,9 @@ class Function:
 
 
 def _specs(name: str, args: Any, kwargs: Any) -> dict[str, Any]:
-    """What a function takes by name; "" is its one argument that is not a dictionary."""
-    (one,) = args or ({},)
-    taken = dict(one) if isinstance(one, dict) else {"": one}
+    """The arguments of a function by name; "" is a single argument that is not a dictionary."""
+    (argument,) = args or ({},)
+    taken = dict(argument) if isinstance(argument, dict) else {"": argument}
     text = not hasattr(taken.get("", None), "dtype") or taken[""].dtype.name == "string"
     if not {**taken, **kwargs} or args and kwargs or not text:
         raise ModelError(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TensorFlow SavedModels: a signature called on serialized tf.Examples or named features."""
+"""Calls a signature of a TensorFlow SavedModel, on serialized tf.Examples or on named features."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from benison.errors import MissingExtraError, ModelError, suggestion
-from benison.models import Options, Outputs
+from benison.models import LoadOptions, Outputs
 from benison.models.arrays import Input, as_examples, as_input, is_text
-from benison.models.calls import Slices
+from benison.models.calls import BatchedCalls
 
-# Rows in one call: large enough that the call itself costs nothing, small enough for any memory.
+# Rows in one call: enough to amortize the call's overhead of a millisecond, few enough for any memory.
 CALL_ROWS = 8192
 
 _importing = threading.Lock()
 
 
 def tensorflow() -> Any:
-    """TensorFlow, without its remarks on the processor; raises MissingExtraError."""
+    """Import TensorFlow quietly; raises MissingExtraError."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Otherwise it takes all memory of a GPU that others may be training on.
+    # Without this TensorFlow takes all memory of a GPU, on which others may be training.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     try:
         with _importing, _silenced():
@@ -40,7 +40,7 @@ def tensorflow() -> Any:
 
 @contextmanager
 def _silenced() -> Iterator[None]:
-    """Without what native code writes to stderr before its log level counts; exceptions still pass."""
+    """Discard what native code writes to stderr before TensorFlow's log level takes effect."""
     if "tensorflow" in sys.modules:
         yield
         return
@@ -55,13 +55,13 @@ def _silenced() -> Iterator[None]:
         os.close(kept)
 
 
-def load(path: Path, options: Options) -> SavedModelPredictor:
+def load(path: Path, options: LoadOptions) -> SavedModelPredictor:
     """The SavedModel in a directory."""
     return SavedModelPredictor(path, options)
 
 
 def load_graph(path: Path) -> Any:
-    """What TensorFlow makes of the SavedModel in a directory; raises ModelError."""
+    """The SavedModel in a directory, as TensorFlow loads it; raises ModelError."""
     try:
         return tensorflow().saved_model.load(str(path))
     except Exception as error:  # TensorFlow raises whatever its parser does
@@ -71,7 +71,7 @@ def load_graph(path: Path) -> Any:
 class SavedModelPredictor:
     """One signature of a SavedModel."""
 
-    def __init__(self, path: Path, options: Options) -> None:
+    def __init__(self, path: Path, options: LoadOptions) -> None:
         self.path = path
         self._tf = tensorflow()
         self.saved_model = load_graph(path)
@@ -79,14 +79,14 @@ class SavedModelPredictor:
         _, specs = self._call.structured_input_signature
         self._inputs = [_input(name, spec) for name, spec in sorted(specs.items())]
         batch = fixed_batch(specs.values())
-        self._slices = Slices(
+        self._calls = BatchedCalls(
             batch or options.rows or CALL_ROWS,
             self._tf.errors.ResourceExhaustedError,
             fixed=bool(batch),
         )
         # One string vector is serialized tf.Examples, by TensorFlow Serving's convention, unless
         # the data have a column of its name.
-        self.wants_input = [(i.is_text, i.shape) for i in self._inputs] == [(True, ())]
+        self.takes_examples = [(i.is_text, i.shape) for i in self._inputs] == [(True, ())]
         self.columns: tuple[str, ...] | None = tuple(i.name for i in self._inputs)
 
     def _signature(self, name: str) -> Any:
@@ -105,14 +105,14 @@ class SavedModelPredictor:
     def predict(self, features: pa.RecordBatch, serialized: pa.Array | None) -> Outputs:
         """The outputs of the signature."""
         arguments = self._arguments(features, serialized)
-        constant, fill = self._tf.constant, self._slices.fill
+        constant, fill = self._tf.constant, self._calls.fill
 
         def call(part: slice) -> dict[str, Any]:
             fed = {name: constant(fill(of(part))) for name, of in arguments.items()}
             return {name: tensor.numpy() for name, tensor in self._call(**fed).items()}
 
         try:
-            return self._slices.run(features.num_rows, call)
+            return self._calls.run(features.num_rows, call)
         except (self._tf.errors.OpError, TypeError, ValueError) as error:
             raise ModelError(
                 f"The SavedModel {self.path} fails on the data: {_cause(error)}"
@@ -121,11 +121,11 @@ class SavedModelPredictor:
     def _arguments(
         self, features: pa.RecordBatch, serialized: pa.Array | None
     ) -> dict[str, Callable[[slice], npt.NDArray[Any]]]:
-        """What gives an input its values for some of the rows.
+        """For each input, a function from a slice of the rows to its values.
 
-        Serialized examples are turned into objects only there, while the processor still has them.
+        Serialized examples become Python objects slice by slice, while they are in the processor's cache.
         """
-        if not self.wants_input or _has_text(features, self._inputs[0].name):
+        if not self.takes_examples or _has_text(features, self._inputs[0].name):
             arrays = {wanted.name: as_input(features, wanted) for wanted in self._inputs}
             return {name: array.__getitem__ for name, array in arrays.items()}
         (wanted,) = self._inputs
@@ -139,11 +139,11 @@ def _rows(data: Any, part: slice) -> Any:
 
 
 def _cause(error: Exception) -> str:
-    """What an error says, without TensorFlow's own call stack around it."""
+    """The message of an error, without TensorFlow's own call stack around it."""
     noise = ("Graph execution error", "Detected at node", "<stack traces unavailable>", "[[{{")
     lines = [line.strip() for line in str(error).splitlines()]
-    said = [line for line in lines if line and not line.startswith(noise)]
-    return " ".join(said)[:300] or type(error).__name__
+    message_lines = [line for line in lines if line and not line.startswith(noise)]
+    return " ".join(message_lines)[:300] or type(error).__name__
 
 
 def fixed_batch(specs: Iterable[Any]) -> int:

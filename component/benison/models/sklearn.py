@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Scikit-learn estimators: pickles, which are loaded only when the user trusts them."""
+"""Loads scikit-learn estimators from pickles, if the user says that they are trusted."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 import pyarrow as pa
 
 from benison.errors import DataError, MissingExtraError, ModelError
-from benison.models import Options, Outputs
+from benison.models import LoadOptions, Outputs
 from benison.models.arrays import is_text, unnest
-from benison.models.calls import Slices
+from benison.models.calls import BatchedCalls
 
-# A call checks its whole input, which costs milliseconds; forests make an array for each tree.
+# Each call validates its input, which takes milliseconds; a forest allocates an array for each tree.
 CALL_ROWS = 2**16
 
 
-def load(path: Path, options: Options) -> SklearnPredictor:
+def load(path: Path, options: LoadOptions) -> SklearnPredictor:
     """The estimator in a pickle."""
     return SklearnPredictor(path, options)
 
@@ -26,9 +26,9 @@ def load(path: Path, options: Options) -> SklearnPredictor:
 class SklearnPredictor:
     """An estimator: its probabilities, else its decision function, else its predictions."""
 
-    wants_input = False
+    takes_examples = False
 
-    def __init__(self, path: Path, options: Options) -> None:
+    def __init__(self, path: Path, options: LoadOptions) -> None:
         self.path = path
         self._estimator = _unpickle(path, options.trust_pickle)
         if not hasattr(self._estimator, "predict"):
@@ -42,14 +42,14 @@ class SklearnPredictor:
                 f"The estimator in {path} does not know the names of its features. Fit it on a pandas "
                 f"DataFrame, so that each feature can be found in the data."
             )
-        self._slices = Slices(options.rows or CALL_ROWS)
+        self._calls = BatchedCalls(options.rows or CALL_ROWS)
         self.columns: tuple[str, ...] | None = tuple(map(str, names))
 
     def predict(self, features: pa.RecordBatch, serialized: pa.Array | None) -> Outputs:
         """One output, "output": the probability of the second of two classes, or of each class."""
         frame = self._frame(features)
         try:
-            return self._slices.run(
+            return self._calls.run(
                 features.num_rows, lambda part: {"output": self._scores(frame.iloc[part])}
             )
         except Exception as error:  # an estimator is anyone's code
@@ -75,15 +75,15 @@ class SklearnPredictor:
 
 
 def plain(column: pa.Array, name: str) -> pa.Array:
-    """One value a row, as tf.Examples hold in a list, and text rather than bytes."""
+    """A column of one value in each row, with lists of one value (as in tf.Examples) and bytes decoded."""
     values, present, width = unnest(column, name)
     if width != 1:
         raise DataError(
             f"Feature {name!r} has {width} values in each row, and an estimator takes one."
         )
     if not present.all():
-        places = np.where(present, np.cumsum(present) - 1, 0)
-        values = values.take(pa.array(places, mask=~present))
+        positions = np.where(present, np.cumsum(present) - 1, 0)
+        values = values.take(pa.array(positions, mask=~present))
     return values.cast(pa.string()) if is_text(values.type) else values
 
 

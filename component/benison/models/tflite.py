@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TFLite models, run by LiteRT or by the interpreter that TensorFlow still carries."""
+"""Runs TFLite models with LiteRT, or with the interpreter that TensorFlow still contains."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from benison.errors import MissingExtraError, ModelError, suggestion
-from benison.models import Options, Outputs
+from benison.models import LoadOptions, Outputs
 from benison.models.arrays import Input, as_input
-from benison.models.calls import Slices
+from benison.models.calls import BatchedCalls
 from benison.models.matrix import fails, unreadable
 
 CALL_ROWS = 8192
@@ -24,21 +24,21 @@ CALL_ROWS = 8192
 Details: TypeAlias = "dict[str, dict[str, Any]]"
 Arrays: TypeAlias = "dict[str, npt.NDArray[Any]]"
 
-# A tensor that was an input of a signature, before TFLite had signatures.
+# The name of an input tensor in files from before signatures, with TensorFlow's prefix and suffix.
 _TENSOR = re.compile(r"(?:serving_default_)?(.+?)(?::\d+)?")
 
 
-def load(path: Path, options: Options) -> TflitePredictor:
+def load(path: Path, options: LoadOptions) -> TflitePredictor:
     """The model in a file."""
     return TflitePredictor(path, options)
 
 
 class TflitePredictor:
-    """One signature of a TFLite file; quantized inputs and outputs are fractions on the outside."""
+    """One signature of a TFLite file; quantized inputs and outputs are converted from and to floats."""
 
-    wants_input = False
+    takes_examples = False
 
-    def __init__(self, path: Path, options: Options) -> None:
+    def __init__(self, path: Path, options: LoadOptions) -> None:
         self.path = path
         self._title = f"The TFLite model {path}"
         interpreter = _interpreter(path, self._title)
@@ -48,7 +48,9 @@ class TflitePredictor:
             int(_shape(details)[0]) for details in self._taken.values() if len(_shape(details))
         }
         batch = max(batches, default=-1)
-        self._slices = Slices(batch if batch > 0 else options.rows or CALL_ROWS, fixed=batch > 0)
+        self._calls = BatchedCalls(
+            batch if batch > 0 else options.rows or CALL_ROWS, fixed=batch > 0
+        )
         self.columns: tuple[str, ...] | None = tuple(self._taken)
 
     def _signature(
@@ -79,7 +81,7 @@ class TflitePredictor:
         }
 
         def call(part: slice) -> dict[str, Any]:
-            fed = {name: self._slices.fill(array[part]) for name, array in arrays.items()}
+            fed = {name: self._calls.fill(array[part]) for name, array in arrays.items()}
             return {
                 name: _restored(np.array(values), self._given[name])
                 for name, values in self._run(fed).items()
@@ -87,26 +89,26 @@ class TflitePredictor:
 
         try:
             fed = sum(array.nbytes for array in arrays.values())
-            return self._slices.run(features.num_rows, call, fed)
+            return self._calls.run(features.num_rows, call, fed)
         except (RuntimeError, ValueError) as error:
             raise fails(self._title, error) from error
 
 
 def _interpreter(path: Path, title: str) -> Any:
-    made = _interpreters()
+    interpreter_class = _interpreters()
     try:
         with warnings.catch_warnings():
-            # TensorFlow's own says that it will go; who has LiteRT gets that instead.
+            # TensorFlow's interpreter announces its removal; LiteRT is preferred where it is installed.
             warnings.filterwarnings(
                 "ignore", message=r"\s*Warning: tf.lite.Interpreter is deprecated"
             )
-            return made(model_content=path.read_bytes())
+            return interpreter_class(model_content=path.read_bytes())
     except (RuntimeError, ValueError) as error:
         raise unreadable(title, error) from error
 
 
 def _interpreters() -> Any:
-    """The class of interpreters of what is installed, LiteRT first."""
+    """The interpreter class that is installed, LiteRT's first."""
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
@@ -120,7 +122,10 @@ def _interpreters() -> Any:
 def _without_signature(
     interpreter: Any,
 ) -> tuple[Details, Details, Callable[[Arrays], Mapping[str, Any]]]:
-    """The tensors of a file from before signatures: inputs without TensorFlow's marks on their names."""
+    """Inputs, outputs and the call of a file from before signatures.
+
+    Input names lose the prefix and suffix that TensorFlow adds to them.
+    """
     taken = {_plain(tensor["name"]): tensor for tensor in interpreter.get_input_details()}
     given = {tensor["name"]: tensor for tensor in interpreter.get_output_details()}
 
@@ -155,7 +160,7 @@ def _input(name: str, details: Mapping[str, Any]) -> Input:
 
 
 def _scale(details: Mapping[str, Any]) -> float:
-    """What one step of a quantized tensor is worth, 0 for a tensor that is none."""
+    """The size of one step of a quantized tensor; 0 if the tensor is not quantized."""
     whole = np.dtype(details["dtype"]).kind in "iu"
     return float(details["quantization"][0]) if whole else 0.0
 

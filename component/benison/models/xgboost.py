@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""XGBoost models in its own files: JSON, UBJSON."""
+"""Loads XGBoost's model files: JSON and UBJSON."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from benison.errors import MissingExtraError
-from benison.models import Options
+from benison.models import LoadOptions
 from benison.models.matrix import MatrixPredictor, as_matrix, unreadable
 
 
-def load(path: Path, options: Options) -> MatrixPredictor:
+def load(path: Path, options: LoadOptions) -> MatrixPredictor:
     """The booster in a file: its probabilities, or whatever its objective makes of the margin."""
     try:
         import xgboost as xgb
@@ -50,7 +50,7 @@ def load(path: Path, options: Options) -> MatrixPredictor:
 
 
 def _categories(booster: Any) -> dict[str, pa.Array]:
-    """The values of each feature that is a category; models from before 3.1 do not keep them."""
+    """The values of each categorical feature; models written before XGBoost 3.1 do not store them."""
     if "c" not in (booster.feature_types or ()) or not hasattr(booster, "get_categories"):
         return {}
     known = booster.get_categories(export_to_arrow=True).to_arrow()
@@ -58,7 +58,10 @@ def _categories(booster: Any) -> dict[str, pa.Array]:
 
 
 def _trees(booster: Any) -> int:
-    """The rounds that count, 0 for all: XGBoost's estimators keep to the best, its boosters do not."""
+    """The number of rounds to use, 0 for all.
+
+    Like XGBoost itself: its scikit-learn estimators predict with the best iteration, a Booster with all.
+    """
     of_estimator = booster.attr("scikit_learn") is not None
     best = booster.attr("best_iteration")
     return int(best) + 1 if of_estimator and best is not None else 0

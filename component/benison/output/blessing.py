@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The blessing: it binds a verdict to bytes, and checks later that they are the same bytes.
+"""Binds a verdict to the bytes that were judged, and verifies later that they are the same bytes.
 
-The manifest names every file of an output with its SHA-256, and what was evaluated: model, baseline,
-config and data. The marker `BLESSED` or `NOT_BLESSED` is written last and repeats what was judged; a
-run whose verdict is *not evaluated* has no marker.
+The manifest lists every file of an output with its SHA-256, and what was evaluated: model, baseline,
+config and data. The marker `BLESSED` or `NOT_BLESSED` is written last and repeats those digests. A run
+whose verdict is *not evaluated* has no marker.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _file_names(directory: Path) -> list[str]:
 
 
 def _files(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
-    """Behind links too, as a server would read them; but not round in a circle."""
+    """All files below a folder; links are followed, as a server would, except into a folder above."""
     real = folder.resolve()
     if real not in above:
         for path in folder.iterdir():
@@ -126,17 +126,19 @@ def read_manifest(directory: Path) -> dict[str, Any]:
 
 
 def _has_shape(manifest: dict[str, Any]) -> bool:
-    """Whether files and models, if they are there, are as `seal` writes them."""
+    """Whether the records of files and models, if there are any, have the fields that `seal` writes."""
     files, models = manifest.get("files", {}), manifest.get("models", [])
     if not isinstance(files, dict) or not isinstance(models, list):
         return False
-    parts = [*((one, _OF_FILE) for one in files.values()), *((one, _OF_MODEL) for one in models)]
-    return all(isinstance(one, dict) and keys <= one.keys() for one, keys in parts)
+    records = [(file, _OF_FILE) for file in files.values()] + [
+        (model, _OF_MODEL) for model in models
+    ]
+    return all(isinstance(record, dict) and keys <= record.keys() for record, keys in records)
 
 
 @contextmanager
 def _readable(directory: Path) -> Iterator[None]:
-    """A file of an output that may not be read is a fault of the output; the error names it."""
+    """Turn an OSError while reading an output into an OutputError that names the output."""
     try:
         yield
     except OSError as error:
@@ -190,7 +192,7 @@ def _faults_of_models(manifest: dict[str, Any], model: Path | None) -> list[str]
         return [fault for record in judged for fault in _model_faults(record, Path(record["path"]))]
     if not judged:
         return ["No model was evaluated here: the predictions were in the data."]
-    # Of several candidates the one that is nearest to this model is the one it was meant to be.
+    # With several candidates, the model is compared with the one that it differs least from.
     return min((_model_faults(record, model) for record in judged), key=len)
 
 
@@ -226,12 +228,12 @@ def _marker_faults(directory: Path, manifest: dict[str, Any]) -> list[str]:
 
 def _model_faults(record: dict[str, Any], path: Path) -> list[str]:
     try:
-        found = digest_model(path)
+        current = digest_model(path)
     except ModelError as error:
         return [str(error)]
     judged = record["files"]
-    faults = [f"{path / name} was added." for name in found.keys() - judged.keys()]
-    faults += [f"{path / name} is missing." for name in judged.keys() - found.keys()]
-    common = found.keys() & judged.keys()
-    faults += [f"{path / name} was changed." for name in common if found[name] != judged[name]]
+    faults = [f"{path / name} was added." for name in current.keys() - judged.keys()]
+    faults += [f"{path / name} is missing." for name in judged.keys() - current.keys()]
+    common = current.keys() & judged.keys()
+    faults += [f"{path / name} was changed." for name in common if current[name] != judged[name]]
     return [f"{fault[:-1]} since the model was judged." for fault in sorted(faults)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An output directory that appears whole or not at all."""
+"""Makes the output directory appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ MANIFEST = "manifest.json"
 
 @contextmanager
 def output_directory(path: Path, overwrite: bool = False) -> Iterator[Path]:
-    """A folder to write into, which becomes `path` in one step when the block ends well.
+    """A folder to write into, which is renamed to `path` when the block ends without an exception.
 
-    Until then it is a hidden sibling that no reader looks at; if the block fails it is removed, and
-    what a killed process left is removed by the next run of the same output on the same machine.
-    A result that is overwritten stays until the new one is whole; a process that is killed between
-    the two leaves none.
+    Until then it is a hidden sibling that no reader looks at. If the block fails, the folder is removed; if
+    the process is killed, the next run of the same output on the same machine removes it. With
+    `overwrite`, the old result stays until the new one is complete; a process that is killed between the
+    two renames leaves neither.
 
     Raises:
         OutputError: `path` exists already, or cannot be written.
@@ -52,11 +52,11 @@ def output_directory(path: Path, overwrite: bool = False) -> Iterator[Path]:
 
 
 def check_output(path: Path, overwrite: bool) -> None:
-    """Refuse an output that exists, before any work is done for it.
+    """Check that an output can be written, before any work is done for it.
 
     Raises:
-        OutputError: `path` exists; with `overwrite`, it is neither empty nor a result of Benison; or
-            it is not UTF-8, which Parquet's writer and a metadata store need.
+        OutputError: `path` exists (with `overwrite`: and is neither empty nor a result of Benison), or
+            its name is not UTF-8, which Parquet's writer and a metadata store need.
     """
     try:
         str(path).encode()
@@ -121,7 +121,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _remove_abandoned(path: Path) -> None:
-    """Remove what processes of this machine that no longer run have left of this output."""
+    """Remove the partial folders of this output whose processes, on this machine, no longer run."""
     host = socket.gethostname()
     for left in path.parent.glob(f".{glob.escape(path.name)}.{glob.escape(host)}.*.partial"):
         pid = left.name.removeprefix(f".{path.name}.{host}.").split(".", 1)[0]

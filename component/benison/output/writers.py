@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The writers: results into files, all of them or none."""
+"""Writes the results: tables as Parquet, the rest as JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Evaluation: TypeAlias = dict[str, Any]
 
 
 class Writer(Protocol):
-    """Says where an output key goes."""
+    """Writes one or more output keys of an evaluation to files."""
 
     @property
     def stage_name(self) -> str:
@@ -40,13 +40,13 @@ class TableWriter:
 
     def write(self, evaluation: Evaluation, directory: Path) -> None:
         """One file; a row group for each batch of a stream."""
-        found = evaluation[self.key]
+        rows = evaluation[self.key]
         versioned = self.schema.with_metadata({"schema_version": str(SCHEMA_VERSION)})
         with pq.ParquetWriter(directory / self.file_name, versioned, compression="zstd") as writer:
-            if isinstance(found, pa.Table):
-                writer.write_table(found.replace_schema_metadata(versioned.metadata))
+            if isinstance(rows, pa.Table):
+                writer.write_table(rows.replace_schema_metadata(versioned.metadata))
                 return
-            for batch in found:
+            for batch in rows:
                 writer.write_batch(batch.replace_schema_metadata(versioned.metadata))
 
 
@@ -74,16 +74,16 @@ def default_writers() -> list[Writer]:
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Strict JSON, a list of records a record a line; NaN and infinity are faults of the caller."""
+    """Write strict JSON, a list with one item on each line; raises ValueError for NaN and infinity."""
     parts = (f"  {_json(key)}: {_json_value(value)}" for key, value in values.items())
     path.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
 
 
 def _json_value(value: Any) -> str:
     if isinstance(value, list) and value:
-        # Only without an indent does Python use its encoder in C, ten times as fast.
+        # Python's encoder in C, which is ten times as fast, is only used without an indent.
         return "[\n    " + ",\n    ".join(map(_json, value)) + "\n  ]"
-    # JSON has no line ends within strings, so every line end is one of the indent.
+    # Line ends within JSON strings are escaped, so each line end here belongs to the indent.
     return _json(value, indent=2).replace("\n", "\n  ")
 
 
