@@ -13,11 +13,58 @@ BenisonError (ValueError)
 from __future__ import annotations
 
 import difflib
+import logging
+import re
 from collections.abc import Iterable, Sequence
+from typing import Any
+
+# What is not shown, what turns the direction of a line, and what neither XML nor UTF-8 can hold.
+_INVISIBLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+
+
+def visible(text: str) -> str:
+    r"""The text on one line, with what cannot be shown spelled out.
+
+    Names of columns and slices are anybody's text, and a line end or an escape code in one is a command
+    to a terminal or to a CI that reads the log.
+
+    >>> visible("a\n::stop-commands::x\x1b[2J")
+    'a\\n::stop-commands::x\\x1b[2J'
+    """
+    return _INVISIBLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def on_one_line(record: logging.LogRecord) -> bool:
+    """A filter of `logging` that lets every record through, made `visible`."""
+    record.msg, record.args = visible(record.getMessage()), None
+    return True
 
 
 class BenisonError(ValueError):
-    """Base of everything that Benison raises on purpose; the command exits with status 2."""
+    """Base of everything that Benison raises on purpose; the command exits with status 2.
+
+    Args:
+        sentences: What is wrong, a line each; line ends and escape codes within one are spelled out.
+    """
+
+    def __init__(self, *sentences: str) -> None:
+        super().__init__(*map(visible, sentences))
+
+    def __str__(self) -> str:
+        return "\n".join(self.args)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.args, vars(self))
+
+
+def _restored(kind: type[BenisonError], sentences: tuple[str, ...], state: Any) -> BenisonError:
+    """An error that comes from another process."""
+    error = kind.__new__(kind)
+    error.args = sentences
+    vars(error).update(state)
+    return error
 
 
 class ConfigError(BenisonError):
@@ -25,9 +72,7 @@ class ConfigError(BenisonError):
 
     def __init__(self, faults: Sequence[tuple[str, str]] | str) -> None:
         self.faults = [("", faults)] if isinstance(faults, str) else list(faults)
-        super().__init__(
-            "\n".join(f"{path}: {text}" if path else text for path, text in self.faults)
-        )
+        super().__init__(*(f"{path}: {text}" if path else text for path, text in self.faults))
 
 
 class DataError(BenisonError):
@@ -74,4 +119,5 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     if near:
         return f"Did you mean {near[0]!r}?"
     more = ", ..." if len(names) > 12 else "."
-    return f"There are: {', '.join(names[:12])}{more}" if names else "There are none."
+    shown = ", ".join(map(visible, names[:12]))
+    return f"There are: {shown}{more}" if names else "There are none."

@@ -22,7 +22,7 @@ from benison.data.dataset import Dataset
 from benison.engine import beam, local
 from benison.engine.extract import PredictionsExtractor, TransformedFeaturesExtractor, slicing_specs
 from benison.engine.stages import Evaluator, Extractor, Reader
-from benison.errors import ConfigError, ModelError
+from benison.errors import ConfigError, ModelError, on_one_line
 from benison.output import blessing, directory, writers
 from benison.results.result import EvalResult
 from benison.table.schema import PLOTS_SCHEMA
@@ -34,6 +34,8 @@ PathLike: TypeAlias = "str | os.PathLike[str]"
 
 _LOGGED_REASONS = 100
 _LOGGER = logging.getLogger("benison")
+# Reasons name slices, which are anybody's text.
+_LOGGER.addFilter(on_one_line)
 # A library is silent until the program that uses it configures logging.
 _LOGGER.addHandler(logging.NullHandler())
 

@@ -182,7 +182,7 @@ def verify(directory: Path, model: Path | None = None) -> dict[str, Any]:
         faults = [*_changed_files(directory, manifest), *_marker_faults(directory, manifest)]
     faults += _faults_of_models(manifest, model)
     if faults:
-        raise OutputError("\n".join(faults))
+        raise OutputError(*faults)
     return manifest
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from benison.errors import OutputError
+from benison.errors import OutputError, visible
 from benison.report.page.columns import shortened
 from benison.results.result import EvalResult
 from benison.validation.verdict import BLESSED, FAIL, NOT_BLESSED, NOT_EVALUATED, Check
@@ -32,10 +32,6 @@ MAX_METRICS = 20
 WORST = 3
 
 _MARKS = {BLESSED: "✅", NOT_BLESSED: "❌", NOT_EVALUATED: "⚠️"}
-# What XML cannot hold, and what would break or turn the lines of whoever reads a log.
-_INVISIBLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
-)
 _MARKUP = re.compile(r"[\\`*_\[\]<>#|~$&@:]")
 
 
@@ -92,15 +88,6 @@ def _write(path: Path, content: bytes) -> None:
         path.write_bytes(content)
     except OSError as error:
         raise OutputError(f"The report {path} cannot be written: {error.strerror}.") from error
-
-
-def visible(text: str) -> str:
-    r"""The text on one line, with what cannot be shown spelled out.
-
-    >>> visible("a\nb\x00")
-    'a\\nb\\x00'
-    """
-    return _INVISIBLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def markdown(text: str) -> str:
