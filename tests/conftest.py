@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from benison.data.batch import Inputs
 from benison.metrics import Metric
 from benison.slicing.codes import SliceCodes
+from tests import object_store
 
 Rows = tuple[Inputs, np.ndarray]
 Way = Callable[[int], list[np.ndarray]]
@@ -109,6 +111,27 @@ def config(*metrics: Any, slices: Any = ({},), **more: Any) -> dict[str, Any]:
 @pytest.fixture
 def trips() -> pa.Table:
     return taxi_like(2_000)
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """The URL of a server of S3's protocol."""
+    pytest.importorskip("moto.server", reason="needs moto[server]")
+    with object_store.server() as url:
+        yield url
+
+
+@pytest.fixture
+def bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> object_store.Bucket:
+    """A new bucket, which is reached as the environment says."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": s3,
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return object_store.Bucket(s3, f"bucket-{uuid.uuid4().hex[:12]}")
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import unquote
@@ -38,6 +39,7 @@ _OBJECT_STORES = ("s3", "gcs", "abfs")  # as Arrow calls them
 _TIDIED = re.compile(rf"(?:^|/)({'|'.join(_ARROW)}|https?):/(?!/)")
 _WITHOUT_PORT = ("s3", "gs", "gcs", "abfs", "abfss")
 _SECRET = re.compile(r"[?&][^=&]*(key|secret|token|password|sign)[^=&]*=", re.IGNORECASE)
+_SETTINGS = ("AWS_", "GOOGLE_", "AZURE_", "HADOOP_")
 _COPIES = 8  # at once, of which each waits for the network most of the time
 _VERSIONS = ("versionid", "generation", "etag")
 
@@ -107,7 +109,7 @@ class RemotePath:
 
     def exists(self) -> bool:
         """Whether it is a file or a folder."""
-        return self._info().type != fs.FileType.NotFound
+        return bool(self._info().type != fs.FileType.NotFound)
 
     def is_file(self) -> bool:
         """Whether it is a file."""
@@ -175,7 +177,7 @@ class RemotePath:
         if self.file_system.type_name.startswith("py::fsspec"):
             return str(self.file_system.handler.fs.ukey(self.key))
         with self.open() as file:
-            known = {k.decode().lower(): v.decode() for k, v in (file.metadata() or {}).items()}
+            known = {k.lower(): v.decode() for k, v in (file.metadata() or {}).items()}
         return next((known[name] for name in _VERSIONS if known.get(name)), "")
 
 
@@ -226,13 +228,22 @@ def _remote(scheme: str, host: str, rest: str, error: type[BenisonError]) -> Rem
     matched = _QUERY.fullmatch(rest) if scheme in _ARROW else None
     path, query = (matched[1], matched[2] or "") if matched else (rest, "")
     root = f"{scheme}://{host}"
-    file_system, base = _file_system(scheme, root, query, error)
+    try:
+        file_system, base = _opened(scheme, root, query, _settings())
+    except BenisonError as fault:
+        raise error(*fault.args) from fault
     names = tuple(filter(None, path.split("/")))
     return RemotePath(root, names, query, file_system, base.rstrip("/"))
 
 
-def _file_system(
-    scheme: str, root: str, query: str, error: type[BenisonError]
+def _settings() -> tuple[tuple[str, str], ...]:
+    """What of the environment stores read, such as credentials, which a host may renew."""
+    return tuple(item for item in os.environ.items() if item[0].startswith(_SETTINGS))
+
+
+@lru_cache(maxsize=32)
+def _opened(
+    scheme: str, root: str, query: str, settings: tuple[tuple[str, str], ...]
 ) -> tuple[fs.FileSystem, str]:
     """The first file system that opens an address, and what it calls its root."""
     reasons = []
@@ -245,7 +256,7 @@ def _file_system(
         except (pa.ArrowException, OSError, ImportError, ValueError) as reason:
             reasons.append(str(reason).strip().split("\n")[0])
     why = f" ({'; '.join(reasons)})" if reasons else ""
-    raise error(
+    raise BenisonError(
         f"{root} cannot be opened: nothing here opens {scheme}:// addresses{why}. Benison itself opens "
         f"s3, gs, hdfs and abfs; for others install fsspec and its package for {scheme}."
     )

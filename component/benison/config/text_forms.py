@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import os
-import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from benison.config import plain
 from benison.config.plain import shortened
 from benison.errors import ConfigError, suggestion
+from benison.paths import Location, RemotePath, locate
 
 # What TFMA wraps around an EvalConfig when it writes eval_config.json.
 _ENVELOPES = ("eval_config", "evalConfig")
@@ -36,9 +36,9 @@ def read(source: object) -> dict[str, Any]:
     """
     data: Any = source
     name = "The config"
-    if isinstance(source, (str, os.PathLike)):
-        name = str(os.fspath(source))
-        data = _read_file(pathlib.Path(name))
+    if isinstance(source, (str, os.PathLike, RemotePath)):
+        name = str(source)
+        data = _read_file(locate(source, ConfigError))
     elif hasattr(source, "DESCRIPTOR"):
         data = _from_message(source)
     if not isinstance(data, Mapping):
@@ -57,7 +57,7 @@ def _kind(value: object) -> str:
     return kinds.get(type(value), f"of type {type(value).__name__}")
 
 
-def _read_file(path: pathlib.Path) -> Any:
+def _read_file(path: Location) -> Any:
     parse = _PARSERS.get(path.suffix.lower())
     if parse is None:
         raise ConfigError(_unknown_ending(path))
@@ -70,20 +70,20 @@ def _read_file(path: pathlib.Path) -> Any:
             f"{path} is not UTF-8 text: {error.reason} at byte {error.start}."
         ) from error
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
+        raise ConfigError(f"{path} cannot be read: {error.strerror or error}.") from error
     if not text.strip():
         raise ConfigError(f"{path} is empty; a config has at least metrics_specs.")
     return parse(text, path)
 
 
-def _unknown_ending(path: pathlib.Path) -> str:
+def _unknown_ending(path: Location) -> str:
     if str(path).lstrip().startswith("{"):
         return "A text is taken for a path; to give JSON text, give json.loads(text)."
     ending = f"the ending {path.suffix!r}" if path.suffix else "no ending"
     return f"{path} has {ending}; a config file ends in {', '.join(_PARSERS)}."
 
 
-def _not_there(path: pathlib.Path) -> str:
+def _not_there(path: Location) -> str:
     folder = path.parent
     if not folder.is_dir():
         return f"{path} is not there: there is no directory {str(folder)!r}."
@@ -91,7 +91,7 @@ def _not_there(path: pathlib.Path) -> str:
     return f"{path} is not there. {suggestion(path.name, others)}"
 
 
-def _parse_json(text: str, path: pathlib.Path) -> Any:
+def _parse_json(text: str, path: Location) -> Any:
     try:
         return plain.parse_json(text)
     except ConfigError as error:
@@ -115,7 +115,7 @@ def parse_parameters(text: str) -> Any:
         raise ConfigError(f"{shortened(text)!r} is not JSON: {error}") from error
 
 
-def _parse_yaml(text: str, path: pathlib.Path) -> Any:
+def _parse_yaml(text: str, path: Location) -> Any:
     from benison.config import yaml_text
 
     try:
@@ -124,7 +124,7 @@ def _parse_yaml(text: str, path: pathlib.Path) -> Any:
         raise ConfigError(f"{path} is not YAML: {error}") from error
 
 
-def _parse_text_proto(text: str, path: pathlib.Path) -> dict[str, Any]:
+def _parse_text_proto(text: str, path: Location) -> dict[str, Any]:
     try:
         from google.protobuf import text_format
         from tensorflow_model_analysis.proto import config_pb2
@@ -155,7 +155,7 @@ def _from_message(message: Any) -> dict[str, Any]:
     return dict(json_format.MessageToDict(message, preserving_proto_field_name=True))
 
 
-_PARSERS: dict[str, Callable[[str, pathlib.Path], Any]] = {
+_PARSERS: dict[str, Callable[[str, Location], Any]] = {
     ".json": _parse_json,
     ".yaml": _parse_yaml,
     ".yml": _parse_yaml,

@@ -19,6 +19,7 @@ from benison.data import formats
 from benison.data.formats import FORMATS, Format, Part
 from benison.data.tf_examples import RAW_RECORD
 from benison.errors import DataError
+from benison.paths import Location, absolute, files_below, locate, matching
 
 __all__ = ["BATCH_ROWS", "RAW_RECORD", "ROW_NUMBER", "Dataset", "FileInfo", "Shard", "read_shard"]
 
@@ -90,7 +91,7 @@ class Dataset:
             raise DataError(
                 f"{paths[0]}{several}: there are no records, or records without features."
             )
-        files = tuple(FileInfo(path, Path(path).stat().st_size, rows) for path, _, rows in opened)
+        files = tuple(FileInfo(path, _size(path), rows) for path, _, rows in opened)
         return cls(files, name, schema, sources=_sources(source))
 
     @property
@@ -163,7 +164,7 @@ class Dataset:
 
 def _sources(source: Any) -> tuple[str, ...]:
     given = [source] if isinstance(source, str | os.PathLike) else source
-    return tuple(dict.fromkeys(os.path.abspath(path) for path in given))
+    return tuple(dict.fromkeys(absolute(path) for path in given))
 
 
 def check_columns(columns: Sequence[str] | None, schema: pa.Schema, source: str) -> None:
@@ -264,18 +265,19 @@ def _find(source: Any) -> list[str]:
 
 
 def _expand(text: str) -> list[str]:
-    path = Path(text)
-    if path.is_dir():
-        files = [
-            file for file in sorted(path.rglob("*")) if file.is_file() and not _hidden(file, path)
-        ]
-        if not files:
-            raise DataError(f"The directory {text} holds no data files.")
-        return [str(file) for file in files]
-    if path.exists():
-        return [text]
-    if matched := sorted(glob.glob(text)):
-        return matched
+    path = locate(text, DataError)
+    try:
+        if path.is_dir():
+            files = [file for file in files_below(path) if not _hidden(file, path)]
+            if not files:
+                raise DataError(f"The directory {text} holds no data files.")
+            return list(map(str, files))
+        if path.exists():
+            return [str(path)]
+        if matched := matching(path):
+            return list(map(str, matched))
+    except OSError as error:
+        raise DataError(f"{text} cannot be read: {_first_line(error)}.") from error
     what = "matches no file" if glob.has_magic(text) else "does not exist"
     raise DataError(f"{text} {what}. Check the path of the evaluation data.")
 
@@ -286,12 +288,13 @@ def _check_names(schema: pa.Schema, source: str) -> None:
             raise DataError(f"{source} has several columns named {name!r}. Rename all but one.")
 
 
-def _hidden(file: Path, root: Path) -> bool:
-    return any(part.startswith((".", "_")) for part in file.relative_to(root).parts)
+def _hidden(file: Location, root: Location) -> bool:
+    below = file.parts[len(root.parts) :]
+    return any(part.startswith((".", "_")) for part in below)
 
 
 def _one_format(paths: Sequence[str]) -> str:
-    found = {path: formats.format_of(path) for path in paths}
+    found = {path: formats.format_of(locate(path).name) for path in paths}
     names = set(found.values())
     if None in names:
         unknown = next(path for path, name in found.items() if name is None)
@@ -308,11 +311,15 @@ def _one_format(paths: Sequence[str]) -> str:
 
 def _inspect(path: str, reader: Format) -> tuple[pa.Schema, int | None]:
     try:
-        if not Path(path).stat().st_size:
+        if not _size(path):
             raise DataError(f"{path} is empty (0 bytes).")
         return reader.inspect(path)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} cannot be read as {reader.name}: {_first_line(error)}") from error
+
+
+def _size(path: str) -> int:
+    return int(locate(path).stat().st_size)
 
 
 def _one_schema(schemas: Sequence[tuple[str, pa.Schema]]) -> pa.Schema:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from benison.data import tf_examples
 from benison.data.tf_examples import RAW_RECORD
+from benison.paths import RemotePath, in_arrow, locate
 
 __all__ = ["FORMATS", "RAW_RECORD", "Format", "Part", "ReadOptions", "format_of"]
 
@@ -61,19 +62,29 @@ class Format:
     parts: Callable[[str], list[Part]] = _whole
 
 
+def _open_parquet(path: str, **options: Any) -> Any:
+    file_system, name = in_arrow(path)
+    return pq.ParquetFile(name, filesystem=file_system, **options)
+
+
+def _parquet_metadata(path: str) -> Any:
+    file_system, name = in_arrow(path)
+    return pq.read_metadata(name, filesystem=file_system)
+
+
 def _inspect_parquet(path: str) -> tuple[pa.Schema, int]:
-    with pq.ParquetFile(path) as file:
+    with _open_parquet(path) as file:
         return file.schema_arrow.remove_metadata(), file.metadata.num_rows
 
 
 def _read_parquet(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
-    metadata = pq.read_metadata(path)
+    metadata = _parquet_metadata(path)
     schema = metadata.schema.to_arrow_schema()
     present = [name for name in options.columns if name in schema.names]
     # Text is a dictionary in most files already; decoding it would only be undone by slicing.
     coded = _coded(metadata)
     text = [n for n in present if n in coded and pa.types.is_string(schema.field(n).type)]
-    with pq.ParquetFile(path, read_dictionary=text, pre_buffer=True) as file:
+    with _open_parquet(path, read_dictionary=text, pre_buffer=True) as file:
         groups = None if options.row_groups is None else list(options.row_groups)
         yield from file.iter_batches(options.batch_size, row_groups=groups, columns=present)
 
@@ -94,7 +105,7 @@ def _coded(metadata: Any) -> set[str]:
 
 
 def _parquet_parts(path: str) -> list[Part]:
-    metadata = pq.read_metadata(path)
+    metadata = _parquet_metadata(path)
     rows = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
     return [Part((group,), first) for group, first in enumerate(accumulate(rows[:-1], initial=0))]
 
@@ -102,7 +113,9 @@ def _parquet_parts(path: str) -> list[Part]:
 def _open_csv(path: str) -> Any:
     from pyarrow import csv
 
-    return csv.open_csv(path, read_options=csv.ReadOptions(block_size=_BLOCK_BYTES))
+    file_system, name = in_arrow(path)
+    file = file_system.open_input_stream(name, compression="detect")
+    return csv.open_csv(file, read_options=csv.ReadOptions(block_size=_BLOCK_BYTES))
 
 
 def _inspect_csv(path: str) -> tuple[pa.Schema, None]:
@@ -120,7 +133,9 @@ def _json_scanner(path: str, columns: list[str] | None = None) -> Any:
     from pyarrow import dataset, json
 
     options = json.ReadOptions(block_size=_BLOCK_BYTES)
-    files = dataset.dataset(path, format=dataset.JsonFileFormat(read_options=options))
+    file_system, name = in_arrow(path)
+    format_ = dataset.JsonFileFormat(read_options=options)
+    files = dataset.dataset(name, filesystem=file_system, format=format_)
     return files if columns is None else files.scanner(columns=columns, batch_readahead=2)
 
 
@@ -135,7 +150,8 @@ def _read_json(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
 
 def _open_arrow(path: str) -> Any:
     """Arrow files end in a footer; Arrow streams do not."""
-    source = pa.memory_map(path)
+    location = locate(path)
+    source = location.open() if isinstance(location, RemotePath) else pa.memory_map(path)
     try:
         return pa.ipc.open_file(source)
     except pa.ArrowInvalid:

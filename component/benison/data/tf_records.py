@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, BinaryIO, TypeAlias
 
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benison.errors import DataError, MissingExtraError
+from benison.paths import locate
 
 Crc: TypeAlias = Callable[[bytes], int]
 Objects: TypeAlias = npt.NDArray[np.object_]
@@ -73,11 +75,17 @@ def framed(record: bytes) -> bytes:
     return length + checks[:4] + record + checks[4:]
 
 
-def _open(path: str) -> BinaryIO:
-    with open(path, "rb") as file:
-        magic = file.read(2)
-    opened: Any = _gzip().open(path, "rb") if magic == _GZIP_MAGIC else open(path, "rb")  # noqa: SIM115
-    return opened  # type: ignore[no-any-return]
+@contextmanager
+def _open(path: str) -> Iterator[Any]:
+    """The bytes of a file, unpacked."""
+    with locate(path).open("rb") as file:
+        packed = file.read(2) == _GZIP_MAGIC
+        file.seek(0)
+        if not packed:
+            yield file
+            return
+        with _gzip().open(file, "rb") as unpacked:
+            yield unpacked
 
 
 def _gzip() -> Any:

@@ -11,11 +11,11 @@ import inspect
 import json
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from benison.errors import ConfigError, suggestion
 from benison.evaluation.api import evaluate
+from benison.paths import locate
 
 REQUIRED = ("examples", "config", "output")
 _TEXTS = ("output", "baseline", "format", "engine", "metadata", "pipeline", "run")
@@ -52,7 +52,7 @@ def _object(spec: str) -> dict[str, Any]:
     is_json = spec.lstrip().startswith("{")
     name = "that was given" if is_json else spec
     try:
-        found = json.loads(spec if is_json else Path(spec).read_text(encoding="utf-8"))
+        found = json.loads(spec if is_json else locate(spec, ConfigError).read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"The spec {name} cannot be read: {error}.") from error
     if not isinstance(found, dict):
