@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -23,14 +24,34 @@ def slices_of(values: Any, *features: str) -> dict[str, float]:
     return dict(zip(metrics["slice"].to_pylist(), metrics["value"].to_pylist(), strict=True))
 
 
+NAN = math.nan
+FLOATS16 = pa.array(np.array([1.5, 0.1, 1.5, 2.0], np.float16))
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
         ([1.5, math.nan, None, 2.0], {"f=1.5": 1, "f=2": 1}),
+        ([-0.0, 0.0, 1e15, 1e16], {"f=0": 2, "f=1000000000000000": 1, "f=1e+16": 1}),
+        (FLOATS16, {"f=0.099975586": 1, "f=1.5": 2, "f=2": 1}),
         ([True, False, None, True], {"f=false": 1, "f=true": 2}),
         ([["a", "a"], ["b"], [], None], {"f=a": 1, "f=b": 1}),
+        ([["a"], ["b"], ["a"], None], {"f=a": 2, "f=b": 1}),
+        ([["a"], ["b"], ["a"], []], {"f=a": 2, "f=b": 1}),
+        ([None, ["a"], ["a"], ["b"]], {"f=a": 2, "f=b": 1}),
+        ([["a", None], [None], ["b"], ["a"]], {"f=a": 2, "f=b": 1}),
+        ([[NAN, 1.0], [NAN], None, [1.0]], {"f=1": 2}),
+        (
+            pa.array([["a", "b"], None, ["b", "b"], None], pa.list_(pa.string(), 2)),
+            {"f=a": 1, "f=b": 2},
+        ),
         (pa.array(["x", "y", "x", None]).dictionary_encode(), {"f=x": 2, "f=y": 1}),
+        (pa.DictionaryArray.from_arrays([0, 1, 2, 1], ["x", None, "y"]), {"f=x": 1, "f=y": 1}),
+        (pa.DictionaryArray.from_arrays([0, 1, 2, None], [1.5, NAN, 2.0]), {"f=1.5": 1, "f=2": 1}),
+        (pa.DictionaryArray.from_arrays([0, 1, 2, 1], ["x", "y", "x"]), {"f=x": 2, "f=y": 2}),
+        (pa.DictionaryArray.from_arrays([0, 1, 0, 1], [0.0, -0.0]), {"f=0": 4}),
         (pa.array([b"x", b"y", b"x", None]), {"f=x": 2, "f=y": 1}),
+        (pa.array(["x", "y", "x", None], pa.string_view()), {"f=x": 2, "f=y": 1}),
         (
             ["</script>", "a=1, b=2", "\x1f", "😀"],
             {"f=</script>": 1, "f=a=1, b=2": 1, "f=\x1f": 1, "f=😀": 1},
@@ -42,12 +63,49 @@ def test_slice_values(values: Any, expected: dict[str, float]) -> None:
     assert slices_of(values) == expected
 
 
-def test_the_separator_of_crossed_keys_may_be_in_a_value() -> None:
-    assert slices_of(["\x1f", "a", "a", "a"], "label") == {
-        "f=a, label=0": 2,
-        "f=a, label=1": 1,
-        "f=\u241f, label=1": 1,
+def test_crossed_keys_are_told_apart_whatever_their_values_hold() -> None:
+    values = ["a\x1fb", "a\u241fb", "a\x1e1b", "a\x1e"]
+    assert slices_of(values, "label") == {
+        f"f={value}, label={label}": 1 for value, label in zip(values, [1, 0, 1, 0], strict=True)
     }
+    crossed = table(f=values, g=["\x1f", "", "\x1e0", "\x1f"])
+    metrics = benison.evaluate(
+        crossed, config("ExampleCount", slices=[{"feature_keys": ["f", "g"]}])
+    ).metrics
+    keys = [[pair["value"] for pair in key] for key in metrics["slice_key"].to_pylist()]
+    assert sorted(keys) == sorted(
+        [f, g] for f, g in zip(*crossed.select(["f", "g"]).to_pydict().values(), strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted", "expected"),
+    [
+        (["3.1"] * 2 + ["3.10"] * 2, "3.10", {"f=3.10": 2}),
+        (["5", "5.0", "05", "5"], "5", {"f=5": 2}),
+        (
+            [1234567890123456789, 1234567890123456788, 5, 5],
+            "1234567890123456789",
+            {"f=1234567890123456789": 1},
+        ),
+        ([5, 5, 6, 7], "5.0", {"f=5": 2}),
+        ([0.5, 0.25, 0.5, 2.0], "5e-1", {"f=0.5": 2}),
+        ([2.0, 2.0, 0.5, 1.0], 2, {"f=2": 2}),
+        ([True, False, True, None], True, {"f=true": 2}),
+        (["true", "True", "1", "x"], "1", {"f=1": 1}),
+        (pa.array([1.5, 2, 1.5, 1]).cast(pa.decimal128(5, 2)), "1.50", {"f=1.5": 2}),
+        (["nan", "inf", "x", "y"], "Infinity", {}),
+        ([math.inf, 1.0, 1.0, 1.0], "Infinity", {"f=inf": 1}),
+        ([5, 6, 7, 8], "1e999999999", {}),
+    ],
+)
+def test_fixed_values_are_compared_as_what_the_column_holds(
+    values: Any, wanted: Any, expected: dict[str, float]
+) -> None:
+    made = config("ExampleCount", slices=[{}, {"feature_values": {"f": wanted}}])
+    metrics = benison.evaluate(table(f=values), made).metrics
+    counts = dict(zip(metrics["slice"].to_pylist(), metrics["value"].to_pylist(), strict=True))
+    assert counts == {"Overall": 4, **expected}
 
 
 def test_numbers_sort_as_numbers() -> None:

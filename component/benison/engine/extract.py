@@ -13,16 +13,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from benison import models
 from benison.config import EvalConfig, ModelSpec, SlicingSpec
 from benison.data.batch import Array, Extracts, Target
+from benison.data.values import is_list, is_number, undictionary, unlisted
 from benison.engine.plan import outputs_of
 from benison.engine.stages import Extractor, Reader
 from benison.errors import DataError, ModelError, suggestion
-from benison.models.arrays import is_number
 from benison.slicing.encode import ColumnCodes, SpecCodes
 
 if TYPE_CHECKING:
@@ -264,39 +264,42 @@ class SliceKeyExtractor:
 
 
 def as_floats(batch: pa.RecordBatch, name: str) -> Array:
-    """A column as float64[N], or float64[N, C] when it is a list of one length C > 1; null is NaN.
+    """A column as float64[N], or float64[N, C] where rows are lists of one length C > 1.
+
+    A missing value is NaN, and so is each value of a row whose list is missing or empty.
 
     Raises:
         DataError: The column is missing, is not numeric, or its lists differ in length.
     """
     if name not in batch.schema.names:
         raise DataError.from_missing_column(name, batch.schema.names, "The data")
-    column = batch.column(name)
-    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-        return _list_as_floats(column, name)
-    if pa.types.is_fixed_size_list(column.type):
-        return _number(column.flatten(), name).reshape(len(column), -1)
-    return _number(column, name)
+    column = undictionary(batch.column(name))
+    if not is_list(column.type):
+        return _numbers(column, name)
+    values, lengths = unlisted(column)
+    present = lengths > 0
+    width = _width(column.type, lengths[present], name)
+    rows = np.full((len(column), width), np.nan)
+    rows[present] = _numbers(values, name).reshape(-1, width)
+    return rows[:, 0] if width == 1 else rows
 
 
-def _list_as_floats(column: pa.Array, name: str) -> Array:
-    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy()
-    values = _number(pc.list_flatten(column), name)
-    if len(lengths) and lengths.min() == lengths.max() > 1:
-        return values.reshape(len(column), -1)
-    if lengths.max(initial=0) > 1:
+def _width(kind: pa.DataType, lengths: npt.NDArray[np.int64], name: str) -> int:
+    """How many values a row has that has some."""
+    if pa.types.is_fixed_size_list(kind):
+        return max(int(kind.list_size), 1)
+    if not len(lengths):
+        return 1
+    if lengths.min() < lengths.max():
         raise DataError(
             f"Column {name!r} holds lists of {lengths.min()} to {lengths.max()} values; "
             f"labels, predictions and weights need the same number in every row."
         )
-    numbers = np.full(len(column), np.nan)
-    numbers[lengths == 1] = values
-    return numbers
+    return int(lengths[0])
 
 
-def _number(column: pa.Array, name: str) -> Array:
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
+def _numbers(column: pa.Array, name: str) -> Array:
+    column = undictionary(column)
     if not is_number(column.type):
         raise DataError(
             f"Column {name!r} holds {column.type}, not numbers. Labels, predictions and weights are "

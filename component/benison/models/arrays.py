@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from benison.data.values import is_list, is_number, is_text, undictionary, unlisted
 from benison.errors import DataError, MissingExtraError
 
 
@@ -68,11 +70,10 @@ def unnest(column: pa.Array, name: str) -> tuple[pa.Array, npt.NDArray[np.bool_]
     Raises:
         DataError: Rows that have values do not have the same number of them.
     """
-    if pa.types.is_dictionary(column.type) and pa.types.is_nested(column.type.value_type):
-        column = column.dictionary_decode()
-    if not _is_list(column.type):
+    column = _with_nulls(column)
+    if not is_list(column.type):
         return column, np.ones(len(column), np.bool_), 1
-    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
+    values, lengths = unlisted(column)
     present = lengths > 0
     widths = np.unique(lengths[present])
     if len(widths) > 1:
@@ -80,7 +81,66 @@ def unnest(column: pa.Array, name: str) -> tuple[pa.Array, npt.NDArray[np.bool_]
             f"Feature {name!r} has from {widths[0]} to {widths[-1]} values in a row, and the model needs "
             f"the same number in every row."
         )
-    return pc.list_flatten(column), present, int(widths[0]) if len(widths) else 1
+    return _with_nulls(values), present, int(widths[0]) if len(widths) else 1
+
+
+def _with_nulls(column: pa.Array) -> pa.Array:
+    """The column, decoded where its dictionary holds lists, or null, which no count of nulls would see."""
+    if not pa.types.is_dictionary(column.type):
+        return column
+    decodes = is_list(column.type.value_type) or column.dictionary.null_count
+    return undictionary(column) if decodes else column
+
+
+def rows_of(column: pa.Array, name: str) -> pa.Array:
+    """One value a row, as tf.Examples hold in a list; null where a row has none.
+
+    Raises:
+        DataError: Rows have several values.
+    """
+    values, present, width = unnest(column, name)
+    if width != 1:
+        raise DataError(
+            f"Feature {name!r} has {width} values in each row, and the model takes one."
+        )
+    if present.all():
+        return values
+    rows = np.where(present, np.cumsum(present) - 1, 0)
+    return values.take(pa.array(rows, mask=~present))
+
+
+def as_frame(features: pa.RecordBatch, names: Sequence[str]) -> Any:
+    """Columns as a pandas DataFrame of plain values, as pandas reads them from a file.
+
+    Numbers are numpy's, with NaN where they are missing; text is objects, and so are truth values of
+    which some are missing, with NaN in place of these.
+
+    Raises:
+        DataError: A column is not there, or has several values in a row.
+    """
+    import pandas as pd
+
+    for name in names:
+        if name not in features.schema.names:
+            raise DataError.from_missing_column(name, features.schema.names, "The data")
+    columns = {name: _series(rows_of(features.column(name), name)) for name in names}
+    return pd.DataFrame(columns, columns=list(names))
+
+
+def _series(values: pa.Array) -> Any:
+    import pandas as pd
+
+    values = undictionary(values)
+    if pa.types.is_null(values.type) or pa.types.is_decimal(values.type):
+        values = values.cast(pa.float64())
+    elif is_text(values.type):
+        values = values.cast(pa.string())
+    series = values.to_pandas()
+    if series.dtype != object or not values.null_count:
+        return series
+    objects = series.to_numpy(copy=True)
+    objects[series.isna().to_numpy()] = np.nan
+    return pd.Series(objects, dtype=object)
 
 
 def as_ragged(
@@ -94,19 +154,14 @@ def as_ragged(
     if wanted.name not in features.schema.names:
         raise DataError.from_missing_column(wanted.name, features.schema.names, "The data")
     column = features.column(wanted.name)
-    if _is_list(column.type):
-        lengths, values = pc.fill_null(pc.list_value_length(column), 0), pc.list_flatten(column)
+    column = _with_nulls(column)
+    if is_list(column.type):
+        values, lengths = unlisted(column)
     else:
-        lengths, values = column.is_valid().cast(pa.int64()), column.drop_null()
+        valid = column.is_valid().to_numpy(zero_copy_only=False)
+        values, lengths = column.drop_null(), valid.astype(np.int64)
     alone = pa.RecordBatch.from_arrays([values], [wanted.name])
-    flat = as_input(alone, dataclasses.replace(wanted, shape=()))
-    return flat, lengths.to_numpy(zero_copy_only=False).astype(np.int64)
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    )
+    return as_input(alone, dataclasses.replace(wanted, shape=())), lengths
 
 
 def _check_missing(wanted: Input, missing: int, rows: int) -> None:
@@ -127,29 +182,6 @@ def _text(values: pa.Array, wanted: Input) -> npt.NDArray[Any]:
     distinct = encoded.dictionary.cast(pa.large_binary()).to_numpy(zero_copy_only=False)
     taken: npt.NDArray[Any] = distinct[encoded.indices.to_numpy(zero_copy_only=False)]
     return taken
-
-
-def is_text(kind: pa.DataType) -> bool:
-    """Whether an Arrow type is strings or bytes."""
-    return bool(
-        pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
-        or pa.types.is_binary(kind)
-        or pa.types.is_large_binary(kind)
-        or pa.types.is_string_view(kind)
-        or pa.types.is_binary_view(kind)
-    )
-
-
-def is_number(kind: pa.DataType) -> bool:
-    """Whether an Arrow type is numbers or truth values."""
-    return bool(
-        pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
-        or pa.types.is_boolean(kind)
-        or pa.types.is_decimal(kind)
-        or pa.types.is_null(kind)
-    )
 
 
 def _numbers(values: pa.Array, wanted: Input) -> npt.NDArray[Any]:
@@ -228,12 +260,12 @@ def _as_feature(column: pa.Array) -> pa.Array | None:
         # Arrow 18 cannot decode the views that Polars makes of text.
         column = column.cast(pa.dictionary(pa.int64(), _plain_type(column.type.value_type)))
         column = column.dictionary_decode()
-    inner = column.type.value_type if _is_list(column.type) else column.type
+    inner = column.type.value_type if is_list(column.type) else column.type
     if pa.types.is_null(inner) or not (is_text(inner) or is_number(inner)):
         return None
     whole = pa.types.is_integer(inner) or pa.types.is_boolean(inner)
     target = pa.binary() if is_text(inner) else pa.int64() if whole else pa.float32()
-    if _is_list(column.type):
+    if is_list(column.type):
         return column.cast(pa.large_list(target), safe=False)
     values = column.cast(target, safe=False).drop_null()
     ends = np.cumsum(column.is_valid().to_numpy(zero_copy_only=False))

@@ -11,9 +11,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from benison.data.values import is_text
 from benison.errors import DataError, ModelError
 from benison.models import LoadOptions, Outputs
-from benison.models.arrays import Input, as_input, is_text, unnest
+from benison.models.arrays import Input, as_input, unnest
 from benison.models.calls import BatchedCalls
 
 # Trees are fast; large batches amortize the building of the matrix.

@@ -13,11 +13,11 @@ import pyarrow as pa
 
 from benison.config import yaml_text
 from benison.config.plain import parse_json, shortened
-from benison.errors import ConfigError, DataError, MissingExtraError, ModelError
+from benison.errors import ConfigError, MissingExtraError, ModelError
 from benison.models import LoadOptions, Outputs, Predictor, load_kind
+from benison.models.arrays import as_frame
 from benison.models.calls import BatchedCalls
 from benison.models.matrix import fails, unreadable
-from benison.models.sklearn import plain
 
 CALL_ROWS = 2**16  # a Python function pays for each call, not for each row
 
@@ -107,21 +107,13 @@ class PyfuncPredictor:
 
     def predict(self, features: pa.RecordBatch, serialized: pa.Array | None) -> Outputs:
         """The columns of the DataFrame that it returns; anything else is called "output"."""
-        frame = self._frame(features)
+        frame = as_frame(features, self.columns or features.schema.names)
         try:
             return self._calls.run(
                 len(frame), lambda part: _by_name(self._function.predict(frame.iloc[part]))
             )
         except Exception as error:  # the function is anyone's code
             raise fails(self._title, error) from error
-
-    def _frame(self, features: pa.RecordBatch) -> Any:
-        names = self.columns or tuple(features.schema.names)
-        for name in names:
-            if name not in features.schema.names:
-                raise DataError.from_missing_column(name, features.schema.names, "The data")
-        columns = [plain(features.column(name), name) for name in names]
-        return pa.RecordBatch.from_arrays(columns, list(names)).to_pandas()
 
 
 def _function(path: Path, title: str) -> Any:

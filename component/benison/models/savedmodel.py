@@ -14,9 +14,10 @@ from typing import Any
 import numpy.typing as npt
 import pyarrow as pa
 
+from benison.data.values import is_text
 from benison.errors import MissingExtraError, ModelError, suggestion
 from benison.models import LoadOptions, Outputs
-from benison.models.arrays import Input, as_examples, as_input, is_text
+from benison.models.arrays import Input, as_examples, as_input
 from benison.models.calls import BatchedCalls
 
 # Rows in one call: enough to amortize the call's overhead of a millisecond, few enough for any memory.

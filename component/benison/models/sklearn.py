@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from benison.errors import DataError, MissingExtraError, ModelError
+from benison.errors import MissingExtraError, ModelError
 from benison.models import LoadOptions, Outputs
-from benison.models.arrays import is_text, unnest
+from benison.models.arrays import as_frame
 from benison.models.calls import BatchedCalls
 
 # Each call validates its input, which takes milliseconds; a forest allocates an array for each tree.
@@ -47,7 +47,7 @@ class SklearnPredictor:
 
     def predict(self, features: pa.RecordBatch, serialized: pa.Array | None) -> Outputs:
         """One output, "output": the probability of the second of two classes, or of each class."""
-        frame = self._frame(features)
+        frame = as_frame(features, self.columns or ())
         try:
             return self._calls.run(
                 features.num_rows, lambda part: {"output": self._scores(frame.iloc[part])}
@@ -57,34 +57,12 @@ class SklearnPredictor:
                 f"The estimator in {self.path} fails on the data: {str(error).strip()[:300]}"
             ) from error
 
-    def _frame(self, features: pa.RecordBatch) -> Any:
-        """The features as they were when it was fitted: a pandas DataFrame of plain values."""
-        assert self.columns is not None
-        for name in self.columns:
-            if name not in features.schema.names:
-                raise DataError.from_missing_column(name, features.schema.names, "The data")
-        columns = [plain(features.column(name), name) for name in self.columns]
-        return pa.RecordBatch.from_arrays(columns, list(self.columns)).to_pandas()
-
     def _scores(self, frame: Any) -> Any:
         if hasattr(self._estimator, "predict_proba"):
             scores = np.asarray(self._estimator.predict_proba(frame))
             return scores[:, 1] if scores.ndim == 2 and scores.shape[1] == 2 else scores
         call = getattr(self._estimator, "decision_function", None) or self._estimator.predict
         return call(frame)
-
-
-def plain(column: pa.Array, name: str) -> pa.Array:
-    """A column of one value in each row, with lists of one value (as in tf.Examples) and bytes decoded."""
-    values, present, width = unnest(column, name)
-    if width != 1:
-        raise DataError(
-            f"Feature {name!r} has {width} values in each row, and an estimator takes one."
-        )
-    if not present.all():
-        positions = np.where(present, np.cumsum(present) - 1, 0)
-        values = values.take(pa.array(positions, mask=~present))
-    return values.cast(pa.string()) if is_text(values.type) else values
 
 
 def _unpickle(path: Path, trust_pickle: bool) -> Any:

@@ -2,12 +2,13 @@
 """How rows get their slices: a slicing spec and a batch become codes and a table of keys.
 
 A slice is named by its key, the (feature, value) pairs sorted by feature; `()` is Overall. Values are
-text, as Arrow prints them, so that the number 5 and the text "5" name the same slice.
+text, as `benison.data.values.text_of` writes them; their kind says how they are compared.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import numpy as np
@@ -16,15 +17,38 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.config import SlicingSpec
+from benison.data.values import is_list, kind_of, text_of, unlisted
 from benison.errors import DataError
 from benison.slicing.keys import same_value
 
 Codes: TypeAlias = npt.NDArray[np.int64]
 
-_SEPARATOR = "\x1f"  # the unit separator of ASCII keeps the values of a crossed key apart
-"""A key as Arrow has it."""
+# ASCII's unit separator keeps the values of a crossed key apart; in values it is escaped, as is the escape.
+_SEPARATOR = "\x1f"
+_ESCAPED = (("\x1e", "\x1e0"), (_SEPARATOR, "\x1e1"))
 
 _LOOKUP_LIMIT = 2**20  # a table of this many int64 still fits a processor's cache
+
+
+def join_values(left: pa.Array, right: pa.Array) -> pa.Array:
+    """The values of two parts of crossed keys as one text each; `split_values` takes them apart."""
+    return pc.binary_join_element_wise(left, right, _SEPARATOR)
+
+
+def split_values(values: pa.Array, width: int) -> pa.Array:
+    """The values of n crossed keys of `width` features one by one: string[n * width]."""
+    if width == 1:
+        return values
+    parts = pc.split_pattern(values, _SEPARATOR).flatten()
+    for text, escape in reversed(_ESCAPED):
+        parts = pc.replace_substring(parts, escape, text)
+    return parts
+
+
+def _escape(values: pa.Array) -> pa.Array:
+    for text, escape in _ESCAPED:
+        values = pc.replace_substring(values, text, escape)
+    return values
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,13 +56,15 @@ class SpecCodes:
     """One spec applied to one batch: a code for each (row, slice), and the slices' values.
 
     `rows` is int64[M], ascending, or None when every row has one code, in order. `codes` is int64[M]
-    in [0, len(values)). `values` is a string array: the values of `features`, in their order, joined.
+    in [0, len(values)). `values` is a string array: the values of `features`, in their order; those of
+    several features are joined by `join_values`. `kinds` says how the values of each are compared.
     """
 
     features: tuple[str, ...]
     rows: Codes | None
     codes: Codes
     values: pa.Array
+    kinds: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, spec: SlicingSpec, columns: ColumnCodes) -> SpecCodes:
@@ -53,15 +79,15 @@ class SpecCodes:
         return crossed
 
     def only(self, wanted: str) -> SpecCodes:
-        """The rows with one value alone."""
-        same = [i for i, value in enumerate(self.values.to_pylist()) if same_value(value, wanted)]
+        """The rows with one value of the one feature alone."""
+        (kind,) = self.kinds
+        texts = self.values.to_pylist()
+        same = [i for i, value in enumerate(texts) if same_value(value, wanted, kind)]
         chosen = np.flatnonzero(np.isin(self.codes, same))
         rows = chosen if self.rows is None else self.rows[chosen]
-        return SpecCodes(
-            self.features,
-            rows,
-            np.zeros(len(rows), np.int64),
-            pa.array([wanted][: len(same)], pa.string()),
+        value = pa.array([texts[i] for i in same], pa.string())
+        return dataclasses.replace(
+            self, rows=rows, codes=np.zeros(len(rows), np.int64), values=value
         )
 
     def cross(self, other: SpecCodes) -> SpecCodes:
@@ -72,19 +98,17 @@ class SpecCodes:
         pairs, codes = _compact(
             left * len(other.values) + right, len(self.values) * len(other.values)
         )
-        values = pc.binary_join_element_wise(
+        values = join_values(
             _joinable(self).take(pa.array(pairs // len(other.values))),
             _joinable(other).take(pa.array(pairs % len(other.values))),
-            _SEPARATOR,
         )
-        return SpecCodes(self.features + other.features, rows, codes, values)
+        return SpecCodes(
+            self.features + other.features, rows, codes, values, self.kinds + other.kinds
+        )
 
 
 def _joinable(codes: SpecCodes) -> pa.Array:
-    """The values; a single one that holds the separator shows its picture, U+241F, in its place."""
-    if len(codes.features) > 1:
-        return codes.values
-    return pc.replace_substring(codes.values, _SEPARATOR, "\u241f")
+    return codes.values if len(codes.features) > 1 else _escape(codes.values)
 
 
 def _join(a: SpecCodes, b: SpecCodes) -> tuple[Codes | None, Codes, Codes]:
@@ -114,56 +138,86 @@ def _compact(codes: Codes, size: int) -> tuple[Codes, Codes]:
 
 
 class ColumnCodes:
-    """The columns of one batch as codes, each encoded once however many specs use it."""
+    """The columns of one batch as codes, each encoded once however many specs use it.
 
-    def __init__(self, batch: pa.RecordBatch) -> None:
+    `texts` holds what slices read in place of a column of that name, as the cells of a CSV file, in
+    which "01234" is no number.
+    """
+
+    def __init__(self, batch: pa.RecordBatch, texts: Mapping[str, pa.Array] | None = None) -> None:
         self.num_rows = batch.num_rows
         self._batch = batch
+        self._texts = texts or {}
         self._encoded: dict[str, SpecCodes] = {}
 
     def __getitem__(self, feature: str) -> SpecCodes:
         if feature not in self._encoded:
-            if feature not in self._batch.schema.names:
-                raise DataError.from_missing_column(feature, self._batch.schema.names, "The data")
-            self._encoded[feature] = _encode(feature, self._batch.column(feature))
+            self._encoded[feature] = _encode(feature, self._column(feature))
         return self._encoded[feature]
+
+    def _column(self, feature: str) -> pa.Array:
+        if feature in self._texts:
+            return self._texts[feature]
+        if feature not in self._batch.schema.names:
+            raise DataError.from_missing_column(feature, self._batch.schema.names, "The data")
+        return self._batch.column(feature)
 
 
 def _encode(feature: str, column: pa.Array) -> SpecCodes:
     rows: Codes | None = None
-    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-        parents = pc.list_parent_indices(column)
-        rows, column = np.asarray(parents, np.int64), pc.list_flatten(column)
-        if np.array_equal(rows, np.arange(len(rows))):
-            rows = None
-    encoded = _dictionary(feature, column)
-    codes = encoded.indices
-    if codes.null_count:
-        present = np.flatnonzero(codes.is_valid().to_numpy(zero_copy_only=False))
-        rows, codes = present if rows is None else rows[present], codes.drop_null()
-    values = _text(feature, encoded.dictionary)
-    return _once(SpecCodes((feature,), rows, np.asarray(codes, np.int64), values))
+    kind = kind_of(column.type)
+    if is_list(column.type):
+        size = len(column)
+        column, lengths = unlisted(column)
+        if not (len(column) == size and np.all(lengths == 1)):
+            rows = np.repeat(np.arange(size), lengths)
+    codes, values = _distinct(feature, column)
+    missing = codes < 0
+    if missing.any():
+        present = np.flatnonzero(~missing)
+        rows, codes = present if rows is None else rows[present], codes[present]
+    return _drop_repeats(SpecCodes((feature,), rows, codes, values, (kind,)))
 
 
-def _dictionary(feature: str, column: pa.Array) -> pa.DictionaryArray:
-    """The column as codes of its distinct values; null and NaN have none."""
-    if pa.types.is_dictionary(column.type):
-        return column
-    if pa.types.is_floating(column.type):
-        column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
-    if pa.types.is_null(column.type):
-        column = column.cast(pa.string())
+def _distinct(feature: str, column: pa.Array) -> tuple[Codes, pa.Array]:
+    """The code of each value, int64[M], -1 for a missing one; and the distinct texts, string[n].
+
+    Values may share a text, as 0.0 and -0.0 do, and a dictionary may hold a value twice, or null, or NaN.
+    """
     try:
-        return column.dictionary_encode()
+        encoded = _encodable(column).dictionary_encode()
+        text = text_of(encoded.dictionary)
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            f"Column {feature!r} cannot be sliced: {error}. Slice keys are UTF-8 text."
+        ) from error
     except pa.ArrowNotImplementedError as error:
-        raise _no_text(feature, column.type) from error
+        raise DataError(
+            f"Column {feature!r} holds {column.type}, which has no text form to slice by."
+        ) from error
+    merged = text.dictionary_encode()
+    codes = _signed(encoded.indices)
+    known = np.append(_signed(merged.indices), -1)  # what has the code -1 is missing here too
+    return (codes if np.array_equal(known[:-1], np.arange(len(text))) else known[codes]), (
+        merged.dictionary
+    )
 
 
-def _no_text(feature: str, kind: pa.DataType) -> DataError:
-    return DataError(f"Column {feature!r} holds {kind}, which has no text form to slice by.")
+def _encodable(column: pa.Array) -> pa.Array:
+    """The column in a type of which Arrow can find the distinct values."""
+    kind = column.type
+    if pa.types.is_float16(kind):
+        return column.cast(pa.float32())
+    return column.cast(pa.string()) if pa.types.is_string_view(kind) else column
 
 
-def _once(codes: SpecCodes) -> SpecCodes:
+def _signed(indices: pa.Array) -> Codes:
+    """Indices as int64[M], -1 for null."""
+    filled = pc.fill_null(indices.cast(pa.int64()), -1)
+    return np.asarray(filled.to_numpy(zero_copy_only=False), np.int64)
+
+
+def _drop_repeats(codes: SpecCodes) -> SpecCodes:
     """Without the repetitions of a value within a row."""
     rows = codes.rows
     if rows is None or len(rows) < 2 or np.all(np.diff(rows)):
@@ -171,14 +225,3 @@ def _once(codes: SpecCodes) -> SpecCodes:
     width = len(codes.values)
     pairs = np.unique(rows * width + codes.codes)
     return dataclasses.replace(codes, rows=pairs // width, codes=pairs % width)
-
-
-def _text(feature: str, values: pa.Array) -> pa.Array:
-    try:
-        return values.cast(pa.string())
-    except pa.ArrowInvalid as error:
-        raise DataError(
-            f"Column {feature!r} cannot be sliced: {error}. Slice keys are UTF-8 text."
-        ) from error
-    except pa.ArrowNotImplementedError as error:
-        raise _no_text(feature, values.type) from error

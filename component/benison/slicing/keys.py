@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from typing import TypeAlias
 
 import pyarrow as pa
@@ -14,6 +16,10 @@ SliceKey: TypeAlias = tuple[tuple[str, str], ...]
 
 
 OVERALL: SliceKey = ()
+
+
+# 1e999999999 is a short text, and a gigabyte when it is written out.
+_MOST_DIGITS = 400
 
 
 SLICE_KEY = pa.list_(pa.struct([("feature", pa.string()), ("value", pa.string())]))
@@ -30,8 +36,8 @@ def slice_name(key: SliceKey) -> str:
     return ", ".join(f"{feature}={value}" for feature, value in key) or "Overall"
 
 
-def matches(spec: SlicingSpec, key: SliceKey) -> bool:
-    """Whether `key` is one of the slices of `spec`.
+def matches(spec: SlicingSpec, key: SliceKey, kinds: Mapping[str, str] | None = None) -> bool:
+    """Whether `key` is one of the slices of `spec`; `kinds` are those of its features, where known.
 
     >>> matches(SlicingSpec(feature_keys=("hour",)), (("hour", "5"),))
     True
@@ -41,22 +47,59 @@ def matches(spec: SlicingSpec, key: SliceKey) -> bool:
     values = dict(key)
     fixed = spec.feature_values
     return set(values) == {*spec.feature_keys, *fixed} and all(
-        same_value(values[feature], fixed[feature]) for feature in fixed
+        same_value(values[feature], fixed[feature], (kinds or {}).get(feature)) for feature in fixed
     )
 
 
-def same_value(found: str, wanted: str) -> bool:
-    """Whether two values are the same text, or the same number written differently.
+def same_value(value: str, wanted: str, kind: str | None = None) -> bool:
+    """Whether a slice's value is the one that a config or a caller wrote.
 
-    >>> same_value("5", "5.0"), same_value("Cash", "cash")
-    (True, False)
+    Text is compared as text, integers as integers, floats as floats. Where the kind is not known, as in
+    results of older versions, a number may be written in another way than the value, and not the reverse.
+
+    Args:
+        value: As it stands in a key.
+        wanted: As somebody wrote it.
+        kind: What `benison.data.values.kind_of` calls the type of the column.
+
+    >>> same_value("5", "5.0", "int"), same_value("3.1", "3.10", "string"), same_value("3.1", "3.10", "float")
+    (True, False, True)
+    >>> same_value("1234567890123456789", "1234567890123456788", "int")
+    False
     """
-    if found == wanted:
+    if value == wanted:
         return True
+    if kind == "bool":
+        return value == wanted.lower()
+    if kind == "float":
+        return _float(wanted) is not None and _float(value) == _float(wanted)
+    if kind is None:
+        return (exact := _decimal(wanted)) is not None and value == _written(exact)
+    if kind == "int" or kind.startswith("decimal"):
+        return (exact := _decimal(wanted)) is not None and _decimal(value) == exact
+    return False
+
+
+def _float(text: str) -> float | None:
     try:
-        return float(found) == float(wanted)
+        return float(text)
     except ValueError:
-        return False
+        return None
+
+
+def _decimal(text: str) -> Decimal | None:
+    """The number that a text is, exactly; None for text, and for what no column can hold."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() and abs(number.adjusted()) < _MOST_DIGITS else None
+
+
+def _written(number: Decimal) -> str:
+    """The shortest text of a number, without an exponent."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def as_number(text: str) -> float:

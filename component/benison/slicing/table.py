@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.slicing.codes import SliceCodes
-from benison.slicing.encode import _SEPARATOR, Codes, SpecCodes
+from benison.slicing.encode import Codes, SpecCodes, split_values
 from benison.slicing.keys import SLICE_KEY, SliceKey, as_number
 
 
@@ -22,6 +22,8 @@ class SliceTable:
         self._known: dict[tuple[str, ...], pa.Array] = {}
         self._ids: dict[tuple[str, ...], Codes] = {}
         self._owners: dict[tuple[str, ...], Codes] = {}
+        self.kinds: dict[str, str] = {}
+        """How the values of each feature are compared: "string", "int", "float", "bool", or a type."""
 
     def __len__(self) -> int:
         return self._size
@@ -59,6 +61,7 @@ class SliceTable:
         return SliceCodes(len(self), tuple(parts))
 
     def _part(self, owner: int, spec: SpecCodes) -> tuple[Codes | None, Codes]:
+        self.kinds |= dict(zip(spec.features, spec.kinds, strict=True))
         places = self._places(owner, spec.features, spec.values)
         ids = np.where(
             self._owners[spec.features][places] == owner, self._ids[spec.features][places], -1
@@ -92,6 +95,7 @@ class SliceTable:
             dict(self._ids),
             dict(self._owners),
         )
+        table.kinds = self.kinds | other.kinds
         index = np.zeros(len(other), np.int64)
         for features, values in other._known.items():
             places = table._places(0, features, values)
@@ -102,16 +106,11 @@ class SliceTable:
         return table, index
 
 
-def _columns(features: tuple[str, ...], values: pa.Array) -> pa.Array:
-    """The joined values of n slices one by one: string[n * len(features)]."""
-    return values if len(features) == 1 else pc.split_pattern(values, _SEPARATOR).flatten()
-
-
 def _texts(features: tuple[str, ...], values: pa.Array) -> tuple[pa.Array, pa.ListArray]:
     """The names and the keys of all slices of some features."""
     if not features:
         return pa.repeat("Overall", len(values)), pa.array([[]] * len(values), SLICE_KEY)
-    flat = _columns(features, values)
+    flat = split_values(values, len(features))
     named = pa.array(features).take(pa.array(np.tile(np.arange(len(features)), len(values))))
     offsets = pa.array(np.arange(len(values) + 1) * len(features), pa.int32())
     pairs = pc.binary_join_element_wise(named, flat, "=")
@@ -122,7 +121,8 @@ def _texts(features: tuple[str, ...], values: pa.Array) -> tuple[pa.Array, pa.Li
 
 def _order(features: tuple[str, ...], values: pa.Array) -> Codes:
     """The places of the slices of some features, sorted by the values of the first, the second, ..."""
-    width, flat = len(features), _columns(features, values)
+    width = len(features)
+    flat = split_values(values, width)
     columns = (flat.take(pa.array(np.arange(i, len(flat), width))) for i in range(width))
     ranks = [_ranks(column) for column in columns]
     return np.lexsort(ranks[::-1]) if ranks else np.arange(len(values))

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The values of Arrow columns: out of their lists, and as the text by which slices are told apart."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+# Arrow writes 1e15 as 1e+15; a whole number up to here is written out, as a column of integers has it.
+_WHOLE_FLOATS = 2.0**53
+
+
+def is_list(kind: pa.DataType) -> bool:
+    """Whether an Arrow type is lists, of whatever kind."""
+    return bool(
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    )
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether an Arrow type is strings or bytes."""
+    return bool(
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_fixed_size_binary(kind)
+        or pa.types.is_string_view(kind)
+        or pa.types.is_binary_view(kind)
+    )
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Whether an Arrow type is numbers or truth values."""
+    return bool(
+        pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_null(kind)
+    )
+
+
+def unlisted(column: pa.Array) -> tuple[pa.Array, npt.NDArray[np.int64]]:
+    """The values of all lists one after the other, and the length of each: int64[N], 0 for null.
+
+    >>> values, lengths = unlisted(pa.array([[1, 2], None, [3, 4]], pa.list_(pa.int64(), 2)))
+    >>> values.to_pylist(), lengths.tolist()
+    ([1, 2, 3, 4], [2, 0, 2])
+    """
+    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
+    return pc.list_flatten(column), lengths.astype(np.int64)
+
+
+def undictionary(column: pa.Array) -> pa.Array:
+    """The column without an encoding: the values themselves, null where the dictionary holds null."""
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+
+
+def kind_of(kind: pa.DataType) -> str:
+    """How the values of an Arrow type are compared: "string", "int", "float", "bool", or the type's name.
+
+    >>> kind_of(pa.list_(pa.uint8())), kind_of(pa.dictionary(pa.int8(), pa.large_string()))
+    ('int', 'string')
+    """
+    while pa.types.is_dictionary(kind) or is_list(kind):
+        kind = kind.value_type
+    if is_text(kind) or pa.types.is_null(kind):
+        return "string"
+    if pa.types.is_integer(kind):
+        return "int"
+    if pa.types.is_floating(kind):
+        return "float"
+    return "bool" if pa.types.is_boolean(kind) else str(kind).partition("(")[0]
+
+
+def text_of(values: pa.Array) -> pa.Array:
+    """The values as text: string[N]; NaN is null.
+
+    Integers are decimal; floats are the shortest text that reads back as them, without `.0` and without
+    `-0`; times end in no zeros of a fraction.
+
+    Raises:
+        pyarrow.ArrowNotImplementedError: Values of the type have no text, as those of structs.
+        pyarrow.ArrowInvalid: Bytes are not UTF-8.
+
+    >>> text_of(pa.array([5.0, -0.0, 0.1, float("nan"), 1e15])).to_pylist()
+    ['5', '0', '0.1', None, '1000000000000000']
+    """
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        return text_of(values.dictionary).take(values.indices)
+    if pa.types.is_floating(kind):
+        return _text_of_floats(values)
+    if pa.types.is_decimal(kind):
+        texts = [None if x is None else _text_of_decimal(x) for x in values.to_pylist()]
+        return pa.array(texts, pa.string())
+    if pa.types.is_fixed_size_binary(kind):
+        values = values.cast(pa.binary())
+    text = values.cast(pa.string())
+    if pa.types.is_timestamp(kind) or pa.types.is_time(kind):
+        text = pc.replace_substring_regex(text, r"\.(\d*?)0+([^\d.].*)?$", r".\1\2")
+        return pc.replace_substring_regex(text, r"\.([^\d].*)?$", r"\1")
+    return text
+
+
+def _text_of_floats(values: pa.Array) -> pa.Array:
+    if pa.types.is_float16(values.type):
+        values = values.cast(pa.float32())
+    numbers = values.to_numpy(zero_copy_only=False)
+    text = values.cast(pa.string())
+    size = np.abs(numbers) if pa.types.is_float64(values.type) else np.zeros(len(numbers))
+    long = np.flatnonzero((size >= 1e15) & (size < _WHOLE_FLOATS) & (size == np.floor(size)))
+    undefined = np.isnan(numbers)
+    if len(long):
+        written: Any = np.array(text.to_pylist(), object)
+        written[long] = [str(int(number)) for number in numbers[long]]
+        text = pa.array(written, pa.string(), mask=undefined)
+    elif undefined.any():
+        text = pc.if_else(pa.array(~undefined), text, pa.nulls(len(text), pa.string()))
+    return pc.replace_substring_regex(text, "^-0$", "0")
+
+
+def _text_of_decimal(number: Decimal) -> str:
+    """Without the zeros that only say how many digits the column keeps.
+
+    >>> _text_of_decimal(Decimal("1.50")), _text_of_decimal(Decimal("100")), _text_of_decimal(Decimal("-0.0"))
+    ('1.5', '100', '0')
+    """
+    text = f"{number:f}"
+    short = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if short == "-0" else short
