@@ -344,7 +344,5 @@ def test_what_sklearn_refuses(tmp_path: Path) -> None:
         predictor.predict(pa.RecordBatch.from_pydict({"fares": [1.0]}), None)
     with pytest.raises(ModelError, match="fare.pkl fails on the data: Input X contains NaN"):
         predictor.predict(FEATURES, None)
-    with pytest.raises(
-        DataError, match="'fare' has 2 values in each row, and the model takes one"
-    ):
+    with pytest.raises(DataError, match="'fare' has 2 values in each row, and the model takes one"):
         predictor.predict(pa.RecordBatch.from_pydict({"fare": [[1.0, 2.0]]}), None)
