@@ -34,10 +34,10 @@ def kill_before(call: int) -> None:
 def record(url: str, folder: Path, run_id: str) -> None:
     recorder = lineage.connect(url)
     run = make_run(folder, run_id)
-    recorder.begin(run)
+    record = recorder.begin(run)
     Path(run.output).mkdir(exist_ok=True)
     (Path(run.output) / "BLESSED").touch()
-    recorder.complete(run, BLESSED)
+    record.complete(BLESSED)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from benison.lineage import Finding, ModelFiles, Run
+from benison.lineage import DataContent, Finding, ModelFiles, Run, RunKey
 
 PROGRAMS = ("mariadbd", "mariadb-install-db", "mariadb", "openssl")
 
@@ -121,15 +121,15 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return server.format(f"b{uuid.uuid4().hex}")
 
 
-def make_run(folder: Path, id_: str = "r1", pipeline: str = "taxi", digest: str = "d1") -> Run:
+def make_run(
+    folder: Path, id_: str = "r1", pipeline: str = "taxi", digest: str = "d1", data: str = "data"
+) -> Run:
     """A run that judged the model `folder/model` of these bytes."""
-    model = ModelFiles(str(folder / "model"), digest)
     return Run(
-        pipeline,
-        id_,
+        RunKey(pipeline, id_),
         (str(folder / "eval.parquet"),),
-        "data",
-        model,
+        DataContent(f"{data} at noon", lambda: data),
+        ModelFiles(str(folder / "model"), digest),
         None,
         "{}",
         str(folder / "out"),

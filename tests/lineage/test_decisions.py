@@ -28,8 +28,7 @@ def judged(tmp_path: Path) -> str:
     recorder = lineage.connect(url)
     for name, finding in (("good", BLESSED), ("bad", NOT_BLESSED)):
         run = make_run(tmp_path / name, name, digest=name)
-        recorder.begin(run)
-        recorder.complete(run, finding)
+        recorder.begin(run).complete(finding)
     return url
 
 
@@ -84,8 +83,7 @@ def test_lineage_tells_the_model_from_its_baseline(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/m.db?create=true"
     recorder, run = lineage.connect(url), make_run(tmp_path)
     run = dataclasses.replace(run, baseline=ModelFiles("/models/old", "d0"))
-    recorder.begin(run)
-    recorder.complete(run, BLESSED)
+    recorder.begin(run).complete(BLESSED)
     (execution,) = as_json(url, "lineage", run.output, pipeline=False)["sources"]
     roles = {source["role"]: source["name"] for source in execution["sources"]}
     assert roles["model"] == str(tmp_path / "model")
@@ -123,9 +121,9 @@ def test_an_override_ends(judged: str, tmp_path: Path) -> None:
 def test_hostile_text_commands_no_terminal_and_long_text_is_not_cut(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/m.db?create=true"
     recorder, run = lineage.connect(url), make_run(tmp_path / ("\x1b[2J[red]" + "x" * 200), "r\x9b")
-    recorder.begin(run)
+    record = recorder.begin(run)
     reasons = tuple(f"reason {i} of \x1b]0;title\x07" for i in range(5))
-    recorder.complete(run, dataclasses.replace(NOT_BLESSED, reasons=reasons))
+    record.complete(dataclasses.replace(NOT_BLESSED, reasons=reasons))
     listed = call(url, "blessings").stdout
     traced = call(url, "lineage", run.output, pipeline=False).stdout
     for text in (listed, traced):
@@ -155,8 +153,7 @@ def test_a_model_is_found_by_the_folder_that_was_evaluated(tmp_path: Path) -> No
     recorder, run = lineage.connect(url), make_run(tmp_path)
     served = str(tmp_path / "model" / "Format-Serving")
     run = dataclasses.replace(run, model=ModelFiles(served, "d1"))
-    recorder.begin(run)
-    recorder.complete(run, BLESSED)
+    recorder.begin(run).complete(BLESSED)
     (taken,) = as_json(url, "revoke", served, "--by", "ada", "--reason", "r")
     assert taken["model"] == str(tmp_path / "model")
 

@@ -13,7 +13,7 @@ import pytest
 
 import benison
 from benison import lineage
-from benison.lineage import Finding, Run, history
+from benison.lineage import Finding, Run, RunKey, history
 from benison.lineage.store import Store
 from benison_orchestration import local
 from tests.conftest import config, taxi_like
@@ -55,6 +55,19 @@ def test_a_run_that_was_killed_before_its_record_is_only_recorded(
     assert again.manifest["created"] == first.manifest["created"]
     (found,) = history.blessings(Store.open(arguments["metadata"]), "taxi")
     assert found.status == "blessed"
+
+
+def test_a_run_without_a_store_is_known_by_its_output(arguments: dict[str, Any]) -> None:
+    del arguments["metadata"]
+    first = benison.evaluate(**arguments, map_index=2)
+    key = {"pipeline": "taxi", "run": "r1", "task": "Evaluator", "map_index": 2}
+    assert first.manifest["lineage"] == key
+    again = benison.evaluate(**arguments, map_index=2)
+    assert again.manifest["created"] == first.manifest["created"]
+    with pytest.raises(benison.OutputError, match="exists already"):
+        benison.evaluate(**arguments, map_index=3)
+    with pytest.raises(benison.OutputError, match="was written by the run 'taxi/r1/Evaluator/2'"):
+        benison.evaluate(**arguments, map_index=3, overwrite=True)
 
 
 def test_an_output_of_another_run_is_not_taken_for_this_one(arguments: dict[str, Any]) -> None:
@@ -100,6 +113,7 @@ def test_a_run_that_was_stopped_says_so_in_its_record(arguments: dict[str, Any])
     )
     said = execution.custom_properties["benison_error"].string_value
     assert said == "It was ended: SystemExit 130"
+    assert execution.last_known_state == execution.CANCELED
 
 
 def test_an_output_that_is_not_utf_8_is_refused_before_any_work(arguments: dict[str, Any]) -> None:
@@ -110,15 +124,15 @@ def test_an_output_that_is_not_utf_8_is_refused_before_any_work(arguments: dict[
 def test_a_result_without_its_record_says_how_to_complete_it(
     arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from benison.lineage.mlmd import MetadataRecorder
+    from benison.lineage.mlmd import MetadataSink
 
     def unreachable(*_: Any) -> None:
         raise benison.MetadataError("The store is gone.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(MetadataRecorder, "complete", unreachable)
+        patch.setattr(MetadataSink, "publish", unreachable)
         with pytest.raises(
-            benison.MetadataError, match="The same command with --run r1 records them"
+            benison.MetadataError, match="`benison record .*out`, or the same .* --run r1"
         ):
             benison.evaluate(**arguments)
     assert benison.evaluate(**arguments).manifest["lineage"]["run"] == "r1"
@@ -130,7 +144,7 @@ def test_a_result_without_its_record_says_how_to_complete_it(
     [
         ({"pipeline": None}, "needs a pipeline"),
         ({"output": None}, "needs a pipeline .* and an output"),
-        ({"metadata": None}, "is recorded in a store"),
+        ({"metadata": None, "pipeline": None}, "needs a pipeline .* and a run"),
         (
             {"metadata": None, "pipeline": None, "run": None, "baseline": "latest-blessed"},
             "looked up in a metadata store",
@@ -148,25 +162,40 @@ def test_an_incomplete_record_is_refused_before_any_work(
 
 def test_a_recorder_of_ones_own(arguments: dict[str, Any]) -> None:
     class Diary:
+        """A recorder, and the record of its one run."""
+
+        ids = {"page": 1}
+
         def __init__(self) -> None:
             self.said: list[Any] = []
 
-        def begin(self, run: Run) -> dict[str, Any]:
-            self.said.append(("begin", run.key))
-            return {"page": 1, "pipeline": run.pipeline, "run": run.id}
+        def begin(self, run: Run, overwrite: bool = False) -> Diary:
+            self.said.append(("begin", run.key.name, overwrite))
+            return self
 
-        def complete(self, run: Run, finding: Finding) -> None:
+        def note(self, state: str, finding: Finding | None = None) -> None:
+            self.said.append((state, finding and finding.status))
+
+        def complete(self, finding: Finding) -> None:
             self.said.append(("complete", finding.status))
 
-        def fail(self, run: Run, reason: str) -> None:
+        def fail(self, reason: str) -> None:
             self.said.append(("fail", reason))
 
-        def latest_blessed(self, pipeline: str, run: str = "") -> None:
+        abandon = fail
+
+        def latest_blessed(self, pipeline: str, key: RunKey | None = None) -> None:
             return None
 
     diary = Diary()
     result = benison.evaluate(**{**arguments, "metadata": diary, "baseline": "latest-blessed"})
-    assert diary.said == [("begin", "taxi.r1.Evaluator"), ("complete", "blessed")]
+    assert list(dict.fromkeys(diary.said)) == [
+        ("begin", "taxi/r1/Evaluator", False),
+        ("running", None),
+        ("evaluated", "blessed"),
+        ("written", "blessed"),
+        ("complete", "blessed"),
+    ]
     assert result.manifest["lineage"]["page"] == 1
 
 

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from benison import MetadataError, lineage
-from benison.lineage import ModelFiles, history
+from benison.lineage import DataContent, ModelFiles, RunKey, history
+from benison.lineage.ledger import Ledger
+from benison.lineage.mlmd import MetadataSink
 from benison.lineage.store import Store
 from benison.lineage.types import EVALUATOR
 from tests.lineage.stores import BLESSED, NOT_BLESSED, make_run
@@ -120,20 +122,19 @@ def test_many_writers_lose_nothing(tmp_path: Path) -> None:
 
 def test_a_failed_run_publishes_nothing_and_can_be_repeated(url: str, tmp_path: Path) -> None:
     recorder, run = lineage.connect(url), make_run(tmp_path)
-    recorder.begin(run)
-    recorder.fail(run, "the disk is full")
+    recorder.begin(run).fail("the disk is full")
     store = Store.open(url)
     assert states(store) == [4]
     assert not blessed(store)
-    recorder.begin(run)
-    recorder.complete(run, BLESSED)
+    late = recorder.begin(run)
+    recorder.begin(run).complete(BLESSED)
     check_recorded_once(store, url)
-    recorder.fail(run, "too late")
+    late.fail("too late")
     assert states(store) == [3]
 
 
 def test_the_ids_are_what_a_manifest_says(url: str, tmp_path: Path) -> None:
-    ids = lineage.connect(url).begin(make_run(tmp_path))
+    ids = lineage.connect(url).begin(make_run(tmp_path)).ids
     assert {
         "store",
         "pipeline",
@@ -151,7 +152,7 @@ def test_the_ids_are_what_a_manifest_says(url: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"data": "other"},
+        {"data": DataContent("other, at noon", lambda: "other")},
         {"config": '{"a": 1}'},
         {"output": "/elsewhere"},
         {"model": None},
@@ -160,9 +161,13 @@ def test_the_ids_are_what_a_manifest_says(url: str, tmp_path: Path) -> None:
 )
 def test_a_run_id_is_of_one_set_of_inputs(url: str, tmp_path: Path, change: dict[str, Any]) -> None:
     recorder, run = lineage.connect(url), make_run(tmp_path)
-    recorder.begin(run)
+    recorder.begin(run).complete(BLESSED)
     with pytest.raises(MetadataError, match="was of other data, models or config"):
         recorder.begin(dataclasses.replace(run, **change))
+    assert (
+        recorder.begin(dataclasses.replace(run, **change), overwrite=True).ids["key"]
+        == "taxi/r1/Evaluator#2"
+    )
 
 
 def test_a_model_that_was_replaced_in_place_is_not_found_by_its_old_blessing(
@@ -170,12 +175,10 @@ def test_a_model_that_was_replaced_in_place_is_not_found_by_its_old_blessing(
 ) -> None:
     recorder = lineage.connect(url)
     first = make_run(tmp_path, "r1", digest="first bytes")
-    recorder.begin(first)
-    recorder.complete(first, BLESSED)
+    recorder.begin(first).complete(BLESSED)
     assert recorder.latest_blessed("taxi").path == str(tmp_path / "model")
     second = make_run(tmp_path, "r2", digest="second bytes")
-    recorder.begin(second)
-    recorder.complete(second, NOT_BLESSED)
+    recorder.begin(second).complete(NOT_BLESSED)
     assert recorder.latest_blessed("taxi") is None
 
 
@@ -184,9 +187,9 @@ def test_a_model_that_is_replaced_while_it_is_judged_is_not_blessed_for_the_new_
 ) -> None:
     recorder = lineage.connect(url)
     first = make_run(tmp_path, "r1", digest="first bytes")
-    recorder.begin(first)
+    record = recorder.begin(first)
     recorder.begin(make_run(tmp_path, "r2", digest="second bytes"))
-    recorder.complete(first, BLESSED)
+    record.complete(BLESSED)
     (found,) = history.blessings(Store.open(url), "taxi")
     assert found.model == str(tmp_path / "model")
     assert recorder.latest_blessed("taxi") is None
@@ -196,8 +199,7 @@ def test_a_model_of_another_pipeline_is_found_in_this_one(url: str, tmp_path: Pa
     recorder = lineage.connect(url)
     for pipeline in ("one", "two"):
         run = make_run(tmp_path, pipeline, pipeline)
-        recorder.begin(run)
-        recorder.complete(run, BLESSED)
+        recorder.begin(run).complete(BLESSED)
     assert (
         recorder.latest_blessed("one").path
         == recorder.latest_blessed("two").path
@@ -235,7 +237,7 @@ def test_names_that_a_store_cannot_hold(tmp_path: Path, pipeline: str, message: 
 def test_what_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     recorder = lineage.connect(f"sqlite:///{tmp_path}/m.db?create=true")
     run = make_run(tmp_path)
-    for change in ({"output": "/o\udcff"}, {"pipeline": "p\udcff"}):
+    for change in ({"output": "/o\udcff"}, {"key": RunKey("p\udcff", "r1")}):
         with pytest.raises(MetadataError, match="holds UTF-8, which '.*udcff.*' is not"):
             recorder.begin(dataclasses.replace(run, **change))  # type: ignore[arg-type]
 
@@ -248,38 +250,32 @@ def test_a_store_that_may_not_be_written_says_so_at_once(tmp_path: Path) -> None
     reading = {**store.connection.fields, "connection_mode": "READONLY"}
     store.connection = dataclasses.replace(store.connection, fields=reading)
     with pytest.raises(MetadataError, match="may not be written by this user.$"):
-        lineage.mlmd.MetadataRecorder(store).begin(make_run(tmp_path, "r2"))
+        Ledger(MetadataSink(store)).begin(make_run(tmp_path, "r2"))
 
 
 def test_hostile_text_comes_back_as_it_was(url: str, tmp_path: Path) -> None:
     text = "back\\slash 'quote' \"double\" % ? ; -- </script> é 名 \n line"
     recorder = lineage.connect(url)
     run = dataclasses.replace(make_run(tmp_path), config=text)
-    recorder.begin(run)
-    recorder.complete(run, dataclasses.replace(NOT_BLESSED, reasons=(text,)))
+    recorder.begin(run).complete(dataclasses.replace(NOT_BLESSED, reasons=(text,)))
     (found,) = history.blessings(Store.open(url), "taxi")
     assert "\n".join(found.reasons) == text
 
 
 def test_a_complete_run_stays_as_it_is(url: str, tmp_path: Path) -> None:
     recorder, run = lineage.connect(url), make_run(tmp_path)
-    recorder.begin(run)
-    recorder.complete(run, NOT_BLESSED)
-    recorder.begin(run)
-    recorder.complete(run, BLESSED)
+    recorder.begin(run).complete(NOT_BLESSED)
+    with pytest.raises(MetadataError, match="is recorded as not blessed"):
+        recorder.begin(run).complete(BLESSED)
     assert not blessed(Store.open(url))
-
-
-def test_a_run_that_was_not_begun_cannot_be_completed(url: str, tmp_path: Path) -> None:
-    with pytest.raises(MetadataError, match="was not begun"):
-        lineage.connect(url).complete(make_run(tmp_path), BLESSED)
 
 
 def test_a_model_may_be_its_own_baseline(url: str, tmp_path: Path) -> None:
     recorder, run = lineage.connect(url), make_run(tmp_path)
     run = dataclasses.replace(run, baseline=run.model)
-    assert "baseline_model" not in recorder.begin(run)
-    recorder.complete(run, BLESSED)
+    record = recorder.begin(run)
+    assert "baseline_model" not in record.ids
+    record.complete(BLESSED)
     (found,) = blessed(Store.open(url))
     ids = {
         name: found.custom_properties[name].int_value

@@ -13,7 +13,7 @@ import typer
 import benison
 from benison import terminal
 from benison.cli.evaluate import EVALUATE_HELP, check, evaluate, gate, verify
-from benison.cli.lineage import bless, blessings, lineage, revoke
+from benison.cli.lineage import bless, blessings, lineage, record, revoke
 from benison.cli.options import CRASHED
 from benison.cli.show import REPORT_HELP, SHOW_HELP, report, show
 
@@ -35,6 +35,7 @@ app.command()(blessings)
 app.command()(lineage)
 app.command()(bless)
 app.command()(revoke)
+app.command()(record)
 
 
 @app.callback(invoke_without_command=True)

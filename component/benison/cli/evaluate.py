@@ -24,6 +24,7 @@ from benison.cli.options import (
 from benison.config import EvalConfig
 from benison.data.dataset import Dataset
 from benison.evaluation.check import check_config
+from benison.evaluation.recording import check_recorded
 from benison.evaluation.spec import read_spec
 from benison.output import blessing
 from benison.report.ci import Reports
@@ -110,6 +111,12 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
         str | None,
         typer.Option(help="The id of this run, stable over retries; default: a new one."),
     ] = None,
+    task: Annotated[
+        str | None, typer.Option(help="The task, where a run has several evaluations.")
+    ] = None,
+    map_index: Annotated[
+        int | None, typer.Option(help="Which of the instances of a mapped task this is.")
+    ] = None,
     format: Format = None,  # noqa: A002 - the field's word
     engine: Annotated[
         str | None, typer.Option(help="local, the default; or beam with Beam's options after --.")
@@ -156,6 +163,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
             metadata=metadata,
             pipeline=pipeline,
             run=run,
+            task=task,
+            map_index=map_index,
         )
         result = benison.evaluate(**arguments, progress=progress)
         reports.write(result, gate)
@@ -217,19 +226,29 @@ def verify(
             help="The model that is about to be served; default: where the evaluated one was.",
         ),
     ] = None,
+    metadata: Annotated[
+        str | None,
+        typer.Option(
+            help="The metadata store that must have recorded it, and not revoked it since."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check that an output, and the model it judged, are byte for byte as they were.
 
     Exit code 0 when nothing differs and the model is blessed, 1 when it is not blessed, 2 when
-    something differs.
+    something differs or is not recorded in --metadata.
 
     [bold]Example[/bold]:  benison verify out --model serving/1700000000
     """
     with errors(as_json):
-        manifest = blessing.verify(output, model)
+        verdict, note = blessing.verify(output, model)["verdict"], ""
+        if metadata is not None:
+            recorded = check_recorded(output, metadata)
+            verdict, note = recorded.status, recorded.note
     if as_json:
-        print(json.dumps({"ok": True, "verdict": manifest["verdict"]}))
+        print(json.dumps({"ok": True, "verdict": verdict, "note": note}))
     else:
-        print(f"{output} is whole and unchanged. Verdict: {manifest['verdict'].replace('_', ' ')}.")
-    raise typer.Exit(0 if manifest["verdict"] == "blessed" else NOT_BLESSED)
+        why = f" ({note})" if note else ""
+        print(f"{output} is whole and unchanged. Verdict: {verdict.replace('_', ' ')}{why}.")
+    raise typer.Exit(0 if verdict == "blessed" else NOT_BLESSED)

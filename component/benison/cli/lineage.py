@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The subcommands on a pipeline's history: blessings, lineage, bless, revoke."""
+"""The subcommands on a pipeline's history: blessings, lineage, bless, revoke, record."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 
 from benison import terminal
-from benison.cli.options import AsJson, errors
+from benison.cli.options import AsJson, Output, errors, say
 from benison.errors import ConfigError
-from benison.lineage import decisions, history
-from benison.lineage.store import Store
+from benison.evaluation import recording
+from benison.lineage import connect
 
 Metadata = Annotated[
     str,
@@ -48,13 +48,11 @@ def blessings(
     [bold]Example[/bold]:  benison blessings --metadata sqlite:///metadata.db --pipeline taxi
     """
     with errors(as_json):
-        store = Store.open(metadata)
-        history.withdraw_expired(store, pipeline)
-        listed = history.blessings(store, pipeline, limit)
+        newest = connect(metadata).blessings(pipeline, limit)
     if as_json:
-        print(json.dumps([dataclasses.asdict(blessing) for blessing in listed]))
+        print(json.dumps([dataclasses.asdict(blessing) for blessing in newest]))
     else:
-        terminal.blessings(listed)
+        terminal.blessings(newest)
 
 
 def lineage(target: Target, metadata: Metadata, as_json: AsJson = False) -> None:
@@ -63,7 +61,7 @@ def lineage(target: Target, metadata: Metadata, as_json: AsJson = False) -> None
     [bold]Example[/bold]:  benison lineage out --metadata sqlite:///metadata.db
     """
     with errors(as_json):
-        node = history.trace(Store.open(metadata), target)
+        node = connect(metadata).trace(target)
     if as_json:
         print(json.dumps(dataclasses.asdict(node)))
     else:
@@ -100,9 +98,7 @@ def bless(  # noqa: PLR0913, PLR0917 - one parameter an option
             raise ConfigError(
                 "A model is blessed by evaluating it; against its verdict say --override."
             )
-        blessing = decisions.override(
-            Store.open(metadata), pipeline, target, by=by, reason=reason, until=until
-        )
+        blessing = connect(metadata).override(pipeline, target, by=by, reason=reason, until=until)
     if as_json:
         print(json.dumps(dataclasses.asdict(blessing)))
     else:
@@ -123,8 +119,20 @@ def revoke(  # noqa: PLR0913, PLR0917 - one parameter an option
       --metadata sqlite:///metadata.db --pipeline taxi
     """
     with errors(as_json):
-        taken = decisions.revoke(Store.open(metadata), pipeline, target, by=by, reason=reason)
+        taken = connect(metadata).revoke(pipeline, target, by=by, reason=reason)
     if as_json:
         print(json.dumps([dataclasses.asdict(blessing) for blessing in taken]))
     else:
         terminal.blessings(taken)
+
+
+def record(output: Output, metadata: Metadata, as_json: AsJson = False) -> None:
+    """Record a finished evaluation whose run ended before it was recorded.
+
+    Resolvers find its blessing from then on. An evaluation that is recorded already stays as it is.
+
+    [bold]Example[/bold]:  benison record out --metadata sqlite:///metadata.db
+    """
+    with errors(as_json):
+        result = recording.record(output, metadata)
+    say(result, as_json)

@@ -42,6 +42,8 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
     metadata: str | Recorder | None = None,
     pipeline: str | None = None,
     run: str | None = None,
+    task: str | None = None,
+    map_index: int | None = None,
     progress: Progress = silent,
 ) -> EvalResult:
     """Evaluate a model over all examples, on every slice, and judge it by the config's thresholds.
@@ -53,7 +55,8 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
             predictions are in the data, where prediction_key says.
         baseline: The model to compare with; "latest-blessed" is looked up in `metadata`.
         output: A directory to write, which must not exist; None writes nothing.
-        overwrite: Replace `output` if it exists, when the new results are complete.
+        overwrite: Replace `output` if it exists, when the new results are complete; an evaluation that
+            has a `run` replaces only what the same run has written.
         format: Of the examples, when their names do not tell: parquet, csv, jsonl, arrow, tfrecord.
         engine: "local", or "beam" with `beam_options` such as `--runner=FlinkRunner`.
         beam_options: Beam's pipeline options.
@@ -67,6 +70,8 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         pipeline: The pipeline in whose history it is recorded, where its resolvers look.
         run: The id of this run in it, one that is stable when a host retries; None makes one. The same
             run again completes what is missing and doubles nothing.
+        task: The task of the run, where a run has several evaluations.
+        map_index: Which of the instances of a mapped task this is.
         progress: Called with a stage, its rows so far, and the rows in all.
 
     Returns:
@@ -81,7 +86,8 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         MetadataError: The metadata store cannot be used; the results may be whole then, and are not recorded.
     """
     chosen = _writers(writers, tfma)
-    recording = Recording.open(metadata, pipeline, run, output)
+    key = {"pipeline": pipeline, "run": run, "task": task, "map_index": map_index}
+    recording = Recording.open(metadata, key, output)
     check_output(recording, output, overwrite)
     found = recording.baseline(baseline)
     loaded = EvalConfig.load(config)

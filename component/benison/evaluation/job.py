@@ -10,7 +10,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -63,7 +63,9 @@ class Job:
     overwrite: bool
     progress: Progress
     lineage: dict[str, Any] | None = None
-    """What the manifest says of the record in a metadata store."""
+    """What the manifest says of the run and its record in a metadata store."""
+    note: Callable[[str, Verdict | None], None] = lambda _state, _verdict: None
+    """Called when it is running, evaluated, and written; an error of its ends the evaluation."""
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
     rows: int = 0
     missing: dict[str, int] = dataclasses.field(default_factory=dict)
@@ -76,8 +78,11 @@ class Job:
         chosen: Sequence[writers.Writer],
     ) -> EvalResult:
         """Evaluate, judge, and write if there is an output."""
+        self.note("running", None)
         states = self.run_local() if engine == "local" else self.run_beam(engine, beam_options)
-        return self.save(self.results(states), output, chosen)
+        found = self.results(states)
+        self.note("evaluated", found["verdict"])
+        return self.save(found, output, chosen)
 
     @functools.cached_property
     def models(self) -> list[dict[str, Any]]:
@@ -174,6 +179,8 @@ class Job:
         with directory.output_directory(Path(output), self.overwrite) as folder:
             writers.run(chosen, plain, folder)
             blessing.seal(folder, manifest)
+            self.note("evaluated", verdict)  # again: it must not be published if it was superseded
+        self.note("written", verdict)
         return result
 
     def _manifest(self, status: str) -> dict[str, Any]:
@@ -185,6 +192,7 @@ class Job:
             "missing": self.missing,
             "seconds": {stage: round(seconds, 3) for stage, seconds in self.seconds.items()},
             "lineage": self.lineage,
+            "examples": list(self.dataset.sources),
             **self.inputs(),
         }
 

@@ -8,19 +8,32 @@ them whole, of the same inputs, and only completes the record.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from benison import lineage
-from benison.errors import ConfigError, MetadataError, ModelError, OutputError
+from benison.errors import BenisonError, ConfigError, MetadataError, ModelError, OutputError
 from benison.evaluation.job import Job, PathLike
-from benison.lineage import Finding, ModelFiles, Recorder, Run
+from benison.lineage import (
+    DataContent,
+    Finding,
+    ModelFiles,
+    Record,
+    Recorder,
+    Run,
+    RunKey,
+    RunStateError,
+)
+from benison.lineage.sink import Blessing
+from benison.lineage.states import WRITTEN
 from benison.output import blessing, directory
 from benison.results.result import EvalResult, load_result
+from benison.validation.verdict import Verdict
 
 LATEST_BLESSED = "latest-blessed"
 _LOGGER = logging.getLogger("benison")
@@ -28,32 +41,41 @@ _LOGGER = logging.getLogger("benison")
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-    """Where an evaluation is recorded, if anywhere, and under which key."""
+    """Under which key an evaluation is a run, and where that is recorded, if anywhere."""
 
     recorder: Recorder | None
-    pipeline: str
-    run: str
+    key: RunKey | None
+    is_named: bool = False
+    """Whether the run was given, and not made up."""
 
     @classmethod
     def open(
-        cls, metadata: str | Recorder | None, pipeline: str | None, run: str | None, output: Any
+        cls, metadata: str | Recorder | None, named: Mapping[str, Any], output: PathLike | None
     ) -> Recording:
-        """Check that what was said of the record is complete.
+        """Check that what was given of the record is complete.
+
+        Args:
+            metadata: The URL of a store, or a recorder; None for none.
+            named: pipeline, run, task and map_index, each of which may be None.
+            output: Where the evaluation is written.
 
         Raises:
-            ConfigError: A pipeline or an output is missing, or there is no store to record in.
+            ConfigError: A pipeline or an output is missing.
             MetadataError: The URL of the store is wrong.
         """
+        given = {name: value for name, value in named.items() if value not in (None, "")}
         if metadata is None:
-            if pipeline or run:
+            if given and not {"pipeline", "run"} <= given.keys():
                 raise ConfigError(
-                    "A pipeline or run is recorded in a store: say metadata (--metadata)."
+                    "A run without a metadata store needs a pipeline (--pipeline) and a run (--run); with "
+                    "one (--metadata), a pipeline."
                 )
-            return cls(None, "", "")
-        if not pipeline or output is None:
+            return cls(None, RunKey(**given) if given else None, bool(given))
+        if "pipeline" not in given or output is None:
             raise ConfigError("A record needs a pipeline (--pipeline) and an output (--output).")
         recorder = lineage.connect(metadata) if isinstance(metadata, str) else metadata
-        return cls(recorder, pipeline, run or lineage.new_run_id())
+        key = RunKey(**{"run": lineage.new_run_id(), **given})
+        return cls(recorder, key, "run" in given)
 
     def baseline(self, asked: PathLike | None) -> PathLike | None:
         """The baseline that was asked for; `latest-blessed` is looked up.
@@ -64,28 +86,24 @@ class Recording:
         """
         if asked != LATEST_BLESSED:
             return asked
-        if self.recorder is None:
+        if self.recorder is None or self.key is None:
             raise ConfigError(
                 "The latest blessed model is looked up in a metadata store: say metadata and pipeline."
             )
-        found = self.recorder.latest_blessed(self.pipeline, self.run)
-        path = None if found is None else found.path
-        _LOGGER.info("The latest blessed model of %r is %s.", self.pipeline, path or "none yet")
-        if found and found.digest and _digest(found.path) != found.digest:
+        pipeline = self.key.pipeline
+        latest = self.recorder.latest_blessed(pipeline, self.key)
+        path = None if latest is None else latest.path
+        _LOGGER.info("The latest blessed model of %r is %s.", pipeline, path or "none yet")
+        if latest and latest.digest and _digest(latest.path) != latest.digest:
             raise ModelError(
-                f"The latest blessed model of {self.pipeline!r}, at {path}, was changed after it was "
+                f"The latest blessed model of {pipeline!r}, at {path}, was changed after it was "
                 "blessed. Evaluate what is there now, revoke it, or name another --baseline."
             )
         return path
 
-    def has_written(self, output: PathLike | None) -> bool:
-        """Whether the output is there and of this run, so that only its record may be missing."""
-        if self.recorder is None or output is None:
-            return False
-        with suppress(OutputError):
-            of = blessing.read_manifest(Path(output)).get("lineage") or {}
-            return (of.get("pipeline"), of.get("run")) == (self.pipeline, self.run)
-        return False
+    def has_written(self, output: PathLike) -> bool:
+        """Whether the output is there and of this run."""
+        return self.key is not None and _key_of(Path(output)) == self.key
 
     def keep(
         self, job: Job, output: PathLike | None, evaluate: Callable[[], EvalResult]
@@ -100,22 +118,27 @@ class Recording:
         Raises:
             MetadataError: The results are written, but their record is not.
         """
-        if self.recorder is None or output is None:
+        if self.key is None or output is None:
             return evaluate()
-        run = self._run(job, output)
-        job.lineage = dict(self.recorder.begin(run))
+        if self.recorder is None:
+            job.lineage = self.key.to_dict()
+            return self._finished(job, output) or self._evaluated(job, output, evaluate)
+        record = self.recorder.begin(_run(job, self.key, output), job.overwrite)
+        job.lineage = dict(record.ids)
+        job.note = functools.partial(_note, job, record)
         try:
             result = self._finished(job, output) or self._evaluated(job, output, evaluate)
         except BaseException as error:
             with suppress(MetadataError):
-                self.recorder.fail(run, _reason(error))
+                self._end(record, job, output, error)
             raise
         try:
-            self.recorder.complete(run, _finding(result))
+            record.complete(_finding(result.verdict))
         except MetadataError as error:
             raise MetadataError(
                 f"{error} The results are whole in {output}, but they are not recorded, so no resolver "
-                f"finds them. The same command with --run {self.run} records them."
+                f"finds them. `benison record {output}`, or the same command with --run {self.key.run}, "
+                "records them."
             ) from error
         return result
 
@@ -136,49 +159,140 @@ class Recording:
             return None
         blessing.check_whole(Path(output))
         result = load_result(os.fspath(output))
-        same = [result.manifest[key] == value for key, value in job.inputs().items()]
-        if not all(same):
+        if not _is_of(result.manifest, job):
             raise OutputError(
-                f"{output} is of the run {self.run!r}, but of other data, models or config than now. "
+                f"{output} is of the same run, but of other data, models or config than now. "
                 "Choose another output or run, or say --overwrite."
             )
         return result
 
-    def _run(self, job: Job, output: PathLike) -> Run:
-        candidates = [_files(m) for m in job.models if not m["is_baseline"]]
-        if len(candidates) > 1:
-            raise ConfigError(
-                f"A record is of one candidate; the config has {len(candidates)}: evaluate each apart."
-            )
-        baselines = [_files(m) for m in job.models if m["is_baseline"]]
-        return Run(
-            self.pipeline,
-            self.run,
-            job.dataset.sources,
-            job.dataset.identity()["digest"],
-            candidates[0],
-            baselines[0] if baselines else None,
-            job.config.to_json(),
-            os.path.abspath(output),
-        )
+    def _end(self, record: Record, job: Job, output: PathLike, error: BaseException) -> None:
+        """Record that a run has ended early; one whose files are whole stays open, to be completed."""
+        with suppress(BenisonError):
+            if self.has_written(output) and _is_of(blessing.check_whole(Path(output)), job):
+                record.note(WRITTEN)
+                return
+        if isinstance(error, Exception):
+            record.fail(_reason(error))
+        else:
+            record.abandon(_reason(error))
 
 
 def check_output(recording: Recording, output: PathLike | None, overwrite: bool) -> None:
     """Refuse an output that exists, unless it is what this run has written before.
 
     Raises:
-        OutputError: It exists.
+        OutputError: It exists; with `overwrite`, it was written by another run that has a name.
     """
-    if output is not None and not recording.has_written(output):
-        directory.check_output(Path(output), overwrite)
+    if output is None or recording.has_written(output):
+        return
+    other = _key_of(Path(output)) if overwrite and recording.is_named else None
+    if other is not None:
+        raise OutputError(
+            f"The output {output} was written by the run {other.name!r}, and --overwrite replaces only what "
+            "this run has written. Choose another output."
+        )
+    directory.check_output(Path(output), overwrite)
+
+
+def record(output: PathLike, metadata: str | Recorder) -> EvalResult:
+    """Record a finished output, of a run that ended before it was recorded.
+
+    Raises:
+        OutputError: It is not a whole output of Benison, or not that of a run.
+        MetadataError: The store cannot be used, or has the run with other inputs.
+    """
+    result, run = _written_run(output)
+    recorder = lineage.connect(metadata) if isinstance(metadata, str) else metadata
+    recorder.begin(run).complete(_finding(result.verdict))
+    return result
+
+
+def check_recorded(output: PathLike, metadata: str) -> Blessing:
+    """The verdict that a store has of an output, or the newest decision on it.
+
+    Raises:
+        OutputError: It is not a whole output of Benison, or not that of a run.
+        MetadataError: The store does not have it, or has another verdict.
+    """
+    result, run = _written_run(output)
+    recorded = lineage.connect(metadata).standing(run)
+    if recorded.status != result.verdict.status and not recorded.note:
+        raise MetadataError(
+            f"{output} says {result.verdict.status.replace('_', ' ')}, and the store "
+            f"{recorded.status.replace('_', ' ')}."
+        )
+    return recorded
+
+
+def _written_run(output: PathLike) -> tuple[EvalResult, Run]:
+    key = _key_of(Path(output))
+    manifest = blessing.check_whole(Path(output))
+    if key is None:
+        raise OutputError(
+            f"{output} is not of a named run, so it has no record. Evaluate with --pipeline and --run."
+        )
+    result = load_result(os.fspath(output))
+    models = [(m["is_baseline"], _files(m)) for m in manifest["models"]]
+    candidate = next(files for is_baseline, files in models if not is_baseline)
+    baseline = next((files for is_baseline, files in models if is_baseline), None)
+    digest = manifest["data"]["digest"]
+    data = DataContent(digest, lambda: digest)
+    path = os.path.abspath(output)
+    sources = tuple(manifest.get("examples", ()))
+    return result, Run(key, sources, data, candidate, baseline, result.config.to_json(), path)
+
+
+def _run(job: Job, key: RunKey, output: PathLike) -> Run:
+    candidates = [_files(m) for m in job.models if not m["is_baseline"]]
+    if len(candidates) > 1:
+        raise ConfigError(
+            f"A record is of one candidate; the config has {len(candidates)}: evaluate each apart."
+        )
+    baselines = [_files(m) for m in job.models if m["is_baseline"]]
+    digest = job.dataset.identity()["digest"]
+    return Run(
+        key,
+        job.dataset.sources,
+        DataContent(digest, lambda: digest),
+        candidates[0],
+        baselines[0] if baselines else None,
+        job.config.to_json(),
+        os.path.abspath(output),
+    )
+
+
+def _note(job: Job, record: Record, state: str, verdict: Verdict | None = None) -> None:
+    """Note a state; a store that is away for a while ends no evaluation, which the record may survive."""
+    try:
+        record.note(state, None if verdict is None else _finding(verdict))
+        job.lineage = dict(record.ids)  # of another execution, if the verdict has changed
+    except RunStateError:
+        raise
+    except MetadataError as error:
+        _LOGGER.warning("The run goes on, and that it is %s is not recorded: %s", state, error)
+
+
+def _key_of(output: Path) -> RunKey | None:
+    """The key of the run that has written an output; None where there is none."""
+    with suppress(OutputError):
+        known = blessing.read_manifest(output).get("lineage") or {}
+        names = [field.name for field in dataclasses.fields(RunKey)]
+        if set(names) <= known.keys():
+            return RunKey(**{name: known[name] for name in names})
+    return None
+
+
+def _is_of(manifest: Mapping[str, Any], job: Job) -> bool:
+    """Whether an output is of the models, the config and the data of a job."""
+    return all(manifest[key] == value for key, value in job.inputs().items())
 
 
 def _reason(error: BaseException) -> str:
     """Why a run has failed; an exception that is no fault has only a number to say."""
-    said, kind = str(error), type(error).__name__
-    return (
-        said if said and isinstance(error, Exception) else f"It was ended: {kind} {said}".rstrip()
-    )
+    text, kind = str(error), type(error).__name__
+    is_fault = bool(text) and isinstance(error, Exception)
+    return text if is_fault else f"It was ended: {kind} {text}".rstrip()
 
 
 def _digest(path: str) -> str:
@@ -189,6 +303,5 @@ def _files(model: dict[str, Any]) -> ModelFiles | None:
     return None if model["path"] is None else ModelFiles(model["path"], model["digest"])
 
 
-def _finding(result: EvalResult) -> Finding:
-    verdict = result.verdict
+def _finding(verdict: Verdict) -> Finding:
     return Finding(verdict.status, verdict.summary(), verdict.reasons, verdict.rubber_stamped)

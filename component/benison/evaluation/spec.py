@@ -18,7 +18,7 @@ from benison.evaluation.api import evaluate
 from benison.paths import locate
 
 REQUIRED = ("examples", "config", "output")
-_TEXTS = ("output", "baseline", "format", "engine", "metadata", "pipeline", "run")
+_TEXTS = ("output", "baseline", "format", "engine", "metadata", "pipeline", "run", "task")
 _FLAGS = ("overwrite", "trust_pickle", "tfma")
 _NOT_PLAIN = ("extractors", "evaluators", "writers")
 
@@ -71,6 +71,8 @@ def _faults(field: str, value: Any) -> Iterator[str]:
         yield f"is a text, not {value!r}."
     elif field in _FLAGS and not isinstance(value, bool):
         yield f"is true or false, not {value!r}."
+    elif field == "map_index" and (not isinstance(value, int) or isinstance(value, bool)):
+        yield f"is a whole number, not {value!r}."
     elif field == "model" and not isinstance(value, (str, dict)):
         yield f"is a path, or paths by the names of model_specs, not {value!r}."
     elif field == "beam_options" and not isinstance(value, list):

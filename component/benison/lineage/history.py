@@ -10,15 +10,16 @@ neither a long history nor many models that were not blessed take time.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import datetime
 import heapq
 import os
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from benison.errors import MetadataError
+from benison.lineage import joined
+from benison.lineage.sink import Blessing, Node
 from benison.lineage.store import Store
 from benison.lineage.types import OVERRIDE, SERVING, check_spelling, number, set_properties, text
 
@@ -27,52 +28,23 @@ _LAST_ID = 2**63 - 1
 _PRODUCED = ("OUTPUT", "INTERNAL_OUTPUT", "DECLARED_OUTPUT")
 
 
-@dataclasses.dataclass(frozen=True)
-class Blessing:
-    """A verdict as the store has it."""
-
-    id: int
-    model: str
-    """The URI of the model; "" when the predictions were in the data."""
-    model_id: int | None
-    status: str
-    """blessed, not_blessed or not_evaluated, as it is now."""
-    created: str
-    """UTC, in ISO 8601."""
-    reasons: tuple[str, ...]
-    note: str
-    """Who overrode or revoked it, why and until when; "" when nobody did."""
-    uri: str
-
-    @classmethod
-    def of(cls, found: Any) -> Blessing:
-        """Read one, of TFX's or of ours."""
-        flag = number(found, "blessed")
-        status = {1: "blessed", 0: "not_blessed", None: "not_evaluated"}.get(flag, "not_blessed")
-        return cls(
-            int(found.id),
-            text(found, "current_model"),
-            number(found, "current_model_id"),
-            "not_blessed" if flag == 1 and is_expired(found) else status,
-            _iso(found.create_time_since_epoch),
-            tuple(filter(None, text(found, "benison_reasons").split("\n"))),
-            _note(found),
-            found.uri,
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class Node:
-    """An artifact or an execution, and what it was made from."""
-
-    kind: str
-    id: int
-    name: str
-    """The URI of an artifact, the name of an execution."""
-    properties: dict[str, str | int]
-    sources: tuple[Node, ...]
-    role: str = ""
-    """What an artifact was to the execution it was read by: model, baseline_model, examples; else ""."""
+def blessing(found: Any) -> Blessing:
+    """A ModelBlessing of TFX's or of ours, as it is now."""
+    flag = number(found, "blessed")
+    status = {1: "blessed", 0: "not_blessed", None: "not_evaluated"}.get(flag, "not_blessed")
+    if flag == 1 and is_expired(found):
+        status = "not_blessed"
+    return Blessing(
+        int(found.id),
+        text(found, "current_model"),
+        number(found, "current_model_id"),
+        "superseded" if is_superseded(found) else status,
+        _iso(found.create_time_since_epoch),
+        tuple(filter(None, text(found, "benison_reasons").split("\n"))),
+        _note(found),
+        found.uri,
+        bool(text(found, "benison_revoked_by")),
+    )
 
 
 def blessings(store: Store, pipeline: str, limit: int = 20) -> list[Blessing]:
@@ -81,17 +53,16 @@ def blessings(store: Store, pipeline: str, limit: int = 20) -> list[Blessing]:
     Raises:
         MetadataError: The store has no such pipeline.
     """
-    found = of_type(store, pipeline, "ModelBlessing")
-    return [Blessing.of(a) for a, _ in zip(found, range(limit), strict=False)]
+    found = islice(verdicts(store, pipeline, with_superseded=True), limit)
+    return [blessing(each) for each in found]
 
 
 def latest_blessed(store: Store, pipeline: str) -> Any:
     """The newest Model artifact of a pipeline that is blessed; None when there is none."""
     context = store.get_context_by_type_and_name("pipeline", pipeline)
     check_spelling(pipeline, context)
-    query = "type = 'ModelBlessing' AND state = LIVE AND custom_properties.blessed.int_value = 1"
     waiting: list[int] = []  # a heap of the models that are blessed, each as its negative id
-    for found in chain(_newest_first(store, context.id, query) if context else (), [None]):
+    for found in chain(_newest_first(store, context.id) if context else (), [None]):
         # A blessing names a model that was there before it, and so does every older blessing.
         while waiting and (found is None or -waiting[0] > found.id):
             model = _live_model(store, -heapq.heappop(waiting), pipeline)
@@ -117,6 +88,11 @@ def is_blessing(found: Any) -> bool:
     return bool(
         found.state == found.LIVE and number(found, "blessed") == 1 and not is_expired(found)
     )
+
+
+def is_superseded(found: Any) -> bool:
+    """Whether a verdict was recorded anew under the same key."""
+    return bool(text(found, "benison_superseded_by"))
 
 
 def is_expired(found: Any) -> bool:
@@ -149,7 +125,7 @@ def withdraw_expired(store: Store, pipeline: str) -> None:
         overrides = store.get_executions_by_type(OVERRIDE)
     except errors.NotFoundError:
         return
-    mine = [e.id for e in overrides if e.name.startswith(f"{pipeline}.override.")]
+    mine = [e.id for e in overrides if e.name.startswith(override_name(pipeline))]
     events = store.get_events_by_execution_ids(mine) if mine else []
     made = [e.artifact_id for e in events if _is(e, "OUTPUT")]
     for found in store.get_artifacts_by_id(made) if made else ():
@@ -210,8 +186,8 @@ def _execution_node(store: Store, found: Any, above: set[int]) -> Node:
     return Node(found.type, int(found.id), found.name, _properties(found), sources)
 
 
-def of_type(store: Store, pipeline: str, kind: str) -> Iterator[Any]:
-    """The LIVE artifacts of a pipeline that are of a type, newest first.
+def verdicts(store: Store, pipeline: str, with_superseded: bool = False) -> Iterator[Any]:
+    """The ModelBlessings of a pipeline that are LIVE, newest first.
 
     Raises:
         MetadataError: The store has no such pipeline.
@@ -222,26 +198,27 @@ def of_type(store: Store, pipeline: str, kind: str) -> Iterator[Any]:
         known = sorted(c.name for c in store.get_contexts_by_type("pipeline"))
         there = f"There are: {', '.join(known[:12])}." if known else "It has none."
         raise MetadataError(f"{store.connection.shown} has no pipeline {pipeline!r}. {there}")
-    yield from _newest_first(store, context.id, f"type = '{kind}' AND state = LIVE")
+    for found in _newest_first(store, context.id):
+        if found.state == found.LIVE or (with_superseded and is_superseded(found)):
+            yield found
 
 
-def _newest_first(store: Store, context: int, query: str) -> Iterator[Any]:
-    """The artifacts of a context for which a query of ML Metadata's holds.
+def _newest_first(store: Store, context: int) -> Iterator[Any]:
+    """The ModelBlessings of a context.
 
-    In pages that grow, since a page can only be asked for from the top.
+    In pages that grow, since a page can only be asked for from the top. They are picked here, because
+    newer versions of ML Metadata have no queries.
     """
     from ml_metadata.metadata_store import ListOptions, OrderByField
 
     seen, limit = 0, _PAGE
     while True:
-        options = ListOptions(
-            limit=limit, order_by=OrderByField.ID, is_asc=False, filter_query=query
-        )
-        found = store.get_artifacts_by_context(context, list_options=options)
-        yield from found[seen:]
-        if len(found) < limit:
+        options = ListOptions(limit=limit, order_by=OrderByField.ID, is_asc=False)
+        page = store.get_artifacts_by_context(context, list_options=options)
+        yield from (found for found in page[seen:] if found.type == "ModelBlessing")
+        if len(page) < limit:
             return
-        seen, limit = len(found), limit * 4
+        seen, limit = len(page), limit * 4
 
 
 def _is(event: Any, *kinds: str) -> bool:
@@ -259,7 +236,15 @@ def _properties(node: Any) -> dict[str, str | int]:
     }
 
 
+def override_name(pipeline: str, decision: str = "") -> str:
+    """The name of an override's execution, or what all of a pipeline begin with."""
+    return f"{joined(pipeline)}/{decision}"
+
+
 def _note(found: Any) -> str:
+    newer = text(found, "benison_superseded_by")
+    if newer:
+        return f"superseded by {newer}"
     revoked, overridden = text(found, "benison_revoked_by"), text(found, "benison_override_by")
     if revoked:
         return f"revoked by {revoked}: {text(found, 'benison_revoked_reason')}"

@@ -23,10 +23,11 @@ TFX_VERSION = "1.21.0"
 def examples_id(store: Store, path: str, run: Run) -> int:
     """The artifact of a run's data, by their path or URI."""
     known = [a for a in store.get_artifacts_by_uri(path) if a.type == "Examples"]
-    same = [a for a in known if text(a, "benison_data") in ("", run.data)]
+    data = run.data.fingerprint
+    same = [a for a in known if text(a, "benison_fingerprint") in ("", data)]
     if same:
         return int(same[0].id)
-    return _imported(store, "Examples", path, run.data, run, benison_data=run.data)
+    return _imported(store, "Examples", path, data, run, benison_fingerprint=data)
 
 
 def model_id(store: Store, files: ModelFiles, run: Run) -> int:
@@ -37,8 +38,8 @@ def model_id(store: Store, files: ModelFiles, run: Run) -> int:
         found = _imported(store, "Model", uri, files.digest, run, benison_digest=files.digest)
         _forget_replaced(store, files, found)
         return found
-    if not history.is_produced_in(store, known.id, run.pipeline):
-        name = f"{run.pipeline}.import.{known.id}"
+    if not history.is_produced_in(store, known.id, run.key.pipeline):
+        name = f"{run.key.pipeline}.import.{known.id}"
         importer = execution(store, IMPORTER, name, "COMPLETE")
         _put_once(store, importer, None, event("OUTPUT", "result", artifact_id=known.id), run)
     return int(known.id)
@@ -57,12 +58,12 @@ def serving_path(uri: str) -> str:
     return str(inner) if inner.is_dir() else uri
 
 
-def put(store: Store, node: Any, events: list[tuple[Any, Any]], run: Run) -> None:
-    """Write an execution with its events into the contexts of a run, in one transaction."""
+def put(store: Store, node: Any, events: list[tuple[Any, Any]], contexts: list[Any]) -> None:
+    """Write an execution with its events into contexts, in one transaction."""
     store.put_execution(
         node,
         events,
-        run_contexts(store, run),
+        contexts,
         reuse_context_if_already_exist=True,
         reuse_artifact_if_already_exist_by_external_id=True,
     )
@@ -70,15 +71,16 @@ def put(store: Store, node: Any, events: list[tuple[Any, Any]], run: Run) -> Non
 
 def run_contexts(store: Store, run: Run) -> list[Any]:
     """The pipeline, the run and the node, as TFX names them."""
-    node = f"{run.pipeline}.Evaluator"
-    return contexts(store, pipeline=run.pipeline, pipeline_run=run.id, node=node)
+    key = run.key
+    node = f"{key.pipeline}.{key.task}"
+    return contexts(store, pipeline=key.pipeline, pipeline_run=key.run, node=node)
 
 
 def standard(run: Run, producer: str) -> dict[str, str | int]:
     """What TFX sets on every artifact."""
     imported = int(producer == "Importer")
     return {
-        "pipeline_name": run.pipeline,
+        "pipeline_name": run.key.pipeline,
         "producer_component": producer,
         "is_external": imported,
         "tfx_version": TFX_VERSION,
@@ -105,10 +107,10 @@ def _forget_replaced(store: Store, files: ModelFiles, kept: int) -> None:
 
 def _imported(store: Store, kind: str, uri: str, digest: str, run: Run, **properties: str) -> int:
     """The id of an artifact that came from outside, recorded once for all runs of a pipeline."""
-    key = hashlib.sha256(f"{run.pipeline}\0{kind}\0{uri}\0{digest}".encode()).hexdigest()[:32]
+    key = hashlib.sha256(f"{run.key.pipeline}\0{kind}\0{uri}\0{digest}".encode()).hexdigest()[:32]
     found = artifact(store, kind, uri, "LIVE", **standard(run, "Importer"), **properties)
     found.external_id = f"benison-import-{key}"
-    importer = execution(store, IMPORTER, f"{run.pipeline}.import.{key}", "COMPLETE")
+    importer = execution(store, IMPORTER, f"{run.key.pipeline}.import.{key}", "COMPLETE")
     _put_once(store, importer, found, event("OUTPUT", "result"), run)
     (stored,) = store.get_artifacts_by_external_ids([found.external_id])
     return int(stored.id)
@@ -119,4 +121,4 @@ def _put_once(store: Store, importer: Any, found: Any, output: Any, run: Run) ->
 
     # An earlier run, or another process just now, may have been first.
     with contextlib.suppress(errors.AlreadyExistsError):
-        put(store, importer, [(found, output)], run)
+        put(store, importer, [(found, output)], run_contexts(store, run))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The recorder that writes to ML Metadata what TFX's Evaluator would have written there.
+"""The store that is ML Metadata, with what TFX's Evaluator would have written there.
 
 Two calls make a record, each of which the store does wholly or not at all: RUNNING with outputs that are
 PENDING, before anything is computed; COMPLETE with outputs that are LIVE, when the files are whole. Only LIVE
@@ -10,19 +10,20 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
-from benison.errors import MetadataError
-from benison.lineage import Finding, ModelFiles, Run, history, key_of
+from benison.lineage import Finding, ModelFiles, Run, RunKey, decisions, history
 from benison.lineage.inputs import examples_id, model_id, put, run_contexts, serving_path, standard
+from benison.lineage.sink import Attempt, Blessing, Node, Override
+from benison.lineage.states import ASKED, IN_ML_METADATA, OPEN, RECORDED, SUPERSEDED
 from benison.lineage.store import Store
 from benison.lineage.types import (
+    DATA,
     EVALUATOR,
     artifact,
     check_spelling,
+    contexts,
     event,
     execution,
     set_properties,
@@ -31,100 +32,33 @@ from benison.lineage.types import (
 from benison.version import VERSION
 
 _REASON_CHARACTERS = 20_000
+_BY_COARSE = {"FAILED": "failed", "CANCELED": "abandoned"}
+_STATE = ["custom_properties.benison_state"]
 
 
 @dataclasses.dataclass(frozen=True)
-class MetadataRecorder:
-    """Records runs in a store of ML Metadata, in whichever process calls it."""
+class MetadataSink:
+    """A store of ML Metadata, in whichever process calls it; a `Sink`."""
 
     store: Store
 
-    def begin(self, run: Run) -> dict[str, Any]:
-        """Record a run as RUNNING; its ids in the store.
+    @property
+    def shown(self) -> str:
+        return self.store.connection.shown
 
-        Raises:
-            MetadataError: The key was used for other inputs, or the store cannot be written.
-        """
+    def attempts(self, key: RunKey) -> list[Attempt]:
+        attempts: list[Attempt] = []
+        while True:
+            name = key.attempt(len(attempts) + 1)
+            stored = self.store.get_execution_by_type_and_name(EVALUATOR, name)
+            if stored is None:
+                return attempts
+            check_spelling(name, stored)
+            attempts.append(_attempt(stored))
+
+    def open(self, run: Run, name: str, token: str) -> bool:
         from ml_metadata import errors
 
-        found = self._found(run)
-        if found is None:
-            # Another process may begin the same run just now.
-            with contextlib.suppress(errors.AlreadyExistsError):
-                self._put_running(run)
-            found = self._found(run)
-        elif found.last_known_state != found.COMPLETE:
-            self._restart(found)
-        return self._ids(run, found)
-
-    def complete(self, run: Run, finding: Finding) -> None:
-        """Record a run as COMPLETE and publish its evaluation and blessing, in one transaction.
-
-        Raises:
-            MetadataError: The run was not begun, or the store cannot be written.
-        """
-        from ml_metadata import errors
-
-        found = self._found(run)
-        if found is None:
-            raise MetadataError(
-                f"The run {run.key} was not begun in {self.store.connection.shown}."
-            )
-        if found.last_known_state == found.COMPLETE:
-            return
-        found.last_known_state = found.COMPLETE
-        set_properties(found, {"benison_status": finding.status})
-        models, outputs = self._models(run, found), self._outputs(found)
-        for key, output in outputs.items():
-            output.state = output.LIVE
-            set_properties(output, _said(finding))
-            if key == "blessing":
-                set_properties(output, _decided(run, finding) | models)
-        published = [
-            (output, event("OUTPUT", key, artifact_id=output.id)) for key, output in outputs.items()
-        ]
-        # Another process of the same run, with the same inputs, may have been first.
-        with contextlib.suppress(errors.AlreadyExistsError):
-            self.store.put_execution(found, published, run_contexts(self.store, run))
-
-    def fail(self, run: Run, reason: str) -> None:
-        """Record a run as FAILED, unless another process has completed it."""
-        found = self._found(run)
-        if found is None or found.last_known_state == found.COMPLETE:
-            return
-        found.last_known_state = found.FAILED
-        set_properties(found, {"benison_error": reason[:_REASON_CHARACTERS].replace("\0", "")})
-        outputs = self._outputs(found).values()
-        for output in outputs:
-            output.state = output.ABANDONED
-        self.store.put_execution(found, [(output, None) for output in outputs], [])
-
-    def latest_blessed(self, pipeline: str, run: str = "") -> ModelFiles | None:
-        """The model that TFX's LatestBlessedModelStrategy would find in this pipeline.
-
-        For a run that was begun before: the baseline that it began with.
-        """
-        begun = run and self.store.get_execution_by_type_and_name(EVALUATOR, key_of(pipeline, run))
-        if begun:
-            path = text(begun, "benison_baseline")
-            return ModelFiles(path, "") if path else None  # its bytes are of the key of the run
-        history.withdraw_expired(self.store, pipeline)
-        found = history.latest_blessed(self.store, pipeline)
-        return found and ModelFiles(serving_path(found.uri), text(found, "benison_digest"))
-
-    def _found(self, run: Run) -> Any:
-        """The execution of this run, if there is one, and it is of these inputs."""
-        found = self.store.get_execution_by_type_and_name(EVALUATOR, run.key)
-        if found is not None:
-            check_spelling(run.key, found)
-            if text(found, "benison_inputs") != _inputs(run):
-                raise MetadataError(
-                    f"The run {run.id!r} of {run.pipeline!r} was of other data, models or config, or for "
-                    "another output. Choose another --run."
-                )
-        return found
-
-    def _put_running(self, run: Run) -> None:
         inputs = [("examples", examples_id(self.store, path, run)) for path in run.examples]
         models = {"model": run.model, "baseline_model": run.baseline}
         inputs += [
@@ -132,78 +66,202 @@ class MetadataRecorder:
         ]
         # The artifact itself is left out: what is put is written over whatever another process has put.
         events: list[Any] = [
-            (None, event("INPUT", key, index, artifact_id=found))
-            for index, (key, found) in _numbered(_first_of_each(inputs))
+            (None, event("INPUT", key, index, artifact_id=read))
+            for index, (key, read) in _numbered(_first_of_each(inputs))
         ]
         for key, kind in (("evaluation", "ModelEvaluation"), ("blessing", "ModelBlessing")):
             output = artifact(self.store, kind, run.output, "PENDING", **standard(run, "Evaluator"))
-            output.external_id = f"{run.key}#{key}"
+            output.external_id = f"{name}#{key}"
             events.append((output, event("PENDING_OUTPUT", key)))
-        begun = execution(
+        try:
+            put(self.store, self._begun(run, name, token), events, run_contexts(self.store, run))
+        except errors.AlreadyExistsError:
+            return False
+        return True
+
+    def _begun(self, run: Run, name: str, token: str) -> Any:
+        return execution(
             self.store,
             EVALUATOR,
-            run.key,
+            name,
             "RUNNING",
             eval_config=run.config,
             example_splits="null",
             fairness_indicator_thresholds="null",
-            benison_inputs=_inputs(run),
+            benison_state=ASKED,
+            benison_token=token,
+            benison_inputs=run.inputs,
+            benison_fingerprint=run.data.fingerprint,
             benison_baseline=run.baseline.path if run.baseline else "",
             benison_version=VERSION,
         )
-        put(self.store, begun, events, run)
 
-    def _restart(self, found: Any) -> None:
-        """Take up again a run that was killed or has failed."""
-        found.last_known_state = found.RUNNING
-        outputs = self._outputs(found).values()
+    def reopen(self, attempt: Attempt, token: str) -> None:
+        stored = self._execution(attempt)
+        stored.last_known_state = stored.RUNNING
+        set_properties(stored, {"benison_state": ASKED, "benison_token": token})
+        self._put_with_outputs(stored, "PENDING")
+
+    def mark(self, attempt: Attempt, state: str) -> None:
+        stored = self._execution(attempt)
+        set_properties(stored, {"benison_state": state})
+        # This property alone is written: another process may have recorded the run just now.
+        self.store.put_executions([stored], field_mask_paths=_STATE)
+
+    def close(self, attempt: Attempt, state: str, reason: str) -> None:
+        stored = self._execution(attempt)
+        if stored.last_known_state == stored.COMPLETE:
+            return
+        stored.last_known_state = stored.State.Value(IN_ML_METADATA[state])
+        error = reason[:_REASON_CHARACTERS].replace("\0", "")
+        set_properties(stored, {"benison_state": state, "benison_error": error})
+        self._put_with_outputs(stored, "ABANDONED")
+
+    def publish(
+        self, run: Run, attempt: Attempt, finding: Finding, older: Sequence[Attempt]
+    ) -> None:
+        from ml_metadata import errors
+
+        data = run.data.digest()
+        stored, outputs = self._execution(attempt), self._outputs(attempt)
+        stored.last_known_state = stored.COMPLETE
+        digest = None if run.model is None else run.model.digest
+        judged = {"benison_status": finding.status, "benison_data": data}
+        set_properties(
+            stored, {"benison_state": RECORDED, "benison_model_digest": digest, **judged}
+        )
+        for output in outputs.values():
+            output.state = output.LIVE
+            set_properties(output, {**judged, **_explained(finding)})
+        blessed = {"blessed": 1, "not_blessed": 0}.get(finding.status)
+        decided = {"blessed": blessed, "benison_model_digest": digest}
+        set_properties(outputs["blessing"], decided | self._models(run, attempt))
+        events = [(o, event("OUTPUT", key, artifact_id=o.id)) for key, o in outputs.items()]
+        events += [(taken, None) for taken in self._taken_back(older, attempt.name)]
+        known = [*run_contexts(self.store, run), *contexts(self.store, **{DATA: data})]
+        # Another process of the same run, with the same inputs, may have been first.
+        with contextlib.suppress(errors.AlreadyExistsError):
+            put(self.store, stored, events, known)
+        self._close_older(older)
+
+    def supersede(self, older: Sequence[Attempt], by: str) -> None:
+        taken = self._taken_back(older, by)
+        if taken:
+            self.store.put_artifacts(taken)
+        self._close_older(older)
+
+    def _taken_back(self, older: Sequence[Attempt], by: str) -> list[Any]:
+        """The blessings of executions and the decisions on them, as they are when `by` is recorded."""
+        recorded = [each for each in older if each.state == RECORDED]
+        verdicts = [self._outputs(each)["blessing"].id for each in recorded]
+        ids = [*verdicts, *decisions.overrides_of(self.store, verdicts)]
+        taken = self.store.get_artifacts_by_id(ids) if ids else []
+        for blessing in taken:
+            blessing.state = blessing.ABANDONED
+            set_properties(blessing, {"benison_superseded_by": by})
+        return list(taken)
+
+    def _close_older(self, older: Sequence[Attempt]) -> None:
+        """Say of older executions what they are, which their blessings say already."""
+        for each in older:
+            if each.state == RECORDED:
+                self.mark(each, SUPERSEDED)
+            elif each.state in OPEN:
+                self.close(each, "abandoned", "Another evaluation has taken its place.")
+
+    def ids(self, run: Run, attempt: Attempt) -> dict[str, Any]:
+        events = self.store.get_events_by_execution_ids([attempt.id])
+        ids = {e.path.steps[0].key: e.artifact_id for e in events if e.path.steps[1].index == 0}
+        return {"execution": attempt.id, **dict(sorted(ids.items()))}
+
+    def blessing_of(self, attempt: Attempt) -> Blessing | None:
+        if attempt.state not in (RECORDED, SUPERSEDED):
+            return None
+        verdict = self._outputs(attempt)["blessing"]
+        decided = decisions.overrides_of(self.store, [verdict.id])
+        newest = self.store.get_artifacts_by_id([max(decided)])[0] if decided else verdict
+        return history.blessing(newest)
+
+    def candidates(self, data: str) -> list[str]:
+        context = self.store.get_context_by_type_and_name(DATA, data)
+        judged = self.store.get_executions_by_context(context.id) if context else []
+        ordered = sorted((e for e in judged if e.type == EVALUATOR), key=lambda e: int(e.id))
+        return list(dict.fromkeys(text(e, "benison_model_digest") for e in ordered))
+
+    def latest_blessed(self, pipeline: str) -> ModelFiles | None:
+        history.withdraw_expired(self.store, pipeline)
+        model = history.latest_blessed(self.store, pipeline)
+        return model and ModelFiles(serving_path(model.uri), text(model, "benison_digest"))
+
+    def blessings(self, pipeline: str, limit: int) -> list[Blessing]:
+        history.withdraw_expired(self.store, pipeline)
+        return history.blessings(self.store, pipeline, limit)
+
+    def judged(self, pipeline: str, target: str) -> Blessing:
+        return decisions.judged(self.store, pipeline, target)
+
+    def override(self, pipeline: str, judged: Blessing, decision: Override) -> Blessing:
+        return decisions.override(self.store, pipeline, judged, decision)
+
+    def revoke(self, pipeline: str, judged: Blessing, by: str, reason: str) -> list[Blessing]:
+        return decisions.revoke(self.store, pipeline, judged, by, reason)
+
+    def trace(self, target: str) -> Node:
+        return history.trace(self.store, target)
+
+    def _execution(self, attempt: Attempt) -> Any:
+        (stored,) = self.store.get_executions_by_id([attempt.id])
+        return stored
+
+    def _put_with_outputs(self, stored: Any, state: str) -> None:
+        outputs = self._outputs(_attempt(stored)).values()
         for output in outputs:
-            output.state = output.PENDING
-        self.store.put_execution(found, [(output, None) for output in outputs], [])
+            output.state = output.State.Value(state)
+        self.store.put_execution(stored, [(output, None) for output in outputs], [])
 
-    def _outputs(self, found: Any) -> dict[str, Any]:
-        """The outputs that a run announced, by their keys."""
-        events = self.store.get_events_by_execution_ids([found.id])
+    def _outputs(self, attempt: Attempt) -> dict[str, Any]:
+        """The outputs that an execution announced, by their keys."""
+        events = self.store.get_events_by_execution_ids([attempt.id])
         keys = {e.artifact_id: e.path.steps[0].key for e in events if e.type == e.PENDING_OUTPUT}
         return {keys[output.id]: output for output in self.store.get_artifacts_by_id(list(keys))}
 
-    def _ids(self, run: Run, found: Any) -> dict[str, Any]:
-        """What a manifest says of the record."""
-        events = self.store.get_events_by_execution_ids([found.id])
-        ids = {e.path.steps[0].key: e.artifact_id for e in events if e.path.steps[1].index == 0}
-        place = {"store": self.store.connection.shown, "pipeline": run.pipeline, "run": run.id}
-        return {**place, "execution": found.id, **dict(sorted(ids.items()))}
-
-    def _models(self, run: Run, found: Any) -> dict[str, str | int | None]:
+    def _models(self, run: Run, attempt: Attempt) -> dict[str, str | int | None]:
         """The models that a run began with, as TFX's Pusher and resolvers read them from a blessing."""
-        events = self.store.get_events_by_execution_ids([found.id])
+        events = self.store.get_events_by_execution_ids([attempt.id])
         ids = {e.path.steps[0].key: e.artifact_id for e in events if e.type == e.INPUT}
-        said: dict[str, str | int | None] = {}
+        named: dict[str, str | int | None] = {}
         for key, files in (("model", run.model), ("baseline_model", run.baseline)):
             if files is not None:
                 (model,) = self.store.get_artifacts_by_id([ids.get(key) or ids["model"]])
                 name = {"model": "current_model"}.get(key, key)
-                said |= {name: model.uri, f"{name}_id": model.id}
-        return said
+                named |= {name: model.uri, f"{name}_id": model.id}
+        return named
 
 
-def _decided(run: Run, finding: Finding) -> dict[str, str | int | None]:
-    """The decision of a blessing, and on which bytes."""
-    blessed = {"blessed": 1, "not_blessed": 0}.get(finding.status)
-    digest = None if run.model is None else run.model.digest
-    return {"blessed": blessed, "benison_model_digest": digest}
+def _attempt(stored: Any) -> Attempt:
+    return Attempt(
+        int(stored.id),
+        stored.name,
+        _state(stored),
+        text(stored, "benison_inputs"),
+        text(stored, "benison_fingerprint"),
+        text(stored, "benison_data"),
+        text(stored, "benison_baseline"),
+        text(stored, "benison_status"),
+        text(stored, "benison_token"),
+    )
 
 
-def _inputs(run: Run) -> str:
-    """A SHA-256 over what a run reads and where it writes."""
-    models = [files and dataclasses.astuple(files) for files in (run.model, run.baseline)]
-    found = json.dumps([run.data, models, run.config, run.output])
-    return hashlib.sha256(found.encode()).hexdigest()
+def _state(stored: Any) -> str:
+    """The fine state, as far as it fits the coarse one, which other processes may have changed alone."""
+    coarse, fine = stored.State.Name(stored.last_known_state), text(stored, "benison_state")
+    if coarse == "COMPLETE":
+        return SUPERSEDED if fine == SUPERSEDED else RECORDED
+    return _BY_COARSE.get(coarse) or (fine if fine in OPEN else ASKED)
 
 
-def _said(finding: Finding) -> Mapping[str, str | int | None]:
+def _explained(finding: Finding) -> dict[str, str | int | None]:
     return {
-        "benison_status": finding.status,
         "benison_summary": finding.summary,
         "benison_reasons": "\n".join(finding.reasons)[:_REASON_CHARACTERS].replace("\0", ""),
         "benison_rubber_stamped": int(finding.rubber_stamped),
@@ -213,16 +271,16 @@ def _said(finding: Finding) -> Mapping[str, str | int | None]:
 def _first_of_each(inputs: list[tuple[str, int]]) -> list[tuple[str, int]]:
     """A store takes an artifact once: a model that is its own baseline is the model."""
     keys: dict[int, str] = {}
-    for key, found in inputs:
-        keys.setdefault(found, key)
-    return [(key, found) for found, key in keys.items()]
+    for key, read in inputs:
+        keys.setdefault(read, key)
+    return [(key, read) for read, key in keys.items()]
 
 
 def _numbered(inputs: list[tuple[str, int]]) -> list[tuple[int, tuple[str, int]]]:
-    """Each input with its place among those of the same key."""
+    """Each input with its index among those of the same key."""
     counts: dict[str, int] = {}
-    found = []
+    numbered = []
     for key, value in inputs:
         counts[key] = counts.get(key, -1) + 1
-        found.append((counts[key], (key, value)))
-    return found
+        numbered.append((counts[key], (key, value)))
+    return numbered

@@ -16,6 +16,8 @@ from benison.lineage.store import Store
 EVALUATOR = "tfx.components.evaluator.component.Evaluator"
 IMPORTER = "tfx.dsl.components.common.importer.Importer"
 OVERRIDE = "benison.Override"
+DATA = "benison.Data"
+"""The context of all executions that judged the same data; its name is their digest."""
 # Where TFX's Trainer keeps what is served, within the place of a Model artifact.
 SERVING = "Format-Serving"
 
@@ -28,7 +30,7 @@ _DECLARED: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
         "ModelBlessing": ("UNSET", {}),
     },
     "execution": {EVALUATOR: ("EVALUATE", {}), IMPORTER: ("UNSET", {}), OVERRIDE: ("UNSET", {})},
-    "context": {name: ("UNSET", {}) for name in ("pipeline", "pipeline_run", "node")},
+    "context": {name: ("UNSET", {}) for name in ("pipeline", "pipeline_run", "node", DATA)},
 }
 # What the client libraries of the databases take; SQLite takes more.
 _NAME_LENGTH = 255

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.tree import Tree
 
 from benison.evaluation.job import Progress as Listener
-from benison.lineage.history import Blessing, Node
+from benison.lineage.sink import Blessing, Node
 from benison.report.page.columns import shortened
 from benison.results.result import EvalResult
 from benison.validation.verdict import BLESSED, NOT_BLESSED, Verdict

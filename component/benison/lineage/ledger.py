@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The state machine of a run, the same over every store.
+
+An execution is named after the key of its run: `key`, then `key#2`, `key#3`. The same inputs complete or
+repeat the newest. Other inputs open the next one after a failure, or with `overwrite`, and are refused else.
+What is recorded anew supersedes what was recorded before under the key.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from benison.errors import MetadataError
+from benison.lineage import Finding, ModelFiles, Run, RunKey, RunStateError
+from benison.lineage.sink import Attempt, Blessing, Node, Override, Sink
+from benison.lineage.states import ABANDONED, CLOSED, EVALUATED, FAILED, OPEN, RECORDED
+
+_TRIES = 20  # to begin, while other processes begin the same key
+
+
+@dataclasses.dataclass(frozen=True)
+class Ledger:
+    """The history of pipelines in a store; a `Recorder` that people can ask, and decide with."""
+
+    sink: Sink
+
+    def begin(self, run: Run, overwrite: bool = False) -> LedgerRecord:
+        """Note that a run is asked for.
+
+        Raises:
+            MetadataError: The key is of other inputs, or its blessing was revoked; or the store cannot be
+                written.
+        """
+        token = uuid.uuid4().hex
+        for _ in range(_TRIES):
+            attempts = self.sink.attempts(run.key)
+            if attempts and _same(run, attempts[-1]):
+                self._take_up(attempts[-1], token)
+                return LedgerRecord(self.sink, run, overwrite, token, attempts[-1])
+            if attempts and attempts[-1].state not in CLOSED and not overwrite:
+                raise MetadataError(_refusal(run, attempts[-1]))
+            name = run.key.attempt(len(attempts) + 1)
+            if self.sink.open(run, name, token):
+                return LedgerRecord(self.sink, run, overwrite, token, self._newest(run.key))
+        raise MetadataError(f"Other processes keep beginning the run {run.key.name}.")
+
+    def _take_up(self, attempt: Attempt, token: str) -> None:
+        if attempt.state != RECORDED:
+            self.sink.reopen(attempt, token)
+            return
+        blessing = self.sink.blessing_of(attempt)
+        if blessing is not None and blessing.revoked:
+            raise MetadataError(
+                f"The blessing of {attempt.name} was {blessing.note}. What was revoked is not repeated: "
+                "choose another --run."
+            )
+
+    def _newest(self, key: RunKey) -> Attempt:
+        return self.sink.attempts(key)[-1]
+
+    def latest_blessed(self, pipeline: str, key: RunKey | None = None) -> ModelFiles | None:
+        """The newest model of a pipeline that is blessed, or None.
+
+        A run that is going on or recorded keeps the baseline that it began with; its bytes are among its
+        inputs, so that the digest is left out.
+        """
+        attempts = self.sink.attempts(key) if key else []
+        if attempts and attempts[-1].state not in CLOSED:
+            path = attempts[-1].baseline
+            return ModelFiles(path, "") if path else None
+        return self.sink.latest_blessed(pipeline)
+
+    def standing(self, run: Run) -> Blessing:
+        """The verdict that is recorded of a run, or the newest decision on it.
+
+        Raises:
+            MetadataError: It is not recorded, or superseded; says which, and what to do.
+        """
+        attempts = self.sink.attempts(run.key)
+        same = [attempt for attempt in attempts if _same(run, attempt)]
+        if not same:
+            other = f"{attempts[-1].name}, of other inputs" if attempts else "nothing"
+            why = f"under {run.key.name!r} the store {self.sink.shown} has {other}"
+            raise MetadataError(f"{run.output} is not recorded: {why}.")
+        newest = same[-1]
+        if newest.state in OPEN:
+            raise MetadataError(
+                f"{run.output} is not recorded: {newest.name} is {newest.state}. `benison record` or the "
+                "same run again completes it."
+            )
+        blessing = self.sink.blessing_of(newest)
+        if newest.state in CLOSED or blessing is None:
+            raise MetadataError(f"{run.output} is not recorded: {newest.name} is {newest.state}.")
+        if blessing.status == "superseded":
+            raise MetadataError(
+                f"{run.output} is no longer what is recorded: it is {blessing.note}."
+            )
+        return blessing
+
+    def blessings(self, pipeline: str, limit: int = 20) -> list[Blessing]:
+        """The newest verdicts of a pipeline and decisions on them, newest first.
+
+        Raises:
+            MetadataError: The store has no such pipeline.
+        """
+        return self.sink.blessings(pipeline, limit)
+
+    def trace(self, target: str) -> Node:
+        """What an artifact was made from; `target` is its id, URI or path.
+
+        Raises:
+            MetadataError: The store has no such artifact.
+        """
+        return self.sink.trace(target)
+
+    def look(self, data: str, model: str) -> int:
+        """Which candidate a model is, from 1, among those that were judged on the same data.
+
+        Args:
+            data: The digest of the data.
+            model: The digest of the model.
+        """
+        judged = self.sink.candidates(data)
+        return judged.index(model) + 1 if model in judged else len(judged) + 1
+
+    def override(
+        self, pipeline: str, target: str, *, by: str, reason: str, until: str | None = None
+    ) -> Blessing:
+        """Bless a model that was judged and not blessed.
+
+        Args:
+            pipeline: The pipeline whose resolvers will find it.
+            target: The output of its evaluation, the model, or the id of either.
+            by: Who decides.
+            reason: Why.
+            until: When the blessing ends, in ISO 8601; a date is its first moment in UTC. Benison heeds it
+                at once; TFX's resolvers, which know no time, from Benison's next use of the pipeline on.
+
+        Raises:
+            MetadataError: Nothing was judged there, it is blessed already, or an argument is wrong.
+        """
+        _check(by=by, reason=reason)
+        judged = self.sink.judged(pipeline, target)
+        if judged.status == "blessed":
+            raise MetadataError(f"{target} is blessed already.")
+        if judged.model_id is None:
+            raise MetadataError(
+                f"The evaluation {judged.uri} judged no model: its predictions were in the data."
+            )
+        return self.sink.override(
+            pipeline, judged, Override(by, reason, _moment(until) if until else None)
+        )
+
+    def revoke(self, pipeline: str, target: str, *, by: str, reason: str) -> list[Blessing]:
+        """Take back every blessing of a model; resolvers no longer find it.
+
+        Args:
+            pipeline: The pipeline that blessed it.
+            target: The output of its evaluation, the model, or the id of either.
+            by: Who decides.
+            reason: Why.
+
+        Returns:
+            The blessings that were taken back.
+
+        Raises:
+            MetadataError: Nothing there is blessed, or an argument is wrong.
+        """
+        _check(by=by, reason=reason)
+        taken = self.sink.revoke(pipeline, self.sink.judged(pipeline, target), by, reason)
+        if not taken:
+            raise MetadataError(
+                f"{target} has no blessing in the pipeline {pipeline!r} that could be revoked."
+            )
+        return taken
+
+
+class LedgerRecord:
+    """What is recorded of one run while it goes on; a `Record`."""
+
+    def __init__(self, sink: Sink, run: Run, overwrite: bool, token: str, attempt: Attempt) -> None:
+        self._sink = sink
+        self._run = run
+        self._overwrite = overwrite
+        self._token = token
+        self._name = attempt.name
+
+    @property
+    def ids(self) -> Mapping[str, Any]:
+        """The store, the key, the name of the execution, and numbers in the store."""
+        named = {"store": self._sink.shown, **self._run.key.to_dict(), "key": self._name}
+        return {**named, **self._sink.ids(self._run, self._mine())}
+
+    def note(self, state: str, finding: Finding | None = None) -> None:
+        """Note an open state.
+
+        Raises:
+            RunStateError: Another process has begun the same key with other inputs, or the verdict is
+                another than what is recorded of the same inputs.
+        """
+        mine = self._mine()
+        if mine.state == RECORDED:
+            if state == EVALUATED and finding is not None and finding.status != mine.status:
+                self._open_next(mine, finding)
+        elif mine.state != state:
+            self._sink.mark(mine, state)
+
+    def complete(self, finding: Finding) -> None:
+        """Record the run and publish its blessing.
+
+        Raises:
+            RunStateError: Another process has begun the same key with other inputs, or the verdict is
+                another than what is recorded of the same inputs.
+        """
+        mine = self._mine()
+        if mine.state == RECORDED:
+            if mine.status != finding.status:
+                raise RunStateError(_disagreement(mine, finding))
+            return
+        older = [each for each in self._attempts() if each.name != mine.name]
+        self._sink.publish(self._run, mine, finding, older)
+        newest = self._attempts()[-1]
+        if newest.name != mine.name and newest.state == RECORDED:
+            self._sink.supersede([mine], newest.name)
+            raise RunStateError(_superseded(mine.name, newest.name))
+
+    def fail(self, reason: str) -> None:
+        """Note that the run has failed, unless another process has recorded it or taken it up."""
+        self._close(FAILED, reason)
+
+    def abandon(self, reason: str) -> None:
+        """Note that the run was stopped, unless another process has recorded it or taken it up."""
+        self._close(ABANDONED, reason)
+
+    def _close(self, state: str, reason: str) -> None:
+        for mine in self._attempts():
+            if (mine.name, mine.token) == (self._name, self._token) and mine.state in OPEN:
+                self._sink.close(mine, state, reason)
+
+    def _attempts(self) -> list[Attempt]:
+        return self._sink.attempts(self._run.key)
+
+    def _mine(self) -> Attempt:
+        attempts = self._attempts()
+        if not attempts:
+            raise MetadataError(f"{self._sink.shown} has lost the run {self._name}.")
+        if attempts[-1].name != self._name:
+            raise RunStateError(_superseded(self._name, attempts[-1].name))
+        return attempts[-1]
+
+    def _open_next(self, mine: Attempt, finding: Finding) -> None:
+        """Go on as the next execution: the same inputs have got another verdict than what is recorded."""
+        name = self._run.key.attempt(len(self._attempts()) + 1)
+        if not self._overwrite:
+            raise RunStateError(_disagreement(mine, finding))
+        if not self._sink.open(self._run, name, self._token):
+            raise RunStateError(_superseded(self._name, name))
+        self._name = name
+        self._sink.mark(self._mine(), EVALUATED)
+
+
+def _same(run: Run, attempt: Attempt) -> bool:
+    """Whether a run is of the inputs of an execution; the data are read only if it cannot be told else."""
+    if attempt.inputs != run.inputs:
+        return False
+    if attempt.fingerprint == run.data.fingerprint:
+        return True
+    return bool(attempt.data) and attempt.data == run.data.digest()
+
+
+def _refusal(run: Run, attempt: Attempt) -> str:
+    return (
+        f"The run {run.key.run!r} of {run.key.pipeline!r} was of other data, models or config, or for "
+        f"another output ({attempt.name} is {attempt.state}). Choose another --run; or say --overwrite, "
+        "by which this evaluation takes its place."
+    )
+
+
+def _disagreement(attempt: Attempt, finding: Finding) -> str:
+    return (
+        f"{attempt.name} is recorded as {attempt.status.replace('_', ' ')}, and the same inputs are now "
+        f"{finding.status.replace('_', ' ')}. Evaluate again with --overwrite to record that in its place."
+    )
+
+
+def _superseded(name: str, newest: str) -> str:
+    return (
+        f"{name} must not be recorded: another process has begun the same run with other inputs, as "
+        f"{newest}. Give each evaluation a run, or a task, of its own."
+    )
+
+
+def _moment(until: str) -> str:
+    try:
+        moment = datetime.datetime.fromisoformat(until)
+    except ValueError as error:
+        raise MetadataError(
+            f"{until!r} is not a date or time in ISO 8601, as 2030-01-31."
+        ) from error
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=datetime.timezone.utc)
+    if moment <= datetime.datetime.now(datetime.timezone.utc):
+        raise MetadataError(f"{until} is over already: it is {moment.isoformat()}.")
+    return moment.isoformat()
+
+
+def _check(**given: str) -> None:
+    for name, value in given.items():
+        if not value.strip():
+            raise MetadataError(
+                f"Say --{name}: a decision against a verdict is recorded with who and why."
+            )

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a store has to do, so that the ledger can keep its books there."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from benison.lineage import Finding, ModelFiles, Run, RunKey
+
+
+@dataclasses.dataclass(frozen=True)
+class Attempt:
+    """One execution under a key, as the store has it."""
+
+    id: int
+    name: str
+    """`key`, `key#2`, ..."""
+    state: str
+    """One of `states`."""
+    inputs: str
+    fingerprint: str
+    """Of the data."""
+    data: str
+    """The digest of the data; "" until it is known."""
+    baseline: str
+    """The path of the baseline that it began with; "" without one."""
+    status: str
+    """The verdict; "" until it is recorded."""
+    token: str
+    """Of the process that has begun it or taken it up last."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Blessing:
+    """A verdict, or a decision against one, as the store has it."""
+
+    id: int
+    model: str
+    """The URI of the model; "" when the predictions were in the data."""
+    model_id: int | None
+    status: str
+    """blessed, not_blessed, not_evaluated or superseded, as it is now."""
+    created: str
+    """UTC, in ISO 8601."""
+    reasons: tuple[str, ...]
+    note: str
+    """Who overrode or revoked it, why and until when; what superseded it; "" for neither."""
+    uri: str
+    """The output of the evaluation."""
+    revoked: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Override:
+    """Somebody's decision to bless against a verdict."""
+
+    by: str
+    reason: str
+    until: str | None
+    """ISO 8601 with an offset; None for ever."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """An artifact or an execution, and what it was made from."""
+
+    kind: str
+    id: int
+    name: str
+    """The URI of an artifact, the name of an execution."""
+    properties: dict[str, str | int]
+    sources: tuple[Node, ...]
+    role: str = ""
+    """What an artifact was to the execution it was read by: model, baseline_model, examples; else ""."""
+
+
+class Sink(Protocol):
+    """A store. Each method is done wholly or not at all, and raises MetadataError when it cannot be done."""
+
+    @property
+    def shown(self) -> str:
+        """The URL without its password."""
+
+    def attempts(self, key: RunKey) -> list[Attempt]:
+        """The executions of a key, oldest first."""
+
+    def open(self, run: Run, name: str, token: str) -> bool:
+        """Record a new execution as *asked*; False if another process was first to record that name."""
+
+    def reopen(self, attempt: Attempt, token: str) -> None:
+        """Take up again, as *asked*, what was killed, has failed or was abandoned."""
+
+    def mark(self, attempt: Attempt, state: str) -> None:
+        """Note an open state, unless the execution is recorded or closed by now."""
+
+    def close(self, attempt: Attempt, state: str, reason: str) -> None:
+        """Note that an execution has failed or was abandoned, unless it is recorded by now."""
+
+    def publish(
+        self, run: Run, attempt: Attempt, finding: Finding, older: Sequence[Attempt]
+    ) -> None:
+        """Record an execution, publish its blessing, and supersede the older ones, in one step.
+
+        If another process has recorded it in the meantime, nothing is changed.
+        """
+
+    def supersede(self, older: Sequence[Attempt], by: str) -> None:
+        """Take the blessings of executions back, with the decisions on them, for that of a newer one."""
+
+    def ids(self, run: Run, attempt: Attempt) -> dict[str, Any]:
+        """The numbers of an execution and its artifacts in the store, by their roles."""
+
+    def blessing_of(self, attempt: Attempt) -> Blessing | None:
+        """The verdict that an execution has recorded, or the newest decision on it."""
+
+    def candidates(self, data: str) -> list[str]:
+        """The digests of the models that were judged on data of this digest, in order, each once."""
+
+    def latest_blessed(self, pipeline: str) -> ModelFiles | None:
+        """The newest model of a pipeline that is blessed."""
+
+    def blessings(self, pipeline: str, limit: int) -> list[Blessing]:
+        """The newest verdicts of a pipeline and decisions on them, newest first.
+
+        Raises:
+            MetadataError: The store has no such pipeline.
+        """
+
+    def judged(self, pipeline: str, target: str) -> Blessing:
+        """The newest verdict on what an id, a path or a URI names.
+
+        Raises:
+            MetadataError: There is none.
+        """
+
+    def override(self, pipeline: str, judged: Blessing, decision: Override) -> Blessing:
+        """Record a blessing against a verdict."""
+
+    def revoke(self, pipeline: str, judged: Blessing, by: str, reason: str) -> list[Blessing]:
+        """Take back every blessing of the model that was judged; those that were taken."""
+
+    def trace(self, target: str) -> Node:
+        """What an artifact was made from, back to what came from outside.
+
+        Args:
+            target: The id of an artifact, or its URI or path; of several at one place the newest, a
+                blessing first.
+
+        Raises:
+            MetadataError: The store has no such artifact.
+        """
