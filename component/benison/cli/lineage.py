@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from benison import terminal
-from benison.cli.options import AsJson, Output, errors, say
+from benison.cli.options import AsJson, Output, errors, print_result
 from benison.errors import ConfigError
 from benison.evaluation import recording
 from benison.lineage import connect
@@ -135,4 +135,4 @@ def record(output: Output, metadata: Metadata, as_json: AsJson = False) -> None:
     """
     with errors(as_json):
         result = recording.record(output, metadata)
-    say(result, as_json)
+    print_result(result, as_json)
