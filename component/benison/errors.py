@@ -104,20 +104,21 @@ class MissingExtraError(BenisonError):
         super().__init__(f"{what} is not installed. Run: pip install 'benison[{extra}]'")
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """The names nearest to `name`, or the first few of `known`, as one sentence.
+def suggestion(name: str, known: Iterable[str], most: int = 12) -> str:
+    """The name nearest to `name`, or the first of `known` and how many more there are, as one sentence.
 
     >>> suggestion("acuracy", ["accuracy", "auc"])
     "Did you mean 'accuracy'?"
     >>> suggestion("zzz", ["b", "a"])
     'There are: a, b.'
+    >>> suggestion("zzz", "abcde", most=2)
+    'There are: a, b, and 3 more.'
     """
     names = sorted(set(known))
-    near = difflib.get_close_matches(name, names, n=1) or [
-        n for n in names if n.lower() == name.lower()
-    ]
+    near = [n for n in names if n.lower() == name.lower()] or difflib.get_close_matches(name, names)
     if near:
         return f"Did you mean {near[0]!r}?"
-    more = ", ..." if len(names) > 12 else "."
-    shown = ", ".join(map(visible, names[:12]))
-    return f"There are: {shown}{more}" if names else "There are none."
+    if not names:
+        return "There are none."
+    more = [f"and {len(names) - most:,} more"] if len(names) > most else []
+    return f"There are: {', '.join([*map(visible, names[:most]), *more])}."

@@ -4,25 +4,22 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import inspect
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from benison.config.plain import shortened
 from benison.errors import ConfigError, suggestion
+from benison.metrics import names, parameters
 from benison.metrics.base import Metric
 
 MetricFactory: TypeAlias = "Callable[..., Metric]"
 
 
 HIGHER, LOWER = True, False  # which values of a metric are better
-
-
-_KERAS_DEFAULTS = {"axis": -1, "class_aggregation": "uniform_average", "num_regressors": 0}
-
-
-_ELSEWHERE = {"class_id": "Choose classes with binarize.class_ids in metrics_specs."}
 
 
 _REGISTRY: dict[str, tuple[MetricFactory, About]] = {}
@@ -77,8 +74,41 @@ def describe(class_name: str) -> About:
 
 def _entry(class_name: str) -> tuple[MetricFactory, About]:
     if class_name not in _REGISTRY:
-        raise ConfigError(f"There is no metric {class_name!r}. {suggestion(class_name, _REGISTRY)}")
+        raise ConfigError(f"There is no metric {class_name!r}. {_advice(class_name)}")
     return _REGISTRY[class_name]
+
+
+def _advice(class_name: str) -> str:
+    """What was meant, if it is computed; else whose metric it is, and never one with another meaning."""
+    answers = _not_computed()
+    answers |= {_squashed(name): f"Did you mean {name!r}?" for name in _REGISTRY}
+    for ours, theirs in names.ELSEWHERE.items():
+        if ours in _REGISTRY:
+            meant = f"Did you mean {ours!r}? {names.NOTES.get(ours, '')}".strip()
+            answers |= {_squashed(name): meant for name in theirs.split()}
+    wanted = _squashed(class_name)
+    near = difflib.get_close_matches(wanted, answers, n=1, cutoff=0.8)
+    return answers.get(wanted) or (answers[near[0]] if near else suggestion(class_name, _REGISTRY))
+
+
+def _not_computed() -> dict[str, str]:
+    """What to say of each metric of TFMA, Keras and scikit-learn, as if none were ours."""
+    whose: dict[str, tuple[str, list[str]]] = {}
+    for library, of in names.KNOWN.items():
+        for name in of.split():
+            whose.setdefault(_squashed(name), (name, []))[1].append(library)
+    return {
+        **{
+            key: f"{name} is a metric of {' and '.join(dict.fromkeys(libraries))} that Benison does not "
+            "compute. Take it out."
+            for key, (name, libraries) in whose.items()
+        },
+        **{_squashed(name): f"{name} {answer}" for name, answer in names.INSTEAD.items()},
+    }
+
+
+def _squashed(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).lower()
 
 
 def from_config(class_name: str, config: dict[str, Any]) -> Metric:
@@ -92,32 +122,15 @@ def from_config(class_name: str, config: dict[str, Any]) -> Metric:
     'precision'
     """
     factory, _ = _entry(class_name)
-    meant = {key: value for key, value in config.items() if _says_something(key, value)}
-    _check_parameters(class_name, inspect.signature(factory).parameters, meant)
+    meant = parameters.meant(config)
+    parameters.check(class_name, factory, meant)
     try:
-        return factory(**meant)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{class_name}({json.dumps(config)}): {error}") from error
-
-
-def _says_something(parameter: str, value: Any) -> bool:
-    # Sums are float64 whatever the dtype.
-    said = value is not None and parameter != "dtype"
-    return said and not (parameter in _KERAS_DEFAULTS and _KERAS_DEFAULTS[parameter] == value)
-
-
-def _check_parameters(
-    class_name: str, known: Mapping[str, inspect.Parameter], config: dict[str, Any]
-) -> None:
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
-    for parameter in config:
-        if parameter not in known and not open_ended:
-            hint = _ELSEWHERE.get(parameter) or suggestion(parameter, known)
-            raise ConfigError(f"{class_name} has no parameter {parameter!r}. {hint}")
-    for name, known_one in known.items():
-        required = known_one.default is known_one.empty and known_one.kind in (
-            known_one.POSITIONAL_OR_KEYWORD,
-            known_one.KEYWORD_ONLY,
-        )
-        if required and name not in config:
-            raise ConfigError(f"{class_name} needs the parameter {name!r}.")
+        metric = factory(**meant)
+    except (TypeError, ValueError, OverflowError) as error:
+        if not isinstance(
+            error, ValueError
+        ):  # Python's own words, if the types do not say it better
+            parameters.check_types(class_name, factory, meant)
+        raise ConfigError(f"{class_name}({shortened(json.dumps(config))}): {error}") from error
+    parameters.check_types(class_name, factory, meant)
+    return metric

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parameters of a metric, held against what its class takes: names, types, and how much is too much."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
+
+from benison.config.faults import came
+from benison.config.plain import shortened
+from benison.errors import ConfigError, suggestion
+
+MOST = 1_000_000  # thresholds or buckets: of a slice they are 24 MB
+MOST_VALUES = 10_000  # in a list of thresholds, each of which is a value of its own
+LARGEST = 1e300  # a range from -1e308 to 1e308 has a width that no float holds
+
+# What Keras and TFMA write into every config without changing a value.
+_KERAS_DEFAULTS = {"axis": -1, "class_aggregation": "uniform_average", "num_regressors": 0}
+
+_ELSEWHERE = {"class_id": "Choose classes with binarize.class_ids in metrics_specs."}
+
+_WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+
+
+def meant(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that say something; null means the default, and sums are float64 whatever the dtype.
+
+    >>> meant({"thresholds": [0.9], "class_id": None, "dtype": "float32", "axis": -1})
+    {'thresholds': [0.9]}
+    """
+    return {
+        name: value
+        for name, value in config.items()
+        if value is not None and name != "dtype" and _KERAS_DEFAULTS.get(name) != value
+    }
+
+
+def check(class_name: str, factory: Any, config: Mapping[str, Any]) -> None:
+    """Refuse parameters that a metric does not have, or lacks, or that are larger than any use.
+
+    Raises:
+        ConfigError: One sentence for each.
+    """
+    known = inspect.signature(factory).parameters
+    faults = [*_unknown(class_name, known, config), *_missing(class_name, known, config)]
+    for name, value in config.items():
+        faults += [f"{class_name}: {name} {fault}" for fault in _too_large(name, value)]
+    if faults:
+        raise ConfigError(" ".join(faults))
+
+
+def check_types(class_name: str, factory: Any, config: Mapping[str, Any]) -> None:
+    """Refuse parameters of another type than the class says, which it may take and stumble over later.
+
+    Raises:
+        ConfigError: One sentence for each.
+    """
+    hints, faults = _hints(factory), []
+    for name, value in config.items():
+        if name == "name" and not (
+            isinstance(value, str) and value.strip() and value.isprintable()
+        ):
+            faults.append(f"{class_name}: name must be a word for the results, not {came(value)}.")
+        elif name in hints and not _fits(hints[name], value):
+            faults.append(f"{class_name}: {name} must be {_words(hints[name])}, not {came(value)}.")
+    if faults:
+        raise ConfigError(" ".join(faults))
+
+
+def _unknown(
+    class_name: str, known: Mapping[str, inspect.Parameter], config: Mapping[str, Any]
+) -> Iterator[str]:
+    if any(p.kind is p.VAR_KEYWORD for p in known.values()):
+        return
+    for name in config:
+        if name not in known:
+            hint = _ELSEWHERE.get(name) or suggestion(name, known)
+            yield f"{class_name} has no parameter {name!r}. {hint}"
+
+
+def _missing(
+    class_name: str, known: Mapping[str, inspect.Parameter], config: Mapping[str, Any]
+) -> Iterator[str]:
+    for name, parameter in known.items():
+        by_name = parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        if by_name and parameter.default is parameter.empty and name not in config:
+            yield f"{class_name} needs the parameter {name!r}."
+
+
+def _hints(factory: Any) -> dict[str, Any]:
+    """The types of a factory's parameters; nothing of one whose annotations cannot be read."""
+    while isinstance(factory, functools.partial):
+        factory = factory.func
+    try:
+        return typing.get_type_hints(factory.__init__ if inspect.isclass(factory) else factory)
+    except (NameError, TypeError, AttributeError):
+        return {}
+
+
+def _too_large(name: str, value: Any) -> Iterator[str]:
+    if isinstance(value, list) and len(value) > MOST_VALUES:
+        yield f"has {len(value):,} values; there can be {MOST_VALUES:,}."
+    elif name.startswith("num_") and _largest(value) > MOST:
+        yield f"is {shortened(repr(value))}; it can be at most {MOST:,}."
+    elif _largest(value) > LARGEST and _largest(value) != math.inf:
+        yield f"is {came(value)}; numbers are from -{LARGEST:g} to {LARGEST:g}."
+
+
+def _fits(hint: Any, value: Any) -> bool:
+    try:
+        TypeAdapter(hint).validate_python(value, strict=True)
+    except ValidationError:
+        return False
+    except PydanticUserError:  # a type of the user's own, which the class itself must check
+        return True
+    return True
+
+
+def _largest(value: Any) -> float:
+    numbers = [
+        v for v in (value if isinstance(value, list) else [value]) if isinstance(v, int | float)
+    ]
+    return max(map(abs, numbers), default=0)
+
+
+def _words(hint: Any) -> str:
+    """A type in the words of a config file.
+
+    >>> _words(float | Sequence[float] | None)
+    'a number or a list of numbers'
+    """
+    if hint in _WORDS:
+        return _WORDS[hint]
+    inner = [_words(arg) for arg in typing.get_args(hint) if arg not in (type(None), ...)]
+    if typing.get_origin(hint) in (list, tuple, Sequence):
+        return f"a list of {inner[0].removeprefix('a ')}s" if inner else "a list"
+    return " or ".join(inner) or "a value of its type"
