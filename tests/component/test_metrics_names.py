@@ -98,7 +98,7 @@ def test_scikit_learn_is_known_by_every_name() -> None:
         said = said_of(name)
         assert (
             "Did you mean" in said
-            or "of scikit-learn that Benison does not" in said
+            or "scikit-learn that Benison does not" in said
             or ("is not computed" in said)
         ), said
 
