@@ -25,6 +25,7 @@ from benison.errors import (
 from benison.evaluation.api import evaluate
 from benison.metrics import Metric, Statistic, register, registered
 from benison.output.writers import default_writers
+from benison.report.notebook.view import ResultView
 from benison.results.result import EvalResult, load_result
 from benison.slicing.codes import SliceCodes
 from benison.tfma import TfmaWriter
@@ -32,6 +33,7 @@ from benison.validation.verdict import Check, Verdict
 from benison.version import VERSION
 
 __version__ = VERSION
+EvalResult.view_class = ResultView
 
 __all__ = [
     "BenisonError",

@@ -126,8 +126,8 @@ def test_what_is_written_is_read_back(written: Path, tmp_path: Path) -> None:
         assert str(theirs.metrics[column].to_pylist()) == str(ours.metrics[column].to_pylist())
     assert sorted(map(str, theirs.plots.to_pylist())) == sorted(map(str, ours.plots.to_pylist()))
     assert theirs.manifest["rows"] == 90
-    assert theirs.made.endswith(" by TFMA 0.52.0")
-    assert "by Benison " in ours.made
+    assert theirs.provenance.endswith(" by TFMA 0.52.0")
+    assert "by Benison " in ours.provenance
 
 
 @pytest.mark.parametrize(

@@ -275,7 +275,7 @@ def test_what_tfma_wrote(tmp_path: Path, format_: str) -> None:
     auc["cross_slice_thresholds"] = []  # they never pass in TFMA
     theirs = benison.load_result(_run_tfma(made, tmp_path / "theirs", format_))
     ours = benison.evaluate(table(), made)
-    assert theirs.made.endswith("by TFMA 0.52.0")
+    assert theirs.provenance.endswith("by TFMA 0.52.0")
     keys = ("model", "metric", "weighted", "slice")
     found, expected = (
         {tuple(row[key] for key in keys): row for row in result.metrics.to_pylist()}

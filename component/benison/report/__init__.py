@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report: results as one self-contained page, and as charts in a notebook.
-
-Importing it lets results show themselves.
-"""
+"""Shows results: as a self-contained page, as a page over several runs, in a notebook, and in a CI."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a CI shows of a verdict: each check as a JUnit test case, and a page of Markdown.
+"""Writes a verdict for a CI: each check as a JUnit test case, and a summary in Markdown.
 
-Both files exist from the first moment and say that the evaluation has not ended, until they say how it
-did: whatever ends a run, no CI reads the green file of an older one, or none.
+Both files are written at once as "unfinished" and replaced at the end, so that however a run ends, a CI
+does not read the green file of an earlier run.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from benison.report.page.columns import shortened
 from benison.results.result import EvalResult
 from benison.validation.verdict import BLESSED, FAIL, NOT_BLESSED, NOT_EVALUATED, Check
 
-# GitHub takes a megabyte of summary; the rest is in verdict.json, and the page says so.
+# GitHub accepts a megabyte of summary. What does not fit is in verdict.json, and the page says so.
 MAX_ROWS = 50
 MAX_CELL = 500
 MAX_METRICS = 20
-WORST = 3
+WORST = 3  # slices of each metric
 
 _MARKS = {BLESSED: "✅", NOT_BLESSED: "❌", NOT_EVALUATED: "⚠️"}
 _MARKUP = re.compile(r"[\\`*_\[\]<>#|~$&@:]")
@@ -37,17 +37,17 @@ _MARKUP = re.compile(r"[\\`*_\[\]<>#|~$&@:]")
 
 @dataclasses.dataclass(frozen=True)
 class Reports:
-    """The files that a CI was promised, either of which may be None."""
+    """The files that a CI asked for; either may be None."""
 
     junit: Path | None = None
     summary: Path | None = None
 
     @contextmanager
     def promised(self) -> Iterator[None]:
-        """Let the files say from now on that there is no verdict, and why, until `write` says it.
+        """Write both files as unfinished, and as failed if the block raises; `write` replaces them.
 
         Raises:
-            OutputError: A file cannot be written, which is better known before the work than after.
+            OutputError: A file cannot be written; so this is known before the evaluation starts.
         """
         self._write_error("Unfinished", "The evaluation was begun and has not ended.")
         try:
@@ -57,7 +57,7 @@ class Reports:
             raise
 
     def write(self, result: EvalResult, gate: bool) -> None:
-        """Say what the verdict is; under the gate, a model that could not be judged has failed."""
+        """Write the verdict; under the gate, a model that could not be judged has failed."""
         cases = [*_cases(result.verdict.checks)]
         if result.verdict.status == NOT_EVALUATED:
             cases.append(_unjudged(result.verdict.summary(), gate))
@@ -91,19 +91,19 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def markdown(text: str) -> str:
-    r"""The text as itself in a line of Markdown, or in a cell of a table.
+    r"""The text escaped for a line of Markdown or a cell of a table, and shortened.
 
     >>> markdown("a|b <i>")
     'a\\|b \\<i\\>'
     """
     shown = visible(text)
-    return _MARKUP.sub(lambda found: f"\\{found[0]}", shortened(shown, MAX_CELL))
+    return _MARKUP.sub(lambda match: f"\\{match[0]}", shortened(shown, MAX_CELL))
 
 
 def _suite(
     cases: Sequence[Element], facts: Mapping[str, str], created: str, seconds: float
 ) -> Element:
-    """A suite in the order, and with the attributes, that the strictest schema of JUnit asks for."""
+    """A suite with the attributes, and the order of elements, that the strictest JUnit schema requires."""
     tags = Counter(child.tag for case in cases for child in case)
     counts = {"failures": tags["failure"], "errors": tags["error"], "skipped": tags["skipped"]}
     numbers = {"id": 0, "tests": len(cases), **counts, "time": f"{seconds:.3f}"}
@@ -124,7 +124,7 @@ def _suite(
 
 
 def _cases(checks: Iterable[Check]) -> Iterator[Element]:
-    """A case for each check; those that share a name are numbered, because a CI would merge them."""
+    """A case for each check; equal names are numbered, because a CI would merge the cases."""
     seen: Counter[tuple[str, str]] = Counter()
     for check in checks:
         group = f"{check.model}.{check.metric}" if check.model else check.metric
@@ -141,25 +141,25 @@ def _cases(checks: Iterable[Check]) -> Iterator[Element]:
 
 
 def _unjudged(summary: str, gate: bool) -> Element:
-    """The case of a model that no check has judged: without it a CI would see nothing, or green."""
+    """The case for a model that no check has judged; without it a CI would see no case, or green ones."""
     case = Element("testcase", classname="benison", name="verdict", time="0")
     _say(case, "failure" if gate else "skipped", summary, NOT_EVALUATED)
     return case
 
 
 def _say(case: Element, tag: str, text: str, kind: str) -> None:
-    """Both as attribute and as text, because some readers show the one and some the other."""
-    kinds = {} if tag == "skipped" else {"type": kind}  # which Ant's schema does not let it have
+    """Add a reason, as attribute and as text, because some readers show only one of the two."""
+    kinds = {} if tag == "skipped" else {"type": kind}  # Ant's schema allows no type on <skipped>
     SubElement(case, tag, {**kinds, "message": visible(text)}).text = visible(text)
 
 
 def _metric(row: Mapping[str, Any], several: bool = False) -> str:
-    """A metric's name, and what tells it from others of its name; `several` models are told apart."""
+    """A metric's name with what distinguishes it: output, class, weighting, and the model if `several`."""
     model = f"model {row['model']}" if several else ""
     weighting = "weighted" if row["weighted"] else ""
     parts = [model, row["output"], row["sub_key"], row["aggregation"], weighting]
-    told = ", ".join(part for part in parts if part)
-    return f"{row['metric']} ({told})" if told else str(row["metric"])
+    qualifiers = ", ".join(part for part in parts if part)
+    return f"{row['metric']} ({qualifiers})" if qualifiers else str(row["metric"])
 
 
 def _facts(result: EvalResult) -> Iterator[tuple[str, str]]:
@@ -175,11 +175,11 @@ def _facts(result: EvalResult) -> Iterator[tuple[str, str]]:
         yield name, "predictions in the data" if read else f"{model['path']} {model['digest'][:12]}"
     yield "Config", manifest["config"][:12]
     yield "Results", str(result.path)
-    yield "Evaluated", result.made
+    yield "Evaluated", result.provenance
 
 
 def _page(result: EvalResult, facts: Mapping[str, str]) -> Iterator[str]:
-    """The lines of the summary, a paragraph or a table with an empty line after it at a time."""
+    """The lines of the summary."""
     verdict = result.verdict
     yield f"## {_MARKS[verdict.status]} Benison: {verdict.status.replace('_', ' ')}\n"
     yield f"{markdown(verdict.summary())}\n"
@@ -187,7 +187,7 @@ def _page(result: EvalResult, facts: Mapping[str, str]) -> Iterator[str]:
     open_ = [check for check in verdict.checks if check.outcome == NOT_EVALUATED]
     for title, checks in (("Failed", verdict.failures), ("Not evaluated", open_)):
         shown = checks[:MAX_ROWS]
-        cells = [(_metric(vars(one), several), one.slice, one.reason) for one in shown]
+        cells = [(_metric(vars(check), several), check.slice, check.reason) for check in shown]
         yield from _table(title, ("Metric", "Slice", "Why"), cells)
         if len(checks) > MAX_ROWS:
             yield f"and {len(checks) - MAX_ROWS:,} more, in verdict\\.json\n"
@@ -206,7 +206,7 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) ->
 
 
 def _changes(result: EvalResult, several: bool) -> Iterator[tuple[str, ...]]:
-    """For each metric that is judged, or of all where none is, the slices that lost most."""
+    """For each judged metric (or all, if none is judged), the slices that became worse by most."""
     baseline = result.config.baseline_spec
     if baseline is None:
         return

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What of a result a terminal shows, as rows that are the same for people and machines.
+"""Queries a result for the rows that `benison show` prints, as a table or as JSON.
 
-A number that is undefined is None, so that the rows are strict JSON.
+Undefined numbers are None, so that the rows are strict JSON.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.errors import DataError, suggestion
-from benison.results.result import EvalResult, chosen
+from benison.results.result import EvalResult, filter_rows
 
 Rows: TypeAlias = "list[dict[str, Any]]"
 
@@ -22,59 +22,60 @@ _VIEW = ("model", "output", "sub_key", "aggregation", "weighted", "slice", "metr
 
 
 def judged(result: EvalResult) -> list[str]:
-    """The metrics that have thresholds, else all that are no changes."""
+    """The metrics that have thresholds; if none has, all metrics without their changes."""
     known = result.metric_names()
     checked = dict.fromkeys(check.metric for check in result.verdict.checks)
-    found = [name for name in checked if name in known]
-    return found or plain_metrics(result)
+    names = [name for name in checked if name in known]
+    return names or plain_metrics(result)
 
 
 def plain_metrics(result: EvalResult) -> list[str]:
-    """All metrics that are no changes from the baseline."""
+    """All metrics, without their changes against the baseline."""
     return [name for name in result.metric_names() if not name.endswith("_diff")]
 
 
 def worst(result: EvalResult, metric: str, count: int) -> Rows:
     """The slices where a metric is worst; raises DataError without such a metric."""
-    return list(_told(result, result.worst(metric, count)))
+    return list(_with_baseline(result, result.worst(metric, count)))
 
 
 def distribution(result: EvalResult, metric: str) -> list[float]:
-    """The values of a metric over slices, those of Overall left out."""
-    found = result.worst(metric, result.metrics.num_rows)
-    values: list[float] = found.filter(pc.not_equal(found["slice"], "Overall"))["value"].to_pylist()
+    """The values of a metric over slices, without Overall."""
+    rows = result.worst(metric, result.metrics.num_rows)
+    values: list[float] = rows.filter(pc.not_equal(rows["slice"], "Overall"))["value"].to_pylist()
     return values
 
 
 def of_slice(result: EvalResult, slice_: str, metrics: Sequence[str]) -> Rows:
     """All metrics of a slice, or some; raises DataError if there is no such slice or metric."""
-    found = chosen(_of_candidates(result), slice=slice_)
+    rows = filter_rows(_of_candidates(result), slice=slice_)
     if metrics:
-        found = pa.concat_tables([chosen(found, metric=name) for name in metrics])
+        rows = pa.concat_tables([filter_rows(rows, metric=name) for name in metrics])
     else:
-        found = found.filter(pc.invert(pc.ends_with(found["metric"], "_diff")))
-    return list(_told(result, found.filter(pc.is_null(found["structured"]))))
+        rows = rows.filter(pc.invert(pc.ends_with(rows["metric"], "_diff")))
+    return list(_with_baseline(result, rows.filter(pc.is_null(rows["structured"]))))
 
 
 def changes(
     result: EvalResult, others: Sequence[EvalResult], metrics: Sequence[str], slice_: str | None
 ) -> Rows:
-    """What changed since the first of `others`, largest changes first; `runs` has all runs' values.
+    """The changes since the first of `others`, the largest first.
 
-    Runs stand in the order of their evaluation. A value that is not in both results has no change.
+    If there are several others, `runs` has the values of all runs, ordered by time of evaluation. A value
+    that is not in both results has no change.
     """
     before, ordered = others[0], sorted((*others, result), key=_created)
-    found = before.compare(result)
+    compared = before.compare(result)
     of_candidate = pa.array([spec.name for spec in before.config.candidate_specs])
-    found = found.filter(pc.is_in(found["model"], of_candidate))
+    compared = compared.filter(pc.is_in(compared["model"], of_candidate))
     known = judged(result) if slice_ is None else plain_metrics(result)
     wanted = metrics or [name for name in known if name in before.metric_names()]
     if not wanted:
         there = suggestion("", before.metric_names())
         raise DataError(f"{before.path} has none of the metrics {', '.join(known)}. {there}")
-    kept = pa.concat_tables([chosen(found, metric=name) for name in wanted])
+    kept = pa.concat_tables([filter_rows(compared, metric=name) for name in wanted])
     if slice_ is not None:
-        kept = chosen(kept, slice=slice_)
+        kept = filter_rows(kept, slice=slice_)
     series = [_values(before.compare(run)) for run in ordered] if len(others) > 1 else []
     bad = {name: result.is_bad_when_high(name) for name in wanted}
     rows = []
@@ -92,7 +93,7 @@ def changes(
                 "is_upper": _plain(row["upper_other"]),
                 "change": difference,
                 "worse": difference not in (None, 0.0) and (difference > 0) == bad[row["metric"]],
-                "runs": [_plain(values.get(_place(row))) for values in series],
+                "runs": [_plain(values.get(_key(row))) for values in series],
             }
         )
     return sorted(rows, key=lambda row: -abs(row["change"] or 0))
@@ -104,10 +105,10 @@ def _created(result: EvalResult) -> str:
 
 def _values(compared: pa.Table) -> dict[tuple[Any, ...], float]:
     rows = compared.select([*_VIEW, "value_other"]).to_pylist()
-    return {_place(row): row["value_other"] for row in rows}
+    return {_key(row): row["value_other"] for row in rows}
 
 
-def _place(row: dict[str, Any]) -> tuple[Any, ...]:
+def _key(row: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(row[name] for name in _VIEW)
 
 
@@ -116,18 +117,18 @@ def _of_candidates(result: EvalResult) -> pa.Table:
     return result.metrics.filter(pc.is_in(result.metrics["model"], names))
 
 
-def _told(result: EvalResult, found: pa.Table) -> Iterator[dict[str, Any]]:
+def _with_baseline(result: EvalResult, rows: pa.Table) -> Iterator[dict[str, Any]]:
     """Rows of candidates, each with the baseline's value and the outcome of its checks."""
-    names = pc.unique(found["metric"])
+    names = pc.unique(rows["metric"])
     base, ends = _baseline_values(result, names), _ends_of_changes(result, names)
     outcomes: dict[tuple[Any, ...], str] = {}
     for check in result.verdict.checks:
-        place = tuple(getattr(check, name) for name in _VIEW)
-        if outcomes.get(place) != "fail":
-            outcomes[place] = check.outcome
-    for row in found.to_pylist():
-        value, before = row["value"], base.get(_place(row)[1:])
-        lower, upper = ends.get(_place(row), (None, None))
+        key = tuple(getattr(check, name) for name in _VIEW)
+        if outcomes.get(key) != "fail":
+            outcomes[key] = check.outcome
+    for row in rows.to_pylist():
+        value, before = row["value"], base.get(_key(row)[1:])
+        lower, upper = ends.get(_key(row), (None, None))
         yield {
             **{name: row[name] for name in _VIEW},
             "examples": row["examples"],
@@ -136,7 +137,7 @@ def _told(result: EvalResult, found: pa.Table) -> Iterator[dict[str, Any]]:
             "change": _plain(None if before is None else value - before),
             "change_lower": _plain(lower),
             "change_upper": _plain(upper),
-            "outcome": outcomes.get(_place(row)),
+            "outcome": outcomes.get(_key(row)),
         }
 
 
@@ -146,7 +147,7 @@ def _baseline_values(result: EvalResult, metrics: pa.Array) -> dict[tuple[Any, .
         return {}
     table = result.metrics.filter(pc.is_in(result.metrics["metric"], metrics))
     rows = table.filter(pc.equal(table["model"], spec.name)).select([*_VIEW, "value"]).to_pylist()
-    return {_place(row)[1:]: row["value"] for row in rows}
+    return {_key(row)[1:]: row["value"] for row in rows}
 
 
 def _ends_of_changes(
@@ -157,7 +158,7 @@ def _ends_of_changes(
     table = result.metrics.filter(pc.is_finite(result.metrics["lower"]))
     table = table.filter(pc.is_in(table["metric"], pa.array(changes, pa.string())))
     return {
-        _place({**row, "metric": changes[row["metric"]]}): (row["lower"], row["upper"])
+        _key({**row, "metric": changes[row["metric"]]}): (row["lower"], row["upper"])
         for row in table.select([*_VIEW, "lower", "upper"]).to_pylist()
     }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The results of an evaluation: loaded, looked up, compared."""
+"""Loads the results of an evaluation, looks values up and compares results."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ _CHOICES = ("model", "output", "sub_key", "aggregation", "weighted")
 _KEYS = (*_CHOICES, "slice", "metric")
 
 
-class View(Protocol):
-    """How a result is shown where pages and pictures are; `help(result.view)` says more."""
+class Viewer(Protocol):
+    """Shows a result in a notebook; `report.notebook.view.ResultView` is the implementation."""
 
     def __init__(self, result: EvalResult) -> None: ...
 
@@ -62,10 +62,10 @@ class View(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class EvalResult:
-    """What an evaluation found.
+    """The results of one evaluation.
 
     `metrics` has the columns of metrics.parquet; `manifest` says what was evaluated, with digests;
-    `path` is the output directory, or None when nothing was written.
+    `path` is the output directory, or None if nothing was written.
     """
 
     metrics: pa.Table
@@ -75,11 +75,11 @@ class EvalResult:
     path: Path | None = None
     _plots: pa.Table | None = None
 
-    # The report knows results, not the other way round: it puts its class here when it is imported.
-    view_class: ClassVar[type[View]]
+    # Set by benison/__init__.py, because the report imports this module.
+    view_class: ClassVar[type[Viewer]]
 
     @property
-    def view(self) -> View:
+    def view(self) -> Viewer:
         """Charts for notebooks: `view.slices("auc")`, `view.plot("roc")`, `view.time_series(...)`."""
         return self.view_class(self)
 
@@ -103,8 +103,8 @@ class EvalResult:
         return pq.read_table(self.path / "plots.parquet")
 
     @property
-    def made(self) -> str:
-        """When and by what, such as `2026-01-31T12:00:00+00:00 by Benison 0.1.0`."""
+    def provenance(self) -> str:
+        """When and by which version it was made, such as `2026-01-31T12:00:00+00:00 by Benison 0.1.0`."""
         ours = f"Benison {self.manifest.get('benison')}"
         return f"{self.manifest['created']} by {self.manifest.get('written_by', ours)}"
 
@@ -151,51 +151,54 @@ class EvalResult:
         candidates = self.config.candidate_specs
         if "model" not in keys and self.config.baseline_spec is not None and len(candidates) == 1:
             keys["model"] = candidates[0].name
-        found = chosen(self.metrics, metric=metric)
-        name = slice if isinstance(slice, str) else _name_of(dict(slice), found)
-        found = chosen(found, slice=name, **keys)
-        if found.num_rows > 1:
-            varied = [key for key in _CHOICES if len(pc.unique(found[key])) > 1]
+        rows = filter_rows(self.metrics, metric=metric)
+        name = slice if isinstance(slice, str) else _name_of(dict(slice), rows)
+        rows = filter_rows(rows, slice=name, **keys)
+        if rows.num_rows > 1:
+            varied = [key for key in _CHOICES if len(pc.unique(rows[key])) > 1]
             raise DataError(
-                f"{metric} of {name} has {found.num_rows} values; say which {', '.join(varied)}."
+                f"{metric} of {name} has {rows.num_rows} values; say which {', '.join(varied)}."
             )
-        number: float = found["value"][0].as_py()
+        number: float = rows["value"][0].as_py()
         return number
 
     def worst(self, metric: str, n: int = 10) -> pa.Table:
-        """The candidates' rows of the slices where a metric is worst, the worst first.
+        """The candidates' rows of the `n` slices where a metric is worst, the worst first.
 
-        High values are the bad ones if all thresholds on the metric limit it from above, or if there
-        is none and lower is better by the metric's nature; else low values are. Undefined values are
-        left out, and so are comparisons of slices.
+        `is_bad_when_high` says which values are bad. Undefined values and comparisons of slices are left
+        out.
 
         Raises:
             DataError: There is no such metric.
         """
-        found = chosen(self.metrics, metric=metric)
-        names = pa.array([spec.name for spec in self.config.candidate_specs])
-        found = found.filter(pc.is_in(found["model"], names))
-        plain = Slices.of_table(found).plain
-        found = found.filter(pc.and_(pa.array(plain), pc.invert(pc.is_nan(found["value"]))))
+        rows = filter_rows(self.metrics, metric=metric)
+        candidates = pa.array([spec.name for spec in self.config.candidate_specs])
+        rows = rows.filter(pc.is_in(rows["model"], candidates))
+        plain = Slices.of_table(rows).plain
+        rows = rows.filter(pc.and_(pa.array(plain), pc.invert(pc.is_nan(rows["value"]))))
         order = "descending" if self.is_bad_when_high(metric) else "ascending"
-        return found.sort_by([("value", order)]).slice(0, n)
+        return rows.sort_by([("value", order)]).slice(0, n)
 
     def is_bad_when_high(self, metric: str) -> bool:
-        """Whether high values are the bad ones, as `worst` says; a change is as its metric is."""
+        """Whether high values of a metric are bad; for a change it is the same as for its metric.
+
+        They are if all thresholds on the metric are upper bounds, or if it has no threshold and its
+        description says that lower is better.
+        """
         names = (metric, metric.removesuffix("_diff"))
         judged = [check for check in self.verdict.checks if check.metric in names]
         from_below = any(not math.isnan(check.lower) for check in judged)
         from_above = any(not math.isnan(check.upper) for check in judged)
         if from_below or from_above:
             return not from_below
-        known = abouts([self])
+        known = metric_info([self])
         return any(known[name].higher_is_better is False for name in names if name in known)
 
     def compare(self, other: EvalResult) -> pa.Table:
-        """The values of two results side by side with their intervals, and `difference`: other less this.
+        """The values of two results side by side with their intervals, and `difference`: other - this.
 
-        A value that only one of them has is null on the other side. If each has one candidate, they
-        are compared whatever their names.
+        A value that only one of them has is null on the other side. If each has one candidate, these are
+        compared even if their names differ.
         """
         columns = [*_KEYS, "value", "lower", "upper", "examples"]
         joined = self.metrics.select(columns).join(
@@ -210,58 +213,61 @@ class EvalResult:
         )
 
 
-def chosen(found: pa.Table, **wanted: Any) -> pa.Table:
-    """The rows of a table of metrics or plots that have certain values.
+def filter_rows(rows: pa.Table, **wanted: Any) -> pa.Table:
+    """The rows of a table of metrics or plots that have the given values in the given columns.
 
     Raises:
-        DataError: No row has one of them; it says which ones there are.
+        DataError: No row has one of the values; the message lists those that exist.
     """
     for column, value in wanted.items():
-        matching = found.filter(pc.equal(found[column], pa.scalar(value)))
+        matching = rows.filter(pc.equal(rows[column], pa.scalar(value)))
         if not matching.num_rows:
-            hint = suggestion(str(value), map(str, pc.unique(found[column]).to_pylist()))
+            hint = suggestion(str(value), map(str, pc.unique(rows[column]).to_pylist()))
             raise DataError(f"The results have no {column} {value!r}. {hint}")
-        found = matching
-    return found
+        rows = matching
+    return rows
 
 
-def abouts(results: Iterable[EvalResult]) -> dict[str, About]:
-    """What is known of each metric by its name in results; nothing of one that is not registered here.
+def metric_info(results: Iterable[EvalResult]) -> dict[str, About]:
+    """The description of each metric by its name in the results.
 
-    A metric of one's own is registered by the program that evaluates, and seldom by what shows it.
+    A metric that is not registered in this process is left out: the program that evaluates registers a
+    user's metric, the program that shows results usually does not.
     """
     configs = {
-        (one.class_name, json.dumps(dict(one.config), default=str, sort_keys=True)): one
+        (config.class_name, json.dumps(dict(config.config), default=str, sort_keys=True)): config
         for result in results
         for spec in result.config.metrics_specs
-        for one in spec.metrics
+        for config in spec.metrics
     }
-    found = {}
-    for one in configs.values():
+    infos = {}
+    for config in configs.values():
         with suppress(ConfigError):
-            found[from_config(one.class_name, dict(one.config)).name] = describe(one.class_name)
-    return found
+            infos[from_config(config.class_name, dict(config.config)).name] = describe(
+                config.class_name
+            )
+    return infos
 
 
 def _as_candidate_of(config: EvalConfig, other: EvalResult) -> pa.Table:
-    """The other's metrics, with its candidate under the name of ours where each has one."""
+    """The metrics of `other`, its candidate renamed to that of `config` if each has one candidate."""
     ours, theirs = config.candidate_specs, other.config.candidate_specs
     if len(ours) != 1 or len(theirs) != 1 or ours[0].name == theirs[0].name:
         return other.metrics
     model = other.metrics["model"]
     renamed = pc.if_else(pc.equal(model, theirs[0].name), ours[0].name, model)
-    place = other.metrics.schema.get_field_index("model")
-    return other.metrics.set_column(place, other.metrics.schema.field(place), renamed)
+    index = other.metrics.schema.get_field_index("model")
+    return other.metrics.set_column(index, other.metrics.schema.field(index), renamed)
 
 
-def _name_of(wanted: Mapping[str, Any], found: pa.Table) -> str:
-    """The name of the slice with these values, of which 5, 5.0 and "5" are one."""
+def _name_of(wanted: Mapping[str, Any], rows: pa.Table) -> str:
+    """The name of the slice with these values, where 5, 5.0 and "5" are equal."""
     texts = {feature: _text(value) for feature, value in wanted.items()}
     name = slice_name(tuple(sorted(texts.items())))
-    if not pc.any(pc.equal(found["slice"], name)).as_py():
-        slices = Slices.of_table(found)
-        for place in slices.of_spec(SlicingSpec(feature_values=texts)):
-            return slices.names[int(place)]
+    if not pc.any(pc.equal(rows["slice"], name)).as_py():
+        slices = Slices.of_table(rows)
+        for index in slices.of_spec(SlicingSpec(feature_values=texts)):
+            return slices.names[int(index)]
     return name
 
 
@@ -270,9 +276,9 @@ def _text(value: Any) -> str:
 
 
 def load_result(path: str | Path) -> EvalResult:
-    """The result that an evaluation wrote, one of Benison or one of TFMA.
+    """Load the result of an evaluation by Benison or by TFMA.
 
-    TFMA's has a manifest that says so, and a verdict with the checks that TFMA recorded.
+    The manifest of a TFMA result says so, and its verdict has the checks that TFMA recorded.
 
     Raises:
         OutputError: The directory is not a whole result, or a newer Benison wrote it.
@@ -282,9 +288,9 @@ def load_result(path: str | Path) -> EvalResult:
     if not directory.is_dir():
         raise OutputError(f"There is no result at {directory}.")
     if tfma.is_output(directory):
-        found = tfma.read(directory)
+        parts = tfma.read(directory)
         return EvalResult(
-            found.metrics, found.verdict, found.config, found.manifest, directory, found.plots
+            parts.metrics, parts.verdict, parts.config, parts.manifest, directory, parts.plots
         )
     manifest = blessing.check_whole(directory, "metrics.parquet", "verdict.json", "config.json")
     try:

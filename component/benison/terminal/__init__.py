@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a terminal shows: progress while an evaluation runs, the verdict, a history."""
+"""Prints to a terminal: progress while an evaluation runs, the verdict, blessings and lineage."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _SHOWN_REASONS = 20
 _LONG = 1_000
 _LONG_REASONS = 3
 _LOG_SECONDS = 10.0
-_PIPED = 140  # columns where nobody says how many there are
+_PIPED = 140  # columns of a table in a pipe, which has no width of its own
 
 
 def own_the_log() -> None:
-    """The terminal shows the verdict, which a root logger that some library set up would only repeat."""
+    """Keep Benison's log from the root logger, which would print the verdict a second time."""
     logging.getLogger("benison").propagate = False
 
 
@@ -70,7 +70,7 @@ class _Bar:
 
 
 class _Log:
-    """The same as lines, not too many."""
+    """Rows and rows per second as lines, one every ten seconds."""
 
     def __init__(self) -> None:
         self._started = self._last = time.monotonic()
@@ -90,42 +90,42 @@ class _Log:
 def verdict(result: EvalResult, console: Console | None = None) -> None:
     """Print the verdict and why."""
     out = console or Console(soft_wrap=True)
-    found: Verdict = result.verdict
-    head, _, rest = found.summary().partition(":")
-    out.print(f"[{_COLOURS.get(found.status, 'bold yellow')}]{head}[/]:{escape(rest)}")
-    for reason in found.reasons[:_SHOWN_REASONS]:
+    judged: Verdict = result.verdict
+    head, _, rest = judged.summary().partition(":")
+    out.print(f"[{_COLOURS.get(judged.status, 'bold yellow')}]{head}[/]:{escape(rest)}")
+    for reason in judged.reasons[:_SHOWN_REASONS]:
         out.print(f"  [red]✗[/red] {plain(reason, _LONG)}")
-    if len(found.reasons) > _SHOWN_REASONS:
-        out.print(f"  ... and {len(found.reasons) - _SHOWN_REASONS:,} more in verdict.json")
+    if len(judged.reasons) > _SHOWN_REASONS:
+        out.print(f"  ... and {len(judged.reasons) - _SHOWN_REASONS:,} more in verdict.json")
 
 
 def plain(text: str, most: int = 300) -> str:
-    """A name as one line that a terminal cannot take for a command, nor Rich for its markup."""
+    """A name as one line without control characters, escaped for Rich."""
     short = shortened(text, most)
     printable = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in short)
     return escape("".join(printable))
 
 
 def plain_lines(text: str) -> str:
-    """A text of several lines, each as `plain` has it."""
+    """A text of several lines, each made `plain`."""
     return "\n".join(plain(line, _LONG) for line in text.split("\n"))
 
 
 def console() -> Console:
-    """Where tables are printed: as wide as the terminal, or wide enough for them in a pipe."""
-    told = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return Console(width=None if told else _PIPED, highlight=False)
+    """A console for tables, as wide as the terminal, or 140 columns wide in a pipe."""
+    has_width = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(width=None if has_width else _PIPED, highlight=False)
 
 
-def blessings(found: Sequence[Blessing]) -> None:
-    """Print verdicts as a store has them, the newest first."""
-    if not found:
+def blessings(listed: Sequence[Blessing]) -> None:
+    """Print the verdicts of a store, the newest first."""
+    if not listed:
         print("There are no verdicts yet.")
         return
     table = Table()
     for column in ("id", "when", "verdict", "model", "why"):
         table.add_column(column, overflow="fold")
-    for each in found:
+    for each in listed:
         colour = _COLOURS.get(each.status, "bold yellow")
         status = f"[{colour}]{each.status.replace('_', ' ')}[/]"
         why = [line for line in (each.note, *each.reasons[:_LONG_REASONS]) if line]
@@ -137,13 +137,15 @@ def blessings(found: Sequence[Blessing]) -> None:
 
 
 def lineage(node: Node) -> None:
-    """Print what an artifact was made from, as a tree."""
+    """Print an artifact and what it was made from, as a tree."""
     console().print(_branch(node, Tree("")).children[0])
 
 
 def _branch(node: Node, tree: Tree) -> Tree:
-    said = {k: v for k, v in node.properties.items() if k in _SAID and v != ""}
-    facts = "".join(f"\n{key.removeprefix('benison_')}: {value}" for key, value in said.items())
+    properties = {k: v for k, v in node.properties.items() if k in _SHOWN_PROPERTIES and v != ""}
+    facts = "".join(
+        f"\n{key.removeprefix('benison_')}: {value}" for key, value in properties.items()
+    )
     role = f"{plain(node.role)}: " if node.role else ""
     name = plain_lines(node.name + facts)
     branch = tree.add(f"{role}[bold]{plain(node.kind)}[/] {node.id}  {name}")
@@ -152,8 +154,8 @@ def _branch(node: Node, tree: Tree) -> Tree:
     return tree
 
 
-# Of an artifact's and an execution's properties, those that say something to a reader.
-_SAID = (
+# The properties of artifacts and executions that a reader can use.
+_SHOWN_PROPERTIES = (
     "benison_digest",
     "benison_override_by",
     "benison_override_reason",

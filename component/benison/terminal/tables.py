@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Results as tables in a terminal: worst slices, one slice, changes between runs."""
+"""Prints results as tables: the worst slices, one slice, or the changes between runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benison.terminal import console, plain, verdict
 _BARS = "▁▂▃▄▅▆▇█"
 _BUCKETS = 24
 _SIGNED = ("change",)
-# The intervals of a row, by the columns of a table that show them.
+# The two fields of a row that each interval column shows.
 _ENDS = {
     "interval": ("lower", "upper"),
     "change interval": ("change_lower", "change_upper"),
@@ -28,14 +28,14 @@ _WORDS = ("slice", "metric", "")
 
 
 def show(result: EvalResult, metrics: Sequence[str], worst: int) -> None:
-    """The verdict, then for each metric how it is spread over slices, and its worst slices."""
-    found = {name: query.worst(result, name, worst) for name in metrics or query.judged(result)}
+    """Print the verdict, then for each metric its worst slices and its distribution over slices."""
+    worst_of = {name: query.worst(result, name, worst) for name in metrics or query.judged(result)}
     verdict(result)
     out = console()
-    for name, told in found.items():
-        title = f"{plain(name)}: its {len(told)} worst slices"
+    for name, rows in worst_of.items():
+        title = f"{plain(name)}: its {len(rows)} worst slices"
         out.print()
-        out.print(_table(title, told, ("slice", *_VALUES)))
+        out.print(_table(title, rows, ("slice", *_VALUES)))
         spread = [value for value in query.distribution(result, name) if math.isfinite(value)]
         if len(spread) > 1:
             low, high = min(spread), max(spread)
@@ -43,11 +43,11 @@ def show(result: EvalResult, metrics: Sequence[str], worst: int) -> None:
 
 
 def show_slice(result: EvalResult, slice_: str, metrics: Sequence[str]) -> None:
-    """Every metric of one slice."""
-    told = query.of_slice(result, slice_, metrics)
-    examples = max((row["examples"] for row in told), default=0)
+    """Print every metric of one slice."""
+    rows = query.of_slice(result, slice_, metrics)
+    examples = max((row["examples"] for row in rows), default=0)
     console().print(
-        _table(f"{plain(slice_)}: {examples:,} examples", told, ("metric", *_VALUES[1:]))
+        _table(f"{plain(slice_)}: {examples:,} examples", rows, ("metric", *_VALUES[1:]))
     )
 
 
@@ -58,18 +58,18 @@ def show_changes(
     slice_: str | None,
     most: int,
 ) -> None:
-    """What changed since another run, the largest changes of each metric first."""
-    told = query.changes(result, others, metrics, slice_)
+    """Print what changed since another run, the largest changes of each metric first."""
+    rows = query.changes(result, others, metrics, slice_)
     out = console()
     for run in sorted((*others, result), key=lambda run: str(run.manifest.get("created", ""))):
         status = run.verdict.status.replace("_", " ").upper()
         out.print(f"{plain(str(run.path))}: {status}, {run.manifest.get('created', '')}")
     columns = ("examples", "was", "was interval", "is", "is interval", "change", "", "over runs")
     if slice_ is not None:
-        out.print(_table(f"{plain(slice_)}: what changed", told, ("metric", *columns)))
+        out.print(_table(f"{plain(slice_)}: what changed", rows, ("metric", *columns)))
         return
-    for name in dict.fromkeys(row["metric"] for row in told):
-        of_metric = [row for row in told if row["metric"] == name]
+    for name in dict.fromkeys(row["metric"] for row in rows):
+        of_metric = [row for row in rows if row["metric"] == name]
         changed = [row for row in of_metric if row["change"]]
         if changed:
             title = f"{plain(name)}: the largest of {len(changed):,} changes"
@@ -86,7 +86,7 @@ _VALUES = ("examples", "value", "interval", "baseline", "change", "change interv
 
 
 def histogram(values: Sequence[float]) -> str:
-    """How values are spread between the lowest and the highest, as bars of text.
+    """The distribution of values between the lowest and the highest, as bars of text.
 
     >>> histogram([0.0, 0.5, 0.5, 1.0])
     '▄           █          ▄'
@@ -96,7 +96,7 @@ def histogram(values: Sequence[float]) -> str:
 
 
 def sparkline(values: Sequence[float | None]) -> str:
-    """Values one after the other as bars of text, a dot where there is none.
+    """A sequence of values as bars of text, a dot for a missing value.
 
     >>> sparkline([1.0, None, 2.0, 3.0])
     '▁·▄█'
@@ -112,10 +112,10 @@ def _bar(share: float) -> str:
     return _BARS[min(len(_BARS) - 1, int(share * (len(_BARS) - 1)))]
 
 
-def _table(title: str, told: Rows, columns: Sequence[str]) -> Table:
-    """A table of the columns that say something of these rows."""
+def _table(title: str, rows: Rows, columns: Sequence[str]) -> Table:
+    """A table of those columns that are not empty for all rows."""
     table = Table(title=title, title_justify="left")
-    cells = [[_cell(row, column) for column in columns] for row in told]
+    cells = [[_cell(row, column) for column in columns] for row in rows]
     kept = [k for k in range(len(columns)) if k == 0 or any(row[k] for row in cells)]
     for k in kept:
         words = columns[k] in (*_WORDS, "over runs")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page of a metric over several results."""
+"""Renders several results as one page over time."""
 
 from benison.report.history.build import render
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Results in a notebook: a cell of HTML and charts."""
+"""Shows results in a notebook: as a piece of HTML and as Altair charts."""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A result as a piece of HTML for a notebook: no script, no style sheet, nothing to fetch.
+"""Renders a result as a piece of HTML for a notebook, without scripts, style sheets or requests.
 
-Notebooks differ in what they let through: a sandboxed frame in Colab, no frame at all in Lab until a
-notebook is trusted, no style sheets on GitHub. So what must be seen is plain elements with every name
-escaped; the whole report, which has scripts, is folded up in a frame of its own.
+Notebooks allow different things: Colab a sandboxed frame, JupyterLab no frame until a notebook is trusted,
+GitHub no style sheets. So verdict, reasons and worst slices are plain elements with every name escaped;
+the whole report, which has scripts, is folded up in a frame of its own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from benison.results.result import EvalResult
 from benison.validation.verdict import FAIL
 
 MAX_REPORT = 2_000_000
-"""Characters of a report that a notebook takes in; each cell that shows a result keeps its own."""
+"""Characters of a report that a cell embeds; every cell that shows a result stores its own copy."""
 
 _REASONS, _METRICS, _SLICES, _NAME = 8, 6, 5, 120
 _COLOURS = {"blessed": "#18794e", "not_blessed": "#c3272b"}
@@ -29,7 +29,7 @@ _NUMBERS = "text-align:right;font-variant-numeric:tabular-nums"
 
 
 def piece(result: EvalResult) -> str:
-    """Verdict, reasons, worst slices; then the report, or where it is when it is too large."""
+    """Verdict, reasons and worst slices; then the report, or its path if it is too large."""
     return "".join(("<div>", *_verdict(result), *_worst(result), _report(result), "</div>"))
 
 
@@ -65,23 +65,23 @@ def _worst(result: EvalResult) -> Iterator[str]:
 
 
 def _rows(result: EvalResult, names: list[str]) -> dict[str, dict[str, Any]]:
-    """Overall, then the worst slices of each metric, with what was found of all these metrics there."""
-    found = {name: result.worst(name, len(result.metrics)) for name in names}
+    """Overall, then the worst slices of each metric, with the values of all these metrics."""
+    worst_of = {name: result.worst(name, len(result.metrics)) for name in names}
     slices = {"Overall": None}
-    for table in found.values():
+    for table in worst_of.values():
         slices |= dict.fromkeys(table["slice"].slice(0, _SLICES).to_pylist())
     rows: dict[str, dict[str, Any]] = {}
-    for name, table in found.items():
+    for name, table in worst_of.items():
         columns = ("slice", "examples", "value", "lower", "upper")
         numbers = (table[column].to_pylist() for column in columns)
-        for slice_, examples, *found_there in zip(*numbers, strict=True):
+        for slice_, examples, *values in zip(*numbers, strict=True):
             if slice_ in slices:
-                rows.setdefault(slice_, {"examples": examples}).setdefault(name, found_there)
+                rows.setdefault(slice_, {"examples": examples}).setdefault(name, values)
     return {slice_: rows[slice_] for slice_ in slices if slice_ in rows}
 
 
 def _judged(result: EvalResult) -> list[str]:
-    """The metrics that have thresholds, else all; the first failures first."""
+    """The metrics that have thresholds, failed ones first; or all metrics, if none has."""
     checks = sorted(result.verdict.checks, key=lambda check: check.outcome != FAIL)
     known = result.metric_names()
     judged = [name for name in dict.fromkeys(c.metric for c in checks) if name in known]
@@ -101,7 +101,7 @@ def _report(result: EvalResult) -> str:
         else f", or open <code>{escape(str(result.path))}/report.html</code>"
     )
     hint = f"<p><small>Empty? Trust this notebook{where}.</small></p>"
-    # `allow-same-origin` is left out: whatever the page did, it could not reach the notebook.
+    # Without `allow-same-origin` the page cannot reach the notebook, whatever it does.
     frame = (
         f'<iframe title="Benison report" srcdoc="{escape(text)}" loading="lazy" '
         'sandbox="allow-scripts allow-downloads" width="100%" height="640" '

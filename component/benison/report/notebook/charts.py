@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The charts of Altair that rows become, a row a mark."""
+"""Draws rows as Altair charts, with one mark for each row."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHAPES = ["circle", "cross", "diamond"]
 
 
 def altair() -> Any:
-    """Altair, which makes the charts.
+    """Import Altair.
 
     Raises:
         MissingExtraError: It is not installed.
@@ -78,7 +78,10 @@ def time_series(metric: str, slice_: str, rows: Rows) -> alt.LayerChart:
 
 
 def plot(name: str, kind: Kind, rows: Rows) -> alt.Chart | alt.LayerChart | alt.FacetChart:
-    """Lines through points: a colour a slice, the baseline dashed; a facet a slice of several lines."""
+    """Lines through points, with the baseline dashed.
+
+    Each slice has a colour, or a facet if the kind of plot has several lines for a slice.
+    """
     vega = altair()
     title = name.replace("_", " ")
     chart = (
@@ -92,21 +95,21 @@ def plot(name: str, kind: Kind, rows: Rows) -> alt.Chart | alt.LayerChart | alt.
             tooltip=["slice:N", "model:N", vega.Tooltip("x:Q"), vega.Tooltip("y:Q")],
         )
     )
-    found: alt.Chart | alt.LayerChart | alt.FacetChart
+    drawn: alt.Chart | alt.LayerChart | alt.FacetChart
     if any(row["line"] for row in rows):
         several = chart.encode(color=vega.Color("line:N", sort=None, title=None))
         facet = vega.Facet("slice:N", sort=None, title=None)
-        found = (
+        drawn = (
             several.properties(width=240, height=200)
             .facet(facet, columns=3)
             .properties(title=title)
         )
-        return found
-    found = chart.encode(color=vega.Color("slice:N", sort=None, legend=vega.Legend(labelLimit=260)))
+        return drawn
+    drawn = chart.encode(color=vega.Color("slice:N", sort=None, legend=vega.Legend(labelLimit=260)))
     if kind.diagonal:
         ends = vega.Chart(vega.Data(values=[{"x": 0, "y": 0}, {"x": 1, "y": 1}]))
-        found = vega.layer(ends.mark_line(color=_GREY, size=1).encode(x="x:Q", y="y:Q"), found)
-    return found.properties(title=title, width=340, height=300)
+        drawn = vega.layer(ends.mark_line(color=_GREY, size=1).encode(x="x:Q", y="y:Q"), drawn)
+    return drawn.properties(title=title, width=340, height=300)
 
 
 def _tips(rows: Rows) -> list[Any]:

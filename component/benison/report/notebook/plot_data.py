@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The plots by name: which points of plots.parquet each is drawn from, and how."""
+"""Computes the lines of each kind of plot (ROC, gain, calibration, ...) from the points of plots.parquet."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ Series: TypeAlias = Iterator[tuple[str, Array, Array]]
 """Name, x and y of each line; the name is "" where a slice has only one."""
 
 POINTS = 200
-"""Of a line at most: more cannot be seen, and a notebook keeps what it shows."""
+"""The most points of a line: more cannot be seen, and the notebook stores them."""
 _BUCKETS = 40
 
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """One plot: where its points are, what its axes mean, and its lines."""
+    """One kind of plot: the points that it needs, the titles of its axes, and its lines."""
 
     source: str
     x: str
     y: str
     lines: Callable[[Columns], Series]
     diagonal: bool = False
-    """Whether a line from (0, 0) to (1, 1) says what a coin, or a perfect model, would do."""
+    """Whether to draw a line from (0, 0) to (1, 1): chance, or perfect calibration."""
 
 
 def _roc(at: Columns) -> Series:

@@ -20,7 +20,7 @@ from benison.data.batch import Array
 from benison.errors import DataError, suggestion
 from benison.report.notebook import cell, charts
 from benison.report.notebook.plot_data import ASKED_BY, PLOTS, Kind, thinned
-from benison.results.result import EvalResult, chosen, load_result
+from benison.results.result import EvalResult, filter_rows, load_result
 from benison.table.slices import Slices
 from benison.validation.verdict import FAIL
 
@@ -63,10 +63,10 @@ class ResultView:
     def _slice_rows(
         self, metric: str, worst: int, least: int, keys: dict[str, Any]
     ) -> list[dict[str, Any]]:
-        found, before = one_view(self.result, metric, keys)
-        large = found.filter(pc.greater_equal(found["examples"], least))
+        rows, before = one_view(self.result, metric, keys)
+        large = rows.filter(pc.greater_equal(rows["examples"], least))
         if not large.num_rows:
-            most = pc.max(found["examples"]).as_py()
+            most = pc.max(rows["examples"]).as_py()
             raise DataError(f"No slice has {least:,} examples; the largest has {most:,}.")
         plain = large.filter(pa.array(Slices.of_table(large).plain))
         down = "descending" if self.result.is_bad_when_high(metric) else "ascending"
@@ -120,10 +120,10 @@ class ResultView:
                 f"The plot {name!r} needs the points of {ASKED_BY[kind.source]}; name that among the "
                 "metrics of the config, and evaluate again."
             )
-        found = one_view(self.result, kind.source, keys, points, "plot")
-        for model, table in zip(("candidate", "baseline"), found, strict=True):
+        tables = one_view(self.result, kind.source, keys, points, "plot")
+        for model, table in zip(("candidate", "baseline"), tables, strict=True):
             for slice_ in wanted:
-                row = table if not table.num_rows else chosen(table, slice=slice_)
+                row = table if not table.num_rows else filter_rows(table, slice=slice_)
                 for columns in row["columns"].to_pylist():
                     yield from _points(kind, model, slice_, dict(columns))
 
@@ -160,7 +160,7 @@ def one_view(
     table: pa.Table | None = None,
     column: str = "metric",
 ) -> tuple[pa.Table, pa.Table]:
-    """The rows of one metric or plot of a candidate over all slices, and the baseline's.
+    """The rows of one metric or plot of one candidate over all slices, and those of the baseline.
 
     Raises:
         DataError: There is no such name, or several models, outputs or classes have it.
@@ -170,12 +170,12 @@ def one_view(
             raise DataError(
                 f"{key!r} does not tell one value from another. {suggestion(key, _KEYS)}"
             )
-    found = chosen(result.metrics if table is None else table, **{column: name})
+    rows = filter_rows(result.metrics if table is None else table, **{column: name})
     candidates = [spec.name for spec in result.config.candidate_specs]
     model = keys.get("model", candidates[0] if len(candidates) == 1 else None)
     others = {key: value for key, value in keys.items() if key != "model"}
-    found = chosen(found, **others)
-    ours = found if model is None else chosen(found, model=model)
+    rows = filter_rows(rows, **others)
+    ours = rows if model is None else filter_rows(rows, model=model)
     several = [key for key in _KEYS if len(pc.unique(ours[key])) > 1]
     if several:
         choices = "; ".join(
@@ -184,8 +184,8 @@ def one_view(
         raise DataError(f"{name} has several values for a slice; say which ({choices}).")
     spec = result.config.baseline_spec
     if spec is None or spec.name == model:
-        return ours, found.slice(0, 0)
-    return ours, found.filter(pc.equal(found["model"], spec.name))
+        return ours, rows.slice(0, 0)
+    return ours, rows.filter(pc.equal(rows["model"], spec.name))
 
 
 def _points(
@@ -204,9 +204,9 @@ def _over_time(
     rows, fault = [], None
     for result, name in zip(in_order(results), run_names(in_order(results)), strict=True):
         try:
-            found, before = one_view(result, metric, keys)
-            row = chosen(found, slice=slice_).to_pylist()[0]
-        except DataError as error:  # a slice may be new; one that nobody has is a mistake
+            ours, before = one_view(result, metric, keys)
+            row = filter_rows(ours, slice=slice_).to_pylist()[0]
+        except DataError as error:  # an older result may lack the slice; it is an error if all do
             fault = error
             continue
         base = before.filter(pc.equal(before["slice"], slice_))["value"].to_pylist()
@@ -223,13 +223,13 @@ def _over_time(
 
 
 def in_order(results: Sequence[EvalResult]) -> list[EvalResult]:
-    """Results by when they were evaluated, each once."""
+    """The distinct results, ordered by time of evaluation."""
     distinct = {r.path.resolve() if r.path else id(r): r for r in results}
     return sorted(distinct.values(), key=lambda result: str(result.manifest.get("created", "")))
 
 
 def run_names(results: Sequence[EvalResult]) -> list[str]:
-    """A name for each result: its directory's, with as many parents as tell them apart."""
+    """A name for each result: its directory, with as many parents as make the names distinct."""
     paths = [result.path.resolve().parts if result.path else ("in memory",) for result in results]
     for depth in range(1, max(map(len, paths)) + 1):
         names = ["/".join(parts[-depth:]) for parts in paths]
@@ -243,8 +243,5 @@ def _loaded(result: EvalResult | str | os.PathLike[str]) -> EvalResult:
 
 
 def _plain(value: Any) -> Any:
-    """As strict JSON has it: what is undefined or infinite is null."""
+    """The value for strict JSON: undefined and infinite numbers are null."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-EvalResult.view_class = ResultView

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report of one result: a self-contained page."""
+"""Renders one result as a self-contained page."""
 
 from benison.report.page.build import ReportWriter, render
 

@@ -22,18 +22,18 @@ from typing import Any
 import pyarrow as pa
 
 from benison.output.writers import Evaluation
-from benison.report.page.columns import SliceTable
+from benison.report.page.columns import PageColumns
 from benison.report.page.front import front
 from benison.report.page.payload import Payload
-from benison.report.page.points import MAX_SLICES, Curves, of_what
+from benison.report.page.points import MAX_SLICES, Curves, key_columns
 from benison.results.result import EvalResult
 
 MAX_BYTES = 3_900_000
-"""Of a page: some mail servers and viewers refuse a file of more than 4 MB."""
+"""The most bytes of a page; some mail servers and viewers refuse a file of more than 4 MB."""
 
-_EXACT = 100_000  # numbers that travel as float64: a megabyte
-_LEAST_CURVES = 60  # slices
-_ROOMS = ("state", "words", "charts", "table", "overview", "classes", "plots", "fairness", "main")
+_EXACT = 100_000  # the most numbers that are stored as float64: about a megabyte
+_LEAST_CURVES = 60  # slices that keep their plots while slices are dropped
+_SCRIPTS = ("state", "words", "charts", "table", "overview", "classes", "plots", "fairness", "main")
 _FOR_AUTHORS = re.compile(r"/\*.*?\*/ ?|^\s*//[^\n]*\n|^\s+", re.DOTALL | re.MULTILINE)
 """Comments and indentation; nothing in a file looks like either and is not."""
 
@@ -52,11 +52,11 @@ class ReportWriter:
 
 
 def render(result: EvalResult, plots: Path | pa.Table | None = None) -> str:
-    """The page of a result, whose plots are in `plots`, or where the result was written."""
+    """The page of a result; its plots are in `plots`, by default those that were written with the result."""
     if plots is None:
         written = result.path is not None and (result.path / "plots.parquet").is_file()
         plots = result.path / "plots.parquet" if written and result.path else result.plots
-    script = "\n".join(asset(f"page/{room}.js") for room in _ROOMS)
+    script = "\n".join(asset(f"page/{script_name}.js") for script_name in _SCRIPTS)
     script = f'"use strict";\n(() => {{\n{script}\n}})();'
     template = asset("page/page.html")
     pieces = {**embedded(script, asset("page/page.css")), **front(result)}
@@ -65,23 +65,23 @@ def render(result: EvalResult, plots: Path | pa.Table | None = None) -> str:
     return Template(template).substitute(pieces, data=data)
 
 
-def page_data(result: EvalResult, plots: Path | pa.Table, room: int) -> str:
-    """What the page's script reads, in at most `room` characters: of as many slices as that allows."""
-    columns = SliceTable(result, of_what(plots))
+def page_data(result: EvalResult, plots: Path | pa.Table, byte_budget: int) -> str:
+    """The data for the page's script in at most `byte_budget` characters, with as many slices as fit."""
+    columns = PageColumns(result, key_columns(plots))
     size = len(columns.names)
     curves = Curves.read(plots, columns.names[:MAX_SLICES])
     text = _page_text(columns, curves, size)
-    while len(text) > room and size > 1:
-        # Plots give way first, but a page of many slices still has some.
+    while len(text) > byte_budget and size > 1:
+        # Plots are dropped first, but a page of many slices still has some.
         if len(curves.slices) > _LEAST_CURVES:
             curves = curves.first(len(curves.slices) // 2)
         else:
-            size = max(1, int(0.97 * size * max(0.3, room / len(text))))
+            size = max(1, int(0.97 * size * max(0.3, byte_budget / len(text))))
         text = _page_text(columns, curves, size)
     return text
 
 
-def _page_text(columns: SliceTable, curves: Curves, size: int) -> str:
+def _page_text(columns: PageColumns, curves: Curves, size: int) -> str:
     payload = Payload(exact=size * columns.width <= _EXACT)
     spec = columns.result.config.baseline_spec
     baseline = None if spec is None else spec.name

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the page knows of slices: their names, and a column for each metric of each model.
+"""Collects the page's data about slices: their names, and a column for each metric of each model.
 
 A *view* is what one table of the page shows: a candidate, output, class, aggregation and weighting.
 """
@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from benison.data.batch import Array
 from benison.metrics import About
 from benison.report.page.payload import Payload
-from benison.results.result import EvalResult, abouts
+from benison.results.result import EvalResult, metric_info
 from benison.validation.verdict import FAIL, Check
 
 Index = npt.NDArray[np.int64]
@@ -33,7 +33,7 @@ _ENDS = ("lower", "upper", "changeLower", "changeUpper")  # of intervals
 
 
 class ViewKey(NamedTuple):
-    """What tells one view from another, as columns of metrics.parquet."""
+    """The identity of a view, as columns of metrics.parquet."""
 
     model: str
     output: str
@@ -42,7 +42,7 @@ class ViewKey(NamedTuple):
     weighted: bool
 
     def label(self, several: bool) -> str:
-        """Its name in the page; `several` models are told apart."""
+        """Its name in the page, with the model's name if there are `several`."""
         weighting = "weighted" if self.weighted else ""
         model = (self.model or "model") if several else ""
         parts = (model, self.output, self.sub_key, self.aggregation, weighting)
@@ -50,11 +50,11 @@ class ViewKey(NamedTuple):
 
 
 _KEYS = [*ViewKey._fields, "metric"]
-OF_WHAT = [*ViewKey._fields, "slice", "slice_key", "examples"]
+KEY_COLUMNS = [*ViewKey._fields, "slice", "slice_key", "examples"]
 
 
 def cut(text: str, most: int = MAX_NAME) -> str:
-    """The text, or its beginning and how much is left out.
+    """The text, or its beginning and the number of characters left out.
 
     >>> cut("abcdef", 3)
     'abc… (3 more characters)'
@@ -64,19 +64,19 @@ def cut(text: str, most: int = MAX_NAME) -> str:
 
 
 def distinct(names: Iterable[str]) -> list[str]:
-    """Names that were cut, so that they still tell slices apart.
+    """Number names that became equal when they were cut.
 
     >>> distinct(["a…", "b", "a…"])
     ['a…', 'b', 'a… (2)']
     """
-    found: dict[str, None] = {}
+    names_so_far: dict[str, None] = {}
     for i, name in enumerate(names):
-        found[name if name not in found else f"{name} ({i})"] = None
-    return list(found)
+        names_so_far[name if name not in names_so_far else f"{name} ({i})"] = None
+    return list(names_so_far)
 
 
 def shortened(text: str, most: int = MAX_NAME) -> str:
-    """The text without its middle where it is long: sentences end with their numbers.
+    """A long text without its middle, because the sentences of a verdict end with their numbers.
 
     >>> shortened("abcdefghijkl", 8)
     'abcdef…kl'
@@ -86,16 +86,16 @@ def shortened(text: str, most: int = MAX_NAME) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
-class SliceTable:
-    """The slices of a result and their numbers by metric, in the order in which the page holds slices.
+class PageColumns:
+    """The slices of a result and their numbers by metric, in the page's order of slices.
 
     That order is Overall, then slices that failed a check, then the others from the largest down, so
-    that a page with room for few slices holds the first of them.
+    that a page that can hold only some of the slices holds the most important ones.
     """
 
     result: EvalResult
     plots: pa.Table
-    """The columns of plots.parquet that say of what a plot is, as a result may have nothing else."""
+    """The `KEY_COLUMNS` of plots.parquet, because a result may have plots and no metrics."""
 
     @cached_property
     def metrics(self) -> pa.Table:
@@ -104,9 +104,9 @@ class SliceTable:
 
     @cached_property
     def _rows(self) -> pa.Table:
-        """Of what the metrics and plots are."""
+        """The key columns of all metrics and plots."""
         return pa.concat_tables(
-            table.select(OF_WHAT) for table in (self.result.metrics, self.plots)
+            table.select(KEY_COLUMNS) for table in (self.result.metrics, self.plots)
         )
 
     @cached_property
@@ -118,14 +118,14 @@ class SliceTable:
 
     @cached_property
     def examples(self) -> Index:
-        """The examples of each."""
+        """The number of examples of each slice."""
         return np.array([self._sizes[name] for name in self.names], np.int64)
 
     @cached_property
     def kinds(self) -> list[str]:
         """The features of each slice, such as "company × hour"; "comparison" for a pair of slices."""
         columns = self._rows.select(["slice", "slice_key"]).combine_chunks()
-        firsts = np.unique(self._places_of(columns), return_index=True)[1]
+        firsts = np.unique(self._slice_indices(columns), return_index=True)[1]
         rows = columns.take(pa.array(firsts)).to_pylist()
         return [_kind(row["slice"], row["slice_key"]) for row in rows]
 
@@ -144,12 +144,12 @@ class SliceTable:
 
     @cached_property
     def width(self) -> int:
-        """How many numbers the page holds of a slice."""
+        """How many numbers the page holds for each slice."""
         named = [(view, name) for view in self.views for name in self._names(view)]
-        return sum(len(self._told(view, name)) for view, name in named)
+        return sum(len(self._fields_of(view, name)) for view, name in named)
 
     def page(self, payload: Payload, size: int) -> dict[str, Any]:
-        """What the page holds of the first `size` slices."""
+        """The page's data for the first `size` slices."""
         kinds = list(dict.fromkeys(self.kinds))
         code = {kind: i for i, kind in enumerate(kinds)}
         several = len({view.model for view in self.views}) > 1
@@ -173,26 +173,26 @@ class SliceTable:
         return [m for key, m in self._columns if key == view and not self._is_change(view, m)]
 
     def _is_change(self, view: ViewKey, metric: str) -> bool:
-        """Whether it is the difference of a metric and its baseline's."""
+        """Whether it is the change of another metric against the baseline."""
         plain = metric.removesuffix("_diff")
         return plain != metric and (view, plain) in self._columns
 
     def _metric(self, view: ViewKey, name: str, payload: Payload, size: int) -> dict[str, Any]:
-        about = self.abouts.get(name, About(""))
-        told = {key: column[:size] for key, column in self._told(view, name).items()}
+        about = self.infos.get(name, About(""))
+        columns = {key: column[:size] for key, column in self._fields_of(view, name).items()}
         if not payload.exact:
-            told = {key: _reach(key, x, told) for key, x in told.items()}
+            columns = {key: _reach(key, x, columns) for key, x in columns.items()}
         return {
             "name": cut(name),
             "about": about.sentence,
             "better": about.higher_is_better,
             "low": about.low if math.isfinite(about.low) else None,
             "high": about.high if math.isfinite(about.high) else None,
-            **{key: payload.values(x, short=key in _ENDS) for key, x in told.items()},
+            **{key: payload.values(x, short=key in _ENDS) for key, x in columns.items()},
         }
 
-    def _told(self, view: ViewKey, name: str) -> dict[str, Array]:
-        """What is known of a metric: values and bounds by slice, none of them undefined everywhere."""
+    def _fields_of(self, view: ViewKey, name: str) -> dict[str, Array]:
+        """Values and bounds of a metric by slice, without those that are undefined for every slice."""
         baseline = self.baseline_of(view)
         columns = {
             "value": self._numbers(view, name, "value"),
@@ -209,31 +209,31 @@ class SliceTable:
         if rows is None:
             return None
         column = np.full(len(self.names), np.nan)
-        column[self._places[rows]] = self._fields[field][rows]
+        column[self._slice_of_row[rows]] = self._fields[field][rows]
         return column
 
     def _left(self, size: int) -> Iterator[list[Any]]:
-        """The slices that the page leaves out: features, how many, and their smallest and largest size."""
+        """The slices that the page leaves out: by features, how many, and the smallest and largest size."""
         kinds, examples = np.array(self.kinds[size:]), self.examples[size:]
         for kind in np.unique(kinds):  # one for each slicing spec
             sizes = examples[kinds == kind]
             yield [cut(str(kind)), len(sizes), int(sizes.min()), int(sizes.max())]
 
     @cached_property
-    def abouts(self) -> dict[str, About]:
-        """What is known of each metric, by its name in the results."""
-        return abouts([self.result])
+    def infos(self) -> dict[str, About]:
+        """The description of each metric by its name in the results."""
+        return metric_info([self.result])
 
     def failed(self, size: int) -> list[list[Any]]:
-        """Slice, view and metric of each failed check, by their places in the page."""
-        place = {name: i for i, name in enumerate(self.names[:size])}
+        """Slice, view and metric of each failed check; slice and view as indices."""
+        slices = {name: i for i, name in enumerate(self.names[:size])}
         views = {view: i for i, view in enumerate(self.views)}
-        found = {
-            (place.get(c.slice), views.get(view_of(c)), cut(c.metric))
+        keys = {
+            (slices.get(c.slice), views.get(view_of(c)), cut(c.metric))
             for c in self.result.verdict.checks
             if c.outcome == FAIL
         }
-        return [list(key) for key in sorted(found, key=str) if None not in key]
+        return [list(key) for key in sorted(keys, key=str) if None not in key]
 
     @cached_property
     def _sizes(self) -> dict[str, int]:
@@ -242,13 +242,13 @@ class SliceTable:
         return dict(zip(names, sizes, strict=True))
 
     @cached_property
-    def _places(self) -> Index:
-        """For each row of `metrics` the place of its slice."""
-        return self._places_of(self.metrics)
+    def _slice_of_row(self) -> Index:
+        """For each row of `metrics` the index of its slice."""
+        return self._slice_indices(self.metrics)
 
-    def _places_of(self, table: pa.Table) -> Index:
-        places = pc.index_in(table["slice"], value_set=pa.array(self.names, pa.string()))
-        return np.asarray(places.to_numpy(), np.int64)
+    def _slice_indices(self, table: pa.Table) -> Index:
+        indices = pc.index_in(table["slice"], value_set=pa.array(self.names, pa.string()))
+        return np.asarray(indices.to_numpy(), np.int64)
 
     @cached_property
     def _fields(self) -> dict[str, Array]:
@@ -264,18 +264,18 @@ class SliceTable:
         order = np.argsort(codes, kind="stable")
         starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
         rows = np.split(order, starts[1:]) if len(order) else []
-        said = keys.take(pa.array([group[0] for group in rows], pa.int64())).to_pylist()
+        values = keys.take(pa.array([group[0] for group in rows], pa.int64())).to_pylist()
         return {
             (ViewKey(*(key[name] for name in ViewKey._fields)), key["metric"]): group
-            for key, group in zip(said, rows, strict=True)
+            for key, group in zip(values, rows, strict=True)
         }
 
 
-def _reach(key: str, column: Array, told: dict[str, Array]) -> Array:
-    """A column as the page holds it: of the end of an interval, how far it is from the middle."""
+def _reach(key: str, column: Array, columns: dict[str, Array]) -> Array:
+    """A column as an inexact page holds it: the end of an interval as its distance from the middle."""
     if key not in _ENDS:
         return column
-    value, baseline = (told.get(name, math.nan) for name in ("value", "baseline"))
+    value, baseline = (columns.get(name, math.nan) for name in ("value", "baseline"))
     with np.errstate(invalid="ignore"):  # one infinity less another is undefined
         reach: Array = np.abs(column - value + (baseline if key.startswith("change") else 0.0))
     return reach

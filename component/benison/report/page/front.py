@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The first screen of the page: verdict, reasons, and what was evaluated.
+"""Renders the first screen of the page: verdict, reasons, and what was evaluated.
 
-It is HTML before any script runs, so that a mail preview or a viewer without scripts shows it too.
+It is plain HTML, so that a mail preview or a viewer without scripts shows it too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from benison.results.result import EvalResult
 from benison.validation.verdict import ABSOLUTE, BLESSED, NOT_EVALUATED, RELATIVE, VALUE, Check
 
 MAX_CHECKS = 200
-"""Sentences of each sort in the page; the rest is in verdict.json, and the page says so."""
+"""The most failed checks, and the most unevaluated ones, in the page; the rest is in verdict.json."""
 
 _FIRST = 8  # sentences before the fold
 _MAX_SENTENCE = 1_000
@@ -24,7 +24,7 @@ _DIGEST = "SHA-256"
 
 
 def front(result: EvalResult) -> dict[str, str]:
-    """Pieces of HTML by their place in page.html."""
+    """The pieces of HTML that page.html names."""
     verdict = result.verdict
     open_ = [check for check in verdict.checks if check.outcome == NOT_EVALUATED]
     return {
@@ -51,11 +51,11 @@ def _why(result: EvalResult) -> Iterator[str]:
         yield f"<ul>{''.join(shown[_FIRST:])}{_rest(len(failures))}</ul></details>"
 
 
-_UNCHECKED = "Nothing was judged, so the model is not blessed; neither was it found wanting."
+_UNCHECKED = "No check could be evaluated: the model is neither blessed nor rejected."
 
 
 def _several(result: EvalResult) -> bool:
-    """Whether there are candidates to tell apart."""
+    """Whether there are several candidates."""
     return len(result.config.candidate_specs) > 1
 
 
@@ -69,17 +69,20 @@ def _not_evaluated(checks: list[Check], several: bool) -> Iterator[str]:
 
 def _sentence(check: Check, several: bool, drawn: str = "") -> str:
     kind = "open" if check.outcome == NOT_EVALUATED else "failed"
-    place = {"slice": check.slice, "metric": check.metric}
+    subject = {"slice": check.slice, "metric": check.metric}
     shown = {
-        **{key: cut(name) for key, name in place.items()},
+        **{key: cut(name) for key, name in subject.items()},
         "view": view_of(check).label(several),
     }
     data = " ".join(f'data-{key}="{escape(name)}"' for key, name in shown.items())
-    return f'<li class="{kind}" {data}><span>{_said(check)}</span>{drawn}</li>'
+    return f'<li class="{kind}" {data}><span>{_reason(check)}</span>{drawn}</li>'
 
 
-def _said(check: Check) -> str:
-    """The reason, in which a long slice hides no number and one from right to left turns none around."""
+def _reason(check: Check) -> str:
+    """The reason with its slice cut and isolated.
+
+    A long name would hide the numbers behind it, and a right-to-left name would reorder them.
+    """
     before, name, after = check.reason.partition(check.slice or "\0")
     isolated = f"<bdi>{escape(cut(name))}</bdi>" if name else ""
     return f"{escape(cut(before, _MAX_SENTENCE))}{isolated}{escape(cut(after, _MAX_SENTENCE))}"
@@ -93,8 +96,8 @@ def _rest(count: int) -> str:
 
 def _facts(result: EvalResult) -> Iterator[str]:
     for term, texts in _rows(result):
-        said = "".join(_fact(text) for text in texts)
-        yield f"<div><dt>{escape(cut(term))}</dt>{said}</div>"
+        texts_html = "".join(_fact(text) for text in texts)
+        yield f"<div><dt>{escape(cut(term))}</dt>{texts_html}</div>"
 
 
 def _fact(text: str) -> str:
@@ -103,7 +106,7 @@ def _fact(text: str) -> str:
 
 
 def _rows(result: EvalResult) -> Iterator[tuple[str, Iterable[str]]]:
-    """What was evaluated, a line for each thing."""
+    """What was evaluated: a term and its descriptions for each line."""
     manifest = result.manifest
     files = [file["name"] for file in manifest["data"]["files"]]
     more = f" and {len(files) - 3:,} more" if len(files) > 3 else ""
@@ -126,32 +129,32 @@ def _rows(result: EvalResult) -> Iterator[tuple[str, Iterable[str]]]:
     if missing:
         yield "Missing", [f"{count:,} of {name}" for name, count in missing.items()]
     yield "Config", [_short(manifest["config"])]
-    yield "Evaluated", [result.made]
+    yield "Evaluated", [result.provenance]
     yield from _lineage(manifest.get("lineage") or {})
 
 
 def _short(digest: str) -> str:
-    """Enough of a digest to tell it from others."""
+    """A digest cut to twelve characters, which are enough to compare it by eye."""
     return f"{_DIGEST} {digest[:12]}…" if len(digest) == 64 else digest
 
 
 def _lineage(lineage: dict[str, Any]) -> Iterator[tuple[str, Iterable[str]]]:
-    """Names a line each; the ids of the store in one."""
-    said = {name.replace("_", " "): value for name, value in lineage.items()}
-    names = [f"{name} {value}" for name, value in said.items() if not isinstance(value, int)]
-    ids = ", ".join(f"{name} {value}" for name, value in said.items() if isinstance(value, int))
+    """The names of the lineage, one on each line, then all ids of the store in one line."""
+    values = {name.replace("_", " "): value for name, value in lineage.items()}
+    names = [f"{name} {value}" for name, value in values.items() if not isinstance(value, int)]
+    ids = ", ".join(f"{name} {value}" for name, value in values.items() if isinstance(value, int))
     if lineage:
         yield "Lineage", filter(None, [*names, ids])
 
 
 def _drawn(check: Check) -> str:
-    """Baseline, value and what is allowed, on one line; nothing where one of them is not known."""
+    """An SVG of baseline, value and allowed range on one axis; "" if there is nothing to compare."""
     low, high = _allowed(check)
     marks = [x for x in (check.value, check.baseline, low, high) if math.isfinite(x)]
     if not math.isfinite(check.value) or len(marks) < 2 or min(marks) == max(marks):
         return ""
-    room = 0.15 * (max(marks) - min(marks))
-    least, most = min(marks) - room, max(marks) + room
+    margin = 0.15 * (max(marks) - min(marks))
+    least, most = min(marks) - margin, max(marks) + margin
 
     def at(x: float) -> str:
         return f"{4 + 232 * (min(max(x, least), most) - least) / (most - least):.1f}"
@@ -173,7 +176,7 @@ def _drawn(check: Check) -> str:
 
 
 def _allowed(check: Check) -> tuple[float, float]:
-    """The bounds on the value, whichever kind the check is of; NaN where there is none."""
+    """The bounds as bounds on the value, also for a check of a change; NaN where there is none."""
     unit = {VALUE: 1.0, ABSOLUTE: 1.0, RELATIVE: abs(check.baseline)}.get(check.kind, math.nan)
     origin = 0.0 if check.kind == VALUE else check.baseline
     return origin + unit * check.lower, origin + unit * check.upper

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How numbers travel in the page: columns of bytes, compressed, behind a header of JSON.
+"""Packs the page's numbers: columns of bytes behind a JSON header, compressed, in base64.
 
-A page holds the float64 of each value while that fits. A page with many slices holds six significant
-digits instead, a mantissa and an exponent in four bytes, which is what its table shows; and of the ends
-of an interval three digits of how far they are from the middle, which both ends often have in common.
+A page holds float64 values while they fit. A page with many slices holds six significant digits, which
+its table shows: a mantissa and an exponent in four bytes. Of the ends of an interval it then holds three
+digits of their distance from the middle; both distances are often equal, and equal columns are stored once.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ import numpy.typing as npt
 from benison.data.batch import Array
 
 _UNDEFINED, _INFINITE, _MINUS_INFINITE = -(2**31), -(2**31) + 1, -(2**31) + 2
-_EXPONENTS = 2**10  # of a float64 in six digits: 10**-329 to 10**303
+_EXPONENTS = 2**10  # room for the exponents of a float64 in six digits: 10**-329 to 10**303
 
 _TYPES = {"f8": np.float64, "i4": np.int32, "d6": np.int32}
 
 
 @dataclasses.dataclass
 class Payload:
-    """Columns that are added one by one; `add` says where in the page each is."""
+    """A growing list of columns; `add` returns where in the page a column is."""
 
     exact: bool = True
     """Whether values are float64; else they have six digits."""
@@ -46,9 +46,10 @@ class Payload:
         return self.add(numbers, "i4" if whole else "f8")
 
     def add(self, numbers: npt.ArrayLike, kind: str) -> list[Any]:
-        """The place of a column: its first byte, its length and its kind.
+        """Add a column; returns its first byte, its length and its kind.
 
-        Bytes of one significance stand together, because they resemble each other.
+        Bytes are stored by significance (all first bytes, all second bytes, ...), which compresses better,
+        because bytes of one significance resemble each other.
         """
         column = np.ascontiguousarray(numbers, _TYPES[kind]).ravel()
         column = column.astype(column.dtype.newbyteorder("<"), copy=False)
@@ -56,19 +57,21 @@ class Payload:
         known = self._parts.get(shuffled)
         if known is not None and known[2] == kind:
             return known
-        place = self._parts[shuffled] = [self._size, len(column), kind]
+        location = self._parts[shuffled] = [self._size, len(column), kind]
         self._size += len(shuffled)
-        return place
+        return location
 
     def text(self, header: dict[str, Any]) -> str:
         """The length of the header, the header and the columns: deflated, in base64."""
-        said = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
-        whole = b"".join([len(said).to_bytes(4, "little"), said, *self._parts])
+        document = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
+        whole = b"".join([len(document).to_bytes(4, "little"), document, *self._parts])
         return base64.b64encode(zlib.compress(whole, 6)).decode()
 
 
 def packed(numbers: Array, digits: int = 6) -> npt.NDArray[np.int64]:
-    """`mantissa * 1024 + exponent + 329`; three values that no mantissa has are undefined and infinite.
+    """Encode numbers as `mantissa * 1024 + exponent + 329`.
+
+    Three codes that no mantissa reaches stand for undefined and the infinities.
 
     >>> (packed(np.array([0.25, -12345678.0])) >> 10).tolist()
     [250000, -123457]
@@ -81,14 +84,14 @@ def packed(numbers: Array, digits: int = 6) -> npt.NDArray[np.int64]:
     exponent += 1 - digits
     mantissa = _mantissa(plain, exponent)
     exponent += np.abs(mantissa) >= 10**digits  # rounding has added a digit
-    found = _mantissa(plain, exponent) * _EXPONENTS + exponent + 329
+    codes = _mantissa(plain, exponent) * _EXPONENTS + exponent + 329
     infinite = np.where(numbers > 0, _INFINITE, _MINUS_INFINITE)
-    found = np.where(finite, found, np.where(np.isnan(numbers), _UNDEFINED, infinite))
-    return found.astype(np.int64)
+    codes = np.where(finite, codes, np.where(np.isnan(numbers), _UNDEFINED, infinite))
+    return codes.astype(np.int64)
 
 
 def _mantissa(numbers: Array, exponent: Array) -> Array:
-    # Powers of ten are exact up to 22, so that most of these are rounded once.
+    # Powers of ten up to 10**22 are exact in float64, so that most numbers are rounded only once.
     down = numbers / 10.0 ** np.maximum(exponent, 0)
     mantissa: Array = np.rint(down * 10.0 ** np.maximum(-exponent, 0))
     return mantissa

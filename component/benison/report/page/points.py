@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the page knows of plots: counts by prediction, of which its script draws curves.
+"""Collects the points from which the page's script draws plots.
 
-Three plots carry all that it draws: the confusion matrix over thresholds (ROC, precision-recall, score
-distribution, gain, lift, rates by slice), the sums by prediction (calibration, residuals), and the
-confusion of several classes.
+Three plots have the data for all charts: the confusion matrix over thresholds (ROC, precision-recall,
+score distribution, gain, lift, rates by slice), the sums by prediction (calibration, residuals), and the
+confusion matrix of several classes.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benison.data.batch import Array
-from benison.report.page.columns import OF_WHAT, ViewKey, cut
+from benison.report.page.columns import KEY_COLUMNS, ViewKey, cut
 from benison.report.page.payload import Payload
 from benison.table.schema import PLOTS_SCHEMA
 
 MAX_SLICES = 500
-_ROWS = 64  # of plots.parquet at a time: a row is some 40 kB
+_ROWS = 64  # rows of plots.parquet to read at a time; a row has about 40 kB
 _FINE = ((30, 1000), (150, 200), (MAX_SLICES, 100))
-"""Up to so many slices a curve keeps so many points."""
+"""Pairs of slices and points: up to that many slices, a curve keeps that many points."""
 
 _CONFUSION = {"threshold", "true_positives", "false_positives", "false_negatives", "true_negatives"}
 _CALIBRATION = {"lower", "upper", "label", "prediction", "weight"}
@@ -65,14 +65,14 @@ class Curves:
         return cls(slices, points)
 
     def first(self, count: int) -> Curves:
-        """Those of the first slices alone."""
+        """The points of the first `count` slices."""
         return Curves(self.slices[:count], self.points)
 
     def page(
         self, payload: Payload, views: list[ViewKey], baseline: str | None
     ) -> list[dict[str, Any]]:
-        """What the page holds of them: of each plot of a view the slices and their columns."""
-        found = []
+        """The page's data: for each plot of each view, its slices and their columns."""
+        plots = []
         for key, by_slice in self.points.items():
             if key.view not in views:
                 continue
@@ -89,8 +89,8 @@ class Curves:
             }
             if all(name in theirs for name in names):
                 plot["baseline"] = _packed([theirs[name] for name in names], payload)
-            found.append(plot)
-        return found
+            plots.append(plot)
+        return plots
 
     def _of_baseline(self, key: PlotKey, baseline: str | None) -> dict[str, dict[str, Array]]:
         if baseline is None:
@@ -98,12 +98,12 @@ class Curves:
         return self.points.get(PlotKey(key.view._replace(model=baseline), key.name), {})
 
 
-def of_what(plots: Path | pa.Table) -> pa.Table:
-    """The columns that say of what each plot is, without its points."""
+def key_columns(plots: Path | pa.Table) -> pa.Table:
+    """The `KEY_COLUMNS` of each plot, without its points."""
     return (
-        plots.select(OF_WHAT)
+        plots.select(KEY_COLUMNS)
         if isinstance(plots, pa.Table)
-        else pq.read_table(plots, columns=OF_WHAT)
+        else pq.read_table(plots, columns=KEY_COLUMNS)
     )
 
 
@@ -141,7 +141,7 @@ def _batches(plots: Path | pa.Table) -> Iterator[pa.RecordBatch]:
 
 
 def _thinned(columns: dict[str, Array], most: int) -> dict[str, Array]:
-    """What is kept of a plot, or nothing of one that is undefined or that the page cannot draw."""
+    """The points of a plot, thinned; empty for a plot that is undefined or that the page cannot draw."""
     if columns.keys() >= _CONFUSION and not np.isnan(columns["true_positives"]).any():
         return _histogram(columns, most)
     if columns.keys() >= _CLASSES:
@@ -157,7 +157,7 @@ def _histogram(columns: dict[str, Array], most: int) -> dict[str, Array]:
     `positives[0]` is what lies at or below the first threshold, `positives[i]` above the threshold
     i - 1 and at or below i.
     """
-    # The last thresholds of all and of those thinned are the same one.
+    # Counted from the end, so that the last threshold is kept.
     count = len(columns["threshold"])
     kept = np.unique(np.r_[0, np.arange(count - 1, 0, -max(1, -(-(count - 2) // most)))])
     above = {name: columns[name][kept] for name in ("true_positives", "false_positives")}
@@ -194,12 +194,12 @@ def _confused(columns: dict[str, Array]) -> dict[str, Array]:
 
 
 def _axis(columns: dict[str, Array], payload: Payload) -> list[Any]:
-    """What all slices have in common: thresholds, or edges of buckets."""
+    """The axis that all slices share: thresholds, or edges of buckets."""
     return payload.add(columns.get("threshold", columns.get("edge", np.zeros(0))), "f8")
 
 
 def _packed(rows: list[dict[str, Array]], payload: Payload) -> dict[str, Any]:
-    """The columns of all slices, one slice after the other, and how long those of each are."""
+    """The columns of all slices, concatenated, and the length of each slice's part."""
     names = [name for name in rows[0] if name not in ("threshold", "edge")]
     joined = {name: np.concatenate([row[name] for row in rows]) for name in names}
     lengths = np.array([len(row[names[0]]) for row in rows], np.float64)
