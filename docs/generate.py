@@ -6,6 +6,7 @@ They are not in the repository, so that they cannot fall behind: each build of t
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import math
@@ -37,6 +38,23 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for uri, text in pages().items():
         files.append(File.generated(config, uri, content=text))
     return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """MkDocs' hook: put the table of layers where a page asks for it."""
+    return re.sub(r"<!-- layers:.*?-->", lambda _: layers(), markdown)
+
+
+def layers() -> str:
+    """The order of the layers, as the tests hold it."""
+    tree = ast.parse((ROOT / "tests" / "test_layers.py").read_text(encoding="utf-8"))
+    (table,) = [
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "LAYERS"
+    ]
+    lines = "\n".join(", ".join(layer) for layer in table)
+    return f"```text\n{lines}\n```"
 
 
 def pages() -> dict[str, str]:

@@ -21,10 +21,12 @@ from markdown_it import MarkdownIt
 
 from benison.config import EvalConfig
 from benison.metrics import registered
+from tests.test_layers import LAYERS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 TITLE = re.compile(r'title="([^"]+)"')
+SOURCES = ("component", "orchestration", "pipelines")
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -139,3 +141,20 @@ def test_the_reference_has_each_field(site: Path) -> None:
     parts = EvalConfig.json_schema()["$defs"].values()
     assert {field for part in parts for field in part["properties"]} <= fields
     assert set(EvalConfig.model_fields) <= fields
+
+
+def test_the_architecture_shows_the_layers(site: Path) -> None:
+    page = html.parse(site / "architecture.html")
+    shown = [pre.text_content().splitlines() for pre in page.xpath("//pre")]
+    assert [", ".join(layer) for layer in LAYERS] in shown
+
+
+def test_the_files_of_the_walk_exist() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    walk = text.partition("## A walk through the tree")[2].partition("\n## ")[0]
+    names = re.findall(r"`([\w/]+(?:/|\.py))`", walk)
+    sources = [path for top in SOURCES for path in (ROOT / top).rglob("*.py")]
+    known = {f"/{path.relative_to(ROOT).as_posix()}" for path in sources}
+    assert names
+    missing = [name for name in names if not any(f"/{name}" in f"{path}/" for path in known)]
+    assert not missing
