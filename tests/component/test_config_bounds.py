@@ -141,14 +141,14 @@ def test_numbers_that_no_float_holds() -> None:
         {"metrics_specs": [{"metrics": [{"class_name": "AUC", "threshold": bound}]}]}
     )
     assert place.endswith("lower_bound")
-    assert fault.startswith("expected a number up to 1.8e308, came the number 1000")
+    assert fault.startswith("expected a number up to 1.8e308, got the number 1000")
     ((_, fault),) = faults_of({"options": {"min_slice_size": 1e300}})
-    assert fault == "expected a whole number of fewer digits, came the number 1e+300."
+    assert fault == "expected a whole number of fewer digits, got the number 1e+300."
 
 
 def test_a_list_is_advised_where_one_would_do() -> None:
     assert faults_of({"metrics_specs": 3}) == [
-        ("metrics_specs", "expected a list, came the number 3.")
+        ("metrics_specs", "expected a list, got the number 3.")
     ]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What must agree between the parts of a config, and what the defaults are."""
+"""Checks what the parts of a config must agree on, and fills in defaults."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BASELINE = "baseline"
 
 
 def disagreements(config: EvalConfig) -> Iterator[Fault]:
-    """Every fault that no part has by itself."""
+    """Every fault between parts that are valid by themselves."""
     yield from _models(config.model_specs)
     for i, spec in enumerate(config.metrics_specs):
         faults = [*_names(spec, config), *_output_weights(spec), *_repeated_metrics(spec)]
@@ -88,7 +88,7 @@ def _repeated_metrics(spec: MetricsSpec) -> Iterator[Fault]:
 
 
 def _slices(spec: MetricsSpec, config: EvalConfig) -> Iterator[Fault]:
-    """A slice that nobody computes would fail every model, and nobody would know why."""
+    """Thresholds on slices that are not computed, which would fail every model."""
     computed = [*(config.slicing_specs or (SlicingSpec(),))]
     for crossed in config.cross_slicing_specs:
         computed += [crossed.baseline_spec, *crossed.slicing_specs]
@@ -108,7 +108,7 @@ def _crossed(spec: MetricsSpec, config: EvalConfig) -> Iterator[Fault]:
 
 
 def _wanted(spec: MetricsSpec, kind: str, slices: str) -> Iterator[tuple[Loc, Any]]:
-    """Every slice or comparison that thresholds of one kind name, and where."""
+    """Every slice or comparison that the thresholds of one kind name, with its location."""
     lists: list[tuple[Loc, Any]] = []
     for j, metric in enumerate(spec.metrics):
         lists.append((("metrics", j, kind), getattr(metric, kind)))
@@ -121,7 +121,7 @@ def _wanted(spec: MetricsSpec, kind: str, slices: str) -> Iterator[tuple[Loc, An
 
 
 def with_defaults(config: EvalConfig, has_baseline: bool) -> EvalConfig:
-    """What `EvalConfig.with_defaults` promises."""
+    """Implements `EvalConfig.with_defaults`."""
     models, names = (_with_baseline if has_baseline else _without_baseline)(config.model_specs)
     metrics = (_for_models(spec, models, names) for spec in config.metrics_specs)
     return config.model_copy(
@@ -135,7 +135,7 @@ def with_defaults(config: EvalConfig, has_baseline: bool) -> EvalConfig:
 
 
 def _with_baseline(specs: Specs) -> tuple[Specs, dict[str, str]]:
-    """The models when there is a baseline, and the new name of each name."""
+    """The models of a run with a baseline, and the new name of each old name."""
     candidates = [spec for spec in specs if not spec.is_baseline]
     if candidates and len(candidates) < len(specs):
         return specs, {spec.name: spec.name for spec in specs}
@@ -168,7 +168,7 @@ def _with_baseline(specs: Specs) -> tuple[Specs, dict[str, str]]:
 
 
 def _without_baseline(specs: Specs) -> tuple[Specs, dict[str, str]]:
-    """The models when there is no baseline, and the new name of each name that stays."""
+    """The models of a run without a baseline, and the new name of each old name that is kept."""
     kept = tuple(spec for spec in specs if not spec.is_baseline) or specs or (ModelSpec(),)
     if len(kept) > 1:
         return kept, {spec.name: spec.name for spec in kept}
@@ -180,14 +180,14 @@ def _renamed(spec: ModelSpec, name: str, is_baseline: bool) -> ModelSpec:
 
 
 def _for_models(spec: MetricsSpec, models: Specs, names: dict[str, str]) -> MetricsSpec:
-    chosen = [names[name] for name in spec.model_names if name in names]
+    model_names = [names[name] for name in spec.model_names if name in names]
     if not spec.model_names or "" in spec.model_names:
-        chosen = [model.name for model in models]
+        model_names = [model.name for model in models]
     elif spec.has_change_threshold:
-        chosen += [
+        model_names += [
             model.name for model in models if model.is_baseline
         ]  # without it there is no change
-    return spec.model_copy(update={"model_names": tuple(dict.fromkeys(chosen))})
+    return spec.model_copy(update={"model_names": tuple(dict.fromkeys(model_names))})
 
 
 def _options(options: Options) -> Options:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a part of a config is checked: all faults at once, with path and sentence."""
+"""Checks a config and its parts, and collects all faults at once, each with its path and a sentence."""
 
 from __future__ import annotations
 
@@ -39,15 +39,18 @@ _EXPECTED = {
 
 
 class Fault(NamedTuple):
-    """One thing that is wrong: where, and a sentence. `rests_on` is what it was compared with."""
+    """One fault of a config."""
 
     loc: Loc
+    """Where it is."""
     text: str
+    """The sentence that explains it."""
     rests_on: tuple[tuple[str, ...], ...] = ()
+    """The fields that it was compared with; a fault in one of these may have caused this one."""
 
 
 class PartError(ConfigError):
-    """A ConfigError that still knows its places, so that an enclosing part can lengthen them."""
+    """A ConfigError with the paths as steps, so that an enclosing part can prepend its own."""
 
     def __init__(self, located: Sequence[Fault]) -> None:
         self.located = list(located)
@@ -84,7 +87,7 @@ class Part(BaseModel):
         return hash((type(self), _hashable(self.__dict__)))
 
     def _faults(self) -> Iterable[Fault]:
-        """What is wrong with the part although each of its fields is right."""
+        """The faults of the part as a whole, when each of its fields is valid."""
         return ()
 
     @model_validator(mode="after")
@@ -95,7 +98,7 @@ class Part(BaseModel):
 
 
 def _not_text(part: Part) -> Iterator[Fault]:
-    """The texts of a part that no file of UTF-8 could hold; parts inside of it look after their own."""
+    """Faults for texts that UTF-8 cannot encode; parts inside of this part check their own."""
     for field, value in part.__dict__.items():
         for loc, text in _texts(field, value):
             if isinstance(text, str) and not plain.is_text(text):
@@ -115,8 +118,8 @@ def _texts(field: str, value: Any) -> Iterator[tuple[Loc, Any]]:
 def build_whole(part: type[PartT], data: Mapping[str, Any]) -> PartT:
     """Build `part` from plain data, or raise ConfigError with every fault.
 
-    A part with a fault is not compared with the others; so what is faulty is cut out and the rest
-    is checked again, until nothing is left that could hide a fault.
+    Pydantic does not compare a faulty part with the others. So the faulty values are removed and the rest
+    is checked again, until it has no fault.
     """
     plain.check(data)
     rest, faults = _Rest(_plain(data)), list[Fault]()
@@ -125,8 +128,8 @@ def build_whole(part: type[PartT], data: Mapping[str, Any]) -> PartT:
             built = part(**rest.data())
             break
         except PartError as error:
-            found = [fault._replace(loc=rest.original(fault.loc)) for fault in error.located]
-            faults += [fault for fault in found if not rest.explains(fault)]
+            located = [fault._replace(loc=rest.original(fault.loc)) for fault in error.located]
+            faults += [fault for fault in located if not rest.explains(fault)]
             if not rest.cut([fault.loc for fault in error.located]):
                 break
     if faults:
@@ -134,10 +137,10 @@ def build_whole(part: type[PartT], data: Mapping[str, Any]) -> PartT:
     return built
 
 
-def came(value: object) -> str:
-    """What came in place of what was expected, in the words of a config file.
+def described(value: object) -> str:
+    """A value in the words of a config file, for the end of a sentence such as "expected text, got ...".
 
-    >>> came("high"), came(True), came([1, 2]), came(None)
+    >>> described("high"), described(True), described([1, 2]), described(None)
     ("the text 'high'", 'true', 'a list', 'nothing (null)')
     """
     if value is None:
@@ -182,13 +185,13 @@ def _sentence(part: type[Part], detail: Any) -> str:
     if kind == "value_error":
         return str(context["error"])
     if kind not in _EXPECTED:
-        return f"{detail['msg']}, came {came(value)}."
+        return f"{detail['msg']}, got {described(value)}."
     cure = f" Write [{value!r}]." if _lists_text(part, detail) and isinstance(value, str) else ""
-    return f"expected {_EXPECTED[kind].format_map(context)}, came {came(value)}.{cure}"
+    return f"expected {_EXPECTED[kind].format_map(context)}, got {described(value)}.{cure}"
 
 
 def _lists_text(part: type[Part], detail: Any) -> bool:
-    """Whether a fault is of a field that holds a list of texts."""
+    """Whether a fault is about a field whose value is a list of texts."""
     fields = {field.alias: field for field in part.model_fields.values()}
     field = fields.get(str(detail["loc"][-1])) or part.model_fields.get(str(detail["loc"][-1]))
     return field is not None and field.annotation == tuple[str, ...]
@@ -203,13 +206,13 @@ def _unknown(part: type[Part], name: str) -> str:
     return f"{part.__name__} has no field {name!r}. {hint}"
 
 
-def _related(one: Loc, other: Loc) -> bool:
-    """Whether the places are the same, or one is inside the other."""
-    return all(a == b for a, b in zip(one, other, strict=False))
+def _related(loc: Loc, other: Loc) -> bool:
+    """Whether the locations are equal, or one is inside the other."""
+    return all(a == b for a, b in zip(loc, other, strict=False))
 
 
 def _plain(value: Any) -> Any:
-    """Mappings with text for keys, and lists; a key of YAML may be a number or true."""
+    """Data whose mappings have text as keys; in YAML a key may be a number or true."""
     if isinstance(value, Mapping):
         return {
             k if isinstance(k, str) else json.dumps(k, default=str): _plain(v)
@@ -219,11 +222,11 @@ def _plain(value: Any) -> Any:
 
 
 class _Rest:
-    """What is left of plain data when faulty places are cut out; it knows where the rest stood."""
+    """Plain data without their faulty values; maps locations in the rest to those in the whole."""
 
     def __init__(self, whole: dict[str, Any]) -> None:
         self._whole = whole
-        self._cuts: dict[Loc, Loc] = {}  # the place as the data spell it: the place in snake_case
+        self._cuts: dict[Loc, Loc] = {}  # location as the data spell it -> location in snake_case
 
     def data(self) -> dict[str, Any]:
         """The data without what was cut."""
@@ -231,7 +234,7 @@ class _Rest:
         return left
 
     def original(self, loc: Loc) -> Loc:
-        """Where a place of the rest is in the whole."""
+        """The location in the whole of a location in the rest."""
         traced = self._trace(loc)
         steps = (
             there if isinstance(there, int) else step
@@ -240,7 +243,7 @@ class _Rest:
         return (*steps, *loc[len(traced) :])
 
     def cut(self, locs: Iterable[Loc]) -> bool:
-        """Cut the innermost thing that is there of each place; False if there is none."""
+        """Remove the innermost existing value of each location; False if there is none to remove."""
         cuts = {
             traced: self.original(loc)[: len(traced)]
             for loc in locs
@@ -250,7 +253,7 @@ class _Rest:
         return bool(cuts)
 
     def explains(self, fault: Fault) -> bool:
-        """Whether a cut may have made the fault: at its place, above, below or by comparison."""
+        """Whether a removal may have caused the fault: at its location, around it, or by comparison."""
         cuts = list(self._cuts.values())
         fields = [tuple(step for step in cut if isinstance(step, str)) for cut in cuts]
         compared = (_related(cut, other) for cut in fields for other in fault.rests_on)

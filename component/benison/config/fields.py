@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fields of a config: how a number, a list or an enum of a config file is read."""
+"""The types of a config's fields: how a number, a list or an enum of a config file is read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from benison.config import plain
-from benison.config.faults import HALF, Fault, Part, came
+from benison.config.faults import HALF, Fault, Part, described
 from benison.config.text_forms import parse_parameters
 from benison.errors import suggestion
 
@@ -28,9 +28,9 @@ def _bare(value: Any) -> Any:
 def _number(value: Any) -> Any:
     bare = _bare(value)
     if isinstance(bare, bool):
-        raise ValueError(f"expected a number, came {came(bare)}.")
+        raise ValueError(f"expected a number, got {described(bare)}.")
     if isinstance(bare, int) and abs(bare) > sys.float_info.max:
-        raise ValueError(f"expected a number up to 1.8e308, came {came(bare)}.")
+        raise ValueError(f"expected a number up to 1.8e308, got {described(bare)}.")
     return bare
 
 
@@ -49,7 +49,7 @@ def _by_name(kind: type[enum.IntEnum]) -> Callable[[Any], Any]:
             return kind(value)
         hint = suggestion(value if isinstance(value, str) else "", kind.__members__)
         raise ValueError(
-            f"expected the name or number of a {kind.__name__}, came {came(value)}. {hint}"
+            f"expected the name or number of a {kind.__name__}, got {described(value)}. {hint}"
         )
 
     return member

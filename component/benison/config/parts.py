@@ -91,8 +91,8 @@ class ModelSpec(Part):
 
     def columns_of(self, role: str) -> dict[str, str]:
         """Columns by output: `<role>_keys`, or `<role>_key` as that of the output ""."""
-        one: str = getattr(self, f"{role}_key")
-        return dict(getattr(self, f"{role}_keys")) or ({"": one} if one else {})
+        column: str = getattr(self, f"{role}_key")
+        return dict(getattr(self, f"{role}_keys")) or ({"": column} if column else {})
 
     def columns(self, with_predictions: bool) -> set[str]:
         """The columns of the data that hold labels, weights and, where asked, predictions."""

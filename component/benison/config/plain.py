@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bounds of plain data: whatever form a config has, nothing in it is without end."""
+"""Limits the depth and size of a config's data, whatever form the config has."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 from benison.errors import ConfigError
 
 Loc: TypeAlias = "tuple[str | int, ...]"
-"""The steps to a value: names of fields, and numbers in lists."""
+"""The path to a value: names of fields, and indices in lists."""
 
-# The fields of a config are a dozen deep, and thousands of metrics with thresholds have 100,000 values.
+# A config nests a dozen levels deep; thousands of metrics with thresholds have about 100,000 values.
 DEPTH = 100
 VALUES = 1_000_000
 
@@ -21,15 +21,15 @@ _TOO_MANY = (
     f"holds more than {VALUES:,} values, where each alias counts as all that it stands for. Write lists "
     "that hold no copies of lists."
 )
-_SHOWN = 8  # steps of a path that are still read
+_SHOWN = 8  # the most steps of a path in a message
 
 
 def parse_json(text: str, located: bool = True) -> Any:
-    """The data of a JSON text; a key that is given twice is refused, as it would win unseen.
+    """The data of a JSON text. A repeated key is refused, because the last value would silently win.
 
     Args:
         text: A JSON document.
-        located: Whether faults say line and column, which mean nothing in a text that was put together.
+        located: Whether messages give line and column, which are wrong for a text with added braces.
 
     Raises:
         ConfigError: It is not JSON, has a key twice, or is nested too deep.
@@ -37,8 +37,8 @@ def parse_json(text: str, located: bool = True) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_without_duplicates)
     except json.JSONDecodeError as error:
-        place = f" at line {error.lineno}, column {error.colno}" if located else ""
-        raise ConfigError(f"{error.msg}{place}.") from error
+        where = f" at line {error.lineno}, column {error.colno}" if located else ""
+        raise ConfigError(f"{error.msg}{where}.") from error
     except ConfigError:
         raise
     except RecursionError:
@@ -48,16 +48,16 @@ def parse_json(text: str, located: bool = True) -> Any:
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
         raise ConfigError(f"the key {twice!r} is given twice.")
-    return found
+    return mapping
 
 
 def check(data: Any) -> None:
-    """Refuse data that go too deep, hold too much, or hold themselves.
+    """Refuse data that are nested too deep, are too many, or contain themselves.
 
     Raises:
         ConfigError: With the path of what is wrong.
@@ -68,7 +68,7 @@ def check(data: Any) -> None:
 def _measure(
     value: Any, loc: Loc, around: frozenset[int], known: dict[int, tuple[int, int]]
 ) -> tuple[int, int]:
-    """How many values there are in a value, and how deep they go; what is shared is measured once."""
+    """The number of values in a value and their depth; a value that is shared is visited once."""
     inner = _inner(value)
     if inner is None:
         return 1, 0
@@ -98,7 +98,7 @@ def _without_end(loc: Loc, sentence: str) -> ConfigError:
 
 
 def is_text(value: str) -> bool:
-    """Whether UTF-8 can write a text; half of a surrogate pair, which JSON's escapes can, it cannot.
+    """Whether UTF-8 can encode a text; it cannot encode half of a surrogate pair, which JSON can escape.
 
     >>> is_text("é"), is_text(chr(0xD800))
     (True, False)
@@ -111,12 +111,12 @@ def is_text(value: str) -> bool:
 
 
 def shortened(text: str, most: int = 60) -> str:
-    """A text that fits into a sentence: its beginning, if it is longer than `most` characters."""
+    """A text cut to at most `most` characters, for a sentence."""
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def path_of(loc: Loc) -> str:
-    """The text form of a place.
+    """The text form of a location.
 
     >>> path_of(("metrics_specs", 0, "thresholds", "auc@1", "value_threshold"))
     "metrics_specs[0].thresholds['auc@1'].value_threshold"

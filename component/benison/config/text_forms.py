@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a config is read: a path, a mapping or a TFMA message becomes plain data."""
+"""Reads a config from a file, a mapping or a TFMA message into plain data."""
 
 from __future__ import annotations
 
@@ -137,10 +137,10 @@ def _parse_text_proto(text: str, path: Location) -> dict[str, Any]:
     try:
         return _from_message(text_format.Parse(text, config_pb2.EvalConfig()))
     except text_format.ParseError as error:
-        place = f"line {error.GetLine()}, column {error.GetColumn()}"
+        where = f"line {error.GetLine()}, column {error.GetColumn()}"
         message = str(error).split(" : ", 1)[-1].strip().rstrip(".")
         raise ConfigError(
-            f"{path} is not an EvalConfig in text proto: {message} at {place}."
+            f"{path} is not an EvalConfig in text proto: {message} at {where}."
         ) from error
 
 

@@ -81,10 +81,10 @@ class CrossSlicingSpec(Part):
         """Whether every comparison of `other` is one of this."""
         if self.baseline_spec != other.baseline_spec:
             return False
-        found = (
+        included = (
             any(mine.includes(spec) for mine in self.slicing_specs) for spec in other.slicing_specs
         )
-        return not self.slicing_specs or (bool(other.slicing_specs) and all(found))
+        return not self.slicing_specs or (bool(other.slicing_specs) and all(included))
 
 
 class GenericValueThreshold(Part):

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""YAML as plain data: version 1.2 as its core schema has it, keys as text, nothing given twice.
+"""Reads YAML 1.2 (core schema) as plain data, with text as keys and no key twice.
 
-ruamel.yaml reads the text; what its events mean is decided here, so that no text can ask for an object,
-for more depth than a config has, or for the rules of YAML 1.1, by which the country NO is false.
+ruamel.yaml parses the text into events, and this module builds the data from them. So a text cannot
+construct an object or nest deeper than a config does, and the rules of YAML 1.1, by which the country NO
+is false, do not apply.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _NUMBERS = (
         lambda text: float(text.replace(".", "")),
     ),
 )
-"""What is a number without quotes. 0123 is none: a postcode that loses its zero is another one."""
+"""Which unquoted scalars are numbers. 0123 is text, because a postcode must keep its zero."""
 
 _WORDS = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -42,7 +43,7 @@ def parse(text: str) -> Any:
     {'country': 'NO', 'bins': [0, 0.001, inf], 'zip': '0123', '5': 'on'}
 
     Raises:
-        ConfigError: The text is not YAML, or has what plain data do not have; with line and column.
+        ConfigError: The text is not YAML, or is not plain data; the message has line and column.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError

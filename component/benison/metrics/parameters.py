@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
-from benison.config.faults import came
+from benison.config.faults import described
 from benison.config.plain import shortened
 from benison.errors import ConfigError, suggestion
 
@@ -66,9 +66,13 @@ def check_types(class_name: str, factory: Any, config: Mapping[str, Any]) -> Non
         if name == "name" and not (
             isinstance(value, str) and value.strip() and value.isprintable()
         ):
-            faults.append(f"{class_name}: name must be a word for the results, not {came(value)}.")
+            faults.append(
+                f"{class_name}: name must be a word for the results, not {described(value)}."
+            )
         elif name in hints and not _fits(hints[name], value):
-            faults.append(f"{class_name}: {name} must be {_words(hints[name])}, not {came(value)}.")
+            faults.append(
+                f"{class_name}: {name} must be {_words(hints[name])}, not {described(value)}."
+            )
     if faults:
         raise ConfigError(" ".join(faults))
 
@@ -109,7 +113,7 @@ def _too_large(name: str, value: Any) -> Iterator[str]:
     elif name.startswith("num_") and _largest(value) > MOST:
         yield f"is {shortened(repr(value))}; it can be at most {MOST:,}."
     elif _largest(value) > LARGEST and _largest(value) != math.inf:
-        yield f"is {came(value)}; numbers are from -{LARGEST:g} to {LARGEST:g}."
+        yield f"is {described(value)}; numbers are from -{LARGEST:g} to {LARGEST:g}."
 
 
 def _fits(hint: Any, value: Any) -> bool:
