@@ -47,7 +47,8 @@ lint-web: ## check style, formatting and types of the pages: scripts, style shee
 	$(node) $(tools)/prettier/bin/prettier.cjs --config requirements/web/package.json \
 		--log-level warn --check requirements/web 'component/**/*.{js,ts,css,html}' && \
 	$(node) $(tools)/eslint/bin/eslint.js --config requirements/web/eslint.config.mjs component && \
-	$(node) $(tools)/typescript/bin/tsc --project requirements/web/tsconfig.json
+	$(node) $(tools)/typescript/bin/tsc --project requirements/web/tsconfig.json && \
+	$(node) $(tools)/typescript/bin/tsc --project requirements/web/tsconfig.history.json
 
 docs: .venv/ready ## build the documentation in build/site; a warning is an error
 	@NO_MKDOCS_2_WARNING=1 $(py) -m mkdocs build $(ARGS)

@@ -5,7 +5,10 @@ import css from "@eslint/css";
 import js from "@eslint/js";
 
 // A name of a slice or a model is data: nothing may make markup or a program of it.
-const MARKUP = ["innerHTML", "outerHTML", "insertAdjacentHTML", "srcdoc", "write", "writeln"];
+const MARKUP = [
+  ...["innerHTML", "outerHTML", "insertAdjacentHTML", "srcdoc"].map((property) => ({ property })),
+  { object: "document", property: "write" },
+];
 
 export default [
   {
@@ -21,10 +24,13 @@ export default [
       "no-eval": "error",
       "no-implied-eval": "error",
       "no-new-func": "error",
-      "no-restricted-properties": ["error", ...MARKUP.map((property) => ({ property }))],
+      "no-restricted-properties": ["error", ...MARKUP],
       "no-var": "error",
       "prefer-const": "error",
       eqeqeq: "error",
+      "max-lines": ["error", 400],
+      "max-lines-per-function": ["error", 40],
+      complexity: ["error", 12],
     },
   },
   {

@@ -298,7 +298,7 @@ def test_verdicts_are_marked_and_baselines_drawn(
     for status in ("blessed", "not_blessed"):
         wanted = sum(result.verdict.status == status for result in runs)
         assert page.locator(f"#chart .point.{status}").count() == wanted
-    assert page.locator("#chart .old").count() == 1
+    assert page.locator("#chart .theirs").count() == 1
     assert page.locator("#runs tbody tr").count() == RUNS
 
 
@@ -322,7 +322,7 @@ def test_the_keyboard_goes_from_point_to_point(
     page.focus("#chart .point >> nth=0")
     page.keyboard.press("ArrowRight")
     assert page.evaluate("document.activeElement.dataset.point") == "1"
-    said = page.inner_text("#said")
+    said = page.inner_text("#details")
     assert said.startswith("run-1: auc of \u2068Overall\u2069")
     for reason in runs[1].verdict.reasons[:5]:
         assert reason in said

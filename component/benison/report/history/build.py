@@ -23,12 +23,13 @@ import pyarrow.compute as pc
 from benison.data.batch import Array
 from benison.errors import DataError
 from benison.metrics.base import Index
+from benison.report.kit.document import MAX_BYTES, Document
 from benison.report.notebook.view import in_order, run_names
-from benison.report.page.build import MAX_BYTES, asset, embedded
 from benison.report.page.columns import distinct, shortened
 from benison.results.result import EvalResult, metric_info
 from benison.validation.verdict import FAIL, Check
 
+_PAGE = Document("history", scripts=("state", "chart", "tables", "main"), styles=("history",))
 _MAX_NUMBERS = 1_200_000  # a number of five digits takes about three bytes of the page
 _MAX_REASONS, _MAX_SENTENCE = 5, 500
 _KEYS = ("output", "sub_key", "aggregation", "weighted", "metric")
@@ -45,10 +46,7 @@ def render(results: Sequence[EvalResult], as_given: bool = False) -> str:
     """
     ordered = list(results) if as_given else in_order(results)
     history = History.of(ordered)
-    script, style = asset("history/main.js"), asset("page/page.css") + asset("history/history.css")
-    page = Template(asset("history/history.html")).substitute(
-        embedded(script, style), data=_DATA_MARK
-    )
+    page = Template(_PAGE.template()).substitute(_PAGE.pieces(), data=_DATA_MARK)
     before, _, after = page.partition(_DATA_MARK)
     return before + _fitting(history, MAX_BYTES - len(page)) + after
 

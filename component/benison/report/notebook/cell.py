@@ -14,6 +14,7 @@ from html import escape
 from typing import Any
 
 from benison.report import page
+from benison.report.look import FEW_EXAMPLES, LIGHT
 from benison.report.page.columns import shortened
 from benison.results.result import EvalResult
 from benison.validation.verdict import FAIL
@@ -22,8 +23,7 @@ MAX_REPORT = 2_000_000
 """Characters of a report that a cell embeds; every cell that shows a result stores its own copy."""
 
 _REASONS, _METRICS, _SLICES, _NAME = 8, 6, 5, 120
-_COLOURS = {"blessed": "#18794e", "not_blessed": "#c3272b"}
-_FEW = 100  # examples below which a slice is marked, as in the report
+_COLOURS = {"blessed": LIGHT["good"], "not_blessed": LIGHT["bad"]}
 _NONE = (math.nan,) * 3
 _NUMBERS = "text-align:right;font-variant-numeric:tabular-nums"
 
@@ -35,7 +35,7 @@ def piece(result: EvalResult) -> str:
 
 def _verdict(result: EvalResult) -> Iterator[str]:
     status, _, rest = result.verdict.summary().partition(": ")
-    colour = _COLOURS.get(result.verdict.status, "#8a5a00")
+    colour = _COLOURS.get(result.verdict.status, LIGHT["open"])
     yield f'<p><strong style="color:{colour}">{escape(status)}</strong> {escape(rest)}</p>'
     reasons = result.verdict.reasons
     if reasons:
@@ -53,15 +53,15 @@ def _worst(result: EvalResult) -> Iterator[str]:
     rows = _rows(result, names)
     for slice_, row in rows.items():
         yield f'<tr><td style="text-align:left">{_cut(slice_)}</td>'
-        few = "≈ " if row["examples"] < _FEW else ""
+        few = "≈ " if row["examples"] < FEW_EXAMPLES else ""
         yield f'<td style="{_NUMBERS}">{few}{row["examples"]:,}</td>'
         for name in names:
             mark = " ✗" if (slice_, name) in failed else ""
             yield f'<td style="{_NUMBERS}">{_number(*row.get(name, _NONE))}{mark}</td>'
         yield "</tr>"
     yield "</tbody></table>"
-    if any(row["examples"] < _FEW for row in rows.values()):
-        yield f"<p><small>≈: fewer than {_FEW} examples, so uncertain.</small></p>"
+    if any(row["examples"] < FEW_EXAMPLES for row in rows.values()):
+        yield f"<p><small>≈: fewer than {FEW_EXAMPLES} examples, so uncertain.</small></p>"
 
 
 def _rows(result: EvalResult, names: list[str]) -> dict[str, dict[str, Any]]:

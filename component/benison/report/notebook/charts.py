@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from benison.errors import MissingExtraError
+from benison.report.look import LIGHT
 from benison.report.notebook.plot_data import Kind
 
 if TYPE_CHECKING:
@@ -13,9 +14,9 @@ if TYPE_CHECKING:
 
 Rows: TypeAlias = "list[dict[str, Any]]"
 
-_BLUE, _GREEN, _RED, _AMBER, _GREY = "#3b6ea5", "#18794e", "#c3272b", "#8a5a00", "#5b6570"
-_CHECKS = {"none": _BLUE, "passed": _GREEN, "failed": _RED, "not evaluated": _AMBER}
-_VERDICTS = {"blessed": _GREEN, "not blessed": _RED, "not evaluated": _AMBER}
+_OURS, _GOOD, _BAD, _OPEN, _SOFT = (LIGHT[use] for use in ("ours", "good", "bad", "open", "soft"))
+_CHECKS = {"none": _OURS, "passed": _GOOD, "failed": _BAD, "not evaluated": _OPEN}
+_VERDICTS = {"blessed": _GOOD, "not blessed": _BAD, "not evaluated": _OPEN}
 _SHAPES = ["circle", "cross", "diamond"]
 
 
@@ -41,7 +42,7 @@ def slices(metric: str, rows: Rows) -> alt.LayerChart:
     x = vega.X("value:Q", title=metric, scale=vega.Scale(zero=False))
     chart: alt.LayerChart = vega.layer(
         base.mark_rule().encode(x=vega.X("lower:Q", title=metric), x2="upper:Q"),
-        base.mark_tick(thickness=2, color=_GREY).encode(x=vega.X("baseline:Q", title=metric)),
+        base.mark_tick(thickness=2, color=_SOFT).encode(x=vega.X("baseline:Q", title=metric)),
         base.mark_point(filled=True, size=60, opacity=1).encode(
             x, color=colour, tooltip=_tips(rows)
         ),
@@ -62,11 +63,11 @@ def time_series(metric: str, slice_: str, rows: Rows) -> alt.LayerChart:
         "shape": vega.Shape("verdict:N", scale=vega.Scale(domain=list(_VERDICTS), range=_SHAPES)),
     }
     base = vega.Chart(vega.Data(values=rows)).encode(x=x)
-    dashed = base.mark_line(strokeDash=[4, 3], color=_GREY)
+    dashed = base.mark_line(strokeDash=[4, 3], color=_SOFT)
     chart: alt.LayerChart = vega.layer(
         dashed.encode(y=vega.Y("baseline:Q", title=metric)),
         base.mark_rule().encode(y=vega.Y("lower:Q", title=metric), y2="upper:Q"),
-        base.mark_line(color=_BLUE).encode(y=y),
+        base.mark_line(color=_OURS).encode(y=y),
         base.mark_point(filled=True, size=90, opacity=1).encode(
             y=y, tooltip=_tips(rows), **verdict
         ),
@@ -108,7 +109,7 @@ def plot(name: str, kind: Kind, rows: Rows) -> alt.Chart | alt.LayerChart | alt.
     drawn = chart.encode(color=vega.Color("slice:N", sort=None, legend=vega.Legend(labelLimit=260)))
     if kind.diagonal:
         ends = vega.Chart(vega.Data(values=[{"x": 0, "y": 0}, {"x": 1, "y": 1}]))
-        drawn = vega.layer(ends.mark_line(color=_GREY, size=1).encode(x="x:Q", y="y:Q"), drawn)
+        drawn = vega.layer(ends.mark_line(color=_SOFT, size=1).encode(x="x:Q", y="y:Q"), drawn)
     return drawn.properties(title=title, width=340, height=300)
 
 

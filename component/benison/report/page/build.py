@@ -2,19 +2,14 @@
 """The report as one HTML file: no server, no network, whatever the number of rows.
 
 The first screen is HTML with every name escaped. The rest is drawn by the page's own script from an inert
-script element, with text nodes only, so that no name of a slice or model can become markup. A
-Content-Security-Policy allows that one script and that one style sheet, by their digests, and nothing
-else. The script draws its charts as SVG itself: Vega-Lite would add 0.9 MB to each page, and would have to
-be allowed to evaluate text as a program.
+script element, with text nodes only, so that no name of a slice or model can become markup. The script
+draws its charts as SVG itself: Vega-Lite would add 0.9 MB to each page, and would have to be allowed to
+evaluate text as a program.
 """
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import hashlib
-import re
-from importlib import resources
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -22,20 +17,23 @@ from typing import Any
 import pyarrow as pa
 
 from benison.output.writers import Evaluation
+from benison.report.kit.document import MAX_BYTES, Document
 from benison.report.page.columns import PageColumns
 from benison.report.page.front import front
 from benison.report.page.payload import Payload
 from benison.report.page.points import MAX_SLICES, Curves, key_columns
 from benison.results.result import EvalResult
 
-MAX_BYTES = 3_900_000
-"""The most bytes of a page; some mail servers and viewers refuse a file of more than 4 MB."""
-
 _EXACT = 100_000  # the most numbers that are stored as float64: about a megabyte
 _LEAST_CURVES = 60  # slices that keep their plots while slices are dropped
-_SCRIPTS = ("state", "words", "charts", "table", "overview", "classes", "plots", "fairness", "main")
-_FOR_AUTHORS = re.compile(r"/\*.*?\*/ ?|^\s*//[^\n]*\n|^\s+", re.DOTALL | re.MULTILINE)
-"""Comments and indentation; nothing in a file looks like either and is not."""
+_PAGE = Document(
+    "page",
+    scripts=(
+        *("state", "rows", "cells", "table", "histogram", "scatter", "controls", "series"),
+        *("curves", "buckets", "scores", "matrix", "classes", "plots", "rates", "main"),
+    ),
+    styles=("front", "slices", "plots"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,10 +54,7 @@ def render(result: EvalResult, plots: Path | pa.Table | None = None) -> str:
     if plots is None:
         written = result.path is not None and (result.path / "plots.parquet").is_file()
         plots = result.path / "plots.parquet" if written and result.path else result.plots
-    script = "\n".join(asset(f"page/{script_name}.js") for script_name in _SCRIPTS)
-    script = f'"use strict";\n(() => {{\n{script}\n}})();'
-    template = asset("page/page.html")
-    pieces = {**embedded(script, asset("page/page.css")), **front(result)}
+    template, pieces = _PAGE.template(), {**_PAGE.pieces(), **front(result)}
     taken = sum(len(text.encode()) for text in (template, *pieces.values()))
     data = page_data(result, plots, MAX_BYTES - taken)
     return Template(template).substitute(pieces, data=data)
@@ -95,19 +90,3 @@ def _page_text(columns: PageColumns, curves: Curves, size: int) -> str:
         "plotSlices": min(size, len(curves.slices)),
     }
     return payload.text(header)
-
-
-def asset(name: str) -> str:
-    """A script, style sheet or template, less what only its authors read."""
-    text = (resources.files("benison.report") / name).read_text(encoding="utf-8")
-    return _FOR_AUTHORS.sub("", text)
-
-
-def embedded(script: str, style: str) -> dict[str, str]:
-    """Both as elements, and the digests by which a Content-Security-Policy lets them in."""
-    elements = {"script": f"<script>{script}</script>", "style": f"<style>{style}</style>"}
-    return {**elements, "script_digest": _digest(script), "style_digest": _digest(style)}
-
-
-def _digest(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,105 +1,106 @@
 // SPDX-License-Identifier: Apache-2.0
-// @ts-check
-// This file is the confusion of several classes as a heat map.
+// The confusion of several classes as a heat map.
 
-const MOST_CLASSES = 30,
-  WRITTEN_CLASSES = 8;
+const MOST_CLASSES = 30;
+const WRITTEN_CLASSES = 8;
+const MOST_LABELS = 12;
+const HEAT = { left: 60, top: 6, side: 190 };
 
-/** The pairs at the highest of the thresholds that is not above the slider's. @param {Pair[]} pairs */
+/**
+ * The pairs at the highest of the thresholds that is not above the slider's.
+ * @param {Pair[]} pairs
+ */
 function pairsAt(pairs) {
   const all = [...new Set(pairs.map((pair) => pair.over))].sort((a, b) => a - b);
-  const over = all.filter((t) => t <= state.threshold + 1e-9).at(-1) ?? all[0];
+  const over = all.filter((threshold) => threshold <= state.threshold + 1e-9).at(-1) ?? all[0];
   return { over, pairs: pairs.filter((pair) => pair.over === over) };
 }
 
-/** A class by its number; TFMA says -1 where no class scores above the threshold. @param {number} id */
+/**
+ * A class by its number; TFMA says -1 where no class scores above the threshold.
+ * @param {number} id
+ */
 const className = (id) => (id < 0 ? "none" : String(id));
 
-/** @param {HTMLElement} figure @param {string} slice @param {Series[]} series */
-function drawClasses(figure, slice, series) {
-  const ours = series.find((one) => one.css === "ours")?.pairs || [],
-    { over, pairs } = pairsAt(ours);
-  const ids = [...new Set(pairs.flatMap((pair) => [pair.actual, pair.predicted]))]
-    .sort((a, b) => a - b)
-    .slice(0, MOST_CLASSES);
-  const totals = new Map(),
-    side = 190 / Math.max(1, ids.length);
-  for (const pair of pairs) totals.set(pair.actual, (totals.get(pair.actual) || 0) + pair.weight);
-  const right = pairs
-    .filter((pair) => pair.actual === pair.predicted)
-    .reduce((sum, pair) => sum + pair.weight, 0);
+/** @param {Pair[]} pairs */
+function classesOf(pairs) {
+  const ids = [...new Set(pairs.flatMap(({ actual, predicted }) => [actual, predicted]))];
+  const totals = new Map();
+  for (const { actual, weight } of pairs) totals.set(actual, (totals.get(actual) || 0) + weight);
+  return { ids: ids.sort((a, b) => a - b).slice(0, MOST_CLASSES), totals };
+}
+
+/**
+ * @param {Pair[]} pairs
+ * @param {Map<number, number>} totals
+ */
+function shareRight(pairs, totals) {
   const all = [...totals.values()].reduce((sum, n) => sum + n, 0);
-  const summary = `Confusion of classes of ${slice}: ${percent(ratio(right, all))} of ${whole(all)} right at threshold ${brief(over)}`;
-  const picture = svg("svg", { viewBox: "0 0 300 230", role: "img", "aria-label": summary });
-  for (const pair of pairs) {
-    const [down, across] = [ids.indexOf(pair.actual), ids.indexOf(pair.predicted)],
-      share = ratio(pair.weight, totals.get(pair.actual));
-    if (down < 0 || across < 0) continue;
-    const x = 60 + across * side,
-      y = 6 + down * side;
-    const tip = `${whole(pair.weight)} of ${whole(totals.get(pair.actual))} examples of class ${className(pair.actual)} are predicted to be of class ${className(pair.predicted)}`;
-    picture.append(
-      svg("rect", {
-        class: "cell class",
-        x,
-        y,
-        width: side - 1,
-        height: side - 1,
-        "fill-opacity": 0.04 + 0.6 * share,
-        "data-tip": tip,
-      }),
-    );
-    if (ids.length <= WRITTEN_CLASSES)
-      picture.append(
-        svg(
-          "text",
-          { class: "tick on", x: x + side / 2, y: y + side / 2 + 3, "text-anchor": "middle" },
-          percent(share),
-        ),
-      );
-  }
-  const every = Math.ceil(ids.length / 12);
-  ids.forEach((id, i) => {
-    if (i % every) return;
-    picture.append(
-      svg(
-        "text",
-        { class: "tick", x: 54, y: 6 + (i + 0.5) * side + 3, "text-anchor": "end" },
-        className(id),
-      ),
-    );
-    picture.append(
-      svg(
-        "text",
-        { class: "tick", x: 60 + (i + 0.5) * side, y: 209, "text-anchor": "middle" },
-        className(id),
-      ),
-    );
-  });
-  picture.append(
-    svg("text", { class: "label", x: 155, y: 225, "text-anchor": "middle" }, "predicted class"),
+  const right = pairs.filter(({ actual, predicted }) => actual === predicted);
+  const share = ratio(
+    right.reduce((sum, { weight }) => sum + weight, 0),
+    all,
   );
-  picture.append(
-    svg(
-      "text",
-      { class: "label", x: 12, y: 100, "text-anchor": "middle", transform: "rotate(-90 12 100)" },
-      "actual class",
-    ),
-  );
+  return `${percent(share)} of ${whole(all)} right`;
+}
+
+/** @type {PlotKind["draw"]} */
+function drawClasses(figure, slice) {
+  const sides = pairsOf(slice);
+  const ours = candidateOf(sides);
+  if (!ours) return false;
+  const title = data.names[slice];
+  const { over, pairs } = pairsAt(ours.pairs);
+  const { ids, totals } = classesOf(pairs);
+  const right = `${shareRight(pairs, totals)} at threshold ${brief(over)}`;
+  const summary = `Confusion of classes of ${title}: ${right}`;
+  const picture = pictureOf(300, 230, summary);
+  for (const pair of pairs) picture.append(...heatCell(pair, ids, totals.get(pair.actual) || 0));
+  picture.append(...heatLabels(ids));
   const rows = () => [
     ["model", "threshold", "actual class", "predicted class", "weight"],
-    ...series.flatMap((one) =>
-      (one.pairs || []).map((pair) => [
-        one.name,
-        pair.over,
-        pair.actual,
-        pair.predicted,
-        pair.weight,
-      ]),
+    ...sides.flatMap(({ name, pairs: all }) =>
+      all.map((pair) => [name, pair.over, pair.actual, pair.predicted, pair.weight]),
     ),
   ];
-  figure.replaceChildren(
-    caption(/** @type {any} */ ({ title: slice, summary, rows }), picture),
-    picture,
-  );
+  figure.replaceChildren(caption({ title, summary, rows }, picture), picture);
+  return true;
+}
+
+/**
+ * @param {Pair} pair
+ * @param {number[]} ids
+ * @param {number} total Of its actual class.
+ */
+function heatCell({ actual, predicted, weight }, ids, total) {
+  const [down, across] = [ids.indexOf(actual), ids.indexOf(predicted)];
+  if (down < 0 || across < 0) return [];
+  const side = HEAT.side / ids.length;
+  const share = ratio(weight, total);
+  const [x, y] = [HEAT.left + across * side, HEAT.top + down * side];
+  const tip =
+    `${whole(weight)} of ${whole(total)} examples of class ${className(actual)} ` +
+    `are predicted to be of class ${className(predicted)}`;
+  const size = { width: side - 1, height: side - 1, "fill-opacity": 0.04 + 0.6 * share };
+  const cell = svg("rect", { class: "cell class", x, y, ...size, "data-tip": tip });
+  if (ids.length > WRITTEN_CLASSES) return [cell];
+  return [cell, centred("tick on", percent(share), x + side / 2, y + side / 2 + 3)];
+}
+
+/** @param {number[]} ids */
+function heatLabels(ids) {
+  const side = HEAT.side / ids.length;
+  const every = Math.ceil(ids.length / MOST_LABELS);
+  const labels = ids.flatMap((id, i) => {
+    if (i % every) return [];
+    const middle = (i + 0.5) * side;
+    const left = { x: HEAT.left - 6, y: HEAT.top + middle + 3, "text-anchor": "end" };
+    const below = centred("tick", className(id), HEAT.left + middle, HEAT.top + HEAT.side + 13);
+    return [tickText(className(id), left), below];
+  });
+  return [
+    ...labels,
+    centred("label", "predicted class", HEAT.left + HEAT.side / 2, 225),
+    centred("label", "actual class", 12, 100, -90),
+  ];
 }

@@ -1,184 +1,131 @@
 // SPDX-License-Identifier: Apache-2.0
-// @ts-check
-// This file is the beginning of the page: what is shown first, and what is drawn anew when the state changes.
+// The beginning of the page: what is shown first, and what is drawn anew when the state changes.
 
-const OF_SLICES = [
-  "view",
-  "kind",
-  "find",
-  "least",
-  "failing",
-  "from",
-  "to",
-  "metric",
-  "change",
-  "sort",
-  "down",
+const FILTERS = ["view", "kind", "find", "least", "failing", "from", "to", "metric", "change"];
+const SLICES = [...FILTERS, "sort", "down"];
+
+/** What is drawn anew when which values of the state change. @type {[keys: string[], draw: () => void][]} */
+const DRAWN = [
+  [["theme"], () => showTheme(state.theme)],
+  [SLICES, filter],
+  [[...SLICES, "columns"], drawTable],
+  [["slice"], drawRowsAnew],
+  [[...FILTERS, "weigh"], drawControls],
+  [FILTERS, drawCount],
+  [[...FILTERS, "weigh"], drawHistogram],
+  [[...FILTERS, "slice"], drawScatter],
+  [["view", "columns"], drawColumns],
+  [["view", "slice"], drawChosen],
+  [["view", "slice", "plot"], drawKinds],
+  [["view", "slice", "plot"], drawPlots],
+  [["view", "rate", "group", "reference", "at"], drawRates],
 ];
 
-/** Draw what a change of the state concerns. @param {Set<string>} changed */
+/**
+ * Draw what a change of the state concerns.
+ * @param {Set<string>} changed
+ */
 function draw(changed) {
-  const some = (/** @type {string[]} */ ...keys) => keys.some((key) => changed.has(key));
-  if (some("theme")) showTheme();
-  if (some(...OF_SLICES)) filter();
-  if (some(...OF_SLICES, "columns")) {
-    at("table").scrollTop = 0;
-    drawTable();
-  } else if (some("slice")) {
-    drawn.first = -1;
-    drawRows();
-  }
-  if (some(...OF_SLICES, "weigh") && !(changed.size <= 2 && some("sort", "down"))) {
-    drawControls();
-    drawCount();
-    drawHistogram();
-  }
-  if (some(...OF_SLICES, "slice") && !(changed.size <= 2 && some("sort", "down"))) drawScatter();
-  if (some("view", "columns")) drawColumns();
-  if (some("view", "slice")) drawChosen();
-  if (some("view", "slice", "plot")) {
-    drawKinds();
-    drawPlots();
-  }
-  if (some("view", "rate", "group", "reference", "at")) drawFairness();
-}
-
-function showTheme() {
-  document.documentElement.dataset.theme = state.theme;
-  at("theme").value = state.theme;
+  for (const [keys, drawAnew] of DRAWN) if (keys.some((key) => changed.has(key))) drawAnew();
 }
 
 /** What is shown before anything is chosen: the view, metric and slices of the failed checks. */
 function chooseFirst() {
-  state.view = DEFAULTS.view = data.failed.length ? Math.min(...data.failed.map(([, v]) => v)) : 0;
-  const metrics = view().metrics.filter((metric) => metric.value),
-    failed = data.failed.filter(([, v]) => v === state.view);
+  const views = data.failed.map(([, v]) => v);
+  state.view = DEFAULTS.view = views.length ? Math.min(...views) : 0;
+  const failed = data.failed.filter(([, v]) => v === state.view);
+  const metrics = view().metrics.filter((metric) => metric.value);
   const judged = failed.length ? metricOf(failed[0][2]) : undefined;
-  DEFAULTS.metric = (
-    judged ||
-    metrics.find((metric) => metric.better !== null) ||
-    metrics[0] || { name: "" }
-  ).name;
-  DEFAULTS.slice = [...new Set([0, ...failed.map(([s]) => s)])]
-    .slice(0, 3)
-    .map((i) => data.names[i])
-    .filter((name) => name !== undefined);
+  const directed = metrics.find((metric) => metric.better !== null);
+  DEFAULTS.metric = (judged ?? directed ?? metrics[0])?.name ?? "";
+  const slices = new Set([0, ...failed.map(([i]) => i)]);
+  const names = [...slices].slice(0, 3).map((i) => data.names[i]);
+  DEFAULTS.slice = names.filter((name) => name !== undefined);
 }
 
 /** Paper cannot unfold what is folded up. */
 function unfoldOnPaper() {
+  const folded = "#why details:not([open]), #left:not([open])";
   /** @type {HTMLDetailsElement[]} */
-  let folded = [];
+  let unfolded = [];
   addEventListener("beforeprint", () => {
-    folded = [
-      .../** @type {NodeListOf<HTMLDetailsElement>} */ (
-        document.querySelectorAll("#why details:not([open]), #left:not([open])")
-      ),
-    ];
-    for (const node of folded) node.open = true;
+    unfolded = [...document.querySelectorAll(/** @type {"details"} */ (folded))];
+    for (const node of unfolded) node.open = true;
   });
   addEventListener("afterprint", () => {
-    for (const node of folded) node.open = false;
+    for (const node of unfolded) node.open = false;
   });
 }
 
 /** Let each reason lead to its slice. */
 function linkReasons() {
-  for (const reason of document.querySelectorAll("#why li[data-slice]")) {
-    const {
-      slice = "",
-      metric = "",
-      view: label = "",
-    } = /** @type {HTMLElement} */ (reason).dataset;
+  /** @type {NodeListOf<HTMLElement>} */
+  const reasons = document.querySelectorAll("#why li[data-slice]");
+  for (const reason of reasons) {
+    const { slice = "", metric = "", view: label = "" } = reason.dataset;
     if (!data.names.includes(slice)) continue;
-    const place = data.views.findIndex((one) => one.label === label),
-      known = data.views[place]?.metrics.some((one) => one.name === metric);
-    const look = () => {
-      set({
-        ...(known ? { view: place, metric } : {}),
-        slice: [...new Set([data.names[0], slice])],
-        from: null,
-        to: null,
-      });
+    const judged = data.views.findIndex((other) => other.label === label);
+    const known = data.views[judged]?.metrics.some(({ name }) => name === metric);
+    const click = () => {
+      const names = [...new Set([data.names[0], slice])];
+      set({ ...(known ? { view: judged, metric } : {}), slice: names, ...EVERY });
       at("plots").scrollIntoView();
     };
-    (reason.querySelector("span") || reason).append(
-      " ",
-      make(
-        "button",
-        {
-          type: "button",
-          class: "look",
-          "aria-label": `Look at the plots of ${slice}`,
-          on: { click: look },
-        },
-        "look",
-      ),
-    );
+    const about = { class: "look", "aria-label": `Look at the plots of ${slice}` };
+    const button = make("button", { type: "button", ...about, on: { click } }, "look");
+    (reason.querySelector("span") || reason).append(" ", button);
   }
 }
 
 function explainTable() {
-  const parts = [`≈ and grey: fewer than ${SMALL} examples, so uncertain.`];
-  if (view().metrics.some((metric) => metric.lower))
-    parts.push(
-      "Line beside a value: its confidence interval, on one scale for the column and cut where that ends; the line over a bar is the interval of the change.",
-    );
-  if (data.baseline !== null)
-    parts.push(
-      "Small print: change from the baseline, as a bar to the left for less and to the right for more; red is worse, green is better, grey has no good end.",
-    );
-  parts.push(
+  const hasIntervals = view().metrics.some((metric) => metric.lower);
+  const parts = [
+    `≈ and grey: fewer than ${FEW} examples, so uncertain.`,
+    hasIntervals &&
+      "Line beside a value: its confidence interval, on one scale for the column and cut where " +
+        "that ends; the line over a bar is the interval of the change.",
+    data.baseline !== null &&
+      "Small print: change from the baseline, as a bar to the left for less and to the right for " +
+        "more; red is worse, green is better, grey has no good end.",
     data.exact
       ? "Point at a number for all its digits."
-      : "This page holds six digits of each number, and three of how wide an interval is; all are in metrics.parquet.",
-  );
-  at("legend").textContent = parts.join(" ");
+      : "This page holds six digits of each number, and three of how wide an interval is; all " +
+        "are in metrics.parquet.",
+  ];
+  at("legend").textContent = parts.filter(Boolean).join(" ");
 }
 
 function explainLeft() {
   const left = data.sliceCount - data.names.length;
   at("left").hidden = !left;
-  at("left").querySelector("summary").textContent =
-    `${whole(left)} of ${whole(data.sliceCount)} slices are not in this page, but in metrics.parquet`;
-  at("left")
-    .querySelector("ul")
-    .replaceChildren(
-      ...data.left.map(([kind, count, least, most]) =>
-        make(
-          "li",
-          {},
-          `${kind}: ${whole(count)} slices of ${whole(least)} to ${whole(most)} examples each`,
-        ),
-      ),
-    );
+  const lines = data.left.map(([kind, count, least, most]) =>
+    make(
+      "li",
+      {},
+      `${kind}: ${whole(count)} slices of ${whole(least)} to ${whole(most)} examples each`,
+    ),
+  );
+  const some = `${whole(left)} of ${whole(data.sliceCount)} slices`;
+  at("left").replaceChildren(
+    make("summary", {}, `${some} are not in this page, but in metrics.parquet`),
+    make("ul", {}, ...lines),
+  );
 }
 
-async function begin() {
+orSayWhyNot(async () => {
   await load();
+  startRows();
   startTable();
-  startOverview();
+  startControls();
   chooseFirst();
-  readAddress();
-  rooms.push(draw);
+  address.begin();
   at("rooms").hidden = false;
   at("theme-label").hidden = false;
-  at("theme").addEventListener("input", () => set({ theme: at("theme").value }));
-  addEventListener("hashchange", () => {
-    readAddress();
-    draw(new Set(Object.keys(state)));
-  });
+  at("theme").addEventListener("input", () => set({ theme: selectAt("theme").value }));
   explainOnHover();
   unfoldOnPaper();
   explainTable();
   explainLeft();
   linkReasons();
   draw(new Set(Object.keys(state)));
-}
-
-begin().catch((error) => {
-  at("broken").hidden = false;
-  at("broken").textContent =
-    `The slices cannot be shown (${error}). Open this page in a browser of 2023 or later; all numbers are in metrics.parquet.`;
-  throw error;
 });

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which slices are looked at, in what order, and which of them failed.
+
+const MOST_CHOSEN = 6;
+const MOST_COLUMNS = 12;
+
+/** @type {string[]} */
+let searched = [];
+/** @type {Numbers} */
+let sizes = [];
+
+/** What the filters leave: before the range of the metric, and after it in the table's order. */
+const listed = {
+  before: /** @type {number[]} */ ([]),
+  order: /** @type {number[]} */ ([]),
+};
+
+/**
+ * The slices that failed a check, by view and metric.
+ * @type {Map<string, Set<number>>}
+ */
+const failures = new Map();
+
+/** @param {string} metric */
+const failedOn = (metric) => failures.get(`${state.view} ${metric}`) || new Set();
+
+/** What the charts are about. */
+const metricInView = () => metricOf(state.metric) || view().metrics[0];
+
+/**
+ * The numbers that the charts show.
+ * @param {Metric | undefined} metric
+ */
+const charted = (metric) =>
+  metric ? (state.change && changeOf(metric)) || numbers(metric, "value") : null;
+
+/** @param {Metric} metric */
+const chartedName = (metric) =>
+  state.change && changeOf(metric) ? `change of ${metric.name}` : metric.name;
+
+/** The metrics that the table shows. */
+function tableMetrics() {
+  const all = view().metrics.filter((metric) => metric.value);
+  const chosen = all.filter((metric) => state.columns.includes(metric.name));
+  const others = all.filter((metric) => metric.name !== "example_count");
+  return chosen.length ? chosen : others.slice(0, MOST_COLUMNS);
+}
+
+/**
+ * What a column sorts by.
+ * @param {string} key
+ * @returns {ArrayLike<number | string> | null}
+ */
+function sortable(key) {
+  if (key === "slice") return searched;
+  if (key === "examples") return sizes;
+  const isChange = key.startsWith("Δ");
+  const metric = metricOf(isChange ? key.slice(1) : key);
+  if (!metric) return null;
+  return isChange ? changeOf(metric) : numbers(metric, "value");
+}
+
+function filter() {
+  const kind = data.kinds.indexOf(state.kind);
+  const kinds = column(data.kind);
+  const text = state.find.toLowerCase();
+  const failing = new Set(data.failed.filter(([, v]) => v === state.view).map(([i]) => i));
+  /** @param {number} i */
+  const isWanted = (i) =>
+    sizes[i] >= state.least &&
+    (kind < 0 || kinds[i] === kind) &&
+    (!state.failing || failing.has(i)) &&
+    (!text || searched[i].includes(text));
+  listed.before = [...data.names.keys()].filter(isWanted);
+  listed.order = inRange(listed.before).sort(ordering(sortable(state.sort) || sizes, state.down));
+}
+
+/** @param {number[]} slices */
+function inRange(slices) {
+  const x = charted(metricInView());
+  const { from, to } = state;
+  if (!x || (from === null && to === null)) return [...slices];
+  return slices.filter((i) => x[i] >= (from ?? -Infinity) && x[i] <= (to ?? Infinity));
+}
+
+/** The slices that were chosen. */
+const chosenSlices = () =>
+  state.slice.map((name) => data.names.indexOf(name)).filter((i) => i >= 0);
+
+/**
+ * Choose a slice for the plots, or no longer.
+ * @param {number} i
+ */
+function choose(i) {
+  const name = data.names[i];
+  const others = state.slice.filter((chosen) => chosen !== name);
+  const isChosen = others.length < state.slice.length;
+  set({ slice: isChosen ? others : [...others, name].slice(-MOST_CHOSEN) });
+}
+
+function startRows() {
+  searched = data.names.map((name) => name.toLowerCase());
+  sizes = column(data.examples);
+  for (const [slice, v, metric] of data.failed) {
+    const key = `${v} ${metric}`;
+    failures.set(key, (failures.get(key) || new Set()).add(slice));
+  }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the page holds of the plots of a slice, of the candidate and of the baseline.
+
+/**
+ * What a plot carries.
+ * @param {Plot} plot
+ * @returns {Needs}
+ */
+const carried = ({ candidate }) =>
+  "positives" in candidate ? "counts" : "pairs" in candidate ? "pairs" : "sums";
+
+/**
+ * The plots of the view that carry what is asked for.
+ * @param {Needs} needs
+ */
+const plotsOf = (needs) =>
+  data.plots.filter((plot) => plot.view === state.view && carried(plot) === needs);
+
+/**
+ * The columns of a slice's plot, of the baseline, which is drawn first, and of the candidate.
+ * @template T
+ * @param {number} slice
+ * @param {Needs} needs
+ * @param {(plot: Plot, columns: Record<string, Column>, rank: number) => T} read
+ * @returns {(Side & T)[]}
+ */
+function sidesOf(slice, needs, read) {
+  const plot = plotsOf(needs).find(({ slices }) => slices.includes(slice));
+  if (!plot) return [];
+  const rank = plot.slices.indexOf(slice);
+  /** @type {Side & T} */
+  const ours = { name: "candidate", css: "ours", ...read(plot, plot.candidate, rank) };
+  if (!plot.baseline) return [ours];
+  return [{ name: "baseline", css: "theirs", ...read(plot, plot.baseline, rank) }, ours];
+}
+
+/**
+ * The candidate's side.
+ * @template {Side} S
+ * @param {S[]} sides
+ */
+const candidateOf = (sides) => sides.find((side) => side.css === "ours");
+
+/**
+ * The numbers of a slice in a column that has `size` of each.
+ * @param {Numbers} numbers
+ * @param {number} rank
+ * @param {number} size
+ * @returns {number[]}
+ */
+const part = (numbers, rank, size) =>
+  Array.prototype.slice.call(numbers, rank * size, (rank + 1) * size);
+
+/**
+ * Weights above each threshold, from those between thresholds.
+ * @param {number} slice
+ * @returns {Counted[]}
+ */
+const countsOf = (slice) =>
+  sidesOf(slice, "counts", (plot, columns, rank) => {
+    const thresholds = column(plot.axis);
+    const size = thresholds.length + 1;
+    const positives = part(column(columns.positives), rank, size);
+    const negatives = part(column(columns.negatives), rank, size);
+    const [tp, fp] = [above(positives), above(negatives)];
+    const totals = { positives: tp[0] + positives[0], negatives: fp[0] + negatives[0] };
+    const between = { positivesBetween: positives, negativesBetween: negatives };
+    return { counts: { thresholds, tp, fp, ...totals, ...between } };
+  });
+
+/**
+ * Sums from each place to the end.
+ * @param {number[]} between
+ */
+function above(between) {
+  const sums = new Float64Array(between.length - 1);
+  for (let i = sums.length - 1, sum = 0; i >= 0; i--) sums[i] = sum += between[i + 1];
+  return sums;
+}
+
+/**
+ * @param {number} slice
+ * @returns {Summed[]}
+ */
+const sumsOf = (slice) =>
+  sidesOf(slice, "sums", (plot, columns, rank) => {
+    const edges = column(plot.axis);
+    const size = edges.length + 1;
+    /** @param {string} name */
+    const of = (name) => part(column(columns[name]), rank, size);
+    const sums = { label: of("label"), prediction: of("prediction"), weight: of("weight") };
+    return { sums: { edges, ...sums } };
+  });
+
+/**
+ * @param {number} slice
+ * @returns {Paired[]}
+ */
+const pairsOf = (slice) =>
+  sidesOf(slice, "pairs", (_, columns, rank) => {
+    const lengths = Array.from(column(columns.length));
+    const begin = lengths.slice(0, rank).reduce((sum, n) => sum + n, 0);
+    const names = ["over", "actual", "predicted", "pairs"];
+    const [over, actual, predicted, weight] = names.map((name) => column(columns[name]));
+    const pairs = Array.from({ length: lengths[rank] }, (__, k) => {
+      const i = begin + k;
+      return { over: over[i], actual: actual[i], predicted: predicted[i], weight: weight[i] };
+    });
+    return { pairs };
+  });
