@@ -282,9 +282,7 @@ def test_what_keras_refuses(tf: Any, tmp_path: Path) -> None:
     layers = tf.keras.layers
     matrix = tf.keras.Sequential([tf.keras.Input((3,)), layers.Dense(1)])
     matrix.save(tmp_path / "matrix.keras")
-    with pytest.raises(
-        DataError, match="is not a column of the data .hour, fare.*Name the inputs after"
-    ):
+    with pytest.raises(DataError, match="have no column .input_layer.*Name the inputs after"):
         models.load(tmp_path / "matrix.keras").predict(FEATURES, None)
     tf.keras.Sequential([layers.Dense(1)]).save(tmp_path / "unbuilt.keras")
     with pytest.raises(ModelError, match="does not tell its inputs. Save it as a SavedModel"):

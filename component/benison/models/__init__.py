@@ -58,6 +58,8 @@ class LoadOptions:
     """The signature to call; "" is the usual one."""
     trust_pickle: bool = False
     """Whether loading may run code that the file holds."""
+    trust_ops: bool = False
+    """Whether a graph may read or write files, or run Python."""
     rows: int = 0
     """The most rows in one call; 0 leaves the choice to the model's kind."""
     names: tuple[str, ...] = ()
@@ -70,6 +72,7 @@ def load(
     trust_pickle: bool = False,
     model_type: str = "",
     rows: int = 0,
+    trust_ops: bool = False,
 ) -> Predictor:
     """Load a model of any kind; the kind is recognized from the files.
 
@@ -81,6 +84,8 @@ def load(
         trust_pickle: Unpickling runs code that the file holds; it is refused unless this is True.
         model_type: One of `TYPES`, for a directory that holds models of several kinds.
         rows: The most rows in a call; 0 leaves the choice to Benison.
+        trust_ops: A SavedModel whose graph reads or writes files, or runs Python, is refused unless
+            this is True.
 
     Raises:
         ModelError: There is no model there, or it cannot be loaded.
@@ -89,10 +94,12 @@ def load(
     if not os.path.exists(path):
         raise ModelError(f"There is no model at {os.fspath(path)}. Give a path on this machine.")
     kind, location = find(Path(path), model_type)
-    return load_kind(kind, location, LoadOptions(signature_name, trust_pickle, rows))
+    return load_kind(kind, location, LoadOptions(signature_name, trust_pickle, trust_ops, rows))
 
 
-def functions_of(predictor: Predictor | None, names: Sequence[str]) -> list[Function]:
+def functions_of(
+    predictor: Predictor | None, names: Sequence[str], trust_ops: bool = False
+) -> list[Function]:
     """The preprocessing functions of a model: those named, or else those with the usual names.
 
     Raises:
@@ -102,7 +109,7 @@ def functions_of(predictor: Predictor | None, names: Sequence[str]) -> list[Func
         return []
     from benison.models import preprocessing  # imports TensorFlow
 
-    return preprocessing.functions_of(predictor, names)
+    return preprocessing.functions_of(predictor, names, trust_ops)
 
 
 def load_kind(kind: str, path: Path, options: LoadOptions) -> Predictor:

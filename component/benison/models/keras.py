@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from benison.errors import DataError, ModelError
+from benison.errors import DataError, ModelError, suggestion
 from benison.models import LoadOptions, Outputs
 from benison.models.arrays import Input, as_input
 from benison.models.calls import BatchedCalls
@@ -82,9 +82,9 @@ class KerasPredictor:
         missing = [i.name for i in self._inputs if i.name not in features.schema.names]
         if missing:
             raise DataError(
-                f"Input {missing[0]!r} of the Keras model {self.path} is not a column of the data "
-                f"({', '.join(features.schema.names[:12])}). Name the inputs after the features, or save "
-                f"the model as a SavedModel with a signature that does."
+                f"The data have no column {missing[0]!r}, which is an input of the Keras model {self.path}. "
+                f"{suggestion(missing[0], features.schema.names)} Name the inputs after the features, or "
+                f"save the model as a SavedModel with a signature that does."
             )
 
 

@@ -16,6 +16,7 @@ from benison.errors import ModelError, suggestion
 from benison.models import Predictor
 from benison.models.arrays import Input, as_examples, as_input, as_ragged
 from benison.models.calls import BatchedCalls
+from benison.models.graph_ops import parses_examples
 from benison.models.matrix import fails
 from benison.models.savedmodel import CALL_ROWS, load_graph, tensorflow
 
@@ -28,7 +29,9 @@ def is_path(name: str) -> bool:
     return "/" in name or os.sep in name
 
 
-def functions_of(predictor: Predictor | None, names: Sequence[str]) -> list[Function]:
+def functions_of(
+    predictor: Predictor | None, names: Sequence[str], trust_ops: bool = False
+) -> list[Function]:
     """The functions of a model by name, or without names those of `USUAL` that the model has.
 
     A name is that of a signature or an attribute of the model, or the path of a transform graph.
@@ -39,7 +42,7 @@ def functions_of(predictor: Predictor | None, names: Sequence[str]) -> list[Func
     model = getattr(predictor, "saved_model", None)
     functions = []
     for name in names or (USUAL if model is not None else ()):
-        function = _of_graph(Path(name)) if is_path(name) else _named(model, name)
+        function = _of_graph(Path(name), trust_ops) if is_path(name) else _named(model, name)
         if function is not None:
             functions.append(Function(name, *function))
         elif names:
@@ -51,11 +54,11 @@ def functions_of(predictor: Predictor | None, names: Sequence[str]) -> list[Func
     return functions
 
 
-def _of_graph(path: Path) -> tuple[Any, Any]:
+def _of_graph(path: Path, trust_ops: bool) -> tuple[Any, Any]:
     """The function of a directory that TensorFlow Transform has written."""
     for folder in (path / "transform_fn", path):
         if (folder / "saved_model.pb").is_file():
-            graph = load_graph(folder)
+            graph = load_graph(folder, trust_ops)
             if function := _named(graph, "transform_fn"):
                 return function
     raise ModelError(
@@ -95,9 +98,13 @@ class Function:
         self._positional = bool(args)
         self._specs: dict[str, Any] = _specs(name, args, kwargs)
         (first, *others) = self._specs.values()
-        self.takes_examples = bool(
-            not others and first.dtype == self._tf.string and first.shape.rank == 1
-        )
+        one_text = not others and first.dtype == self._tf.string and first.shape.rank == 1
+        self.takes_examples = bool(one_text and parses_examples(traced))
+        if "" in self._specs and not self.takes_examples:
+            raise ModelError(
+                f"The preprocessing function {name!r} takes text without a name and does not parse it as "
+                f"tf.Examples, so nothing says which column it is. Save the function as a signature."
+            )
         self.columns: tuple[str, ...] | None = tuple(self._specs)
         self._calls = BatchedCalls(CALL_ROWS, self._tf.errors.ResourceExhaustedError)
 

@@ -19,6 +19,7 @@ from benison.errors import MissingExtraError, ModelError, suggestion
 from benison.models import LoadOptions, Outputs
 from benison.models.arrays import Input, as_examples, as_input
 from benison.models.calls import BatchedCalls
+from benison.models.graph_ops import check_ops, parses_examples
 
 # Rows in one call: enough to amortize the call's overhead of a millisecond, few enough for any memory.
 CALL_ROWS = 8192
@@ -61,10 +62,18 @@ def load(path: Path, options: LoadOptions) -> SavedModelPredictor:
     return SavedModelPredictor(path, options)
 
 
-def load_graph(path: Path) -> Any:
-    """The SavedModel in a directory, as TensorFlow loads it; raises ModelError."""
+def load_graph(path: Path, trust_ops: bool = False) -> Any:
+    """The SavedModel in a directory, as TensorFlow's object.
+
+    Raises:
+        ModelError: It cannot be loaded, or has ops that are not trusted.
+    """
+    tf = tensorflow()
     try:
-        return tensorflow().saved_model.load(str(path))
+        check_ops(path, trust_ops)
+        return tf.saved_model.load(str(path))
+    except ModelError:
+        raise
     except Exception as error:  # TensorFlow raises whatever its parser does
         raise ModelError(f"The SavedModel {path} cannot be loaded: {_cause(error)}") from error
 
@@ -75,7 +84,7 @@ class SavedModelPredictor:
     def __init__(self, path: Path, options: LoadOptions) -> None:
         self.path = path
         self._tf = tensorflow()
-        self.saved_model = load_graph(path)
+        self.saved_model = load_graph(path, options.trust_ops)
         self._call = self._signature(options.signature_name)
         _, specs = self._call.structured_input_signature
         self._inputs = [_input(name, spec) for name, spec in sorted(specs.items())]
@@ -85,9 +94,10 @@ class SavedModelPredictor:
             self._tf.errors.ResourceExhaustedError,
             fixed=bool(batch),
         )
-        # One string vector is serialized tf.Examples, by TensorFlow Serving's convention, unless
-        # the data have a column of its name.
-        self.takes_examples = [(i.is_text, i.shape) for i in self._inputs] == [(True, ())]
+        # One string vector that the graph parses, by TensorFlow Serving's convention, unless the data
+        # have a column of its name. Text that it does not parse is a feature like any other.
+        one_text = [(i.is_text, i.shape) for i in self._inputs] == [(True, ())]
+        self.takes_examples = one_text and parses_examples(self._call)
         self.columns: tuple[str, ...] | None = tuple(i.name for i in self._inputs)
 
     def _signature(self, name: str) -> Any:

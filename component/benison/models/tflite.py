@@ -17,6 +17,7 @@ from benison.errors import MissingExtraError, ModelError, suggestion
 from benison.models import LoadOptions, Outputs
 from benison.models.arrays import Input, as_input
 from benison.models.calls import BatchedCalls
+from benison.models.graph_ops import check_flex_ops
 from benison.models.matrix import fails, unreadable
 
 CALL_ROWS = 8192
@@ -41,7 +42,7 @@ class TflitePredictor:
     def __init__(self, path: Path, options: LoadOptions) -> None:
         self.path = path
         self._title = f"The TFLite model {path}"
-        interpreter = _interpreter(path, self._title)
+        interpreter = _interpreter(path, self._title, options.trust_ops)
         self._taken, self._given, self._run = self._signature(interpreter, options.signature_name)
         self._inputs = [_input(name, details) for name, details in self._taken.items()]
         batches = {
@@ -94,7 +95,9 @@ class TflitePredictor:
             raise fails(self._title, error) from error
 
 
-def _interpreter(path: Path, title: str) -> Any:
+def _interpreter(path: Path, title: str, trust_ops: bool) -> Any:
+    content = path.read_bytes()
+    check_flex_ops(title, content, trust_ops)
     interpreter_class = _interpreters()
     try:
         with warnings.catch_warnings():
@@ -102,7 +105,7 @@ def _interpreter(path: Path, title: str) -> Any:
             warnings.filterwarnings(
                 "ignore", message=r"\s*Warning: tf.lite.Interpreter is deprecated"
             )
-            return interpreter_class(model_content=path.read_bytes())
+            return interpreter_class(model_content=content)
     except (RuntimeError, ValueError) as error:
         raise unreadable(title, error) from error
 

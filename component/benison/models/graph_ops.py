@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the graphs of a SavedModel do beside computing: read tf.Examples, files, or run Python."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from benison.errors import ModelError, visible
+
+# From serialized tf.Examples, or from another message of protobuf, to features.
+_PARSER = re.compile(r"Parse(Single)?(Sequence)?Example(V2)?|DecodeProto\w*")
+
+# What reads or writes files of the machine, or leaves the graph: for Python, a server, or the process's end.
+_OUTSIDE = re.compile(
+    r"(Eager)?PyFunc(Stateless)?|GeneratorDataset|ExternalDataset|OptionalFromPy\w*"
+    r"|ReadFile|WriteFile|MatchingFiles\w*|WholeFileReader\w*|\w*LineReader\w*|\w*RecordReader\w*"
+    r"|(TextLine|TFRecord|FixedLengthRecord|CSV|Sql|LMDB|CacheDataset|Cache|Snapshot|Load|Save)Dataset\w*"
+    r"|DatasetToTFRecord\w*|SaveDataset\w*|DataService\w*|RegisterDataset\w*|FileSystemSetConfiguration"
+    r"|CreateSummary(File|Db)Writer|Write\w*Summary|ImportEvent|DebugIdentity\w*|Abort|RpcCall|TryRpc"
+)
+# How TFLite names an op of TensorFlow.
+_FLEX = re.compile(rb"Flex([A-Z][A-Za-z0-9]+)")
+# Checkpoints: TensorFlow itself puts these into every model, where loading does not run them.
+_CHECKPOINT = re.compile(r"Save(V2|Slices)?|Restore(V2|Slice)?|MergeV2Checkpoints")
+
+
+def parses_examples(function: Any) -> bool:
+    """Whether a traced function of TensorFlow reads serialized tf.Examples."""
+    graph = function.graph.as_graph_def()
+    bodies = [graph.node, *(body.node_def for body in graph.library.function)]
+    return any(_PARSER.fullmatch(node.op) for nodes in bodies for node in nodes)
+
+
+def check_ops(path: Path, trusted: bool) -> None:
+    """Refuse a SavedModel whose graphs reach out of TensorFlow, before anything of it is loaded.
+
+    Args:
+        path: Its directory.
+        trusted: Whether the user trusts such graphs; then nothing is looked at.
+
+    Raises:
+        ModelError: The ops, and how one says that they are trusted.
+    """
+    if trusted:
+        return
+    from tensorflow.python.saved_model import (
+        loader_impl,  # what is loaded later is parsed by it as well
+    )
+
+    parsed = loader_impl.parse_saved_model(str(path))
+    _refuse(f"The SavedModel {path}", {op for of in parsed.meta_graphs for op in _reaching_out(of)})
+
+
+def check_flex_ops(title: str, content: bytes, trusted: bool) -> None:
+    """Refuse a TFLite file that has TensorFlow's ops of that kind, which an interpreter may link.
+
+    Raises:
+        ModelError: The ops, and how one says that they are trusted.
+    """
+    named = {op.decode() for op in _FLEX.findall(content)} if not trusted else set()
+    _refuse(title, {op for op in named if _OUTSIDE.fullmatch(op) or _CHECKPOINT.fullmatch(op)})
+
+
+def _refuse(title: str, ops: set[str]) -> None:
+    if ops:
+        raise ModelError(
+            f"{title} has the ops {', '.join(map(visible, sorted(ops)))}, which read or write files, or run "
+            f"code outside of the graph, with the rights of this process. If you trust where the model "
+            f"comes from, say so: --trust-ops (trust_ops=True). Else save it again without them."
+        )
+
+
+def _reaching_out(meta_graph: Any) -> Iterator[str]:
+    nodes, functions = meta_graph.graph_def.node, meta_graph.graph_def.library.function
+    yield from _outside(nodes)
+    savers = _saver_functions(meta_graph)
+    for function in functions:
+        yield from _outside(function.node_def)
+        if function.signature.name not in savers:
+            yield from (n.op for n in function.node_def if _CHECKPOINT.fullmatch(n.op))
+
+
+def _outside(nodes: Iterable[Any]) -> Iterator[str]:
+    for node in nodes:
+        if _OUTSIDE.fullmatch(node.op):
+            yield node.op
+        elif node.op == "PrintV2" and node.attr["output_stream"].s.startswith(b"file://"):
+            yield "PrintV2 to a file"
+
+
+def _saver_functions(meta_graph: Any) -> set[str]:
+    """The functions that save and restore checkpoints, if no object of the model has them too."""
+    saver = meta_graph.saver_def
+    names = {saver.save_tensor_name.partition(":")[0], saver.restore_op_name.partition(":")[0]}
+    called = {node.attr["f"].func.name for node in meta_graph.graph_def.node if node.name in names}
+    return called - set(meta_graph.object_graph_def.concrete_functions)
