@@ -24,6 +24,7 @@ HEAVY = (
     "ml_metadata",
     "pandas",
     "sklearn",
+    "sqlalchemy",
     "tensorflow",
     "tfx",
     "tfx_bsl",

@@ -95,10 +95,10 @@ def latest(tfx: Any) -> Any:
 
 
 def test_tfx_pushes_what_a_plain_run_has_blessed(
-    tfx: Any, url: str, tmp_path: Path, model: Path, trips_csv: Path
+    tfx: Any, mlmd_url: str, tmp_path: Path, model: Path, trips_csv: Path
 ) -> None:
     evaluate = dict(
-        config=CONFIG, model=str(model / "Format-Serving"), metadata=url, pipeline="taxi"
+        config=CONFIG, model=str(model / "Format-Serving"), metadata=mlmd_url, pipeline="taxi"
     )
     result = benison.evaluate(
         str(trips_csv / "trips.csv"), output=str(tmp_path / "out"), run="r1", **evaluate
@@ -107,7 +107,7 @@ def test_tfx_pushes_what_a_plain_run_has_blessed(
     found = latest(tfx)
     run(
         tfx,
-        url,
+        mlmd_url,
         tmp_path,
         [found, pusher(tfx, found.outputs["model"], found.outputs["model_blessing"], tmp_path)],
     )
@@ -116,7 +116,7 @@ def test_tfx_pushes_what_a_plain_run_has_blessed(
 
 
 def test_a_plain_run_finds_what_tfx_has_blessed(
-    tfx: Any, url: str, tmp_path: Path, model: Path, trips_csv: Path
+    tfx: Any, mlmd_url: str, tmp_path: Path, model: Path, trips_csv: Path
 ) -> None:
     """Blessed by TFX's own Evaluator; then evaluated against, by Benison."""
     import tensorflow_model_analysis as tfma
@@ -130,15 +130,15 @@ def test_a_plain_run_finds_what_tfx_has_blessed(
         model=imported.outputs["result"],
         eval_config=json_format.ParseDict(CONFIG, tfma.EvalConfig()),
     )
-    run(tfx, url, tmp_path, [examples, imported, evaluator])
-    assert lineage.connect(url).latest_blessed("taxi").path == str(model / "Format-Serving")
+    run(tfx, mlmd_url, tmp_path, [examples, imported, evaluator])
+    assert lineage.connect(mlmd_url).latest_blessed("taxi").path == str(model / "Format-Serving")
     result = benison.evaluate(
         str(trips_csv / "trips.csv"),
         CONFIG,
         model=str(model),
         baseline="latest-blessed",
         output=str(tmp_path / "out"),
-        metadata=url,
+        metadata=mlmd_url,
         pipeline="taxi",
     )
     assert [record["path"] for record in result.manifest["models"] if record["is_baseline"]] == [

@@ -3,6 +3,6 @@
 
 from __future__ import annotations
 
-from tests.lineage.stores import mariadb, url
+from tests.lineage.stores import mariadb, mlmd_url, postgresql, url
 
-__all__ = ["mariadb", "url"]
+__all__ = ["mariadb", "mlmd_url", "postgresql", "url"]

@@ -3,15 +3,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+import logging
 import os
+import re
+import shutil
 import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from benison import MetadataError
+from benison import BenisonError, MetadataError, lineage
 from benison.lineage.connection import Connection
 from benison.lineage.store import Store
+from tests.lineage.stores import BLESSED, certificate, make_run
 
 
 @pytest.mark.parametrize("name", ["meta.db", "a b.db", "ü%.db", "q?uestion#.db"])
@@ -84,12 +90,24 @@ def test_a_url_that_is_refused_is_said_without_its_password(url: str) -> None:
         ("mysql://u@h/db?ssl_ca=/nowhere.pem", "there is no file /nowhere.pem"),
         ("mysql://u@h/db?sslca=x", "Did you mean 'ssl_ca'?"),
         ("grpc://host", "lacks the host or the port"),
-        ("postgresql://u:p@h/db", "does not escape a backslash"),
+        ("grpc://host:1?ssl_ca=/nowhere.pem", "The file /nowhere.pem, which ssl_ca names"),
+        ("grpc://host:1?timeout=soon", "The option timeout is a number above 0, not 'soon'"),
+        ("grpc://host:1?max_message_bytes=-1", "is a number above 0, not '-1'"),
+        ("grpc://host:1?tsl=true", "Did you mean 'tls'?"),
+        ("postgresql://u:p@h/db", "Say sql+postgresql://user@host/database"),
+        ("sql+sqlite:///x.db", "There is no metadata store at .*/x.db"),
+        ("sql+sqlite://x.db", "has no path after three slashes"),
+        ("sql+postgresql://h", "lacks the database and the user. Say sql"),
+        ("sql+postgresql://u@h/db?sslmod=require", "Did you mean 'sslmode'?"),
+        ("sql+postgresql://u@h/db?sslrootcert=/nowhere.pem", "There is no file /nowhere.pem"),
+        ("sql+mysql://u@h:port/db", "The host or the port .* cannot be read"),
+        ("sql+oracle://u@h/db", "'sql+oracle://u@h/db' is not the URL of a SQL store"),
+        ("sql+mysql+nothing://u@h/db", "The driver of mysql is not installed"),
     ],
 )
 def test_what_would_end_the_process_or_make_a_mess_is_refused(url: str, message: str) -> None:
-    with pytest.raises(MetadataError, match=message.replace("?", r"\?")) as raised:
-        Store.open(url)
+    with pytest.raises(BenisonError, match=re.sub(r"([?+])", r"\\\1", message)) as raised:
+        lineage.connect(url)
     assert ":p@" not in str(raised.value)
 
 
@@ -113,18 +131,22 @@ def test_no_server_is_said_with_its_place() -> None:
         Store.open("mysql://u:p@127.0.0.1:1/db").get_artifacts()
 
 
-def test_a_wrong_password_is_said(mariadb: str) -> None:
+def test_a_wrong_password_is_said(mariadb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENISON_METADATA_PASSWORD", "wrong")
     with pytest.raises(MetadataError, match="User or password are wrong|cannot be opened"):
-        Store.open(mariadb.format("x").replace("p%20w%2Fd", "wrong")).get_artifacts()
+        Store.open(mariadb.format("x")).get_artifacts()
 
 
-def test_a_server_that_wants_tls_is_not_talked_to_without(mariadb: str) -> None:
+def test_a_server_that_wants_tls_is_not_talked_to_without(
+    mariadb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENISON_METADATA_PASSWORD", "p w/d")
     with pytest.raises(MetadataError):
         Store.open(mariadb.format("x").partition("?")[0]).get_artifacts()
 
 
-def test_a_store_is_opened_anew_after_a_fork(url: str) -> None:
-    store = Store.open(url)
+def test_a_store_is_opened_anew_after_a_fork(mlmd_url: str) -> None:
+    store = Store.open(mlmd_url)
     store.get_artifacts()
     before = store._client
     pid = os.fork()
@@ -132,3 +154,103 @@ def test_a_store_is_opened_anew_after_a_fork(url: str) -> None:
         os._exit(0 if store.get_artifacts() == [] and store._client is not before else 1)
     assert os.waitpid(pid, 0)[1] == 0
     assert store.get_artifacts() == []
+
+
+@pytest.mark.parametrize("url", ["sqlite", "sql+mysql", "sql+postgresql"], indirect=True)
+def test_a_password_is_in_no_log(
+    url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from absl import logging as absl_logging
+
+    monkeypatch.setenv("BENISON_METADATA_PASSWORD", "p w/d")
+    absl_logging.set_verbosity(absl_logging.DEBUG)
+    try:
+        with caplog.at_level(logging.DEBUG):
+            lineage.connect(url).begin(make_run(tmp_path)).complete(BLESSED)
+    finally:
+        absl_logging.set_verbosity(absl_logging.WARNING)
+    assert not re.search("p w/d|p%20w", caplog.text)
+    assert "ConnectionConfig" not in caplog.text
+
+
+def test_sql_tables_are_made_only_when_asked(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "shop.db") as other:
+        other.execute("create table orders (id int)")
+    url = f"sql+sqlite:///{tmp_path}/shop.db"
+    with pytest.raises(MetadataError, match=r"has no tables of Benison\. .*\?create=true"):
+        lineage.connect(url).begin(make_run(tmp_path))
+    lineage.connect(f"{url}?create=true").begin(make_run(tmp_path))
+    assert lineage.connect(url).begin(make_run(tmp_path)).ids["execution"] == 1
+
+
+def test_a_newer_sql_store_is_left_alone(tmp_path: Path) -> None:
+    url = f"sql+sqlite:///{tmp_path}/m.db?create=true"
+    lineage.connect(url).begin(make_run(tmp_path))
+    with sqlite3.connect(tmp_path / "m.db") as store:
+        store.execute("update benison_store set version = 99")
+    with pytest.raises(MetadataError, match="was made by a newer Benison"):
+        lineage.connect(url).begin(make_run(tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["mysql", "postgresql"])
+def test_no_sql_server_is_said_with_its_address(kind: str, tmp_path: Path) -> None:
+    ledger = lineage.connect(f"sql+{kind}://u@127.0.0.1:1/db?connect_timeout=1")
+    with pytest.raises(MetadataError, match=rf"sql\+{kind}://u@127.0.0.1:1/db cannot be used"):
+        ledger.latest_blessed("taxi")
+
+
+class TestServer:
+    """A server of ML Metadata, plain, over TLS, and over TLS that wants to know its clients."""
+
+    @pytest.fixture
+    def serve(self, tmp_path: Path) -> Iterator[Callable[..., int]]:
+        if shutil.which("openssl") is None:
+            pytest.skip("openssl: not installed")
+        certificate(tmp_path)
+        servers = []
+
+        def start(tls: bool = False, with_client: bool = False) -> int:
+            from tests.lineage import grpc_server
+
+            folder = tmp_path if tls else None
+            server, port = grpc_server.serve(tmp_path / "m.db", folder, with_client)
+            servers.append(server)
+            return int(port)
+
+        yield start
+        for server in servers:
+            server.stop(None).wait()
+
+    def record(self, url: str, folder: Path) -> None:
+        ledger = lineage.connect(url)
+        ledger.begin(make_run(folder)).complete(BLESSED)
+        assert ledger.latest_blessed("taxi") is not None
+
+    def test_plain(self, serve: Callable[..., int], tmp_path: Path) -> None:
+        self.record(f"grpc://127.0.0.1:{serve()}", tmp_path)
+
+    def test_over_tls(self, serve: Callable[..., int], tmp_path: Path) -> None:
+        port = serve(tls=True)
+        self.record(f"grpc://127.0.0.1:{port}?ssl_ca={tmp_path}/ca.pem&timeout=20", tmp_path)
+        for options in ("?timeout=2", "?tls=true&timeout=2"):  # without TLS; of no known authority
+            with pytest.raises(MetadataError, match=f"grpc://127.0.0.1:{port} refused"):
+                lineage.connect(f"grpc://127.0.0.1:{port}{options}").latest_blessed("taxi")
+
+    def test_over_tls_with_a_certificate_of_the_client(
+        self, serve: Callable[..., int], tmp_path: Path
+    ) -> None:
+        port = serve(tls=True, with_client=True)
+        authority = f"grpc://127.0.0.1:{port}?ssl_ca={tmp_path}/ca.pem&timeout=5"
+        self.record(
+            f"{authority}&ssl_cert={tmp_path}/cert.pem&ssl_key={tmp_path}/key.pem", tmp_path
+        )
+        with pytest.raises(MetadataError, match="refused"):
+            lineage.connect(authority).latest_blessed("taxi")
+
+    def test_messages_of_any_size(self, serve: Callable[..., int], tmp_path: Path) -> None:
+        port = serve()
+        large = dataclasses.replace(make_run(tmp_path), config="x" * 3_000_000)
+        lineage.connect(f"grpc://127.0.0.1:{port}").begin(large)
+        few = lineage.connect(f"grpc://127.0.0.1:{port}?max_message_bytes=1000000")
+        with pytest.raises(MetadataError, match="larger than max"):
+            few.begin(large)

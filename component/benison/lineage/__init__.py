@@ -18,10 +18,11 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from benison.errors import MetadataError
+from benison.errors import MetadataError, MissingExtraError
 
 if TYPE_CHECKING:
     from benison.lineage.ledger import Ledger
+    from benison.lineage.sink import Sink
 
 TASK = "Evaluator"
 """The task of a run that has one only, as TFX calls the node."""
@@ -167,17 +168,31 @@ def connect(url: str) -> Ledger:
 
     Args:
         url: ML Metadata: `sqlite:///relative.db`, `sqlite:////absolute.db`, `mysql://user@host/database` or
-            `grpc://host:port`; the password is in the variable BENISON_METADATA_PASSWORD.
+            `grpc://host:port`. Tables in a SQL database: `sql+sqlite:///relative.db`,
+            `sql+postgresql://user@host/database` or `sql+mysql://user@host/database`. The password is in
+            the variable BENISON_METADATA_PASSWORD.
 
     Raises:
         MetadataError: The URL is not one of these; says what is missing.
         MissingExtraError: What the store needs is not installed.
     """
     from benison.lineage.ledger import Ledger
+
+    if url.startswith("sql+"):
+        return Ledger(_sql_sink(url))
     from benison.lineage.mlmd import MetadataSink
     from benison.lineage.store import Store
 
     return Ledger(MetadataSink(Store.open(url)))
+
+
+def _sql_sink(url: str) -> Sink:
+    try:
+        from benison.lineage.database import Database
+        from benison.lineage.sql import SqlSink
+    except ImportError as error:
+        raise MissingExtraError("SQLAlchemy", "sql") from error
+    return SqlSink(Database(url))
 
 
 def joined(*parts: str) -> str:

@@ -11,7 +11,7 @@ import dataclasses
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -25,10 +25,11 @@ _FORMS = (
     "mysql://user:password@host:3306/database or grpc://host:8080."
 )
 _NO_POSTGRESQL = (
-    "PostgreSQL is not supported: ML Metadata's client does not escape a backslash there, so that a "
-    "config or a path can run SQL, and it is built without TLS. Use SQLite, or MySQL or MariaDB."
+    "ML Metadata is not supported on PostgreSQL: its client does not escape a backslash there, so that a "
+    "config or a path can run SQL, and it is built without TLS. Say sql+postgresql://user@host/database, "
+    "which is a table of Benison's own; or use SQLite, MySQL or MariaDB."
 )
-_UNREADABLE = (
+UNREADABLE = (
     "The host or the port in the URL of the metadata store cannot be read. If its password has a character "
     "with a meaning in URLs, write %2F for /, %3F for ?, %23 for #, %40 for @, %5B for [ and %5D for ], or "
     f"put the password into {PASSWORD_VARIABLE}."
@@ -41,6 +42,7 @@ _SSL = {
     "ssl_cipher": "cipher",
     "ssl_verify": "verify_server_cert",
 }
+_GRPC_TLS = {"ssl_ca": "custom_ca", "ssl_cert": "server_cert", "ssl_key": "client_key"}
 # Another copy of SQLite in this process would drop the locks of ML Metadata's: a process of its own asks.
 _IS_STORE = (
     "import sqlite3, sys; c = sqlite3.connect('file:' + sys.argv[1] + '?mode=ro', uri=True);"
@@ -73,26 +75,36 @@ class Connection:
             if parts.scheme in ("postgresql", "postgres"):
                 raise MetadataError(_NO_POSTGRESQL)
             if backend is None:
-                shown = _shown(parts) if "@" in url else url
+                shown = shown_url(parts) if "@" in url else url
                 raise MetadataError(f"{shown!r} is not the URL of a metadata store. {_FORMS}")
             return backend(parts, dict(parse_qsl(parts.query, keep_blank_values=True)))
         except MetadataError:
             raise
         except ValueError:
-            raise MetadataError(_UNREADABLE) from None  # what it would say may be of the password
+            raise MetadataError(UNREADABLE) from None  # what it would say may be of the password
 
 
-def _sqlite(parts: SplitResult, options: dict[str, str]) -> Connection:
+def sqlite_path(parts: SplitResult, create: bool, scheme: str, forms: str) -> Path:
+    """The file of a SQLite store.
+
+    Raises:
+        MetadataError: There is no path, or no file at it and none is to be made.
+    """
     path = Path(os.path.abspath(unquote(parts.path.removeprefix("/"))))
     if parts.netloc or parts.path in ("", "/"):
-        raise MetadataError(f"{parts.geturl()!r} has no path after three slashes. {_FORMS}")
-    create = _flag(options.pop("create", "false"), "create")
-    _no_more(options, ["create"])
+        raise MetadataError(f"'{scheme}:{parts.path}' has no path after three slashes. {forms}")
     if not path.exists() and not create:
         raise MetadataError(
             f"There is no metadata store at {path}. If it is to be made, say "
-            f"sqlite:///{path}?create=true."
+            f"{scheme}:///{path}?create=true."
         )
+    return path
+
+
+def _sqlite(parts: SplitResult, options: dict[str, str]) -> Connection:
+    create = truth(options.pop("create", "false"), "create")
+    check_options(options, ["create"])
+    path = sqlite_path(parts, create, "sqlite", _FORMS)
     if path.exists():
         _check_is_store(path)
     mode = "READWRITE_OPENCREATE" if create else "READWRITE"
@@ -120,8 +132,8 @@ def _check_is_store(path: Path) -> None:
 
 
 def _mysql(parts: SplitResult, options: dict[str, str]) -> Connection:
-    shown = _shown(parts)
-    password = unquote(parts.password) if parts.password else os.environ.get(PASSWORD_VARIABLE, "")
+    shown = shown_url(parts)
+    password = password_of(parts)
     # To this client the name localhost means a socket at a place of its own.
     host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname
     fields: dict[str, Any] = {
@@ -134,9 +146,9 @@ def _mysql(parts: SplitResult, options: dict[str, str]) -> Connection:
     if missing:
         raise MetadataError(f"{shown} lacks the {' and the '.join(missing)}. {_FORMS}")
     ssl = {_SSL[name]: options.pop(name) for name in list(options) if name in _SSL}
-    _no_more(options, ["socket", *_SSL])
+    check_options(options, ["socket", *_SSL])
     if "verify_server_cert" in ssl:
-        ssl["verify_server_cert"] = _flag(ssl["verify_server_cert"], "ssl_verify")  # type: ignore[assignment]
+        ssl["verify_server_cert"] = truth(ssl["verify_server_cert"], "ssl_verify")  # type: ignore[assignment]
     for name in ("ca", "cert", "key"):
         if name in ssl and not Path(ssl[name]).is_file():
             raise MetadataError(f"{shown}: there is no file {ssl[name]}, which ssl_{name} names.")
@@ -146,31 +158,71 @@ def _mysql(parts: SplitResult, options: dict[str, str]) -> Connection:
 
 
 def _grpc(parts: SplitResult, options: dict[str, str]) -> Connection:
-    _no_more(options, [])
+    """A server of ML Metadata, over TLS when that is said, or a certificate is given."""
+    shown = shown_url(parts)
+    check_options(options, [*_GRPC_TLS, "tls", "timeout", "max_message_bytes"])
     if not parts.hostname or not parts.port:
-        raise MetadataError(f"{_shown(parts)} lacks the host or the port. {_FORMS}")
-    return Connection(_shown(parts), "grpc", {"host": parts.hostname, "port": parts.port})
+        raise MetadataError(f"{shown} lacks the host or the port. {_FORMS}")
+    fields: dict[str, Any] = {"host": parts.hostname, "port": parts.port}
+    ssl = {_GRPC_TLS[name]: _pem(path, name) for name, path in options.items() if name in _GRPC_TLS}
+    if ("ssl_cert" in options) != ("ssl_key" in options):
+        raise MetadataError(f"{shown}: ssl_cert and ssl_key come together.")
+    if ssl or truth(options.get("tls", "false"), "tls"):
+        fields["ssl_config"] = ssl
+    if "timeout" in options:
+        fields["client_timeout_sec"] = _number(options["timeout"], "timeout", float)
+    if "max_message_bytes" in options:
+        size = _number(options["max_message_bytes"], "max_message_bytes", int)
+        fields["channel_arguments"] = {"max_receive_message_length": size}
+    return Connection(shown, "grpc", fields)
+
+
+def _pem(path: str, option: str) -> str:
+    try:
+        return Path(path).read_text(encoding="ascii")
+    except (OSError, ValueError) as error:
+        raise MetadataError(
+            f"The file {path}, which {option} names, cannot be read: {error}."
+        ) from error
+
+
+def _number(value: str, name: str, kind: type) -> Any:
+    try:
+        number = kind(value)
+    except ValueError:
+        number = 0
+    if number <= 0:
+        raise MetadataError(f"The option {name} is a number above 0, not {value!r}.")
+    return number
 
 
 _BACKENDS = {"sqlite": _sqlite, "mysql": _mysql, "mariadb": _mysql, "grpc": _grpc}
 
 
-def _shown(parts: SplitResult) -> str:
-    """The URL without its password and its options."""
+def password_of(parts: SplitResult) -> str:
+    """The password of a server: from the URL, or else from the environment; "" for none."""
+    return unquote(parts.password) if parts.password else os.environ.get(PASSWORD_VARIABLE, "")
+
+
+def shown_url(parts: SplitResult) -> str:
+    """A URL without its password and its options."""
     user = f"{parts.username}@" if parts.username else ""
-    place = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
+    server = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
     path = parts.path if parts.netloc else parts.path.rpartition("@")[2]
-    return f"{parts.scheme}://{user}{place}{path}"
+    return f"{parts.scheme}://{user}{server}{path}"
 
 
-def _flag(value: str, name: str) -> bool:
+def truth(value: str, name: str) -> bool:
+    """The value of an option that is true or false."""
     if value.lower() not in ("true", "false", "1", "0"):
         raise MetadataError(f"The option {name} is true or false, not {value!r}.")
     return value.lower() in ("true", "1")
 
 
-def _no_more(options: Mapping[str, str], known: list[str]) -> None:
+def check_options(options: Mapping[str, str], known: Sequence[str]) -> None:
+    """Refuse what is not among the options of a URL."""
     for name in options:
-        raise MetadataError(
-            f"The URL of the metadata store has no option {name!r}. {suggestion(name, known)}"
-        )
+        if name not in known:
+            raise MetadataError(
+                f"The URL of the metadata store has no option {name!r}. {suggestion(name, known)}"
+            )

@@ -12,9 +12,18 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from benison.lineage import ModelFiles, Run, history
+from benison.lineage import ModelFiles, Run, history, joined
 from benison.lineage.store import Store
-from benison.lineage.types import IMPORTER, SERVING, artifact, contexts, event, execution, text
+from benison.lineage.types import (
+    IMPORTER,
+    NAME_LENGTH,
+    SERVING,
+    artifact,
+    contexts,
+    event,
+    execution,
+    text,
+)
 
 # The version of TFX whose layout and properties artifacts have; without one TFX takes them for ancient.
 TFX_VERSION = "1.21.0"
@@ -73,6 +82,7 @@ def run_contexts(store: Store, run: Run) -> list[Any]:
     """The pipeline, the run and the node, as TFX names them."""
     key = run.key
     node = f"{key.pipeline}.{key.task}"
+    node = node if len(node) <= NAME_LENGTH else joined(key.pipeline, key.task)
     return contexts(store, pipeline=key.pipeline, pipeline_run=key.run, node=node)
 
 
@@ -100,7 +110,7 @@ def _live_models(store: Store, uri: str) -> list[Any]:
 
 def _forget_replaced(store: Store, files: ModelFiles, kept: int) -> None:
     for other in (found for uri in _places(files) for found in _live_models(store, uri)):
-        if other.id < kept and text(other, "benison_digest") not in ("", files.digest):
+        if other.id != kept and text(other, "benison_digest") not in ("", files.digest):
             other.state = other.DELETED
             store.put_artifacts([other])
 
@@ -113,6 +123,9 @@ def _imported(store: Store, kind: str, uri: str, digest: str, run: Run, **proper
     importer = execution(store, IMPORTER, f"{run.key.pipeline}.import.{key}", "COMPLETE")
     _put_once(store, importer, found, event("OUTPUT", "result"), run)
     (stored,) = store.get_artifacts_by_external_ids([found.external_id])
+    if stored.state != stored.LIVE:  # these bytes were here before, and are again
+        stored.state = stored.LIVE
+        store.put_artifacts([stored])
     return int(stored.id)
 
 

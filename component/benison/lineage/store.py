@@ -8,6 +8,7 @@ processes share loses what they write.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 from collections.abc import Callable
 from typing import Any
@@ -114,6 +115,7 @@ class Store:
         from tenacity.wait import wait_random_exponential
 
         mlmd = _ml_metadata()
+        logging.getLogger("absl").addFilter(_is_no_password)
         attempts = Retrying(
             retry=retry_if_exception(
                 lambda error: isinstance(error, RuntimeError) and not _cure(error)
@@ -128,6 +130,11 @@ class Store:
             raise MetadataError(
                 f"The metadata store {self.connection.shown} cannot be opened: {why}. {_cure(why)}".rstrip()
             ) from error
+
+
+def _is_no_password(record: logging.LogRecord) -> bool:
+    """ML Metadata logs the whole connection where somebody listens to the least of its messages."""
+    return not str(record.msg).startswith("ConnectionConfig")
 
 
 def _cure(error: BaseException) -> str:

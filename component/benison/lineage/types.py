@@ -33,7 +33,7 @@ _DECLARED: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
     "context": {name: ("UNSET", {}) for name in ("pipeline", "pipeline_run", "node", DATA)},
 }
 # What the client libraries of the databases take; SQLite takes more.
-_NAME_LENGTH = 255
+NAME_LENGTH = 255
 _INT = 2**31 - 1
 _TEXT_BYTES = 4 * 2**20
 
@@ -170,9 +170,9 @@ def checked_name(name: str) -> str:
     Raises:
         MetadataError: It is empty or too long, or starts or ends with a blank, which MySQL ignores.
     """
-    if not name or name != name.strip() or len(name) > _NAME_LENGTH:
+    if not name or name != name.strip() or len(name) > NAME_LENGTH:
         raise MetadataError(
-            f"{name[:60]!r} cannot be a name in a metadata store: 1 to {_NAME_LENGTH} characters, with no "
+            f"{name[:60]!r} cannot be a name in a metadata store: 1 to {NAME_LENGTH} characters, with no "
             "blank at either end."
         )
     return checked(name)

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The store that is two tables in any SQL database, with what ML Metadata's would hold.
+
+Every method is one transaction. A blessing is a row that is written together with the end of its run, so
+that no reader sees it before.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, or_, select
+
+from benison.errors import MetadataError
+from benison.lineage import Finding, ModelFiles, Run, RunKey, statements
+from benison.lineage.database import Database
+from benison.lineage.sink import Attempt, Blessing, Node, Override
+from benison.lineage.states import ASKED, CLOSED, OPEN, RECORDED, SUPERSEDED
+from benison.lineage.tables import ARTIFACTS, RUNS, sha256
+from benison.lineage.types import checked, checked_name
+
+_LAST_ID = 2**31 - 1
+_ATTEMPT = [RUNS.c[field.name] for field in dataclasses.fields(Attempt)]
+
+
+@dataclasses.dataclass(frozen=True)
+class SqlSink:
+    """A SQL database; a `Sink`."""
+
+    database: Database
+
+    @property
+    def shown(self) -> str:
+        return self.database.shown
+
+    def attempts(self, key: RunKey) -> list[Attempt]:
+        mine = select(*_ATTEMPT).where(RUNS.c.key_digest == sha256(checked_name(key.name)))
+        rows = self.database.run(lambda c: c.execute(mine.order_by(RUNS.c.number)).all())
+        return [Attempt(*row) for row in rows]
+
+    def open(self, run: Run, name: str, token: str) -> bool:
+        for text in (run.config, run.output, run.key.pipeline, run.key.run, *run.examples):
+            checked(text)
+        return self.database.run(lambda c: statements.open_run(c, run, name, token))
+
+    def reopen(self, attempt: Attempt, token: str) -> None:
+        self._update(attempt, (*OPEN, *CLOSED), state=ASKED, token=token)
+
+    def mark(self, attempt: Attempt, state: str) -> None:
+        self._update(attempt, OPEN, state=state)
+
+    def close(self, attempt: Attempt, state: str, reason: str) -> None:
+        self._update(attempt, OPEN, state=state, error=statements.printable(reason))
+
+    def _update(self, attempt: Attempt, states: Sequence[str], **values: str) -> None:
+        mine = and_(RUNS.c.id == attempt.id, RUNS.c.state.in_(states))
+        self.database.run(lambda c: c.execute(RUNS.update().where(mine).values(**values)))
+
+    def publish(
+        self, run: Run, attempt: Attempt, finding: Finding, older: Sequence[Attempt]
+    ) -> None:
+        data = run.data.digest()
+        recorded = {
+            "state": RECORDED,
+            "status": finding.status,
+            "summary": statements.printable(finding.summary),
+            "data": data,
+            "data_digest": sha256(data),
+            "error": "",
+        }
+
+        def work(connection: Connection) -> None:
+            is_open = RUNS.c.state.in_((*OPEN, *CLOSED))
+            mine = RUNS.update().where(RUNS.c.id == attempt.id, is_open).values(**recorded)
+            if connection.execute(mine).rowcount:  # else another process was first
+                statements.add_blessing(connection, run, attempt, finding)
+                statements.supersede(connection, older, attempt.name)
+
+        self.database.run(work)
+
+    def supersede(self, older: Sequence[Attempt], by: str) -> None:
+        self.database.run(lambda c: statements.supersede(c, older, by))
+
+    def ids(self, run: Run, attempt: Attempt) -> dict[str, Any]:
+        query = select(RUNS.c.model_id, RUNS.c.baseline_id).where(RUNS.c.id == attempt.id)
+        row = self.database.run(lambda c: c.execute(query).one())
+        ids = {"execution": attempt.id, "model": row.model_id, "baseline_model": row.baseline_id}
+        return {name: number for name, number in ids.items() if number is not None}
+
+    def blessing_of(self, attempt: Attempt) -> Blessing | None:
+        mine = ARTIFACTS.c.run_id == attempt.id
+        newest = self._artifacts(mine, newest_first=True)
+        return self._blessing(newest[0]) if newest else None
+
+    def candidates(self, data: str) -> list[str]:
+        judged = and_(RUNS.c.data_digest == sha256(data), RUNS.c.state.in_((RECORDED, SUPERSEDED)))
+        query = (
+            select(ARTIFACTS.c.digest)
+            .select_from(RUNS.outerjoin(ARTIFACTS, RUNS.c.model_id == ARTIFACTS.c.id))
+            .where(judged)
+            .order_by(RUNS.c.id)
+        )
+        rows = self.database.run(lambda c: c.execute(query).all())
+        return list(dict.fromkeys(row.digest or "" for row in rows))
+
+    def latest_blessed(self, pipeline: str) -> ModelFiles | None:
+        blessing, model = ARTIFACTS.alias("blessing"), ARTIFACTS.alias("model")
+        query = (
+            select(model.c.uri, model.c.digest, blessing.c.until)
+            .select_from(blessing.join(model, blessing.c.model_id == model.c.id))
+            .where(blessing.c.pipeline_digest == sha256(pipeline), blessing.c.live)
+            .where(blessing.c.blessed == 1, model.c.live)
+            .order_by(model.c.id.desc())
+        )
+        rows = self.database.run(lambda c: c.execute(query).all())
+        return next(
+            (ModelFiles(r.uri, r.digest) for r in rows if not statements.is_over(r.until)), None
+        )
+
+    def blessings(self, pipeline: str, limit: int) -> list[Blessing]:
+        self._check_known(pipeline)
+        mine = and_(
+            ARTIFACTS.c.pipeline_digest == sha256(pipeline), ARTIFACTS.c.kind == statements.BLESSING
+        )
+        return [self._blessing(row) for row in self._artifacts(mine, True, limit)]
+
+    def judged(self, pipeline: str, target: str) -> Blessing:
+        named = self._find(target)
+        self._check_known(pipeline)
+        same = or_(ARTIFACTS.c.id == named.id, ARTIFACTS.c.model_id == named.id)
+        if named.kind != "Model":
+            same = or_(same, ARTIFACTS.c.uri_digest == sha256(named.uri))
+        mine = and_(ARTIFACTS.c.pipeline_digest == sha256(pipeline), ARTIFACTS.c.live, same)
+        verdicts = self._artifacts(mine, newest_first=True)
+        if not verdicts:
+            raise MetadataError(
+                f"The pipeline {pipeline!r} has no verdict on {target}. Evaluate it first."
+            )
+        return self._blessing(verdicts[0])
+
+    def override(self, pipeline: str, judged: Blessing, decision: Override) -> Blessing:
+        def work(connection: Connection) -> Row[Any]:
+            row = connection.execute(statements.by_id(judged.id)).one()
+            made = statements.artifact_row(
+                statements.BLESSING,
+                row.uri,
+                row.digest,
+                run_id=row.run_id,
+                pipeline_digest=row.pipeline_digest,
+                model_id=row.model_id,
+                blessed=1,
+                reasons=row.reasons,
+                decided_by=checked(decision.by),
+                decision=checked(decision.reason),
+                until=decision.until,
+            )
+            return connection.execute(statements.by_id(statements.insert(connection, made))).one()
+
+        return self._blessing(self.database.run(work))
+
+    def revoke(self, pipeline: str, judged: Blessing, by: str, reason: str) -> list[Blessing]:
+        same = ARTIFACTS.c.model_id == judged.model_id
+        same = ARTIFACTS.c.id == judged.id if judged.model_id is None else same
+        mine = and_(ARTIFACTS.c.pipeline_digest == sha256(pipeline), ARTIFACTS.c.live, same)
+        taken = and_(mine, ARTIFACTS.c.blessed == 1)
+        values = {"blessed": 0, "revoked_by": checked(by), "revoked_reason": checked(reason)}
+
+        def work(connection: Connection) -> Sequence[Row[Any]]:
+            query = select(ARTIFACTS.c.id).where(taken).order_by(ARTIFACTS.c.id.desc())
+            ids = list(connection.scalars(query))
+            changed = ARTIFACTS.c.id.in_(ids)
+            connection.execute(ARTIFACTS.update().where(changed).values(**values))
+            return connection.execute(statements.newest(changed)).all()
+
+        return [self._blessing(row) for row in self.database.run(work)]
+
+    def trace(self, target: str) -> Node:
+        row = self._find(target)
+        return self.database.run(lambda c: statements.node(c, row.id))
+
+    def _find(self, target: str) -> Row[Any]:
+        """The artifact that an id, a URI or a path names; of several the newest, a blessing first."""
+        is_id = target.isascii() and target.isdigit() and int(target) <= _LAST_ID
+        uris = dict.fromkeys((checked(target), os.path.abspath(target)))
+        wanted = ARTIFACTS.c.uri_digest.in_([sha256(uri) for uri in uris])
+        rows = self._artifacts(ARTIFACTS.c.id == int(target)) if is_id else []
+        rows = rows or self._artifacts(wanted)
+        if not rows:
+            raise MetadataError(
+                f"{self.shown} has no artifact {target!r}. Say an id, or the path of a model or of an "
+                "output; `benison blessings` lists them."
+            )
+        return max(rows, key=lambda row: (row.kind == statements.BLESSING, row.id))
+
+    def _artifacts(
+        self, wanted: Any, newest_first: bool = False, limit: int | None = None
+    ) -> list[Row[Any]]:
+        query = statements.newest(wanted) if newest_first else select(ARTIFACTS).where(wanted)
+        return list(self.database.run(lambda c: c.execute(query.limit(limit)).all()))
+
+    def _check_known(self, pipeline: str) -> None:
+        query = select(RUNS.c.pipeline).distinct()
+        mine = query.where(RUNS.c.pipeline_digest == sha256(checked(pipeline))).limit(1)
+        if self.database.run(lambda c: c.execute(mine).first()) is None:
+            known = sorted(self.database.run(lambda c: c.scalars(query.limit(1000)).all()))
+            there = f"There are: {', '.join(known[:12])}." if known else "It has none."
+            raise MetadataError(f"{self.shown} has no pipeline {pipeline!r}. {there}")
+
+    def _blessing(self, row: Row[Any]) -> Blessing:
+        model = ""
+        if row.model_id is not None:
+            query = select(ARTIFACTS.c.uri).where(ARTIFACTS.c.id == row.model_id)
+            model = self.database.run(lambda c: c.scalars(query).one())
+        return Blessing(
+            row.id,
+            model,
+            row.model_id,
+            statements.status(row),
+            row.created,
+            tuple(filter(None, (row.reasons or "").split("\n"))),
+            statements.note(row),
+            row.uri,
+            row.revoked_by is not None,
+        )
