@@ -76,7 +76,7 @@ def config_page() -> str:
     """A section for each part of a config, in the order in which a reader comes to it."""
     schema = EvalConfig.json_schema()
     parts = {"EvalConfig": schema, **schema["$defs"]}
-    sections = [_part(name, parts[name]) for name in _reached("EvalConfig", parts)]
+    sections = [_part(name, parts) for name in _reached("EvalConfig", parts)]
     return "\n\n".join([_CONFIG_INTRODUCTION, *sections]) + "\n"
 
 
@@ -95,13 +95,14 @@ def _reached(name: str, parts: Mapping[str, Any]) -> list[str]:
     return order
 
 
-def _part(name: str, schema: Mapping[str, Any]) -> str:
+def _part(name: str, parts: Mapping[str, Any]) -> str:
     rows = [
-        f"| `{field}` | {_type(value)} | {_default(field, value, schema)} | {_sentence(value)} |"
-        for field, value in schema["properties"].items()
+        f"| `{field}` | {_type(value)} | {_default(field, value, parts[name])} | {_meaning(value, parts)} |"
+        for field, value in parts[name]["properties"].items()
     ]
     table = "\n".join(["| field | type | default | meaning |", "|---|---|---|---|", *rows])
-    return f"## {name}\n\n{_prose(schema.get('description', ''))}\n\n{table}"
+    about = parts[name].get("description", "").partition("\n\nRaises:")[0]
+    return f"## {name}\n\n{_prose(about)}\n\n{table}"
 
 
 def _type(field: Mapping[str, Any]) -> str:
@@ -130,8 +131,11 @@ def _default(name: str, field: Mapping[str, Any], part: Mapping[str, Any]) -> st
     return f"`{json.dumps({} if isinstance(default, Mapping) else default)}`"
 
 
-def _sentence(field: Mapping[str, Any]) -> str:
-    return " ".join(field.get("description", "").split()).replace("|", "\\|")
+def _meaning(field: Mapping[str, Any], parts: Mapping[str, Any]) -> str:
+    """What a field says of itself, else the first sentence of the part that it holds."""
+    held = parts.get(field.get("$ref", "").rpartition("/")[2], {})
+    text = field.get("description") or held.get("description", "").partition("\n\n")[0]
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def metrics_page() -> str:
@@ -142,7 +146,8 @@ def metrics_page() -> str:
     rows = [_row(name) for names in families.values() for name in names]
     table = "\n".join(["| metric | family | range | better |", "|---|---|---|---|", *rows])
     sections = (
-        f"## {family}\n\n" + "\n\n".join(map(_metric, names)) for family, names in families.items()
+        "\n\n".join([f"## {family}", _introduction(names[0]), *map(_metric, names)])
+        for family, names in families.items()
     )
     return "\n\n".join([_METRICS_INTRODUCTION, table, *sections]) + "\n"
 
@@ -161,6 +166,12 @@ def _place(name: str) -> tuple[str, str]:
 def _family(name: str) -> str:
     module = inspect.getmodule(_documented(registered()[name]))
     return module.__name__.rpartition(".")[2].replace("_", " ").capitalize() if module else "Other"
+
+
+def _introduction(name: str) -> str:
+    """The first paragraph of the module in which the metrics of a family are."""
+    module = inspect.getmodule(_documented(registered()[name]))
+    return _prose((inspect.getdoc(module) or "").partition("\n\n")[0])
 
 
 def _documented(factory: Callable[..., Any]) -> Any:
