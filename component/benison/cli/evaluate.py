@@ -206,7 +206,7 @@ def check(
     with errors(as_json):
         loaded = EvalConfig.load(config)
         full = loaded.with_defaults(has_baseline=loaded.baseline_spec is not None)
-        columns = Dataset.open(examples, format).schema.names if examples else None
+        columns = Dataset.open(examples, format).names if examples else None
         called = [spec.name for spec in full.model_specs] if with_model else []
         plan = check_config(full, columns, called)
     metrics = len({c.metric.name for c in plan.computations})

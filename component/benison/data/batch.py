@@ -12,6 +12,8 @@ key                           value                                             
                               Arrow lists; missing is null (or an empty list)
 ``row_numbers``               Arrow uint64[N], the same however rows are read; absent  reader
                               unless confidence intervals are asked for
+``slice_texts``               {column: Arrow string[N]}, numbers as they are written, for   reader
+                              columns of which slices see that and not the numbers
 ``transformed_features``      {model: Arrow RecordBatch}, as `features`               extractor
 ``labels``                    {(model, output): float64[N] or float64[N, C]};         extractor
                               missing is NaN
@@ -47,6 +49,7 @@ class Extracts(TypedDict, total=False):
     input: pa.Array
     row_numbers: pa.Array
     features: pa.RecordBatch
+    slice_texts: dict[str, pa.Array]
     transformed_features: dict[str, pa.RecordBatch]
     labels: dict[Target, Any]
     predictions: dict[Target, Any]

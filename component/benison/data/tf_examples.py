@@ -9,14 +9,16 @@ refuses a batch, tfx-bsl says what is wrong with it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
 from benison.data.ahead import read_ahead
+from benison.data.reading import NO_ROWS, Inspected, ReadOptions, Rules
 from benison.data.tf_records import Objects, records
+from benison.data.widening import convert, unify
 from benison.errors import DataError, MissingExtraError
 
 RAW_RECORD = "__raw_record__"
@@ -24,35 +26,50 @@ RAW_RECORD = "__raw_record__"
 Decode: TypeAlias = Callable[[Objects], pa.RecordBatch]
 
 _SCHEMA_ROWS = 10_000
+# Few enough that reading, predicting and adding up overlap from early on; enough for a model's call.
+_RECORDS = 2**15
 
 
-def inspect(path: str) -> tuple[pa.Schema, None]:
-    """The features of the first 10,000 tf.Examples of a file; of a shard without any there are none."""
+def inspect(path: str, rules: Rules) -> Inspected:
+    """The features of the first 10,000 tf.Examples."""
     first: list[Objects] = []
-    for found in records(path, _SCHEMA_ROWS):
-        first.append(found)
+    for block in records(path, _SCHEMA_ROWS):
+        first.append(block)
         if sum(map(len, first)) >= _SCHEMA_ROWS:
             break
     if not first:
-        return pa.schema([]), None
-    return _decoder(path)(np.concatenate(first)[:_SCHEMA_ROWS]).schema, None
+        return NO_ROWS
+    return Inspected(_decoder(path)(np.concatenate(first)[:_SCHEMA_ROWS]).schema)
 
 
-def read(path: str, schema: pa.Schema, most: int, keep_input: bool) -> Iterator[pa.RecordBatch]:
-    """The tf.Examples of a file in batches of at most `most`: each feature a list, empty where missing.
+def scan(path: str, columns: Sequence[str], rules: Rules) -> Inspected:
+    """The types of some features over all tf.Examples."""
+    decode = _decoder(path)
+    kinds: dict[str, pa.DataType] = {}
+    for block in read_ahead(records(path, _RECORDS)):
+        for field in decode(block).schema:
+            if field.name in columns:
+                kinds[field.name] = _unified(kinds.get(field.name, pa.null()), field.type)
+    return Inspected(pa.schema(list(kinds.items())))
 
-    Args:
-        path: The file.
-        schema: The features that are wanted, with their types in the dataset; the batches may have more.
-        most: In rows.
-        keep_input: Also deliver the serialized tf.Examples, as the column `RAW_RECORD`.
+
+def _unified(a: pa.DataType, b: pa.DataType) -> pa.DataType:
+    kind = unify(a, b)
+    assert kind is not None  # the three types of tf.Examples have text in common
+    return kind
+
+
+def read(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
+    """The tf.Examples in batches: each feature a list, empty where it is missing.
+
+    The batches may have more features than those that are asked for.
     """
-    decode = _tensorflow_decoder(schema, path) or _decoder(path)
-    for found in read_ahead(records(path, most)):
-        batch = decode(found)
-        if keep_input:
+    decode = _tensorflow_decoder(options.schema, path) or _decoder(path)
+    for block in read_ahead(records(path, min(options.batch_size, _RECORDS))):
+        batch = decode(block)
+        if options.keep_input:
             names = [*batch.schema.names, RAW_RECORD]
-            serialized = pa.array(found, pa.binary())
+            serialized = pa.array(block, pa.binary())
             batch = pa.RecordBatch.from_arrays([*batch.columns, serialized], names)
         yield batch
 
@@ -68,12 +85,29 @@ def _decoder(path: str) -> Decode:
         try:
             batch = decoder.DecodeBatch(serialized)
         except RuntimeError as error:
-            raise DataError(f"{path}: a record is not a tf.Example ({error}).") from error
+            # Also of a feature that is of one type here and of another there: apart they can be read.
+            if len(serialized) == 1:
+                raise DataError(f"{path}: a record is not a tf.Example ({error}).") from error
+            middle = len(serialized) // 2
+            return _joined(decode(serialized[:middle]), decode(serialized[middle:]))
         # Features without a value in any row have no type to be read as.
         kept = [f.name for f in batch.schema if not pa.types.is_null(f.type)]
         return batch.select(kept)
 
     return decode
+
+
+def _joined(first: pa.RecordBatch, second: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows of both, each feature with the type for both."""
+    columns = {}
+    for name in dict.fromkeys([*first.schema.names, *second.schema.names]):
+        parts = [
+            batch.column(name) if name in batch.schema.names else pa.nulls(batch.num_rows)
+            for batch in (first, second)
+        ]
+        kind = _unified(*(part.type for part in parts))
+        columns[name] = pa.concat_arrays([convert(part, kind) for part in parts])
+    return pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
 
 
 def _tensorflow_decoder(schema: pa.Schema, path: str) -> Decode | None:

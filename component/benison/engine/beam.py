@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import Any
 
-from benison.data.dataset import Shard, read_shard
+from benison.data.shards import Shard, read_shard
 from benison.engine import local
 from benison.engine.stages import Evaluator, Extractor
 from benison.errors import ConfigError, MissingExtraError

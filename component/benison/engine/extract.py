@@ -244,9 +244,16 @@ class SliceKeyExtractor:
     stage_name: str = "ExtractSliceKeys"
 
     def extract(self, extracts: Extracts) -> Extracts:
-        columns = ColumnCodes(self._columns(extracts))
+        columns = ColumnCodes(self._columns(extracts), self._texts(extracts))
         codes = tuple(SpecCodes.of(spec, columns) for spec in self.specs)
         return {**extracts, "slice_codes": codes}
+
+    def _texts(self, extracts: Extracts) -> dict[str, pa.Array]:
+        """Columns as they are written; not those of which a function made another."""
+        made = extracts.get("transformed_features", {}).values()
+        replaced = {name for batch in made for name in batch.schema.names}
+        texts = extracts.get("slice_texts", {})
+        return {name: text for name, text in texts.items() if name not in replaced}
 
     def _columns(self, extracts: Extracts) -> pa.RecordBatch:
         """The data, under the transformed features of the first model that has some of a name.

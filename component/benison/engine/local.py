@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from benison.data.ahead import read_ahead
 from benison.data.batch import Extracts
-from benison.data.dataset import ROW_NUMBER
+from benison.data.reading import TEXT
+from benison.data.shards import ROW_NUMBER
 from benison.data.tf_examples import RAW_RECORD
 from benison.engine.stages import Evaluator, Extractor
 
@@ -55,7 +56,12 @@ def setup(extractors: Sequence[Extractor]) -> None:
 def extract(batch: pa.RecordBatch, extractors: Sequence[Extractor]) -> Extracts:
     """Run one batch through the extractors."""
     columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-    reserved = {key: columns.pop(name) for name, key in _RESERVED.items() if name in columns}
+    reserved: dict[str, Any] = {
+        key: columns.pop(name) for name, key in _RESERVED.items() if name in columns
+    }
+    written = [name for name in columns if name.startswith(TEXT)]
+    if written:
+        reserved["slice_texts"] = {name.removeprefix(TEXT): columns.pop(name) for name in written}
     features = batch.select(list(columns)) if reserved else batch
     extracts: Extracts = {"features": features, **reserved}  # type: ignore[typeddict-item]
     for extractor in extractors:

@@ -96,7 +96,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
     full = loaded.with_defaults(found is not None or in_data)
     paths = _model_paths(full, model, found)
     dataset = Dataset.open(examples, format)
-    plan = check_config(full, dataset.schema.names, called=paths)
+    plan = check_config(full, dataset.names, called=paths)
     stages = list(extractors or default_extractors(full, paths, trust_pickle))
     summaries = [MetricsEvaluator(full, plan), *evaluators]
     check_order(summaries, stages)

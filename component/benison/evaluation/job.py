@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from benison.config import EvalConfig, ModelSpec
 from benison.data.dataset import Dataset
+from benison.data.widening import MisfitError
 from benison.engine import beam, local
 from benison.engine.extract import PredictionsExtractor, TransformedFeaturesExtractor, slicing_specs
 from benison.engine.stages import Evaluator, Extractor, Reader
@@ -99,15 +100,32 @@ class Job:
 
     def run_local(self) -> list[Any]:
         """The evaluators' states, made in this process."""
-        total = self.dataset.num_rows
         self._load()
-
+        self._prepare()
         with self._timed("evaluate"):
-            batches = self.dataset.batches(
-                self._columns(), keep_input=self._wants_input(), number=self._wants_numbers()
-            )
-            seen = functools.partial(self.progress, "evaluate", total=total)
-            return local.run(batches, self.extractors, self.evaluators, seen)
+            try:
+                return self._pass()
+            except MisfitError as misfit:
+                _LOGGER.warning(
+                    "%s All rows are read again with types that fit them. Types that options.column_types "
+                    "gives are not inferred.",
+                    misfit,
+                )
+                self.progress("types", 0, self.dataset.num_rows)
+                self.dataset = self.dataset.refitted(misfit.column, self._columns())
+                return self._pass()
+
+    def _pass(self) -> list[Any]:
+        batches = self.dataset.batches(
+            self._columns(), keep_input=self._wants_input(), number=self._wants_numbers()
+        )
+        seen = functools.partial(self.progress, "evaluate", total=self.dataset.num_rows)
+        return local.run(batches, self.extractors, self.evaluators, seen)
+
+    def _prepare(self) -> None:
+        """Find out how the columns that are read are read."""
+        features = {feature for spec in slicing_specs(self.config) for feature in spec.features}
+        self.dataset = self.dataset.prepared(self._columns(), features)
 
     def run_beam(self, engine: str, options: Sequence[str]) -> list[Any]:
         """The evaluators' states, made by a Beam runner."""
@@ -118,6 +136,7 @@ class Job:
                 "The Beam engine reads files; write the table to Parquet, or use the local engine."
             )
         self._load()
+        self._prepare()
         columns = self._columns()
         work = beam.Work(
             tuple(self.extractors),
@@ -215,7 +234,7 @@ class Job:
         wanted = {feature for spec in slicing_specs(self.config) for feature in spec.features}
         for spec in self.config.model_specs:
             wanted |= spec.columns(with_predictions=spec.name not in self.paths)
-        known = self.dataset.schema.names
+        known = self.dataset.names
         if any(isinstance(e, TransformedFeaturesExtractor) and e.called for e in self.extractors):
             wanted.intersection_update(known)  # the others are made
         for reader in self._called():

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CSV files, whose cells are text: numbers where all cells of a column are, and missing where empty.
+
+In columns of text only an empty cell is missing, quoted or not; in columns of numbers NA, null, nan and
+their like are missing too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import reduce
+from operator import or_
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from benison.data.cells import NO_CELLS, NULL_WORDS, CellType, as_numbers, prints_back, type_of
+from benison.data.reading import (
+    BLOCK_BYTES,
+    NO_ROWS,
+    TEXT,
+    Inspected,
+    ReadOptions,
+    Rules,
+    open_stream,
+)
+from benison.data.values import is_number, is_text
+from benison.data.widening import MisfitError
+from benison.errors import DataError
+
+_COLUMN = re.compile(r"In CSV column #(\d+): (.*)", re.DOTALL)
+
+
+def inspect(path: str, rules: Rules) -> Inspected:
+    """The types of the first rows; times stay text, which no two programs write alike."""
+    with _opened(path, csv.ConvertOptions(null_values=[*NULL_WORDS, *rules.null_values])) as reader:
+        if reader is None:
+            return NO_ROWS
+        fields = [pa.field(f.name, _inferred(f.type)) for f in reader.schema]
+    return Inspected(pa.schema(fields))
+
+
+def _inferred(kind: pa.DataType) -> pa.DataType:
+    return kind if is_number(kind) else pa.string()
+
+
+def first_texts(path: str, columns: Sequence[str], rules: Rules) -> frozenset[str]:
+    """Those of some columns of numbers whose first cells are not written as numbers are printed."""
+    first = next(_cells(path, columns), None)
+    return frozenset() if first is None else _texts(_types(first, rules))
+
+
+def scan(path: str, columns: Sequence[str], rules: Rules) -> Inspected:
+    """The types of some columns over all rows."""
+    blocks = (_types(cells, rules) for cells in _cells(path, columns))
+    types: dict[str, CellType] = reduce(_merged, blocks, {})
+    return Inspected(pa.schema([(n, t.type) for n, t in types.items()]), None, _texts(types))
+
+
+def _types(cells: pa.RecordBatch, rules: Rules) -> dict[str, CellType]:
+    columns = zip(cells.schema.names, cells.columns, strict=True)
+    return {name: type_of(column, rules.null_values) for name, column in columns}
+
+
+def _merged(a: dict[str, CellType], b: dict[str, CellType]) -> dict[str, CellType]:
+    return {name: or_(a.get(name, NO_CELLS), kind) for name, kind in b.items()}
+
+
+def _texts(types: dict[str, CellType]) -> frozenset[str]:
+    return frozenset(n for n, t in types.items() if is_number(t.type) and not t.exact)
+
+
+def _cells(path: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Some columns as they are written: strings."""
+    options = csv.ConvertOptions(
+        column_types=dict.fromkeys(columns, pa.string()),
+        include_columns=list(columns),
+        include_missing_columns=True,
+    )
+    with _opened(path, options) as reader:
+        yield from reader or ()
+
+
+def read(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
+    """The rows, a block at a time; raises MisfitError for a cell that is not of its column's type."""
+    rules = options.rules
+    sliced = [f.name for f in options.schema if f.name in rules.sliced and is_number(f.type)]
+    cells = [name for name in sliced if name not in rules.types]
+    types = {f.name: pa.string() if f.name in cells else _readable(f.type) for f in options.schema}
+    convert = csv.ConvertOptions(
+        column_types=types,
+        include_columns=options.columns,
+        include_missing_columns=True,
+        null_values=[*NULL_WORDS, *rules.null_values],
+    )
+    try:
+        with _opened(path, convert) as reader:
+            for batch in reader or ():
+                yield _typed(batch, options, cells, path)
+    except pa.ArrowInvalid as error:
+        raise _explained(error, path, options) from error
+
+
+def _readable(kind: pa.DataType) -> pa.DataType:
+    """The type that the CSV reader is asked for; what is left is converted with the whole dataset."""
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return kind
+    return pa.null() if pa.types.is_null(kind) else pa.string()
+
+
+def _typed(
+    batch: pa.RecordBatch, options: ReadOptions, cells: list[str], path: str
+) -> pa.RecordBatch:
+    columns: dict[str, pa.Array] = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if name in cells:
+            columns |= _numbers_and_texts(name, column, options, path)
+        elif is_text(column.type):
+            columns[name] = _without_empty(column, options.rules.null_values)
+        else:
+            columns[name] = column
+    return pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
+
+
+def _without_empty(column: pa.Array, null_values: Sequence[str]) -> pa.Array:
+    """Text in which an empty cell is null, and so are the words that the config says."""
+    missing = pa.nulls(len(column), column.type)
+    column = pc.if_else(pc.binary_length(column).cast(pa.bool_()), column, missing)
+    if null_values:
+        words = pc.is_in(column, value_set=pa.array(null_values, pa.string()))
+        column = pc.if_else(words, missing, column)
+    return column
+
+
+def _numbers_and_texts(
+    name: str, column: pa.Array, options: ReadOptions, path: str
+) -> dict[str, pa.Array]:
+    """A column of numbers that slices look at, and the column of its cells where these are the slices."""
+    rules, kind = options.rules, options.schema.field(name).type
+    encoded = column.dictionary_encode()
+    distinct = encoded.dictionary
+    try:
+        numbers = as_numbers(distinct, kind, rules.null_values)
+    except pa.ArrowInvalid as error:
+        raise _misfit(path, name, kind, str(error)) from error
+    written = pc.if_else(pc.is_valid(numbers), distinct, pa.nulls(len(distinct), pa.string()))
+    columns = {name: pa.DictionaryArray.from_arrays(encoded.indices, numbers)}
+    if name in rules.texts:
+        columns[TEXT + name] = pa.DictionaryArray.from_arrays(encoded.indices, written)
+    elif not prints_back(written.drop_null(), numbers.drop_null()):
+        raise MisfitError(
+            f"{path}: column {name!r} holds numbers that are not written as numbers are printed, such as "
+            f"3.10 or 05, after rows in which they are.",
+            name,
+        )
+    return columns
+
+
+def _explained(error: ValueError, path: str, options: ReadOptions) -> ValueError:
+    """The error with the name of the column, as a misfit if a cell is not of the column's type."""
+    text = str(error).strip().split("\n")[0]
+    column = _COLUMN.match(text)
+    if column is None:
+        return error
+    name = inspect(path, options.rules).schema.names[int(column[1])]
+    if "UTF8" in text:
+        return DataError(f"{path}: column {name!r} is not UTF-8 text. Save the file as UTF-8.")
+    return _misfit(path, name, options.schema.field(name).type, column[2])
+
+
+def _misfit(path: str, name: str, kind: pa.DataType, why: str) -> MisfitError:
+    return MisfitError(
+        f"{path}: column {name!r} is {kind} in the rows before, and then not: {why}", name
+    )
+
+
+@contextmanager
+def _opened(path: str, convert: csv.ConvertOptions) -> Iterator[Any]:
+    """The batches of a CSV file; None for a file without a line."""
+    options = csv.ReadOptions(block_size=BLOCK_BYTES)
+    with open_stream(path) as stream:
+        try:
+            reader = csv.open_csv(stream, options, convert_options=convert)
+        except pa.ArrowInvalid as error:
+            if "Empty CSV file" not in str(error):
+                raise
+            yield None
+            return
+        yield reader

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds the files of a dataset: paths, globs and folders, and the values in names such as `region=a/`."""
+
+from __future__ import annotations
+
+import dataclasses
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+from urllib.parse import unquote
+
+from benison.data.formats import FORMATS, format_of
+from benison.errors import DataError
+from benison.paths import Location, absolute, files_below, locate, matching
+
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"  # Hive's name for the folder of a missing value
+_LAKES = {"_delta_log": "Delta", ".hoodie": "Hudi"}
+
+
+@dataclasses.dataclass(frozen=True)
+class DataFile:
+    """A file, and the values that all of its rows have because of the folders in which it is."""
+
+    path: str
+    values: tuple[tuple[str, str | None], ...] = ()
+
+
+def find(source: Any) -> list[DataFile]:
+    """The files meant by paths, globs and folders, in the order of their names.
+
+    Raises:
+        DataError: There is no file, or what was given is no path.
+    """
+    given = [source] if isinstance(source, (str, os.PathLike)) else source
+    if not isinstance(given, (list, tuple)) or not given:
+        raise DataError(f"Examples are paths or a table, not {type(source).__name__}. {_CURE}")
+    for path in given:
+        if not isinstance(path, (str, os.PathLike)):
+            raise DataError(
+                f"Examples are paths or a table, not a list of {type(path).__name__}. {_CURE}"
+            )
+    files = [file for path in given for file in _expand(os.fspath(path))]
+    return list(dict.fromkeys(files))
+
+
+_CURE = "Rows in Python make one with pyarrow.Table.from_pylist, columns with pyarrow.table."
+
+
+def sources(source: Any) -> tuple[str, ...]:
+    """What was asked for, as it may be written down."""
+    given = [source] if isinstance(source, (str, os.PathLike)) else source
+    return tuple(dict.fromkeys(absolute(path) for path in given))
+
+
+def _expand(text: str) -> Iterator[DataFile]:
+    path = locate(text, DataError)
+    try:
+        if path.is_dir():
+            yield from _below(path, path, text)
+        elif path.exists():
+            yield DataFile(str(path))
+        else:
+            yield from _matching(path, text)
+    except OSError as error:
+        raise DataError(f"{text} cannot be read: {str(error).strip()}.") from error
+
+
+def _matching(pattern: Location, text: str) -> Iterator[DataFile]:
+    matched = matching(pattern)
+    if not matched:
+        what = "matches no file" if glob.has_magic(text) else "does not exist"
+        raise DataError(f"{text} {what}. Check the path of the evaluation data.")
+    magic = [i for i, part in enumerate(pattern.parts) if glob.has_magic(part)]
+    for path in matched:
+        _check_no_table(path, min(magic), text)
+        if path.is_dir():
+            yield from _below(path, path, text)
+        else:
+            yield DataFile(str(path), _values(path.parts[min(magic) : -1]))
+
+
+def _below(folder: Location, root: Location, text: str) -> Iterator[DataFile]:
+    start = len(root.parts)
+    every = files_below(folder)
+    for path in every:
+        for part in path.parts[start:]:
+            if part in _LAKES:
+                raise _table_inside(_LAKES[part], text)
+    files = [path for path in every if not any(map(_is_hidden, path.parts[start:]))]
+    if not files:
+        raise DataError(f"The directory {text} holds no data files.")
+    for path in files:
+        yield DataFile(str(path), _values(path.parts[start:-1]))
+
+
+def _check_no_table(path: Location, depth: int, text: str) -> None:
+    """Refuse files of a table whose log says which of them still count."""
+    above = path.parent
+    while len(above.parts) >= depth and above.parts:
+        for name, kind in _LAKES.items():
+            if (above / name).is_dir():
+                raise _table_inside(kind, text)
+        if above == above.parent:
+            return
+        above = above.parent
+
+
+def _table_inside(kind: str, text: str) -> DataError:
+    return DataError(
+        f"{text} has files of a {kind} table, of which only its log says which still count. "
+        f"Give the folder of the table itself."
+    )
+
+
+def _is_hidden(part: str) -> bool:
+    return part.startswith(".") or part.startswith("_") and "=" not in part
+
+
+def _values(folders: Sequence[str]) -> tuple[tuple[str, str | None], ...]:
+    """The values of names such as `region=a`.
+
+    >>> _values(["2024", "region=S%C3%BCd", "day=__HIVE_DEFAULT_PARTITION__"])
+    (('region', 'Süd'), ('day', None))
+    """
+    pairs = (folder.split("=", 1) for folder in folders if "=" in folder)
+    named = {unquote(name): None if text == _NO_VALUE else unquote(text) for name, text in pairs}
+    return tuple(named.items())
+
+
+def one_format(files: Sequence[DataFile]) -> str:
+    """The format of all files, by their endings.
+
+    Raises:
+        DataError: A file's ending says nothing, or files are of several formats.
+    """
+    formats = {file.path: format_of(locate(file.path).name) for file in files}
+    names = set(formats.values())
+    if None in names:
+        unknown = next(path for path, name in formats.items() if name is None)
+        raise DataError(
+            f"The format of {unknown} cannot be told by its ending. Say it (--format): "
+            f"{', '.join(sorted(FORMATS))}."
+        )
+    if len(names) > 1:
+        raise DataError(
+            f"The files are of several formats ({', '.join(sorted(map(str, names)))}); give one."
+        )
+    return str(names.pop())

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""JSON Lines: an object a line, of which each may have other fields, or values of other types.
+
+Arrow reads them. What it refuses in a block of lines, such as a field that is a number here and a text
+there, Python reads, value by value.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import json as arrow_json
+
+from benison.data.reading import BLOCK_BYTES, NO_ROWS, Inspected, ReadOptions, Rules, open_stream
+from benison.data.values import is_list, is_number, text_of
+from benison.data.widening import MisfitError, unify
+from benison.errors import DataError
+
+# Arrow parses by recursion, which ends the process where lines are nested some 10,000 deep.
+_MOST_NESTED = 200
+_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_PARSED_AT_ONCE = 2**22  # by each thread
+_LARGEST_EXACT = 2.0**53  # of the integers that are floats
+
+
+def inspect(path: str, rules: Rules) -> Inspected:
+    """The fields of the first block of lines."""
+    first = next(_blocks(path), None)
+    return NO_ROWS if first is None else Inspected(_fields(path, *first, None))
+
+
+def scan(path: str, columns: Sequence[str], rules: Rules) -> Inspected:
+    """The types of some fields over all lines."""
+    wanted = pa.schema([(name, pa.null()) for name in columns])
+    schemas = (_fields(path, number, block, columns) for number, block in _blocks(path))
+    return Inspected(reduce(_unified, schemas, wanted))
+
+
+def read(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
+    """The lines, a block at a time; raises MisfitError for a value that is not of its field's type."""
+    explicit = arrow_json.ParseOptions(
+        explicit_schema=_readable(options.schema), unexpected_field_behavior="ignore"
+    )
+    for number, block in _blocks(path):
+        batch = _parsed(block, explicit)
+        if batch is None or _rounded(batch, options.rules.sliced):
+            batch = _by_value(_objects(path, number, block), options.schema, path)
+        yield batch
+
+
+def _readable(schema: pa.Schema) -> pa.Schema:
+    """The types that Arrow's reader is asked for; what is left is converted with the whole dataset."""
+    return pa.schema([f for f in schema if not pa.types.is_temporal(f.type)])
+
+
+def _blocks(path: str) -> Iterator[tuple[int, bytes]]:
+    """Whole lines that are not too deep, with the number of the first of them, counted from 1."""
+    number, rest = 1, b""
+    with open_stream(path) as stream:
+        while piece := stream.read(BLOCK_BYTES):
+            end = piece.rfind(b"\n") + 1
+            if end:
+                yield from _checked(path, number, rest + piece[:end])
+                number, rest = number + rest.count(b"\n") + piece.count(b"\n"), piece[end:]
+            else:
+                rest += piece
+    yield from _checked(path, number, rest)
+
+
+def _checked(path: str, number: int, block: bytes) -> Iterator[tuple[int, bytes]]:
+    if not block.strip():
+        return
+    opened = block.count(b"{") + block.count(b"[")
+    if opened - block.count(b"\n") > _MOST_NESTED:
+        for i, line in enumerate(block.split(b"\n")):
+            if len(line) > _MOST_NESTED and _depth(line) > _MOST_NESTED:
+                raise DataError(
+                    f"{path}: line {number + i:,} is nested more than {_MOST_NESTED} deep. An example "
+                    f"is an object of numbers, texts and lists."
+                )
+    yield number, block
+
+
+def _depth(line: bytes) -> int:
+    """How deep the lists and objects of a line are nested."""
+    if line.count(b"{") + line.count(b"[") <= _MOST_NESTED:
+        return 0
+    signs: npt.NDArray[np.uint8] = np.frombuffer(_TEXT.sub(b"", line), np.uint8)
+    steps = np.isin(signs, (91, 123)).astype(np.int64) - np.isin(signs, (93, 125))
+    return int(np.cumsum(steps).max(initial=0))
+
+
+def _parsed(block: bytes, options: Any) -> pa.RecordBatch | None:
+    """The lines as Arrow reads them; None where it refuses them."""
+    for size in (
+        _PARSED_AT_ONCE,
+        len(block) + 1,
+    ):  # the latter for lines that are longer than the former
+        try:
+            table = arrow_json.read_json(
+                pa.BufferReader(block), arrow_json.ReadOptions(block_size=size), options
+            )
+        except pa.ArrowException:
+            continue
+        (batch,) = table.combine_chunks().to_batches() or [None]
+        return batch
+    return None
+
+
+def _rounded(batch: pa.RecordBatch, names: Sequence[str] | frozenset[str] | None) -> bool:
+    """Whether Arrow may have rounded an integer, which it makes a float beside others."""
+    columns = zip(batch.schema.names, batch.columns, strict=True)
+    return any(
+        pa.types.is_floating(column.type)
+        and (names is None or name in names)
+        and (pc.max(pc.abs(column)).as_py() or 0) >= _LARGEST_EXACT
+        for name, column in columns
+    )
+
+
+def _fields(path: str, number: int, block: bytes, names: Sequence[str] | None) -> pa.Schema:
+    """The fields of some lines with their types; times stay text."""
+    batch = _parsed(block, None)
+    if batch is None or _rounded(batch, names):
+        return _fields_by_value(_objects(path, number, block), names)
+    schema = batch.schema
+    if names is not None:
+        schema = pa.schema([schema.field(name) for name in names if name in schema.names])
+    return pa.schema([(f.name, _untimed(f.type)) for f in schema])
+
+
+def _untimed(kind: pa.DataType) -> pa.DataType:
+    """The type without times, which no two programs write alike."""
+    if is_list(kind):
+        return pa.list_(_untimed(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([(f.name, _untimed(f.type)) for f in kind])
+    return pa.string() if pa.types.is_temporal(kind) else kind
+
+
+def _unified(a: pa.Schema, b: pa.Schema) -> pa.Schema:
+    for field in b:
+        index = a.get_field_index(field.name)
+        if index < 0:
+            continue
+        kind = unify(a.field(index).type, field.type)
+        if kind is not None:
+            a = a.set(index, pa.field(field.name, kind))
+    return a
+
+
+def _objects(path: str, number: int, block: bytes) -> list[dict[str, Any]]:
+    """The lines as Python reads them."""
+    objects = []
+    for i, line in enumerate(block.split(b"\n")):
+        if not line.strip():
+            continue
+        try:
+            parsed = json.loads(line)
+        except ValueError as error:
+            raise DataError(f"{path}: line {number + i:,} is not JSON: {error}.") from error
+        if not isinstance(parsed, dict):
+            kind = type(parsed).__name__
+            raise DataError(
+                f"{path}: line {number + i:,} is a {kind}, and an example is an object."
+            )
+        objects.append(parsed)
+    return objects
+
+
+def _fields_by_value(objects: Sequence[dict[str, Any]], names: Sequence[str] | None) -> pa.Schema:
+    known = dict.fromkeys(name for row in objects for name in row) if names is None else names
+    return pa.schema([(n, _type_of([row.get(n) for row in objects]) or pa.null()) for n in known])
+
+
+def _type_of(values: Sequence[Any]) -> pa.DataType | None:
+    """The narrowest type of values as Python reads them, None where lists and others are mixed."""
+    lists = [v for v in values if isinstance(v, list)]
+    others = [v for v in values if v is not None and not isinstance(v, list)]
+    if lists and others:
+        return None
+    if lists:
+        inner = _type_of([x for v in lists for x in v])
+        return None if inner is None else pa.list_(inner)
+    kinds = {type(v) for v in others}
+    if dict in kinds:
+        return pa.array(others).type if kinds == {dict} else None
+    if str in kinds or int in kinds and max(abs(v) for v in others if type(v) is int) >= 2**63:
+        return pa.string()
+    exact = all(abs(v) <= 2**53 for v in others if type(v) is int)
+    if float in kinds:
+        return pa.float64() if exact else pa.string()
+    return pa.int64() if int in kinds else pa.bool_() if kinds else pa.null()
+
+
+def _by_value(objects: Sequence[dict[str, Any]], schema: pa.Schema, path: str) -> pa.RecordBatch:
+    columns = []
+    for field in schema:
+        values = [row.get(field.name) for row in objects]
+        try:
+            columns.append(pa.array(_as(values, field.type), field.type))
+        except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+            raise MisfitError(
+                f"{path}: column {field.name!r} is {field.type} in the lines before, and then not: "
+                f"{str(error).splitlines()[0]}",
+                field.name,
+            ) from error
+    return pa.RecordBatch.from_arrays(columns, schema.names)
+
+
+def _as(values: Sequence[Any], kind: pa.DataType) -> list[Any]:
+    """Values in a form that Arrow takes for a type: numbers as text, truth values as numbers."""
+    if is_list(kind):
+        return [None if v is None else _as(_list(v), kind.value_type) for v in values]
+    if pa.types.is_string(kind):
+        return [v if v is None or isinstance(v, str) else _text(v) for v in values]
+    if is_number(kind) and not pa.types.is_boolean(kind):
+        return [int(v) if isinstance(v, bool) else v for v in values]
+    return list(values)
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r} is no list")
+    return value
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        text: str | None = text_of(pa.array([value])).to_pylist()[0]
+        return text
+    raise TypeError(f"{value!r} is no text")

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parquet files, whose row groups can be read apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benison.data.reading import Inspected, Part, ReadOptions, Rules
+from benison.paths import in_arrow
+
+
+def _open(path: str, **options: Any) -> Any:
+    file_system, name = in_arrow(path)
+    return pq.ParquetFile(name, filesystem=file_system, page_checksum_verification=True, **options)
+
+
+def _metadata(path: str) -> Any:
+    file_system, name = in_arrow(path)
+    return pq.read_metadata(name, filesystem=file_system)
+
+
+def inspect(path: str, rules: Rules) -> Inspected:
+    """The schema and the rows of the footer."""
+    with _open(path) as file:
+        return Inspected(file.schema_arrow.remove_metadata(), file.metadata.num_rows)
+
+
+def read(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
+    """The rows of some row groups, or of all."""
+    metadata = _metadata(path)
+    schema = metadata.schema.to_arrow_schema()
+    present = options.present(schema.names)
+    # Text is a dictionary in most files already; decoding it would only be undone by slicing.
+    coded = _coded(metadata)
+    text = [n for n in present if n in coded and pa.types.is_string(schema.field(n).type)]
+    with _open(path, read_dictionary=text, pre_buffer=True) as file:
+        groups = None if options.row_groups is None else list(options.row_groups)
+        yield from file.iter_batches(options.batch_size, row_groups=groups, columns=present)
+
+
+def _coded(metadata: Any) -> set[str]:
+    """The columns whose values are codes of a dictionary, as long as that was small.
+
+    Where it was not the file has the values themselves, which a thread that slices encodes while
+    another one reads. Codes have at most 4 bytes, and the dictionary usually 1 MiB.
+    """
+    first = metadata.row_group(0) if metadata.num_row_groups else None
+    chunks = [first.column(i) for i in range(first.num_columns)] if first else []
+    return {
+        chunk.path_in_schema
+        for chunk in chunks
+        if chunk.total_uncompressed_size <= 4 * chunk.num_values + 2**20
+    }
+
+
+def parts(path: str) -> list[Part]:
+    """The row groups."""
+    metadata = _metadata(path)
+    rows = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+    return [Part((group,), first) for group, first in enumerate(accumulate(rows[:-1], initial=0))]
