@@ -320,10 +320,25 @@ def test_a_file_that_cannot_be_written_is_known_before_the_work(folder: Path) ->
     assert not Path("out").exists()
 
 
+def test_the_summary_keeps_what_other_steps_have_written(folder: Path) -> None:
+    Path("ci").mkdir()
+    Path("ci/out.md").write_text("# Build\n\nof somebody else")
+    evaluate()
+    text = Path("ci/out.md").read_text()
+    assert text.startswith("# Build\n\nof somebody else\n\n## ")
+    assert text.count("## ❌ Benison: not blessed") == 1
+    assert "no verdict" not in text
+    Path("ci/out.md").write_text("\n")
+    evaluate("--overwrite")
+    assert Path("ci/out.md").read_text().startswith("## ❌ Benison: not blessed")
+
+
 def test_the_gate_of_a_finished_output(folder: Path) -> None:
     evaluate()
     first = Path("ci/out.xml").read_bytes(), Path("ci/out.md").read_bytes()
     assert run("gate", "out") == 1
-    assert (Path("ci/out.xml").read_bytes(), Path("ci/out.md").read_bytes()) == first
+    junit, page = first
+    assert Path("ci/out.xml").read_bytes() == junit
+    assert Path("ci/out.md").read_bytes() == page + b"\n" + page
     assert run("gate", "nowhere") == 2
     assert suite().find("testcase/error").text == "There is no result at nowhere."

@@ -103,6 +103,10 @@ class RemotePath:
         """The folder that holds it; that of the root is the root."""
         return dataclasses.replace(self, parts=self.parts[:-1])
 
+    def resolve(self) -> RemotePath:
+        """Itself."""
+        return self
+
     def relative_to(self, folder: RemotePath) -> Path:
         """The path from a folder above it."""
         return Path(*self.parts[len(folder.parts) :])
@@ -166,6 +170,11 @@ class RemotePath:
         """Write the file anew."""
         with self.open("wb") as file:
             file.write(content)
+
+    def upload(self, source: Path) -> None:
+        """Write the file anew, as a copy of a local one."""
+        with source.open("rb") as file, self.open("wb") as copy:
+            copy.upload(file)
 
     def unlink(self, missing_ok: bool = False) -> None:
         """Delete the file."""
@@ -292,8 +301,11 @@ def in_arrow(path: str | os.PathLike[str] | RemotePath) -> tuple[fs.FileSystem, 
 
 def files_below(folder: Location) -> list[Location]:
     """The files in a folder and below, in the order of their names."""
-    if isinstance(folder, RemotePath):
-        return list(folder.files())
+    return [*(folder.files() if isinstance(folder, RemotePath) else local_files(folder))]
+
+
+def local_files(folder: Path) -> list[Path]:
+    """The files in a folder of this machine and below, in the order of their names."""
     return [path for path in sorted(folder.rglob("*")) if path.is_file()]
 
 
@@ -353,6 +365,23 @@ def write(location: Location, content: bytes) -> None:
     if isinstance(location, Path):
         location.parent.mkdir(parents=True, exist_ok=True)
     location.write_bytes(content)
+
+
+def write_whole(location: Location, content: bytes) -> None:
+    """Write a file whole or not at all; the folder above it must be there.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    if isinstance(location, RemotePath):
+        location.write_bytes(content)
+        return
+    partial = location.with_name(f".{location.name}.partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(location)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def facts(location: Location) -> dict[str, Any]:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,10 +22,12 @@ from benison.cli.options import (
 )
 from benison.config import EvalConfig
 from benison.data.dataset import Dataset
+from benison.errors import ModelError, OutputError
 from benison.evaluation.check import check_config
 from benison.evaluation.recording import check_recorded
 from benison.evaluation.spec import read_spec
 from benison.output import blessing
+from benison.paths import locate
 from benison.report.ci import Reports
 from benison.results.result import load_result
 
@@ -62,15 +63,17 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
     examples: Annotated[
         list[str] | None,
         typer.Option(
-            "--examples", "-e", help="File, glob or directory of evaluation data; repeatable."
+            "--examples",
+            "-e",
+            help="File, glob, directory or address of evaluation data; repeatable.",
         ),
     ] = None,
     config: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--config", "-c", help="The evaluation config: YAML, JSON or text proto."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Directory to write.")
+        str | None, typer.Option("--output", "-o", help="Directory to write, or its address.")
     ] = None,
     spec: Annotated[
         str | None,
@@ -80,7 +83,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
         ),
     ] = None,
     model: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--model", "-m", help="The candidate; leave out when the predictions are in the data."
         ),
@@ -188,7 +191,7 @@ def gate(
 
 
 def check(
-    config: Annotated[Path, typer.Argument(help="The evaluation config.", show_default=False)],
+    config: Annotated[str, typer.Argument(help="The evaluation config.", show_default=False)],
     examples: Annotated[
         list[str] | None,
         typer.Option("--examples", "-e", help="Also check it against the columns of these data."),
@@ -219,7 +222,7 @@ def check(
 def verify(
     output: Output,
     model: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--model",
             "-m",
@@ -242,7 +245,8 @@ def verify(
     [bold]Example[/bold]:  benison verify out --model serving/1700000000
     """
     with errors(as_json):
-        verdict, note = blessing.verify(output, model)["verdict"], ""
+        served = None if model is None else locate(model, ModelError)
+        verdict, note = blessing.verify(locate(output, OutputError), served)["verdict"], ""
         if metadata is not None:
             recorded = check_recorded(output, metadata)
             verdict, note = recorded.status, recorded.note

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -26,15 +25,17 @@ Format = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
 Junit = Annotated[
-    Path | None,
+    str | None,
     typer.Option(help="A JUnit file to write, in which each check is a test case."),
 ]
 Summary = Annotated[
-    Path | None,
-    typer.Option(help="A Markdown file to write, fit for a CI's summary of a step."),
+    str | None,
+    typer.Option(
+        help="A Markdown file to write, fit for a CI's summary of a step; what is in it already is kept."
+    ),
 ]
 Output = Annotated[
-    Path, typer.Argument(help="The output directory of an evaluation.", show_default=False)
+    str, typer.Argument(help="The output directory of an evaluation.", show_default=False)
 ]
 
 
@@ -55,7 +56,8 @@ def result_document(result: EvalResult) -> dict[str, Any]:
 
 def locations(result: EvalResult) -> str:
     """Where the results are."""
-    return f"Results: {result.path}   Report: {result.path}/report.html"
+    report = None if result.path is None else result.path / "report.html"
+    return f"Results: {result.path}   Report: {report}"
 
 
 @contextmanager

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from benison.cli.options import AsJson, Output, errors, locations, result_document
 from benison.errors import OutputError
+from benison.paths import locate, write_whole
 from benison.report import history, page
 from benison.results import query
 from benison.results.result import EvalResult, load_result
@@ -42,7 +42,7 @@ def show(  # noqa: PLR0913, PLR0917 - one parameter an option
         typer.Option("--slice", help="Show all metrics of one slice: Overall, 'hour=5'."),
     ] = None,
     compare: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(help="The output of another run to compare with; repeatable."),
     ] = None,
     worst: Annotated[
@@ -97,11 +97,11 @@ In the order in which they are named, as where the data of later days were evalu
 
 def report(
     runs: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(help="The output directories of evaluations.", show_default=False),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The HTML file to write.", show_default=False)
+        str, typer.Option("--output", "-o", help="The HTML file to write.", show_default=False)
     ],
     as_given: Annotated[
         bool, typer.Option("--as-given", help="Keep the order; else by time of evaluation.")
@@ -119,20 +119,18 @@ def report(
         print(f"Report: {output}")
 
 
-def write_page(path: Path, page: str) -> None:
+def write_page(output: str, page: str) -> None:
     """Write a file whole or not at all.
 
     Raises:
         OutputError: It cannot be written.
     """
-    if path.is_dir():
-        raise OutputError(
-            f"The report cannot be written to {path}: it is a directory. Name a file."
-        )
-    partial = path.with_name(f".{path.name}.partial")
+    path = locate(output, OutputError)
     try:
-        partial.write_text(page, encoding="utf-8")
-        partial.replace(path)
+        if path.is_dir():
+            raise OutputError(
+                f"The report cannot be written to {path}: it is a directory. Name a file."
+            )
+        write_whole(path, page.encode())
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise OutputError(f"The report cannot be written to {path}: {error}.") from error

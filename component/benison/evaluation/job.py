@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import pyarrow as pa
@@ -23,8 +22,9 @@ from benison.data.widening import MisfitError
 from benison.engine import beam, local
 from benison.engine.extract import PredictionsExtractor, TransformedFeaturesExtractor, slicing_specs
 from benison.engine.stages import Evaluator, Extractor, Reader
-from benison.errors import ConfigError, ModelError, on_one_line
+from benison.errors import ConfigError, ModelError, OutputError, on_one_line
 from benison.output import blessing, directory, writers
+from benison.paths import absolute, locate
 from benison.results.result import EvalResult
 from benison.table.schema import PLOTS_SCHEMA
 from benison.validation.judge import validate
@@ -187,7 +187,8 @@ class Job:
                 raise ModelError(
                     f"The model at {was['path']} was changed while it was evaluated; evaluate it again."
                 )
-        result = EvalResult(found["metrics"], verdict, self.config, manifest, Path(output))
+        path = locate(output, OutputError)
+        result = EvalResult(found["metrics"], verdict, self.config, manifest, path)
         plain = {
             "result": result,
             **found,
@@ -195,7 +196,7 @@ class Job:
             "config": self.config.to_dict(),
             "manifest": manifest,
         }
-        with directory.output_directory(Path(output), self.overwrite) as folder:
+        with directory.output_directory(path, self.overwrite) as folder:
             writers.run(chosen, plain, folder)
             blessing.seal(folder, manifest)
             self.note("evaluated", verdict)  # again: it must not be published if it was superseded
@@ -220,11 +221,11 @@ class Job:
 
     def _model_record(self, spec: ModelSpec) -> dict[str, Any]:
         path = self.paths.get(spec.name)
-        files = {} if path is None else blessing.digest_model(Path(path))
+        files = {} if path is None else blessing.digest_model(locate(path, ModelError))
         return {
             "name": spec.name,
             "is_baseline": spec.is_baseline,
-            "path": None if path is None else os.path.abspath(path),
+            "path": None if path is None else absolute(path),
             "digest": None if path is None else blessing.digest_of(files),
             "files": files,
         }

@@ -13,7 +13,6 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from benison import lineage
@@ -32,6 +31,7 @@ from benison.lineage import (
 from benison.lineage.sink import Blessing
 from benison.lineage.states import WRITTEN
 from benison.output import blessing, directory
+from benison.paths import absolute, locate
 from benison.results.result import EvalResult, load_result
 from benison.validation.verdict import Verdict
 
@@ -103,7 +103,7 @@ class Recording:
 
     def has_written(self, output: PathLike) -> bool:
         """Whether the output is there and of this run."""
-        return self.key is not None and _key_of(Path(output)) == self.key
+        return self.key is not None and _key_of(output) == self.key
 
     def keep(
         self, job: Job, output: PathLike | None, evaluate: Callable[[], EvalResult]
@@ -157,7 +157,7 @@ class Recording:
     def _finished(self, job: Job, output: PathLike) -> EvalResult | None:
         if job.overwrite or not self.has_written(output):
             return None
-        blessing.check_whole(Path(output))
+        blessing.check_whole(locate(output, OutputError))
         result = load_result(os.fspath(output))
         if not _is_of(result.manifest, job):
             raise OutputError(
@@ -169,7 +169,9 @@ class Recording:
     def _end(self, record: Record, job: Job, output: PathLike, error: BaseException) -> None:
         """Record that a run has ended early; one whose files are whole stays open, to be completed."""
         with suppress(BenisonError):
-            if self.has_written(output) and _is_of(blessing.check_whole(Path(output)), job):
+            if self.has_written(output) and _is_of(
+                blessing.check_whole(locate(output, OutputError)), job
+            ):
                 record.note(WRITTEN)
                 return
         if isinstance(error, Exception):
@@ -186,13 +188,13 @@ def check_output(recording: Recording, output: PathLike | None, overwrite: bool)
     """
     if output is None or recording.has_written(output):
         return
-    other = _key_of(Path(output)) if overwrite and recording.is_named else None
+    other = _key_of(output) if overwrite and recording.is_named else None
     if other is not None:
         raise OutputError(
             f"The output {output} was written by the run {other.name!r}, and --overwrite replaces only what "
             "this run has written. Choose another output."
         )
-    directory.check_output(Path(output), overwrite)
+    directory.check_output(locate(output, OutputError), overwrite)
 
 
 def record(output: PathLike, metadata: str | Recorder) -> EvalResult:
@@ -226,8 +228,8 @@ def check_recorded(output: PathLike, metadata: str) -> Blessing:
 
 
 def _written_run(output: PathLike) -> tuple[EvalResult, Run]:
-    key = _key_of(Path(output))
-    manifest = blessing.check_whole(Path(output))
+    key = _key_of(output)
+    manifest = blessing.check_whole(locate(output, OutputError))
     if key is None:
         raise OutputError(
             f"{output} is not of a named run, so it has no record. Evaluate with --pipeline and --run."
@@ -238,7 +240,7 @@ def _written_run(output: PathLike) -> tuple[EvalResult, Run]:
     baseline = next((files for is_baseline, files in models if is_baseline), None)
     digest = manifest["data"]["digest"]
     data = DataContent(digest, lambda: digest)
-    path = os.path.abspath(output)
+    path = absolute(output)
     sources = tuple(manifest.get("examples", ()))
     return result, Run(key, sources, data, candidate, baseline, result.config.to_json(), path)
 
@@ -258,7 +260,7 @@ def _run(job: Job, key: RunKey, output: PathLike) -> Run:
         candidates[0],
         baselines[0] if baselines else None,
         job.config.to_json(),
-        os.path.abspath(output),
+        absolute(output),
     )
 
 
@@ -273,10 +275,10 @@ def _note(job: Job, record: Record, state: str, verdict: Verdict | None = None) 
         _LOGGER.warning("The run goes on, and that it is %s is not recorded: %s", state, error)
 
 
-def _key_of(output: Path) -> RunKey | None:
+def _key_of(output: PathLike) -> RunKey | None:
     """The key of the run that has written an output; None where there is none."""
     with suppress(OutputError):
-        known = blessing.read_manifest(output).get("lineage") or {}
+        known = blessing.read_manifest(locate(output, OutputError)).get("lineage") or {}
         names = [field.name for field in dataclasses.fields(RunKey)]
         if set(names) <= known.keys():
             return RunKey(**{name: known[name] for name in names})
@@ -296,7 +298,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _digest(path: str) -> str:
-    return blessing.digest_of(blessing.digest_model(Path(path)))
+    return blessing.digest_of(blessing.digest_model(locate(path, ModelError)))
 
 
 def _files(model: dict[str, Any]) -> ModelFiles | None:

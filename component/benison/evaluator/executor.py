@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import benison
@@ -14,7 +12,8 @@ from benison.config import EvalConfig, MetricConfig, MetricsSpec, yaml_text
 from benison.errors import ConfigError, DataError, MissingExtraError
 from benison.evaluator import udf
 from benison.evaluator.fairness import with_fairness_indicators
-from benison.output.blessing import MARKERS
+from benison.output.directory import MARKERS
+from benison.paths import locate, write
 from benison.results.result import EvalResult
 
 try:
@@ -167,8 +166,7 @@ def _bless(blessing: Any, result: EvalResult, inputs: Artifacts) -> None:
         for model in inputs.get(key) or ():
             blessing.set_string_custom_property(name, model.uri)
             blessing.set_int_custom_property(f"{name}_id", model.id)
-    Path(blessing.uri).mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(result.path / marker, Path(blessing.uri) / marker)
+    write(locate(blessing.uri) / marker, (result.path / marker).read_bytes())
     blessing.set_int_custom_property("blessed", int(result.verdict.blessed))
 
 

@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from benison.errors import ModelError, OutputError
-from benison.output.directory import MANIFEST
+from benison.output.upload import MANIFEST, MARKERS, is_unfinished
 from benison.output.writers import write_json
+from benison.paths import Location, RemotePath, locate
 from benison.table.schema import SCHEMA_VERSION
 
 _JUDGED = ("created", "verdict", "models", "config", "data")
 _OF_FILE = {"bytes", "sha256"}
 _OF_MODEL = {"name", "is_baseline", "path", "files"}
-MARKERS = {"blessed": "BLESSED", "not_blessed": "NOT_BLESSED"}
 
 
-def digest_file(path: Path) -> str:
+def digest_file(path: Location) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         digest = hashlib.sha256()
@@ -35,7 +35,7 @@ def digest_file(path: Path) -> str:
         return digest.hexdigest()
 
 
-def digest_model(path: Path) -> dict[str, str]:
+def digest_model(path: Location) -> dict[str, str]:
     """SHA-256 of each file of a model by its relative name; "" is the model itself when it is a file.
 
     Raises:
@@ -51,8 +51,10 @@ def digest_model(path: Path) -> dict[str, str]:
         raise ModelError(f"The model at {path} cannot be read: {error}.") from error
 
 
-def _file_names(directory: Path) -> list[str]:
+def _file_names(directory: Location) -> list[str]:
     """The files in a directory and below, by their relative names, sorted."""
+    if isinstance(directory, RemotePath):
+        return sorted(file.relative_to(directory).as_posix() for file in directory.files())
     files = _files(directory, frozenset())
     return sorted(file.relative_to(directory).as_posix() for file in files)
 
@@ -96,7 +98,7 @@ def seal(directory: Path, manifest: dict[str, Any]) -> None:
         write_json(directory / marker, judged)
 
 
-def read_manifest(directory: Path) -> dict[str, Any]:
+def read_manifest(directory: Location) -> dict[str, Any]:
     """The manifest of an output.
 
     Raises:
@@ -111,6 +113,11 @@ def read_manifest(directory: Path) -> dict[str, Any]:
         ) from None
     except (OSError, ValueError) as error:
         raise OutputError(f"{directory / MANIFEST} cannot be read: {error}.") from error
+    if is_unfinished(directory):
+        raise OutputError(
+            f"{directory} is not complete: the run that writes it has not ended, or was killed. Wait for "
+            "it, or evaluate again."
+        )
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None
     if not isinstance(version, int) or not _has_shape(manifest):
         raise OutputError(f"{directory / MANIFEST} is not a manifest of Benison.")
@@ -137,7 +144,7 @@ def _has_shape(manifest: dict[str, Any]) -> bool:
 
 
 @contextmanager
-def _readable(directory: Path) -> Iterator[None]:
+def _readable(directory: Location) -> Iterator[None]:
     """Turn an OSError while reading an output into an OutputError that names the output."""
     try:
         yield
@@ -145,7 +152,7 @@ def _readable(directory: Path) -> Iterator[None]:
         raise OutputError(f"The output {directory} cannot be read: {error}.") from error
 
 
-def check_whole(directory: Path, *read: str) -> dict[str, Any]:
+def check_whole(directory: Location, *read: str) -> dict[str, Any]:
     """The manifest of an output that has all its files, of which those in `read` are unchanged.
 
     Raises:
@@ -164,7 +171,7 @@ def check_whole(directory: Path, *read: str) -> dict[str, Any]:
     return manifest
 
 
-def verify(directory: Path, model: Path | None = None) -> dict[str, Any]:
+def verify(directory: Location, model: Location | None = None) -> dict[str, Any]:
     """Check that an output is as it was written, and that a model is the one that was judged.
 
     Args:
@@ -186,17 +193,18 @@ def verify(directory: Path, model: Path | None = None) -> dict[str, Any]:
     return manifest
 
 
-def _faults_of_models(manifest: dict[str, Any], model: Path | None) -> list[str]:
+def _faults_of_models(manifest: dict[str, Any], model: Location | None) -> list[str]:
     judged = [m for m in manifest["models"] if not m["is_baseline"] and m["path"] is not None]
     if model is None:
-        return [fault for record in judged for fault in _model_faults(record, Path(record["path"]))]
+        pairs = ((record, locate(record["path"], OutputError)) for record in judged)
+        return [fault for record, path in pairs for fault in _model_faults(record, path)]
     if not judged:
         return ["No model was evaluated here: the predictions were in the data."]
     # With several candidates, the model is compared with the one that it differs least from.
     return min((_model_faults(record, model) for record in judged), key=len)
 
 
-def _changed_files(directory: Path, manifest: dict[str, Any]) -> list[str]:
+def _changed_files(directory: Location, manifest: dict[str, Any]) -> list[str]:
     faults = []
     for name, recorded in manifest["files"].items():
         path = directory / name
@@ -209,7 +217,7 @@ def _changed_files(directory: Path, manifest: dict[str, Any]) -> list[str]:
     return faults + [f"{directory / name} was added after the model was judged." for name in added]
 
 
-def _marker_faults(directory: Path, manifest: dict[str, Any]) -> list[str]:
+def _marker_faults(directory: Location, manifest: dict[str, Any]) -> list[str]:
     expected = MARKERS.get(manifest["verdict"])
     present = [name for name in MARKERS.values() if (directory / name).exists()]
     if present != [name for name in MARKERS.values() if name == expected]:
@@ -226,7 +234,7 @@ def _marker_faults(directory: Path, manifest: dict[str, Any]) -> list[str]:
     return [] if same else [f"{text}; one of them was changed after the model was judged."]
 
 
-def _model_faults(record: dict[str, Any], path: Path) -> list[str]:
+def _model_faults(record: dict[str, Any], path: Location) -> list[str]:
     try:
         current = digest_model(path)
     except ModelError as error:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the output directory appear whole or not at all."""
+"""Makes the output directory appear whole or not at all: by a rename here, by its marker on a store."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import glob
 import os
 import shutil
 import socket
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,24 +17,41 @@ from pathlib import Path
 import pyarrow as pa
 
 from benison.errors import OutputError
+from benison.output.upload import MANIFEST, MARKERS, is_unfinished, uploaded
+from benison.paths import Location, RemotePath
 
-MANIFEST = "manifest.json"
+__all__ = ["MANIFEST", "MARKERS", "check_output", "is_unfinished", "output_directory"]
 
 
 @contextmanager
-def output_directory(path: Path, overwrite: bool = False) -> Iterator[Path]:
-    """A folder to write into, which is renamed to `path` when the block ends without an exception.
+def output_directory(path: Location, overwrite: bool = False) -> Iterator[Path]:
+    """A folder to write into, which becomes `path` when the block ends without an exception.
 
-    Until then it is a hidden sibling that no reader looks at. If the block fails, the folder is removed; if
-    the process is killed, the next run of the same output on the same machine removes it. With
+    On this machine it is a hidden sibling that no reader looks at. If the block fails, the folder is
+    removed; if the process is killed, the next run of the same output on the same machine removes it. With
     `overwrite`, the old result stays until the new one is complete; a process that is killed between the
-    two renames leaves neither.
+    two renames leaves neither. `benison.output.upload` says what happens on an object store.
 
     Raises:
         OutputError: `path` exists already, or cannot be written.
     """
-    path = Path(os.path.abspath(path))
     check_output(path, overwrite)
+    try:
+        if isinstance(path, RemotePath):
+            with uploaded(path) as folder:
+                yield folder
+                check_output(path, overwrite)  # another run may have been first
+        else:
+            with _renamed(Path(os.path.abspath(path)), overwrite) as folder:
+                yield folder
+    except (OSError, pa.ArrowException) as error:
+        raise OutputError(
+            f"The results cannot be written to {path}: {_why(error, path)}"
+        ) from error
+
+
+@contextmanager
+def _renamed(path: Path, overwrite: bool) -> Iterator[Path]:
     partial = path.with_name(
         f".{path.name}.{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex[:8]}.partial"
     )
@@ -44,14 +62,11 @@ def output_directory(path: Path, overwrite: bool = False) -> Iterator[Path]:
         yield partial
         _sync(partial)
         _publish(partial, path, overwrite)
-    except (OSError, pa.ArrowException) as error:
-        why = _why(error, path.parent)
-        raise OutputError(f"The results cannot be written to {path}: {why}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def check_output(path: Path, overwrite: bool) -> None:
+def check_output(path: Location, overwrite: bool) -> None:
     """Check that an output can be written, before any work is done for it.
 
     Raises:
@@ -64,9 +79,11 @@ def check_output(path: Path, overwrite: bool) -> None:
         raise OutputError(f"The output {str(path)!r} is not UTF-8; choose another name.") from error
     try:
         taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
+        taken = taken and not is_unfinished(path)
         ours = (path / MANIFEST).is_file()
     except OSError as error:
-        raise OutputError(f"The output {path} cannot be used: {error.strerror}.") from error
+        reason = error.strerror or error
+        raise OutputError(f"The output {path} cannot be used: {reason}.") from error
     if taken and not overwrite:
         raise OutputError(f"The output {path} exists already. Choose another, or say --overwrite.")
     if taken and not ours:
@@ -76,10 +93,11 @@ def check_output(path: Path, overwrite: bool) -> None:
         )
 
 
-def _why(error: BaseException, folder: Path) -> str:
+def _why(error: BaseException, path: Location) -> str:
     number = getattr(error, "errno", None)
     if number in (errno.ENOSPC, errno.EDQUOT):
-        free = shutil.disk_usage(folder).free
+        written = path.parent if isinstance(path, Path) else tempfile.gettempdir()
+        free = shutil.disk_usage(written).free
         cure = "Free some space, or choose an output on another disk"
         return f"the disk is full ({free:,} bytes are free). {cure}."
     if number in (errno.ENOTEMPTY, errno.EEXIST):

@@ -2,7 +2,8 @@
 """Writes a verdict for a CI: each check as a JUnit test case, and a summary in Markdown.
 
 Both files are written at once as "unfinished" and replaced at the end, so that however a run ends, a CI
-does not read the green file of an earlier run.
+does not read the green file of an earlier run. What is in the Markdown file already stays before it, because
+all that write the summary of a step on GitHub share one file.
 """
 
 from __future__ import annotations
@@ -10,17 +11,19 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import math
+import os
 import re
 import socket
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from benison.errors import OutputError, visible
+from benison.paths import locate, write
 from benison.report.page.columns import shortened
 from benison.results.result import EvalResult
 from benison.validation.verdict import BLESSED, FAIL, NOT_BLESSED, NOT_EVALUATED, Check
@@ -39,8 +42,15 @@ _MARKUP = re.compile(r"[\\`*_\[\]<>#|~$&@:]")
 class Reports:
     """The files that a CI asked for; either may be None."""
 
-    junit: Path | None = None
-    summary: Path | None = None
+    junit: str | os.PathLike[str] | None = None
+    summary: str | os.PathLike[str] | None = None
+
+    @cached_property
+    def _before(self) -> bytes:
+        """What the summary held when this was first asked."""
+        path = locate(self.summary or "", OutputError)
+        content = path.read_bytes() if path.is_file() else b""
+        return content.rstrip(b"\n") + b"\n\n" if content.strip() else b""
 
     @contextmanager
     def promised(self) -> Iterator[None]:
@@ -79,15 +89,17 @@ class Reports:
             ElementTree.indent(root)
             _write(self.junit, ElementTree.tostring(root, "utf-8", xml_declaration=True) + b"\n")
         if self.summary is not None:
-            _write(self.summary, page.encode())
+            _write(self.summary, page.encode(), lambda: self._before)
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(
+    path: str | os.PathLike[str], content: bytes, before: Callable[[], bytes] = bytes
+) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        write(locate(path, OutputError), before() + content)
     except OSError as error:
-        raise OutputError(f"The report {path} cannot be written: {error.strerror}.") from error
+        reason = error.strerror or error
+        raise OutputError(f"The report {path} cannot be written: {reason}.") from error
 
 
 def markdown(text: str) -> str:

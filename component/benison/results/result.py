@@ -6,10 +6,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import pyarrow as pa
@@ -21,6 +21,7 @@ from benison.config import EvalConfig, SlicingSpec
 from benison.errors import ConfigError, DataError, MissingExtraError, OutputError, suggestion
 from benison.metrics import About, describe, from_config
 from benison.output import blessing
+from benison.paths import Location, RemotePath, fetched, in_arrow, locate
 from benison.slicing.keys import SliceKey, slice_name
 from benison.table.schema import METRICS_SCHEMA, PLOTS_SCHEMA
 from benison.table.slices import Slices
@@ -72,7 +73,7 @@ class EvalResult:
     verdict: Verdict
     config: EvalConfig
     manifest: dict[str, Any]
-    path: Path | None = None
+    path: Location | None = None
     _plots: pa.Table | None = None
 
     # Set by benison/__init__.py, because the report imports this module.
@@ -100,7 +101,7 @@ class EvalResult:
         if self.path is None:
             return PLOTS_SCHEMA.empty_table()
         blessing.check_whole(self.path, "plots.parquet")
-        return pq.read_table(self.path / "plots.parquet")
+        return _table(self.path / "plots.parquet")
 
     @property
     def provenance(self) -> str:
@@ -275,8 +276,8 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def load_result(path: str | Path) -> EvalResult:
-    """Load the result of an evaluation by Benison or by TFMA.
+def load_result(path: str | os.PathLike[str] | RemotePath) -> EvalResult:
+    """Load the result of an evaluation by Benison or by TFMA, from this machine or an object store.
 
     The manifest of a TFMA result says so, and its verdict has the checks that TFMA recorded.
 
@@ -284,11 +285,16 @@ def load_result(path: str | Path) -> EvalResult:
         OutputError: The directory is not a whole result, or a newer Benison wrote it.
         MissingExtraError: It is TFMA's, and protobuf or google-crc32c is not installed.
     """
-    directory = Path(path)
-    if not directory.is_dir():
-        raise OutputError(f"There is no result at {directory}.")
-    if tfma.is_output(directory):
-        parts = tfma.read(directory)
+    directory = locate(path, OutputError)
+    try:
+        if not directory.is_dir():
+            raise OutputError(f"There is no result at {directory}.")
+        of_tfma = tfma.is_output(directory)
+    except OSError as error:
+        raise OutputError(f"The result at {directory} cannot be read: {error}.") from error
+    if of_tfma:
+        with fetched(directory) as folder:
+            parts = tfma.read(folder)
         return EvalResult(
             parts.metrics, parts.verdict, parts.config, parts.manifest, directory, parts.plots
         )
@@ -304,13 +310,18 @@ def load_result(path: str | Path) -> EvalResult:
     return EvalResult(metrics, verdict, config, manifest, directory)
 
 
-def _metrics(path: Path) -> pa.Table:
-    table = pq.read_table(path)
+def _table(path: Location) -> pa.Table:
+    file_system, name = in_arrow(path)
+    return pq.read_table(name, filesystem=file_system)
+
+
+def _metrics(path: Location) -> pa.Table:
+    table = _table(path)
     lacking = [name for name in METRICS_SCHEMA.names if name not in table.column_names]
     if lacking:
         raise OutputError(f"{path} lacks the columns {', '.join(lacking)}; evaluate again.")
     return table
 
 
-def _json(path: Path) -> Any:
+def _json(path: Location) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))

@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 from benison.config import EvalConfig
 from benison.data.tf_records import records
 from benison.errors import MissingExtraError, OutputError
-from benison.output.blessing import MARKERS
-from benison.output.directory import MANIFEST
+from benison.output.directory import MANIFEST, MARKERS
+from benison.paths import Location
 from benison.table.schema import METRICS_SCHEMA, PLOTS_SCHEMA, RATIO, SliceColumns
 from benison.table.slices import sort_key
 from benison.tfma.eval_run import EVAL_CONFIG, UNKNOWN
@@ -46,10 +46,11 @@ class Parts(NamedTuple):
     manifest: dict[str, Any]
 
 
-def is_output(directory: Path) -> bool:
+def is_output(directory: Location) -> bool:
     """Whether a directory is an output of TFMA alone, and not what is left of one of ours."""
-    ours = any((directory / name).exists() for name in _OURS)
-    return not ours and (directory / EVAL_CONFIG).is_file() and bool(_files(directory, "metrics"))
+    names = [path.name for path in directory.iterdir()]
+    metrics = any(map(_name_of("metrics").fullmatch, names))
+    return not {*_OURS} & {*names} and EVAL_CONFIG in names and metrics
 
 
 def read(directory: Path) -> Parts:
@@ -72,8 +73,11 @@ def read(directory: Path) -> Parts:
 
 def _files(directory: Path, key: str) -> list[Path]:
     """The files of an output key: TFRecord or Parquet, in shards or, as of old, without an ending."""
-    name = re.compile(rf"{key}(-\d+-of-\d+)?(\.tfrecord|\.parquet)?")
-    return sorted(path for path in directory.glob(f"{key}*") if name.fullmatch(path.name))
+    return sorted(path for path in directory.glob(f"{key}*") if _name_of(key).fullmatch(path.name))
+
+
+def _name_of(key: str) -> re.Pattern[str]:
+    return re.compile(rf"{key}(-\d+-of-\d+)?(\.tfrecord|\.parquet)?")
 
 
 def _messages(directory: Path, key: str, kind: Any) -> Iterator[Any]:

@@ -90,16 +90,11 @@ def _judged(result: EvalResult) -> list[str]:
 
 def _report(result: EvalResult) -> str:
     text = page.render(result)
+    file = "" if result.path is None else escape(str(result.path / "report.html"))
     if len(text) > MAX_REPORT:
-        where = "benison report RUN --output report.html"
-        if result.path is not None:
-            where = str(result.path / "report.html")
-        return f"<p>The report is too large for a notebook: <code>{escape(where)}</code></p>"
-    where = (
-        ""
-        if result.path is None
-        else f", or open <code>{escape(str(result.path))}/report.html</code>"
-    )
+        where = file or "benison report RUN --output report.html"
+        return f"<p>The report is too large for a notebook: <code>{where}</code></p>"
+    where = f", or open <code>{file}</code>" if file else ""
     hint = f"<p><small>Empty? Trust this notebook{where}.</small></p>"
     # Without `allow-same-origin` the page cannot reach the notebook, whatever it does.
     frame = (

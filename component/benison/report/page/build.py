@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from benison.output.writers import Evaluation
+from benison.paths import Location
 from benison.report.kit.document import MAX_BYTES, Document
 from benison.report.page.columns import PageColumns
 from benison.report.page.front import front
@@ -49,7 +50,7 @@ class ReportWriter:
         (directory / "report.html").write_text(page, encoding="utf-8")
 
 
-def render(result: EvalResult, plots: Path | pa.Table | None = None) -> str:
+def render(result: EvalResult, plots: Location | pa.Table | None = None) -> str:
     """The page of a result; its plots are in `plots`, by default those that were written with the result."""
     if plots is None:
         written = result.path is not None and (result.path / "plots.parquet").is_file()
@@ -60,7 +61,7 @@ def render(result: EvalResult, plots: Path | pa.Table | None = None) -> str:
     return Template(template).substitute(pieces, data=data)
 
 
-def page_data(result: EvalResult, plots: Path | pa.Table, byte_budget: int) -> str:
+def page_data(result: EvalResult, plots: Location | pa.Table, byte_budget: int) -> str:
     """The data for the page's script in at most `byte_budget` characters, with as many slices as fit."""
     columns = PageColumns(result, key_columns(plots))
     size = len(columns.names)

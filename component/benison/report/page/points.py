@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benison.data.batch import Array
+from benison.paths import Location, in_arrow
 from benison.report.page.columns import KEY_COLUMNS, ViewKey, cut
 from benison.report.page.payload import Payload
 from benison.table.schema import PLOTS_SCHEMA
@@ -54,7 +54,7 @@ class Curves:
     points: dict[PlotKey, dict[str, dict[str, Array]]]
 
     @classmethod
-    def read(cls, plots: Path | pa.Table, slices: list[str]) -> Curves:
+    def read(cls, plots: Location | pa.Table, slices: list[str]) -> Curves:
         """The plots of slices, from plots.parquet or a table like it."""
         most = next(points for size, points in _FINE if len(slices) <= size)
         points: dict[PlotKey, dict[str, dict[str, Array]]] = {}
@@ -98,17 +98,16 @@ class Curves:
         return self.points.get(PlotKey(key.view._replace(model=baseline), key.name), {})
 
 
-def key_columns(plots: Path | pa.Table) -> pa.Table:
+def key_columns(plots: Location | pa.Table) -> pa.Table:
     """The `KEY_COLUMNS` of each plot, without its points."""
-    return (
-        plots.select(KEY_COLUMNS)
-        if isinstance(plots, pa.Table)
-        else pq.read_table(plots, columns=KEY_COLUMNS)
-    )
+    if isinstance(plots, pa.Table):
+        return plots.select(KEY_COLUMNS)
+    file_system, name = in_arrow(plots)
+    return pq.read_table(name, filesystem=file_system, columns=KEY_COLUMNS)
 
 
 def _rows(
-    plots: Path | pa.Table, slices: list[str]
+    plots: Location | pa.Table, slices: list[str]
 ) -> Iterator[tuple[PlotKey, str, dict[str, Array]]]:
     wanted = pa.array(slices, pa.string())
     for batch in _batches(plots):
@@ -131,11 +130,12 @@ def _columns(points: Any) -> dict[str, Array]:
     }
 
 
-def _batches(plots: Path | pa.Table) -> Iterator[pa.RecordBatch]:
+def _batches(plots: Location | pa.Table) -> Iterator[pa.RecordBatch]:
     if isinstance(plots, pa.Table):
         yield from plots.to_batches(max_chunksize=_ROWS)
         return
-    with pq.ParquetFile(plots) as file:
+    file_system, name = in_arrow(plots)
+    with pq.ParquetFile(name, filesystem=file_system) as file:
         if file.num_row_groups:
             yield from file.iter_batches(_ROWS, columns=PLOTS_SCHEMA.names)
 
