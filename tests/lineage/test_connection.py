@@ -254,3 +254,24 @@ class TestServer:
         few = lineage.connect(f"grpc://127.0.0.1:{port}?max_message_bytes=1000000")
         with pytest.raises(MetadataError, match="larger than max"):
             few.begin(large)
+
+
+def damaged(store: Path, name: str) -> Path:
+    """The store with the first page of a table or an index full of nonsense."""
+    with sqlite3.connect(store) as connection:
+        (size,) = connection.execute("pragma page_size").fetchone()
+        asked = "select rootpage from sqlite_master where name = ?"
+        (page,) = connection.execute(asked, [name]).fetchone()
+    content = bytearray(store.read_bytes())
+    content[size * (page - 1) : size * page] = b"\xff" * size
+    copy = store.with_name(f"{name}.db")
+    copy.write_bytes(content)
+    return copy
+
+
+@pytest.mark.parametrize("name", ["Type", "Artifact", "ParentType", "MLMDEnv", "Event"])
+def test_damage_is_said_and_not_taken_for_other_processes(tmp_path: Path, name: str) -> None:
+    Store.open(f"sqlite:///{tmp_path}/m.db?create=true").get_artifact_types()
+    path = damaged(tmp_path / "m.db", name)
+    with pytest.raises(MetadataError, match="malformed.* The SQLite file is damaged; restore"):
+        Store.open(f"sqlite:///{path}").get_artifact_types()

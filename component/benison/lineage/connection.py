@@ -34,6 +34,9 @@ UNREADABLE = (
     "with a meaning in URLs, write %2F for /, %3F for ?, %23 for #, %40 for @, %5B for [ and %5D for ], or "
     f"put the password into {PASSWORD_VARIABLE}."
 )
+DAMAGED = (
+    "The SQLite file is damaged; restore a backup, or save what can be read: sqlite3 FILE .recover"
+)
 _SSL = {
     "ssl_ca": "ca",
     "ssl_capath": "capath",
@@ -46,7 +49,9 @@ _GRPC_TLS = {"ssl_ca": "custom_ca", "ssl_cert": "server_cert", "ssl_key": "clien
 # Another copy of SQLite in this process would drop the locks of ML Metadata's: a process of its own asks.
 _IS_STORE = (
     "import sqlite3, sys; c = sqlite3.connect('file:' + sys.argv[1] + '?mode=ro', uri=True);"
-    "names = {r[0] for r in c.execute('select name from sqlite_master')};"
+    "names = {r[0] for r in c.execute('select name from sqlite_master where type = \"table\"')};"
+    # Damage of a table is seen when it is read; ML Metadata says of it that other processes are in the way.
+    "[c.execute(f'select * from \"{name}\" limit 1').fetchall() for name in names];"
     "sys.exit(0 if not names or 'MLMDEnv' in names else 3)"
 )
 
@@ -128,7 +133,8 @@ def _check_is_store(path: Path) -> None:
         )
     if asked.returncode and "locked" not in asked.stderr:
         why = (asked.stderr.strip().splitlines() or ["unknown"])[-1]
-        raise MetadataError(f"{path} cannot be read as a metadata store: {why}.")
+        cure = f" {DAMAGED}" if "malformed" in why else ""
+        raise MetadataError(f"{path} cannot be read as a metadata store: {why}.{cure}")
 
 
 def _mysql(parts: SplitResult, options: dict[str, str]) -> Connection:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benison.errors import MetadataError, MissingExtraError
-from benison.lineage.connection import Connection
+from benison.lineage.connection import DAMAGED, Connection
 
 _ATTEMPTS = 4
 _OPEN_SECONDS = {"sqlite": 60, "mysql": 6, "grpc": 6}
@@ -28,6 +28,7 @@ _FINAL = (
     ),
     ("unable to open database file", "The folder does not exist, or may not be written."),
     ("Access denied", "User or password are wrong."),
+    ("malformed", DAMAGED),
     ("file is not a database", "It is not a SQLite file."),
     (
         "readonly database",
