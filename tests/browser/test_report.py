@@ -138,7 +138,8 @@ def test_a_dot_of_the_scatter_chooses_its_slice(show: Show, judged: benison.Eval
     assert box is not None
     path = page.locator("#scatter path.dot:not(.out):not(.bad)").first.get_attribute("d")
     x, y = (float(n) for n in re.match(r"M(\S+) ([\d.]+)", path or "").groups())  # type: ignore[union-attr]
-    page.mouse.click(box["x"] + x * box["width"] / 460, box["y"] + y * box["width"] / 460)
+    zoom = box["width"] / float((page.get_attribute("#scatter svg", "viewBox") or "").split()[2])
+    page.mouse.click(box["x"] + x * zoom, box["y"] + y * zoom)
     assert page.locator("#chosen li").count() == 2
 
 

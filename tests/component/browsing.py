@@ -41,3 +41,33 @@ def opened(**context: Any) -> Iterator[tuple[Any, list[str]]]:
 def _outside(url: str) -> list[str]:
     own = ("file:", "data:", "blob:", "about:", "http://127.0.0.1:", "ws://127.0.0.1:")
     return [] if url.startswith((*own, "http://localhost:", "ws://localhost:")) else [url]
+
+
+_TOO_SMALL = """() => {
+  const small = [];
+  const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (words.nextNode()) {
+    const node = words.currentNode.parentElement;
+    const range = document.createRange();
+    range.selectNodeContents(words.currentNode);
+    if (!words.currentNode.textContent.trim() || !range.getBoundingClientRect().width) continue;
+    const picture = node.closest("svg");
+    const wide = picture?.viewBox.baseVal.width;
+    const zoom = wide ? picture.getBoundingClientRect().width / wide : 1;
+    const size = zoom * parseFloat(getComputedStyle(node).fontSize);
+    if (size < 10.99) small.push(`text of ${size} px: ${words.currentNode.textContent}`);
+  }
+  for (const node of document.querySelectorAll("a, button, input, select, summary, .point")) {
+    const { width, height, right } = (node.closest("label") || node).getBoundingClientRect();
+    if (width && right > 0 && Math.min(width, height) < 23.5) {
+      small.push(`target of ${width} x ${height} px: ${node.outerHTML}`);
+    }
+  }
+  return small;
+}"""
+
+
+def too_small(page: Any) -> list[str]:
+    """What of a page is text of less than 11 pixels, or a target of less than 24."""
+    small: list[str] = page.evaluate(_TOO_SMALL)
+    return small

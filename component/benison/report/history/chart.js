@@ -161,6 +161,7 @@ function markOf(i, x, y, isFirst) {
       ...{ class: `point ${verdict}`, transform: `translate(${x} ${y})` },
       ...{ tabindex: isFirst ? 0 : -1, ...label, on },
     },
+    svg("circle", { class: "target", r: 12 }),
     svg("path", { d: VERDICTS[verdict].shape }),
   );
 }

@@ -2,6 +2,7 @@
 // The tables below the chart: what moved between two runs, and the runs.
 
 const MOST_MOVED = 15;
+const NONE_MOVED = "No slice moved. Choose other runs, or ask for fewer examples.";
 const WORDS = ["slice", "run", "verdict", "evaluated", "model", "data"];
 
 /**
@@ -58,7 +59,7 @@ function drawMoved() {
   const left = isCut ? ` The ${shown} largest of ${whole(data.sliceCount)} slices are here.` : "";
   const hint = `≈: fewer than ${FEW} examples, so uncertain.`;
   const count = `${counted(moved.length, "slice")} moved; those that lost most come first. ${hint}`;
-  at("count").textContent = `${moved.length ? count : "No slice moved."}${left}`;
+  at("count").textContent = `${moved.length ? count : NONE_MOVED}${left}`;
 }
 
 /**

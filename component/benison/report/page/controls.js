@@ -57,7 +57,10 @@ const hear = (id, read) => at(id).addEventListener("input", () => set(read(input
 /** @param {string} text */
 const numberOf = (text) => (text === "" ? null : Number(text));
 
+/** Of every value. */
 const EVERY = { from: null, to: null };
+/** All slices. */
+const ALL = { kind: "", find: "", least: 0, failing: false, ...EVERY };
 
 function startControls() {
   fill(
@@ -78,8 +81,7 @@ function startControls() {
   hear("weigh", ({ checked }) => ({ weigh: checked }));
   hear("change", ({ checked }) => ({ change: checked, ...EVERY }));
   sendNothing(at("controls"), at("brush"));
-  const all = { kind: "", find: "", least: 0, failing: false, ...EVERY };
-  at("reset").addEventListener("click", () => set(all));
+  at("reset").addEventListener("click", () => set({ ...ALL }));
 }
 
 /**

@@ -2,18 +2,24 @@
 // The metric over all slices as a histogram, of which a drag selects slices.
 
 const BINS = 30;
-const WIDE = 460; // the width of the pictures of all slices
+
+/**
+ * The size of a picture of all slices: as wide as its figure, so that text has the size that it is given.
+ * @param {HTMLElement} figure
+ */
+const wide = (figure) => ({ width: Math.max(300, figure.clientWidth), height: 230 });
 
 function drawHistogram() {
   const metric = metricInView();
   const x = charted(metric);
-  if (!metric || !x) return at("histogram").replaceChildren();
+  const figure = at("histogram");
+  if (!metric || !x || !listed.before.length) return figure.replaceChildren();
   const name = chartedName(metric);
   const axis = axisOf(...rangeOf(x, listed.before), name);
   const bins = histogramOf(x, axis);
-  const drawn = drawChart(at("histogram"), histogramChart(metric, axis, bins), (layer, px, py) => {
+  const drawn = drawChart(figure, histogramChart(metric, axis, bins), (layer, px, py) => {
     layer.append(...bins.map((bin) => barOfBin(bin, px, py)));
-    if (Number.isFinite(x[0])) layer.append(...overallLine(px(x[0]), py(0)));
+    if (Number.isFinite(x[0])) layer.append(...overallLine(px(x[0]), px(axis.max), py(0)));
   });
   return brushable(drawn, axis, bins);
 }
@@ -37,7 +43,7 @@ function histogramChart(metric, axis, bins) {
     summary: `Histogram of ${name}: ${counted(listed.before.length, "slice")} ${ends}`,
     x: axis,
     y: { min: 0, max: most, label: unit, format: (n) => (Number.isInteger(n) ? brief(n) : "") },
-    ...{ width: WIDE, height: 220 },
+    ...wide(at("histogram")),
     rows: () => [
       [`${metric.name} from`, "to", unit],
       ...bins.map(({ low, high, count }) => [low, high, count]),
@@ -81,10 +87,11 @@ function barOfBin({ low, high, count }, px, py) {
 
 /**
  * @param {number} left
+ * @param {number} right Of the picture.
  * @param {number} bottom
  */
-function overallLine(left, bottom) {
-  const onLeft = left > WIDE - 80;
+function overallLine(left, right, bottom) {
+  const onLeft = left > right - 80;
   const where = { x: left + (onLeft ? -4 : 4), y: PAD.top + 9 };
   const anchor = onLeft ? "end" : "start";
   return [

@@ -57,6 +57,17 @@ function unfoldOnPaper() {
   });
 }
 
+/** Pictures of all slices are as wide as there is room. */
+function redrawOnResize() {
+  let width = innerWidth;
+  addEventListener("resize", () => {
+    if (innerWidth === width) return; // as when the bar of a phone's browser goes
+    width = innerWidth;
+    drawHistogram();
+    drawScatter();
+  });
+}
+
 /** Let each reason lead to its slice. */
 function linkReasons() {
   /** @type {NodeListOf<HTMLElement>} */
@@ -124,6 +135,7 @@ orSayWhyNot(async () => {
   at("theme").addEventListener("input", () => set({ theme: selectAt("theme").value }));
   explainOnHover();
   unfoldOnPaper();
+  redrawOnResize();
   explainTable();
   explainLeft();
   linkReasons();

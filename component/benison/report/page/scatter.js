@@ -6,11 +6,11 @@
 function drawScatter() {
   const metric = metricInView();
   const y = charted(metric);
-  if (!metric || !y) return at("scatter").replaceChildren();
+  if (!metric || !y || !listed.before.length) return at("scatter").replaceChildren();
   const points = dotsOf(metric, y);
   const chart = scatterChart(metric, y, points);
   const drawn = drawChart(at("scatter"), chart, (layer, px, py) => {
-    const right = WIDE - PAD.right;
+    const right = px(chart.x.max);
     const shade = Math.min(px(FEW), right);
     if (shade > PAD.left) layer.append(shadeTo(shade, py(chart.y.min)));
     if (Number.isFinite(y[0])) {
@@ -60,7 +60,7 @@ function scatterChart(metric, y, points) {
     summary: `Scatter of examples and ${name}: ${counted(points.length, "slice")}`,
     x: { ...ends, label: "examples (log scale)", log: true },
     y: axisOf(low - room, high + room, name),
-    ...{ width: WIDE, height: 220 },
+    ...wide(at("scatter")),
     rows: () => [["slice", "examples", name], ...points.map((p) => [data.names[p.i], p.x, p.y])],
   };
 }

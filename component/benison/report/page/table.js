@@ -118,18 +118,41 @@ function drawRows(most) {
   if (!body || (first === drawn.first && last === drawn.last)) return;
   Object.assign(drawn, { first, last });
   const held = heldIn("data-slice");
-  const metrics = tableMetrics();
-  const rows = listed.order.slice(first, last).map((i, k) => row(i, first + k, metrics));
   const left = listed.order.length - last;
-  const span = metrics.length + 2;
-  body.replaceChildren(
-    ...(first ? [roomFor(first, span)] : []),
-    ...rows,
-    ...(left && !most ? [roomFor(left, span)] : []),
-  );
+  body.replaceChildren(...rowsBetween(first, last, !most));
   at("table").querySelector("tfoot")?.remove();
-  if (left && most) body.after(footOf(left, span));
+  if (left && most) body.after(footOf(left, columnCount()));
   focusOn(held && `[data-slice="${held}"]`);
+}
+
+/** How many columns the table has. */
+const columnCount = () => tableMetrics().length + 2;
+
+/**
+ * Rows, with room for those before and after them, or what stands in place of rows.
+ * @param {number} first
+ * @param {number} last
+ * @param {boolean} isRoomy
+ */
+function rowsBetween(first, last, isRoomy) {
+  const { order } = listed;
+  if (!order.length) return [noRow(columnCount())];
+  const metrics = tableMetrics();
+  const rows = order.slice(first, last).map((i, k) => row(i, first + k, metrics));
+  if (first) rows.unshift(roomFor(first, columnCount()));
+  if (isRoomy && last < order.length) rows.push(roomFor(order.length - last, columnCount()));
+  return rows;
+}
+
+/**
+ * What stands in place of slices where none matches.
+ * @param {number} colspan
+ */
+function noRow(colspan) {
+  const click = () => set({ ...ALL });
+  const button = make("button", { type: "button", on: { click } }, "Show all slices");
+  const text = "No slice has all that is asked for above.";
+  return make("tr", { class: "none" }, make("td", { colspan }, `${text} `, button));
 }
 
 /** The first row in sight, and what follows the last, with some to spare. */
