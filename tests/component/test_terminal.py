@@ -258,3 +258,60 @@ def test_bars() -> None:
     assert sparkline([2.0, 2.0]) == "▁▁"
     assert sparkline([0.0, None, 1.0]) == "▁·█"
     assert plain("a\x07b") == r"a\x07b"
+
+
+INTERVALS = {"options": {"compute_confidence_intervals": True}}
+
+
+@pytest.fixture(scope="module")
+def with_intervals(tmp_path_factory: pytest.TempPathFactory) -> list[EvalResult]:
+    folder = tmp_path_factory.mktemp("narrow")
+    slices = ({}, {"feature_keys": ["company"]})
+    made = {**config(AUC, "Precision", slices=slices), "model_specs": MODELS, **INTERVALS}
+    return [
+        benison.evaluate(taxi_like(2_000, seed), made, output=folder / f"run-{seed}")
+        for seed in range(2)
+    ]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 132, 200])
+@pytest.mark.parametrize("way", ["worst", "slice", "compare"])
+def test_a_narrow_terminal_leaves_out_columns_and_no_letters(
+    with_intervals: list[EvalResult], width: int, way: str
+) -> None:
+    new, old = with_intervals
+    more = {"worst": [], "slice": ["--slice", "Overall"], "compare": ["--compare", old.path]}[way]
+    text = show(new.path, *more, COLUMNS=str(width))
+    lines = [line for line in text.splitlines() if re.match("[│┃┏┡└]", line)]
+    assert lines
+    assert all(len(line) <= width for line in lines)
+    whole = show(new.path, *more, COLUMNS="250")
+    assert {cell for row in table_of(text) for cell in row} <= {
+        cell for row in table_of(whole) for cell in row
+    }
+    assert set(headings_of(text)) <= set(headings_of(whole))
+    assert "change" in headings_of(text)
+    left_out = "No room for: " in text
+    assert left_out == (len(headings_of(text)) < len(headings_of(whole)))
+    assert not left_out or width < 200
+
+
+def headings_of(text: str) -> list[str]:
+    lines = [line for line in text.splitlines() if "┃" in line]
+    return [cell.strip() for line in lines for cell in line.split("┃")[1:-1]]
+
+
+def test_the_history_in_a_narrow_terminal_keeps_its_times_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from benison import terminal
+    from benison.lineage.history import Blessing
+
+    monkeypatch.setenv("COLUMNS", "80")
+    fields = {field.name: "" for field in dataclasses.fields(Blessing)}
+    made = Blessing(**{**fields, "id": 123456, "created": "2030-01-31T12:00:00+00:00",
+                       "status": "not_blessed", "model": "m" * 50, "reasons": ("word " * 30,)})  # type: ignore[arg-type]  # fmt: skip
+    terminal.blessings([made])
+    text = capsys.readouterr().out
+    for whole in ("123456", "2030-01-31T12:00:00+00:00", "not blessed"):
+        assert whole in text

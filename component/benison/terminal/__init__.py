@@ -124,7 +124,7 @@ def blessings(listed: Sequence[Blessing]) -> None:
         return
     table = Table()
     for column in ("id", "when", "verdict", "model", "why"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in ("id", "when", "verdict"))
     for each in listed:
         colour = _COLOURS.get(each.status, "bold yellow")
         status = f"[{colour}]{each.status.replace('_', ' ')}[/]"

@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
+from rich.cells import cell_len
 from rich.table import Table
+from rich.text import Text
 
 from benison.results import query
 from benison.results.query import Rows
@@ -25,6 +28,12 @@ _ENDS = {
     "is interval": ("is_lower", "is_upper"),
 }
 _WORDS = ("slice", "metric", "")
+# What a narrow terminal does without, in this order; the value, its change and the mark always stay.
+_LEFT_OUT_FIRST = (
+    "over runs", "was interval", "is interval", "change interval", "interval", "baseline", "was", "examples",
+)  # fmt: skip
+_NAME_WIDTH = 24  # of the first column; longer names go on in the next line
+_AROUND = 3  # characters between two columns
 
 
 def show(result: EvalResult, metrics: Sequence[str], worst: int) -> None:
@@ -113,22 +122,43 @@ def _bar(share: float) -> str:
 
 
 def _table(title: str, rows: Rows, columns: Sequence[str]) -> Table:
-    """A table of those columns that are not empty for all rows."""
-    table = Table(title=title, title_justify="left")
-    cells = [[_cell(row, column) for column in columns] for row in rows]
-    kept = [k for k in range(len(columns)) if k == 0 or any(row[k] for row in cells)]
-    for k in kept:
-        words = columns[k] in (*_WORDS, "over runs")
-        between = columns[k] in _ENDS
-        table.add_column(
-            "95 % interval" if between else columns[k],
-            justify="left" if words else "right",
-            overflow="fold",
-            no_wrap=not (words or between),
-        )
-    for row in cells:
-        table.add_row(*(row[k] for k in kept))
+    """A table of those columns that say something and for which there is room."""
+    texts = [[_cell(row, column) for column in columns] for row in rows]
+    full = [k for k in range(len(columns)) if k == 0 or any(row[k] for row in texts)]
+    cells = {columns[k]: [row[k] for row in texts] for k in full}
+    kept = _fitting(cells, console().width)
+    table = Table(title=title, title_justify="left", caption_justify="left")
+    for column in kept:
+        words = column in (*_WORDS, "over runs")
+        justify: Literal["left", "right"] = "left" if words else "right"
+        wraps = column == columns[0]  # names of slices may be longer than any terminal
+        table.add_column(_heading(column), justify=justify, overflow="fold", no_wrap=not wraps)
+    for row in zip(*(cells[column] for column in kept), strict=True):
+        table.add_row(*row)
+    if left_out := [column for column in cells if column not in kept]:
+        table.caption = f"No room for: {', '.join(left_out)}. A wider terminal or --json has them."
     return table
+
+
+def _fitting(cells: Mapping[str, Sequence[str]], width: int) -> list[str]:
+    """The columns that fit next to each other whole, the less important ones left out first."""
+    first = next(iter(cells))
+    widths = {
+        column: max(cell_len(Text.from_markup(text).plain) for text in (_heading(column), *texts))
+        for column, texts in cells.items()
+    }
+    widths[first] = min(widths[first], _NAME_WIDTH)
+    kept = list(cells)
+    for column in _LEFT_OUT_FIRST:
+        if sum(widths[each] + _AROUND for each in kept) + 1 <= width:
+            break
+        if column in kept and column != first:
+            kept.remove(column)
+    return kept
+
+
+def _heading(column: str) -> str:
+    return "95 % interval" if column in _ENDS else column
 
 
 def _cell(row: dict[str, object], column: str) -> str:
