@@ -19,8 +19,8 @@ import benison
 from benison import EvalResult
 from benison.cli import app
 from benison.results import query
-from benison.terminal import plain, tables
-from benison.terminal.tables import histogram, sparkline
+from benison.terminal import plain, result_tables
+from benison.terminal.result_tables import histogram, sparkline
 from tests.conftest import config, taxi_like
 
 MODELS = [
@@ -247,7 +247,7 @@ def test_an_infinite_value_is_in_no_histogram(
     first = pc.and_(pc.equal(metrics["slice"], "hour=3"), pc.equal(metrics["metric"], "auc"))
     values = pc.if_else(first, np.inf, metrics["value"])
     odd = metrics.set_column(metrics.schema.get_field_index("value"), "value", values)
-    tables.show(dataclasses.replace(runs[0], metrics=odd), ["auc"], 3)
+    result_tables.show(dataclasses.replace(runs[0], metrics=odd), ["auc"], 3)
     (count,) = re.findall(r"(\d+) slices: ", capsys.readouterr().out)
     assert int(count) == len(query.distribution(runs[0], "auc")) - 1
 

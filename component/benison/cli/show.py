@@ -14,7 +14,7 @@ from benison.paths import locate, write_whole
 from benison.report import history, page
 from benison.results import query
 from benison.results.result import EvalResult, load_result
-from benison.terminal import tables
+from benison.terminal import result_tables
 
 SHOW_HELP = """Print the verdict, its reasons, and the worst slices of each metric.
 
@@ -58,11 +58,11 @@ def show(  # noqa: PLR0913, PLR0917 - one parameter an option
         if as_json:
             print(json.dumps(_document(result, others, names, slice_, worst)))
         elif others:
-            tables.show_changes(result, others, names, slice_, worst)
+            result_tables.show_changes(result, others, names, slice_, worst)
         elif slice_ is not None:
-            tables.show_slice(result, slice_, names)
+            result_tables.show_slice(result, slice_, names)
         else:
-            tables.show(result, names, worst)
+            result_tables.show(result, names, worst)
             print(locations(result))
 
 

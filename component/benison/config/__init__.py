@@ -22,7 +22,7 @@ from typing import Any
 from pydantic import field_validator
 
 from benison.config import constraints, text_forms
-from benison.config.faults import Fault, Part, build_whole
+from benison.config.faults import ConfigPart, Fault, build_whole
 from benison.config.fields import ConfidenceIntervalMethod, MetricDirection
 from benison.config.parts import (
     AggregationOptions,
@@ -76,7 +76,7 @@ __all__ = [
 CONFIG_VERSION = 1
 
 
-class EvalConfig(Part):
+class EvalConfig(ConfigPart):
     """What to evaluate: models, slices, metrics and thresholds.
 
     Raises:

@@ -16,7 +16,7 @@ from benison.errors import ConfigError, suggestion
 
 HALF = "holds half of a surrogate pair, which UTF-8 cannot write. Write the whole character."
 
-PartT = TypeVar("PartT", bound="Part")
+PartT = TypeVar("PartT", bound="ConfigPart")
 
 _EXPECTED = {
     "bool_type": "true or false",
@@ -60,7 +60,7 @@ class PartError(ConfigError):
         return type(self), (self.located,)
 
 
-class Part(BaseModel):
+class ConfigPart(BaseModel):
     """A part of a config: frozen, comparable, hashable; names in snake_case or lowerCamelCase.
 
     Raises:
@@ -97,7 +97,7 @@ class Part(BaseModel):
         return self
 
 
-def _not_text(part: Part) -> Iterator[Fault]:
+def _not_text(part: ConfigPart) -> Iterator[Fault]:
     """Faults for texts that UTF-8 cannot encode; parts inside of this part check their own."""
     for field, value in part.__dict__.items():
         for loc, text in _texts(field, value):
@@ -160,7 +160,7 @@ def _hashable(value: Any) -> Any:
     return tuple(map(_hashable, value)) if isinstance(value, (list, tuple)) else value
 
 
-def _located(part: type[Part], error: ValidationError) -> list[Fault]:
+def _located(part: type[ConfigPart], error: ValidationError) -> list[Fault]:
     names = {field.alias or name: name for name, field in part.model_fields.items()}
     faults: list[Fault] = []
     for detail in error.errors(include_url=False):
@@ -176,7 +176,7 @@ def _located(part: type[Part], error: ValidationError) -> list[Fault]:
     return faults
 
 
-def _sentence(part: type[Part], detail: Any) -> str:
+def _sentence(part: type[ConfigPart], detail: Any) -> str:
     kind, context, value = detail["type"], detail.get("ctx", {}), detail["input"]
     if kind == "extra_forbidden":
         return _unknown(part, str(detail["loc"][-1]))
@@ -190,14 +190,14 @@ def _sentence(part: type[Part], detail: Any) -> str:
     return f"expected {_EXPECTED[kind].format_map(context)}, got {described(value)}.{cure}"
 
 
-def _lists_text(part: type[Part], detail: Any) -> bool:
+def _lists_text(part: type[ConfigPart], detail: Any) -> bool:
     """Whether a fault is about a field whose value is a list of texts."""
     fields = {field.alias: field for field in part.model_fields.values()}
     field = fields.get(str(detail["loc"][-1])) or part.model_fields.get(str(detail["loc"][-1]))
     return field is not None and field.annotation == tuple[str, ...]
 
 
-def _unknown(part: type[Part], name: str) -> str:
+def _unknown(part: type[ConfigPart], name: str) -> str:
     fields = list(part.model_fields)
     if name in fields:
         return f"{to_camel(name)!r} is the same field; give one of them."

@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from benison.config import plain
-from benison.config.faults import HALF, Fault, Part, described
+from benison.config.faults import HALF, ConfigPart, Fault, described
 from benison.config.text_forms import parse_parameters
 from benison.errors import suggestion
 
@@ -118,7 +118,7 @@ Method: TypeAlias = Annotated[
 ]
 
 
-def exclusive(part: Part, *fields: str) -> Iterator[Fault]:
+def exclusive(part: ConfigPart, *fields: str) -> Iterator[Fault]:
     """A fault when more than one of `fields` is given."""
     defaults = {
         name: field.get_default(call_default_factory=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from benison.config.faults import Fault, Part
+from benison.config.faults import ConfigPart, Fault
 from benison.config.fields import (
     ConfidenceIntervalMethod,
     Finite,
@@ -33,7 +33,7 @@ from benison.config.thresholds import (
 )
 
 
-class PaddingOptions(Part):
+class PaddingOptions(ConfigPart):
     """Padding of labels and predictions to the same length."""
 
     label_int_padding: Whole | None = None
@@ -50,7 +50,7 @@ class PaddingOptions(Part):
         yield from exclusive(self, "prediction_int_padding", "prediction_float_padding")
 
 
-class ModelSpec(Part):
+class ModelSpec(ConfigPart):
     """A model: its name, how it is called, and where its labels, predictions and weights are."""
 
     name: str = ""
@@ -116,7 +116,7 @@ class ModelSpec(Part):
         return self.example_weight_keys.get(output, self.example_weight_key) or None
 
 
-class MetricConfig(Part):
+class MetricConfig(ConfigPart):
     """A metric: its class, its parameters and its thresholds."""
 
     class_name: Annotated[str, Field(min_length=1)]
@@ -133,7 +133,7 @@ class MetricConfig(Part):
     """What must hold between slices."""
 
 
-class AggregationOptions(Part):
+class AggregationOptions(ConfigPart):
     """Aggregation over classes; exactly one of the three averages."""
 
     micro_average: Flag = False
@@ -155,7 +155,7 @@ class AggregationOptions(Part):
         yield from exclusive(self, "class_weights", "top_k_list")
 
 
-class BinarizationOptions(Part):
+class BinarizationOptions(ConfigPart):
     """One class against the rest: by its number, by its rank, or the first k together."""
 
     class_ids: Naturals = ()
@@ -166,7 +166,7 @@ class BinarizationOptions(Part):
     """The k highest predictions count, the others are taken for negative."""
 
 
-class ExampleWeightOptions(Part):
+class ExampleWeightOptions(ConfigPart):
     """Whether metrics are computed with the example weights, without them, or both ways."""
 
     weighted: Flag = False
@@ -179,7 +179,7 @@ class ExampleWeightOptions(Part):
             yield Fault((), "sets neither weighted nor unweighted, so nothing would be computed.")
 
 
-class MetricsSpec(Part):
+class MetricsSpec(ConfigPart):
     """Metrics that share models, outputs, binarization, aggregation and weighting."""
 
     metrics: tuple[MetricConfig, ...] = ()
@@ -223,14 +223,14 @@ class MetricsSpec(Part):
         return any(threshold.change_threshold for threshold in self.all_thresholds())
 
 
-class ConfidenceIntervalOptions(Part):
+class ConfidenceIntervalOptions(ConfigPart):
     """How confidence intervals are computed."""
 
     method: Method = ConfidenceIntervalMethod.UNKNOWN_CONFIDENCE_INTERVAL_METHOD
     """JACKKNIFE, which is also what is taken when it is not given, or POISSON_BOOTSTRAP."""
 
 
-class Options(Part):
+class Options(ConfigPart):
     """What concerns the whole evaluation."""
 
     include_default_metrics: Flag = True

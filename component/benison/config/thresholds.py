@@ -13,11 +13,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from benison.config.faults import Fault, Part
+from benison.config.faults import ConfigPart, Fault
 from benison.config.fields import Direction, MetricDirection, Number, Texts, Value
 
 
-class SlicingSpec(Part):
+class SlicingSpec(ConfigPart):
     """Slices by every value of features, by fixed values, or by both crossed; empty is Overall.
 
     >>> str(SlicingSpec(feature_keys=("hour",), feature_values={"company": "Flash Cab"}))
@@ -69,7 +69,7 @@ _NO_SQL = (
 )
 
 
-class CrossSlicingSpec(Part):
+class CrossSlicingSpec(ConfigPart):
     """The slices of `baseline_spec` compared with other slices: their difference and ratio."""
 
     baseline_spec: SlicingSpec = SlicingSpec()
@@ -87,7 +87,7 @@ class CrossSlicingSpec(Part):
         return not self.slicing_specs or (bool(other.slicing_specs) and all(included))
 
 
-class GenericValueThreshold(Part):
+class GenericValueThreshold(ConfigPart):
     """Bounds on the value, both inclusive; without bounds, any value but NaN passes."""
 
     lower_bound: Number | None = None
@@ -104,7 +104,7 @@ class GenericValueThreshold(Part):
             )
 
 
-class GenericChangeThreshold(Part):
+class GenericChangeThreshold(ConfigPart):
     """Bounds on the change from the baseline; if both are given, both must hold."""
 
     absolute: Number | None = None
@@ -126,14 +126,14 @@ class GenericChangeThreshold(Part):
             )
 
 
-def _not_nan(part: Part, *fields: str) -> Iterator[Fault]:
+def _not_nan(part: ConfigPart, *fields: str) -> Iterator[Fault]:
     for field in fields:
         value = getattr(part, field)
         if value is not None and math.isnan(value):
             yield Fault((field,), "is NaN, and nothing is above or below NaN; give a number.")
 
 
-class MetricThreshold(Part):
+class MetricThreshold(ConfigPart):
     """A bound on the value, on the change, or on both, which must then both hold."""
 
     value_threshold: GenericValueThreshold | None = None
@@ -148,7 +148,7 @@ class MetricThreshold(Part):
             )
 
 
-class PerSliceMetricThreshold(Part):
+class PerSliceMetricThreshold(ConfigPart):
     """A threshold for the slices of some specs."""
 
     slicing_specs: tuple[SlicingSpec, ...] = ()
@@ -161,14 +161,14 @@ class PerSliceMetricThreshold(Part):
             yield Fault(("slicing_specs",), "names no slice; {} in it stands for Overall.")
 
 
-class PerSliceMetricThresholds(Part):
+class PerSliceMetricThresholds(ConfigPart):
     """The per-slice thresholds of one metric."""
 
     thresholds: tuple[PerSliceMetricThreshold, ...] = ()
     """All of them must hold."""
 
 
-class CrossSliceMetricThreshold(Part):
+class CrossSliceMetricThreshold(ConfigPart):
     """A threshold for the differences between slices."""
 
     cross_slicing_specs: tuple[CrossSlicingSpec, ...] = ()
@@ -181,7 +181,7 @@ class CrossSliceMetricThreshold(Part):
             yield Fault(("cross_slicing_specs",), "names no comparison of slices.")
 
 
-class CrossSliceMetricThresholds(Part):
+class CrossSliceMetricThresholds(ConfigPart):
     """The cross-slice thresholds of one metric."""
 
     thresholds: tuple[CrossSliceMetricThreshold, ...] = ()

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This folder is the TFX component: `from benison.evaluator import Evaluator`, in place of TFX's own.
+"""The TFX component: `from benison.evaluator import Evaluator`, in place of TFX's own.
 
-The component says what goes in and out, and costs what importing TFX costs; the executor does the work.
+`component` declares inputs, outputs and parameters, and imports TFX; `executor` runs the evaluation.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["Evaluator"]  # noqa: F822 - made when it is asked for
+__all__ = ["Evaluator"]  # noqa: F822 - imported on first use, because TFX takes seconds to import
 
 
 def __getattr__(name: str) -> Any:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a pipeline sees of the Evaluator: its inputs, outputs and parameters."""
+"""Declares the TFX component: its inputs, outputs and parameters."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class EvaluatorSpec(component_spec.ComponentSpec):  # type: ignore[misc]
 
 
 class _ExecutorSpec(executor_spec.BeamExecutorSpec):  # type: ignore[misc]
-    """Names the executor, which is imported where it runs and not where a pipeline is written."""
+    """Names the executor by its path, so that it is imported only where it runs."""
 
     def __init__(self) -> None:
         executor_spec.ExecutorSpec.__init__(self)
@@ -66,7 +66,7 @@ class _ExecutorSpec(executor_spec.BeamExecutorSpec):  # type: ignore[misc]
 
 
 class Evaluator(base_beam_component.BaseBeamComponent):  # type: ignore[misc]
-    """Evaluates a model on every slice, and blesses it or says why not; in place of TFX's Evaluator.
+    """Evaluates a model on every slice, and blesses it or says why not; a drop-in for TFX's Evaluator.
 
     Outputs:
         evaluation: A ModelEvaluation with metrics.parquet, report.html, verdict.json and TFMA's files.
@@ -92,7 +92,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):  # type: ignore[misc]
         module_file: str | None = None,
         module_path: str | None = None,
     ) -> None:
-        """Take what TFX's Evaluator takes.
+        """Declare an Evaluator with the parameters of TFX's own.
 
         Args:
             examples: Examples, usually of an ExampleGen or Transform; several artifacts are joined.
@@ -104,7 +104,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):  # type: ignore[misc]
                 Fairness Indicators are computed on every slice.
             example_splits: The splits to evaluate; None or empty is `eval`.
             eval_config: A tfma.EvalConfig, a benison.EvalConfig, a mapping, or the path of a file.
-            schema: Taken so that a pipeline need not change; the examples say themselves what they hold.
+            schema: Accepted for compatibility; the types are read from the examples.
             module_file: A Python file that may define `custom_extractors(eval_shared_model, eval_config,
                 tensor_adapter_config)`, which returns Benison's extractors, and
                 `custom_eval_shared_model(eval_saved_model_path, model_name, eval_config, **kwargs)`,

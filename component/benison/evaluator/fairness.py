@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fairness Indicators: rates at several decision thresholds, under the names they had in TFMA.
+"""Adds the metrics of Fairness Indicators to a config, under the names that TFMA gave them.
 
-TFX's Evaluator takes `fairness_indicator_thresholds` and computes nothing with them since TFMA 0.47.
+TFX's Evaluator still accepts `fairness_indicator_thresholds`, but has ignored them since TFMA 0.47.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The user's own module of an Evaluator: extractors and model loaders that it may define."""
+"""Loads the user's module of an Evaluator, which may define extractors and a model loader."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benison.engine.extract import (
 from benison.engine.stages import Extractor
 from benison.errors import ConfigError, ModelError
 
-# The stages of TFMA that Benison's own take the place of.
+# TFMA's default stages, which Benison's own replace.
 _TFMA_STAGES = {
     "ExtractBatchedInputs",
     "ExtractFeatures",
@@ -35,7 +35,7 @@ _PREDICTOR = ("columns", "takes_examples", "predict")
 
 @contextmanager
 def modules(properties: dict[str, Any]) -> Iterator[list[str]]:
-    """Make a module that TFX has packed importable; what Beam's workers need for it, as options."""
+    """Make a module that TFX has packaged importable; yields the options by which Beam's workers get it."""
     if not properties.get("module_path"):
         yield []
         return
@@ -52,11 +52,11 @@ def modules(properties: dict[str, Any]) -> Iterator[list[str]]:
 def extractors(
     properties: dict[str, Any], config: EvalConfig, paths: dict[str, str]
 ) -> list[Extractor] | None:
-    """The extractors of the user's module, or None where it defines nothing.
+    """The extractors of the user's module, or None without a module.
 
     Raises:
-        ConfigError: It returns what is not an extractor of Benison's.
-        ModelError: It returns what is not a predictor.
+        ConfigError: Its `custom_extractors` returns something other than Benison's extractors.
+        ModelError: Its `custom_eval_shared_model` returns something other than a predictor.
     """
     if not properties.get("module_path") and not properties.get("module_file"):
         return None
@@ -67,20 +67,20 @@ def extractors(
         {name: _predictor(load, name, path, config) for name, path in paths.items()} if load else {}
     )
     custom = udf_utils.try_get_fn(properties, "custom_extractors")
-    found: Any = None
+    returned: Any = None
     if custom is not None:
         loaded: Any = list(predictors.values())
-        found = custom(
+        returned = custom(
             eval_shared_model=loaded[0] if len(loaded) == 1 else loaded or None,
             eval_config=_as_tfma(config),
             tensor_adapter_config=None,
         )
-    stages = default_extractors(config, paths) if _are_of_tfma(found) else found
+    stages = default_extractors(config, paths) if _are_of_tfma(returned) else returned
     return [_with_predictors(stage, predictors) for stage in stages]
 
 
 def _as_tfma(config: EvalConfig) -> Any:
-    """The config as TFX gives it to these functions; TFMA is installed where TFX is."""
+    """The config as TFX passes it to these functions; TFMA is installed with TFX."""
     from google.protobuf import json_format
     from tensorflow_model_analysis.proto import config_pb2
 
@@ -92,41 +92,41 @@ def _as_tfma(config: EvalConfig) -> Any:
 
 
 def _predictor(load: Any, name: str, path: str, config: EvalConfig) -> Any:
-    """What the user's loader makes of a model: a predictor, or TFMA's description of where it is."""
-    found = load(
+    """What the user's loader returns for a model: a predictor, or TFMA's EvalSharedModel with its path."""
+    returned = load(
         eval_saved_model_path=path,
         model_name=name,
         eval_config=_as_tfma(config),
         add_metrics_callbacks=None,
     )
-    place = getattr(found, "model_path", path)
-    if place != path:
+    location = getattr(returned, "model_path", path)
+    if location != path:
         raise ModelError(
-            f"custom_eval_shared_model returned a description of {place}; the model to be blessed is {path}. "
-            "Return a predictor to load it in another way."
+            f"custom_eval_shared_model returned a description of {location}; the model to be blessed is "
+            f"{path}. Return a predictor to load it in another way."
         )
-    if hasattr(found, "model_path") or all(hasattr(found, name) for name in _PREDICTOR):
-        return found
+    if hasattr(returned, "model_path") or all(hasattr(returned, name) for name in _PREDICTOR):
+        return returned
     raise ModelError(
-        f"custom_eval_shared_model returned a {type(found).__name__}; a predictor has `columns`, "
+        f"custom_eval_shared_model returned a {type(returned).__name__}; a predictor has `columns`, "
         "`takes_examples` and `predict(features, serialized)`."
     )
 
 
-def _are_of_tfma(found: Any) -> bool:
-    """Whether these are TFMA's default extractors or none, which Benison's defaults take the place of.
+def _are_of_tfma(returned: Any) -> bool:
+    """Whether Benison's defaults apply: the function returned nothing, or TFMA's default extractors.
 
     Raises:
-        ConfigError: They are no list, or one among them is neither TFMA's default nor Benison's.
+        ConfigError: It returned no list, or a list with a stage that is neither TFMA's default nor Benison's.
     """
-    if not found:
+    if not returned:
         return True
-    if not isinstance(found, list | tuple):
+    if not isinstance(returned, list | tuple):
         raise ConfigError(
-            f"custom_extractors returned {found!r}; expected a list of extractors, such as "
+            f"custom_extractors returned {returned!r}; expected a list of extractors, such as "
             "benison.default_extractors(...) with your own among them."
         )
-    foreign = [stage for stage in found if not hasattr(stage, "extract")]
+    foreign = [stage for stage in returned if not hasattr(stage, "extract")]
     for stage in foreign:
         name = getattr(stage, "stage_name", type(stage).__name__)
         if name not in _TFMA_STAGES:
@@ -138,17 +138,19 @@ def _are_of_tfma(found: Any) -> bool:
 
 
 def _with_predictors(stage: Extractor, predictors: dict[str, Any]) -> Extractor:
-    """The stage, with the models that the user's loader has loaded."""
-    loaded = {name: found for name, found in predictors.items() if hasattr(found, "predict")}
+    """The stage, with the predictors that the user's loader returned."""
+    loaded = {
+        name: predictor for name, predictor in predictors.items() if hasattr(predictor, "predict")
+    }
     if loaded and type(stage) is TransformedFeaturesExtractor:
         return TransformedFeaturesExtractor(stage.specs, _Loaded(stage.predictions, loaded))
-    if loaded and type(stage) is PredictionsExtractor:  # and not one of the user's own kind
+    if loaded and type(stage) is PredictionsExtractor:  # not a subclass of the user's
         return _Loaded(stage, loaded)
     return stage
 
 
 class _Loaded(PredictionsExtractor):
-    """Calls models that somebody else has loaded."""
+    """Calls predictors that the user's loader returned."""
 
     def __init__(self, stage: PredictionsExtractor, loaded: dict[str, Any]) -> None:
         super().__init__(stage.specs, stage.paths, stage.trust_pickle)

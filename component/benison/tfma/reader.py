@@ -25,8 +25,8 @@ from benison.table.slices import sort_key
 from benison.tfma.eval_run import EVAL_CONFIG, UNKNOWN
 from benison.tfma.messages import messages
 from benison.tfma.metric_keys import DIFF, Key, Sides, read_key, read_slice
+from benison.tfma.metric_values import DEFAULT_PLOTS, Columns, Found, read_plots, read_value
 from benison.tfma.validations import read_verdict
-from benison.tfma.values import DEFAULT_PLOTS, Columns, Found, read_plots, read_value
 from benison.validation.rows import Row
 from benison.validation.verdict import Verdict
 

@@ -20,8 +20,8 @@ from benison.table.slices import Slices
 from benison.tfma.eval_run import EVAL_CONFIG, write_eval_run
 from benison.tfma.messages import messages
 from benison.tfma.metric_keys import DIFF, Key, Sides, write_key, write_slice
+from benison.tfma.metric_values import DEFAULT_PLOTS, write_interval, write_plot, write_value
 from benison.tfma.validations import write_verdict
-from benison.tfma.values import DEFAULT_PLOTS, write_interval, write_plot, write_value
 
 Types: TypeAlias = Mapping[str, str]
 

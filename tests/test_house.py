@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The house rules that a program can hold: sizes, names, docstrings."""
+
+from __future__ import annotations
+
+import ast
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+LIBRARY = ROOT / "component" / "benison"
+SOURCES = (LIBRARY, ROOT / "orchestration" / "benison_orchestration", ROOT / "pipelines")
+FILES = sorted(path for folder in SOURCES for path in folder.rglob("*.py"))
+
+Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef"
+
+# Each folder may have one of these.
+SHARED_FILES = {"__init__", "__main__", "base", "build", "main", "local"}
+# TFX's component and TFMA's stage, both of which have users.
+SHARED_CLASSES = {"Evaluator"}
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def functions(path: Path) -> Iterator[Function]:
+    nodes = ast.walk(tree(path))
+    return (node for node in nodes if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
+
+
+def length(function: Function) -> int:
+    """Lines of the body, without the docstring."""
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+def twice(names: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """The places of each name that has several."""
+    places = defaultdict(list)
+    for name, place in names:
+        places[name].append(place)
+    return {name: found for name, found in places.items() if len(found) > 1}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_and_its_functions_are_short(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+    assert [f.name for f in functions(path) if length(f) > 40] == []
+
+
+def test_half_of_all_functions_have_at_most_six_lines() -> None:
+    assert statistics.median(length(f) for path in FILES for f in functions(path)) <= 6
+
+
+def test_no_two_classes_have_one_name() -> None:
+    classes = [
+        (node.name, path.name)
+        for path in LIBRARY.rglob("*.py")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ClassDef)
+    ]
+    assert twice(classes).keys() == SHARED_CLASSES
+
+
+def test_no_two_files_have_one_name() -> None:
+    names = [(path.stem, str(path.relative_to(LIBRARY))) for path in LIBRARY.rglob("*.py")]
+    assert {name: at for name, at in twice(names).items() if name not in SHARED_FILES} == {}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_says_what_it_does(path: Path) -> None:
+    said = ast.get_docstring(tree(path)) or ""
+    assert said, "give it a docstring"
+    assert not said.startswith(("This file", "This module", "This folder"))
+
+
+def test_a_name_that_stands_twice_would_be_seen() -> None:
+    assert twice([("View", "a.py"), ("Key", "a.py"), ("View", "b.py")]) == {
+        "View": ["a.py", "b.py"]
+    }
