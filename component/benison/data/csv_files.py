@@ -18,7 +18,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from benison.data.cells import NO_CELLS, NULL_WORDS, CellType, as_numbers, prints_back, type_of
 from benison.data.reading import (
     BLOCK_BYTES,
     NO_ROWS,
@@ -28,6 +27,7 @@ from benison.data.reading import (
     Rules,
     open_stream,
 )
+from benison.data.text_cells import NO_CELLS, NULL_WORDS, CellType, as_numbers, prints_back, type_of
 from benison.data.values import is_number, is_text
 from benison.data.widening import MisfitError
 from benison.errors import DataError

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from benison.data import csv_files
-from benison.data.cells import as_numbers, type_of
 from benison.data.reading import TEXT, Inspected, Rules
+from benison.data.text_cells import as_numbers, type_of
 from benison.data.values import is_list, is_number
 from benison.data.widening import unify
 
