@@ -15,7 +15,7 @@ SOURCES = (ROOT / "component", ROOT / "orchestration")
 # Neighbours on a line do not know each other. `config` is everything in config/;
 # `benison` is the package's __init__.py.
 LAYERS = (
-    ("errors", "version"),
+    ("errors", "signals", "version"),
     ("paths",),
     ("config", "data", "lineage"),
     ("models", "slicing"),

@@ -10,6 +10,9 @@ result.value("auc", slice={"company": "Flash Cab"})
 
 from __future__ import annotations
 
+from benison import signals  # noqa: F401 - listens before what takes time is imported
+
+# isort: split
 from benison.config import EvalConfig
 from benison.data.batch import Extracts, Inputs
 from benison.engine.extract import default_extractors

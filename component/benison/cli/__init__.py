@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-import signal
 import traceback
-from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 import benison
-from benison import terminal
+from benison import signals, terminal
 from benison.cli.evaluate import EVALUATE_HELP, check, evaluate, gate, verify
 from benison.cli.lineage import bless, blessings, lineage, record, revoke
 from benison.cli.options import CRASHED
@@ -50,19 +48,13 @@ def _root(
 def main() -> None:
     """Run the command."""
     terminal.own_the_log()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _stop)
+    code = CRASHED
     try:
         app()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0
     except Exception:  # Python's own exit code would be 1, which means "not blessed"
         traceback.print_exc()
-        raise SystemExit(CRASHED) from None
-
-
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    """Exit through Python, so that partial output is removed.
-
-    The handler is needed in a container too: process 1 ignores SIGTERM unless it handles it.
-    """
-    signal.signal(number, signal.SIG_IGN)
-    raise SystemExit(128 + number)
+    code = signals.was_stopped() or code
+    signals.finish(code)
+    raise SystemExit(code)

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ends a command of Benison with a sentence and a code of its own when it is told to stop.
+
+`benison/__init__` imports this module before anything that takes time, since a process that has no handler
+yet ends without a word, and as the first of a container does not end at all. A program that imports
+Benison keeps its own handlers.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import signal
+import sys
+import time
+from types import FrameType
+from typing import NoReturn
+
+COMMANDS = ("benison", "benison_orchestration.kubeflow_task")
+"""What is run as `python -m ...`; the first is also a program."""
+GRACE_SECONDS = 8.0
+"""How long what was begun may take to be removed. Hosts wait 10 or 30 seconds before they kill."""
+
+_stopped_by: int | None = None
+_code: int | None = None
+
+
+def is_command(words: list[str]) -> bool:
+    """Whether a process runs one of Benison's commands; `words` is its `sys.orig_argv`.
+
+    >>> is_command(["python", "-X", "dev", "-m", "benison", "show", "out"])
+    True
+    >>> is_command(["python", "/usr/bin/benison", "show", "out"])
+    True
+    >>> is_command(["python", "-m", "pytest", "-m", "benison"])
+    False
+    """
+    rest = iter(words[1:])
+    for word in rest:
+        if word in ("-X", "-W"):
+            next(rest, None)
+        elif word == "-m":
+            return next(rest, "") in COMMANDS
+        elif not word.startswith("-"):
+            return os.path.splitext(os.path.basename(word))[0] == COMMANDS[0]
+    return False
+
+
+def finish(code: int) -> None:
+    """From here on a signal ends the process at once, with the code of what it has done."""
+    global _code  # noqa: PLW0603 - signals are the process's
+    _code = code
+
+
+def was_stopped() -> int | None:
+    """The code of the signal that has ended the process, even if some library has swallowed its exception."""
+    return None if _stopped_by is None else 128 + _stopped_by
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    global _stopped_by  # noqa: PLW0603 - signals are the process's
+    if _code is not None:
+        os._exit(_code)
+    if _stopped_by is None:
+        _stopped_by = number
+        name = signal.Signals(number).name
+        os.write(2, f"\nbenison was ended by {name} before it was done.\n".encode())
+        _thread.start_new_thread(_end, (128 + number,))
+        raise SystemExit(128 + number)
+
+
+def _end(code: int) -> NoReturn:
+    """End a process that waits for threads, is in a library's code, or has swallowed the exception."""
+    time.sleep(GRACE_SECONDS)
+    os._exit(code)
+
+
+if is_command(sys.orig_argv):
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, _stop)
