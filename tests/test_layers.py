@@ -145,7 +145,7 @@ def test_the_sentence_says_what_is_allowed() -> None:
     source = "from benison.engine import plan"
     assert faults(ROOT / "component/benison/slicing/new.py", source) == [
         "component/benison/slicing/new.py:1 imports benison.engine.plan; "
-        "slicing may import itself and errors, version, paths, config, data, lineage."
+        "slicing may import itself and errors, signals, version, paths, config, data, lineage."
     ]
     assert faults(ROOT / "component/benison/errors.py", source) == [
         "component/benison/errors.py:1 imports benison.engine.plan; errors may import itself alone."
