@@ -10,9 +10,12 @@ import numpy as np
 import pyarrow as pa
 
 from benison.config import EvalConfig
-from benison.engine.views import View
+from benison.engine.plan import Plan
 from benison.slicing.keys import SliceKey
-from benison.table.schema import METRICS_SCHEMA, SliceColumns
+from benison.table.columns import SliceColumns
+from benison.table.key import SLICE_DIFFERENCE, VALUE, Key
+from benison.table.schema import METRICS_SCHEMA
+from benison.table.words import metric_kind
 from benison.validation.judge import validate
 from benison.validation.verdict import Verdict
 
@@ -36,10 +39,17 @@ def rows(
     **view: Any,
 ) -> pa.RecordBatch:
     """Rows of one metric."""
-    pairs = [tuple(key) if isinstance(key, Versus) else (key,) for key in values]
-    columns = SliceColumns(pairs, np.full(len(pairs), examples))
+    pairs = [tuple(key) if isinstance(key, Versus) else (key, None) for key in values]
+    columns = SliceColumns.of(pairs, np.full(len(pairs), examples))
     numbers = np.array(list(values.values()), np.float64)
-    return columns.metric_rows(View(model, **view), metric, numbers)
+    name, kind = metric_kind(metric)
+    batch = columns.metric_rows(Key(name, model, kind=kind, **view), numbers)
+    if kind == VALUE:
+        kinds = [VALUE if other is None else SLICE_DIFFERENCE for _, other in pairs]
+        position = METRICS_SCHEMA.get_field_index("kind")
+        arrays = [*batch.columns[:position], pa.array(kinds), *batch.columns[position + 1 :]]
+        batch = pa.RecordBatch.from_arrays(arrays, schema=METRICS_SCHEMA)
+    return batch
 
 
 def table(*batches: pa.RecordBatch) -> pa.Table:
@@ -73,7 +83,8 @@ def judge(
         "cross_slicing_specs": more.pop("cross_slicing_specs", []),
         "metrics_specs": [{"metrics": [metric], **more}],
     }
-    return validate(EvalConfig.load(made).with_defaults(baseline), metrics, small)
+    config = EvalConfig.load(made).with_defaults(baseline)
+    return validate(config, Plan.of(config).judged, metrics, small)
 
 
 def one(value: float, threshold: dict[str, Any], old: float | None = None, **more: Any) -> Verdict:

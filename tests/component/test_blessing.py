@@ -224,7 +224,7 @@ def test_a_marker_that_is_missing(seal: Callable[..., Path]) -> None:
         ('{"schema_version": 1}', "lacks files, created, verdict, models, config, data; evaluate"),
         (
             '{"schema_version": 99}',
-            "by a newer Benison (schema 99; this one reads up to 1). Upgrade Benison.",
+            "by a newer Benison (schema 99; this one reads up to 2). Upgrade Benison.",
         ),
     ],
 )

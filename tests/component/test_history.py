@@ -16,10 +16,10 @@ import pytest
 
 import benison
 from benison import DataError, EvalConfig, EvalResult, Verdict
-from benison.engine.views import View
 from benison.report import history
 from benison.report.history import build
-from benison.table.schema import SliceColumns
+from benison.table.columns import SliceColumns
+from benison.table.key import Key
 from tests.component.judging import table
 from tests.component.pages import Tags
 from tests.conftest import config, taxi_like
@@ -120,7 +120,7 @@ def made_up(i: int, columns: SliceColumns, metrics: int) -> EvalResult:
     """A result of many slices, without an evaluation."""
     rng = np.random.default_rng(i)
     rows = [
-        columns.metric_rows(View(model), f"m{k}", rng.random(len(columns)))
+        columns.metric_rows(Key(f"m{k}", model), rng.random(len(columns)))
         for model in ("new", "old")
         for k in range(metrics)
     ]
@@ -132,14 +132,16 @@ def made_up(i: int, columns: SliceColumns, metrics: int) -> EvalResult:
 
 def test_a_hundred_runs_of_a_thousand_slices_fit() -> None:
     sizes = np.r_[9_999, np.arange(999)]
-    columns = SliceColumns([((),), *(((("f", str(i)),),) for i in range(999))], sizes)
+    columns = SliceColumns.of([((), None), *(((("f", str(i)),), None) for i in range(999))], sizes)
     page = history.render([made_up(i, columns, 2) for i in range(100)])
     assert len(page) < 4_000_000
     assert len(carried(page)["slices"]) == 1_000
 
 
 def test_what_does_not_fit_is_left_out_from_the_small_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    columns = SliceColumns([((),), *(((("f", str(i)),),) for i in range(999))], np.arange(1_000))
+    columns = SliceColumns.of(
+        [((), None), *(((("f", str(i)),), None) for i in range(999))], np.arange(1_000)
+    )
     results = [made_up(i, columns, 2) for i in range(4)]
     whole = len(history.render(results))
     monkeypatch.setattr(build, "MAX_BYTES", whole // 2)
@@ -152,9 +154,9 @@ def test_what_does_not_fit_is_left_out_from_the_small_end(monkeypatch: pytest.Mo
 
 
 def test_numbers_keep_five_digits() -> None:
-    columns = SliceColumns([((),)], np.array([7]))
+    columns = SliceColumns.of([((), None)], np.array([7]))
     numbers = [123_456_789.0, 0.123456789, 1e-300, np.nan, -np.inf, 0.0, -98765.4321]
-    rows = [columns.metric_rows(View("new"), f"m{i}", np.array([x])) for i, x in enumerate(numbers)]
+    rows = [columns.metric_rows(Key(f"m{i}", "new"), np.array([x])) for i, x in enumerate(numbers)]
     result = made_up(0, columns, 1)
     other = EvalResult(table(*rows), result.verdict, result.config, result.manifest)
     data = carried(history.render([other]))
@@ -163,7 +165,7 @@ def test_numbers_keep_five_digits() -> None:
 
 
 def test_intervals_travel_with_their_values() -> None:
-    result = made_up(0, SliceColumns([((),)], np.array([7])), 1)
+    result = made_up(0, SliceColumns.of([((), None)], np.array([7])), 1)
     bounds = {"lower": pa.array([0.25, 0.5]), "upper": pa.array([0.75, 1.0])}
     metrics = result.metrics
     for name, column in bounds.items():
@@ -175,7 +177,7 @@ def test_intervals_travel_with_their_values() -> None:
 
 
 def test_models_and_data_are_told_apart_by_digest_or_by_place() -> None:
-    columns = SliceColumns([((),)], np.array([7]))
+    columns = SliceColumns.of([((), None)], np.array([7]))
     results = []
     for i, (digest, version) in enumerate(
         (("a" * 64, 1), ("a" * 64, 2), (None, 3), ("not recorded", 4))
@@ -200,7 +202,7 @@ def test_models_and_data_are_told_apart_by_digest_or_by_place() -> None:
 
 
 def test_nothing_to_draw() -> None:
-    result = made_up(0, SliceColumns([((),)], np.array([7])), 0)
+    result = made_up(0, SliceColumns.of([((), None)], np.array([7])), 0)
     with pytest.raises(DataError, match="no metric that is one number"):
         history.render([result])
 

@@ -19,8 +19,9 @@ from benison.cli import app
 from benison.data.tf_records import framed, records
 from benison.errors import OutputError
 from benison.output.blessing import verify
-from benison.slicing.keys import slice_name
-from benison.tfma.metric_keys import Sides
+from benison.table.key import KEY_COLUMNS
+from benison.table.slices import sides, slice_ids
+from benison.table.words import slice_text
 
 FILES = (
     "eval_config.json",
@@ -122,9 +123,12 @@ def test_what_is_written_is_read_back(written: Path, tmp_path: Path) -> None:
     assert theirs.config == ours.config
     assert theirs.verdict == ours.verdict
     assert theirs.metrics.column_names == ours.metrics.column_names
-    for column in ours.metrics.column_names:
+    same = [*KEY_COLUMNS, "slice", "value", "lower", "upper", "structured", "examples"]
+    for column in same:
         assert str(theirs.metrics[column].to_pylist()) == str(ours.metrics[column].to_pylist())
-    assert sorted(map(str, theirs.plots.to_pylist())) == sorted(map(str, ours.plots.to_pylist()))
+    assert slice_ids(theirs.metrics).equals(slice_ids(ours.metrics))
+    plots = [table.drop_columns("slice_key").to_pylist() for table in (theirs.plots, ours.plots)]
+    assert sorted(map(str, plots[0])) == sorted(map(str, plots[1]))
     assert theirs.manifest["rows"] == 90
     assert theirs.provenance.endswith(" by TFMA 0.52.0")
     assert "by Benison " in ours.provenance
@@ -156,7 +160,7 @@ def test_a_whole_number_that_the_config_writes_otherwise(tmp_path: Path, wanted:
     made = one_model() | {"slicing_specs": [{"feature_values": {"hour": wanted}}]}
     ours = benison.evaluate(table(), made, output=tmp_path / "out", tfma=True)
     theirs = benison.load_result(alone(tmp_path / "out"))
-    assert theirs.value("auc", slice=f"hour={wanted}") == ours.value("auc", slice={"hour": wanted})
+    assert theirs.value("auc", slice={"hour": wanted}) == ours.value("auc", slice={"hour": wanted})
 
 
 @pytest.mark.parametrize("method", ["JACKKNIFE", "POISSON_BOOTSTRAP"])
@@ -213,13 +217,15 @@ def test_what_is_neither_is_refused(written: Path, tmp_path: Path) -> None:
 
 
 def test_the_sides_of_a_comparison() -> None:
+    """As tables of schema 1 have them: the keys one after the other, and a name for people."""
     keys = [(), (("a", "1 vs Overall"),), (("a", "1"), ("b", "x, c=2 vs a=1"))]
+    pairs = {key: [{"feature": f, "value": v} for f, v in key] for key in keys}
     for base in keys:
-        assert Sides.of(slice_name(base), base).keys == (base,)
+        assert sides(slice_text(base), pairs[base]) == (pairs[base], None)
         for other in keys:
             if base != other:
-                sides = Sides.of_keys((base, other))
-                assert Sides.of(sides.name, sides.flat) == sides
+                both = pairs[base] + pairs[other]
+                assert sides(slice_text(base, other), both) == (pairs[base], pairs[other])
 
 
 def test_the_config_is_what_protobuf_would_write(written: Path) -> None:
@@ -256,9 +262,11 @@ def test_the_command_writes_them(tmp_path: Path) -> None:
 
 def test_a_difference_of_matrices_is_at_their_thresholds(written: Path) -> None:
     rows = benison.load_result(written).metrics.to_pylist()
-    name = "confusion_matrix_at_thresholds_diff"
+    name = "confusion_matrix_at_thresholds"
     thresholds = [
-        json.loads(row["structured"])["threshold"] for row in rows if row["metric"] == name
+        json.loads(row["structured"])["threshold"]
+        for row in rows
+        if (row["metric"], row["kind"]) == (name, "change")
     ]
     assert thresholds
     assert all(found == [0.25, 1.5] for found in thresholds)

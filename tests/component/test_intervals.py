@@ -16,6 +16,7 @@ from scipy import stats
 import benison
 from benison.data.batch import Extracts
 from benison.engine.intervals import QUANTILE, REPLICATES
+from benison.table.words import metric_text
 
 METHODS = ["JACKKNIFE", "POISSON_BOOTSTRAP"]
 METRICS = ["ExampleCount", "BinaryAccuracy", "AUC", "MeanLabel", "MeanSquaredError"]
@@ -64,7 +65,11 @@ def compared(method: str = "") -> dict[str, Any]:
 def intervals(result: benison.EvalResult) -> dict[tuple[str, str, str], tuple[float, float, float]]:
     rows = result.metrics.to_pylist()
     return {
-        (row["model"], row["slice"], row["metric"]): (row["lower"], row["value"], row["upper"])
+        (row["model"], row["slice"], metric_text(row["metric"], row["kind"])): (
+            row["lower"],
+            row["value"],
+            row["upper"],
+        )
         for row in rows
     }
 
@@ -224,5 +229,5 @@ def test_a_failed_change_says_the_interval_of_the_change() -> None:
     result = benison.evaluate(sample(6, 2_000), asked)
     lower, change, upper = intervals(result)["candidate", "Overall", "auc_diff"]
     check = result.verdict.checks[0]
-    assert (check.interval_lower, check.change, check.interval_upper) == (lower, change, upper)
+    assert (check.lower, check.change, check.upper) == (lower, change, upper)
     assert f"95 % interval of the change {lower:.4g} to {upper:.4g}, 2,000 examples" in check.reason

@@ -152,4 +152,4 @@ def test_candidate_and_baseline_are_judged_by_output(tmp_path: Path) -> None:
     assert result.value("mean_prediction_diff", output="cvr") == 0
     assert result.verdict.status == "not_blessed"
     failed = [check for check in result.verdict.checks if check.outcome == "fail"]
-    assert [check.output for check in failed] == ["ctr"]
+    assert [check.key.output for check in failed] == ["ctr"]

@@ -16,6 +16,7 @@ import pytest
 
 import benison
 from benison.config import EvalConfig
+from benison.engine.plan import Plan
 from benison.errors import DataError, MissingExtraError, OutputError
 from benison.output import blessing
 from benison.results.result import EvalResult, load_result
@@ -39,7 +40,7 @@ def result(metrics: pa.Table, names: tuple[str, ...] = ("",), **auc: Any) -> Eva
         "metrics_specs": [{"metrics": [{"class_name": "AUC", **auc}]}],
     }
     full = EvalConfig.load(made).with_defaults("old" in names)
-    return EvalResult(metrics, validate(full, metrics), full, {})
+    return EvalResult(metrics, validate(full, Plan.of(full).judged, metrics), full, {})
 
 
 SLICES = {OVERALL: 0.8, FLASH: 0.7, HOUR: 0.9, LATE: NAN, TRUE: 0.6, Versus(HOUR, LATE): -1.0}
@@ -87,7 +88,9 @@ def test_the_candidate_is_meant_unless_there_are_several() -> None:
     three = table(*(rows({OVERALL: 0.8}, name) for name in ("new", "other", "old")))
     with pytest.raises(DataError, match="auc of Overall has 3 values; say which model."):
         result(three, ("new", "other", "old")).value("auc")
-    classes = table(rows({OVERALL: 0.8}, class_id=0), rows({OVERALL: 0.7}, class_id=1))
+    classes = table(
+        rows({OVERALL: 0.8}, sub_key="classId:0"), rows({OVERALL: 0.7}, sub_key="classId:1")
+    )
     with pytest.raises(DataError, match="say which sub_key"):
         result(classes).value("auc")
     assert result(classes).value("auc", sub_key="classId:1") == 0.7
@@ -194,7 +197,9 @@ def damaged(directory: Path, name: str) -> None:
     (directory / name).write_bytes(content)
 
 
-@pytest.mark.parametrize("name", ["metrics.parquet", "verdict.json", "config.json"])
+@pytest.mark.parametrize(
+    "name", ["metrics.parquet", "verdict.json", "config.json", "checks.parquet"]
+)
 def test_one_wrong_bit(copy: Path, name: str) -> None:
     damaged(copy, name)
     with pytest.raises(OutputError, match=f"{name} is missing or not as it was written; evaluate"):
@@ -231,13 +236,13 @@ def test_what_is_no_result(tmp_path: Path) -> None:
 
 def test_a_newer_verdict(copy: Path) -> None:
     text = (copy / "verdict.json").read_text()
-    (copy / "verdict.json").write_text(text.replace('"version": 1', '"version": 2'))
+    (copy / "verdict.json").write_text(text.replace('"version": 2', '"version": 3'))
     seal_again(copy)
     with pytest.raises(OutputError, match="^The verdict was written by a newer Benison"):
         load_result(copy)
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", '{"version": 1}', "?"])
+@pytest.mark.parametrize("text", ["{}", "[]", '{"version": 2}', "?"])
 def test_a_verdict_that_is_none(copy: Path, text: str) -> None:
     (copy / "verdict.json").write_text(text)
     seal_again(copy)
@@ -257,4 +262,4 @@ def test_verdict_json_is_strict(written: Path) -> None:
         raise AssertionError(constant)
 
     data = json.loads((written / "verdict.json").read_text(), parse_constant=refuse)
-    assert Verdict.from_dict(data).checks
+    assert Verdict.from_dict(data).total > 0

@@ -192,7 +192,7 @@ def test_intervals_of_values_and_of_changes_where_a_run_has_them(tmp_path: Path)
     made = {**config(AUC), "model_specs": MODELS, "options": {"compute_confidence_intervals": True}}
     result = benison.evaluate(taxi_like(2_000), made, output=tmp_path / "sure")
     (row,) = json.loads(show(result.path, "--json"))["worst"]["auc"]
-    changes = result.metrics.filter(pc.equal(result.metrics["metric"], "auc_diff"))
+    changes = result.metrics.filter(pc.equal(result.metrics["kind"], "change"))
     assert changes["lower"].to_pylist() == [row["change_lower"]]
     assert row["lower"] < row["value"] < row["upper"]
     assert row["change_lower"] < row["change"] < row["change_upper"]

@@ -179,7 +179,7 @@ def test_small_slices_are_not_evaluated_and_not_named() -> None:
     assert (verdict.status, hidden.outcome, hidden.kind) == (
         "blessed",
         "not_evaluated",
-        "small slices",
+        "small_slices",
     )
     assert hidden.reason == "2 slices have too few examples, so auc is not evaluated there."
     assert "13" not in str(verdict)
@@ -211,7 +211,7 @@ def test_a_comparison_with_a_small_slice_is_not_evaluated() -> None:
 def test_what_is_judged_is_told_apart_in_the_sentence() -> None:
     keys = {"label_keys": {"ctr": "l"}, "prediction_keys": {"ctr": "p"}}
     models = [{"name": "a", **keys}, {"name": "b", **keys}]
-    view = {"output": "ctr", "class_id": 1}
+    view = {"output": "ctr", "sub_key": "classId:1"}
     metrics = table(rows({OVERALL: 0.9}, "a", **view), rows({OVERALL: 0.4}, "b", **view))
     verdict = judge(
         metrics,
@@ -221,11 +221,14 @@ def test_what_is_judged_is_told_apart_in_the_sentence() -> None:
     )
     (failed,) = verdict.failures
     assert failed.reason.startswith("auc (model b, output ctr, classId:1) of Overall is 0.4")
-    assert (failed.model, failed.output, failed.sub_key) == ("b", "ctr", "classId:1")
+    assert (failed.model, failed.key.output, failed.key.sub_key) == ("b", "ctr", "classId:1")
 
 
 def test_weighted_and_unweighted_are_judged_apart() -> None:
     weights = {"example_weights": {"weighted": True, "unweighted": True}}
     metrics = table(rows({OVERALL: 0.9}, weighted=True), rows({OVERALL: 0.4}))
     verdict = judge(metrics, {"threshold": bounds(0.5)}, **weights)
-    assert [(c.weighted, c.outcome) for c in verdict.checks] == [(True, "pass"), (False, "fail")]
+    assert [(c.key.weighted, c.outcome) for c in verdict.checks] == [
+        (True, "pass"),
+        (False, "fail"),
+    ]

@@ -21,13 +21,22 @@ from hypothesis import strategies as st
 from benison.errors import OutputError
 from benison.output.directory import check_output, output_directory
 from benison.output.writers import Evaluation, default_writers, run, write_json
-from benison.table.schema import METRICS_SCHEMA, PLOTS_SCHEMA
+from benison.table.schema import CHECKS_SCHEMA, METRICS_SCHEMA, PLOTS_SCHEMA
 from tests.component.judging import FLASH, OVERALL, rows, table
+
+CHECKS = CHECKS_SCHEMA.empty_table()
 
 
 def evaluation(**more: Any) -> Evaluation:
     metrics = table(rows({OVERALL: 0.8, FLASH: float("nan")}))
-    return {"metrics": metrics, "plots": iter([]), "verdict": {}, "config": {}, **more}
+    return {
+        "metrics": metrics,
+        "plots": iter([]),
+        "verdict": {},
+        "config": {},
+        "checks": CHECKS,
+        **more,
+    }
 
 
 def write(path: Path, overwrite: bool = False, **more: Any) -> None:
@@ -42,7 +51,14 @@ def hidden(folder: Path) -> list[str]:
 
 def test_every_file_is_there_and_nothing_else(tmp_path: Path) -> None:
     write(tmp_path / "a" / "out")
-    names = {"metrics.parquet", "plots.parquet", "verdict.json", "config.json", "manifest.json"}
+    names = {
+        "metrics.parquet",
+        "checks.parquet",
+        "plots.parquet",
+        "verdict.json",
+        "config.json",
+        "manifest.json",
+    }
     assert set(os.listdir(tmp_path / "a" / "out")) == names
     assert os.listdir(tmp_path / "a") == ["out"]
 
@@ -51,7 +67,7 @@ def test_tables_are_read_as_they_were(tmp_path: Path) -> None:
     write(tmp_path / "out")
     found = pq.read_table(tmp_path / "out" / "metrics.parquet")
     assert found.schema.equals(METRICS_SCHEMA)
-    assert found.schema.metadata[b"schema_version"] == b"1"
+    assert found.schema.metadata[b"schema_version"] == b"2"
     assert found["slice"].to_pylist() == ["Overall", "company=Flash Cab"]
     np.testing.assert_array_equal(found["value"], [0.8, np.nan])
     file = pq.ParquetFile(tmp_path / "out" / "metrics.parquet")

@@ -34,6 +34,7 @@ from benison.config.parts import (
     ModelSpec,
     Options,
     PaddingOptions,
+    VariantSpec,
 )
 from benison.config.plain import shortened
 from benison.config.thresholds import (
@@ -71,6 +72,7 @@ __all__ = [
     "PerSliceMetricThreshold",
     "PerSliceMetricThresholds",
     "SlicingSpec",
+    "VariantSpec",
 ]
 
 CONFIG_VERSION = 1
@@ -95,6 +97,8 @@ class EvalConfig(ConfigPart):
     """The metrics and their thresholds."""
     options: Options = Options()
     """What concerns the whole evaluation."""
+    variants: tuple[VariantSpec, ...] = ()
+    """Changed examples on which the models are called too."""
 
     @classmethod
     def load(cls, source: object) -> EvalConfig:

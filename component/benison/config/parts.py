@@ -21,6 +21,7 @@ from benison.config.fields import (
     Parameters,
     Positives,
     Texts,
+    Value,
     Whole,
     exclusive,
 )
@@ -221,6 +222,26 @@ class MetricsSpec(ConfigPart):
     def has_change_threshold(self) -> bool:
         """Whether any threshold compares with the baseline."""
         return any(threshold.change_threshold for threshold in self.all_thresholds())
+
+
+class VariantSpec(ConfigPart):
+    """Other examples on which every model is called too: the data with some features changed.
+
+    What is measured on them has its name in the column `variant` of the results.
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    """The name of the variant in results."""
+    copy_from: Mapping[str, str] = Field(default_factory=dict)
+    """Features, each with the column whose values it takes."""
+    set_to: Mapping[str, Value] = Field(default_factory=dict)
+    """Features, each with the value that it has in every row."""
+
+    def _faults(self) -> Iterable[Fault]:
+        if not (self.copy_from or self.set_to):
+            yield Fault((), "changes no feature; name some in copy_from or set_to.")
+        for feature in self.copy_from.keys() & self.set_to.keys():
+            yield Fault(("set_to", feature), "is also in copy_from; leave it in one of the two.")
 
 
 class ConfidenceIntervalOptions(ConfigPart):

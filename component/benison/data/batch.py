@@ -15,18 +15,22 @@ key                           value                                             
 ``slice_texts``               {column: Arrow string[N]}, numbers as they are written, for   reader
                               columns of which slices see that and not the numbers
 ``transformed_features``      {model: Arrow RecordBatch}, as `features`               extractor
-``labels``                    {(model, output): float64[N] or float64[N, C]};         extractor
-                              missing is NaN
-``predictions``               {(model, output): float64[N] or float64[N, C]};         extractor
-                              missing is NaN
+``labels``                    {(model, output): a column, see below}; missing is      extractor
+                              NaN, or null where it is text
+``predictions``               as `labels`                                             extractor
+``variants``                  {variant: predictions}, of models called on changed     extractor
+                              features; absent unless the config has variants
 ``example_weights``           {(model, output): float64[N]}, finite and >= 0; a       extractor
                               model without a weight column has no entry
-``slice_codes``               `benison.slicing.SliceCodes`                            extractor
+``slice_codes``               a `SpecCodes` for each slicing spec, later numbered as  extractor
+                              one `SliceCodes`
+``dataset``                   the name of the data set, "" where there is one         reader
 ``attributions``              {model: {feature: float64[N]}}                          extractor
 ============================  ======================================================  ==============
 
 The model's name is "" when the config has one model; the output's name is "" when the model has one.
-Strings stay Arrow strings: a label or prediction that is text is an Arrow array in place of float64.
+A column of labels or predictions is float64[N], float64[N, C] for C classes, an Arrow string array [N], or
+`Ragged` where rows have different numbers of values.
 """
 
 from __future__ import annotations
@@ -38,8 +42,11 @@ from typing import Any, TypeAlias, TypedDict
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 Array: TypeAlias = npt.NDArray[np.float64]
+Index: TypeAlias = npt.NDArray[np.int64]
+Mask: TypeAlias = npt.NDArray[np.bool_]
 Target: TypeAlias = tuple[str, str]  # (model name, output name)
 
 
@@ -53,46 +60,104 @@ class Extracts(TypedDict, total=False):
     transformed_features: dict[str, pa.RecordBatch]
     labels: dict[Target, Any]
     predictions: dict[Target, Any]
+    variants: dict[str, dict[Target, Any]]
     example_weights: dict[Target, Array]
     slice_codes: Any
     attributions: dict[str, dict[str, Array]]
+    dataset: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Ragged:
+    """Rows of different numbers of values: row i has `values[offsets[i]:offsets[i + 1]]`.
+
+    `values` is float64[M] or float64[M, k] for k numbers in a value, or an Arrow array [M]; `offsets` is
+    int64[N + 1], ascending from 0.
+    """
+
+    values: Any
+    offsets: Index
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> Index:
+        """The number of values in each row: int64[N]."""
+        return np.diff(self.offsets)
+
+    def take(self, rows: Index) -> Ragged:
+        """The rows `rows`.
+
+        >>> Ragged(np.array([1.0, 2.0, 3.0]), np.array([0, 1, 3])).take(np.array([1, 0])).values
+        array([2., 3., 1.])
+        """
+        lengths = self.lengths[rows]
+        ends = np.cumsum(lengths)
+        within = np.arange(int(lengths.sum())) - np.repeat(ends - lengths, lengths)
+        values = take_rows(self.values, np.repeat(self.offsets[:-1][rows], lengths) + within)
+        return Ragged(values, np.concatenate([[0], ends]))
+
+
+def take_rows(column: Any, rows: Index) -> Any:
+    """The rows `rows` of a column of labels or predictions."""
+    if isinstance(column, Ragged):
+        return column.take(rows)
+    if isinstance(column, pa.Array):
+        return column.take(pa.array(rows))
+    return column[rows]
+
+
+def missing_rows(column: Any) -> Mask:
+    """Where a column of labels or predictions has no value, or not all: bool[N]."""
+    if isinstance(column, Ragged):
+        return np.zeros(len(column), np.bool_)
+    if isinstance(column, pa.Array):
+        return np.asarray(pc.is_null(column).to_numpy(zero_copy_only=False), np.bool_)
+    missing: Mask = np.isnan(column)
+    return missing if missing.ndim == 1 else np.asarray(missing.any(axis=1))
 
 
 @dataclasses.dataclass(frozen=True)
 class Inputs:
     """What a statistic sees of a batch: one model and output, binarized, with or without weights.
 
-    `labels` and `predictions` are float64[N] (or [N, C] for metrics over classes), `weights` is
-    float64[N] or None, which means that every row weighs 1.
+    `labels` and `predictions` are float64[N] (float64[N, C] for metrics over classes, an Arrow string array
+    or `Ragged` for metrics that accept those), `weights` is float64[N] or None, which means that every row
+    weighs 1. `groups` is the query of each row, an Arrow string array [N], or None without a query_key.
     """
 
-    labels: Array
-    predictions: Array
+    labels: Any
+    predictions: Any
     weights: Array | None = None
     batch: pa.RecordBatch | None = None
-    rows: npt.NDArray[np.int64] | None = None
+    rows: Index | None = None
     """Which rows of `batch` these are, or None for all."""
+    groups: pa.Array | None = None
 
     @classmethod
     def of(cls, labels: Any, predictions: Any, weights: Any = None) -> Inputs:
         """Build from plain sequences; the form that doctests and tests use."""
-        as_floats = [
-            None if x is None else np.asarray(x, np.float64) for x in (labels, predictions, weights)
-        ]
-        return cls(*as_floats)  # type: ignore[arg-type]
+        weighting = None if weights is None else np.asarray(weights, np.float64)
+        return cls(_column(labels), _column(predictions), weighting)
 
     def __len__(self) -> int:
         return len(self.predictions)
 
-    def take(self, rows: npt.NDArray[np.int64]) -> Inputs:
+    def take(self, rows: Index) -> Inputs:
         """The rows `rows`, of which some may be there more than once."""
-        weights = None if self.weights is None else self.weights[rows]
-        within = rows if self.rows is None else self.rows[rows]
-        return Inputs(self.labels[rows], self.predictions[rows], weights, self.batch, within)
+        return Inputs(
+            take_rows(self.labels, rows),
+            take_rows(self.predictions, rows),
+            None if self.weights is None else self.weights[rows],
+            self.batch,
+            rows if self.rows is None else self.rows[rows],
+            None if self.groups is None else self.groups.take(pa.array(rows)),
+        )
 
     @functools.cached_property
     def features(self) -> pa.RecordBatch | None:
-        """All columns that were read, N rows; they are only picked for a metric that looks at them."""
+        """The columns that were read, N rows; they are picked only for a metric that looks at them."""
         if self.batch is None or self.rows is None:
             return self.batch
         return self.batch.take(pa.array(self.rows))
@@ -100,3 +165,29 @@ class Inputs:
     def weighted(self, values: Array) -> Array:
         """`values` times the weights: float64[N]."""
         return values if self.weights is None else values * self.weights
+
+
+def _column(values: Any) -> Any:
+    """A column of plain values: texts become an Arrow array, lists of different lengths `Ragged`."""
+    if values is None or isinstance(values, (Ragged, pa.Array)):
+        return values
+    rows = list(values)
+    if any(isinstance(row, str) for row in rows):
+        return pa.array(rows, pa.string())
+    if any(hasattr(row, "__len__") for row in rows) and len({len(row) for row in rows}) > 1:
+        offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
+        return Ragged(np.asarray([x for row in rows for x in row], np.float64), offsets)
+    return np.asarray(values, np.float64)
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """What a view makes of a batch.
+
+    `origin` is the batch row behind each row of `inputs`, int64[M], or None where they are the rows of the
+    batch in order. `evaluated` are the batch rows that enter a value, ascending, or None for all.
+    """
+
+    inputs: Inputs
+    origin: Index | None = None
+    evaluated: Index | None = None

@@ -1,22 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The accumulator: the states of a plan's statistics, over the slices found so far."""
+"""The states of a plan's statistics, over the slices seen so far."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from benison.data.batch import Extracts, Inputs
-from benison.engine.plan import Computation, Plan
+from benison.data.batch import Extracts, Index, Inputs, Seen, missing_rows
+from benison.engine.plan import Computation, Plan, ViewPair
 from benison.engine.views import View
-from benison.errors import DataError
-from benison.metrics.base import Index, Value
+from benison.errors import ConfigError, DataError, suggestion
+from benison.metrics.base import Value
 from benison.slicing.codes import SliceCodes
 from benison.slicing.table import SliceTable
+
+Part: TypeAlias = "tuple[Inputs, SliceCodes]"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,32 +33,35 @@ class States:
         """Of no rows."""
         return cls(plan, tuple(statistic.zero(size) for _, statistic in plan.slots))
 
+    def of(self, computation: Computation, index: Index | None = None) -> list[Any]:
+        """The states behind a metric, for every slice or for the slices `index`."""
+        states = [self.states[slot] for slot in computation.slots]
+        if index is None:
+            return states
+        statistics = [self.plan.slots[slot][1] for slot in computation.slots]
+        return [s.gather(state, index) for s, state in zip(statistics, states, strict=True)]
+
     def value(self, computation: Computation, index: Index | None = None) -> Value:
         """The metric's value for every slice, or for the slices `index`."""
-        statistics = computation.metric.statistics()
-        slots = [self.plan.slots.index((computation.view, one)) for one in statistics]
-        states = [self.states[slot] for slot in slots]
-        if index is not None:
-            states = [s.take(state, index) for s, state in zip(statistics, states, strict=True)]
         with np.errstate(all="ignore"):
-            return computation.metric.result(*states)
+            return computation.metric.result(*self.of(computation, index))
 
-    def with_batch(self, inputs: Mapping[View, Inputs], codes: SliceCodes) -> States:
-        """With the rows of one batch."""
-        batch = (statistic.add(inputs[view], codes) for view, statistic in self.plan.slots)
+    def with_batch(self, parts: Mapping[View, Part]) -> States:
+        """With the rows of one batch, as each view sees them."""
+        batch = (statistic.add(*parts[view]) for view, statistic in self.plan.slots)
         return self.merge(States(self.plan, tuple(batch)))
 
     def merge(self, other: States) -> States:
         """Of the rows of both."""
         return self._each(lambda s, a, b: s.merge(a, b), self.states, other.states)
 
-    def place(self, index: Index, size: int) -> States:
+    def scatter(self, index: Index, size: int) -> States:
         """Of `size` slices, in which slice `index[i]` is slice i."""
-        return self._each(lambda s, state: s.place(state, index, size), self.states)
+        return self._each(lambda s, state: s.scatter(state, index, size), self.states)
 
-    def take(self, index: Index) -> States:
+    def gather(self, index: Index) -> States:
         """Of the slices `index`."""
-        return self._each(lambda s, state: s.take(state, index), self.states)
+        return self._each(lambda s, state: s.gather(state, index), self.states)
 
     def _each(self, change: Callable[..., Any], *states: tuple[Any, ...]) -> States:
         slots = zip(self.plan.slots, *states, strict=True)
@@ -64,7 +69,7 @@ class States:
 
 
 class Accumulator:
-    """The states of a plan's statistics over the slices found so far, in each group of rows.
+    """The states of a plan's statistics over the slices seen so far, in each group of rows.
 
     One process owns an accumulator and adds batches to it; accumulators of several processes are
     merged in the end. They can be pickled.
@@ -74,24 +79,57 @@ class Accumulator:
         self.plan = plan
         self.rows = 0
         self.table = SliceTable()
-        self.examples: npt.NDArray[np.int64] = np.zeros(0, np.int64)
+        self.examples: Index = np.zeros(0, np.int64)
         self.missing: dict[str, int] = {}
+        self._dropped: dict[ViewPair, Index] = {}
         self._groups = [States.zero(plan)] * plan.resampling.groups
 
     def add(self, extracts: Extracts) -> None:
         """Take in one batch."""
+        if not self.rows:
+            _check_targets(self.plan, extracts)
         codes = self.table.number(extracts["slice_codes"])
         self._grow(codes.size)
         self.rows += extracts["features"].num_rows
         self.examples = self.examples + codes.count()
         self._count_missing(extracts)
-        inputs = {view: view.inputs(extracts) for view in self.plan.views()}
-        for i, rows in enumerate(self.plan.resampling.rows(_row_numbers(extracts))):
-            if rows is None:
-                self._groups[i] = self._groups[i].with_batch(inputs, codes)
-            else:
-                of_group = {view: of.take(rows) for view, of in inputs.items()}
-                self._groups[i] = self._groups[i].with_batch(of_group, codes.take(rows))
+        seen = {view: view.seen(extracts) for view in self.plan.views()}
+        self._count_dropped(seen, codes, extracts["features"].num_rows)
+        groups = self._parts(seen, codes, _row_numbers(extracts))
+        self._groups = [
+            states.with_batch(parts) for states, parts in zip(self._groups, groups, strict=True)
+        ]
+
+    def _parts(
+        self, seen: Mapping[View, Seen], codes: SliceCodes, numbers: npt.NDArray[np.uint64] | None
+    ) -> Iterator[dict[View, Part]]:
+        """What each view sees of the rows of each group, with their slices."""
+        origins: dict[bytes, tuple[SliceCodes, list[Index | None]]] = {}
+        parts: dict[View, tuple[Inputs, SliceCodes, list[Index | None]]] = {}
+        for view, each in seen.items():
+            name = b"" if each.origin is None else each.origin.tobytes() or b"none"
+            if name not in origins:
+                own = codes if each.origin is None else codes.take(each.origin)
+                of = numbers if numbers is None or each.origin is None else numbers[each.origin]
+                origins[name] = own, list(self.plan.resampling.rows(of))
+            parts[view] = each.inputs, *origins[name]
+        for group in range(self.plan.resampling.groups):
+            yield {view: _picked(*part, group) for view, part in parts.items()}
+
+    def _count_dropped(self, seen: Mapping[View, Seen], codes: SliceCodes, rows: int) -> None:
+        """Count the rows of each slice that enter no value of a view, or no change of it."""
+        for pair in self.plan.view_pairs:
+            parts = [seen[view].evaluated for view in pair if view is not None]
+            kept = [part for part in parts if part is not None]
+            if not kept:
+                continue
+            dropped = np.ones(rows, np.bool_)
+            dropped[_common(kept)] = False
+            counts = codes.take(np.flatnonzero(dropped)).count()
+            known = self._dropped.get(pair)
+            if known is not None:
+                counts = counts + np.pad(known, (0, len(counts) - len(known)))
+            self._dropped[pair] = counts
 
     def merge(self, other: Accumulator) -> None:
         """Take in all that another accumulator of the same plan has taken in."""
@@ -102,21 +140,31 @@ class Accumulator:
         np.add.at(self.examples, index, other.examples)
         for key, count in other.missing.items():
             self.missing[key] = self.missing.get(key, 0) + count
+        for pair, counts in other._dropped.items():
+            known = self._dropped.get(pair, np.zeros(0, np.int64))
+            total = np.pad(known, (0, size - len(known)))
+            np.add.at(total, index[: len(counts)], counts)
+            self._dropped[pair] = total
         pairs = zip(self._groups, other._groups, strict=True)
-        self._groups = [mine.merge(others.place(index, size)) for mine, others in pairs]
+        self._groups = [mine.merge(others.scatter(index, size)) for mine, others in pairs]
+
+    def evaluated(self, view: View, base: View | None = None) -> Index:
+        """The rows of each slice that enter the values of a view, or their change: int64[S]."""
+        dropped = self._dropped.get((view, base), np.zeros(0, np.int64))
+        return self.examples - np.pad(dropped, (0, len(self.examples) - len(dropped)))
 
     def total(self) -> States:
         """The states of all rows."""
-        return self.plan.resampling.total(self._settled())
+        return self.plan.resampling.total(self._compacted())
 
     def replicates(self) -> Iterator[States]:
-        """The states that another sample of rows might have had."""
-        return self.plan.resampling.replicates(self._settled())
+        """The states of resampled data, one for each resampled data set."""
+        return self.plan.resampling.replicates(self._compacted())
 
-    def _settled(self) -> list[States]:
-        """The groups' states, added up, which merging would do again and again."""
+    def _compacted(self) -> list[States]:
+        """Each group's states, compacted once, so that later merges do not repeat it."""
         everything = np.arange(len(self.table))
-        self._groups = [states.take(everything) for states in self._groups]
+        self._groups = [states.gather(everything) for states in self._groups]
         return self._groups
 
     def _grow(self, size: int) -> None:
@@ -125,13 +173,38 @@ class Accumulator:
             return
         index = np.arange(known)
         self.examples = np.pad(self.examples, (0, size - known))
-        self._groups = [states.place(index, size) for states in self._groups]
+        self._groups = [states.scatter(index, size) for states in self._groups]
 
     def _count_missing(self, extracts: Extracts) -> None:
         for role in ("labels", "predictions"):
             for (model, output), values in extracts.get(role, {}).items():  # type: ignore[attr-defined]
                 key = "/".join(filter(None, (role, model, output)))
-                self.missing[key] = self.missing.get(key, 0) + int(_missing_rows(values).sum())
+                self.missing[key] = self.missing.get(key, 0) + int(missing_rows(values).sum())
+
+
+def _picked(
+    inputs: Inputs, codes: SliceCodes, groups: list[Index | None], group: int
+) -> tuple[Inputs, SliceCodes]:
+    rows = groups[group]
+    return (inputs, codes) if rows is None else (inputs.take(rows), codes.take(rows))
+
+
+def _common(rows: list[Index]) -> Index:
+    """The rows that are in all of the lists."""
+    return rows[0] if len(rows) == 1 else np.intersect1d(rows[0], rows[1], assume_unique=True)
+
+
+def _check_targets(plan: Plan, extracts: Extracts) -> None:
+    """Refuse predictions that nothing looks at: an extractor that wrote them expects them evaluated."""
+    known = {(model, output) for model, outputs in plan.outputs.items() for output in outputs}
+    names = [spec.name for spec in plan.config.model_specs]
+    for model, output in extracts.get("predictions", {}):
+        if (model, output) not in known:
+            what = f"the output {output!r} of model {model!r}" if output else f"the model {model!r}"
+            raise ConfigError(
+                f"An extractor wrote predictions of {what}, which the config does not have. Add it to "
+                f"model_specs. {suggestion(model, names)}"
+            )
 
 
 def _row_numbers(extracts: Extracts) -> npt.NDArray[np.uint64] | None:
@@ -145,11 +218,6 @@ def _row_numbers(extracts: Extracts) -> npt.NDArray[np.uint64] | None:
             f"need. An extractor that drops rows must drop theirs in `row_numbers` too."
         )
     return numbers
-
-
-def _missing_rows(values: Any) -> npt.NDArray[np.bool_]:
-    missing: npt.NDArray[np.bool_] = np.isnan(values)
-    return missing if missing.ndim == 1 else np.asarray(missing.any(axis=1))
 
 
 def check_rows(accumulator: Accumulator) -> None:

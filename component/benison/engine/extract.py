@@ -20,8 +20,9 @@ from benison import models
 from benison.config import EvalConfig, ModelSpec, SlicingSpec
 from benison.data.batch import Array, Extracts, Target
 from benison.data.values import is_list, is_number, undictionary, unlisted
-from benison.engine.plan import outputs_of
-from benison.engine.stages import Extractor, Reader
+from benison.engine.plan import Plan
+from benison.engine.stages import Extractor, FeatureConsumer
+from benison.engine.variants import Variant
 from benison.errors import DataError, ModelError, suggestion
 from benison.slicing.encode import ColumnCodes, SpecCodes
 
@@ -38,12 +39,17 @@ class ColumnExtractor:
 
     stage_name: str
     key: str
-    columns: tuple[tuple[Target, str], ...]
+    sources: tuple[tuple[Target, str], ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it reads."""
+        return tuple(column for _, column in self.sources)
 
     def extract(self, extracts: Extracts) -> Extracts:
         found: dict[Target, Array] = dict(extracts.get(self.key, {}))  # type: ignore[call-overload]
         read: dict[tuple[str, str], Array] = {}
-        for target, column in self.columns:
+        for target, column in self.sources:
             source, batch = _source(extracts, target[0], column)
             if (source, column) not in read:
                 read[source, column] = as_floats(batch, column)
@@ -68,13 +74,18 @@ def _source(extracts: Extracts, model: str, column: str) -> tuple[str, pa.Record
 class WeightsExtractor:
     """Reads the example weights, and refuses those that could not be weights."""
 
-    columns: tuple[tuple[Target, str], ...]
+    sources: tuple[tuple[Target, str], ...]
     stage_name: str = "ExtractExampleWeights"
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it reads."""
+        return tuple(column for _, column in self.sources)
+
     def extract(self, extracts: Extracts) -> Extracts:
-        reader = ColumnExtractor(self.stage_name, "example_weights", self.columns)
+        reader = ColumnExtractor(self.stage_name, "example_weights", self.sources)
         extracted = reader.extract(extracts)
-        for target, column in self.columns:
+        for target, column in self.sources:
             _check_weights(extracted["example_weights"][target], column)
         return extracted
 
@@ -95,16 +106,21 @@ class PredictionsExtractor:
     stage_name = "ExtractPredictions"
 
     def __init__(
-        self, specs: Sequence[ModelSpec], paths: Mapping[str, str], trust_pickle: bool
+        self,
+        specs: Sequence[ModelSpec],
+        paths: Mapping[str, str],
+        trust_pickle: bool,
+        variants: Sequence[Variant] = (),
     ) -> None:
         self.specs = tuple(specs)
         self.paths = dict(paths)
         self.trust_pickle = trust_pickle
+        self.variants = tuple(variants)
         self._predictors: dict[str, models.Predictor] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A loaded model does not travel to another process; it is loaded again there.
-        return PredictionsExtractor, (self.specs, self.paths, self.trust_pickle)
+        return PredictionsExtractor, (self.specs, self.paths, self.trust_pickle, self.variants)
 
     def setup(self) -> None:
         """Load the models; raises ModelError for one that cannot be loaded."""
@@ -125,19 +141,32 @@ class PredictionsExtractor:
         return self._predictors
 
     @property
-    def called(self) -> list[Reader]:
+    def called(self) -> list[FeatureConsumer]:
         """What reads columns of the data: the models."""
         return list(self.predictors.values())
 
     def extract(self, extracts: Extracts) -> Extracts:
-        predictions = dict(extracts.get("predictions", {}))
+        features = extracts["features"]
+        predictions = self._predictions(features, extracts.get("input"))
+        extracted: Extracts = {
+            **extracts,
+            "predictions": extracts.get("predictions", {}) | predictions,
+        }
+        if self.variants:
+            # Serialized examples hold the features as they were: changed ones are encoded again.
+            changed = {v.name: self._predictions(v.change(features), None) for v in self.variants}
+            extracted["variants"] = extracts.get("variants", {}) | changed
+        return extracted
+
+    def _predictions(
+        self, features: pa.RecordBatch, examples: pa.Array | None
+    ) -> dict[Target, Any]:
+        predictions: dict[Target, Any] = {}
         for spec in self.specs:
-            outputs = self.predictors[spec.name].predict(
-                extracts["features"], extracts.get("input")
-            )
+            outputs = self.predictors[spec.name].predict(features, examples)
             for target, name in prediction_outputs(spec, outputs):
-                predictions[target] = _scores(outputs[name], name, extracts["features"].num_rows)
-        return {**extracts, "predictions": predictions}
+                predictions[target] = _scores(outputs[name], name, features.num_rows)
+        return predictions
 
 
 class TransformedFeaturesExtractor:
@@ -171,7 +200,7 @@ class TransformedFeaturesExtractor:
         return self._functions or {}
 
     @property
-    def called(self) -> list[Reader]:
+    def called(self) -> list[FeatureConsumer]:
         """What reads columns of the data: the functions."""
         return [function for functions in self.functions.values() for function in functions]
 
@@ -242,6 +271,11 @@ class SliceKeyExtractor:
 
     specs: tuple[SlicingSpec, ...]
     stage_name: str = "ExtractSliceKeys"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it reads."""
+        return tuple({feature: None for spec in self.specs for feature in spec.features})
 
     def extract(self, extracts: Extracts) -> Extracts:
         columns = ColumnCodes(self._columns(extracts), self._texts(extracts))
@@ -329,11 +363,19 @@ def default_extractors(
             predictions from the data, from the column that its prediction_key names.
         trust_pickle: Allow models that are pickles, whose loading runs code.
     """
-    paths = dict(models_by_name or {})
-    specs = [_by_output(spec, outputs_of(config, spec)) for spec in config.model_specs]
+    return extractors_of(Plan.of(config), models_by_name or {}, trust_pickle)
+
+
+def extractors_of(
+    plan: Plan, models_by_name: Mapping[str, str], trust_pickle: bool
+) -> list[Extractor]:
+    """As `default_extractors`, of a plan that was made already."""
+    paths = dict(models_by_name)
+    specs = [_by_output(spec, plan.outputs[spec.name]) for spec in plan.config.model_specs]
     called = [spec for spec in specs if spec.name in paths]
     given = [spec for spec in specs if spec.name not in paths]
-    predictions = PredictionsExtractor(called, paths, trust_pickle)
+    variants = [Variant.of(spec) for spec in plan.config.variants]
+    predictions = PredictionsExtractor(called, paths, trust_pickle, variants)
     stages: list[Extractor] = []
     if called or any(spec.preprocessing_function_names for spec in specs):
         stages.append(TransformedFeaturesExtractor(specs, predictions))
@@ -345,7 +387,7 @@ def default_extractors(
     if given:
         columns = _columns(given, "prediction")
         stages.append(ColumnExtractor("ExtractMaterializedPredictions", "predictions", columns))
-    return [*stages, SliceKeyExtractor(tuple(slicing_specs(config)))]
+    return [*stages, SliceKeyExtractor(plan.slicing_specs)]
 
 
 def _by_output(spec: ModelSpec, outputs: tuple[str, ...]) -> ModelSpec:
@@ -368,11 +410,3 @@ def _columns(specs: Iterable[ModelSpec], role: str) -> tuple[tuple[Target, str],
     return tuple(
         ((name, output), key) for name, by_output in keys for output, key in by_output.items()
     )
-
-
-def slicing_specs(config: EvalConfig) -> list[SlicingSpec]:
-    """The specs to compute: those asked for, and those that cross slices compare."""
-    specs = list(config.slicing_specs)
-    for crossed in config.cross_slicing_specs:
-        specs += [crossed.baseline_spec, *crossed.slicing_specs]
-    return list(dict.fromkeys(specs))

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from benison.config import ConfidenceIntervalMethod, Options
 from benison.data.batch import Array
 from benison.metrics.base import Index, Value, ratio
+from benison.table.columns import Interval
 
 Numbers: TypeAlias = npt.NDArray[np.uint64]
 T = TypeVar("T", bound="Mergeable")
@@ -42,6 +43,8 @@ class Resampling(abc.ABC):
     """Which groups the rows are added up in, and what the groups' states say in the end."""
 
     groups: int
+    method = ""
+    """The name in the column `interval_method`."""
 
     @abc.abstractmethod
     def rows(self, numbers: Numbers | None) -> Iterator[Index | None]:
@@ -87,6 +90,7 @@ class Jackknife(Resampling):
     """
 
     groups = REPLICATES
+    method = "jackknife"
 
     def rows(self, numbers: Numbers | None) -> Iterator[Index | None]:
         group = (_mixed(_given(numbers)) % np.uint64(self.groups)).astype(np.uint8)
@@ -129,6 +133,7 @@ class PoissonBootstrap(Resampling):
     """
 
     groups = 1 + REPLICATES  # the first has all rows once
+    method = "poisson_bootstrap"
 
     def rows(self, numbers: Numbers | None) -> Iterator[Index | None]:
         yield None
@@ -207,10 +212,11 @@ class Estimate:
         assert not isinstance(other.value, dict)
         return Estimate(ratio(self.value, other.value), ratio(self.replicates, other.replicates))
 
-    def bounds(self, resampling: Resampling) -> tuple[Array, Array] | None:
-        """Both ends of the 95 % interval, float64[S], NaN where a replicate is; None for no interval."""
+    def interval(self, resampling: Resampling) -> Interval | None:
+        """The 95 % interval around the value, NaN where a replicate is; None for no interval."""
         if not self.is_number or not len(self.replicates):
             return None
-        reach = QUANTILE * resampling.error(self.replicates)
-        value = np.asarray(self.value)
-        return value - reach, value + reach
+        error = resampling.error(self.replicates)
+        value, reach = np.asarray(self.value), QUANTILE * error
+        df = np.where(np.isnan(error), np.nan, REPLICATES - 1)
+        return Interval(value - reach, value + reach, error, df, resampling.method)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an accumulator ends in: the tables of metrics and plots, and the slices left out."""
+"""Turns accumulated states into tables: metrics, plots, and the slices that are left out."""
 
 from __future__ import annotations
 
@@ -12,20 +12,30 @@ import numpy as np
 import pyarrow as pa
 
 from benison.config import CrossSlicingSpec, EvalConfig
-from benison.data.batch import Array, Extracts
+from benison.data.batch import Array, Extracts, Index
 from benison.engine.accumulator import Accumulator, States, check_rows
 from benison.engine.intervals import Estimate
 from benison.engine.plan import Computation, Plan
-from benison.engine.views import View
-from benison.metrics.base import Index
+from benison.engine.views import Average
+from benison.metrics.averages import weighted_mean
 from benison.slicing.keys import SliceKey, matches
-from benison.table.schema import METRICS_SCHEMA, RATIO, SliceColumns
+from benison.table.columns import SliceColumns
+from benison.table.key import CHANGE, SLICE_DIFFERENCE, SLICE_RATIO, Key
+from benison.table.schema import METRICS_SCHEMA
+from benison.table.slices import is_compared, slice_id
 
 # Plots are made for this many slices at a time, so that memory does not grow with the slices.
 PLOT_BLOCK = 256
 
 
-"""What a metric's name ends in when it is the ratio of two slices; their difference has its own name."""
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A key with its estimate over all slices, how exact it is, and the rows that it rests on."""
+
+    key: Key
+    estimate: Estimate
+    resolution: Array
+    evaluated: Index
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,24 +63,29 @@ class Outcome:
 
     def metrics(self) -> pa.Table:
         """The rows of metrics.parquet: values, differences from the baseline, and cross slices."""
-        pairs = self._pairs()
-        crossed = self._crossed_columns(pairs) if len(pairs) else self._columns
-        batches: list[pa.RecordBatch] = []
-        for view, name, estimate in self._estimates():
-            rows = functools.partial(self._rows, view)
-            batches.append(rows(self._columns, name, estimate.pick(self.order)))
-            if len(pairs):
-                base, compared = (estimate.pick(pairs[:, side]) for side in (0, 1))
-                batches.append(rows(crossed, name, base.minus(compared)))
-                if estimate.is_number:
-                    batches.append(rows(crossed, name + RATIO, base.over(compared)))
+        batches = [batch for row in self._rows() for batch in self._batches(row)]
         return pa.Table.from_batches(batches, METRICS_SCHEMA)
 
-    def _rows(
-        self, view: View, columns: SliceColumns, name: str, estimate: Estimate
-    ) -> pa.RecordBatch:
-        bounds = estimate.bounds(self.accumulator.plan.resampling)
-        return columns.metric_rows(view, name, estimate.value, bounds)
+    def _batches(self, row: Row) -> Iterator[pa.RecordBatch]:
+        resampling, pairs = self.accumulator.plan.resampling, self._pairs
+        estimate = row.estimate.pick(self.order)
+        numbers = row.resolution[self.order], row.evaluated[self.order]
+        yield self._columns.metric_rows(
+            row.key, estimate.value, estimate.interval(resampling), *numbers
+        )
+        if not len(pairs):
+            return
+        base, compared = (row.estimate.pick(pairs[:, side]) for side in (0, 1))
+        exact = row.resolution[pairs].sum(axis=1)
+        rests_on = row.evaluated[pairs].min(axis=1)
+        kinds = [(row.key.kind if row.key.kind == CHANGE else SLICE_DIFFERENCE, base.minus)]
+        if row.estimate.is_number and row.key.kind != CHANGE:
+            kinds.append((SLICE_RATIO, base.over))
+        for kind, combined in kinds:
+            between = combined(compared)
+            interval = between.interval(resampling)
+            key = row.key.as_kind(kind)
+            yield self._compared.metric_rows(key, between.value, interval, exact, rests_on)
 
     def plots(self) -> Iterator[pa.RecordBatch]:
         """The rows of plots.parquet, made while they are taken."""
@@ -81,85 +96,154 @@ class Outcome:
             for plot in plots:
                 value = self._total.value(plot, block)
                 assert isinstance(value, dict)
-                yield columns.plot_rows(plot.view, plot.metric.name, value)
+                yield columns.plot_rows(plot.key, value)
+
+    def notes(self) -> dict[tuple[Key, str], str]:
+        """Why values are undefined, by key and slice, where it is known."""
+        keys = self.accumulator.table.keys
+        return {
+            (c.key, slice_id(keys(np.array([i]))[0])): text
+            for c in self.accumulator.plan.computations
+            for i, text in c.metric.notes(*self._total.of(c)).items()
+        }
 
     @functools.cached_property
     def _columns(self) -> SliceColumns:
-        found = self.accumulator
-        return SliceColumns.of_table(found.table, self.order, found.examples[self.order])
+        known = self.accumulator
+        names, keys = known.table.texts(self.order)
+        return SliceColumns.of_slices(names, keys, known.examples[self.order])
 
     @functools.cached_property
     def _total(self) -> States:
         return self.accumulator.total()
 
-    def _estimates(self) -> Iterator[tuple[View, str, Estimate]]:
+    def _rows(self) -> Iterator[Row]:
         """Every metric over all slices, and its difference from the baseline's."""
         plan = self.accumulator.plan
-        scalars = [c for c in plan.computations if not c.metric.is_plot]
+        rows = self._values()
+        for row in rows.values():
+            if row.key.metric.startswith("_"):
+                continue
+            yield row
+            base = plan.comparison and rows.get(plan.comparison.base_of(row.key) or row.key)
+            if base and base is not row:
+                yield self._change(row, base)
+
+    def _values(self) -> dict[Key, Row]:
+        scalars = [c for c in self.accumulator.plan.computations if not c.metric.is_plot]
         replicates = self._replicates([c for c in scalars if c.metric.has_interval])
         none = np.empty((0, len(self.accumulator.table)))
-        estimates = {c: Estimate(self._total.value(c), replicates.get(c, none)) for c in scalars}
-        for computation, estimate in estimates.items():
-            yield computation.view, computation.metric.name, estimate
-            base = _baseline_of(computation, plan.baseline)
-            if base in estimates:
-                difference = estimate.minus(estimates[base])
-                yield computation.view, f"{computation.metric.name}_diff", difference
+        rows = {c.key: self._row(c, replicates.get(c.key, none)) for c in scalars}
+        shown = {c.key for c in scalars if c.shown}
+        averages = self.accumulator.plan.averages
+        means = {average.key: mean for average in averages if (mean := _mean(average, rows))}
+        return {key: row for key, row in (rows | means).items() if key in shown or key in means}
 
-    def _replicates(self, computations: Sequence[Computation]) -> dict[Computation, Array]:
+    def _row(self, computation: Computation, replicates: Array) -> Row:
+        states = self._total.of(computation)
+        with np.errstate(all="ignore"):
+            value = computation.metric.result(*states)
+            resolution = computation.metric.resolution(*states)
+        estimate = Estimate(value, replicates)
+        size = len(self.accumulator.table)
+        exact = np.broadcast_to(np.asarray(resolution, np.float64), (size,))
+        return Row(computation.key, estimate, exact, self.accumulator.evaluated(computation.view))
+
+    def _change(self, row: Row, base: Row) -> Row:
+        views = {c.key: c.view for c in self.accumulator.plan.computations}
+        both = views.get(row.key), views.get(base.key)
+        evaluated = np.minimum(row.evaluated, base.evaluated)
+        if both[0] is not None and both[1] is not None:
+            evaluated = self.accumulator.evaluated(both[0], both[1])
+        return Row(
+            row.key.as_kind(CHANGE),
+            row.estimate.minus(base.estimate),
+            row.resolution + base.resolution,
+            evaluated,
+        )
+
+    def _replicates(self, computations: Sequence[Computation]) -> dict[Key, Array]:
         """The values of each metric that is a number on the replicates: float64[R, S]."""
-        found: dict[Computation, list[Array]] = {}
+        values: dict[Key, list[Array]] = {}
         for states in self.accumulator.replicates():
             for computation in computations:
                 value = states.value(computation)
                 if not isinstance(value, dict) and value.ndim == 1:
-                    found.setdefault(computation, []).append(value)
-        return {computation: np.stack(values) for computation, values in found.items()}
+                    values.setdefault(computation.key, []).append(value)
+        return {key: np.stack(rows) for key, rows in values.items()}
 
+    @functools.cached_property
     def _pairs(self) -> Index:
         """The numbers of the slices to compare, int64[P, 2]: baseline slice and comparison slice."""
         pairs = [p for spec in self.config.cross_slicing_specs for p in self._pairs_of(spec)]
         return np.array(list(dict.fromkeys(pairs)), np.int64).reshape(-1, 2)
 
     def _pairs_of(self, spec: CrossSlicingSpec) -> Iterator[tuple[int, int]]:
-        keys = self._keys
-        base = [i for i in self.order if matches(spec.baseline_spec, keys[i])]
+        keys, kinds = self._keys, self.accumulator.table.kinds
+        base = [i for i in self.order if matches(spec.baseline_spec, keys[i], kinds)]
         for i in base:
             for j in self.order:
-                if j not in base and _compared(spec, keys[j]):
+                if j not in base and is_compared(spec, keys[j], kinds):
                     yield int(i), int(j)
 
-    def _crossed_columns(self, pairs: Index) -> SliceColumns:
-        examples = self.accumulator.examples
-        fewer = np.minimum(examples[pairs[:, 0]], examples[pairs[:, 1]])
-        return SliceColumns([(self._keys[i], self._keys[j]) for i, j in pairs], fewer)
+    @functools.cached_property
+    def _compared(self) -> SliceColumns:
+        """The columns of the comparisons; the examples are those of the smaller side."""
+        fewer = self.accumulator.examples[self._pairs].min(axis=1)
+        sides = [(self._keys[i], self._keys[j]) for i, j in self._pairs]
+        return SliceColumns.of(sides, fewer, self.accumulator.table.kinds)
 
     @functools.cached_property
     def _keys(self) -> list[SliceKey]:
         return self.accumulator.table.keys()
 
 
-def _compared(spec: CrossSlicingSpec, key: SliceKey) -> bool:
-    return not spec.slicing_specs or any(matches(other, key) for other in spec.slicing_specs)
-
-
-def _baseline_of(computation: Computation, baseline: str | None) -> Computation | None:
-    if baseline is None or computation.view.model == baseline:
+def _mean(average: Average, rows: dict[Key, Row]) -> Row | None:
+    """The row of an average; None where one of its values is no number."""
+    parts = [rows[key] for key in average.of if key in rows]
+    if len(parts) < len(average.of) or not all(part.estimate.is_number for part in parts):
         return None
-    return dataclasses.replace(
-        computation, view=dataclasses.replace(computation.view, model=baseline)
+    weighing = [rows[key] for key in average.weighted_by]
+    values = np.stack([np.asarray(part.estimate.value) for part in parts])
+    weights = np.array(average.weights)[:, None] * np.ones_like(values)
+    for i, row in enumerate(weighing):
+        weights[i] *= row.estimate.value
+    return Row(
+        average.key,
+        Estimate(weighted_mean(values, weights), _mean_replicates(average, parts, weighing)),
+        np.max([part.resolution for part in parts], axis=0),
+        np.max([part.evaluated for part in parts], axis=0),
     )
 
 
+def _mean_replicates(average: Average, parts: list[Row], weighing: list[Row]) -> Array:
+    replicates = [part.estimate.replicates for part in parts]
+    fewest = min(map(len, replicates))
+    means = []
+    for r in range(fewest):
+        values = np.stack([part[r] for part in replicates])
+        weights = np.array(average.weights)[:, None] * np.ones_like(values)
+        for i, row in enumerate(weighing):
+            own = row.estimate.replicates
+            weights[i] *= own[r] if len(own) else row.estimate.value
+        means.append(weighted_mean(values, weights))
+    return np.stack(means) if means else np.empty((0, len(parts[0].evaluated)))
+
+
 class MetricsEvaluator:
-    """The evaluator behind the output keys `metrics`, `plots`, `small_slices`, `rows` and `missing`."""
+    """The evaluator of metrics and plots, which every evaluation has."""
 
     stage_name = "EvaluateMetricsAndPlots"
     run_after = "ExtractSliceKeys"
+    outputs = ("metrics", "plots", "small_slices", "notes", "rows", "missing")
 
-    def __init__(self, config: EvalConfig, plan: Plan) -> None:
-        self.config = config
+    def __init__(self, plan: Plan) -> None:
         self.plan = plan
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the data that slices, queries and metrics read."""
+        return tuple(sorted(self.plan.feature_columns))
 
     def zero(self) -> Accumulator:
         """An accumulator that has seen no rows."""
@@ -182,11 +266,12 @@ class MetricsEvaluator:
             DataError: No row was read, or a label or prediction is missing in every row.
         """
         check_rows(state)
-        outcome = Outcome.of(self.config, state)
+        outcome = Outcome.of(self.plan.config, state)
         return {
             "metrics": outcome.metrics(),
             "plots": outcome.plots(),
             "small_slices": outcome.small,
+            "notes": outcome.notes(),
             "rows": state.rows,
             "missing": state.missing,
         }

@@ -1,28 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plan of an evaluation: which metrics, over which statistics, seen through which view.
 
-Both engines run the same plan. The plan is made from the config alone, before any data are read.
+It is made once, from the config alone, before any data are read; engines, checks and the verdict are handed
+it, so that what a config means is decided in one place.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeAlias
 
-from benison.config import EvalConfig, MetricsSpec, ModelSpec
+from benison.config import EvalConfig, MetricsSpec, ModelSpec, SlicingSpec
 from benison.engine.intervals import NoResampling, Resampling, resampling_of
-from benison.engine.views import View
+from benison.engine.requests import Asked, asked_of
+from benison.engine.views import Average, Comparison, View
 from benison.errors import ConfigError
-from benison.metrics import Metric, Statistic, from_config
+from benison.metrics.averages import PositiveWeight
+from benison.metrics.base import Metric, Statistic
+from benison.metrics.registry import from_config
+from benison.table.key import CHANGE, Key, MetricKeys
+
+ViewPair: TypeAlias = "tuple[View, View | None]"
+"""A view, and the view of the baseline whose values are subtracted, or None for the values themselves."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Computation:
-    """One metric through one view; one row of the results for each slice."""
+    """One metric through one view: a value for each slice, from the states of `slots`.
 
+    What only an average needs is not `shown`.
+    """
+
+    key: Key
     metric: Metric
     view: View
+    slots: tuple[int, ...]
+    shown: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,9 +48,16 @@ class Plan:
     metrics are formulas over it. `resampling` says in which groups, from which intervals come.
     """
 
+    config: EvalConfig
     computations: tuple[Computation, ...]
+    averages: tuple[Average, ...]
     slots: tuple[tuple[View, Statistic[Any]], ...]
-    baseline: str | None
+    judged: tuple[MetricKeys, ...]
+    """The keys of the candidates' values of each metric of the config."""
+    slicing_specs: tuple[SlicingSpec, ...]
+    outputs: dict[str, tuple[str, ...]]
+    """The outputs of each model, ("",) where it has one."""
+    comparison: Comparison | None
     resampling: Resampling = NoResampling()
 
     @classmethod
@@ -46,54 +68,175 @@ class Plan:
             ConfigError: A metric does not exist, its parameters are wrong, or the config asks for
                 what Benison does not compute; all faults at once.
         """
-        faults: list[tuple[str, str]] = []
-        computations = tuple(dict.fromkeys(_computations(config, faults)))
-        faults += _clashes(computations)
+        plan, faults = cls.resolved(config)
         if faults:
             raise ConfigError(faults)
-        needed = ((c.view, statistic) for c in computations for statistic in c.metric.statistics())
-        baseline = config.baseline_spec
-        name = None if baseline is None else baseline.name
-        slots = tuple(dict.fromkeys(needed))
-        return cls(computations, slots, name, resampling_of(config.options))
+        return plan
+
+    @classmethod
+    def resolved(cls, config: EvalConfig) -> tuple[Plan, list[tuple[str, str]]]:
+        """The plan of what is right in a config, and every fault, as (path, sentence)."""
+        builder = _Builder(config)
+        for spec in range(len(config.metrics_specs)):
+            builder.add_spec(spec)
+        return builder.plan(), builder.faults
 
     def views(self) -> list[View]:
         """The distinct views, in the order in which they are needed."""
         return list(dict.fromkeys(view for view, _ in self.slots))
 
+    @cached_property
+    def view_pairs(self) -> list[ViewPair]:
+        """The views whose rows are counted, by themselves and beside the baseline's."""
+        views = self.views()
+        pairs: list[ViewPair] = [(view, None) for view in views]
+        if self.comparison is not None:
+            name = self.comparison.baseline
+            others = {view: dataclasses.replace(view, model=name) for view in views}
+            pairs += [(v, b) for v, b in others.items() if b != v and b in views]
+        return pairs
 
-def _clashes(computations: Iterable[Computation]) -> Iterator[tuple[str, str]]:
-    """Two metrics of one name and view could not be told apart in the results."""
-    seen: set[tuple[View, str]] = set()
-    for computation in computations:
-        key = (computation.view, computation.metric.name)
-        if key in seen:
-            name = computation.metric.name
-            yield (
-                "metrics_specs",
-                f"two metrics are called {name!r}; give one another name in its config.",
+    @property
+    def slice_features(self) -> set[str]:
+        """The columns that slices are made of."""
+        return {feature for spec in self.slicing_specs for feature in spec.features}
+
+    @property
+    def feature_columns(self) -> set[str]:
+        """The columns of the data that slices, queries and metrics read."""
+        columns = self.slice_features
+        columns |= {view.query_key for view, _ in self.slots if view.query_key}
+        return columns | {name for _, statistic in self.slots for name in statistic.columns()}
+
+
+class _Builder:
+    """Collects computations; one that is asked for twice is one."""
+
+    def __init__(self, config: EvalConfig) -> None:
+        self.config = config
+        self.faults: list[tuple[str, str]] = []
+        self._computations: dict[tuple[Key, Metric, View], Computation] = {}
+        self._averages: dict[Average, None] = {}
+        self._slots: dict[tuple[View, Statistic[Any]], int] = {}
+        self._judged: list[MetricKeys] = []
+        self._owners: dict[Key, Metric] = {}
+
+    def plan(self) -> Plan:
+        baseline = self.config.baseline_spec
+        return Plan(
+            self.config,
+            tuple(self._computations.values()),
+            tuple(self._averages),
+            tuple(self._slots),
+            tuple(self._judged),
+            tuple(slicing_specs(self.config)),
+            {model.name: outputs_of(self.config, model) for model in self.config.model_specs},
+            None if baseline is None else Comparison(CHANGE, baseline.name),
+            resampling_of(self.config.options),
+        )
+
+    def add_spec(self, index: int) -> None:
+        spec, path = self.config.metrics_specs[index], f"metrics_specs[{index}]"
+        asked, faults = asked_of(spec)
+        self.faults += [(f"{path}.{field}", text) for field, text in faults]
+        baseline = self.config.baseline_spec
+        for number, metric in self._metrics(spec, path):
+            keys = [
+                key
+                for view in self._views(spec, metric)
+                for key in self._add(metric, view, asked, f"{path}.metrics[{number}]")
+            ]
+            keys += self._over_outputs(spec, keys)
+            on_trial = [key for key in keys if baseline is None or key.model != baseline.name]
+            unique = tuple(dict.fromkeys(on_trial))
+            self._judged.append(MetricKeys(index, number, metric.name, unique))
+
+    def _metrics(self, spec: MetricsSpec, path: str) -> Iterator[tuple[int, Metric]]:
+        for i, metric in enumerate(spec.metrics):
+            try:
+                yield i, from_config(metric.class_name, dict(metric.config))
+            except ConfigError as error:
+                self.faults.append((f"{path}.metrics[{i}]", str(error)))
+
+    def _views(self, spec: MetricsSpec, metric: Metric) -> Iterator[View]:
+        """The views of a metric: models x outputs x weightings x variants, the baseline's too."""
+        models = _models(self.config, spec)
+        weightings = _weightings(spec, any(model.columns_of("example_weight") for model in models))
+        query = spec.query_key if metric.needs_groups else ""
+        variants = ("", *(variant.name for variant in self.config.variants))
+        for model in models:
+            for output in spec.output_names or outputs_of(self.config, model):
+                for weighted in weightings:
+                    for variant in variants:
+                        yield View(
+                            model.name,
+                            output,
+                            weighted,
+                            variant=variant,
+                            query_key=query,
+                            labelled=metric.needs_label,
+                            scored=metric.needs_prediction,
+                        )
+
+    def _add(self, metric: Metric, view: View, asked: Asked, path: str) -> Iterator[Key]:
+        """The keys of a metric through a view, for each way in which its pairs are asked for."""
+        if view.weighted and not metric.takes_weights:
+            text = f"{metric.name} takes no example weights; ask for example_weights.unweighted."
+            self.faults.append((path, text))
+            return
+        if metric.needs_groups and not view.query_key:
+            text = f"{metric.name} looks at queries; name their column as query_key."
+            self.faults.append((path, text))
+            return
+        for pairs in asked.pairs:
+            yield self._compute(metric, dataclasses.replace(view, pairs=pairs), path)
+        for macro in asked.macros:
+            views = [dataclasses.replace(view, pairs=pairs) for pairs in macro.pairs]
+            of = tuple(self._compute(metric, one, path, shown=False) for one in views)
+            weighing = views if macro.weighted else []
+            by = tuple(self._weight_of(one, path) for one in weighing)
+            key = dataclasses.replace(
+                view.key(metric.name), aggregation=macro.aggregation, sub_key=macro.sub_key
             )
-        seen.add(key)
+            self._averages[Average(key, of, macro.weights, by)] = None
+            yield key
 
+    def _weight_of(self, view: View, path: str) -> Key:
+        return self._compute(
+            PositiveWeight("_positive_weight"),
+            dataclasses.replace(view, scored=False),
+            path,
+            shown=False,
+        )
 
-def _computations(config: EvalConfig, faults: list[tuple[str, str]]) -> Iterator[Computation]:
-    for i, spec in enumerate(config.metrics_specs):
-        path = f"metrics_specs[{i}]"
-        faults += [(f"{path}.{field}", text) for field, text in _unsupported(spec)]
-        metrics = list(_metrics(spec, path, faults))
-        for view in views_of(config, spec):
-            yield from (Computation(metric, view) for metric in metrics)
+    def _compute(self, metric: Metric, view: View, path: str, shown: bool = True) -> Key:
+        key = view.key(metric.name)
+        if self._owners.setdefault(key, metric) != metric:
+            text = f"two metrics are called {metric.name!r}; give one another name in its config."
+            self.faults.append((path, text))
+            return key
+        known = self._computations.get((key, metric, view))
+        if known is None:
+            slots = tuple(
+                self._slots.setdefault((view, statistic), len(self._slots))
+                for statistic in metric.statistics()
+            )
+            known = Computation(key, metric, view, slots, shown)
+        if shown and not known.shown:
+            known = dataclasses.replace(known, shown=True)
+        self._computations[key, metric, view] = known
+        return key
 
-
-def views_of(config: EvalConfig, spec: MetricsSpec) -> Iterator[View]:
-    """The views of a metrics spec: models x outputs x weightings x classes, the baseline's too."""
-    models = _models(config, spec)
-    weightings = _weightings(spec, any(model.columns_of("example_weight") for model in models))
-    classes: Iterable[int | None] = (spec.binarize and spec.binarize.class_ids) or (None,)
-    for model in models:
-        for output in spec.output_names or outputs_of(config, model):
-            for weighted in weightings:
-                yield from (View(model.name, output, weighted, class_id) for class_id in classes)
+    def _over_outputs(self, spec: MetricsSpec, keys: Iterable[Key]) -> Iterator[Key]:
+        """The mean over outputs, weighted by output_weights, under the key without an output."""
+        groups: dict[Key, list[Key]] = {}
+        for key in keys if spec.output_weights else ():
+            if key.output in spec.output_weights:
+                groups.setdefault(dataclasses.replace(key, output=""), []).append(key)
+        for key, of in groups.items():
+            weights = tuple(spec.output_weights[one.output] for one in of)
+            self._averages[Average(key, tuple(of), weights)] = None
+            yield key
 
 
 def outputs_of(config: EvalConfig, model: ModelSpec) -> tuple[str, ...]:
@@ -102,24 +245,12 @@ def outputs_of(config: EvalConfig, model: ModelSpec) -> tuple[str, ...]:
     return tuple(sorted({*model.outputs, *(name for names in asked for name in names)})) or ("",)
 
 
-def _metrics(spec: MetricsSpec, path: str, faults: list[tuple[str, str]]) -> Iterator[Metric]:
-    for i, metric in enumerate(spec.metrics):
-        try:
-            yield from_config(metric.class_name, dict(metric.config))
-        except ConfigError as error:
-            faults.append((f"{path}.metrics[{i}]", str(error)))
-
-
-def _unsupported(spec: MetricsSpec) -> Iterator[tuple[str, str]]:
-    """Fields whose silent neglect would make a number mean something else."""
-    reason = "is not computed by this version of Benison; remove it, or binarize with class_ids."
-    if spec.aggregate is not None:
-        yield "aggregate", f"aggregate {reason}"
-    if spec.binarize is not None and (spec.binarize.k_list or spec.binarize.top_k_list):
-        yield "binarize", f"k_list and top_k_list {reason}"
-    for field in ("output_weights", "query_key"):
-        if getattr(spec, field):
-            yield field, f"{field} {reason}"
+def slicing_specs(config: EvalConfig) -> list[SlicingSpec]:
+    """The specs to compute: those asked for, and those that cross slices compare."""
+    specs = list(config.slicing_specs)
+    for crossed in config.cross_slicing_specs:
+        specs += [crossed.baseline_spec, *crossed.slicing_specs]
+    return list(dict.fromkeys(specs))
 
 
 def _models(config: EvalConfig, spec: MetricsSpec) -> list[ModelSpec]:

@@ -4,17 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from benison.data.batch import Extracts
 from benison.errors import ConfigError, suggestion
 
-if TYPE_CHECKING:
-    pass
-
 
 class Evaluator(Protocol):
-    """A summary that adds up over batches and merges over workers. States must be picklable."""
+    """A summary that adds up over batches and merges over workers. States must be picklable.
+
+    Two more attributes may be there: `columns`, the names of the columns of the data that it reads (without
+    it all are read), and `outputs`, the keys of its result, so that two evaluators with one key are refused
+    before any data are read.
+    """
 
     @property
     def stage_name(self) -> str:
@@ -37,6 +39,29 @@ class Evaluator(Protocol):
         """The output keys and their values."""
 
 
+def columns_of(stage: Extractor | Evaluator) -> tuple[str, ...] | None:
+    """The columns of the data that a stage reads; None is all."""
+    columns: tuple[str, ...] | None = getattr(stage, "columns", None)
+    return columns
+
+
+def check_outputs(evaluators: Sequence[Evaluator]) -> None:
+    """Refuse two evaluators with one output key, of which the second would replace the first."""
+    owners: dict[str, str] = {}
+    for evaluator in evaluators:
+        for key in getattr(evaluator, "outputs", ()):
+            check_output_key(owners, key, evaluator.stage_name)
+
+
+def check_output_key(owners: dict[str, str], key: str, stage: str) -> None:
+    """Note who gives an output key; raises ConfigError if another does."""
+    owner = owners.setdefault(key, stage)
+    if owner != stage:
+        raise ConfigError(
+            f"{stage} has the output key {key!r}, which {owner} has already. Give it another name."
+        )
+
+
 def check_order(evaluators: Sequence[Evaluator], extractors: Sequence[Extractor]) -> None:
     """Refuse an evaluator that waits for a stage that is not there."""
     stages = [extractor.stage_name for extractor in extractors]
@@ -49,7 +74,11 @@ def check_order(evaluators: Sequence[Evaluator], extractors: Sequence[Extractor]
 
 
 class Extractor(Protocol):
-    """Adds keys to the extracts of a batch, or replaces some."""
+    """Adds keys to the extracts of a batch, or replaces some; keeps nothing between batches.
+
+    Two more attributes may be there: `columns`, the names of the columns of the data that it reads (without
+    it all are read), and `setup()`, called once in each process before the first batch.
+    """
 
     @property
     def stage_name(self) -> str:
@@ -59,8 +88,8 @@ class Extractor(Protocol):
         """The extracts with this stage's keys; the argument is left as it was."""
 
 
-class Reader(Protocol):
-    """What is called on the data: a model, or a preprocessing function."""
+class FeatureConsumer(Protocol):
+    """What is called on the features: a model, or a preprocessing function."""
 
     columns: tuple[str, ...] | None
     takes_examples: bool

@@ -4,60 +4,279 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from benison.data.batch import Extracts, Inputs
-from benison.errors import DataError
+from benison.data.batch import Array, Extracts, Index, Inputs, Mask, Seen, missing_rows
+from benison.errors import ConfigError, DataError
+from benison.table.key import Key
+
+
+@dataclasses.dataclass(frozen=True)
+class Pairs:
+    """Which pairs of label and prediction a row has: those that the data have."""
+
+    aggregation: ClassVar[str] = ""
+
+    @property
+    def sub_key(self) -> str:
+        """`classId:1`, `k:2` or `topK:3` where the pairs are some of several, else ""."""
+        return ""
+
+    def of(self, inputs: Inputs) -> Seen:
+        """The pairs; `origin` is the row of `inputs` behind each."""
+        return Seen(inputs)
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassOf(Pairs):
+    """One class against the rest."""
+
+    class_id: int
+
+    @property
+    def sub_key(self) -> str:
+        return f"classId:{self.class_id}"
+
+    def of(self, inputs: Inputs) -> Seen:
+        labels, predictions = _by_class(inputs, f"Class {self.class_id} of binarize.class_ids")
+        if self.class_id >= predictions.shape[1]:
+            raise DataError(
+                f"Class {self.class_id} of binarize.class_ids is not among the predictions, of which "
+                f"a row has {predictions.shape[1]}: classes are counted from 0."
+            )
+        column = self.class_id
+        return Seen(_replaced(inputs, labels[:, column], predictions[:, column]))
+
+
+@dataclasses.dataclass(frozen=True)
+class Kth(Pairs):
+    """The prediction with the k-th highest score, counted from 1, against its label; ties in order."""
+
+    k: int
+
+    @property
+    def sub_key(self) -> str:
+        return f"k:{self.k}"
+
+    def of(self, inputs: Inputs) -> Seen:
+        labels, predictions = _by_class(inputs, f"k={self.k} of binarize.k_list")
+        kth = _ranked(predictions, self.k)[:, self.k - 1 : self.k]
+        columns = (np.take_along_axis(x, kth, axis=1)[:, 0] for x in (labels, predictions))
+        return Seen(_replaced(inputs, *columns))
+
+
+@dataclasses.dataclass(frozen=True)
+class TopK(Pairs):
+    """Every class is a row; a score that is not among the k highest is -inf, so never above a threshold."""
+
+    k: int
+
+    @property
+    def sub_key(self) -> str:
+        return f"topK:{self.k}"
+
+    def of(self, inputs: Inputs) -> Seen:
+        labels, predictions = _by_class(inputs, f"k={self.k} of binarize.top_k_list")
+        top = np.full(predictions.shape, -np.inf)
+        best = _ranked(predictions, self.k)[:, : self.k]
+        np.put_along_axis(top, best, np.take_along_axis(predictions, best, axis=1), axis=1)
+        return _flat(inputs, labels, top, None)
+
+
+@dataclasses.dataclass(frozen=True)
+class Flattened(Pairs):
+    """Micro average: every pair of a row and a class is a row, weighted by its class."""
+
+    aggregation: ClassVar[str] = "micro_average"
+
+    class_weights: tuple[tuple[int, float], ...] = ()
+    """Weights by class; a class that is not there weighs 0. Without any, all weigh 1."""
+    top_k: int | None = None
+    """Only the classes with the k highest scores are rows."""
+
+    @property
+    def sub_key(self) -> str:
+        return "" if self.top_k is None else f"topK:{self.top_k}"
+
+    def of(self, inputs: Inputs) -> Seen:
+        labels, predictions = _by_class(inputs, "aggregate.micro_average")
+        if self.top_k is not None:
+            best = _ranked(predictions, self.top_k)[:, : self.top_k]
+            labels, predictions = (np.take_along_axis(x, best, 1) for x in (labels, predictions))
+        return _flat(inputs, labels, predictions, self._weights(predictions.shape[1]))
+
+    def _weights(self, classes: int) -> Array | None:
+        if not self.class_weights:
+            return None
+        weights = np.zeros(classes)
+        for class_id, weight in self.class_weights:
+            if class_id >= classes:
+                raise DataError(
+                    f"aggregate.class_weights names the class {class_id}, and a row has {classes} "
+                    "predictions: classes are counted from 0."
+                )
+            weights[class_id] = weight
+        return weights
+
+
+def _by_class(inputs: Inputs, what: str) -> tuple[Array, Array]:
+    """Labels and predictions by class, both float64[N, C]; labels may be class numbers.
+
+    Raises:
+        DataError: There is no prediction for each class, or labels do not fit them.
+    """
+    predictions, labels = inputs.predictions, inputs.labels
+    if not isinstance(predictions, np.ndarray) or predictions.ndim != 2:
+        shape = getattr(predictions, "shape", "of lists")
+        raise DataError(f"{what} needs a prediction for each class; the predictions are {shape}.")
+    if labels.ndim == 2:
+        if labels.shape != predictions.shape:
+            raise DataError(
+                f"Labels of {labels.shape[1]} classes do not fit predictions of {predictions.shape[1]}."
+            )
+        return labels, predictions
+    by_class = (labels[:, None] == np.arange(predictions.shape[1])).astype(np.float64)
+    by_class[np.isnan(labels)] = np.nan
+    return by_class, predictions
+
+
+def _ranked(predictions: Array, k: int) -> Index:
+    """The classes of each row from the highest score down: int64[N, C]."""
+    if k > predictions.shape[1]:
+        raise DataError(f"A row has {predictions.shape[1]} predictions, so there is no {k}-th one.")
+    return np.argsort(-predictions, axis=1, kind="stable")
+
+
+def _replaced(inputs: Inputs, labels: Any, predictions: Any) -> Inputs:
+    return dataclasses.replace(inputs, labels=labels, predictions=predictions)
+
+
+def _flat(inputs: Inputs, labels: Array, predictions: Array, factors: Array | None) -> Seen:
+    """A row for each row and class; those of weight 0 are left out."""
+    rows, classes = predictions.shape
+    origin = np.repeat(np.arange(rows), classes)
+    repeated = inputs.take(origin)
+    weights = repeated.weights
+    if factors is not None:
+        weights = np.tile(factors, rows) * (1.0 if weights is None else weights)
+    flat = dataclasses.replace(
+        repeated, labels=labels.ravel(), predictions=predictions.ravel(), weights=weights
+    )
+    if factors is None or factors.all():
+        return Seen(flat, origin)
+    kept = np.flatnonzero(np.tile(factors != 0, rows))
+    return Seen(flat.take(kept), origin[kept])
 
 
 @dataclasses.dataclass(frozen=True)
 class View:
-    """How a metric sees the rows: of which model and output, weighted or not, as which class."""
+    """What a metric sees of a batch; metrics with equal views share statistics."""
 
-    model: str
+    model: str = ""
     output: str = ""
     weighted: bool = False
-    class_id: int | None = None
+    pairs: Pairs = Pairs()
+    variant: str = ""
+    query_key: str = ""
+    labelled: bool = True
+    """Whether rows without a label are left out, as for every metric that looks at labels."""
+    scored: bool = True
+    """Whether a row without a prediction makes a value undefined and does not count as evaluated."""
 
-    @property
-    def sub_key(self) -> str:
-        """`classId:1` for one class of several, else ""."""
-        return "" if self.class_id is None else f"classId:{self.class_id}"
+    def key(self, metric: str) -> Key:
+        """The key of a metric's value through this view."""
+        return Key(
+            metric,
+            self.model,
+            self.output,
+            "",
+            self.variant,
+            self.pairs.sub_key,
+            self.pairs.aggregation,
+            self.weighted,
+        )
 
-    def inputs(self, extracts: Extracts) -> Inputs:
-        """The labels, predictions and weights of one batch.
+    def seen(self, extracts: Extracts) -> Seen:
+        """The rows of one batch that enter a value.
 
-        A row without a label weighs nothing, whatever the metric, and what weighs nothing may have
-        any prediction. A missing prediction otherwise stays NaN and makes the values of its slices
-        NaN, because a model that answers nothing is not a good one.
+        A row without a label is in no value that looks at labels, and a row of weight 0 in no weighted one,
+        whatever it holds. A missing prediction stays NaN and makes the values of its slices NaN, because a
+        model that answers nothing is not a good one.
         """
-        target = (self.model, self.output)
-        predictions = extracts["predictions"][target]
-        labels = extracts["labels"].get(target)
-        weights = extracts.get("example_weights", {}).get(target) if self.weighted else None
-        if labels is None:
-            labels = np.zeros(len(predictions))
-        labels, predictions = self._of_class(labels, predictions)
-        missing = np.isnan(labels) if labels.ndim == 1 else np.isnan(labels).any(axis=1)
-        if missing.any():
-            weights = np.where(missing, 0.0, 1.0 if weights is None else weights)
-            labels = np.nan_to_num(labels, nan=0.0)
-        if weights is not None and not weights.all():
-            weightless = weights == 0 if predictions.ndim == 1 else (weights == 0)[:, None]
-            predictions = np.where(weightless, np.nan_to_num(predictions), predictions)
-        return Inputs(labels, predictions, weights, extracts["features"])
+        inputs = self._inputs(extracts)
+        kept = self._kept(inputs)
+        rows = inputs if kept is None else inputs.take(kept)
+        pairs = self.pairs.of(rows)
+        origin = pairs.origin if kept is None else kept
+        if kept is not None and pairs.origin is not None:
+            origin = kept[pairs.origin]
+        return Seen(pairs.inputs, origin, self._evaluated(rows, kept))
 
-    def _of_class(self, labels: Any, predictions: Any) -> tuple[Any, Any]:
-        if self.class_id is None:
-            return labels, predictions
-        if predictions.ndim != 2 or self.class_id >= predictions.shape[1]:
-            raise DataError(
-                f"Class {self.class_id} of binarize.class_ids is not among the predictions of model "
-                f"{self.model!r}, whose shape is {predictions.shape}."
-            )
-        if labels.ndim == 2:
-            return labels[:, self.class_id], predictions[:, self.class_id]
-        one_of_class = np.where(np.isnan(labels), np.nan, labels == self.class_id)
-        return one_of_class, predictions[:, self.class_id]
+    def _inputs(self, extracts: Extracts) -> Inputs:
+        target, batch = (self.model, self.output), extracts["features"]
+        nothing = np.full(batch.num_rows, np.nan)
+        predictions = extracts.get("predictions", {})
+        if self.variant:
+            predictions = extracts["variants"][self.variant]
+        weights = extracts.get("example_weights", {}).get(target) if self.weighted else None
+        labels = extracts.get("labels", {}).get(target, nothing)
+        groups = None if not self.query_key else _texts(batch, self.query_key)
+        return Inputs(labels, predictions.get(target, nothing), weights, batch, None, groups)
+
+    def _kept(self, inputs: Inputs) -> Index | None:
+        """The rows with a label, where it matters, and a weight; None is all."""
+        dropped: Mask | None = missing_rows(inputs.labels) if self.labelled else None
+        if inputs.weights is not None:
+            weightless = inputs.weights == 0
+            dropped = weightless if dropped is None else dropped | weightless
+        return None if dropped is None or not dropped.any() else np.flatnonzero(~dropped)
+
+    def _evaluated(self, rows: Inputs, kept: Index | None) -> Index | None:
+        """The batch rows that count as evaluated: those with a prediction, where it matters."""
+        missing = missing_rows(rows.predictions) if self.scored else np.zeros(0, np.bool_)
+        if not missing.any():
+            return kept
+        present = np.flatnonzero(~missing)
+        return present if kept is None else kept[present]
+
+
+def _texts(batch: pa.RecordBatch, column: str) -> pa.Array:
+    """The queries of the rows as text; a row without one is in the query ""."""
+    values = batch.column(column)
+    if pa.types.is_list(values.type):
+        values = pc.list_element(values, 0)
+    return pc.fill_null(values.cast(pa.string()), "")
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """A value less that of another key, such as a candidate's less the baseline's."""
+
+    kind: str
+    baseline: str
+
+    def base_of(self, key: Key) -> Key | None:
+        """The key that is subtracted, or None where there is nothing to compare with."""
+        return None if key.model == self.baseline else key.of_model(self.baseline)
+
+
+@dataclasses.dataclass(frozen=True)
+class Average:
+    """The mean of a metric over other keys, such as over classes (macro average).
+
+    `weights` are fixed, or `weighted_by` are the keys of the values that weigh, such as the weight of each
+    class's positives. A NaN of one makes the mean NaN; so does a weight of 0 in all.
+    """
+
+    key: Key
+    of: tuple[Key, ...]
+    weights: tuple[float, ...]
+    weighted_by: tuple[Key, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.of:
+            raise ConfigError("An average needs at least one value.")

@@ -9,9 +9,9 @@ from typing import Any
 
 from benison.config import EvalConfig
 from benison.data.dataset import Dataset
-from benison.engine.extract import default_extractors
+from benison.engine.extract import extractors_of
 from benison.engine.outcome import MetricsEvaluator
-from benison.engine.stages import Evaluator, Extractor, check_order
+from benison.engine.stages import Evaluator, Extractor, check_order, check_outputs
 from benison.errors import ConfigError, suggestion
 from benison.evaluation.check import check_config
 from benison.evaluation.job import Job, PathLike, Progress, silent
@@ -96,11 +96,12 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
     full = loaded.with_defaults(found is not None or in_data)
     paths = _model_paths(full, model, found)
     dataset = Dataset.open(examples, format)
-    plan = check_config(full, dataset.names, called=paths)
-    stages = list(extractors or default_extractors(full, paths, trust_pickle))
-    summaries = [MetricsEvaluator(full, plan), *evaluators]
+    plan = check_config(full, dataset.schema.names, called=paths)
+    stages = list(extractors or extractors_of(plan, paths, trust_pickle))
+    summaries = [MetricsEvaluator(plan), *evaluators]
     check_order(summaries, stages)
-    job = Job(full, dataset, paths, stages, summaries, overwrite, progress)
+    check_outputs(summaries)
+    job = Job(plan, dataset, paths, stages, summaries, overwrite, progress)
     return recording.keep(job, output, lambda: job.run(engine, beam_options, output, chosen))
 
 

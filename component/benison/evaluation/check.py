@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from benison.config import EvalConfig, MetricsSpec, ModelSpec
-from benison.engine.extract import slicing_specs
-from benison.engine.plan import Plan, outputs_of, views_of
+from benison.engine.plan import Plan
 from benison.errors import ConfigError, suggestion
 from benison.metrics import from_config
 from benison.models import TYPES
 from benison.models.preprocessing import is_path
-from benison.table.schema import RATIO
+from benison.table.key import SLICE_RATIO
+from benison.table.words import metric_text
 
 
 def check_config(
@@ -28,11 +28,7 @@ def check_config(
     Raises:
         ConfigError: All faults, each with its path in the config.
     """
-    faults: list[tuple[str, str]] = []
-    try:
-        plan = Plan.of(config)
-    except ConfigError as error:
-        faults += error.faults
+    plan, faults = Plan.resolved(config)
     if not config.metrics_specs:
         faults.append(
             (
@@ -43,18 +39,18 @@ def check_config(
     faults += _options(config)
     for i, spec in enumerate(config.metrics_specs):
         faults += [(f"metrics_specs[{i}].{path}", text) for path, text in _thresholds(spec)]
-    faults += _missing_labels(config)
+    faults += _missing_labels(plan)
     for i, model in enumerate(config.model_specs):
         faults += [
             (f"model_specs[{i}].{path}", text)
-            for path, text in _model(model, outputs_of(config, model), model.name in called)
+            for path, text in _model(model, plan.outputs[model.name], model.name in called)
         ]
         if columns is not None and not model.preprocessing_function_names:
             found = _model_columns(model, columns, model.name in called)
             faults += [(f"model_specs[{i}].{path}", text) for path, text in found]
     transformed = any(model.preprocessing_function_names for model in config.model_specs)
     if columns is not None and not transformed:  # else only the functions know what they make
-        faults += _slice_columns(config, columns)
+        faults += _slice_columns(plan, columns)
     if faults:
         raise ConfigError(faults)
     return plan
@@ -77,7 +73,11 @@ def _thresholds(spec: MetricsSpec) -> Iterator[tuple[str, str]]:
         except ConfigError:
             return  # reported where the metric is
     for field in ("thresholds", "per_slice_thresholds", "cross_slice_thresholds"):
-        ratios = [name + RATIO for name in names] if field == "cross_slice_thresholds" else []
+        ratios = (
+            [metric_text(name, SLICE_RATIO) for name in names]
+            if field == "cross_slice_thresholds"
+            else []
+        )
         known = [*names, *ratios]
         for name in getattr(spec, field):
             if name not in known:
@@ -116,18 +116,9 @@ def _missing_predictions(model: ModelSpec, outputs: Collection[str]) -> Iterator
             yield path, f"without a model, name the column that holds the predictions{of}."
 
 
-# What is computed without looking at a label.
-_WITHOUT_LABELS = {"ExampleCount", "WeightedExampleCount", "MeanPrediction"}
-
-
-def _missing_labels(config: EvalConfig) -> Iterator[tuple[str, str]]:
-    needing = [
-        view
-        for spec in config.metrics_specs
-        if {metric.class_name for metric in spec.metrics} - _WITHOUT_LABELS
-        for view in views_of(config, spec)
-    ]
-    for i, model in enumerate(config.model_specs):
+def _missing_labels(plan: Plan) -> Iterator[tuple[str, str]]:
+    needing = [view for view in plan.views() if view.labelled]
+    for i, model in enumerate(plan.config.model_specs):
         outputs = dict.fromkeys(view.output for view in needing if view.model == model.name)
         for output in outputs:
             if not model.label_key_for(output):
@@ -150,8 +141,11 @@ def _model_columns(
                 yield path, f"the data have no column {column!r}. {suggestion(column, columns)}"
 
 
-def _slice_columns(config: EvalConfig, columns: Collection[str]) -> Iterator[tuple[str, str]]:
-    for i, spec in enumerate(slicing_specs(config)):
+def _slice_columns(plan: Plan, columns: Collection[str]) -> Iterator[tuple[str, str]]:
+    for name in sorted(plan.feature_columns - plan.slice_features - {*columns}):
+        text = f"a metric reads the column {name!r}, which the data do not have."
+        yield "metrics_specs", f"{text} {suggestion(name, columns)}"
+    for i, spec in enumerate(plan.slicing_specs):
         for feature in sorted({*spec.feature_keys, *spec.feature_values}):
             if feature not in columns:
                 text = f"slice feature {feature!r} is not a column of the data."

@@ -20,8 +20,16 @@ from benison.config import EvalConfig, ModelSpec
 from benison.data.dataset import Dataset
 from benison.data.widening import MisfitError
 from benison.engine import beam, local
-from benison.engine.extract import PredictionsExtractor, TransformedFeaturesExtractor, slicing_specs
-from benison.engine.stages import Evaluator, Extractor, Reader
+from benison.engine.extract import PredictionsExtractor, TransformedFeaturesExtractor
+from benison.engine.plan import Plan
+from benison.engine.stages import (
+    Evaluator,
+    Extractor,
+    FeatureConsumer,
+    check_output_key,
+    columns_of,
+)
+from benison.engine.variants import Variant
 from benison.errors import ConfigError, ModelError, OutputError, on_one_line
 from benison.output import blessing, directory, writers
 from benison.paths import absolute, locate
@@ -34,6 +42,7 @@ from benison.version import VERSION
 PathLike: TypeAlias = "str | os.PathLike[str]"
 
 _LOGGED_REASONS = 100
+_CALLERS = (PredictionsExtractor, TransformedFeaturesExtractor)
 _LOGGER = logging.getLogger("benison")
 # Reasons name slices, which are anybody's text.
 _LOGGER.addFilter(on_one_line)
@@ -54,9 +63,9 @@ def silent(stage: str, rows: int, total: int | None) -> None:
 
 @dataclasses.dataclass
 class Job:
-    """An evaluation whose config, data and models fit each other; what is left is to do it."""
+    """A checked evaluation, ready to run: its config, data and models fit each other."""
 
-    config: EvalConfig
+    plan: Plan
     dataset: Dataset
     paths: dict[str, str]
     extractors: list[Extractor]
@@ -70,6 +79,11 @@ class Job:
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
     rows: int = 0
     missing: dict[str, int] = dataclasses.field(default_factory=dict)
+
+    @property
+    def config(self) -> EvalConfig:
+        """The config, with its defaults filled in."""
+        return self.plan.config
 
     def run(
         self,
@@ -124,8 +138,7 @@ class Job:
 
     def _prepare(self) -> None:
         """Find out how the columns that are read are read."""
-        features = {feature for spec in slicing_specs(self.config) for feature in spec.features}
-        self.dataset = self.dataset.prepared(self._columns(), features)
+        self.dataset = self.dataset.prepared(self._columns(), self.plan.slice_features)
 
     def run_beam(self, engine: str, options: Sequence[str]) -> list[Any]:
         """The evaluators' states, made by a Beam runner."""
@@ -161,13 +174,28 @@ class Job:
         """The output keys of all evaluators, and the verdict."""
         with self._timed("results"):
             self.progress("results", 0, None)
-            found: dict[str, Any] = {}
-            for evaluator, state in zip(self.evaluators, states, strict=True):
-                found |= evaluator.result(state)
+            found = self._outputs(states)
             self.rows, self.missing = found["rows"], found["missing"]
-            verdict = validate(self.config, found["metrics"], found["small_slices"])
+            verdict = validate(
+                self.plan.config,
+                self.plan.judged,
+                found["metrics"],
+                found["small_slices"],
+                found["notes"],
+            )
         _log(verdict)
         return {**found, "verdict": verdict}
+
+    def _outputs(self, states: list[Any]) -> dict[str, Any]:
+        """The output keys of all evaluators; raises ConfigError where two have one."""
+        outputs: dict[str, Any] = {}
+        owners: dict[str, str] = {}
+        for evaluator, state in zip(self.evaluators, states, strict=True):
+            result = evaluator.result(state)
+            for key in result:
+                check_output_key(owners, key, evaluator.stage_name)
+            outputs |= result
+        return outputs
 
     def save(
         self,
@@ -193,6 +221,7 @@ class Job:
             "result": result,
             **found,
             "verdict": verdict.to_dict(),
+            "checks": verdict.table,
             "config": self.config.to_dict(),
             "manifest": manifest,
         }
@@ -232,10 +261,11 @@ class Job:
 
     def _columns(self) -> list[str] | None:
         """The columns to read; None is all, when it is not known what a model reads."""
-        wanted = {feature for spec in slicing_specs(self.config) for feature in spec.features}
+        wanted = self.plan.feature_columns
         for spec in self.config.model_specs:
             wanted |= spec.columns(with_predictions=spec.name not in self.paths)
-        known = self.dataset.names
+        wanted |= {name for variant in self._variants() for name in variant.columns}
+        known = self.dataset.schema.names
         if any(isinstance(e, TransformedFeaturesExtractor) and e.called for e in self.extractors):
             wanted.intersection_update(known)  # the others are made
         for reader in self._called():
@@ -243,12 +273,18 @@ class Job:
             if reader.columns is None or reader.takes_examples and not serialized:
                 return None
             wanted.update(c for c in reader.columns if c in known or not serialized)
-        custom = [
-            e
-            for e in (*self.extractors, *self.evaluators)
-            if not type(e).__module__.startswith("benison.")
-        ]
-        return None if custom else sorted(wanted)
+        stages: list[Extractor | Evaluator] = [*self.extractors, *self.evaluators]
+        for stage in stages:
+            if not isinstance(stage, _CALLERS):
+                columns = columns_of(stage)
+                if columns is None:
+                    return None
+                wanted.update(columns)
+        return sorted(wanted)
+
+    def _variants(self) -> list[Variant]:
+        stages = [e for e in self.extractors if isinstance(e, PredictionsExtractor)]
+        return [variant for stage in stages for variant in stage.variants]
 
     def _wants_input(self) -> bool:
         return any(reader.takes_examples for reader in self._called())
@@ -256,10 +292,9 @@ class Job:
     def _wants_numbers(self) -> bool:
         return self.config.options.compute_confidence_intervals
 
-    def _called(self) -> list[Reader]:
+    def _called(self) -> list[FeatureConsumer]:
         """The models and the preprocessing functions."""
-        kinds = (PredictionsExtractor, TransformedFeaturesExtractor)
-        stages = [e for e in self.extractors if isinstance(e, kinds)]
+        stages = [e for e in self.extractors if isinstance(e, _CALLERS)]
         return [reader for stage in stages for reader in stage.called]
 
     @contextmanager

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The contract of statistics and metrics, its laws, and the registry of names.
+"""The contract of statistics and metrics, and its laws.
 
 A *statistic* adds up over rows; a *metric* is a formula over statistics. Both are frozen dataclasses
 whose fields are parameters, so equal statistics are one and are computed once.
@@ -16,16 +16,18 @@ The laws, tested for every registered metric:
 from __future__ import annotations
 
 import abc
+import math
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from benison.data.batch import Array, Inputs
+from benison.data.batch import Array, Index, Inputs
 from benison.slicing.codes import SliceCodes
 
+__all__ = ["Index", "Metric", "Statistic", "Value", "ratio"]
+
 StateT = TypeVar("StateT")
-Index: TypeAlias = npt.NDArray[np.int64]
 Value: TypeAlias = "Array | dict[str, Array]"
 
 
@@ -44,19 +46,48 @@ class Statistic(abc.ABC, Generic[StateT]):
     def merge(self, a: StateT, b: StateT) -> StateT:
         """The state of both; associative and commutative up to rounding."""
 
-    @abc.abstractmethod
-    def place(self, state: StateT, index: Index, size: int) -> StateT:
+    def scatter(self, state: StateT, index: Index, size: int) -> StateT:
         """The state of `size` slices in which slice `index[i]` is slice i of `state`."""
+        if type(self).place is Statistic.place:
+            raise NotImplementedError(f"{type(self).__name__} lacks the method scatter.")
+        return self.place(state, index, size)
 
-    @abc.abstractmethod
-    def take(self, state: StateT, index: Index) -> StateT:
+    def gather(self, state: StateT, index: Index) -> StateT:
         """The state of the slices `index` of `state`, in that order."""
+        if type(self).take is Statistic.take:
+            raise NotImplementedError(f"{type(self).__name__} lacks the method gather.")
+        return self.take(state, index)
+
+    def place(self, state: StateT, index: Index, size: int) -> StateT:
+        """The name of `scatter` in version 0.1, kept for one release."""
+        return self.scatter(state, index, size)
+
+    def take(self, state: StateT, index: Index) -> StateT:
+        """The name of `gather` in version 0.1, kept for one release."""
+        return self.gather(state, index)
+
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the data that it reads through `Inputs.features`."""
+        return ()
 
 
 class Metric(abc.ABC):
     """A formula over statistics. Subclasses are frozen dataclasses with a field `name`."""
 
     name: str
+    accepts: ClassVar[frozenset[str]] = frozenset({"binary", "real", "classes"})
+    """What labels and predictions may be: `binary` (labels in [0, 1] and a score), `real` (a number each),
+    `classes` (a score for each class), `text` (Arrow strings), `ragged` (lists of any length)."""
+    needs_label: ClassVar[bool] = True
+    """Whether it looks at labels, so that a row without one is not among its rows."""
+    needs_prediction: ClassVar[bool] = True
+    """Whether it looks at predictions, so that one that is missing makes the value undefined."""
+    needs_groups: ClassVar[bool] = False
+    """Whether it looks at the queries of rows, `Inputs.groups`, which need a query_key."""
+    takes_weights: ClassVar[bool] = True
+    """Whether it can be computed with example weights."""
+    empty_value: ClassVar[float] = math.nan
+    """The value of a slice without rows: NaN, or 0 for counts and sums."""
     is_plot: ClassVar[bool] = False
     has_interval: ClassVar[bool] = True
     """Whether another sample would have another value; a number of examples is what it is."""
@@ -72,6 +103,14 @@ class Metric(abc.ABC):
         float64[S] for a number, float64[S, T] for a list of numbers, or a dict of float64[S, T]
         columns for a structured value or a plot. Undefined is NaN.
         """
+
+    def resolution(self, *states: Any) -> Array | float:
+        """How far a value may be from the exact one, float64[S] or one number for all; 0 is exact."""
+        return 0.0
+
+    def notes(self, *states: Any) -> dict[int, str]:
+        """Why values are undefined, by the number of the slice, where the states alone know the reason."""
+        return {}
 
     def of(self, inputs: Inputs) -> Any:
         """The value over all rows of one batch; the form that examples and tests use."""

@@ -74,7 +74,7 @@ def class_scores(inputs: Inputs) -> Array:
             f"the shape {inputs.predictions.shape}. For one output use the binary ones, such as "
             f"BinaryCrossEntropy and BinaryAccuracy."
         )
-    return inputs.predictions
+    return np.asarray(inputs.predictions)
 
 
 def one_hot(labels: Array, classes: int) -> Array:

@@ -20,12 +20,12 @@ from benison.metrics.statistics.sums import Arrays, Mean, Moments, RowFunction, 
 
 def label(inputs: Inputs) -> Array:
     """The label."""
-    return inputs.labels
+    return np.asarray(inputs.labels)
 
 
 def prediction(inputs: Inputs) -> Array:
     """The prediction."""
-    return inputs.predictions
+    return np.asarray(inputs.predictions)
 
 
 def pairs(inputs: Inputs) -> tuple[Array, Array]:
@@ -206,12 +206,12 @@ class R2Score(Metric):
 def positive_prediction(inputs: Inputs) -> Array:
     """The product y p."""
     check_binary(inputs)
-    return inputs.labels * inputs.predictions
+    return np.asarray(inputs.labels * inputs.predictions)
 
 
 def negative_prediction(inputs: Inputs) -> Array:
     """The value of (1 - y) p."""
-    return (1 - inputs.labels) * inputs.predictions
+    return np.asarray((1 - inputs.labels) * inputs.predictions)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeAlias
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benison.table.schema import METRICS_SCHEMA, PLOTS_SCHEMA, SCHEMA_VERSION
+from benison.table.schema import CHECKS_SCHEMA, METRICS_SCHEMA, PLOTS_SCHEMA, SCHEMA_VERSION
 
 Evaluation: TypeAlias = dict[str, Any]
 """The results by output key: `metrics` (Table), `plots` (RecordBatches), `verdict`, `config` (dicts)."""
@@ -67,6 +67,7 @@ def default_writers() -> list[Writer]:
     """Metrics and plots as Parquet, verdict and config as JSON."""
     return [
         TableWriter("WriteMetrics", "metrics", "metrics.parquet", METRICS_SCHEMA),
+        TableWriter("WriteChecks", "checks", "checks.parquet", CHECKS_SCHEMA),
         TableWriter("WritePlots", "plots", "plots.parquet", PLOTS_SCHEMA),
         JsonWriter("WriteVerdict", "verdict", "verdict.json"),
         JsonWriter("WriteConfig", "config", "config.json"),

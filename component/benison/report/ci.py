@@ -22,11 +22,17 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
+import pyarrow.compute as pc
+
 from benison.errors import OutputError, visible
 from benison.paths import locate, write
-from benison.report.page.columns import shortened
 from benison.results.result import EvalResult
-from benison.validation.verdict import BLESSED, FAIL, NOT_BLESSED, NOT_EVALUATED, Check
+from benison.table.key import CHANGE, KEY_COLUMNS, VALUE, Key
+from benison.table.slices import slice_ids
+from benison.table.words import metric_text, shortened
+from benison.validation.check import Check
+from benison.validation.terms import FAIL, NOT_EVALUATED, PASS, RUBBER_STAMPED, UNDECIDED
+from benison.validation.verdict import BLESSED, NOT_BLESSED
 
 # GitHub accepts a megabyte of summary. What does not fit is in verdict.json, and the page says so.
 MAX_ROWS = 50
@@ -141,13 +147,13 @@ def _cases(checks: Iterable[Check]) -> Iterator[Element]:
     for check in checks:
         group = f"{check.model}.{check.metric}" if check.model else check.metric
         held = f": {check.formula}" if check.formula else ""
-        name = f"{_metric(vars(check))} of {check.slice}{held}"
+        name = f"{_metric(check.key)} of {check.slice}{held}"
         seen[group, name] += 1
         number = f" ({seen[group, name]})" if seen[group, name] > 1 else ""
         case = Element("testcase", classname=visible(group), name=visible(name + number), time="0")
         if check.outcome == FAIL:
             _say(case, "failure", check.reason, check.kind)
-        elif check.outcome == NOT_EVALUATED:
+        elif check.outcome != PASS:
             _say(case, "skipped", check.reason, check.kind)
         yield case
 
@@ -165,13 +171,14 @@ def _say(case: Element, tag: str, text: str, kind: str) -> None:
     SubElement(case, tag, {**kinds, "message": visible(text)}).text = visible(text)
 
 
-def _metric(row: Mapping[str, Any], several: bool = False) -> str:
-    """A metric's name with what distinguishes it: output, class, weighting, and the model if `several`."""
-    model = f"model {row['model']}" if several else ""
-    weighting = "weighted" if row["weighted"] else ""
-    parts = [model, row["output"], row["sub_key"], row["aggregation"], weighting]
-    qualifiers = ", ".join(part for part in parts if part)
-    return f"{row['metric']} ({qualifiers})" if qualifiers else str(row["metric"])
+def _metric(key: Key, several: bool = False) -> str:
+    """A metric's name, and what tells it from others of its name; `several` models are told apart."""
+    model = f"model {key.model}" if several else ""
+    weighting = "weighted" if key.weighted else ""
+    parts = [model, key.output, key.variant, key.sub_key, key.aggregation, weighting]
+    apart = ", ".join(part for part in parts if part)
+    name = metric_text(key.metric, key.kind)
+    return f"{name} ({apart})" if apart else name
 
 
 def _facts(result: EvalResult) -> Iterator[tuple[str, str]]:
@@ -196,13 +203,14 @@ def _page(result: EvalResult, facts: Mapping[str, str]) -> Iterator[str]:
     yield f"## {_MARKS[verdict.status]} Benison: {verdict.status.replace('_', ' ')}\n"
     yield f"{markdown(verdict.summary())}\n"
     several = len(result.config.candidate_specs) > 1
-    open_ = [check for check in verdict.checks if check.outcome == NOT_EVALUATED]
-    for title, checks in (("Failed", verdict.failures), ("Not evaluated", open_)):
-        shown = checks[:MAX_ROWS]
-        cells = [(_metric(vars(check), several), check.slice, check.reason) for check in shown]
+    groups = {"Failed": (FAIL,), "Not evaluated": (UNDECIDED, NOT_EVALUATED, RUBBER_STAMPED)}
+    for title, outcomes in groups.items():
+        shown = verdict.of_outcome(*outcomes, most=MAX_ROWS)
+        cells = [(_metric(check.key, several), check.slice, check.reason) for check in shown]
         yield from _table(title, ("Metric", "Slice", "Why"), cells)
-        if len(checks) > MAX_ROWS:
-            yield f"and {len(checks) - MAX_ROWS:,} more, in verdict\\.json\n"
+        count = sum(verdict.counts[outcome] for outcome in outcomes)
+        if count > MAX_ROWS:
+            yield f"and {count - MAX_ROWS:,} more, in checks\\.parquet\n"
     columns = ("Metric", "Slice", "Examples", "Baseline", "Candidate", "Change")
     yield from _table("Worst changes", columns, [*_changes(result, several)])
     yield from _table("What was evaluated", ("What", "Which"), [*facts.items()])
@@ -222,18 +230,28 @@ def _changes(result: EvalResult, several: bool) -> Iterator[tuple[str, ...]]:
     baseline = result.config.baseline_spec
     if baseline is None:
         return
-    names = result.metric_names()
-    judged = dict.fromkeys(check.metric for check in result.verdict.checks)
-    for name in [name for name in judged or names if f"{name}_diff" in names][:MAX_METRICS]:
+    table = result.metrics
+    changed = pc.unique(table.filter(pc.equal(table["kind"], CHANGE))["metric"]).to_pylist()
+    judged = pc.unique(result.verdict.table["metric"]).to_pylist()
+    values = values_by_key(result)
+    for name in [name for name in judged or changed if name in changed][:MAX_METRICS]:
         sign = -1 if result.is_bad_when_high(name) else 1
-        for row in result.worst(f"{name}_diff", WORST).to_pylist():
+        rows = result.worst(metric_text(name, CHANGE), WORST)
+        for row, identity in zip(rows.to_pylist(), slice_ids(rows).to_pylist(), strict=True):
             if sign * row["value"] < 0:
-                keys = {key: row[key] for key in ("output", "sub_key", "aggregation", "weighted")}
-                models = (baseline.name, row["model"])
-                values = [result.value(name, row["slice"], model=m, **keys) for m in models]
-                numbers = (f"{number:.6g}" for number in values)
-                where = (_metric({**row, "metric": name}, several), row["slice"])
+                key = Key.of(row).as_kind(VALUE)
+                sides = (key.of_model(baseline.name), key)
+                numbers = (f"{values[side, identity]:.6g}" for side in sides)
+                where = (_metric(key, several), row["slice"])
                 yield (*where, f"{row['examples']:,}", *numbers, _change(row))
+
+
+def values_by_key(result: EvalResult) -> dict[tuple[Key, str], float]:
+    """Every value of every model, by its key and the identity of its slice."""
+    table = result.metrics.filter(pc.equal(result.metrics["kind"], VALUE))
+    rows = table.select([*KEY_COLUMNS, "value"]).to_pylist()
+    identities = slice_ids(table).to_pylist()
+    return {(Key.of(r), identity): r["value"] for r, identity in zip(rows, identities, strict=True)}
 
 
 def _change(row: Mapping[str, Any]) -> str:

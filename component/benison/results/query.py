@@ -14,46 +14,48 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.errors import DataError, suggestion
-from benison.results.result import EvalResult, filter_rows
+from benison.results.result import IDENTITY, EvalResult, filter_rows
+from benison.slicing.keys import OVERALL
+from benison.table.key import CHANGE, KEY_COLUMNS, Key
+from benison.table.slices import slice_id, slice_ids
+from benison.validation.terms import FAIL
 
 Rows: TypeAlias = "list[dict[str, Any]]"
 
-_VIEW = ("model", "output", "sub_key", "aggregation", "weighted", "slice", "metric")
+_SHOWN = (*KEY_COLUMNS, "slice")
 
 
 def judged(result: EvalResult) -> list[str]:
-    """The metrics that have thresholds; if none has, all metrics without their changes."""
+    """The metrics that have thresholds, else all."""
     known = result.metric_names()
-    checked = dict.fromkeys(check.metric for check in result.verdict.checks)
-    names = [name for name in checked if name in known]
-    return names or plain_metrics(result)
-
-
-def plain_metrics(result: EvalResult) -> list[str]:
-    """All metrics, without their changes against the baseline."""
-    return [name for name in result.metric_names() if not name.endswith("_diff")]
+    checked = pc.unique(result.verdict.table["metric"]).to_pylist()
+    found = [name for name in checked if name in known]
+    return found or known
 
 
 def worst(result: EvalResult, metric: str, count: int) -> Rows:
     """The slices where a metric is worst; raises DataError without such a metric."""
-    return list(_with_baseline(result, result.worst(metric, count)))
+    return list(_shown_rows(result, result.worst(metric, count)))
 
 
 def distribution(result: EvalResult, metric: str) -> list[float]:
-    """The values of a metric over slices, without Overall."""
-    rows = result.worst(metric, result.metrics.num_rows)
-    values: list[float] = rows.filter(pc.not_equal(rows["slice"], "Overall"))["value"].to_pylist()
+    """The values of a metric over slices, those of Overall left out."""
+    found = result.worst(metric, result.metrics.num_rows)
+    plain = pc.not_equal(slice_ids(found), slice_id(OVERALL))
+    values: list[float] = found.filter(plain)["value"].to_pylist()
     return values
 
 
 def of_slice(result: EvalResult, slice_: str, metrics: Sequence[str]) -> Rows:
     """All metrics of a slice, or some; raises DataError if there is no such slice or metric."""
-    rows = filter_rows(_of_candidates(result), slice=slice_)
+    rows = _without_changes(filter_rows(_of_candidates(result), slice=slice_))
     if metrics:
         rows = pa.concat_tables([filter_rows(rows, metric=name) for name in metrics])
-    else:
-        rows = rows.filter(pc.invert(pc.ends_with(rows["metric"], "_diff")))
-    return list(_with_baseline(result, rows.filter(pc.is_null(rows["structured"]))))
+    return list(_shown_rows(result, rows.filter(pc.is_null(rows["structured"]))))
+
+
+def _without_changes(table: pa.Table) -> pa.Table:
+    return table.filter(pc.not_equal(table["kind"], CHANGE))
 
 
 def changes(
@@ -67,8 +69,8 @@ def changes(
     before, ordered = others[0], sorted((*others, result), key=_created)
     compared = before.compare(result)
     of_candidate = pa.array([spec.name for spec in before.config.candidate_specs])
-    compared = compared.filter(pc.is_in(compared["model"], of_candidate))
-    known = judged(result) if slice_ is None else plain_metrics(result)
+    compared = _without_changes(compared.filter(pc.is_in(compared["model"], of_candidate)))
+    known = judged(result) if slice_ is None else result.metric_names()
     wanted = metrics or [name for name in known if name in before.metric_names()]
     if not wanted:
         there = suggestion("", before.metric_names())
@@ -83,7 +85,7 @@ def changes(
         difference: Any = _plain(row["difference"])
         rows.append(
             {
-                **{name: row[name] for name in _VIEW},
+                **{name: row[name] for name in _SHOWN},
                 "examples": row["examples_other"] or row["examples"],
                 "was": _plain(row["value"]),
                 "was_lower": _plain(row["lower"]),
@@ -93,7 +95,7 @@ def changes(
                 "is_upper": _plain(row["upper_other"]),
                 "change": difference,
                 "worse": difference not in (None, 0.0) and (difference > 0) == bad[row["metric"]],
-                "runs": [_plain(values.get(_key(row))) for values in series],
+                "runs": [_plain(values.get(_place(row))) for values in series],
             }
         )
     return sorted(rows, key=lambda row: -abs(row["change"] or 0))
@@ -104,12 +106,13 @@ def _created(result: EvalResult) -> str:
 
 
 def _values(compared: pa.Table) -> dict[tuple[Any, ...], float]:
-    rows = compared.select([*_VIEW, "value_other"]).to_pylist()
-    return {_key(row): row["value_other"] for row in rows}
+    rows = compared.select([*KEY_COLUMNS, IDENTITY, "value_other"]).to_pylist()
+    return {_place(row): row["value_other"] for row in rows}
 
 
-def _key(row: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(row[name] for name in _VIEW)
+def _place(row: dict[str, Any]) -> tuple[Any, ...]:
+    """The key of a row that `compare` gave, and the identity of its slice."""
+    return Key.of(row), row[IDENTITY]
 
 
 def _of_candidates(result: EvalResult) -> pa.Table:
@@ -117,50 +120,58 @@ def _of_candidates(result: EvalResult) -> pa.Table:
     return result.metrics.filter(pc.is_in(result.metrics["model"], names))
 
 
-def _with_baseline(result: EvalResult, rows: pa.Table) -> Iterator[dict[str, Any]]:
+def _shown_rows(result: EvalResult, table: pa.Table) -> Iterator[dict[str, Any]]:
     """Rows of candidates, each with the baseline's value and the outcome of its checks."""
-    names = pc.unique(rows["metric"])
-    base, ends = _baseline_values(result, names), _ends_of_changes(result, names)
-    outcomes: dict[tuple[Any, ...], str] = {}
-    for check in result.verdict.checks:
-        key = tuple(getattr(check, name) for name in _VIEW)
-        if outcomes.get(key) != "fail":
-            outcomes[key] = check.outcome
-    for row in rows.to_pylist():
-        value, before = row["value"], base.get(_key(row)[1:])
-        lower, upper = ends.get(_key(row), (None, None))
+    beside = _Beside(result, pc.unique(table["metric"]))
+    for row, identity in zip(table.to_pylist(), slice_ids(table).to_pylist(), strict=True):
+        key = Key.of(row)
+        value, before = row["value"], beside.baseline_value(key, identity)
+        lower, upper = beside.change_interval(key, identity)
         yield {
-            **{name: row[name] for name in _VIEW},
+            **{name: row[name] for name in _SHOWN},
             "examples": row["examples"],
+            "evaluated": row["evaluated"],
             **{name: _plain(row[name]) for name in ("value", "lower", "upper")},
             "baseline": _plain(before),
             "change": _plain(None if before is None else value - before),
             "change_lower": _plain(lower),
             "change_upper": _plain(upper),
-            "outcome": outcomes.get(_key(row)),
+            "outcome": beside.outcomes.get((key, identity)),
         }
 
 
-def _baseline_values(result: EvalResult, metrics: pa.Array) -> dict[tuple[Any, ...], float]:
-    spec = result.config.baseline_spec
-    if spec is None:
-        return {}
-    table = result.metrics.filter(pc.is_in(result.metrics["metric"], metrics))
-    rows = table.filter(pc.equal(table["model"], spec.name)).select([*_VIEW, "value"]).to_pylist()
-    return {_key(row)[1:]: row["value"] for row in rows}
+class _Beside:
+    """What stands beside a candidate's values: the baseline's, intervals of changes, and outcomes."""
 
+    def __init__(self, result: EvalResult, metrics: pa.Array) -> None:
+        self._baseline = result.config.baseline_spec
+        table = result.metrics.filter(pc.is_in(result.metrics["metric"], metrics))
+        columns = [*KEY_COLUMNS, "value", "lower", "upper"]
+        rows = zip(table.select(columns).to_pylist(), slice_ids(table).to_pylist(), strict=True)
+        self._rows = {(Key.of(row), identity): row for row, identity in rows}
+        self.outcomes: dict[tuple[Key, str], str] = {}
+        checks = result.verdict.table
+        outcomes = zip(
+            checks.select([*KEY_COLUMNS, "outcome"]).to_pylist(),
+            slice_ids(checks).to_pylist(),
+            strict=True,
+        )
+        for row, identity in outcomes:
+            place = (Key.of(row), identity)
+            if self.outcomes.get(place) != FAIL:
+                self.outcomes[place] = row["outcome"]
 
-def _ends_of_changes(
-    result: EvalResult, metrics: pa.Array
-) -> dict[tuple[Any, ...], tuple[float, float]]:
-    """The intervals of the changes of some metrics from the baseline, where there are any."""
-    changes = {f"{name}_diff": name for name in metrics.to_pylist()}
-    table = result.metrics.filter(pc.is_finite(result.metrics["lower"]))
-    table = table.filter(pc.is_in(table["metric"], pa.array(changes, pa.string())))
-    return {
-        _key({**row, "metric": changes[row["metric"]]}): (row["lower"], row["upper"])
-        for row in table.select([*_VIEW, "lower", "upper"]).to_pylist()
-    }
+    def baseline_value(self, key: Key, identity: str) -> float | None:
+        """The baseline's value of the same key and slice."""
+        if self._baseline is None:
+            return None
+        row = self._rows.get((key.of_model(self._baseline.name), identity))
+        return None if row is None else row["value"]
+
+    def change_interval(self, key: Key, identity: str) -> tuple[float | None, float | None]:
+        """The interval of the change of a value from the baseline, where there is one."""
+        row = self._rows.get((key.as_kind(CHANGE), identity))
+        return (None, None) if row is None else (row["lower"], row["upper"])
 
 
 def _plain(value: float | None) -> float | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -22,17 +22,21 @@ from benison.errors import ConfigError, DataError, MissingExtraError, OutputErro
 from benison.metrics import About, describe, from_config
 from benison.output import blessing
 from benison.paths import Location, RemotePath, fetched, in_arrow, locate
-from benison.slicing.keys import SliceKey, slice_name
-from benison.table.schema import METRICS_SCHEMA, PLOTS_SCHEMA
-from benison.table.slices import Slices
+from benison.slicing.keys import SliceKey
+from benison.table.key import CHANGE, KEY_COLUMNS, SLICE_RATIO, VALUE, VIEW_COLUMNS
+from benison.table.schema import CHECKS_SCHEMA, METRICS_SCHEMA, PLOTS_SCHEMA, upgraded
+from benison.table.slices import Slices, slice_id, slice_ids
+from benison.table.words import metric_kind, slice_text
+from benison.validation.terms import LOWER
 from benison.validation.verdict import Verdict
 
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
-_CHOICES = ("model", "output", "sub_key", "aggregation", "weighted")
-_KEYS = (*_CHOICES, "slice", "metric")
+_CHOICES = (*VIEW_COLUMNS, "kind")
+IDENTITY = "slice_id"
+"""The column of `compare` that tells slices apart, whose names may be equal."""
 
 
 class Viewer(Protocol):
@@ -88,7 +92,7 @@ class EvalResult:
         return self.view.html()
 
     def __repr__(self) -> str:
-        slices, values = len(pc.unique(self.metrics["slice"])), self.metrics.num_rows
+        slices, values = len(pc.unique(slice_ids(self.metrics))), self.metrics.num_rows
         return (
             f"<EvalResult {self.verdict.status}, {slices:,} slices, {values:,} values, {self.path}>"
         )
@@ -101,11 +105,11 @@ class EvalResult:
         if self.path is None:
             return PLOTS_SCHEMA.empty_table()
         blessing.check_whole(self.path, "plots.parquet")
-        return _table(self.path / "plots.parquet")
+        return upgraded(_table(self.path / "plots.parquet"), PLOTS_SCHEMA)
 
     @property
     def provenance(self) -> str:
-        """When and by which version it was made, such as `2026-01-31T12:00:00+00:00 by Benison 0.1.0`."""
+        """When and by what, such as `2026-01-31T12:00:00+00:00 by Benison 0.1.0`."""
         ours = f"Benison {self.manifest.get('benison')}"
         return f"{self.manifest['created']} by {self.manifest.get('written_by', ours)}"
 
@@ -124,8 +128,10 @@ class EvalResult:
         return names
 
     def slices(self) -> list[str]:
-        """The names of the slices, in their order."""
-        names: list[str] = pc.unique(self.metrics["slice"]).to_pylist()
+        """The name of each slice, in their order; two slices may have one name."""
+        ids = slice_ids(self.metrics).dictionary_encode()
+        firsts = np.unique(ids.indices.to_numpy(), return_index=True)[1]
+        names: list[str] = self.metrics["slice"].take(pa.array(firsts)).to_pylist()
         return names
 
     def value(
@@ -137,13 +143,30 @@ class EvalResult:
         """One number.
 
         Args:
-            metric: Its name, such as "auc" or "auc_diff".
+            metric: Its name, such as "auc"; "auc_diff" is short for the kind "change".
             slice: The name of the slice, or its features and values.
-            keys: `model`, `output`, `sub_key`, `aggregation` or `weighted`, where the metric and slice
-                alone leave several; without `model`, the candidate's.
+            keys: `model`, `output`, `sub_key`, `aggregation`, `weighted` or another column of the key, where
+                the metric and slice alone leave several; without `model`, the candidate's, and without
+                `kind` the value, or for the name of a comparison of slices the difference.
 
         Raises:
             DataError: There is no such value, or several.
+        """
+        rows = self.rows(metric, **keys)
+        rows = filter_slice(rows, slice)
+        if rows.num_rows > 1:
+            varied = [key for key in _CHOICES if len(pc.unique(rows[key])) > 1]
+            ambiguous = "the features and values of the slice, because two slices have that name"
+            what = f"which {', '.join(varied)}" if varied else ambiguous
+            raise DataError(f"{metric} of {_shown(slice)} has {rows.num_rows} values; say {what}.")
+        number: float = rows["value"][0].as_py()
+        return number
+
+    def rows(self, metric: str, **keys: Any) -> pa.Table:
+        """The rows of a metric over slices, as `value` chooses them.
+
+        Raises:
+            DataError: No row has the metric, or one of the keys.
         """
         for key in keys:
             if key not in _CHOICES:
@@ -152,16 +175,14 @@ class EvalResult:
         candidates = self.config.candidate_specs
         if "model" not in keys and self.config.baseline_spec is not None and len(candidates) == 1:
             keys["model"] = candidates[0].name
+        if "kind" not in keys and metric not in self.metric_names():
+            metric, keys["kind"] = metric_kind(metric)
         rows = filter_rows(self.metrics, metric=metric)
-        name = slice if isinstance(slice, str) else _name_of(dict(slice), rows)
-        rows = filter_rows(rows, slice=name, **keys)
-        if rows.num_rows > 1:
-            varied = [key for key in _CHOICES if len(pc.unique(rows[key])) > 1]
-            raise DataError(
-                f"{metric} of {name} has {rows.num_rows} values; say which {', '.join(varied)}."
-            )
-        number: float = rows["value"][0].as_py()
-        return number
+        if "kind" not in keys:
+            plain = pc.or_(pc.equal(rows["kind"], VALUE), pc.is_valid(rows["other_slice_key"]))
+            ratio = pc.or_(pc.equal(rows["kind"], SLICE_RATIO), pc.equal(rows["kind"], CHANGE))
+            rows = rows.filter(pc.and_(plain, pc.invert(ratio)))
+        return filter_rows(rows, **keys)
 
     def worst(self, metric: str, n: int = 10) -> pa.Table:
         """The candidates' rows of the `n` slices where a metric is worst, the worst first.
@@ -172,28 +193,24 @@ class EvalResult:
         Raises:
             DataError: There is no such metric.
         """
-        rows = filter_rows(self.metrics, metric=metric)
-        candidates = pa.array([spec.name for spec in self.config.candidate_specs])
-        rows = rows.filter(pc.is_in(rows["model"], candidates))
-        plain = Slices.of_table(rows).plain
-        rows = rows.filter(pc.and_(pa.array(plain), pc.invert(pc.is_nan(rows["value"]))))
+        names = pa.array([spec.name for spec in self.config.candidate_specs])
+        name, kind = (metric, VALUE) if metric in self.metric_names() else metric_kind(metric)
+        rows = filter_rows(self.metrics, metric=name)
+        wanted = pc.and_(pc.is_in(rows["model"], names), pc.equal(rows["kind"], kind))
+        rows = rows.filter(pc.and_(wanted, pc.is_null(rows["other_slice_key"])))
+        rows = rows.filter(pc.invert(pc.is_nan(rows["value"])))
         order = "descending" if self.is_bad_when_high(metric) else "ascending"
         return rows.sort_by([("value", order)]).slice(0, n)
 
     def is_bad_when_high(self, metric: str) -> bool:
-        """Whether high values of a metric are bad; for a change it is the same as for its metric.
-
-        They are if all thresholds on the metric are upper bounds, or if it has no threshold and its
-        description says that lower is better.
-        """
-        names = (metric, metric.removesuffix("_diff"))
-        judged = [check for check in self.verdict.checks if check.metric in names]
-        from_below = any(not math.isnan(check.lower) for check in judged)
-        from_above = any(not math.isnan(check.upper) for check in judged)
-        if from_below or from_above:
-            return not from_below
+        """Whether high values are the bad ones, as `worst` says; a change is as its metric is."""
+        name = metric if metric in self.metric_names() else metric_kind(metric)[0]
+        judged = self.verdict.table
+        sides = set(judged.filter(pc.equal(judged["metric"], name))["side"].to_pylist()) - {""}
+        if sides:
+            return LOWER not in sides
         known = metric_info([self])
-        return any(known[name].higher_is_better is False for name in names if name in known)
+        return name in known and known[name].higher_is_better is False
 
     def compare(self, other: EvalResult) -> pa.Table:
         """The values of two results side by side with their intervals, and `difference`: other - this.
@@ -201,36 +218,62 @@ class EvalResult:
         A value that only one of them has is null on the other side. If each has one candidate, these are
         compared even if their names differ.
         """
-        columns = [*_KEYS, "value", "lower", "upper", "examples"]
-        joined = self.metrics.select(columns).join(
-            _as_candidate_of(self.config, other).select(columns),
-            list(_KEYS),
-            right_suffix="_other",
-            join_type="full outer",
-        )
+        sides = [_with_ids(self.metrics), _with_ids(_as_candidate_of(self.config, other))]
+        keys = [*KEY_COLUMNS, IDENTITY]
+        joined = sides[0].join(sides[1], keys, right_suffix="_other", join_type="full outer")
         difference = pc.subtract(joined["value_other"], joined["value"])
-        return joined.append_column("difference", difference).sort_by(
-            [(key, "ascending") for key in _KEYS]
-        )
+        names = pc.coalesce(joined["slice"], joined["slice_other"])
+        order = [*VIEW_COLUMNS, "slice", "metric", "kind"]
+        joined = joined.append_column("difference", difference)
+        joined = joined.set_column(joined.schema.get_field_index("slice"), "slice", names)
+        return joined.sort_by([(key, "ascending") for key in order])
 
 
-def filter_rows(rows: pa.Table, **wanted: Any) -> pa.Table:
-    """The rows of a table of metrics or plots that have the given values in the given columns.
+def _with_ids(metrics: pa.Table) -> pa.Table:
+    """What is compared, with a column that is the identity of the slice."""
+    columns = [*KEY_COLUMNS, "slice", "value", "lower", "upper", "examples"]
+    return metrics.select(columns).append_column(IDENTITY, slice_ids(metrics))
+
+
+def filter_rows(table: pa.Table, **wanted: Any) -> pa.Table:
+    """The rows of a table of metrics or plots that have certain values.
 
     Raises:
         DataError: No row has one of the values; the message lists those that exist.
     """
     for column, value in wanted.items():
-        matching = rows.filter(pc.equal(rows[column], pa.scalar(value)))
+        matching = table.filter(pc.equal(table[column], pa.scalar(value)))
         if not matching.num_rows:
-            hint = suggestion(str(value), map(str, pc.unique(rows[column]).to_pylist()))
+            hint = suggestion(str(value), map(str, pc.unique(table[column]).to_pylist()))
             raise DataError(f"The results have no {column} {value!r}. {hint}")
-        rows = matching
-    return rows
+        table = matching
+    return table
+
+
+def filter_slice(table: pa.Table, wanted: str | Mapping[str, Any] | SliceKey) -> pa.Table:
+    """The rows of a slice, given by its name, or by its features and values.
+
+    Raises:
+        DataError: There is no such slice; it says which there are.
+    """
+    if isinstance(wanted, str):
+        return filter_rows(table, slice=wanted)
+    texts = {feature: _text(value) for feature, value in dict(wanted).items()}
+    key = tuple(sorted(texts.items()))
+    rows = table.filter(pc.equal(slice_ids(table), slice_id(key)))
+    if not rows.num_rows and key:
+        # Of numbers, 5, 5.0 and "5" are one.
+        same = Slices.of_table(table).of_spec(SlicingSpec(feature_values=texts))
+        rows = table.take(pa.array(same))
+    return rows if rows.num_rows else filter_rows(table, slice=slice_text(key))
+
+
+def _shown(wanted: str | Mapping[str, Any] | SliceKey) -> str:
+    return wanted if isinstance(wanted, str) else slice_text(tuple(sorted(dict(wanted).items())))
 
 
 def metric_info(results: Iterable[EvalResult]) -> dict[str, About]:
-    """The description of each metric by its name in the results.
+    """What is known of each metric by its name in results; nothing of one that is not registered here.
 
     A metric that is not registered in this process is left out: the program that evaluates registers a
     user's metric, the program that shows results usually does not.
@@ -261,17 +304,6 @@ def _as_candidate_of(config: EvalConfig, other: EvalResult) -> pa.Table:
     return other.metrics.set_column(index, other.metrics.schema.field(index), renamed)
 
 
-def _name_of(wanted: Mapping[str, Any], rows: pa.Table) -> str:
-    """The name of the slice with these values, where 5, 5.0 and "5" are equal."""
-    texts = {feature: _text(value) for feature, value in wanted.items()}
-    name = slice_name(tuple(sorted(texts.items())))
-    if not pc.any(pc.equal(rows["slice"], name)).as_py():
-        slices = Slices.of_table(rows)
-        for index in slices.of_spec(SlicingSpec(feature_values=texts)):
-            return slices.names[int(index)]
-    return name
-
-
 def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -299,9 +331,11 @@ def load_result(path: str | os.PathLike[str] | RemotePath) -> EvalResult:
             parts.metrics, parts.verdict, parts.config, parts.manifest, directory, parts.plots
         )
     manifest = blessing.check_whole(directory, "metrics.parquet", "verdict.json", "config.json")
+    if (directory / _CHECKS).is_file():
+        blessing.check_whole(directory, _CHECKS)
     try:
         metrics = _metrics(directory / "metrics.parquet")
-        verdict = Verdict.from_dict(_json(directory / "verdict.json"))
+        verdict = _verdict(directory)
         config = EvalConfig.load(_json(directory / "config.json"))
     except OutputError:
         raise
@@ -310,17 +344,31 @@ def load_result(path: str | os.PathLike[str] | RemotePath) -> EvalResult:
     return EvalResult(metrics, verdict, config, manifest, directory)
 
 
+_CHECKS = "checks.parquet"
+
+
 def _table(path: Location) -> pa.Table:
     file_system, name = in_arrow(path)
     return pq.read_table(name, filesystem=file_system)
 
 
+def _verdict(directory: Location) -> Verdict:
+    """The verdict with all its checks, which results of schema 1 have in verdict.json."""
+    path = directory / _CHECKS
+    checks = _table(path).cast(CHECKS_SCHEMA) if path.is_file() else None
+    return Verdict.from_dict(_json(directory / "verdict.json"), checks)
+
+
 def _metrics(path: Location) -> pa.Table:
     table = _table(path)
-    lacking = [name for name in METRICS_SCHEMA.names if name not in table.column_names]
-    if lacking:
-        raise OutputError(f"{path} lacks the columns {', '.join(lacking)}; evaluate again.")
-    return table
+    try:
+        return upgraded(table, METRICS_SCHEMA)
+    except KeyError:
+        required = [field.name for field in METRICS_SCHEMA if not field.nullable]
+        missing = [name for name in required if name not in table.column_names]
+        raise OutputError(
+            f"{path} lacks the columns {', '.join(missing)}; evaluate again."
+        ) from None
 
 
 def _json(path: Location) -> Any:

@@ -22,7 +22,11 @@ OVERALL: SliceKey = ()
 _MOST_DIGITS = 400
 
 
-SLICE_KEY = pa.list_(pa.struct([("feature", pa.string()), ("value", pa.string())]))
+SLICE_KEY = pa.list_(
+    pa.struct([("feature", pa.string()), ("value", pa.string()), ("type", pa.string())])
+)
+"""A key as Arrow has it; `type` is how values of the feature are compared, null where it is not
+known: what `benison.data.values.kind_of` says of its column."""
 
 
 def slice_name(key: SliceKey) -> str:

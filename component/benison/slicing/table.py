@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -36,7 +36,7 @@ class SliceTable:
     def texts(self, index: Codes) -> tuple[pa.Array, pa.ListArray]:
         """The names of the slices `index`, string[n], and their keys, `SLICE_KEY`[n]."""
         known = self._known or {(): pa.array([], pa.string())}
-        names, keys = zip(*(_texts(*group) for group in known.items()), strict=True)
+        names, keys = zip(*(_texts(*group, self.kinds) for group in known.items()), strict=True)
         places = np.empty(len(self), np.int64)
         places[np.concatenate([*self._ids.values(), index[:0]])] = np.arange(len(self))
         wanted = pa.array(places[index])
@@ -106,16 +106,20 @@ class SliceTable:
         return table, index
 
 
-def _texts(features: tuple[str, ...], values: pa.Array) -> tuple[pa.Array, pa.ListArray]:
+def _texts(
+    features: tuple[str, ...], values: pa.Array, kinds: Mapping[str, str]
+) -> tuple[pa.Array, pa.ListArray]:
     """The names and the keys of all slices of some features."""
     if not features:
         return pa.repeat("Overall", len(values)), pa.array([[]] * len(values), SLICE_KEY)
     flat = split_values(values, len(features))
-    named = pa.array(features).take(pa.array(np.tile(np.arange(len(features)), len(values))))
+    repeated = pa.array(np.tile(np.arange(len(features)), len(values)))
+    named = pa.array(features).take(repeated)
+    typed = pa.array([kinds.get(feature) for feature in features], pa.string()).take(repeated)
     offsets = pa.array(np.arange(len(values) + 1) * len(features), pa.int32())
     pairs = pc.binary_join_element_wise(named, flat, "=")
     names = pc.binary_join(pa.ListArray.from_arrays(offsets, pairs), ", ")
-    structs = pa.StructArray.from_arrays([named, flat], fields=list(SLICE_KEY.value_type))
+    structs = pa.StructArray.from_arrays([named, flat, typed], fields=list(SLICE_KEY.value_type))
     return names, pa.ListArray.from_arrays(offsets, structs).cast(SLICE_KEY)
 
 

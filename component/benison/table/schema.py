@@ -1,54 +1,65 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The shape of the results: the columns of metrics.parquet and plots.parquet."""
+"""The columns of metrics.parquet and plots.parquet, and how older tables are brought into them."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from benison.data.batch import Array
-from benison.engine.views import View
-from benison.metrics.base import Index, Value
-from benison.slicing.keys import SLICE_KEY, SliceKey, slice_name
-from benison.slicing.table import SliceTable
+from benison.slicing.keys import SLICE_KEY
+from benison.table.key import CHANGE, SLICE_DIFFERENCE, SLICE_RATIO, VALUE
+from benison.table.words import metric_text
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
-_KEY_FIELDS = [
-    pa.field("model", pa.string(), nullable=False),
-    pa.field("output", pa.string(), nullable=False),
-    pa.field("sub_key", pa.string(), nullable=False),
-    pa.field("aggregation", pa.string(), nullable=False),
-    pa.field("weighted", pa.bool_(), nullable=False),
-    pa.field("slice", pa.string(), nullable=False),
+
+def _text(name: str) -> pa.Field:
+    return pa.field(name, pa.string(), nullable=False)
+
+
+def _number(name: str) -> pa.Field:
+    return pa.field(name, pa.float64(), nullable=False)
+
+
+SLICE_FIELDS = [
+    _text("slice"),
     pa.field("slice_key", SLICE_KEY, nullable=False),
+    pa.field("other_slice_key", SLICE_KEY),
+]
+"""The slice: its name for people, its identity, and for a comparison the other slice, else null."""
+
+KEY_FIELDS = [
+    *map(_text, ("model", "output", "dataset", "variant", "sub_key", "aggregation")),
+    pa.field("weighted", pa.bool_(), nullable=False),
 ]
 
 METRICS_SCHEMA = pa.schema(
     [
-        *_KEY_FIELDS,
-        pa.field("metric", pa.string(), nullable=False),
-        pa.field("value", pa.float64(), nullable=False),
-        pa.field("lower", pa.float64(), nullable=False),
-        pa.field("upper", pa.float64(), nullable=False),
+        *KEY_FIELDS,
+        *SLICE_FIELDS,
+        _text("metric"),
+        _text("kind"),
+        *map(_number, ("value", "lower", "upper", "std_error", "df", "resolution")),
+        _text("interval_method"),
         pa.field("structured", pa.string()),
         pa.field("examples", pa.int64(), nullable=False),
+        pa.field("evaluated", pa.int64()),
     ]
 )
-"""One row per model, output, sub_key, aggregation, weighted, slice and metric.
+"""One row per key (`table.key.Key`) and slice.
 
-`value` is NaN where undefined and for structured values, whose JSON is `structured`; `lower` and
-`upper` are NaN when no confidence interval was asked for; `examples` is unweighted.
+`value` is NaN where undefined and for structured values, whose JSON is `structured`. `lower`, `upper`,
+`std_error` and `df` are NaN without an interval. `examples` are the rows of the data in the slice,
+`evaluated` those of them that enter the value; null where it is not known, as in tables of schema 1.
 """
 
 PLOTS_SCHEMA = pa.schema(
     [
-        *_KEY_FIELDS,
-        pa.field("plot", pa.string(), nullable=False),
+        *KEY_FIELDS,
+        *SLICE_FIELDS,
+        _text("plot"),
         pa.field("columns", pa.map_(pa.string(), pa.list_(pa.float64())), nullable=False),
         pa.field("examples", pa.int64(), nullable=False),
     ]
@@ -56,78 +67,93 @@ PLOTS_SCHEMA = pa.schema(
 """One row per plot of a slice; `columns` are its points, each a list of one length."""
 
 
-class SliceColumns:
-    """The columns that say of which slice a row is, shared by the rows of every metric."""
+CHECKS_SCHEMA = pa.schema(
+    [
+        *KEY_FIELDS,
+        *SLICE_FIELDS,
+        *map(_text, ("metric", "kind", "check", "side")),
+        *map(_number, ("bound", "value", "lower", "upper", "baseline", "change")),
+        *map(_text, ("outcome", "evidence", "zone")),
+        *map(_number, ("p_value", "p_adjusted")),
+        pa.field("family_size", pa.int64()),
+        _number("detectable"),
+        pa.field("needed_examples", pa.int64()),
+        pa.field("lost", pa.int64()),
+        pa.field("won", pa.int64()),
+        pa.field("examples", pa.int64(), nullable=False),
+        pa.field("evaluated", pa.int64()),
+        pa.field("note", pa.string()),
+    ]
+)
+"""One row per check: a bound on the value of a key on a slice.
 
-    def __init__(self, pairs: Sequence[tuple[SliceKey, ...]], examples: Index) -> None:
-        """Of slices, or comparisons of slices, by their keys."""
-        names = [" vs ".join(slice_name(key) for key in keys) for keys in pairs]
-        flat = [[pair for key in keys for pair in key] for keys in pairs]
-        self.names = pa.array(names, pa.string())
-        self.keys = pa.array(flat, SLICE_KEY)
-        self.examples = pa.array(examples, pa.int64())
-
-    @classmethod
-    def of_table(cls, table: SliceTable, index: Index, examples: Index) -> SliceColumns:
-        """Of the slices `index` of a table, of which there may be many."""
-        columns = cls((), examples)
-        columns.names, columns.keys = table.texts(index)
-        return columns
-
-    def block(self, start: int, size: int) -> SliceColumns:
-        """Some of the slices, one after the other."""
-        columns = SliceColumns((), self.examples.slice(start, size))
-        columns.names, columns.keys = (c.slice(start, size) for c in (self.names, self.keys))
-        return columns
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def key_columns(self, view: View) -> list[pa.Array]:
-        """The columns of `_KEY_FIELDS`."""
-        constants = (view.model, view.output, view.sub_key, "", view.weighted)
-        return [
-            *(pa.repeat(pa.scalar(constant), len(self)) for constant in constants),
-            self.names,
-            self.keys,
-        ]
-
-    def metric_rows(
-        self, view: View, name: str, value: Value, bounds: tuple[Array, Array] | None = None
-    ) -> pa.RecordBatch:
-        """The rows of one metric in metrics.parquet, with both ends of its interval if there is one."""
-        numbers, structured = _numbers_and_json(value, len(self))
-        lower, upper = bounds or (np.full(len(self), np.nan),) * 2
-        named = pa.repeat(pa.scalar(name), len(self))
-        columns = [*map(pa.array, (numbers, lower, upper)), structured, self.examples]
-        return pa.RecordBatch.from_arrays(
-            [*self.key_columns(view), named, *columns], schema=METRICS_SCHEMA
-        )
-
-    def plot_rows(self, view: View, name: str, value: dict[str, Array]) -> pa.RecordBatch:
-        """The rows of one plot in plots.parquet."""
-        named = pa.repeat(pa.scalar(name), len(self))
-        points = [[(key, column[i]) for key, column in value.items()] for i in range(len(self))]
-        columns = [named, pa.array(points, PLOTS_SCHEMA.field("columns").type), self.examples]
-        return pa.RecordBatch.from_arrays([*self.key_columns(view), *columns], schema=PLOTS_SCHEMA)
+`side` says whether `bound` limits from below (`lower`) or above (`upper`); `lower` and `upper` are the
+interval of what is judged, the value or the change. `note` is the sentence where the numbers do not make it.
+"""
 
 
-def _numbers_and_json(value: Value, size: int) -> tuple[Array, pa.Array]:
-    if isinstance(value, dict):
-        rows = [{key: column[i] for key, column in value.items()} for i in range(size)]
-    elif value.ndim == 1:
-        return value, pa.nulls(size, pa.string())
-    else:
-        rows = list(value)
-    # JSON has no NaN, so what is undefined is null.
-    texts = [json.dumps(_strict(row)) for row in rows]
-    return np.full(size, np.nan), pa.array(texts, pa.string())
+def upgraded(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """A table of schema 1 or 2 with the columns of `schema`, those of the metrics or of the plots.
+
+    Schema 1 kept a change in the metric's name (`auc_diff`), and a comparison of slices in the slice's
+    (`a=1 vs a=2`), with the keys of both sides one after the other.
+
+    Raises:
+        KeyError: A column is missing that both schemas have.
+    """
+    if "kind" in table.column_names or ("plot" in schema.names and "dataset" in table.column_names):
+        return table.select(schema.names).cast(schema)
+    columns = {name: table[name] for name in table.column_names}
+    columns |= _split_keys(table)
+    if "metric" in columns:
+        columns |= _split_names(table, columns["other_slice_key"])
+    return pa.table([_column(columns, field, table.num_rows) for field in schema], schema=schema)
 
 
-def _strict(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _strict(item) for key, item in value.items()}
-    return [None if np.isnan(x) else x for x in np.asarray(value).tolist()]
+def _column(columns: dict[str, pa.ChunkedArray], field: pa.Field, rows: int) -> pa.ChunkedArray:
+    """The column of a field; what schema 1 did not have is "", NaN or null."""
+    if field.name in columns:
+        return columns[field.name].cast(field.type)
+    if field.nullable:
+        return pa.nulls(rows, field.type)
+    if pa.types.is_floating(field.type):
+        return pa.repeat(pa.scalar(float("nan"), field.type), rows)
+    if pa.types.is_string(field.type):
+        return pa.repeat(pa.scalar(""), rows)
+    raise KeyError(field.name)
 
 
-RATIO = "_ratio"
+def _split_keys(table: pa.Table) -> dict[str, pa.Array]:
+    """The keys of both sides of a comparison, whose name says where the first of them ends."""
+    from benison.table.slices import sides
+
+    pairs: dict[tuple[str, str], tuple[Any, Any]] = {}
+    keys, others = [], []
+    for name, key in zip(table["slice"].to_pylist(), table["slice_key"].to_pylist(), strict=True):
+        identity = (name, str(key))
+        if identity not in pairs:
+            pairs[identity] = sides(name, key)
+        first, second = pairs[identity]
+        keys.append(first)
+        others.append(second)
+    return {"slice_key": pa.array(keys, SLICE_KEY), "other_slice_key": pa.array(others, SLICE_KEY)}
+
+
+def _split_names(table: pa.Table, others: pa.Array) -> dict[str, pa.Array]:
+    """The metric and the kind of each row. A suffix means a kind only beside the metric without it."""
+    metrics: list[str] = table["metric"].to_pylist()
+    known = set(metrics)
+    changes = {metric_text(name, CHANGE): name for name in known}
+    ratios = {metric_text(name, SLICE_RATIO): name for name in known}
+    names, kinds = [], []
+    for metric, is_compared in zip(metrics, pc.is_valid(others).to_pylist(), strict=True):
+        if is_compared and metric in ratios:
+            names.append(ratios[metric])
+            kinds.append(SLICE_RATIO)
+        elif metric in changes:
+            names.append(changes[metric])
+            kinds.append(CHANGE)
+        else:
+            names.append(metric)
+            kinds.append(SLICE_DIFFERENCE if is_compared else VALUE)
+    return {"metric": pa.array(names, pa.string()), "kind": pa.array(kinds, pa.string())}

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which slices, and comparisons of slices, the rows of a table are about."""
+"""The slices, and comparisons of slices, that the rows of a table are about."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,54 +13,81 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.config import CrossSlicingSpec, SlicingSpec
-from benison.engine.views import View
-from benison.slicing.keys import SliceKey, as_number, matches, same_value, slice_name
-from benison.table.schema import SliceColumns
-
-
-def sort_key(key: SliceKey) -> tuple[int, tuple[str, ...], Sequence[tuple[float, str]]]:
-    """Fewer features first, then by feature, then by value, numbers as numbers."""
-    values = [(as_number(value), value) for _, value in key]
-    return len(key), tuple(feature for feature, _ in key), values
-
+from benison.slicing.keys import SLICE_KEY, SliceKey, as_number, matches, same_value, slice_name
+from benison.table.key import KEY_COLUMNS, Key
+from benison.table.words import slice_text
 
 Index: TypeAlias = npt.NDArray[np.int64]
-
-
-Mask: TypeAlias = npt.NDArray[np.bool_]
-
-
-_VERSUS = " vs "
-
+Sides: TypeAlias = "tuple[SliceKey, SliceKey | None]"
+"""A slice, or the two slices of a comparison."""
 
 _SEPARATOR = "\x1f"
+# What could be taken for a separator in a name or a value is escaped, so that no two keys have one text.
+_ESCAPES = (("\\", "\\\\"), (_SEPARATOR, "\\u"), ("\x1e", "\\r"))
 
 
-class MetricRows:
-    """The rows of metrics.parquet by metric and view, found without a search for each."""
+def as_key(pairs: Sequence[Mapping[str, str]]) -> SliceKey:
+    """A key as Arrow has it, in Python's form."""
+    return tuple((pair["feature"], pair["value"]) for pair in pairs)
 
-    _KEYS = ("metric", "model", "output", "sub_key", "aggregation", "weighted")
 
-    def __init__(self, metrics: pa.Table) -> None:
-        self._metrics = metrics
-        self._codes = np.zeros(metrics.num_rows, np.int64)
-        self._known: list[dict[object, int]] = []
-        for column in self._KEYS:
-            encoded = pc.dictionary_encode(pc.cast(metrics[column], pa.string())).combine_chunks()
-            known = encoded.dictionary.to_pylist()
-            self._codes = self._codes * max(len(known), 1) + encoded.indices.to_numpy()
-            self._known.append({value: i for i, value in enumerate(known)})
+def key_array(keys: Sequence[SliceKey | None], types: Mapping[str, str] | None = None) -> pa.Array:
+    """Keys in Arrow's form, `SLICE_KEY`[n]; `types` are the kinds of the features, where known."""
+    known = types or {}
+    rows = [
+        None if key is None else [(name, value, known.get(name)) for name, value in key]
+        for key in keys
+    ]
+    return pa.array(rows, SLICE_KEY)
 
-    def of(self, view: View, metric: str) -> pa.Table:
-        """The rows of one metric through one view, none where it was not computed."""
-        weighted = "true" if view.weighted else "false"
-        wanted = (metric, view.model, view.output, view.sub_key, "", weighted)
-        code = 0
-        for known, value in zip(self._known, wanted, strict=True):
-            if value not in known:
-                return self._metrics.slice(0, 0)
-            code = code * len(known) + known[value]
-        return self._metrics.take(pa.array(np.flatnonzero(self._codes == code)))
+
+def sides(name: str, key: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any] | None]:
+    """Where in the key of a comparison of schema 1 the second slice begins: its name says so."""
+    pairs = as_key(key)
+    if name != slice_name(pairs):
+        for i in range(len(pairs) + 1):
+            if slice_text(pairs[:i], pairs[i:]) == name:
+                return key[:i], key[i:]
+    return key, None
+
+
+def slice_ids(table: pa.Table | pa.RecordBatch) -> pa.Array:
+    """A text for each row, equal for rows of one slice or comparison and for no others: string[n].
+
+    Names are for people: the values "1, b=2" of a and "1" and "2" of a and b have one name.
+    """
+    keys, others = (_whole(table[name]) for name in ("slice_key", "other_slice_key"))
+    second = pc.if_else(pc.is_valid(others), _ids(pc.fill_null(others, [])), "\x1e")
+    return pc.binary_join_element_wise(_ids(keys), second, "\x1e")
+
+
+def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    if isinstance(column, pa.Array):
+        return column
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+
+
+def _ids(keys: pa.ListArray) -> pa.Array:
+    flat = keys.flatten()
+    parts = [_escaped(flat.field(name)) for name in ("feature", "value")]
+    pairs = pc.binary_join_element_wise(*parts, _SEPARATOR)
+    lengths = pc.list_value_length(keys).to_numpy(zero_copy_only=False)
+    offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    lists = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pairs)
+    return pc.binary_join(lists, _SEPARATOR)
+
+
+def _escaped(texts: pa.Array) -> pa.Array:
+    for text, escape in _ESCAPES:
+        texts = pc.replace_substring(texts, text, escape)
+    return texts
+
+
+def slice_id(key: SliceKey, other: SliceKey | None = None) -> str:
+    """The text of `slice_ids` for one slice or comparison."""
+    columns = {"slice_key": key_array([key]), "other_slice_key": key_array([other])}
+    text: str = slice_ids(pa.table(columns))[0].as_py()
+    return text
 
 
 class Slices:
@@ -70,52 +97,49 @@ class Slices:
     slices looks at the keys of that feature alone.
     """
 
-    def __init__(self, names: pa.Array, keys: pa.ListArray) -> None:
+    def __init__(self, names: pa.Array, keys: pa.ListArray, others: pa.ListArray) -> None:
+        self.name_array, self.key_array, self.other_array = names, keys, others
         lengths = pc.list_value_length(keys).to_numpy(zero_copy_only=False)
         flat = keys.flatten()
-        self.names: list[str] = names.to_pylist()
         self._offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-        self._features = pc.struct_field(flat, "feature")
-        self._values = pc.struct_field(flat, "value")
+        features = flat.field("feature")
+        self._values, self._types = flat.field("value"), flat.field("type")
         offsets = pa.array(self._offsets, pa.int32())
-        kinds = pc.binary_join(pa.ListArray.from_arrays(offsets, self._features), _SEPARATOR)
+        kinds = pc.binary_join(pa.ListArray.from_arrays(offsets, features), _SEPARATOR)
         encoded = kinds.dictionary_encode()
         self._kinds = encoded.indices.to_numpy()
         self._known: list[str] = encoded.dictionary.to_pylist()
-        self._compared = pc.match_substring(names, _VERSUS).to_numpy(zero_copy_only=False)
+        self.plain: npt.NDArray[np.bool_] = pc.is_null(others).to_numpy(zero_copy_only=False)
+        """Which are slices and not comparisons: bool[n]."""
 
     @classmethod
     def of_table(cls, table: pa.Table) -> Slices:
         """The slices of the rows of a table of metrics or plots."""
-        no_keys = pa.array([], table.schema.field("slice_key").type)
-        keys = pa.concat_arrays(table["slice_key"].chunks or [no_keys])
-        return cls(table["slice"].combine_chunks(), keys)
+        return cls(*(_whole(table[name]) for name in ("slice", "slice_key", "other_slice_key")))
 
     @classmethod
     def of_keys(cls, keys: Sequence[SliceKey]) -> Slices:
         """Slices by their keys."""
-        columns = SliceColumns([(key,) for key in keys], np.zeros(len(keys), np.int64))
-        return cls(columns.names, columns.keys)
+        names = pa.array([slice_text(key) for key in keys], pa.string())
+        return cls(names, key_array(keys), pa.nulls(len(keys), SLICE_KEY))
+
+    def __len__(self) -> int:
+        return len(self._kinds)
 
     @cached_property
-    def keys(self) -> list[SliceKey]:
-        """The key of each slice; of a comparison, the keys of its two slices one after the other."""
-        pairs = list(
-            zip(self._features.to_pylist(), self._values.to_pylist(), strict=True),
-        )
-        edges = self._offsets.tolist()
-        return [tuple(pairs[a:b]) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    def names(self) -> list[str]:
+        """The name of each, for people."""
+        names: list[str] = self.name_array.to_pylist()
+        return names
 
     @cached_property
-    def plain(self) -> Mask:
-        """Which are slices and not comparisons; the value of a feature may hold " vs " too."""
-        plain: Mask = ~self._compared
-        for i in np.flatnonzero(self._compared):  # comparisons are few beside slices
-            plain[i] = self.names[i] == slice_name(self.keys[i])
-        return plain
+    def sides(self) -> list[Sides]:
+        """The key of each, and for a comparison that of its other slice."""
+        pairs = zip(self.key_array.to_pylist(), self.other_array.to_pylist(), strict=True)
+        return [(as_key(key), None if other is None else as_key(other)) for key, other in pairs]
 
     def of_spec(self, spec: SlicingSpec | CrossSlicingSpec | None) -> Index:
-        """The places of the slices that a spec is for; None is for every slice, not for comparisons."""
+        """The positions of the slices that a spec is for; None is every slice, but no comparison."""
         if spec is None:
             return np.flatnonzero(self.plain)
         if isinstance(spec, SlicingSpec):
@@ -126,36 +150,67 @@ class Slices:
         wanted = _SEPARATOR.join(spec.features)
         if wanted not in self._known:
             return np.array([], np.int64)
-        found = np.flatnonzero((self._kinds == self._known.index(wanted)) & self.plain)
+        positions = np.flatnonzero((self._kinds == self._known.index(wanted)) & self.plain)
         for feature, value in spec.feature_values.items():
-            column = self._offsets[found] + spec.features.index(feature)
-            encoded = self._values.take(pa.array(column)).dictionary_encode()
-            same = [same_value(text, value) for text in encoded.dictionary.to_pylist()]
-            found = found[np.array(same, bool)[encoded.indices.to_numpy()]]
-        return found
+            column = pa.array(self._offsets[positions] + spec.features.index(feature))
+            encoded = self._values.take(column).dictionary_encode()
+            kind = self._types.take(column[:1])[0].as_py() if len(column) else None
+            same = [same_value(text, value, kind) for text in encoded.dictionary.to_pylist()]
+            positions = positions[np.array(same, bool)[encoded.indices.to_numpy()]]
+        return positions
 
     def _comparisons_of(self, spec: CrossSlicingSpec) -> Iterator[int]:
-        """The keys of a comparison do not say where the first ends: its name does."""
-        length = len(spec.baseline_spec.features)
-        for i in np.flatnonzero(~self.plain):
-            base, other = self.keys[i][:length], self.keys[i][length:]
-            if (
-                matches(spec.baseline_spec, base)
-                and is_compared(spec, other)
-                and self.names[i] == f"{slice_name(base)}{_VERSUS}{slice_name(other)}"
-            ):
-                yield int(i)
+        compared = np.flatnonzero(~self.plain)
+        pairs = self.take(compared).sides
+        kinds = self._kinds_by_feature
+        for position, (base, other) in zip(compared.tolist(), pairs, strict=True):
+            is_base = matches(spec.baseline_spec, base, kinds)
+            if other is not None and is_base and is_compared(spec, other, kinds):
+                yield position
+
+    @cached_property
+    def _kinds_by_feature(self) -> dict[str, str]:
+        """How the values of each feature are compared, where it is known."""
+        structs = [array.flatten() for array in (self.key_array, self.other_array)]
+        parts = [pa.table({n: s.field(n) for n in ("feature", "type")}) for s in structs]
+        distinct = pa.concat_tables(parts).group_by(["feature", "type"]).aggregate([])
+        rows = distinct.to_pylist()
+        return {row["feature"]: row["type"] for row in rows if row["type"] is not None}
+
+    def take(self, positions: Index) -> Slices:
+        """Some of the slices."""
+        arrays = (self.name_array, self.key_array, self.other_array)
+        return Slices(*(array.take(pa.array(positions, pa.int64())) for array in arrays))
 
     def count(self, spec: SlicingSpec | CrossSlicingSpec | None) -> int:
         """How many slices belong to a spec, on either side of a comparison."""
         if not isinstance(spec, CrossSlicingSpec):
             return len(self.of_spec(spec))
         if not spec.slicing_specs:
-            return len(self.names)
-        sides = [self.of_spec(side) for side in (spec.baseline_spec, *spec.slicing_specs)]
-        return len(np.unique(np.concatenate(sides)))
+            return len(self)
+        parts = [self.of_spec(side) for side in (spec.baseline_spec, *spec.slicing_specs)]
+        return len(np.unique(np.concatenate(parts)))
 
 
-def is_compared(spec: CrossSlicingSpec, key: SliceKey) -> bool:
-    """Whether a comparison may have this slice on its second side."""
-    return not spec.slicing_specs or any(matches(other, key) for other in spec.slicing_specs)
+def is_compared(spec: CrossSlicingSpec, key: SliceKey, kinds: Mapping[str, str]) -> bool:
+    """Whether a comparison may have this slice on its second side; `kinds` as `matches` has them."""
+    return not spec.slicing_specs or any(matches(s, key, kinds) for s in spec.slicing_specs)
+
+
+def sort_key(key: SliceKey) -> tuple[int, tuple[str, ...], Sequence[tuple[float, str]]]:
+    """Fewer features first, then by feature, then by value, numbers as numbers."""
+    values = [(as_number(value), value) for _, value in key]
+    return len(key), tuple(feature for feature, _ in key), values
+
+
+def rows_by_key(table: pa.Table) -> dict[Key, Index]:
+    """The rows of each key of a table of metrics."""
+    keys = table.select(list(KEY_COLUMNS)).combine_chunks()
+    texts = [keys[name].cast(pa.string()) for name in KEY_COLUMNS]
+    joined = pc.binary_join_element_wise(*texts, _SEPARATOR).combine_chunks().dictionary_encode()
+    codes = joined.indices.to_numpy()
+    order = np.argsort(codes, kind="stable")
+    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    groups = np.split(order, starts[1:]) if len(order) else []
+    firsts = keys.take(pa.array([group[0] for group in groups], pa.int64())).to_pylist()
+    return {Key.of(row): group for row, group in zip(firsts, groups, strict=True)}

@@ -18,8 +18,8 @@ from rich.tree import Tree
 
 from benison.evaluation.job import Progress as Listener
 from benison.lineage.sink import Blessing, Node
-from benison.report.page.columns import shortened
 from benison.results.result import EvalResult
+from benison.table.words import shortened
 from benison.validation.verdict import BLESSED, NOT_BLESSED, Verdict
 
 _COLOURS = {BLESSED: "bold green", NOT_BLESSED: "bold red"}

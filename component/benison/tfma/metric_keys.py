@@ -5,61 +5,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 
-from benison.slicing.keys import SliceKey, as_number, slice_name
+from benison.slicing.keys import SliceKey, as_number
+from benison.table.key import CHANGE, SLICE_DIFFERENCE, SLICE_RATIO, VALUE, Key
+from benison.table.slices import Sides
+from benison.table.words import metric_kind, metric_text
 from benison.tfma.messages import messages
 
-VERSUS = " vs "
-DIFF = "_diff"
 _SUB_KEYS = {"classId": "class_id", "k": "k", "topK": "top_k"}
 _AGGREGATIONS = ("micro_average", "macro_average", "weighted_macro_average")
 _INT64 = range(-(2**63), 2**63)
 _WHOLE = re.compile(r"0|-?[1-9]\d*")
-
-
-class Key(NamedTuple):
-    """What tells one value of a slice from another: the columns of our tables before `value`."""
-
-    model: str
-    output: str
-    sub_key: str
-    aggregation: str
-    weighted: bool
-    name: str
-
-
-class Sides(NamedTuple):
-    """A slice, or the two slices of a comparison, with their name."""
-
-    name: str
-    keys: tuple[SliceKey, ...]
-
-    @classmethod
-    def of(cls, name: str, key: SliceKey) -> Sides:
-        """Find where in the key of a comparison the second slice begins: its name says so.
-
-        >>> Sides.of("a=1 vs Overall", (("a", "1"),)).keys
-        ((('a', '1'),), ())
-        """
-        if name != slice_name(key):
-            for i in range(len(key) + 1):
-                pair = (key[:i], key[i:])
-                if VERSUS.join(map(slice_name, pair)) == name:
-                    return cls(name, pair)
-        return cls(name, (key,))
-
-    @classmethod
-    def of_keys(cls, keys: tuple[SliceKey, ...]) -> Sides:
-        """The slices of these keys."""
-        return cls(VERSUS.join(map(slice_name, keys)), keys)
-
-    @property
-    def flat(self) -> SliceKey:
-        """The one key of our tables."""
-        return tuple(pair for key in self.keys for pair in key)
 
 
 def write_slice(message: Any, sides: Sides, types: Mapping[str, str]) -> None:
@@ -68,12 +27,12 @@ def write_slice(message: Any, sides: Sides, types: Mapping[str, str]) -> None:
     A number goes as a number where its column holds numbers, as TFMA has it, and as text where it does
     not.
     """
-    if len(sides.keys) == 1:
-        message.slice_key.CopyFrom(_slice_message(sides.keys[0], types))
+    key, other = sides
+    if other is None:
+        message.slice_key.CopyFrom(_slice_message(key, types))
         return
-    base, compared = (_slice_message(key, types) for key in sides.keys)
-    message.cross_slice_key.baseline_slice_key.CopyFrom(base)
-    message.cross_slice_key.comparison_slice_key.CopyFrom(compared)
+    message.cross_slice_key.baseline_slice_key.CopyFrom(_slice_message(key, types))
+    message.cross_slice_key.comparison_slice_key.CopyFrom(_slice_message(other, types))
 
 
 def _slice_message(key: SliceKey, types: Mapping[str, str]) -> Any:
@@ -111,9 +70,8 @@ def read_slice(message: Any) -> Sides:
     """The slice, or the slices compared, of a message."""
     if message.HasField("cross_slice_key"):
         cross = message.cross_slice_key
-        pair = (cross.baseline_slice_key, cross.comparison_slice_key)
-        return Sides.of_keys(tuple(map(_slice_key, pair)))
-    return Sides.of_keys((_slice_key(message.slice_key),))
+        return _slice_key(cross.baseline_slice_key), _slice_key(cross.comparison_slice_key)
+    return _slice_key(message.slice_key), None
 
 
 def _slice_key(message: Any) -> SliceKey:
@@ -130,7 +88,7 @@ def _text(one: Any) -> str:
 
 def write_key(message: Any, key: Key) -> None:
     """Set the fields that a MetricKey and a PlotKey share, and the aggregation of a MetricKey."""
-    message.name = key.name
+    message.name = key.metric if key.kind == CHANGE else metric_text(key.metric, key.kind)
     message.example_weighted.value = key.weighted
     if key.model:
         message.model_name = key.model
@@ -143,8 +101,12 @@ def write_key(message: Any, key: Key) -> None:
         setattr(message.aggregation_type, key.aggregation, True)
 
 
-def read_key(message: Any, name: str) -> Key:
-    """Our columns of a MetricKey or a PlotKey; a metric of the model itself is not weighted."""
+def read_key(message: Any, name: str, is_compared: bool = False) -> Key:
+    """Our key of a MetricKey or a PlotKey; a metric of the model itself is not weighted.
+
+    `is_compared` is whether its value is of a comparison of slices: our writer gives a ratio of slices the
+    name of its metric with a suffix.
+    """
     parts = [
         f"{shown}:{getattr(message.sub_key, field).value}"
         for shown, field in _SUB_KEYS.items()
@@ -152,11 +114,18 @@ def read_key(message: Any, name: str) -> Key:
     ]
     averages = getattr(message, "aggregation_type", None)
     chosen = [average for average in _AGGREGATIONS if getattr(averages, average, False)]
+    kind = SLICE_DIFFERENCE if is_compared else VALUE
+    metric, suffix = metric_kind(name)
+    if is_compared and suffix == SLICE_RATIO:
+        name, kind = metric, SLICE_RATIO
+    if getattr(message, "is_diff", False):
+        kind = CHANGE
     return Key(
+        name,
         message.model_name,
         message.output_name,
-        " ".join(parts),
-        "".join(chosen),
-        message.example_weighted.value,
-        name,
+        sub_key=" ".join(parts),
+        aggregation="".join(chosen),
+        weighted=message.example_weighted.value,
+        kind=kind,
     )

@@ -6,7 +6,7 @@ from __future__ import annotations
 import datetime
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,18 +20,22 @@ from benison.data.tf_records import records
 from benison.errors import MissingExtraError, OutputError
 from benison.output.directory import MANIFEST, MARKERS
 from benison.paths import Location
-from benison.table.schema import METRICS_SCHEMA, PLOTS_SCHEMA, RATIO, SliceColumns
-from benison.table.slices import sort_key
+from benison.table.columns import Interval, SliceColumns
+from benison.table.key import CHANGE, SLICE_DIFFERENCE, SLICE_RATIO, VALUE, Key
+from benison.table.schema import METRICS_SCHEMA, PLOTS_SCHEMA
+from benison.table.slices import Sides, sort_key
 from benison.tfma.eval_run import EVAL_CONFIG, UNKNOWN
 from benison.tfma.messages import messages
-from benison.tfma.metric_keys import DIFF, Key, Sides, read_key, read_slice
+from benison.tfma.metric_keys import read_key, read_slice
 from benison.tfma.metric_values import DEFAULT_PLOTS, Columns, Found, read_plots, read_value
 from benison.tfma.validations import read_verdict
-from benison.validation.rows import Row
+from benison.validation.rows import Values as Judged
+from benison.validation.rows import values_of
 from benison.validation.verdict import Verdict
 
 _EXAMPLE_COUNT = "example_count"
 _RECORDS = 2**10
+_ORDER = (VALUE, SLICE_DIFFERENCE, SLICE_RATIO, CHANGE)  # as our own tables have them
 _NOT_RECORDED = "not recorded"
 _OURS = (MANIFEST, "metrics.parquet", "verdict.json", *MARKERS.values())
 
@@ -67,7 +71,7 @@ def read(directory: Path) -> Parts:
     plots = _plots_table(directory, examples)
     verdict = _verdict(directory, config, values, examples)
     manifest = _manifest(directory, run, config, verdict)
-    manifest["rows"] = examples.get(Sides.of_keys(((),)), 0)
+    manifest["rows"] = examples.get(((), None), 0)
     return Parts(metrics, plots, verdict, config, manifest)
 
 
@@ -122,15 +126,13 @@ Values = dict[tuple[Sides, Key], Found]
 
 def _metric_values(directory: Path) -> Values:
     """Every value; a slice that TFMA left out for having too few examples has none."""
-    return {
-        (read_slice(found), _metric_key(pair.key)): read_value(pair)
-        for found in _messages(directory, "metrics", messages().MetricsForSlice)
-        for pair in found.metric_keys_and_values
-    }
-
-
-def _metric_key(message: Any) -> Key:
-    return read_key(message, message.name + (DIFF if message.is_diff else ""))
+    values: Values = {}
+    for message in _messages(directory, "metrics", messages().MetricsForSlice):
+        sides = read_slice(message)
+        for pair in message.metric_keys_and_values:
+            key = read_key(pair.key, pair.key.name, sides[1] is not None)
+            values[sides, key] = read_value(pair)
+    return values
 
 
 def _examples(directory: Path, values: Values) -> dict[Sides, int]:
@@ -138,10 +140,10 @@ def _examples(directory: Path, values: Values) -> dict[Sides, int]:
     counted = {
         sides: int(found.value)
         for (sides, key), found in values.items()
-        if key.name == _EXAMPLE_COUNT and not key.weighted and found.value == found.value
+        if key.metric == _EXAMPLE_COUNT and not key.weighted and found.value == found.value
     }
     for sides, _ in values:
-        both = [counted.get(Sides.of_keys((key,)), 0) for key in sides.keys]
+        both = [counted.get((key, None), 0) for key in sides if key is not None]
         counted[sides] = min(both)
     for found in _messages(directory, "metrics", messages().MetricsForSlice):
         if found.HasField("examples"):
@@ -150,59 +152,44 @@ def _examples(directory: Path, values: Values) -> dict[Sides, int]:
 
 
 def _metrics_table(values: Values, examples: Mapping[Sides, int]) -> pa.Table:
-    ordered = _ordered(values)
-    found = [values[place] for place in ordered]
-    columns = [pa.array([key.name for _, key in ordered], pa.string())]
-    for i in range(3):
-        columns.append(pa.array([one[i] for one in found], pa.float64()))
-    columns.append(pa.array([one.structured for one in found], pa.string()))
-    return _table(ordered, columns, examples, METRICS_SCHEMA)
-
-
-def _ordered(places: Collection[tuple[Sides, Key]]) -> list[tuple[Sides, Key]]:
     """Metric by metric, a ratio of slices after their difference; in each, slice by slice."""
-    ranks: dict[Key, int] = {}
-    for _, key in places:
-        ranks.setdefault(key, len(ranks))
-    slices = {sides: [sort_key(key) for key in sides.keys] for sides, _ in places}
-
-    def place(one: tuple[Sides, Key]) -> Any:
-        sides, key = one
-        base = key._replace(name=key.name.removesuffix(RATIO))
-        return ranks.get(base, ranks[key]), base != key, len(sides.keys), slices[sides]
-
-    return sorted(places, key=place)
+    groups: dict[Key, list[Sides]] = {}
+    for sides, key in values:
+        groups.setdefault(key, []).append(sides)
+    ranks = {key: i for i, key in enumerate(dict.fromkeys(key.as_kind(VALUE) for key in groups))}
+    batches: list[pa.RecordBatch] = []
+    for key in sorted(groups, key=lambda key: (ranks[key.as_kind(VALUE)], _ORDER.index(key.kind))):
+        slices = sorted(groups[key], key=_slice_order)
+        batches += _rows(key, slices, [values[sides, key] for sides in slices], examples)
+    return pa.Table.from_batches(batches, METRICS_SCHEMA)
 
 
-def _table(
-    places: list[tuple[Sides, Key]],
-    columns: list[pa.Array],
-    examples: Mapping[Sides, int],
-    schema: pa.Schema,
-) -> pa.Table:
-    """The rows of one of our tables: what tells them apart, `columns`, and the rows in their slices."""
-    numbers: dict[Sides, int] = {}
-    index = [numbers.setdefault(sides, len(numbers)) for sides, _ in places]
-    counts = np.array([examples.get(sides, 0) for sides in numbers], np.int64)
-    slices = SliceColumns([sides.keys for sides in numbers], counts)
-    taken = [
-        part.take(pa.array(index, pa.int64()))
-        for part in (slices.names, slices.keys, slices.examples)
-    ]
-    keys = [
-        pa.array([key[i] for _, key in places], schema.field(i).type)
-        for i in range(len(Key._fields) - 1)
-    ]
-    return pa.Table.from_arrays([*keys, *taken[:2], *columns, taken[2]], schema=schema)
+def _slice_order(sides: Sides) -> Any:
+    return sides[1] is not None, [sort_key(key) for key in sides if key is not None]
+
+
+def _rows(
+    key: Key, slices: list[Sides], values: list[Found], examples: Mapping[Sides, int]
+) -> Iterator[pa.RecordBatch]:
+    """The rows of one key; how many rows each value rests on is not in TFMA's files."""
+    columns = SliceColumns.of(slices, np.array([examples.get(sides, 0) for sides in slices]))
+    numbers = np.array([value[:3] for value in values], np.float64).reshape(-1, 3).T
+    nothing = np.full(len(slices), np.nan)
+    batch = columns.metric_rows(key, numbers[0], Interval(numbers[1], numbers[2], nothing, nothing))
+    structured = pa.array([value.structured for value in values], pa.string())
+    unknown = pa.nulls(len(slices), pa.int64())
+    columns_by_name = dict(zip(METRICS_SCHEMA.names, batch.columns, strict=True))
+    columns_by_name |= {"structured": structured, "evaluated": unknown}
+    yield pa.RecordBatch.from_arrays(list(columns_by_name.values()), schema=METRICS_SCHEMA)
 
 
 def _plots_table(directory: Path, examples: Mapping[Sides, int]) -> pa.Table:
-    found = dict(_plots(directory))
-    ordered = _ordered(found)
-    names = pa.array([key.name for _, key in ordered], pa.string())
-    points = [list(found[place].items()) for place in ordered]
-    columns = pa.array(points, PLOTS_SCHEMA.field("columns").type)
-    return _table(ordered, [names, columns], examples, PLOTS_SCHEMA)
+    batches = []
+    for (sides, key), points in dict(_plots(directory)).items():
+        columns = SliceColumns.of([sides], np.array([examples.get(sides, 0)]))
+        stacked = {name: np.array([column], np.float64) for name, column in points.items()}
+        batches.append(columns.plot_rows(key, stacked))
+    return pa.Table.from_batches(batches, PLOTS_SCHEMA)
 
 
 def _plots(directory: Path) -> Iterator[tuple[tuple[Sides, Key], Columns]]:
@@ -222,12 +209,16 @@ def _verdict(
         raise OutputError(f"{directory} has {len(found)} validation results; TFMA writes one.")
     baseline = config.baseline_spec
 
-    def lookup(sides: Sides, key: Key) -> Row:
-        own = values.get((sides, key), Found())
-        base = key._replace(model=baseline.name) if baseline else None
-        other = values.get((sides, base), Found()) if base else Found()
-        count, is_number = examples.get(sides, 0), own.structured is None
-        return Row(sides.name, sides.flat, *own[:3], count, is_number, other.value)
+    def lookup(sides: Sides, key: Key) -> Judged:
+        base = None if baseline is None else key.of_model(baseline.name)
+        rows = [
+            pa.Table.from_batches(
+                _rows(each, [sides], [values.get((sides, each), Found())], examples)
+            )
+            for each in (key, base)
+            if each is not None
+        ]
+        return values_of(key, rows[0], rows[1] if base else None, rows[0].slice(0, 0))
 
     (path,) = _files(directory, "validations") or [directory]
     with _reading(path):

@@ -7,12 +7,13 @@ TFMA passes over.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any, TypeAlias
+
+import pyarrow as pa
 
 from benison.config import (
     CrossSlicingSpec,
@@ -21,30 +22,31 @@ from benison.config import (
     MetricThreshold,
     SlicingSpec,
 )
-from benison.engine.views import View
 from benison.errors import ConfigError
-from benison.table.slices import Slices
+from benison.table.key import CHANGE, SLICE_DIFFERENCE, VALUE, Key
+from benison.table.schema import CHECKS_SCHEMA
+from benison.table.slices import Sides, Slices
+from benison.table.words import qualifier
 from benison.tfma.messages import messages
-from benison.tfma.metric_keys import Key, Sides, read_key, read_slice, write_key, write_slice
-from benison.validation.judge import Subject, all_thresholds, spec_name
-from benison.validation.rows import Row
+from benison.tfma.metric_keys import read_key, read_slice, write_key, write_slice
+from benison.validation.check import Check
+from benison.validation.judge import absent_row, all_thresholds, rows_of, spec_name
+from benison.validation.rows import Values
 from benison.validation.rules import Rule, rules_of
-from benison.validation.verdict import (
-    ABSOLUTE,
-    BLESSED,
+from benison.validation.terms import (
+    CHANGE_ABSOLUTE,
     FAIL,
+    LOWER,
     MISSING,
-    NOT_BLESSED,
     NOT_EVALUATED,
     PASS,
-    VALUE,
-    Check,
-    Verdict,
+    VALUE_LOWER,
 )
+from benison.validation.verdict import BLESSED, NOT_BLESSED, Verdict
 
 Spec: TypeAlias = "SlicingSpec | CrossSlicingSpec"
-Lookup: TypeAlias = Callable[[Sides, Key], Row]
-"""The row of a value; its numbers are NaN where there is none."""
+Lookup: TypeAlias = Callable[[Sides, Key], Values]
+"""The one value of a key on a slice, beside the baseline's; NaN where there is none."""
 
 
 def write_verdict(
@@ -53,7 +55,7 @@ def write_verdict(
     """The ValidationResult of a verdict on these slices; `types` are those of the columns, as text."""
     found = messages().ValidationResult(
         validation_ok=verdict.blessed,
-        missing_thresholds=not verdict.checks,
+        missing_thresholds=not verdict.total,
         rubber_stamp=verdict.rubber_stamped,
         verdict=json.dumps(verdict.to_dict(), allow_nan=False),
     )
@@ -70,15 +72,13 @@ def write_verdict(
     return found
 
 
-def _place(check: Check) -> tuple[str, Any]:
-    return check.slice, check.slice_key
+def _place(check: Check) -> Any:
+    return check.slice, check.slice_key, check.other_slice_key or ()
 
 
 def _sides(check: Check) -> Sides:
-    """What is missing has no slice; it is told of Overall."""
-    if check.kind == MISSING:
-        return Sides("Overall", ((),))
-    return Sides.of(check.slice, check.slice_key)
+    """What is missing has no slice; it is said of Overall."""
+    return ((), None) if check.kind == MISSING else (check.slice_key, check.other_slice_key)
 
 
 def _add_missing(found: Any, spec: Spec) -> None:
@@ -110,30 +110,26 @@ def _add_details(details: Any, specs: Iterable[Spec], slices: Slices) -> None:
 
 
 def _write_failure(message: Any, check: Check) -> None:
-    change = check.kind not in (VALUE, MISSING)
-    view = (check.model, check.output, check.sub_key, check.aggregation, check.weighted)
-    write_key(message.metric_key, Key(*view, check.metric))
-    if change:
+    write_key(message.metric_key, check.key)
+    if check.is_change:
         message.metric_key.is_diff = True
     _write_threshold(message.metric_threshold, check)
     if check.kind != MISSING:
-        value = check.value - check.baseline if change else check.value
+        value = check.value - check.baseline if check.is_change else check.value
         message.metric_value.double_value.value = value
     message.message = check.reason
 
 
 def _write_threshold(message: Any, check: Check) -> None:
-    bounds = {"lower": check.lower, "upper": check.upper}
-    given = {side: bound for side, bound in bounds.items() if not math.isnan(bound)}
-    if check.kind in (VALUE, MISSING):
+    if not check.is_change:
         message.value_threshold.SetInParent()
-        for side, bound in given.items():
-            getattr(message.value_threshold, f"{side}_bound").value = bound
+        if math.isfinite(check.bound):
+            getattr(message.value_threshold, f"{check.side}_bound").value = check.bound
         return
     change = message.change_threshold
-    field = change.absolute if check.kind == ABSOLUTE else change.relative
-    higher = "lower" in given
-    field.value = given["lower" if higher else "upper"]
+    field = change.absolute if check.kind == CHANGE_ABSOLUTE else change.relative
+    field.value = check.bound
+    higher = check.side == LOWER
     change.direction = (
         MetricDirection.HIGHER_IS_BETTER if higher else MetricDirection.LOWER_IS_BETTER
     )
@@ -147,44 +143,45 @@ def read_verdict(found: Any, config: EvalConfig, lookup: Lookup) -> Verdict:
         return Verdict.from_dict(json.loads(found.verdict))
     if found.missing_thresholds:
         return Verdict(NOT_EVALUATED)
-    checks = (*_failed(found, config, lookup), *_missing(found))
+    rows = [*_failed(found, config, lookup), *_missing(found)]
     if found.validation_ok:
-        checks = tuple(_passed(found))
+        rows = list(_passed(found))
     status = BLESSED if found.validation_ok else NOT_BLESSED
-    return Verdict(status, checks, found.rubber_stamp and config.baseline_spec is None)
+    table = pa.Table.from_batches(rows, CHECKS_SCHEMA)
+    return Verdict(status, table, found.rubber_stamp and config.baseline_spec is None)
 
 
-def _failed(found: Any, config: EvalConfig, lookup: Lookup) -> Iterator[Check]:
+def _failed(found: Any, config: EvalConfig, lookup: Lookup) -> Iterator[pa.RecordBatch]:
+    several = len(config.candidate_specs) > 1
     for part in found.metric_validations_per_slice:
         sides = read_slice(part)
         for failure in part.failures:
-            key = read_key(failure.metric_key, failure.metric_key.name)
-            row = lookup(sides, key)
-            for check in _checks(failure, key, row, config):
-                yield dataclasses.replace(check, sub_key=key.sub_key, aggregation=key.aggregation)
+            key = read_key(failure.metric_key, failure.metric_key.name, sides[1] is not None)
+            values = lookup(sides, key if key.kind != CHANGE else key.as_kind(_kind(sides)))
+            yield from _checks(failure, values, several)
 
 
-def _checks(failure: Any, key: Key, row: Row, config: EvalConfig) -> list[Check]:
-    """Our records of a failure of TFMA's, in its words where our rules find nothing wrong."""
-    several = len(config.candidate_specs) > 1
-    parts = [f"model {key.model}"] if several else []
-    parts += [f"output {key.output}"] if key.output else []
-    parts += [part for part in (key.sub_key, key.aggregation) if part]
-    qualifier = f" ({', '.join(parts)})" if parts else ""
-    view, compared = View(key.model, key.output, key.weighted), config.baseline_spec is not None
-    subject = Subject(key.name, view, qualifier, Slices.of_keys(()), [row], compared)
+def _kind(sides: Sides) -> str:
+    return VALUE if sides[1] is None else SLICE_DIFFERENCE
+
+
+def _checks(failure: Any, values: Values, several: bool) -> Iterator[pa.RecordBatch]:
+    """Our rows of a failure of TFMA's, in its words where our rules find nothing wrong."""
+    failed = []
     if failure.HasField("metric_value"):
-        rules = _rules(failure.metric_threshold, key.name, compared)
-        judged = [check for rule in rules for check in subject.judge([0], rule)]
-        failed = [check for check in judged if check.outcome == FAIL]
-        if failed:
-            return failed
-    said = failure.message.rstrip(".") or "a threshold does not hold"
-    reason = f"{key.name}{qualifier} of {row.slice}: TFMA says: {said}."
-    return [subject.absent(row.slice, MISSING, FAIL, reason)]
+        rules = _rules(failure.metric_threshold)
+        judged = [(rule, rule.judge(values)) for rule in rules]
+        failed = [(rule, each) for rule, each in judged if each.outcome[0] == FAIL]
+    for rule, each in failed:
+        yield rows_of(values, rule, each, [None])
+    if not failed:
+        name, slice_ = values.key, values.slices.names[0]
+        says = failure.message.rstrip(".") or "a threshold does not hold"
+        reason = f"{name.metric}{qualifier(name, several)} of {slice_}: TFMA says: {says}."
+        yield absent_row(name, slice_, MISSING, FAIL, reason)
 
 
-def _rules(message: Any, metric: str, has_baseline: bool) -> list[Rule]:
+def _rules(message: Any) -> list[Rule]:
     """The rules of a threshold; none where TFMA took one that is no threshold to us."""
     fields: dict[str, Any] = {}
     for field in ("value_threshold", "change_threshold"):
@@ -194,12 +191,12 @@ def _rules(message: Any, metric: str, has_baseline: bool) -> list[Rule]:
                 for descriptor, bound in getattr(message, field).ListFields()
             }
     try:
-        return list(rules_of(MetricThreshold(**fields), metric, has_baseline))
+        return list(rules_of(MetricThreshold(**fields)))
     except ConfigError:
         return []
 
 
-def _missing(found: Any) -> Iterator[Check]:
+def _missing(found: Any) -> Iterator[pa.RecordBatch]:
     specs: list[Spec] = [
         *map(_spec, found.missing_slices),
         *map(_cross, found.missing_cross_slices),
@@ -209,7 +206,7 @@ def _missing(found: Any) -> Iterator[Check]:
         yield _of_spec(name, FAIL, f"TFMA found nothing to check in {name}.")
 
 
-def _passed(found: Any) -> Iterator[Check]:
+def _passed(found: Any) -> Iterator[pa.RecordBatch]:
     for detail in found.validation_details.slicing_details:
         name = spec_name(_either(detail))
         count = detail.num_matching_slices
@@ -222,9 +219,9 @@ def _either(detail: Any) -> Spec:
     return _spec(detail.slicing_spec)
 
 
-def _of_spec(name: str, outcome: str, reason: str) -> Check:
-    subject = Subject("", View(""), "", Slices.of_keys(()), [], False)
-    return subject.absent(name, MISSING if outcome == FAIL else VALUE, outcome, reason)
+def _of_spec(name: str, outcome: str, reason: str) -> pa.RecordBatch:
+    check = MISSING if outcome == FAIL else VALUE_LOWER
+    return absent_row(Key(""), name, check, outcome, reason)
 
 
 def _spec(message: Any) -> SlicingSpec:

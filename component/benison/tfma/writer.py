@@ -11,21 +11,22 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benison.data.tf_records import framed
 from benison.output.writers import Evaluation
-from benison.table.slices import Slices
+from benison.table.key import CHANGE, KEY_COLUMNS, VIEW_COLUMNS, Key
+from benison.table.slices import Sides, Slices, slice_ids
 from benison.tfma.eval_run import EVAL_CONFIG, write_eval_run
 from benison.tfma.messages import messages
-from benison.tfma.metric_keys import DIFF, Key, Sides, write_key, write_slice
+from benison.tfma.metric_keys import write_key, write_slice
 from benison.tfma.metric_values import DEFAULT_PLOTS, write_interval, write_plot, write_value
 from benison.tfma.validations import write_verdict
 
 Types: TypeAlias = Mapping[str, str]
-
-_KEY = ("model", "output", "sub_key", "aggregation", "weighted")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,12 +52,13 @@ class TfmaWriter:
         result = evaluation["result"]
         config, manifest = result.config, result.manifest
         types = manifest["data"]["schema"]
-        slices = _slices(result.metrics)
+        metrics = _known_to_tfma(result.metrics)
+        slices = _slices(metrics)
         write_eval_run(directory / EVAL_CONFIG, config, manifest)
-        _write(directory, "metrics", _metrics(result.metrics, slices, types))
+        _write(directory, "metrics", _metrics(metrics, slices, types))
         _write(directory, "plots", _plots(_plot_batches(evaluation, directory), types))
         _write(directory, "attributions", (_attributions(sides, types) for sides in slices))
-        verdict = write_verdict(result.verdict, config, _as_slices(result.metrics, slices), types)
+        verdict = write_verdict(result.verdict, config, _as_slices(metrics, slices), types)
         (directory / "validations.tfrecord").write_bytes(framed(verdict.SerializeToString()))
 
 
@@ -65,22 +67,21 @@ def _write(directory: Path, key: str, found: Iterable[bytes]) -> None:
         file.writelines(map(framed, found))
 
 
-def _sides(table: pa.Table) -> Iterator[Sides]:
-    """The slice of each row; a key and a name are read once."""
-    known: dict[Any, Sides] = {}
-    for name, key in zip(table["slice"].to_pylist(), table["slice_key"].to_pylist(), strict=True):
-        pairs = tuple((pair["feature"], pair["value"]) for pair in key)
-        if (name, pairs) not in known:
-            known[name, pairs] = Sides.of(name, pairs)
-        yield known[name, pairs]
+def _sides(table: pa.Table) -> list[Sides]:
+    """The slice of each row; a slice is read once."""
+    ids = slice_ids(table).dictionary_encode()
+    codes = ids.indices.to_numpy()
+    firsts = np.unique(codes, return_index=True)[1]
+    distinct = Slices.of_table(table.take(pa.array(firsts))).sides
+    return [distinct[code] for code in codes]
 
 
 def _slices(metrics: pa.Table) -> dict[Sides, list[int]]:
     """The numbers of the rows of each slice."""
-    found: dict[Sides, list[int]] = {}
+    rows: dict[Sides, list[int]] = {}
     for i, sides in enumerate(_sides(metrics)):
-        found.setdefault(sides, []).append(i)
-    return found
+        rows.setdefault(sides, []).append(i)
+    return rows
 
 
 def _as_slices(metrics: pa.Table, slices: Mapping[Sides, list[int]]) -> Slices:
@@ -89,9 +90,15 @@ def _as_slices(metrics: pa.Table, slices: Mapping[Sides, list[int]]) -> Slices:
     )
 
 
+def _known_to_tfma(table: pa.Table) -> pa.Table:
+    """The rows that TFMA has a key for: it knows one data set, and no variants of it."""
+    plain = (pc.equal(table[name], "") for name in ("dataset", "variant"))
+    return table.filter(pc.and_(*plain))
+
+
 def _metrics(metrics: pa.Table, slices: Mapping[Sides, list[int]], types: Types) -> Iterator[Any]:
     """A record for each slice: the bytes of two messages one after the other are those of both."""
-    keys = list(_keys(metrics, "metric"))
+    keys = list(map(Key.of, metrics.select(list(KEY_COLUMNS)).to_pylist()))
     numbers = _numbers(set(keys))
     columns = [metrics[name].to_pylist() for name in ("value", "structured", "lower", "upper")]
     examples = metrics["examples"].to_pylist()
@@ -115,7 +122,7 @@ def _numbers(keys: set[Key]) -> dict[Key, tuple[Any, bytes]]:
     for key in keys:
         record = messages().MetricsForSlice()
         pair = record.metric_keys_and_values.add()
-        _write_metric_key(pair.key, key, keys)
+        _write_metric_key(pair.key, key)
         pair.value.double_value.value = 0.0
         found[key] = (record, record.SerializeToString()[:-8])
     return found
@@ -132,16 +139,10 @@ def _full(record: Any, value: float, structured: str | None, lower: float, upper
     return serialized
 
 
-def _keys(table: pa.Table, name: str) -> Iterator[Key]:
-    return map(Key, *(table[column].to_pylist() for column in (*_KEY, name)))
-
-
-def _write_metric_key(message: Any, key: Key, known: set[Key]) -> None:
+def _write_metric_key(message: Any, key: Key) -> None:
     """A difference from the baseline has the name of its metric, and says that it is one."""
-    metric = key._replace(name=key.name.removesuffix(DIFF))
-    is_diff = metric != key and metric in known
-    write_key(message, metric if is_diff else key)
-    if is_diff:
+    write_key(message, key)
+    if key.kind == CHANGE:
         message.is_diff = True
 
 
@@ -158,14 +159,15 @@ def _plot_batches(evaluation: Evaluation, directory: Path) -> Iterator[pa.Record
 def _plots(batches: Iterable[pa.RecordBatch], types: Types) -> Iterator[bytes]:
     """A record for each slice. All plots of some slices follow each other, batch by batch."""
     # Of plots under one key TFMA's views show the last, which had better be those of the usual names.
-    for _, block in groupby(batches, key=lambda batch: batch["slice"].to_pylist()):
-        table = pa.Table.from_batches(block)
-        keys = list(_keys(table, "plot"))
+    for _, block in groupby(batches, key=lambda batch: slice_ids(batch).to_pylist()):
+        table = _known_to_tfma(pa.Table.from_batches(block))
+        views = table.select([*VIEW_COLUMNS, "plot"]).to_pylist()
+        keys = [Key(view.pop("plot"), **view) for view in views]
         for sides, rows in _slices(table).items():
             found = messages().PlotsForSlice(examples=table["examples"][rows[0]].as_py())
             write_slice(found, sides, types)
             values: dict[Key, Any] = {}
-            for i in sorted(rows, key=lambda i: keys[i].name in DEFAULT_PLOTS.values()):
+            for i in sorted(rows, key=lambda i: keys[i].metric in DEFAULT_PLOTS.values()):
                 _add_plot(found, keys[i], dict(table["columns"][i].as_py()), values)
             yield found.SerializeToString()
 
@@ -177,8 +179,8 @@ def _add_plot(
     field = write_plot(data, columns)
     if field is None:
         return
-    if DEFAULT_PLOTS.get(field) == key.name:
-        key = key._replace(name="")
+    if DEFAULT_PLOTS.get(field) == key.metric:
+        key = key.view
     if key not in values:
         pair = found.plot_keys_and_values.add()
         write_key(pair.key, key)

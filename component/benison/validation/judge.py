@@ -1,29 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verdict: thresholds applied to results, every check one record and one sentence.
+"""The verdict: thresholds applied to results, every check a row of a table.
 
 The rules:
 
-* A bound is inclusive, also for what only rounding keeps from it.
-* NaN fails: what is undefined cannot be good enough.
+* A bound is inclusive, and what is off it by rounding alone is at it. NaN fails: what is undefined cannot be
+  good enough.
 * Change is `candidate - baseline`; relative change divides by `|baseline|`, and fails where that is 0.
-* A value threshold and a change threshold on one metric must both hold.
+* All bounds on one metric must hold.
 * A threshold on slices of which the data have none fails, and so does one on a metric without a value.
-* Without a baseline a change threshold is *not evaluated*: the model is rubber-stamped, and the
-  verdict says so. The first model of a pipeline can be blessed.
+* Without a baseline a bound on a change is *rubber-stamped*, and the verdict says so. The first model of a
+  pipeline can be blessed.
 * A slice with fewer than `min_slice_size` examples is *not evaluated*; the record of it names the
-  spec and how many slices, never a slice.
-* The verdict is *not evaluated* when the config has no thresholds at all, or when not one of its
-  checks could be evaluated for want of examples. Nobody has judged such a model, so it is not
-  blessed; neither was it found wanting, so no marker says that it was.
+  spec and how many slices, never a slice. Nor is a value that rests on some rows, but on fewer than that.
+* A value whose resolution does not tell on which side of the bound it is, is *not evaluated*.
+* The verdict is *not evaluated* when the config has no thresholds at all, or has one of which not one check
+  could be judged. Nobody has judged such a model, so it is not blessed; nor rejected, so no marker says so.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 
 from benison.config import (
@@ -34,170 +35,265 @@ from benison.config import (
     MetricThreshold,
     SlicingSpec,
 )
-from benison.engine.plan import views_of
-from benison.engine.views import View
 from benison.errors import suggestion
-from benison.metrics import from_config
-from benison.slicing.keys import SliceKey
-from benison.table.schema import RATIO
-from benison.table.slices import MetricRows, Slices
-from benison.validation.rows import Row, rows_of
-from benison.validation.rules import Judgement, Rule, rules_of
-from benison.validation.verdict import (
-    ABSOLUTE,
-    BLESSED,
+from benison.slicing.keys import SLICE_KEY, SliceKey
+from benison.table.key import SLICE_RATIO, VIEW_COLUMNS, Key, MetricKeys
+from benison.table.schema import CHECKS_SCHEMA
+from benison.table.slices import Slices, slice_ids
+from benison.table.words import metric_text, qualifier
+from benison.validation.rows import PLAIN_KINDS, RATIO_KINDS, UNKNOWN, MetricRows, Values
+from benison.validation.rules import Judged, Rule, rules_of
+from benison.validation.terms import (
+    CROSS,
     FAIL,
     MISSING,
-    NOT_BLESSED,
     NOT_EVALUATED,
     PASS,
-    RELATIVE,
-    SMALL,
-    Check,
-    Verdict,
+    RUBBER_STAMPED,
+    SMALL_SLICES,
 )
-
-__all__ = [
-    "BLESSED",
-    "FAIL",
-    "NOT_BLESSED",
-    "NOT_EVALUATED",
-    "PASS",
-    "Check",
-    "Subject",
-    "Verdict",
-    "all_thresholds",
-    "spec_name",
-    "validate",
-]
+from benison.validation.verdict import BLESSED, NOT_BLESSED, Verdict
 
 Spec: TypeAlias = "SlicingSpec | CrossSlicingSpec"
 Threshold: TypeAlias = "tuple[Spec | None, MetricThreshold]"
 """A threshold with the slices that it is for; None is every plain slice."""
+Notes: TypeAlias = Mapping[tuple[Key, str], str]
+"""Why values are undefined, by key and the text of `slice_ids`."""
 
 
 def validate(
-    config: EvalConfig, metrics: pa.Table, small_slices: Sequence[SliceKey] = ()
+    config: EvalConfig,
+    judged: Sequence[MetricKeys],
+    metrics: pa.Table,
+    small_slices: Sequence[SliceKey] = (),
+    notes: Notes | None = None,
 ) -> Verdict:
     """Judge the results by the thresholds of the config.
 
     Args:
         config: With its defaults filled in.
+        judged: The keys of the candidates' values of each metric of the config.
         metrics: The rows of metrics.parquet.
         small_slices: Those that were left out for having fewer than `min_slice_size` examples.
+        notes: Why values are undefined, where it is known.
     """
-    rows, small = MetricRows(metrics), Slices.of_keys(small_slices)
-    checks = tuple(
-        check for spec in config.metrics_specs for check in _spec_checks(config, spec, rows, small)
-    )
-    changes = any(check.kind in (ABSOLUTE, RELATIVE) for check in checks)
-    stamped = config.baseline_spec is None and changes
-    return Verdict(_status(checks, stamped), checks, stamped)
+    bench = _Bench(config, MetricRows(metrics), Slices.of_keys(small_slices), notes or {})
+    for each in judged:
+        bench.judge(each)
+    for i, spec in enumerate(config.metrics_specs):
+        bench.judge_unknown(spec, [each for each in judged if each.spec == i])
+    return bench.verdict()
 
 
-def _status(checks: Sequence[Check], stamped: bool) -> str:
-    outcomes = {check.outcome for check in checks}
-    if FAIL in outcomes:
-        return NOT_BLESSED
-    return BLESSED if PASS in outcomes or stamped else NOT_EVALUATED
+class _Bench:
+    """Where thresholds are held against values; collects the rows of checks.parquet."""
 
-
-@dataclasses.dataclass(frozen=True)
-class Subject:
-    """What a threshold is about: a metric through a view, with its values."""
-
-    metric: str
-    view: View
-    qualifier: str
-    slices: Slices
-    rows: list[Row]
-    has_baseline: bool
-
-    @classmethod
-    def of(cls, config: EvalConfig, rows: MetricRows, view: View, metric: str) -> Subject:
-        """The values of the candidate, with those of the baseline where there is one."""
+    def __init__(self, config: EvalConfig, rows: MetricRows, small: Slices, notes: Notes) -> None:
+        self._config, self._rows, self._small, self._notes = config, rows, small, notes
         baseline = config.baseline_spec
-        other = baseline and rows.of(dataclasses.replace(view, model=baseline.name), metric)
-        changes = rows.of(view, f"{metric}_diff")
-        slices, found = rows_of(rows.of(view, metric), other, changes)
-        qualifier = _qualifier(config, view)
-        return cls(metric, view, qualifier, slices, found, baseline is not None)
+        self._baseline = None if baseline is None else baseline.name
+        self._several = len(config.candidate_specs) > 1
+        self._batches: list[pa.RecordBatch] = []
+        self._unjudged = False
 
-    def judge(self, places: Sequence[int], rule: Rule) -> Iterator[Check]:
-        """A record for each of the rows: the loop is over slices, each of which gets its sentence."""
-        start = f"{self.metric}{self.qualifier} of "
-        for place in places:
-            row = self.rows[place]
-            yield self._check(row, rule, rule.judge(row, start + row.slice))
+    def verdict(self) -> Verdict:
+        table = pa.Table.from_batches(self._batches, CHECKS_SCHEMA)
+        verdict = Verdict("", table)
+        counts = verdict.counts
+        status = NOT_EVALUATED
+        if counts[FAIL]:
+            status = NOT_BLESSED
+        elif not self._unjudged and counts[PASS] + counts[RUBBER_STAMPED]:
+            status = BLESSED
+        return Verdict(status, table, counts[RUBBER_STAMPED] > 0)
 
-    def absent(self, what: str, kind: str, outcome: str, reason: str) -> Check:
+    def judge(self, each: MetricKeys) -> None:
+        """Hold the thresholds of one metric against its values, and those on the ratios of slices."""
+        spec = self._config.metrics_specs[each.spec]
+        own = own_thresholds(spec.metrics[each.metric])
+        plain = [*own, *_named_thresholds(spec, each.name)]
+        ratios = [*_named_thresholds(spec, metric_text(each.name, SLICE_RATIO))]
+        for kinds, thresholds in ((PLAIN_KINDS, plain), (RATIO_KINDS, ratios)):
+            for key in each.keys if thresholds else ():
+                values = self._rows.values(key.as_kind(kinds[0]), kinds, self._baseline)
+                for threshold in dict.fromkeys(thresholds):
+                    self._hold(values, *threshold)
+
+    def _hold(self, values: Values, spec: Spec | None, threshold: MetricThreshold) -> None:
+        start = len(self._batches)
+        positions = values.slices.of_spec(spec)
+        part = values.take(positions)
+        least = self._config.options.min_slice_size or 1
+        outcomes: set[str] = set()
+        if len(positions):
+            for rule in rules_of(threshold):
+                judged = rule.judge(part, least)
+                outcomes.update(judged.outcome)
+                self._batches.append(
+                    rows_of(part, rule, judged, self._notes_of(part, rule, judged))
+                )
+        hidden = self._small.count(spec)
+        if hidden:
+            self._absent(values.key, spec, SMALL_SLICES, self._small_note(values.key, spec, hidden))
+        elif not len(positions):
+            self._absent(values.key, spec, MISSING, self._missing_note(values, spec))
+        was_judged = outcomes & {PASS, FAIL, RUBBER_STAMPED}
+        if len(self._batches) > start and not was_judged:
+            self._unjudged = self._unjudged or bool(len(positions) or hidden)
+        if NOT_EVALUATED in outcomes and any((z == "undecided").any() for z in self._zones(start)):
+            self._unjudged = True
+
+    def _zones(self, start: int) -> Iterator[Any]:
+        for batch in self._batches[start:]:
+            yield np.asarray(batch["zone"].to_pylist(), object)
+
+    def _notes_of(self, values: Values, rule: Rule, judged: Judged) -> list[str | None]:
+        """Sentences where the numbers do not make one: why a value is undefined, or was not judged."""
+        notes: list[str | None] = [None] * len(values)
+        wanted = np.isnan(values.value) | (judged.outcome == NOT_EVALUATED)
+        ids = slice_ids_of(values.slices) if self._notes and wanted.any() else []
+        for i in np.flatnonzero(wanted).tolist():
+            name = f"{self._name(values.key)} of {values.slices.name_array[i].as_py()}"
+            why = self._notes.get((values.key, ids[i])) if ids else None
+            if why is not None:
+                notes[i] = f"{name} has no value: {why}."
+            elif not values.is_number[i]:
+                cannot = "it has no change" if rule.is_change else "it cannot be within its bounds"
+                notes[i] = f"{name} is not a single number, which a threshold needs, so {cannot}."
+            elif judged.outcome[i] == NOT_EVALUATED:
+                notes[i] = _open_note(name, values, judged, i, self._config)
+        return notes
+
+    def _name(self, key: Key) -> str:
+        return metric_text(key.metric, key.kind) + qualifier(key, self._several)
+
+    def _small_note(self, key: Key, spec: Spec | None, hidden: int) -> str:
+        where = "" if spec is None else f" of {spec_name(spec)}"
+        slices = f"slice{where} has" if hidden == 1 else f"slices{where} have"
+        return f"{hidden:,} {slices} too few examples, so {self._name(key)} is not evaluated there."
+
+    def _missing_note(self, values: Values, spec: Spec | None) -> str:
+        what, name = spec_name(spec), self._name(values.key)
+        if not len(values):
+            return f"The results have no {name}, so its threshold on {what} cannot hold."
+        return f"No row of the data is in {what}, so {name} has no value there."
+
+    def _absent(self, key: Key, spec: Spec | None, check: str, note: str) -> None:
         """A record about slices that have no row."""
-        nothing = Row(what, (), math.nan, math.nan, math.nan, 0, True, math.nan)
-        judgement = Judgement(outcome, reason)
-        rule = Rule(kind, "", math.nan, math.nan, lambda row, name: judgement)
-        return self._check(nothing, rule, judgement)
+        outcome = FAIL if check == MISSING else NOT_EVALUATED
+        cross = CROSS if isinstance(spec, CrossSlicingSpec) and check != MISSING else ""
+        self._batches.append(absent_row(key, spec_name(spec), cross + check, outcome, note))
 
-    def _check(self, row: Row, rule: Rule, judgement: Judgement) -> Check:
-        view = self.view
-        return Check(
-            row.slice,
-            row.key,
-            self.metric,
-            view.model,
-            view.output,
-            view.sub_key,
-            "",
-            view.weighted,
-            rule.kind,
-            row.value,
-            *row.interval(rule.kind),
-            row.baseline,
-            judgement.change,
-            rule.lower,
-            rule.upper,
-            row.examples,
-            rule.formula,
-            judgement.outcome,
-            judgement.reason,
+    def judge_unknown(self, spec: MetricsSpec, judged: Sequence[MetricKeys]) -> None:
+        """A threshold by the name of a metric that the spec does not have must not pass unseen."""
+        names = [each.name for each in judged]
+        names += [metric_text(name, SLICE_RATIO) for name in names]
+        named = (*spec.thresholds, *spec.per_slice_thresholds, *spec.cross_slice_thresholds)
+        views = dict.fromkeys(key.view for each in judged for key in each.keys) or {Key(""): None}
+        for name in dict.fromkeys(named):
+            if name in names:
+                continue
+            hint = suggestion(name, names)
+            reason = f"There is a threshold on {name}, which is not computed. {hint}"
+            for view in views:
+                key = dataclasses.replace(view, metric=name)
+                self._batches.append(absent_row(key, spec_name(None), MISSING, FAIL, reason))
+
+
+def _open_note(name: str, values: Values, judged: Judged, i: int, config: EvalConfig) -> str:
+    """Why a value was not judged."""
+    if judged.zone[i] == "undecided":
+        exact = values.resolution[i]
+        return (
+            f"{name} is {values.value[i]:.6g}, known to ±{exact:.2g}, which does not tell on which side of "
+            "its bound it is."
         )
+    least, rests = config.options.min_slice_size, values.evaluated[i]
+    return (
+        f"{name} rests on {rests:,} of {values.examples[i]:,} examples, fewer than min_slice_size "
+        f"({least:,}), so it is not judged."
+    )
 
 
-def _qualifier(config: EvalConfig, view: View) -> str:
-    """What tells a metric from others of its name: ` (model b, output ctr, classId:1)`, often ""."""
-    several = len(config.candidate_specs) > 1
-    parts = [f"model {view.model}"] if several else []
-    parts += [f"output {view.output}"] if view.output else []
-    parts += [view.sub_key] if view.sub_key else []
-    return f" ({', '.join(parts)})" if parts else ""
+def slice_ids_of(slices: Slices) -> list[str]:
+    """The text of `slice_ids` of each slice."""
+    columns = {"slice_key": slices.key_array, "other_slice_key": slices.other_array}
+    ids: list[str] = slice_ids(pa.table(columns)).to_pylist()
+    return ids
 
 
-def _spec_checks(
-    config: EvalConfig, spec: MetricsSpec, rows: MetricRows, small: Slices
-) -> Iterator[Check]:
-    baseline = config.baseline_spec
-    views = [
-        view
-        for view in views_of(config, spec)
-        if baseline is None or view.model != baseline.name  # the baseline is not on trial
-    ]
-    names = []
-    for metric in spec.metrics:
-        name = from_config(metric.class_name, dict(metric.config)).name
-        names += [name, name + RATIO]
-        ratios = [*_named_thresholds(spec, name + RATIO)]
-        own = [*_own_thresholds(metric), *_named_thresholds(spec, name)]
-        for judged, thresholds in ((name, own), (name + RATIO, ratios)):
-            for view in views if thresholds else ():
-                subject = Subject.of(config, rows, view, judged)
-                yield from _subject_checks(subject, thresholds, small)
-    yield from _unknown_metrics(spec, names, views)
+def rows_of(
+    values: Values, rule: Rule, judged: Judged, notes: Sequence[str | None]
+) -> pa.RecordBatch:
+    """The rows of checks.parquet of a rule on values."""
+    size, key = len(values), values.key
+    plain = values.slices.plain
+    checks = np.where(plain, rule.check, CROSS + rule.check).astype(object)
+    ends = (values.lower, values.upper)
+    if rule.is_change:
+        ends = (values.change_lower, values.change_upper)
+    rests_on = values.rests_on(rule.is_change)
+    columns: dict[str, Any] = {
+        **{name: pa.repeat(pa.scalar(getattr(key, name)), size) for name in VIEW_COLUMNS},
+        "slice": values.slices.name_array,
+        "slice_key": values.slices.key_array,
+        "other_slice_key": values.slices.other_array,
+        "metric": pa.repeat(pa.scalar(key.metric), size),
+        "kind": _kinds(key, values),
+        "check": pa.array(checks, pa.string()),
+        "side": pa.repeat(pa.scalar(rule.side), size),
+        "bound": pa.repeat(pa.scalar(float(rule.bound)), size),
+        "value": values.value,
+        "lower": ends[0],
+        "upper": ends[1],
+        "baseline": values.baseline,
+        "change": judged.change,
+        "outcome": pa.array(judged.outcome, pa.string()),
+        "evidence": pa.repeat(pa.scalar("point"), size),
+        "zone": pa.array(judged.zone, pa.string()),
+        "examples": values.examples,
+        "evaluated": pa.array(rests_on, mask=rests_on == UNKNOWN),
+        "note": pa.array(notes, pa.string()),
+    }
+    return _batch(columns, size)
 
 
-def _own_thresholds(metric: MetricConfig) -> Iterator[Threshold]:
+def _kinds(key: Key, values: Values) -> pa.Array:
+    if key.kind == SLICE_RATIO:
+        return pa.repeat(pa.scalar(SLICE_RATIO), len(values))
+    kinds = np.where(values.slices.plain, PLAIN_KINDS[0], PLAIN_KINDS[1])
+    return pa.array(kinds.astype(object), pa.string())
+
+
+def _batch(columns: dict[str, Any], size: int) -> pa.RecordBatch:
+    """A batch of checks.parquet; numbers that are not given are NaN or null."""
+    arrays = []
+    for field in CHECKS_SCHEMA:
+        if field.name in columns:
+            column = columns[field.name]
+            arrays.append(column if isinstance(column, pa.Array) else pa.array(column, field.type))
+        elif field.nullable:
+            arrays.append(pa.nulls(size, field.type))
+        else:
+            arrays.append(pa.repeat(pa.scalar(math.nan), size))
+    return pa.RecordBatch.from_arrays(arrays, schema=CHECKS_SCHEMA)
+
+
+def absent_row(key: Key, what: str, check: str, outcome: str, note: str) -> pa.RecordBatch:
+    """The row of a check about slices that have no value; `what` is how they are called."""
+    texts = {**dataclasses.asdict(key), "slice": what, "check": check, "outcome": outcome}
+    texts |= {"side": "", "evidence": "point", "zone": "", "note": note}
+    columns: dict[str, Any] = {name: [value] for name, value in texts.items()}
+    columns |= {"slice_key": pa.array([[]], SLICE_KEY), "examples": [0]}
+    return _batch(columns, 1)
+
+
+def own_thresholds(metric: MetricConfig) -> Iterator[Threshold]:
+    """The thresholds that stand at a metric."""
     if metric.threshold is not None:
         yield None, metric.threshold
-    for one in metric.per_slice_thresholds:
-        yield from ((slicing, one.threshold) for slicing in one.slicing_specs)
+    for per_slice in metric.per_slice_thresholds:
+        yield from ((slicing, per_slice.threshold) for slicing in per_slice.slicing_specs)
     for pair in metric.cross_slice_thresholds:
         yield from ((crossing, pair.threshold) for crossing in pair.cross_slicing_specs)
 
@@ -206,66 +302,18 @@ def _named_thresholds(spec: MetricsSpec, name: str) -> Iterator[Threshold]:
     if name in spec.thresholds:
         yield None, spec.thresholds[name]
     if name in spec.per_slice_thresholds:
-        for one in spec.per_slice_thresholds[name].thresholds:
-            yield from ((slicing, one.threshold) for slicing in one.slicing_specs)
+        for per_slice in spec.per_slice_thresholds[name].thresholds:
+            yield from ((slicing, per_slice.threshold) for slicing in per_slice.slicing_specs)
     if name in spec.cross_slice_thresholds:
         for pair in spec.cross_slice_thresholds[name].thresholds:
             yield from ((crossing, pair.threshold) for crossing in pair.cross_slicing_specs)
-
-
-def _unknown_metrics(
-    spec: MetricsSpec, names: Sequence[str], views: Sequence[View]
-) -> Iterator[Check]:
-    """A threshold by the name of a metric that the spec does not have must not pass unseen."""
-    nothing = Slices.of_keys(())
-    named = (*spec.thresholds, *spec.per_slice_thresholds, *spec.cross_slice_thresholds)
-    for name in dict.fromkeys(named):
-        if name not in names:
-            reason = (
-                f"There is a threshold on {name}, which is not computed. {suggestion(name, names)}"
-            )
-            for view in views:
-                subject = Subject(name, view, "", nothing, [], False)
-                yield subject.absent("any slice", MISSING, FAIL, reason)
-
-
-def _subject_checks(
-    subject: Subject, thresholds: Sequence[Threshold], small: Slices
-) -> Iterator[Check]:
-    for i, (spec, threshold) in enumerate(thresholds):
-        if (spec, threshold) in thresholds[:i]:
-            continue
-        places = subject.slices.of_spec(spec).tolist()
-        for rule in rules_of(threshold, subject.metric, subject.has_baseline):
-            yield from subject.judge(places, rule)
-        hidden = small.count(spec)
-        if hidden:
-            yield _small(subject, spec, hidden)
-        elif not places:
-            yield _missing(subject, spec)
-
-
-def _small(subject: Subject, spec: Spec | None, hidden: int) -> Check:
-    where = "" if spec is None else f" of {spec_name(spec)}"
-    slices = f"slice{where} has" if hidden == 1 else f"slices{where} have"
-    name = f"{subject.metric}{subject.qualifier}"
-    reason = f"{hidden:,} {slices} too few examples, so {name} is not evaluated there."
-    return subject.absent(spec_name(spec), SMALL, NOT_EVALUATED, reason)
-
-
-def _missing(subject: Subject, spec: Spec | None) -> Check:
-    what, name = spec_name(spec), f"{subject.metric}{subject.qualifier}"
-    reason = f"No row of the data is in {what}, so {name} has no value there."
-    if not subject.rows:
-        reason = f"The results have no {name}, so its threshold on {what} cannot hold."
-    return subject.absent(what, MISSING, FAIL, reason)
 
 
 def all_thresholds(config: EvalConfig) -> Iterator[Threshold]:
     """Every threshold of a config, with the slices that it is for."""
     for spec in config.metrics_specs:
         for metric in spec.metrics:
-            yield from _own_thresholds(metric)
+            yield from own_thresholds(metric)
         names = {*spec.thresholds, *spec.per_slice_thresholds, *spec.cross_slice_thresholds}
         for name in sorted(names):
             yield from _named_thresholds(spec, name)

@@ -1,77 +1,167 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What thresholds look at: the rows of one metric, and which of them a spec is for."""
+"""The values that thresholds look at: those of one key over slices, beside the baseline's."""
 
 from __future__ import annotations
 
-import math
-from typing import NamedTuple
+import dataclasses
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benison.slicing.keys import SliceKey
-from benison.table.slices import Slices
-from benison.validation.verdict import ABSOLUTE, VALUE
+from benison.data.batch import Array, Index, Mask
+from benison.table.key import CHANGE, KEY_COLUMNS, SLICE_DIFFERENCE, SLICE_RATIO, VALUE, Key
+from benison.table.slices import Slices, slice_ids
+
+UNKNOWN = -1
+"""In place of a number of rows that is not known."""
 
 
-class Row(NamedTuple):
-    """A metric's value on one slice; numbers that do not apply are NaN."""
+@dataclasses.dataclass(frozen=True)
+class Values:
+    """A metric's values on N slices; numbers that do not apply are NaN."""
 
-    slice: str
-    key: SliceKey
-    value: float
-    interval_lower: float
-    interval_upper: float
-    examples: int
-    is_number: bool
-    baseline: float
-    change_lower: float = math.nan
-    change_upper: float = math.nan
+    key: Key
+    slices: Slices
+    value: Array
+    lower: Array
+    upper: Array
+    resolution: Array
+    baseline: Array
+    change_lower: Array
+    change_upper: Array
+    change_resolution: Array
+    examples: Index
+    evaluated: Index
+    change_evaluated: Index
+    is_number: Mask
+    has_baseline: bool
 
-    def interval(self, kind: str) -> tuple[float, float]:
-        """The 95 % interval of what a check of that kind judges; NaN where there is none."""
-        if kind == VALUE:
-            return self.interval_lower, self.interval_upper
-        return (self.change_lower, self.change_upper) if kind == ABSOLUTE else (math.nan, math.nan)
+    def __len__(self) -> int:
+        return len(self.value)
 
+    def rests_on(self, is_change: bool) -> Index:
+        """The rows behind each value or change, `UNKNOWN` where that is not known: int64[N]."""
+        return self.change_evaluated if is_change and self.has_baseline else self.evaluated
 
-def rows_of(
-    table: pa.Table, baseline: pa.Table | None, changes: pa.Table
-) -> tuple[Slices, list[Row]]:
-    """The rows of one metric, each with the baseline's value on the same slice and the change's interval."""
-    slices = Slices.of_table(table)
-    numbers = [_numbers(table[column]) for column in ("value", "lower", "upper")]
-    others = [math.nan] * table.num_rows if baseline is None else _aligned(baseline, table, "value")
-    columns = [
-        slices.names,
-        slices.keys,
-        *numbers,
-        table["examples"].to_pylist(),
-        pc.is_null(table["structured"]).to_pylist(),
-        others,
-        *(_aligned(changes, table, column) for column in ("lower", "upper")),
-    ]
-    return slices, [Row(*fields) for fields in zip(*columns, strict=True)]
+    def take(self, positions: Index) -> Values:
+        """Some of the slices."""
+        return dataclasses.replace(
+            self,
+            slices=self.slices.take(positions),
+            **{name: getattr(self, name)[positions] for name in _COLUMNS},
+        )
 
 
-def _aligned(other: pa.Table, table: pa.Table, column: str) -> list[float]:
-    """The numbers of another table in the order of the rows of `table`, NaN where it has none."""
-    values = _numbers(other[column])
-    if not values:
-        return [math.nan] * table.num_rows
-    # One pass over the data finds the same slices for both models, and in one order.
-    if all(other[key].equals(table[key]) for key in ("slice", "slice_key")):
-        return values
-    own, others = Slices.of_table(table), Slices.of_table(other)
-    found = dict(zip(zip(others.names, others.keys, strict=True), values, strict=True))
-    return [found.get(place, math.nan) for place in zip(own.names, own.keys, strict=True)]
+_COLUMNS = (
+    "value",
+    "lower",
+    "upper",
+    "resolution",
+    "baseline",
+    "change_lower",
+    "change_upper",
+    "change_resolution",
+    "examples",
+    "evaluated",
+    "change_evaluated",
+    "is_number",
+)
 
 
-def _numbers(column: pa.ChunkedArray) -> list[float]:
-    """Python floats; every NaN is `math.nan` itself, so that equal verdicts compare as equal."""
-    array = column.to_numpy()
-    numbers: list[float] = array.tolist()
-    for i in np.flatnonzero(np.isnan(array)):
-        numbers[i] = math.nan
-    return numbers
+class MetricRows:
+    """The rows of metrics.parquet by key, each found without a search through all."""
+
+    def __init__(self, metrics: pa.Table) -> None:
+        self._metrics = metrics
+        self._codes = np.zeros(metrics.num_rows, np.int64)
+        self._known: list[dict[object, int]] = []
+        for column in KEY_COLUMNS:
+            encoded = pc.dictionary_encode(pc.cast(metrics[column], pa.string())).combine_chunks()
+            known = encoded.dictionary.to_pylist()
+            self._codes = self._codes * max(len(known), 1) + encoded.indices.to_numpy()
+            self._known.append({value: i for i, value in enumerate(known)})
+
+    def of(self, key: Key) -> pa.Table:
+        """The rows of one key, none where it was not computed."""
+        code = 0
+        for known, column in zip(self._known, KEY_COLUMNS, strict=True):
+            value = getattr(key, column)
+            text = str(value).lower() if column == "weighted" else value
+            if text not in known:
+                return self._metrics.slice(0, 0)
+            code = code * len(known) + known[text]
+        return self._metrics.take(pa.array(np.flatnonzero(self._codes == code)))
+
+    def values(self, key: Key, kinds: tuple[str, ...], baseline: str | None) -> Values:
+        """The values of a key, of each of the kinds in turn, beside those of the model `baseline`."""
+        table = pa.concat_tables([self.of(key.as_kind(kind)) for kind in kinds])
+        others = None if baseline is None else key.of_model(baseline)
+        base = None if others is None else [self.of(others.as_kind(kind)) for kind in kinds]
+        changes = self.of(key.as_kind(CHANGE))
+        return values_of(key, table, None if base is None else pa.concat_tables(base), changes)
+
+
+PLAIN_KINDS = (VALUE, SLICE_DIFFERENCE)
+RATIO_KINDS = (SLICE_RATIO,)
+
+
+def values_of(key: Key, table: pa.Table, base: pa.Table | None, changes: pa.Table) -> Values:
+    """The values of the rows of a table, with the baseline's and the changes on the same slices."""
+    nothing = table.slice(0, 0)
+    before = Aligned(nothing if base is None else base, table)
+    change = Aligned(changes, table)
+    evaluated = _counts(table["evaluated"])
+    own, theirs = table["resolution"].to_numpy(), before.numbers("resolution")
+    return Values(
+        key,
+        Slices.of_table(table),
+        table["value"].to_numpy(),
+        table["lower"].to_numpy(),
+        table["upper"].to_numpy(),
+        own,
+        before.numbers("value"),
+        change.numbers("lower"),
+        change.numbers("upper"),
+        own + np.nan_to_num(theirs),
+        table["examples"].to_numpy(),
+        evaluated,
+        np.where(change.present, change.counts("evaluated"), evaluated),
+        pc.is_null(table["structured"]).to_numpy(),
+        base is not None,
+    )
+
+
+class Aligned:
+    """The rows of another table in the order of the slices of `table`."""
+
+    def __init__(self, other: pa.Table, table: pa.Table) -> None:
+        self._other = other
+        self._index = self._positions(other, table)
+        self.present: Mask = self._index >= 0
+
+    @staticmethod
+    def _positions(other: pa.Table, table: pa.Table) -> Index:
+        if not other.num_rows:
+            return np.full(table.num_rows, -1)
+        # One pass over the data gives the same slices for both models, and in one order.
+        if all(other[name].equals(table[name]) for name in ("slice_key", "other_slice_key")):
+            return np.arange(table.num_rows)
+        positions = pc.index_in(slice_ids(table), value_set=slice_ids(other))
+        return np.asarray(pc.fill_null(positions, -1).to_numpy(), np.int64)
+
+    def numbers(self, column: str) -> Array:
+        """A column of numbers, NaN where the other table lacks the slice."""
+        numbers = np.full(len(self._index), np.nan)
+        numbers[self.present] = self._other[column].to_numpy()[self._index[self.present]]
+        return numbers
+
+    def counts(self, column: str) -> Index:
+        """A column of counts, `UNKNOWN` where the other table lacks the slice."""
+        counts = np.full(len(self._index), UNKNOWN)
+        counts[self.present] = _counts(self._other[column])[self._index[self.present]]
+        return counts
+
+
+def _counts(column: pa.ChunkedArray) -> Index:
+    return np.asarray(pc.fill_null(column, UNKNOWN).to_numpy(), np.int64)

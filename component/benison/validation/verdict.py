@@ -1,130 +1,151 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The records of a verdict: each check, the whole, and their form as strict JSON."""
+"""The verdict: its status, and the checks as columns of which sentences are made when they are shown."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from benison.errors import OutputError
-from benison.slicing.keys import SliceKey
+from benison.table.schema import CHECKS_SCHEMA
+from benison.table.words import counted
+from benison.validation.check import Check
+from benison.validation.old_verdict import upgraded_check
+from benison.validation.terms import (
+    FAIL,
+    NOT_EVALUATED,
+    OUTCOMES,
+    PASS,
+    RUBBER_STAMPED,
+    UNDECIDED,
+)
 
-VERDICT_VERSION = 1
+VERDICT_VERSION = 2
 
-BLESSED, NOT_BLESSED, NOT_EVALUATED = "blessed", "not_blessed", "not_evaluated"
-PASS, FAIL = "pass", "fail"
-VALUE, ABSOLUTE, RELATIVE = "value", "absolute change", "relative change"
-MISSING, SMALL = "missing", "small slices"
+BLESSED, NOT_BLESSED = "blessed", "not_blessed"
 
-
-@dataclasses.dataclass(frozen=True)
-class Check:
-    """One threshold on one metric of one slice; numbers that do not apply are NaN."""
-
-    slice: str
-    slice_key: SliceKey
-    metric: str
-    model: str
-    output: str
-    sub_key: str
-    aggregation: str
-    weighted: bool
-    kind: str
-    """`value`, `absolute change`, `relative change`; `missing` when there is no slice or no metric to
-    judge; `small slices` for all slices of a spec that have fewer than `min_slice_size` examples."""
-    value: float
-    interval_lower: float
-    interval_upper: float
-    """Both ends of the 95 % interval of what is judged: of `value`, or of an absolute change."""
-    baseline: float
-    change: float
-    """`candidate - baseline`, divided by `|baseline|` where the kind is `relative change`."""
-    lower: float
-    upper: float
-    """The bounds, inclusive: on `value` or on `change`, whichever `kind` names."""
-    examples: int
-    formula: str
-    """What must hold, exactly, such as `(candidate - baseline) / |baseline| >= -0.01`."""
-    outcome: str
-    """`pass`, `fail` or `not_evaluated`."""
-    reason: str
-    """The outcome as a sentence."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for strict JSON: NaN is null, infinities are "inf" and "-inf"."""
-        plain = dict(vars(self))
-        plain["slice_key"] = [list(pair) for pair in self.slice_key]
-        for field in _NUMBERS:
-            if not math.isfinite(plain[field]):
-                plain[field] = None if math.isnan(plain[field]) else str(plain[field])
-        return plain
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Check:
-        """The inverse of `to_dict`."""
-        values = dict(data)
-        values["slice_key"] = tuple((feature, value) for feature, value in data["slice_key"])
-        for field in _NUMBERS:
-            values[field] = math.nan if data[field] is None else float(data[field])
-        return cls(**values)
+MAX_SENTENCES = 1_000
+"""Checks that did not pass, with their sentences, in verdict.json; checks.parquet has all."""
 
 
-_NUMBERS = tuple(field.name for field in dataclasses.fields(Check) if field.type == "float")
-
-
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Verdict:
-    """What the thresholds say of the model."""
+    """What the thresholds say of the model; `table` has the columns of checks.parquet.
+
+    Two verdicts are equal if they say the same: the same status, counts and sentences.
+    """
 
     status: str
-    """`blessed`, `not_blessed`, or `not_evaluated` where nothing could be judged."""
-    checks: tuple[Check, ...] = ()
+    """`blessed`, `not_blessed`, or `not_evaluated` where something could not be judged."""
+    table: pa.Table = dataclasses.field(default_factory=CHECKS_SCHEMA.empty_table, repr=False)
     rubber_stamped: bool = False
     """Whether changes went unjudged for want of a baseline."""
+    known_counts: Mapping[str, int] | None = dataclasses.field(default=None, repr=False)
+    """The checks by outcome, where `table` does not hold all of them."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Verdict) and self._said == other._said
+
+    def __hash__(self) -> int:
+        return hash(self.status)
+
+    @property
+    def _said(self) -> tuple[Any, ...]:
+        sentences = [check["reason"] for check in self.to_dict()["checks"]]
+        return self.status, self.rubber_stamped, self.counts, sentences
+
+    def __repr__(self) -> str:
+        return f"<Verdict {self.summary()}>"
 
     @property
     def blessed(self) -> bool:
         """Whether the model may be served."""
         return self.status == BLESSED
 
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """The number of checks by outcome, 0 for an outcome that none has."""
+        if self.known_counts is not None:
+            return {outcome: self.known_counts.get(outcome, 0) for outcome in OUTCOMES}
+        counted = pc.value_counts(self.table["outcome"]).to_pylist()
+        known = {row["values"]: row["counts"] for row in counted}
+        return {outcome: known.get(outcome, 0) for outcome in OUTCOMES}
+
     @property
+    def total(self) -> int:
+        """The number of checks."""
+        return sum(self.counts.values())
+
+    @cached_property
+    def checks(self) -> tuple[Check, ...]:
+        """Every check; where there may be many, `of_outcome` has those that matter."""
+        return tuple(self._rows(self.table))
+
+    def of_outcome(self, *outcomes: str, most: int | None = None) -> tuple[Check, ...]:
+        """The checks with one of these outcomes, the first `most` of them."""
+        wanted = pc.is_in(self.table["outcome"], value_set=pa.array(outcomes))
+        return tuple(self._rows(self.table.filter(wanted).slice(0, most)))
+
+    @cached_property
     def failures(self) -> tuple[Check, ...]:
         """The checks that failed."""
-        return tuple(check for check in self.checks if check.outcome == FAIL)
+        return self.of_outcome(FAIL)
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why the model is not blessed, a sentence for each failed check."""
         return tuple(check.reason for check in self.failures)
 
+    def _rows(self, table: pa.Table) -> Iterator[Check]:
+        several = len(pc.unique(self.table["model"])) > 1
+        for row in table.to_pylist():
+            yield Check.of(row, several)
+
     def summary(self) -> str:
         """The verdict in one sentence."""
-        counts = Counter(check.outcome for check in self.checks)
-        text = f"{counts[FAIL]:,} of {len(self.checks):,} checks failed"
-        if counts[NOT_EVALUATED]:
-            text += f", {counts[NOT_EVALUATED]:,} could not be evaluated"
-        if not self.checks:
+        counts = self.counts
+        text = f"{counts[FAIL]:,} of {counted(self.total, 'check')} failed"
+        if self.total and counts[PASS] == self.total:
+            text = "the check passed" if self.total == 1 else f"all {self.total:,} checks passed"
+        if counts[UNDECIDED]:
+            text += f", {counts[UNDECIDED]:,} undecided"
+        open_ = counts[NOT_EVALUATED] + counts[RUBBER_STAMPED]
+        if open_:
+            text += f", {open_:,} could not be evaluated"
+        if not self.total:
             text = "the config has no thresholds"
         stamped = " There is no baseline, so changes were not judged (rubber-stamped)."
         status = self.status.replace("_", " ").upper()
         return f"{status}: {text}.{stamped if self.rubber_stamped else ''}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for strict JSON, in which an undefined number is null."""
+        """Plain values for strict JSON, in which an undefined number is null.
+
+        Of the checks only those that did not pass are in it, and of these the first `MAX_SENTENCES`; `left`
+        says how many more did not pass.
+        """
+        others = [outcome for outcome in OUTCOMES if outcome != PASS]
+        shown = self.of_outcome(*others, most=MAX_SENTENCES)
+        failed = self.of_outcome(FAIL, most=MAX_SENTENCES)
         return {
             "version": VERDICT_VERSION,
             "status": self.status,
             "rubber_stamped": self.rubber_stamped,
             "summary": self.summary(),
-            "reasons": list(self.reasons),
-            "checks": [check.to_dict() for check in self.checks],
+            "counts": self.counts,
+            "reasons": [check.reason for check in failed],
+            "checks": [check.to_dict() for check in shown],
+            "left": sum(self.counts[outcome] for outcome in others) - len(shown),
         }
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Verdict:
-        """The inverse of `to_dict`.
+    def from_dict(cls, data: dict[str, Any], table: pa.Table | None = None) -> Verdict:
+        """The inverse of `to_dict`, with all checks where `table` has them; version 1 is read too.
 
         Raises:
             OutputError: A newer Benison wrote it.
@@ -134,5 +155,12 @@ class Verdict:
                 f"The verdict was written by a newer Benison (version {data['version']}; this one "
                 f"reads up to {VERDICT_VERSION}). Upgrade Benison."
             )
-        checks = tuple(map(Check.from_dict, data["checks"]))
-        return cls(data["status"], checks, data["rubber_stamped"])
+        if data["version"] == 1:
+            rows = [row for check in data["checks"] for row in upgraded_check(check)]
+            table = pa.Table.from_pylist(rows, CHECKS_SCHEMA)
+            return cls(data["status"], table, data["rubber_stamped"])
+        if table is not None:
+            return cls(data["status"], table, data["rubber_stamped"])
+        rows = [Check.row_of(check) for check in data["checks"]]
+        table = pa.Table.from_pylist(rows, CHECKS_SCHEMA)
+        return cls(data["status"], table, data["rubber_stamped"], data["counts"])

@@ -249,8 +249,8 @@ class CellsStatistic(Statistic[Cells]):
     def merge(self, a: Cells, b: Cells) -> Cells:
         return a.merge(b)
 
-    def place(self, state: Cells, index: Index, size: int) -> Cells:
+    def scatter(self, state: Cells, index: Index, size: int) -> Cells:
         return state.relabel(index, size)
 
-    def take(self, state: Cells, index: Index) -> Cells:
+    def gather(self, state: Cells, index: Index) -> Cells:
         return state.take(index)

@@ -33,25 +33,14 @@ class ArraysStatistic(Statistic[Arrays]):
     def merge(self, a: Arrays, b: Arrays) -> Arrays:
         return tuple(x + y for x, y in zip(a, b, strict=True))
 
-    def place(self, state: Arrays, index: Index, size: int) -> Arrays:
+    def scatter(self, state: Arrays, index: Index, size: int) -> Arrays:
         placed = self.zero(size)
         for target, source in zip(placed, state, strict=True):
             target[index] = source
         return placed
 
-    def take(self, state: Arrays, index: Index) -> Arrays:
+    def gather(self, state: Arrays, index: Index) -> Arrays:
         return tuple(array[index] for array in state)
-
-
-@dataclasses.dataclass(frozen=True)
-class Count(ArraysStatistic):
-    """Rows in each slice, whatever their weights."""
-
-    def shapes(self) -> tuple[tuple[int, ...], ...]:
-        return ((),)
-
-    def add(self, inputs: Inputs, codes: SliceCodes) -> Arrays:
-        return (codes.count().astype(np.float64),)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -25,14 +25,17 @@ from benison.errors import DataError
 from benison.metrics.base import Index
 from benison.report.kit.document import MAX_BYTES, Document
 from benison.report.notebook.view import in_order, run_names
-from benison.report.page.columns import distinct, shortened
 from benison.results.result import EvalResult, metric_info
-from benison.validation.verdict import FAIL, Check
+from benison.slicing.keys import OVERALL
+from benison.table.key import CHANGE, SLICE_RATIO, VIEW_COLUMNS
+from benison.table.slices import slice_id, slice_ids
+from benison.table.words import distinct, metric_kind, metric_text, shortened
+from benison.validation.terms import FAIL
 
 _PAGE = Document("history", scripts=("state", "chart", "tables", "main"), styles=("history",))
 _MAX_NUMBERS = 1_200_000  # a number of five digits takes about three bytes of the page
 _MAX_REASONS, _MAX_SENTENCE = 5, 500
-_KEYS = ("output", "sub_key", "aggregation", "weighted", "metric")
+_KEYS = (*(name for name in VIEW_COLUMNS if name != "model"), "metric")
 _SEPARATOR = "\x1f"
 _SHA256 = 64  # characters in hexadecimal
 _DATA_MARK = "\0"  # does not occur in the template, because HTML forbids it
@@ -123,23 +126,23 @@ def _identity(label: str, location: str, digest: str | None) -> list[str]:
 class History:
     """The numbers of several results by metric, slice and point.
 
-    `rows` has the columns of all rows of all results: `key` is the index of the metric in `keys`, `slice`
-    that of the slice in `slices`, and `point` that of the point in `points`, or `-1 - i` for the baseline
-    of point i (int64); `value`, `lower`, `upper` and `examples` are those of metrics.parquet.
+    `rows` are those of all results: `key` int64 is the position of the metric in `keys`, `slice` that of the
+    slice in `ids`, `point` that of the point, negative for the baseline of point `-1 - point`. `slices` are
+    the names of `ids`.
     """
 
     points: list[Point]
     keys: list[str]
+    ids: list[str]
     slices: list[str]
     rows: dict[str, Any]
 
     @classmethod
     def of(cls, results: Sequence[EvalResult]) -> History:
-        """Collect every number of every candidate and baseline; the page computes the changes itself."""
-        names = run_names(results)
+        """Every number of every candidate and baseline; changes are left to the page to subtract."""
         points = [
             Point(result, name, spec.name)
-            for result, name in zip(results, names, strict=True)
+            for result, name in zip(results, run_names(results), strict=True)
             for spec in result.config.candidate_specs
         ]
         parts = [part for i, point in enumerate(points) for part in _rows(i, point)]
@@ -147,11 +150,13 @@ class History:
         if not table.num_rows:
             raise DataError("The results have no metric that is one number.")
         keys, key = _codes(pc.binary_join_element_wise(*_texts(table), _SEPARATOR))
-        slices, slice_code = _codes(table["slice"])
-        order, rank = _by_size(slices, slice_code, table["examples"].to_numpy())
+        ids, place = _codes(table["slice_id"])
+        order, rank = _by_size(ids, place, table["examples"].to_numpy())
+        names = dict(zip(table["slice_id"].to_pylist(), table["slice"].to_pylist(), strict=True))
         numbers = ("point", "value", "lower", "upper", "examples")
         rows = {name: table[name].to_numpy() for name in numbers}
-        return cls(points, keys, order, {**rows, "key": key, "slice": rank[slice_code]})
+        slices = [names[one] for one in order]
+        return cls(points, keys, order, slices, {**rows, "key": key, "slice": rank[place]})
 
     def first_size(self) -> int:
         """An upper estimate of how many slices fit."""
@@ -197,18 +202,19 @@ class History:
         }
 
     def _first(self) -> int:
-        """The index of the metric to show first: one that the last run judged, failed ones first."""
-        checks = self.points[-1].result.verdict.checks
-        ordered = sorted(checks, key=lambda check: check.outcome != FAIL)
-        judged = [_key_of(check) for check in ordered if _key_of(check) in self.keys]
-        candidates = [key for key in self.keys if not key.endswith(f"{_SEPARATOR}example_count")]
-        return self.keys.index([*judged, *candidates, *self.keys][0])
+        """The place of the metric to show first: the last run's judged one, failures before others."""
+        verdict = self.points[-1].result.verdict
+        failed = verdict.table.filter(pc.equal(verdict.table["outcome"], FAIL))
+        texts = [text for table in (failed, verdict.table) for text in _distinct_keys(table)]
+        judged = [text for text in texts if text in self.keys]
+        told = [key for key in self.keys if not key.endswith(f"{_SEPARATOR}example_count")]
+        return self.keys.index([*judged, *told, *self.keys][0])
 
     def _metric(self, i: int, fields: dict[str, Array]) -> dict[str, Any]:
         *view, name = self.keys[i].split(_SEPARATOR)
         defined = {field: x[i] for field, x in fields.items() if not np.isnan(x[i]).all()}
         judged = self.points[-1].result
-        known = name in judged.metric_names()
+        known = metric_kind(name)[0] in judged.metric_names() or name in judged.metric_names()
         return {
             "label": shortened(" ".join((name, *filter(None, view)))),
             "about": self._infos.get(name, ""),
@@ -218,29 +224,31 @@ class History:
 
     @cached_property
     def _infos(self) -> dict[str, str]:
-        """The description of each metric by its name in the results."""
+        """What is known of each metric, by its name in the results."""
         known = metric_info(point.result for point in self.points)
         return {name: about.sentence for name, about in known.items()}
 
     def _failed(self, size: int) -> Iterable[list[int]]:
         """Metric, slice and point of each failed check."""
         keys = {key: i for i, key in enumerate(self.keys)}
-        slices = {name: i for i, name in enumerate(self.slices[:size])}
+        slices = {one: i for i, one in enumerate(self.ids[:size])}
         for i, point in enumerate(self.points):
-            for check in point.result.verdict.failures:
-                key, slice_index = keys.get(_key_of(check)), slices.get(check.slice)
-                if check.model == point.model and key is not None and slice_index is not None:
-                    yield [key, slice_index, i]
+            table = point.result.verdict.table
+            own = pc.and_(pc.equal(table["outcome"], FAIL), pc.equal(table["model"], point.model))
+            failed = table.filter(own)
+            texts = pc.binary_join_element_wise(*_texts(failed), _SEPARATOR).to_pylist()
+            for text, one in zip(texts, slice_ids(failed).to_pylist(), strict=True):
+                if text in keys and one in slices:
+                    yield [keys[text], slices[one], i]
 
 
 def _rows(i: int, point: Point) -> Iterable[pa.Table]:
     """The numbers of a point's candidate, then of its baseline, each with its `point` column."""
     metrics, spec = point.result.metrics, point.result.config.baseline_spec
     is_number = pc.is_null(metrics["structured"])
-    if spec is not None:
-        is_number = pc.and_(is_number, pc.invert(pc.ends_with(metrics["metric"], "_diff")))
-    wanted = [*_KEYS, "slice", "value", "lower", "upper", "examples"]
-    numbers = metrics.filter(is_number)
+    is_number = pc.and_(is_number, pc.not_equal(metrics["kind"], CHANGE))
+    wanted = [*_KEYS, "kind", "slice", "slice_id", "value", "lower", "upper", "examples"]
+    numbers = metrics.append_column("slice_id", slice_ids(metrics)).filter(is_number)
     models = {i: point.model} | ({} if spec is None else {-1 - i: spec.name})
     for code, model in models.items():
         rows = numbers.filter(pc.equal(numbers["model"], model)).select(wanted)
@@ -248,14 +256,20 @@ def _rows(i: int, point: Point) -> Iterable[pa.Table]:
 
 
 def _texts(table: pa.Table) -> list[pa.ChunkedArray]:
-    weighted = pc.if_else(table["weighted"], "weighted", "")
-    return [weighted if key == "weighted" else table[key] for key in _KEYS]
+    """The parts of the text that tells one metric from another; a ratio of slices has a name of its own."""
+    is_ratio = pc.equal(table["kind"], SLICE_RATIO)
+    ratio = pc.if_else(is_ratio, metric_text("", SLICE_RATIO), "")
+    made = {
+        "weighted": pc.if_else(table["weighted"], "weighted", ""),
+        "metric": pc.binary_join_element_wise(table["metric"], ratio, ""),
+    }
+    return [made.get(key, table[key]) for key in _KEYS]
 
 
-def _key_of(check: Check) -> str:
-    weighted = "weighted" if check.weighted else ""
-    parts = (check.output, check.sub_key, check.aggregation, weighted, check.metric)
-    return _SEPARATOR.join(parts)
+def _distinct_keys(table: pa.Table) -> list[str]:
+    texts = pc.binary_join_element_wise(*_texts(table), _SEPARATOR)
+    distinct_texts: list[str] = pc.unique(texts).to_pylist()
+    return distinct_texts
 
 
 def _codes(texts: pa.ChunkedArray) -> tuple[list[str], Index]:
@@ -268,7 +282,7 @@ def _by_size(names: list[str], code: Index, examples: Array) -> tuple[list[str],
     """The slices with Overall first, then the largest; and the new index of each."""
     most = np.zeros(len(names))
     np.maximum.at(most, code, examples)
-    overall = np.array([name != "Overall" for name in names])
+    overall = np.array([name != slice_id(OVERALL) for name in names])
     order = np.lexsort((-most, overall))
     rank = np.empty(len(names), np.int64)
     rank[order] = np.arange(len(names))

@@ -13,17 +13,21 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
+import pyarrow.compute as pc
+
 from benison.report import page
-from benison.report.look import FEW_EXAMPLES, LIGHT
-from benison.report.page.columns import shortened
+from benison.report.look import LIGHT
 from benison.results.result import EvalResult
-from benison.validation.verdict import FAIL
+from benison.slicing.keys import OVERALL
+from benison.table.slices import slice_id, slice_ids
+from benison.table.words import FEW_EXAMPLES, shortened
+from benison.validation.terms import FAIL
 
 MAX_REPORT = 2_000_000
 """Characters of a report that a cell embeds; every cell that shows a result stores its own copy."""
 
 _REASONS, _METRICS, _SLICES, _NAME = 8, 6, 5, 120
-_COLOURS = {"blessed": LIGHT["good"], "not_blessed": LIGHT["bad"]}
+_COLOURS = {"blessed": "#18794e", "not_blessed": "#c3272b"}
 _NONE = (math.nan,) * 3
 _NUMBERS = "text-align:right;font-variant-numeric:tabular-nums"
 
@@ -49,14 +53,15 @@ def _worst(result: EvalResult) -> Iterator[str]:
     yield "<table><thead><tr>"
     yield "".join(f"<th>{_cut(name)}</th>" for name in ("slice", "examples", *names))
     yield "</tr></thead><tbody>"
-    failed = {(check.slice, check.metric) for check in result.verdict.failures}
+    table = result.verdict.table.filter(pc.equal(result.verdict.table["outcome"], FAIL))
+    failed = set(zip(slice_ids(table).to_pylist(), table["metric"].to_pylist(), strict=True))
     rows = _rows(result, names)
-    for slice_, row in rows.items():
-        yield f'<tr><td style="text-align:left">{_cut(slice_)}</td>'
+    for identity, row in rows.items():
+        yield f'<tr><td style="text-align:left">{_cut(row["slice"])}</td>'
         few = "≈ " if row["examples"] < FEW_EXAMPLES else ""
         yield f'<td style="{_NUMBERS}">{few}{row["examples"]:,}</td>'
         for name in names:
-            mark = " ✗" if (slice_, name) in failed else ""
+            mark = " ✗" if (identity, name) in failed else ""
             yield f'<td style="{_NUMBERS}">{_number(*row.get(name, _NONE))}{mark}</td>'
         yield "</tr>"
     yield "</tbody></table>"
@@ -65,27 +70,31 @@ def _worst(result: EvalResult) -> Iterator[str]:
 
 
 def _rows(result: EvalResult, names: list[str]) -> dict[str, dict[str, Any]]:
-    """Overall, then the worst slices of each metric, with the values of all these metrics."""
-    worst_of = {name: result.worst(name, len(result.metrics)) for name in names}
-    slices = {"Overall": None}
-    for table in worst_of.values():
-        slices |= dict.fromkeys(table["slice"].slice(0, _SLICES).to_pylist())
+    """Overall, then the worst slices of each metric, with what was found of all these metrics there."""
+    tables = {name: result.worst(name, len(result.metrics)) for name in names}
+    wanted = {slice_id(OVERALL): None}
+    for table in tables.values():
+        wanted |= dict.fromkeys(slice_ids(table.slice(0, _SLICES)).to_pylist())
     rows: dict[str, dict[str, Any]] = {}
-    for name, table in worst_of.items():
+    for name, table in tables.items():
         columns = ("slice", "examples", "value", "lower", "upper")
         numbers = (table[column].to_pylist() for column in columns)
-        for slice_, examples, *values in zip(*numbers, strict=True):
-            if slice_ in slices:
-                rows.setdefault(slice_, {"examples": examples}).setdefault(name, values)
-    return {slice_: rows[slice_] for slice_ in slices if slice_ in rows}
+        for identity, slice_, examples, *values in zip(
+            slice_ids(table).to_pylist(), *numbers, strict=True
+        ):
+            if identity in wanted:
+                row = rows.setdefault(identity, {"slice": slice_, "examples": examples})
+                row.setdefault(name, values)
+    return {identity: rows[identity] for identity in wanted if identity in rows}
 
 
 def _judged(result: EvalResult) -> list[str]:
-    """The metrics that have thresholds, failed ones first; or all metrics, if none has."""
-    checks = sorted(result.verdict.checks, key=lambda check: check.outcome != FAIL)
+    """The metrics that have thresholds, else all; the first failures first."""
+    table = result.verdict.table
+    failed = table.filter(pc.equal(table["outcome"], FAIL))
     known = result.metric_names()
-    judged = [name for name in dict.fromkeys(c.metric for c in checks) if name in known]
-    return judged or [name for name in known if not name.endswith("_diff")]
+    names = dict.fromkeys([*failed["metric"].to_pylist(), *pc.unique(table["metric"]).to_pylist()])
+    return [name for name in names if name in known] or known
 
 
 def _report(result: EvalResult) -> str:

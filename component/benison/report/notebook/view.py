@@ -21,13 +21,16 @@ from benison.errors import DataError, suggestion
 from benison.report.notebook import cell, charts
 from benison.report.notebook.plot_data import ASKED_BY, PLOTS, Kind, thinned
 from benison.results.result import EvalResult, filter_rows, load_result
-from benison.table.slices import Slices
-from benison.validation.verdict import FAIL
+from benison.slicing.keys import OVERALL
+from benison.table.key import SLICE_DIFFERENCE, VALUE, VIEW_COLUMNS
+from benison.table.slices import slice_id, slice_ids
+from benison.table.words import metric_kind, path_names
+from benison.validation.terms import FAIL
 
 if TYPE_CHECKING:
     import altair as alt
 
-_KEYS = ("model", "output", "sub_key", "aggregation", "weighted")
+_KEYS = VIEW_COLUMNS
 _MAX_LINES = 24
 
 
@@ -68,25 +71,34 @@ class ResultView:
         if not large.num_rows:
             most = pc.max(rows["examples"]).as_py()
             raise DataError(f"No slice has {least:,} examples; the largest has {most:,}.")
-        plain = large.filter(pa.array(Slices.of_table(large).plain))
+        plain = large.filter(pc.is_null(large["other_slice_key"]))
         down = "descending" if self.result.is_bad_when_high(metric) else "ascending"
         ordered = plain.filter(pc.is_finite(plain["value"])).sort_by([("value", down)])
-        is_overall = pc.equal(ordered["slice"], "Overall")
+        is_overall = pc.equal(slice_ids(ordered), slice_id(OVERALL))
         shown = pa.concat_tables(
             [ordered.filter(is_overall), ordered.filter(pc.invert(is_overall)).slice(0, worst)]
         )
-        base = dict(zip(before["slice"].to_pylist(), before["value"].to_pylist(), strict=True))
-        checks = {c.slice: c.outcome for c in self.result.verdict.checks if c.metric == metric}
-        checks |= {c.slice: FAIL for c in self.result.verdict.failures if c.metric == metric}
+        base = _by_id(before, "value")
+        checks = self._outcomes(metric)
         columns = ["slice", "value", "lower", "upper", "examples"]
         return [
             {
                 **{name: _plain(value) for name, value in row.items()},
-                "baseline": _plain(base.get(row["slice"])),
-                "check": _CHECKED.get(checks.get(row["slice"], ""), "none"),
+                "baseline": _plain(base.get(identity)),
+                "check": _CHECKED.get(checks.get(identity, ""), "none"),
             }
-            for row in shown.select(columns).to_pylist()
+            for row, identity in zip(
+                shown.select(columns).to_pylist(), slice_ids(shown).to_pylist(), strict=True
+            )
         ]
+
+    def _outcomes(self, metric: str) -> dict[str, str]:
+        """The outcome of the checks of a metric on each slice; one failure outweighs the others."""
+        checks = self.result.verdict.table
+        name = metric if metric in self.result.metric_names() else metric_kind(metric)[0]
+        table = checks.filter(pc.equal(checks["metric"], name))
+        failed = table.filter(pc.equal(table["outcome"], FAIL))
+        return _by_id(table, "outcome") | _by_id(failed, "outcome")
 
     def plot(
         self, name: str, slices: str | Sequence[str] = "Overall", **keys: Any
@@ -150,6 +162,11 @@ class ResultView:
         return charts.time_series(metric, slice, rows)
 
 
+def _by_id(table: pa.Table, column: str) -> dict[str, Any]:
+    """A column by the identity of the slice."""
+    return dict(zip(slice_ids(table).to_pylist(), table[column].to_pylist(), strict=True))
+
+
 _CHECKED = {"pass": "passed", "fail": "failed", "not_evaluated": "not evaluated"}
 
 
@@ -170,12 +187,12 @@ def one_view(
             raise DataError(
                 f"{key!r} does not tell one value from another. {suggestion(key, _KEYS)}"
             )
-    rows = filter_rows(result.metrics if table is None else table, **{column: name})
+    found = _of_name(result, name) if table is None else filter_rows(table, **{column: name})
     candidates = [spec.name for spec in result.config.candidate_specs]
     model = keys.get("model", candidates[0] if len(candidates) == 1 else None)
     others = {key: value for key, value in keys.items() if key != "model"}
-    rows = filter_rows(rows, **others)
-    ours = rows if model is None else filter_rows(rows, model=model)
+    found = filter_rows(found, **others)
+    ours = found if model is None else filter_rows(found, model=model)
     several = [key for key in _KEYS if len(pc.unique(ours[key])) > 1]
     if several:
         choices = "; ".join(
@@ -184,8 +201,18 @@ def one_view(
         raise DataError(f"{name} has several values for a slice; say which ({choices}).")
     spec = result.config.baseline_spec
     if spec is None or spec.name == model:
-        return ours, rows.slice(0, 0)
-    return ours, rows.filter(pc.equal(rows["model"], spec.name))
+        return ours, found.slice(0, 0)
+    return ours, found.filter(pc.equal(found["model"], spec.name))
+
+
+def _of_name(result: EvalResult, name: str) -> pa.Table:
+    """The rows of a metric, without its changes unless the name asks for them."""
+    kinds = [VALUE, SLICE_DIFFERENCE]
+    if name not in result.metric_names():
+        name, kind = metric_kind(name)
+        kinds = [kind]
+    rows = filter_rows(result.metrics, metric=name)
+    return rows.filter(pc.is_in(rows["kind"], value_set=pa.array(kinds)))
 
 
 def _points(
@@ -204,9 +231,9 @@ def _over_time(
     rows, fault = [], None
     for result, name in zip(in_order(results), run_names(in_order(results)), strict=True):
         try:
-            ours, before = one_view(result, metric, keys)
-            row = filter_rows(ours, slice=slice_).to_pylist()[0]
-        except DataError as error:  # an older result may lack the slice; it is an error if all do
+            found, before = one_view(result, metric, keys)
+            row = filter_rows(found, slice=slice_).to_pylist()[0]
+        except DataError as error:  # a slice may be new; one that nobody has is a mistake
             fault = error
             continue
         base = before.filter(pc.equal(before["slice"], slice_))["value"].to_pylist()
@@ -231,11 +258,7 @@ def in_order(results: Sequence[EvalResult]) -> list[EvalResult]:
 def run_names(results: Sequence[EvalResult]) -> list[str]:
     """A name for each result: its directory, with as many parents as make the names distinct."""
     paths = [result.path.resolve().parts if result.path else ("in memory",) for result in results]
-    for depth in range(1, max(map(len, paths)) + 1):
-        names = ["/".join(parts[-depth:]) for parts in paths]
-        if len(set(names)) == len(names):
-            return names
-    return [f"{name} ({i})" for i, name in enumerate(names, start=1)]
+    return path_names(paths)
 
 
 def _loaded(result: EvalResult | str | os.PathLike[str]) -> EvalResult:

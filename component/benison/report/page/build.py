@@ -65,7 +65,7 @@ def page_data(result: EvalResult, plots: Location | pa.Table, byte_budget: int) 
     """The data for the page's script in at most `byte_budget` characters, with as many slices as fit."""
     columns = PageColumns(result, key_columns(plots))
     size = len(columns.names)
-    curves = Curves.read(plots, columns.names[:MAX_SLICES])
+    curves = Curves.read(plots, columns.ids[:MAX_SLICES])
     text = _page_text(columns, curves, size)
     while len(text) > byte_budget and size > 1:
         # Plots are dropped first, but a page of many slices still has some.

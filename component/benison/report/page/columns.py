@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,73 +21,32 @@ from benison.data.batch import Array
 from benison.metrics import About
 from benison.report.page.payload import Payload
 from benison.results.result import EvalResult, metric_info
-from benison.validation.verdict import FAIL, Check
+from benison.slicing.keys import OVERALL
+from benison.table.key import (
+    CHANGE,
+    KEY_COLUMNS,
+    SLICE_DIFFERENCE,
+    SLICE_RATIO,
+    VALUE,
+    VIEW_COLUMNS,
+    Key,
+)
+from benison.table.slices import rows_by_key, slice_id, slice_ids
+from benison.table.words import cut, distinct, metric_kind, metric_text, view_text
+from benison.validation.check import Check
+from benison.validation.terms import FAIL
 
 Index = npt.NDArray[np.int64]
 
-MAX_NAME = 200
-"""Longer names of slices and metrics are cut in the page."""
-
 _FIELDS = ("value", "lower", "upper")
 _ENDS = ("lower", "upper", "changeLower", "changeUpper")  # of intervals
-
-
-class ViewKey(NamedTuple):
-    """The identity of a view, as columns of metrics.parquet."""
-
-    model: str
-    output: str
-    sub_key: str
-    aggregation: str
-    weighted: bool
-
-    def label(self, several: bool) -> str:
-        """Its name in the page, with the model's name if there are `several`."""
-        weighting = "weighted" if self.weighted else ""
-        model = (self.model or "model") if several else ""
-        parts = (model, self.output, self.sub_key, self.aggregation, weighting)
-        return cut(", ".join(part for part in parts if part)) or "all examples"
-
-
-_KEYS = [*ViewKey._fields, "metric"]
-KEY_COLUMNS = [*ViewKey._fields, "slice", "slice_key", "examples"]
-
-
-def cut(text: str, most: int = MAX_NAME) -> str:
-    """The text, or its beginning and the number of characters left out.
-
-    >>> cut("abcdef", 3)
-    'abc… (3 more characters)'
-    """
-    left = len(text) - most
-    return text if left <= 0 else f"{text[:most]}… ({left:,} more characters)"
-
-
-def distinct(names: Iterable[str]) -> list[str]:
-    """Number names that became equal when they were cut.
-
-    >>> distinct(["a…", "b", "a…"])
-    ['a…', 'b', 'a… (2)']
-    """
-    names_so_far: dict[str, None] = {}
-    for i, name in enumerate(names):
-        names_so_far[name if name not in names_so_far else f"{name} ({i})"] = None
-    return list(names_so_far)
-
-
-def shortened(text: str, most: int = MAX_NAME) -> str:
-    """A long text without its middle, because the sentences of a verdict end with their numbers.
-
-    >>> shortened("abcdefghijkl", 8)
-    'abcdef…kl'
-    """
-    end = most // 4
-    return text if len(text) <= most else f"{text[: most - end]}…{text[-end:]}"
+OF_WHAT = [*VIEW_COLUMNS, "slice", "slice_key", "other_slice_key", "examples"]
+"""The columns that say of what a row of metrics or plots is."""
 
 
 @dataclasses.dataclass(frozen=True)
 class PageColumns:
-    """The slices of a result and their numbers by metric, in the page's order of slices.
+    """The slices of a result and their numbers by metric, in the order in which the page holds slices.
 
     That order is Overall, then slices that failed a check, then the others from the largest down, so
     that a page that can hold only some of the slices holds the most important ones.
@@ -95,7 +54,7 @@ class PageColumns:
 
     result: EvalResult
     plots: pa.Table
-    """The `KEY_COLUMNS` of plots.parquet, because a result may have plots and no metrics."""
+    """The columns `OF_WHAT` of plots.parquet, because a result may have plots and no metrics."""
 
     @cached_property
     def metrics(self) -> pa.Table:
@@ -106,47 +65,58 @@ class PageColumns:
     def _rows(self) -> pa.Table:
         """The key columns of all metrics and plots."""
         return pa.concat_tables(
-            table.select(KEY_COLUMNS) for table in (self.result.metrics, self.plots)
+            table.select(OF_WHAT) for table in (self.result.metrics, self.plots)
         )
 
     @cached_property
+    def ids(self) -> list[str]:
+        """The identity of each slice, in the page's order."""
+        table = self.result.verdict.table
+        failed = set(slice_ids(table.filter(pc.equal(table["outcome"], FAIL))).to_pylist())
+        overall, sizes = slice_id(OVERALL), self._sizes
+        return sorted(sizes, key=lambda one: (one != overall, one not in failed, -sizes[one]))
+
+    @cached_property
     def names(self) -> list[str]:
-        """The slices, in the page's order."""
-        failed = {check.slice for check in self.result.verdict.failures}
-        sizes = self._sizes
-        return sorted(sizes, key=lambda name: (name != "Overall", name not in failed, -sizes[name]))
+        """The name of each slice, no two of them equal."""
+        return distinct(cut(row["slice"]) for row in self._slices)
+
+    @cached_property
+    def _slices(self) -> list[dict[str, Any]]:
+        """What is known of each slice, in the page's order."""
+        firsts = np.unique(self._places_of(self._rows), return_index=True)[1]
+        columns = ["slice", "slice_key", "other_slice_key"]
+        rows: list[dict[str, Any]] = self._rows.select(columns).take(pa.array(firsts)).to_pylist()
+        return rows
 
     @cached_property
     def examples(self) -> Index:
-        """The number of examples of each slice."""
-        return np.array([self._sizes[name] for name in self.names], np.int64)
+        """The examples of each."""
+        return np.array([self._sizes[one] for one in self.ids], np.int64)
 
     @cached_property
     def kinds(self) -> list[str]:
         """The features of each slice, such as "company × hour"; "comparison" for a pair of slices."""
-        columns = self._rows.select(["slice", "slice_key"]).combine_chunks()
-        firsts = np.unique(self._slice_indices(columns), return_index=True)[1]
-        rows = columns.take(pa.array(firsts)).to_pylist()
-        return [_kind(row["slice"], row["slice_key"]) for row in rows]
+        return [_kind(row) for row in self._slices]
 
     @cached_property
-    def views(self) -> list[ViewKey]:
+    def views(self) -> list[Key]:
         """The views of the candidates, in the order of the results."""
         candidates = {spec.name for spec in self.result.config.candidate_specs}
-        distinct = self._rows.group_by(ViewKey._fields, use_threads=False).aggregate([]).to_pylist()
-        keys = [ViewKey(**row) for row in distinct]
+        rows = self._rows.group_by(list(VIEW_COLUMNS), use_threads=False).aggregate([]).to_pylist()
+        keys = [Key("", **row) for row in rows]
         return [key for key in keys if key.model in candidates]
 
-    def baseline_of(self, view: ViewKey) -> ViewKey | None:
+    def baseline_of(self, view: Key) -> Key | None:
         """The same view of the baseline."""
         spec = self.result.config.baseline_spec
-        return None if spec is None else view._replace(model=spec.name)
+        return None if spec is None else view.of_model(spec.name)
 
     @cached_property
     def width(self) -> int:
         """How many numbers the page holds for each slice."""
         named = [(view, name) for view in self.views for name in self._names(view)]
-        return sum(len(self._fields_of(view, name)) for view, name in named)
+        return sum(len(self._numbers_of(view, name)) for view, name in named)
 
     def page(self, payload: Payload, size: int) -> dict[str, Any]:
         """The page's data for the first `size` slices."""
@@ -154,7 +124,7 @@ class PageColumns:
         code = {kind: i for i, kind in enumerate(kinds)}
         several = len({view.model for view in self.views}) > 1
         return {
-            "names": distinct(map(cut, self.names[:size])),
+            "names": self.names[:size],
             "kinds": [cut(kind) for kind in kinds],
             "kind": payload.add([code[kind] for kind in self.kinds[:size]], "i4"),
             "examples": payload.sums(self.examples[:size].astype(np.float64)),
@@ -162,24 +132,21 @@ class PageColumns:
             "left": [] if size >= len(self.names) else [*self._left(size)],
         }
 
-    def _view(self, view: ViewKey, several: bool, payload: Payload, size: int) -> dict[str, Any]:
+    def _view(self, view: Key, several: bool, payload: Payload, size: int) -> dict[str, Any]:
         names = self._names(view)
         return {
-            "label": view.label(several),
+            "label": view_text(view, several),
             "metrics": [self._metric(view, name, payload, size) for name in names],
         }
 
-    def _names(self, view: ViewKey) -> list[str]:
-        return [m for key, m in self._columns if key == view and not self._is_change(view, m)]
+    def _names(self, view: Key) -> list[str]:
+        kept = (k for k in self._columns if k.view == view and k.kind != CHANGE)
+        ratios = {k: k.kind if k.kind == SLICE_RATIO else VALUE for k in kept}
+        return list(dict.fromkeys(metric_text(k.metric, kind) for k, kind in ratios.items()))
 
-    def _is_change(self, view: ViewKey, metric: str) -> bool:
-        """Whether it is the change of another metric against the baseline."""
-        plain = metric.removesuffix("_diff")
-        return plain != metric and (view, plain) in self._columns
-
-    def _metric(self, view: ViewKey, name: str, payload: Payload, size: int) -> dict[str, Any]:
-        about = self.infos.get(name, About(""))
-        columns = {key: column[:size] for key, column in self._fields_of(view, name).items()}
+    def _metric(self, view: Key, name: str, payload: Payload, size: int) -> dict[str, Any]:
+        about = self.info.get(name, About(""))
+        columns = {key: x[:size] for key, x in self._numbers_of(view, name).items()}
         if not payload.exact:
             columns = {key: _reach(key, x, columns) for key, x in columns.items()}
         return {
@@ -191,25 +158,33 @@ class PageColumns:
             **{key: payload.values(x, short=key in _ENDS) for key, x in columns.items()},
         }
 
-    def _fields_of(self, view: ViewKey, name: str) -> dict[str, Array]:
-        """Values and bounds of a metric by slice, without those that are undefined for every slice."""
+    def _numbers_of(self, view: Key, name: str) -> dict[str, Array]:
+        """What is known of a metric: values and bounds by slice, none of them undefined everywhere."""
         baseline = self.baseline_of(view)
         columns = {
             "value": self._numbers(view, name, "value"),
             "lower": self._numbers(view, name, "lower"),
             "upper": self._numbers(view, name, "upper"),
             "baseline": None if baseline is None else self._numbers(baseline, name, "value"),
-            "changeLower": self._numbers(view, f"{name}_diff", "lower"),
-            "changeUpper": self._numbers(view, f"{name}_diff", "upper"),
+            "changeLower": self._numbers(view, name, "lower", (CHANGE,)),
+            "changeUpper": self._numbers(view, name, "upper", (CHANGE,)),
         }
         return {key: x for key, x in columns.items() if x is not None and not np.isnan(x).all()}
 
-    def _numbers(self, view: ViewKey, metric: str, field: str) -> Array | None:
-        rows = self._columns.get((view, metric))
-        if rows is None:
+    def _numbers(
+        self, view: Key, name: str, field: str, kinds: tuple[str, ...] = (VALUE, SLICE_DIFFERENCE)
+    ) -> Array | None:
+        """A metric's values with the differences of slices, or its changes alone; None without any."""
+        keys = [dataclasses.replace(view, metric=name, kind=kind) for kind in kinds]
+        ratio = dataclasses.replace(view, metric=metric_kind(name)[0], kind=SLICE_RATIO)
+        if CHANGE not in kinds and not any(key in self._columns for key in keys):
+            keys = [ratio]
+        parts = [self._columns[key] for key in keys if key in self._columns]
+        if not parts:
             return None
-        column = np.full(len(self.names), np.nan)
-        column[self._slice_of_row[rows]] = self._fields[field][rows]
+        rows = np.concatenate(parts)
+        column = np.full(len(self.ids), np.nan)
+        column[self._places[rows]] = self._fields[field][rows]
         return column
 
     def _left(self, size: int) -> Iterator[list[Any]]:
@@ -220,55 +195,57 @@ class PageColumns:
             yield [cut(str(kind)), len(sizes), int(sizes.min()), int(sizes.max())]
 
     @cached_property
-    def infos(self) -> dict[str, About]:
-        """The description of each metric by its name in the results."""
+    def info(self) -> dict[str, About]:
+        """What is known of each metric, by its name in the results."""
         return metric_info([self.result])
 
     def failed(self, size: int) -> list[list[Any]]:
-        """Slice, view and metric of each failed check; slice and view as indices."""
-        slices = {name: i for i, name in enumerate(self.names[:size])}
+        """Slice, view and metric of each failed check, by their positions in the page."""
+        place = {one: i for i, one in enumerate(self.ids[:size])}
         views = {view: i for i, view in enumerate(self.views)}
-        keys = {
-            (slices.get(c.slice), views.get(view_of(c)), cut(c.metric))
-            for c in self.result.verdict.checks
-            if c.outcome == FAIL
+        table = self.result.verdict.table
+        table = table.filter(pc.equal(table["outcome"], FAIL))
+        keys = map(Key.of, table.select(list(KEY_COLUMNS)).to_pylist())
+        failed = {
+            (place.get(one), views.get(key.view), cut(metric_text(key.metric, key.kind)))
+            for key, one in zip(keys, slice_ids(table).to_pylist(), strict=True)
         }
-        return [list(key) for key in sorted(keys, key=str) if None not in key]
+        return [list(key) for key in sorted(failed, key=str) if None not in key]
+
+    def name_of(self, check: Check) -> str:
+        """How the page calls the slice of a check."""
+        one = slice_id(check.slice_key, check.other_slice_key)
+        return self._names_by_id.get(one, cut(check.slice))
+
+    @cached_property
+    def _names_by_id(self) -> dict[str, str]:
+        return dict(zip(self.ids, self.names, strict=True))
 
     @cached_property
     def _sizes(self) -> dict[str, int]:
-        grouped = self._rows.group_by("slice", use_threads=False).aggregate([("examples", "max")])
-        names, sizes = grouped["slice"].to_pylist(), grouped["examples_max"].to_pylist()
-        return dict(zip(names, sizes, strict=True))
+        """The examples of each slice, by its identity."""
+        columns = {"id": slice_ids(self._rows), "examples": self._rows["examples"]}
+        grouped = pa.table(columns).group_by("id", use_threads=False)
+        sizes = grouped.aggregate([("examples", "max")])
+        return dict(zip(sizes["id"].to_pylist(), sizes["examples_max"].to_pylist(), strict=True))
 
     @cached_property
-    def _slice_of_row(self) -> Index:
-        """For each row of `metrics` the index of its slice."""
-        return self._slice_indices(self.metrics)
+    def _places(self) -> Index:
+        """For each row of `metrics` the position of its slice."""
+        return self._places_of(self.metrics)
 
-    def _slice_indices(self, table: pa.Table) -> Index:
-        indices = pc.index_in(table["slice"], value_set=pa.array(self.names, pa.string()))
-        return np.asarray(indices.to_numpy(), np.int64)
+    def _places_of(self, table: pa.Table) -> Index:
+        places = pc.index_in(slice_ids(table), value_set=pa.array(self.ids, pa.string()))
+        return np.asarray(places.to_numpy(), np.int64)
 
     @cached_property
     def _fields(self) -> dict[str, Array]:
         return {name: self.metrics[name].to_numpy() for name in _FIELDS}
 
     @cached_property
-    def _columns(self) -> dict[tuple[ViewKey, str], Index]:
-        """The rows of each metric of each view."""
-        keys = self.metrics.select(_KEYS).combine_chunks()
-        texts = [keys[name].cast(pa.string()) for name in _KEYS]
-        joined = pc.binary_join_element_wise(*texts, "\x1f").combine_chunks().dictionary_encode()
-        codes = joined.indices.to_numpy()
-        order = np.argsort(codes, kind="stable")
-        starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
-        rows = np.split(order, starts[1:]) if len(order) else []
-        values = keys.take(pa.array([group[0] for group in rows], pa.int64())).to_pylist()
-        return {
-            (ViewKey(*(key[name] for name in ViewKey._fields)), key["metric"]): group
-            for key, group in zip(values, rows, strict=True)
-        }
+    def _columns(self) -> dict[Key, Index]:
+        """The rows of each key."""
+        return rows_by_key(self.metrics)
 
 
 def _reach(key: str, column: Array, columns: dict[str, Array]) -> Array:
@@ -281,13 +258,7 @@ def _reach(key: str, column: Array, columns: dict[str, Array]) -> Array:
     return reach
 
 
-def _kind(name: str, key: list[dict[str, str]]) -> str:
-    plain = ", ".join(f"{pair['feature']}={pair['value']}" for pair in key)
-    if name == "Overall" and not key:
-        return name
-    return " × ".join(pair["feature"] for pair in key) if plain == name else "comparison"
-
-
-def view_of(check: Check) -> ViewKey:
-    """The view whose values a check judges."""
-    return ViewKey(check.model, check.output, check.sub_key, check.aggregation, check.weighted)
+def _kind(row: dict[str, Any]) -> str:
+    if row["other_slice_key"] is not None:
+        return "comparison"
+    return " × ".join(pair["feature"] for pair in row["slice_key"]) or "Overall"

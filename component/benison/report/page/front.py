@@ -7,13 +7,23 @@ It is plain HTML, so that a mail preview or a viewer without scripts shows it to
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Any
 
-from benison.report.page.columns import cut, view_of
+from benison.report.page.columns import PageColumns
 from benison.results.result import EvalResult
-from benison.validation.verdict import ABSOLUTE, BLESSED, NOT_EVALUATED, RELATIVE, VALUE, Check
+from benison.table.words import cut, metric_text, view_text
+from benison.validation.check import Check
+from benison.validation.terms import (
+    CHANGE_RELATIVE,
+    FAIL,
+    LOWER,
+    NOT_EVALUATED,
+    RUBBER_STAMPED,
+    UNDECIDED,
+)
+from benison.validation.verdict import BLESSED
 
 MAX_CHECKS = 200
 """The most failed checks, and the most unevaluated ones, in the page; the rest is in verdict.json."""
@@ -26,29 +36,35 @@ _DIGEST = "SHA-256"
 def front(result: EvalResult) -> dict[str, str]:
     """The pieces of HTML that page.html names."""
     verdict = result.verdict
-    open_ = [check for check in verdict.checks if check.outcome == NOT_EVALUATED]
+    slices = PageColumns(result, result.metrics.slice(0, 0))
+    open_ = verdict.of_outcome(*_OPEN, most=MAX_CHECKS)
+    count = sum(verdict.counts[outcome] for outcome in _OPEN)
     return {
         "status": escape(verdict.status),
         "words": escape(verdict.status.replace("_", " ").upper()),
         "summary": escape(verdict.summary().partition(": ")[2]),
-        "why": "".join(_why(result)),
-        "open": "".join(_not_evaluated(open_, _several(result))),
+        "why": "".join(_why(result, slices)),
+        "open": "".join(_not_evaluated(open_, count, _several(result), slices)),
         "facts": "".join(_facts(result)),
     }
 
 
-def _why(result: EvalResult) -> Iterator[str]:
-    failures = result.verdict.failures
-    if not failures:
+_OPEN = (UNDECIDED, NOT_EVALUATED, RUBBER_STAMPED)
+
+
+def _why(result: EvalResult, slices: PageColumns) -> Iterator[str]:
+    count = result.verdict.counts[FAIL]
+    if not count:
         checked = result.verdict.status == BLESSED
         yield f"<p>{'Every check that could be evaluated passed.' if checked else _UNCHECKED}</p>"
         return
     several = _several(result)
-    shown = [_sentence(check, several, _drawn(check)) for check in failures[:MAX_CHECKS]]
+    failures = result.verdict.of_outcome(FAIL, most=MAX_CHECKS)
+    shown = [_sentence(check, several, slices, _drawn(check)) for check in failures]
     yield f"<ul>{''.join(shown[:_FIRST])}</ul>"
-    if len(failures) > _FIRST:
-        yield f"<details><summary>{len(failures) - _FIRST:,} more failed checks</summary>"
-        yield f"<ul>{''.join(shown[_FIRST:])}{_rest(len(failures))}</ul></details>"
+    if count > _FIRST:
+        yield f"<details><summary>{count - _FIRST:,} more failed checks</summary>"
+        yield f"<ul>{''.join(shown[_FIRST:])}{_rest(count)}</ul></details>"
 
 
 _UNCHECKED = "No check could be evaluated: the model is neither blessed nor rejected."
@@ -59,21 +75,21 @@ def _several(result: EvalResult) -> bool:
     return len(result.config.candidate_specs) > 1
 
 
-def _not_evaluated(checks: list[Check], several: bool) -> Iterator[str]:
+def _not_evaluated(
+    checks: Sequence[Check], count: int, several: bool, slices: PageColumns
+) -> Iterator[str]:
     if checks:
-        some = "one check" if len(checks) == 1 else f"{len(checks):,} checks"
-        sentences = "".join(_sentence(check, several) for check in checks[:MAX_CHECKS])
+        some = "one check" if count == 1 else f"{count:,} checks"
+        sentences = "".join(_sentence(check, several, slices) for check in checks)
         yield f"<details><summary>What could not be evaluated: {some}</summary>"
-        yield f"<ul>{sentences}{_rest(len(checks))}</ul></details>"
+        yield f"<ul>{sentences}{_rest(count)}</ul></details>"
 
 
-def _sentence(check: Check, several: bool, drawn: str = "") -> str:
-    kind = "open" if check.outcome == NOT_EVALUATED else "failed"
-    subject = {"slice": check.slice, "metric": check.metric}
-    shown = {
-        **{key: cut(name) for key, name in subject.items()},
-        "view": view_of(check).label(several),
-    }
+def _sentence(check: Check, several: bool, slices: PageColumns, drawn: str = "") -> str:
+    kind = "open" if check.outcome in _OPEN else "failed"
+    metric = metric_text(check.key.metric, check.key.kind)
+    view = view_text(check.key.view, several)
+    shown = {"slice": slices.name_of(check), "metric": cut(metric), "view": view}
     data = " ".join(f'data-{key}="{escape(name)}"' for key, name in shown.items())
     return f'<li class="{kind}" {data}><span>{_reason(check)}</span>{drawn}</li>'
 
@@ -176,7 +192,9 @@ def _drawn(check: Check) -> str:
 
 
 def _allowed(check: Check) -> tuple[float, float]:
-    """The bounds as bounds on the value, also for a check of a change; NaN where there is none."""
-    unit = {VALUE: 1.0, ABSOLUTE: 1.0, RELATIVE: abs(check.baseline)}.get(check.kind, math.nan)
-    origin = 0.0 if check.kind == VALUE else check.baseline
-    return origin + unit * check.lower, origin + unit * check.upper
+    """The bounds on the value, whichever kind the check is of; NaN where there is none."""
+    bound = check.bound
+    if check.is_change:
+        unit = abs(check.baseline) if check.kind == CHANGE_RELATIVE else 1.0
+        bound = check.baseline + unit * bound
+    return (bound, math.nan) if check.side == LOWER else (math.nan, bound)

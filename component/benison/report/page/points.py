@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,9 +19,12 @@ import pyarrow.parquet as pq
 
 from benison.data.batch import Array
 from benison.paths import Location, in_arrow
-from benison.report.page.columns import KEY_COLUMNS, ViewKey, cut
+from benison.report.page.columns import OF_WHAT
 from benison.report.page.payload import Payload
-from benison.table.schema import PLOTS_SCHEMA
+from benison.table.key import VIEW_COLUMNS, Key
+from benison.table.schema import PLOTS_SCHEMA, upgraded
+from benison.table.slices import slice_ids
+from benison.table.words import cut
 
 MAX_SLICES = 500
 _ROWS = 64  # rows of plots.parquet to read at a time; a row has about 40 kB
@@ -35,13 +38,6 @@ _BUCKETS = 50
 _PAIRS = 1_000
 
 
-class PlotKey(NamedTuple):
-    """One plot of one view."""
-
-    view: ViewKey
-    name: str
-
-
 @dataclasses.dataclass(frozen=True)
 class Curves:
     """The points of the plots of some slices, thinned.
@@ -51,13 +47,13 @@ class Curves:
     """
 
     slices: list[str]
-    points: dict[PlotKey, dict[str, dict[str, Array]]]
+    points: dict[Key, dict[str, dict[str, Array]]]
 
     @classmethod
     def read(cls, plots: Location | pa.Table, slices: list[str]) -> Curves:
         """The plots of slices, from plots.parquet or a table like it."""
         most = next(points for size, points in _FINE if len(slices) <= size)
-        points: dict[PlotKey, dict[str, dict[str, Array]]] = {}
+        points: dict[Key, dict[str, dict[str, Array]]] = {}
         for key, name, columns in _rows(plots, slices):
             thinned = _thinned(columns, most)
             if thinned:
@@ -69,7 +65,7 @@ class Curves:
         return Curves(self.slices[:count], self.points)
 
     def page(
-        self, payload: Payload, views: list[ViewKey], baseline: str | None
+        self, payload: Payload, views: list[Key], baseline: str | None
     ) -> list[dict[str, Any]]:
         """The page's data: for each plot of each view, its slices and their columns."""
         plots = []
@@ -82,7 +78,7 @@ class Curves:
                 continue
             plot = {
                 "view": views.index(key.view),
-                "name": cut(key.name),
+                "name": cut(key.metric),
                 "slices": [self.slices.index(name) for name in names],
                 "axis": _axis(by_slice[names[0]], payload),
                 "candidate": _packed([by_slice[name] for name in names], payload),
@@ -92,31 +88,37 @@ class Curves:
             plots.append(plot)
         return plots
 
-    def _of_baseline(self, key: PlotKey, baseline: str | None) -> dict[str, dict[str, Array]]:
+    def _of_baseline(self, key: Key, baseline: str | None) -> dict[str, dict[str, Array]]:
         if baseline is None:
             return {}
-        return self.points.get(PlotKey(key.view._replace(model=baseline), key.name), {})
+        return self.points.get(key.of_model(baseline), {})
 
 
 def key_columns(plots: Location | pa.Table) -> pa.Table:
-    """The `KEY_COLUMNS` of each plot, without its points."""
+    """The columns that say of what each plot is, without its points."""
     if isinstance(plots, pa.Table):
-        return plots.select(KEY_COLUMNS)
+        return plots.select(OF_WHAT)
     file_system, name = in_arrow(plots)
-    return pq.read_table(name, filesystem=file_system, columns=KEY_COLUMNS)
+    if not _is_current(plots):
+        return upgraded(pq.read_table(name, filesystem=file_system), PLOTS_SCHEMA).select(OF_WHAT)
+    return pq.read_table(name, filesystem=file_system, columns=OF_WHAT)
+
+
+def _is_current(plots: Location) -> bool:
+    """Whether a file has the columns of today's schema."""
+    file_system, name = in_arrow(plots)
+    return set(PLOTS_SCHEMA.names) <= set(pq.read_schema(name, filesystem=file_system).names)
 
 
 def _rows(
     plots: Location | pa.Table, slices: list[str]
-) -> Iterator[tuple[PlotKey, str, dict[str, Array]]]:
+) -> Iterator[tuple[Key, str, dict[str, Array]]]:
     wanted = pa.array(slices, pa.string())
     for batch in _batches(plots):
-        kept = batch.filter(pc.is_in(batch["slice"], wanted))
-        keys = kept.select([*ViewKey._fields, "plot", "slice"]).to_pylist()
-        for row, key in enumerate(keys):
-            columns = kept["columns"][row]
-            view = ViewKey(*(key[field] for field in ViewKey._fields))
-            yield PlotKey(view, key["plot"]), key["slice"], _columns(columns)
+        kept = batch.filter(pc.is_in(slice_ids(batch), wanted))
+        keys = kept.select([*VIEW_COLUMNS, "plot"]).to_pylist()
+        for row, (key, identity) in enumerate(zip(keys, slice_ids(kept).to_pylist(), strict=True)):
+            yield Key(key.pop("plot"), **key), identity, _columns(kept["columns"][row])
 
 
 def _columns(points: Any) -> dict[str, Array]:
@@ -131,6 +133,9 @@ def _columns(points: Any) -> dict[str, Array]:
 
 
 def _batches(plots: Location | pa.Table) -> Iterator[pa.RecordBatch]:
+    if not isinstance(plots, pa.Table) and not _is_current(plots):
+        old_system, old_name = in_arrow(plots)
+        plots = upgraded(pq.read_table(old_name, filesystem=old_system), PLOTS_SCHEMA)
     if isinstance(plots, pa.Table):
         yield from plots.to_batches(max_chunksize=_ROWS)
         return

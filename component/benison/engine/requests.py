@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `binarize` and `aggregate` ask for: pairs of label and prediction, and averages over such pairs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from benison.config import AggregationOptions, MetricsSpec
+from benison.engine.views import ClassOf, Flattened, Kth, Pairs
+
+
+@dataclasses.dataclass(frozen=True)
+class Macro:
+    """A mean over classes, or over the first k ranks, with a fixed weight for each.
+
+    `weighted` multiplies the weights by the share of each class's positives.
+    """
+
+    aggregation: str
+    sub_key: str
+    pairs: tuple[Pairs, ...]
+    weights: tuple[float, ...]
+    weighted: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """The ways in which every metric of a spec is computed."""
+
+    pairs: tuple[Pairs, ...]
+    macros: tuple[Macro, ...] = ()
+
+
+def asked_of(spec: MetricsSpec) -> tuple[Asked, list[tuple[str, str]]]:
+    """What a metrics spec asks for, and what it cannot ask for, as (field, sentence)."""
+    faults = list(_unsupported(spec))
+    pairs: list[Pairs] = []
+    if spec.binarize is not None:
+        pairs += [ClassOf(class_id) for class_id in spec.binarize.class_ids]
+        pairs += [Kth(k) for k in spec.binarize.k_list]
+    macros: list[Macro] = []
+    if spec.aggregate is not None and not faults:
+        options = spec.aggregate
+        if options.micro_average:
+            pairs += _micro(options)
+        else:
+            macros += _macros(options)
+    if not pairs and not macros:
+        pairs.append(Pairs())
+    return Asked(tuple(pairs), tuple(macros)), faults
+
+
+def _unsupported(spec: MetricsSpec) -> Iterator[tuple[str, str]]:
+    """Fields whose silent neglect would make a number mean something else."""
+    if spec.binarize is not None and spec.binarize.top_k_list:
+        yield (
+            "binarize.top_k_list",
+            "is not computed by this version of Benison; ask for aggregate.top_k_list or k_list.",
+        )
+    options = spec.aggregate
+    if options is not None and not (
+        options.micro_average or options.class_weights or options.top_k_list
+    ):
+        average = "macro_average" if options.macro_average else "weighted_macro_average"
+        yield (
+            f"aggregate.{average}",
+            "needs the classes to average over; name them in class_weights, such as {0: 1, 1: 1}.",
+        )
+
+
+def _micro(options: AggregationOptions) -> list[Pairs]:
+    weights = tuple(sorted(options.class_weights.items()))
+    return [Flattened(weights, k) for k in options.top_k_list] or [Flattened(weights)]
+
+
+def _macros(options: AggregationOptions) -> Iterator[Macro]:
+    name = "macro_average" if options.macro_average else "weighted_macro_average"
+    weighted = options.weighted_macro_average
+    for k in options.top_k_list:
+        ranks = tuple(Kth(i) for i in range(1, k + 1))
+        yield Macro(name, f"topK:{k}", ranks, (1.0,) * k, weighted)
+    if not options.top_k_list:
+        classes = tuple(ClassOf(class_id) for class_id in options.class_weights)
+        yield Macro(name, "", classes, tuple(options.class_weights.values()), weighted)

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a slice, a value, a run and a model are called, the same in every sentence and on every page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from benison.slicing.keys import SliceKey, slice_name
+from benison.table.key import CHANGE, SLICE_RATIO, VALUE, Key
+
+MAX_NAME = 200
+"""Longer names of slices and metrics are cut where they are shown."""
+
+FEW_EXAMPLES = 100
+"""A value of fewer examples is marked as uncertain wherever values are compared by eye."""
+
+VERSUS = " vs "
+_SUFFIXES = {CHANGE: "_diff", SLICE_RATIO: "_ratio"}
+
+
+def slice_text(key: SliceKey, other: SliceKey | None = None) -> str:
+    """The name of a slice, or of a comparison of two.
+
+    >>> slice_text((("a", "1"),), ())
+    'a=1 vs Overall'
+    """
+    return slice_name(key) if other is None else slice_name(key) + VERSUS + slice_name(other)
+
+
+def metric_text(metric: str, kind: str) -> str:
+    """The name of a metric of a kind where there is no column for the kind, as in TFMA's files.
+
+    >>> metric_text("auc", "change"), metric_text("auc", "slice_ratio"), metric_text("auc", "value")
+    ('auc_diff', 'auc_ratio', 'auc')
+    """
+    return metric + _SUFFIXES.get(kind, "")
+
+
+def metric_kind(text: str) -> tuple[str, str]:
+    """The metric and the kind that a name with a suffix means, the inverse of `metric_text`.
+
+    >>> metric_kind("auc_diff"), metric_kind("auc")
+    (('auc', 'change'), ('auc', 'value'))
+    """
+    for kind, suffix in _SUFFIXES.items():
+        if text.endswith(suffix) and text != suffix:
+            return text.removesuffix(suffix), kind
+    return text, VALUE
+
+
+def qualifier(key: Key, several_models: bool) -> str:
+    """What tells a value from others of its metric: ` (model b, output ctr, classId:1)`, often "".
+
+    >>> qualifier(Key("auc", model="b", output="ctr"), several_models=True)
+    ' (model b, output ctr)'
+    """
+    parts = [f"model {key.model}"] if several_models else []
+    parts += [f"output {key.output}"] if key.output else []
+    parts += [f"data {key.dataset}"] if key.dataset else []
+    parts += [part for part in (key.variant, key.sub_key, key.aggregation) if part]
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def view_text(view: Key, several_models: bool) -> str:
+    """The name of what a table shows; `several_models` are told apart.
+
+    >>> view_text(Key("", output="ctr", weighted=True), several_models=False)
+    'ctr, weighted'
+    """
+    weighting = "weighted" if view.weighted else ""
+    model = (view.model or "model") if several_models else ""
+    parts = (model, view.output, view.dataset, view.variant, view.sub_key, view.aggregation)
+    return cut(", ".join(part for part in (*parts, weighting) if part)) or "all examples"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "example"), counted(1234, "example")
+    ('1 example', '1,234 examples')
+    """
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def cut(text: str, most: int = MAX_NAME) -> str:
+    """The text, or its beginning and how much is left out.
+
+    >>> cut("abcdef", 3)
+    'abc… (3 more characters)'
+    """
+    left = len(text) - most
+    return text if left <= 0 else f"{text[:most]}… ({left:,} more characters)"
+
+
+def shortened(text: str, most: int = MAX_NAME) -> str:
+    """The text without its middle where it is long: sentences end with their numbers.
+
+    >>> shortened("abcdefghijkl", 8)
+    'abcdef…kl'
+    """
+    end = most // 4
+    return text if len(text) <= most else f"{text[: most - end]}…{text[-end:]}"
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """Names of which no two are equal: one that was there already gets its number.
+
+    >>> distinct(["a…", "b", "a…"])
+    ['a…', 'b', 'a… (2)']
+    """
+    unique: dict[str, None] = {}
+    for i, name in enumerate(names):
+        unique[name if name not in unique else f"{name} ({i})"] = None
+    return list(unique)
+
+
+def path_names(paths: Sequence[Sequence[str]]) -> list[str]:
+    """A name for each path, given by its parts: the last ones, as many as tell them apart.
+
+    >>> path_names([("a", "out"), ("b", "out")])
+    ['a/out', 'b/out']
+    """
+    for depth in range(1, max(map(len, paths), default=0) + 1):
+        names = ["/".join(parts[-depth:]) for parts in paths]
+        if len(set(names)) == len(names):
+            return names
+    return [f"{'/'.join(parts)} ({i})" for i, parts in enumerate(paths, start=1)]
