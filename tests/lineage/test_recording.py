@@ -366,3 +366,23 @@ def test_long_texts_are_kept_whole(url: str, tmp_path: Path) -> None:
     recorder.begin(run).complete(BLESSED)
     (source,) = recorder.trace(run.output).sources
     assert source.properties["eval_config"] == config
+
+
+def test_addresses_are_recorded_and_found_as_they_are(url: str, tmp_path: Path) -> None:
+    """So that another machine, which has nothing at the path of a mount, finds the model."""
+    recorder = lineage.connect(url)
+    model = ModelFiles("file:///models/taxi/7/Format-Serving", "d1")
+    run = dataclasses.replace(
+        make_run(tmp_path),
+        examples=("file:///data/a.parquet", "file:///data/b.parquet"),
+        model=model,
+        output="s3://bucket/out/",
+    )
+    recorder.begin(run).complete(BLESSED)
+    latest = recorder.latest_blessed("taxi")
+    assert latest is not None
+    assert latest.path in (model.path, "file:///models/taxi/7")
+    for target in (model.path, run.output):
+        assert recorder.trace(target).kind in ("Model", "ModelBlessing")
+    recorder.revoke("taxi", "s3://bucket/out/", by="ada", reason="r")
+    assert recorder.latest_blessed("taxi") is None

@@ -12,14 +12,13 @@ from __future__ import annotations
 import contextlib
 import datetime
 import heapq
-import os
 from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any
 
 from benison.errors import MetadataError
 from benison.lineage import joined
-from benison.lineage.sink import Blessing, Node
+from benison.lineage.sink import Blessing, Node, uris_of
 from benison.lineage.store import Store
 from benison.lineage.types import OVERRIDE, SERVING, check_spelling, number, set_properties, text
 
@@ -157,9 +156,9 @@ def find(store: Store, target: str) -> Any:
     """
     is_id = target.isascii() and target.isdigit() and int(target) <= _LAST_ID
     found = store.get_artifacts_by_id([int(target)]) if is_id else []
-    path = os.path.abspath(target)
-    above = [os.path.dirname(path)] if os.path.basename(path) == SERVING else []
-    for uri in dict.fromkeys((target, path, *above)):
+    uris = uris_of(target)
+    above = [folder for folder, _, name in (uri.rpartition("/") for uri in uris) if name == SERVING]
+    for uri in (*uris, *above):
         found = found or store.get_artifacts_by_uri(uri)
     if not found:
         raise MetadataError(

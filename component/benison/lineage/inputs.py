@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from pathlib import Path
 from typing import Any
 
+from benison.errors import MetadataError
 from benison.lineage import ModelFiles, Run, history, joined
 from benison.lineage.store import Store
 from benison.lineage.types import (
@@ -24,6 +24,7 @@ from benison.lineage.types import (
     execution,
     text,
 )
+from benison.paths import locate
 
 # The version of TFX whose layout and properties artifacts have; without one TFX takes them for ancient.
 TFX_VERSION = "1.21.0"
@@ -63,7 +64,7 @@ def known_model(store: Store, files: ModelFiles) -> Any:
 
 def serving_path(uri: str) -> str:
     """Where the files to load are in a Model artifact."""
-    inner = Path(uri) / SERVING
+    inner = locate(uri, MetadataError) / SERVING
     return str(inner) if inner.is_dir() else uri
 
 
@@ -99,8 +100,8 @@ def standard(run: Run, producer: str) -> dict[str, str | int]:
 
 def _places(files: ModelFiles) -> list[str]:
     """Where a model may be recorded: its path, and what TFX's Pusher and Evaluator would look into."""
-    path = Path(files.path)
-    return [files.path, *([str(path.parent)] if path.name == SERVING else [])]
+    folder, _, name = files.path.rpartition("/")
+    return [files.path, *([folder] if name == SERVING else [])]
 
 
 def _live_models(store: Store, uri: str) -> list[Any]:

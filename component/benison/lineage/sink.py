@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
+from benison.errors import BenisonError
 from benison.lineage import Finding, ModelFiles, Run, RunKey
+from benison.paths import absolute
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +77,13 @@ class Node:
     sources: tuple[Node, ...]
     role: str = ""
     """What an artifact was to the execution it was read by: model, baseline_model, examples; else ""."""
+
+
+def uris_of(target: str) -> list[str]:
+    """What somebody may mean: the words themselves, or the full name of a path."""
+    with suppress(BenisonError):  # of a scheme that is not opened here
+        return list(dict.fromkeys((target, absolute(target))))
+    return [target]
 
 
 class Sink(Protocol):

@@ -8,7 +8,6 @@ that no reader sees it before.
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ from sqlalchemy import Connection, Row, and_, or_, select
 from benison.errors import MetadataError
 from benison.lineage import Finding, ModelFiles, Run, RunKey, statements
 from benison.lineage.database import Database
-from benison.lineage.sink import Attempt, Blessing, Node, Override
+from benison.lineage.sink import Attempt, Blessing, Node, Override, uris_of
 from benison.lineage.states import ASKED, CLOSED, OPEN, RECORDED, SUPERSEDED
 from benison.lineage.tables import ARTIFACTS, RUNS, sha256
 from benison.lineage.types import checked, checked_name
@@ -184,8 +183,8 @@ class SqlSink:
     def _find(self, target: str) -> Row[Any]:
         """The artifact that an id, a URI or a path names; of several the newest, a blessing first."""
         is_id = target.isascii() and target.isdigit() and int(target) <= _LAST_ID
-        uris = dict.fromkeys((checked(target), os.path.abspath(target)))
-        wanted = ARTIFACTS.c.uri_digest.in_([sha256(uri) for uri in uris])
+        uris = [sha256(checked(uri)) for uri in uris_of(target)]
+        wanted = ARTIFACTS.c.uri_digest.in_(uris)
         rows = self._artifacts(ARTIFACTS.c.id == int(target)) if is_id else []
         rows = rows or self._artifacts(wanted)
         if not rows:
