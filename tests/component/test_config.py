@@ -382,12 +382,43 @@ def test_the_fields_and_numbers_are_those_of_tfma(config_pb2: Any) -> None:
     assert {name: int(m) for name, m in ConfidenceIntervalMethod.__members__.items()} == dict(
         methods.items()
     )
-    for part in (EvalConfig, *EvalConfig.json_schema()["$defs"]):
-        name = part if isinstance(part, str) else part.__name__
-        theirs = {field.name for field in config_pb2.DESCRIPTOR.message_types_by_name[name].fields}
-        ours = (
-            EvalConfig.json_schema()
-            if name == "EvalConfig"
-            else EvalConfig.json_schema()["$defs"][name]
-        )
-        assert set(ours["properties"]) - {"version"} == theirs
+    parts = {"EvalConfig": EvalConfig.json_schema(), **EvalConfig.json_schema()["$defs"]}
+    messages = config_pb2.DESCRIPTOR.message_types_by_name
+    assert set(messages) - set(parts) <= NOT_OURS
+    for name in set(messages) & set(parts):
+        theirs = {field.name for field in messages[name].fields}
+        assert theirs <= set(parts[name]["properties"]), name
+
+
+# Messages that only wrap a list, or an EvalConfig.
+NOT_OURS = {
+    "RepeatedInt32Value",
+    "RepeatedStringValue",
+    "EvalRun",
+    "EvalConfigAndVersion",
+    "Metadata",
+}
+
+
+def test_the_schema_takes_what_is_read() -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = EvalConfig.json_schema(["AUC", "Recall"])
+    jsonschema.Draft202012Validator.check_schema(schema)
+    check = jsonschema.Draft202012Validator(schema)
+    assert schema["$defs"]["MetricConfig"]["properties"]["class_name"]["enum"] == ["AUC", "Recall"]
+    assert not list(check.iter_errors(WHOLE))
+    for fields, valid in (
+        ({"class_name": "AUC"}, True),
+        ({"class_name": "Mine", "module": "my.metrics"}, True),
+        ({"class_name": "Mine"}, False),
+        ({"class_name": "Mine", "module": ""}, False),
+        ({"class_name": "AUC", "confg": {}}, False),
+        ({}, False),
+    ):
+        assert check.is_valid({"metrics_specs": [{"metrics": [fields]}]}) is valid
+
+
+def test_a_file_may_name_its_schema(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "eval.json"
+    path.write_text(json.dumps({"$schema": "eval.schema.json", **WHOLE}))
+    assert EvalConfig.load(path) == EvalConfig.load(WHOLE)

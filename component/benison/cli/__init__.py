@@ -10,7 +10,7 @@ import typer
 
 import benison
 from benison import signals, terminal
-from benison.cli.evaluate import EVALUATE_HELP, check, evaluate, gate, verify
+from benison.cli.evaluate import EVALUATE_HELP, check, evaluate, gate, schema, verify
 from benison.cli.lineage import bless, blessings, lineage, record, revoke
 from benison.cli.options import CRASHED
 from benison.cli.show import REPORT_HELP, SHOW_HELP, report, show
@@ -28,6 +28,7 @@ app.command()(gate)
 app.command(help=SHOW_HELP)(show)
 app.command(help=REPORT_HELP)(report)
 app.command("check-config")(check)
+app.command()(schema)
 app.command()(verify)
 app.command()(blessings)
 app.command()(lineage)

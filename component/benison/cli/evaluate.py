@@ -26,6 +26,7 @@ from benison.errors import ModelError, OutputError
 from benison.evaluation.check import check_config
 from benison.evaluation.recording import check_recorded
 from benison.evaluation.spec import read_spec
+from benison.metrics import modules, registered
 from benison.output import blessing
 from benison.paths import locate
 from benison.report.ci import Reports
@@ -217,6 +218,14 @@ def check(
         print(json.dumps({"ok": True, "metrics": metrics, "digest": loaded.digest()}))
     else:
         print(f"{config} is in order: {metrics} metrics, {len(full.slicing_specs)} slicing specs.")
+
+
+def schema() -> None:
+    """Print the JSON schema of a config, with the names of all metrics, for editors and other tools.
+
+    [bold]Example[/bold]:  benison schema > eval.schema.json
+    """
+    print(json.dumps(EvalConfig.json_schema({*registered(), *modules.offered()}), indent=2))
 
 
 def verify(

@@ -22,7 +22,7 @@ from typing import Any
 from pydantic import field_validator
 
 from benison.config import constraints, text_forms
-from benison.config.faults import ConfigPart, Fault, build_whole
+from benison.config.faults import ConfigPart, Draft, Fault
 from benison.config.fields import ConfidenceIntervalMethod, MetricDirection
 from benison.config.parts import (
     AggregationOptions,
@@ -113,12 +113,21 @@ class EvalConfig(ConfigPart):
         Raises:
             ConfigError: The file cannot be read, or the config is wrong; `faults` has every fault.
         """
+        return source if isinstance(source, cls) else cls.draft(source).whole()
+
+    @classmethod
+    def draft(cls, source: object) -> Draft[EvalConfig]:
+        """What `load` would return, as far as it is valid, so that more faults can be added.
+
+        Raises:
+            ConfigError: The file cannot be read, or is of a newer version, of which nothing can be said.
+        """
         if isinstance(source, cls):
-            return source
+            return Draft.of(source)
         data = text_forms.read(source)
         if "version" in data:
-            cls(version=data["version"])  # of a newer version nothing else can be said
-        return build_whole(cls, data)
+            cls(version=data["version"])
+        return Draft(cls, data)
 
     @field_validator("version")
     @classmethod
@@ -178,7 +187,25 @@ class EvalConfig(ConfigPart):
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     @classmethod
-    def json_schema(cls) -> dict[str, Any]:
-        """The JSON schema of a config file, for editors that complete and check while one types."""
+    def json_schema(cls, class_names: Iterable[str] = ()) -> dict[str, Any]:
+        """The JSON schema of a config file in snake_case, for editors that complete and check it.
+
+        Args:
+            class_names: The metrics there are; a metric that names its module may be called anything.
+        """
         schema = cls.model_json_schema(by_alias=False)
+        if class_names:
+            _name_metrics(schema["$defs"], sorted(class_names))
         return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _name_metrics(parts: dict[str, Any], class_names: list[str]) -> None:
+    """Let a schema take these class names, and any other beside a module."""
+    known = parts["MetricConfig"]
+    user = {**known, "title": "UserMetricConfig", "required": ["class_name", "module"]}
+    user["properties"] = {**known["properties"], "module": {"type": "string", "minLength": 1}}
+    parts["UserMetricConfig"] = user
+    known["properties"] = {**known["properties"]}
+    known["properties"]["class_name"] = {**known["properties"]["class_name"], "enum": class_names}
+    either = [{"$ref": "#/$defs/MetricConfig"}, {"$ref": "#/$defs/UserMetricConfig"}]
+    parts["MetricsSpec"]["properties"]["metrics"]["items"] = {"anyOf": either}

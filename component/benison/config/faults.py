@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
@@ -115,26 +115,44 @@ def _texts(field: str, value: Any) -> Iterator[tuple[Loc, Any]]:
         yield (field,), value
 
 
-def build_whole(part: type[PartT], data: Mapping[str, Any]) -> PartT:
-    """Build `part` from plain data, or raise ConfigError with every fault.
+class Draft(Generic[PartT]):
+    """The valid part of plain data, and every fault of the rest.
 
     Pydantic does not compare a faulty part with the others. So the faulty values are removed and the rest
     is checked again, until it has no fault.
     """
-    plain.check(data)
-    rest, faults = _Rest(_plain(data)), list[Fault]()
-    while True:
-        try:
-            built = part(**rest.data())
-            break
-        except PartError as error:
-            located = [fault._replace(loc=rest.original(fault.loc)) for fault in error.located]
-            faults += [fault for fault in located if not rest.explains(fault)]
-            if not rest.cut([fault.loc for fault in error.located]):
-                break
-    if faults:
-        raise PartError(list(dict.fromkeys(faults)))
-    return built
+
+    def __init__(self, part: type[PartT], data: Mapping[str, Any]) -> None:
+        plain.check(data)
+        self.faults: list[Fault] = []
+        self.part: PartT | None = None
+        self._rest = _Rest(_plain(data))
+        while self.part is None:
+            try:
+                self.part = part(**self._rest.data())
+            except PartError as error:
+                self.add(error.located)
+                if not self._rest.cut([fault.loc for fault in error.located]):
+                    break
+
+    @classmethod
+    def of(cls, part: PartT) -> Draft[PartT]:
+        """The draft of a part that has no fault by itself."""
+        draft: Draft[PartT] = cls.__new__(cls)
+        draft.faults, draft.part, draft._rest = [], part, _Rest({})
+        return draft
+
+    def add(self, faults: Iterable[Fault]) -> None:
+        """Add faults of `part`, but those that a removal may have caused."""
+        placed = [fault._replace(loc=self._rest.original(fault.loc)) for fault in faults]
+        new = [fault for fault in placed if not self._rest.explains(fault)]
+        self.faults = list(dict.fromkeys([*self.faults, *new]))
+
+    def whole(self) -> PartT:
+        """The part; raises ConfigError with every fault if there is one."""
+        if self.faults or self.part is None:
+            raise PartError(self.faults)
+        return self.part
 
 
 def described(value: object) -> str:
@@ -280,6 +298,8 @@ class _Rest:
             steps = value if isinstance(value, dict) else range(len(value))
             left = [s for s in steps if (*traced, s) not in self._cuts]
             if isinstance(value, list):
+                if int(step) >= len(left):  # a value that the defaults added
+                    break
                 there = left[int(step)]
             elif not (spelled := [s for s in (step, to_camel(str(step))) if s in left]):
                 break

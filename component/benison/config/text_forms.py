@@ -49,7 +49,7 @@ def read(source: object) -> dict[str, Any]:
     inner = next((data[key] for key in _ENVELOPES if key in data), data)
     if not isinstance(inner, Mapping):
         raise ConfigError(f"{name}: eval_config is {_kind(inner)}, expected a mapping.")
-    return dict(inner)
+    return {key: value for key, value in inner.items() if key != "$schema"}  # for editors
 
 
 def _kind(value: object) -> str:

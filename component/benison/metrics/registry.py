@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from benison.config.faults import described
 from benison.config.plain import shortened
 from benison.errors import ConfigError, suggestion
 from benison.metrics import names, parameters
@@ -55,6 +56,11 @@ def register(name: str, factory: MetricFactory, about: About | None = None) -> N
     known = _REGISTRY.setdefault(name, (factory, about or About.of(factory)))
     if known[0] is not factory:
         raise ConfigError(f"A metric named {name!r} is registered already.")
+
+
+def replace(name: str, factory: MetricFactory) -> None:
+    """Make `factory` known as a `class_name`, whatever was known by it before."""
+    _REGISTRY[name] = (factory, About.of(factory))
 
 
 def registered() -> dict[str, MetricFactory]:
@@ -133,4 +139,20 @@ def from_config(class_name: str, config: dict[str, Any]) -> Metric:
             parameters.check_types(class_name, factory, meant)
         raise ConfigError(f"{class_name}({shortened(json.dumps(config))}): {error}") from error
     parameters.check_types(class_name, factory, meant)
+    _check_contract(class_name, metric)
     return metric
+
+
+def _check_contract(class_name: str, metric: Any) -> None:
+    """Refuse what a user's factory makes, if the plan of an evaluation could not hold it."""
+    if not isinstance(metric, Metric):
+        raise ConfigError(f"{class_name} makes {described(metric)} and not a benison.Metric.")
+    try:
+        hash((metric, *metric.statistics()))
+    except Exception as error:  # anyone's code
+        raise ConfigError(
+            f"{class_name} cannot be computed: {error}. A metric and its statistics are frozen dataclasses "
+            "of plain values."
+        ) from error
+    if not isinstance(metric.name, str) or not metric.name:
+        raise ConfigError(f"{class_name} has no name; give it the field: name: str = ...")
