@@ -41,10 +41,14 @@ FAULTS: list[tuple[Any, str, str]] = [
     # unknown and missing fields
     ({"metricSpecs": []}, "metricSpecs", "EvalConfig has no field 'metricSpecs'. Did you mean 'metricsSpecs'?"),
     ({"metric_specs": []}, "metric_specs", "EvalConfig has no field 'metric_specs'. Did you mean 'metrics_specs'?"),
-    ({"options": {"qqq": 1}}, "options.qqq", "Options has no field 'qqq'. There are: compute_confidence_intervals, "
-     "confidence_intervals, disabled_outputs, include_default_metrics, min_slice_size."),
-    ({"options": {3: 1}}, "options['3']", "Options has no field '3'. There are: compute_confidence_intervals, "
-     "confidence_intervals, disabled_outputs, include_default_metrics, min_slice_size."),
+    ({"options": {"qqq": 1}}, "options.qqq", "Options has no field 'qqq'. There are: column_types, "
+     "compute_confidence_intervals, confidence_intervals, disabled_outputs, include_default_metrics, "
+     "min_slice_size, null_values."),
+    ({"options": {"column_types": {"zip": "str"}}}, "options.column_types.zip",
+     "expected one of bool, int64, float64, string, got 'str'."),
+    ({"options": {3: 1}}, "options['3']", "Options has no field '3'. There are: column_types, "
+     "compute_confidence_intervals, confidence_intervals, disabled_outputs, include_default_metrics, "
+     "min_slice_size, null_values."),
     ({"model_specs": [{"labelKey": "a", "label_key": "a"}]}, "model_specs[0].label_key",
      "'labelKey' is the same field; give one of them."),
     ({"metrics_specs": [{"metrics": [{}]}]}, "metrics_specs[0].metrics[0].class_name",

@@ -87,7 +87,7 @@ def as_examples(rows: Rows, folder: Path) -> str:
 def write_examples(rows: Rows, path: Path) -> str:
     """The rows as tf.Examples; a missing value is a feature that is left out."""
     pytest.importorskip("tfx_bsl")
-    records = as_tf_examples(pa.RecordBatch.from_pylist(rows))
+    records = [as_tf_examples(pa.RecordBatch.from_pylist([row]))[0] for row in rows]
     path.write_bytes(b"".join(map(framed, records)))
     return str(path)
 

@@ -21,9 +21,9 @@ from benison.cli.options import (
     print_result,
 )
 from benison.config import EvalConfig
-from benison.data.dataset import Dataset
 from benison.errors import ModelError, OutputError
 from benison.evaluation.check import check_config
+from benison.evaluation.examples import open_examples
 from benison.evaluation.recording import check_recorded
 from benison.evaluation.spec import read_spec
 from benison.metrics import modules, registered
@@ -210,8 +210,8 @@ def check(
     with errors(as_json):
         loaded = EvalConfig.load(config)
         full = loaded.with_defaults(has_baseline=loaded.baseline_spec is not None)
-        columns = Dataset.open(examples, format).names if examples else None
         called = [spec.name for spec in full.model_specs] if with_model else []
+        columns = open_examples(examples, format, full, called).names if examples else None
         plan = check_config(full, columns, called)
     metrics = len({c.metric.name for c in plan.computations})
     if as_json:

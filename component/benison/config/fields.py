@@ -55,6 +55,15 @@ def _by_name(kind: type[enum.IntEnum]) -> Callable[[Any], Any]:
     return member
 
 
+COLUMN_TYPES = ("bool", "int64", "float64", "string")
+
+
+def _column_type(value: Any) -> Any:
+    if value not in COLUMN_TYPES:
+        raise ValueError(f"expected one of {', '.join(COLUMN_TYPES)}, got {described(value)}.")
+    return value
+
+
 def _parameters(value: Any) -> Any:
     """JSON text or a mapping, as JSON would give it back, so that equal configs compare equal."""
     data = parse_parameters(value) if isinstance(value, str) else value
@@ -97,6 +106,11 @@ Naturals: TypeAlias = Annotated[tuple[Natural, ...], BeforeValidator(_bare)]
 Positives: TypeAlias = Annotated[tuple[Positive, ...], BeforeValidator(_bare)]
 Texts: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_bare)]
 Keys: TypeAlias = Mapping[str, str]
+ColumnType: TypeAlias = Annotated[
+    str,
+    BeforeValidator(_column_type),
+    WithJsonSchema({"type": "string", "enum": list(COLUMN_TYPES)}),
+]
 Value: TypeAlias = Annotated[
     str, BeforeValidator(_text), WithJsonSchema({"type": ["string", "number", "boolean"]})
 ]

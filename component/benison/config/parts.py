@@ -10,6 +10,7 @@ from pydantic import Field
 
 from benison.config.faults import ConfigPart, Fault
 from benison.config.fields import (
+    ColumnType,
     ConfidenceIntervalMethod,
     Finite,
     Flag,
@@ -264,3 +265,7 @@ class Options(ConfigPart):
     """Slices with fewer rows are left out of every output."""
     disabled_outputs: Texts = ()
     """Outputs that are not written: metrics, plots, analysis, eval_config.json."""
+    column_types: Mapping[str, ColumnType] = Field(default_factory=dict)
+    """The types of columns, which are not inferred then: bool, int64, float64 or string."""
+    null_values: Texts = ()
+    """Words that are missing values in every column of a CSV file, as NA is in those of numbers."""

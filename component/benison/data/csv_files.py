@@ -88,8 +88,8 @@ def _cells(path: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
 def read(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
     """The rows, a block at a time; raises MisfitError for a cell that is not of its column's type."""
     rules = options.rules
-    sliced = [f.name for f in options.schema if f.name in rules.sliced and is_number(f.type)]
-    cells = [name for name in sliced if name not in rules.types]
+    numbers = [f.name for f in options.schema if is_number(f.type) and not pa.types.is_null(f.type)]
+    cells = [name for name in numbers if name in rules.sliced - rules.types.keys()]
     types = {f.name: pa.string() if f.name in cells else _readable(f.type) for f in options.schema}
     convert = csv.ConvertOptions(
         column_types=types,

@@ -222,9 +222,20 @@ def _as(values: Sequence[Any], kind: pa.DataType) -> list[Any]:
         return [None if v is None else _as(_list(v), kind.value_type) for v in values]
     if pa.types.is_string(kind):
         return [v if v is None or isinstance(v, str) else _text(v) for v in values]
+    if pa.types.is_integer(kind):
+        return [v if v is None else _whole(v) for v in values]
     if is_number(kind) and not pa.types.is_boolean(kind):
         return [int(v) if isinstance(v, bool) else v for v in values]
     return list(values)
+
+
+def _whole(value: Any) -> int:
+    """The integer that a value is; Arrow would cut one off."""
+    if isinstance(value, float) and not value.is_integer():
+        raise ValueError(f"{value!r} is no integer")
+    if isinstance(value, (bool, float)):
+        return int(value)
+    return value  # type: ignore[no-any-return]
 
 
 def _list(value: Any) -> list[Any]:

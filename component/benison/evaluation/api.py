@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benison.config import EvalConfig
-from benison.data.dataset import Dataset
 from benison.engine.extract import extractors_of
 from benison.engine.outcome import MetricsEvaluator
 from benison.engine.stages import Evaluator, Extractor, check_order, check_outputs
 from benison.errors import ConfigError, suggestion
 from benison.evaluation.check import check_config
+from benison.evaluation.examples import open_examples
 from benison.evaluation.job import Job, PathLike, Progress, silent
 from benison.evaluation.recording import Recording, check_output
 from benison.lineage import Recorder
@@ -95,8 +95,8 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
     in_data = baseline is None and loaded.baseline_spec is not None
     full = loaded.with_defaults(found is not None or in_data)
     paths = _model_paths(full, model, found)
-    dataset = Dataset.open(examples, format)
-    plan = check_config(full, dataset.schema.names, called=paths)
+    dataset = open_examples(examples, format, full, paths)
+    plan = check_config(full, dataset.names, called=paths)
     stages = list(extractors or extractors_of(plan, paths, trust_pickle))
     summaries = [MetricsEvaluator(plan), *evaluators]
     check_order(summaries, stages)

@@ -25,6 +25,8 @@ _MAPS = (
     "per_slice_thresholds",
     "cross_slice_thresholds",
 )
+# The options that TFMA does not have.
+_OURS = ("column_types", "null_values")
 # What TFMA wraps in a message, because a bare list cannot be unset.
 _WRAPPED = ("class_ids", "k_list", "top_k_list", "disabled_outputs")
 
@@ -35,6 +37,8 @@ def write_eval_run(path: Path, config: EvalConfig, manifest: dict[str, Any]) -> 
     names = ", ".join(file["name"] for file in data["files"])
     models = manifest["models"] or [{"name": "", "path": None}]
     fields = {key: value for key, value in config.to_dict().items() if key != "version"}
+    if options := fields.get("options"):
+        fields["options"] = {name: value for name, value in options.items() if name not in _OURS}
     run = {
         "evalConfig": _camel_case(fields),
         "version": TFMA_VERSION,
