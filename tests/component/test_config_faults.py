@@ -45,7 +45,7 @@ FAULTS: list[tuple[Any, str, str]] = [
      "compute_confidence_intervals, confidence_intervals, disabled_outputs, include_default_metrics, "
      "min_slice_size, null_values."),
     ({"options": {"column_types": {"zip": "str"}}}, "options.column_types.zip",
-     "expected one of bool, int64, float64, string, got 'str'."),
+     "expected one of bool, int64, float64, string, got the text 'str'."),
     ({"options": {3: 1}}, "options['3']", "Options has no field '3'. There are: column_types, "
      "compute_confidence_intervals, confidence_intervals, disabled_outputs, include_default_metrics, "
      "min_slice_size, null_values."),

@@ -266,7 +266,13 @@ class Dataset:
 def _inspect(path: str, reader: Format, rules: Rules) -> Inspected:
     if not _size(path) and reader.scan is None:
         raise DataError(f"{path} is empty (0 bytes).")
-    return _reading(path, reader.name, reader.inspect, rules)
+    return _reading(path, reader.name, _named, reader, rules)
+
+
+def _named(path: str, reader: Format, rules: Rules) -> Inspected:
+    inspected = reader.inspect(path, rules)
+    inspected.schema.names  # noqa: B018 - decodes them
+    return inspected
 
 
 def _size(path: str) -> int:
@@ -278,7 +284,7 @@ def _reading(path: str, format_: str, read: Callable[..., T], *arguments: Any) -
     try:
         return read(path, *arguments)
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: the name of a column is not UTF-8 text.") from error
+        raise DataError(f"{path} holds a name that is not UTF-8 text.") from error
     except (pa.ArrowException, OSError) as error:
         reason = shards.first_line(error)
         raise DataError(f"{path} cannot be read as {format_}: {reason}") from error

@@ -77,6 +77,8 @@ def _read(
             if batch.num_rows:
                 whole = schemas.with_values(batch, target, shard.values, shard.rules)
                 yield _conform(whole, target, shard.rules, shard.path)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{shard.path} holds a name that is not UTF-8 text.") from error
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{shard.path} cannot be read to its end: {first_line(error)}") from error
 

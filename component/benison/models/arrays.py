@@ -123,24 +123,33 @@ def as_frame(features: pa.RecordBatch, names: Sequence[str]) -> Any:
     for name in names:
         if name not in features.schema.names:
             raise DataError.from_missing_column(name, features.schema.names, "The data")
-    columns = {name: _series(rows_of(features.column(name), name)) for name in names}
+    columns = {name: _series(rows_of(features.column(name), name), name) for name in names}
     return pd.DataFrame(columns, columns=list(names))
 
 
-def _series(values: pa.Array) -> Any:
+def _series(values: pa.Array, name: str) -> Any:
     import pandas as pd
 
     values = undictionary(values)
     if pa.types.is_null(values.type) or pa.types.is_decimal(values.type):
         values = values.cast(pa.float64())
     elif is_text(values.type):
-        values = values.cast(pa.string())
+        values = _utf8(values, name)
     series = values.to_pandas()
     if series.dtype != object or not values.null_count:
         return series
     objects = series.to_numpy(copy=True)
     objects[series.isna().to_numpy()] = np.nan
     return pd.Series(objects, dtype=object)
+
+
+def _utf8(values: pa.Array, name: str) -> pa.Array:
+    try:
+        text = values.cast(pa.string())
+        text.validate(full=True)  # Parquet's text is what bytes a writer put there
+    except pa.ArrowInvalid as error:
+        raise DataError(f"Feature {name!r} holds text that is not UTF-8.") from error
+    return text
 
 
 def as_ragged(

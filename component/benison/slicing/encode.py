@@ -187,6 +187,7 @@ def _distinct(feature: str, column: pa.Array) -> tuple[Codes, pa.Array]:
     try:
         encoded = _encodable(column).dictionary_encode()
         text = text_of(encoded.dictionary)
+        text.validate(full=True)  # Parquet's text is what bytes a writer put there
     except pa.ArrowInvalid as error:
         raise DataError(
             f"Column {feature!r} cannot be sliced: {error}. Slice keys are UTF-8 text."
