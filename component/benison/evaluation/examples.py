@@ -11,7 +11,7 @@ import pyarrow as pa
 from benison.config import EvalConfig
 from benison.data.dataset import Dataset
 from benison.data.reading import Rules
-from benison.engine.extract import slicing_specs
+from benison.engine.plan import slicing_specs
 
 
 def open_examples(
@@ -34,6 +34,7 @@ def open_examples(
     if any(spec.preprocessing_function_names for spec in config.model_specs):
         return dataset  # only the functions know which columns they make
     columns = {feature for spec in slicing_specs(config) for feature in spec.features}
+    columns |= {spec.query_key for spec in config.metrics_specs if spec.query_key}
     for model in config.model_specs:
         columns |= model.columns(with_predictions=model.name not in called)
     return dataset.knowing(columns)

@@ -109,8 +109,13 @@ class Job:
         return {
             "models": self.models,
             "config": self.config.digest(),
-            "data": self.dataset.identity(),
+            "data": self._data,
         }
+
+    @functools.cached_property
+    def _data(self) -> dict[str, Any]:
+        """Which data these are, as they were when this was first asked."""
+        return self.dataset.identity()
 
     def run_local(self) -> list[Any]:
         """The evaluators' states, made in this process."""
