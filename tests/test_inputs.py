@@ -161,8 +161,6 @@ def test_two_columns_of_one_name() -> None:
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        ({"spec": {"aggregate": {"micro_average": True}}}, "metrics_specs[0].aggregate"),
-        ({"spec": {"query_key": "f"}}, "metrics_specs[0].query_key"),
         ({"options": {"disabled_outputs": ["plots"]}}, "options.disabled_outputs"),
         ({"model": {"preprocessing_function_names": ["f@g"]}}, "preprocessing_function_names"),
         ({"model": {"padding_options": {"label_int_padding": 1}}}, "padding_options"),
