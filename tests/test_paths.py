@@ -166,6 +166,18 @@ def test_what_cannot_be_opened_is_refused_and_never_taken_for_a_local_name(
     assert not list(in_folder.iterdir())
 
 
+@pytest.mark.parametrize("address", ["s3://bucket/x", "gs://bucket/x?retry_limit_seconds=1"])
+def test_a_store_that_is_out_of_reach_is_said_with_its_address(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
+    with pytest.raises(DataError, match=rf"{address[:11]}\S* cannot be (opened|read): .+\."):
+        Dataset.open(address)
+
+
 def test_without_fsspec_the_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fsspec.core", None)
     with pytest.raises(BenisonError, match=r"install fsspec and its package for sftp\."):

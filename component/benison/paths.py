@@ -39,6 +39,7 @@ _OBJECT_STORES = ("s3", "gcs", "abfs")  # as Arrow calls them
 _TIDIED = re.compile(rf"(?:^|/)({'|'.join(_ARROW)}|https?):/(?!/)")
 _WITHOUT_PORT = ("s3", "gs", "gcs", "abfs", "abfss")
 _SECRET = re.compile(r"[?&][^=&]*(key|secret|token|password|sign)[^=&]*=", re.IGNORECASE)
+_PATIENCE = "retry_limit_seconds"
 _SETTINGS = ("AWS_", "GOOGLE_", "AZURE_", "HADOOP_")
 _COPIES = 8  # at once, of which each waits for the network most of the time
 _VERSIONS = ("versionid", "generation", "etag")
@@ -131,7 +132,8 @@ class RemotePath:
         return Facts(info.size, info.mtime_ns or 0)
 
     def _info(self) -> fs.FileInfo:
-        return self.file_system.get_file_info(self.key)
+        with _os_errors():
+            return self.file_system.get_file_info(self.key)
 
     def iterdir(self) -> Iterator[RemotePath]:
         """What is in the folder, in the order of names."""
@@ -144,17 +146,19 @@ class RemotePath:
     def _below(self, recursive: bool) -> list[tuple[RemotePath, fs.FileType]]:
         selector = fs.FileSelector(self.key, allow_not_found=True, recursive=recursive)
         start = len(self.key.strip("/"))
-        infos = self.file_system.get_file_info(selector)
+        with _os_errors():
+            infos = self.file_system.get_file_info(selector)
         found = [(self / info.path.strip("/")[start:], info.type) for info in infos]
         return sorted(found, key=lambda pair: pair[0].parts)
 
     def open(self, mode: str = "rb") -> pa.NativeFile:
         """The file, to be read at any place; or with "wb" to be written anew."""
-        if mode == "rb":
-            return self.file_system.open_input_file(self.key)
-        if self.file_system.type_name not in _OBJECT_STORES:
-            self.file_system.create_dir(self.parent.key)
-        return self.file_system.open_output_stream(self.key)
+        with _os_errors():
+            if mode == "rb":
+                return self.file_system.open_input_file(self.key)
+            if self.file_system.type_name not in _OBJECT_STORES:
+                self.file_system.create_dir(self.parent.key)
+            return self.file_system.open_output_stream(self.key)
 
     def read_bytes(self) -> bytes:
         """All bytes of the file."""
@@ -188,6 +192,15 @@ class RemotePath:
         with self.open() as file:
             known = {k.lower(): v.decode() for k, v in (file.metadata() or {}).items()}
         return next((known[name] for name in _VERSIONS if known.get(name)), "")
+
+
+@contextmanager
+def _os_errors() -> Iterator[None]:
+    """Raise what a store's client raises as the operating system would."""
+    try:
+        yield
+    except pa.ArrowException as error:
+        raise OSError(str(error).strip().split("\n")[0]) from error
 
 
 Location: TypeAlias = "Path | RemotePath"
@@ -264,6 +277,8 @@ def _opened(
                 return opened
         except (pa.ArrowException, OSError, ImportError, ValueError) as reason:
             reasons.append(str(reason).strip().split("\n")[0])
+    if scheme in _ARROW:
+        raise BenisonError(f"{root} cannot be opened: {reasons[0]}.")
     why = f" ({'; '.join(reasons)})" if reasons else ""
     raise BenisonError(
         f"{root} cannot be opened: nothing here opens {scheme}:// addresses{why}. Benison itself opens "
@@ -272,6 +287,9 @@ def _opened(
 
 
 def _of_arrow(address: str) -> tuple[fs.FileSystem, str]:
+    if address.startswith(("gs:", "gcs:")) and _PATIENCE not in address:
+        # Arrow's own limit is a quarter of an hour, which it also waits for a network that is not there.
+        address += f"{'&' if '?' in address else '?'}{_PATIENCE}=30"
     opened: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(address)
     return opened
 
@@ -344,11 +362,16 @@ def fetched(location: Location) -> Iterator[Path]:
         if not files:
             raise FileNotFoundError(2, "No such file or folder", str(location))
         with ThreadPoolExecutor(_COPIES, thread_name_prefix="benison-fetch") as pool:
-            list(pool.map(lambda file: _copy(file, copy / file.relative_to(location)), files))
+            list(pool.map(lambda file: download(file, copy / file.relative_to(location)), files))
         yield copy
 
 
-def _copy(file: RemotePath, target: Path) -> None:
+def download(file: RemotePath, target: Path) -> None:
+    """Copy a remote file to this machine, with the folders above it.
+
+    Raises:
+        OSError: It cannot be read or written, or its name leads upwards.
+    """
     if ".." in target.parts:
         raise OSError(f"{file} has '..' in its name, and cannot be copied")
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from benison.errors import ModelError, OutputError
+from benison.models.digest import digest_model, digest_of
 from benison.output import blessing
 
 
 def model_record(path: Path, name: str = "", is_baseline: bool = False) -> dict[str, Any]:
-    files = blessing.digest_model(path)
-    digest = blessing.digest_of(files)
+    files = digest_model(path)
+    digest = digest_of(files)
     return {
         "name": name,
         "is_baseline": is_baseline,
@@ -89,26 +90,26 @@ def refused(directory: Path, *sentences: str, model: Path | None = None) -> None
 
 
 def test_a_model_is_its_files_and_their_names(model: Path) -> None:
-    digests = blessing.digest_model(model)
+    digests = digest_model(model)
     assert list(digests) == ["saved_model.pb", "variables/data"]
-    whole = blessing.digest_of(digests)
+    whole = digest_of(digests)
     (model / "saved_model.pb").rename(model / "renamed.pb")
-    assert blessing.digest_of(blessing.digest_model(model)) != whole
-    assert list(blessing.digest_model(model / "renamed.pb")) == [""]
+    assert digest_of(digest_model(model)) != whole
+    assert list(digest_model(model / "renamed.pb")) == [""]
     with pytest.raises(ModelError, match="There is no model at .*nowhere"):
-        blessing.digest_model(model / "nowhere")
+        digest_model(model / "nowhere")
 
 
 def test_what_is_behind_a_link_is_part_of_the_model(model: Path, tmp_path: Path) -> None:
-    before = blessing.digest_model(model)
+    before = digest_model(model)
     (model / "variables").rename(tmp_path / "store")
     (model / "variables").symlink_to(tmp_path / "store")
-    assert blessing.digest_model(model) == before
+    assert digest_model(model) == before
     (tmp_path / "store" / "back").symlink_to(model)
     (tmp_path / "store" / "nowhere").symlink_to(tmp_path / "gone")
-    assert blessing.digest_model(model) == before
+    assert digest_model(model) == before
     (tmp_path / "store" / "data").write_bytes(b"other weights")
-    assert blessing.digest_model(model) != before
+    assert digest_model(model) != before
 
 
 @pytest.mark.parametrize(

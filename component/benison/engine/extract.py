@@ -116,11 +116,14 @@ class PredictionsExtractor:
         self.paths = dict(paths)
         self.trust_pickle = trust_pickle
         self.variants = tuple(variants)
+        self.expected: dict[str, Mapping[str, str]] = {}
+        """The digests of files by model or path of a graph; what has others is not loaded."""
         self._predictors: dict[str, models.Predictor] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A loaded model does not travel to another process; it is loaded again there.
-        return PredictionsExtractor, (self.specs, self.paths, self.trust_pickle, self.variants)
+        arguments = (self.specs, self.paths, self.trust_pickle, self.variants)
+        return PredictionsExtractor, arguments, {"expected": self.expected}
 
     def setup(self) -> None:
         """Load the models; raises ModelError for one that cannot be loaded."""
@@ -132,6 +135,7 @@ class PredictionsExtractor:
                     trust_pickle=self.trust_pickle,
                     model_type=spec.model_type,
                     rows=spec.inference_batch_size,
+                    expected=self.expected.get(spec.name),
                 )
 
     @property
@@ -188,7 +192,9 @@ class TransformedFeaturesExtractor:
             loaded = self.predictions.predictors
             self._functions = {
                 spec.name: models.functions_of(
-                    loaded.get(spec.name), spec.preprocessing_function_names
+                    loaded.get(spec.name),
+                    spec.preprocessing_function_names,
+                    expected=self.predictions.expected,
                 )
                 for spec in self.specs
             }

@@ -17,6 +17,7 @@ from benison.evaluation.examples import open_examples
 from benison.evaluation.job import Job, PathLike, Progress, silent
 from benison.evaluation.recording import Recording, check_output
 from benison.lineage import Recorder
+from benison.models import local_copies
 from benison.output.writers import Writer, default_writers
 from benison.report.page.build import ReportWriter
 from benison.results.result import EvalResult
@@ -97,12 +98,15 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
     paths = _model_paths(full, model, found)
     dataset = open_examples(examples, format, full, paths)
     plan = check_config(full, dataset.names, called=paths)
-    stages = list(extractors or extractors_of(plan, paths, trust_pickle))
     summaries = [MetricsEvaluator(plan), *evaluators]
-    check_order(summaries, stages)
     check_outputs(summaries)
-    job = Job(plan, dataset, paths, stages, summaries, overwrite, progress)
-    return recording.keep(job, output, lambda: job.run(engine, beam_options, output, chosen))
+    with local_copies(paths) as copies:
+        # Workers of Beam are on other machines, which copy models themselves.
+        called = copies if engine == "local" else paths
+        stages = list(extractors or extractors_of(plan, called, trust_pickle))
+        check_order(summaries, stages)
+        job = Job(plan, dataset, paths, copies, stages, summaries, overwrite, progress)
+        return recording.keep(job, output, lambda: job.run(engine, beam_options, output, chosen))
 
 
 def _writers(writers: Sequence[Writer] | None, tfma: bool) -> list[Writer]:

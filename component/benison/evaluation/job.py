@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeAlias
 
 import pyarrow as pa
 
-from benison.config import EvalConfig, ModelSpec
+from benison.config import EvalConfig
 from benison.data.dataset import Dataset
 from benison.data.widening import MisfitError
 from benison.engine import beam, local
@@ -31,8 +31,9 @@ from benison.engine.stages import (
 )
 from benison.engine.variants import Variant
 from benison.errors import ConfigError, ModelError, OutputError, on_one_line
+from benison.evaluation.identity import digests_of, model_record
 from benison.output import blessing, directory, writers
-from benison.paths import absolute, locate
+from benison.paths import locate
 from benison.results.result import EvalResult
 from benison.table.schema import PLOTS_SCHEMA
 from benison.validation.judge import validate
@@ -68,6 +69,8 @@ class Job:
     plan: Plan
     dataset: Dataset
     paths: dict[str, str]
+    copies: dict[str, str]
+    """Where the models are on this machine: `paths`, but for those at an address."""
     extractors: list[Extractor]
     evaluators: list[Evaluator]
     overwrite: bool
@@ -172,7 +175,12 @@ class Job:
         """Note which bytes the models are, and load them."""
         with self._timed("load"):
             self.progress("load", 0, self.dataset.num_rows)
-            self.models  # noqa: B018 - noted before anything else could change them
+            expected = digests_of(self.models)
+            for extractor in self.extractors:
+                if isinstance(extractor, PredictionsExtractor):
+                    extractor.expected = expected
+                if isinstance(extractor, TransformedFeaturesExtractor):
+                    extractor.predictions.expected = expected
             local.setup(self.extractors)
 
     def results(self, states: list[Any]) -> dict[str, Any]:
@@ -251,18 +259,10 @@ class Job:
         }
 
     def _model_records(self) -> list[dict[str, Any]]:
-        return [self._model_record(spec) for spec in self.config.model_specs]
-
-    def _model_record(self, spec: ModelSpec) -> dict[str, Any]:
-        path = self.paths.get(spec.name)
-        files = {} if path is None else blessing.digest_model(locate(path, ModelError))
-        return {
-            "name": spec.name,
-            "is_baseline": spec.is_baseline,
-            "path": None if path is None else absolute(path),
-            "digest": None if path is None else blessing.digest_of(files),
-            "files": files,
-        }
+        return [
+            model_record(spec, self.paths.get(spec.name), self.copies.get(spec.name))
+            for spec in self.config.model_specs
+        ]
 
     def _columns(self) -> list[str] | None:
         """The columns to read; None is all, when it is not known what a model reads."""

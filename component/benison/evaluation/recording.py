@@ -30,6 +30,7 @@ from benison.lineage import (
 )
 from benison.lineage.sink import Blessing
 from benison.lineage.states import WRITTEN
+from benison.models.digest import digest_model, digest_of
 from benison.output import blessing, directory
 from benison.paths import absolute, locate
 from benison.results.result import EvalResult, load_result
@@ -298,7 +299,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _digest(path: str) -> str:
-    return blessing.digest_of(blessing.digest_model(locate(path, ModelError)))
+    return digest_of(digest_model(locate(path, ModelError)))
 
 
 def _files(model: dict[str, Any]) -> ModelFiles | None:

@@ -9,8 +9,11 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import os
-from collections.abc import Sequence
+import weakref
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
@@ -18,12 +21,22 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from benison.errors import ModelError
+from benison.models.digest import unchanged
+from benison.models.fetch import local_copies, local_copy
 from benison.models.locate import TYPES, find
 
 if TYPE_CHECKING:
     from benison.models.preprocessing import Function
 
-__all__ = ["TYPES", "LoadOptions", "Outputs", "Predictor", "functions_of", "load"]
+__all__ = [
+    "TYPES",
+    "LoadOptions",
+    "Outputs",
+    "Predictor",
+    "functions_of",
+    "load",
+    "local_copies",
+]
 
 Outputs: TypeAlias = dict[str, npt.NDArray[np.generic]]
 
@@ -66,19 +79,22 @@ class LoadOptions:
     """The features in the order of the model's columns, if a file beside the model lists them."""
 
 
-def load(
+def load(  # noqa: PLR0913 - each is a choice of its own, with a default
     path: str | os.PathLike[str],
     signature_name: str = "",
     trust_pickle: bool = False,
     model_type: str = "",
     rows: int = 0,
     trust_ops: bool = False,
+    *,
+    expected: Mapping[str, str] | None = None,
 ) -> Predictor:
     """Load a model of any kind; the kind is recognized from the files.
 
     Args:
         path: A SavedModel or MLflow directory (or one that TFX made, or one of numbered versions); or
-            a file of Keras, ONNX, TFLite, XGBoost, LightGBM or scikit-learn, or a directory with one.
+            a file of Keras, ONNX, TFLite, XGBoost, LightGBM or scikit-learn, or a directory with one. Of
+            an address the predictor keeps a temporary copy.
         signature_name: The signature of a SavedModel or TFLite file to call; "" is `predict`, if the
             model has it, else `serving_default`.
         trust_pickle: Unpickling runs code that the file holds; it is refused unless this is True.
@@ -86,19 +102,30 @@ def load(
         rows: The most rows in a call; 0 leaves the choice to Benison.
         trust_ops: A SavedModel whose graph reads or writes files, or runs Python, is refused unless
             this is True.
+        expected: What `digest_model` said of it; None if that does not matter.
 
     Raises:
-        ModelError: There is no model there, or it cannot be loaded.
+        ModelError: There is no model there, it cannot be loaded, has other bytes than expected, or was
+            changed while it was loaded.
         MissingExtraError: The model's framework is not installed.
     """
-    if not os.path.exists(path):
-        raise ModelError(f"There is no model at {os.fspath(path)}. Give a path on this machine.")
-    kind, location = find(Path(path), model_type)
-    return load_kind(kind, location, LoadOptions(signature_name, trust_pickle, trust_ops, rows))
+    options = LoadOptions(signature_name, trust_pickle, trust_ops, rows)
+    with ExitStack() as stack:
+        local = stack.enter_context(local_copy(path))
+        if not local.exists():
+            raise ModelError(f"There is no model at {os.fspath(path)}.")
+        with unchanged(local, expected):
+            kind, location = find(local, model_type)
+            predictor = load_kind(kind, location, options)
+        weakref.finalize(predictor, stack.pop_all().close)
+    return predictor
 
 
 def functions_of(
-    predictor: Predictor | None, names: Sequence[str], trust_ops: bool = False
+    predictor: Predictor | None,
+    names: Sequence[str],
+    trust_ops: bool = False,
+    expected: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> list[Function]:
     """The preprocessing functions of a model: those named, or else those with the usual names.
 
@@ -109,7 +136,7 @@ def functions_of(
         return []
     from benison.models import preprocessing  # imports TensorFlow
 
-    return preprocessing.functions_of(predictor, names, trust_ops)
+    return preprocessing.functions_of(predictor, names, trust_ops, expected)
 
 
 def load_kind(kind: str, path: Path, options: LoadOptions) -> Predictor:

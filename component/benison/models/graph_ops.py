@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benison.errors import ModelError, visible
+from benison.models.external import check_inside
 
 # From serialized tf.Examples, or from another message of protobuf, to features.
 _PARSER = re.compile(r"Parse(Single)?(Sequence)?Example(V2)?|DecodeProto\w*")
@@ -39,19 +40,21 @@ def check_ops(path: Path, trusted: bool) -> None:
 
     Args:
         path: Its directory.
-        trusted: Whether the user trusts such graphs; then nothing is looked at.
+        trusted: Whether the user trusts such graphs; then their ops are not looked at.
 
     Raises:
-        ModelError: The ops, and how one says that they are trusted.
+        ModelError: The ops, and how one says that they are trusted; or an asset outside of the directory.
     """
-    if trusted:
-        return
     from tensorflow.python.saved_model import (
         loader_impl,  # what is loaded later is parsed by it as well
     )
 
     parsed = loader_impl.parse_saved_model(str(path))
-    _refuse(f"The SavedModel {path}", {op for of in parsed.meta_graphs for op in _reaching_out(of)})
+    title = f"The SavedModel {path}"
+    for asset in (asset for of in parsed.meta_graphs for asset in of.asset_file_def):
+        check_inside(asset.filename, title)
+    if not trusted:
+        _refuse(title, {op for of in parsed.meta_graphs for op in _reaching_out(of)})
 
 
 def check_flex_ops(title: str, content: bytes, trusted: bool) -> None:

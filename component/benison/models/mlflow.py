@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from benison.errors import ConfigError, MissingExtraError, ModelError
 from benison.models import LoadOptions, Outputs, Predictor, load_kind
 from benison.models.arrays import as_frame
 from benison.models.calls import BatchedCalls
+from benison.models.external import check_inside
 from benison.models.matrix import fails, unreadable
 
 CALL_ROWS = 2**16  # a Python function pays for each call, not for each row
@@ -41,12 +44,28 @@ def load(path: Path, options: LoadOptions) -> Predictor:
     """The model in a directory with an MLmodel file."""
     described = _described(path)
     flavors = described.get("flavors") or {}
+    _check_paths(path, flavors)
     named = dataclasses.replace(options, names=options.names or _input_names(path, described))
     for kind, key in _NATIVE.items():
         file = path / str((flavors.get(kind) or {}).get(key) or "")
         if file.suffix in _READABLE[kind] and file.is_file():
             return load_kind(kind, file, named)
     return PyfuncPredictor(path, flavors.get("python_function") or {}, named)
+
+
+def _check_paths(path: Path, flavors: Mapping[str, Any]) -> None:
+    """Refuse files outside of the directory; an artifact's `uri` only says from where it was copied."""
+    for key, value in _texts(flavors):
+        if key != "uri":
+            check_inside(value, f"The MLflow model {path}")
+
+
+def _texts(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for key, value in fields.items():
+        if isinstance(value, Mapping):
+            yield from _texts(value)
+        elif isinstance(value, str):
+            yield str(key), value
 
 
 def _described(path: Path) -> dict[str, Any]:
@@ -122,9 +141,20 @@ def _function(path: Path, title: str) -> Any:
     except ImportError as error:
         raise MissingExtraError("MLflow", "mlflow") from error
     try:
-        return mlflow.pyfunc.load_model(str(path), suppress_warnings=True)
+        with _no_bytecode():
+            return mlflow.pyfunc.load_model(str(path), suppress_warnings=True)
     except Exception as error:  # a pickle may raise anything
         raise unreadable(title, error) from error
+
+
+@contextmanager
+def _no_bytecode() -> Iterator[None]:
+    """Import the model's own modules without leaving their bytecode among its files."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def _by_name(outputs: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from benison.errors import DataError, MissingExtraError, ModelError
 from benison.models import LoadOptions, Outputs
 from benison.models.arrays import Input, as_input
 from benison.models.calls import BatchedCalls
+from benison.models.external import external_files
 from benison.models.matrix import as_matrix, fails, unreadable
 
 # Few enough that activations stay in the processor's cache.
@@ -115,6 +116,7 @@ def _session(path: Path, title: str) -> Any:
         import onnxruntime as ort
     except ImportError as error:
         raise MissingExtraError("onnxruntime", "onnx") from error
+    external_files(path)  # refuses those outside of the folder
     options = ort.SessionOptions()
     options.log_severity_level = 3  # errors only
     wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,13 @@ from benison.errors import ModelError, suggestion
 from benison.models import Predictor
 from benison.models.arrays import Input, as_examples, as_input, as_ragged
 from benison.models.calls import BatchedCalls
+from benison.models.digest import unchanged
+from benison.models.fetch import local_copy
 from benison.models.graph_ops import parses_examples
 from benison.models.matrix import fails
 from benison.models.savedmodel import CALL_ROWS, load_graph, tensorflow
+
+Digests: TypeAlias = "Mapping[str, Mapping[str, str]]"
 
 # The names that TFMA looks for when a config names none.
 USUAL = ("transformed_features", "transformed_labels")
@@ -30,11 +34,15 @@ def is_path(name: str) -> bool:
 
 
 def functions_of(
-    predictor: Predictor | None, names: Sequence[str], trust_ops: bool = False
+    predictor: Predictor | None,
+    names: Sequence[str],
+    trust_ops: bool = False,
+    expected: Digests = MappingProxyType({}),
 ) -> list[Function]:
     """The functions of a model by name, or without names those of `USUAL` that the model has.
 
-    A name is that of a signature or an attribute of the model, or the path of a transform graph.
+    A name is that of a signature or an attribute of the model, or the path of a transform graph, whose files
+    have the digests that are expected of it, if any are.
 
     Raises:
         ModelError: The model has no function of a given name.
@@ -42,7 +50,9 @@ def functions_of(
     model = getattr(predictor, "saved_model", None)
     functions = []
     for name in names or (USUAL if model is not None else ()):
-        function = _of_graph(Path(name), trust_ops) if is_path(name) else _named(model, name)
+        function = (
+            _of_graph(name, trust_ops, expected.get(name)) if is_path(name) else _named(model, name)
+        )
         if function is not None:
             functions.append(Function(name, *function))
         elif names:
@@ -54,15 +64,17 @@ def functions_of(
     return functions
 
 
-def _of_graph(path: Path, trust_ops: bool) -> tuple[Any, Any]:
+def _of_graph(name: str, trust_ops: bool, expected: Mapping[str, str] | None) -> tuple[Any, Any]:
     """The function of a directory that TensorFlow Transform has written."""
-    for folder in (path / "transform_fn", path):
-        if (folder / "saved_model.pb").is_file():
-            graph = load_graph(folder, trust_ops)
-            if function := _named(graph, "transform_fn"):
-                return function
+    with local_copy(name) as path:
+        for folder in (path / "transform_fn", path):
+            if (folder / "saved_model.pb").is_file():
+                with unchanged(path, expected):
+                    graph = load_graph(folder, trust_ops)
+                if function := _named(graph, "transform_fn"):
+                    return function
     raise ModelError(
-        f"{path}, named in preprocessing_function_names, is no transform graph: it has no "
+        f"{name}, named in preprocessing_function_names, is no transform graph: it has no "
         f"transform_fn/saved_model.pb. Give the directory that TensorFlow Transform wrote."
     )
 

@@ -8,7 +8,6 @@ whose verdict is *not evaluated* has no marker.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,63 +15,21 @@ from pathlib import Path
 from typing import Any
 
 from benison.errors import ModelError, OutputError
+from benison.models.digest import (
+    digest_file,
+    digest_model,
+    file_names,
+    file_of,
+    model_root,
+)
 from benison.output.upload import MANIFEST, MARKERS, is_unfinished
 from benison.output.writers import write_json
-from benison.paths import Location, RemotePath, locate
+from benison.paths import Location, locate
 from benison.table.schema import SCHEMA_VERSION
 
 _JUDGED = ("created", "verdict", "models", "config", "data")
 _OF_FILE = {"bytes", "sha256"}
 _OF_MODEL = {"name", "is_baseline", "path", "files"}
-
-
-def digest_file(path: Location) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while chunk := file.read(2**20):
-            digest.update(chunk)
-        return digest.hexdigest()
-
-
-def digest_model(path: Location) -> dict[str, str]:
-    """SHA-256 of each file of a model by its relative name; "" is the model itself when it is a file.
-
-    Raises:
-        ModelError: There is no such file or directory, or it cannot be read.
-    """
-    try:
-        if not path.exists():
-            raise ModelError(f"There is no model at {path}.")
-        if path.is_file():
-            return {"": digest_file(path)}
-        return {name: digest_file(path / name) for name in _file_names(path)}
-    except OSError as error:
-        raise ModelError(f"The model at {path} cannot be read: {error}.") from error
-
-
-def _file_names(directory: Location) -> list[str]:
-    """The files in a directory and below, by their relative names, sorted."""
-    if isinstance(directory, RemotePath):
-        return sorted(file.relative_to(directory).as_posix() for file in directory.files())
-    files = _files(directory, frozenset())
-    return sorted(file.relative_to(directory).as_posix() for file in files)
-
-
-def _files(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
-    """All files below a folder; links are followed, as a server would, except into a folder above."""
-    real = folder.resolve()
-    if real not in above:
-        for path in folder.iterdir():
-            if path.is_dir():
-                yield from _files(path, above | {real})
-            elif path.is_file():
-                yield path
-
-
-def digest_of(digests: dict[str, str]) -> str:
-    """One SHA-256 over the names and digests of a model's files."""
-    return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
 
 
 def seal(directory: Path, manifest: dict[str, Any]) -> None:
@@ -87,7 +44,7 @@ def seal(directory: Path, manifest: dict[str, Any]) -> None:
             "bytes": (directory / name).stat().st_size,
             "sha256": digest_file(directory / name),
         }
-        for name in _file_names(directory)
+        for name in file_names(directory)
     }
     sealed = {"schema_version": SCHEMA_VERSION, **manifest, "files": files}
     write_json(directory / MANIFEST, sealed)
@@ -187,7 +144,7 @@ def verify(directory: Location, model: Location | None = None) -> dict[str, Any]
     manifest = read_manifest(directory)
     with _readable(directory):
         faults = [*_changed_files(directory, manifest), *_marker_faults(directory, manifest)]
-    faults += _faults_of_models(manifest, model)
+    faults += [*_faults_of_models(manifest, model), *_faults_of_graphs(manifest)]
     if faults:
         raise OutputError(*faults)
     return manifest
@@ -204,6 +161,14 @@ def _faults_of_models(manifest: dict[str, Any], model: Location | None) -> list[
     return min((_model_faults(record, model) for record in judged), key=len)
 
 
+def _faults_of_graphs(manifest: dict[str, Any]) -> list[str]:
+    """The faults of the graphs of TensorFlow Transform that candidates were fed by, where they were."""
+    candidates = [model for model in manifest["models"] if not model["is_baseline"]]
+    graphs = [graph for model in candidates for graph in model.get("graphs", ())]
+    pairs = ((graph, locate(graph["path"], OutputError)) for graph in graphs)
+    return [fault for graph, path in pairs for fault in _model_faults(graph, path)]
+
+
 def _changed_files(directory: Location, manifest: dict[str, Any]) -> list[str]:
     faults = []
     for name, recorded in manifest["files"].items():
@@ -213,7 +178,7 @@ def _changed_files(directory: Location, manifest: dict[str, Any]) -> list[str]:
         elif digest_file(path) != recorded["sha256"]:
             faults.append(f"{path} was changed after it was written.")
     known = {*manifest["files"], MANIFEST, *MARKERS.values()}
-    added = [name for name in _file_names(directory) if name not in known]
+    added = [name for name in file_names(directory) if name not in known]
     return faults + [f"{directory / name} was added after the model was judged." for name in added]
 
 
@@ -235,13 +200,17 @@ def _marker_faults(directory: Location, manifest: dict[str, Any]) -> list[str]:
 
 
 def _model_faults(record: dict[str, Any], path: Location) -> list[str]:
+    root = model_root(path)
     try:
-        current = digest_model(path)
+        current = digest_model(root)
     except ModelError as error:
         return [str(error)]
     judged = record["files"]
-    faults = [f"{path / name} was added." for name in current.keys() - judged.keys()]
-    faults += [f"{path / name} is missing." for name in judged.keys() - current.keys()]
-    common = current.keys() & judged.keys()
-    faults += [f"{path / name} was changed." for name in common if current[name] != judged[name]]
+    both = current.keys() & judged.keys()
+    changes = {
+        "was added": current.keys() - judged.keys(),
+        "is missing": judged.keys() - current.keys(),
+        "was changed": {name for name in both if current[name] != judged[name]},
+    }
+    faults = [f"{file_of(root, name)} {how}." for how, names in changes.items() for name in names]
     return [f"{fault[:-1]} since the model was judged." for fault in sorted(faults)]

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Says which bytes the models of an evaluation are, as its manifest has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from benison.config import ModelSpec
+from benison.errors import ModelError
+from benison.models.digest import digest_model, digest_of, model_root
+from benison.models.preprocessing import is_path
+from benison.paths import absolute, locate
+
+
+def model_record(spec: ModelSpec, path: str | None, copy: str | None) -> dict[str, Any]:
+    """A model of the config by its path and by the bytes of its files.
+
+    Args:
+        spec: The model.
+        path: Where it is; None when its predictions are in the data.
+        copy: The local copy from which it is loaded, or `path`.
+
+    Raises:
+        ModelError: It is not there or cannot be read.
+    """
+    files = {} if copy is None else digest_model(locate(copy, ModelError))
+    graphs = [name for name in spec.preprocessing_function_names if is_path(name)]
+    record = {
+        "name": spec.name,
+        "is_baseline": spec.is_baseline,
+        "path": None if path is None else absolute(model_root(locate(path, ModelError))),
+        "digest": None if path is None else digest_of(files),
+        "files": files,
+    }
+    return {**record, "graphs": list(map(_graph, graphs))} if graphs else record
+
+
+def _graph(path: str) -> dict[str, Any]:
+    """A graph of TensorFlow Transform that a model is fed by."""
+    location = locate(path, ModelError)
+    return {"name": path, "path": absolute(location), "files": digest_model(location)}
+
+
+def digests_of(records: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, str]]:
+    """The digests of files by model, and by the name that the config has for a graph."""
+    graphs = [graph for record in records for graph in record.get("graphs", ())]
+    of_models = {record["name"]: record["files"] for record in records if record["files"]}
+    return {**of_models, **{graph["name"]: graph["files"] for graph in graphs}}
