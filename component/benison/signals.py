@@ -25,6 +25,12 @@ _stopped_by: int | None = None
 _code: int | None = None
 
 
+def listen() -> None:
+    """End this process with a sentence at SIGTERM or SIGINT."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+
+
 def is_command(words: list[str]) -> bool:
     """Whether a process runs one of Benison's commands; `words` is its `sys.orig_argv`.
 
@@ -76,5 +82,4 @@ def _end(code: int) -> NoReturn:
 
 
 if is_command(sys.orig_argv):
-    for signal_number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signal_number, _stop)
+    listen()

@@ -198,16 +198,17 @@ def check_output(recording: Recording, output: PathLike | None, overwrite: bool)
     directory.check_output(locate(output, OutputError), overwrite)
 
 
-def record(output: PathLike, metadata: str | Recorder) -> EvalResult:
-    """Record a finished output, of a run that ended before it was recorded.
+def record(output: PathLike, metadata: str) -> EvalResult:
+    """Record a finished output, of a run that ended before it was recorded; else nothing is changed.
 
     Raises:
         OutputError: It is not a whole output of Benison, or not that of a run.
         MetadataError: The store cannot be used, or has the run with other inputs.
     """
     result, run = _written_run(output)
-    recorder = lineage.connect(metadata) if isinstance(metadata, str) else metadata
-    recorder.begin(run).complete(_finding(result.verdict))
+    ledger = lineage.connect(metadata)
+    if not ledger.has_recorded(run):
+        ledger.begin(run).complete(_finding(result.verdict))
     return result
 
 

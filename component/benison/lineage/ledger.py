@@ -74,6 +74,11 @@ class Ledger:
             return ModelFiles(path, "") if path else None
         return self.sink.latest_blessed(pipeline)
 
+    def has_recorded(self, run: Run) -> bool:
+        """Whether the newest record under the key of a run is of its inputs."""
+        recorded = [each for each in self.sink.attempts(run.key) if each.state == RECORDED]
+        return bool(recorded) and _same(run, recorded[-1])
+
     def standing(self, run: Run) -> Blessing:
         """The verdict that is recorded of a run, or the newest decision on it.
 
@@ -188,12 +193,16 @@ class LedgerRecord:
         self._overwrite = overwrite
         self._token = token
         self._name = attempt.name
+        self._ids = self._ids_of(attempt)
 
     @property
     def ids(self) -> Mapping[str, Any]:
         """The store, the key, the name of the execution, and numbers in the store."""
-        named = {"store": self._sink.shown, **self._run.key.to_dict(), "key": self._name}
-        return {**named, **self._sink.ids(self._run, self._mine())}
+        return self._ids
+
+    def _ids_of(self, attempt: Attempt) -> dict[str, Any]:
+        named = {"store": self._sink.shown, **self._run.key.to_dict(), "key": attempt.name}
+        return {**named, **self._sink.ids(self._run, attempt)}
 
     def note(self, state: str, finding: Finding | None = None) -> None:
         """Note an open state.
@@ -260,7 +269,9 @@ class LedgerRecord:
         if not self._sink.open(self._run, name, self._token):
             raise RunStateError(_superseded(self._name, name))
         self._name = name
-        self._sink.mark(self._mine(), EVALUATED)
+        mine = self._mine()
+        self._ids = self._ids_of(mine)
+        self._sink.mark(mine, EVALUATED)
 
 
 def _same(run: Run, attempt: Attempt) -> bool:

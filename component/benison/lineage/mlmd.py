@@ -103,10 +103,10 @@ class MetadataSink:
         self._put_with_outputs(stored, "PENDING")
 
     def mark(self, attempt: Attempt, state: str) -> None:
-        stored = self._execution(attempt)
-        set_properties(stored, {"benison_state": state})
+        marked = execution(self.store, EVALUATOR, attempt.name, "RUNNING", benison_state=state)
+        marked.id = attempt.id
         # This property alone is written: another process may have recorded the run just now.
-        self.store.put_executions([stored], field_mask_paths=_STATE)
+        self.store.put_executions([marked], field_mask_paths=_STATE)
 
     def close(self, attempt: Attempt, state: str, reason: str) -> None:
         stored = self._execution(attempt)

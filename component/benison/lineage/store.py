@@ -49,6 +49,8 @@ class Store:
     connection: Connection
     _client: Any = dataclasses.field(default=None, repr=False)
     _process: int = 0
+    types: dict[tuple[str, str], int] = dataclasses.field(default_factory=dict, repr=False)
+    """The ids of types that are known, by kind and name."""
 
     @classmethod
     def open(cls, url: str) -> Store:

@@ -40,6 +40,12 @@ _TEXT_BYTES = 4 * 2**20
 
 def type_id(store: Store, kind: str, name: str) -> int:
     """The id of a type, which is registered if it is not there."""
+    if (kind, name) not in store.types:
+        store.types[kind, name] = _registered(store, kind, name)
+    return store.types[kind, name]
+
+
+def _registered(store: Store, kind: str, name: str) -> int:
     from ml_metadata import errors
     from ml_metadata.proto import metadata_store_pb2 as mlmd
 
