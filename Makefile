@@ -6,6 +6,7 @@ PYTHON = python3
 UV_VERSION = 0.13.8
 ARGS =
 BUILDER = docker
+ROUNDS = 1000
 EXTRAS = base
 
 # Every tool runs as a module: the first line of a script cannot hold a path with spaces. And importing
@@ -33,6 +34,9 @@ test: lint .venv-airflow/ready .venv-airflow2/ready ## run lint and every test; 
 
 bench: .venv/ready ## print the performance table; ARGS goes to the benchmark
 	@$(py) tests/benchmarks/bench.py $(ARGS)
+
+kills: .venv/ready ## end ROUNDS evaluations at random moments, in ARGS="sqlite mysql sql+postgresql ..."
+	@$(py) -m tests.lineage.kills --rounds $(ROUNDS) $(ARGS)
 
 lint: .venv/ready lint-web ## check style, formatting and types
 	@$(py) -m ruff check
@@ -119,4 +123,4 @@ clean: ## remove everything that make has made
 
 FORCE:
 
-.PHONY: help demo test bench lint lint-web docs dist airflow-env image requirements clean FORCE
+.PHONY: help demo test bench kills lint lint-web docs dist airflow-env image requirements clean FORCE

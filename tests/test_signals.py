@@ -108,6 +108,29 @@ cli.main()
     assert done.returncode == 128 + signal.SIGTERM
 
 
+def test_an_end_that_python_ignores_is_repeated() -> None:
+    program = """
+import os, signal, sys, time
+sys.orig_argv = ["python", "-m", "benison"]
+from benison import cli, signals
+class Odd:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0)
+def app():
+    Odd()
+    time.sleep(signals.GRACE_SECONDS / 2)
+    print("went on")
+cli.app = app
+cli.main()
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 128 + signal.SIGTERM
+    assert not done.stdout
+    assert "Traceback" not in done.stderr
+
+
 def test_a_program_that_imports_benison_keeps_its_handlers() -> None:
     program = (
         "import signal; before = signal.getsignal(2), signal.getsignal(15); import benison.cli;"

@@ -20,9 +20,7 @@ COMMANDS = ("benison", "benison_orchestration.kubeflow_task")
 """What is run as `python -m ...`; the first is also a program."""
 GRACE_SECONDS = 8.0
 """How long what was begun may take to be removed. Hosts wait 10 or 30 seconds before they kill."""
-
-_stopped_by: int | None = None
-_code: int | None = None
+_LOST_SECONDS = 0.05
 
 
 def listen() -> None:
@@ -54,25 +52,53 @@ def is_command(words: list[str]) -> bool:
 
 def finish(code: int) -> None:
     """From here on a signal ends the process at once, with the code of what it has done."""
-    global _code  # noqa: PLW0603 - signals are the process's
-    _code = code
+    _ending.done = code
 
 
 def was_stopped() -> int | None:
     """The code of the signal that has ended the process, even if some library has swallowed its exception."""
-    return None if _stopped_by is None else 128 + _stopped_by
+    return None if _ending.signal is None else 128 + _ending.signal
+
+
+class _Ending:
+    """How this process ends; there is one."""
+
+    signal: int | None = None
+    """What it was told to stop by."""
+    done: int | None = None
+    """The exit code of a command that is done."""
+    is_lost = False
+    """Whether the exception was raised where Python ignores it, such as in a callback of an import."""
+
+
+_ending = _Ending()
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
-    global _stopped_by  # noqa: PLW0603 - signals are the process's
-    if _code is not None:
-        os._exit(_code)
-    if _stopped_by is None:
-        _stopped_by = number
+    if _ending.done is not None:
+        os._exit(_ending.done)
+    if _ending.signal is None:
+        _ending.signal = number
         name = signal.Signals(number).name
         os.write(2, f"\nbenison was ended by {name} before it was done.\n".encode())
+        sys.unraisablehook = _again
         _thread.start_new_thread(_end, (128 + number,))
         raise SystemExit(128 + number)
+    if _ending.is_lost:
+        _ending.is_lost = False
+        raise SystemExit(128 + _ending.signal)
+
+
+def _again(ignored: object) -> None:
+    """Raise the exception once more where it was ignored, without a word, as soon as that has been left."""
+    if getattr(ignored, "exc_type", None) is SystemExit and _ending.signal is not None:
+        _ending.is_lost = True
+        _thread.start_new_thread(_interrupt, (_ending.signal,))
+
+
+def _interrupt(number: int) -> None:
+    time.sleep(_LOST_SECONDS)
+    _thread.interrupt_main(signal.Signals(number))
 
 
 def _end(code: int) -> NoReturn:

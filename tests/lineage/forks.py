@@ -56,11 +56,16 @@ class Child:
     def __init__(self, act: Callable[[], Any]) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="benison-test-")
         sys.stdout.flush()
+        ready, ok = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             for number, name in ((1, "out"), (2, "err")):
                 os.dup2(os.open(Path(self._folder.name, name), os.O_CREAT | os.O_WRONLY), number)
+            os.close(ok)
             os._exit(_code_of(act))
+        os.close(ok)
+        os.read(ready, 1)  # until it is closed there: from then on the process is like a new one
+        os.close(ready)
 
     def send(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError):

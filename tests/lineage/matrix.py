@@ -92,24 +92,28 @@ class Pipeline:
         pq.write_table(taxi_like(60), self.folder / "same.parquet")
         pq.write_table(other.set_column(index, "label", [flipped]), self.folder / "other.parquet")
 
+    def words(self, data: str, *more: str, run: str = "out") -> list[str | Path]:
+        """The command that evaluates; the output is named after the run."""
+        return [
+            *("evaluate", "--gate", "--trust-pickle", "--json"),
+            *("--model", self.folder / "model.pkl", "--config", self.folder / "eval.json"),
+            *("--examples", self.folder / f"{data}.parquet", "--output", self.folder / run),
+            *("--metadata", self.url, "--pipeline", "taxi", "--run", run, *more),
+        ]
+
+    def child(self, data: str, run: str) -> forks.Child:
+        """A process that evaluates."""
+        return forks.Child(forks.benison(*self.words(data, run=run)))
+
     def evaluate(
-        self, data: str, *words: str, before: Callable[[], Any] = lambda: None
+        self,
+        data: str,
+        *more: str,
+        run: str = "out",
+        before: Callable[[], Any] = lambda: None,
     ) -> tuple[int, str]:
-        command = forks.benison(
-            *(
-                "evaluate",
-                "--gate",
-                "--trust-pickle",
-                "--json",
-                "--model",
-                self.folder / "model.pkl",
-            ),
-            *("--examples", self.folder / f"{data}.parquet", "--config", self.folder / "eval.json"),
-            *("--output", self.folder / "out", "--metadata", self.url, "--pipeline", "taxi"),
-            *("--run", "r1", *words),
-            before=before,
-        )
-        return forks.run(command)
+        """Evaluate, in a process that does `before` first: its exit code, and what it printed."""
+        return forks.run(forks.benison(*self.words(data, *more, run=run), before=before))
 
     def rerun(self, kind: str, *words: str) -> tuple[int, str]:
         if kind == "record":
@@ -134,7 +138,7 @@ class Pipeline:
             newest = ledger.blessings("taxi", 1)
         except MetadataError:  # there is no such pipeline yet
             newest = []
-        states = [attempt.state for attempt in ledger.sink.attempts(lineage.RunKey("taxi", "r1"))]
+        states = [attempt.state for attempt in ledger.sink.attempts(lineage.RunKey("taxi", "out"))]
         latest = ledger.latest_blessed("taxi")
         return newest[0].status if newest else "", states, latest is not None
 

@@ -17,7 +17,8 @@ import pytest
 from benison import BenisonError, MetadataError, lineage
 from benison.lineage.connection import Connection
 from benison.lineage.store import Store
-from tests.lineage.stores import BLESSED, certificate, make_run
+from tests.lineage.servers import certificate
+from tests.lineage.stores import BLESSED, make_run
 
 
 @pytest.mark.parametrize("name", ["meta.db", "a b.db", "ü%.db", "q?uestion#.db"])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A run that is stopped at any arrow of its states and run again: nothing disagrees."""
+"""A run that is stopped anywhere and run again: nothing disagrees, and nothing is blessed twice."""
 
 from __future__ import annotations
 
@@ -20,3 +20,19 @@ def test_a_run_that_is_stopped_anywhere_agrees_with_its_store(store: str) -> Non
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "108 reruns, 0 disagreements" in done.stdout
+
+
+@pytest.mark.slow
+def test_runs_that_are_ended_at_random_bless_nothing_and_are_completed() -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "tests.lineage.kills",
+        "--rounds",
+        "10",
+        "sqlite",
+        "sql+sqlite",
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("10 rounds, 0 faults") == 2

@@ -165,6 +165,7 @@ class Recording:
                 f"{output} is of the same run, but of other data, models or config than now. "
                 "Choose another output or run, or say --overwrite."
             )
+        directory.remove_abandoned(locate(output, OutputError))
         return result
 
     def _end(self, record: Record, job: Job, output: PathLike, error: BaseException) -> None:

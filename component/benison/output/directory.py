@@ -57,7 +57,7 @@ def _renamed(path: Path, overwrite: bool) -> Iterator[Path]:
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(path)
+        remove_abandoned(path)
         partial.mkdir()
         yield partial
         _sync(partial)
@@ -138,8 +138,10 @@ def _sync_folder(folder: Path) -> None:
         os.close(opened)
 
 
-def _remove_abandoned(path: Path) -> None:
+def remove_abandoned(path: Location) -> None:
     """Remove the partial folders of this output whose processes, on this machine, no longer run."""
+    if not isinstance(path, Path):  # on an object store there are none
+        return
     host = socket.gethostname()
     for left in path.parent.glob(f".{glob.escape(path.name)}.{glob.escape(host)}.*.partial"):
         pid = left.name.removeprefix(f".{path.name}.{host}.").split(".", 1)[0]
