@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,62 +16,36 @@ import pytest
 
 from benison.data.batch import Inputs
 from benison.metrics import Metric
-from benison.slicing.codes import SliceCodes
+from benison.testing import WAYS, states_of, value_of
 from tests import object_store
 
-Rows = tuple[Inputs, np.ndarray]
-Way = Callable[[int], list[np.ndarray]]
 
+def on_threads(metric: Metric, inputs: Inputs, codes: Any, size: int) -> Any:
+    """A metric's value when four threads each add up some of the rows."""
+    parts = np.array_split(np.arange(len(inputs)), 4)
+    codes = np.asarray(codes, np.int64)
 
-def whole(n: int) -> list[np.ndarray]:
-    return [np.arange(n)]
+    def states(rows: np.ndarray) -> list[Any]:
+        return states_of(metric, inputs.take(rows), codes[rows], size)
 
-
-def one_by_one(n: int) -> list[np.ndarray]:
-    return [np.array([i]) for i in range(n)]
-
-
-def with_empty_batches(n: int) -> list[np.ndarray]:
-    empty = np.array([], np.int64)
-    return [empty, np.arange(n // 2), empty, np.arange(n // 2, n), empty]
-
-
-def shuffled_in_parts(n: int) -> list[np.ndarray]:
-    order = np.random.default_rng(3).permutation(n)
-    return np.array_split(order, min(n, 7) or 1)
-
-
-WAYS: tuple[Way, ...] = (whole, one_by_one, with_empty_batches, shuffled_in_parts)
-
-
-def pick(inputs: Inputs, rows: np.ndarray) -> Inputs:
-    weights = None if inputs.weights is None else inputs.weights[rows]
-    return Inputs(inputs.labels[rows], inputs.predictions[rows], weights)
-
-
-def states_of(metric: Metric, inputs: Inputs, codes: Any, size: int, way: Way) -> list[Any]:
-    """The states of a metric's statistics when the rows arrive in a certain way."""
-    states = [statistic.zero(size) for statistic in metric.statistics()]
-    for rows in way(len(inputs)):
-        part = pick(inputs, rows)
-        batch = SliceCodes.of(np.asarray(codes, np.int64)[rows], size)
-        for i, statistic in enumerate(metric.statistics()):
-            states[i] = statistic.merge(states[i], statistic.add(part, batch))
-    return states
-
-
-def value_of(metric: Metric, inputs: Inputs, codes: Any, size: int, way: Way = whole) -> Any:
-    """A metric's value over slices when the rows arrive in a certain way."""
+    with ThreadPoolExecutor(4) as pool:
+        merged, *others = pool.map(states, parts)
+    for other in others:
+        pairs = zip(metric.statistics(), merged, other, strict=True)
+        merged = [statistic.merge(a, b) for statistic, a, b in pairs]
     with np.errstate(all="ignore"):
-        return metric.result(*states_of(metric, inputs, codes, size, way))
+        return metric.result(*merged)
 
 
-@pytest.fixture(params=WAYS, ids=lambda way: way.__name__)
+@pytest.fixture(params=[*WAYS, on_threads], ids=lambda way: way.__name__)
 def evaluate_metric(request: pytest.FixtureRequest) -> Callable[..., Any]:
     """A metric's value over all rows, which arrive in each way in turn."""
 
     def evaluate(metric: Metric, inputs: Inputs) -> Any:
-        value = value_of(metric, inputs, np.zeros(len(inputs)), 1, request.param)
+        if request.param is on_threads:
+            value = on_threads(metric, inputs, np.zeros(len(inputs)), 1)
+        else:
+            value = value_of(metric, inputs, np.zeros(len(inputs)), 1, request.param)
         return {k: v[0] for k, v in value.items()} if isinstance(value, dict) else value[0]
 
     return evaluate

@@ -20,7 +20,7 @@ LAYERS = (
     ("config", "data", "lineage"),
     ("models", "slicing"),
     ("metrics",),
-    ("table",),
+    ("testing", "table"),
     ("engine", "validation", "output"),
     ("tfma",),
     ("results",),

@@ -32,7 +32,7 @@ from benison.report.notebook.view import ResultView
 from benison.results.result import EvalResult, load_result
 from benison.slicing.codes import SliceCodes
 from benison.tfma import TfmaWriter
-from benison.validation.check import Check
+from benison.validation.checks import Check
 from benison.validation.verdict import Verdict
 from benison.version import VERSION
 

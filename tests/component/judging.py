@@ -12,9 +12,9 @@ import pyarrow as pa
 from benison.config import EvalConfig
 from benison.engine.plan import Plan
 from benison.slicing.keys import SliceKey
-from benison.table.columns import SliceColumns
 from benison.table.key import SLICE_DIFFERENCE, VALUE, Key
 from benison.table.schema import METRICS_SCHEMA
+from benison.table.slice_columns import SliceColumns
 from benison.table.words import metric_kind
 from benison.validation.judge import validate
 from benison.validation.verdict import Verdict

@@ -18,8 +18,8 @@ import benison
 from benison import DataError, EvalConfig, EvalResult, Verdict
 from benison.report import history
 from benison.report.history import build
-from benison.table.columns import SliceColumns
 from benison.table.key import Key
+from benison.table.slice_columns import SliceColumns
 from tests.component.judging import table
 from tests.component.pages import Tags
 from tests.conftest import config, taxi_like

@@ -15,8 +15,8 @@ import sklearn.metrics as sk
 from benison.data.batch import Inputs
 from benison.errors import ConfigError
 from benison.metrics import from_config
+from benison.testing import value_of
 from tests.component.test_metrics_confusion import TEN
-from tests.conftest import value_of
 
 Evaluate = Callable[..., Any]
 

@@ -14,7 +14,7 @@ import pytest
 from benison.data.batch import Inputs
 from benison.errors import DataError
 from benison.metrics import from_config
-from tests.conftest import value_of
+from benison.testing import value_of
 
 Evaluate = Callable[..., Any]
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 import benison
-from benison.engine.extract import as_floats
+from benison.engine.read_columns import as_floats
 from benison.models.arrays import Input, as_frame, as_input
 from tests.conftest import config
 

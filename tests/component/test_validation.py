@@ -15,9 +15,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from benison.errors import OutputError
-from benison.table.columns import SliceColumns
 from benison.table.key import KINDS, Key
 from benison.table.schema import CHECKS_SCHEMA
+from benison.table.slice_columns import SliceColumns
 from benison.table.slices import key_array
 from benison.validation.terms import OUTCOMES
 from benison.validation.verdict import Verdict

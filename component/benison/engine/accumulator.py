@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benison.data.batch import Extracts, Index, Inputs, Seen, missing_rows
+from benison.engine.accepted import check_accepted
 from benison.engine.plan import Computation, Plan, ViewPair
 from benison.engine.views import View
 from benison.errors import ConfigError, DataError, suggestion
@@ -94,6 +95,9 @@ class Accumulator:
         self.examples = self.examples + codes.count()
         self._count_missing(extracts)
         seen = {view: view.seen(extracts) for view in self.plan.views()}
+        for view, metrics in self.plan.consumers.items():
+            if not self.rows - extracts["features"].num_rows:
+                check_accepted(self.plan.config, view, seen[view].inputs, metrics)
         self._count_dropped(seen, codes, extracts["features"].num_rows)
         groups = self._parts(seen, codes, _row_numbers(extracts))
         self._groups = [

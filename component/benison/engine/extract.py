@@ -9,18 +9,17 @@ batches.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from benison import models
 from benison.config import EvalConfig, ModelSpec, SlicingSpec
 from benison.data.batch import Array, Extracts, Target
-from benison.data.values import is_list, is_number, undictionary, unlisted
 from benison.engine.plan import Plan
+from benison.engine.read_columns import as_column, as_floats
 from benison.engine.stages import Extractor, FeatureConsumer
 from benison.engine.variants import Variant
 from benison.errors import DataError, ModelError, suggestion
@@ -40,6 +39,7 @@ class ColumnExtractor:
     stage_name: str
     key: str
     sources: tuple[tuple[Target, str], ...]
+    convert: Callable[[pa.RecordBatch, str], Any]
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -47,12 +47,12 @@ class ColumnExtractor:
         return tuple(column for _, column in self.sources)
 
     def extract(self, extracts: Extracts) -> Extracts:
-        found: dict[Target, Array] = dict(extracts.get(self.key, {}))  # type: ignore[call-overload]
-        read: dict[tuple[str, str], Array] = {}
+        found: dict[Target, Any] = dict(extracts.get(self.key, {}))  # type: ignore[call-overload]
+        read: dict[tuple[str, str], Any] = {}
         for target, column in self.sources:
             source, batch = _source(extracts, target[0], column)
             if (source, column) not in read:
-                read[source, column] = as_floats(batch, column)
+                read[source, column] = self.convert(batch, column)
             found[target] = read[source, column]
         return {**extracts, self.key: found}  # type: ignore[misc]
 
@@ -83,7 +83,7 @@ class WeightsExtractor:
         return tuple(column for _, column in self.sources)
 
     def extract(self, extracts: Extracts) -> Extracts:
-        reader = ColumnExtractor(self.stage_name, "example_weights", self.sources)
+        reader = ColumnExtractor(self.stage_name, "example_weights", self.sources, as_floats)
         extracted = reader.extract(extracts)
         for target, column in self.sources:
             _check_weights(extracted["example_weights"][target], column)
@@ -310,54 +310,6 @@ class SliceKeyExtractor:
         return pa.RecordBatch.from_pydict(columns)
 
 
-def as_floats(batch: pa.RecordBatch, name: str) -> Array:
-    """A column as float64[N], or float64[N, C] where rows are lists of one length C > 1.
-
-    A missing value is NaN, and so is each value of a row whose list is missing or empty.
-
-    Raises:
-        DataError: The column is missing, is not numeric, or its lists differ in length.
-    """
-    if name not in batch.schema.names:
-        raise DataError.from_missing_column(name, batch.schema.names, "The data")
-    column = undictionary(batch.column(name))
-    if not is_list(column.type):
-        return _numbers(column, name)
-    values, lengths = unlisted(column)
-    present = lengths > 0
-    width = _width(column.type, lengths[present], name)
-    rows = np.full((len(column), width), np.nan)
-    rows[present] = _numbers(values, name).reshape(-1, width)
-    return rows[:, 0] if width == 1 else rows
-
-
-def _width(kind: pa.DataType, lengths: npt.NDArray[np.int64], name: str) -> int:
-    """How many values a row has that has some."""
-    if pa.types.is_fixed_size_list(kind):
-        return max(int(kind.list_size), 1)
-    if not len(lengths):
-        return 1
-    if lengths.min() < lengths.max():
-        raise DataError(
-            f"Column {name!r} holds lists of {lengths.min()} to {lengths.max()} values; "
-            f"labels, predictions and weights need the same number in every row."
-        )
-    return int(lengths[0])
-
-
-def _numbers(column: pa.Array, name: str) -> Array:
-    column = undictionary(column)
-    if not is_number(column.type):
-        raise DataError(
-            f"Column {name!r} holds {column.type}, not numbers. Labels, predictions and weights are "
-            f"numbers; encode text as class numbers first."
-        )
-    if pa.types.is_boolean(column.type):
-        column = column.cast(pa.int8())
-    numbers = column.cast(pa.float64(), safe=False)
-    return np.asarray(numbers.to_numpy(zero_copy_only=False), np.float64)
-
-
 def default_extractors(
     config: EvalConfig, models_by_name: Mapping[str, str] | None = None, trust_pickle: bool = False
 ) -> list[Extractor]:
@@ -385,14 +337,16 @@ def extractors_of(
     stages: list[Extractor] = []
     if called or any(spec.preprocessing_function_names for spec in specs):
         stages.append(TransformedFeaturesExtractor(specs, predictions))
-    stages.append(ColumnExtractor("ExtractLabels", "labels", _columns(specs, "label")))
+    stages.append(ColumnExtractor("ExtractLabels", "labels", _columns(specs, "label"), as_column))
     if weights := _columns(specs, "example_weight"):
         stages.append(WeightsExtractor(weights))
     if called:
         stages.append(predictions)
     if given:
         columns = _columns(given, "prediction")
-        stages.append(ColumnExtractor("ExtractMaterializedPredictions", "predictions", columns))
+        stages.append(
+            ColumnExtractor("ExtractMaterializedPredictions", "predictions", columns, as_column)
+        )
     return [*stages, SliceKeyExtractor(plan.slicing_specs)]
 
 

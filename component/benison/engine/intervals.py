@@ -20,7 +20,7 @@ import numpy.typing as npt
 from benison.config import ConfidenceIntervalMethod, Options
 from benison.data.batch import Array
 from benison.metrics.base import Index, Value, ratio
-from benison.table.columns import Interval
+from benison.table.slice_columns import Interval
 
 Numbers: TypeAlias = npt.NDArray[np.uint64]
 T = TypeVar("T", bound="Mergeable")

@@ -19,9 +19,9 @@ from benison.engine.plan import Computation, Plan
 from benison.engine.views import Average
 from benison.metrics.averages import weighted_mean
 from benison.slicing.keys import SliceKey, matches
-from benison.table.columns import SliceColumns
 from benison.table.key import CHANGE, SLICE_DIFFERENCE, SLICE_RATIO, Key
 from benison.table.schema import METRICS_SCHEMA
+from benison.table.slice_columns import SliceColumns
 from benison.table.slices import is_compared, slice_id
 
 # Plots are made for this many slices at a time, so that memory does not grow with the slices.

@@ -96,6 +96,14 @@ class Plan:
             pairs += [(v, b) for v, b in others.items() if b != v and b in views]
         return pairs
 
+    @cached_property
+    def consumers(self) -> dict[View, tuple[Metric, ...]]:
+        """The metrics that look at the data through each view."""
+        metrics: dict[View, dict[Metric, None]] = {}
+        for computation in self.computations:
+            metrics.setdefault(computation.view, {})[computation.metric] = None
+        return {view: tuple(of) for view, of in metrics.items()}
+
     @property
     def slice_features(self) -> set[str]:
         """The columns that slices are made of."""

@@ -3,7 +3,16 @@
 
 from __future__ import annotations
 
-from benison.metrics import classification, confusion, counts, curves, plots, regression
+from benison.metrics import (
+    classification,
+    confusion,
+    counts,
+    curves,
+    plots,
+    ranking,
+    regression,
+    text,
+)
 from benison.metrics.base import Metric, Statistic, ratio
 from benison.metrics.registry import About, describe, from_config, register, registered
 
@@ -18,8 +27,10 @@ __all__ = [
     "describe",
     "from_config",
     "plots",
+    "ranking",
     "ratio",
     "register",
     "registered",
     "regression",
+    "text",
 ]

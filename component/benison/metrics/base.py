@@ -75,7 +75,7 @@ class Metric(abc.ABC):
     """A formula over statistics. Subclasses are frozen dataclasses with a field `name`."""
 
     name: str
-    accepts: ClassVar[frozenset[str]] = frozenset({"binary", "real", "classes"})
+    accepts: ClassVar[frozenset[str]] = frozenset({"binary", "real"})
     """What labels and predictions may be: `binary` (labels in [0, 1] and a score), `real` (a number each),
     `classes` (a score for each class), `text` (Arrow strings), `ragged` (lists of any length)."""
     needs_label: ClassVar[bool] = True

@@ -136,6 +136,7 @@ class CategoricalCrossEntropy(Metric):
     from_logits: bool = False
     label_smoothing: float = 0.0
     name: str = "categorical_crossentropy"
+    accepts = frozenset({"classes"})
 
     def __post_init__(self) -> None:
         _smoothing(self.label_smoothing)
@@ -212,6 +213,11 @@ class ShareOfRight(Metric):
 
     line: str
     name: str
+
+    @property
+    def accepts(self) -> frozenset[str]:  # type: ignore[override]
+        """A score for each class, but for Accuracy, which compares numbers."""
+        return frozenset({"real", "binary"} if self.line == "Accuracy" else {"classes"})
 
     def statistics(self) -> tuple[Statistic[Arrays], ...]:
         return (Mean(LINES[self.line][0]),)

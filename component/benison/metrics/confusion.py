@@ -164,6 +164,19 @@ class ConfusionRate(Metric):
     rate: str
     name: str
     thresholds: tuple[float, ...] = (0.5,)
+    accepts = frozenset({"binary"})
+
+    @property
+    def empty_value(self) -> float:  # type: ignore[override]
+        """The formula's value on nothing: 0 for counts, NaN for rates."""
+        nothing = np.zeros((1, 1))
+        with np.errstate(all="ignore"):
+            return float(RATES[self.rate].formula(Matrix(*[nothing] * 4))[0, 0])
+
+    @property
+    def needs_prediction(self) -> bool:  # type: ignore[override]
+        """All rates but the share of positive labels look at predictions."""
+        return self.rate != "Prevalence"
 
     def statistics(self) -> tuple[Statistic[Cells], ...]:
         return (ThresholdCells(ascending(self.thresholds)),)
@@ -189,6 +202,8 @@ class ConfusionMatrixAtThresholds(Metric):
 
     thresholds: float | Sequence[float]
     name: str = "confusion_matrix_at_thresholds"
+    accepts = frozenset({"binary"})
+    empty_value = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "thresholds", as_thresholds(self.thresholds))

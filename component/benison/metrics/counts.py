@@ -29,6 +29,10 @@ class ExampleCount(Metric):
     """
 
     name: str = "example_count"
+    accepts = frozenset({"binary", "real", "classes", "text", "ragged"})
+    needs_label = False
+    needs_prediction = False
+    empty_value = 0.0
     has_interval = False
 
     def statistics(self) -> tuple[Statistic[Arrays], ...]:

@@ -117,6 +117,16 @@ class MeanMetric(Metric):
     mean: str
     name: str
 
+    @property
+    def needs_label(self) -> bool:  # type: ignore[override]
+        """All but the mean of the predictions look at labels."""
+        return self.mean != "MeanPrediction"
+
+    @property
+    def needs_prediction(self) -> bool:  # type: ignore[override]
+        """All but the mean of the labels look at predictions."""
+        return self.mean != "MeanLabel"
+
     def statistics(self) -> tuple[Statistic[Arrays], ...]:
         line = MEANS[self.mean]
         return (Mean(line.of, line.where),)

@@ -30,7 +30,7 @@ from benison.results.result import EvalResult
 from benison.table.key import CHANGE, KEY_COLUMNS, VALUE, Key
 from benison.table.slices import slice_ids
 from benison.table.words import metric_text, shortened
-from benison.validation.check import Check
+from benison.validation.checks import Check
 from benison.validation.terms import FAIL, NOT_EVALUATED, PASS, RUBBER_STAMPED, UNDECIDED
 from benison.validation.verdict import BLESSED, NOT_BLESSED
 

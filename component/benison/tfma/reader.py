@@ -20,9 +20,9 @@ from benison.data.tf_records import records
 from benison.errors import MissingExtraError, OutputError
 from benison.output.directory import MANIFEST, MARKERS
 from benison.paths import Location
-from benison.table.columns import Interval, SliceColumns
 from benison.table.key import CHANGE, SLICE_DIFFERENCE, SLICE_RATIO, VALUE, Key
 from benison.table.schema import METRICS_SCHEMA, PLOTS_SCHEMA
+from benison.table.slice_columns import Interval, SliceColumns
 from benison.table.slices import Sides, sort_key
 from benison.tfma.eval_run import EVAL_CONFIG, UNKNOWN
 from benison.tfma.messages import messages

@@ -11,7 +11,7 @@ from benison.table.words import counted, metric_text
 from benison.validation.terms import CHANGE_RELATIVE, FAIL, LOWER, PASS, ROUNDING, RUBBER_STAMPED
 
 if TYPE_CHECKING:
-    from benison.validation.check import Check
+    from benison.validation.checks import Check
 
 
 def formula(check: Check) -> str:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from benison.errors import OutputError
 from benison.table.schema import CHECKS_SCHEMA
 from benison.table.words import counted
-from benison.validation.check import Check
+from benison.validation.checks import Check
 from benison.validation.old_verdict import upgraded_check
 from benison.validation.terms import (
     FAIL,

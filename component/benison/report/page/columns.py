@@ -33,7 +33,7 @@ from benison.table.key import (
 )
 from benison.table.slices import rows_by_key, slice_id, slice_ids
 from benison.table.words import cut, distinct, metric_kind, metric_text, view_text
-from benison.validation.check import Check
+from benison.validation.checks import Check
 from benison.validation.terms import FAIL
 
 Index = npt.NDArray[np.int64]

@@ -14,7 +14,7 @@ from typing import Any
 from benison.report.page.columns import PageColumns
 from benison.results.result import EvalResult
 from benison.table.words import cut, metric_text, view_text
-from benison.validation.check import Check
+from benison.validation.checks import Check
 from benison.validation.terms import (
     CHANGE_RELATIVE,
     FAIL,

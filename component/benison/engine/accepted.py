@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether labels and predictions are of a kind that the metrics accept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+from benison.config import EvalConfig
+from benison.data.batch import Inputs, Ragged
+from benison.engine.views import View
+from benison.errors import DataError
+from benison.metrics.base import Metric
+
+_CURES = {
+    "text": "encode text as class numbers first, or ask for a metric of texts such as ExactMatch.",
+    "ragged": "these metrics need the same number of values in every row.",
+}
+
+
+def kind_of_inputs(inputs: Inputs) -> str:
+    """What `Metric.accepts` calls labels and predictions: `text`, `ragged`, `classes` or `real`."""
+    columns = (inputs.labels, inputs.predictions)
+    if any(isinstance(column, Ragged) for column in columns):
+        return "ragged"
+    if any(isinstance(column, pa.Array) for column in columns):
+        return "text"
+    return "classes" if inputs.predictions.ndim == 2 else "real"
+
+
+def check_accepted(
+    config: EvalConfig, view: View, inputs: Inputs, metrics: Iterable[Metric]
+) -> None:
+    """Refuse text or lists of different lengths where a metric takes numbers.
+
+    Raises:
+        DataError: With the metric and the columns.
+    """
+    kind = kind_of_inputs(inputs)
+    for metric in metrics if kind in _CURES else ():
+        if kind not in metric.accepts:
+            spec = next(spec for spec in config.model_specs if spec.name == view.model)
+            names = (spec.label_key_for(view.output), spec.prediction_key_for(view.output))
+            columns = " and ".join(repr(name) for name in names if name)
+            holds = "text" if kind == "text" else "lists of different lengths"
+            raise DataError(
+                f"{metric.name} takes numbers, and {columns or 'the predictions'} hold {holds}: "
+                f"{_CURES[kind]}"
+            )

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Metrics of labels and predictions that are text."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from benison.data.batch import Array, Inputs
+from benison.errors import DataError
+from benison.metrics.base import Metric, Statistic, ratio
+from benison.metrics.registry import HIGHER, About, register
+from benison.metrics.statistics.sums import Arrays, Mean
+
+_JSON = "json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Matches:
+    """1 where label and prediction are equal, else 0; NaN without a prediction: float64[N]."""
+
+    convert_to: str | None
+
+    def __call__(self, inputs: Inputs) -> Array:
+        """Compare the rows of a batch; with `convert_to` as what their JSON means."""
+        labels, predictions = inputs.labels, inputs.predictions
+        if isinstance(labels, pa.Array) != isinstance(predictions, pa.Array):
+            raise DataError(
+                "Labels and predictions must both be text or both be numbers to be compared; name columns "
+                "of one type as label_key and prediction_key."
+            )
+        if not isinstance(labels, pa.Array):
+            equal = labels == predictions
+            missing = np.isnan(predictions)
+            equal = equal if equal.ndim == 1 else equal.all(axis=1)
+            return np.where(missing if missing.ndim == 1 else missing.any(axis=1), np.nan, equal)
+        if self.convert_to == _JSON:
+            labels, predictions = _canonical(labels), _canonical(predictions)
+        equal = pc.equal(labels.cast(pa.string()), predictions.cast(pa.string()))
+        return np.asarray(pc.cast(equal, pa.int8()).cast(pa.float64()).to_numpy(False), np.float64)
+
+
+def _canonical(texts: pa.Array) -> pa.Array:
+    """Each text as JSON writes what it means, with sorted keys; text that is no JSON stays as it is."""
+    encoded = texts.dictionary_encode()
+    known = pa.array([_meaning(text) for text in encoded.dictionary.to_pylist()], pa.string())
+    return known.take(encoded.indices)
+
+
+def _meaning(text: Any) -> Any:
+    try:
+        return json.dumps(json.loads(text), sort_keys=True)
+    except (TypeError, ValueError, RecursionError):
+        return text
+
+
+@dataclasses.dataclass(frozen=True)
+class ExactMatch(Metric):
+    """Share of the rows whose prediction equals the label, text or number; from 0 to 1, higher is better.
+
+    With `convert_to="json"` texts are compared as the JSON that they hold, so that the order of keys and
+    spaces do not matter. NaN for a slice without rows, or with a row without a prediction.
+
+    >>> ExactMatch().of(Inputs.of(["yes", "no"], ["yes", "yes"]))
+    0.5
+    >>> ExactMatch("json").of(Inputs.of(['{"a": 1, "b": 2}'], ['{"b":2,"a":1}']))
+    1.0
+    """
+
+    convert_to: str | None = None
+    name: str = "exact_match"
+    accepts = frozenset({"text", "binary", "real", "classes"})
+
+    def __post_init__(self) -> None:
+        if self.convert_to not in (None, _JSON):
+            raise ValueError(f"convert_to must be {_JSON!r} or nothing, not {self.convert_to!r}")
+
+    def statistics(self) -> tuple[Statistic[Arrays], ...]:
+        return (Mean(Matches(self.convert_to)),)
+
+    def result(self, mean: Arrays) -> Array:
+        return ratio(*mean)
+
+
+register("ExactMatch", ExactMatch, About.of(ExactMatch, HIGHER, 0, 1))
