@@ -42,11 +42,13 @@ def same(a: Any, b: Any) -> None:
 
 
 def plain(value: Any) -> Any:
-    """Arrow arrays as lists: two that are equal may be pickled differently."""
+    """States as what can be compared."""
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     if dataclasses.is_dataclass(value):
         return [plain(getattr(value, field.name)) for field in dataclasses.fields(value)]
+    if isinstance(value, np.ndarray):
+        return value.tobytes()
     return value.to_pylist() if isinstance(value, pa.Array) else value
 
 
@@ -165,7 +167,7 @@ def test_purity(name: str) -> None:
         statistic.scatter(state, np.array([2, 0, 1]), 5)
         statistic.gather(state, np.array([1]))
     metric.result(*states)
-    assert pickle.dumps(plain((inputs, states))) == pickle.dumps(plain(before))
+    assert plain((inputs, states)) == plain(before)
 
 
 @every_metric
