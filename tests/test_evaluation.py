@@ -116,13 +116,21 @@ def test_difference_is_candidate_minus_baseline(trips: pa.Table) -> None:
         assert result.value("auc_diff", where) == difference
 
 
-def test_rows_without_a_label_weigh_nothing(trips: pa.Table) -> None:
+def test_a_missing_label_takes_a_row_out_of_what_looks_at_labels_alone(trips: pa.Table) -> None:
     frame = trips.to_pandas()
     frame.loc[:499, "label"] = np.nan
-    result = benison.evaluate(frame, config("MeanPrediction", "ExampleCount"))
-    assert result.value("mean_prediction") == pytest.approx(
-        frame.prediction[500:].mean(), rel=1e-12
+    metrics = ("MeanPrediction", "ExampleCount", "MeanSquaredError")
+    result = benison.evaluate(frame, config(*metrics))
+    assert result.value("mean_prediction") == pytest.approx(frame.prediction.mean(), rel=1e-12)
+    assert result.value("example_count") == len(frame)
+    errors = (frame.label - frame.prediction)[500:] ** 2
+    assert result.value("mean_squared_error") == pytest.approx(errors.mean(), rel=1e-12)
+    rests_on = dict(
+        zip(*(result.metrics[c].to_pylist() for c in ("metric", "evaluated")), strict=True)
     )
+    assert rests_on == dict(zip(("mean_prediction", "example_count"), [2_000] * 2, strict=True)) | {
+        "mean_squared_error": 1_500
+    }
     assert result.manifest["missing"] == {"labels": 500, "predictions": 0}
 
 
