@@ -140,11 +140,11 @@ def test_what_weighs_nothing_may_have_any_prediction(trips: pa.Table) -> None:
     frame.loc[100:199, "prediction"] = np.nan
     frame.loc[100:199, "weight"] = 0.0
     result = benison.evaluate(
-        frame, config("MeanPrediction", "AUC", model={"example_weight_key": "weight"})
+        frame, config("MeanSquaredError", "AUC", model={"example_weight_key": "weight"})
     )
     kept = frame[200:]
-    expected = np.average(kept.prediction, weights=kept.weight)
-    assert result.value("mean_prediction") == pytest.approx(expected, rel=1e-12)
+    expected = np.average((kept.label - kept.prediction) ** 2, weights=kept.weight)
+    assert result.value("mean_squared_error") == pytest.approx(expected, rel=1e-12)
     assert not np.isnan(result.value("auc"))
 
 
