@@ -4,16 +4,41 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
 from typer.testing import CliRunner
 
 import benison
 from benison.cli import app
+from tests.conftest import config, taxi_like
+
+TRIPS = taxi_like(50)
+LOW = {"value_threshold": {"lower_bound": 0.5}}
 
 
 def run(*arguments: Any) -> Any:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def said(result: Any) -> str:
+    return " ".join(result.output.split())
+
+
+def faults_of(made: Any, examples: Any = TRIPS, **more: Any) -> dict[str, str]:
+    with pytest.raises(benison.ConfigError) as raised:
+        benison.evaluate(examples, made, **more)
+    faults = dict(raised.value.faults)
+    assert len(faults) == len(raised.value.faults)
+    return faults
+
+
+def checked(folder: Path, made: Any, *more: Any) -> Any:
+    (folder / "eval.json").write_text(json.dumps(made))
+    return run("check-config", folder / "eval.json", *more)
 
 
 def test_the_schema_names_every_metric() -> None:
@@ -23,3 +48,255 @@ def test_the_schema_names_every_metric() -> None:
     assert set(names) >= set(benison.registered())
     assert "slicing_specs" in schema["properties"]
     assert schema["properties"]["version"]["default"] == 1
+
+
+# All at once.
+
+
+def test_faults_of_every_kind_come_in_one_round(tmp_path: Path) -> None:
+    made = {
+        "model_specs": [{"label_key": "lable", "prediction_key": "prediction"}],
+        "slicing_specs": [{}, {"feature_keys": ["company", "hours"]}],
+        "metrics_specs": [
+            {"metrics": [
+                {"class_name": "AUC", "threshold": {"value_threshold": {"lower_bound": "high"}}},
+                {"class_name": "accuracy"},
+                {"class_name": "Recall", "config": {"threshold": 0.5}},
+            ]},
+        ],
+        "options": {"min_slice_size": -1},
+    }  # fmt: skip
+    expected = {
+        "metrics_specs[0].metrics[0].threshold.value_threshold.lower_bound": "expected a number",
+        "options.min_slice_size": "expected a number that is at least 0",
+        "metrics_specs[0].metrics[1]": "Did you mean 'BinaryAccuracy'?",
+        "metrics_specs[0].metrics[2]": "Did you mean 'thresholds'?",
+        "model_specs[0].label_key": "the data have no column 'lable'. Did you mean 'label'?",
+        "slicing_specs[1]": "'hours' is not a column of the data. Did you mean 'hour'?",
+    }
+    found = faults_of(made)
+    assert set(found) == set(expected)
+    for path, sentence in expected.items():
+        assert sentence in found[path]
+    pq.write_table(TRIPS, tmp_path / "eval.parquet")
+    result = checked(tmp_path, made, "--examples", tmp_path / "eval.parquet")
+    assert result.exit_code == 2
+    for path, sentence in expected.items():
+        assert f"{path}: " in said(result)
+        assert sentence in said(result)
+
+
+def test_places_are_those_that_the_user_wrote() -> None:
+    """Elements that are cut out, specs that the defaults add or take away: the numbers stay."""
+    made = {
+        "model_specs": [
+            {"name": "old", "is_baseline": True, "label_key": "x", "prediction_key": "prediction"},
+            {"name": "new", "label_key": "y", "prediction_key": "prediction"},
+        ],
+        "metrics_specs": [
+            {"model_names": ["old"], "metrics": [{"class_name": "AUC"}]},
+            {"model_names": ["new"], "metrics": [7, {"class_name": "Recal"}]},
+        ],
+    }
+    assert set(faults_of(made)) == {
+        "model_specs[0].label_key",
+        "model_specs[1].label_key",
+        "metrics_specs[1].metrics[0]",
+        "metrics_specs[1].metrics[1]",
+    }
+    alone = {**config("AUC", model={"label_key": "x", "prediction_key": "y"})}
+    assert set(faults_of(alone)) == {"model_specs[0].label_key", "model_specs[0].prediction_key"}
+
+
+def test_a_fault_does_not_bring_others_that_are_not_there() -> None:
+    misspelt = config("AUC", spec={"thresholds": {"auc": LOW}})
+    misspelt["metrics_specs"][0]["metrics"][0]["clas_name"] = "x"
+    misspelt["model_specs"][0]["label_kye"] = misspelt["model_specs"][0].pop("label_key")
+    assert set(faults_of(misspelt)) == {
+        "metrics_specs[0].metrics[0].clas_name",
+        "model_specs[0].label_kye",
+    }
+
+
+def test_data_that_are_not_there_are_one_more_fault(tmp_path: Path) -> None:
+    found = faults_of(config("accuracy"), str(tmp_path / "no.parquet"))
+    assert set(found) == {"metrics_specs[0].metrics[0]", "examples"}
+    assert "does not exist" in found["examples"]
+    with pytest.raises(benison.DataError, match="does not exist"):
+        benison.evaluate(str(tmp_path / "no.parquet"), config("AUC"))
+
+
+# Weights.
+
+TWO = [
+    {"name": "new", "label_key": "label", "prediction_key": "prediction", "example_weight_key": "weight"},
+    {"name": "old", "label_key": "label", "prediction_key": "old_prediction", "is_baseline": True},
+]  # fmt: skip
+OUTPUTS = {
+    "label_keys": {"a": "label", "b": "label"},
+    "prediction_keys": {"a": "prediction", "b": "old_prediction"},
+    "example_weight_keys": {"a": "weight"},
+    "label_key": "",
+    "prediction_key": "",
+}
+
+
+def test_weighted_values_need_weights() -> None:
+    asked = {"example_weights": {"weighted": True}}
+    (fault,) = faults_of(config("AUC", spec=asked)).items()
+    assert fault == (
+        "metrics_specs[0].example_weights.weighted",
+        "the model has no weight column. Name it with example_weight_key in model_specs, or ask for "
+        "unweighted values.",
+    )
+    (fault,) = faults_of({**config("AUC", spec=asked), "model_specs": TWO}).items()
+    assert "the model 'old' has no weight column" in fault[1]
+    (fault,) = faults_of(config("AUC", spec=asked, model=OUTPUTS)).items()
+    assert "the output 'b' has no weight column" in fault[1]
+
+
+def test_weighted_values_are_not_compared_with_unweighted_ones() -> None:
+    (fault,) = faults_of({**config("AUC"), "model_specs": TWO}).items()
+    assert fault[0] == "metrics_specs[0].example_weights"
+    assert "and the model 'old' has none. Name one for each, or say example_weights:" in fault[1]
+    (fault,) = faults_of(config("AUC", model=OUTPUTS)).items()
+    assert "and the output 'b' has none" in fault[1]
+
+
+@pytest.mark.parametrize("model", [{}, {"example_weight_key": "weight"}, OUTPUTS])
+def test_unweighted_values_can_always_be_asked_for(model: Any) -> None:
+    asked = {"example_weights": {"unweighted": True}}
+    assert not any(benison.evaluate(TRIPS, config("AUC", spec=asked, model=model)).metrics["weighted"].to_pylist())  # fmt: skip
+
+
+# Metrics and thresholds.
+
+
+def test_metrics_of_a_model_are_not_run_and_that_is_said() -> None:
+    named = {"thresholds": {"accuracy": LOW, "loss": LOW, "binary_acuracy": LOW}}
+    found = faults_of(config("BinaryAccuracy", spec=named))
+    not_run = "Metrics that are compiled into a model are not run by Benison. To compute it, add to metrics"
+    accuracy = found["metrics_specs[0].thresholds.accuracy"]
+    assert not_run in accuracy
+    assert "{class_name: BinaryAccuracy, config: {name: accuracy}}" in accuracy
+    assert "{class_name: ..., config: {name: loss}}" in found["metrics_specs[0].thresholds.loss"]
+    near = found["metrics_specs[0].thresholds.binary_acuracy"]
+    assert near.endswith("Did you mean 'binary_accuracy'?")
+    alone = {"model_specs": [{"label_key": "label", "prediction_key": "prediction"}], "metrics_specs": [named]}  # fmt: skip
+    assert not_run in faults_of(alone)["metrics_specs[0].thresholds.accuracy"]
+
+
+def test_default_metrics_of_a_model_are_refused_or_off() -> None:
+    (fault,) = faults_of(config("AUC", options={"include_default_metrics": True})).items()
+    assert fault[0] == "options.include_default_metrics"
+    assert "are not run by Benison. Set this to false" in fault[1]
+    assert benison.evaluate(TRIPS, config("AUC", options={"include_default_metrics": False}))
+
+
+@pytest.mark.parametrize(
+    ("metric", "sentence"),
+    [
+        ({"class_name": "Recall", "config": {"thresholds": [0.2, 0.5]}}, "recall is a list of 2 values and not a number"),
+        ({"class_name": "PrecisionAtRecall", "config": {"recall": [0.5, 1]}}, "precision_at_recall is a list of 2 values"),
+        ({"class_name": "ConfusionMatrixAtThresholds", "config": {"thresholds": [0.5]}}, "confusion_matrix_at_thresholds is a table and not a number"),
+        ({"class_name": "ConfusionMatrixPlot"}, "confusion_matrix_plot is a table and not a number"),
+    ],
+)  # fmt: skip
+def test_a_bound_is_on_one_number(tmp_path: Path, metric: Any, sentence: str) -> None:
+    (fault,) = faults_of(config({**metric, "threshold": LOW})).items()
+    assert fault[0] == "metrics_specs[0].metrics[0].threshold"
+    assert sentence in fault[1]
+    name = fault[1].partition(" ")[0]
+    by_name = config(metric, spec={"thresholds": {name: LOW}})
+    assert sentence in faults_of(by_name)[f"metrics_specs[0].thresholds.{name}"]
+    assert sentence in said(checked(tmp_path, config({**metric, "threshold": LOW})))
+    assert benison.evaluate(TRIPS, config(metric))
+
+
+WIDE = pa.table({"label": [1.0, 0.0, 1.0], "prediction": [[0.1, 0.9], [0.8, 0.2], [0.3, 0.7]]})
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.float64()), pa.list_(pa.float64(), 2), pa.large_list(pa.float32())])  # fmt: skip
+@pytest.mark.parametrize("name", ["AUC", "Recall", "BinaryAccuracy", "CalibrationPlot"])
+def test_several_scores_in_a_row_are_known_before_they_are_read(
+    tmp_path: Path, name: str, kind: pa.DataType
+) -> None:
+    table = WIDE.set_column(1, "prediction", WIDE["prediction"].cast(kind))
+    (fault,) = faults_of(config(name), table).items()
+    assert fault[0] == "metrics_specs[0].metrics[0]"
+    assert "the predictions in 'prediction' are several numbers in each row." in fault[1]
+    assert "class_ids" in fault[1]
+    pq.write_table(table, tmp_path / "eval.parquet")
+    assert checked(tmp_path, config(name), "--examples", tmp_path / "eval.parquet").exit_code == 2
+
+
+def test_several_scores_that_are_taken_apart() -> None:
+    assert benison.evaluate(WIDE, config("CategoricalAccuracy")).value("categorical_accuracy") == 1
+    asked = {"binarize": {"class_ids": [1]}}
+    assert benison.evaluate(WIDE, config("AUC", spec=asked)).value("auc") == 1
+    one_hot = WIDE.set_column(0, "label", pa.array([[0.0, 1], [1, 0], [0, 1]]))
+    assert benison.evaluate(one_hot, config("MeanSquaredError"))
+    single = WIDE.set_column(1, "prediction", pa.array([[0.9], [0.2], None]))
+    assert benison.evaluate(single, config("AUC"))
+
+
+@pytest.mark.parametrize("spec", [{"binarize": {"class_ids": [1]}}, {"aggregate": {"micro_average": True}}])  # fmt: skip
+def test_one_score_has_no_classes(spec: Any) -> None:
+    (fault,) = faults_of(config("AUC", spec=spec)).items()
+    assert fault[0] == f"metrics_specs[0].{next(iter(spec))}"
+    assert "one number in each row, not one for each class. Take this out." in fault[1]
+
+
+def test_a_query_key_that_groups_nothing() -> None:
+    (fault,) = faults_of(config("AUC", spec={"query_key": "company"})).items()
+    assert fault[0] == "metrics_specs[0].query_key"
+    assert "none of these metrics looks at queries" in fault[1]
+
+
+# Models and arguments.
+
+
+class Model:
+    def predict(self, rows: Any) -> Any:
+        return rows
+
+
+@pytest.mark.parametrize("model", [Model(), Model().predict, lambda rows: rows, {"": Model()}, 5])
+def test_a_model_in_memory_is_refused(model: Any) -> None:
+    made = config("AUC", model={"prediction_key": ""})
+    (fault,) = faults_of(made, model=model).items()
+    assert fault[0] in ("model", "model['']")
+    assert "a model is a path, because a blessing is of the bytes that are served." in fault[1]
+    assert "put the predictions into a column, and name it as prediction_key" in fault[1]
+
+
+def test_a_baseline_in_memory_is_refused(tmp_path: Path) -> None:
+    assert set(faults_of(config("AUC"), baseline=Model())) == {"baseline"}
+
+
+def test_what_is_missing_says_what_to_type(tmp_path: Path) -> None:
+    result = run("evaluate", "--examples", "eval.parquet", "--config", "eval.yaml")
+    assert result.exit_code == 2
+    assert "output: is missing. Say --output out, or -o out, a folder to write" in said(result)
+    text = said(run("evaluate"))
+    assert "examples: is missing. Say --examples eval.parquet" in text
+    assert "config: is missing. Say --config eval.yaml" in text
+
+
+def test_a_spec_that_is_nested_without_end() -> None:
+    result = run("evaluate", "--spec", '{"config": ' + "[" * 200_000)
+    assert result.exit_code == 2
+    assert "is nested more than 100 deep" in said(result)
+
+
+@pytest.mark.parametrize("command", ["evaluate", "gate"])
+def test_a_gate_without_thresholds_says_how_one_is_written(tmp_path: Path, command: str) -> None:
+    pq.write_table(TRIPS, tmp_path / "eval.parquet")
+    (tmp_path / "eval.json").write_text(json.dumps(config("AUC")))
+    where = ("--examples", tmp_path / "eval.parquet", "--config", tmp_path / "eval.json")
+    result = run("evaluate", *where, "--output", tmp_path / "out", "--gate")
+    if command == "gate":
+        result = run("gate", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "A gate passes what a threshold has passed. Give a metric of the config one" in said(result)  # fmt: skip
+    assert "threshold: {value_threshold: {lower_bound: 0.8}}" in said(result)

@@ -119,7 +119,7 @@ WHOLE: dict[str, Any] = {
         }
     ],
     "options": {
-        "include_default_metrics": False,
+        "include_default_metrics": True,
         "compute_confidence_intervals": True,
         "confidence_intervals": {"method": "POISSON_BOOTSTRAP"},
         "min_slice_size": 20,

@@ -150,7 +150,7 @@ def test_change_thresholds_stay_without_a_baseline() -> None:
 
 def test_options_that_are_not_given() -> None:
     options = EvalConfig().with_defaults(False).options
-    assert (options.include_default_metrics, options.compute_confidence_intervals) == (True, False)
+    assert (options.include_default_metrics, options.compute_confidence_intervals) == (False, False)
     assert options == Options()
     asked = EvalConfig(options=Options(compute_confidence_intervals=True)).with_defaults(False)
     assert asked.options.confidence_intervals.method == ConfidenceIntervalMethod.JACKKNIFE

@@ -180,6 +180,7 @@ def test_a_folder_that_is_none(tmp_path: Path) -> None:
 BROKEN = [
     ("@dataclasses.dataclass(frozen=True)", "@dataclasses.dataclass", "cannot be computed: unhashable"),
     ("return (Mean(overshoot),)", "return (Mean([1]),)", "cannot be computed: unhashable"),
+    ("return (Mean(overshoot),)", "return (3,)", "cannot be computed: 'int' object has no attribute"),
     ("return (Mean(overshoot),)", "raise KeyError('no')", "cannot be computed: 'no'"),
     ("    def result(self, mean):\n        return self.factor * ratio(*mean)\n", "", "abstract"),
     ('name: str = "overshoot"', 'name: str = ""', "has no name"),

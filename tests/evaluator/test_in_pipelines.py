@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,10 @@ CONFIG = {
         {"metrics": [{"class_name": "AUC", "threshold": {"value_threshold": {"lower_bound": 0.1}}}]}
     ],
 }
+
+
+def asking(class_name: str, **more: Any) -> dict[str, Any]:
+    return {**CONFIG, "metrics_specs": [{"metrics": [{"class_name": class_name, **more}]}]}
 
 
 @pytest.fixture(scope="module")
@@ -237,18 +242,53 @@ def test_a_pipeline_is_written_without_beam_and_tfma() -> None:
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"eval_config": None}, "Say eval_config"),
+        ({"eval_config": None}, "needs eval_config: a tfma.EvalConfig, a mapping, or the path"),
         ({"feature_slicing_spec": object()}, "EvalSavedModels, which no TensorFlow loads"),
         ({"module_file": "a.py", "module_path": "a"}, "module_file or module_path, not both"),
         ({"eval_config": {"metric_specs": []}}, "metrics_specs"),
+        ({"eval_config": asking("accuracy")}, "Did you mean 'BinaryAccuracy'?"),
+        ({"eval_config": {**asking("AUC"), "model_specs": []}}, "name the column that holds the labels"),
+        ({"eval_config": asking("AUC"), "model": None}, "name the column that holds the predictions"),
         ({"example_splits": "eval"}, "a list of names, not 'eval'"),
         ({"fairness_indicator_thresholds": [0.5, 2]}, "from 0 to 1, not 2"),
     ],
-)
+)  # fmt: skip
 def test_a_wrong_component_is_refused_where_it_is_written(
     more: dict[str, Any], message: str
 ) -> None:
     from benison.evaluator.component import Evaluator
 
-    with pytest.raises(benison.ConfigError, match=message):
-        Evaluator(examples=None, **{"eval_config": CONFIG, **more})
+    with pytest.raises(benison.ConfigError, match=re.escape(message)):
+        Evaluator(**{"examples": None, "model": channel(), "eval_config": CONFIG, **more})
+
+
+def test_every_fault_is_said_where_the_pipeline_is_written() -> None:
+    from benison.evaluator.component import Evaluator
+
+    wrong = {**asking("accuracy"), "options": {"min_slice_size": "x"}}
+    with pytest.raises(benison.ConfigError) as raised:
+        Evaluator(examples=None, model=channel(), eval_config=wrong)
+    assert [path for path, _ in raised.value.faults] == [
+        "options.min_slice_size",
+        "metrics_specs[0].metrics[0]",
+    ]
+
+
+def test_a_users_metric_is_not_imported_where_the_pipeline_is_written(tmp_path: Path) -> None:
+    from tfx.types import standard_artifacts
+
+    from benison.evaluator.component import Evaluator
+
+    (tmp_path / "mine.py").write_text("raise RuntimeError")
+    examples = channel(standard_artifacts.Examples)
+    for config in (asking("Mine", module="mine"), json.dumps(asking("Mine", module="mine"))):
+        if isinstance(config, str):
+            (tmp_path / "eval.json").write_text(config)
+            config = str(tmp_path / "eval.json")
+        Evaluator(examples=examples, model=channel(), eval_config=config)
+
+
+def channel(kind: Any = None) -> Any:
+    from tfx.types import channel, standard_artifacts
+
+    return channel.Channel(type=kind or standard_artifacts.Model)

@@ -365,3 +365,43 @@ def test_parquet_of_several_artifacts_and_splits(tmp_path: Path) -> None:
     share = (table["prediction"].to_numpy() > 0.25).mean()
     name = "fairness_indicators_metrics/positive_rate@0.25"
     assert result.value(name) == pytest.approx(share)
+
+
+def test_a_metric_of_a_module_beside_the_users_own(data: Path, tmp_path: Path) -> None:
+    """The module lies beside module_file, whose folder is looked in for metrics too."""
+    (tmp_path / "mine_of_tfx.py").write_text(MINE)
+    (tmp_path / "module.py").write_text("")
+    metric = {"class_name": "Miles", "module": "mine_of_tfx"}
+    config = {
+        "model_specs": [{"label_key": "tips", "prediction_key": "tips"}],
+        "metrics_specs": [{"metrics": [metric]}],
+    }
+    given = inputs(data, model=False)
+    evaluation, _ = run(given, tmp_path, config, module_file=str(tmp_path / "module.py"))
+    result = benison.load_result(evaluation.uri)
+    assert result.value("miles") > 0
+    (said,) = result.manifest["user_metrics"]
+    assert said["module"] == "mine_of_tfx"
+
+
+MINE = """
+import dataclasses
+from benison.metrics.base import Metric, ratio
+from benison.metrics.statistics import Mean
+
+@dataclasses.dataclass(frozen=True)
+class OfMiles(Mean):
+    def columns(self):
+        return ("trip_miles",)
+
+def miles(inputs):
+    return inputs.features["trip_miles"].flatten().to_numpy(zero_copy_only=False).astype(float)
+
+@dataclasses.dataclass(frozen=True)
+class Miles(Metric):
+    name: str = "miles"
+    def statistics(self):
+        return (OfMiles(miles),)
+    def result(self, mean):
+        return ratio(*mean)
+"""

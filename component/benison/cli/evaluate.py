@@ -22,15 +22,22 @@ from benison.cli.options import (
 )
 from benison.config import EvalConfig
 from benison.errors import ModelError, OutputError
-from benison.evaluation.check import check_config
-from benison.evaluation.examples import open_examples
 from benison.evaluation.recording import check_recorded
+from benison.evaluation.resolve import UNKNOWN, Request, resolve
 from benison.evaluation.spec import read_spec
 from benison.metrics import modules, registered
 from benison.output import blessing
 from benison.paths import locate
 from benison.report.ci import Reports
 from benison.results.result import load_result
+
+ModulePath = Annotated[
+    str | None,
+    typer.Option(
+        "--module-path",
+        help="Folder with the modules of metrics that the config names; naming one runs its code.",
+    ),
+]
 
 EVALUATE_HELP = """Evaluate a model on every slice and judge it by the config's thresholds.
 
@@ -135,6 +142,14 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
         bool,
         typer.Option("--trust-pickle", help="Load pickled models, which runs code that they hold."),
     ] = False,
+    trust_ops: Annotated[
+        bool,
+        typer.Option(
+            "--trust-ops",
+            help="Run graphs of TensorFlow that read or write files, or run Python.",
+        ),
+    ] = False,
+    module_path: ModulePath = None,
     tfma: Annotated[
         bool,
         typer.Option(
@@ -163,6 +178,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
             engine=engine,
             beam_options=beam_options or None,
             trust_pickle=trust_pickle or None,
+            trust_ops=trust_ops or None,
+            module_path=module_path,
             tfma=tfma or None,
             metadata=metadata,
             pipeline=pipeline,
@@ -172,7 +189,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
         )
         result = benison.evaluate(**arguments, progress=progress)
         reports.write(result, gate)
-    print_result(result, as_json)
+    print_result(result, as_json, gate)
     raise typer.Exit(NOT_BLESSED if gate and not result.verdict.blessed else 0)
 
 
@@ -187,7 +204,7 @@ def gate(
     with errors(as_json), reports.promised():
         result = load_result(output)
         reports.write(result, gate=True)
-    print_result(result, as_json)
+    print_result(result, as_json, gate=True)
     raise typer.Exit(0 if result.verdict.blessed else NOT_BLESSED)
 
 
@@ -201,6 +218,7 @@ def check(
     with_model: Annotated[
         bool, typer.Option("--with-model", help="The predictions will come from a model.")
     ] = False,
+    module_path: ModulePath = None,
     as_json: AsJson = False,
 ) -> None:
     """Find every fault of a config, without reading the data.
@@ -208,16 +226,22 @@ def check(
     [bold]Example[/bold]:  benison check-config eval.yaml --examples eval.parquet
     """
     with errors(as_json):
-        loaded = EvalConfig.load(config)
-        full = loaded.with_defaults(has_baseline=loaded.baseline_spec is not None)
-        called = [spec.name for spec in full.model_specs] if with_model else []
-        columns = open_examples(examples, format, full, called).names if examples else None
-        plan = check_config(full, columns, called)
-    metrics = len({c.metric.name for c in plan.computations})
+        with modules.importable(module_path) as folder:
+            request = Request(
+                config,
+                called=with_model,
+                examples=examples or UNKNOWN,
+                format=format,
+                module_path=folder,
+            )
+            plan = resolve(request).plan
+        digest = EvalConfig.load(config).digest()
+    metrics = len({c.metric.name for c in plan.computations if c.shown})
     if as_json:
-        print(json.dumps({"ok": True, "metrics": metrics, "digest": loaded.digest()}))
+        print(json.dumps({"ok": True, "metrics": metrics, "digest": digest}))
     else:
-        print(f"{config} is in order: {metrics} metrics, {len(full.slicing_specs)} slicing specs.")
+        specs = len(plan.config.slicing_specs)
+        print(f"{config} is in order: {metrics} metrics, {specs} slicing specs.")
 
 
 def schema() -> None:

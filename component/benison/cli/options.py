@@ -17,6 +17,11 @@ from benison.results.result import EvalResult
 
 NOT_BLESSED, WRONG, CRASHED = 1, 2, 3  # exit codes; 0 is blessed, or no gate asked
 
+_NO_THRESHOLDS = (
+    "A gate passes what a threshold has passed. Give a metric of the config one, such as\n"
+    "  threshold: {value_threshold: {lower_bound: 0.8}}"
+)
+
 Format = Annotated[
     str | None,
     typer.Option(
@@ -39,12 +44,20 @@ Output = Annotated[
 ]
 
 
-def print_result(result: EvalResult, as_json: bool) -> None:
-    """Print the verdict and where the results are."""
+def print_result(result: EvalResult, as_json: bool, gate: bool = False) -> None:
+    """Print the verdict and where the results are.
+
+    Args:
+        result: What was evaluated.
+        as_json: As one document for machines.
+        gate: Whether the exit code says it too; without thresholds it is explained.
+    """
     if as_json:
         print(json.dumps(result_document(result)))
         return
     terminal.verdict(result)
+    if gate and not result.verdict.total:
+        print(_NO_THRESHOLDS)
     print(locations(result))
 
 

@@ -48,6 +48,11 @@ class Fault(NamedTuple):
     rests_on: tuple[tuple[str, ...], ...] = ()
     """The fields that it was compared with; a fault in one of these may have caused this one."""
 
+    @property
+    def path(self) -> str:
+        """Where it is, as text."""
+        return path_of(self.loc)
+
 
 class PartError(ConfigError):
     """A ConfigError with the paths as steps, so that an enclosing part can prepend its own."""

@@ -255,8 +255,9 @@ class ConfidenceIntervalOptions(ConfigPart):
 class Options(ConfigPart):
     """What concerns the whole evaluation."""
 
-    include_default_metrics: Flag = True
-    """Whether the metrics that are stored in a model are computed too."""
+    include_default_metrics: Flag = False
+    """Whether the metrics that are stored in a model are computed too; Benison does not run them, and
+    refuses true."""
     compute_confidence_intervals: Flag = False
     """Whether every metric gets a 95 % confidence interval."""
     confidence_intervals: ConfidenceIntervalOptions = ConfidenceIntervalOptions()

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
@@ -21,6 +23,7 @@ _TOO_MANY = (
     f"holds more than {VALUES:,} values, where each alias counts as all that it stands for. Write lists "
     "that hold no copies of lists."
 )
+_STEP = re.compile(r"""\[(\d+)\]|\[('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\]|([^.\[\]]+)""")
 _SHOWN = 8  # the most steps of a path in a message
 
 
@@ -123,3 +126,15 @@ def path_of(loc: Loc) -> str:
     """
     steps = [f".{s}" if isinstance(s, str) and s.isidentifier() else f"[{s!r}]" for s in loc]
     return "".join(steps).removeprefix(".")
+
+
+def loc_of(path: str) -> Loc:
+    """The steps of the text form of a place.
+
+    >>> loc_of("metrics_specs[0].thresholds['auc@1'].value_threshold")
+    ('metrics_specs', 0, 'thresholds', 'auc@1', 'value_threshold')
+    """
+    return tuple(
+        name or (ast.literal_eval(quoted) if quoted else int(number))
+        for number, quoted, name in _STEP.findall(path)
+    )

@@ -18,12 +18,17 @@ from benison.data.shards import Shard, read_shard
 from benison.engine import local
 from benison.engine.stages import Evaluator, Extractor
 from benison.errors import ConfigError, MissingExtraError
+from benison.metrics.modules import UserMetrics
 
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """What a worker does with a shard: its rows through the stages, into one state an evaluator."""
+    """What a worker does with a shard: its rows through the stages, into one state an evaluator.
 
+    `user_metrics` come first: unpickling them imports the modules of what is unpickled after them.
+    """
+
+    user_metrics: UserMetrics
     extractors: tuple[Extractor, ...]
     evaluators: tuple[Evaluator, ...]
     columns: tuple[str, ...] | None

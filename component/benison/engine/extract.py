@@ -111,18 +111,20 @@ class PredictionsExtractor:
         paths: Mapping[str, str],
         trust_pickle: bool,
         variants: Sequence[Variant] = (),
+        trust_ops: bool = False,
     ) -> None:
         self.specs = tuple(specs)
         self.paths = dict(paths)
         self.trust_pickle = trust_pickle
         self.variants = tuple(variants)
+        self.trust_ops = trust_ops
         self.expected: dict[str, Mapping[str, str]] = {}
         """The digests of files by model or path of a graph; what has others is not loaded."""
         self._predictors: dict[str, models.Predictor] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A loaded model does not travel to another process; it is loaded again there.
-        arguments = (self.specs, self.paths, self.trust_pickle, self.variants)
+        arguments = (self.specs, self.paths, self.trust_pickle, self.variants, self.trust_ops)
         return PredictionsExtractor, arguments, {"expected": self.expected}
 
     def setup(self) -> None:
@@ -135,6 +137,7 @@ class PredictionsExtractor:
                     trust_pickle=self.trust_pickle,
                     model_type=spec.model_type,
                     rows=spec.inference_batch_size,
+                    trust_ops=self.trust_ops,
                     expected=self.expected.get(spec.name),
                 )
 
@@ -194,6 +197,7 @@ class TransformedFeaturesExtractor:
                 spec.name: models.functions_of(
                     loaded.get(spec.name),
                     spec.preprocessing_function_names,
+                    self.predictions.trust_ops,
                     expected=self.predictions.expected,
                 )
                 for spec in self.specs
@@ -250,8 +254,11 @@ def prediction_outputs(spec: ModelSpec, outputs: Iterable[str]) -> list[tuple[Ta
         wanted = {"": spec.prediction_key or _only_output(spec, names)}
     for name in wanted.values():
         if name not in names:
-            hint = suggestion(name, names)
-            raise ModelError(f"{_called(spec)} has no output {name!r}. {hint}")
+            raise ModelError(
+                f"{_called(spec)} has no output {name!r}. {suggestion(name, names)} With a model, "
+                f"prediction_key names one of its outputs: take it out, or leave out the model if {name!r} "
+                f"is a column."
+            )
     return [((spec.name, output), name) for output, name in wanted.items()]
 
 
@@ -311,7 +318,10 @@ class SliceKeyExtractor:
 
 
 def default_extractors(
-    config: EvalConfig, models_by_name: Mapping[str, str] | None = None, trust_pickle: bool = False
+    config: EvalConfig,
+    models_by_name: Mapping[str, str] | None = None,
+    trust_pickle: bool = False,
+    trust_ops: bool = False,
 ) -> list[Extractor]:
     """Transformed features, labels, example weights, predictions and slice codes, in that order.
 
@@ -320,12 +330,15 @@ def default_extractors(
         models_by_name: The path of each model to call; a model spec without one takes its
             predictions from the data, from the column that its prediction_key names.
         trust_pickle: Allow models that are pickles, whose loading runs code.
+        trust_ops: Allow graphs of TensorFlow that read or write files, or run Python.
     """
-    return extractors_of(Plan.of(config), models_by_name or {}, trust_pickle)
+    # What is wrong with metrics is said by `evaluate`, which may have imported some of them by then.
+    plan, _ = Plan.resolved(config)
+    return extractors_of(plan, models_by_name or {}, trust_pickle, trust_ops)
 
 
 def extractors_of(
-    plan: Plan, models_by_name: Mapping[str, str], trust_pickle: bool
+    plan: Plan, models_by_name: Mapping[str, str], trust_pickle: bool, trust_ops: bool
 ) -> list[Extractor]:
     """As `default_extractors`, of a plan that was made already."""
     paths = dict(models_by_name)
@@ -333,7 +346,7 @@ def extractors_of(
     called = [spec for spec in specs if spec.name in paths]
     given = [spec for spec in specs if spec.name not in paths]
     variants = [Variant.of(spec) for spec in plan.config.variants]
-    predictions = PredictionsExtractor(called, paths, trust_pickle, variants)
+    predictions = PredictionsExtractor(called, paths, trust_pickle, variants, trust_ops)
     stages: list[Extractor] = []
     if called or any(spec.preprocessing_function_names for spec in specs):
         stages.append(TransformedFeaturesExtractor(specs, predictions))

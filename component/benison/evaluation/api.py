@@ -3,20 +3,18 @@
 
 from __future__ import annotations
 
-import os
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benison.config import EvalConfig
 from benison.engine.extract import extractors_of
 from benison.engine.outcome import MetricsEvaluator
 from benison.engine.stages import Evaluator, Extractor, check_order, check_outputs
-from benison.errors import ConfigError, suggestion
-from benison.evaluation.check import check_config
-from benison.evaluation.examples import open_examples
 from benison.evaluation.job import Job, PathLike, Progress, silent
 from benison.evaluation.recording import Recording, check_output
+from benison.evaluation.resolve import Request, resolve
 from benison.lineage import Recorder
+from benison.metrics import modules
 from benison.models import local_copies
 from benison.output.writers import Writer, default_writers
 from benison.report.page.build import ReportWriter
@@ -36,6 +34,8 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
     engine: str = "local",
     beam_options: Sequence[str] = (),
     trust_pickle: bool = False,
+    trust_ops: bool = False,
+    module_path: PathLike | None = None,
     extractors: Sequence[Extractor] | None = None,
     evaluators: Sequence[Evaluator] = (),
     writers: Sequence[Writer] | None = None,
@@ -62,6 +62,9 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         engine: "local", or "beam" with `beam_options` such as `--runner=FlinkRunner`.
         beam_options: Beam's pipeline options.
         trust_pickle: Allow models whose loading runs code that the file holds.
+        trust_ops: Allow graphs of TensorFlow that read or write files, or run Python.
+        module_path: A folder in which the modules of metrics that the config names are looked for, after
+            `sys.path`. Naming a module imports it, which runs its code.
         extractors: In place of `default_extractors(config)`.
         evaluators: Beside the metrics; their output keys reach the writers.
         writers: In place of `default_writers()`.
@@ -91,53 +94,26 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
     recording = Recording.open(metadata, key, output)
     check_output(recording, output, overwrite)
     found = recording.baseline(baseline)
-    loaded = EvalConfig.load(config)
     # A baseline that was looked for and is not there yet leaves none, whatever the config says.
-    in_data = baseline is None and loaded.baseline_spec is not None
-    full = loaded.with_defaults(found is not None or in_data)
-    paths = _model_paths(full, model, found)
-    dataset = open_examples(examples, format, full, paths)
-    plan = check_config(full, dataset.names, called=paths)
-    summaries = [MetricsEvaluator(plan), *evaluators]
-    check_outputs(summaries)
-    with local_copies(paths) as copies:
-        # Workers of Beam are on other machines, which copy models themselves.
-        called = copies if engine == "local" else paths
-        stages = list(extractors or extractors_of(plan, called, trust_pickle))
-        check_order(summaries, stages)
-        job = Job(plan, dataset, paths, copies, stages, summaries, overwrite, progress)
-        return recording.keep(job, output, lambda: job.run(engine, beam_options, output, chosen))
+    has_baseline = None if baseline is None else found is not None
+    with modules.importable(module_path) as folder:
+        request = Request(config, has_baseline, model, found, examples, format, module_path=folder)
+        resolved = resolve(request)
+        plan, paths = resolved.plan, resolved.paths
+        summaries = [MetricsEvaluator(plan), *evaluators]
+        check_outputs(summaries)
+        with local_copies(paths) as copies:
+            # Workers of Beam are on other machines, which copy models themselves.
+            called = copies if engine == "local" else paths
+            stages = list(extractors or extractors_of(plan, called, trust_pickle, trust_ops))
+            check_order(summaries, stages)
+            job = Job(plan, resolved.data, paths, copies, stages, summaries, overwrite, progress)
+            job.user_metrics = resolved.metrics
+            evaluate = functools.partial(job.run, engine, beam_options, output, chosen)
+            return recording.keep(job, output, evaluate)
 
 
 def _writers(writers: Sequence[Writer] | None, tfma: bool) -> list[Writer]:
     """What writes the output; made before any work, because one may lack what it needs."""
     chosen = [*default_writers(), ReportWriter()] if writers is None else [*writers]
     return [*chosen, *([TfmaWriter()] if tfma else [])]
-
-
-def _model_paths(
-    config: EvalConfig, model: PathLike | Mapping[str, PathLike] | None, baseline: PathLike | None
-) -> dict[str, str]:
-    """The path of each model spec that has one.
-
-    Raises:
-        ConfigError: A path is given for a model that the config does not have, or is missing.
-    """
-    candidates = [spec.name for spec in config.candidate_specs]
-    if isinstance(model, Mapping):
-        paths = {name: os.fspath(path) for name, path in model.items()}
-    elif model is None:
-        paths = {}
-    elif len(candidates) == 1:
-        paths = {candidates[0]: os.fspath(model)}
-    else:
-        raise ConfigError(
-            f"The config has the models {', '.join(candidates)}; say which path is whose."
-        )
-    if baseline is not None and config.baseline_spec is not None:
-        paths[config.baseline_spec.name] = os.fspath(baseline)
-    known = [spec.name for spec in config.model_specs]
-    for name in paths:
-        if name not in known:
-            raise ConfigError(f"No model_spec is named {name!r}. {suggestion(name, known)}")
-    return paths

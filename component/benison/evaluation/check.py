@@ -4,19 +4,38 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from typing import NamedTuple
 
-from benison.config import EvalConfig, MetricsSpec, ModelSpec
+from benison.config import EvalConfig, ModelSpec
+from benison.config.faults import Fault
+from benison.config.plain import loc_of
 from benison.engine.plan import Plan
 from benison.errors import ConfigError, suggestion
-from benison.metrics import from_config
+from benison.evaluation.check_metrics import metric_faults
 from benison.models import TYPES
 from benison.models.preprocessing import is_path
-from benison.table.key import SLICE_RATIO
-from benison.table.words import metric_text
+
+_MODELS = (("model_specs",),)
+
+
+class Known(NamedTuple):
+    """What is known of the data and the models before they are read."""
+
+    columns: Collection[str] | None = None
+    """The columns of the data; None when they are not known, then they are not checked."""
+    called: Collection[str] = ()
+    """The names of the model specs whose predictions come from a model."""
+    wide: Collection[str] = ()
+    """The columns that hold several numbers in a row."""
+    single: Collection[str] = ()
+    """The columns that hold one number in a row."""
 
 
 def check_config(
-    config: EvalConfig, columns: Collection[str] | None = None, called: Collection[str] = ()
+    config: EvalConfig,
+    columns: Collection[str] | None = None,
+    called: Collection[str] = (),
+    wide: Collection[str] = (),
 ) -> Plan:
     """The plan of a config, if the config fits the data.
 
@@ -24,129 +43,119 @@ def check_config(
         config: With its defaults filled in.
         columns: The columns of the data; None when they are not known, then they are not checked.
         called: The names of the model specs whose predictions come from a model.
+        wide: The columns that hold several numbers in a row.
 
     Raises:
         ConfigError: All faults, each with its path in the config.
     """
-    plan, faults = Plan.resolved(config)
-    if not config.metrics_specs:
-        faults.append(
-            (
-                "metrics_specs",
-                "no metric is asked for; name at least one, for example ExampleCount.",
-            )
-        )
-    faults += _options(config)
-    for i, spec in enumerate(config.metrics_specs):
-        faults += [(f"metrics_specs[{i}].{path}", text) for path, text in _thresholds(spec)]
-    faults += _missing_labels(plan)
-    for i, model in enumerate(config.model_specs):
-        faults += [
-            (f"model_specs[{i}].{path}", text)
-            for path, text in _model(model, plan.outputs[model.name], model.name in called)
-        ]
-        if columns is not None and not model.preprocessing_function_names:
-            found = _model_columns(model, columns, model.name in called)
-            faults += [(f"model_specs[{i}].{path}", text) for path, text in found]
-    transformed = any(model.preprocessing_function_names for model in config.model_specs)
-    if columns is not None and not transformed:  # else only the functions know what they make
-        faults += _slice_columns(plan, columns)
+    plan, broken = Plan.resolved(config)
+    faults = all_faults(plan, broken, Known(columns, called, wide))
     if faults:
-        raise ConfigError(faults)
+        raise ConfigError([(fault.path, fault.text) for fault in faults])
     return plan
 
 
-def _options(config: EvalConfig) -> Iterator[tuple[str, str]]:
+def all_faults(plan: Plan, broken: list[tuple[str, str]], known: Known) -> list[Fault]:
+    """Every fault of a config.
+
+    Args:
+        plan: What is right in it.
+        broken: The faults that the plan was made without.
+        known: What is known of data and models.
+    """
+    config = plan.config
+    faults = [Fault(loc_of(path), text) for path, text in broken]
+    faults += [
+        *_whole(config),
+        *metric_faults(plan, known.wide, known.single),
+        *_missing_labels(plan),
+    ]
+    for i, model in enumerate(config.model_specs):
+        of_model = [*_model(model, plan.outputs[model.name], model.name in known.called)]
+        if known.columns is not None and not model.preprocessing_function_names:
+            of_model += _model_columns(model, known.columns, model.name in known.called)
+        faults += [f._replace(loc=("model_specs", i, *f.loc)) for f in of_model]
+    transformed = any(model.preprocessing_function_names for model in config.model_specs)
+    if known.columns is not None and not transformed:  # else only the functions know what they make
+        faults += _slice_columns(plan, known.columns)
+    return faults
+
+
+def _whole(config: EvalConfig) -> Iterator[Fault]:
+    if not config.metrics_specs:
+        text = "no metric is asked for; name at least one, for example ExampleCount."
+        yield Fault(("metrics_specs",), text)
     if config.options.disabled_outputs:
-        yield (
-            "options.disabled_outputs",
-            "outputs cannot be disabled by this version of Benison; choose them with writers=.",
+        text = "outputs cannot be disabled by this version of Benison; choose them with writers=."
+        yield Fault(("options", "disabled_outputs"), text)
+    if config.options.include_default_metrics:
+        text = (
+            "metrics that are compiled into a model are not run by Benison. Set this to false, and name in "
+            "metrics_specs what is to be computed."
         )
+        yield Fault(("options", "include_default_metrics"), text)
 
 
-def _thresholds(spec: MetricsSpec) -> Iterator[tuple[str, str]]:
-    """Thresholds by name must name a metric of their own spec."""
-    names = []
-    for metric in spec.metrics:
-        try:
-            names.append(from_config(metric.class_name, dict(metric.config)).name)
-        except ConfigError:
-            return  # reported where the metric is
-    for field in ("thresholds", "per_slice_thresholds", "cross_slice_thresholds"):
-        ratios = (
-            [metric_text(name, SLICE_RATIO) for name in names]
-            if field == "cross_slice_thresholds"
-            else []
-        )
-        known = [*names, *ratios]
-        for name in getattr(spec, field):
-            if name not in known:
-                hint = suggestion(name, known)
-                yield f"{field}.{name}", f"no metric {name!r} is computed here. {hint}"
-
-
-def _model(model: ModelSpec, outputs: Collection[str], called: bool) -> Iterator[tuple[str, str]]:
+def _model(model: ModelSpec, outputs: Collection[str], called: bool) -> Iterator[Fault]:
     if model.padding_options:
-        yield (
-            "padding_options",
-            "padding_options is not applied by this version of Benison; remove it.",
-        )
-    for name in model.preprocessing_function_names:
+        text = "padding_options is not applied by this version of Benison; remove it."
+        yield Fault(("padding_options",), text)
+    for i, name in enumerate(model.preprocessing_function_names):
+        text = ""
         if "@" in name:
             text = f"{name!r} is not applied by this version of Benison; save it in the model."
-            yield "preprocessing_function_names", text
         elif not called and not is_path(name):
             text = (
                 f"{name!r} is a function of a model, and there is none; give the path of a graph."
             )
-            yield "preprocessing_function_names", text
+        if text:
+            yield Fault(("preprocessing_function_names", i), text)
     if model.model_type not in TYPES:
         known = ", ".join(filter(None, TYPES))
         text = f"{model.model_type!r} is not loaded by this version of Benison. There are: {known}."
-        yield "model_type", text
+        yield Fault(("model_type",), text)
     if not called:
         yield from _missing_predictions(model, outputs)
 
 
-def _missing_predictions(model: ModelSpec, outputs: Collection[str]) -> Iterator[tuple[str, str]]:
+def _missing_predictions(model: ModelSpec, outputs: Collection[str]) -> Iterator[Fault]:
     for output in outputs:
         if not model.prediction_key_for(output):
             of = f" of the output {output!r}" if output else ""
-            path = f"prediction_keys.{output}" if output else "prediction_key"
-            yield path, f"without a model, name the column that holds the predictions{of}."
+            text = f"without a model, name the column that holds the predictions{of}."
+            yield Fault(_key_of("prediction", output), text, _MODELS)
 
 
-def _missing_labels(plan: Plan) -> Iterator[tuple[str, str]]:
+def _missing_labels(plan: Plan) -> Iterator[Fault]:
     needing = [view for view in plan.views() if view.labelled]
     for i, model in enumerate(plan.config.model_specs):
         outputs = dict.fromkeys(view.output for view in needing if view.model == model.name)
         for output in outputs:
             if not model.label_key_for(output):
                 of = f" of the output {output!r}" if output else ""
-                path = f"label_keys.{output}" if output else "label_key"
-                yield f"model_specs[{i}].{path}", f"name the column that holds the labels{of}."
+                text = f"name the column that holds the labels{of}."
+                yield Fault(("model_specs", i, *_key_of("label", output)), text, _MODELS)
 
 
-def _model_columns(
-    model: ModelSpec, columns: Collection[str], called: bool
-) -> Iterator[tuple[str, str]]:
+def _key_of(role: str, output: str) -> tuple[str, ...]:
+    return (f"{role}_keys", output) if output else (f"{role}_key",)
+
+
+def _model_columns(model: ModelSpec, columns: Collection[str], called: bool) -> Iterator[Fault]:
     roles = ("label", "example_weight") if called else ("label", "example_weight", "prediction")
     for role in roles:
-        named = {f"{role}_key": getattr(model, f"{role}_key")}
-        named |= {
-            f"{role}_keys.{output}": key for output, key in getattr(model, f"{role}_keys").items()
-        }
-        for path, column in named.items():
-            if column and column not in columns:
-                yield path, f"the data have no column {column!r}. {suggestion(column, columns)}"
+        for output, column in model.columns_of(role).items():
+            if column not in columns:
+                text = f"the data have no column {column!r}. {suggestion(column, columns)}"
+                yield Fault(_key_of(role, output), text)
 
 
-def _slice_columns(plan: Plan, columns: Collection[str]) -> Iterator[tuple[str, str]]:
+def _slice_columns(plan: Plan, columns: Collection[str]) -> Iterator[Fault]:
     for name in sorted(plan.feature_columns - plan.slice_features - {*columns}):
         text = f"a metric reads the column {name!r}, which the data do not have."
-        yield "metrics_specs", f"{text} {suggestion(name, columns)}"
+        yield Fault(("metrics_specs",), f"{text} {suggestion(name, columns)}")
     for i, spec in enumerate(plan.slicing_specs):
         for feature in sorted({*spec.feature_keys, *spec.feature_values}):
             if feature not in columns:
                 text = f"slice feature {feature!r} is not a column of the data."
-                yield f"slicing_specs[{i}]", f"{text} {suggestion(feature, columns)}"
+                yield Fault(("slicing_specs", i), f"{text} {suggestion(feature, columns)}")

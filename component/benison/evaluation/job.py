@@ -32,6 +32,7 @@ from benison.engine.stages import (
 from benison.engine.variants import Variant
 from benison.errors import ConfigError, ModelError, OutputError, on_one_line
 from benison.evaluation.identity import digests_of, model_record
+from benison.metrics.modules import UserMetrics
 from benison.output import blessing, directory, writers
 from benison.paths import locate
 from benison.results.result import EvalResult
@@ -79,6 +80,8 @@ class Job:
     """What the manifest says of the run and its record in a metadata store."""
     note: Callable[[str, Verdict | None], None] = lambda _state, _verdict: None
     """Called when it is running, evaluated, and written; an error of its ends the evaluation."""
+    user_metrics: UserMetrics = UserMetrics()
+    """The metrics whose code is not Benison's."""
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
     rows: int = 0
     missing: dict[str, int] = dataclasses.field(default_factory=dict)
@@ -108,10 +111,11 @@ class Job:
         return self._model_records()
 
     def inputs(self) -> dict[str, Any]:
-        """What of the manifest says which models, config and data these are."""
+        """What of the manifest says which models, config, code of metrics, and data these are."""
         return {
             "models": self.models,
             "config": self.config.digest(),
+            "user_metrics": self.user_metrics.to_list(),
             "data": self._data,
         }
 
@@ -160,6 +164,7 @@ class Job:
         self._prepare()
         columns = self._columns()
         work = beam.Work(
+            self.user_metrics,
             tuple(self.extractors),
             tuple(self.evaluators),
             None if columns is None else tuple(columns),
@@ -270,7 +275,7 @@ class Job:
         for spec in self.config.model_specs:
             wanted |= spec.columns(with_predictions=spec.name not in self.paths)
         wanted |= {name for variant in self._variants() for name in variant.columns}
-        known = self.dataset.schema.names
+        known = self.dataset.names
         if any(isinstance(e, TransformedFeaturesExtractor) and e.called for e in self.extractors):
             wanted.intersection_update(known)  # the others are made
         for reader in self._called():

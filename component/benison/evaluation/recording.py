@@ -290,7 +290,7 @@ def _key_of(output: PathLike) -> RunKey | None:
 
 def _is_of(manifest: Mapping[str, Any], job: Job) -> bool:
     """Whether an output is of the models, the config and the data of a job."""
-    return all(manifest[key] == value for key, value in job.inputs().items())
+    return all(manifest.get(key, []) == value for key, value in job.inputs().items())
 
 
 def _reason(error: BaseException) -> str:

@@ -8,18 +8,25 @@ objects; `config` is a path or the config itself.
 from __future__ import annotations
 
 import inspect
-import json
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from benison.config.plain import parse_json
 from benison.errors import ConfigError, suggestion
 from benison.evaluation.api import evaluate
 from benison.paths import locate
 
-REQUIRED = ("examples", "config", "output")
-_TEXTS = ("output", "baseline", "format", "engine", "metadata", "pipeline", "run", "task")
-_FLAGS = ("overwrite", "trust_pickle", "tfma")
+REQUIRED = {
+    "examples": "--examples eval.parquet",
+    "config": "--config eval.yaml",
+    "output": "--output out, or -o out, a folder to write",
+}
+"""The fields that must be there, and what to type."""
+_TEXTS = (
+    "output", "baseline", "format", "engine", "metadata", "pipeline", "run", "task", "module_path",
+)  # fmt: skip
+_FLAGS = ("overwrite", "trust_pickle", "trust_ops", "tfma")
 _NOT_PLAIN = ("extractors", "evaluators", "writers")
 
 
@@ -42,7 +49,11 @@ def read_spec(spec: Mapping[str, Any] | str | os.PathLike[str], **more: Any) -> 
         for name in found
         if name not in known
     ]
-    faults += [(name, "is missing.") for name in REQUIRED if found.get(name) is None]
+    faults += [
+        (name, f"is missing. Say {cure}; in a spec it is the field {name!r}.")
+        for name, cure in REQUIRED.items()
+        if found.get(name) is None
+    ]
     if faults:
         raise ConfigError(faults)
     return found
@@ -52,7 +63,9 @@ def _object(spec: str) -> dict[str, Any]:
     is_json = spec.lstrip().startswith("{")
     name = "that was given" if is_json else spec
     try:
-        found = json.loads(spec if is_json else locate(spec, ConfigError).read_text("utf-8"))
+        found = parse_json(spec if is_json else locate(spec, ConfigError).read_text("utf-8"))
+    except ConfigError as error:
+        raise ConfigError(f"The spec {name} cannot be read: {error}") from error
     except (OSError, ValueError) as error:
         raise ConfigError(f"The spec {name} cannot be read: {error}.") from error
     if not isinstance(found, dict):

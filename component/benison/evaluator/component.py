@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 from benison.config import EvalConfig
 from benison.errors import ConfigError, MissingExtraError
-from benison.evaluator.fairness import checked
+from benison.evaluation.resolve import Request, resolve
+from benison.evaluator.fairness import as_asked, checked
 
 try:
     from tfx import types
@@ -21,6 +23,12 @@ except ImportError as error:
 _NO_FEATURE_SLICING = (
     "feature_slicing_spec describes estimators' EvalSavedModels, which no TensorFlow loads any more. "
     "Say eval_config, with slicing_specs."
+)
+
+
+_NO_CONFIG = (
+    "The Evaluator needs eval_config: a tfma.EvalConfig, a mapping, or the path of a file, with model_specs "
+    "(label_key), slicing_specs and metrics_specs."
 )
 
 
@@ -108,7 +116,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):  # type: ignore[misc]
             module_file: A Python file that may define `custom_extractors(eval_shared_model, eval_config,
                 tensor_adapter_config)`, which returns Benison's extractors, and
                 `custom_eval_shared_model(eval_saved_model_path, model_name, eval_config, **kwargs)`,
-                which returns a predictor.
+                which returns a predictor. Modules of metrics that the config names may lie beside it.
             module_path: The same as the name of an importable module.
 
         Raises:
@@ -117,10 +125,13 @@ class Evaluator(base_beam_component.BaseBeamComponent):  # type: ignore[misc]
         """
         if module_file and module_path:
             raise ConfigError("Say module_file or module_path, not both.")
-        if feature_slicing_spec is not None or eval_config is None:
+        if feature_slicing_spec is not None:
             raise ConfigError(_NO_FEATURE_SLICING)
+        if eval_config is None:
+            raise ConfigError(_NO_CONFIG)
         if isinstance(example_splits, str):
             raise ConfigError(f"example_splits is a list of names, not {example_splits!r}.")
+        _check(eval_config, fairness_indicator_thresholds, model, baseline_model)
         spec = EvaluatorSpec(
             examples=examples,
             model=model,
@@ -144,6 +155,20 @@ class Evaluator(base_beam_component.BaseBeamComponent):  # type: ignore[misc]
 
         if udf_utils.should_package_user_modules():
             udf_utils.add_user_module_dependency(self, "module_file", "module_path")
+
+
+def _check(config: Any, thresholds: Any, model: Any, baseline: Any) -> None:
+    """Find what is wrong with a config while the pipeline is written, and not after the training.
+
+    Modules of metrics are imported where the pipeline runs, and not where it is written.
+    """
+    if isinstance(config, data_types.RuntimeParameter):
+        return
+    indicators = None if isinstance(thresholds, data_types.RuntimeParameter) else thresholds
+    with suppress(ConfigError):  # which finds what is there to be found besides
+        config = as_asked(EvalConfig.load(config), checked(indicators))
+    has_baseline = None if model is None else baseline is not None
+    resolve(Request(config, has_baseline, called=model is not None, imports=False))
 
 
 def _as_text(config: Any) -> str | data_types.RuntimeParameter:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import benison
-from benison.config import EvalConfig, MetricConfig, MetricsSpec, yaml_text
+from benison.config import EvalConfig, yaml_text
 from benison.errors import ConfigError, DataError, MissingExtraError
 from benison.evaluator import udf
-from benison.evaluator.fairness import with_fairness_indicators
+from benison.evaluator.fairness import as_asked
 from benison.output.directory import MARKERS
 from benison.paths import locate, write
 from benison.results.result import EvalResult
@@ -66,6 +66,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):  # type: ignore[misc]
                 engine="beam" if self._beam_pipeline_args else "local",
                 beam_options=options,
                 extractors=udf.extractors(exec_properties, config, paths),
+                module_path=udf.folder(exec_properties),
                 tfma=True,
             )
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
@@ -91,11 +92,7 @@ def _config(inputs: Artifacts, properties: dict[str, Any]) -> EvalConfig:
         if has_baseline and given.baseline_spec is None:
             raise ConfigError(_BASELINE_ALONE)
         has_baseline = given.baseline_spec is not None
-    asked = with_fairness_indicators(given, thresholds)
-    if not asked.metrics_specs:  # TFMA then counts
-        counted = MetricsSpec(metrics=(MetricConfig(class_name="ExampleCount"),))
-        asked = asked.model_copy(update={"metrics_specs": (counted,)})
-    return asked.with_defaults(has_baseline)
+    return as_asked(given, thresholds).with_defaults(has_baseline)
 
 
 def _parsed(text: str) -> Any:

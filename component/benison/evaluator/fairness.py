@@ -50,6 +50,19 @@ def with_fairness_indicators(config: EvalConfig, thresholds: Sequence[float] | N
     return config.model_copy(update={"metrics_specs": specs})
 
 
+def as_asked(config: EvalConfig, thresholds: Sequence[float] | None) -> EvalConfig:
+    """What a pipeline asks for: the config, the rates of Fairness Indicators, else the examples counted.
+
+    Raises:
+        ConfigError: A threshold is not a number from 0 to 1.
+    """
+    asked = with_fairness_indicators(config, thresholds)
+    if asked.metrics_specs:
+        return asked
+    counted = MetricsSpec(metrics=(MetricConfig(class_name="ExampleCount"),))  # as TFMA does
+    return asked.model_copy(update={"metrics_specs": (counted,)})
+
+
 def checked(thresholds: Sequence[float] | None) -> tuple[float, ...]:
     """The thresholds, each once.
 

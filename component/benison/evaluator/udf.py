@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -47,6 +48,12 @@ def modules(properties: dict[str, Any]) -> Iterator[list[str]]:
     properties["module_path"] = path
     with udf_utils.TempPipInstallContext(local):
         yield [f"--extra_package={package}" for package in local]
+
+
+def folder(properties: dict[str, Any]) -> str | None:
+    """Where the modules of metrics lie that a config names: beside the user's own module."""
+    beside = os.path.dirname(str(properties.get("module_file") or ""))
+    return beside if os.path.isdir(beside) else None
 
 
 def extractors(
@@ -153,11 +160,11 @@ class _Loaded(PredictionsExtractor):
     """Calls predictors that the user's loader returned."""
 
     def __init__(self, stage: PredictionsExtractor, loaded: dict[str, Any]) -> None:
-        super().__init__(stage.specs, stage.paths, stage.trust_pickle)
+        super().__init__(
+            stage.specs, stage.paths, stage.trust_pickle, stage.variants, stage.trust_ops
+        )
         self._predictors.update(loaded)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _Loaded, (
-            PredictionsExtractor(self.specs, self.paths, self.trust_pickle),
-            self._predictors,
-        )
+        given = (self.specs, self.paths, self.trust_pickle, self.variants, self.trust_ops)
+        return _Loaded, (PredictionsExtractor(*given), self._predictors)

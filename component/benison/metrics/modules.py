@@ -111,13 +111,16 @@ def load(class_name: str, module: str, folder: str = "") -> Origin | None:
     Raises:
         ConfigError: The module cannot be imported, has no such metric, or the name is taken.
     """
-    if module.partition(".")[0] in _OURS:
-        return None
-    if module:
+    if is_foreign(module):
         return _from_module(class_name, module, folder)
-    if class_name in registry.registered():
+    if module or class_name in registry.registered():
         return _loaded.get(class_name)
     return _from_entry_point(class_name)
+
+
+def is_foreign(module: str) -> bool:
+    """Whether a module is one to import: not none, not Benison's, and not one of TFMA's or Keras'."""
+    return bool(module) and module.partition(".")[0] not in _OURS
 
 
 def _from_module(class_name: str, name: str, folder: str) -> Origin:

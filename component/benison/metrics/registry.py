@@ -113,6 +113,21 @@ def _not_computed() -> dict[str, str]:
     }
 
 
+def class_of(name: str) -> str | None:
+    """The class of which a metric is called that, here or elsewhere; None if none is.
+
+    >>> import benison.metrics
+    >>> class_of("accuracy"), class_of("auc"), class_of("nothing")
+    ('BinaryAccuracy', 'AUC', None)
+    """
+    elsewhere = {
+        _squashed(theirs): ours for ours, of in names.ELSEWHERE.items() for theirs in of.split()
+    }
+    known = {_squashed(ours): ours for ours in _REGISTRY} | elsewhere
+    found = known.get(_squashed(name))
+    return found if found in _REGISTRY else None
+
+
 def _squashed(name: str) -> str:
     return "".join(filter(str.isalnum, name)).lower()
 
@@ -148,7 +163,8 @@ def _check_contract(class_name: str, metric: Any) -> None:
     if not isinstance(metric, Metric):
         raise ConfigError(f"{class_name} makes {described(metric)} and not a benison.Metric.")
     try:
-        hash((metric, *metric.statistics()))
+        statistics = metric.statistics()
+        hash((metric, statistics, tuple(statistic.columns() for statistic in statistics)))
     except Exception as error:  # anyone's code
         raise ConfigError(
             f"{class_name} cannot be computed: {error}. A metric and its statistics are frozen dataclasses "

@@ -28,6 +28,7 @@ from benison.paths import Location, locate
 from benison.table.schema import SCHEMA_VERSION
 
 _JUDGED = ("created", "verdict", "models", "config", "data")
+_JUDGED_TOO = ("user_metrics",)  # which an output of 0.1 does not have
 _OF_FILE = {"bytes", "sha256"}
 _OF_MODEL = {"name", "is_baseline", "path", "files"}
 
@@ -50,7 +51,7 @@ def seal(directory: Path, manifest: dict[str, Any]) -> None:
     write_json(directory / MANIFEST, sealed)
     marker = MARKERS.get(manifest["verdict"])
     if marker is not None:
-        judged = {key: sealed[key] for key in _JUDGED}
+        judged = {key: sealed[key] for key in (*_JUDGED, *_JUDGED_TOO) if key in sealed}
         judged["manifest"] = digest_file(directory / MANIFEST)
         write_json(directory / marker, judged)
 
@@ -193,6 +194,7 @@ def _marker_faults(directory: Location, manifest: dict[str, Any]) -> list[str]:
         judged = json.loads((directory / expected).read_text(encoding="utf-8"))
         same = judged["manifest"] == digest_file(directory / MANIFEST)
         same = same and all(judged[key] == manifest[key] for key in _JUDGED)
+        same = same and all(judged.get(key) == manifest.get(key) for key in _JUDGED_TOO)
     except (OSError, ValueError, KeyError, TypeError) as error:
         return [f"{directory / expected} cannot be read: {error}."]
     text = f"{directory / MANIFEST} and {directory / expected} do not say the same"

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be known to be wrong with metrics, weights and thresholds before any data are read."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from benison.config import EvalConfig, MetricConfig, MetricsSpec, ModelSpec
+from benison.config.faults import Fault
+from benison.data.batch import Inputs
+from benison.engine.plan import Plan
+from benison.engine.views import Pairs
+from benison.errors import ConfigError, DataError, suggestion
+from benison.metrics import Metric, from_config, registered
+from benison.metrics.registry import class_of
+from benison.table.key import SLICE_RATIO
+from benison.table.words import metric_text
+
+_NOT_RUN = "Metrics that are compiled into a model are not run by Benison."
+_METRICS = (("metrics_specs", "metrics"),)
+_MODELS = (("model_specs",),)
+_BY_NAME = ("thresholds", "per_slice_thresholds", "cross_slice_thresholds")
+
+
+def metric_faults(plan: Plan, wide: Collection[str], single: Collection[str]) -> Iterator[Fault]:
+    """The faults of metrics with their thresholds, weights and predictions.
+
+    Args:
+        plan: What is right in the config.
+        wide: The columns that hold several numbers in a row.
+        single: The columns that hold one number in a row.
+    """
+    for i, spec in enumerate(plan.config.metrics_specs):
+        metrics = [_built(metric) for metric in spec.metrics]
+        faults = [*_weights(plan.config, plan, spec), *_bounds(spec, metrics)]
+        if None not in metrics:  # else the fault is where the metric is
+            known = [metric for metric in metrics if metric]
+            faults += [*_names(spec, [metric.name for metric in known]), *_queries(spec, known)]
+        for fault in faults:
+            yield fault._replace(loc=("metrics_specs", i, *fault.loc))
+    yield from _several_scores(plan, wide)
+    yield from _one_score(plan, single)
+
+
+def _built(metric: MetricConfig) -> Metric | None:
+    with suppress(ConfigError):
+        return from_config(metric.class_name, dict(metric.config))
+    return None
+
+
+# Thresholds by name.
+
+
+def _names(spec: MetricsSpec, computed: list[str]) -> Iterator[Fault]:
+    """Thresholds by name must name a metric of their own spec."""
+    for field in _BY_NAME:
+        crossed = field == "cross_slice_thresholds"
+        ratios = [metric_text(name, SLICE_RATIO) for name in computed] if crossed else []
+        known = [*computed, *ratios]
+        for name in getattr(spec, field):
+            if name not in known:
+                yield Fault((field, name), _not_computed(name, known), _METRICS)
+
+
+def _not_computed(name: str, known: list[str]) -> str:
+    text = f"no metric {name!r} is computed here."
+    near, known_as = suggestion(name, known), class_of(name)
+    if near.startswith("Did you mean"):
+        text = f"{text} {near}"
+        if known_as is None:
+            return text
+    lines = f"{{class_name: {known_as or '...'}, config: {{name: {name}}}}}"
+    return f"{text} {_NOT_RUN} To compute it, add to metrics of this spec: {lines}."
+
+
+def _queries(spec: MetricsSpec, metrics: list[Metric]) -> Iterator[Fault]:
+    """A query_key that groups nothing."""
+    if spec.query_key and not any(metric.needs_groups for metric in metrics):
+        known = [n for n, made in registered().items() if getattr(made, "needs_groups", False)]
+        cure = f"{', '.join(known)} do; take it out, or put it beside one of these."
+        text = f"none of these metrics looks at queries. {cure if known else 'Take it out.'}"
+        yield Fault(("query_key",), text, _METRICS)
+
+
+# Bounds on what is not a number.
+
+
+def _bounds(spec: MetricsSpec, metrics: list[Metric | None]) -> Iterator[Fault]:
+    for i, (config, metric) in enumerate(zip(spec.metrics, metrics, strict=True)):
+        if metric is None:
+            continue
+        own = ("threshold", "per_slice_thresholds", "cross_slice_thresholds")
+        places: list[tuple[str | int, ...]] = [
+            ("metrics", i, field) for field in own if getattr(config, field)
+        ]
+        places += [
+            (field, metric.name) for field in _BY_NAME if metric.name in getattr(spec, field)
+        ]
+        fault = _form(metric) if places else ""
+        for loc in places:
+            if fault:
+                yield Fault(loc, f"{metric.name} is {fault}")
+
+
+def _form(metric: Metric) -> str:
+    """What the value of a metric is instead of a number, and what to do; "" for a number."""
+    value = _value(metric, np.array([0.9, 0.2]))
+    if isinstance(value, dict) or metric.is_plot:
+        return (
+            "a table and not a number, so that nothing can be above or below a bound; take it out."
+        )
+    if isinstance(value, np.ndarray) and value.ndim > 1:
+        return (
+            f"a list of {value.shape[1]} values and not a number, so that no bound can hold. Give each "
+            f"value a metric of its own, with one threshold and a name."
+        )
+    return ""
+
+
+def _value(metric: Metric, predictions: np.ndarray[Any, Any]) -> Any:
+    """The value of two made-up rows; None where the metric needs more than labels and scores."""
+    with suppress(Exception):  # of a user's metric anything
+        inputs = Inputs.of([1.0, 0.0], predictions)
+        return metric.result(*(s.add(inputs, _one_slice()) for s in metric.statistics()))
+    return None
+
+
+@functools.cache
+def _one_slice() -> Any:
+    from benison.slicing.codes import SliceCodes
+
+    return SliceCodes.of(np.zeros(2), size=1)
+
+
+# Predictions of several classes.
+
+
+def _several_scores(plan: Plan, wide: Collection[str]) -> Iterator[Fault]:
+    """Metrics of one score, seen through predictions that are several and not taken apart."""
+    keys = {model.name: model for model in plan.config.model_specs}
+    for computation in plan.computations:
+        view = computation.view
+        model = keys[view.model]
+        column = model.prediction_key_for(view.output)
+        if column not in wide or type(view.pairs) is not Pairs:
+            continue
+        why = _refusal(computation.metric, model.label_key_for(view.output) in wide)
+        if why:
+            for loc in _places(plan, computation.metric):
+                text = f"the predictions in {column!r} are several numbers in each row. {why}"
+                yield Fault(loc, text)
+
+
+def _one_score(plan: Plan, single: Collection[str]) -> Iterator[Fault]:
+    """Classes and ranks that are taken from predictions of which a row has one."""
+    keys = {model.name: model for model in plan.config.model_specs}
+    for i, spec in enumerate(plan.config.metrics_specs):
+        asked = "binarize" if spec.binarize else "aggregate"
+        models = [m for m in keys.values() if not spec.model_names or m.name in spec.model_names]
+        columns = {
+            m.prediction_key_for(o)
+            for m in models
+            for o in spec.output_names or plan.outputs[m.name]
+        }
+        for column in sorted(column for column in columns if column and column in single):
+            if spec.binarize or spec.aggregate:
+                text = f"the predictions in {column!r} are one number in each row, not one for each class."
+                yield Fault(("metrics_specs", i, asked), f"{text} Take this out.")
+
+
+def _refusal(metric: Metric, one_hot: bool) -> str:
+    """What a metric says of predictions of two classes; "" if it takes them."""
+    labels: Any = [[0.0, 1.0], [1.0, 0.0]] if one_hot else [1.0, 0.0]
+    try:
+        inputs = Inputs.of(labels, [[0.1, 0.9], [0.8, 0.2]])
+        [s.add(inputs, _one_slice()) for s in metric.statistics()]
+    except DataError as error:
+        return str(error)
+    except Exception:  # noqa: BLE001 - of a user's metric anything, which the data themselves may suit
+        return ""
+    return ""
+
+
+def _places(plan: Plan, metric: Metric) -> Iterator[tuple[str | int, ...]]:
+    for i, spec in enumerate(plan.config.metrics_specs):
+        for j, config in enumerate(spec.metrics):
+            if _built(config) == metric:
+                yield "metrics_specs", i, "metrics", j
+
+
+# Example weights.
+
+
+def _weights(config: EvalConfig, plan: Plan, spec: MetricsSpec) -> Iterator[Fault]:
+    """Values that would be called weighted although nothing weighs them."""
+    chosen = set(spec.model_names)
+    models = [m for m in config.model_specs if not chosen or m.name in chosen or m.is_baseline]
+    outputs = [(m, o) for m in models for o in spec.output_names or plan.outputs[m.name]]
+    lacking = [(m, o) for m, o in outputs if not m.example_weight_key_for(o)]
+    asked = spec.example_weights
+    if not lacking or asked is not None and not asked.weighted:
+        return
+    named = " and ".join(dict.fromkeys(_called(model, output) for model, output in lacking))
+    if asked is not None:
+        cure = "Name it with example_weight_key in model_specs, or ask for unweighted values."
+        yield Fault(
+            ("example_weights", "weighted"), f"{named} has no weight column. {cure}", _MODELS
+        )
+    elif len(lacking) < len(outputs):
+        cure = "Name one for each, or say example_weights: {unweighted: true}."
+        text = f"some of the models and outputs have example weights, and {named} has none. {cure}"
+        yield Fault(("example_weights",), text, _MODELS)
+
+
+def _called(model: ModelSpec, output: str) -> str:
+    which = f"the output {output!r}" if output else ""
+    whose = f"the model {model.name!r}" if model.name else "" if which else "the model"
+    return " of ".join(filter(None, [which, whose]))

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Metrics of one's own, named by a config: evaluated, recorded, shown, and computed by other processes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+import benison
+from benison.cli import app
+from benison.metrics import modules, registry
+from tests.conftest import config, taxi_like
+
+TRIPS = taxi_like(400)
+# It reads a feature, and notes where it was imported.
+CODE = '''
+import dataclasses, os, pathlib
+import numpy as np
+from benison.metrics.base import Metric, ratio
+from benison.metrics.statistics import Mean
+
+with open(pathlib.Path(__file__).with_name("imported"), "a") as log:
+    print(os.getpid(), file=log)
+
+@dataclasses.dataclass(frozen=True)
+class Hours:
+    column: str
+    def __call__(self, inputs):
+        return inputs.features[self.column].to_numpy(zero_copy_only=False).astype(float)
+
+@dataclasses.dataclass(frozen=True)
+class MeanHour(Metric):
+    """Mean of a feature."""
+    column: str = "hour"
+    name: str = "mean_hour"
+    def statistics(self):
+        return (MeanOf(Hours(self.column)),)
+    def result(self, mean):
+        return ratio(*mean)
+
+@dataclasses.dataclass(frozen=True)
+class MeanOf(Mean):
+    def columns(self):
+        return (self.of.column,)
+'''
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
+    monkeypatch.setattr(modules, "_loaded", {})
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "my_metrics.py").write_text(CODE)
+    pq.write_table(TRIPS, tmp_path / "eval.parquet", row_group_size=100)
+    (tmp_path / "eval.json").write_text(json.dumps(made()))
+    yield tmp_path
+    sys.modules.pop("my_metrics", None)
+
+
+def made(**more: Any) -> dict[str, Any]:
+    metric = {
+        "class_name": "MeanHour",
+        "module": "my_metrics",
+        "threshold": {"value_threshold": {"lower_bound": 1}},
+        **more,
+    }
+    return config(metric, "ExampleCount", slices=({}, {"feature_keys": ["company"]}))
+
+
+def imports(folder: Path) -> set[str]:
+    log = folder / "code" / "imported"
+    return set(log.read_text().split()) if log.exists() else set()
+
+
+HOURS = TRIPS["hour"].to_numpy()
+
+
+def test_a_metric_of_a_module(folder: Path) -> None:
+    result = benison.evaluate(TRIPS, made(), module_path=folder / "code", output=folder / "out")
+    assert result.value("mean_hour") == pytest.approx(HOURS.mean())
+    first = np.array([c == "company 0" for c in TRIPS["company"].to_pylist()])
+    assert result.value("mean_hour", {"company": "company 0"}) == pytest.approx(HOURS[first].mean())
+    assert result.verdict.blessed
+    digest = hashlib.sha256((folder / "code" / "my_metrics.py").read_bytes()).hexdigest()
+    said = [{"class_name": "MeanHour", "module": "my_metrics", "sha256": digest}]
+    for name in ("manifest.json", "BLESSED"):
+        assert json.loads((folder / "out" / name).read_text())["user_metrics"] == said
+    assert str(folder / "code") not in sys.path
+
+
+def run(*arguments: Any) -> Any:
+    command = [sys.executable, "-m", "benison", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_command_imports_to_evaluate_and_never_to_show(folder: Path) -> None:
+    where = ("--module-path", folder / "code")
+    done = run("check-config", folder / "eval.json", *where)
+    assert (done.returncode, "in order: 2 metrics" in done.stdout) == (0, True), done.stderr
+    done = run("evaluate", "-e", folder / "eval.parquet", "-c", folder / "eval.json", "-o", folder / "out", *where)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert len(imports(folder)) == 2
+    for arguments in (
+        ("show", folder / "out", "--metric", "mean_hour"),
+        ("verify", folder / "out"),
+        ("report", folder / "out", "--output", folder / "page.html"),
+        ("gate", folder / "out"),
+        ("show", folder / "out", "--compare", folder / "out"),
+    ):
+        done = run(*arguments)
+        assert done.returncode == 0, done.stderr
+    program = f"import benison; print(benison.load_result({str(folder / 'out')!r}).value('mean_hour'))"  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=folder / "code")  # fmt: skip
+    assert float(done.stdout) == pytest.approx(HOURS.mean())
+    assert len(imports(folder)) == 2
+
+
+def test_what_cannot_be_loaded_is_a_fault_among_others(folder: Path) -> None:
+    asked = {
+        "metrics_specs": [
+            {"metrics": [
+                {"class_name": "MeanHour", "module": "my_metricz"},
+                {"class_name": "MeanHours", "module": "my_metrics"},
+                {"class_name": "accuracy"},
+            ]},
+        ],
+        "model_specs": [{"label_key": "lable", "prediction_key": "prediction"}],
+    }  # fmt: skip
+    with pytest.raises(benison.ConfigError) as raised:
+        benison.evaluate(TRIPS, asked, module_path=folder / "code")
+    faults = dict(raised.value.faults)
+    assert "there is no module 'my_metricz' in sys.path nor in" in faults["metrics_specs[0].metrics[0].module"]  # fmt: skip
+    assert "has no 'MeanHours', and registers none. Did you mean 'MeanHour'?" in faults["metrics_specs[0].metrics[1].module"]  # fmt: skip
+    assert {*faults} - {"metrics_specs[0].metrics[2]", "model_specs[0].label_key"} == {
+        "metrics_specs[0].metrics[0].module",
+        "metrics_specs[0].metrics[1].module",
+    }
+
+
+def test_without_the_folder_it_says_what_to_type(folder: Path) -> None:
+    result = CliRunner().invoke(app, ["check-config", str(folder / "eval.json")])
+    assert result.exit_code == 2
+    text = " ".join(result.output.split())
+    assert "there is no module 'my_metrics' in sys.path. Name its folder: --module-path" in text
+
+
+def test_parameters_of_a_users_metric_are_checked(folder: Path) -> None:
+    for parameters, sentence in (
+        ({"colum": "hour"}, "MeanHour has no parameter 'colum'. Did you mean 'column'?"),
+        ({"column": 5}, "MeanHour: column must be text, not the number 5."),
+        ({"column": "hours"}, "a metric reads the column 'hours', which the data do not have"),
+    ):
+        with pytest.raises(benison.ConfigError, match=sentence):
+            benison.evaluate(TRIPS, made(config=parameters), module_path=folder / "code")
+
+
+def test_a_changed_module_is_another_input_of_a_run(folder: Path) -> None:
+    where = {"module_path": folder / "code", "output": folder / "out"}
+    benison.evaluate(TRIPS, made(), **where)
+    before = benison.load_result(folder / "out").manifest["user_metrics"]
+    (folder / "code" / "my_metrics.py").write_text(f"{CODE}\n# changed\n")
+    sys.modules.pop("my_metrics")
+    benison.evaluate(TRIPS, made(), **where, overwrite=True)
+    assert benison.load_result(folder / "out").manifest["user_metrics"] != before
+
+
+def test_beam_workers_in_other_processes_compute_it(folder: Path) -> None:
+    pytest.importorskip("apache_beam")
+    mode = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
+    done = run(
+        "evaluate", "-e", folder / "eval.parquet", "-c", folder / "eval.json", "-o", folder / "out",
+        "--module-path", folder / "code", "--engine", "beam", "--", *mode,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert len(imports(folder)) > 1
+    ours = benison.evaluate(TRIPS, made(), module_path=folder / "code")
+    theirs = benison.load_result(folder / "out")
+    assert theirs.metrics["value"].to_pylist() == pytest.approx(ours.metrics["value"].to_pylist())
