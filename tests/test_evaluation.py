@@ -389,7 +389,7 @@ def test_a_run_that_fails_leaves_no_threads(trips: pa.Table, stage: str) -> None
     place = trips.schema.get_field_index("prediction")
     asked = config("AUC", slices=({},))
     if stage == "add":
-        trips = trips.set_column(place, "prediction", missing)
+        trips = trips.set_column(place, "prediction", pa.array([[0.1, 0.9]] * len(trips)))
         asked["metrics_specs"][0]["binarize"] = {"class_ids": [3]}
     else:
         trips = trips.set_column(place, "prediction", missing.cast(pa.string()))
