@@ -134,6 +134,18 @@ def test_what_is_not_read_is_not_looked_at(
     assert not caplog.records
 
 
+@pytest.mark.usefixtures("short_blocks")
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_beam_infers_types_from_all_rows(form: str, tmp_path: Path) -> None:
+    pytest.importorskip("apache_beam")
+    write(scored([{"v": 3}] * 30 + [{"v": 2.5}]), tmp_path, form, "a")
+    write(scored([{"v": "03"}]), tmp_path, form, "b")
+    made = config("ExampleCount", slices=[{"feature_keys": ["v"]}])
+    options = ["--runner=FnApiRunner"]
+    result = benison.evaluate(str(tmp_path), made, engine="beam", beam_options=options)
+    assert result.slices() == ["v=2.5", "v=03", "v=3"]
+
+
 # Text that looks like numbers.
 
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 
@@ -17,11 +17,9 @@ from benison.data.discovery import DataFile
 from benison.data.formats import FORMATS
 from benison.data.frames import Frame, frame_of
 from benison.data.reading import Format, Inspected, Part, Rules
-from benison.data.shards import BATCH_ROWS, Shard
+from benison.data.shards import BATCH_ROWS, Scan, Shard
 from benison.errors import DataError
 from benison.paths import locate
-
-T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +89,6 @@ class Dataset:
         rules: Rules,
     ) -> Dataset:
         schema, refused = schemas.unified((file.path, of) for file, of in opened)
-        schema = schemas.with_types(schema, rules.types, FORMATS[name].open_fields)
         if not schema.names and not refused:
             several = f" and {len(opened) - 1:,} more" if len(opened) > 1 else ""
             raise DataError(
@@ -101,10 +98,11 @@ class Dataset:
         of_folders = [tuple(v for v in f.values if v[0] not in known) for f, _ in opened]
         fields, texts = schemas.of_folders(of_folders)
         files = tuple(
-            FileInfo(file.path, _size(file.path), of.rows, values)
+            FileInfo(file.path, _size(file.path) if of.size is None else of.size, of.rows, values)
             for (file, of), values in zip(opened, of_folders, strict=True)
         )
-        schema = schemas.with_types(pa.schema([*schema, *fields]), rules.types)
+        schema = pa.schema([*schema, *fields])
+        schema = schemas.with_types(schema, rules.types, add=FORMATS[name].open_fields)
         rules = dataclasses.replace(rules, texts=texts - rules.types.keys())
         return cls(files, name, schema, None, sources, refused, rules)
 
@@ -162,25 +160,31 @@ class Dataset:
             if column in self.refused:
                 raise DataError(self.refused[column])
 
+    @property
+    def infers_types(self) -> bool:
+        """Whether values are text, and types those that the first rows seem to have."""
+        return self.format in FORMATS and FORMATS[self.format].infers_types
+
     def scanned(self, columns: Iterable[str]) -> Dataset:
         """The dataset with the types of some columns over all rows, where its files do not say them.
 
         Raises:
             DataError: A file is damaged.
         """
-        scan = FORMATS[self.format].scan if self.format in FORMATS else None
+        return self.widened([scan.run() for scan in self.scans(columns)])
+
+    def scans(self, columns: Iterable[str]) -> list[Scan]:
+        """What finds the types of some columns over all rows, one for each file."""
         of_folders = {name for file in self.files for name, _ in file.values}
-        wanted = sorted({*columns} - of_folders - self.rules.types.keys())
-        if scan is None or not wanted:
-            return self
-        of_files = [
-            (file.path, _reading(file.path, self.format, scan, wanted, self.rules))
-            for file in self.files
-        ]
-        return self.widened(of_files)
+        wanted = tuple(sorted({*columns} - of_folders - self.rules.types.keys()))
+        is_scanned = self.format in FORMATS and FORMATS[self.format].scan is not None
+        files = self.files if is_scanned and wanted else ()
+        return [Scan(file.path, self.format, wanted, self.rules) for file in files]
 
     def widened(self, files: Sequence[tuple[str, Inspected]]) -> Dataset:
         """The dataset with the types that scans of all files gave, each with its path."""
+        if not files:
+            return self
         schema, refused = schemas.unified(files)
         kept = [field for field in self.schema if field.name not in schema.names]
         texts = self.rules.texts.union(*(of.texts for _, of in files))
@@ -210,7 +214,7 @@ class Dataset:
         return tuple(
             self._shard(file, part)
             for file in self.files
-            for part in _reading(file.path, self.format, split)
+            for part in shards.reading(file.path, self.format, split)
         )
 
     def _shard(self, file: FileInfo, part: Part = Part()) -> Shard:  # noqa: B008 - it is frozen
@@ -264,9 +268,9 @@ class Dataset:
 
 
 def _inspect(path: str, reader: Format, rules: Rules) -> Inspected:
-    if not _size(path) and reader.scan is None:
+    if reader.ending and reader.scan is None and not _size(path):
         raise DataError(f"{path} is empty (0 bytes).")
-    return _reading(path, reader.name, _named, reader, rules)
+    return shards.reading(path, reader.name, _named, reader, rules)
 
 
 def _named(path: str, reader: Format, rules: Rules) -> Inspected:
@@ -277,14 +281,3 @@ def _named(path: str, reader: Format, rules: Rules) -> Inspected:
 
 def _size(path: str) -> int:
     return int(locate(path).stat().st_size)
-
-
-def _reading(path: str, format_: str, read: Callable[..., T], *arguments: Any) -> T:
-    """What reading a file gives, or the sentence that says why it cannot be read."""
-    try:
-        return read(path, *arguments)
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} holds a name that is not UTF-8 text.") from error
-    except (pa.ArrowException, OSError) as error:
-        reason = shards.first_line(error)
-        raise DataError(f"{path} cannot be read as {format_}: {reason}") from error

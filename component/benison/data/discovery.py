@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import unquote
 
+from benison.data import lake_tables
 from benison.data.formats import FORMATS, format_of
 from benison.errors import DataError
 from benison.paths import Location, absolute, files_below, locate, matching
@@ -20,10 +21,14 @@ _LAKES = {"_delta_log": "Delta", ".hoodie": "Hudi"}
 
 @dataclasses.dataclass(frozen=True)
 class DataFile:
-    """A file, and the values that all of its rows have because of the folders in which it is."""
+    """A file, and the values that all of its rows have because of the folders in which it is.
+
+    `format` is "" where the ending of its name tells it.
+    """
 
     path: str
     values: tuple[tuple[str, str | None], ...] = ()
+    format: str = ""
 
 
 def find(source: Any) -> list[DataFile]:
@@ -57,6 +62,8 @@ def _expand(text: str) -> Iterator[DataFile]:
     path = locate(text, DataError)
     try:
         if path.is_dir():
+            named = [i for i, part in enumerate(path.parts) if "=" in part]
+            _check_no_table(path, min(named, default=len(path.parts)), text)
             yield from _below(path, path, text)
         elif path.exists():
             yield DataFile(str(path))
@@ -81,6 +88,9 @@ def _matching(pattern: Location, text: str) -> Iterator[DataFile]:
 
 
 def _below(folder: Location, root: Location, text: str) -> Iterator[DataFile]:
+    if table := lake_tables.pinned(folder):
+        yield DataFile(table[1], (), table[0])
+        return
     start = len(root.parts)
     every = files_below(folder)
     for path in every:
@@ -95,14 +105,18 @@ def _below(folder: Location, root: Location, text: str) -> Iterator[DataFile]:
 
 
 def _check_no_table(path: Location, depth: int, text: str) -> None:
-    """Refuse files of a table whose log says which of them still count."""
+    """Refuse files of a table whose log says which of them still count.
+
+    Args:
+        path: A file or a folder.
+        depth: The number of its parts above which nothing is looked at.
+        text: How it was asked for.
+    """
     above = path.parent
-    while len(above.parts) >= depth and above.parts:
+    for _ in range(depth, len(path.parts)):
         for name, kind in _LAKES.items():
             if (above / name).is_dir():
                 raise _table_inside(kind, text)
-        if above == above.parent:
-            return
         above = above.parent
 
 
@@ -134,7 +148,7 @@ def one_format(files: Sequence[DataFile]) -> str:
     Raises:
         DataError: A file's ending says nothing, or files are of several formats.
     """
-    formats = {file.path: format_of(locate(file.path).name) for file in files}
+    formats = {file.path: file.format or format_of(locate(file.path).name) for file in files}
     names = set(formats.values())
     if None in names:
         unknown = next(path for path, name in formats.items() if name is None)

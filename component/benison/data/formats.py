@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from benison.data import arrow_files, csv_files, json_lines, parquet_files, tf_examples
+from benison.data import arrow_files, csv_files, json_lines, lake_tables, parquet_files, tf_examples
 from benison.data.reading import Format
 
 FORMATS = {
@@ -24,6 +24,7 @@ FORMATS = {
             csv_files.inspect,
             csv_files.read,
             scan=csv_files.scan,
+            infers_types=True,
         ),
         Format(
             "jsonl",
@@ -31,6 +32,7 @@ FORMATS = {
             json_lines.inspect,
             json_lines.read,
             scan=json_lines.scan,
+            infers_types=True,
             open_fields=True,
         ),
         Format("arrow", r"\.(arrow|feather|ipc)$", arrow_files.inspect, arrow_files.read),
@@ -42,6 +44,8 @@ FORMATS = {
             scan=tf_examples.scan,
             open_fields=True,
         ),
+        Format(lake_tables.DELTA, "", lake_tables.inspect_delta, lake_tables.read_delta),
+        Format(lake_tables.ICEBERG, "", lake_tables.inspect_iceberg, lake_tables.read_iceberg),
     )
 }
 
@@ -52,4 +56,5 @@ def format_of(path: str) -> str | None:
     >>> format_of("a/data_tfrecord-00000-of-00001.gz"), format_of("x.png")
     ('tfrecord', None)
     """
-    return next((f.name for f in FORMATS.values() if re.search(f.ending, path.lower())), None)
+    by_ending = (f for f in FORMATS.values() if f.ending)
+    return next((f.name for f in by_ending if re.search(f.ending, path.lower())), None)

@@ -67,12 +67,13 @@ class Inspected:
     """What a file says of itself, or its first rows say of it.
 
     `rows` is None when only reading it would tell; `texts` are columns of numbers that are not written
-    as numbers are printed.
+    as numbers are printed; `size` is that in bytes, None where it is the file's.
     """
 
     schema: pa.Schema
     rows: int | None = None
     texts: frozenset[str] = frozenset()
+    size: int | None = None
 
 
 NO_ROWS = Inspected(pa.schema([]), 0)
@@ -88,16 +89,17 @@ class Format:
     """A file format.
 
     `inspect` gives the schema, of the first rows where the format keeps none. There `scan` gives that
-    of all rows, for some columns. `open_fields` says that a row may bring a column that no row before
-    it had.
+    of all rows, for some columns. `infers_types` says that values are text, whose types are inferred;
+    `open_fields` that a row may bring a column that no row before it had.
     """
 
     name: str
-    ending: str  # a regular expression
+    ending: str  # a regular expression; "" for what a log in the folder shows
     inspect: Callable[[str, Rules], Inspected]
     read: Callable[[str, ReadOptions], Iterator[pa.RecordBatch]]
     parts: Callable[[str], list[Part]] = whole
     scan: Callable[[str, Sequence[str], Rules], Inspected] | None = None
+    infers_types: bool = False
     open_fields: bool = False
 
 

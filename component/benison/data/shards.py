@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,8 @@ from benison.data.tf_examples import RAW_RECORD
 from benison.data.values import is_number, text_of
 from benison.data.widening import MisfitError, convert
 from benison.errors import DataError
+
+T = TypeVar("T")
 
 ROW_NUMBER = "__row_number__"
 
@@ -39,6 +42,36 @@ class Shard:
     part: Part = Part()
     rules: Rules = Rules()
     values: schemas.Values = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Scan:
+    """Finds the types of some columns over all rows of a file that does not say them."""
+
+    path: str
+    format: str
+    columns: tuple[str, ...]
+    rules: Rules
+
+    def run(self) -> tuple[str, Inspected]:
+        """The path, and the types.
+
+        Raises:
+            DataError: The file is damaged.
+        """
+        scan = FORMATS[self.format].scan
+        assert scan is not None
+        return self.path, reading(self.path, self.format, scan, self.columns, self.rules)
+
+
+def reading(path: str, format_: str, read: Callable[..., T], *arguments: Any) -> T:
+    """What reading a file gives, or the sentence that says why it cannot be read."""
+    try:
+        return read(path, *arguments)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} holds a name that is not UTF-8 text.") from error
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path} cannot be read as {format_}: {first_line(error)}") from error
 
 
 def read_shard(

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import Any
 
-from benison.data.shards import Shard, read_shard
+from benison.data.reading import Inspected
+from benison.data.shards import Scan, Shard, read_shard
 from benison.engine import local
 from benison.engine.stages import Evaluator, Extractor
 from benison.errors import ConfigError, MissingExtraError
@@ -79,6 +80,25 @@ def run(
             | "Write" >> beam.Map(_save, target)
         )
     return _load(target)
+
+
+def run_scans(
+    scans: Sequence[Scan], staging: str, options: Sequence[str] = ()
+) -> list[tuple[str, Inspected]]:
+    """Find the types of all files on a Beam runner: each path with the types."""
+    import apache_beam as beam
+    from apache_beam.transforms.combiners import ToList
+
+    target = f"{staging}/types-{uuid.uuid4().hex}.pickle"
+    with beam.Pipeline(options=_options(options)) as pipeline:
+        _ = (
+            pipeline
+            | "Files" >> beam.Create(list(scans), reshuffle=True)
+            | "InferTypes" >> beam.Map(Scan.run)
+            | "Collect" >> ToList()
+            | "Write" >> beam.Map(_save, target)
+        )
+    return sorted(_load(target), key=lambda pair: pair[0])
 
 
 def _options(arguments: Sequence[str]) -> Any:

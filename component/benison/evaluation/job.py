@@ -174,6 +174,9 @@ class Job:
         self.progress("evaluate", 0, self.dataset.num_rows)
         with self._timed("evaluate"), tempfile.TemporaryDirectory(prefix="benison-") as folder:
             staging = beam.temp_location(options) or folder
+            if self.dataset.infers_types:
+                scans = self.dataset.scans(self.dataset.names if columns is None else columns)
+                self.dataset = self.dataset.widened(beam.run_scans(scans, staging, options))
             return beam.run(self.dataset.shards(), work, staging, options)
 
     def _load(self) -> None:
