@@ -199,6 +199,7 @@ def _metric(name: str) -> str:
     factory = registered()[name]
     about = describe(name)
     text = inspect.getdoc(factory) if inspect.isclass(factory) else about.sentence
+    text = f"{text or about.sentence}\n\n    {about.formula}" if about.formula else text
     better = f", {_better(about)} is better" if about.higher_is_better is not None else ""
     parameters = ", ".join(map(_parameter, inspect.signature(factory).parameters.values()))
     return (

@@ -13,7 +13,7 @@ import pytest
 from benison.data.batch import Array, Inputs
 from benison.errors import ConfigError
 from benison.metrics import Metric, Statistic, describe, from_config, register, registered
-from benison.metrics.counts import one
+from benison.metrics.counts import ones
 from benison.metrics.statistics.sums import Arrays, Total
 from benison.testing import flat, value_of
 from tests.test_laws import build, inputs_for
@@ -67,7 +67,7 @@ class RowsTwice(Metric):
     name: str = "rows_twice"
 
     def statistics(self) -> tuple[Statistic[Any], ...]:
-        return (Total(one),)
+        return (Total(ones),)
 
     def result(self, total: Arrays) -> Array:
         return 2 * total[0]

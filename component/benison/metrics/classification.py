@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cross-entropies of labels and predicted probabilities."""
+"""Metrics of classes and probabilities: cross-entropies, and the share of right predictions.
+
+In formulas y is the label, p the predicted probability, c a class. Cross-entropies are in nats.
+Labels of C classes are class numbers from 0, float64[N], or one-hot, float64[N, C]; predictions
+have a score for each class, float64[N, C]. Each value is the weighted mean over the rows of a slice
+that have a label; NaN without weight, and where a prediction is missing.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +22,23 @@ from benison.metrics.registry import HIGHER, LOWER, About, register
 from benison.metrics.regression import pairs
 from benison.metrics.statistics.sums import Arrays, Mean
 
-CLIP = 1e-7  # Keras' epsilon: a prediction of exactly 0 or 1 costs 16.1, not infinity
+CLIP = 1e-7  # Keras' epsilon: a wrong prediction of exactly 0 or 1 costs 16.1 nats, not infinity
 
 
 @dataclasses.dataclass(frozen=True)
 class BinaryEntropy:
-    """The cross-entropy of a row with one output, or the mean over its outputs."""
+    """The cross-entropy of each row and output, -y ln p - (1 - y) ln(1 - p).
+
+    Attributes:
+        from_logits: Whether predictions are log-odds, p = 1 / (1 + exp(-z)).
+        label_smoothing: The share s of a label that is replaced by 1/2: y (1 - s) + s / 2.
+    """
 
     from_logits: bool
     label_smoothing: float
 
     def __call__(self, inputs: Inputs) -> Array:
-        """In nats: float64[N], or float64[N, C] for several outputs."""
+        """In nats, from 0 up: float64[N], or float64[N, C] for several outputs."""
         labels, p = pairs(inputs)
         labels = labels * (1 - self.label_smoothing) + self.label_smoothing / 2
         if self.from_logits:
@@ -40,13 +51,18 @@ class BinaryEntropy:
 
 @dataclasses.dataclass(frozen=True)
 class CategoricalEntropy:
-    """The cross-entropy of a row with C classes; labels are one-hot or class numbers."""
+    """The cross-entropy of each row over C classes, -sum_c y_c ln p_c.
+
+    Attributes:
+        from_logits: Whether predictions are logits, of which the softmax are the probabilities.
+        label_smoothing: The share s of a label that is spread over all classes: y (1 - s) + s / C.
+    """
 
     from_logits: bool
     label_smoothing: float
 
     def __call__(self, inputs: Inputs) -> Array:
-        """In nats: float64[N]."""
+        """In nats, from 0 up: float64[N]."""
         p = class_scores(inputs)
         labels = one_hot(inputs.labels, p.shape[1])
         labels = labels * (1 - self.label_smoothing) + self.label_smoothing / p.shape[1]
@@ -55,6 +71,7 @@ class CategoricalEntropy:
 
     def _log_probabilities(self, p: Array) -> Array:
         if self.from_logits:
+            # Shifted by their maximum, logits above 700 do not overflow in exp().
             shifted = p - p.max(axis=1, keepdims=True)
             logs: Array = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
         else:
@@ -63,10 +80,10 @@ class CategoricalEntropy:
 
 
 def class_scores(inputs: Inputs) -> Array:
-    """The predictions, one for each class: float64[N, C].
+    """The predictions, a score for each class: float64[N, C].
 
     Raises:
-        DataError: There is one prediction in a row.
+        DataError: Rows have a single prediction.
     """
     if inputs.predictions.ndim != 2:
         raise DataError(
@@ -78,7 +95,7 @@ def class_scores(inputs: Inputs) -> Array:
 
 
 def one_hot(labels: Array, classes: int) -> Array:
-    """float64[N, C] from class numbers float64[N]; what is [N, C] already stays.
+    """Labels as float64[N, C], from class numbers float64[N] or from what is one-hot already.
 
     Raises:
         DataError: A label is not a whole number in [0, C), or one-hot labels are not C in a row.
@@ -103,7 +120,13 @@ def one_hot(labels: Array, classes: int) -> Array:
 class BinaryCrossEntropy(Metric):
     """Weighted mean of -y ln p - (1 - y) ln(1 - p), in nats; from 0 (best) up.
 
-    Predictions are clipped to [1e-7, 1 - 1e-7], or are logits.
+    Also called log loss. Predictions are clipped to [1e-7, 1 - 1e-7] as in Keras, so that no row
+    costs more than 16.12; a row with several outputs has the mean over these. NaN without weight.
+
+    Attributes:
+        from_logits: Whether predictions are log-odds and not probabilities.
+        label_smoothing: The share of each label that is replaced by 1/2, from 0 to 1.
+        name: The metric's name in the results.
 
     >>> round(BinaryCrossEntropy().of(Inputs.of([1, 0], [0.8, 0.4])), 6)
     0.366985
@@ -127,7 +150,13 @@ class BinaryCrossEntropy(Metric):
 class CategoricalCrossEntropy(Metric):
     """Weighted mean of -sum_c y_c ln p_c, in nats; from 0 (best) up.
 
-    Probabilities are normalised to sum 1 and clipped to [1e-7, 1 - 1e-7], or are logits.
+    The scores of a row are divided by their sum and clipped to [1e-7, 1 - 1e-7] as in Keras, unless they are
+    logits. NaN without weight.
+
+    Attributes:
+        from_logits: Whether scores are logits and not probabilities.
+        label_smoothing: The share of each label that is spread over all classes, from 0 to 1.
+        name: The metric's name in the results.
 
     >>> round(CategoricalCrossEntropy().of(Inputs.of([1, 2], [[0.1, 0.8, 0.1], [0.2, 0.2, 0.6]])), 6)
     0.366985
@@ -157,6 +186,9 @@ def _smoothing(value: float) -> None:
 class SparseCategoricalCrossentropy(CategoricalCrossEntropy):
     """Weighted mean of -ln p of the labelled class, in nats; from 0 (best) up.
 
+    The same as CategoricalCrossEntropy without label smoothing, under Keras' name for class numbers
+    as labels.
+
     >>> inputs = Inputs.of([1, 2], [[0.1, 0.8, 0.1], [0.2, 0.2, 0.6]])
     >>> round(SparseCategoricalCrossentropy().of(inputs), 6)
     0.366985
@@ -166,7 +198,7 @@ class SparseCategoricalCrossentropy(CategoricalCrossEntropy):
     name: str = "sparse_categorical_crossentropy"
 
 
-# TFMA's spelling and Keras'.
+# Each metric has TFMA's spelling of its name and Keras'.
 for _class_name, _class in (
     ("BinaryCrossEntropy", BinaryCrossEntropy),
     ("BinaryCrossentropy", BinaryCrossEntropy),
@@ -178,20 +210,23 @@ for _class_name, _class in (
 
 
 def equals(inputs: Inputs) -> Array:
-    """1 where the prediction is the label, else 0; NaN without a prediction."""
+    """1 where the prediction equals the label, else 0; NaN without a prediction: float64[N]."""
     labels, predictions = pairs(inputs)
     return np.where(np.isnan(predictions), np.nan, labels == predictions)
 
 
 def picks_label(inputs: Inputs) -> Array:
-    """1 where the likeliest class is the label's, else 0; NaN without a prediction."""
+    """1 where the class with the highest score is the label's, else 0; NaN without a prediction: float64[N].
+
+    Of equal scores the first class counts, as in Keras.
+    """
     scores = class_scores(inputs)
     labels = one_hot(inputs.labels, scores.shape[1])
     picked = scores.argmax(axis=1) == labels.argmax(axis=1)
     return np.where(np.isnan(scores).any(axis=1), np.nan, picked)
 
 
-LINES = {
+SHARES = {
     "Accuracy": (equals, "Share of predictions that equal the label."),
     "CategoricalAccuracy": (picks_label, "Share of rows whose likeliest class is the label's."),
     "SparseCategoricalAccuracy": (
@@ -202,16 +237,23 @@ LINES = {
 
 
 @dataclasses.dataclass(frozen=True)
-class ShareOfRight(Metric):
-    """The weighted share of rows that are right by a line of `LINES`, from 0 to 1; NaN without weight.
+class ShareCorrect(Metric):
+    """The weighted share of correct rows, from 0 to 1, higher is better; NaN without weight.
 
-    The values are those of Keras' metrics of these names.
+    The values are those of Keras' metrics of the names in `SHARES`.
 
-    >>> ShareOfRight("Accuracy", "accuracy").of(Inputs.of([1.0, 2.0], [1.0, 3.0]))
+    Attributes:
+        share: The key in `SHARES`, which says what is correct.
+        name: The metric's name in the results.
+
+    >>> ShareCorrect("Accuracy", "accuracy").of(Inputs.of([1.0, 2.0], [1.0, 3.0]))
+    0.5
+    >>> scores = [[0.1, 0.8, 0.1], [0.2, 0.2, 0.6]]
+    >>> ShareCorrect("CategoricalAccuracy", "accuracy").of(Inputs.of([1, 0], scores))
     0.5
     """
 
-    line: str
+    share: str
     name: str
 
     @property
@@ -220,15 +262,15 @@ class ShareOfRight(Metric):
         return frozenset({"real", "binary"} if self.line == "Accuracy" else {"classes"})
 
     def statistics(self) -> tuple[Statistic[Arrays], ...]:
-        return (Mean(LINES[self.line][0]),)
+        return (Mean(SHARES[self.share][0]),)
 
     def result(self, mean: Arrays) -> Array:
         return ratio(*mean)
 
 
-def _share(line: str, /, name: str | None = None) -> ShareOfRight:
-    return ShareOfRight(line, name or snake_case(line))
+def _share(share: str, /, name: str | None = None) -> ShareCorrect:
+    return ShareCorrect(share, name or snake_case(share))
 
 
-for _name, (_, _sentence) in LINES.items():
+for _name, (_, _sentence) in SHARES.items():
     register(_name, partial(_share, _name), About(_sentence, HIGHER, 0, 1))

@@ -1,5 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The metrics of the binary confusion matrix at given thresholds: one line each."""
+"""Metrics of the binary confusion matrix at given thresholds, as a table with one line for each.
+
+A prediction *above* a threshold is positive; one that is equal to it is negative, as in Keras and TFMA. The
+default threshold is 0.5. Formulas use the weights of the four cells and their sums:
+
+* TP, FP, TN, FN: true and false positives, true and false negatives
+* P = TP + FN, the positives, and N = FP + TN, the negatives
+* TPR = TP / P (recall), FPR = FP / N (fall-out), TNR = TN / N (specificity), FNR = FN / P (miss rate)
+* PPV = TP / (TP + FP) (precision), NPV = TN / (TN + FN)
+
+A rate is NaN where its denominator is 0, and where a prediction is missing. Labels are in [0, 1]; a label of
+0.3 counts as 0.3 of a positive and 0.7 of a negative row.
+
+The names and formulas are those of Fawcett, "An introduction to ROC analysis", Pattern Recognition Letters 27,
+2006, and Powers, "Evaluation: from precision, recall and F-measure to ROC, informedness, markedness and
+correlation", Journal of Machine Learning Technologies 2, 2011, where the table names no other source.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +35,14 @@ from benison.metrics.statistics.histogram import ThresholdCells
 
 @dataclasses.dataclass(frozen=True)
 class Matrix:
-    """Weights of the four cells, each float64[S, T]; the rates that formulas are made of."""
+    """The confusion matrices of S slices at T thresholds, and the rates from which formulas are made.
+
+    Attributes:
+        tp: Weight of the true positives, float64[S, T].
+        fp: Weight of the false positives.
+        tn: Weight of the true negatives.
+        fn: Weight of the false negatives.
+    """
 
     tp: Array
     fp: Array
@@ -28,73 +51,98 @@ class Matrix:
 
     @property
     def total(self) -> Array:
-        """All rows."""
+        """The weight of all rows, P + N."""
         return self.tp + self.fp + self.tn + self.fn
 
     @property
     def tpr(self) -> Array:
-        """Recall."""
+        """Recall, TP / P."""
         return ratio(self.tp, self.tp + self.fn)
 
     @property
     def tnr(self) -> Array:
-        """Specificity."""
+        """Specificity, TN / N."""
         return ratio(self.tn, self.tn + self.fp)
 
     @property
     def fpr(self) -> Array:
-        """Fall-out."""
+        """Fall-out, FP / N."""
         return ratio(self.fp, self.fp + self.tn)
 
     @property
     def fnr(self) -> Array:
-        """Miss rate."""
+        """Miss rate, FN / P."""
         return ratio(self.fn, self.fn + self.tp)
 
     @property
     def ppv(self) -> Array:
-        """Precision."""
+        """Precision, TP / (TP + FP)."""
         return ratio(self.tp, self.tp + self.fp)
 
     @property
     def npv(self) -> Array:
-        """Negative predictive value."""
+        """Negative predictive value, TN / (TN + FN)."""
         return ratio(self.tn, self.tn + self.fn)
 
 
 def matrix_of(cells: Cells) -> Matrix:
     """The matrices of a `ThresholdCells` state, thresholds ascending: [S, T].
 
-    A slice in which a prediction is missing is NaN throughout.
+    Bin i of the state holds the predictions between the thresholds i - 1 and i. So what is above threshold
+    i is the sum of the bins from i + 1 on. A slice in which a prediction is missing is NaN throughout.
     """
-    by_place = cells.dense().reshape(cells.size, -1, 2)
-    by_place = by_place + 0 * by_place.sum(axis=(1, 2), keepdims=True)
-    above = np.cumsum(by_place[:, ::-1], axis=1)[:, ::-1]
-    below = np.cumsum(by_place, axis=1)
+    by_bin = cells.dense().reshape(cells.size, -1, 2)
+    missing = np.isnan(by_bin).any(axis=(1, 2), keepdims=True)
+    by_bin = np.where(missing, np.nan, by_bin)
+    above = np.cumsum(by_bin[:, ::-1], axis=1)[:, ::-1]
+    below = np.cumsum(by_bin, axis=1)
     positive, negative = above[:, 1:], below[:, :-1]
     return Matrix(positive[..., 1], positive[..., 0], negative[..., 0], negative[..., 1])
 
 
 def prevalence_threshold(m: Matrix) -> Array:
-    """(sqrt(TPR FPR) - FPR) / (TPR - FPR), after Balayla, "Prevalence threshold", 2020.
+    """The prevalence below which precision falls steeply; from 0 to 1.
 
-    Reduced by sqrt(TPR) - sqrt(FPR), so that it is defined where the two are equal.
+        (sqrt(TPR FPR) - FPR) / (TPR - FPR) = sqrt(FPR) / (sqrt(TPR) + sqrt(FPR))
+
+    The right side is the left one reduced by sqrt(TPR) - sqrt(FPR), and is defined where TPR and FPR are
+    equal too. NaN without positives or negatives, and where nothing is predicted positive.
+
+    Source: Balayla, "Prevalence threshold and the geometry of screening curves", PLoS ONE 15, 2020.
     """
     return ratio(np.sqrt(m.fpr), np.sqrt(m.tpr) + np.sqrt(m.fpr))
 
 
 def matthews(m: Matrix) -> Array:
-    """(TP TN - FP FN) / sqrt((TP + FP)(TP + FN)(TN + FP)(TN + FN))."""
-    # The square root of each factor, as their product overflows at 10^77 rows' weight.
+    """The correlation of label and decision; from -1 to 1, 0 is chance.
+
+        (TP TN - FP FN) / sqrt((TP + FP) (TP + FN) (TN + FP) (TN + FN))
+
+    NaN where one of the four sums is 0: one class alone, or one decision for all rows.
+
+    Source: Matthews, "Comparison of the predicted and observed secondary structure of T4 phage lysozyme",
+    Biochimica et Biophysica Acta 405, 1975.
+    """
+    # The root of each factor, because the product of the four overflows at a weight of 1e77.
     roots = [np.sqrt(x) for x in (m.tp + m.fp, m.tp + m.fn, m.tn + m.fp, m.tn + m.fn)]
     return ratio(m.tp * m.tn - m.fp * m.fn, np.prod(roots, axis=0))
 
 
 @dataclasses.dataclass(frozen=True)
 class Rate:
-    """A formula over the matrix, and what it is."""
+    """One line of `RATES`: a formula over the matrix, and what the registry says of it.
+
+    Attributes:
+        formula: The value at each threshold: float64[S, T].
+        text: The formula in the notation of the module's docstring.
+        sentence: What it is.
+        higher_is_better: Which values are better; None if neither.
+        low: The lower end of the range.
+        high: The upper end of the range.
+    """
 
     formula: Callable[[Matrix], Array]
+    text: str
     sentence: str
     higher_is_better: bool | None = None
     low: float = 0.0
@@ -102,38 +150,38 @@ class Rate:
 
     @property
     def about(self) -> About:
-        """For the registry."""
-        return About(self.sentence, self.higher_is_better, self.low, self.high)
+        """The description for the registry."""
+        return About(self.sentence, self.higher_is_better, self.low, self.high, self.text)
 
 
 # fmt: off
 RATES: dict[str, Rate] = {
-    "TruePositives": Rate(lambda m: m.tp, "Weight of the positives that are predicted positive.", HIGHER, 0, inf),
-    "TrueNegatives": Rate(lambda m: m.tn, "Weight of the negatives that are predicted negative.", HIGHER, 0, inf),
-    "FalsePositives": Rate(lambda m: m.fp, "Weight of the negatives that are predicted positive.", LOWER, 0, inf),
-    "FalseNegatives": Rate(lambda m: m.fn, "Weight of the positives that are predicted negative.", LOWER, 0, inf),
-    "BinaryAccuracy": Rate(lambda m: ratio(m.tp + m.tn, m.total), "Share of right predictions.", HIGHER),
-    "Precision": Rate(lambda m: m.ppv, "Share of positives among what is predicted positive.", HIGHER),
-    "Recall": Rate(lambda m: m.tpr, "Share of the positives that are predicted positive.", HIGHER),
-    "Specificity": Rate(lambda m: m.tnr, "Share of the negatives that are predicted negative.", HIGHER),
-    "FallOut": Rate(lambda m: m.fpr, "Share of the negatives that are predicted positive.", LOWER),
-    "MissRate": Rate(lambda m: m.fnr, "Share of the positives that are predicted negative.", LOWER),
-    "NegativePredictiveValue": Rate(lambda m: m.npv, "Share of negatives among what is predicted negative.", HIGHER),
-    "FalseDiscoveryRate": Rate(lambda m: ratio(m.fp, m.fp + m.tp), "Share of negatives among what is predicted positive.", LOWER),
-    "FalseOmissionRate": Rate(lambda m: ratio(m.fn, m.fn + m.tn), "Share of positives among what is predicted negative.", LOWER),
-    "Prevalence": Rate(lambda m: ratio(m.tp + m.fn, m.total), "Share of positives."),
-    "PrevalenceThreshold": Rate(prevalence_threshold, "Prevalence below which precision falls steeply."),
-    "ThreatScore": Rate(lambda m: ratio(m.tp, m.tp + m.fn + m.fp), "True positives among all that is or is predicted positive.", HIGHER),
-    "BalancedAccuracy": Rate(lambda m: (m.tpr + m.tnr) / 2, "Mean of recall and specificity.", HIGHER),
-    "F1Score": Rate(lambda m: ratio(2 * m.tp, 2 * m.tp + m.fp + m.fn), "Harmonic mean of precision and recall.", HIGHER),
-    "MatthewsCorrelationCoefficient": Rate(matthews, "Correlation of label and prediction.", HIGHER, -1),
-    "FowlkesMallowsIndex": Rate(lambda m: np.sqrt(m.ppv * m.tpr), "Geometric mean of precision and recall.", HIGHER),
-    "Informedness": Rate(lambda m: m.tpr + m.tnr - 1, "Recall plus specificity, less 1.", HIGHER, -1),
-    "Markedness": Rate(lambda m: m.ppv + m.npv - 1, "Precision plus negative predictive value, less 1.", HIGHER, -1),
-    "PositiveLikelihoodRatio": Rate(lambda m: ratio(m.tpr, m.fpr), "Recall over fall-out.", HIGHER, 0, inf),
-    "NegativeLikelihoodRatio": Rate(lambda m: ratio(m.fnr, m.tnr), "Miss rate over specificity.", LOWER, 0, inf),
-    "DiagnosticOddsRatio": Rate(lambda m: ratio(ratio(m.tp, m.fn), ratio(m.fp, m.tn)), "Odds of a positive prediction among positives over those among negatives.", HIGHER, 0, inf),
-    "PredictedPositiveRate": Rate(lambda m: ratio(m.tp + m.fp, m.total), "Share of what is predicted positive."),
+    "TruePositives": Rate(lambda m: m.tp, "TP", "Weight of the positives that are predicted positive.", HIGHER, 0, inf),
+    "TrueNegatives": Rate(lambda m: m.tn, "TN", "Weight of the negatives that are predicted negative.", HIGHER, 0, inf),
+    "FalsePositives": Rate(lambda m: m.fp, "FP", "Weight of the negatives that are predicted positive.", LOWER, 0, inf),
+    "FalseNegatives": Rate(lambda m: m.fn, "FN", "Weight of the positives that are predicted negative.", LOWER, 0, inf),
+    "BinaryAccuracy": Rate(lambda m: ratio(m.tp + m.tn, m.total), "(TP + TN) / (P + N)", "Share of right predictions.", HIGHER),
+    "Precision": Rate(lambda m: m.ppv, "TP / (TP + FP)", "Share of positives among what is predicted positive.", HIGHER),
+    "Recall": Rate(lambda m: m.tpr, "TP / P", "Share of the positives that are predicted positive.", HIGHER),
+    "Specificity": Rate(lambda m: m.tnr, "TN / N", "Share of the negatives that are predicted negative.", HIGHER),
+    "FallOut": Rate(lambda m: m.fpr, "FP / N", "Share of the negatives that are predicted positive.", LOWER),
+    "MissRate": Rate(lambda m: m.fnr, "FN / P", "Share of the positives that are predicted negative.", LOWER),
+    "NegativePredictiveValue": Rate(lambda m: m.npv, "TN / (TN + FN)", "Share of negatives among what is predicted negative.", HIGHER),
+    "FalseDiscoveryRate": Rate(lambda m: ratio(m.fp, m.fp + m.tp), "FP / (TP + FP)", "Share of negatives among what is predicted positive.", LOWER),
+    "FalseOmissionRate": Rate(lambda m: ratio(m.fn, m.fn + m.tn), "FN / (TN + FN)", "Share of positives among what is predicted negative.", LOWER),
+    "Prevalence": Rate(lambda m: ratio(m.tp + m.fn, m.total), "P / (P + N)", "Share of positives."),
+    "PrevalenceThreshold": Rate(prevalence_threshold, "sqrt(FPR) / (sqrt(TPR) + sqrt(FPR))", "Prevalence below which precision falls steeply."),
+    "ThreatScore": Rate(lambda m: ratio(m.tp, m.tp + m.fn + m.fp), "TP / (TP + FN + FP)", "True positives among all that is or is predicted positive.", HIGHER),
+    "BalancedAccuracy": Rate(lambda m: (m.tpr + m.tnr) / 2, "(TPR + TNR) / 2", "Mean of recall and specificity.", HIGHER),
+    "F1Score": Rate(lambda m: ratio(2 * m.tp, 2 * m.tp + m.fp + m.fn), "2 TP / (2 TP + FP + FN)", "Harmonic mean of precision and recall.", HIGHER),
+    "MatthewsCorrelationCoefficient": Rate(matthews, "(TP TN - FP FN) / sqrt((TP + FP) P N (TN + FN))", "Correlation of label and prediction.", HIGHER, -1),
+    "FowlkesMallowsIndex": Rate(lambda m: np.sqrt(m.ppv * m.tpr), "sqrt(PPV TPR)", "Geometric mean of precision and recall.", HIGHER),
+    "Informedness": Rate(lambda m: m.tpr + m.tnr - 1, "TPR + TNR - 1", "Recall plus specificity, less 1.", HIGHER, -1),
+    "Markedness": Rate(lambda m: m.ppv + m.npv - 1, "PPV + NPV - 1", "Precision plus negative predictive value, less 1.", HIGHER, -1),
+    "PositiveLikelihoodRatio": Rate(lambda m: ratio(m.tpr, m.fpr), "TPR / FPR", "Recall over fall-out.", HIGHER, 0, inf),
+    "NegativeLikelihoodRatio": Rate(lambda m: ratio(m.fnr, m.tnr), "FNR / TNR", "Miss rate over specificity.", LOWER, 0, inf),
+    "DiagnosticOddsRatio": Rate(lambda m: ratio(ratio(m.tp, m.fn), ratio(m.fp, m.tn)), "(TP / FN) / (FP / TN)", "Odds of a positive prediction among positives over those among negatives.", HIGHER, 0, inf),
+    "PredictedPositiveRate": Rate(lambda m: ratio(m.tp + m.fp, m.total), "(TP + FP) / (P + N)", "Share of what is predicted positive."),
 }
 # fmt: on
 
@@ -153,12 +201,19 @@ ALIASES = {
 
 @dataclasses.dataclass(frozen=True)
 class ConfusionRate(Metric):
-    """A formula over the confusion matrix in which a prediction above the threshold is positive.
+    """A formula of `RATES` at one threshold, or at several, which gives a list of values.
 
-    A list of several thresholds gives a list of values. NaN where a denominator is 0.
+    Range and undefined cases are those of the line in `RATES`.
+
+    Attributes:
+        rate: The key of the line in `RATES`.
+        name: The metric's name in the results.
+        thresholds: A prediction above it is positive.
 
     >>> ConfusionRate("Precision", "precision").of(Inputs.of([1, 0, 1], [0.9, 0.8, 0.1]))
     0.5
+    >>> ConfusionRate("Recall", "recall", (0.05, 0.5)).of(Inputs.of([1, 0, 1], [0.9, 0.8, 0.1]))
+    [1.0, 0.5]
     """
 
     rate: str
@@ -192,8 +247,13 @@ class ConfusionRate(Metric):
 class ConfusionMatrixAtThresholds(Metric):
     """The confusion matrix at each of some thresholds.
 
-    Columns `threshold`, `true_positives`, `false_positives`, `true_negatives` and `false_negatives`,
-    in the order of the thresholds.
+    A structured value with the columns `threshold`, `true_positives`, `false_positives`, `true_negatives`
+    and `false_negatives`, in the order of the thresholds. Counts are weights, from 0 up; 0 for a slice without
+    rows, NaN where a prediction is missing.
+
+    Attributes:
+        thresholds: One threshold or a list of them.
+        name: The metric's name in the results.
 
     >>> matrix = ConfusionMatrixAtThresholds([0.5, 0.85]).of(Inputs.of([1, 0, 1], [0.9, 0.8, 0.1]))
     >>> matrix["false_positives"]
@@ -212,10 +272,12 @@ class ConfusionMatrixAtThresholds(Metric):
         return (ThresholdCells(ascending(self.thresholds)),)
 
     def result(self, cells: Cells) -> dict[str, Array]:
-        at = np.searchsorted(ascending(self.thresholds), self.thresholds)
+        positions = np.searchsorted(ascending(self.thresholds), self.thresholds)
         matrix = matrix_of(cells)
-        thresholds = np.broadcast_to(np.array(self.thresholds), (cells.size, len(at)))
-        columns = {RATE_COLUMNS[field]: getattr(matrix, field)[:, at] for field in RATE_COLUMNS}
+        thresholds = np.broadcast_to(np.array(self.thresholds), (cells.size, len(positions)))
+        columns = {
+            RATE_COLUMNS[field]: getattr(matrix, field)[:, positions] for field in RATE_COLUMNS
+        }
         return {"threshold": thresholds, **columns}
 
 
@@ -234,12 +296,12 @@ def as_thresholds(thresholds: float | Sequence[float]) -> tuple[float, ...]:
     ((0.5,), (0.1, 0.9))
     """
     try:
-        found = np.atleast_1d(np.asarray(thresholds, np.float64))
+        values = np.atleast_1d(np.asarray(thresholds, np.float64))
     except (TypeError, ValueError):
-        found = np.zeros(0)
-    if found.ndim != 1 or not found.size or np.isnan(found).any():
+        values = np.zeros(0)
+    if values.ndim != 1 or not values.size or np.isnan(values).any():
         raise ValueError(f"thresholds must be numbers, at least one, not {thresholds!r}")
-    return tuple(found.tolist())
+    return tuple(values.tolist())
 
 
 def ascending(thresholds: float | Sequence[float]) -> tuple[float, ...]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The counts of examples."""
+"""Counts of examples: how many rows a slice has, or how much they weigh."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from benison.metrics.registry import register
 from benison.metrics.statistics.sums import Arrays, Total
 
 
-def one(inputs: Inputs) -> Array:
-    """1 for each row."""
+def ones(inputs: Inputs) -> Array:
+    """1 for each row: float64[N]."""
     return np.ones(len(inputs))
 
 
@@ -22,7 +22,8 @@ def one(inputs: Inputs) -> Array:
 class ExampleCount(Metric):
     """Number of examples, or the sum of their weights when the metrics are weighted.
 
-    From 0 up; 0 for a slice without examples.
+    From 0 up, neither end is good; 0 for a slice without examples. Labels and predictions play no
+    part. It has no interval, because it describes the data and not the model.
 
     >>> ExampleCount().of(Inputs.of([1, 0], [0.7, 0.2]))
     2.0
@@ -36,7 +37,7 @@ class ExampleCount(Metric):
     has_interval = False
 
     def statistics(self) -> tuple[Statistic[Arrays], ...]:
-        return (Total(one),)
+        return (Total(ones),)
 
     def result(self, count: Arrays) -> Array:
         return count[0]
@@ -45,6 +46,9 @@ class ExampleCount(Metric):
 @dataclasses.dataclass(frozen=True)
 class WeightedExampleCount(ExampleCount):
     """Sum of the example weights; the number of examples when the metrics are not weighted.
+
+    From 0 up, neither end is good; 0 for a slice without examples. The same as ExampleCount, under
+    the name by which TFMA tells the two apart.
 
     >>> WeightedExampleCount().of(Inputs.of([1, 0], [0.7, 0.2], [0.5, 3.0]))
     3.5

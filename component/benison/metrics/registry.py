@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which metrics there are: what builds each `class_name`, and what is said of it."""
+"""The registry of metrics: what builds the metric of each `class_name`, and its description."""
 
 from __future__ import annotations
 
@@ -28,12 +28,21 @@ _REGISTRY: dict[str, tuple[MetricFactory, About]] = {}
 
 @dataclasses.dataclass(frozen=True)
 class About:
-    """What a metric is in one sentence, which end of its range is good, and the range."""
+    """The description of a metric, for catalogues, tooltips and colours.
+
+    Attributes:
+        sentence: What it is.
+        higher_is_better: Which end of the range is good; None if neither is.
+        low: The lower end of the range.
+        high: The upper end of the range.
+        formula: The formula as text, if the sentence does not say it.
+    """
 
     sentence: str
-    higher_is_better: bool | None = None  # None: neither end is good
+    higher_is_better: bool | None = None
     low: float = -math.inf
     high: float = math.inf
+    formula: str = ""
 
     @classmethod
     def of(
@@ -43,15 +52,21 @@ class About:
         low: float = -math.inf,
         high: float = math.inf,
     ) -> About:
-        """The first line of the docstring is the sentence."""
+        """The description of a documented class or function, whose first line is the sentence."""
         sentence = (inspect.getdoc(documented) or "").partition("\n")[0]
         return cls(sentence, higher_is_better, low, high)
 
 
 def register(name: str, factory: MetricFactory, about: About | None = None) -> None:
-    """Make `factory` known as the `class_name` of a MetricConfig.
+    """Make a metric known under a `class_name` of configs.
 
-    Without `about`, its docstring explains it. Raises ConfigError if the name is taken.
+    Args:
+        name: The `class_name`.
+        factory: What builds the metric from its parameters: its class, or a function.
+        about: Its description; by default the first line of the factory's docstring, without a range.
+
+    Raises:
+        ConfigError: Another factory has the name.
     """
     known = _REGISTRY.setdefault(name, (factory, about or About.of(factory)))
     if known[0] is not factory:
@@ -64,12 +79,15 @@ def replace(name: str, factory: MetricFactory) -> None:
 
 
 def registered() -> dict[str, MetricFactory]:
-    """Every known `class_name` with what builds its metric, sorted by name."""
+    """The factory of every known `class_name`, sorted by name."""
     return {name: factory for name, (factory, _) in sorted(_REGISTRY.items())}
 
 
 def describe(class_name: str) -> About:
-    """What the metric of a `class_name` is; raises ConfigError for one that is not registered.
+    """The description of a registered metric.
+
+    Raises:
+        ConfigError: No metric is registered under the name; the message suggests one.
 
     >>> import benison.metrics
     >>> describe("Recall").sentence
@@ -85,7 +103,11 @@ def _entry(class_name: str) -> tuple[MetricFactory, About]:
 
 
 def _advice(class_name: str) -> str:
-    """What was meant, if it is computed; else whose metric it is, and never one with another meaning."""
+    """A suggestion for an unknown name.
+
+    It names our metric of that meaning, else the library that computes it, and never a metric of similar
+    name but other meaning.
+    """
     answers = _not_computed()
     answers |= {_squashed(name): f"Did you mean {name!r}?" for name in _REGISTRY}
     for ours, theirs in names.ELSEWHERE.items():
@@ -98,7 +120,7 @@ def _advice(class_name: str) -> str:
 
 
 def _not_computed() -> dict[str, str]:
-    """What to say of each metric of TFMA, Keras and scikit-learn, as if none were ours."""
+    """The sentence for each metric of TFMA, Keras and scikit-learn that is not computed here."""
     whose: dict[str, tuple[str, list[str]]] = {}
     for library, of in names.KNOWN.items():
         for name in of.split():
@@ -133,10 +155,13 @@ def _squashed(name: str) -> str:
 
 
 def from_config(class_name: str, config: dict[str, Any]) -> Metric:
-    """Build a metric from its `class_name` and parameters; raises ConfigError for unknown ones.
+    """Build a metric from its `class_name` and parameters.
 
-    A parameter that is null has its default, and what Keras and TFMA write into every config without
-    changing a value is passed over.
+    A parameter that is null has its default. Parameters that Keras and TFMA write into every config, and
+    that change nothing, are ignored.
+
+    Raises:
+        ConfigError: There is no such metric, or a parameter is unknown, missing or of the wrong type.
 
     >>> import benison.metrics
     >>> from_config("Precision", {"thresholds": [0.9], "class_id": None}).name

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The metrics of a real-valued prediction: means, errors, calibration and correlation."""
+"""Metrics of a real-valued prediction: means, errors, calibration and correlation.
+
+In formulas y is the label, p the prediction and w the weight of a row; sums run over the rows of a slice that
+have a label. A value is NaN where its slice has no weight, and where a prediction is missing. With several
+outputs in a row, float64[N, C], an error is averaged over the outputs first.
+"""
 
 from __future__ import annotations
 
@@ -19,17 +24,17 @@ from benison.metrics.statistics.sums import Arrays, Mean, Moments, RowFunction, 
 
 
 def label(inputs: Inputs) -> Array:
-    """The label."""
+    """The label y: float64[N]."""
     return np.asarray(inputs.labels)
 
 
 def prediction(inputs: Inputs) -> Array:
-    """The prediction."""
+    """The prediction p: float64[N]."""
     return np.asarray(inputs.predictions)
 
 
 def pairs(inputs: Inputs) -> tuple[Array, Array]:
-    """Labels and predictions, one of each in a pair: float64[N] or float64[N, C].
+    """Labels and predictions of one shape: both float64[N] or both float64[N, C].
 
     Raises:
         DataError: Their shapes differ.
@@ -44,74 +49,102 @@ def pairs(inputs: Inputs) -> tuple[Array, Array]:
 
 
 def error(inputs: Inputs) -> Array:
-    """The value of y - p."""
+    """The error y - p: float64[N] or float64[N, C]."""
     labels, predictions = pairs(inputs)
     return labels - predictions
 
 
 def squared_error(inputs: Inputs) -> Array:
-    """The value of (y - p)^2."""
+    """The squared error (y - p)^2: float64[N] or float64[N, C]."""
     return np.square(error(inputs))
 
 
 def absolute_error(inputs: Inputs) -> Array:
-    """The value of |y - p|."""
+    """The absolute error |y - p|: float64[N] or float64[N, C]."""
     return np.abs(error(inputs))
 
 
 def absolute_percentage_error(inputs: Inputs) -> Array:
-    """100 |y - p| / |y|, and 0 for the label 0, where it is undefined."""
+    """100 |y - p| / |y|; 0 for the label 0, where it is undefined and `has_label` leaves the row out."""
     divisor = np.where(inputs.labels == 0, inf, np.abs(inputs.labels))
     return 100 * absolute_error(inputs) / divisor
 
 
 def has_label(inputs: Inputs) -> Array:
-    """1 unless the label is 0."""
+    """1 unless the label is 0: float64[N]; whether a row has a percentage error."""
     return np.asarray(inputs.labels != 0, np.float64)
 
 
 def squared_logarithmic_error(inputs: Inputs) -> Array:
-    """(ln(1 + y) - ln(1 + p))^2; NaN below -1."""
+    """(ln(1 + y) - ln(1 + p))^2; NaN where a label or prediction is below -1."""
     labels, predictions = pairs(inputs)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray((np.log1p(labels) - np.log1p(predictions)) ** 2)
 
 
 @dataclasses.dataclass(frozen=True)
-class Line:
-    """A weighted mean of a function of the row: of what, over which rows, and what it is."""
+class RowMean:
+    """One line of `ROW_MEANS`: the weighted mean of a function of the row.
+
+    Attributes:
+        of: The function, float64[N] or float64[N, C] of a batch.
+        text: The formula in the notation of the module's docstring.
+        sentence: What it is.
+        higher_is_better: Which values are better; None if neither.
+        low: The lower end of the range, which has no upper end.
+        where: 1 for the rows that count and 0 for others; None counts all.
+    """
 
     of: RowFunction
+    text: str
     sentence: str
     higher_is_better: bool | None = LOWER
     low: float = 0.0
     where: RowFunction | None = None
 
 
-MEANS: dict[str, Line] = {
-    "MeanLabel": Line(label, "Mean of the labels.", None, -inf),
-    "MeanPrediction": Line(prediction, "Mean of the predictions.", None, -inf),
-    "MeanSquaredError": Line(squared_error, "Mean squared distance of prediction and label."),
-    "MeanAbsoluteError": Line(
-        absolute_error, "Mean distance of prediction and label, in the unit of the label."
+ROW_MEANS: dict[str, RowMean] = {
+    "MeanLabel": RowMean(label, "sum w y / sum w", "Mean of the labels.", None, -inf),
+    "MeanPrediction": RowMean(
+        prediction, "sum w p / sum w", "Mean of the predictions.", None, -inf
     ),
-    "MeanAbsolutePercentageError": Line(
+    "MeanSquaredError": RowMean(
+        squared_error,
+        "sum w (y - p)^2 / sum w",
+        "Mean squared distance of prediction and label; of a probability, the Brier score.",
+    ),
+    "MeanAbsoluteError": RowMean(
+        absolute_error,
+        "sum w |y - p| / sum w",
+        "Mean distance of prediction and label, in the unit of the label.",
+    ),
+    "MeanAbsolutePercentageError": RowMean(
         absolute_percentage_error,
+        "100 sum w |y - p| / |y| / sum w, over rows with y != 0",
         "Mean distance in percent of the label, over labels other than 0.",
         where=has_label,
     ),
-    "MeanSquaredLogarithmicError": Line(
-        squared_logarithmic_error, "Mean squared distance of ln(1 + prediction) and ln(1 + label)."
+    "MeanSquaredLogarithmicError": RowMean(
+        squared_logarithmic_error,
+        "sum w (ln(1 + y) - ln(1 + p))^2 / sum w",
+        "Mean squared distance of ln(1 + prediction) and ln(1 + label).",
     ),
 }
+"""The metrics that are weighted means over rows, by `class_name`."""
 
 
 @dataclasses.dataclass(frozen=True)
 class MeanMetric(Metric):
-    """The weighted mean of a line of `MEANS`; NaN without weight.
+    """The weighted mean of a line of `ROW_MEANS`; its range is that of the line; NaN without weight.
+
+    Attributes:
+        mean: The key of the line in `ROW_MEANS`.
+        name: The metric's name in the results.
 
     >>> MeanMetric("MeanSquaredError", "mse").of(Inputs.of([3.0, -0.5], [2.5, 0.0]))
     0.25
+    >>> MeanMetric("MeanAbsolutePercentageError", "mape").of(Inputs.of([10.0, 0.0], [8.0, 1.0]))
+    20.0
     """
 
     mean: str
@@ -128,8 +161,8 @@ class MeanMetric(Metric):
         return self.mean != "MeanLabel"
 
     def statistics(self) -> tuple[Statistic[Arrays], ...]:
-        line = MEANS[self.mean]
-        return (Mean(line.of, line.where),)
+        row_mean = ROW_MEANS[self.mean]
+        return (Mean(row_mean.of, row_mean.where),)
 
     def result(self, mean: Arrays) -> Array:
         return ratio(*mean)
@@ -138,6 +171,10 @@ class MeanMetric(Metric):
 @dataclasses.dataclass(frozen=True)
 class RootMeanSquaredError(Metric):
     """Square root of the mean squared error, in the unit of the label; from 0 (best) up.
+
+        sqrt(sum w (y - p)^2 / sum w)
+
+    NaN without weight.
 
     >>> RootMeanSquaredError().of(Inputs.of([3.0, -0.5], [2.5, 0.0]))
     0.5
@@ -156,7 +193,10 @@ class RootMeanSquaredError(Metric):
 class Calibration(Metric):
     """Sum of predictions over sum of labels; 1 is calibrated, above 1 predicts too much.
 
-    NaN when the labels sum up to 0.
+        sum w p / sum w y
+
+    From 0 up for labels and predictions that are not negative; neither end is good. NaN where the labels sum
+    up to 0.
 
     >>> Calibration().of(Inputs.of([1.0, 0.0], [0.6, 0.6]))
     1.2
@@ -173,9 +213,14 @@ class Calibration(Metric):
 
 @dataclasses.dataclass(frozen=True)
 class SquaredPearsonCorrelation(Metric):
-    """Squared correlation of label and prediction, from 0 to 1; NaN when either does not vary.
+    """Squared correlation of label and prediction, from 0 to 1, higher is better.
 
-        r^2 = M_yp^2 / (M_yy M_pp)
+        r^2 = M_yp^2 / (M_yy M_pp),  M_ab = sum w (a - mean a) (b - mean b)
+
+    NaN where the labels or the predictions of a slice do not vary beyond rounding.
+
+    Source: Pearson, "Note on regression and inheritance in the case of two parents", Proceedings of the Royal
+    Society of London 58, 1895.
 
     >>> SquaredPearsonCorrelation().of(Inputs.of([1.0, 2.0, 3.0], [2.0, 4.0, 6.0]))
     1.0
@@ -194,9 +239,11 @@ class SquaredPearsonCorrelation(Metric):
 
 @dataclasses.dataclass(frozen=True)
 class R2Score(Metric):
-    """Coefficient of determination: 1 - sum of squared errors / sum of squares about the mean label.
+    """Coefficient of determination: the share of the labels' variance that the predictions explain.
 
-    1 is best; 0 is as good as predicting the mean; there is no lower end. NaN when the labels do not
+        R^2 = 1 - sum w (y - p)^2 / sum w (y - mean y)^2
+
+    1 is best; 0 is as good as predicting the mean label; there is no lower end. NaN where the labels do not
     vary.
 
     >>> R2Score().of(Inputs.of([1.0, 2.0, 3.0], [1.0, 2.0, 4.0]))
@@ -214,13 +261,13 @@ class R2Score(Metric):
 
 
 def positive_prediction(inputs: Inputs) -> Array:
-    """The product y p."""
+    """The product y p, the prediction of a positive row; raises DataError for labels outside [0, 1]."""
     check_binary(inputs)
     return np.asarray(inputs.labels * inputs.predictions)
 
 
 def negative_prediction(inputs: Inputs) -> Array:
-    """The value of (1 - y) p."""
+    """The product (1 - y) p, the prediction of a negative row."""
     return np.asarray((1 - inputs.labels) * inputs.predictions)
 
 
@@ -228,8 +275,12 @@ def negative_prediction(inputs: Inputs) -> Array:
 class CoefficientOfDiscrimination(Metric):
     """Mean prediction on positives less mean prediction on negatives; from -1 to 1, higher is better.
 
-    Tjur, "Coefficients of determination in logistic regression models", 2009. NaN when a class has
-    no rows.
+        sum w y p / sum w y - sum w (1 - y) p / sum w (1 - y)
+
+    The range is that of predictions in [0, 1]. NaN where a class has no rows.
+
+    Source: Tjur, "Coefficients of determination in logistic regression models: a new proposal", The American
+    Statistician 63, 2009.
 
     >>> round(CoefficientOfDiscrimination().of(Inputs.of([1.0, 0.0], [0.75, 0.25])), 6)
     0.5
@@ -245,13 +296,16 @@ class CoefficientOfDiscrimination(Metric):
         return self.compare(on_positives, ratio(negative[0], labels[1] - labels[0]))
 
     def compare(self, on_positives: Array, on_negatives: Array) -> Array:
-        """What is made of the two means."""
+        """The value of each slice from the two mean predictions, float64[S]."""
         return on_positives - on_negatives
 
 
 @dataclasses.dataclass(frozen=True)
 class RelativeCoefficientOfDiscrimination(CoefficientOfDiscrimination):
     """Mean prediction on positives over mean prediction on negatives; from 0 up, higher is better.
+
+    1 is a model that does not tell the classes apart. NaN where a class has no rows, and where the negatives
+    have a mean prediction of 0.
 
     >>> RelativeCoefficientOfDiscrimination().of(Inputs.of([1.0, 0.0], [0.75, 0.25]))
     3.0
@@ -267,9 +321,13 @@ def _mean(mean: str, default_name: str, /, name: str | None = None) -> MeanMetri
     return MeanMetric(mean, name or default_name)
 
 
-for _class_name, _line in MEANS.items():
-    _factory = partial(_mean, _class_name, snake_case(_class_name))
-    register(_class_name, _factory, About(_line.sentence, _line.higher_is_better, _line.low))
+def _register_row_mean(class_name: str, mean: RowMean) -> None:
+    about = About(mean.sentence, mean.higher_is_better, mean.low, formula=mean.text)
+    register(class_name, partial(_mean, class_name, snake_case(class_name)), about)
+
+
+for _class_name, _row_mean in ROW_MEANS.items():
+    _register_row_mean(_class_name, _row_mean)
 register("RootMeanSquaredError", RootMeanSquaredError, About.of(RootMeanSquaredError, LOWER, 0))
 register("Calibration", Calibration)
 register(
