@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The catalogue of metrics: importing it registers every family."""
+"""The catalogue of metrics. Importing this package registers every family."""
 
 from __future__ import annotations
 

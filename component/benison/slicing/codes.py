@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which rows of a batch are in which slices, and the grouped sums over them.
+"""Assigns the rows of a batch to slices by integer codes, and sums by slice.
 
-Letters in shapes: N rows of the batch, S slices, K slicing specs, M codes of a part.
+Letters in shapes: N rows of the batch, S slices, K slicing specs, M (row, slice) pairs.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ import numpy.typing as npt
 
 from benison.data.batch import Array
 
+# Values that are added up before their sum joins the total; see `grouped_sum`.
 _SUM_BLOCK = 2**13
 
 
 @dataclasses.dataclass(frozen=True)
 class SliceCodes:
-    """Which rows are in which slices: S slices, K parts, and the grouped sums over them.
+    """Which rows are in which of `size` slices.
 
-    A part holds `codes`, int64[M] in [0, S), and `rows`, int64[M], the row of each code; `rows` is
-    None when the part has a code for every row, in order. A row is at most once in a slice.
+    There is a part for each slicing spec: `codes`, int64[M] in [0, S), and `rows`, int64[M], the row of each
+    code, ascending. `rows` is None if the part has one code for every row, in order. A row is in a slice at
+    most once.
     """
 
     size: int
@@ -65,12 +67,12 @@ class SliceCodes:
         return total
 
     def centred(self, values: Array, means: Array) -> Array:
-        """Each row's value less the mean of its slice, in the order of `repeat`: float64[M]."""
+        """Each value less the mean of its slice, in the order of `expand`: float64[M]."""
         parts = [_at(values, rows) - means[codes] for rows, codes in self.parts]
         return np.concatenate(parts) if parts else values[:0]
 
-    def sum_repeated(self, values: Array) -> Array:
-        """Sum of float64[M], in the order of `repeat`, over the rows of each slice: float64[S]."""
+    def sum_expanded(self, values: Array) -> Array:
+        """Sum of float64[M], in the order of `expand`, over the rows of each slice: float64[S]."""
         total, start = np.zeros(self.size), 0
         for _, codes in self.parts:
             total += grouped_sum(codes, values[start : start + len(codes)], self.size)
@@ -86,8 +88,8 @@ class SliceCodes:
             keys += _at(cells, rows)
             yield keys, rows
 
-    def repeat(self, values: Array) -> Array:
-        """float64[N] repeated as the rows stand in the parts: float64[M]."""
+    def expand(self, values: Array) -> Array:
+        """float64[N] with one entry for each (row, slice) pair, part by part: float64[M]."""
         return (
             np.concatenate([_at(values, rows) for rows, _ in self.parts])
             if self.parts
@@ -100,7 +102,7 @@ def _take(
     codes: npt.NDArray[np.int64],
     rows: npt.NDArray[np.int64],
 ) -> tuple[npt.NDArray[np.int64] | None, npt.NDArray[np.int64]]:
-    """One part's codes of some rows; `known`, its rows, are ascending."""
+    """The codes of some rows in one part, whose rows `known` are ascending."""
     if known is None:
         return None, codes[rows]
     first, last = (np.searchsorted(known, rows, side=side) for side in ("left", "right"))
@@ -117,8 +119,9 @@ def _at(values: npt.NDArray[Any], rows: npt.NDArray[np.int64] | None) -> npt.NDA
 def grouped_sum(keys: npt.NDArray[np.int64], values: Array, size: int) -> Array:
     """Sum of float64[N] by key, for keys in [0, size): float64[size].
 
-    Adding up block by block keeps the rounding of millions of rows near that of one block, so that
-    sums agree to 1e-12 however the rows are split.
+    Sums are made block by block, which bounds the rounding error by that of a block and of the
+    number of blocks rather than of all rows; so sums agree to 1e-12 however the rows are split into
+    batches.
     """
     block = max(_SUM_BLOCK, 4 * size)
     total = np.zeros(size)

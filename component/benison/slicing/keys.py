@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The identity of a slice: its (feature, value) pairs sorted by feature; `()` is Overall."""
+"""Defines the identity of a slice: its (feature, value) pairs sorted by feature; `()` is Overall."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SliceKey: TypeAlias = tuple[tuple[str, str], ...]
 OVERALL: SliceKey = ()
 
 
-# 1e999999999 is a short text, and a gigabyte when it is written out.
+# The text 1e999999999 is short, but written out it has a gigabyte.
 _MOST_DIGITS = 400
 
 
@@ -56,15 +56,16 @@ def matches(spec: SlicingSpec, key: SliceKey, kinds: Mapping[str, str] | None = 
 
 
 def same_value(value: str, wanted: str, kind: str | None = None) -> bool:
-    """Whether a slice's value is the one that a config or a caller wrote.
+    """Whether the value of a slice is the one that a config or a caller asked for.
 
-    Text is compared as text, integers as integers, floats as floats. Where the kind is not known, as in
-    results of older versions, a number may be written in another way than the value, and not the reverse.
+    Text is compared as text, integers as integers, floats as floats. Where the kind is not known,
+    as in results of older versions, `wanted` may be any spelling of the number that `value` is the
+    shortest form of.
 
     Args:
-        value: As it stands in a key.
-        wanted: As somebody wrote it.
-        kind: What `benison.data.values.kind_of` calls the type of the column.
+        value: The value in the key of a slice.
+        wanted: The value as the config or the caller wrote it.
+        kind: The type of the column, as `benison.data.values.kind_of` calls it; None if it is not known.
 
     >>> same_value("5", "5.0", "int"), same_value("3.1", "3.10", "string"), same_value("3.1", "3.10", "float")
     (True, False, True)
@@ -92,7 +93,7 @@ def _float(text: str) -> float | None:
 
 
 def _decimal(text: str) -> Decimal | None:
-    """The number that a text is, exactly; None for text, and for what no column can hold."""
+    """The exact number that a text spells; None for other text, and for numbers that no column can hold."""
     try:
         number = Decimal(text)
     except InvalidOperation:
@@ -107,7 +108,7 @@ def _written(number: Decimal) -> str:
 
 
 def as_number(text: str) -> float:
-    """The number that a value is, which is what it sorts by; infinity for text and NaN."""
+    """The number that a value spells, by which it is sorted; infinity for other text and NaN."""
     try:
         number = float(text)
     except ValueError:

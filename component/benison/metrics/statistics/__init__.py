@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What adds up over rows: sums, tables of cells, histograms."""
+"""Statistics: what adds up over rows, and is shared by the metrics whose formulas need it."""
 
 from benison.metrics.statistics.cells import Cells, CellsStatistic
 from benison.metrics.statistics.sums import ArraysStatistic, Mean, Moments, Total

@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What adds up to a few numbers per slice: counts, sums, means and moments."""
+"""Statistics of a few numbers for each slice: sums, means and moments.
+
+Their states are tuples of float64 arrays with the slices as first axis, and most merge by addition.
+A function of the row, `RowFunction`, takes a batch's `Inputs` and returns float64[N] (or float64[N,
+C] where it says so). It is a function of a module and no lambda, so that equal statistics compare
+equal, are computed once, and can be pickled for workers.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +23,18 @@ from benison.slicing.codes import SliceCodes
 RowFunction: TypeAlias = Callable[[Inputs], Array]
 Arrays: TypeAlias = tuple[Array, ...]
 
+# The relative error that a mean of equal values may have after some merges; below it a spread is noise.
 _ROUNDING = 32 * np.finfo(np.float64).eps
 
 
 class ArraysStatistic(Statistic[Arrays]):
-    """A statistic whose state is a tuple of float64 arrays with S as their first axis, 0 at first."""
+    """A statistic whose state is a tuple of float64 arrays [S, ...] that merge by addition.
+
+    Subclasses give `add`, and `shapes` unless they have two numbers for each slice.
+    """
 
     def shapes(self) -> tuple[tuple[int, ...], ...]:
-        """The shape of each array behind the axis of slices."""
+        """The shape of each array without the axis of slices; () is one number for each slice."""
         return ((), ())
 
     def zero(self, size: int) -> Arrays:
@@ -45,7 +55,15 @@ class ArraysStatistic(Statistic[Arrays]):
 
 @dataclasses.dataclass(frozen=True)
 class Total(ArraysStatistic):
-    """Weighted sum of a function of the row; the function is a module's, so that it is comparable."""
+    """Weighted sum of a function of the row: the state is (sum w f,), float64[S].
+
+    Attributes:
+        of: The function f, float64[N] of a batch.
+
+    >>> from benison.metrics.counts import ones
+    >>> Total(ones).add(Inputs.of([1, 0], [0.5, 0.5], [2.0, 0.5]), SliceCodes.of([0, 1], 2))
+    (array([2. , 0.5]),)
+    """
 
     of: RowFunction
 
@@ -58,10 +76,17 @@ class Total(ArraysStatistic):
 
 @dataclasses.dataclass(frozen=True)
 class Mean(ArraysStatistic):
-    """Weighted sum of a function of the row, and the sum of the weights it was taken over.
+    """The two sums of a weighted mean: the state is (sum w f, sum w), each float64[S].
 
-    With `where`, a function that gives 1 for a row that counts and 0 for one that does not. A
-    function that gives a value for each of several outputs is averaged over them.
+    The mean is their ratio, undefined where the weights sum up to 0.
+
+    Attributes:
+        of: The function f: float64[N], or float64[N, C], which is averaged over the C outputs first.
+        where: 1 for the rows that count and 0 for others, float64[N]; None counts all.
+
+    >>> from benison.metrics.regression import squared_error
+    >>> Mean(squared_error).add(Inputs.of([1.0, 3.0], [0.0, 1.0]), SliceCodes.of([0, 0], 1))
+    (array([5.]), array([2.]))
     """
 
     of: RowFunction
@@ -71,17 +96,19 @@ class Mean(ArraysStatistic):
         values = self.of(inputs)
         if self.where is None:
             return codes.sum(inputs.weighted(_per_row(values))), _weight(inputs, codes)
-        chosen = self.where(inputs)
-        totals = (inputs.weighted(_per_row(x)) for x in (values * chosen, chosen))
+        counts = self.where(inputs)
+        totals = (inputs.weighted(_per_row(x)) for x in (values * counts, counts))
         total, weight = (codes.sum(x) for x in totals)
         return total, weight
 
 
 def _per_row(values: Array) -> Array:
+    """One value for each row, float64[N]: the mean over the outputs of float64[N, C]."""
     return values if values.ndim == 1 else np.asarray(values.mean(axis=1))
 
 
 def _weight(inputs: Inputs, codes: SliceCodes) -> Array:
+    """The weight of the rows in each slice, float64[S]; their number where rows have no weights."""
     if inputs.weights is None:
         return codes.count().astype(np.float64)
     return codes.sum(inputs.weights)
@@ -91,9 +118,16 @@ def _weight(inputs: Inputs, codes: SliceCodes) -> Array:
 class Moments(ArraysStatistic):
     """Weight, means and centred second moments of labels (y) and predictions (p).
 
-    The state is (n, mean y, mean p, M_yy, M_yp, M_pp). Centred moments keep their digits far from
-    zero, where sums of squares lose all of them. Merge: Chan, Golub, LeVeque, "Updating formulae and
-    a pairwise algorithm for computing sample variances", 1979.
+    The state is (n, mean y, mean p, M_yy, M_yp, M_pp), each float64[S], where n is the weight and
+    M_ab = sum w (a - mean a) (b - mean b). Centred moments keep their digits far from zero: for values about
+    1e9 that vary by 1, sums of squares lose all of them.
+
+    Source of the merge: Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for
+    computing sample variances", Stanford University, STAN-CS-79-773, 1979.
+
+    >>> n, mean_y, _, yy, *_ = Moments().add(Inputs.of([1, 2, 3], [0, 0, 0]), SliceCodes.of([0, 0, 0], 1))
+    >>> n, mean_y, yy
+    (array([3.]), array([2.]), array([2.]))
     """
 
     def shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -106,16 +140,18 @@ class Moments(ArraysStatistic):
                 f"{inputs.labels.shape} and predictions {inputs.predictions.shape}. For several "
                 f"classes, choose them with binarize.class_ids in metrics_specs."
             )
-        weights = None if inputs.weights is None else codes.repeat(inputs.weights)
+        weights = None if inputs.weights is None else codes.expand(inputs.weights)
         n = _weight(inputs, codes)
 
         def total(values: Array) -> Array:
-            return codes.sum_repeated(values if weights is None else values * weights)
+            return codes.sum_expanded(values if weights is None else values * weights)
 
         def centre(values: Array) -> tuple[Array, Array, Array]:
+            # Two passes: the sum of many values is rounded, and the mean distance from the first mean is
+            # its error. (Neely, "Comparison of several algorithms for computation of means, standard
+            # deviations and correlation coefficients", Communications of the ACM 9, 1966.)
             rough = _mean(codes.sum(inputs.weighted(values)), n)
             distances = codes.centred(values, rough)
-            # A sum of many values is rounded; the mean distance is how far the mean is off.
             return rough, distances, _mean(total(distances), n)
 
         (mean_y, y, off_y), (mean_p, p, off_p) = centre(inputs.labels), centre(inputs.predictions)
@@ -134,10 +170,19 @@ class Moments(ArraysStatistic):
 
 
 def _mean(total: Array, n: Array) -> Array:
-    """0 for a slice without weight, so that no NaN enters a later merge."""
+    """The mean total / n, and 0 for a slice without weight, so that no NaN enters a later merge."""
     return np.divide(total, n, out=np.zeros_like(n), where=n != 0)
 
 
 def spread(n: Array, mean: Array, moment: Array) -> Array:
-    """A second moment, or 0 where it is no more than the rounding of equal values."""
+    """A second moment float64[S], or 0 where it is no more than the rounding of equal values.
+
+    Args:
+        n: The weight of each slice.
+        mean: The mean of the values.
+        moment: Their centred second moment, `n` times the variance.
+
+    >>> spread(np.array([3.0]), np.array([1e9]), np.array([1e-12]))
+    array([0.])
+    """
     return np.where(moment <= n * (_ROUNDING * mean) ** 2, 0.0, moment)
