@@ -259,7 +259,7 @@ class ShareCorrect(Metric):
     @property
     def accepts(self) -> frozenset[str]:  # type: ignore[override]
         """A score for each class, but for Accuracy, which compares numbers."""
-        return frozenset({"real", "binary"} if self.line == "Accuracy" else {"classes"})
+        return frozenset({"real", "binary"} if self.share == "Accuracy" else {"classes"})
 
     def statistics(self) -> tuple[Statistic[Arrays], ...]:
         return (Mean(SHARES[self.share][0]),)
