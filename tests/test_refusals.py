@@ -300,3 +300,35 @@ def test_a_gate_without_thresholds_says_how_one_is_written(tmp_path: Path, comma
     assert result.exit_code == 1
     assert "A gate passes what a threshold has passed. Give a metric of the config one" in said(result)  # fmt: skip
     assert "threshold: {value_threshold: {lower_bound: 0.8}}" in said(result)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "BLESSED", "verdict.json", "config.json"])
+def test_results_that_are_nested_without_end(tmp_path: Path, name: str) -> None:
+    made = config({"class_name": "ExampleCount", "threshold": LOW})
+    benison.evaluate(TRIPS, made, output=tmp_path / "out")
+    (tmp_path / "out" / name).write_text("[" * 200_000)
+    for command in ("show", "verify", "gate"):
+        result = run(command, tmp_path / "out")
+        assert result.exit_code == 2, (command, result.output[-500:])
+        assert name in said(result)
+
+
+def test_a_graph_that_reaches_out_is_evaluated_when_its_ops_are_trusted(tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow")
+    from benison.models.savedmodel import tensorflow
+
+    tf = tensorflow()
+
+    def scores(prediction: Any) -> Any:
+        with tf.control_dependencies([tf.io.write_file(str(tmp_path / "written"), "x")]):
+            return {"y": tf.identity(prediction)}
+
+    spec = tf.TensorSpec([None], tf.float64, "prediction")
+    call = tf.function(scores, input_signature=[spec], autograph=False)
+    tf.saved_model.save(tf.Module(), str(tmp_path / "model"), signatures=call)
+    made = config("MeanPrediction", model={"prediction_key": ""})
+    with pytest.raises(benison.ModelError, match=r"ops WriteFile.* --trust-ops"):
+        benison.evaluate(TRIPS, made, model=tmp_path / "model")
+    (tmp_path / "written").unlink(missing_ok=True)
+    assert benison.evaluate(TRIPS, made, model=tmp_path / "model", trust_ops=True)
+    assert (tmp_path / "written").exists()

@@ -165,7 +165,7 @@ def _objects(path: str, number: int, block: bytes) -> list[dict[str, Any]]:
             continue
         try:
             parsed = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"{path}: line {number + i:,} is not JSON: {error}.") from error
         if not isinstance(parsed, dict):
             kind = type(parsed).__name__

@@ -69,7 +69,7 @@ def read_manifest(directory: Location) -> dict[str, Any]:
             f"{directory} is not an output of Benison: it has no {MANIFEST}. (One of TFMA "
             "has eval_config.json and metrics-*, and can be shown, but not verified.)"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise OutputError(f"{directory / MANIFEST} cannot be read: {error}.") from error
     if is_unfinished(directory):
         raise OutputError(
@@ -195,7 +195,7 @@ def _marker_faults(directory: Location, manifest: dict[str, Any]) -> list[str]:
         same = judged["manifest"] == digest_file(directory / MANIFEST)
         same = same and all(judged[key] == manifest[key] for key in _JUDGED)
         same = same and all(judged.get(key) == manifest.get(key) for key in _JUDGED_TOO)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         return [f"{directory / expected} cannot be read: {error}."]
     text = f"{directory / MANIFEST} and {directory / expected} do not say the same"
     return [] if same else [f"{text}; one of them was changed after the model was judged."]

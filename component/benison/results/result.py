@@ -339,7 +339,9 @@ def load_result(path: str | os.PathLike[str] | RemotePath) -> EvalResult:
         config = EvalConfig.load(_json(directory / "config.json"))
     except OutputError:
         raise
-    except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
+    except (
+        OSError, pa.ArrowException, ValueError, KeyError, TypeError, RecursionError,
+    ) as error:  # fmt: skip
         raise OutputError(f"The result in {directory} cannot be read: {error}.") from error
     return EvalResult(metrics, verdict, config, manifest, directory)
 
