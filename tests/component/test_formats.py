@@ -158,3 +158,14 @@ def test_every_form_of_the_same_rows_gives_the_same(
     table = as_table(ROWS, tmp_path)
     assert values == values_of(evaluated(table, "shop", "hour", "version"))
     assert result.verdict.status == "blessed"
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
+def test_labels_that_are_text_are_the_same_in_every_form(
+    form: Callable[[Rows, Path], Any], tmp_path: Path
+) -> None:
+    pairs = [("a", "a"), ("b", "c"), (None, "d"), ("e", "e")]
+    rows: Rows = [{"label": label, "prediction": score} for label, score in pairs]
+    result = benison.evaluate(form(rows, tmp_path), config("ExactMatch"))
+    assert result.value("exact_match") == pytest.approx(2 / 3)
+    assert result.manifest["missing"] == {"labels": 1, "predictions": 0}

@@ -76,7 +76,7 @@ def _blocks(path: str) -> Iterator[tuple[int, bytes]]:
 
 
 def _checked(path: str, number: int, block: bytes) -> Iterator[tuple[int, bytes]]:
-    if not block.strip():
+    if not block or block.isspace():
         return
     opened = block.count(b"{") + block.count(b"[")
     if opened - block.count(b"\n") > _MOST_NESTED:

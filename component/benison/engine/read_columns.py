@@ -28,6 +28,9 @@ def as_column(batch: pa.RecordBatch, name: str) -> Any:
     values, lengths = unlisted(column)
     if not is_text(values.type) and len(set(lengths[lengths > 0].tolist())) <= 1:
         return as_floats(batch, name)
+    if is_text(values.type) and lengths.max(initial=0) <= 1:  # as tf.Examples hold a text
+        rows = pa.array(np.maximum(np.cumsum(lengths) - 1, 0), mask=lengths == 0)
+        return values.take(rows).cast(pa.string())
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     return Ragged(values if is_text(values.type) else _numbers(values, name), offsets)
 
