@@ -16,6 +16,7 @@ from benison import signals  # noqa: F401 - listens before what takes time is im
 from benison.config import EvalConfig
 from benison.data.batch import Extracts, Inputs
 from benison.engine.extract import default_extractors
+from benison.engine.outcome import default_evaluators
 from benison.errors import (
     BenisonError,
     ConfigError,
@@ -27,6 +28,7 @@ from benison.errors import (
 )
 from benison.evaluation.api import evaluate
 from benison.metrics import Metric, Statistic, register, registered
+from benison.metrics.custom import from_function
 from benison.output.writers import default_writers
 from benison.report.notebook.view import ResultView
 from benison.results.result import EvalResult, load_result
@@ -57,9 +59,11 @@ __all__ = [
     "Statistic",
     "TfmaWriter",
     "Verdict",
+    "default_evaluators",
     "default_extractors",
     "default_writers",
     "evaluate",
+    "from_function",
     "load_result",
     "register",
     "registered",

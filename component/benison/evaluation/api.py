@@ -9,6 +9,7 @@ from typing import Any
 
 from benison.engine.extract import extractors_of
 from benison.engine.outcome import MetricsEvaluator
+from benison.engine.plan import Plan
 from benison.engine.stages import Evaluator, Extractor, check_order, check_outputs
 from benison.evaluation.job import Job, PathLike, Progress, silent
 from benison.evaluation.recording import Recording, check_output
@@ -66,7 +67,8 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         module_path: A folder in which the modules of metrics that the config names are looked for, after
             `sys.path`. Naming a module imports it, which runs its code.
         extractors: In place of `default_extractors(config)`.
-        evaluators: Beside the metrics; their output keys reach the writers.
+        evaluators: Beside the metrics, whose evaluator is in `default_evaluators(config)` and is added
+            where it is not among them; their output keys reach the writers.
         writers: In place of `default_writers()`.
         tfma: Write TFMA's files too, for `tfma.load_eval_result` and its views.
         metadata: Where to record data, models and verdict: the URL of an ML Metadata store, as
@@ -97,10 +99,14 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
     # A baseline that was looked for and is not there yet leaves none, whatever the config says.
     has_baseline = None if baseline is None else found is not None
     with modules.importable(module_path) as folder:
-        request = Request(config, has_baseline, model, found, examples, format, module_path=folder)
+        # Extractors of one's own may bring predictions from anywhere.
+        own = extractors is not None
+        request = Request(
+            config, has_baseline, model, found, examples, format, called=own, module_path=folder
+        )
         resolved = resolve(request)
         plan, paths = resolved.plan, resolved.paths
-        summaries = [MetricsEvaluator(plan), *evaluators]
+        summaries = _evaluators(plan, evaluators)
         check_outputs(summaries)
         with local_copies(paths) as copies:
             # Workers of Beam are on other machines, which copy models themselves.
@@ -111,6 +117,12 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
             job.user_metrics = resolved.metrics
             evaluate = functools.partial(job.run, engine, beam_options, output, chosen)
             return recording.keep(job, output, evaluate)
+
+
+def _evaluators(plan: Plan, asked: Sequence[Evaluator]) -> list[Evaluator]:
+    """The evaluators, of which one is that of the metrics, by the plan that was checked."""
+    others = [evaluator for evaluator in asked if not isinstance(evaluator, MetricsEvaluator)]
+    return [MetricsEvaluator(plan), *others]
 
 
 def _writers(writers: Sequence[Writer] | None, tfma: bool) -> list[Writer]:

@@ -103,11 +103,21 @@ def upgraded(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """
     if "kind" in table.column_names or ("plot" in schema.names and "dataset" in table.column_names):
         return table.select(schema.names).cast(schema)
+    table = _without_ratios_of_changes(table)
     columns = {name: table[name] for name in table.column_names}
     columns |= _split_keys(table)
     if "metric" in columns:
         columns |= _split_names(table, columns["other_slice_key"])
     return pa.table([_column(columns, field, table.num_rows) for field in schema], schema=schema)
+
+
+def _without_ratios_of_changes(table: pa.Table) -> pa.Table:
+    """Schema 1 divided the changes of two slices too, which means nothing."""
+    if "metric" not in table.column_names:
+        return table
+    known = pc.unique(table["metric"]).to_pylist()
+    odd = [metric_text(metric_text(name, CHANGE), SLICE_RATIO) for name in known]
+    return table.filter(pc.invert(pc.is_in(table["metric"], value_set=pa.array(odd, pa.string()))))
 
 
 def _column(columns: dict[str, pa.ChunkedArray], field: pa.Field, rows: int) -> pa.ChunkedArray:

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Classes, ranks, averages, queries, variants and functions, through whole evaluations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import sklearn.metrics as sk
+from sklearn.metrics import balanced_accuracy_score
+
+import benison
+from benison import from_function
+from benison.metrics import registry
+from tests.conftest import config, taxi_like
+
+RNG = np.random.default_rng(4)
+LABELS = RNG.integers(0, 3, 600)
+SCORES = RNG.dirichlet([1, 1, 1], 600) * 0.5 + 0.5 * np.eye(3)[LABELS] * RNG.random((600, 1))
+CLASSES = pa.table({"label": LABELS, "prediction": SCORES.tolist(), "k": RNG.integers(0, 2, 600)})
+
+
+def averaged(metric: str, **spec: Any) -> benison.EvalResult:
+    return benison.evaluate(
+        CLASSES, config(metric, spec=spec, slices=({}, {"feature_keys": ["k"]}))
+    )
+
+
+def one_class(metric: Any, class_id: int, rows: Any = slice(None)) -> float:
+    return float(metric((class_id == LABELS)[rows], SCORES[rows, class_id]))
+
+
+def recall(labels: np.ndarray, scores: np.ndarray) -> float:
+    return float(sk.recall_score(labels, scores > 0.5))
+
+
+def test_micro_average_is_over_all_pairs() -> None:
+    result = averaged("AUC", aggregate={"micro_average": True})
+    one_hot = np.eye(3)[LABELS]
+    expected = sk.roc_auc_score(one_hot, SCORES, average="micro")
+    assert result.value("auc", aggregation="micro_average") == pytest.approx(expected, abs=1e-4)
+    assert set(result.metrics["evaluated"].to_pylist()) <= {600, *np.bincount(CLASSES["k"])}
+
+
+def test_macro_averages() -> None:
+    weights = {"class_weights": {0: 1.0, 1: 2.0, 2: 1.0}}
+    result = averaged("Recall", aggregate={"macro_average": True, **weights})
+    values = np.array([one_class(recall, i) for i in range(3)])
+    assert result.value("recall") == pytest.approx(np.average(values, weights=[1, 2, 1]))
+    weighted = averaged("Recall", aggregate={"weighted_macro_average": True, **weights})
+    shares = np.bincount(LABELS) * [1, 2, 1]
+    assert weighted.value("recall") == pytest.approx(np.average(values, weights=shares))
+    assert set(weighted.metrics["metric"].to_pylist()) == {"recall"}
+    assert set(weighted.metrics["aggregation"].to_pylist()) == {"weighted_macro_average"}
+
+
+def test_macro_average_of_a_slice_and_beside_its_classes() -> None:
+    weights = {"class_weights": {0: 1.0, 2: 1.0}}
+    spec = {"binarize": {"class_ids": [0, 1]}, "aggregate": {"macro_average": True, **weights}}
+    result = averaged("Recall", **spec)
+    rows = np.flatnonzero(np.asarray(CLASSES["k"]) == 1)
+    expected = np.mean([one_class(recall, i, rows) for i in (0, 2)])
+    where = {"k": 1}
+    assert result.value("recall", where, aggregation="macro_average") == pytest.approx(expected)
+    assert result.value("recall", sub_key="classId:1") == one_class(recall, 1)
+    with pytest.raises(benison.DataError, match="no sub_key 'classId:2'"):
+        result.value("recall", sub_key="classId:2")
+
+
+def test_the_k_th_prediction_against_its_label() -> None:
+    result = averaged("MeanLabel", binarize={"k_list": [1, 2]})
+    order = np.argsort(-SCORES, axis=1)
+    for k in (1, 2):
+        expected = np.mean(order[:, k - 1] == LABELS)
+        assert result.value("mean_label", sub_key=f"k:{k}") == pytest.approx(expected)
+
+
+def test_averages_without_classes_are_refused() -> None:
+    with pytest.raises(benison.ConfigError, match="name them in class_weights"):
+        averaged("Recall", aggregate={"macro_average": True})
+
+
+def test_queries_are_ranked_however_they_are_split(tmp_path: Path) -> None:
+    rows = 400
+    table = pa.table(
+        {
+            "label": RNG.integers(0, 3, rows).astype(float),
+            "prediction": np.round(RNG.random(rows), 1),
+            "query": [f"q{i}" for i in RNG.integers(0, 40, rows)],
+            "market": RNG.integers(0, 2, rows),
+        }
+    )
+    frame = table.to_pandas()
+    expected = np.mean(
+        [
+            sk.ndcg_score([group.label], [group.prediction])
+            for _, group in frame.groupby("query")
+            if len(group) > 1 and group.label.max() > 0
+        ]
+    )
+    assert frame.groupby("query").size().min() > 1
+    made = config("NDCG", slices=({}, {"feature_keys": ["market"]}), spec={"query_key": "query"})
+    whole = benison.evaluate(table, made)
+    assert whole.value("ndcg") == pytest.approx(expected, rel=1e-9)
+    (tmp_path / "parts").mkdir()
+    for i in range(3):
+        frame.iloc[i::3].to_parquet(tmp_path / "parts" / f"{i}.parquet")
+    split = benison.evaluate(str(tmp_path / "parts"), made)
+    np.testing.assert_allclose(split.metrics["value"], whole.metrics["value"], rtol=1e-12)
+    with pytest.raises(benison.ConfigError, match="name their column as query_key"):
+        benison.evaluate(table, config("NDCG"))
+
+
+@pytest.fixture
+def balanced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
+    from_function(balanced_accuracy_score, "OwnBalancedAccuracy", threshold=0.5)
+
+
+def test_any_function_of_labels_and_predictions(balanced: None) -> None:
+    table = taxi_like(3_000)
+    made = config("OwnBalancedAccuracy", slices=({}, {"feature_keys": ["hour"]}))
+    made["model_specs"][0]["example_weight_key"] = "weight"
+    result = benison.evaluate(table, made)
+    frame = table.to_pandas()
+    hours = {f"hour={hour}": rows for hour, rows in frame.groupby("hour")}
+    for name, rows in {"Overall": frame, **hours}.items():
+        expected = balanced_accuracy_score(
+            rows.label, rows.prediction > 0.5, sample_weight=rows.weight
+        )
+        assert result.value("OwnBalancedAccuracy", name) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_slice_with_more_rows_than_the_limit_has_no_value(balanced: None) -> None:
+    bound = {"value_threshold": {"lower_bound": 0.1}}
+    metric = {"class_name": "OwnBalancedAccuracy", "config": {"limit": 500}, "threshold": bound}
+    result = benison.evaluate(taxi_like(1_000), config(metric))
+    assert np.isnan(result.value("OwnBalancedAccuracy"))
+    assert result.verdict.reasons == (
+        "OwnBalancedAccuracy of Overall has no value: the slice has 1,000 rows and its function is given at "
+        "most 500 rows of a slice (limit).",
+    )
+
+
+def test_a_variant_is_what_the_model_says_of_changed_features(tmp_path: Path) -> None:
+    import joblib
+    from sklearn.linear_model import LinearRegression
+
+    features = RNG.random((200, 2))
+    table = pa.table({"a": features[:, 0], "b": features[:, 1], "label": features @ [1.0, 3.0]})
+    model = LinearRegression().fit(table.select(["a", "b"]).to_pandas(), table["label"].to_numpy())
+    joblib.dump(model, tmp_path / "model.joblib")
+    made = config("MeanPrediction", "MeanSquaredError")
+    made["model_specs"] = [{"label_key": "label"}]
+    made["variants"] = [
+        {"name": "a for b", "copy_from": {"b": "a"}},
+        {"name": "no b", "set_to": {"b": "0"}},
+    ]
+    result = benison.evaluate(table, made, model=tmp_path / "model.joblib", trust_pickle=True)
+    a, b = features.mean(axis=0)
+    assert result.value("mean_prediction", variant="") == pytest.approx(a + 3 * b)
+    assert result.value("mean_prediction", variant="a for b") == pytest.approx(4 * a)
+    assert result.value("mean_prediction", variant="no b") == pytest.approx(a)
