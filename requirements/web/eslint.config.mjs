@@ -49,7 +49,7 @@ export default [
         {
           available: 2023,
           allowAtRules: ["page"],
-          allowProperties: ["accent-color", "paint-order", "print-color-adjust"],
+          allowProperties: ["accent-color", "paint-order", "print-color-adjust", "user-select"],
           allowPropertyValues: { "font-family": ["ui-monospace"] },
           allowSelectors: ["marker"],
         },

@@ -148,8 +148,8 @@ def test_a_page_of_few_digits_has_the_same_intervals(
     text = page.locator("#tip").inner_text()
     bounds = [float(x) for pair in re.findall(r"interval (\S+) to ([^\s;]+)", text) for x in pair]
     rows = result.metrics.filter(pc.equal(result.metrics["slice"], "Overall")).to_pylist()
-    told = {row["metric"]: (row["lower"], row["upper"]) for row in rows if row["model"] == "new"}
-    assert bounds == pytest.approx([*told["auc"], *told["auc_diff"]], rel=2e-3)
+    ends = {row["kind"]: (row["lower"], row["upper"]) for row in rows if row["model"] == "new"}
+    assert bounds == pytest.approx([*ends["value"], *ends["change"]], rel=2e-3)
     with page.expect_download() as download:
         page.click("#csv")
     first = Path(download.value.path()).read_text("utf-8").splitlines()[1]
@@ -201,7 +201,7 @@ def test_a_name_from_right_to_left_turns_nothing_else_around(show: Show, tmp_pat
     table = taxi_like(600).append_column("f", pa.array((HOSTILE * 100)[:600]))
     made = config(TOO_HIGH, slices=({"feature_keys": ["f"]},))
     page = show(evaluated(table, made, tmp_path), "#sort=slice").page
-    assert page.locator("#why li bdi").count() == len(HOSTILE)
+    assert page.locator("#checks tr th p bdi").count() == len(HOSTILE)
     name = next(name for name in HOSTILE if "\u202e" in name)
     cell = page.locator("#table tbody tr", has_text=name[1:]).locator("td").nth(1)
     cell.hover()
@@ -222,7 +222,7 @@ def test_paper_has_every_column_and_reason(show: Show, tmp_path: Path, scheme: s
     assert widest < 1.5 * landscape["width"]  # a browser makes a page that much smaller
     clips = "getComputedStyle(document.getElementById('table')).contain"
     assert page.evaluate(clips) == "none"
-    assert page.locator("#why li.failed").last.is_visible()
+    assert page.locator("#checks tr.is-fail").last.is_visible()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 

@@ -3,15 +3,175 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
+from playwright.sync_api import expect
 
 import benison
-from tests.browser.conftest import Shown
+from tests.browser.conftest import MODELS, Shown, evaluated
 from tests.component.browsing import too_small
+from tests.conftest import config, taxi_like
 
 Show = Callable[..., Shown]
+INTERVALS = {"options": {"compute_confidence_intervals": True}}
+PHONE = {"width": 390, "height": 844}
+
+
+def bound(slices: list[dict[str, Any]], **threshold: Any) -> dict[str, Any]:
+    """A threshold on some slices."""
+    return {"per_slice_thresholds": [{"slicing_specs": slices, "threshold": threshold}]}
+
+
+@pytest.fixture(scope="session")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> benison.EvalResult:
+    """Checks of which some failed, some passed and some could not be evaluated; intervals of all."""
+    by_hour = [{}, {"feature_keys": ["hour"]}]
+    auc = bound(by_hour, value_threshold={"lower_bound": 0.83})
+    rise = {"direction": "LOWER_IS_BETTER", "absolute": 0}
+    loss = bound([{}], change_threshold=rise)
+    made = config(
+        *({"class_name": "AUC", **auc}, {"class_name": "BinaryCrossEntropy", **loss}),
+        *("MeanPrediction", "BinaryAccuracy", "ExampleCount"),
+        slices=by_hour,
+        model_specs=MODELS,
+        options={"compute_confidence_intervals": True, "min_slice_size": 60},
+    )
+    return evaluated(taxi_like(1_800), made, tmp_path_factory.mktemp("mixed"))
+
+
+def test_the_header_says_what_was_judged_and_why(show: Show, mixed: benison.EvalResult) -> None:
+    shown = show(mixed)
+    assert shown.text("#badge") == "NOT BLESSED"
+    assert shown.text("h1") == "new"
+    failed = mixed.verdict.failures
+    values = {check.slice: check.value for check in failed}
+    worst = min(values, key=lambda name: values[name])
+    summary = shown.text("#summary")
+    assert summary.startswith(f"{len(failed)} of {len(mixed.verdict.checks)} checks failed")
+    assert f"auc of {len(failed)} slices, worst in {worst}" in summary
+    assert re.search(r"1,800 examples of .*, all of them read · against old", shown.text("#basis"))
+
+
+def test_a_tile_is_coloured_where_chance_does_not_explain_its_change(
+    show: Show, mixed: benison.EvalResult
+) -> None:
+    page = show(mixed).page
+    tiles = {
+        tile.locator("h2").inner_text(): tile.locator(".moved").get_attribute("class")
+        for tile in page.locator("#tiles li").all()
+    }
+    assert [*tiles][:2] == ["auc", "binary_crossentropy"]
+    assert tiles["auc"] == "moved better"
+    assert tiles["binary_crossentropy"] == "moved better"
+    assert tiles["mean_prediction"] == "moved "
+    auc = page.locator("#tiles li").first.inner_text()
+    assert f"{mixed.value('auc', model='new'):.4f}" in auc
+    assert f"{mixed.value('auc_diff', model='new'):+.4f}" in auc
+    assert f"{len(mixed.verdict.failures)} of " in auc
+
+
+@pytest.mark.parametrize(("shift", "css"), [(0.0, "moved "), (0.2, "moved worse")])
+def test_a_fall_is_coloured_only_where_it_is_clear(
+    show: Show, tmp_path: Path, shift: float, css: str
+) -> None:
+    table = taxi_like(4_000)
+    new = pa.compute.add(table["old_prediction"], shift)
+    table = table.set_column(table.schema.get_field_index("prediction"), "prediction", new)
+    made = config("MeanSquaredError", model_specs=MODELS, **INTERVALS)
+    page = show(evaluated(table, made, tmp_path)).page
+    assert page.locator("#tiles .moved").get_attribute("class") == css
+
+
+def test_checks_are_in_tabs_by_outcome(show: Show, mixed: benison.EvalResult) -> None:
+    page = show(mixed).page
+    outcomes = [check.outcome for check in mixed.verdict.checks]
+    wanted = {"Failed": "fail", "Not evaluated": "not_evaluated", "Passed": "pass"}
+    texts = page.locator("[role=tab]").all_inner_texts()
+    assert texts == [f"{name} {outcomes.count(outcome)}" for name, outcome in wanted.items()]
+    rows = page.locator("#checks tr[data-slice]:visible")
+    assert rows.count() == outcomes.count("fail")
+    page.get_by_role("tab", name="Passed").click()
+    expect(page).to_have_url(re.compile("outcome=pass"))
+    assert rows.count() == outcomes.count("pass")
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_role("tab", name="Not evaluated")).to_be_focused()
+    assert rows.count() == outcomes.count("not_evaluated")
+
+
+def test_a_check_has_rule_value_rows_and_a_picture(show: Show, mixed: benison.EvalResult) -> None:
+    page = show(mixed).page
+    checks = {check.slice: check for check in mixed.verdict.failures}
+    for row in page.locator("#checks tr.is-fail").all():
+        check = checks[row.get_attribute("data-slice") or ""]
+        value, rule, examples = row.locator("td").all_inner_texts()[:3]
+        assert float(value) == pytest.approx(check.value, rel=1e-5)
+        assert rule == "at least 0.83"
+        assert examples == f"{check.examples:,}"
+        assert check.reason in row.inner_text()
+
+
+def test_checks_of_a_metric_share_an_axis(show: Show, mixed: benison.EvalResult) -> None:
+    page = show(mixed).page
+    checks = {check.slice: check for check in mixed.verdict.checks if check.metric == "auc"}
+    drawn = page.locator("#checks tr[data-metric=auc] circle").evaluate_all(
+        "all => all.map(dot => [dot.closest('tr').dataset.slice, Number(dot.getAttribute('cx'))])"
+    )
+    (low, x_low), (high, x_high) = ((checks[name].value, x) for name, x in (drawn[0], drawn[-1]))
+    assert len({x for _, x in drawn}) > 5
+    for name, x in drawn:
+        share = (checks[name].value - low) / (high - low)
+        assert x == pytest.approx(x_low + share * (x_high - x_low), abs=0.2)
+
+
+def test_what_is_of_no_slice_leads_to_none(show: Show, mixed: benison.EvalResult) -> None:
+    page = show(mixed, "#outcome=not_evaluated").page
+    rows = page.locator("#checks tr.is-not_evaluated")
+    assert rows.count() == mixed.verdict.counts["not_evaluated"] > 0
+    assert rows.get_by_role("button").count() == 0
+    names = {check.slice for check in mixed.verdict.of_outcome("not_evaluated")}
+    assert {*rows.locator("th > bdi").all_inner_texts()} == names
+
+
+def test_a_check_leads_to_its_slice(show: Show, mixed: benison.EvalResult) -> None:
+    page = show(mixed).page
+    row = page.locator("#checks tr.is-fail").last
+    row.get_by_role("button").click()
+    expect(page.locator("#chosen")).to_contain_text(row.get_attribute("data-slice") or "")
+
+
+def test_a_phone_has_verdict_and_tiles_on_its_first_screen(
+    show: Show, mixed: benison.EvalResult
+) -> None:
+    page = show(mixed, viewport=PHONE).page
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    for selector in ("#badge", "h1", "#summary", "#tiles"):
+        box = page.locator(selector).bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= PHONE["height"]
+
+
+def test_the_evidence_is_folded_and_whole(show: Show, mixed: benison.EvalResult) -> None:
+    shown = show(mixed)
+    assert not shown.page.locator("#evidence dl").is_visible()
+    shown.page.locator("#evidence > summary").click()
+    text = shown.text("#evidence")
+    assert f"SHA-256 {mixed.config.digest()}" in text
+    assert f"SHA-256 {mixed.manifest['data']['digest']}" in text
+    assert f"benison verify {mixed.path}" in text
+    shown.page.locator("#evidence details summary").click()
+    assert "BinaryCrossEntropy" in shown.text("#evidence pre")
+
+
+def test_says_how_a_metric_becomes_a_check(show: Show, tmp_path: Path) -> None:
+    shown = show(evaluated(taxi_like(300), config("AUC"), tmp_path))
+    assert shown.text("#badge") == "NOT EVALUATED"
+    assert "lower_bound" in shown.text("#checks pre")
+    assert shown.page.locator("[role=tab]").count() == 0
 
 
 @pytest.mark.parametrize("width", [1400, 768, 390])

@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all pictures of results have in common: their colours, and how few examples are few."""
+"""The colours that all pictures of results have in common."""
 
 from __future__ import annotations
-
-FEW_EXAMPLES = 100
-"""Values of slices of fewer are shown as uncertain."""
 
 LIGHT = {
     "ink": "#1b1f24",

@@ -14,7 +14,8 @@ import re
 from collections.abc import Sequence
 from importlib import resources
 
-from benison.report.look import FEW_EXAMPLES, colours
+from benison.report.look import colours
+from benison.table.words import FEW_EXAMPLES
 
 MAX_BYTES = 3_900_000
 """Of a page: some mail servers and viewers refuse a file of more than 4 MB."""

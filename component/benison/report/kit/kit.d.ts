@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The types that the pages' scripts have in common, for the type checker alone.
 
-/** Slices of fewer examples are uncertain; look.py says how few that are. */
+/** Slices of fewer examples are uncertain; table/words.py says how few that are. */
 declare const FEW: number;
 
 type Child = Node | string;

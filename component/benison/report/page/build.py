@@ -30,8 +30,8 @@ _LEAST_CURVES = 60  # slices that keep their plots while slices are dropped
 _PAGE = Document(
     "page",
     scripts=(
-        *("state", "rows", "cells", "table", "histogram", "scatter", "controls", "series"),
-        *("curves", "buckets", "scores", "matrix", "classes", "plots", "rates", "main"),
+        *("state", "verdict", "rows", "cells", "table", "histogram", "scatter", "controls"),
+        *("series", "curves", "buckets", "scores", "matrix", "classes", "plots", "rates", "main"),
     ),
     styles=("front", "slices", "plots"),
 )
@@ -55,15 +55,15 @@ def render(result: EvalResult, plots: Location | pa.Table | None = None) -> str:
     if plots is None:
         written = result.path is not None and (result.path / "plots.parquet").is_file()
         plots = result.path / "plots.parquet" if written and result.path else result.plots
-    template, pieces = _PAGE.template(), {**_PAGE.pieces(), **front(result)}
+    columns = PageColumns(result, key_columns(plots))
+    template, pieces = _PAGE.template(), {**_PAGE.pieces(), **front(columns)}
     taken = sum(len(text.encode()) for text in (template, *pieces.values()))
-    data = page_data(result, plots, MAX_BYTES - taken)
+    data = page_data(columns, plots, MAX_BYTES - taken)
     return Template(template).substitute(pieces, data=data)
 
 
-def page_data(result: EvalResult, plots: Location | pa.Table, byte_budget: int) -> str:
+def page_data(columns: PageColumns, plots: Location | pa.Table, byte_budget: int) -> str:
     """The data for the page's script in at most `byte_budget` characters, with as many slices as fit."""
-    columns = PageColumns(result, key_columns(plots))
     size = len(columns.names)
     curves = Curves.read(plots, columns.ids[:MAX_SLICES])
     text = _page_text(columns, curves, size)

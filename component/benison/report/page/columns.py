@@ -33,7 +33,6 @@ from benison.table.key import (
 )
 from benison.table.slices import rows_by_key, slice_id, slice_ids
 from benison.table.words import cut, distinct, metric_kind, metric_text, view_text
-from benison.validation.checks import Check
 from benison.validation.terms import FAIL
 
 Index = npt.NDArray[np.int64]
@@ -212,10 +211,10 @@ class PageColumns:
         }
         return [list(key) for key in sorted(failed, key=str) if None not in key]
 
-    def name_of(self, check: Check) -> str:
-        """How the page calls the slice of a check."""
-        one = slice_id(check.slice_key, check.other_slice_key)
-        return self._names_by_id.get(one, cut(check.slice))
+    def names_of(self, checks: pa.Table) -> list[str]:
+        """How the page calls the slice of each check."""
+        pairs = zip(slice_ids(checks).to_pylist(), checks["slice"].to_pylist(), strict=True)
+        return [self._names_by_id.get(identity, cut(name)) for identity, name in pairs]
 
     @cached_property
     def _names_by_id(self) -> dict[str, str]:

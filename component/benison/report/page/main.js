@@ -7,6 +7,7 @@ const SLICES = [...FILTERS, "sort", "down"];
 /** What is drawn anew when which values of the state change. @type {[keys: string[], draw: () => void][]} */
 const DRAWN = [
   [["theme"], () => showTheme(state.theme)],
+  [["outcome"], drawVerdict],
   [SLICES, filter],
   [[...SLICES, "columns"], drawTable],
   [["slice"], drawRowsAnew],
@@ -43,17 +44,19 @@ function chooseFirst() {
   DEFAULTS.slice = names.filter((name) => name !== undefined);
 }
 
-/** Paper cannot unfold what is folded up. */
+/** Paper cannot unfold what is folded up, nor choose a tab. */
 function unfoldOnPaper() {
-  const folded = "#why details:not([open]), #left:not([open])";
+  const folded = "#evidence:not([open]), #left:not([open])";
   /** @type {HTMLDetailsElement[]} */
   let unfolded = [];
   addEventListener("beforeprint", () => {
     unfolded = [...document.querySelectorAll(/** @type {"details"} */ (folded))];
     for (const node of unfolded) node.open = true;
+    for (const panel of panels) panel.hidden = outcomeOf(panel) === "pass" && panels.length > 1;
   });
   addEventListener("afterprint", () => {
     for (const node of unfolded) node.open = false;
+    drawVerdict();
   });
 }
 
@@ -66,26 +69,6 @@ function redrawOnResize() {
     drawHistogram();
     drawScatter();
   });
-}
-
-/** Let each reason lead to its slice. */
-function linkReasons() {
-  /** @type {NodeListOf<HTMLElement>} */
-  const reasons = document.querySelectorAll("#why li[data-slice]");
-  for (const reason of reasons) {
-    const { slice = "", metric = "", view: label = "" } = reason.dataset;
-    if (!data.names.includes(slice)) continue;
-    const judged = data.views.findIndex((other) => other.label === label);
-    const known = data.views[judged]?.metrics.some(({ name }) => name === metric);
-    const click = () => {
-      const names = [...new Set([data.names[0], slice])];
-      set({ ...(known ? { view: judged, metric } : {}), slice: names, ...EVERY });
-      at("plots").scrollIntoView();
-    };
-    const about = { class: "look", "aria-label": `Look at the plots of ${slice}` };
-    const button = make("button", { type: "button", ...about, on: { click } }, "look");
-    (reason.querySelector("span") || reason).append(" ", button);
-  }
 }
 
 function explainTable() {
@@ -128,6 +111,7 @@ orSayWhyNot(async () => {
   startRows();
   startTable();
   startControls();
+  startVerdict();
   chooseFirst();
   address.begin();
   at("rooms").hidden = false;
@@ -138,6 +122,5 @@ orSayWhyNot(async () => {
   redrawOnResize();
   explainTable();
   explainLeft();
-  linkReasons();
   draw(new Set(Object.keys(state)));
 });

@@ -49,6 +49,7 @@ interface Data {
 }
 
 interface State {
+  outcome: string;
   view: number;
   metric: string;
   kind: string;

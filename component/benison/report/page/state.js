@@ -58,7 +58,7 @@ function column(where) {
 const DEFAULTS = {
   ...{ view: 0, metric: "", kind: "", find: "", least: 0, failing: false },
   ...{ sort: "examples", down: true, from: null, to: null, weigh: false, change: false },
-  ...{ columns: [], slice: [], plot: [], threshold: 0.5, theme: "auto" },
+  ...{ outcome: "", columns: [], slice: [], plot: [], threshold: 0.5, theme: "auto" },
   ...{ group: "", rate: "selection rate", reference: "Overall", at: "0.25, 0.5, 0.75" },
 };
 
@@ -71,6 +71,7 @@ function mend() {
   if (!data.views[state.view]) state.view = DEFAULTS.view;
   if (!Object.hasOwn(RATES, state.rate)) state.rate = DEFAULTS.rate;
   if (!THEMES.includes(state.theme)) state.theme = DEFAULTS.theme;
+  if (!panels.some((panel) => outcomeOf(panel) === state.outcome)) state.outcome = DEFAULTS.outcome;
   state.threshold = Math.max(0, Math.min(1, state.threshold));
 }
 

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Renders the checks: by outcome, and within an outcome by metric, each metric on an axis of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from benison.data.batch import Array
+from benison.report.page.axis import Axis, Marks, plain
+from benison.report.page.columns import PageColumns
+from benison.table.key import SLICE_DIFFERENCE, SLICE_RATIO
+from benison.table.words import cut, metric_text, view_text
+from benison.validation import sentences
+from benison.validation.check import Check
+from benison.validation.terms import (
+    CHANGE_ABSOLUTE,
+    CHANGE_RELATIVE,
+    FAIL,
+    LOWER,
+    MISSING,
+    NOT_EVALUATED,
+    PASS,
+    RUBBER_STAMPED,
+    SMALL_SLICES,
+    UNDECIDED,
+)
+
+MAX_CHECKS = 200
+"""The most checks of each outcome in the page; the rest is in checks.parquet."""
+
+_MAX_SENTENCE = 1_000
+_TABS = {
+    "Failed": (FAIL,),
+    "Undecided": (UNDECIDED,),
+    "Not evaluated": (NOT_EVALUATED, RUBBER_STAMPED),
+    "Passed": (PASS,),
+}
+_JUDGED = {CHANGE_ABSOLUTE: "change of ", CHANGE_RELATIVE: "relative change of "}
+_COMPARED = {SLICE_DIFFERENCE: "difference of ", SLICE_RATIO: "ratio of "}
+_HEAD = ("slice", "value", "must be", "examples")
+_LEGEND = (
+    '<th scope="col"><span class="of-value">value</span> <span class="of-reach">interval</span> '
+    '<span class="of-before">baseline</span> <span class="of-allowed">allowed</span></th>'
+)
+_NO_THRESHOLDS = """\
+<p>The config has no thresholds, so nothing was judged. A bound makes a metric a check:</p>
+<pre>metrics_specs:
+  - metrics:
+      - class_name: AUC
+        threshold: {value_threshold: {lower_bound: 0.8}}</pre>"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """A check as the page shows it."""
+
+    outcome: str
+    slice: str
+    """Its name in the page."""
+    metric: str
+    view: str
+    subject: str
+    """What its axis is of; checks of one subject share one."""
+    value: str
+    rule: str
+    examples: str
+    marks: Marks
+    sentence: str
+
+    @classmethod
+    def of(cls, check: Check, slice_name: str) -> Line:
+        """The line of a check, whose slice the page calls `slice_name`."""
+        key, marks = check.key, _marks(check)
+        unit = "%" if check.kind == CHANGE_RELATIVE else ""
+        bound = marks.least if check.side == LOWER else marks.most
+        limit = "at least" if check.side == LOWER else "at most"
+        is_known, is_bound = math.isfinite(marks.value), math.isfinite(bound)
+        sign = "+" if check.is_change and marks.value > 0 else ""
+        subject = f"{_JUDGED.get(check.kind, '')}{_COMPARED.get(key.kind, '')}{cut(key.metric)}"
+        return cls(
+            check.outcome,
+            slice_name,
+            cut(metric_text(key.metric, key.kind)),
+            view_text(key.view, check.several_models),
+            subject,
+            f"{sign}{_number(sentences.shown(marks.value, bound))}{unit}" if is_known else "–",
+            f"{limit} {plain(bound, 15)}{unit}" if is_bound else "–",
+            _rows(check),
+            marks,
+            "" if check.outcome == PASS else _sentence(check),
+        )
+
+
+def lines_of(columns: PageColumns) -> list[Line]:
+    """The checks that the page shows: of each outcome those that are farthest off."""
+    table = columns.result.verdict.table
+    several = len(pc.unique(table["model"])) > 1
+    lines = []
+    for outcomes in _TABS.values():
+        wanted = pc.is_in(table["outcome"], value_set=pa.array(outcomes))
+        shown = _farthest_off(table.filter(wanted))
+        for row, name in zip(shown.to_pylist(), columns.names_of(shown), strict=True):
+            check = Check.of(row, several)
+            is_there = check.kind not in (MISSING, SMALL_SLICES)
+            lines.append(Line.of(check, name if is_there else cut(check.slice)))
+    return lines
+
+
+def _farthest_off(table: pa.Table) -> pa.Table:
+    """Of each metric the checks farthest beyond their bounds, as many of one metric as of another."""
+    names = [table[name] for name in ("metric", "kind", "check")]
+    encoded = pc.binary_join_element_wise(*names, " ").combine_chunks().dictionary_encode()
+    subject = encoded.indices.to_numpy()
+    order = np.lexsort((-_beyond(table), subject))
+    first = np.searchsorted(subject[order], subject[order])  # of the same subject
+    rank = np.arange(len(order)) - first
+    kept = np.sort(np.argsort(rank, kind="stable")[:MAX_CHECKS])
+    return table.take(pa.array(order[kept]))
+
+
+def _beyond(table: pa.Table) -> Array:
+    """How far each value is beyond its bound, below 0 within it; infinite if undefined."""
+    kinds = pc.ends_with(table["check"], "_relative"), pc.ends_with(table["check"], "_absolute")
+    judged = pc.if_else(pc.or_(*kinds), table["change"], table["value"])
+    sign = pc.if_else(pc.equal(table["side"], LOWER), 1.0, -1.0)
+    beyond: Array = pc.multiply(sign, pc.subtract(table["bound"], judged)).to_numpy()
+    return np.where(np.isnan(beyond), np.inf, beyond)
+
+
+def panels(columns: PageColumns, lines: Sequence[Line]) -> Iterator[str]:
+    """A part of the page for each outcome that a check has, the worst outcome first."""
+    counts = columns.result.verdict.counts
+    if not any(counts.values()):
+        yield _NO_THRESHOLDS
+    axes = _axes(lines)
+    for title, outcomes in _TABS.items():
+        count = sum(counts[outcome] for outcome in outcomes)
+        if count:
+            of_tab = [line for line in lines if line.outcome in outcomes]
+            heading = f"<h3>{title} <span>{count:,}</span></h3>"
+            yield f'<section class="panel" data-outcome="{outcomes[0]}">{heading}'
+            yield from _table(title, of_tab, axes)
+            if count > len(of_tab):
+                yield f'<p class="note">and {count - len(of_tab):,} more, in checks.parquet</p>'
+            yield "</section>"
+
+
+def _axes(lines: Iterable[Line]) -> dict[str, Axis | None]:
+    """The axis of each subject."""
+    by_subject: dict[str, list[float]] = {}
+    for line in lines:
+        by_subject.setdefault(line.subject, []).extend(line.marks.ends())
+    return {subject: Axis.spanning(numbers) for subject, numbers in by_subject.items()}
+
+
+def _table(title: str, lines: Sequence[Line], axes: dict[str, Axis | None]) -> Iterator[str]:
+    region = f'class="scroll" tabindex="0" role="region" aria-label="{title}"'
+    head = "".join(f'<th scope="col">{name}</th>' for name in _HEAD)
+    yield f'<div {region}><table class="checks"><thead><tr>{head}{_LEGEND}</tr></thead>'
+    groups = dict.fromkeys((line.subject, line.view) for line in lines)
+    for subject, view in groups:
+        axis = axes[subject]
+        group = [line for line in lines if (line.subject, line.view) == (subject, view)]
+        scale = axis.scale() if axis else ""
+        apart = "" if view == "all examples" else f" <small>{escape(view)}</small>"
+        yield f'<tbody><tr class="subject"><th scope="rowgroup" colspan="4">{escape(subject)}'
+        yield f"{apart}</th><td>{scale}</td></tr>"
+        yield from (_row(line, axis) for line in group)
+        yield "</tbody>"
+    yield "</table></div>"
+
+
+def _row(line: Line, axis: Axis | None) -> str:
+    names = {"slice": line.slice, "metric": line.metric, "view": line.view}
+    data = " ".join(f'data-{key}="{escape(name)}"' for key, name in names.items())
+    picture = axis.picture(line.marks, line.outcome, line.rule) if axis else ""
+    sentence = f"<p>{line.sentence}</p>" if line.sentence else ""
+    name = f"<bdi>{escape(line.slice)}</bdi>"
+    return (
+        f'<tr class="is-{line.outcome}" {data}><th scope="row">{name}{sentence}</th>'
+        f"<td>{line.value}</td><td>{line.rule}</td>"
+        f"<td>{line.examples}</td><td>{picture}</td></tr>"
+    )
+
+
+def _sentence(check: Check) -> str:
+    """The sentence with its slice cut and isolated, as HTML.
+
+    A long name would hide the numbers behind it, and a right-to-left name would reorder them.
+    """
+    before, name, after = check.reason.partition(check.slice or "\0")
+    isolated = f"<bdi>{escape(cut(name))}</bdi>" if name else ""
+    return f"{escape(cut(before, _MAX_SENTENCE))}{isolated}{escape(cut(after, _MAX_SENTENCE))}"
+
+
+def _marks(check: Check) -> Marks:
+    """What is judged, a relative change in percent."""
+    share = 100 if check.kind == CHANGE_RELATIVE else 1
+    bound = share * check.bound
+    bounds = (bound, math.nan) if check.side == LOWER else (math.nan, bound)
+    interval = (math.nan, math.nan) if share == 100 else (check.lower, check.upper)
+    if check.is_change:
+        return Marks(share * check.change, *interval, 0.0, *bounds)
+    return Marks(check.value, *interval, check.baseline, *bounds)
+
+
+def _number(text: str) -> str:
+    return text.replace("-", "−")
+
+
+def _rows(check: Check) -> str:
+    """How many rows it rests on, and of how many in the slice."""
+    if not check.examples:
+        return "–"
+    if check.evaluated is None or check.evaluated == check.examples:
+        return f"{check.examples:,}"
+    return f"{check.evaluated:,} of {check.examples:,}"

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Renders the header: which model, what was decided and why, on which data and when."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Sequence
+from html import escape
+from typing import Any
+
+import pyarrow.compute as pc
+
+from benison.report.page.checks import Line
+from benison.results.result import EvalResult
+from benison.slicing.keys import OVERALL
+from benison.table.slices import slice_id, slice_ids
+from benison.table.words import cut, shortened
+from benison.validation.terms import FAIL
+
+_REASONS = 3  # metrics that the sentence of the verdict names
+
+
+def headline(result: EvalResult, lines: Sequence[Line]) -> dict[str, str]:
+    """The pieces of the header by their names in page.html."""
+    status = result.verdict.status
+    return {
+        "status": escape(status),
+        "words": escape(status.replace("_", " ").upper()),
+        "model": escape(_models(result, is_baseline=False)),
+        "summary": escape(_summary(result, lines)),
+        "basis": " · ".join(escape(part) for part in _basis(result)),
+    }
+
+
+def _models(result: EvalResult, is_baseline: bool) -> str:
+    """The names of the candidates, or of the baseline."""
+    records = result.manifest["models"]
+    return ", ".join(_name(model) for model in records if model["is_baseline"] is is_baseline)
+
+
+def _name(model: dict[str, Any]) -> str:
+    """What a model is called: its name, else the end of its path, which often is a version."""
+    if model["name"]:
+        return shortened(model["name"])
+    if model["path"] is not None:
+        return shortened("/".join(model["path"].replace("\\", "/").rstrip("/").split("/")[-2:]))
+    return "Baseline in the data" if model["is_baseline"] else "Predictions in the data"
+
+
+def _summary(result: EvalResult, lines: Sequence[Line]) -> str:
+    """The verdict in one sentence, with the metrics that failed."""
+    text = result.verdict.summary().partition(": ")[2]
+    counts, _, rest = text.partition(".")
+    reasons = [*_reasons(result, lines)]
+    more = f"; and {len(reasons) - _REASONS} more" if len(reasons) > _REASONS else ""
+    why = f": {'; '.join(reasons[:_REASONS])}{more}" if reasons else ""
+    return f"{counts[:1].upper()}{counts[1:]}{why}.{rest}"
+
+
+def _reasons(result: EvalResult, lines: Sequence[Line]) -> Iterator[str]:
+    """Each metric that failed, and where: in Overall, else in the slice that is farthest off."""
+    table = result.verdict.table
+    failed = table.filter(pc.equal(table["outcome"], FAIL))
+    overall = slice_id(OVERALL)
+    for metric in pc.unique(failed["metric"]).to_pylist():
+        rows = failed.filter(pc.equal(failed["metric"], metric))
+        slices = set(slice_ids(rows).to_pylist())
+        worst = next((line.slice for line in lines if line.metric == cut(metric)), "")
+        where = "Overall" if overall in slices else shortened(worst, 60)
+        count = f"{len(slices):,} slices, worst in " if len(slices) > 1 else ""
+        yield f"{cut(metric)} of {count}{where}"
+
+
+def _basis(result: EvalResult) -> Iterator[str]:
+    """What the verdict rests on."""
+    manifest = result.manifest
+    files = [file["name"] for file in manifest["data"]["files"]]
+    more = f" and {len(files) - 1:,} more" if len(files) > 1 else ""
+    data = f"{shortened(files[0])}{more}" if files else "a table in memory"
+    yield f"{manifest['rows']:,} examples of {data}, all of them read"
+    baseline = _models(result, is_baseline=True)
+    if baseline:
+        yield f"against {baseline}"
+    yield f"evaluated {_when(manifest.get('created', ''))}"
+
+
+def _when(created: str) -> str:
+    """A time as people write it.
+
+    >>> _when("2026-01-31T12:00:00+00:00")
+    '2026-01-31 12:00 UTC'
+    """
+    try:
+        moment = datetime.datetime.fromisoformat(created)
+    except ValueError:
+        return created
+    if moment.tzinfo is not None:
+        return f"{moment.astimezone(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC"
+    return f"{moment:%Y-%m-%d %H:%M}"
