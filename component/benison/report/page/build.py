@@ -19,8 +19,8 @@ import pyarrow as pa
 from benison.output.writers import Evaluation
 from benison.paths import Location
 from benison.report.kit.document import MAX_BYTES, Document
-from benison.report.page.columns import PageColumns
 from benison.report.page.front import front
+from benison.report.page.page_columns import PageColumns
 from benison.report.page.payload import Payload
 from benison.report.page.points import MAX_SLICES, Curves, key_columns
 from benison.results.result import EvalResult

@@ -6,10 +6,10 @@ It is plain HTML, so that a mail preview or a viewer without scripts shows it to
 
 from __future__ import annotations
 
-from benison.report.page.checks import lines_of, panels
-from benison.report.page.columns import PageColumns
+from benison.report.page.check_lines import lines_of, panels
 from benison.report.page.evidence import evidence
 from benison.report.page.headline import headline
+from benison.report.page.page_columns import PageColumns
 from benison.report.page.tiles import tiles
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from benison.report.page.checks import Line
+from benison.report.page.check_lines import CheckLine
 from benison.results.result import EvalResult
 from benison.slicing.keys import OVERALL
 from benison.table.slices import slice_id, slice_ids
@@ -20,7 +20,7 @@ from benison.validation.terms import FAIL
 _REASONS = 3  # metrics that the sentence of the verdict names
 
 
-def headline(result: EvalResult, lines: Sequence[Line]) -> dict[str, str]:
+def headline(result: EvalResult, lines: Sequence[CheckLine]) -> dict[str, str]:
     """The pieces of the header by their names in page.html."""
     status = result.verdict.status
     return {
@@ -47,7 +47,7 @@ def _name(model: dict[str, Any]) -> str:
     return "Baseline in the data" if model["is_baseline"] else "Predictions in the data"
 
 
-def _summary(result: EvalResult, lines: Sequence[Line]) -> str:
+def _summary(result: EvalResult, lines: Sequence[CheckLine]) -> str:
     """The verdict in one sentence, with the metrics that failed."""
     text = result.verdict.summary().partition(": ")[2]
     counts, _, rest = text.partition(".")
@@ -57,7 +57,7 @@ def _summary(result: EvalResult, lines: Sequence[Line]) -> str:
     return f"{counts[:1].upper()}{counts[1:]}{why}.{rest}"
 
 
-def _reasons(result: EvalResult, lines: Sequence[Line]) -> Iterator[str]:
+def _reasons(result: EvalResult, lines: Sequence[CheckLine]) -> Iterator[str]:
     """Each metric that failed, and where: in Overall, else in the slice that is farthest off."""
     table = result.verdict.table
     failed = table.filter(pc.equal(table["outcome"], FAIL))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The types of the report's script, for the type checker alone. payload.py, columns.py and points.py
+// The types of the report's script, for the type checker alone. payload.py, page_columns.py and points.py
 // write what `Data` says.
 
 /** First byte, length and kind of a column. */

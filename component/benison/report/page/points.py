@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from benison.data.batch import Array
 from benison.paths import Location, in_arrow
-from benison.report.page.columns import OF_WHAT
+from benison.report.page.page_columns import OF_WHAT
 from benison.report.page.payload import Payload
 from benison.table.key import VIEW_COLUMNS, Key
 from benison.table.schema import PLOTS_SCHEMA, upgraded

@@ -14,11 +14,11 @@ import pyarrow.compute as pc
 
 from benison.data.batch import Array
 from benison.report.page.axis import Axis, Marks, plain
-from benison.report.page.columns import PageColumns
+from benison.report.page.page_columns import PageColumns
 from benison.table.key import SLICE_DIFFERENCE, SLICE_RATIO
 from benison.table.words import cut, metric_text, view_text
 from benison.validation import sentences
-from benison.validation.check import Check
+from benison.validation.checks import Check
 from benison.validation.terms import (
     CHANGE_ABSOLUTE,
     CHANGE_RELATIVE,
@@ -58,7 +58,7 @@ _NO_THRESHOLDS = """\
 
 
 @dataclasses.dataclass(frozen=True)
-class Line:
+class CheckLine:
     """A check as the page shows it."""
 
     outcome: str
@@ -75,7 +75,7 @@ class Line:
     sentence: str
 
     @classmethod
-    def of(cls, check: Check, slice_name: str) -> Line:
+    def of(cls, check: Check, slice_name: str) -> CheckLine:
         """The line of a check, whose slice the page calls `slice_name`."""
         key, marks = check.key, _marks(check)
         unit = "%" if check.kind == CHANGE_RELATIVE else ""
@@ -98,7 +98,7 @@ class Line:
         )
 
 
-def lines_of(columns: PageColumns) -> list[Line]:
+def lines_of(columns: PageColumns) -> list[CheckLine]:
     """The checks that the page shows: of each outcome those that are farthest off."""
     table = columns.result.verdict.table
     several = len(pc.unique(table["model"])) > 1
@@ -109,7 +109,7 @@ def lines_of(columns: PageColumns) -> list[Line]:
         for row, name in zip(shown.to_pylist(), columns.names_of(shown), strict=True):
             check = Check.of(row, several)
             is_there = check.kind not in (MISSING, SMALL_SLICES)
-            lines.append(Line.of(check, name if is_there else cut(check.slice)))
+            lines.append(CheckLine.of(check, name if is_there else cut(check.slice)))
     return lines
 
 
@@ -134,7 +134,7 @@ def _beyond(table: pa.Table) -> Array:
     return np.where(np.isnan(beyond), np.inf, beyond)
 
 
-def panels(columns: PageColumns, lines: Sequence[Line]) -> Iterator[str]:
+def panels(columns: PageColumns, lines: Sequence[CheckLine]) -> Iterator[str]:
     """A part of the page for each outcome that a check has, the worst outcome first."""
     counts = columns.result.verdict.counts
     if not any(counts.values()):
@@ -152,7 +152,7 @@ def panels(columns: PageColumns, lines: Sequence[Line]) -> Iterator[str]:
             yield "</section>"
 
 
-def _axes(lines: Iterable[Line]) -> dict[str, Axis | None]:
+def _axes(lines: Iterable[CheckLine]) -> dict[str, Axis | None]:
     """The axis of each subject."""
     by_subject: dict[str, list[float]] = {}
     for line in lines:
@@ -160,7 +160,7 @@ def _axes(lines: Iterable[Line]) -> dict[str, Axis | None]:
     return {subject: Axis.spanning(numbers) for subject, numbers in by_subject.items()}
 
 
-def _table(title: str, lines: Sequence[Line], axes: dict[str, Axis | None]) -> Iterator[str]:
+def _table(title: str, lines: Sequence[CheckLine], axes: dict[str, Axis | None]) -> Iterator[str]:
     region = f'class="scroll" tabindex="0" role="region" aria-label="{title}"'
     head = "".join(f'<th scope="col">{name}</th>' for name in _HEAD)
     yield f'<div {region}><table class="checks"><thead><tr>{head}{_LEGEND}</tr></thead>'
@@ -177,7 +177,7 @@ def _table(title: str, lines: Sequence[Line], axes: dict[str, Axis | None]) -> I
     yield "</table></div>"
 
 
-def _row(line: Line, axis: Axis | None) -> str:
+def _row(line: CheckLine, axis: Axis | None) -> str:
     names = {"slice": line.slice, "metric": line.metric, "view": line.view}
     data = " ".join(f'data-{key}="{escape(name)}"' for key, name in names.items())
     picture = axis.picture(line.marks, line.outcome, line.rule) if axis else ""
