@@ -39,12 +39,12 @@ def _models(result: EvalResult, is_baseline: bool) -> str:
 
 
 def _name(model: dict[str, Any]) -> str:
-    """What a model is called: its name, else the end of its path, which often is a version."""
-    if model["name"]:
-        return shortened(model["name"])
-    if model["path"] is not None:
-        return shortened("/".join(model["path"].replace("\\", "/").rstrip("/").split("/")[-2:]))
-    return "Baseline in the data" if model["is_baseline"] else "Predictions in the data"
+    """What a model is called: its name, and the end of its path, which often is a version."""
+    if model["path"] is None:
+        plain = "Baseline in the data" if model["is_baseline"] else "Predictions in the data"
+        return shortened(model["name"] or plain)
+    tail = "/".join(model["path"].replace("\\", "/").rstrip("/").split("/")[-2:])
+    return shortened(f"{model['name']}: {tail}" if model["name"] else tail)
 
 
 def _summary(result: EvalResult, lines: Sequence[CheckLine]) -> str:
@@ -54,7 +54,8 @@ def _summary(result: EvalResult, lines: Sequence[CheckLine]) -> str:
     reasons = [*_reasons(result, lines)]
     more = f"; and {len(reasons) - _REASONS} more" if len(reasons) > _REASONS else ""
     why = f": {'; '.join(reasons[:_REASONS])}{more}" if reasons else ""
-    return f"{counts[:1].upper()}{counts[1:]}{why}.{rest}"
+    end = "" if why.endswith(".") else "."
+    return f"{counts[:1].upper()}{counts[1:]}{why}{end}{rest}"
 
 
 def _reasons(result: EvalResult, lines: Sequence[CheckLine]) -> Iterator[str]:
