@@ -332,3 +332,18 @@ def test_a_graph_that_reaches_out_is_evaluated_when_its_ops_are_trusted(tmp_path
     (tmp_path / "written").unlink(missing_ok=True)
     assert benison.evaluate(TRIPS, made, model=tmp_path / "model", trust_ops=True)
     assert (tmp_path / "written").exists()
+
+
+def test_slicing_by_an_id_is_said_with_what_to_do(tmp_path: Path) -> None:
+    table = taxi_like(2_000)
+    numbered = table.append_column("trip", pa.array(range(len(table))))
+    made = config("AUC", slices=({}, {"feature_keys": ["hour"]}, {"feature_keys": ["trip"]}))
+    pq.write_table(numbered, tmp_path / "eval.parquet")
+    (tmp_path / "eval.json").write_text(json.dumps(made))
+    where = ("--examples", tmp_path / "eval.parquet", "--config", tmp_path / "eval.json")
+    for text in (said(run("evaluate", *where, "-o", tmp_path / "out")), said(run("show", tmp_path / "out"))):  # fmt: skip
+        assert "2,000 of 2,025 slices have one example each, most of them of trip." in text
+        assert "take trip out of slicing_specs, or leave small slices out" in text
+        assert "options: {min_slice_size: 30}" in text
+    quiet = benison.evaluate(numbered, {**made, "options": {"min_slice_size": 30}})
+    assert quiet.manifest["advice"] == []

@@ -31,6 +31,7 @@ from benison.engine.stages import (
 )
 from benison.engine.variants import Variant
 from benison.errors import ConfigError, ModelError, OutputError, on_one_line
+from benison.evaluation.advice import advice
 from benison.evaluation.identity import digests_of, model_record
 from benison.metrics.modules import UserMetrics
 from benison.output import blessing, directory, writers
@@ -85,6 +86,8 @@ class Job:
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
     rows: int = 0
     missing: dict[str, int] = dataclasses.field(default_factory=dict)
+    advice: list[str] = dataclasses.field(default_factory=list)
+    """What to do about results that say little."""
 
     @property
     def config(self) -> EvalConfig:
@@ -204,7 +207,10 @@ class Job:
                 found["small_slices"],
                 found["notes"],
             )
+            self.advice = advice(found["metrics"])
         _log(verdict)
+        for sentence in self.advice:
+            _LOGGER.warning("%s", sentence)
         return {**found, "verdict": verdict}
 
     def _outputs(self, states: list[Any]) -> dict[str, Any]:
@@ -260,6 +266,7 @@ class Job:
             "verdict": status,
             "rows": self.rows,
             "missing": self.missing,
+            "advice": self.advice,
             "seconds": {stage: round(seconds, 3) for stage, seconds in self.seconds.items()},
             "lineage": self.lineage,
             "examples": list(self.dataset.sources),

@@ -97,6 +97,8 @@ def verdict(result: EvalResult, console: Console | None = None) -> None:
         out.print(f"  [red]✗[/red] {plain(reason, _LONG)}")
     if len(judged.reasons) > _SHOWN_REASONS:
         out.print(f"  ... and {len(judged.reasons) - _SHOWN_REASONS:,} more in verdict.json")
+    for sentence in result.manifest.get("advice", ()):
+        out.print(f"  [yellow]![/yellow] {plain(sentence, _LONG)}")
 
 
 def plain(text: str, most: int = 300) -> str:
