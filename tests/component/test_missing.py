@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import benison
@@ -59,6 +61,38 @@ def test_labels_beside_missing_predictions_make_a_value_undefined(kind: pa.DataT
     result = benison.evaluate(table, config({"class_name": "MeanSquaredError", **bound}))
     assert math.isnan(result.value("mean_squared_error"))
     assert result.verdict.status == "not_blessed"
+
+
+@pytest.mark.parametrize("metric", ["MeanSquaredError", "CategoricalAccuracy"])
+def test_a_file_without_a_list_in_any_row_is_like_others(metric: str, tmp_path: Path) -> None:
+    """How many classes there are only the other files say."""
+    kind = pa.list_(pa.float64())
+    there, missing = pairs([1, 0], [0, 1], kind=kind), pairs(None, [], kind=kind)
+    for name, labels, predictions in (
+        ("a", there, there), ("b", missing, there), ("c", missing, missing)
+    ):  # fmt: skip
+        table = pa.table({"label": labels, "prediction": predictions})
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    perfect = {"MeanSquaredError": 0.0, "CategoricalAccuracy": 1.0}[metric]
+    result = benison.evaluate(
+        str(tmp_path), config({"class_name": metric, "config": {"name": "m"}})
+    )
+    assert result.value("m") == perfect
+    pq.write_table(pa.table({"label": there, "prediction": missing}), tmp_path / "d.parquet")
+    result = benison.evaluate(
+        str(tmp_path), config({"class_name": metric, "config": {"name": "m"}})
+    )
+    assert math.isnan(result.value("m"))
+
+
+def test_class_numbers_beside_a_file_without_predictions(tmp_path: Path) -> None:
+    kind = pa.list_(pa.float64())
+    for name, predictions in (("a", ([0.9, 0.1], [0.2, 0.8])), ("b", (None, None))):
+        table = pa.table({"label": [0, 1], "prediction": pairs(*predictions, kind=kind)})
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    made = config("CategoricalAccuracy")
+    assert benison.evaluate(str(tmp_path / "a.parquet"), made).value("categorical_accuracy") == 1.0
+    assert math.isnan(benison.evaluate(str(tmp_path), made).value("categorical_accuracy"))
 
 
 FRAME = pd.DataFrame(

@@ -225,7 +225,8 @@ class View:
         weights = extracts.get("example_weights", {}).get(target) if self.weighted else None
         labels = extracts.get("labels", {}).get(target, nothing)
         groups = None if not self.query_key else _texts(batch, self.query_key)
-        return Inputs(labels, predictions.get(target, nothing), weights, batch, None, groups)
+        pair = _of_one_width(labels, predictions.get(target, nothing))
+        return Inputs(*pair, weights, batch, None, groups)
 
     def _kept(self, inputs: Inputs) -> Index | None:
         """The rows with a label, where it matters, and a weight; None is all."""
@@ -242,6 +243,17 @@ class View:
             return kept
         present = np.flatnonzero(~missing)
         return present if kept is None else kept[present]
+
+
+def _of_one_width(labels: Any, predictions: Any) -> tuple[Any, Any]:
+    """Both, with a NaN for each class where all rows of a batch lack the one of them."""
+    shapes = [getattr(values, "shape", ()) for values in (labels, predictions)]
+    if sorted(map(len, shapes)) == [1, 2]:
+        if len(shapes[0]) == 1 and np.isnan(labels).all():
+            labels = np.full(shapes[1], np.nan)
+        elif len(shapes[1]) == 1 and np.isnan(predictions).all():
+            predictions = np.full(shapes[0], np.nan)
+    return labels, predictions
 
 
 def _texts(batch: pa.RecordBatch, column: str) -> pa.Array:

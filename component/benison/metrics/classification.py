@@ -85,6 +85,10 @@ def class_scores(inputs: Inputs) -> Array:
     Raises:
         DataError: Rows have a single prediction.
     """
+    if inputs.predictions.ndim == 1 and np.isnan(inputs.predictions).all():
+        # Rows that all lack their list do not tell how many classes there are: as many as the labels need.
+        most = np.max(inputs.labels, initial=1) if inputs.labels.ndim == 1 else 1
+        return np.full((len(inputs.predictions), int(most) + 1), np.nan)
     if inputs.predictions.ndim != 2:
         raise DataError(
             f"Categorical metrics need a prediction for each class, float64[N, C]; the predictions have "
