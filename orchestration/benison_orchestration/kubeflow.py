@@ -18,7 +18,8 @@ What a task may use, how often it is tried and whether it is cached is Kubeflow'
 * Resources: one process, with threads where they help. It needs the memory of the model and about a gigabyte
   besides, however many rows there are.
 * Retries: a try replaces what the one before it has left, and a task that is killed has blessed nothing. With
-  `metadata`, `run` has to be the same in each try; `dsl.PIPELINE_JOB_ID_PLACEHOLDER` is. A model that is not
+  `metadata`, `run` has to be the same in each try; `dsl.PIPELINE_JOB_ID_PLACEHOLDER` is. Where a job has
+  several evaluations, `task=dsl.PIPELINE_TASK_NAME_PLACEHOLDER` tells them apart. A model that is not
   blessed is no failure, so it is not tried again; an evaluation that cannot be done is one.
 * Caching: for the same artifacts, parameters and image Kubeflow takes the verdict that it has, which is right
   as long as what is at a URI does not change. Say `set_caching_options(False)` where somebody overwrites data
@@ -70,6 +71,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the inputs and outputs of the componen
     metadata: str = "",
     pipeline: str = "",
     run: str = "",
+    task: str = "",
     spec: dict = {},  # type: ignore[type-arg]  # noqa: B006 - kfp takes no other default
 ) -> None:
     """Evaluate a model on every slice, and bless it or say why not.
@@ -82,6 +84,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the inputs and outputs of the componen
         metadata: The URL of an ML Metadata store to record in.
         pipeline: The pipeline in whose history it is recorded.
         run: The id of this run in it, the same in each try.
+        task: The task, where a job has several evaluations: dsl.PIPELINE_TASK_NAME_PLACEHOLDER.
         spec: More arguments of benison.evaluate: format, engine, beam_options, trust_pickle.
         metrics: The metrics over all examples.
         curves: The ROC curve and the confusion matrix at 0.5, where the config has a ConfusionMatrixPlot.

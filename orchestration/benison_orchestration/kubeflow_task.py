@@ -91,6 +91,7 @@ def evaluate(  # noqa: PLR0913 - the inputs and outputs of the component
     metadata: str = "",
     pipeline: str = "",
     run: str = "",
+    task: str = "",
     spec: Mapping[str, Any] | None = None,
 ) -> None:
     """Do what `benison_orchestration.kubeflow.evaluate` describes.
@@ -107,6 +108,8 @@ def evaluate(  # noqa: PLR0913 - the inputs and outputs of the component
         metadata=metadata or None,
         pipeline=pipeline or None,
         run=run or None,
+        task=task or None,
+        mounts=_MOUNTS,
         output=evaluation.path,
         overwrite=True,  # what a first try has left
     )

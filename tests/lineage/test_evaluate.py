@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ import pytest
 
 import benison
 from benison import lineage
+from benison.evaluation.recording import check_recorded
 from benison.lineage import Finding, Run, RunKey, history
 from benison.lineage.store import Store
 from benison_orchestration import local
 from tests.conftest import config, taxi_like
+from tests.lineage.forks import Echo
 
 LOW = {"class_name": "AUC", "threshold": {"value_threshold": {"lower_bound": 0.1}}}
 HIGH = {"class_name": "AUC", "threshold": {"value_threshold": {"lower_bound": 0.99}}}
@@ -253,3 +256,31 @@ def test_the_latest_blessed_model_is_the_baseline(
         benison.evaluate(**{**common, **third})
     shutil.rmtree(tmp_path / "o2")
     json.loads((tmp_path / "o1" / "BLESSED").read_text())
+
+
+def test_what_is_mounted_is_recorded_by_its_address(
+    arguments: dict[str, Any], tmp_path: Path
+) -> None:
+    """So that another machine finds the blessed model, wherever it is mounted there."""
+    pytest.importorskip("sklearn")
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    (here / "model.pkl").write_bytes(pickle.dumps(Echo()))
+    arguments |= {"config": {**config(LOW), "model_specs": [{"label_key": "label"}]}}
+    arguments |= {"trust_pickle": True, "model": str(here / "model.pkl")}
+    arguments |= {"mounts": {"gs://models/": f"{here}/"}}
+    first = benison.evaluate(**arguments)
+    assert lineage.connect(arguments["metadata"]).latest_blessed("taxi").path == (
+        "gs://models/model.pkl"
+    )
+    here.rename(there)
+    elsewhere = {"mounts": {"gs://models/": f"{there}/"}, "model": str(there / "model.pkl")}
+    again = benison.evaluate(**{**arguments, **elsewhere})  # the same inputs, elsewhere
+    assert again.manifest["created"] == first.manifest["created"]
+    later = {"run": "r2", "output": str(tmp_path / "out2"), "baseline": "latest-blessed"}
+    second = benison.evaluate(**{**arguments, **elsewhere, **later})
+    baseline = next(m for m in second.manifest["models"] if m["is_baseline"])
+    assert baseline["path"] == str(there / "model.pkl")
+    moved = tmp_path / "moved"
+    (tmp_path / "out2").rename(moved)
+    assert check_recorded(moved, arguments["metadata"]).status == "blessed"

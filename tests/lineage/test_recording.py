@@ -251,7 +251,6 @@ def test_the_ids_are_what_a_manifest_says(url: str, tmp_path: Path) -> None:
     [
         {"data": DataContent("other, at noon", lambda: "other")},
         {"config": '{"a": 1}'},
-        {"output": "/elsewhere"},
         {"model": None},
         {"model": ModelFiles("/elsewhere", "d1")},
     ],
@@ -265,6 +264,18 @@ def test_a_run_id_is_of_one_set_of_inputs(url: str, tmp_path: Path, change: dict
     with pytest.raises(MetadataError, match=r"is not recorded: .* of other inputs"):
         recorder.standing(other)
     assert recorder.begin(other, overwrite=True).ids["key"] == "taxi/r1/Evaluator#2"
+
+
+def test_a_run_has_one_output(url: str, tmp_path: Path) -> None:
+    """So that two evaluations of a run that nothing tells apart do not take back each other's blessing."""
+    recorder, run = lineage.connect(url), make_run(tmp_path)
+    other = dataclasses.replace(run, output="/elsewhere")
+    recorder.begin(run).complete(BLESSED)
+    for overwrite in (False, True):
+        with pytest.raises(MetadataError, match=rf"writes {run.output} .* a --task"):
+            recorder.begin(other, overwrite)
+    recorder.begin(dataclasses.replace(other, key=RunKey("taxi", "r1", "other"))).complete(BLESSED)
+    assert statuses(url) == ["blessed", "blessed"]
 
 
 def test_a_model_that_was_replaced_in_place_is_not_found_by_its_old_blessing(

@@ -243,6 +243,20 @@ def test_a_task_is_recorded_once_however_often_it_is_tried(data: Path) -> None:
     assert len(history.blessings(Store.open(url), "taxi")) == 1
 
 
+def test_two_evaluations_of_a_job_are_told_apart_by_their_tasks(data: Path) -> None:
+    pytest.importorskip("ml_metadata")
+    from benison import lineage
+
+    url = f"sqlite:///{data.parent}/metadata.db?create=true"
+    arguments = {"metadata": url, "pipeline": "taxi", "run": "42"}
+    assert task(data, "left", **arguments).returncode == 0
+    refused = task(data, "right", **arguments)
+    assert refused.returncode == 2
+    assert "Give each evaluation of a run a --task" in refused.stderr
+    assert task(data, "right", **arguments, task="right").returncode == 0
+    assert len(lineage.connect(url).blessings("taxi")) == 2
+
+
 def task(
     data: Path, outputs_of: str = "task", **parameters: Any
 ) -> subprocess.CompletedProcess[str]:

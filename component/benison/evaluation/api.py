@@ -46,6 +46,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
     run: str | None = None,
     task: str | None = None,
     map_index: int | None = None,
+    mounts: Mapping[str, str] | None = None,
     progress: Progress = silent,
 ) -> EvalResult:
     """Evaluate a model over all examples, on every slice, and judge it by the config's thresholds.
@@ -78,6 +79,8 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
             run again completes what is missing and doubles nothing.
         task: The task of the run, where a run has several evaluations.
         map_index: Which of the instances of a mapped task this is.
+        mounts: Addresses and where they are mounted here, as {"gs://": "/gcs/"}: what is below is recorded
+            by its address, by which the latest blessed model is found on other machines.
         progress: Called with a stage, its rows so far, and the rows in all.
 
     Returns:
@@ -93,7 +96,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
     """
     chosen = _writers(writers, tfma)
     key = {"pipeline": pipeline, "run": run, "task": task, "map_index": map_index}
-    recording = Recording.open(metadata, key, output)
+    recording = Recording.open(metadata, key, output, mounts)
     check_output(recording, output, overwrite)
     found = recording.baseline(baseline)
     # A baseline that was looked for and is not there yet leaves none, whatever the config says.

@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -48,10 +48,16 @@ class Recording:
     key: RunKey | None
     is_named: bool = False
     """Whether the run was given, and not made up."""
+    mounts: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Addresses and where they are mounted here: what is below is recorded by its address."""
 
     @classmethod
     def open(
-        cls, metadata: str | Recorder | None, named: Mapping[str, Any], output: PathLike | None
+        cls,
+        metadata: str | Recorder | None,
+        named: Mapping[str, Any],
+        output: PathLike | None,
+        mounts: Mapping[str, str] | None = None,
     ) -> Recording:
         """Check that what was given of the record is complete.
 
@@ -59,6 +65,7 @@ class Recording:
             metadata: The URL of a store, or a recorder; None for none.
             named: pipeline, run, task and map_index, each of which may be None.
             output: Where the evaluation is written.
+            mounts: Addresses and where they are mounted here.
 
         Raises:
             ConfigError: A pipeline or an output is missing.
@@ -76,7 +83,7 @@ class Recording:
             raise ConfigError("A record needs a pipeline (--pipeline) and an output (--output).")
         recorder = lineage.connect(metadata) if isinstance(metadata, str) else metadata
         key = RunKey(**{"run": lineage.new_run_id(), **given})
-        return cls(recorder, key, "run" in given)
+        return cls(recorder, key, "run" in given, mounts or {})
 
     def baseline(self, asked: PathLike | None) -> PathLike | None:
         """The baseline that was asked for; `latest-blessed` is looked up.
@@ -93,9 +100,9 @@ class Recording:
             )
         pipeline = self.key.pipeline
         latest = self.recorder.latest_blessed(pipeline, self.key)
-        path = None if latest is None else latest.path
+        path = None if latest is None else _mounted(latest.path, self.mounts)
         _LOGGER.info("The latest blessed model of %r is %s.", pipeline, path or "none yet")
-        if latest and latest.digest and _digest(latest.path) != latest.digest:
+        if latest and latest.digest and path and _digest(path) != latest.digest:
             raise ModelError(
                 f"The latest blessed model of {pipeline!r}, at {path}, was changed after it was "
                 "blessed. Evaluate what is there now, revoke it, or name another --baseline."
@@ -124,9 +131,10 @@ class Recording:
         if self.recorder is None:
             job.lineage = self.key.to_dict()
             return self._finished(job, output) or self._evaluated(job, output, evaluate)
-        record = self.recorder.begin(_run(job, self.key, output), job.overwrite)
-        job.lineage = dict(record.ids)
-        job.note = functools.partial(_note, job, record)
+        run = _addressed(_run(job, self.key, output), self.mounts)
+        record = self.recorder.begin(run, job.overwrite)
+        job.lineage = self._lineage(record, run)
+        job.note = functools.partial(self._note, job, record, run)
         try:
             result = self._finished(job, output) or self._evaluated(job, output, evaluate)
         except BaseException as error:
@@ -167,6 +175,25 @@ class Recording:
             )
         directory.remove_abandoned(locate(output, OutputError))
         return result
+
+    def _lineage(self, record: Record, run: Run) -> dict[str, Any]:
+        """What the manifest says of a record."""
+        mounts = {"mounts": dict(self.mounts)} if self.mounts else {}
+        return {**record.ids, "output": run.output, **mounts}
+
+    def _note(
+        self, job: Job, record: Record, run: Run, state: str, verdict: Verdict | None = None
+    ) -> None:
+        """Note a state; a store that is away for a while ends no evaluation, which the record may survive."""
+        try:
+            record.note(state, None if verdict is None else _finding(verdict))
+            job.lineage = self._lineage(
+                record, run
+            )  # of another execution, if the verdict has changed
+        except RunStateError:
+            raise
+        except MetadataError as error:
+            _LOGGER.warning("The run goes on, and that it is %s is not recorded: %s", state, error)
 
     def _end(self, record: Record, job: Job, output: PathLike, error: BaseException) -> None:
         """Record that a run has ended early; one whose files are whole stays open, to be completed."""
@@ -243,9 +270,11 @@ def _written_run(output: PathLike) -> tuple[EvalResult, Run]:
     baseline = next((files for is_baseline, files in models if is_baseline), None)
     digest = manifest["data"]["digest"]
     data = DataContent(digest, lambda: digest)
-    path = absolute(output)
+    named = manifest["lineage"]
+    written = named.get("output", absolute(output))  # it may have been moved or fetched since
     sources = tuple(manifest.get("examples", ()))
-    return result, Run(key, sources, data, candidate, baseline, result.config.to_json(), path)
+    run = Run(key, sources, data, candidate, baseline, result.config.to_json(), written)
+    return result, _addressed(run, named.get("mounts", {}))
 
 
 def _run(job: Job, key: RunKey, output: PathLike) -> Run:
@@ -267,15 +296,32 @@ def _run(job: Job, key: RunKey, output: PathLike) -> Run:
     )
 
 
-def _note(job: Job, record: Record, state: str, verdict: Verdict | None = None) -> None:
-    """Note a state; a store that is away for a while ends no evaluation, which the record may survive."""
-    try:
-        record.note(state, None if verdict is None else _finding(verdict))
-        job.lineage = dict(record.ids)  # of another execution, if the verdict has changed
-    except RunStateError:
-        raise
-    except MetadataError as error:
-        _LOGGER.warning("The run goes on, and that it is %s is not recorded: %s", state, error)
+def _mounted(address: str, mounts: Mapping[str, str]) -> str:
+    """Where an address is mounted here; the address itself if it is not, or nothing is there."""
+    for prefix, folder in mounts.items():
+        path = folder + address.removeprefix(prefix)
+        if address.startswith(prefix) and os.path.exists(path):
+            return path
+    return address
+
+
+def _addressed(run: Run, mounts: Mapping[str, str]) -> Run:
+    """The run with the addresses of what is mounted here, which hold on other machines too."""
+
+    def address(path: str) -> str:
+        pairs = ((prefix, folder) for prefix, folder in mounts.items() if path.startswith(folder))
+        return next((prefix + path.removeprefix(folder) for prefix, folder in pairs), path)
+
+    def of_model(files: ModelFiles | None) -> ModelFiles | None:
+        return files and dataclasses.replace(files, path=address(files.path))
+
+    return dataclasses.replace(
+        run,
+        examples=tuple(map(address, run.examples)),
+        model=of_model(run.model),
+        baseline=of_model(run.baseline),
+        output=address(run.output),
+    )
 
 
 def _key_of(output: PathLike) -> RunKey | None:
@@ -289,8 +335,15 @@ def _key_of(output: PathLike) -> RunKey | None:
 
 
 def _is_of(manifest: Mapping[str, Any], job: Job) -> bool:
-    """Whether an output is of the models, the config and the data of a job."""
-    return all(manifest.get(key, []) == value for key, value in job.inputs().items())
+    """Whether an output is of the models, the config and the data of a job, wherever the models are."""
+    inputs = job.inputs()
+    models = [_without_path(each["models"]) for each in (manifest, inputs)]
+    same = (manifest.get(key, []) == value for key, value in inputs.items() if key != "models")
+    return models[0] == models[1] and all(same)
+
+
+def _without_path(models: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{key: model[key] for key in model if key != "path"} for model in models]
 
 
 def _reason(error: BaseException) -> str:

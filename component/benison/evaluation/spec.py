@@ -28,6 +28,15 @@ _TEXTS = (
 )  # fmt: skip
 _FLAGS = ("overwrite", "trust_pickle", "trust_ops", "tfma")
 _NOT_PLAIN = ("extractors", "evaluators", "writers")
+# Field -> what JSON has for it, and what that is called.
+_FORMS: dict[str, tuple[type | tuple[type, ...], str]] = {
+    **dict.fromkeys(_TEXTS, (str, "a text")),
+    **dict.fromkeys(_FLAGS, (bool, "true or false")),
+    "map_index": (int, "a whole number"),
+    "mounts": (dict, "an object of addresses and folders"),
+    "model": ((str, dict), "a path, or paths by the names of model_specs"),
+    "beam_options": (list, "a list of texts such as '--runner=FlinkRunner'"),
+}
 
 
 def read_spec(spec: Mapping[str, Any] | str | os.PathLike[str], **more: Any) -> dict[str, Any]:
@@ -80,15 +89,9 @@ def _faults(field: str, value: Any) -> Iterator[str]:
     """Why a value of JSON cannot be what a field needs; what has more forms is checked where it is read."""
     if value is None:
         return
-    if field in _TEXTS and not isinstance(value, str):
-        yield f"is a text, not {value!r}."
-    elif field in _FLAGS and not isinstance(value, bool):
-        yield f"is true or false, not {value!r}."
-    elif field == "map_index" and (not isinstance(value, int) or isinstance(value, bool)):
-        yield f"is a whole number, not {value!r}."
-    elif field == "model" and not isinstance(value, (str, dict)):
-        yield f"is a path, or paths by the names of model_specs, not {value!r}."
-    elif field == "beam_options" and not isinstance(value, list):
-        yield f"is a list of texts such as '--runner=FlinkRunner', not {value!r}."
-    elif field in _NOT_PLAIN:
+    if field in _NOT_PLAIN:
         yield "is made of Python objects; give it to benison.evaluate."
+    elif field in _FORMS:
+        kinds, name = _FORMS[field]
+        if not isinstance(value, kinds) or (isinstance(value, bool) and kinds is not bool):
+            yield f"is {name}, not {value!r}."

@@ -44,8 +44,9 @@ def model_id(store: Store, files: ModelFiles, run: Run) -> int:
     """The artifact of a model's bytes, produced in the run's pipeline, where resolvers look for it."""
     known = known_model(store, files)
     if known is None:
+        properties = {"benison_digest": files.digest, "benison_path": files.path}
         uri = _places(files)[-1]
-        found = _imported(store, "Model", uri, files.digest, run, benison_digest=files.digest)
+        found = _imported(store, "Model", uri, files.digest, run, **properties)
         _forget_replaced(store, files, found)
         return found
     if not history.is_produced_in(store, known.id, run.key.pipeline):
@@ -62,10 +63,19 @@ def known_model(store: Store, files: ModelFiles) -> Any:
     return max(same, key=lambda a: int(a.id), default=None)
 
 
-def serving_path(uri: str) -> str:
-    """Where the files to load are in a Model artifact."""
-    inner = locate(uri, MetadataError) / SERVING
-    return str(inner) if inner.is_dir() else uri
+def serving_path(model: Any) -> str:
+    """Where the files to load are in a Model artifact: where we read them, or where TFX puts them.
+
+    Raises:
+        MetadataError: It is at an address that cannot be reached.
+    """
+    if path := text(model, "benison_path"):
+        return path
+    try:
+        inner = locate(model.uri, MetadataError) / SERVING
+        return str(inner) if inner.is_dir() else str(model.uri)
+    except OSError as error:
+        raise MetadataError(f"The model {model.uri} cannot be reached: {error}.") from error
 
 
 def put(store: Store, node: Any, events: list[tuple[Any, Any]], contexts: list[Any]) -> None:

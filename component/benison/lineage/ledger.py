@@ -32,8 +32,8 @@ class Ledger:
         """Note that a run is asked for.
 
         Raises:
-            MetadataError: The key is of other inputs, or its blessing was revoked; or the store cannot be
-                written.
+            MetadataError: The key is of other inputs or of another output, or its blessing was revoked;
+                or the store cannot be written.
         """
         token = uuid.uuid4().hex
         for _ in range(_TRIES):
@@ -41,8 +41,8 @@ class Ledger:
             if attempts and _same(run, attempts[-1]):
                 self._take_up(attempts[-1], token)
                 return LedgerRecord(self.sink, run, overwrite, token, attempts[-1])
-            if attempts and attempts[-1].state not in CLOSED and not overwrite:
-                raise MetadataError(_refusal(run, attempts[-1]))
+            if attempts and attempts[-1].state not in CLOSED:
+                _check_replaced(run, attempts[-1], overwrite)
             name = run.key.attempt(len(attempts) + 1)
             if self.sink.open(run, name, token):
                 return LedgerRecord(self.sink, run, overwrite, token, self._newest(run.key))
@@ -283,12 +283,24 @@ def _same(run: Run, attempt: Attempt) -> bool:
     return bool(attempt.data) and attempt.data == run.data.digest()
 
 
-def _refusal(run: Run, attempt: Attempt) -> str:
-    return (
-        f"The run {run.key.run!r} of {run.key.pipeline!r} was of other data, models or config, or for "
-        f"another output ({attempt.name} is {attempt.state}). Choose another --run; or say --overwrite, "
-        "by which this evaluation takes its place."
-    )
+def _check_replaced(run: Run, attempt: Attempt, overwrite: bool) -> None:
+    """Refuse other inputs under a key, unless they replace what is there.
+
+    Raises:
+        MetadataError: Without `overwrite`; or with it for another output, as of two evaluations in a run
+            that nothing tells apart, of which each would take back the blessing of the other.
+    """
+    if attempt.output != run.output:
+        raise MetadataError(
+            f"The run {run.key.run!r} of {run.key.pipeline!r} writes {attempt.output} ({attempt.name} is "
+            f"{attempt.state}). Give each evaluation of a run a --task, or choose another --run."
+        )
+    if not overwrite:
+        raise MetadataError(
+            f"The run {run.key.run!r} of {run.key.pipeline!r} was of other data, models or config "
+            f"({attempt.name} is {attempt.state}). Choose another --run; or say --overwrite, by which this "
+            "evaluation takes its place."
+        )
 
 
 def _disagreement(attempt: Attempt, finding: Finding) -> str:

@@ -93,6 +93,7 @@ class MetadataSink:
             benison_inputs=run.inputs,
             benison_fingerprint=run.data.fingerprint,
             benison_baseline=run.baseline.path if run.baseline else "",
+            benison_output=run.output,
             benison_version=VERSION,
         )
 
@@ -191,7 +192,7 @@ class MetadataSink:
     def latest_blessed(self, pipeline: str) -> ModelFiles | None:
         history.withdraw_expired(self.store, pipeline)
         model = history.latest_blessed(self.store, pipeline)
-        return model and ModelFiles(serving_path(model.uri), text(model, "benison_digest"))
+        return model and ModelFiles(serving_path(model), text(model, "benison_digest"))
 
     def blessings(self, pipeline: str, limit: int) -> list[Blessing]:
         history.withdraw_expired(self.store, pipeline)
@@ -248,6 +249,7 @@ def _attempt(stored: Any) -> Attempt:
         text(stored, "benison_data"),
         text(stored, "benison_baseline"),
         text(stored, "benison_status"),
+        text(stored, "benison_output"),
         text(stored, "benison_token"),
     )
 

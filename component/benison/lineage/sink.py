@@ -31,6 +31,7 @@ class Attempt:
     """The path of the baseline that it began with; "" without one."""
     status: str
     """The verdict; "" until it is recorded."""
+    output: str
     token: str
     """Of the process that has begun it or taken it up last."""
 
