@@ -75,7 +75,8 @@ def _digest(digest: str) -> str:
 
 def _lineage(lineage: dict[str, Any]) -> Iterator[tuple[str, Iterable[str]]]:
     """The names of the lineage, one on each line, then all ids of the store in one line."""
-    values = {name.replace("_", " "): value for name, value in lineage.items()}
+    given = {name: value for name, value in lineage.items() if value is not None}
+    values = {name.replace("_", " "): value for name, value in given.items()}
     names = [f"{name} {value}" for name, value in values.items() if not isinstance(value, int)]
     ids = ", ".join(f"{name} {value}" for name, value in values.items() if isinstance(value, int))
     if lineage:
