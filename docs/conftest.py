@@ -38,7 +38,10 @@ def _pipeline(request: pytest.FixtureRequest, doctest_namespace: dict[str, Any])
         "example_gen": outputs(examples=standard_artifacts.Examples),
         "trainer": outputs(model=standard_artifacts.Model),
         "resolver": outputs(model=standard_artifacts.Model),
-        "eval_config": {"metrics_specs": [{"metrics": [{"class_name": "AUC"}]}]},
+        "eval_config": {
+            "model_specs": [{"label_key": "tipped"}],
+            "metrics_specs": [{"metrics": [{"class_name": "AUC"}]}],
+        },
         "train": dsl.component(train, base_image="python:3.13"),
         "push": dsl.component(push, base_image="python:3.13"),
     }
