@@ -71,10 +71,9 @@ def point(wanted: str, limit: str, at_least: float = HALF) -> Oracle:
 
 
 def threshold_at_recall(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
-    """The largest of the 10,000 thresholds that leaves half of the positives above it."""
-    inner = np.arange(1, 9999) / 9999
-    good = [t for t in inner if (w * y * (p > t)).sum() / (w * y).sum() >= HALF]
-    return max(good)
+    """The largest score that leaves half of the positives from there up."""
+    _, recall, thresholds = sk.precision_recall_curve(y, p, sample_weight=w)
+    return float(thresholds[recall[:-1] >= HALF].max())
 
 
 def davis_goadrich(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:

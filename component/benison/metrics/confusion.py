@@ -29,8 +29,8 @@ import numpy as np
 from benison.data.batch import Array, Inputs  # noqa: F401 - Inputs is for the examples
 from benison.metrics.base import Metric, Statistic, ratio
 from benison.metrics.registry import HIGHER, LOWER, About, register
+from benison.metrics.statistics.binary import ThresholdCells
 from benison.metrics.statistics.cells import Cells
-from benison.metrics.statistics.histogram import ThresholdCells
 
 
 @dataclasses.dataclass(frozen=True)

@@ -77,6 +77,16 @@ def check_types(class_name: str, factory: Any, config: Mapping[str, Any]) -> Non
         raise ConfigError(" ".join(faults))
 
 
+def check_count(parameter: str, count: int | None, most: int, least: int = 2) -> None:
+    """Raise ValueError unless `count` is None or a whole number from `least` to `most`."""
+    if count is None:
+        return
+    if not isinstance(count, int) or count < least:
+        raise ValueError(f"{parameter} must be a whole number from {least} up, not {count!r}")
+    if count > most:
+        raise ValueError(f"{parameter} must be at most {most:,}, not {count:,}")
+
+
 def _unknown(
     class_name: str, known: Mapping[str, inspect.Parameter], config: Mapping[str, Any]
 ) -> Iterator[str]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -11,39 +12,53 @@ import numpy as np
 from benison.data.batch import Array, Inputs
 from benison.errors import DataError
 from benison.metrics.base import Index, Metric, Statistic
-from benison.metrics.curves import interval_of_bucket
+from benison.metrics.curve_metric import interval_of_bucket
+from benison.metrics.parameters import check_count
 from benison.metrics.registry import register
 from benison.metrics.statistics.cells import Cells, CellsStatistic
-from benison.metrics.statistics.histogram import PredictionHistogram, bucket_of
+from benison.metrics.statistics.curve import bucket_between, scored_weights
+from benison.metrics.statistics.ranks import Ranks, ScoreRanks
+from benison.metrics.statistics.scale import buckets_of
 from benison.slicing.codes import SliceCodes
+
+MOST_POINTS = 10_000  # more than a screen has pixels, and as many as TFMA has buckets
+_POINTS = 1000  # TFMA's default
+_MANY_OUTSIDE = 20
 
 
 @dataclasses.dataclass(frozen=True)
 class ConfusionMatrixPlot(Metric):
-    """The confusion matrix at evenly spaced thresholds; ROC and precision-recall are drawn from it.
+    """The confusion matrix at many thresholds; ROC and precision-recall are drawn from it.
 
-    Columns `threshold`, `true_positives`, `false_positives`, `true_negatives`, `false_negatives`,
-    each with `num_thresholds + 2` points: one below 0, then 0 to 1.
+    Columns `threshold`, `true_positives`, `false_positives`, `true_negatives`, `false_negatives`. With
+    `num_thresholds` they have `num_thresholds + 2` points: one below 0, then 0 to 1. Without, they have
+    those of 1000, and where more than one in twenty scores lie outside of [0, 1] or close to its ends,
+    more thresholds in these regions, the same ones for every slice.
     """
 
-    num_thresholds: int = 1000
+    num_thresholds: int = _POINTS
     name: str = "confusion_matrix_plot"
 
     is_plot: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if not isinstance(self.num_thresholds, int) or self.num_thresholds < 2:
-            raise ValueError(
-                f"num_thresholds must be a whole number from 2 up, not {self.num_thresholds!r}"
-            )
+        check_count("num_thresholds", self.num_thresholds, MOST_POINTS)
 
-    def statistics(self) -> tuple[Statistic[Cells], ...]:
-        return (PredictionHistogram(),)
+    def statistics(self) -> tuple[Statistic[Ranks], ...]:
+        return (ScoreRanks(),)
 
-    def result(self, cells: Cells) -> dict[str, Array]:
-        steps = np.arange(self.num_thresholds + 1) / self.num_thresholds
-        thresholds = np.concatenate([[-1e-6], steps])
-        rows = _by_interval(cells, interval_of_bucket(thresholds), len(thresholds))
+    def result(self, ranks: Ranks) -> dict[str, Array]:
+        given = self.num_thresholds != _POINTS
+        wide = not given and lies_outside(ranks.source or ranks)
+        thresholds = wide_thresholds() if wide else even_thresholds(self.num_thresholds)
+        buckets = interval_of_bucket(thresholds)
+        flat = np.zeros((2, ranks.size * len(thresholds)))
+        for low, high, weights in scored_weights(ranks):
+            interval = buckets[bucket_between(low, high)] if given else _intervals(thresholds, high)
+            keys = weights.slices * len(thresholds) + interval
+            for label, of_label in enumerate((weights.negatives, weights.positives)):
+                flat[label] += np.bincount(keys, of_label, minlength=flat.shape[1])
+        rows = flat.reshape(2, ranks.size, len(thresholds))
         above = np.cumsum(rows[..., ::-1], axis=-1)[..., ::-1]
         below = above[..., :1] - above
         # 0, or NaN when a prediction is missing, which then holds for all points.
@@ -57,14 +72,35 @@ class ConfusionMatrixPlot(Metric):
         }
 
 
-def _by_interval(cells: Cells, interval_of: Index, intervals: int) -> Array:
-    """The weight of both labels in each interval: float64[2, S, intervals]."""
-    keys, sums = cells.occupied()
-    slices = keys // cells.width
-    cell = keys - slices * cells.width
-    flat = ((cell % 2) * cells.size + slices) * intervals + interval_of[cell // 2]
-    table = np.bincount(flat, sums, minlength=2 * cells.size * intervals)
-    return np.asarray(table, np.float64).reshape(2, cells.size, intervals)
+def even_thresholds(count: int) -> Array:
+    """TFMA's: one below 0, then 0 to 1 in `count` steps."""
+    return np.concatenate([[-1e-6], np.arange(count + 1) / count])
+
+
+@lru_cache
+def wide_thresholds() -> Array:
+    """Those of 1000, and eight in each octave beyond these, towards 0, 1 and the infinities."""
+    near = 1e-3 * 2.0 ** (np.arange(-160, 0) / 8)
+    far = 2.0 ** (np.arange(-80, 137) / 8)
+    parts = (-far[::-1], even_thresholds(_POINTS), near, 1 - near, far[far > 1])
+    return np.unique(np.concatenate(parts))
+
+
+def _intervals(thresholds: Array, scores: Array) -> Index:
+    """The last threshold that each score is above; 0 is above the threshold 0, as in TFMA."""
+    edges = np.where(thresholds == 0, -np.finfo(np.float64).tiny, thresholds)
+    return np.maximum(np.searchsorted(edges, scores, side="left") - 1, 0)
+
+
+def lies_outside(ranks: Ranks) -> bool:
+    """Whether many scores lie where thresholds from 0 to 1 in 1000 steps do not tell them apart."""
+    outside = total = 0.0
+    for low, _, of_sides in scored_weights(ranks):
+        weights = of_sides.negatives + of_sides.positives
+        apart = (low == 0) | (low == 1) | ((low >= 1 / _POINTS) & (low <= 1 - 1 / _POINTS))
+        outside += float(weights[~apart].sum())
+        total += float(weights.sum())
+    return outside > total / _MANY_OUTSIDE
 
 
 register("ConfusionMatrixPlot", ConfusionMatrixPlot)
@@ -104,7 +140,7 @@ class BucketSums(CellsStatistic):
         values = np.where(np.isnan(predictions), self.left, predictions)
         edges = self.edges()
         share = (np.clip(values, self.left, self.right) - self.left) / (self.right - self.left)
-        bucket = bucket_of(share, self.buckets)
+        bucket = buckets_of(share, self.buckets)
         # Division rounds; a prediction equal to an edge belongs above it.
         bucket -= values < edges[bucket]
         bucket += values >= edges[bucket + 1]
@@ -132,12 +168,11 @@ class CalibrationPlot(Metric):
     is_plot: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if not isinstance(self.num_buckets, int) or self.num_buckets < 1:
-            raise ValueError(
-                f"num_buckets must be a whole number from 1 up, not {self.num_buckets!r}"
-            )
+        check_count("num_buckets", self.num_buckets, MOST_POINTS, least=1)
         if not self.left < self.right:
             raise ValueError(f"left must be below right, not {self.left!r} and {self.right!r}")
+        if not np.isfinite([self.left, self.right]).all():
+            raise ValueError(f"left and right must be finite, not {self.left!r} and {self.right!r}")
 
     def statistics(self) -> tuple[BucketSums]:
         return (BucketSums(self.num_buckets, self.left, self.right),)

@@ -19,7 +19,7 @@ from benison.errors import DataError
 from benison.metrics.base import Metric, Statistic, ratio
 from benison.metrics.confusion import snake_case
 from benison.metrics.registry import HIGHER, LOWER, About, register
-from benison.metrics.statistics.histogram import check_binary
+from benison.metrics.statistics.binary import check_binary
 from benison.metrics.statistics.sums import Arrays, Mean, Moments, RowFunction, spread
 
 

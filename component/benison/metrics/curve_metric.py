@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the metrics of the whole curve have in common: the curve, and how exact it is.
+
+The curve has a point for each score while a slice has up to 4,096 of them, and one for each place of the
+scale beyond that. The scores in a place could be in any order; a value lies in the middle of what the
+best and the worst one would make of it, and half of the distance between these is its *resolution*.
+
+With a number of thresholds, or thresholds of one's own, the curve is the one that Keras and TFMA draw
+through these. Theirs are evenly spaced in [0, 1], the first just below 0 and the last just above 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from benison.data.batch import Array, Index
+from benison.metrics.base import Metric, Statistic
+from benison.metrics.confusion import as_thresholds, ascending
+from benison.metrics.parameters import MOST, check_count
+from benison.metrics.statistics.binary import (
+    EPSILON,
+    InterpolatedCells,
+    ThresholdCells,
+    interpolated_thresholds,
+)
+from benison.metrics.statistics.curve import Curve, bucket_curves, cell_curves, score_curves
+from benison.metrics.statistics.ranks import ScoreRanks
+from benison.metrics.statistics.scale import BUCKETS
+
+Thresholds = Sequence[float] | None
+
+
+def interval_of_bucket(thresholds: Array) -> Index:
+    """For each of TFMA's buckets the last of the thresholds, ascending, that its left edge is above.
+
+    Edges are k / 10000 and thresholds are shifted by 1e-7, so that a prediction equal to a
+    threshold is not above it; the threshold 0 is not shifted. What is below all counts to the first.
+    """
+    edges = np.concatenate([[-np.inf], np.arange(BUCKETS) / BUCKETS, [np.inf]])
+    shifted = np.where(thresholds == 0, 0.0, thresholds + EPSILON)
+    return np.maximum(np.searchsorted(shifted, edges, side="right") - 1, 0)
+
+
+@lru_cache(maxsize=32)
+def _interpolated_intervals(count: int) -> Index:
+    """What is 1 or more lies in the last interval that has an upper end."""
+    return np.minimum(interval_of_bucket(interpolated_thresholds(count)), count - 2)
+
+
+class CurveMetric(Metric):
+    """A number read off the curve of each slice; NaN for a slice in which it is undefined."""
+
+    num_thresholds: int | None = None
+    thresholds: Thresholds = None
+
+    def __post_init__(self) -> None:
+        count, thresholds = self.num_thresholds, self.thresholds
+        check_count("num_thresholds", count, MOST)
+        if thresholds is not None:
+            count, thresholds = _settle(count, as_thresholds(thresholds))
+            object.__setattr__(self, "thresholds", thresholds)
+        # TFMA writes its default into configs, where it means that no number was given.
+        object.__setattr__(self, "num_thresholds", None if count == BUCKETS else count)
+
+    def statistics(self) -> tuple[Statistic[Any], ...]:
+        if self.thresholds is not None:
+            return (ThresholdCells(ascending(self.thresholds)),)
+        if self.num_thresholds is not None and self.num_thresholds > BUCKETS:
+            return (InterpolatedCells(self.num_thresholds),)
+        return (ScoreRanks(),)
+
+    def curves(self, state: Any) -> Iterator[Curve]:
+        """The curves of all slices, block by block."""
+        count = self.num_thresholds
+        if self.thresholds is not None:
+            edges = np.array([-np.inf, *ascending(self.thresholds), np.inf])
+            return cell_curves(state, np.arange(len(edges) - 1), edges)
+        if count is None:
+            return score_curves(state)
+        thresholds = interpolated_thresholds(count)
+        if count <= BUCKETS:
+            return bucket_curves(state, _interpolated_intervals(count), thresholds)
+        intervals = np.clip(np.arange(count + 1) - 1, 0, count - 2)
+        return cell_curves(state, intervals, thresholds)
+
+    def at(self, curve: Curve) -> Array:
+        """The value of each slice at the points of the curve: float64[n], or [n, k] for k bounds."""
+        raise NotImplementedError
+
+    def extremes(self, curve: Curve) -> tuple[Array, Array]:
+        """The least and the largest value that the order of scores between points allows."""
+        return self.at(curve.worst()), self.at(curve.best())
+
+    def result(self, state: Any) -> Array:
+        return self._of_slices(state, self._value, np.nan)
+
+    def resolution(self, state: Any) -> Array:
+        of_each = self._of_slices(state, self._resolution, 0.0)
+        return of_each if of_each.ndim == 1 else np.asarray(of_each.max(axis=1))
+
+    def _of_slices(self, state: Any, of: Callable[[Curve], Array], otherwise: float) -> Array:
+        values = np.full((state.size, *self._shape()), otherwise)
+        for curve in self.curves(state):
+            values[curve.slices] = of(curve)
+        return values
+
+    def _shape(self) -> tuple[int, ...]:
+        return ()
+
+    def _value(self, curve: Curve) -> Array:
+        if curve.is_exact or self.num_thresholds or self.thresholds is not None:
+            return self.at(curve)
+        low, high = self.extremes(curve)
+        return (low + high) / 2
+
+    def _resolution(self, curve: Curve) -> Array:
+        if curve.is_exact:
+            return np.zeros((len(curve.slices), *self._shape()))
+        value, (low, high) = self._value(curve), self.extremes(curve)
+        return np.nan_to_num(np.maximum(high - value, value - low), posinf=np.inf)
+
+
+def _settle(
+    count: int | None, thresholds: tuple[float, ...]
+) -> tuple[int | None, tuple[float, ...] | None]:
+    """Even spacing is a number of thresholds, so that the weights can be shared.
+
+    Keras and TFMA write both, `thresholds` then without its two ends.
+    """
+    size = len(thresholds) if count is None else count
+    even = interpolated_thresholds(max(size, 2))
+    inner = even if count is None else even[1:-1]
+    if len(inner) == len(thresholds):
+        return (size, None) if np.allclose(inner, thresholds, atol=1e-12) else (None, thresholds)
+    if count is None:
+        return None, thresholds
+    raise ValueError("num_thresholds and thresholds contradict each other; give one of them")

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operating points: what one rate can be where another is good enough."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from benison.data.batch import Array, Inputs, Mask  # noqa: F401 - Inputs is for the examples
+from benison.metrics.base import ratio
+from benison.metrics.confusion import ascending, matrix_of
+from benison.metrics.curve_metric import CurveMetric, Thresholds
+from benison.metrics.registry import HIGHER, About, register
+from benison.metrics.statistics.curve import Curve
+
+_REACHED = 1e-9  # a rate that is short of its bound by rounding alone has reached it
+
+Bound = float | Sequence[float]
+
+
+class OperatingPoint(CurveMetric):
+    """The best value of one rate among the thresholds at which another is good enough.
+
+    A list of bounds gives a list of values. NaN when the class that a rate is taken of has no rows,
+    and when none of one's own thresholds is good enough.
+    """
+
+    bound: ClassVar[str]  # the parameter
+    limit: ClassVar[str]  # the rate that it bounds, from below unless it is `fall_out`
+    wanted: ClassVar[str]  # the rate whose best value is wanted, or the `step` of the threshold
+    unreached: ClassVar[float] = np.nan  # the value when no threshold is good enough
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        value = getattr(self, self.bound)
+        try:
+            bounds = np.asarray(value, np.float64)
+        except (TypeError, ValueError):
+            bounds = np.zeros(0)
+        if not np.all((bounds >= 0) & (bounds <= 1)) or not bounds.size:
+            raise ValueError(f"{self.bound} must be in [0, 1], not {value!r}")
+        if bounds.ndim:
+            object.__setattr__(self, self.bound, tuple(bounds.tolist()))
+
+    def _shape(self) -> tuple[int, ...]:
+        bounds = getattr(self, self.bound)
+        return (len(bounds),) if isinstance(bounds, tuple) else ()
+
+    def at(self, curve: Curve) -> Array:
+        sign = -1 if self.limit == "fall_out" else 1
+        limit, wanted = sign * _RATES[self.limit](curve), _RATES[self.wanted](curve)
+        defined = np.isfinite(curve.positives + curve.negatives)
+        otherwise = np.where(defined & (curve.positives > 0), self.unreached, np.nan)[:, 0]
+        bounds = np.atleast_1d(
+            getattr(self, self.bound)
+        )  # a handful, each with a choice of its own
+        good = ((limit >= sign * bound - _REACHED) & defined for bound in bounds)
+        values = np.stack([_largest(wanted, chosen, otherwise) for chosen in good], axis=1)
+        return values.reshape(len(values), *self._shape())
+
+    def curves(self, state: Any) -> Iterator[Curve]:
+        """Thresholds of one's own are the only ones that count: not even the two ends are added."""
+        if self.thresholds is None:
+            yield from super().curves(state)
+            return
+        m = matrix_of(state)
+        totals = ((m.tp + m.fn)[:, :1], (m.fp + m.tn)[:, :1])
+        steps = np.broadcast_to(np.arange(m.tp.shape[1]), m.tp.shape)
+        thresholds = np.array(ascending(self.thresholds))
+        slices = np.arange(state.size)
+        yield Curve(slices, m.tp, m.fp, *totals, lambda: steps, thresholds.__getitem__, True)
+
+
+_RATES: dict[str, Callable[[Curve], Array]] = {
+    "recall": lambda c: ratio(c.tp, c.positives),
+    "specificity": lambda c: ratio(c.negatives - c.fp, c.negatives),
+    "precision": lambda c: ratio(c.tp, c.tp + c.fp),
+    "fall_out": lambda c: ratio(c.fp, c.negatives),
+    "step": lambda c: c.steps().astype(np.float64),
+}
+
+
+def _largest(values: Array, where: Mask, otherwise: Array) -> Array:
+    """The largest value of each row where the condition holds: float64[n]."""
+    chosen = np.where(where & ~np.isnan(values), values, -np.inf).max(axis=1)
+    return np.where(np.isneginf(chosen), otherwise, chosen)
+
+
+@dataclasses.dataclass(frozen=True)
+class SensitivityAtSpecificity(OperatingPoint):
+    """Highest recall at a threshold whose specificity is at least `specificity`.
+
+    >>> SensitivityAtSpecificity(0.5).of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]))
+    1.0
+    """
+
+    specificity: Bound
+    num_thresholds: int | None = None
+    name: str = "sensitivity_at_specificity"
+    bound, limit, wanted = "specificity", "specificity", "recall"
+
+
+@dataclasses.dataclass(frozen=True)
+class SpecificityAtSensitivity(OperatingPoint):
+    """Highest specificity at a threshold whose recall is at least `sensitivity`.
+
+    >>> SpecificityAtSensitivity(1).of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]))
+    0.5
+    """
+
+    sensitivity: Bound
+    num_thresholds: int | None = None
+    name: str = "specificity_at_sensitivity"
+    bound, limit, wanted = "sensitivity", "recall", "specificity"
+
+
+@dataclasses.dataclass(frozen=True)
+class PrecisionAtRecall(OperatingPoint):
+    """Highest precision at a threshold whose recall is at least `recall`.
+
+    >>> PrecisionAtRecall([0.5, 1]).of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]))
+    [1.0, 0.6666666666666666]
+    """
+
+    recall: Bound
+    thresholds: Thresholds = None
+    num_thresholds: int | None = None
+    name: str = "precision_at_recall"
+    bound, limit, wanted = "recall", "recall", "precision"
+
+
+@dataclasses.dataclass(frozen=True)
+class RecallAtPrecision(OperatingPoint):
+    """Highest recall at a threshold whose precision is at least `precision`; 0 if none is.
+
+    >>> RecallAtPrecision(0.9).of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]))
+    0.5
+    """
+
+    precision: Bound
+    num_thresholds: int | None = None
+    name: str = "recall_at_precision"
+    bound, limit, wanted = "precision", "precision", "recall"
+    unreached = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class RecallAtFalsePositiveRate(OperatingPoint):
+    """Highest recall at a threshold whose fall-out is at most `false_positive_rate`.
+
+    >>> RecallAtFalsePositiveRate(0.2).of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]))
+    0.5
+    """
+
+    false_positive_rate: Bound
+    num_thresholds: int | None = None
+    name: str = "recall_at_false_positive_rate"
+    bound, limit, wanted = "false_positive_rate", "fall_out", "recall"
+
+
+@dataclasses.dataclass(frozen=True)
+class ThresholdAtRecall(OperatingPoint):
+    """Highest threshold at which recall is at least `recall`; predictions from there up are positive.
+
+    >>> ThresholdAtRecall(0.5).of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]))
+    0.8
+    """
+
+    recall: Bound
+    thresholds: Thresholds = None
+    num_thresholds: int | None = None
+    name: str = "threshold_at_recall"
+    bound, limit, wanted = "recall", "recall", "step"
+
+    def at(self, curve: Curve) -> Array:
+        return _thresholds_of(curve, super().at(curve))
+
+    def extremes(self, curve: Curve) -> tuple[Array, Array]:
+        steps = super().at(curve)
+        return _thresholds_of(curve, steps), _thresholds_of(curve, steps + 1)
+
+    def _value(self, curve: Curve) -> Array:
+        return self.at(curve)
+
+
+def _thresholds_of(curve: Curve, steps: Array) -> Array:
+    thresholds, known = np.full(steps.shape, np.nan), ~np.isnan(steps)
+    thresholds[known] = curve.thresholds(steps[known].astype(np.int64))
+    return thresholds
+
+
+for _class in (
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+    PrecisionAtRecall,
+    RecallAtPrecision,
+    RecallAtFalsePositiveRate,
+):
+    register(_class.__name__, _class, About.of(_class, HIGHER, 0, 1))
+register("ThresholdAtRecall", ThresholdAtRecall, About.of(ThresholdAtRecall))

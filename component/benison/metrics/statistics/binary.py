@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rows behind binary metrics: each a positive or a negative one, with a score and a weight.
+
+Labels are in [0, 1]; a fractional label y counts as y of a positive and 1 - y of a negative row.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from benison.data.batch import Array, Index, Inputs, Mask
+from benison.errors import DataError
+from benison.metrics.statistics.cells import Cells, CellsStatistic
+from benison.slicing.codes import SliceCodes
+
+EPSILON = 1e-7  # Keras' and TFMA's: how far the ends of thresholds are from 0 and 1
+_TOLERANCE = 1e-7  # how far outside [0, 1] a label may lie by rounding, as in TFMA
+
+
+class Weights(NamedTuple):
+    """Weights of negatives and positives, float64[n], by slice and place or step, int64[n], ascending."""
+
+    slices: Index
+    places: Index
+    negatives: Array
+    positives: Array
+
+
+@dataclasses.dataclass(frozen=True)
+class BinaryRows:
+    """N rows of a batch, and the slices that they are in.
+
+    `scores` are float64[N] without NaN, `positive` is bool[N], `weights` are float64[N], above 0, or
+    None when every row weighs 1. A row whose prediction is missing weighs NaN, so that in the end all
+    values of its slices are NaN.
+    """
+
+    codes: SliceCodes
+    scores: Array
+    positive: Mask
+    weights: Array | None
+
+    @classmethod
+    def of(cls, inputs: Inputs, codes: SliceCodes) -> BinaryRows:
+        """The rows that weigh anything.
+
+        Raises:
+            DataError: Rows have several labels or predictions, or a label lies outside [0, 1].
+        """
+        inputs, codes = heavy(inputs, codes)
+        whole = check_binary(inputs)
+        labels, weights = inputs.labels, inputs.weights
+        scores, undefined = inputs.predictions, np.isnan(inputs.predictions)
+        if undefined.any():
+            scores = np.where(undefined, 0.0, scores)
+            weights = np.where(undefined, np.nan, 1.0 if weights is None else weights)
+        rows = cls(codes, scores, labels == 1, weights)
+        return rows if whole else rows._split(np.clip(labels, 0.0, 1.0))
+
+    def _split(self, labels: Array) -> BinaryRows:
+        weights = np.ones(len(labels)) if self.weights is None else self.weights
+        shares = np.concatenate([weights * (1 - labels), weights * labels])
+        rows = np.flatnonzero(shares)
+        both = self.take(np.concatenate([np.arange(len(labels))] * 2)[rows])
+        return dataclasses.replace(both, positive=rows >= len(labels), weights=shares[rows])
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @property
+    def memberships(self) -> int:
+        """Rows in slices: one in three slices counts three times."""
+        return sum(len(codes) for _, codes in self.codes.parts)
+
+    def take(self, rows: Index) -> BinaryRows:
+        """The rows `rows`, of which some may be there more than once."""
+        weights = None if self.weights is None else self.weights[rows]
+        codes, scores = self.codes.take(rows), self.scores[rows]
+        return BinaryRows(codes, scores, self.positive[rows], weights)
+
+    def in_slices(self, chosen: Mask) -> BinaryRows:
+        """The same rows, in those slices alone that are `chosen`, bool[S]."""
+        if chosen.all():
+            return self
+        parts = tuple(_kept(*part, chosen[part[1]]) for part in self.codes.parts)
+        return dataclasses.replace(self, codes=SliceCodes(self.codes.size, parts))
+
+    def relabelled(self, index: Index, size: int) -> BinaryRows:
+        """Slice i becomes slice `index[i]` of `size`."""
+        parts = self.codes.parts
+        if not np.array_equal(index, np.arange(len(index))):
+            parts = tuple((rows, index[codes]) for rows, codes in parts)
+        return dataclasses.replace(self, codes=SliceCodes(size, parts))
+
+
+def _kept(rows: Index | None, codes: Index, kept: Mask) -> tuple[Index | None, Index]:
+    if kept.all():
+        return rows, codes
+    at = np.flatnonzero(kept)
+    return at if rows is None else rows[at], codes[at]
+
+
+def heavy(inputs: Inputs, codes: SliceCodes) -> tuple[Inputs, SliceCodes]:
+    """The rows that weigh anything, with their slices; the others may hold anything."""
+    if inputs.weights is None or inputs.weights.all():
+        return inputs, codes
+    rows = np.flatnonzero(inputs.weights)
+    return inputs.take(rows), codes.take(rows)
+
+
+def check_binary(inputs: Inputs) -> bool:
+    """Whether every label is 0 or 1, and none a fraction between.
+
+    Raises:
+        DataError: Rows have several labels or predictions, or a label lies outside [0, 1].
+    """
+    labels = inputs.labels
+    if labels.ndim != 1 or inputs.predictions.ndim != 1:
+        raise DataError(
+            f"Binary metrics need one label and one prediction in each row; labels have the shape "
+            f"{labels.shape} and predictions {inputs.predictions.shape}. For several classes, "
+            f"choose them with binarize.class_ids in metrics_specs."
+        )
+    if np.all((labels == 0) | (labels == 1)):
+        return True
+    wrong = np.flatnonzero(~((labels >= -_TOLERANCE) & (labels <= 1 + _TOLERANCE)))
+    if len(wrong):
+        raise DataError(
+            f"Binary metrics need labels in [0, 1]; a label is {labels[wrong[0]]:g}. For a regression "
+            f"use metrics such as MeanSquaredError."
+        )
+    return False
+
+
+class BinaryCells(CellsStatistic):
+    """Exact counts between thresholds: cells are `2 * place + positive`.
+
+    Place i holds predictions above i of the thresholds; one that is equal to a threshold is not above it.
+    """
+
+    def ascending(self) -> Array:
+        """The thresholds."""
+        raise NotImplementedError
+
+    @property
+    def width(self) -> int:  # type: ignore[override]
+        """Cells per slice."""
+        return 2 * (len(self.ascending()) + 1)
+
+    def add(self, inputs: Inputs, codes: SliceCodes) -> Cells:
+        rows, thresholds = BinaryRows.of(inputs, codes), self.ascending()
+        if len(thresholds) == 1:
+            places = (rows.scores > thresholds[0]).astype(np.int64)
+        else:
+            places = np.searchsorted(thresholds, rows.scores, side="left").astype(np.int64)
+        return Cells.grouped(2 * places + rows.positive, rows.weights, rows.codes, self.width)
+
+
+@dataclasses.dataclass(frozen=True)
+class ThresholdCells(BinaryCells):
+    """Counts between thresholds of one's own."""
+
+    thresholds: tuple[float, ...]
+
+    def ascending(self) -> Array:
+        return np.array(self.thresholds)
+
+
+@dataclasses.dataclass(frozen=True)
+class InterpolatedCells(BinaryCells):
+    """Counts between a number of thresholds, evenly spaced."""
+
+    count: int
+
+    def ascending(self) -> Array:
+        return interpolated_thresholds(self.count)
+
+
+@lru_cache(maxsize=32)
+def interpolated_thresholds(count: int) -> Array:
+    """`count` thresholds, ascending: just below 0, evenly spaced, just above 1."""
+    inner = np.arange(1, count - 1) / (count - 1)
+    return np.concatenate([[-EPSILON], inner, [1 + EPSILON]])

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Curves of the confusion matrix as the threshold rises, for many slices at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+import numpy as np
+
+from benison.data.batch import Array, Index, Mask
+from benison.metrics.statistics.binary import Weights
+from benison.metrics.statistics.cells import Cells, starts
+from benison.metrics.statistics.ranks import Ranks
+from benison.metrics.statistics.scale import PLACES, buckets_of, edges_of, is_one_score
+
+Thresholds: TypeAlias = Callable[[Index], Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """Points of the confusion matrix as the threshold rises, for a block of n slices.
+
+    `tp` and `fp` are float64[n, P], the weights above the threshold, falling along the axis to 0, where
+    the last points repeat. `positives` and `negatives` are the weights in all, float64[n, 1].
+    `thresholds` has the highest threshold at which a point is reached, by the point's number, which
+    `steps` makes: int64[n, P].
+    """
+
+    slices: Index
+    tp: Array
+    fp: Array
+    positives: Array
+    negatives: Array
+    steps: Callable[[], Index]
+    thresholds: Thresholds
+    is_exact: bool
+    """Whether all that lies between two points has one score; else its order is not known."""
+
+    def best(self) -> Curve:
+        """As if between two points all positives had higher scores than all negatives."""
+        corner = np.where(self.equal(), self.fp[:, :-1], self.fp[:, 1:])
+        return self._through(self.tp[:, :-1], corner)
+
+    def worst(self) -> Curve:
+        """As if between two points all negatives had higher scores than all positives."""
+        corner = np.where(self.equal(), self.tp[:, :-1], self.tp[:, 1:])
+        return self._through(corner, self.fp[:, :-1])
+
+    def equal(self) -> Mask:
+        """Whether all scores between two points are known to be equal: bool[n, P - 1]."""
+        if self.is_exact or self.thresholds is not edges_of:
+            return np.full(self.tp[:, 1:].shape, self.is_exact)
+        return is_one_score(self.steps()[:, :-1])
+
+    def _through(self, tp: Array, fp: Array) -> Curve:
+        """With one more point between any two."""
+        both = np.repeat(self.tp, 2, axis=1)[:, :-1], np.repeat(self.fp, 2, axis=1)[:, :-1]
+        both[0][:, 1::2], both[1][:, 1::2] = tp, fp
+        steps = self.steps
+        return dataclasses.replace(
+            self, tp=both[0], fp=both[1], steps=lambda: np.repeat(steps(), 2, axis=1)[:, :-1]
+        )
+
+
+def score_curves(ranks: Ranks) -> Iterator[Curve]:
+    """The curves of all slices that have rows, with a point for each score, or place of the scale.
+
+    They come in blocks of slices with about as many points. The highest threshold of a point is its
+    score, or the lowest one of its place.
+    """
+    settled = ranks.settled
+    for block in settled.exact.blocks(ranks.size):
+        thresholds = _of_number(np.append(block.scores, np.inf))
+        by_number = block.weights._replace(places=np.arange(len(block)))
+        yield from _curves(by_number, thresholds, len(block), is_exact=True)
+    for weights in settled.pooled.blocks():
+        yield from _curves(weights, edges_of, PLACES)
+
+
+def bucket_curves(ranks: Ranks, intervals: Index, thresholds: Array) -> Iterator[Curve]:
+    """As `score_curves`, with a point for each interval.
+
+    Args:
+        ranks: The weights.
+        intervals: The interval of each of TFMA's buckets, int64[10,002], ascending.
+        thresholds: Interval i lies between the thresholds i and i + 1.
+    """
+    top = int(intervals[-1]) + 1
+    for low, high, weights in scored_weights(ranks):
+        steps = weights._replace(places=intervals[bucket_between(low, high)])
+        yield from _curves(steps, _of_number(thresholds), top)
+
+
+def bucket_between(low: Array, high: Array) -> Index:
+    """TFMA's bucket of scores between two, which are equal or the edges of a place."""
+    # At an edge itself TFMA's rounding may decide otherwise.
+    low, high = np.clip(low, -1, 2), np.clip(high, -1, 2)
+    return buckets_of(low + (high - low) / 2)
+
+
+def scored_weights(ranks: Ranks) -> Iterator[tuple[Array, Array, Weights]]:
+    """Scores, scores again, and the weights at them, of some slices at a time.
+
+    In place of a score there may be the lowest one of a place of the scale, and then of the next place.
+    """
+    settled = ranks.settled
+    for block in settled.exact.blocks(ranks.size):
+        yield block.scores, block.scores, block.weights
+    for weights in settled.pooled.blocks():
+        yield edges_of(weights.places), edges_of(weights.places + 1), weights
+
+
+def cell_curves(cells: Cells, intervals: Index, thresholds: Array) -> Iterator[Curve]:
+    """As `bucket_curves`, from the cells of `ThresholdCells`."""
+    top, places = int(intervals[-1]) + 1, cells.width // 2
+    for pairs in cells.pairs():
+        if len(pairs.keys):
+            slices = pairs.keys // places
+            steps = intervals[pairs.keys - slices * places]
+            weights = Weights(slices, steps, pairs.first, pairs.second)
+            yield from _curves(weights, _of_number(thresholds), top)
+
+
+def _curves(
+    weights: Weights, thresholds: Thresholds, top: int, is_exact: bool = False
+) -> Iterator[Curve]:
+    slices, steps, negatives, positives = weights
+    changed = np.ones(len(slices), np.bool_)
+    changed[1:] = (slices[1:] != slices[:-1]) | (steps[1:] != steps[:-1])
+    first = np.flatnonzero(changed)
+    fp, tp = (np.add.reduceat(x, first) for x in (negatives, positives))
+    slices, steps = slices[first], steps[first]
+    begin = starts(slices)
+    lengths = np.diff(begin, append=len(slices))
+    sizes = np.ceil(np.log2(lengths)).astype(np.int64)
+    for size in np.unique(sizes):  # a handful: as many as there are octaves of lengths
+        block = np.flatnonzero(sizes == size)
+        columns = np.arange(lengths[block].max() + 1)
+        held = columns < lengths[block, None]
+        at = np.where(held, begin[block, None] + columns, 0)
+        above = _above(np.where(held, tp[at], 0.0)), _above(np.where(held, fp[at], 0.0))
+        totals = above[0][:, :1], above[1][:, :1]
+        numbers = functools.partial(_numbers, steps, at, held, top)
+        yield Curve(slices[begin[block]], *above, *totals, numbers, thresholds, is_exact)
+
+
+def _numbers(steps: Index, at: Index, held: Mask, top: int) -> Index:
+    return np.where(held, steps[at], top)
+
+
+def _of_number(thresholds: Array) -> Thresholds:
+    """The threshold of each number, and the last one for numbers beyond."""
+    return lambda numbers: thresholds[np.minimum(numbers, len(thresholds) - 1)]
+
+
+def _above(counts: Array) -> Array:
+    """Each row's sums from there to its end: float64[n, P]."""
+    above: Array = np.cumsum(counts[:, ::-1], axis=1)[:, ::-1]
+    return above

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The weights of slices with few scores, by the scores themselves."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+
+from benison.data.batch import Array, Index, Mask
+from benison.metrics.statistics.binary import BinaryRows, Weights
+from benison.metrics.statistics.cells import BLOCK_CELLS, CellPairs, Cells, order_of
+from benison.metrics.statistics.scale import PLACE_BITS, places_of
+
+_SAMPLE = 2**13
+
+
+@dataclasses.dataclass(frozen=True)
+class ExactScores:
+    """Weights of negatives and positives at each score of each slice, n in all, ascending.
+
+    `keys` are `slice * 2**21 + place` on the scale, int64[n]; `scores`, `negatives` and `positives` are
+    float64[n]. Few places have several scores, so whole numbers put nearly all in order.
+    """
+
+    keys: Index
+    scores: Array
+    negatives: Array
+    positives: Array
+
+    @classmethod
+    def empty(cls) -> ExactScores:
+        """Of no slices."""
+        none = np.zeros(0)
+        return cls(np.zeros(0, np.int64), none, none, none)
+
+    @classmethod
+    def of(cls, batches: Sequence[BinaryRows]) -> ExactScores:
+        """The weights of the rows of some batches."""
+        if not batches:
+            return cls.empty()
+        scores = np.concatenate([rows.scores for rows in batches])
+        scores += 0.0  # which makes -0 the 0 that it equals
+        if has_few_scores(batches):
+            return cls._by_code(batches, *_encoded(scores))
+        ends = np.cumsum([len(rows) for rows in batches])
+        each = zip(batches, np.split(scores, ends[:-1]), strict=True)
+        parts = [part for rows, of_rows in each for part in _parts(rows, of_rows)]
+        return cls._joined(parts)._in_order("quicksort")
+
+    @classmethod
+    def _by_code(cls, batches: Sequence[BinaryRows], distinct: Array, codes: Index) -> ExactScores:
+        """As `of`, where `distinct` are few scores, ascending, and `codes` say which each row has."""
+        width, start = 2 * len(distinct), 0
+        total = Cells.empty(batches[0].codes.size, width)
+        for rows in batches:
+            cells = 2 * codes[start : start + len(rows)] + rows.positive
+            total = total.merge(Cells.grouped(cells, rows.weights, rows.codes, width))
+            start += len(rows)
+        held = CellPairs.joined(list(total.pairs()))
+        slices = held.keys // len(distinct)
+        code = held.keys - slices * len(distinct)
+        keys = (slices << PLACE_BITS) + places_of(distinct)[code]
+        return cls(keys, distinct[code], held.first, held.second)
+
+    @classmethod
+    def _joined(cls, parts: Sequence[ExactScores]) -> ExactScores:
+        keys = np.concatenate([part.keys for part in parts])
+        scores = np.concatenate([part.scores for part in parts])
+        negatives = np.concatenate([part.negatives for part in parts])
+        return cls(keys, scores, negatives, np.concatenate([part.positives for part in parts]))
+
+    def merge(self, other: ExactScores) -> ExactScores:
+        """The weights of both."""
+        if not len(self) or not len(other):
+            return self if len(self) else other
+        return self._joined([self, other])._in_order("stable")
+
+    def _at(self, index: Index | slice) -> ExactScores:
+        columns = (self.scores[index], self.negatives[index], self.positives[index])
+        return ExactScores(self.keys[index], *columns)
+
+    def _in_order(self, kind: Literal["quicksort", "stable"]) -> ExactScores:
+        """Ascending, with the weights of equal scores of a slice summed up."""
+        ascending = self._at(_order(self.keys, self.scores, kind))
+        keys, scores = ascending.keys, ascending.scores
+        fresh = np.ones(len(keys), np.bool_)
+        fresh[1:] = (keys[1:] != keys[:-1]) | (scores[1:] != scores[:-1])
+        first = np.flatnonzero(fresh)
+        if len(first) == len(keys):
+            return ascending
+        sums = (np.add.reduceat(x, first) for x in (ascending.negatives, ascending.positives))
+        return ExactScores(keys[first], scores[first], *sums)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @property
+    def slices(self) -> Index:
+        """The slice of each: int64[n]."""
+        return self.keys >> PLACE_BITS
+
+    @property
+    def places(self) -> Index:
+        """The place of each on the scale: int64[n]."""
+        return self.keys & ((1 << PLACE_BITS) - 1)
+
+    @property
+    def weights(self) -> Weights:
+        """The weights by slice and place, of which some may be there more than once."""
+        return Weights(self.slices, self.places, self.negatives, self.positives)
+
+    def scores_in(self, size: int) -> Index:
+        """How many scores each of S slices has: int64[S]."""
+        return np.diff(self._ends(size), prepend=0)
+
+    def _ends(self, size: int) -> Index:
+        return np.searchsorted(self.keys, np.arange(1, size + 1) << PLACE_BITS)
+
+    def in_slices(self, chosen: Mask) -> ExactScores:
+        """Of those slices alone that are `chosen`, bool[S]."""
+        kept = chosen[self.slices]
+        return self if kept.all() else self._at(np.flatnonzero(kept))
+
+    def relabelled(self, index: Index) -> ExactScores:
+        """Slice i becomes slice `index[i]`."""
+        keys = (index[self.slices] << PLACE_BITS) + self.places
+        moved = dataclasses.replace(self, keys=keys)
+        return moved if np.all(index[1:] > index[:-1]) else moved._in_order("stable")
+
+    def take(self, index: Index) -> ExactScores:
+        """Slice i of the result is slice `index[i]`, which may stand there more than once."""
+        starts, ends = (np.searchsorted(self.keys, (index + i) << PLACE_BITS) for i in (0, 1))
+        lengths = ends - starts
+        slices = np.repeat(np.arange(len(index)), lengths)
+        within = np.arange(len(slices)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        taken = self._at(starts[slices] + within)
+        return dataclasses.replace(taken, keys=(slices << PLACE_BITS) + taken.places)
+
+    def blocks(self, size: int) -> Iterator[ExactScores]:
+        """Those of some slices at a time."""
+        ends = self._ends(size)
+        last = np.flatnonzero(np.diff(ends // BLOCK_CELLS, append=-1))
+        for first, end in pairwise([0, *ends[last].tolist()]):
+            if end > first:
+                yield self._at(slice(first, end))
+
+
+def has_few_scores(batches: Sequence[BinaryRows]) -> bool:
+    """Whether rows mostly repeat the scores of others, as a sample shows."""
+    rows = sum(map(len, batches))
+    step = rows // _SAMPLE + 1
+    sample = np.concatenate([batch.scores[::step] for batch in batches])
+    return rows > _SAMPLE and 2 * len(np.unique(sample)) < len(sample)
+
+
+def _parts(rows: BinaryRows, scores: Array) -> Iterator[ExactScores]:
+    """The rows of a batch for each slicing spec, as they stand there."""
+    weights = np.ones(len(rows)) if rows.weights is None else rows.weights
+    sides = (np.where(rows.positive == side, weights, 0.0) for side in (False, True))
+    whole = ExactScores(places_of(scores), scores, *sides)
+    for at, codes in rows.codes.parts:
+        if len(codes):
+            part = whole if at is None else whole._at(at)
+            yield dataclasses.replace(part, keys=(codes << PLACE_BITS) + part.keys)
+
+
+def _order(keys: Index, scores: Array, kind: Literal["quicksort", "stable"]) -> Index:
+    """What puts keys, and scores of one key, in ascending order."""
+    order = order_of(keys, kind)
+    keys, scores = keys[order], scores[order]
+    same = keys[1:] == keys[:-1]
+    wrong = same & (scores[1:] < scores[:-1])
+    if wrong.any():
+        run = np.concatenate([[0], np.cumsum(~same)])
+        mixed = np.zeros(run[-1] + 1, np.bool_)
+        mixed[run[1:][wrong]] = True
+        at = np.flatnonzero(mixed[run])
+        order[at] = order[at][np.lexsort((scores[at], keys[at]))]
+    return order
+
+
+def _encoded(scores: Array) -> tuple[Array, Index]:
+    """The distinct scores, ascending, and which of them each is."""
+    values = pa.Array.from_buffers(pa.float64(), len(scores), [None, pa.py_buffer(scores)])
+    encoded = values.dictionary_encode()
+    distinct = np.frombuffer(encoded.dictionary.buffers()[1], np.float64, len(encoded.dictionary))
+    codes = np.frombuffer(encoded.indices.buffers()[1], np.int32, len(scores))
+    order = np.argsort(distinct)
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    return distinct[order], rank[codes]

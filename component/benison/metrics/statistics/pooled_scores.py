@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The weights of slices with many scores, by the places of the scale."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from benison.data.batch import Index, Mask
+from benison.metrics.statistics.binary import BinaryRows, Weights
+from benison.metrics.statistics.cells import LOOSE_KEYS, CellPairs, Cells, order_of
+from benison.metrics.statistics.scale import PAGE_BITS, PAGES, PLACE_BITS, PLACES, places_of
+
+_PAGE_CELLS = 2 << PAGE_BITS
+_RARE = 32  # a page with less than one in so many rows is no page of the table
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PooledScores:
+    """Weights of negatives and positives by place of the scale, for B of all slices.
+
+    `slices` are their numbers, int64[B], ascending. The table `cells` has the pages of the scale on which
+    most scores lie: `pages`, int64[P], ascending, and one more, on which rows of all other pages end up;
+    these count in `rare` instead. Cells of both are `2 * place + positive`, where the places of `cells`
+    are those of its own pages.
+    """
+
+    slices: Index
+    pages: Index
+    cells: Cells
+    rare: Cells
+
+    @classmethod
+    def empty(cls, slices: Index, pages: Index) -> PooledScores:
+        """Of no rows."""
+        size = len(slices)
+        cells = Cells.empty(size, (len(pages) + 1) * _PAGE_CELLS)
+        return cls(slices, pages, cells, Cells.empty(size, 2 << PLACE_BITS))
+
+    @classmethod
+    def for_rows(cls, slices: Index, batches: Sequence[BinaryRows]) -> PooledScores:
+        """Of no rows, with the pages that most rows of some batches are on."""
+        pages = [places_of(rows.scores) >> PAGE_BITS for rows in batches]
+        counts = np.sum([np.bincount(of, minlength=PAGES) for of in pages], axis=0)
+        return cls.empty(slices, np.flatnonzero(_RARE * counts > counts.sum()))
+
+    @classmethod
+    def of(cls, weights: Weights) -> PooledScores:
+        """From weights by slice and place; a pair of these may be there more than once."""
+        none = cls.empty(np.unique(weights.slices), np.zeros(0, np.int64))
+        keys = np.searchsorted(none.slices, weights.slices) << PLACE_BITS
+        keys = 2 * (keys + weights.places)
+        keys, sums = (
+            np.concatenate([keys, keys + 1]),
+            np.concatenate([weights.negatives, weights.positives]),
+        )
+        return dataclasses.replace(none, rare=Cells.of(keys, sums, none.rare.size, none.rare.width))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PooledScores, (self.slices, self.pages, self.cells, self.rare)
+
+    def add(self, rows: BinaryRows) -> PooledScores:
+        """With the rows of a batch, which are in slices of these alone."""
+        places = places_of(rows.scores)
+        cells = self._offsets[places >> PAGE_BITS]
+        cells += 2 * places
+        absent = cells >= len(self.pages) * _PAGE_CELLS
+        cells += rows.positive
+        grown = dataclasses.replace(self, cells=self._grouped(self.cells, rows, cells))
+        if not absent.any():
+            return grown
+        few = rows.take(np.flatnonzero(absent))
+        rare = self._grouped(self.rare, few, 2 * places[absent] + few.positive)
+        grown = dataclasses.replace(grown, rare=rare)
+        return grown._with_rare() if rare.waiting > LOOSE_KEYS else grown
+
+    def _grouped(self, total: Cells, rows: BinaryRows, cells: Index) -> Cells:
+        size, width = total.size, total.width
+        starts = np.zeros(rows.codes.size, np.int64)
+        starts[self.slices] = np.arange(size) * width
+        if size * width < 2**31:  # half the bytes are added in half the time
+            starts, cells = starts.astype(np.int32), cells.astype(np.int32)
+        for at, codes in rows.codes.parts:
+            keys = starts[codes]
+            keys += cells if at is None else cells[at]
+            weights = rows.weights if at is None or rows.weights is None else rows.weights[at]
+            total = total.merge(Cells.of(keys, weights, size, width))
+        return total
+
+    @functools.cached_property
+    def _offsets(self) -> Index:
+        """What leads from twice a place to its cells, by page."""
+        ranks = np.full(PAGES, len(self.pages))
+        ranks[self.pages] = np.arange(len(self.pages))
+        return (ranks - np.arange(PAGES)) * _PAGE_CELLS
+
+    def merge(self, other: PooledScores) -> PooledScores:
+        """The weights of both."""
+        if not len(self.slices) or not len(other.slices):
+            return self if len(self.slices) else other
+        slices = np.union1d(self.slices, other.slices)
+        pages = np.union1d(self.pages, other.pages)
+        a, b = self._on(slices, pages), other._on(slices, pages)
+        return PooledScores(slices, pages, a.cells.merge(b.cells), a.rare.merge(b.rare))
+
+    def _on(self, slices: Index, pages: Index) -> PooledScores:
+        """The same for more slices and pages, which these are among."""
+        if len(slices) == len(self.slices) and len(pages) == len(self.pages):
+            return self
+        ranks = np.searchsorted(slices, self.slices)
+        columns = np.append(np.searchsorted(pages, self.pages), len(pages))
+        # The pages of a slice are moved as slices are.
+        index = (ranks[:, None] * (len(pages) + 1) + columns).reshape(-1)
+        moved = dataclasses.replace(self.cells, size=len(index), width=_PAGE_CELLS)
+        moved = moved.relabel(index, len(slices) * (len(pages) + 1))
+        width = (len(pages) + 1) * _PAGE_CELLS
+        cells = dataclasses.replace(moved, size=len(slices), width=width)
+        return PooledScores(slices, pages, cells, self.rare.relabel(ranks, len(slices)))
+
+    def _with_rare(self) -> PooledScores:
+        """The same with all pages in the table, as they are not so rare."""
+        keys, sums = self.rare.occupied()
+        rank, cell = keys >> (PLACE_BITS + 1), keys & ((2 << PLACE_BITS) - 1)
+        pages = np.flatnonzero(np.bincount(cell >> (PAGE_BITS + 1)))
+        grown = self._on(self.slices, np.union1d(self.pages, pages))
+        moved = rank * grown.cells.width + grown._offsets[cell >> (PAGE_BITS + 1)] + cell
+        table = Cells.of(moved, sums, grown.cells.size, grown.cells.width)
+        rare = Cells.empty(self.rare.size, self.rare.width)
+        return dataclasses.replace(grown, cells=grown.cells.merge(table), rare=rare)
+
+    def in_slices(self, chosen: Mask) -> PooledScores:
+        """Of those slices alone that are `chosen`, bool[S]."""
+        kept = np.flatnonzero(chosen[self.slices])
+        return self if len(kept) == len(self.slices) else self._at(self.slices[kept], kept)
+
+    def relabelled(self, index: Index) -> PooledScores:
+        """Slice i becomes slice `index[i]`."""
+        slices = index[self.slices]
+        order = np.argsort(slices)
+        return self._at(slices[order], order)
+
+    def take(self, index: Index) -> PooledScores:
+        """Slice i of the result is slice `index[i]`, which may stand there more than once."""
+        rows = np.searchsorted(self.slices, index)
+        rows[rows == len(self.slices)] = 0
+        held = np.flatnonzero(self.slices[rows] == index) if len(self.slices) else self.slices
+        return self._at(held, rows[held])
+
+    def _at(self, slices: Index, rows: Index) -> PooledScores:
+        return PooledScores(slices, self.pages, self.cells.take(rows), self.rare.take(rows))
+
+    def places_in(self, size: int) -> Index:
+        """How many places each of S slices has scores at: int64[S]."""
+        counts = [np.bincount(weights.slices, minlength=size) for weights in self.blocks()]
+        return np.sum(counts, axis=0, dtype=np.int64) if counts else np.zeros(size, np.int64)
+
+    def blocks(self) -> Iterator[Weights]:
+        """The weights of some slices at a time; a place may be there twice."""
+        rare = CellPairs.joined(list(self.rare.pairs()))
+        start = 0
+        for table in self.cells.pairs():
+            end = int(np.searchsorted(rare.keys, table.until << PLACE_BITS))
+            both = self._on_scale(table)
+            if end > start:
+                both = CellPairs.joined([both, rare.at(slice(start, end))])
+                both = both.at(order_of(both.keys, "stable"))
+            start = end
+            if len(both.keys):
+                slices = self.slices[both.keys >> PLACE_BITS]
+                places = both.keys & ((1 << PLACE_BITS) - 1)
+                yield Weights(slices, places, both.first, both.second)
+
+    def _on_scale(self, table: CellPairs) -> CellPairs:
+        """CellPairs of the table by slice and place, without the page of all other pages."""
+        starts = np.append(self.pages << PAGE_BITS, PLACES)
+        page = table.keys >> PAGE_BITS
+        rank = page // len(starts)
+        place = starts[page - rank * len(starts)] + (table.keys & ((1 << PAGE_BITS) - 1))
+        keys = (rank << PLACE_BITS) + place
+        return table._replace(keys=keys).at(np.flatnonzero(place < PLACES))
