@@ -14,6 +14,9 @@ import pytest
 
 import benison
 from benison.data.dataset import Dataset
+from benison.data.formats import FORMATS
+from benison.output import blessing
+from benison.paths import locate
 from tests.component.test_reading import counts, scored, write
 from tests.conftest import config
 
@@ -55,6 +58,27 @@ def test_a_delta_table_is_read_as_it_was_when_it_was_opened(delta: str) -> None:
     deltalake.write_deltalake(delta, TABLE, mode="append")
     assert sum(batch.num_rows for batch in dataset.batches(["n"])) == 3
     assert Dataset.open(delta).num_rows == 6
+
+
+@pytest.mark.parametrize("kind", ["delta", "iceberg"])
+def test_the_content_of_a_table_is_that_of_the_files_that_count(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    path = request.getfixturevalue(kind)
+    asked = config("ExampleCount")
+    first = benison.evaluate(path, asked, output=tmp_path / "out")
+    blessing.verify(tmp_path / "out", examples=[path])
+    data = first.manifest["data"]
+    again = benison.evaluate(path, asked).manifest["data"]
+    assert (again["digest"], again["fingerprint"]) == (data["digest"], data["fingerprint"])
+    assert "the log says" in data["covers"]
+    (file, *_) = FORMATS[kind].log(Dataset.open(path).files[0].path).files
+    data_file = locate(file)
+    content = bytearray(data_file.read_bytes())
+    content[6] ^= 1
+    data_file.write_bytes(content)
+    with pytest.raises(benison.OutputError, match="was changed since the data were evaluated"):
+        blessing.verify(tmp_path / "out", examples=[path])
 
 
 def test_a_delta_table_through_beam(delta: str) -> None:

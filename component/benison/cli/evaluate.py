@@ -262,6 +262,12 @@ def verify(
             help="The model that is about to be served; default: where the evaluated one was.",
         ),
     ] = None,
+    examples: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--examples", "-e", help="The data, to be compared with those that were evaluated."
+        ),
+    ] = None,
     metadata: Annotated[
         str | None,
         typer.Option(
@@ -270,22 +276,26 @@ def verify(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check that an output, and the model it judged, are byte for byte as they were.
+    """Check that an output, the model it judged, and the data if named, are byte for byte as they were.
 
     Exit code 0 when nothing differs and the model is blessed, 1 when it is not blessed, 2 when
     something differs or is not recorded in --metadata.
 
-    [bold]Example[/bold]:  benison verify out --model serving/1700000000
+    [bold]Example[/bold]:  benison verify out --model serving/1700000000 --examples eval.parquet
     """
     with errors(as_json):
         served = None if model is None else locate(model, ModelError)
-        verdict, note = blessing.verify(locate(output, OutputError), served)["verdict"], ""
+        manifest = blessing.verify(locate(output, OutputError), served, examples or ())
+        verdict, note = manifest["verdict"], ""
         if metadata is not None:
             recorded = check_recorded(output, metadata)
             verdict, note = recorded.status, recorded.note
     if as_json:
-        print(json.dumps({"ok": True, "verdict": verdict, "note": note}))
+        compared = {"data": "unchanged" if examples else "not compared"}
+        print(json.dumps({"ok": True, "verdict": verdict, "note": note, **compared}))
     else:
         why = f" ({note})" if note else ""
         print(f"{output} is whole and unchanged. Verdict: {verdict.replace('_', ' ')}{why}.")
+        if not examples:
+            print("The data were not compared; name them with --examples.")
     raise typer.Exit(0 if verdict == "blessed" else NOT_BLESSED)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -12,20 +12,37 @@ from benison.data.reading import Inspected, ReadOptions, Rules
 from benison.paths import RemotePath, locate
 
 
-def _open(path: str) -> Any:
+def _open(path: str, fields: Sequence[int] | None = None) -> Any:
     """Arrow files end in a footer; Arrow streams do not."""
     location = locate(path)
     source = location.open() if isinstance(location, RemotePath) else pa.memory_map(str(location))
+    options = pa.ipc.IpcReadOptions(included_fields=fields)
     try:
-        return pa.ipc.open_file(source)
+        return pa.ipc.open_file(source, options=options)
     except pa.ArrowInvalid:
         source.seek(0)
-        return pa.ipc.open_stream(source)
+        return pa.ipc.open_stream(source, options=options)
 
 
 def inspect(path: str, rules: Rules) -> Inspected:
     """The schema."""
     return Inspected(_open(path).schema.remove_metadata())
+
+
+def contents(path: str) -> tuple[pa.Schema, int | None]:
+    """The schema, and the number of batches, which a stream does not tell."""
+    reader = _open(path)
+    return reader.schema, getattr(reader, "num_record_batches", None)
+
+
+def batches(path: str, names: Sequence[str], part: range | None = None) -> Iterator[pa.RecordBatch]:
+    """Some columns of some batches, or of all, as the file has them; nothing is checked."""
+    schema, _ = contents(path)
+    reader = _open(path, [schema.get_field_index(name) for name in names])
+    if part is None and not hasattr(reader, "num_record_batches"):
+        yield from reader
+    else:
+        yield from map(reader.get_batch, range(reader.num_record_batches) if part is None else part)
 
 
 def read(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:

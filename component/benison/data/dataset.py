@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -19,7 +17,7 @@ from benison.data.frames import Frame, frame_of
 from benison.data.reading import Format, Inspected, Part, Rules
 from benison.data.shards import BATCH_ROWS, Scan, Shard
 from benison.errors import DataError
-from benison.paths import locate
+from benison.paths import Facts, facts, locate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +28,7 @@ class FileInfo:
     """
 
     path: str
-    size: int
+    facts: Facts
     rows: int | None
     values: schemas.Values = ()
 
@@ -77,29 +75,29 @@ class Dataset:
             raise DataError(
                 f"There is no format {name!r}. There are: {', '.join(sorted(FORMATS))}."
             )
-        opened = [(file, _inspect(file.path, FORMATS[name], rules)) for file in files]
+        opened = discovery.of_each(lambda file: _opened(file, FORMATS[name], rules), files)
         return cls._of_files(opened, name, discovery.sources(source), rules)
 
     @classmethod
     def _of_files(
         cls,
-        opened: Sequence[tuple[DataFile, Inspected]],
+        opened: Sequence[tuple[DataFile, Facts, Inspected]],
         name: str,
         sources: tuple[str, ...],
         rules: Rules,
     ) -> Dataset:
-        schema, refused = schemas.unified((file.path, of) for file, of in opened)
+        schema, refused = schemas.unified((file.path, of) for file, _, of in opened)
         if not schema.names and not refused:
             several = f" and {len(opened) - 1:,} more" if len(opened) > 1 else ""
             raise DataError(
                 f"{opened[0][0].path}{several}: there are no records, or records without features."
             )
         known = {*schema.names, *refused}
-        of_folders = [tuple(v for v in f.values if v[0] not in known) for f, _ in opened]
+        of_folders = [tuple(v for v in f.values if v[0] not in known) for f, _, _ in opened]
         fields, texts = schemas.of_folders(of_folders)
         files = tuple(
-            FileInfo(file.path, _size(file.path) if of.size is None else of.size, of.rows, values)
-            for (file, of), values in zip(opened, of_folders, strict=True)
+            FileInfo(file.path, facts, of.rows, values)
+            for (file, facts, of), values in zip(opened, of_folders, strict=True)
         )
         schema = pa.schema([*schema, *fields])
         schema = schemas.with_types(schema, rules.types, add=FORMATS[name].open_fields)
@@ -255,29 +253,28 @@ class Dataset:
             return "The table"
         return self.files[0].path if len(self.files) == 1 else f"The data ({len(self.files)} files)"
 
-    def identity(self) -> dict[str, Any]:
-        """What was evaluated: names, sizes and rows of the files, the schema, and a SHA-256 of these.
 
-        A table in memory is identified by its rows and its schema, not by its values.
-        """
-        files = [{"name": Path(f.path).name, "bytes": f.size, "rows": f.rows} for f in self.files]
-        schema = {field.name: str(field.type) for field in self.schema}
-        found = {"format": self.format, "files": files, "rows": self.num_rows, "schema": schema}
-        digest = hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
-        return {**found, "digest": digest}
+def _opened(file: DataFile, reader: Format, rules: Rules) -> tuple[DataFile, Facts, Inspected]:
+    known = facts_of(file.path, reader.name)
+    if reader.ending and reader.scan is None and not known.st_size:
+        raise DataError(f"{file.path} is empty (0 bytes).")
+    return file, known, shards.reading(file.path, reader.name, _named, reader, rules)
 
 
-def _inspect(path: str, reader: Format, rules: Rules) -> Inspected:
-    if reader.ending and reader.scan is None and not _size(path):
-        raise DataError(f"{path} is empty (0 bytes).")
-    return shards.reading(path, reader.name, _named, reader, rules)
+def facts_of(path: str, format_: str) -> Facts:
+    """What tells at little cost whether a file, or a table whose log names its files, is as before.
+
+    Raises:
+        DataError: It is not there, or cannot be read.
+    """
+    read_log = FORMATS[format_].log
+    if read_log is None:
+        return shards.reading(path, format_, lambda name: facts(locate(name)))
+    log = shards.reading(path, format_, read_log)
+    return Facts(log.size, 0, version=hashlib.sha256(log.text.encode()).hexdigest())
 
 
 def _named(path: str, reader: Format, rules: Rules) -> Inspected:
     inspected = reader.inspect(path, rules)
     inspected.schema.names  # noqa: B018 - decodes them
     return inspected
-
-
-def _size(path: str) -> int:
-    return int(locate(path).stat().st_size)

@@ -6,16 +6,18 @@ from __future__ import annotations
 import dataclasses
 import glob
 import os
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote
 
 from benison.data import lake_tables
 from benison.data.formats import FORMATS, format_of
 from benison.errors import DataError
-from benison.paths import Location, absolute, files_below, locate, matching
+from benison.paths import Location, RemotePath, absolute, files_below, locate, matching
 
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"  # Hive's name for the folder of a missing value
+_WAITING = 16  # files of an object store at once
 _LAKES = {"_delta_log": "Delta", ".hoodie": "Hudi"}
 
 
@@ -29,6 +31,15 @@ class DataFile:
     path: str
     values: tuple[tuple[str, str | None], ...] = ()
     format: str = ""
+
+
+class _HasPath(Protocol):
+    @property
+    def path(self) -> str: ...
+
+
+T = TypeVar("T")
+Named = TypeVar("Named", bound=_HasPath)
 
 
 def find(source: Any) -> list[DataFile]:
@@ -50,6 +61,14 @@ def find(source: Any) -> list[DataFile]:
 
 
 _CURE = "Rows in Python make one with pyarrow.Table.from_pylist, columns with pyarrow.table."
+
+
+def of_each(call: Callable[[Named], T], files: Sequence[Named]) -> list[T]:
+    """What a call gives for each file; the answers of object stores are waited for together."""
+    if not any(isinstance(locate(file.path), RemotePath) for file in files):
+        return [call(file) for file in files]
+    with ThreadPoolExecutor(_WAITING, thread_name_prefix="benison-files") as pool:
+        return list(pool.map(call, files))
 
 
 def sources(source: Any) -> tuple[str, ...]:

@@ -44,8 +44,20 @@ FORMATS = {
             scan=tf_examples.scan,
             open_fields=True,
         ),
-        Format(lake_tables.DELTA, "", lake_tables.inspect_delta, lake_tables.read_delta),
-        Format(lake_tables.ICEBERG, "", lake_tables.inspect_iceberg, lake_tables.read_iceberg),
+        Format(
+            lake_tables.DELTA,
+            "",
+            lake_tables.inspect_delta,
+            lake_tables.read_delta,
+            log=lake_tables.log_of_delta,
+        ),
+        Format(
+            lake_tables.ICEBERG,
+            "",
+            lake_tables.inspect_iceberg,
+            lake_tables.read_iceberg,
+            log=lake_tables.log_of_iceberg,
+        ),
     )
 }
 

@@ -6,13 +6,14 @@ A table is pinned to the version that it has when it is found: `folder@v3`, or I
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
 
-from benison.data.reading import Inspected, ReadOptions, Rules
+from benison.data.reading import Inspected, Log, ReadOptions, Rules
 from benison.errors import BenisonError, DataError, MissingExtraError
 from benison.paths import Location
 
@@ -75,10 +76,16 @@ def _delta(path: str) -> Any:
 def inspect_delta(path: str, rules: Rules) -> Inspected:
     """The schema and the rows in the log."""
     table = _delta(path)
-    sizes = pa.table(table.get_add_actions(flatten=True)).column("size_bytes")
-    return Inspected(
-        pa.schema(table.schema().to_arrow()), table.count(), size=sum(sizes.to_pylist())
-    )
+    return Inspected(pa.schema(table.schema().to_arrow()), table.count())
+
+
+def log_of_delta(path: str) -> Log:
+    """The files of the pinned version; rows that were deleted from them are part of the text."""
+    table = _delta(path)
+    actions = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+    text = json.dumps(sorted(actions, key=lambda action: action["path"]), default=str)
+    sizes = [action["size_bytes"] for action in actions]
+    return Log(text, tuple(sorted(table.file_uris())), sum(sizes))
 
 
 def read_delta(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
@@ -113,13 +120,21 @@ def inspect_iceberg(path: str, rules: Rules) -> Inspected:
     table = _iceberg(path)
     tasks = _reading(path, lambda: list(table.scan().plan_files()))
     schema = table.schema().as_arrow().remove_metadata()
-    size = sum(task.file.file_size_in_bytes for task in tasks)
     rows = (
         None
         if any(task.delete_files for task in tasks)
         else sum(t.file.record_count for t in tasks)
     )
-    return Inspected(schema, rows, size=size)
+    return Inspected(schema, rows)
+
+
+def log_of_iceberg(path: str) -> Log:
+    """The files of the newest snapshot of the metadata file, with those that delete rows."""
+    tasks = _reading(path, lambda: list(_iceberg(path).scan().plan_files()))
+    files = [file for task in tasks for file in (task.file, *task.delete_files)]
+    sizes = {file.file_path: file.file_size_in_bytes for file in files}
+    text = json.dumps(sorted(sizes.items()))
+    return Log(text, tuple(sorted(sizes)), sum(sizes.values()))
 
 
 def read_iceberg(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:

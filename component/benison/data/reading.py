@@ -67,13 +67,12 @@ class Inspected:
     """What a file says of itself, or its first rows say of it.
 
     `rows` is None when only reading it would tell; `texts` are columns of numbers that are not written
-    as numbers are printed; `size` is that in bytes, None where it is the file's.
+    as numbers are printed.
     """
 
     schema: pa.Schema
     rows: int | None = None
     texts: frozenset[str] = frozenset()
-    size: int | None = None
 
 
 NO_ROWS = Inspected(pa.schema([]), 0)
@@ -85,12 +84,25 @@ def whole(path: str) -> list[Part]:
 
 
 @dataclasses.dataclass(frozen=True)
+class Log:
+    """What the log of a table says: which files count, and their size in bytes.
+
+    `text` is equal for equal states of the table, and no others.
+    """
+
+    text: str
+    files: tuple[str, ...]
+    size: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Format:
     """A file format.
 
     `inspect` gives the schema, of the first rows where the format keeps none. There `scan` gives that
     of all rows, for some columns. `infers_types` says that values are text, whose types are inferred;
-    `open_fields` that a row may bring a column that no row before it had.
+    `open_fields` that a row may bring a column that no row before it had. `log` gives what a log says
+    of the files of a table.
     """
 
     name: str
@@ -101,6 +113,7 @@ class Format:
     scan: Callable[[str, Sequence[str], Rules], Inspected] | None = None
     infers_types: bool = False
     open_fields: bool = False
+    log: Callable[[str], Log] | None = None
 
 
 def open_stream(path: str) -> Any:

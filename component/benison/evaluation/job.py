@@ -10,14 +10,15 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from typing import Any, Protocol, TypeAlias
 
 import pyarrow as pa
 
 from benison.config import EvalConfig
 from benison.data.dataset import Dataset
+from benison.data.identity import Identity
 from benison.data.widening import MisfitError
 from benison.engine import beam, local
 from benison.engine.extract import PredictionsExtractor, TransformedFeaturesExtractor
@@ -32,7 +33,7 @@ from benison.engine.stages import (
 from benison.engine.variants import Variant
 from benison.errors import ConfigError, ModelError, OutputError, on_one_line
 from benison.evaluation.advice import advice
-from benison.evaluation.identity import digests_of, model_record
+from benison.evaluation.provenance import digests_of, model_record, same_models
 from benison.metrics.modules import UserMetrics
 from benison.output import blessing, directory, writers
 from benison.paths import locate
@@ -103,29 +104,30 @@ class Job:
     ) -> EvalResult:
         """Evaluate, judge, and write if there is an output."""
         self.note("running", None)
-        states = self.run_local() if engine == "local" else self.run_beam(engine, beam_options)
-        found = self.results(states)
-        self.note("evaluated", found["verdict"])
-        return self.save(found, output, chosen)
+        with closing(self.data):
+            states = self.run_local() if engine == "local" else self.run_beam(engine, beam_options)
+            found = self.results(states)
+            self.note("evaluated", found["verdict"])
+            return self.save(found, output, chosen)
 
     @functools.cached_property
     def models(self) -> list[dict[str, Any]]:
         """Which bytes the models are, as they were when this was first asked."""
         return self._model_records()
 
-    def inputs(self) -> dict[str, Any]:
-        """What of the manifest says which models, config, code of metrics, and data these are."""
-        return {
-            "models": self.models,
-            "config": self.config.digest(),
-            "user_metrics": self.user_metrics.to_list(),
-            "data": self._data,
-        }
-
     @functools.cached_property
-    def _data(self) -> dict[str, Any]:
-        """Which data these are, as they were when this was first asked."""
-        return self.dataset.identity()
+    def data(self) -> Identity:
+        """Which data these are."""
+        return Identity(self.dataset, self._columns)
+
+    def is_of(self, manifest: Mapping[str, Any]) -> bool:
+        """Whether an output is of these models, this config, this code of metrics, and these data."""
+        return (
+            same_models(manifest["models"], self.models)
+            and manifest["config"] == self.config.digest()
+            and manifest.get("user_metrics", []) == self.user_metrics.to_list()
+            and self.data.is_of(manifest["data"])
+        )
 
     def run_local(self) -> list[Any]:
         """The evaluators' states, made in this process."""
@@ -153,6 +155,7 @@ class Job:
 
     def _prepare(self) -> None:
         """Find out how the columns that are read are read."""
+        self.data.start()
         self.dataset = self.dataset.prepared(self._columns(), self.plan.slice_features)
 
     def run_beam(self, engine: str, options: Sequence[str]) -> list[Any]:
@@ -232,7 +235,10 @@ class Job:
     ) -> EvalResult:
         """Write and bless, if there is an output; the result in any case."""
         verdict = found["verdict"]
-        manifest = self._manifest(verdict.status)
+        with self._timed("digest"):
+            self.data.check_unchanged()
+            data = self.data.record(self.dataset)
+        manifest = self._manifest(verdict.status, data)
         if output is None:
             plots = pa.Table.from_batches(found["plots"], PLOTS_SCHEMA)
             return EvalResult(found["metrics"], verdict, self.config, manifest, None, plots)
@@ -259,7 +265,7 @@ class Job:
         self.note("written", verdict)
         return result
 
-    def _manifest(self, status: str) -> dict[str, Any]:
+    def _manifest(self, status: str, data: dict[str, Any]) -> dict[str, Any]:
         return {
             "benison": VERSION,
             "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
@@ -270,7 +276,10 @@ class Job:
             "seconds": {stage: round(seconds, 3) for stage, seconds in self.seconds.items()},
             "lineage": self.lineage,
             "examples": list(self.dataset.sources),
-            **self.inputs(),
+            "models": self.models,
+            "config": self.config.digest(),
+            "user_metrics": self.user_metrics.to_list(),
+            "data": data,
         }
 
     def _model_records(self) -> list[dict[str, Any]]:

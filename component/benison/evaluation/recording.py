@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -168,7 +168,7 @@ class Recording:
             return None
         blessing.check_whole(locate(output, OutputError))
         result = load_result(os.fspath(output))
-        if not _is_of(result.manifest, job):
+        if not job.is_of(result.manifest):
             raise OutputError(
                 f"{output} is of the same run, but of other data, models or config than now. "
                 "Choose another output or run, or say --overwrite."
@@ -198,8 +198,8 @@ class Recording:
     def _end(self, record: Record, job: Job, output: PathLike, error: BaseException) -> None:
         """Record that a run has ended early; one whose files are whole stays open, to be completed."""
         with suppress(BenisonError):
-            if self.has_written(output) and _is_of(
-                blessing.check_whole(locate(output, OutputError)), job
+            if self.has_written(output) and job.is_of(
+                blessing.check_whole(locate(output, OutputError))
             ):
                 record.note(WRITTEN)
                 return
@@ -268,8 +268,9 @@ def _written_run(output: PathLike) -> tuple[EvalResult, Run]:
     models = [(m["is_baseline"], _files(m)) for m in manifest["models"]]
     candidate = next(files for is_baseline, files in models if not is_baseline)
     baseline = next((files for is_baseline, files in models if is_baseline), None)
-    digest = manifest["data"]["digest"]
-    data = DataContent(digest, lambda: digest)
+    fingerprint = manifest["data"]["fingerprint"]
+    digest = manifest["data"]["digest"] or f"fingerprint:{fingerprint}"
+    data = DataContent(fingerprint, lambda: digest)
     named = manifest["lineage"]
     written = named.get("output", absolute(output))  # it may have been moved or fetched since
     sources = tuple(manifest.get("examples", ()))
@@ -284,11 +285,10 @@ def _run(job: Job, key: RunKey, output: PathLike) -> Run:
             f"A record is of one candidate; the config has {len(candidates)}: evaluate each apart."
         )
     baselines = [_files(m) for m in job.models if m["is_baseline"]]
-    digest = job.dataset.identity()["digest"]
     return Run(
         key,
         job.dataset.sources,
-        DataContent(digest, lambda: digest),
+        DataContent(job.data.fingerprint, job.data.digest),
         candidates[0],
         baselines[0] if baselines else None,
         job.config.to_json(),
@@ -332,18 +332,6 @@ def _key_of(output: PathLike) -> RunKey | None:
         if set(names) <= known.keys():
             return RunKey(**{name: known[name] for name in names})
     return None
-
-
-def _is_of(manifest: Mapping[str, Any], job: Job) -> bool:
-    """Whether an output is of the models, the config and the data of a job, wherever the models are."""
-    inputs = job.inputs()
-    models = [_without_path(each["models"]) for each in (manifest, inputs)]
-    same = (manifest.get(key, []) == value for key, value in inputs.items() if key != "models")
-    return models[0] == models[1] and all(same)
-
-
-def _without_path(models: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [{key: model[key] for key in model if key != "path"} for model in models]
 
 
 def _reason(error: BaseException) -> str:

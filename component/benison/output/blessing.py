@@ -9,11 +9,12 @@ whose verdict is *not evaluated* has no marker.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benison.data import identity
 from benison.errors import ModelError, OutputError
 from benison.models.digest import (
     digest_file,
@@ -129,12 +130,15 @@ def check_whole(directory: Location, *read: str) -> dict[str, Any]:
     return manifest
 
 
-def verify(directory: Location, model: Location | None = None) -> dict[str, Any]:
-    """Check that an output is as it was written, and that a model is the one that was judged.
+def verify(
+    directory: Location, model: Location | None = None, examples: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Check that an output is as it was written, and that a model and data are those that were judged.
 
     Args:
         directory: The output.
         model: The model that is about to be served; None checks where the evaluated model was.
+        examples: Paths, patterns or folders of the data; without any the data are not checked.
 
     Returns:
         The manifest.
@@ -146,6 +150,7 @@ def verify(directory: Location, model: Location | None = None) -> dict[str, Any]
     with _readable(directory):
         faults = [*_changed_files(directory, manifest), *_marker_faults(directory, manifest)]
     faults += [*_faults_of_models(manifest, model), *_faults_of_graphs(manifest)]
+    faults += identity.faults(manifest["data"], list(examples)) if examples else []
     if faults:
         raise OutputError(*faults)
     return manifest

@@ -109,7 +109,7 @@ def _data(data: dict[str, Any]) -> list[str]:
     names = [file["name"] for file in data.get("files", [])]
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     label = f"{names[0]}{more}" if names else "a table in memory"
-    return _identity(label, ", ".join(names), data.get("digest"))
+    return _identity(label, ", ".join(names), data.get("digest") or data.get("fingerprint"))
 
 
 def _identity(label: str, location: str, digest: str | None) -> list[str]:

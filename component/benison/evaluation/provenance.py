@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benison.config import ModelSpec
@@ -11,6 +11,11 @@ from benison.errors import ModelError
 from benison.models.digest import digest_model, digest_of, model_root
 from benison.models.preprocessing import is_path
 from benison.paths import absolute, locate
+
+_COVERED = (
+    "SHA-256 of all bytes of each file in the model's folder, or of the model's file and of those beside it "
+    "from which it takes weights; not of the libraries that load them"
+)
 
 
 def model_record(spec: ModelSpec, path: str | None, copy: str | None) -> dict[str, Any]:
@@ -32,6 +37,7 @@ def model_record(spec: ModelSpec, path: str | None, copy: str | None) -> dict[st
         "path": None if path is None else absolute(model_root(locate(path, ModelError))),
         "digest": None if path is None else digest_of(files),
         "files": files,
+        "covers": _COVERED,
     }
     return {**record, "graphs": list(map(_graph, graphs))} if graphs else record
 
@@ -40,6 +46,14 @@ def _graph(path: str) -> dict[str, Any]:
     """A graph of TensorFlow Transform that a model is fed by."""
     location = locate(path, ModelError)
     return {"name": path, "path": absolute(location), "files": digest_model(location)}
+
+
+def same_models(records: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether records are of the same models, wherever they are."""
+    keys = ("name", "is_baseline", "files", "graphs")
+    return [[r.get(key) for key in keys] for r in records] == [
+        [r.get(key) for key in keys] for r in others
+    ]
 
 
 def digests_of(records: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, str]]:
