@@ -73,11 +73,10 @@ def _fixed_width(array: pa.Array) -> Iterator[Any]:
 
 def _text(array: pa.Array) -> Iterator[Any]:
     """The length of each value of an array without nulls, and then all of them."""
-    large = array.cast(pa.large_binary())
-    _, ends, values = large.buffers()
-    if not len(large):
-        return
-    offsets = memoryview(ends).cast("B").cast("q")[large.offset : large.offset + len(large) + 1]
-    yield from _fixed_width(pc.binary_length(large))
-    if values is not None:
-        yield memoryview(values).cast("B")[offsets[0] : offsets[-1]]
+    yield from _fixed_width(pc.binary_length(array))
+    _, ends, values = array.buffers()
+    if len(array) and values is not None:
+        large = pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)
+        offsets = memoryview(ends).cast("B").cast("q" if large else "i")
+        start, end = offsets[array.offset], offsets[array.offset + len(array)]
+        yield memoryview(values).cast("B")[start:end]
