@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -77,13 +77,26 @@ def _refuse(title: str, ops: set[str]) -> None:
 
 
 def _reaching_out(meta_graph: Any) -> Iterator[str]:
-    nodes, functions = meta_graph.graph_def.node, meta_graph.graph_def.library.function
-    yield from _outside(nodes)
-    savers = _saver_functions(meta_graph)
-    for function in functions:
-        yield from _outside(function.node_def)
-        if function.signature.name not in savers:
-            yield from (n.op for n in function.node_def if _CHECKPOINT.fullmatch(n.op))
+    yield from _outside(meta_graph.graph_def.node)
+    bodies = {body.signature.name: body.node_def for body in meta_graph.graph_def.library.function}
+    for nodes in bodies.values():
+        yield from _outside(nodes)
+    # A graph of TensorFlow 1 has no objects; its own saver is among the nodes that are not run.
+    for name in _called(bodies, set(meta_graph.object_graph_def.concrete_functions)):
+        yield from (node.op for node in bodies[name] if _CHECKPOINT.fullmatch(node.op))
+
+
+def _called(bodies: Mapping[str, Any], roots: set[str]) -> set[str]:
+    """The functions of a library that some call, and those that these call."""
+    called: set[str] = set()
+    waiting = [name for name in roots if name in bodies]
+    while waiting:
+        name = waiting.pop()
+        if name not in called:
+            called.add(name)
+            for value in (v for node in bodies[name] for v in node.attr.values()):
+                waiting += [f.name for f in (value.func, *value.list.func) if f.name in bodies]
+    return called
 
 
 def _outside(nodes: Iterable[Any]) -> Iterator[str]:
@@ -92,11 +105,3 @@ def _outside(nodes: Iterable[Any]) -> Iterator[str]:
             yield node.op
         elif node.op == "PrintV2" and node.attr["output_stream"].s.startswith(b"file://"):
             yield "PrintV2 to a file"
-
-
-def _saver_functions(meta_graph: Any) -> set[str]:
-    """The functions that save and restore checkpoints, if no object of the model has them too."""
-    saver = meta_graph.saver_def
-    names = {saver.save_tensor_name.partition(":")[0], saver.restore_op_name.partition(":")[0]}
-    called = {node.attr["f"].func.name for node in meta_graph.graph_def.node if node.name in names}
-    return called - set(meta_graph.object_graph_def.concrete_functions)
