@@ -118,3 +118,21 @@ def test_shapes_that_do_not_fit(labels: Any, predictions: Any, sentence: str) ->
 def test_smoothing_is_a_share(name: str) -> None:
     with pytest.raises(ConfigError, match=re.escape("label_smoothing must be in [0, 1], not 2")):
         from_config(name, {"label_smoothing": 2})
+
+
+@pytest.mark.parametrize("labels", [[-1, 1], [1, 2], [0, 255]])
+def test_labels_outside_of_0_and_1_are_refused(labels: list[int]) -> None:
+    for from_logits in (False, True):
+        metric = from_config("BinaryCrossEntropy", {"from_logits": from_logits})
+        with pytest.raises(DataError, match=r"needs a label in \[0, 1\], and one is"):
+            metric.of(Inputs.of(labels, [0.2, 0.8]))
+
+
+@pytest.mark.parametrize("score", [-5, 7, math.inf])
+def test_scores_outside_of_0_and_1_are_logits_or_refused(score: float) -> None:
+    rows = Inputs.of([1, 0], [score, 0.5])
+    with pytest.raises(DataError, match="If predictions are logits, set from_logits"):
+        from_config("BinaryCrossEntropy", {}).of(rows)
+    if math.isfinite(score):
+        assert from_config("BinaryCrossEntropy", {"from_logits": True}).of(rows) > 0
+    assert from_config("BinaryCrossEntropy", {}).of(Inputs.of([1, 0], [1.0000001, 0.5])) < 1

@@ -22,6 +22,7 @@ from benison.metrics.registry import HIGHER, LOWER, About, register
 from benison.metrics.regression import pairs
 from benison.metrics.statistics.sums import Arrays, Mean
 
+_ROUNDING = 1e-6  # how far outside [0, 1] float32 may put a probability
 CLIP = 1e-7  # Keras' epsilon: a wrong prediction of exactly 0 or 1 costs 16.1 nats, not infinity
 
 
@@ -40,6 +41,9 @@ class BinaryEntropy:
     def __call__(self, inputs: Inputs) -> Array:
         """In nats, from 0 up: float64[N], or float64[N, C] for several outputs."""
         labels, p = pairs(inputs)
+        _check_shares("label", labels, "For a regression use metrics such as MeanSquaredError.")
+        if not self.from_logits:
+            _check_shares("prediction", p, "If predictions are logits, set from_logits.")
         labels = labels * (1 - self.label_smoothing) + self.label_smoothing / 2
         if self.from_logits:
             entropy = np.maximum(p, 0) - p * labels + np.log1p(np.exp(-np.abs(p)))
@@ -47,6 +51,15 @@ class BinaryEntropy:
             p = np.clip(p, CLIP, 1 - CLIP)
             entropy = -labels * np.log(p) - (1 - labels) * np.log1p(-p)
         return np.asarray(entropy)
+
+
+def _check_shares(what: str, values: Array, cure: str) -> None:
+    """Raise DataError where values, but for rounding, lie outside [0, 1]; NaN is a missing one."""
+    wrong = values[(values < -_ROUNDING) | (values > 1 + _ROUNDING)]
+    if wrong.size:
+        raise DataError(
+            f"The binary cross-entropy needs a {what} in [0, 1], and one is {wrong[0]:g}. {cure}"
+        )
 
 
 @dataclasses.dataclass(frozen=True)
