@@ -15,7 +15,7 @@ import sklearn.metrics as sk
 from benison.data.batch import Inputs
 from benison.metrics import Metric, from_config
 from benison.metrics.statistics.ranks import EXACT_SCORES
-from tests.conftest import pick, states_of, whole
+from benison.testing import states_of
 
 POINTS: dict[str, dict[str, Any]] = {
     "SensitivityAtSpecificity": {"specificity": [0.2, 0.5, 0.9]},
@@ -102,13 +102,13 @@ def rows_like(kind: str, rows: int, weighted: bool, seed: int = 5) -> Inputs:
 
 
 def value_and_resolution(metric: Metric, rows: Inputs) -> tuple[Any, float]:
-    states = states_of(metric, rows, np.zeros(len(rows)), 1, whole)
+    states = states_of(metric, rows, np.zeros(len(rows)), 1)
     with np.errstate(all="ignore"):
         return metric.result(*states)[0], float(metric.resolution(*states)[0])
 
 
 def expected_values(rows: Inputs) -> Iterator[tuple[Metric, Any]]:
-    ranked = pick(rows, np.flatnonzero(weights_or_1(rows)))
+    ranked = rows.take(np.flatnonzero(weights_or_1(rows)))
     order = np.unique(ranked.predictions, return_inverse=True)[1]
     ranked = dataclasses.replace(ranked, predictions=order * 1.0)  # infinity is a score too
     args = (ranked.labels, ranked.predictions)
