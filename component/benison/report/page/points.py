@@ -83,7 +83,7 @@ class Curves:
                 "axis": _axis(by_slice[names[0]], payload),
                 "candidate": _packed([by_slice[name] for name in names], payload),
             }
-            if all(name in theirs for name in names):
+            if _are_comparable(by_slice, theirs, names):
                 plot["baseline"] = _packed([theirs[name] for name in names], payload)
             plots.append(plot)
         return plots
@@ -196,6 +196,20 @@ def _confused(columns: dict[str, Array]) -> dict[str, Array]:
     names = ("threshold", "actual_class_id", "predicted_class_id", "num_weighted_examples")
     over, actual, predicted, weight = (columns[name][heaviest] for name in names)
     return {"over": over, "actual": actual, "predicted": predicted, "pairs": weight}
+
+
+def _are_comparable(
+    ours: dict[str, dict[str, Array]], theirs: dict[str, dict[str, Array]], names: list[str]
+) -> bool:
+    """Whether the baseline has the slices of the candidate, at the same thresholds or edges.
+
+    A model whose scores lie outside of [0, 1] has more thresholds than one whose do not.
+    """
+    if not all(name in theirs for name in names):
+        return False
+    axes = (side[names[0]] for side in (ours, theirs))
+    first, second = (side.get("threshold", side.get("edge", np.zeros(0))) for side in axes)
+    return np.array_equal(first, second)
 
 
 def _axis(columns: dict[str, Array], payload: Payload) -> list[Any]:
