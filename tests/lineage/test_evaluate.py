@@ -152,7 +152,7 @@ def test_a_result_without_its_record_says_how_to_complete_it(
             {"metadata": None, "pipeline": None, "run": None, "baseline": "latest-blessed"},
             "looked up in a metadata store",
         ),
-        ({"metadata": "postgresql://u@h/d"}, "PostgreSQL is not supported"),
+        ({"metadata": "postgresql://u@h/d"}, r"is not supported on PostgreSQL: .* sql\+postgresql"),
     ],
 )
 def test_an_incomplete_record_is_refused_before_any_work(
