@@ -203,7 +203,7 @@ def test_classes_by_binarization(trips: pa.Table) -> None:
     assert result.value("mean_prediction", sub_key="classId:2") == pytest.approx(
         scores[:, 2].mean()
     )
-    with pytest.raises(benison.DataError, match="choose them with binarize.class_ids"):
+    with pytest.raises(benison.ConfigError, match="choose them with binarize.class_ids"):
         benison.evaluate(table, config("AUC"))
 
 
