@@ -169,12 +169,12 @@ class _Builder:
     def _views(self, spec: MetricsSpec, metric: Metric) -> Iterator[View]:
         """The views of a metric: models x outputs x weightings x variants, the baseline's too."""
         models = _models(self.config, spec)
-        weightings = _weightings(spec, any(model.columns_of("example_weight") for model in models))
         query = spec.query_key if metric.needs_groups else ""
         variants = ("", *(variant.name for variant in self.config.variants))
         for model in models:
             for output in spec.output_names or outputs_of(self.config, model):
-                for weighted in weightings:
+                has_weights = all(other.example_weight_key_for(output) for other in models)
+                for weighted in _weightings(spec, has_weights):
                     for variant in variants:
                         yield View(
                             model.name,

@@ -205,15 +205,19 @@ def _weights(config: EvalConfig, plan: Plan, spec: MetricsSpec) -> Iterator[Faul
     asked = spec.example_weights
     if not lacking or asked is not None and not asked.weighted:
         return
+    if asked is None:
+        # Each output is weighted by itself; models are compared with each other.
+        weighted = {o for m, o in outputs if m.example_weight_key_for(o)}
+        lacking = [(m, o) for m, o in lacking if o in weighted]
     named = " and ".join(dict.fromkeys(_called(model, output) for model, output in lacking))
     if asked is not None:
         cure = "Name it with example_weight_key in model_specs, or ask for unweighted values."
         yield Fault(
             ("example_weights", "weighted"), f"{named} has no weight column. {cure}", _MODELS
         )
-    elif len(lacking) < len(outputs):
+    elif lacking:
         cure = "Name one for each, or say example_weights: {unweighted: true}."
-        text = f"some of the models and outputs have example weights, and {named} has none. {cure}"
+        text = f"some of the models have example weights, and {named} has none. {cure}"
         yield Fault(("example_weights",), text, _MODELS)
 
 

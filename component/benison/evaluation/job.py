@@ -294,6 +294,13 @@ class Job:
         for spec in self.config.model_specs:
             wanted |= spec.columns(with_predictions=spec.name not in self.paths)
         wanted |= {name for variant in self._variants() for name in variant.columns}
+        stages: list[Extractor | Evaluator] = [*self.extractors, *self.evaluators]
+        for stage in stages:
+            if not isinstance(stage, _CALLERS):
+                columns = columns_of(stage)
+                if columns is None:
+                    return None
+                wanted.update(columns)
         known = self.dataset.names
         if any(isinstance(e, TransformedFeaturesExtractor) and e.called for e in self.extractors):
             wanted.intersection_update(known)  # the others are made
@@ -302,13 +309,6 @@ class Job:
             if reader.columns is None or reader.takes_examples and not serialized:
                 return None
             wanted.update(c for c in reader.columns if c in known or not serialized)
-        stages: list[Extractor | Evaluator] = [*self.extractors, *self.evaluators]
-        for stage in stages:
-            if not isinstance(stage, _CALLERS):
-                columns = columns_of(stage)
-                if columns is None:
-                    return None
-                wanted.update(columns)
         return sorted(wanted)
 
     def _variants(self) -> list[Variant]:
