@@ -30,7 +30,9 @@ demo: .venv/ready ## evaluate, judge and bless a taxi-tip model on this machine
 	@$(py) pipelines/taxi_local.py $(ARGS)
 
 test: lint .venv-airflow/ready .venv-airflow2/ready ## run lint and every test; ARGS="-k name" goes to pytest
-	@$(py) -m pytest -n 2 --dist worksteal $(ARGS)
+	@$(py) -m pytest -n 2 --dist worksteal --ignore=tests/parity $(ARGS)
+	@# TFMA and TFX bring two TensorFlow Data Validations: what one registers with Beam the other cannot pickle.
+	@$(py) -m pytest -n 2 --dist worksteal $(ARGS) tests/parity || test $$? = 5
 
 bench: .venv/ready ## print the performance table; ARGS goes to the benchmark
 	@$(py) tests/benchmarks/bench.py $(ARGS)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import benison
+from benison.table.words import metric_text
 from tests.component.test_interchange import FILES, config, one_model, table
 
 pytestmark = pytest.mark.parity
@@ -59,8 +60,9 @@ def test_every_value_and_key(output: Path) -> None:
                 found[_slice(message), key] = pair.value.double_value.value
     expected = {}
     for row in ours.metrics.to_pylist():
-        name = row["metric"].removesuffix("_diff")
-        is_diff = name != row["metric"]
+        is_ratio = row["kind"] == "slice_ratio"
+        name = metric_text(row["metric"], row["kind"]) if is_ratio else row["metric"]
+        is_diff = row["kind"] == "change"
         key = metric_types.MetricKey(
             name, row["model"], example_weighted=row["weighted"], is_diff=is_diff
         )
@@ -276,7 +278,7 @@ def test_what_tfma_wrote(tmp_path: Path, format_: str) -> None:
     theirs = benison.load_result(_run_tfma(made, tmp_path / "theirs", format_))
     ours = benison.evaluate(table(), made)
     assert theirs.provenance.endswith("by TFMA 0.52.0")
-    keys = ("model", "metric", "weighted", "slice")
+    keys = ("model", "metric", "weighted", "slice", "kind")
     found, expected = (
         {tuple(row[key] for key in keys): row for row in result.metrics.to_pylist()}
         for result in (theirs, ours)
@@ -286,7 +288,7 @@ def test_what_tfma_wrote(tmp_path: Path, format_: str) -> None:
     for key in common:
         value, structured = expected[key]["value"], expected[key]["structured"]
         assert found[key]["value"] == pytest.approx(value, abs=1e-3, nan_ok=True)
-        if not key[1].startswith("confusion_matrix_at_thresholds") or "_diff" not in key[1]:
+        if not key[1].startswith("confusion_matrix_at_thresholds") or key[4] != "change":
             assert (found[key]["structured"] is None) == (structured is None)
         assert found[key]["examples"] == expected[key]["examples"]
     reasons = [

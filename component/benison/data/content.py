@@ -131,7 +131,9 @@ def _span(chunk: Any) -> tuple[int, int]:
 def _pieces_of_arrow(path: str, columns: Sequence[str] | None) -> Iterator[Piece]:
     """The schema, then some batches at a time; a stream can only be read from its beginning."""
     schema, batches = arrow_files.contents(path)
-    names = [name for name in schema.names if columns is None or name in columns]
+    # Of columns that share a name none can be read.
+    known = [name for name in schema.names if schema.names.count(name) == 1]
+    names = [name for name in known if columns is None or name in columns]
     text = "\n".join(f"{name}: {schema.field(name).type}" for name in names)
     yield partial(_sha256, [text.encode()])
     count = 1 if batches is None else min(batches, _ARROW_PIECES)
@@ -148,9 +150,15 @@ def _digest_batches(path: str, names: Sequence[str], part: range | None) -> byte
     return _sha256(
         buffer
         for batch in arrow_files.batches(path, names, part)
-        for column in batch.columns
+        for column in _valid(batch).columns
         for buffer in plain_buffers(column)
     )
+
+
+def _valid(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch; raises ArrowInvalid where it points outside of its memory, which ends the process."""
+    batch.validate(full=True)
+    return batch
 
 
 def pieces_of_column(column: pa.ChunkedArray) -> list[Piece]:
