@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A DAG: evaluate a taxi model against the one in use, and push it only if it is blessed.
+"""DAGs: evaluate taxi models against the one in use, and push one only if it is blessed.
 
 Airflow's environment needs `benison[airflow]` alone. The models are TensorFlow's, so the evaluation runs
 in the Python that BENISON_PYTHON names. `make demo` makes the data and the models; then, with this
@@ -7,6 +7,7 @@ folder as Airflow's folder of DAGs:
 
     airflow dags trigger taxi --conf '{"candidate": "candidate-1"}'   # not blessed: push is skipped
     airflow dags trigger taxi --conf '{"candidate": "candidate-2"}'   # blessed: push runs
+    airflow dags trigger taxi_candidates                              # pushes the best that is blessed
 
 With `"metadata": "benison_metadata"` in the conf a run is recorded in the store of that connection.
 """
@@ -22,10 +23,22 @@ from typing import Any
 from airflow.providers.common.compat.sdk import DAG, Param, task
 
 from benison.output.blessing import verify
-from benison_orchestration.airflow import EvaluatorOperator
+from benison_orchestration.airflow import BlessedBranchOperator, EvaluatorOperator
 
 HERE = Path(__file__).resolve().parent
 SERVED = "file:///models/taxi"
+FOLDER = Param(str(HERE.parent / "demo-output"), type="string")
+TWICE = {"retries": 1, "retry_delay": datetime.timedelta(seconds=5)}
+
+
+def spec(candidate: str) -> dict[str, str]:
+    """What is evaluated: a candidate against the baseline, on the same trips."""
+    return {
+        "examples": "{{ params.folder }}/eval/*.gz",
+        "config": str(HERE / "taxi_config.yaml"),
+        "model": f"{{{{ params.folder }}}}/models/{candidate}",
+        "baseline": "{{ params.folder }}/models/baseline",
+    }
 
 
 @task  # type: ignore[untyped-decorator]
@@ -45,28 +58,54 @@ def push(verdict: dict[str, Any], serving: str) -> str:
     return str(version)
 
 
+HOW: dict[str, Any] = {
+    "python": os.environ.get("BENISON_PYTHON"),
+    "output_root": "{{ params.folder }}/evaluations",
+    "asset": SERVED,
+}
+
 with DAG(
     "taxi",
     description="Push a taxi-tip model if it is blessed.",
     schedule=None,
     params={
-        "folder": Param(str(HERE.parent / "demo-output"), type="string"),
+        "folder": FOLDER,
         "candidate": Param("candidate-2", type="string"),
         "metadata": Param("", type="string"),
     },
-    default_args={"retries": 1, "retry_delay": datetime.timedelta(seconds=5)},
-) as dag:
+    default_args=TWICE,
+):
     evaluate = EvaluatorOperator(
         task_id="evaluate",
-        spec={
-            "examples": "{{ params.folder }}/eval/*.gz",
-            "config": str(HERE / "taxi_config.yaml"),
-            "model": "{{ params.folder }}/models/{{ params.candidate }}",
-            "baseline": "{{ params.folder }}/models/baseline",
-            "output": "{{ params.folder }}/evaluations/{{ run_id }}",
-        },
-        python=os.environ.get("BENISON_PYTHON"),
-        asset=SERVED,
+        spec=spec("{{ params.candidate }}"),
         metadata_conn_id="{{ params.metadata }}",
+        **HOW,
     )
     push(evaluate.output, "{{ params.folder }}/serving")
+
+with DAG(
+    "taxi_candidates",
+    description="Push the best of several taxi-tip models, of those that are blessed.",
+    schedule=None,
+    params={"folder": FOLDER, "candidates": Param(["candidate-1", "candidate-2"], type="array")},
+    default_args=TWICE,
+):
+
+    @task  # type: ignore[untyped-decorator]
+    def candidates(params: dict[str, Any] | None = None) -> list[str]:
+        """The models to compare."""
+        return list((params or {})["candidates"])
+
+    @task.benison(on_not_blessed="continue", **HOW)  # type: ignore[untyped-decorator]
+    def judge(candidate: str) -> dict[str, str]:
+        """Evaluate by the spec that is returned."""
+        return spec(candidate)
+
+    gate = BlessedBranchOperator(
+        task_id="gate",
+        verdict=judge.expand(candidate=candidates()),
+        blessed="push",
+        when="best",
+        by="auc",
+    )
+    gate >> push(gate.chosen, "{{ params.folder }}/serving")

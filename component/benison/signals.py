@@ -16,7 +16,11 @@ import time
 from types import FrameType
 from typing import NoReturn
 
-COMMANDS = ("benison", "benison_orchestration.kubeflow_task")
+COMMANDS = (
+    "benison",
+    "benison_orchestration.airflow_task",
+    "benison_orchestration.kubeflow_task",
+)
 """What is run as `python -m ...`; the first is also a program."""
 GRACE_SECONDS = 8.0
 """How long what was begun may take to be removed. Hosts wait 10 or 30 seconds before they kill."""

@@ -4,26 +4,33 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from benison.errors import MissingExtraError
+from benison.errors import ConfigError, MissingExtraError
 from benison_orchestration.airflow import BaseEvaluatorOperator
+from benison_orchestration.airflow_process import failure
+from benison_orchestration.airflow_spec import COMMAND, RETURN, check, packed
 
 try:
+    from airflow.providers.common.compat.sdk import AirflowFailException
+    from airflow.providers.docker.exceptions import DockerContainerFailedException
     from airflow.providers.docker.operators.docker import DockerOperator
 except ModuleNotFoundError as error:
     raise MissingExtraError("Airflow's Docker provider", "airflow-docker") from error
+
+_RETURNED = "/tmp/benison/return.json"  # noqa: S108 - of the container, which is removed
 
 
 class DockerEvaluatorOperator(BaseEvaluatorOperator, DockerOperator):
     """Evaluates a model in a container of Benison's image.
 
-    Paths in the spec are the container's, and `output` is absolute. The container is removed when it has
-    ended, unless `auto_remove` says otherwise.
+    Paths in the spec are the container's. The container is removed when it has ended, unless
+    `auto_remove` says otherwise. The password of the metadata store is in its private environment.
 
     Args:
-        image: The image, in which `benison` is the entry point.
+        image: The image, whose `python` has Benison.
         kwargs: As `BaseEvaluatorOperator` and `DockerOperator`, such as `mounts`.
     """
 
@@ -36,15 +43,27 @@ class DockerEvaluatorOperator(BaseEvaluatorOperator, DockerOperator):
     pickling_library = json  # with which DockerOperator reads what the container wrote
 
     def __init__(self, *, image: str, **kwargs: Any) -> None:
-        defaults = {"command": ["evaluate"], "auto_remove": "force", "mount_tmp_dir": False}
-        super().__init__(image=image, **{**defaults, **kwargs, "retrieve_output": True})
+        defaults = {"auto_remove": "force", "mount_tmp_dir": False, "entrypoint": [*COMMAND]}
+        fixed = {"command": None, "retrieve_output": True, "retrieve_output_path": _RETURNED}
+        super().__init__(image=image, **{**defaults, **kwargs, **fixed})
+
+    def check_spec(self) -> None:
+        check(self.spec, has_output=self.output_root is not None)
 
     def evaluate(self, context: Any) -> Mapping[str, Any] | None:
-        spec = self.full_spec(context)
-        self.retrieve_output_path = f"{spec['output']}/verdict.json"
+        try:
+            given = {**packed(self.full_spec(context)), RETURN: _RETURNED}
+        except ConfigError as error:
+            raise AirflowFailException(str(error)) from error
         self._private_environment = {
             **self._private_environment,
-            "BENISON_SPEC": json.dumps(spec),
+            **self.secrets_of_store(),
+            **given,
         }
-        found: Mapping[str, Any] | None = DockerOperator.execute(self, context)
-        return found
+        try:
+            returned: Mapping[str, Any] | None = DockerOperator.execute(self, context)
+        except DockerContainerFailedException as error:
+            code = re.search(r"'StatusCode': (\d+)", str(error))
+            text = "\n".join(map(str, error.logs or ()))
+            raise failure(int(code[1]) if code else 1, text) from error
+        return returned

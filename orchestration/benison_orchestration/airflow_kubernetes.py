@@ -3,31 +3,35 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from benison.errors import MissingExtraError
+from benison.errors import ConfigError, MissingExtraError
+from benison.lineage.connection import PASSWORD_VARIABLE
 from benison_orchestration.airflow import BaseEvaluatorOperator
+from benison_orchestration.airflow_process import failure
+from benison_orchestration.airflow_spec import COMMAND, RETURN, check, packed
 
 try:
     from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+    from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 except ModuleNotFoundError as error:
     raise MissingExtraError("Airflow's Kubernetes provider", "airflow-kubernetes") from error
 
-# A shell that waits hands on the signal by which a pod ends; then the verdict goes to Airflow's sidecar.
-SCRIPT = """benison evaluate & trap "kill $!" TERM
-wait $! && cp "$BENISON_OUTPUT/verdict.json" /airflow/xcom/return.json"""
+_RETURNED = "/airflow/xcom/return.json"  # where Airflow's sidecar looks
 
 
 class KubernetesEvaluatorOperator(BaseEvaluatorOperator, KubernetesPodOperator):
     """Evaluates a model in a pod of Benison's image.
 
     With `deferrable=True` no worker waits for the pod. Paths in the spec are the pod's; what is read and
-    written there is on volumes.
+    written there is on volumes. A pod can be read by many, so the password of the metadata store is not
+    put there: give it from a Secret of Kubernetes, and leave it out of the connection.
+
+        secrets=[Secret("env", "BENISON_METADATA_PASSWORD", "the-secret", "its-key")]
 
     Args:
-        image: The image, with `benison` and `sh` in its path.
+        image: The image, whose `python` has Benison.
         kwargs: As `BaseEvaluatorOperator` and `KubernetesPodOperator`, such as `volumes`.
     """
 
@@ -41,20 +45,71 @@ class KubernetesEvaluatorOperator(BaseEvaluatorOperator, KubernetesPodOperator):
     }
 
     env_vars: list[Any]
+    _is_starting = False
+    _returned: Mapping[str, Any] | None = None
 
     def __init__(self, *, image: str, **kwargs: Any) -> None:
-        fixed = {"cmds": ["sh", "-c"], "arguments": [SCRIPT], "do_xcom_push": True}
-        super().__init__(image=image, **{**kwargs, **fixed})
+        fixed = {"cmds": [*COMMAND], "arguments": [], "do_xcom_push": True}
+        # The last lines of the log, where the reason is, are then the message of a pod that has failed.
+        default = {"termination_message_policy": "FallbackToLogsOnError"}
+        super().__init__(image=image, **{**default, **kwargs, **fixed})
+
+    def check_spec(self) -> None:
+        check(self.spec, has_output=self.output_root is not None)
 
     def evaluate(self, context: Any) -> Mapping[str, Any] | None:
         from kubernetes.client import V1EnvVar
 
-        spec = self.full_spec(context)
-        given = {"BENISON_SPEC": json.dumps(spec), "BENISON_OUTPUT": spec["output"]}
+        try:
+            given = {**packed(self.full_spec(context)), RETURN: _RETURNED}
+        except ConfigError as error:
+            raise AirflowFailException(str(error)) from error
+        self._check_password()
         self.env_vars = [*self.env_vars, *(V1EnvVar(*pair) for pair in given.items())]
-        found: Mapping[str, Any] | None = KubernetesPodOperator.execute(self, context)
-        return found
+        # A pod that has ended before it could be deferred is concluded in between.
+        self._is_starting = True
+        try:
+            returned = KubernetesPodOperator.execute(self, context)
+        except AirflowException as error:
+            raise self._failure(error) from error
+        finally:
+            self._is_starting = False
+        return returned if returned is not None else self._returned
 
-    def trigger_reentry(self, context: Any, event: dict[str, Any]) -> dict[str, Any]:
+    def trigger_reentry(self, context: Any, event: dict[str, Any]) -> Any:
         """Act on the verdict of a pod that was waited for elsewhere."""
-        return self.conclude(context, super().trigger_reentry(context, event))
+        if self._is_starting:
+            self._returned = super().trigger_reentry(context, event)
+            return self._returned
+        try:
+            returned = super().trigger_reentry(context, event)
+        except AirflowException as error:
+            raise self._failure(error) from error
+        return self.conclude(context, returned)
+
+    def _check_password(self) -> None:
+        """Refuse a password that the pod would not get; what a pod's template brings is not known here."""
+        if not self.secrets_of_store() or self.env_from or self.pod_template_file:
+            return
+        targets = {secret.deploy_target for secret in self.secrets}
+        names = {variable.name for variable in self.env_vars if variable.value_from}
+        if PASSWORD_VARIABLE not in targets | names:
+            raise AirflowFailException(
+                f"The connection {self.metadata_conn_id} has a password, which is not put into a pod. Give "
+                f"secrets=[Secret('env', '{PASSWORD_VARIABLE}', SECRET, KEY)]."
+            )
+
+    def _failure(self, error: Exception) -> Exception:
+        """The exception for a pod that has failed: by the exit code, if it had come so far."""
+        ended = _ended(self)
+        return error if ended is None else failure(ended.exit_code, ended.message or str(error))
+
+
+def _ended(operator: Any) -> Any:
+    """How the evaluation's container has ended, if it is known."""
+    pod = operator.remote_pod or operator.pod
+    statuses = pod.status.container_statuses if pod and pod.status else None
+    for status in statuses or ():
+        if status.name == operator.base_container_name:
+            return status.state.terminated
+    return None

@@ -12,7 +12,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import math
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -20,7 +19,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import pyarrow.compute as pc
 
 import benison
 from benison import terminal
@@ -28,6 +26,7 @@ from benison.config import yaml_text
 from benison.errors import BenisonError, ConfigError
 from benison.evaluation.spec import read_spec
 from benison.report.ci import Reports
+from benison_orchestration.headline import headline, overall
 
 MAX_POINTS = 101  # of a curve: the store of Kubeflow's web page keeps them, and the report has all
 
@@ -115,7 +114,7 @@ def evaluate(  # noqa: PLR0913 - the inputs and outputs of the component
     )
     with terminal.progress() as progress:
         result = benison.evaluate(**arguments, progress=progress)
-    metrics.metadata.update(_metrics(result))
+    metrics.metadata.update(headline(result))
     curves.metadata.update(_curves(result))
     shutil.copyfile(Path(evaluation.path) / "report.html", report.path)
     Reports(None, Path(summary.path)).write(result, gate=False)
@@ -130,35 +129,9 @@ def _config(text: str) -> Any:
         raise ConfigError(f"The parameter config is neither YAML nor JSON: {error}") from error
 
 
-def _metrics(result: benison.EvalResult) -> dict[str, float]:
-    """The numbers of the candidates on all data, without those that are undefined, which JSON cannot say."""
-    return {
-        _name(row): row["value"]
-        for row in _overall(result, result.metrics)
-        if math.isfinite(row["value"])
-    }
-
-
-def _overall(result: benison.EvalResult, table: Any) -> list[dict[str, Any]]:
-    names = [spec.name for spec in result.config.candidate_specs]
-    rows = table.filter(pc.equal(table["slice"], "Overall")).to_pylist()
-    several = len(names) > 1
-    return [
-        {**row, "model": row["model"] if several else ""} for row in rows if row["model"] in names
-    ]
-
-
-def _name(row: Mapping[str, Any]) -> str:
-    """A metric's name, and what tells it from others of its name."""
-    weighting = "weighted" if row["weighted"] else ""
-    parts = (row["model"], row["output"], row["sub_key"], row["aggregation"], weighting)
-    told = ", ".join(part for part in parts if part)
-    return f"{row['metric']} ({told})" if told else str(row["metric"])
-
-
 def _curves(result: benison.EvalResult) -> dict[str, Any]:
     """The ROC curve and the confusion matrix at 0.5 of the first plot that has them."""
-    for row in _overall(result, result.plots):
+    for row in overall(result, result.plots):
         found = dict(row["columns"])
         if "true_positives" in found:
             return dict(_figures({name: np.array(points) for name, points in found.items()}))

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -52,7 +54,7 @@ class AirflowHost:
             **env,
         }
 
-    def run(self, *arguments: str | Path, timeout: float = 400) -> str:
+    def run(self, *arguments: str | Path, timeout: float = 1_500) -> str:
         """Run Airflow's Python to its end; what it printed, errors included."""
         done = subprocess.run(
             [str(self.python), *map(str, arguments)],
@@ -82,6 +84,50 @@ class AirflowHost:
         """DAG, asset and extra of each event of an asset."""
         rows = self.ask(ASSET_EVENTS[self.version])
         return [(dag, uri, json.loads(extra)) for dag, uri, extra in rows]
+
+
+@dataclasses.dataclass
+class Probed:
+    """What the DAGs of a file came to."""
+
+    host: AirflowHost
+    folder: Path
+    states: dict[tuple[str, str], str]
+    tries: dict[tuple[str, str], int]
+    log: str
+
+    def of(self, dag: str) -> dict[str, str]:
+        return {task: state for (name, task), state in self.states.items() if name == dag}
+
+    def verdict(self, dag: str, map_index: int = -1, task: str = "evaluate") -> dict[str, Any]:
+        return self.host.xcoms()[dag, task, map_index]
+
+
+def probe(version: str, file: Path, folder: Path, home: Path, *dags: str, **env: str) -> Probed:
+    """Run DAGs of a file of dags/, or all, in an Airflow of their own; `folder` has their data."""
+    host = AirflowHost(version, home, file.parent, PROBES=str(folder), **env)
+    host.run("-m", "airflow", "db", "migrate")
+    host.run("-m", "airflow", "dags", "reserialize")
+    log = host.run(file, *dags)
+    lines = [line.split()[1:] for line in log.splitlines() if line.startswith("STATE ")]
+    states = {(dag, task): state for dag, task, state, _ in lines}
+    tries = {(dag, task): int(tried) for dag, task, _, tried in lines}
+    return Probed(host, folder, states, tries, log)
+
+
+def with_long_names(file: Path, folder: Path) -> None:
+    """Copy a file to 60 paths, which together are more than a variable takes."""
+    parts = folder.joinpath("parts", *["x" * 240] * 10)
+    parts.mkdir(parents=True)
+    for number in range(60):
+        shutil.copyfile(file, parts / f"{number}.parquet")
+
+
+def program(path: Path, text: str) -> Path:
+    """A script that can be run."""
+    path.write_text(f"#!/bin/sh\n{text}")
+    path.chmod(0o755)
+    return path
 
 
 def rows(output: str | Path) -> list[str]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole Airflow 3 at work: a scheduler with its workers, a DAG processor and an API server.
+"""A whole Airflow 3 at work: a scheduler with its workers, DAG processor, triggerer and API server.
 
 Everything listens on the loopback alone, on ports that were free, and is ended process by process.
 """
@@ -27,6 +27,7 @@ SERVICES = (
     ("api-server", "--workers", "1"),
     ("scheduler", "--skip-serve-logs"),
     ("dag-processor",),
+    ("triggerer", "--skip-serve-logs"),
 )
 ENDED = {"success", "failed", "skipped", "upstream_failed"}
 

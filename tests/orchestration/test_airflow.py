@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import signal
@@ -19,7 +18,17 @@ import pytest
 import benison
 from benison.terminal import plain
 from tests.conftest import taxi_like
-from tests.orchestration.airflow_host import ENVIRONMENTS, AirflowHost, is_running, rows, wait_for
+from tests.orchestration.airflow_host import (
+    ENVIRONMENTS,
+    AirflowHost,
+    Probed,
+    is_running,
+    probe,
+    program,
+    rows,
+    wait_for,
+    with_long_names,
+)
 
 DAGS = Path(__file__).parent / "dags"
 HEAVY = ("tensorflow", "apache_beam", "ml_metadata", "tfx", "pandas")
@@ -32,23 +41,36 @@ CONNECTIONS = {
     "mysql://me:x@/m?socket=/s": "mysql://me:x@/m?socket=%2Fs",
     "benison-metadata://me:x@db:3307/m": "mysql://me:x@db:3307/m",
     "grpc://store:8080": "grpc://store:8080",
+    "postgresql://me:x@db/m": "sql+postgresql://me:x@db/m",
+    "sql+sqlite:////m.db": "sql+sqlite:////m.db",
+    '{"conn_type": "benison_metadata", "host": "db", "login": "me", "schema": "m",'
+    ' "extra": {"scheme": "sql+mysql", "create": true, "ssl_ca": ""}}': (
+        "sql+mysql://me@db/m?create=true"
+    ),
 }
 WHOLE = {"examples": "x", "config": {}, "output": "out"}
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"spec": {"exampels": 1}}, "exampels: there is no such field. Did you mean 'examples'?"),
-    ({"spec": {"examples": 1}}, "output: is missing."),
+    ({"spec": {"examples": 1}}, "config: is missing."),
     (
         {"spec": WHOLE, "on_not_blessed": "stop"},
         "on_not_blessed is 'stop'; it may be skip, fail, continue.",
     ),
 ]
-SLOW_PYTHON = """#!/bin/sh
-sleep 300 &
+SLOW_PYTHON = """sleep 300 &
 echo $! $$ >"$PROBES/pids"
 wait
 """
+SLOW_AND_SURE = """echo $$ >"$PROBES/slow.pid"
+sleep 30
+touch "$PROBES/finished"
+"""
+LEAVES_ONE = """sleep 300 &
+echo $! >"$PROBES/left.pid"
+exec "$BENISON_PYTHON" "$@"
+"""
 EVALUATE_SLOWLY = """
-import os
+import os, types
 from benison_orchestration.airflow import EvaluatorOperator
 operator = EvaluatorOperator(
     task_id="evaluate",
@@ -57,24 +79,11 @@ operator = EvaluatorOperator(
 )
 import signal
 signal.signal(signal.SIGTERM, lambda number, frame: operator.on_kill())
-operator.evaluate({})
+ti = types.SimpleNamespace(dag_id="dag", run_id="run", task_id="evaluate", map_index=-1)
+operator.evaluate({"ti": ti})
 """
 
-
-@dataclasses.dataclass
-class Probed:
-    """What the DAGs of dags/probes.py came to."""
-
-    host: AirflowHost
-    folder: Path
-    states: dict[tuple[str, str], str]
-    log: str
-
-    def of(self, dag: str) -> dict[str, str]:
-        return {task: state for (name, task), state in self.states.items() if name == dag}
-
-    def verdict(self, dag: str, map_index: int = -1) -> dict[str, Any]:
-        return self.host.xcoms()[dag, "evaluate", map_index]
+pytestmark = pytest.mark.timeout(1_800)
 
 
 @pytest.fixture(
@@ -83,13 +92,12 @@ class Probed:
 def probed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Probed:
     folder = tmp_path_factory.mktemp("probes")
     pq.write_table(taxi_like(2_000), folder / "eval.parquet")
+    program(folder / "slow python", SLOW_AND_SURE)
+    program(folder / "killed python", "kill -9 $$")
+    program(folder / "left", LEAVES_ONE)
+    with_long_names(folder / "eval.parquet", folder)
     home = tmp_path_factory.mktemp("airflow home")
-    host = AirflowHost(request.param, home, DAGS, PROBES=str(folder))
-    host.run("-m", "airflow", "db", "migrate")
-    host.run("-m", "airflow", "dags", "reserialize")
-    log = host.run(DAGS / "probes.py")
-    lines = [line.split()[1:] for line in log.splitlines() if line.startswith("STATE ")]
-    return Probed(host, folder, {(dag, task): state for dag, task, state in lines}, log)
+    return probe(request.param, DAGS / "probes.py", folder, home)
 
 
 def test_a_blessed_model_is_pushed(probed: Probed) -> None:
@@ -98,8 +106,8 @@ def test_a_blessed_model_is_pushed(probed: Probed) -> None:
     assert (verdict["status"], verdict["reasons"]) == ("blessed", [])
     assert (Path(verdict["output"]) / "BLESSED").exists()
     assert Path(verdict["output"]).parent == probed.folder / "blessed"
-    dag, run, task, index = verdict["run"].split("/")
-    assert (dag, run, task, index) == ("blessed", Path(verdict["output"]).name, "evaluate", "-1")
+    dag, run, task = verdict["run"].split("/")
+    assert (dag, run, task) == ("blessed", Path(verdict["output"]).name, "evaluate")
 
 
 def test_what_comes_after_a_model_that_is_not_blessed_is_skipped(probed: Probed) -> None:
@@ -124,26 +132,123 @@ def test_a_branch_follows_the_verdict(probed: Probed) -> None:
     assert probed.of("branch_blessed") == blessed
 
 
-def test_an_evaluation_that_cannot_be_done_is_a_failure_with_its_reason(probed: Probed) -> None:
+def test_an_evaluation_that_cannot_be_done_fails_at_once_with_its_reason(probed: Probed) -> None:
     assert probed.of("wrong") == {"evaluate": "failed", "push": "upstream_failed"}
-    assert "eval.parquet" in (reason := _line_after(probed.log, "AirflowException: "))
+    assert probed.tries["wrong", "evaluate"] == 1  # of three
+    lines = _lines_after(probed.log, "AirflowFailException: ")
+    reason = next(line for line in lines if "eval.parquet" in line)
     with pytest.raises(benison.DataError, match="eval.parquet") as raised:
         benison.evaluate(probed.folder / "eval.parquet", _config(probed), format="csv")
     assert reason in plain(str(raised.value), 10_000)  # with the data's own bytes made printable
     assert not (probed.folder / "wrong").exists()
 
 
-def test_each_mapped_task_has_a_verdict_of_its_own(probed: Probed) -> None:
-    verdicts = [probed.verdict("mapped", index) for index in (0, 1)]
-    assert [verdict["status"] for verdict in verdicts] == ["blessed", "not_blessed"]
-    assert [verdict["run"].rpartition("/")[2] for verdict in verdicts] == ["0", "1"]
+def test_an_evaluation_that_was_killed_is_tried_again(probed: Probed) -> None:
+    assert probed.of("killed") == {"evaluate": "failed"}
+    assert probed.tries["killed", "evaluate"] == 3
+    assert "was ended by signal 9" in probed.log
 
 
-def test_the_asset_has_an_event_when_the_model_is_blessed_and_only_then(probed: Probed) -> None:
-    ((dag, uri, extra),) = probed.host.asset_events()
-    assert (dag, uri) == ("blessed", "file:///models/probe")
-    verdict = probed.verdict("blessed")
-    assert extra == {key: verdict[key] for key in ("status", "summary", "output", "report", "run")}
+def test_a_task_whose_time_is_over_ends_its_evaluation_at_once(probed: Probed) -> None:
+    assert probed.of("timed_out") == {"evaluate": "failed"}
+    assert not is_running(int((probed.folder / "slow.pid").read_text()))
+    assert not (probed.folder / "finished").exists()
+
+
+def test_what_an_evaluation_has_left_behind_ends_with_it(probed: Probed) -> None:
+    assert probed.of("left_over") == {"evaluate": "success"}
+    assert not is_running(int((probed.folder / "left.pid").read_text()))
+
+
+def test_numbers_and_failed_checks_are_in_xcom(probed: Probed) -> None:
+    result = benison.load_result(probed.verdict("skip")["output"])
+    verdict = probed.verdict("skip")
+    assert verdict["metrics"] == {
+        "auc": pytest.approx(result.value("auc"), abs=0),
+        "example_count": 2_000,
+    }
+    assert (verdict["rows"], verdict["failures"]) == (2_000, 5)
+    checks = [(each["slice"], each["value"]) for each in verdict["failed_checks"]]
+    assert checks == [(check.slice, check.value) for check in result.verdict.failures]
+    assert {(each["metric"], each["bound"]) for each in verdict["failed_checks"]} == {("auc", 0.99)}
+    assert probed.verdict("blessed")["failed_checks"] == []
+
+
+@pytest.mark.parametrize("dag", ["objects", "text"])
+def test_a_spec_may_hold_paths_and_a_config_or_be_a_text(probed: Probed, dag: str) -> None:
+    assert probed.of(dag) == {"evaluate": "success"}
+    assert rows(probed.verdict(dag)["output"]) == rows(probed.verdict("blessed")["output"])
+
+
+def test_a_spec_may_be_longer_than_a_variable(probed: Probed) -> None:
+    assert probed.of("long") == {"evaluate": "success"}
+    assert probed.verdict("long")["rows"] == 60 * 2_000
+
+
+def test_the_output_of_another_task_is_not_replaced(probed: Probed) -> None:
+    assert probed.of("shared") == {"first": "success", "second": "failed"}
+    first = probed.verdict("shared", task="first")
+    sentence = f"The output {first['output']} was written by the run {first['run']!r}"
+    assert sentence in probed.log
+    assert benison.load_result(first["output"]).verdict.status == first["status"] == "blessed"
+    assert (Path(first["output"]) / "BLESSED").exists()
+
+
+def test_a_run_that_is_repeated_replaces_what_it_wrote(probed: Probed) -> None:
+    # It was run once more than there are outputs, and has not failed.
+    assert len(list((probed.folder / "objects").iterdir())) == 2
+    assert probed.log.count("STATE objects evaluate success") == 3
+
+
+def test_an_output_that_the_spec_does_not_name_is_the_task_s_own(probed: Probed) -> None:
+    assert set(probed.of("own").values()) == {"success"}
+    whole = probed.verdict("own")
+    mapped = [probed.verdict("own", index, "mapped") for index in (0, 1)]
+    root = probed.folder / "roots" / "own" / "own" / whole["run"].split("/")[1]
+    assert Path(whole["output"]) == root / "evaluate" / "evaluation"
+    assert [each["output"] for each in mapped] == [
+        str(root / "mapped" / "0"),
+        str(root / "mapped" / "1"),
+    ]
+
+
+def test_paths_may_be_relative_to_a_folder(probed: Probed) -> None:
+    output = Path(probed.verdict("elsewhere")["output"])
+    assert output.parent == probed.folder / "relative"
+    assert (output / "BLESSED").exists()
+
+
+def test_an_evaluation_may_be_deferred(probed: Probed) -> None:
+    states = {"evaluate": "success", "push": "success", "wrong": "failed"}
+    assert probed.of("deferred") == states
+    assert probed.tries["deferred", "wrong"] == 1
+    verdict = probed.verdict("deferred")
+    assert verdict.keys() == probed.verdict("blessed").keys()
+    assert rows(verdict["output"]) == rows(probed.verdict("blessed")["output"])
+
+
+def test_a_function_that_returns_a_spec_is_a_task(probed: Probed) -> None:
+    assert set(probed.of("taskflow").values()) == {"success"}
+    verdict = probed.verdict("taskflow")
+    run = verdict["run"].split("/")[1]
+    assert verdict["output"] == str(probed.folder / "taskflow" / run / "evaluate")
+    several = [probed.verdict("taskflow", index, "several") for index in (0, 1)]
+    assert [each["status"] for each in several] == ["blessed", "not_blessed"]
+    assert several[1]["output"] == str(probed.folder / "several" / "1")
+
+
+def test_the_asset_has_an_event_for_each_blessing_and_only_then(probed: Probed) -> None:
+    events = probed.host.asset_events()
+    assert {uri for _, uri, _ in events} == {"file:///models/probe"}
+    extras = {extra["run"]: extra for _, _, extra in events}
+    blessed = [probed.verdict("blessed"), *(probed.verdict("own", i, "mapped") for i in (0, 1))]
+    assert extras == {
+        verdict["run"]: {
+            key: verdict[key] for key in ("status", "summary", "output", "report", "run")
+        }
+        for verdict in blessed
+    }
+    assert len(events) == len(blessed)
 
 
 def test_the_link_is_the_report(probed: Probed) -> None:
@@ -169,8 +274,8 @@ def _config(probed: Probed) -> Any:
     return json.loads((Path(probed.verdict("blessed")["output"]) / "config.json").read_text())
 
 
-def _line_after(log: str, mark: str) -> str:
-    return next(line.partition(mark)[2] for line in log.splitlines() if mark in line)
+def _lines_after(log: str, mark: str) -> list[str]:
+    return [line.partition(mark)[2] for line in log.splitlines() if mark in line]
 
 
 @pytest.fixture(params=ENVIRONMENTS)
@@ -199,7 +304,7 @@ print("benison" in P().providers, P().hooks["benison_metadata"].hook_name, P().e
 """
     said = host.run("-c", program)
     assert "True ML Metadata (Benison)" in said
-    assert "benison_orchestration.airflow.ReportLink" in said
+    assert "benison_orchestration.airflow_base.ReportLink" in said
 
 
 def test_a_connection_is_the_url_of_a_store(host: AirflowHost) -> None:
@@ -246,9 +351,7 @@ def test_without_airflow_the_extra_is_named() -> None:
 @pytest.fixture
 def slow(host: AirflowHost, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], list[int]]]:
     """A task's process that waits for an evaluation, and the processes of the evaluation."""
-    python = tmp_path / "slow python"
-    python.write_text(SLOW_PYTHON)
-    python.chmod(0o755)
+    program(tmp_path / "slow python", SLOW_PYTHON)
     with subprocess.Popen([host.python, "-c", EVALUATE_SLOWLY], env=host.env, cwd=tmp_path) as task:
         pids = wait_for(
             lambda: [int(pid) for file in tmp_path.glob("pids") for pid in file.read_text().split()]

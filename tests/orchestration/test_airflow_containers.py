@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -15,11 +16,22 @@ import pytest
 import benison
 from tests.conftest import taxi_like
 from tests.orchestration import images
-from tests.orchestration.airflow_host import ENVIRONMENTS, AirflowHost, is_running, rows, wait_for
+from tests.orchestration.airflow_host import (
+    ENVIRONMENTS,
+    Probed,
+    probe,
+    rows,
+    wait_for,
+    with_long_names,
+)
 
 DAGS = Path(__file__).parent / "dags"
 USER = 10001  # of the image
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+PODS = (
+    *("pod", "pod_deferred", "pod_ended", "pod_wrong", "pod_wrong_deferred", "pod_wrong_ended"),
+    *("pod_long", "pod_secret", "pod_open"),
+)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_800)]
 
 
 @pytest.fixture(scope="module")
@@ -34,78 +46,88 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
         engine.terminate()
 
 
-@pytest.fixture(params=ENVIRONMENTS)
-def host(request: pytest.FixtureRequest, tmp_path: Path) -> AirflowHost:
-    folder, home = tmp_path / "data", tmp_path / "home"
-    for made in (folder, home):
-        made.mkdir()
+@pytest.fixture(scope="module", params=ENVIRONMENTS)
+def version(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def folder(version: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the data are."""
+    folder = tmp_path_factory.mktemp("data")
     pq.write_table(taxi_like(2_000), folder / "eval.parquet")
-    host = AirflowHost(request.param, home, DAGS, PROBES=str(folder))
-    host.run("-m", "airflow", "db", "migrate")
-    return host
+    return folder
 
 
-def run(host: AirflowHost, *dags: str) -> tuple[dict[str, dict[str, str]], str]:
-    """The states of the tasks of each DAG, and the log."""
-    log = host.run(DAGS / "contained.py", *dags, timeout=400)
-    lines = [line.split()[1:] for line in log.splitlines() if line.startswith("STATE ")]
-    states: dict[str, dict[str, str]] = {dag: {} for dag in dags}
-    for dag, task, state in lines:
-        states[dag][task] = state
-    return states, log
+@pytest.fixture(scope="module")
+def pods(version: str, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Probed:
+    """What pods came to, which are run here, with this Python in their path."""
+    with_long_names(folder / "eval.parquet", folder)
+    env = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "AIRFLOW_CONN_STORE": "mysql://me:open-sesame@db/metadata",
+    }
+    home = tmp_path_factory.mktemp("home")
+    return probe(version, DAGS / "contained.py", folder, home, *PODS, **env)
 
 
-def equals_the_function(host: AirflowHost, output: Path) -> bool:
-    folder = Path(host.env["PROBES"])
+def equals_the_function(folder: Path, output: Path) -> bool:
     benison.evaluate(
         folder / "eval.parquet", output / "config.json", output=folder / "ours", overwrite=True
     )
     return rows(output) == rows(folder / "ours")
 
 
-def test_in_docker(host: AirflowHost, docker: dict[str, str]) -> None:
-    host.env |= docker
-    folder = Path(host.env["PROBES"])
+def test_in_docker(version: str, folder: Path, docker: dict[str, str], tmp_path: Path) -> None:
     os.chown(folder, USER, USER)
-    states, log = run(host, "docker", "docker_wrong")
-    assert states["docker"] == {"evaluate": "success", "push": "success"}
-    verdict = host.xcoms()["docker", "evaluate", -1]
+    dags = ("docker", "docker_wrong")
+    probed = probe(version, DAGS / "contained.py", folder, tmp_path, *dags, **docker)
+    assert probed.of("docker") == {"evaluate": "success", "push": "success"}
+    verdict = probed.verdict("docker")
     assert verdict["status"] == "blessed"
     assert verdict["output"].startswith("/data/docker/")
-    assert equals_the_function(host, folder / Path(verdict["output"]).relative_to("/data"))
-    assert states["docker_wrong"] == {"evaluate": "failed", "push": "upstream_failed"}
-    assert "error: " in log
-    assert "/data/nothing.parquet" in log
+    assert verdict["metrics"]["example_count"] == 2_000
+    assert equals_the_function(folder, folder / Path(verdict["output"]).relative_to("/data"))
+    assert probed.of("docker_wrong") == {"evaluate": "failed", "push": "upstream_failed"}
+    assert probed.tries["docker_wrong", "evaluate"] == 1  # of three
+    assert "error: " in probed.log
+    assert "/data/nothing.parquet" in probed.log
     assert images.run("podman", "ps", "--all", "--quiet") == ""
 
 
-def test_in_a_pod(host: AirflowHost) -> None:
-    host.env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{host.env['PATH']}"
-    states, log = run(host, "pod", "pod_deferred", "pod_wrong")
-    for dag in ("pod", "pod_deferred"):
-        assert states[dag] == {"evaluate": "success", "push": "success"}
-        verdict = host.xcoms()[dag, "evaluate", -1]
-        assert verdict["status"] == "blessed"
-        assert equals_the_function(host, Path(verdict["output"]))
-    assert states["pod_wrong"] == {"evaluate": "failed", "push": "upstream_failed"}
-    assert "nothing.parquet" in log
+@pytest.mark.parametrize("dag", ["pod", "pod_deferred", "pod_ended"])
+def test_in_a_pod(pods: Probed, dag: str) -> None:
+    """The last one has ended before it could be deferred."""
+    assert pods.of(dag) == {"evaluate": "success", "push": "success"}
+    verdict = pods.verdict(dag)
+    assert (verdict["status"], verdict["metrics"]["example_count"]) == ("blessed", 2_000)
+    assert equals_the_function(pods.folder, Path(verdict["output"]))
 
 
-def test_a_pod_that_is_ended_ends_its_evaluation(host: AirflowHost) -> None:
-    """The first process of a container is the only one that hears of its end."""
-    slow = host.home / "benison"
-    slow.write_text("#!/bin/sh\necho $$ >pid\nexec sleep 300\n")
-    slow.chmod(0o755)
-    host.env["PATH"] = f"{host.home}{os.pathsep}{host.env['PATH']}"
-    program = """
-import pathlib, subprocess, time
-from benison_orchestration.airflow_kubernetes import SCRIPT
-shell = subprocess.Popen(["sh", "-c", SCRIPT])
-while not (pathlib.Path("pid").exists() and pathlib.Path("pid").read_text().strip()):
-    time.sleep(0.05)
-shell.terminate()
-print("CODE", shell.wait(300))
-"""
-    assert "CODE 143\n" in host.run("-c", program)
-    pid = int((host.home / "pid").read_text())
-    wait_for(lambda: not is_running(pid))
+@pytest.mark.parametrize("dag", ["pod_wrong", "pod_wrong_deferred", "pod_wrong_ended"])
+def test_a_pod_that_cannot_evaluate_fails_at_once_with_its_reason(pods: Probed, dag: str) -> None:
+    assert pods.of(dag) == {"evaluate": "failed", "push": "upstream_failed"}
+    assert pods.tries[dag, "evaluate"] == 1  # of three
+    lines = [line for line in pods.log.splitlines() if "AirflowFailException: " in line]
+    assert sum("nothing.parquet" in line for line in lines) >= 3
+
+
+def test_a_pod_takes_a_spec_that_is_longer_than_a_variable(pods: Probed) -> None:
+    assert pods.of("pod_long") == {"evaluate": "success", "push": "success"}
+    assert pods.verdict("pod_long")["rows"] == 60 * 2_000
+
+
+def test_a_password_is_no_part_of_a_pod(pods: Probed) -> None:
+    pod = (pods.folder / "pod_secret.json").read_text()
+    assert "mysql://me@db/metadata" in pod
+    assert "open-sesame" not in pod
+    (container, _) = json.loads(pod)["spec"]["containers"]
+    (secret,) = (v for v in container["env"] if v["name"] == "BENISON_METADATA_PASSWORD")
+    assert secret["valueFrom"] == {"secretKeyRef": {"name": "the-secret", "key": "its-key"}}
+
+
+def test_a_password_without_a_secret_starts_no_pod(pods: Probed) -> None:
+    assert pods.of("pod_open") == {"evaluate": "failed", "push": "upstream_failed"}
+    assert pods.tries["pod_open", "evaluate"] == 1
+    assert not (pods.folder / "pod_open.json").exists()
+    assert "secrets=[Secret('env', 'BENISON_METADATA_PASSWORD', SECRET, KEY)]" in pods.log

@@ -12,21 +12,32 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 import benison
 from benison.lineage import history
 from benison.lineage.store import Store
-from tests.orchestration.airflow_host import ROOT, is_running, rows, wait_for
+from tests.conftest import taxi_like
+from tests.orchestration.airflow_host import (
+    ROOT,
+    SOURCES,
+    is_running,
+    program,
+    rows,
+    wait_for,
+)
 from tests.orchestration.airflow_services import AirflowServices
 
 PIPELINES = ROOT / "pipelines"
+DAGS = Path(__file__).parent / "dags"
+SCHEDULED = ("common.py", "scheduled.py")
 # The Python of the evaluations: for the run `stopped` it never comes to its work.
-PYTHON = f"""#!/bin/sh
-case "$BENISON_SPEC" in *evaluations/stopped*) sleep 300 & wait ;; esac
+PYTHON = f"""case "$AIRFLOW_CTX_DAG_RUN_ID" in stopped*) sleep 300 & wait ;; esac
+export PYTHONPATH={shlex.quote(SOURCES)}
 exec {shlex.quote(sys.executable)} "$@"
 """
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_800)]
 
 
 @dataclasses.dataclass
@@ -42,7 +53,7 @@ class Taxi:
         self.airflow.trigger("taxi", run, **conf)
 
     def output(self, run: str) -> Path:
-        return self.folder / "evaluations" / run
+        return self.folder / "evaluations" / "taxi" / run / "evaluate" / "evaluation"
 
     def pushed(self) -> list[str]:
         serving = self.folder / "serving"
@@ -61,12 +72,23 @@ class Taxi:
 
     def _evaluates(self, process: Path, run: str) -> bool:
         try:
-            is_benison = b"\0-m\0benison\0" in (process / "cmdline").read_bytes()
-            return (
-                is_benison and str(self.output(run)).encode() in (process / "environ").read_bytes()
+            is_benison = (
+                b"\0-m\0benison_orchestration.airflow_task" in (process / "cmdline").read_bytes()
             )
+            of_run = f"\0AIRFLOW_CTX_DAG_RUN_ID={run}\0".encode()
+            return is_benison and of_run in (process / "environ").read_bytes()
         except OSError:
             return False
+
+    def slow(self) -> int:
+        """The process of an evaluation that takes its time, when there is a new one."""
+        pids = self.folder / "pids"
+
+        def find() -> int | None:
+            running = [int(pid) for pid in pids.read_text().split()] if pids.exists() else []
+            return next(filter(is_running, running), None)
+
+        return wait_for(find)
 
     def blessings(self, run: str) -> list[str]:
         """The verdicts of a run that the metadata store has."""
@@ -79,14 +101,19 @@ def taxi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Taxi]:
     pytest.importorskip("tensorflow")
     folder, home = tmp_path_factory.mktemp("demo"), tmp_path_factory.mktemp("airflow")
     metadata = f"sqlite:///{home}/metadata.db?create=true"
-    python = home / "a python"
-    python.write_text(PYTHON)
-    python.chmod(0o755)
+    python = program(home / "a python", PYTHON)
+    pq.write_table(taxi_like(2_000), folder / "eval.parquet")
+    program(folder / "slow python", 'echo $$ >>"$PROBES/pids"\nsleep 300 &\nwait\n')
+    dags = home / "dags"
+    dags.mkdir()
+    for file in (PIPELINES / "taxi_airflow.py", *(DAGS / name for name in SCHEDULED)):
+        (dags / file.name).symlink_to(file)
     airflow = AirflowServices(
         home,
-        PIPELINES,
+        dags,
         AIRFLOW_CONN_BENISON_METADATA=metadata,
         BENISON_PYTHON=str(python),
+        PROBES=str(folder),
     )
     demo = [sys.executable, str(PIPELINES / "taxi_local.py"), "--output", str(folder)]
     making = subprocess.Popen(demo, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -108,7 +135,7 @@ def test_push_runs_once_and_is_skipped_once(taxi: Taxi) -> None:
     assert verdict["status"] == "not_blessed"
     assert all("Blue Ribbon Taxi Association Inc." in reason for reason in verdict["reasons"])
     blessed = taxi.airflow.xcom("taxi", "better", "evaluate")
-    assert (blessed["status"], blessed["run"]) == ("blessed", "taxi/better/evaluate/-1")
+    assert (blessed["status"], blessed["run"]) == ("blessed", "taxi/better/evaluate")
     assert blessed["output"] == str(taxi.output("better"))
 
     (event,) = taxi.airflow.get("assets/events")["asset_events"]
@@ -136,7 +163,7 @@ def test_a_task_that_is_killed_is_tried_again_and_blesses_once(taxi: Taxi) -> No
 
     assert taxi.evaluation("killed") != evaluation
     assert taxi.airflow.finished("taxi", "killed") == {"evaluate": "success", "push": "success"}
-    assert taxi.airflow.xcom("taxi", "killed", "evaluate")["run"] == "taxi/killed/evaluate/-1"
+    assert taxi.airflow.xcom("taxi", "killed", "evaluate")["run"] == "taxi/killed/evaluate"
     assert benison.load_result(taxi.output("killed")).verdict.blessed
     assert taxi.blessings("killed") == ["blessed"]
     assert len(taxi.pushed()) == len(before) + 1
@@ -151,6 +178,41 @@ def test_a_task_that_is_stopped_ends_its_evaluation(taxi: Taxi) -> None:
     assert states == {"evaluate": "failed", "push": "upstream_failed"}
     assert not taxi.output("stopped").exists()
     assert taxi.blessings("stopped") == []
+
+
+def test_of_several_candidates_the_best_is_pushed(taxi: Taxi) -> None:
+    before = taxi.pushed()
+    taxi.airflow.trigger("taxi_candidates", "several", folder=str(taxi.folder))
+    assert set(taxi.airflow.finished("taxi_candidates", "several").values()) == {"success"}
+    (version,) = set(taxi.pushed()) - set(before)
+    pushed, judged = taxi.folder / "serving" / version, taxi.folder / "models" / "candidate-2"
+    assert [path.name for path in pushed.rglob("*")] == [path.name for path in judged.rglob("*")]
+    output = taxi.folder / "evaluations" / "taxi_candidates" / "several" / "judge"
+    assert rows(output / "1") == rows(taxi.folder / "candidate-2")
+
+
+def test_a_deferred_evaluation_goes_on_where_it_left_off(taxi: Taxi) -> None:
+    taxi.airflow.trigger("deferred", "one")
+    states = taxi.airflow.finished("deferred", "one")
+    assert states == {"evaluate": "success", "push": "success"}
+    verdict = taxi.airflow.xcom("deferred", "one", "evaluate")
+    assert (verdict["status"], verdict["metrics"]["example_count"]) == ("blessed", 2_000)
+
+
+def test_a_deferred_task_that_is_stopped_ends_its_evaluation(taxi: Taxi) -> None:
+    taxi.airflow.trigger("deferred_slow", "stopped")
+    pid = taxi.slow()
+    taxi.airflow.fail("deferred_slow", "stopped", "evaluate")
+    wait_for(lambda: not is_running(pid))
+    assert taxi.airflow.finished("deferred_slow", "stopped") == {"evaluate": "failed"}
+
+
+@pytest.mark.parametrize("dag", ["late", "deferred_late"])
+def test_a_task_whose_time_is_over_ends_its_evaluation(taxi: Taxi, dag: str) -> None:
+    taxi.airflow.trigger(dag, "one")
+    pid = taxi.slow()
+    assert taxi.airflow.finished(dag, "one") == {"evaluate": "failed"}
+    assert not is_running(pid)
 
 
 def parent(pid: int) -> int:

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A spec on its way from a DAG to the process that evaluates: made plain, checked, keyed, handed over.
+
+Nothing here needs Airflow, so that the process at the other end reads with it what a worker has packed.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from benison.config import EvalConfig
+from benison.config.plain import parse_json
+from benison.errors import ConfigError
+from benison.evaluation.spec import REQUIRED, read_spec
+from benison.lineage import RunKey
+from benison.paths import locate
+
+SPEC = "BENISON_SPEC"
+"""The variable with the spec of a container, as JSON; longer texts are packed into several."""
+RETURN = "BENISON_RETURN"
+"""The variable with the file that takes the outcome."""
+COMMAND = ("python", "-m", "benison_orchestration.airflow_task")
+"""What a container runs."""
+WRONG, AGAIN = 2, 75  # exit codes; the second is what sysexits.h calls a temporary failure
+
+_PARTS = f"{SPEC}_PARTS"
+# Linux takes 128 KiB in a variable, and Kubernetes about a megabyte in a pod.
+_MOST_IN_ONE = 100_000
+_MOST_PARTS = 8
+_WHOLE = "evaluation"
+"""The last folder of an output that is not one of a mapped task."""
+_NOT_IN_A_NAME = re.compile(r"[/\\%\0]|^\.+$")
+_TEMPLATE = re.compile(r"\{\{|\{%")
+
+
+def plain(value: Any, field: str = "spec") -> Any:  # noqa: PLR0911 - a line for each kind of value
+    """A value as JSON has it: paths as text, configs as their fields. What a task has yet to give stays.
+
+    Raises:
+        ConfigError: It is an object that JSON does not have, such as a DataFrame.
+    """
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, EvalConfig):
+        return value.to_dict()
+    if isinstance(value, Mapping):
+        return {str(key): plain(each, f"{field}.{key}") for key, each in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
+        return [plain(each, f"{field}[{number}]") for number, each in enumerate(value)]
+    if is_output_of_a_task(value):
+        return value
+    if field == "spec.config":  # a message of TFMA's
+        return EvalConfig.load(value).to_dict()
+    kind = type(value).__name__
+    raise ConfigError([(field, f"is a {kind}, which a task cannot take. Give a path or its text.")])
+
+
+def is_output_of_a_task(value: Any) -> bool:
+    """Whether it is an XComArg, which has a value only when its task has run."""
+    return hasattr(value, "iter_references")
+
+
+def check(spec: Any, has_output: bool) -> None:
+    """Find what is wrong with a plain spec as far as it is known while the DAG is read.
+
+    Args:
+        spec: As `plain` gives it; a text is JSON with templates in it, or the path of a file.
+        has_output: Whether the task has an output if the spec has none.
+
+    Raises:
+        ConfigError: A field is unknown, missing, or of the wrong type, the config in it is wrong, or it
+            holds a password.
+    """
+    fields = _fields(spec)
+    if fields is None:
+        return
+    if has_output:
+        fields.setdefault("output", "default")
+    known = {name: value for name, value in fields.items() if is_known(value)}
+    read_spec(fields)
+    read_spec(json.dumps({**dict.fromkeys(REQUIRED, "later"), **known}))
+    if isinstance(known.get("config"), dict):
+        EvalConfig.load(known["config"])
+    check_no_password(known.get("metadata"))
+
+
+def fields_of(spec: Any) -> dict[str, Any]:
+    """The fields of a rendered spec: a mapping, the text of a JSON document, or the path of one.
+
+    Raises:
+        ConfigError: It cannot be read, or is no object.
+    """
+    if isinstance(spec, Mapping):
+        return dict(plain(spec))
+    text, name = str(spec), "that was given"
+    try:
+        if not text.lstrip().startswith("{"):
+            name, text = text, locate(text, ConfigError).read_text("utf-8")
+        fields = parse_json(text)
+    except ConfigError as error:
+        raise ConfigError(f"The spec {name} cannot be read: {error}") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"The spec {name} cannot be read: {error}.") from error
+    if not isinstance(fields, dict):
+        raise ConfigError(f"The spec {name} holds {type(fields).__name__}, not an object.")
+    return fields
+
+
+def _fields(spec: Any) -> dict[str, Any] | None:
+    """The fields of a spec; None for a text whose templates have to be rendered first, and for a path."""
+    if isinstance(spec, Mapping):
+        return dict(spec)
+    if not isinstance(spec, str) or not spec.lstrip().startswith("{"):
+        return None
+    try:
+        return fields_of(spec)
+    except ConfigError:
+        if is_known(spec):
+            raise
+        return None
+
+
+def is_known(value: Any) -> bool:
+    """Whether nothing in a plain value has yet to be rendered or given by a task."""
+    if isinstance(value, Mapping):
+        return all(map(is_known, value.values()))
+    if isinstance(value, list):
+        return all(map(is_known, value))
+    if isinstance(value, str):
+        return not _TEMPLATE.search(value)
+    return not is_output_of_a_task(value)
+
+
+def check_no_password(url: Any) -> None:
+    """Refuse the URL of a store with a password in it, as a spec is shown on Airflow's pages.
+
+    Raises:
+        ConfigError: It has one.
+    """
+    if isinstance(url, str) and "@" in url and urlsplit(url).password:
+        text = "holds a password, which Airflow shows. Name the store's connection in metadata_conn_id."
+        raise ConfigError([("spec.metadata", text)])
+
+
+def default_output(root: str, key: RunKey) -> str:
+    """The folder of a task instance, which no other one has: DAG, run, task and map index."""
+    last = _WHOLE if key.map_index is None else str(key.map_index)
+    names = map(_escaped, (key.pipeline, key.run, key.task, last))
+    return "/".join([root.rstrip("/"), *names])
+
+
+def _escaped(text: str) -> str:
+    """A text as the name of a folder."""
+    return _NOT_IN_A_NAME.sub(lambda m: "".join(f"%{ord(c):02X}" for c in m[0]), text)
+
+
+def packed(spec: Mapping[str, Any]) -> dict[str, str]:
+    """A spec as variables of the environment of a container.
+
+    Raises:
+        ConfigError: It is longer than any container takes.
+    """
+    text = json.dumps(spec)
+    if len(text) <= _MOST_IN_ONE:
+        return {SPEC: text}
+    data = base64.b64encode(gzip.compress(text.encode())).decode()
+    parts = [data[start : start + _MOST_IN_ONE] for start in range(0, len(data), _MOST_IN_ONE)]
+    if len(parts) > _MOST_PARTS:
+        raise ConfigError(
+            f"The spec has {len(text):,} bytes, which is more than a container can be started with. Give "
+            "its config as a file and its examples as a folder or a pattern."
+        )
+    return {_PARTS: str(len(parts)), **dict(_numbered(parts))}
+
+
+def _numbered(parts: list[str]) -> Iterator[tuple[str, str]]:
+    for number, part in enumerate(parts):
+        yield f"{SPEC}_{number}", part
+
+
+def unpacked(environment: Mapping[str, str]) -> dict[str, Any] | None:
+    """The inverse of `packed`; None when nothing was packed."""
+    if SPEC in environment:
+        return dict(json.loads(environment[SPEC]))
+    if _PARTS not in environment:
+        return None
+    numbers = range(int(environment[_PARTS]))
+    data = "".join(environment[f"{SPEC}_{number}"] for number in numbers)
+    return dict(json.loads(gzip.decompress(base64.b64decode(data))))

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small DAGs for a real scheduler, with its workers and its triggerer."""
+
+from __future__ import annotations
+
+import datetime
+
+from airflow.providers.common.compat.sdk import DAG
+from common import APART, FOLDER, push, spec
+
+from benison_orchestration.airflow import EvaluatorOperator
+
+SLOW = {**APART, "python": str(FOLDER / "slow python")}
+SOON = datetime.timedelta(seconds=5)
+
+with DAG("deferred", schedule=None):
+    push(EvaluatorOperator(task_id="evaluate", spec=spec(0.5), deferrable=True, **APART).output)
+
+with DAG("deferred_slow", schedule=None):
+    EvaluatorOperator(task_id="evaluate", spec=spec(0.5), deferrable=True, **SLOW)
+
+with DAG("deferred_late", schedule=None):
+    EvaluatorOperator(
+        task_id="evaluate", spec=spec(0.5), deferrable=True, execution_timeout=SOON, **SLOW
+    )
+
+with DAG("late", schedule=None):
+    EvaluatorOperator(task_id="evaluate", spec=spec(0.5), execution_timeout=SOON, **SLOW)

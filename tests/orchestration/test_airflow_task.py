@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The process that evaluates for a task of Airflow: what goes in, what comes out, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+import benison
+from benison_orchestration.airflow_spec import COMMAND, packed
+from tests.conftest import config, taxi_like
+from tests.orchestration.airflow_host import wait_for
+
+Run = Callable[..., tuple[int, Any, str]]
+BOUND = {"class_name": "AUC", "threshold": {"value_threshold": {"lower_bound": 0.99}}}
+
+
+def start(folder: Path, **environment: str) -> subprocess.Popen[str]:
+    """The process, which waits for its spec."""
+    env = {**os.environ, "BENISON_RETURN": str(folder / "new" / "return.json"), **environment}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.Popen([sys.executable, *COMMAND[1:]], env=env, text=True, **pipes)  # type: ignore[call-overload,no-any-return]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Evaluate by a spec; the exit code, the outcome and the words."""
+    pq.write_table(taxi_like(2_000), tmp_path / "eval.parquet")
+
+    def by(fields: dict[str, Any], **environment: str) -> tuple[int, Any, str]:
+        returned = tmp_path / "new" / "return.json"
+        returned.unlink(missing_ok=True)
+        given = {
+            "examples": str(tmp_path / "eval.parquet"),
+            "config": config(BOUND, "ExampleCount", slices=[{}, {"feature_keys": ["company"]}]),
+            "output": str(tmp_path / "out"),
+            **{"pipeline": "dag", "run": "r1", "task": "evaluate"},
+            **fields,
+        }
+        process = start(tmp_path, **environment)
+        words = process.communicate(None if "BENISON_SPEC" in environment else json.dumps(given))[0]
+        outcome = json.loads(returned.read_text()) if returned.exists() else None
+        return process.returncode, outcome, words
+
+    return by
+
+
+def test_the_outcome_has_the_verdict_and_the_numbers(run: Run, tmp_path: Path) -> None:
+    code, outcome, words = run({})
+    result = benison.load_result(tmp_path / "out")
+    assert code == 0
+    assert outcome["status"] == result.verdict.status == "not_blessed"
+    assert outcome["reasons"] == list(result.verdict.reasons)
+    assert outcome["metrics"] == {"auc": result.value("auc"), "example_count": 2_000}
+    assert outcome["failures"] == len(outcome["failed_checks"]) == len(result.verdict.failures)
+    first = outcome["failed_checks"][0]
+    assert (first["metric"], first["bound"], first["slice"]) == ("auc", 0.99, "Overall")
+    assert (outcome["rows"], outcome["output"]) == (2_000, str(tmp_path / "out"))
+    assert outcome["report"] == (tmp_path / "out" / "report.html").as_uri()
+    assert outcome["summary"] in words
+
+
+def test_a_spec_may_come_in_the_environment(run: Run, tmp_path: Path) -> None:
+    spec = {
+        "examples": [str(tmp_path / "eval.parquet")],
+        "config": config(BOUND),
+        "output": str(tmp_path / "packed"),
+    }
+    code, outcome, _ = run({}, **packed(spec))
+    assert (code, outcome["output"]) == (0, str(tmp_path / "packed"))
+
+
+def test_an_outcome_is_small_whatever_the_number_of_checks(run: Run) -> None:
+    slices = [{"feature_keys": ["company", "hour"]}, {"feature_keys": ["hour"]}]
+    code, outcome, _ = run({"config": config(BOUND, slices=slices)})
+    assert code == 0
+    assert outcome["failures"] > 100
+    assert len(outcome["reasons"]) == len(outcome["failed_checks"]) == 20
+
+
+def test_a_run_replaces_what_it_wrote_and_nothing_else(run: Run, tmp_path: Path) -> None:
+    assert run({})[0] == 0
+    assert run({"config": config("AUC")})[0] == 0  # as after a mended config
+    assert benison.load_result(tmp_path / "out").verdict.status == "not_evaluated"
+    for other in ({"run": "r2"}, {"task": "another"}, {"map_index": 0}, {"pipeline": "else"}):
+        code, outcome, words = run(other)
+        assert (code, outcome) == (2, None)
+        assert "error: The output" in words
+    assert benison.load_result(tmp_path / "out").verdict.status == "not_evaluated"
+
+
+def test_an_output_of_nobody_s_run_is_not_replaced(run: Run, tmp_path: Path) -> None:
+    benison.evaluate(tmp_path / "eval.parquet", config("AUC"), output=tmp_path / "out")
+    before = (tmp_path / "out" / "manifest.json").read_bytes()
+    code, _, words = run({})
+    assert (code, "exists already" in words) == (2, True)
+    assert (tmp_path / "out" / "manifest.json").read_bytes() == before
+    assert run({"overwrite": True})[0] == 0  # unless the spec says so
+
+
+def test_what_is_wrong_is_told_from_what_may_pass(run: Run, tmp_path: Path) -> None:
+    code, outcome, words = run({"examples": str(tmp_path / "nothing.parquet")})
+    assert (code, outcome) == (2, None)
+    assert "error: " in words
+    code, outcome, words = run({"metadata": "sqlite:////nowhere/metadata.db"})
+    assert (code, outcome) == (75, None)
+    assert "error: " in words
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows which signals are handled")
+def test_a_process_that_is_ended_says_so(tmp_path: Path) -> None:
+    with start(tmp_path) as process:
+        wait_for(lambda: _handles(process.pid, signal.SIGTERM))
+        process.terminate()
+        words = process.communicate(timeout=60)[0]
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "benison was ended by SIGTERM" in words
+
+
+def _handles(pid: int, number: int) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught, 16) >> (number - 1) & 1)
