@@ -26,7 +26,7 @@ SOON: dict[str, Any] = {"poke_interval": 0.1, "timeout": 600}
 
 def with_model(bound: float) -> dict[str, Any]:
     given = spec(bound, model=MODEL, trust_pickle=True)
-    given["config"]["model_specs"] = [{"label_key": "label", "feature_keys": ["prediction"]}]
+    given["config"]["model_specs"] = [{"label_key": "label"}]
     return given
 
 
