@@ -102,8 +102,6 @@ def taxi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Taxi]:
     folder, home = tmp_path_factory.mktemp("demo"), tmp_path_factory.mktemp("airflow")
     metadata = f"sqlite:///{home}/metadata.db?create=true"
     python = program(home / "a python", PYTHON)
-    pq.write_table(taxi_like(2_000), folder / "eval.parquet")
-    program(folder / "slow python", 'echo $$ >>"$PROBES/pids"\nsleep 300 &\nwait\n')
     dags = home / "dags"
     dags.mkdir()
     for file in (PIPELINES / "taxi_airflow.py", *(DAGS / name for name in SCHEDULED)):
@@ -120,6 +118,9 @@ def taxi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Taxi]:
     with making, airflow.running():
         said = making.communicate(timeout=300)[0]
         assert making.returncode == 0, said.decode()
+        # The demo takes no folder that holds anything else.
+        pq.write_table(taxi_like(2_000), folder / "eval.parquet")
+        program(folder / "slow python", 'echo $$ >>"$PROBES/pids"\nsleep 300 &\nwait\n')
         yield Taxi(airflow, folder, metadata)
 
 
