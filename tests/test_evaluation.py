@@ -408,7 +408,7 @@ def test_a_run_that_fails_leaves_no_threads_of_tfrecords(tmp_path: Path) -> None
     with tf.io.TFRecordWriter(str(tmp_path / "a.tfrecord")) as writer:
         for _ in range(2**17):
             writer.write(record)
-    with pytest.raises(benison.DataError, match="'prediction' hold") as caught:
+    with pytest.raises(benison.DataError, match="'prediction' hold text") as caught:
         benison.evaluate(str(tmp_path / "a.tfrecord"), config("AUC", slices=({},)))
     assert caught.tb is not None
     assert not [t for t in threading.enumerate() if t.name.startswith("benison-read")]

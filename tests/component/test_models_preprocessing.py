@@ -222,7 +222,7 @@ def test_what_is_refused(saved: Path, tmp_path: Path) -> None:
         benison.evaluate(TRIPS, asked("of_column"), model=saved)
     with pytest.raises(
         benison.ModelError,
-        match="is no transform graph: it has no transform_fn/saved|There is no model at",
+        match="There is no model at .*none",
     ):
         benison.evaluate(TRIPS, asked(f"{tmp_path}/none"), model=saved)
     with pytest.raises(
