@@ -26,8 +26,6 @@ from benison.validation.terms import (
     VALUE_UPPER,
 )
 
-_ROUNDING = 1e-9  # times the scale of a number: so far may rounding have moved it
-
 
 @dataclasses.dataclass(frozen=True)
 class Judged:
