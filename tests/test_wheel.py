@@ -15,14 +15,19 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("benison", "benison_orchestration")
 # How pip names a network that is not there, as opposed to a package that is not there.
 OFFLINE = ("NewConnectionError", "ConnectTimeoutError", "NameResolutionError", "ProxyError")
+# Besides what only the process of a container needs.
+OF_AIRFLOW = [
+    *("base", "decorator", "docker", "evaluator", "gates", "hook", "kubernetes", "process", "sdk"),
+    "trigger",
+]
 # What subclasses the classes of a host cannot be imported without the host.
 HOSTED = {
     "benison.evaluator.component": "tfx",
     "benison.evaluator.executor": "tfx",
     **{f"benison.lineage.{name}": "sql" for name in ("database", "sql", "statements", "tables")},
     "benison_orchestration.airflow": "airflow",
-    "benison_orchestration.airflow_docker": "airflow",
-    "benison_orchestration.airflow_kubernetes": "airflow",
+    **{f"benison_orchestration.airflow_{name}": "airflow" for name in OF_AIRFLOW},
+    "benison_orchestration.airflow_openlineage": "airflow-openlineage",
     "benison_orchestration.kubeflow": "kfp",
 }
 IMPORT_ALL = """

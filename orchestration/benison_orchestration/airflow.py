@@ -27,13 +27,6 @@ In TaskFlow the same is a function that returns the spec:
 
 from __future__ import annotations
 
-from benison.errors import MissingExtraError
-
-try:
-    from airflow.providers.common.compat.sdk import BaseOperator as _BaseOperator  # noqa: F401
-except ImportError as error:
-    raise MissingExtraError("Airflow, or its newer common.compat,", "airflow") from error
-
 from benison_orchestration.airflow_base import BaseEvaluatorOperator, ReportLink, run_key
 from benison_orchestration.airflow_decorator import benison_task
 from benison_orchestration.airflow_evaluator import EvaluatorOperator

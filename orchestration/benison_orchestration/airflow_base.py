@@ -10,7 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.common.compat.sdk import (
+from benison.errors import ConfigError
+from benison.evaluation.spec import read_spec
+from benison.lineage import RunKey
+from benison_orchestration.airflow_hook import MetadataHook
+from benison_orchestration.airflow_sdk import (
+    AIRFLOW_V_3_0_PLUS,
     AirflowException,
     AirflowFailException,
     AirflowSkipException,
@@ -22,12 +27,6 @@ from airflow.providers.common.compat.sdk import (
     XCom,
     conf,
 )
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
-
-from benison.errors import ConfigError
-from benison.evaluation.spec import read_spec
-from benison.lineage import RunKey
-from benison_orchestration.airflow_hook import MetadataHook
 from benison_orchestration.airflow_spec import (
     check,
     check_no_password,

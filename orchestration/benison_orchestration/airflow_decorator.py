@@ -6,16 +6,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from airflow.providers.common.compat.sdk import (
+from benison.errors import ConfigError
+from benison_orchestration.airflow_evaluator import EvaluatorOperator
+from benison_orchestration.airflow_sdk import (
     AirflowFailException,
     DecoratedOperator,
     context_merge,
     determine_kwargs,
     task_decorator_factory,
 )
-
-from benison.errors import ConfigError
-from benison_orchestration.airflow_evaluator import EvaluatorOperator
 from benison_orchestration.airflow_spec import check, plain
 
 

@@ -11,10 +11,10 @@ from typing import Any
 from benison.errors import ConfigError, MissingExtraError
 from benison_orchestration.airflow import BaseEvaluatorOperator
 from benison_orchestration.airflow_process import failure
+from benison_orchestration.airflow_sdk import AirflowFailException
 from benison_orchestration.airflow_spec import COMMAND, RETURN, check, packed
 
 try:
-    from airflow.providers.common.compat.sdk import AirflowFailException
     from airflow.providers.docker.exceptions import DockerContainerFailedException
     from airflow.providers.docker.operators.docker import DockerOperator
 except ModuleNotFoundError as error:

@@ -7,7 +7,10 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow.providers.common.compat.sdk import (
+from benison.errors import ConfigError, suggestion
+from benison_orchestration.airflow_hook import MetadataHook
+from benison_orchestration.airflow_process import PythonOperatorBase, failure
+from benison_orchestration.airflow_sdk import (
     AirflowFailException,
     AirflowSkipException,
     BaseBranchOperator,
@@ -15,10 +18,6 @@ from airflow.providers.common.compat.sdk import (
     PokeReturnValue,
     XComArg,
 )
-
-from benison.errors import ConfigError, suggestion
-from benison_orchestration.airflow_hook import MetadataHook
-from benison_orchestration.airflow_process import PythonOperatorBase, failure
 from benison_orchestration.airflow_verdicts import check_choice, choose
 
 _CHOSEN = "verdict"

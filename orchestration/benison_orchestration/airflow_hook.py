@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from airflow.providers.common.compat.sdk import BaseHook
-
 from benison import lineage
 from benison.errors import BenisonError, MissingExtraError
 from benison.lineage.connection import PASSWORD_VARIABLE
 from benison_orchestration.airflow_provider import EXAMPLES, LABELS, OPTIONS
+from benison_orchestration.airflow_sdk import BaseHook
 
 # ML Metadata is not supported on PostgreSQL.
 _SCHEMES = {"postgres": "sql+postgresql"}

@@ -10,11 +10,11 @@ from benison.errors import ConfigError, MissingExtraError
 from benison.lineage.connection import PASSWORD_VARIABLE
 from benison_orchestration.airflow import BaseEvaluatorOperator
 from benison_orchestration.airflow_process import failure
+from benison_orchestration.airflow_sdk import AirflowException, AirflowFailException
 from benison_orchestration.airflow_spec import COMMAND, RETURN, check, packed
 
 try:
     from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
-    from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 except ModuleNotFoundError as error:
     raise MissingExtraError("Airflow's Kubernetes provider", "airflow-kubernetes") from error
 

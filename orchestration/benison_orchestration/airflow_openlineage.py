@@ -8,10 +8,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-import attrs
-from airflow.providers.openlineage.extractors import OperatorLineage
-from openlineage.client.event_v2 import InputDataset, OutputDataset
-from openlineage.client.facet_v2 import RunFacet, data_quality_metrics_input_dataset, test_run
+from benison.errors import MissingExtraError
+
+try:
+    import attrs
+    from airflow.providers.openlineage.extractors import OperatorLineage
+    from openlineage.client.event_v2 import InputDataset, OutputDataset
+    from openlineage.client.facet_v2 import RunFacet, data_quality_metrics_input_dataset, test_run
+except ImportError as error:
+    raise MissingExtraError("Airflow's OpenLineage provider", "airflow-openlineage") from error
 
 _STATUS = {"blessed": "pass", "not_blessed": "fail", "not_evaluated": "skip"}
 

@@ -20,13 +20,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.common.compat.sdk import (
+from benison_orchestration.airflow_sdk import (
     AirflowException,
     AirflowFailException,
     BaseOperator,
     conf,
 )
-
 from benison_orchestration.airflow_spec import RETURN, WRONG
 
 _SHOWN_LINES = 50

@@ -14,11 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
-from asgiref.sync import sync_to_async
-
 from benison_orchestration.airflow_hook import MetadataHook
 from benison_orchestration.airflow_process import Child, evaluation
+from benison_orchestration.airflow_sdk import BaseTrigger, TriggerEvent, sync_to_async
 
 _TIMED_OUT = 124  # the exit code of the command timeout
 

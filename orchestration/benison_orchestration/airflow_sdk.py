@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the adapter takes from Airflow 2.11 and 3, by the names of Airflow's `common.compat`.
+
+It is imported from here alone, so that whoever has no Airflow is told what to install.
+"""
+
+from __future__ import annotations
+
+from benison.errors import MissingExtraError
+
+try:
+    from airflow.providers.common.compat.sdk import (
+        AirflowException,
+        AirflowFailException,
+        AirflowSkipException,
+        Asset,
+        AssetAlias,
+        BaseBranchOperator,
+        BaseHook,
+        BaseOperator,
+        BaseOperatorLink,
+        BaseSensorOperator,
+        DecoratedOperator,
+        PokeReturnValue,
+        SkipMixin,
+        XCom,
+        XComArg,
+        conf,
+        context_merge,
+        determine_kwargs,
+        task_decorator_factory,
+    )
+    from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+    from airflow.triggers.base import BaseTrigger, TriggerEvent
+    from asgiref.sync import sync_to_async
+except ImportError as error:
+    raise MissingExtraError("Airflow, or its newer common.compat,", "airflow") from error
+
+__all__ = [
+    "AIRFLOW_V_3_0_PLUS",
+    "AirflowException",
+    "AirflowFailException",
+    "AirflowSkipException",
+    "Asset",
+    "AssetAlias",
+    "BaseBranchOperator",
+    "BaseHook",
+    "BaseOperator",
+    "BaseOperatorLink",
+    "BaseSensorOperator",
+    "BaseTrigger",
+    "DecoratedOperator",
+    "PokeReturnValue",
+    "SkipMixin",
+    "TriggerEvent",
+    "XCom",
+    "XComArg",
+    "conf",
+    "context_merge",
+    "determine_kwargs",
+    "sync_to_async",
+    "task_decorator_factory",
+]
