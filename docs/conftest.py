@@ -7,14 +7,6 @@ from typing import Any
 
 import pytest
 
-from benison.metrics import registry
-
-
-@pytest.fixture(autouse=True)
-def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The metrics that a page registers are gone when it ends."""
-    monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
-
 
 @pytest.fixture(autouse=True)
 def _pipeline(request: pytest.FixtureRequest, doctest_namespace: dict[str, Any]) -> None:

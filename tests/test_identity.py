@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 import benison
 from benison import Inputs, Metric, register
 from benison.cli import app
-from benison.metrics import registry
 from benison.metrics.base import ratio
 from benison.metrics.statistics import Mean
 from benison.results import query
@@ -31,11 +30,6 @@ LOOKALIKES = pa.table(
     }
 )
 SLICES = ({}, {"feature_keys": ["a"]}, {"feature_keys": ["a", "b"]})
-
-
-@pytest.fixture
-def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
 
 
 def label(inputs: Inputs) -> np.ndarray:
@@ -116,7 +110,7 @@ def test_an_output_key_has_one_owner(trips: pa.Table, evaluator: Any) -> None:
         benison.evaluate(trips, config("AUC"), evaluators=[evaluator])
 
 
-def test_a_function_made_anew_each_time_is_computed_once(own_registry: None) -> None:
+def test_a_function_made_anew_each_time_is_computed_once() -> None:
     @dataclasses.dataclass(frozen=True)
     class Anew(Metric):
         """Mean label, by a function made anew each time."""
@@ -134,7 +128,7 @@ def test_a_function_made_anew_each_time_is_computed_once(own_registry: None) -> 
     assert result.value("anew") == result.value("mean_label")
 
 
-def test_a_metric_says_that_it_needs_no_label(own_registry: None) -> None:
+def test_a_metric_says_that_it_needs_no_label() -> None:
     @dataclasses.dataclass(frozen=True)
     class Certainty(Metric):
         """Mean distance of the predictions from a half."""

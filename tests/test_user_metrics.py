@@ -18,7 +18,6 @@ from typer.testing import CliRunner
 
 import benison
 from benison.cli import app
-from benison.metrics import modules, registry
 from tests.conftest import config, taxi_like
 
 TRIPS = taxi_like(400)
@@ -56,9 +55,7 @@ class MeanOf(Mean):
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
-    monkeypatch.setattr(modules, "_loaded", {})
+def folder(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "my_metrics.py").write_text(CODE)
     pq.write_table(TRIPS, tmp_path / "eval.parquet", row_group_size=100)

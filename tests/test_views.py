@@ -14,7 +14,6 @@ from sklearn.metrics import balanced_accuracy_score
 
 import benison
 from benison import from_function
-from benison.metrics import registry
 from tests.conftest import config, taxi_like
 
 RNG = np.random.default_rng(4)
@@ -115,8 +114,7 @@ def test_queries_are_ranked_however_they_are_split(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def balanced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
+def balanced() -> None:
     from_function(balanced_accuracy_score, "OwnBalancedAccuracy", threshold=0.5)
 
 

@@ -73,14 +73,12 @@ class RowsTwice(Metric):
         return 2 * total[0]
 
 
-@pytest.fixture
-def restored_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    from benison.metrics import registry
+@pytest.mark.parametrize("test", ["one", "another"])
+def test_what_a_test_registers_is_gone_for_the_next(test: str) -> None:
+    assert "Passing" not in registered()
+    register("Passing", RowsTwice)
 
-    monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
 
-
-@pytest.mark.usefixtures("restored_registry")
 def test_a_metric_of_ones_own() -> None:
     register("RowsTwice", RowsTwice)
     register("RowsTwice", RowsTwice)  # importing a module twice does no harm

@@ -40,9 +40,7 @@ class Overshoot(Metric):
 
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Nothing that a test imports or registers is there for the next one."""
-    monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
-    monkeypatch.setattr(modules, "_loaded", {})
+    """Nothing that a test imports is there for the next one."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = set(sys.modules)
     yield
