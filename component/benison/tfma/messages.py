@@ -108,7 +108,7 @@ def messages() -> Any:
     pool.Add(file)
     classes = message_factory.GetMessageClassesForFiles([file.name], pool)
     return SimpleNamespace(
-        **{name.removeprefix(f"{_PACKAGE}."): found for name, found in classes.items()}
+        **{name.removeprefix(f"{_PACKAGE}."): message for name, message in classes.items()}
     )
 
 

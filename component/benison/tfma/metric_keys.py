@@ -36,11 +36,11 @@ def write_slice(message: Any, sides: Sides, types: Mapping[str, str]) -> None:
 
 
 def _slice_message(key: SliceKey, types: Mapping[str, str]) -> Any:
-    found = messages().SliceKey()
+    message = messages().SliceKey()
     for feature, value in key:
         kind, typed = _typed(value, types.get(feature, "string"))
-        setattr(found.single_slice_keys.add(column=feature), kind, typed)
-    return found
+        setattr(message.single_slice_keys.add(column=feature), kind, typed)
+    return message
 
 
 def _typed(text: str, arrow: str) -> tuple[str, Any]:
@@ -75,15 +75,15 @@ def read_slice(message: Any) -> Sides:
 
 
 def _slice_key(message: Any) -> SliceKey:
-    return tuple(sorted((one.column, _text(one)) for one in message.single_slice_keys))
+    return tuple(sorted((part.column, _text(part)) for part in message.single_slice_keys))
 
 
-def _text(one: Any) -> str:
-    if one.HasField("int64_value"):
-        return str(one.int64_value)
-    if one.HasField("float_value"):
-        return _float_text(one.float_value)
-    return str(one.bytes_value.decode("utf-8", "replace"))
+def _text(message: Any) -> str:
+    if message.HasField("int64_value"):
+        return str(message.int64_value)
+    if message.HasField("float_value"):
+        return _float_text(message.float_value)
+    return str(message.bytes_value.decode("utf-8", "replace"))
 
 
 def write_key(message: Any, key: Key) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import json
 import math
-import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -34,7 +33,7 @@ DEFAULT_PLOTS = {
 }
 
 
-class Found(NamedTuple):
+class MetricResult(NamedTuple):
     """A metric's value as our table has it."""
 
     value: float = math.nan
@@ -77,17 +76,19 @@ def write_interval(message: Any, lower: float, upper: float) -> None:
     message.degrees_of_freedom.value = REPLICATES - 1
 
 
-def read_value(pair: Any) -> Found:
+def read_value(pair: Any) -> MetricResult:
     """The value of a MetricKeyAndValue, with its interval."""
     value = pair.value
     if value.HasField("double_value"):
         interval = pair.confidence_interval
         lower, upper = _bound(interval.lower_bound), _bound(interval.upper_bound)
-        return Found(value.double_value.value, lower, upper)
+        return MetricResult(value.double_value.value, lower, upper)
     if value.HasField("bounded_value"):
         bounded = value.bounded_value
-        return Found(bounded.value.value, bounded.lower_bound.value, bounded.upper_bound.value)
-    return Found(structured=json.dumps(_strict(_structured(value))))
+        return MetricResult(
+            bounded.value.value, bounded.lower_bound.value, bounded.upper_bound.value
+        )
+    return MetricResult(structured=json.dumps(_strict(_structured(value))))
 
 
 def _bound(message: Any) -> float:
@@ -146,45 +147,23 @@ def read_plots(message: Any) -> Iterator[tuple[str, Columns]]:
 
 
 def _write_buckets(message: Any, columns: Columns) -> None:
-    def one(buckets: Any, row: Mapping[str, float]) -> None:
-        bucket = buckets.buckets.add()
-        bucket.lower_threshold_inclusive = row["lower"]
-        bucket.upper_threshold_exclusive = row["upper"]
-        for column, field in _BUCKET.items():
-            getattr(bucket, field).value = row[column]
-
-    _write_rows(message, one, columns)
-
-
-def _write_rows(
-    message: Any, one: Callable[[Any, Mapping[str, float]], None], columns: Columns
-) -> None:
-    """Add an element for each row to a message; `one` adds one.
-
-    The bytes of all elements are the same but for their numbers, so those of one are repeated, which
-    takes a hundredth of the time.
-    """
-    marks = {name: math.pi * (i + 1) for i, name in enumerate(columns)}
-    made = type(message)()
-    one(made, marks)
-    element = made.SerializeToString()
-    (length,) = {len(column) for column in columns.values()}
-    table = np.tile(np.frombuffer(element, np.uint8), (length, 1))
-    for name, mark in marks.items():
-        at = element.index(struct.pack("<d", mark))
-        table[:, at : at + 8] = np.array(columns[name], "<f8")[:, None].view(np.uint8)
-    message.MergeFromString(table.tobytes())
     message.SetInParent()
+    for lower, upper, *sums in _rows(columns, ("lower", "upper", *_BUCKET)):
+        bucket = message.buckets.add()
+        bucket.lower_threshold_inclusive = lower
+        bucket.upper_threshold_exclusive = upper
+        for field, total in zip(_BUCKET.values(), sums, strict=True):
+            getattr(bucket, field).value = total
 
 
 def _read_buckets(message: Any) -> Columns:
-    found = {
+    columns = {
         "lower": [bucket.lower_threshold_inclusive for bucket in message.buckets],
         "upper": [bucket.upper_threshold_exclusive for bucket in message.buckets],
     }
     for column, field in _BUCKET.items():
-        found[column] = [getattr(bucket, field).value for bucket in message.buckets]
-    return found
+        columns[column] = [getattr(bucket, field).value for bucket in message.buckets]
+    return columns
 
 
 def _write_matrices(message: Any, columns: Columns) -> None:
@@ -199,11 +178,9 @@ def _write_matrices(message: Any, columns: Columns) -> None:
         "false_positive_rate": _share(fp, fp + tn, 0.0),
         "false_omission_rate": _share(fn, tn + fn, math.nan),
     }
-
-    def one(matrices: Any, row: Mapping[str, float]) -> None:
-        matrices.matrices.add(**row)
-
-    _write_rows(message, one, {**columns, **rates})
+    message.SetInParent()
+    for row in _rows({**columns, **rates}, names := (*columns, *rates)):
+        message.matrices.add(**dict(zip(names, row, strict=True)))
 
 
 def _share(part: Any, whole: Any, empty: float) -> Any:
@@ -227,8 +204,8 @@ def _write_entries(message: Any, columns: Columns, names: Sequence[str]) -> None
 
 def _read_entries(message: Any, names: Sequence[str]) -> dict[str, list[float]]:
     cells = [(matrix.threshold, entry) for matrix in message.matrices for entry in matrix.entries]
-    found = {"threshold": [threshold for threshold, _ in cells]}
-    return found | {name: [float(getattr(e, name)) for _, e in cells] for name in names[1:]}
+    thresholds = {"threshold": [threshold for threshold, _ in cells]}
+    return thresholds | {name: [float(getattr(e, name)) for _, e in cells] for name in names[1:]}
 
 
 def _rows(columns: Columns, names: Iterable[str]) -> Iterator[tuple[float, ...]]:

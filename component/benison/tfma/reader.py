@@ -27,7 +27,7 @@ from benison.table.slices import Sides, sort_key
 from benison.tfma.eval_run import EVAL_CONFIG, UNKNOWN
 from benison.tfma.messages import messages
 from benison.tfma.metric_keys import read_key, read_slice
-from benison.tfma.metric_values import DEFAULT_PLOTS, Columns, Found, read_plots, read_value
+from benison.tfma.metric_values import DEFAULT_PLOTS, Columns, MetricResult, read_plots, read_value
 from benison.tfma.validations import read_verdict
 from benison.validation.rows import Values as Judged
 from benison.validation.rows import values_of
@@ -99,7 +99,7 @@ def _records(path: Path) -> Iterable[bytes]:
     if path.suffix == ".parquet":
         column: list[bytes] = pq.read_table(path)["serialized_value"].to_pylist()
         return column
-    return (one for found in records(str(path), _RECORDS) for one in found)
+    return (record for batch in records(str(path), _RECORDS) for record in batch)
 
 
 @contextmanager
@@ -121,7 +121,7 @@ def _eval_run(path: Path) -> tuple[dict[str, Any], EvalConfig]:
         return run, EvalConfig.load(run)
 
 
-Values = dict[tuple[Sides, Key], Found]
+Values = dict[tuple[Sides, Key], MetricResult]
 
 
 def _metric_values(directory: Path) -> Values:
@@ -138,16 +138,16 @@ def _metric_values(directory: Path) -> Values:
 def _examples(directory: Path, values: Values) -> dict[Sides, int]:
     """Rows in each slice: as our writer noted them, else as ExampleCount counted, else 0."""
     counted = {
-        sides: int(found.value)
-        for (sides, key), found in values.items()
-        if key.metric == _EXAMPLE_COUNT and not key.weighted and found.value == found.value
+        sides: int(result.value)
+        for (sides, key), result in values.items()
+        if key.metric == _EXAMPLE_COUNT and not key.weighted and result.value == result.value
     }
     for sides, _ in values:
         both = [counted.get((key, None), 0) for key in sides if key is not None]
         counted[sides] = min(both)
-    for found in _messages(directory, "metrics", messages().MetricsForSlice):
-        if found.HasField("examples"):
-            counted[read_slice(found)] = found.examples
+    for message in _messages(directory, "metrics", messages().MetricsForSlice):
+        if message.HasField("examples"):
+            counted[read_slice(message)] = message.examples
     return counted
 
 
@@ -169,7 +169,7 @@ def _slice_order(sides: Sides) -> Any:
 
 
 def _rows(
-    key: Key, slices: list[Sides], values: list[Found], examples: Mapping[Sides, int]
+    key: Key, slices: list[Sides], values: list[MetricResult], examples: Mapping[Sides, int]
 ) -> Iterator[pa.RecordBatch]:
     """The rows of one key; how many rows each value rests on is not in TFMA's files."""
     columns = SliceColumns.of(slices, np.array([examples.get(sides, 0) for sides in slices]))
@@ -193,9 +193,9 @@ def _plots_table(directory: Path, examples: Mapping[Sides, int]) -> pa.Table:
 
 
 def _plots(directory: Path) -> Iterator[tuple[tuple[Sides, Key], Columns]]:
-    for found in _messages(directory, "plots", messages().PlotsForSlice):
-        sides = read_slice(found)
-        for pair in found.plot_keys_and_values:
+    for message in _messages(directory, "plots", messages().PlotsForSlice):
+        sides = read_slice(message)
+        for pair in message.plot_keys_and_values:
             for field, columns in read_plots(pair.value):
                 name = pair.key.name or DEFAULT_PLOTS.get(field, field)
                 yield (sides, read_key(pair.key, name)), columns
@@ -204,16 +204,16 @@ def _plots(directory: Path) -> Iterator[tuple[tuple[Sides, Key], Columns]]:
 def _verdict(
     directory: Path, config: EvalConfig, values: Values, examples: Mapping[Sides, int]
 ) -> Verdict:
-    found = list(_messages(directory, "validations", messages().ValidationResult))
-    if len(found) > 1:
-        raise OutputError(f"{directory} has {len(found)} validation results; TFMA writes one.")
+    written = list(_messages(directory, "validations", messages().ValidationResult))
+    if len(written) > 1:
+        raise OutputError(f"{directory} has {len(written)} validation results; TFMA writes one.")
     baseline = config.baseline_spec
 
     def lookup(sides: Sides, key: Key) -> Judged:
         base = None if baseline is None else key.of_model(baseline.name)
         rows = [
             pa.Table.from_batches(
-                _rows(each, [sides], [values.get((sides, each), Found())], examples)
+                _rows(each, [sides], [values.get((sides, each), MetricResult())], examples)
             )
             for each in (key, base)
             if each is not None
@@ -222,7 +222,7 @@ def _verdict(
 
     (path,) = _files(directory, "validations") or [directory]
     with _reading(path):
-        return read_verdict(found[0] if found else None, config, lookup)
+        return read_verdict(written[0] if written else None, config, lookup)
 
 
 def _manifest(

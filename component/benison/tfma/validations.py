@@ -53,7 +53,7 @@ def write_verdict(
     verdict: Verdict, config: EvalConfig, slices: Slices, types: Mapping[str, str]
 ) -> Any:
     """The ValidationResult of a verdict on these slices; `types` are those of the columns, as text."""
-    found = messages().ValidationResult(
+    message = messages().ValidationResult(
         validation_ok=verdict.blessed,
         missing_thresholds=not verdict.total,
         rubber_stamp=verdict.rubber_stamped,
@@ -62,17 +62,17 @@ def write_verdict(
     specs = {spec_name(spec): spec or SlicingSpec() for spec, _ in all_thresholds(config)}
     missing = {check.slice for check in verdict.failures if check.kind == MISSING}
     for name in sorted(missing & set(specs)):
-        _add_missing(found, specs[name])
-    _add_details(found.validation_details, specs.values(), slices)
-    for sides, checks in groupby(sorted(verdict.failures, key=_place), key=_sides):
-        failed = found.metric_validations_per_slice.add()
+        _add_missing(message, specs[name])
+    _add_details(message.validation_details, specs.values(), slices)
+    for sides, checks in groupby(sorted(verdict.failures, key=_slice_of), key=_sides):
+        failed = message.metric_validations_per_slice.add()
         write_slice(failed, sides, types)
         for check in checks:
             _write_failure(failed.failures.add(), check)
-    return found
+    return message
 
 
-def _place(check: Check) -> Any:
+def _slice_of(check: Check) -> Any:
     return check.slice, check.slice_key, check.other_slice_key or ()
 
 
@@ -81,18 +81,18 @@ def _sides(check: Check) -> Sides:
     return ((), None) if check.kind == MISSING else (check.slice_key, check.other_slice_key)
 
 
-def _add_missing(found: Any, spec: Spec) -> None:
+def _add_missing(message: Any, spec: Spec) -> None:
     if isinstance(spec, CrossSlicingSpec):
-        found.missing_cross_slices.append(_cross_message(spec))
+        message.missing_cross_slices.append(_cross_message(spec))
     else:
-        found.missing_slices.append(_spec_message(spec))
+        message.missing_slices.append(_spec_message(spec))
 
 
 def _spec_message(spec: SlicingSpec) -> Any:
-    found = messages().SlicingSpec(feature_keys=spec.feature_keys)
+    message = messages().SlicingSpec(feature_keys=spec.feature_keys)
     for feature, value in spec.feature_values.items():
-        found.feature_values.add(key=feature, value=value)
-    return found
+        message.feature_values.add(key=feature, value=value)
+    return message
 
 
 def _cross_message(spec: CrossSlicingSpec) -> Any:
@@ -135,25 +135,25 @@ def _write_threshold(message: Any, check: Check) -> None:
     )
 
 
-def read_verdict(found: Any, config: EvalConfig, lookup: Lookup) -> Verdict:
+def read_verdict(message: Any, config: EvalConfig, lookup: Lookup) -> Verdict:
     """The verdict of a ValidationResult; None is one that was not written."""
-    if found is None:
+    if message is None:
         return Verdict(NOT_EVALUATED)
-    if found.HasField("verdict"):
-        return Verdict.from_dict(json.loads(found.verdict))
-    if found.missing_thresholds:
+    if message.HasField("verdict"):
+        return Verdict.from_dict(json.loads(message.verdict))
+    if message.missing_thresholds:
         return Verdict(NOT_EVALUATED)
-    rows = [*_failed(found, config, lookup), *_missing(found)]
-    if found.validation_ok:
-        rows = list(_passed(found))
-    status = BLESSED if found.validation_ok else NOT_BLESSED
+    rows = [*_failed(message, config, lookup), *_missing(message)]
+    if message.validation_ok:
+        rows = list(_passed(message))
+    status = BLESSED if message.validation_ok else NOT_BLESSED
     table = pa.Table.from_batches(rows, CHECKS_SCHEMA)
-    return Verdict(status, table, found.rubber_stamp and config.baseline_spec is None)
+    return Verdict(status, table, message.rubber_stamp and config.baseline_spec is None)
 
 
-def _failed(found: Any, config: EvalConfig, lookup: Lookup) -> Iterator[pa.RecordBatch]:
+def _failed(message: Any, config: EvalConfig, lookup: Lookup) -> Iterator[pa.RecordBatch]:
     several = len(config.candidate_specs) > 1
-    for part in found.metric_validations_per_slice:
+    for part in message.metric_validations_per_slice:
         sides = read_slice(part)
         for failure in part.failures:
             key = read_key(failure.metric_key, failure.metric_key.name, sides[1] is not None)
@@ -196,18 +196,18 @@ def _rules(message: Any) -> list[Rule]:
         return []
 
 
-def _missing(found: Any) -> Iterator[pa.RecordBatch]:
+def _missing(message: Any) -> Iterator[pa.RecordBatch]:
     specs: list[Spec] = [
-        *map(_spec, found.missing_slices),
-        *map(_cross, found.missing_cross_slices),
+        *map(_spec, message.missing_slices),
+        *map(_cross, message.missing_cross_slices),
     ]
     for spec in specs:
         name = spec_name(spec)
         yield _of_spec(name, FAIL, f"TFMA found nothing to check in {name}.")
 
 
-def _passed(found: Any) -> Iterator[pa.RecordBatch]:
-    for detail in found.validation_details.slicing_details:
+def _passed(message: Any) -> Iterator[pa.RecordBatch]:
+    for detail in message.validation_details.slicing_details:
         name = spec_name(_either(detail))
         count = detail.num_matching_slices
         yield _of_spec(name, PASS, f"TFMA made {count:,} checks for {name}, and none failed.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import struct
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
@@ -62,9 +61,9 @@ class TfmaWriter:
         (directory / "validations.tfrecord").write_bytes(framed(verdict.SerializeToString()))
 
 
-def _write(directory: Path, key: str, found: Iterable[bytes]) -> None:
+def _write(directory: Path, key: str, serialized: Iterable[bytes]) -> None:
     with (directory / f"{key}-00000-of-00001.tfrecord").open("wb") as file:
-        file.writelines(map(framed, found))
+        file.writelines(map(framed, serialized))
 
 
 def _sides(table: pa.Table) -> list[Sides]:
@@ -97,53 +96,30 @@ def _known_to_tfma(table: pa.Table) -> pa.Table:
 
 
 def _metrics(metrics: pa.Table, slices: Mapping[Sides, list[int]], types: Types) -> Iterator[Any]:
-    """A record for each slice: the bytes of two messages one after the other are those of both."""
+    """A serialized MetricsForSlice for each slice."""
     keys = list(map(Key.of, metrics.select(list(KEY_COLUMNS)).to_pylist()))
-    numbers = _numbers(set(keys))
+    metric_keys = {key: _metric_key(key) for key in set(keys)}
     columns = [metrics[name].to_pylist() for name in ("value", "structured", "lower", "upper")]
     examples = metrics["examples"].to_pylist()
     for sides, rows in slices.items():
-        found = messages().MetricsForSlice(examples=examples[rows[0]])
-        write_slice(found, sides, types)
-        parts = [found.SerializeToString()]
+        message = messages().MetricsForSlice(examples=examples[rows[0]])
+        write_slice(message, sides, types)
         for i in rows:
             value, structured, lower, upper = (column[i] for column in columns)
-            pair, until_number = numbers[keys[i]]
-            if structured is None and math.isnan(lower):
-                parts.append(until_number + struct.pack("<d", value))
-            else:
-                parts.append(_full(pair, value, structured, lower, upper))
-        yield b"".join(parts)
+            pair = message.metric_keys_and_values.add(key=metric_keys[keys[i]])
+            write_value(pair.value, value, structured)
+            if not math.isnan(lower):
+                write_interval(pair.confidence_interval, lower, upper)
+        yield message.SerializeToString()
 
 
-def _numbers(keys: set[Key]) -> dict[Key, tuple[Any, bytes]]:
-    """A record with one value of each key, and the bytes of it up to the number, which is its end."""
-    found = {}
-    for key in keys:
-        record = messages().MetricsForSlice()
-        pair = record.metric_keys_and_values.add()
-        _write_metric_key(pair.key, key)
-        pair.value.double_value.value = 0.0
-        found[key] = (record, record.SerializeToString()[:-8])
-    return found
-
-
-def _full(record: Any, value: float, structured: str | None, lower: float, upper: float) -> bytes:
-    (pair,) = record.metric_keys_and_values
-    pair.ClearField("value")
-    pair.ClearField("confidence_interval")
-    write_value(pair.value, value, structured)
-    if not math.isnan(lower):
-        write_interval(pair.confidence_interval, lower, upper)
-    serialized: bytes = record.SerializeToString()
-    return serialized
-
-
-def _write_metric_key(message: Any, key: Key) -> None:
-    """A difference from the baseline has the name of its metric, and says that it is one."""
+def _metric_key(key: Key) -> Any:
+    """The MetricKey; TFMA marks a difference from the baseline by a field, not by another name."""
+    message = messages().MetricKey()
     write_key(message, key)
     if key.kind == CHANGE:
         message.is_diff = True
+    return message
 
 
 def _plot_batches(evaluation: Evaluation, directory: Path) -> Iterator[pa.RecordBatch]:
@@ -164,16 +140,16 @@ def _plots(batches: Iterable[pa.RecordBatch], types: Types) -> Iterator[bytes]:
         views = table.select([*VIEW_COLUMNS, "plot"]).to_pylist()
         keys = [Key(view.pop("plot"), **view) for view in views]
         for sides, rows in _slices(table).items():
-            found = messages().PlotsForSlice(examples=table["examples"][rows[0]].as_py())
-            write_slice(found, sides, types)
+            message = messages().PlotsForSlice(examples=table["examples"][rows[0]].as_py())
+            write_slice(message, sides, types)
             values: dict[Key, Any] = {}
             for i in sorted(rows, key=lambda i: keys[i].metric in DEFAULT_PLOTS.values()):
-                _add_plot(found, keys[i], dict(table["columns"][i].as_py()), values)
-            yield found.SerializeToString()
+                _add_plot(message, keys[i], dict(table["columns"][i].as_py()), values)
+            yield message.SerializeToString()
 
 
 def _add_plot(
-    found: Any, key: Key, columns: dict[str, list[float]], values: dict[Key, Any]
+    message: Any, key: Key, columns: dict[str, list[float]], values: dict[Key, Any]
 ) -> None:
     data = messages().PlotData()
     field = write_plot(data, columns)
@@ -182,7 +158,7 @@ def _add_plot(
     if DEFAULT_PLOTS.get(field) == key.metric:
         key = key.view
     if key not in values:
-        pair = found.plot_keys_and_values.add()
+        pair = message.plot_keys_and_values.add()
         write_key(pair.key, key)
         values[key] = pair.value
     values[key].MergeFrom(data)
@@ -190,7 +166,7 @@ def _add_plot(
 
 def _attributions(sides: Sides, types: Types) -> bytes:
     """TFMA writes a record for each slice, whether there are attributions or not."""
-    found = messages().AttributionsForSlice()
-    write_slice(found, sides, types)
-    serialized: bytes = found.SerializeToString()
+    message = messages().AttributionsForSlice()
+    write_slice(message, sides, types)
+    serialized: bytes = message.SerializeToString()
     return serialized
