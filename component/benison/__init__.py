@@ -16,7 +16,6 @@ from benison import signals  # noqa: F401 - listens before what takes time is im
 from benison.config import EvalConfig
 from benison.data.batch import Extracts, Inputs
 from benison.engine.extract import default_extractors
-from benison.engine.outcome import default_evaluators
 from benison.errors import (
     BenisonError,
     ConfigError,
@@ -27,9 +26,9 @@ from benison.errors import (
     OutputError,
 )
 from benison.evaluation.api import evaluate
+from benison.evaluation.defaults import default_evaluators, default_writers
 from benison.metrics import Metric, Statistic, register, registered
 from benison.metrics.custom import from_function
-from benison.output.writers import default_writers
 from benison.report.notebook.view import ResultView
 from benison.results.result import EvalResult, load_result
 from benison.slicing.codes import SliceCodes

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from benison.slicing.keys import SliceKey
+from benison.validation.terms import FAIL, NOT_EVALUATED, PASS, UNDECIDED
 from benison.validation.verdict import Verdict
 from tests.component.judging import (
     FLASH,
@@ -183,7 +184,16 @@ def test_small_slices_are_not_evaluated_and_not_named() -> None:
     )
     assert hidden.reason == "2 slices have too few examples, so auc is not evaluated there."
     assert "13" not in str(verdict)
-    assert "1 could not be evaluated" in verdict.summary()
+    assert verdict.summary() == "BLESSED: 5 of 6 checks passed; 1 could not be evaluated."
+
+
+def test_the_first_line_does_not_speak_of_failures_where_there_are_none() -> None:
+    only = judge(table(rows({OVERALL: 0.5})), {"threshold": bounds(0.0)}, small=[FLASH])
+    assert only.summary() == "BLESSED: 1 of 2 checks passed; 1 could not be evaluated."
+    unjudged = Verdict(NOT_EVALUATED, known_counts={NOT_EVALUATED: 2})
+    assert unjudged.summary() == "NOT EVALUATED: none of 2 checks passed; 2 could not be evaluated."
+    failing = Verdict("not_blessed", known_counts={FAIL: 2, UNDECIDED: 3, PASS: 1})
+    assert failing.summary() == "NOT BLESSED: 2 of 6 checks failed; 3 are undecided."
 
 
 def test_small_slices_of_a_spec() -> None:

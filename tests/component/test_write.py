@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from benison.errors import OutputError
 from benison.output.directory import check_output, output_directory
-from benison.output.writers import Evaluation, default_writers, run, write_json
+from benison.output.writers import Evaluation, run, table_writers, write_json
 from benison.table.schema import CHECKS_SCHEMA, METRICS_SCHEMA, PLOTS_SCHEMA
 from tests.component.judging import FLASH, OVERALL, rows, table
 
@@ -41,7 +41,7 @@ def evaluation(**more: Any) -> Evaluation:
 
 def write(path: Path, overwrite: bool = False, **more: Any) -> None:
     with output_directory(path, overwrite) as directory:
-        run(default_writers(), evaluation(**more), directory)
+        run(table_writers(), evaluation(**more), directory)
         (directory / "manifest.json").write_text("{}")
 
 
@@ -217,7 +217,7 @@ def test_a_full_disk(tmp_path: Path, name: str) -> None:
         pytest.raises(OutputError, match=r"out: the disk is full \([\d,]+ bytes are free\). Free"),
         output_directory(tmp_path / "out") as directory,
     ):
-        run([OnFullDisk(name), *default_writers()], big, directory)
+        run([OnFullDisk(name), *table_writers()], big, directory)
     assert os.listdir(tmp_path) == []
 
 
@@ -271,7 +271,7 @@ import os, random, signal, sys, time
 from pathlib import Path
 from benison.output import blessing
 from benison.output.directory import output_directory
-from benison.output.writers import default_writers, run
+from benison.output.writers import table_writers, run
 from benison.errors import OutputError
 from tests.component.test_write import evaluation
 
@@ -279,7 +279,7 @@ target, judged = Path(sys.argv[1]), ("created", "models", "config", "data")
 
 def write(overwrite):
     with output_directory(target, overwrite) as directory:
-        run(default_writers(), evaluation(), directory)
+        run(table_writers(), evaluation(), directory)
         blessing.seal(directory, {"verdict": "blessed", **dict.fromkeys(judged, [])})
 
 def child(work):

@@ -114,7 +114,7 @@ def test_what_comes_after_a_model_that_is_not_blessed_is_skipped(probed: Probed)
     assert probed.of("skip") == {"evaluate": "success", "push": "skipped"}
     verdict = probed.verdict("skip")
     assert verdict["status"] == "not_blessed"
-    assert verdict["summary"].startswith("NOT BLESSED: 5 of 5 checks failed")
+    assert verdict["summary"].startswith("NOT BLESSED: all 5 checks failed")
     assert len(verdict["reasons"]) == 5
     assert all(reason in probed.log for reason in verdict["reasons"])
     assert (Path(verdict["output"]) / "NOT_BLESSED").exists()

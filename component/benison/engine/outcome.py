@@ -275,8 +275,3 @@ class MetricsEvaluator:
             "rows": state.rows,
             "missing": state.missing,
         }
-
-
-def default_evaluators(config: EvalConfig) -> list[MetricsEvaluator]:
-    """The evaluators that an evaluation has without being asked, to extend; `config` has its defaults."""
-    return [MetricsEvaluator(Plan.of(config))]

@@ -8,17 +8,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benison.engine.extract import extractors_of
-from benison.engine.outcome import MetricsEvaluator
 from benison.engine.plan import Plan
 from benison.engine.stages import Evaluator, Extractor, check_order, check_outputs
+from benison.evaluation.defaults import default_writers, evaluators_of
 from benison.evaluation.job import Job, PathLike, Progress, silent
 from benison.evaluation.recording import Recording, check_output
 from benison.evaluation.resolve import Request, resolve
 from benison.lineage import Recorder
 from benison.metrics import modules
 from benison.models import local_copies
-from benison.output.writers import Writer, default_writers
-from benison.report.page.build import ReportWriter
+from benison.output.writers import Writer
 from benison.results.result import EvalResult
 from benison.tfma import TfmaWriter
 
@@ -123,12 +122,13 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
 
 
 def _evaluators(plan: Plan, asked: Sequence[Evaluator]) -> list[Evaluator]:
-    """The evaluators, of which one is that of the metrics, by the plan that was checked."""
-    others = [evaluator for evaluator in asked if not isinstance(evaluator, MetricsEvaluator)]
-    return [MetricsEvaluator(plan), *others]
+    """The default evaluators, by the plan that was checked, and those of the user's own."""
+    defaults = evaluators_of(plan)
+    others = [e for e in asked if not isinstance(e, tuple(map(type, defaults)))]
+    return [*defaults, *others]
 
 
 def _writers(writers: Sequence[Writer] | None, tfma: bool) -> list[Writer]:
     """What writes the output; made before any work, because one may lack what it needs."""
-    chosen = [*default_writers(), ReportWriter()] if writers is None else [*writers]
+    chosen = default_writers() if writers is None else [*writers]
     return [*chosen, *([TfmaWriter()] if tfma else [])]

@@ -63,8 +63,8 @@ class JsonWriter:
         write_json(directory / self.file_name, evaluation[self.key])
 
 
-def default_writers() -> list[Writer]:
-    """Metrics and plots as Parquet, verdict and config as JSON."""
+def table_writers() -> list[Writer]:
+    """Metrics, checks and plots as Parquet, verdict and config as JSON: what a result is loaded from."""
     return [
         TableWriter("WriteMetrics", "metrics", "metrics.parquet", METRICS_SCHEMA),
         TableWriter("WriteChecks", "checks", "checks.parquet", CHECKS_SCHEMA),

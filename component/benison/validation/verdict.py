@@ -13,16 +13,13 @@ import pyarrow.compute as pc
 
 from benison.errors import OutputError
 from benison.table.schema import CHECKS_SCHEMA
-from benison.table.words import counted
 from benison.validation.checks import Check
 from benison.validation.old_verdict import upgraded_check
+from benison.validation.sentences import checks_text
 from benison.validation.terms import (
     FAIL,
-    NOT_EVALUATED,
     OUTCOMES,
     PASS,
-    RUBBER_STAMPED,
-    UNDECIDED,
 )
 
 VERDICT_VERSION = 2
@@ -108,20 +105,9 @@ class Verdict:
 
     def summary(self) -> str:
         """The verdict in one sentence."""
-        counts = self.counts
-        text = f"{counts[FAIL]:,} of {counted(self.total, 'check')} failed"
-        if self.total and counts[PASS] == self.total:
-            text = "the check passed" if self.total == 1 else f"all {self.total:,} checks passed"
-        if counts[UNDECIDED]:
-            text += f", {counts[UNDECIDED]:,} undecided"
-        open_ = counts[NOT_EVALUATED] + counts[RUBBER_STAMPED]
-        if open_:
-            text += f", {open_:,} could not be evaluated"
-        if not self.total:
-            text = "the config has no thresholds"
         stamped = " There is no baseline, so changes were not judged (rubber-stamped)."
         status = self.status.replace("_", " ").upper()
-        return f"{status}: {text}.{stamped if self.rubber_stamped else ''}"
+        return f"{status}: {checks_text(self.counts)}.{stamped if self.rubber_stamped else ''}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for strict JSON, in which an undefined number is null.

@@ -51,11 +51,12 @@ def _summary(result: EvalResult, lines: Sequence[CheckLine]) -> str:
     """The verdict in one sentence, with the metrics that failed."""
     text = result.verdict.summary().partition(": ")[2]
     counts, _, rest = text.partition(".")
+    failed, _, others = counts.partition("; ")
     reasons = [*_reasons(result, lines)]
     more = f"; and {len(reasons) - _REASONS} more" if len(reasons) > _REASONS else ""
     why = f": {'; '.join(reasons[:_REASONS])}{more}" if reasons else ""
-    end = "" if why.endswith(".") else "."
-    return f"{counts[:1].upper()}{counts[1:]}{why}{end}{rest}"
+    parts = [f"{failed}{why}".removesuffix("."), others] if why else [counts]
+    return " ".join(f"{part[:1].upper()}{part[1:]}." for part in parts if part) + rest
 
 
 def _reasons(result: EvalResult, lines: Sequence[CheckLine]) -> Iterator[str]:

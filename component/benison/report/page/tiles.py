@@ -17,7 +17,8 @@ from benison.metrics import About
 from benison.report.page.axis import level
 from benison.results.result import EvalResult, metric_info
 from benison.table.key import CHANGE, VALUE, Key
-from benison.table.words import counted, cut, view_text
+from benison.table.words import cut, view_text
+from benison.validation.sentences import checks_text
 from benison.validation.terms import FAIL, PASS
 
 MAX_TILES = 6
@@ -168,11 +169,10 @@ def _interval(tile: Tile, row: Row, is_change: bool) -> str:
 
 def _gate(outcomes: Counter[str]) -> Iterator[str]:
     """What came of the checks of the metric, on all slices."""
-    total = sum(outcomes.values())
-    checks = counted(total, "check")
-    if outcomes[FAIL]:
-        yield f'<p class="failed">✗ {outcomes[FAIL]:,} of {checks} failed</p>'
-    elif outcomes[PASS] == total and total:
-        yield f'<p class="passed">✓ {checks} passed</p>'
-    elif total:
-        yield f"<p>{total - outcomes[PASS]:,} of {checks} open</p>"
+    if not outcomes:
+        return
+    css, sign = ("failed", "✗ ") if outcomes[FAIL] else ("", "")
+    if outcomes.keys() == {PASS}:
+        css, sign = "passed", "✓ "
+    text = checks_text(outcomes)
+    yield f'<p class="{css}">{sign}{text[:1].upper()}{text[1:]}</p>'

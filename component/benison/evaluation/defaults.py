@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stages that an evaluation has without being asked, to extend; `evaluate` uses the same."""
+
+from __future__ import annotations
+
+from benison.config import EvalConfig
+from benison.engine.outcome import MetricsEvaluator
+from benison.engine.plan import Plan
+from benison.engine.stages import Evaluator
+from benison.output.writers import Writer, table_writers
+from benison.report.page.build import ReportWriter
+
+
+def default_evaluators(config: EvalConfig) -> list[Evaluator]:
+    """The evaluator of metrics and plots; `config` has its defaults."""
+    return evaluators_of(Plan.of(config))
+
+
+def evaluators_of(plan: Plan) -> list[Evaluator]:
+    """As `default_evaluators`, of a plan that was made already."""
+    return [MetricsEvaluator(plan)]
+
+
+def default_writers() -> list[Writer]:
+    """Metrics, checks and plots as Parquet, verdict and config as JSON, and the report as HTML."""
+    return [*table_writers(), ReportWriter()]
