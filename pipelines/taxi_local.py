@@ -50,10 +50,10 @@ Row = dict[str, str]
 
 def read_trips() -> list[Row]:
     """The trips of the sample that the tfx package carries."""
-    found = importlib.util.find_spec("tfx")
-    if found is None or found.origin is None:
+    package = importlib.util.find_spec("tfx")
+    if package is None or package.origin is None:
         raise SystemExit("The taxi sample comes with the tfx package; run: make demo")
-    with (Path(found.origin).parent / SAMPLE).open(newline="") as file:
+    with (Path(package.origin).parent / SAMPLE).open(newline="") as file:
         return list(csv.DictReader(file))
 
 

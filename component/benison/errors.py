@@ -33,10 +33,10 @@ def visible(text: str) -> str:
     >>> visible("a\n::stop-commands::x\x1b[2J")
     'a\\n::stop-commands::x\\x1b[2J'
     """
-    return _INVISIBLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return _INVISIBLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
-def on_one_line(record: logging.LogRecord) -> bool:
+def as_visible(record: logging.LogRecord) -> bool:
     """A filter of `logging` that lets every record through, made `visible`."""
     record.msg, record.args = visible(record.getMessage()), None
     return True

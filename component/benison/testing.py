@@ -33,7 +33,7 @@ def whole(n: int) -> list[Index]:
     return [np.arange(n)]
 
 
-def one_by_one(n: int) -> list[Index]:
+def row_by_row(n: int) -> list[Index]:
     """A batch for each row."""
     return [np.array([i]) for i in range(n)]
 
@@ -50,7 +50,7 @@ def shuffled_in_parts(n: int) -> list[Index]:
     return np.array_split(order, min(n, 7) or 1)
 
 
-WAYS: tuple[Way, ...] = (whole, one_by_one, with_empty_batches, shuffled_in_parts)
+WAYS: tuple[Way, ...] = (whole, row_by_row, with_empty_batches, shuffled_in_parts)
 
 
 _EXAMPLES: dict[str, Any] = {"thresholds": [0.3, 0.5, 0.8]}

@@ -32,7 +32,7 @@ WRONG, AGAIN = 2, 75  # exit codes; the second is what sysexits.h calls a tempor
 
 _PARTS = f"{SPEC}_PARTS"
 # Linux takes 128 KiB in a variable, and Kubernetes about a megabyte in a pod.
-_MOST_IN_ONE = 100_000
+_MAX_PART = 100_000
 _MOST_PARTS = 8
 _WHOLE = "evaluation"
 """The last folder of an output that is not one of a mapped task."""
@@ -170,10 +170,10 @@ def packed(spec: Mapping[str, Any]) -> dict[str, str]:
         ConfigError: It is longer than any container takes.
     """
     text = json.dumps(spec)
-    if len(text) <= _MOST_IN_ONE:
+    if len(text) <= _MAX_PART:
         return {SPEC: text}
     data = base64.b64encode(gzip.compress(text.encode())).decode()
-    parts = [data[start : start + _MOST_IN_ONE] for start in range(0, len(data), _MOST_IN_ONE)]
+    parts = [data[start : start + _MAX_PART] for start in range(0, len(data), _MAX_PART)]
     if len(parts) > _MOST_PARTS:
         raise ConfigError(
             f"The spec has {len(text):,} bytes, which is more than a container can be started with. Give "

@@ -69,9 +69,11 @@ class Artifact:
         """The artifacts of the inputs or outputs of an executor input, each the first of its list."""
         lists = {name: of["artifacts"] for name, of in given.get("artifacts", {}).items()}
         return {
-            name: cls(found[0].get("name", ""), found[0]["uri"], found[0].get("metadata", {}))
-            for name, found in lists.items()
-            if found
+            name: cls(
+                artifacts[0].get("name", ""), artifacts[0]["uri"], artifacts[0].get("metadata", {})
+            )
+            for name, artifacts in lists.items()
+            if artifacts
         }
 
 
@@ -132,9 +134,9 @@ def _config(text: str) -> Any:
 def _curves(result: benison.EvalResult) -> dict[str, Any]:
     """The ROC curve and the confusion matrix at 0.5 of the first plot that has them."""
     for row in overall(result, result.plots):
-        found = dict(row["columns"])
-        if "true_positives" in found:
-            return dict(_figures({name: np.array(points) for name, points in found.items()}))
+        columns = dict(row["columns"])
+        if "true_positives" in columns:
+            return dict(_figures({name: np.array(points) for name, points in columns.items()}))
     return {}
 
 

@@ -14,7 +14,7 @@ from benison.data.batch import Inputs
 from benison.metrics.statistics import exact_scores, pooled_scores, ranks
 from benison.metrics.statistics.curve import scored_weights
 from benison.metrics.statistics.ranks import Ranks, ScoreRanks
-from benison.metrics.statistics.scale import PLACES, edges_of, is_one_score, places_of
+from benison.metrics.statistics.scale import BINS, bins_of, edges_of, holds_equal_scores
 from benison.slicing.codes import SliceCodes
 
 EXTREMES = [0.0, 1.0, 5e-324, 1e-300, 1e300, np.finfo(float).max, np.inf, 1 - 2**-53, 1 + 2**-52]
@@ -31,27 +31,27 @@ ANY_SCORE = st.one_of(
 
 @settings(deadline=None)
 @given(st.lists(ANY_SCORE, min_size=1, max_size=60))
-def test_every_float_has_a_place_in_the_order_of_floats(scores: list[float]) -> None:
+def test_every_float_has_a_bin_in_the_order_of_floats(scores: list[float]) -> None:
     ascending = np.sort(np.array(scores))
-    places = places_of(ascending)
-    assert np.all(np.diff(places) >= 0)
-    assert 0 <= places[0] <= places[-1] < PLACES
-    np.testing.assert_array_equal(places_of(-ascending[ascending == 0]), places_of(np.zeros(1))[0])
-    edges = edges_of(places)
+    bins = bins_of(ascending)
+    assert np.all(np.diff(bins) >= 0)
+    assert 0 <= bins[0] <= bins[-1] < BINS
+    np.testing.assert_array_equal(bins_of(-ascending[ascending == 0]), bins_of(np.zeros(1))[0])
+    edges = edges_of(bins)
     assert np.all(edges <= ascending)
-    assert np.all(ascending < edges_of(places + 1)) or ascending[-1] == np.inf
-    np.testing.assert_array_equal(places_of(edges), places)
+    assert np.all(ascending < edges_of(bins + 1)) or ascending[-1] == np.inf
+    np.testing.assert_array_equal(bins_of(edges), bins)
 
 
 def test_the_edges_of_tfma_are_edges() -> None:
     parts = np.arange(1, 10_001) / 10_000
-    assert np.all(np.diff(places_of(parts)) > 0)
-    edges = edges_of(places_of(parts))
+    assert np.all(np.diff(bins_of(parts)) > 0)
+    edges = edges_of(bins_of(parts))
     assert np.all(parts - edges <= 2 * np.spacing(parts))
 
 
 @pytest.mark.parametrize(
-    ("low", "places"),
+    ("low", "bins"),
     [
         (-1.0, 1024),
         (-64.0, 1024),
@@ -64,20 +64,20 @@ def test_the_edges_of_tfma_are_edges() -> None:
         (1e-3, 256),
     ],
 )
-def test_an_octave_has_as_many_places(low: float, places: int) -> None:
+def test_an_octave_has_as_many_bins(low: float, bins: int) -> None:
     octave = np.linspace(low, 2 * low, 100_001)
-    assert places <= len(np.unique(places_of(octave))) <= places + 2
+    assert bins <= len(np.unique(bins_of(octave))) <= bins + 2
     if 0 < low < 1e-2:
         near_one = 1 - np.maximum(octave, 1e-8)
-        assert places / 2 <= len(np.unique(places_of(near_one))) or low < 1e-8
+        assert bins / 2 <= len(np.unique(bins_of(near_one))) or low < 1e-8
 
 
 def test_scores_at_the_ends_are_alone() -> None:
     for end in (-np.inf, 0.0, 1.0, np.inf):
         beside = [np.nextafter(end, side) for side in (-np.inf, np.inf)]
-        places = places_of(np.array([end, *(x for x in beside if x != end)]))
-        assert np.all(places[1:] != places[0])
-        assert is_one_score(places).tolist() == [True] + [False] * (len(places) - 1)
+        bins = bins_of(np.array([end, *(x for x in beside if x != end)]))
+        assert np.all(bins[1:] != bins[0])
+        assert holds_equal_scores(bins).tolist() == [True] + [False] * (len(bins) - 1)
 
 
 # The state: however rows arrive, it is the same.
@@ -122,7 +122,7 @@ def some_rows(rng: np.random.Generator, rows: int, size: int) -> tuple[Inputs, S
 def expected_weights(
     batches: list[tuple[Inputs, SliceCodes]], most: int
 ) -> dict[int, dict[float, tuple[float, float]]]:
-    """Weights of negatives and positives by slice and score, or by the lowest score of its place."""
+    """Weights of negatives and positives by slice and score, or by the lowest score of its bin."""
     found: dict[int, dict[float, list[float]]] = {}
     for inputs, codes in batches:
         for rows, of_rows in codes.parts:
@@ -142,7 +142,7 @@ def pooled(scores: dict[float, list[float]], most: int) -> dict[float, tuple[flo
         return {score: (a, b) for score, (a, b) in scores.items()}
     summed: dict[float, tuple[float, float]] = {}
     for score, (a, b) in scores.items():
-        edge = float(edges_of(places_of(np.array([score])))[0])
+        edge = float(edges_of(bins_of(np.array([score])))[0])
         before = summed.get(edge, (0.0, 0.0))
         summed[edge] = (before[0] + a, before[1] + b)
     return summed
@@ -182,6 +182,6 @@ def test_any_split_of_the_rows_makes_the_same_state(limits: int, seed: int) -> N
     index = rng.integers(0, size, rng.integers(0, 4))
     taken = {i: expected[code] for i, code in enumerate(index) if code in expected}
     assert weights_of(statistic.take(states[0], index)) == taken
-    places = rng.permutation(size + 2)[:size]
-    placed = statistic.place(states[0], places, size + 2)
-    assert weights_of(placed) == {int(places[code]): of for code, of in expected.items()}
+    index = rng.permutation(size + 2)[:size]
+    placed = statistic.scatter(states[0], index, size + 2)
+    assert weights_of(placed) == {int(index[code]): of for code, of in expected.items()}

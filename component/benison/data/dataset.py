@@ -70,7 +70,7 @@ class Dataset:
             schema, refused = schemas.unified([("The table", Inspected(frame.schema))])
             return cls((), "memory", schema, frame, (), refused, rules)
         files = discovery.find(source)
-        name = format or discovery.one_format(files)
+        name = format or discovery.common_format(files)
         if name not in FORMATS:
             raise DataError(
                 f"There is no format {name!r}. There are: {', '.join(sorted(FORMATS))}."

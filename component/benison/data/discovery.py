@@ -161,7 +161,7 @@ def _values(folders: Sequence[str]) -> tuple[tuple[str, str | None], ...]:
     return tuple(named.items())
 
 
-def one_format(files: Sequence[DataFile]) -> str:
+def common_format(files: Sequence[DataFile]) -> str:
     """The format of all files, by their endings.
 
     Raises:

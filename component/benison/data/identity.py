@@ -116,7 +116,7 @@ class Identity:
         """
         digest = None if self._in_store else self.digest()
         covers = content.COVERED.get(dataset.format, content.COVERED_ELSE)
-        found = {
+        manifest = {
             "format": dataset.format,
             "rows": dataset.num_rows,
             "schema": {field.name: str(field.type) for field in dataset.schema},
@@ -126,7 +126,7 @@ class Identity:
             "fingerprint": self.fingerprint,
             "covers": _FINGERPRINTED if self._in_store else covers,
         }
-        return found if dataset.table is None else {**found, "column_digests": self._digests}
+        return manifest if dataset.table is None else {**manifest, "column_digests": self._digests}
 
     def _file(self, name: str, file: FileInfo) -> dict[str, Any]:
         digest = {"sha256": self._digests[name]} if self._digests else {}

@@ -105,5 +105,5 @@ def first_texts(paths: Sequence[str], schema: pa.Schema, rules: Rules) -> Rules:
     open_ = [n for n in numbers if n in rules.sliced - rules.texts - rules.types.keys()]
     if not open_:
         return rules
-    found = (csv_files.first_texts(path, open_, rules) for path in paths)
-    return dataclasses.replace(rules, texts=reduce(or_, found, rules.texts))
+    texts = (csv_files.first_texts(path, open_, rules) for path in paths)
+    return dataclasses.replace(rules, texts=reduce(or_, texts, rules.texts))

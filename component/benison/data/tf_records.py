@@ -46,11 +46,11 @@ def records(path: str, most: int) -> Iterator[Objects]:
             for block in _blocks(file):
                 rest += block
                 edges = _edges(rest)
-                found = [rest[start + _HEADER : end - 4] for start, end in pairwise(edges)]
-                fault = _first_fault(rest, np.array(edges, np.int64), found, crc)
-                good = len(found) if fault is None else fault[0]
+                bodies = [rest[start + _HEADER : end - 4] for start, end in pairwise(edges)]
+                fault = _first_fault(rest, np.array(edges, np.int64), bodies, crc)
+                good = len(bodies) if fault is None else fault[0]
                 for start in range(0, good, most):
-                    yield np.array(found[start : min(start + most, good)], object)
+                    yield np.array(bodies[start : min(start + most, good)], object)
                 number += good
                 if fault is not None:
                     raise ValueError(fault[1])
@@ -102,8 +102,8 @@ def _crc32c() -> Crc:
         import google_crc32c
     except ImportError as error:
         raise MissingExtraError("The reader of TFRecord files", "tfrecord") from error
-    found: Crc = google_crc32c.value
-    return found
+    function: Crc = google_crc32c.value
+    return function
 
 
 def _blocks(file: BinaryIO) -> Iterator[bytes]:
@@ -129,25 +129,25 @@ def _blocks(file: BinaryIO) -> Iterator[bytes]:
 def _edges(block: bytes) -> list[int]:
     """Where its whole records begin, and where the last of them ends."""
     read, last = _LENGTH.unpack_from, len(block) - _FRAME
-    edges, place = [0], 0
-    while place <= last:  # each length says where the next one is
-        place += _FRAME + read(block, place)[0]
-        edges.append(place)
-    if place > len(block):
+    edges, edge = [0], 0
+    while edge <= last:  # each length says where the next one is
+        edge += _FRAME + read(block, edge)[0]
+        edges.append(edge)
+    if edge > len(block):
         edges.pop()
     return edges
 
 
 def _first_fault(
-    block: bytes, edges: Places, found: list[bytes], crc: Crc
+    block: bytes, edges: Places, bodies: list[bytes], crc: Crc
 ) -> tuple[int, str] | None:
     """The first record with a wrong checksum, and which one that is."""
     starts, ends = edges[:-1], edges[1:]
-    lengths = list(map(len, found))
+    lengths = list(map(len, bodies))
     known = {length: crc(_LENGTH.pack(length)) for length in set(lengths)}
     of_lengths = _masked([known[length] for length in lengths])
     wrong_length = of_lengths != _words(block, starts + 8)
-    of_bytes = _masked(list(map(crc, found)))
+    of_bytes = _masked(list(map(crc, bodies)))
     wrong = wrong_length | (of_bytes != _words(block, ends - 4))
     if not wrong.any():
         return None

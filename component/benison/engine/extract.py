@@ -47,14 +47,14 @@ class ColumnExtractor:
         return tuple(column for _, column in self.sources)
 
     def extract(self, extracts: Extracts) -> Extracts:
-        found: dict[Target, Any] = dict(extracts.get(self.key, {}))  # type: ignore[call-overload]
+        columns: dict[Target, Any] = dict(extracts.get(self.key, {}))  # type: ignore[call-overload]
         read: dict[tuple[str, str], Any] = {}
         for target, column in self.sources:
             source, batch = _source(extracts, target[0], column)
             if (source, column) not in read:
                 read[source, column] = self.convert(batch, column)
-            found[target] = read[source, column]
-        return {**extracts, self.key: found}  # type: ignore[misc]
+            columns[target] = read[source, column]
+        return {**extracts, self.key: columns}  # type: ignore[misc]
 
 
 def _source(extracts: Extracts, model: str, column: str) -> tuple[str, pa.RecordBatch]:

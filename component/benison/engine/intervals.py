@@ -103,8 +103,8 @@ class Jackknife(Resampling):
     def replicates(self, groups: Sequence[T]) -> Iterator[T]:
         """In the order of the groups; half of them shares what lies outside of it."""
         half = len(groups) // 2
-        yield from _without_one(groups[:half], _merged(groups[half:]))
-        yield from _without_one(groups[half:], _merged(groups[:half]))
+        yield from _leave_out_each(groups[:half], _merged(groups[half:]))
+        yield from _leave_out_each(groups[half:], _merged(groups[:half]))
 
     def error(self, replicates: Array) -> Array:
         n = len(replicates)
@@ -115,14 +115,14 @@ def _merged(states: Sequence[T]) -> T:
     return reduce(lambda a, b: a.merge(b), states)
 
 
-def _without_one(groups: Sequence[T], outside: T) -> Iterator[T]:
+def _leave_out_each(groups: Sequence[T], outside: T) -> Iterator[T]:
     """For each group the state of the others and of what is outside."""
     if len(groups) == 1:
         yield outside
         return
     left, right = groups[: len(groups) // 2], groups[len(groups) // 2 :]
-    yield from _without_one(left, _merged([outside, *right]))
-    yield from _without_one(right, _merged([outside, *left]))
+    yield from _leave_out_each(left, _merged([outside, *right]))
+    yield from _leave_out_each(right, _merged([outside, *left]))
 
 
 @dataclasses.dataclass(frozen=True)

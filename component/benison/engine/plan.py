@@ -200,9 +200,9 @@ class _Builder:
             yield self._compute(metric, dataclasses.replace(view, pairs=pairs), path)
         for macro in asked.macros:
             views = [dataclasses.replace(view, pairs=pairs) for pairs in macro.pairs]
-            of = tuple(self._compute(metric, one, path, shown=False) for one in views)
+            of = tuple(self._compute(metric, each, path, shown=False) for each in views)
             weighing = views if macro.weighted else []
-            by = tuple(self._weight_of(one, path) for one in weighing)
+            by = tuple(self._weight_of(each, path) for each in weighing)
             key = dataclasses.replace(
                 view.key(metric.name), aggregation=macro.aggregation, sub_key=macro.sub_key
             )
@@ -242,7 +242,7 @@ class _Builder:
             if key.output in spec.output_weights:
                 groups.setdefault(dataclasses.replace(key, output=""), []).append(key)
         for key, of in groups.items():
-            weights = tuple(spec.output_weights[one.output] for one in of)
+            weights = tuple(spec.output_weights[part.output] for part in of)
             self._averages[Average(key, tuple(of), weights)] = None
             yield key
 

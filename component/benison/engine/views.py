@@ -225,7 +225,7 @@ class View:
         weights = extracts.get("example_weights", {}).get(target) if self.weighted else None
         labels = extracts.get("labels", {}).get(target, nothing)
         groups = None if not self.query_key else _texts(batch, self.query_key)
-        pair = _of_one_width(labels, predictions.get(target, nothing))
+        pair = _of_same_width(labels, predictions.get(target, nothing))
         return Inputs(*pair, weights, batch, None, groups)
 
     def _kept(self, inputs: Inputs) -> Index | None:
@@ -245,7 +245,7 @@ class View:
         return present if kept is None else kept[present]
 
 
-def _of_one_width(labels: Any, predictions: Any) -> tuple[Any, Any]:
+def _of_same_width(labels: Any, predictions: Any) -> tuple[Any, Any]:
     """Both, with a NaN for each class where all rows of a batch lack the one of them."""
     shapes = [getattr(values, "shape", ()) for values in (labels, predictions)]
     if sorted(map(len, shapes)) == [1, 2]:

@@ -97,14 +97,21 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
     key = {"pipeline": pipeline, "run": run, "task": task, "map_index": map_index}
     recording = Recording.open(metadata, key, output, mounts)
     check_output(recording, output, overwrite)
-    found = recording.baseline(baseline)
+    baseline_path = recording.baseline(baseline)
     # A baseline that was looked for and is not there yet leaves none, whatever the config says.
-    has_baseline = None if baseline is None else found is not None
+    has_baseline = None if baseline is None else baseline_path is not None
     with modules.importable(module_path) as folder:
         # Extractors of one's own may bring predictions from anywhere.
         own = extractors is not None
         request = Request(
-            config, has_baseline, model, found, examples, format, called=own, module_path=folder
+            config,
+            has_baseline,
+            model,
+            baseline_path,
+            examples,
+            format,
+            called=own,
+            module_path=folder,
         )
         resolved = resolve(request)
         plan, paths = resolved.plan, resolved.paths

@@ -44,7 +44,7 @@ def metric_faults(plan: Plan, wide: Collection[str], single: Collection[str]) ->
         for fault in faults:
             yield fault._replace(loc=("metrics_specs", i, *fault.loc))
     yield from _several_scores(plan, wide)
-    yield from _one_score(plan, single)
+    yield from _single_scores(plan, single)
 
 
 def _built(metric: MetricConfig) -> Metric | None:
@@ -126,12 +126,12 @@ def _value(metric: Metric, predictions: np.ndarray[Any, Any]) -> Any:
     """The value of two made-up rows; None where the metric needs more than labels and scores."""
     with suppress(Exception):  # of a user's metric anything
         inputs = Inputs.of([1.0, 0.0], predictions)
-        return metric.result(*(s.add(inputs, _one_slice()) for s in metric.statistics()))
+        return metric.result(*(s.add(inputs, _single_slice()) for s in metric.statistics()))
     return None
 
 
 @functools.cache
-def _one_slice() -> Any:
+def _single_slice() -> Any:
     from benison.slicing.codes import SliceCodes
 
     return SliceCodes.of(np.zeros(2), size=1)
@@ -156,7 +156,7 @@ def _several_scores(plan: Plan, wide: Collection[str]) -> Iterator[Fault]:
                 yield Fault(loc, text)
 
 
-def _one_score(plan: Plan, single: Collection[str]) -> Iterator[Fault]:
+def _single_scores(plan: Plan, single: Collection[str]) -> Iterator[Fault]:
     """Classes and ranks that are taken from predictions of which a row has one."""
     keys = {model.name: model for model in plan.config.model_specs}
     for i, spec in enumerate(plan.config.metrics_specs):
@@ -178,7 +178,7 @@ def _refusal(metric: Metric, one_hot: bool) -> str:
     labels: Any = [[0.0, 1.0], [1.0, 0.0]] if one_hot else [1.0, 0.0]
     try:
         inputs = Inputs.of(labels, [[0.1, 0.9], [0.8, 0.2]])
-        [s.add(inputs, _one_slice()) for s in metric.statistics()]
+        [s.add(inputs, _single_slice()) for s in metric.statistics()]
     except DataError as error:
         return str(error)
     except Exception:  # noqa: BLE001 - of a user's metric anything, which the data themselves may suit

@@ -31,7 +31,7 @@ from benison.engine.stages import (
     columns_of,
 )
 from benison.engine.variants import Variant
-from benison.errors import ConfigError, ModelError, OutputError, on_one_line
+from benison.errors import ConfigError, ModelError, OutputError, as_visible
 from benison.evaluation.advice import advice
 from benison.evaluation.provenance import digests_of, model_record, same_models
 from benison.metrics.modules import UserMetrics
@@ -49,7 +49,7 @@ _LOGGED_REASONS = 100
 _CALLERS = (PredictionsExtractor, TransformedFeaturesExtractor)
 _LOGGER = logging.getLogger("benison")
 # Reasons name slices, which are anybody's text.
-_LOGGER.addFilter(on_one_line)
+_LOGGER.addFilter(as_visible)
 # A library is silent until the program that uses it configures logging.
 _LOGGER.addHandler(logging.NullHandler())
 
@@ -106,9 +106,9 @@ class Job:
         self.note("running", None)
         with closing(self.data):
             states = self.run_local() if engine == "local" else self.run_beam(engine, beam_options)
-            found = self.results(states)
-            self.note("evaluated", found["verdict"])
-            return self.save(found, output, chosen)
+            results = self.results(states)
+            self.note("evaluated", results["verdict"])
+            return self.save(results, output, chosen)
 
     @functools.cached_property
     def models(self) -> list[dict[str, Any]]:
@@ -201,20 +201,20 @@ class Job:
         """The output keys of all evaluators, and the verdict."""
         with self._timed("results"):
             self.progress("results", 0, None)
-            found = self._outputs(states)
-            self.rows, self.missing = found["rows"], found["missing"]
+            outputs = self._outputs(states)
+            self.rows, self.missing = outputs["rows"], outputs["missing"]
             verdict = validate(
                 self.plan.config,
                 self.plan.judged,
-                found["metrics"],
-                found["small_slices"],
-                found["notes"],
+                outputs["metrics"],
+                outputs["small_slices"],
+                outputs["notes"],
             )
-            self.advice = advice(found["metrics"])
+            self.advice = advice(outputs["metrics"])
         _log(verdict)
         for sentence in self.advice:
             _LOGGER.warning("%s", sentence)
-        return {**found, "verdict": verdict}
+        return {**outputs, "verdict": verdict}
 
     def _outputs(self, states: list[Any]) -> dict[str, Any]:
         """The output keys of all evaluators; raises ConfigError where two have one."""
@@ -229,19 +229,19 @@ class Job:
 
     def save(
         self,
-        found: dict[str, Any],
+        results: dict[str, Any],
         output: PathLike | None,
         chosen: Sequence[writers.Writer],
     ) -> EvalResult:
         """Write and bless, if there is an output; the result in any case."""
-        verdict = found["verdict"]
+        verdict = results["verdict"]
         with self._timed("digest"):
             self.data.check_unchanged()
             data = self.data.record(self.dataset)
         manifest = self._manifest(verdict.status, data)
         if output is None:
-            plots = pa.Table.from_batches(found["plots"], PLOTS_SCHEMA)
-            return EvalResult(found["metrics"], verdict, self.config, manifest, None, plots)
+            plots = pa.Table.from_batches(results["plots"], PLOTS_SCHEMA)
+            return EvalResult(results["metrics"], verdict, self.config, manifest, None, plots)
         self.progress("write", 0, None)
         for was, now in zip(self.models, self._model_records(), strict=True):
             if was != now:
@@ -249,10 +249,10 @@ class Job:
                     f"The model at {was['path']} was changed while it was evaluated; evaluate it again."
                 )
         path = locate(output, OutputError)
-        result = EvalResult(found["metrics"], verdict, self.config, manifest, path)
+        result = EvalResult(results["metrics"], verdict, self.config, manifest, path)
         plain = {
             "result": result,
-            **found,
+            **results,
             "verdict": verdict.to_dict(),
             "checks": verdict.table,
             "config": self.config.to_dict(),

@@ -93,7 +93,7 @@ def resolve(request: Request) -> Resolved:
     known = _known(plan, dataset, names)
     faults = all_faults(plan, broken, known)
     findings.add(fault for fault in faults if _metric_of(fault) not in unknown)
-    if findings.found:
+    if findings.any_faults:
         raise findings.error()
     return Resolved(plan, paths or {}, dataset, metrics)
 
@@ -119,7 +119,7 @@ class _Findings:
         self._full: EvalConfig | None = None
 
     @property
-    def found(self) -> bool:
+    def any_faults(self) -> bool:
         """Whether there is a fault."""
         return bool(self._draft.faults or self._others)
 

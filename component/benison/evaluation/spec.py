@@ -50,39 +50,39 @@ def read_spec(spec: Mapping[str, Any] | str | os.PathLike[str], **more: Any) -> 
         ConfigError: The spec cannot be read, lacks a required field, has one that `evaluate` does not, or
             JSON has another type where it takes a text or a flag.
     """
-    found = dict(spec) if isinstance(spec, Mapping) else _object(os.fspath(spec))
-    found |= {name: value for name, value in more.items() if value is not None}
+    fields = dict(spec) if isinstance(spec, Mapping) else _object(os.fspath(spec))
+    fields |= {name: value for name, value in more.items() if value is not None}
     known = inspect.signature(evaluate).parameters.keys() - {"progress"}
     faults = [
         (name, f"there is no such field. {suggestion(name, known)}")
-        for name in found
+        for name in fields
         if name not in known
     ]
     faults += [
         (name, f"is missing. Say {cure}; in a spec it is the field {name!r}.")
         for name, cure in REQUIRED.items()
-        if found.get(name) is None
+        if fields.get(name) is None
     ]
     if faults:
         raise ConfigError(faults)
-    return found
+    return fields
 
 
 def _object(spec: str) -> dict[str, Any]:
     is_json = spec.lstrip().startswith("{")
     name = "that was given" if is_json else spec
     try:
-        found = parse_json(spec if is_json else locate(spec, ConfigError).read_text("utf-8"))
+        fields = parse_json(spec if is_json else locate(spec, ConfigError).read_text("utf-8"))
     except ConfigError as error:
         raise ConfigError(f"The spec {name} cannot be read: {error}") from error
     except (OSError, ValueError) as error:
         raise ConfigError(f"The spec {name} cannot be read: {error}.") from error
-    if not isinstance(found, dict):
-        raise ConfigError(f"The spec {name} holds {type(found).__name__}, not an object.")
-    faults = [(field, fault) for field, value in found.items() for fault in _faults(field, value)]
+    if not isinstance(fields, dict):
+        raise ConfigError(f"The spec {name} holds {type(fields).__name__}, not an object.")
+    faults = [(field, fault) for field, value in fields.items() for fault in _faults(field, value)]
     if faults:
         raise ConfigError(faults)
-    return found
+    return fields
 
 
 def _faults(field: str, value: Any) -> Iterator[str]:

@@ -137,7 +137,9 @@ def _examples(artifacts: Sequence[Any], splits: Sequence[str]) -> tuple[list[str
     payloads = {examples_utils.get_payload_format(artifact) for artifact in artifacts}
     (payload, *others) = payloads
     if others or payload not in _FORMATS:
-        names = ", ".join(sorted(example_gen_pb2.PayloadFormat.Name(found) for found in payloads))
+        names = ", ".join(
+            sorted(example_gen_pb2.PayloadFormat.Name(format_) for format_ in payloads)
+        )
         raise DataError(
             f"The Evaluator reads examples in FORMAT_TF_EXAMPLE or FORMAT_PARQUET, not {names}."
         )

@@ -27,22 +27,22 @@ _LAST_ID = 2**63 - 1
 _PRODUCED = ("OUTPUT", "INTERNAL_OUTPUT", "DECLARED_OUTPUT")
 
 
-def blessing(found: Any) -> Blessing:
+def blessing(artifact: Any) -> Blessing:
     """A ModelBlessing of TFX's or of ours, as it is now."""
-    flag = number(found, "blessed")
+    flag = number(artifact, "blessed")
     status = {1: "blessed", 0: "not_blessed", None: "not_evaluated"}.get(flag, "not_blessed")
-    if flag == 1 and is_expired(found):
+    if flag == 1 and is_expired(artifact):
         status = "not_blessed"
     return Blessing(
-        int(found.id),
-        text(found, "current_model"),
-        number(found, "current_model_id"),
-        "superseded" if is_superseded(found) else status,
-        _iso(found.create_time_since_epoch),
-        tuple(filter(None, text(found, "benison_reasons").split("\n"))),
-        _note(found),
-        found.uri,
-        bool(text(found, "benison_revoked_by")),
+        int(artifact.id),
+        text(artifact, "current_model"),
+        number(artifact, "current_model_id"),
+        "superseded" if is_superseded(artifact) else status,
+        _iso(artifact.create_time_since_epoch),
+        tuple(filter(None, text(artifact, "benison_reasons").split("\n"))),
+        _note(artifact),
+        artifact.uri,
+        bool(text(artifact, "benison_revoked_by")),
     )
 
 
@@ -52,8 +52,8 @@ def blessings(store: Store, pipeline: str, limit: int = 20) -> list[Blessing]:
     Raises:
         MetadataError: The store has no such pipeline.
     """
-    found = islice(verdicts(store, pipeline, with_superseded=True), limit)
-    return [blessing(each) for each in found]
+    artifacts = islice(verdicts(store, pipeline, with_superseded=True), limit)
+    return [blessing(each) for each in artifacts]
 
 
 def latest_blessed(store: Store, pipeline: str) -> Any:
@@ -61,13 +61,13 @@ def latest_blessed(store: Store, pipeline: str) -> Any:
     context = store.get_context_by_type_and_name("pipeline", pipeline)
     check_spelling(pipeline, context)
     waiting: list[int] = []  # a heap of the models that are blessed, each as its negative id
-    for found in chain(_newest_first(store, context.id) if context else (), [None]):
+    for verdict in chain(_newest_first(store, context.id) if context else (), [None]):
         # A blessing names a model that was there before it, and so does every older blessing.
-        while waiting and (found is None or -waiting[0] > found.id):
+        while waiting and (verdict is None or -waiting[0] > verdict.id):
             model = _live_model(store, -heapq.heappop(waiting), pipeline)
             if model is not None:
                 return model
-        model_id = number(found, "current_model_id") if found and is_blessing(found) else None
+        model_id = number(verdict, "current_model_id") if verdict and is_blessing(verdict) else None
         if model_id is not None:
             heapq.heappush(waiting, -model_id)
     return None
@@ -75,28 +75,30 @@ def latest_blessed(store: Store, pipeline: str) -> Any:
 
 def _live_model(store: Store, model_id: int, pipeline: str) -> Any:
     """The artifact, if it is a LIVE Model that this pipeline has produced."""
-    for found in store.get_artifacts_by_id([model_id]):
-        live = found.type == "Model" and found.state == found.LIVE
+    for artifact in store.get_artifacts_by_id([model_id]):
+        live = artifact.type == "Model" and artifact.state == artifact.LIVE
         if live and is_produced_in(store, model_id, pipeline):
-            return found
+            return artifact
     return None
 
 
-def is_blessing(found: Any) -> bool:
+def is_blessing(artifact: Any) -> bool:
     """Whether a ModelBlessing blesses, now."""
     return bool(
-        found.state == found.LIVE and number(found, "blessed") == 1 and not is_expired(found)
+        artifact.state == artifact.LIVE
+        and number(artifact, "blessed") == 1
+        and not is_expired(artifact)
     )
 
 
-def is_superseded(found: Any) -> bool:
+def is_superseded(artifact: Any) -> bool:
     """Whether a verdict was recorded anew under the same key."""
-    return bool(text(found, "benison_superseded_by"))
+    return bool(text(artifact, "benison_superseded_by"))
 
 
-def is_expired(found: Any) -> bool:
+def is_expired(artifact: Any) -> bool:
     """Whether a blessing was an override whose time is over."""
-    until = text(found, "benison_until")
+    until = text(artifact, "benison_until")
     return bool(until) and datetime.datetime.fromisoformat(until) <= _now()
 
 
@@ -127,11 +129,11 @@ def withdraw_expired(store: Store, pipeline: str) -> None:
     mine = [e.id for e in overrides if e.name.startswith(override_name(pipeline))]
     events = store.get_events_by_execution_ids(mine) if mine else []
     made = [e.artifact_id for e in events if _is(e, "OUTPUT")]
-    for found in store.get_artifacts_by_id(made) if made else ():
-        if number(found, "blessed") == 1 and is_expired(found):
-            set_properties(found, {"blessed": 0})
+    for artifact in store.get_artifacts_by_id(made) if made else ():
+        if number(artifact, "blessed") == 1 and is_expired(artifact):
+            set_properties(artifact, {"blessed": 0})
             with contextlib.suppress(MetadataError):
-                store.put_artifacts([found])
+                store.put_artifacts([artifact])
 
 
 def trace(store: Store, target: str) -> Node:
@@ -155,34 +157,36 @@ def find(store: Store, target: str) -> Any:
         MetadataError: The store has no such artifact.
     """
     is_id = target.isascii() and target.isdigit() and int(target) <= _LAST_ID
-    found = store.get_artifacts_by_id([int(target)]) if is_id else []
+    artifacts = store.get_artifacts_by_id([int(target)]) if is_id else []
     uris = uris_of(target)
     above = [folder for folder, _, name in (uri.rpartition("/") for uri in uris) if name == SERVING]
     for uri in (*uris, *above):
-        found = found or store.get_artifacts_by_uri(uri)
-    if not found:
+        artifacts = artifacts or store.get_artifacts_by_uri(uri)
+    if not artifacts:
         raise MetadataError(
             f"{store.connection.shown} has no artifact {target!r}. Say an id, or the path of a model or of "
             "an output; `benison blessings` lists them."
         )
-    return max(found, key=lambda a: (a.type == "ModelBlessing", a.id))
+    return max(artifacts, key=lambda a: (a.type == "ModelBlessing", a.id))
 
 
-def _artifact_node(store: Store, found: Any, above: set[int], role: str = "") -> Node:
-    events = store.get_events_by_artifact_ids([found.id])
+def _artifact_node(store: Store, artifact: Any, above: set[int], role: str = "") -> Node:
+    events = store.get_events_by_artifact_ids([artifact.id])
     makers = [e.execution_id for e in events if _is(e, *_PRODUCED) and e.execution_id not in above]
     executions = store.get_executions_by_id(makers) if makers else []
     sources = tuple(_execution_node(store, maker, above | {maker.id}) for maker in executions)
-    return Node(found.type, int(found.id), found.uri, _properties(found), sources, role)
+    return Node(artifact.type, int(artifact.id), artifact.uri, _properties(artifact), sources, role)
 
 
-def _execution_node(store: Store, found: Any, above: set[int]) -> Node:
-    events = store.get_events_by_execution_ids([found.id])
+def _execution_node(store: Store, execution: Any, above: set[int]) -> Node:
+    events = store.get_events_by_execution_ids([execution.id])
     read = [e for e in events if _is(e, "INPUT", "DECLARED_INPUT")]
     roles = {e.artifact_id: e.path.steps[0].key if e.path.steps else "" for e in read}
     inputs = store.get_artifacts_by_id(list(roles)) if roles else []
-    sources = tuple(_artifact_node(store, one, above, roles[one.id]) for one in inputs)
-    return Node(found.type, int(found.id), found.name, _properties(found), sources)
+    sources = tuple(
+        _artifact_node(store, artifact, above, roles[artifact.id]) for artifact in inputs
+    )
+    return Node(execution.type, int(execution.id), execution.name, _properties(execution), sources)
 
 
 def verdicts(store: Store, pipeline: str, with_superseded: bool = False) -> Iterator[Any]:
@@ -197,9 +201,9 @@ def verdicts(store: Store, pipeline: str, with_superseded: bool = False) -> Iter
         known = sorted(c.name for c in store.get_contexts_by_type("pipeline"))
         there = f"There are: {', '.join(known[:12])}." if known else "It has none."
         raise MetadataError(f"{store.connection.shown} has no pipeline {pipeline!r}. {there}")
-    for found in _newest_first(store, context.id):
-        if found.state == found.LIVE or (with_superseded and is_superseded(found)):
-            yield found
+    for artifact in _newest_first(store, context.id):
+        if artifact.state == artifact.LIVE or (with_superseded and is_superseded(artifact)):
+            yield artifact
 
 
 def _newest_first(store: Store, context: int) -> Iterator[Any]:
@@ -214,7 +218,7 @@ def _newest_first(store: Store, context: int) -> Iterator[Any]:
     while True:
         options = ListOptions(limit=limit, order_by=OrderByField.ID, is_asc=False)
         page = store.get_artifacts_by_context(context, list_options=options)
-        yield from (found for found in page[seen:] if found.type == "ModelBlessing")
+        yield from (artifact for artifact in page[seen:] if artifact.type == "ModelBlessing")
         if len(page) < limit:
             return
         seen, limit = len(page), limit * 4
@@ -240,18 +244,21 @@ def override_name(pipeline: str, decision: str = "") -> str:
     return f"{joined(pipeline)}/{decision}"
 
 
-def _note(found: Any) -> str:
-    newer = text(found, "benison_superseded_by")
+def _note(artifact: Any) -> str:
+    newer = text(artifact, "benison_superseded_by")
     if newer:
         return f"superseded by {newer}"
-    revoked, overridden = text(found, "benison_revoked_by"), text(found, "benison_override_by")
+    revoked, overridden = (
+        text(artifact, "benison_revoked_by"),
+        text(artifact, "benison_override_by"),
+    )
     if revoked:
-        return f"revoked by {revoked}: {text(found, 'benison_revoked_reason')}"
+        return f"revoked by {revoked}: {text(artifact, 'benison_revoked_reason')}"
     if overridden:
-        until = text(found, "benison_until")
+        until = text(artifact, "benison_until")
         end = f" until {until}" if until else ""
-        return f"overridden by {overridden}{end}: {text(found, 'benison_override_reason')}"
-    return "rubber-stamped" if number(found, "benison_rubber_stamped") else ""
+        return f"overridden by {overridden}{end}: {text(artifact, 'benison_override_reason')}"
+    return "rubber-stamped" if number(artifact, "benison_rubber_stamped") else ""
 
 
 def _iso(milliseconds: int) -> str:

@@ -46,9 +46,9 @@ def model_id(store: Store, files: ModelFiles, run: Run) -> int:
     if known is None:
         properties = {"benison_digest": files.digest, "benison_path": files.path}
         uri = _places(files)[-1]
-        found = _imported(store, "Model", uri, files.digest, run, **properties)
-        _forget_replaced(store, files, found)
-        return found
+        new_id = _imported(store, "Model", uri, files.digest, run, **properties)
+        _forget_replaced(store, files, new_id)
+        return new_id
     if not history.is_produced_in(store, known.id, run.key.pipeline):
         name = f"{run.key.pipeline}.import.{known.id}"
         importer = execution(store, IMPORTER, name, "COMPLETE")
@@ -58,8 +58,8 @@ def model_id(store: Store, files: ModelFiles, run: Run) -> int:
 
 def known_model(store: Store, files: ModelFiles) -> Any:
     """The newest LIVE Model at this place that is of these bytes, or that TFX wrote; None without one."""
-    found = [artifact for uri in _places(files) for artifact in _live_models(store, uri)]
-    same = [a for a in found if text(a, "benison_digest") in ("", files.digest)]
+    models = [artifact for uri in _places(files) for artifact in _live_models(store, uri)]
+    same = [a for a in models if text(a, "benison_digest") in ("", files.digest)]
     return max(same, key=lambda a: int(a.id), default=None)
 
 
@@ -115,12 +115,12 @@ def _places(files: ModelFiles) -> list[str]:
 
 
 def _live_models(store: Store, uri: str) -> list[Any]:
-    found = store.get_artifacts_by_uri(uri)
-    return [a for a in found if a.type == "Model" and a.state == a.LIVE]
+    artifacts = store.get_artifacts_by_uri(uri)
+    return [a for a in artifacts if a.type == "Model" and a.state == a.LIVE]
 
 
 def _forget_replaced(store: Store, files: ModelFiles, kept: int) -> None:
-    for other in (found for uri in _places(files) for found in _live_models(store, uri)):
+    for other in (model for uri in _places(files) for model in _live_models(store, uri)):
         if other.id != kept and text(other, "benison_digest") not in ("", files.digest):
             other.state = other.DELETED
             store.put_artifacts([other])
@@ -129,20 +129,20 @@ def _forget_replaced(store: Store, files: ModelFiles, kept: int) -> None:
 def _imported(store: Store, kind: str, uri: str, digest: str, run: Run, **properties: str) -> int:
     """The id of an artifact that came from outside, recorded once for all runs of a pipeline."""
     key = hashlib.sha256(f"{run.key.pipeline}\0{kind}\0{uri}\0{digest}".encode()).hexdigest()[:32]
-    found = artifact(store, kind, uri, "LIVE", **standard(run, "Importer"), **properties)
-    found.external_id = f"benison-import-{key}"
+    new = artifact(store, kind, uri, "LIVE", **standard(run, "Importer"), **properties)
+    new.external_id = f"benison-import-{key}"
     importer = execution(store, IMPORTER, f"{run.key.pipeline}.import.{key}", "COMPLETE")
-    _put_once(store, importer, found, event("OUTPUT", "result"), run)
-    (stored,) = store.get_artifacts_by_external_ids([found.external_id])
+    _put_once(store, importer, new, event("OUTPUT", "result"), run)
+    (stored,) = store.get_artifacts_by_external_ids([new.external_id])
     if stored.state != stored.LIVE:  # these bytes were here before, and are again
         stored.state = stored.LIVE
         store.put_artifacts([stored])
     return int(stored.id)
 
 
-def _put_once(store: Store, importer: Any, found: Any, output: Any, run: Run) -> None:
+def _put_once(store: Store, importer: Any, new: Any, output: Any, run: Run) -> None:
     from ml_metadata import errors
 
     # An earlier run, or another process just now, may have been first.
     with contextlib.suppress(errors.AlreadyExistsError):
-        put(store, importer, [(found, output)], run_contexts(store, run))
+        put(store, importer, [(new, output)], run_contexts(store, run))

@@ -76,10 +76,10 @@ def artifact(store: Store, kind: str, uri: str, state: str, **properties: str | 
     """
     from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-    found = mlmd.Artifact(type_id=type_id(store, "artifact", kind), uri=checked(uri))
-    found.state = mlmd.Artifact.State.Value(state)
-    set_properties(found, properties)
-    return found
+    message = mlmd.Artifact(type_id=type_id(store, "artifact", kind), uri=checked(uri))
+    message.state = mlmd.Artifact.State.Value(state)
+    set_properties(message, properties)
+    return message
 
 
 def execution(
@@ -92,10 +92,10 @@ def execution(
     """
     from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-    found = mlmd.Execution(type_id=type_id(store, "execution", kind), name=checked_name(name))
-    found.last_known_state = mlmd.Execution.State.Value(state)
-    set_properties(found, properties)
-    return found
+    message = mlmd.Execution(type_id=type_id(store, "execution", kind), name=checked_name(name))
+    message.last_known_state = mlmd.Execution.State.Value(state)
+    set_properties(message, properties)
+    return message
 
 
 def contexts(store: Store, **names: str) -> list[Any]:
@@ -106,22 +106,22 @@ def contexts(store: Store, **names: str) -> list[Any]:
     """
     from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-    found = []
+    messages = []
     for kind, name in names.items():
         stored = store.get_context_by_type_and_name(kind, checked_name(name))
         check_spelling(name, stored)
-        found.append(stored or mlmd.Context(type_id=type_id(store, "context", kind), name=name))
-    return found
+        messages.append(stored or mlmd.Context(type_id=type_id(store, "context", kind), name=name))
+    return messages
 
 
 def event(kind: str, key: str, index: int = 0, **ids: int) -> Any:
     """An event at a place of an execution's inputs or outputs, as TFX writes them."""
     from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-    found = mlmd.Event(type=mlmd.Event.Type.Value(kind), **ids)
-    found.path.steps.add(key=key)
-    found.path.steps.add(index=index)
-    return found
+    message = mlmd.Event(type=mlmd.Event.Type.Value(kind), **ids)
+    message.path.steps.add(key=key)
+    message.path.steps.add(index=index)
+    return message
 
 
 def set_properties(node: Any, properties: Mapping[str, str | int | None]) -> None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the metrics of the whole curve have in common: the curve, and how exact it is.
 
-The curve has a point for each score while a slice has up to 4,096 of them, and one for each place of the
-scale beyond that. The scores in a place could be in any order; a value lies in the middle of what the
+The curve has a point for each score while a slice has up to 4,096 of them, and one for each bin of the
+scale beyond that. The scores in a bin could be in any order; a value lies in the middle of what the
 best and the worst one would make of it, and half of the distance between these is its *resolution*.
 
 With a number of thresholds, or thresholds of one's own, the curve is the one that Keras and TFMA draw

@@ -164,16 +164,16 @@ def offered() -> set[str]:
 
 
 def _from_entry_point(class_name: str) -> Origin | None:
-    found = {
+    points = {
         (point.dist.name if point.dist else "", point.value): point
         for point in metadata.entry_points(group=GROUP, name=class_name)
     }
-    if len(found) > 1:
-        names = " and ".join(sorted({name for name, _ in found}))
+    if len(points) > 1:
+        names = " and ".join(sorted({name for name, _ in points}))
         raise ConfigError(
             f"{class_name!r} is offered by {names}. Say which one is meant: module in the config names it."
         )
-    for point in found.values():
+    for point in points.values():
         try:
             factory = point.load()
         except Exception as error:  # the module is anyone's code

@@ -146,8 +146,8 @@ def class_of(name: str) -> str | None:
         _squashed(theirs): ours for ours, of in names.ELSEWHERE.items() for theirs in of.split()
     }
     known = {_squashed(ours): ours for ours in _REGISTRY} | elsewhere
-    found = known.get(_squashed(name))
-    return found if found in _REGISTRY else None
+    class_name = known.get(_squashed(name))
+    return class_name if class_name in _REGISTRY else None
 
 
 def _squashed(name: str) -> str:

@@ -110,8 +110,8 @@ class Function:
         self._positional = bool(args)
         self._specs: dict[str, Any] = _specs(name, args, kwargs)
         (first, *others) = self._specs.values()
-        one_text = not others and first.dtype == self._tf.string and first.shape.rank == 1
-        self.takes_examples = bool(one_text and parses_examples(traced))
+        is_single_text = not others and first.dtype == self._tf.string and first.shape.rank == 1
+        self.takes_examples = bool(is_single_text and parses_examples(traced))
         if "" in self._specs and not self.takes_examples:
             raise ModelError(
                 f"The preprocessing function {name!r} takes text without a name and does not parse it as "

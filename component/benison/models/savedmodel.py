@@ -96,8 +96,8 @@ class SavedModelPredictor:
         )
         # One string vector that the graph parses, by TensorFlow Serving's convention, unless the data
         # have a column of its name. Text that it does not parse is a feature like any other.
-        one_text = [(i.is_text, i.shape) for i in self._inputs] == [(True, ())]
-        self.takes_examples = one_text and parses_examples(self._call)
+        is_single_text = [(i.is_text, i.shape) for i in self._inputs] == [(True, ())]
+        self.takes_examples = is_single_text and parses_examples(self._call)
         self.columns: tuple[str, ...] | None = tuple(i.name for i in self._inputs)
 
     def _signature(self, name: str) -> Any:

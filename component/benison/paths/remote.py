@@ -120,8 +120,8 @@ class RemotePath:
         start = len(self.key.strip("/"))
         with _os_errors():
             infos = self.file_system.get_file_info(selector)
-        found = [(self / info.path.strip("/")[start:], info.type) for info in infos]
-        return sorted(found, key=lambda pair: pair[0].parts)
+        entries = [(self / info.path.strip("/")[start:], info.type) for info in infos]
+        return sorted(entries, key=lambda pair: pair[0].parts)
 
     def open(self, mode: str = "rb") -> pa.NativeFile:
         """The file, to be read at any place; or with "wb" to be written anew."""

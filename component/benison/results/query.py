@@ -29,8 +29,8 @@ def judged(result: EvalResult) -> list[str]:
     """The metrics that have thresholds, else all."""
     known = result.metric_names()
     checked = pc.unique(result.verdict.table["metric"]).to_pylist()
-    found = [name for name in checked if name in known]
-    return found or known
+    names = [name for name in checked if name in known]
+    return names or known
 
 
 def worst(result: EvalResult, metric: str, count: int) -> Rows:
@@ -40,9 +40,9 @@ def worst(result: EvalResult, metric: str, count: int) -> Rows:
 
 def distribution(result: EvalResult, metric: str) -> list[float]:
     """The values of a metric over slices, those of Overall left out."""
-    found = result.worst(metric, result.metrics.num_rows)
-    plain = pc.not_equal(slice_ids(found), slice_id(OVERALL))
-    values: list[float] = found.filter(plain)["value"].to_pylist()
+    rows = result.worst(metric, result.metrics.num_rows)
+    plain = pc.not_equal(slice_ids(rows), slice_id(OVERALL))
+    values: list[float] = rows.filter(plain)["value"].to_pylist()
     return values
 
 
@@ -95,7 +95,7 @@ def changes(
                 "is_upper": _plain(row["upper_other"]),
                 "change": difference,
                 "worse": difference not in (None, 0.0) and (difference > 0) == bad[row["metric"]],
-                "runs": [_plain(values.get(_place(row))) for values in series],
+                "runs": [_plain(values.get(_row_identity(row))) for values in series],
             }
         )
     return sorted(rows, key=lambda row: -abs(row["change"] or 0))
@@ -107,10 +107,10 @@ def _created(result: EvalResult) -> str:
 
 def _values(compared: pa.Table) -> dict[tuple[Any, ...], float]:
     rows = compared.select([*KEY_COLUMNS, IDENTITY, "value_other"]).to_pylist()
-    return {_place(row): row["value_other"] for row in rows}
+    return {_row_identity(row): row["value_other"] for row in rows}
 
 
-def _place(row: dict[str, Any]) -> tuple[Any, ...]:
+def _row_identity(row: dict[str, Any]) -> tuple[Any, ...]:
     """The key of a row that `compare` gave, and the identity of its slice."""
     return Key.of(row), row[IDENTITY]
 
@@ -157,9 +157,9 @@ class _Beside:
             strict=True,
         )
         for row, identity in outcomes:
-            place = (Key.of(row), identity)
-            if self.outcomes.get(place) != FAIL:
-                self.outcomes[place] = row["outcome"]
+            key = (Key.of(row), identity)
+            if self.outcomes.get(key) != FAIL:
+                self.outcomes[key] = row["outcome"]
 
     def baseline_value(self, key: Key, identity: str) -> float | None:
         """The baseline's value of the same key and slice."""

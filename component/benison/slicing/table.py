@@ -30,8 +30,8 @@ class SliceTable:
 
     def keys(self, index: Codes | None = None) -> list[SliceKey]:
         """The keys of the slices `index`, or of all; for few, as `texts` has those of many."""
-        _, found = self.texts(np.arange(len(self)) if index is None else index)
-        return [tuple((p["feature"], p["value"]) for p in key) for key in found.to_pylist()]
+        _, keys = self.texts(np.arange(len(self)) if index is None else index)
+        return [tuple((p["feature"], p["value"]) for p in key) for key in keys.to_pylist()]
 
     def texts(self, index: Codes) -> tuple[pa.Array, pa.ListArray]:
         """The names of the slices `index`, string[n], and their keys, `SLICE_KEY`[n]."""

@@ -46,13 +46,13 @@ class Verdict:
     """The checks by outcome, where `table` does not hold all of them."""
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Verdict) and self._said == other._said
+        return isinstance(other, Verdict) and self._content == other._content
 
     def __hash__(self) -> int:
         return hash(self.status)
 
     @property
-    def _said(self) -> tuple[Any, ...]:
+    def _content(self) -> tuple[Any, ...]:
         sentences = [check["reason"] for check in self.to_dict()["checks"]]
         return self.status, self.rubber_stamped, self.counts, sentences
 

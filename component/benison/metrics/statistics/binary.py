@@ -22,10 +22,10 @@ _TOLERANCE = 1e-7  # how far outside [0, 1] a label may lie by rounding, as in T
 
 
 class Weights(NamedTuple):
-    """Weights of negatives and positives, float64[n], by slice and place or step, int64[n], ascending."""
+    """Weights of negatives and positives, float64[n], by slice and bin or step, int64[n], ascending."""
 
     slices: Index
-    places: Index
+    bins: Index
     negatives: Array
     positives: Array
 
@@ -137,9 +137,9 @@ def check_binary(inputs: Inputs) -> bool:
 
 
 class BinaryCells(CellsStatistic):
-    """Exact counts between thresholds: cells are `2 * place + positive`.
+    """Exact counts between thresholds: cells are `2 * bin + positive`.
 
-    Place i holds predictions above i of the thresholds; one that is equal to a threshold is not above it.
+    Bin i holds predictions above i of the thresholds; one that is equal to a threshold is not above it.
     """
 
     def ascending(self) -> Array:
@@ -154,10 +154,10 @@ class BinaryCells(CellsStatistic):
     def add(self, inputs: Inputs, codes: SliceCodes) -> Cells:
         rows, thresholds = BinaryRows.of(inputs, codes), self.ascending()
         if len(thresholds) == 1:
-            places = (rows.scores > thresholds[0]).astype(np.int64)
+            bins = (rows.scores > thresholds[0]).astype(np.int64)
         else:
-            places = np.searchsorted(thresholds, rows.scores, side="left").astype(np.int64)
-        return Cells.grouped(2 * places + rows.positive, rows.weights, rows.codes, self.width)
+            bins = np.searchsorted(thresholds, rows.scores, side="left").astype(np.int64)
+        return Cells.grouped(2 * bins + rows.positive, rows.weights, rows.codes, self.width)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -289,7 +289,7 @@ def order_of(keys: Index, kind: Literal["quicksort", "stable"] = "quicksort") ->
     bits = len(keys).bit_length()
     if len(keys) and int(keys.max()) >= 2 ** (63 - bits):
         return np.argsort(keys, kind="stable")
-    # Key and place in one number sort faster than places by key.
+    # Key and index in one number sort faster than indices by key.
     return np.sort((keys << bits) | np.arange(len(keys)), kind=kind) & ((1 << bits) - 1)
 
 

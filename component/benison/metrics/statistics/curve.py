@@ -14,7 +14,7 @@ from benison.data.batch import Array, Index, Mask
 from benison.metrics.statistics.binary import Weights
 from benison.metrics.statistics.cells import Cells, starts
 from benison.metrics.statistics.ranks import Ranks
-from benison.metrics.statistics.scale import PLACES, buckets_of, edges_of, is_one_score
+from benison.metrics.statistics.scale import BINS, buckets_of, edges_of, holds_equal_scores
 
 Thresholds: TypeAlias = Callable[[Index], Array]
 
@@ -53,7 +53,7 @@ class Curve:
         """Whether all scores between two points are known to be equal: bool[n, P - 1]."""
         if self.is_exact or self.thresholds is not edges_of:
             return np.full(self.tp[:, 1:].shape, self.is_exact)
-        return is_one_score(self.steps()[:, :-1])
+        return holds_equal_scores(self.steps()[:, :-1])
 
     def _through(self, tp: Array, fp: Array) -> Curve:
         """With one more point between any two."""
@@ -66,18 +66,18 @@ class Curve:
 
 
 def score_curves(ranks: Ranks) -> Iterator[Curve]:
-    """The curves of all slices that have rows, with a point for each score, or place of the scale.
+    """The curves of all slices that have rows, with a point for each score, or bin of the scale.
 
     They come in blocks of slices with about as many points. The highest threshold of a point is its
-    score, or the lowest one of its place.
+    score, or the lowest one of its bin.
     """
     settled = ranks.settled
     for block in settled.exact.blocks(ranks.size):
         thresholds = _of_number(np.append(block.scores, np.inf))
-        by_number = block.weights._replace(places=np.arange(len(block)))
+        by_number = block.weights._replace(bins=np.arange(len(block)))
         yield from _curves(by_number, thresholds, len(block), is_exact=True)
     for weights in settled.pooled.blocks():
-        yield from _curves(weights, edges_of, PLACES)
+        yield from _curves(weights, edges_of, BINS)
 
 
 def bucket_curves(ranks: Ranks, intervals: Index, thresholds: Array) -> Iterator[Curve]:
@@ -90,12 +90,12 @@ def bucket_curves(ranks: Ranks, intervals: Index, thresholds: Array) -> Iterator
     """
     top = int(intervals[-1]) + 1
     for low, high, weights in scored_weights(ranks):
-        steps = weights._replace(places=intervals[bucket_between(low, high)])
+        steps = weights._replace(bins=intervals[bucket_between(low, high)])
         yield from _curves(steps, _of_number(thresholds), top)
 
 
 def bucket_between(low: Array, high: Array) -> Index:
-    """TFMA's bucket of scores between two, which are equal or the edges of a place."""
+    """TFMA's bucket of scores between two, which are equal or the edges of a bin."""
     # At an edge itself TFMA's rounding may decide otherwise.
     low, high = np.clip(low, -1, 2), np.clip(high, -1, 2)
     return buckets_of(low + (high - low) / 2)
@@ -104,22 +104,22 @@ def bucket_between(low: Array, high: Array) -> Index:
 def scored_weights(ranks: Ranks) -> Iterator[tuple[Array, Array, Weights]]:
     """Scores, scores again, and the weights at them, of some slices at a time.
 
-    In place of a score there may be the lowest one of a place of the scale, and then of the next place.
+    In place of a score there may be the lowest one of a bin of the scale, and then of the next bin.
     """
     settled = ranks.settled
     for block in settled.exact.blocks(ranks.size):
         yield block.scores, block.scores, block.weights
     for weights in settled.pooled.blocks():
-        yield edges_of(weights.places), edges_of(weights.places + 1), weights
+        yield edges_of(weights.bins), edges_of(weights.bins + 1), weights
 
 
 def cell_curves(cells: Cells, intervals: Index, thresholds: Array) -> Iterator[Curve]:
     """As `bucket_curves`, from the cells of `ThresholdCells`."""
-    top, places = int(intervals[-1]) + 1, cells.width // 2
+    top, bins = int(intervals[-1]) + 1, cells.width // 2
     for pairs in cells.pairs():
         if len(pairs.keys):
-            slices = pairs.keys // places
-            steps = intervals[pairs.keys - slices * places]
+            slices = pairs.keys // bins
+            steps = intervals[pairs.keys - slices * bins]
             weights = Weights(slices, steps, pairs.first, pairs.second)
             yield from _curves(weights, _of_number(thresholds), top)
 

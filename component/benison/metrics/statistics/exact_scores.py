@@ -14,7 +14,7 @@ import pyarrow as pa
 from benison.data.batch import Array, Index, Mask
 from benison.metrics.statistics.binary import BinaryRows, Weights
 from benison.metrics.statistics.cells import BLOCK_CELLS, CellPairs, Cells, order_of
-from benison.metrics.statistics.scale import PLACE_BITS, places_of
+from benison.metrics.statistics.scale import BIN_BITS, bins_of
 
 _SAMPLE = 2**13
 
@@ -23,8 +23,8 @@ _SAMPLE = 2**13
 class ExactScores:
     """Weights of negatives and positives at each score of each slice, n in all, ascending.
 
-    `keys` are `slice * 2**21 + place` on the scale, int64[n]; `scores`, `negatives` and `positives` are
-    float64[n]. Few places have several scores, so whole numbers put nearly all in order.
+    `keys` are `slice * 2**21 + bin` on the scale, int64[n]; `scores`, `negatives` and `positives` are
+    float64[n]. Few bins have several scores, so whole numbers put nearly all in order.
     """
 
     keys: Index
@@ -64,7 +64,7 @@ class ExactScores:
         held = CellPairs.joined(list(total.pairs()))
         slices = held.keys // len(distinct)
         code = held.keys - slices * len(distinct)
-        keys = (slices << PLACE_BITS) + places_of(distinct)[code]
+        keys = (slices << BIN_BITS) + bins_of(distinct)[code]
         return cls(keys, distinct[code], held.first, held.second)
 
     @classmethod
@@ -102,24 +102,24 @@ class ExactScores:
     @property
     def slices(self) -> Index:
         """The slice of each: int64[n]."""
-        return self.keys >> PLACE_BITS
+        return self.keys >> BIN_BITS
 
     @property
-    def places(self) -> Index:
-        """The place of each on the scale: int64[n]."""
-        return self.keys & ((1 << PLACE_BITS) - 1)
+    def bins(self) -> Index:
+        """The bin of each on the scale: int64[n]."""
+        return self.keys & ((1 << BIN_BITS) - 1)
 
     @property
     def weights(self) -> Weights:
-        """The weights by slice and place, of which some may be there more than once."""
-        return Weights(self.slices, self.places, self.negatives, self.positives)
+        """The weights by slice and bin, of which some may be there more than once."""
+        return Weights(self.slices, self.bins, self.negatives, self.positives)
 
     def scores_in(self, size: int) -> Index:
         """How many scores each of S slices has: int64[S]."""
         return np.diff(self._ends(size), prepend=0)
 
     def _ends(self, size: int) -> Index:
-        return np.searchsorted(self.keys, np.arange(1, size + 1) << PLACE_BITS)
+        return np.searchsorted(self.keys, np.arange(1, size + 1) << BIN_BITS)
 
     def in_slices(self, chosen: Mask) -> ExactScores:
         """Of those slices alone that are `chosen`, bool[S]."""
@@ -128,18 +128,18 @@ class ExactScores:
 
     def relabelled(self, index: Index) -> ExactScores:
         """Slice i becomes slice `index[i]`."""
-        keys = (index[self.slices] << PLACE_BITS) + self.places
+        keys = (index[self.slices] << BIN_BITS) + self.bins
         moved = dataclasses.replace(self, keys=keys)
         return moved if np.all(index[1:] > index[:-1]) else moved._in_order("stable")
 
     def take(self, index: Index) -> ExactScores:
         """Slice i of the result is slice `index[i]`, which may stand there more than once."""
-        starts, ends = (np.searchsorted(self.keys, (index + i) << PLACE_BITS) for i in (0, 1))
+        starts, ends = (np.searchsorted(self.keys, (index + i) << BIN_BITS) for i in (0, 1))
         lengths = ends - starts
         slices = np.repeat(np.arange(len(index)), lengths)
         within = np.arange(len(slices)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         taken = self._at(starts[slices] + within)
-        return dataclasses.replace(taken, keys=(slices << PLACE_BITS) + taken.places)
+        return dataclasses.replace(taken, keys=(slices << BIN_BITS) + taken.bins)
 
     def blocks(self, size: int) -> Iterator[ExactScores]:
         """Those of some slices at a time."""
@@ -162,11 +162,11 @@ def _parts(rows: BinaryRows, scores: Array) -> Iterator[ExactScores]:
     """The rows of a batch for each slicing spec, as they stand there."""
     weights = np.ones(len(rows)) if rows.weights is None else rows.weights
     sides = (np.where(rows.positive == side, weights, 0.0) for side in (False, True))
-    whole = ExactScores(places_of(scores), scores, *sides)
+    whole = ExactScores(bins_of(scores), scores, *sides)
     for at, codes in rows.codes.parts:
         if len(codes):
             part = whole if at is None else whole._at(at)
-            yield dataclasses.replace(part, keys=(codes << PLACE_BITS) + part.keys)
+            yield dataclasses.replace(part, keys=(codes << BIN_BITS) + part.keys)
 
 
 def _order(keys: Index, scores: Array, kind: Literal["quicksort", "stable"]) -> Index:

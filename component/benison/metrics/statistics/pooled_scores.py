@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The weights of slices with many scores, by the places of the scale."""
+"""The weights of slices with many scores, by the bins of the scale."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from benison.data.batch import Index, Mask
 from benison.metrics.statistics.binary import BinaryRows, Weights
 from benison.metrics.statistics.cells import LOOSE_KEYS, CellPairs, Cells, order_of
-from benison.metrics.statistics.scale import PAGE_BITS, PAGES, PLACE_BITS, PLACES, places_of
+from benison.metrics.statistics.scale import BIN_BITS, BINS, PAGE_BITS, PAGES, bins_of
 
 _PAGE_CELLS = 2 << PAGE_BITS
 _RARE = 32  # a page with less than one in so many rows is no page of the table
@@ -21,11 +21,11 @@ _RARE = 32  # a page with less than one in so many rows is no page of the table
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PooledScores:
-    """Weights of negatives and positives by place of the scale, for B of all slices.
+    """Weights of negatives and positives by bin of the scale, for B of all slices.
 
     `slices` are their numbers, int64[B], ascending. The table `cells` has the pages of the scale on which
     most scores lie: `pages`, int64[P], ascending, and one more, on which rows of all other pages end up;
-    these count in `rare` instead. Cells of both are `2 * place + positive`, where the places of `cells`
+    these count in `rare` instead. Cells of both are `2 * bin + positive`, where the bins of `cells`
     are those of its own pages.
     """
 
@@ -39,21 +39,21 @@ class PooledScores:
         """Of no rows."""
         size = len(slices)
         cells = Cells.empty(size, (len(pages) + 1) * _PAGE_CELLS)
-        return cls(slices, pages, cells, Cells.empty(size, 2 << PLACE_BITS))
+        return cls(slices, pages, cells, Cells.empty(size, 2 << BIN_BITS))
 
     @classmethod
     def for_rows(cls, slices: Index, batches: Sequence[BinaryRows]) -> PooledScores:
         """Of no rows, with the pages that most rows of some batches are on."""
-        pages = [places_of(rows.scores) >> PAGE_BITS for rows in batches]
+        pages = [bins_of(rows.scores) >> PAGE_BITS for rows in batches]
         counts = np.sum([np.bincount(of, minlength=PAGES) for of in pages], axis=0)
         return cls.empty(slices, np.flatnonzero(_RARE * counts > counts.sum()))
 
     @classmethod
     def of(cls, weights: Weights) -> PooledScores:
-        """From weights by slice and place; a pair of these may be there more than once."""
+        """From weights by slice and bin; a pair of these may be there more than once."""
         none = cls.empty(np.unique(weights.slices), np.zeros(0, np.int64))
-        keys = np.searchsorted(none.slices, weights.slices) << PLACE_BITS
-        keys = 2 * (keys + weights.places)
+        keys = np.searchsorted(none.slices, weights.slices) << BIN_BITS
+        keys = 2 * (keys + weights.bins)
         keys, sums = (
             np.concatenate([keys, keys + 1]),
             np.concatenate([weights.negatives, weights.positives]),
@@ -65,16 +65,16 @@ class PooledScores:
 
     def add(self, rows: BinaryRows) -> PooledScores:
         """With the rows of a batch, which are in slices of these alone."""
-        places = places_of(rows.scores)
-        cells = self._offsets[places >> PAGE_BITS]
-        cells += 2 * places
+        bins = bins_of(rows.scores)
+        cells = self._offsets[bins >> PAGE_BITS]
+        cells += 2 * bins
         absent = cells >= len(self.pages) * _PAGE_CELLS
         cells += rows.positive
         grown = dataclasses.replace(self, cells=self._grouped(self.cells, rows, cells))
         if not absent.any():
             return grown
         few = rows.take(np.flatnonzero(absent))
-        rare = self._grouped(self.rare, few, 2 * places[absent] + few.positive)
+        rare = self._grouped(self.rare, few, 2 * bins[absent] + few.positive)
         grown = dataclasses.replace(grown, rare=rare)
         return grown._with_rare() if rare.waiting > LOOSE_KEYS else grown
 
@@ -93,7 +93,7 @@ class PooledScores:
 
     @functools.cached_property
     def _offsets(self) -> Index:
-        """What leads from twice a place to its cells, by page."""
+        """What leads from twice a bin to its cells, by page."""
         ranks = np.full(PAGES, len(self.pages))
         ranks[self.pages] = np.arange(len(self.pages))
         return (ranks - np.arange(PAGES)) * _PAGE_CELLS
@@ -124,7 +124,7 @@ class PooledScores:
     def _with_rare(self) -> PooledScores:
         """The same with all pages in the table, as they are not so rare."""
         keys, sums = self.rare.occupied()
-        rank, cell = keys >> (PLACE_BITS + 1), keys & ((2 << PLACE_BITS) - 1)
+        rank, cell = keys >> (BIN_BITS + 1), keys & ((2 << BIN_BITS) - 1)
         pages = np.flatnonzero(np.bincount(cell >> (PAGE_BITS + 1)))
         grown = self._on(self.slices, np.union1d(self.pages, pages))
         moved = rank * grown.cells.width + grown._offsets[cell >> (PAGE_BITS + 1)] + cell
@@ -153,32 +153,32 @@ class PooledScores:
     def _at(self, slices: Index, rows: Index) -> PooledScores:
         return PooledScores(slices, self.pages, self.cells.take(rows), self.rare.take(rows))
 
-    def places_in(self, size: int) -> Index:
-        """How many places each of S slices has scores at: int64[S]."""
+    def bins_in(self, size: int) -> Index:
+        """How many bins each of S slices has scores at: int64[S]."""
         counts = [np.bincount(weights.slices, minlength=size) for weights in self.blocks()]
         return np.sum(counts, axis=0, dtype=np.int64) if counts else np.zeros(size, np.int64)
 
     def blocks(self) -> Iterator[Weights]:
-        """The weights of some slices at a time; a place may be there twice."""
+        """The weights of some slices at a time; a bin may be there twice."""
         rare = CellPairs.joined(list(self.rare.pairs()))
         start = 0
         for table in self.cells.pairs():
-            end = int(np.searchsorted(rare.keys, table.until << PLACE_BITS))
+            end = int(np.searchsorted(rare.keys, table.until << BIN_BITS))
             both = self._on_scale(table)
             if end > start:
                 both = CellPairs.joined([both, rare.at(slice(start, end))])
                 both = both.at(order_of(both.keys, "stable"))
             start = end
             if len(both.keys):
-                slices = self.slices[both.keys >> PLACE_BITS]
-                places = both.keys & ((1 << PLACE_BITS) - 1)
-                yield Weights(slices, places, both.first, both.second)
+                slices = self.slices[both.keys >> BIN_BITS]
+                bins = both.keys & ((1 << BIN_BITS) - 1)
+                yield Weights(slices, bins, both.first, both.second)
 
     def _on_scale(self, table: CellPairs) -> CellPairs:
-        """CellPairs of the table by slice and place, without the page of all other pages."""
-        starts = np.append(self.pages << PAGE_BITS, PLACES)
+        """CellPairs of the table by slice and bin, without the page of all other pages."""
+        starts = np.append(self.pages << PAGE_BITS, BINS)
         page = table.keys >> PAGE_BITS
         rank = page // len(starts)
-        place = starts[page - rank * len(starts)] + (table.keys & ((1 << PAGE_BITS) - 1))
-        keys = (rank << PLACE_BITS) + place
-        return table._replace(keys=keys).at(np.flatnonzero(place < PLACES))
+        bins = starts[page - rank * len(starts)] + (table.keys & ((1 << PAGE_BITS) - 1))
+        keys = (rank << BIN_BITS) + bins
+        return table._replace(keys=keys).at(np.flatnonzero(bins < BINS))

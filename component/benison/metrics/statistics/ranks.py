@@ -18,7 +18,7 @@ from benison.metrics.statistics.pooled_scores import PooledScores
 from benison.slicing.codes import SliceCodes
 
 EXACT_SCORES = 4096
-"""A slice with more distinct scores has them in places of the scale."""
+"""A slice with more distinct scores has them in bins of the scale."""
 
 # So many memberships of rows in slices may wait, unless more scores are held: sorting them in at once
 # takes a fraction of the time, and shows which slices have too many scores to be exact.
@@ -30,7 +30,7 @@ class Ranks:
     """Weights of negatives and positives by score, for S slices.
 
     A slice is in `exact` while it has up to `EXACT_SCORES` distinct scores, and in `pooled` from then on.
-    Which of the two depends on its scores alone, and places on the scores in them, so that no order and
+    Which of the two depends on its scores alone, and bins on the scores in them, so that no order and
     no grouping of the rows makes a difference. Rows of `waiting` are in neither yet.
     """
 
@@ -111,7 +111,7 @@ class Ranks:
         return pooled
 
     def _crowded(self, rows: Sequence[BinaryRows]) -> PooledScores:
-        """Rows of slices that have too many scores to be exact, as the places that they take show.
+        """Rows of slices that have too many scores to be exact, as the bins that they take show.
 
         This spares sorting. Of the other slices some may turn out to have too many scores too.
         """
@@ -125,7 +125,7 @@ class Ranks:
         of_possible = [batch.in_slices(possible) for batch in rows]
         pooled = PooledScores.for_rows(np.flatnonzero(possible), of_possible)
         pooled = _added(pooled, of_possible)
-        return pooled.in_slices(pooled.places_in(self.size) > EXACT_SCORES)
+        return pooled.in_slices(pooled.bins_in(self.size) > EXACT_SCORES)
 
     def relabelled(self, index: Index, size: int) -> Ranks:
         """Slice i becomes slice `index[i]` of `size`; no two slices become one."""

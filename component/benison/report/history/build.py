@@ -150,13 +150,13 @@ class History:
         if not table.num_rows:
             raise DataError("The results have no metric that is one number.")
         keys, key = _codes(pc.binary_join_element_wise(*_texts(table), _SEPARATOR))
-        ids, place = _codes(table["slice_id"])
-        order, rank = _by_size(ids, place, table["examples"].to_numpy())
+        ids, slice_code = _codes(table["slice_id"])
+        order, rank = _by_size(ids, slice_code, table["examples"].to_numpy())
         names = dict(zip(table["slice_id"].to_pylist(), table["slice"].to_pylist(), strict=True))
         numbers = ("point", "value", "lower", "upper", "examples")
         rows = {name: table[name].to_numpy() for name in numbers}
-        slices = [names[one] for one in order]
-        return cls(points, keys, order, slices, {**rows, "key": key, "slice": rank[place]})
+        slices = [names[identity] for identity in order]
+        return cls(points, keys, order, slices, {**rows, "key": key, "slice": rank[slice_code]})
 
     def first_size(self) -> int:
         """An upper estimate of how many slices fit."""
@@ -207,8 +207,8 @@ class History:
         failed = verdict.table.filter(pc.equal(verdict.table["outcome"], FAIL))
         texts = [text for table in (failed, verdict.table) for text in _distinct_keys(table)]
         judged = [text for text in texts if text in self.keys]
-        told = [key for key in self.keys if not key.endswith(f"{_SEPARATOR}example_count")]
-        return self.keys.index([*judged, *told, *self.keys][0])
+        informative = [key for key in self.keys if not key.endswith(f"{_SEPARATOR}example_count")]
+        return self.keys.index([*judged, *informative, *self.keys][0])
 
     def _metric(self, i: int, fields: dict[str, Array]) -> dict[str, Any]:
         *view, name = self.keys[i].split(_SEPARATOR)
@@ -231,15 +231,15 @@ class History:
     def _failed(self, size: int) -> Iterable[list[int]]:
         """Metric, slice and point of each failed check."""
         keys = {key: i for i, key in enumerate(self.keys)}
-        slices = {one: i for i, one in enumerate(self.ids[:size])}
+        slices = {identity: i for i, identity in enumerate(self.ids[:size])}
         for i, point in enumerate(self.points):
             table = point.result.verdict.table
             own = pc.and_(pc.equal(table["outcome"], FAIL), pc.equal(table["model"], point.model))
             failed = table.filter(own)
             texts = pc.binary_join_element_wise(*_texts(failed), _SEPARATOR).to_pylist()
-            for text, one in zip(texts, slice_ids(failed).to_pylist(), strict=True):
-                if text in keys and one in slices:
-                    yield [keys[text], slices[one], i]
+            for text, identity in zip(texts, slice_ids(failed).to_pylist(), strict=True):
+                if text in keys and identity in slices:
+                    yield [keys[text], slices[identity], i]
 
 
 def _rows(i: int, point: Point) -> Iterable[pa.Table]:

@@ -66,7 +66,7 @@ class ResultView:
     def _slice_rows(
         self, metric: str, worst: int, least: int, keys: dict[str, Any]
     ) -> list[dict[str, Any]]:
-        rows, before = one_view(self.result, metric, keys)
+        rows, before = rows_of_view(self.result, metric, keys)
         large = rows.filter(pc.greater_equal(rows["examples"], least))
         if not large.num_rows:
             most = pc.max(rows["examples"]).as_py()
@@ -132,7 +132,7 @@ class ResultView:
                 f"The plot {name!r} needs the points of {ASKED_BY[kind.source]}; name that among the "
                 "metrics of the config, and evaluate again."
             )
-        tables = one_view(self.result, kind.source, keys, points, "plot")
+        tables = rows_of_view(self.result, kind.source, keys, points, "plot")
         for model, table in zip(("candidate", "baseline"), tables, strict=True):
             for slice_ in wanted:
                 row = table if not table.num_rows else filter_rows(table, slice=slice_)
@@ -170,7 +170,7 @@ def _by_id(table: pa.Table, column: str) -> dict[str, Any]:
 _CHECKED = {"pass": "passed", "fail": "failed", "not_evaluated": "not evaluated"}
 
 
-def one_view(
+def rows_of_view(
     result: EvalResult,
     name: str,
     keys: dict[str, Any],
@@ -187,12 +187,12 @@ def one_view(
             raise DataError(
                 f"{key!r} does not tell one value from another. {suggestion(key, _KEYS)}"
             )
-    found = _of_name(result, name) if table is None else filter_rows(table, **{column: name})
+    rows = _of_name(result, name) if table is None else filter_rows(table, **{column: name})
     candidates = [spec.name for spec in result.config.candidate_specs]
     model = keys.get("model", candidates[0] if len(candidates) == 1 else None)
     others = {key: value for key, value in keys.items() if key != "model"}
-    found = filter_rows(found, **others)
-    ours = found if model is None else filter_rows(found, model=model)
+    rows = filter_rows(rows, **others)
+    ours = rows if model is None else filter_rows(rows, model=model)
     several = [key for key in _KEYS if len(pc.unique(ours[key])) > 1]
     if several:
         choices = "; ".join(
@@ -201,8 +201,8 @@ def one_view(
         raise DataError(f"{name} has several values for a slice; say which ({choices}).")
     spec = result.config.baseline_spec
     if spec is None or spec.name == model:
-        return ours, found.slice(0, 0)
-    return ours, found.filter(pc.equal(found["model"], spec.name))
+        return ours, rows.slice(0, 0)
+    return ours, rows.filter(pc.equal(rows["model"], spec.name))
 
 
 def _of_name(result: EvalResult, name: str) -> pa.Table:
@@ -231,8 +231,8 @@ def _over_time(
     rows, fault = [], None
     for result, name in zip(in_order(results), run_names(in_order(results)), strict=True):
         try:
-            found, before = one_view(result, metric, keys)
-            row = filter_rows(found, slice=slice_).to_pylist()[0]
+            current, before = rows_of_view(result, metric, keys)
+            row = filter_rows(current, slice=slice_).to_pylist()[0]
         except DataError as error:  # a slice may be new; one that nobody has is a mistake
             fault = error
             continue

@@ -73,7 +73,10 @@ class PageColumns:
         table = self.result.verdict.table
         failed = set(slice_ids(table.filter(pc.equal(table["outcome"], FAIL))).to_pylist())
         overall, sizes = slice_id(OVERALL), self._sizes
-        return sorted(sizes, key=lambda one: (one != overall, one not in failed, -sizes[one]))
+        return sorted(
+            sizes,
+            key=lambda identity: (identity != overall, identity not in failed, -sizes[identity]),
+        )
 
     @cached_property
     def names(self) -> list[str]:
@@ -91,7 +94,7 @@ class PageColumns:
     @cached_property
     def examples(self) -> Index:
         """The examples of each."""
-        return np.array([self._sizes[one] for one in self.ids], np.int64)
+        return np.array([self._sizes[identity] for identity in self.ids], np.int64)
 
     @cached_property
     def kinds(self) -> list[str]:
@@ -200,14 +203,14 @@ class PageColumns:
 
     def failed(self, size: int) -> list[list[Any]]:
         """Slice, view and metric of each failed check, by their positions in the page."""
-        place = {one: i for i, one in enumerate(self.ids[:size])}
+        position = {identity: i for i, identity in enumerate(self.ids[:size])}
         views = {view: i for i, view in enumerate(self.views)}
         table = self.result.verdict.table
         table = table.filter(pc.equal(table["outcome"], FAIL))
         keys = map(Key.of, table.select(list(KEY_COLUMNS)).to_pylist())
         failed = {
-            (place.get(one), views.get(key.view), cut(metric_text(key.metric, key.kind)))
-            for key, one in zip(keys, slice_ids(table).to_pylist(), strict=True)
+            (position.get(identity), views.get(key.view), cut(metric_text(key.metric, key.kind)))
+            for key, identity in zip(keys, slice_ids(table).to_pylist(), strict=True)
         }
         return [list(key) for key in sorted(failed, key=str) if None not in key]
 
