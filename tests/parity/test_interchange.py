@@ -290,7 +290,7 @@ def test_what_tfma_wrote(tmp_path: Path, format_: str) -> None:
         assert found[key]["value"] == pytest.approx(value, abs=1e-3, nan_ok=True)
         if not key[1].startswith("confusion_matrix_at_thresholds") or key[4] != "change":
             assert (found[key]["structured"] is None) == (structured is None)
-        assert found[key]["examples"] == expected[key]["examples"]
+        assert found[key]["examples"] == expected[key]["examples"], key
     reasons = [
         sorted(check.reason for check in result.verdict.failures if check.kind != "missing")
         for result in (theirs, ours)

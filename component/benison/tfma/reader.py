@@ -140,7 +140,7 @@ def _examples(directory: Path, values: Values) -> dict[Sides, int]:
     counted = {
         sides: int(result.value)
         for (sides, key), result in values.items()
-        if key.metric == _EXAMPLE_COUNT and not key.weighted and result.value == result.value
+        if key == Key(_EXAMPLE_COUNT, key.model) and result.value == result.value
     }
     for sides, _ in values:
         both = [counted.get((key, None), 0) for key in sides if key is not None]
