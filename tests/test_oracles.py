@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
+import scipy.special
 import scipy.stats
 import sklearn.metrics as sk
 
@@ -152,7 +154,71 @@ def min_label_position(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
     return float((p > p[tied][0]).sum() + np.mean(places))
 
 
+def own_scores(y: np.ndarray, p: np.ndarray) -> np.ndarray:
+    return p[np.arange(len(p)), y.astype(int)]
+
+
+def categorical_hinge(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
+    others = np.where(np.eye(3)[y.astype(int)] == 1, -np.inf, p).max(axis=1)
+    return np.average(np.maximum(1 + others - own_scores(y, p), 0), weights=w)
+
+
+def kl_divergence(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
+    labels = np.clip(np.eye(3)[y.astype(int)], 1e-7, 1)
+    return np.average(scipy.special.rel_entr(labels, p).sum(axis=1), weights=w)
+
+
+def in_top(k: int) -> Oracle:
+    return lambda y, p, w: np.average(
+        [np.sum(row > row[int(label)]) < k for label, row in zip(y, p, strict=True)], weights=w
+    )
+
+
+def jaccard(labels: list[int]) -> Oracle:
+    return lambda y, p, w: sk.jaccard_score(
+        y, p, labels=labels, average="macro", sample_weight=w, zero_division=0
+    )
+
+
+def likeliest(oracle: Oracle) -> Oracle:
+    return lambda y, p, w: oracle(y, p.argmax(axis=1), w)
+
+
+def mean_of(function: Callable[[np.ndarray, np.ndarray], Any]) -> Oracle:
+    return lambda y, p, w: np.average(function(y, p), weights=w)
+
+
+KERAS: dict[str, Oracle] = {
+    "Hinge": lambda y, p, w: sk.hinge_loss(y, p, sample_weight=w),
+    "SquaredHinge": mean_of(lambda y, p: np.maximum(1 - (2 * y - 1) * p, 0) ** 2),
+    "LogCosh": mean_of(lambda y, p: np.log(np.cosh(p - y))),
+    "LogCoshError": mean_of(lambda y, p: np.log(np.cosh(p - y))),
+    "Huber": mean_of(lambda y, p: scipy.special.huber(1.0, y - p)),
+    "Poisson": mean_of(lambda y, p: p - y * np.log(p + 1e-7)),
+    "MeanRelativeError": mean_of(lambda y, p: np.abs(y - p) / 0.5),
+    "BinaryFocalCrossentropy": mean_of(
+        lambda y, p: -np.where(y == 1, (1 - p) ** 2 * np.log(p + 1e-15), p**2 * np.log(1 - p))
+    ),
+    "CategoricalFocalCrossentropy": mean_of(
+        lambda y, p: -0.25 * (1 - own_scores(y, p)) ** 2 * np.log(own_scores(y, p))
+    ),
+    "CategoricalHinge": categorical_hinge,
+    "KLDivergence": kl_divergence,
+    "CosineSimilarity": mean_of(lambda y, p: own_scores(y, p) / np.linalg.norm(p, axis=1)),
+    "TopKCategoricalAccuracy": in_top(5),
+    "SparseTopKCategoricalAccuracy": in_top(5),
+    "IoU": jaccard([0, 2]),
+    "MeanIoU": jaccard([0, 1, 2]),
+    "OneHotIoU": likeliest(jaccard([0, 2])),
+    "OneHotMeanIoU": likeliest(jaccard([0, 1, 2])),
+    "BinaryIoU": lambda y, p, w: jaccard([0, 1])(y, p >= HALF, w),
+    "FBetaScore": on_hard(sk.fbeta_score, beta=1.0),
+    "Mean": mean_of(lambda y, p: 2 * y + 1),
+    "Sum": lambda y, p, w: np.sum(w * (2 * y + 1)),
+}
+
 ORACLES: dict[str, Oracle] = {
+    **KERAS,
     "ExactMatch": lambda y, p, w: np.average(y == p, weights=w),
     "NDCG": lambda y, p, w: sk.ndcg_score([y[w > 0]], [p[w > 0]]),
     "MinLabelPosition": lambda y, p, w: min_label_position(y[w > 0], p[w > 0], w),
@@ -233,9 +299,12 @@ def data(name: str, weighted: bool, centre: float) -> Inputs:
     if name in REGRESSION:
         labels = rng.normal(centre, 1, 300)
         return Inputs(np.abs(labels), np.abs(labels + rng.normal(0, 0.5, 300)), weights)
+    if build(name).accepts == {"class_numbers"}:
+        return Inputs(*rng.integers(0, 3, (2, 300)).astype(float), weights)
     labels = rng.integers(0, 2, 300).astype(float)
+    hours = pa.record_batch({"hour": 2 * labels + 1})
     # Two decimals: buckets of a ten-thousandth hold them exactly, and there are ties.
-    return Inputs(labels, np.round(0.3 * labels + 0.7 * rng.random(300), 2), weights)
+    return Inputs(labels, np.round(0.3 * labels + 0.7 * rng.random(300), 2), weights, hours)
 
 
 def numbers(value: Any) -> np.ndarray:

@@ -53,7 +53,12 @@ def shuffled_in_parts(n: int) -> list[Index]:
 WAYS: tuple[Way, ...] = (whole, row_by_row, with_empty_batches, shuffled_in_parts)
 
 
-_EXAMPLES: dict[str, Any] = {"thresholds": [0.3, 0.5, 0.8]}
+_EXAMPLES: dict[str, Any] = {
+    "thresholds": [0.3, 0.5, 0.8],
+    "num_classes": 3,
+    "target_class_ids": [0, 2],
+    "feature_key_path": ["features", "hour"],
+}
 
 
 def example_config(class_name: str) -> dict[str, Any]:
@@ -70,12 +75,17 @@ def example_inputs(metric: Metric, rows: int = 40, seed: int = 0, weighted: bool
     weights = rng.integers(0, 4, rows) / 2 if weighted and metric.takes_weights else None
     labels, predictions = _columns(metric, rng, rows)
     groups = pa.array([f"q{i}" for i in rng.integers(0, max(rows // 5, 1), rows)], pa.string())
-    return Inputs(labels, predictions, weights, groups=groups if metric.needs_groups else None)
+    names = {name for statistic in metric.statistics() for name in statistic.columns()}
+    batch = pa.record_batch({name: rng.integers(0, 9, rows).astype(float) for name in names})
+    groups = groups if metric.needs_groups else None
+    return Inputs(labels, predictions, weights, batch if names else None, groups=groups)
 
 
 def _columns(metric: Metric, rng: np.random.Generator, rows: int) -> tuple[Any, Any]:
     if metric.accepts & {"binary", "real"}:
         return rng.integers(0, 2, rows).astype(float), rng.integers(0, 20, rows) / 20
+    if "class_numbers" in metric.accepts:
+        return tuple(rng.integers(0, 3, (2, rows)).astype(float))
     if "classes" in metric.accepts:
         scores = rng.random((rows, 3)) + 0.01
         return rng.integers(0, 3, rows).astype(float), scores / scores.sum(1, keepdims=True)

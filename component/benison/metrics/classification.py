@@ -79,17 +79,19 @@ class CategoricalEntropy:
         p = class_scores(inputs)
         labels = one_hot(inputs.labels, p.shape[1])
         labels = labels * (1 - self.label_smoothing) + self.label_smoothing / p.shape[1]
-        entropy: Array = -(labels * self._log_probabilities(p)).sum(axis=1)
+        entropy: Array = -(labels * log_probabilities(p, self.from_logits)).sum(axis=1)
         return entropy
 
-    def _log_probabilities(self, p: Array) -> Array:
-        if self.from_logits:
-            # Shifted by their maximum, logits above 700 do not overflow in exp().
-            shifted = p - p.max(axis=1, keepdims=True)
-            logs: Array = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-        else:
-            logs = np.log(np.clip(p / p.sum(axis=1, keepdims=True), CLIP, 1 - CLIP))
-        return logs
+
+def log_probabilities(scores: Array, from_logits: bool) -> Array:
+    """The logarithms of the classes' probabilities, those of scores clipped as in Keras: float64[N, C]."""
+    if from_logits:
+        # Shifted by their maximum, logits above 700 do not overflow in exp().
+        shifted = scores - scores.max(axis=1, keepdims=True)
+        logs: Array = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    else:
+        logs = np.log(np.clip(scores / scores.sum(axis=1, keepdims=True), CLIP, 1 - CLIP))
+    return logs
 
 
 def class_scores(inputs: Inputs) -> Array:

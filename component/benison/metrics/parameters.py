@@ -21,7 +21,16 @@ MOST_VALUES = 10_000  # in a list of thresholds, each of which is a value of its
 LARGEST = 1e300  # a range from -1e308 to 1e308 has a width that no float holds
 
 # What Keras and TFMA write into every config without changing a value.
-_KERAS_DEFAULTS = {"axis": -1, "class_aggregation": "uniform_average", "num_regressors": 0}
+_KERAS_DEFAULTS = {
+    "axis": (-1,),
+    "class_aggregation": ("uniform_average",),
+    "num_regressors": (0,),
+    "reduction": ("auto", "sum_over_batch_size", "mean", "mean_with_sample_weight"),
+}
+_NEVER_MEANT = (
+    "dtype",
+    "fn",
+)  # the type of sums, and the function of a loss, which its class names
 
 _ELSEWHERE = {"class_id": "Choose classes with binarize.class_ids in metrics_specs."}
 
@@ -37,7 +46,9 @@ def meant(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value
         for name, value in config.items()
-        if value is not None and name != "dtype" and _KERAS_DEFAULTS.get(name) != value
+        if value is not None
+        and name not in _NEVER_MEANT
+        and value not in _KERAS_DEFAULTS.get(name, ())
     }
 
 

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Metrics of a column of the data itself, whatever labels and predictions are."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from benison.data.batch import Array, Inputs
+from benison.data.values import is_list, is_number, unlisted
+from benison.errors import DataError
+from benison.metrics.base import Metric, Statistic, ratio
+from benison.metrics.registry import register
+from benison.metrics.statistics.sums import Arrays, ArraysStatistic
+from benison.slicing.codes import SliceCodes
+
+
+def numbers_of(inputs: Inputs, name: str) -> Array:
+    """A column as float64[N]; NaN where it has no value.
+
+    Raises:
+        DataError: It holds no numbers, or several in a row.
+    """
+    assert inputs.features is not None
+    column = inputs.features.column(name)
+    if is_list(column.type):
+        values, lengths = unlisted(column)
+        if lengths.max(initial=0) > 1:
+            raise DataError(f"The column {name!r} has several values in a row; name one with one.")
+        numbers = np.full(len(column), np.nan)
+        numbers[lengths == 1] = _floats(values, name)
+        return numbers
+    return _floats(column, name)
+
+
+def _floats(column: pa.Array, name: str) -> Array:
+    if not is_number(column.type):
+        raise DataError(f"The column {name!r} holds {column.type}; name one that holds numbers.")
+    floats = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return np.asarray(floats, np.float64)
+
+
+@dataclasses.dataclass(frozen=True)
+class ColumnSums(ArraysStatistic):
+    """The two sums of a weighted mean of a column: the state is (sum w x, sum w), each float64[S].
+
+    `weights` is the column that weighs; "" takes the example weights. Rows without a value do not count.
+    """
+
+    column: str
+    weights: str = ""
+
+    def columns(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self.column, self.weights)))
+
+    def add(self, inputs: Inputs, codes: SliceCodes) -> Arrays:
+        values = numbers_of(inputs, self.column)
+        known = ~np.isnan(values)
+        if self.weights:
+            inputs = dataclasses.replace(inputs, weights=numbers_of(inputs, self.weights))
+        totals = (inputs.weighted(x) for x in (np.where(known, values, 0.0), known.astype(float)))
+        total, weight = (codes.sum(x) for x in totals)
+        return total, weight
+
+
+@dataclasses.dataclass(frozen=True)
+class ColumnMean(Metric):
+    """Weighted mean of a column of the data.
+
+    It has no range and no better end. Rows without a value do not count; NaN where none has one.
+
+    Attributes:
+        feature_key_path: Where the column is, as TFMA writes it: ["features", "age"], or ["age"].
+        example_weights_key_path: The column that weighs the rows; by default the example weights do.
+        name: The metric's name in the results; mean_features.age by default.
+
+    >>> batch = pa.record_batch({"age": [20, 40, None]})
+    >>> rows = dataclasses.replace(Inputs.of([1, 0, 0], [1, 0, 0]), batch=batch)
+    >>> ColumnMean(["features", "age"]).of(rows)
+    30.0
+    """
+
+    feature_key_path: Sequence[str]
+    example_weights_key_path: Sequence[str] | None = None
+    name: str = ""
+    accepts = frozenset({"binary", "real", "classes", "text", "ragged"})
+    needs_label = False
+    needs_prediction = False
+
+    def __post_init__(self) -> None:
+        path = tuple(self.feature_key_path)
+        weights = tuple(self.example_weights_key_path or ())
+        if not _column(path) or weights and not _column(weights):
+            raise ValueError(
+                "feature_key_path must be the way to a column, such as [features, age]"
+            )
+        object.__setattr__(self, "feature_key_path", path)
+        object.__setattr__(self, "example_weights_key_path", weights or None)
+        prefix = type(self).__name__.removeprefix("Column").lower()
+        object.__setattr__(self, "name", self.name or f"{prefix}_{'.'.join(path)}")
+
+    def statistics(self) -> tuple[Statistic[Arrays], ...]:
+        weights = _column(self.example_weights_key_path or ())
+        return (ColumnSums(_column(self.feature_key_path), weights),)
+
+    def result(self, sums: Arrays) -> Array:
+        return ratio(*sums)
+
+
+def _column(path: Sequence[str]) -> str:
+    """The column at the end of a path; "" if the path leads nowhere."""
+    return path[-1] if len(path) == 1 or len(path) == 2 and path[0] == "features" else ""
+
+
+@dataclasses.dataclass(frozen=True)
+class ColumnSum(ColumnMean):
+    """Weighted sum of a column of the data; 0 without rows.
+
+    It has no range and no better end. Rows without a value do not count.
+
+    >>> batch = pa.record_batch({"fare": [20, 40, None]})
+    >>> rows = dataclasses.replace(Inputs.of([1, 0, 0], [1, 0, 0]), batch=batch)
+    >>> ColumnSum(["features", "fare"]).of(rows)
+    60.0
+    """
+
+    empty_value = 0.0
+
+    def result(self, sums: Arrays) -> Array:
+        return sums[0]
+
+
+register("Mean", ColumnMean)
+register("Sum", ColumnSum)

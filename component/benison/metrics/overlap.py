@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Intersection over union of classes: how far labelled and predicted class numbers coincide.
+
+The intersection over union of a class is TP / (TP + FP + FN), also called Jaccard index. A value is the mean
+over the target classes that are labelled or predicted at all, from 0 to 1, higher is better; NaN where none
+is, and where a prediction is missing. A row may hold several class numbers, such as the pixels of an image.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from benison.data.batch import Array, Index, Inputs
+from benison.errors import DataError
+from benison.metrics.base import Metric, Statistic, ratio
+from benison.metrics.registry import HIGHER, About, register
+from benison.metrics.statistics.cells import Cells, CellsStatistic
+from benison.slicing.codes import SliceCodes
+
+MOST_CLASSES = 4096  # a table of their pairs is 128 MB
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassPairs(CellsStatistic):
+    """Weights of the pairs of labelled and predicted class: cells are `labelled * classes + predicted`.
+
+    Attributes:
+        classes: How many there are; they are numbered from 0.
+        sparse_labels: Whether labels are class numbers and not a number for each class.
+        sparse_predictions: Whether predictions are.
+        ignored: The labelled class whose values do not count.
+        threshold: From where up a prediction is the class 1; None for class numbers.
+    """
+
+    classes: int
+    sparse_labels: bool = True
+    sparse_predictions: bool = True
+    ignored: int | None = None
+    threshold: float | None = None
+
+    @property
+    def width(self) -> int:  # type: ignore[override]
+        """Cells per slice."""
+        return self.classes**2
+
+    def add(self, inputs: Inputs, codes: SliceCodes) -> Cells:
+        predictions = inputs.predictions
+        if self.threshold is not None:
+            above = (predictions >= self.threshold).astype(np.float64)
+            predictions = np.where(np.isnan(predictions), np.nan, above)
+        labelled = _numbers(inputs.labels, self.sparse_labels)
+        predicted = _numbers(predictions, self.sparse_predictions)
+        if labelled.shape != predicted.shape:
+            raise DataError(
+                f"A row needs a label for each prediction; it has {labelled.shape[1]} labels and "
+                f"{predicted.shape[1]} predictions. Set sparse_y_true and sparse_y_pred as the data are."
+            )
+        total = self.zero(codes.size)
+        for label, prediction in zip(labelled.T, predicted.T, strict=True):
+            total = total.merge(self._of_column(label, prediction, inputs, codes))
+        return total
+
+    def _of_column(
+        self, labels: Array, predictions: Array, inputs: Inputs, codes: SliceCodes
+    ) -> Cells:
+        """The pairs of one value of each row."""
+        kept = np.ones(len(labels), np.bool_) if self.ignored is None else labels != self.ignored
+        if inputs.weights is not None:
+            kept &= inputs.weights != 0
+        rows, weights = np.flatnonzero(kept), inputs.weights
+        missing = np.isnan(predictions[rows])
+        if missing.any():
+            weights = np.ones(len(labels)) if weights is None else weights.copy()
+            weights[rows[missing]] = np.nan
+        cells = self.classes * self._checked("label", labels[rows])
+        cells += self._checked("prediction", np.where(missing, 0, predictions[rows]))
+        weights = None if weights is None else weights[rows]
+        return Cells.grouped(cells, weights, codes.take(rows), self.width)
+
+    def _checked(self, what: str, numbers: Array) -> Index:
+        wrong = (numbers != np.floor(numbers)) | (numbers < 0) | (numbers >= self.classes)
+        if wrong.any():
+            raise DataError(
+                f"A {what} must be a class number from 0 to {self.classes - 1} (num_classes); one is "
+                f"{numbers[wrong][0]:g}. Of scores for each class, OneHotIoU takes the likeliest."
+            )
+        return numbers.astype(np.int64)
+
+
+def _numbers(values: Array, sparse: bool) -> Array:
+    """Class numbers, float64[N, D]; those of the highest of C values where they are not sparse."""
+    if sparse:
+        return values.reshape(len(values), -1) if values.size else values.reshape(len(values), 1)
+    if values.ndim != 2:
+        raise DataError(
+            f"There must be a value for each class, and the values have the shape {values.shape}; for "
+            "class numbers set sparse_y_true or sparse_y_pred."
+        )
+    best = values.argmax(axis=1).astype(np.float64)
+    return np.where(np.isnan(values).any(axis=1), np.nan, best)[:, None]
+
+
+@dataclasses.dataclass(frozen=True)
+class IoU(Metric):
+    """Mean intersection over union of the target classes, of class numbers; from 0 to 1, higher is better.
+
+        TP / (TP + FP + FN) of each class of target_class_ids
+
+    >>> IoU(num_classes=2, target_class_ids=[0, 1]).of(Inputs.of([0, 1, 1], [0, 1, 0]))
+    0.5
+    """
+
+    num_classes: int
+    target_class_ids: Sequence[int]
+    ignore_class: int | None = None
+    sparse_y_true: bool = True
+    sparse_y_pred: bool = True
+    name: str = "io_u"
+    accepts = frozenset({"class_numbers"})
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "target_class_ids", tuple(self.target_class_ids))
+        if not 2 <= self.num_classes <= MOST_CLASSES:
+            raise ValueError(f"num_classes is from 2 to {MOST_CLASSES:,}, not {self.num_classes!r}")
+        outside = [c for c in self.target_class_ids if not 0 <= c < self.num_classes]
+        if outside or not self.target_class_ids:
+            raise ValueError(f"target_class_ids are from 0 to {self.num_classes - 1}, at least one")
+
+    def statistics(self) -> tuple[Statistic[Cells], ...]:
+        sparse = (self.sparse_y_true, self.sparse_y_pred)
+        return (ClassPairs(self.num_classes, *sparse, self.ignore_class),)
+
+    def result(self, cells: Cells) -> Array:
+        matrix = cells.dense().reshape(cells.size, self.num_classes, self.num_classes)
+        both = np.diagonal(matrix, axis1=1, axis2=2)
+        either = matrix.sum(axis=1) + matrix.sum(axis=2) - both
+        targets = list(self.target_class_ids)
+        shares = np.where(either == 0, 0.0, ratio(both, either))[:, targets]
+        mean = ratio(shares.sum(axis=1), (either[:, targets] != 0).sum(axis=1))
+        return np.where(np.isnan(matrix.sum(axis=(1, 2))), np.nan, mean)
+
+
+@dataclasses.dataclass(frozen=True)
+class MeanIoU(IoU):
+    """Mean intersection over union of all classes, of class numbers; from 0 to 1, higher is better.
+
+    >>> MeanIoU(num_classes=3).of(Inputs.of([0, 1, 1], [0, 1, 0]))
+    0.5
+    """
+
+    target_class_ids: Sequence[int] = dataclasses.field(default=(), init=False)
+    name: str = "mean_io_u"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "target_class_ids", range(self.num_classes))
+        super().__post_init__()
+
+
+@dataclasses.dataclass(frozen=True)
+class OneHotIoU(IoU):
+    """Mean intersection over union of the target classes, of scores; from 0 to 1, higher is better.
+
+    Labels are class numbers or one-hot; what counts as predicted is the class with the highest score.
+
+    >>> scores = [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]]
+    >>> OneHotIoU(num_classes=2, target_class_ids=[1]).of(Inputs.of([0, 1, 1], scores))
+    0.5
+    """
+
+    sparse_y_true: bool = dataclasses.field(default=False, init=False)
+    sparse_y_pred: bool = False
+    name: str = "one_hot_io_u"
+
+    @property
+    def accepts(self) -> frozenset[str]:  # type: ignore[override]
+        """A score for each class, or class numbers."""
+        return frozenset({"class_numbers" if self.sparse_y_pred else "classes"})
+
+    def statistics(self) -> tuple[Statistic[Cells], ...]:
+        return (OneHotPairs(self.num_classes, False, self.sparse_y_pred, self.ignore_class),)
+
+
+@dataclasses.dataclass(frozen=True)
+class OneHotPairs(ClassPairs):
+    """Pairs of classes whose labels are one-hot, or class numbers where a row has one."""
+
+    def add(self, inputs: Inputs, codes: SliceCodes) -> Cells:
+        sparse = dataclasses.replace(self, sparse_labels=inputs.labels.ndim == 1)
+        return ClassPairs.add(sparse, inputs, codes)
+
+
+@dataclasses.dataclass(frozen=True)
+class OneHotMeanIoU(OneHotIoU):
+    """Mean intersection over union of all classes, of scores; from 0 to 1, higher is better.
+
+    >>> scores = [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]]
+    >>> OneHotMeanIoU(num_classes=2).of(Inputs.of([0, 1, 1], scores))
+    0.5
+    """
+
+    target_class_ids: Sequence[int] = dataclasses.field(default=(), init=False)
+    name: str = "one_hot_mean_io_u"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "target_class_ids", range(self.num_classes))
+        super().__post_init__()
+
+
+@dataclasses.dataclass(frozen=True)
+class BinaryIoU(IoU):
+    """Mean intersection over union of two classes, of scores; from 0 to 1, higher is better.
+
+    A score that is equal to the threshold counts as above it, unlike in other metrics, as in Keras.
+
+    >>> BinaryIoU().of(Inputs.of([0, 1, 1], [0.1, 0.5, 0.3]))
+    0.5
+    """
+
+    num_classes: int = dataclasses.field(default=2, init=False)
+    target_class_ids: Sequence[int] = (0, 1)
+    threshold: float = 0.5
+    ignore_class: int | None = dataclasses.field(default=None, init=False)
+    sparse_y_true: bool = dataclasses.field(default=True, init=False)
+    sparse_y_pred: bool = dataclasses.field(default=True, init=False)
+    name: str = "binary_io_u"
+    accepts = frozenset({"binary"})
+
+    def statistics(self) -> tuple[Statistic[Cells], ...]:
+        return (ClassPairs(2, threshold=self.threshold),)
+
+
+for _class in (BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU):
+    register(_class.__name__, _class, About.of(_class, HIGHER, 0, 1))
