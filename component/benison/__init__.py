@@ -15,6 +15,7 @@ from benison import signals  # noqa: F401 - listens before what takes time is im
 # isort: split
 from benison.config import EvalConfig
 from benison.data.batch import Extracts, Inputs
+from benison.engine.analysis import AnalysisEvaluator
 from benison.engine.extract import default_extractors
 from benison.errors import (
     BenisonError,
@@ -41,6 +42,7 @@ __version__ = VERSION
 EvalResult.view_class = ResultView
 
 __all__ = [
+    "AnalysisEvaluator",
     "BenisonError",
     "Check",
     "ConfigError",

@@ -270,3 +270,6 @@ class Options(ConfigPart):
     """The types of columns, which are not inferred then: bool, int64, float64 or string."""
     null_values: Texts = ()
     """Words that are missing values in every column of a CSV file, as NA is in those of numbers."""
+    analysis_columns: Texts = ()
+    """Columns of the data that are written for each row with its label, prediction and slices, to
+    analysis/*.parquet; without any, no rows are written."""

@@ -16,8 +16,9 @@ from typing import Any
 
 from benison.data.reading import Inspected
 from benison.data.shards import Scan, Shard, read_shard
-from benison.engine import local
-from benison.engine.stages import Evaluator, Extractor
+from benison.engine import local, transforms
+from benison.engine.row_streams import of_part
+from benison.engine.stages import Evaluator, Extractor, has_transform
 from benison.errors import ConfigError, MissingExtraError
 from benison.metrics.modules import UserMetrics
 
@@ -36,10 +37,12 @@ class Work:
     keep_input: bool
     number: bool
 
-    def evaluate(self, shard: Shard) -> list[Any]:
-        """The states of one shard's rows."""
+    def evaluate(self, part: tuple[int, Shard]) -> list[Any]:
+        """The states of the rows of one shard, given with its number."""
+        number, shard = part
         batches = read_shard(shard, self.columns, keep_input=self.keep_input, number=self.number)
-        return local.run(batches, self.extractors, self.evaluators)
+        evaluators = [of_part(evaluator, number) for evaluator in self.evaluators]
+        return local.run(batches, self.extractors, evaluators)
 
     def zero(self) -> list[Any]:
         """The states of no rows."""
@@ -62,6 +65,9 @@ def run(
             through it.
         options: Beam's pipeline options, such as `--runner=FlinkRunner`.
 
+    Returns:
+        The state of each evaluator; for one with a `ptransform` the output keys.
+
     Raises:
         MissingExtraError: Beam is not installed.
         ConfigError: An option is not one of Beam's or of the runner's.
@@ -70,16 +76,34 @@ def run(
         import apache_beam as beam
     except ImportError as error:
         raise MissingExtraError("Apache Beam", "beam") from error
-    target = f"{staging}/states-{uuid.uuid4().hex}.pickle"
+    target = f"{staging}/states-{uuid.uuid4().hex}"
+    own = [evaluator for evaluator in work.evaluators if has_transform(evaluator)]
+    rest = [evaluator for evaluator in work.evaluators if not has_transform(evaluator)]
+    plain = dataclasses.replace(work, evaluators=tuple(rest))
     with beam.Pipeline(options=_options(options)) as pipeline:
-        _ = (
-            pipeline
-            | "Shards" >> beam.Create(list(shards), reshuffle=True)
-            | "ReadExtractEvaluate" >> beam.Map(work.evaluate)
-            | "Merge" >> beam.CombineGlobally(_merge_fn(work))
-            | "Write" >> beam.Map(_save, target)
+        parts = pipeline | "Shards" >> beam.Create(list(enumerate(shards)), reshuffle=True)
+        if own or any(map(has_transform, work.extractors)):
+            extracts = transforms.extracts_of(parts, plain)
+            states = transforms.states_of(extracts, plain)
+            _save_outputs(transforms.outputs_of(extracts, own), target)
+        else:
+            states = parts | "ReadExtractEvaluate" >> beam.Map(work.evaluate)
+        merged = states | "Merge" >> beam.CombineGlobally(
+            _merge_fn(dataclasses.replace(plain, extractors=()))
         )
-    return _load(target)
+        _ = merged | "Write" >> beam.Map(_save, target)
+    of_rest = iter(_load(target))
+    of_own = (transforms.merged(_load(f"{target}-{i}"), e.stage_name) for i, e in enumerate(own))
+    return [next(of_own if has_transform(e) else of_rest) for e in work.evaluators]
+
+
+def _save_outputs(outputs: Iterable[tuple[str, Any]], target: str) -> None:
+    import apache_beam as beam
+    from apache_beam.transforms.combiners import ToList
+
+    for i, (name, output) in enumerate(outputs):
+        collected = output | f"Collect {name}" >> ToList()
+        _ = collected | f"Write {name}" >> beam.Map(_save, f"{target}-{i}")
 
 
 def run_scans(

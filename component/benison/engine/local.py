@@ -42,7 +42,13 @@ def run(
                 states = [e.add(state, extracts) for e, state in pairs]
                 rows += extracts["features"].num_rows
                 progress(rows)
-    return states
+    return finished(evaluators, states)
+
+
+def finished(evaluators: Sequence[Evaluator], states: Sequence[Any]) -> list[Any]:
+    """The states as they can travel, after the last batch."""
+    hooks = [getattr(evaluator, "finish", None) for evaluator in evaluators]
+    return [s if hook is None else hook(s) for hook, s in zip(hooks, states, strict=True)]
 
 
 def setup(extractors: Sequence[Extractor]) -> None:
@@ -55,6 +61,14 @@ def setup(extractors: Sequence[Extractor]) -> None:
 
 def extract(batch: pa.RecordBatch, extractors: Sequence[Extractor]) -> Extracts:
     """Run one batch through the extractors."""
+    extracts = as_extracts(batch)
+    for extractor in extractors:
+        extracts = extractor.extract(extracts)
+    return extracts
+
+
+def as_extracts(batch: pa.RecordBatch) -> Extracts:
+    """A batch with the keys that the reader writes."""
     columns = dict(zip(batch.schema.names, batch.columns, strict=True))
     reserved: dict[str, Any] = {
         key: columns.pop(name) for name, key in _RESERVED.items() if name in columns
@@ -63,7 +77,4 @@ def extract(batch: pa.RecordBatch, extractors: Sequence[Extractor]) -> Extracts:
     if written:
         reserved["slice_texts"] = {name.removeprefix(TEXT): columns.pop(name) for name in written}
     features = batch.select(list(columns)) if reserved else batch
-    extracts: Extracts = {"features": features, **reserved}  # type: ignore[typeddict-item]
-    for extractor in extractors:
-        extracts = extractor.extract(extracts)
-    return extracts
+    return {"features": features, **reserved}  # type: ignore[typeddict-item]

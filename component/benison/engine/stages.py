@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol, TypeAlias, TypeGuard
+
+import pyarrow as pa
 
 from benison.data.batch import Extracts
 from benison.errors import ConfigError, suggestion
@@ -13,9 +15,13 @@ from benison.errors import ConfigError, suggestion
 class Evaluator(Protocol):
     """A summary that adds up over batches and merges over workers. States must be picklable.
 
-    Two more attributes may be there: `columns`, the names of the columns of the data that it reads (without
-    it all are read), and `outputs`, the keys of its result, so that two evaluators with one key are refused
-    before any data are read.
+    More attributes may be there: `columns`, the names of the columns of the data that it reads (without it
+    all are read); `outputs`, the keys of its result, so that two evaluators with one key are refused before
+    any data are read; and `finish(state)`, called on a worker after its last batch, for a state that could
+    not travel otherwise.
+
+    One with a `ptransform` needs only the names: Beam applies it to the PCollection of all extracts, and it
+    gives dicts of output keys and values, each key once.
     """
 
     @property
@@ -39,13 +45,75 @@ class Evaluator(Protocol):
         """The output keys and their values."""
 
 
-def columns_of(stage: Extractor | Evaluator) -> tuple[str, ...] | None:
+class RowEvaluator(Protocol):
+    """Makes rows of each batch, which are streamed to files and never merged: they need not fit into memory.
+
+    They are written as `analysis/KEY-*.parquet`, and reach writers as a `RowFiles` under that key. `columns`
+    may be there, as in `Evaluator`.
+    """
+
+    @property
+    def stage_name(self) -> str:
+        """The name of the stage."""
+
+    @property
+    def run_after(self) -> str:
+        """The extractor whose keys it needs."""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Its one output key."""
+
+    def rows(self, extracts: Extracts) -> pa.RecordBatch:
+        """The rows of a batch, as many as one likes, of the same columns and types in every batch."""
+
+
+class Extractor(Protocol):
+    """Adds keys to the extracts of a batch, or replaces some; keeps nothing between batches.
+
+    Two more attributes may be there: `columns`, the names of the columns of the data that it reads (without
+    it all are read), and `setup()`, called once in each process before the first batch. One with a
+    `ptransform` has no `extract`: Beam applies it to the PCollection of extracts, and it gives another.
+    """
+
+    @property
+    def stage_name(self) -> str:
+        """The name by which evaluators say after which stage they run."""
+
+    def extract(self, extracts: Extracts) -> Extracts:
+        """The extracts with this stage's keys; the argument is left as it was."""
+
+
+Stage: TypeAlias = Extractor | Evaluator | RowEvaluator
+
+
+def makes_rows(evaluator: Evaluator | RowEvaluator) -> TypeGuard[RowEvaluator]:
+    """Whether the output of an evaluator is rows."""
+    return hasattr(evaluator, "rows") and not hasattr(evaluator, "zero")
+
+
+def has_transform(stage: Stage) -> bool:
+    """Whether a stage brings a PTransform of its own."""
+    return getattr(stage, "ptransform", None) is not None
+
+
+def check_engine(engine: str, stages: Iterable[Stage]) -> None:
+    """Refuse stages that only Beam can run where another engine is asked for."""
+    for stage in stages if engine != "beam" else ():
+        if has_transform(stage):
+            raise ConfigError(
+                f"{stage.stage_name} brings a ptransform of its own, which only Beam can run. Say "
+                "engine='beam', or give the stage without its ptransform."
+            )
+
+
+def columns_of(stage: Stage) -> tuple[str, ...] | None:
     """The columns of the data that a stage reads; None is all."""
     columns: tuple[str, ...] | None = getattr(stage, "columns", None)
     return columns
 
 
-def check_outputs(evaluators: Sequence[Evaluator]) -> None:
+def check_outputs(evaluators: Sequence[Evaluator | RowEvaluator]) -> None:
     """Refuse two evaluators with one output key, of which the second would replace the first."""
     owners: dict[str, str] = {}
     for evaluator in evaluators:
@@ -62,7 +130,9 @@ def check_output_key(owners: dict[str, str], key: str, stage: str) -> None:
         )
 
 
-def check_order(evaluators: Sequence[Evaluator], extractors: Sequence[Extractor]) -> None:
+def check_order(
+    evaluators: Sequence[Evaluator | RowEvaluator], extractors: Sequence[Extractor]
+) -> None:
     """Refuse an evaluator that waits for a stage that is not there."""
     stages = [extractor.stage_name for extractor in extractors]
     for evaluator in evaluators:
@@ -71,21 +141,6 @@ def check_order(evaluators: Sequence[Evaluator], extractors: Sequence[Extractor]
                 f"{evaluator.stage_name} runs after {evaluator.run_after!r}, which is not one of the "
                 f"extractors. {suggestion(evaluator.run_after, stages)}"
             )
-
-
-class Extractor(Protocol):
-    """Adds keys to the extracts of a batch, or replaces some; keeps nothing between batches.
-
-    Two more attributes may be there: `columns`, the names of the columns of the data that it reads (without
-    it all are read), and `setup()`, called once in each process before the first batch.
-    """
-
-    @property
-    def stage_name(self) -> str:
-        """The name by which evaluators say after which stage they run."""
-
-    def extract(self, extracts: Extracts) -> Extracts:
-        """The extracts with this stage's keys; the argument is left as it was."""
 
 
 class FeatureConsumer(Protocol):

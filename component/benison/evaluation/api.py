@@ -7,9 +7,18 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benison.engine.analysis import HIDES_SLICES, AnalysisEvaluator
 from benison.engine.extract import extractors_of
 from benison.engine.plan import Plan
-from benison.engine.stages import Evaluator, Extractor, check_order, check_outputs
+from benison.engine.stages import (
+    Evaluator,
+    Extractor,
+    RowEvaluator,
+    check_engine,
+    check_order,
+    check_outputs,
+)
+from benison.errors import ConfigError
 from benison.evaluation.defaults import default_writers, evaluators_of
 from benison.evaluation.job import Job, PathLike, Progress, silent
 from benison.evaluation.recording import Recording, check_output
@@ -37,7 +46,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
     trust_ops: bool = False,
     module_path: PathLike | None = None,
     extractors: Sequence[Extractor] | None = None,
-    evaluators: Sequence[Evaluator] = (),
+    evaluators: Sequence[Evaluator | RowEvaluator] = (),
     writers: Sequence[Writer] | None = None,
     tfma: bool = False,
     metadata: str | Recorder | None = None,
@@ -122,16 +131,22 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
             called = copies if engine == "local" else paths
             stages = list(extractors or extractors_of(plan, called, trust_pickle, trust_ops))
             check_order(summaries, stages)
+            check_engine(engine, [*stages, *summaries])
             job = Job(plan, resolved.data, paths, copies, stages, summaries, overwrite, progress)
             job.user_metrics = resolved.metrics
             evaluate = functools.partial(job.run, engine, beam_options, output, chosen)
             return recording.keep(job, output, evaluate)
 
 
-def _evaluators(plan: Plan, asked: Sequence[Evaluator]) -> list[Evaluator]:
+def _evaluators(
+    plan: Plan, asked: Sequence[Evaluator | RowEvaluator]
+) -> list[Evaluator | RowEvaluator]:
     """The default evaluators, by the plan that was checked, and those of the user's own."""
     defaults = evaluators_of(plan)
     others = [e for e in asked if not isinstance(e, tuple(map(type, defaults)))]
+    is_private = (plan.config.options.min_slice_size or 1) > 1
+    if is_private and any(isinstance(e, AnalysisEvaluator) for e in others):
+        raise ConfigError(f"Rows cannot be written: {HIDES_SLICES}")
     return [*defaults, *others]
 
 

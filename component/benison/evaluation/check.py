@@ -9,6 +9,7 @@ from typing import NamedTuple
 from benison.config import EvalConfig, ModelSpec
 from benison.config.faults import Fault
 from benison.config.plain import loc_of
+from benison.engine.analysis import HIDES_SLICES
 from benison.engine.plan import Plan
 from benison.errors import ConfigError, suggestion
 from benison.evaluation.check_metrics import metric_faults
@@ -75,6 +76,7 @@ def all_faults(plan: Plan, broken: list[tuple[str, str]], known: Known) -> list[
         if known.columns is not None and not model.preprocessing_function_names:
             of_model += _model_columns(model, known.columns, model.name in known.called)
         faults += [f._replace(loc=("model_specs", i, *f.loc)) for f in of_model]
+    faults += _analysis(config, known.columns)
     transformed = any(model.preprocessing_function_names for model in config.model_specs)
     if known.columns is not None and not transformed:  # else only the functions know what they make
         faults += _slice_columns(plan, known.columns)
@@ -94,6 +96,16 @@ def _whole(config: EvalConfig) -> Iterator[Fault]:
             "metrics_specs what is to be computed."
         )
         yield Fault(("options", "include_default_metrics"), text)
+
+
+def _analysis(config: EvalConfig, columns: Collection[str] | None) -> Iterator[Fault]:
+    options = config.options
+    if options.analysis_columns and (options.min_slice_size or 1) > 1:
+        yield Fault(("options", "analysis_columns"), HIDES_SLICES)
+    for i, column in enumerate(options.analysis_columns):
+        if columns is not None and column not in columns:
+            text = f"the data have no column {column!r}. {suggestion(column, columns)}"
+            yield Fault(("options", "analysis_columns", i), text)
 
 
 def _model(model: ModelSpec, outputs: Collection[str], called: bool) -> Iterator[Fault]:

@@ -4,21 +4,26 @@
 from __future__ import annotations
 
 from benison.config import EvalConfig
+from benison.engine.analysis import AnalysisEvaluator
 from benison.engine.outcome import MetricsEvaluator
 from benison.engine.plan import Plan
-from benison.engine.stages import Evaluator
+from benison.engine.stages import Evaluator, RowEvaluator
 from benison.output.writers import Writer, table_writers
 from benison.report.page.build import ReportWriter
 
 
-def default_evaluators(config: EvalConfig) -> list[Evaluator]:
-    """The evaluator of metrics and plots; `config` has its defaults."""
+def default_evaluators(config: EvalConfig) -> list[Evaluator | RowEvaluator]:
+    """Those of metrics and plots, and of rows if options.analysis_columns asks for some.
+
+    `config` has its defaults.
+    """
     return evaluators_of(Plan.of(config))
 
 
-def evaluators_of(plan: Plan) -> list[Evaluator]:
+def evaluators_of(plan: Plan) -> list[Evaluator | RowEvaluator]:
     """As `default_evaluators`, of a plan that was made already."""
-    return [MetricsEvaluator(plan)]
+    columns = plan.config.options.analysis_columns
+    return [MetricsEvaluator(plan), *([AnalysisEvaluator(columns)] if columns else [])]
 
 
 def default_writers() -> list[Writer]:

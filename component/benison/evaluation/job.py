@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import pyarrow as pa
@@ -23,12 +24,16 @@ from benison.data.widening import MisfitError
 from benison.engine import beam, local
 from benison.engine.extract import PredictionsExtractor, TransformedFeaturesExtractor
 from benison.engine.plan import Plan
+from benison.engine.row_streams import streamed
 from benison.engine.stages import (
     Evaluator,
     Extractor,
     FeatureConsumer,
+    RowEvaluator,
     check_output_key,
     columns_of,
+    has_transform,
+    makes_rows,
 )
 from benison.engine.variants import Variant
 from benison.errors import ConfigError, ModelError, OutputError, as_visible
@@ -38,6 +43,7 @@ from benison.metrics.modules import UserMetrics
 from benison.output import blessing, directory, writers
 from benison.paths import locate
 from benison.results.result import EvalResult
+from benison.table.row_files import RowFiles
 from benison.table.schema import PLOTS_SCHEMA
 from benison.validation.judge import validate
 from benison.validation.verdict import Verdict
@@ -75,7 +81,7 @@ class Job:
     copies: dict[str, str]
     """Where the models are on this machine: `paths`, but for those at an address."""
     extractors: list[Extractor]
-    evaluators: list[Evaluator]
+    evaluators: list[Evaluator | RowEvaluator]
     overwrite: bool
     progress: Progress
     lineage: dict[str, Any] | None = None
@@ -104,11 +110,31 @@ class Job:
     ) -> EvalResult:
         """Evaluate, judge, and write if there is an output."""
         self.note("running", None)
-        with closing(self.data):
-            states = self.run_local() if engine == "local" else self.run_beam(engine, beam_options)
-            results = self.results(states)
+        with closing(self.data), self._row_folder(engine, beam_options, output) as folder:
+            summaries = streamed(self.evaluators, folder)
+            if engine == "local":
+                states = self.run_local(summaries)
+            else:
+                states = self.run_beam(engine, beam_options, summaries)
+            results = self.results(summaries, states)
             self.note("evaluated", results["verdict"])
             return self.save(results, output, chosen)
+
+    @contextmanager
+    def _row_folder(
+        self, engine: str, options: Sequence[str], output: PathLike | None
+    ) -> Iterator[str]:
+        """Where evaluators of rows write, if there are any."""
+        if not any(map(makes_rows, self.evaluators)):
+            yield ""
+            return
+        shared = beam.temp_location(options) if engine == "beam" else None
+        beside = locate(shared, OutputError) / "rows" if shared else None
+        if beside is None and output is not None:
+            path = locate(output, OutputError)
+            beside = path if isinstance(path, Path) else None
+        with directory.scratch(beside) as folder:
+            yield str(folder)
 
     @functools.cached_property
     def models(self) -> list[dict[str, Any]]:
@@ -129,13 +155,13 @@ class Job:
             and self.data.is_of(manifest["data"])
         )
 
-    def run_local(self) -> list[Any]:
+    def run_local(self, summaries: Sequence[Evaluator]) -> list[Any]:
         """The evaluators' states, made in this process."""
         self._load()
         self._prepare()
         with self._timed("evaluate"):
             try:
-                return self._pass()
+                return self._pass(summaries)
             except MisfitError as misfit:
                 _LOGGER.warning(
                     "%s All rows are read again with types that fit them. Types that options.column_types "
@@ -144,21 +170,23 @@ class Job:
                 )
                 self.progress("types", 0, self.dataset.num_rows)
                 self.dataset = self.dataset.refitted(misfit.column, self._columns())
-                return self._pass()
+                return self._pass(summaries)
 
-    def _pass(self) -> list[Any]:
+    def _pass(self, summaries: Sequence[Evaluator]) -> list[Any]:
         batches = self.dataset.batches(
             self._columns(), keep_input=self._wants_input(), number=self._wants_numbers()
         )
         seen = functools.partial(self.progress, "evaluate", total=self.dataset.num_rows)
-        return local.run(batches, self.extractors, self.evaluators, seen)
+        return local.run(batches, self.extractors, summaries, seen)
 
     def _prepare(self) -> None:
         """Find out how the columns that are read are read."""
         self.data.start()
         self.dataset = self.dataset.prepared(self._columns(), self.plan.slice_features)
 
-    def run_beam(self, engine: str, options: Sequence[str]) -> list[Any]:
+    def run_beam(
+        self, engine: str, options: Sequence[str], summaries: Sequence[Evaluator]
+    ) -> list[Any]:
         """The evaluators' states, made by a Beam runner."""
         if engine != "beam":
             raise ConfigError(f"There is no engine {engine!r}. There are: beam, local.")
@@ -172,7 +200,7 @@ class Job:
         work = beam.Work(
             self.user_metrics,
             tuple(self.extractors),
-            tuple(self.evaluators),
+            tuple(summaries),
             None if columns is None else tuple(columns),
             self._wants_input(),
             self._wants_numbers(),
@@ -197,11 +225,11 @@ class Job:
                     extractor.predictions.expected = expected
             local.setup(self.extractors)
 
-    def results(self, states: list[Any]) -> dict[str, Any]:
+    def results(self, summaries: Sequence[Evaluator], states: list[Any]) -> dict[str, Any]:
         """The output keys of all evaluators, and the verdict."""
         with self._timed("results"):
             self.progress("results", 0, None)
-            outputs = self._outputs(states)
+            outputs = self._outputs(summaries, states)
             self.rows, self.missing = outputs["rows"], outputs["missing"]
             verdict = validate(
                 self.plan.config,
@@ -216,12 +244,12 @@ class Job:
             _LOGGER.warning("%s", sentence)
         return {**outputs, "verdict": verdict}
 
-    def _outputs(self, states: list[Any]) -> dict[str, Any]:
+    def _outputs(self, summaries: Sequence[Evaluator], states: list[Any]) -> dict[str, Any]:
         """The output keys of all evaluators; raises ConfigError where two have one."""
         outputs: dict[str, Any] = {}
         owners: dict[str, str] = {}
-        for evaluator, state in zip(self.evaluators, states, strict=True):
-            result = evaluator.result(state)
+        for evaluator, state in zip(summaries, states, strict=True):
+            result = state if has_transform(evaluator) else evaluator.result(state)
             for key in result:
                 check_output_key(owners, key, evaluator.stage_name)
             outputs |= result
@@ -241,7 +269,8 @@ class Job:
         manifest = self._manifest(verdict.status, data)
         if output is None:
             plots = pa.Table.from_batches(results["plots"], PLOTS_SCHEMA)
-            return EvalResult(results["metrics"], verdict, self.config, manifest, None, plots)
+            rows = {key: of.table() for key, of in results.items() if isinstance(of, RowFiles)}
+            return EvalResult(results["metrics"], verdict, self.config, manifest, None, plots, rows)
         self.progress("write", 0, None)
         for was, now in zip(self.models, self._model_records(), strict=True):
             if was != now:
@@ -294,7 +323,7 @@ class Job:
         for spec in self.config.model_specs:
             wanted |= spec.columns(with_predictions=spec.name not in self.paths)
         wanted |= {name for variant in self._variants() for name in variant.columns}
-        stages: list[Extractor | Evaluator] = [*self.extractors, *self.evaluators]
+        stages: list[Extractor | Evaluator | RowEvaluator] = [*self.extractors, *self.evaluators]
         for stage in stages:
             if not isinstance(stage, _CALLERS):
                 columns = columns_of(stage)

@@ -51,10 +51,53 @@ def output_directory(path: Location, overwrite: bool = False) -> Iterator[Path]:
 
 
 @contextmanager
-def _renamed(path: Path, overwrite: bool) -> Iterator[Path]:
-    partial = path.with_name(
+def scratch(beside: Location | None) -> Iterator[Location]:
+    """A folder for files on their way to an output, removed when the block ends.
+
+    It is beside a path on this machine, hidden, so that files can be put into the output without a copy; in
+    the folder of a path on a store; or where temporary files are.
+
+    Raises:
+        OutputError: It cannot be made.
+    """
+    if beside is None:
+        with tempfile.TemporaryDirectory(prefix="benison-") as folder:
+            yield Path(folder)
+        return
+    try:
+        made = _scratch_folder(beside)
+    except OSError as error:
+        raise OutputError(
+            f"The results cannot be written to {beside}: {_why(error, beside)}"
+        ) from error
+    try:
+        yield made
+    finally:
+        if isinstance(made, Path):
+            shutil.rmtree(made, ignore_errors=True)
+        else:
+            for file in made.files():
+                file.unlink(missing_ok=True)
+
+
+def _scratch_folder(beside: Location) -> Location:
+    if isinstance(beside, RemotePath):
+        return beside.parent / f"benison-{uuid.uuid4().hex}"
+    partial = _partial(Path(os.path.abspath(beside)))
+    partial.mkdir(parents=True)
+    return partial
+
+
+def _partial(path: Path) -> Path:
+    """A hidden sibling, whose name says which process writes it."""
+    return path.with_name(
         f".{path.name}.{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex[:8]}.partial"
     )
+
+
+@contextmanager
+def _renamed(path: Path, overwrite: bool) -> Iterator[Path]:
+    partial = _partial(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_abandoned(path)

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeAlias
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benison.table.row_files import ANALYSIS, RowFiles
 from benison.table.schema import CHECKS_SCHEMA, METRICS_SCHEMA, PLOTS_SCHEMA, SCHEMA_VERSION
 
 Evaluation: TypeAlias = dict[str, Any]
@@ -63,14 +64,28 @@ class JsonWriter:
         write_json(directory / self.file_name, evaluation[self.key])
 
 
+@dataclasses.dataclass(frozen=True)
+class RowsWriter:
+    """Puts the rows of all evaluators of rows into the folder `analysis`."""
+
+    stage_name: str = "WriteAnalysis"
+
+    def write(self, evaluation: Evaluation, directory: Path) -> None:
+        """The files of each output key that is rows, `analysis/KEY-00000-of-00001.parquet`."""
+        for key, value in evaluation.items():
+            if isinstance(value, RowFiles):
+                value.put_into(directory / ANALYSIS, key)
+
+
 def table_writers() -> list[Writer]:
-    """Metrics, checks and plots as Parquet, verdict and config as JSON: what a result is loaded from."""
+    """Tables and rows as Parquet, verdict and config as JSON: what a result is loaded from."""
     return [
         TableWriter("WriteMetrics", "metrics", "metrics.parquet", METRICS_SCHEMA),
         TableWriter("WriteChecks", "checks", "checks.parquet", CHECKS_SCHEMA),
         TableWriter("WritePlots", "plots", "plots.parquet", PLOTS_SCHEMA),
         JsonWriter("WriteVerdict", "verdict", "verdict.json"),
         JsonWriter("WriteConfig", "config", "config.json"),
+        RowsWriter(),
     ]
 
 

@@ -22,8 +22,10 @@ from benison.errors import ConfigError, DataError, MissingExtraError, OutputErro
 from benison.metrics import About, describe, from_config
 from benison.output import blessing
 from benison.paths import Location, RemotePath, fetched, in_arrow, locate
+from benison.results.written_rows import no_rows, written_rows
 from benison.slicing.keys import SliceKey
 from benison.table.key import CHANGE, KEY_COLUMNS, SLICE_RATIO, VALUE, VIEW_COLUMNS
+from benison.table.row_files import ANALYSIS
 from benison.table.schema import CHECKS_SCHEMA, METRICS_SCHEMA, PLOTS_SCHEMA, upgraded
 from benison.table.slices import Slices, slice_id, slice_ids
 from benison.table.words import metric_kind, slice_text
@@ -79,6 +81,7 @@ class EvalResult:
     manifest: dict[str, Any]
     path: Location | None = None
     _plots: pa.Table | None = None
+    _rows: Mapping[str, pa.Table] = dataclasses.field(default_factory=dict)
 
     # Set by benison/__init__.py, because the report imports this module.
     view_class: ClassVar[type[Viewer]]
@@ -106,6 +109,21 @@ class EvalResult:
             return PLOTS_SCHEMA.empty_table()
         blessing.check_whole(self.path, "plots.parquet")
         return upgraded(_table(self.path / "plots.parquet"), PLOTS_SCHEMA)
+
+    def analysis(self, name: str = ANALYSIS) -> pa.Table:
+        """The rows that an evaluator of rows has written: by default those of `options.analysis_columns`.
+
+        Where they do not fit into memory, read `path / "analysis"` with a tool for such files.
+
+        Raises:
+            DataError: There are none of that name.
+            OutputError: They are not as they were written.
+        """
+        if name in self._rows:
+            return self._rows[name]
+        if self.path is None:
+            raise no_rows(name, list(self._rows))
+        return written_rows(self.path, name)
 
     @property
     def provenance(self) -> str:

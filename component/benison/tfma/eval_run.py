@@ -26,7 +26,7 @@ _MAPS = (
     "cross_slice_thresholds",
 )
 # The options that TFMA does not have.
-_OURS = ("column_types", "null_values")
+_OURS = ("column_types", "null_values", "analysis_columns")
 # What TFMA wraps in a message, because a bare list cannot be unset.
 _WRAPPED = ("class_ids", "k_list", "top_k_list", "disabled_outputs")
 

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the rows that were evaluated: columns of the data, labels, predictions, and their slices."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from benison.data.batch import Extracts, Ragged
+from benison.errors import ConfigError, DataError
+from benison.slicing.table import SliceTable
+from benison.table.row_files import ANALYSIS
+
+_ROLES = ("labels", "predictions", "example_weights")
+_SLICES = ("slices", "slice_keys")
+HIDES_SLICES = (
+    "rows say in which slices they are, also in those that options.min_slice_size hides; leave out one of "
+    "the two."
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class AnalysisEvaluator:
+    """Writes a row for each example, to look at what a metric is made of, in Parquet under `analysis/`.
+
+    It has the columns `columns` of the data; `labels`, `predictions` and `example_weights`, with the names of
+    model and output where there are several (`predictions/new/ctr`); `slices`, the names of the slices of the
+    example, and `slice_keys`, their keys as in metrics.parquet.
+
+    Raises:
+        ConfigError: A column has the name of one that is written anyway.
+    """
+
+    columns: tuple[str, ...]
+    outputs: tuple[str, ...] = (ANALYSIS,)
+    stage_name: str = "EvaluateAnalysis"
+    run_after: str = "ExtractSliceKeys"
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        object.__setattr__(self, "columns", tuple(columns))
+        for column in self.columns:
+            if column.partition("/")[0] in (*_ROLES, *_SLICES):
+                raise ConfigError(
+                    f"The column {column!r} cannot be among those of the analysis, which has one of that "
+                    "name; rename it in the data."
+                )
+
+    def rows(self, extracts: Extracts) -> pa.RecordBatch:
+        """The rows of a batch.
+
+        Raises:
+            DataError: The data lack one of the columns.
+        """
+        features, table = extracts["features"], SliceTable()
+        for column in self.columns:
+            if column not in features.schema.names:
+                raise DataError.from_missing_column(column, features.schema.names, "The data")
+        columns = {column: features.column(column) for column in self.columns}
+        columns |= _scores(extracts)
+        columns |= zip(_SLICES, _slices(extracts, table), strict=True)
+        return pa.RecordBatch.from_pydict(columns)
+
+
+def _scores(extracts: Extracts) -> Iterator[tuple[str, pa.Array]]:
+    for role in _ROLES:
+        for target, values in extracts.get(role, {}).items():  # type: ignore[attr-defined]
+            yield "/".join(filter(None, (role, *target))), _as_arrow(values)
+
+
+def _as_arrow(values: Any) -> pa.Array:
+    """A column of labels, predictions or weights as the batch's table has them, in Arrow."""
+    if isinstance(values, Ragged):
+        return pa.LargeListArray.from_arrays(pa.array(values.offsets), _as_arrow(values.values))
+    if isinstance(values, pa.Array) or values.ndim == 1:
+        return values if isinstance(values, pa.Array) else pa.array(values)
+    offsets = pa.array(np.arange(len(values) + 1) * values.shape[1])
+    return pa.LargeListArray.from_arrays(offsets, pa.array(values.ravel()))
+
+
+def _slices(extracts: Extracts, table: SliceTable) -> tuple[pa.Array, pa.Array]:
+    """For each row the names and the keys of its slices, in the order of the slicing specs."""
+    parts = table.number(extracts["slice_codes"]).parts
+    size = extracts["features"].num_rows
+    rows = [np.arange(size) if rows is None else rows for rows, _ in parts]
+    owners = np.concatenate([*rows, np.zeros(0, np.int64)])
+    order = np.argsort(owners, kind="stable")
+    codes = np.concatenate([*(codes for _, codes in parts), np.zeros(0, np.int64)])[order]
+    ends = np.cumsum(np.bincount(owners, minlength=size))
+    offsets = pa.array(np.concatenate([[0], ends]).astype(np.int64))
+    names, keys = table.texts(np.arange(len(table)))
+    taken = pa.array(codes)
+    return (
+        pa.LargeListArray.from_arrays(offsets, names.take(taken)),
+        pa.LargeListArray.from_arrays(offsets, keys.take(taken)),
+    )
