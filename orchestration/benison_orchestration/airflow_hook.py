@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 from benison import lineage
 from benison.errors import BenisonError, MissingExtraError
 from benison.lineage.connection import PASSWORD_VARIABLE
+from benison.lineage.ledger import Ledger
 from benison_orchestration.airflow_provider import EXAMPLES, LABELS, OPTIONS
 from benison_orchestration.airflow_sdk import BaseHook
 
@@ -38,14 +39,14 @@ class MetadataHook(BaseHook):
         super().__init__()
         self.metadata_conn_id = metadata_conn_id
 
-    def get_conn(self) -> str:
-        """The URL of the store with its password, as `benison.evaluate` takes it for `metadata`."""
-        return self._url(with_password=True)
+    def get_conn(self) -> Ledger:
+        """The recorder of the store, as `benison.evaluate` takes it for `metadata`.
 
-    @property
-    def url(self) -> str:
-        """The URL of the store without its password, which may be shown."""
-        return self._url(with_password=False)
+        Raises:
+            BenisonError: The connection is not that of a store, or what the store needs is not installed.
+        """
+        password = self.get_connection(self.metadata_conn_id).password
+        return lineage.connect(self.url, password or None)
 
     @property
     def secrets(self) -> dict[str, str]:
@@ -56,22 +57,23 @@ class MetadataHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Whether the store can be read from here, and what it answers."""
         try:
-            lineage.connect(self.get_conn()).latest_blessed("")
+            self.get_conn().latest_blessed("")
         except MissingExtraError as error:
             return False, f"{self.url} is complete, but cannot be tried from here: {error}"
         except BenisonError as error:
             return False, str(error)
         return True, f"{self.url} is a metadata store."
 
-    def _url(self, with_password: bool) -> str:
+    @property
+    def url(self) -> str:
+        """The URL of the store without its password, which may be shown."""
         connection = self.get_connection(self.metadata_conn_id)
         extra = dict(connection.extra_dejson)
         scheme = extra.pop("scheme", "") or self._scheme(connection)
         options = _options(extra)
         if scheme.endswith("sqlite"):
             return f"{scheme}:///{quote(connection.host or connection.schema or '')}{options}"
-        password = f":{quote(connection.password, '')}" if connection.password else ""
-        login = quote(connection.login or "", "") + (password if with_password else "")
+        login = quote(connection.login or "", "")
         server = (connection.host or "") + (f":{connection.port}" if connection.port else "")
         user, path = login and f"{login}@", connection.schema and f"/{quote(connection.schema)}"
         return f"{scheme}://{user}{server}{path or ''}{options}"

@@ -13,13 +13,13 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from benison.config import EvalConfig
 from benison.config.plain import parse_json
 from benison.errors import ConfigError
 from benison.evaluation.spec import REQUIRED, read_spec
 from benison.lineage import RunKey
+from benison.lineage.connection import has_password
 from benison.paths import locate
 
 SPEC = "BENISON_SPEC"
@@ -146,7 +146,7 @@ def check_no_password(url: Any) -> None:
     Raises:
         ConfigError: It has one.
     """
-    if isinstance(url, str) and "@" in url and urlsplit(url).password:
+    if isinstance(url, str) and has_password(url.removeprefix("sql+")):
         text = "holds a password, which Airflow shows. Name the store's connection in metadata_conn_id."
         raise ConfigError([("spec.metadata", text)])
 

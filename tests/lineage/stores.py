@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,13 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server that takes TCP connections with a password."""
-    yield from _started(servers.postgresql, tmp_path_factory.mktemp("postgresql"))
+def postgresql() -> Iterator[str]:
+    """A server that takes TCP connections with a password.
+
+    Its folder is apart: of its own, pytest closes the one above to other users whenever it starts.
+    """
+    with tempfile.TemporaryDirectory(prefix="benison-postgresql-") as folder:
+        yield from _started(servers.postgresql, Path(folder))
 
 
 def _started(start: Any, folder: Path) -> Iterator[str]:

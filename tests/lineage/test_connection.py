@@ -4,20 +4,28 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
 import os
 import re
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from benison import BenisonError, MetadataError, lineage
+import benison
+from benison import BenisonError, MetadataError, cli, lineage
 from benison.lineage.connection import Connection
 from benison.lineage.store import Store
-from tests.lineage.servers import certificate
+from benison_orchestration import local
+from tests.conftest import config
+from tests.lineage.servers import PASSWORD, certificate
 from tests.lineage.stores import BLESSED, make_run
 
 
@@ -40,7 +48,7 @@ def test_a_relative_path_has_three_slashes(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_server_is_said_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = Connection.parse("mysql://ada:se%2Fcret@db.example:3307/ml")
+    found = Connection.parse("mysql://ada@db.example:3307/ml", "se/cret")
     assert found.shown == "mysql://ada@db.example:3307/ml"
     assert dict(found.fields) == {
         "host": "db.example",
@@ -50,6 +58,7 @@ def test_a_server_is_said_without_its_password(monkeypatch: pytest.MonkeyPatch) 
         "password": "se/cret",
     }
     monkeypatch.setenv("BENISON_METADATA_PASSWORD", "from outside")
+    assert Connection.parse("mysql://ada@h/ml", "").fields.get("password") is None
     assert Connection.parse("mysql://ada@localhost/ml").fields["password"] == "from outside"
     assert Connection.parse("mysql://ada@localhost/ml").fields["host"] == "127.0.0.1"
     assert "host" not in Connection.parse("mysql://ada@/ml?socket=/run/s").fields
@@ -63,14 +72,78 @@ def test_a_server_is_said_without_its_password(monkeypatch: pytest.MonkeyPatch) 
         "mysql://ada:secret#1@h/db",
         "mysql://ada:secret/1@h/db",
         "mysql://ada:secret]1@h/db",
+        "mysql://ada:1/secret@h/db",
+        "mysql://ada:1#secret@h/db",
+        "mysql://ada:1?secret@h/db",
+        "sql+mysql://ada:1/secret@h/db",
+        "sql+oracle://ada:1/secret@h/db",
+        "sql+postgresql://ada:secret@h/db",
+        "grpc://ada:secret@h:1",
         "[secret",
     ],
 )
 def test_a_url_that_is_refused_is_said_without_its_password(url: str) -> None:
     with pytest.raises(MetadataError, match="metadata store|lacks the") as error:
-        Connection.parse(url)
+        lineage.connect(url)
     assert "secret" not in str(error.value) or url == "[secret"
     assert error.value.__cause__ is None
+
+
+SECRET = "mysql://ada:open-sesame@db/ml"
+CURE = "mysql://ada@db/ml holds a password, .* the environment variable BENISON_METADATA_PASSWORD"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("evaluate", "-e", "x.csv", "-c", "c.json", "-o", "out", "--pipeline", "taxi"),
+        ("blessings", "--pipeline", "taxi"),
+        ("lineage", "out"),
+        ("bless", "out", "--override", "--pipeline", "taxi", "--by", "ada", "--reason", "r"),
+        ("revoke", "out", "--pipeline", "taxi", "--by", "ada", "--reason", "r"),
+        ("record", "done"),
+        ("verify", "done"),
+    ],
+)
+def test_a_password_in_a_url_is_refused_by_each_command(in_folder: Path, words: Any) -> None:
+    Path("c.json").write_text(json.dumps(config("ExampleCount")))
+    Path("x.csv").write_text("label,prediction\n1,0.5\n")
+    key = {"pipeline": "taxi", "run": "r1"}
+    benison.evaluate("x.csv", "c.json", output="done", **key)  # type: ignore[arg-type]
+    answer = CliRunner().invoke(cli.app, [*words, "--metadata", SECRET])
+    said = " ".join(answer.output.replace("│", " ").split())
+    assert answer.exit_code == 2
+    assert re.search(CURE, said), said
+    assert "sesame" not in said
+    assert not Path("out").exists()
+
+
+def test_a_password_in_a_url_is_refused_in_a_spec(in_folder: Path) -> None:
+    Path("x.csv").write_text("label,prediction\n1,0.5\n")
+    spec = {"examples": "x.csv", "config": config("ExampleCount"), "output": "out"}
+    spec |= {"metadata": SECRET, "pipeline": "taxi"}
+    with pytest.raises(MetadataError, match=CURE) as error:
+        local.run(json.dumps(spec))
+    assert "sesame" not in str(error.value)
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("url", ["mysql", "sql+mysql", "sql+postgresql"], indirect=True)
+def test_a_password_is_in_nothing_that_is_written(url: str, in_folder: Path) -> None:
+    """The manifest, the report, the page for a CI, the log: none repeats what the environment holds."""
+    Path("x.csv").write_text("label,prediction\n1,0.5\n")
+    Path("c.json").write_text(json.dumps(config("ExampleCount")))
+    words = ["-e", "x.csv", "-c", "c.json", "-o", "out", "--summary", "page.md", "--junit", "j.xml"]
+    command = [sys.executable, "-m", "benison", "evaluate", *words, "--metadata", url]
+    done = subprocess.run(
+        [*command, "--pipeline", "taxi", "--run", "r1"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    texts = [path.read_bytes() for path in Path().rglob("*") if path.is_file()]
+    texts += [done.stdout.encode(), done.stderr.encode()]
+    assert any(b'"store"' in text for text in texts)
+    secret = PASSWORD.encode()
+    assert not [text for text in texts if secret in text or b"p%20w" in text]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +202,7 @@ def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 def test_no_server_is_said_with_its_place() -> None:
     with pytest.raises(MetadataError, match=r"mysql://u@127.0.0.1:1/db cannot be opened"):
-        Store.open("mysql://u:p@127.0.0.1:1/db").get_artifacts()
+        Store.open("mysql://u@127.0.0.1:1/db", "p").get_artifacts()
 
 
 def test_a_wrong_password_is_said(mariadb: str, monkeypatch: pytest.MonkeyPatch) -> None:

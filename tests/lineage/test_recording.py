@@ -59,19 +59,26 @@ def calls_of_a_run(url: str, folder: Path, run: str) -> int:
 def test_a_killed_run_blesses_nothing_and_the_same_run_completes_it(
     url: str, tmp_path: Path
 ) -> None:
-    """Killed before one call or another, in one store: a run each."""
+    """Killed before one call or another, in one store: a run each.
+
+    Recorded and blessed are the same moment: a run that dies before it shows neither, after it both.
+    """
     (tmp_path / "model").mkdir()
     calls_of_a_run(url, tmp_path, "first")  # which also makes the tables or registers the types
     last = calls_of_a_run(url, tmp_path, "second")
-    for number, step in enumerate(range(1, last + 1, 5)):
+    recorded = []
+    for number, step in enumerate([*range(1, last, 5), last]):
         run = f"r{number}"
         before = statuses(url)
         assert ended([start(url, tmp_path, run, step)]) == [-9]
-        assert statuses(url) == before
+        recorded.append(states(url, RunKey("taxi", run)) == ["recorded"])
+        assert statuses(url) == ["blessed"] * recorded[-1] + before
         assert ended([start(url, tmp_path, run)]) == [0]
         assert ended([start(url, tmp_path, run)]) == [0]
         assert statuses(url) == ["blessed", *before]
         assert states(url, RunKey("taxi", run)) == ["recorded"]
+    assert recorded == sorted(recorded)
+    assert not recorded[0]
 
 
 @pytest.mark.slow

@@ -37,11 +37,11 @@ CONNECTIONS = {
     "sqlite:///metadata.db?create=true": "sqlite:///metadata.db?create=true",
     '{"conn_type": "sqlite", "host": "/a b.db"}': "sqlite:////a%20b.db",
     '{"conn_type": "benison_metadata", "schema": "/m.db"}': "sqlite:////m.db",
-    "mysql://me:s%40crt%2F@db/m?ssl_ca=/ca.pem": "mysql://me:s%40crt%2F@db/m?ssl_ca=%2Fca.pem",
-    "mysql://me:x@/m?socket=/s": "mysql://me:x@/m?socket=%2Fs",
-    "benison-metadata://me:x@db:3307/m": "mysql://me:x@db:3307/m",
+    "mysql://me:s%40crt%2F@db/m?ssl_ca=/ca.pem": "mysql://me@db/m?ssl_ca=%2Fca.pem s@crt/",
+    "mysql://me:x@/m?socket=/s": "mysql://me@/m?socket=%2Fs x",
+    "benison-metadata://me:x@db:3307/m": "mysql://me@db:3307/m x",
     "grpc://store:8080": "grpc://store:8080",
-    "postgresql://me:x@db/m": "sql+postgresql://me:x@db/m",
+    "postgresql://me:x@db/m": "sql+postgresql://me@db/m x",
     "sql+sqlite:////m.db": "sql+sqlite:////m.db",
     '{"conn_type": "benison_metadata", "host": "db", "login": "me", "schema": "m",'
     ' "extra": {"scheme": "sql+mysql", "create": true, "ssl_ca": ""}}': (
@@ -313,7 +313,8 @@ def test_a_connection_is_the_url_of_a_store(host: AirflowHost) -> None:
     program = f"""
 from benison_orchestration.airflow import MetadataHook
 for number in range({len(CONNECTIONS)}):
-    print("URL", MetadataHook(f"store_{{number}}").get_conn())
+    hook = MetadataHook(f"store_{{number}}")
+    print("URL", hook.url, *hook.secrets.values())
 """
     lines = host.run("-c", program).splitlines()
     urls = [line.removeprefix("URL ") for line in lines if line.startswith("URL ")]

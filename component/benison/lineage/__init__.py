@@ -163,14 +163,16 @@ class Recorder(Protocol):
         """
 
 
-def connect(url: str) -> Ledger:
+def connect(url: str, password: str | None = None) -> Ledger:
     """The recorder of a metadata store.
 
     Args:
         url: ML Metadata: `sqlite:///relative.db`, `sqlite:////absolute.db`, `mysql://user@host/database` or
             `grpc://host:port`. Tables in a SQL database: `sql+sqlite:///relative.db`,
-            `sql+postgresql://user@host/database` or `sql+mysql://user@host/database`. The password is in
-            the variable BENISON_METADATA_PASSWORD.
+            `sql+postgresql://user@host/database` or `sql+mysql://user@host/database`. A password in it is
+            refused.
+        password: The password of the store's server; None is what the variable BENISON_METADATA_PASSWORD
+            holds.
 
     Raises:
         MetadataError: The URL is not one of these; says what is missing.
@@ -179,20 +181,20 @@ def connect(url: str) -> Ledger:
     from benison.lineage.ledger import Ledger
 
     if url.startswith("sql+"):
-        return Ledger(_sql_sink(url))
+        return Ledger(_sql_sink(url, password))
     from benison.lineage.mlmd import MetadataSink
     from benison.lineage.store import Store
 
-    return Ledger(MetadataSink(Store.open(url)))
+    return Ledger(MetadataSink(Store.open(url, password)))
 
 
-def _sql_sink(url: str) -> Sink:
+def _sql_sink(url: str, password: str | None) -> Sink:
     try:
         from benison.lineage.database import Database
         from benison.lineage.sql import SqlSink
     except ImportError as error:
         raise MissingExtraError("SQLAlchemy", "sql") from error
-    return SqlSink(Database(url))
+    return SqlSink(Database(url, password))
 
 
 def joined(*parts: str) -> str:

@@ -22,7 +22,7 @@ PASSWORD_VARIABLE = "BENISON_METADATA_PASSWORD"  # noqa: S105 - the name of a va
 
 _FORMS = (
     "Say sqlite:///relative/path.db, sqlite:////absolute/path.db, "
-    "mysql://user:password@host:3306/database or grpc://host:8080."
+    "mysql://user@host:3306/database or grpc://host:8080."
 )
 _NO_POSTGRESQL = (
     "ML Metadata is not supported on PostgreSQL: its client does not escape a backslash there, so that a "
@@ -30,9 +30,8 @@ _NO_POSTGRESQL = (
     "which is a table of Benison's own; or use SQLite, MySQL or MariaDB."
 )
 UNREADABLE = (
-    "The host or the port in the URL of the metadata store cannot be read. If its password has a character "
-    "with a meaning in URLs, write %2F for /, %3F for ?, %23 for #, %40 for @, %5B for [ and %5D for ], or "
-    f"put the password into {PASSWORD_VARIABLE}."
+    "The host or the port in the URL of the metadata store cannot be read. If it has a password, put that "
+    f"into the environment variable {PASSWORD_VARIABLE} instead."
 )
 DAMAGED = (
     "The SQLite file is damaged; restore a backup, or save what can be read: sqlite3 FILE .recover"
@@ -68,21 +67,32 @@ class Connection:
     """The fields of ML Metadata's connection message."""
 
     @classmethod
-    def parse(cls, url: str) -> Connection:
+    def parse(cls, url: str, password: str | None = None) -> Connection:
         """Read a URL and check that it is complete.
 
+        Args:
+            url: The URL, without a password.
+            password: The password of a server; None is that of the environment.
+
         Raises:
-            MetadataError: Something is missing or wrong; the message says what, and how it is written.
+            MetadataError: Something is missing or wrong, or there is a password; the message says what, and
+                how it is written.
         """
         try:
             parts = urlsplit(url)
             backend = _BACKENDS.get(parts.scheme)
             if parts.scheme in ("postgresql", "postgres"):
                 raise MetadataError(_NO_POSTGRESQL)
+            check_no_password(parts)
             if backend is None:
                 shown = shown_url(parts) if "@" in url else url
                 raise MetadataError(f"{shown!r} is not the URL of a metadata store. {_FORMS}")
-            return backend(parts, dict(parse_qsl(parts.query, keep_blank_values=True)))
+            options = dict(parse_qsl(parts.query, keep_blank_values=True))
+            connection = backend(parts, options)
+            if connection.backend != "mysql":
+                return connection
+            secret = {"password": password_of(password)} if password_of(password) else {}
+            return dataclasses.replace(connection, fields={**connection.fields, **secret})
         except MetadataError:
             raise
         except ValueError:
@@ -139,7 +149,6 @@ def _check_is_store(path: Path) -> None:
 
 def _mysql(parts: SplitResult, options: dict[str, str]) -> Connection:
     shown = shown_url(parts)
-    password = password_of(parts)
     # To this client the name localhost means a socket at a place of its own.
     host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname
     fields: dict[str, Any] = {
@@ -159,7 +168,7 @@ def _mysql(parts: SplitResult, options: dict[str, str]) -> Connection:
         if name in ssl and not Path(ssl[name]).is_file():
             raise MetadataError(f"{shown}: there is no file {ssl[name]}, which ssl_{name} names.")
     fields |= {"host": host, "port": parts.port or 3306} if not fields["socket"] else {}
-    fields |= {"password": password} | ({"ssl_options": ssl} if ssl else {})
+    fields |= {"ssl_options": ssl} if ssl else {}
     return Connection(shown, "mysql", {name: value for name, value in fields.items() if value})
 
 
@@ -205,9 +214,37 @@ def _number(value: str, name: str, kind: type) -> Any:
 _BACKENDS = {"sqlite": _sqlite, "mysql": _mysql, "mariadb": _mysql, "grpc": _grpc}
 
 
-def password_of(parts: SplitResult) -> str:
-    """The password of a server: from the URL, or else from the environment; "" for none."""
-    return unquote(parts.password) if parts.password else os.environ.get(PASSWORD_VARIABLE, "")
+def password_of(given: str | None) -> str:
+    """The password of a server: what was given, or else that of the environment; "" for none."""
+    return os.environ.get(PASSWORD_VARIABLE, "") if given is None else given
+
+
+def has_password(url: str) -> bool:
+    """Whether the URL of a store holds a password, also where it is not written as one should be."""
+    try:
+        check_no_password(urlsplit(url))
+    except ValueError as error:
+        return isinstance(error, MetadataError)
+    return False
+
+
+def check_no_password(parts: SplitResult) -> None:
+    """Refuse a password in a URL, which is in the history of a shell and in specs, pods and logs.
+
+    Raises:
+        MetadataError: There is one.
+    """
+    names = "".join(name for name, _ in parse_qsl(parts.query, keep_blank_values=True))
+    if (
+        parts.netloc and "@" in parts.path + parts.fragment + names
+    ):  # one with a / or a ? or a # in it
+        raise MetadataError(UNREADABLE)
+    if parts.password:
+        raise MetadataError(
+            f"The URL of the metadata store {shown_url(parts)} holds a password, which specs, logs and "
+            "lists of processes would show. Leave it out, and put it into the environment variable "
+            f"{PASSWORD_VARIABLE}."
+        )
 
 
 def shown_url(parts: SplitResult) -> str:

@@ -19,6 +19,7 @@ from tenacity.wait import wait_random_exponential
 from benison.errors import MetadataError, MissingExtraError
 from benison.lineage.connection import (
     UNREADABLE,
+    check_no_password,
     check_options,
     password_of,
     shown_url,
@@ -59,8 +60,12 @@ class Database:
     Connections are not kept, so that a process that was forked has its own.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, password: str | None = None) -> None:
         """Read the URL; the database is connected to when it is first used.
+
+        Args:
+            url: The URL, with `sql+` before it.
+            password: The password of its server; None is that of the environment.
 
         Raises:
             MetadataError: The URL is wrong, or names a file that is not there.
@@ -71,7 +76,7 @@ class Database:
             options = dict(parse_qsl(parts.query, keep_blank_values=True))
             self.shown = f"sql+{shown_url(parts)}"
             self._create = truth(options.pop("create", "false"), "create")
-            self._engine = _engine(parts, options, self._create)
+            self._engine = _engine(parts, options, self._create, password_of(password))
         except ValueError as error:
             if isinstance(error, MetadataError | MissingExtraError):
                 raise
@@ -120,8 +125,9 @@ class Database:
         self._is_ready = True
 
 
-def _engine(parts: SplitResult, options: dict[str, str], create: bool) -> Engine:
+def _engine(parts: SplitResult, options: dict[str, str], create: bool, password: str) -> Engine:
     dialect, _, driver = parts.scheme.partition("+")
+    check_no_password(parts)
     dialect = {"mariadb": "mysql", "postgres": "postgresql"}.get(dialect, dialect)
     if dialect not in _DRIVERS:
         raise MetadataError(f"'sql+{shown_url(parts)}' is not the URL of a SQL store. {_FORMS}")
@@ -133,13 +139,13 @@ def _engine(parts: SplitResult, options: dict[str, str], create: bool) -> Engine
         if dialect == "sqlite":
             return _sqlite(sqlite_path(parts, create, "sql+sqlite", _FORMS))
         return sqlalchemy.create_engine(
-            _server(parts, name), poolclass=NullPool, connect_args=_typed(arguments)
+            _server(parts, name, password), poolclass=NullPool, connect_args=_typed(arguments)
         )
     except (ImportError, exc.NoSuchModuleError) as error:
         raise MissingExtraError(f"The driver of {dialect}", "sql") from error
 
 
-def _server(parts: SplitResult, driver: str) -> URL:
+def _server(parts: SplitResult, driver: str, password: str) -> URL:
     database = unquote(parts.path.removeprefix("/"))
     missing = [
         name for name, value in {"database": database, "user": parts.username}.items() if not value
@@ -151,7 +157,7 @@ def _server(parts: SplitResult, driver: str) -> URL:
     return URL.create(
         driver,
         unquote(parts.username or ""),
-        password_of(parts) or None,
+        password or None,
         parts.hostname,
         parts.port,
         database,

@@ -53,15 +53,19 @@ class Store:
     """The ids of types that are known, by kind and name."""
 
     @classmethod
-    def open(cls, url: str) -> Store:
+    def open(cls, url: str, password: str | None = None) -> Store:
         """The store behind a URL; it is connected to when it is first used.
+
+        Args:
+            url: The URL.
+            password: The password of its server; None is that of the environment.
 
         Raises:
             MetadataError: The URL is wrong.
             MissingExtraError: ML Metadata is not installed.
         """
         _ml_metadata()
-        return cls(Connection.parse(url))
+        return cls(Connection.parse(url, password))
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
         if method.startswith("_"):
