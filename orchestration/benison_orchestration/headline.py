@@ -22,8 +22,15 @@ def headline(result: benison.EvalResult) -> dict[str, float]:
 
 def overall(result: benison.EvalResult, table: Any) -> list[dict[str, Any]]:
     """The rows of a table of results that are of candidates on all data; `model` is "" for a single one."""
+    return of_candidates(
+        result, table.filter(pc.equal(pc.list_value_length(table["slice_key"]), 0))
+    )
+
+
+def of_candidates(result: benison.EvalResult, table: Any) -> list[dict[str, Any]]:
+    """The rows of a table of results that are of candidates; `model` is "" for a single one."""
     names = [spec.name for spec in result.config.candidate_specs]
-    rows = table.filter(pc.equal(pc.list_value_length(table["slice_key"]), 0)).to_pylist()
+    rows = table.to_pylist()
     several = len(names) > 1
     return [
         {**row, "model": row["model"] if several else ""} for row in rows if row["model"] in names

@@ -32,9 +32,10 @@ that takes it as a parameter; pipelines/taxi_kubeflow.py shows how. A cluster ha
 import functools
 import inspect
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, List  # noqa: UP035 - the form that kfp knows
 
 from benison.errors import MissingExtraError
+from benison_orchestration.kubeflow_check import check
 
 # kfp reads the annotations as what they are, and would not read them as text.
 try:
@@ -50,7 +51,10 @@ try:
         Model,
         Output,
         OutputPath,
+        SlicedClassificationMetrics,
     )
+    from kfp.dsl.container_component_class import ContainerComponent
+    from kfp.dsl.python_component import PythonComponent
 except ImportError as error:
     raise MissingExtraError("Kubeflow Pipelines", "kfp") from error
 
@@ -58,14 +62,18 @@ COMMAND = ("python3", "-m", "benison_orchestration.kubeflow_task")
 
 
 def evaluate(  # noqa: PLR0913, PLR0917 - the inputs and outputs of the component
-    examples: Input[Dataset],
     config: str,
     metrics: Output[Metrics],
     curves: Output[ClassificationMetrics],
+    slices: Output[SlicedClassificationMetrics],
     report: Output[HTML],
     summary: Output[Markdown],
     evaluation: Output[Artifact],
     blessing: OutputPath(str),  # type: ignore[valid-type]
+    values: OutputPath(dict),  # type: ignore[valid-type]
+    reasons: OutputPath(list),  # type: ignore[valid-type]
+    examples: Input[Dataset] = None,
+    examples_list: Input[List[Dataset]] = None,  # noqa: UP006 - the form that kfp knows
     model: Input[Model] = None,
     baseline: Input[Model] = None,
     metadata: str = "",
@@ -78,20 +86,26 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the inputs and outputs of the componen
 
     Args:
         examples: A file or a directory; `spec` has its `format` where no file name tells it.
+        examples_list: Several of them, which are judged as one: dsl.Collected of a ParallelFor.
         config: The evaluation config as YAML or JSON text, or its path in the container.
         model: The candidate; without it the predictions are in the examples.
         baseline: The model to compare with.
-        metadata: The URL of an ML Metadata store to record in.
+        metadata: The URL of a metadata store to record in, without a password: that is in the variable
+            BENISON_METADATA_PASSWORD, which kfp.kubernetes.use_secret_as_env sets from a Secret.
         pipeline: The pipeline in whose history it is recorded.
         run: The id of this run in it, the same in each try.
         task: The task, where a job has several evaluations: dsl.PIPELINE_TASK_NAME_PLACEHOLDER.
-        spec: More arguments of benison.evaluate: format, engine, beam_options, trust_pickle.
+        spec: More arguments of benison.evaluate: format, engine, beam_options, trust_pickle; or a baseline
+            that is no artifact: the address of a model, or `latest-blessed`, which `metadata` knows.
         metrics: The metrics over all examples.
         curves: The ROC curve and the confusion matrix at 0.5, where the config has a ConfusionMatrixPlot.
+        slices: The same of up to 50 slices.
         report: The report.
         summary: The verdict and its reasons.
         evaluation: The output directory, with metrics.parquet, verdict.json and the marker.
         blessing: BLESSED, NOT_BLESSED or NOT_EVALUATED.
+        values: The metrics over all examples by their names, for the tasks that follow.
+        reasons: Why the model is not blessed, a sentence each; up to 100.
     """
     arguments = dict(locals())
     from benison_orchestration import kubeflow_task
@@ -116,7 +130,7 @@ def container_component(image: str) -> Any:
 
     signature = inspect.signature(evaluate).replace(return_annotation=dsl.ContainerSpec)
     describe.__signature__ = signature  # type: ignore[attr-defined]
-    return dsl.container_component(describe)
+    return _Container(dsl.container_component(describe))
 
 
 def python_component(
@@ -131,4 +145,27 @@ def python_component(
         options: More arguments of `kfp.dsl.component`: pip_index_urls, install_kfp_package, ...
     """
     packages = list(packages_to_install)
-    return dsl.component(evaluate, base_image=base_image, packages_to_install=packages, **options)
+    return _Python(
+        dsl.component(evaluate, base_image=base_image, packages_to_install=packages, **options)
+    )
+
+
+# What a component is given is checked while the pipeline is written, as far as it is known there.
+
+
+class _Container(ContainerComponent):  # type: ignore[misc]
+    def __init__(self, plain: Any) -> None:
+        super().__init__(plain.component_spec, plain.pipeline_func)
+
+    def __call__(self, *args: Any, **arguments: Any) -> Any:
+        check(arguments)
+        return super().__call__(*args, **arguments)
+
+
+class _Python(PythonComponent):  # type: ignore[misc]
+    def __init__(self, plain: Any) -> None:
+        super().__init__(plain.component_spec, plain.python_func)
+
+    def __call__(self, *args: Any, **arguments: Any) -> Any:
+        check(arguments)
+        return super().__call__(*args, **arguments)

@@ -14,11 +14,9 @@ import json
 import logging
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
-
-import numpy as np
 
 import benison
 from benison import terminal
@@ -26,10 +24,15 @@ from benison.config import yaml_text
 from benison.errors import BenisonError, ConfigError
 from benison.evaluation.spec import read_spec
 from benison.report.ci import Reports
-from benison_orchestration.headline import headline, overall
+from benison_orchestration.headline import headline
+from benison_orchestration.kubeflow_figures import curves as curves_of
+from benison_orchestration.kubeflow_figures import sliced_curves
 
-MAX_POINTS = 101  # of a curve: the store of Kubeflow's web page keeps them, and the report has all
-
+MAX_REASONS = 100
+NO_EXAMPLES = (
+    "There are no examples. Give an artifact as examples, or several, as dsl.Collected makes them of a "
+    "ParallelFor, as examples_list."
+)
 # Where Kubeflow puts what it has fetched, and fetches what it will put.
 _MOUNTS = {"gs://": "/gcs/", "minio://": "/minio/", "s3://": "/s3/"}
 _WORKSPACE = "/kfp-workspace/.artifacts/"
@@ -67,26 +70,34 @@ class Artifact:
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> dict[str, Artifact]:
         """The artifacts of the inputs or outputs of an executor input, each the first of its list."""
+        return {name: listed[0] for name, listed in cls.lists_of(given).items() if listed}
+
+    @classmethod
+    def lists_of(cls, given: Mapping[str, Any]) -> dict[str, list[Artifact]]:
+        """All artifacts of the inputs or outputs of an executor input."""
         lists = {name: of["artifacts"] for name, of in given.get("artifacts", {}).items()}
         return {
-            name: cls(
-                artifacts[0].get("name", ""), artifacts[0]["uri"], artifacts[0].get("metadata", {})
-            )
-            for name, artifacts in lists.items()
-            if artifacts
+            name: [
+                cls(each.get("name", ""), each["uri"], each.get("metadata", {})) for each in listed
+            ]
+            for name, listed in lists.items()
         }
 
 
 def evaluate(  # noqa: PLR0913 - the inputs and outputs of the component
     *,
-    examples: ArtifactLike,
     config: str,
     metrics: ArtifactLike,
     curves: ArtifactLike,
+    slices: ArtifactLike,
     report: ArtifactLike,
     summary: ArtifactLike,
     evaluation: ArtifactLike,
     blessing: str,
+    values: str,
+    reasons: str,
+    examples: ArtifactLike | None = None,
+    examples_list: Sequence[ArtifactLike] | None = None,
     model: ArtifactLike | None = None,
     baseline: ArtifactLike | None = None,
     metadata: str = "",
@@ -102,7 +113,7 @@ def evaluate(  # noqa: PLR0913 - the inputs and outputs of the component
     """
     arguments = read_spec(
         spec or {},
-        examples=examples.path,
+        examples=_examples(examples, examples_list or ()),
         config=_config(config),
         model=model.path if model else None,
         baseline=baseline.path if baseline else None,
@@ -116,12 +127,28 @@ def evaluate(  # noqa: PLR0913 - the inputs and outputs of the component
     )
     with terminal.progress() as progress:
         result = benison.evaluate(**arguments, progress=progress)
-    metrics.metadata.update(headline(result))
-    curves.metadata.update(_curves(result))
+    numbers = headline(result)
+    metrics.metadata.update(numbers)
+    curves.metadata.update(curves_of(result))
+    slices.metadata.update(sliced_curves(result))
+    evaluation.metadata["verdict"] = result.verdict.status
     shutil.copyfile(Path(evaluation.path) / "report.html", report.path)
     Reports(None, Path(summary.path)).write(result, gate=False)
-    evaluation.metadata["verdict"] = result.verdict.status
+    Path(values).write_text(json.dumps(numbers), encoding="utf-8")
+    Path(reasons).write_text(json.dumps(result.verdict.reasons[:MAX_REASONS]), encoding="utf-8")
     Path(blessing).write_text(result.verdict.status.upper(), encoding="utf-8")
+
+
+def _examples(single: ArtifactLike | None, several: Sequence[ArtifactLike]) -> list[str]:
+    """The paths of the examples of a task.
+
+    Raises:
+        ConfigError: There are none.
+    """
+    paths = [each.path for each in (*([single] if single else []), *several)]
+    if not paths:
+        raise ConfigError(NO_EXAMPLES)
+    return paths
 
 
 def _config(text: str) -> Any:
@@ -129,38 +156,6 @@ def _config(text: str) -> Any:
         return yaml_text.parse(text)
     except ConfigError as error:
         raise ConfigError(f"The parameter config is neither YAML nor JSON: {error}") from error
-
-
-def _curves(result: benison.EvalResult) -> dict[str, Any]:
-    """The ROC curve and the confusion matrix at 0.5 of the first plot that has them."""
-    for row in overall(result, result.plots):
-        columns = dict(row["columns"])
-        if "true_positives" in columns:
-            return dict(_figures({name: np.array(points) for name, points in columns.items()}))
-    return {}
-
-
-def _figures(columns: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What kfp's ClassificationMetrics writes."""
-    thresholds = columns["threshold"]
-    names = ("true_negatives", "false_positives", "false_negatives", "true_positives")
-    tn, fp, fn, tp = (columns[name] for name in names)
-    if not (tp[0] + fn[0] > 0 and fp[0] + tn[0] > 0):  # of one class alone there is no curve
-        return
-    points = np.unique(np.linspace(0, len(thresholds) - 1, MAX_POINTS).round().astype(int))
-    rates = (thresholds[points], (tp / (tp + fn))[points], (fp / (fp + tn))[points])
-    fields = ("confidenceThreshold", "recall", "falsePositiveRate")
-    lists = (values.tolist() for values in rates)
-    yield "confidenceMetrics", [dict(zip(fields, p, strict=True)) for p in zip(*lists, strict=True)]
-    half = int(np.abs(thresholds - 0.5).argmin())
-    matrix = ((tn, fp), (fn, tp))
-    yield (
-        "confusionMatrix",
-        {
-            "annotationSpecs": [{"displayName": "negative"}, {"displayName": "positive"}],
-            "rows": [{"row": [float(cell[half]) for cell in row]} for row in matrix],
-        },
-    )
 
 
 def run_task(executor_input: str) -> None:
@@ -175,7 +170,8 @@ def run_task(executor_input: str) -> None:
     files = {name: of["outputFile"] for name, of in outputs["parameters"].items()}
     for path in (outputs["outputFile"], *files.values(), *(each.path for each in written.values())):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    arguments: dict[str, Any] = {**inputs.get("parameterValues", {}), **Artifact.of(inputs)}
+    lists = {"examples_list": Artifact.lists_of(inputs).get("examples_list", [])}
+    arguments = {**inputs.get("parameterValues", {}), **Artifact.of(inputs), **lists}
     evaluate(**arguments | written | files)
     artifacts = {name: {"artifacts": [dataclasses.asdict(each)]} for name, each in written.items()}
     Path(outputs["outputFile"]).write_text(json.dumps({"artifacts": artifacts}), encoding="utf-8")

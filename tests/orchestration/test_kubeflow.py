@@ -22,8 +22,8 @@ import pytest
 
 import benison
 from benison_orchestration.kubeflow_task import Artifact
-from tests.conftest import config
 from tests.orchestration import images
+from tests.orchestration.kubeflow_host import CONFIG, task
 
 kfp = pytest.importorskip("kfp")
 from kfp import dsl, local  # noqa: E402
@@ -34,13 +34,6 @@ GOLDEN = Path(__file__).with_name("taxi_kubeflow.yaml")
 PIPELINE = Path(__file__).parents[2] / "pipelines" / "taxi_kubeflow.py"
 # Named as the image of a Python, without which kfp warns; here the Python of the test runs it.
 HERE: dict[str, Any] = {"base_image": "python:3.11", "install_kfp_package": False}
-CONFIG = config(
-    {"class_name": "AUC", "threshold": {"value_threshold": {"lower_bound": 0.5}}},
-    "BinaryAccuracy",
-    "Precision",
-    "ConfusionMatrixPlot",
-    slices=({}, {"feature_keys": ["hour"]}),
-)
 IMAGE = "localhost/benison:base"
 
 
@@ -255,31 +248,6 @@ def test_two_evaluations_of_a_job_are_told_apart_by_their_tasks(data: Path) -> N
     assert "Give each evaluation of a run a --task" in refused.stderr
     assert task(data, "right", **arguments, task="right").returncode == 0
     assert len(lineage.connect(url).blessings("taxi")) == 2
-
-
-def task(
-    data: Path, outputs_of: str = "task", **parameters: Any
-) -> subprocess.CompletedProcess[str]:
-    """What the command of the container does, outside of one."""
-    folder = data.parent / outputs_of
-    artifacts = ("metrics", "curves", "report", "summary", "evaluation")
-    executor_input = {
-        "inputs": {
-            "parameterValues": {"config": json.dumps(CONFIG), **parameters},
-            "artifacts": {"examples": {"artifacts": [{"uri": str(data)}]}},
-        },
-        "outputs": {
-            "artifacts": {
-                name: {"artifacts": [{"name": name, "uri": f"{folder}/{name}"}]}
-                for name in artifacts
-            },
-            "parameters": {"blessing": {"outputFile": f"{folder}/blessing"}},
-            "outputFile": f"{folder}/executor_output.json",
-        },
-    }
-    command = [sys.executable, "-m", "benison_orchestration.kubeflow_task"]
-    command.append(json.dumps(executor_input))
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
 def test_a_try_replaces_what_the_one_before_it_has_left(data: Path) -> None:

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a task of Kubeflow is given, checked while its pipeline is written, as far as it is known there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from benison.config import yaml_text
+from benison.errors import ConfigError
+from benison.evaluation.resolve import Request, resolve
+from benison.evaluation.spec import REQUIRED, read_spec
+from benison.lineage.connection import PASSWORD_VARIABLE, has_password
+from benison_orchestration.kubeflow_task import NO_EXAMPLES
+
+_PASSWORD = (
+    "The URL in metadata holds a password, which the compiled pipeline would show. Leave it out, and let a "
+    f"Secret set {PASSWORD_VARIABLE}: kfp.kubernetes.use_secret_as_env."
+)
+
+
+def check(arguments: Mapping[str, Any]) -> None:
+    """Find what is wrong with a task while its pipeline is written, and not after the training.
+
+    Raises:
+        ConfigError: There are no examples, the config or the spec is wrong, or the store's URL holds a
+            password, which the compiled pipeline would show.
+    """
+    if not {"examples", "examples_list"} & arguments.keys():
+        raise ConfigError(NO_EXAMPLES)
+    spec = arguments.get("spec")
+    fields = dict(spec) if isinstance(spec, Mapping) else {}
+    known = {name: value for name, value in fields.items() if _is_known(value)}
+    # An unknown value is none here, which every field may be.
+    read_spec(json.dumps(dict.fromkeys(fields) | known | dict.fromkeys(REQUIRED, "later")))
+    for url in (arguments.get("metadata"), fields.get("metadata")):
+        if isinstance(url, str) and has_password(url.removeprefix("sql+")):
+            raise ConfigError(_PASSWORD)
+    _check_config(arguments, fields)
+
+
+def _check_config(arguments: Mapping[str, Any], spec: Mapping[str, Any]) -> None:
+    text = arguments.get("config")
+    if not isinstance(text, str) or not _is_known(text):
+        return
+    config = None
+    with suppress(ConfigError):  # which the task will say
+        config = yaml_text.parse(text)
+    if isinstance(config, Mapping):  # else it is a path in the container
+        called = "model" in arguments or "model" in spec
+        has_baseline = None if not called else "baseline" in arguments or "baseline" in spec
+        resolve(Request(config, has_baseline, called=called, imports=False))
+
+
+def _is_known(value: Any) -> bool:
+    """Whether nothing in a value has yet to be given by a task or a parameter of the pipeline."""
+    try:
+        return "{{" not in json.dumps(value)
+    except TypeError:
+        return False
