@@ -26,9 +26,7 @@ def sliced_curves(result: benison.EvalResult) -> dict[str, Any]:
     """The same of each slice, up to 50 of them, as kfp's SlicedClassificationMetrics has them."""
     rows = of_candidates(result, result.plots)
     parts = [(_name(row), _figures(row, SLICE_POINTS)) for row in rows if row["slice_key"]]
-    slices = [
-        {"slice": name, "sliceClassificationMetrics": each} for name, each in parts if each
-    ]
+    slices = [{"slice": name, "sliceClassificationMetrics": each} for name, each in parts if each]
     return {"evaluationSlices": slices[:MAX_SLICES]} if slices else {}
 
 

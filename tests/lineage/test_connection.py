@@ -48,9 +48,9 @@ def test_a_relative_path_has_three_slashes(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_server_is_said_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = Connection.parse("mysql://ada@db.example:3307/ml", "se/cret")
-    assert found.shown == "mysql://ada@db.example:3307/ml"
-    assert dict(found.fields) == {
+    connection = Connection.parse("mysql://ada@db.example:3307/ml", "se/cret")
+    assert connection.shown == "mysql://ada@db.example:3307/ml"
+    assert dict(connection.fields) == {
         "host": "db.example",
         "port": 3307,
         "database": "ml",
@@ -111,10 +111,10 @@ def test_a_password_in_a_url_is_refused_by_each_command(in_folder: Path, words: 
     key = {"pipeline": "taxi", "run": "r1"}
     benison.evaluate("x.csv", "c.json", output="done", **key)  # type: ignore[arg-type]
     answer = CliRunner().invoke(cli.app, [*words, "--metadata", SECRET])
-    said = " ".join(answer.output.replace("│", " ").split())
+    printed = " ".join(answer.output.replace("│", " ").split())
     assert answer.exit_code == 2
-    assert re.search(CURE, said), said
-    assert "sesame" not in said
+    assert re.search(CURE, printed), printed
+    assert "sesame" not in printed
     assert not Path("out").exists()
 
 
