@@ -34,6 +34,9 @@ GIVEN_BY = {
 }
 
 
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
@@ -59,6 +62,26 @@ def identifiers(module: ast.Module) -> Iterator[str]:
                 yield name
             case ast.ClassDef(name=name) | ast.keyword(arg=str(name)) | ast.alias(asname=str(name)):
                 yield name
+
+
+def docstrings(module: ast.Module) -> Iterator[ast.Constant]:
+    """Those of modules, classes and functions, and the texts below constants and fields."""
+    for node in ast.walk(module):
+        for statement in getattr(node, "body", []) if isinstance(node, DOCUMENTED) else []:
+            match statement:
+                case ast.Expr(value=ast.Constant(value=str()) as text):
+                    yield text
+
+
+def docstring_share(sources: Iterable[str]) -> float:
+    """The lines of docstrings over all lines; blank lines and comments count on neither side."""
+    documented = lines = 0
+    for source in sources:
+        written = [bool(line.strip()) and line.strip()[0] != "#" for line in source.splitlines()]
+        lines += sum(written)
+        for text in docstrings(ast.parse(source)):
+            documented += sum(written[text.lineno - 1 : text.end_lineno])
+    return documented / lines
 
 
 def empty_names(module: ast.Module, file: str = "") -> set[str]:
@@ -102,9 +125,25 @@ def test_no_two_files_have_one_name() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_module_says_what_it_does(path: Path) -> None:
-    text = ast.get_docstring(tree(path)) or ""
-    assert text, "give it a docstring"
-    assert not text.startswith(("This file", "This module", "This folder"))
+    assert ast.get_docstring(tree(path)), "give it a docstring"
+    texts = [str(text.value) for text in docstrings(tree(path))]
+    assert not [
+        text for text in texts if text.startswith(("This file", "This module", "This folder"))
+    ]
+
+
+def test_metrics_are_explained() -> None:
+    metrics = (LIBRARY / "metrics").rglob("*.py")
+    share = docstring_share(path.read_text(encoding="utf-8") for path in metrics)
+    assert share >= 0.3, (
+        f"{share:.1%} of metrics/ are docstrings. A metric's docstring has its formula, range and unit, when "
+        "it is undefined, the source of the formula, and an example."
+    )
+
+
+def test_the_share_of_docstrings_is_that_of_lines() -> None:
+    code = '"""What."""\n\nRATE = 1\n"""In\n\npercent."""\n# why\ndef f():\n    return "x"\n'
+    assert docstring_share([code]) == 3 / 6
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -19,8 +19,8 @@ WIDTH = 5
 
 @pytest.fixture(params=[(0, 0), (0, 2**24), (8, 0), (2**20, 2**24)], ids=str)
 def limits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Always settled or never, always sparse or where it pays dense."""
-    monkeypatch.setattr(module, "LOOSE_KEYS", request.param[0])
+    """Always compact or never, always sparse or where it pays dense."""
+    monkeypatch.setattr(module, "PENDING_KEYS", request.param[0])
     monkeypatch.setattr(module, "DENSE_CELLS", request.param[1])
 
 
@@ -81,6 +81,6 @@ def test_many_batches_stay_small() -> None:
     total = Cells.empty(100, 20_000)
     for _ in range(400):
         total = total.merge(Cells.of(rng.integers(0, 2_000_000, 10_000), None, 100, 20_000))
-        waiting = sum(len(keys) for keys, _ in total.loose)
-        assert waiting <= max(module.LOOSE_KEYS, 2 * len(total.sums))
+        waiting = sum(len(keys) for keys, _ in total.pending)
+        assert waiting <= max(module.PENDING_KEYS, 2 * len(total.sums))
     assert total.dense().sum() == 4_000_000

@@ -90,7 +90,7 @@ def limits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> i
     monkeypatch.setattr(ranks, "EXACT_SCORES", most)
     monkeypatch.setattr(ranks, "WAITING", waiting)
     monkeypatch.setattr(exact_scores, "_SAMPLE", 16)
-    monkeypatch.setattr(pooled_scores, "LOOSE_KEYS", waiting)
+    monkeypatch.setattr(pooled_scores, "PENDING_KEYS", waiting)
     return most
 
 

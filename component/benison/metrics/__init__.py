@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The catalogue of metrics. Importing this package registers every family."""
+"""The catalogue of metrics. Importing this package registers every family.
+
+>>> describe("AUC").higher_is_better, describe("AUC").low, describe("AUC").high
+(True, 0, 1)
+>>> from_config("RecallAtPrecision", {"precision": 0.9}).name
+'recall_at_precision'
+"""
 
 from __future__ import annotations
 

@@ -11,6 +11,11 @@ The laws, tested for every registered metric:
 * grouping: a slice's value is the value of its rows alone
 * purity: `add`, `merge` and `result` leave their arguments as they were
 * no rows, no value: a slice without rows is NaN (counts and sums are 0)
+
+`benison.testing.check_metric` holds the same laws against a metric of yours.
+
+In shapes N is the rows of a batch, S the slices, C the classes, T the thresholds of a metric, P the points of
+a curve, and M the rows in slices: a row that is in three slices counts three times.
 """
 
 from __future__ import annotations
@@ -32,28 +37,54 @@ Value: TypeAlias = "Array | dict[str, Array]"
 
 
 class Statistic(abc.ABC, Generic[StateT]):
-    """Something that adds up over rows, for S slices at once. States are never changed in place."""
+    """Something that adds up over rows, for S slices at once. States are never changed in place.
+
+    An evaluation calls `add` for each batch and merges the states; which batches there are, and in which
+    order they are merged, depends on files, threads and workers. Slices are numbered as they come up, so a
+    batch may know more of them than an earlier one, and another worker may number them otherwise: `scatter`
+    moves a state to other numbers before it is merged. `gather` picks the slices whose values are wanted.
+
+    A state can be pickled, because workers send theirs to where they are merged.
+    """
 
     @abc.abstractmethod
     def zero(self, size: int) -> StateT:
-        """The state of `size` slices without rows; `merge` with it changes nothing."""
+        """The state of `size` slices without rows; `merge` with it changes nothing.
+
+        Args:
+            size: The number of slices S, which may be 0.
+        """
 
     @abc.abstractmethod
     def add(self, inputs: Inputs, codes: SliceCodes) -> StateT:
-        """The state of one batch, over `codes.size` slices."""
+        """The state of one batch, over `codes.size` slices.
+
+        Args:
+            inputs: The N rows; of weight 0 they may hold anything, and must not change the state.
+            codes: The slices that each row is in, which may be none or several.
+
+        Raises:
+            DataError: The statistic is not defined for such labels or predictions.
+        """
 
     @abc.abstractmethod
     def merge(self, a: StateT, b: StateT) -> StateT:
         """The state of both; associative and commutative up to rounding."""
 
     def scatter(self, state: StateT, index: Index, size: int) -> StateT:
-        """The state of `size` slices in which slice `index[i]` is slice i of `state`."""
+        """The state of `size` slices in which slice `index[i]` is slice i of `state`.
+
+        The others are as in `zero`. No two slices become one, so `index`, int64[S], repeats nothing.
+        """
         if type(self).place is Statistic.place:
             raise NotImplementedError(f"{type(self).__name__} lacks the method scatter.")
         return self.place(state, index, size)
 
     def gather(self, state: StateT, index: Index) -> StateT:
-        """The state of the slices `index` of `state`, in that order."""
+        """The state of the slices `index` of `state`, in that order.
+
+        A slice may be there more than once, as the base of several comparisons is.
+        """
         if type(self).take is Statistic.take:
             raise NotImplementedError(f"{type(self).__name__} lacks the method gather.")
         return self.take(state, index)
@@ -67,12 +98,38 @@ class Statistic(abc.ABC, Generic[StateT]):
         return self.gather(state, index)
 
     def columns(self) -> tuple[str, ...]:
-        """The columns of the data that it reads through `Inputs.features`."""
+        """The columns of the data that it reads through `Inputs.features`.
+
+        Only columns that somebody names are read from files, so a column that is missing here is missing in
+        `Inputs.features` too.
+        """
         return ()
 
 
 class Metric(abc.ABC):
-    """A formula over statistics. Subclasses are frozen dataclasses with a field `name`."""
+    """A formula over statistics. Subclasses are frozen dataclasses with a field `name`.
+
+    The fields are the parameters that a config can give, under their names. The first line of the docstring
+    is what reports say of the metric.
+
+    >>> import dataclasses
+    >>> from benison.metrics.statistics.sums import Mean
+    >>> def is_too_high(inputs):
+    ...     return (inputs.predictions > inputs.labels).astype(float)
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class ShareTooHigh(Metric):
+    ...     '''Weighted share of rows whose prediction is above the label, from 0 to 1.'''
+    ...
+    ...     name: str = "share_too_high"
+    ...
+    ...     def statistics(self):
+    ...         return (Mean(is_too_high),)
+    ...
+    ...     def result(self, mean):
+    ...         return ratio(*mean)
+    >>> ShareTooHigh().of(Inputs.of([1.0, 2.0], [1.5, 1.0]))
+    0.5
+    """
 
     name: str
     accepts: ClassVar[frozenset[str]] = frozenset({"binary", "real"})
@@ -90,6 +147,7 @@ class Metric(abc.ABC):
     empty_value: ClassVar[float] = math.nan
     """The value of a slice without rows: NaN, or 0 for counts and sums."""
     is_plot: ClassVar[bool] = False
+    """Whether its columns are the points of a plot, which go to plots.parquet and have no thresholds."""
     has_interval: ClassVar[bool] = True
     """Whether another sample would have another value; a number of examples is what it is."""
 
@@ -106,7 +164,11 @@ class Metric(abc.ABC):
         """
 
     def resolution(self, *states: Any) -> Array | float:
-        """How far a value may be from the exact one, float64[S] or one number for all; 0 is exact."""
+        """How far a value may be from the exact one, float64[S] or one number for all; 0 is exact.
+
+        A bound that lies within value +- resolution can be neither reached nor missed: the check is
+        undecided.
+        """
         return 0.0
 
     def notes(self, *states: Any) -> dict[int, str]:
@@ -114,7 +176,10 @@ class Metric(abc.ABC):
         return {}
 
     def of(self, inputs: Inputs) -> Any:
-        """The value over all rows of one batch; the form that examples and tests use."""
+        """The value over all rows of one batch; the form that examples and tests use.
+
+        A float for a number, a list for several thresholds, a dict of lists for a structured value.
+        """
         codes = SliceCodes.of(np.zeros(len(inputs)), size=1)
         value = self.result(*(s.add(inputs, codes) for s in self.statistics()))
         if isinstance(value, dict):
@@ -123,7 +188,9 @@ class Metric(abc.ABC):
 
 
 def ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Array:
-    """`numerator / denominator`, NaN where the denominator is 0.
+    """`numerator / denominator`, NaN where the denominator is 0; broadcasts as NumPy does.
+
+    Nothing warns, because an undefined value of a small slice is a result and no accident.
 
     >>> ratio([1.0, 1.0], [2.0, 0.0])
     array([0.5, nan])

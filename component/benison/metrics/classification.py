@@ -30,6 +30,9 @@ CLIP = 1e-7  # Keras' epsilon: a wrong prediction of exactly 0 or 1 costs 16.1 n
 class BinaryEntropy:
     """The cross-entropy of each row and output, -y ln p - (1 - y) ln(1 - p).
 
+    From log-odds z it is max(z, 0) - z y + ln(1 + exp(-|z|)), the same number in a form that neither
+    overflows nor is rounded to ln 0 for large |z| (TensorFlow, `sigmoid_cross_entropy_with_logits`).
+
     Attributes:
         from_logits: Whether predictions are log-odds, p = 1 / (1 + exp(-z)).
         label_smoothing: The share s of a label that is replaced by 1/2: y (1 - s) + s / 2.
@@ -54,7 +57,11 @@ class BinaryEntropy:
 
 
 def _check_shares(what: str, values: Array, cure: str) -> None:
-    """Raise DataError where values, but for rounding, lie outside [0, 1]; NaN is a missing one."""
+    """Raise DataError where values, but for rounding, lie outside [0, 1]; NaN is a missing one.
+
+    Keras clips them in silence, which turns log-odds that were taken for probabilities into a value that
+    looks like one.
+    """
     wrong = values[(values < -_ROUNDING) | (values > 1 + _ROUNDING)]
     if wrong.size:
         raise DataError(
@@ -69,6 +76,9 @@ class CategoricalEntropy:
     Attributes:
         from_logits: Whether predictions are logits, of which the softmax are the probabilities.
         label_smoothing: The share s of a label that is spread over all classes: y (1 - s) + s / C.
+
+    Scores that are no logits are divided by their sum first, as in Keras, so that it does
+    not matter whether a model's scores of a row sum up to 1.
     """
 
     from_logits: bool
@@ -95,7 +105,7 @@ def log_probabilities(scores: Array, from_logits: bool) -> Array:
 
 
 def class_scores(inputs: Inputs) -> Array:
-    """The predictions, a score for each class: float64[N, C].
+    """The predictions, a score for each class: float64[N, C], NaN where a row has none.
 
     Raises:
         DataError: Rows have a single prediction.
@@ -115,6 +125,10 @@ def class_scores(inputs: Inputs) -> Array:
 
 def one_hot(labels: Array, classes: int) -> Array:
     """Labels as float64[N, C], from class numbers float64[N] or from what is one-hot already.
+
+    >>> one_hot(np.array([2.0, 0.0]), 3)
+    array([[0., 0., 1.],
+           [1., 0., 0.]])
 
     Raises:
         DataError: A label is not a whole number in [0, C), or one-hot labels are not C in a row.
@@ -139,8 +153,9 @@ def one_hot(labels: Array, classes: int) -> Array:
 class BinaryCrossEntropy(Metric):
     """Weighted mean of -y ln p - (1 - y) ln(1 - p), in nats; from 0 (best) up.
 
-    Also called log loss. Predictions are clipped to [1e-7, 1 - 1e-7] as in Keras, so that no row
-    costs more than 16.12; a row with several outputs has the mean over these. NaN without weight.
+    Also called log loss. ln 2 = 0.693 is what 0.5 for every row costs. Predictions are clipped to
+    [1e-7, 1 - 1e-7] as in Keras, so that no row costs more than 16.12; scikit-learn's `log_loss` clips at
+    2.2e-16, where one costs 36.04. A row with several outputs has the mean over these. NaN without weight.
 
     Attributes:
         from_logits: Whether predictions are log-odds and not probabilities.
@@ -169,8 +184,8 @@ class BinaryCrossEntropy(Metric):
 class CategoricalCrossEntropy(Metric):
     """Weighted mean of -sum_c y_c ln p_c, in nats; from 0 (best) up.
 
-    The scores of a row are divided by their sum and clipped to [1e-7, 1 - 1e-7] as in Keras, unless they are
-    logits. NaN without weight.
+    ln C is what equal probabilities for all C classes cost. The scores of a row are divided by their sum and
+    clipped to [1e-7, 1 - 1e-7] as in Keras, unless they are logits. NaN without weight.
 
     Attributes:
         from_logits: Whether scores are logits and not probabilities.
@@ -208,6 +223,8 @@ class SparseCategoricalCrossentropy(CategoricalCrossEntropy):
     The same as CategoricalCrossEntropy without label smoothing, under Keras' name for class numbers
     as labels.
 
+    The row below has the probabilities 0.8 and 0.6 for its labels: -(ln 0.8 + ln 0.6) / 2.
+
     >>> inputs = Inputs.of([1, 2], [[0.1, 0.8, 0.1], [0.2, 0.2, 0.6]])
     >>> round(SparseCategoricalCrossentropy().of(inputs), 6)
     0.366985
@@ -217,19 +234,21 @@ class SparseCategoricalCrossentropy(CategoricalCrossEntropy):
     name: str = "sparse_categorical_crossentropy"
 
 
-# Each metric has TFMA's spelling of its name and Keras'.
-for _class_name, _class in (
-    ("BinaryCrossEntropy", BinaryCrossEntropy),
-    ("BinaryCrossentropy", BinaryCrossEntropy),
-    ("CategoricalCrossEntropy", CategoricalCrossEntropy),
-    ("CategoricalCrossentropy", CategoricalCrossEntropy),
-    ("SparseCategoricalCrossentropy", SparseCategoricalCrossentropy),
-):
-    register(_class_name, _class, About.of(_class, LOWER, 0))
+ENTROPIES: dict[str, type[Metric]] = {
+    "BinaryCrossEntropy": BinaryCrossEntropy,
+    "BinaryCrossentropy": BinaryCrossEntropy,
+    "CategoricalCrossEntropy": CategoricalCrossEntropy,
+    "CategoricalCrossentropy": CategoricalCrossEntropy,
+    "SparseCategoricalCrossentropy": SparseCategoricalCrossentropy,
+}
+"""The cross-entropies by `class_name`, in TFMA's spelling and in Keras'."""
 
 
 def equals(inputs: Inputs) -> Array:
-    """1 where the prediction equals the label, else 0; NaN without a prediction: float64[N]."""
+    """1 where the prediction equals the label, else 0; NaN without a prediction: float64[N].
+
+    A probability hardly ever equals a label: BinaryAccuracy is the accuracy of scores.
+    """
     labels, predictions = pairs(inputs)
     return np.where(np.isnan(predictions), np.nan, labels == predictions)
 
@@ -253,11 +272,15 @@ SHARES = {
         "Share of rows whose likeliest class is the label's.",
     ),
 }
+"""What makes a row correct, and the sentence of the registry, by `class_name`. Keras has two names for the
+same number, one for one-hot labels and one for class numbers; both take both here."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ShareCorrect(Metric):
     """The weighted share of correct rows, from 0 to 1, higher is better; NaN without weight.
+
+        sum w [correct] / sum w
 
     The values are those of Keras' metrics of the names in `SHARES`.
 
@@ -291,5 +314,11 @@ def _share(share: str, /, name: str | None = None) -> ShareCorrect:
     return ShareCorrect(share, name or snake_case(share))
 
 
-for _name, (_, _sentence) in SHARES.items():
-    register(_name, partial(_share, _name), About(_sentence, HIGHER, 0, 1))
+def _register_all() -> None:
+    for name, entropy in ENTROPIES.items():
+        register(name, entropy, About.of(entropy, LOWER, 0))
+    for name, (_, sentence) in SHARES.items():
+        register(name, partial(_share, name), About(sentence, HIGHER, 0, 1))
+
+
+_register_all()

@@ -9,8 +9,8 @@ default threshold is 0.5. Formulas use the weights of the four cells and their s
 * TPR = TP / P (recall), FPR = FP / N (fall-out), TNR = TN / N (specificity), FNR = FN / P (miss rate)
 * PPV = TP / (TP + FP) (precision), NPV = TN / (TN + FN)
 
-A rate is NaN where its denominator is 0, and where a prediction is missing. Labels are in [0, 1]; a label of
-0.3 counts as 0.3 of a positive and 0.7 of a negative row.
+A rate is NaN where its denominator is 0, and where a prediction is missing; Keras and scikit-learn have 0
+there for many. Labels are in [0, 1]; a label of 0.3 counts as 0.3 of a positive and 0.7 of a negative row.
 
 The names and formulas are those of Fawcett, "An introduction to ROC analysis", Pattern Recognition Letters 27,
 2006, and Powers, "Evaluation: from precision, recall and F-measure to ROC, informedness, markedness and
@@ -42,6 +42,10 @@ class Matrix:
         fp: Weight of the false positives.
         tn: Weight of the true negatives.
         fn: Weight of the false negatives.
+
+    >>> m = Matrix(*np.array([[[3.0]], [[1.0]], [[4.0]], [[0.0]]]))
+    >>> m.total, m.ppv, m.tpr
+    (array([[8.]]), array([[0.75]]), array([[1.]]))
     """
 
     tp: Array
@@ -132,6 +136,9 @@ def matthews(m: Matrix) -> Array:
 class Rate:
     """One line of `RATES`: a formula over the matrix, and what the registry says of it.
 
+    A formula is written with the sums of cells, not with rounded rates, wherever the two could differ in
+    where they are defined: F1 as 2 TP / (2 TP + FP + FN) has a value without positive predictions.
+
     Attributes:
         formula: The value at each threshold: float64[S, T].
         text: The formula in the notation of the module's docstring.
@@ -197,13 +204,15 @@ ALIASES = {
     "FNR": "MissRate",
     "NPV": "NegativePredictiveValue",
 }
+"""TFMA's short class names, and the lines of `RATES` that they mean."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ConfusionRate(Metric):
     """A formula of `RATES` at one threshold, or at several, which gives a list of values.
 
-    Range and undefined cases are those of the line in `RATES`.
+    Range and undefined cases are those of the line in `RATES`. Counts are weights: of rows that weigh 0.5
+    each, three true positives count 1.5.
 
     Attributes:
         rate: The key of the line in `RATES`.
@@ -214,6 +223,8 @@ class ConfusionRate(Metric):
     0.5
     >>> ConfusionRate("Recall", "recall", (0.05, 0.5)).of(Inputs.of([1, 0, 1], [0.9, 0.8, 0.1]))
     [1.0, 0.5]
+    >>> ConfusionRate("Precision", "precision").of(Inputs.of([1, 0], [0.2, 0.1]))
+    nan
     """
 
     rate: str
@@ -305,7 +316,11 @@ def as_thresholds(thresholds: float | Sequence[float]) -> tuple[float, ...]:
 
 
 def ascending(thresholds: float | Sequence[float]) -> tuple[float, ...]:
-    """The distinct thresholds, as `ThresholdCells` takes them."""
+    """The distinct thresholds, as `ThresholdCells` takes them.
+
+    >>> ascending([0.9, 0.1, 0.9])
+    (0.1, 0.9)
+    """
     return tuple(sorted(set(as_thresholds(thresholds))))
 
 
@@ -335,13 +350,19 @@ def _accuracy(name: str = "binary_accuracy", threshold: float = 0.5) -> Confusio
 
 
 def _max_recall(name: str = "max_recall") -> ConfusionRate:
+    # Not 0, so that predictions of 0, which stand for "not at all", are negative; as in TFMA.
     return ConfusionRate("Recall", name, (1e-12,))
 
 
-for _class_name in [*RATES, *ALIASES]:
-    _rate_name = ALIASES.get(_class_name, _class_name)
-    _named = partial(_rate, _rate_name, snake_case(_class_name))
-    _is_accuracy = _class_name == "BinaryAccuracy"
-    register(_class_name, _accuracy if _is_accuracy else _named, RATES[_rate_name].about)
+def _register_rates() -> None:
+    for class_name in [*RATES, *ALIASES]:
+        rate = ALIASES.get(class_name, class_name)
+        named = partial(_rate, rate, snake_case(class_name))
+        # Keras' BinaryAccuracy has the parameter `threshold`, the other rates have `thresholds`.
+        factory = _accuracy if class_name == "BinaryAccuracy" else named
+        register(class_name, factory, RATES[rate].about)
+
+
+_register_rates()
 register("MaxRecall", _max_recall, About("Recall at a threshold just above 0.", HIGHER, 0, 1))
 register("ConfusionMatrixAtThresholds", ConfusionMatrixAtThresholds)

@@ -37,6 +37,9 @@ Thresholds = Sequence[float] | None
 def interval_of_bucket(thresholds: Array) -> Index:
     """For each of TFMA's buckets the last of the thresholds, ascending, that its left edge is above.
 
+    TFMA keeps scores in 10,000 buckets of [0, 1], one below and one from 1 up, and makes the curve of any
+    number of thresholds from these, so the interval of a bucket is where TFMA counts its rows: int64[10,002].
+
     Edges are k / 10000 and thresholds are shifted by 1e-7, so that a prediction equal to a
     threshold is not above it; the threshold 0 is not shifted. What is below all counts to the first.
     """
@@ -52,7 +55,16 @@ def _interpolated_intervals(count: int) -> Index:
 
 
 class CurveMetric(Metric):
-    """A number read off the curve of each slice; NaN for a slice in which it is undefined."""
+    """A number read off the curve of each slice; NaN for a slice in which it is undefined.
+
+    Subclasses give `at`, and `extremes` where the order of scores between two points matters in another way
+    than all positives first or last. NaN also where a prediction is missing.
+
+    Attributes:
+        num_thresholds: How many thresholds the curve goes through, from 2 to 1,000,000; None or 10,000, which
+            is TFMA's default, for a point at each score.
+        thresholds: Thresholds of your own in its place.
+    """
 
     num_thresholds: int | None = None
     thresholds: Thresholds = None
@@ -61,7 +73,7 @@ class CurveMetric(Metric):
         count, thresholds = self.num_thresholds, self.thresholds
         check_count("num_thresholds", count, MOST)
         if thresholds is not None:
-            count, thresholds = _settle(count, as_thresholds(thresholds))
+            count, thresholds = _as_count(count, as_thresholds(thresholds))
             object.__setattr__(self, "thresholds", thresholds)
         # TFMA writes its default into configs, where it means that no number was given.
         object.__setattr__(self, "num_thresholds", None if count == BUCKETS else count)
@@ -88,11 +100,19 @@ class CurveMetric(Metric):
         return cell_curves(state, intervals, thresholds)
 
     def at(self, curve: Curve) -> Array:
-        """The value of each slice at the points of the curve: float64[n], or [n, k] for k bounds."""
+        """The value of each slice at the points of the curve: float64[n], or [n, k] for k bounds.
+
+        Args:
+            curve: A block of n slices, whose curves have about as many points.
+        """
         raise NotImplementedError
 
     def extremes(self, curve: Curve) -> tuple[Array, Array]:
-        """The least and the largest value that the order of scores between points allows."""
+        """The least and the largest value that the order of scores between points allows.
+
+        An ROC curve between two points can at best go straight up and then right, at worst right and then
+        up; every value that only depends on it lies between those of these two.
+        """
         return self.at(curve.worst()), self.at(curve.best())
 
     def result(self, state: Any) -> Array:
@@ -124,12 +144,18 @@ class CurveMetric(Metric):
         return np.nan_to_num(np.maximum(high - value, value - low), posinf=np.inf)
 
 
-def _settle(
+def _as_count(
     count: int | None, thresholds: tuple[float, ...]
 ) -> tuple[int | None, tuple[float, ...] | None]:
     """Even spacing is a number of thresholds, so that the weights can be shared.
 
-    Keras and TFMA write both, `thresholds` then without its two ends.
+    Keras and TFMA write both into a config, `thresholds` then without its two ends.
+
+    >>> _as_count(None, (-1e-7, 0.5, 1 + 1e-7)), _as_count(3, (0.5,)), _as_count(None, (0.2, 0.3))
+    ((3, None), (3, None), (None, (0.2, 0.3)))
+
+    Raises:
+        ValueError: The number and the thresholds contradict each other.
     """
     size = len(thresholds) if count is None else count
     even = interpolated_thresholds(max(size, 2))

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The areas under curves."""
+"""The areas under the ROC curve and the precision-recall curve.
+
+The ROC curve is recall over fall-out, TP / P over FP / N; the precision-recall curve is TP / (TP + FP) over
+TP / P. Both run over all thresholds, a prediction above the threshold being positive.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +23,29 @@ from benison.metrics.statistics.curve import Curve
 class AUC(CurveMetric):
     """Area under the ROC curve, or under the precision-recall curve.
 
-    From 0 to 1, higher is better; 0.5 is chance for ROC. NaN without positives, and for ROC also
-    without negatives. Interpolation is the trapezoid for ROC and, for PR, that of Davis & Goadrich,
-    "The relationship between precision-recall and ROC curves", 2006. With `thresholds` of your own
-    the curve goes through these and the two ends.
+    From 0 to 1, higher is better. For ROC it is the probability that a positive row scores higher than a
+    negative one, ties counting half: 0.5 is chance. For PR chance is the share of positives. NaN without
+    positives, and for ROC also without negatives, and where a prediction is missing.
+
+    Interpolation is the trapezoid for ROC, as in scikit-learn's `roc_auc_score`. For PR it is that of Davis
+    and Goadrich, because a straight line between two points is above what any threshold reaches;
+    scikit-learn's `average_precision_score` is the area below steps instead, another number.
+
+    Source: Hanley and McNeil, "The meaning and use of the area under a receiver operating characteristic
+    (ROC) curve", Radiology 143, 1982; Davis and Goadrich, "The relationship between precision-recall and ROC
+    curves", ICML 2006. Parameters and values are those of Keras and TFMA.
+
+    Attributes:
+        num_thresholds: How many evenly spaced thresholds the curve goes through; None for every score.
+        curve: "ROC" or "PR".
+        summation_method: The height between two points: "interpolation", the lower one ("minoring") or the
+            higher one ("majoring").
+        name: The metric's name in the results.
+        thresholds: The curve goes through these and the two ends.
 
     >>> AUC().of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]))
+    0.75
+    >>> AUC(summation_method="minoring").of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.4, 0.8]))
     0.75
     """
 
@@ -65,7 +86,10 @@ class AUC(CurveMetric):
 
     @property
     def _is_trapezoid(self) -> bool:
-        """Whether the value is in the middle of the extremes as it is."""
+        """Whether the value is in the middle of the extremes as it is.
+
+        Positives x and negatives y of unknown order make a rectangle x y, which the diagonal halves.
+        """
         return self.curve.upper() == "ROC" and self.summation_method.lower() == "interpolation"
 
     def _area(self, curve: Curve, method: str) -> Array:
@@ -90,6 +114,12 @@ class AUC(CurveMetric):
 
 
 def _davis_goadrich(curve: Curve) -> Array:
+    """The area under the precision-recall curve between its points: float64[n].
+
+    Between two points true positives grow linearly with what is predicted positive, TP = slope D + intercept
+    with D = TP + FP, so precision is slope + intercept / D. Its integral over recall from D0 to D1 is
+    slope (D1 - D0 + intercept ln(D1 / D0)) / P, up to the factor that Keras' `AUC` has too.
+    """
     tp, predicted = curve.tp, curve.tp + curve.fp
     rise, run = tp[:, :-1] - tp[:, 1:], predicted[:, :-1] - predicted[:, 1:]
     slope = np.nan_to_num(ratio(rise, run))
@@ -99,7 +129,7 @@ def _davis_goadrich(curve: Curve) -> Array:
     return ratio(area, curve.positives)[:, 0]
 
 
-_CURVES = ("ROC", "PR")
+_CURVES = ("ROC", "PR")  # Keras' and TFMA's, upper or lower case
 
 _HEIGHTS: dict[str, Callable[[Array, Array], Array]] = {
     "interpolation": lambda a, b: (a + b) / 2,
@@ -112,6 +142,9 @@ _HEIGHTS: dict[str, Callable[[Array, Array], Array]] = {
 class AUCPrecisionRecall(AUC):
     """Area under the precision-recall curve; from 0 to 1, higher is better; NaN without positives.
 
+    AUC with `curve="PR"` under TFMA's name. For rare positives it says more than the ROC area, which hardly
+    changes when a few negatives in a thousand score too high.
+
     >>> round(AUCPrecisionRecall().of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])), 4)
     0.7973
     """
@@ -120,5 +153,5 @@ class AUCPrecisionRecall(AUC):
     name: str = "auc_precision_recall"
 
 
-for _class in (AUC, AUCPrecisionRecall):
-    register(_class.__name__, _class, About.of(_class, HIGHER, 0, 1))
+register("AUC", AUC, About.of(AUC, HIGHER, 0, 1))
+register("AUCPrecisionRecall", AUCPrecisionRecall, About.of(AUCPrecisionRecall, HIGHER, 0, 1))

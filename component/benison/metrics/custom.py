@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Metrics of any function of labels and predictions, such as those of scikit-learn."""
+"""Metrics of any function of labels and predictions, such as those of scikit-learn.
+
+A function sees all rows of a slice at once, so nothing of it can be added up batch by batch: the rows are
+kept, and the function is called once for each slice after the pass. For data of any size write a `Metric`
+whose statistics add up.
+"""
 
 from __future__ import annotations
 
@@ -17,15 +22,23 @@ from benison.metrics.registry import About, register
 from benison.metrics.statistics.kept_rows import KeptRows, Rows
 
 DEFAULT_LIMIT = 100_000
+"""Rows of a slice, which take about 2 MB with their weights."""
 
 
 @dataclasses.dataclass(frozen=True)
 class FunctionMetric(Metric):
     """The value of `function(y_true, y_pred, sample_weight)` on the rows of each slice.
 
-    Every row of a slice is kept until the end, up to `limit`; a slice with more has no value. The range is
-    the function's; NaN for a slice without rows, and where the function raises ValueError. Functions
-    without a parameter `sample_weight` are refused where the rows are weighted.
+    Every row of a slice is kept until the end, up to `limit`; a slice with more has no value. Range and
+    unit are the function's. NaN for a slice without rows, for one with a missing prediction, and where
+    the function raises ValueError, as those of scikit-learn do when a class is missing. Functions without
+    a parameter `sample_weight` are refused where the rows are weighted.
+
+    Attributes:
+        function: Takes NumPy arrays (y_true, y_pred), and returns a number.
+        name: The metric's name in the results.
+        limit: The most rows of a slice, from 1 up.
+        threshold: A score above it is the class 1, else 0; None hands the predictions on as they are.
 
     >>> from sklearn.metrics import balanced_accuracy_score
     >>> metric = FunctionMetric(balanced_accuracy_score, "balanced_accuracy", threshold=0.5)
@@ -37,8 +50,6 @@ class FunctionMetric(Metric):
     name: str
     limit: int = DEFAULT_LIMIT
     threshold: float | None = None
-    """A score above it is the class 1, else 0; None hands the predictions on as they are."""
-
     accepts = frozenset({"binary", "real", "classes", "text"})
 
     def __post_init__(self) -> None:
@@ -105,6 +116,9 @@ def from_function(
 
     Raises:
         ConfigError: The name is taken.
+
+    Registering is for this process. A command or a worker learns of the metric when the config names the
+    module in which this is called.
     """
     default_name = name or function.__name__
 

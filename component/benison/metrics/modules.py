@@ -38,12 +38,19 @@ _loaded: dict[str, Origin] = {}
 
 @dataclasses.dataclass(frozen=True)
 class Origin:
-    """Where the code of a metric is from, and which code it was."""
+    """Where the code of a metric is from, and which code it was; goes into the manifest and the blessing.
+
+    Attributes:
+        class_name: The name in the config.
+        module: The module that was imported.
+        sha256: Of the module's file, as it was when the metric was looked up; "" for one of a distribution.
+        distribution: The name of the installed distribution that offers it; "" for a module of the config.
+        version: Its version.
+    """
 
     class_name: str
     module: str
     sha256: str = ""
-    """Of the module's file, as it was when the metric was looked up; "" for one of a distribution."""
     distribution: str = ""
     version: str = ""
 
@@ -54,7 +61,15 @@ class Origin:
 
 @dataclasses.dataclass(frozen=True)
 class UserMetrics:
-    """The metrics that are not Benison's own; where this is unpickled, their modules are imported first."""
+    """The metrics that are not Benison's own; where this is unpickled, their modules are imported first.
+
+    It stands before the plan in what is sent to a worker, because the plan's metrics are unpickled by the
+    names of their modules, which may lie in a folder that the worker does not search.
+
+    Attributes:
+        folder: The folder in which modules were looked for after `sys.path`; "" for none.
+        origins: The metrics.
+    """
 
     folder: str = ""
     origins: tuple[Origin, ...] = ()
@@ -108,6 +123,9 @@ def load(class_name: str, module: str, folder: str = "") -> Origin | None:
         module: As a MetricConfig has it; "" looks for an entry point, if the name is unknown.
         folder: Where modules are looked for too; it is in `sys.path` already.
 
+    Returns:
+        Where the metric is from; None for one of Benison's own, and for a name that nobody knows.
+
     Raises:
         ConfigError: The module cannot be imported, has no such metric, or the name is taken.
     """
@@ -119,7 +137,11 @@ def load(class_name: str, module: str, folder: str = "") -> Origin | None:
 
 
 def is_foreign(module: str) -> bool:
-    """Whether a module is one to import: not none, not Benison's, and not one of TFMA's or Keras'."""
+    """Whether a module is one to import: not none, not Benison's, and not one of TFMA's or Keras'.
+
+    >>> is_foreign("mycompany.metrics"), is_foreign("tensorflow_model_analysis.metrics"), is_foreign("")
+    (True, False, False)
+    """
     return bool(module) and module.partition(".")[0] not in _OURS
 
 
@@ -204,7 +226,11 @@ def _imported(name: str, folder: str) -> ModuleType:
 
 
 def _check_is_of(module: ModuleType, name: str, folder: str) -> None:
-    """Refuse a module that is another one than that of the folder: a process holds one of a name."""
+    """Refuse a module that is another one than that of the folder.
+
+    A process holds one module of a name: without this a metric of another file of the same name would be
+    computed in silence.
+    """
     top = name.partition(".")[0]
     spec = PathFinder.find_spec(top, [folder]) if folder else None
     there, here = getattr(spec, "origin", None), getattr(sys.modules[top], "__file__", None)

@@ -2,6 +2,9 @@
 """What metrics are called elsewhere: names that lead to one of ours, and names of what is not computed.
 
 Names are compared without case and without what separates words: `roc_auc_score` is `RocAucScore`.
+
+They come before names that are merely spelled alike: `brier` leads to MeanSquaredError, which is the
+Brier score of probabilities, and not to BinaryAccuracy.
 """
 
 from __future__ import annotations

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operating points: what one rate can be where another is good enough."""
+"""Operating points: the best value of a rate among thresholds at which another rate reaches a bound.
+
+Such as the highest recall at a precision of at least 0.9. The bound is inclusive, and a rate that is
+short of it by rounding alone, 1e-9, reaches it. The names and parameters are those of Keras and TFMA.
+Rates are those of `benison.metrics.confusion`, from 0 to 1; a prediction above the threshold is positive.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +29,12 @@ Bound = float | Sequence[float]
 class OperatingPoint(CurveMetric):
     """The best value of one rate among the thresholds at which another is good enough.
 
-    A list of bounds gives a list of values. NaN when the class that a rate is taken of has no rows,
-    and when none of one's own thresholds is good enough.
+    A list of bounds gives a list of values. NaN when the class that a rate is taken of has no rows, when a
+    prediction is missing, and when none of one's own thresholds is good enough. Otherwise there is always one
+    that is: below all scores recall is 1, above all scores specificity is 1.
+
+    Subclasses name the parameter, the rate that it bounds and the rate that is wanted, and have the parameter
+    as a field.
     """
 
     bound: ClassVar[str]  # the parameter
@@ -93,6 +102,10 @@ def _largest(values: Array, where: Mask, otherwise: Array) -> Array:
 class SensitivityAtSpecificity(OperatingPoint):
     """Highest recall at a threshold whose specificity is at least `specificity`.
 
+        max TP / P over thresholds with TN / N >= specificity
+
+    From 0 to 1, higher is better; NaN without positives or without negatives.
+
     >>> SensitivityAtSpecificity(0.5).of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]))
     1.0
     """
@@ -107,6 +120,11 @@ class SensitivityAtSpecificity(OperatingPoint):
 class SpecificityAtSensitivity(OperatingPoint):
     """Highest specificity at a threshold whose recall is at least `sensitivity`.
 
+        max TN / N over thresholds with TP / P >= sensitivity
+
+    From 0 to 1, higher is better; NaN without positives or without negatives. Sensitivity is another word for
+    recall.
+
     >>> SpecificityAtSensitivity(1).of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]))
     0.5
     """
@@ -120,6 +138,11 @@ class SpecificityAtSensitivity(OperatingPoint):
 @dataclasses.dataclass(frozen=True)
 class PrecisionAtRecall(OperatingPoint):
     """Highest precision at a threshold whose recall is at least `recall`.
+
+        max TP / (TP + FP) over thresholds with TP / P >= recall
+
+    From 0 to 1, higher is better; NaN without positives. With a bound of 1 it is the precision of the rule
+    that misses no positive.
 
     >>> PrecisionAtRecall([0.5, 1]).of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]))
     [1.0, 0.6666666666666666]
@@ -136,6 +159,11 @@ class PrecisionAtRecall(OperatingPoint):
 class RecallAtPrecision(OperatingPoint):
     """Highest recall at a threshold whose precision is at least `precision`; 0 if none is.
 
+        max TP / P over thresholds with TP / (TP + FP) >= precision
+
+    From 0 to 1, higher is better; NaN without positives. 0 and not NaN when the precision is out of reach,
+    as in Keras: a model that cannot be used at that precision finds nothing, and a bound on the value fails.
+
     >>> RecallAtPrecision(0.9).of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]))
     0.5
     """
@@ -151,6 +179,10 @@ class RecallAtPrecision(OperatingPoint):
 class RecallAtFalsePositiveRate(OperatingPoint):
     """Highest recall at a threshold whose fall-out is at most `false_positive_rate`.
 
+        max TP / P over thresholds with FP / N <= false_positive_rate
+
+    From 0 to 1, higher is better; NaN without positives or without negatives.
+
     >>> RecallAtFalsePositiveRate(0.2).of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]))
     0.5
     """
@@ -164,6 +196,12 @@ class RecallAtFalsePositiveRate(OperatingPoint):
 @dataclasses.dataclass(frozen=True)
 class ThresholdAtRecall(OperatingPoint):
     """Highest threshold at which recall is at least `recall`; predictions from there up are positive.
+
+        max t with TP(t) / P >= recall
+
+    In the unit of the scores; neither end is good; NaN without positives. It is the score of a row: every
+    threshold below it, down to the next lower score, decides as it does. The resolution is the width of the
+    bin of the scale where a slice has more than 4,096 scores.
 
     >>> ThresholdAtRecall(0.5).of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]))
     0.8
@@ -192,12 +230,19 @@ def _thresholds_of(curve: Curve, steps: Array) -> Array:
     return thresholds
 
 
-for _class in (
+_RATES_AT_BOUNDS: tuple[type[OperatingPoint], ...] = (
     SensitivityAtSpecificity,
     SpecificityAtSensitivity,
     PrecisionAtRecall,
     RecallAtPrecision,
     RecallAtFalsePositiveRate,
-):
-    register(_class.__name__, _class, About.of(_class, HIGHER, 0, 1))
+)
+
+
+def _register_rates() -> None:
+    for rate in _RATES_AT_BOUNDS:
+        register(rate.__name__, rate, About.of(rate, HIGHER, 0, 1))
+
+
+_register_rates()
 register("ThresholdAtRecall", ThresholdAtRecall, About.of(ThresholdAtRecall))

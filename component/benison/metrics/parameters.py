@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parameters of a metric, held against what its class takes: names, types, and how much is too much."""
+"""The parameters of a metric, held against what its class takes: names, types, and how much is too much.
+
+A config comes as JSON, so a wrong type would be found deep in a formula, after an hour of reading. Types are
+those of the annotations of the class or function, so that a user's metric is checked as ours are.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +20,12 @@ from benison.config.faults import described
 from benison.config.plain import shortened
 from benison.errors import ConfigError, suggestion
 
-MOST = 1_000_000  # thresholds or buckets: of a slice they are 24 MB
-MOST_VALUES = 10_000  # in a list of thresholds, each of which is a value of its own
-LARGEST = 1e300  # a range from -1e308 to 1e308 has a width that no float holds
+MOST = 1_000_000
+"""Thresholds or buckets: of a slice they are 24 MB."""
+MOST_VALUES = 10_000
+"""Values in a list of thresholds, each of which makes a value of the metric."""
+LARGEST = 1e300
+"""The largest number: a range from -1e308 to 1e308 has a width that no float holds."""
 
 # What Keras and TFMA write into every config without changing a value.
 _KERAS_DEFAULTS = {
@@ -55,8 +62,18 @@ def meant(config: Mapping[str, Any]) -> dict[str, Any]:
 def check(class_name: str, factory: Any, config: Mapping[str, Any]) -> None:
     """Refuse parameters that a metric does not have, or lacks, or that are larger than any use.
 
+    Args:
+        class_name: For the sentences.
+        factory: The metric's class, or the function that builds it.
+        config: The parameters as the config gives them, without those that are null.
+
     Raises:
         ConfigError: One sentence for each.
+
+    >>> from benison.metrics.counts import ExampleCount
+    >>> check("ExampleCount", ExampleCount, {"nmae": "rows"})
+    Traceback (most recent call last):
+    benison.errors.ConfigError: ExampleCount has no parameter 'nmae'. Did you mean 'name'?
     """
     known = inspect.signature(factory).parameters
     faults = [*_unknown(class_name, known, config), *_missing(class_name, known, config)]
@@ -68,6 +85,9 @@ def check(class_name: str, factory: Any, config: Mapping[str, Any]) -> None:
 
 def check_types(class_name: str, factory: Any, config: Mapping[str, Any]) -> None:
     """Refuse parameters of another type than the class says, which it may take and stumble over later.
+
+    It comes after the metric was built, since a class may convert what it takes, and refuse it in better
+    words.
 
     Raises:
         ConfigError: One sentence for each.
@@ -89,7 +109,12 @@ def check_types(class_name: str, factory: Any, config: Mapping[str, Any]) -> Non
 
 
 def check_count(parameter: str, count: int | None, most: int, least: int = 2) -> None:
-    """Raise ValueError unless `count` is None or a whole number from `least` to `most`."""
+    """Raise ValueError unless `count` is None or a whole number from `least` to `most`.
+
+    >>> check_count("num_thresholds", 1, 1000)
+    Traceback (most recent call last):
+    ValueError: num_thresholds must be a whole number from 2 up, not 1
+    """
     if count is None:
         return
     if not isinstance(count, int) or count < least:

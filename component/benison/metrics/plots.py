@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The plot of the confusion matrix over all thresholds."""
+"""The plots: the confusion matrix over many thresholds, and calibration over buckets of the prediction.
+
+A plot is a metric whose value is a table of points for each slice. Sums are in the unit of the weights.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,11 @@ from benison.metrics.statistics.ranks import Ranks, ScoreRanks
 from benison.metrics.statistics.scale import buckets_of
 from benison.slicing.codes import SliceCodes
 
-MOST_POINTS = 10_000  # more than a screen has pixels, and as many as TFMA has buckets
+MOST_POINTS = 10_000
+"""Points of a slice: more than a screen has pixels, and as many as TFMA has buckets."""
 _POINTS = 1000  # TFMA's default
+# One score in so many that [0, 1] does not tell apart may be noise of a model; more are another scale of
+# scores.
 _MANY_OUTSIDE = 20
 
 
@@ -34,6 +40,13 @@ class ConfusionMatrixPlot(Metric):
     `num_thresholds` they have `num_thresholds + 2` points: one below 0, then 0 to 1. Without, they have
     those of 1000, and where more than one in twenty scores lie outside of [0, 1] or close to its ends,
     more thresholds in these regions, the same ones for every slice.
+
+    Each column is float64[S, T]. Matrices are weights, from 0 up; NaN throughout a slice in which a
+    prediction is missing.
+
+    Attributes:
+        num_thresholds: From 2 to 10,000; 1000 means that none was asked for.
+        name: The name in the results.
     """
 
     num_thresholds: int = _POINTS
@@ -59,27 +72,36 @@ class ConfusionMatrixPlot(Metric):
             for label, of_label in enumerate((weights.negatives, weights.positives)):
                 flat[label] += np.bincount(keys, of_label, minlength=flat.shape[1])
         rows = flat.reshape(2, ranks.size, len(thresholds))
+        # A missing prediction, whose row weighs NaN, could be above any threshold.
+        missing = np.isnan(rows).any(axis=(0, 2))
+        rows[:, missing] = np.nan
         above = np.cumsum(rows[..., ::-1], axis=-1)[..., ::-1]
         below = above[..., :1] - above
-        # 0, or NaN when a prediction is missing, which then holds for all points.
-        certain = 0 * above[:, :, :1].sum(axis=0)
         return {
             "threshold": np.broadcast_to(thresholds, above.shape[1:]),
-            "true_positives": above[1] + certain,
-            "false_positives": above[0] + certain,
-            "true_negatives": below[0] + certain,
-            "false_negatives": below[1] + certain,
+            "true_positives": above[1],
+            "false_positives": above[0],
+            "true_negatives": below[0],
+            "false_negatives": below[1],
         }
 
 
 def even_thresholds(count: int) -> Array:
-    """TFMA's: one below 0, then 0 to 1 in `count` steps."""
+    """TFMA's: one below 0, then 0 to 1 in `count` steps.
+
+    >>> even_thresholds(2).round(6)
+    array([-1.e-06,  0.e+00,  5.e-01,  1.e+00])
+    """
     return np.concatenate([[-1e-6], np.arange(count + 1) / count])
 
 
 @lru_cache
 def wide_thresholds() -> Array:
-    """Those of 1000, and eight in each octave beyond these, towards 0, 1 and the infinities."""
+    """Those of 1000, and eight in each octave beyond these, towards 0, 1 and the infinities.
+
+    Eight in an octave are as dense as a thousand are around 0.1, and 20 octaves below 0.001 are a score of
+    one in a billion; beyond 2^17 scores of classifiers do not go.
+    """
     near = 1e-3 * 2.0 ** (np.arange(-160, 0) / 8)
     far = 2.0 ** (np.arange(-80, 137) / 8)
     parts = (-far[::-1], even_thresholds(_POINTS), near, 1 - near, far[far > 1])
@@ -110,7 +132,13 @@ register("ConfusionMatrixPlot", ConfusionMatrixPlot)
 class BucketSums(CellsStatistic):
     """Sums of labels, predictions and weights in each bucket: cells are `3 * bucket + which`.
 
-    Bucket 0 lies below `left`, the last from `right` up, the others divide [left, right) evenly.
+    Bucket 0 lies below `left`, the last from `right` up, the others divide [left, right) evenly. A missing
+    prediction makes the sums of a bucket NaN, whichever it is counted to.
+
+    Attributes:
+        buckets: The number of buckets between `left` and `right`.
+        left: The lower edge of the first of these.
+        right: The upper edge of the last.
     """
 
     buckets: int
@@ -147,7 +175,11 @@ class BucketSums(CellsStatistic):
         return np.minimum(bucket, self.buckets + 1)  # infinity reaches the last edge
 
     def edges(self) -> Array:
-        """The lower edge of each bucket and the upper edge of the last: float64[buckets + 3]."""
+        """The lower edge of each bucket and the upper edge of the last: float64[buckets + 3].
+
+        >>> BucketSums(2, 0.0, 1.0).edges()
+        array([-inf,  0. ,  0.5,  1. ,  inf])
+        """
         inner = np.linspace(self.left, self.right, self.buckets + 1)
         return np.concatenate([[-np.inf], inner, [np.inf]])
 
@@ -158,6 +190,16 @@ class CalibrationPlot(Metric):
 
     Columns `lower` (inclusive), `upper` (exclusive), `label`, `prediction` and `weight`, each with
     `num_buckets + 2` points: one below `left`, then [left, right) in equal buckets, then the rest.
+
+    In a bucket label / weight is the mean label and prediction / weight the mean prediction, and a model
+    is calibrated where the two are equal. Each column is float64[S, num_buckets + 2]; a bucket without
+    rows holds 0; a slice in which a prediction is missing is NaN throughout.
+
+    Attributes:
+        num_buckets: From 1 to 10,000.
+        left: The least prediction that has a bucket of its own.
+        right: Predictions from here up share the last bucket.
+        name: The name in the results.
     """
 
     num_buckets: int = 1000

@@ -3,6 +3,10 @@
 
 A query may be split over batches, files and workers, so every row is kept until the end: about 40 bytes for
 each row in each of its slices. Rows with equal scores have no order; a value is the mean over all orders.
+
+Ranks count from 1, the row with the highest score first. A query weighs what its rows weigh on average,
+so that long queries count no more than short ones. A query in which a prediction is missing makes its
+slices NaN.
 """
 
 from __future__ import annotations
@@ -22,7 +26,12 @@ from benison.slicing.codes import SliceCodes
 
 @dataclasses.dataclass(frozen=True)
 class QueryRows(Rows):
-    """The rows of each slice with their queries; labels are the column `gain_key` if there is one."""
+    """The rows of each slice with their queries; labels are the column `gain_key` if there is one.
+
+    Attributes:
+        limit: The most rows of a slice; none, because a value of some of the rows would be another value.
+        gain_key: A column of numbers, the gain of each row.
+    """
 
     limit: int = sys.maxsize
     gain_key: str = ""
@@ -39,9 +48,18 @@ class QueryRows(Rows):
 
 @dataclasses.dataclass(frozen=True)
 class Ranked:
-    """Rows in the order of slice, query and falling score, Q queries in all.
+    """Rows in the order of slice, query and falling score: M rows of Q queries in S slices.
 
-    `starts` is where each query begins, int64[Q]; `slices` the slice of each query, int64[Q].
+    A query whose rows lie in several slices is a query of each, of the rows that are in that slice.
+
+    Attributes:
+        size: The number of slices S.
+        labels: The label or gain of each row, float64[M].
+        scores: Its prediction, float64[M], falling within a query.
+        weights: Its weight, float64[M].
+        codes: Its query, int64[M], ascending.
+        starts: Where each query begins, int64[Q].
+        slices: The slice of each query, int64[Q].
     """
 
     size: int
@@ -49,7 +67,6 @@ class Ranked:
     scores: Array
     weights: Array
     codes: Index
-    """The query of each row: int64[M], ascending."""
     starts: Index
     slices: Index
 
@@ -78,7 +95,7 @@ class Ranked:
 
     @cached_property
     def ranks(self) -> Index:
-        """The place of each row in its query, counted from 1: int64[M]."""
+        """The rank of each row in its query, counted from 1: int64[M]."""
         return np.arange(len(self.codes)) - self.starts[self.codes] + 1
 
     @cached_property
@@ -107,10 +124,20 @@ class Ranked:
 class NDCG(Metric):
     """Mean over queries of the discounted gain of the ranking over that of the best one; from 0 to 1.
 
-    The gain is the label, or the column `gain_key`, the discount 1 / log2(1 + rank), over the first `top_k`
-    ranks or all. Queries without a positive gain do not count. NaN without queries. Ties as in McSherry and
-    Najork, "Computing information retrieval performance measures efficiently in the presence of tied
-    scores", 2008.
+        DCG / ideal DCG,  DCG = sum over ranks r <= top_k of gain_r / log2(1 + r)
+
+    Higher is better. The gain is the label, or the column `gain_key`, as it is: not 2^gain - 1. The ideal DCG
+    is that of the rows by falling gain. Queries without a positive gain do not count; NaN without others.
+    scikit-learn's `ndcg_score` has the same value for a single query.
+
+    Source: Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR techniques", ACM Transactions on
+    Information Systems 20, 2002; ties as in McSherry and Najork, "Computing information retrieval performance
+    measures efficiently in the presence of tied scores", ECIR 2008.
+
+    Attributes:
+        gain_key: The column that holds the gains; "" for the label.
+        top_k: The last rank that counts, from 1 up; None for all.
+        name: The metric's name in the results.
 
     >>> round(NDCG().of(Inputs.of([0, 1, 1], [0.9, 0.8, 0.1])), 4)
     0.6934
@@ -152,8 +179,12 @@ class NDCG(Metric):
 class MinLabelPosition(Metric):
     """Mean over queries of the rank of the first positive, counted from 1; lower is better.
 
-    Queries without a positive do not count; NaN where none has one. Among n rows of one score of which m are
-    positive the first stands at (n + 1) / (m + 1) on average.
+    From 1 (best) up, in ranks. Queries without a positive do not count; NaN where none has one. A row is
+    positive if its label is above 0. TFMA's metric of that name; the mean of 1 / rank, which is called
+    the mean reciprocal rank, is another one.
+
+    Among n rows of one score of which m are positive the first stands at (n + 1) / (m + 1) on average, the
+    expectation of the least of m numbers drawn from 1 to n.
 
     >>> MinLabelPosition().of(Inputs.of([0, 1, 1], [0.9, 0.8, 0.1]))
     2.0

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The registry of metrics: what builds the metric of each `class_name`, and its description."""
+"""The registry of metrics: the factory for each `class_name` of a config, and its description.
+
+Names are TFMA's class names. A family registers itself when its module is imported, and `benison.metrics`
+imports all of ours.
+"""
 
 from __future__ import annotations
 
@@ -74,12 +78,20 @@ def register(name: str, factory: MetricFactory, about: About | None = None) -> N
 
 
 def replace(name: str, factory: MetricFactory) -> None:
-    """Make `factory` known as a `class_name`, whatever was known by it before."""
+    """Make `factory` known as a `class_name`, whatever was known by it before.
+
+    For a module of a user's that is imported anew, as in a notebook.
+    """
     _REGISTRY[name] = (factory, About.of(factory))
 
 
 def registered() -> dict[str, MetricFactory]:
-    """The factory of every known `class_name`, sorted by name."""
+    """The factory of every known `class_name`, sorted by name.
+
+    >>> import benison.metrics
+    >>> [name for name in registered() if name.startswith("AUC")]
+    ['AUC', 'AUCPrecisionRecall']
+    """
     return {name: factory for name, (factory, _) in sorted(_REGISTRY.items())}
 
 
@@ -107,6 +119,10 @@ def _advice(class_name: str) -> str:
 
     It names our metric of that meaning, else the library that computes it, and never a metric of similar
     name but other meaning.
+
+    >>> import benison.metrics
+    >>> _advice("rmse")
+    "Did you mean 'RootMeanSquaredError'?"
     """
     answers = _not_computed()
     answers |= {_squashed(name): f"Did you mean {name!r}?" for name in _REGISTRY}

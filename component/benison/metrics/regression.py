@@ -3,7 +3,10 @@
 
 In formulas y is the label, p the prediction and w the weight of a row; sums run over the rows of a slice that
 have a label. A value is NaN where its slice has no weight, and where a prediction is missing. With several
-outputs in a row, float64[N, C], an error is averaged over the outputs first.
+outputs in a row, float64[N, C], an error is averaged over the outputs first, each with the same weight.
+
+Errors are in the unit of the label, squared errors in its square, correlations and ratios have no unit. A
+metric that divides by how much labels vary is undefined on a slice of equal labels, however good the model.
 """
 
 from __future__ import annotations
@@ -36,6 +39,8 @@ def prediction(inputs: Inputs) -> Array:
 def pairs(inputs: Inputs) -> tuple[Array, Array]:
     """Labels and predictions of one shape: both float64[N] or both float64[N, C].
 
+    Shapes that NumPy would broadcast are refused: labels [N, 1] and predictions [N] make N x N differences.
+
     Raises:
         DataError: Their shapes differ.
     """
@@ -65,7 +70,10 @@ def absolute_error(inputs: Inputs) -> Array:
 
 
 def absolute_percentage_error(inputs: Inputs) -> Array:
-    """100 |y - p| / |y|; 0 for the label 0, where it is undefined and `has_label` leaves the row out."""
+    """100 |y - p| / |y|; 0 for the label 0, where it is undefined and `has_label` leaves the row out.
+
+    TFMA leaves such rows out too; Keras divides by 1e-7 there, so that one of them decides the whole mean.
+    """
     divisor = np.where(inputs.labels == 0, inf, np.abs(inputs.labels))
     return 100 * absolute_error(inputs) / divisor
 
@@ -76,7 +84,10 @@ def has_label(inputs: Inputs) -> Array:
 
 
 def squared_logarithmic_error(inputs: Inputs) -> Array:
-    """(ln(1 + y) - ln(1 + p))^2; NaN where a label or prediction is below -1."""
+    """(ln(1 + y) - ln(1 + p))^2; NaN where a label or prediction is below -1.
+
+    About the square of a relative error, so that 1 for 2 costs as much as 1,000 for 2,000.
+    """
     labels, predictions = pairs(inputs)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray((np.log1p(labels) - np.log1p(predictions)) ** 2)
@@ -137,6 +148,10 @@ ROW_MEANS: dict[str, RowMean] = {
 class MeanMetric(Metric):
     """The weighted mean of a line of `ROW_MEANS`; its range is that of the line; NaN without weight.
 
+        sum w f / sum w, over the rows for which `where` is 1
+
+    The values are TFMA's, and those of Keras' metrics of the same names but for percentages of labels of 0.
+
     Attributes:
         mean: The key of the line in `ROW_MEANS`.
         name: The metric's name in the results.
@@ -174,7 +189,8 @@ class RootMeanSquaredError(Metric):
 
         sqrt(sum w (y - p)^2 / sum w)
 
-    NaN without weight.
+    Never less than the mean absolute error, and equal to it when all errors have one size. NaN without
+    weight.
 
     >>> RootMeanSquaredError().of(Inputs.of([3.0, -0.5], [2.5, 0.0]))
     0.5
@@ -196,7 +212,8 @@ class Calibration(Metric):
         sum w p / sum w y
 
     From 0 up for labels and predictions that are not negative; neither end is good. NaN where the labels sum
-    up to 0.
+    up to 0. TFMA's metric of that name. It is calibration in the large: 1 says that the predictions are right
+    in sum, while CalibrationPlot shows whether they are right at each height.
 
     >>> Calibration().of(Inputs.of([1.0, 0.0], [0.6, 0.6]))
     1.2
@@ -217,7 +234,8 @@ class SquaredPearsonCorrelation(Metric):
 
         r^2 = M_yp^2 / (M_yy M_pp),  M_ab = sum w (a - mean a) (b - mean b)
 
-    NaN where the labels or the predictions of a slice do not vary beyond rounding.
+    1 for any straight line, even a falling one: it says nothing of bias or scale, R2Score does. NaN where the
+    labels or the predictions of a slice do not vary beyond rounding.
 
     Source: Pearson, "Note on regression and inheritance in the case of two parents", Proceedings of the Royal
     Society of London 58, 1895.
@@ -243,8 +261,8 @@ class R2Score(Metric):
 
         R^2 = 1 - sum w (y - p)^2 / sum w (y - mean y)^2
 
-    1 is best; 0 is as good as predicting the mean label; there is no lower end. NaN where the labels do not
-    vary.
+    1 is best; 0 is as good as predicting the mean label of the slice; there is no lower end. NaN where the
+    labels do not vary: scikit-learn's `r2_score` has 1 or 0 there, by whether the predictions are exact.
 
     >>> R2Score().of(Inputs.of([1.0, 2.0, 3.0], [1.0, 2.0, 4.0]))
     0.5
@@ -261,13 +279,17 @@ class R2Score(Metric):
 
 
 def positive_prediction(inputs: Inputs) -> Array:
-    """The product y p, the prediction of a positive row; raises DataError for labels outside [0, 1]."""
+    """The product y p, the prediction of a positive row: float64[N].
+
+    Raises:
+        DataError: A label lies outside [0, 1].
+    """
     check_binary(inputs)
     return np.asarray(inputs.labels * inputs.predictions)
 
 
 def negative_prediction(inputs: Inputs) -> Array:
-    """The product (1 - y) p, the prediction of a negative row."""
+    """The product (1 - y) p, the prediction of a negative row: float64[N]."""
     return np.asarray((1 - inputs.labels) * inputs.predictions)
 
 
@@ -277,7 +299,8 @@ class CoefficientOfDiscrimination(Metric):
 
         sum w y p / sum w y - sum w (1 - y) p / sum w (1 - y)
 
-    The range is that of predictions in [0, 1]. NaN where a class has no rows.
+    1 is a model that is sure and right, 0 one that does not tell the classes apart, as is a constant. The
+    range is that of predictions in [0, 1]. NaN where a class has no rows.
 
     Source: Tjur, "Coefficients of determination in logistic regression models: a new proposal", The American
     Statistician 63, 2009.
@@ -304,8 +327,11 @@ class CoefficientOfDiscrimination(Metric):
 class RelativeCoefficientOfDiscrimination(CoefficientOfDiscrimination):
     """Mean prediction on positives over mean prediction on negatives; from 0 up, higher is better.
 
+        (sum w y p / sum w y) / (sum w (1 - y) p / sum w (1 - y))
+
     1 is a model that does not tell the classes apart. NaN where a class has no rows, and where the negatives
-    have a mean prediction of 0.
+    have a mean prediction of 0. TFMA's metric of that name; for rare positives it says more than the
+    difference, which is small whatever the model.
 
     >>> RelativeCoefficientOfDiscrimination().of(Inputs.of([1.0, 0.0], [0.75, 0.25]))
     3.0
@@ -321,13 +347,13 @@ def _mean(mean: str, default_name: str, /, name: str | None = None) -> MeanMetri
     return MeanMetric(mean, name or default_name)
 
 
-def _register_row_mean(class_name: str, mean: RowMean) -> None:
-    about = About(mean.sentence, mean.higher_is_better, mean.low, formula=mean.text)
-    register(class_name, partial(_mean, class_name, snake_case(class_name)), about)
+def _register_row_means() -> None:
+    for class_name, mean in ROW_MEANS.items():
+        about = About(mean.sentence, mean.higher_is_better, mean.low, formula=mean.text)
+        register(class_name, partial(_mean, class_name, snake_case(class_name)), about)
 
 
-for _class_name, _row_mean in ROW_MEANS.items():
-    _register_row_mean(_class_name, _row_mean)
+_register_row_means()
 register("RootMeanSquaredError", RootMeanSquaredError, About.of(RootMeanSquaredError, LOWER, 0))
 register("Calibration", Calibration)
 register(

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Metrics of labels and predictions that are text."""
+"""Metrics of labels and predictions that are text.
+
+Texts are compared as they are: case, spaces and Unicode normal forms count. A missing prediction is no
+empty text, and makes the value of its slices NaN.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +26,22 @@ _JSON = "json"
 
 @dataclasses.dataclass(frozen=True)
 class Matches:
-    """1 where label and prediction are equal, else 0; NaN without a prediction: float64[N]."""
+    """1 where label and prediction are equal, else 0; NaN without a prediction: float64[N].
+
+    Rows with several numbers, float64[N, C], are equal if all C are.
+
+    Attributes:
+        convert_to: "json" to compare what the texts mean as JSON; None to compare the texts.
+    """
 
     convert_to: str | None
 
     def __call__(self, inputs: Inputs) -> Array:
-        """Compare the rows of a batch; with `convert_to` as what their JSON means."""
+        """Compare the rows of a batch.
+
+        Raises:
+            DataError: One of labels and predictions is text and the other is not.
+        """
         labels, predictions = inputs.labels, inputs.predictions
         if isinstance(labels, pa.Array) != isinstance(predictions, pa.Array):
             raise DataError(
@@ -47,6 +61,7 @@ class Matches:
 
 def _canonical(texts: pa.Array) -> pa.Array:
     """Each text as JSON writes what it means, with sorted keys; text that is no JSON stays as it is."""
+    # A text that repeats, as answers of a model do, is parsed once.
     encoded = texts.dictionary_encode()
     known = pa.array([_meaning(text) for text in encoded.dictionary.to_pylist()], pa.string())
     return known.take(encoded.indices)
@@ -63,8 +78,16 @@ def _meaning(text: Any) -> Any:
 class ExactMatch(Metric):
     """Share of the rows whose prediction equals the label, text or number; from 0 to 1, higher is better.
 
+        sum w [y = p] / sum w
+
     With `convert_to="json"` texts are compared as the JSON that they hold, so that the order of keys and
-    spaces do not matter. NaN for a slice without rows, or with a row without a prediction.
+    spaces do not matter; 1 and 1.0 differ. NaN for a slice without rows, or with a row without a prediction.
+
+    The values are those of TFMA's ExactMatch.
+
+    Attributes:
+        convert_to: "json", or None.
+        name: The metric's name in the results.
 
     >>> ExactMatch().of(Inputs.of(["yes", "no"], ["yes", "yes"]))
     0.5

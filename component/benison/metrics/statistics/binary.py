@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rows behind binary metrics: each a positive or a negative one, with a score and a weight.
 
-Labels are in [0, 1]; a fractional label y counts as y of a positive and 1 - y of a negative row.
+Labels are in [0, 1]; a fractional label y counts as y of a positive and 1 - y of a negative row, as in TFMA,
+so that soft labels and labels that were averaged over raters can be evaluated.
 """
 
 from __future__ import annotations
@@ -22,7 +23,14 @@ _TOLERANCE = 1e-7  # how far outside [0, 1] a label may lie by rounding, as in T
 
 
 class Weights(NamedTuple):
-    """Weights of negatives and positives, float64[n], by slice and bin or step, int64[n], ascending."""
+    """Weights of negatives and positives, float64[n], by slice and bin or step, int64[n], ascending.
+
+    Attributes:
+        slices: The slice of each.
+        bins: Its bin of the scale, or its step of a curve.
+        negatives: The weight of the rows that are negative there.
+        positives: The weight of the rows that are positive there.
+    """
 
     slices: Index
     bins: Index
@@ -105,7 +113,10 @@ def _kept(rows: Index | None, codes: Index, kept: Mask) -> tuple[Index | None, I
 
 
 def heavy(inputs: Inputs, codes: SliceCodes) -> tuple[Inputs, SliceCodes]:
-    """The rows that weigh anything, with their slices; the others may hold anything."""
+    """The rows that weigh anything, with their slices; the others may hold anything.
+
+    They are left out, not multiplied by 0, because 0 times NaN or infinity is NaN.
+    """
     if inputs.weights is None or inputs.weights.all():
         return inputs, codes
     rows = np.flatnonzero(inputs.weights)
@@ -140,6 +151,7 @@ class BinaryCells(CellsStatistic):
     """Exact counts between thresholds: cells are `2 * bin + positive`.
 
     Bin i holds predictions above i of the thresholds; one that is equal to a threshold is not above it.
+    The state takes 16 bytes for each bin of each slice, or less where few are occupied.
     """
 
     def ascending(self) -> Array:
@@ -162,7 +174,15 @@ class BinaryCells(CellsStatistic):
 
 @dataclasses.dataclass(frozen=True)
 class ThresholdCells(BinaryCells):
-    """Counts between thresholds of one's own."""
+    """Counts between thresholds of one's own.
+
+    Attributes:
+        thresholds: Ascending and distinct, so that equal sets of thresholds are one statistic.
+
+    >>> cells = ThresholdCells((0.5,)).add(Inputs.of([1, 0, 1], [0.9, 0.8, 0.1]), SliceCodes.of([0, 0, 0], 1))
+    >>> cells.dense()
+    array([[0., 1., 1., 1.]])
+    """
 
     thresholds: tuple[float, ...]
 
@@ -172,7 +192,11 @@ class ThresholdCells(BinaryCells):
 
 @dataclasses.dataclass(frozen=True)
 class InterpolatedCells(BinaryCells):
-    """Counts between a number of thresholds, evenly spaced."""
+    """Counts between a number of thresholds, evenly spaced.
+
+    Attributes:
+        count: The number of thresholds, above 10,000; up to that TFMA's buckets tell them apart.
+    """
 
     count: int
 
@@ -182,6 +206,10 @@ class InterpolatedCells(BinaryCells):
 
 @lru_cache(maxsize=32)
 def interpolated_thresholds(count: int) -> Array:
-    """`count` thresholds, ascending: just below 0, evenly spaced, just above 1."""
+    """`count` thresholds, ascending: just below 0, evenly spaced, just above 1, as in Keras and TFMA.
+
+    >>> interpolated_thresholds(3)
+    array([-1.0000000e-07,  5.0000000e-01,  1.0000001e+00])
+    """
     inner = np.arange(1, count - 1) / (count - 1)
     return np.concatenate([[-EPSILON], inner, [1 + EPSILON]])

@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What adds up to a table: sums over slices x cells, of which few or many are occupied."""
+"""A sparse or dense table of sums: slices x cells.
+
+The state behind confusion matrices, calibration and scores. A hundred thousand slices with a cell for
+each of 20,000 bins would be two billion numbers, of which the rows occupy few; one slice with ten million
+rows occupies nearly all of its cells. So a table keeps the occupied cells alone, or all of them once that
+is smaller.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +20,15 @@ from benison.data.batch import Array
 from benison.metrics.base import Index, Statistic
 from benison.slicing.codes import SliceCodes, grouped_sum
 
-Loose: TypeAlias = tuple[Index, "Array | None"]
+Pending: TypeAlias = tuple[Index, "Array | None"]
 
 
 class CellPairs(NamedTuple):
-    """Pairs of cells of the slices up to `until`: keys, int64[n], ascending, and sums, float64[n] each."""
+    """Pairs of cells of the slices up to `until`: keys, int64[n], ascending, and sums, float64[n] each.
+
+    Cells come in pairs where an even one counts negatives and the odd one after it positives. The key of a
+    pair is that of its even cell, halved.
+    """
 
     until: int
     keys: Index
@@ -50,39 +60,51 @@ class CellPairs(NamedTuple):
         return CellPairs(self.until, self.keys[index], self.first[index], self.second[index])
 
 
-# A dense table of cells may hold this many numbers (128 MB); beyond it, only occupied cells are kept.
 DENSE_CELLS = 2**24
-# So many keys (32 MB) may wait before they are added up, unless the table is smaller.
-LOOSE_KEYS = 2**22
-# And so many (128 MB) of a sparse table: sorting them at once takes a third of the time of merging.
-SPARSE_LOOSE_KEYS = 2**24
-# What is made of so many cells stays in the processor's cache.
+"""A dense table of cells may hold this many numbers (128 MB); beyond it, only occupied cells are kept."""
+PENDING_KEYS = 2**22
+"""So many keys (32 MB) may wait before they are added up, unless the table is smaller."""
+SPARSE_PENDING_KEYS = 2**24
+"""And so many (128 MB) of a sparse table: sorting them at once takes a third of the time of merging."""
 BLOCK_CELLS = 2**17
+"""Cells of the slices that are read together: what is made of so many stays in the processor's cache."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Cells:
     """Sums over S slices x `width` cells: all of them (dense), or the occupied ones alone (sparse).
 
-    The state of a batch is mostly *loose*: the keys as they came, each `slice * width + cell`, with
+    The state of a batch is mostly *pending*: the keys as they came, each `slice * width + cell`, with
     their sums (1 each when None). Adding up a table costs as much as the table is large, so this is
     done when enough keys have come for that, and once before the sums are read.
 
-    Settled, `keys` is None and `sums` is float64[S * width], or `keys` is int64[n], ascending, and
+    Compact, `keys` is None and `sums` is float64[S * width], or `keys` is int64[n], ascending, and
     `sums` is float64[n].
+
+    >>> cells = Cells.of(np.array([5, 1, 5]), None, size=2, width=3)
+    >>> cells.merge(cells).dense()
+    array([[0., 2., 0.],
+           [0., 0., 4.]])
     """
 
     size: int
     width: int
     sums: Array
     keys: Index | None
-    loose: tuple[Loose, ...] = ()
+    pending: tuple[Pending, ...] = ()
     waiting: int = 0
-    """How many keys are loose."""
+    """How many keys are pending."""
 
     @classmethod
     def of(cls, keys: Index, sums: Array | None, size: int, width: int) -> Cells:
-        """Sum up `sums` (1 each when None) by key; keys may repeat and stand in any order."""
+        """Sum up `sums` (1 each when None) by key; keys may repeat and stand in any order.
+
+        Args:
+            keys: `slice * width + cell`, int64[n].
+            sums: What is added to each, float64[n].
+            size: The number of slices.
+            width: The cells of a slice.
+        """
         if not len(keys):
             return cls.empty(size, width)
         if size * width <= len(keys):
@@ -93,8 +115,8 @@ class Cells:
             table = _table(keys - low, sums, span)
             occupied = np.flatnonzero(table)
             keys, sums = occupied + low, table[occupied]
-        loose = ((keys, sums),) if len(keys) else ()
-        return cls.empty(size, width)._with_loose(loose, len(keys))
+        pending = ((keys, sums),) if len(keys) else ()
+        return cls.empty(size, width)._with_pending(pending, len(keys))
 
     @classmethod
     def grouped(cls, cells: Index, weights: Array | None, codes: SliceCodes, width: int) -> Cells:
@@ -111,55 +133,55 @@ class Cells:
         return cls(size, width, np.zeros(0), np.zeros(0, np.int64))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        settled = self.settled
-        return Cells, (settled.size, settled.width, settled.sums, settled.keys)
+        compact = self.compact
+        return Cells, (compact.size, compact.width, compact.sums, compact.keys)
 
     def merge(self, other: Cells) -> Cells:
-        """The sums of both, which must have one size and width."""
-        # What is settled in the smaller of the two is as good as loose for the other one.
+        """The sums of both, which must have one size and width; neither is changed."""
+        # What is compact in the smaller of the two is as good as pending for the other one.
         small, large = sorted((self, other), key=lambda c: (c.keys is None, len(c.sums)))
-        loose, waiting = self.loose + other.loose, self.waiting + other.waiting
+        pending, waiting = self.pending + other.pending, self.waiting + other.waiting
         if small.keys is None:
             large = Cells(self.size, self.width, large.sums + small.sums, None)
         elif len(small.keys):
-            loose, waiting = (*loose, (small.keys, small.sums)), waiting + len(small.keys)
-        return large._with_loose(loose, waiting)
+            pending, waiting = (*pending, (small.keys, small.sums)), waiting + len(small.keys)
+        return large._with_pending(pending, waiting)
 
-    def _with_loose(self, loose: tuple[Loose, ...], waiting: int) -> Cells:
-        merged = dataclasses.replace(self, loose=loose, waiting=waiting)
+    def _with_pending(self, pending: tuple[Pending, ...], waiting: int) -> Cells:
+        merged = dataclasses.replace(self, pending=pending, waiting=waiting)
         sparse = self.keys is not None and self.size * self.width > DENSE_CELLS
-        least = SPARSE_LOOSE_KEYS if sparse else LOOSE_KEYS
-        return merged.settled if waiting > max(least, 2 * len(self.sums)) else merged
+        least = SPARSE_PENDING_KEYS if sparse else PENDING_KEYS
+        return merged.compact if waiting > max(least, 2 * len(self.sums)) else merged
 
     @functools.cached_property
-    def settled(self) -> Cells:
-        """The same sums with nothing loose."""
-        if not self.loose:
+    def compact(self) -> Cells:
+        """The same sums with nothing pending."""
+        if not self.pending:
             return self
         table = self.size * self.width
         held = len(self.sums) + self.waiting
         if self.keys is None or table <= min(DENSE_CELLS, 8 * held):
-            return self._settled_dense()
-        loose = filter(None, (self._loose_keys(weighted) for weighted in (True, False)))
-        runs = [*(_summed(keys, sums, table) for keys, sums in loose), (self.keys, self.sums)]
+            return self._compact_dense()
+        pending = filter(None, (self._pending_keys(weighted) for weighted in (True, False)))
+        runs = [*(_summed(keys, sums, table) for keys, sums in pending), (self.keys, self.sums)]
         keys, sums = functools.reduce(_union, runs)
         return Cells(self.size, self.width, sums, keys)
 
-    def _loose_keys(self, weighted: bool) -> Loose | None:
-        chosen = [loose for loose in self.loose if (loose[1] is not None) is weighted]
+    def _pending_keys(self, weighted: bool) -> Pending | None:
+        chosen = [pending for pending in self.pending if (pending[1] is not None) is weighted]
         if not chosen:
             return None
         keys = np.concatenate([keys for keys, _ in chosen], dtype=np.int64)
         return keys, np.concatenate([w for _, w in chosen if w is not None]) if weighted else None
 
-    def _settled_dense(self) -> Cells:
-        settled = dataclasses.replace(self, loose=(), waiting=0)
-        sums = settled.dense().reshape(-1)
+    def _compact_dense(self) -> Cells:
+        compact = dataclasses.replace(self, pending=(), waiting=0)
+        sums = compact.dense().reshape(-1)
         if self.keys is None:
             sums = sums.copy()
         for weighted in (False, True):
-            loose = [loose for loose in self.loose if (loose[1] is not None) is weighted]
-            for low, high, runs in _neighbours(loose):
+            pending = [pending for pending in self.pending if (pending[1] is not None) is weighted]
+            for low, high, runs in _neighbours(pending):
                 keys = np.concatenate([keys for keys, _ in runs])
                 keys -= keys.dtype.type(low)
                 weights = [w for _, w in runs if w is not None]
@@ -173,24 +195,25 @@ class Cells:
 
     def occupied(self) -> tuple[Index, Array]:
         """Keys, ascending, and sums of the cells that are not 0 (or that ever had a row)."""
-        settled = self.settled
-        if settled.keys is not None:
-            return settled.keys, settled.sums
-        keys = np.flatnonzero(settled.sums)
-        return keys, settled.sums[keys]
+        compact = self.compact
+        if compact.keys is not None:
+            return compact.keys, compact.sums
+        keys = np.flatnonzero(compact.sums)
+        return keys, compact.sums[keys]
 
     def pairs(self) -> Iterator[CellPairs]:
         """The occupied ones of the pairs of cells 2k and 2k + 1, of some slices at a time.
 
-        For tables of an even width.
+        For tables of an even width. A block has whole slices, so that what reads it can treat each slice
+        alone, and stays in the processor's cache while it does.
         """
-        settled = self.settled
-        if settled.keys is not None:
-            yield from settled._sparse_pairs(settled.keys)
+        compact = self.compact
+        if compact.keys is not None:
+            yield from compact._sparse_pairs(compact.keys)
             return
         step = max(1, BLOCK_CELLS // self.width)
         for start in range(0, self.size, step):
-            both = settled.sums[start * self.width : (start + step) * self.width].reshape(-1, 2)
+            both = compact.sums[start * self.width : (start + step) * self.width].reshape(-1, 2)
             occupied = np.flatnonzero((both[:, 0] != 0) | (both[:, 1] != 0))
             keys = occupied + start * self.width // 2
             yield CellPairs(min(start + step, self.size), keys, *both[occupied].T)
@@ -211,56 +234,62 @@ class Cells:
             if size * self.width <= DENSE_CELLS:
                 more = np.zeros((size - self.size) * self.width)
                 return dataclasses.replace(self, size=size, sums=np.append(self.sums, more))
-        settled = self.settled
-        if settled.keys is None and size * self.width <= DENSE_CELLS:
+        compact = self.compact
+        if compact.keys is None and size * self.width <= DENSE_CELLS:
             rows = np.zeros((size, self.width))
-            rows[index] = settled.sums.reshape(self.size, self.width)
+            rows[index] = compact.sums.reshape(self.size, self.width)
             return Cells(size, self.width, rows.reshape(-1), None)
-        keys, sums = settled.occupied()
+        keys, sums = compact.occupied()
         slices = keys // self.width
         moved = index[slices] * self.width + keys - slices * self.width
         return Cells.of(moved, sums, size, self.width)
 
     def take(self, index: Index) -> Cells:
         """Slice i of the result is slice `index[i]`, which may stand there more than once."""
-        settled = self.settled
+        compact = self.compact
         if np.array_equal(index, np.arange(self.size)):
-            return settled
-        if settled.keys is None:
-            rows = settled.sums.reshape(self.size, self.width)[index]
+            return compact
+        if compact.keys is None:
+            rows = compact.sums.reshape(self.size, self.width)[index]
             return Cells(len(index), self.width, rows.reshape(-1), None)
-        starts, ends = (np.searchsorted(settled.keys, (index + i) * self.width) for i in (0, 1))
+        starts, ends = (np.searchsorted(compact.keys, (index + i) * self.width) for i in (0, 1))
         lengths = ends - starts
         slices = np.repeat(np.arange(len(index)), lengths)
         within = np.arange(len(slices)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         at = starts[slices] + within
-        keys = settled.keys[at] + (slices - index[slices]) * self.width
-        return Cells(len(index), self.width, settled.sums[at], keys)
+        keys = compact.keys[at] + (slices - index[slices]) * self.width
+        return Cells(len(index), self.width, compact.sums[at], keys)
 
     def dense(self) -> Array:
-        """float64[S, width]; for few slices or few cells."""
-        settled = self.settled
-        sums = settled.sums
-        if settled.keys is not None:
+        """All sums, float64[S, width]; for few slices or few cells.
+
+        A table of 100,000 slices and 20,000 cells would be 16 GB: read `pairs` instead.
+        """
+        compact = self.compact
+        sums = compact.sums
+        if compact.keys is not None:
             sums = np.zeros(self.size * self.width)
-            sums[settled.keys] = settled.sums
+            sums[compact.keys] = compact.sums
         return sums.reshape(self.size, self.width)
 
 
-def _neighbours(loose: Sequence[Loose]) -> Iterator[tuple[int, int, list[Loose]]]:
+def _neighbours(pending: Sequence[Pending]) -> Iterator[tuple[int, int, list[Pending]]]:
     """Runs of keys whose ranges overlap, together, with the lowest key and one more than the highest.
 
-    Those of one slicing spec are, so that each table is no larger than its slices.
+    The slices of a slicing spec have neighbouring numbers, so the keys of a spec overlap and those of two
+    specs mostly do not. Added up spec by spec, each table is no larger than its slices.
     """
-    ranges = sorted(((int(run[0].min()), int(run[0].max()) + 1, i) for i, run in enumerate(loose)))
-    group: list[Loose] = []
+    ranges = sorted(
+        ((int(run[0].min()), int(run[0].max()) + 1, i) for i, run in enumerate(pending))
+    )
+    group: list[Pending] = []
     first = last = 0
     for low, high, i in ranges:
         if group and low >= last:
             yield first, last, group
             group = []
         first, last = (first, max(last, high)) if group else (low, high)
-        group.append(loose[i])
+        group.append(pending[i])
     if group:
         yield first, last, group
 
@@ -272,7 +301,7 @@ def _table(keys: Index, sums: Array | None, cells: int) -> Array:
 
 
 def _summed(keys: Index, sums: Array | None, cells: int) -> tuple[Index, Array]:
-    """Sums by key, keys ascending. Half the bits sort in half the time."""
+    """Sums by key, keys ascending; as uint32 where they fit, because half the bits sort in half the time."""
     if sums is None:
         narrow = keys.astype(np.uint32) if cells <= 2**32 else keys
         distinct, counts = np.unique(narrow, return_counts=True)
@@ -282,14 +311,18 @@ def _summed(keys: Index, sums: Array | None, cells: int) -> tuple[Index, Array]:
 
 
 def order_of(keys: Index, kind: Literal["quicksort", "stable"] = "quicksort") -> Index:
-    """What puts keys, which are 0 or more, in ascending order, as a stable sort does: int64[n].
+    """The indices that put keys, which are 0 or more, in ascending order, as a stable sort does: int64[n].
 
     `kind` is "stable" for keys of which long runs are in order already.
+
+    >>> order_of(np.array([7, 4, 7, 4]))
+    array([1, 3, 0, 2])
     """
     bits = len(keys).bit_length()
     if len(keys) and int(keys.max()) >= 2 ** (63 - bits):
         return np.argsort(keys, kind="stable")
-    # Key and index in one number sort faster than indices by key.
+    # The index in the low bits of the key makes all numbers distinct, so that any sort of them is a
+    # stable one, and sorting numbers takes a fraction of the time of sorting indices by key.
     return np.sort((keys << bits) | np.arange(len(keys)), kind=kind) & ((1 << bits) - 1)
 
 
@@ -319,7 +352,7 @@ def _union(a: tuple[Index, Array], b: tuple[Index, Array]) -> tuple[Index, Array
 
 
 class CellsStatistic(Statistic[Cells]):
-    """A statistic whose state is a table of cells."""
+    """A statistic whose state is a table of cells; subclasses give `width` and `add`."""
 
     width: int
 

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Curves of the confusion matrix as the threshold rises, for many slices at once."""
+"""Curves of the confusion matrix as the threshold rises, for many slices at once.
+
+Slices have curves of different lengths. They are put into blocks of slices with about as many points,
+within a factor of two, so that a block is an array and at most half of it is padding.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +27,16 @@ Thresholds: TypeAlias = Callable[[Index], Array]
 class Curve:
     """Points of the confusion matrix as the threshold rises, for a block of n slices.
 
-    `tp` and `fp` are float64[n, P], the weights above the threshold, falling along the axis to 0, where
-    the last points repeat. `positives` and `negatives` are the weights in all, float64[n, 1].
-    `thresholds` has the highest threshold at which a point is reached, by the point's number, which
-    `steps` makes: int64[n, P].
+    Attributes:
+        slices: The slices, int64[n].
+        tp: The weight of the positives above the threshold, float64[n, P], falling along the axis to 0, where
+            the last points repeat.
+        fp: The weight of the negatives above the threshold, float64[n, P].
+        positives: The weight of all positives, float64[n, 1].
+        negatives: The weight of all negatives, float64[n, 1].
+        steps: Makes the number of each point, int64[n, P]; few metrics ask for it.
+        thresholds: The highest threshold at which a point is reached, by the point's number.
+        is_exact: Whether all that lies between two points has one score; else its order is not known.
     """
 
     slices: Index
@@ -37,7 +47,6 @@ class Curve:
     steps: Callable[[], Index]
     thresholds: Thresholds
     is_exact: bool
-    """Whether all that lies between two points has one score; else its order is not known."""
 
     def best(self) -> Curve:
         """As if between two points all positives had higher scores than all negatives."""
@@ -71,12 +80,12 @@ def score_curves(ranks: Ranks) -> Iterator[Curve]:
     They come in blocks of slices with about as many points. The highest threshold of a point is its
     score, or the lowest one of its bin.
     """
-    settled = ranks.settled
-    for block in settled.exact.blocks(ranks.size):
+    compact = ranks.compact
+    for block in compact.exact.blocks(ranks.size):
         thresholds = _of_number(np.append(block.scores, np.inf))
         by_number = block.weights._replace(bins=np.arange(len(block)))
         yield from _curves(by_number, thresholds, len(block), is_exact=True)
-    for weights in settled.pooled.blocks():
+    for weights in compact.pooled.blocks():
         yield from _curves(weights, edges_of, BINS)
 
 
@@ -95,21 +104,25 @@ def bucket_curves(ranks: Ranks, intervals: Index, thresholds: Array) -> Iterator
 
 
 def bucket_between(low: Array, high: Array) -> Index:
-    """TFMA's bucket of scores between two, which are equal or the edges of a bin."""
-    # At an edge itself TFMA's rounding may decide otherwise.
+    """TFMA's bucket of scores between two, which are equal or the edges of a bin: int64[N].
+
+    It is taken in the middle between the two, because at an edge itself TFMA's rounding may decide otherwise.
+    """
+    # Infinities have no middle; below 0 and from 1 up there is one bucket each.
     low, high = np.clip(low, -1, 2), np.clip(high, -1, 2)
     return buckets_of(low + (high - low) / 2)
 
 
 def scored_weights(ranks: Ranks) -> Iterator[tuple[Array, Array, Weights]]:
-    """Scores, scores again, and the weights at them, of some slices at a time.
+    """The lowest score, the end of the range of scores, and the weights there, of some slices at a time.
 
-    In place of a score there may be the lowest one of a bin of the scale, and then of the next bin.
+    Where scores are exact both ends are the score. In bins they are the lower edges of the bin and of the
+    next.
     """
-    settled = ranks.settled
-    for block in settled.exact.blocks(ranks.size):
+    compact = ranks.compact
+    for block in compact.exact.blocks(ranks.size):
         yield block.scores, block.scores, block.weights
-    for weights in settled.pooled.blocks():
+    for weights in compact.pooled.blocks():
         yield edges_of(weights.bins), edges_of(weights.bins + 1), weights
 
 

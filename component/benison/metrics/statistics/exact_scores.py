@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The weights of slices with few scores, by the scores themselves."""
+"""The weights of slices with few scores, by the scores themselves.
+
+Ranks are then exact: no two different scores are taken for equal. Sorting is what costs here, so keys are
+whole numbers, and scores that repeat are coded first and counted in a table.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +20,17 @@ from benison.metrics.statistics.binary import BinaryRows, Weights
 from benison.metrics.statistics.cells import BLOCK_CELLS, CellPairs, Cells, order_of
 from benison.metrics.statistics.scale import BIN_BITS, bins_of
 
-_SAMPLE = 2**13
+_SAMPLE = 2**13  # rows: enough to tell a half from a third
 
 
 @dataclasses.dataclass(frozen=True)
 class ExactScores:
     """Weights of negatives and positives at each score of each slice, n in all, ascending.
 
-    `keys` are `slice * 2**21 + bin` on the scale, int64[n]; `scores`, `negatives` and `positives` are
+    `keys` are `slice * 2**BIN_BITS + bin` on the scale, int64[n]; `scores`, `negatives` and `positives` are
     float64[n]. Few bins have several scores, so whole numbers put nearly all in order.
+
+    A score takes 32 bytes in each slice that has it.
     """
 
     keys: Index
@@ -54,7 +60,15 @@ class ExactScores:
 
     @classmethod
     def _by_code(cls, batches: Sequence[BinaryRows], distinct: Array, codes: Index) -> ExactScores:
-        """As `of`, where `distinct` are few scores, ascending, and `codes` say which each row has."""
+        """As `of`, where `distinct` are few scores, ascending, and `codes` say which each row has.
+
+        Rows are counted in a table of slices x scores, without sorting them.
+
+        Args:
+            batches: The rows.
+            distinct: D scores, float64[D].
+            codes: The number of the score of each row of all batches, int64[N].
+        """
         width, start = 2 * len(distinct), 0
         total = Cells.empty(batches[0].codes.size, width)
         for rows in batches:
@@ -75,7 +89,7 @@ class ExactScores:
         return cls(keys, scores, negatives, np.concatenate([part.positives for part in parts]))
 
     def merge(self, other: ExactScores) -> ExactScores:
-        """The weights of both."""
+        """The weights of both; neither is changed, and equal scores of a slice become one."""
         if not len(self) or not len(other):
             return self if len(self) else other
         return self._joined([self, other])._in_order("stable")
@@ -85,7 +99,11 @@ class ExactScores:
         return ExactScores(self.keys[index], *columns)
 
     def _in_order(self, kind: Literal["quicksort", "stable"]) -> ExactScores:
-        """Ascending, with the weights of equal scores of a slice summed up."""
+        """Ascending, with the weights of equal scores of a slice summed up.
+
+        Args:
+            kind: "stable" where long runs are in order already, as after a merge; a stable sort finds them.
+        """
         ascending = self._at(_order(self.keys, self.scores, kind))
         keys, scores = ascending.keys, ascending.scores
         fresh = np.ones(len(keys), np.bool_)
@@ -142,7 +160,11 @@ class ExactScores:
         return dataclasses.replace(taken, keys=(slices << BIN_BITS) + taken.bins)
 
     def blocks(self, size: int) -> Iterator[ExactScores]:
-        """Those of some slices at a time."""
+        """Those of some slices at a time, about `BLOCK_CELLS` scores or one slice with more.
+
+        Args:
+            size: The number of slices S; those without scores are in no block.
+        """
         ends = self._ends(size)
         last = np.flatnonzero(np.diff(ends // BLOCK_CELLS, append=-1))
         for first, end in pairwise([0, *ends[last].tolist()]):
@@ -151,7 +173,11 @@ class ExactScores:
 
 
 def has_few_scores(batches: Sequence[BinaryRows]) -> bool:
-    """Whether rows mostly repeat the scores of others, as a sample shows."""
+    """Whether rows mostly repeat the scores of others, as a sample shows.
+
+    Scores of a tree, or rounded ones, do. The answer decides how weights are added up and not what they are,
+    so a sample that misleads costs time alone.
+    """
     rows = sum(map(len, batches))
     step = rows // _SAMPLE + 1
     sample = np.concatenate([batch.scores[::step] for batch in batches])
@@ -159,7 +185,7 @@ def has_few_scores(batches: Sequence[BinaryRows]) -> bool:
 
 
 def _parts(rows: BinaryRows, scores: Array) -> Iterator[ExactScores]:
-    """The rows of a batch for each slicing spec, as they stand there."""
+    """The rows of a batch for each slicing spec, in the order of the batch."""
     weights = np.ones(len(rows)) if rows.weights is None else rows.weights
     sides = (np.where(rows.positive == side, weights, 0.0) for side in (False, True))
     whole = ExactScores(bins_of(scores), scores, *sides)
@@ -170,7 +196,10 @@ def _parts(rows: BinaryRows, scores: Array) -> Iterator[ExactScores]:
 
 
 def _order(keys: Index, scores: Array, kind: Literal["quicksort", "stable"]) -> Index:
-    """What puts keys, and scores of one key, in ascending order."""
+    """The indices that put keys, and the scores of equal keys, in ascending order: int64[n].
+
+    Keys are sorted first. Only runs of a key whose scores are not in order after that are sorted by both.
+    """
     order = order_of(keys, kind)
     keys, scores = keys[order], scores[order]
     same = keys[1:] == keys[:-1]
@@ -185,7 +214,12 @@ def _order(keys: Index, scores: Array, kind: Literal["quicksort", "stable"]) -> 
 
 
 def _encoded(scores: Array) -> tuple[Array, Index]:
-    """The distinct scores, ascending, and which of them each is."""
+    """The distinct scores, ascending, and which of them each is: float64[D] and int64[N].
+
+    >>> _encoded(np.array([0.5, 0.25, 0.5]))
+    (array([0.25, 0.5 ]), array([1, 0, 1]))
+    """
+    # Arrow's hash table takes a fraction of the time of np.unique, which sorts all rows.
     values = pa.Array.from_buffers(pa.float64(), len(scores), [None, pa.py_buffer(scores)])
     encoded = values.dictionary_encode()
     distinct = np.frombuffer(encoded.dictionary.buffers()[1], np.float64, len(encoded.dictionary))

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rows of each slice, for metrics that are not sums: any function of labels and predictions."""
+"""The rows of each slice, for metrics that are not sums: any function of labels and predictions.
+
+The only state that grows with the rows. A slice that has too many for it has no value, since a sample
+would make a value that depends on the order of the rows.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +22,13 @@ from benison.slicing.codes import SliceCodes
 class KeptRows:
     """Rows by slice: those of slice i are `offsets[i]` to `offsets[i + 1]` of the columns.
 
-    `counts` are the rows that came, int64[S]; a slice with more than the limit keeps none of them.
-    `weights` and `groups` are None where the inputs had none.
+    Attributes:
+        counts: The rows that came, int64[S]; a slice with more than the limit keeps none of them.
+        offsets: Where the rows of each slice begin, and where the last end, int64[S + 1].
+        labels: The labels of M rows, as they were in `Inputs`; None before there was a row.
+        predictions: Their predictions.
+        weights: Their weights, float64[M]; None where the inputs had none.
+        groups: Their queries, Arrow strings; None where the inputs had none.
     """
 
     counts: Index
@@ -45,6 +54,13 @@ class Rows(Statistic[KeptRows]):
     """Every row of a slice, up to `limit` of them; a slice with more keeps none, never a sample.
 
     A row takes about 8 bytes for each number that is kept, in each of its slices.
+
+    Attributes:
+        limit: The most rows of a slice, from 1 up.
+
+    >>> rows = Rows(2).add(Inputs.of([1, 2, 3], [4, 5, 6]), SliceCodes.of([0, 1, 1], 2))
+    >>> rows.of_slice(1).labels
+    array([2., 3.])
     """
 
     limit: int
@@ -105,7 +121,10 @@ def _inputs(state: KeptRows) -> Inputs:
 
 
 def joined(a: Any, b: Any) -> Any:
-    """Two columns, the second after the first."""
+    """Two columns, the second after the first: arrays, Arrow arrays or `Ragged`, both of one kind.
+
+    An empty column may have another number of dimensions, as that of a batch without rows has.
+    """
     if isinstance(a, Ragged):
         offsets = np.concatenate([a.offsets, a.offsets[-1] + b.offsets[1:]])
         return Ragged(joined(a.values, b.values), offsets)

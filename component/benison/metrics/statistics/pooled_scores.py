@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The weights of slices with many scores, by the bins of the scale."""
+"""The weights of slices with many scores, by the bins of the scale.
+
+A table of slices x bins would have millions of cells for a slice, while scores of a model lie close
+together: between 0 and 1, or around 0 for log-odds. So the scale is cut into pages of 1,024 bins, and the
+table has those pages alone on which scores lie.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +17,12 @@ import numpy as np
 
 from benison.data.batch import Index, Mask
 from benison.metrics.statistics.binary import BinaryRows, Weights
-from benison.metrics.statistics.cells import LOOSE_KEYS, CellPairs, Cells, order_of
+from benison.metrics.statistics.cells import PENDING_KEYS, CellPairs, Cells, order_of
 from benison.metrics.statistics.scale import BIN_BITS, BINS, PAGE_BITS, PAGES, bins_of
 
-_PAGE_CELLS = 2 << PAGE_BITS
-_RARE = 32  # a page with less than one in so many rows is no page of the table
+_PAGE_CELLS = 2 << PAGE_BITS  # a negative and a positive one for each bin
+# A page with less than one in so many rows is no page of the table: its 16 kB for each slice would be empty.
+_RARE = 32
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,7 +56,10 @@ class PooledScores:
 
     @classmethod
     def of(cls, weights: Weights) -> PooledScores:
-        """From weights by slice and bin; a pair of these may be there more than once."""
+        """From weights by slice and bin; a pair of these may be there more than once.
+
+        They come from slices that were exact until now, and count as rare until more rows show the pages.
+        """
         none = cls.empty(np.unique(weights.slices), np.zeros(0, np.int64))
         keys = np.searchsorted(none.slices, weights.slices) << BIN_BITS
         keys = 2 * (keys + weights.bins)
@@ -64,7 +73,11 @@ class PooledScores:
         return PooledScores, (self.slices, self.pages, self.cells, self.rare)
 
     def add(self, rows: BinaryRows) -> PooledScores:
-        """With the rows of a batch, which are in slices of these alone."""
+        """With the rows of a batch, which are in slices of these alone.
+
+        Rows on pages that the table has are counted there. When too many rare rows have come, the table gets
+        their pages.
+        """
         bins = bins_of(rows.scores)
         cells = self._offsets[bins >> PAGE_BITS]
         cells += 2 * bins
@@ -76,7 +89,7 @@ class PooledScores:
         few = rows.take(np.flatnonzero(absent))
         rare = self._grouped(self.rare, few, 2 * bins[absent] + few.positive)
         grown = dataclasses.replace(grown, rare=rare)
-        return grown._with_rare() if rare.waiting > LOOSE_KEYS else grown
+        return grown._with_rare() if rare.waiting > PENDING_KEYS else grown
 
     def _grouped(self, total: Cells, rows: BinaryRows, cells: Index) -> Cells:
         size, width = total.size, total.width
@@ -93,13 +106,16 @@ class PooledScores:
 
     @functools.cached_property
     def _offsets(self) -> Index:
-        """What leads from twice a bin to its cells, by page."""
+        """What added to twice a bin of the scale makes its cell in the table, for each page: int64[PAGES].
+
+        A page that the table lacks leads to the last page of the table, whose rows count in `rare`.
+        """
         ranks = np.full(PAGES, len(self.pages))
         ranks[self.pages] = np.arange(len(self.pages))
         return (ranks - np.arange(PAGES)) * _PAGE_CELLS
 
     def merge(self, other: PooledScores) -> PooledScores:
-        """The weights of both."""
+        """The weights of both, in a table that has the slices and the pages of both."""
         if not len(self.slices) or not len(other.slices):
             return self if len(self.slices) else other
         slices = np.union1d(self.slices, other.slices)

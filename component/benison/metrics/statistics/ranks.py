@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The state behind everything that ranks rows: weights by score, exact or on the scale."""
+"""The state behind everything that ranks rows: weights by score, exact or on the scale.
+
+Areas, operating points and the plot of the confusion matrix are all read from it, so an evaluation keeps
+it once for each view. It takes at most 32 bytes for each score or bin of a slice.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +22,11 @@ from benison.metrics.statistics.pooled_scores import PooledScores
 from benison.slicing.codes import SliceCodes
 
 EXACT_SCORES = 4096
-"""A slice with more distinct scores has them in bins of the scale."""
+"""A slice with more distinct scores has them in bins of the scale; up to here it takes at most 128 kB."""
 
-# So many memberships of rows in slices may wait, unless more scores are held: sorting them in at once
-# takes a fraction of the time, and shows which slices have too many scores to be exact.
 WAITING = 2**22
+"""So many memberships of rows in slices may wait, unless more scores are held: sorting them in at once
+takes a fraction of the time, and shows which slices have too many scores to be exact."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -32,6 +36,14 @@ class Ranks:
     A slice is in `exact` while it has up to `EXACT_SCORES` distinct scores, and in `pooled` from then on.
     Which of the two depends on its scores alone, and bins on the scores in them, so that no order and
     no grouping of the rows makes a difference. Rows of `waiting` are in neither yet.
+
+    Attributes:
+        size: The number of slices S.
+        exact: The weights by score, of slices with few.
+        pooled: The weights by bin, of slices with many.
+        waiting: Rows that came and are not sorted in.
+        source: The ranks of all slices, where these are some of them; a plot looks there for its thresholds,
+            so that they are the same for every slice.
     """
 
     size: int
@@ -39,7 +51,6 @@ class Ranks:
     pooled: PooledScores
     waiting: tuple[BinaryRows, ...] = ()
     source: Ranks | None = None
-    """The ranks of all slices, where these are some of them."""
 
     @classmethod
     def empty(cls, size: int) -> Ranks:
@@ -52,16 +63,20 @@ class Ranks:
         return dataclasses.replace(cls.empty(rows.codes.size), waiting=(rows,))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        settled = self.settled
-        return Ranks, (settled.size, settled.exact, settled.pooled)
+        compact = self.compact
+        return Ranks, (compact.size, compact.exact, compact.pooled)
 
     def merge(self, other: Ranks) -> Ranks:
-        """Of the rows of both, which must have one size."""
+        """Of the rows of both, which must have one size.
+
+        Whatever was merged before, a slice is exact if and only if it has up to `EXACT_SCORES` distinct
+        scores in all: one that has more in either of the two, or in both together, is pooled.
+        """
         merged = dataclasses.replace(self, source=None)._with_rows(other.waiting)
         if len(other.exact) or len(other.pooled.slices):
             merged = merged._with(other.exact, other.pooled)
         waiting = sum(rows.memberships for rows in merged.waiting)
-        return merged.settled if waiting > max(WAITING, len(merged.exact)) else merged
+        return merged.compact if waiting > max(WAITING, len(merged.exact)) else merged
 
     def _with_rows(self, batches: Sequence[BinaryRows]) -> Ranks:
         """Where all slices are pooled, rows need not wait."""
@@ -89,20 +104,20 @@ class Ranks:
         return dataclasses.replace(self, exact=exact, pooled=pooled)
 
     @functools.cached_property
-    def settled(self) -> Ranks:
-        """The same with no rows waiting."""
+    def compact(self) -> Ranks:
+        """The same with no rows waiting; it is made once, however often the values are read."""
         rows = [rows for rows in self.waiting if rows.memberships]
-        settled = dataclasses.replace(self, waiting=())
+        compact = dataclasses.replace(self, waiting=())
         if not rows:
-            return settled
+            return compact
         many, crowded = self._is_pooled, self._crowded(rows)
         if many.any():
             pooled = _added(self.pooled, [batch.in_slices(many) for batch in rows])
-            settled = dataclasses.replace(settled, pooled=pooled)
+            compact = dataclasses.replace(compact, pooled=pooled)
         many[crowded.slices] = True
         rest = [batch.in_slices(~many) for batch in rows]
         exact = ExactScores.of([batch for batch in rest if batch.memberships])
-        return settled._with(exact, crowded) if len(exact) or len(crowded.slices) else settled
+        return compact._with(exact, crowded) if len(exact) or len(crowded.slices) else compact
 
     @property
     def _is_pooled(self) -> Mask:
@@ -136,11 +151,11 @@ class Ranks:
 
     def take(self, index: Index) -> Ranks:
         """Slice i of the result is slice `index[i]`, which may stand there more than once."""
-        settled = self.settled
+        compact = self.compact
         if np.array_equal(index, np.arange(self.size)):
-            return settled
-        exact, pooled = settled.exact.take(index), settled.pooled.take(index)
-        return Ranks(len(index), exact, pooled, source=self.source or settled)
+            return compact
+        exact, pooled = compact.exact.take(index), compact.pooled.take(index)
+        return Ranks(len(index), exact, pooled, source=self.source or compact)
 
 
 def _none_pooled() -> PooledScores:
@@ -154,7 +169,11 @@ def _added(pooled: PooledScores, batches: Sequence[BinaryRows]) -> PooledScores:
 
 @dataclasses.dataclass(frozen=True)
 class ScoreRanks(Statistic[Ranks]):
-    """Weights of negatives and positives by score: exact for slices with up to 4,096 scores."""
+    """Weights of negatives and positives by score: exact for slices with up to 4,096 scores.
+
+    Labels are in [0, 1]; -0.0 and 0.0 are one score, infinities are scores too, and a row without a
+    prediction makes all values of its slices NaN.
+    """
 
     def zero(self, size: int) -> Ranks:
         return Ranks.empty(size)

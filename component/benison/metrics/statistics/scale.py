@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The scale of scores: every float has a bin on it, and bins are narrow where scores crowd.
 
+Probabilities of a sure model crowd near 0 and 1, where a fixed width of bins tells nothing apart, and
+log-odds have no ends at all. The scale is the same for all data, so that bins of different batches and
+workers add up.
+
 =========================  =========================================================================
 scores                     bins
 =========================  =========================================================================
@@ -38,7 +42,11 @@ _BITS_OF_1 = int(np.float64(1).view(np.int64))
 
 
 def _narrow(sizes: Array) -> Index:
-    """1024 steps in each octave of floats from 0 up."""
+    """1024 steps in each octave of floats from 0 up: int64[N].
+
+    The bits of a float, read as a whole number, rise with it: exponent first, then the digits. Without
+    the low 42 bits they count the octaves, and 1024 steps in each.
+    """
     steps: Index = sizes.view(np.int64) >> _NARROW_BITS
     return steps
 
@@ -50,6 +58,7 @@ def _widening(bits: Index) -> Index:
 
 
 def _step(size: float, steps: Callable[[Array], Index]) -> int:
+    """The step of one number."""
     return int(steps(np.array([size], np.float64))[0])
 
 
@@ -63,6 +72,7 @@ def _from_nearest(distances: Array) -> Index:
 
 
 def _pages(bins: int) -> int:
+    """The number of bins in as many whole pages as hold `bins`."""
     return -(-bins >> PAGE_BITS) << PAGE_BITS
 
 
@@ -79,7 +89,11 @@ PAGES = BINS >> PAGE_BITS
 
 
 def bins_of(scores: Array) -> Index:
-    """The bin of each score, which is not NaN: int64[N], ascending with the score."""
+    """The bin of each score, which is not NaN: int64[N], ascending with the score.
+
+    >>> np.diff(bins_of(np.array([0.5, 0.50004, 0.5001, 0.5002])))
+    array([0, 1, 1])
+    """
     with np.errstate(over="ignore"):
         parts = scores * _PARTS
     bins: Index = np.clip(parts, 0, BUCKETS).astype(np.int64)
@@ -117,14 +131,21 @@ def _from_1(scores: Array) -> Index:
 
 
 def holds_equal_scores(bins: Index) -> Mask:
-    """Whether scores in these bins are equal: bool, as `bins`."""
+    """Whether scores in these bins are equal: bool, as `bins`.
+
+    0, 1 and the infinities are what models that are sure, and scores that were clipped, have in great number.
+    """
     return np.isin(bins, bins_of(np.array([-np.inf, 0.0, 1.0, np.inf])))
 
 
 def edges_of(bins: Index) -> Array:
     """The lowest float of each bin, or of the next one that has any: float64[N].
 
-    From BINS on this is infinity.
+    From BINS on this is infinity. Edges are searched for with `bins_of` itself, page by page and kept, so
+    that no rounding of a formula of their own puts a score on the wrong side of one.
+
+    >>> edges_of(bins_of(np.array([0.50004])))
+    array([0.5])
     """
     pages = bins >> PAGE_BITS
     held = np.flatnonzero(np.bincount(pages, minlength=PAGES))
@@ -147,17 +168,23 @@ def _edges_of_page(page: int) -> Array:
 
 
 def _ordered(number: float) -> int:
+    """The float as a whole number that rises with it, negative for a negative one."""
     bits = int(np.float64(number).view(np.int64))
     return bits if bits >= 0 else -(2**63) - bits
 
 
 def _float(ordered: Index) -> Array:
+    """The floats of such whole numbers."""
     bits = np.where(ordered >= 0, ordered, -(2**63) - ordered)
     return bits.view(np.float64)
 
 
 def buckets_of(scores: Array, buckets: int = BUCKETS) -> Index:
-    """1 + floor(score * buckets), 0 below 0 and `buckets + 1` from 1 up: int64[N]."""
+    """1 + floor(score * buckets), 0 below 0 and `buckets + 1` from 1 up: int64[N]; as TFMA's histogram.
+
+    >>> buckets_of(np.array([-1.0, 0.0, 0.25, 1.0]), 4)
+    array([0, 1, 2, 5])
+    """
     # Clipped just so far below 0 that truncation gives 0, and added to before it, as TFMA does it.
     scaled = np.clip(scores, -1 / buckets, 1.0)
     scaled *= buckets

@@ -24,6 +24,8 @@ RowFunction: TypeAlias = Callable[[Inputs], Array]
 Arrays: TypeAlias = tuple[Array, ...]
 
 # The relative error that a mean of equal values may have after some merges; below it a spread is noise.
+# Each merge rounds the mean by up to eps / 2, and errors of random sign grow with the root of their
+# number: of 4,096 merges.
 _ROUNDING = 32 * np.finfo(np.float64).eps
 
 
@@ -55,7 +57,7 @@ class ArraysStatistic(Statistic[Arrays]):
 
 @dataclasses.dataclass(frozen=True)
 class Total(ArraysStatistic):
-    """Weighted sum of a function of the row: the state is (sum w f,), float64[S].
+    """Weighted sum of a function of the row: the state is (sum w f,), float64[S]; 0 without rows.
 
     Attributes:
         of: The function f, float64[N] of a batch.
@@ -78,7 +80,8 @@ class Total(ArraysStatistic):
 class Mean(ArraysStatistic):
     """The two sums of a weighted mean: the state is (sum w f, sum w), each float64[S].
 
-    The mean is their ratio, undefined where the weights sum up to 0.
+    The mean is their ratio, undefined where the weights sum up to 0. Both sums are kept, because means of
+    batches cannot be merged without knowing what each rests on.
 
     Attributes:
         of: The function f: float64[N], or float64[N, C], which is averaged over the C outputs first.
@@ -103,7 +106,11 @@ class Mean(ArraysStatistic):
 
 
 def _per_row(values: Array) -> Array:
-    """One value for each row, float64[N]: the mean over the outputs of float64[N, C]."""
+    """One value for each row, float64[N]: the mean over the outputs of float64[N, C].
+
+    >>> _per_row(np.array([[1.0, 3.0], [0.0, 2.0]]))
+    array([2., 1.])
+    """
     return values if values.ndim == 1 else np.asarray(values.mean(axis=1))
 
 
@@ -120,7 +127,9 @@ class Moments(ArraysStatistic):
 
     The state is (n, mean y, mean p, M_yy, M_yp, M_pp), each float64[S], where n is the weight and
     M_ab = sum w (a - mean a) (b - mean b). Centred moments keep their digits far from zero: for values about
-    1e9 that vary by 1, sums of squares lose all of them.
+    1e9 that vary by 1, sums of squares lose all of them. The moments of two batches a and b merge to
+
+        M_yp = M_yp(a) + M_yp(b) + (mean y(b) - mean y(a)) (mean p(b) - mean p(a)) n(a) n(b) / (n(a) + n(b))
 
     Source of the merge: Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for
     computing sample variances", Stanford University, STAN-CS-79-773, 1979.
