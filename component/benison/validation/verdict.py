@@ -13,13 +13,16 @@ import pyarrow.compute as pc
 
 from benison.errors import OutputError
 from benison.table.schema import CHECKS_SCHEMA
+from benison.table.words import counted
 from benison.validation.checks import Check
 from benison.validation.old_verdict import upgraded_check
-from benison.validation.sentences import checks_text
 from benison.validation.terms import (
     FAIL,
+    NOT_EVALUATED,
     OUTCOMES,
     PASS,
+    RUBBER_STAMPED,
+    UNDECIDED,
 )
 
 VERDICT_VERSION = 2
@@ -150,3 +153,29 @@ class Verdict:
         rows = [Check.row_of(check) for check in data["checks"]]
         table = pa.Table.from_pylist(rows, CHECKS_SCHEMA)
         return cls(data["status"], table, data["rubber_stamped"], data["counts"])
+
+
+def checks_text(counts: Mapping[str, int]) -> str:
+    """What came of all checks, from their number by outcome: first how many failed, else how many passed.
+
+    >>> checks_text({"pass": 27, "not_evaluated": 2}), checks_text({"pass": 29})
+    ('27 of 29 checks passed; 2 could not be evaluated', 'all 29 checks passed')
+    >>> checks_text({"pass": 25, "fail": 1, "undecided": 1, "not_evaluated": 2})
+    '1 of 29 checks failed; 1 is undecided, 2 could not be evaluated'
+    """
+    total = sum(counts.values())
+    if not total:
+        return "the config has no thresholds"
+    undecided = counts.get(UNDECIDED, 0)
+    unjudged = counts.get(NOT_EVALUATED, 0) + counts.get(RUBBER_STAMPED, 0)
+    others = [f"{undecided:,} {'is' if undecided == 1 else 'are'} undecided"] if undecided else []
+    others += [f"{unjudged:,} could not be evaluated"] if unjudged else []
+    failed = counts.get(FAIL, 0)
+    count, end = (failed, "failed") if failed else (counts.get(PASS, 0), "passed")
+    return "; ".join(filter(None, (f"{_share(count, total)} {end}", ", ".join(others))))
+
+
+def _share(count: int, total: int) -> str:
+    if count == total:
+        return "the check" if total == 1 else f"all {total:,} checks"
+    return f"{f'{count:,}' if count else 'none'} of {counted(total, 'check')}"

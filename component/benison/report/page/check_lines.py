@@ -17,8 +17,7 @@ from benison.report.page.axis import Axis, Marks, plain
 from benison.report.page.page_columns import PageColumns
 from benison.table.key import SLICE_DIFFERENCE, SLICE_RATIO
 from benison.table.words import cut, metric_text, view_text
-from benison.validation import sentences
-from benison.validation.checks import Check
+from benison.validation.checks import Check, shown
 from benison.validation.terms import (
     CHANGE_ABSOLUTE,
     CHANGE_RELATIVE,
@@ -90,7 +89,7 @@ class CheckLine:
             cut(metric_text(key.metric, key.kind)),
             view_text(key.view, check.several_models),
             subject,
-            f"{sign}{_number(sentences.shown(marks.value, bound))}{unit}" if is_known else "–",
+            f"{sign}{_number(shown(marks.value, bound))}{unit}" if is_known else "–",
             f"{limit} {plain(bound, 15)}{unit}" if is_bound else "–",
             _rows(check),
             marks,

@@ -18,8 +18,8 @@ from benison.report.page.axis import level
 from benison.results.result import EvalResult, metric_info
 from benison.table.key import CHANGE, VALUE, Key
 from benison.table.words import cut, view_text
-from benison.validation.sentences import checks_text
 from benison.validation.terms import FAIL, PASS
+from benison.validation.verdict import checks_text
 
 MAX_TILES = 6
 _ALPHA = 0.05
