@@ -9,9 +9,8 @@ from __future__ import annotations
 import ast
 import inspect
 import json
-import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,9 @@ from typing import Any
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
+from benison.cli.catalogue import Entry, documented, family_of
 from benison.config import EvalConfig
 from benison.metrics import registered
-from benison.metrics.registry import About, describe
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -164,54 +163,30 @@ def _place(name: str) -> tuple[str, str]:
 
 
 def _family(name: str) -> str:
-    module = inspect.getmodule(_documented(registered()[name]))
-    return module.__name__.rpartition(".")[2].replace("_", " ").capitalize() if module else "Other"
+    return family_of(registered()[name]).capitalize()
 
 
 def _introduction(name: str) -> str:
     """The first paragraph of the module in which the metrics of a family are."""
-    module = inspect.getmodule(_documented(registered()[name]))
+    module = inspect.getmodule(documented(registered()[name]))
     return _prose((inspect.getdoc(module) or "").partition("\n\n")[0])
 
 
-def _documented(factory: Callable[..., Any]) -> Any:
-    """The class or function behind a factory that has some of its arguments already."""
-    return getattr(factory, "func", factory)
-
-
 def _row(name: str) -> str:
-    about = describe(name)
-    return f"| [{name}](#{name.lower()}) | {_family(name)} | {_range(about)} | {_better(about)} |"
-
-
-def _range(about: About) -> str:
-    low, high = (f"{bound:g}" for bound in (about.low, about.high))
-    if math.isfinite(about.low):
-        return f"{low} to {high}" if math.isfinite(about.high) else f"{low} and up"
-    return f"up to {high}" if math.isfinite(about.high) else "any"
-
-
-def _better(about: About) -> str:
-    return {True: "higher", False: "lower", None: ""}[about.higher_is_better]
+    entry = Entry.of(name)
+    return f"| [{name}](#{name.lower()}) | {_family(name)} | {entry.range} | {entry.better} |"
 
 
 def _metric(name: str) -> str:
-    factory = registered()[name]
-    about = describe(name)
-    text = inspect.getdoc(factory) if inspect.isclass(factory) else about.sentence
-    text = f"{text or about.sentence}\n\n    {about.formula}" if about.formula else text
-    better = f", {_better(about)} is better" if about.higher_is_better is not None else ""
-    parameters = ", ".join(map(_parameter, inspect.signature(factory).parameters.values()))
+    factory, entry = registered()[name], Entry.of(name)
+    text = inspect.getdoc(factory) if inspect.isclass(factory) else entry.sentence
+    text = f"{text or entry.sentence}\n\n    {entry.formula}" if entry.formula else text
+    better = f", {entry.better} is better" if entry.better else ""
+    parameters = ", ".join(f"`{name}` (`{text}`)" for name, text in entry.parameter_texts().items())
     return (
-        f"### {name}\n\n{_prose(text or about.sentence)}\n\n"
-        f"Range: {_range(about)}{better}. Parameters: {parameters}."
+        f"### {name}\n\n{_prose(text or entry.sentence)}\n\n"
+        f"Range: {entry.range}{better}. Parameters: {parameters}."
     )
-
-
-def _parameter(parameter: inspect.Parameter) -> str:
-    if parameter.default is parameter.empty:
-        return f"`{parameter.name}` (required)"
-    return f"`{parameter.name}` (`{json.dumps(parameter.default)}`)"
 
 
 def _prose(docstring: str) -> str:

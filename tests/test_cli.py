@@ -129,9 +129,26 @@ def test_names_that_are_not_utf_8(folder: Path) -> None:
         assert "is not UTF-8, as names of files and slices have to be." in done.output
 
 
+def test_metrics_lists_what_a_config_can_name() -> None:
+    every = json.loads(run("metrics", "--json").output)["metrics"]
+    assert [entry["name"] for entry in every] == list(benison.registered())
+    (huber,) = json.loads(run("metrics", "Huber", "--json").output)["metrics"]
+    about = {"name": "huber", "delta": 1.0}
+    assert (huber["parameters"], huber["low"], huber["high"]) == (about, 0, None)
+    assert huber["better"] == "lower"
+    (iou,) = json.loads(run("metrics", "IoU", "--json").output)["metrics"]
+    assert iou["required"] == ["num_classes", "target_class_ids"]
+    near = json.loads(run("metrics", "--search", "HINGE", "--json").output)["metrics"]
+    assert [entry["name"] for entry in near] == ["CategoricalHinge", "Hinge", "SquaredHinge"]
+    assert "PrecisionAtRecall" in run("metrics", "--search", "precision").output
+    assert "2 TP / (2 TP + FP + FN)" in run("metrics", "F1Score").output
+    for words in (("metrics", "Recal"), ("metrics", "--search", "no such")):
+        assert run(*words).exit_code == 2
+
+
 def test_version_and_help() -> None:
     assert benison.__version__ in run("--version").output
-    for command in ("evaluate", "show", "check-config", "verify", "bless", "revoke"):
+    for command in ("evaluate", "show", "check-config", "metrics", "verify", "bless", "revoke"):
         text = run(command, "--help").output
         assert "benison " + command in text
         assert "\\\\" not in text  # a shell would take two for the end of the line
