@@ -29,7 +29,7 @@ help: ## list the commands
 demo: .venv/ready ## evaluate, judge and bless a taxi-tip model on this machine
 	@$(py) pipelines/taxi_local.py $(ARGS)
 
-test: lint .venv-airflow/ready .venv-airflow2/ready ## run lint and every test; ARGS="-k name" goes to pytest
+test: lint .venv-airflow/ready .venv-airflow2/ready .venv-hosts/ready ## run lint and every test; ARGS="-k name" goes to pytest
 	@# TFMA and TFX bring two TensorFlow Data Validations: what one registers with Beam the other cannot
 	@# pickle. So there are two runs; ARGS may choose tests that are all in one of them (code 5).
 	@none=0; for tests in --ignore=tests/parity tests/parity; do \
@@ -68,6 +68,8 @@ dist: .venv/ready ## build the source distribution and the wheel in dist
 
 airflow-env: .venv-airflow/ready .venv-airflow2/ready ## install Airflow 3 and 2, each apart from TFX
 
+hosts-env: .venv-hosts/ready ## install MLflow's server, Dagster and Prefect, apart from TFX
+
 image: ## build the container benison:EXTRAS; EXTRAS is base, tensorflow or all, BUILDER docker or buildah
 	@$(BUILDER) build --build-arg EXTRAS=$(EXTRAS) --tag benison:$(EXTRAS) $(ARGS) .
 
@@ -80,6 +82,8 @@ requirements: .uv/$(UV_VERSION) ## pin again what requirements/*.in ask for
 	@$(uv) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
 		--python-version 3.11 --output-file requirements/airflow2.txt requirements/airflow2.in
 	@$(uv) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
+		--python-version 3.11 --output-file requirements/hosts.txt requirements/hosts.in
+	@$(uv) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
 		--python-version 3.11 --output-file requirements/web.txt requirements/web.in
 	@for extras in base tensorflow all; do \
 		$(uv) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
@@ -88,7 +92,7 @@ requirements: .uv/$(UV_VERSION) ## pin again what requirements/*.in ask for
 	done
 
 clean: ## remove everything that make has made
-	rm -rf .venv .venv-airflow .venv-airflow2 .venv-web $(tools) .uv .bench .images demo-output dist build
+	rm -rf .venv .venv-airflow .venv-airflow2 .venv-hosts .venv-web $(tools) .uv .bench .images demo-output dist build
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find component orchestration pipelines tests -name __pycache__ -prune -exec rm -rf {} +
 
@@ -100,7 +104,7 @@ clean: ## remove everything that make has made
 
 # An environment holds absolute paths, so that in a checkout that was moved or copied it would run the
 # code of the old place: `folder` tells, and is looked at every time.
-.venv/folder .venv-airflow/folder .venv-airflow2/folder .venv-web/folder: .uv/$(UV_VERSION) FORCE
+.venv/folder .venv-airflow/folder .venv-airflow2/folder .venv-hosts/folder .venv-web/folder: .uv/$(UV_VERSION) FORCE
 	@test "$$(cat $@ 2>/dev/null)" = "$$(pwd -P)" || { \
 		rm -rf $(@D) && { $(uv) venv --quiet --python 3.11 $(@D); } && pwd -P > $@; }
 
@@ -112,7 +116,8 @@ clean: ## remove everything that make has made
 
 .venv-airflow/ready: .venv-airflow/folder requirements/airflow.txt pyproject.toml
 .venv-airflow2/ready: .venv-airflow2/folder requirements/airflow2.txt pyproject.toml
-.venv-airflow/ready .venv-airflow2/ready:
+.venv-hosts/ready: .venv-hosts/folder requirements/hosts.txt pyproject.toml
+.venv-airflow/ready .venv-airflow2/ready .venv-hosts/ready:
 	@echo 'Installing the environment in $(@D) ...'
 	@pins=$(@D); $(uv) pip sync --quiet --python $(@D)/bin/python "requirements/$${pins#.venv-}.txt"
 	@$(uv) pip install --quiet --python $(@D)/bin/python --no-deps --no-build-isolation --editable .
@@ -129,4 +134,4 @@ clean: ## remove everything that make has made
 
 FORCE:
 
-.PHONY: help demo test bench kills lint lint-web docs dist airflow-env image requirements clean FORCE
+.PHONY: help demo test bench kills lint lint-web docs dist airflow-env hosts-env image requirements clean FORCE

@@ -25,6 +25,7 @@ LAYERS = (
     ("tfma",),
     ("results",),
     ("report",),
+    ("sinks",),
     ("evaluation",),
     ("benison",),
     ("terminal", "evaluator"),

@@ -25,6 +25,7 @@ from benison.errors import (
     MissingExtraError,
     ModelError,
     OutputError,
+    RegistryError,
 )
 from benison.evaluation.api import evaluate
 from benison.evaluation.defaults import default_evaluators, default_writers
@@ -56,6 +57,7 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "OutputError",
+    "RegistryError",
     "SliceCodes",
     "Statistic",
     "TfmaWriter",

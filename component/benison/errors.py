@@ -96,6 +96,10 @@ class MetadataError(BenisonError):
     """The metadata store cannot be reached, is not one, or refuses a record."""
 
 
+class RegistryError(BenisonError):
+    """The registry of models cannot be reached, or refuses what it is asked for."""
+
+
 class MissingExtraError(BenisonError):
     """An optional dependency is needed; `extra` names what to install."""
 

@@ -26,9 +26,9 @@ from benison.errors import BenisonError, MetadataError, OutputError
 from benison.evaluation.spec import read_spec
 from benison.output.blessing import read_manifest
 from benison.paths import absolute, locate
+from benison.results.overall import headline
 from benison.validation.terms import FAIL
 from benison_orchestration.airflow_spec import AGAIN, RETURN, WRONG, unpacked
-from benison_orchestration.headline import headline
 
 _MOST = 20
 _MOST_METRICS = 200

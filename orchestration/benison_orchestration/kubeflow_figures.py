@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import benison
-from benison_orchestration.headline import of_candidates, overall
+from benison.results.overall import of_candidates, overall
 
 MAX_POINTS = 101  # of a curve: the store of Kubeflow's web page keeps them, and the report has all
 SLICE_POINTS = 21

@@ -24,7 +24,7 @@ from benison.config import yaml_text
 from benison.errors import BenisonError, ConfigError
 from benison.evaluation.spec import read_spec
 from benison.report.ci import Reports
-from benison_orchestration.headline import headline
+from benison.results.overall import headline
 from benison_orchestration.kubeflow_figures import curves as curves_of
 from benison_orchestration.kubeflow_figures import sliced_curves
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -16,16 +17,18 @@ from benison.cli.options import (
     Format,
     Junit,
     Output,
+    Registry,
     Summary,
     errors,
     print_result,
 )
 from benison.config import EvalConfig
-from benison.errors import ModelError, OutputError
+from benison.errors import OutputError
 from benison.evaluation.recording import check_recorded
 from benison.evaluation.resolve import UNKNOWN, Request, resolve
 from benison.evaluation.spec import read_spec
 from benison.metrics import modules, registered
+from benison.models.fetch import readable
 from benison.output import blessing
 from benison.paths import locate
 from benison.report.ci import Reports
@@ -128,6 +131,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
     map_index: Annotated[
         int | None, typer.Option(help="Which of the instances of a mapped task this is.")
     ] = None,
+    registry: Registry = None,
     format: Format = None,  # noqa: A002 - the field's word
     engine: Annotated[
         str | None, typer.Option(help="local, the default; or beam with Beam's options after --.")
@@ -186,6 +190,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
             run=run,
             task=task,
             map_index=map_index,
+            registry=registry,
         )
         result = benison.evaluate(**arguments, progress=progress)
         reports.write(result, gate)
@@ -284,8 +289,8 @@ def verify(
     [bold]Example[/bold]:  benison verify out --model serving/1700000000 --examples eval.parquet
     """
     with errors(as_json):
-        served = None if model is None else locate(model, ModelError)
-        manifest = blessing.verify(locate(output, OutputError), served, examples or ())
+        with nullcontext() if model is None else readable(model) as served:
+            manifest = blessing.verify(locate(output, OutputError), served, examples or ())
         verdict, note = manifest["verdict"], ""
         if metadata is not None:
             recorded = check_recorded(output, metadata)

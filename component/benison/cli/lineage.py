@@ -10,20 +10,19 @@ from typing import Annotated
 import typer
 
 from benison import terminal
-from benison.cli.options import AsJson, Output, errors, print_result
+from benison.cli.options import AsJson, Output, Registry, errors, print_result
 from benison.errors import ConfigError
 from benison.evaluation import recording
+from benison.evaluation.registering import announce, follow_decision
 from benison.lineage import connect
 
-Metadata = Annotated[
-    str,
-    typer.Option(
-        envvar="BENISON_METADATA",
-        help="The ML Metadata store: sqlite:///metadata.db, mysql://user@host/db with its password in "
-        "BENISON_METADATA_PASSWORD, grpc://host:8080.",
-        show_default=False,
-    ),
-]
+METADATA = typer.Option(
+    envvar="BENISON_METADATA",
+    help="The ML Metadata store: sqlite:///metadata.db, mysql://user@host/db with its password in "
+    "BENISON_METADATA_PASSWORD, grpc://host:8080.",
+    show_default=False,
+)
+Metadata = Annotated[str, METADATA]
 Pipeline = Annotated[
     str, typer.Option(envvar="BENISON_PIPELINE", help="The pipeline.", show_default=False)
 ]
@@ -83,6 +82,7 @@ def bless(  # noqa: PLR0913, PLR0917 - one parameter an option
     override: Annotated[
         bool, typer.Option("--override", help="Yes, against the verdict. Required.")
     ] = False,
+    registry: Registry = None,
     as_json: AsJson = False,
 ) -> None:
     r"""Bless a model against its verdict, on record: who, why, until when.
@@ -98,7 +98,10 @@ def bless(  # noqa: PLR0913, PLR0917 - one parameter an option
             raise ConfigError(
                 "A model is blessed by evaluating it; against its verdict say --override."
             )
-        blessing = connect(metadata).override(pipeline, target, by=by, reason=reason, until=until)
+        ledger = connect(metadata)
+        blessing = ledger.override(pipeline, target, by=by, reason=reason, until=until)
+        if registry:
+            follow_decision(registry, ledger, pipeline, [blessing.model])
     if as_json:
         print(json.dumps(dataclasses.asdict(blessing)))
     else:
@@ -111,6 +114,7 @@ def revoke(  # noqa: PLR0913, PLR0917 - one parameter an option
     pipeline: Pipeline,
     by: By,
     reason: Reason,
+    registry: Registry = None,
     as_json: AsJson = False,
 ) -> None:
     r"""Take back every blessing of a model, on record; resolvers stop finding it.
@@ -119,20 +123,34 @@ def revoke(  # noqa: PLR0913, PLR0917 - one parameter an option
       --metadata sqlite:///metadata.db --pipeline taxi
     """
     with errors(as_json):
-        taken = connect(metadata).revoke(pipeline, target, by=by, reason=reason)
+        ledger = connect(metadata)
+        taken = ledger.revoke(pipeline, target, by=by, reason=reason)
+        if registry:
+            follow_decision(registry, ledger, pipeline, [each.model for each in taken])
     if as_json:
         print(json.dumps([dataclasses.asdict(blessing) for blessing in taken]))
     else:
         terminal.blessings(taken)
 
 
-def record(output: Output, metadata: Metadata, as_json: AsJson = False) -> None:
+def record(
+    output: Output,
+    metadata: Annotated[str | None, METADATA] = None,
+    registry: Registry = None,
+    as_json: AsJson = False,
+) -> None:
     """Record a finished evaluation whose run ended before it was recorded.
 
-    Resolvers find its blessing from then on. An evaluation that is recorded already stays as it is.
+    Resolvers find its blessing from then on, and a registry's alias stands where they find it. An evaluation
+    that is recorded already stays as it is.
 
     [bold]Example[/bold]:  benison record out --metadata sqlite:///metadata.db
     """
     with errors(as_json):
-        result = recording.record(output, metadata)
+        if metadata is None and registry is None:
+            raise ConfigError("Say where to record it: --metadata, --registry, or both.")
+        if metadata is not None:
+            result = recording.record(output, metadata)
+        if registry is not None:
+            result = announce(output, registry, metadata)
     print_result(result, as_json)

@@ -39,6 +39,14 @@ Summary = Annotated[
         help="A Markdown file to write, fit for a CI's summary of a step; what is in it already is kept."
     ),
 ]
+Registry = Annotated[
+    str | None,
+    typer.Option(
+        envvar="BENISON_REGISTRY",
+        help="The registry whose alias shall stand at the blessed version: mlflow:http://host:5000; with "
+        "?alias=NAME another than `blessed`, with ?log=true metrics and report beside the model.",
+    ),
+]
 Output = Annotated[
     str, typer.Argument(help="The output directory of an evaluation.", show_default=False)
 ]
@@ -59,12 +67,16 @@ def print_result(result: EvalResult, as_json: bool, gate: bool = False) -> None:
     if gate and not result.verdict.total:
         print(_NO_THRESHOLDS)
     print(locations(result))
+    if result.unannounced:
+        _print_error(result.unannounced, as_json=False)
 
 
 def result_document(result: EvalResult) -> dict[str, Any]:
     """A result for machines."""
     verdict = result.verdict.to_dict()
-    return {"output": str(result.path), "verdict": verdict, "rows": result.manifest["rows"]}
+    failed = {"unannounced": result.unannounced} if result.unannounced else {}
+    rows = result.manifest["rows"]
+    return {"output": str(result.path), "verdict": verdict, "rows": rows, **failed}
 
 
 def locations(result: EvalResult) -> str:

@@ -22,12 +22,14 @@ from benison.errors import ConfigError
 from benison.evaluation.defaults import default_writers, evaluators_of
 from benison.evaluation.job import Job, PathLike, Progress, silent
 from benison.evaluation.recording import Recording, check_output
+from benison.evaluation.registering import Announcer, pin
 from benison.evaluation.resolve import Request, resolve
 from benison.lineage import Recorder
 from benison.metrics import modules
 from benison.models import local_copies
 from benison.output.writers import Writer
 from benison.results.result import EvalResult
+from benison.sinks import Registry
 from benison.tfma import TfmaWriter
 
 
@@ -55,6 +57,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
     task: str | None = None,
     map_index: int | None = None,
     mounts: Mapping[str, str] | None = None,
+    registry: str | Registry | None = None,
     progress: Progress = silent,
 ) -> EvalResult:
     """Evaluate a model over all examples, on every slice, and judge it by the config's thresholds.
@@ -63,7 +66,8 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         examples: Paths, a glob or a directory; or a pandas DataFrame or an Arrow Table.
         config: A path, a mapping, a TFMA EvalConfig, or an EvalConfig.
         model: The candidate, or several by the names of their model_specs; without a model the
-            predictions are in the data, where prediction_key says.
+            predictions are in the data, where prediction_key says. `models:/NAME/VERSION` is fetched
+            through MLflow.
         baseline: The model to compare with; "latest-blessed" is looked up in `metadata`.
         output: A directory to write, which must not exist; None writes nothing.
         overwrite: Replace `output` if it exists, when the new results are complete; an evaluation that
@@ -89,6 +93,9 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         map_index: Which of the instances of a mapped task this is.
         mounts: Addresses and where they are mounted here, as {"gs://": "/gcs/"}: what is below is recorded
             by its address, by which the latest blessed model is found on other machines.
+        registry: The registry of models whose alias shall stand at the blessed version, such as
+            `mlflow:http://host:5000`, of the model `models:/NAME/VERSION`; or a Registry of your own. Its
+            failure changes no verdict, and is in the result's `unannounced`.
         progress: Called with a stage, its rows so far, and the rows in all.
 
     Returns:
@@ -102,14 +109,15 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         MissingExtraError: What the data, a model or the output needs is not installed.
         MetadataError: The metadata store cannot be used; the results may be whole then, and are not recorded.
     """
-    chosen = _writers(writers, tfma)
+    chosen, announcer = _writers(writers, tfma), Announcer(registry)
     key = {"pipeline": pipeline, "run": run, "task": task, "map_index": map_index}
     recording = Recording.open(metadata, key, output, mounts)
     check_output(recording, output, overwrite)
-    baseline_path = recording.baseline(baseline)
-    # A baseline that was looked for and is not there yet leaves none, whatever the config says.
-    has_baseline = None if baseline is None else baseline_path is not None
-    with modules.importable(module_path) as folder:
+    with announcer.fetching(), modules.importable(module_path) as folder:
+        model = announcer.checked(model)
+        baseline_path = recording.baseline(pin(baseline))
+        # A baseline that was looked for and is not there yet leaves none, whatever the config says.
+        has_baseline = None if baseline is None else baseline_path is not None
         # Extractors of one's own may bring predictions from anywhere.
         own = extractors is not None
         request = Request(
@@ -135,7 +143,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
             job = Job(plan, resolved.data, paths, copies, stages, summaries, overwrite, progress)
             job.user_metrics = resolved.metrics
             evaluate = functools.partial(job.run, engine, beam_options, output, chosen)
-            return recording.keep(job, output, evaluate)
+            return announcer.tell(recording.keep(job, output, evaluate), recording)
 
 
 def _evaluators(

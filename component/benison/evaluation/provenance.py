@@ -10,6 +10,7 @@ from benison.config import ModelSpec
 from benison.errors import ModelError
 from benison.models.digest import digest_model, digest_of, model_root
 from benison.models.preprocessing import is_path
+from benison.models.registered import is_registered
 from benison.paths import absolute, locate
 
 _COVERED = (
@@ -34,12 +35,16 @@ def model_record(spec: ModelSpec, path: str | None, copy: str | None) -> dict[st
     record = {
         "name": spec.name,
         "is_baseline": spec.is_baseline,
-        "path": None if path is None else absolute(model_root(locate(path, ModelError))),
+        "path": None if path is None else _address(path),
         "digest": None if path is None else digest_of(files),
         "files": files,
         "covers": _COVERED,
     }
     return {**record, "graphs": list(map(_graph, graphs))} if graphs else record
+
+
+def _address(path: str) -> str:
+    return path if is_registered(path) else absolute(model_root(locate(path, ModelError)))
 
 
 def _graph(path: str) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from benison.lineage import (
 from benison.lineage.sink import Blessing
 from benison.lineage.states import WRITTEN
 from benison.models.digest import digest_model, digest_of
+from benison.models.fetch import readable
 from benison.output import blessing, directory
 from benison.paths import absolute, locate
 from benison.results.result import EvalResult, load_result
@@ -342,7 +343,8 @@ def _reason(error: BaseException) -> str:
 
 
 def _digest(path: str) -> str:
-    return digest_of(digest_model(locate(path, ModelError)))
+    with readable(path) as location:
+        return digest_of(digest_model(location))
 
 
 def _files(model: dict[str, Any]) -> ModelFiles | None:

@@ -25,6 +25,7 @@ REQUIRED = {
 """The fields that must be there, and what to type."""
 _TEXTS = (
     "output", "baseline", "format", "engine", "metadata", "pipeline", "run", "task", "module_path",
+    "registry",
 )  # fmt: skip
 _FLAGS = ("overwrite", "trust_pickle", "trust_ops", "tfma")
 _NOT_PLAIN = ("extractors", "evaluators", "writers")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Copies models from object stores to this machine, where every framework can load them."""
+"""Copies models from object stores and registries to this machine, where every framework can load them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 from benison.errors import BenisonError, ModelError
 from benison.models.digest import model_root
 from benison.models.external import external_files
-from benison.paths import RemotePath, download, fetched, locate
+from benison.models.registered import downloaded, is_registered
+from benison.paths import Location, RemotePath, download, fetched, locate
 
 
 @contextmanager
@@ -34,17 +35,34 @@ def local_copy(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises:
         ModelError: There is no model at an address, or it cannot be read.
     """
-    location = locate(path, ModelError)
+    location = None if is_registered(path) else locate(path, ModelError)
     if isinstance(location, Path):
         yield location
         return
     with ExitStack() as stack:
-        copy = _fetched(location, stack)
+        if location is None:
+            copy = stack.enter_context(downloaded(os.fspath(path)))
+        else:
+            copy = _fetched(location, stack)
         try:
             yield copy
         except BenisonError as error:
             error.args = tuple(text.replace(str(copy), str(path)) for text in error.args)
             raise
+
+
+@contextmanager
+def readable(path: str | os.PathLike[str]) -> Iterator[Location]:
+    """Where the bytes of a model can be read: a file, an address, or a copy out of a registry.
+
+    Raises:
+        ModelError: There is no such model in the registry, or nothing opens the address.
+    """
+    if is_registered(path):
+        with local_copy(path) as copy:
+            yield copy
+    else:
+        yield locate(path, ModelError)
 
 
 def _fetched(location: RemotePath, stack: ExitStack) -> Path:

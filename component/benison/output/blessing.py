@@ -23,6 +23,7 @@ from benison.models.digest import (
     file_of,
     model_root,
 )
+from benison.models.fetch import readable
 from benison.output.upload import MANIFEST, MARKERS, is_unfinished
 from benison.output.writers import write_json
 from benison.paths import Location, locate
@@ -159,12 +160,19 @@ def verify(
 def _faults_of_models(manifest: dict[str, Any], model: Location | None) -> list[str]:
     judged = [m for m in manifest["models"] if not m["is_baseline"] and m["path"] is not None]
     if model is None:
-        pairs = ((record, locate(record["path"], OutputError)) for record in judged)
-        return [fault for record, path in pairs for fault in _model_faults(record, path)]
+        return [fault for record in judged for fault in _faults_where_it_was(record)]
     if not judged:
         return ["No model was evaluated here: the predictions were in the data."]
     # With several candidates, the model is compared with the one that it differs least from.
     return min((_model_faults(record, model) for record in judged), key=len)
+
+
+def _faults_where_it_was(record: dict[str, Any]) -> list[str]:
+    try:
+        with readable(record["path"]) as path:
+            return _model_faults(record, path)
+    except ModelError as error:
+        return [str(error)]
 
 
 def _faults_of_graphs(manifest: dict[str, Any]) -> list[str]:

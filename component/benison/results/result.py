@@ -82,6 +82,8 @@ class EvalResult:
     path: Location | None = None
     _plots: pa.Table | None = None
     _rows: Mapping[str, pa.Table] = dataclasses.field(default_factory=dict)
+    unannounced: str = ""
+    """Why a registry of models does not say the verdict; "" if it does, or was not asked to."""
 
     # Set by benison/__init__.py, because the report imports this module.
     view_class: ClassVar[type[Viewer]]

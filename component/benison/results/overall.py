@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The numbers of an evaluation that the page of a host shows: the candidates' metrics on all data."""
+"""The numbers of an evaluation that others show: the candidates' metrics on all data."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-import benison
+from benison.results.result import EvalResult
 from benison.table.key import VALUE
 
 
-def headline(result: benison.EvalResult) -> dict[str, float]:
+def headline(result: EvalResult) -> dict[str, float]:
     """The candidates' metrics on all data, without those that are undefined, which JSON cannot say."""
     table = result.metrics.filter(pc.equal(result.metrics["kind"], VALUE))
     rows = overall(result, table)
     return {_name(row): row["value"] for row in rows if math.isfinite(row["value"])}
 
 
-def overall(result: benison.EvalResult, table: Any) -> list[dict[str, Any]]:
+def overall(result: EvalResult, table: Any) -> list[dict[str, Any]]:
     """The rows of a table of results that are of candidates on all data; `model` is "" for a single one."""
     return of_candidates(
         result, table.filter(pc.equal(pc.list_value_length(table["slice_key"]), 0))
     )
 
 
-def of_candidates(result: benison.EvalResult, table: Any) -> list[dict[str, Any]]:
+def of_candidates(result: EvalResult, table: Any) -> list[dict[str, Any]]:
     """The rows of a table of results that are of candidates; `model` is "" for a single one."""
     names = [spec.name for spec in result.config.candidate_specs]
     rows = table.to_pylist()
