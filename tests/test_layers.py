@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,6 +109,16 @@ def test_each_module_has_a_layer(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_import_points_back(path: Path) -> None:
     assert not faults(path, path.read_text(encoding="utf-8"))
+
+
+def test_no_two_modules_import_each_other() -> None:
+    """Neither at once nor in a circle, imports for types alone included."""
+    modules = {module_of(path): path.read_text(encoding="utf-8") for path in FILES}
+    graph = {
+        module: {name for _, name in imports(source)} - {module}
+        for module, source in modules.items()
+    }
+    list(graphlib.TopologicalSorter(graph).static_order())  # raises a CycleError that names them
 
 
 @pytest.mark.parametrize(

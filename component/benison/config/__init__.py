@@ -22,12 +22,13 @@ from typing import Any
 from pydantic import field_validator
 
 from benison.config import constraints, text_forms
-from benison.config.faults import ConfigPart, Draft, Fault
+from benison.config.faults import Draft, Fault
 from benison.config.fields import ConfidenceIntervalMethod, MetricDirection
 from benison.config.parts import (
     AggregationOptions,
     BinarizationOptions,
     ConfidenceIntervalOptions,
+    EvalSpecs,
     ExampleWeightOptions,
     MetricConfig,
     MetricsSpec,
@@ -78,7 +79,7 @@ __all__ = [
 CONFIG_VERSION = 1
 
 
-class EvalConfig(ConfigPart):
+class EvalConfig(EvalSpecs):
     """What to evaluate: models, slices, metrics and thresholds.
 
     Raises:
@@ -87,18 +88,6 @@ class EvalConfig(ConfigPart):
 
     version: int = CONFIG_VERSION
     """The version of these fields and their meaning."""
-    model_specs: tuple[ModelSpec, ...] = ()
-    """The models; none means one without a name."""
-    slicing_specs: tuple[SlicingSpec, ...] = ()
-    """The slices; none means Overall, which otherwise must be listed, as {}."""
-    cross_slicing_specs: tuple[CrossSlicingSpec, ...] = ()
-    """Comparisons of slices with slices; the slices are computed whether listed above or not."""
-    metrics_specs: tuple[MetricsSpec, ...] = ()
-    """The metrics and their thresholds."""
-    options: Options = Options()
-    """What concerns the whole evaluation."""
-    variants: tuple[VariantSpec, ...] = ()
-    """Changed examples on which the models are called too."""
 
     @classmethod
     def load(cls, source: object) -> EvalConfig:
@@ -168,7 +157,7 @@ class EvalConfig(ConfigPart):
         Raises:
             ConfigError: There is a baseline, and several specs of which none is marked as its.
         """
-        return constraints.with_defaults(self, has_baseline)
+        return self.model_copy(update=constraints.defaults(self, has_baseline))
 
     def to_dict(self) -> dict[str, Any]:
         """What differs from the defaults, and the version, in snake_case; `load` reads it back.

@@ -4,17 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from benison.config.faults import Fault
 from benison.config.fields import ConfidenceIntervalMethod
-from benison.config.parts import MetricsSpec, ModelSpec, Options
+from benison.config.parts import EvalSpecs, MetricsSpec, ModelSpec, Options
 from benison.config.plain import Loc
 from benison.config.thresholds import SlicingSpec
 from benison.errors import ConfigError, suggestion
-
-if TYPE_CHECKING:
-    from benison.config import EvalConfig
 
 Specs: TypeAlias = tuple[ModelSpec, ...]
 
@@ -22,7 +19,7 @@ CANDIDATE = "candidate"
 BASELINE = "baseline"
 
 
-def disagreements(config: EvalConfig) -> Iterator[Fault]:
+def disagreements(config: EvalSpecs) -> Iterator[Fault]:
     """Every fault between parts that are valid by themselves."""
     yield from _models(config.model_specs)
     for i, spec in enumerate(config.metrics_specs):
@@ -47,7 +44,7 @@ def _models(specs: Specs) -> Iterator[Fault]:
         )
 
 
-def _names(spec: MetricsSpec, config: EvalConfig) -> Iterator[Fault]:
+def _names(spec: MetricsSpec, config: EvalSpecs) -> Iterator[Fault]:
     models = {model.name for model in config.model_specs}
     if len(models) < 2:
         models |= {
@@ -87,7 +84,7 @@ def _repeated_metrics(spec: MetricsSpec) -> Iterator[Fault]:
         seen.add(identity)
 
 
-def _slices(spec: MetricsSpec, config: EvalConfig) -> Iterator[Fault]:
+def _slices(spec: MetricsSpec, config: EvalSpecs) -> Iterator[Fault]:
     """Thresholds on slices that are not computed, which would fail every model."""
     computed = [*(config.slicing_specs or (SlicingSpec(),))]
     for crossed in config.cross_slicing_specs:
@@ -99,7 +96,7 @@ def _slices(spec: MetricsSpec, config: EvalConfig) -> Iterator[Fault]:
             yield Fault(loc, text, rests_on=(("slicing_specs",), ("cross_slicing_specs",)))
 
 
-def _crossed(spec: MetricsSpec, config: EvalConfig) -> Iterator[Fault]:
+def _crossed(spec: MetricsSpec, config: EvalSpecs) -> Iterator[Fault]:
     for loc, wanted in _wanted(spec, "cross_slice_thresholds", "cross_slicing_specs"):
         if not any(mine.includes(wanted) for mine in config.cross_slicing_specs):
             shown = wanted.model_dump(mode="json", exclude_defaults=True)
@@ -120,18 +117,16 @@ def _wanted(spec: MetricsSpec, kind: str, slices: str) -> Iterator[tuple[Loc, An
                 yield (*loc, k, slices, m), wanted
 
 
-def with_defaults(config: EvalConfig, has_baseline: bool) -> EvalConfig:
-    """Implements `EvalConfig.with_defaults`."""
+def defaults(config: EvalSpecs, has_baseline: bool) -> dict[str, Any]:
+    """The fields that `EvalConfig.with_defaults` fills in."""
     models, names = (_with_baseline if has_baseline else _without_baseline)(config.model_specs)
     metrics = (_for_models(spec, models, names) for spec in config.metrics_specs)
-    return config.model_copy(
-        update={
-            "model_specs": models,
-            "slicing_specs": config.slicing_specs or (SlicingSpec(),),
-            "metrics_specs": tuple(spec for spec in metrics if spec.model_names),
-            "options": _options(config.options),
-        }
-    )
+    return {
+        "model_specs": models,
+        "slicing_specs": config.slicing_specs or (SlicingSpec(),),
+        "metrics_specs": tuple(spec for spec in metrics if spec.model_names),
+        "options": _options(config.options),
+    }
 
 
 def _with_baseline(specs: Specs) -> tuple[Specs, dict[str, str]]:

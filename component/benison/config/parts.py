@@ -29,9 +29,11 @@ from benison.config.fields import (
 from benison.config.thresholds import (
     CrossSliceMetricThreshold,
     CrossSliceMetricThresholds,
+    CrossSlicingSpec,
     MetricThreshold,
     PerSliceMetricThreshold,
     PerSliceMetricThresholds,
+    SlicingSpec,
 )
 
 
@@ -273,3 +275,20 @@ class Options(ConfigPart):
     analysis_columns: Texts = ()
     """Columns of the data that are written for each row with its label, prediction and slices, to
     analysis/*.parquet; without any, no rows are written."""
+
+
+class EvalSpecs(ConfigPart):
+    """The parts of a whole config."""
+
+    model_specs: tuple[ModelSpec, ...] = ()
+    """The models; none means one without a name."""
+    slicing_specs: tuple[SlicingSpec, ...] = ()
+    """The slices; none means Overall, which otherwise must be listed, as {}."""
+    cross_slicing_specs: tuple[CrossSlicingSpec, ...] = ()
+    """Comparisons of slices with slices; the slices are computed whether listed above or not."""
+    metrics_specs: tuple[MetricsSpec, ...] = ()
+    """The metrics and their thresholds."""
+    options: Options = Options()
+    """What concerns the whole evaluation."""
+    variants: tuple[VariantSpec, ...] = ()
+    """Changed examples on which the models are called too."""

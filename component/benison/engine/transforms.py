@@ -10,16 +10,14 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benison.data.batch import Extracts
 from benison.data.shards import Shard, read_shard
 from benison.engine import local
 from benison.engine.stages import Evaluator, Extractor, Stage, has_transform
+from benison.engine.work import Work
 from benison.errors import ConfigError
-
-if TYPE_CHECKING:
-    from benison.engine.beam import Work
 
 
 @dataclasses.dataclass(frozen=True)

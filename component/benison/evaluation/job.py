@@ -36,6 +36,7 @@ from benison.engine.stages import (
     makes_rows,
 )
 from benison.engine.variants import Variant
+from benison.engine.work import Work
 from benison.errors import ConfigError, ModelError, OutputError, as_visible
 from benison.evaluation.advice import advice
 from benison.evaluation.provenance import digests_of, model_record, same_models
@@ -197,7 +198,7 @@ class Job:
         self._load()
         self._prepare()
         columns = self._columns()
-        work = beam.Work(
+        work = Work(
             self.user_metrics,
             tuple(self.extractors),
             tuple(summaries),

@@ -17,7 +17,7 @@ from itertools import chain, islice
 from typing import Any
 
 from benison.errors import MetadataError
-from benison.lineage import joined
+from benison.lineage.run import joined
 from benison.lineage.sink import Blessing, Node, uris_of
 from benison.lineage.store import Store
 from benison.lineage.types import OVERRIDE, SERVING, check_spelling, number, set_properties, text

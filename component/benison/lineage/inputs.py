@@ -12,7 +12,8 @@ import hashlib
 from typing import Any
 
 from benison.errors import MetadataError
-from benison.lineage import ModelFiles, Run, history, joined
+from benison.lineage import history
+from benison.lineage.run import ModelFiles, Run, joined
 from benison.lineage.store import Store
 from benison.lineage.types import (
     IMPORTER,

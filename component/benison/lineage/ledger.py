@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benison.errors import MetadataError
-from benison.lineage import Finding, ModelFiles, Run, RunKey, RunStateError
+from benison.lineage.run import Finding, ModelFiles, Run, RunKey, RunStateError
 from benison.lineage.sink import Attempt, Blessing, Node, Override, Sink
 from benison.lineage.states import ABANDONED, CLOSED, EVALUATED, FAILED, OPEN, RECORDED
 

@@ -13,8 +13,9 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from benison.lineage import Finding, ModelFiles, Run, RunKey, decisions, history
+from benison.lineage import decisions, history
 from benison.lineage.inputs import examples_id, model_id, put, run_contexts, serving_path, standard
+from benison.lineage.run import Finding, ModelFiles, Run, RunKey
 from benison.lineage.sink import Attempt, Blessing, Node, Override
 from benison.lineage.states import ASKED, IN_ML_METADATA, OPEN, RECORDED, SUPERSEDED
 from benison.lineage.store import Store

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from benison.errors import BenisonError
-from benison.lineage import Finding, ModelFiles, Run, RunKey
+from benison.lineage.run import Finding, ModelFiles, Run, RunKey
 from benison.paths import absolute
 
 

@@ -14,8 +14,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, or_, select
 
 from benison.errors import MetadataError
-from benison.lineage import Finding, ModelFiles, Run, RunKey, statements
+from benison.lineage import statements
 from benison.lineage.database import Database
+from benison.lineage.run import Finding, ModelFiles, Run, RunKey
 from benison.lineage.sink import Attempt, Blessing, Node, Override, uris_of
 from benison.lineage.states import ASKED, CLOSED, OPEN, RECORDED, SUPERSEDED
 from benison.lineage.tables import ARTIFACTS, RUNS, sha256

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, select
 
-from benison.lineage import Finding, ModelFiles, Run
+from benison.lineage.run import Finding, ModelFiles, Run
 from benison.lineage.sink import Attempt, Node
 from benison.lineage.states import ABANDONED, ASKED, OPEN, RECORDED, SUPERSEDED
 from benison.lineage.tables import ARTIFACTS, RUNS, sha256

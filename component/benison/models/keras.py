@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 
 from benison.errors import DataError, ModelError, suggestion
-from benison.models import LoadOptions, Outputs
 from benison.models.arrays import Input, as_input
 from benison.models.calls import BatchedCalls
+from benison.models.predictor import LoadOptions, Outputs
 from benison.models.savedmodel import CALL_ROWS, tensorflow
 
 # The names that Keras generates for inputs without a name.

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from benison.errors import MissingExtraError, ModelError
-from benison.models import LoadOptions
 from benison.models.matrix import MatrixPredictor, as_matrix, unreadable
+from benison.models.predictor import LoadOptions
 
 # The names that LightGBM generates for features without a name.
 _GENERATED_NAME = re.compile(r"Column_\d+")

@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 
 from benison.data.values import is_text
 from benison.errors import DataError, ModelError
-from benison.models import LoadOptions, Outputs
 from benison.models.arrays import Input, as_input, unnest
 from benison.models.calls import BatchedCalls
+from benison.models.predictor import LoadOptions, Outputs
 
 # Trees are fast; large batches amortize the building of the matrix.
 CALL_ROWS = 2**16

@@ -16,11 +16,11 @@ import pyarrow as pa
 from benison.config import yaml_text
 from benison.config.plain import parse_json, shortened
 from benison.errors import ConfigError, MissingExtraError, ModelError
-from benison.models import LoadOptions, Outputs, Predictor, load_kind
 from benison.models.arrays import as_frame
 from benison.models.calls import BatchedCalls
 from benison.models.external import check_inside
 from benison.models.matrix import fails, unreadable
+from benison.models.predictor import LoadOptions, Outputs, Predictor, load_kind
 
 CALL_ROWS = 2**16  # a Python function pays for each call, not for each row
 

@@ -13,11 +13,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from benison.errors import DataError, MissingExtraError, ModelError
-from benison.models import LoadOptions, Outputs
 from benison.models.arrays import Input, as_input
 from benison.models.calls import BatchedCalls
 from benison.models.external import external_files
 from benison.models.matrix import as_matrix, fails, unreadable
+from benison.models.predictor import LoadOptions, Outputs
 
 # Few enough that activations stay in the processor's cache.
 CALL_ROWS = 2048

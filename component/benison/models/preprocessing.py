@@ -13,13 +13,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from benison.errors import ModelError, suggestion
-from benison.models import Predictor
 from benison.models.arrays import Input, as_examples, as_input, as_ragged
 from benison.models.calls import BatchedCalls
 from benison.models.digest import unchanged
 from benison.models.fetch import local_copy
 from benison.models.graph_ops import parses_examples
 from benison.models.matrix import fails
+from benison.models.predictor import Predictor
 from benison.models.savedmodel import CALL_ROWS, load_graph, tensorflow
 
 Digests: TypeAlias = "Mapping[str, Mapping[str, str]]"

@@ -16,10 +16,10 @@ import pyarrow as pa
 
 from benison.data.values import is_text
 from benison.errors import MissingExtraError, ModelError, suggestion
-from benison.models import LoadOptions, Outputs
 from benison.models.arrays import Input, as_examples, as_input
 from benison.models.calls import BatchedCalls
 from benison.models.graph_ops import check_ops, parses_examples
+from benison.models.predictor import LoadOptions, Outputs
 
 # Rows in one call: enough to amortize the call's overhead of a millisecond, few enough for any memory.
 CALL_ROWS = 8192

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from benison.errors import MissingExtraError, ModelError
-from benison.models import LoadOptions, Outputs
 from benison.models.arrays import as_frame
 from benison.models.calls import BatchedCalls
+from benison.models.predictor import LoadOptions, Outputs
 
 # Each call validates its input, which takes milliseconds; a forest allocates an array for each tree.
 CALL_ROWS = 2**16

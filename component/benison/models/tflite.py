@@ -14,11 +14,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from benison.errors import MissingExtraError, ModelError, suggestion
-from benison.models import LoadOptions, Outputs
 from benison.models.arrays import Input, as_input
 from benison.models.calls import BatchedCalls
 from benison.models.graph_ops import check_flex_ops
 from benison.models.matrix import fails, unreadable
+from benison.models.predictor import LoadOptions, Outputs
 
 CALL_ROWS = 8192
 

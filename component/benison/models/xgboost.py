@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from benison.errors import MissingExtraError
-from benison.models import LoadOptions
 from benison.models.matrix import MatrixPredictor, as_matrix, unreadable
+from benison.models.predictor import LoadOptions
 
 
 def load(path: Path, options: LoadOptions) -> MatrixPredictor:

@@ -104,8 +104,8 @@ def lines_of(columns: PageColumns) -> list[CheckLine]:
     lines = []
     for outcomes in _TABS.values():
         wanted = pc.is_in(table["outcome"], value_set=pa.array(outcomes))
-        shown = _farthest_off(table.filter(wanted))
-        for row, name in zip(shown.to_pylist(), columns.names_of(shown), strict=True):
+        chosen = _farthest_off(table.filter(wanted))
+        for row, name in zip(chosen.to_pylist(), columns.names_of(chosen), strict=True):
             check = Check.of(row, several)
             is_there = check.kind not in (MISSING, SMALL_SLICES)
             lines.append(CheckLine.of(check, name if is_there else cut(check.slice)))
