@@ -345,7 +345,7 @@ def damaged(store: Path, name: str) -> Path:
 
 @pytest.mark.parametrize("name", ["Type", "Artifact", "ParentType", "MLMDEnv", "Event"])
 def test_damage_is_said_and_not_taken_for_other_processes(tmp_path: Path, name: str) -> None:
-    Store.open(f"sqlite:///{tmp_path}/m.db?create=true").get_artifact_types()
+    Store.open(f"sqlite:///{tmp_path}/m.db?create=true").get_artifacts()
     path = damaged(tmp_path / "m.db", name)
     with pytest.raises(MetadataError, match="malformed.* The SQLite file is damaged; restore"):
-        Store.open(f"sqlite:///{path}").get_artifact_types()
+        Store.open(f"sqlite:///{path}").get_artifacts()

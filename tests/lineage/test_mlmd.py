@@ -117,3 +117,9 @@ def test_names_that_a_store_cannot_hold(tmp_path: Path, pipeline: str, message: 
     recorder = lineage.connect(f"sqlite:///{tmp_path}/m.db?create=true")
     with pytest.raises(MetadataError, match=message):
         recorder.begin(make_run(tmp_path, "r1", pipeline))
+
+
+def test_a_store_has_the_methods_that_it_names_and_no_others(mlmd_url: str) -> None:
+    store = Store.open(mlmd_url)
+    assert store.get_artifacts_by_id([]) == []
+    assert not hasattr(store, "get_artefacts_by_id")

@@ -10,10 +10,10 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-from collections.abc import Callable
 from typing import Any
 
 from benison.errors import MetadataError, MissingExtraError
+from benison.lineage.client import Client
 from benison.lineage.connection import DAMAGED, Connection
 
 _ATTEMPTS = 4
@@ -39,8 +39,8 @@ _FINAL = (
 
 
 @dataclasses.dataclass
-class Store:
-    """ML Metadata's client, with one method for each of its: `store.get_artifacts_by_uri(uri)`.
+class Store(Client):
+    """ML Metadata's client: `store.get_artifacts_by_uri(uri)`.
 
     ML Metadata's AlreadyExistsError and NotFoundError pass through: they are answers. What may be mended
     by trying again is tried again, with a bound; everything else is a MetadataError.
@@ -66,11 +66,6 @@ class Store:
         """
         _ml_metadata()
         return cls(Connection.parse(url, password))
-
-    def __getattr__(self, method: str) -> Callable[..., Any]:
-        if method.startswith("_"):
-            raise AttributeError(method)
-        return lambda *args, **kwargs: self._call(method, args, kwargs)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.connection,)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benison.errors import MetadataError
+from benison.lineage.client import Kind
 from benison.lineage.store import Store
 
 EVALUATOR = "tfx.components.evaluator.component.Evaluator"
@@ -38,19 +39,19 @@ _INT = 2**31 - 1
 _TEXT_BYTES = 4 * 2**20
 
 
-def type_id(store: Store, kind: str, name: str) -> int:
+def type_id(store: Store, kind: Kind, name: str) -> int:
     """The id of a type, which is registered if it is not there."""
     if (kind, name) not in store.types:
         store.types[kind, name] = _registered(store, kind, name)
     return store.types[kind, name]
 
 
-def _registered(store: Store, kind: str, name: str) -> int:
+def _registered(store: Store, kind: Kind, name: str) -> int:
     from ml_metadata import errors
     from ml_metadata.proto import metadata_store_pb2 as mlmd
 
     try:
-        return int(getattr(store, f"get_{kind}_type")(name).id)
+        return int(store.get_type(kind, name).id)
     except errors.NotFoundError:
         pass
     base, properties = _DECLARED[kind][name]
@@ -64,8 +65,7 @@ def _registered(store: Store, kind: str, name: str) -> int:
     )
     if base != "UNSET":
         message.base_type = type(message).SystemDefinedBaseType.Value(base)
-    put = getattr(store, f"put_{kind}_type")
-    return int(put(message, can_add_fields=True, can_omit_fields=True))
+    return store.put_type(kind, message)
 
 
 def artifact(store: Store, kind: str, uri: str, state: str, **properties: str | int | None) -> Any:
