@@ -120,11 +120,11 @@ def test_several_outputs_count_as_rows(evaluate_metric: Evaluate, name: str) -> 
 @pytest.mark.parametrize("name", [*ERRORS, "BinaryCrossEntropy"])
 def test_a_label_for_each_prediction(name: str) -> None:
     sentence = (
-        "There must be a label for each prediction; labels have the shape (2,) and predictions "
+        "There must be a label for each prediction; labels have the shape (2, 2) and predictions "
         "(2, 3). For several classes, choose them with binarize.class_ids in metrics_specs."
     )
     with pytest.raises(DataError, match=re.escape(sentence)):
-        from_config(name, {}).of(Inputs.of([0, 1], np.ones((2, 3))))
+        from_config(name, {}).of(Inputs.of(np.ones((2, 2)), np.ones((2, 3))))
 
 
 @pytest.mark.parametrize("name", ["SquaredPearsonCorrelation", "R2Score"])

@@ -163,8 +163,19 @@ class Inputs:
         return self.batch.take(pa.array(self.rows))
 
     def weighted(self, values: Array) -> Array:
-        """`values` times the weights: float64[N]."""
-        return values if self.weights is None else values * self.weights
+        """`values` times the weights: float64[N]; 0 where the weight is 0, whatever the value is."""
+        if self.weights is None:
+            return values
+        if self._all_weigh:
+            return values * self.weights
+        weighted: Array = np.multiply(
+            values, self.weights, out=np.zeros(len(self.weights)), where=self.weights != 0
+        )
+        return weighted
+
+    @functools.cached_property
+    def _all_weigh(self) -> bool:
+        return self.weights is None or bool(self.weights.all())
 
 
 def _column(values: Any) -> Any:

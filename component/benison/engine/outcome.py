@@ -61,6 +61,11 @@ class Outcome:
         small = table.keys(np.flatnonzero(~large))
         return cls(config, accumulator, order[large[order]], tuple(small))
 
+    def check(self) -> None:
+        """Refuse what no metric should be computed of, seen over all rows."""
+        for computation in self.accumulator.plan.computations:
+            computation.metric.check(*self._total.of(computation))
+
     def metrics(self) -> pa.Table:
         """The rows of metrics.parquet: values, differences from the baseline, and cross slices."""
         batches = [batch for row in self._rows() for batch in self._batches(row)]
@@ -263,10 +268,12 @@ class MetricsEvaluator:
         """The tables, and the slices that are too small to be shown.
 
         Raises:
-            DataError: No row was read, or a label or prediction is missing in every row.
+            DataError: No row was read, a label or prediction is missing in every row, or a metric does not
+                fit what labels and predictions hold.
         """
         check_rows(state)
         outcome = Outcome.of(self.plan.config, state)
+        outcome.check()
         return {
             "metrics": outcome.metrics(),
             "plots": outcome.plots(),

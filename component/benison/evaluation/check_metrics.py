@@ -178,7 +178,7 @@ def _refusal(metric: Metric, one_hot: bool) -> str:
     labels: Any = [[0.0, 1.0], [1.0, 0.0]] if one_hot else [1.0, 0.0]
     try:
         inputs = Inputs.of(labels, [[0.1, 0.9], [0.8, 0.2]])
-        [s.add(inputs, _single_slice()) for s in metric.statistics()]
+        metric.check(*(s.add(inputs, _single_slice()) for s in metric.statistics()))
     except DataError as error:
         return str(error)
     except Exception:  # noqa: BLE001 - of a user's metric anything, which the data themselves may suit

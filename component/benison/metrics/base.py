@@ -171,6 +171,13 @@ class Metric(abc.ABC):
         """
         return 0.0
 
+    def check(self, *states: Any) -> None:  # noqa: B027 - most metrics fit any data
+        """Refuse data on which the value would mislead; `states` are those of all rows, in any slices.
+
+        Raises:
+            DataError: With what is wrong, and the cure.
+        """
+
     def notes(self, *states: Any) -> dict[int, str]:
         """Why values are undefined, by the number of the slice, where the states alone know the reason."""
         return {}
@@ -181,7 +188,9 @@ class Metric(abc.ABC):
         A float for a number, a list for several thresholds, a dict of lists for a structured value.
         """
         codes = SliceCodes.of(np.zeros(len(inputs)), size=1)
-        value = self.result(*(s.add(inputs, codes) for s in self.statistics()))
+        states = [s.add(inputs, codes) for s in self.statistics()]
+        self.check(*states)
+        value = self.result(*states)
         if isinstance(value, dict):
             return {key: column[0].tolist() for key, column in value.items()}
         return value[0].tolist()

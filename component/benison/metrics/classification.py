@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -18,11 +19,10 @@ from benison.data.batch import Array, Inputs
 from benison.errors import DataError
 from benison.metrics.base import Metric, Statistic, ratio
 from benison.metrics.confusion import snake_case
+from benison.metrics.pairing import FRACTIONS, ROUNDING, check_equality, one_hot, pairs
 from benison.metrics.registry import HIGHER, LOWER, About, register
-from benison.metrics.regression import pairs
 from benison.metrics.statistics.sums import Arrays, Mean
 
-_ROUNDING = 1e-6  # how far outside [0, 1] float32 may put a probability
 CLIP = 1e-7  # Keras' epsilon: a wrong prediction of exactly 0 or 1 costs 16.1 nats, not infinity
 
 
@@ -62,7 +62,7 @@ def _check_shares(what: str, values: Array, cure: str) -> None:
     Keras clips them in silence, which turns log-odds that were taken for probabilities into a value that
     looks like one.
     """
-    wrong = values[(values < -_ROUNDING) | (values > 1 + _ROUNDING)]
+    wrong = values[(values < -ROUNDING) | (values > 1 + ROUNDING)]
     if wrong.size:
         raise DataError(
             f"The binary cross-entropy needs a {what} in [0, 1], and one is {wrong[0]:g}. {cure}"
@@ -100,8 +100,22 @@ def log_probabilities(scores: Array, from_logits: bool) -> Array:
         shifted = scores - scores.max(axis=1, keepdims=True)
         logs: Array = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     else:
+        check_not_negative(scores)
         logs = np.log(np.clip(scores / scores.sum(axis=1, keepdims=True), CLIP, 1 - CLIP))
     return logs
+
+
+def check_not_negative(p: Array) -> None:
+    """Refuse logits in the place of probabilities.
+
+    Raises:
+        DataError: A score is below 0 by more than rounding.
+    """
+    if np.fmin.reduce(p, axis=None, initial=0.0) < -ROUNDING:
+        raise DataError(
+            f"Probabilities of classes are from 0 up, and a score is {np.nanmin(p):g}. If predictions are "
+            f"logits, set from_logits where the metric has it, or let the model return their softmax."
+        )
 
 
 def class_scores(inputs: Inputs) -> Array:
@@ -121,32 +135,6 @@ def class_scores(inputs: Inputs) -> Array:
             f"BinaryCrossEntropy and BinaryAccuracy."
         )
     return np.asarray(inputs.predictions)
-
-
-def one_hot(labels: Array, classes: int) -> Array:
-    """Labels as float64[N, C], from class numbers float64[N] or from what is one-hot already.
-
-    >>> one_hot(np.array([2.0, 0.0]), 3)
-    array([[0., 0., 1.],
-           [1., 0., 0.]])
-
-    Raises:
-        DataError: A label is not a whole number in [0, C), or one-hot labels are not C in a row.
-    """
-    if labels.ndim == 2:
-        if labels.shape[1] != classes:
-            raise DataError(
-                f"One-hot labels must be as many as the predictions of a row, {classes}; there are "
-                f"{labels.shape[1]}."
-            )
-        return labels
-    wrong = np.flatnonzero((labels != np.floor(labels)) | (labels < 0) | (labels >= classes))
-    if len(wrong):
-        raise DataError(
-            f"Labels must be class numbers from 0 to {classes - 1}, as there are {classes} "
-            f"predictions in a row; a label is {labels[wrong[0]]:g}."
-        )
-    return np.eye(classes)[labels.astype(np.int64)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -303,10 +291,15 @@ class ShareCorrect(Metric):
         """A score for each class, but for Accuracy, which compares numbers."""
         return frozenset({"real", "binary"} if self.share == "Accuracy" else {"classes"})
 
-    def statistics(self) -> tuple[Statistic[Arrays], ...]:
-        return (Mean(SHARES[self.share][0]),)
+    def statistics(self) -> tuple[Statistic[Any], ...]:
+        fractions = (FRACTIONS,) if self.share == "Accuracy" else ()
+        return (Mean(SHARES[self.share][0]), *fractions)
 
-    def result(self, mean: Arrays) -> Array:
+    def check(self, mean: Arrays, fractions: Array | None = None) -> None:
+        if fractions is not None:
+            check_equality(self.name, fractions)
+
+    def result(self, mean: Arrays, fractions: Array | None = None) -> Array:
         return ratio(*mean)
 
 

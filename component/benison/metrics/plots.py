@@ -18,6 +18,7 @@ from benison.metrics.base import Index, Metric, Statistic
 from benison.metrics.curve_metric import interval_of_bucket
 from benison.metrics.parameters import check_count
 from benison.metrics.registry import register
+from benison.metrics.statistics.binary import heavy
 from benison.metrics.statistics.cells import Cells, CellsStatistic
 from benison.metrics.statistics.curve import bucket_between, scored_weights
 from benison.metrics.statistics.ranks import Ranks, ScoreRanks
@@ -157,6 +158,7 @@ class BucketSums(CellsStatistic):
                 f"shape {inputs.labels.shape} and predictions {inputs.predictions.shape}. For several "
                 f"classes, choose them with binarize.class_ids in metrics_specs."
             )
+        inputs, codes = heavy(inputs, codes)
         cells = 3 * self._bucket(inputs.predictions)
         sums = self.zero(codes.size)
         for which, values in enumerate((inputs.labels, inputs.predictions, np.ones(len(inputs)))):

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
-from math import inf
+from math import inf, nan
+from typing import Any
 
 import numpy as np
 
@@ -21,36 +22,18 @@ from benison.data.batch import Array, Inputs
 from benison.errors import DataError
 from benison.metrics.base import Metric, Statistic, ratio
 from benison.metrics.confusion import snake_case
+from benison.metrics.pairing import (
+    EXCESSES,
+    ROUNDING,
+    WIDTHS,
+    check_widths,
+    label,
+    pairs,
+    prediction,
+)
 from benison.metrics.registry import HIGHER, LOWER, About, register
 from benison.metrics.statistics.binary import check_binary
 from benison.metrics.statistics.sums import Arrays, Mean, Moments, RowFunction, spread
-
-
-def label(inputs: Inputs) -> Array:
-    """The label y: float64[N]."""
-    return np.asarray(inputs.labels)
-
-
-def prediction(inputs: Inputs) -> Array:
-    """The prediction p: float64[N]."""
-    return np.asarray(inputs.predictions)
-
-
-def pairs(inputs: Inputs) -> tuple[Array, Array]:
-    """Labels and predictions of one shape: both float64[N] or both float64[N, C].
-
-    Shapes that NumPy would broadcast are refused: labels [N, 1] and predictions [N] make N x N differences.
-
-    Raises:
-        DataError: Their shapes differ.
-    """
-    if inputs.labels.shape != inputs.predictions.shape:
-        raise DataError(
-            f"There must be a label for each prediction; labels have the shape {inputs.labels.shape} "
-            f"and predictions {inputs.predictions.shape}. For several classes, choose them with "
-            f"binarize.class_ids in metrics_specs."
-        )
-    return inputs.labels, inputs.predictions
 
 
 def error(inputs: Inputs) -> Array:
@@ -74,13 +57,15 @@ def absolute_percentage_error(inputs: Inputs) -> Array:
 
     TFMA leaves such rows out too; Keras divides by 1e-7 there, so that one of them decides the whole mean.
     """
-    divisor = np.where(inputs.labels == 0, inf, np.abs(inputs.labels))
-    return 100 * absolute_error(inputs) / divisor
+    labels, predictions = pairs(inputs)
+    undefined = np.where(np.isnan(predictions), nan, 0.0)
+    distances, sizes = np.abs(labels - predictions), np.abs(labels)
+    return 100 * np.divide(distances, sizes, out=undefined, where=labels != 0)
 
 
 def has_label(inputs: Inputs) -> Array:
-    """1 unless the label is 0: float64[N]; whether a row has a percentage error."""
-    return np.asarray(inputs.labels != 0, np.float64)
+    """1 unless the label is 0: float64[N] or float64[N, C]; whether there is a percentage error."""
+    return np.asarray(pairs(inputs)[0] != 0, np.float64)
 
 
 def squared_logarithmic_error(inputs: Inputs) -> Array:
@@ -175,11 +160,16 @@ class MeanMetric(Metric):
         """All but the mean of the labels look at predictions."""
         return self.mean != "MeanLabel"
 
-    def statistics(self) -> tuple[Statistic[Arrays], ...]:
+    def statistics(self) -> tuple[Statistic[Any], ...]:
         row_mean = ROW_MEANS[self.mean]
-        return (Mean(row_mean.of, row_mean.where),)
+        widths = (WIDTHS,) if self.mean == "MeanPrediction" else ()
+        return (Mean(row_mean.of, row_mean.where), *widths)
 
-    def result(self, mean: Arrays) -> Array:
+    def check(self, mean: Arrays, widths: Array | None = None) -> None:
+        if widths is not None:
+            check_widths(self.name, widths)
+
+    def result(self, mean: Arrays, widths: Array | None = None) -> Array:
         return ratio(*mean)
 
 
@@ -213,7 +203,9 @@ class Calibration(Metric):
 
     From 0 up for labels and predictions that are not negative; neither end is good. NaN where the labels sum
     up to 0. TFMA's metric of that name. It is calibration in the large: 1 says that the predictions are right
-    in sum, while CalibrationPlot shows whether they are right at each height.
+    in sum, while CalibrationPlot shows whether they are right at each height. Any
+    real numbers will do, but where all labels are in [0, 1] predictions must be too, or they are no
+    probabilities.
 
     >>> Calibration().of(Inputs.of([1.0, 0.0], [0.6, 0.6]))
     1.2
@@ -221,10 +213,19 @@ class Calibration(Metric):
 
     name: str = "calibration"
 
-    def statistics(self) -> tuple[Statistic[Arrays], ...]:
-        return Mean(prediction), Mean(label)
+    def statistics(self) -> tuple[Statistic[Any], ...]:
+        return Mean(prediction), Mean(label), WIDTHS, EXCESSES
 
-    def result(self, predictions: Arrays, labels: Arrays) -> Array:
+    def check(self, predictions: Arrays, labels: Arrays, widths: Array, excesses: Array) -> None:
+        check_widths(self.name, widths)
+        if excesses[0] <= ROUNDING < excesses[1]:
+            raise DataError(
+                f"{self.name} needs probabilities where all labels are in [0, 1], and a prediction lies "
+                f"{excesses[1]:g} outside of that. Let the model return probabilities and not logits, or "
+                f"take out this metric."
+            )
+
+    def result(self, predictions: Arrays, labels: Arrays, widths: Array, excesses: Array) -> Array:
         return ratio(predictions[0], labels[0])
 
 

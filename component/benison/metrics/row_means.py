@@ -19,12 +19,13 @@ from benison.metrics.base import Metric, Statistic, ratio
 from benison.metrics.classification import (
     CLIP,
     BinaryEntropy,
+    check_not_negative,
     class_scores,
     log_probabilities,
-    one_hot,
 )
+from benison.metrics.pairing import one_hot, pairs
 from benison.metrics.registry import HIGHER, LOWER, About, register
-from benison.metrics.regression import error, pairs
+from benison.metrics.regression import error
 from benison.metrics.statistics.sums import Arrays, Mean
 
 
@@ -271,7 +272,9 @@ class KLDivergence(ClassesMean):
     name: str = "kl_divergence"
 
     def __call__(self, inputs: Inputs) -> Array:
-        labels, p = (np.clip(x, CLIP, 1) for x in self.of_classes(inputs))
+        labels, scores = self.of_classes(inputs)
+        check_not_negative(scores)
+        labels, p = (np.clip(x, CLIP, 1) for x in (labels, scores))
         return np.asarray((labels * np.log(labels / p)).sum(axis=1))
 
 

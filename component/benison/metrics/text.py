@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from benison.data.batch import Array, Inputs
 from benison.errors import DataError
 from benison.metrics.base import Metric, Statistic, ratio
+from benison.metrics.pairing import FRACTIONS, check_equality, pairs
 from benison.metrics.registry import HIGHER, About, register
 from benison.metrics.statistics.sums import Arrays, Mean
 
@@ -49,8 +50,8 @@ class Matches:
                 "of one type as label_key and prediction_key."
             )
         if not isinstance(labels, pa.Array):
-            equal = labels == predictions
-            missing = np.isnan(predictions)
+            labels, predictions = pairs(inputs)
+            equal, missing = labels == predictions, np.isnan(predictions)
             equal = equal if equal.ndim == 1 else equal.all(axis=1)
             return np.where(missing if missing.ndim == 1 else missing.any(axis=1), np.nan, equal)
         if self.convert_to == _JSON:
@@ -103,10 +104,13 @@ class ExactMatch(Metric):
         if self.convert_to not in (None, _JSON):
             raise ValueError(f"convert_to must be {_JSON!r} or nothing, not {self.convert_to!r}")
 
-    def statistics(self) -> tuple[Statistic[Arrays], ...]:
-        return (Mean(Matches(self.convert_to)),)
+    def statistics(self) -> tuple[Statistic[Any], ...]:
+        return Mean(Matches(self.convert_to)), FRACTIONS
 
-    def result(self, mean: Arrays) -> Array:
+    def check(self, mean: Arrays, fractions: Array) -> None:
+        check_equality(self.name, fractions)
+
+    def result(self, mean: Arrays, fractions: Array) -> Array:
         return ratio(*mean)
 
 

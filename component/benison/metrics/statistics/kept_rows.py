@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from benison.data.batch import Array, Index, Inputs, Ragged
 from benison.metrics.base import Statistic
+from benison.metrics.statistics.binary import heavy
 from benison.slicing.codes import SliceCodes
 
 
@@ -69,9 +70,7 @@ class Rows(Statistic[KeptRows]):
         return KeptRows(np.zeros(size, np.int64), np.zeros(size + 1, np.int64))
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> KeptRows:
-        if inputs.weights is not None and not inputs.weights.all():
-            heavy = np.flatnonzero(inputs.weights)
-            inputs, codes = inputs.take(heavy), codes.take(heavy)
+        inputs, codes = heavy(inputs, codes)
         rows = [np.arange(len(c)) if r is None else r for r, c in codes.parts]
         all_rows = np.concatenate([*rows, np.zeros(0, np.int64)])
         slices = np.concatenate([*(c for _, c in codes.parts), np.zeros(0, np.int64)])

@@ -18,6 +18,7 @@ import numpy as np
 from benison.data.batch import Array, Inputs
 from benison.errors import DataError
 from benison.metrics.base import Index, Statistic
+from benison.metrics.statistics.binary import heavy
 from benison.slicing.codes import SliceCodes
 
 RowFunction: TypeAlias = Callable[[Inputs], Array]
@@ -73,6 +74,7 @@ class Total(ArraysStatistic):
         return ((),)
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> Arrays:
+        inputs, codes = heavy(inputs, codes)
         return (codes.sum(inputs.weighted(self.of(inputs))),)
 
 
@@ -96,6 +98,7 @@ class Mean(ArraysStatistic):
     where: RowFunction | None = None
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> Arrays:
+        inputs, codes = heavy(inputs, codes)
         values = self.of(inputs)
         if self.where is None:
             return codes.sum(inputs.weighted(_per_row(values))), _weight(inputs, codes)
@@ -149,6 +152,7 @@ class Moments(ArraysStatistic):
                 f"{inputs.labels.shape} and predictions {inputs.predictions.shape}. For several "
                 f"classes, choose them with binarize.class_ids in metrics_specs."
             )
+        inputs, codes = heavy(inputs, codes)
         weights = None if inputs.weights is None else codes.expand(inputs.weights)
         n = _weight(inputs, codes)
 

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Labels beside predictions: whether their shapes fit, and whether their values do.
+
+Shapes are seen in any batch. Values may look right in one and wrong in another, so they are judged by
+`Largest` over all rows: which batch they stand in makes no difference.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from benison.data.batch import Array, Inputs
+from benison.errors import DataError
+from benison.metrics.statistics.extremes import Largest
+
+ROUNDING = 1e-6  # how far outside [0, 1] float32 may put a probability
+
+
+def label(inputs: Inputs) -> Array:
+    """The label y: float64[N]."""
+    return np.asarray(inputs.labels)
+
+
+def prediction(inputs: Inputs) -> Array:
+    """The prediction p: float64[N]."""
+    return np.asarray(inputs.predictions)
+
+
+def pairs(inputs: Inputs) -> tuple[Array, Array]:
+    """Labels and predictions of one shape: both float64[N] or both float64[N, C].
+
+    Beside a prediction for each class, labels may be class numbers. Shapes that NumPy would broadcast are
+    refused: labels [N, 1] and predictions [N] make N x N differences.
+
+    Raises:
+        DataError: Their shapes do not fit, or a label is no class number.
+    """
+    labels, predictions = inputs.labels, inputs.predictions
+    if labels.ndim == 1 and predictions.ndim == 2:
+        return one_hot(labels, predictions.shape[1]), predictions
+    if labels.shape != predictions.shape:
+        raise DataError(
+            f"There must be a label for each prediction; labels have the shape {labels.shape} "
+            f"and predictions {predictions.shape}. For several classes, choose them with "
+            f"binarize.class_ids in metrics_specs."
+        )
+    return labels, predictions
+
+
+def one_hot(labels: Array, classes: int) -> Array:
+    """Labels as float64[N, C], from class numbers float64[N] or from what is one-hot already.
+
+    >>> one_hot(np.array([2.0, 0.0]), 3)
+    array([[0., 0., 1.],
+           [1., 0., 0.]])
+
+    Raises:
+        DataError: A label is not a whole number in [0, C), or one-hot labels are not C in a row.
+    """
+    if labels.ndim == 2:
+        if labels.shape[1] != classes:
+            raise DataError(
+                f"One-hot labels must be as many as the predictions of a row, {classes}; there are "
+                f"{labels.shape[1]}."
+            )
+        return labels
+    wrong = np.flatnonzero((labels != np.floor(labels)) | (labels < 0) | (labels >= classes))
+    if len(wrong):
+        raise DataError(
+            f"Labels must be class numbers from 0 to {classes - 1}, as there are {classes} "
+            f"predictions in a row; a label is {labels[wrong[0]]:g}."
+        )
+    return np.eye(classes)[labels.astype(np.int64)]
+
+
+def label_width(inputs: Inputs) -> Array:
+    """How many labels a row has, 1 where all are missing: float64[1]."""
+    return np.array([1.0 if np.isnan(inputs.labels).all() else _width(inputs.labels)])
+
+
+def prediction_width(inputs: Inputs) -> Array:
+    """How many predictions a row has: float64[1]."""
+    return np.array([_width(inputs.predictions)])
+
+
+def _width(values: Array) -> float:
+    return float(values.shape[1]) if values.ndim == 2 else 1.0
+
+
+def label_excess(inputs: Inputs) -> Array:
+    """How far labels lie outside of [0, 1], not above 0 within: float64[N] or float64[N, C]."""
+    return _excess(inputs.labels)
+
+
+def prediction_excess(inputs: Inputs) -> Array:
+    """How far predictions lie outside of [0, 1], not above 0 within: float64[N] or float64[N, C]."""
+    return _excess(inputs.predictions)
+
+
+def _excess(values: Array) -> Array:
+    return np.maximum(values - 1, -values)
+
+
+WIDTHS = Largest((label_width, prediction_width))
+EXCESSES = Largest((label_excess, prediction_excess))
+
+
+def check_widths(name: str, widths: Array) -> None:
+    """Refuse the mean over predictions of several classes, which is 1 / C of any probabilities.
+
+    Raises:
+        DataError: Rows have several predictions, and not as many labels.
+    """
+    if widths[1] > 1 >= widths[0]:
+        raise DataError(
+            f"{name} needs a label for each prediction, and rows have {widths[1]:g} predictions: their "
+            f"mean is the same for any probabilities of classes. Choose classes with binarize.class_ids "
+            f"in metrics_specs, or give one-hot labels, a number for each prediction."
+        )
+
+
+def label_fraction(inputs: Inputs) -> Array:
+    """Labels that are no whole numbers, and -inf in place of others: float64[N] or float64[N, C]."""
+    return _fractions(inputs.labels)
+
+
+def prediction_fraction(inputs: Inputs) -> Array:
+    """Predictions that are no whole numbers, and -inf in place of others: as `label_fraction`."""
+    return _fractions(inputs.predictions)
+
+
+def _fractions(values: Any) -> Array:
+    if not isinstance(values, np.ndarray):  # text has none
+        return np.zeros(0)
+    return np.where(values == np.floor(values), -np.inf, values)
+
+
+FRACTIONS = Largest((label_fraction, prediction_fraction))
+
+
+def check_equality(name: str, fractions: Array) -> None:
+    """Refuse to ask how many probabilities equal a class, which none does.
+
+    Raises:
+        DataError: All labels are whole numbers, and a prediction is not.
+    """
+    if fractions[0] == -np.inf < fractions[1]:
+        raise DataError(
+            f"{name} counts the predictions that equal the label. The labels are whole numbers, and a "
+            f"prediction such as {fractions[1]:g} is none. For probabilities use BinaryAccuracy, or "
+            f"CategoricalAccuracy where there is one for each class."
+        )
