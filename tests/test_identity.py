@@ -189,3 +189,20 @@ def test_a_hundred_thousand_checks_are_columns(tmp_path: Path) -> None:
     verdict = benison.load_result(tmp_path / "out").verdict
     assert verdict.counts["pass"] == 20_000
     assert json.loads((tmp_path / "out" / "verdict.json").read_text())["checks"] == []
+
+
+def test_a_verdict_has_under_a_megabyte_however_many_checks_fail(tmp_path: Path) -> None:
+    rows = 20_000
+    names = pa.array([f"{i:06d}" + "é" * 600 for i in range(rows)])
+    many = taxi_like(rows).append_column("name", names)
+    high = {"value_threshold": {"lower_bound": 2.0}}
+    made = config(
+        {"class_name": "MeanPrediction", "threshold": high}, slices=({"feature_keys": ["name"]},)
+    )
+    result = benison.evaluate(many, made, output=tmp_path / "out")
+    written = tmp_path / "out" / "verdict.json"
+    assert 400_000 < written.stat().st_size < 1_000_000
+    verdict = json.loads(written.read_text(encoding="utf-8"))
+    assert verdict["counts"]["fail"] == rows == verdict["left"] + len(verdict["checks"])
+    assert verdict["reasons"][0] == result.verdict.first_reasons(1)[0]
+    assert benison.load_result(tmp_path / "out").verdict.counts["fail"] == rows

@@ -47,6 +47,7 @@ from benison.results.result import EvalResult
 from benison.table.row_files import RowFiles
 from benison.table.schema import PLOTS_SCHEMA
 from benison.validation.judge import validate
+from benison.validation.terms import FAIL
 from benison.validation.verdict import Verdict
 from benison.version import VERSION
 
@@ -366,9 +367,9 @@ class Job:
 def _log(verdict: Verdict) -> None:
     """Each failure is an error in the log of whatever host this runs in."""
     _LOGGER.info(verdict.summary())
-    for reason in verdict.reasons[:_LOGGED_REASONS]:
+    for reason in verdict.first_reasons(_LOGGED_REASONS):
         _LOGGER.error(reason)
-    if len(verdict.reasons) > _LOGGED_REASONS:
+    if verdict.counts[FAIL] > _LOGGED_REASONS:
         _LOGGER.error(
-            "and %d more failures, in verdict.json", len(verdict.reasons) - _LOGGED_REASONS
+            "and %d more failures, in verdict.json", verdict.counts[FAIL] - _LOGGED_REASONS
         )

@@ -352,4 +352,6 @@ def _files(model: dict[str, Any]) -> ModelFiles | None:
 
 
 def _finding(verdict: Verdict) -> Finding:
-    return Finding(verdict.status, verdict.summary(), verdict.reasons, verdict.rubber_stamped)
+    return Finding(
+        verdict.status, verdict.summary(), verdict.first_reasons(), verdict.rubber_stamped
+    )

@@ -174,5 +174,7 @@ def _say(output: Any, result: EvalResult) -> None:
     verdict = result.verdict
     output.set_string_custom_property("benison_status", verdict.status)
     output.set_string_custom_property("benison_summary", verdict.summary())
-    output.set_string_custom_property("benison_reasons", "\n".join(verdict.reasons)[:20_000])
+    output.set_string_custom_property(
+        "benison_reasons", "\n".join(verdict.first_reasons())[:20_000]
+    )
     output.set_int_custom_property("benison_rubber_stamped", int(verdict.rubber_stamped))

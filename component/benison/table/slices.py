@@ -57,7 +57,10 @@ def slice_ids(table: pa.Table | pa.RecordBatch) -> pa.Array:
     Names are for people: the values "1, b=2" of a and "1" and "2" of a and b have one name.
     """
     keys, others = (_whole(table[name]) for name in ("slice_key", "other_slice_key"))
-    second = pc.if_else(pc.is_valid(others), _ids(pc.fill_null(others, [])), "\x1e")
+    if others.null_count == len(others):
+        second = pa.scalar("\x1e")
+    else:
+        second = pc.if_else(pc.is_valid(others), _ids(others), "\x1e")
     return pc.binary_join_element_wise(_ids(keys), second, "\x1e")
 
 
@@ -71,7 +74,7 @@ def _ids(keys: pa.ListArray) -> pa.Array:
     flat = keys.flatten()
     parts = [_escaped(flat.field(name)) for name in ("feature", "value")]
     pairs = pc.binary_join_element_wise(*parts, _SEPARATOR)
-    lengths = pc.list_value_length(keys).to_numpy(zero_copy_only=False)
+    lengths = pc.fill_null(pc.list_value_length(keys), 0).to_numpy(zero_copy_only=False)
     offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
     lists = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pairs)
     return pc.binary_join(lists, _SEPARATOR)
@@ -79,7 +82,8 @@ def _ids(keys: pa.ListArray) -> pa.Array:
 
 def _escaped(texts: pa.Array) -> pa.Array:
     for text, escape in _ESCAPES:
-        texts = pc.replace_substring(texts, text, escape)
+        if pc.any(pc.match_substring(texts, text)).as_py():  # seldom, and a copy costs more
+            texts = pc.replace_substring(texts, text, escape)
     return texts
 
 

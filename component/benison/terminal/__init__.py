@@ -20,6 +20,7 @@ from benison.evaluation.job import Progress as Listener
 from benison.lineage.sink import Blessing, Node
 from benison.results.result import EvalResult
 from benison.table.words import shortened
+from benison.validation.terms import FAIL
 from benison.validation.verdict import BLESSED, NOT_BLESSED, Verdict
 
 _COLOURS = {BLESSED: "bold green", NOT_BLESSED: "bold red"}
@@ -93,10 +94,10 @@ def verdict(result: EvalResult, console: Console | None = None) -> None:
     judged: Verdict = result.verdict
     head, _, rest = judged.summary().partition(":")
     out.print(f"[{_COLOURS.get(judged.status, 'bold yellow')}]{head}[/]:{escape(rest)}")
-    for reason in judged.reasons[:_SHOWN_REASONS]:
+    for reason in judged.first_reasons(_SHOWN_REASONS):
         out.print(f"  [red]✗[/red] {plain(reason, _LONG)}")
-    if len(judged.reasons) > _SHOWN_REASONS:
-        out.print(f"  ... and {len(judged.reasons) - _SHOWN_REASONS:,} more in verdict.json")
+    if judged.counts[FAIL] > _SHOWN_REASONS:
+        out.print(f"  ... and {judged.counts[FAIL] - _SHOWN_REASONS:,} more in verdict.json")
     for sentence in result.manifest.get("advice", ()):
         out.print(f"  [yellow]![/yellow] {plain(sentence, _LONG)}")
 

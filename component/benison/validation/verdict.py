@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,6 +32,11 @@ BLESSED, NOT_BLESSED = "blessed", "not_blessed"
 
 MAX_SENTENCES = 1_000
 """Checks that did not pass, with their sentences, in verdict.json; checks.parquet has all."""
+
+# Together less than a megabyte, however long the names of slices are.
+_CHECK_BYTES, _REASON_BYTES = 750_000, 200_000
+
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -96,10 +102,14 @@ class Verdict:
         """The checks that failed."""
         return self.of_outcome(FAIL)
 
-    @property
+    @cached_property
     def reasons(self) -> tuple[str, ...]:
         """Why the model is not blessed, a sentence for each failed check."""
         return tuple(check.reason for check in self.failures)
+
+    def first_reasons(self, most: int = MAX_SENTENCES) -> tuple[str, ...]:
+        """The first of the reasons; where there may be many, only these are made into sentences."""
+        return tuple(check.reason for check in self.of_outcome(FAIL, most=most))
 
     def _rows(self, table: pa.Table) -> Iterator[Check]:
         several = len(pc.unique(self.table["model"])) > 1
@@ -115,20 +125,20 @@ class Verdict:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for strict JSON, in which an undefined number is null.
 
-        Of the checks only those that did not pass are in it, and of these the first `MAX_SENTENCES`; `left`
-        says how many more did not pass.
+        Of the checks only those that did not pass are in it, and of these the first `MAX_SENTENCES`, or fewer
+        where names are long; `left` says how many more did not pass.
         """
         others = [outcome for outcome in OUTCOMES if outcome != PASS]
-        shown = self.of_outcome(*others, most=MAX_SENTENCES)
-        failed = self.of_outcome(FAIL, most=MAX_SENTENCES)
+        checks = self.of_outcome(*others, most=MAX_SENTENCES)
+        shown = [*_first_bytes((check.to_dict() for check in checks), _CHECK_BYTES)]
         return {
             "version": VERDICT_VERSION,
             "status": self.status,
             "rubber_stamped": self.rubber_stamped,
             "summary": self.summary(),
             "counts": self.counts,
-            "reasons": [check.reason for check in failed],
-            "checks": [check.to_dict() for check in shown],
+            "reasons": [*_first_bytes(self.first_reasons(), _REASON_BYTES)],
+            "checks": shown,
             "left": sum(self.counts[outcome] for outcome in others) - len(shown),
         }
 
@@ -179,3 +189,13 @@ def _share(count: int, total: int) -> str:
     if count == total:
         return "the check" if total == 1 else f"all {total:,} checks"
     return f"{f'{count:,}' if count else 'none'} of {counted(total, 'check')}"
+
+
+def _first_bytes(values: Iterable[T], most: int) -> Iterator[T]:
+    """The first values whose JSON has at most `most` bytes."""
+    size = 0
+    for value in values:
+        size += len(json.dumps(value, ensure_ascii=False).encode()) + 8  # its line's indent and end
+        if size > most:
+            return
+        yield value

@@ -87,9 +87,9 @@ class Point:
             "verdict": verdict.status,
             "summary": verdict.summary(),
             "reasons": [
-                shortened(reason, _MAX_SENTENCE) for reason in verdict.reasons[:_MAX_REASONS]
+                shortened(reason, _MAX_SENTENCE) for reason in verdict.first_reasons(_MAX_REASONS)
             ],
-            "failures": len(verdict.failures),
+            "failures": verdict.counts[FAIL],
             "rows": manifest.get("rows"),
             "model": self._model(),
             "data": _data(manifest.get("data", {})),

@@ -41,11 +41,11 @@ def _verdict(result: EvalResult) -> Iterator[str]:
     status, _, rest = result.verdict.summary().partition(": ")
     colour = _COLOURS.get(result.verdict.status, LIGHT["open"])
     yield f'<p><strong style="color:{colour}">{escape(status)}</strong> {escape(rest)}</p>'
-    reasons = result.verdict.reasons
+    reasons = result.verdict.first_reasons(_REASONS)
     if reasons:
-        more = len(reasons) - _REASONS
+        more = result.verdict.counts[FAIL] - _REASONS
         rest = f"<li>… and {more:,} more in <code>verdict.reasons</code></li>" if more > 0 else ""
-        yield f"<ul>{''.join(f'<li>{_cut(r, 600)}</li>' for r in reasons[:_REASONS])}{rest}</ul>"
+        yield f"<ul>{''.join(f'<li>{_cut(r, 600)}</li>' for r in reasons)}{rest}</ul>"
 
 
 def _worst(result: EvalResult) -> Iterator[str]:

@@ -24,7 +24,6 @@ from benison.results.result import EvalResult, metric_info
 from benison.slicing.keys import OVERALL
 from benison.table.key import (
     CHANGE,
-    KEY_COLUMNS,
     SLICE_DIFFERENCE,
     SLICE_RATIO,
     VALUE,
@@ -81,15 +80,14 @@ class PageColumns:
     @cached_property
     def names(self) -> list[str]:
         """The name of each slice, no two of them equal."""
-        return distinct(cut(row["slice"]) for row in self._slices)
+        return distinct(map(cut, self._slices["slice"].to_pylist()))
 
     @cached_property
-    def _slices(self) -> list[dict[str, Any]]:
+    def _slices(self) -> pa.Table:
         """What is known of each slice, in the page's order."""
         firsts = np.unique(self._places_of(self._rows), return_index=True)[1]
         columns = ["slice", "slice_key", "other_slice_key"]
-        rows: list[dict[str, Any]] = self._rows.select(columns).take(pa.array(firsts)).to_pylist()
-        return rows
+        return self._rows.select(columns).take(pa.array(firsts))
 
     @cached_property
     def examples(self) -> Index:
@@ -99,7 +97,7 @@ class PageColumns:
     @cached_property
     def kinds(self) -> list[str]:
         """The features of each slice, such as "company × hour"; "comparison" for a pair of slices."""
-        return [_kind(row) for row in self._slices]
+        return _kinds(self._slices)
 
     @cached_property
     def views(self) -> list[Key]:
@@ -203,16 +201,17 @@ class PageColumns:
 
     def failed(self, size: int) -> list[list[Any]]:
         """Slice, view and metric of each failed check, by their positions in the page."""
-        position = {identity: i for i, identity in enumerate(self.ids[:size])}
-        views = {view: i for i, view in enumerate(self.views)}
         table = self.result.verdict.table
         table = table.filter(pc.equal(table["outcome"], FAIL))
-        keys = map(Key.of, table.select(list(KEY_COLUMNS)).to_pylist())
+        views = {view: i for i, view in enumerate(self.views)}
+        positions = self._places_of(table, size)
         failed = {
-            (position.get(identity), views.get(key.view), cut(metric_text(key.metric, key.kind)))
-            for key, identity in zip(keys, slice_ids(table).to_pylist(), strict=True)
+            (position, views[key.view], cut(metric_text(key.metric, key.kind)))
+            for key, rows in rows_by_key(table).items()
+            if key.view in views
+            for position in positions[rows].tolist()
         }
-        return [list(key) for key in sorted(failed, key=str) if None not in key]
+        return [list(key) for key in sorted(failed) if key[0] >= 0]
 
     def names_of(self, checks: pa.Table) -> list[str]:
         """How the page calls the slice of each check."""
@@ -236,9 +235,10 @@ class PageColumns:
         """For each row of `metrics` the position of its slice."""
         return self._places_of(self.metrics)
 
-    def _places_of(self, table: pa.Table) -> Index:
-        places = pc.index_in(slice_ids(table), value_set=pa.array(self.ids, pa.string()))
-        return np.asarray(places.to_numpy(), np.int64)
+    def _places_of(self, table: pa.Table, size: int | None = None) -> Index:
+        """The position of each row's slice among the first `size`; -1 if it is not there."""
+        places = pc.index_in(slice_ids(table), value_set=pa.array(self.ids[:size], pa.string()))
+        return np.asarray(pc.fill_null(places, -1).to_numpy(), np.int64)
 
     @cached_property
     def _fields(self) -> dict[str, Array]:
@@ -260,7 +260,11 @@ def _reach(key: str, column: Array, columns: dict[str, Array]) -> Array:
     return reach
 
 
-def _kind(row: dict[str, Any]) -> str:
-    if row["other_slice_key"] is not None:
-        return "comparison"
-    return " × ".join(pair["feature"] for pair in row["slice_key"]) or "Overall"
+def _kinds(slices: pa.Table) -> list[str]:
+    keys = slices["slice_key"].combine_chunks()
+    features = pa.ListArray.from_arrays(keys.offsets, keys.values.field("feature"))
+    names = pc.binary_join(features, " × ")
+    names = pc.if_else(pc.equal(names, ""), "Overall", names)
+    is_pair = pc.is_valid(slices["other_slice_key"].combine_chunks())
+    kinds: list[str] = pc.if_else(is_pair, "comparison", names).to_pylist()
+    return kinds
