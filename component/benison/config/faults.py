@@ -174,7 +174,11 @@ def described(value: object) -> str:
     kind = kinds.get(type(value), "a value of type " + type(value).__name__ + ",")
     if isinstance(value, Mapping):
         return "a mapping"
-    return "a list" if isinstance(value, (list, tuple)) else f"{kind} {shortened(repr(value))}"
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    text = repr(value)
+    # What has no literal is an object with an address, which says nothing to a reader.
+    return kind.rstrip(",") if text.startswith("<") else f"{kind} {shortened(text)}"
 
 
 def _hashable(value: Any) -> Any:
@@ -216,7 +220,8 @@ def _sentence(part: type[ConfigPart], detail: Any) -> str:
 def _lists_text(part: type[ConfigPart], detail: Any) -> bool:
     """Whether a fault is about a field whose value is a list of texts."""
     fields = {field.alias: field for field in part.model_fields.values()}
-    field = fields.get(str(detail["loc"][-1])) or part.model_fields.get(str(detail["loc"][-1]))
+    name = str(detail["loc"][-1]) if detail["loc"] else ""
+    field = fields.get(name) or part.model_fields.get(name)
     return field is not None and field.annotation == tuple[str, ...]
 
 

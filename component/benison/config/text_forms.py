@@ -140,7 +140,7 @@ def _parse_text_proto(text: str, path: Location) -> dict[str, Any]:
         where = f"line {error.GetLine()}, column {error.GetColumn()}"
         message = str(error).split(" : ", 1)[-1].strip().rstrip(".")
         raise ConfigError(
-            f"{path} is not an EvalConfig in text proto: {message} at {where}."
+            f"{path} is not an EvalConfig in text proto: {shortened(message, 200)} at {where}."
         ) from error
 
 

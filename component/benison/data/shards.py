@@ -170,4 +170,7 @@ def _cast(column: pa.Array, field: pa.Field, rules: Rules, source: str) -> pa.Ar
 
 def first_line(error: BaseException) -> str:
     """What an error of another library says, in a line."""
+    if isinstance(error, MemoryError):
+        asked = " ".join(str(error).split())
+        return f"it asks for more memory than there is ({asked}), as a damaged file may."
     return str(error).strip().split("\n")[0] or type(error).__name__
