@@ -133,7 +133,8 @@ class Writes:
 
 
 def write_output(address: str, verdict: str, overwrite: bool) -> None:
-    judged = {"created": "2026-11-21", "verdict": verdict, "models": [], "config": "", "data": {}}
+    data = {"format": "memory", "files": [], "digest": None}
+    judged = {"created": "", "verdict": verdict, "rows": 0, "models": [], "config": "", "data": data}
     with directory.output_directory(locate(address), overwrite) as folder:
         (folder / "metrics.parquet").write_text(verdict)
         (folder / "analysis").mkdir()

@@ -45,21 +45,41 @@ def seal(tmp_path: Path, model: Path) -> Callable[..., Path]:
         (directory / "metrics.parquet").write_bytes(b"numbers")
         (directory / "analysis" / "rows.parquet").write_bytes(b"rows")
         records = [model_record(model)] if models is None else models
-        judged = {"created": "2026-11-21T00:00:00+00:00", "config": "c0ffee", "data": {"rows": 9}}
-        blessing.seal(directory, {"verdict": verdict, "models": records, **judged})
+        data = {"format": "memory", "rows": 9, "files": [], "digest": "beef"}
+        judged = {"created": "2026-11-21T00:00:00+00:00", "config": "c0ffee", "data": data}
+        blessing.seal(directory, {"verdict": verdict, "rows": 9, "models": records, **judged})
         return directory
 
     return sealed
 
 
 @pytest.mark.parametrize(
-    "change", [{"files": {"metrics.parquet": 3}}, {"files": []}, {"models": [3]}, {"models": {}}]
+    "change",
+    [
+        {"files": {"metrics.parquet": 3}},
+        {"files": []},
+        {"files": {"metrics.parquet": {"bytes": "7", "sha256": "beef"}}},
+        {"models": [3]},
+        {"models": {}},
+        {"verdict": "good"},
+        {"verdict": ["blessed"]},
+        {"rows": "many"},
+        {"rows": None},
+        {"created": 5},
+        {"advice": 5},
+        {"seconds": {"load": "long"}},
+        {"examples": [None]},
+        {"data": []},
+        {"data": {"format": "memory", "files": None, "digest": None}},
+        {"missing": [1]},
+        {"lineage": "run"},
+    ],
 )
 def test_a_manifest_of_another_shape_is_none(seal: Callable[..., Path], change: Any) -> None:
     directory = seal()
     manifest = json.loads((directory / "manifest.json").read_text())
     (directory / "manifest.json").write_text(json.dumps(manifest | change))
-    refused(directory, "is not a manifest of Benison.")
+    refused(directory, "is not a manifest of Benison: ")
 
 
 def test_what_may_not_be_read_is_said(
@@ -127,7 +147,7 @@ def test_the_marker_says_what_was_judged(
     for name in marker:
         record = json.loads((directory / name).read_text())
         assert record["models"] == manifest["models"]
-        assert (record["config"], record["data"]) == ("c0ffee", {"rows": 9})
+        assert (record["config"], record["data"]) == ("c0ffee", manifest["data"])
 
 
 def test_each_changed_file_of_an_output_is_named(seal: Callable[..., Path]) -> None:

@@ -7,6 +7,7 @@ import json
 import math
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -247,6 +248,63 @@ def test_a_verdict_that_is_none(copy: Path, text: str) -> None:
     (copy / "verdict.json").write_text(text)
     seal_again(copy)
     with pytest.raises(OutputError, match="The result in .* cannot be read"):
+        load_result(copy)
+
+
+def _filled(name: str, values: list[Any]) -> Callable[[pa.Table], pa.Table]:
+    def damage(table: pa.Table) -> pa.Table:
+        column = pa.array((values * table.num_rows)[: table.num_rows])
+        return table.set_column(table.schema.get_field_index(name), name, column)
+
+    return damage
+
+
+@pytest.mark.parametrize("file", ["metrics.parquet", "checks.parquet", "plots.parquet"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda table: table.drop_columns(["sub_key", "slice"]),
+        _filled("slice", [None]),
+        _filled("slice_key", [[None]]),
+        _filled("slice_key", [[{"feature": None, "value": "a", "type": None}]]),
+        _filled("examples", [[0.5]]),
+        _filled("weighted", ["x"]),
+        lambda table: table.append_column("slice", table["slice"]),
+    ],
+)
+def test_a_table_that_is_damaged_and_sealed_again(
+    copy: Path, file: str, damage: Callable[[pa.Table], pa.Table]
+) -> None:
+    table = pq.read_table(copy / file)
+    pq.write_table(damage(table), copy / file)
+    seal_again(copy)
+    with pytest.raises(OutputError, match=r"cannot be read|lacks the columns"):
+        load_result(copy).plots  # noqa: B018 - reads them
+
+
+def test_plots_that_are_no_parquet(copy: Path) -> None:
+    (copy / "plots.parquet").write_bytes(b"PAR1")
+    seal_again(copy)
+    with pytest.raises(OutputError, match="The result in .* cannot be read"):
+        load_result(copy).plots  # noqa: B018 - reads them
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"status": ["blessed"]}, {"counts": 5}, {"checks": [5]}, {"rubber_stamped": None}, {"version": "2"}],
+)
+def test_a_verdict_whose_fields_are_of_other_types(copy: Path, change: dict[str, Any]) -> None:
+    verdict = json.loads((copy / "verdict.json").read_text())
+    (copy / "verdict.json").write_text(json.dumps(verdict | change))
+    seal_again(copy)
+    with pytest.raises(OutputError, match=f"cannot be read: the verdict is none: {next(iter(change))}"):
+        load_result(copy)
+
+
+def test_a_document_that_is_nested_too_deep(copy: Path) -> None:
+    (copy / "verdict.json").write_text("[" * 100_000)
+    seal_again(copy)
+    with pytest.raises(OutputError, match="nested too deep"):
         load_result(copy)
 
 

@@ -85,6 +85,8 @@ def run(stretch: Stretch, board: Board, bugs: IO[str], log: IO[str]) -> None:
             case = case_of(stretch, number, Path(folder))
             began, before = time.process_time_ns(), _peak()
             kind, bug = judged(number, lambda case=case: stretch.entry.attempt(case))  # type: ignore[misc]
+            if _peak() > max(before, base + GIGABYTE):
+                kind, bug = "bug", Bug(number, "more than a gigabyte", f"{_peak() - base:,} bytes")
             _count(counts, kind, time.process_time_ns() - began, _peak(), (before, base))
             if bug is not None:
                 bugs.write(json.dumps(dataclasses.asdict(bug)) + "\n")
@@ -121,8 +123,8 @@ def _quiet(log: IO[str]) -> None:
 
 def _limit_memory() -> None:
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    # Every thread reserves address space for its stack and its heap, which it does not use.
-    most = pages * resource.getpagesize() + GIGABYTE + GIGABYTE // 2
+    # Threads, and Arrow's grouping, reserve gigabytes of addresses that they never use.
+    most = pages * resource.getpagesize() + 6 * GIGABYTE
     resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

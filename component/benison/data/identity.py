@@ -227,7 +227,7 @@ def _changes(path: str, file: Mapping[str, Any], record: Mapping[str, Any]) -> l
     if "sha256" not in file:
         return _changes_in_store(path, file, record["format"])
     with ThreadPoolExecutor(_THREADS) as pool:
-        pieces = _pieces(path, record["format"], record["columns"])
+        pieces = _pieces(path, record["format"], record.get("columns"))
         same = _waited(path, content.digest_later(pieces, pool)) == file["sha256"]
     return [] if same else [f"{path} was changed."]
 

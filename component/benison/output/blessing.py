@@ -27,12 +27,11 @@ from benison.models.fetch import readable
 from benison.output.upload import MANIFEST, MARKERS, is_unfinished
 from benison.output.writers import write_json
 from benison.paths import Location, locate
+from benison.table import documents
 from benison.table.schema import SCHEMA_VERSION
 
 _JUDGED = ("created", "verdict", "models", "config", "data")
 _JUDGED_TOO = ("user_metrics",)  # which an output of 0.1 does not have
-_OF_FILE = {"bytes", "sha256"}
-_OF_MODEL = {"name", "is_baseline", "path", "files"}
 
 
 def seal(directory: Path, manifest: dict[str, Any]) -> None:
@@ -65,13 +64,13 @@ def read_manifest(directory: Location) -> dict[str, Any]:
         OutputError: The directory is not a whole output, or a newer Benison wrote it.
     """
     try:
-        manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+        manifest = documents.read_json((directory / MANIFEST).read_bytes())
     except FileNotFoundError:
         raise OutputError(
             f"{directory} is not an output of Benison: it has no {MANIFEST}. (One of TFMA "
             "has eval_config.json and metrics-*, and can be shown, but not verified.)"
         ) from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise OutputError(f"{directory / MANIFEST} cannot be read: {error}.") from error
     if is_unfinished(directory):
         raise OutputError(
@@ -79,7 +78,7 @@ def read_manifest(directory: Location) -> dict[str, Any]:
             "it, or evaluate again."
         )
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None
-    if not isinstance(version, int) or not _has_shape(manifest):
+    if not isinstance(version, int) or isinstance(version, bool):
         raise OutputError(f"{directory / MANIFEST} is not a manifest of Benison.")
     if version > SCHEMA_VERSION:
         raise OutputError(
@@ -89,18 +88,9 @@ def read_manifest(directory: Location) -> dict[str, Any]:
     lacking = [key for key in ("files", *_JUDGED) if key not in manifest]
     if lacking:
         raise OutputError(f"{directory / MANIFEST} lacks {', '.join(lacking)}; evaluate again.")
+    if fault := documents.manifest_fault(manifest):
+        raise OutputError(f"{directory / MANIFEST} is not a manifest of Benison: {fault}.")
     return dict(manifest)
-
-
-def _has_shape(manifest: dict[str, Any]) -> bool:
-    """Whether the records of files and models, if there are any, have the fields that `seal` writes."""
-    files, models = manifest.get("files", {}), manifest.get("models", [])
-    if not isinstance(files, dict) or not isinstance(models, list):
-        return False
-    records = [(file, _OF_FILE) for file in files.values()] + [
-        (model, _OF_MODEL) for model in models
-    ]
-    return all(isinstance(record, dict) and keys <= record.keys() for record, keys in records)
 
 
 @contextmanager
@@ -204,11 +194,11 @@ def _marker_faults(directory: Location, manifest: dict[str, Any]) -> list[str]:
     if expected is None:
         return []
     try:
-        judged = json.loads((directory / expected).read_text(encoding="utf-8"))
+        judged = documents.read_json((directory / expected).read_bytes())
         same = judged["manifest"] == digest_file(directory / MANIFEST)
         same = same and all(judged[key] == manifest[key] for key in _JUDGED)
         same = same and all(judged.get(key) == manifest.get(key) for key in _JUDGED_TOO)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return [f"{directory / expected} cannot be read: {error}."]
     text = f"{directory / MANIFEST} and {directory / expected} do not say the same"
     return [] if same else [f"{text}; one of them was changed after the model was judged."]

@@ -6,8 +6,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -24,9 +24,10 @@ from benison.output import blessing
 from benison.paths import Location, RemotePath, fetched, in_arrow, locate
 from benison.results.written_rows import no_rows, written_rows
 from benison.slicing.keys import SliceKey
+from benison.table import documents
 from benison.table.key import CHANGE, KEY_COLUMNS, SLICE_RATIO, VALUE, VIEW_COLUMNS
 from benison.table.row_files import ANALYSIS
-from benison.table.schema import CHECKS_SCHEMA, METRICS_SCHEMA, PLOTS_SCHEMA, upgraded
+from benison.table.schema import CHECKS_SCHEMA, METRICS_SCHEMA, PLOTS_SCHEMA, upgraded, whole
 from benison.table.slices import Slices, slice_id, slice_ids
 from benison.table.words import metric_kind, slice_text
 from benison.validation.terms import LOWER
@@ -110,7 +111,8 @@ class EvalResult:
         if self.path is None:
             return PLOTS_SCHEMA.empty_table()
         blessing.check_whole(self.path, "plots.parquet")
-        return upgraded(_table(self.path / "plots.parquet"), PLOTS_SCHEMA)
+        with _readable(self.path):
+            return _upgraded(self.path / "plots.parquet", PLOTS_SCHEMA)
 
     def analysis(self, name: str = ANALYSIS) -> pa.Table:
         """The rows that an evaluator of rows has written: by default those of `options.analysis_columns`.
@@ -353,20 +355,25 @@ def load_result(path: str | os.PathLike[str] | RemotePath) -> EvalResult:
     manifest = blessing.check_whole(directory, "metrics.parquet", "verdict.json", "config.json")
     if (directory / _CHECKS).is_file():
         blessing.check_whole(directory, _CHECKS)
-    try:
-        metrics = _metrics(directory / "metrics.parquet")
+    with _readable(directory):
+        metrics = _upgraded(directory / "metrics.parquet", METRICS_SCHEMA)
         verdict = _verdict(directory)
         config = EvalConfig.load(_json(directory / "config.json"))
-    except OutputError:
-        raise
-    except (
-        OSError, pa.ArrowException, ValueError, KeyError, TypeError, RecursionError,
-    ) as error:  # fmt: skip
-        raise OutputError(f"The result in {directory} cannot be read: {error}.") from error
     return EvalResult(metrics, verdict, config, manifest, directory)
 
 
 _CHECKS = "checks.parquet"
+
+
+@contextmanager
+def _readable(directory: Location) -> Iterator[None]:
+    """Turn what reading a file of a result may raise into an OutputError that names the result."""
+    try:
+        yield
+    except OutputError:
+        raise
+    except (OSError, pa.ArrowException, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise OutputError(f"The result in {directory} cannot be read: {error}.") from error
 
 
 def _table(path: Location) -> pa.Table:
@@ -377,16 +384,16 @@ def _table(path: Location) -> pa.Table:
 def _verdict(directory: Location) -> Verdict:
     """The verdict with all its checks, which results of schema 1 have in verdict.json."""
     path = directory / _CHECKS
-    checks = _table(path).cast(CHECKS_SCHEMA) if path.is_file() else None
+    checks = whole(_table(path).cast(CHECKS_SCHEMA)) if path.is_file() else None
     return Verdict.from_dict(_json(directory / "verdict.json"), checks)
 
 
-def _metrics(path: Location) -> pa.Table:
+def _upgraded(path: Location, schema: pa.Schema) -> pa.Table:
     table = _table(path)
     try:
-        return upgraded(table, METRICS_SCHEMA)
+        return upgraded(table, schema)
     except KeyError:
-        required = [field.name for field in METRICS_SCHEMA if not field.nullable]
+        required = [field.name for field in schema if not field.nullable]
         missing = [name for name in required if name not in table.column_names]
         raise OutputError(
             f"{path} lacks the columns {', '.join(missing)}; evaluate again."
@@ -394,4 +401,4 @@ def _metrics(path: Location) -> pa.Table:
 
 
 def _json(path: Location) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    return documents.read_json(path.read_bytes())

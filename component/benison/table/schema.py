@@ -100,15 +100,35 @@ def upgraded(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
     Raises:
         KeyError: A column is missing that both schemas have.
+        ValueError: A value is missing, or of a type that does not fit.
     """
     if "kind" in table.column_names or ("plot" in schema.names and "dataset" in table.column_names):
-        return table.select(schema.names).cast(schema)
+        return whole(table.select(schema.names).cast(schema))
     table = _without_ratios_of_changes(table)
     columns = {name: table[name] for name in table.column_names}
     columns |= _split_keys(table)
     if "metric" in columns:
         columns |= _split_names(table, columns["other_slice_key"])
-    return pa.table([_column(columns, field, table.num_rows) for field in schema], schema=schema)
+    upgraded = [_column(columns, field, table.num_rows) for field in schema]
+    return whole(pa.table(upgraded, schema=schema))
+
+
+def whole(table: pa.Table) -> pa.Table:
+    """The table, if what may not be missing in it is not, inside of keys neither.
+
+    Raises:
+        ValueError: It is; the sentence names the column.
+    """
+    for field in table.schema:
+        column = table[field.name]
+        if column.null_count and not field.nullable:
+            raise ValueError(f"the column {field.name} has missing values")
+        if field.type == SLICE_KEY:
+            pairs = pc.list_flatten(column)
+            parts = [pc.struct_field(pairs, name) for name in ("feature", "value")]
+            if pairs.null_count or any(part.null_count for part in parts):
+                raise ValueError(f"the column {field.name} has keys with missing parts")
+    return table
 
 
 def _without_ratios_of_changes(table: pa.Table) -> pa.Table:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.errors import OutputError
+from benison.table import documents
 from benison.table.schema import CHECKS_SCHEMA
 from benison.table.words import counted
 from benison.validation.checks import Check
@@ -148,7 +149,11 @@ class Verdict:
 
         Raises:
             OutputError: A newer Benison wrote it.
+            ValueError: It has not the fields of a verdict.
         """
+        fault = documents.verdict_fault(data)
+        if fault:
+            raise ValueError(f"the verdict is none: {fault}")
         if data["version"] > VERDICT_VERSION:
             raise OutputError(
                 f"The verdict was written by a newer Benison (version {data['version']}; this one "

@@ -67,7 +67,7 @@ def _data(data: dict[str, Any]) -> Iterator[str]:
     more = f" and {len(files) - _MAX_FILES:,} more" if len(files) > _MAX_FILES else ""
     yield f"{', '.join(files[:_MAX_FILES]) or 'a table in memory'}{more}"
     # On object stores there is no digest of the content, but a fingerprint, and it is called so.
-    yield _digest(data["digest"]) if data["digest"] else f"fingerprint {data['fingerprint']}"
+    yield _digest(data["digest"]) if data["digest"] else f"fingerprint {data.get('fingerprint')}"
     if "covers" in data:
         yield data["covers"]
 
