@@ -134,7 +134,14 @@ class Writes:
 
 def write_output(address: str, verdict: str, overwrite: bool) -> None:
     data = {"format": "memory", "files": [], "digest": None}
-    judged = {"created": "", "verdict": verdict, "rows": 0, "models": [], "config": "", "data": data}
+    judged = {
+        "created": "",
+        "verdict": verdict,
+        "rows": 0,
+        "models": [],
+        "config": "",
+        "data": data,
+    }
     with directory.output_directory(locate(address), overwrite) as folder:
         (folder / "metrics.parquet").write_text(verdict)
         (folder / "analysis").mkdir()

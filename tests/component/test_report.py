@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 import benison
+from benison.errors import OutputError
 from benison.report import page as report_page
 from benison.report.page import build
 from benison.report.page.payload import Payload
+from benison.table.slices import grouped
 from tests.component.pages import Carried, Tags, report_of
 from tests.conftest import config, taxi_like
 
@@ -232,3 +235,38 @@ def test_six_digits_are_those_that_are_printed(number: float) -> None:
     assert value == pytest.approx(float(f"{number:.6g}"), rel=1e-15, abs=1e-299)
     assert math.isnan(undefined)
     assert infinite == [math.inf, -math.inf]
+
+
+@pytest.mark.parametrize("rows", [0, 3])
+def test_chunks_without_rows_ask_for_no_memory(rows: int) -> None:
+    empty = pa.table({"name": pa.chunked_array([pa.array([], pa.string())])})
+    table = pa.concat_tables(
+        [empty, pa.table({"name": pa.array(["a"] * rows, pa.string())}), empty]
+    )
+    before = pa.total_allocated_bytes()
+    limit = resource.getrlimit(resource.RLIMIT_AS)
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + 2**28, limit[1]))
+    try:
+        counted = grouped(table, ["name"], ([], "count_all")).to_pylist()
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limit)
+    assert counted == [{"name": "a", "count_all": 3}][: bool(rows)]
+    assert pa.total_allocated_bytes() - before < 2**20
+
+
+def test_a_page_of_plots_of_another_type(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    made = config("ConfusionMatrixPlot")
+    result = benison.evaluate(taxi_like(50), made, output=str(output))
+    plots = pq.read_table(output / "plots.parquet")
+    nullable = plots.schema.field("examples").with_nullable(True)
+    place = plots.schema.get_field_index("examples")
+    pq.write_table(plots.set_column(place, nullable, plots["examples"]), output / "plots.parquet")
+    assert "<html" in report_page.render(result)
+    pq.write_table(plots.drop_columns(["slice"]), output / "plots.parquet")
+    with pytest.raises(OutputError, match=r"plots.parquet cannot be read"):
+        report_page.render(result)
+    (output / "plots.parquet").write_bytes(b"PAR1")
+    with pytest.raises(OutputError, match=r"plots.parquet cannot be read"):
+        report_page.render(result)

@@ -291,13 +291,21 @@ def test_plots_that_are_no_parquet(copy: Path) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"status": ["blessed"]}, {"counts": 5}, {"checks": [5]}, {"rubber_stamped": None}, {"version": "2"}],
+    [
+        {"status": ["blessed"]},
+        {"counts": 5},
+        {"checks": [5]},
+        {"rubber_stamped": None},
+        {"version": "2"},
+    ],
 )
 def test_a_verdict_whose_fields_are_of_other_types(copy: Path, change: dict[str, Any]) -> None:
     verdict = json.loads((copy / "verdict.json").read_text())
     (copy / "verdict.json").write_text(json.dumps(verdict | change))
     seal_again(copy)
-    with pytest.raises(OutputError, match=f"cannot be read: the verdict is none: {next(iter(change))}"):
+    with pytest.raises(
+        OutputError, match=f"cannot be read: the verdict is none: {next(iter(change))}"
+    ):
         load_result(copy)
 
 

@@ -57,7 +57,9 @@ def _campaign(given: Any) -> int:
         numbers = range(given.first, given.first + inputs)
         tallies.append(campaign.run(entry, numbers, given.seed, given.jobs))
         for signature, count, bug in tallies[-1].kinds():
-            print(f"\n{name} {given.seed} {bug.number}: {signature} ({count:,} times)\n{bug.text if given.verbose else ''}")
+            print(
+                f"\n{name} {given.seed} {bug.number}: {signature} ({count:,} times)\n{bug.text if given.verbose else ''}"
+            )
         print(_line(tallies[-1]), flush=True)
     print(f"\n{table(tallies)}")
     return int(any(tally.bugs for tally in tallies))

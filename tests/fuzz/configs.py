@@ -88,7 +88,9 @@ def _textproto(case: Case) -> EvalConfig:
     text = text_format.MessageToString(message)
     damaged = case.chance(0.4)
     path = case.folder / "config.pbtxt"
-    path.write_bytes((texts.damaged(case.random, text) if damaged else text).encode(errors="surrogatepass"))
+    path.write_bytes(
+        (texts.damaged(case.random, text) if damaged else text).encode(errors="surrogatepass")
+    )
     return EvalConfig.load(path) if damaged else _same(path, message)
 
 

@@ -10,10 +10,15 @@ _ALL = (
     Entry("json", "configs", 200_000, "json"),
     Entry("yaml", "configs", 40_000, "yaml"),
     Entry("textproto", "configs", 120_000, "textproto"),
-    *(Entry(name, "files", 20_000, name) for name in ("parquet", "arrow", "stream", "csv", "jsonl", "tfrecord")),
+    *(
+        Entry(name, "files", 20_000, name)
+        for name in ("parquet", "arrow", "stream", "csv", "jsonl", "tfrecord")
+    ),
     *(Entry(name, "frames", 20_000, name) for name in ("pandas", "table", "polars")),
     Entry("slices", "slices", 20_000),
     Entry("results", "results", 20_000),
+    Entry("models", "model_files", 20_000),
+    Entry("savedmodel", "saved_models", 2_000),
 )
 
 ENTRIES = {entry.name: entry for entry in _ALL}

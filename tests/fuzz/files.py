@@ -121,7 +121,9 @@ def _ipc(random: Random, table: pa.Table, new: Callable[..., Any]) -> bytes:
 def _csv(random: Random, table: pa.Table) -> bytes:
     sink = io.StringIO()
     writer = csv.writer(
-        sink, quoting=random.choice((csv.QUOTE_MINIMAL, csv.QUOTE_ALL)), lineterminator=random.choice(("\n", "\r\n"))
+        sink,
+        quoting=random.choice((csv.QUOTE_MINIMAL, csv.QUOTE_ALL)),
+        lineterminator=random.choice(("\n", "\r\n")),
     )
     writer.writerow(table.column_names)
     for row in table.to_pylist():
@@ -140,8 +142,12 @@ def _damaged_text(random: Random, data: bytes) -> bytes:
 
 def _jsonl(random: Random, table: pa.Table) -> bytes:
     leave = random.random() < 0.5
-    rows = ({k: v for k, v in row.items() if v is not None or not leave} for row in table.to_pylist())
-    return "".join(json.dumps(row, ensure_ascii=random.random() < 0.5) + "\n" for row in rows).encode()
+    rows = (
+        {k: v for k, v in row.items() if v is not None or not leave} for row in table.to_pylist()
+    )
+    return "".join(
+        json.dumps(row, ensure_ascii=random.random() < 0.5) + "\n" for row in rows
+    ).encode()
 
 
 def _rows_of_jsonl(path: Path) -> int:

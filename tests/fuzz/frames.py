@@ -65,7 +65,9 @@ def _roles(random: Random) -> dict[str, list[float]]:
 def _pandas(random: Random) -> tuple[Any, dict[str, list[float]]]:
     roles = _roles(random)
     rows = len(roles["label"])
-    columns: list[Any] = [pd.Series(values, name=name, dtype="float64") for name, values in roles.items()]
+    columns: list[Any] = [
+        pd.Series(values, name=name, dtype="float64") for name, values in roles.items()
+    ]
     for _ in range(random.randrange(4)):
         columns.append(_series(random, rows).rename(random.choice(_NAMES)))
     random.shuffle(columns)
@@ -86,7 +88,11 @@ def _series(random: Random, rows: int) -> Any:
         return pd.Series(values, dtype=object)
     dtype = random.choice(_DTYPES)
     if dtype == "interval":
-        return pd.Series(pd.interval_range(0, rows)) if rows else pd.Series([], dtype="interval[int64]")
+        return (
+            pd.Series(pd.interval_range(0, rows))
+            if rows
+            else pd.Series([], dtype="interval[int64]")
+        )
     numbers = [random.choice((0, 1, 2, 5)) for _ in range(rows)]
     if dtype in ("object", "category", "string", "string[pyarrow]"):
         return pd.Series([random.choice(tables.WORDS) for _ in numbers], dtype=dtype)
@@ -147,9 +153,13 @@ def _odd_array(random: Random, rows: int) -> Any:
             return pa.ExtensionArray.from_storage(_Tagged(), storage)
         case 3:
             codes = pa.array([0 if i % 2 else None for i in range(rows)], pa.int8())
-            return pa.DictionaryArray.from_arrays(codes, pa.array([random.choice((None, "a", "a"))], pa.string()))
+            return pa.DictionaryArray.from_arrays(
+                codes, pa.array([random.choice((None, "a", "a"))], pa.string())
+            )
         case _:
-            lists = [random.choice(([1.0], [], None, [None], [float("nan"), 2.0])) for _ in range(rows)]
+            lists = [
+                random.choice(([1.0], [], None, [None], [float("nan"), 2.0])) for _ in range(rows)
+            ]
             return pa.array(lists, pa.large_list(pa.float64()))
 
 
@@ -182,8 +192,14 @@ def _polars_series(random: Random, name: str, rows: int) -> Any:
     numbers = [random.choice((0, 1, 2, None)) for _ in range(rows)]
     words = [random.choice((*tables.WORDS, None)) for _ in range(rows)]
     makes: tuple[Callable[[], Any], ...] = (
-        lambda: pl.Series(name, numbers, random.choice((pl.Int8, pl.UInt64, pl.Float32, pl.Int64, pl.Date, pl.Time))),
-        lambda: pl.Series(name, numbers, pl.Int64).cast(random.choice((pl.Datetime, pl.Duration, pl.Boolean))),
+        lambda: pl.Series(
+            name,
+            numbers,
+            random.choice((pl.Int8, pl.UInt64, pl.Float32, pl.Int64, pl.Date, pl.Time)),
+        ),
+        lambda: pl.Series(name, numbers, pl.Int64).cast(
+            random.choice((pl.Datetime, pl.Duration, pl.Boolean))
+        ),
         lambda: pl.Series(name, numbers, pl.Int64).cast(pl.Decimal(10, 2)),
         lambda: pl.Series(name, words, random.choice((pl.String, pl.Categorical))),
         lambda: pl.Series(name, [w for w in words], pl.String).cast(pl.Binary),

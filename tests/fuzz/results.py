@@ -38,7 +38,11 @@ def prepare(form: str, shared: Path) -> None:
     """Evaluations with and without baselines, plots, intervals, comparisons, and odd names of slices."""
     data = tables.table(Random(3), {"string": tables.PLAIN["string"]}, ("g", "h"))
     while "g" not in data.column_names or data.num_rows < 20:
-        data = tables.table(Random(data.num_rows * 31 + data.num_columns), {"string": tables.PLAIN["string"]}, ("g", "h"))
+        data = tables.table(
+            Random(data.num_rows * 31 + data.num_columns),
+            {"string": tables.PLAIN["string"]},
+            ("g", "h"),
+        )
     data = data.append_column("old", data["prediction"])
     pq.write_table(data, shared / "data.parquet")
     for number, config in enumerate(_configs()):
@@ -55,12 +59,21 @@ def prepare(form: str, shared: Path) -> None:
 
 def _configs() -> list[dict[str, Any]]:
     plain = {"label_key": "label", "prediction_key": "prediction"}
-    two = [{**plain, "name": "new"}, {"label_key": "label", "prediction_key": "old", "name": "old", "is_baseline": True}]
-    bound = {"value_threshold": {"lower_bound": 0.4}, "change_threshold": {"absolute": -0.1, "direction": 2}}
+    two = [
+        {**plain, "name": "new"},
+        {"label_key": "label", "prediction_key": "old", "name": "old", "is_baseline": True},
+    ]
+    bound = {
+        "value_threshold": {"lower_bound": 0.4},
+        "change_threshold": {"absolute": -0.1, "direction": 2},
+    }
     slices = [{}, {"feature_keys": ["g"]}]
     crossed = [{"baseline_spec": {}, "slicing_specs": [{"feature_keys": ["g"]}]}]
     many = ["ExampleCount", "AUC", "ConfusionMatrixPlot", "CalibrationPlot"]
-    metrics = [*({"class_name": name} for name in many), {"class_name": "BinaryAccuracy", "threshold": bound}]
+    metrics = [
+        *({"class_name": name} for name in many),
+        {"class_name": "BinaryAccuracy", "threshold": bound},
+    ]
     few = [{"class_name": "MeanLabel", "threshold": {"value_threshold": {"lower_bound": -1}}}]
     return [
         {"model_specs": two, "slicing_specs": slices, "cross_slicing_specs": crossed, "metrics_specs": [{"metrics": metrics}]},
@@ -114,7 +127,9 @@ def _seal(output: Path) -> None:
     """Let the manifest, so far as it is one, have the digests of the files, and the marker that of it."""
     try:
         manifest = json.loads((output / "manifest.json").read_bytes())
-        names = [path.name for path in output.iterdir() if path.name not in ("manifest.json", *_MARKERS)]
+        names = [
+            path.name for path in output.iterdir() if path.name not in ("manifest.json", *_MARKERS)
+        ]
         manifest["files"] = {name: _facts(output / name) for name in sorted(names)}
         (output / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
         digest = hashlib.sha256((output / "manifest.json").read_bytes()).hexdigest()
@@ -220,9 +235,28 @@ def _damaged_table(random: Random, table: pa.Table) -> pa.Table:
             return table.set_column(place, name, array)
 
 
-_KEYS = pa.list_(pa.struct([("feature", pa.string()), ("value", pa.string()), ("type", pa.string())]))
-_KINDS = {k: v for k, v in tables.ALL.items() if k not in ("string_view", "half", "decimal256", "pairs")}
-_WORDS = ("", "new", "old", "value", "change", "pass", "fail", "undecided", "auc", "Overall", "lower", "\x1b[2J", "{}", "[1]")
+_KEYS = pa.list_(
+    pa.struct([("feature", pa.string()), ("value", pa.string()), ("type", pa.string())])
+)
+_KINDS = {
+    k: v for k, v in tables.ALL.items() if k not in ("string_view", "half", "decimal256", "pairs")
+}
+_WORDS = (
+    "",
+    "new",
+    "old",
+    "value",
+    "change",
+    "pass",
+    "fail",
+    "undecided",
+    "auc",
+    "Overall",
+    "lower",
+    "\x1b[2J",
+    "{}",
+    "[1]",
+)
 _VALUES_OF: dict[str, tuple[pa.DataType, Callable[[Random], Any]]] = {
     **{name: (pa.string(), lambda random: random.choice(_WORDS)) for name in (
         "model", "output", "metric", "kind", "slice", "outcome", "check", "side", "structured", "sub_key", "plot", "data",

@@ -34,28 +34,52 @@ _VALUES: dict[str, tuple[pa.DataType, tuple[Any, ...]]] = {
     "d": (pa.dictionary(pa.int8(), pa.string()), ("a", "b", None)),
     "n": (pa.list_(pa.int32()), ([1], [2, 1], [], None)),
 }
-_FIXED = ("a", "b", "3.10", "0", "1", "-5", "4611686018427387905", "0.1", "true", "zzz", "", "1.0", "1e15")
+_FIXED = (
+    "a",
+    "b",
+    "3.10",
+    "0",
+    "1",
+    "-5",
+    "4611686018427387905",
+    "0.1",
+    "true",
+    "zzz",
+    "",
+    "1.0",
+    "1e15",
+)
 _BOUNDS = (0.0, 0.5, 1.0, 3.0, -1.0, 1e-9, 20.0, math.inf)
 
 
 def attempt(form: str, case: Case) -> None:
     """Evaluate slices and bounds that are right, or ones of which some are odd."""
     rows = _rows(case.random)
-    table = pa.table({name: pa.array([row[name] for row in rows], kind) for name, kind in _TYPES.items()})
+    table = pa.table(
+        {name: pa.array([row[name] for row in rows], kind) for name, kind in _TYPES.items()}
+    )
     if case.chance(0.5):
         config = case.kept["config"] = _odd(case.random)
         benison.evaluate(table, config)
         return
     specs = [{}, *(_spec(case.random) for _ in range(case.random.randrange(3)))]
-    bounds = {name: _bounds(case.random) for name in ("example_count", "mean_label") if case.chance(0.6)}
-    config = case.kept["config"] = _config(specs, {name: {"value_threshold": b} for name, b in bounds.items()})
+    bounds = {
+        name: _bounds(case.random) for name in ("example_count", "mean_label") if case.chance(0.6)
+    }
+    config = case.kept["config"] = _config(
+        specs, {name: {"value_threshold": b} for name, b in bounds.items()}
+    )
     result = benison.evaluate(table, config)
     slices = {key: members for spec in specs for key, members in _slices(rows, spec).items()}
     _check_values(result, slices)
     _check_verdict(result, slices, bounds)
 
 
-_TYPES = {"label": pa.float64(), "prediction": pa.float64(), **{k: v[0] for k, v in _VALUES.items()}}
+_TYPES = {
+    "label": pa.float64(),
+    "prediction": pa.float64(),
+    **{k: v[0] for k, v in _VALUES.items()},
+}
 
 
 def _rows(random: Random) -> Rows:
@@ -123,7 +147,9 @@ def _fits(name: str, text: str, wanted: str) -> bool:
     if name not in ("h", "f", "n"):
         return text == wanted
     try:
-        return (float if name == "f" else _as_whole)(text) == (float if name == "f" else _as_whole)(wanted)
+        return (float if name == "f" else _as_whole)(text) == (float if name == "f" else _as_whole)(
+            wanted
+        )
     except ValueError:
         return False
 
@@ -146,7 +172,11 @@ def _check_values(result: Any, slices: dict[SliceKey, Rows]) -> None:
     for name, value in (("example_count", _count), ("mean_label", _mean)):
         expected = {key: value(members) for key, members in slices.items()}
         wrong = expected.keys() ^ computed[name].keys()
-        wrong |= {k for k in expected.keys() & computed[name].keys() if not _equal(expected[k], computed[name][k])}
+        wrong |= {
+            k
+            for k in expected.keys() & computed[name].keys()
+            if not _equal(expected[k], computed[name][k])
+        }
         if wrong:
             pairs = [(key, expected.get(key), computed[name].get(key)) for key in wrong]
             raise WrongError(f"{name} by slice, expected and computed: {pairs}")
@@ -164,7 +194,9 @@ def _equal(a: float, b: float) -> bool:
     return math.isclose(a, b, rel_tol=1e-12)
 
 
-def _check_verdict(result: Any, slices: dict[SliceKey, Rows], bounds: dict[str, dict[str, float]]) -> None:
+def _check_verdict(
+    result: Any, slices: dict[SliceKey, Rows], bounds: dict[str, dict[str, float]]
+) -> None:
     values = {"example_count": _count, "mean_label": _mean}
     holds = all(
         limits["lower_bound"] <= values[name](members) <= limits["upper_bound"]
@@ -189,7 +221,10 @@ def _odd(random: Random) -> dict[str, Any]:
         name: trees.part(MetricThreshold)(chance)
         for name in random.sample(("example_count", "mean_label", "nope"), random.randrange(3))
     }
-    narrow = [{"slicing_specs": [spec], "threshold": {"value_threshold": _bounds(random)}} for spec in specs[:1]]
+    narrow = [
+        {"slicing_specs": [spec], "threshold": {"value_threshold": _bounds(random)}}
+        for spec in specs[:1]
+    ]
     spec = {"per_slice_thresholds": {"mean_label": {"thresholds": narrow}}} if narrow else {}
     options = {"min_slice_size": random.choice((1, 2, 10))}
     return _config(specs, thresholds, spec=spec, cross_slicing_specs=crossed, options=options)
@@ -201,7 +236,9 @@ def _odd_spec(random: Random, chance: trees.Chance) -> Any:
     if "where" in fields and random.random() < 0.5:
         spec = {"where": {random.choice("xyg"): expression(random)}}
     if "bins" in fields and random.random() < 0.3:
-        edges = [random.choice((*trees.NUMBERS, *trees.ODD_NUMBERS)) for _ in range(random.randrange(4))]
+        edges = [
+            random.choice((*trees.NUMBERS, *trees.ODD_NUMBERS)) for _ in range(random.randrange(4))
+        ]
         spec = {"bins": {random.choice(("f", "h", "g", "m")): edges}}
     return spec
 
@@ -227,4 +264,6 @@ def _condition(random: Random, depth: int) -> str:
 
 
 def _literal(random: Random) -> str:
-    return random.choice(("0", "1.5", "'a'", "''", "NULL", "TRUE", "-5", "1e400", "'it''s'", "99999999999999999999"))
+    return random.choice(
+        ("0", "1.5", "'a'", "''", "NULL", "TRUE", "-5", "1e400", "'it''s'", "99999999999999999999")
+    )

@@ -47,9 +47,18 @@ PLAIN: dict[str, tuple[pa.DataType, Values]] = {
     "float": (pa.float32(), lambda random: random.choice((0.0, 1.0, 0.5, math.nan, -2.0))),
     "bool": (pa.bool_(), lambda random: random.random() < 0.5),
     "string": (pa.string(), _word),
-    "strings": (pa.list_(pa.string()), lambda random: [_word(random) for _ in range(random.randrange(3))]),
-    "doubles": (pa.list_(pa.float64()), lambda random: [_real(random) for _ in range(random.randrange(3))]),
-    "wholes": (pa.list_(pa.int64()), lambda random: [random.randrange(3) for _ in range(random.randrange(3))]),
+    "strings": (
+        pa.list_(pa.string()),
+        lambda random: [_word(random) for _ in range(random.randrange(3))],
+    ),
+    "doubles": (
+        pa.list_(pa.float64()),
+        lambda random: [_real(random) for _ in range(random.randrange(3))],
+    ),
+    "wholes": (
+        pa.list_(pa.int64()),
+        lambda random: [random.randrange(3) for _ in range(random.randrange(3))],
+    ),
 }
 """Types that most formats have."""
 
@@ -86,10 +95,14 @@ def table(random: Random, kinds: dict[str, Any], names: Iterable[str] = NAMES) -
     share = random.choice((0.0, 0.0, 0.1, 0.5, 1.0))
     columns: dict[str, pa.Array] = {
         "label": pa.array([random.choice((0.0, 1.0)) for _ in range(rows)], pa.float64()),
-        "prediction": pa.array([random.choice((0.0, 0.25, 0.5, 1.0)) for _ in range(rows)], pa.float64()),
+        "prediction": pa.array(
+            [random.choice((0.0, 0.25, 0.5, 1.0)) for _ in range(rows)], pa.float64()
+        ),
     }
     if random.random() < 0.3:
-        columns["weight"] = pa.array([random.choice((0.0, 1.0, 0.5)) for _ in range(rows)], pa.float64())
+        columns["weight"] = pa.array(
+            [random.choice((0.0, 1.0, 0.5)) for _ in range(rows)], pa.float64()
+        )
     known = list(names)
     for name in random.sample(known, random.randrange(min(4, len(known) + 1))):
         columns[name] = column(random, *kinds[random.choice(list(kinds))], rows, share)
@@ -120,7 +133,9 @@ def _is_name(name: str) -> bool:
     return bool(name.strip())
 
 
-def check_evaluation(case: Case, source: Any, expected: dict[str, Any] | None, **options: Any) -> None:
+def check_evaluation(
+    case: Case, source: Any, expected: dict[str, Any] | None, **options: Any
+) -> None:
     """Evaluate, and hold count and means of Overall against those of these columns."""
     names = options.pop("names")
     result = benison.evaluate(source, config(case.random, names), **options)

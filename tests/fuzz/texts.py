@@ -54,7 +54,9 @@ def damaged_bytes(random: Random, data: bytes) -> bytes:
             case 0 | 1:
                 changed[place : place + 1] = bytes([random.randrange(256)])
             case 2:
-                changed[place : place + size] = random.choice((b"\xff", b"\x00", b"\x80", b"\x7f")) * size
+                changed[place : place + size] = (
+                    random.choice((b"\xff", b"\x00", b"\x80", b"\x7f")) * size
+                )
             case 3:
                 del changed[place : place + size]
             case 4:
@@ -83,7 +85,11 @@ def _below(value: Any, depth: int) -> str:
 
 def _key(key: Any) -> str:
     text = str(key)
-    return text if re.fullmatch("[a-z_A-Z]+", text) and text not in ("null", "true") else json.dumps(text)
+    return (
+        text
+        if re.fullmatch("[a-z_A-Z]+", text) and text not in ("null", "true")
+        else json.dumps(text)
+    )
 
 
 def _scalar(value: Any) -> str:

@@ -18,10 +18,34 @@ from benison.config import EvalConfig
 from benison.config.faults import ConfigPart
 from benison.metrics import registered
 
-TEXTS = ("", "a", "label", "prediction", "g", "h", "candidate", "baseline", "5", "3.10", "true", "null")
+TEXTS = (
+    "",
+    "a",
+    "label",
+    "prediction",
+    "g",
+    "h",
+    "candidate",
+    "baseline",
+    "5",
+    "3.10",
+    "true",
+    "null",
+)
 ODD_TEXTS = ("\x1b[2J", "a\n::stop-commands::x", "\ud800", "é" * 30, "a\x00b", "x" * 300, "{{", "a.b[0]['c']", "\u202eabc", "'\"")  # fmt: skip
 NUMBERS = (0, 1, 2, 0.5, -1, 1e-9, 100, 0.25)
-ODD_NUMBERS = (float("nan"), float("inf"), -float("inf"), 10**400, -(2**63), 2**64, 1e308, 5e-324, 1e9, -0.0)
+ODD_NUMBERS = (
+    float("nan"),
+    float("inf"),
+    -float("inf"),
+    10**400,
+    -(2**63),
+    2**64,
+    1e308,
+    5e-324,
+    1e9,
+    -0.0,
+)
 ODD = (
     None, True, [], {}, [[]], [None], {"": 0}, {"value": 1}, {"value": {"value": 1}}, {"values": [1]}, "1", "x",
     {"lowerBound": "NaN"}, [{}, {}], {"a": {"b": {"c": [1, [2, [3]]]}}},

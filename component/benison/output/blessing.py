@@ -8,7 +8,6 @@ whose verdict is *not evaluated* has no marker.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path

@@ -111,7 +111,7 @@ class EvalResult:
         if self.path is None:
             return PLOTS_SCHEMA.empty_table()
         blessing.check_whole(self.path, "plots.parquet")
-        with _readable(self.path):
+        with readable(self.path):
             return _upgraded(self.path / "plots.parquet", PLOTS_SCHEMA)
 
     def analysis(self, name: str = ANALYSIS) -> pa.Table:
@@ -355,7 +355,7 @@ def load_result(path: str | os.PathLike[str] | RemotePath) -> EvalResult:
     manifest = blessing.check_whole(directory, "metrics.parquet", "verdict.json", "config.json")
     if (directory / _CHECKS).is_file():
         blessing.check_whole(directory, _CHECKS)
-    with _readable(directory):
+    with readable(directory):
         metrics = _upgraded(directory / "metrics.parquet", METRICS_SCHEMA)
         verdict = _verdict(directory)
         config = EvalConfig.load(_json(directory / "config.json"))
@@ -366,14 +366,14 @@ _CHECKS = "checks.parquet"
 
 
 @contextmanager
-def _readable(directory: Location) -> Iterator[None]:
-    """Turn what reading a file of a result may raise into an OutputError that names the result."""
+def readable(source: object) -> Iterator[None]:
+    """Turn what reading a result, or a file of one, may raise into an OutputError that names it."""
     try:
         yield
     except OutputError:
         raise
     except (OSError, pa.ArrowException, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise OutputError(f"The result in {directory} cannot be read: {error}.") from error
+        raise OutputError(f"The result in {source} cannot be read: {error}.") from error
 
 
 def _table(path: Location) -> pa.Table:

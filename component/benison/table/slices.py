@@ -41,6 +41,15 @@ def key_array(keys: Sequence[SliceKey | None], types: Mapping[str, str] | None =
     return pa.array(rows, SLICE_KEY)
 
 
+def grouped(table: pa.Table, by: Sequence[str], *aggregations: Any) -> pa.Table:
+    """The distinct rows of some columns, with aggregations of others as `pa.TableGroupBy` has them.
+
+    Arrow 18 takes whatever is in memory for the size of a chunk without rows, and asks for gigabytes.
+    """
+    filled = pa.Table.from_batches(table.to_batches(), table.schema)
+    return filled.group_by(list(by), use_threads=False).aggregate(list(aggregations))
+
+
 def sides(name: str, key: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any] | None]:
     """Where in the key of a comparison of schema 1 the second slice begins: its name says so."""
     pairs = as_key(key)
@@ -177,7 +186,7 @@ class Slices:
         """How the values of each feature are compared, where it is known."""
         structs = [array.flatten() for array in (self.key_array, self.other_array)]
         parts = [pa.table({n: s.field(n) for n in ("feature", "type")}) for s in structs]
-        distinct = pa.concat_tables(parts).group_by(["feature", "type"]).aggregate([])
+        distinct = grouped(pa.concat_tables(parts), ["feature", "type"])
         rows = distinct.to_pylist()
         return {row["feature"]: row["type"] for row in rows if row["type"] is not None}
 

@@ -30,7 +30,7 @@ from benison.table.key import (
     VIEW_COLUMNS,
     Key,
 )
-from benison.table.slices import rows_by_key, slice_id, slice_ids
+from benison.table.slices import grouped, rows_by_key, slice_id, slice_ids
 from benison.table.words import cut, distinct, metric_kind, metric_text, view_text
 from benison.validation.terms import FAIL
 
@@ -103,7 +103,7 @@ class PageColumns:
     def views(self) -> list[Key]:
         """The views of the candidates, in the order of the results."""
         candidates = {spec.name for spec in self.result.config.candidate_specs}
-        rows = self._rows.group_by(list(VIEW_COLUMNS), use_threads=False).aggregate([]).to_pylist()
+        rows = grouped(self._rows, VIEW_COLUMNS).to_pylist()
         keys = [Key("", **row) for row in rows]
         return [key for key in keys if key.model in candidates]
 
@@ -226,8 +226,7 @@ class PageColumns:
     def _sizes(self) -> dict[str, int]:
         """The examples of each slice, by its identity."""
         columns = {"id": slice_ids(self._rows), "examples": self._rows["examples"]}
-        grouped = pa.table(columns).group_by("id", use_threads=False)
-        sizes = grouped.aggregate([("examples", "max")])
+        sizes = grouped(pa.table(columns), ["id"], ("examples", "max"))
         return dict(zip(sizes["id"].to_pylist(), sizes["examples_max"].to_pylist(), strict=True))
 
     @cached_property

@@ -21,8 +21,9 @@ from benison.data.batch import Array
 from benison.paths import Location, in_arrow
 from benison.report.page.page_columns import OF_WHAT
 from benison.report.page.payload import Payload
+from benison.results.result import readable
 from benison.table.key import VIEW_COLUMNS, Key
-from benison.table.schema import PLOTS_SCHEMA, upgraded
+from benison.table.schema import PLOTS_SCHEMA, upgraded, whole
 from benison.table.slices import slice_ids
 from benison.table.words import cut
 
@@ -54,10 +55,11 @@ class Curves:
         """The plots of slices, from plots.parquet or a table like it."""
         most = next(points for size, points in _FINE if len(slices) <= size)
         points: dict[Key, dict[str, dict[str, Array]]] = {}
-        for key, name, columns in _rows(plots, slices):
-            thinned = _thinned(columns, most)
-            if thinned:
-                points.setdefault(key, {})[name] = thinned
+        with readable("memory" if isinstance(plots, pa.Table) else plots):
+            for key, name, columns in _rows(plots, slices):
+                thinned = _thinned(columns, most)
+                if thinned:
+                    points.setdefault(key, {})[name] = thinned
         return cls(slices, points)
 
     def first(self, count: int) -> Curves:
@@ -99,15 +101,19 @@ def key_columns(plots: Location | pa.Table) -> pa.Table:
     if isinstance(plots, pa.Table):
         return plots.select(OF_WHAT)
     file_system, name = in_arrow(plots)
-    if not _is_current(plots):
+    with readable(plots):
+        if _is_current(plots):
+            return whole(pq.read_table(name, filesystem=file_system, columns=OF_WHAT))
         return upgraded(pq.read_table(name, filesystem=file_system), PLOTS_SCHEMA).select(OF_WHAT)
-    return pq.read_table(name, filesystem=file_system, columns=OF_WHAT)
 
 
 def _is_current(plots: Location) -> bool:
     """Whether a file has the columns of today's schema."""
     file_system, name = in_arrow(plots)
-    return set(PLOTS_SCHEMA.names) <= set(pq.read_schema(name, filesystem=file_system).names)
+    schema = pq.read_schema(name, filesystem=file_system)
+    return all(
+        schema.get_field_index(f.name) >= 0 and schema.field(f.name) == f for f in PLOTS_SCHEMA
+    )
 
 
 def _rows(

@@ -17,6 +17,7 @@ from benison.metrics import About
 from benison.report.page.axis import level
 from benison.results.result import EvalResult, metric_info
 from benison.table.key import CHANGE, VALUE, Key
+from benison.table.slices import grouped
 from benison.table.words import cut, view_text
 from benison.validation.terms import FAIL, PASS
 from benison.validation.verdict import checks_text
@@ -116,8 +117,8 @@ def _outcomes(result: EvalResult) -> defaultdict[Key, Counter[str]]:
     """The checks of each metric by outcome."""
     outcomes: defaultdict[Key, Counter[str]] = defaultdict(Counter)
     names = [field.name for field in dataclasses.fields(Key)]
-    grouped = result.verdict.table.group_by([*names, "outcome"], use_threads=False)
-    for row in grouped.aggregate([([], "count_all")]).to_pylist():
+    counted = grouped(result.verdict.table, [*names, "outcome"], ([], "count_all"))
+    for row in counted.to_pylist():
         outcomes[Key.of(row).as_kind(VALUE)][row["outcome"]] += row["count_all"]
     return outcomes
 
