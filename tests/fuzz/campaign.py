@@ -17,8 +17,6 @@ from typing import IO
 from tests.fuzz import child
 from tests.fuzz.cases import Bug, Entry
 
-INPUTS_OF_A_CHILD = 1_000
-
 
 @dataclasses.dataclass
 class Tally:
@@ -60,14 +58,13 @@ def run(entry: Entry, numbers: range, seed: int, jobs: int = 1) -> Tally:
     with tempfile.TemporaryDirectory(prefix="benison-fuzz-") as folder:
         shared = Path(folder)
         _in_a_child(lambda: entry.prepare(shared))
-        starts = range(numbers.start, numbers.stop, INPUTS_OF_A_CHILD)
-        stretches = [
-            child.Stretch(entry, seed, range(s, min(s + INPUTS_OF_A_CHILD, numbers.stop)), shared)
-            for s in starts
-        ]
+        of_a_child = entry.of_a_child
+        starts = range(numbers.start, numbers.stop, of_a_child)
+        parts = [range(start, min(start + of_a_child, numbers.stop)) for start in starts]
+        stretches = [child.Stretch(entry, seed, part, shared) for part in parts]
         with ThreadPoolExecutor(jobs) as pool:
-            for parts in pool.map(lambda stretch: [*_tried(stretch)], stretches):
-                for counts, bugs in parts:
+            for ended in pool.map(lambda stretch: [*_tried(stretch)], stretches):
+                for counts, bugs in ended:
                     tally.add(counts, bugs)
     tally.seconds = time.monotonic() - began
     return tally

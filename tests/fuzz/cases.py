@@ -52,10 +52,14 @@ class Entry:
     """How many a whole campaign tries."""
     argument: str = ""
     """What `attempt` and `prepare` are told, where a module has several entries."""
+    of_a_child: int = 1_000
+    """How many one child process tries; fewer where a library keeps memory of each."""
 
     def load(self) -> None:
         """Import what an input needs, so that each child has it."""
-        self._module()
+        load = getattr(self._module(), "load", None)
+        if load is not None:
+            load()
 
     def prepare(self, shared: Path) -> None:
         """Write what all inputs start from."""

@@ -18,7 +18,7 @@ _ALL = (
     Entry("slices", "slices", 20_000),
     Entry("results", "results", 20_000),
     Entry("models", "model_files", 20_000),
-    Entry("savedmodel", "saved_models", 2_000),
+    Entry("savedmodel", "saved_models", 2_000, of_a_child=100),
 )
 
 ENTRIES = {entry.name: entry for entry in _ALL}

@@ -33,6 +33,11 @@ _TEXTS = (
 )
 
 
+def load() -> None:
+    """Import TensorFlow once for all children."""
+    import tensorflow  # noqa: F401
+
+
 def prepare(form: str, shared: Path) -> None:
     """A model of two features: 2 x - y, then a sigmoid."""
     import tensorflow as tf

@@ -85,10 +85,16 @@ class SavedModelPredictor:
         self.path = path
         self._tf = tensorflow()
         self.saved_model = load_graph(path, options.trust_ops)
-        self._call = self._signature(options.signature_name)
-        _, specs = self._call.structured_input_signature
-        self._inputs = [_input(name, spec) for name, spec in sorted(specs.items())]
-        batch = fixed_batch(specs.values())
+        try:
+            self._call = self._signature(options.signature_name)
+            _, specs = self._call.structured_input_signature
+            self._inputs = [_input(name, spec) for name, spec in sorted(specs.items())]
+            batch = fixed_batch(specs.values())
+        except (AttributeError, TypeError, ValueError) as error:  # of what TensorFlow has loaded
+            raise ModelError(
+                f"The SavedModel {path} has no signature that can be called: {_cause(error)}. Save it "
+                f"again with signatures."
+            ) from error
         self._calls = BatchedCalls(
             batch or options.rows or CALL_ROWS,
             self._tf.errors.ResourceExhaustedError,

@@ -6,28 +6,28 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from benison import tfma
 from benison.config import EvalConfig, SlicingSpec
 from benison.errors import ConfigError, DataError, MissingExtraError, OutputError, suggestion
 from benison.metrics import About, describe, from_config
 from benison.output import blessing
-from benison.paths import Location, RemotePath, fetched, in_arrow, locate
+from benison.paths import Location, RemotePath, fetched, locate
 from benison.results.written_rows import no_rows, written_rows
+from benison.results.written_tables import CHECKS, readable, written_table, written_verdict
 from benison.slicing.keys import SliceKey
 from benison.table import documents
 from benison.table.key import CHANGE, KEY_COLUMNS, SLICE_RATIO, VALUE, VIEW_COLUMNS
 from benison.table.row_files import ANALYSIS
-from benison.table.schema import CHECKS_SCHEMA, METRICS_SCHEMA, PLOTS_SCHEMA, upgraded, whole
+from benison.table.schema import METRICS_SCHEMA, PLOTS_SCHEMA
 from benison.table.slices import Slices, slice_id, slice_ids
 from benison.table.words import metric_kind, slice_text
 from benison.validation.terms import LOWER
@@ -112,7 +112,7 @@ class EvalResult:
             return PLOTS_SCHEMA.empty_table()
         blessing.check_whole(self.path, "plots.parquet")
         with readable(self.path):
-            return _upgraded(self.path / "plots.parquet", PLOTS_SCHEMA)
+            return written_table(self.path / "plots.parquet", PLOTS_SCHEMA)
 
     def analysis(self, name: str = ANALYSIS) -> pa.Table:
         """The rows that an evaluator of rows has written: by default those of `options.analysis_columns`.
@@ -353,52 +353,10 @@ def load_result(path: str | os.PathLike[str] | RemotePath) -> EvalResult:
             parts.metrics, parts.verdict, parts.config, parts.manifest, directory, parts.plots
         )
     manifest = blessing.check_whole(directory, "metrics.parquet", "verdict.json", "config.json")
-    if (directory / _CHECKS).is_file():
-        blessing.check_whole(directory, _CHECKS)
+    if (directory / CHECKS).is_file():
+        blessing.check_whole(directory, CHECKS)
     with readable(directory):
-        metrics = _upgraded(directory / "metrics.parquet", METRICS_SCHEMA)
-        verdict = _verdict(directory)
-        config = EvalConfig.load(_json(directory / "config.json"))
+        metrics = written_table(directory / "metrics.parquet", METRICS_SCHEMA)
+        verdict = written_verdict(directory)
+        config = EvalConfig.load(documents.read_json((directory / "config.json").read_bytes()))
     return EvalResult(metrics, verdict, config, manifest, directory)
-
-
-_CHECKS = "checks.parquet"
-
-
-@contextmanager
-def readable(source: object) -> Iterator[None]:
-    """Turn what reading a result, or a file of one, may raise into an OutputError that names it."""
-    try:
-        yield
-    except OutputError:
-        raise
-    except (OSError, pa.ArrowException, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise OutputError(f"The result in {source} cannot be read: {error}.") from error
-
-
-def _table(path: Location) -> pa.Table:
-    file_system, name = in_arrow(path)
-    return pq.read_table(name, filesystem=file_system)
-
-
-def _verdict(directory: Location) -> Verdict:
-    """The verdict with all its checks, which results of schema 1 have in verdict.json."""
-    path = directory / _CHECKS
-    checks = whole(_table(path).cast(CHECKS_SCHEMA)) if path.is_file() else None
-    return Verdict.from_dict(_json(directory / "verdict.json"), checks)
-
-
-def _upgraded(path: Location, schema: pa.Schema) -> pa.Table:
-    table = _table(path)
-    try:
-        return upgraded(table, schema)
-    except KeyError:
-        required = [field.name for field in schema if not field.nullable]
-        missing = [name for name in required if name not in table.column_names]
-        raise OutputError(
-            f"{path} lacks the columns {', '.join(missing)}; evaluate again."
-        ) from None
-
-
-def _json(path: Location) -> Any:
-    return documents.read_json(path.read_bytes())

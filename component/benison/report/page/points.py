@@ -21,7 +21,7 @@ from benison.data.batch import Array
 from benison.paths import Location, in_arrow
 from benison.report.page.page_columns import OF_WHAT
 from benison.report.page.payload import Payload
-from benison.results.result import readable
+from benison.results.written_tables import readable
 from benison.table.key import VIEW_COLUMNS, Key
 from benison.table.schema import PLOTS_SCHEMA, upgraded, whole
 from benison.table.slices import slice_ids

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads the tables of an output as today's schema has them, whatever another program has made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benison.errors import OutputError
+from benison.paths import Location, in_arrow
+from benison.table import documents
+from benison.table.schema import CHECKS_SCHEMA, upgraded, whole
+from benison.validation.verdict import Verdict
+
+CHECKS = "checks.parquet"
+
+
+@contextmanager
+def readable(source: object) -> Iterator[None]:
+    """Turn what reading a result, or a file of one, may raise into an OutputError that names it."""
+    try:
+        yield
+    except OutputError:
+        raise
+    except (OSError, pa.ArrowException, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise OutputError(f"The result in {source} cannot be read: {error}.") from error
+
+
+def written_table(path: Location, schema: pa.Schema) -> pa.Table:
+    """The rows of metrics.parquet or plots.parquet, with the columns of `schema`.
+
+    Raises:
+        OutputError: It lacks columns.
+        ValueError: A value is missing, or of a type that does not fit.
+    """
+    table = _table(path)
+    try:
+        return upgraded(table, schema)
+    except KeyError:
+        required = [field.name for field in schema if not field.nullable]
+        missing = [name for name in required if name not in table.column_names]
+        raise OutputError(
+            f"{path} lacks the columns {', '.join(missing)}; evaluate again."
+        ) from None
+
+
+def written_verdict(directory: Location) -> Verdict:
+    """The verdict with all its checks, which results of schema 1 have in verdict.json.
+
+    Raises:
+        OutputError: A newer Benison wrote it.
+        ValueError: It has not the fields, or the columns, of a verdict.
+    """
+    path = directory / CHECKS
+    checks = whole(_table(path).cast(CHECKS_SCHEMA)) if path.is_file() else None
+    document = documents.read_json((directory / "verdict.json").read_bytes())
+    return Verdict.from_dict(document, checks)
+
+
+def _table(path: Location) -> pa.Table:
+    file_system, name = in_arrow(path)
+    return pq.read_table(name, filesystem=file_system)
