@@ -81,8 +81,8 @@ def run(tfx: Any, url: str, folder: Path, components: list[Any]) -> None:
     tfx.orchestration.LocalDagRunner().run(pipeline)
 
 
-def pusher(tfx: Any, model: Any, blessing: Any, folder: Path) -> Any:
-    place = tfx.proto.PushDestination.Filesystem(base_directory=str(folder / "serving"))
+def pusher(tfx: Any, model: Any, blessing: Any, folder: Path | str) -> Any:
+    place = tfx.proto.PushDestination.Filesystem(base_directory=f"{folder}/serving")
     return tfx.components.Pusher(
         model=model,
         model_blessing=blessing,

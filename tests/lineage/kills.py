@@ -48,7 +48,9 @@ class Campaign:
         data = "same" if good else "other"
         signum = self.chance.choice(SIGNALS)
         code, err = self._ended(number, run, data, signum)
-        wrong = _wrong_end(code, err, signum, 0 if good else 1)
+        # Before a process listens to signals it ends as Python does, and has not begun.
+        unheard = code == -signum and not self._begun(run)
+        wrong = [] if unheard else _wrong_end(code, err, signum, 0 if good else 1)
         is_done = code in (0, 1)
         if not is_done and self._blessings(run) and not self._recorded(run):
             wrong.append("blessed before it was recorded")
@@ -96,6 +98,9 @@ class Campaign:
         """The verdicts of a run in the store."""
         return list(forks.answer(lambda: self._ask(run)))
 
+    def _begun(self, run: str) -> bool:
+        return bool(forks.answer(lambda: self._states(run)))
+
     def _recorded(self, run: str) -> bool:
         return "recorded" in forks.answer(lambda: self._states(run))
 
@@ -105,8 +110,8 @@ class Campaign:
         output = str(self.pipeline.folder / run)
         try:
             known = lineage.connect(self.pipeline.url).blessings("taxi", 10**6)
-        except MetadataError:
-            return []
+        except MetadataError as error:
+            return [] if "has no pipeline" in str(error) else [str(error)]
         return [blessing.status for blessing in known if blessing.uri == output]
 
     def _states(self, run: str) -> list[str]:

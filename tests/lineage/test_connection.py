@@ -195,6 +195,31 @@ def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
         Store.open(f"sqlite:///{tmp_path}/notes.txt")
 
 
+_KILLED_WHILE_IT_WRITES = """
+import os, signal, sqlite3, sys
+store = sqlite3.connect(sys.argv[1])
+store.execute("pragma cache_size = 1")  # so that pages are in the file before there is a commit
+store.execute("create table half (of_it blob)")
+store.executemany("insert into half values (?)", [(b"x" * 4096,)] * 100)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("url", ["sqlite", "sql+sqlite"], indirect=True)
+def test_a_store_whose_writer_was_killed_is_mended_when_it_is_opened(
+    url: str, tmp_path: Path
+) -> None:
+    """By SQLite, from the journal beside the file, which whoever only reads may not do."""
+    lineage.connect(url).begin(make_run(tmp_path)).complete(BLESSED)
+    file = tmp_path / "meta data.db"
+    assert subprocess.run([sys.executable, "-c", _KILLED_WHILE_IT_WRITES, file]).returncode == -9
+    assert Path(f"{file}-journal").stat().st_size
+    (blessing,) = lineage.connect(url).blessings("taxi")
+    assert blessing.status == "blessed"
+    with sqlite3.connect(file) as store:
+        assert store.execute("select count(*) from half").fetchone() == (0,)
+
+
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(MetadataError, match="The folder does not exist, or may not be written"):
         Store.open(f"sqlite:///{tmp_path}/no/m.db?create=true").get_artifacts()

@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 
 import benison
 from benison.config import EvalConfig, yaml_text
-from benison.errors import ConfigError, DataError, MissingExtraError
+from benison.errors import ConfigError, DataError, MissingExtraError, ModelError
 from benison.evaluator import udf
 from benison.evaluator.fairness import as_asked
 from benison.output.directory import MARKERS
-from benison.paths import locate, write
+from benison.paths import Location, locate, write
 from benison.results.result import EvalResult
 
 try:
@@ -117,9 +117,22 @@ def _model_paths(config: EvalConfig, inputs: Artifacts) -> dict[str, str]:
 
 
 def _model_path(artifact: Any) -> str:
-    return str(
-        path_utils.serving_model_path(artifact.uri, path_utils.is_old_model_artifact(artifact))
-    )
+    """The serving model of an artifact, as TFX finds it, also where TensorFlow opens no such address.
+
+    Raises:
+        ModelError: An estimator has left something other than a model below its `export`.
+    """
+    is_old = path_utils.is_old_model_artifact(artifact)
+    folder = path_utils.serving_model_dir(artifact.uri, is_old)
+    exported = locate(folder, ModelError) / "export"  # by an estimator: export/NAME/VERSION
+    return str(_only(_only(exported))) if exported.exists() else str(folder)
+
+
+def _only(folder: Location) -> Location:
+    children = [*folder.iterdir()]
+    if len(children) != 1:
+        raise ModelError(f"{folder} holds {len(children)} names; there should be a model alone.")
+    return children[0]
 
 
 def _splits(properties: dict[str, Any]) -> list[str]:

@@ -47,7 +47,8 @@ _SSL = {
 _GRPC_TLS = {"ssl_ca": "custom_ca", "ssl_cert": "server_cert", "ssl_key": "client_key"}
 # Another copy of SQLite in this process would drop the locks of ML Metadata's: a process of its own asks.
 _IS_STORE = (
-    "import sqlite3, sys; c = sqlite3.connect('file:' + sys.argv[1] + '?mode=ro', uri=True);"
+    # It may write: what a killed process has left half written is undone by the first that opens it.
+    "import sqlite3, sys; c = sqlite3.connect('file:' + sys.argv[1] + '?mode=rw', uri=True);"
     "names = {r[0] for r in c.execute('select name from sqlite_master where type = \"table\"')};"
     # Damage of a table is seen when it is read; ML Metadata says of it that other processes are in the way.
     "[c.execute(f'select * from \"{name}\" limit 1').fetchall() for name in names];"
