@@ -129,7 +129,7 @@ def _model_path(artifact: Any) -> str:
 
 
 def _only(folder: Location) -> Location:
-    children = [*folder.iterdir()]
+    children: list[Location] = [*folder.iterdir()]
     if len(children) != 1:
         raise ModelError(f"{folder} holds {len(children)} names; there should be a model alone.")
     return children[0]
