@@ -17,13 +17,18 @@ BOTH = (signal.SIGTERM, signal.SIGINT)
 SENTENCE = "benison was ended by {} before it was done."
 # Stops where the command line says: in a module that is imported, in a function, or at the end.
 PROGRAM = """
-import builtins, os, signal, sys
-number, where = int(sys.argv.pop(1)), sys.argv.pop(1)
+import builtins, os, signal, sys, time
+number, where, end = int(sys.argv.pop(1)), sys.argv.pop(1), sys.argv.pop(1)
+class Panic(BaseException): pass
 sys.orig_argv = ["python", "-m", "benison", *sys.argv[1:]]
 plain = builtins.__import__
 def stop(*_):
     builtins.__import__ = plain
-    os.kill(os.getpid(), number)
+    try:
+        os.kill(os.getpid(), number)
+        time.sleep(60)
+    except SystemExit as stopped:
+        raise {"plain": stopped, "fault": RuntimeError, "panic": Panic}[end]
 def imported(name, *args, **kwargs):
     if name == where:
         stop()
@@ -44,8 +49,11 @@ finally:
 """
 
 
-def run(number: int, where: str, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", PROGRAM, str(int(number)), where, *words]
+def run(
+    number: int, where: str, *words: str, end: str = "plain"
+) -> subprocess.CompletedProcess[str]:
+    """The command, stopped there; `end` is what a library makes of the exception that ends it."""
+    command = [sys.executable, "-c", PROGRAM, str(int(number)), where, end, *words]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
@@ -77,6 +85,15 @@ def test_a_command_that_is_stopped_says_so(
     is_written = where.endswith("print_result")
     assert (tmp_path / "out").exists() == is_written
     assert not list(tmp_path.glob(".out*"))
+
+
+@pytest.mark.parametrize("end", ["fault", "panic"])
+@pytest.mark.parametrize("where", ["numpy", "benison.evaluation.api", "benison.cli.app"])
+def test_what_a_library_makes_of_the_end_is_no_verdict(where: str, end: str) -> None:
+    """As an extension that is just being imported; Python's own code would be that of *not blessed*."""
+    done = run(signal.SIGINT, where, "show", "/nowhere", end=end)
+    assert done.returncode == 128 + signal.SIGINT, done.stderr
+    assert done.stderr.strip() == SENTENCE.format("SIGINT")
 
 
 @pytest.mark.parametrize("number", BOTH, ids=lambda number: number.name)

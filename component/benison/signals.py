@@ -86,6 +86,7 @@ def _stop(number: int, _frame: FrameType | None) -> None:
         name = signal.Signals(number).name
         os.write(2, f"\nbenison was ended by {name} before it was done.\n".encode())
         sys.unraisablehook = _again
+        sys.excepthook = _leave
         _thread.start_new_thread(_end, (128 + number,))
         raise SystemExit(128 + number)
     if _ending.is_lost:
@@ -98,6 +99,12 @@ def _again(ignored: object) -> None:
     if getattr(ignored, "exc_type", None) is SystemExit and _ending.signal is not None:
         _ending.is_lost = True
         _thread.start_new_thread(_interrupt, (_ending.signal,))
+
+
+def _leave(*_exception: object) -> NoReturn:
+    """End with the code of the signal, whatever some library has made of its exception on the way."""
+    assert _ending.signal is not None
+    os._exit(128 + _ending.signal)
 
 
 def _interrupt(number: int) -> None:

@@ -76,7 +76,8 @@ class Campaign:
             child = self.pipeline.child(data, run=run)
             time.sleep(wait)
             child.send(signum)
-            code, err = child.wait(), child.err
+            code = child.wait()
+            err = child.err or child.out
         if second is not None:
             second.wait()
         self.ends[f"{signal.Signals(signum).name} {code}"] += 1

@@ -119,6 +119,22 @@ def test_a_run_that_was_stopped_says_so_in_its_record(arguments: dict[str, Any])
     assert execution.last_known_state == execution.CANCELED
 
 
+def test_a_run_that_was_stopped_has_not_failed_whatever_ends_it(
+    arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the signal comes while a generator runs, whose end then says that it runs already."""
+
+    def stop(*_: Any) -> None:
+        raise ValueError("generator already executing")
+
+    monkeypatch.setattr("benison.signals.was_stopped", lambda: 143)
+    with pytest.raises(ValueError, match="already executing"):
+        benison.evaluate(**arguments, progress=stop)
+    executions = Store.open(arguments["metadata"]).get_executions()
+    (execution,) = (e for e in executions if "Evaluator" in e.type)
+    assert execution.last_known_state == execution.CANCELED
+
+
 def test_an_output_that_is_not_utf_8_is_refused_before_any_work(arguments: dict[str, Any]) -> None:
     with pytest.raises(benison.OutputError, match="is not UTF-8; choose another name"):
         benison.evaluate(arguments["examples"], arguments["config"], output="o\udcff")

@@ -57,7 +57,8 @@ def main() -> None:
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0
     except Exception:  # Python's own exit code would be 1, which means "not blessed"
-        traceback.print_exc()
+        if signals.was_stopped() is None:
+            traceback.print_exc()
     code = signals.was_stopped() or code
     signals.finish(code)
     raise SystemExit(code)

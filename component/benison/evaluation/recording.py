@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from benison import lineage
+from benison import lineage, signals
 from benison.errors import BenisonError, ConfigError, MetadataError, ModelError, OutputError
 from benison.evaluation.job import Job, PathLike
 from benison.lineage import (
@@ -204,7 +204,8 @@ class Recording:
             ):
                 record.note(WRITTEN)
                 return
-        if isinstance(error, Exception):
+        # What is stopped is at times ended by some library's exception in place of the signal's.
+        if isinstance(error, Exception) and signals.was_stopped() is None:
             record.fail(_reason(error))
         else:
             record.abandon(_reason(error))
