@@ -29,7 +29,7 @@ import numpy as np
 from benison.data.batch import Array, Inputs  # noqa: F401 - Inputs is for the examples
 from benison.metrics.base import Metric, Statistic, ratio
 from benison.metrics.registry import HIGHER, LOWER, About, register
-from benison.metrics.statistics.binary import ThresholdCells
+from benison.metrics.statistics.binary import LabelCells, ThresholdCells
 from benison.metrics.statistics.cells import Cells
 
 
@@ -245,7 +245,8 @@ class ConfusionRate(Metric):
         return self.rate != "Prevalence"
 
     def statistics(self) -> tuple[Statistic[Cells], ...]:
-        return (ThresholdCells(ascending(self.thresholds)),)
+        cells = ThresholdCells if self.needs_prediction else LabelCells
+        return (cells(ascending(self.thresholds)),)
 
     def result(self, cells: Cells) -> Array:
         values = RATES[self.rate].formula(matrix_of(cells))

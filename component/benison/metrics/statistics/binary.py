@@ -191,6 +191,15 @@ class ThresholdCells(BinaryCells):
 
 
 @dataclasses.dataclass(frozen=True)
+class LabelCells(ThresholdCells):
+    """Counts of labels alone, whose predictions may be missing: all of them count as 0."""
+
+    def add(self, inputs: Inputs, codes: SliceCodes) -> Cells:
+        nothing = np.zeros(len(inputs))
+        return super().add(dataclasses.replace(inputs, predictions=nothing), codes)
+
+
+@dataclasses.dataclass(frozen=True)
 class InterpolatedCells(BinaryCells):
     """Counts between a number of thresholds, evenly spaced.
 
