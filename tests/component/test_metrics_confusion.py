@@ -141,7 +141,7 @@ def test_huge_weights_do_not_overflow(evaluate_metric: Evaluate) -> None:
     assert evaluate_metric(metric, rows) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("name", [*EXPECTED, "AUC"])
+@pytest.mark.parametrize("name", sorted({*EXPECTED, "AUC"} - {"Prevalence"}))  # which is of labels
 @pytest.mark.parametrize("label", [0, 1])
 def test_one_missing_prediction_leaves_no_value(
     evaluate_metric: Evaluate, name: str, label: int
