@@ -31,6 +31,7 @@ from benison.metrics import modules, registered
 from benison.models.fetch import readable
 from benison.output import blessing
 from benison.paths import locate
+from benison.report import github
 from benison.report.ci import Reports
 from benison.results.result import load_result
 
@@ -53,7 +54,7 @@ A SavedModel against a baseline, failing the build when it is not blessed:
   benison evaluate --examples 'eval/*.tfrecord.gz' --model new/ --baseline old/ --config eval.yaml \\
       --output out --gate
 
-The same, and files by which a CI shows why:
+The same, and files by which a CI shows why; in a step of GitHub Actions annotations and outputs say it too:
   benison evaluate --examples eval.parquet --config eval.yaml --output out \\
       --gate --junit out.xml --summary out.md
 
@@ -194,6 +195,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
         )
         result = benison.evaluate(**arguments, progress=progress)
         reports.write(result, gate)
+        github.show(result, gate)
     print_result(result, as_json, gate)
     raise typer.Exit(NOT_BLESSED if gate and not result.verdict.blessed else 0)
 
@@ -209,6 +211,7 @@ def gate(
     with errors(as_json), reports.promised():
         result = load_result(output)
         reports.write(result, gate=True)
+        github.show(result, gate=True)
     print_result(result, as_json, gate=True)
     raise typer.Exit(0 if result.verdict.blessed else NOT_BLESSED)
 

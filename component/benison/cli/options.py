@@ -13,6 +13,7 @@ from rich.console import Console
 
 from benison import terminal
 from benison.errors import BenisonError
+from benison.report import github
 from benison.results.result import EvalResult
 
 NOT_BLESSED, WRONG, CRASHED = 1, 2, 3  # exit codes; 0 is blessed, or no gate asked
@@ -103,6 +104,7 @@ def errors(as_json: bool) -> Iterator[None]:
 
 
 def _print_error(text: str, as_json: bool) -> None:
+    github.show_error(text)
     if as_json:
         print(json.dumps({"ok": False, "error": text}))
     else:
