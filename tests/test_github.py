@@ -43,8 +43,8 @@ def run(*words: str, metric: Any = AUC) -> Any:
 
 def annotations(stderr: str) -> list[tuple[str, str]]:
     """Level and text of each, as the runner reads a line of a log."""
-    found = re.findall(r"^::(error|warning|notice) title=Benison::(.*)$", stderr, re.MULTILINE)
-    return [(level, _unescaped(text)) for level, text in found]
+    lines = re.findall(r"^::(error|warning|notice) title=Benison::(.*)$", stderr, re.MULTILINE)
+    return [(level, _unescaped(text)) for level, text in lines]
 
 
 def _unescaped(text: str) -> str:

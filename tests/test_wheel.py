@@ -28,7 +28,9 @@ HOSTED = {
     "benison_orchestration.airflow": "airflow",
     **{f"benison_orchestration.airflow_{name}": "airflow" for name in OF_AIRFLOW},
     "benison_orchestration.airflow_openlineage": "airflow-openlineage",
+    "benison_orchestration.dagster": "dagster",
     "benison_orchestration.kubeflow": "kfp",
+    "benison_orchestration.prefect": "prefect",
 }
 IMPORT_ALL = """
 import importlib, pkgutil, sys
