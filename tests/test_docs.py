@@ -101,7 +101,7 @@ def test_each_python_block_is_an_example_or_a_file_that_is_used(page: Path) -> N
         if block.language == "python":
             used = bool(block.title) and Path(block.title).stem in shell
             used = used or "--module-path" in shell and block.title.endswith(".py")
-            used = used or block.title.startswith("dags/")  # which Airflow loads, below
+            used = used or block.title.startswith(("dags/", "flows/"))  # which their hosts load
             assert ">>> " in block.text or used, block.text
 
 

@@ -12,10 +12,20 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from tests.conftest import taxi_like
+from tests.conftest import config, taxi_like
 from tests.orchestration.airflow_host import ROOT, SOURCES
+from tests.test_docs import blocks
 
 FLOWS = Path(__file__).parent / "flows"
+PAGE = {block.title: block.text for block in blocks(ROOT / "docs" / "hosts.md")}
+AS_ARGO_READS = """
+import json, sys, yaml
+from hera.workflows.models import WorkflowTemplate
+given = yaml.safe_load(sys.stdin)
+# Its models drop what Argo does not know.
+known = json.loads(WorkflowTemplate.parse_obj(given).json(by_alias=True, exclude_none=True))
+print(json.dumps({"given": given, "known": known}))
+"""
 PYTHON = ROOT / ".venv-hosts/bin/python"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -33,17 +43,17 @@ class Host:
         self.env["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"] = "300"
         pq.write_table(taxi_like(500), folder / "eval.parquet")
 
-    def run(self, *words: str | Path) -> str:
+    def run(self, *words: str | Path, text: str = "") -> str:
         done = subprocess.run(
             [str(PYTHON), *map(str, words)],
             env=self.env, cwd=self.folder, capture_output=True, text=True, check=False, timeout=600,
-            stdin=subprocess.DEVNULL,
+            input=text,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def document(self, *words: str | Path) -> Any:
-        return json.loads(self.run(*words).strip().splitlines()[-1])
+    def document(self, *words: str | Path, text: str = "") -> Any:
+        return json.loads(self.run(*words, text=text).strip().splitlines()[-1])
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +129,32 @@ def test_prefect_gives_each_mapped_task_an_output_of_its_own(prefect: Any) -> No
     outputs = [outcome["output"] for outcome in prefect["mapped"]]
     assert [outcome["status"] for outcome in prefect["mapped"]] == ["blessed", "not_blessed"]
     assert len({*outputs, prefect["results"]["good"]["output"]}) == 3
+
+
+@pytest.mark.parametrize("title", [title for title in PAGE if title.startswith("flows/")])
+def test_the_hosts_load_the_files_of_the_page(host: Host, title: str) -> None:
+    file = host.folder / Path(title).name
+    file.write_text(PAGE[title], encoding="utf-8")
+    host.run("-c", f"import runpy; runpy.run_path({str(file)!r})")
+
+
+def test_argo_knows_every_field_of_the_template(host: Host) -> None:
+    text = PAGE["argo/benison.yaml"]
+    read = host.document("-c", AS_ARGO_READS, text=text)
+    assert read["known"] == read["given"]
+    misspelt = host.document("-c", AS_ARGO_READS, text=text.replace("valueFrom", "valuefrom"))
+    assert misspelt["known"] != misspelt["given"]
+
+
+def test_the_container_of_the_template_leaves_its_outcome(host: Host) -> None:
+    read = host.document("-c", AS_ARGO_READS, text=PAGE["argo/benison.yaml"])
+    (template,) = [t for t in read["given"]["spec"]["templates"] if t["name"] == "evaluate"]
+    metric = {"class_name": "AUC", "threshold": {"value_threshold": {"lower_bound": 0.999}}}
+    spec = {"examples": "eval.parquet", "config": config(metric), "output": "of argo"}
+    (output,) = template["outputs"]["parameters"]
+    for variable in template["container"]["env"]:
+        value = variable["value"].replace("{{inputs.parameters.spec}}", json.dumps(spec))
+        host.env[variable["name"]] = value.replace("/tmp/", f"{host.folder}/")
+    host.run(*template["container"]["command"][1:])
+    path = host.folder / Path(output["valueFrom"]["path"]).name
+    assert json.loads(path.read_text())["status"] == "not_blessed"
