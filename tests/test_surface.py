@@ -25,6 +25,7 @@ HEAVY = (
     "pandas",
     "sklearn",
     "sqlalchemy",
+    "sqlglot",
     "tensorflow",
     "tfx",
     "tfx_bsl",

@@ -38,22 +38,22 @@ from benison.config.parts import (
     VariantSpec,
 )
 from benison.config.plain import shortened
+from benison.config.slicing_specs import Bins, CrossSlicingSpec, SlicingSpec
 from benison.config.thresholds import (
     CrossSliceMetricThreshold,
     CrossSliceMetricThresholds,
-    CrossSlicingSpec,
     GenericChangeThreshold,
     GenericValueThreshold,
     MetricThreshold,
     PerSliceMetricThreshold,
     PerSliceMetricThresholds,
-    SlicingSpec,
 )
 
 __all__ = [
     "CONFIG_VERSION",
     "AggregationOptions",
     "BinarizationOptions",
+    "Bins",
     "ConfidenceIntervalMethod",
     "ConfidenceIntervalOptions",
     "CrossSliceMetricThreshold",

@@ -10,7 +10,7 @@ from benison.config.faults import Fault
 from benison.config.fields import ConfidenceIntervalMethod
 from benison.config.parts import EvalSpecs, MetricsSpec, ModelSpec, Options
 from benison.config.plain import Loc
-from benison.config.thresholds import SlicingSpec
+from benison.config.slicing_specs import SlicingSpec
 from benison.errors import ConfigError, suggestion
 
 Specs: TypeAlias = tuple[ModelSpec, ...]
@@ -22,6 +22,7 @@ BASELINE = "baseline"
 def disagreements(config: EvalSpecs) -> Iterator[Fault]:
     """Every fault between parts that are valid by themselves."""
     yield from _models(config.model_specs)
+    yield from _conditions(config)
     for i, spec in enumerate(config.metrics_specs):
         faults = [*_names(spec, config), *_output_weights(spec), *_repeated_metrics(spec)]
         for fault in (*faults, *_slices(spec, config), *_crossed(spec, config)):
@@ -42,6 +43,32 @@ def _models(specs: Specs) -> Iterator[Fault]:
             ("model_specs", i, "is_baseline"),
             f"{first!r} is the baseline already; there can be one.",
         )
+
+
+def _conditions(config: EvalSpecs) -> Iterator[Fault]:
+    """Names of slices that would stand for two things, so that a key would not say which rows it has."""
+    conditions: dict[str, str] = {}
+    columns = {f for spec in config.slicing_specs for f in (*spec.feature_keys, *spec.bins)}
+    for loc, spec in located_specs(config):
+        for name, text in spec.where.items():
+            other = conditions.setdefault(name, text)
+            if other != text:
+                cause = f"{name!r} is {other!r} elsewhere; give one of the two another name."
+                yield Fault((*loc, "where", name), cause)
+            elif name in columns:
+                cause = f"{name!r} is a feature elsewhere; give the condition another name."
+                yield Fault((*loc, "where", name), cause)
+
+
+def located_specs(config: EvalSpecs) -> Iterator[tuple[Loc, SlicingSpec]]:
+    """The specs that a config asks for, and where each stands in it."""
+    for i, spec in enumerate(config.slicing_specs):
+        yield ("slicing_specs", i), spec
+    for i, crossed in enumerate(config.cross_slicing_specs):
+        loc: Loc = ("cross_slicing_specs", i)
+        yield (*loc, "baseline_spec"), crossed.baseline_spec
+        for j, spec in enumerate(crossed.slicing_specs):
+            yield (*loc, "slicing_specs", j), spec
 
 
 def _names(spec: MetricsSpec, config: EvalSpecs) -> Iterator[Fault]:

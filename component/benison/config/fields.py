@@ -132,6 +132,16 @@ Method: TypeAlias = Annotated[
 ]
 
 
+class _OrNumbers:
+    """In an annotation: the field may also be a list of numbers, which its validator turns into a part."""
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: Callable[[Any], Any]) -> Any:
+        return {"anyOf": [{"type": "array", "items": {"type": "number"}}, handler(core)]}
+
+
+or_numbers = _OrNumbers()
+
+
 def exclusive(part: ConfigPart, *fields: str) -> Iterator[Fault]:
     """A fault when more than one of `fields` is given."""
     defaults = {

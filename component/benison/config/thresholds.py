@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The slices of a config and the thresholds on them, as TFMA names them.
+"""The thresholds of a config, as TFMA names them.
 
 An unset bound is None. Each part lists, in `_faults`, what is wrong with it although every field is
 right; what must agree between parts is in `benison.config.constraints`.
@@ -8,83 +8,11 @@ right; what must agree between parts is in `benison.config.constraints`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated
-
-from pydantic import AfterValidator, Field
+from collections.abc import Iterable, Iterator
 
 from benison.config.faults import ConfigPart, Fault
-from benison.config.fields import Direction, MetricDirection, Number, Texts, Value
-
-
-class SlicingSpec(ConfigPart):
-    """Slices by every value of features, by fixed values, or by both crossed; empty is Overall.
-
-    >>> str(SlicingSpec(feature_keys=("hour",), feature_values={"company": "Flash Cab"}))
-    'company=Flash Cab, hour'
-    """
-
-    feature_keys: Annotated[Texts, AfterValidator(lambda keys: tuple(sorted(set(keys))))] = ()
-    """Features of which every value is a slice; several are crossed, in whatever order."""
-    feature_values: Mapping[str, Value] = Field(default_factory=dict)
-    """Features with the one value that is a slice."""
-    slice_keys_sql: str = ""
-    """Refused: slicing by SQL does not work in TFMA either."""
-
-    def _faults(self) -> Iterable[Fault]:
-        if self.slice_keys_sql:
-            yield Fault(("slice_keys_sql",), _NO_SQL)
-        for feature in self.feature_keys:
-            if feature in self.feature_values:
-                text = f"{feature!r} is also in feature_keys; leave it in one of the two."
-                yield Fault(("feature_values", feature), text)
-
-    def __str__(self) -> str:
-        fixed = [f"{feature}={value}" for feature, value in sorted(self.feature_values.items())]
-        return ", ".join([*fixed, *self.feature_keys]) or "Overall"
-
-    @property
-    def is_overall(self) -> bool:
-        """Whether this is the one slice of all rows."""
-        return not self.features
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """The names of the features, sorted."""
-        return tuple(sorted({*self.feature_keys, *self.feature_values}))
-
-    def includes(self, other: SlicingSpec) -> bool:
-        """Whether every slice of `other` is a slice of this.
-
-        >>> SlicingSpec(feature_keys=("hour",)).includes(SlicingSpec(feature_values={"hour": "5"}))
-        True
-        """
-        fixed = self.feature_values.items() <= other.feature_values.items()
-        return fixed and self.features == other.features
-
-
-_NO_SQL = (
-    "slicing by SQL is not supported. It no longer works in TFMA either: its SQL engine is gone, "
-    "and TFX then evaluates Overall alone without a word. Use feature_keys and feature_values."
-)
-
-
-class CrossSlicingSpec(ConfigPart):
-    """The slices of `baseline_spec` compared with other slices: their difference and ratio."""
-
-    baseline_spec: SlicingSpec = SlicingSpec()
-    """The slices to compare with."""
-    slicing_specs: tuple[SlicingSpec, ...] = ()
-    """The slices to compare; none means every slice that is not one of the baseline's."""
-
-    def includes(self, other: CrossSlicingSpec) -> bool:
-        """Whether every comparison of `other` is one of this."""
-        if self.baseline_spec != other.baseline_spec:
-            return False
-        included = (
-            any(mine.includes(spec) for mine in self.slicing_specs) for spec in other.slicing_specs
-        )
-        return not self.slicing_specs or (bool(other.slicing_specs) and all(included))
+from benison.config.fields import Direction, MetricDirection, Number
+from benison.config.slicing_specs import CrossSlicingSpec, SlicingSpec
 
 
 class GenericValueThreshold(ConfigPart):

@@ -12,7 +12,7 @@ import pickle
 import uuid
 from collections.abc import Iterable, Sequence
 from functools import reduce
-from typing import Any
+from typing import Any, Protocol
 
 from benison.data.reading import Inspected
 from benison.data.shards import Scan, Shard
@@ -22,10 +22,21 @@ from benison.engine.work import Work
 from benison.errors import ConfigError, MissingExtraError
 
 
-def run(
-    shards: Sequence[Shard], work: Work, staging: str, options: Sequence[str] = ()
-) -> list[Any]:
-    """Run the stages on a Beam runner and bring the states of the evaluators back.
+class Summary(Protocol):
+    """What a worker makes of a shard, and how that of several becomes one; it can be pickled."""
+
+    def evaluate(self, shard: Shard) -> Any:
+        """The state of one shard's rows."""
+
+    def zero(self) -> Any:
+        """The state of no rows."""
+
+    def merge(self, states: Any, others: Any) -> Any:
+        """The state of both; the first may be changed."""
+
+
+def run(shards: Sequence[Shard], work: Summary, staging: str, options: Sequence[str] = ()) -> Any:
+    """Run a summary of all rows on a Beam runner and bring its state back.
 
     Args:
         shards: What to read; each is one element.
@@ -115,37 +126,37 @@ def temp_location(options: Sequence[str]) -> str | None:
     return named[-1] if named else None
 
 
-def _merge_fn(work: Work) -> Any:
+def _merge_fn(work: Summary) -> Any:
     """Merging is associative and commutative, so Beam may do it in any tree."""
     import apache_beam as beam
 
     class MergeFn(beam.CombineFn):
-        def create_accumulator(self) -> list[Any]:
+        def create_accumulator(self) -> Any:
             return work.zero()
 
-        def add_input(self, merged: list[Any], states: list[Any]) -> list[Any]:
+        def add_input(self, merged: Any, states: Any) -> Any:
             return work.merge(merged, states)
 
-        def merge_accumulators(self, accumulators: Iterable[list[Any]]) -> list[Any]:
+        def merge_accumulators(self, accumulators: Iterable[Any]) -> Any:
             return reduce(work.merge, accumulators, work.zero())
 
-        def extract_output(self, merged: list[Any]) -> list[Any]:
+        def extract_output(self, merged: Any) -> Any:
             return merged
 
     return MergeFn()  # type: ignore[no-untyped-call]
 
 
-def _save(states: list[Any], target: str) -> None:
+def _save(states: Any, target: str) -> None:
     from apache_beam.io.filesystems import FileSystems
 
     with FileSystems.create(target) as file:
         pickle.dump(states, file)
 
 
-def _load(target: str) -> list[Any]:
+def _load(target: str) -> Any:
     from apache_beam.io.filesystems import FileSystems
 
     with FileSystems.open(target) as file:
-        states: list[Any] = pickle.load(file)  # noqa: S301 - the workers' own file
+        states = pickle.load(file)  # noqa: S301 - the workers' own file
     FileSystems.delete([target])
     return states

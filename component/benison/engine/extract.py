@@ -23,6 +23,7 @@ from benison.engine.read_columns import as_column, as_floats
 from benison.engine.stages import Extractor, FeatureConsumer
 from benison.engine.variants import Variant
 from benison.errors import DataError, ModelError, suggestion
+from benison.slicing.columns import columns_of
 from benison.slicing.encode import ColumnCodes, SpecCodes
 
 if TYPE_CHECKING:
@@ -288,7 +289,7 @@ class SliceKeyExtractor:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that it reads."""
-        return tuple({feature: None for spec in self.specs for feature in spec.features})
+        return tuple(sorted(columns_of(self.specs)))
 
     def extract(self, extracts: Extracts) -> Extracts:
         columns = ColumnCodes(self._columns(extracts), self._texts(extracts))

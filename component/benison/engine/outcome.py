@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from benison.table.key import CHANGE, SLICE_DIFFERENCE, SLICE_RATIO, Key
 from benison.table.schema import METRICS_SCHEMA
 from benison.table.slice_columns import SliceColumns
 from benison.table.slices import is_compared, slice_id
+from benison.table.words import slice_text
 
 # Plots are made for this many slices at a time, so that memory does not grow with the slices.
 PLOT_BLOCK = 256
@@ -184,23 +185,29 @@ class Outcome:
         return np.array(list(dict.fromkeys(pairs)), np.int64).reshape(-1, 2)
 
     def _pairs_of(self, spec: CrossSlicingSpec) -> Iterator[tuple[int, int]]:
-        keys, kinds = self._keys, self.accumulator.table.kinds
-        base = [i for i in self.order if matches(spec.baseline_spec, keys[i], kinds)]
+        keys, kinds = self._keys, self._kinds
+        base = [i for i in self.order if matches(spec.baseline_spec, keys[i], kinds[i])]
         for i in base:
             for j in self.order:
-                if j not in base and is_compared(spec, keys[j], kinds):
+                if j not in base and is_compared(spec, keys[j], kinds[j]):
                     yield int(i), int(j)
 
     @functools.cached_property
     def _compared(self) -> SliceColumns:
         """The columns of the comparisons; the examples are those of the smaller side."""
         fewer = self.accumulator.examples[self._pairs].min(axis=1)
-        sides = [(self._keys[i], self._keys[j]) for i, j in self._pairs]
-        return SliceColumns.of(sides, fewer, self.accumulator.table.kinds)
+        names = [slice_text(self._keys[i], self._keys[j]) for i, j in self._pairs]
+        texts = self.accumulator.table.texts
+        keys, others = (texts(self._pairs[:, side])[1] for side in (0, 1))
+        return SliceColumns(pa.array(names, pa.string()), keys, others, pa.array(fewer, pa.int64()))
 
     @functools.cached_property
     def _keys(self) -> list[SliceKey]:
         return self.accumulator.table.keys()
+
+    @functools.cached_property
+    def _kinds(self) -> list[Mapping[str, str]]:
+        return self.accumulator.table.kinds()
 
 
 def _mean(average: Average, rows: dict[Key, Row]) -> Row | None:

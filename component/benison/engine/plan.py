@@ -13,6 +13,8 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 from benison.config import EvalConfig, MetricsSpec, ModelSpec, SlicingSpec
+from benison.config.constraints import located_specs
+from benison.config.plain import path_of
 from benison.engine.intervals import NoResampling, Resampling, resampling_of
 from benison.engine.requests import Asked, asked_of
 from benison.engine.views import Average, Comparison, View
@@ -20,6 +22,7 @@ from benison.errors import ConfigError
 from benison.metrics.averages import PositiveWeight
 from benison.metrics.base import Metric, Statistic
 from benison.metrics.registry import from_config
+from benison.slicing.columns import columns_of, unreadable
 from benison.table.key import CHANGE, Key, MetricKeys
 
 ViewPair: TypeAlias = "tuple[View, View | None]"
@@ -107,7 +110,7 @@ class Plan:
     @property
     def slice_features(self) -> set[str]:
         """The columns that slices are made of."""
-        return {feature for spec in self.slicing_specs for feature in spec.features}
+        return columns_of(self.slicing_specs)
 
     @property
     def feature_columns(self) -> set[str]:
@@ -137,11 +140,18 @@ class _Builder:
             tuple(self._averages),
             tuple(self._slots),
             tuple(self._judged),
-            tuple(slicing_specs(self.config)),
+            self._slicing_specs(),
             {model.name: outputs_of(self.config, model) for model in self.config.model_specs},
             None if baseline is None else Comparison(CHANGE, baseline.name),
             resampling_of(self.config.options),
         )
+
+    def _slicing_specs(self) -> tuple[SlicingSpec, ...]:
+        """The specs whose conditions can be read; the others are faults."""
+        for loc, spec in located_specs(self.config):
+            for name, text in unreadable(spec):
+                self.faults.append((path_of((*loc, "where", name)), text))
+        return tuple(spec for spec in slicing_specs(self.config) if not [*unreadable(spec)])
 
     def add_spec(self, index: int) -> None:
         spec, path = self.config.metrics_specs[index], f"metrics_specs[{index}]"
@@ -255,10 +265,10 @@ def outputs_of(config: EvalConfig, model: ModelSpec) -> tuple[str, ...]:
 
 def slicing_specs(config: EvalConfig) -> list[SlicingSpec]:
     """The specs to compute: those asked for, and those that cross slices compare."""
-    specs = list(config.slicing_specs)
-    for crossed in config.cross_slicing_specs:
-        specs += [crossed.baseline_spec, *crossed.slicing_specs]
-    return list(dict.fromkeys(specs))
+    distinct = list(dict.fromkeys(spec for _, spec in located_specs(config)))
+    derived = [spec for spec in distinct if spec.is_derived]
+    # A bin or a condition that is named by its value is one that another spec makes.
+    return [s for s in distinct if not any(d.includes(s) for d in derived if d != s)]
 
 
 def _models(config: EvalConfig, spec: MetricsSpec) -> list[ModelSpec]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from benison.engine.stages import (
 from benison.errors import ConfigError
 from benison.evaluation.defaults import default_writers, evaluators_of
 from benison.evaluation.job import Job, PathLike, Progress, silent
+from benison.evaluation.quantiles import completed, found_edges, with_known_edges
 from benison.evaluation.recording import Recording, check_output
 from benison.evaluation.registering import Announcer, pin
 from benison.evaluation.resolve import Request, resolve
@@ -131,17 +133,21 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
             module_path=folder,
         )
         resolved = resolve(request)
-        plan, paths = resolved.plan, resolved.paths
+        started, paths = time.monotonic(), resolved.paths
+        edges = found_edges(resolved.plan, resolved.data, engine, beam_options)
+        plan, scanned = completed(resolved.plan, edges), time.monotonic() - started
         summaries = _evaluators(plan, evaluators)
         check_outputs(summaries)
         with local_copies(paths) as copies:
             # Workers of Beam are on other machines, which copy models themselves.
             called = copies if engine == "local" else paths
             stages = list(extractors or extractors_of(plan, called, trust_pickle, trust_ops))
+            stages = [with_known_edges(stage, edges) for stage in stages]
             check_order(summaries, stages)
             check_engine(engine, [*stages, *summaries])
             job = Job(plan, resolved.data, paths, copies, stages, summaries, overwrite, progress)
             job.user_metrics = resolved.metrics
+            job.seconds |= {"quantiles": scanned} if edges else {}
             evaluate = functools.partial(job.run, engine, beam_options, output, chosen)
             return announcer.tell(recording.keep(job, output, evaluate), recording)
 

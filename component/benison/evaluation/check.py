@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
+import pyarrow as pa
+
 from benison.config import EvalConfig, ModelSpec
+from benison.config.constraints import located_specs
 from benison.config.faults import Fault
 from benison.config.plain import loc_of
 from benison.engine.analysis import HIDES_SLICES
@@ -15,6 +19,7 @@ from benison.errors import ConfigError, suggestion
 from benison.evaluation.check_metrics import metric_faults
 from benison.models import TYPES
 from benison.models.preprocessing import is_path
+from benison.slicing.columns import misfits
 
 _MODELS = (("model_specs",),)
 
@@ -30,6 +35,8 @@ class Known(NamedTuple):
     """The columns that hold several numbers in a row."""
     single: Collection[str] = ()
     """The columns that hold one number in a row."""
+    types: Mapping[str, pa.DataType] = MappingProxyType({})
+    """The types of the columns, as far as they are known."""
 
 
 def check_config(
@@ -79,7 +86,7 @@ def all_faults(plan: Plan, broken: list[tuple[str, str]], known: Known) -> list[
     faults += _analysis(config, known.columns)
     transformed = any(model.preprocessing_function_names for model in config.model_specs)
     if known.columns is not None and not transformed:  # else only the functions know what they make
-        faults += _slice_columns(plan, known.columns)
+        faults += _slice_columns(plan, known.columns, known.types)
     return faults
 
 
@@ -162,12 +169,12 @@ def _model_columns(model: ModelSpec, columns: Collection[str], called: bool) -> 
                 yield Fault(_key_of(role, output), text)
 
 
-def _slice_columns(plan: Plan, columns: Collection[str]) -> Iterator[Fault]:
+def _slice_columns(
+    plan: Plan, columns: Collection[str], types: Mapping[str, pa.DataType]
+) -> Iterator[Fault]:
     for name in sorted(plan.feature_columns - plan.slice_features - {*columns}):
         text = f"a metric reads the column {name!r}, which the data do not have."
         yield Fault(("metrics_specs",), f"{text} {suggestion(name, columns)}")
-    for i, spec in enumerate(plan.slicing_specs):
-        for feature in sorted({*spec.feature_keys, *spec.feature_values}):
-            if feature not in columns:
-                text = f"slice feature {feature!r} is not a column of the data."
-                yield Fault(("slicing_specs", i), f"{text} {suggestion(feature, columns)}")
+    for loc, spec in located_specs(plan.config):
+        for inner, text in misfits(spec, columns, types) if spec in plan.slicing_specs else ():
+            yield Fault((*loc, *inner), text)

@@ -12,6 +12,7 @@ from benison.config import EvalConfig
 from benison.data.dataset import Dataset
 from benison.data.reading import Rules
 from benison.engine.plan import slicing_specs
+from benison.slicing.columns import columns_of, unreadable
 
 
 def open_examples(
@@ -33,7 +34,7 @@ def open_examples(
     dataset = Dataset.open(source, format_, Rules(options.null_values, types))
     if any(spec.preprocessing_function_names for spec in config.model_specs):
         return dataset  # only the functions know which columns they make
-    columns = {feature for spec in slicing_specs(config) for feature in spec.features}
+    columns = columns_of(spec for spec in slicing_specs(config) if not [*unreadable(spec)])
     columns |= {spec.query_key for spec in config.metrics_specs if spec.query_key}
     for model in config.model_specs:
         columns |= model.columns(with_predictions=model.name not in called)

@@ -44,6 +44,7 @@ from benison.metrics.modules import UserMetrics
 from benison.output import blessing, directory, writers
 from benison.paths import locate
 from benison.results.result import EvalResult
+from benison.slicing.columns import written_columns
 from benison.table.row_files import RowFiles
 from benison.table.schema import PLOTS_SCHEMA
 from benison.validation.judge import validate
@@ -184,7 +185,9 @@ class Job:
     def _prepare(self) -> None:
         """Find out how the columns that are read are read."""
         self.data.start()
-        self.dataset = self.dataset.prepared(self._columns(), self.plan.slice_features)
+        self.dataset = self.dataset.prepared(
+            self._columns(), written_columns(self.plan.slicing_specs)
+        )
 
     def run_beam(
         self, engine: str, options: Sequence[str], summaries: Sequence[Evaluator]
@@ -213,7 +216,8 @@ class Job:
             if self.dataset.infers_types:
                 scans = self.dataset.scans(self.dataset.names if columns is None else columns)
                 self.dataset = self.dataset.widened(beam.run_scans(scans, staging, options))
-            return beam.run(self.dataset.shards(), work, staging, options)
+            states: list[Any] = beam.run(self.dataset.shards(), work, staging, options)
+            return states
 
     def _load(self) -> None:
         """Note which bytes the models are, and load them."""

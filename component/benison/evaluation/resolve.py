@@ -228,7 +228,8 @@ def _known(plan: Plan, dataset: Dataset | None, called: Collection[str]) -> Know
             key for m in plan.config.model_specs for key in m.columns_of("prediction").values()
         }
     single = [f.name for f in dataset.schema if f.name in keys and is_number(f.type)]
-    return Known(dataset.names, called, _wide(dataset, keys), single)
+    types = {field.name: field.type for field in dataset.schema}
+    return Known(dataset.names, called, _wide(dataset, keys), single, types)
 
 
 def _wide(dataset: Dataset, keys: set[str]) -> set[str]:

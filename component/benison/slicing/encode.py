@@ -2,24 +2,27 @@
 """How rows get their slices: a slicing spec and a batch become codes and a table of keys.
 
 A slice is named by its key, the (feature, value) pairs sorted by feature; `()` is Overall. Values are
-text, as `benison.data.values.text_of` writes them; their kind says how they are compared.
+text, as `benison.data.values.text_of` writes them, a bin as `[10, 20)`, and a condition as `true`; their
+kind says how they are compared.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benison.config import SlicingSpec
+from benison.config import Bins, SlicingSpec
 from benison.data.values import is_list, kind_of, text_of, unlisted
-from benison.errors import DataError
-from benison.slicing.keys import same_value
+from benison.errors import ConfigError, DataError
+from benison.slicing.bin_edges import numbers_of, places
+from benison.slicing.expressions import Condition
+from benison.slicing.keys import BIN, same_value
 
 Codes: TypeAlias = npt.NDArray[np.int64]
 
@@ -69,13 +72,9 @@ class SpecCodes:
     @classmethod
     def of(cls, spec: SlicingSpec, columns: ColumnCodes) -> SpecCodes:
         """Apply `spec` to the batch whose columns `columns` encodes."""
-        features = tuple(sorted({*spec.feature_keys, *spec.feature_values}))
         crossed = cls((), None, np.zeros(columns.num_rows, np.int64), pa.array([""]))
-        for feature in features:
-            column = columns[feature]
-            if feature in spec.feature_values:
-                column = column.only(spec.feature_values[feature])
-            crossed = crossed.cross(column)
+        for feature in spec.features:
+            crossed = crossed.cross(columns.of_spec(spec, feature))
         return crossed
 
     def only(self, wanted: str) -> SpecCodes:
@@ -148,35 +147,88 @@ class ColumnCodes:
         self.num_rows = batch.num_rows
         self._batch = batch
         self._texts = texts or {}
-        self._encoded: dict[str, SpecCodes] = {}
+        self._encoded: dict[tuple[str, object], SpecCodes] = {}
 
-    def __getitem__(self, feature: str) -> SpecCodes:
-        if feature not in self._encoded:
-            self._encoded[feature] = _encode(feature, self._column(feature))
-        return self._encoded[feature]
+    def of_spec(self, spec: SlicingSpec, feature: str) -> SpecCodes:
+        """The slices that one feature of a spec makes by itself."""
+        if feature in spec.where:
+            return self._once(feature, spec.where[feature], self._fulfilling)
+        if feature in spec.bins:
+            return self._once(feature, spec.bins[feature], self._binned)
+        codes = self._once(feature, None, self._of_column)
+        return codes.only(spec.feature_values[feature]) if feature in spec.feature_values else codes
+
+    def _once(self, feature: str, of: object, make: Callable[[str, Any], SpecCodes]) -> SpecCodes:
+        if (feature, of) not in self._encoded:
+            self._encoded[feature, of] = make(feature, of)
+        return self._encoded[feature, of]
+
+    def _of_column(self, feature: str, _: None) -> SpecCodes:
+        texts = self._texts.get(feature)
+        return _encode(feature, self._column(feature) if texts is None else texts)
+
+    def _binned(self, feature: str, bins: Bins) -> SpecCodes:
+        return binned(feature, self._column(feature), bins)
+
+    def _fulfilling(self, name: str, text: str) -> SpecCodes:
+        """The rows in which a condition is true."""
+        try:
+            is_true = Condition(text).of(self._batch)
+        except ConfigError as error:
+            raise ConfigError([(f"where.{name}", str(error))]) from error
+        rows = np.flatnonzero(pc.fill_null(is_true, False).to_numpy(zero_copy_only=False))
+        return SpecCodes((name,), rows, np.zeros_like(rows), pa.array(["true"]), ("bool",))
 
     def _column(self, feature: str) -> pa.Array:
-        if feature in self._texts:
-            return self._texts[feature]
         if feature not in self._batch.schema.names:
             raise DataError.from_missing_column(feature, self._batch.schema.names, "The data")
         return self._batch.column(feature)
 
 
 def _encode(feature: str, column: pa.Array) -> SpecCodes:
-    rows: Codes | None = None
     kind = kind_of(column.type)
-    if is_list(column.type):
-        size = len(column)
-        column, lengths = unlisted(column)
-        if not (len(column) == size and np.all(lengths == 1)):
-            rows = np.repeat(np.arange(size), lengths)
-    codes, values = _distinct(feature, column)
+    column, rows = _unlisted(column)
+    return _present(feature, rows, *_distinct(feature, column), kind)
+
+
+def _unlisted(column: pa.Array) -> tuple[pa.Array, Codes | None]:
+    """The values of a column, and the row of each where they are not one a row."""
+    if not is_list(column.type):
+        return column, None
+    size = len(column)
+    column, lengths = unlisted(column)
+    is_plain = len(column) == size and np.all(lengths == 1)
+    return column, None if is_plain else np.repeat(np.arange(size), lengths)
+
+
+def _present(
+    feature: str, rows: Codes | None, codes: Codes, values: pa.Array, kind: str
+) -> SpecCodes:
+    """Without the values that are missing, whose code is -1, and without repetitions in a row."""
     missing = codes < 0
     if missing.any():
         present = np.flatnonzero(~missing)
         rows, codes = present if rows is None else rows[present], codes[present]
     return _drop_repeats(SpecCodes((feature,), rows, codes, values, (kind,)))
+
+
+def binned(feature: str, column: pa.Array, bins: Bins) -> SpecCodes:
+    """The bins of numbers that the rows are in.
+
+    Raises:
+        DataError: The column holds something else.
+        ConfigError: The edges of quantiles are not known yet.
+    """
+    if bins.edges is None:
+        raise ConfigError(
+            f"The edges of the quantiles of {feature!r} are not known; evaluate finds them."
+        )
+    column, rows = _unlisted(column)
+    numbers, missing = numbers_of(feature, column)
+    of_present = places(numbers[~missing], bins.edges)
+    codes = np.full(len(numbers), -1)
+    used, codes[~missing] = _compact(of_present, len(bins.labels))
+    return _present(feature, rows, codes, pa.array(bins.labels).take(pa.array(used)), BIN)
 
 
 def _distinct(feature: str, column: pa.Array) -> tuple[Codes, pa.Array]:

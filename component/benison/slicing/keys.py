@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import TypeAlias
@@ -17,6 +18,11 @@ SliceKey: TypeAlias = tuple[tuple[str, str], ...]
 
 OVERALL: SliceKey = ()
 
+BIN = "bin"
+"""The kind of a value that is a bin of numbers, such as `[10, 20)`; bins are compared as text."""
+
+_BIN = re.compile(r"\[([^,]+), [^,]+[)\]]")
+
 
 # The text 1e999999999 is short, but written out it has a gigabyte.
 _MOST_DIGITS = 400
@@ -26,7 +32,7 @@ SLICE_KEY = pa.list_(
     pa.struct([("feature", pa.string()), ("value", pa.string()), ("type", pa.string())])
 )
 """A key as Arrow has it; `type` is how values of the feature are compared, null where it is not
-known: what `benison.data.values.kind_of` says of its column."""
+known: what `benison.data.values.kind_of` says of its column, or `BIN`."""
 
 
 def slice_name(key: SliceKey) -> str:
@@ -47,12 +53,21 @@ def matches(spec: SlicingSpec, key: SliceKey, kinds: Mapping[str, str] | None = 
     True
     >>> matches(SlicingSpec(feature_values={"hour": "6"}), (("hour", "5"),))
     False
+    >>> matches(SlicingSpec(bins={"fare": [10]}), (("fare", "[10, inf]"),), {"fare": BIN})
+    True
     """
-    values = dict(key)
-    fixed = spec.feature_values
-    return set(values) == {*spec.feature_keys, *fixed} and all(
-        same_value(values[feature], fixed[feature], (kinds or {}).get(feature)) for feature in fixed
+    values, known = dict(key), kinds or {}
+    return {*values} == {*spec.features} and all(
+        has_value(spec, feature, value, known.get(feature)) for feature, value in values.items()
     )
+
+
+def has_value(spec: SlicingSpec, feature: str, value: str, kind: str | None) -> bool:
+    """Whether a slice of `spec` may have this value, of this kind if it is known, of one of its features."""
+    if feature in spec.fixed:
+        return same_value(value, spec.fixed[feature], kind)
+    is_bin = kind == BIN or (kind is None and _BIN.fullmatch(value) is not None)
+    return is_bin and spec.bins[feature].has(value) if feature in spec.bins else not is_bin
 
 
 def same_value(value: str, wanted: str, kind: str | None = None) -> bool:
@@ -108,7 +123,9 @@ def _written(number: Decimal) -> str:
 
 
 def as_number(text: str) -> float:
-    """The number that a value spells, by which it is sorted; infinity for other text and NaN."""
+    """The number that a value spells or a bin begins with, by which it is sorted; infinity for other text."""
+    if begins := _BIN.fullmatch(text):
+        text = begins[1]
     try:
         number = float(text)
     except ValueError:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -13,17 +14,20 @@ from benison.slicing.codes import SliceCodes
 from benison.slicing.encode import Codes, SpecCodes, split_values
 from benison.slicing.keys import SLICE_KEY, SliceKey, as_number
 
+Group: TypeAlias = "tuple[tuple[str, ...], tuple[str, ...]]"
+"""The features of slices, and how their values are compared: those of a number and of its bins are two."""
+
+_OVERALL: Group = ((), ())
+
 
 class SliceTable:
     """The slices found so far, numbered in the order in which they were found."""
 
     def __init__(self) -> None:
         self._size = 0
-        self._known: dict[tuple[str, ...], pa.Array] = {}
-        self._ids: dict[tuple[str, ...], Codes] = {}
-        self._owners: dict[tuple[str, ...], Codes] = {}
-        self.kinds: dict[str, str] = {}
-        """How the values of each feature are compared: "string", "int", "float", "bool", or a type."""
+        self._known: dict[Group, pa.Array] = {}
+        self._ids: dict[Group, Codes] = {}
+        self._owners: dict[Group, Codes] = {}
 
     def __len__(self) -> int:
         return self._size
@@ -35,8 +39,8 @@ class SliceTable:
 
     def texts(self, index: Codes) -> tuple[pa.Array, pa.ListArray]:
         """The names of the slices `index`, string[n], and their keys, `SLICE_KEY`[n]."""
-        known = self._known or {(): pa.array([], pa.string())}
-        names, keys = zip(*(_texts(*group, self.kinds) for group in known.items()), strict=True)
+        known = self._known or {_OVERALL: pa.array([], pa.string())}
+        names, keys = zip(*(_texts(*group, values) for group, values in known.items()), strict=True)
         places = np.empty(len(self), np.int64)
         places[np.concatenate([*self._ids.values(), index[:0]])] = np.arange(len(self))
         wanted = pa.array(places[index])
@@ -44,13 +48,22 @@ class SliceTable:
 
     def order(self) -> Codes:
         """All slices: fewer features first, then by feature, then by value, numbers as numbers."""
-        groups = sorted(self._known.items(), key=lambda group: (len(group[0]), group[0]))
-        sorted_ids = [self._ids[features][_order(features, values)] for features, values in groups]
+        groups = sorted(self._known.items(), key=lambda group: (len(group[0][0]), group[0]))
+        sorted_ids = [self._ids[group][_order(group[0], values)] for group, values in groups]
         return np.concatenate([*sorted_ids, np.zeros(0, np.int64)])
 
     def overall(self) -> Codes:
         """The number of Overall, if it was found."""
-        return self._ids.get((), np.zeros(0, np.int64))
+        return self._ids.get(_OVERALL, np.zeros(0, np.int64))
+
+    def kinds(self) -> list[Mapping[str, str]]:
+        """How the values of each slice are compared, by feature: "string", "int", "bin", ... or a type."""
+        kinds: list[Mapping[str, str]] = [{}] * len(self)
+        for group, ids in self._ids.items():
+            of_group = dict(zip(*group, strict=True))
+            for i in ids.tolist():
+                kinds[i] = of_group
+        return kinds
 
     def number(self, specs: Sequence[SpecCodes]) -> SliceCodes:
         """Replace the codes of one batch by the numbers of this table, which grows by what is new.
@@ -61,27 +74,25 @@ class SliceTable:
         return SliceCodes(len(self), tuple(parts))
 
     def _part(self, owner: int, spec: SpecCodes) -> tuple[Codes | None, Codes]:
-        self.kinds |= dict(zip(spec.features, spec.kinds, strict=True))
-        places = self._places(owner, spec.features, spec.values)
-        ids = np.where(
-            self._owners[spec.features][places] == owner, self._ids[spec.features][places], -1
-        )
+        group = spec.features, spec.kinds
+        places = self._places(owner, group, spec.values)
+        ids = np.where(self._owners[group][places] == owner, self._ids[group][places], -1)
         codes = ids[spec.codes]
         if len(ids) and ids.min() >= 0:
             return spec.rows, codes
         kept = np.flatnonzero(codes >= 0)
         return kept if spec.rows is None else spec.rows[kept], codes[kept]
 
-    def _places(self, owner: int, features: tuple[str, ...], values: pa.Array) -> Codes:
-        known = self._known.setdefault(features, pa.array([], pa.string()))
+    def _places(self, owner: int, group: Group, values: pa.Array) -> Codes:
+        known = self._known.setdefault(group, pa.array([], pa.string()))
         places = pc.index_in(values, value_set=known)
-        if places.null_count or features not in self._ids:
+        if places.null_count or group not in self._ids:
             fresh = values.filter(pc.is_null(places))
-            known = self._known[features] = pa.concat_arrays([known, fresh])
+            known = self._known[group] = pa.concat_arrays([known, fresh])
             numbers = np.arange(len(self), len(self) + len(fresh))
-            self._ids[features] = np.append(self._ids.get(features, numbers[:0]), numbers)
-            owners = self._owners.get(features, numbers[:0])
-            self._owners[features] = np.append(owners, np.full(len(fresh), owner))
+            self._ids[group] = np.append(self._ids.get(group, numbers[:0]), numbers)
+            owners = self._owners.get(group, numbers[:0])
+            self._owners[group] = np.append(owners, np.full(len(fresh), owner))
             self._size += len(fresh)
             places = pc.index_in(values, value_set=known)
         return np.asarray(places, np.int64)
@@ -95,19 +106,18 @@ class SliceTable:
             dict(self._ids),
             dict(self._owners),
         )
-        table.kinds = self.kinds | other.kinds
         index = np.zeros(len(other), np.int64)
-        for features, values in other._known.items():
-            places = table._places(0, features, values)
-            owners = table._owners[features].copy()
-            owners[places] = other._owners[features]
-            table._owners[features] = owners
-            index[other._ids[features]] = table._ids[features][places]
+        for group, values in other._known.items():
+            places = table._places(0, group, values)
+            owners = table._owners[group].copy()
+            owners[places] = other._owners[group]
+            table._owners[group] = owners
+            index[other._ids[group]] = table._ids[group][places]
         return table, index
 
 
 def _texts(
-    features: tuple[str, ...], values: pa.Array, kinds: Mapping[str, str]
+    features: tuple[str, ...], kinds: tuple[str, ...], values: pa.Array
 ) -> tuple[pa.Array, pa.ListArray]:
     """The names and the keys of all slices of some features."""
     if not features:
@@ -115,7 +125,7 @@ def _texts(
     flat = split_values(values, len(features))
     repeated = pa.array(np.tile(np.arange(len(features)), len(values)))
     named = pa.array(features).take(repeated)
-    typed = pa.array([kinds.get(feature) for feature in features], pa.string()).take(repeated)
+    typed = pa.array(kinds, pa.string()).take(repeated)
     offsets = pa.array(np.arange(len(values) + 1) * len(features), pa.int32())
     pairs = pc.binary_join_element_wise(named, flat, "=")
     names = pc.binary_join(pa.ListArray.from_arrays(offsets, pairs), ", ")

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.config import CrossSlicingSpec, SlicingSpec
-from benison.slicing.keys import SLICE_KEY, SliceKey, as_number, matches, same_value, slice_name
+from benison.slicing.keys import BIN, SLICE_KEY, SliceKey, as_number, has_value, matches, slice_name
 from benison.table.key import KEY_COLUMNS, Key
 from benison.table.words import slice_text
 
@@ -164,31 +164,21 @@ class Slices:
         if wanted not in self._known:
             return np.array([], np.int64)
         positions = np.flatnonzero((self._kinds == self._known.index(wanted)) & self.plain)
-        for feature, value in spec.feature_values.items():
-            column = pa.array(self._offsets[positions] + spec.features.index(feature))
-            encoded = self._values.take(column).dictionary_encode()
-            kind = self._types.take(column[:1])[0].as_py() if len(column) else None
-            same = [same_value(text, value, kind) for text in encoded.dictionary.to_pylist()]
-            positions = positions[np.array(same, bool)[encoded.indices.to_numpy()]]
+        for i, feature in enumerate(spec.features):
+            column = pa.array(self._offsets[positions] + i)
+            values, kinds = (of.take(column) for of in (self._values, self._types))
+            positions = positions[_having(spec, feature, values, kinds)]
         return positions
 
     def _comparisons_of(self, spec: CrossSlicingSpec) -> Iterator[int]:
         compared = np.flatnonzero(~self.plain)
-        pairs = self.take(compared).sides
-        kinds = self._kinds_by_feature
-        for position, (base, other) in zip(compared.tolist(), pairs, strict=True):
-            is_base = matches(spec.baseline_spec, base, kinds)
-            if other is not None and is_base and is_compared(spec, other, kinds):
+        pairs = (
+            keys.take(pa.array(compared)).to_pylist() for keys in (self.key_array, self.other_array)
+        )
+        for position, base, other in zip(compared.tolist(), *pairs, strict=True):
+            is_base = matches(spec.baseline_spec, as_key(base), _kinds_of(base))
+            if other is not None and is_base and is_compared(spec, as_key(other), _kinds_of(other)):
                 yield position
-
-    @cached_property
-    def _kinds_by_feature(self) -> dict[str, str]:
-        """How the values of each feature are compared, where it is known."""
-        structs = [array.flatten() for array in (self.key_array, self.other_array)]
-        parts = [pa.table({n: s.field(n) for n in ("feature", "type")}) for s in structs]
-        distinct = grouped(pa.concat_tables(parts), ["feature", "type"])
-        rows = distinct.to_pylist()
-        return {row["feature"]: row["type"] for row in rows if row["type"] is not None}
 
     def take(self, positions: Index) -> Slices:
         """Some of the slices."""
@@ -203,6 +193,28 @@ class Slices:
             return len(self)
         parts = [self.of_spec(side) for side in (spec.baseline_spec, *spec.slicing_specs)]
         return len(np.unique(np.concatenate(parts)))
+
+
+def _kinds_of(pairs: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """How the values of a key are compared, where it is known."""
+    return {pair["feature"]: pair["type"] for pair in pairs if pair["type"] is not None}
+
+
+def _having(
+    spec: SlicingSpec, feature: str, values: pa.Array, kinds: pa.Array
+) -> npt.NDArray[np.bool_]:
+    """Which values, each of its kind, a feature has in slices of a spec: bool[n]."""
+    of_kind = kinds.dictionary_encode("encode")
+    if feature in spec.feature_keys and not {BIN, None} & {*of_kind.dictionary.to_pylist()}:
+        return np.ones(len(values), np.bool_)
+    encoded = values.dictionary_encode()
+    wanted = [
+        [has_value(spec, feature, value, kind) for value in encoded.dictionary.to_pylist()]
+        for kind in of_kind.dictionary.to_pylist()
+    ]
+    table = np.array(wanted, bool).reshape(len(of_kind.dictionary), len(encoded.dictionary))
+    chosen: npt.NDArray[np.bool_] = table[of_kind.indices.to_numpy(), encoded.indices.to_numpy()]
+    return chosen
 
 
 def is_compared(spec: CrossSlicingSpec, key: SliceKey, kinds: Mapping[str, str]) -> bool:

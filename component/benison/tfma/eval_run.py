@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benison.config import EvalConfig
+from benison.config import EvalConfig, SlicingSpec
+from benison.config.slicing_specs import map_specs
 
 EVAL_CONFIG = "eval_config.json"
 # The version of TFMA whose files these are.
@@ -36,7 +37,8 @@ def write_eval_run(path: Path, config: EvalConfig, manifest: dict[str, Any]) -> 
     data = manifest["data"]
     names = ", ".join(file["name"] for file in data["files"])
     models = manifest["models"] or [{"name": "", "path": None}]
-    fields = {key: value for key, value in config.to_dict().items() if key != "version"}
+    known = map_specs(config, SlicingSpec.in_fields_of_tfma).to_dict()
+    fields = {key: value for key, value in known.items() if key not in ("version", "variants")}
     if options := fields.get("options"):
         fields["options"] = {name: value for name, value in options.items() if name not in _OURS}
     run = {

@@ -89,8 +89,9 @@ def _add_missing(message: Any, spec: Spec) -> None:
 
 
 def _spec_message(spec: SlicingSpec) -> Any:
-    message = messages().SlicingSpec(feature_keys=spec.feature_keys)
-    for feature, value in spec.feature_values.items():
+    plain = spec.in_fields_of_tfma()
+    message = messages().SlicingSpec(feature_keys=plain.feature_keys)
+    for feature, value in plain.feature_values.items():
         message.feature_values.add(key=feature, value=value)
     return message
 

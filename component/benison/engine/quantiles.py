@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The scan that comes before the pass: the edges of the quantiles of columns, exact over all rows."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+import pyarrow as pa
+
+from benison.data.dataset import Dataset
+from benison.data.shards import Shard, read_shard
+from benison.data.widening import MisfitError
+from benison.engine import beam
+from benison.slicing.bin_edges import Ranked
+
+RankedColumns: TypeAlias = "dict[str, Ranked]"
+
+# Batches whose numbers are held before they are merged; more merge more at once.
+_BATCHES = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class QuantileScan:
+    """The distinct numbers of columns, as a state that merges."""
+
+    columns: tuple[str, ...]
+
+    def of_batches(self, batches: Iterable[pa.RecordBatch]) -> RankedColumns:
+        """Of all rows of some batches."""
+        parts: list[RankedColumns] = []
+        for batch in batches:
+            parts.append({c: Ranked.of(c, batch.column(c)) for c in self.columns})
+            if len(parts) > _BATCHES:
+                parts = [self._merged(parts)]
+        return self._merged(parts)
+
+    def evaluate(self, shard: Shard) -> RankedColumns:
+        """Of the rows of one shard."""
+        return self.of_batches(read_shard(shard, self.columns))
+
+    def zero(self) -> RankedColumns:
+        """Of no rows."""
+        return {}
+
+    def merge(self, state: RankedColumns, other: RankedColumns) -> RankedColumns:
+        """Of the rows of both."""
+        return self._merged([part for part in (state, other) if part])
+
+    def _merged(self, parts: Sequence[RankedColumns]) -> RankedColumns:
+        if len(parts) < 2:
+            return parts[0] if parts else {}
+        return {c: Ranked.merged([part[c] for part in parts]) for c in self.columns}
+
+
+def scan_local(dataset: Dataset, columns: Sequence[str]) -> RankedColumns:
+    """The numbers of columns, read in this process; again if a later one is not of the type of the first."""
+    scan, known = QuantileScan(tuple(columns)), dataset.prepared(columns)
+    try:
+        return scan.of_batches(known.batches(columns))
+    except MisfitError as misfit:
+        return scan.of_batches(known.refitted(misfit.column, columns).batches(columns))
+
+
+def scan_beam(
+    dataset: Dataset, columns: Sequence[str], staging: str, options: Sequence[str]
+) -> RankedColumns:
+    """The numbers of columns, read by a Beam runner."""
+    known = dataset.prepared(columns)
+    if known.infers_types:
+        known = known.widened(beam.run_scans(known.scans(columns), staging, options))
+    ranked: RankedColumns = beam.run(known.shards(), QuantileScan(tuple(columns)), staging, options)
+    return ranked
