@@ -308,9 +308,10 @@ class _Rest:
             steps = value if isinstance(value, dict) else range(len(value))
             left = [s for s in steps if (*traced, s) not in self._cuts]
             if isinstance(value, list):
-                if int(step) >= len(left):  # a value that the defaults added
+                # A field of what the list stands for, or a value that the defaults added.
+                if isinstance(step, str) or step >= len(left):
                     break
-                there = left[int(step)]
+                there = left[step]
             elif not (spelled := [s for s in (step, to_camel(str(step))) if s in left]):
                 break
             else:

@@ -34,7 +34,7 @@ def _parsed(text: str, dialect: str) -> Any:
     try:
         parts = [part for part in sqlglot.parse(text, dialect=dialect) if part is not None]
     except SqlglotError as error:
-        raise ConfigError(_not_sql(text, error)) from error
+        raise ConfigError(_not_sql(text, dialect, error)) from error
     except RecursionError:
         raise ConfigError("is nested too deep; write less into one condition.") from None
     if len(parts) != 1:
@@ -42,11 +42,12 @@ def _parsed(text: str, dialect: str) -> Any:
     return parts[0]
 
 
-def _not_sql(text: str, error: Any) -> str:
+def _not_sql(text: str, dialect: str, error: Any) -> str:
     details = (getattr(error, "errors", None) or [{}])[0]
     where = f" at line {details['line']}, column {details['col']}" if "line" in details else ""
     what = str(details.get("description") or "it cannot be read").partition("<class")[0].strip()
-    return f"{shortened(text)!r} is not a condition of SQL: {what.rstrip('.')}{where}."
+    kind = "statement" if dialect else "condition"
+    return f"{shortened(text)!r} is not a {kind} of SQL: {what.rstrip('.')}{where}."
 
 
 def translated(text: str) -> dict[str, Any]:

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bins of numbers, held against pandas.cut and NumPy's quantiles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from benison.config import Bins, SlicingSpec
+from benison.errors import DataError
+from benison.slicing.bin_edges import Ranked
+from benison.slicing.encode import ColumnCodes, SpecCodes
+
+
+def binned(column: pa.Array, edges: Any) -> list[list[str]]:
+    """The bins of each row."""
+    batch = pa.RecordBatch.from_arrays([column], ["v"])
+    codes = SpecCodes.of(SlicingSpec(bins={"v": Bins(edges=edges)}), ColumnCodes(batch))
+    assert codes.kinds == ("bin",)
+    assert set(codes.codes.tolist()) == set(range(len(codes.values)))
+    rows = np.arange(len(column)) if codes.rows is None else codes.rows
+    values: list[list[str]] = [[] for _ in range(len(column))]
+    for row, code in zip(rows.tolist(), codes.codes.tolist(), strict=True):
+        values[row].append(codes.values[code].as_py())
+    return values
+
+
+def by_pandas(column: pa.Array, edges: Any) -> list[list[str]]:
+    ends = [-np.inf, *edges, np.inf]
+    cut = pd.cut(np.array(column.to_pylist(), np.float64), ends, right=False, labels=False)
+    labels = Bins(edges=tuple(edges)).labels
+    return [[] if np.isnan(place) else [labels[int(place)]] for place in cut]
+
+
+KINDS = [pa.int8(), pa.uint8(), pa.int64(), pa.uint64(), pa.float32(), pa.float64()]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_are_in_the_bins_of_pandas(kind: pa.DataType, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    low = 0 if "uint" in str(kind) else -20
+    numbers = rng.integers(low, 40, 500)
+    values: Any = numbers / 4 if pa.types.is_floating(kind) else numbers
+    column = pa.array(values.tolist(), kind, mask=rng.random(500) < 0.1)
+    edges = sorted(set((rng.integers(-30, 50, 6) / rng.choice([1, 2, 4])).tolist()))
+    assert binned(column, edges) == by_pandas(column, edges)
+    assert binned(column.dictionary_encode(), edges) == by_pandas(column, edges)
+    assert binned(pa.array([[v] for v in column.to_pylist()]), edges) == by_pandas(column, edges)
+
+
+@pytest.mark.parametrize(
+    ("column", "edges", "expected"),
+    [
+        (pa.array([float("-inf"), float("inf"), float("nan"), None]), [0, 1], ["[-inf, 0)", "[1, inf]", None, None]),
+        # The nearest float32 of an edge is that edge.
+        (pa.array([0.7, 0.69], pa.float32()), [0.7], ["[0.7, inf]", "[-inf, 0.7)"]),
+        (pa.array([2**53 + 1, 2**53]), [2**53 + 1], ["[9007199254740993, inf]", "[-inf, 9007199254740993)"]),
+        (pa.array([2**64 - 1, 0], pa.uint64()), [-5, 2**70], ["[-5, 1180591620717411303424)"] * 2),
+        (pa.array([-(2**63), 2**63 - 1]), [-1e30, 0.5], ["[-1e+30, 0.5)", "[0.5, inf]"]),
+        (pa.array([None, None], pa.null()), [1], [None, None]),
+        (pa.array([1, 3, None]).cast(pa.decimal128(22, 2)), [2.5], ["[-inf, 2.5)", "[2.5, inf]", None]),
+        (pa.array([1.5, 2.5], pa.float64()).cast(pa.float16()), [2], ["[-inf, 2)", "[2, inf]"]),
+        (pa.array([], pa.float64()), [2], []),
+    ],
+)  # fmt: skip
+def test_every_number_is_in_one_bin(column: pa.Array, edges: Any, expected: list[Any]) -> None:
+    assert binned(column, edges) == [[] if value is None else [value] for value in expected]
+
+
+def test_a_row_of_several_numbers_is_in_each_of_their_bins_once() -> None:
+    column = pa.array([[1, 2, 15], [], None, [15, 3], [20]])
+    low, high = "[-inf, 10)", "[10, inf]"
+    assert [sorted(row) for row in binned(column, [10])] == [
+        [low, high],
+        [],
+        [],
+        [low, high],
+        [high],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "name"),
+    [(pa.array(["a"]), "string"), (pa.array([True]), "bool"), (pa.array([["a"]]), "string"),
+     (pa.array([0], pa.date32()), "date32"), (pa.array(["1"]).dictionary_encode(), "string")],
+)  # fmt: skip
+def test_bins_of_what_is_no_number_are_refused(column: pa.Array, name: str) -> None:
+    with pytest.raises(DataError, match=f"Column 'v' holds {name}.*, and bins are of numbers"):
+        binned(column, [10])
+
+
+def ranked(parts: list[pa.Array]) -> Ranked:
+    return Ranked.merged([Ranked.of("v", part) for part in parts])
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.float32(), pa.float64()], ids=str)
+@pytest.mark.parametrize("seed", range(3))
+def test_edges_of_quantiles_are_those_of_numpy_however_rows_are_split(
+    kind: pa.DataType, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.integers(-50, 50, rng.integers(1, 400)) // (seed + 1)
+    column = pa.array(values.tolist(), kind)
+    missing = pa.nulls(3, kind)
+    cuts = np.sort(rng.integers(0, len(column) + 1, 4)).tolist()
+    parts = [column.slice(a, b - a) for a, b in zip([0, *cuts], [*cuts, len(column)], strict=True)]
+    for quantiles in (2, 3, 4, 8, 10):
+        places = [len(values) * i // quantiles for i in range(1, quantiles)]
+        wanted = np.unique(np.sort(values)[places])
+        if quantiles in (2, 4, 8):  # whose shares are exact
+            shares = 1 - np.arange(1, quantiles) / quantiles
+            of_numpy = -np.quantile(-values.astype(float), shares, method="inverted_cdf")
+            assert wanted.tolist() == np.unique(of_numpy).tolist()
+        for split in ([column], [*parts, missing], parts[::-1]):
+            assert ranked(split).edges(quantiles) == tuple(wanted.tolist())
+
+
+def test_distinct_numbers_fall_into_quantiles_of_equal_sizes() -> None:
+    values = np.random.default_rng(0).permutation(1_000) / 7
+    edges = ranked([pa.array(values)]).edges(8)
+    assert np.histogram(values, [-np.inf, *edges, np.inf])[0].tolist() == [125] * 8
+
+
+@pytest.mark.parametrize("column", [pa.nulls(3, pa.float64()), pa.array([float("inf")] * 3)])
+def test_without_finite_numbers_there_is_one_bin(column: pa.Array) -> None:
+    edges = ranked([column]).edges(4)
+    assert Bins(quantiles=4, edges=edges).labels == ("[-inf, inf]",)
+
+
+def test_the_edges_of_float32_are_written_as_they_are_printed() -> None:
+    assert ranked([pa.array([0.1, 0.7], pa.float32())]).edges(2) == (0.7,)
