@@ -12,7 +12,7 @@ import pytest
 
 from benison.config import Bins, SlicingSpec
 from benison.errors import DataError
-from benison.slicing.bin_edges import Ranked
+from benison.slicing.bin_edges import DistinctNumbers
 from benison.slicing.encode import ColumnCodes, SpecCodes
 
 
@@ -94,8 +94,8 @@ def test_bins_of_what_is_no_number_are_refused(column: pa.Array, name: str) -> N
         binned(column, [10])
 
 
-def ranked(parts: list[pa.Array]) -> Ranked:
-    return Ranked.merged([Ranked.of("v", part) for part in parts])
+def ranked(parts: list[pa.Array]) -> DistinctNumbers:
+    return DistinctNumbers.merged([DistinctNumbers.of("v", part) for part in parts])
 
 
 @pytest.mark.parametrize("kind", [pa.int64(), pa.float32(), pa.float64()], ids=str)

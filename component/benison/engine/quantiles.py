@@ -13,9 +13,9 @@ from benison.data.dataset import Dataset
 from benison.data.shards import Shard, read_shard
 from benison.data.widening import MisfitError
 from benison.engine import beam
-from benison.slicing.bin_edges import Ranked
+from benison.slicing.bin_edges import DistinctNumbers
 
-RankedColumns: TypeAlias = "dict[str, Ranked]"
+NumbersOfColumns: TypeAlias = "dict[str, DistinctNumbers]"
 
 # Batches whose numbers are held before they are merged; more merge more at once.
 _BATCHES = 16
@@ -27,34 +27,34 @@ class QuantileScan:
 
     columns: tuple[str, ...]
 
-    def of_batches(self, batches: Iterable[pa.RecordBatch]) -> RankedColumns:
+    def of_batches(self, batches: Iterable[pa.RecordBatch]) -> NumbersOfColumns:
         """Of all rows of some batches."""
-        parts: list[RankedColumns] = []
+        parts: list[NumbersOfColumns] = []
         for batch in batches:
-            parts.append({c: Ranked.of(c, batch.column(c)) for c in self.columns})
+            parts.append({c: DistinctNumbers.of(c, batch.column(c)) for c in self.columns})
             if len(parts) > _BATCHES:
                 parts = [self._merged(parts)]
         return self._merged(parts)
 
-    def evaluate(self, shard: Shard) -> RankedColumns:
+    def evaluate(self, shard: Shard) -> NumbersOfColumns:
         """Of the rows of one shard."""
         return self.of_batches(read_shard(shard, self.columns))
 
-    def zero(self) -> RankedColumns:
+    def zero(self) -> NumbersOfColumns:
         """Of no rows."""
         return {}
 
-    def merge(self, state: RankedColumns, other: RankedColumns) -> RankedColumns:
+    def merge(self, state: NumbersOfColumns, other: NumbersOfColumns) -> NumbersOfColumns:
         """Of the rows of both."""
         return self._merged([part for part in (state, other) if part])
 
-    def _merged(self, parts: Sequence[RankedColumns]) -> RankedColumns:
+    def _merged(self, parts: Sequence[NumbersOfColumns]) -> NumbersOfColumns:
         if len(parts) < 2:
             return parts[0] if parts else {}
-        return {c: Ranked.merged([part[c] for part in parts]) for c in self.columns}
+        return {c: DistinctNumbers.merged([part[c] for part in parts]) for c in self.columns}
 
 
-def scan_local(dataset: Dataset, columns: Sequence[str]) -> RankedColumns:
+def scan_local(dataset: Dataset, columns: Sequence[str]) -> NumbersOfColumns:
     """The numbers of columns, read in this process; again if a later one is not of the type of the first."""
     scan, known = QuantileScan(tuple(columns)), dataset.prepared(columns)
     try:
@@ -65,10 +65,12 @@ def scan_local(dataset: Dataset, columns: Sequence[str]) -> RankedColumns:
 
 def scan_beam(
     dataset: Dataset, columns: Sequence[str], staging: str, options: Sequence[str]
-) -> RankedColumns:
+) -> NumbersOfColumns:
     """The numbers of columns, read by a Beam runner."""
     known = dataset.prepared(columns)
     if known.infers_types:
         known = known.widened(beam.run_scans(known.scans(columns), staging, options))
-    ranked: RankedColumns = beam.run(known.shards(), QuantileScan(tuple(columns)), staging, options)
+    ranked: NumbersOfColumns = beam.run(
+        known.shards(), QuantileScan(tuple(columns)), staging, options
+    )
     return ranked

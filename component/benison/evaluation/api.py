@@ -21,8 +21,8 @@ from benison.engine.stages import (
 )
 from benison.errors import ConfigError
 from benison.evaluation.defaults import default_writers, evaluators_of
+from benison.evaluation.found_edges import completed, found_edges, with_known_edges
 from benison.evaluation.job import Job, PathLike, Progress, silent
-from benison.evaluation.quantiles import completed, found_edges, with_known_edges
 from benison.evaluation.recording import Recording, check_output
 from benison.evaluation.registering import Announcer, pin
 from benison.evaluation.resolve import Request, resolve

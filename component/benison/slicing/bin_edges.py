@@ -72,14 +72,14 @@ def numbers_of(feature: str, column: pa.Array) -> tuple[npt.NDArray[Any], npt.ND
 
 
 @dataclasses.dataclass(frozen=True)
-class Ranked:
+class DistinctNumbers:
     """The distinct numbers of a column, ascending, and how often each is there: int64."""
 
     numbers: npt.NDArray[Any]
     counts: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, feature: str, column: pa.Array) -> Ranked:
+    def of(cls, feature: str, column: pa.Array) -> DistinctNumbers:
         """Those of a column of one batch; missing numbers are none.
 
         Raises:
@@ -91,7 +91,7 @@ class Ranked:
         return cls(*np.unique(numbers[~missing], return_counts=True))
 
     @classmethod
-    def merged(cls, parts: Sequence[Ranked]) -> Ranked:
+    def merged(cls, parts: Sequence[DistinctNumbers]) -> DistinctNumbers:
         """Those of all parts.
 
         Raises:
@@ -113,7 +113,7 @@ class Ranked:
         Of n numbers in their order, counted from 0, edge i is the one at n * i // quantiles: where numbers
         are distinct, as many are below it.
 
-        >>> Ranked(np.array([1.0, 2.0, 3.5, 9.0]), np.array([1, 1, 1, 1])).edges(2)
+        >>> DistinctNumbers(np.array([1.0, 2.0, 3.5, 9.0]), np.array([1, 1, 1, 1])).edges(2)
         (3.5,)
         """
         ends = np.cumsum(self.counts)
@@ -141,6 +141,6 @@ def open_quantiles(specs: Iterable[SlicingSpec]) -> dict[str, set[int]]:
     return wanted
 
 
-def edges_of(ranked: Mapping[str, Ranked], wanted: Mapping[str, set[int]]) -> Edges:
+def edges_of(ranked: Mapping[str, DistinctNumbers], wanted: Mapping[str, set[int]]) -> Edges:
     """The edges of the quantiles of columns, by column and number of bins."""
     return {(name, n): ranked[name].edges(n) for name, of in wanted.items() for n in sorted(of)}

@@ -13,7 +13,7 @@ from benison.data.dataset import Dataset
 from benison.engine import beam
 from benison.engine.extract import SliceKeyExtractor
 from benison.engine.plan import Plan
-from benison.engine.quantiles import RankedColumns, scan_beam, scan_local
+from benison.engine.quantiles import NumbersOfColumns, scan_beam, scan_local
 from benison.engine.stages import Extractor
 from benison.errors import ConfigError
 from benison.slicing.bin_edges import edges_of, open_quantiles
@@ -40,7 +40,7 @@ def found_edges(plan: Plan, dataset: Dataset, engine: str, options: Sequence[str
 
 def _scanned(
     dataset: Dataset, columns: Sequence[str], engine: str, options: Sequence[str]
-) -> RankedColumns:
+) -> NumbersOfColumns:
     if engine != "beam" or dataset.table is not None:
         return scan_local(dataset, columns)
     with tempfile.TemporaryDirectory(prefix="benison-") as folder:
