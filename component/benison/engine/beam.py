@@ -22,21 +22,10 @@ from benison.engine.work import Work
 from benison.errors import ConfigError, MissingExtraError
 
 
-class Summary(Protocol):
-    """What a worker makes of a shard, and how that of several becomes one; it can be pickled."""
-
-    def evaluate(self, shard: Shard) -> Any:
-        """The state of one shard's rows."""
-
-    def zero(self) -> Any:
-        """The state of no rows."""
-
-    def merge(self, states: Any, others: Any) -> Any:
-        """The state of both; the first may be changed."""
-
-
-def run(shards: Sequence[Shard], work: Summary, staging: str, options: Sequence[str] = ()) -> Any:
-    """Run a summary of all rows on a Beam runner and bring its state back.
+def run(
+    shards: Sequence[Shard], work: Work, staging: str, options: Sequence[str] = ()
+) -> list[Any]:
+    """Run the stages on a Beam runner and bring the states of the evaluators back.
 
     Args:
         shards: What to read; each is one element.
@@ -105,6 +94,39 @@ def run_scans(
     return sorted(_load(target), key=lambda pair: pair[0])
 
 
+class Summary(Protocol):
+    """What is made of the rows of a shard, and how two of it become one; it can be pickled."""
+
+    def of_shard(self, shard: Shard) -> Any:
+        """Of the rows of one shard."""
+
+    def zero(self) -> Any:
+        """Of no rows."""
+
+    def merge(self, states: Any, others: Any, /) -> Any:
+        """Of the rows of both."""
+
+
+def run_summary(
+    shards: Sequence[Shard], summary: Summary, staging: str, options: Sequence[str] = ()
+) -> Any:
+    """The summary of all rows, made on a Beam runner; arguments and errors are those of `run`."""
+    try:
+        import apache_beam as beam
+    except ImportError as error:
+        raise MissingExtraError("Apache Beam", "beam") from error
+    target = f"{staging}/summary-{uuid.uuid4().hex}.pickle"
+    with beam.Pipeline(options=_options(options)) as pipeline:
+        _ = (
+            pipeline
+            | "Shards" >> beam.Create(list(shards), reshuffle=True)
+            | "Summarize" >> beam.Map(summary.of_shard)
+            | "Merge" >> beam.CombineGlobally(_merge_fn(summary))
+            | "Write" >> beam.Map(_save, target)
+        )
+    return _load(target)
+
+
 def _options(arguments: Sequence[str]) -> Any:
     from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -126,7 +148,7 @@ def temp_location(options: Sequence[str]) -> str | None:
     return named[-1] if named else None
 
 
-def _merge_fn(work: Summary) -> Any:
+def _merge_fn(work: Work | Summary) -> Any:
     """Merging is associative and commutative, so Beam may do it in any tree."""
     import apache_beam as beam
 

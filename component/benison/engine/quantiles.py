@@ -36,7 +36,7 @@ class QuantileScan:
                 parts = [self._merged(parts)]
         return self._merged(parts)
 
-    def evaluate(self, shard: Shard) -> NumbersOfColumns:
+    def of_shard(self, shard: Shard) -> NumbersOfColumns:
         """Of the rows of one shard."""
         return self.of_batches(read_shard(shard, self.columns))
 
@@ -70,7 +70,7 @@ def scan_beam(
     known = dataset.prepared(columns)
     if known.infers_types:
         known = known.widened(beam.run_scans(known.scans(columns), staging, options))
-    ranked: NumbersOfColumns = beam.run(
+    ranked: NumbersOfColumns = beam.run_summary(
         known.shards(), QuantileScan(tuple(columns)), staging, options
     )
     return ranked

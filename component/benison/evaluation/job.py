@@ -216,8 +216,7 @@ class Job:
             if self.dataset.infers_types:
                 scans = self.dataset.scans(self.dataset.names if columns is None else columns)
                 self.dataset = self.dataset.widened(beam.run_scans(scans, staging, options))
-            states: list[Any] = beam.run(self.dataset.shards(), work, staging, options)
-            return states
+            return beam.run(self.dataset.shards(), work, staging, options)
 
     def _load(self) -> None:
         """Note which bytes the models are, and load them."""
