@@ -23,8 +23,8 @@ from benison.engine.read_columns import as_column, as_floats
 from benison.engine.stages import Extractor, FeatureConsumer
 from benison.engine.variants import Variant
 from benison.errors import DataError, ModelError, suggestion
-from benison.slicing.columns import columns_of
 from benison.slicing.encode import ColumnCodes, SpecCodes
+from benison.slicing.spec_columns import columns_of
 
 if TYPE_CHECKING:
     from benison.models.preprocessing import Function

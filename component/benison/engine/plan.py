@@ -22,7 +22,7 @@ from benison.errors import ConfigError
 from benison.metrics.averages import PositiveWeight
 from benison.metrics.base import Metric, Statistic
 from benison.metrics.registry import from_config
-from benison.slicing.columns import columns_of, unreadable
+from benison.slicing.spec_columns import columns_of, unreadable
 from benison.table.key import CHANGE, Key, MetricKeys
 
 ViewPair: TypeAlias = "tuple[View, View | None]"

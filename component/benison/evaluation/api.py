@@ -21,8 +21,8 @@ from benison.engine.stages import (
 )
 from benison.errors import ConfigError
 from benison.evaluation.defaults import default_writers, evaluators_of
-from benison.evaluation.found_edges import completed, found_edges, with_known_edges
 from benison.evaluation.job import Job, PathLike, Progress, silent
+from benison.evaluation.quantile_edges import completed, quantile_edges, with_known_edges
 from benison.evaluation.recording import Recording, check_output
 from benison.evaluation.registering import Announcer, pin
 from benison.evaluation.resolve import Request, resolve
@@ -134,7 +134,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         )
         resolved = resolve(request)
         started, paths = time.monotonic(), resolved.paths
-        edges = found_edges(resolved.plan, resolved.data, engine, beam_options)
+        edges = quantile_edges(resolved.plan, resolved.data, engine, beam_options)
         plan, scanned = completed(resolved.plan, edges), time.monotonic() - started
         summaries = _evaluators(plan, evaluators)
         check_outputs(summaries)

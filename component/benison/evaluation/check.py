@@ -19,7 +19,7 @@ from benison.errors import ConfigError, suggestion
 from benison.evaluation.check_metrics import metric_faults
 from benison.models import TYPES
 from benison.models.preprocessing import is_path
-from benison.slicing.columns import misfits
+from benison.slicing.spec_columns import misfits
 
 _MODELS = (("model_specs",),)
 

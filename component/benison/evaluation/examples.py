@@ -12,7 +12,7 @@ from benison.config import EvalConfig
 from benison.data.dataset import Dataset
 from benison.data.reading import Rules
 from benison.engine.plan import slicing_specs
-from benison.slicing.columns import columns_of, unreadable
+from benison.slicing.spec_columns import columns_of, unreadable
 
 
 def open_examples(

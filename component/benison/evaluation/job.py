@@ -44,7 +44,7 @@ from benison.metrics.modules import UserMetrics
 from benison.output import blessing, directory, writers
 from benison.paths import locate
 from benison.results.result import EvalResult
-from benison.slicing.columns import written_columns
+from benison.slicing.spec_columns import written_columns
 from benison.table.row_files import RowFiles
 from benison.table.schema import PLOTS_SCHEMA
 from benison.validation.judge import validate

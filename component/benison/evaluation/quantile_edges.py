@@ -19,7 +19,7 @@ from benison.errors import ConfigError
 from benison.slicing.bin_edges import edges_of, open_quantiles
 
 
-def found_edges(plan: Plan, dataset: Dataset, engine: str, options: Sequence[str]) -> Edges:
+def quantile_edges(plan: Plan, dataset: Dataset, engine: str, options: Sequence[str]) -> Edges:
     """The edges of the quantiles that a plan asks for without having them, by a scan of their columns.
 
     Raises:
