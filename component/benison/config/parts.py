@@ -26,14 +26,13 @@ from benison.config.fields import (
     Whole,
     exclusive,
 )
+from benison.config.slicing_specs import CrossSlicingSpec, SlicingSpec
 from benison.config.thresholds import (
     CrossSliceMetricThreshold,
     CrossSliceMetricThresholds,
-    CrossSlicingSpec,
     MetricThreshold,
     PerSliceMetricThreshold,
     PerSliceMetricThresholds,
-    SlicingSpec,
 )
 
 
