@@ -7,6 +7,7 @@ UV_VERSION = 0.13.8
 ARGS =
 BUILDER = docker
 ROUNDS = 1000
+INPUTS =
 EXTRAS = base
 
 # Every tool runs as a module: the first line of a script cannot hold a path with spaces. And importing
@@ -40,6 +41,10 @@ test: lint .venv-airflow/ready .venv-airflow2/ready .venv-hosts/ready ## run lin
 
 bench: .venv/ready ## print the performance table; ARGS goes to the benchmark
 	@$(py) tests/benchmarks/bench.py $(ARGS)
+
+# Without INPUTS each entry has its own number, a million in all.
+fuzz: .venv/ready ## feed every entry with INPUTS odd or damaged inputs; ARGS="ENTRY ... --seed 2 --jobs 2"
+	@inputs='$(INPUTS)'; $(py) -m tests.fuzz $${inputs:+--inputs $$inputs} $(ARGS)
 
 kills: .venv/ready ## end ROUNDS evaluations at random moments, in ARGS="sqlite mysql sql+postgresql ..."
 	@$(py) -m tests.lineage.kills --rounds $(ROUNDS) $(ARGS)
@@ -134,4 +139,4 @@ clean: ## remove everything that make has made
 
 FORCE:
 
-.PHONY: help demo test bench kills lint lint-web docs dist airflow-env hosts-env image requirements clean FORCE
+.PHONY: help demo test bench fuzz kills lint lint-web docs dist airflow-env hosts-env image requirements clean FORCE

@@ -224,6 +224,11 @@ FAULTS: list[tuple[Any, str, str]] = [
     # versions
     ({"version": 2, "new_field": 1}, "version", "is 2, this Benison reads up to 1. Install a newer one."),
     ({"version": 0}, "version", "is 0; the first version is 1."),
+    # what only Python can write
+    ({"version": int}, "version", "expected a whole number, got a value of type type."),
+    ({"metrics_specs": [{"query_key": object()}]}, "metrics_specs[0].query_key",
+     "expected text, got a value of type object."),
+    ({"\ud800": 1}, "", "expected text that UTF-8 can write, got the text '\\ud800'."),
 ]  # fmt: skip
 
 

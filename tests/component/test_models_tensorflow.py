@@ -208,6 +208,26 @@ def test_saved_model_without_its_variables(tf: Any, tmp_path: Path) -> None:
         models.load(tmp_path)
 
 
+@pytest.mark.parametrize("damage", ["root", "signatures"])
+def test_saved_model_whose_objects_are_damaged(tf: Any, tmp_path: Path, damage: str) -> None:
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    spec = tf.TensorSpec([None], tf.float32, "month")
+    double = tf.function(lambda month: {"y": month * 2}, input_signature=[spec])
+    tf.saved_model.save(tf.Module(), str(tmp_path), signatures=double)
+    graph = tmp_path / "saved_model.pb"
+    message = saved_model_pb2.SavedModel.FromString(graph.read_bytes())
+    nodes = message.meta_graphs[0].object_graph_def.nodes
+    if damage == "root":
+        del nodes[0].children[:]
+    else:
+        (child,) = [child for child in nodes[0].children if child.local_name == "signatures"]
+        child.node_id = 0
+    graph.write_bytes(message.SerializeToString())
+    with pytest.raises(ModelError, match="has no signature that can be called"):
+        models.load(tmp_path)
+
+
 def test_tensorflow_may_be_asked_for_by_several_threads(tf: Any) -> None:
     from benison.models.savedmodel import tensorflow
 

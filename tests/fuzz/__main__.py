@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Feeds every public entry with inputs, and says which are bugs. `make fuzz INPUTS=...`
 
-    python -m tests.fuzz [ENTRY ...] [--inputs N] [--seed S] [--jobs J]
+    python -m tests.fuzz [ENTRY ...] [--inputs N | --share PART] [--seed S] [--jobs J]
     python -m tests.fuzz --replay ENTRY SEED NUMBER
 
 An input is right if it gives what an independent computation gives, or is refused by a BenisonError that
@@ -38,6 +38,7 @@ def main(words: list[str]) -> int:
     )
     parser.add_argument("entries", nargs="*", metavar="ENTRY", help=", ".join(ENTRIES))
     parser.add_argument("--inputs", type=int, help="inputs of each entry; else those of ENTRIES")
+    parser.add_argument("--share", type=float, default=1.0, help="of the inputs of ENTRIES")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
     parser.add_argument("--first", type=int, default=0, help="the number of the first input")
@@ -53,7 +54,7 @@ def _campaign(given: Any) -> int:
     tallies = []
     for name in given.entries or ENTRIES:
         entry = ENTRIES[name]
-        inputs = entry.inputs if given.inputs is None else given.inputs
+        inputs = round(entry.inputs * given.share) if given.inputs is None else given.inputs
         numbers = range(given.first, given.first + inputs)
         tallies.append(campaign.run(entry, numbers, given.seed, given.jobs))
         for signature, count, bug in tallies[-1].kinds():
