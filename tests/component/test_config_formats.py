@@ -143,16 +143,6 @@ def test_what_is_no_config_at_all_is_refused() -> None:
     ]
 
 
-def test_a_long_token_of_text_proto_is_cut(tmp_path: pathlib.Path) -> None:
-    pytest.importorskip("tensorflow_model_analysis")
-    path = tmp_path / "eval.pbtxt"
-    path.write_text(f"options {{ min_slice_size {{ value: {'9' * 10_000} }} }}")
-    ((_, sentence),) = faults_of(path)
-    assert "is not an EvalConfig in text proto: " in sentence
-    assert sentence.endswith("at line 1, column 36.")
-    assert len(sentence) < len(str(path)) + 300
-
-
 def test_text_proto_without_tfma_says_how_to_convert(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -218,7 +218,9 @@ def test_a_damaged_file_is_refused_and_ends_no_process(form: str, tmp_path: Path
     assert int(run.stdout) > 30
 
 
-def test_a_file_that_asks_for_more_memory_than_there_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_file_that_asks_for_more_memory_than_there_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     path = tmp_path / "data.parquet"
     pq.write_table(pa.table({"label": [1.0], "prediction": [0.5]}), path)
 
@@ -226,12 +228,16 @@ def test_a_file_that_asks_for_more_memory_than_there_is(monkeypatch: pytest.Monk
         raise pa.ArrowMemoryError("malloc of size 72057594037927936 failed")
 
     monkeypatch.setattr(pq, "ParquetFile", damaged)
-    sentence = r"data.parquet cannot be read as parquet: it asks for more memory than there is \(malloc"
+    sentence = (
+        r"data.parquet cannot be read as parquet: it asks for more memory than there is \(malloc"
+    )
     with pytest.raises(benison.DataError, match=sentence):
         benison.evaluate(str(path), config("ExampleCount"))
 
 
 def test_objects_are_named_by_what_they_are_and_not_by_where() -> None:
     frame = pd.DataFrame({"label": [1.0], "prediction": [0.5], "c": [object()]})
-    with pytest.raises(benison.DataError, match="Could not convert <object object> with type object"):
+    with pytest.raises(
+        benison.DataError, match="Could not convert <object object> with type object"
+    ):
         benison.evaluate(frame, config("ExampleCount", slices=[{"feature_keys": ["c"]}]))

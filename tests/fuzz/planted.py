@@ -5,34 +5,49 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 
 from benison.errors import DataError
 from tests.fuzz.cases import Case, WrongError
 
-FAULTS = ("none", "refusal", "exception", "signal", "loop", "exit", "wrong", "terse", "memory")
-
 
 def attempt(fault: str, case: Case) -> None:
-    """Do what the fault is called, in the input that has its number; all others are right."""
-    number = int(case.folder.joinpath("number").read_text()) if case.folder.joinpath("number").exists() else 0
-    case.folder.joinpath("number").write_text(str(number + 1))
-    if number != 2 or fault == "none":
-        return
-    match fault:
-        case "refusal":
-            raise DataError("data.csv has no column 'label'.")
-        case "exception":
-            raise KeyError("label")
-        case "signal":
-            os.kill(os.getpid(), signal.SIGSEGV)
-        case "loop":
-            while True:
-                pass
-        case "exit":
-            os._exit(7)
-        case "wrong":
-            raise WrongError("3, and not 4")
-        case "terse":
-            raise DataError("no")
-        case "memory":
-            raise DataError("data.csv cannot be read because of something.") from MemoryError()
+    """Do what the fault is called in the third input; all others are right."""
+    counter = case.folder / "number"
+    number = int(counter.read_text()) if counter.exists() else 0
+    counter.write_text(str(number + 1))
+    if number == 2:
+        _FAULTS[fault]()
+
+
+def _refuse(sentence: str, cause: BaseException | None = None) -> Callable[[], None]:
+    def refuse() -> None:
+        raise DataError(sentence) from cause
+
+    return refuse
+
+
+def _raise(error: Exception) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+def _loop() -> None:
+    while True:
+        pass
+
+
+_FAULTS: dict[str, Callable[[], object]] = {
+    "none": lambda: None,
+    "refusal": _refuse("data.csv has no column 'label'."),
+    "exception": _raise(KeyError("label")),
+    "signal": lambda: os.kill(os.getpid(), signal.SIGSEGV),
+    "loop": _loop,
+    "exit": lambda: os._exit(7),
+    "wrong": _raise(WrongError("3, and not 4")),
+    "terse": _refuse("no"),
+    "memory": _refuse("data.csv cannot be read because of something.", MemoryError()),
+}
+FAULTS = tuple(_FAULTS)

@@ -14,7 +14,7 @@ from tests.fuzz.entries import ENTRIES
 
 OF_TENSORFLOW = ["savedmodel"]
 SIGNATURES = {
-    "exception": "KeyError fuzz/planted.py:attempt",
+    "exception": "KeyError fuzz/planted.py:fail",
     "signal": "SIGSEGV",
     "loop": "no end after",
     "exit": "exit with 7",
