@@ -178,13 +178,39 @@ def _misfit(path: str, name: str, kind: pa.DataType, why: str) -> MisfitError:
     )
 
 
+class _LineEnds:
+    """The bytes of a stream in pieces that never end between the two bytes of a line end.
+
+    Arrow drops the second one where a piece begins with it, even if both stand in a quoted cell.
+    """
+
+    closed = False
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._held = b""
+
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes; none at the end."""
+        piece: bytes = self._held + self._stream.read(size - len(self._held))
+        self._held = b"\r" if piece.endswith(b"\r") and len(piece) > 1 else b""
+        return piece[: len(piece) - len(self._held)]
+
+    def close(self) -> None:
+        """Nothing is left to do: who opened the stream closes it."""
+        self.closed = True
+
+
 @contextmanager
 def _opened(path: str, convert: csv.ConvertOptions) -> Iterator[Any]:
     """The batches of a CSV file; None for a file without a line."""
     options = csv.ReadOptions(block_size=BLOCK_BYTES)
+    # A block may end within a quoted cell, and the line end there would be taken for that of a row.
+    parse = csv.ParseOptions(newlines_in_values=True)
     with open_stream(path) as stream:
         try:
-            reader = csv.open_csv(stream, options, convert_options=convert)
+            pieces = pa.PythonFile(_LineEnds(stream), mode="r")
+            reader = csv.open_csv(pieces, options, parse, convert)
         except pa.ArrowInvalid as error:
             if "Empty CSV file" not in str(error):
                 raise

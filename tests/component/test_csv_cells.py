@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cells of CSV files that hold line ends, wherever the blocks end in which the file is read."""
+
+from __future__ import annotations
+
+import collections
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import benison
+from tests.conftest import config
+
+SHOPS = ['Blue\n1,0.75,"Flash"\n', "1,0.5,x\n0,0.5,y", "\n", "a\r\nb", 'say "hi"\n', "plain", ""]
+
+
+def write(path: Path, rows: int, line_end: str) -> collections.Counter[str]:
+    """Rows of which most hold line ends; and how many there are of each shop."""
+    shops = [SHOPS[i] for i in np.random.default_rng(rows).integers(0, len(SHOPS), rows)]
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator=line_end)
+        writer.writerow(["label", "prediction", "shop"])
+        writer.writerows([i % 2, 0.25 + i % 2 / 2, shop] for i, shop in enumerate(shops))
+    return collections.Counter(shop for shop in shops if shop)
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize("block", [256, 300, 1_000, 2**24])
+def test_a_line_end_in_a_quoted_cell_ends_no_row(
+    block: int, line_end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benison.data.csv_files.BLOCK_BYTES", block)
+    shops = write(tmp_path / "a.csv", 500, line_end)
+    made = config("ExampleCount", "MeanPrediction", slices=[{}, {"feature_keys": ["shop"]}])
+    result = benison.evaluate(str(tmp_path / "a.csv"), made)
+    assert result.value("example_count") == 500
+    assert result.value("mean_prediction") == 0.5
+    keys = [key for key in result.metrics["slice_key"].to_pylist() if key]
+    counts = result.metrics["examples"].to_pylist()[2:]
+    by_shop = {key[0]["value"]: count for key, count in zip(keys, counts, strict=True)}
+    assert by_shop == shops
