@@ -107,7 +107,8 @@ def states_of(metric: Metric, inputs: Inputs, codes: Any, size: int, way: Way = 
     for rows in way(len(inputs)):
         part, batch = inputs.take(rows), SliceCodes.of(np.asarray(codes, np.int64)[rows], size)
         for i, statistic in enumerate(statistics):
-            states[i] = statistic.merge(states[i], statistic.add(part, batch))
+            with np.errstate(all="ignore"):
+                states[i] = statistic.merge(states[i], statistic.add(part, batch))
     return states
 
 

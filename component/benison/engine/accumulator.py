@@ -49,8 +49,9 @@ class States:
 
     def with_batch(self, parts: Mapping[View, Part]) -> States:
         """With the rows of one batch, as each view sees them."""
-        batch = (statistic.add(*parts[view]) for view, statistic in self.plan.slots)
-        return self.merge(States(self.plan, tuple(batch)))
+        with np.errstate(all="ignore"):  # what overflows is infinite or NaN, and fails
+            batch = tuple(statistic.add(*parts[view]) for view, statistic in self.plan.slots)
+        return self.merge(States(self.plan, batch))
 
     def merge(self, other: States) -> States:
         """Of the rows of both."""
@@ -66,7 +67,8 @@ class States:
 
     def _each(self, change: Callable[..., Any], *states: tuple[Any, ...]) -> States:
         slots = zip(self.plan.slots, *states, strict=True)
-        return States(self.plan, tuple(change(statistic, *of) for (_, statistic), *of in slots))
+        with np.errstate(all="ignore"):
+            return States(self.plan, tuple(change(statistic, *of) for (_, statistic), *of in slots))
 
 
 class Accumulator:

@@ -91,10 +91,19 @@ class WeightsExtractor:
         return extracted
 
 
+_WEIGHTS = (1e-300, 1e300)
+
+
 def _check_weights(weights: Array, column: str) -> None:
-    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    least, largest = _WEIGHTS
+    wrong = np.flatnonzero(~((weights == 0) | (weights >= least) & (weights <= largest)))
     if weights.ndim != 1 or len(wrong):
-        came = weights[wrong[0]] if len(wrong) else f"shape {weights.shape}"
+        came = f"{weights[wrong[0]]:g}" if len(wrong) else f"shape {weights.shape}"
+        if len(wrong) and 0 < weights[wrong[0]] < np.inf:
+            raise DataError(
+                f"Weight column {column!r} holds {came}; weights are from {least:g} to {largest:g}, or 0, "
+                f"because sums of others would lose digits. Weights of another unit weigh the same."
+            )
         raise DataError(
             f"Weight column {column!r} must hold one finite number from 0 up in each row; "
             f"it holds {came}. Fill missing weights, for example with 1."

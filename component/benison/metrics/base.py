@@ -188,9 +188,10 @@ class Metric(abc.ABC):
         A float for a number, a list for several thresholds, a dict of lists for a structured value.
         """
         codes = SliceCodes.of(np.zeros(len(inputs)), size=1)
-        states = [s.add(inputs, codes) for s in self.statistics()]
-        self.check(*states)
-        value = self.result(*states)
+        with np.errstate(all="ignore"):
+            states = [s.add(inputs, codes) for s in self.statistics()]
+            self.check(*states)
+            value = self.result(*states)
         if isinstance(value, dict):
             return {key: column[0].tolist() for key, column in value.items()}
         return value[0].tolist()

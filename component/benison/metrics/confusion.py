@@ -127,9 +127,10 @@ def matthews(m: Matrix) -> Array:
     Source: Matthews, "Comparison of the predicted and observed secondary structure of T4 phage lysozyme",
     Biochimica et Biophysica Acta 405, 1975.
     """
-    # The root of each factor, because the product of the four overflows at a weight of 1e77.
-    roots = [np.sqrt(x) for x in (m.tp + m.fp, m.tp + m.fn, m.tn + m.fp, m.tn + m.fn)]
-    return ratio(m.tp * m.tn - m.fp * m.fn, np.prod(roots, axis=0))
+    # Of shares, because products of weights overflow, and so does that of the four factors.
+    tp, fp, tn, fn = (ratio(x, m.total) for x in (m.tp, m.fp, m.tn, m.fn))
+    roots = [np.sqrt(x) for x in (tp + fp, tp + fn, tn + fp, tn + fn)]
+    return ratio(tp * tn - fp * fn, np.prod(roots, axis=0))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,6 +28,7 @@ Arrays: TypeAlias = tuple[Array, ...]
 # Each merge rounds the mean by up to eps / 2, and errors of random sign grow with the root of their
 # number: of 4,096 merges.
 _ROUNDING = 32 * np.finfo(np.float64).eps
+_LEAST = 1e-305  # below it squares have lost digits, as floats end at 5e-324
 
 
 class ArraysStatistic(Statistic[Arrays]):
@@ -188,7 +189,7 @@ def _mean(total: Array, n: Array) -> Array:
 
 
 def spread(n: Array, mean: Array, moment: Array) -> Array:
-    """A second moment float64[S], or 0 where it is no more than the rounding of equal values.
+    """A second moment float64[S]; 0 where it is no more than rounding, NaN where squares are no floats.
 
     Args:
         n: The weight of each slice.
@@ -198,4 +199,7 @@ def spread(n: Array, mean: Array, moment: Array) -> Array:
     >>> spread(np.array([3.0]), np.array([1e9]), np.array([1e-12]))
     array([0.])
     """
-    return np.where(moment <= n * (_ROUNDING * mean) ** 2, 0.0, moment)
+    variance = np.divide(moment, n, out=np.zeros_like(n), where=n != 0)
+    noise = (np.sqrt(np.maximum(variance, 0)) <= _ROUNDING * np.abs(mean)) | (moment < _LEAST)
+    known = np.where(noise | (variance < _LEAST), 0.0, moment)
+    return np.where(np.isinf(moment), np.nan, known)

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Values do not depend on the unit of weights, scores and labels, up to the ends of the floats."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import benison
+from benison.data.batch import Inputs
+from benison.metrics import registered
+from benison.metrics.curve_metric import CurveMetric
+from benison.testing import example_inputs, flat, shuffled_in_parts, value_of
+from tests.conftest import config
+from tests.test_laws import build
+
+CODES = np.arange(60) % 3
+LARGE = (-1000, -600, -300, 300, 600, 1000)  # powers of two, of which 1000 is about 1e301
+
+
+def value(name: str, inputs: Inputs) -> np.ndarray:
+    return flat(value_of(build(name), inputs, CODES, 3, shuffled_in_parts))
+
+
+@pytest.mark.parametrize("power", LARGE)
+@pytest.mark.parametrize("name", registered())
+def test_weights_in_any_unit_weigh_the_same(name: str, power: int) -> None:
+    inputs = example_inputs(build(name), 60, 3, True)
+    if inputs.weights is None or build(name).is_plot:
+        pytest.skip("it takes no weights, or shows sums of them")
+    scaled = dataclasses.replace(inputs, weights=inputs.weights * 2.0**power)
+    twice = dataclasses.replace(inputs, weights=inputs.weights * 2)
+    ours, before = value(name, scaled), value(name, inputs)
+    sums = np.isclose(value(name, twice), 2 * before) & (before != 0)
+    before = np.where(sums, np.ldexp(before, power), before)
+    np.testing.assert_allclose(ours, before, rtol=1e-9, equal_nan=True)
+
+
+RNG = np.random.default_rng(0)
+LABELS = RNG.normal(3, 1, 60)
+PREDICTIONS = LABELS + RNG.normal(0, 0.5, 60)
+WEIGHTS = RNG.integers(0, 4, 60) / 2
+
+# The power of the unit in which a value is.
+UNITS = {
+    "MeanLabel": 1,
+    "MeanPrediction": 1,
+    "MeanAbsoluteError": 1,
+    "RootMeanSquaredError": 1,
+    "MeanSquaredError": 2,
+    "Calibration": 0,
+    "MeanAbsolutePercentageError": 0,
+    "R2Score": 0,
+    "SquaredPearsonCorrelation": 0,
+}
+
+
+@pytest.mark.parametrize("power", [-480, -300, 300, 480])
+@pytest.mark.parametrize("name", UNITS)
+def test_amounts_in_any_unit(name: str, power: int) -> None:
+    unit = 2.0**power
+    before = value(name, Inputs(LABELS, PREDICTIONS, WEIGHTS))
+    ours = value(name, Inputs(LABELS * unit, PREDICTIONS * unit, WEIGHTS))
+    np.testing.assert_allclose(ours, np.ldexp(before, UNITS[name] * power), rtol=1e-9)
+
+
+@pytest.mark.parametrize("power", [-1000, -600, -530, -520, -505, 505, 510, 520, 600, 1000, 1020])
+@pytest.mark.parametrize("name", ["R2Score", "SquaredPearsonCorrelation"])
+def test_where_squares_are_no_floats_there_is_no_value(name: str, power: int) -> None:
+    before = value(name, Inputs(LABELS, PREDICTIONS, WEIGHTS))
+    unit = 2.0**power
+    ours = value(name, Inputs(LABELS * unit, PREDICTIONS * unit, WEIGHTS))
+    known = ~np.isnan(ours)
+    np.testing.assert_allclose(ours[known], before[known], rtol=1e-9)
+
+
+@pytest.mark.parametrize("power", [-1060, -1000, -300, -20, 20, 300, 1000])
+@pytest.mark.parametrize("name", registered())
+def test_ranks_do_not_depend_on_the_unit_of_scores(name: str, power: int) -> None:
+    metric = build(name)
+    if not isinstance(metric, CurveMetric) and name not in ("NDCG", "MinLabelPosition"):
+        pytest.skip("it looks at more than the order of scores")
+    labels, scores = RNG.integers(0, 2, 60) * 1.0, RNG.integers(-9, 20, 60) / 16
+    before = value(name, Inputs(labels, scores, WEIGHTS))
+    ours = value(name, Inputs(labels, scores * 2.0**power, WEIGHTS))
+    scale = power if name == "ThresholdAtRecall" else 0
+    np.testing.assert_allclose(ours, np.ldexp(before, scale), rtol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_means_of_all_magnitudes_at_once(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    y, p, w = (10.0 ** rng.uniform(-60, 60, 200) for _ in range(3))
+    rows = list(zip(*([Fraction(x) for x in column.tolist()] for column in (y, p, w)), strict=True))
+    total = sum(c for _, _, c in rows)
+    exact = {
+        "MeanLabel": sum(a * c for a, _, c in rows) / total,
+        "MeanPrediction": sum(b * c for _, b, c in rows) / total,
+        "Calibration": sum(b * c for _, b, c in rows) / sum(a * c for a, _, c in rows),
+        "MeanSquaredError": sum((a - b) ** 2 * c for a, b, c in rows) / total,
+        "MeanAbsoluteError": sum(abs(a - b) * c for a, b, c in rows) / total,
+        "MeanAbsolutePercentageError": 100 * sum(abs(a - b) / a * c for a, b, c in rows) / total,
+    }
+    for name, expected in exact.items():
+        ours = value_of(build(name), Inputs(y, p, w), np.zeros(200), 1, shuffled_in_parts)
+        assert ours[0] == pytest.approx(float(expected), rel=1e-12), name
+
+
+def table(**columns: Any) -> pa.Table:
+    plain = {"label": [1.0, 0, 1, 0], "prediction": [0.9, 0.2, 0.7, 0.4]}
+    return pa.table({**plain, **columns})
+
+
+@pytest.mark.parametrize("weight", [5e-324, 1e-310, 1e305, 1.7e308])
+def test_weights_whose_sums_would_lose_digits_are_refused(weight: float) -> None:
+    made = config("AUC", model={"example_weight_key": "weight"})
+    with pytest.raises(benison.DataError, match=r"from 1e-300 to 1e\+300, or 0"):
+        benison.evaluate(table(weight=[weight, 1, 1, 1]), made)
+    for fine in (1e-300, 1e300, 0.0):
+        assert benison.evaluate(table(weight=[fine, 1, 1, 1]), made)
+
+
+def test_a_sum_beyond_the_floats_is_no_number_to_be_blessed() -> None:
+    huge = [1e200, -1e200, 3e200, 1e199]
+    bound = {"value_threshold": {"lower_bound": 0.5}}
+    made = config({"class_name": "R2Score", "threshold": bound})
+    result = benison.evaluate(table(label=huge, prediction=[0.0] * 4), made)
+    assert math.isnan(result.value("r2_score"))
+    assert result.verdict.status == "not_blessed"
