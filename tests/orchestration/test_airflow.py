@@ -82,6 +82,23 @@ signal.signal(signal.SIGTERM, lambda number, frame: operator.on_kill())
 ti = types.SimpleNamespace(dag_id="dag", run_id="run", task_id="evaluate", map_index=-1)
 operator.evaluate({"ti": ti})
 """
+SHOW_ENVIRONMENTS = """
+import os, sys, types
+from benison_orchestration.airflow import EvaluatorOperator
+os.environ["PYTHONHOME"] = sys.base_prefix
+ti = types.SimpleNamespace(dag_id="dag", run_id="run", task_id="evaluate", map_index=-1)
+spec = {"examples": "x", "config": {}, "output": "out"}
+other = os.environ["PROBES"] + "/another python"
+for more in ({}, {"env": {"ONE": "1"}}, {"env": {"PYTHONPATH": "/mine"}, "append_env": True}):
+    operator = EvaluatorOperator(task_id="evaluate", spec=spec, python=other, **more)
+    try:
+        operator.evaluate({"ti": ti})
+    except Exception as error:
+        print("ENDED", error)
+"""
+SHOW_ONE = """echo "path=$PYTHONPATH home=$PYTHONHOME probes=$PROBES one=$ONE" >>"${0%/*}/environments"
+exit 2
+"""
 
 pytestmark = pytest.mark.timeout(1_800)
 
@@ -336,6 +353,16 @@ for arguments in {[arguments for arguments, _ in REFUSED]}:
     assert len(said) == len(REFUSED)
     for (_, sentence), line in zip(REFUSED, said, strict=True):
         assert sentence in line
+
+
+def test_another_python_finds_its_own_packages(host: AirflowHost, tmp_path: Path) -> None:
+    program(tmp_path / "another python", SHOW_ONE)
+    host.run("-c", SHOW_ENVIRONMENTS)
+    assert (tmp_path / "environments").read_text().splitlines() == [
+        f"path= home= probes={tmp_path} one=",
+        "path= home= probes= one=1",
+        f"path=/mine home= probes={tmp_path} one=",
+    ]
 
 
 def test_without_airflow_the_extra_is_named() -> None:

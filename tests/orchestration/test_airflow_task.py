@@ -12,10 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import benison
+from benison import lineage
 from benison_orchestration.airflow_spec import COMMAND, packed
 from tests.conftest import config, taxi_like
 from tests.orchestration.airflow_host import wait_for
@@ -105,6 +107,25 @@ def test_an_output_of_nobody_s_run_is_not_replaced(run: Run, tmp_path: Path) -> 
     assert (code, "exists already" in words) == (2, True)
     assert (tmp_path / "out" / "manifest.json").read_bytes() == before
     assert run({"overwrite": True})[0] == 0  # unless the spec says so
+
+
+def test_a_task_that_is_cleared_takes_what_was_mended(run: Run, tmp_path: Path) -> None:
+    store = {"metadata": f"sql+sqlite:///{tmp_path}/m.db?create=true"}
+    table = pq.read_table(tmp_path / "eval.parquet")
+    labels = pa.array(["yes", "no"] * 1_000)
+    at = table.schema.get_field_index("label")
+    pq.write_table(table.set_column(at, "label", labels), tmp_path / "eval.parquet")
+    code, _, words = run(store)
+    assert (code, "label" in words) == (2, True)
+    pq.write_table(table, tmp_path / "eval.parquet")
+    code, outcome, words = run(store)
+    assert code == 0, words
+    assert outcome["status"] == "not_blessed"
+    # Mended once more, after a verdict: it is recorded beside the first, which it supersedes.
+    pq.write_table(table.slice(0, 1_000), tmp_path / "eval.parquet")
+    assert run(store)[0] == 0
+    kept = lineage.connect(store["metadata"]).blessings("dag")
+    assert [blessing.status for blessing in kept] == ["not_blessed", "superseded"]
 
 
 def test_what_is_wrong_is_told_from_what_may_pass(run: Run, tmp_path: Path) -> None:
