@@ -148,8 +148,7 @@ class Outcome:
     def _row(self, computation: Computation, replicates: Array) -> Row:
         states = self._total.of(computation)
         with np.errstate(all="ignore"):
-            value = computation.metric.result(*states)
-            resolution = computation.metric.resolution(*states)
+            value, resolution = computation.metric.result_and_resolution(*states)
         estimate = Estimate(value, replicates)
         size = len(self.accumulator.table)
         exact = np.broadcast_to(np.asarray(resolution, np.float64), (size,))

@@ -171,6 +171,10 @@ class Metric(abc.ABC):
         """
         return 0.0
 
+    def result_and_resolution(self, *states: Any) -> tuple[Value, Array | float]:
+        """Both at once; override it where they need the same work."""
+        return self.result(*states), self.resolution(*states)
+
     def check(self, *states: Any) -> None:  # noqa: B027 - most metrics fit any data
         """Refuse data on which the value would mislead; `states` are those of all rows, in any slices.
 

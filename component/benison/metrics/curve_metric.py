@@ -11,7 +11,7 @@ through these. Theirs are evenly spaced in [0, 1], the first just below 0 and th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -116,32 +116,40 @@ class CurveMetric(Metric):
         return self.at(curve.worst()), self.at(curve.best())
 
     def result(self, state: Any) -> Array:
-        return self._of_slices(state, self._value, np.nan)
+        values = np.full((state.size, *self._shape()), np.nan)
+        for curve in self.curves(state):
+            values[curve.slices] = self._value(curve)
+        return values
 
     def resolution(self, state: Any) -> Array:
-        of_each = self._of_slices(state, self._resolution, 0.0)
-        return of_each if of_each.ndim == 1 else np.asarray(of_each.max(axis=1))
+        return self.result_and_resolution(state)[1]
 
-    def _of_slices(self, state: Any, of: Callable[[Curve], Array], otherwise: float) -> Array:
-        values = np.full((state.size, *self._shape()), otherwise)
+    def result_and_resolution(self, state: Any) -> tuple[Array, Array]:
+        values = np.full((state.size, *self._shape()), np.nan)
+        resolutions = np.zeros(values.shape)
         for curve in self.curves(state):
-            values[curve.slices] = of(curve)
-        return values
+            values[curve.slices], resolutions[curve.slices] = self._both(curve)
+        return values, resolutions if resolutions.ndim == 1 else resolutions.max(axis=1)
 
     def _shape(self) -> tuple[int, ...]:
         return ()
 
     def _value(self, curve: Curve) -> Array:
-        if curve.is_exact or self.num_thresholds or self.thresholds is not None:
-            return self.at(curve)
-        low, high = self.extremes(curve)
-        return (low + high) / 2
+        return self._both(curve)[0]
 
-    def _resolution(self, curve: Curve) -> Array:
+    def _between(self, curve: Curve, low: Array, high: Array) -> Array:
+        """The value, from the extremes: the middle, or what TFMA has where thresholds are given."""
+        given = self.num_thresholds or self.thresholds is not None
+        return self.at(curve) if given else (low + high) / 2
+
+    def _both(self, curve: Curve) -> tuple[Array, Array]:
+        """The value of each slice of a block, and its resolution."""
         if curve.is_exact:
-            return np.zeros((len(curve.slices), *self._shape()))
-        value, (low, high) = self._value(curve), self.extremes(curve)
-        return np.nan_to_num(np.maximum(high - value, value - low), posinf=np.inf)
+            value = self.at(curve)
+            return value, np.zeros(value.shape)
+        low, high = self.extremes(curve)
+        value = self._between(curve, low, high)
+        return value, np.nan_to_num(np.maximum(high - value, value - low), posinf=np.inf)
 
 
 def _as_count(

@@ -76,13 +76,18 @@ class AUC(CurveMetric):
     def _value(self, curve: Curve) -> Array:
         return self.at(curve) if self._is_trapezoid else super()._value(curve)
 
-    def _resolution(self, curve: Curve) -> Array:
+    def _both(self, curve: Curve) -> tuple[Array, Array]:
         if not self._is_trapezoid or curve.is_exact:
-            return super()._resolution(curve)
-        tp, fp = ratio(curve.tp, curve.positives), ratio(curve.fp, curve.negatives)
-        ties = (tp[:, :-1] - tp[:, 1:]) * (fp[:, :-1] - fp[:, 1:])
-        half: Array = np.where(curve.equal(), 0.0, ties).sum(axis=1) / 2
-        return np.nan_to_num(half)
+            return super()._both(curve)
+        x, y = self._axes(curve)
+        across = x[:, :-1] - x[:, 1:]
+        area = self._where_defined(
+            curve, (across * _HEIGHTS["interpolation"](y[:, :-1], y[:, 1:])).sum(axis=1)
+        )
+        across *= y[:, :-1] - y[:, 1:]
+        across[curve.equal()] = 0.0
+        half: Array = across.sum(axis=1) / 2
+        return area, np.nan_to_num(half)
 
     @property
     def _is_trapezoid(self) -> bool:
@@ -100,10 +105,13 @@ class AUC(CurveMetric):
             x, y = self._axes(curve)
             heights = _HEIGHTS[method](y[:, :-1], y[:, 1:])
             area = ((x[:, :-1] - x[:, 1:]) * heights).sum(axis=1)
+        return self._where_defined(curve, area)
+
+    def _where_defined(self, curve: Curve, area: Array) -> Array:
         positives, negatives = curve.positives[:, 0], curve.negatives[:, 0]
         # A missing prediction has made both sums NaN, and then no comparison holds.
-        defined = (positives > 0) & (negatives > 0 if is_roc else negatives >= 0)
-        return np.where(defined, area, np.nan)
+        enough = negatives > 0 if self.curve.upper() == "ROC" else negatives >= 0
+        return np.where((positives > 0) & enough, area, np.nan)
 
     def _axes(self, curve: Curve) -> tuple[Array, Array]:
         recall = ratio(curve.tp, curve.positives)

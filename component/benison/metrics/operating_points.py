@@ -223,6 +223,9 @@ class ThresholdAtRecall(OperatingPoint):
     def _value(self, curve: Curve) -> Array:
         return self.at(curve)
 
+    def _between(self, curve: Curve, low: Array, high: Array) -> Array:
+        return low
+
 
 def _thresholds_of(curve: Curve, steps: Array) -> Array:
     thresholds, known = np.full(steps.shape, np.nan), ~np.isnan(steps)

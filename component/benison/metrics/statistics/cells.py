@@ -218,6 +218,18 @@ class Cells:
             keys = occupied + start * self.width // 2
             yield CellPairs(min(start + step, self.size), keys, *both[occupied].T)
 
+    def count_pairs(self, columns: int) -> Index:
+        """How many of the first `columns` pairs of cells of each slice are occupied: int64[S]."""
+        compact = self.compact
+        if compact.keys is not None:
+            begin = starts(compact.keys >> 1)
+            slices, cells = np.divmod(compact.keys[begin], self.width)
+            return np.bincount(slices[cells < 2 * columns], minlength=self.size)
+        sums = compact.sums.reshape(self.size, self.width)[:, : 2 * columns]
+        # Slice by slice, which needs no more memory.
+        counts = [np.count_nonzero((row[::2] != 0) | (row[1::2] != 0)) for row in sums]
+        return np.array(counts, np.int64)
+
     def _sparse_pairs(self, keys: Index) -> Iterator[CellPairs]:
         ends = np.searchsorted(keys, np.arange(1, self.size + 1) * self.width)
         last = np.flatnonzero(np.diff(ends // BLOCK_CELLS, append=-1))

@@ -23,6 +23,7 @@ from benison.metrics.statistics.scale import BIN_BITS, BINS, PAGE_BITS, PAGES, b
 _PAGE_CELLS = 2 << PAGE_BITS  # a negative and a positive one for each bin
 # A page with less than one in so many rows is no page of the table: its 16 kB for each slice would be empty.
 _RARE = 32
+_SAMPLE = 2**16
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,7 +51,9 @@ class PooledScores:
     @classmethod
     def for_rows(cls, slices: Index, batches: Sequence[BinaryRows]) -> PooledScores:
         """Of no rows, with the pages that most rows of some batches are on."""
-        pages = [bins_of(rows.scores) >> PAGE_BITS for rows in batches]
+        # A sample tells; what it misses counts in `rare` and is right there too.
+        step = sum(map(len, batches)) // _SAMPLE + 1
+        pages = [bins_of(rows.scores[::step]) >> PAGE_BITS for rows in batches]
         counts = np.sum([np.bincount(of, minlength=PAGES) for of in pages], axis=0)
         return cls.empty(slices, np.flatnonzero(_RARE * counts > counts.sum()))
 
@@ -171,8 +174,10 @@ class PooledScores:
 
     def bins_in(self, size: int) -> Index:
         """How many bins each of S slices has scores at: int64[S]."""
-        counts = [np.bincount(weights.slices, minlength=size) for weights in self.blocks()]
-        return np.sum(counts, axis=0, dtype=np.int64) if counts else np.zeros(size, np.int64)
+        counts = np.zeros(size, np.int64)
+        counts[self.slices] = self.cells.count_pairs(len(self.pages) << PAGE_BITS)
+        counts[self.slices] += self.rare.count_pairs(BINS)
+        return counts
 
     def blocks(self) -> Iterator[Weights]:
         """The weights of some slices at a time; a bin may be there twice."""
