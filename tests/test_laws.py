@@ -185,6 +185,17 @@ def test_scatter_and_gather(name: str) -> None:
 
 
 @every_metric
+def test_a_value_and_its_resolution_are_the_same_at_once(name: str) -> None:
+    rng = np.random.default_rng(6)
+    inputs, codes = inputs_for(name, rng, 50, True), rng.integers(0, 3, 50)
+    metric = build(name)
+    states = states_of(metric, inputs, codes, 3, whole)
+    value, resolution = metric.result_and_resolution(*states)
+    same(value, metric.result(*states))
+    np.testing.assert_array_equal(resolution, metric.resolution(*states))
+
+
+@every_metric
 def test_metrics_travel_between_processes(name: str) -> None:
     assert pickle.loads(pickle.dumps(build(name))) == build(name)
 

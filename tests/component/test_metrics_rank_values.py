@@ -104,7 +104,11 @@ def rows_like(kind: str, rows: int, weighted: bool, seed: int = 5) -> Inputs:
 def value_and_resolution(metric: Metric, rows: Inputs) -> tuple[Any, float]:
     states = states_of(metric, rows, np.zeros(len(rows)), 1)
     with np.errstate(all="ignore"):
-        return metric.result(*states)[0], float(metric.resolution(*states)[0])
+        value, resolution = metric.result(*states), metric.resolution(*states)
+        at_once = metric.result_and_resolution(*states)
+    np.testing.assert_array_equal(at_once[0], value)
+    np.testing.assert_array_equal(at_once[1], resolution)
+    return value[0], float(np.asarray(resolution)[0])
 
 
 def expected_values(rows: Inputs) -> Iterator[tuple[Metric, Any]]:

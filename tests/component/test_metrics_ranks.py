@@ -10,12 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import benison
 from benison.data.batch import Inputs
+from benison.metrics import curve_metric
 from benison.metrics.statistics import exact_scores, pooled_scores, ranks
 from benison.metrics.statistics.curve import scored_weights
 from benison.metrics.statistics.ranks import Ranks, ScoreRanks
 from benison.metrics.statistics.scale import BINS, bins_of, edges_of, holds_equal_scores
 from benison.slicing.codes import SliceCodes
+from tests.conftest import config, taxi_like
 
 EXTREMES = [0.0, 1.0, 5e-324, 1e-300, 1e300, np.finfo(float).max, np.inf, 1 - 2**-53, 1 + 2**-52]
 ANY_SCORE = st.one_of(
@@ -185,3 +188,16 @@ def test_any_split_of_the_rows_makes_the_same_state(limits: int, seed: int) -> N
     index = rng.permutation(size + 2)[:size]
     placed = statistic.scatter(states[0], index, size + 2)
     assert weights_of(placed) == {int(index[code]): of for code, of in expected.items()}
+
+
+def test_a_curve_is_read_once_for_a_value_and_its_resolution(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read = []
+    curves = curve_metric.score_curves
+    monkeypatch.setattr(
+        curve_metric, "score_curves", lambda ranks: read.append(ranks) or curves(ranks)
+    )
+    result = benison.evaluate(taxi_like(6_000), config("AUC"))
+    assert result.value("auc") > 0.5
+    assert len(read) == 1
