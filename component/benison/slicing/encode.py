@@ -266,7 +266,8 @@ def _encodable(column: pa.Array) -> pa.Array:
 
 def _signed(indices: pa.Array) -> Codes:
     """Indices as int64[M], -1 for null."""
-    filled = pc.fill_null(indices.cast(pa.int64()), -1)
+    wide = indices.cast(pa.int64())
+    filled = pc.fill_null(wide, -1) if wide.null_count else wide  # which copies all of them
     return np.asarray(filled.to_numpy(zero_copy_only=False), np.int64)
 
 

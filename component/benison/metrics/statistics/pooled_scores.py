@@ -96,12 +96,15 @@ class PooledScores:
 
     def _grouped(self, total: Cells, rows: BinaryRows, cells: Index) -> Cells:
         size, width = total.size, total.width
-        starts = np.zeros(rows.codes.size, np.int64)
-        starts[self.slices] = np.arange(size) * width
-        if size * width < 2**31:  # half the bytes are added in half the time
-            starts, cells = starts.astype(np.int32), cells.astype(np.int32)
+        # Half the bytes are added in half the time.
+        kind = np.dtype(np.int32 if size * width < 2**31 else np.int64)
+        ranks = np.zeros(rows.codes.size, kind)
+        ranks[self.slices] = np.arange(size)
+        cells = cells.astype(kind)
         for at, codes in rows.codes.parts:
-            keys = starts[codes]
+            # Where all slices are pooled the code of each is its rank.
+            keys = codes.astype(kind) if size == len(ranks) else ranks[codes]
+            keys *= width
             keys += cells if at is None else cells[at]
             weights = rows.weights if at is None or rows.weights is None else rows.weights[at]
             total = total.merge(Cells.of(keys, weights, size, width))
