@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from benison.data.batch import Inputs
 from benison.metrics import Metric, from_config, registered
+from benison.metrics.base import AXES
 from benison.slicing.codes import SliceCodes
 from benison.testing import (
     WAYS,
@@ -137,7 +138,7 @@ def test_no_rows_no_value(name: str) -> None:
     if metric.is_plot:
         pytest.skip("a plot without rows is a plot of zeros")
     columns = (
-        {k: v for k, v in value.items() if k != "threshold"} if isinstance(value, dict) else value
+        {k: v for k, v in value.items() if k not in AXES} if isinstance(value, dict) else value
     )
     np.testing.assert_array_equal(flat(columns), np.full_like(flat(columns), metric.empty_value))
 
@@ -215,7 +216,7 @@ def test_nan_prediction_makes_the_value_nan(name: str) -> None:
     rows = dataclasses.replace(inputs, predictions=predictions)
     value = value_of(metric, rows, np.zeros(20), 1)
     columns = (
-        {k: v for k, v in value.items() if k != "threshold"} if isinstance(value, dict) else value
+        {k: v for k, v in value.items() if k not in AXES} if isinstance(value, dict) else value
     )
     assert np.all(np.isnan(flat(columns)))
 

@@ -15,6 +15,7 @@ import sklearn.metrics as sk
 
 from benison.data.batch import Inputs
 from benison.metrics import registered
+from benison.metrics.base import AXES
 from benison.testing import WAYS, value_of
 from tests.test_laws import build
 
@@ -188,6 +189,29 @@ def mean_of(function: Callable[[np.ndarray, np.ndarray], Any]) -> Oracle:
     return lambda y, p, w: np.average(function(y, p), weights=w)
 
 
+def class_matrix(threshold: float) -> Oracle:
+    def matrix(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> np.ndarray:
+        predicted = np.where(p.max(axis=1) > threshold, p.argmax(axis=1), -1)
+        return sk.confusion_matrix(y, predicted, labels=[-1, 0, 1, 2], sample_weight=w)[1:].ravel()
+
+    return matrix
+
+
+def label_matrix(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> np.ndarray:
+    above = p > HALF
+    pairs = [(y == a, j, y == j) for a in range(3) for j in range(3)]
+    tp = [w[rows & own & above[:, j]].sum() for rows, j, own in pairs]
+    fp = [w[rows & ~own & above[:, j]].sum() for rows, j, own in pairs]
+    tn = [w[rows & ~own & ~above[:, j]].sum() for rows, j, own in pairs]
+    fn = [w[rows & own & ~above[:, j]].sum() for rows, j, own in pairs]
+    return np.array([*tp, *fp, *tn, *fn])
+
+
+def distribution_plot(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> np.ndarray:
+    tp, fp, tn, fn = confusion_plot(y, p, w).reshape(4, -1)
+    return np.concatenate([tp + fp, 0 * fp, tn + fn, 0 * fn])
+
+
 KERAS: dict[str, Oracle] = {
     "Hinge": lambda y, p, w: sk.hinge_loss(y, p, sample_weight=w),
     "SquaredHinge": mean_of(lambda y, p: np.maximum(1 - (2 * y - 1) * p, 0) ** 2),
@@ -218,6 +242,10 @@ KERAS: dict[str, Oracle] = {
 }
 
 ORACLES: dict[str, Oracle] = {
+    "MultiClassConfusionMatrixAtThresholds": class_matrix(0.5),
+    "MultiClassConfusionMatrixPlot": class_matrix(0.0),
+    "MultiLabelConfusionMatrixPlot": label_matrix,
+    "ScoreDistributionPlot": distribution_plot,
     **KERAS,
     "ExactMatch": lambda y, p, w: np.average(y == p, weights=w),
     "NDCG": lambda y, p, w: sk.ndcg_score([y[w > 0]], [p[w > 0]]),
@@ -312,7 +340,7 @@ def numbers(value: Any) -> np.ndarray:
         kept = [
             v
             for k, v in value.items()
-            if k not in ("lower", "upper") and not (k == "threshold" and v.shape[1] > 3)
+            if k not in AXES - {"threshold"} and not (k == "threshold" and v.shape[1] > 3)
         ]
         return np.concatenate([column[0] for column in kept])
     return value[0]

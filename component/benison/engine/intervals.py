@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from benison.config import ConfidenceIntervalMethod, Options
 from benison.data.batch import Array
-from benison.metrics.base import Index, Value, ratio
+from benison.metrics.base import AXES, Index, Value, ratio
 from benison.table.slice_columns import Interval
 
 Numbers: TypeAlias = npt.NDArray[np.uint64]
@@ -200,7 +200,7 @@ class Estimate:
         a, b = self.value, other.value
         if isinstance(a, dict) and isinstance(b, dict):
             # A point of the difference lies where both points lie.
-            columns = {key: a[key] if key == "threshold" else a[key] - b[key] for key in a}
+            columns = {key: a[key] if key in AXES else a[key] - b[key] for key in a}
             return Estimate(columns, self.replicates)
         assert not isinstance(a, dict)
         assert not isinstance(b, dict)

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from benison.metrics import (
+    class_matrices,
     classification,
     columns,
     confusion,
@@ -31,6 +32,7 @@ __all__ = [
     "About",
     "Metric",
     "Statistic",
+    "class_matrices",
     "classification",
     "columns",
     "confusion",

@@ -30,7 +30,10 @@ import numpy.typing as npt
 from benison.data.batch import Array, Index, Inputs
 from benison.slicing.codes import SliceCodes
 
-__all__ = ["Index", "Metric", "Statistic", "Value", "ratio"]
+__all__ = ["AXES", "Index", "Metric", "Statistic", "Value", "ratio"]
+
+AXES = frozenset({"threshold", "lower", "upper", "actual_class_id", "predicted_class_id"})
+"""The columns of structured values and plots that say where a point lies, not what is there."""
 
 StateT = TypeVar("StateT")
 Value: TypeAlias = "Array | dict[str, Array]"

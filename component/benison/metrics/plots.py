@@ -87,6 +87,32 @@ class ConfusionMatrixPlot(Metric):
         }
 
 
+@dataclasses.dataclass(frozen=True)
+class ScoreDistributionPlot(ConfusionMatrixPlot):
+    """How much weight has a score above each of many thresholds, whatever the labels.
+
+    The columns of ConfusionMatrixPlot, as TFMA fills them: `true_positives` is the weight of the scores above
+    the threshold, `true_negatives` that of the others; `false_positives` and `false_negatives` are 0.
+
+    >>> plot = ScoreDistributionPlot(num_thresholds=2).of(Inputs.of([1, 0, 1], [0.2, 0.7, 0.9]))
+    >>> plot["threshold"], plot["true_positives"]
+    ([-1e-06, 0.0, 0.5, 1.0], [3.0, 3.0, 2.0, 0.0])
+    """
+
+    name: str = "score_distribution_plot"
+
+    def result(self, ranks: Ranks) -> dict[str, Array]:
+        matrix = super().result(ranks)
+        above = matrix["true_positives"] + matrix["false_positives"]
+        below = matrix["true_negatives"] + matrix["false_negatives"]
+        return matrix | {
+            "true_positives": above,
+            "true_negatives": below,
+            "false_positives": 0 * above,
+            "false_negatives": 0 * below,
+        }
+
+
 def even_thresholds(count: int) -> Array:
     """TFMA's: one below 0, then 0 to 1 in `count` steps.
 
@@ -127,6 +153,7 @@ def lies_outside(ranks: Ranks) -> bool:
 
 
 register("ConfusionMatrixPlot", ConfusionMatrixPlot)
+register("ScoreDistributionPlot", ScoreDistributionPlot)
 
 
 @dataclasses.dataclass(frozen=True)
