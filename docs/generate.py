@@ -18,9 +18,8 @@ from typing import Any
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from benison.cli.catalogue import Entry, documented, family_of
+from benison.cli.catalogue import Entry, documented, family_of, known
 from benison.config import EvalConfig
-from benison.metrics import registered
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -140,7 +139,7 @@ def _meaning(field: Mapping[str, Any], parts: Mapping[str, Any]) -> str:
 def metrics_page() -> str:
     """The catalogue: a table of all metrics, then a section for each, by family."""
     families = {
-        family: list(names) for family, names in groupby(sorted(registered(), key=_place), _family)
+        family: list(names) for family, names in groupby(sorted(known(), key=_place), _family)
     }
     rows = [_row(name) for names in families.values() for name in names]
     table = "\n".join(["| metric | family | range | better |", "|---|---|---|---|", *rows])
@@ -163,12 +162,12 @@ def _place(name: str) -> tuple[str, str]:
 
 
 def _family(name: str) -> str:
-    return family_of(registered()[name]).capitalize()
+    return family_of(known()[name]).capitalize()
 
 
 def _introduction(name: str) -> str:
     """The first paragraph of the module in which the metrics of a family are."""
-    module = inspect.getmodule(documented(registered()[name]))
+    module = inspect.getmodule(documented(known()[name]))
     return _prose((inspect.getdoc(module) or "").partition("\n\n")[0])
 
 
@@ -178,8 +177,8 @@ def _row(name: str) -> str:
 
 
 def _metric(name: str) -> str:
-    factory, entry = registered()[name], Entry.of(name)
-    text = inspect.getdoc(factory) if inspect.isclass(factory) else entry.sentence
+    factory, entry = known()[name], Entry.of(name)
+    text = inspect.getdoc(factory) if not hasattr(factory, "func") else entry.sentence
     text = f"{text or entry.sentence}\n\n    {entry.formula}" if entry.formula else text
     better = f", {entry.better} is better" if entry.better else ""
     parameters = ", ".join(f"`{name}` (`{text}`)" for name, text in entry.parameter_texts().items())

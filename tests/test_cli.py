@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 
 import benison
 from benison.cli import app
+from benison.metrics.groups import GROUPS
 from tests.conftest import config, taxi_like
 
 THRESHOLD = {"class_name": "AUC", "threshold": {"value_threshold": {"lower_bound": 0.5}}}
@@ -131,7 +132,7 @@ def test_names_that_are_not_utf_8(folder: Path) -> None:
 
 def test_metrics_lists_what_a_config_can_name() -> None:
     every = json.loads(run("metrics", "--json").output)["metrics"]
-    assert [entry["name"] for entry in every] == list(benison.registered())
+    assert [entry["name"] for entry in every] == sorted({*benison.registered(), *GROUPS})
     (huber,) = json.loads(run("metrics", "Huber", "--json").output)["metrics"]
     about = {"name": "huber", "delta": 1.0}
     assert (huber["parameters"], huber["low"], huber["high"]) == (about, 0, None)

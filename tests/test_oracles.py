@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+import scipy.spatial.distance
 import scipy.special
 import scipy.stats
 import sklearn.metrics as sk
@@ -212,6 +214,33 @@ def distribution_plot(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> np.ndarray
     return np.concatenate([tp + fp, 0 * fp, tn + fn, 0 * fn])
 
 
+def flips(counts: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Oracle:
+    """Of the baseline that predicts for each row what the candidate does for its mirror image."""
+    return lambda y, p, w: np.average(counts(p > HALF, p[::-1] > HALF), weights=w)
+
+
+def cosine(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
+    distances = [scipy.spatial.distance.cosine(a, b) for a, b in zip(p, p[::-1], strict=True)]
+    return np.average(1 - np.array(distances), weights=w)
+
+
+COMPARISONS: dict[str, Oracle] = {
+    "SymmetricFlipRate": flips(lambda p, q: p != q),
+    "NegToNegFlipRate": flips(lambda p, q: ~p & ~q),
+    "NegToPosFlipRate": flips(lambda p, q: p & ~q),
+    "PosToNegFlipRate": flips(lambda p, q: ~p & q),
+    "PosToPosFlipRate": flips(lambda p, q: p & q),
+    "SymmetricPredictionDifference": lambda y, p, w: np.average(
+        2 * np.abs(p - p[::-1]) / (p + p[::-1]), weights=w
+    ),
+    "ModelCosineSimilarity": cosine,
+    # Without a query_key all rows are one query.
+    "TotalQueries": lambda y, p, w: w[w > 0].mean(),
+    "TotalDocuments": lambda y, p, w: w.sum(),
+    "MinDocuments": lambda y, p, w: w.sum(),
+    "MaxDocuments": lambda y, p, w: w.sum(),
+}
+
 KERAS: dict[str, Oracle] = {
     "Hinge": lambda y, p, w: sk.hinge_loss(y, p, sample_weight=w),
     "SquaredHinge": mean_of(lambda y, p: np.maximum(1 - (2 * y - 1) * p, 0) ** 2),
@@ -247,6 +276,7 @@ ORACLES: dict[str, Oracle] = {
     "MultiLabelConfusionMatrixPlot": label_matrix,
     "ScoreDistributionPlot": distribution_plot,
     **KERAS,
+    **COMPARISONS,
     "ExactMatch": lambda y, p, w: np.average(y == p, weights=w),
     "NDCG": lambda y, p, w: sk.ndcg_score([y[w > 0]], [p[w > 0]]),
     "MinLabelPosition": lambda y, p, w: min_label_position(y[w > 0], p[w > 0], w),
@@ -317,6 +347,13 @@ REGRESSION = {
 
 
 def data(name: str, weighted: bool, centre: float) -> Inputs:
+    inputs = without_baseline(name, weighted, centre)
+    if not build(name).needs_baseline:
+        return inputs
+    return dataclasses.replace(inputs, baseline=inputs.predictions[::-1])
+
+
+def without_baseline(name: str, weighted: bool, centre: float) -> Inputs:
     rng = np.random.default_rng(11)
     weights = rng.integers(0, 5, 300) / 2 if weighted else None
     if build(name).accepts == {"classes"}:

@@ -78,7 +78,8 @@ def example_inputs(metric: Metric, rows: int = 40, seed: int = 0, weighted: bool
     names = {name for statistic in metric.statistics() for name in statistic.columns()}
     batch = pa.record_batch({name: rng.integers(0, 9, rows).astype(float) for name in names})
     groups = groups if metric.needs_groups else None
-    return Inputs(labels, predictions, weights, batch if names else None, groups=groups)
+    baseline = _columns(metric, rng, rows)[1] if metric.needs_baseline else None
+    return Inputs(labels, predictions, weights, batch if names else None, None, groups, baseline)
 
 
 def _columns(metric: Metric, rng: np.random.Generator, rows: int) -> tuple[Any, Any]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import json
 import math
@@ -15,7 +16,8 @@ from rich.table import Table
 
 from benison.cli.options import AsJson, errors
 from benison.errors import ConfigError
-from benison.metrics import Metric, describe, from_config, registered
+from benison.metrics import About, describe, from_config, registered
+from benison.metrics.groups import GROUPS
 from benison.terminal import console
 from benison.testing import example_config
 
@@ -69,12 +71,13 @@ class Entry:
         >>> Entry.of("Recall").range, Entry.of("Recall").better, Entry.of("Recall").family
         ('0 to 1', 'higher', 'confusion')
         """
-        about, factory = describe(name), registered()[name]
+        about = About.of(GROUPS[name]) if name in GROUPS else describe(name)
+        factory = known()[name]
         better = {True: "higher", False: "lower", None: ""}[about.higher_is_better]
         parameters = inspect.signature(factory).parameters.values()
         required = tuple(p.name for p in parameters if p.default is p.empty)
         defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
-        family, needs = family_of(factory), _needs(from_config(name, example_config(name)))
+        family, needs = family_of(factory), _needs(name)
         return cls(
             name,
             family,
@@ -113,6 +116,11 @@ class Entry:
         return {**dataclasses.asdict(self), **ends, "better": self.better or None}
 
 
+def known() -> dict[str, Callable[..., Any]]:
+    """What makes the metric, or the metrics, of each class name."""
+    return {**registered(), **GROUPS}
+
+
 def family_of(factory: Callable[..., Any]) -> str:
     """The family of a metric's factory: the name of its module, in words."""
     module = inspect.getmodule(documented(factory))
@@ -124,13 +132,17 @@ def documented(factory: Callable[..., Any]) -> Any:
     return getattr(factory, "func", factory)
 
 
-def _needs(metric: Metric) -> tuple[str, ...]:
+def _needs(name: str) -> tuple[str, ...]:
+    if name in GROUPS:
+        return tuple(dict.fromkeys(n for each, _ in GROUPS[name]() for n in _needs(each)))
+    metric = from_config(name, example_config(name))
     kinds = "labels and predictions: " + " or ".join(sorted(metric.accepts))
     return tuple(
         text
         for text, wanted in (
             (kinds, metric.needs_label or metric.needs_prediction),
             ("query_key", metric.needs_groups),
+            ("a baseline", metric.needs_baseline),
             ("no example weights", not metric.takes_weights),
         )
         if wanted
@@ -148,7 +160,7 @@ def metrics(
 ) -> None:
     """The command behind METRICS_HELP."""
     with errors(as_json):
-        names = [name] if name is not None else list(registered())
+        names = [name] if name is not None else sorted(known())
         entries = [entry for entry in map(Entry.of, names) if entry.matches(search)]
         if not entries:
             raise ConfigError(f"No metric has {search!r} in its name, family or description.")
@@ -169,8 +181,8 @@ def _print_table(entries: list[Entry]) -> None:
 
 
 def _print_entry(entry: Entry) -> None:
-    factory = registered()[entry.name]
-    text = inspect.getdoc(factory) if inspect.isclass(factory) else entry.sentence
+    factory = known()[entry.name]
+    text = entry.sentence if isinstance(factory, functools.partial) else inspect.getdoc(factory)
     print(f"{entry.name} ({entry.family})\n\n{text or entry.sentence}")
     if entry.formula:
         print(f"\n    {entry.formula}")

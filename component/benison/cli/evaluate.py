@@ -28,6 +28,7 @@ from benison.evaluation.recording import check_recorded
 from benison.evaluation.resolve import UNKNOWN, Request, resolve
 from benison.evaluation.spec import read_spec
 from benison.metrics import modules, registered
+from benison.metrics.groups import GROUPS
 from benison.models.fetch import readable
 from benison.output import blessing
 from benison.paths import locate
@@ -257,7 +258,9 @@ def schema() -> None:
 
     [bold]Example[/bold]:  benison schema > eval.schema.json
     """
-    print(json.dumps(EvalConfig.json_schema({*registered(), *modules.offered()}), indent=2))
+    print(
+        json.dumps(EvalConfig.json_schema({*registered(), *GROUPS, *modules.offered()}), indent=2)
+    )
 
 
 def verify(

@@ -134,6 +134,8 @@ class Inputs:
     rows: Index | None = None
     """Which rows of `batch` these are, or None for all."""
     groups: pa.Array | None = None
+    baseline: Any = None
+    """The baseline's predictions, as `predictions` are, for metrics that compare two models."""
 
     @classmethod
     def of(cls, labels: Any, predictions: Any, weights: Any = None) -> Inputs:
@@ -153,6 +155,7 @@ class Inputs:
             self.batch,
             rows if self.rows is None else self.rows[rows],
             None if self.groups is None else self.groups.take(pa.array(rows)),
+            None if self.baseline is None else take_rows(self.baseline, rows),
         )
 
     @functools.cached_property

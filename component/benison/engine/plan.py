@@ -21,7 +21,7 @@ from benison.engine.views import Average, Comparison, View
 from benison.errors import ConfigError
 from benison.metrics.averages import PositiveWeight
 from benison.metrics.base import Metric, Statistic
-from benison.metrics.registry import from_config
+from benison.metrics.groups import members
 from benison.slicing.spec_columns import columns_of, unreadable
 from benison.table.key import CHANGE, Key, MetricKeys
 
@@ -172,7 +172,8 @@ class _Builder:
     def _metrics(self, spec: MetricsSpec, path: str) -> Iterator[tuple[int, Metric]]:
         for i, metric in enumerate(spec.metrics):
             try:
-                yield i, from_config(metric.class_name, dict(metric.config))
+                made = members(metric.class_name, dict(metric.config))
+                yield from ((i, member) for _, member in made)
             except ConfigError as error:
                 self.faults.append((f"{path}.metrics[{i}]", str(error)))
 
@@ -181,6 +182,9 @@ class _Builder:
         models = _models(self.config, spec)
         query = spec.query_key if metric.needs_groups else ""
         variants = ("", *(variant.name for variant in self.config.variants))
+        baseline = self.config.baseline_spec if metric.needs_baseline else None
+        if metric.needs_baseline:
+            models = [model for model in models if baseline is not None and not model.is_baseline]
         for model in models:
             for output in spec.output_names or outputs_of(self.config, model):
                 has_weights = all(other.example_weight_key_for(output) for other in models)
@@ -193,6 +197,7 @@ class _Builder:
                             variant=variant,
                             query_key=query,
                             labelled=metric.needs_label,
+                            baseline=baseline.name if baseline else "",
                             scored=metric.needs_prediction,
                         )
 

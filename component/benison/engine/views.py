@@ -184,6 +184,8 @@ class View:
     query_key: str = ""
     labelled: bool = True
     """Whether rows without a label are left out, as for every metric that looks at labels."""
+    baseline: str = ""
+    """The model whose predictions a metric looks at beside this one's; "" for none."""
     scored: bool = True
     """Whether a row without a prediction makes a value undefined and does not count as evaluated."""
 
@@ -210,11 +212,19 @@ class View:
         inputs = self._inputs(extracts)
         kept = self._kept(inputs)
         rows = inputs if kept is None else inputs.take(kept)
-        pairs = self.pairs.of(rows)
+        pairs = self._pairs_of(rows)
         origin = pairs.origin if kept is None else kept
         if kept is not None and pairs.origin is not None:
             origin = kept[pairs.origin]
         return Seen(pairs.inputs, origin, self._evaluated(rows, kept))
+
+    def _pairs_of(self, rows: Inputs) -> Seen:
+        """The pairs, and of the baseline's predictions those that belong to the same classes."""
+        seen = self.pairs.of(rows)
+        if rows.baseline is None:
+            return seen
+        other = self.pairs.of(_replaced(rows, rows.baseline, rows.predictions)).inputs.labels
+        return dataclasses.replace(seen, inputs=dataclasses.replace(seen.inputs, baseline=other))
 
     def _inputs(self, extracts: Extracts) -> Inputs:
         target, batch = (self.model, self.output), extracts["features"]
@@ -226,7 +236,11 @@ class View:
         labels = extracts.get("labels", {}).get(target, nothing)
         groups = None if not self.query_key else _texts(batch, self.query_key)
         pair = _of_same_width(labels, predictions.get(target, nothing))
-        return Inputs(*pair, weights, batch, None, groups)
+        other = (self.baseline, self.output)
+        baseline = (
+            _of_same_width(pair[1], predictions.get(other, nothing))[1] if self.baseline else None
+        )
+        return Inputs(*pair, weights, batch, None, groups, baseline)
 
     def _kept(self, inputs: Inputs) -> Index | None:
         """The rows with a label, where it matters, and a weight; None is all."""

@@ -16,7 +16,8 @@ from benison.data.batch import Inputs
 from benison.engine.plan import Plan
 from benison.engine.views import Pairs
 from benison.errors import ConfigError, DataError, suggestion
-from benison.metrics import Metric, from_config, registered
+from benison.metrics import Metric, registered
+from benison.metrics.groups import members
 from benison.metrics.registry import class_of
 from benison.table.key import SLICE_RATIO
 from benison.table.words import metric_text
@@ -38,8 +39,8 @@ def metric_faults(plan: Plan, wide: Collection[str], single: Collection[str]) ->
     for i, spec in enumerate(plan.config.metrics_specs):
         metrics = [_built(metric) for metric in spec.metrics]
         faults = [*_weights(plan.config, plan, spec), *_bounds(spec, metrics)]
-        if None not in metrics:  # else the fault is where the metric is
-            known = [metric for metric in metrics if metric]
+        if all(metrics):  # else the fault is where the metric is
+            known = [metric for built in metrics for metric in built]
             faults += [*_names(spec, [metric.name for metric in known]), *_queries(spec, known)]
         for fault in faults:
             yield fault._replace(loc=("metrics_specs", i, *fault.loc))
@@ -47,10 +48,11 @@ def metric_faults(plan: Plan, wide: Collection[str], single: Collection[str]) ->
     yield from _single_scores(plan, single)
 
 
-def _built(metric: MetricConfig) -> Metric | None:
+def _built(metric: MetricConfig) -> tuple[Metric, ...]:
+    """The metrics that a config asks for; none where it is wrong."""
     with suppress(ConfigError):
-        return from_config(metric.class_name, dict(metric.config))
-    return None
+        return tuple(made for _, made in members(metric.class_name, dict(metric.config)))
+    return ()
 
 
 # Thresholds by name.
@@ -90,10 +92,11 @@ def _queries(spec: MetricsSpec, metrics: list[Metric]) -> Iterator[Fault]:
 # Bounds on what is not a number.
 
 
-def _bounds(spec: MetricsSpec, metrics: list[Metric | None]) -> Iterator[Fault]:
-    for i, (config, metric) in enumerate(zip(spec.metrics, metrics, strict=True)):
-        if metric is None:
-            continue
+def _bounds(spec: MetricsSpec, metrics: list[tuple[Metric, ...]]) -> Iterator[Fault]:
+    each = ((i, config) for i, config in enumerate(spec.metrics))
+    for (i, config), metric in (
+        (at, made) for at, built in zip(each, metrics, strict=True) for made in built
+    ):
         own = ("threshold", "per_slice_thresholds", "cross_slice_thresholds")
         places: list[tuple[str | int, ...]] = [
             ("metrics", i, field) for field in own if getattr(config, field)
@@ -189,7 +192,7 @@ def _refusal(metric: Metric, one_hot: bool) -> str:
 def _places(plan: Plan, metric: Metric) -> Iterator[tuple[str | int, ...]]:
     for i, spec in enumerate(plan.config.metrics_specs):
         for j, config in enumerate(spec.metrics):
-            if _built(config) == metric:
+            if metric in _built(config):
                 yield "metrics_specs", i, "metrics", j
 
 

@@ -145,6 +145,8 @@ class Metric(abc.ABC):
     """Whether it looks at predictions, so that one that is missing makes the value undefined."""
     needs_groups: ClassVar[bool] = False
     """Whether it looks at the queries of rows, `Inputs.groups`, which need a query_key."""
+    needs_baseline: ClassVar[bool] = False
+    """Whether it looks at the baseline's predictions of the same rows, `Inputs.baseline`."""
     takes_weights: ClassVar[bool] = True
     """Whether it can be computed with example weights."""
     empty_value: ClassVar[float] = math.nan

@@ -36,6 +36,9 @@ class ClassTable(CellsStatistic):
     """Weights of places between thresholds, by labelled and predicted class.
 
     How many classes there are is known from the first row on; the width is 0 before.
+
+    Attributes:
+        thresholds: Ascending; place i holds the scores above i of them.
     """
 
     thresholds: tuple[float, ...]
@@ -137,6 +140,10 @@ class MultiClassConfusionMatrixAtThresholds(Metric):
     Columns `threshold`, `actual_class_id`, `predicted_class_id` and `num_weighted_examples`. Where no score
     is above the threshold, the predicted class is -1. Weights are from 0 up.
 
+    Attributes:
+        thresholds: One threshold or a list of them; a score above it is needed to predict a class.
+        name: The metric's name in the results.
+
     >>> rows = Inputs.of([0, 1], [[0.9, 0.1], [0.7, 0.3]])
     >>> matrix = MultiClassConfusionMatrixAtThresholds(thresholds=[0.8]).of(rows)
     >>> matrix["predicted_class_id"], matrix["num_weighted_examples"]
@@ -186,7 +193,12 @@ def _flat(points: Array) -> Array:
 class MultiClassConfusionMatrixPlot(MultiClassConfusionMatrixAtThresholds):
     """Weight of the rows of each labelled class whose likeliest class is each predicted one, as a plot.
 
-    At the threshold 0, or at `thresholds`, or at `num_thresholds` of them from 0 to 1.
+    The columns are those of MultiClassConfusionMatrixAtThresholds.
+
+    Attributes:
+        thresholds: One threshold or a list of them; 0 by default.
+        num_thresholds: In place of them, how many there are from 0 to 1.
+        name: The metric's name in the results.
 
     >>> plot = MultiClassConfusionMatrixPlot().of(Inputs.of([0, 1], [[0.9, 0.1], [0.7, 0.3]]))
     >>> plot["num_weighted_examples"]

@@ -120,7 +120,8 @@ def _column(path: Sequence[str]) -> str:
 class ColumnSum(ColumnMean):
     """Weighted sum of a column of the data; 0 without rows.
 
-    It has no range and no better end. Rows without a value do not count.
+    It has no range and no better end. Rows without a value do not count. The parameters are those of Mean;
+    the default name is such as sum_features.fare.
 
     >>> batch = pa.record_batch({"fare": [20, 40, None]})
     >>> rows = dataclasses.replace(Inputs.of([1, 0, 0], [1, 0, 0]), batch=batch)

@@ -23,6 +23,7 @@ from typing import Any
 from benison.errors import ConfigError, suggestion
 from benison.metrics import registry
 from benison.metrics.base import Metric
+from benison.metrics.groups import GROUPS
 
 GROUP = "benison.metrics"
 """The group of entry points by which a distribution offers metrics; a name is a class_name."""
@@ -31,7 +32,7 @@ GROUP = "benison.metrics"
 _OURS = ("benison", "tensorflow_model_analysis", "tensorflow", "tf_keras", "keras")
 
 # This module is imported after every family of metrics.
-_OWN = frozenset(registry.registered())
+_OWN = frozenset({*registry.registered(), *GROUPS})
 
 _loaded: dict[str, Origin] = {}
 
@@ -131,7 +132,7 @@ def load(class_name: str, module: str, folder: str = "") -> Origin | None:
     """
     if is_foreign(module):
         return _from_module(class_name, module, folder)
-    if module or class_name in registry.registered():
+    if module or class_name in GROUPS or class_name in registry.registered():
         return _loaded.get(class_name)
     return _from_entry_point(class_name)
 

@@ -52,8 +52,6 @@ _STEPS = "is the area below steps, which is not computed; AUCPrecisionRecall is 
 INSTEAD = {
     "average_precision": _STEPS,
     "average_precision_score": _STEPS,
-    "FairnessIndicators": "left TFMA in 0.47. Its rates are metrics: PredictedPositiveRate, TPR, FPR, TNR, "
-    "FNR, FalseDiscoveryRate and FalseOmissionRate, each with its own thresholds.",
 }
 """Names of what is not computed, with what is there in place of it."""
 

@@ -109,6 +109,19 @@ class IoU(Metric):
 
         TP / (TP + FP + FN) of each class of target_class_ids
 
+    A class that is neither labelled nor predicted is not in the mean; NaN where none is, and where a
+    prediction is missing.
+
+    Source: Jaccard, "The distribution of the flora in the alpine zone", New Phytologist 11, 1912.
+
+    Attributes:
+        num_classes: How many classes there are, numbered from 0.
+        target_class_ids: The classes over which the mean is.
+        ignore_class: The labelled class whose values do not count, such as the edges of an image.
+        sparse_y_true: Whether labels are class numbers, and not a number for each class.
+        sparse_y_pred: Whether predictions are.
+        name: The metric's name in the results.
+
     >>> IoU(num_classes=2, target_class_ids=[0, 1]).of(Inputs.of([0, 1, 1], [0, 1, 0]))
     0.5
     """
@@ -146,6 +159,9 @@ class IoU(Metric):
 @dataclasses.dataclass(frozen=True)
 class MeanIoU(IoU):
     """Mean intersection over union of all classes, of class numbers; from 0 to 1, higher is better.
+
+    A class that is neither labelled nor predicted is not in the mean. The parameters are those of IoU,
+    without target classes.
 
     >>> MeanIoU(num_classes=3).of(Inputs.of([0, 1, 1], [0, 1, 0]))
     0.5
@@ -196,6 +212,9 @@ class OneHotPairs(ClassPairs):
 class OneHotMeanIoU(OneHotIoU):
     """Mean intersection over union of all classes, of scores; from 0 to 1, higher is better.
 
+    A class that is neither labelled nor predicted is not in the mean. The parameters are those of
+    OneHotIoU, without target classes.
+
     >>> scores = [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]]
     >>> OneHotMeanIoU(num_classes=2).of(Inputs.of([0, 1, 1], scores))
     0.5
@@ -214,6 +233,11 @@ class BinaryIoU(IoU):
     """Mean intersection over union of two classes, of scores; from 0 to 1, higher is better.
 
     A score that is equal to the threshold counts as above it, unlike in other metrics, as in Keras.
+
+    Attributes:
+        target_class_ids: The classes over which the mean is: 0, 1 or both.
+        threshold: From where up a score is the class 1.
+        name: The metric's name in the results.
 
     >>> BinaryIoU().of(Inputs.of([0, 1, 1], [0.1, 0.5, 0.3]))
     0.5

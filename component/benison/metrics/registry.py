@@ -27,6 +27,9 @@ MetricFactory: TypeAlias = "Callable[..., Metric]"
 HIGHER, LOWER = True, False  # which values of a metric are better
 
 
+GROUP_NAMES: set[str] = set()
+"""Class names that stand for several metrics of the registry."""
+
 _REGISTRY: dict[str, tuple[MetricFactory, About]] = {}
 
 
@@ -125,7 +128,8 @@ def _advice(class_name: str) -> str:
     "Did you mean 'RootMeanSquaredError'?"
     """
     answers = _not_computed()
-    answers |= {_squashed(name): f"Did you mean {name!r}?" for name in _REGISTRY}
+    named = {*_REGISTRY, *GROUP_NAMES}
+    answers |= {_squashed(name): f"Did you mean {name!r}?" for name in named}
     for ours, theirs in names.ELSEWHERE.items():
         if ours in _REGISTRY:
             meant = f"Did you mean {ours!r}? {names.NOTES.get(ours, '')}".strip()

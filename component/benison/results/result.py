@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 from benison import tfma
 from benison.config import EvalConfig, SlicingSpec
 from benison.errors import ConfigError, DataError, MissingExtraError, OutputError, suggestion
-from benison.metrics import About, describe, from_config
+from benison.metrics import About, describe
+from benison.metrics.groups import members
 from benison.output import blessing
 from benison.paths import Location, RemotePath, fetched, locate
 from benison.results.written_rows import no_rows, written_rows
@@ -309,9 +310,8 @@ def metric_info(results: Iterable[EvalResult]) -> dict[str, About]:
     infos = {}
     for config in configs.values():
         with suppress(ConfigError):
-            infos[from_config(config.class_name, dict(config.config)).name] = describe(
-                config.class_name
-            )
+            for class_name, metric in members(config.class_name, dict(config.config)):
+                infos[metric.name] = describe(class_name)
     return infos
 
 

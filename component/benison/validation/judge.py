@@ -113,6 +113,12 @@ class _Bench:
         own = own_thresholds(spec.metrics[each.metric])
         plain = [*own, *_named_thresholds(spec, each.name)]
         ratios = [*_named_thresholds(spec, metric_text(each.name, SLICE_RATIO))]
+        if plain and not each.keys:  # it compares with a baseline, and there is none
+            self._unjudged = True
+            note = f"There is no baseline for {each.name} to compare with, so its threshold is not judged."
+            self._batches.append(
+                absent_row(Key(each.name), spec_name(None), MISSING, NOT_EVALUATED, note)
+            )
         for kinds, thresholds in ((PLAIN_KINDS, plain), (RATIO_KINDS, ratios)):
             for key in each.keys if thresholds else ():
                 values = self._rows.values(key.as_kind(kinds[0]), kinds, self._baseline)

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Class names that stand for several metrics, as in TFMA: each is a list of metrics with parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+from benison.metrics import parameters
+from benison.metrics.base import Metric
+from benison.metrics.confusion import as_thresholds
+from benison.metrics.registry import GROUP_NAMES, from_config
+
+Members: TypeAlias = "Iterator[tuple[str, dict[str, Any]]]"
+
+RATES = {
+    "positive_rate": "PredictedPositiveRate",
+    "true_positive_rate": "TPR",
+    "false_positive_rate": "FPR",
+    "true_negative_rate": "TNR",
+    "false_negative_rate": "FNR",
+    "false_discovery_rate": "FalseDiscoveryRate",
+    "false_omission_rate": "FalseOmissionRate",
+}
+"""The rates of Fairness Indicators by their names there."""
+
+_TENTHS = tuple(i / 10 for i in range(1, 10))
+
+
+def fairness_indicators(
+    thresholds: Sequence[float] = _TENTHS, name: str = "fairness_indicators_metrics"
+) -> Members:
+    """Positive, true and false positive and negative rates, false discovery and omission rate.
+
+    Each at each threshold, by default at 0.1 to 0.9, called such as
+    `fairness_indicators_metrics/false_positive_rate@0.5`.
+    """
+    for threshold in dict.fromkeys(as_thresholds(thresholds)):
+        for rate, class_name in RATES.items():
+            yield class_name, {"thresholds": threshold, "name": f"{name}/{rate}@{threshold:.15g}"}
+
+
+def boolean_flip_rates(
+    threshold: float = 0.5,
+    flip_rate_name: str = "flip_rate",
+    neg_to_neg_flip_rate_name: str = "neg_to_neg_flip_rate",
+    neg_to_pos_flip_rate_name: str = "neg_to_pos_flip_rate",
+    pos_to_neg_flip_rate_name: str = "pos_to_neg_flip_rate",
+    pos_to_pos_flip_rate_name: str = "pos_to_pos_flip_rate",
+) -> Members:
+    """The share of rows on which candidate and baseline differ, and that of each pair of decisions."""
+    for class_name, name in (
+        ("SymmetricFlipRate", flip_rate_name),
+        ("NegToNegFlipRate", neg_to_neg_flip_rate_name),
+        ("NegToPosFlipRate", neg_to_pos_flip_rate_name),
+        ("PosToNegFlipRate", pos_to_neg_flip_rate_name),
+        ("PosToPosFlipRate", pos_to_pos_flip_rate_name),
+    ):
+        yield class_name, {"threshold": threshold, "name": name}
+
+
+def query_statistics(
+    total_queries_name: str = "total_queries",
+    total_documents_name: str = "total_documents",
+    min_documents_name: str = "min_documents",
+    max_documents_name: str = "max_documents",
+) -> Members:
+    """The number of queries, and of their rows in all, at least and at most."""
+    yield "TotalQueries", {"name": total_queries_name}
+    yield "TotalDocuments", {"name": total_documents_name}
+    yield "MinDocuments", {"name": min_documents_name}
+    yield "MaxDocuments", {"name": max_documents_name}
+
+
+GROUPS: dict[str, Callable[..., Members]] = {
+    "BooleanFlipRates": boolean_flip_rates,
+    "FairnessIndicators": fairness_indicators,
+    "QueryStatistics": query_statistics,
+}
+
+
+GROUP_NAMES.update(GROUPS)
+
+
+def members(class_name: str, config: dict[str, Any]) -> tuple[tuple[str, Metric], ...]:
+    """The metrics that a class name and its parameters stand for, each with its own class name.
+
+    Raises:
+        ConfigError: There is no such metric, or a parameter is unknown, missing or of the wrong type.
+
+    >>> [metric.name for _, metric in members("BooleanFlipRates", {})][:2]
+    ['flip_rate', 'neg_to_neg_flip_rate']
+    >>> [metric.name for _, metric in members("Recall", {})]
+    ['recall']
+    """
+    if class_name not in GROUPS:
+        return ((class_name, from_config(class_name, config)),)
+    factory, meant = GROUPS[class_name], parameters.meant(config)
+    parameters.check(class_name, factory, meant)
+    parameters.check_types(class_name, factory, meant)
+    return tuple((name, from_config(name, own)) for name, own in factory(**meant))
