@@ -16,8 +16,8 @@ from benison.config import EvalConfig, MetricsSpec, ModelSpec, SlicingSpec
 from benison.config.constraints import located_specs
 from benison.config.plain import path_of
 from benison.engine.intervals import NoResampling, Resampling, resampling_of
-from benison.engine.requests import Asked, asked_of
-from benison.engine.views import Average, Comparison, View
+from benison.engine.requests import Asked, asked_of, own_pairs
+from benison.engine.views import Average, Comparison, Pairs, View
 from benison.errors import ConfigError
 from benison.metrics.averages import PositiveWeight
 from benison.metrics.base import Metric, Statistic
@@ -211,7 +211,12 @@ class _Builder:
             text = f"{metric.name} looks at queries; name their column as query_key."
             self.faults.append((path, text))
             return
-        for pairs in asked.pairs:
+        own = own_pairs(metric)
+        if own is not None and asked != Asked((Pairs(),)):
+            text = f"{metric.name} has class_id or top_k, and its spec has binarize or aggregate; keep one."
+            self.faults.append((path, text))
+            return
+        for pairs in asked.pairs if own is None else (own,):
             yield self._compute(metric, dataclasses.replace(view, pairs=pairs), path)
         for macro in asked.macros:
             views = [dataclasses.replace(view, pairs=pairs) for pairs in macro.pairs]

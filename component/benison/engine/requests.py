@@ -7,7 +7,8 @@ import dataclasses
 from collections.abc import Iterator
 
 from benison.config import AggregationOptions, MetricsSpec
-from benison.engine.views import ClassOf, Flattened, Kth, Pairs
+from benison.engine.views import ClassOf, Flattened, Kth, Pairs, TopK
+from benison.metrics.base import Metric
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +50,13 @@ def asked_of(spec: MetricsSpec) -> tuple[Asked, list[tuple[str, str]]]:
     if not pairs and not macros:
         pairs.append(Pairs())
     return Asked(tuple(pairs), tuple(macros)), faults
+
+
+def own_pairs(metric: Metric) -> Pairs | None:
+    """The pairs that a metric's own parameters ask for; None where it leaves them to its spec."""
+    if metric.class_id is not None:
+        return ClassOf(metric.class_id)
+    return None if metric.top_k_scores is None else TopK(metric.top_k_scores)
 
 
 def _unsupported(spec: MetricsSpec) -> Iterator[tuple[str, str]]:

@@ -151,6 +151,10 @@ class Metric(abc.ABC):
     """Whether it can be computed with example weights."""
     empty_value: ClassVar[float] = math.nan
     """The value of a slice without rows: NaN, or 0 for counts and sums."""
+    class_id: ClassVar[int | None] = None
+    """The one class of which it is, by a parameter of its own."""
+    top_k_scores: ClassVar[int | None] = None
+    """How many of the highest scores of a row can be positive, by a parameter of its own."""
     is_plot: ClassVar[bool] = False
     """Whether its columns are the points of a plot, which go to plots.parquet and have no thresholds."""
     has_interval: ClassVar[bool] = True

@@ -219,6 +219,8 @@ class ConfusionRate(Metric):
         rate: The key of the line in `RATES`.
         name: The metric's name in the results.
         thresholds: A prediction above it is positive.
+        class_id: The class of which it is, of several.
+        top_k_scores: How many of the highest scores of a row can be positive, of several classes.
 
     >>> ConfusionRate("Precision", "precision").of(Inputs.of([1, 0, 1], [0.9, 0.8, 0.1]))
     0.5
@@ -231,7 +233,19 @@ class ConfusionRate(Metric):
     rate: str
     name: str
     thresholds: tuple[float, ...] = (0.5,)
+    class_id: int | None = None  # type: ignore[misc]
+    top_k_scores: int | None = None  # type: ignore[misc]
     accepts = frozenset({"binary"})
+
+    def __post_init__(self) -> None:
+        if self.class_id is not None and self.top_k_scores is not None:
+            raise ValueError("class_id and top_k contradict each other; give one of them")
+        if self.class_id is not None and self.class_id < 0:
+            raise ValueError(f"class_id must be a class from 0 up, not {self.class_id!r}")
+        if self.top_k_scores is not None and self.top_k_scores < 1:
+            raise ValueError(
+                f"top_k must be a number of classes from 1 up, not {self.top_k_scores!r}"
+            )
 
     @property
     def empty_value(self) -> float:  # type: ignore[override]
@@ -342,9 +356,14 @@ def _rate(
     default_name: str,
     /,
     name: str | None = None,
-    thresholds: float | Sequence[float] = 0.5,
+    thresholds: float | Sequence[float] | None = None,
+    top_k: int | None = None,
+    class_id: int | None = None,
 ) -> ConfusionRate:
-    return ConfusionRate(rate, name or default_name, as_thresholds(thresholds))
+    if thresholds is None:
+        # Of the k highest scores all are positive, and the others are -inf.
+        thresholds = 0.5 if top_k is None else -inf
+    return ConfusionRate(rate, name or default_name, as_thresholds(thresholds), class_id, top_k)
 
 
 def _accuracy(name: str = "binary_accuracy", threshold: float = 0.5) -> ConfusionRate:

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rates of the k highest scores, and of one class, by parameters of the metric as TFMA has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import sklearn.metrics as sk
+
+import benison
+from tests.conftest import config
+
+RNG = np.random.default_rng(2)
+LABELS, SCORES = (
+    RNG.integers(0, 4, 200),
+    RNG.normal(0, 2, (200, 4)),
+)  # logits, of which half are below 0
+TABLE = pa.table({"label": LABELS, "prediction": SCORES.tolist()})
+
+
+def values(*metrics: Any, **more: Any) -> dict[tuple[str, str], float]:
+    table = benison.evaluate(TABLE, config(*metrics, **more)).metrics
+    rows = table.select(["metric", "sub_key", "value"]).to_pylist()
+    return {(row["metric"], row["sub_key"]): row["value"] for row in rows}
+
+
+def test_the_k_highest_scores_are_positive() -> None:
+    metrics = [
+        {"class_name": name, "config": {"top_k": 2}} for name in ("Recall", "Precision", "TP")
+    ]
+    hits = sk.top_k_accuracy_score(LABELS, SCORES, k=2)
+    expected = {
+        ("recall", "topK:2"): hits,
+        ("precision", "topK:2"): hits / 2,
+        ("tp", "topK:2"): hits * 200,
+    }
+    assert values(*metrics) == pytest.approx(expected)
+
+
+def test_thresholds_hold_among_the_k_highest_scores() -> None:
+    metric = {"class_name": "Recall", "config": {"top_k": 1, "thresholds": 1.0}}
+    right = (SCORES.argmax(axis=1) == LABELS) & (SCORES.max(axis=1) > 1.0)
+    assert values(metric) == pytest.approx({("recall", "topK:1"): right.mean()})
+
+
+def test_one_class_beside_another() -> None:
+    metrics = [
+        {"class_name": "Recall", "config": {"class_id": k, "thresholds": 0.0}} for k in (0, 3)
+    ]
+    expected = {
+        ("recall", f"classId:{k}"): sk.recall_score(k == LABELS, SCORES[:, k] > 0) for k in (0, 3)
+    }
+    assert values(*metrics) == pytest.approx(expected)
+
+
+def test_a_parameter_and_its_spec_contradict_each_other() -> None:
+    metric = {"class_name": "Recall", "config": {"top_k": 2}}
+    with pytest.raises(benison.ConfigError, match="recall has class_id or top_k, and its spec has"):
+        values(metric, spec={"binarize": {"class_ids": [1]}})
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"top_k": 0}, "top_k must be a number of classes from 1 up, not 0"),
+        ({"class_id": -1}, "class_id must be a class from 0 up, not -1"),
+        ({"class_id": 1, "top_k": 1}, "class_id and top_k contradict each other"),
+    ],
+)
+def test_parameters_without_meaning(parameters: Any, sentence: str) -> None:
+    with pytest.raises(benison.ConfigError, match=sentence):
+        values({"class_name": "Recall", "config": parameters})
