@@ -49,6 +49,9 @@ fuzz: .venv/ready ## feed every entry with INPUTS odd or damaged inputs; ARGS="E
 kills: .venv/ready ## end ROUNDS evaluations at random moments, in ARGS="sqlite mysql sql+postgresql ..."
 	@$(py) -m tests.lineage.kills --rounds $(ROUNDS) $(ARGS)
 
+hosts: .venv/ready ## stop a run at every arrow in each host and store, run it again, and print what each says
+	@$(py) -m tests.lineage.matrix $(ARGS)
+
 lint: .venv/ready lint-web ## check style, formatting and types
 	@$(py) -m ruff check
 	@$(py) -m ruff format --check
@@ -139,4 +142,4 @@ clean: ## remove everything that make has made
 
 FORCE:
 
-.PHONY: help demo test bench fuzz kills lint lint-web docs dist airflow-env hosts-env image requirements clean FORCE
+.PHONY: help demo test bench fuzz kills hosts lint lint-web docs dist airflow-env hosts-env image requirements clean FORCE

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stops a run at every arrow of its states, runs it again, and prints whether everything agrees.
 
-    python -m tests.lineage.matrix [--few] [STORE ...]
+    python -m tests.lineage.matrix [--few] [--hosts HOST,...] [STORE ...]
 
-A row for each stop, and in it each rerun: with the same inputs and with others, with and without
+A table for each store and host, a row for each stop, and in it each rerun: with the same inputs and with others, with and without
 `--overwrite`, from the same machine and from another, and by `benison record` alone. After each, the
 marker in the output, the store, the latest blessed model, `verify --metadata` and the exit code agree, or
 the run says why not. STORE is sqlite, sql+sqlite, or the URL of a server up to the database's name.
@@ -11,6 +11,7 @@ the run says why not. STORE is sqlite, sql+sqlite, or the URL of a server up to 
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import importlib
 import itertools
@@ -21,12 +22,13 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from benison.lineage.states import OPEN
 from tests.lineage import forks
+from tests.lineage.hosts import HOSTS, Asked
 
 # Name of a stop -> (where the process is stopped, the count of the call, before or after it).
 STOPS: dict[str, tuple[str, int, str]] = {
@@ -45,7 +47,8 @@ WAYS: dict[str, Callable[[], Any]] = {
     "SIGTERM": lambda: os.kill(os.getpid(), signal.SIGTERM),
     "a fault": lambda: (_ for _ in ()).throw(MemoryError("made up")),
 }
-RERUNS = (
+Rerun = tuple[str, tuple[str, ...]]
+RERUNS: tuple[Rerun, ...] = (
     ("same", ()),
     ("same", ("--overwrite",)),
     ("same, elsewhere", ()),
@@ -72,8 +75,8 @@ class Seen:
 class Pipeline:
     """A folder with data, a model and an output, and the history of a pipeline in a store."""
 
-    def __init__(self, folder: Path, url: str) -> None:
-        self.folder, self.url = folder, url
+    def __init__(self, folder: Path, url: str, host: str = "command") -> None:
+        self.folder, self.url, self.host = folder, url, HOSTS[host]
         forks.answer(self._prepare)
 
     def _prepare(self) -> None:
@@ -94,12 +97,7 @@ class Pipeline:
 
     def words(self, data: str, *more: str, run: str = "out") -> list[str | Path]:
         """The command that evaluates; the output is named after the run."""
-        return [
-            *("evaluate", "--gate", "--trust-pickle", "--json"),
-            *("--model", self.folder / "model.pkl", "--config", self.folder / "eval.json"),
-            *("--examples", self.folder / f"{data}.parquet", "--output", self.folder / run),
-            *("--metadata", self.url, "--pipeline", "taxi", "--run", run, *more),
-        ]
+        return Asked(self.folder, self.url, data, run, more).words()
 
     def child(self, data: str, run: str) -> forks.Child:
         """A process that evaluates."""
@@ -113,7 +111,8 @@ class Pipeline:
         before: Callable[[], Any] = lambda: None,
     ) -> tuple[int, str]:
         """Evaluate, in a process that does `before` first: its exit code, and what it printed."""
-        return forks.run(forks.benison(*self.words(data, *more, run=run), before=before))
+        act = self.host.act(Asked(self.folder, self.url, data, run, more))
+        return forks.run(lambda: (before(), act()))
 
     def rerun(self, kind: str, *words: str) -> tuple[int, str]:
         if kind == "record":
@@ -195,51 +194,70 @@ def faults(seen: Seen, code: int | None) -> list[str]:
     return found
 
 
-def cell(url: str, stop: str, way: str, is_again: bool, rerun: tuple[str, tuple[str, ...]]) -> str:
+def cell(pipeline: Pipeline, stop: str, way: str, is_again: bool, rerun: Rerun) -> str:
     """Stop a run, run it again, and what came of it; with a ! before each disagreement."""
-    with tempfile.TemporaryDirectory(prefix="benison-matrix-") as folder:
-        pipeline = Pipeline(Path(folder), url.format(folder=folder))
-        if is_again:
-            assert pipeline.evaluate("other")[0] == 1
-        overwrite = ("--overwrite",) if is_again else ()
-        stopped, text = pipeline.evaluate("same", *overwrite, before=stop_at(stop, way))
-        wrong = [f"after the stop: {fault}" for fault in faults(pipeline.seen(), None)]
-        if stopped not in {"SIGKILL": (-9,), "SIGTERM": (143,), "a fault": (3,)}[way]:
-            wrong.append(f"stopped with {stopped}: {text[-200:]}")
-        kind, words = rerun
-        code, text = pipeline.rerun(kind, *words)
-        # Recording says nothing of the verdict in its exit code.
-        seen = pipeline.seen()
-        judged = {"BLESSED": 0, "NOT_BLESSED": 1}.get(seen.marker, 2)
-        judged = judged if kind == "record" and code == 0 else code
-        wrong += [f"after the rerun: {fault} ({text[-200:]})" for fault in faults(seen, judged)]
-        return "".join(f"! {fault}; " for fault in wrong) + f"{code} {seen.states[-1:] or '-'}"
+    if is_again:
+        assert pipeline.evaluate("other")[0] == 1
+    overwrite = ("--overwrite",) if is_again else ()
+    stopped, text = pipeline.evaluate("same", *overwrite, before=stop_at(stop, way))
+    wrong = [f"after the stop: {fault}" for fault in faults(pipeline.seen(), None)]
+    if stopped != {"SIGKILL": -9, "SIGTERM": 143, "a fault": pipeline.host.fault}[way]:
+        wrong.append(f"stopped with {stopped}: {text[-200:]}")
+    kind, words = rerun
+    code, text = pipeline.rerun(kind, *words)
+    # Recording says nothing of the verdict in its exit code.
+    seen = pipeline.seen()
+    judged = {"BLESSED": 0, "NOT_BLESSED": 1}.get(seen.marker, 2)
+    judged = judged if kind == "record" and code == 0 else code
+    wrong += [f"after the rerun: {fault} ({text[-200:]})" for fault in faults(seen, judged)]
+    return "".join(f"! {fault}; " for fault in wrong) + f"{code} {seen.states[-1:] or '-'}"
 
 
-def rows(url: str, few: bool) -> Iterator[tuple[str, list[str]]]:
-    """The name of each row, and its cells; of a few, each way and each rerun in turn."""
-    turn = itertools.count()
+def rows(
+    url: str, host: str, reruns: Sequence[Rerun], few: bool
+) -> Iterator[tuple[str, list[str]]]:
+    """The name of each row, and its cells; of a few, half the rows, each way and each rerun in turn."""
+    turn, number = itertools.count(), [*HOSTS].index(host)
     for stop, is_again in itertools.product(STOPS, (False, True)):
-        for way in [[*WAYS][next(turn) % len(WAYS)]] if few else WAYS:
+        at = next(turn)
+        if few and at % 2 != number % 2:
+            continue
+        for way in [[*WAYS][at % len(WAYS)]] if few else WAYS:
             name = f"{stop}, {way}{', over a recorded run' if is_again else ''}"
-            reruns = RERUNS[next(turn) % 3 :: 3] if few else RERUNS
-            yield name, [cell(url, stop, way, is_again, rerun) for rerun in reruns]
+            shown = [reruns[(at // 2 + number) % len(reruns)]] if few else reruns
+            cells = []
+            for rerun in shown:
+                with tempfile.TemporaryDirectory(prefix="benison-matrix-") as folder:
+                    pipeline = Pipeline(Path(folder), url.format(folder=folder), host)
+                    cells.append(cell(pipeline, stop, way, is_again, rerun))
+            yield name, cells
+
+
+def table(store: str, host: str, few: bool) -> tuple[int, int]:
+    """Print the rows of a store and a host: how many cells they have, and how many disagree."""
+    url = store if "://" in store else f"{store}:///{{folder}}/m.db?create=true"
+    reruns = [each for each in RERUNS if not (HOSTS[host].overwrites and each[1])]
+    heads = [] if few else [" ".join((kind, *more)) for kind, more in reruns]
+    print(f"\n{store}, {host}\n{'stopped at':44}" + "".join(f"{h:24}" for h in heads), flush=True)
+    count = wrong = 0
+    for name, cells in rows(url, host, reruns, few):
+        print(f"{name:44}" + "".join(f"{each:24}" for each in cells), flush=True)
+        wrong += sum("!" in each for each in cells)
+        count += len(cells)
+    return count, wrong
 
 
 def main(words: list[str]) -> int:
-    """Print a table for each store; 1 if anything disagrees."""
+    """Print a table for each store and host; 1 if anything disagrees."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--few", action="store_true", help="a cell in each row")
+    parser.add_argument("--hosts", default=",".join(HOSTS), help="of these alone, by commas")
+    parser.add_argument("stores", nargs="*", default=["sqlite", "sql+sqlite"])
+    given: Any = parser.parse_args(words)
     forks.prepare()
-    few = "--few" in words
-    stores = [word for word in words if word != "--few"] or ["sqlite", "sql+sqlite"]
-    disagreements = count = 0
-    for store in stores:
-        url = store if "://" in store else f"{store}:///{{folder}}/m.db?create=true"
-        heads = [] if few else [" ".join((kind, *more)) for kind, more in RERUNS]
-        print(f"\n{store}\n{'stopped at':44}" + "".join(f"{head:24}" for head in heads), flush=True)
-        for name, cells in rows(url, few):
-            print(f"{name:44}" + "".join(f"{each:24}" for each in cells), flush=True)
-            disagreements += sum("!" in each for each in cells)
-            count += len(cells)
+    pairs = itertools.product(given.stores, given.hosts.split(","))
+    counts = [table(store, host, given.few) for store, host in pairs]
+    count, disagreements = (sum(column) for column in zip(*counts, strict=True))
     print(f"\n{count} reruns, {disagreements} disagreements")
     return 1 if disagreements else 0
 

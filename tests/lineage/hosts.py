@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hosts of the matrix: how each evaluates in a process of its own, and how its verdict is seen.
+
+The command, the function, the process that Airflow's operator starts, and the step of Kubeflow; each is what
+the host itself runs. An exit code of 0 or 1 stands for the verdict, also where the host says it otherwise.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.lineage import forks
+
+Act = Callable[[], Any]
+CODES = {"blessed": 0, "not_blessed": 1}
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """An evaluation of `folder/DATA.parquet` that writes `folder/out`."""
+
+    folder: Path
+    url: str
+    data: str
+    run: str = "out"
+    more: Sequence[str] = ()
+    """Options of the command; of the others only `--overwrite` means something."""
+
+    def words(self) -> list[str | Path]:
+        """The command."""
+        return [
+            *("evaluate", "--gate", "--trust-pickle", "--json"),
+            *("--model", self.folder / "model.pkl", "--config", self.folder / "eval.json"),
+            *("--examples", self.folder / f"{self.data}.parquet"),
+            *("--output", self.folder / self.run),
+            *("--metadata", self.url, "--pipeline", "taxi", "--run", self.run, *self.more),
+        ]
+
+    def spec(self) -> dict[str, Any]:
+        """The same as a spec."""
+        return {
+            "examples": f"{self.folder}/{self.data}.parquet",
+            "config": f"{self.folder}/eval.json",
+            "model": f"{self.folder}/model.pkl",
+            "trust_pickle": True,
+            "output": f"{self.folder}/{self.run}",
+            "metadata": self.url,
+            "pipeline": "taxi",
+            "run": self.run,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Host:
+    """How a host evaluates."""
+
+    act: Callable[[Asked], Act]
+    """What its process does; it ends by SystemExit with a code, or with a fault."""
+    overwrites: bool = True
+    """Whether it replaces what the same run has written without being asked to."""
+    fault: int = 99
+    """The exit code for a fault of the program: `forks` has 99 for one that nobody has caught."""
+
+
+def _command(asked: Asked) -> Act:
+    return forks.benison(*asked.words())
+
+
+def _function(asked: Asked) -> Act:
+    def act() -> None:
+        import benison
+
+        try:
+            result = benison.evaluate(**asked.spec(), overwrite="--overwrite" in asked.more)
+        except benison.BenisonError as error:
+            print(error)
+            sys.exit(2)
+        sys.exit(CODES[result.verdict.status])
+
+    return act
+
+
+def _airflow(asked: Asked) -> Act:
+    def act() -> None:
+        from benison_orchestration import airflow_spec, airflow_task
+
+        returned = asked.folder / "return.json"
+        os.environ |= {**airflow_spec.packed(asked.spec()), airflow_spec.RETURN: str(returned)}
+        code = airflow_task.main()
+        if code:
+            sys.exit(2)
+        sys.exit(CODES[json.loads(returned.read_text())["status"]])
+
+    return act
+
+
+def _kubeflow(asked: Asked) -> Act:
+    def act() -> None:
+        from benison_orchestration import kubeflow_task
+        from tests.orchestration.kubeflow_host import executor_input
+
+        spec, step = asked.spec(), asked.folder / "step"
+        inputs = {name: [spec.pop(name)] for name in ("examples", "model")}
+        record = {name: spec[name] for name in ("metadata", "pipeline", "run", "config")}
+        given = executor_input(step, inputs, spec={"trust_pickle": True}, **record)
+        given["outputs"]["artifacts"]["evaluation"]["artifacts"][0]["uri"] = spec["output"]
+        sys.argv = ["kubeflow_task", json.dumps(given)]
+        code = kubeflow_task.main()
+        if code:
+            sys.exit(code)
+        sys.exit(CODES[(step / "blessing").read_text().lower()])
+
+    return act
+
+
+HOSTS = {
+    "command": Host(_command, overwrites=False, fault=3),
+    "function": Host(_function, overwrites=False),
+    "Airflow": Host(_airflow),
+    "Kubeflow": Host(_kubeflow),
+}
