@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TypeAlias
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from benison.config import SlicingSpec
 
@@ -68,6 +69,12 @@ def has_value(spec: SlicingSpec, feature: str, value: str, kind: str | None) -> 
         return same_value(value, spec.fixed[feature], kind)
     is_bin = kind == BIN or (kind is None and _BIN.fullmatch(value) is not None)
     return is_bin and spec.bins[feature].has(value) if feature in spec.bins else not is_bin
+
+
+def are_bins(values: pa.Array, kinds: pa.Array) -> pa.BooleanArray:
+    """Which values are bins: by their kinds, string[n], where these are not null, else by their form."""
+    by_kind = pc.equal(kinds, BIN)
+    return pc.coalesce(by_kind, pc.match_substring_regex(values, f"^{_BIN.pattern}$"))
 
 
 def same_value(value: str, wanted: str, kind: str | None = None) -> bool:

@@ -13,7 +13,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.config import CrossSlicingSpec, SlicingSpec
-from benison.slicing.keys import BIN, SLICE_KEY, SliceKey, as_number, has_value, matches, slice_name
+from benison.slicing.keys import (
+    SLICE_KEY,
+    SliceKey,
+    are_bins,
+    as_number,
+    matches,
+    same_value,
+    slice_name,
+)
 from benison.table.key import KEY_COLUMNS, Key
 from benison.table.words import slice_text
 
@@ -204,15 +212,22 @@ def _having(
     spec: SlicingSpec, feature: str, values: pa.Array, kinds: pa.Array
 ) -> npt.NDArray[np.bool_]:
     """Which values, each of its kind, a feature has in slices of a spec: bool[n]."""
-    of_kind = kinds.dictionary_encode("encode")
-    if feature in spec.feature_keys and not {BIN, None} & {*of_kind.dictionary.to_pylist()}:
-        return np.ones(len(values), np.bool_)
-    encoded = values.dictionary_encode()
-    wanted = [
-        [has_value(spec, feature, value, kind) for value in encoded.dictionary.to_pylist()]
-        for kind in of_kind.dictionary.to_pylist()
-    ]
-    table = np.array(wanted, bool).reshape(len(of_kind.dictionary), len(encoded.dictionary))
+    if feature in spec.fixed:
+        return _having_value(spec.fixed[feature], values, kinds)
+    chosen = are_bins(values, kinds)
+    if feature in spec.feature_keys:
+        chosen = pc.invert(chosen)
+    elif spec.bins[feature].edges is not None:
+        chosen = pc.and_(chosen, pc.is_in(values, pa.array(spec.bins[feature].labels)))
+    mask: npt.NDArray[np.bool_] = chosen.to_numpy(zero_copy_only=False)
+    return mask
+
+
+def _having_value(wanted: str, values: pa.Array, kinds: pa.Array) -> npt.NDArray[np.bool_]:
+    encoded, of_kind = values.dictionary_encode(), kinds.dictionary_encode("encode")
+    texts = encoded.dictionary.to_pylist()
+    same = [[same_value(t, wanted, kind) for t in texts] for kind in of_kind.dictionary.to_pylist()]
+    table = np.array(same, bool).reshape(len(of_kind.dictionary), len(texts))
     chosen: npt.NDArray[np.bool_] = table[of_kind.indices.to_numpy(), encoded.indices.to_numpy()]
     return chosen
 
