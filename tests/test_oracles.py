@@ -224,7 +224,22 @@ def cosine(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
     return np.average(1 - np.array(distances), weights=w)
 
 
+def expected_calibration_error(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
+    bucket = np.digitize(p, np.linspace(0, 1, 11)[1:-1])
+    distances = [abs((w * (p - y))[bucket == i].sum()) for i in range(10)]
+    return sum(distances) / w.sum()
+
+
+def kolmogorov_smirnov(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
+    often = np.round(w * 2).astype(int)
+    labels, scores = np.repeat(y, often), np.repeat(p, often)
+    return scipy.stats.ks_2samp(scores[labels == 1], scores[labels == 0]).statistic
+
+
 COMPARISONS: dict[str, Oracle] = {
+    "ExpectedCalibrationError": expected_calibration_error,
+    "Gini": lambda y, p, w: 2 * sk.roc_auc_score(y, p, sample_weight=w) - 1,
+    "KolmogorovSmirnov": kolmogorov_smirnov,
     "SymmetricFlipRate": flips(lambda p, q: p != q),
     "NegToNegFlipRate": flips(lambda p, q: ~p & ~q),
     "NegToPosFlipRate": flips(lambda p, q: p & ~q),

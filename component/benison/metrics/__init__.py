@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from benison.metrics import (
+    calibration_error,
     class_matrices,
     class_means,
     classification,
@@ -27,6 +28,7 @@ from benison.metrics import (
     ranking,
     regression,
     row_means,
+    separation,
     text,
 )
 from benison.metrics.base import Metric, Statistic, ratio
@@ -36,6 +38,7 @@ __all__ = [
     "About",
     "Metric",
     "Statistic",
+    "calibration_error",
     "class_matrices",
     "class_means",
     "classification",
@@ -58,5 +61,6 @@ __all__ = [
     "registered",
     "regression",
     "row_means",
+    "separation",
     "text",
 ]

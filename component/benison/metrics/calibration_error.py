@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How far predicted probabilities are from the shares of positives that they foretell."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from benison.data.batch import Array, Inputs  # noqa: F401 - Inputs is for the example
+from benison.metrics.base import Metric, ratio
+from benison.metrics.parameters import check_count
+from benison.metrics.plots import MOST_POINTS, BucketSums
+from benison.metrics.registry import LOWER, About, register
+from benison.metrics.statistics.cells import Cells
+
+
+@dataclasses.dataclass(frozen=True)
+class ExpectedCalibrationError(Metric):
+    """Mean distance of predicted and actual share of positives over buckets of the prediction; from 0 (best).
+
+        sum over buckets |sum w p - sum w y| / sum w
+
+    To 1 for probabilities. Buckets divide [0, 1] evenly; 1 is in the last one. It depends on their number,
+    and of few rows it is high even for a calibrated model. NaN without weight, and where a prediction is
+    missing.
+
+    Source: Naeini, Cooper and Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning",
+    AAAI 2015.
+
+    Attributes:
+        num_buckets: How many buckets there are.
+        name: The metric's name in the results.
+
+    >>> round(ExpectedCalibrationError().of(Inputs.of([1, 0], [0.75, 0.25])), 6)
+    0.25
+    """
+
+    num_buckets: int = 10
+    name: str = "expected_calibration_error"
+    accepts = frozenset({"binary"})
+
+    def __post_init__(self) -> None:
+        check_count("num_buckets", self.num_buckets, MOST_POINTS, least=1)
+
+    def statistics(self) -> tuple[BucketSums]:
+        return (BucketSums(self.num_buckets, 0.0, 1.0),)
+
+    def result(self, cells: Cells) -> Array:
+        sums = cells.dense().reshape(cells.size, self.num_buckets + 2, 3)
+        inner = sums[:, 1:-1].copy()
+        inner[:, 0] += sums[:, 0]
+        inner[:, -1] += sums[:, -1]
+        distance = np.abs(inner[..., 1] - inner[..., 0]).sum(axis=1)
+        return ratio(distance, inner[..., 2].sum(axis=1))
+
+
+register(
+    "ExpectedCalibrationError",
+    ExpectedCalibrationError,
+    About.of(ExpectedCalibrationError, LOWER, 0, 1),
+)

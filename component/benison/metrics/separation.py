@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How far the scores of positives lie from those of negatives, in the terms of credit scoring."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from benison.data.batch import Array, Inputs  # noqa: F401 - Inputs is for the examples
+from benison.metrics.base import ratio
+from benison.metrics.curve_metric import CurveMetric, Thresholds
+from benison.metrics.curves import AUC
+from benison.metrics.registry import HIGHER, About, register
+from benison.metrics.statistics.curve import Curve
+
+
+@dataclasses.dataclass(frozen=True)
+class Gini(AUC):
+    """Twice the area under the ROC curve, less 1; from -1 to 1, higher is better, 0 is chance.
+
+        2 AUC - 1
+
+    Also called accuracy ratio. NaN where a class has no rows, and where a prediction is missing.
+
+    Source: Hand and Till, "A simple generalisation of the area under the ROC curve for multiple class
+    classification problems", Machine Learning 45, 2001.
+
+    Attributes:
+        num_thresholds: How many evenly spaced thresholds the curve goes through; None for every score.
+        thresholds: The curve goes through these and the two ends.
+        name: The metric's name in the results.
+
+    >>> Gini().of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]))
+    0.5
+    """
+
+    curve: str = dataclasses.field(default="ROC", init=False)
+    summation_method: str = dataclasses.field(default="interpolation", init=False)
+    name: str = "gini"
+
+    def result(self, state: Any) -> Array:
+        return 2 * super().result(state) - 1
+
+    def resolution(self, state: Any) -> Array:
+        return 2 * super().resolution(state)
+
+
+@dataclasses.dataclass(frozen=True)
+class KolmogorovSmirnov(CurveMetric):
+    """Largest distance between recall and fall-out over all thresholds; from 0 to 1, higher is better.
+
+        max |TPR - FPR|
+
+    The two-sample statistic of Kolmogorov and Smirnov of the scores of positives and of negatives. NaN where
+    a class has no rows, and where a prediction is missing.
+
+    Source: Smirnov, "Table for estimating the goodness of fit of empirical distributions", Annals of
+    Mathematical Statistics 19, 1948.
+
+    Attributes:
+        num_thresholds: How many evenly spaced thresholds are tried; None for every score.
+        thresholds: The thresholds that are tried.
+        name: The metric's name in the results.
+
+    >>> KolmogorovSmirnov().of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]))
+    0.5
+    """
+
+    num_thresholds: int | None = None
+    thresholds: Thresholds = None
+    name: str = "kolmogorov_smirnov"
+
+    def at(self, curve: Curve) -> Array:
+        apart = ratio(curve.tp, curve.positives) - ratio(curve.fp, curve.negatives)
+        return np.asarray(np.abs(apart).max(axis=1))
+
+    def extremes(self, curve: Curve) -> tuple[Array, Array]:
+        # The points themselves are certain; between two of them either order may reach further.
+        return self.at(curve), np.maximum(self.at(curve.best()), self.at(curve.worst()))
+
+
+register("Gini", Gini, About.of(Gini, HIGHER, -1, 1))
+register("KolmogorovSmirnov", KolmogorovSmirnov, About.of(KolmogorovSmirnov, HIGHER, 0, 1))
