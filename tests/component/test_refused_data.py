@@ -140,6 +140,10 @@ def test_damaged_lines_are_named(tmp_path: Path) -> None:
     for bad, sentence in (
         ('{"label": 1, ', "a.jsonl: line 3 is not JSON: "),
         ("[1]", "a.jsonl: line 3 is a list, and an example is an object."),
+        ("null", "a.jsonl: line 3 is a null, and an example is an object."),
+        (" null", "a.jsonl: line 3 is a null, and an example is an object."),
+        ('{"label": 1} null', "a.jsonl: line 3 is not JSON: Extra data"),
+        ('{"label": 1}{"label": 0}', "a.jsonl: line 3 is not JSON: Extra data"),
         (
             '{"label": ' + "[" * 200_000 + "]" * 200_000 + "}",
             "a.jsonl: line 3 is nested more than 200",
@@ -149,6 +153,10 @@ def test_damaged_lines_are_named(tmp_path: Path) -> None:
     ):
         path.write_text(good * 2 + bad + "\n" + good)
         assert sentence in refusal(str(path))
+        path.write_text(bad + "\n" + good)
+        assert sentence.replace("line 3", "line 1") in refusal(str(path))
+    path.write_text(f"\n  {good}\r\n \n{good}")
+    assert evaluate(str(path)).value("example_count") == 2
     path.write_text(good * 2 + json.dumps({"label": 1, "prediction": 0.5, "v": "[" * 999}) + "\n")
     assert evaluate(str(path)).value("example_count") == 3
 

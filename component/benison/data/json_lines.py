@@ -98,8 +98,23 @@ def _depth(line: bytes) -> int:
     return int(np.cumsum(steps).max(initial=0))
 
 
+def _count(block: bytes) -> int | None:
+    """The lines that are not blank; None if one of them does not begin as an object does."""
+    count = block.count(b"\n") + (not block.endswith(b"\n"))
+    if block.count(b"\n{") + block.startswith(b"{") == count:
+        return count
+    lines = [line for line in map(bytes.strip, block.split(b"\n")) if line]
+    return len(lines) if all(line.startswith(b"{") for line in lines) else None
+
+
 def _parsed(block: bytes, options: Any) -> pa.RecordBatch | None:
-    """The lines as Arrow reads them; None where it refuses them."""
+    """The lines as Arrow reads them; None where it refuses them, or finds several objects in a line.
+
+    Arrow 18 ends the process at a first line that is `null`, and takes a later one for an example.
+    """
+    count = _count(block)
+    if count is None:
+        return None
     for size in (
         _PARSED_AT_ONCE,
         len(block) + 1,
@@ -111,7 +126,9 @@ def _parsed(block: bytes, options: Any) -> pa.RecordBatch | None:
         except pa.ArrowException:
             continue
         (batch,) = table.combine_chunks().to_batches() or [None]
-        return batch
+        # A batch without columns does not say how many rows it has.
+        is_whole = batch is None or not batch.num_columns or batch.num_rows == count
+        return batch if is_whole else None
     return None
 
 
@@ -168,7 +185,7 @@ def _objects(path: str, number: int, block: bytes) -> list[dict[str, Any]]:
         except (ValueError, RecursionError) as error:
             raise DataError(f"{path}: line {number + i:,} is not JSON: {error}.") from error
         if not isinstance(parsed, dict):
-            kind = type(parsed).__name__
+            kind = "null" if parsed is None else type(parsed).__name__
             raise DataError(
                 f"{path}: line {number + i:,} is a {kind}, and an example is an object."
             )
