@@ -237,6 +237,13 @@ def test_a_fault_is_one_path_and_one_sentence(source: Any, path: str, sentence: 
     assert faults_of(source) == [(path, sentence)]
 
 
+def test_both_spellings_of_a_list() -> None:
+    both = {"metrics_specs": [[]], "metricsSpecs": [{"value": {"value": 1}}, b"x"]}
+    assert ("metrics_specs", "'metricsSpecs' is the same field; give one of them.") in faults_of(
+        both
+    )
+
+
 def test_all_faults_come_at_once_also_those_that_others_hide() -> None:
     """A wrong field hides, from pydantic, all that is compared across the config."""
     source = {

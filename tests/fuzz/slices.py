@@ -18,7 +18,7 @@ import pyarrow as pa
 
 import benison
 from benison.config import CrossSlicingSpec, MetricThreshold, SlicingSpec
-from tests.fuzz import texts, trees
+from tests.fuzz import conditions, trees
 from tests.fuzz.cases import Case, WrongError
 
 SliceKey: TypeAlias = tuple[tuple[str, str], ...]
@@ -234,36 +234,14 @@ def _odd_spec(random: Random, chance: trees.Chance) -> Any:
     fields = SlicingSpec.model_fields
     spec = trees.part(SlicingSpec)(chance) if random.random() < 0.3 else _spec(random)
     if "where" in fields and random.random() < 0.5:
-        spec = {"where": {random.choice("xyg"): expression(random)}}
+        spec = {
+            "where": {
+                random.choice("xyg"): conditions.condition(random, [*_VALUES, "label", "nope"])
+            }
+        }
     if "bins" in fields and random.random() < 0.3:
         edges = [
             random.choice((*trees.NUMBERS, *trees.ODD_NUMBERS)) for _ in range(random.randrange(4))
         ]
         spec = {"bins": {random.choice(("f", "h", "g", "m")): edges}}
     return spec
-
-
-def expression(random: Random, depth: int = 0) -> str:
-    """A condition on rows in SQL's subset, or what is left of one."""
-    text = _condition(random, depth)
-    return texts.damaged(random, text) if depth == 0 and random.random() < 0.3 else text
-
-
-def _condition(random: Random, depth: int) -> str:
-    name, other = random.choice([*_VALUES, "label", "nope"]), random.choice([*_VALUES])
-    value, more = _literal(random), _literal(random)
-    forms = [
-        f"{name} {random.choice(('=', '<>', '<', '<=', '>', '>='))} {value}", f"{name} IN ({value}, {more})",
-        f"{name} BETWEEN {value} AND {more}", f"{name} LIKE 'a%'", f"{name} IS NULL", f"{name} IS NOT NULL",
-        f"{name} + {other} * 2 > {value}", f"{name} / 0 = {value}", f"-{name} = {other}", f'"{name}" = {value}',
-    ]  # fmt: skip
-    if depth < 3 and random.random() < 0.5:
-        left, right = _condition(random, depth + 1), _condition(random, depth + 1)
-        return random.choice((f"({left}) AND ({right})", f"{left} OR {right}", f"NOT ({left})"))
-    return random.choice(forms)
-
-
-def _literal(random: Random) -> str:
-    return random.choice(
-        ("0", "1.5", "'a'", "''", "NULL", "TRUE", "-5", "1e400", "'it''s'", "99999999999999999999")
-    )

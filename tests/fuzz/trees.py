@@ -17,6 +17,7 @@ from typing import Any
 from benison.config import EvalConfig
 from benison.config.faults import ConfigPart
 from benison.metrics import registered
+from tests.fuzz import conditions
 
 TEXTS = (
     "",
@@ -123,6 +124,11 @@ def _field(name: str, annotation: Any) -> Make:
     if name == "class_name":
         names = (*_CLASSES, *registered())
         return _sometimes_odd(lambda chance: chance.pick(names))
+    if name == "where":
+        names = ("g", "h", "f", "b")
+        return _sometimes_odd(
+            lambda chance: {_text(chance): conditions.condition(chance.random, names)}
+        )
     if name == "config":
         return _sometimes_odd(_parameters)
     return _value(annotation)
