@@ -36,6 +36,15 @@ def visible(text: str) -> str:
     return _INVISIBLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
+def without_addresses(text: str) -> str:
+    """What a library says of objects, without where in memory these are, which is another place each time.
+
+    >>> without_addresses("cannot convert <object object at 0x7feef2fc43a0>")
+    'cannot convert <object object>'
+    """
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)
+
+
 def as_visible(record: logging.LogRecord) -> bool:
     """A filter of `logging` that lets every record through, made `visible`."""
     record.msg, record.args = visible(record.getMessage()), None

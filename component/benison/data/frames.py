@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 
-from benison.errors import DataError
+from benison.errors import DataError, without_addresses
 
 
 class Frame(Protocol):
@@ -84,7 +83,6 @@ class _LazyFrame:
         return self._columns[name]
 
 
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")  # of an object in memory, another one each time
 _CURE = "Make it numbers, texts, times or lists, for example with astype(str)."
 
 
@@ -92,7 +90,7 @@ def _converted(convert: Callable[[], Any], what: str) -> Any:
     try:
         return convert()
     except Exception as error:  # of Arrow, of the library, or of the objects in the column
-        reason = _ADDRESS.sub("", " ".join(str(error).split()))[:200] or type(error).__name__
+        reason = without_addresses(" ".join(str(error).split()))[:200] or type(error).__name__
         raise DataError(f"{what} cannot be converted to Arrow: {reason}. {_CURE}") from error
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.data.values import is_text
-from benison.errors import DataError, ModelError
+from benison.errors import DataError, ModelError, without_addresses
 from benison.models.arrays import Input, as_input, unnest
 from benison.models.calls import BatchedCalls
 from benison.models.predictor import LoadOptions, Outputs
@@ -136,4 +136,4 @@ def unreadable(title: str, error: Exception) -> ModelError:
 def cause(error: Exception) -> str:
     """The message of a native library, without its own stack trace."""
     message = str(error).split("Stack trace:")[0].split("\n\n")[0]
-    return " ".join(message.split())[:300] or type(error).__name__
+    return without_addresses(" ".join(message.split()))[:300] or type(error).__name__

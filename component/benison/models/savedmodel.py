@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from benison.data.values import is_text
-from benison.errors import MissingExtraError, ModelError, suggestion
+from benison.errors import MissingExtraError, ModelError, suggestion, without_addresses
 from benison.models.arrays import Input, as_examples, as_input
 from benison.models.calls import BatchedCalls
 from benison.models.graph_ops import check_ops, parses_examples
@@ -160,7 +160,7 @@ def _cause(error: Exception) -> str:
     noise = ("Graph execution error", "Detected at node", "<stack traces unavailable>", "[[{{")
     lines = [line.strip() for line in str(error).splitlines()]
     message_lines = [line for line in lines if line and not line.startswith(noise)]
-    return " ".join(message_lines)[:300] or type(error).__name__
+    return without_addresses(" ".join(message_lines))[:300] or type(error).__name__
 
 
 def fixed_batch(specs: Iterable[Any]) -> int:
