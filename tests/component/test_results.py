@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import shutil
@@ -20,6 +21,7 @@ from benison.config import EvalConfig
 from benison.engine.plan import Plan
 from benison.errors import DataError, MissingExtraError, OutputError
 from benison.output import blessing
+from benison.results import query
 from benison.results.result import EvalResult, load_result
 from benison.slicing.keys import SliceKey
 from benison.validation.judge import validate
@@ -45,6 +47,17 @@ def result(metrics: pa.Table, names: tuple[str, ...] = ("",), **auc: Any) -> Eva
 
 
 SLICES = {OVERALL: 0.8, FLASH: 0.7, HOUR: 0.9, LATE: NAN, TRUE: 0.6, Versus(HOUR, LATE): -1.0}
+
+
+def test_a_result_of_a_baseline_alone() -> None:
+    of_baseline = result(table(rows(SLICES, model="old")), ("old",))
+    alone = [
+        spec.model_copy(update={"is_baseline": True}) for spec in of_baseline.config.model_specs
+    ]
+    config = of_baseline.config.model_copy(update={"model_specs": tuple(alone[:1])})
+    of_baseline = dataclasses.replace(of_baseline, config=config)
+    assert of_baseline.worst("auc").num_rows == 0
+    assert query.worst(of_baseline, "auc", 3) == []
 
 
 def test_values_are_found_by_name_key_or_features() -> None:

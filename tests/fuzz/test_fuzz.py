@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 
@@ -42,10 +43,16 @@ def test_what_an_input_comes_to(fault: str, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("tensorflow", [False, True])
 def test_a_minute_finds_nothing(tensorflow: bool) -> None:
     entries = [name for name in ENTRIES if (name in OF_TENSORFLOW) == tensorflow]
-    if tensorflow:
-        pytest.importorskip("tensorflow")
-    for package in ("pandas", "polars", "google_crc32c", "tfx_bsl", "tensorflow_model_analysis"):
-        pytest.importorskip(package)
+    needed = (
+        "tensorflow",
+        "pandas",
+        "polars",
+        "google_crc32c",
+        "tfx_bsl",
+        "tensorflow_model_analysis",
+    )
+    if lacking := [name for name in needed if importlib.util.find_spec(name) is None]:
+        pytest.skip(f"needs {', '.join(lacking)}")
     share = "0.015" if tensorflow else "0.006"
     command = [sys.executable, "-m", "tests.fuzz", *entries, "--share", share, "--seed", "7"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -68,7 +68,7 @@ def changes(
     """
     before, ordered = others[0], sorted((*others, result), key=_created)
     compared = before.compare(result)
-    of_candidate = pa.array([spec.name for spec in before.config.candidate_specs])
+    of_candidate = pa.array([spec.name for spec in before.config.candidate_specs], pa.string())
     compared = _without_changes(compared.filter(pc.is_in(compared["model"], of_candidate)))
     known = judged(result) if slice_ is None else result.metric_names()
     wanted = metrics or [name for name in known if name in before.metric_names()]
@@ -116,7 +116,7 @@ def _row_identity(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _of_candidates(result: EvalResult) -> pa.Table:
-    names = pa.array([spec.name for spec in result.config.candidate_specs])
+    names = pa.array([spec.name for spec in result.config.candidate_specs], pa.string())
     return result.metrics.filter(pc.is_in(result.metrics["model"], names))
 
 

@@ -216,7 +216,7 @@ class EvalResult:
         Raises:
             DataError: There is no such metric.
         """
-        names = pa.array([spec.name for spec in self.config.candidate_specs])
+        names = pa.array([spec.name for spec in self.config.candidate_specs], pa.string())
         name, kind = (metric, VALUE) if metric in self.metric_names() else metric_kind(metric)
         rows = filter_rows(self.metrics, metric=name)
         wanted = pc.and_(pc.is_in(rows["model"], names), pc.equal(rows["kind"], kind))
