@@ -117,6 +117,9 @@ class MissingExtraError(BenisonError):
         super().__init__(f"{what} is not installed. Run: pip install 'benison[{extra}]'")
 
 
+_LONGEST_NAME = 200  # what a damaged file has for a name may be a megabyte
+
+
 def suggestion(name: str, known: Iterable[str], most: int = 12) -> str:
     """The name nearest to `name`, or the first of `known` and how many more there are, as one sentence.
 
@@ -126,12 +129,16 @@ def suggestion(name: str, known: Iterable[str], most: int = 12) -> str:
     'There are: a, b.'
     >>> suggestion("zzz", "abcde", most=2)
     'There are: a, b, and 3 more.'
+    >>> len(suggestion("zzz", ["x" * 1_000_000]))
+    215
     """
     names = sorted(set(known))
-    near = [n for n in names if n.lower() == name.lower()] or difflib.get_close_matches(name, names)
+    short = [n for n in names if len(n) <= _LONGEST_NAME] if len(name) <= _LONGEST_NAME else []
+    near = [n for n in names if n.lower() == name.lower()] or difflib.get_close_matches(name, short)
     if near:
         return f"Did you mean {near[0]!r}?"
     if not names:
         return "There are none."
     more = [f"and {len(names) - most:,} more"] if len(names) > most else []
-    return f"There are: {', '.join([*map(visible, names[:most]), *more])}."
+    shown = [n if len(n) <= _LONGEST_NAME else f"{n[:_LONGEST_NAME]}..." for n in names[:most]]
+    return f"There are: {', '.join([*map(visible, shown), *more])}."

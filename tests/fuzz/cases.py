@@ -113,7 +113,7 @@ def refusal_fault(error: Exception) -> str:
     text = str(error)
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, (MemoryError, RecursionError)) and not _EXPLAINED.search(text):
+        if isinstance(cause, (MemoryError, RecursionError)) and not _EXPLAINED.search(text[:1_000]):
             return f"a refusal by {type(cause).__name__}"
         cause = cause.__cause__
     if len(text.strip()) < 20:
