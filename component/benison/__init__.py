@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The promise of Benison: the names that a program may rely on.
+"""The public names of Benison, which a program may rely on.
 
 import benison
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The version, as pyproject.toml says it too."""
+"""The version of Benison, the same as in pyproject.toml."""
 
 from __future__ import annotations
 

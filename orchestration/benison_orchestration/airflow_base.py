@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every operator that evaluates does with a spec and a verdict, wherever the evaluation runs."""
+"""The base of the operators that evaluate: checks a spec and hands on a verdict, wherever it runs."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes by a verdict: a branch, a sensor, and the commands verify, bless and revoke as operators."""
+"""Operators that act on a verdict: a branch, a sensor, and the commands verify, bless and revoke."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hook: the metadata store that a connection of Airflow names."""
+"""The hook, which opens the metadata store that a connection of Airflow names."""
 
 from __future__ import annotations
 

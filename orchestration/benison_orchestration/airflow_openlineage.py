@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What OpenLineage is told of an evaluation; imported when its provider asks."""
+"""Tells OpenLineage of an evaluation; imported when its provider asks."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Benison in a child process, of this Python or of another: for an evaluation, or for a command."""
+"""Runs Benison in a child process, of this Python or of another: an evaluation, or a command."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Airflow asks an installed package for: what it provides. Nothing is imported for it."""
+"""Tells Airflow what the installed package provides. Nothing is imported for it."""
 
 from __future__ import annotations
 

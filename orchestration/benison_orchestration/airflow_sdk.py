@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the adapter takes from Airflow 2.11 and 3, by the names of Airflow's `common.compat`.
+"""The names that the adapter takes from Airflow 2.11 and 3, as Airflow's `common.compat` has them.
 
 It is imported from here alone, so that whoever has no Airflow is told what to install.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A spec on its way from a DAG to the process that evaluates: made plain, checked, keyed, handed over.
+"""Prepares a spec for the process that evaluates: makes it plain, checks it, keys it, hands it over.
 
 Nothing here needs Airflow, so that the process at the other end reads with it what a worker has packed.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Choosing among the verdicts of several evaluations, such as those of a mapped task."""
+"""Chooses among the verdicts of several evaluations, such as those of a mapped task."""
 
 from __future__ import annotations
 

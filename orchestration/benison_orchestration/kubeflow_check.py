@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a task of Kubeflow is given, checked while its pipeline is written, as far as it is known there."""
+"""Checks what a task of Kubeflow is given while its pipeline is written, as far as it is known there."""
 
 from __future__ import annotations
 

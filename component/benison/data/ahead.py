@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading ahead: the next item is made by another thread while one is in use."""
+"""Makes the next item in another thread while one is in use."""
 
 from __future__ import annotations
 

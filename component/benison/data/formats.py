@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The file formats."""
+"""The table of file formats: the endings of file names, and the functions that read each format."""
 
 from __future__ import annotations
 

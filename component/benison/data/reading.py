@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a reader of a file format is asked for, and what it says of a file."""
+"""The contract of the functions that inspect and read the files of a format."""
 
 from __future__ import annotations
 

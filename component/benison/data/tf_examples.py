@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tf.Examples as Arrow: checked records in, a list a row and feature out.
+"""Parses serialized tf.Examples into Arrow columns, with a list for each row and feature.
 
 tfx-bsl decodes them. In a process that has TensorFlow for its model anyway, TensorFlow's parser does,
 which takes a quarter of the time because it skips the features that nobody asked for; where it

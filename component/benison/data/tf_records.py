@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The framing of TFRecord files: bytes in, checked records out, a block of them at a time.
+"""Reads the records of TFRecord files, a block of them at a time, and checks their checksums.
 
 A record is its length (uint64), the masked CRC-32C of that, the bytes, and their masked CRC-32C. Only
 the lengths are walked one by one; the rest is done for all records of a block at once.
@@ -21,7 +21,7 @@ from benison.paths import locate
 
 Crc: TypeAlias = Callable[[bytes], int]
 Objects: TypeAlias = npt.NDArray[np.object_]
-Places: TypeAlias = npt.NDArray[np.int64]
+Offsets: TypeAlias = npt.NDArray[np.int64]
 Words: TypeAlias = npt.NDArray[np.uint32]
 
 _BLOCK_BYTES = 2**23
@@ -139,7 +139,7 @@ def _edges(block: bytes) -> list[int]:
 
 
 def _first_fault(
-    block: bytes, edges: Places, bodies: list[bytes], crc: Crc
+    block: bytes, edges: Offsets, bodies: list[bytes], crc: Crc
 ) -> tuple[int, str] | None:
     """The first record with a wrong checksum, and which one that is."""
     starts, ends = edges[:-1], edges[1:]
@@ -166,9 +166,9 @@ def _check_unfinished(rest: bytes, crc: Crc) -> None:
         raise ValueError(f"it has {length:,} bytes, and a record may have {_LARGEST:,}")
 
 
-def _words(block: bytes, places: Places) -> Words:
+def _words(block: bytes, offsets: Offsets) -> Words:
     """The 32-bit numbers at places of the block."""
-    taken = np.frombuffer(block, np.uint8)[places[:, None] + np.arange(4)]
+    taken = np.frombuffer(block, np.uint8)[offsets[:, None] + np.arange(4)]
     words: Words = taken.view("<u4")[:, 0]
     return words
 

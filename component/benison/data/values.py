@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The values of Arrow columns: out of their lists, and as the text by which slices are told apart."""
+"""Takes the values of Arrow columns out of lists, and turns them into the text of slice keys."""
 
 from __future__ import annotations
 

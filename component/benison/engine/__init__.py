@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The door to the stages: read, extract, evaluate, write, and the two ways to run them."""
+"""The stages of an evaluation (read, extract, evaluate, write), and the two engines that run them."""

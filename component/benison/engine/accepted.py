@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether labels and predictions are of a kind that the metrics accept."""
+"""Checks that labels and predictions are of a kind that the metrics accept."""
 
 from __future__ import annotations
 

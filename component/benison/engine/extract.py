@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The extractors: what turns a batch of features into labels, predictions and slices.
+"""The extractors, which add labels, predictions, weights and slices to a batch.
 
 An extractor is a small object with a `stage_name` and `extract(extracts) -> extracts`; one that must
 load something first has `setup()`, which runs once per process. Extractors keep nothing between

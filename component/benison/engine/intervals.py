@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Confidence intervals: rows in groups, a state for each, and how far their values spread.
+"""Computes confidence intervals from the values of resampled data, of which each group of rows has a state.
 
 Both methods are TFMA's, with 20 replicates and Student's t. The interval is around the value itself.
 Which rows are in which group depends on a file's name and the number of a row in it, so that it is the
@@ -56,7 +56,7 @@ class Resampling(abc.ABC):
 
     @abc.abstractmethod
     def replicates(self, groups: Sequence[T]) -> Iterator[T]:
-        """The states that could as well have been seen."""
+        """One state for each resampled data set."""
 
     @abc.abstractmethod
     def error(self, replicates: Array) -> Array:

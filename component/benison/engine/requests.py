@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `binarize` and `aggregate` ask for: pairs of label and prediction, and averages over such pairs."""
+"""Resolves `binarize` and `aggregate` into pairs of label and prediction, and averages over such pairs."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Changed examples: what a model would say if some features were others."""
+"""Predicts on changed examples: the same rows with some features replaced."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a metric sees of a batch: of which model and output, weighted or not, as which class."""
+"""Views of a batch: the rows that a metric sees of one model and output, weighted or not, as one class."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a worker of the Beam engine does with a shard."""
+"""Evaluates one shard on a worker of the Beam engine."""
 
 from __future__ import annotations
 

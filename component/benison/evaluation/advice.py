@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What to do about results that are right and say little."""
+"""Advises on results that are right but say little, such as many slices of one example."""
 
 from __future__ import annotations
 

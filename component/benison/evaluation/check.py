@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be known to be wrong before any data are read: config against data and models."""
+"""Checks a config against data and models before any data are read."""
 
 from __future__ import annotations
 

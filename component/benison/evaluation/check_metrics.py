@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be known to be wrong with metrics, weights and thresholds before any data are read."""
+"""Checks metrics, weights and thresholds before any data are read."""
 
 from __future__ import annotations
 
@@ -98,14 +98,12 @@ def _bounds(spec: MetricsSpec, metrics: list[tuple[Metric, ...]]) -> Iterator[Fa
         (at, made) for at, built in zip(each, metrics, strict=True) for made in built
     ):
         own = ("threshold", "per_slice_thresholds", "cross_slice_thresholds")
-        places: list[tuple[str | int, ...]] = [
+        paths: list[tuple[str | int, ...]] = [
             ("metrics", i, field) for field in own if getattr(config, field)
         ]
-        places += [
-            (field, metric.name) for field in _BY_NAME if metric.name in getattr(spec, field)
-        ]
-        fault = _form(metric) if places else ""
-        for loc in places:
+        paths += [(field, metric.name) for field in _BY_NAME if metric.name in getattr(spec, field)]
+        fault = _form(metric) if paths else ""
+        for loc in paths:
             if fault:
                 yield Fault(loc, f"{metric.name} is {fault}")
 
@@ -154,7 +152,7 @@ def _several_scores(plan: Plan, wide: Collection[str]) -> Iterator[Fault]:
             continue
         why = _refusal(computation.metric, model.label_key_for(view.output) in wide)
         if why:
-            for loc in _places(plan, computation.metric):
+            for loc in _paths_of(plan, computation.metric):
                 text = f"the predictions in {column!r} are several numbers in each row. {why}"
                 yield Fault(loc, text)
 
@@ -189,7 +187,7 @@ def _refusal(metric: Metric, one_hot: bool) -> str:
     return ""
 
 
-def _places(plan: Plan, metric: Metric) -> Iterator[tuple[str | int, ...]]:
+def _paths_of(plan: Plan, metric: Metric) -> Iterator[tuple[str | int, ...]]:
     for i, spec in enumerate(plan.config.metrics_specs):
         for j, config in enumerate(spec.metrics):
             if metric in _built(config):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An evaluation whose config, data and models fit each other: it is run, judged and written."""
+"""Runs, judges and writes an evaluation whose config, data and models fit each other."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ class Job:
 
     def _pass(self, summaries: Sequence[Evaluator]) -> list[Any]:
         batches = self.dataset.batches(
-            self._columns(), keep_input=self._wants_input(), number=self._wants_numbers()
+            self._columns(), keep_input=self._keeps_input(), number=self._numbers_rows()
         )
         seen = functools.partial(self.progress, "evaluate", total=self.dataset.num_rows)
         return local.run(batches, self.extractors, summaries, seen)
@@ -207,8 +207,8 @@ class Job:
             tuple(self.extractors),
             tuple(summaries),
             None if columns is None else tuple(columns),
-            self._wants_input(),
-            self._wants_numbers(),
+            self._keeps_input(),
+            self._numbers_rows(),
         )
         self.progress("evaluate", 0, self.dataset.num_rows)
         with self._timed("evaluate"), tempfile.TemporaryDirectory(prefix="benison-") as folder:
@@ -349,10 +349,10 @@ class Job:
         stages = [e for e in self.extractors if isinstance(e, PredictionsExtractor)]
         return [variant for stage in stages for variant in stage.variants]
 
-    def _wants_input(self) -> bool:
+    def _keeps_input(self) -> bool:
         return any(reader.takes_examples for reader in self._called())
 
-    def _wants_numbers(self) -> bool:
+    def _numbers_rows(self) -> bool:
         return self.config.options.compute_confidence_intervals
 
     def _called(self) -> list[FeatureConsumer]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An evaluation's record in a metadata store: begun before it, completed or failed after it.
+"""Records an evaluation in a metadata store: begun before it, completed or failed after it.
 
 The files are written first and recorded then, so a process may end between the two. The same run again finds
 them whole, of the same inputs, and only completes the record.

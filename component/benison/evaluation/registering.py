@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A verdict in a registry of models, after its output and its record, and never in their place."""
+"""Writes a verdict to a registry of models, after its output and its record and in place of neither."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From what a user gives to what can be evaluated, or to every fault of all of it at once."""
+"""Resolves what a user gives into an evaluation that can run, or reports all of its faults at once."""
 
 from __future__ import annotations
 
@@ -153,13 +153,13 @@ class _Findings:
         if self._full is None or len(fault.loc) < 2 or not isinstance(fault.loc[1], int):
             return fault
         field, number, *rest = fault.loc
-        places = _places(self.config, self._full).get(str(field))
-        if places is None or number not in range(len(places)):
+        indices = _old_indices(self.config, self._full).get(str(field))
+        if indices is None or number not in range(len(indices)):
             return fault
-        return fault._replace(loc=(field, places[int(number)], *rest))
+        return fault._replace(loc=(field, indices[int(number)], *rest))
 
 
-def _places(before: EvalConfig, after: EvalConfig) -> dict[str, list[int]]:
+def _old_indices(before: EvalConfig, after: EvalConfig) -> dict[str, list[int]]:
     """Where the models and metrics specs of a config with defaults were before."""
     by_role = {"name": "", "is_baseline": False}
     return {

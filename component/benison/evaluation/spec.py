@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one contract of every host: the arguments of `benison.evaluate` as a JSON document.
+"""The arguments of `benison.evaluate` as a JSON document, by which every host asks for an evaluation.
 
 What ran here runs elsewhere, because the same document runs. Values are plain: strings, numbers, lists and
 objects; `config` is a path or the config itself.

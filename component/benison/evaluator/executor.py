@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Evaluator at work: TFX's artifacts in, and what its Pusher and resolvers read out."""
+"""Runs an evaluation on TFX's artifacts, and writes what TFX's Pusher and resolvers read."""
 
 from __future__ import annotations
 

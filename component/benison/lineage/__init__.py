@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lineage: what a blessing was made from, recorded where resolvers find it.
+"""Records what a blessing was made from, where resolvers find it.
 
 A `Recorder` hears of a run when it begins, while it goes on, and when the files of the output are complete.
 Nothing that it recorded before that is visible to a resolver, so that a run that was killed has blessed

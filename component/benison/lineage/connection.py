@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The URL of a metadata store: parsed, checked, and said without its password.
+"""Parses and checks the URL of a metadata store, and shows it without its password.
 
 ML Metadata ends the process when a server's connection lacks a field, and makes an empty store of a path
 that is mistyped. Both are refused here, before its library sees them.

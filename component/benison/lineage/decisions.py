@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What people decide against a verdict, in ML Metadata: an override blesses, a revocation takes back.
+"""Records what people decide against a verdict in ML Metadata: an override blesses, a revocation takes back.
 
 Both are recorded with who and why, beside the verdict and never in its place.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a store says of a pipeline: its blessings, the latest one, and what it was made from.
+"""Reads a pipeline's history from ML Metadata: its blessings, the latest one, and what it was made from.
 
 TFX's LatestBlessedModelStrategy takes the Model with the highest id among those that the pipeline has
 produced, that are LIVE, and that a LIVE ModelBlessing with the whole number `blessed` = 1 names by

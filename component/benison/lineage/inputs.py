@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run reads, as artifacts: found by their URI, or imported as TFX's Importer would.
+"""Records the inputs of a run as artifacts: known ones by their URI, others as TFX's Importer would.
 
 A model is its place and its bytes. A place that has other bytes than when it was recorded is another model,
 and the one that was there is gone: its blessing must not lead to the new bytes.
@@ -46,7 +46,7 @@ def model_id(store: Store, files: ModelFiles, run: Run) -> int:
     known = known_model(store, files)
     if known is None:
         properties = {"benison_digest": files.digest, "benison_path": files.path}
-        uri = _places(files)[-1]
+        uri = _uris(files)[-1]
         new_id = _imported(store, "Model", uri, files.digest, run, **properties)
         _forget_replaced(store, files, new_id)
         return new_id
@@ -59,7 +59,7 @@ def model_id(store: Store, files: ModelFiles, run: Run) -> int:
 
 def known_model(store: Store, files: ModelFiles) -> Any:
     """The newest LIVE Model at this place that is of these bytes, or that TFX wrote; None without one."""
-    models = [artifact for uri in _places(files) for artifact in _live_models(store, uri)]
+    models = [artifact for uri in _uris(files) for artifact in _live_models(store, uri)]
     same = [a for a in models if text(a, "benison_digest") in ("", files.digest)]
     return max(same, key=lambda a: int(a.id), default=None)
 
@@ -109,7 +109,7 @@ def standard(run: Run, producer: str) -> dict[str, str | int]:
     }
 
 
-def _places(files: ModelFiles) -> list[str]:
+def _uris(files: ModelFiles) -> list[str]:
     """Where a model may be recorded: its path, and what TFX's Pusher and Evaluator would look into."""
     folder, _, name = files.path.rpartition("/")
     return [files.path, *([folder] if name == SERVING else [])]
@@ -121,7 +121,7 @@ def _live_models(store: Store, uri: str) -> list[Any]:
 
 
 def _forget_replaced(store: Store, files: ModelFiles, kept: int) -> None:
-    for other in (model for uri in _places(files) for model in _live_models(store, uri)):
+    for other in (model for uri in _uris(files) for model in _live_models(store, uri)):
         if other.id != kept and text(other, "benison_digest") not in ("", files.digest):
             other.state = other.DELETED
             store.put_artifacts([other])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The store that is ML Metadata, with what TFX's Evaluator would have written there.
+"""Keeps runs in ML Metadata, with the nodes that TFX's Evaluator would write.
 
 Two calls make a record, each of which the store does wholly or not at all: RUNNING with outputs that are
 PENDING, before anything is computed; COMPLETE with outputs that are LIVE, when the files are whole. Only LIVE

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A run as lineage knows it: its key, what it reads and writes, and who keeps a record of it."""
+"""A run of an evaluation: its key, what it reads and writes, and the recorder that keeps it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a store has to do, so that the ledger can keep its books there."""
+"""The contract of a store in which the ledger keeps runs."""
 
 from __future__ import annotations
 

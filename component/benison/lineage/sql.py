@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The store that is two tables in any SQL database, with what ML Metadata's would hold.
+"""Keeps runs in two tables of any SQL database, with what ML Metadata's nodes would hold.
 
 Every method is one transaction. A blessing is a row that is written together with the end of its run, so
 that no reader sees it before.

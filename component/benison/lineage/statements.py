@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is read and written within a transaction of a SQL store."""
+"""The statements that a SQL store runs within a transaction."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The states of a run, and how ML Metadata calls them.
+"""The states of a run, and ML Metadata's names for them.
 
 Output, marker and store agree in every state but one: a run that is *written* has a finished output, and its
 record is RUNNING. The same run again completes that record, or `benison record` does.

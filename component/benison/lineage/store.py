@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A metadata store as the rest of Benison uses it: opened late, retried, with clear errors.
+"""Opens a metadata store when it is first used, tries calls again, and turns errors into sentences.
 
 A store is opened by the process that calls it, never handed through a fork: a connection that two
 processes share loses what they write.

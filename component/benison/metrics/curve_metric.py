@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the metrics of the whole curve have in common: the curve, and how exact it is.
+"""The base of metrics that are read off a curve, and how exact their values are.
 
 The curve has a point for each score while a slice has up to 4,096 of them, and one for each bin of the
 scale beyond that. The scores in a bin could be in any order; a value lies in the middle of what the

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What metrics are called elsewhere: names that lead to one of ours, and names of what is not computed.
+"""Other names of metrics: those of ours in other libraries, and those of metrics that are not computed.
 
 Names are compared without case and without what separates words: `roc_auc_score` is `RocAucScore`.
 

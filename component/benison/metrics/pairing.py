@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Labels beside predictions: whether their shapes fit, and whether their values do.
+"""Pairs labels with predictions, and checks that their shapes and values fit.
 
 Shapes are seen in any batch. Values may look right in one and wrong in another, so they are judged by
 `Largest` over all rows: which batch they stand in makes no difference.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the graphs of a SavedModel do beside computing: read tf.Examples, files, or run Python."""
+"""Finds what graphs of a SavedModel do beside computing: parse tf.Examples, use files, or run Python."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a loaded model is, whatever its kind, and how it is asked for."""
+"""The interface that loaded models of every kind have, and the options of loading them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The numbers of an evaluation that others show: the candidates' metrics on all data."""
+"""The candidates' metrics on all data, for other tools that show an evaluation's numbers."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a verdict goes beside its output and its record: a registry of models.
+"""Systems that are told of a verdict, beside its output and its record: a registry of models.
 
 A sink repeats what the files and the metadata store say, so that its failure is said and changes no verdict.
 """

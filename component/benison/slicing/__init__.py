@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Slices: which rows are in which, and what they are called."""
+"""Slices: the rows of each, and its key."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How rows get their slices: a slicing spec and a batch become codes and a table of keys.
+"""Encodes the slices of a batch: a slicing spec becomes integer codes and a table of keys.
 
 A slice is named by its key, the (feature, value) pairs sorted by feature; `()` is Overall. Values are
 text, as `benison.data.values.text_of` writes them, a bin as `[10, 20)`, and a condition as `true`; their
@@ -131,9 +131,9 @@ def _compact(codes: Codes, size: int) -> tuple[Codes, Codes]:
         encoded = pa.array(codes).dictionary_encode()
         return encoded.dictionary.to_numpy(), encoded.indices.to_numpy().astype(np.int64)
     distinct = np.flatnonzero(np.bincount(codes, minlength=size))
-    places = np.zeros(size, np.int64)
-    places[distinct] = np.arange(len(distinct))
-    return distinct, places[codes]
+    positions = np.zeros(size, np.int64)
+    positions[distinct] = np.arange(len(distinct))
+    return distinct, positions[codes]
 
 
 class ColumnCodes:

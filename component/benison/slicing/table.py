@@ -41,9 +41,9 @@ class SliceTable:
         """The names of the slices `index`, string[n], and their keys, `SLICE_KEY`[n]."""
         known = self._known or {_OVERALL: pa.array([], pa.string())}
         names, keys = zip(*(_texts(*group, values) for group, values in known.items()), strict=True)
-        places = np.empty(len(self), np.int64)
-        places[np.concatenate([*self._ids.values(), index[:0]])] = np.arange(len(self))
-        wanted = pa.array(places[index])
+        positions = np.empty(len(self), np.int64)
+        positions[np.concatenate([*self._ids.values(), index[:0]])] = np.arange(len(self))
+        wanted = pa.array(positions[index])
         return pa.concat_arrays(names).take(wanted), pa.concat_arrays(keys).take(wanted)
 
     def order(self) -> Codes:
@@ -75,8 +75,8 @@ class SliceTable:
 
     def _part(self, owner: int, spec: SpecCodes) -> tuple[Codes | None, Codes]:
         group = spec.features, spec.kinds
-        places = self._places(owner, group, spec.values)
-        ids = np.where(self._owners[group][places] == owner, self._ids[group][places], -1)
+        positions = self._positions(owner, group, spec.values)
+        ids = np.where(self._owners[group][positions] == owner, self._ids[group][positions], -1)
         if len(ids) and ids[0] >= 0 and np.all(np.diff(ids) == 1):
             # As in most batches; to add costs less than to look each up.
             return spec.rows, spec.codes + ids[0] if ids[0] else spec.codes
@@ -86,19 +86,19 @@ class SliceTable:
         kept = np.flatnonzero(codes >= 0)
         return kept if spec.rows is None else spec.rows[kept], codes[kept]
 
-    def _places(self, owner: int, group: Group, values: pa.Array) -> Codes:
+    def _positions(self, owner: int, group: Group, values: pa.Array) -> Codes:
         known = self._known.setdefault(group, pa.array([], pa.string()))
-        places = pc.index_in(values, value_set=known)
-        if places.null_count or group not in self._ids:
-            fresh = values.filter(pc.is_null(places))
+        positions = pc.index_in(values, value_set=known)
+        if positions.null_count or group not in self._ids:
+            fresh = values.filter(pc.is_null(positions))
             known = self._known[group] = pa.concat_arrays([known, fresh])
             numbers = np.arange(len(self), len(self) + len(fresh))
             self._ids[group] = np.append(self._ids.get(group, numbers[:0]), numbers)
             owners = self._owners.get(group, numbers[:0])
             self._owners[group] = np.append(owners, np.full(len(fresh), owner))
             self._size += len(fresh)
-            places = pc.index_in(values, value_set=known)
-        return np.asarray(places, np.int64)
+            positions = pc.index_in(values, value_set=known)
+        return np.asarray(positions, np.int64)
 
     def union(self, other: SliceTable) -> tuple[SliceTable, Codes]:
         """A table of the slices of both, and the number in it of each slice of `other`."""
@@ -111,11 +111,11 @@ class SliceTable:
         )
         index = np.zeros(len(other), np.int64)
         for group, values in other._known.items():
-            places = table._places(0, group, values)
+            positions = table._positions(0, group, values)
             owners = table._owners[group].copy()
-            owners[places] = other._owners[group]
+            owners[positions] = other._owners[group]
             table._owners[group] = owners
-            index[other._ids[group]] = table._ids[group][places]
+            index[other._ids[group]] = table._ids[group][positions]
         return table, index
 
 
@@ -137,7 +137,7 @@ def _texts(
 
 
 def _order(features: tuple[str, ...], values: pa.Array) -> Codes:
-    """The places of the slices of some features, sorted by the values of the first, the second, ..."""
+    """The positions of the slices of some features, sorted by the values of the first, the second, ..."""
     width = len(features)
     flat = split_values(values, width)
     columns = (flat.take(pa.array(np.arange(i, len(flat), width))) for i in range(width))

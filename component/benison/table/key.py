@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tells one value of a slice from another, once for every room that keeps or shows values."""
+"""The identity of a value: its model, output, class, metric and kind, defined once for the whole package."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a slice, a value, a run and a model are called, the same in every sentence and on every page."""
+"""Names slices, values, runs and models, the same in every sentence and on every page."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Eval_config.json, TFMA's record of a run: the config, and where data and models were."""
+"""Reads and writes eval_config.json, TFMA's record of a run: the config, and where data and models were."""
 
 from __future__ import annotations
 

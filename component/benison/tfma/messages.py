@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TFMA's messages: what its result files are made of, without TFMA.
+"""Defines TFMA's protobuf messages, of which its result files are made, without TFMA.
 
 The messages live in a pool of their own, so that TFMA's generated modules can be imported beside them.
 They have TFMA's names and field numbers, in proto2's syntax, which knows whether a field was set; the

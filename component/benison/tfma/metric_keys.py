@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The keys: of a slice, a comparison of slices, a metric and a plot, ours and TFMA's."""
+"""Converts the keys of slices, comparisons, metrics and plots between our tables and TFMA's messages."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The values: numbers, structured values and plots, in our tables and in TFMA's messages."""
+"""Converts numbers, structured values and plots between our tables and TFMA's messages."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reader of TFMA's files: what TFMA or our writer wrote, in our tables."""
+"""Reads TFMA's files, or those of our writer, into our tables."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ def _manifest(
     written = (directory / EVAL_CONFIG).stat().st_mtime
     created = datetime.datetime.fromtimestamp(written, datetime.timezone.utc)
     location = run.get("dataLocation", UNKNOWN)
-    places = run.get("modelLocations", {})
+    locations = run.get("modelLocations", {})
     return {
         "written_by": f"TFMA {run.get('version', UNKNOWN)}",
         "created": created.isoformat(timespec="seconds"),
@@ -241,7 +241,7 @@ def _manifest(
         "seconds": {},
         "lineage": None,
         "models": [
-            _model(spec.name, spec.is_baseline, places.get(spec.name, UNKNOWN))
+            _model(spec.name, spec.is_baseline, locations.get(spec.name, UNKNOWN))
             for spec in config.model_specs
         ],
         "config": config.digest(),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Verdicts: ours as TFMA's ValidationResult, and TFMA's as one with reasons in sentences.
+"""Converts verdicts into TFMA's ValidationResult, and back into checks with sentences.
 
 TFMA keeps the checks that failed. A ValidationResult of ours carries the whole verdict in a field that
 TFMA passes over.

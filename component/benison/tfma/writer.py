@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The writer of TFMA's files, which `tfma.load_eval_result` and its views read."""
+"""Writes TFMA's files, which `tfma.load_eval_result` and its views read."""
 
 from __future__ import annotations
 

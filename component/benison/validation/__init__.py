@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Thresholds applied to results."""
+"""Applies thresholds to results."""

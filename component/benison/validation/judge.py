@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verdict: thresholds applied to results, every check a row of a table.
+"""Judges results by thresholds: every check becomes a row of a table.
 
 The rules:
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks as version 1 of verdict.json had them: one for both bounds, with its sentence."""
+"""Reads checks of version 1 of verdict.json, which had one for both bounds, with its sentence."""
 
 from __future__ import annotations
 

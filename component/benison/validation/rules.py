@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bounds of a threshold, and what each says of many values at once."""
+"""Turns a threshold into rules: bounds that are applied to many values at once."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The words of a verdict: what a check can be of, and what can come of it."""
+"""The terms of a verdict: the kinds of checks, and their outcomes."""
 
 from __future__ import annotations
 

@@ -38,8 +38,8 @@ Index = npt.NDArray[np.int64]
 
 _FIELDS = ("value", "lower", "upper")
 _ENDS = ("lower", "upper", "changeLower", "changeUpper")  # of intervals
-OF_WHAT = [*VIEW_COLUMNS, "slice", "slice_key", "other_slice_key", "examples"]
-"""The columns that say of what a row of metrics or plots is."""
+ROW_COLUMNS = [*VIEW_COLUMNS, "slice", "slice_key", "other_slice_key", "examples"]
+"""The columns of metrics and plots that identify a row, with its number of examples."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,7 @@ class PageColumns:
 
     result: EvalResult
     plots: pa.Table
-    """The columns `OF_WHAT` of plots.parquet, because a result may have plots and no metrics."""
+    """The columns `ROW_COLUMNS` of plots.parquet, because a result may have plots and no metrics."""
 
     @cached_property
     def metrics(self) -> pa.Table:
@@ -63,7 +63,7 @@ class PageColumns:
     def _rows(self) -> pa.Table:
         """The key columns of all metrics and plots."""
         return pa.concat_tables(
-            table.select(OF_WHAT) for table in (self.result.metrics, self.plots)
+            table.select(ROW_COLUMNS) for table in (self.result.metrics, self.plots)
         )
 
     @cached_property
@@ -85,7 +85,7 @@ class PageColumns:
     @cached_property
     def _slices(self) -> pa.Table:
         """What is known of each slice, in the page's order."""
-        firsts = np.unique(self._places_of(self._rows), return_index=True)[1]
+        firsts = np.unique(self._positions_of(self._rows), return_index=True)[1]
         columns = ["slice", "slice_key", "other_slice_key"]
         return self._rows.select(columns).take(pa.array(firsts))
 
@@ -184,7 +184,7 @@ class PageColumns:
             return None
         rows = np.concatenate(parts)
         column = np.full(len(self.ids), np.nan)
-        column[self._places[rows]] = self._fields[field][rows]
+        column[self._row_positions[rows]] = self._fields[field][rows]
         return column
 
     def _left(self, size: int) -> Iterator[list[Any]]:
@@ -204,7 +204,7 @@ class PageColumns:
         table = self.result.verdict.table
         table = table.filter(pc.equal(table["outcome"], FAIL))
         views = {view: i for i, view in enumerate(self.views)}
-        positions = self._places_of(table, size)
+        positions = self._positions_of(table, size)
         failed = {
             (position, views[key.view], cut(metric_text(key.metric, key.kind)))
             for key, rows in rows_by_key(table).items()
@@ -230,14 +230,14 @@ class PageColumns:
         return dict(zip(sizes["id"].to_pylist(), sizes["examples_max"].to_pylist(), strict=True))
 
     @cached_property
-    def _places(self) -> Index:
+    def _row_positions(self) -> Index:
         """For each row of `metrics` the position of its slice."""
-        return self._places_of(self.metrics)
+        return self._positions_of(self.metrics)
 
-    def _places_of(self, table: pa.Table, size: int | None = None) -> Index:
+    def _positions_of(self, table: pa.Table, size: int | None = None) -> Index:
         """The position of each row's slice among the first `size`; -1 if it is not there."""
-        places = pc.index_in(slice_ids(table), value_set=pa.array(self.ids[:size], pa.string()))
-        return np.asarray(pc.fill_null(places, -1).to_numpy(), np.int64)
+        positions = pc.index_in(slice_ids(table), value_set=pa.array(self.ids[:size], pa.string()))
+        return np.asarray(pc.fill_null(positions, -1).to_numpy(), np.int64)
 
     @cached_property
     def _fields(self) -> dict[str, Array]:

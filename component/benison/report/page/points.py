@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from benison.data.batch import Array
 from benison.paths import Location, in_arrow
-from benison.report.page.page_columns import OF_WHAT
+from benison.report.page.page_columns import ROW_COLUMNS
 from benison.report.page.payload import Payload
 from benison.results.written_tables import readable
 from benison.table.key import VIEW_COLUMNS, Key
@@ -97,14 +97,16 @@ class Curves:
 
 
 def key_columns(plots: Location | pa.Table) -> pa.Table:
-    """The columns that say of what each plot is, without its points."""
+    """The columns that identify each plot, without its points."""
     if isinstance(plots, pa.Table):
-        return plots.select(OF_WHAT)
+        return plots.select(ROW_COLUMNS)
     file_system, name = in_arrow(plots)
     with readable(plots):
         if _is_current(plots):
-            return whole(pq.read_table(name, filesystem=file_system, columns=OF_WHAT))
-        return upgraded(pq.read_table(name, filesystem=file_system), PLOTS_SCHEMA).select(OF_WHAT)
+            return whole(pq.read_table(name, filesystem=file_system, columns=ROW_COLUMNS))
+        return upgraded(pq.read_table(name, filesystem=file_system), PLOTS_SCHEMA).select(
+            ROW_COLUMNS
+        )
 
 
 def _is_current(plots: Location) -> bool:
