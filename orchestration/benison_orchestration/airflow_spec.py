@@ -15,12 +15,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benison.config import EvalConfig
-from benison.config.plain import parse_json
 from benison.errors import ConfigError
+from benison.evaluation import spec as evaluation_spec
 from benison.evaluation.spec import REQUIRED, read_spec
 from benison.lineage import RunKey
 from benison.lineage.connection import has_password
-from benison.paths import locate
 
 SPEC = "BENISON_SPEC"
 """The variable with the spec of a container, as JSON; longer texts are packed into several."""
@@ -101,18 +100,7 @@ def fields_of(spec: Any) -> dict[str, Any]:
     """
     if isinstance(spec, Mapping):
         return dict(plain(spec))
-    text, name = str(spec), "that was given"
-    try:
-        if not text.lstrip().startswith("{"):
-            name, text = text, locate(text, ConfigError).read_text("utf-8")
-        fields = parse_json(text)
-    except ConfigError as error:
-        raise ConfigError(f"The spec {name} cannot be read: {error}") from error
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"The spec {name} cannot be read: {error}.") from error
-    if not isinstance(fields, dict):
-        raise ConfigError(f"The spec {name} holds {type(fields).__name__}, not an object.")
-    return fields
+    return evaluation_spec.fields_of(str(spec))
 
 
 def _fields(spec: Any) -> dict[str, Any] | None:

@@ -15,35 +15,38 @@ import pyarrow.compute as pc
 _WHOLE_FLOATS = 2.0**53
 
 
+_LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+_TEXTS = (
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_fixed_size_binary,
+    pa.types.is_string_view,
+    pa.types.is_binary_view,
+)
+_NUMBERS = (
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_boolean,
+    pa.types.is_decimal,
+    pa.types.is_null,
+)
+
+
 def is_list(kind: pa.DataType) -> bool:
     """Whether an Arrow type is lists, of whatever kind."""
-    return bool(
-        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    )
+    return any(matches(kind) for matches in _LISTS)
 
 
 def is_text(kind: pa.DataType) -> bool:
     """Whether an Arrow type is strings or bytes."""
-    return bool(
-        pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
-        or pa.types.is_binary(kind)
-        or pa.types.is_large_binary(kind)
-        or pa.types.is_fixed_size_binary(kind)
-        or pa.types.is_string_view(kind)
-        or pa.types.is_binary_view(kind)
-    )
+    return any(matches(kind) for matches in _TEXTS)
 
 
 def is_number(kind: pa.DataType) -> bool:
     """Whether an Arrow type is numbers or truth values."""
-    return bool(
-        pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
-        or pa.types.is_boolean(kind)
-        or pa.types.is_decimal(kind)
-        or pa.types.is_null(kind)
-    )
+    return any(matches(kind) for matches in _NUMBERS)
 
 
 def unlisted(column: pa.Array) -> tuple[pa.Array, npt.NDArray[np.int64]]:

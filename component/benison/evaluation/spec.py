@@ -51,7 +51,7 @@ def read_spec(spec: Mapping[str, Any] | str | os.PathLike[str], **more: Any) -> 
         ConfigError: The spec cannot be read, lacks a required field, has one that `evaluate` does not, or
             JSON has another type where it takes a text or a flag.
     """
-    fields = dict(spec) if isinstance(spec, Mapping) else _object(os.fspath(spec))
+    fields = dict(spec) if isinstance(spec, Mapping) else _checked(fields_of(os.fspath(spec)))
     fields |= {name: value for name, value in more.items() if value is not None}
     known = inspect.signature(evaluate).parameters.keys() - {"progress"}
     faults = [
@@ -69,7 +69,12 @@ def read_spec(spec: Mapping[str, Any] | str | os.PathLike[str], **more: Any) -> 
     return fields
 
 
-def _object(spec: str) -> dict[str, Any]:
+def fields_of(spec: str) -> dict[str, Any]:
+    """The fields of a spec that is JSON, or the path of a file that holds it; their values are not checked.
+
+    Raises:
+        ConfigError: The spec cannot be read, or is no object.
+    """
     is_json = spec.lstrip().startswith("{")
     name = "that was given" if is_json else spec
     try:
@@ -80,6 +85,10 @@ def _object(spec: str) -> dict[str, Any]:
         raise ConfigError(f"The spec {name} cannot be read: {error}.") from error
     if not isinstance(fields, dict):
         raise ConfigError(f"The spec {name} holds {type(fields).__name__}, not an object.")
+    return fields
+
+
+def _checked(fields: dict[str, Any]) -> dict[str, Any]:
     faults = [(field, fault) for field, value in fields.items() for fault in _faults(field, value)]
     if faults:
         raise ConfigError(faults)
