@@ -54,6 +54,9 @@ def grouped(table: pa.Table, by: Sequence[str], *aggregations: Any) -> pa.Table:
 
     Arrow 18 takes whatever is in memory for the size of a chunk without rows, and asks for gigabytes.
     """
+    if not table.num_rows:
+        nulls = pa.table([pa.nulls(1, field.type) for field in table.schema], schema=table.schema)
+        return grouped(nulls, by, *aggregations).slice(0, 0)
     filled = pa.Table.from_batches(table.to_batches(), table.schema)
     return filled.group_by(list(by), use_threads=False).aggregate(list(aggregations))
 
