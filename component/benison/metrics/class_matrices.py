@@ -267,9 +267,13 @@ class MultiLabelConfusionMatrixPlot(MultiClassConfusionMatrixPlot):
         return {**axes, **columns}
 
 
-for _class in (
-    MultiClassConfusionMatrixAtThresholds,
-    MultiClassConfusionMatrixPlot,
-    MultiLabelConfusionMatrixPlot,
-):
-    register(_class.__name__, _class)
+def _register_all() -> None:
+    for metric in (
+        MultiClassConfusionMatrixAtThresholds,
+        MultiClassConfusionMatrixPlot,
+        MultiLabelConfusionMatrixPlot,
+    ):
+        register(metric.__name__, metric)
+
+
+_register_all()

@@ -179,8 +179,18 @@ class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
     name: str = "sparse_top_k_categorical_accuracy"
 
 
-for _loss in (CategoricalFocalCrossentropy, CategoricalHinge, KLDivergence):
-    register(_loss.__name__, _loss, About.of(_loss, LOWER, 0))
+def _register_losses() -> None:
+    for loss in (CategoricalFocalCrossentropy, CategoricalHinge, KLDivergence):
+        register(loss.__name__, loss, About.of(loss, LOWER, 0))
+
+
+_register_losses()
 register("CosineSimilarity", CosineSimilarity, About.of(CosineSimilarity, HIGHER, -1, 1))
-for _top_k in (TopKCategoricalAccuracy, SparseTopKCategoricalAccuracy):
-    register(_top_k.__name__, _top_k, About.of(_top_k, HIGHER, 0, 1))
+
+
+def _register_top_k() -> None:
+    for top_k in (TopKCategoricalAccuracy, SparseTopKCategoricalAccuracy):
+        register(top_k.__name__, top_k, About.of(top_k, HIGHER, 0, 1))
+
+
+_register_top_k()

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Metrics of a column of the data itself, whatever labels and predictions are."""
+"""Metrics of a column of the data itself, whatever labels and predictions are.
+
+They tell what a slice consists of, in the unit of the column: the mean age, the sum of fares. `Mean` is
+TFMA's and Keras', `Sum` is Keras'.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +52,11 @@ def _floats(column: pa.Array, name: str) -> Array:
 class ColumnSums(ArraysStatistic):
     """The two sums of a weighted mean of a column: the state is (sum w x, sum w), each float64[S].
 
-    `weights` is the column that weighs; "" takes the example weights. Rows without a value do not count.
+    Rows without a value do not count.
+
+    Attributes:
+        column: The column x, of numbers or of lists of one number.
+        weights: The column that weighs; "" takes the example weights.
     """
 
     column: str
@@ -119,6 +127,8 @@ def _column(path: Sequence[str]) -> str:
 @dataclasses.dataclass(frozen=True)
 class ColumnSum(ColumnMean):
     """Weighted sum of a column of the data; 0 without rows.
+
+        sum w x, over the rows that have a value x
 
     It has no range and no better end. Rows without a value do not count. The parameters are those of Mean;
     the default name is such as sum_features.fare.

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The F measure with a weight of recall against precision."""
+"""The F measure with a weight of recall against precision.
+
+F1Score is a line of `benison.metrics.confusion`; this one has the weight as a parameter.
+"""
 
 from __future__ import annotations
 

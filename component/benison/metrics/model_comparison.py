@@ -163,12 +163,16 @@ class ModelCosineSimilarity(PerRowMean):
         return cosine(p.reshape(len(p), -1), q.reshape(len(q), -1)) if len(p) else np.zeros(0)
 
 
-for _class_name, _line in FLIPS.items():
-    register(
-        _class_name,
-        partial(_flip, _class_name, snake_case(_class_name)),
-        About(_line.sentence, _line.higher_is_better, 0, 1),
-    )
+def _register_all() -> None:
+    for class_name, line in FLIPS.items():
+        register(
+            class_name,
+            partial(_flip, class_name, snake_case(class_name)),
+            About(line.sentence, line.higher_is_better, 0, 1),
+        )
+
+
+_register_all()
 register(
     "SymmetricPredictionDifference",
     SymmetricPredictionDifference,

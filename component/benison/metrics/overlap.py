@@ -20,7 +20,8 @@ from benison.metrics.registry import HIGHER, About, register
 from benison.metrics.statistics.cells import Cells, CellsStatistic
 from benison.slicing.codes import SliceCodes
 
-MOST_CLASSES = 4096  # a table of their pairs is 128 MB
+MOST_CLASSES = 4096
+"""Classes of an intersection over union: a table of their pairs is 128 MB for each slice."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +34,11 @@ class ClassPairs(CellsStatistic):
         sparse_predictions: Whether predictions are.
         ignored: The labelled class whose values do not count.
         threshold: From where up a prediction is the class 1; None for class numbers.
+
+    >>> pairs = ClassPairs(2).add(Inputs.of([0, 1, 1], [0, 1, 0]), SliceCodes.of([0, 0, 0], 1))
+    >>> pairs.dense().reshape(2, 2)
+    array([[1., 0.],
+           [1., 1.]])
     """
 
     classes: int
@@ -256,5 +262,9 @@ class BinaryIoU(IoU):
         return (ClassPairs(2, threshold=self.threshold),)
 
 
-for _class in (BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU):
-    register(_class.__name__, _class, About.of(_class, HIGHER, 0, 1))
+def _register_all() -> None:
+    for metric in (BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU):
+        register(metric.__name__, metric, About.of(metric, HIGHER, 0, 1))
+
+
+_register_all()

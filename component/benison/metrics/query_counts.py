@@ -90,6 +90,10 @@ def _count(count: str, default_name: str, /, name: str | None = None) -> QuerySt
     return QueryStatistic(count, name or default_name)
 
 
-for _class_name, _line in COUNTS.items():
-    _counted = partial(_count, _class_name, snake_case(_class_name))
-    register(_class_name, _counted, About(_line.sentence, None, 0))
+def _register_all() -> None:
+    for class_name, line in COUNTS.items():
+        counted = partial(_count, class_name, snake_case(class_name))
+        register(class_name, counted, About(line.sentence, None, 0))
+
+
+_register_all()

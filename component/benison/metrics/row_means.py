@@ -230,14 +230,18 @@ class BinaryFocalCrossentropy(PerRowMean):
         return np.asarray(focal * balance if self.apply_class_balancing else focal)
 
 
-for _loss in (
-    BinaryFocalCrossentropy,
-    Hinge,
-    Huber,
-    LogCosh,
-    LogCoshError,
-    MeanRelativeError,
-    SquaredHinge,
-):
-    register(_loss.__name__, _loss, About.of(_loss, LOWER, 0))
+def _register_all() -> None:
+    for loss in (
+        BinaryFocalCrossentropy,
+        Hinge,
+        Huber,
+        LogCosh,
+        LogCoshError,
+        MeanRelativeError,
+        SquaredHinge,
+    ):
+        register(loss.__name__, loss, About.of(loss, LOWER, 0))
+
+
+_register_all()
 register("Poisson", Poisson, About.of(Poisson, LOWER))

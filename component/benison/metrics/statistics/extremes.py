@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The largest values of all rows, by which data are refused: whatever the slices, batches or their order."""
+"""The largest values of all rows, by which data are refused: whatever the slices, batches or their order.
+
+A single batch does not tell, for instance, whether labels are class numbers of so many classes; all rows do.
+"""
 
 from __future__ import annotations
 

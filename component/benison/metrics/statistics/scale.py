@@ -58,7 +58,7 @@ def _widening(bits: Index) -> Index:
 
 
 def _step(size: float, steps: Callable[[Array], Index]) -> int:
-    """The step of one number."""
+    """The step of one number, for the constants below."""
     return int(steps(np.array([size], np.float64))[0])
 
 

@@ -34,6 +34,9 @@ _LEAST = 1e-305  # below it squares have lost digits, as floats end at 5e-324
 class ArraysStatistic(Statistic[Arrays]):
     """A statistic whose state is a tuple of float64 arrays [S, ...] that merge by addition.
 
+    A slice without rows is 0 in each of them. Sums are float64 whatever the type of the data, so that a
+    hundred million rows of float32 lose no digits.
+
     Subclasses give `add`, and `shapes` unless they have two numbers for each slice.
     """
 
