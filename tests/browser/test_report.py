@@ -366,3 +366,20 @@ def test_several_classes_are_a_heat_map(
     )
     page.locator("#threshold").fill("0.2")
     expect(figure.locator("rect.cell").nth(1)).to_have_attribute("data-tip", re.compile("^1 of 3 "))
+
+
+def test_scores_outside_of_0_and_1_are_drawn_and_reached(show: Show, tmp_path: Path) -> None:
+    logits = pa.array(40 * TRIPS["prediction"].to_numpy() - 15)
+    table = TRIPS.set_column(TRIPS.schema.get_field_index("prediction"), "prediction", logits)
+    benison.evaluate(table, config("ConfusionMatrixPlot"), output=tmp_path / "out")
+    page = show(benison.load_result(tmp_path / "out"), "#slice=Overall").page
+    slider = page.locator("#threshold")
+    low, high = (float(slider.get_attribute(end) or "") for end in ("min", "max"))
+    assert -20 < low < -14
+    assert 24 < high < 33
+    assert page.locator('[data-kind="scores"] path').count() == 2
+    slider.fill("12")
+    expect(page).to_have_url(re.compile("threshold=12"))
+    count = number(page.locator('[data-kind="matrix"] .count').first.text_content() or "")
+    right = pc.and_(pc.greater(table["prediction"], 12), pc.equal(table["label"], 1))
+    assert count == pytest.approx(pc.sum(right).as_py(), rel=0.15)  # at a threshold nearby

@@ -282,3 +282,20 @@ def test_a_report_that_is_too_large_is_named(
     page = Page(result._repr_html_())
     assert "iframe" not in page.tags
     assert str(tmp_path / "out" / "report.html") in page.text
+
+
+def test_scores_of_any_size_are_drawn_where_they_are(trips: pa.Table) -> None:
+    logits = 40 * trips["prediction"].to_numpy() - 15
+    table = trips.set_column(trips.schema.get_field_index("prediction"), "prediction", [logits])
+    view = benison.evaluate(table, config("ConfusionMatrixPlot")).view
+    rows = rows_of(view.plot("score_distribution"))
+    x = np.array([row["x"] for row in rows])
+    assert -20 < x.min() < -14
+    assert 20 < x.max() < 33
+    labels = trips["label"].to_numpy()
+    for line, label in (("positives", 1), ("negatives", 0)):
+        drawn = sorted((r["x"], r["y"]) for r in rows if r["line"] == line)
+        below = sum(share for start, share in drawn if start < 0)
+        assert below == pytest.approx(np.mean(logits[labels == label] < 0), abs=0.08)
+    thresholds = np.array([row["x"] for row in rows_of(view.plot("thresholds"))])
+    assert -20 < thresholds.min() < thresholds.max() < 33

@@ -19,6 +19,7 @@ Series: TypeAlias = Iterator[tuple[str, Array, Array]]
 POINTS = 200
 """The most points of a line: more cannot be seen, and the notebook stores them."""
 _BUCKETS = 40
+_JUST_BELOW = 1e-5  # the first threshold of [0, 1] is as far below 0, or closer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +43,9 @@ def _precision_recall(at: Columns) -> Series:
 
 
 def _thresholds(at: Columns) -> Series:
+    low, high = _span(at)
+    inside = (at["threshold"] >= low - _JUST_BELOW) & (at["threshold"] <= high)
+    at = {name: column[inside] for name, column in at.items()}
     right = at["true_positives"] + at["true_negatives"]
     recall, precision = _recall(at), _precision(at)
     yield "accuracy", at["threshold"], ratio(right, _all(at))
@@ -59,12 +63,24 @@ def _lift(at: Columns) -> Series:
 
 
 def _score_distribution(at: Columns) -> Series:
+    thresholds = at["threshold"][1:]
+    low, high = _span(at)
+    edges = np.linspace(low, high, _BUCKETS + 1)
+    bucket = np.clip(np.searchsorted(edges, thresholds, side="right") - 1, 0, _BUCKETS - 1)
     for name, above in (("positives", "true_positives"), ("negatives", "false_positives")):
         # The first threshold lies below all predictions, so what is above it is everything.
-        parts = np.array_split(-np.diff(at[above], append=0.0)[1:], _BUCKETS)
-        starts = [part[0] for part in np.array_split(at["threshold"][1:], _BUCKETS) if len(part)]
-        weight = np.array([part.sum() for part in parts if len(part)])
-        yield name, np.array(starts), ratio(weight, np.full(len(weight), at[above][0]))
+        weight = np.bincount(bucket, -np.diff(at[above], append=0.0)[1:], _BUCKETS)
+        yield name, edges[:-1], ratio(weight, np.full(_BUCKETS, at[above][0]))
+
+
+def _span(at: Columns) -> tuple[float, float]:
+    """The scores between which all predictions lie: 0 and 1, or more where some are outside."""
+    above = at["true_positives"] + at["false_positives"]
+    held = np.flatnonzero(-np.diff(above, append=0.0))
+    last = len(above) - 1
+    ends = at["threshold"][np.concatenate([held, np.minimum(held + 1, last)])]
+    outside = ends[(ends < -_JUST_BELOW) | (ends > 1)].tolist()
+    return min([0.0, *outside]), max([1.0, *outside])
 
 
 def _calibration(sums: Columns) -> Series:

@@ -166,7 +166,9 @@ function noPlots() {
  */
 function thresholdSlider(key, figures) {
   const now = make("output", {}, state.threshold.toFixed(2));
-  const range = { type: "range", min: 0, max: 1, step: 0.01, value: state.threshold };
+  const { min, max } = scoreSpan(chosenSlices().flatMap(countsOf));
+  const step = max - min > 1 ? "any" : 0.01;
+  const range = { type: "range", min, max, step, value: state.threshold };
   const slider = make("input", { ...range, id: "threshold" });
   slider.addEventListener("input", () => {
     state.threshold = Number(slider.value);

@@ -59,7 +59,7 @@ function askedThresholds() {
     .split(/[\s,;]+/)
     .filter(Boolean)
     .map(Number);
-  return [...new Set(asked.filter((t) => t >= 0 && t <= 1))].slice(0, MOST_THRESHOLDS);
+  return [...new Set(asked.filter(Number.isFinite))].slice(0, MOST_THRESHOLDS);
 }
 
 /** The slices whose counts the page holds. */

@@ -69,6 +69,24 @@ const countsOf = (slice) =>
   });
 
 /**
+ * The scores between which all weights lie: 0 and 1, or more where some are outside, as logits are.
+ * @param {Counted[]} sides
+ */
+function scoreSpan(sides) {
+  const span = { min: 0, max: 1 };
+  for (const { counts } of sides) {
+    const { thresholds, positivesBetween, negativesBetween } = counts;
+    for (let i = 0; i <= thresholds.length; i++) {
+      if (!(positivesBetween[i] + negativesBetween[i] > 0)) continue;
+      const from = thresholds[Math.max(0, i - 1)];
+      if (from < -1e-5) span.min = Math.min(span.min, from); // the first of [0, 1] is just below 0
+      span.max = Math.max(span.max, thresholds[Math.min(i, thresholds.length - 1)]);
+    }
+  }
+  return span;
+}
+
+/**
  * Sums from each place to the end.
  * @param {number[]} between
  */

@@ -72,7 +72,7 @@ function mend() {
   if (!Object.hasOwn(RATES, state.rate)) state.rate = DEFAULTS.rate;
   if (!THEMES.includes(state.theme)) state.theme = DEFAULTS.theme;
   if (!panels.some((panel) => outcomeOf(panel) === state.outcome)) state.outcome = DEFAULTS.outcome;
-  state.threshold = Math.max(0, Math.min(1, state.threshold));
+  if (!Number.isFinite(state.threshold)) state.threshold = DEFAULTS.threshold;
 }
 
 /** @returns {View} */
