@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every form of the same rows, here and on an object store, gives the same values with every kind of model."""
+
+from __future__ import annotations
+
+import functools
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import sklearn.metrics as sk
+
+import benison
+from tests.component.test_formats import (
+    FORMS,
+    Rows,
+    as_arrow,
+    as_csv,
+    as_examples,
+    as_json,
+    as_packed_json,
+    as_parquet,
+    as_table,
+)
+from tests.component.test_models_files import FLOAT, node, onnx_model
+from tests.conftest import config
+from tests.object_store import Bucket
+
+METRICS = ("AUC", "MeanPrediction", "BinaryCrossEntropy", "MeanSquaredError", "ExampleCount")
+
+
+@functools.cache
+def rows() -> Rows:
+    """Numbers that 32 bits hold exactly, as tf.Examples have no more, and texts of which some are missing."""
+    rng = np.random.default_rng(8)
+    return [
+        {
+            "label": int(rng.integers(0, 2)),
+            "prediction": float(rng.integers(1, 64)) / 64,
+            "fare": float(rng.integers(-40, 80)) / 8,
+            "hour": int(rng.integers(0, 5)),
+            "shop": [None, "a", "NA", "b, c\nd"][rng.integers(0, 4)],
+            "weight": float(rng.integers(0, 5)) / 2,
+        }
+        for _ in range(120)
+    ]
+
+
+def as_delta(rows: Rows, folder: Path) -> str:
+    pytest.importorskip("deltalake").write_deltalake(
+        str(folder / "table"), pa.Table.from_pylist(rows)
+    )
+    return str(folder / "table")
+
+
+def frame() -> pd.DataFrame:
+    return pd.DataFrame(rows())[["fare", "hour"]]
+
+
+def labels() -> np.ndarray:
+    return np.array([row["label"] for row in rows()])
+
+
+def in_column(folder: Path) -> tuple[None, np.ndarray]:
+    """No model: the predictions are in the data."""
+    return None, np.array([row["prediction"] for row in rows()])
+
+
+def in_sklearn(folder: Path) -> tuple[Path, np.ndarray]:
+    model = pytest.importorskip("sklearn.linear_model").LogisticRegression()
+    model.fit(frame(), labels())
+    (folder / "model.pkl").write_bytes(pickle.dumps(model))
+    return folder / "model.pkl", model.predict_proba(frame())[:, 1]
+
+
+def in_xgboost(folder: Path) -> tuple[Path, np.ndarray]:
+    xgb = pytest.importorskip("xgboost")
+    model = xgb.XGBClassifier(n_estimators=4, max_depth=3).fit(frame(), labels())
+    model.save_model(folder / "model.ubj")
+    return folder / "model.ubj", model.predict_proba(frame())[:, 1]
+
+
+def in_lightgbm(folder: Path) -> tuple[Path, np.ndarray]:
+    lgb = pytest.importorskip("lightgbm")
+    data = lgb.Dataset(frame(), labels())
+    model = lgb.train({"objective": "binary", "verbosity": -1}, data, 4)
+    model.save_model(folder / "model.txt")
+    return folder / "model.txt", np.asarray(model.predict(frame()))
+
+
+def in_onnx(folder: Path) -> tuple[Path, np.ndarray]:
+    nodes = [node("Sigmoid", ["fare"], ["score"])]
+    sides = {"fare": (FLOAT, ["n", 1])}, {"score": (FLOAT, ["n", 1])}
+    path = onnx_model(folder / "m.onnx", nodes, *sides)
+    return path, 1 / (1 + np.exp(-frame().fare.to_numpy()))
+
+
+MODELS: tuple[Callable[[Path], Any], ...] = (
+    in_column, in_sklearn, in_xgboost, in_lightgbm, in_onnx,
+)  # fmt: skip
+
+
+def evaluated(examples: Any, model: Path | None) -> benison.EvalResult:
+    spec = {"example_weight_key": "weight", "prediction_key": "" if model else "prediction"}
+    slices = [{}, {"feature_keys": ["shop"]}, {"feature_keys": ["hour"]}]
+    made = config(*METRICS, slices=slices, model=spec)
+    return benison.evaluate(examples, made, model=model, trust_pickle=True)
+
+
+def values_of(result: benison.EvalResult) -> dict[tuple[str, str], tuple[float, int, int]]:
+    return {
+        (row["slice"], row["metric"]): (row["value"], row["examples"], row["evaluated"])
+        for row in result.metrics.to_pylist()
+    }
+
+
+def same(result: benison.EvalResult, expected: benison.EvalResult) -> None:
+    ours, theirs = values_of(result), values_of(expected)
+    assert ours.keys() == theirs.keys()
+    for key, (value, *counts) in ours.items():
+        assert value == pytest.approx(theirs[key][0], rel=1e-12, nan_ok=True), key
+        assert counts == [*theirs[key][1:]], key
+
+
+@pytest.fixture(scope="module", params=MODELS, ids=lambda model: model.__name__)
+def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A model's path, its own predictions, and the values of the rows as a table."""
+    path, predictions = request.param(tmp_path_factory.mktemp("model"))
+    return path, predictions, evaluated(as_table(rows(), Path()), path)
+
+
+def test_a_table_has_the_values_of_the_library(model: Any) -> None:
+    _, predictions, result = model
+    weights = np.array([row["weight"] for row in rows()])
+    args = {"sample_weight": weights}
+    expected = {
+        "auc": sk.roc_auc_score(labels(), predictions, **args),
+        "mean_prediction": np.average(predictions, weights=weights),
+        "binary_crossentropy": sk.log_loss(labels(), predictions, **args),
+        "mean_squared_error": sk.mean_squared_error(labels(), predictions, **args),
+        "example_count": weights.sum(),
+    }
+    for metric, value in expected.items():
+        assert result.value(metric) == pytest.approx(value, rel=1e-6), metric
+    shops = {key for key, _ in values_of(result) if key.startswith("shop=")}
+    assert shops == {"shop=a", "shop=NA", "shop=b, c\nd"}
+
+
+@pytest.mark.parametrize("form", [*FORMS, as_delta], ids=lambda form: form.__name__)
+def test_every_form_has_the_values_of_a_table(
+    form: Callable[[Rows, Path], Any], model: Any, tmp_path: Path
+) -> None:
+    path, _, expected = model
+    same(evaluated(form(rows(), tmp_path), path), expected)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [as_parquet, as_csv, as_json, as_packed_json, as_arrow, as_examples],
+    ids=lambda form: form.__name__,
+)
+def test_every_form_on_an_object_store_has_the_values_of_a_table(
+    form: Callable[[Rows, Path], Any], bucket: Bucket, tmp_path: Path
+) -> None:
+    file = Path(form(rows(), tmp_path))
+    path, _ = in_sklearn(tmp_path)
+    address = bucket.upload(file, f"eval/{file.name}")
+    same(evaluated(address, path), evaluated(as_table(rows(), tmp_path), path))
+    there = bucket.upload(path, f"models/{path.name}")
+    result = benison.evaluate(address, config("AUC", model={"prediction_key": ""}), model=there, trust_pickle=True)  # fmt: skip
+    here = benison.evaluate(str(file), config("AUC", model={"prediction_key": ""}), model=path, trust_pickle=True)  # fmt: skip
+    assert result.value("auc") == here.value("auc")
