@@ -178,6 +178,17 @@ def test_a_divergence_of_logits_is_refused() -> None:
         from_config("KLDivergence", {}).of(Inputs.of([1, 0], [[-1.0, 2.0], [0.5, 0.5]]))
 
 
+@pytest.mark.parametrize("name", ["NDCG", "MinLabelPosition"])
+def test_a_ranking_needs_one_score_and_no_negative_gain(name: str) -> None:
+    for labels in ([1, 0], [[0, 1], [1, 0]]):
+        with pytest.raises(benison.DataError, match=r"one score in each row.*class_ids"):
+            from_config(name, {}).of(Inputs.of(labels, [[0.1, 0.9], [0.8, 0.2]]))
+    with pytest.raises(benison.DataError, match="gains from 0 up, and a label is -1"):
+        from_config(name, {}).of(Inputs.of([-1, 0, 2], [0.9, 0.1, 0.5]))
+    with pytest.raises(ValueError, match="negative"):
+        sk.ndcg_score([[-1, 0, 2]], [[0.9, 0.1, 0.5]])
+
+
 def test_what_weighs_nothing_refuses_nothing() -> None:
     labels, scores = [1.0, 0.0, 5.0], [0.9, 0.2, -7.0]
     for name in ("Calibration", "BinaryCrossEntropy", "CoefficientOfDiscrimination"):

@@ -18,8 +18,10 @@ from functools import cached_property
 import numpy as np
 
 from benison.data.batch import Array, Index, Inputs
+from benison.errors import DataError
 from benison.metrics.base import Metric, Statistic, ratio
 from benison.metrics.registry import HIGHER, LOWER, About, register
+from benison.metrics.statistics.binary import heavy
 from benison.metrics.statistics.kept_rows import KeptRows, Rows
 from benison.slicing.codes import SliceCodes
 
@@ -40,10 +42,26 @@ class QueryRows(Rows):
         return (self.gain_key,) if self.gain_key else ()
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> KeptRows:
+        inputs, codes = heavy(inputs, codes)
         if self.gain_key and inputs.features is not None:
             gains = inputs.features.column(self.gain_key).to_numpy(zero_copy_only=False)
             inputs = dataclasses.replace(inputs, labels=np.asarray(gains, np.float64))
+        _check_rankable(inputs.labels, inputs.predictions)
         return super().add(inputs, codes)
+
+
+def _check_rankable(labels: Array, predictions: Array) -> None:
+    if labels.ndim != 1 or predictions.ndim != 1:
+        raise DataError(
+            f"A ranking needs one label and one score in each row; labels have the shape {labels.shape} "
+            f"and predictions {predictions.shape}. For several classes, choose them with "
+            f"binarize.class_ids in metrics_specs."
+        )
+    if np.fmin.reduce(labels, initial=0.0) < 0:
+        raise DataError(
+            f"A ranking needs gains from 0 up, and a label is {np.nanmin(labels):g}: the best order would "
+            f"not have the largest sum. Add to all labels what makes them 0 or more."
+        )
 
 
 @dataclasses.dataclass(frozen=True)
