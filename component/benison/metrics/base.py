@@ -187,6 +187,10 @@ class Metric(abc.ABC):
     def check(self, *states: Any) -> None:  # noqa: B027 - most metrics fit any data
         """Refuse data on which the value would mislead; `states` are those of all rows, in any slices.
 
+        It is called once, after the last row. What a batch alone shows is refused in `add`; what only all
+        rows show, such as whether any score is no probability, is a statistic like others and judged here,
+        so that neither batches nor their order nor the engine make a difference.
+
         Raises:
             DataError: With what is wrong, and the cure.
         """

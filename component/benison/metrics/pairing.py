@@ -34,6 +34,9 @@ def pairs(inputs: Inputs) -> tuple[Array, Array]:
     Beside a prediction for each class, labels may be class numbers. Shapes that NumPy would broadcast are
     refused: labels [N, 1] and predictions [N] make N x N differences.
 
+    >>> pairs(Inputs.of([1], [[0.2, 0.8]]))
+    (array([[0., 1.]]), array([[0.2, 0.8]]))
+
     Raises:
         DataError: Their shapes do not fit, or a label is no class number.
     """
@@ -90,7 +93,11 @@ def _width(values: Array) -> float:
 
 
 def label_excess(inputs: Inputs) -> Array:
-    """How far labels lie outside of [0, 1], not above 0 within: float64[N] or float64[N, C]."""
+    """How far labels lie outside of [0, 1], not above 0 within: float64[N] or float64[N, C].
+
+    >>> label_excess(Inputs.of([0, 1, 3], [0, 0, 0]))
+    array([-0.,  0.,  2.])
+    """
     return _excess(inputs.labels)
 
 
@@ -109,6 +116,12 @@ EXCESSES = Largest((label_excess, prediction_excess))
 
 def check_widths(name: str, widths: Array) -> None:
     """Refuse the mean over predictions of several classes, which is 1 / C of any probabilities.
+
+    Where rows have as many labels, such as those of several outputs, the mean over outputs is meant.
+
+    Args:
+        name: The metric.
+        widths: The most labels and the most predictions of a row, as `WIDTHS` has them: float64[2].
 
     Raises:
         DataError: Rows have several predictions, and not as many labels.
@@ -142,6 +155,13 @@ FRACTIONS = Largest((label_fraction, prediction_fraction))
 
 def check_equality(name: str, fractions: Array) -> None:
     """Refuse to ask how many probabilities equal a class, which none does.
+
+    Keras and TFMA compute 0 there, which is a number, but says nothing of the model.
+
+    Args:
+        name: The metric.
+        fractions: A label and a prediction that are no whole number, else -inf, as `FRACTIONS` has them:
+            float64[2].
 
     Raises:
         DataError: All labels are whole numbers, and a prediction is not.

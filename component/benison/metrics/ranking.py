@@ -51,6 +51,11 @@ class QueryRows(Rows):
 
 
 def _check_rankable(labels: Array, predictions: Array) -> None:
+    """Refuse what has no order or no best one.
+
+    Raises:
+        DataError: Rows have several labels or scores, or a gain is below 0.
+    """
     if labels.ndim != 1 or predictions.ndim != 1:
         raise DataError(
             f"A ranking needs one label and one score in each row; labels have the shape {labels.shape} "

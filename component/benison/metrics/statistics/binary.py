@@ -192,7 +192,10 @@ class ThresholdCells(BinaryCells):
 
 @dataclasses.dataclass(frozen=True)
 class LabelCells(ThresholdCells):
-    """Counts of labels alone, whose predictions may be missing: all of them count as 0."""
+    """Counts of labels alone, whose predictions may be missing: all of them count as 0.
+
+    The share of positives is known where a score is not, and no threshold changes it.
+    """
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> Cells:
         nothing = np.zeros(len(inputs))
