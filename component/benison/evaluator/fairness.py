@@ -10,16 +10,7 @@ from collections.abc import Sequence
 
 from benison.config import EvalConfig, MetricConfig, MetricsSpec
 from benison.errors import ConfigError
-
-_RATES = {
-    "positive_rate": "PredictedPositiveRate",
-    "true_positive_rate": "TPR",
-    "false_positive_rate": "FPR",
-    "true_negative_rate": "TNR",
-    "false_negative_rate": "FNR",
-    "false_discovery_rate": "FalseDiscoveryRate",
-    "false_omission_rate": "FalseOmissionRate",
-}
+from benison.metrics.groups import fairness_indicators
 
 
 def with_fairness_indicators(config: EvalConfig, thresholds: Sequence[float] | None) -> EvalConfig:
@@ -36,15 +27,8 @@ def with_fairness_indicators(config: EvalConfig, thresholds: Sequence[float] | N
     if not known:
         return config
     metrics = tuple(
-        MetricConfig(
-            class_name=class_name,
-            config={
-                "thresholds": threshold,
-                "name": f"fairness_indicators_metrics/{rate}@{threshold:.15g}",
-            },
-        )
-        for threshold in known
-        for rate, class_name in _RATES.items()
+        MetricConfig(class_name=class_name, config=parameters)
+        for class_name, parameters in fairness_indicators(known)
     )
     specs = (*config.metrics_specs, MetricsSpec(metrics=metrics))
     return config.model_copy(update={"metrics_specs": specs})
