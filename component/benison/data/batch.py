@@ -44,6 +44,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from benison.errors import DataError
+
 Array: TypeAlias = npt.NDArray[np.float64]
 Index: TypeAlias = npt.NDArray[np.int64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -65,6 +67,35 @@ class Extracts(TypedDict, total=False):
     slice_codes: Any
     attributions: dict[str, dict[str, Array]]
     dataset: str
+
+
+# Of smaller and larger weights, products with values and their sums overflow or fall below 2e-308, where
+# float64 has fewer digits.
+_LEAST_WEIGHT, _LARGEST_WEIGHT = 1e-300, 1e300
+
+
+def check_weights(weights: Array, column: str) -> None:
+    """Refuse what could not weigh the rows; raises DataError unless it is float64[N], finite and from 0 up.
+
+    >>> check_weights(np.array([1.0, -1.0]), "weight")
+    Traceback (most recent call last):
+    benison.errors.DataError: Weight column 'weight' must hold one finite number from 0 up in each row; it \
+holds -1. Fill missing weights, for example with 1.
+    """
+    must = f"Weight column {column!r} must hold one finite number from 0 up in each row; "
+    if weights.ndim != 1:
+        raise DataError(f"{must}it holds lists of {weights.shape[1]}. Name a column of numbers.")
+    fits = (weights >= _LEAST_WEIGHT) & (weights <= _LARGEST_WEIGHT)
+    wrong = weights[~(fits | (weights == 0))]
+    if not len(wrong):
+        return
+    if 0 < wrong[0] < np.inf:
+        raise DataError(
+            f"Weight column {column!r} holds {wrong[0]:g}; weights are from {_LEAST_WEIGHT:g} to "
+            f"{_LARGEST_WEIGHT:g}, or 0, because sums of others would lose digits. Weights of another unit "
+            f"weigh the same."
+        )
+    raise DataError(f"{must}it holds {wrong[0]:g}. Fill missing weights, for example with 1.")
 
 
 @dataclasses.dataclass(frozen=True)

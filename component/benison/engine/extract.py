@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from benison import models
 from benison.config import EvalConfig, ModelSpec, SlicingSpec
-from benison.data.batch import Array, Extracts, Target
+from benison.data.batch import Array, Extracts, Target, check_weights
 from benison.engine.plan import Plan
 from benison.engine.read_columns import as_column, as_floats
 from benison.engine.stages import Extractor, FeatureConsumer
@@ -35,7 +35,7 @@ WELL_KNOWN_OUTPUTS = ("scores", "outputs", "predictions", "logistic", "probabili
 
 @dataclasses.dataclass(frozen=True)
 class ColumnExtractor:
-    """Reads numeric columns into one key of the extracts, one column for each model and output."""
+    """Reads columns into one key of the extracts, as `convert` makes them; one for each model and output."""
 
     stage_name: str
     key: str
@@ -87,27 +87,8 @@ class WeightsExtractor:
         reader = ColumnExtractor(self.stage_name, "example_weights", self.sources, as_floats)
         extracted = reader.extract(extracts)
         for target, column in self.sources:
-            _check_weights(extracted["example_weights"][target], column)
+            check_weights(extracted["example_weights"][target], column)
         return extracted
-
-
-_WEIGHTS = (1e-300, 1e300)
-
-
-def _check_weights(weights: Array, column: str) -> None:
-    least, largest = _WEIGHTS
-    wrong = np.flatnonzero(~((weights == 0) | (weights >= least) & (weights <= largest)))
-    if weights.ndim != 1 or len(wrong):
-        came = f"{weights[wrong[0]]:g}" if len(wrong) else f"shape {weights.shape}"
-        if len(wrong) and 0 < weights[wrong[0]] < np.inf:
-            raise DataError(
-                f"Weight column {column!r} holds {came}; weights are from {least:g} to {largest:g}, or 0, "
-                f"because sums of others would lose digits. Weights of another unit weigh the same."
-            )
-        raise DataError(
-            f"Weight column {column!r} must hold one finite number from 0 up in each row; "
-            f"it holds {came}. Fill missing weights, for example with 1."
-        )
 
 
 class PredictionsExtractor:

@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benison.data.batch import Array, Inputs
-from benison.data.values import is_list, is_number, unlisted
+from benison.data.batch import Array, Inputs, check_weights
+from benison.data.values import is_list, is_number, undictionary, unlisted
 from benison.errors import DataError
 from benison.metrics.base import Metric, Statistic, ratio
 from benison.metrics.registry import register
@@ -23,14 +23,14 @@ from benison.metrics.statistics.sums import Arrays, ArraysStatistic
 from benison.slicing.codes import SliceCodes
 
 
-def numbers_of(inputs: Inputs, name: str) -> Array:
+def column_floats(inputs: Inputs, name: str) -> Array:
     """A column as float64[N]; NaN where it has no value.
 
     Raises:
         DataError: It holds no numbers, or several in a row.
     """
     assert inputs.features is not None
-    column = inputs.features.column(name)
+    column = undictionary(inputs.features.column(name))
     if is_list(column.type):
         values, lengths = unlisted(column)
         if lengths.max(initial=0) > 1:
@@ -42,6 +42,7 @@ def numbers_of(inputs: Inputs, name: str) -> Array:
 
 
 def _floats(column: pa.Array, name: str) -> Array:
+    column = undictionary(column)
     if not is_number(column.type):
         raise DataError(f"The column {name!r} holds {column.type}; name one that holds numbers.")
     floats = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
@@ -66,10 +67,12 @@ class ColumnSums(ArraysStatistic):
         return tuple(filter(None, (self.column, self.weights)))
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> Arrays:
-        values = numbers_of(inputs, self.column)
+        values = column_floats(inputs, self.column)
         known = ~np.isnan(values)
         if self.weights:
-            inputs = dataclasses.replace(inputs, weights=numbers_of(inputs, self.weights))
+            weights = column_floats(inputs, self.weights)
+            check_weights(weights, self.weights)
+            inputs = dataclasses.replace(inputs, weights=weights)
         totals = (inputs.weighted(x) for x in (np.where(known, values, 0.0), known.astype(float)))
         total, weight = (codes.sum(x) for x in totals)
         return total, weight
@@ -83,7 +86,8 @@ class ColumnMean(Metric):
 
     Attributes:
         feature_key_path: Where the column is, as TFMA writes it: ["features", "age"], or ["age"].
-        example_weights_key_path: The column that weighs the rows; by default the example weights do.
+        example_weights_key_path: The column that weighs the rows, finite numbers from 0 up; by default the
+            example weights do.
         name: The metric's name in the results; mean_features.age by default.
 
     >>> batch = pa.record_batch({"age": [20, 40, None]})

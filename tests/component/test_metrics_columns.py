@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Metrics of a column of the data: which columns they take, and which weights they refuse."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from benison.data.batch import Inputs
+from benison.errors import DataError
+from benison.metrics import from_config
+
+WEIGHTED = {"feature_key_path": ["age"], "example_weights_key_path": ["weight"]}
+
+
+def mean(config: dict[str, Any], **columns: Any) -> Any:
+    batch = pa.record_batch(columns)
+    rows = dataclasses.replace(Inputs.of([0, 0, 0], [0, 0, 0]), batch=batch)
+    return from_config("Mean", config).of(rows)
+
+
+def test_a_column_can_weigh_the_rows() -> None:
+    assert mean(WEIGHTED, age=[20, 40, 50], weight=[3, 1, 0]) == np.average(
+        [20, 40], weights=[3, 1]
+    )
+
+
+@pytest.mark.parametrize(
+    ("weight", "sentence"),
+    [
+        ([1.0, None, 1.0], "'weight' must hold one finite number from 0 up.*holds nan. Fill"),
+        ([1.0, -1.0, 1.0], "'weight' must hold one finite number from 0 up.*holds -1"),
+        ([1.0, np.inf, 1.0], "'weight' must hold one finite number from 0 up.*holds inf"),
+        ([1.0, 1e-310, 1.0], "'weight' holds 1e-310; weights are from 1e-300"),
+    ],
+)
+def test_what_cannot_weigh_is_refused(weight: Any, sentence: str) -> None:
+    with pytest.raises(DataError, match=sentence):
+        mean(WEIGHTED, age=[20, 40, 50], weight=weight)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([20, 40, None]),
+        pa.array([True, False, None]),
+        pa.array([20, 40, None]).dictionary_encode(),
+        pa.ListArray.from_arrays([0, 1, 2, 2], pa.array([20, 40]).dictionary_encode()),
+    ],
+)
+def test_numbers_of_any_encoding_have_a_mean(column: pa.Array) -> None:
+    flat = [x[0] if isinstance(x, list) and x else x for x in column.to_pylist()]
+    expected = np.mean([x for x in flat if x is not None and x != []])
+    assert mean({"feature_key_path": ["age"]}, age=column) == expected
