@@ -23,6 +23,11 @@ from benison.slicing.codes import SliceCodes
 MOST_CLASSES = 4096
 """Classes of an intersection over union: a table of their pairs is 128 MB for each slice."""
 
+_CURES = {
+    "label": "Set num_classes to more, or ignore_class to the one that does not count.",
+    "prediction": "Of scores for each class, OneHotIoU takes the likeliest.",
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class ClassPairs(CellsStatistic):
@@ -57,56 +62,69 @@ class ClassPairs(CellsStatistic):
         if self.threshold is not None:
             above = (predictions >= self.threshold).astype(np.float64)
             predictions = np.where(np.isnan(predictions), np.nan, above)
-        labelled = _numbers(inputs.labels, self.sparse_labels)
-        predicted = _numbers(predictions, self.sparse_predictions)
+        labelled = self._numbers(inputs.labels, self.sparse_labels)
+        predicted = self._numbers(predictions, self.sparse_predictions)
+        if np.isnan(predicted).all():  # rows that all lack their list do not tell how long it is
+            predicted = np.full(labelled.shape, np.nan)
         if labelled.shape != predicted.shape:
             raise DataError(
                 f"A row needs a label for each prediction; it has {labelled.shape[1]} labels and "
                 f"{predicted.shape[1]} predictions. Set sparse_y_true and sparse_y_pred as the data are."
             )
-        total = self.zero(codes.size)
-        for label, prediction in zip(labelled.T, predicted.T, strict=True):
-            total = total.merge(self._of_column(label, prediction, inputs, codes))
-        return total
+        rows = np.repeat(np.arange(len(labelled)), labelled.shape[1])
+        return self._of_pairs(labelled.ravel(), predicted.ravel(), inputs.weights, codes, rows)
 
-    def _of_column(
-        self, labels: Array, predictions: Array, inputs: Inputs, codes: SliceCodes
+    def _of_pairs(
+        self,
+        labels: Array,
+        predictions: Array,
+        weighting: Array | None,
+        codes: SliceCodes,
+        rows: Index,
     ) -> Cells:
-        """The pairs of one value of each row."""
+        """The cells of pairs, float64[M] each, of which pair i is in the row `rows[i]`."""
         kept = np.ones(len(labels), np.bool_) if self.ignored is None else labels != self.ignored
-        if inputs.weights is not None:
-            kept &= inputs.weights != 0
-        rows, weights = np.flatnonzero(kept), inputs.weights
-        missing = np.isnan(predictions[rows])
+        if weighting is not None:
+            kept &= weighting[rows] != 0
+        labels, predictions, rows = labels[kept], predictions[kept], rows[kept]
+        weights = None if weighting is None else weighting[rows]
+        missing = np.isnan(predictions)
         if missing.any():
-            weights = np.ones(len(labels)) if weights is None else weights.copy()
-            weights[rows[missing]] = np.nan
-        cells = self.classes * self._checked("label", labels[rows])
-        cells += self._checked("prediction", np.where(missing, 0, predictions[rows]))
-        weights = None if weights is None else weights[rows]
+            weights = np.where(missing, np.nan, 1.0 if weights is None else weights)
+        cells = self.classes * self._checked("label", labels)
+        cells += self._checked("prediction", np.where(missing, 0, predictions))
         return Cells.grouped(cells, weights, codes.take(rows), self.width)
 
     def _checked(self, what: str, numbers: Array) -> Index:
         wrong = (numbers != np.floor(numbers)) | (numbers < 0) | (numbers >= self.classes)
         if wrong.any():
+            cure = _CURES[what]
+            if self.threshold is not None:
+                cure = "BinaryIoU takes the labels 0 and 1, and scores of the class 1."
             raise DataError(
                 f"A {what} must be a class number from 0 to {self.classes - 1} (num_classes); one is "
-                f"{numbers[wrong][0]:g}. Of scores for each class, OneHotIoU takes the likeliest."
+                f"{numbers[wrong][0]:g}. {cure}"
             )
         return numbers.astype(np.int64)
 
-
-def _numbers(values: Array, sparse: bool) -> Array:
-    """Class numbers, float64[N, D]; those of the highest of C values where they are not sparse."""
-    if sparse:
-        return values.reshape(len(values), -1) if values.size else values.reshape(len(values), 1)
-    if values.ndim != 2:
-        raise DataError(
-            f"There must be a value for each class, and the values have the shape {values.shape}; for "
-            "class numbers set sparse_y_true or sparse_y_pred."
-        )
-    best = values.argmax(axis=1).astype(np.float64)
-    return np.where(np.isnan(values).any(axis=1), np.nan, best)[:, None]
+    def _numbers(self, values: Array, sparse: bool) -> Array:
+        """Class numbers, float64[N, D]; those of the highest of C values where they are not sparse."""
+        if sparse:
+            return values.reshape(len(values), -1 if values.size else 1)
+        if values.ndim == 1 and np.isnan(values).all():  # rows that all lack their list
+            return values[:, None]
+        if values.ndim != 2:
+            raise DataError(
+                f"There must be a value for each class, and the values have the shape {values.shape}; for "
+                "class numbers set sparse_y_true or sparse_y_pred."
+            )
+        if values.shape[1] != self.classes:
+            raise DataError(
+                f"There must be a value for each of the {self.classes} classes (num_classes), and a row has "
+                f"{values.shape[1]}. Set num_classes to that."
+            )
+        best = values.argmax(axis=1).astype(np.float64)
+        return np.where(np.isnan(values).any(axis=1), np.nan, best)[:, None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,13 +171,27 @@ class IoU(Metric):
         return (ClassPairs(self.num_classes, *sparse, self.ignore_class),)
 
     def result(self, cells: Cells) -> Array:
-        matrix = cells.dense().reshape(cells.size, self.num_classes, self.num_classes)
-        both = np.diagonal(matrix, axis1=1, axis2=2)
-        either = matrix.sum(axis=1) + matrix.sum(axis=2) - both
+        both, either = self._intersections_and_unions(cells)
         targets = list(self.target_class_ids)
         shares = np.where(either == 0, 0.0, ratio(both, either))[:, targets]
         mean = ratio(shares.sum(axis=1), (either[:, targets] != 0).sum(axis=1))
-        return np.where(np.isnan(matrix.sum(axis=(1, 2))), np.nan, mean)
+        return np.where(np.isnan(either).any(axis=1), np.nan, mean)
+
+    def _intersections_and_unions(self, cells: Cells) -> tuple[Array, Array]:
+        """Of each class, float64[S, C]; from occupied cells, as all of many slices would fill the memory."""
+        keys, sums = cells.occupied()
+        slices, pairs = np.divmod(keys, cells.width)
+        labelled, predicted = np.divmod(pairs, self.num_classes)
+        same = labelled == predicted
+        first = slices * self.num_classes
+
+        def by_class(classes: Index, weights: Array) -> Array:
+            counted = np.bincount(classes, weights, cells.size * self.num_classes)
+            return counted.astype(np.float64).reshape(cells.size, self.num_classes)
+
+        both = by_class((first + labelled)[same], sums[same])
+        of_labels, of_predictions = (by_class(first + c, sums) for c in (labelled, predicted))
+        return both, of_labels + of_predictions - both
 
 
 @dataclasses.dataclass(frozen=True)
@@ -255,7 +287,9 @@ class BinaryIoU(IoU):
     ignore_class: int | None = dataclasses.field(default=None, init=False)
     sparse_y_true: bool = dataclasses.field(default=True, init=False)
     sparse_y_pred: bool = dataclasses.field(default=True, init=False)
-    name: str = "binary_io_u"
+    name: str = dataclasses.field(
+        default="binary_io_u", kw_only=True
+    )  # or it came before threshold
     accepts = frozenset({"binary"})
 
     def statistics(self) -> tuple[Statistic[Cells], ...]:
