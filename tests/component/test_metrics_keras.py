@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
 import pytest
 
 from benison.data.batch import Inputs
-from benison.errors import ConfigError
-from benison.metrics import from_config
+from benison.errors import ConfigError, DataError
+from benison.metrics import from_config, registered
+from benison.metrics.overlap import BinaryIoU
+from benison.metrics.row_means import Huber
 
 RNG = np.random.default_rng(4)
 BINARY = (RNG.integers(0, 2, (50, 1)).astype(float), np.round(RNG.random((50, 1)), 3) + 1e-4)
@@ -93,6 +96,19 @@ def test_a_loss_that_is_no_mean_is_refused() -> None:
         ("TopKCategoricalAccuracy", {"k": 0}, "k must be a number of classes from 1 up, not 0"),
         ("FBetaScore", {"beta": -1.0}, "beta must be a number above 0, not -1.0"),
         ("IoU", {"num_classes": 2, "target_class_ids": [2]}, "target_class_ids are from 0 to 1"),
+        ("Huber", {"delta": -1.0}, "delta must be a distance above 0"),
+        (
+            "MeanRelativeError",
+            {"normalizer": [1.0, -1.0]},
+            "normalizer must be a finite number from 0",
+        ),
+        ("MeanRelativeError", {"normalizer": []}, "normalizer must be a number or a list"),
+        ("BinaryFocalCrossentropy", {"gamma": -1.0}, "gamma must be a finite number from 0 up"),
+        ("BinaryFocalCrossentropy", {"alpha": 2.0}, "alpha must be in .0, 1., not 2.0"),
+        ("BinaryFocalCrossentropy", {"label_smoothing": 2.0}, "label_smoothing must be in .0, 1."),
+        ("CategoricalFocalCrossentropy", {"alpha": [1.0, -1.0]}, "alpha must be a finite number"),
+        ("CategoricalFocalCrossentropy", {"gamma": -1.0}, "gamma must be a finite number"),
+        ("CategoricalFocalCrossentropy", {"label_smoothing": -1.0}, "label_smoothing must be in"),
         ("MeanIoU", {"num_classes": 1}, "num_classes is from 2 to 4,096, not 1"),
         ("Mean", {"feature_key_path": ["a", "b"]}, "feature_key_path must be the way to a column"),
     ],
@@ -107,3 +123,85 @@ def test_scores_are_no_class_numbers() -> None:
         ValueError, match="must be a class number from 0 to 1 .num_classes.; one is 0.9"
     ):
         from_config("MeanIoU", {"num_classes": 2}).of(Inputs.of([1.0, 0.0], [0.9, 0.0]))
+
+
+OUTPUTS = np.array([[1.0, 2.0], [4.0, 8.0]])
+
+
+def test_a_normalizer_for_each_output_divides_it() -> None:
+    relative = from_config("MeanRelativeError", {"normalizer": [2.0, 4.0]})
+    expected = np.mean(np.abs(OUTPUTS - 0) / [2.0, 4.0])
+    assert relative.of(Inputs.of(OUTPUTS, np.zeros((2, 2)))) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "rows", "sentence"),
+    [
+        (
+            "MeanRelativeError",
+            {"normalizer": [2.0, 4.0]},
+            Inputs.of([1.0, 2.0], [0.0, 0.0]),
+            "normalizer has 2 numbers, and a row has 1 predictions",
+        ),
+        (
+            "MeanRelativeError",
+            {"normalizer": [2.0, 4.0, 8.0]},
+            Inputs.of(OUTPUTS, OUTPUTS),
+            "normalizer has 3 numbers, and a row has 2 predictions",
+        ),
+        (
+            "CategoricalFocalCrossentropy",
+            {"alpha": [0.5, 0.5]},
+            Inputs.of([0, 1], [[0.2, 0.3, 0.5]] * 2),
+            "alpha has 2 numbers, and a row has 3 predictions",
+        ),
+        (
+            "OneHotMeanIoU",
+            {"num_classes": 3},
+            Inputs.of([0, 1], [[0.2, 0.3, 0.5, 0.0, 0.0]] * 2),
+            "a value for each of the 3 classes .num_classes., and a row has 5",
+        ),
+        ("BinaryIoU", {}, Inputs.of([0.5, 1], [0.2, 0.3]), "BinaryIoU takes the labels 0 and 1"),
+        ("MeanIoU", {"num_classes": 2}, Inputs.of([2, 1], [0, 1]), "Set num_classes to more"),
+    ],
+)
+def test_what_does_not_fit_the_columns_of_a_row_is_refused(
+    name: str, config: Any, rows: Inputs, sentence: str
+) -> None:
+    with pytest.raises(DataError, match=sentence):
+        from_config(name, config).of(rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("MeanRelativeError", {"normalizer": [2.0, 4.0]}),
+        ("CategoricalFocalCrossentropy", {"alpha": [0.5, 0.5]}),
+        ("OneHotMeanIoU", {"num_classes": 2}),
+    ],
+)
+def test_a_batch_whose_lists_are_all_missing_is_no_mistake(name: str, config: Any) -> None:
+    labels = [np.nan, np.nan] if name == "MeanRelativeError" else [0, 1]
+    assert np.isnan(from_config(name, config).of(Inputs.of(labels, [np.nan, np.nan])))
+
+
+def test_pixels_of_an_image_have_the_value_of_as_many_rows() -> None:
+    labels, predictions = RNG.integers(0, 4, (2, 20, 30)).astype(float)
+    weights = RNG.integers(0, 3, 20).astype(float)
+    mean = from_config("MeanIoU", {"num_classes": 4, "ignore_class": 2})
+    flat = Inputs.of(labels.ravel(), predictions.ravel(), np.repeat(weights, 30))
+    assert mean.of(Inputs.of(labels, predictions, weights)) == pytest.approx(mean.of(flat))
+
+
+def test_parameters_by_position_are_in_the_order_of_keras() -> None:
+    assert Huber(2.0) == from_config("Huber", {"delta": 2.0})
+    assert BinaryIoU([1], 0.3) == from_config(
+        "BinaryIoU", {"target_class_ids": [1], "threshold": 0.3}
+    )
+
+
+@pytest.mark.parametrize("name", [n for n, made in registered().items() if inspect.isclass(made)])
+def test_the_name_is_not_the_first_of_several_parameters(name: str) -> None:
+    parameters = inspect.signature(registered()[name]).parameters.values()
+    by_position = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    assert by_position[0] != "name" or len(by_position) == 1

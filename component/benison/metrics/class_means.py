@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
 from benison.data.batch import Array, Inputs
 from benison.metrics.classification import CLIP, check_not_negative, class_scores, log_probabilities
-from benison.metrics.pairing import one_hot
+from benison.metrics.pairing import numbers_per_column, one_hot
+from benison.metrics.parameters import check_share, not_negative
 from benison.metrics.registry import HIGHER, LOWER, About, register
 from benison.metrics.row_means import PerRowMean
 
@@ -39,8 +41,8 @@ class CategoricalFocalCrossentropy(ClassesMean):
     NaN without weight, and where a prediction is missing.
 
     Attributes:
-        alpha: What all classes weigh, or a weight for each.
-        gamma: How much less rows count that are right already; 0 is not at all.
+        alpha: What all classes weigh, from 0 up, or a weight for each.
+        gamma: How much less rows count that are right already, from 0 up; 0 is not at all.
         from_logits: Whether scores are logits and not probabilities.
         label_smoothing: The share of each label that is spread over all classes, from 0 to 1.
         name: The metric's name in the results.
@@ -57,14 +59,16 @@ class CategoricalFocalCrossentropy(ClassesMean):
     name: str = "categorical_focal_crossentropy"
 
     def __post_init__(self) -> None:
-        values = np.atleast_1d(np.asarray(self.alpha, np.float64))
-        object.__setattr__(self, "alpha", tuple(values.tolist()))
+        object.__setattr__(self, "alpha", not_negative("alpha", self.alpha))
+        check_share("label_smoothing", self.label_smoothing)
+        not_negative("gamma", self.gamma)
 
     def __call__(self, inputs: Inputs) -> Array:
         labels, scores = self.of_classes(inputs)
         labels = labels * (1 - self.label_smoothing) + self.label_smoothing / scores.shape[1]
         logs = np.clip(log_probabilities(scores, self.from_logits), np.log(CLIP), np.log1p(-CLIP))
-        factor = np.array(self.alpha) * (1 - np.exp(logs)) ** self.gamma
+        alpha = numbers_per_column("alpha", cast("tuple[float, ...]", self.alpha), scores)
+        factor = alpha * (1 - np.exp(logs)) ** self.gamma
         return np.asarray(-(factor * labels * logs).sum(axis=1))
 
 
@@ -72,8 +76,9 @@ class CategoricalFocalCrossentropy(ClassesMean):
 class CategoricalHinge(ClassesMean):
     """Mean of max(1 + max((1 - y) p) - sum y p, 0), the margin of the labelled class; from 0 (best) up.
 
-    0 where the labelled class scores at least 1 more than every other one. NaN without weight, and where a
-    prediction is missing.
+    The labelled class itself counts as 0 in the inner maximum, as in Keras: the value is 0 where the labelled
+    class scores at least 1 more than every other one and than 0. NaN without weight, and where a prediction
+    is missing.
 
     Source: Crammer and Singer, "On the algorithmic implementation of multiclass kernel-based vector
     machines", Journal of Machine Learning Research 2, 2001.

@@ -20,6 +20,7 @@ from benison.errors import DataError
 from benison.metrics.base import Metric, Statistic, ratio
 from benison.metrics.confusion import snake_case
 from benison.metrics.pairing import FRACTIONS, ROUNDING, check_equality, one_hot, pairs
+from benison.metrics.parameters import check_share
 from benison.metrics.registry import HIGHER, LOWER, About, register
 from benison.metrics.statistics.sums import Arrays, Mean
 
@@ -159,7 +160,7 @@ class BinaryCrossEntropy(Metric):
     name: str = "binary_crossentropy"
 
     def __post_init__(self) -> None:
-        _smoothing(self.label_smoothing)
+        check_share("label_smoothing", self.label_smoothing)
 
     def statistics(self) -> tuple[Statistic[Arrays], ...]:
         return (Mean(BinaryEntropy(self.from_logits, self.label_smoothing)),)
@@ -190,18 +191,13 @@ class CategoricalCrossEntropy(Metric):
     accepts = frozenset({"classes"})
 
     def __post_init__(self) -> None:
-        _smoothing(self.label_smoothing)
+        check_share("label_smoothing", self.label_smoothing)
 
     def statistics(self) -> tuple[Statistic[Arrays], ...]:
         return (Mean(CategoricalEntropy(self.from_logits, self.label_smoothing)),)
 
     def result(self, mean: Arrays) -> Array:
         return ratio(*mean)
-
-
-def _smoothing(value: float) -> None:
-    if not 0 <= value <= 1:
-        raise ValueError(f"label_smoothing must be in [0, 1], not {value!r}")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,6 +7,7 @@ Shapes are seen in any batch. Values may look right in one and wrong in another,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,31 @@ def one_hot(labels: Array, classes: int) -> Array:
             f"Labels must be class numbers from 0 to {classes - 1}, as there are {classes} "
             f"predictions in a row; a label is {labels[wrong[0]]:g}."
         )
-    return np.eye(classes)[labels.astype(np.int64)]
+    hot = np.zeros((len(labels), classes))
+    hot[np.arange(len(labels)), labels.astype(np.int64)] = 1.0
+    return hot
+
+
+def numbers_per_column(parameter: str, numbers: Sequence[float], values: Array) -> Array:
+    """A parameter that is one number, or one for each value of a row: float64[1] or float64[C].
+
+    Args:
+        parameter: What it is called.
+        numbers: One or C.
+        values: float64[N] or float64[N, C].
+
+    Raises:
+        DataError: There are neither one nor C.
+    """
+    width = values.shape[1] if values.ndim == 2 else 1
+    if len(numbers) in (1, width):
+        return np.array(numbers)
+    if np.isnan(values).all():  # rows that all lack their list do not tell how many values it has
+        return np.array(numbers[:1])
+    raise DataError(
+        f"{parameter} has {len(numbers)} numbers, and a row has {width} predictions. Give one number, or "
+        f"as many as there are predictions in a row."
+    )
 
 
 def label_width(inputs: Inputs) -> Array:
@@ -166,7 +191,9 @@ def check_equality(name: str, fractions: Array) -> None:
     Raises:
         DataError: All labels are whole numbers, and a prediction is not.
     """
-    if fractions[0] == -np.inf < fractions[1]:
+    labels_whole = fractions[0] == -np.inf
+    a_prediction_is_not = fractions[1] > -np.inf
+    if labels_whole and a_prediction_is_not:
         raise DataError(
             f"{name} counts the predictions that equal the label. The labels are whole numbers, and a "
             f"prediction such as {fractions[1]:g} is none. For probabilities use BinaryAccuracy, or "

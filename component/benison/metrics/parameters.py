@@ -11,7 +11,7 @@ import functools
 import inspect
 import math
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
@@ -121,6 +121,30 @@ def check_count(parameter: str, count: int | None, most: int, least: int = 2) ->
         raise ValueError(f"{parameter} must be a whole number from {least} up, not {count!r}")
     if count > most:
         raise ValueError(f"{parameter} must be at most {most:,}, not {count:,}")
+
+
+def check_share(parameter: str, value: float) -> None:
+    """Raise ValueError unless `value` is from 0 to 1."""
+    if not 0 <= value <= 1:
+        raise ValueError(f"{parameter} must be in [0, 1], not {value!r}")
+
+
+def not_negative(parameter: str, value: float | Sequence[float]) -> tuple[float, ...]:
+    """One number or several as a tuple; raises ValueError unless each is finite and from 0 up.
+
+    >>> not_negative("normalizer", [1, 2])
+    (1.0, 2.0)
+    >>> not_negative("gamma", -1.0)
+    Traceback (most recent call last):
+    ValueError: gamma must be a finite number from 0 up, not -1.0
+    """
+    numbers = tuple(map(float, value if isinstance(value, Iterable) else (value,)))
+    if not numbers:
+        raise ValueError(f"{parameter} must be a number or a list of some, not {value!r}")
+    for number in numbers:
+        if not 0 <= number < math.inf:
+            raise ValueError(f"{parameter} must be a finite number from 0 up, not {number!r}")
+    return numbers
 
 
 def _unknown(

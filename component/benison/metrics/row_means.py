@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 
@@ -20,7 +21,8 @@ from benison.metrics.classification import (
     CLIP,
     BinaryEntropy,
 )
-from benison.metrics.pairing import pairs
+from benison.metrics.pairing import numbers_per_column, pairs
+from benison.metrics.parameters import check_share, not_negative
 from benison.metrics.registry import LOWER, About, register
 from benison.metrics.regression import error
 from benison.metrics.statistics.sums import Arrays, Mean
@@ -28,9 +30,10 @@ from benison.metrics.statistics.sums import Arrays, Mean
 
 @dataclasses.dataclass(frozen=True)
 class PerRowMean(Metric):
-    """The weighted mean of what calling the metric gives for each row of a batch."""
+    """The weighted mean of what calling the metric gives for each row of a batch.
 
-    name: str = ""
+    The field `name` is left to subclasses: one that is inherited comes before their own parameters.
+    """
 
     def __call__(self, inputs: Inputs) -> Array:
         """The function of the row: float64[N], or float64[N, C] for several outputs."""
@@ -38,7 +41,8 @@ class PerRowMean(Metric):
 
     def statistics(self) -> tuple[Statistic[Arrays], ...]:
         # Without the name, so that metrics of other names share the sums.
-        return (Mean(dataclasses.replace(self, name="")),)
+        unnamed: dict[str, Any] = {"name": ""}
+        return (Mean(dataclasses.replace(self, **unnamed)),)
 
     def result(self, mean: Arrays) -> Array:
         return ratio(*mean)
@@ -152,7 +156,7 @@ class Poisson(PerRowMean):
     """Mean of p - y ln(p + 1e-7), the Poisson loss of a predicted count; lower is better.
 
     The negative log-likelihood of a Poisson distribution with the mean p, without the term that the
-    predictions do not change. NaN without weight, and where a prediction is missing or below 0.
+    predictions do not change. NaN without weight, and where a prediction is missing or below -1e-7.
 
     >>> Poisson().of(Inputs.of([0.0, 0.0], [2.0, 1.0]))
     1.5
@@ -173,24 +177,25 @@ class MeanRelativeError(PerRowMean):
     NaN without weight, and where a prediction is missing.
 
     Attributes:
-        normalizer: A number, or one for each output; where it is 0 the error counts as 0, as in Keras.
+        normalizer: A number from 0 up, or one for each output; where it is 0 the error counts as 0, as in
+            Keras.
         name: The metric's name in the results.
 
     >>> MeanRelativeError(normalizer=2.0).of(Inputs.of([1.0, 3.0], [2.0, 3.0]))
     0.25
     """
 
-    normalizer: float | Sequence[float] = dataclasses.field(kw_only=True)
+    normalizer: float | Sequence[float]
     name: str = "mean_relative_error"
 
     def __post_init__(self) -> None:
-        values = np.atleast_1d(np.asarray(self.normalizer, np.float64))
-        object.__setattr__(self, "normalizer", tuple(values.tolist()))
+        object.__setattr__(self, "normalizer", not_negative("normalizer", self.normalizer))
 
     def __call__(self, inputs: Inputs) -> Array:
-        of = np.array(self.normalizer)
+        distance = np.abs(error(inputs))
+        of = numbers_per_column("normalizer", cast("tuple[float, ...]", self.normalizer), distance)
         inverse = np.divide(1.0, of, out=np.zeros_like(of), where=of != 0)
-        return np.asarray(np.abs(error(inputs)) * (inverse[0] if len(inverse) == 1 else inverse))
+        return np.asarray(distance * inverse)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,7 +208,7 @@ class BinaryFocalCrossentropy(PerRowMean):
     Attributes:
         apply_class_balancing: Whether positives weigh alpha and negatives 1 - alpha.
         alpha: The weight of positives, from 0 to 1.
-        gamma: How much less rows count that are right already; 0 is not at all.
+        gamma: How much less rows count that are right already, from 0 up; 0 is not at all.
         from_logits: Whether predictions are log-odds and not probabilities.
         label_smoothing: The share of each label that is replaced by 1/2, from 0 to 1.
         name: The metric's name in the results.
@@ -218,6 +223,11 @@ class BinaryFocalCrossentropy(PerRowMean):
     from_logits: bool = False
     label_smoothing: float = 0.0
     name: str = "binary_focal_crossentropy"
+
+    def __post_init__(self) -> None:
+        check_share("alpha", self.alpha)
+        check_share("label_smoothing", self.label_smoothing)
+        not_negative("gamma", self.gamma)
 
     def __call__(self, inputs: Inputs) -> Array:
         entropy = BinaryEntropy(self.from_logits, self.label_smoothing)(inputs)
