@@ -6,7 +6,8 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from benison import MetadataError, lineage
 from benison.lineage import DataContent, ModelFiles, RunKey, RunStateError
+from benison.lineage.ledger import Ledger
 from tests.lineage.stores import BLESSED, NOT_BLESSED, make_run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -184,6 +186,48 @@ def test_a_process_whose_place_was_taken_publishes_nothing(url: str, tmp_path: P
             act()
     late.fail("its place was taken")
     assert statuses(url) == ["not_blessed"]
+
+
+class Overtaken:
+    """A store in which something happens just before it is asked for the n-th time what there is."""
+
+    def __init__(self, sink: Any, call: int, happens: Callable[[], None]) -> None:
+        self._sink, self._left, self._happens = sink, call, happens
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sink, name)
+
+    def attempts(self, key: RunKey) -> Any:
+        self._left -= 1
+        if not self._left:
+            self._happens()
+        return self._sink.attempts(key)
+
+
+@pytest.mark.parametrize("call", range(1, 7))
+@pytest.mark.parametrize("scheme", ["sqlite", "sql+sqlite"])
+def test_of_two_evaluations_of_a_run_the_newer_stands(
+    tmp_path: Path, scheme: str, call: int
+) -> None:
+    """Wherever in the older one the newer one begins."""
+    ledger = lineage.connect(f"{scheme}:///{tmp_path}/metadata.db?create=true")
+    run = make_run(tmp_path)
+    other = dataclasses.replace(run, config='{"a": 1}')
+    begun: list[Any] = []
+    sink: Any = Overtaken(
+        ledger.sink, call, lambda: begun.append(ledger.begin(other, overwrite=True))
+    )
+    older = Ledger(sink)
+    with suppress(RunStateError, MetadataError):
+        record = older.begin(run)
+        record.note("evaluated", BLESSED)
+        record.complete(BLESSED)
+    (newer,) = begun or [ledger.begin(other, overwrite=True)]
+    newer.complete(NOT_BLESSED)
+    assert ledger.latest_blessed("taxi") is None
+    states = [attempt.state for attempt in ledger.sink.attempts(run.key)]
+    assert states[-1] == "recorded"
+    assert "recorded" not in states[:-1]
 
 
 def test_data_that_were_only_touched_are_the_same(url: str, tmp_path: Path) -> None:

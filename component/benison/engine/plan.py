@@ -130,7 +130,7 @@ class _Builder:
         self._averages: dict[Average, None] = {}
         self._slots: dict[tuple[View, Statistic[Any]], int] = {}
         self._judged: list[MetricKeys] = []
-        self._owners: dict[Key, Metric] = {}
+        self._owners: dict[Key, tuple[Metric, View] | Average] = {}
 
     def plan(self) -> Plan:
         baseline = self.config.baseline_spec
@@ -148,10 +148,11 @@ class _Builder:
 
     def _slicing_specs(self) -> tuple[SlicingSpec, ...]:
         """The specs whose conditions can be read; the others are faults."""
+        wrong = {spec: [*unreadable(spec)] for _, spec in located_specs(self.config)}
         for loc, spec in located_specs(self.config):
-            for name, text in unreadable(spec):
+            for name, text in wrong[spec]:
                 self.faults.append((path_of((*loc, "where", name)), text))
-        return tuple(spec for spec in slicing_specs(self.config) if not [*unreadable(spec)])
+        return tuple(spec for spec in slicing_specs(self.config) if not wrong[spec])
 
     def add_spec(self, index: int) -> None:
         spec, path = self.config.metrics_specs[index], f"metrics_specs[{index}]"
@@ -164,7 +165,7 @@ class _Builder:
                 for view in self._views(spec, metric)
                 for key in self._add(metric, view, asked, f"{path}.metrics[{number}]")
             ]
-            keys += self._over_outputs(spec, keys)
+            keys += self._over_outputs(spec, keys, f"{path}.metrics[{number}]")
             on_trial = [key for key in keys if baseline is None or key.model != baseline.name]
             unique = tuple(dict.fromkeys(on_trial))
             self._judged.append(MetricKeys(index, number, metric.name, unique))
@@ -226,22 +227,19 @@ class _Builder:
             key = dataclasses.replace(
                 view.key(metric.name), aggregation=macro.aggregation, sub_key=macro.sub_key
             )
-            self._averages[Average(key, of, macro.weights, by)] = None
-            yield key
+            yield self._average(Average(key, of, macro.weights, by), path)
 
     def _weight_of(self, view: View, path: str) -> Key:
         return self._compute(
             PositiveWeight("_positive_weight"),
-            dataclasses.replace(view, scored=False),
+            dataclasses.replace(view, scored=False, labelled=True, query_key="", baseline=""),
             path,
             shown=False,
         )
 
     def _compute(self, metric: Metric, view: View, path: str, shown: bool = True) -> Key:
         key = view.key(metric.name)
-        if self._owners.setdefault(key, metric) != metric:
-            text = f"two metrics are called {metric.name!r}; give one another name in its config."
-            self.faults.append((path, text))
+        if not self._owns(key, (metric, view), path):
             return key
         known = self._computations.get((key, metric, view))
         if known is None:
@@ -255,7 +253,20 @@ class _Builder:
         self._computations[key, metric, view] = known
         return key
 
-    def _over_outputs(self, spec: MetricsSpec, keys: Iterable[Key]) -> Iterator[Key]:
+    def _average(self, average: Average, path: str) -> Key:
+        if self._owns(average.key, average, path):
+            self._averages[average] = None
+        return average.key
+
+    def _owns(self, key: Key, value: tuple[Metric, View] | Average, path: str) -> bool:
+        """Whether a key is free for a value, or is of the same value already; else it is a fault."""
+        if self._owners.setdefault(key, value) == value:
+            return True
+        text = f"two metrics are called {key.metric!r}; give one another name in its config."
+        self.faults.append((path, text))
+        return False
+
+    def _over_outputs(self, spec: MetricsSpec, keys: Iterable[Key], path: str) -> Iterator[Key]:
         """The mean over outputs, weighted by output_weights, under the key without an output."""
         groups: dict[Key, list[Key]] = {}
         for key in keys if spec.output_weights else ():
@@ -263,8 +274,7 @@ class _Builder:
                 groups.setdefault(dataclasses.replace(key, output=""), []).append(key)
         for key, of in groups.items():
             weights = tuple(spec.output_weights[part.output] for part in of)
-            self._averages[Average(key, tuple(of), weights)] = None
-            yield key
+            yield self._average(Average(key, tuple(of), weights), path)
 
 
 def outputs_of(config: EvalConfig, model: ModelSpec) -> tuple[str, ...]:

@@ -45,8 +45,11 @@ class Ledger:
                 _check_replaced(run, attempts[-1], overwrite)
             name = run.key.attempt(len(attempts) + 1)
             if self.sink.open(run, name, token):
-                return LedgerRecord(self.sink, run, overwrite, token, self._newest(run.key))
-        raise MetadataError(f"Other processes keep beginning the run {run.key.name}.")
+                return LedgerRecord(self.sink, run, overwrite, token, self._named(run.key, name))
+        raise MetadataError(
+            f"Other processes keep beginning the run {run.key.name}. Give each evaluation a --run of its "
+            "own, or try again later."
+        )
 
     def _take_up(self, attempt: Attempt, token: str) -> None:
         if attempt.state != RECORDED:
@@ -59,8 +62,9 @@ class Ledger:
                 "choose another --run."
             )
 
-    def _newest(self, key: RunKey) -> Attempt:
-        return self.sink.attempts(key)[-1]
+    def _named(self, key: RunKey, name: str) -> Attempt:
+        # By its name: another process may have opened the next one since.
+        return next(attempt for attempt in self.sink.attempts(key) if attempt.name == name)
 
     def latest_blessed(self, pipeline: str, key: RunKey | None = None) -> ModelFiles | None:
         """The newest model of a pipeline that is blessed, or None.
@@ -90,7 +94,9 @@ class Ledger:
         if not same:
             other = f"{attempts[-1].name}, of other inputs" if attempts else "nothing"
             why = f"under {run.key.name!r} the store {self.sink.shown} has {other}"
-            raise MetadataError(f"{run.output} is not recorded: {why}.")
+            raise MetadataError(
+                f"{run.output} is not recorded: {why}. `benison record` records an output that is newer."
+            )
         newest = same[-1]
         if newest.state in OPEN:
             raise MetadataError(
@@ -99,10 +105,13 @@ class Ledger:
             )
         blessing = self.sink.blessing_of(newest)
         if newest.state in CLOSED or blessing is None:
-            raise MetadataError(f"{run.output} is not recorded: {newest.name} is {newest.state}.")
+            raise MetadataError(
+                f"{run.output} is not recorded: {newest.name} is {newest.state}. Evaluate again."
+            )
         if blessing.status == "superseded":
             raise MetadataError(
-                f"{run.output} is no longer what is recorded: it is {blessing.note}."
+                f"{run.output} is no longer what is recorded: it is {blessing.note}. `benison blessings` "
+                "says which output is."
             )
         return blessing
 
@@ -154,7 +163,8 @@ class Ledger:
             raise MetadataError(f"{target} is blessed already.")
         if judged.model_id is None:
             raise MetadataError(
-                f"The evaluation {judged.uri} judged no model: its predictions were in the data."
+                f"The evaluation {judged.uri} judged no model: its predictions were in the data. Evaluate "
+                "with --model what is to be blessed."
             )
         return self.sink.override(
             pipeline, judged, Override(by, reason, _moment(until) if until else None)
@@ -179,7 +189,8 @@ class Ledger:
         taken = self.sink.revoke(pipeline, self.sink.judged(pipeline, target), by, reason)
         if not taken:
             raise MetadataError(
-                f"{target} has no blessing in the pipeline {pipeline!r} that could be revoked."
+                f"{target} has no blessing in the pipeline {pipeline!r} that could be revoked; `benison "
+                "blessings` lists those that there are."
             )
         return taken
 
@@ -225,12 +236,11 @@ class LedgerRecord:
             RunStateError: Another process has begun the same key with other inputs, or the verdict is
                 another than what is recorded of the same inputs.
         """
-        mine = self._mine()
+        *older, mine = self._up_to_mine()
         if mine.state == RECORDED:
             if mine.status != finding.status:
                 raise RunStateError(_disagreement(mine, finding))
             return
-        older = [each for each in self._attempts() if each.name != mine.name]
         self._sink.publish(self._run, mine, finding, older)
         newest = self._attempts()[-1]
         if newest.name != mine.name and newest.state == RECORDED:
@@ -254,24 +264,30 @@ class LedgerRecord:
         return self._sink.attempts(self._run.key)
 
     def _mine(self) -> Attempt:
+        return self._up_to_mine()[-1]
+
+    def _up_to_mine(self) -> list[Attempt]:
+        """The executions of the key, of which mine must be the last."""
         attempts = self._attempts()
         if not attempts:
-            raise MetadataError(f"{self._sink.shown} has lost the run {self._name}.")
+            raise MetadataError(
+                f"{self._sink.shown} has lost the run {self._name}. Evaluate again, in a store that keeps it."
+            )
         if attempts[-1].name != self._name:
             raise RunStateError(_superseded(self._name, attempts[-1].name))
-        return attempts[-1]
+        return attempts
 
     def _open_next(self, mine: Attempt, finding: Finding) -> None:
         """Go on as the next execution: the same inputs have got another verdict than what is recorded."""
-        name = self._run.key.attempt(len(self._attempts()) + 1)
         if not self._overwrite:
             raise RunStateError(_disagreement(mine, finding))
+        name = self._run.key.attempt(len(self._attempts()) + 1)
         if not self._sink.open(self._run, name, self._token):
             raise RunStateError(_superseded(self._name, name))
         self._name = name
-        mine = self._mine()
-        self._ids = self._ids_of(mine)
-        self._sink.mark(mine, EVALUATED)
+        opened = self._mine()
+        self._ids = self._ids_of(opened)
+        self._sink.mark(opened, EVALUATED)
 
 
 def _same(run: Run, attempt: Attempt) -> bool:

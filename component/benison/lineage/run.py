@@ -85,7 +85,10 @@ class Run:
     @property
     def inputs(self) -> str:
         """A SHA-256 over the models, the config and the output; the data stand beside it."""
-        models = [files and dataclasses.astuple(files) for files in (self.model, self.baseline)]
+        models = [
+            None if files is None else dataclasses.astuple(files)
+            for files in (self.model, self.baseline)
+        ]
         text = json.dumps([models, self.config, self.output])
         return hashlib.sha256(text.encode()).hexdigest()
 

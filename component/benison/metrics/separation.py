@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
@@ -40,11 +39,12 @@ class Gini(AUC):
     summation_method: str = dataclasses.field(default="interpolation", init=False)
     name: str = "gini"
 
-    def result(self, state: Any) -> Array:
-        return 2 * super().result(state) - 1
+    def _value(self, curve: Curve) -> Array:
+        return 2 * super()._value(curve) - 1
 
-    def resolution(self, state: Any) -> Array:
-        return 2 * super().resolution(state)
+    def _both(self, curve: Curve) -> tuple[Array, Array]:
+        area, resolution = super()._both(curve)
+        return 2 * area - 1, 2 * resolution
 
 
 @dataclasses.dataclass(frozen=True)
