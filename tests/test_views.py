@@ -20,6 +20,7 @@ RNG = np.random.default_rng(4)
 LABELS = RNG.integers(0, 3, 600)
 SCORES = RNG.dirichlet([1, 1, 1], 600) * 0.5 + 0.5 * np.eye(3)[LABELS] * RNG.random((600, 1))
 CLASSES = pa.table({"label": LABELS, "prediction": SCORES.tolist(), "k": RNG.integers(0, 2, 600)})
+WEIGHTS = ({0: 1.0, 1: 2.0}, {0: 2.0, 2: 1.0})
 
 
 def averaged(metric: str, **spec: Any) -> benison.EvalResult:
@@ -54,6 +55,26 @@ def test_macro_averages() -> None:
     assert weighted.value("recall") == pytest.approx(np.average(values, weights=shares))
     assert set(weighted.metrics["metric"].to_pylist()) == {"recall"}
     assert set(weighted.metrics["aggregation"].to_pylist()) == {"weighted_macro_average"}
+
+
+@pytest.mark.parametrize(
+    ("name", "specs"),
+    [
+        ("NDCG", [{"query_key": "query"}, {"query_key": "market"}]),
+        *(
+            ("Recall", [{"aggregate": {average: True, "class_weights": w}} for w in WEIGHTS])
+            for average in ("micro_average", "macro_average", "weighted_macro_average")
+        ),
+    ],
+    ids=["queries", "micro", "macro", "weighted"],
+)
+def test_two_values_of_one_key_are_refused(name: str, specs: list[Any]) -> None:
+    """Or the thresholds of the first would judge the second."""
+    made = config(name)
+    (metrics,) = made["metrics_specs"]
+    made["metrics_specs"] = [{**metrics, **spec} for spec in specs]
+    with pytest.raises(benison.ConfigError, match=rf"two metrics are called '{name.lower()}'"):
+        benison.evaluate(CLASSES, made)
 
 
 def test_macro_average_of_a_slice_and_beside_its_classes() -> None:
