@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from typing import Any
 
 import numpy as np
@@ -111,6 +112,14 @@ def test_a_loss_that_is_no_mean_is_refused() -> None:
         ("CategoricalFocalCrossentropy", {"label_smoothing": -1.0}, "label_smoothing must be in"),
         ("MeanIoU", {"num_classes": 1}, "num_classes is from 2 to 4,096, not 1"),
         ("Mean", {"feature_key_path": ["a", "b"]}, "feature_key_path must be the way to a column"),
+        (
+            "Mean",
+            {"feature_key_path": ["a"], "example_weights_key_path": ["a", "b"]},
+            "example_weights_key_path must be the way to a column",
+        ),
+        ("BinaryIoU", {"threshold": math.nan}, "thresholds must be numbers, at least one, not nan"),
+        ("SymmetricFlipRate", {"threshold": math.nan}, "thresholds must be numbers, at least one"),
+        ("FBetaScore", {"threshold": math.nan}, "NaN}.: thresholds must be numbers"),
     ],
 )
 def test_parameters_without_meaning_are_refused(name: str, config: Any, sentence: str) -> None:

@@ -106,10 +106,11 @@ class ColumnMean(Metric):
     def __post_init__(self) -> None:
         path = tuple(self.feature_key_path)
         weights = tuple(self.example_weights_key_path or ())
-        if not _column(path) or weights and not _column(weights):
-            raise ValueError(
-                "feature_key_path must be the way to a column, such as [features, age]"
-            )
+        for parameter, way in (("feature_key_path", path), ("example_weights_key_path", weights)):
+            if not _column(way) and (way or parameter == "feature_key_path"):
+                raise ValueError(
+                    f"{parameter} must be the way to a column, such as [features, age], not {list(way)}"
+                )
         object.__setattr__(self, "feature_key_path", path)
         object.__setattr__(self, "example_weights_key_path", weights or None)
         prefix = type(self).__name__.removeprefix("Column").lower()

@@ -44,6 +44,8 @@ class FBetaScore(Metric):
     def __post_init__(self) -> None:
         if not self.beta > 0:
             raise ValueError(f"beta must be a number above 0, not {self.beta!r}")
+        if self.threshold is not None:
+            as_thresholds(self.threshold)
 
     def statistics(self) -> tuple[Statistic[Cells], ...]:
         threshold = 0.5 if self.threshold is None else self.threshold

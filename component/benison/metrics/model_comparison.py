@@ -19,7 +19,7 @@ from benison.data.batch import Array, Inputs, Mask
 from benison.errors import DataError
 from benison.metrics.base import Metric, Statistic, ratio
 from benison.metrics.class_means import cosine
-from benison.metrics.confusion import snake_case
+from benison.metrics.confusion import as_thresholds, snake_case
 from benison.metrics.registry import HIGHER, LOWER, About, register
 from benison.metrics.row_means import PerRowMean
 from benison.metrics.statistics.sums import Arrays, Mean
@@ -106,6 +106,9 @@ class FlipRate(Metric):
     threshold: float = 0.5
     needs_label = False
     needs_baseline = True
+
+    def __post_init__(self) -> None:
+        as_thresholds(self.threshold)
 
     def statistics(self) -> tuple[Statistic[Arrays], ...]:
         return (Mean(FlipOf(self.flip, self.threshold)),)

@@ -16,6 +16,7 @@ import numpy as np
 from benison.data.batch import Array, Index, Inputs
 from benison.errors import DataError
 from benison.metrics.base import Metric, Statistic, ratio
+from benison.metrics.confusion import as_thresholds
 from benison.metrics.registry import HIGHER, About, register
 from benison.metrics.statistics.cells import Cells, CellsStatistic
 from benison.slicing.codes import SliceCodes
@@ -291,6 +292,10 @@ class BinaryIoU(IoU):
         default="binary_io_u", kw_only=True
     )  # or it came before threshold
     accepts = frozenset({"binary"})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        as_thresholds(self.threshold)
 
     def statistics(self) -> tuple[Statistic[Cells], ...]:
         return (ClassPairs(2, threshold=self.threshold),)
