@@ -24,6 +24,7 @@ from benison.sinks import Registry
 _MOST = (
     10_000  # of the newest verdicts, among which the newest blessed version of a name is looked for
 )
+_SINGLE_CANDIDATE = "A registry is told of one candidate: evaluate each apart."
 _LOGGER = logging.getLogger("benison")
 
 
@@ -49,7 +50,7 @@ class Announcer:
         meant = pin(model)
         if self._registry is not None:
             if isinstance(meant, Mapping):
-                raise ConfigError("A registry is told of one candidate: evaluate each apart.")
+                raise ConfigError(_SINGLE_CANDIDATE)
             self._registry.name_of("" if meant is None else str(meant))
         return meant
 
@@ -82,7 +83,7 @@ def announce(output: PathLike, registry: str, metadata: str | None) -> EvalResul
 
     Raises:
         OutputError: It is not a whole output of Benison.
-        ConfigError: Its model is not in a registry.
+        ConfigError: Its model is not in a registry, or there are several.
         RegistryError: The registry cannot be asked or refuses.
         MetadataError: The store cannot be asked.
     """
@@ -112,6 +113,8 @@ def _repeat(
     registry: Registry, result: EvalResult, recorder: Recorder | None, pipeline: str
 ) -> None:
     paths = [m["path"] or "" for m in result.manifest["models"] if not m["is_baseline"]]
+    if len(paths) != 1:
+        raise ConfigError(_SINGLE_CANDIDATE)
     name = registry.name_of(paths[0])
     if recorder is not None:
         _follow(registry, recorder, pipeline, name)

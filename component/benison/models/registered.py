@@ -6,19 +6,19 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from benison.errors import MissingExtraError, ModelError
+from benison.errors import BenisonError, MissingExtraError, ModelError
 
 _SCHEME = "models:/"
 _VERSION = re.compile(r"models:/+([^/@]+)/(\d+)")
 _ALIAS = re.compile(r"models:/+([^/@]+)@([^/@]+)")
 _NEWEST = re.compile(r"models:/+([^/@]+)/latest")
-_LOGIN = re.compile(r"//[^/@\s]+@")
+_LOGIN = re.compile(r"//[^/\s]*@")
 # MLflow's own default is what its variable MLFLOW_TRACKING_URI says.
 _server: ContextVar[str | None] = ContextVar("benison_mlflow", default=None)
 
@@ -64,10 +64,19 @@ def pinned(path: str) -> str:
 
 
 def _newest(client: Any, name: str) -> str:
-    versions = client.search_model_versions(f"name='{name}'")
-    if not versions:
-        raise ModelError(f"The registry has no version of the model {name!r}.")
-    return str(max(int(each.version) for each in versions))
+    # MLflow's filters know no escape, and the registry of Unity Catalog no order.
+    quote = '"' if "'" in name else "'"
+    numbers: list[int] = []
+    page: str | None = None
+    while page != "":
+        versions = client.search_model_versions(f"name={quote}{name}{quote}", page_token=page)
+        numbers += (int(each.version) for each in versions)
+        page = versions.token or ""
+    if not numbers:
+        raise ModelError(
+            f"The registry has no version of the model {name!r}. Register one, or check the name."
+        )
+    return str(max(numbers))
 
 
 @contextmanager
@@ -90,25 +99,45 @@ def _download(client: Any, path: str, folder: str) -> str:
     return str(download_artifacts(source, dst_path=folder, tracking_uri=_server.get()))
 
 
-def _asked(path: str, ask: Any) -> Any:
+def _asked(path: str, ask: Callable[[Any], Any]) -> Any:
     """What a registry answers."""
     try:
         from mlflow import MlflowClient
-        from mlflow.exceptions import MlflowException
     except ImportError as error:
         raise MissingExtraError("MLflow", "mlflow") from error
     try:
         return ask(MlflowClient(_server.get()))
-    except (MlflowException, OSError) as error:
+    except BenisonError:
+        raise
+    except Exception as error:  # of MLflow, or of the client of any store that holds the files
         where = f" from {_server.get()}" if _server.get() else ""
-        text = without_passwords(f"{path} cannot be fetched through MLflow{where}: {error}")
-        raise ModelError(text) from error
+        raise ModelError(
+            failure(f"{path} cannot be fetched through MLflow{where}", error)
+        ) from error
+
+
+def failure(what: str, error: Exception) -> str:
+    """What failed in MLflow or a store below it, why, and the cure; without passwords.
+
+    >>> failure("models:/taxi/3 cannot be fetched", ImportError("No module named 'boto3'"))
+    "models:/taxi/3 cannot be fetched: No module named 'boto3'. Install the client of the store that has it."
+    """
+    cure = (
+        "Install the client of the store that has it."
+        if isinstance(error, ImportError)
+        else "Check that it is there, that MLFLOW_TRACKING_URI or the registry's URL leads to it, and that "
+        "its server and the store of its files let you in."
+    )
+    reason = str(error).strip().rstrip(".") or type(error).__name__
+    return without_passwords(f"{what}: {reason}. {cure}")
 
 
 def without_passwords(text: str) -> str:
     """A text of MLflow's, which may have an address with a login.
 
     >>> without_passwords("no answer from https://ada:secret@host/api")
+    'no answer from https://host/api'
+    >>> without_passwords("no answer from https://ada:p@ss@host/api")
     'no answer from https://host/api'
     """
     return _LOGIN.sub("//", text)

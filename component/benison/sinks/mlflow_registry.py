@@ -9,19 +9,19 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
-from benison.errors import ConfigError, MissingExtraError, RegistryError
-from benison.models.registered import kept_at, version_of, without_passwords
+from benison.errors import BenisonError, ConfigError, MissingExtraError, RegistryError
+from benison.models.registered import failure, kept_at, version_of
+from benison.paths import fetched, locate
 from benison.results.overall import headline
 from benison.results.result import EvalResult
 
-_OPTIONS = ("alias", "log")
 _FOLDER = "benison"
 _FILES = ("report.html", "verdict.json", "config.json")
 _MOST = 1_000  # metrics in one request
+_PASSWORD = re.compile(r"//[^/\s]*:[^/\s]*@")
 _NOT_IN_A_NAME = re.compile(r"[^\w./: -]")
 
 
@@ -46,38 +46,32 @@ class MlflowRegistry:
             import mlflow  # noqa: F401
         except ImportError as error:
             raise MissingExtraError("MLflow", "mlflow") from error
-        parts = urlsplit(url)
-        if parts.password:
+        server, _, query = url.partition("?")
+        if _PASSWORD.search(server):
             raise ConfigError(
                 "The registry's URL holds a password, which logs would show. Give it in "
                 "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or the whole URL in "
                 "MLFLOW_TRACKING_URI, and `mlflow:` here."
             )
-        given = dict(parse_qsl(parts.query, keep_blank_values=True))
+        given = dict(parse_qsl(query, keep_blank_values=True))
         alias, log = given.pop("alias", "blessed"), given.pop("log", "false")
         if not alias or log not in ("true", "false"):
             raise ConfigError("A registry has the options alias=NAME and log=true or log=false.")
-        server = parts._replace(query=urlencode(given)).geturl()
+        server += f"?{urlencode(given)}" if given else ""
         return cls(server or None, alias, log == "true")
 
     def fetching(self) -> AbstractContextManager[None]:
         return kept_at(self.server)
 
     def name_of(self, model: str) -> str:
-        version = version_of(model)
-        if version is None:
-            raise ConfigError(
-                f"{model or 'A model whose predictions are in the data'} is in no registry. Give the version "
-                "to bless: --model models:/NAME/VERSION."
-            )
-        return version[0]
+        return _known(model)[0]
 
     def follow(self, name: str, blessed: str | None) -> None:
         known = version_of(blessed or "")
         self._put(name, lambda _: known[1] if known and known[0] == name else None)
 
     def withdraw(self, model: str) -> None:
-        name, version = version_of(model) or (self.name_of(model), "")
+        name, version = _known(model)
         self._put(name, lambda stands: None if stands == version else stands)
 
     def _put(self, name: str, choose: Callable[[str | None], str | None]) -> None:
@@ -94,29 +88,54 @@ class MlflowRegistry:
     def log(self, result: EvalResult) -> None:
         if not self.is_logging:
             return
+        models = [m["path"] or "" for m in result.manifest["models"] if not m["is_baseline"]]
+        if len(models) != 1:
+            raise RegistryError("A run is that of one candidate: evaluate each apart.")
         with self._client() as client:
-            (model,) = (m["path"] for m in result.manifest["models"] if not m["is_baseline"])
-            run = client.get_model_version(*(version_of(model) or ())).run_id
+            run = client.get_model_version(*_known(models[0])).run_id
             if not run:
-                raise RegistryError(f"{model} was made by no run, so there is none to log to.")
+                raise RegistryError(
+                    f"{models[0]} was made by no run, so there is none to log to. Leave log=true out, or "
+                    "register the model of a run."
+                )
             metrics = list(_metrics(result))
             for start in range(0, len(metrics), _MOST):
                 client.log_batch(run, metrics=metrics[start : start + _MOST])
-            for file in map(Path(str(result.path)).joinpath, _FILES):
-                if file.is_file():
-                    client.log_artifact(run, str(file), _FOLDER)
+            _log_files(client, run, result)
 
     @contextmanager
     def _client(self) -> Iterator[Any]:
         from mlflow import MlflowClient
-        from mlflow.exceptions import MlflowException
 
         try:
             yield MlflowClient(self.server)
-        except (MlflowException, OSError) as error:
+        except BenisonError:
+            raise
+        except Exception as error:  # of MLflow, or of the client of any store that holds the files
             where = f" at {self.server}" if self.server else ""
-            text = without_passwords(f"MLflow{where} did not do it: {error}")
-            raise RegistryError(text) from error
+            raise RegistryError(failure(f"MLflow{where} did not do it", error)) from error
+
+
+def _known(model: str) -> tuple[str, str]:
+    """The name and the version of a model of the registry."""
+    version = version_of(model)
+    if version is None:
+        raise ConfigError(
+            f"{model or 'A model whose predictions are in the data'} is in no registry. Give the version "
+            "to bless: --model models:/NAME/VERSION."
+        )
+    return version
+
+
+def _log_files(client: Any, run: str, result: EvalResult) -> None:
+    """Log what is written of the report and the verdict, wherever the output is."""
+    if result.path is None:
+        return
+    for name in _FILES:
+        file = locate(result.path) / name
+        if file.is_file():
+            with fetched(file) as copy:
+                client.log_artifact(run, str(copy), _FOLDER)
 
 
 def _metrics(result: EvalResult) -> Iterator[Any]:
