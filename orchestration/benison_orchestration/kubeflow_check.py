@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -28,29 +28,32 @@ def check(arguments: Mapping[str, Any]) -> None:
         ConfigError: There are no examples, the config or the spec is wrong, or the store's URL holds a
             password, which the compiled pipeline would show.
     """
-    if not {"examples", "examples_list"} & arguments.keys():
+    given = {name: value for name, value in arguments.items() if value is not None}
+    if not {"examples", "examples_list"} & given.keys():
         raise ConfigError(NO_EXAMPLES)
-    spec = arguments.get("spec")
+    spec = given.get("spec", {})
     fields = dict(spec) if isinstance(spec, Mapping) else {}
     known = {name: value for name, value in fields.items() if _is_known(value)}
     # An unknown value is none here, which every field may be.
     read_spec(json.dumps(dict.fromkeys(fields) | known | dict.fromkeys(REQUIRED, "later")))
-    for url in (arguments.get("metadata"), fields.get("metadata")):
+    for url in (given.get("metadata"), fields.get("metadata")):
         if isinstance(url, str) and has_password(url.removeprefix("sql+")):
             raise ConfigError(_PASSWORD)
-    _check_config(arguments, fields)
+    if isinstance(spec, Mapping):  # else it may bring a model that the config needs
+        named = {name for name, value in fields.items() if value is not None}
+        _check_config(given.get("config"), named | given.keys())
 
 
-def _check_config(arguments: Mapping[str, Any], spec: Mapping[str, Any]) -> None:
-    text = arguments.get("config")
+def _check_config(text: Any, names: Collection[str]) -> None:
+    """Find what is wrong with a config, of a task that is given what has these names."""
     if not isinstance(text, str) or not _is_known(text):
         return
     config = None
     with suppress(ConfigError):  # which the task will say
         config = yaml_text.parse(text)
     if isinstance(config, Mapping):  # else it is a path in the container
-        called = "model" in arguments or "model" in spec
-        has_baseline = None if not called else "baseline" in arguments or "baseline" in spec
+        called = "model" in names
+        has_baseline = "baseline" in names if called else None
         resolve(Request(config, has_baseline, called=called, imports=False))
 
 

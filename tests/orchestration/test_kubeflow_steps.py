@@ -26,6 +26,7 @@ kfp = pytest.importorskip("kfp")
 from kfp import compiler, dsl, local  # noqa: E402
 
 from benison_orchestration.kubeflow import container_component, python_component  # noqa: E402
+from benison_orchestration.kubeflow_check import check  # noqa: E402
 
 HERE: dict[str, Any] = {"base_image": "python:3.11", "install_kfp_package": False}
 ARGUMENTS: dict[str, Any] = {"config": json.dumps(CONFIG)}
@@ -230,6 +231,40 @@ def test_what_is_not_known_yet_is_not_checked() -> None:
         evaluate()(examples=data.output, config="/models/eval.yaml", metadata=f"mysql://{extra}")
 
     assert {*late.pipeline_spec.root.dag.tasks} == {"evaluate", "evaluate-2", "importer"}
+
+
+CHANGE = {
+    **CONFIG,
+    "model_specs": [
+        {"name": "c", "label_key": "label"},
+        {"name": "b", "label_key": "label", "is_baseline": True},
+    ],
+}
+
+
+@pytest.mark.parametrize("unknown", [True, False], ids=["unknown", "known"])
+def test_a_spec_that_is_not_known_yet_may_bring_what_a_config_needs(unknown: bool) -> None:
+    @dsl.pipeline(name="late")
+    def late(spec: dict = {}) -> None:  # type: ignore[type-arg]  # noqa: B006
+        data = dsl.importer(artifact_uri="gs://b/eval", artifact_class=dsl.Dataset)
+        known = {"model": "gs://b/model", "baseline": "latest-blessed"}
+        evaluate()(examples=data.output, config=json.dumps(CHANGE), spec=spec if unknown else known)
+
+    assert {*late.pipeline_spec.root.dag.tasks} == {"evaluate", "importer"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"examples": None, "examples_list": None}, "Give an artifact as examples"),
+        ({"spec": None, "config": json.dumps(CHANGE)}, "prediction"),
+        ({"spec": {"model": None}, "config": json.dumps(CHANGE)}, "prediction"),
+    ],
+)
+def test_nothing_is_what_was_not_given(arguments: dict[str, Any], message: str) -> None:
+    given = {"examples": "some", "model": None, "baseline": None, **ARGUMENTS, **arguments}
+    with pytest.raises(benison.ConfigError, match=message):
+        check(given)
 
 
 def test_a_secret_of_kubernetes_is_named_and_not_shown(tmp_path: Path) -> None:
