@@ -150,22 +150,19 @@ def python_component(
     )
 
 
-# What a component is given is checked while the pipeline is written, as far as it is known there.
+class _Checked:
+    """Checks what a component is given while the pipeline is written, as far as it is known there."""
+
+    def __call__(self, *args: Any, **arguments: Any) -> Any:
+        check(arguments)
+        return super().__call__(*args, **arguments)  # type: ignore[misc]
 
 
-class _Container(ContainerComponent):  # type: ignore[misc]
+class _Container(_Checked, ContainerComponent):  # type: ignore[misc]
     def __init__(self, plain: Any) -> None:
         super().__init__(plain.component_spec, plain.pipeline_func)
 
-    def __call__(self, *args: Any, **arguments: Any) -> Any:
-        check(arguments)
-        return super().__call__(*args, **arguments)
 
-
-class _Python(PythonComponent):  # type: ignore[misc]
+class _Python(_Checked, PythonComponent):  # type: ignore[misc]
     def __init__(self, plain: Any) -> None:
         super().__init__(plain.component_spec, plain.python_func)
-
-    def __call__(self, *args: Any, **arguments: Any) -> Any:
-        check(arguments)
-        return super().__call__(*args, **arguments)

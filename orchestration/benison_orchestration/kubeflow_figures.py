@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,10 @@ def curves(result: benison.EvalResult) -> dict[str, Any]:
 def sliced_curves(result: benison.EvalResult) -> dict[str, Any]:
     """The same of each slice, up to 50 of them, as kfp's SlicedClassificationMetrics has them."""
     rows = of_candidates(result, result.plots)
-    parts = [(_name(row), _figures(row, SLICE_POINTS)) for row in rows if row["slice_key"]]
-    slices = [{"slice": name, "sliceClassificationMetrics": each} for name, each in parts if each]
-    return {"evaluationSlices": slices[:MAX_SLICES]} if slices else {}
+    parts = ((_name(row), _figures(row, SLICE_POINTS)) for row in rows if row["slice_key"])
+    slices = ({"slice": name, "sliceClassificationMetrics": each} for name, each in parts if each)
+    shown = list(islice(slices, MAX_SLICES))
+    return {"evaluationSlices": shown} if shown else {}
 
 
 def _name(row: Mapping[str, Any]) -> str:

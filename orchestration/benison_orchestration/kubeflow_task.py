@@ -127,16 +127,22 @@ def evaluate(  # noqa: PLR0913 - the inputs and outputs of the component
     )
     with terminal.progress() as progress:
         result = benison.evaluate(**arguments, progress=progress)
-    numbers = headline(result)
-    metrics.metadata.update(numbers)
+    metrics.metadata.update(headline(result))
     curves.metadata.update(curves_of(result))
     slices.metadata.update(sliced_curves(result))
     evaluation.metadata["verdict"] = result.verdict.status
     shutil.copyfile(Path(evaluation.path) / "report.html", report.path)
     Reports(None, Path(summary.path)).write(result, gate=False)
-    Path(values).write_text(json.dumps(numbers), encoding="utf-8")
-    Path(reasons).write_text(json.dumps(result.verdict.reasons[:MAX_REASONS]), encoding="utf-8")
-    Path(blessing).write_text(result.verdict.status.upper(), encoding="utf-8")
+    _write_parameters(result, Path(values), Path(reasons), Path(blessing))
+
+
+def _write_parameters(
+    result: benison.EvalResult, values: Path, reasons: Path, blessing: Path
+) -> None:
+    """Write what the tasks that follow are given; last the blessing, which a condition waits for."""
+    values.write_text(json.dumps(headline(result)), encoding="utf-8")
+    reasons.write_text(json.dumps(result.verdict.reasons[:MAX_REASONS]), encoding="utf-8")
+    blessing.write_text(result.verdict.status.upper(), encoding="utf-8")
 
 
 def _examples(single: ArtifactLike | None, several: Sequence[ArtifactLike]) -> list[str]:
