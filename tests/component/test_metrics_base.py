@@ -89,6 +89,22 @@ def test_a_metric_of_ones_own() -> None:
         register("AUC", RowsTwice)
 
 
+class Unmoved(Total):
+    """A statistic that neither scatters nor gathers, by the names of today or of before."""
+
+    scatter, gather = Statistic.scatter, Statistic.gather
+    place, take = Statistic.place, Statistic.take
+
+
+@pytest.mark.parametrize("name", ["scatter", "place", "gather", "take"])
+def test_a_statistic_that_cannot_be_moved_says_what_it_lacks(name: str) -> None:
+    statistic, index = Unmoved(ones), np.arange(2)
+    size = (3,) if name in ("scatter", "place") else ()
+    lacking = "scatter" if size else "gather"
+    with pytest.raises(NotImplementedError, match=f"Unmoved lacks the method {lacking}."):
+        getattr(statistic, name)(statistic.zero(2), index, *size)
+
+
 def test_an_unknown_metric_is_told_from_its_neighbour() -> None:
     sentence = "There is no metric 'MeanSquareError'. Did you mean 'MeanSquaredError'?"
     for ask in (lambda: from_config("MeanSquareError", {}), lambda: describe("MeanSquareError")):
