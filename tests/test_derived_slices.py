@@ -185,6 +185,40 @@ def test_a_threshold_on_a_bin_that_the_quantiles_do_not_make_is_refused(fares: p
         benison.evaluate(fares, made)
 
 
+@pytest.mark.parametrize("engine", ["local", "beam"])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"where": {"never": "fare > 1000"}},
+        {"where": {"never": "fare > 1000"}, "feature_keys": ["company"]},
+        {"feature_values": {"kind": "unused"}},
+        {"feature_values": {"kinds": "unused"}},
+        {"feature_values": {"kind": "unused"}, "feature_keys": ["company"]},
+        {"bins": {"fare": {"edges": [1000, 2000]}}, "where": {"never": "fare > 1000"}},
+    ],
+)
+def test_a_threshold_on_a_slice_without_a_row_fails(
+    spec: Any, engine: str, fares: pa.Table, tmp_path: Path
+) -> None:
+    if engine == "beam":
+        pytest.importorskip("apache_beam", reason="needs Beam")
+    categories = pa.DictionaryArray.from_arrays(
+        pa.array([1, 0] * 300, pa.int8()), pa.array(["a", "b", "unused"])
+    )
+    lists = pa.ListArray.from_arrays(pa.array(range(601), pa.int32()), categories)
+    data = fares.append_column("kind", categories).append_column("kinds", lists)
+    pq.write_table(data, tmp_path / "fares.parquet")
+    made = config(
+        bound(spec), slices=[{}, {"feature_keys": ["kind"]}, {"feature_keys": ["kinds"]}, spec]
+    )
+    result = benison.evaluate(str(tmp_path / "fares.parquet"), made, engine=engine)
+    assert [*counts_of(result)] == ["Overall", "kind=a", "kind=b", "kinds=a", "kinds=b"]
+    assert result.verdict.status == "not_blessed"
+    (check,) = result.verdict.checks
+    assert (check.kind, check.outcome) == ("missing", "fail")
+    assert "No row of the data is in" in result.verdict.reasons[0]
+
+
 def test_small_bins_are_hidden_and_plain_values_of_the_column_are_not_taken_for_them(
     fares: pa.Table,
 ) -> None:

@@ -44,7 +44,8 @@ class Outcome:
     """The results of one pass.
 
     `order` holds the numbers of the slices that are reported, Overall first and then by feature and
-    value; `small` are the slices with fewer than `min_slice_size` examples, which no output shows.
+    value; `small` are the slices with fewer than `min_slice_size` examples, which no output shows; without
+    any, a slice is not there.
     """
 
     config: EvalConfig
@@ -59,7 +60,7 @@ class Outcome:
         large = examples >= (config.options.min_slice_size or 1)
         large[table.overall()] = True
         order = table.order()
-        small = table.keys(np.flatnonzero(~large))
+        small = table.keys(np.flatnonzero(~large & (examples > 0)))
         return cls(config, accumulator, order[large[order]], tuple(small))
 
     def check(self) -> None:

@@ -60,7 +60,8 @@ class SpecCodes:
 
     `rows` is int64[M], ascending, or None when every row has one code, in order. `codes` is int64[M]
     in [0, len(values)). `values` is a string array: the values of `features`, in their order; those of
-    several features are joined by `join_values`. `kinds` says how the values of each are compared.
+    several features are joined by `join_values`. Each has a row: a slice without one is no slice.
+    `kinds` says how the values of each are compared.
     """
 
     features: tuple[str, ...]
@@ -177,7 +178,8 @@ class ColumnCodes:
         except ConfigError as error:
             raise ConfigError([(f"where.{name}", str(error))]) from error
         rows = np.flatnonzero(pc.fill_null(is_true, False).to_numpy(zero_copy_only=False))
-        return SpecCodes((name,), rows, np.zeros_like(rows), pa.array(["true"]), ("bool",))
+        values = pa.array(["true"] if len(rows) else [], pa.string())
+        return SpecCodes((name,), rows, np.zeros_like(rows), values, ("bool",))
 
     def _column(self, feature: str) -> pa.Array:
         if feature not in self._batch.schema.names:
@@ -221,7 +223,8 @@ def binned(feature: str, column: pa.Array, bins: Bins) -> SpecCodes:
     """
     if bins.edges is None:
         raise ConfigError(
-            f"The edges of the quantiles of {feature!r} are not known; evaluate finds them."
+            f"The edges of the quantiles of {feature!r} are not known here; write the edges in place of "
+            "quantiles, or run benison.evaluate, which computes them first."
         )
     column, rows = _unlisted(column)
     numbers, missing = numbers_of(feature, column)
@@ -238,6 +241,8 @@ def _distinct(feature: str, column: pa.Array) -> tuple[Codes, pa.Array]:
     """
     try:
         encoded = _encodable(column).dictionary_encode()
+        if pa.types.is_dictionary(column.type):
+            encoded = _in_use(encoded)
         text = text_of(encoded.dictionary)
         text.validate(full=True)  # Parquet's text is what bytes a writer put there
     except pa.ArrowInvalid as error:
@@ -262,6 +267,18 @@ def _encodable(column: pa.Array) -> pa.Array:
     if pa.types.is_float16(kind):
         return column.cast(pa.float32())
     return column.cast(pa.string()) if pa.types.is_string_view(kind) else column
+
+
+def _in_use(encoded: pa.DictionaryArray) -> pa.DictionaryArray:
+    """Without the values of a dictionary that no row has, such as a category that is not used."""
+    codes = _signed(encoded.indices)
+    counts = np.bincount(codes + 1, minlength=len(encoded.dictionary) + 1)[1:]
+    if counts.all():
+        return encoded
+    used = np.flatnonzero(counts)
+    positions = np.cumsum(counts > 0) - 1
+    indices = pa.array(np.where(codes < 0, 0, positions[codes]), mask=codes < 0)
+    return pa.DictionaryArray.from_arrays(indices, encoded.dictionary.take(pa.array(used)))
 
 
 def _signed(indices: pa.Array) -> Codes:

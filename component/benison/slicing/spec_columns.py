@@ -21,7 +21,7 @@ def columns_of(specs: Iterable[SlicingSpec]) -> set[str]:
     """
     columns: set[str] = set()
     for spec in specs:
-        columns |= {*spec.feature_keys, *spec.feature_values, *spec.bins}
+        columns |= written_columns([spec]) | spec.bins.keys()
         columns |= {name for text in spec.where.values() for name in Condition(text).columns}
     return columns
 
@@ -54,7 +54,7 @@ def misfits(
     for feature in sorted({*spec.feature_keys, *spec.feature_values, *spec.bins} - known):
         text = f"slice feature {feature!r} is not a column of the data."
         yield (), f"{text} {suggestion(feature, known)}"
-    for feature in spec.bins.keys() & types.keys():
+    for feature in sorted(spec.bins.keys() & types.keys()):
         try:
             check_numbers(feature, types[feature])
         except BenisonError as error:

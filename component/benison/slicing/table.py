@@ -78,7 +78,8 @@ class SliceTable:
         positions = self._positions(owner, group, spec.values)
         ids = np.where(self._owners[group][positions] == owner, self._ids[group][positions], -1)
         if len(ids) and ids[0] >= 0 and np.all(np.diff(ids) == 1):
-            # As in most batches; to add costs less than to look each up.
+            # The slices of a spec have numbers one after the other, as in most batches; to add the first
+            # costs less than to look each up.
             return spec.rows, spec.codes + ids[0] if ids[0] else spec.codes
         codes = ids[spec.codes]
         if len(ids) and ids.min() >= 0:
@@ -87,17 +88,20 @@ class SliceTable:
         return kept if spec.rows is None else spec.rows[kept], codes[kept]
 
     def _positions(self, owner: int, group: Group, values: pa.Array) -> Codes:
+        """Where among the known slices of a group each of some distinct values is; new ones are added."""
         known = self._known.setdefault(group, pa.array([], pa.string()))
         positions = pc.index_in(values, value_set=known)
         if positions.null_count or group not in self._ids:
-            fresh = values.filter(pc.is_null(positions))
-            known = self._known[group] = pa.concat_arrays([known, fresh])
+            is_new = pc.is_null(positions).to_numpy(zero_copy_only=False)
+            fresh = values.filter(pa.array(is_new))
+            ends = np.cumsum(is_new) - 1 + len(known)
+            positions = np.where(is_new, ends, pc.fill_null(positions, 0))
+            self._known[group] = pa.concat_arrays([known, fresh])
             numbers = np.arange(len(self), len(self) + len(fresh))
             self._ids[group] = np.append(self._ids.get(group, numbers[:0]), numbers)
             owners = self._owners.get(group, numbers[:0])
             self._owners[group] = np.append(owners, np.full(len(fresh), owner))
             self._size += len(fresh)
-            positions = pc.index_in(values, value_set=known)
         return np.asarray(positions, np.int64)
 
     def union(self, other: SliceTable) -> tuple[SliceTable, Codes]:
