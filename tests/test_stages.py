@@ -204,6 +204,27 @@ def test_rows_of_other_columns_are_refused(tmp_path: Path) -> None:
     data = in_files(with_trips(), tmp_path / "data", 2)
     with pytest.raises(benison.DataError, match="Misses made rows of a: string after rows of a: i"):
         benison.evaluate(data, config("AUC"), evaluators=[Fickle()])
+    with pytest.raises(benison.DataError, match="Misses made rows of a: .* after rows of a: "):
+        benison.evaluate(data, config("AUC"), evaluators=[Fickle()], engine="beam")
+
+
+def test_a_failed_run_leaves_no_file_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(Misses):
+        def rows(self, extracts: Any) -> pa.RecordBatch:
+            raise benison.DataError("no rows today")
+
+    writers: list[pq.ParquetWriter] = []
+
+    class Kept(pq.ParquetWriter):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            writers.append(self)
+
+    monkeypatch.setattr(pq, "ParquetWriter", Kept)
+    broken = Broken(stage_name="Broken", outputs=("broken",))
+    with pytest.raises(benison.DataError, match="no rows today"):
+        benison.evaluate(with_trips(), config("AUC"), evaluators=[Misses(), broken])
+    assert [writer.is_open for writer in writers] == [False]
 
 
 def test_rows_do_not_show_what_small_slices_hide() -> None:
@@ -223,8 +244,10 @@ def test_columns_of_the_analysis_are_checked_before_the_data_are_read() -> None:
     unknown = {**config("AUC"), "options": {"analysis_columns": ["tripp"]}}
     with pytest.raises(benison.ConfigError, match=r"analysis_columns\[0\].*mean 'trip'"):
         benison.evaluate(with_trips(), unknown)
-    with pytest.raises(benison.ConfigError, match="'labels' cannot be among"):
-        benison.AnalysisEvaluator(["labels"])
+    with pytest.raises(
+        benison.ConfigError, match="'labels/x' cannot be among.*'labels' or labels/"
+    ):
+        benison.AnalysisEvaluator(["labels/x"])
 
 
 def test_rows_of_several_models_classes_and_lists() -> None:

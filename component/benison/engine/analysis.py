@@ -35,18 +35,19 @@ class AnalysisEvaluator:
         ConfigError: A column has the name of one that is written anyway.
     """
 
-    columns: tuple[str, ...]
+    columns: Sequence[str]
     outputs: tuple[str, ...] = (ANALYSIS,)
     stage_name: str = "EvaluateAnalysis"
     run_after: str = "ExtractSliceKeys"
 
-    def __init__(self, columns: Sequence[str]) -> None:
-        object.__setattr__(self, "columns", tuple(columns))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", tuple(self.columns))
         for column in self.columns:
-            if column.partition("/")[0] in (*_ROLES, *_SLICES):
+            role = column.partition("/")[0]
+            if role in (*_ROLES, *_SLICES):
                 raise ConfigError(
-                    f"The column {column!r} cannot be among those of the analysis, which has one of that "
-                    "name; rename it in the data."
+                    f"The column {column!r} cannot be among those of the analysis, whose own are named "
+                    f"{role!r}{'' if role in _SLICES else f' or {role}/...'}; rename it in the data."
                 )
 
     def rows(self, extracts: Extracts) -> pa.RecordBatch:

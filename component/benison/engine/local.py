@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -32,17 +32,35 @@ def run(
     rerun is equal bit for bit.
     """
     setup(extractors)
-    states = [evaluator.zero() for evaluator in evaluators]
     rows = 0
-    with closing(read_ahead(iter(batches))) as read:
+    with begun(evaluators) as states, closing(read_ahead(iter(batches))) as read:
         extracted = (extract(batch, extractors) for batch in read)
         with closing(read_ahead(extracted)) as ready:
             for extracts in ready:
-                pairs = zip(evaluators, states, strict=True)
-                states = [e.add(state, extracts) for e, state in pairs]
+                add(evaluators, states, extracts)
                 rows += extracts["features"].num_rows
                 progress(rows)
-    return finished(evaluators, states)
+        return finished(evaluators, states)
+
+
+@contextmanager
+def begun(evaluators: Sequence[Evaluator]) -> Iterator[list[Any]]:
+    """The states of no rows; if the block fails, evaluators let go of what their states hold open."""
+    states = [evaluator.zero() for evaluator in evaluators]
+    try:
+        yield states
+    except BaseException:
+        for evaluator, state in zip(evaluators, states, strict=True):
+            abort = getattr(evaluator, "abort", None)
+            if abort is not None:
+                abort(state)
+        raise
+
+
+def add(evaluators: Sequence[Evaluator], states: list[Any], extracts: Extracts) -> None:
+    """Add a batch to each of the states."""
+    for i, evaluator in enumerate(evaluators):
+        states[i] = evaluator.add(states[i], extracts)
 
 
 def finished(evaluators: Sequence[Evaluator], states: Sequence[Any]) -> list[Any]:

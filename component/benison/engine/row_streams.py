@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import uuid
 from collections.abc import Iterable
@@ -18,13 +19,13 @@ from benison.errors import DataError
 from benison.paths import in_arrow, locate
 from benison.table.row_files import RowFiles
 
-Written = tuple[tuple[int, str], ...]
-"""Files by the part of the data whose rows they hold."""
+Written = tuple[tuple[int, str, pa.Schema], ...]
+"""Files by the part of the data whose rows they hold, with their columns."""
 
 
 @dataclasses.dataclass
 class Stream:
-    """The files that are complete, and the one that is being written."""
+    """The files that are begun, and the writer of the last where it is not complete."""
 
     files: Written = ()
     writer: pq.ParquetWriter | None = None
@@ -60,28 +61,39 @@ class RowStream:
         if not batch.num_rows:
             return state
         if state.writer is None:
-            state = self._opened(state, batch.schema)
+            self._open(state, batch.schema)
         assert state.writer is not None
-        if batch.schema != state.writer.schema:
-            raise DataError(
-                f"{self.stage_name} made rows of {_types(batch.schema)} after rows of "
-                f"{_types(state.writer.schema)}. All batches must have the same columns and types."
-            )
+        self._check(state.writer.schema, batch.schema)
         state.writer.write_batch(batch)
         return state
 
-    def _opened(self, state: Stream, schema: pa.Schema) -> Stream:
+    def _check(self, first: pa.Schema, schema: pa.Schema) -> None:
+        if schema != first:
+            raise DataError(
+                f"{self.stage_name} made rows of {_types(schema)} after rows of "
+                f"{_types(first)}. All batches must have the same columns and types."
+            )
+
+    def _open(self, state: Stream, schema: pa.Schema) -> None:
         # A part that is tried again must not meet the file of the first try.
         path = locate(self.folder) / f"{self.part:05d}-{uuid.uuid4().hex}.parquet"
         file_system, name = in_arrow(path)
         writer = pq.ParquetWriter(name, schema, filesystem=file_system, compression="zstd")
-        return Stream((*state.files, (self.part, str(path))), writer)
+        state.files, state.writer = (*state.files, (self.part, str(path), schema)), writer
 
     def finish(self, state: Stream) -> Stream:
         """Complete the file, so that the state can travel."""
         if state.writer is not None:
             state.writer.close()
         return Stream(state.files)
+
+    def abort(self, state: Stream) -> None:
+        """Let go of the file that is not complete; nobody reads it."""
+        if state.writer is not None:
+            with contextlib.suppress(
+                OSError
+            ):  # what ended the run may be that it cannot be written
+                state.writer.close()
 
     def merge(self, state: Stream, other: Stream) -> Stream:
         return Stream(state.files + other.files)
@@ -92,18 +104,17 @@ class RowStream:
         Raises:
             DataError: Parts of the data have rows of different columns.
         """
-        paths = [locate(path) for _, path in sorted(state.files)]
+        for _, _, schema in state.files[1:]:
+            self._check(state.files[0][2], schema)
+        ordered = sorted((part, path) for part, path, _ in state.files)
+        paths = [locate(path) for _, path in ordered]
         (key,) = self.evaluator.outputs
         return {key: RowFiles(tuple(paths))}
 
 
-def streamed(
-    evaluators: Iterable[Evaluator | RowEvaluator], folder: str, part: int = 0
-) -> list[Evaluator]:
+def streamed(evaluators: Iterable[Evaluator | RowEvaluator], folder: str) -> list[Evaluator]:
     """The evaluators as engines run them: those of rows write into `folder`."""
-    return [
-        RowStream(e, folder, part) if makes_rows(e) else cast("Evaluator", e) for e in evaluators
-    ]
+    return [RowStream(e, folder) if makes_rows(e) else cast("Evaluator", e) for e in evaluators]
 
 
 def of_part(evaluator: Evaluator, part: int) -> Evaluator:

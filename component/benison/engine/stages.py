@@ -17,8 +17,8 @@ class Evaluator(Protocol):
 
     More attributes may be there: `columns`, the names of the columns of the data that it reads (without it
     all are read); `outputs`, the keys of its result, so that two evaluators with one key are refused before
-    any data are read; and `finish(state)`, called on a worker after its last batch, for a state that could
-    not travel otherwise.
+    any data are read; `finish(state)`, called on a worker after its last batch, for a state that could not
+    travel otherwise; and `abort(state)`, called in its place where a stage fails, to let go of open files.
 
     One with a `ptransform` needs only the names: Beam applies it to the PCollection of all extracts, and it
     gives dicts of output keys and values, each key once.

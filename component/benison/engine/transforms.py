@@ -35,8 +35,9 @@ class BatchWork:
     def add_up(self, extracts: Extracts) -> list[Any]:
         """The states of one batch."""
         evaluators = self.work.evaluators
-        states = [evaluator.add(evaluator.zero(), extracts) for evaluator in evaluators]
-        return local.finished(evaluators, states)
+        with local.begun(evaluators) as states:
+            local.add(evaluators, states, extracts)
+            return local.finished(evaluators, states)
 
 
 def extracts_of(parts: Any, work: Work) -> Any:
@@ -75,8 +76,11 @@ def merged(outputs: Sequence[dict[str, Any]], stage: str) -> dict[str, Any]:
     """The output keys of an evaluator with a PTransform; raises ConfigError if it gave one twice."""
     result: dict[str, Any] = {}
     for output in outputs:
-        for key in output.keys() & result.keys():
-            raise ConfigError(f"The ptransform of {stage} gave the output key {key!r} twice.")
+        if both := sorted(output.keys() & result.keys()):
+            raise ConfigError(
+                f"The ptransform of {stage} gave the output key {both[0]!r} twice; let one element of its "
+                "PCollection hold it, as after beam.CombineGlobally."
+            )
         result |= output
     return result
 
