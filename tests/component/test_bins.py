@@ -95,7 +95,7 @@ def test_bins_of_what_is_no_number_are_refused(column: pa.Array, name: str) -> N
 
 
 def ranked(parts: list[pa.Array]) -> DistinctNumbers:
-    return DistinctNumbers.merged([DistinctNumbers.of("v", part) for part in parts])
+    return DistinctNumbers.merged("v", [DistinctNumbers.of("v", part) for part in parts])
 
 
 @pytest.mark.parametrize("kind", [pa.int64(), pa.float32(), pa.float64()], ids=str)

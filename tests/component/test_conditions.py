@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import pickle
 import sqlite3
 from typing import Any
@@ -148,6 +149,56 @@ def test_a_condition_chooses_the_rows_that_duckdb_chooses() -> None:
         assert rows_where(Condition(text), table) == [row[0] for row in found], text
 
 
+def test_large_integers_are_compared_exactly_and_calculated_with_as_sqlite_does() -> None:
+    large = [2**53 - 1, 2**53, 2**53 + 1, 2**53 + 2, 2**62 + 1, 2**63 - 1, 1, 2]
+    ids = [*large, *(-number for number in large), -(2**63)]
+    near = np.array([float(number) for number in ids])
+    table = pa.table({"i": ids, "x": np.roll(near, 1), "y": near})
+    database = sqlite(table)
+    for text in (
+        "i < 1.5",
+        "i >= 1.5 OR i = 2.0",
+        "i = 9007199254740992.0",
+        "i <> 9007199254740992.0",
+        "9007199254740992.0 < i",
+        "i BETWEEN -9007199254740992.0 AND 9223372036854775807.5",
+        "i < 9223372036854775808.0",
+        "i > 1e30 OR i < -1e30",
+        "i < 1e30",
+        "i < 10000000000000000000000",
+        "i IN (1.5, 2e0, 9007199254740993)",
+        "x < 9007199254740993",
+        "x = 9007199254740993",
+        "i < y",
+        "i = y",
+        "i > y",
+        "x >= i",
+        "y <> i",
+        "-i < 1.5 AND i > -9223372036854775808",
+        "i - 1 > 5 AND i > 0",
+        "i / 2.0 < 10",
+        "i * 1.0 > 3",
+    ):
+        expected = [row[0] for row in database.execute(f"SELECT id FROM rows WHERE {text}")]
+        assert rows_where(Condition(text), table) == expected, text
+
+
+def test_the_largest_integers_are_compared_exactly_with_numbers_of_all_types() -> None:
+    values = {
+        "u": pa.array([2**64 - 1, 2**64 - 2, 2**53 + 1, 1], pa.uint64()),
+        "f": pa.array([2.0**64, 2.0**64, 2.0**53, 1.5], pa.float64()),
+        "g": pa.array([2.0**63, 2.0**24, 2.0**24, 1.5], pa.float32()),
+        "i": pa.array([2**63 - 1, 2**24 + 1, 2**24, 2], pa.int64()),
+    }
+    batch = pa.RecordBatch.from_pydict(values)
+    python = {name: column.to_pylist() for name, column in values.items()}
+    for left, right in itertools.permutations(values, 2):
+        expected = [a < b for a, b in zip(python[left], python[right], strict=True)]
+        assert Condition(f"{left} < {right}").of(batch).to_pylist() == expected, (left, right)
+    assert rows_where(Condition("u = 18446744073709551614"), pa.table(values)) == [1]
+    assert rows_where(Condition("u < 1.5"), pa.table(values)) == [3]
+
+
 def column(values: Any, kind: pa.DataType | None = None) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict({"v": pa.array(values, kind)})
 
@@ -202,6 +253,45 @@ def test_what_is_not_computed_is_refused_with_a_sentence(text: str, sentence: st
     with pytest.raises(ConfigError) as raised:
         Condition(text).of(column([1, 2]))
     assert sentence in str(raised.value)
+
+
+TIMES = {
+    "text": pa.array(["2024-01-31 12:00:00Z", "2024-01-31 12:00:00+01:00", None]),
+    "plain": pa.array(["2024-01-31 12:00:00", "2024-01-31", None]),
+    "bad": pa.array(["today", None, None]),
+    "zoned": pa.array([datetime.datetime(2024, 1, 31, 12)] * 3, pa.timestamp("s", "UTC")),
+    "naive": pa.array([datetime.datetime(2024, 1, 31, 12)] * 3, pa.timestamp("us")),
+    "length": pa.array([1, 2, 3], pa.duration("s")),
+    "clock": pa.array([1, 2, 3], pa.time32("s")),
+}
+
+
+def test_a_column_of_texts_is_compared_with_times() -> None:
+    batch = pa.RecordBatch.from_pydict(TIMES)
+    for text, expected in (
+        ("zoned = text", [True, False, None]),
+        ("plain = zoned", [True, False, None]),
+        ("naive = plain", [True, False, None]),
+        ("clock < '00:00:02'", [True, False, False]),
+    ):
+        assert Condition(text).of(batch).to_pylist() == expected, text
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("zoned < bad", "The text of bad is not a time of the form of timestamp[s, tz=UTC]; write it as '2024-01-31' "
+         "or '2024-01-31 12:00:00'."),
+        ("naive < 'today'", "'today' is not a time of the form of timestamp[us]"),
+        ("clock < 'noon'", "'noon' is not a time of the form of time32[s]; write it as '12:00:00'."),
+        ("length < '2024-01-31'", "length holds duration[s], which is not compared with the text '2024-01-31'"),
+        ("plain < length", "length holds duration[s], which is not compared with the text plain"),
+    ],
+)  # fmt: skip
+def test_what_is_no_time_is_refused_by_name(text: str, sentence: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        Condition(text).of(pa.RecordBatch.from_pydict(TIMES))
+    assert str(raised.value).startswith(sentence)
 
 
 def test_several_values_in_a_row_are_refused() -> None:

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from pyarrow import json as arrow_json
 
 from benison.data.reading import BLOCK_BYTES, NO_ROWS, Inspected, ReadOptions, Rules, open_stream
-from benison.data.values import is_list, is_number, text_of
+from benison.data.values import WHOLE_FLOATS, is_list, is_number, text_of
 from benison.data.widening import MisfitError, unify
 from benison.errors import DataError
 
@@ -28,7 +28,6 @@ from benison.errors import DataError
 _MOST_NESTED = 200
 _TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _PARSED_AT_ONCE = 2**22  # by each thread
-_LARGEST_EXACT = 2.0**53  # of the integers that are floats
 
 
 def inspect(path: str, rules: Rules) -> Inspected:
@@ -138,7 +137,7 @@ def _rounded(batch: pa.RecordBatch, names: Sequence[str] | frozenset[str] | None
     return any(
         pa.types.is_floating(column.type)
         and (names is None or name in names)
-        and (pc.max(pc.abs(column)).as_py() or 0) >= _LARGEST_EXACT
+        and (pc.max(pc.abs(column)).as_py() or 0) >= WHOLE_FLOATS
         for name, column in columns
     )
 
@@ -212,7 +211,7 @@ def _type_of(values: Sequence[Any]) -> pa.DataType | None:
         return pa.array(others).type if kinds == {dict} else None
     if str in kinds or int in kinds and max(abs(v) for v in others if type(v) is int) >= 2**63:
         return pa.string()
-    exact = all(abs(v) <= 2**53 for v in others if type(v) is int)
+    exact = all(abs(v) <= WHOLE_FLOATS for v in others if type(v) is int)
     if float in kinds:
         return pa.float64() if exact else pa.string()
     return pa.int64() if int in kinds else pa.bool_() if kinds else pa.null()

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benison.data.values import text_of
+from benison.data.values import WHOLE_FLOATS, text_of
 from benison.data.widening import unify
 
 # In columns of numbers; Arrow's and pandas' words. In columns of text NA may be Namibia.
@@ -24,7 +24,6 @@ NULL_WORDS = (
     "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
 )  # fmt: skip
 
-_LARGEST_EXACT = 2**53  # of the integers that are floats
 _PRINTED = re.compile(r"-?([1-9](\.(0|\d*[1-9]))?[eE][-+]?\d+|(0|[1-9]\d*)(\.(0|\d*[1-9]))?)")
 
 
@@ -47,7 +46,7 @@ class CellType:
         if pa.bool_() in both and len(both) > 1:
             exact = False
         largest = max(self.largest, other.largest)
-        if kind == pa.float64() and largest > _LARGEST_EXACT:
+        if kind == pa.float64() and largest > WHOLE_FLOATS:
             exact = False
         return CellType(kind or pa.string(), exact, largest)
 

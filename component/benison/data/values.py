@@ -11,9 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-# Arrow writes 1e15 as 1e+15; a whole number up to here is written out, as a column of integers has it.
-_WHOLE_FLOATS = 2.0**53
-
+WHOLE_FLOATS = 2.0**53
+"""Up to here every whole number is a float, and a float that is one is written as the integer."""
 
 _LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 _TEXTS = (
@@ -58,6 +57,18 @@ def unlisted(column: pa.Array) -> tuple[pa.Array, npt.NDArray[np.int64]]:
     """
     lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
     return pc.list_flatten(column), lengths.astype(np.int64)
+
+
+def single_values(column: pa.Array) -> pa.Array | None:
+    """The value of each list, null where it has none; None if a list has several.
+
+    >>> single_values(pa.array([[1], None, [], [4]])).to_pylist()
+    [1, None, None, 4]
+    """
+    values, lengths = unlisted(column)
+    if lengths.max(initial=0) > 1:
+        return None
+    return values.take(pa.array(np.maximum(np.cumsum(lengths) - 1, 0), mask=lengths == 0))
 
 
 def undictionary(column: pa.Array) -> pa.Array:
@@ -118,7 +129,8 @@ def _text_of_floats(values: pa.Array) -> pa.Array:
     numbers = values.to_numpy(zero_copy_only=False)
     text = values.cast(pa.string())
     size = np.abs(numbers) if pa.types.is_float64(values.type) else np.zeros(len(numbers))
-    long = np.flatnonzero((size >= 1e15) & (size < _WHOLE_FLOATS) & (size == np.floor(size)))
+    # Arrow writes 1e15 as 1e+15.
+    long = np.flatnonzero((size >= 1e15) & (size < WHOLE_FLOATS) & (size == np.floor(size)))
     undefined = np.isnan(numbers)
     if len(long):
         written: Any = np.array(text.to_pylist(), object)

@@ -51,7 +51,7 @@ class QuantileScan:
     def _merged(self, parts: Sequence[NumbersOfColumns]) -> NumbersOfColumns:
         if len(parts) < 2:
             return parts[0] if parts else {}
-        return {c: DistinctNumbers.merged([part[c] for part in parts]) for c in self.columns}
+        return {c: DistinctNumbers.merged(c, [part[c] for part in parts]) for c in self.columns}
 
 
 def scan_local(dataset: Dataset, columns: Sequence[str]) -> NumbersOfColumns:

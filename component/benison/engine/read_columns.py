@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from benison.data.batch import Array, Ragged
-from benison.data.values import is_list, is_number, is_text, undictionary, unlisted
+from benison.data.values import is_list, is_number, is_text, single_values, undictionary, unlisted
 from benison.errors import DataError
 
 
@@ -28,9 +28,9 @@ def as_column(batch: pa.RecordBatch, name: str) -> Any:
     values, lengths = unlisted(column)
     if not is_text(values.type) and len(set(lengths[lengths > 0].tolist())) <= 1:
         return as_floats(batch, name)
-    if is_text(values.type) and lengths.max(initial=0) <= 1:  # as tf.Examples hold a text
-        rows = pa.array(np.maximum(np.cumsum(lengths) - 1, 0), mask=lengths == 0)
-        return values.take(rows).cast(pa.string())
+    singles = single_values(column) if is_text(values.type) else None
+    if singles is not None:  # as tf.Examples hold a text
+        return singles.cast(pa.string())
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     return Ragged(values if is_text(values.type) else _numbers(values, name), offsets)
 

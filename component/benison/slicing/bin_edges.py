@@ -15,12 +15,11 @@ import pyarrow.compute as pc
 
 from benison.config import SlicingSpec
 from benison.config.slicing_specs import Edges
-from benison.data.values import is_list, is_number, undictionary, unlisted
+from benison.data.values import WHOLE_FLOATS, is_list, is_number, undictionary, unlisted
 from benison.errors import DataError
 
 # Distinct numbers of a column, each of 16 bytes with its count.
 _MOST_DISTINCT = 2**26
-_WHOLE_FLOATS = 2.0**53  # up to here a float is written as the integer that it is
 
 
 def places(numbers: npt.NDArray[Any], edges: Sequence[float]) -> npt.NDArray[np.int64]:
@@ -91,8 +90,8 @@ class DistinctNumbers:
         return cls(*np.unique(numbers[~missing], return_counts=True))
 
     @classmethod
-    def merged(cls, parts: Sequence[DistinctNumbers]) -> DistinctNumbers:
-        """Those of all parts.
+    def merged(cls, feature: str, parts: Sequence[DistinctNumbers]) -> DistinctNumbers:
+        """Those of all parts of a column.
 
         Raises:
             DataError: There are too many to be held.
@@ -100,8 +99,8 @@ class DistinctNumbers:
         numbers, places = np.unique(np.concatenate([p.numbers for p in parts]), return_inverse=True)
         if len(numbers) > _MOST_DISTINCT:
             raise DataError(
-                f"The column has more than {_MOST_DISTINCT:,} distinct numbers, too many to rank exactly. "
-                "Give edges in place of quantiles."
+                f"Column {feature!r} has more than {_MOST_DISTINCT:,} distinct numbers, too many to rank "
+                "exactly. Give edges in place of quantiles."
             )
         counts = np.zeros(len(numbers), np.int64)
         np.add.at(counts, places, np.concatenate([p.counts for p in parts]))
@@ -128,7 +127,7 @@ def _plain(number: Any) -> float:
     if isinstance(number, np.integer):
         return int(number)
     value = float(str(number)) if isinstance(number, np.float32) else float(number)
-    return int(value) if value.is_integer() and abs(value) < _WHOLE_FLOATS else value
+    return int(value) if value.is_integer() and abs(value) < WHOLE_FLOATS else value
 
 
 def open_quantiles(specs: Iterable[SlicingSpec]) -> dict[str, set[int]]:

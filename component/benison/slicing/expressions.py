@@ -2,29 +2,34 @@
 """Conditions on rows: the WHERE of SQL, computed over the columns of a batch.
 
 As in SQL a condition is true, false or, where it looks at a missing value, null. Numbers are compared as
-their columns hold them; arithmetic is in float64, and what it leaves undefined, such as a division by 0, is
-null.
+their columns hold them, exactly; arithmetic is in float64, and what it leaves undefined, such as a division
+by 0, is null.
 """
 
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from decimal import Decimal
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.config import sql_text
-from benison.data.values import is_list, is_number, is_text, undictionary, unlisted
 from benison.errors import ConfigError, suggestion
-
-Operand: TypeAlias = "pa.Array | pa.Scalar"
+from benison.slicing.operands import (
+    DIGITS,
+    Operand,
+    as_operand,
+    as_time,
+    compared,
+    kind_of_operand,
+    nulls_like,
+    without_nan,
+)
 
 _SUPPORTED = "= <> < <= > >= IN BETWEEN LIKE IS NULL AND OR NOT + - * /"
-_ZONE = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
 _INT64 = range(-(2**63), 2**63)
 _COMPARISONS: dict[str, Callable[..., Any]] = {
     "EQ": pc.equal,
@@ -134,9 +139,9 @@ class _Evaluation:
     def truth(self, node: Any) -> Operand:
         """A part that must be true, false or null."""
         value = self.value(node)
-        kind = _kind(value)
+        kind = kind_of_operand(value)
         if kind == "null":
-            return _nulls(value, pa.bool_())
+            return nulls_like(value, pa.bool_())
         if kind != "truth":
             raise ConfigError(
                 f"{node.sql()} is {_WORDS[kind]}, not a condition; compare it with something."
@@ -183,10 +188,12 @@ class _Evaluation:
 
     def _like(self, node: Any) -> Operand:
         value, pattern = self.value(node.this), self.value(node.expression)
-        if {_kind(value), _kind(pattern)} - {"text", "null"} or isinstance(pattern, pa.Array):
+        if {kind_of_operand(value), kind_of_operand(pattern)} - {"text", "null"} or isinstance(
+            pattern, pa.Array
+        ):
             raise ConfigError(f"{node.sql()}: LIKE holds a text against a pattern in quotes.")
-        if "null" in (_kind(value), _kind(pattern)):
-            return _nulls(value, pa.bool_())
+        if "null" in (kind_of_operand(value), kind_of_operand(pattern)):
+            return nulls_like(value, pa.bool_())
         matched = pc.match_like(value, pattern.as_py())
         return pc.invert(matched) if node.args.get("negate") else matched
 
@@ -196,13 +203,15 @@ class _Evaluation:
             hint = f" A text stands in single quotes: '{node.name}'." if quoted else ""
             near = suggestion(node.name, self._columns)
             raise ConfigError(f"the data have no column {node.name!r}. {near}{hint}")
-        return _single(node.name, self._columns[node.name])
+        return as_operand(node.name, self._columns[node.name])
 
     def _literal(self, node: Any) -> Operand:
         if node.is_string:
             return pa.scalar(node.this, pa.string())
         if node.this.isdecimal() and int(node.this) in _INT64:
             return pa.scalar(int(node.this), pa.int64())
+        if node.this.isdecimal() and len(node.this) <= DIGITS:
+            return pa.scalar(Decimal(node.this), pa.decimal128(DIGITS, 0))
         return pa.scalar(float(node.this), pa.float64())
 
     def _boolean(self, node: Any) -> Operand:
@@ -212,42 +221,44 @@ class _Evaluation:
         return pa.scalar(None, pa.null())
 
     def _cast(self, node: Any) -> Operand:
-        return _as_time(pa.scalar(node.this.this, pa.string()), _TIMES[node.to.sql()])
+        kind = _TIMES[node.to.sql()]
+        return as_time(node.sql(), pa.scalar(node.this.this, pa.string()), node.to.sql(), kind)
 
     def _neg(self, node: Any) -> Operand:
         value = self._number(node.this)
         if isinstance(value, pa.Scalar) and value.is_valid:
             return pa.scalar(-value.as_py(), value.type)
-        return pc.negate(pc.cast(value, pa.float64()))
+        return pc.negate(pc.cast(value, pa.float64(), safe=False))
 
     def _calculated(self, name: str, node: Any) -> Operand:
-        left, right = (pc.cast(self._number(n), pa.float64()) for n in (node.this, node.expression))
+        numbers = (self._number(part) for part in (node.this, node.expression))
+        left, right = (pc.cast(number, pa.float64(), safe=False) for number in numbers)
         if name == "Div":
             right = pc.if_else(pc.equal(right, 0.0), pa.scalar(None, pa.float64()), right)
-        return _without_nan(_ARITHMETIC[name](left, right))
+        return without_nan(_ARITHMETIC[name](left, right))
 
     def _number(self, node: Any) -> Operand:
         value = self.value(node)
-        if _kind(value) == "null":
-            return _nulls(value, pa.float64())
-        if _kind(value) != "number":
+        if kind_of_operand(value) == "null":
+            return nulls_like(value, pa.float64())
+        if kind_of_operand(value) != "number":
             raise ConfigError(
-                f"{node.sql()} is {_WORDS[_kind(value)]}, not a number to calculate with."
+                f"{node.sql()} is {_WORDS[kind_of_operand(value)]}, not a number to calculate with."
             )
         return value
 
     def _compared(self, compare: Callable[..., Operand], left: Any, right: Any) -> Operand:
         a, b = self.value(left), self.value(right)
-        kinds = _kind(a), _kind(b)
+        kinds = kind_of_operand(a), kind_of_operand(b)
         if "null" in kinds:
-            return _nulls(a if isinstance(a, pa.Array) else b, pa.bool_())
+            return nulls_like(a if isinstance(a, pa.Array) else b, pa.bool_())
         if kinds == ("time", "text"):
-            b = _as_time(b, a.type)
+            b = as_time(right.sql(), b, left.sql(), a.type)
         elif kinds == ("text", "time"):
-            a = _as_time(a, b.type)
+            a = as_time(left.sql(), a, right.sql(), b.type)
         elif kinds[0] != kinds[1]:
             raise ConfigError(_unlike(left, right, *kinds))
-        return compare(_beside(a, b), _beside(b, a))
+        return compared(compare, a, b)
 
 
 _WORDS = {
@@ -264,80 +275,3 @@ def _unlike(left: Any, right: Any, a: str, b: str) -> str:
     if {a, b} == {"number", "text"}:
         cure = " A text stands in single quotes; options.column_types says how a column of CSV is read."
     return f"{left.sql()} is {_WORDS[a]} and {right.sql()} is {_WORDS[b]}, which are not compared.{cure}"
-
-
-def _kind(value: Operand) -> str:
-    kind = value.type
-    if pa.types.is_null(kind):
-        return "null"
-    if pa.types.is_boolean(kind):
-        return "truth"
-    if is_number(kind):
-        return "number"
-    return "text" if is_text(kind) else "time"
-
-
-def _nulls(like: Operand, kind: pa.DataType) -> Operand:
-    return pa.nulls(len(like), kind) if isinstance(like, pa.Array) else pa.scalar(None, kind)
-
-
-def _beside(value: Operand, other: Operand) -> Operand:
-    """A number of a condition as a float32, where it is held against a column of them: 0.7 is their 0.7."""
-    is_narrow = pa.types.is_float32(other.type) and isinstance(other, pa.Array)
-    return (
-        pc.cast(value, pa.float32(), safe=False)
-        if is_narrow and isinstance(value, pa.Scalar)
-        else value
-    )
-
-
-def _as_time(value: Operand, kind: pa.DataType) -> Operand:
-    """A text as a time; one without a zone is of UTC where the column's times have a zone."""
-    has_zone = pa.types.is_timestamp(kind) and kind.tz and _ZONE.search(str(value)) is None
-    try:
-        return pc.cast(pc.cast(value, pa.timestamp(kind.unit)) if has_zone else value, kind)
-    except pa.ArrowException as error:
-        raise ConfigError(
-            f"{value} is not a time of the form of {kind}; write it as '2024-01-31' or '2024-01-31 12:00:00'."
-        ) from error
-
-
-def _without_nan(value: Operand) -> Operand:
-    return pc.if_else(pc.is_nan(value), pa.scalar(None, value.type), value)
-
-
-def _single(name: str, column: pa.Array) -> pa.Array:
-    """A column with one value, or none, in a row, in one of few types."""
-    if is_list(column.type):
-        values, lengths = unlisted(column)
-        if lengths.max(initial=0) > 1:
-            raise ConfigError(
-                f"column {name!r} has several values in a row; a condition looks at one; "
-                "use feature_keys or feature_values."
-            )
-        rows = pa.array(np.maximum(np.cumsum(lengths) - 1, 0), mask=lengths == 0)
-        column = values.take(rows)
-    column = undictionary(column)
-    kind = column.type
-    if pa.types.is_fixed_size_binary(kind):
-        column = column.cast(pa.binary())
-    if is_text(kind):
-        return column.cast(pa.string())
-    if pa.types.is_null(kind) or pa.types.is_boolean(kind) or pa.types.is_temporal(kind):
-        return column
-    if not is_number(kind):
-        raise ConfigError(
-            f"column {name!r} holds {kind}, which is no number, text, time or truth value."
-        )
-    return _as_number(column)
-
-
-def _as_number(column: pa.Array) -> pa.Array:
-    """A column of numbers as int64, float32 or float64, or exactly as a decimal where int64 is too small."""
-    kind = column.type
-    if pa.types.is_uint64(kind):
-        return column.cast(pa.decimal128(20, 0))
-    if pa.types.is_integer(kind):
-        return column.cast(pa.int64())
-    is_narrow = pa.types.is_float16(kind) or pa.types.is_float32(kind)
-    return _without_nan(column.cast(pa.float32() if is_narrow else pa.float64()))
