@@ -195,10 +195,10 @@ def test_a_batch_whose_lists_are_all_missing_is_no_mistake(name: str, config: An
 
 
 def test_pixels_of_an_image_have_the_value_of_as_many_rows() -> None:
-    labels, predictions = RNG.integers(0, 4, (2, 20, 30)).astype(float)
-    weights = RNG.integers(0, 3, 20).astype(float)
+    labels, predictions = RNG.integers(0, 4, (2, 1500, 800)).astype(float)
+    weights = RNG.integers(0, 3, 1500).astype(float)
     mean = from_config("MeanIoU", {"num_classes": 4, "ignore_class": 2})
-    flat = Inputs.of(labels.ravel(), predictions.ravel(), np.repeat(weights, 30))
+    flat = Inputs.of(labels.ravel(), predictions.ravel(), np.repeat(weights, 800))
     assert mean.of(Inputs.of(labels, predictions, weights)) == pytest.approx(mean.of(flat))
 
 

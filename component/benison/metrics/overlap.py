@@ -24,6 +24,8 @@ from benison.slicing.codes import SliceCodes
 MOST_CLASSES = 4096
 """Classes of an intersection over union: a table of their pairs is 128 MB for each slice."""
 
+# Values of rows, such as pixels, that are looked at together: each takes about 100 bytes meanwhile.
+_PAIRS = 2**20
 _CURES = {
     "label": "Set num_classes to more, or ignore_class to the one that does not count.",
     "prediction": "Of scores for each class, OneHotIoU takes the likeliest.",
@@ -72,18 +74,20 @@ class ClassPairs(CellsStatistic):
                 f"A row needs a label for each prediction; it has {labelled.shape[1]} labels and "
                 f"{predicted.shape[1]} predictions. Set sparse_y_true and sparse_y_pred as the data are."
             )
-        rows = np.repeat(np.arange(len(labelled)), labelled.shape[1])
-        return self._of_pairs(labelled.ravel(), predicted.ravel(), inputs.weights, codes, rows)
+        total, step = self.zero(codes.size), max(1, _PAIRS // max(1, len(labelled)))
+        for start in range(0, labelled.shape[1], step):
+            columns = slice(start, start + step)
+            total = total.merge(
+                self._of_columns(labelled[:, columns], predicted[:, columns], inputs.weights, codes)
+            )
+        return total
 
-    def _of_pairs(
-        self,
-        labels: Array,
-        predictions: Array,
-        weighting: Array | None,
-        codes: SliceCodes,
-        rows: Index,
+    def _of_columns(
+        self, labels: Array, predictions: Array, weighting: Array | None, codes: SliceCodes
     ) -> Cells:
-        """The cells of pairs, float64[M] each, of which pair i is in the row `rows[i]`."""
+        """The cells of some values of each row, float64[N, D] each."""
+        rows = np.repeat(np.arange(len(labels)), labels.shape[1])
+        labels, predictions = labels.ravel(), predictions.ravel()
         kept = np.ones(len(labels), np.bool_) if self.ignored is None else labels != self.ignored
         if weighting is not None:
             kept &= weighting[rows] != 0
