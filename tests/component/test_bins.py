@@ -14,6 +14,7 @@ from benison.config import Bins, SlicingSpec
 from benison.errors import DataError
 from benison.slicing.bin_edges import DistinctNumbers
 from benison.slicing.encode import ColumnCodes, SpecCodes
+from benison.slicing.spec_columns import misfits
 
 
 def binned(column: pa.Array, edges: Any) -> list[list[str]]:
@@ -134,3 +135,10 @@ def test_without_finite_numbers_there_is_one_bin(column: pa.Array) -> None:
 
 def test_the_edges_of_float32_are_written_as_they_are_printed() -> None:
     assert ranked([pa.array([0.1, 0.7], pa.float32())]).edges(2) == (0.7,)
+
+
+def test_columns_that_bins_do_not_fit_are_named_in_their_order() -> None:
+    names = [f"c{i:02}" for i in range(12)]
+    spec = SlicingSpec(bins={name: Bins(edges=(1,)) for name in reversed(names)})
+    faults = misfits(spec, names, dict.fromkeys(names, pa.string()))
+    assert [where for where, _ in faults] == [("bins", name) for name in names]
