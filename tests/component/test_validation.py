@@ -341,7 +341,11 @@ checks = st.fixed_dictionaries(
 
 
 @settings(deadline=None)
-@given(st.text(), st.lists(checks, max_size=3), st.booleans())
+@given(
+    st.sampled_from(["blessed", "not_blessed", "not_evaluated"]),
+    st.lists(checks, max_size=3),
+    st.booleans(),
+)
 def test_a_verdict_survives_strict_json(
     status: str, rows: list[dict[str, Any]], stamped: bool
 ) -> None:
