@@ -245,6 +245,20 @@ def test_one_score_has_no_classes(spec: Any) -> None:
     assert "one number in each row, not one for each class. Take this out." in fault[1]
 
 
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("OneHotMeanIoU", {"num_classes": 3}),
+        ("MeanRelativeError", {"normalizer": [1.0, 2.0, 3.0]}),
+        ("CategoricalFocalCrossentropy", {"alpha": [0.2, 0.3, 0.5]}),
+    ],
+)
+def test_parameters_may_be_about_more_than_two_classes(name: str, parameters: Any) -> None:
+    rows = pa.table({"label": [[1.0, 0, 0], [0, 0, 1.0]], "prediction": [[0.6, 0.2, 0.2]] * 2})
+    result = benison.evaluate(rows, config({"class_name": name, "config": parameters}))
+    assert result.metrics["evaluated"].to_pylist() == [2]
+
+
 def test_a_query_key_that_groups_nothing() -> None:
     (fault,) = faults_of(config("AUC", spec={"query_key": "company"})).items()
     assert fault[0] == "metrics_specs[0].query_key"

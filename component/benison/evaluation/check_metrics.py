@@ -22,6 +22,7 @@ from benison.metrics.registry import class_of
 from benison.table.key import SLICE_RATIO
 from benison.table.words import metric_text
 
+_MOST_CLASSES = 100_000  # of rows that are made up to hear what a metric says of them
 _NOT_RUN = "Metrics that are compiled into a model are not run by Benison."
 _METRICS = (("metrics_specs", "metrics"),)
 _MODELS = (("model_specs",),)
@@ -175,10 +176,28 @@ def _single_scores(plan: Plan, single: Collection[str]) -> Iterator[Fault]:
 
 
 def _refusal(metric: Metric, one_hot: bool) -> str:
-    """What a metric says of predictions of two classes; "" if it takes them."""
-    labels: Any = [[0.0, 1.0], [1.0, 0.0]] if one_hot else [1.0, 0.0]
+    """What a metric says of predictions of several classes; "" if it takes them.
+
+    How many there are is not known before the data are read.
+    """
+    refusals = [_refusal_of(metric, one_hot, width) for width in _widths(metric)]
+    return "" if "" in refusals else refusals[0]
+
+
+def _widths(metric: Metric) -> list[int]:
+    """Numbers of classes to try: two, and those that parameters such as `num_classes` or weights name."""
+    names = getattr(metric, "__dataclass_fields__", {})
+    values = [getattr(metric, name) for name in names]
+    sizes = [len(value) if isinstance(value, tuple) else value for value in values]
+    return [2, *sorted({n for n in sizes if isinstance(n, int) and 2 < n <= _MOST_CLASSES})]
+
+
+def _refusal_of(metric: Metric, one_hot: bool, width: int) -> str:
+    classes = np.zeros((2, width))
+    classes[[0, 1], [1, 0]] = 1
     try:
-        inputs = Inputs.of(labels, [[0.1, 0.9], [0.8, 0.2]])
+        labels = classes if one_hot else np.array([1.0, 0.0])
+        inputs = Inputs.of(labels, 0.7 * classes + 0.3 / width)
         metric.check(*(s.add(inputs, _single_slice()) for s in metric.statistics()))
     except DataError as error:
         return str(error)
