@@ -17,6 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import benison
+from benison.data import csv_files
+from benison.data.dataset import Dataset
 from benison.models.arrays import as_frame
 from tests.conftest import config
 
@@ -159,6 +161,25 @@ def test_damaged_lines_are_named(tmp_path: Path) -> None:
     assert evaluate(str(path)).value("example_count") == 2
     path.write_text(good * 2 + json.dumps({"label": 1, "prediction": 0.5, "v": "[" * 999}) + "\n")
     assert evaluate(str(path)).value("example_count") == 3
+
+
+def test_the_causes_of_a_refusal_come_to_an_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_files, "BLOCK_BYTES", 64)  # so that the first block has no fault
+    path = tmp_path / "a.csv"
+    path.write_text("label,prediction\n" + "1,0.5\n" * 100 + "27\n")
+    error: BaseException | None = None
+    try:
+        list(Dataset.open(str(path)).batches(["label", "prediction"]))
+    except benison.DataError as raised:
+        error = raised
+    causes = []
+    while error is not None and error not in causes:
+        causes.append(error)
+        error = error.__cause__
+    assert error is None
+    assert causes
 
 
 def test_rows_of_csv_that_are_longer_than_the_header(tmp_path: Path) -> None:

@@ -111,20 +111,31 @@ def refusal_fault(error: Exception) -> str:
     from benison.errors import visible
 
     text = str(error)
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, (MemoryError, RecursionError)) and not _EXPLAINED.search(text[:1_000]):
-            return f"a refusal by {type(cause).__name__}"
-        cause = cause.__cause__
+    if fault := _cause_fault(error, text):
+        return fault
     if len(text.strip()) < 20:
         return "a refusal that says nothing"
     if any(visible(sentence) != sentence for sentence in text.split("\n")):
         return "a refusal with control characters"
     if re.search(r" at 0x|Traceback", text):
         return "a refusal with what only Python knows"
-    if max(map(len, text.split("\n"))) > LONGEST:
-        return "a refusal that is longer than a page"
-    return ""
+    return "a refusal that is longer than a page" if _longest(text) > LONGEST else ""
+
+
+def _cause_fault(error: Exception, text: str) -> str:
+    """What is wrong with the errors that an error was raised from."""
+    cause: BaseException | None = error
+    seen: list[BaseException] = []
+    while cause is not None and not any(cause is other for other in seen):
+        if isinstance(cause, (MemoryError, RecursionError)) and not _EXPLAINED.search(text[:1_000]):
+            return f"a refusal by {type(cause).__name__}"
+        seen.append(cause)
+        cause = cause.__cause__
+    return "" if cause is None else "a refusal whose causes have no end"
+
+
+def _longest(text: str) -> int:
+    return max(map(len, text.split("\n")))
 
 
 def _signature(error: BaseException) -> str:

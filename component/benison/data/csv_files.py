@@ -102,7 +102,10 @@ def read(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
             for batch in reader or ():
                 yield _typed(batch, options, cells, path)
     except pa.ArrowInvalid as error:
-        raise _explained(error, path, options) from error
+        explained = _explained(error, path, options)
+        if explained is None:
+            raise
+        raise explained from error
 
 
 def _readable(kind: pa.DataType) -> pa.DataType:
@@ -160,12 +163,12 @@ def _numbers_and_texts(
     return columns
 
 
-def _explained(error: ValueError, path: str, options: ReadOptions) -> ValueError:
-    """The error with the name of the column, as a misfit if a cell is not of the column's type."""
+def _explained(error: ValueError, path: str, options: ReadOptions) -> ValueError | None:
+    """An error with the name of the column, a misfit if a cell is not of its type; None without a column."""
     text = str(error).strip().split("\n")[0]
     column = _COLUMN.match(text)
     if column is None:
-        return error
+        return None
     name = inspect(path, options.rules).schema.names[int(column[1])]
     if "UTF8" in text:
         return DataError(f"{path}: column {name!r} is not UTF-8 text. Save the file as UTF-8.")
