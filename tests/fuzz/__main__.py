@@ -100,9 +100,11 @@ def _replay(name: str, seed: str, number: str) -> int:
     """Try one input in this process, and save it."""
     entry = ENTRIES[name]
     folder = Path(tempfile.mkdtemp(prefix=f"fuzz-{name}-{seed}-{number}-"))
+    shared = folder / "shared"  # with nothing else in it, as entries choose among what is there
+    shared.mkdir()
     entry.load()
-    entry.prepare(folder)
-    stretch = child.Stretch(entry, int(seed), range(0), folder)
+    entry.prepare(shared)
+    stretch = child.Stretch(entry, int(seed), range(0), shared)
     (folder / "input").mkdir()
     case = child.case_of(stretch, int(number), folder / "input")
     kind, bug = judged(int(number), lambda: _noisy(lambda: entry.attempt(case)))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import signal
 import tempfile
@@ -89,8 +90,14 @@ def _tried(stretch: child.Stretch) -> Iterator[tuple[dict[str, int], list[Bug]]]
     numbers = stretch.numbers
     while numbers:
         board = child.Board()
-        with tempfile.TemporaryFile("w+") as bugs, tempfile.TemporaryFile("w+") as log:
-            ended = _child(dataclasses.replace(stretch, numbers=numbers), board, bugs, log)
+        with (
+            tempfile.TemporaryDirectory(prefix="benison-fuzz-") as folder,
+            tempfile.TemporaryFile("w+") as bugs,
+            tempfile.TemporaryFile("w+") as log,
+        ):
+            part = dataclasses.replace(stretch, numbers=numbers)
+            work = functools.partial(child.run, part, Path(folder), board, bugs, log)
+            ended = _child(work, part, board)
             counts, written = board.read(), child.read_bugs(bugs)
             if ended:
                 written.append(_killed(counts["number"], ended, log))
@@ -98,14 +105,14 @@ def _tried(stretch: child.Stretch) -> Iterator[tuple[dict[str, int], list[Bug]]]
         numbers = range(counts["number"] + 1 if ended else numbers.stop, numbers.stop)
 
 
-def _child(stretch: child.Stretch, board: child.Board, bugs: IO[str], log: IO[str]) -> str:
+def _child(work: Callable[[], None], stretch: child.Stretch, board: child.Board) -> str:
     """Run a child to its end; what ended it, "" if it ended by itself."""
     board.write([stretch.numbers.start, *[0] * (len(child.FIELDS) - 1)])
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
-            child.run(stretch, board, bugs, log)
+            work()
             code = 0
         finally:
             os._exit(code)

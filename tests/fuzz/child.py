@@ -17,7 +17,6 @@ import resource
 import signal
 import struct
 import sys
-import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -67,8 +66,8 @@ def case_of(stretch: Stretch, number: int, folder: Path) -> Case:
     return Case(chance, folder, stretch.shared)
 
 
-def run(stretch: Stretch, board: Board, bugs: IO[str], log: IO[str]) -> None:
-    """Try the inputs; a line of JSON for each bug goes to `bugs`, what native code says to `log`."""
+def run(stretch: Stretch, folder: Path, board: Board, bugs: IO[str], log: IO[str]) -> None:
+    """Try the inputs in a folder; each bug is a line of JSON in `bugs`, what native code says is in `log`."""
     _quiet(log)
     _limit_memory()
     warnings.simplefilter("error")
@@ -77,20 +76,20 @@ def run(stretch: Stretch, board: Board, bugs: IO[str], log: IO[str]) -> None:
     gc.freeze()
     counts = dict.fromkeys(FIELDS, 0)
     base = _peak()
-    with tempfile.TemporaryDirectory(prefix="benison-fuzz-") as folder:
-        for number in stretch.numbers:
-            counts["number"] = number
-            board.write([*counts.values()])
-            _limit_seconds()
-            case = case_of(stretch, number, Path(folder))
-            began, before = time.process_time_ns(), _peak()
-            kind, bug = judged(number, lambda case=case: stretch.entry.attempt(case))  # type: ignore[misc]
-            if _peak() > max(before, base + GIGABYTE):
-                kind, bug = "bug", Bug(number, "more than a gigabyte", f"{_peak() - base:,} bytes")
-            _count(counts, kind, time.process_time_ns() - began, _peak(), (before, base))
-            if bug is not None:
-                bugs.write(json.dumps(dataclasses.asdict(bug)) + "\n")
-                bugs.flush()
+    for number in stretch.numbers:
+        counts["number"] = number
+        board.write([*counts.values()])
+        _limit_seconds()
+        case = case_of(stretch, number, folder)
+        began, before = time.process_time_ns(), _peak()
+        kind, bug = judged(number, lambda case=case: stretch.entry.attempt(case))  # type: ignore[misc]
+        if _peak() > max(before, base + GIGABYTE):
+            text = f"{_peak() - base:,} bytes\n{bug.text if bug else ''}"
+            kind, bug = "bug", Bug(number, "more than a gigabyte", text)
+        _count(counts, kind, time.process_time_ns() - began, _peak(), (before, base))
+        if bug is not None:
+            bugs.write(json.dumps(dataclasses.asdict(bug)) + "\n")
+            bugs.flush()
     counts["number"] = stretch.numbers.stop
     board.write([*counts.values()])
 
