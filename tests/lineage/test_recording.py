@@ -231,6 +231,18 @@ def test_of_two_evaluations_of_a_run_the_newer_stands(
     assert "recorded" not in states[:-1]
 
 
+def test_a_process_that_looked_before_it_was_recorded_does_not_open_it_again(
+    url: str, tmp_path: Path
+) -> None:
+    ledger, run = lineage.connect(url), make_run(tmp_path)
+    record = ledger.begin(run)
+    (seen,) = ledger.sink.attempts(run.key)
+    record.complete(BLESSED)
+    ledger.sink.reopen(seen, "token of another process")
+    assert states(url, run.key) == ["recorded"]
+    assert statuses(url) == ["blessed"]
+
+
 def test_data_that_were_only_touched_are_the_same(url: str, tmp_path: Path) -> None:
     recorder, run = lineage.connect(url), make_run(tmp_path)
     recorder.begin(run).complete(BLESSED)

@@ -8,7 +8,6 @@ outputs are found by resolvers.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
@@ -34,7 +33,6 @@ from benison.version import VERSION
 
 _REASON_CHARACTERS = 20_000
 _BY_COARSE = {"FAILED": "failed", "CANCELED": "abandoned"}
-_STATE = ["custom_properties.benison_state"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,16 +97,23 @@ class MetadataSink:
         )
 
     def reopen(self, attempt: Attempt, token: str) -> None:
+        if attempt.state in OPEN:
+            self._set(attempt, benison_state=ASKED, benison_token=token)
+            return
         stored = self._execution(attempt)
         stored.last_known_state = stored.RUNNING
         set_properties(stored, {"benison_state": ASKED, "benison_token": token})
         self._put_with_outputs(stored, "PENDING")
 
     def mark(self, attempt: Attempt, state: str) -> None:
-        marked = execution(self.store, EVALUATOR, attempt.name, "RUNNING", benison_state=state)
-        marked.id = attempt.id
-        # This property alone is written: another process may have recorded the run just now.
-        self.store.put_executions([marked], field_mask_paths=_STATE)
+        self._set(attempt, benison_state=state)
+
+    def _set(self, attempt: Attempt, **properties: str) -> None:
+        """Write these properties alone: another process may have recorded the run just now."""
+        changed = execution(self.store, EVALUATOR, attempt.name, "RUNNING", **properties)
+        changed.id = attempt.id
+        paths = [f"custom_properties.{name}" for name in properties]
+        self.store.put_executions([changed], field_mask_paths=paths)
 
     def close(self, attempt: Attempt, state: str, reason: str) -> None:
         stored = self._execution(attempt)
@@ -139,11 +144,16 @@ class MetadataSink:
         decided = {"blessed": blessed, "benison_model_digest": digest}
         set_properties(outputs["blessing"], decided | self._models(run, attempt))
         events = [(o, event("OUTPUT", key, artifact_id=o.id)) for key, o in outputs.items()]
-        events += [(taken, None) for taken in self._taken_back(older, attempt.name)]
+        changed = [(o, None) for o in (*outputs.values(), *self._taken_back(older, attempt.name))]
+        events += changed[len(events) :]
         known = [*run_contexts(self.store, run), *contexts(self.store, **{DATA: data})]
-        # Another process of the same run, with the same inputs, may have been first.
-        with contextlib.suppress(errors.AlreadyExistsError):
+        try:
             put(self.store, stored, events, known)
+        except errors.AlreadyExistsError:
+            # Another process of the same run, with the same inputs, was first to publish; and a third one
+            # may have opened again what it had published.
+            if self._execution(attempt).last_known_state != stored.COMPLETE:
+                self.store.put_execution(stored, changed, [])
         self._close_older(older)
 
     def supersede(self, older: Sequence[Attempt], by: str) -> None:
