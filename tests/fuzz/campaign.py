@@ -71,8 +71,8 @@ def run(entry: Entry, numbers: range, seed: int, jobs: int = 1) -> Tally:
     return tally
 
 
-def _in_a_child(work: Callable[[], None]) -> None:
-    """Do something whose threads must not be there when the next child is forked."""
+def _forked(work: Callable[[], None]) -> int:
+    """A child that does something and ends: its process id."""
     pid = os.fork()
     if pid == 0:
         code = 1
@@ -81,7 +81,12 @@ def _in_a_child(work: Callable[[], None]) -> None:
             code = 0
         finally:
             os._exit(code)
-    if os.waitpid(pid, 0)[1]:
+    return pid
+
+
+def _in_a_child(work: Callable[[], None]) -> None:
+    """Do something whose threads must not be there when the next child is forked."""
+    if os.waitpid(_forked(work), 0)[1]:
         raise RuntimeError("What the inputs start from could not be written; see above.")
 
 
@@ -108,15 +113,7 @@ def _tried(stretch: child.Stretch) -> Iterator[tuple[dict[str, int], list[Bug]]]
 def _child(work: Callable[[], None], stretch: child.Stretch, board: child.Board) -> str:
     """Run a child to its end; what ended it, "" if it ended by itself."""
     board.write([stretch.numbers.start, *[0] * (len(child.FIELDS) - 1)])
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    status, is_late = _waited(pid, board)
+    status, is_late = _waited(_forked(work), board)
     if is_late:
         return f"no end after {child.WALL_SECONDS} s"
     if os.WIFSIGNALED(status):
