@@ -16,6 +16,7 @@ import benison
 from benison.data.batch import Inputs
 from benison.metrics import registered
 from benison.testing import example_config, flat, value_of
+from tests.conftest import config
 from tests.test_laws import build, inputs_for
 
 EQUALITY = ("Accuracy", "ExactMatch")  # of classes or texts, which a probability is not
@@ -180,3 +181,15 @@ def test_the_weighted_form_of_any_values_is_0_where_nothing_weighs() -> None:
     rows = Inputs.of([0, 1, 1], [0.1, 0.2, 0.3], [0.0, 2.0, 0.5])
     values = np.array([math.inf, 1.5, 4.0])
     np.testing.assert_array_equal(rows.weighted(values), [0, 3, 2])
+
+
+def test_one_label_in_ten_rows_is_too_little_to_bless() -> None:
+    rows = {"label": [1.0] + [None] * 9, "prediction": [0.9] * 10, "c": ["a"] * 6 + ["b"] * 4}
+    metric = {
+        "class_name": "BinaryAccuracy",
+        "threshold": {"value_threshold": {"lower_bound": 0.5}},
+    }
+    slices, options = ({}, {"feature_keys": ["c"]}), {"min_slice_size": 5}
+    result = benison.evaluate(pa.table(rows), config(metric, slices=slices, options=options))
+    assert result.verdict.status == "not_evaluated"
+    assert set(result.metrics["evaluated"].to_pylist()) == {1}
