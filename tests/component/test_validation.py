@@ -384,3 +384,11 @@ def test_a_newer_verdict_is_refused() -> None:
     newer = {**one(0.5, bounds(0.5)).to_dict(), "version": 3}
     with pytest.raises(OutputError, match=r"newer Benison \(version 3; this one reads up to 2\)"):
         Verdict.from_dict(newer)
+
+
+def test_a_verdict_is_one_line_however_many_checks_it_has() -> None:
+    values = {(("company", f"c{i}"),): 0.1 for i in range(200)}
+    verdict = judge(table(rows({OVERALL: 0.9, **values})), {"threshold": bounds(0.5)})
+    assert repr(verdict) == f"<Verdict {verdict.summary()}>"
+    assert "\n" not in repr(verdict)
+    assert len(repr(verdict)) < 100
