@@ -18,7 +18,7 @@ from typing import NoReturn
 
 COMMANDS = (
     "benison",
-    "benison_orchestration.airflow_task",
+    "benison_orchestration.host_task",
     "benison_orchestration.kubeflow_task",
 )
 """What is run as `python -m ...`; the first is also a program."""

@@ -134,7 +134,7 @@ class BaseEvaluatorOperator(BaseOperator, SkipMixin):
         return self.conclude(context, self.evaluate(context))
 
     def evaluate(self, context: Any) -> Mapping[str, Any] | None:
-        """Evaluate by the `full_spec`; the outcome, as `airflow_task` writes it."""
+        """Evaluate by the `full_spec`; the outcome, as `host_task` writes it."""
         raise NotImplementedError
 
     def full_spec(self, context: Any) -> dict[str, Any]:

@@ -188,13 +188,13 @@ def evaluation(
     """The process that evaluates by a spec; it writes `return.json` into a folder.
 
     Args:
-        spec: As `airflow_task` takes it.
+        spec: As `host_task` takes it.
         process: As `PythonOperatorBase.process` gives it.
         folder: Where what goes in and out lies for the time.
         log: Takes each line that it prints.
     """
     options = dict(process)
-    command = [options.pop("python"), "-m", "benison_orchestration.airflow_task"]
+    command = [options.pop("python"), "-m", "benison_orchestration.host_task"]
     cwd = options.pop("cwd")
     secrets = options.pop("secrets", {})
     returned = str(Path(folder, "return.json"))

@@ -25,7 +25,7 @@ SPEC = "BENISON_SPEC"
 """The variable with the spec of a container, as JSON; longer texts are packed into several."""
 RETURN = "BENISON_RETURN"
 """The variable with the file that takes the outcome."""
-COMMAND = ("python", "-m", "benison_orchestration.airflow_task")
+COMMAND = ("python", "-m", "benison_orchestration.host_task")
 """What a container runs."""
 WRONG, AGAIN = 2, 75  # exit codes; the second is what sysexits.h calls a temporary failure
 

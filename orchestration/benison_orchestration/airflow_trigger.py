@@ -27,7 +27,7 @@ class EvaluationTrigger(BaseTrigger):
     A triggerer that takes it over from another evaluates again, as a retry does.
 
     Args:
-        spec: As `airflow_task` takes it.
+        spec: As `host_task` takes it.
         process: Python, environment and folder, as `PythonOperatorBase.process` gives them.
         metadata_conn_id: The connection of the metadata store, whose password is not written down.
         deadline: When the process is ended, in seconds since 1970; None is never.

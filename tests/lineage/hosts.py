@@ -88,11 +88,11 @@ def _function(asked: Asked) -> Act:
 
 def _airflow(asked: Asked) -> Act:
     def act() -> None:
-        from benison_orchestration import airflow_spec, airflow_task
+        from benison_orchestration import airflow_spec, host_task
 
         returned = asked.folder / "return.json"
         os.environ |= {**airflow_spec.packed(asked.spec()), airflow_spec.RETURN: str(returned)}
-        code = airflow_task.main()
+        code = host_task.main()
         if code:
             sys.exit(2)
         sys.exit(CODES[json.loads(returned.read_text())["status"]])

@@ -18,6 +18,7 @@ import pytest
 import benison
 from benison.lineage import history
 from benison.lineage.store import Store
+from benison_orchestration.airflow_spec import COMMAND
 from tests.conftest import taxi_like
 from tests.orchestration.airflow_host import (
     ROOT,
@@ -72,9 +73,7 @@ class Taxi:
 
     def _evaluates(self, process: Path, run: str) -> bool:
         try:
-            is_benison = (
-                b"\0-m\0benison_orchestration.airflow_task" in (process / "cmdline").read_bytes()
-            )
+            is_benison = "\0".join(COMMAND[1:]).encode() in (process / "cmdline").read_bytes()
             of_run = f"\0AIRFLOW_CTX_DAG_RUN_ID={run}\0".encode()
             return is_benison and of_run in (process / "environ").read_bytes()
         except OSError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The process that evaluates for a task of Airflow: what goes in, what comes out, how it ends."""
+"""The process that evaluates for a task of Airflow or Argo: what goes in, what comes out, how it ends."""
 
 from __future__ import annotations
 

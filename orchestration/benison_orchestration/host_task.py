@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An evaluation for a task of Airflow, in a process or a container of its own, without Airflow.
+"""An evaluation for a task of Airflow or Argo, in a process or a container of its own, without either.
 
-    python -m benison_orchestration.airflow_task <spec.json
+    python -m benison_orchestration.host_task <spec.json
 
 The spec names the run that it is for. It comes by standard input, or packed in the environment, which is
 the only way into a container. The outcome goes into the file that BENISON_RETURN
