@@ -109,7 +109,14 @@ def _of_pandas(frame: Any) -> Callable[[int], Any]:
 
 
 def _of_polars(frame: Any) -> Callable[[int], Any]:
-    return lambda index: frame.get_columns()[index].to_arrow()
+    def convert(index: int) -> Any:
+        column = frame.get_columns()[index]
+        # Polars hands over where objects lie in memory, which Arrow takes for eight bytes of text.
+        if str(column.dtype) == "Object":
+            raise TypeError("Python objects have no type of Arrow")
+        return column.to_arrow()
+
+    return convert
 
 
 def _is_utf8(name: str) -> bool:

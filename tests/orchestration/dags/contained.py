@@ -140,6 +140,7 @@ def in_docker(dag_id: str, examples: str = "eval.parquet") -> DAG:
             spec=given,
             image=os.environ["IMAGE"],
             mounts=[Mount("/data", str(FOLDER), "bind")],
+            labels={"data": str(FOLDER)},
             **THRICE,
         )
         push(evaluate.output)

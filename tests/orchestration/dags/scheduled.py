@@ -6,15 +6,21 @@ from __future__ import annotations
 import datetime
 
 from airflow.providers.common.compat.sdk import DAG
-from common import APART, FOLDER, push, spec
+from common import APART, FOLDER, THRICE, push, spec
 
 from benison_orchestration.airflow import EvaluatorOperator
 
 SLOW = {**APART, "python": str(FOLDER / "slow python")}
 SOON = datetime.timedelta(seconds=5)
 
+# Airflow fails a task that goes on before its first half has been reported as ended, which takes seconds
+# on a busy machine; it is then tried again.
 with DAG("deferred", schedule=None):
-    push(EvaluatorOperator(task_id="evaluate", spec=spec(0.5), deferrable=True, **APART).output)
+    push(
+        EvaluatorOperator(
+            task_id="evaluate", spec=spec(0.5), deferrable=True, **APART, **THRICE
+        ).output
+    )
 
 with DAG("deferred_slow", schedule=None):
     EvaluatorOperator(task_id="evaluate", spec=spec(0.5), deferrable=True, **SLOW)
