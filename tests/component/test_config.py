@@ -29,6 +29,7 @@ from benison.config import (
     PaddingOptions,
     SlicingSpec,
 )
+from benison.config.protos import eval_config_messages
 from benison.errors import ConfigError
 
 HIGHER = "HIGHER_IS_BETTER"
@@ -363,6 +364,26 @@ def test_text_proto_is_checked_with_line_and_column(
         f"{path} is not an EvalConfig in text proto: Message type "
         '"tensorflow_model_analysis.Options" has no field named "qqq" at line 2, column 3.'
     )
+
+
+def test_the_messages_have_the_fields_of_tfmas(config_pb2: Any) -> None:
+    def described(message: Any) -> dict[str, Any]:
+        return {
+            field.name: (
+                field.number,
+                field.type,
+                field.is_repeated,
+                field.containing_oneof and field.containing_oneof.name,
+                field.message_type and field.message_type.full_name,
+            )
+            for field in message.DESCRIPTOR.fields
+        }
+
+    ours = vars(eval_config_messages())
+    theirs = {name: vars(config_pb2)[name] for name in ours if "." not in name}
+    assert theirs
+    for name, message in theirs.items():
+        assert described(ours[name]) == described(message), name
 
 
 def test_a_message_of_another_kind_is_refused(config_pb2: Any) -> None:

@@ -89,12 +89,14 @@ BROKEN_FILES = [
     (
         "eval.toml",
         "a = 1",
-        "{path} has the ending '.toml'; a config file ends in .json, .yaml, .yml, .pbtxt, .textproto, .txtpb.",
+        "{path} has the ending '.toml'; a config file ends in .json, .yaml, .yml, .pbtxt, .textproto, .txtpb, "
+        ".pb, .binpb.",
     ),
     (
         "eval",
         "a = 1",
-        "{path} has no ending; a config file ends in .json, .yaml, .yml, .pbtxt, .textproto, .txtpb.",
+        "{path} has no ending; a config file ends in .json, .yaml, .yml, .pbtxt, .textproto, .txtpb, "
+        ".pb, .binpb.",
     ),
 ]
 
@@ -143,16 +145,18 @@ def test_what_is_no_config_at_all_is_refused() -> None:
     ]
 
 
-def test_text_proto_without_tfma_says_how_to_convert(
+def test_text_proto_is_read_without_tfma(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "tensorflow_model_analysis.proto", None)
     monkeypatch.setitem(sys.modules, "tensorflow_model_analysis", None)
     path = tmp_path / "eval.pbtxt"
-    path.write_text("options {}")
+    path.write_text('model_specs { label_key: "tip" }')
+    assert EvalConfig.load(path) == EvalConfig(model_specs=[{"label_key": "tip"}])
+
+
+@pytest.mark.parametrize("content", [b"\xff\xff", b"\x82\x06\x01a"])
+def test_binary_proto_that_is_no_config_is_refused(tmp_path: pathlib.Path, content: bytes) -> None:
+    path = tmp_path / "eval.pb"
+    path.write_bytes(content)
     ((_, sentence),) = faults_of(path)
-    assert sentence.startswith(
-        f"{path} is text proto, which only tensorflow-model-analysis can read. "
-        "Where it is installed, make JSON of it: python -c "
-    )
-    assert repr(str(path)) in sentence
+    assert "not an EvalConfig" in sentence

@@ -11,6 +11,7 @@ import typer
 import benison
 from benison import signals, terminal
 from benison.cli.catalogue import METRICS_HELP, metrics
+from benison.cli.convert import CONVERT_HELP, convert
 from benison.cli.evaluate import EVALUATE_HELP, check, evaluate, gate, schema, verify
 from benison.cli.lineage import bless, blessings, lineage, record, revoke
 from benison.cli.options import CRASHED
@@ -29,6 +30,7 @@ app.command()(gate)
 app.command(help=SHOW_HELP)(show)
 app.command(help=REPORT_HELP)(report)
 app.command("check-config")(check)
+app.command(help=CONVERT_HELP)(convert)
 app.command(help=METRICS_HELP)(metrics)
 app.command()(schema)
 app.command()(verify)

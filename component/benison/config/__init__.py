@@ -94,10 +94,10 @@ class EvalConfig(EvalSpecs):
         """The config from a file, a mapping, a TFMA message or an EvalConfig.
 
         Args:
-            source: A path (.json, .yaml, .yml, or .pbtxt, .textproto, .txtpb for text proto, which
-                needs TFMA's protos), a mapping, a TFMA EvalConfig or EvalRun, or an EvalConfig,
-                which is returned. A str is always a path. Names may be in snake_case or
-                lowerCamelCase; TFMA's own eval_config.json is read too.
+            source: A path (.json, .yaml, .yml; .pbtxt, .textproto, .txtpb for text proto; .pb, .binpb
+                for binary proto), a mapping, a TFMA EvalConfig or EvalRun, or an EvalConfig, which is
+                returned. A str is always a path. Names may be in snake_case or lowerCamelCase;
+                TFMA's own eval_config.json is read too.
 
         Raises:
             ConfigError: The file cannot be read, or the config is wrong; `faults` has every fault.

@@ -9,6 +9,7 @@ from typing import Any
 
 from benison.config import plain
 from benison.config.plain import shortened
+from benison.config.protos import eval_config_messages
 from benison.errors import ConfigError, suggestion
 from benison.paths import Location, RemotePath, locate
 
@@ -16,19 +17,14 @@ from benison.paths import Location, RemotePath, locate
 _ENVELOPES = ("eval_config", "evalConfig")
 _MESSAGES = ("EvalConfig", "EvalConfigAndVersion", "EvalRun")
 
-_CONVERT = (
-    "from google.protobuf import json_format as j, text_format as t; "
-    "from tensorflow_model_analysis.proto import config_pb2 as c; "
-    "print(j.MessageToJson(t.Parse(open({path!r}).read(), c.EvalConfig())))"
-)
-
 
 def read(source: object) -> dict[str, Any]:
     """The fields of a config as plain data, not yet checked.
 
     Args:
-        source: A path (.json, .yaml, .yml, or .pbtxt, .textproto, .txtpb for text proto), a
-            mapping, or a TFMA EvalConfig or EvalRun message. A str is always a path.
+        source: A path (.json, .yaml, .yml; .pbtxt, .textproto, .txtpb for text proto; .pb, .binpb
+            for binary proto), a mapping, or a TFMA EvalConfig or EvalRun message. A str is always
+            a path.
 
     Raises:
         ConfigError: The file is not there, is empty or is not what its ending says; the sentence
@@ -61,19 +57,41 @@ def _read_file(path: Location) -> Any:
     parse = _PARSERS.get(path.suffix.lower())
     if parse is None:
         raise ConfigError(_unknown_ending(path))
+    content = read_file(path)
+    if parse is _parse_binary:
+        return _parse_binary(content, path)
+    text = as_text(content, path)
+    if not text.strip():
+        raise ConfigError(f"{path} is empty; a config has at least metrics_specs.")
+    return parse(text, path)
+
+
+def read_file(path: Location) -> bytes:
+    """The content of a file.
+
+    Raises:
+        ConfigError: It is not there, with the name that is nearest, or cannot be read.
+    """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_bytes()
     except FileNotFoundError:
         raise ConfigError(_not_there(path)) from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def as_text(content: bytes, path: Location) -> str:
+    """The text of a file.
+
+    Raises:
+        ConfigError: It is not UTF-8.
+    """
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise ConfigError(
             f"{path} is not UTF-8 text: {error.reason} at byte {error.start}."
         ) from error
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror or error}.") from error
-    if not text.strip():
-        raise ConfigError(f"{path} is empty; a config has at least metrics_specs.")
-    return parse(text, path)
 
 
 def _unknown_ending(path: Location) -> str:
@@ -124,24 +142,41 @@ def _parse_yaml(text: str, path: Location) -> Any:
         raise ConfigError(f"{path} is not YAML: {error}") from error
 
 
-def _parse_text_proto(text: str, path: Location) -> dict[str, Any]:
+def _parse_text(text: str, path: Location) -> dict[str, Any]:
+    return parse_text_proto(text, str(path))
+
+
+def parse_text_proto(text: str, name: str) -> dict[str, Any]:
+    """The fields of an EvalConfig in protobuf's text form.
+
+    Raises:
+        ConfigError: It is none; with line and column.
+        MissingExtraError: protobuf is not installed.
+    """
+    message = eval_config_messages().EvalConfig()
+    from google.protobuf import text_format
+
     try:
-        from google.protobuf import text_format
-        from tensorflow_model_analysis.proto import config_pb2
-    except ImportError:
-        command = f'python -c "{_CONVERT.format(path=str(path))}"'
-        reason = "is text proto, which only tensorflow-model-analysis can read"
-        raise ConfigError(
-            f"{path} {reason}. Where it is installed, make JSON of it: {command}"
-        ) from None
-    try:
-        return _from_message(text_format.Parse(text, config_pb2.EvalConfig()))
+        return _from_message(text_format.Parse(text, message))
     except text_format.ParseError as error:
         where = f"line {error.GetLine()}, column {error.GetColumn()}"
-        message = str(error).split(" : ", 1)[-1].strip().rstrip(".")
+        fault = str(error).split(" : ", 1)[-1].strip().rstrip(".")
         raise ConfigError(
-            f"{path} is not an EvalConfig in text proto: {shortened(message, 200)} at {where}."
+            f"{name} is not an EvalConfig in text proto: {shortened(fault, 200)} at {where}."
         ) from error
+
+
+def _parse_binary(content: bytes, path: Location) -> dict[str, Any]:
+    message = eval_config_messages().EvalConfig()
+    from google.protobuf.message import DecodeError
+
+    try:
+        message.ParseFromString(content)
+    except DecodeError as error:
+        raise ConfigError(f"{path} is not an EvalConfig in binary proto.") from error
+    if message.SerializeToString() and len(_from_message(message)) == 0:
+        raise ConfigError(f"{path} is a message of protobuf, but not an EvalConfig.")
+    return _from_message(message)
 
 
 def _from_message(message: Any) -> dict[str, Any]:
@@ -155,11 +190,13 @@ def _from_message(message: Any) -> dict[str, Any]:
     return dict(json_format.MessageToDict(message, preserving_proto_field_name=True))
 
 
-_PARSERS: dict[str, Callable[[str, Location], Any]] = {
+_PARSERS: dict[str, Callable[[Any, Location], Any]] = {
     ".json": _parse_json,
     ".yaml": _parse_yaml,
     ".yml": _parse_yaml,
-    ".pbtxt": _parse_text_proto,
-    ".textproto": _parse_text_proto,
-    ".txtpb": _parse_text_proto,
+    ".pbtxt": _parse_text,
+    ".textproto": _parse_text,
+    ".txtpb": _parse_text,
+    ".pb": _parse_binary,
+    ".binpb": _parse_binary,
 }

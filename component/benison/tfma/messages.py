@@ -10,10 +10,9 @@ TFMA passes over them.
 from __future__ import annotations
 
 import functools
-from types import SimpleNamespace
 from typing import Any
 
-from benison.errors import MissingExtraError
+from benison.config.protos import define
 
 # Message: number name type, ...; * is repeated. A map is a repeated entry of key and value.
 _MESSAGES = """
@@ -82,7 +81,6 @@ ValidationResult: 1 validation_ok bool, 2 metric_validations_per_slice MetricsVa
     5 missing_cross_slices CrossSlicingSpec*, 6 missing_thresholds bool, 7 rubber_stamp bool, \
     15000 verdict string
 """
-_PACKAGE = "benison.tfma"
 
 
 @functools.cache
@@ -92,31 +90,4 @@ def messages() -> Any:
     Raises:
         MissingExtraError: protobuf is not installed.
     """
-    try:
-        from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-    except ImportError as error:
-        raise MissingExtraError("What reads and writes TFMA's files", "tfma") from error
-    file = descriptor_pb2.FileDescriptorProto(
-        name="benison/tfma.proto", package=_PACKAGE, syntax="proto2"
-    )
-    for line in filter(None, _MESSAGES.split("\n")):
-        name, _, fields = line.partition(": ")
-        message = file.message_type.add(name=name)
-        for field in fields.split(","):
-            _add_field(message, *field.split())
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    classes = message_factory.GetMessageClassesForFiles([file.name], pool)
-    return SimpleNamespace(
-        **{name.removeprefix(f"{_PACKAGE}."): message for name, message in classes.items()}
-    )
-
-
-def _add_field(message: Any, number: str, name: str, kind: str) -> None:
-    field = message.field.add(name=name, number=int(number))
-    field.label = field.LABEL_REPEATED if kind.endswith("*") else field.LABEL_OPTIONAL
-    kind = kind.removesuffix("*")
-    if kind[0].isupper():
-        field.type, field.type_name = field.TYPE_MESSAGE, f".{_PACKAGE}.{kind}"
-    else:
-        field.type = getattr(field, f"TYPE_{kind.upper()}")
+    return define(_MESSAGES, "benison.tfma", "proto2")
