@@ -56,6 +56,7 @@ WAYS: tuple[Way, ...] = (whole, row_by_row, with_empty_batches, shuffled_in_part
 _EXAMPLES: dict[str, Any] = {
     "thresholds": [0.3, 0.5, 0.8],
     "num_classes": 3,
+    "top_k": 3,
     "target_class_ids": [0, 2],
     "feature_key_path": ["features", "hour"],
 }
