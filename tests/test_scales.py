@@ -14,6 +14,7 @@ import pytest
 
 import benison
 from benison.data.batch import Inputs
+from benison.engine.intervals import Jackknife, PoissonBootstrap
 from benison.metrics import registered
 from benison.metrics.curve_metric import CurveMetric
 from benison.metrics.retrieval import TopRanks
@@ -112,6 +113,51 @@ def test_means_of_all_magnitudes_at_once(seed: int) -> None:
     for name, expected in exact.items():
         ours = value_of(build(name), Inputs(y, p, w), np.zeros(200), 1, shuffled_in_parts)
         assert ours[0] == pytest.approx(float(expected), rel=1e-12), name
+
+
+@pytest.mark.parametrize("sizes", [(-200, -150), (-150, 150), (120, 180), (-300, -290)])
+def test_squares_that_are_no_floats_have_a_mean_and_a_root(sizes: tuple[int, int]) -> None:
+    rng = np.random.default_rng(4)
+    y, p = (10.0 ** rng.uniform(*sizes, 60) for _ in range(2))
+    w = 10.0 ** rng.uniform(-100, 100, 60)
+    name = "RootMeanSquaredError"
+    for i, ours in enumerate(value(name, Inputs(y, p, w))):
+        rows = zip(*(map(Fraction, x[i == CODES].tolist()) for x in (y, p, w)), strict=True)
+        total, weight = map(sum, zip(*((c * (a - b) ** 2, c) for a, b, c in rows), strict=True))
+        exact = total / weight * Fraction(10) ** (-2 * sizes[1])  # in a unit in which it is a float
+        assert ours == pytest.approx(math.sqrt(exact) * 10.0 ** sizes[1], rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "predictions", "expected"),
+    [
+        ("MeanSquaredError", [3e-170, 0], [0, 4e-170], math.nan),
+        ("MeanSquaredError", [3e160, 0], [0, 4e160], math.nan),
+        ("MeanSquaredError", [3e-170, 2.0], [0, 0.0], 2.0),
+        ("MeanSquaredError", [0, 1e-200], [0, 1e-200], 0.0),
+        ("MeanSquaredLogarithmicError", [3e-170, 0], [0, 4e-170], math.nan),
+        ("SquaredHinge", [1, 1], [-1e160, 0], math.nan),
+        ("RootMeanSquaredError", [1e-200, 7e-200], [0, 0], 5e-200),
+        ("RootMeanSquaredError", [1e200, 7e200], [0, 0], 5e200),
+        ("R2Score", [0.0, 2.0], [1e-200, 2.0], 1.0),
+        ("LogCosh", [1e-9, 0], [0, 1e-9], 5e-19),
+        ("LogCosh", [1e-3, 0.999], [0, 0], (4.999999166666889e-07 + 0.4330194464208848) / 2),
+        ("CosineSimilarity", [[3e-170, 4e-170]], [[4e-170, 3e-170]], 0.96),
+        ("CosineSimilarity", [[3e200, 4e200]], [[4e-300, 3e-300]], 0.96),
+    ],
+)
+def test_values_of_any_size(name: str, labels: Any, predictions: Any, expected: float) -> None:
+    ours = build(name).of(Inputs.of(labels, predictions))
+    assert ours == pytest.approx(expected, rel=1e-12, abs=0, nan_ok=True)
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_intervals_are_in_the_unit_of_the_values(unit: float) -> None:
+    values = np.array([[1.0], [2.0], [4.0]] * 7)[:20]
+    for method in (Jackknife(), PoissonBootstrap()):
+        np.testing.assert_allclose(
+            method.error(values * unit), method.error(values) * unit, rtol=1e-12
+        )
 
 
 def table(**columns: Any) -> pa.Table:

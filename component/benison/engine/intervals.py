@@ -107,8 +107,7 @@ class Jackknife(Resampling):
         yield from _leave_out_each(groups[half:], _merged(groups[:half]))
 
     def error(self, replicates: Array) -> Array:
-        n = len(replicates)
-        return np.asarray(np.sqrt((n - 1) * np.var(replicates, axis=0)))
+        return np.asarray(np.sqrt(len(replicates) - 1) * _deviation(replicates, 0))
 
 
 def _merged(states: Sequence[T]) -> T:
@@ -150,7 +149,15 @@ class PoissonBootstrap(Resampling):
         return iter(groups[1:])
 
     def error(self, replicates: Array) -> Array:
-        return np.asarray(np.std(replicates, axis=0, ddof=1))
+        return _deviation(replicates, 1)
+
+
+def _deviation(replicates: Array, ddof: int) -> Array:
+    """The standard deviation, float64[R, S] to float64[S], made in a unit in which squares are floats."""
+    _, powers = np.frexp(np.abs(replicates).max(axis=0))
+    with np.errstate(invalid="ignore"):
+        deviation = np.std(np.ldexp(replicates, -powers), axis=0, ddof=ddof)
+        return np.asarray(np.ldexp(deviation, powers))
 
 
 def _given(numbers: Numbers | None) -> Numbers:

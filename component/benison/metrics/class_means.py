@@ -136,9 +136,16 @@ class CosineSimilarity(ClassesMean):
 
 def cosine(a: Array, b: Array) -> Array:
     """The cosine of the rows of two float64[N, C]; 0 for a row of zeros, NaN for one with NaN: float64[N]."""
+    a, b = _in_own_unit(a), _in_own_unit(b)
     lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     products: Array = (a * b).sum(axis=1)
     return np.asarray(np.divide(products, lengths, out=lengths * 0, where=lengths != 0))
+
+
+def _in_own_unit(vectors: Array) -> Array:
+    """Rows with 1/2 to 1 as largest number, so that squares are floats; powers of two change no digits."""
+    _, powers = np.frexp(np.abs(vectors).max(axis=1, initial=0.0, keepdims=True))
+    return np.asarray(np.ldexp(vectors, -powers))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -33,6 +33,13 @@ from benison.metrics.pairing import (
 )
 from benison.metrics.registry import HIGHER, LOWER, About, register
 from benison.metrics.statistics.binary import check_binary
+from benison.metrics.statistics.squares import (
+    SquaresMean,
+    mean_of_squares,
+    over,
+    root_of,
+    sum_of,
+)
 from benison.metrics.statistics.sums import Arrays, Mean, Moments, RowFunction, spread
 
 
@@ -40,11 +47,6 @@ def error(inputs: Inputs) -> Array:
     """The error y - p: float64[N] or float64[N, C]."""
     labels, predictions = pairs(inputs)
     return labels - predictions
-
-
-def squared_error(inputs: Inputs) -> Array:
-    """The squared error (y - p)^2: float64[N] or float64[N, C]."""
-    return np.square(error(inputs))
 
 
 def absolute_error(inputs: Inputs) -> Array:
@@ -68,14 +70,14 @@ def has_label(inputs: Inputs) -> Array:
     return np.asarray(pairs(inputs)[0] != 0, np.float64)
 
 
-def squared_logarithmic_error(inputs: Inputs) -> Array:
-    """(ln(1 + y) - ln(1 + p))^2; NaN where a label or prediction is below -1.
+def logarithmic_error(inputs: Inputs) -> Array:
+    """ln(1 + y) - ln(1 + p); NaN where a label or prediction is below -1.
 
-    About the square of a relative error, so that 1 for 2 costs as much as 1,000 for 2,000.
+    About a relative error, so that 1 for 2 costs as much as 1,000 for 2,000.
     """
     labels, predictions = pairs(inputs)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray((np.log1p(labels) - np.log1p(predictions)) ** 2)
+        return np.asarray(np.log1p(labels) - np.log1p(predictions))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +91,7 @@ class RowMean:
         higher_is_better: Which values are better; None if neither.
         low: The lower end of the range, which has no upper end.
         where: 1 for the rows that count and 0 for others; None counts all.
+        squared: Whether the mean is that of the squares of the function.
     """
 
     of: RowFunction
@@ -97,6 +100,7 @@ class RowMean:
     higher_is_better: bool | None = LOWER
     low: float = 0.0
     where: RowFunction | None = None
+    squared: bool = False
 
 
 ROW_MEANS: dict[str, RowMean] = {
@@ -105,9 +109,10 @@ ROW_MEANS: dict[str, RowMean] = {
         prediction, "sum w p / sum w", "Mean of the predictions.", None, -inf
     ),
     "MeanSquaredError": RowMean(
-        squared_error,
+        error,
         "sum w (y - p)^2 / sum w",
         "Mean squared distance of prediction and label; of a probability, the Brier score.",
+        squared=True,
     ),
     "MeanAbsoluteError": RowMean(
         absolute_error,
@@ -121,9 +126,10 @@ ROW_MEANS: dict[str, RowMean] = {
         where=has_label,
     ),
     "MeanSquaredLogarithmicError": RowMean(
-        squared_logarithmic_error,
+        logarithmic_error,
         "sum w (ln(1 + y) - ln(1 + p))^2 / sum w",
         "Mean squared distance of ln(1 + prediction) and ln(1 + label).",
+        squared=True,
     ),
 }
 """The metrics that are weighted means over rows, by `class_name`."""
@@ -135,7 +141,8 @@ class MeanMetric(Metric):
 
         sum w f / sum w, over the rows for which `where` is 1
 
-    The values are TFMA's, and those of Keras' metrics of the same names but for percentages of labels of 0.
+    The values are TFMA's, and those of Keras' metrics of the same names but for percentages of labels of 0. A
+    mean of squares that no float holds, as that of errors of 1e-170 or 1e160, is NaN.
 
     Attributes:
         mean: The key of the line in `ROW_MEANS`.
@@ -162,6 +169,8 @@ class MeanMetric(Metric):
 
     def statistics(self) -> tuple[Statistic[Any], ...]:
         row_mean = ROW_MEANS[self.mean]
+        if row_mean.squared:
+            return (SquaresMean(row_mean.of),)
         widths = (WIDTHS,) if self.mean == "MeanPrediction" else ()
         return (Mean(row_mean.of, row_mean.where), *widths)
 
@@ -170,7 +179,7 @@ class MeanMetric(Metric):
             check_widths(self.name, widths)
 
     def result(self, mean: Arrays, widths: Array | None = None) -> Array:
-        return ratio(*mean)
+        return mean_of_squares(*mean) if ROW_MEANS[self.mean].squared else ratio(*mean)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,10 +198,11 @@ class RootMeanSquaredError(Metric):
     name: str = "root_mean_squared_error"
 
     def statistics(self) -> tuple[Statistic[Arrays], ...]:
-        return (Mean(squared_error),)
+        return (SquaresMean(error),)
 
     def result(self, mean: Arrays) -> Array:
-        return np.sqrt(ratio(*mean))
+        sums, weight = mean
+        return root_of(over(sum_of(sums), weight))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -272,11 +282,11 @@ class R2Score(Metric):
     name: str = "r2_score"
 
     def statistics(self) -> tuple[Statistic[Arrays], ...]:
-        return Mean(squared_error), Moments()
+        return SquaresMean(error), Moments()
 
     def result(self, errors: Arrays, moments: Arrays) -> Array:
         n, mean_y, _, yy, _, _ = moments
-        return 1 - ratio(errors[0], spread(n, mean_y, yy))
+        return 1 - np.ldexp(*over(sum_of(errors[0]), spread(n, mean_y, yy)))
 
 
 def positive_prediction(inputs: Inputs) -> Array:

@@ -25,6 +25,7 @@ from benison.metrics.pairing import numbers_per_column, pairs
 from benison.metrics.parameters import check_share, not_negative
 from benison.metrics.registry import LOWER, About, register
 from benison.metrics.regression import error
+from benison.metrics.statistics.squares import SquaresMean, mean_of_squares
 from benison.metrics.statistics.sums import Arrays, Mean
 
 
@@ -85,8 +86,11 @@ class SquaredHinge(Hinge):
 
     name: str = "squared_hinge"
 
-    def __call__(self, inputs: Inputs) -> Array:
-        return np.square(super().__call__(inputs))
+    def statistics(self) -> tuple[Statistic[Arrays], ...]:
+        return (SquaresMean(Hinge(name="")),)
+
+    def result(self, mean: Arrays) -> Array:
+        return mean_of_squares(*mean)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,8 +108,10 @@ class LogCosh(PerRowMean):
 
     def __call__(self, inputs: Inputs) -> Array:
         distance = np.abs(error(inputs))
-        # cosh itself overflows at 710.
-        return np.asarray(distance + np.log1p(np.exp(-2 * distance)) - np.log(2))
+        # cosh itself overflows at 710, and near 0 the digits of ln 2 would hide those of the value.
+        near = np.log1p(2 * np.sinh(np.minimum(distance, 1) / 2) ** 2)
+        far = distance + np.log1p(np.exp(-2 * distance)) - np.log(2)
+        return np.asarray(np.where(distance < 1, near, far))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -93,9 +93,9 @@ class Mean(ArraysStatistic):
         of: The function f: float64[N], or float64[N, C], which is averaged over the C outputs first.
         where: 1 for the rows that count and 0 for others, float64[N]; None counts all.
 
-    >>> from benison.metrics.regression import squared_error
-    >>> Mean(squared_error).add(Inputs.of([1.0, 3.0], [0.0, 1.0]), SliceCodes.of([0, 0], 1))
-    (array([5.]), array([2.]))
+    >>> from benison.metrics.regression import absolute_error
+    >>> Mean(absolute_error).add(Inputs.of([1.0, 3.0], [0.0, 1.0]), SliceCodes.of([0, 0], 1))
+    (array([3.]), array([2.]))
     """
 
     of: RowFunction
@@ -105,7 +105,7 @@ class Mean(ArraysStatistic):
         inputs, codes = heavy(inputs, codes)
         values = self.of(inputs)
         if self.where is None:
-            return codes.sum(inputs.weighted(_per_row(values))), _weight(inputs, codes)
+            return codes.sum(inputs.weighted(_per_row(values))), weight_of(inputs, codes)
         counts = self.where(inputs)
         totals = (inputs.weighted(_per_row(x)) for x in (values * counts, counts))
         total, weight = (codes.sum(x) for x in totals)
@@ -121,7 +121,7 @@ def _per_row(values: Array) -> Array:
     return values if values.ndim == 1 else np.asarray(values.mean(axis=1))
 
 
-def _weight(inputs: Inputs, codes: SliceCodes) -> Array:
+def weight_of(inputs: Inputs, codes: SliceCodes) -> Array:
     """The weight of the rows in each slice, float64[S]; their number where rows have no weights."""
     if inputs.weights is None:
         return codes.count().astype(np.float64)
@@ -158,7 +158,7 @@ class Moments(ArraysStatistic):
             )
         inputs, codes = heavy(inputs, codes)
         weights = None if inputs.weights is None else codes.expand(inputs.weights)
-        n = _weight(inputs, codes)
+        n = weight_of(inputs, codes)
 
         def total(values: Array) -> Array:
             return codes.sum_expanded(values if weights is None else values * weights)
