@@ -25,6 +25,8 @@ SLICES = ("Overall", "g=a", "g=b")
 
 def kind_of(name: str) -> str:
     accepts = build(name).accepts
+    if "text" in accepts and "real" not in accepts:
+        return "text"
     if name in EQUALITY or "class_numbers" in accepts:
         return "equal"
     return "binary" if "binary" in accepts else "classes"
@@ -38,11 +40,13 @@ def rows_like(kind: str) -> list[dict[str, Any]]:
         "binary": np.round(rng.random(80), 1),
         "equal": rng.integers(0, 2, 80) * 1.0,
         "classes": np.round(rng.dirichlet([1, 1, 1], 80), 2) + 0.01,
+        "text": np.array(["a cat sat on the mat", "no cat sat there"])[rng.integers(0, 2, 80)],
     }[kind].tolist()
     labels, weights, hours = (rng.integers(0, n, 80).tolist() for n in (2, 3, 24))
+    kinds = ["the cat sat on the mat", "the dog"] if kind == "text" else [0.0, 1.0]
     return [
         {
-            "label": labels[i] * 1.0,
+            "label": kinds[labels[i]],
             "prediction": predictions[i],
             "weight": (weights[i] + 1) / 2,
             "g": "a" if i % 2 else "b",
@@ -61,12 +65,16 @@ def with_rows(kind: str, **columns: Any) -> list[dict[str, Any]]:
 
 @functools.cache
 def evaluated(kind: str, scenario: str, weighted: bool) -> benison.EvalResult:
-    infinite = [math.inf, 0.0, 9.0] if kind == "classes" else -math.inf
+    infinite = {"classes": [math.inf, 0.0, 9.0], "text": ""}.get(kind, -math.inf)
     rows = {
         "whole": {},
         "no label": {"label": None},
         "no prediction": {"prediction": None},
-        "no weight": {"weight": 0.0, "label": -7.0, "prediction": infinite},
+        "no weight": {
+            "weight": 0.0,
+            "label": "?" if kind == "text" else -7.0,
+            "prediction": infinite,
+        },
         "nothing": {"weight": 0.0, "label": None, "prediction": None},
     }
     table = pa.Table.from_pylist(

@@ -20,6 +20,7 @@ from benison.metrics import registered
 from benison.metrics.base import AXES
 from benison.testing import WAYS, value_of
 from tests.test_laws import build
+from tests.text_oracles import TEXTS, texts
 
 Oracle = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
 HALF = 0.5
@@ -320,6 +321,7 @@ ORACLES: dict[str, Oracle] = {
     "ScoreDistributionPlot": distribution_plot,
     **KERAS,
     **COMPARISONS,
+    **TEXTS,
     "ExactMatch": lambda y, p, w: np.average(y == p, weights=w),
     "NDCG": lambda y, p, w: sk.ndcg_score([y[w > 0]], [p[w > 0]]),
     **RATES,
@@ -398,6 +400,8 @@ def data(name: str, weighted: bool, centre: float) -> Inputs:
 def without_baseline(name: str, weighted: bool, centre: float) -> Inputs:
     rng = np.random.default_rng(11)
     weights = rng.integers(0, 5, 300) / 2 if weighted else None
+    if name in TEXTS:
+        return texts(rng, 300, weights)
     if build(name).accepts == {"classes"}:
         scores = rng.random((300, 3)) + 0.01
         return Inputs(

@@ -92,8 +92,10 @@ def _columns(metric: Metric, rng: np.random.Generator, rows: int) -> tuple[Any, 
         scores = rng.random((rows, 3)) + 0.01
         return rng.integers(0, 3, rows).astype(float), scores / scores.sum(1, keepdims=True)
     if "text" in metric.accepts:
-        words = np.array(["a cat", "a dog", "no cat"])
-        return tuple(pa.array(words[rng.integers(0, 3, rows)].tolist()) for _ in range(2))
+        texts = np.array(["the cat sat on the mat", "a cat sat on a mat", "no dog is on the mat"])
+        return tuple(
+            pa.array(texts[rng.integers(0, 3, rows)].tolist(), pa.string()) for _ in range(2)
+        )
     lengths = rng.integers(0, 4, (2, rows))
     columns = (
         Ragged(rng.integers(0, 5, n.sum()) / 5, np.concatenate([[0], np.cumsum(n)]))

@@ -72,10 +72,28 @@ def query_statistics(
     yield "MaxDocuments", {"name": max_documents_name}
 
 
+def rouge(
+    rouge_type: str,
+    name: str | None = None,
+    use_stemmer: bool = False,
+    split_summaries: bool = False,
+) -> Members:
+    """ROUGE precision, recall and F-measure of generated texts, called such as rouge1/fmeasure."""
+    options = {"use_stemmer": use_stemmer, "split_summaries": split_summaries}
+    for class_name, measure in (
+        ("RougePrecision", "precision"),
+        ("RougeRecall", "recall"),
+        ("RougeFMeasure", "fmeasure"),
+    ):
+        own = {"rouge_type": rouge_type, "name": f"{name or rouge_type}/{measure}"}
+        yield class_name, own | options
+
+
 GROUPS: dict[str, Callable[..., Members]] = {
     "BooleanFlipRates": boolean_flip_rates,
     "FairnessIndicators": fairness_indicators,
     "QueryStatistics": query_statistics,
+    "Rouge": rouge,
 }
 
 

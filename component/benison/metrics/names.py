@@ -14,6 +14,7 @@ ELSEWHERE = {
     "AUCPrecisionRecall": "auprc auc_pr pr_auc area_under_pr",
     "BalancedAccuracy": "balanced_accuracy_score bal_acc",
     "BinaryAccuracy": "accuracy accuracy_score acc",
+    "Bleu": "sacrebleu corpus_bleu bleu_score",
     "BinaryCrossEntropy": "log_loss logloss neg_log_loss bce cross_entropy cross_entropy_loss",
     "CalibrationPlot": "calibration_curve calibration_display reliability_diagram",
     "CategoricalCrossEntropy": "multi_logloss mlogloss",
@@ -42,7 +43,9 @@ ELSEWHERE = {
     "RootMeanSquaredError": "rmse root_mean_squared_error neg_root_mean_squared_error",
     "Specificity": "true_negative_rate selectivity tn_rate",
     "SquaredPearsonCorrelation": "squared_pearson",
+    "RougeFMeasure": "rouge_score rouge_f1",
     "ThreatScore": "jaccard jaccard_score critical_success_index",
+    "TokenF1": "squad squad_f1",
     "TopKCategoricalAccuracy": "top_k_accuracy top_k_accuracy_score",
 }
 """For each class name of ours what the same number is called in scikit-learn, XGBoost, Spark and prose."""

@@ -83,6 +83,26 @@ class Total(ArraysStatistic):
 
 
 @dataclasses.dataclass(frozen=True)
+class Totals(ArraysStatistic):
+    """Weighted sums of several numbers of a row: a float64[S] for each; 0 without rows.
+
+    Attributes:
+        of: The numbers of each row, float64[N, width] of a batch.
+        width: How many they are.
+    """
+
+    of: RowFunction
+    width: int
+
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        return ((),) * self.width
+
+    def add(self, inputs: Inputs, codes: SliceCodes) -> Arrays:
+        inputs, codes = heavy(inputs, codes)
+        return tuple(codes.sum(inputs.weighted(column)) for column in self.of(inputs).T)
+
+
+@dataclasses.dataclass(frozen=True)
 class Mean(ArraysStatistic):
     """The two sums of a weighted mean: the state is (sum w f, sum w), each float64[S].
 
