@@ -140,8 +140,8 @@ class PrecisionAtK(TopRanks):
 
         positives among the first k / k
 
-    Higher is better. A query of fewer than k rows is divided by k all the same, as in trec_eval and Spark. Queries without a
-    positive count, with 0. NaN without queries, and where a prediction is missing.
+    Higher is better. A query of fewer than k rows is divided by k all the same, as in trec_eval and Spark.
+    Queries without a positive count, with 0. NaN without queries, and where a prediction is missing.
 
     Attributes:
         top_k: How many rows of each query count, from 1 up.
