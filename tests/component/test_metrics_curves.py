@@ -208,9 +208,9 @@ def test_a_missing_prediction_leaves_no_operating_point(
         ("AUC", {"curve": 1}, "curve must be one of ROC, PR, not 1"),
         ("PrecisionAtRecall", {"recall": None}, "PrecisionAtRecall needs the parameter 'recall'."),
         (
-            "AUC",
+            "CalibrationPlot",
             {"class_id": 1},
-            "AUC has no parameter 'class_id'. Choose classes with binarize.class_ids in metrics_specs.",
+            "CalibrationPlot has no parameter 'class_id'. Choose classes with binarize.class_ids in metrics_specs.",
         ),
         (
             "AUC",

@@ -11,6 +11,7 @@ import pytest
 import sklearn.metrics as sk
 
 import benison
+from benison.testing import example_config
 from tests.conftest import config
 
 RNG = np.random.default_rng(2)
@@ -54,6 +55,58 @@ def test_one_class_beside_another() -> None:
         ("recall", f"classId:{k}"): sk.recall_score(k == LABELS, SCORES[:, k] > 0) for k in (0, 3)
     }
     assert values(*metrics) == pytest.approx(expected)
+
+
+# Of the classes to which TFMA gives both parameters those that are not rates of the confusion matrix.
+NEW = [
+    "AUC",
+    "AUCPrecisionRecall",
+    "BinaryAccuracy",
+    "ConfusionMatrixAtThresholds",
+    "FBetaScore",
+    "Gini",
+    "KolmogorovSmirnov",
+    "MaxRecall",
+    "PrecisionAtRecall",
+    "RecallAtFalsePositiveRate",
+    "RecallAtPrecision",
+    "SensitivityAtSpecificity",
+    "SpecificityAtSensitivity",
+    "ThresholdAtRecall",
+]
+
+
+def structured(table: pa.Table) -> dict[str, Any]:
+    rows = table.select(["metric", "value", "structured"]).to_pylist()
+    return {row["metric"]: (row["value"], row["structured"]) for row in rows}
+
+
+def with_parameters(**parameters: int) -> list[dict[str, Any]]:
+    return [{"class_name": name, "config": {**example_config(name), **parameters}} for name in NEW]
+
+
+def test_one_class_by_a_parameter_is_one_class_of_the_spec() -> None:
+    ours = benison.evaluate(TABLE, config(*with_parameters(class_id=3)))
+    assert set(ours.metrics["sub_key"].to_pylist()) == {"classId:3"}
+    spec = {"binarize": {"class_ids": [3]}}
+    expected = benison.evaluate(TABLE, config(*with_parameters(), spec=spec))
+    np.testing.assert_equal(structured(ours.metrics), structured(expected.metrics))
+
+
+def test_the_classes_that_are_not_among_the_k_highest_score_nothing() -> None:
+    ours = benison.evaluate(TABLE, config(*with_parameters(top_k=2)))
+    assert set(ours.metrics["sub_key"].to_pylist()) == {"topK:2"}
+    best = np.sort(SCORES, axis=1)[:, -2:-1] <= SCORES
+    pairs = {
+        "label": np.eye(4)[LABELS].ravel(),
+        "prediction": np.where(best, SCORES, -np.inf).ravel(),
+    }
+    highest = {"BinaryAccuracy": {"threshold": -1e30}, "FBetaScore": {"threshold": -1e30}}
+    metrics = [
+        m | {"config": m["config"] | highest.get(m["class_name"], {})} for m in with_parameters()
+    ]
+    expected = benison.evaluate(pa.table(pairs), config(*metrics))
+    np.testing.assert_equal(structured(ours.metrics), structured(expected.metrics))
 
 
 def test_a_parameter_and_its_spec_contradict_each_other() -> None:

@@ -27,7 +27,8 @@ from math import inf
 import numpy as np
 
 from benison.data.batch import Array, Inputs  # noqa: F401 - Inputs is for the examples
-from benison.metrics.base import Metric, Statistic, ratio
+from benison.metrics.base import Statistic, ratio
+from benison.metrics.binarized import Binarized
 from benison.metrics.registry import HIGHER, LOWER, About, register
 from benison.metrics.statistics.binary import LabelCells, ThresholdCells
 from benison.metrics.statistics.cells import Cells
@@ -209,7 +210,7 @@ ALIASES = {
 
 
 @dataclasses.dataclass(frozen=True)
-class ConfusionRate(Metric):
+class ConfusionRate(Binarized):
     """A formula of `RATES` at one threshold, or at several, which gives a list of values.
 
     Range and undefined cases are those of the line in `RATES`. Counts are weights: of rows that weigh 0.5
@@ -219,8 +220,6 @@ class ConfusionRate(Metric):
         rate: The key of the line in `RATES`.
         name: The metric's name in the results.
         thresholds: A prediction above it is positive.
-        class_id: The class of which it is, of several.
-        top_k_scores: How many of the highest scores of a row can be positive, of several classes.
 
     >>> ConfusionRate("Precision", "precision").of(Inputs.of([1, 0, 1], [0.9, 0.8, 0.1]))
     0.5
@@ -233,19 +232,6 @@ class ConfusionRate(Metric):
     rate: str
     name: str
     thresholds: tuple[float, ...] = (0.5,)
-    class_id: int | None = None  # type: ignore[misc]
-    top_k_scores: int | None = None  # type: ignore[misc]
-    accepts = frozenset({"binary"})
-
-    def __post_init__(self) -> None:
-        if self.class_id is not None and self.top_k_scores is not None:
-            raise ValueError("class_id and top_k contradict each other; give one of them")
-        if self.class_id is not None and self.class_id < 0:
-            raise ValueError(f"class_id must be a class from 0 up, not {self.class_id!r}")
-        if self.top_k_scores is not None and self.top_k_scores < 1:
-            raise ValueError(
-                f"top_k must be a number of classes from 1 up, not {self.top_k_scores!r}"
-            )
 
     @property
     def empty_value(self) -> float:  # type: ignore[override]
@@ -271,7 +257,7 @@ class ConfusionRate(Metric):
 
 
 @dataclasses.dataclass(frozen=True)
-class ConfusionMatrixAtThresholds(Metric):
+class ConfusionMatrixAtThresholds(Binarized):
     """The confusion matrix at each of some thresholds.
 
     A structured value with the columns `threshold`, `true_positives`, `false_positives`, `true_negatives`
@@ -289,10 +275,10 @@ class ConfusionMatrixAtThresholds(Metric):
 
     thresholds: float | Sequence[float]
     name: str = "confusion_matrix_at_thresholds"
-    accepts = frozenset({"binary"})
     empty_value = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "thresholds", as_thresholds(self.thresholds))
 
     def statistics(self) -> tuple[Statistic[Cells], ...]:
@@ -363,16 +349,24 @@ def _rate(
     if thresholds is None:
         # Of the k highest scores all are positive, and the others are -inf.
         thresholds = 0.5 if top_k is None else -inf
-    return ConfusionRate(rate, name or default_name, as_thresholds(thresholds), class_id, top_k)
+    above = as_thresholds(thresholds)
+    return ConfusionRate(rate, name or default_name, above, class_id=class_id, top_k=top_k)
 
 
-def _accuracy(name: str = "binary_accuracy", threshold: float = 0.5) -> ConfusionRate:
-    return ConfusionRate("BinaryAccuracy", name, as_thresholds(threshold))
+def _accuracy(
+    name: str = "binary_accuracy",
+    threshold: float | None = None,
+    top_k: int | None = None,
+    class_id: int | None = None,
+) -> ConfusionRate:
+    return _rate("BinaryAccuracy", name, None, threshold, top_k, class_id)
 
 
-def _max_recall(name: str = "max_recall") -> ConfusionRate:
+def _max_recall(
+    name: str = "max_recall", top_k: int | None = None, class_id: int | None = None
+) -> ConfusionRate:
     # Not 0, so that predictions of 0, which stand for "not at all", are negative; as in TFMA.
-    return ConfusionRate("Recall", name, (1e-12,))
+    return _rate("Recall", name, None, 1e-12, top_k, class_id)
 
 
 def _register_rates() -> None:

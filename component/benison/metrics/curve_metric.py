@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from benison.data.batch import Array, Index
-from benison.metrics.base import Metric, Statistic
+from benison.metrics.base import Statistic
+from benison.metrics.binarized import Binarized
 from benison.metrics.confusion import as_thresholds, ascending
 from benison.metrics.parameters import MOST, check_count
 from benison.metrics.statistics.binary import (
@@ -54,7 +55,7 @@ def _interpolated_intervals(count: int) -> Index:
     return np.minimum(interval_of_bucket(interpolated_thresholds(count)), count - 2)
 
 
-class CurveMetric(Metric):
+class CurveMetric(Binarized):
     """A number read off the curve of each slice; NaN for a slice in which it is undefined.
 
     Subclasses give `at`, and `extremes` where the order of scores between two points matters in another way
@@ -70,6 +71,7 @@ class CurveMetric(Metric):
     thresholds: Thresholds = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         count, thresholds = self.num_thresholds, self.thresholds
         check_count("num_thresholds", count, MOST)
         if thresholds is not None:
