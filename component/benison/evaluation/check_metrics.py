@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Collection, Iterator
 from contextlib import suppress
@@ -198,6 +199,8 @@ def _refusal_of(metric: Metric, one_hot: bool, width: int) -> str:
     try:
         labels = classes if one_hot else np.array([1.0, 0.0])
         inputs = Inputs.of(labels, 0.7 * classes + 0.3 / width)
+        if metric.needs_baseline:
+            inputs = dataclasses.replace(inputs, baseline=inputs.predictions)
         metric.check(*(s.add(inputs, _single_slice()) for s in metric.statistics()))
     except DataError as error:
         return str(error)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
+from benison.errors import ConfigError
 from benison.metrics import parameters
 from benison.metrics.base import Metric
 from benison.metrics.confusion import as_thresholds
@@ -100,6 +101,17 @@ GROUPS: dict[str, Callable[..., Members]] = {
 GROUP_NAMES.update(GROUPS)
 
 
+def _ndcg_of_ranks(
+    top_k_list: Sequence[int], name: str = "ndcg", **config: Any
+) -> Iterator[dict[str, Any]]:
+    """TFMA's NDCG names several last ranks; each is a metric here, called such as `ndcg@5`."""
+    ranks = top_k_list if isinstance(top_k_list, list) else [top_k_list]
+    if not ranks or "top_k" in config:
+        raise ConfigError('NDCG: top_k_list is a list of ranks such as [1, 5], without "top_k".')
+    for rank in ranks:
+        yield {**config, "top_k": rank, "name": name if len(ranks) == 1 else f"{name}@{rank}"}
+
+
 def members(class_name: str, config: dict[str, Any]) -> tuple[tuple[str, Metric], ...]:
     """The metrics that a class name and its parameters stand for, each with its own class name.
 
@@ -111,6 +123,8 @@ def members(class_name: str, config: dict[str, Any]) -> tuple[tuple[str, Metric]
     >>> [metric.name for _, metric in members("Recall", {})]
     ['recall']
     """
+    if class_name == "NDCG" and "top_k_list" in config:
+        return tuple((class_name, from_config(class_name, own)) for own in _ndcg_of_ranks(**config))
     if class_name not in GROUPS:
         return ((class_name, from_config(class_name, config)),)
     factory, meant = GROUPS[class_name], parameters.meant(config)

@@ -209,16 +209,21 @@ class MinLabelPosition(Metric):
     Among n rows of one score of which m are positive the first stands at (n + 1) / (m + 1) on average, the
     expectation of the least of m numbers drawn from 1 to n.
 
+    Attributes:
+        label_key: The column that says which rows are positive; "" for the label.
+        name: The metric's name in the results.
+
     >>> MinLabelPosition().of(Inputs.of([0, 1, 1], [0.9, 0.8, 0.1]))
     2.0
     """
 
+    label_key: str = ""
     name: str = "min_label_position"
     accepts = frozenset({"binary"})
     needs_groups = True
 
     def statistics(self) -> tuple[Statistic[KeptRows], ...]:
-        return (QueryRows(),)
+        return (QueryRows(gain_key=self.label_key),)
 
     def result(self, rows: KeptRows) -> Array:
         ranked = Ranked.of(rows)
