@@ -70,6 +70,44 @@ def test_importing_costs_no_heavy_package(statement: str) -> None:
     assert modules.isdisjoint(HEAVY), sorted(modules.intersection(HEAVY))
 
 
+EVALUATES_WITHOUT_PANDAS = """
+import json, pathlib, sys, benison, pyarrow as pa, pyarrow.csv, pyarrow.parquet
+
+folder = pathlib.Path(sys.argv[1])
+rows = [{"y": i % 2, "p": i % 7 / 7, "shop": "ab"[i % 3 % 2] if i % 5 else None, "w": i / 8} for i in range(40)]
+table = pa.Table.from_pylist(rows)
+pa.parquet.write_table(table, folder / "a.parquet")
+pa.csv.write_csv(table, folder / "a.csv")
+with pa.ipc.new_file(str(folder / "a.arrow"), table.schema) as file:
+    file.write(table)
+(folder / "a.jsonl").write_text("\\n".join(map(json.dumps, rows)))
+slices = [{}, {"feature_keys": ["shop"]}, {"bins": {"w": {"quantiles": 3}}}, {"where": {"light": "w < 2"}}]
+bound = {"value_threshold": {"lower_bound": 0.1}}
+config = {
+    "model_specs": [{"label_key": "y", "prediction_key": "p", "example_weight_key": "w"}],
+    "slicing_specs": slices,
+    "metrics_specs": [{"metrics": [{"class_name": "AUC", "threshold": bound}, {"class_name": "R2Score"}]}],
+    "options": {"compute_confidence_intervals": True},
+}
+for form in ("parquet", "csv", "arrow", "jsonl"):
+    result = benison.evaluate(folder / f"a.{form}", config, output=folder / form)
+    assert result.value("auc", slice={"shop": "a"}) >= 0, form
+    assert "pandas" not in sys.modules, form
+
+import pandas
+assert pa.array(pandas.Series([1.0, float("nan")])).null_count == 1, "Arrow does not know pandas"
+assert type(pandas.__spec__.loader).__name__ == "SourceFileLoader"
+"""
+
+
+def test_files_are_evaluated_without_pandas_and_arrow_knows_it_once_it_is_there(
+    tmp_path: Path,
+) -> None:
+    command = [sys.executable, "-c", EVALUATES_WITHOUT_PANDAS, str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert run.returncode == 0, run.stderr
+
+
 def test_a_heavy_import_would_be_seen(tmp_path: Path) -> None:
     (tmp_path / "keras.py").touch()
     modules = imported_by(

@@ -13,6 +13,9 @@ from __future__ import annotations
 from benison import signals  # noqa: F401 - listens before what takes time is imported
 
 # isort: split
+from benison.data import lazy_pandas  # noqa: F401 - before Arrow converts anything
+
+# isort: split
 from benison.config import EvalConfig
 from benison.data.batch import Extracts, Inputs
 from benison.engine.analysis import AnalysisEvaluator

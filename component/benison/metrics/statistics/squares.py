@@ -97,9 +97,11 @@ def _in_units(roots: Array, weights: Array | None) -> list[Array]:
     of_roots, powers = np.frexp(roots)
     digits, powers = of_roots**2 * of_weights, 2 * powers + powers_of_weights
     nearest = np.clip(np.rint(powers / UNITS[-1]), -1, 1) * UNITS[-1]
-    return [
-        _mean_of(np.where(nearest == unit, np.ldexp(digits, powers - unit), 0.0)) for unit in UNITS
-    ]
+    with np.errstate(over="ignore", under="ignore"):  # in units that are not taken
+        columns = [
+            np.where(nearest == unit, np.ldexp(digits, powers - unit), 0.0) for unit in UNITS
+        ]
+    return [_mean_of(column) for column in columns]
 
 
 def sum_of(sums: Array) -> Scaled:
