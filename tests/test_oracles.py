@@ -247,6 +247,22 @@ def expected_calibration_error(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> f
     return sum(distances) / w.sum()
 
 
+def brier_terms(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> tuple[float, ...]:
+    """Reliability, resolution and uncertainty bucket by bucket, and the two terms within buckets."""
+    bucket, share = np.digitize(p, np.linspace(0, 1, 11)[1:-1]), w / w.sum()
+    base = np.average(y, weights=w)
+    terms = np.zeros(4)
+    for k in np.unique(bucket[w > 0]):
+        rows = bucket == k
+        labels, scores, weights = y[rows], p[rows], share[rows]
+        o, mean = np.average(labels, weights=weights), np.average(scores, weights=weights)
+        terms[:2] += weights.sum() * (mean - o) ** 2, weights.sum() * (o - base) ** 2
+        crossed = (scores - mean) ** 2 - 2 * (labels - o) * (scores - mean)
+        terms[3] += (weights * crossed).sum()
+    terms[2] = base * (1 - base)
+    return tuple(terms)
+
+
 def kolmogorov_smirnov(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
     often = np.round(w * 2).astype(int)
     labels, scores = np.repeat(y, often), np.repeat(p, often)
@@ -254,6 +270,11 @@ def kolmogorov_smirnov(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
 
 
 COMPARISONS: dict[str, Oracle] = {
+    "BrierScore": lambda y, p, w: sk.brier_score_loss(y, p, sample_weight=w),
+    "BrierReliability": lambda y, p, w: brier_terms(y, p, w)[0],
+    "BrierResolution": lambda y, p, w: brier_terms(y, p, w)[1],
+    "BrierUncertainty": lambda y, p, w: brier_terms(y, p, w)[2],
+    "BrierWithinBuckets": lambda y, p, w: brier_terms(y, p, w)[3],
     "ExpectedCalibrationError": expected_calibration_error,
     "Gini": lambda y, p, w: 2 * sk.roc_auc_score(y, p, sample_weight=w) - 1,
     "KolmogorovSmirnov": kolmogorov_smirnov,

@@ -14,6 +14,7 @@ import pytest
 from benison.data.batch import Inputs
 from benison.errors import ConfigError, DataError
 from benison.metrics import from_config
+from benison.metrics.groups import members
 from benison.testing import value_of
 
 Evaluate = Callable[..., Any]
@@ -69,3 +70,24 @@ def test_several_predictions_in_a_row_are_refused() -> None:
     sentence = "A calibration plot needs one label and one prediction in each row"
     with pytest.raises(DataError, match=re.escape(sentence)):
         from_config("CalibrationPlot", {}).of(Inputs.of([0, 1], np.ones((2, 3))))
+
+
+@pytest.mark.parametrize("num_buckets", [1, 10, 1000])
+@pytest.mark.parametrize("steps", [1, 10], ids=["whole labels", "fractional labels"])
+def test_the_terms_of_the_brier_score_sum_up_to_it(num_buckets: int, steps: int) -> None:
+    rng = np.random.default_rng(num_buckets)
+    labels, weights = rng.integers(0, steps + 1, 200) / steps, rng.random(200)
+    rows = Inputs.of(labels, rng.integers(0, 999, 200) / 1000, weights)
+    score, uncertainty, reliability, resolution, within = (
+        value_of(metric, rows, np.arange(200) % 3, 3)
+        for _, metric in members("BrierDecomposition", {"num_buckets": num_buckets})
+    )
+    expected = reliability - resolution + uncertainty + within
+    np.testing.assert_allclose(score, expected, rtol=1e-12)
+    if num_buckets == 1000:  # a bucket for each prediction
+        np.testing.assert_allclose(within, 0, atol=1e-15)
+
+
+def test_a_brier_score_of_log_odds_is_refused() -> None:
+    with pytest.raises(DataError, match="brier_score needs probabilities, and a prediction lies 2"):
+        from_config("BrierScore", {}).of(Inputs.of([1, 0], [3.0, 0.5]))

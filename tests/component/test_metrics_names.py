@@ -38,7 +38,7 @@ LEADS = {
     "log_loss": "BinaryCrossEntropy",
     "logloss": "BinaryCrossEntropy",
     "mean_squared_error": "MeanSquaredError",
-    "brier_score_loss": "MeanSquaredError",
+    "brier_score_loss": "BrierScore",
     "matthews_corrcoef": "MatthewsCorrelationCoefficient",
     "mcc": "MatthewsCorrelationCoefficient",
     "jaccard_score": "ThreatScore",

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from benison.metrics import (
+    brier,
     calibration_error,
     class_matrices,
     class_means,
@@ -40,6 +41,7 @@ __all__ = [
     "About",
     "Metric",
     "Statistic",
+    "brier",
     "calibration_error",
     "class_matrices",
     "class_means",

@@ -15,6 +15,23 @@ from benison.metrics.registry import LOWER, About, register
 from benison.metrics.statistics.cells import Cells
 
 
+def bucket_sums(cells: Cells) -> Array:
+    """Sums of labels, predictions and weights in the buckets of [0, 1]: float64[S, B, 3].
+
+    What is below 0 or above 1 counts to the first and the last bucket. A slice in which a prediction is
+    missing is NaN throughout.
+
+    Args:
+        cells: A state of `BucketSums` from 0 to 1.
+    """
+    sums = cells.dense().reshape(cells.size, -1, 3)
+    inner = sums[:, 1:-1].copy()
+    inner[:, 0] += sums[:, 0]
+    inner[:, -1] += sums[:, -1]
+    inner[np.isnan(inner).any(axis=(1, 2))] = np.nan
+    return inner
+
+
 @dataclasses.dataclass(frozen=True)
 class ExpectedCalibrationError(Metric):
     """Mean distance of predicted and actual share of positives over buckets of the prediction; from 0 (best).
@@ -47,12 +64,9 @@ class ExpectedCalibrationError(Metric):
         return (BucketSums(self.num_buckets, 0.0, 1.0),)
 
     def result(self, cells: Cells) -> Array:
-        sums = cells.dense().reshape(cells.size, self.num_buckets + 2, 3)
-        inner = sums[:, 1:-1].copy()
-        inner[:, 0] += sums[:, 0]
-        inner[:, -1] += sums[:, -1]
-        distance = np.abs(inner[..., 1] - inner[..., 0]).sum(axis=1)
-        return ratio(distance, inner[..., 2].sum(axis=1))
+        sums = bucket_sums(cells)
+        distance = np.abs(sums[..., 1] - sums[..., 0]).sum(axis=1)
+        return ratio(distance, sums[..., 2].sum(axis=1))
 
 
 register(

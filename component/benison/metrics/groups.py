@@ -73,6 +73,21 @@ def query_statistics(
     yield "MaxDocuments", {"name": max_documents_name}
 
 
+def brier_decomposition(num_buckets: int = 10, name: str = "brier") -> Members:
+    """The Brier score and its terms: reliability, less resolution, uncertainty, and what is within buckets.
+
+    Called such as `brier/reliability`; the score is the sum of the terms, resolution taken off.
+    """
+    yield "BrierScore", {"name": f"{name}/score"}
+    yield "BrierUncertainty", {"name": f"{name}/uncertainty"}
+    for class_name, term in (
+        ("BrierReliability", "reliability"),
+        ("BrierResolution", "resolution"),
+        ("BrierWithinBuckets", "within_buckets"),
+    ):
+        yield class_name, {"name": f"{name}/{term}", "num_buckets": num_buckets}
+
+
 def rouge(
     rouge_type: str,
     name: str | None = None,
@@ -92,6 +107,7 @@ def rouge(
 
 GROUPS: dict[str, Callable[..., Members]] = {
     "BooleanFlipRates": boolean_flip_rates,
+    "BrierDecomposition": brier_decomposition,
     "FairnessIndicators": fairness_indicators,
     "QueryStatistics": query_statistics,
     "Rouge": rouge,

@@ -3,8 +3,8 @@
 
 Names are compared without case and without what separates words: `roc_auc_score` is `RocAucScore`.
 
-They come before names that are merely spelled alike: `brier` leads to MeanSquaredError, which is the
-Brier score of probabilities, and not to BinaryAccuracy.
+They come before names that are merely spelled alike: `brier` leads to BrierScore, and not to
+BinaryAccuracy.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ ELSEWHERE = {
     "BinaryAccuracy": "accuracy accuracy_score acc",
     "Bleu": "sacrebleu corpus_bleu bleu_score",
     "BinaryCrossEntropy": "log_loss logloss neg_log_loss bce cross_entropy cross_entropy_loss",
+    "BrierScore": "brier brier_score_loss neg_brier_score",
     "CalibrationPlot": "calibration_curve calibration_display reliability_diagram",
     "CategoricalCrossEntropy": "multi_logloss mlogloss",
     "ConfusionMatrixAtThresholds": "confusion_matrix",
@@ -29,7 +30,7 @@ ELSEWHERE = {
     "MeanReciprocalRank": "mrr_at_k reciprocal_rank retrieval_mrr",
     "MeanAbsoluteError": "mae neg_mean_absolute_error",
     "MeanAbsolutePercentageError": "mape neg_mean_absolute_percentage_error",
-    "MeanSquaredError": "mse neg_mean_squared_error brier brier_score brier_score_loss neg_brier_score",
+    "MeanSquaredError": "mse neg_mean_squared_error",
     "MeanSquaredLogarithmicError": "msle mean_squared_log_error neg_mean_squared_log_error",
     "MissRate": "false_negative_rate fn_rate",
     "NDCG": "ndcg_score normalized_discounted_cumulative_gain",
