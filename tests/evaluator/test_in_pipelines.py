@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ pytest.importorskip("tfx")
 
 import benison
 from benison import lineage
+from benison.evaluation import recording
 from benison.lineage.connection import Connection
 from benison.lineage.store import _message
 from benison_orchestration.tfx_v1 import import_tfx
@@ -194,6 +196,22 @@ def test_the_evaluator_in_a_pipeline_on_beam_with_a_module(
     assert result.value("fairness_indicators_metrics/positive_rate@0.25", slice={"hour": 3}) >= 0
     newest = lineage.connect(url).latest_blessed("taxi")
     assert newest.path == str(model / "Format-Serving")
+    decide_on_what_tfx_has_recorded(folder, url)
+
+
+def decide_on_what_tfx_has_recorded(folder: Path, url: str) -> None:
+    """By the path of the evaluation, beside which TFX has the blessing in a folder of its own."""
+    assert recording.check_recorded(folder, url).status == "blessed"
+    ledger = lineage.connect(url)
+    ledger.revoke("taxi", str(folder), by="ada", reason="labels")
+    assert recording.check_recorded(folder, url).note == "revoked by ada: labels"
+    ledger.override("taxi", str(folder), by="ada", reason="no, they are right")
+    assert recording.check_recorded(folder, url).status == "blessed"
+    shutil.copytree(folder, folder.parent / "copy")
+    with pytest.raises(
+        benison.MetadataError, match="copy is not recorded: .* no finished evaluation"
+    ):
+        recording.check_recorded(folder.parent / "copy", url)
 
 
 def test_the_other_runners_that_tfx_has(

@@ -62,7 +62,7 @@ class Child:
             for number, name in ((1, "out"), (2, "err")):
                 os.dup2(os.open(Path(self._folder.name, name), os.O_CREAT | os.O_WRONLY), number)
             os.close(ok)
-            os._exit(_code_of(act))
+            os._exit(code_of(act))
         os.close(ok)
         os.read(ready, 1)  # until it is closed there: from then on the process is like a new one
         os.close(ready)
@@ -91,7 +91,7 @@ class Child:
         return os.waitstatus_to_exitcode(status)
 
 
-def _code_of(act: Callable[[], Any]) -> int:
+def code_of(act: Callable[[], Any]) -> int:
     """What a whole interpreter would make of the end of a function."""
     code = 0
     try:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hosts of the matrix: how each evaluates in a process of its own, and how its verdict is seen.
 
-The command, the function, the process that Airflow's operator starts, and the step of Kubeflow; each is what
-the host itself runs. An exit code of 0 or 1 stands for the verdict, also where the host says it otherwise.
+The command, the function, the process that Airflow's operator starts, the step of Kubeflow, and TFX's runner;
+each is what the host itself runs. An exit code of 0 or 1 stands for the verdict, also where the host says
+it otherwise.
 """
 
 from __future__ import annotations
@@ -11,14 +12,28 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.lineage import forks
+from tests.lineage import forks, of_tfx
 
 Act = Callable[[], Any]
+Stop = tuple[str, int, str]
 CODES = {"blessed": 0, "not_blessed": 1}
+
+STOPS: dict[str, Stop] = {
+    "before asked": ("benison.lineage.ledger.Ledger.begin", 1, "before"),
+    "asked": ("benison.lineage.ledger.Ledger.begin", 1, "after"),
+    "running": ("benison.lineage.ledger.LedgerRecord.note", 1, "after"),
+    "evaluated": ("benison.lineage.ledger.LedgerRecord.note", 2, "after"),
+    "sealed": ("benison.output.blessing.seal", 1, "after"),
+    "published": ("benison.lineage.ledger.LedgerRecord.note", 4, "before"),
+    "written": ("benison.lineage.ledger.LedgerRecord.note", 4, "after"),
+    "recording": ("benison.lineage.ledger.LedgerRecord.complete", 1, "before"),
+    "recorded": ("benison.lineage.ledger.LedgerRecord.complete", 1, "after"),
+}
+"""Name of a stop -> (where the process is stopped, the count of the call, before or after it)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +46,7 @@ class Asked:
     run: str = "out"
     more: Sequence[str] = ()
     """Options of the command; of the others only `--overwrite` means something."""
+    pipeline: str = "taxi"
 
     def words(self) -> list[str | Path]:
         """The command."""
@@ -39,7 +55,7 @@ class Asked:
             *("--model", self.folder / "model.pkl", "--config", self.folder / "eval.json"),
             *("--examples", self.folder / f"{self.data}.parquet"),
             *("--output", self.folder / self.run),
-            *("--metadata", self.url, "--pipeline", "taxi", "--run", self.run, *self.more),
+            *("--metadata", self.url, "--pipeline", self.pipeline, "--run", self.run, *self.more),
         ]
 
     def spec(self) -> dict[str, Any]:
@@ -51,7 +67,7 @@ class Asked:
             "trust_pickle": True,
             "output": f"{self.folder}/{self.run}",
             "metadata": self.url,
-            "pipeline": "taxi",
+            "pipeline": self.pipeline,
             "run": self.run,
         }
 
@@ -66,6 +82,13 @@ class Host:
     """Whether it replaces what the same run has written without being asked to."""
     fault: int = 99
     """The exit code for a fault of the program: `forks` has 99 for one that nobody has caught."""
+    stops: Mapping[str, Stop] = dataclasses.field(default_factory=lambda: STOPS)
+    stores: tuple[str, ...] = ("sql+", "sqlite", "mysql")
+    """What the URLs of its stores begin with."""
+    output: Callable[[Path], Path] = lambda folder: folder / "out"
+    """Where the newest output is."""
+    states: Callable[[Asked], list[str]] | None = None
+    """The states of its executions, where it keeps its own records, each of them a run of its own."""
 
 
 def _command(asked: Asked) -> Act:
@@ -119,9 +142,26 @@ def _kubeflow(asked: Asked) -> Act:
     return act
 
 
+def _tfx(asked: Asked) -> Act:
+    def act() -> None:
+        of_tfx.run(asked.folder, asked.url, asked.pipeline, asked.data)
+        newest = max((asked.folder / "root/Evaluator/blessing").iterdir(), key=of_tfx.number)
+        (marker,) = newest.iterdir()
+        sys.exit(CODES[marker.name.lower()])
+
+    return act
+
+
 HOSTS = {
     "command": Host(_command, overwrites=False, fault=3),
     "function": Host(_function, overwrites=False),
     "Airflow": Host(_airflow),
     "Kubeflow": Host(_kubeflow),
+    "TFX": Host(
+        _tfx,
+        stops=of_tfx.STOPS,
+        stores=("sqlite", "mysql"),
+        output=of_tfx.output,
+        states=lambda asked: of_tfx.states(asked.url, asked.pipeline),
+    ),
 }

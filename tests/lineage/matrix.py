@@ -1,47 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stops a run at every arrow of its states, runs it again, and prints whether everything agrees.
 
-    python -m tests.lineage.matrix [--few] [--hosts HOST,...] [STORE ...]
+    python -m tests.lineage.matrix [--few] [--hosts HOST,...] [--ways WAY,...] [STORE ...]
 
 A table for each store and host, a row for each stop, and in it each rerun: with the same inputs and with others, with and without
 `--overwrite`, from the same machine and from another, and by `benison record` alone. After each, the
 marker in the output, the store, the latest blessed model, `verify --metadata` and the exit code agree, or
-the run says why not. STORE is sqlite, sql+sqlite, or the URL of a server up to the database's name.
+the run says why not. STORE is sqlite, sql+sqlite, mysql or sql+mysql (a MariaDB is started), or
+sql+postgresql. TFX keeps its records itself, in ML Metadata alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
+import functools
 import importlib
+import io
 import itertools
 import json
 import os
 import pickle
+import shutil
 import signal
 import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from benison.lineage.states import OPEN
-from tests.lineage import forks
-from tests.lineage.hosts import HOSTS, Asked
+from tests.lineage import forks, of_tfx, servers
+from tests.lineage.hosts import HOSTS, Asked, Host
 
-# Name of a stop -> (where the process is stopped, the count of the call, before or after it).
-STOPS: dict[str, tuple[str, int, str]] = {
-    "before asked": ("benison.lineage.ledger.Ledger.begin", 1, "before"),
-    "asked": ("benison.lineage.ledger.Ledger.begin", 1, "after"),
-    "running": ("benison.lineage.ledger.LedgerRecord.note", 1, "after"),
-    "evaluated": ("benison.lineage.ledger.LedgerRecord.note", 2, "after"),
-    "sealed": ("benison.output.blessing.seal", 1, "after"),
-    "published": ("benison.lineage.ledger.LedgerRecord.note", 4, "before"),
-    "written": ("benison.lineage.ledger.LedgerRecord.note", 4, "after"),
-    "recording": ("benison.lineage.ledger.LedgerRecord.complete", 1, "before"),
-    "recorded": ("benison.lineage.ledger.LedgerRecord.complete", 1, "after"),
-}
 WAYS: dict[str, Callable[[], Any]] = {
     "SIGKILL": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "SIGTERM": lambda: os.kill(os.getpid(), signal.SIGTERM),
@@ -66,8 +60,8 @@ class Seen:
     newest: str
     """The newest verdict in the store."""
     states: tuple[str, ...]
-    latest: bool
-    """Whether the store has a latest blessed model."""
+    agrees: bool
+    """Whether the store has a latest blessed model if, and only if, a verdict that stands blesses it."""
     verified: int
     """The exit code of `verify --metadata`; -1 without an output."""
 
@@ -75,29 +69,17 @@ class Seen:
 class Pipeline:
     """A folder with data, a model and an output, and the history of a pipeline in a store."""
 
-    def __init__(self, folder: Path, url: str, host: str = "command") -> None:
-        self.folder, self.url, self.host = folder, url, HOSTS[host]
-        forks.answer(self._prepare)
+    def __init__(self, folder: Path, url: str, host: str = "command", name: str = "taxi") -> None:
+        self.folder, self.url, self.host, self.name = folder, url, HOSTS[host], name
+        shutil.copytree(_prepared().name, folder, dirs_exist_ok=True)
 
-    def _prepare(self) -> None:
-        import numpy as np
-        import pyarrow.parquet as pq
-
-        from tests.conftest import config, taxi_like
-
-        bound = {"class_name": "AUC", "threshold": {"value_threshold": {"lower_bound": 0.5}}}
-        settings = {**config(bound), "model_specs": [{"label_key": "label"}]}
-        (self.folder / "eval.json").write_text(json.dumps(settings))
-        (self.folder / "model.pkl").write_bytes(pickle.dumps(forks.Echo()))
-        other = taxi_like(50)
-        index = other.schema.get_field_index("label")
-        flipped = 1 - np.asarray(other["label"])
-        pq.write_table(taxi_like(60), self.folder / "same.parquet")
-        pq.write_table(other.set_column(index, "label", [flipped]), self.folder / "other.parquet")
+    def asked(self, data: str, *more: str, run: str = "out") -> Asked:
+        """An evaluation; the output is named after the run."""
+        return Asked(self.folder, self.url, data, run, more, self.name)
 
     def words(self, data: str, *more: str, run: str = "out") -> list[str | Path]:
-        """The command that evaluates; the output is named after the run."""
-        return Asked(self.folder, self.url, data, run, more).words()
+        """The command that evaluates."""
+        return self.asked(data, *more, run=run).words()
 
     def child(self, data: str, run: str) -> forks.Child:
         """A process that evaluates."""
@@ -111,44 +93,81 @@ class Pipeline:
         before: Callable[[], Any] = lambda: None,
     ) -> tuple[int, str]:
         """Evaluate, in a process that does `before` first: its exit code, and what it printed."""
-        act = self.host.act(Asked(self.folder, self.url, data, run, more))
+        act = self.host.act(self.asked(data, *more, run=run))
         return forks.run(lambda: (before(), act()))
 
     def rerun(self, kind: str, *words: str) -> tuple[int, str]:
         if kind == "record":
-            output = self.folder / "out"
+            output = self.host.output(self.folder)
             return forks.run(forks.benison("record", output, "--metadata", self.url))
         data, _, elsewhere = kind.partition(", ")
         return self.evaluate(data, *words, before=_move if elsewhere else lambda: None)
 
     def seen(self) -> Seen:
-        out = self.folder / "out"
-        markers = [path.name for path in out.glob("*BLESSED")]
-        verify = forks.benison("verify", out, "--metadata", self.url)
-        verified = forks.run(verify)[0] if out.exists() else -1
-        newest, states, latest = forks.answer(self._ask)
-        return Seen("".join(markers), newest, tuple(states), latest, verified)
+        marker, newest, states, agrees, verified = forks.answer(self._look)
+        return Seen(marker, newest, tuple(states), agrees, verified)
 
-    def _ask(self) -> tuple[str, list[str], bool]:
+    def _look(self) -> tuple[str, str, list[str], bool, int]:
         from benison import MetadataError, lineage
 
-        ledger = lineage.connect(self.url)
+        output, ledger = self.host.output(self.folder), lineage.connect(self.url)
         try:
-            newest = ledger.blessings("taxi", 1)
+            verdicts = [each.status for each in ledger.blessings(self.name, 100)]
         except MetadataError:  # there is no such pipeline yet
-            newest = []
-        states = [attempt.state for attempt in ledger.sink.attempts(lineage.RunKey("taxi", "out"))]
-        latest = ledger.latest_blessed("taxi")
-        return newest[0].status if newest else "", states, latest is not None
+            verdicts = []
+        if self.host.states is None:
+            key = lineage.RunKey(self.name, "out")
+            states = [attempt.state for attempt in ledger.sink.attempts(key)]
+        else:
+            states = self.host.states(self.asked("same"))
+        # Where each execution is a run of its own, a blessing stands beside a newer verdict.
+        standing = verdicts[:1] if self.host.states is None else verdicts
+        latest = ledger.latest_blessed(self.name) is not None
+        agrees = latest == ("blessed" in standing)
+        marker = "".join(path.name for path in output.glob("*BLESSED"))
+        return marker, verdicts[0] if verdicts else "", states, agrees, self._verified(output)
+
+    def _verified(self, output: Path) -> int:
+        if not output.exists():
+            return -1
+        verify = forks.benison("verify", output, "--metadata", self.url)
+        quiet = io.StringIO()
+        with contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
+            return forks.code_of(verify)
+
+
+@functools.cache
+def _prepared() -> Any:
+    """The folder with which each pipeline begins."""
+    folder = tempfile.TemporaryDirectory(prefix="benison-matrix-")
+    forks.answer(lambda: _prepare(Path(folder.name)))
+    return folder
+
+
+def _prepare(folder: Path) -> None:
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    from tests.conftest import config, taxi_like
+
+    bound = {"class_name": "AUC", "threshold": {"value_threshold": {"lower_bound": 0.5}}}
+    settings = {**config(bound), "model_specs": [{"label_key": "label"}]}
+    (folder / "eval.json").write_text(json.dumps(settings))
+    (folder / "model.pkl").write_bytes(pickle.dumps(forks.Echo()))
+    other = taxi_like(50)
+    index = other.schema.get_field_index("label")
+    flipped = 1 - np.asarray(other["label"])
+    pq.write_table(taxi_like(60), folder / "same.parquet")
+    pq.write_table(other.set_column(index, "label", [flipped]), folder / "other.parquet")
 
 
 def _move() -> None:
     socket.gethostname = lambda: "elsewhere"
 
 
-def stop_at(stop: str, way: str) -> Callable[[], None]:
-    """What a process does before its command, so that it is stopped there."""
-    target, count, when = STOPS[stop]
+def stop_at(host: Host, stop: str, way: str) -> Callable[[], None]:
+    """What a process of a host does before its work, so that it is stopped there."""
+    target, count, when = host.stops[stop]
     path, _, name = target.rpartition(".")
     calls = itertools.count(1)
 
@@ -176,9 +195,7 @@ def stop_at(stop: str, way: str) -> Callable[[], None]:
 
 def faults(seen: Seen, code: int | None) -> list[str]:
     """What does not agree; `code` is the exit code of a run that was not stopped."""
-    found = []
-    if seen.latest != (seen.newest == "blessed"):
-        found.append("the latest blessed model is not that of the newest verdict")
+    found = [] if seen.agrees else ["the latest blessed model is not that of a verdict"]
     expected = {0: ("BLESSED", "blessed", 0), 1: ("NOT_BLESSED", "not_blessed", 1)}
     if code is not None and code not in (0, 1, 2):
         found.append(f"exit code {code}")
@@ -199,7 +216,8 @@ def cell(pipeline: Pipeline, stop: str, way: str, is_again: bool, rerun: Rerun) 
     if is_again:
         assert pipeline.evaluate("other")[0] == 1
     overwrite = ("--overwrite",) if is_again else ()
-    stopped, text = pipeline.evaluate("same", *overwrite, before=stop_at(stop, way))
+    stop_it = stop_at(pipeline.host, stop, way)
+    stopped, text = pipeline.evaluate("same", *overwrite, before=stop_it)
     wrong = [f"after the stop: {fault}" for fault in faults(pipeline.seen(), None)]
     if stopped != {"SIGKILL": -9, "SIGTERM": 143, "a fault": pipeline.host.fault}[way]:
         wrong.append(f"stopped with {stopped}: {text[-200:]}")
@@ -214,49 +232,64 @@ def cell(pipeline: Pipeline, stop: str, way: str, is_again: bool, rerun: Rerun) 
 
 
 def rows(
-    url: str, host: str, reruns: Sequence[Rerun], few: bool
+    url: str, host: str, reruns: Sequence[Rerun], ways: Sequence[str], few: bool
 ) -> Iterator[tuple[str, list[str]]]:
-    """The name of each row, and its cells; of a few, half the rows, each way and each rerun in turn."""
-    turn, number = itertools.count(), [*HOSTS].index(host)
-    for stop, is_again in itertools.product(STOPS, (False, True)):
+    """The name of each row, and its cells; of a few, a third of the rows, each way and each rerun in turn."""
+    turn, number = itertools.count(), [*HOSTS].index(host) + url.startswith("sql+")
+    for stop, is_again in itertools.product(HOSTS[host].stops, (False, True)):
         at = next(turn)
-        if few and at % 2 != number % 2:
+        if few and at % 3 != number % 3:
             continue
-        for way in [[*WAYS][at % len(WAYS)]] if few else WAYS:
+        for way in [ways[at // 3 % len(ways)]] if few else ways:
             name = f"{stop}, {way}{', over a recorded run' if is_again else ''}"
-            shown = [reruns[(at // 2 + number) % len(reruns)]] if few else reruns
+            shown = [reruns[(at // 3 + number) % len(reruns)]] if few else reruns
             cells = []
             for rerun in shown:
                 with tempfile.TemporaryDirectory(prefix="benison-matrix-") as folder:
-                    pipeline = Pipeline(Path(folder), url.format(folder=folder), host)
+                    # A name of its own, since a server has one store for all of them.
+                    its = f"{host} {name} {' '.join((rerun[0], *rerun[1]))}"
+                    pipeline = Pipeline(Path(folder), url.format(folder=folder), host, its)
                     cells.append(cell(pipeline, stop, way, is_again, rerun))
             yield name, cells
 
 
-def table(store: str, host: str, few: bool) -> tuple[int, int]:
+def table(kind: str, url: str, host: str, given: Any) -> tuple[int, int]:
     """Print the rows of a store and a host: how many cells they have, and how many disagree."""
-    url = store if "://" in store else f"{store}:///{{folder}}/m.db?create=true"
     reruns = [each for each in RERUNS if not (HOSTS[host].overwrites and each[1])]
-    heads = [] if few else [" ".join((kind, *more)) for kind, more in reruns]
-    print(f"\n{store}, {host}\n{'stopped at':44}" + "".join(f"{h:24}" for h in heads), flush=True)
+    heads = [] if given.few else [" ".join((name, *more)) for name, more in reruns]
+    print(f"\n{kind}, {host}\n{'stopped at':44}" + "".join(f"{h:24}" for h in heads), flush=True)
     count = wrong = 0
-    for name, cells in rows(url, host, reruns, few):
+    for name, cells in rows(url, host, reruns, given.ways.split(","), given.few):
         print(f"{name:44}" + "".join(f"{each:24}" for each in cells), flush=True)
         wrong += sum("!" in each for each in cells)
         count += len(cells)
     return count, wrong
 
 
+def tables(kind: str, hosts: Sequence[str], given: Any) -> Iterator[tuple[int, int]]:
+    """The tables of a store: of each host that records in it."""
+    with tempfile.TemporaryDirectory(prefix="benison-stores-") as folder, ExitStack() as started:
+        url = f"{kind}:///{{folder}}/m.db?create=true"
+        if not kind.endswith("sqlite"):
+            url = started.enter_context(servers.store(kind, Path(folder)))
+        for host in hosts:
+            if kind.startswith(HOSTS[host].stores):
+                yield table(kind, url, host, given)
+
+
 def main(words: list[str]) -> int:
     """Print a table for each store and host; 1 if anything disagrees."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--few", action="store_true", help="a cell in each row")
+    parser.add_argument("--few", action="store_true", help="a cell in a third of the rows")
     parser.add_argument("--hosts", default=",".join(HOSTS), help="of these alone, by commas")
+    parser.add_argument("--ways", default=",".join(WAYS), help="of stopping, by commas")
     parser.add_argument("stores", nargs="*", default=["sqlite", "sql+sqlite"])
     given: Any = parser.parse_args(words)
+    hosts = [host for host in given.hosts.split(",") if host != "TFX" or of_tfx.is_installed()]
+    if "TFX" in hosts and any(kind.startswith(HOSTS["TFX"].stores) for kind in given.stores):
+        of_tfx.prepare()
     forks.prepare()
-    pairs = itertools.product(given.stores, given.hosts.split(","))
-    counts = [table(store, host, given.few) for store, host in pairs]
+    counts = [each for kind in given.stores for each in tables(kind, hosts, given)]
     count, disagreements = (sum(column) for column in zip(*counts, strict=True))
     print(f"\n{count} reruns, {disagreements} disagreements")
     return 1 if disagreements else 0

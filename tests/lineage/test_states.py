@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.lineage import of_tfx
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -19,7 +21,8 @@ def test_a_run_that_is_stopped_anywhere_agrees_with_its_store(store: str) -> Non
     command = [sys.executable, "-m", "tests.lineage.matrix", "--few", store]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "36 reruns, 0 disagreements" in done.stdout
+    count = 24 if store.startswith("sql+") or not of_tfx.is_installed() else 30
+    assert f"{count} reruns, 0 disagreements" in done.stdout
 
 
 @pytest.mark.slow

@@ -246,11 +246,16 @@ def check_recorded(output: PathLike, metadata: str) -> Blessing:
     """The verdict that a store has of an output, or the newest decision on it.
 
     Raises:
-        OutputError: It is not a whole output of Benison, or not that of a run.
+        OutputError: It is not a whole output of Benison.
         MetadataError: The store does not have it, or has another verdict.
     """
-    result, run = _written_run(output)
-    recorded = lineage.connect(metadata).standing(run)
+    ledger = lineage.connect(metadata)
+    if _key_of(output) is None:
+        blessing.check_whole(locate(output, OutputError))
+        result, recorded = load_result(os.fspath(output)), ledger.recorded_at(os.fspath(output))
+    else:
+        result, run = _written_run(output)
+        recorded = ledger.standing(run)
     if recorded.status != result.verdict.status and not recorded.note:
         raise MetadataError(
             f"{output} says {result.verdict.status.replace('_', ' ')}, and the store "

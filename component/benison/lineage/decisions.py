@@ -80,6 +80,8 @@ def judged(store: Store, pipeline: str, target: str) -> Blessing:
         MetadataError: There is none.
     """
     named = history.find(store, target)
+    if named.type == "ModelEvaluation":
+        named = history.verdict_beside(store, named) or named
     for verdict in history.verdicts(store, pipeline):
         if named.id in (verdict.id, number(verdict, "current_model_id")) or (
             named.type != "Model" and verdict.uri == named.uri

@@ -170,6 +170,23 @@ def find(store: Store, target: str) -> Any:
     return max(artifacts, key=lambda a: (a.type == "ModelBlessing", a.id))
 
 
+def verdict_at(store: Store, output: str) -> Any:
+    """The ModelBlessing that the newest evaluation at a path has recorded, as TFX does; None for none."""
+    there = [each for uri in uris_of(output) for each in store.get_artifacts_by_uri(uri)]
+    evaluations = [a for a in there if a.type == "ModelEvaluation" and a.state == a.LIVE]
+    return verdict_beside(store, max(evaluations, key=lambda a: a.id)) if evaluations else None
+
+
+def verdict_beside(store: Store, evaluation: Any) -> Any:
+    """The ModelBlessing of the execution that has made an artifact; TFX gives each a folder of its own."""
+    events = store.get_events_by_artifact_ids([evaluation.id])
+    makers = [e.execution_id for e in events if _is(e, *_PRODUCED)]
+    beside = store.get_events_by_execution_ids(makers) if makers else []
+    made = [e.artifact_id for e in beside if _is(e, *_PRODUCED)]
+    verdicts = [a for a in store.get_artifacts_by_id(made) if a.type == "ModelBlessing"]
+    return max(verdicts, key=lambda a: a.id, default=None)
+
+
 def _artifact_node(store: Store, artifact: Any, above: set[int], role: str = "") -> Node:
     events = store.get_events_by_artifact_ids([artifact.id])
     makers = [e.execution_id for e in events if _is(e, *_PRODUCED) and e.execution_id not in above]

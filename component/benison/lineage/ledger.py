@@ -115,6 +115,21 @@ class Ledger:
             )
         return blessing
 
+    def recorded_at(self, output: str) -> Blessing:
+        """The verdict that a host has recorded of an output that is of no named run, or the newest decision.
+
+        Raises:
+            MetadataError: It is not recorded.
+        """
+        blessing = self.sink.recorded_at(output)
+        if blessing is None:
+            raise MetadataError(
+                f"{output} is not recorded: it is not of a named run, and {self.sink.shown} has no finished "
+                "evaluation there. Evaluate with --pipeline and --run; what TFX has not finished, it does "
+                "again."
+            )
+        return blessing
+
     def blessings(self, pipeline: str, limit: int = 20) -> list[Blessing]:
         """The newest verdicts of a pipeline and decisions on them, newest first.
 

@@ -189,7 +189,13 @@ class MetadataSink:
     def blessing_of(self, attempt: Attempt) -> Blessing | None:
         if attempt.state not in (RECORDED, SUPERSEDED):
             return None
-        verdict = self._outputs(attempt)["blessing"]
+        return self._newest_decision(self._outputs(attempt)["blessing"])
+
+    def recorded_at(self, output: str) -> Blessing | None:
+        verdict = history.verdict_at(self.store, output)
+        return verdict and self._newest_decision(verdict)
+
+    def _newest_decision(self, verdict: Any) -> Blessing:
         decided = decisions.overrides_of(self.store, [verdict.id])
         newest = self.store.get_artifacts_by_id([max(decided)])[0] if decided else verdict
         return history.blessing(newest)

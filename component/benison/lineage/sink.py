@@ -126,6 +126,9 @@ class Sink(Protocol):
     def blessing_of(self, attempt: Attempt) -> Blessing | None:
         """The verdict that an execution has recorded, or the newest decision on it."""
 
+    def recorded_at(self, output: str) -> Blessing | None:
+        """What a host that keeps its own records, as TFX, has recorded of an output; None for nothing."""
+
     def candidates(self, data: str) -> list[str]:
         """The digests of the models that were judged on data of this digest, in order, each once."""
 

@@ -95,6 +95,9 @@ class SqlSink:
         newest = self._artifacts(mine, newest_first=True)
         return self._blessing(newest[0]) if newest else None
 
+    def recorded_at(self, output: str) -> None:
+        return None  # TFX writes ML Metadata alone
+
     def candidates(self, data: str) -> list[str]:
         judged = and_(RUNS.c.data_digest == sha256(data), RUNS.c.state.in_((RECORDED, SUPERSEDED)))
         query = (
