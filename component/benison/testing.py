@@ -21,6 +21,7 @@ import pyarrow as pa
 from benison.data.batch import Array, Index, Inputs, Ragged
 from benison.metrics import registered
 from benison.metrics.base import Metric
+from benison.metrics.groups import GROUPS
 from benison.slicing.codes import SliceCodes
 
 Way: TypeAlias = Callable[[int], "list[Index]"]
@@ -64,7 +65,8 @@ _EXAMPLES: dict[str, Any] = {
 
 def example_config(class_name: str) -> dict[str, Any]:
     """A value for each parameter without which a registered metric cannot be built; 0.5 for a rate."""
-    parameters = inspect.signature(registered()[class_name]).parameters.values()
+    factory = {**registered(), **GROUPS}[class_name]
+    parameters = inspect.signature(factory).parameters.values()
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     required = [p.name for p in parameters if p.default is p.empty and p.kind in named]
     return {name: _EXAMPLES.get(name, 0.5) for name in required}

@@ -134,7 +134,8 @@ def documented(factory: Callable[..., Any]) -> Any:
 
 def _needs(name: str) -> tuple[str, ...]:
     if name in GROUPS:
-        return tuple(dict.fromkeys(n for each, _ in GROUPS[name]() for n in _needs(each)))
+        members = GROUPS[name](**example_config(name))
+        return tuple(dict.fromkeys(n for each, _ in members for n in _needs(each)))
     metric = from_config(name, example_config(name))
     kinds = "labels and predictions: " + " or ".join(sorted(metric.accepts))
     return tuple(
