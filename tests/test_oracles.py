@@ -227,8 +227,9 @@ def label_matrix(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 
 def distribution_plot(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> np.ndarray:
-    tp, fp, tn, fn = confusion_plot(y, p, w).reshape(4, -1)
-    return np.concatenate([tp + fp, 0 * fp, tn + fn, 0 * fn])
+    thresholds = np.array([-1e-6, *(np.arange(1001) / 1000)])
+    above = np.array([w[p > t].sum() for t in thresholds])
+    return np.concatenate([above, 0 * above, w.sum() - above, 0 * above])
 
 
 def flips(counts: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Oracle:

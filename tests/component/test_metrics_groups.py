@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 import benison
+from benison.errors import ConfigError
 from benison.metrics import groups
 from benison.results.result import metric_info
 from tests.conftest import config, taxi_like
@@ -65,6 +66,21 @@ def test_without_a_baseline_nothing_is_compared_and_nothing_blessed() -> None:
     assert result.verdict.status == "not_evaluated"
     checks = [check.reason for check in result.verdict.checks]
     assert any("There is no baseline for symmetric_flip_rate" in r for r in checks)
+
+
+def test_a_change_threshold_of_tfma_on_a_comparison_of_models_is_on_its_value() -> None:
+    """What is a change by itself has no other: TFMA takes the bound for it, and drops it without a baseline."""
+    limit = {"direction": "LOWER_IS_BETTER", "absolute": 0.01}
+    metric = {"class_name": "SymmetricFlipRate", "threshold": {"change_threshold": limit}}
+    assert evaluated(metric).verdict.status == "not_blessed"
+    passing = {**metric, "threshold": {"change_threshold": {**limit, "absolute": 1.0}}}
+    assert evaluated(passing).verdict.blessed
+    first = benison.evaluate(TRIPS, config(metric, "ExampleCount")).verdict
+    assert first.blessed
+    assert first.rubber_stamped
+    relative = {"direction": "LOWER_IS_BETTER", "relative": 0.01}
+    with pytest.raises(ConfigError, match="no relative change; give absolute in its place"):
+        evaluated({**metric, "threshold": {"change_threshold": relative}})
 
 
 def test_classes_are_compared_one_by_one() -> None:

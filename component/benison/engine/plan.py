@@ -168,7 +168,9 @@ class _Builder:
             keys += self._over_outputs(spec, keys, f"{path}.metrics[{number}]")
             on_trial = [key for key in keys if baseline is None or key.model != baseline.name]
             unique = tuple(dict.fromkeys(on_trial))
-            self._judged.append(MetricKeys(index, number, metric.name, unique))
+            self._judged.append(
+                MetricKeys(index, number, metric.name, unique, metric.needs_baseline)
+            )
 
     def _metrics(self, spec: MetricsSpec, path: str) -> Iterator[tuple[int, Metric]]:
         for i, metric in enumerate(spec.metrics):

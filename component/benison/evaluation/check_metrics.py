@@ -104,10 +104,25 @@ def _bounds(spec: MetricsSpec, metrics: list[tuple[Metric, ...]]) -> Iterator[Fa
             ("metrics", i, field) for field in own if getattr(config, field)
         ]
         paths += [(field, metric.name) for field in _BY_NAME if metric.name in getattr(spec, field)]
-        fault = _form(metric) if paths else ""
+        fault = (_form(metric) or _relative(metric, config, spec)) if paths else ""
         for loc in paths:
             if fault:
                 yield Fault(loc, f"{metric.name} is {fault}")
+
+
+def _relative(metric: Metric, config: MetricConfig, spec: MetricsSpec) -> str:
+    """What is wrong with a relative bound on a metric that compares with the baseline by itself."""
+    if not metric.needs_baseline:
+        return ""
+    named = {
+        field: {name: bound for name, bound in getattr(spec, field).items() if name == metric.name}
+        for field in _BY_NAME
+    }
+    own = spec.model_copy(update={"metrics": (config,), **named})
+    changes = (threshold.change_threshold for threshold in own.all_thresholds())
+    if any(change is not None and change.relative is not None for change in changes):
+        return "a change by itself, which has no relative change; give absolute in its place."
+    return ""
 
 
 def _form(metric: Metric) -> str:

@@ -65,11 +65,9 @@ class ConfusionMatrixPlot(Metric):
         given = self.num_thresholds != _POINTS
         wide = not given and lies_outside(ranks.source or ranks)
         thresholds = wide_thresholds() if wide else even_thresholds(self.num_thresholds)
-        buckets = interval_of_bucket(thresholds)
         flat = np.zeros((2, ranks.size * len(thresholds)))
         for low, high, weights in scored_weights(ranks):
-            interval = buckets[bucket_between(low, high)] if given else _intervals(thresholds, high)
-            keys = weights.slices * len(thresholds) + interval
+            keys = weights.slices * len(thresholds) + self._above(thresholds, low, high)
             for label, of_label in enumerate((weights.negatives, weights.positives)):
                 flat[label] += np.bincount(keys, of_label, minlength=flat.shape[1])
         rows = flat.reshape(2, ranks.size, len(thresholds))
@@ -85,6 +83,13 @@ class ConfusionMatrixPlot(Metric):
             "true_negatives": below[0],
             "false_negatives": below[1],
         }
+
+    def _above(self, thresholds: Array, low: Array, high: Array) -> Index:
+        """The last threshold that scores between `low` and `high` are above; 0 is above 0, as in TFMA."""
+        if self.num_thresholds != _POINTS:
+            return interval_of_bucket(thresholds)[bucket_between(low, high)]
+        edges = np.where(thresholds == 0, -np.finfo(np.float64).tiny, thresholds)
+        return _last_below(edges, high)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,6 +117,10 @@ class ScoreDistributionPlot(ConfusionMatrixPlot):
             "false_negatives": 0 * below,
         }
 
+    def _above(self, thresholds: Array, low: Array, high: Array) -> Index:
+        """The last threshold that scores are above; 0 is not above 0, as in TFMA, which uses no bins here."""
+        return _last_below(thresholds, high)
+
 
 def even_thresholds(count: int) -> Array:
     """TFMA's: one below 0, then 0 to 1 in `count` steps.
@@ -135,10 +144,8 @@ def wide_thresholds() -> Array:
     return np.unique(np.concatenate(parts))
 
 
-def _intervals(thresholds: Array, scores: Array) -> Index:
-    """The last threshold that each score is above; 0 is above the threshold 0, as in TFMA."""
-    edges = np.where(thresholds == 0, -np.finfo(np.float64).tiny, thresholds)
-    return np.maximum(np.searchsorted(edges, scores, side="left") - 1, 0)
+def _last_below(thresholds: Array, scores: Array) -> Index:
+    return np.maximum(np.searchsorted(thresholds, scores, side="left") - 1, 0)
 
 
 def lies_outside(ranks: Ranks) -> bool:

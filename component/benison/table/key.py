@@ -66,3 +66,5 @@ class MetricKeys:
     """The position in the `metrics` of that spec."""
     name: str
     keys: tuple[Key, ...]
+    compares: bool = False
+    """Whether each value compares the candidate with the baseline, and so is a change by itself."""

@@ -42,7 +42,7 @@ from benison.table.schema import CHECKS_SCHEMA
 from benison.table.slices import Slices, slice_ids
 from benison.table.words import metric_text, qualifier
 from benison.validation.rows import PLAIN_KINDS, RATIO_KINDS, UNKNOWN, MetricRows, Values
-from benison.validation.rules import Judged, Rule, rules_of
+from benison.validation.rules import Judged, Rule, on_value, rules_of
 from benison.validation.terms import (
     CROSS,
     FAIL,
@@ -114,16 +114,22 @@ class _Bench:
         plain = [*own, *_named_thresholds(spec, each.name)]
         ratios = [*_named_thresholds(spec, metric_text(each.name, SLICE_RATIO))]
         if plain and not each.keys:  # it compares with a baseline, and there is none
-            self._unjudged = True
-            note = f"There is no baseline for {each.name} to compare with, so its threshold is not judged."
-            self._batches.append(
-                absent_row(Key(each.name), spec_name(None), MISSING, NOT_EVALUATED, note)
-            )
+            self._uncompared(each.name, [threshold for _, threshold in plain])
+        elif each.compares:
+            plain = [(slices, on_value(threshold)) for slices, threshold in plain]
         for kinds, thresholds in ((PLAIN_KINDS, plain), (RATIO_KINDS, ratios)):
             for key in each.keys if thresholds else ():
                 values = self._rows.values(key.as_kind(kinds[0]), kinds, self._baseline)
                 for threshold in dict.fromkeys(thresholds):
                     self._hold(values, *threshold)
+
+    def _uncompared(self, name: str, thresholds: Sequence[MetricThreshold]) -> None:
+        """A bound on the change lets a first model pass, and one on the value leaves it open."""
+        first = all(threshold.value_threshold is None for threshold in thresholds)
+        self._unjudged = self._unjudged or not first
+        note = f"There is no baseline for {name} to compare with, so its threshold is not judged."
+        outcome = RUBBER_STAMPED if first else NOT_EVALUATED
+        self._batches.append(absent_row(Key(name), spec_name(None), MISSING, outcome, note))
 
     def _hold(self, values: Values, spec: Spec | None, threshold: MetricThreshold) -> None:
         start = len(self._batches)

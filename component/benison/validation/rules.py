@@ -9,7 +9,12 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from benison.config import GenericChangeThreshold, MetricDirection, MetricThreshold
+from benison.config import (
+    GenericChangeThreshold,
+    GenericValueThreshold,
+    MetricDirection,
+    MetricThreshold,
+)
 from benison.data.batch import Array, Mask
 from benison.validation.rows import Values
 from benison.validation.terms import (
@@ -107,6 +112,25 @@ def rules_of(threshold: MetricThreshold) -> Iterator[Rule]:
             yield Rule(VALUE_UPPER, upper, UPPER)
     if threshold.change_threshold is not None:
         yield from _change_rules(threshold.change_threshold)
+
+
+def on_value(threshold: MetricThreshold) -> MetricThreshold:
+    """A threshold on a value that is a change by itself, such as a flip rate: the bound is on the value.
+
+    >>> on_value(MetricThreshold(change_threshold={"absolute": 0.1, "direction": 1})).value_threshold
+    GenericValueThreshold(lower_bound=None, upper_bound=0.1)
+    """
+    change = threshold.change_threshold
+    if change is None or change.absolute is None:
+        return threshold
+    own = threshold.value_threshold
+    low, high = (None, None) if own is None else (own.lower_bound, own.upper_bound)
+    if change.direction is MetricDirection.HIGHER_IS_BETTER:
+        low = change.absolute if low is None else max(low, change.absolute)
+    else:
+        high = change.absolute if high is None else min(high, change.absolute)
+    bounds = GenericValueThreshold.model_construct(lower_bound=low, upper_bound=high)
+    return MetricThreshold.model_construct(value_threshold=bounds)
 
 
 def _change_rules(bounds: GenericChangeThreshold) -> Iterator[Rule]:

@@ -1,0 +1,432 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What TFMA's own tests of thresholds, slices, defaults, matrices and plots expect, asked of Benison.
+
+The inputs and expectations are facts of github.com/tensorflow/model-analysis: metrics_validator_test,
+slicer_test, config_util_test, sql_slice_key_extractor_test and the tests of plots; TFMA itself does not run.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import benison
+from benison.config import EvalConfig
+from benison.errors import ConfigError, DataError
+
+HIGHER, LOWER = "HIGHER_IS_BETTER", "LOWER_IS_BETTER"
+SPEC = {"label_key": "label", "prediction_key": "prediction"}
+
+
+def change(direction: str, **bounds: float) -> dict[str, Any]:
+    return {"change_threshold": {"direction": direction, **bounds}}
+
+
+def bound(**bounds: float) -> dict[str, Any]:
+    return {"value_threshold": bounds}
+
+
+# Metric, the value, the baseline's, the threshold, and whether it holds.
+THRESHOLDS: list[tuple[str, float, float | None, dict[str, Any], bool]] = [
+    ("WeightedExampleCount", 1.5, None, bound(upper_bound=1), False),
+    ("WeightedExampleCount", 0.0, None, bound(upper_bound=1), True),
+    ("WeightedExampleCount", 0.0, None, bound(lower_bound=1), False),
+    ("WeightedExampleCount", 2.0, None, bound(lower_bound=1), True),
+    ("MeanPrediction", 0.0, 0.333, change(LOWER, absolute=-1), False),
+    ("MeanPrediction", 0.0, 0.333, change(LOWER, relative=-2), False),
+    ("MeanPrediction", 0.0, 0.333, change(LOWER, absolute=0), True),
+    ("MeanPrediction", 0.0, 0.333, change(LOWER, relative=0), True),
+    ("MeanPrediction", 0.0, 0.333, change(HIGHER, absolute=-1), True),
+    ("MeanPrediction", 0.0, 0.333, change(HIGHER, absolute=0), False),
+    ("MeanPrediction", 0.667, 1.0, change(HIGHER, absolute=-0.333, relative=-0.333), True),
+    ("MeanPrediction", 0.667, 1.0, change(LOWER, absolute=-0.333, relative=-0.333), True),
+    ("MeanPrediction", 1.0, None, bound(lower_bound=1), True),
+    ("MeanPrediction", 1.0, None, bound(upper_bound=1), True),
+    ("MeanPrediction", 0.1, 0.0, change(HIGHER, relative=0.1), False),
+    # A value that is a comparison of the models already: the bound is on it.
+    ("PosToPosFlipRate", 0.9, 0.9, change(HIGHER, absolute=0.9), True),
+]
+SLICES: dict[str, list[dict[str, Any]]] = {
+    "no slice": [],
+    "global slice": [{}],
+    "feature slice": [{"feature_keys": ["feature1"]}],
+    "feature value slice": [{"feature_values": {"feature1": "value1"}}],
+    "multiple slices": [
+        {"feature_values": {"feature1": "value1"}},
+        {"feature_values": {"feature2": "value2"}},
+    ],
+}
+
+
+def judged(
+    metric: str, value: float, old: float | None, threshold: dict[str, Any], slices: Any
+) -> benison.EvalResult:
+    counts = metric == "WeightedExampleCount"
+    table = pa.table(
+        {
+            "label": [0.0],
+            "prediction": [value],
+            "old": [0.0 if old is None else old],
+            "weight": [value if counts else 1.0],
+            "feature1": ["value1"],
+            "feature2": ["value2"],
+        }
+    )
+    spec = {**SPEC, "example_weight_key": "weight"} if counts else SPEC
+    specs = [spec]
+    if old is not None:
+        base = {**SPEC, "prediction_key": "old", "name": "baseline", "is_baseline": True}
+        specs = [{**spec, "name": "candidate"}, base]
+    narrow = {"per_slice_thresholds": [{"slicing_specs": slices, "threshold": threshold}]}
+    own = narrow if slices else {"threshold": threshold}
+    config = {
+        "model_specs": specs,
+        "slicing_specs": slices,
+        "metrics_specs": [{"metrics": [{"class_name": metric, **own}]}],
+    }
+    return benison.evaluate(table, config)
+
+
+@pytest.mark.parametrize("slices", SLICES)
+@pytest.mark.parametrize("case", THRESHOLDS, ids=str)
+def test_a_threshold_holds_where_tfmas_does(case: Any, slices: str) -> None:
+    *given, holds = case
+    result = judged(*given, SLICES[slices])
+    assert result.verdict.blessed == holds
+    assert result.verdict.total in (n := max(1, len(SLICES[slices])), 2 * n)
+
+
+def test_a_threshold_on_a_metric_that_is_not_computed_never_holds() -> None:
+    """TFMA's message is "Metric not found."; here no data are read."""
+    spec = {"thresholds": {"invalid_threshold": bound(lower_bound=0.2)}}
+    config = {
+        "model_specs": [SPEC],
+        "metrics_specs": [{"metrics": [{"class_name": "AUC"}], **spec}],
+    }
+    with pytest.raises(ConfigError, match="invalid_threshold"):
+        benison.evaluate(pa.table({"label": [0.0], "prediction": [0.0]}), config)
+
+
+def test_a_slice_that_is_in_no_row_does_not_bless() -> None:
+    slices = [{"feature_values": {"feature1": "value1"}}, {"feature_values": {"feature2": "other"}}]
+    result = judged("MeanPrediction", 0.0, None, bound(upper_bound=1), slices)
+    assert not result.verdict.blessed
+    assert any("feature2=other" in check.reason for check in result.verdict.checks)
+
+
+# The comparison of slices, and whether the difference, 0 or 1.5, is at most 1.
+CROSSED: dict[str, Any] = {
+    "single slice": [{"feature_keys": ["feature1"]}, [{"feature_values": {"feature2": "value2"}}]],
+    "global slice": [{}, [{"feature_values": {"feature2": "value2"}}]],
+    "multiple slicing specs": [
+        {"feature_keys": ["feature1"]},
+        [{"feature_values": {"feature2": "value2"}}, {"feature_keys": ["feature3"]}],
+    ],
+}
+
+
+@pytest.mark.parametrize("name", CROSSED)
+@pytest.mark.parametrize("difference", [0.0, 1.5])
+def test_a_threshold_between_slices_is_judged(name: str, difference: float) -> None:
+    """TFMA's own tests judge it by one function; its whole run lists each comparison as missing."""
+    baseline, others = CROSSED[name]
+    crossed = {"baseline_spec": baseline, "slicing_specs": others}
+    threshold = {"cross_slicing_specs": [crossed], "threshold": bound(upper_bound=1)}
+    # One row is in the baseline's slice alone, the other in the compared ones too.
+    table = pa.table(
+        {
+            "label": [0.0, 0.0],
+            "prediction": [0.0, 0.0],
+            "weight": [difference, 1.0],
+            "feature1": ["value1", "value1"],
+            "feature2": [None, "value2"],
+            "feature3": [None, "value3"],
+        }
+    )
+    metric = {"class_name": "WeightedExampleCount", "cross_slice_thresholds": [threshold]}
+    config = {
+        "model_specs": [{**SPEC, "example_weight_key": "weight"}],
+        "cross_slicing_specs": [crossed],
+        "metrics_specs": [{"metrics": [metric]}],
+    }
+    assert benison.evaluate(table, config).verdict.blessed == (difference == 0.0)
+
+
+ROW = {"gender": ["f"], "age": [5], "interest": ["cars"], "label": [0.0], "prediction": [0.0]}
+LISTS = {**ROW, "interests": [["cars", "dogs"]], "fruits": [["apples", "pears"]]}
+# Columns, features with one value, and the slices of the row.
+OF_ROW: list[tuple[Any, list[str], dict[str, str], list[str]]] = [
+    (ROW, [], {}, ["Overall"]),
+    (ROW, [], {"age": "99"}, []),
+    (ROW, ["age"], {}, ["age=5"]),
+    (ROW, [], {"age": "5"}, ["age=5"]),
+    (ROW, ["gender"], {"age": "5"}, ["age=5, gender=f"]),
+    (ROW, ["interest", "gender"], {"age": "5"}, ["age=5, gender=f, interest=cars"]),
+    (LISTS, ["fruits"], {}, ["fruits=apples", "fruits=pears"]),
+    (
+        LISTS,
+        ["fruits", "interests"],
+        {},
+        [f"fruits={f}, interests={i}" for f in ("apples", "pears") for i in ("cars", "dogs")],
+    ),
+    (LISTS, [], {"interests": "cars"}, ["interests=cars"]),
+    (LISTS, [], {"gender": "f", "interests": "cars"}, ["gender=f, interests=cars"]),
+    (
+        LISTS,
+        ["fruits"],
+        {"interests": "cars"},
+        [f"fruits={f}, interests=cars" for f in ("apples", "pears")],
+    ),
+    (
+        LISTS,
+        ["interests", "fruits"],
+        {"gender": "f", "age": "5"},
+        [
+            f"age=5, fruits={f}, gender=f, interests={i}"
+            for f in ("apples", "pears")
+            for i in ("cars", "dogs")
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize("case", OF_ROW, ids=lambda case: f"{case[1]}-{case[2]}")
+def test_a_row_is_in_the_slices_that_tfma_finds(case: Any) -> None:
+    row, keys, fixed, expected = case
+    assert slices_of(row, {"feature_keys": keys, "feature_values": fixed}) == expected
+
+
+def slices_of(columns: Any, *specs: dict[str, Any]) -> list[str]:
+    config = {
+        "model_specs": [SPEC],
+        "slicing_specs": list(specs),
+        "metrics_specs": [{"metrics": [{"class_name": "ExampleCount"}]}],
+    }
+    return sorted(benison.evaluate(pa.table(columns), config).metrics["slice"].to_pylist())
+
+
+def test_several_specs_and_a_column_that_is_not_there() -> None:
+    specs = [{}, {"feature_keys": ["age"]}, {"feature_values": {"age": "4"}}]
+    fixed = {"feature_keys": ["gender"], "feature_values": {"age": "5"}}
+    assert slices_of(ROW, *specs, fixed) == ["Overall", "age=5", "age=5, gender=f"]
+    with pytest.raises((ConfigError, DataError), match="no_such_column"):
+        slices_of(ROW, {"feature_keys": ["no_such_column"]})
+    with pytest.raises(ConfigError, match="leave it in one of the two"):
+        slices_of(ROW, {"feature_keys": ["age"], "feature_values": {"age": "5"}})
+
+
+SQL_ROWS = {
+    "fixed_int": [1, 1, 2],
+    "fixed_string": ["fixed_string1", "fixed_string2", "fixed_string3"],
+    "label": [0.0] * 3,
+    "prediction": [0.0] * 3,
+}
+
+
+@pytest.mark.parametrize("selected", ["fixed_string", "fixed_string, fixed_int"])
+def test_sql_makes_the_slices_of_tfmas_tests(selected: str) -> None:
+    """TFMA 0.52 itself has lost its SQL, and makes no slices."""
+    sql = f"""
+      SELECT STRUCT({selected})
+      FROM example.fixed_string, example.fixed_int
+      WHERE fixed_int = 1"""
+    made = slices_of(SQL_ROWS, {"slice_keys_sql": sql})
+    assert len(made) == 2
+    assert all(f"fixed_string=fixed_string{i}" in text for i, text in enumerate(made, 1))
+    assert all(("fixed_int=1" in text) == ("fixed_int" in selected) for text in made)
+
+
+def models(*names: str, **more: Any) -> list[dict[str, Any]]:
+    marked = ({"is_baseline": True} if name == "baseline" else {} for name in names)
+    return [{"name": name, **mark, **more} for name, mark in zip(names, marked, strict=True)]
+
+
+# The models of a config and of its metrics, whether there is a baseline, and both as they become.
+DEFAULTS: list[tuple[Any, list[str], bool, list[str], list[str]]] = [
+    ([], [], False, [""], [""]),
+    (models(""), [], False, [""], [""]),
+    (models("model1"), [], False, [""], [""]),
+    (models("model1"), ["model1"], False, [""], [""]),
+    (models("model1", "model2"), [], False, ["model1", "model2"], ["model1", "model2"]),
+    (models("model1", "model2"), ["model1"], False, ["model1", "model2"], ["model1"]),
+    (
+        models("candidate", "baseline"),
+        [],
+        True,
+        ["candidate", "baseline"],
+        ["candidate", "baseline"],
+    ),
+    (
+        models("candidate", "baseline"),
+        ["candidate"],
+        True,
+        ["candidate", "baseline"],
+        ["candidate"],
+    ),
+    (
+        models("", label_key="my_label"),
+        [],
+        True,
+        ["candidate", "baseline"],
+        ["candidate", "baseline"],
+    ),
+    (models("candidate", "baseline"), [], False, [""], [""]),
+]
+
+
+@pytest.mark.parametrize("case", DEFAULTS, ids=str)
+def test_models_get_the_names_that_tfma_gives_them(case: Any) -> None:
+    specs, names, has_baseline, models_become, names_become = case
+    metrics = {"metrics": [{"class_name": "ExampleCount"}], "model_names": names}
+    config = EvalConfig.load({"model_specs": specs, "metrics_specs": [metrics]})
+    full = config.with_defaults(has_baseline)
+    assert [spec.name for spec in full.model_specs] == models_become
+    assert [*full.metrics_specs[0].model_names] == names_become
+    assert len({spec.label_key for spec in full.model_specs}) == 1
+
+
+def test_thresholds_of_slices_need_slices() -> None:
+    metric = {
+        "class_name": "ExampleCount",
+        "per_slice_thresholds": [{"threshold": bound(lower_bound=0.9)}],
+    }
+    with pytest.raises(ConfigError, match="names no slice"):
+        EvalConfig.load({"metrics_specs": [{"metrics": [metric]}]})
+
+
+FOUR = {"label": [0.0, 0.0, 1.0, 1.0], "prediction": [0.0, 0.5, 0.3, 0.9]}
+EIGHT = {
+    "label": [0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0],
+    "prediction": [0.2, 0.8, 0.5, -0.1, 0.5, 0.8, 0.2, 1.1],
+    "weight": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0],
+}
+CLASSES = {
+    "label": [2.0, 0.0, 1.0, 1.0, 1.0, 2.0],
+    "prediction": [
+        [0.2, 0.3, 0.5],
+        [0.1, 0.3, 0.6],
+        [0.3, 0.1, 0.6],
+        [0.1, 0.9, 0.0],
+        [0.1, 0.8, 0.1],
+        [0.3, 0.1, 0.6],
+    ],
+    "weight": [0.5, 1.0, 0.25, 1.0, 1.0, 1.0],
+}
+LABELS = {
+    "label": [[1.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]],
+    "prediction": [[0.7, 0.5, 0.2], [0.3, 0.6, 0.1], [0.2, 0.4, 0.5], [1.0, 0.4, 0.1]],
+}
+LABELS_WEIGHTED = {**LABELS, "weight": [0.25, 0.5, 0.75, 1.0]}
+CELLS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
+
+
+def cells(**columns: list[float]) -> dict[str, list[float]]:
+    return dict(zip(CELLS, columns.values(), strict=True))
+
+
+# Data, metric, parameters, and the columns that TFMA's test expects.
+TABLES: list[tuple[Any, str, dict[str, Any], dict[str, list[float]]]] = [
+    (
+        FOUR,
+        "ConfusionMatrixAtThresholds",
+        {"thresholds": [0.3, 0.5, 0.8]},
+        cells(tp=[1, 1, 1], fp=[1, 0, 0], tn=[1, 2, 2], fn=[1, 1, 1]),
+    ),
+    (
+        FOUR,
+        "ConfusionMatrixAtThresholds",
+        {"thresholds": [0.25, 0.75]},
+        cells(tp=[2, 1], fp=[1, 0], tn=[1, 2], fn=[0, 1]),
+    ),
+    (
+        FOUR,
+        "ConfusionMatrixPlot",
+        {"num_thresholds": 4},
+        {
+            "threshold": [-1e-6, 0.0, 0.25, 0.5, 0.75, 1.0],
+            **cells(
+                tp=[2, 2, 2, 1, 1, 0],
+                fp=[2, 2, 1, 0, 0, 0],
+                tn=[0, 0, 1, 2, 2, 2],
+                fn=[0, 0, 0, 1, 1, 2],
+            ),
+        },
+    ),
+    (
+        FOUR,
+        "ScoreDistributionPlot",
+        {"num_thresholds": 4},
+        {"true_positives": [4, 3, 3, 1, 1, 0], "true_negatives": [0, 1, 1, 3, 3, 4]},
+    ),
+    (
+        EIGHT,
+        "CalibrationPlot",
+        {"num_buckets": 10},
+        {
+            "label": [4, 0, 0, 0, 0, 0, 5, 0, 0, 8, 0, 8],
+            "prediction": [-0.4, 0, 0, 1.6, 0, 0, 4.0, 0, 0, 6.4, 0, 8.8],
+            "weight": [4, 0, 0, 8, 0, 0, 8, 0, 0, 8, 0, 8],
+        },
+    ),
+    (
+        LABELS,
+        "MultiLabelConfusionMatrixPlot",
+        {},
+        cells(
+            tp=[2, 0, 0, 1, 1, 0, 0, 0, 0],
+            fp=[0] * 9,
+            tn=[0, 1, 2, 1, 0, 2, 0, 0, 0],
+            fn=[0, 1, 0, 0, 1, 0, 0, 0, 0],
+        ),
+    ),
+    (
+        LABELS_WEIGHTED,
+        "MultiLabelConfusionMatrixPlot",
+        {"thresholds": [0.0, 0.5, 1.0]},
+        cells(
+            tp=[1.25, 0.25, 0, 0.25, 0.75, 0, 0, 0, 0, 1.25, 0, 0, 0.25, 0.5, 0, 0, 0, 0] + [0] * 9,
+            fp=[0, 1, 1.25, 0.5, 0, 0.75, 0, 0, 0] + [0] * 18,
+            tn=[0] * 10 + [1, 1.25, 0.5, 0, 0.75, 0, 0, 0, 0, 1, 1.25, 0.5, 0, 0.75, 0, 0, 0],
+            fn=[0] * 10 + [0.25, 0, 0, 0.25, 0, 0, 0, 0, 1.25, 0.25, 0, 0.25, 0.75, 0, 0, 0, 0],
+        ),
+    ),
+]
+
+
+def table_of(columns: Any, class_name: str, config: dict[str, Any]) -> dict[str, list[float]]:
+    """The columns of a plot or of a structured value."""
+    spec = {**SPEC, "example_weight_key": "weight"} if "weight" in columns else SPEC
+    metric = {"class_name": class_name, "config": config}
+    made = {"model_specs": [spec], "metrics_specs": [{"metrics": [metric]}]}
+    result = benison.evaluate(pa.table(columns), made)
+    if result.plots.num_rows:
+        return dict(result.plots["columns"][0].as_py())
+    return dict(json.loads(result.metrics["structured"][0].as_py()))
+
+
+@pytest.mark.parametrize("case", TABLES, ids=lambda case: f"{case[1]}-{case[2]}")
+def test_matrices_and_plots_have_the_columns_of_tfmas_tests(case: Any) -> None:
+    data, class_name, config, expected = case
+    made = table_of(data, class_name, config)
+    for name, column in expected.items():
+        np.testing.assert_allclose(made[name], column, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("class_name", "last"),
+    [
+        ("MultiClassConfusionMatrixAtThresholds", {(2, -1): 0.5, (2, 2): 1.0}),
+        ("MultiClassConfusionMatrixPlot", {(2, 2): 1.5}),
+    ],
+)
+def test_the_matrix_of_classes_is_that_of_tfmas_tests(class_name: str, last: Any) -> None:
+    """A class is predicted where its score is above the threshold, 0.5 and for the plot 0; -1 is none."""
+    made = table_of(CLASSES, class_name, {})
+    names = ("actual_class_id", "predicted_class_id", "num_weighted_examples")
+    rows = zip(*(made[name] for name in names), strict=True)
+    weights = {(int(a), int(p)): weight for a, p, weight in rows if weight}
+    assert weights == {(0, 2): 1.0, (1, 1): 2.0, (1, 2): 0.25, **last}
