@@ -43,12 +43,12 @@ FAULTS: list[tuple[Any, str, str]] = [
     ({"metric_specs": []}, "metric_specs", "EvalConfig has no field 'metric_specs'. Did you mean 'metrics_specs'?"),
     ({"options": {"qqq": 1}}, "options.qqq", "Options has no field 'qqq'. There are: analysis_columns, column_types, "
      "compute_confidence_intervals, confidence_intervals, disabled_outputs, include_default_metrics, "
-     "min_slice_size, null_values."),
+     "memory_limit, min_slice_size, null_values."),
     ({"options": {"column_types": {"zip": "str"}}}, "options.column_types.zip",
      "expected one of bool, int64, float64, string, got the text 'str'."),
     ({"options": {3: 1}}, "options['3']", "Options has no field '3'. There are: analysis_columns, column_types, "
      "compute_confidence_intervals, confidence_intervals, disabled_outputs, include_default_metrics, "
-     "min_slice_size, null_values."),
+     "memory_limit, min_slice_size, null_values."),
     ({"model_specs": [{"labelKey": "a", "label_key": "a"}]}, "model_specs[0].label_key",
      "'labelKey' is the same field; give one of them."),
     ({"metrics_specs": [{"metrics": [{}]}]}, "metrics_specs[0].metrics[0].class_name",

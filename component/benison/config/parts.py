@@ -267,6 +267,9 @@ class Options(ConfigPart):
     """Slices with fewer rows are left out of every output."""
     disabled_outputs: Texts = ()
     """Outputs that are not written: metrics, plots, analysis, eval_config.json."""
+    memory_limit: Natural = 0
+    """The bytes that what metrics add up may take on a machine; 0 is 80 % of its memory. Where it needs more
+    the evaluation ends with an error, and never with other numbers."""
     column_types: Mapping[str, ColumnType] = Field(default_factory=dict)
     """The types of columns, which are not inferred then: bool, int64, float64 or string."""
     null_values: Texts = ()

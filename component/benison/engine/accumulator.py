@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from benison.data.batch import Extracts, Index, Inputs, Seen, missing_rows
 from benison.engine.accepted import check_accepted
+from benison.engine.memory import COPIES, Budget, Used, bytes_of
 from benison.engine.plan import Computation, Plan, ViewPair
 from benison.engine.views import View
 from benison.errors import ConfigError, DataError, suggestion
@@ -65,6 +66,16 @@ class States:
         """Of the slices `index`."""
         return self._each(lambda s, state: s.gather(state, index), self.states)
 
+    def used(self) -> Used:
+        """The bytes that they take, by the names of the metrics that they are of."""
+        counted: set[int] = set()
+        held: dict[str, int] = {}
+        for slot, state in enumerate(self.states):
+            names = {c.key.metric for c in self.plan.computations if slot in c.slots}
+            name = ", ".join(sorted(names))
+            held[name] = held.get(name, 0) + bytes_of(state, counted)
+        return Used(held)
+
     def _each(self, change: Callable[..., Any], *states: tuple[Any, ...]) -> States:
         slots = zip(self.plan.slots, *states, strict=True)
         with np.errstate(all="ignore"):
@@ -86,6 +97,7 @@ class Accumulator:
         self.missing: dict[str, int] = {}
         self._dropped: dict[ViewPair, Index] = {}
         self._groups = [States.zero(plan)] * plan.resampling.groups
+        self._budget = Budget(plan.config.options)
 
     def add(self, extracts: Extracts) -> None:
         """Take in one batch."""
@@ -102,9 +114,33 @@ class Accumulator:
                 check_accepted(self.plan.config, view, seen[view].inputs, metrics)
         self._count_dropped(seen, codes, extracts["features"].num_rows)
         groups = self._parts(seen, codes, _row_numbers(extracts))
-        self._groups = [
-            states.with_batch(parts) for states, parts in zip(self._groups, groups, strict=True)
-        ]
+        for i, parts in enumerate(groups):
+            self._groups[i] = self._groups[i].with_batch(parts)
+        taken = int(codes.count().sum()) * len(self.plan.slots) * self.plan.resampling.draws
+        if self._budget.is_due(taken):
+            self._keep_within_budget()
+
+    def _keep_within_budget(self) -> None:
+        """Add up what waits if memory is short, and refuse what is too much all the same."""
+        if not self._budget.allows(self._used()):
+            self._compacted()
+            self._budget.check(self._used(), self.rows, len(self.examples))
+
+    def check_budget(self, total: States) -> None:
+        """Refuse values that need more memory than there is: `total` is the state of all rows.
+
+        Raises:
+            DataError: With the bytes, and the metrics that take most of them.
+        """
+        replicates = self.plan.resampling.copies * total.used().total
+        used = self._used()
+        used = dataclasses.replace(used, spare=max(used.spare, replicates))
+        self._budget.check(used, self.rows, len(self.examples))
+
+    def _used(self) -> Used:
+        """What the states take, of which those of one group are merged at a time."""
+        each = [states.used() for states in self._groups]
+        return Used.joined(each, COPIES * max(used.total for used in each))
 
     def _parts(
         self, seen: Mapping[View, Seen], codes: SliceCodes, numbers: npt.NDArray[np.uint64] | None
@@ -153,6 +189,7 @@ class Accumulator:
             self._dropped[pair] = total
         pairs = zip(self._groups, other._groups, strict=True)
         self._groups = [mine.merge(others.scatter(index, size)) for mine, others in pairs]
+        self._keep_within_budget()
 
     def evaluated(self, view: View, base: View | None = None) -> Index:
         """The rows of each slice that enter the values of a view, or their change: int64[S]."""
@@ -170,7 +207,8 @@ class Accumulator:
     def _compacted(self) -> list[States]:
         """Each group's states, compacted once, so that later merges do not repeat it."""
         everything = np.arange(len(self.table))
-        self._groups = [states.gather(everything) for states in self._groups]
+        for i, states in enumerate(self._groups):  # so that there are never two of all groups
+            self._groups[i] = states.gather(everything)
         return self._groups
 
     def _grow(self, size: int) -> None:

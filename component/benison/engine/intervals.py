@@ -43,6 +43,10 @@ class Resampling(abc.ABC):
     """Which groups the rows are added up in, and what the groups' states say in the end."""
 
     groups: int
+    draws = 1
+    """How many groups a row is in, about."""
+    copies = 0
+    """How many states of all rows there are beside the groups', while replicates are made."""
     method = ""
     """The name in the column `interval_method`."""
 
@@ -90,6 +94,7 @@ class Jackknife(Resampling):
     """
 
     groups = REPLICATES
+    copies = 6
     method = "jackknife"
 
     def rows(self, numbers: Numbers | None) -> Iterator[Index | None]:
@@ -131,7 +136,7 @@ class PoissonBootstrap(Resampling):
     Chamandy, Muralidharan, Najmi, Naidu, "Estimating Uncertainty for Massive Data Streams", 2012.
     """
 
-    groups = 1 + REPLICATES  # the first has all rows once
+    groups = draws = 1 + REPLICATES  # the first has all rows once
     method = "poisson_bootstrap"
 
     def rows(self, numbers: Numbers | None) -> Iterator[Index | None]:

@@ -64,7 +64,8 @@ class Outcome:
         return cls(config, accumulator, order[large[order]], tuple(small))
 
     def check(self) -> None:
-        """Refuse what no metric should be computed of, seen over all rows."""
+        """Refuse what no metric should be computed of, seen over all rows, and what no memory holds."""
+        self.accumulator.check_budget(self._total)
         for computation in self.accumulator.plan.computations:
             computation.metric.check(*self._total.of(computation))
 
