@@ -15,7 +15,7 @@ import pytest
 import benison
 from benison.data.batch import Inputs
 from benison.metrics import registered
-from benison.testing import example_config, flat, value_of
+from benison.testing import example_config, example_inputs, flat, value_of
 from tests.conftest import config
 from tests.test_laws import build, inputs_for
 
@@ -27,9 +27,20 @@ def kind_of(name: str) -> str:
     accepts = build(name).accepts
     if "text" in accepts and "real" not in accepts:
         return "text"
+    if "boxes" in accepts:
+        return "boxes"
     if name in EQUALITY or "class_numbers" in accepts:
         return "equal"
     return "binary" if "binary" in accepts else "classes"
+
+
+def boxes() -> list[list[Any]]:
+    """The boxes and the detections of 80 images, as lists."""
+    inputs = example_inputs(build("COCOMeanAveragePrecision"), 80, 3)
+    return [
+        [part.tolist() for part in np.split(column.values, column.offsets[1:-1])]
+        for column in (inputs.labels, inputs.predictions)
+    ]
 
 
 @functools.cache
@@ -41,12 +52,15 @@ def rows_like(kind: str) -> list[dict[str, Any]]:
         "equal": rng.integers(0, 2, 80) * 1.0,
         "classes": np.round(rng.dirichlet([1, 1, 1], 80), 2) + 0.01,
         "text": np.array(["a cat sat on the mat", "no cat sat there"])[rng.integers(0, 2, 80)],
+        "boxes": np.zeros(80),
     }[kind].tolist()
+    predictions = boxes()[1] if kind == "boxes" else predictions
     labels, weights, hours = (rng.integers(0, n, 80).tolist() for n in (2, 3, 24))
     kinds = ["the cat sat on the mat", "the dog"] if kind == "text" else [0.0, 1.0]
+    truth = boxes()[0] if kind == "boxes" else [kinds[label] for label in labels]
     return [
         {
-            "label": kinds[labels[i]],
+            "label": truth[i],
             "prediction": predictions[i],
             "weight": (weights[i] + 1) / 2,
             "g": "a" if i % 2 else "b",
@@ -65,16 +79,15 @@ def with_rows(kind: str, **columns: Any) -> list[dict[str, Any]]:
 
 @functools.cache
 def evaluated(kind: str, scenario: str, weighted: bool) -> benison.EvalResult:
-    infinite = {"classes": [math.inf, 0.0, 9.0], "text": ""}.get(kind, -math.inf)
+    infinite: Any = {"classes": [math.inf, 0.0, 9.0], "text": ""}.get(kind, -math.inf)
+    wrong: Any = "?" if kind == "text" else -7.0
+    if kind == "boxes":
+        wrong, infinite = [[9.0, 9.0, 1.0, 1.0, 0.0]], [[0.0, 0.0, 1.0, 1.0, 0.0, math.inf]]
     rows = {
         "whole": {},
         "no label": {"label": None},
         "no prediction": {"prediction": None},
-        "no weight": {
-            "weight": 0.0,
-            "label": "?" if kind == "text" else -7.0,
-            "prediction": infinite,
-        },
+        "no weight": {"weight": 0.0, "label": wrong, "prediction": infinite},
         "nothing": {"weight": 0.0, "label": None, "prediction": None},
     }
     table = pa.Table.from_pylist(

@@ -18,7 +18,8 @@ import sklearn.metrics as sk
 from benison.data.batch import Inputs
 from benison.metrics import registered
 from benison.metrics.base import AXES
-from benison.testing import WAYS, value_of
+from benison.testing import WAYS, example_inputs, value_of
+from tests import coco
 from tests.test_laws import build
 from tests.text_oracles import TEXTS, texts
 
@@ -337,6 +338,7 @@ SIMULATED: dict[str, Oracle] = {
 
 ORACLES: dict[str, Oracle] = {
     **SIMULATED,
+    **coco.ORACLES,
     "MultiClassConfusionMatrixAtThresholds": class_matrix(0.5),
     "MultiClassConfusionMatrixPlot": class_matrix(0.0),
     "MultiLabelConfusionMatrixPlot": label_matrix,
@@ -421,6 +423,8 @@ def data(name: str, weighted: bool, centre: float) -> Inputs:
 
 def without_baseline(name: str, weighted: bool, centre: float) -> Inputs:
     rng = np.random.default_rng(11)
+    if "boxes" in build(name).accepts:
+        return example_inputs(build(name), 300, 11, weighted)
     weights = rng.integers(0, 5, 300) / 2 if weighted else None
     if name in TEXTS:
         return texts(rng, 300, weights)

@@ -60,6 +60,8 @@ _EXAMPLES: dict[str, Any] = {
     "top_k": 3,
     "target_class_ids": [0, 2],
     "feature_key_path": ["features", "hour"],
+    "class_id": 1,
+    "class_ids": [0, 2],
 }
 
 
@@ -86,6 +88,8 @@ def example_inputs(metric: Metric, rows: int = 40, seed: int = 0, weighted: bool
 
 
 def _columns(metric: Metric, rng: np.random.Generator, rows: int) -> tuple[Any, Any]:
+    if "boxes" in metric.accepts:
+        return _boxes(rng, rows)
     if metric.accepts & {"binary", "real"}:
         return rng.integers(0, 2, rows).astype(float), rng.integers(0, 20, rows) / 20
     if "class_numbers" in metric.accepts:
@@ -104,6 +108,19 @@ def _columns(metric: Metric, rng: np.random.Generator, rows: int) -> tuple[Any, 
         for n in lengths
     )
     return next(columns), next(columns)
+
+
+def _boxes(rng: np.random.Generator, rows: int) -> tuple[Ragged, Ragged]:
+    """Up to four labelled boxes in each row, and detections of which some lie near them."""
+    lengths = rng.integers(0, 5, rows)
+    corners = rng.integers(0, 8, (int(lengths.sum()), 2))
+    sides, classes = rng.integers(1, 6, corners.shape), rng.integers(0, 3, (len(corners), 1))
+    truth = np.concatenate([corners, corners + sides, classes], axis=1).astype(np.float64)
+    near = np.repeat(truth, 2, axis=0)
+    near[:, 2:4] += rng.integers(0, 3, (len(near), 2))
+    scores = rng.integers(1, 20, (len(near), 1)) / 20
+    ends = np.concatenate([[0], np.cumsum(lengths)])
+    return Ragged(truth, ends), Ragged(np.concatenate([near, scores], axis=1), 2 * ends)
 
 
 def states_of(metric: Metric, inputs: Inputs, codes: Any, size: int, way: Way = whole) -> list[Any]:

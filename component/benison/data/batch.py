@@ -142,11 +142,20 @@ def take_rows(column: Any, rows: Index) -> Any:
 def missing_rows(column: Any) -> Mask:
     """Where a column of labels or predictions has no value, or not all: bool[N]."""
     if isinstance(column, Ragged):
-        return np.zeros(len(column), np.bool_)
+        return _missing_lists(column)
     if isinstance(column, pa.Array):
         return np.asarray(pc.is_null(column).to_numpy(zero_copy_only=False), np.bool_)
     missing: Mask = np.isnan(column)
     return missing if missing.ndim == 1 else np.asarray(missing.any(axis=1))
+
+
+def _missing_lists(column: Ragged) -> Mask:
+    """A list of numbers is never missing; of lists of numbers, as boxes are, one that holds NaN is."""
+    missing = np.zeros(len(column), np.bool_)
+    if getattr(column.values, "ndim", 1) == 2:  # noqa: PLR2004 - lists of lists
+        undefined = np.isnan(column.values).any(axis=1)
+        missing[np.repeat(np.arange(len(column)), column.lengths)[undefined]] = True
+    return missing
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,15 +15,22 @@ from benison.metrics.base import Metric
 
 _CURES = {
     "text": "encode text as class numbers first, or ask for a metric of texts such as ExactMatch.",
+    "boxes": "ask for a metric of boxes such as COCOMeanAveragePrecision.",
     "ragged": "these metrics need the same number of values in every row.",
 }
+_HOLDS = {"text": "text", "boxes": "lists of lists", "ragged": "lists of different lengths"}
 
 
 def kind_of_inputs(inputs: Inputs) -> str:
-    """What `Metric.accepts` calls labels and predictions: `text`, `ragged`, `classes` or `real`."""
+    """What `Metric.accepts` calls labels and predictions: `text`, `ragged`, `boxes`, `classes` or `real`."""
     columns = (inputs.labels, inputs.predictions)
-    if any(isinstance(column, Ragged) for column in columns):
-        return "ragged"
+    ragged = [column for column in columns if isinstance(column, Ragged)]
+    if ragged:
+        return (
+            "boxes"
+            if any(getattr(column.values, "ndim", 1) == 2 for column in ragged)
+            else "ragged"
+        )  # noqa: PLR2004
     if any(isinstance(column, pa.Array) for column in columns):
         return "text"
     return "classes" if inputs.predictions.ndim == 2 else "real"
@@ -43,7 +50,7 @@ def check_accepted(
             spec = next(spec for spec in config.model_specs if spec.name == view.model)
             names = (spec.label_key_for(view.output), spec.prediction_key_for(view.output))
             columns = " and ".join(repr(name) for name in names if name)
-            holds = "text" if kind == "text" else "lists of different lengths"
+            holds = _HOLDS[kind]
             raise DataError(
                 f"{metric.name} takes numbers, and {columns or 'the predictions'} hold {holds}: "
                 f"{_CURES[kind]}"

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from benison import models
 from benison.config import EvalConfig, ModelSpec, SlicingSpec
-from benison.data.batch import Array, Extracts, Target, check_weights
+from benison.data.batch import Extracts, Ragged, Target, check_weights
 from benison.engine.plan import Plan
 from benison.engine.read_columns import as_column, as_floats
 from benison.engine.stages import Extractor, FeatureConsumer
@@ -216,7 +216,7 @@ class TransformedFeaturesExtractor:
         return {**extracts, "transformed_features": transformed} if transformed else extracts
 
 
-def _scores(output: Any, name: str, rows: int) -> Array:
+def _scores(output: Any, name: str, rows: int) -> Any:
     try:
         scores = np.asarray(output, np.float64)
     except (TypeError, ValueError) as error:
@@ -224,10 +224,13 @@ def _scores(output: Any, name: str, rows: int) -> Array:
             f"Output {name!r} of the model is not numbers, so it cannot be the prediction. Name another "
             f"one with prediction_key in model_specs."
         ) from error
+    if scores.ndim == 3 and len(scores) == rows:  # noqa: PLR2004 - such as boxes of an image
+        values = scores.reshape(-1, scores.shape[2])
+        return Ragged(values, np.arange(rows + 1) * scores.shape[1])
     if scores.ndim not in (1, 2) or len(scores) != rows:
         raise ModelError(
             f"Output {name!r} of the model has the shape {scores.shape} for {rows:,} rows; predictions have "
-            f"one row for each example, and one number or a list of numbers in it."
+            f"one row for each example, and one number, a list of numbers or a list of boxes in it."
         )
     return scores
 

@@ -10,12 +10,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from benison.data.batch import Array, Ragged
+from benison.data.nested import is_nested, nested_lists
 from benison.data.values import is_list, is_number, is_text, single_values, undictionary, unlisted
 from benison.errors import DataError
 
 
 def as_column(batch: pa.RecordBatch, name: str) -> Any:
     """A column of labels or predictions: as `as_floats`, text as Arrow strings, uneven lists as `Ragged`.
+
+    Lists of lists are `Ragged` too, with a missing row as a value of NaN.
 
     Raises:
         DataError: The column is missing, or holds neither numbers nor text.
@@ -25,6 +28,8 @@ def as_column(batch: pa.RecordBatch, name: str) -> Any:
     column = undictionary(batch.column(name))
     if not is_list(column.type):
         return column.cast(pa.string()) if is_text(column.type) else as_floats(batch, name)
+    if is_nested(column.type):
+        return nested_lists(column, name)
     values, lengths = unlisted(column)
     if not is_text(values.type) and len(set(lengths[lengths > 0].tolist())) <= 1:
         return as_floats(batch, name)

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterator
 
 from benison.config import AggregationOptions, MetricsSpec
-from benison.engine.views import ClassOf, Flattened, Kth, Pairs, TopK
+from benison.engine.views import BoxesOf, ClassOf, Flattened, Kth, Pairs, TopK
 from benison.metrics.base import Metric
 
 
@@ -55,7 +55,8 @@ def asked_of(spec: MetricsSpec) -> tuple[Asked, list[tuple[str, str]]]:
 def own_pairs(metric: Metric) -> Pairs | None:
     """The pairs that a metric's own parameters ask for; None where it leaves them to its spec."""
     if metric.class_id is not None:
-        return ClassOf(metric.class_id)
+        kind = BoxesOf if "boxes" in metric.accepts else ClassOf
+        return kind(metric.class_id)
     return None if metric.top_k_scores is None else TopK(metric.top_k_scores)
 
 

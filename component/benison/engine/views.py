@@ -53,6 +53,17 @@ class ClassOf(Pairs):
 
 
 @dataclasses.dataclass(frozen=True)
+class BoxesOf(Pairs):
+    """The boxes of each image, of which a metric takes those of one class itself."""
+
+    class_id: int
+
+    @property
+    def sub_key(self) -> str:
+        return f"classId:{self.class_id}"
+
+
+@dataclasses.dataclass(frozen=True)
 class Kth(Pairs):
     """The prediction with the k-th highest score, counted from 1, against its label; ties in order."""
 

@@ -138,7 +138,7 @@ class Metric(abc.ABC):
     accepts: ClassVar[frozenset[str]] = frozenset({"binary", "real"})
     """What labels and predictions may be: `binary` (labels in [0, 1] and a score), `real` (a number each),
     `classes` (a score for each class), `class_numbers` (whole numbers from 0), `text` (Arrow strings),
-    `ragged` (lists of any length)."""
+    `ragged` (lists of any length), `boxes` (lists of the boxes of an image)."""
     needs_label: ClassVar[bool] = True
     """Whether it looks at labels, so that a row without one is not among its rows."""
     needs_prediction: ClassVar[bool] = True

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads boxes from labels and predictions, or from columns of the data that hold a part of each box.
+
+A labelled box is left, top, right, bottom and class, a detected one has a score as its sixth number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from benison.data.batch import Array, Index, Inputs, Ragged
+from benison.data.nested import as_ragged
+from benison.errors import DataError
+
+LABEL, DETECTION = 5, 6  # numbers of a box
+
+_FORMS = {
+    LABEL: "[left, top, right, bottom, class]",
+    DETECTION: "[left, top, right, bottom, class, score]",
+}
+
+
+def boxes_of(column: object, width: int) -> Ragged:
+    """Labels or predictions as boxes: values are float64[M, width]; a missing row is one box of NaN.
+
+    Raises:
+        DataError: They hold something else, or a box whose right end is left of its left one.
+    """
+    if isinstance(column, np.ndarray) and np.isnan(column).all():
+        missing = np.full((len(column), width), np.nan)
+        return Ragged(missing, np.arange(len(column) + 1))
+    what = "labels" if width == LABEL else "predictions"
+    if not isinstance(column, Ragged) or getattr(column.values, "ndim", 0) != 2:
+        raise DataError(
+            f"Boxes are lists of lists, {_FORMS[width]} for each box; the {what} hold something else. Where "
+            f"each number of a box has a column of its own, name the columns with {what}_to_stack."
+        )
+    return _checked(column, width, what)
+
+
+def _checked(boxes: Ragged, width: int, what: str) -> Ragged:
+    values = boxes.values
+    if values.shape[1] != width:
+        if len(values) and not np.isnan(values).all():
+            raise DataError(
+                f"A box of the {what} must be {_FORMS[width]}, and one holds {values.shape[1]} numbers."
+            )
+        return Ragged(np.full((len(values), width), np.nan), boxes.offsets)
+    left, top, right, bottom = values[:, :4].T
+    wrong = np.flatnonzero((right < left) | (bottom < top))
+    if len(wrong):
+        corners = ", ".join(f"{number:g}" for number in values[wrong[0], :4])
+        raise DataError(
+            f"A box of the {what} is [{corners}], whose right or bottom end comes before its left or top "
+            f"one. A box is {_FORMS[width]}."
+        )
+    return boxes
+
+
+def stacked(inputs: Inputs, columns: Sequence[str], width: int, allow_missing: bool) -> Ragged:
+    """Boxes whose numbers are in columns of the data, in the order of the columns.
+
+    Args:
+        inputs: The N rows, with the columns.
+        columns: The columns; one of lists of lists has several numbers of a box.
+        width: The numbers of a box.
+        allow_missing: Whether there are no boxes where a column is missing.
+
+    Raises:
+        DataError: A column is missing, or the columns are of different lengths in a row.
+    """
+    batch = inputs.features
+    assert batch is not None
+    absent = [name for name in columns if name not in batch.schema.names]
+    if absent and allow_missing:
+        return Ragged(np.zeros((0, width)), np.zeros(len(inputs) + 1, np.int64))
+    if absent:
+        raise DataError.from_missing_column(absent[0], batch.schema.names, "The data")
+    parts = [as_ragged(batch.column(name), name) for name in columns]
+    for name, part in zip(columns, parts, strict=True):
+        if not np.array_equal(part.offsets, parts[0].offsets):
+            raise DataError(
+                f"The columns {columns[0]!r} and {name!r} are parts of the same boxes, and hold different "
+                f"numbers of values in a row."
+            )
+    values = np.concatenate([part.values for part in parts], axis=1)
+    what = "labels_to_stack" if width == LABEL else "predictions_to_stack"
+    return _checked(Ragged(values, parts[0].offsets), width, what)
+
+
+def truncated(boxes: Ragged, counts: Array) -> Ragged:
+    """The first so many boxes of each row; all where the count is NaN.
+
+    >>> boxes = Ragged(np.array([[1.0], [2.0], [3.0]]), np.array([0, 2, 3]))
+    >>> truncated(boxes, np.array([1.0, np.nan])).offsets
+    array([0, 1, 2])
+    """
+    places = np.arange(len(boxes.values)) - np.repeat(boxes.offsets[:-1], boxes.lengths)
+    kept = ~(places >= np.repeat(counts, boxes.lengths))
+    ends = np.concatenate([[0], np.cumsum(kept)])
+    offsets: Index = ends[boxes.offsets]
+    return Ragged(boxes.values[kept], offsets)
