@@ -98,7 +98,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the inputs and outputs of the componen
         spec: More arguments of benison.evaluate: format, engine, beam_options, trust_pickle; or a baseline
             that is no artifact: the address of a model, or `latest-blessed`, which `metadata` knows.
         metrics: The metrics over all examples.
-        curves: The ROC curve and the confusion matrix at 0.5, where the config has a ConfusionMatrixPlot.
+        curves: The ROC curve and the confusion matrix at 0.5, where the config has a ConfusionMatrixPlot; the
+            matrix of the classes, where it has a MultiClassConfusionMatrixPlot.
         slices: The same of up to 50 slices.
         report: The report.
         summary: The verdict and its reasons.

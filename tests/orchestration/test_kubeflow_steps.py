@@ -113,11 +113,31 @@ def test_a_container_takes_several_examples_and_the_one_besides(
     assert "There are no examples. Give an artifact as examples, or several" in nothing.stderr
 
 
+def in_python(data: Path, **parameters: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the Python component puts on its `curves` and `slices`, which are kfp's own artifacts there."""
+    from benison_orchestration import kubeflow
+
+    kinds = {"metrics": dsl.Metrics, "curves": dsl.ClassificationMetrics, "report": dsl.HTML}
+    kinds |= {"slices": dsl.SlicedClassificationMetrics, "summary": dsl.Markdown}
+    kinds["evaluation"] = dsl.Artifact
+    made = {name: kind(uri=str(data.parent / name)) for name, kind in kinds.items()}
+    paths = {name: str(data.parent / name) for name in ("blessing", "values", "reasons")}
+    kubeflow.evaluate(examples=dsl.Dataset(uri=str(data)), **made, **paths, **parameters)
+    return made["curves"].metadata, made["slices"].metadata
+
+
+def in_container(data: Path, **parameters: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The same of what the container's command does, in this process."""
+    given = executor_input(data.parent / "task", {"examples": [str(data)]}, **parameters)
+    kubeflow_task.run_task(json.dumps(given))
+    said = json.loads((data.parent / "task/executor_output.json").read_text())["artifacts"]
+    curves, slices = (said[name]["artifacts"][0]["metadata"] for name in ("curves", "slices"))
+    return curves, slices
+
+
 def test_the_curve_of_each_slice_is_that_of_its_rows(tmp_path: Path, trips: pa.Table) -> None:
     pq.write_table(trips, tmp_path / "eval.parquet")
-    assert task(tmp_path / "eval.parquet").returncode == 0
-    outputs = json.loads((tmp_path / "task/executor_output.json").read_text())["artifacts"]
-    slices = outputs["slices"]["artifacts"][0]["metadata"]["evaluationSlices"]
+    slices = in_container(tmp_path / "eval.parquet")[1]["evaluationSlices"]
     hours = pc.unique(trips["hour"]).to_pylist()
     assert [each["slice"] for each in slices] == [f"hour={hour}" for hour in sorted(hours)]
     for each in slices:
@@ -143,11 +163,65 @@ def test_the_curves_of_the_classes_are_told_apart(tmp_path: Path, trips: pa.Tabl
     pq.write_table(table, tmp_path / "eval.parquet")
     classes = {"binarize": {"class_ids": {"values": [0, 1]}}}
     asked = config("ConfusionMatrixPlot", slices=({"feature_keys": ["hour"]},), spec=classes)
-    assert task(tmp_path / "eval.parquet", config=json.dumps(asked)).returncode == 0
-    outputs = json.loads((tmp_path / "task/executor_output.json").read_text())["artifacts"]
-    names = [s["slice"] for s in outputs["slices"]["artifacts"][0]["metadata"]["evaluationSlices"]]
+    slices = in_container(tmp_path / "eval.parquet", config=json.dumps(asked))[1]
+    names = [each["slice"] for each in slices["evaluationSlices"]]
     assert len(names) == len(set(names))
     assert {name.partition(", ")[2] for name in names} == {"classId:0", "classId:1"}
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.45])
+def test_the_matrix_of_several_classes_is_that_of_the_rows(
+    tmp_path: Path, threshold: float
+) -> None:
+    """In both kinds of component, as kfp itself logs it; what no score is high enough for is apart."""
+    chance = np.random.default_rng(3)
+    labels, scores = chance.integers(0, 3, 300), chance.dirichlet([1, 1, 1], 300)
+    hours = chance.integers(0, 2, 300)
+    rows = {"label": labels, "prediction": scores.tolist(), "hour": hours}
+    pq.write_table(pa.table(rows), tmp_path / "eval.parquet")
+    plot = {
+        "class_name": "MultiClassConfusionMatrixPlot",
+        "config": {"thresholds": [0.9, threshold]},
+    }
+    asked = json.dumps(config("ExampleCount", plot, slices=({}, {"feature_keys": ["hour"]})))
+    taken = np.where(scores.max(axis=1) > threshold, scores.argmax(axis=1), 3)
+    names = ["0", "1", "2", "none"] if threshold else ["0", "1", "2"]
+
+    def counted(mine: Any) -> list[list[int]]:
+        cells = [(i, j) for i in range(len(names)) for j in range(len(names))]
+        counts = [int(np.sum(mine & (labels == i) & (taken == j))) for i, j in cells]
+        return np.reshape(counts, (len(names), len(names))).tolist()  # type: ignore[no-any-return]
+
+    def theirs(mine: Any) -> dict[str, Any]:
+        logged = dsl.ClassificationMetrics()
+        logged.log_confusion_matrix(names, counted(mine))
+        return dict(logged.metadata)
+
+    curves, slices = in_python(tmp_path / "eval.parquet", config=asked)
+    assert curves == theirs(hours >= 0)
+    assert {
+        each["slice"]: each["sliceClassificationMetrics"] for each in slices["evaluationSlices"]
+    } == {f"hour={hour}": theirs(hours == hour) for hour in (0, 1)}
+    assert (curves, slices) == in_container(tmp_path / "eval.parquet", config=asked)
+
+
+def test_a_curve_stands_beside_the_matrix_of_the_classes(tmp_path: Path) -> None:
+    """And the matrices of labels, which are none of these, beside neither."""
+    scores = [[0.7, 0.2, 0.1], [0.3, 0.6, 0.1], [0.2, 0.2, 0.6], [0.5, 0.3, 0.2]]
+    pq.write_table(
+        pa.table({"label": [0, 1, 2, 1], "prediction": scores}), tmp_path / "eval.parquet"
+    )
+    asked = config("MultiLabelConfusionMatrixPlot", "MultiClassConfusionMatrixPlot")
+    one_class = config("ConfusionMatrixPlot", spec={"binarize": {"class_ids": {"values": [1]}}})
+    asked["metrics_specs"] += one_class["metrics_specs"]
+    curves, slices = in_python(tmp_path / "eval.parquet", config=json.dumps(asked))
+    assert [row["row"] for row in curves["confusionMatrix"]["rows"]] == [
+        [1, 0, 0],
+        [1, 1, 0],
+        [0, 0, 1],
+    ]
+    assert curves["confidenceMetrics"][0]["recall"] == 1.0
+    assert slices == {}
 
 
 def test_the_latest_blessed_model_is_fetched_where_no_pod_has_mounted_it(
