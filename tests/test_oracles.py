@@ -20,6 +20,7 @@ from benison.metrics import registered
 from benison.metrics.base import AXES
 from benison.testing import WAYS, example_inputs, value_of
 from tests import coco
+from tests.fairness_oracles import FAIRNESS, groups
 from tests.test_laws import build
 from tests.text_oracles import TEXTS, texts
 
@@ -346,6 +347,7 @@ ORACLES: dict[str, Oracle] = {
     **KERAS,
     **COMPARISONS,
     **TEXTS,
+    **FAIRNESS,
     "ExactMatch": lambda y, p, w: np.average(y == p, weights=w),
     "NDCG": lambda y, p, w: sk.ndcg_score([y[w > 0]], [p[w > 0]]),
     **RATES,
@@ -439,9 +441,10 @@ def without_baseline(name: str, weighted: bool, centre: float) -> Inputs:
     if build(name).accepts == {"class_numbers"}:
         return Inputs(*rng.integers(0, 3, (2, 300)).astype(float), weights)
     labels = rng.integers(0, 2, 300).astype(float)
-    hours = pa.record_batch({"hour": 2 * labels + 1})
     # Two decimals: buckets of a ten-thousandth hold them exactly, and there are ties.
-    return Inputs(labels, np.round(0.3 * labels + 0.7 * rng.random(300), 2), weights, hours)
+    scores = np.round(0.3 * labels + 0.7 * rng.random(300), 2)
+    hours = groups(scores) if name in FAIRNESS else 2 * labels + 1
+    return Inputs(labels, scores, weights, pa.record_batch({"hour": hours}))
 
 
 def numbers(value: Any) -> np.ndarray:

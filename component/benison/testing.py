@@ -62,6 +62,7 @@ _EXAMPLES: dict[str, Any] = {
     "feature_key_path": ["features", "hour"],
     "class_id": 1,
     "class_ids": [0, 2],
+    "sensitive_features": "hour",
 }
 
 
