@@ -117,8 +117,8 @@ def pipeline(data, accuracy: float = 0.6):
 
 OTHER = text_format.Parse("""
   model_specs { label_key: "%s" }
-  metrics_specs { metrics { class_name: "AUC" } }
-""" % LABEL, tfma.EvalConfig())
+  metrics_specs { metrics { class_name: "%s" } }
+""" % (LABEL, "AUC"), tfma.EvalConfig())
 '''
 MADE = {
     "model_specs": [{"label_key": "tip_xf"}],
@@ -161,10 +161,18 @@ PROGRAMS = [
     ("EvalConfig(a=1)\nEvalConfig(a=2)", "makes 2 EvalConfigs, at lines 1, 2; name one's line."),
     (
         "def f(label):\n return EvalConfig(model_specs=[ModelSpec(label_key=label)])",
-        "'label' at line 2 is known only when the program runs. Run the file where TFMA is installed",
+        "'label' at line 2 is known only when the program runs. Say what it is with --set label=VALUE.",
     ),
     ("c = EvalConfig(options=c)", "is known only when the program runs"),
     ("EvalConfig(metrics_specs=tfma.metrics.specs_from_metrics([]))", "'tfma.metrics.specs_from"),
+    (
+        "EvalConfig(slicing_specs=[*None])",
+        "'None' at line 1 is known only when the program runs. Run",
+    ),
+    ("EvalConfig(**None)", "'None' at line 1"),
+    ("EvalConfig(options={**None})", "known only when the program runs"),
+    ("EvalConfig(options=-'a')", "known only when the program runs"),
+    ("EvalConfig(metrics_specs=[x for x in 3])", "'3' at line 1"),
     ("c = (", "is not Python: '(' was never closed at line 1."),
     ("Parse('modelspecs {}', EvalConfig())", 'has no field named "modelspecs"'),
 ]
@@ -179,6 +187,34 @@ def test_a_program_that_computes_its_config_is_refused(
     with pytest.raises(ConfigError) as raised:
         load(str(path))
     assert sentence in str(raised.value)
+
+
+def test_names_from_elsewhere_are_given(tmp_path: Path) -> None:
+    path = tmp_path / "pipeline.py"
+    path.write_text(
+        "def f(bound):\n"
+        "  spec = tfma.ModelSpec(label_key=features.LABEL)\n"
+        "  limit = {'value_threshold': {'lower_bound': {'value': bound}}}\n"
+        "  auc = tfma.MetricConfig(class_name='AUC' if True else '', threshold=limit)\n"
+        "  return tfma.EvalConfig(model_specs=[spec], metrics_specs=[tfma.MetricsSpec(metrics=[auc])])\n"
+    )
+    given = ("--set", "features.LABEL=big_tipper", "--set", "bound=0.6")
+    ran = CliRunner().invoke(app, ["convert", str(path), *given])
+    assert ran.exit_code == 0, ran.output
+    assert "label_key: big_tipper" in ran.output
+    assert "lower_bound: 0.6" in ran.output
+    wrong = CliRunner().invoke(app, ["convert", str(path), "--set", "bound"])
+    assert "expected NAME=VALUE" in wrong.output
+
+
+def test_a_cell_that_is_not_python_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "n.ipynb"
+    cells = [
+        {"cell_type": "code", "source": [line]}
+        for line in ("!pip install x", "if", "c = EvalConfig(options=Options())")
+    ]
+    path.write_text(json.dumps({"cells": cells}))
+    assert load(str(path)) == EvalConfig()
 
 
 def test_the_comments_say_what_differs_and_a_file_is_kept(tmp_path: Path) -> None:

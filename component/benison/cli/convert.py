@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from contextlib import suppress
+from typing import Annotated, Any
 
 import typer
 
 from benison.cli.options import errors
-from benison.errors import OutputError
+from benison.config.plain import parse_json
+from benison.errors import ConfigError, OutputError
 from benison.paths import locate, write
 from benison.tfma.conversion import as_yaml, load
 
@@ -35,6 +37,9 @@ From the output of a TFMA run:
 From the Python file of a TFX pipeline, which makes two:
   benison convert taxi_pipeline.py --line 120 -o eval.yaml
 
+From the pipeline of a TFX template, whose threshold is a parameter of a function:
+  benison convert pipeline.py --set eval_accuracy_threshold=0.6 -o eval.yaml
+
 Then:
   benison check-config eval.yaml --examples eval.parquet
   benison evaluate --examples eval.parquet --config eval.yaml --output out --gate
@@ -51,13 +56,19 @@ def convert(
         int | None,
         typer.Option(help="A line of the EvalConfig, in a Python file that makes several."),
     ] = None,
+    given: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="NAME=VALUE of a name that a Python file has from elsewhere; repeatable."
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the YAML file if it exists.")
     ] = False,
 ) -> None:
     """The command behind CONVERT_HELP."""
     with errors(as_json=False):
-        text = as_yaml(load(config, line), locate(config).name)
+        text = as_yaml(load(config, line, dict(map(_named, given or ()))), locate(config).name)
         if output is None:
             print(text, end="")
             return
@@ -69,3 +80,13 @@ def convert(
         except OSError as error:
             raise OutputError(f"{output} cannot be written: {error.strerror or error}.") from error
     print(f"{output} evaluates to the same as {config}.")
+
+
+def _named(text: str) -> tuple[str, Any]:
+    """A name and its value, which is JSON where it can be, and text otherwise."""
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise ConfigError(f"--set {text}: expected NAME=VALUE, such as --set threshold=0.6.")
+    with suppress(ConfigError):
+        return name, parse_json(value)
+    return name, value

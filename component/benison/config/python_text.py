@@ -60,15 +60,19 @@ _CURE = (
     "Run the file where TFMA is installed, write the EvalConfig down with "
     "text_format.MessageToString, and convert that."
 )
+_SET = "Say what it is with --set {name}=VALUE."
 
 
-def read(text: str, name: str, line: int | None = None) -> Mapping[str, Any]:
+def read(
+    text: str, name: str, line: int | None = None, given: Mapping[str, Any] | None = None
+) -> Mapping[str, Any]:
     """The fields of the EvalConfig that a program makes.
 
     Args:
         text: The program, or the JSON of a notebook.
         name: The name of the file; a notebook's ends in .ipynb.
         line: A line of the EvalConfig that is meant, where there are several.
+        given: Values of names that the program takes from elsewhere, such as parameters; `a.b` is a name.
 
     Raises:
         ConfigError: It is not Python, makes no or several EvalConfigs, or computes what is not understood.
@@ -79,7 +83,7 @@ def read(text: str, name: str, line: int | None = None) -> Mapping[str, Any]:
         tree = ast.parse(text)
     except SyntaxError as error:
         raise ConfigError(f"{name} is not Python: {error.msg} at line {error.lineno}.") from None
-    program = _Program(tree, name)
+    program = _Program(tree, name, given or {})
     value = program.value(_chosen([*_configs(tree)], name, line), {})
     if not isinstance(value, Mapping):
         raise ConfigError(f"{name} makes no EvalConfig that can be read. {_CURE}")
@@ -87,18 +91,23 @@ def read(text: str, name: str, line: int | None = None) -> Mapping[str, Any]:
 
 
 def _cells(text: str, name: str) -> str:
-    """The code of a notebook, without the lines that are commands of the notebook."""
+    """The code of a notebook, with empty lines for its commands and for cells that are not Python."""
     try:
         cells = plain.parse_json(text)["cells"]
-        lines = [
-            line
-            for cell in cells
-            if cell["cell_type"] == "code"
-            for line in [*"".join(cell["source"]).split("\n")]
-        ]
+        code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     except (KeyError, TypeError, ConfigError):
         raise ConfigError(f"{name} is not a notebook of Jupyter.") from None
-    return "\n".join("" if line.lstrip()[:1] in ("%", "!", "?") else line for line in lines)
+    return "\n".join(map(_cell, code))
+
+
+def _cell(code: str) -> str:
+    lines = code.split("\n")
+    kept = "\n".join("" if line.lstrip()[:1] in ("%", "!", "?") else line for line in lines)
+    try:
+        ast.parse(kept)
+    except SyntaxError:
+        return "\n" * (len(lines) - 1)
+    return kept
 
 
 def _configs(tree: ast.AST) -> Iterator[ast.Call]:
@@ -138,8 +147,8 @@ def _last(node: ast.AST) -> str:
 class _Program:
     """The constants of a program, and what its expressions are worth."""
 
-    def __init__(self, tree: ast.AST, name: str) -> None:
-        self._name = name
+    def __init__(self, tree: ast.AST, name: str, given: Mapping[str, Any]) -> None:
+        self._name, self._given = name, given
         self._constants: dict[str, list[ast.expr]] = {}
         self._pending: set[ast.expr] = set()
         for node in ast.walk(tree):
@@ -153,41 +162,62 @@ class _Program:
             ConfigError: That is not understood.
         """
         compute: Any = getattr(self, f"_{type(node).__name__}", None)
+        if isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node) in self._given:
+            return self._given[ast.unparse(node)]
         if compute is None:
             raise self._unknown(node)
         return compute(node, local)
 
     def _unknown(self, node: ast.expr) -> ConfigError:
-        shown = plain.shortened(ast.unparse(node))
+        name = ast.unparse(node)
+        named = isinstance(node, ast.Name | ast.Attribute)
+        cure = _SET.format(name=name) if named else _CURE
         return ConfigError(
-            f"{self._name}: {shown!r} at line {node.lineno} is known only when the program runs. {_CURE}"
+            f"{self._name}: {plain.shortened(name)!r} at line {node.lineno} is known only when the program "
+            f"runs. {cure}"
         )
+
+    def _items(self, node: ast.expr, local: Mapping[str, Any]) -> list[Any]:
+        """The items of a list that an expression is worth."""
+        values = self.value(node, local)
+        if not isinstance(values, list | tuple | dict):
+            raise self._unknown(node)
+        return [*values]
 
     def _Constant(self, node: ast.Constant, local: Mapping[str, Any]) -> Any:  # noqa: N802
         return node.value
 
-    def _List(self, node: ast.List, local: Mapping[str, Any]) -> Any:  # noqa: N802
+    def _List(self, node: ast.List | ast.Tuple | ast.Set, local: Mapping[str, Any]) -> Any:  # noqa: N802
         values: list[Any] = []
         for each in node.elts:
             if isinstance(each, ast.Starred):
-                values += self.value(each.value, local)
+                values += self._items(each.value, local)
             else:
                 values.append(self.value(each, local))
         return values
 
-    _Tuple = _Set = _List
+    _Set = _List
+
+    def _Tuple(self, node: ast.Tuple, local: Mapping[str, Any]) -> Any:  # noqa: N802
+        return tuple(self._List(node, local))
 
     def _Dict(self, node: ast.Dict, local: Mapping[str, Any]) -> Any:  # noqa: N802
         pairs: dict[Any, Any] = {}
         for key, each in zip(node.keys, node.values, strict=True):
             value = self.value(each, local)
-            pairs |= value if key is None else {self.value(key, local): value}
+            name = None if key is None else self.value(key, local)
+            if name is None and not isinstance(value, Mapping):
+                raise self._unknown(node)
+            pairs |= value if name is None else {str(name): value}
         return pairs
 
     def _UnaryOp(self, node: ast.UnaryOp, local: Mapping[str, Any]) -> Any:  # noqa: N802
         if not isinstance(node.op, ast.USub):
             raise self._unknown(node)
-        return -self.value(node.operand, local)
+        value = self.value(node.operand, local)
+        if not isinstance(value, int | float):
+            raise self._unknown(node)
+        return -value
 
     def _BinOp(self, node: ast.BinOp, local: Mapping[str, Any]) -> Any:  # noqa: N802
         compute = _OPERATORS.get(type(node.op))
@@ -195,6 +225,9 @@ class _Program:
             return compute(self.value(node.left, local), self.value(node.right, local))  # type: ignore[misc]
         except (ArithmeticError, TypeError, ValueError):
             raise self._unknown(node) from None
+
+    def _IfExp(self, node: ast.IfExp, local: Mapping[str, Any]) -> Any:  # noqa: N802
+        return self.value(node.body if self.value(node.test, local) else node.orelse, local)
 
     def _JoinedStr(self, node: ast.JoinedStr, local: Mapping[str, Any]) -> str:  # noqa: N802
         parts = (
@@ -208,9 +241,8 @@ class _Program:
         if others or loop.ifs or not isinstance(loop.target, ast.Name):
             raise self._unknown(node)
         name = loop.target.id
-        return [
-            self.value(node.elt, {**local, name: each}) for each in self.value(loop.iter, local)
-        ]
+        items = self._items(loop.iter, local)
+        return [self.value(node.elt, {**local, name: each}) for each in items]
 
     _GeneratorExp = _ListComp
 
@@ -243,6 +275,8 @@ class _Program:
             fields: dict[str, Any] = {}
             for keyword in node.keywords:
                 value = self.value(keyword.value, local)
+                if keyword.arg is None and not isinstance(value, Mapping):
+                    raise self._unknown(keyword.value)
                 fields |= value if keyword.arg is None else {keyword.arg: value}
             return fields
         if name in ("Parse", "ParseDict", "dumps", "list", "sorted") and node.args:
@@ -253,8 +287,9 @@ class _Program:
         if name == "dumps":
             return json.dumps(value)
         if name in ("list", "sorted"):
-            return sorted(value) if name == "sorted" else list(value)
-        if isinstance(value, str) and "text_format" not in ast.unparse(node.func):
+            items = self._items(node.args[0], {})
+            return sorted(items, key=str) if name == "sorted" else items
+        if isinstance(value, str) and "json_format" in ast.unparse(node.func):
             return plain.parse_json(value)
         try:
             return parse_text_proto(value, self._name) if isinstance(value, str) else value

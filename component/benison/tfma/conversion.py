@@ -23,12 +23,15 @@ _NO_DEFAULT_METRICS = "Metrics compiled into a Keras model, which TFMA adds: lis
 _BELOW_DASH = re.compile(r"^( *)-\n((?: *# .*\n)+) *", re.MULTILINE)
 
 
-def load(source: object, line: int | None = None) -> EvalConfig:
+def load(
+    source: object, line: int | None = None, given: Mapping[str, Any] | None = None
+) -> EvalConfig:
     """The config from what `EvalConfig.load` takes, or from a Python file or notebook that makes it.
 
     Args:
         source: A path, a mapping, or a message of TFMA; a program is read and not run.
         line: A line of the EvalConfig in a program that makes several.
+        given: Values of names that a program takes from elsewhere.
 
     Raises:
         ConfigError: It cannot be read, or is wrong; `faults` has every fault.
@@ -36,7 +39,7 @@ def load(source: object, line: int | None = None) -> EvalConfig:
     if isinstance(source, str) and source.endswith(_PROGRAMS):
         path = locate(source, ConfigError)
         text = text_forms.as_text(text_forms.read_file(path), path)
-        return EvalConfig.load(python_text.read(text, source, line))
+        return EvalConfig.load(python_text.read(text, source, line, given))
     return EvalConfig.load(source)
 
 
