@@ -52,7 +52,7 @@ class SliceCodes:
 
     @functools.cached_property
     def _counts(self) -> npt.NDArray[np.int64]:
-        counts = [np.bincount(codes, minlength=self.size) for _, codes in self.parts]
+        counts = [_grouped_count(codes, self.size) for _, codes in self.parts]
         return np.sum(counts, axis=0, dtype=np.int64) if counts else np.zeros(self.size, np.int64)
 
     def sum(self, values: Array) -> Array:
@@ -84,6 +84,9 @@ class SliceCodes:
     ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64] | None]]:
         """For each part `code * width + cell` of its codes, for cells in [0, width), and its rows."""
         for rows, codes in self.parts:
+            if is_repeated(codes):
+                yield _at(cells, rows) + codes[0] * width, rows
+                continue
             keys = codes * width
             keys += _at(cells, rows)
             yield keys, rows
@@ -116,6 +119,24 @@ def _at(values: npt.NDArray[Any], rows: npt.NDArray[np.int64] | None) -> npt.NDA
     return values if rows is None else values[rows]
 
 
+def repeated(code: int, count: int) -> npt.NDArray[np.int64]:
+    """The same code for each of `count` rows, which all read the one number: int64[count], read-only."""
+    return np.broadcast_to(np.int64(code), count)
+
+
+def is_repeated(codes: npt.NDArray[Any]) -> bool:
+    """Whether codes are those of `repeated`, and there is one at least."""
+    return len(codes) > 0 and codes.strides == (0,)
+
+
+def _grouped_count(codes: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
+    if not is_repeated(codes):
+        return np.bincount(codes, minlength=size)
+    counts = np.zeros(size, np.int64)
+    counts[codes[0]] = len(codes)
+    return counts
+
+
 def grouped_sum(keys: npt.NDArray[np.int64], values: Array, size: int) -> Array:
     """Sum of float64[N] by key, for keys in [0, size): float64[size].
 
@@ -125,6 +146,9 @@ def grouped_sum(keys: npt.NDArray[np.int64], values: Array, size: int) -> Array:
     """
     block = max(_SUM_BLOCK, 4 * size)
     total = np.zeros(size)
+    if is_repeated(keys):  # to add to one number again and again takes twenty times as long
+        total[keys[0]] = values.sum()
+        return total
     for start in range(0, len(keys), block):  # each block is one vectorised sum
         end = start + block
         total += np.bincount(keys[start:end], values[start:end], minlength=size)

@@ -21,6 +21,7 @@ from benison.config import Bins, SlicingSpec
 from benison.data.values import is_list, kind_of, text_of, unlisted
 from benison.errors import ConfigError, DataError
 from benison.slicing.bin_edges import numbers_of, places
+from benison.slicing.codes import repeated
 from benison.slicing.expressions import Condition
 from benison.slicing.keys import BIN, same_value
 
@@ -73,7 +74,7 @@ class SpecCodes:
     @classmethod
     def of(cls, spec: SlicingSpec, columns: ColumnCodes) -> SpecCodes:
         """Apply `spec` to the batch whose columns `columns` encodes."""
-        crossed = cls((), None, np.zeros(columns.num_rows, np.int64), pa.array([""]))
+        crossed = cls((), None, repeated(0, columns.num_rows), pa.array([""]))
         for feature in spec.features:
             crossed = crossed.cross(columns.of_spec(spec, feature))
         return crossed
@@ -86,9 +87,7 @@ class SpecCodes:
         chosen = np.flatnonzero(np.isin(self.codes, same))
         rows = chosen if self.rows is None else self.rows[chosen]
         value = pa.array([texts[i] for i in same], pa.string())
-        return dataclasses.replace(
-            self, rows=rows, codes=np.zeros(len(rows), np.int64), values=value
-        )
+        return dataclasses.replace(self, rows=rows, codes=repeated(0, len(rows)), values=value)
 
     def cross(self, other: SpecCodes) -> SpecCodes:
         """Each row in every combination of its values here and there."""

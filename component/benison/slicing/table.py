@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benison.slicing.codes import SliceCodes
+from benison.slicing.codes import SliceCodes, is_repeated, repeated
 from benison.slicing.encode import Codes, SpecCodes, split_values
 from benison.slicing.keys import SLICE_KEY, SliceKey, as_number
 
@@ -80,7 +80,7 @@ class SliceTable:
         if len(ids) and ids[0] >= 0 and np.all(np.diff(ids) == 1):
             # The slices of a spec have numbers one after the other, as in most batches; to add the first
             # costs less than to look each up.
-            return spec.rows, spec.codes + ids[0] if ids[0] else spec.codes
+            return spec.rows, _shifted(spec.codes, int(ids[0]))
         codes = ids[spec.codes]
         if len(ids) and ids.min() >= 0:
             return spec.rows, codes
@@ -121,6 +121,12 @@ class SliceTable:
             table._owners[group] = owners
             index[other._ids[group]] = table._ids[group][positions]
         return table, index
+
+
+def _shifted(codes: Codes, by: int) -> Codes:
+    if not by:
+        return codes
+    return repeated(int(codes[0]) + by, len(codes)) if is_repeated(codes) else codes + by
 
 
 def _texts(

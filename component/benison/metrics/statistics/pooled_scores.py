@@ -19,6 +19,7 @@ from benison.data.batch import Index, Mask
 from benison.metrics.statistics.binary import BinaryRows, Weights
 from benison.metrics.statistics.cells import PENDING_KEYS, CellPairs, Cells, order_of
 from benison.metrics.statistics.scale import BIN_BITS, BINS, PAGE_BITS, PAGES, bins_of
+from benison.slicing.codes import is_repeated
 
 _PAGE_CELLS = 2 << PAGE_BITS  # a negative and a positive one for each bin
 # A page with less than one in so many rows is no page of the table: its 16 kB for each slice would be empty.
@@ -82,7 +83,7 @@ class PooledScores:
         their pages.
         """
         bins = bins_of(rows.scores)
-        cells = self._offsets[bins >> PAGE_BITS]
+        cells = self._offsets.take(bins >> PAGE_BITS)
         cells += 2 * bins
         absent = cells >= len(self.pages) * _PAGE_CELLS
         cells += rows.positive
@@ -102,10 +103,14 @@ class PooledScores:
         ranks[self.slices] = np.arange(size)
         cells = cells.astype(kind)
         for at, codes in rows.codes.parts:
-            # Where all slices are pooled the code of each is its rank.
-            keys = codes.astype(kind) if size == len(ranks) else ranks[codes]
-            keys *= width
-            keys += cells if at is None else cells[at]
+            within = cells if at is None else cells[at]
+            if is_repeated(codes):
+                keys = within + ranks[codes[0]] * kind.type(width)
+            else:
+                # Where all slices are pooled the code of each is its rank.
+                keys = codes.astype(kind) if size == len(ranks) else ranks[codes]
+                keys *= width
+                keys += within
             weights = rows.weights if at is None or rows.weights is None else rows.weights[at]
             total = total.merge(Cells.of(keys, weights, size, width))
         return total

@@ -98,15 +98,20 @@ def bins_of(scores: Array) -> Index:
         parts = scores * _PARTS
     bins: Index = np.clip(parts, 0, BUCKETS).astype(np.int64)
     bins += _EVEN - _FINE
-    low, high = parts < _FINE, parts >= BUCKETS - _FINE
-    if low.any():
-        below = scores < 0
-        _put(bins, below, lambda rows: _ZERO - 1 - _narrow(-scores[rows]))
-        _put(bins, low & ~below, lambda rows: _ZERO + _from_zero(parts[rows]))
-    if high.any():
-        above = scores >= 1
-        _put(bins, above, lambda rows: _FROM_1 + _from_1(scores[rows]))
-        _put(bins, high & ~above, lambda rows: _HIGH + _below_1(parts[rows]))
+    ends = np.flatnonzero((parts < _FINE) | (parts >= BUCKETS - _FINE))
+    if len(ends):
+        bins[ends] = _bins_at_ends(scores[ends], parts[ends])
+    return bins
+
+
+def _bins_at_ends(scores: Array, parts: Array) -> Index:
+    """The bins of scores that are below, above, and near the ends of [0, 1]."""
+    bins = np.empty(len(scores), np.int64)
+    below, above, near_0 = scores < 0, scores >= 1, parts < _FINE
+    _put(bins, below, lambda rows: _ZERO - 1 - _narrow(-scores[rows]))
+    _put(bins, near_0 & ~below, lambda rows: _ZERO + _from_zero(parts[rows]))
+    _put(bins, above, lambda rows: _FROM_1 + _from_1(scores[rows]))
+    _put(bins, ~(near_0 | above), lambda rows: _HIGH + _below_1(parts[rows]))
     return bins
 
 
