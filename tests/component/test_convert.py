@@ -192,13 +192,14 @@ def test_a_program_that_computes_its_config_is_refused(
 def test_names_from_elsewhere_are_given(tmp_path: Path) -> None:
     path = tmp_path / "pipeline.py"
     path.write_text(
-        "def f(bound):\n"
+        "def f(bound, other=1):\n"
+        "  bound = bound * other\n"
         "  spec = tfma.ModelSpec(label_key=features.LABEL)\n"
         "  limit = {'value_threshold': {'lower_bound': {'value': bound}}}\n"
         "  auc = tfma.MetricConfig(class_name='AUC' if True else '', threshold=limit)\n"
         "  return tfma.EvalConfig(model_specs=[spec], metrics_specs=[tfma.MetricsSpec(metrics=[auc])])\n"
     )
-    given = ("--set", "features.LABEL=big_tipper", "--set", "bound=0.6")
+    given = ("--set", "features.LABEL=big_tipper", "--set", "bound=0.3", "--set", "other=2")
     ran = CliRunner().invoke(app, ["convert", str(path), *given])
     assert ran.exit_code == 0, ran.output
     assert "label_key: big_tipper" in ran.output

@@ -151,9 +151,12 @@ class _Program:
         self._name, self._given = name, given
         self._constants: dict[str, list[ast.expr]] = {}
         self._pending: set[ast.expr] = set()
+        self._defaults: set[ast.expr] = set()
         for node in ast.walk(tree):
             for constant, value in _assigned(node):
                 self._constants.setdefault(constant, []).append(value)
+                if isinstance(node, ast.arguments):
+                    self._defaults.add(value)
 
     def value(self, node: ast.expr, local: Mapping[str, Any]) -> Any:
         """What an expression is worth, where these names have values too.
@@ -162,7 +165,7 @@ class _Program:
             ConfigError: That is not understood.
         """
         compute: Any = getattr(self, f"_{type(node).__name__}", None)
-        if isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node) in self._given:
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in self._given:
             return self._given[ast.unparse(node)]
         if compute is None:
             raise self._unknown(node)
@@ -251,6 +254,10 @@ class _Program:
             return local[node.id]
         values = self._constants.get(node.id, [])
         before = [v for v in values if v.lineno <= node.lineno and v not in self._pending]
+        if node.id in self._given and not self._defaults.issuperset(before):
+            before = [v for v in before if v not in self._defaults]
+        elif node.id in self._given:
+            return self._given[node.id]
         if not before and len(values) != 1:
             raise self._unknown(node)
         value = max(before or values, key=lambda v: v.lineno)
