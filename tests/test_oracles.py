@@ -337,6 +337,12 @@ SIMULATED: dict[str, Oracle] = {
     "MAP": tied(average_precision),
 }
 
+SAMPLES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "FixedSizeSample": lambda y, p: y >= 0,
+    "FalsePositiveFeatureSampler": lambda y, p: (y == 0) & (p > HALF),
+    "FalseNegativeFeatureSampler": lambda y, p: (y == 1) & (p <= HALF),
+}
+
 ORACLES: dict[str, Oracle] = {
     **SIMULATED,
     **coco.ORACLES,
@@ -348,6 +354,7 @@ ORACLES: dict[str, Oracle] = {
     **COMPARISONS,
     **TEXTS,
     **FAIRNESS,
+    **dict.fromkeys(SAMPLES, lambda y, p, w: np.full(5, 7.0)),
     "ExactMatch": lambda y, p, w: np.average(y == p, weights=w),
     "NDCG": lambda y, p, w: sk.ndcg_score([y[w > 0]], [p[w > 0]]),
     **RATES,
@@ -444,10 +451,14 @@ def without_baseline(name: str, weighted: bool, centre: float) -> Inputs:
     # Two decimals: buckets of a ten-thousandth hold them exactly, and there are ties.
     scores = np.round(0.3 * labels + 0.7 * rng.random(300), 2)
     hours = groups(scores) if name in FAIRNESS else 2 * labels + 1
+    if name in SAMPLES:  # of which the rows that are meant have 7
+        hours = np.where(SAMPLES[name](labels, scores), 7.0, 1.0)
     return Inputs(labels, scores, weights, pa.record_batch({"hour": hours}))
 
 
 def numbers(value: Any) -> np.ndarray:
+    if isinstance(value, np.ma.MaskedArray):
+        return value[0].compressed().astype(float)
     if isinstance(value, dict):
         kept = [
             v

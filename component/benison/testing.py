@@ -63,6 +63,10 @@ _EXAMPLES: dict[str, Any] = {
     "class_id": 1,
     "class_ids": [0, 2],
     "sensitive_features": "hour",
+    "sampled_key": "hour",
+    "feature_key": "hour",
+    "size": 5,
+    "sample_size": 5,
 }
 
 

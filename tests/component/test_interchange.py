@@ -73,6 +73,13 @@ def config(**more: Any) -> dict[str, Any]:
         {"class_name": "CalibrationPlot", "config": {"num_buckets": 10}},
         {"class_name": "ConfusionMatrixPlot", "config": {"num_thresholds": 10}},
         {"class_name": "ConfusionMatrixPlot", "config": {"name": "mine", "num_thresholds": 4}},
+        *(
+            {
+                "class_name": "FixedSizeSample",
+                "config": {"name": f"of {c}", "sampled_key": c, "size": 3},
+            }
+            for c in ("hour", "fare", "name")
+        ),
     ]
     return {
         "model_specs": [

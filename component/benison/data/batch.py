@@ -11,7 +11,7 @@ key                           value                                             
 ``features``                  Arrow RecordBatch, N rows; multivalent features are     reader
                               Arrow lists; missing is null (or an empty list)
 ``row_numbers``               Arrow uint64[N], the same however rows are read; absent  reader
-                              unless confidence intervals are asked for
+                              unless confidence intervals or samples are asked for
 ``slice_texts``               {column: Arrow string[N]}, numbers as they are written, for   reader
                               columns of which slices see that and not the numbers
 ``transformed_features``      {model: Arrow RecordBatch}, as `features`               extractor
@@ -176,6 +176,8 @@ class Inputs:
     groups: pa.Array | None = None
     baseline: Any = None
     """The baseline's predictions, as `predictions` are, for metrics that compare two models."""
+    batch_numbers: npt.NDArray[np.uint64] | None = None
+    """The numbers of the rows of `batch`; None where nobody asked for them."""
 
     @classmethod
     def of(cls, labels: Any, predictions: Any, weights: Any = None) -> Inputs:
@@ -196,6 +198,7 @@ class Inputs:
             rows if self.rows is None else self.rows[rows],
             None if self.groups is None else self.groups.take(pa.array(rows)),
             None if self.baseline is None else take_rows(self.baseline, rows),
+            self.batch_numbers,
         )
 
     @functools.cached_property
@@ -204,6 +207,13 @@ class Inputs:
         if self.batch is None or self.rows is None:
             return self.batch
         return self.batch.take(pa.array(self.rows))
+
+    @property
+    def numbers(self) -> npt.NDArray[np.uint64] | None:
+        """The numbers of the rows, uint64[N], the same however they are read; None where none were read."""
+        if self.batch_numbers is None or self.rows is None:
+            return self.batch_numbers
+        return self.batch_numbers[self.rows]
 
     def weighted(self, values: Array) -> Array:
         """`values` times the weights: float64[N]; 0 where the weight is 0, whatever the value is."""

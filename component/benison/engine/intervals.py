@@ -12,17 +12,16 @@ import abc
 import dataclasses
 from collections.abc import Iterator, Sequence
 from functools import reduce
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from benison.config import ConfidenceIntervalMethod, Options
 from benison.data.batch import Array
+from benison.data.mixing import Numbers, mixed
 from benison.metrics.base import AXES, Index, Value, ratio
 from benison.table.slice_columns import Interval
 
-Numbers: TypeAlias = npt.NDArray[np.uint64]
 T = TypeVar("T", bound="Mergeable")
 
 REPLICATES = 20
@@ -98,7 +97,7 @@ class Jackknife(Resampling):
     method = "jackknife"
 
     def rows(self, numbers: Numbers | None) -> Iterator[Index | None]:
-        group = (_mixed(_given(numbers)) % np.uint64(self.groups)).astype(np.uint8)
+        group = (mixed(_given(numbers)) % np.uint64(self.groups)).astype(np.uint8)
         order = np.argsort(group, kind="stable")
         yield from np.split(order, np.searchsorted(group[order], np.arange(1, self.groups)))
 
@@ -141,11 +140,11 @@ class PoissonBootstrap(Resampling):
 
     def rows(self, numbers: Numbers | None) -> Iterator[Index | None]:
         yield None
-        mixed = _mixed(_given(numbers))
+        own = mixed(_given(numbers))
         steps = np.cumsum(np.exp(-1) / np.cumprod([1.0, *range(1, _POISSON_MOST)]))
         for replicate in range(REPLICATES):
-            uniform = _mixed(mixed + np.uint64(replicate)) / 2.0**64
-            yield np.repeat(np.arange(len(mixed)), np.searchsorted(steps, uniform, side="right"))
+            uniform = mixed(own + np.uint64(replicate)) / 2.0**64
+            yield np.repeat(np.arange(len(own)), np.searchsorted(steps, uniform, side="right"))
 
     def total(self, groups: Sequence[T]) -> T:
         return groups[0]
@@ -169,14 +168,6 @@ def _given(numbers: Numbers | None) -> Numbers:
     if numbers is None:
         raise ValueError("Confidence intervals need the numbers of the rows.")
     return numbers
-
-
-def _mixed(numbers: Numbers) -> Numbers:
-    """Numbers that look random, always the same for the same; splitmix64 of Steele, Lea and Flood, 2014."""
-    z = numbers * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
 
 
 def resampling_of(options: Options) -> Resampling:
@@ -206,6 +197,11 @@ class Estimate:
     def is_number(self) -> bool:
         """Whether a slice has one number, and no list or structure."""
         return not isinstance(self.value, dict) and self.value.ndim == 1
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether it is values of rows, between which there are no differences."""
+        return isinstance(self.value, np.ma.MaskedArray)
 
     def minus(self, other: Estimate) -> Estimate:
         """The difference; it varies as the replicates of both, which are of the same rows, say."""

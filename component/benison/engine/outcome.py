@@ -81,7 +81,7 @@ class Outcome:
         yield self._columns.metric_rows(
             row.key, estimate.value, estimate.interval(resampling), *numbers
         )
-        if not len(pairs):
+        if not len(pairs) or row.estimate.is_sample:
             return
         base, compared = (row.estimate.pick(pairs[:, side]) for side in (0, 1))
         exact = row.resolution[pairs].sum(axis=1)
@@ -134,7 +134,7 @@ class Outcome:
                 continue
             yield row
             base = plan.comparison and rows.get(plan.comparison.base_of(row.key) or row.key)
-            if base and base is not row:
+            if base and base is not row and not row.estimate.is_sample:
                 yield self._change(row, base)
 
     def _values(self) -> dict[Key, Row]:

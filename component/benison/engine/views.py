@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.data.batch import Array, Extracts, Index, Inputs, Mask, Seen, missing_rows
+from benison.data.mixing import Numbers
 from benison.errors import ConfigError, DataError
 from benison.table.key import Key
 
@@ -251,7 +252,7 @@ class View:
         baseline = (
             _of_same_width(pair[1], predictions.get(other, nothing))[1] if self.baseline else None
         )
-        return Inputs(*pair, weights, batch, None, groups, baseline)
+        return Inputs(*pair, weights, batch, None, groups, baseline, _numbers(extracts))
 
     def _kept(self, inputs: Inputs) -> Index | None:
         """The rows with a label, where it matters, and a weight; None is all."""
@@ -279,6 +280,12 @@ def _of_same_width(labels: Any, predictions: Any) -> tuple[Any, Any]:
         elif len(shapes[1]) == 1 and np.isnan(predictions).all():
             predictions = np.full(shapes[0], np.nan)
     return labels, predictions
+
+
+def _numbers(extracts: Extracts) -> Numbers | None:
+    if "row_numbers" not in extracts:
+        return None
+    return np.asarray(extracts["row_numbers"].to_numpy(), np.uint64)
 
 
 def _texts(batch: pa.RecordBatch, column: str) -> pa.Array:

@@ -353,7 +353,8 @@ class Job:
         return any(reader.takes_examples for reader in self._called())
 
     def _numbers_rows(self) -> bool:
-        return self.config.options.compute_confidence_intervals
+        sampled = any(c.metric.needs_row_numbers for c in self.plan.computations)
+        return sampled or self.config.options.compute_confidence_intervals
 
     def _called(self) -> list[FeatureConsumer]:
         """The models and the preprocessing functions."""

@@ -34,6 +34,7 @@ from benison.metrics import (
     regression,
     retrieval,
     row_means,
+    row_samples,
     separation,
     text,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "register",
     "registered",
     "regression",
+    "row_samples",
     "retrieval",
     "row_means",
     "separation",

@@ -147,6 +147,8 @@ class Metric(abc.ABC):
     """Whether it looks at the queries of rows, `Inputs.groups`, which need a query_key."""
     needs_baseline: ClassVar[bool] = False
     """Whether it looks at the baseline's predictions of the same rows, `Inputs.baseline`."""
+    needs_row_numbers: ClassVar[bool] = False
+    """Whether it is a sample of rows, which are drawn by `Inputs.numbers`."""
     takes_weights: ClassVar[bool] = True
     """Whether it can be computed with example weights."""
     empty_value: ClassVar[float] = math.nan
@@ -169,7 +171,8 @@ class Metric(abc.ABC):
         """The value of each slice from the states, in the order of `statistics()`.
 
         float64[S] for a number, float64[S, T] for a list of numbers, or a dict of float64[S, T]
-        columns for a structured value or a plot. Undefined is NaN.
+        columns for a structured value or a plot. Undefined is NaN. A sample of rows is a masked
+        object[S, T] of what JSON has, from which what is masked is left out.
         """
 
     def resolution(self, *states: Any) -> Array | float:

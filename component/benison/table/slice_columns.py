@@ -127,4 +127,5 @@ def _numbers_and_json(value: Value, size: int) -> tuple[Array, pa.Array]:
 def _strict(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _strict(item) for key, item in value.items()}
-    return [None if np.isnan(x) else x for x in np.asarray(value).tolist()]
+    values = value.compressed() if isinstance(value, np.ma.MaskedArray) else np.asarray(value)
+    return [None if x != x else x for x in values.tolist()]  # noqa: PLR0124 - NaN, of texts too

@@ -15,7 +15,8 @@ from benison.engine.intervals import QUANTILE, REPLICATES
 Columns: TypeAlias = Mapping[str, Any]
 """The points of a plot: float64 in columns of one length."""
 
-_FLOAT64 = 5
+_BYTES, _INT64, _FLOAT64 = 1, 3, 5
+_ARRAYS = {"U": (_BYTES, "bytes_values"), "i": (_INT64, "int64_values")}
 _COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
 _MATRIX = ("threshold", *_COUNTS)
 _BUCKET = {
@@ -55,12 +56,20 @@ def write_value(message: Any, value: float, structured: str | None) -> None:
             message.multi_class_confusion_matrix_at_thresholds, _numbers(data), _MULTI_CLASS
         )
     elif isinstance(data, list):
-        array = np.array(data, np.float64)
-        message.array_value.data_type = _FLOAT64
-        message.array_value.shape.extend(array.shape)
-        message.array_value.float64_values.extend(array.ravel().tolist())
+        _write_array(message.array_value, data)
     else:
         message.bytes_value = structured.encode()
+
+
+def _write_array(message: Any, data: list[Any]) -> None:
+    """Texts as bytes, whole numbers as int64, others as float64."""
+    array = np.array(data)
+    kind, field = _ARRAYS.get(array.dtype.kind, (_FLOAT64, "float64_values"))
+    array = array.astype(np.float64) if kind == _FLOAT64 else array
+    message.data_type = kind
+    message.shape.extend(array.shape)
+    values = array.ravel().tolist()
+    getattr(message, field).extend([x.encode() for x in values] if kind == _BYTES else values)
 
 
 def _numbers(data: Mapping[str, Sequence[float | None]]) -> Columns:
