@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Inputs on which evaluations are known to go wrong silently, each with the value that is right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import benison
+from tests.component.test_formats import write_examples
+from tests.conftest import config
+
+
+def lower(bound: float) -> dict[str, Any]:
+    return {"value_threshold": {"lower_bound": bound}}
+
+
+def table(labels: Any, predictions: Any, **more: Any) -> pa.Table:
+    return pa.table({"label": labels, "prediction": predictions, **more})
+
+
+def test_a_row_without_a_label_is_a_row_for_what_looks_at_none() -> None:
+    result = benison.evaluate(
+        table([1.0, None], [0.8, 0.4]), config("ExampleCount", "MeanPrediction")
+    )
+    assert result.value("example_count") == 2
+    assert result.value("mean_prediction") == pytest.approx(0.6)
+
+
+def test_a_last_example_without_the_feature_is_in_no_slice(tmp_path: Path) -> None:
+    rows = [
+        {"label": 1, "prediction": 0.5, "tag": "a"},
+        {"label": 0, "prediction": 0.5, "tag": "b"},
+    ]
+    path = write_examples([*rows, {"label": 1, "prediction": 0.5}], tmp_path / "a.tfrecord")
+    made = config("ExampleCount", slices=[{"feature_keys": ["tag"]}])
+    assert benison.evaluate(path, made).slices() == ["tag=a", "tag=b"]
+
+
+FIFTEEN = [0] * 4 + [1] + [0] * 4 + [1] * 6  # 52 of 56 pairs are in order
+
+
+@pytest.mark.parametrize(
+    ("scores", "labels", "area"),
+    [
+        (np.linspace(97, 100, 15), FIFTEEN, 52 / 56),
+        (100 * np.arange(10) / 10, [0] * 5 + [1] * 5, 1.0),
+        (1 - 1e-6 * np.arange(10), [1] * 5 + [0] * 5, 1.0),
+        ([8e-5] * 5 + [1e-5] * 5, [1] * 5 + [0] * 5, 1.0),
+        ([1e-5] * 5 + [8e-5] * 5, [1] * 5 + [0] * 5, 0.0),
+    ],
+)
+def test_ranks_of_scores_that_crowd_or_lie_outside_of_0_and_1(
+    scores: Any, labels: Any, area: float
+) -> None:
+    assert benison.evaluate(table(labels, scores), config("AUC")).value("auc") == pytest.approx(
+        area
+    )
+
+
+def test_a_threshold_of_tiny_scores_is_a_score() -> None:
+    scores = np.arange(1, 201) * 1e-7
+    metric = {"class_name": "ThresholdAtRecall", "config": {"recall": 0.03}}
+    result = benison.evaluate(table([0] * 100 + [1] * 100, scores), config(metric))
+    assert result.value("threshold_at_recall") == pytest.approx(1.98e-5, rel=1e-12)
+
+
+@pytest.mark.parametrize("form", ["table", "csv"])
+def test_versions_of_one_number_are_two_texts(form: str, tmp_path: Path) -> None:
+    data: Any = table([1.0] * 18 + [0.0] * 2, [0.9] * 20, v=["3.1"] * 18 + ["3.10"] * 2)
+    if form == "csv":
+        data.to_pandas().to_csv(tmp_path / "a.csv", index=False)
+        data = str(tmp_path / "a.csv")
+    of_slice = {
+        "slicing_specs": [{"feature_values": {"v": "3.1"}}],
+        "threshold": {"value_threshold": {"lower_bound": 1.0}},
+    }
+    metric = {"class_name": "MeanLabel", "per_slice_thresholds": [of_slice]}
+    slices = [{"feature_values": {"v": "3.10"}}, {"feature_keys": ["v"]}]
+    result = benison.evaluate(data, config(metric, "ExampleCount", slices=slices))
+    assert result.value("example_count", slice={"v": "3.10"}) == 2
+    assert result.value("example_count", slice={"v": "3.1"}) == 18
+    assert (result.verdict.status, result.verdict.counts["pass"]) == ("blessed", 1)
+
+
+def test_a_fall_of_one_in_twenty_is_a_fall_of_a_twentieth() -> None:
+    new, old = [0.9] * 17 + [0.1] * 3, [0.9] * 18 + [0.1] * 2
+    fall = {"change_threshold": {"direction": "HIGHER_IS_BETTER", "absolute": -0.05}}
+    made = config({"class_name": "BinaryAccuracy", "threshold": fall})
+    made["model_specs"] = [
+        {"name": "new", "label_key": "label", "prediction_key": "prediction"},
+        {"name": "old", "label_key": "label", "prediction_key": "old", "is_baseline": True},
+    ]
+    result = benison.evaluate(table([1.0] * 20, new, old=old), made)
+    assert result.verdict.status == "blessed"
+
+
+def test_ten_weights_of_a_tenth_are_1() -> None:
+    made = config(
+        {"class_name": "ExampleCount", "threshold": lower(1.0)}, model={"example_weight_key": "w"}
+    )
+    data = table([1.0] * 10, [0.9] * 10, w=[0.1] * 10)
+    assert benison.evaluate(data, made).verdict.status == "blessed"
