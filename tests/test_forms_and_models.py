@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import pickle
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,15 @@ def as_delta(rows: Rows, folder: Path) -> str:
     return str(folder / "table")
 
 
+def as_iceberg(rows: Rows, folder: Path) -> str:
+    memory = pytest.importorskip("pyiceberg.catalog.memory")
+    catalog = memory.InMemoryCatalog("forms", warehouse=f"file://{folder}")
+    catalog.create_namespace("eval")
+    table = pa.Table.from_pylist(rows)
+    catalog.create_table("eval.rows", schema=table.schema).append(table)
+    return str(folder / "eval" / "rows")
+
+
 def frame() -> pd.DataFrame:
     return pd.DataFrame(rows())[["fare", "hour"]]
 
@@ -100,15 +110,71 @@ def in_onnx(folder: Path) -> tuple[Path, np.ndarray]:
     return path, 1 / (1 + np.exp(-frame().fare.to_numpy()))
 
 
+def in_mlflow(folder: Path) -> tuple[Path, np.ndarray]:
+    pytest.importorskip("mlflow")
+    import mlflow.sklearn
+
+    model = pytest.importorskip("sklearn.linear_model").LogisticRegression().fit(frame(), labels())
+    with warnings.catch_warnings(action="ignore"):
+        mlflow.sklearn.save_model(
+            model, str(folder / "m"), serialization_format="cloudpickle", pip_requirements=[]
+        )
+    return folder / "m", model.predict_proba(frame())[:, 1]
+
+
+def sigmoid_of_fare() -> np.ndarray:
+    """In 32 bits, as models of TensorFlow compute it."""
+    return (1 / (1 + np.exp(-frame().fare.to_numpy(np.float32) / 8))).astype(np.float64)
+
+
+def in_saved_model(folder: Path) -> tuple[Path, np.ndarray]:
+    pytest.importorskip("tensorflow")
+    from benison.models.savedmodel import tensorflow
+
+    tf = tensorflow()
+    fare = tf.TensorSpec([None, 1], tf.float32, name="fare")
+    scored = tf.function(
+        lambda fare: {"p": tf.sigmoid(fare / 8)}, input_signature=[fare], autograph=False
+    )
+    tf.saved_model.save(tf.Module(), str(folder / "saved"), signatures=scored)
+    return folder / "saved", sigmoid_of_fare()
+
+
+def in_tflite(folder: Path) -> tuple[Path, np.ndarray]:
+    saved, predictions = in_saved_model(folder)
+    pytest.importorskip("ai_edge_litert")
+    from benison.models.savedmodel import tensorflow
+
+    converter = tensorflow().lite.TFLiteConverter.from_saved_model(str(saved))
+    (folder / "model.tflite").write_bytes(converter.convert())
+    return folder / "model.tflite", predictions
+
+
+def in_keras(folder: Path) -> tuple[Path, np.ndarray]:
+    pytest.importorskip("tensorflow")
+    keras = pytest.importorskip("keras")
+    fare = keras.Input((1,), name="fare")
+    model = keras.Model(
+        fare, keras.layers.Activation("sigmoid")(keras.layers.Rescaling(1 / 8)(fare))
+    )
+    model.save(folder / "model.keras")
+    return folder / "model.keras", sigmoid_of_fare()
+
+
 MODELS: tuple[Callable[[Path], Any], ...] = (
     in_column, in_sklearn, in_xgboost, in_lightgbm, in_onnx,
 )  # fmt: skip
+SLOW_MODELS = (in_saved_model, in_tflite, in_keras, in_mlflow)
+"""TensorFlow and MLflow take their time, so that these meet one form of each kind of reader."""
 
 
 def evaluated(examples: Any, model: Path | None) -> benison.EvalResult:
     spec = {"example_weight_key": "weight", "prediction_key": "" if model else "prediction"}
+    bound = {"value_threshold": {"lower_bound": 0.3}}
     slices = [{}, {"feature_keys": ["shop"]}, {"feature_keys": ["hour"]}]
-    made = config(*METRICS, slices=slices, model=spec)
+    made = config(
+        *METRICS, {"class_name": "BinaryAccuracy", "threshold": bound}, slices=slices, model=spec
+    )
     return benison.evaluate(examples, made, model=model, trust_pickle=True)
 
 
@@ -119,11 +185,13 @@ def values_of(result: benison.EvalResult) -> dict[tuple[str, str], tuple[float, 
     }
 
 
-def same(result: benison.EvalResult, expected: benison.EvalResult) -> None:
+def same(result: benison.EvalResult, expected: benison.EvalResult, rel: float = 1e-12) -> None:
+    assert result.verdict.status == expected.verdict.status != "not_evaluated"
+    assert result.verdict.counts == expected.verdict.counts
     ours, theirs = values_of(result), values_of(expected)
     assert ours.keys() == theirs.keys()
     for key, (value, *counts) in ours.items():
-        assert value == pytest.approx(theirs[key][0], rel=1e-12, nan_ok=True), key
+        assert value == pytest.approx(theirs[key][0], rel=rel, nan_ok=True), key
         assert counts == [*theirs[key][1:]], key
 
 
@@ -151,7 +219,19 @@ def test_a_table_has_the_values_of_the_library(model: Any) -> None:
     assert shops == {"shop=a", "shop=NA", "shop=b, c\nd"}
 
 
-@pytest.mark.parametrize("form", [*FORMS, as_delta], ids=lambda form: form.__name__)
+@pytest.mark.parametrize("model", SLOW_MODELS, ids=lambda model: model.__name__)
+def test_models_of_large_libraries_have_their_values_in_every_form(
+    model: Callable[[Path], Any], tmp_path: Path
+) -> None:
+    path, predictions = model(tmp_path)
+    expected = evaluated(as_table(rows(), tmp_path), path)
+    scored = [{**row, "prediction": float(p)} for row, p in zip(rows(), predictions, strict=True)]
+    same(evaluated(pa.Table.from_pylist(scored), None), expected, 1e-5)
+    for form in (as_csv, as_packed_json, as_examples, as_iceberg):
+        same(evaluated(form(rows(), tmp_path), path), expected)
+
+
+@pytest.mark.parametrize("form", [*FORMS, as_delta, as_iceberg], ids=lambda form: form.__name__)
 def test_every_form_has_the_values_of_a_table(
     form: Callable[[Rows, Path], Any], model: Any, tmp_path: Path
 ) -> None:
