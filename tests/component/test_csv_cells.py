@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import benison
+from benison.data.dataset import Dataset
 from tests.conftest import config
 
 SHOPS = ['Blue\n1,0.75,"Flash"\n', "1,0.5,x\n0,0.5,y", "\n", "a\r\nb", 'say "hi"\n', "plain", ""]
@@ -41,3 +42,28 @@ def test_a_line_end_in_a_quoted_cell_ends_no_row(
     counts = result.metrics["examples"].to_pylist()[2:]
     by_shop = {key[0]["value"]: count for key, count in zip(keys, counts, strict=True)}
     assert by_shop == shops
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
+@pytest.mark.parametrize("block", [64, 2**24])
+@pytest.mark.parametrize("stray", ['"b', '"b""', 'a,"'])
+def test_a_quote_that_is_never_closed_swallows_no_rows(
+    stray: str, block: int, ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benison.data.csv_files.BLOCK_BYTES", block)
+    path, made = tmp_path / "a.csv", config("ExampleCount")
+    rows = ["label,prediction,shop", "1,0.5,a", f"0,0.5,{stray}", "1,0.5,c", "0,0.5,d"]
+    path.write_text("\n".join(rows) + ending, newline="")
+    with pytest.raises(benison.DataError, match=r"a\.csv"):
+        benison.evaluate(str(path), made)
+    path.write_text("\n".join([*rows[:2], '0,0.5,"b"', *rows[3:]]) + ending, newline="")
+    assert benison.evaluate(str(path), made).value("example_count") == 4
+
+
+@pytest.mark.parametrize("names", ['"label, or so"', '"a\nb",label', "label"])
+def test_what_follows_the_last_line_is_no_row(names: str, tmp_path: Path) -> None:
+    cells = ",".join(["1"] * (1 + (names.count(",") and "," not in names.split('"')[1])))
+    path = tmp_path / "a.csv"
+    path.write_text(f"{names}\n{cells}\n{cells}\n")
+    (batch,) = Dataset.open(str(path)).batches()
+    assert batch.num_rows == 2

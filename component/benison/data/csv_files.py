@@ -7,6 +7,9 @@ their like are missing too.
 
 from __future__ import annotations
 
+import csv as python_csv
+import dataclasses
+import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -181,10 +184,12 @@ def _misfit(path: str, name: str, kind: pa.DataType, why: str) -> MisfitError:
     )
 
 
-class _LineEnds:
+class _Pieces:
     """The bytes of a stream in pieces that never end between the two bytes of a line end.
 
-    Arrow drops the second one where a piece begins with it, even if both stand in a quoted cell.
+    Arrow drops the second one where a piece begins with it, even if both stand in a quoted cell. After the
+    last line comes one with a cell too many: where Arrow does not see it, a quote before it was never closed
+    and the rest of the file is one cell.
     """
 
     closed = False
@@ -192,31 +197,74 @@ class _LineEnds:
     def __init__(self, stream: Any) -> None:
         self._stream = stream
         self._held = b""
+        self._end: bytes | None = None
+        self.saw_end = False
 
     def read(self, size: int) -> bytes:
         """At most `size` bytes; none at the end."""
         piece: bytes = self._held + self._stream.read(size - len(self._held))
+        if self._end is None:
+            self._end = _end_of(piece)
         self._held = b"\r" if piece.endswith(b"\r") and len(piece) > 1 else b""
+        if not piece:
+            piece, self._end = self._end, b""
         return piece[: len(piece) - len(self._held)]
+
+    def refuse(self, row: csv.InvalidRow) -> str:
+        """What Arrow does about a row with too many or too few cells."""
+        self.saw_end = self.saw_end or row.text.startswith(_LAST)
+        return "skip" if row.text.startswith(_LAST) else "error"
 
     def close(self) -> None:
         """Nothing is left to do: who opened the stream closes it."""
         self.closed = True
 
 
+_LAST = "\x1fthe last line\x1f"
+
+
+def _end_of(first: bytes) -> bytes:
+    """The line after the last one of a file, by its first piece; none for an empty file."""
+    text = io.TextIOWrapper(io.BytesIO(first), "utf-8", errors="replace", newline="")
+    rows = python_csv.reader(text)
+    header: list[str] = next((row for row in rows if row), [])
+    return b"\n" + _LAST.encode() + b"," * len(header) + b"\n" if header else b""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Opened:
+    """The batches of a CSV file, and their schema."""
+
+    path: str
+    reader: csv.CSVStreamingReader
+    pieces: _Pieces
+
+    @property
+    def schema(self) -> pa.Schema:
+        return self.reader.schema
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        yield from self.reader
+        if not self.pieces.saw_end:
+            raise DataError(
+                f"{self.path}: a quote is never closed, so that the rest of the file would be one cell. A "
+                f"quote within a quoted cell is doubled."
+            )
+
+
 @contextmanager
-def _opened(path: str, convert: csv.ConvertOptions) -> Iterator[Any]:
+def _opened(path: str, convert: csv.ConvertOptions) -> Iterator[_Opened | None]:
     """The batches of a CSV file; None for a file without a line."""
     options = csv.ReadOptions(block_size=BLOCK_BYTES)
-    # A block may end within a quoted cell, and the line end there would be taken for that of a row.
-    parse = csv.ParseOptions(newlines_in_values=True)
     with open_stream(path) as stream:
+        pieces = _Pieces(stream)
+        # A block may end within a quoted cell, and the line end there would be taken for that of a row.
+        parse = csv.ParseOptions(newlines_in_values=True, invalid_row_handler=pieces.refuse)
         try:
-            pieces = pa.PythonFile(_LineEnds(stream), mode="r")
-            reader = csv.open_csv(pieces, options, parse, convert)
+            reader = csv.open_csv(pa.PythonFile(pieces, mode="r"), options, parse, convert)
         except pa.ArrowInvalid as error:
             if "Empty CSV file" not in str(error):
                 raise
             yield None
             return
-        yield reader
+        yield _Opened(path, reader, pieces)
