@@ -106,6 +106,26 @@ def test_a_field_that_no_early_row_has_is_a_label_too(form: str, tmp_path: Path)
 
 
 @pytest.mark.usefixtures("short_blocks")
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet", "tfrecord"])
+@pytest.mark.parametrize("last", ["x", "\ud800"])  # the second is no text for Arrow
+def test_a_field_that_no_row_has_is_refused(form: str, last: str, tmp_path: Path) -> None:
+    if last != "x" and form != "jsonl":
+        pytest.skip("it is no text of this format")
+    path = write(scored([{"shop": "x"}] * 99 + [{"shop": "x", "odd": last}]), tmp_path, form)
+    slices = (
+        {"feature_keys": ["shpo"]},
+        {"feature_values": {"shpo": "x"}},
+        {"where": {"x": "shpo = 'x'"}},
+    )
+    for wrong in slices:
+        with pytest.raises(benison.ConfigError, match="Did you mean 'shop'"):
+            benison.evaluate(path, config("ExampleCount", slices=[wrong]))
+    for key in ("label_key", "example_weight_key"):
+        with pytest.raises(benison.ConfigError, match="the data have no column 'lable'"):
+            benison.evaluate(path, config("ExampleCount", model={key: "lable"}))
+
+
+@pytest.mark.usefixtures("short_blocks")
 def test_reading_again_is_said_once_and_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

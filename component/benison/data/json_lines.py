@@ -37,10 +37,9 @@ def inspect(path: str, rules: Rules) -> Inspected:
 
 
 def scan(path: str, columns: Sequence[str], rules: Rules) -> Inspected:
-    """The types of some fields over all lines."""
-    wanted = pa.schema([(name, pa.null()) for name in columns])
+    """The types of some fields over all lines; one that no line has is not there."""
     schemas = (_fields(path, number, block, columns) for number, block in _blocks(path))
-    return Inspected(reduce(_unified, schemas, wanted))
+    return Inspected(reduce(_unified, schemas, pa.schema([])))
 
 
 def read(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
@@ -166,6 +165,7 @@ def _unified(a: pa.Schema, b: pa.Schema) -> pa.Schema:
     for field in b:
         index = a.get_field_index(field.name)
         if index < 0:
+            a = a.append(field)
             continue
         kind = unify(a.field(index).type, field.type)
         if kind is not None:
@@ -193,7 +193,9 @@ def _objects(path: str, number: int, block: bytes) -> list[dict[str, Any]]:
 
 
 def _fields_by_value(objects: Sequence[dict[str, Any]], names: Sequence[str] | None) -> pa.Schema:
-    known = dict.fromkeys(name for row in objects for name in row) if names is None else names
+    known = dict.fromkeys(name for row in objects for name in row)
+    if names is not None:
+        known = dict.fromkeys(name for name in names if name in known)
     return pa.schema([(n, _type_of([row.get(n) for row in objects]) or pa.null()) for n in known])
 
 
