@@ -96,6 +96,24 @@ def test_a_probability_equals_no_class(name: str, parts: Any, tmp_path: Path) ->
     assert benison.evaluate(amounts, config(name)).metrics["value"].to_pylist() == [0.5]
 
 
+@pytest.mark.parametrize("name", ["Accuracy", "ExactMatch"])
+def test_integers_that_floats_do_not_tell_apart_are_not_compared(name: str) -> None:
+    largest = table_of([2**53 - 1, 1], [2**53 - 2, 1])
+    assert benison.evaluate(largest, config(name)).metrics["value"].to_pylist() == [0.5]
+    for labels, predictions in (
+        ([2**53 + 1, 1], [2**53, 1]), ([1, 2**53], [1, 2**53 + 1]), ([-(2**53) - 2], [1])
+    ):  # fmt: skip
+        rounded = table_of(labels, predictions)
+        with pytest.raises(benison.DataError, match=r"below 2\^53 exactly.*Make .* texts"):
+            benison.evaluate(rounded, config(name))
+    texts = table_of([str(2**53 + 1), "1"], [str(2**53), "1"])
+    assert benison.evaluate(texts, config("ExactMatch")).value("exact_match") == 0.5
+
+
+def table_of(labels: Any, predictions: Any) -> pa.Table:
+    return pa.table({"label": labels, "prediction": predictions})
+
+
 # Several classes.
 
 SCORES = np.array([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2], [0.2, 0.2, 0.6], [0.6, 0.3, 0.1]])

@@ -19,7 +19,7 @@ from benison.data.batch import Array, Inputs
 from benison.errors import DataError
 from benison.metrics.base import Metric, Statistic, ratio
 from benison.metrics.confusion import snake_case
-from benison.metrics.pairing import FRACTIONS, ROUNDING, check_equality, one_hot, pairs
+from benison.metrics.pairing import COMPARED, ROUNDING, check_equality, one_hot, pairs
 from benison.metrics.parameters import check_share
 from benison.metrics.registry import HIGHER, LOWER, About, register
 from benison.metrics.statistics.sums import Arrays, Mean
@@ -288,14 +288,14 @@ class ShareCorrect(Metric):
         return frozenset({"real", "binary"} if self.share == "Accuracy" else {"classes"})
 
     def statistics(self) -> tuple[Statistic[Any], ...]:
-        fractions = (FRACTIONS,) if self.share == "Accuracy" else ()
-        return (Mean(SHARES[self.share][0]), *fractions)
+        compared = (COMPARED,) if self.share == "Accuracy" else ()
+        return (Mean(SHARES[self.share][0]), *compared)
 
-    def check(self, mean: Arrays, fractions: Array | None = None) -> None:
-        if fractions is not None:
-            check_equality(self.name, fractions)
+    def check(self, mean: Arrays, compared: Array | None = None) -> None:
+        if compared is not None:
+            check_equality(self.name, compared)
 
-    def result(self, mean: Arrays, fractions: Array | None = None) -> Array:
+    def result(self, mean: Arrays, compared: Array | None = None) -> Array:
         return ratio(*mean)
 
 

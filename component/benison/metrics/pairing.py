@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from benison.data.batch import Array, Inputs
+from benison.data.values import WHOLE_FLOATS
 from benison.errors import DataError
 from benison.metrics.statistics.extremes import Largest
 
@@ -175,22 +176,44 @@ def _fractions(values: Any) -> Array:
     return np.where(values == np.floor(values), -np.inf, values)
 
 
-FRACTIONS = Largest((label_fraction, prediction_fraction))
+def label_size(inputs: Inputs) -> Array:
+    """The size of the labels, where they are numbers: float64[N] or float64[N, C]."""
+    return _sizes(inputs.labels)
 
 
-def check_equality(name: str, fractions: Array) -> None:
-    """Refuse to ask how many probabilities equal a class, which none does.
+def prediction_size(inputs: Inputs) -> Array:
+    """The size of the predictions, where they are numbers: as `label_size`."""
+    return _sizes(inputs.predictions)
 
-    Keras and TFMA compute 0 there, which is a number, but says nothing of the model.
+
+def _sizes(values: Any) -> Array:
+    return np.abs(values) if isinstance(values, np.ndarray) else np.zeros(0)
+
+
+COMPARED = Largest((label_fraction, prediction_fraction, label_size, prediction_size))
+
+
+def check_equality(name: str, compared: Array) -> None:
+    """Refuse to ask how many probabilities equal a class, which none does, and what equals a rounded number.
+
+    Keras and TFMA compute 0 for probabilities, which is a number, but says nothing of the model.
 
     Args:
         name: The metric.
-        fractions: A label and a prediction that are no whole number, else -inf, as `FRACTIONS` has them:
-            float64[2].
+        compared: A label and a prediction that are no whole number, else -inf, and the largest of both, as
+            `COMPARED` has them: float64[4].
 
     Raises:
-        DataError: All labels are whole numbers, and a prediction is not.
+        DataError: All labels are whole numbers, and a prediction is not; or a number is so large that floats
+            do not tell it from its neighbours.
     """
+    fractions, largest = compared[:2], compared[2:].max()
+    if WHOLE_FLOATS <= largest < np.inf:
+        raise DataError(
+            f"{name} compares numbers below 2^53 exactly, and one is about {largest:g}: larger ones are "
+            f"rounded, and different ones may be equal then. Make labels and predictions texts, which are "
+            f"compared as they are written."
+        )
     labels_whole = fractions[0] == -np.inf
     a_prediction_is_not = fractions[1] > -np.inf
     if labels_whole and a_prediction_is_not:

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from benison.data.batch import Array, Inputs
 from benison.errors import DataError
 from benison.metrics.base import Metric, Statistic, ratio
-from benison.metrics.pairing import FRACTIONS, check_equality, pairs
+from benison.metrics.pairing import COMPARED, check_equality, pairs
 from benison.metrics.registry import HIGHER, About, register
 from benison.metrics.statistics.sums import Arrays, Mean
 
@@ -105,12 +105,12 @@ class ExactMatch(Metric):
             raise ValueError(f"convert_to must be {_JSON!r} or nothing, not {self.convert_to!r}")
 
     def statistics(self) -> tuple[Statistic[Any], ...]:
-        return Mean(Matches(self.convert_to)), FRACTIONS
+        return Mean(Matches(self.convert_to)), COMPARED
 
-    def check(self, mean: Arrays, fractions: Array) -> None:
-        check_equality(self.name, fractions)
+    def check(self, mean: Arrays, compared: Array) -> None:
+        check_equality(self.name, compared)
 
-    def result(self, mean: Arrays, fractions: Array) -> Array:
+    def result(self, mean: Arrays, compared: Array) -> Array:
         return ratio(*mean)
 
 
