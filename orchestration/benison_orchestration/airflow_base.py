@@ -29,7 +29,7 @@ from benison_orchestration.airflow_sdk import (
 )
 from benison_orchestration.airflow_spec import (
     check,
-    check_no_password,
+    check_no_secrets,
     default_output,
     fields_of,
     plain,
@@ -146,7 +146,7 @@ class BaseEvaluatorOperator(BaseOperator, SkipMixin):
         key = run_key(context)
         try:
             fields = {**dataclasses.asdict(key), **fields_of(self.spec)}
-            check_no_password(fields.get("metadata"))
+            check_no_secrets(fields)
             fields["output"] = fields.get("output") or default_output(self.root(), key)
             if self.metadata_conn_id:
                 fields.setdefault("metadata", MetadataHook(self.metadata_conn_id).url)

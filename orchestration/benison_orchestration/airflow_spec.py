@@ -17,9 +17,8 @@ from typing import Any
 from benison.config import EvalConfig
 from benison.errors import ConfigError
 from benison.evaluation import spec as evaluation_spec
-from benison.evaluation.spec import REQUIRED, read_spec
+from benison.evaluation.spec import REQUIRED, read_spec, secrets_in
 from benison.lineage import RunKey
-from benison.lineage.connection import has_password
 
 SPEC = "BENISON_SPEC"
 """The variable with the spec of a container, as JSON; longer texts are packed into several."""
@@ -35,6 +34,15 @@ _MAX_PART = 100_000
 _MOST_PARTS = 8
 _WHOLE = "evaluation"
 """The last folder of an output that is not one of a mapped task."""
+_CURES = {
+    "metadata": "holds a password, which is shown. Name the store's connection in metadata_conn_id, or "
+    "leave the password to the variable BENISON_METADATA_PASSWORD.",
+    "registry": "holds a password, which is shown. Leave it to MLFLOW_TRACKING_PASSWORD.",
+}
+_CURE = (
+    "holds a password or a key, which is shown. Leave it to the environment of the process that evaluates, "
+    "such as AWS_SECRET_ACCESS_KEY."
+)
 _NOT_IN_A_NAME = re.compile(r"[/\\%\0]|^\.+$")
 _TEMPLATE = re.compile(r"\{\{|\{%")
 
@@ -89,7 +97,7 @@ def check(spec: Any, has_output: bool) -> None:
     read_spec(json.dumps({**dict.fromkeys(REQUIRED, "later"), **known}))
     if isinstance(known.get("config"), dict):
         EvalConfig.load(known["config"])
-    check_no_password(known.get("metadata"))
+    check_no_secrets(known)
 
 
 def fields_of(spec: Any) -> dict[str, Any]:
@@ -128,15 +136,15 @@ def is_known(value: Any) -> bool:
     return not is_output_of_a_task(value)
 
 
-def check_no_password(url: Any) -> None:
-    """Refuse the URL of a store with a password in it, as a spec is shown on Airflow's pages.
+def check_no_secrets(fields: Mapping[str, Any]) -> None:
+    """Refuse a password or a key in a plain spec, which is shown on Airflow's pages and in pods.
 
     Raises:
-        ConfigError: It has one.
+        ConfigError: There is one.
     """
-    if isinstance(url, str) and has_password(url.removeprefix("sql+")):
-        text = "holds a password, which Airflow shows. Name the store's connection in metadata_conn_id."
-        raise ConfigError([("spec.metadata", text)])
+    faults = [(f"spec.{name}", _CURES.get(name, _CURE)) for name in secrets_in(fields)]
+    if faults:
+        raise ConfigError(faults)
 
 
 def default_output(root: str, key: RunKey) -> str:

@@ -20,7 +20,7 @@ from benison.output.blessing import read_manifest
 from benison.paths import absolute, locate
 from benison.results.overall import headline
 from benison.validation.terms import FAIL
-from benison_orchestration.airflow_spec import default_output, fields_of
+from benison_orchestration.airflow_spec import check_no_secrets, default_output, fields_of
 
 _MOST = 20
 _MOST_METRICS = 200
@@ -53,6 +53,7 @@ def evaluate_as(key: RunKey, spec: Mapping[str, Any] | str, output_root: str) ->
         BenisonError: The evaluation cannot be made; nothing is blessed then.
     """
     fields = {**dataclasses.asdict(key), **fields_of(spec)}
+    check_no_secrets(fields)
     fields["output"] = fields.get("output") or default_output(output_root, key)
     return evaluate(read_spec(json.dumps(fields)))
 

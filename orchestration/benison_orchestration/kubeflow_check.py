@@ -11,13 +11,18 @@ from typing import Any
 from benison.config import yaml_text
 from benison.errors import ConfigError
 from benison.evaluation.resolve import Request, resolve
-from benison.evaluation.spec import REQUIRED, read_spec
-from benison.lineage.connection import PASSWORD_VARIABLE, has_password
+from benison.evaluation.spec import REQUIRED, read_spec, secrets_in
+from benison.lineage.connection import PASSWORD_VARIABLE
 from benison_orchestration.kubeflow_task import NO_EXAMPLES
 
 _PASSWORD = (
     "The URL in metadata holds a password, which the compiled pipeline would show. Leave it out, and let a "
     f"Secret set {PASSWORD_VARIABLE}: kfp.kubernetes.use_secret_as_env."
+)
+_SECRET = (
+    "{} holds a password or a key, which the compiled pipeline would show. Leave it out, and let a Secret "
+    "set a variable that the store's own programs read, such as AWS_SECRET_ACCESS_KEY: "
+    "kfp.kubernetes.use_secret_as_env."
 )
 
 
@@ -36,12 +41,17 @@ def check(arguments: Mapping[str, Any]) -> None:
     known = {name: value for name, value in fields.items() if _is_known(value)}
     # An unknown value is none here, which every field may be.
     read_spec(json.dumps(dict.fromkeys(fields) | known | dict.fromkeys(REQUIRED, "later")))
-    for url in (given.get("metadata"), fields.get("metadata")):
-        if isinstance(url, str) and has_password(url.removeprefix("sql+")):
-            raise ConfigError(_PASSWORD)
+    _check_no_secrets({"metadata": given.get("metadata"), "config": given.get("config")})
+    _check_no_secrets(fields)
     if isinstance(spec, Mapping):  # else it may bring a model that the config needs
         named = {name for name, value in fields.items() if value is not None}
         _check_config(given.get("config"), named | given.keys())
+
+
+def _check_no_secrets(fields: Mapping[str, Any]) -> None:
+    """Refuse what the compiled pipeline would show."""
+    for name in secrets_in(fields):
+        raise ConfigError(_PASSWORD if name == "metadata" else _SECRET.format(name))
 
 
 def _check_config(text: Any, names: Collection[str]) -> None:

@@ -20,6 +20,7 @@ from benison_orchestration.airflow_spec import (
     plain,
     unpacked,
 )
+from benison_orchestration.host_outcome import evaluate_as
 from tests.conftest import config
 
 MOST = 128 * 1024  # bytes of a variable that Linux takes
@@ -57,6 +58,8 @@ def test_an_object_that_a_task_cannot_take_is_named() -> None:
         LaterValue(),
         "{{ ti.xcom_pull('prepare') }}",
         "/specs/{{ ds }}.json",
+        {**WHOLE, "metadata": "mysql://me@db/m?ssl_key=/k.pem"},
+        {**WHOLE, "examples": "s3://b/a:b@c/x"},
         '{"examples": {{ params.list }}, "config": "c", "output": "o"}',
         json.dumps(WHOLE),
     ],
@@ -73,6 +76,16 @@ def test_what_is_not_known_yet_is_not_refused(spec: Any) -> None:
         ({**WHOLE, "overwrite": "yes"}, "overwrite: is true or false"),
         ({**WHOLE, "config": {"metric_specs": []}}, "metric_specs"),
         ({**WHOLE, "metadata": "mysql://me:secret@db/m"}, "spec.metadata: holds a password"),
+        (
+            {**WHOLE, "examples": ["x", "s3://me:secret@b/x"]},
+            r"spec.examples\[1\]: holds a password",
+        ),
+        ({**WHOLE, "examples": "s3://b/x?secret_key=secret"}, "AWS_SECRET_ACCESS_KEY"),
+        ({**WHOLE, "model": {"a": "https://me:secret@h/m"}}, "spec.model.a: holds a password"),
+        ({**WHOLE, "output": "hdfs://me:secret@h/o"}, "spec.output: holds a password"),
+        ({**WHOLE, "registry": "mlflow:http://me:secret@h"}, "MLFLOW_TRACKING_PASSWORD"),
+        ({**WHOLE, "beam_options": ["--s3_secret_access_key=secret"]}, r"spec.beam_options\[0\]"),
+        ({**WHOLE, "config": "gs://me:secret@b/c.yaml"}, "spec.config: holds a password"),
         (json.dumps({**WHOLE, "engin": "beam"}), "engin: there is no such field"),
         ('{"examples": ', "cannot be read"),
         ("[1]", None),
@@ -85,6 +98,9 @@ def test_what_is_known_to_be_wrong_is_refused(spec: Any, sentence: str | None) -
     with pytest.raises(benison.ConfigError, match=sentence) as raised:
         check(spec, has_output=False)
     assert "secret" not in str(raised.value)
+    if isinstance(spec, dict) and "secret" in str(spec):  # as Dagster and Prefect are refused it
+        with pytest.raises(benison.ConfigError, match=sentence):
+            evaluate_as(RunKey("p", "r"), spec, "out")
 
 
 def test_a_spec_may_be_a_file(tmp_path: Path) -> None:

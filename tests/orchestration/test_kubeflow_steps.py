@@ -276,6 +276,11 @@ def test_the_latest_blessed_model_is_fetched_where_no_pod_has_mounted_it(
             "would show. Leave it out, and let a Secret set BENISON_METADATA_PASSWORD",
         ),
         ({"spec": {"metadata": f"sql+{SECRET}"}}, "holds a password"),
+        (
+            {"spec": {"baseline": "s3://a:open-sesame@b/m"}},
+            "baseline holds .*AWS_SECRET_ACCESS_KEY",
+        ),
+        ({"config": "https://a:open-sesame@h/eval.yaml"}, "config holds a password"),
         ({"examples": None}, "Give an artifact as examples"),
         ({"config": '{"model_specs": [{"labelkey": "x"}]}'}, "Did you mean 'labelKey'"),
         ({"spec": {"formt": "csv"}}, "formt: there is no such field. Did you mean 'format'"),

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from benison.config.plain import parse_json
 from benison.errors import ConfigError, suggestion
 from benison.evaluation.api import evaluate
-from benison.paths import locate
+from benison.lineage.connection import has_password
+from benison.paths import holds_secret, locate
 
 REQUIRED = {
     "examples": "--examples eval.parquet",
@@ -28,6 +30,8 @@ _TEXTS = (
     "registry",
 )  # fmt: skip
 _FLAGS = ("overwrite", "trust_pickle", "trust_ops", "tfma")
+# Options of Beam's that are credentials, such as --s3_secret_access_key.
+_SECRET_OPTION = re.compile(r"--\w*(secret|password|token)\w*[= ].", re.IGNORECASE)
 _NOT_PLAIN = ("extractors", "evaluators", "writers")
 # Field -> what JSON has for it, and what that is called.
 _FORMS: dict[str, tuple[type | tuple[type, ...], str]] = {
@@ -67,6 +71,35 @@ def read_spec(spec: Mapping[str, Any] | str | os.PathLike[str], **more: Any) -> 
     if faults:
         raise ConfigError(faults)
     return fields
+
+
+def secrets_in(fields: Mapping[str, Any]) -> list[str]:
+    """Where a spec holds a password or a key, which a host would show on its pages and in its logs.
+
+    >>> secrets_in({"examples": ["x", "s3://key:secret@b/x"], "metadata": "mysql://a:secret@db/m"})
+    ['examples[1]', 'metadata']
+    """
+    return [path for path, text in _texts(fields) if _is_secret(path, text)]
+
+
+def _texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """The texts in a plain value, each with its path."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _texts(each, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple):
+        for number, each in enumerate(value):
+            yield from _texts(each, f"{path}[{number}]")
+
+
+def _is_secret(path: str, text: str) -> bool:
+    if path == "metadata":  # whose options may be the names of files with keys
+        return has_password(text.removeprefix("sql+"))
+    if path.startswith("beam_options") and _SECRET_OPTION.match(text):
+        return True
+    return holds_secret(text)
 
 
 def fields_of(spec: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from urllib.parse import unquote
 from pyarrow import fs
 
 from benison.errors import BenisonError
-from benison.paths.file_systems import OF_ARROW, add_file_systems, open_address
+from benison.paths.file_systems import OF_ARROW, add_file_systems, holds_secret, open_address
 from benison.paths.remote import Facts, RemotePath
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "facts",
     "fetched",
     "files_below",
+    "holds_secret",
     "in_arrow",
     "local_files",
     "locate",

@@ -23,6 +23,7 @@ OF_ARROW = ("s3", "gs", "gcs", "hdfs", "viewfs", "abfs", "abfss")
 _QUERY = re.compile(r"(.*?)(\?\w+=[^/]*)?", re.DOTALL)
 _WITHOUT_PORT = ("s3", "gs", "gcs", "abfs", "abfss")
 _SECRET = re.compile(r"[?&][^=&]*(key|secret|token|password|sign)[^=&]*=", re.IGNORECASE)
+_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S*")
 _PATIENCE = "retry_limit_seconds"
 _SETTINGS = ("AWS_", "GOOGLE_", "AZURE_", "HADOOP_")
 
@@ -53,10 +54,27 @@ def open_address(scheme: str, host: str, rest: str, error: type[BenisonError]) -
     return RemotePath(root, names, query, file_system, base.rstrip("/"))
 
 
+def holds_secret(text: str) -> bool:
+    """Whether an address in a text has credentials: a login with a password, or a key among its options.
+
+    >>> holds_secret("s3://key:secret@bucket/x"), holds_secret("https://host:8080/x?page=1")
+    (True, False)
+    """
+    addresses = (match[0].partition("://") for match in _IN_TEXT.finditer(text))
+    return any(
+        _has_secrets(scheme.lower(), *re.split(r"(?=[/?])", rest, maxsplit=1))
+        for scheme, _, rest in addresses
+    )
+
+
+def _has_secrets(scheme: str, host: str, rest: str = "") -> bool:
+    of_user = ":" in host if scheme in _WITHOUT_PORT else re.search(":.*@", host)
+    return bool(of_user or _SECRET.search(rest))
+
+
 def _check_secrets(scheme: str, host: str, rest: str, error: type[BenisonError]) -> None:
     """Refuse an address with credentials, without repeating them."""
-    of_user = ":" in host if scheme in _WITHOUT_PORT else re.search(":.*@", host)
-    if of_user or _SECRET.search(rest):
+    if _has_secrets(scheme, host, rest):
         raise error(
             f"The {scheme} address holds a password or a key, which results and logs would repeat. Give "
             "it as the store's own programs take it, such as by AWS_SECRET_ACCESS_KEY."
