@@ -272,7 +272,14 @@ def kolmogorov_smirnov(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
     return scipy.stats.ks_2samp(scores[labels == 1], scores[labels == 0]).statistic
 
 
+def repeated(correlation: Callable[..., Any]) -> Oracle:
+    """A correlation of scipy's, in which a row of weight 1.5 is there three times."""
+    return lambda y, p, w: correlation(*np.repeat([y, p], np.round(2 * w).astype(int), 1)).statistic
+
+
 COMPARISONS: dict[str, Oracle] = {
+    "SpearmanCorrelation": repeated(scipy.stats.spearmanr),
+    "KendallTau": repeated(scipy.stats.kendalltau),
     "BrierScore": lambda y, p, w: sk.brier_score_loss(y, p, sample_weight=w),
     "BrierReliability": lambda y, p, w: brier_terms(y, p, w)[0],
     "BrierResolution": lambda y, p, w: brier_terms(y, p, w)[1],
@@ -419,7 +426,7 @@ ORACLES: dict[str, Oracle] = {
 REGRESSION = {
     "MeanSquaredError", "RootMeanSquaredError", "MeanAbsoluteError", "MeanSquaredLogarithmicError",
     "MeanAbsolutePercentageError", "R2Score", "SquaredPearsonCorrelation", "MeanLabel", "MeanPrediction",
-    "Calibration",
+    "Calibration", "SpearmanCorrelation", "KendallTau",
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from benison.data.batch import Inputs
 from benison.engine.intervals import Jackknife, PoissonBootstrap
 from benison.metrics import registered
 from benison.metrics.curve_metric import CurveMetric
+from benison.metrics.rank_correlation import RankCorrelation
 from benison.metrics.retrieval import TopRanks
 from benison.testing import example_inputs, flat, shuffled_in_parts, value_of
 from tests.conftest import config
@@ -86,7 +87,8 @@ def test_where_squares_are_no_floats_there_is_no_value(name: str, power: int) ->
 @pytest.mark.parametrize("name", registered())
 def test_ranks_do_not_depend_on_the_unit_of_scores(name: str, power: int) -> None:
     metric = build(name)
-    ranked = isinstance(metric, (CurveMetric, TopRanks)) or name in ("NDCG", "MinLabelPosition")
+    kinds = (CurveMetric, RankCorrelation, TopRanks)
+    ranked = isinstance(metric, kinds) or name in ("NDCG", "MinLabelPosition")
     if not ranked or "boxes" in metric.accepts:
         pytest.skip("it looks at more than the order of scores")
     labels, scores = RNG.integers(0, 2, 60) * 1.0, RNG.integers(-9, 20, 60) / 16

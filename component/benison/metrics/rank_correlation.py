@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Correlations of the ranks of labels and predictions, which no monotone change of either moves.
+
+In formulas x is the label, y the prediction, and sums run over the rows of a slice. A weight counts as that
+many equal rows. Slices with more than 4,096 distinct pairs of x and y have both in bins of the scale of
+scores, and what lies in a bin counts as equal there; a value then carries as its resolution how far any order
+inside the bins could move it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cached_property
+
+import numpy as np
+
+from benison.data.batch import Array, Index, Inputs  # noqa: F401 - Inputs is for the examples
+from benison.metrics.base import Metric, ratio
+from benison.metrics.pairing import label, prediction
+from benison.metrics.registry import HIGHER, About, register
+from benison.metrics.statistics.cells import starts
+from benison.metrics.statistics.dominance import dominated, running
+from benison.metrics.statistics.joint_counts import JointCounts, JointRanks, Pairs
+from benison.metrics.statistics.scale import holds_equal_scores
+
+
+@dataclasses.dataclass(frozen=True)
+class Axis:
+    """The R runs of equal values of one of the two variables, ascending in each slice.
+
+    Attributes:
+        slices: The slice of each run, int64[R].
+        shares: The share of the slice's weight, float64[R].
+        unknown: The same, and 0 where all values of the run are known to be equal.
+        ranks: Its mean rank as a share of the slice's weight, from -1/2 to 1/2, float64[R].
+        run: The run of each pair, int64[n].
+    """
+
+    slices: Index
+    shares: Array
+    unknown: Array
+    ranks: Array
+    run: Index
+
+    @classmethod
+    def of(cls, counts: JointCounts, values: Array, shares: Array) -> Axis:
+        """Of the values of each pair, float64[n], whose shares of their slices are `shares`."""
+        order = np.lexsort((values, counts.pairs.slices))
+        slices, values = counts.pairs.slices[order], values[order]
+        fresh = np.ones(len(values), np.bool_)
+        fresh[1:] = (slices[1:] != slices[:-1]) | (values[1:] != values[:-1])
+        first = np.flatnonzero(fresh)
+        run = np.empty(len(values), np.int64)
+        run[order] = np.cumsum(fresh) - 1
+        of_runs = np.add.reduceat(shares[order], first) if len(first) else shares
+        slices, values = slices[first], values[first]
+        in_bins = counts.pooled[slices]
+        equal = ~in_bins | holds_equal_scores(np.where(in_bins, values, 0).astype(np.int64))
+        ranks = running(of_runs, starts(slices)) - of_runs / 2 - 0.5
+        return cls(slices, of_runs, np.where(equal, 0.0, of_runs), ranks, run)
+
+    @property
+    def of_pairs(self) -> Array:
+        """The rank of each pair: float64[n]."""
+        return self.ranks[self.run]
+
+    @property
+    def places(self) -> Index:
+        """The number of each pair's run among those of its slice, from 0: int64[n]."""
+        begin = starts(self.slices)
+        lengths = np.diff(begin, append=len(self.slices))
+        return (np.arange(len(self.slices)) - np.repeat(begin, lengths))[self.run]
+
+
+@dataclasses.dataclass(frozen=True)
+class RankedPairs:
+    """The pairs of S slices, with the ranks of both of their values.
+
+    A slice in which a value is missing has shares of 0 here, and no value.
+
+    Attributes:
+        counts: The pairs, none of them waiting.
+        total: The weight of each slice, float64[S]; NaN where a value is missing.
+        shares: Each pair's share of it, float64[n].
+    """
+
+    counts: JointCounts
+    total: Array
+    shares: Array
+
+    @classmethod
+    def of(cls, counts: JointCounts) -> RankedPairs:
+        """Of a state."""
+        pairs = counts.compact.pairs
+        total = np.bincount(pairs.slices, pairs.weights, counts.size).astype(np.float64)
+        shares = ratio(pairs.weights, total[pairs.slices])
+        return cls(counts.compact, total, np.nan_to_num(shares))
+
+    @property
+    def pairs(self) -> Pairs:
+        """The pairs."""
+        return self.counts.pairs
+
+    @cached_property
+    def x(self) -> Axis:
+        """The labels."""
+        return Axis.of(self.counts, self.pairs.x, self.shares)
+
+    @cached_property
+    def y(self) -> Axis:
+        """The predictions."""
+        return Axis.of(self.counts, self.pairs.y, self.shares)
+
+    def sums(self, values: Array, axis: Axis | None = None) -> Array:
+        """The sum of float64[n] over the pairs, or of float64[R] over the runs, of each slice: float64[S]."""
+        slices = self.pairs.slices if axis is None else axis.slices
+        return np.asarray(np.bincount(slices, values, self.counts.size), np.float64)
+
+    def where_both_vary(self, values: Array) -> Array:
+        """Values, float64[S]; NaN where one of the two has one value alone, or is missing."""
+        runs = [np.bincount(axis.slices, minlength=self.counts.size) for axis in (self.x, self.y)]
+        return np.where((np.minimum(*runs) > 1) & ~np.isnan(self.total), values, np.nan)
+
+
+@dataclasses.dataclass(frozen=True)
+class Between:
+    """A quotient of which both parts are known within bounds, each float64[S].
+
+    Attributes:
+        numerator: What it is on the bins.
+        error: How far it may be from that, up or down.
+        denominator: What it is on the bins, which is the least that it can be.
+        largest: The most that it can be.
+    """
+
+    numerator: Array
+    error: Array
+    denominator: Array
+    largest: Array
+
+    @property
+    def value(self) -> Array:
+        """The quotient on the bins, from -1 to 1."""
+        return np.asarray(np.clip(ratio(self.numerator, self.denominator), -1, 1))
+
+    @property
+    def resolution(self) -> Array:
+        """How far it may be from that; 0 where it is undefined."""
+        ends = [
+            np.clip(ratio(self.numerator + sign * self.error, by), -1, 1)
+            for sign in (-1, 1)
+            for by in (self.denominator, self.largest)
+        ]
+        return np.asarray(np.nan_to_num(np.abs(np.array(ends) - self.value).max(axis=0)))
+
+
+class RankCorrelation(Metric):
+    """A correlation of ranks; subclasses give `between`."""
+
+    accepts = frozenset({"real", "binary"})
+
+    def statistics(self) -> tuple[JointRanks]:
+        return (JointRanks(label, prediction),)
+
+    def between(self, ranked: RankedPairs) -> Between:
+        """The correlation of each slice."""
+        raise NotImplementedError
+
+    def result(self, counts: JointCounts) -> Array:
+        return self.result_and_resolution(counts)[0]
+
+    def resolution(self, counts: JointCounts) -> Array:
+        return self.result_and_resolution(counts)[1]
+
+    def result_and_resolution(self, counts: JointCounts) -> tuple[Array, Array]:
+        ranked = RankedPairs.of(counts)
+        between = self.between(ranked)
+        value = ranked.where_both_vary(between.value)
+        rough = ranked.counts.pooled & ~np.isnan(value)
+        return value, np.where(rough, between.resolution, 0.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class SpearmanCorrelation(RankCorrelation):
+    """Correlation of the ranks of label and prediction; from -1 to 1, higher is better, 0 is chance.
+
+        sum w (R(x) - mean R) (R(y) - mean R) / sqrt(sum w (R(x) - mean R)^2 sum w (R(y) - mean R)^2)
+
+    R is the rank, equal values having their mean rank. 1 for any prediction that rises with the label. NaN
+    where the labels or the predictions of a slice are all equal, and where a prediction is missing. The value
+    is that of scipy's `spearmanr`.
+
+    Source: Spearman, "The proof and measurement of association between two things", American Journal of
+    Psychology 15, 1904.
+
+    >>> SpearmanCorrelation().of(Inputs.of([1.0, 2.0, 3.0], [0.1, 0.2, 9.0]))
+    1.0
+    """
+
+    name: str = "spearman_correlation"
+
+    def between(self, ranked: RankedPairs) -> Between:
+        x, y = ranked.x, ranked.y
+        product = ranked.sums(ranked.shares * x.of_pairs * y.of_pairs)
+        # Within a run of share s unknown ranks vary by s^2 / 12 at most, as those of all different values.
+        (x_known, x_more), (y_known, y_more) = (
+            (ranked.sums(of.shares * of.ranks**2, of), ranked.sums(of.unknown**3 / 12, of))
+            for of in (x, y)
+        )
+        error = _beside(ranked, x, y) + _beside(ranked, y, x) + np.sqrt(x_more * y_more)
+        known, largest = x_known * y_known, (x_known + x_more) * (y_known + y_more)
+        return Between(product, error, np.sqrt(known), np.sqrt(largest))
+
+
+def _beside(ranked: RankedPairs, axis: Axis, other: Axis) -> Array:
+    """How much the order inside the runs of one axis can add to the sum of products: float64[S].
+
+    By Cauchy and Schwarz, in a run of share s with the standard deviation d of the other ranks,
+    s d sqrt(s^2 / 12).
+    """
+    runs, ranks = len(axis.slices), other.of_pairs
+    means = ratio(np.bincount(axis.run, ranked.shares * ranks, runs), axis.shares)
+    apart = np.square(ranks - means[axis.run])
+    squares = np.bincount(axis.run, ranked.shares * apart, runs)  # s d^2
+    return ranked.sums(np.nan_to_num(np.sqrt(squares * axis.unknown**3 / 12)), axis)
+
+
+@dataclasses.dataclass(frozen=True)
+class KendallTau(RankCorrelation):
+    """Share of concordant less that of discordant pairs of rows, tau-b; from -1 to 1, 0 is chance.
+
+        (C - D) / sqrt((P - T_x) (P - T_y))
+
+    Higher is better. Of the P pairs of rows, C have their labels and predictions in the same order and D in
+    opposite orders; T_x have equal labels and T_y equal predictions. A pair weighs the product of its
+    weights. NaN where the labels or the predictions of a slice are all equal, and where a prediction is
+    missing. The value is that of scipy's `kendalltau`.
+
+    Source: Kendall, "The treatment of ties in ranking problems", Biometrika 33, 1945.
+
+    >>> round(KendallTau().of(Inputs.of([1.0, 2.0, 3.0], [0.1, 9.0, 0.2])), 6)
+    0.333333
+    """
+
+    name: str = "kendall_tau"
+
+    def between(self, ranked: RankedPairs) -> Between:
+        x, y, shares = ranked.x, ranked.y, ranked.shares
+        below = dominated(ranked.pairs.slices, x.places, y.places, shares)
+        concordant = ranked.sums(
+            shares * below
+        )  # as shares of all pairs, both orders of a pair counted
+        (x_ties, x_unknown), (y_ties, y_unknown) = (
+            (ranked.sums(of.shares**2, of), ranked.sums(of.unknown**2, of)) for of in (x, y)
+        )
+        untied = 1 - x_ties - y_ties + ranked.sums(shares**2)
+        known = (1 - x_ties) * (1 - y_ties)
+        largest = (1 - x_ties + x_unknown) * (1 - y_ties + y_unknown)
+        error = x_unknown + y_unknown
+        return Between(4 * concordant - untied, error, np.sqrt(known), np.sqrt(largest))
+
+
+for _metric in (SpearmanCorrelation, KendallTau):
+    register(_metric.__name__, _metric, About.of(_metric, HIGHER, -1, 1))
