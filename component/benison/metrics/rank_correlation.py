@@ -20,12 +20,12 @@ from benison.metrics.pairing import label, prediction
 from benison.metrics.registry import HIGHER, About, register
 from benison.metrics.statistics.cells import starts
 from benison.metrics.statistics.dominance import dominated, running
-from benison.metrics.statistics.joint_counts import JointCounts, JointRanks, Pairs
+from benison.metrics.statistics.joint_counts import JointCounts, JointRanks, WeighedPairs
 from benison.metrics.statistics.scale import holds_equal_scores
 
 
 @dataclasses.dataclass(frozen=True)
-class Axis:
+class RankAxis:
     """The R runs of equal values of one of the two variables, ascending in each slice.
 
     Attributes:
@@ -43,7 +43,7 @@ class Axis:
     run: Index
 
     @classmethod
-    def of(cls, counts: JointCounts, values: Array, shares: Array) -> Axis:
+    def of(cls, counts: JointCounts, values: Array, shares: Array) -> RankAxis:
         """Of the values of each pair, float64[n], whose shares of their slices are `shares`."""
         order = np.lexsort((values, counts.pairs.slices))
         slices, values = counts.pairs.slices[order], values[order]
@@ -97,21 +97,21 @@ class RankedPairs:
         return cls(counts.compact, total, np.nan_to_num(shares))
 
     @property
-    def pairs(self) -> Pairs:
+    def pairs(self) -> WeighedPairs:
         """The pairs."""
         return self.counts.pairs
 
     @cached_property
-    def x(self) -> Axis:
+    def x(self) -> RankAxis:
         """The labels."""
-        return Axis.of(self.counts, self.pairs.x, self.shares)
+        return RankAxis.of(self.counts, self.pairs.x, self.shares)
 
     @cached_property
-    def y(self) -> Axis:
+    def y(self) -> RankAxis:
         """The predictions."""
-        return Axis.of(self.counts, self.pairs.y, self.shares)
+        return RankAxis.of(self.counts, self.pairs.y, self.shares)
 
-    def sums(self, values: Array, axis: Axis | None = None) -> Array:
+    def sums(self, values: Array, axis: RankAxis | None = None) -> Array:
         """The sum of float64[n] over the pairs, or of float64[R] over the runs, of each slice: float64[S]."""
         slices = self.pairs.slices if axis is None else axis.slices
         return np.asarray(np.bincount(slices, values, self.counts.size), np.float64)
@@ -212,7 +212,7 @@ class SpearmanCorrelation(RankCorrelation):
         return Between(product, error, np.sqrt(known), np.sqrt(largest))
 
 
-def _beside(ranked: RankedPairs, axis: Axis, other: Axis) -> Array:
+def _beside(ranked: RankedPairs, axis: RankAxis, other: RankAxis) -> Array:
     """How much the order inside the runs of one axis can add to the sum of products: float64[S].
 
     By Cauchy and Schwarz, in a run of share s with the standard deviation d of the other ranks,

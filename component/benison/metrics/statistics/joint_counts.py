@@ -29,8 +29,8 @@ EXACT_PAIRS = 4096
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Pairs:
-    """Pairs of values with their weights, n of them; 32 bytes each.
+class WeighedPairs:
+    """WeighedPairs of values with their weights, n of them; 32 bytes each.
 
     Attributes:
         slices: The slice of each, int64[n].
@@ -45,13 +45,13 @@ class Pairs:
     weights: Array
 
     @classmethod
-    def empty(cls) -> Pairs:
+    def empty(cls) -> WeighedPairs:
         """No pairs."""
         none = np.zeros(0)
         return cls(np.zeros(0, np.int64), none, none, none)
 
     @classmethod
-    def joined(cls, parts: Sequence[Pairs]) -> Pairs:
+    def joined(cls, parts: Sequence[WeighedPairs]) -> WeighedPairs:
         """Those of all parts, one after the other."""
         parts = [part for part in parts if len(part)] or [cls.empty()]
         columns = zip(*((p.slices, p.x, p.y, p.weights) for p in parts), strict=True)
@@ -60,11 +60,11 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.slices)
 
-    def take(self, index: Index) -> Pairs:
+    def take(self, index: Index) -> WeighedPairs:
         """Those at `index`."""
-        return Pairs(self.slices[index], self.x[index], self.y[index], self.weights[index])
+        return WeighedPairs(self.slices[index], self.x[index], self.y[index], self.weights[index])
 
-    def binned(self, chosen: Mask) -> Pairs:
+    def binned(self, chosen: Mask) -> WeighedPairs:
         """With bins in place of values in the slices that are `chosen`, bool[S]."""
         at = np.flatnonzero(chosen[self.slices])
         if not len(at):
@@ -73,7 +73,7 @@ class Pairs:
         x[at], y[at] = bins_of(x[at]), bins_of(y[at])
         return dataclasses.replace(self, x=x, y=y)
 
-    def summed(self) -> Pairs:
+    def summed(self) -> WeighedPairs:
         """Ascending by slice, x and y, with the weights of equal pairs summed up."""
         ordered = self.take(np.lexsort((self.y, self.x, self.slices)))
         slices, x, y = ordered.slices, ordered.x, ordered.y
@@ -82,7 +82,9 @@ class Pairs:
         first = np.flatnonzero(fresh)
         if len(first) == len(x):
             return ordered
-        return Pairs(slices[first], x[first], y[first], np.add.reduceat(ordered.weights, first))
+        return WeighedPairs(
+            slices[first], x[first], y[first], np.add.reduceat(ordered.weights, first)
+        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -93,18 +95,18 @@ class JointCounts:
         size: The number of slices S.
         pooled: Which slices have bins in place of values, bool[S].
         pairs: The distinct pairs, ascending by slice, x and y.
-        waiting: Pairs of values that came and are not summed up yet.
+        waiting: WeighedPairs of values that came and are not summed up yet.
     """
 
     size: int
     pooled: Mask
-    pairs: Pairs
-    waiting: tuple[Pairs, ...] = ()
+    pairs: WeighedPairs
+    waiting: tuple[WeighedPairs, ...] = ()
 
     @classmethod
     def empty(cls, size: int) -> JointCounts:
         """Of no rows."""
-        return cls(size, np.zeros(size, np.bool_), Pairs.empty())
+        return cls(size, np.zeros(size, np.bool_), WeighedPairs.empty())
 
     def __reduce__(self) -> tuple[Any, ...]:
         compact = self.compact
@@ -123,13 +125,13 @@ class JointCounts:
         """The same with no pairs waiting; it is made once, however often the values are read."""
         if not self.waiting:
             return self
-        return self._with(Pairs.joined(self.waiting), np.zeros(self.size, np.bool_))
+        return self._with(WeighedPairs.joined(self.waiting), np.zeros(self.size, np.bool_))
 
-    def _with(self, more: Pairs, of_bins: Mask) -> JointCounts:
+    def _with(self, more: WeighedPairs, of_bins: Mask) -> JointCounts:
         """With more pairs, in any order, which are bins in the slices `of_bins`; nothing is waiting then."""
         pooled = self.pooled | of_bins
         held, more = self.pairs.binned(pooled & ~self.pooled), more.binned(pooled & ~of_bins)
-        pairs = Pairs.joined([held, more]).summed()
+        pairs = WeighedPairs.joined([held, more]).summed()
         many = ~pooled & (np.bincount(pairs.slices, minlength=self.size) > EXACT_PAIRS)
         if many.any():
             pairs = pairs.binned(many).summed()
@@ -157,7 +159,7 @@ class JointCounts:
         return JointCounts(len(index), compact.pooled[index], pairs)
 
 
-def _relabelled(pairs: Pairs, index: Index) -> Pairs:
+def _relabelled(pairs: WeighedPairs, index: Index) -> WeighedPairs:
     return dataclasses.replace(pairs, slices=index[pairs.slices])
 
 
@@ -193,9 +195,9 @@ class JointRanks(Statistic[JointCounts]):
         weights = np.where(missing, np.nan, weights)
         x, y = (np.where(missing, 0.0, values) + 0.0 for values in (x, y))  # and -0 is 0
         waiting = (
-            Pairs(slices, x, y, weights)
+            WeighedPairs(slices, x, y, weights)
             if rows is None
-            else Pairs(slices, x[rows], y[rows], weights[rows])
+            else WeighedPairs(slices, x[rows], y[rows], weights[rows])
             for rows, slices in codes.parts
         )
         held = tuple(pairs for pairs in waiting if len(pairs))
