@@ -155,7 +155,10 @@ class Between:
 
 
 class RankCorrelation(Metric):
-    """A correlation of ranks; subclasses give `between`."""
+    """A correlation of the ranks of labels and predictions, from -1 to 1; subclasses give `between`.
+
+    NaN for a slice in which the labels or the predictions are all equal, or one is missing.
+    """
 
     accepts = frozenset({"real", "binary"})
 
@@ -190,8 +193,14 @@ class SpearmanCorrelation(RankCorrelation):
     where the labels or the predictions of a slice are all equal, and where a prediction is missing. The value
     is that of scipy's `spearmanr`.
 
+    Beyond 4,096 distinct pairs the ranks in a bin are those of equal values. Unknown ranks have the mean rank
+    of their bin as their mean, so they move the sum of products by what they covary with the other ranks.
+
     Source: Spearman, "The proof and measurement of association between two things", American Journal of
     Psychology 15, 1904.
+
+    Attributes:
+        name: The metric's name in the results.
 
     >>> SpearmanCorrelation().of(Inputs.of([1.0, 2.0, 3.0], [0.1, 0.2, 9.0]))
     1.0
@@ -236,7 +245,13 @@ class KendallTau(RankCorrelation):
     weights. NaN where the labels or the predictions of a slice are all equal, and where a prediction is
     missing. The value is that of scipy's `kendalltau`.
 
+    Beyond 4,096 distinct pairs of values, rows of one bin count as tied; the resolution is what the value would
+    change by if all of these were concordant, or all discordant.
+
     Source: Kendall, "The treatment of ties in ranking problems", Biometrika 33, 1945.
+
+    Attributes:
+        name: The metric's name in the results.
 
     >>> round(KendallTau().of(Inputs.of([1.0, 2.0, 3.0], [0.1, 9.0, 0.2])), 6)
     0.333333

@@ -91,6 +91,10 @@ class WeighedPairs:
 class JointCounts:
     """The weights of pairs in S slices.
 
+    Rows wait until there are enough of them to be worth sorting, and are summed up once before they are read.
+    A slice that has more pairs than `EXACT_PAIRS` in a part of its rows has more in all of them, so it may be
+    pooled as soon as that is seen.
+
     Attributes:
         size: The number of slices S.
         pooled: Which slices have bins in place of values, bool[S].
