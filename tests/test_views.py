@@ -183,3 +183,26 @@ def test_a_variant_is_what_the_model_says_of_changed_features(tmp_path: Path) ->
     assert result.value("mean_prediction", variant="") == pytest.approx(a + 3 * b)
     assert result.value("mean_prediction", variant="a for b") == pytest.approx(4 * a)
     assert result.value("mean_prediction", variant="no b") == pytest.approx(a)
+
+
+def test_flip_rates_of_a_variant_are_of_what_the_model_says_itself(tmp_path: Path) -> None:
+    import joblib
+    from sklearn.linear_model import LogisticRegression
+
+    features = RNG.integers(0, 2, (300, 2)).astype(float)
+    rows = {"a": features[:, 0], "b": features[:, 1], "other": 1 - features[:, 1]}
+    table = pa.table({**rows, "label": features[:, 1]})
+    model = LogisticRegression().fit(table.select(["a", "b"]).to_pandas(), features[:, 1])
+    joblib.dump(model, tmp_path / "model.joblib")
+    made = config("SymmetricFlipRate", "NegToPosFlipRate")
+    made["model_specs"] = [{"label_key": "label"}]
+    made["variants"] = [
+        {"name": "turned", "copy_from": {"b": "other"}},
+        {"name": "same", "copy_from": {"b": "b"}},
+    ]
+    result = benison.evaluate(table, made, model=tmp_path / "model.joblib", trust_pickle=True)
+    assert result.value("symmetric_flip_rate", variant="turned") == 1
+    assert result.value("symmetric_flip_rate", variant="same") == 0
+    was_negative = 1 - features[:, 1].mean()
+    assert result.value("neg_to_pos_flip_rate", variant="turned") == pytest.approx(was_negative)
+    assert set(result.rows("symmetric_flip_rate")["variant"].to_pylist()) == {"turned", "same"}

@@ -64,6 +64,7 @@ _EXAMPLES: dict[str, Any] = {
     "class_ids": [0, 2],
     "sensitive_features": "hour",
     "sampled_key": "hour",
+    "columns": ["hour"],
     "feature_key": "hour",
     "size": 5,
     "sample_size": 5,

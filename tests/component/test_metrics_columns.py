@@ -10,17 +10,19 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+import benison
 from benison.data.batch import Inputs
 from benison.errors import DataError
 from benison.metrics import from_config
+from tests.conftest import config
 
 WEIGHTED = {"feature_key_path": ["age"], "example_weights_key_path": ["weight"]}
 
 
-def mean(config: dict[str, Any], **columns: Any) -> Any:
+def mean(parameters: dict[str, Any], **columns: Any) -> Any:
     batch = pa.record_batch(columns)
     rows = dataclasses.replace(Inputs.of([0, 0, 0], [0, 0, 0]), batch=batch)
-    return from_config("Mean", config).of(rows)
+    return from_config("Mean", parameters).of(rows)
 
 
 def test_a_column_can_weigh_the_rows() -> None:
@@ -56,3 +58,42 @@ def test_numbers_of_any_encoding_have_a_mean(column: pa.Array) -> None:
     flat = [x[0] if isinstance(x, list) and x else x for x in column.to_pylist()]
     expected = np.mean([x for x in flat if x is not None and x != []])
     assert mean({"feature_key_path": ["age"]}, age=column) == expected
+
+
+SHAP = {"age": [0.5, -1.5, 2.0, None], "fare": [[1.0, -2.0], [3.0, 4.0], [], [-5.0, 6.0]]}
+SHAP_WEIGHTS = np.array([1.0, 2.0, 0.5, 1.0])
+
+
+@pytest.mark.parametrize("absolute", ["", "Absolute"])
+def test_attributions_are_summed_up_by_feature(absolute: str) -> None:
+    table = pa.table({"label": [0.0, 1, 0, 1], "prediction": [0.1, 0.8, 0.3, 0.9], **SHAP,
+                      "weight": SHAP_WEIGHTS})  # fmt: skip
+    age = {"columns": {"the age": "age"}}
+    fare = {"columns": ["fare"], "class_id": 1}
+    metrics = [
+        {"class_name": f"{what}{absolute}Attributions", "config": config}
+        for what in ("Total", "Mean") for config in (age, fare)
+    ]  # fmt: skip
+    weights = {"example_weight_key": "weight"}
+    result = benison.evaluate(table, config(*metrics, model=weights))
+    middle = "_absolute" if absolute else ""
+    for feature, values, w in (
+        ("the age", np.array([0.5, -1.5, 2.0]), SHAP_WEIGHTS[:3]),
+        ("fare", np.array([-2.0, 4.0, 6.0]), SHAP_WEIGHTS[[0, 1, 3]]),
+    ):
+        x = np.abs(values) if absolute else values
+        total = result.value(f"total{middle}_attributions/{feature}")
+        assert total == pytest.approx(np.dot(w, x))
+        mean = result.value(f"mean{middle}_attributions/{feature}")
+        assert mean == pytest.approx(np.average(x, weights=w))
+
+
+def test_which_class_of_attributions_is_meant_must_be_said() -> None:
+    table = pa.table({"label": [0.0, 1, 0, 1], "prediction": [0.1, 0.8, 0.3, 0.9], **SHAP})
+    for options, words in (
+        ({"columns": ["fare"]}, "several values in a row"),
+        ({"columns": ["age"], "class_id": 0}, "one value in a row"),
+    ):
+        metric = {"class_name": "TotalAttributions", "config": options}
+        with pytest.raises(benison.DataError, match=words):
+            benison.evaluate(table, config(metric))

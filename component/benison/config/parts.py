@@ -229,7 +229,8 @@ class MetricsSpec(ConfigPart):
 class VariantSpec(ConfigPart):
     """Other examples on which every model is called too: the data with some features changed.
 
-    What is measured on them has its name in the column `variant` of the results.
+    What is measured on them has its name in the column `variant` of the results. Metrics that compare with a
+    baseline, such as flip rates, compare what a model says of them with what it says of the examples.
     """
 
     name: Annotated[str, Field(min_length=1)]

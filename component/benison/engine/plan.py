@@ -185,14 +185,14 @@ class _Builder:
         models = _models(self.config, spec)
         query = spec.query_key if metric.needs_groups else ""
         variants = ("", *(variant.name for variant in self.config.variants))
-        baseline = self.config.baseline_spec if metric.needs_baseline else None
-        if metric.needs_baseline:
-            models = [model for model in models if baseline is not None and not model.is_baseline]
         for model in models:
             for output in spec.output_names or outputs_of(self.config, model):
                 has_weights = all(other.example_weight_key_for(output) for other in models)
                 for weighted in _weightings(spec, has_weights):
                     for variant in variants:
+                        beside = self._beside(model, variant) if metric.needs_baseline else None
+                        if metric.needs_baseline and beside is None:
+                            continue
                         yield View(
                             model.name,
                             output,
@@ -200,9 +200,19 @@ class _Builder:
                             variant=variant,
                             query_key=query,
                             labelled=metric.needs_label,
-                            baseline=baseline.name if baseline else "",
+                            baseline=beside,
                             scored=metric.needs_prediction,
                         )
+
+    def _beside(self, model: ModelSpec, variant: str) -> str | None:
+        """The model beside whose predictions on the examples those of a model are seen; None for none.
+
+        What it says of a variant is seen beside what it says itself, and else beside the baseline's.
+        """
+        baseline = self.config.baseline_spec
+        if variant:
+            return model.name
+        return None if baseline is None or model.is_baseline else baseline.name
 
     def _add(self, metric: Metric, view: View, asked: Asked, path: str) -> Iterator[Key]:
         """The keys of a metric through a view, for each way in which its pairs are asked for."""
@@ -234,7 +244,7 @@ class _Builder:
     def _weight_of(self, view: View, path: str) -> Key:
         return self._compute(
             PositiveWeight("_positive_weight"),
-            dataclasses.replace(view, scored=False, labelled=True, query_key="", baseline=""),
+            dataclasses.replace(view, scored=False, labelled=True, query_key="", baseline=None),
             path,
             shown=False,
         )

@@ -196,8 +196,9 @@ class View:
     query_key: str = ""
     labelled: bool = True
     """Whether rows without a label are left out, as for every metric that looks at labels."""
-    baseline: str = ""
-    """The model whose predictions a metric looks at beside this one's; "" for none."""
+    baseline: str | None = None
+    """The model whose predictions a metric looks at beside this one's; None for none. The model itself means
+    its predictions on the unchanged examples, beside those of a variant."""
     scored: bool = True
     """Whether a row without a prediction makes a value undefined and does not count as evaluated."""
 
@@ -248,10 +249,11 @@ class View:
         labels = extracts.get("labels", {}).get(target, nothing)
         groups = None if not self.query_key else _texts(batch, self.query_key)
         pair = _of_same_width(labels, predictions.get(target, nothing))
-        other = (self.baseline, self.output)
-        baseline = (
-            _of_same_width(pair[1], predictions.get(other, nothing))[1] if self.baseline else None
-        )
+        baseline = None
+        if self.baseline is not None:
+            others = extracts.get("predictions", {})
+            other = others.get((self.baseline, self.output), nothing)
+            baseline = _of_same_width(pair[1], other)[1]
         return Inputs(*pair, weights, batch, None, groups, baseline, _numbers(extracts))
 
     def _kept(self, inputs: Inputs) -> Index | None:

@@ -23,22 +23,31 @@ from benison.metrics.statistics.sums import Arrays, ArraysStatistic
 from benison.slicing.codes import SliceCodes
 
 
-def column_floats(inputs: Inputs, name: str) -> Array:
+def column_floats(inputs: Inputs, name: str, element: int | None = None) -> Array:
     """A column as float64[N]; NaN where it has no value.
 
+    Args:
+        inputs: The rows.
+        name: The column.
+        element: Of a column of lists, which value, counted from 0; None where they have one at most.
+
     Raises:
-        DataError: It holds no numbers, or several in a row.
+        DataError: It holds no numbers, or several in a row and it is not said which.
     """
     assert inputs.features is not None
     column = undictionary(inputs.features.column(name))
-    if is_list(column.type):
-        values, lengths = unlisted(column)
-        if lengths.max(initial=0) > 1:
-            raise DataError(f"The column {name!r} has several values in a row; name one with one.")
-        numbers = np.full(len(column), np.nan)
-        numbers[lengths == 1] = _floats(values, name)
-        return numbers
-    return _floats(column, name)
+    if not is_list(column.type):
+        if element is not None:
+            raise DataError(f"The column {name!r} has one value in a row; take out which is meant.")
+        return _floats(column, name)
+    values, lengths = unlisted(column)
+    if element is None and lengths.max(initial=0) > 1:
+        raise DataError(f"The column {name!r} has several values in a row; name one with one.")
+    at = element or 0
+    present, starts = lengths > at, np.cumsum(lengths) - lengths
+    numbers = np.full(len(column), np.nan)
+    numbers[present] = _floats(values, name)[starts[present] + at]
+    return numbers
 
 
 def _floats(column: pa.Array, name: str) -> Array:
@@ -58,16 +67,21 @@ class ColumnSums(ArraysStatistic):
     Attributes:
         column: The column x, of numbers or of lists of one number.
         weights: The column that weighs; "" takes the example weights.
+        absolute: Whether signs are left out.
+        element: Of a column of lists, which value.
     """
 
     column: str
     weights: str = ""
+    absolute: bool = False
+    element: int | None = None
 
     def columns(self) -> tuple[str, ...]:
         return tuple(filter(None, (self.column, self.weights)))
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> Arrays:
-        values = column_floats(inputs, self.column)
+        values = column_floats(inputs, self.column, self.element)
+        values = np.abs(values) if self.absolute else values
         known = ~np.isnan(values)
         if self.weights:
             weights = column_floats(inputs, self.weights)
@@ -89,6 +103,8 @@ class ColumnMean(Metric):
         example_weights_key_path: The column that weighs the rows, finite numbers from 0 up; by default the
             example weights do.
         name: The metric's name in the results; mean_features.age by default.
+        absolute: Whether the signs of values are left out.
+        element: Of a column of lists, which value, counted from 0; by default lists must have one.
 
     >>> batch = pa.record_batch({"age": [20, 40, None]})
     >>> rows = dataclasses.replace(Inputs.of([1, 0, 0], [1, 0, 0]), batch=batch)
@@ -99,6 +115,8 @@ class ColumnMean(Metric):
     feature_key_path: Sequence[str]
     example_weights_key_path: Sequence[str] | None = None
     name: str = ""
+    absolute: bool = False
+    element: int | None = None
     accepts = frozenset({"binary", "real", "classes", "text", "ragged"})
     needs_label = False
     needs_prediction = False
@@ -114,11 +132,13 @@ class ColumnMean(Metric):
         object.__setattr__(self, "feature_key_path", path)
         object.__setattr__(self, "example_weights_key_path", weights or None)
         prefix = type(self).__name__.removeprefix("Column").lower()
+        prefix += "_absolute" if self.absolute else ""
         object.__setattr__(self, "name", self.name or f"{prefix}_{'.'.join(path)}")
 
     def statistics(self) -> tuple[Statistic[Arrays], ...]:
         weights = _column(self.example_weights_key_path or ())
-        return (ColumnSums(_column(self.feature_key_path), weights),)
+        column = _column(self.feature_key_path)
+        return (ColumnSums(column, weights, self.absolute, self.element),)
 
     def result(self, sums: Arrays) -> Array:
         return ratio(*sums)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from benison.errors import ConfigError
@@ -105,12 +105,60 @@ def rouge(
         yield class_name, own | options
 
 
+Columns: TypeAlias = "Mapping[str, str] | Sequence[str]"
+
+
+def total_attributions(
+    columns: Columns, name: str = "total_attributions", class_id: int | None = None
+) -> Members:
+    """Sum of the attributions of each feature, called such as total_attributions/age.
+
+    `columns` says in which column the attributions of each feature are, {age: shap_age}, or names columns.
+    Of columns that hold a list, a value for each class, `class_id` is the one that is meant.
+    """
+    yield from _attributions("Sum", columns, name, class_id)
+
+
+def total_absolute_attributions(
+    columns: Columns, name: str = "total_absolute_attributions", class_id: int | None = None
+) -> Members:
+    """Sum of the attributions of each feature without their signs; as TotalAttributions."""
+    yield from _attributions("Sum", columns, name, class_id, absolute=True)
+
+
+def mean_attributions(
+    columns: Columns, name: str = "mean_attributions", class_id: int | None = None
+) -> Members:
+    """Weighted mean of the attributions of each feature; as TotalAttributions."""
+    yield from _attributions("Mean", columns, name, class_id)
+
+
+def mean_absolute_attributions(
+    columns: Columns, name: str = "mean_absolute_attributions", class_id: int | None = None
+) -> Members:
+    """Weighted mean of the attributions of each feature without their signs; as TotalAttributions."""
+    yield from _attributions("Mean", columns, name, class_id, absolute=True)
+
+
+def _attributions(
+    class_name: str, columns: Columns, name: str, class_id: int | None, absolute: bool = False
+) -> Members:
+    named = columns if isinstance(columns, Mapping) else {column: column for column in columns}
+    for feature, column in named.items():
+        options = {"absolute": absolute, "element": class_id}
+        yield class_name, {"feature_key_path": [column], "name": f"{name}/{feature}", **options}
+
+
 GROUPS: dict[str, Callable[..., Members]] = {
     "BooleanFlipRates": boolean_flip_rates,
     "BrierDecomposition": brier_decomposition,
     "FairnessIndicators": fairness_indicators,
+    "MeanAbsoluteAttributions": mean_absolute_attributions,
+    "MeanAttributions": mean_attributions,
     "QueryStatistics": query_statistics,
     "Rouge": rouge,
+    "TotalAbsoluteAttributions": total_absolute_attributions,
+    "TotalAttributions": total_attributions,
 }
 
 
