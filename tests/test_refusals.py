@@ -359,3 +359,31 @@ def test_slicing_by_an_id_is_said_with_what_to_do(tmp_path: Path) -> None:
         assert "options: {min_slice_size: 30}" in text
     quiet = benison.evaluate(numbered, {**made, "options": {"min_slice_size": 30}})
     assert quiet.manifest["advice"] == []
+
+
+HIDDEN = {
+    "class_name": "AUC",
+    "config": {"name": "_auc"},
+    "threshold": {"value_threshold": {"lower_bound": 0.99}},
+}
+
+
+@pytest.mark.parametrize(
+    ("made", "place", "sentence"),
+    [
+        (config(HIDDEN), "metrics_specs[0].metrics[0]", "'_auc', which begins with an underscore"),
+        (
+            config("AUC", options={"column_types": {"zpi": "string"}}),
+            "options.column_types.zpi",
+            "Did you mean 'zip'?",
+        ),
+        ({**config("AUC"), "metrics_specs": [{}, {}]}, "metrics_specs", "no metric is asked for"),
+    ],
+)
+def test_what_would_be_without_effect_is_refused(made: Any, place: str, sentence: str) -> None:
+    table = pa.table({"label": [1.0, 0.0], "prediction": [0.9, 0.2], "zip": [1, 2]})
+    with pytest.raises(benison.ConfigError) as raised:
+        benison.evaluate(table, made)
+    ((path, text),) = raised.value.faults
+    assert path == place
+    assert sentence in text

@@ -195,3 +195,53 @@ def test_folders_through_beam(tmp_path: Path) -> None:
         str(tmp_path), made, engine="beam", beam_options=["--runner=FnApiRunner"]
     )
     assert result.slices() == ["month=01", "month=1"]
+
+
+def test_each_file_is_read_once_however_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_folders(tmp_path, "csv", "region=a", "region=b")
+    (file, _) = sorted(tmp_path.glob("*/*.csv"))
+    monkeypatch.chdir(tmp_path)
+    other = file.parent / ".." / "region=a" / file.name
+    ways = [
+        str(tmp_path),
+        str(file),
+        f"region=a/{file.name}",
+        str(other),
+        "region=*",
+        "*/*",
+        "**",
+        file.as_uri(),
+    ]
+    for examples in (ways, ways[::-1]):
+        assert counts(examples, "region") == {"a": 1, "b": 1}
+    for one_by_itself in ways[1:4]:
+        assert counts([one_by_itself, str(file)]) == {"0": 1}
+
+
+@pytest.mark.parametrize("pattern", ["", "**/*.csv", "*"])
+def test_links_to_folders_are_followed_and_end(pattern: str, tmp_path: Path) -> None:
+    in_folders(tmp_path, "csv", "data/region=a", "elsewhere/x")
+    data = tmp_path / "data"
+    (data / "region=b").symlink_to(tmp_path / "elsewhere")
+    (data / "region=a" / "up").symlink_to(data)
+    if pattern != "**/*.csv":  # which glob follows to its end
+        assert counts(str(data / pattern), "region") == {"a": 1, "b": 1}
+    (data / "region=a" / "up").unlink()
+    assert counts(str(data / pattern), "region") == {"a": 1, "b": 1}
+
+
+def test_a_link_to_what_is_not_there_is_no_file_less(tmp_path: Path) -> None:
+    in_folders(tmp_path, "csv", "region=a")
+    (tmp_path / "region=a" / "b.csv").symlink_to(tmp_path / "gone")
+    for examples in (tmp_path, tmp_path / "*", tmp_path / "**"):
+        with pytest.raises(benison.DataError, match=r"b\.csv.* not there"):
+            counts(str(examples), "region")
+    (tmp_path / "region=a" / "b.csv").rename(tmp_path / "region=a" / ".b.csv")
+    assert counts(str(tmp_path), "region") == {"a": 1}
+
+
+def test_two_stars_are_any_number_of_folders(tmp_path: Path) -> None:
+    in_folders(tmp_path, "csv", "region=a", "y/region=b", "y/z/region=c")
+    assert counts(str(tmp_path / "**" / "*.csv"), "region") == {"a": 1, "b": 1, "c": 1}

@@ -6,8 +6,9 @@ from __future__ import annotations
 import dataclasses
 import glob
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote
 
@@ -56,8 +57,25 @@ def find(source: Any) -> list[DataFile]:
             raise DataError(
                 f"Examples are paths or a table, not a list of {type(path).__name__}. {_CURE}"
             )
-    files = [file for path in given for file in _expand(os.fspath(path))]
-    return list(dict.fromkeys(files))
+    return _once(file for path in given for file in _expand(os.fspath(path)))
+
+
+def _once(files: Iterable[DataFile]) -> list[DataFile]:
+    """Each file once, however often it was asked for; with the values of its folders where some are known.
+
+    A file is the same from here and from the root, and through `..` or links to folders.
+    """
+    known: dict[str, DataFile] = {}
+    folders: dict[str, str] = {}
+    for file in files:
+        folder, name = os.path.split(file.path)
+        if folder not in folders:
+            remote = isinstance(locate(file.path), RemotePath)
+            folders[folder] = folder if remote else os.path.realpath(folder)
+        key = os.path.join(folders[folder], name)
+        if key not in known or len(file.values) > len(known[key].values):
+            known[key] = file
+    return list(known.values())
 
 
 _CURE = "Rows in Python make one with pyarrow.Table.from_pylist, columns with pyarrow.table."
@@ -83,7 +101,7 @@ def _expand(text: str) -> Iterator[DataFile]:
         if path.is_dir():
             named = [i for i, part in enumerate(path.parts) if "=" in part]
             _check_no_table(path, min(named, default=len(path.parts)), text)
-            yield from _below(path, path, text)
+            yield from _below(path, len(path.parts), text)
         elif path.exists():
             yield DataFile(str(path))
         else:
@@ -101,26 +119,41 @@ def _matching(pattern: Location, text: str) -> Iterator[DataFile]:
     for path in matched:
         _check_no_table(path, min(magic), text)
         if path.is_dir():
-            yield from _below(path, path, text)
+            yield from _below(path, min(magic), text)
         else:
             yield DataFile(str(path), _values(path.parts[min(magic) : -1]))
 
 
-def _below(folder: Location, root: Location, text: str) -> Iterator[DataFile]:
+def _below(folder: Location, start: int, text: str) -> Iterator[DataFile]:
+    """The files in a folder and below.
+
+    Args:
+        folder: The folder.
+        start: The number of the parts of its name after which names such as `region=a` are values.
+        text: How it was asked for.
+    """
     if table := lake_tables.pinned(folder):
         yield DataFile(table[1], (), table[0])
         return
-    start = len(root.parts)
-    every = files_below(folder)
-    for path in every:
-        for part in path.parts[start:]:
-            if part in _LAKES:
-                raise _table_inside(_LAKES[part], text)
-    files = [path for path in every if not any(map(_is_hidden, path.parts[start:]))]
+    files = _files_of(folder, text)
     if not files:
         raise DataError(f"The directory {text} holds no data files.")
     for path in files:
         yield DataFile(str(path), _values(path.parts[start:-1]))
+
+
+def _files_of(folder: Location, text: str) -> list[Location]:
+    """The files in a folder and below that are not hidden, none of a table and none that is missing."""
+    inner = {path: path.parts[len(folder.parts) :] for path in files_below(folder)}
+    for kind in (_LAKES[part] for parts in inner.values() for part in parts if part in _LAKES):
+        raise _table_inside(kind, text)
+    files = [path for path, parts in inner.items() if not any(map(_is_hidden, parts))]
+    for path in files:
+        if isinstance(path, Path) and not path.exists():
+            raise DataError(
+                f"{path} is a link to what is not there. Take it out, or bring the file."
+            )
+    return files
 
 
 def _check_no_table(path: Location, depth: int, text: str) -> None:

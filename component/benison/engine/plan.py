@@ -176,9 +176,15 @@ class _Builder:
         for i, metric in enumerate(spec.metrics):
             try:
                 made = members(metric.class_name, dict(metric.config))
-                yield from ((i, member) for _, member in made)
             except ConfigError as error:
                 self.faults.append((f"{path}.metrics[{i}]", str(error)))
+                continue
+            for _, member in made:
+                if member.name.startswith("_"):
+                    text = f"the name {member.name!r}, which begins with an underscore, is in no result."
+                    self.faults.append((f"{path}.metrics[{i}]", text))
+                else:
+                    yield i, member
 
     def _views(self, spec: MetricsSpec, metric: Metric) -> Iterator[View]:
         """The views of a metric: models x outputs x weightings x variants, the baseline's too."""

@@ -83,7 +83,7 @@ def all_faults(plan: Plan, broken: list[tuple[str, str]], known: Known) -> list[
         if known.columns is not None and not model.preprocessing_function_names:
             of_model += _model_columns(model, known.columns, model.name in known.called)
         faults += [f._replace(loc=("model_specs", i, *f.loc)) for f in of_model]
-    faults += _analysis(config, known.columns)
+    faults += [*_analysis(config, known.columns), *_types(config, known.columns)]
     transformed = any(model.preprocessing_function_names for model in config.model_specs)
     if known.columns is not None and not transformed:  # else only the functions know what they make
         faults += _slice_columns(plan, known.columns, known.types)
@@ -91,7 +91,7 @@ def all_faults(plan: Plan, broken: list[tuple[str, str]], known: Known) -> list[
 
 
 def _whole(config: EvalConfig) -> Iterator[Fault]:
-    if not config.metrics_specs:
+    if not any(spec.metrics for spec in config.metrics_specs):
         text = "no metric is asked for; name at least one, for example ExampleCount."
         yield Fault(("metrics_specs",), text)
     if config.options.disabled_outputs:
@@ -113,6 +113,13 @@ def _analysis(config: EvalConfig, columns: Collection[str] | None) -> Iterator[F
         if columns is not None and column not in columns:
             text = f"the data have no column {column!r}. {suggestion(column, columns)}"
             yield Fault(("options", "analysis_columns", i), text)
+
+
+def _types(config: EvalConfig, columns: Collection[str] | None) -> Iterator[Fault]:
+    for column in config.options.column_types:
+        if columns is not None and column not in columns:
+            text = f"the data have no column {column!r}. {suggestion(column, columns)}"
+            yield Fault(("options", "column_types", column), text)
 
 
 def _model(model: ModelSpec, outputs: Collection[str], called: bool) -> Iterator[Fault]:

@@ -104,14 +104,24 @@ def files_below(folder: Location) -> list[Location]:
 
 
 def local_files(folder: Path) -> list[Path]:
-    """The files in a folder of this machine and below, in the order of their names."""
-    return [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    """The files in a folder of this machine and below, in the order of their names.
+
+    Links to folders are followed, but for those to a folder that they are in; a link to what is not there is
+    one of the files.
+    """
+    files: list[Path] = []
+    for above, folders, names in os.walk(folder, followlinks=True):
+        outer = Path(os.path.realpath(above))
+        inner = {name: Path(os.path.realpath(os.path.join(above, name))) for name in folders}
+        folders[:] = [name for name in folders if not outer.is_relative_to(inner[name])]
+        files += [Path(above, name) for name in names]
+    return sorted(path for path in files if path.is_file() or path.is_symlink())
 
 
 def matching(pattern: Location) -> list[Location]:
     """The files and folders that a pattern of `glob` means, in the order of their names."""
     if isinstance(pattern, Path):
-        return [Path(name) for name in sorted(glob.glob(str(pattern)))]
+        return [Path(name) for name in sorted(glob.glob(str(pattern), recursive=True))]
     magic = [i for i, part in enumerate(pattern.parts) if glob.has_magic(part)]
     above = dataclasses.replace(pattern, parts=pattern.parts[: min(magic, default=0)])
     return [path for path in above.files() if _matches(path.parts, pattern.parts)]
