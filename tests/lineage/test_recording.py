@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,16 +23,32 @@ from tests.lineage.stores import BLESSED, NOT_BLESSED, make_run
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def start(url: str, folder: Path, run: str = "r1", call: int = 0) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.lineage.protocol", url, str(folder), run, str(call)]
-    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+class Processes:
+    """Records runs, each in a process of its own."""
+
+    def __init__(self, server: subprocess.Popen[str]) -> None:
+        self._server = server
+
+    def record(self, url: str, folder: Path, *runs: tuple[str, int]) -> list[int]:
+        """Record runs at once, each killed before a call, 0 for none: calls that each made, or -9."""
+        password = os.environ.get("BENISON_METADATA_PASSWORD", "")
+        asked = [(url, str(folder), run, call, password) for run, call in runs]
+        assert self._server.stdin
+        assert self._server.stdout
+        self._server.stdin.write(json.dumps(asked) + "\n")
+        self._server.stdin.flush()
+        ends = json.loads(self._server.stdout.readline())
+        assert {code for code, _ in ends} <= {0, -9}, ends
+        return [int(text) if code == 0 else code for code, text in ends]
 
 
-def ended(processes: Sequence[subprocess.Popen[str]]) -> list[int]:
-    errors = [process.communicate(timeout=120)[1] for process in processes]
-    codes = [process.returncode for process in processes]
-    assert set(codes) <= {0, -9}, errors
-    return codes
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Processes]:
+    """They are forked of one, which spares each the start."""
+    command = [sys.executable, "-m", "tests.lineage.protocol"]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, **pipes) as server:
+        yield Processes(server)
 
 
 def statuses(url: str, pipeline: str = "taxi") -> list[str]:
@@ -45,59 +63,46 @@ def states(url: str, key: RunKey) -> list[str]:
     return [attempt.state for attempt in lineage.connect(url).sink.attempts(key)]
 
 
-def calls_of_a_run(url: str, folder: Path, run: str) -> int:
-    """How many calls to the store a whole run makes."""
-    code = (
-        "import sys; from tests.lineage import protocol; heard = [];"
-        "from pathlib import Path; protocol.before_each_call(lambda: heard.append(1));"
-        "protocol.record(sys.argv[1], Path(sys.argv[2]), sys.argv[3]); print(len(heard))"
-    )
-    command = [sys.executable, "-c", code, url, str(folder), run]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    return int(done.stdout)
-
-
-@pytest.mark.slow
 def test_a_killed_run_blesses_nothing_and_the_same_run_completes_it(
-    url: str, tmp_path: Path
+    url: str, tmp_path: Path, processes: Processes
 ) -> None:
     """Killed before one call or another, in one store: a run each.
 
     Recorded and blessed are the same moment: a run that dies before it shows neither, after it both.
     """
     (tmp_path / "model").mkdir()
-    calls_of_a_run(url, tmp_path, "first")  # which also makes the tables or registers the types
-    last = calls_of_a_run(url, tmp_path, "second")
+    processes.record(url, tmp_path, ("first", 0))  # also makes the tables or registers the types
+    (last,) = processes.record(url, tmp_path, ("second", 0))
     recorded = []
     for number, step in enumerate([*range(1, last, 8), last]):
         run = f"r{number}"
         before = statuses(url)
-        assert ended([start(url, tmp_path, run, step)]) == [-9]
+        assert processes.record(url, tmp_path, (run, step)) == [-9]
         recorded.append(states(url, RunKey("taxi", run)) == ["recorded"])
         assert statuses(url) == ["blessed"] * recorded[-1] + before
         # Once more than it takes, in the end: what is recorded is repeated and not doubled.
         for _ in range(2 if step == last else 1):
-            assert ended([start(url, tmp_path, run)]) == [0]
+            assert processes.record(url, tmp_path, (run, 0))[0] > 0
         assert statuses(url) == ["blessed", *before]
         assert states(url, RunKey("taxi", run)) == ["recorded"]
     assert recorded == sorted(recorded)
     assert not recorded[0]
 
 
-@pytest.mark.slow
-def test_five_processes_of_one_run_make_one_blessing(url: str, tmp_path: Path) -> None:
+def test_five_processes_of_one_run_make_one_blessing(
+    url: str, tmp_path: Path, processes: Processes
+) -> None:
     (tmp_path / "model").mkdir()
-    assert ended([start(url, tmp_path) for _ in range(5)]) == [0] * 5
+    assert min(processes.record(url, tmp_path, *[("r1", 0)] * 5)) > 0
     assert statuses(url) == ["blessed"]
     assert states(url, RunKey("taxi", "r1")) == ["recorded"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["sqlite", "sql+sqlite"])
-def test_many_writers_lose_nothing(tmp_path: Path, scheme: str) -> None:
+def test_many_writers_lose_nothing(tmp_path: Path, scheme: str, processes: Processes) -> None:
     url = f"{scheme}:///{tmp_path}/m.db?create=true"
     (tmp_path / "model").mkdir()
-    assert ended([start(url, tmp_path, f"r{i}") for i in range(16)]) == [0] * 16
+    assert min(processes.record(url, tmp_path, *[(f"r{i}", 0) for i in range(16)])) > 0
     assert statuses(url) == ["blessed"] * 16
     models = {blessing.model_id for blessing in lineage.connect(url).blessings("taxi")}
     assert len(models) == 1
