@@ -3,14 +3,20 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 import benison
+from benison.cli import app
+from benison.engine.extract import _scores
 from tests.component.test_formats import write_examples
 from tests.conftest import config
 
@@ -105,3 +111,44 @@ def test_ten_weights_of_a_tenth_are_1() -> None:
     )
     data = table([1.0] * 10, [0.9] * 10, w=[0.1] * 10)
     assert benison.evaluate(data, made).verdict.status == "blessed"
+
+
+@pytest.mark.parametrize("code", ["0", "'done'", ""])
+def test_code_that_ends_the_program_says_nothing_of_the_model(code: str, tmp_path: Path) -> None:
+    pq.write_table(table([1.0, 0.0], [0.9, 0.2]), tmp_path / "a.parquet")
+    module = f"ends_{len(code)}"
+    (tmp_path / f"{module}.py").write_text(f"raise SystemExit({code})")
+    bound = {"class_name": "AUC", "threshold": lower(0.5)}
+    (tmp_path / "c.json").write_text(
+        json.dumps(config({"class_name": "Mine", "module": module}, bound))
+    )
+    names = {"-e": "a.parquet", "-c": "c.json", "-o": "out", "--module-path": ""}
+    asked = [word for option, name in names.items() for word in (option, str(tmp_path / name))]
+    run = CliRunner().invoke(app, ["evaluate", *asked, "--gate"])
+    assert run.exit_code == 2
+    assert f"importing '{module}' fails: SystemExit" in run.output
+
+    def ends(y_true: Any, y_pred: Any) -> float:
+        sys.exit(eval(code or "None"))
+
+    benison.from_function(ends, f"Ends{len(code)}")
+    with pytest.raises(benison.BenisonError, match=r"ended the program with sys\.exit"):
+        benison.evaluate(str(tmp_path / "a.parquet"), config(f"Ends{len(code)}"))
+
+
+def test_a_score_that_is_complex_is_no_prediction() -> None:
+    scores = np.array([0.5 + 1j, 0.25])
+    with pytest.raises(benison.ModelError, match="is not numbers"):
+        _scores(scores, "output", 2)
+
+
+@pytest.mark.parametrize("field", ["examples", "model", "baseline", "output"])
+def test_an_empty_path_is_not_where_one_happens_to_be(
+    field: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `--baseline "$OLD"` is where the variable is not set: it must not be an evaluation without one."""
+    pq.write_table(table([1.0, 0.0], [0.9, 0.2]), tmp_path / "a.parquet")
+    monkeypatch.chdir(tmp_path)
+    asked: dict[str, Any] = {"examples": "a.parquet", field: ""}
+    with pytest.raises(benison.BenisonError, match="A path is empty"):
+        benison.evaluate(asked.pop("examples"), config("AUC"), **asked)

@@ -47,6 +47,8 @@ ODD: dict[str, Any] = {
     "sparse": pd.arrays.SparseArray([0.0, 1.0]),
     "70 bits": [2**70, 1],
     "objects": [object(), object()],
+    "long doubles": np.array([0.5, 1.0], np.longdouble),
+    "swapped bytes": np.array([0.5, 1.0], ">f8"),
     "periods": pd.period_range("2024", periods=2, freq="D"),
     "intervals": pd.interval_range(0, 2),
 }

@@ -57,7 +57,7 @@ def main() -> None:
     try:
         app()
     except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 0
+        code = end.code if isinstance(end.code, int) else CRASHED if end.code else 0
     except Exception:  # Python's own exit code would be 1, which means "not blessed"
         if signals.was_stopped() is None:
             traceback.print_exc()

@@ -100,7 +100,8 @@ def _pandas_frame(frame: Any) -> _LazyFrame:
 
 
 def _declared(kind: Any) -> pa.DataType:
-    plain = isinstance(kind, np.dtype) and kind.kind in "biuf"
+    # Arrow has no floats of more than eight bytes.
+    plain = isinstance(kind, np.dtype) and kind.kind in "biuf" and kind.itemsize <= 8  # noqa: PLR2004
     return pa.from_numpy_dtype(kind) if plain else pa.null()
 
 

@@ -218,6 +218,8 @@ class TransformedFeaturesExtractor:
 
 def _scores(output: Any, name: str, rows: int) -> Any:
     try:
+        if np.iscomplexobj(output):
+            raise TypeError("Numbers are real")  # noqa: TRY301 - as for what is no number at all
         scores = np.asarray(output, np.float64)
     except (TypeError, ValueError) as error:
         raise ModelError(

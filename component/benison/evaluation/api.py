@@ -21,6 +21,7 @@ from benison.engine.stages import (
 )
 from benison.errors import ConfigError
 from benison.evaluation.defaults import default_writers, evaluators_of
+from benison.evaluation.ending import unended
 from benison.evaluation.job import Job, PathLike, Progress, silent
 from benison.evaluation.quantile_edges import completed, quantile_edges, with_known_edges
 from benison.evaluation.recording import Recording, check_output
@@ -35,6 +36,7 @@ from benison.sinks import Registry
 from benison.tfma import TfmaWriter
 
 
+@unended()
 def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but two with defaults
     examples: Any,
     config: Any,

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from benison import signals
 from benison.errors import ConfigError, suggestion
 from benison.metrics import registry
 from benison.metrics.base import Metric
@@ -199,7 +200,8 @@ def _from_entry_point(class_name: str) -> Origin | None:
     for point in points.values():
         try:
             factory = point.load()
-        except Exception as error:  # the module is anyone's code
+        except (Exception, SystemExit) as error:  # the module is anyone's code
+            _check_not_stopped(error)
             raise ConfigError(
                 f"{class_name!r} of the distribution {_name(point)} cannot be imported: {_why(error)}"
             ) from error
@@ -220,10 +222,17 @@ def _imported(name: str, folder: str) -> ModuleType:
             f" nor in {folder}." if folder else ". Name its folder: --module-path (module_path=)."
         )
         raise ConfigError(f"there is no module {name!r} in sys.path{cure}") from error
-    except Exception as error:  # the module is anyone's code
+    except (Exception, SystemExit) as error:  # the module is anyone's code
+        _check_not_stopped(error)
         raise ConfigError(f"importing {name!r} fails: {_why(error)}") from error
     _check_is_of(module, name, folder)
     return module
+
+
+def _check_not_stopped(error: BaseException) -> None:
+    """Let a signal end the program, and nothing else: a script that calls `sys.exit` is no module."""
+    if isinstance(error, SystemExit) and signals.was_stopped() is not None:
+        raise error
 
 
 def _check_is_of(module: ModuleType, name: str, folder: str) -> None:
@@ -251,7 +260,7 @@ def _name(point: metadata.EntryPoint) -> str:
     return point.dist.name if point.dist else "?"
 
 
-def _why(error: Exception) -> str:
+def _why(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".rstrip(": ") + "."
 
 

@@ -65,12 +65,14 @@ def locate(
         error: What to raise.
 
     Raises:
-        BenisonError: Of the type `error`: nothing here opens addresses of that scheme, or the address
-            holds a password, which would be written into results and logs.
+        BenisonError: Of the type `error`: the path is empty, nothing here opens addresses of that scheme, or
+            the address holds a password, which would be written into results and logs.
     """
     if isinstance(path, RemotePath):
         return path
     text = os.fspath(path)
+    if not text:  # which would be the folder that one happens to be in
+        raise error("A path is empty text; a variable of the shell or a field may not be set.")
     if "\0" in text:
         raise error(f"The path {text!r} holds a null character, which no file system allows.")
     if file := _FILE_URL.fullmatch(text):
