@@ -13,8 +13,11 @@ import os
 import signal
 import sys
 import time
-from types import FrameType
-from typing import NoReturn
+
+TYPE_CHECKING = False  # importing typing would take longer than all that comes before `listen`
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import NoReturn
 
 COMMANDS = (
     "benison",

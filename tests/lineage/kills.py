@@ -128,6 +128,8 @@ def _wrong_end(code: int, err: str, signum: int, done: int) -> list[str]:
         return []
     if signum == signal.SIGKILL:
         return [] if code == -signum else [f"it ended by itself: {err[-500:]}"]
+    if code == -signum and "benison" not in err:  # Python itself was starting
+        return []
     if code != 128 + signum:
         return [f"it did not end with the code of its signal: {err[-500:]}"]
     says = f"benison was ended by {signal.Signals(signum).name}" in err
