@@ -16,7 +16,7 @@ import pytest
 import benison
 from benison.data.batch import Inputs
 from benison.metrics import registered
-from benison.testing import example_config, example_inputs, flat, value_of
+from benison.testing import example_config, example_images, example_inputs, flat, value_of
 from tests.conftest import config
 from tests.test_laws import build, inputs_for
 
@@ -28,7 +28,7 @@ def kind_of(name: str) -> str:
     accepts = build(name).accepts
     if "text" in accepts and "real" not in accepts:
         return "text"
-    if "boxes" in accepts:
+    if "boxes" in accepts and "images" not in accepts:
         return "boxes"
     if name in EQUALITY or "class_numbers" in accepts:
         return "equal"
@@ -59,6 +59,7 @@ def rows_like(kind: str) -> list[dict[str, Any]]:
     labels, weights, hours = (rng.integers(0, n, 80).tolist() for n in (2, 3, 24))
     kinds = ["the cat sat on the mat", "the dog"] if kind == "text" else [0.0, 1.0]
     truth = boxes()[0] if kind == "boxes" else [kinds[label] for label in labels]
+    images = example_images(rng, 80).to_pylist()
     return [
         {
             "label": truth[i],
@@ -66,6 +67,7 @@ def rows_like(kind: str) -> list[dict[str, Any]]:
             "weight": (weights[i] + 1) / 2,
             "g": "a" if i % 2 else "b",
             "hour": hours[i],
+            **images[i],
             "query": f"q{i % 16}",
         }
         for i in range(80)

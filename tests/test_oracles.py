@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -14,11 +15,12 @@ import scipy.spatial.distance
 import scipy.special
 import scipy.stats
 import sklearn.metrics as sk
+from PIL import Image
 
 from benison.data.batch import Inputs
 from benison.metrics import registered
 from benison.metrics.base import AXES
-from benison.testing import WAYS, example_inputs, value_of
+from benison.testing import WAYS, example_images, example_inputs, value_of
 from tests import coco
 from tests.fairness_oracles import FAIRNESS, groups
 from tests.test_laws import build
@@ -304,6 +306,18 @@ COMPARISONS: dict[str, Oracle] = {
     "MaxDocuments": lambda y, p, w: w.sum(),
 }
 
+
+def pixel_cells(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """The counts of class 1 in the images of `data`, whatever labels and predictions are."""
+    batch = example_images(np.random.default_rng(11), 300)
+    truth = [np.asarray(Image.open(io.BytesIO(file.as_py()))).ravel() for file in batch.column(0)]
+    found = [np.concatenate(image.as_py()) for image in batch.column(1)]
+    weights = np.repeat(w, [len(image) for image in truth])
+    one = [np.concatenate(images) == 1 for images in (truth, found)]
+    tn, fp, fn, tp = sk.confusion_matrix(*one, sample_weight=weights).ravel()
+    return np.array([tp, fp, tn, fn])
+
+
 KERAS: dict[str, Oracle] = {
     "Hinge": lambda y, p, w: sk.hinge_loss(y, p, sample_weight=w),
     "SquaredHinge": mean_of(lambda y, p: np.maximum(1 - (2 * y - 1) * p, 0) ** 2),
@@ -350,7 +364,14 @@ SAMPLES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "FalseNegativeFeatureSampler": lambda y, p: (y == 1) & (p <= HALF),
 }
 
+PIXELS: dict[str, Oracle] = {
+    "PixelConfusionMatrix": lambda y, p, w: pixel_cells(y, p, w),
+    "PixelTruePositives": lambda y, p, w: pixel_cells(y, p, w)[0],
+    "PixelFalsePositives": lambda y, p, w: pixel_cells(y, p, w)[1],
+}
+
 ORACLES: dict[str, Oracle] = {
+    **PIXELS,
     **SIMULATED,
     **coco.ORACLES,
     "MultiClassConfusionMatrixAtThresholds": class_matrix(0.5),
@@ -439,7 +460,7 @@ def data(name: str, weighted: bool, centre: float) -> Inputs:
 
 def without_baseline(name: str, weighted: bool, centre: float) -> Inputs:
     rng = np.random.default_rng(11)
-    if "boxes" in build(name).accepts:
+    if name in coco.ORACLES:
         return example_inputs(build(name), 300, 11, weighted)
     weights = rng.integers(0, 5, 300) / 2 if weighted else None
     if name in TEXTS:
@@ -460,7 +481,10 @@ def without_baseline(name: str, weighted: bool, centre: float) -> Inputs:
     hours = groups(scores) if name in FAIRNESS else 2 * labels + 1
     if name in SAMPLES:  # of which the rows that are meant have 7
         hours = np.where(SAMPLES[name](labels, scores), 7.0, 1.0)
-    return Inputs(labels, scores, weights, pa.record_batch({"hour": hours}))
+    batch = pa.record_batch({"hour": hours})
+    if name in PIXELS:
+        batch = example_images(np.random.default_rng(11), 300)
+    return Inputs(labels, scores, weights, batch)
 
 
 def numbers(value: Any) -> np.ndarray:

@@ -170,10 +170,10 @@ def test_unweighted_values_can_always_be_asked_for(model: Any) -> None:
 # Metrics and thresholds.
 
 
-def test_metrics_of_a_model_are_not_run_and_that_is_said() -> None:
+def test_thresholds_on_metrics_that_no_model_was_compiled_with_are_refused() -> None:
     named = {"thresholds": {"accuracy": LOW, "loss": LOW, "binary_acuracy": LOW}}
     found = faults_of(config("BinaryAccuracy", spec=named))
-    not_run = "Metrics that are compiled into a model are not run by Benison. To compute it, add to metrics"
+    not_run = "Nor was a Keras model compiled with it. To compute it, add to metrics"
     accuracy = found["metrics_specs[0].thresholds.accuracy"]
     assert not_run in accuracy
     assert "{class_name: BinaryAccuracy, config: {name: accuracy}}" in accuracy
@@ -187,7 +187,7 @@ def test_metrics_of_a_model_are_not_run_and_that_is_said() -> None:
 def test_default_metrics_of_a_model_are_refused_or_off() -> None:
     (fault,) = faults_of(config("AUC", options={"include_default_metrics": True})).items()
     assert fault[0] == "options.include_default_metrics"
-    assert "are not run by Benison. Set this to false" in fault[1]
+    assert "that was compiled with metrics. Set this to false" in fault[1]
     assert benison.evaluate(TRIPS, config("AUC", options={"include_default_metrics": False}))
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import io
 import pickle
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -60,6 +61,8 @@ _EXAMPLES: dict[str, Any] = {
     "top_k": 3,
     "target_class_ids": [0, 2],
     "feature_key_path": ["features", "hour"],
+    "ground_truth_key": "labelled_image",
+    "prediction_key": "predicted_image",
     "class_id": 1,
     "class_ids": [0, 2],
     "sensitive_features": "hour",
@@ -88,13 +91,30 @@ def example_inputs(metric: Metric, rows: int = 40, seed: int = 0, weighted: bool
     groups = pa.array([f"q{i}" for i in rng.integers(0, max(rows // 5, 1), rows)], pa.string())
     names = {name for statistic in metric.statistics() for name in statistic.columns()}
     batch = pa.record_batch({name: rng.integers(0, 9, rows).astype(float) for name in names})
+    batch = example_images(rng, rows) if "images" in metric.accepts else batch
     groups = groups if metric.needs_groups else None
     baseline = _columns(metric, rng, rows)[1] if metric.needs_baseline else None
     return Inputs(labels, predictions, weights, batch if names else None, None, groups, baseline)
 
 
+def example_images(rng: np.random.Generator, rows: int) -> pa.RecordBatch:
+    """Labelled images, as PNG, and predicted ones of the same size, as lists, of three classes."""
+    from PIL import Image
+
+    files, lists = [], []
+    for height, width in rng.integers(1, 5, (rows, 2)):
+        truth, predicted = rng.integers(0, 3, (2, height, width)).astype(np.uint8)
+        file = io.BytesIO()
+        Image.fromarray(truth).save(file, "png")
+        files.append(file.getvalue())
+        lists.append(predicted.tolist())
+    nested = pa.array(lists, pa.list_(pa.list_(pa.int64())))
+    columns = {"labelled_image": pa.array(files, pa.binary()), "predicted_image": nested}
+    return pa.record_batch(columns)
+
+
 def _columns(metric: Metric, rng: np.random.Generator, rows: int) -> tuple[Any, Any]:
-    if "boxes" in metric.accepts:
+    if "boxes" in metric.accepts and "images" not in metric.accepts:
         return _boxes(rng, rows)
     if metric.accepts & {"binary", "real"}:
         return rng.integers(0, 2, rows).astype(float), rng.integers(0, 20, rows) / 20

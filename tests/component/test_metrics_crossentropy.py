@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.metrics import log_loss
 
 from benison.data.batch import Inputs
 from benison.errors import ConfigError, DataError
@@ -136,3 +137,13 @@ def test_scores_outside_of_0_and_1_are_logits_or_refused(score: float) -> None:
     if math.isfinite(score):
         assert from_config("BinaryCrossEntropy", {"from_logits": True}).of(rows) > 0
     assert from_config("BinaryCrossEntropy", {}).of(Inputs.of([1, 0], [1.0000001, 0.5])) < 1
+
+
+@pytest.mark.parametrize("ignored", [-1, 1])
+def test_rows_of_the_ignored_class_do_not_count(ignored: int) -> None:
+    labels = np.array([0.0, 2, ignored, 2, ignored])
+    scores = np.random.default_rng(0).dirichlet([1, 1, 1], 5)
+    kept = labels != ignored
+    expected = log_loss(labels[kept], scores[kept], labels=[0, 1, 2])
+    metric = from_config("SparseCategoricalCrossentropy", {"ignore_class": ignored})
+    assert metric.of(Inputs.of(labels, scores)) == pytest.approx(expected)

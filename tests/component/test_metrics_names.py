@@ -68,9 +68,8 @@ def test_accuracy_of_scores_is_told_from_accuracy_of_labels() -> None:
 @pytest.mark.parametrize(
     ("name", "library"),
     [
-        ("SemanticSegmentationTruePositive", "TFMA"),
-        ("semantic_segmentation_true_positive", "TFMA"),
-        ("SemanticSegmentatonTruePositive", "TFMA"),
+        ("TotalAbsoluteAttributions", "TFMA"),
+        ("total_absolute_attributions", "TFMA"),
         ("MeanTensor", "Keras"),
         ("Tversky", "Keras"),
         ("cohen_kappa_score", "scikit-learn"),

@@ -126,3 +126,20 @@ def test_a_parameter_and_its_spec_contradict_each_other() -> None:
 def test_parameters_without_meaning(parameters: Any, sentence: str) -> None:
     with pytest.raises(benison.ConfigError, match=sentence):
         values({"class_name": "Recall", "config": parameters})
+
+
+def test_a_spec_asks_for_the_k_highest_scores_of_each_metric() -> None:
+    metrics = ["Recall", "AUC", {"class_name": "Precision", "config": {"thresholds": 1.0}}]
+    spec = {"binarize": {"top_k_list": [1, 2], "class_ids": [0]}}
+    found = values(*metrics, spec=spec)
+    named = [m if isinstance(m, dict) else {"class_name": m, "config": {}} for m in metrics]
+    for k in (1, 2):
+        own = [{**m, "config": {**m["config"], "top_k": k}} for m in named]
+        for key, value in values(*own).items():
+            assert found.pop(key) == pytest.approx(value)
+    assert {sub_key for _, sub_key in found} == {"classId:0"}
+
+
+def test_metrics_of_all_scores_have_no_k_highest() -> None:
+    with pytest.raises(benison.ConfigError, match="MeanPrediction has no parameter 'top_k'"):
+        values("MeanPrediction", spec={"binarize": {"top_k_list": [2]}})

@@ -239,3 +239,36 @@ def test_what_is_refused(saved: Path, tmp_path: Path) -> None:
         benison.ConfigError, match="'of_columns' is a function of a model, and there is none"
     ):
         benison.evaluate(TRIPS, asked("of_columns", prediction_key="prediction"))
+
+
+WORDS = ["Test foo, Bar; test!", "", " app\tdog  app", "one", "É ne-e"]
+
+
+def test_a_function_of_a_column_makes_the_words_that_tensorflow_does(tf: Any) -> None:
+    import re
+    import string
+
+    # As TFMA writes it.
+    plain = tf.strings.regex_replace(
+        tf.strings.lower(WORDS), f"[{re.escape(string.punctuation)}]", ""
+    )
+    tokens = tf.map_fn(lambda words: tf.unique(words)[0], tf.strings.split(plain))
+    expected = [[word.decode() for word in row] for row in tokens.to_list()]
+    (function,) = models.functions_of(None, ["whitespace_tokenization@text"])
+    made = function.transform(pa.record_batch({"text": WORDS}), None)
+    assert made["whitespace_tokenization"].to_pylist() == expected
+
+
+def test_slices_are_made_of_the_words_of_a_column() -> None:
+    rows = {"text": ["Late, late!", "On time", None], "label": [1.0, 0, 1], "prediction": [0.9] * 3}
+    slices = [{"feature_keys": ["whitespace_tokenization"]}]
+    made = asked("whitespace_tokenization@text", slices=slices, prediction_key="prediction")
+    made["model_specs"][0]["label_key"] = "label"
+    result = benison.evaluate(pa.table(rows), made)
+    counted = result.metrics.filter(pa.compute.equal(result.metrics["metric"], "example_count"))
+    names = [name.rpartition("=")[2] for name in counted["slice"].to_pylist()]
+    assert dict(zip(names, counted["value"].to_pylist(), strict=True)) == {
+        "late": 1,
+        "on": 1,
+        "time": 1,
+    }

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+import benison
 from benison import models
 from benison.errors import DataError, ModelError
 from benison.models.arrays import as_examples
@@ -266,6 +267,32 @@ def test_keras_takes_the_names_of_a_dict(tf: Any, tmp_path: Path) -> None:
     less = tf.keras.layers.Subtract()([inputs["hour"], inputs["month"]])
     predictor = keras_model(tf, tmp_path / "model.keras", inputs, less)
     assert predictor.predict(FEATURES, None)["output"].tolist() == [-1, 4, 9, 14, 18]
+
+
+def test_what_a_keras_model_was_compiled_with_is_computed_and_judged(
+    tf: Any, tmp_path: Path
+) -> None:
+    keras, hour = tf.keras, tf.keras.Input((1,), name="hour")
+    squeezed = keras.layers.Rescaling(1 / 8, offset=-2.0)(hour)
+    model = keras.Model(hour, keras.layers.Activation("sigmoid")(squeezed))
+    named = keras.metrics.Precision(thresholds=0.4, name="hits")
+    model.compile(loss="binary_crossentropy", metrics=["accuracy", keras.metrics.AUC(), named])
+    rng = np.random.default_rng(0)
+    hours, labels = np.arange(60.0), rng.integers(0, 2, 60).astype(float)
+    expected = model.evaluate(hours, labels, return_dict=True, verbose=0)
+    model.save(tmp_path / "model.keras")
+    at_most, at_least = ({"value_threshold": {f"{end}_bound": 0.5}} for end in ("upper", "lower"))
+    made = {
+        "model_specs": [{"label_key": "label"}],
+        "metrics_specs": [{"metrics": [], "thresholds": {"loss": at_most, "auc": at_least}}],
+        "options": {"include_default_metrics": True},
+    }
+    data = pa.table({"hour": hours, "label": labels})
+    result = benison.evaluate(data, made, model=tmp_path / "model.keras")
+    assert {*result.metrics["metric"].to_pylist()} == {"loss", "accuracy", "auc", "hits"}
+    for name, value in expected.items():
+        assert result.value(name) == pytest.approx(value, rel=0.01 if name == "auc" else 1e-5)
+    assert result.verdict.total == 2
 
 
 def test_keras_outputs(tf: Any, tmp_path: Path) -> None:

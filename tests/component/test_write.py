@@ -18,11 +18,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import benison
 from benison.errors import OutputError
 from benison.output.directory import check_output, output_directory
 from benison.output.writers import Evaluation, run, table_writers, write_json
 from benison.table.schema import CHECKS_SCHEMA, METRICS_SCHEMA, PLOTS_SCHEMA
 from tests.component.judging import FLASH, OVERALL, rows, table
+from tests.conftest import config
 
 CHECKS = CHECKS_SCHEMA.empty_table()
 
@@ -224,6 +226,7 @@ def test_a_full_disk(tmp_path: Path, name: str) -> None:
 FAILED_RENAME = """
 import os, sys
 from pathlib import Path
+import benison
 from benison.errors import OutputError
 from tests.component.test_write import write
 
@@ -272,6 +275,7 @@ from pathlib import Path
 from benison.output import blessing
 from benison.output.directory import output_directory
 from benison.output.writers import table_writers, run
+import benison
 from benison.errors import OutputError
 from tests.component.test_write import evaluation
 
@@ -362,3 +366,19 @@ def test_a_kill_at_any_moment_leaves_a_whole_result_or_none(tmp_path: Path) -> N
         tried, survived = map(int, steps.split())
         assert tried > 10
         assert survived > 0
+
+
+def test_disabled_outputs_hold_nothing_and_the_verdict_stays(tmp_path: Path) -> None:
+    named = [{"class_name": "AUC"}, {"class_name": "ConfusionMatrixPlot"}]
+    bound = {"value_threshold": {"lower_bound": 0.5}}
+    made = config({**named[0], "threshold": bound}, named[1])
+    made["options"] = {
+        "disabled_outputs": ["metrics", "plots", "analysis", "eval_config.json"],
+        "analysis_columns": ["label"],
+    }
+    data = pa.table({"label": [1.0, 0.0], "prediction": [0.9, 0.2]})
+    benison.evaluate(data, made, output=tmp_path / "out", tfma=True)
+    loaded = benison.load_result(tmp_path / "out")
+    assert (loaded.verdict.status, loaded.verdict.total) == ("blessed", 1)
+    assert (loaded.metrics.num_rows, loaded.plots.num_rows) == (0, 0)
+    assert not {"analysis", "eval_config.json"} & {*os.listdir(tmp_path / "out")}

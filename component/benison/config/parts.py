@@ -258,8 +258,7 @@ class Options(ConfigPart):
     """What concerns the whole evaluation."""
 
     include_default_metrics: Flag = False
-    """Whether the metrics that are stored in a model are computed too; Benison does not run them, and
-    refuses true."""
+    """Whether the metrics and the loss that a Keras 3 model was compiled with are computed too."""
     compute_confidence_intervals: Flag = False
     """Whether every metric gets a 95 % confidence interval."""
     confidence_intervals: ConfidenceIntervalOptions = ConfidenceIntervalOptions()
@@ -267,7 +266,8 @@ class Options(ConfigPart):
     min_slice_size: Natural = 1
     """Slices with fewer rows are left out of every output."""
     disabled_outputs: Texts = ()
-    """Outputs that are not written: metrics, plots, analysis, eval_config.json."""
+    """Outputs of which nothing is written: metrics, plots, analysis, or TFMA's eval_config.json. Verdict and
+    checks always are."""
     memory_limit: Natural = 0
     """The bytes that what metrics add up may take on a machine; 0 is 80 % of its memory. Where it needs more
     the evaluation ends with an error, and never with other numbers."""

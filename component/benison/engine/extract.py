@@ -28,6 +28,7 @@ from benison.slicing.spec_columns import columns_of
 
 if TYPE_CHECKING:
     from benison.models.preprocessing import Function
+    from benison.models.text_functions import ColumnFunction
 
 # What TensorFlow's heads and Keras call the output that scores an example, in order of preference.
 WELL_KNOWN_OUTPUTS = ("scores", "outputs", "predictions", "logistic", "probabilities", "logits")
@@ -175,7 +176,7 @@ class TransformedFeaturesExtractor:
     def __init__(self, specs: Sequence[ModelSpec], predictions: PredictionsExtractor) -> None:
         self.specs = tuple(specs)
         self.predictions = predictions
-        self._functions: dict[str, list[Function]] | None = None
+        self._functions: dict[str, list[Function | ColumnFunction]] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return TransformedFeaturesExtractor, (self.specs, self.predictions)
@@ -195,7 +196,7 @@ class TransformedFeaturesExtractor:
             }
 
     @property
-    def functions(self) -> dict[str, list[Function]]:
+    def functions(self) -> dict[str, list[Function | ColumnFunction]]:
         """The functions by model."""
         self.setup()
         return self._functions or {}

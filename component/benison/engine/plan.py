@@ -119,6 +119,11 @@ class Plan:
         columns |= {view.query_key for view, _ in self.slots if view.query_key}
         return columns | {name for _, statistic in self.slots for name in statistic.columns()}
 
+    @property
+    def optional_columns(self) -> set[str]:
+        """The columns that metrics read where the data have them."""
+        return {name for _, statistic in self.slots for name in statistic.optional_columns()}
+
 
 class _Builder:
     """Collects computations; one that is asked for twice is one."""
@@ -159,11 +164,11 @@ class _Builder:
         asked, faults = asked_of(spec)
         self.faults += [(f"{path}.{field}", text) for field, text in faults]
         baseline = self.config.baseline_spec
-        for number, metric in self._metrics(spec, path):
+        for number, metric, pairs in self._metrics(spec, path, asked):
             keys = [
                 key
                 for view in self._views(spec, metric)
-                for key in self._add(metric, view, asked, f"{path}.metrics[{number}]")
+                for key in self._add(metric, view, pairs, f"{path}.metrics[{number}]")
             ]
             keys += self._over_outputs(spec, keys, f"{path}.metrics[{number}]")
             on_trial = [key for key in keys if baseline is None or key.model != baseline.name]
@@ -172,19 +177,30 @@ class _Builder:
                 MetricKeys(index, number, metric.name, unique, metric.needs_baseline)
             )
 
-    def _metrics(self, spec: MetricsSpec, path: str) -> Iterator[tuple[int, Metric]]:
+    def _metrics(
+        self, spec: MetricsSpec, path: str, asked: Asked
+    ) -> Iterator[tuple[int, Metric, Asked]]:
+        """Each metric with the pairs of which it is; of the k highest scores it is by its own parameter."""
+        ways: list[tuple[dict[str, Any], Asked]] = (
+            [({}, asked)] if asked.pairs or asked.macros else []
+        )
+        ways += [({"top_k": k}, Asked((Pairs(),))) for k in asked.top_k]
         for i, metric in enumerate(spec.metrics):
             try:
-                made = members(metric.class_name, dict(metric.config))
+                made = [
+                    (member, pairs)
+                    for more, pairs in ways
+                    for _, member in members(metric.class_name, {**metric.config, **more})
+                ]
             except ConfigError as error:
                 self.faults.append((f"{path}.metrics[{i}]", str(error)))
                 continue
-            for _, member in made:
+            for member, pairs in made:
                 if member.name.startswith("_"):
                     text = f"the name {member.name!r}, which begins with an underscore, is in no result."
                     self.faults.append((f"{path}.metrics[{i}]", text))
                 else:
-                    yield i, member
+                    yield i, member, pairs
 
     def _views(self, spec: MetricsSpec, metric: Metric) -> Iterator[View]:
         """The views of a metric: models x outputs x weightings x variants, the baseline's too."""

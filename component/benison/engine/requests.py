@@ -31,13 +31,17 @@ class Asked:
 
     pairs: tuple[Pairs, ...]
     macros: tuple[Macro, ...] = ()
+    top_k: tuple[int, ...] = ()
+    """Metrics of the k highest scores, which they are by a parameter of their own."""
 
 
 def asked_of(spec: MetricsSpec) -> tuple[Asked, list[tuple[str, str]]]:
     """What a metrics spec asks for, and what it cannot ask for, as (field, sentence)."""
     faults = list(_unsupported(spec))
     pairs: list[Pairs] = []
+    top_k: tuple[int, ...] = ()
     if spec.binarize is not None:
+        top_k = tuple(dict.fromkeys(spec.binarize.top_k_list))
         pairs += [ClassOf(class_id) for class_id in spec.binarize.class_ids]
         pairs += [Kth(k) for k in spec.binarize.k_list]
     macros: list[Macro] = []
@@ -47,26 +51,22 @@ def asked_of(spec: MetricsSpec) -> tuple[Asked, list[tuple[str, str]]]:
             pairs += _micro(options)
         else:
             macros += _macros(options)
-    if not pairs and not macros:
+    if not (pairs or macros or top_k):
         pairs.append(Pairs())
-    return Asked(tuple(pairs), tuple(macros)), faults
+    return Asked(tuple(pairs), tuple(macros), top_k), faults
 
 
 def own_pairs(metric: Metric) -> Pairs | None:
     """The pairs that a metric's own parameters ask for; None where it leaves them to its spec."""
     if metric.class_id is not None:
-        kind = BoxesOf if "boxes" in metric.accepts else ClassOf
+        own = metric.accepts & {"boxes", "images"}  # such metrics take the class themselves
+        kind = BoxesOf if own else ClassOf
         return kind(metric.class_id)
     return None if metric.top_k_scores is None else TopK(metric.top_k_scores)
 
 
 def _unsupported(spec: MetricsSpec) -> Iterator[tuple[str, str]]:
     """Fields whose silent neglect would make a number mean something else."""
-    if spec.binarize is not None and spec.binarize.top_k_list:
-        yield (
-            "binarize.top_k_list",
-            "is not computed by this version of Benison; ask for aggregate.top_k_list or k_list.",
-        )
     options = spec.aggregate
     if options is not None and not (
         options.micro_average or options.class_weights or options.top_k_list

@@ -15,13 +15,15 @@ from benison.config.faults import Fault
 from benison.config.plain import loc_of
 from benison.engine.analysis import HIDES_SLICES
 from benison.engine.plan import Plan
-from benison.errors import ConfigError, suggestion
+from benison.errors import ConfigError, ModelError, suggestion
 from benison.evaluation.check_metrics import metric_faults
 from benison.models import TYPES
 from benison.models.preprocessing import is_path
+from benison.models.text_functions import ColumnFunction, is_of_column
 from benison.slicing.spec_columns import misfits
 
 _MODELS = (("model_specs",),)
+_OUTPUTS = ("metrics", "plots", "analysis", "attributions", "eval_config", "eval_config.json")
 
 
 class Known(NamedTuple):
@@ -79,7 +81,7 @@ def all_faults(plan: Plan, broken: list[tuple[str, str]], known: Known) -> list[
         *_missing_labels(plan),
     ]
     for i, model in enumerate(config.model_specs):
-        of_model = [*_model(model, plan.outputs[model.name], model.name in known.called)]
+        of_model = [*_model(model, _scored(plan, model), model.name in known.called)]
         if known.columns is not None and not model.preprocessing_function_names:
             of_model += _model_columns(model, known.columns, model.name in known.called)
         faults += [f._replace(loc=("model_specs", i, *f.loc)) for f in of_model]
@@ -94,15 +96,10 @@ def _whole(config: EvalConfig) -> Iterator[Fault]:
     if not any(spec.metrics for spec in config.metrics_specs):
         text = "no metric is asked for; name at least one, for example ExampleCount."
         yield Fault(("metrics_specs",), text)
-    if config.options.disabled_outputs:
-        text = "outputs cannot be disabled by this version of Benison; choose them with writers=."
-        yield Fault(("options", "disabled_outputs"), text)
-    if config.options.include_default_metrics:
-        text = (
-            "metrics that are compiled into a model are not run by Benison. Set this to false, and name in "
-            "metrics_specs what is to be computed."
-        )
-        yield Fault(("options", "include_default_metrics"), text)
+    for i, name in enumerate(config.options.disabled_outputs):
+        if name not in _OUTPUTS:
+            text = f"there is no output {name!r} that can be left out. {suggestion(name, _OUTPUTS)}"
+            yield Fault(("options", "disabled_outputs", i), text)
 
 
 def _analysis(config: EvalConfig, columns: Collection[str] | None) -> Iterator[Fault]:
@@ -124,12 +121,15 @@ def _types(config: EvalConfig, columns: Collection[str] | None) -> Iterator[Faul
 
 def _model(model: ModelSpec, outputs: Collection[str], called: bool) -> Iterator[Fault]:
     if model.padding_options:
-        text = "padding_options is not applied by this version of Benison; remove it."
+        text = (
+            "padding_options pads rows to the longest of those that come together, so that values would "
+            "depend on how the data are cut into batches. Pad labels and predictions in the data."
+        )
         yield Fault(("padding_options",), text)
     for i, name in enumerate(model.preprocessing_function_names):
         text = ""
-        if "@" in name:
-            text = f"{name!r} is not applied by this version of Benison; save it in the model."
+        if is_of_column(name):
+            text = _of_column(name)
         elif not called and not is_path(name):
             text = (
                 f"{name!r} is a function of a model, and there is none; give the path of a graph."
@@ -142,6 +142,23 @@ def _model(model: ModelSpec, outputs: Collection[str], called: bool) -> Iterator
         yield Fault(("model_type",), text)
     if not called:
         yield from _missing_predictions(model, outputs)
+
+
+def _of_column(name: str) -> str:
+    """What is wrong with `function@column`."""
+    try:
+        ColumnFunction(name)
+    except ModelError as error:
+        return str(error)
+    return ""
+
+
+def _scored(plan: Plan, model: ModelSpec) -> list[str]:
+    """The outputs of a model whose predictions a metric looks at, or all, if no metric is right."""
+    views = plan.views()
+    of_model = [view for view in views if model.name in (view.model, view.baseline)]
+    scored = {view.output for view in of_model if view.scored}
+    return [output for output in plan.outputs[model.name] if not views or output in scored]
 
 
 def _missing_predictions(model: ModelSpec, outputs: Collection[str]) -> Iterator[Fault]:

@@ -24,7 +24,7 @@ from benison.table.key import SLICE_RATIO
 from benison.table.words import metric_text
 
 _MOST_CLASSES = 100_000  # of rows that are made up to hear what a metric says of them
-_NOT_RUN = "Metrics that are compiled into a model are not run by Benison."
+_NOT_RUN = "Nor was a Keras model compiled with it."
 _METRICS = (("metrics_specs", "metrics"),)
 _MODELS = (("model_specs",),)
 _BY_NAME = ("thresholds", "per_slice_thresholds", "cross_slice_thresholds")

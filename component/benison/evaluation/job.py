@@ -283,6 +283,7 @@ class Job:
                     f"The model at {was['path']} was changed while it was evaluated; evaluate it again."
                 )
         path = locate(output, OutputError)
+        results = writers.without_disabled(results, self.config.options.disabled_outputs)
         result = EvalResult(results["metrics"], verdict, self.config, manifest, path)
         plain = {
             "result": result,
@@ -324,7 +325,7 @@ class Job:
 
     def _columns(self) -> list[str] | None:
         """The columns to read; None is all, when it is not known what a model reads."""
-        wanted = self.plan.feature_columns
+        wanted = self.plan.feature_columns | self.plan.optional_columns & {*self.dataset.names}
         for spec in self.config.model_specs:
             wanted |= spec.columns(with_predictions=spec.name not in self.paths)
         wanted |= {name for variant in self._variants() for name in variant.columns}

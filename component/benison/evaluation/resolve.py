@@ -19,6 +19,7 @@ from benison.data.values import is_list, is_number
 from benison.engine.plan import Plan
 from benison.errors import BenisonError, ConfigError, suggestion
 from benison.evaluation.check import Known, all_faults
+from benison.evaluation.compiled import with_compiled
 from benison.evaluation.examples import open_examples
 from benison.metrics import modules
 from benison.metrics.modules import Origin, UserMetrics
@@ -82,12 +83,13 @@ def resolve(request: Request) -> Resolved:
     """
     findings = _Findings(EvalConfig.draft(request.config))
     metrics, unknown = _user_metrics(request, findings)
-    full = findings.step(lambda: _with_defaults(findings.config, request.has_baseline))
-    if full is None:
+    given = findings.step(lambda: _with_defaults(findings.config, request.has_baseline))
+    if given is None:
         raise findings.error()
-    paths = findings.step(lambda: model_paths(full, request.model, request.baseline))
-    plan, broken = Plan.resolved(full)
+    paths = findings.step(lambda: model_paths(given, request.model, request.baseline))
     are_called = request.called or paths is None
+    full = findings.step(lambda: with_compiled(given, paths or {}, not are_called)) or given
+    plan, broken = Plan.resolved(full)
     names = [spec.name for spec in full.model_specs] if are_called else [*(paths or ())]
     dataset = findings.step(lambda: _opened(request, full, names))
     known = _known(plan, dataset, names)

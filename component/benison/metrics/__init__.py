@@ -36,6 +36,7 @@ from benison.metrics import (
     retrieval,
     row_means,
     row_samples,
+    segmentation,
     separation,
     text,
 )
@@ -77,6 +78,7 @@ __all__ = [
     "row_samples",
     "retrieval",
     "row_means",
+    "segmentation",
     "separation",
     "text",
 ]

@@ -108,6 +108,10 @@ class Statistic(abc.ABC, Generic[StateT]):
         """
         return ()
 
+    def optional_columns(self) -> tuple[str, ...]:
+        """The columns that it reads where the data have them."""
+        return ()
+
 
 class Metric(abc.ABC):
     """A formula over statistics. Subclasses are frozen dataclasses with a field `name`.

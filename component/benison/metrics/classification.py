@@ -23,6 +23,7 @@ from benison.metrics.pairing import COMPARED, ROUNDING, check_equality, one_hot,
 from benison.metrics.parameters import check_share
 from benison.metrics.registry import HIGHER, LOWER, About, register
 from benison.metrics.statistics.sums import Arrays, Mean
+from benison.slicing.codes import SliceCodes
 
 CLIP = 1e-7  # Keras' epsilon: a wrong prediction of exactly 0 or 1 costs 16.1 nats, not infinity
 
@@ -201,6 +202,23 @@ class CategoricalCrossEntropy(Metric):
 
 
 @dataclasses.dataclass(frozen=True)
+class MeanOfOthers(Mean):
+    """The mean over the rows whose label is not a certain class number.
+
+    Attributes:
+        ignored: The class.
+    """
+
+    ignored: int = -1
+
+    def add(self, inputs: Inputs, codes: SliceCodes) -> Arrays:
+        rows = np.flatnonzero(inputs.labels != self.ignored) if inputs.labels.ndim == 1 else None
+        if rows is None:
+            raise DataError("ignore_class is a class number, and the labels are one-hot.")
+        return super().add(inputs.take(rows), codes.take(rows))
+
+
+@dataclasses.dataclass(frozen=True)
 class SparseCategoricalCrossentropy(CategoricalCrossEntropy):
     """Weighted mean of -ln p of the labelled class, in nats; from 0 (best) up.
 
@@ -212,10 +230,22 @@ class SparseCategoricalCrossentropy(CategoricalCrossEntropy):
     >>> inputs = Inputs.of([1, 2], [[0.1, 0.8, 0.1], [0.2, 0.2, 0.6]])
     >>> round(SparseCategoricalCrossentropy().of(inputs), 6)
     0.366985
+
+    Attributes:
+        from_logits: Whether scores are logits and not probabilities.
+        ignore_class: The labelled class whose rows do not count, such as -1 for padding.
+        name: The metric's name in the results.
     """
 
     label_smoothing: float = dataclasses.field(default=0.0, init=False)
+    ignore_class: int | None = None
     name: str = "sparse_categorical_crossentropy"
+
+    def statistics(self) -> tuple[Statistic[Arrays], ...]:
+        if self.ignore_class is None:
+            return super().statistics()
+        entropy = CategoricalEntropy(self.from_logits, self.label_smoothing)
+        return (MeanOfOthers(entropy, ignored=self.ignore_class),)
 
 
 ENTROPIES: dict[str, type[Metric]] = {

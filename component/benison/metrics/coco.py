@@ -49,6 +49,9 @@ def mean_of_cells(values: Array, positives: Array, cells: int) -> Array:
         values: float64[S * K].
         positives: Weight of the labelled boxes of each, float64[S * K]; NaN where detections are missing.
         cells: K.
+
+    >>> mean_of_cells(np.array([0.5, 1.0, 0.0, 0.25]), np.array([3.0, 1.0, 0.0, 2.0]), 2)
+    array([0.75, 0.25])
     """
     present = (positives != 0).reshape(-1, cells)
     values = np.where(np.isnan(positives), np.nan, values).reshape(-1, cells)

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from benison.errors import ConfigError
-from benison.metrics import parameters
+from benison.metrics import parameters, segmentation  # noqa: F401 - which registers what groups name
 from benison.metrics.base import Metric
 from benison.metrics.confusion import as_thresholds
-from benison.metrics.registry import GROUP_NAMES, from_config
+from benison.metrics.registry import GROUP_NAMES, describe, from_config
 
 Members: TypeAlias = "Iterator[tuple[str, dict[str, Any]]]"
 
@@ -149,6 +149,20 @@ def _attributions(
         yield class_name, {"feature_key_path": [column], "name": f"{name}/{feature}", **options}
 
 
+def _segmentation(class_name: str) -> Callable[..., Members]:
+    """One of TFMA's metrics of pixels, as one of ours for each class; they have its parameters."""
+
+    def metrics(
+        class_ids: Sequence[int], ground_truth_key: str, prediction_key: str, **config: Any
+    ) -> Members:
+        own = {"ground_truth_key": ground_truth_key, "prediction_key": prediction_key, **config}
+        for class_id in dict.fromkeys(class_ids):
+            yield class_name, {**own, "class_id": class_id, "class_ids": class_ids}
+
+    metrics.__doc__ = f"{describe(class_name).sentence[:-1]}, for each of some classes."
+    return metrics
+
+
 GROUPS: dict[str, Callable[..., Members]] = {
     "BooleanFlipRates": boolean_flip_rates,
     "BrierDecomposition": brier_decomposition,
@@ -157,6 +171,9 @@ GROUPS: dict[str, Callable[..., Members]] = {
     "MeanAttributions": mean_attributions,
     "QueryStatistics": query_statistics,
     "Rouge": rouge,
+    "SemanticSegmentationConfusionMatrix": _segmentation("PixelConfusionMatrix"),
+    "SemanticSegmentationFalsePositive": _segmentation("PixelFalsePositives"),
+    "SemanticSegmentationTruePositive": _segmentation("PixelTruePositives"),
     "TotalAbsoluteAttributions": total_absolute_attributions,
     "TotalAttributions": total_attributions,
 }

@@ -21,6 +21,7 @@ from benison.models.predictor import LoadOptions, Outputs, Predictor, load_kind
 
 if TYPE_CHECKING:
     from benison.models.preprocessing import Function
+    from benison.models.text_functions import ColumnFunction
 
 __all__ = [
     "TYPES",
@@ -80,7 +81,7 @@ def functions_of(
     names: Sequence[str],
     trust_ops: bool = False,
     expected: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
-) -> list[Function]:
+) -> list[Function | ColumnFunction]:
     """The preprocessing functions of a model: those named, or else those with the usual names.
 
     Raises:

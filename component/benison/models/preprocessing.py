@@ -21,6 +21,7 @@ from benison.models.graph_ops import parses_examples
 from benison.models.matrix import fails
 from benison.models.predictor import Predictor
 from benison.models.savedmodel import CALL_ROWS, load_graph, tensorflow
+from benison.models.text_functions import ColumnFunction, is_of_column
 
 Digests: TypeAlias = "Mapping[str, Mapping[str, str]]"
 
@@ -38,18 +39,21 @@ def functions_of(
     names: Sequence[str],
     trust_ops: bool = False,
     expected: Digests = MappingProxyType({}),
-) -> list[Function]:
+) -> list[Function | ColumnFunction]:
     """The functions of a model by name, or without names those of `USUAL` that the model has.
 
-    A name is that of a signature or an attribute of the model, or the path of a transform graph, whose files
-    have the digests that are expected of it, if any are.
+    A name is that of a signature or an attribute of the model, the path of a transform graph, whose files
+    have the digests that are expected of it, if any are, or `function@column`.
 
     Raises:
         ModelError: The model has no function of a given name.
     """
     model = getattr(predictor, "saved_model", None)
-    functions = []
+    functions: list[Function | ColumnFunction] = []
     for name in names or (USUAL if model is not None else ()):
+        if is_of_column(name):
+            functions.append(ColumnFunction(name))
+            continue
         function = (
             _of_graph(name, trust_ops, expected.get(name)) if is_path(name) else _named(model, name)
         )

@@ -77,6 +77,24 @@ class RowsWriter:
                 value.put_into(directory / ANALYSIS, key)
 
 
+def without_disabled(evaluation: Evaluation, disabled: Iterable[str]) -> Evaluation:
+    """What is written where `options.disabled_outputs` names some: tables without rows, no rows of the data.
+
+    >>> without_disabled({"metrics": pa.table({"value": [0.5]})}, ["metrics"])["metrics"].num_rows
+    0
+    """
+    names = {*disabled}
+    rows = {key for key, value in evaluation.items() if isinstance(value, RowFiles)}
+    kept = {
+        key: evaluation[key] for key in evaluation.keys() - (rows if ANALYSIS in names else set())
+    }
+    if "metrics" in names:
+        kept["metrics"] = METRICS_SCHEMA.empty_table()
+    if "plots" in names:
+        kept["plots"] = ()
+    return {key: kept[key] for key in evaluation if key in kept}
+
+
 def table_writers() -> list[Writer]:
     """Tables and rows as Parquet, verdict and config as JSON: what a result is loaded from."""
     return [

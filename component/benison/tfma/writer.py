@@ -47,13 +47,14 @@ class TfmaWriter:
         framed(b"")  # what is not installed is better said now than when all is evaluated
 
     def write(self, evaluation: Evaluation, directory: Path) -> None:
-        """Five files, from the result under the key `result`."""
+        """Five files, from the result under the key `result`, or four where a config disables that one."""
         result = evaluation["result"]
         config, manifest = result.config, result.manifest
         types = manifest["data"]["schema"]
         metrics = _known_to_tfma(result.metrics)
         slices = _slices(metrics)
-        write_eval_run(directory / EVAL_CONFIG, config, manifest)
+        if not {EVAL_CONFIG, "eval_config"} & {*config.options.disabled_outputs}:
+            write_eval_run(directory / EVAL_CONFIG, config, manifest)
         _write(directory, "metrics", _metrics(metrics, slices, types))
         _write(directory, "plots", _plots(_plot_batches(evaluation, directory), types))
         _write(directory, "attributions", (_attributions(sides, types) for sides in slices))

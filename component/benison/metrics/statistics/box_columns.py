@@ -27,6 +27,14 @@ def boxes_of(column: object, width: int) -> Ragged:
 
     Raises:
         DataError: They hold something else, or a box whose right end is left of its left one.
+
+    >>> boxes_of(Ragged(np.array([[0, 0, 2, 2, 1.0]]), np.array([0, 1])), LABEL).lengths
+    array([1])
+    >>> boxes_of(np.array([1.0]), LABEL)
+    Traceback (most recent call last):
+    benison.errors.DataError: Boxes are lists of lists, [left, top, right, bottom, class] for each box; the \
+labels hold something else. Where each number of a box has a column of its own, name the columns with \
+labels_to_stack.
     """
     if isinstance(column, np.ndarray) and np.isnan(column).all():
         missing = np.full((len(column), width), np.nan)

@@ -145,12 +145,25 @@ class BoxScores(Statistic[DetectionScores]):
     Attributes:
         rule: When a detection is right.
         of_scores: The statistic that the detections are given to: label 1 for right ones, and the score.
+
+    Of two labelled boxes one is detected with a score above 0.5, and the other is missed.
+
+    >>> from benison.metrics.statistics.binary import ThresholdCells
+    >>> truth = Ragged(np.array([[0, 0, 2, 2, 1], [6, 6, 8, 8, 1.0]]), np.array([0, 2]))
+    >>> found = Ragged(np.array([[0, 0, 2, 2, 1, 0.9], [4, 4, 5, 5, 1, 0.8]]), np.array([0, 2]))
+    >>> statistic = BoxScores(BoxRule((1,), (0.5,)), ThresholdCells((0.5,)))
+    >>> state = statistic.add(Inputs(truth, found), SliceCodes.of([0], 1))
+    >>> state.scores.dense().tolist(), state.missed.tolist()
+    ([[0.0, 0.0, 1.0, 1.0]], [1.0])
     """
 
     rule: BoxRule
     of_scores: Statistic[Any]
 
     def columns(self) -> tuple[str, ...]:
+        return () if self.rule.allow_missing_key else self.rule.columns
+
+    def optional_columns(self) -> tuple[str, ...]:
         return self.rule.columns
 
     def zero(self, size: int) -> DetectionScores:
