@@ -68,8 +68,8 @@ def test_accuracy_of_scores_is_told_from_accuracy_of_labels() -> None:
 @pytest.mark.parametrize(
     ("name", "library"),
     [
-        ("TotalAbsoluteAttributions", "TFMA"),
-        ("total_absolute_attributions", "TFMA"),
+        ("SetMatchPrecision", "TFMA"),
+        ("set_match_precision", "TFMA"),
         ("MeanTensor", "Keras"),
         ("Tversky", "Keras"),
         ("cohen_kappa_score", "scikit-learn"),
