@@ -18,6 +18,9 @@ Specs: TypeAlias = tuple[ModelSpec, ...]
 CANDIDATE = "candidate"
 BASELINE = "baseline"
 
+# Parameters by which metrics of one class are told apart, or get the names that they have by default.
+_NAMING = ("class_id", "top_k", "rouge_type", "feature_key_path")
+
 
 def disagreements(config: EvalSpecs) -> Iterator[Fault]:
     """Every fault between parts that are valid by themselves."""
@@ -104,7 +107,7 @@ def _repeated_metrics(spec: MetricsSpec) -> Iterator[Fault]:
     seen = set()
     for i, metric in enumerate(spec.metrics):
         name = metric.config.get("name", metric.class_name)
-        identity = str([name, metric.config.get("class_id"), metric.config.get("top_k")])
+        identity = str([name, *(metric.config.get(parameter) for parameter in _NAMING)])
         if identity in seen:
             cure = 'give this one another name in its config: {"name": ...}'
             yield Fault(("metrics", i), f"{name!r} is computed twice under one name; {cure}.")
