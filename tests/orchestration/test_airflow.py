@@ -324,7 +324,10 @@ print("benison" in P().providers, P().hooks["benison_metadata"].hook_name, P().e
     assert "benison_orchestration.airflow_base.ReportLink" in said
 
 
-def test_a_connection_is_the_url_of_a_store(host: AirflowHost) -> None:
+def test_a_connection_is_the_url_of_a_store(host: AirflowHost, tmp_path: Path) -> None:
+    """And is tried from the page of connections, whose form asks for its options."""
+    host.env["AIRFLOW_CONN_GOOD"] = f"sql+sqlite:///{tmp_path}/m.db?create=true"
+    host.env["AIRFLOW_CONN_BAD"] = "sql+sqlite:////nowhere/m.db"
     for number, connection in enumerate(CONNECTIONS):
         host.env[f"AIRFLOW_CONN_STORE_{number}"] = connection
     program = f"""
@@ -332,10 +335,24 @@ from benison_orchestration.airflow import MetadataHook
 for number in range({len(CONNECTIONS)}):
     hook = MetadataHook(f"store_{{number}}")
     print("URL", hook.url, *hook.secrets.values())
+for name in ("good", "bad", "store_0"):
+    print("TRIED", *MetadataHook(name).test_connection())
+print("FORM", *MetadataHook.get_ui_field_behaviour()["relabeling"])
 """
     lines = host.run("-c", program).splitlines()
     urls = [line.removeprefix("URL ") for line in lines if line.startswith("URL ")]
     assert urls == list(CONNECTIONS.values())
+    good, bad, elsewhere = (line for line in lines if line.startswith("TRIED "))
+    if host.version == "3":
+        assert good == f"TRIED True sql+sqlite:///{tmp_path}/m.db?create=true is a metadata store."
+        assert bad.startswith("TRIED False ")
+        assert "/nowhere/m.db" in bad
+    else:  # with an older SQLAlchemy; the process that evaluates has its own
+        assert "cannot be tried from here: SQLAlchemy 2 or newer is not installed" in good
+    assert elsewhere.startswith(
+        "TRIED False sqlite:////var/lib/metadata.db is complete, but cannot"
+    )
+    assert any(line.startswith("FORM ") and "schema" in line for line in lines)
 
 
 def test_a_wrong_operator_is_refused_when_the_dag_is_read(host: AirflowHost) -> None:

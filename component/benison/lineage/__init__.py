@@ -45,6 +45,10 @@ __all__ = [
     "new_run_id",
 ]
 
+_SQLALCHEMY = (
+    2  # the major version from which on its types and connections are as they are used here
+)
+
 
 def connect(url: str, password: str | None = None) -> Ledger:
     """The recorder of a metadata store.
@@ -73,6 +77,10 @@ def connect(url: str, password: str | None = None) -> Ledger:
 
 def _sql_sink(url: str, password: str | None) -> Sink:
     try:
+        import sqlalchemy
+
+        if int(sqlalchemy.__version__.partition(".")[0]) < _SQLALCHEMY:  # as Airflow 2 has it
+            raise MissingExtraError(f"SQLAlchemy {_SQLALCHEMY} or newer", "sql")
         from benison.lineage.database import Database
         from benison.lineage.sql import SqlSink
     except ImportError as error:
