@@ -152,3 +152,16 @@ def test_an_empty_path_is_not_where_one_happens_to_be(
     asked: dict[str, Any] = {"examples": "a.parquet", field: ""}
     with pytest.raises(benison.BenisonError, match="A path is empty"):
         benison.evaluate(asked.pop("examples"), config("AUC"), **asked)
+
+
+@pytest.mark.parametrize("metric", ["MeanPrediction", "ConfusionMatrixAtThresholds"])
+def test_a_change_from_infinite_to_infinite_is_undefined_and_no_warning(metric: str) -> None:
+    needed = {"config": {"thresholds": [0.5]}} if metric != "MeanPrediction" else {}
+    made = config({"class_name": metric, **needed})
+    made["model_specs"] = [
+        {"name": "new", "label_key": "label", "prediction_key": "prediction"},
+        {"name": "old", "label_key": "label", "prediction_key": "prediction", "is_baseline": True},
+    ]
+    result = benison.evaluate(table([1.0, 0.0], [np.inf, 0.0]), made)
+    changes = [row["value"] for row in result.metrics.to_pylist() if row["kind"] == "change"]
+    assert np.isnan(changes).all()

@@ -205,14 +205,10 @@ class Estimate:
 
     def minus(self, other: Estimate) -> Estimate:
         """The difference; it varies as the replicates of both, which are of the same rows, say."""
-        a, b = self.value, other.value
-        if isinstance(a, dict) and isinstance(b, dict):
-            # A point of the difference lies where both points lie.
-            columns = {key: a[key] if key in AXES else a[key] - b[key] for key in a}
-            return Estimate(columns, self.replicates)
-        assert not isinstance(a, dict)
-        assert not isinstance(b, dict)
-        return Estimate(a - b, self.replicates - other.replicates)
+        with np.errstate(all="ignore"):  # the change of infinite values is undefined
+            return Estimate(
+                _difference(self.value, other.value), self.replicates - other.replicates
+            )
 
     def over(self, other: Estimate) -> Estimate:
         """The ratio of two numbers, NaN where the divisor is 0."""
@@ -228,3 +224,12 @@ class Estimate:
         value, reach = np.asarray(self.value), QUANTILE * error
         df = np.where(np.isnan(error), np.nan, REPLICATES - 1)
         return Interval(value - reach, value + reach, error, df, resampling.method)
+
+
+def _difference(a: Value, b: Value) -> Value:
+    """Where values are structured, a point of the difference lies where both points lie."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return {key: a[key] if key in AXES else a[key] - b[key] for key in a}
+    assert not isinstance(a, dict)
+    assert not isinstance(b, dict)
+    return a - b
