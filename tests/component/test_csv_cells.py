@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import collections
 import csv
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import benison
+from benison.data.csv_files import _Pieces, inspect
 from benison.data.dataset import Dataset
+from benison.data.reading import Rules
 from tests.conftest import config
 
 SHOPS = ['Blue\n1,0.75,"Flash"\n', "1,0.5,x\n0,0.5,y", "\n", "a\r\nb", 'say "hi"\n', "plain", ""]
@@ -67,3 +71,28 @@ def test_what_follows_the_last_line_is_no_row(names: str, tmp_path: Path) -> Non
     path.write_text(f"{names}\n{cells}\n{cells}\n")
     (batch,) = Dataset.open(str(path)).batches()
     assert batch.num_rows == 2
+
+
+def test_no_thread_reads_on_when_the_columns_are_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A thread that asks Python for more while that ends aborts the process.
+    path, reads = tmp_path / "a.csv", []
+    write(path, 10_000, "\n")
+    monkeypatch.setattr("benison.data.csv_files.BLOCK_BYTES", 1_000)
+    monkeypatch.setattr(
+        "benison.data.csv_files._Pieces.read", slowed(_Pieces.read, lambda: reads.append(1))
+    )
+    assert "shop" in inspect(str(path), Rules()).schema.names
+    until_now = len(reads)
+    time.sleep(0.2)
+    assert len(reads) == until_now
+
+
+def slowed(read: Callable[..., bytes], noted: Callable[[], None]) -> Callable[..., bytes]:
+    def slow(pieces: object, size: int) -> bytes:
+        time.sleep(0.02)
+        noted()
+        return read(pieces, size)
+
+    return slow

@@ -12,7 +12,7 @@ import dataclasses
 import io
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -199,9 +199,12 @@ class _Pieces:
         self._held = b""
         self._end: bytes | None = None
         self.saw_end = False
+        self.is_left = False
 
     def read(self, size: int) -> bytes:
-        """At most `size` bytes; none at the end."""
+        """At most `size` bytes; none at the end, and none when nobody wants more."""
+        if self.is_left:
+            return b""
         piece: bytes = self._held + self._stream.read(size - len(self._held))
         if self._end is None:
             self._end = _end_of(piece)
@@ -214,6 +217,13 @@ class _Pieces:
         """What Arrow does about a row with too many or too few cells."""
         self.saw_end = self.saw_end or row.text.startswith(_LAST)
         return "skip" if row.text.startswith(_LAST) else "error"
+
+    def leave(self, reader: csv.CSVStreamingReader) -> None:
+        """Wait until no thread of Arrow reads on: one that is still at it when Python ends aborts it."""
+        self.is_left = True
+        with suppress(pa.ArrowException, StopIteration):
+            while True:
+                reader.read_next_batch()
 
     def close(self) -> None:
         """Nothing is left to do: who opened the stream closes it."""
@@ -267,4 +277,7 @@ def _opened(path: str, convert: csv.ConvertOptions) -> Iterator[_Opened | None]:
                 raise
             yield None
             return
-        yield _Opened(path, reader, pieces)
+        try:
+            yield _Opened(path, reader, pieces)
+        finally:
+            pieces.leave(reader)

@@ -245,8 +245,8 @@ class KendallTau(RankCorrelation):
     weights. NaN where the labels or the predictions of a slice are all equal, and where a prediction is
     missing. The value is that of scipy's `kendalltau`.
 
-    Beyond 4,096 distinct pairs of values, rows of one bin count as tied; the resolution is what the value would
-    change by if all of these were concordant, or all discordant.
+    Beyond 4,096 distinct pairs of values, rows of one bin count as tied; the resolution is what the value
+    would change by if all of these were concordant, or all discordant.
 
     Source: Kendall, "The treatment of ties in ranking problems", Biometrika 33, 1945.
 
