@@ -329,6 +329,14 @@ def test_a_document_that_is_nested_too_deep(copy: Path) -> None:
         load_result(copy)
 
 
+def test_a_document_with_half_a_character(copy: Path) -> None:
+    manifest = json.loads((copy / "manifest.json").read_text())
+    (copy / "manifest.json").write_text(json.dumps(manifest | {"created": "\ud800"}))
+    seal_again(copy)
+    with pytest.raises(OutputError, match=r"it holds '\\ud800', which is no character"):
+        load_result(copy)
+
+
 def test_metrics_with_other_columns(copy: Path) -> None:
     pq.write_table(pa.table({"a": [1]}), copy / "metrics.parquet")
     seal_again(copy)

@@ -222,7 +222,8 @@ def _damaged_table(random: Random, table: pa.Table) -> pa.Table:
         case 0:
             return table.remove_column(place)
         case 1:
-            return table.append_column(random.choice((name, "x", "\x1b[2J")), table[name])
+            added = random.choice((name, "x", "\x1b[2J"))
+            return table.append_column(added, table.column(place))
         case 2:
             rows = random.randrange(table.num_rows + 1)
             return pa.concat_tables([table.slice(0, rows), table.slice(0, random.randrange(3))])

@@ -110,9 +110,14 @@ def read_json(content: bytes) -> Any:
     """The data of a JSON document in UTF-8.
 
     Raises:
-        ValueError: It is not JSON, or is nested deeper than any output is.
+        ValueError: It is not JSON, is nested deeper than any output is, or escapes half a character.
     """
     try:
-        return json.loads(content)
+        document = json.loads(content)
+        # No page and no terminal can show a lone surrogate, which JSON can write.
+        json.dumps(document, ensure_ascii=False).encode()
+        return document
+    except UnicodeEncodeError as error:
+        raise ValueError(f"it holds {error.object[error.start]!r}, which is no character") from None
     except RecursionError:
         raise ValueError("it is nested too deep for a document of Benison") from None
