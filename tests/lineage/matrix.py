@@ -274,6 +274,10 @@ def tables(kind: str, hosts: Sequence[str], given: Any) -> Iterator[tuple[int, i
             url = started.enter_context(servers.store(kind, Path(folder)))
         for host in hosts:
             if kind.startswith(HOSTS[host].stores):
+                if (
+                    host == "TFX"
+                ):  # the last, so that the processes of the others are forked without it
+                    of_tfx.prepare()
                 yield table(kind, url, host, given)
 
 
@@ -286,8 +290,6 @@ def main(words: list[str]) -> int:
     parser.add_argument("stores", nargs="*", default=["sqlite", "sql+sqlite"])
     given: Any = parser.parse_args(words)
     hosts = [host for host in given.hosts.split(",") if host != "TFX" or of_tfx.is_installed()]
-    if "TFX" in hosts and any(kind.startswith(HOSTS["TFX"].stores) for kind in given.stores):
-        of_tfx.prepare()
     forks.prepare()
     counts = [each for kind in given.stores for each in tables(kind, hosts, given)]
     count, disagreements = (sum(column) for column in zip(*counts, strict=True))
