@@ -69,6 +69,8 @@ def rows_like(kind: str) -> list[dict[str, Any]]:
             "hour": hours[i],
             **images[i],
             "query": f"q{i % 16}",
+            "classes": predictions[i],
+            "scores": 0.9,
         }
         for i in range(80)
     ]

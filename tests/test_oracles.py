@@ -347,6 +347,22 @@ KERAS: dict[str, Oracle] = {
     "Sum": lambda y, p, w: np.sum(w * (2 * y + 1)),
 }
 
+
+def same_text(y: Any, p: Any, w: np.ndarray) -> float:
+    return float(np.average(np.equal(y.to_pylist(), p.to_pylist()), weights=w))
+
+
+def sure(inputs: Inputs) -> Inputs:
+    """With a score of 1 for each class."""
+    assert inputs.batch is not None
+    classes = inputs.batch.column("classes")
+    batch = pa.record_batch({"classes": classes, "scores": np.ones(len(inputs))})
+    return dataclasses.replace(inputs, batch=batch)
+
+
+# Sets of one each; larger ones are in the tests of these metrics.
+SETS: dict[str, Oracle] = {"SetMatchPrecision": same_text, "SetMatchRecall": same_text}
+
 SIMULATED: dict[str, Oracle] = {
     "MinLabelPosition": lambda y, p, w: min_label_position(y[w > 0], p[w > 0], w),
     "PrecisionAtK": tied(lambda hits: hits[:3].mean()),
@@ -373,6 +389,7 @@ PIXELS: dict[str, Oracle] = {
 ORACLES: dict[str, Oracle] = {
     **PIXELS,
     **SIMULATED,
+    **SETS,
     **coco.ORACLES,
     "MultiClassConfusionMatrixAtThresholds": class_matrix(0.5),
     "MultiClassConfusionMatrixPlot": class_matrix(0.0),
@@ -458,8 +475,10 @@ def data(name: str, weighted: bool, centre: float) -> Inputs:
     return dataclasses.replace(inputs, baseline=inputs.predictions[::-1])
 
 
-def without_baseline(name: str, weighted: bool, centre: float) -> Inputs:
+def without_baseline(name: str, weighted: bool, centre: float) -> Inputs:  # noqa: PLR0911 - one for each kind
     rng = np.random.default_rng(11)
+    if name in SETS:
+        return sure(example_inputs(build(name), 300, 11, weighted))
     if name in coco.ORACLES:
         return example_inputs(build(name), 300, 11, weighted)
     weights = rng.integers(0, 5, 300) / 2 if weighted else None

@@ -92,6 +92,9 @@ def example_inputs(metric: Metric, rows: int = 40, seed: int = 0, weighted: bool
     names = {name for statistic in metric.statistics() for name in statistic.columns()}
     batch = pa.record_batch({name: rng.integers(0, 9, rows).astype(float) for name in names})
     batch = example_images(rng, rows) if "images" in metric.accepts else batch
+    if "classes" in names:  # predicted ones, beside their scores
+        at = batch.schema.get_field_index("classes")
+        batch = batch.set_column(at, "classes", predictions)
     groups = groups if metric.needs_groups else None
     baseline = _columns(metric, rng, rows)[1] if metric.needs_baseline else None
     return Inputs(labels, predictions, weights, batch if names else None, None, groups, baseline)

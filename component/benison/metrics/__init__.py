@@ -38,6 +38,7 @@ from benison.metrics import (
     row_samples,
     segmentation,
     separation,
+    set_match,
     text,
 )
 from benison.metrics.base import Metric, Statistic, ratio
@@ -80,5 +81,6 @@ __all__ = [
     "row_means",
     "segmentation",
     "separation",
+    "set_match",
     "text",
 ]

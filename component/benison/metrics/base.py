@@ -157,6 +157,8 @@ class Metric(abc.ABC):
     """Whether it can be computed with example weights."""
     empty_value: ClassVar[float] = math.nan
     """The value of a slice without rows: NaN, or 0 for counts and sums."""
+    predicts_by_columns: ClassVar[bool] = False
+    """Whether predictions are columns of the data that its parameters name, the same for every model."""
     class_id: ClassVar[int | None] = None
     """The one class of which it is, by a parameter of its own."""
     top_k_scores: ClassVar[int | None] = None

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Precision and recall of sets: the values of TFMA's own tests, and what stands at the edges."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+import benison
+from tests.conftest import config
+
+# The rows of TFMA's set_match_confusion_matrix_metrics_test.py.
+TABLE = pa.table(
+    {
+        "label": [["dogs", "cats"], ["birds", "cats"]],
+        "classes": [["dogs", "pigs"], ["dogs", "pigs", "birds"]],
+        "scores": [[0.1, 0.3], [0.1, 0.3, 0.4]],
+        "own": [["dogs", "cats"], ["birds", "cats"]],
+        "weights": [[0.5, 1.2], [0.5, 1.2]],
+    }
+)
+
+
+def value(class_name: str, table: pa.Table = TABLE, **parameters: Any) -> float:
+    metric = {"class_name": class_name, "config": {"name": "m", **parameters}}
+    made = config(metric, model={"prediction_key": "classes"})
+    return benison.evaluate(table, made).value("m")
+
+
+@pytest.mark.parametrize(
+    ("class_name", "parameters", "expected"),
+    [
+        ("SetMatchPrecision", {"thresholds": [0.01]}, 0.4),
+        ("SetMatchRecall", {"thresholds": [0.01]}, 0.5),
+        ("SetMatchPrecision", {"thresholds": [0.01], "top_k": 2}, 0.25),
+        ("SetMatchRecall", {"top_k": 2}, 0.25),
+        ("SetMatchRecall", {"thresholds": [0.01], "top_k": 2}, 0.25),
+        (
+            "SetMatchPrecision",
+            {"thresholds": 0.01, "class_key": "own", "weight_key": "weights"},
+            0.25,
+        ),
+        ("SetMatchRecall", {"thresholds": 0.01, "weight_key": "weights"}, 1 / 3.4),
+        ("SetMatchRecall", {"prediction_score_key": ""}, 0.5),
+    ],
+)
+def test_the_values_of_tfma(class_name: str, parameters: Any, expected: float) -> None:
+    assert value(class_name, **parameters) == pytest.approx(expected, rel=1e-12)
+
+
+def test_an_empty_set_is_no_missing_one() -> None:
+    rows = {"label": [[1], [2, 3], [], [4]], "scores": [[0.9, 0.1], [], [0.9], [0.9]]}
+    table = pa.table({**rows, "classes": [[1, 1], [], [7], [5]]})
+    # Of a class that stands twice the last score counts; the row without labels is left out.
+    assert value("SetMatchRecall", table, thresholds=0.0) == 0.25
+    assert value("SetMatchPrecision", table, thresholds=0.0) == 0.5
+    assert value("SetMatchRecall", table) == 0
+    missing = table.set_column(2, "classes", pa.array([[1, 1], None, [7], [5]]))
+    assert math.isnan(value("SetMatchRecall", missing, thresholds=0.0))
+
+
+def test_scores_without_their_classes_are_refused() -> None:
+    table = TABLE.set_column(2, "scores", pa.array([[0.1], [0.2]]))
+    with pytest.raises(benison.DataError, match="there must be a score for each class"):
+        value("SetMatchPrecision", table)
+
+
+def test_columns_are_of_no_model_among_several() -> None:
+    made = config("SetMatchRecall")
+    made["model_specs"] = [
+        {"name": "new", "label_key": "label", "prediction_key": "classes"},
+        {"name": "old", "label_key": "label", "prediction_key": "classes", "is_baseline": True},
+    ]
+    with pytest.raises(benison.ConfigError, match="the same for every model"):
+        benison.evaluate(TABLE, made)
