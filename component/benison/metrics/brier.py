@@ -123,7 +123,12 @@ class Buckets:
 
     @classmethod
     def of(cls, cells: Cells, distance: Arrays) -> Buckets:
-        """From the states of `BucketSums` and of the mean of `squared_distance`."""
+        """From the states of `BucketSums` and of the mean of `squared_distance`.
+
+        Args:
+            cells: Sums in buckets of [0, 1].
+            distance: The two sums of the mean.
+        """
         labels, predictions, weights = np.moveaxis(bucket_sums(cells), 2, 0)
         share = ratio(weights, weights.sum(axis=1, keepdims=True))
         positive, predicted = (

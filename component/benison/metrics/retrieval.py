@@ -112,7 +112,11 @@ def _chance_of_none(runs: Runs, run: Index, drawn: Index) -> Array:
 
 
 class TopRanks(Metric):
-    """The mean over queries of a function of their ranks; subclasses give `of_queries` and `counting`."""
+    """The mean over queries of a function of their ranks; subclasses give `of_queries` and `counting`.
+
+    A query weighs what its rows weigh on average. NaN for a slice in which no query counts, or a score is
+    missing.
+    """
 
     accepts = frozenset({"binary", "real"})
     needs_groups = True

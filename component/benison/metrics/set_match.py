@@ -14,8 +14,9 @@ from math import inf
 from typing import ClassVar
 
 import numpy as np
+import pyarrow as pa  # noqa: F401 - for the examples
 
-from benison.data.batch import Array
+from benison.data.batch import Array, Inputs  # noqa: F401 - Inputs is for the examples
 from benison.metrics.base import Metric
 from benison.metrics.confusion import RATES, as_thresholds, ascending, matrix_of
 from benison.metrics.parameters import MOST, check_count
@@ -87,7 +88,14 @@ class SetMatchPrecision(SetMatch):
 
         TP / (TP + FP)
 
-    NaN where nothing is predicted above the threshold. TFMA's metric of that name.
+    NaN where nothing is predicted above the threshold. Rows count by their classes: one with ten of them counts
+    ten times as much as one with a single one. The columns and parameters are those of `SetMatch`; the metric
+    and its values are TFMA's of that name.
+
+    >>> columns = {"classes": [["cat", "sun"]], "scores": [[0.9, 0.8]]}
+    >>> rows = Inputs(pa.array(["cat"]), np.zeros(1), batch=pa.record_batch(columns))
+    >>> SetMatchPrecision().of(rows)
+    0.5
     """
 
     name: str = "set_match_precision"
@@ -100,7 +108,13 @@ class SetMatchRecall(SetMatch):
 
         TP / (TP + FN)
 
-    NaN without labels. TFMA's metric of that name.
+    NaN without labels. With `top_k` it is the share of the labels among the first classes of each row. The
+    columns and parameters are those of `SetMatch`; the metric and its values are TFMA's of that name.
+
+    >>> columns = {"classes": [["cat", "sun"]], "scores": [[0.9, 0.8]]}
+    >>> rows = Inputs(pa.array(["cat"]), np.zeros(1), batch=pa.record_batch(columns))
+    >>> SetMatchRecall().of(rows)
+    1.0
     """
 
     name: str = "set_match_recall"

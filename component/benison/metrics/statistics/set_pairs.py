@@ -126,7 +126,16 @@ class SetPairs(ThresholdCells):
         return Inputs(positive, scores, factors), rows
 
     def _predicted(self, inputs: Inputs, classes: Members, keys: Index) -> tuple[Index, Array]:
-        """The predicted classes that count, each once, and their scores."""
+        """The predicted classes that count, each once, and their scores.
+
+        Args:
+            inputs: N rows.
+            classes: Their predicted classes.
+            keys: What `_keys` makes of these.
+
+        Raises:
+            DataError: There is not one score for each class, or the scores are no numbers.
+        """
         scores = np.ones(len(keys))
         if self.scores:
             column = Members.of_column(inputs, self.scores)
@@ -142,7 +151,11 @@ class SetPairs(ThresholdCells):
         return distinct, scores[backwards[last]]
 
     def _weights(self, inputs: Inputs, labels: Members) -> tuple[Members, Array]:
-        """The classes of which there are weights, and the weights."""
+        """The classes of which there are weights, and the weights.
+
+        Raises:
+            DataError: There is not one weight for each class, or one is negative.
+        """
         if not self.weights:
             return Members(labels.rows[:0], labels.values[:0], labels.missing), np.zeros(0)
         weighed = Members.of_column(inputs, self.weighed) if self.weighed else labels
@@ -172,7 +185,11 @@ def _keys(of: list[Members]) -> tuple[list[Index], int]:
 
 
 def _looked_up(keys: Index, known: Index, weights: Array) -> Array:
-    """The weight of each key, the last one where it is known twice, and 1 where it is not."""
+    """The weight of each key, the last one where it is known twice, and 1 where it is not.
+
+    >>> _looked_up(np.array([4, 5, 6]), np.array([5, 4, 5]), np.array([0.1, 0.2, 0.3]))
+    array([0.2, 0.3, 1. ])
+    """
     distinct, last = np.unique(known[::-1], return_index=True)
     if not len(distinct):
         return np.ones(len(keys))
