@@ -89,8 +89,8 @@ class SetMatchPrecision(SetMatch):
         TP / (TP + FP)
 
     NaN where nothing is predicted above the threshold. Rows count by their classes: one with ten of them
-    counts ten times as much as one with a single one. The columns and parameters are those of `SetMatch`; the metric
-    and its values are TFMA's of that name.
+    counts ten times as much as one with a single one. The columns and parameters are those of `SetMatch`; the
+    metric and its values are TFMA's of that name.
 
     >>> columns = {"classes": [["cat", "sun"]], "scores": [[0.9, 0.8]]}
     >>> rows = Inputs(pa.array(["cat"]), np.zeros(1), batch=pa.record_batch(columns))
