@@ -469,16 +469,16 @@ REGRESSION = {
 
 
 def data(name: str, weighted: bool, centre: float) -> Inputs:
+    if name in SETS:
+        return sure(example_inputs(build(name), 300, 11, weighted))
     inputs = without_baseline(name, weighted, centre)
     if not build(name).needs_baseline:
         return inputs
     return dataclasses.replace(inputs, baseline=inputs.predictions[::-1])
 
 
-def without_baseline(name: str, weighted: bool, centre: float) -> Inputs:  # noqa: PLR0911 - one for each kind
+def without_baseline(name: str, weighted: bool, centre: float) -> Inputs:
     rng = np.random.default_rng(11)
-    if name in SETS:
-        return sure(example_inputs(build(name), 300, 11, weighted))
     if name in coco.ORACLES:
         return example_inputs(build(name), 300, 11, weighted)
     weights = rng.integers(0, 5, 300) / 2 if weighted else None
