@@ -15,7 +15,8 @@ from scipy import stats
 
 import benison
 from benison.data.batch import Extracts
-from benison.engine.intervals import QUANTILE, REPLICATES
+from benison.engine.intervals import REPLICATES
+from benison.table.slice_columns import QUANTILE
 from benison.table.words import metric_text
 
 METHODS = ["JACKKNIFE", "POISSON_BOOTSTRAP"]
@@ -231,3 +232,24 @@ def test_a_failed_change_says_the_interval_of_the_change() -> None:
     check = result.verdict.checks[0]
     assert (check.lower, check.change, check.upper) == (lower, change, upper)
     assert f"95 % interval of the change {lower:.4g} to {upper:.4g}, 2,000 examples" in check.reason
+
+
+def test_the_interval_of_a_relative_change_is_of_the_ratio() -> None:
+    """Three times the baseline on nearly every row: the difference varies with the rows, the ratio hardly."""
+    rng = np.random.default_rng(8)
+    score = rng.gamma(2.0, size=2_000)
+    better = 3 * score + 0.1 * rng.normal(size=2_000)
+    table = sample(6, 2_000).set_column(1, "score", [score]).set_column(2, "better", [better])
+    asked = compared()
+    threshold = {"change_threshold": {"relative": 0.05, "direction": "LOWER_IS_BETTER"}}
+    asked["metrics_specs"] = [
+        {"metrics": [{"class_name": "MeanPrediction", "threshold": threshold}]}
+    ]
+    check = benison.evaluate(table, asked).verdict.checks[0]
+    ratio = better.mean() / score.mean()
+    assert check.change == pytest.approx(ratio - 1)
+    expected = stats.sem(better - ratio * score) / score.mean()
+    assert (check.upper - check.lower) / 2 / QUANTILE == pytest.approx(expected, rel=0.4)
+    assert (check.upper + check.lower) / 2 == pytest.approx(check.change)
+    ends = f"{100 * check.lower:.4g}% to {100 * check.upper:.4g}%"
+    assert f"95 % interval of the change {ends}, 2,000 examples" in check.reason

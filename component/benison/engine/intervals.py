@@ -20,13 +20,11 @@ from benison.config import ConfidenceIntervalMethod, Options
 from benison.data.batch import Array
 from benison.data.mixing import Numbers, mixed
 from benison.metrics.base import AXES, Index, Value, ratio
-from benison.table.slice_columns import Interval
+from benison.table.slice_columns import QUANTILE, Interval
 
 T = TypeVar("T", bound="Mergeable")
 
 REPLICATES = 20
-# scipy.stats.t.ppf(0.975, 19): two-sided 95 % with one degree of freedom less than replicates.
-QUANTILE = 2.093024054408263
 
 _POISSON_MOST = 12  # a row is drawn more often than that once in ten billion draws
 

@@ -88,7 +88,8 @@ CHECKS_SCHEMA = pa.schema(
 """One row per check: a bound on the value of a key on a slice.
 
 `side` says whether `bound` limits from below (`lower`) or above (`upper`); `lower` and `upper` are the
-interval of what is judged, the value or the change. `note` is the sentence where the numbers do not make it.
+interval of what is judged, the value or the change, in its unit. `note` is the sentence where the numbers do
+not make it.
 """
 
 

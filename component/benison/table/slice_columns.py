@@ -19,6 +19,9 @@ from benison.table.schema import METRICS_SCHEMA, PLOTS_SCHEMA
 from benison.table.slices import Sides, key_array
 from benison.table.words import slice_text
 
+# scipy.stats.t.ppf(0.975, 19): two-sided 95 % with one degree of freedom less than replicates.
+QUANTILE = 2.093024054408263
+
 
 @dataclasses.dataclass(frozen=True)
 class Interval:

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from benison.engine.intervals import QUANTILE, REPLICATES
+from benison.engine.intervals import REPLICATES
+from benison.table.slice_columns import QUANTILE
 
 Columns: TypeAlias = Mapping[str, Any]
 """The points of a plot: float64 in columns of one length."""

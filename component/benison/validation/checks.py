@@ -44,7 +44,7 @@ class Check:
     value: float
     lower: float
     upper: float
-    """Both ends of the interval of what is judged: of `value`, or of an absolute change."""
+    """Both ends of the interval of what is judged: of `value`, or of `change`, in its unit."""
     baseline: float
     change: float
     """Candidate less baseline, divided by |baseline| for a relative change."""
@@ -213,10 +213,11 @@ def _rests_on(check: Check) -> str:
 def _sureness(check: Check) -> str:
     """How sure it is: the 95 % interval of what is judged, if there is one, and the examples."""
     examples = _rests_on(check)
-    if math.isnan(check.lower) or check.kind == CHANGE_RELATIVE:
+    if math.isnan(check.lower):
         return examples
     of = " of the change" if check.is_change else ""
-    return f"95 % interval{of} {check.lower:.4g} to {check.upper:.4g}, {examples}"
+    low, high = (_amount(check, "{:.4g}".format, end) for end in (check.lower, check.upper))
+    return f"95 % interval{of} {low} to {high}, {examples}"
 
 
 def _allowed(check: Check) -> str:

@@ -35,15 +35,18 @@ from benison.config import (
     MetricThreshold,
     SlicingSpec,
 )
+from benison.data.batch import Array
 from benison.errors import suggestion
 from benison.slicing.keys import SLICE_KEY, SliceKey
 from benison.table.key import SLICE_RATIO, VIEW_COLUMNS, Key, MetricKeys
 from benison.table.schema import CHECKS_SCHEMA
+from benison.table.slice_columns import QUANTILE
 from benison.table.slices import Slices, slice_ids
 from benison.table.words import metric_text, qualifier
 from benison.validation.rows import PLAIN_KINDS, RATIO_KINDS, UNKNOWN, MetricRows, Values
 from benison.validation.rules import Judged, Rule, on_value, rules_of
 from benison.validation.terms import (
+    CHANGE_RELATIVE,
     CROSS,
     FAIL,
     MISSING,
@@ -241,9 +244,7 @@ def rows_of(
     size, key = len(values), values.key
     plain = values.slices.plain
     checks = np.where(plain, rule.check, CROSS + rule.check).astype(object)
-    ends = (values.lower, values.upper)
-    if rule.is_change:
-        ends = (values.change_lower, values.change_upper)
+    ends = _interval(values, rule, judged)
     rests_on = values.rests_on(rule.is_change)
     columns: dict[str, Any] = {
         **{name: pa.repeat(pa.scalar(getattr(key, name)), size) for name in VIEW_COLUMNS},
@@ -268,6 +269,16 @@ def rows_of(
         "note": pa.array(notes, pa.string()),
     }
     return _batch(columns, size)
+
+
+def _interval(values: Values, rule: Rule, judged: Judged) -> tuple[Array, Array]:
+    """Both ends of the interval of what is judged."""
+    if rule.check == CHANGE_RELATIVE:
+        reach = QUANTILE * values.relative_error
+        return judged.change - reach, judged.change + reach
+    if rule.is_change:
+        return values.change_lower, values.change_upper
+    return values.lower, values.upper
 
 
 def _kinds(key: Key, values: Values) -> pa.Array:

@@ -60,11 +60,17 @@ def upgraded_check(old: dict[str, Any]) -> Iterator[dict[str, Any]]:
         "side": side,
         "bound": limits[side],
         **{name: _number(old[name]) for name in ("value", "baseline", "change")},
-        "lower": _number(old.get("interval_lower")),
-        "upper": _number(old.get("interval_upper")),
+        **_interval(old),
         "evidence": "point",
         "note": old["reason"],
     }
+
+
+def _interval(old: dict[str, Any]) -> dict[str, float]:
+    """Both ends; those beside a relative change were of the absolute one."""
+    is_relative = _CHANGES.get(old["kind"]) == CHANGE_RELATIVE
+    ends = (None, None) if is_relative else (old.get("interval_lower"), old.get("interval_upper"))
+    return dict(zip((LOWER, UPPER), map(_number, ends), strict=True))
 
 
 def _number(value: Any) -> float:

@@ -30,6 +30,8 @@ class Values:
     baseline: Array
     change_lower: Array
     change_upper: Array
+    relative_error: Array
+    """The standard error of the change divided by |baseline|."""
     change_resolution: Array
     examples: Index
     evaluated: Index
@@ -61,6 +63,7 @@ _COLUMNS = (
     "baseline",
     "change_lower",
     "change_upper",
+    "relative_error",
     "change_resolution",
     "examples",
     "evaluated",
@@ -99,6 +102,8 @@ class MetricRows:
         others = None if baseline is None else key.of_model(baseline)
         base = None if others is None else [self.of(others.as_kind(kind)) for kind in kinds]
         changes = self.of(key.as_kind(CHANGE))
+        if kinds == RATIO_KINDS:  # the changes of comparisons are those of differences
+            changes = changes.slice(0, 0)
         return values_of(key, table, None if base is None else pa.concat_tables(base), changes)
 
 
@@ -113,6 +118,7 @@ def values_of(key: Key, table: pa.Table, base: pa.Table | None, changes: pa.Tabl
     change = Aligned(changes, table)
     evaluated = _counts(table["evaluated"])
     own, theirs = table["resolution"].to_numpy(), before.numbers("resolution")
+    errors = (table["std_error"].to_numpy(), *(x.numbers("std_error") for x in (before, change)))
     return Values(
         key,
         Slices.of_table(table),
@@ -123,6 +129,7 @@ def values_of(key: Key, table: pa.Table, base: pa.Table | None, changes: pa.Tabl
         before.numbers("value"),
         change.numbers("lower"),
         change.numbers("upper"),
+        _relative_error(table["value"].to_numpy(), before.numbers("value"), *errors),
         own + np.nan_to_num(theirs),
         table["examples"].to_numpy(),
         evaluated,
@@ -130,6 +137,23 @@ def values_of(key: Key, table: pa.Table, base: pa.Table | None, changes: pa.Tabl
         pc.is_null(table["structured"]).to_numpy(),
         base is not None,
     )
+
+
+def _relative_error(
+    value: Array, baseline: Array, own: Array, theirs: Array, of_change: Array
+) -> Array:
+    """The standard error of value / baseline, from those of both and of their difference.
+
+    By the delta method; the difference of the two says how they vary together. Deng, Knoblich and Lu,
+    "Applying the Delta Method in Metric Analytics", 2018, section 2.
+    """
+    with np.errstate(all="ignore"):
+        own, theirs = np.nan_to_num(own), np.nan_to_num(theirs)
+        together = (own**2 + theirs**2 - of_change**2) / 2
+        share = value / baseline
+        variance = own**2 + (share * theirs) ** 2 - 2 * share * together
+        error = np.sqrt(np.maximum(variance, 0.0)) / np.abs(baseline)
+    return np.where(np.isfinite(error), error, np.nan)
 
 
 class Aligned:

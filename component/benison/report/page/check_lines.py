@@ -204,7 +204,7 @@ def _marks(check: Check) -> Marks:
     share = 100 if check.kind == CHANGE_RELATIVE else 1
     bound = share * check.bound
     bounds = (bound, math.nan) if check.side == LOWER else (math.nan, bound)
-    interval = (math.nan, math.nan) if share == 100 else (check.lower, check.upper)
+    interval = (share * check.lower, share * check.upper)
     if check.is_change:
         return Marks(share * check.change, *interval, 0.0, *bounds)
     return Marks(check.value, *interval, check.baseline, *bounds)
