@@ -99,9 +99,13 @@ def davis_goadrich(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
     return area / total
 
 
-def squared_pearson(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
+def pearson(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
     repeated = np.repeat(np.stack([y, p]), np.round(w * 2).astype(int), axis=1)
-    return scipy.stats.pearsonr(*repeated).statistic ** 2
+    return float(scipy.stats.pearsonr(*repeated).statistic)
+
+
+def squared_pearson(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
+    return pearson(y, p, w) ** 2
 
 
 def discrimination(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> tuple[float, float]:
@@ -441,6 +445,7 @@ ORACLES: dict[str, Oracle] = {
     "MeanSquaredLogarithmicError": lambda y, p, w: sk.mean_squared_log_error(y, p, sample_weight=w),
     "R2Score": lambda y, p, w: sk.r2_score(y, p, sample_weight=w),
     "SquaredPearsonCorrelation": squared_pearson,
+    "PearsonCorrelation": pearson,
     "CoefficientOfDiscrimination": lambda y, p, w: np.subtract(*discrimination(y, p, w)),
     "RelativeCoefficientOfDiscrimination": lambda y, p, w: np.divide(*discrimination(y, p, w)),
     "BinaryCrossEntropy": lambda y, p, w: sk.log_loss(
@@ -463,8 +468,8 @@ ORACLES: dict[str, Oracle] = {
 
 REGRESSION = {
     "MeanSquaredError", "RootMeanSquaredError", "MeanAbsoluteError", "MeanSquaredLogarithmicError",
-    "MeanAbsolutePercentageError", "R2Score", "SquaredPearsonCorrelation", "MeanLabel", "MeanPrediction",
-    "Calibration", "SpearmanCorrelation", "KendallTau",
+    "MeanAbsolutePercentageError", "R2Score", "SquaredPearsonCorrelation", "PearsonCorrelation",
+    "MeanLabel", "MeanPrediction", "Calibration", "SpearmanCorrelation", "KendallTau",
 }  # fmt: skip
 
 

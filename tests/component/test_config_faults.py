@@ -41,6 +41,10 @@ FAULTS: list[tuple[Any, str, str]] = [
     # unknown and missing fields
     ({"metricSpecs": []}, "metricSpecs", "EvalConfig has no field 'metricSpecs'. Did you mean 'metricsSpecs'?"),
     ({"metric_specs": []}, "metric_specs", "EvalConfig has no field 'metric_specs'. Did you mean 'metrics_specs'?"),
+    ({"metrics_specs": [{"metrics": [{"class_name": "RecallAtPrecision", "precision": 0.1}]}]},
+     "metrics_specs[0].metrics[0].precision",
+     "MetricConfig has no field 'precision'. A parameter of the metric stands in its config: {precision: ...}. "
+     "There are: class_name, config, cross_slice_thresholds, module, per_slice_thresholds, threshold."),
     ({"options": {"qqq": 1}}, "options.qqq", "Options has no field 'qqq'. There are: analysis_columns, column_types, "
      "compute_confidence_intervals, confidence_intervals, disabled_outputs, include_default_metrics, "
      "memory_limit, min_slice_size, null_values."),

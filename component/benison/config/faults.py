@@ -231,6 +231,8 @@ def _unknown(part: type[ConfigPart], name: str) -> str:
         return f"{to_camel(name)!r} is the same field; give one of them."
     near = suggestion(name, [*fields, *map(to_camel, fields)])
     hint = near if near.startswith("Did you mean") else suggestion(name, fields)
+    if part.__name__ == "MetricConfig" and not hint.startswith("Did you mean"):
+        hint = f"A parameter of the metric stands in its config: {{{name}: ...}}. {hint}"
     return f"{part.__name__} has no field {name!r}. {hint}"
 
 

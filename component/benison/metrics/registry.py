@@ -135,7 +135,8 @@ def _advice(class_name: str) -> str:
             meant = f"Did you mean {ours!r}? {names.NOTES.get(ours, '')}".strip()
             answers |= {_squashed(name): meant for name in theirs.split()}
     wanted = _squashed(class_name)
-    near = difflib.get_close_matches(wanted, answers, n=1, cutoff=0.8)
+    ours_alone = [name for name, answer in answers.items() if answer.startswith("Did you mean")]
+    near = difflib.get_close_matches(wanted, ours_alone, n=1, cutoff=0.8)
     return answers.get(wanted) or (answers[near[0]] if near else suggestion(class_name, _REGISTRY))
 
 

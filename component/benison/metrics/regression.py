@@ -267,6 +267,25 @@ class SquaredPearsonCorrelation(Metric):
 
 
 @dataclasses.dataclass(frozen=True)
+class PearsonCorrelation(SquaredPearsonCorrelation):
+    """Correlation of label and prediction, from -1 to 1, higher is better; its square is the metric above.
+
+        r = M_yp / sqrt(M_yy M_pp)
+
+    1 for any rising straight line. NaN where the labels or the predictions of a slice do not vary beyond
+    rounding. SpearmanCorrelation is that of ranks.
+
+    >>> PearsonCorrelation().of(Inputs.of([1.0, 2.0, 3.0], [6.0, 4.0, 2.0]))
+    -1.0
+    """
+
+    name: str = "pearson_correlation"
+
+    def result(self, moments: Arrays) -> Array:
+        return np.copysign(np.sqrt(super().result(moments)), moments[4])
+
+
+@dataclasses.dataclass(frozen=True)
 class R2Score(Metric):
     """Coefficient of determination: the share of the labels' variance that the predictions explain.
 
@@ -372,6 +391,7 @@ register(
     SquaredPearsonCorrelation,
     About.of(SquaredPearsonCorrelation, HIGHER, 0, 1),
 )
+register("PearsonCorrelation", PearsonCorrelation, About.of(PearsonCorrelation, HIGHER, -1, 1))
 register("R2Score", R2Score, About.of(R2Score, HIGHER, high=1))
 register(
     "CoefficientOfDiscrimination",
