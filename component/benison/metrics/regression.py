@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Metrics of a real-valued prediction: means, errors, calibration and correlation.
+"""Metrics of a real-valued prediction: means, errors and calibration.
 
 In formulas y is the label, p the prediction and w the weight of a row; sums run over the rows of a slice that
 have a label. A value is NaN where its slice has no weight, and where a prediction is missing. With several
 outputs in a row, float64[N, C], an error is averaged over the outputs first, each with the same weight.
 
-Errors are in the unit of the label, squared errors in its square, correlations and ratios have no unit. A
+Errors are in the unit of the label, squared errors in its square, ratios have no unit. A
 metric that divides by how much labels vary is undefined on a slice of equal labels, however good the model.
 """
 
@@ -240,52 +240,6 @@ class Calibration(Metric):
 
 
 @dataclasses.dataclass(frozen=True)
-class SquaredPearsonCorrelation(Metric):
-    """Squared correlation of label and prediction, from 0 to 1, higher is better.
-
-        r^2 = M_yp^2 / (M_yy M_pp),  M_ab = sum w (a - mean a) (b - mean b)
-
-    1 for any straight line, even a falling one: it says nothing of bias or scale, R2Score does. NaN where the
-    labels or the predictions of a slice do not vary beyond rounding.
-
-    Source: Pearson, "Note on regression and inheritance in the case of two parents", Proceedings of the Royal
-    Society of London 58, 1895.
-
-    >>> SquaredPearsonCorrelation().of(Inputs.of([1.0, 2.0, 3.0], [2.0, 4.0, 6.0]))
-    1.0
-    """
-
-    name: str = "squared_pearson_correlation"
-
-    def statistics(self) -> tuple[Statistic[Arrays], ...]:
-        return (Moments(),)
-
-    def result(self, moments: Arrays) -> Array:
-        n, mean_y, mean_p, yy, yp, pp = moments
-        squared = ratio(yp, spread(n, mean_y, yy)) * ratio(yp, spread(n, mean_p, pp))
-        return np.minimum(squared, 1.0)
-
-
-@dataclasses.dataclass(frozen=True)
-class PearsonCorrelation(SquaredPearsonCorrelation):
-    """Correlation of label and prediction, from -1 to 1, higher is better; its square is the metric above.
-
-        r = M_yp / sqrt(M_yy M_pp)
-
-    1 for any rising straight line. NaN where the labels or the predictions of a slice do not vary beyond
-    rounding. SpearmanCorrelation is that of ranks.
-
-    >>> PearsonCorrelation().of(Inputs.of([1.0, 2.0, 3.0], [6.0, 4.0, 2.0]))
-    -1.0
-    """
-
-    name: str = "pearson_correlation"
-
-    def result(self, moments: Arrays) -> Array:
-        return np.copysign(np.sqrt(super().result(moments)), moments[4])
-
-
-@dataclasses.dataclass(frozen=True)
 class R2Score(Metric):
     """Coefficient of determination: the share of the labels' variance that the predictions explain.
 
@@ -386,12 +340,6 @@ def _register_row_means() -> None:
 _register_row_means()
 register("RootMeanSquaredError", RootMeanSquaredError, About.of(RootMeanSquaredError, LOWER, 0))
 register("Calibration", Calibration)
-register(
-    "SquaredPearsonCorrelation",
-    SquaredPearsonCorrelation,
-    About.of(SquaredPearsonCorrelation, HIGHER, 0, 1),
-)
-register("PearsonCorrelation", PearsonCorrelation, About.of(PearsonCorrelation, HIGHER, -1, 1))
 register("R2Score", R2Score, About.of(R2Score, HIGHER, high=1))
 register(
     "CoefficientOfDiscrimination",
