@@ -12,6 +12,7 @@ from benison.data.batch import Inputs, Ragged
 from benison.engine.views import View
 from benison.errors import DataError
 from benison.metrics.base import Metric
+from benison.metrics.text import mixed_kinds
 
 _CURES = {
     "text": "encode text as class numbers first, or ask for a metric of texts such as ExactMatch.",
@@ -51,6 +52,11 @@ def check_accepted(
             names = (spec.label_key_for(view.output), spec.prediction_key_for(view.output))
             columns = " and ".join(repr(name) for name in names if name)
             holds = _HOLDS[kind]
+            is_text = [isinstance(side, pa.Array) for side in (inputs.labels, inputs.predictions)]
+            if kind == "text" and is_text == [True, False]:
+                raise DataError(
+                    f"{metric.name}: {mixed_kinds('labels', 'predictions', names[0] or '')}"
+                )
             raise DataError(
                 f"{metric.name} takes numbers, and {columns or 'the predictions'} hold {holds}: "
                 f"{_CURES[kind]}"

@@ -18,6 +18,7 @@ import pyarrow as pa
 from benison import models
 from benison.config import EvalConfig, ModelSpec, SlicingSpec
 from benison.data.batch import Extracts, Ragged, Target, check_weights
+from benison.engine.class_numbers import ClassNumbers
 from benison.engine.plan import Plan
 from benison.engine.read_columns import as_column, as_floats
 from benison.engine.stages import Extractor, FeatureConsumer
@@ -113,6 +114,7 @@ class PredictionsExtractor:
         self.expected: dict[str, Mapping[str, str]] = {}
         """The digests of files by model or path of a graph; what has others is not loaded."""
         self._predictors: dict[str, models.Predictor] = {}
+        self._numbers = ClassNumbers()
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A loaded model does not travel to another process; it is loaded again there.
@@ -151,6 +153,8 @@ class PredictionsExtractor:
             **extracts,
             "predictions": extracts.get("predictions", {}) | predictions,
         }
+        if "labels" in extracts:
+            extracted["labels"] = self._numbers.numbered(extracts["labels"])
         if self.variants:
             # Serialized examples hold the features as they were: changed ones are encoded again.
             changed = {v.name: self._predictions(v.change(features), None) for v in self.variants}
@@ -163,8 +167,10 @@ class PredictionsExtractor:
         predictions: dict[Target, Any] = {}
         for spec in self.specs:
             outputs = self.predictors[spec.name].predict(features, examples)
+            known = getattr(self.predictors[spec.name], "classes", {})
             for target, name in prediction_outputs(spec, outputs):
                 predictions[target] = _scores(outputs[name], name, features.num_rows)
+                self._numbers.learn(target, known.get(name, ()))
         return predictions
 
 

@@ -45,10 +45,8 @@ class Matches:
         """
         labels, predictions = inputs.labels, inputs.predictions
         if isinstance(labels, pa.Array) != isinstance(predictions, pa.Array):
-            raise DataError(
-                "Labels and predictions must both be text or both be numbers to be compared; name columns "
-                "of one type as label_key and prediction_key."
-            )
+            sides = ("labels", "predictions")
+            raise DataError(mixed_kinds(*(sides if isinstance(labels, pa.Array) else sides[::-1])))
         if not isinstance(labels, pa.Array):
             labels, predictions = pairs(inputs)
             equal, missing = labels == predictions, np.isnan(predictions)
@@ -58,6 +56,26 @@ class Matches:
             labels, predictions = _canonical(labels), _canonical(predictions)
         equal = pc.equal(labels.cast(pa.string()), predictions.cast(pa.string()))
         return np.asarray(pc.cast(equal, pa.int8()).cast(pa.float64()).to_numpy(False), np.float64)
+
+
+def mixed_kinds(text: str, numbers: str, column: str = "") -> str:
+    """What is said where one of labels and predictions is text, and the other numbers.
+
+    Args:
+        text: "labels" or "predictions", which are text.
+        numbers: The others.
+        column: The name of the column of text, where it is known.
+    """
+    called = f"The {text}{f' in {column!r}' * bool(column)}"
+    if text == "predictions":
+        return (
+            f"{called} are text, and the {numbers} are numbers: name as label_key a column of such texts, "
+            f"or as prediction_key one of numbers."
+        )
+    return (
+        f"{called} are text, and the {numbers} are numbers: name as label_key a column of numbers, which is "
+        f"0 or 1 beside one score in a row, and beside one for each class the place of the label's, from 0."
+    )
 
 
 def _canonical(texts: pa.Array) -> pa.Array:

@@ -86,22 +86,22 @@ def _tensors(message: memoryview, kind: Message) -> Iterator[memoryview]:
     if kind is _TENSOR:
         yield message
         return
-    for number, value in _fields(message):
+    for number, value in protobuf_fields(message):
         if number in kind and isinstance(value, memoryview):
             yield from _tensors(value, kind[number])
 
 
 def _location(tensor: memoryview) -> str | None:
     """The file in which a tensor's values are; None if they are in the tensor."""
-    fields = list(_fields(tensor))
+    fields = list(protobuf_fields(tensor))
     if (_DATA_LOCATION, 1) not in fields:
         return None
-    entries = [dict(_fields(value)) for number, value in fields if number == _EXTERNAL_DATA]  # type: ignore[arg-type]
+    entries = [dict(protobuf_fields(value)) for number, value in fields if number == _EXTERNAL_DATA]  # type: ignore[arg-type]
     texts = {bytes(entry[1]).decode(): bytes(entry[2]).decode() for entry in entries}
     return texts.get("location")
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+def protobuf_fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """The number and value of each field of a protobuf message.
 
     Raises:
@@ -116,6 +116,15 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
             raise ValueError("a field reaches beyond its message")
         yield tag >> 3, value
         position = after
+
+
+def protobuf_numbers(value: int | memoryview) -> list[int]:
+    """The signed integers of a field: one, or several that are packed."""
+    numbers, position = [value] if isinstance(value, int) else [], 0
+    while isinstance(value, memoryview) and position < len(value):
+        number, position = _number(value, position)
+        numbers.append(number)
+    return [n - 2**64 if n >= 2**63 else n for n in numbers]
 
 
 def _value(message: memoryview, position: int, wire_type: int) -> tuple[int | memoryview, int]:

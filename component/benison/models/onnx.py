@@ -15,6 +15,7 @@ import pyarrow as pa
 from benison.errors import DataError, MissingExtraError, ModelError
 from benison.models.arrays import Input, as_input
 from benison.models.calls import BatchedCalls
+from benison.models.classes import Classes, classes_of, classes_of_graph
 from benison.models.external import external_files
 from benison.models.matrix import as_matrix, fails, unreadable
 from benison.models.predictor import LoadOptions, Outputs
@@ -48,6 +49,8 @@ class OnnxPredictor:
         self._inputs = [_input(node, self._title) for node in self._session.get_inputs()]
         self._outputs = [node.name for node in self._session.get_outputs()]
         self._names = self._feature_names(options)
+        self._known = classes_of_graph(path.read_bytes())
+        self.classes: dict[str, Classes] = {}
         batch = _fixed_batch(self._session, self._title)
         self._calls = BatchedCalls(batch or options.rows or CALL_ROWS, fixed=bool(batch))
         names = tuple(wanted.name for wanted in self._inputs)
@@ -75,13 +78,25 @@ class OnnxPredictor:
         def call(part: slice) -> dict[str, Any]:
             fed = {name: self._calls.fill(array[part]) for name, array in arrays.items()}
             outputs = zip(self._outputs, self._session.run(None, fed), strict=True)
-            return {name: _as_array(values) for name, values in outputs}
+            return {name: self._as_array(name, values) for name, values in outputs}
 
         try:
             fed = sum(array.nbytes for array in arrays.values())
             return self._calls.run(features.num_rows, call, fed)
         except Exception as error:  # onnxruntime's errors have no common base but this
             raise fails(self._title, error) from error
+
+    def _as_array(self, name: str, values: Any) -> npt.NDArray[Any]:
+        """An output; a list of maps from classes to scores becomes a matrix, its classes in order."""
+        known = self._known
+        if isinstance(values, list) and values and isinstance(values[0], dict):
+            keys = sorted(values[0])
+            known = classes_of(keys)
+            values = [[row[key] for key in keys] for row in values]
+        array = np.asarray(values)
+        if known and array.ndim == 2 and array.shape[1] == len(known):  # noqa: PLR2004
+            self.classes[name] = known
+        return array
 
     def _arrays(self, features: pa.RecordBatch) -> dict[str, npt.NDArray[Any]]:
         table = self._table()
@@ -148,14 +163,6 @@ def _fixed_batch(session: Any, title: str) -> int:
             f"dynamic first axis."
         )
     return fixed.pop() if fixed else 0
-
-
-def _as_array(values: Any) -> npt.NDArray[Any]:
-    """An output; a list of maps from classes to scores becomes a matrix, its classes in order."""
-    if isinstance(values, list) and values and isinstance(values[0], dict):
-        classes = sorted(values[0])
-        return np.array([[row[name] for name in classes] for row in values])
-    return np.asarray(values)
 
 
 def _as_text(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:

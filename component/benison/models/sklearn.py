@@ -12,10 +12,13 @@ import pyarrow as pa
 from benison.errors import MissingExtraError, ModelError
 from benison.models.arrays import as_frame
 from benison.models.calls import BatchedCalls
+from benison.models.classes import Classes, classes_of
 from benison.models.predictor import LoadOptions, Outputs
 
 # Each call validates its input, which takes milliseconds; a forest allocates an array for each tree.
 CALL_ROWS = 2**16
+# What gives scores, in order of preference.
+_SCORES = ("predict_proba", "decision_function")
 
 
 def load(path: Path, options: LoadOptions) -> SklearnPredictor:
@@ -44,6 +47,18 @@ class SklearnPredictor:
             )
         self._calls = BatchedCalls(options.rows or CALL_ROWS)
         self.columns: tuple[str, ...] | None = tuple(map(str, names))
+        self.classes = self._classes()
+
+    def _classes(self) -> dict[str, Classes]:
+        """The classes of which the output has the scores; none if it is numbers of the label's own."""
+        known = classes_of(getattr(self._estimator, "classes_", None))
+        if len(known) == 1:
+            raise ModelError(
+                f"The classifier in {self.path} was fitted on rows of one class, {known[0]!r}. Fit it on "
+                f"rows of all classes."
+            )
+        scored = any(hasattr(self._estimator, name) for name in _SCORES)
+        return {"output": known} if known and (scored or isinstance(known[0], str)) else {}
 
     def predict(self, features: pa.RecordBatch, serialized: pa.Array | None) -> Outputs:
         """One output, "output": the probability of the second of two classes, or of each class."""
@@ -58,11 +73,19 @@ class SklearnPredictor:
             ) from error
 
     def _scores(self, frame: Any) -> Any:
-        if hasattr(self._estimator, "predict_proba"):
-            scores = np.asarray(self._estimator.predict_proba(frame))
-            return scores[:, 1] if scores.ndim == 2 and scores.shape[1] == 2 else scores
-        call = getattr(self._estimator, "decision_function", None) or self._estimator.predict
-        return call(frame)
+        classes = self.classes.get("output", ())
+        name = next((name for name in _SCORES if hasattr(self._estimator, name)), None)
+        if name is None:
+            predicted = self._estimator.predict(frame)
+            return np.array(list(map(classes.index, predicted.ravel()))) if classes else predicted
+        scores = np.asarray(getattr(self._estimator, name)(frame))
+        if classes and scores.ndim == 2 and scores.shape[1] != len(classes):
+            raise ModelError(
+                f"{name} gives {scores.shape[1]} scores for {len(classes)} classes; make it give one for "
+                f"each, as an SVC does with decision_function_shape='ovr'."
+            )
+        of_two = name == "predict_proba" and scores.ndim == 2 and scores.shape[1] == 2
+        return scores[:, 1] if of_two else scores
 
 
 def _unpickle(path: Path, trust_pickle: bool) -> Any:

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Labels of a classifier are those that it was fitted on: any numbers, or text."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+import benison
+from tests.component.test_models_files import FLOAT, INT64, node, onnx_model
+
+ROWS = 120
+X = np.random.default_rng(0).normal(size=ROWS)
+CLASS = np.clip(np.round(X + np.random.default_rng(1).normal(size=ROWS)), -1, 1).astype(int) + 1
+
+
+def fitted(labels: Any, path: Path, kind: str = "linear_model.LogisticRegression") -> Any:
+    module, _, name = kind.rpartition(".")
+    estimator = getattr(pytest.importorskip(f"sklearn.{module}"), name)()
+    model = estimator.fit(pd.DataFrame({"x": X}), labels)
+    path.write_bytes(pickle.dumps(model))
+    return model
+
+
+def evaluated(path: Path, labels: Any, metric: str, **spec: Any) -> float:
+    asked = {
+        "model_specs": [{"label_key": "y", **spec}],
+        "metrics_specs": [{"metrics": [{"class_name": metric}]}],
+    }
+    table = pa.table({"x": X[: len(labels)], "y": labels})
+    result = benison.evaluate(table, asked, model=path, trust_pickle=True)
+    return float(result.value(result.metric_names()[0]))
+
+
+@pytest.mark.parametrize("names", [[1, 2, 3], [-2, 7, 9], ["b", "m", "z"], ["0", "2", "9"]])
+@pytest.mark.parametrize(
+    "kind", ["linear_model.LogisticRegression", "linear_model.RidgeClassifier"]
+)
+def test_labels_are_those_of_several_classes(names: Any, kind: str, tmp_path: Path) -> None:
+    labels = np.array(names)[CLASS]
+    model = fitted(labels, tmp_path / "m.pkl", kind)
+    few = labels[:60][CLASS[:60] < 2]
+    frame = pd.DataFrame({"x": X[: len(few)]})
+    value = evaluated(tmp_path / "m.pkl", few, "CategoricalAccuracy")
+    assert value == pytest.approx(model.score(frame, few))
+
+
+@pytest.mark.parametrize("names", [[-1, 1], [1, 2], ["bad", "good"], [False, True]])
+def test_labels_are_those_of_two_classes(names: Any, tmp_path: Path) -> None:
+    labels = np.array(names)[np.minimum(CLASS, 1)]
+    model = fitted(labels, tmp_path / "m.pkl")
+    expected = model.score(pd.DataFrame({"x": X}), labels)
+    assert evaluated(tmp_path / "m.pkl", labels, "BinaryAccuracy") == pytest.approx(expected)
+    entropy = pytest.importorskip("sklearn.metrics").log_loss
+    expected = entropy(labels, model.predict_proba(pd.DataFrame({"x": X})))
+    assert evaluated(tmp_path / "m.pkl", labels, "BinaryCrossEntropy") == pytest.approx(expected)
+
+
+def test_numbers_of_text_classes_are_their_order_which_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    labels = np.array(["b", "m", "z"])[CLASS]
+    model = fitted(labels, tmp_path / "m.pkl")
+    value = evaluated(tmp_path / "m.pkl", CLASS, "CategoricalAccuracy")
+    assert value == pytest.approx(model.score(pd.DataFrame({"x": X}), labels))
+    assert "0 is 'b', 1 is 'm', 2 is 'z'" in caplog.text
+
+
+def test_a_label_of_no_class_is_refused(tmp_path: Path) -> None:
+    fitted(CLASS + 1, tmp_path / "m.pkl")
+    with pytest.raises(
+        benison.DataError, match="A label is 4, which is none of .* classes: 1, 2, 3"
+    ):
+        evaluated(tmp_path / "m.pkl", CLASS + 2, "CategoricalAccuracy")
+    with pytest.raises(
+        benison.DataError, match="Labels are text, .* classes are the numbers 1, 2, 3"
+    ):
+        evaluated(tmp_path / "m.pkl", CLASS.astype(str), "CategoricalAccuracy")
+
+
+@pytest.mark.parametrize("names", [[1, 2, 3], ["b", "m", "z"]])
+def test_classes_that_are_predicted_without_scores(names: Any, tmp_path: Path) -> None:
+    labels = np.array(names)[CLASS]
+    model = fitted(labels, tmp_path / "m.pkl", "svm.LinearSVC")
+    vote = pytest.importorskip("sklearn.ensemble").VotingClassifier([("m", model)])
+    model = vote.fit(pd.DataFrame({"x": X}), labels)
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(model))
+    expected = model.score(pd.DataFrame({"x": X}), labels)
+    assert evaluated(tmp_path / "m.pkl", labels, "ExactMatch") == pytest.approx(expected)
+
+
+def test_a_missing_label_stays_missing(tmp_path: Path) -> None:
+    labels = np.array(["b", "m", "z"])[CLASS]
+    model = fitted(labels, tmp_path / "m.pkl")
+    expected = model.score(pd.DataFrame({"x": X})[1:], labels[1:])
+    some = [None, *labels[1:].tolist()]
+    assert evaluated(tmp_path / "m.pkl", some, "CategoricalAccuracy") == pytest.approx(expected)
+
+
+def test_scores_that_are_not_of_the_classes_are_refused(tmp_path: Path) -> None:
+    svm = pytest.importorskip("sklearn.svm").SVC(decision_function_shape="ovo")
+    labels = np.arange(ROWS) % 4
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(svm.fit(pd.DataFrame({"x": X}), labels)))
+    with pytest.raises(benison.ModelError, match="gives 6 scores for 4 classes; make it"):
+        evaluated(tmp_path / "m.pkl", labels, "CategoricalAccuracy")
+
+
+@pytest.mark.parametrize("names", [[1, 2, 300], ["b", "m", "z"]])
+def test_the_classes_of_an_onnx_graph(names: Any, tmp_path: Path) -> None:
+    kind = "strings" if isinstance(names[0], str) else "ints"
+    classifier = node(
+        "LinearClassifier", ["x"], ["label", "probabilities"], domain="ai.onnx.ml",
+        coefficients=[-2.0, 0.0, 2.0], intercepts=[0.0, 0.5, 0.0], **{f"classlabels_{kind}": names},
+    )  # fmt: skip
+    outputs = {
+        "label": (8 if kind == "strings" else INT64, ["n"]),
+        "probabilities": (FLOAT, ["n", 3]),
+    }
+    path = onnx_model(tmp_path / "m.onnx", [classifier], {"x": (FLOAT, ["n", 1])}, outputs)
+    labels = np.array(names)[CLASS]
+    predicted = np.argmax(X[:, None] * [-2, 0, 2] + [0, 0.5, 0], axis=1)
+    assert evaluated(path, labels, "CategoricalAccuracy") == pytest.approx(
+        np.mean(predicted == CLASS)
+    )
+
+
+@pytest.mark.parametrize("metric", ["ExactMatch", "BinaryAccuracy"])
+def test_text_labels_beside_scores_are_refused_with_the_cure(metric: str) -> None:
+    asked = {
+        "model_specs": [{"label_key": "y", "prediction_key": "p"}],
+        "metrics_specs": [{"metrics": [{"class_name": metric}]}],
+    }
+    with pytest.raises(
+        benison.DataError, match="text, and the predictions are numbers: name as label_"
+    ):
+        benison.evaluate(pa.table({"y": ["a", "b"], "p": [0.1, 0.9]}), asked)
