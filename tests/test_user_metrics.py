@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import subprocess
@@ -12,12 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
 import benison
 from benison.cli import app
+from benison.metrics import registry
+from benison.metrics.brier import BrierScore
+from benison.report import page
+from benison.results import query
+from tests.component.pages import Carried
 from tests.conftest import config, taxi_like
 
 TRIPS = taxi_like(400)
@@ -184,3 +191,37 @@ def test_beam_workers_in_other_processes_compute_it(folder: Path) -> None:
     ours = benison.evaluate(TRIPS, made(), module_path=folder / "code")
     theirs = benison.load_result(folder / "out")
     assert theirs.metrics["value"].to_pylist() == pytest.approx(ours.metrics["value"].to_pylist())
+
+
+def undirected(tmp_path: Path, name: str, better: bool | None) -> benison.EvalResult:
+    """A metric of one's own by slice, evaluated; what shows it later does not know its class."""
+    made = dataclasses.make_dataclass(
+        "Off", [("name", str, "off")], bases=(BrierScore,), namespace={"higher_is_better": better},
+        frozen=True,
+    )  # fmt: skip
+    registry.replace("Off", made)
+    asked = config("Off", slices=({"feature_keys": ["hour"]},))
+    result = benison.evaluate(TRIPS, asked, output=tmp_path / name)
+    registry._REGISTRY.pop("Off")
+    return result
+
+
+@pytest.mark.parametrize("better", [True, False, None])
+def test_the_direction_of_a_metric_of_ones_own(tmp_path: Path, better: bool | None) -> None:
+    undirected(tmp_path, "out", better)
+    result = benison.load_result(tmp_path / "out")
+    bad = None if better is None else not better
+    assert result.is_bad_when_high("off") is bad
+    values = result.ranked("off")["value"].to_pylist()
+    assert values == sorted(values, reverse=better is False)
+    table = result.metrics
+    column = table.schema.get_field_index("value")
+    higher = dataclasses.replace(
+        result, metrics=table.set_column(column, "value", pc.add(table["value"], 1.0))
+    )
+    rows = query.changes(higher, [result], ["off"], None)
+    assert {row["worse"] for row in rows} == {bad}
+    shown = CliRunner().invoke(app, ["show", str(tmp_path / "out"), "--metric", "off"]).output
+    assert ("worst slices" in shown, "direction unknown" in shown) == (bad is not None, bad is None)
+    (metric,) = Carried.of(page.render(result)).header["views"][0]["metrics"]
+    assert metric["better"] is better

@@ -43,7 +43,7 @@ from benison.evaluation.provenance import digests_of, model_record, same_models
 from benison.metrics.modules import UserMetrics
 from benison.output import blessing, directory, writers
 from benison.paths import locate
-from benison.results.result import EvalResult
+from benison.results.result import EvalResult, described_metrics
 from benison.slicing.spec_columns import written_columns
 from benison.table.row_files import RowFiles
 from benison.table.schema import PLOTS_SCHEMA
@@ -314,8 +314,15 @@ class Job:
             "models": self.models,
             "config": self.config.digest(),
             "user_metrics": self.user_metrics.to_list(),
+            "directions": self._directions(),
             "data": data,
         }
+
+    def _directions(self) -> dict[str, bool]:
+        """Whether higher values are better, of each metric that says it."""
+        known = described_metrics([self.config])
+        ends = {name: about.higher_is_better for name, about in known.items()}
+        return {name: better for name, better in ends.items() if better is not None}
 
     def _model_records(self) -> list[dict[str, Any]]:
         return [

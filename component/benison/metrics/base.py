@@ -168,6 +168,9 @@ class Metric(abc.ABC):
     has_interval: ClassVar[bool] = True
     """Whether another sample would have another value; a number of examples is what it is."""
 
+    higher_is_better: ClassVar[bool | None] = None
+    """Which end of its range is good, for what shows results; None if neither is, or nobody says."""
+
     @abc.abstractmethod
     def statistics(self) -> tuple[Statistic[Any], ...]:
         """What must add up; equal statistics of different metrics are computed once."""

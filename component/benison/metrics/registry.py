@@ -59,8 +59,20 @@ class About:
         low: float = -math.inf,
         high: float = math.inf,
     ) -> About:
-        """The description of a documented class or function, whose first line is the sentence."""
+        """The description of a documented class or function, whose first line is the sentence.
+
+        Without a direction it is that of the class, `Metric.higher_is_better`.
+
+        Raises:
+            ConfigError: The direction of the class is neither True nor False nor None.
+        """
         sentence = (inspect.getdoc(documented) or "").partition("\n")[0]
+        if higher_is_better is None:
+            higher_is_better = getattr(documented, "higher_is_better", None)
+        if higher_is_better not in (True, False, None):
+            raise ConfigError(
+                f"higher_is_better of {documented.__name__} is {higher_is_better!r}; expected True or False."
+            )
         return cls(sentence, higher_is_better, low, high)
 
 

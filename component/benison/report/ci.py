@@ -226,7 +226,7 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) ->
 
 
 def _changes(result: EvalResult, several: bool) -> Iterator[tuple[str, ...]]:
-    """For each judged metric (or all, if none is judged), the slices that became worse by most."""
+    """For each judged metric (or all) whose direction is known, the slices that became worse by most."""
     baseline = result.config.baseline_spec
     if baseline is None:
         return
@@ -235,7 +235,10 @@ def _changes(result: EvalResult, several: bool) -> Iterator[tuple[str, ...]]:
     judged = pc.unique(result.verdict.table["metric"]).to_pylist()
     values = values_by_key(result)
     for name in [name for name in judged or changed if name in changed][:MAX_METRICS]:
-        sign = -1 if result.is_bad_when_high(name) else 1
+        is_bad_when_high = result.is_bad_when_high(name)
+        if is_bad_when_high is None:
+            continue
+        sign = -1 if is_bad_when_high else 1
         rows = result.worst(metric_text(name, CHANGE), WORST)
         for row, identity in zip(rows.to_pylist(), slice_ids(rows).to_pylist(), strict=True):
             if sign * row["value"] < 0:

@@ -34,13 +34,13 @@ def judged(result: EvalResult) -> list[str]:
 
 
 def worst(result: EvalResult, metric: str, count: int) -> Rows:
-    """The slices where a metric is worst; raises DataError without such a metric."""
-    return list(_shown_rows(result, result.worst(metric, count)))
+    """The slices where a metric is worst, else lowest; raises DataError without such a metric."""
+    return list(_shown_rows(result, result.ranked(metric).slice(0, count)))
 
 
 def distribution(result: EvalResult, metric: str) -> list[float]:
     """The values of a metric over slices, those of Overall left out."""
-    rows = result.worst(metric, result.metrics.num_rows)
+    rows = result.ranked(metric)
     plain = pc.not_equal(slice_ids(rows), slice_id(OVERALL))
     values: list[float] = rows.filter(plain)["value"].to_pylist()
     return values
@@ -94,11 +94,18 @@ def changes(
                 "is_lower": _plain(row["lower_other"]),
                 "is_upper": _plain(row["upper_other"]),
                 "change": difference,
-                "worse": difference not in (None, 0.0) and (difference > 0) == bad[row["metric"]],
+                "worse": _is_worse(difference, bad[row["metric"]]),
                 "runs": [_plain(values.get(_row_identity(row))) for values in series],
             }
         )
     return sorted(rows, key=lambda row: -abs(row["change"] or 0))
+
+
+def _is_worse(difference: float | None, is_bad_when_high: bool | None) -> bool | None:
+    """None where nothing says which end is good."""
+    if is_bad_when_high is None:
+        return None
+    return bool(difference) and (difference > 0) == is_bad_when_high  # type: ignore[operator]
 
 
 def _created(result: EvalResult) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -33,6 +34,13 @@ from benison.table.slices import Slices, slice_id, slice_ids
 from benison.table.words import metric_kind, slice_text
 from benison.validation.terms import LOWER
 from benison.validation.verdict import Verdict
+
+_LOGGER = logging.getLogger("benison")
+
+UNDIRECTED = (
+    "direction unknown: a bound on one side, or higher_is_better in a class of yours, says it"
+)
+"""What is said where values would be called worse or better, and nothing says which are."""
 
 if TYPE_CHECKING:
     import altair as alt
@@ -210,8 +218,21 @@ class EvalResult:
     def worst(self, metric: str, n: int = 10) -> pa.Table:
         """The candidates' rows of the `n` slices where a metric is worst, the worst first.
 
-        `is_bad_when_high` says which values are bad. Undefined values and comparisons of slices are left
-        out.
+        `is_bad_when_high` says which values are bad; where nothing says it, a warning does, and the lowest
+        come first. Undefined values and comparisons of slices are left out.
+
+        Raises:
+            DataError: There is no such metric.
+        """
+        rows = self.ranked(metric)
+        if self.is_bad_when_high(metric) is None:
+            _LOGGER.warning(
+                "The lowest slices of %s are given as its worst: %s.", metric, UNDIRECTED
+            )
+        return rows.slice(0, n)
+
+    def ranked(self, metric: str) -> pa.Table:
+        """As `worst`, of all slices, without a word where nothing says which values are bad.
 
         Raises:
             DataError: There is no such metric.
@@ -223,17 +244,21 @@ class EvalResult:
         rows = rows.filter(pc.and_(wanted, pc.is_null(rows["other_slice_key"])))
         rows = rows.filter(pc.invert(pc.is_nan(rows["value"])))
         order = "descending" if self.is_bad_when_high(metric) else "ascending"
-        return rows.sort_by([("value", order)]).slice(0, n)
+        return rows.sort_by([("value", order)])
 
-    def is_bad_when_high(self, metric: str) -> bool:
-        """Whether high values are the bad ones, as `worst` says; a change is as its metric is."""
+    def is_bad_when_high(self, metric: str) -> bool | None:
+        """Whether high values are the bad ones; None where nothing says it. A change is as its metric is.
+
+        Thresholds on one side say it, else the metric (`Metric.higher_is_better`).
+        """
         name = metric if metric in self.metric_names() else metric_kind(metric)[0]
         judged = self.verdict.table
         sides = set(judged.filter(pc.equal(judged["metric"], name))["side"].to_pylist()) - {""}
-        if sides:
+        if len(sides) == 1:
             return LOWER not in sides
-        known = metric_info([self])
-        return name in known and known[name].higher_is_better is False
+        about = metric_info([self]).get(name)
+        better = None if about is None else about.higher_is_better
+        return None if better is None else not better
 
     def compare(self, other: EvalResult) -> pa.Table:
         """The values of two results side by side with their intervals, and `difference`: other - this.
@@ -296,15 +321,26 @@ def _shown(wanted: str | Mapping[str, Any] | SliceKey) -> str:
 
 
 def metric_info(results: Iterable[EvalResult]) -> dict[str, About]:
-    """What is known of each metric by its name in results; nothing of one that is not registered here.
+    """What is known of each metric by its name in results.
 
-    A metric that is not registered in this process is left out: the program that evaluates registers a
-    user's metric, the program that shows results usually does not.
+    Of a metric that is not registered in this process it is only which end is good, as the manifest has it:
+    the program that evaluates registers a user's metric, the program that shows results usually does not.
     """
+    given = list(results)
+    recorded = {
+        name: About("", better)
+        for result in given
+        for name, better in result.manifest.get("directions", {}).items()
+    }
+    return recorded | described_metrics(result.config for result in given)
+
+
+def described_metrics(given: Iterable[EvalConfig]) -> dict[str, About]:
+    """What is known of each metric of configs that is registered here, by its name in results."""
     configs = {
         (config.class_name, json.dumps(dict(config.config), default=str, sort_keys=True)): config
-        for result in results
-        for spec in result.config.metrics_specs
+        for each in given
+        for spec in each.metrics_specs
         for config in spec.metrics
     }
     infos = {}

@@ -72,6 +72,7 @@ class _Manifest(_Document):
     models: list[_Model]
     config: str
     user_metrics: list[dict[str, str]] = Field(default_factory=list)
+    directions: dict[str, bool] = Field(default_factory=dict)
     data: _Data
     files: dict[str, _File]
 

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from benison.results import query
 from benison.results.query import Rows
-from benison.results.result import EvalResult
+from benison.results.result import UNDIRECTED, EvalResult
 from benison.terminal import console, plain, verdict
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -42,7 +42,9 @@ def show(result: EvalResult, metrics: Sequence[str], worst: int) -> None:
     verdict(result)
     out = console()
     for name, rows in worst_of.items():
-        title = f"{plain(name)}: its {len(rows)} worst slices"
+        directed = result.is_bad_when_high(name) is not None
+        which = "worst slices" if directed else f"lowest slices ({UNDIRECTED})"
+        title = f"{plain(name)}: its {len(rows)} {which}"
         out.print()
         out.print(_table(title, rows, ("slice", *_VALUES)))
         spread = [value for value in query.distribution(result, name) if math.isfinite(value)]
@@ -81,7 +83,8 @@ def show_changes(
         of_metric = [row for row in rows if row["metric"] == name]
         changed = [row for row in of_metric if row["change"]]
         if changed:
-            title = f"{plain(name)}: the largest of {len(changed):,} changes"
+            note = "" if result.is_bad_when_high(name) is not None else f" ({UNDIRECTED})"
+            title = f"{plain(name)}: the largest of {len(changed):,} changes{note}"
             out.print(_table(title, changed[:most], ("slice", *columns)))
         else:
             out.print(f"{plain(name)}: nothing changed")

@@ -218,7 +218,7 @@ class History:
         return {
             "label": shortened(" ".join((name, *filter(None, view)))),
             "about": self._infos.get(name, ""),
-            "badWhenHigh": judged.is_bad_when_high(name) if known else False,
+            "badWhenHigh": judged.is_bad_when_high(name) if known else None,
             **{field: _short(column) for field, column in defined.items()},
         }
 

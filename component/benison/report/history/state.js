@@ -64,8 +64,8 @@ const metricRank = () => data.metrics.findIndex(({ label }) => label === state.m
 const metric = () => data.metrics[metricRank()];
 const sliceRank = () => data.slices.indexOf(state.slice);
 
-/** Whether higher is better. */
-const better = () => !metric().badWhenHigh;
+/** Whether higher is better; null where nothing says it. */
+const better = () => (metric().badWhenHigh === null ? null : !metric().badWhenHigh);
 
 /**
  * A number of the metric, NaN where it is unknown.

@@ -38,7 +38,7 @@ function movedSlices() {
     const size = Math.min(data.examples[i][from] ?? 0, data.examples[i][to] ?? 0);
     return changes[i] && size >= least;
   });
-  return { changes, moved: moved.sort(ordering(changes, !better())) };
+  return { changes, moved: moved.sort(ordering(changes, better() === false)) };
 }
 
 function drawMoved() {

@@ -71,7 +71,7 @@ def _worst(result: EvalResult) -> Iterator[str]:
 
 def _rows(result: EvalResult, names: list[str]) -> dict[str, dict[str, Any]]:
     """Overall, then the worst slices of each metric, with what was found of all these metrics there."""
-    tables = {name: result.worst(name, len(result.metrics)) for name in names}
+    tables = {name: result.ranked(name) for name in names}
     wanted = {slice_id(OVERALL): None}
     for table in tables.values():
         wanted |= dict.fromkeys(slice_ids(table.slice(0, _SLICES)).to_pylist())

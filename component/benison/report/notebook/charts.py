@@ -33,7 +33,7 @@ def altair() -> Any:
     return altair
 
 
-def slices(metric: str, rows: Rows) -> alt.LayerChart:
+def slices(title: str, metric: str, rows: Rows) -> alt.LayerChart:
     """A metric over slices: a dot, its interval, a tick for the baseline; in the order of the rows."""
     vega = altair()
     y = vega.Y("slice:N", sort=None, title=None, axis=vega.Axis(labelLimit=260))
@@ -47,7 +47,6 @@ def slices(metric: str, rows: Rows) -> alt.LayerChart:
             x, color=colour, tooltip=_tips(rows)
         ),
     )
-    title = f"{metric}: the worst slices"
     if any(row["baseline"] is not None for row in rows):
         title += " (tick: the baseline)"
     return chart.properties(title=title, width=420)

@@ -20,7 +20,7 @@ from benison.data.batch import Array
 from benison.errors import DataError, suggestion
 from benison.report.notebook import cell, charts
 from benison.report.notebook.plot_data import ASKED_BY, PLOTS, Kind, thinned
-from benison.results.result import EvalResult, filter_rows, load_result
+from benison.results.result import UNDIRECTED, EvalResult, filter_rows, load_result
 from benison.slicing.keys import OVERALL
 from benison.table.key import SLICE_DIFFERENCE, VALUE, VIEW_COLUMNS
 from benison.table.slices import slice_id, slice_ids
@@ -61,7 +61,9 @@ class ResultView:
             DataError: There is no such metric, or several.
         """
         rows = self._slice_rows(metric, worst, least, keys)
-        return charts.slices(metric, rows)
+        directed = self.result.is_bad_when_high(metric) is not None
+        which = "the worst slices" if directed else f"the lowest slices, {UNDIRECTED}"
+        return charts.slices(f"{metric}: {which}", metric, rows)
 
     def _slice_rows(
         self, metric: str, worst: int, least: int, keys: dict[str, Any]

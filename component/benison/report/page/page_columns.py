@@ -145,14 +145,14 @@ class PageColumns:
         return list(dict.fromkeys(metric_text(k.metric, kind) for k, kind in ratios.items()))
 
     def _metric(self, view: Key, name: str, payload: Payload, size: int) -> dict[str, Any]:
-        about = self.info.get(name, About(""))
+        about, bad = self.info.get(name, About("")), self.result.is_bad_when_high(name)
         columns = {key: x[:size] for key, x in self._numbers_of(view, name).items()}
         if not payload.exact:
             columns = {key: _reach(key, x, columns) for key, x in columns.items()}
         return {
             "name": cut(name),
             "about": about.sentence,
-            "better": about.higher_is_better,
+            "better": None if bad is None else not bad,
             "low": about.low if math.isfinite(about.low) else None,
             "high": about.high if math.isfinite(about.high) else None,
             **{key: payload.values(x, short=key in _ENDS) for key, x in columns.items()},

@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from statistics import NormalDist
 from typing import Any
@@ -95,12 +95,19 @@ def _all(result: EvalResult) -> Iterator[Tile]:
             yield Tile(
                 key,
                 view_text(key.view, len(candidates) > 1),
-                infos.get(key.metric, About("")),
+                _about(result, key.metric, infos),
                 row,
                 rows.get(key.as_kind(CHANGE)),
                 math.nan if theirs is None else theirs["value"],
                 outcomes[key],
             )
+
+
+def _about(result: EvalResult, metric: str, infos: Mapping[str, About]) -> About:
+    """What is known of a metric, with the end that thresholds say is good."""
+    bad = result.is_bad_when_high(metric)
+    about = infos.get(metric, About(""))
+    return dataclasses.replace(about, higher_is_better=None if bad is None else not bad)
 
 
 def _overall(result: EvalResult) -> dict[Key, Row]:
