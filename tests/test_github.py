@@ -24,9 +24,10 @@ SLICES = ({}, {"feature_keys": ["company"]}, {"feature_keys": ["hour"]})
 def step(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a step, whose outputs file has what an earlier command of it has written."""
     table = taxi_like(500)
-    names = [
-        "a%0A::error::b" if name == "company 1" else name for name in table["company"].to_pylist()
-    ]
+    # The hour with the lowest AUC, so that the name is among the failures that are shown.
+    companies = zip(table["hour"].to_pylist(), table["company"].to_pylist(), strict=True)
+    others = {"company 1": "company 2"}
+    names = ["a%0A::error::b" if hour == 18 else others.get(name, name) for hour, name in companies]
     at = table.schema.get_field_index("company")
     pq.write_table(table.set_column(at, "company", [names]), "eval.parquet")
     monkeypatch.setenv("GITHUB_ACTIONS", "true")

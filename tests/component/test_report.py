@@ -77,6 +77,18 @@ def test_holds_the_verdict_and_the_reasons_before_any_script(
     assert result.config.digest()[:12] in text
 
 
+def test_the_headline_names_the_slice_that_misses_the_bound_by_most(
+    trips: pa.Table, tmp_path: Path
+) -> None:
+    text = Tags(report_of(trips, config(TOO_HIGH, slices=BY_HOUR), tmp_path)).text
+    verdict = benison.load_result(tmp_path / "out").verdict
+    lowest = min(verdict.failures, key=lambda check: check.value)
+    assert lowest.slice != "Overall"
+    assert f"slices, worst in {lowest.slice}." in text
+    assert verdict.first_reasons(1) == (lowest.reason,)
+    assert verdict.to_dict()["reasons"][0] == lowest.reason
+
+
 def test_holds_what_could_not_be_evaluated(trips: pa.Table, tmp_path: Path) -> None:
     bound = {"change_threshold": {"direction": "HIGHER_IS_BETTER", "absolute": 0}}
     made = config({"class_name": "AUC", "threshold": bound})

@@ -17,6 +17,7 @@ from benison.table import documents
 from benison.table.schema import CHECKS_SCHEMA
 from benison.table.words import counted
 from benison.validation.checks import Check
+from benison.validation.misses import farthest_off
 from benison.validation.old_verdict import upgraded_check
 from benison.validation.terms import (
     FAIL,
@@ -94,9 +95,11 @@ class Verdict:
         return tuple(self._rows(self.table))
 
     def of_outcome(self, *outcomes: str, most: int | None = None) -> tuple[Check, ...]:
-        """The checks with one of these outcomes, the first `most` of them."""
-        wanted = pc.is_in(self.table["outcome"], value_set=pa.array(outcomes))
-        return tuple(self._rows(self.table.filter(wanted).slice(0, most)))
+        """The checks with one of these outcomes, in this order and by metric, the farthest off first.
+
+        Of more than `most` it takes the farthest off, of one metric as many as of another.
+        """
+        return tuple(self._rows(farthest_off(self.table, outcomes, most)))
 
     @cached_property
     def failures(self) -> tuple[Check, ...]:

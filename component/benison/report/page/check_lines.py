@@ -8,16 +8,14 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
-import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
-from benison.data.batch import Array
 from benison.report.page.axis import Axis, Marks, plain
 from benison.report.page.page_columns import PageColumns
 from benison.table.key import SLICE_DIFFERENCE, SLICE_RATIO
 from benison.table.words import cut, metric_text, view_text
 from benison.validation.checks import Check, shown
+from benison.validation.misses import farthest_off
 from benison.validation.terms import (
     CHANGE_ABSOLUTE,
     CHANGE_RELATIVE,
@@ -103,34 +101,12 @@ def lines_of(columns: PageColumns) -> list[CheckLine]:
     several = len(pc.unique(table["model"])) > 1
     lines = []
     for outcomes in _TABS.values():
-        wanted = pc.is_in(table["outcome"], value_set=pa.array(outcomes))
-        chosen = _farthest_off(table.filter(wanted))
+        chosen = farthest_off(table, outcomes, MAX_CHECKS)
         for row, name in zip(chosen.to_pylist(), columns.names_of(chosen), strict=True):
             check = Check.of(row, several)
             is_there = check.kind not in (MISSING, SMALL_SLICES)
             lines.append(CheckLine.of(check, name if is_there else cut(check.slice)))
     return lines
-
-
-def _farthest_off(table: pa.Table) -> pa.Table:
-    """Of each metric the checks farthest beyond their bounds, as many of one metric as of another."""
-    names = [table[name] for name in ("metric", "kind", "check")]
-    encoded = pc.binary_join_element_wise(*names, " ").combine_chunks().dictionary_encode()
-    subject = encoded.indices.to_numpy()
-    order = np.lexsort((-_beyond(table), subject))
-    first = np.searchsorted(subject[order], subject[order])  # of the same subject
-    rank = np.arange(len(order)) - first
-    kept = np.sort(np.argsort(rank, kind="stable")[:MAX_CHECKS])
-    return table.take(pa.array(order[kept]))
-
-
-def _beyond(table: pa.Table) -> Array:
-    """How far each value is beyond its bound, below 0 within it; infinite if undefined."""
-    kinds = pc.ends_with(table["check"], "_relative"), pc.ends_with(table["check"], "_absolute")
-    judged = pc.if_else(pc.or_(*kinds), table["change"], table["value"])
-    sign = pc.if_else(pc.equal(table["side"], LOWER), 1.0, -1.0)
-    beyond: Array = pc.multiply(sign, pc.subtract(table["bound"], judged)).to_numpy()
-    return np.where(np.isnan(beyond), np.inf, beyond)
 
 
 def panels(columns: PageColumns, lines: Sequence[CheckLine]) -> Iterator[str]:

@@ -18,7 +18,7 @@ def front(columns: PageColumns) -> dict[str, str]:
     result = columns.result
     lines = lines_of(columns)
     return {
-        **headline(result, lines),
+        **headline(result),
         "tiles": tiles(result),
         "checks": "".join(panels(columns, lines)),
         "evidence": evidence(result),

@@ -4,30 +4,29 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from html import escape
 from typing import Any
 
 import pyarrow.compute as pc
 
-from benison.report.page.check_lines import CheckLine
 from benison.results.result import EvalResult
-from benison.slicing.keys import OVERALL
-from benison.table.slices import slice_id, slice_ids
+from benison.table.slices import slice_ids
 from benison.table.words import cut, shortened
+from benison.validation.misses import misses
 from benison.validation.terms import FAIL
 
 _REASONS = 3  # metrics that the sentence of the verdict names
 
 
-def headline(result: EvalResult, lines: Sequence[CheckLine]) -> dict[str, str]:
+def headline(result: EvalResult) -> dict[str, str]:
     """The pieces of the header by their names in page.html."""
     status = result.verdict.status
     return {
         "status": escape(status),
         "words": escape(status.replace("_", " ").upper()),
         "model": escape(_models(result, is_baseline=False)),
-        "summary": escape(_summary(result, lines)),
+        "summary": escape(_summary(result)),
         "basis": " · ".join(escape(part) for part in _basis(result)),
     }
 
@@ -47,30 +46,28 @@ def _name(model: dict[str, Any]) -> str:
     return shortened(f"{model['name']}: {tail}" if model["name"] else tail)
 
 
-def _summary(result: EvalResult, lines: Sequence[CheckLine]) -> str:
+def _summary(result: EvalResult) -> str:
     """The verdict in one sentence, with the metrics that failed."""
     text = result.verdict.summary().partition(": ")[2]
     counts, _, rest = text.partition(".")
     failed, _, others = counts.partition("; ")
-    reasons = [*_reasons(result, lines)]
+    reasons = [*_reasons(result)]
     more = f"; and {len(reasons) - _REASONS} more" if len(reasons) > _REASONS else ""
     why = f": {'; '.join(reasons[:_REASONS])}{more}" if reasons else ""
     parts = [f"{failed}{why}".removesuffix("."), others] if why else [counts]
     return " ".join(f"{part[:1].upper()}{part[1:]}." for part in parts if part) + rest
 
 
-def _reasons(result: EvalResult, lines: Sequence[CheckLine]) -> Iterator[str]:
-    """Each metric that failed, and where: in Overall, else in the slice that is farthest off."""
+def _reasons(result: EvalResult) -> Iterator[str]:
+    """Each metric that failed, and in which slice it misses its bound by most."""
     table = result.verdict.table
     failed = table.filter(pc.equal(table["outcome"], FAIL))
-    overall = slice_id(OVERALL)
     for metric in pc.unique(failed["metric"]).to_pylist():
         rows = failed.filter(pc.equal(failed["metric"], metric))
         slices = set(slice_ids(rows).to_pylist())
-        worst = next((line.slice for line in lines if line.metric == cut(metric)), "")
-        where = "Overall" if overall in slices else shortened(worst, 60)
+        worst = rows["slice"][int(misses(rows).argmax())].as_py()
         count = f"{len(slices):,} slices, worst in " if len(slices) > 1 else ""
-        yield f"{cut(metric)} of {count}{where}"
+        yield f"{cut(metric)} of {count}{shortened(worst, 60)}"
 
 
 def _basis(result: EvalResult) -> Iterator[str]:

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Orders checks by how far each is beyond its bound, so that every surface shows the worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from benison.data.batch import Array
+from benison.validation.terms import LOWER
+
+
+def misses(table: pa.Table) -> Array:
+    """How far each check is beyond its bound: float64[N], below 0 within it, infinite if undefined.
+
+    Args:
+        table: Rows of checks.parquet.
+    """
+    kinds = pc.ends_with(table["check"], "_relative"), pc.ends_with(table["check"], "_absolute")
+    judged = pc.if_else(pc.or_(*kinds), table["change"], table["value"])
+    sign = pc.if_else(pc.equal(table["side"], LOWER), 1.0, -1.0)
+    beyond: Array = pc.multiply(sign, pc.subtract(table["bound"], judged)).to_numpy()
+    return np.where(np.isnan(beyond), np.inf, beyond)
+
+
+def farthest_off(table: pa.Table, outcomes: Sequence[str], most: int | None = None) -> pa.Table:
+    """The checks with one of the outcomes, in the order of these, then by metric, the farthest off first.
+
+    Args:
+        table: Rows of checks.parquet.
+        outcomes: Those wanted.
+        most: How many are taken, of one metric as many as of another; None takes all.
+    """
+    kind = pc.index_in(table["outcome"], value_set=pa.array(outcomes, pa.string()))
+    table, kind = table.filter(pc.is_valid(kind)), pc.drop_null(kind).to_numpy()
+    names = [table[name] for name in ("metric", "kind", "check")]
+    encoded = pc.binary_join_element_wise(*names, " ").combine_chunks().dictionary_encode()
+    subject = encoded.indices.to_numpy() + len(encoded.dictionary) * kind
+    order = np.lexsort((-misses(table), subject))
+    first = np.searchsorted(subject[order], subject[order])  # of the same subject
+    rank = np.arange(len(order)) - first
+    chosen = np.sort(np.lexsort((rank, kind[order]))[:most])
+    return table.take(pa.array(order[chosen]))
