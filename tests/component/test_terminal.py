@@ -69,6 +69,14 @@ def test_worst_slices_with_baseline_change_and_failure(runs: list[EvalResult]) -
         assert cells == [row["slice"], f"{row['examples']:,}", *numbers, "✗"]
 
 
+def test_names_the_file_that_has_the_failures_that_are_not_listed(
+    runs: list[EvalResult], capsys: pytest.CaptureFixture[str]
+) -> None:
+    many = dataclasses.replace(runs[0].verdict, known_counts={"fail": 4_241})
+    result_tables.show(dataclasses.replace(runs[0], verdict=many), ["auc"], 3)
+    assert "... and 4,221 more in checks.parquet" in capsys.readouterr().out
+
+
 def test_how_a_metric_is_spread_over_slices(runs: list[EvalResult]) -> None:
     text = show(runs[0].path, "--metric", "auc")
     values = [runs[0].value("auc", name) for name in runs[0].slices() if name != "Overall"]

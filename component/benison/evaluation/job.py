@@ -383,5 +383,5 @@ def _log(verdict: Verdict) -> None:
         _LOGGER.error(reason)
     if verdict.counts[FAIL] > _LOGGED_REASONS:
         _LOGGER.error(
-            "and %d more failures, in verdict.json", verdict.counts[FAIL] - _LOGGED_REASONS
+            "and %d more failures, in checks.parquet", verdict.counts[FAIL] - _LOGGED_REASONS
         )

@@ -34,7 +34,7 @@ from benison.validation.checks import Check
 from benison.validation.terms import FAIL, NOT_EVALUATED, PASS, RUBBER_STAMPED, UNDECIDED
 from benison.validation.verdict import BLESSED, NOT_BLESSED
 
-# GitHub accepts a megabyte of summary. What does not fit is in verdict.json, and the page says so.
+# GitHub accepts a megabyte of summary. What does not fit is in checks.parquet, and the page says so.
 MAX_ROWS = 50
 MAX_CELL = 500
 MAX_METRICS = 20

@@ -19,6 +19,7 @@ from rich.tree import Tree
 from benison.evaluation.job import Progress as Listener
 from benison.lineage.sink import Blessing, Node
 from benison.results.result import EvalResult
+from benison.results.written_tables import CHECKS
 from benison.table.words import shortened
 from benison.validation.terms import FAIL
 from benison.validation.verdict import BLESSED, NOT_BLESSED, Verdict
@@ -97,9 +98,15 @@ def verdict(result: EvalResult, console: Console | None = None) -> None:
     for reason in judged.first_reasons(_SHOWN_REASONS):
         out.print(f"  [red]✗[/red] {plain(reason, _LONG)}")
     if judged.counts[FAIL] > _SHOWN_REASONS:
-        out.print(f"  ... and {judged.counts[FAIL] - _SHOWN_REASONS:,} more in verdict.json")
+        out.print(f"  ... and {judged.counts[FAIL] - _SHOWN_REASONS:,} more{_where(result)}")
     for sentence in result.manifest.get("advice", ()):
         out.print(f"  [yellow]![/yellow] {plain(sentence, _LONG)}")
+
+
+def _where(result: EvalResult) -> str:
+    """Which file has all checks; TFMA's results and those of older versions have none."""
+    has_all = result.path is not None and (result.path / CHECKS).is_file()
+    return f" in {CHECKS}" if has_all else ""
 
 
 def plain(text: str, most: int = 300) -> str:

@@ -213,7 +213,7 @@ function keyOf(lines) {
 function say(i) {
   const { created, model, data: source, rows, summary, reasons, failures } = data.points[i];
   const more = failures - reasons.length;
-  const rest = more > 0 ? [`and ${whole(more)} more, in verdict.json`] : [];
+  const rest = more > 0 ? [`and ${whole(more)} more, in checks.parquet`] : [];
   const facts = `${created}; model ${model[1]}; data ${source[1]}, ${whole(rows ?? 0)} rows.`;
   at("details").replaceChildren(
     make("p", {}, sentence(i, sliceRank())),
