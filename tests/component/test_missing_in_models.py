@@ -68,6 +68,34 @@ def test_missing_values_reach_scikit_learn_as_nan(
     assert result.value("mean_prediction") == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize("imputed", [True, False])
+@pytest.mark.parametrize("form", [as_parquet, as_csv], ids=lambda form: form.__name__)
+def test_missing_text_is_none_where_the_model_was_fitted_on_none(
+    form: Callable[[Rows, Path], Any], imputed: bool, tmp_path: Path
+) -> None:
+    pipeline = pytest.importorskip("sklearn.pipeline")
+    compose = pytest.importorskip("sklearn.compose")
+    steps = [pytest.importorskip("sklearn.preprocessing").OneHotEncoder()]
+    if imputed:  # which hands arrays on
+        steps.insert(
+            0, pytest.importorskip("sklearn.preprocessing").FunctionTransformer(np.asarray)
+        )
+    columns = [("k", pipeline.make_pipeline(*steps), ["k"])]
+    model = pipeline.make_pipeline(
+        compose.ColumnTransformer(columns),
+        pytest.importorskip("sklearn.linear_model").LogisticRegression(),
+    )
+    frame = pd.DataFrame({"n": 0.0, "k": pd.Series([row["k"] for row in TEXTS], dtype=object)})
+    model.fit(frame, [row["k"] is None for row in TEXTS])
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(model))
+    rows = [{**row, "n": 0.0} for row in TEXTS]
+    result = benison.evaluate(
+        form(rows, tmp_path), NAMED, model=tmp_path / "model.pkl", trust_pickle=True
+    )
+    expected = model.predict_proba(frame)[:, 1].mean()
+    assert result.value("mean_prediction") == pytest.approx(expected, rel=1e-12)
+
+
 @pytest.mark.parametrize("form", SOME, ids=lambda form: form.__name__)
 def test_missing_categories_are_missing_in_trees(
     form: Callable[[Rows, Path], Any], tmp_path: Path

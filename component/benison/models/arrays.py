@@ -109,11 +109,13 @@ def rows_of(column: pa.Array, name: str) -> pa.Array:
     return values.take(pa.array(rows, mask=~present))
 
 
-def as_frame(features: pa.RecordBatch, names: Sequence[str]) -> Any:
+def as_frame(
+    features: pa.RecordBatch, names: Sequence[str], as_none: frozenset[str] = frozenset()
+) -> Any:
     """Columns as a pandas DataFrame of plain values, as pandas reads them from a file.
 
     Numbers are numpy's, with NaN where they are missing; text is objects, and so are truth values of
-    which some are missing, with NaN in place of these.
+    which some are missing, with NaN in place of these, or None in the columns `as_none`.
 
     Raises:
         DataError: A column is not there, or has several values in a row.
@@ -123,11 +125,13 @@ def as_frame(features: pa.RecordBatch, names: Sequence[str]) -> Any:
     for name in names:
         if name not in features.schema.names:
             raise DataError.from_missing_column(name, features.schema.names, "The data")
-    columns = {name: _series(rows_of(features.column(name), name), name) for name in names}
+    columns = {
+        name: _series(rows_of(features.column(name), name), name, name in as_none) for name in names
+    }
     return pd.DataFrame(columns, columns=list(names))
 
 
-def _series(values: pa.Array, name: str) -> Any:
+def _series(values: pa.Array, name: str, as_none: bool) -> Any:
     import pandas as pd
 
     values = undictionary(values)
@@ -139,7 +143,7 @@ def _series(values: pa.Array, name: str) -> Any:
     if series.dtype != object or not values.null_count:
         return series
     objects = series.to_numpy(copy=True)
-    objects[series.isna().to_numpy()] = np.nan
+    objects[series.isna().to_numpy()] = None if as_none else np.nan
     return pd.Series(objects, dtype=object)
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ class SklearnPredictor:
         self._calls = BatchedCalls(options.rows or CALL_ROWS)
         self.columns: tuple[str, ...] | None = tuple(map(str, names))
         self.classes = self._classes()
+        self._as_none = frozenset(_fitted_on_none(self._estimator, self.columns or (), set()))
 
     def _classes(self) -> dict[str, Classes]:
         """The classes of which the output has the scores; none if it is numbers of the label's own."""
@@ -62,7 +64,7 @@ class SklearnPredictor:
 
     def predict(self, features: pa.RecordBatch, serialized: pa.Array | None) -> Outputs:
         """One output, "output": the probability of the second of two classes, or of each class."""
-        frame = as_frame(features, self.columns or ())
+        frame = as_frame(features, self.columns or (), self._as_none)
         try:
             return self._calls.run(
                 features.num_rows, lambda part: {"output": self._scores(frame.iloc[part])}
@@ -86,6 +88,37 @@ class SklearnPredictor:
             )
         of_two = name == "predict_proba" and scores.ndim == 2 and scores.shape[1] == 2
         return scores[:, 1] if of_two else scores
+
+
+def _fitted_on_none(step: Any, columns: Sequence[str], seen: set[int]) -> Iterator[str]:
+    """The columns in which an encoder has None among its categories, as Parquet's missing text becomes.
+
+    For an encoder None and NaN are two categories, of which the other is unknown.
+    """
+    if id(step) in seen:
+        return
+    seen.add(id(step))
+    parts: Iterable[Any] = ()
+    if isinstance(step, list | tuple):
+        # A ColumnTransformer keeps the columns of a step beside it.
+        parts, columns = step, next(filter(_are_names, step), columns)
+    elif hasattr(step, "get_params"):
+        parts = vars(step).values()
+        yield from _of_encoder(step, columns)
+    for part in parts:
+        yield from _fitted_on_none(part, columns, seen)
+
+
+def _are_names(part: Any) -> bool:
+    return isinstance(part, list) and bool(part) and all(isinstance(name, str) for name in part)
+
+
+def _of_encoder(step: Any, columns: Sequence[str]) -> Iterator[str]:
+    categories = getattr(step, "categories_", None)
+    known = categories if isinstance(categories, list) else []
+    for i, values in enumerate(known):
+        if any(value is None for value in values):
+            yield from (columns[i],) if len(columns) == len(known) else columns
 
 
 def _unpickle(path: Path, trust_pickle: bool) -> Any:
