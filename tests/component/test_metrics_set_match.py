@@ -68,8 +68,14 @@ def test_scores_without_their_classes_are_refused() -> None:
         value("SetMatchPrecision", table)
 
 
-def test_columns_are_of_no_model_among_several() -> None:
-    made = config("SetMatchRecall")
+BOXES = {"class_id": 0, "predictions_to_stack": ["boxes", "scores"]}
+
+
+@pytest.mark.parametrize(
+    "metric", ["SetMatchRecall", {"class_name": "ObjectDetectionRecall", "config": BOXES}]
+)
+def test_columns_are_of_no_model_among_several(metric: Any) -> None:
+    made = config(metric)
     made["model_specs"] = [
         {"name": "new", "label_key": "label", "prediction_key": "classes"},
         {"name": "old", "label_key": "label", "prediction_key": "classes", "is_baseline": True},

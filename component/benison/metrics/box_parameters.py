@@ -54,6 +54,11 @@ class BoxMetric(Metric):
         """Without predictions there are boxes in columns."""
         return not self.predictions_to_stack
 
+    @property
+    def predicts_by_columns(self) -> bool:  # type: ignore[override]
+        """Boxes in columns are the same for every model."""
+        return bool(self.predictions_to_stack)
+
     def classes(self) -> tuple[Sequence[int], Sequence[float]]:
         """The classes and the weights of their boxes; no weights where all weigh 1."""
         raise NotImplementedError
