@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 import benison
+import benison.models
 from tests.component.test_models_files import FLOAT, INT64, node, onnx_model
 
 ROWS = 120
@@ -140,3 +141,23 @@ def test_text_labels_beside_scores_are_refused_with_the_cure(metric: str) -> Non
         benison.DataError, match="text, and the predictions are numbers: name as label_"
     ):
         benison.evaluate(pa.table({"y": ["a", "b"], "p": [0.1, 0.9]}), asked)
+
+
+def test_a_model_of_texts_is_told_to_take_a_column(tmp_path: Path) -> None:
+    text = pytest.importorskip("sklearn.feature_extraction.text")
+    pipeline = pytest.importorskip("sklearn.pipeline")
+    column = pytest.importorskip("sklearn.compose").ColumnTransformer
+    linear = pytest.importorskip("sklearn.linear_model").LogisticRegression
+    frame = pd.DataFrame({"x": ["a cat", "a dog", "the cat", "no dog"]})
+    path, labels = tmp_path / "m.pkl", ["cat", "dog", "cat", "dog"]
+    alone = pipeline.make_pipeline(text.TfidfVectorizer(), linear()).fit(frame.x, labels)
+    path.write_bytes(pickle.dumps(alone))
+    with pytest.raises(
+        benison.ModelError, match=r"takes texts .* ColumnTransformer\(.* prediction_key"
+    ):
+        benison.models.load(path, trust_pickle=True)
+    cured = column([("text", text.TfidfVectorizer(), "x")])
+    path.write_bytes(pickle.dumps(pipeline.make_pipeline(cured, linear()).fit(frame, labels)))
+    batch = pa.RecordBatch.from_pandas(frame)
+    scores = benison.models.load(path, trust_pickle=True).predict(batch, None)["output"]
+    assert scores.tolist() == pytest.approx(alone.predict_proba(frame.x)[:, 1].tolist())

@@ -42,10 +42,7 @@ class SklearnPredictor:
             )
         names = getattr(self._estimator, "feature_names_in_", None)
         if names is None:
-            raise ModelError(
-                f"The estimator in {path} does not know the names of its features. Fit it on a pandas "
-                f"DataFrame, so that each feature can be found in the data."
-            )
+            raise ModelError(f"The estimator in {path} {_nameless(self._estimator)}")
         self._calls = BatchedCalls(options.rows or CALL_ROWS)
         self.columns: tuple[str, ...] | None = tuple(map(str, names))
         self.classes = self._classes()
@@ -88,6 +85,24 @@ class SklearnPredictor:
             )
         of_two = name == "predict_proba" and scores.ndim == 2 and scores.shape[1] == 2
         return scores[:, 1] if of_two else scores
+
+
+def _nameless(estimator: Any) -> str:
+    """What an estimator lacks that does not know its columns, and the cure."""
+    first = getattr(estimator, "best_estimator_", estimator)
+    while parts := getattr(first, "steps", None) or getattr(first, "transformer_list", None):
+        first = parts[0][1]
+    if not hasattr(first, "analyzer"):  # as those have that make numbers of texts
+        return (
+            "does not know the names of its features. Fit it on a pandas DataFrame, so that each feature "
+            "can be found in the data."
+        )
+    kind = type(first).__name__
+    return (
+        f"takes texts by themselves, so that nothing says which column they are. Fit it on a "
+        f"pandas DataFrame with ColumnTransformer([('text', {kind}(), 'NAME OF THE COLUMN')]) in place of "
+        f"{kind}(), or put its predictions into the data and name their column as prediction_key."
+    )
 
 
 def _fitted_on_none(step: Any, columns: Sequence[str], seen: set[int]) -> Iterator[str]:
