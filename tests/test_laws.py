@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from benison.data.batch import Inputs
 from benison.metrics import Metric, from_config, registered
-from benison.metrics.base import AXES
+from benison.metrics.base import AXES, Statistic, ratio
+from benison.metrics.statistics import Mean
 from benison.slicing.codes import SliceCodes
 from benison.testing import (
     WAYS,
@@ -224,3 +225,32 @@ def test_nan_prediction_makes_the_value_nan(name: str) -> None:
 @every_metric
 def test_the_public_check_finds_no_fault(name: str) -> None:
     check_metric(build(name))
+
+
+def most_likely(inputs: Inputs) -> Any:
+    return (inputs.predictions.argmax(axis=1) == inputs.labels).astype(float)
+
+
+@dataclasses.dataclass(frozen=True)
+class OfClasses(Metric):
+    """A metric of classes that does not say so."""
+
+    name: str = "of_classes"
+
+    def statistics(self) -> tuple[Statistic[Any], ...]:
+        return (Mean(most_likely),)
+
+    def result(self, mean: Any) -> Any:
+        return ratio(*mean)
+
+
+@dataclasses.dataclass(frozen=True)
+class SaysClasses(OfClasses):
+    accepts = frozenset({"classes"})
+
+
+def test_a_metric_that_fails_on_the_rows_is_told_what_to_say() -> None:
+    with pytest.raises(AssertionError, match=r"AxisError.* accepts = {binary, real}.* inputs="):
+        check_metric(OfClasses())
+    check_metric(SaysClasses())
+    check_metric(OfClasses(), example_inputs(SaysClasses()))

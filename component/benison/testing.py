@@ -183,10 +183,11 @@ def check_metric(metric: Metric, inputs: Inputs | None = None) -> None:
 
     Args:
         metric: What is checked.
-        inputs: Rows to compute it on; made at random, weighted and not, where there are none.
+        inputs: Rows to compute it on. Without any they are made at random, weighted and not, of a kind that
+            the metric's `accepts` names.
 
     Raises:
-        AssertionError: A law does not hold; the sentence names it.
+        AssertionError: A law does not hold, or the metric fails on the rows; the sentence says which.
     """
     given = (
         [inputs]
@@ -195,9 +196,24 @@ def check_metric(metric: Metric, inputs: Inputs | None = None) -> None:
     )
     for rows in given:
         codes = np.random.default_rng(1).integers(0, SLICES - 1, len(rows))
-        expected = value_of(metric, rows, codes, SLICES)
+        expected = _computed(metric, rows, codes, made=inputs is None)
         for law in LAWS:
             law(metric, rows, codes, expected)
+
+
+def _computed(metric: Metric, rows: Inputs, codes: Index, made: bool) -> Any:
+    try:
+        return value_of(metric, rows, codes, SLICES)
+    except Exception as error:  # anyone's code
+        kinds = ", ".join(sorted(metric.accepts))
+        cure = (
+            f" They were made for accepts = {{{kinds}}}: say there what it takes, such as "
+            f"frozenset({{'classes'}}) for a score of each class, or give rows of your own: "
+            f"check_metric(metric, inputs=Inputs.of(...))."
+        )
+        raise AssertionError(
+            f"{metric.name}: fails on the rows: {type(error).__name__}: {error}.{cure if made else ''}"
+        ) from error
 
 
 def batching(metric: Metric, inputs: Inputs, codes: Index, expected: Any) -> None:
