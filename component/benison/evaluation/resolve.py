@@ -15,6 +15,7 @@ from benison.config import EvalConfig, MetricConfig
 from benison.config.faults import ConfigPart, Draft, Fault
 from benison.config.plain import loc_of
 from benison.data.dataset import Dataset
+from benison.data.nested import is_nested
 from benison.data.values import is_list, is_number
 from benison.engine.plan import Plan
 from benison.errors import BenisonError, ConfigError, suggestion
@@ -236,7 +237,9 @@ def _known(plan: Plan, dataset: Dataset | None, called: Collection[str]) -> Know
 
 def _wide(dataset: Dataset, keys: set[str]) -> set[str]:
     """Those of some columns that hold several numbers in a row, by the first rows."""
-    lists = [field.name for field in dataset.schema if field.name in keys and is_list(field.type)]
+    # Lists of lists are boxes or images, of which the run itself says what takes them.
+    flat = [f for f in dataset.schema if is_list(f.type) and not is_nested(f.type)]
+    lists = [field.name for field in flat if field.name in keys]
     first = next(iter(dataset.batches(lists, batch_size=1024)), None) if lists else None
     return {name for name in lists if first is not None and _longest(first.column(name)) > 1}
 

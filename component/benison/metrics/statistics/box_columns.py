@@ -56,6 +56,8 @@ def _checked(boxes: Ragged, width: int, what: str) -> Ragged:
                 f"A box of the {what} must be {_FORMS[width]}, and one holds {values.shape[1]} numbers."
             )
         return Ragged(np.full((len(values), width), np.nan), boxes.offsets)
+    if width < LABEL:  # a number of boxes, and no box
+        return boxes
     left, top, right, bottom = values[:, :4].T
     wrong = np.flatnonzero((right < left) | (bottom < top))
     if len(wrong):
