@@ -253,3 +253,30 @@ def test_the_interval_of_a_relative_change_is_of_the_ratio() -> None:
     assert (check.upper + check.lower) / 2 == pytest.approx(check.change)
     ends = f"{100 * check.lower:.4g}% to {100 * check.upper:.4g}%"
     assert f"95 % interval of the change {ends}, 2,000 examples" in check.reason
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_intervals_stay_where_values_can_be_and_none_is_of_no_width(method: str) -> None:
+    rng = np.random.default_rng(9)
+    label = np.arange(40) % 2
+    table = pa.table(
+        {
+            "label": label,
+            "better": np.where(rng.random(40) < 0.03, 1 - label, label).astype(float),
+            "score": rng.random(40),
+            "store": np.arange(40) % 4,
+        }
+    )
+    asked = compared(method)
+    names = ("Recall", "BinaryAccuracy", "MeanSquaredError")
+    asked["metrics_specs"] = [{"metrics": [{"class_name": name} for name in names]}]
+    found = benison.evaluate(table, asked).metrics.to_pylist()
+    known = [row for row in found if not math.isnan(row["lower"])]
+    assert any(row["value"] + QUANTILE * row["std_error"] > 1 for row in known)
+    for row in known:
+        high = math.inf if row["metric"] == "mean_squared_error" else 1.0
+        low = -high if row["kind"] == "change" else 0.0
+        assert low <= row["lower"] < row["upper"] <= high
+    perfect = [row for row in found if row["metric"] == "recall" and row["value"] == 1.0]
+    assert perfect
+    assert all(math.isnan(row["upper"]) and math.isnan(row["std_error"]) for row in perfect)

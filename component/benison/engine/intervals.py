@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import math
 from collections.abc import Iterator, Sequence
 from functools import reduce
 from typing import Protocol, TypeVar
@@ -179,17 +180,23 @@ def resampling_of(options: Options) -> Resampling:
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """A metric's value on S slices, and where it is a number, its replicates: float64[R, S]."""
+    """A metric's value on S slices, and where it is a number, its replicates: float64[R, S].
+
+    `low` and `high` are the ends of the range of values.
+    """
 
     value: Value
     replicates: Array
+    low: float = -math.inf
+    high: float = math.inf
 
     def pick(self, index: Index) -> Estimate:
         """The slices `index`."""
         value = self.value
         if isinstance(value, dict):
-            return Estimate({k: column[index] for k, column in value.items()}, self.replicates)
-        return Estimate(value[index], self.replicates[:, index])
+            return dataclasses.replace(self, value={k: of[index] for k, of in value.items()})
+        replicates = self.replicates[:, index]
+        return dataclasses.replace(self, value=value[index], replicates=replicates)
 
     @property
     def is_number(self) -> bool:
@@ -204,24 +211,33 @@ class Estimate:
     def minus(self, other: Estimate) -> Estimate:
         """The difference; it varies as the replicates of both, which are of the same rows, say."""
         with np.errstate(all="ignore"):  # the change of infinite values is undefined
-            return Estimate(
-                _difference(self.value, other.value), self.replicates - other.replicates
-            )
+            difference = _difference(self.value, other.value)
+            replicates = self.replicates - other.replicates
+        return Estimate(difference, replicates, self.low - other.high, self.high - other.low)
 
     def over(self, other: Estimate) -> Estimate:
         """The ratio of two numbers, NaN where the divisor is 0."""
         assert not isinstance(self.value, dict)
         assert not isinstance(other.value, dict)
-        return Estimate(ratio(self.value, other.value), ratio(self.replicates, other.replicates))
+        low = 0.0 if self.low >= 0 and other.low >= 0 else -math.inf
+        replicates = ratio(self.replicates, other.replicates)
+        return Estimate(ratio(self.value, other.value), replicates, low)
 
     def interval(self, resampling: Resampling) -> Interval | None:
-        """The 95 % interval around the value, NaN where a replicate is; None for no interval."""
+        """The 95 % interval around the value, inside of its range; None for no interval.
+
+        NaN where a replicate is, and where all are equal, as of a share of 0 or 1: that no resampled data
+        differ does not make the value certain.
+        """
         if not self.is_number or not len(self.replicates):
             return None
-        error = resampling.error(self.replicates)
+        same = (self.replicates == self.replicates[0]).all(axis=0)
+        error = np.where(same, np.nan, resampling.error(self.replicates))
         value, reach = np.asarray(self.value), QUANTILE * error
+        lower = np.maximum(value - reach, np.minimum(self.low, value))
+        upper = np.minimum(value + reach, np.maximum(self.high, value))
         df = np.where(np.isnan(error), np.nan, REPLICATES - 1)
-        return Interval(value - reach, value + reach, error, df, resampling.method)
+        return Interval(lower, upper, error, df, resampling.method)
 
 
 def _difference(a: Value, b: Value) -> Value:

@@ -151,7 +151,8 @@ class Outcome:
         states = self._total.of(computation)
         with np.errstate(all="ignore"):
             value, resolution = computation.metric.result_and_resolution(*states)
-        estimate = Estimate(value, replicates)
+        ends = self.accumulator.plan.ranges.get(computation.key.metric, (-np.inf, np.inf))
+        estimate = Estimate(value, replicates, *ends)
         size = len(self.accumulator.table)
         exact = np.broadcast_to(np.asarray(resolution, np.float64), (size,))
         return Row(computation.key, estimate, exact, self.accumulator.evaluated(computation.view))
@@ -223,7 +224,12 @@ def _mean(average: Average, rows: dict[Key, Row]) -> Row | None:
         weights[i] *= row.estimate.value
     return Row(
         average.key,
-        Estimate(weighted_mean(values, weights), _mean_replicates(average, parts, weighing)),
+        Estimate(
+            weighted_mean(values, weights),
+            _mean_replicates(average, parts, weighing),
+            min(part.estimate.low for part in parts),
+            max(part.estimate.high for part in parts),
+        ),
         np.max([part.resolution for part in parts], axis=0),
         np.max([part.evaluated for part in parts], axis=0),
     )

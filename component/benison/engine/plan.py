@@ -8,7 +8,7 @@ it, so that what a config means is decided in one place.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -22,6 +22,7 @@ from benison.errors import ConfigError
 from benison.metrics.averages import PositiveWeight
 from benison.metrics.base import Metric, Statistic
 from benison.metrics.groups import members
+from benison.metrics.registry import About, describe
 from benison.slicing.spec_columns import columns_of, unreadable
 from benison.table.key import CHANGE, Key, MetricKeys
 
@@ -62,6 +63,8 @@ class Plan:
     """The outputs of each model, ("",) where it has one."""
     comparison: Comparison | None
     resampling: Resampling = NoResampling()
+    ranges: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
+    """The ends of the range of each metric, by its name."""
 
     @classmethod
     def of(cls, config: EvalConfig) -> Plan:
@@ -135,6 +138,7 @@ class _Builder:
         self._averages: dict[Average, None] = {}
         self._slots: dict[tuple[View, Statistic[Any]], int] = {}
         self._judged: list[MetricKeys] = []
+        self._ranges: dict[str, tuple[float, float]] = {}
         self._owners: dict[Key, tuple[Metric, View] | Average] = {}
 
     def plan(self) -> Plan:
@@ -149,6 +153,7 @@ class _Builder:
             {model.name: outputs_of(self.config, model) for model in self.config.model_specs},
             None if baseline is None else Comparison(CHANGE, baseline.name),
             resampling_of(self.config.options),
+            self._ranges,
         )
 
     def _slicing_specs(self) -> tuple[SlicingSpec, ...]:
@@ -188,19 +193,25 @@ class _Builder:
         for i, metric in enumerate(spec.metrics):
             try:
                 made = [
-                    (member, pairs)
+                    (class_name, member, pairs)
                     for more, pairs in ways
-                    for _, member in members(metric.class_name, {**metric.config, **more})
+                    for class_name, member in members(metric.class_name, {**metric.config, **more})
                 ]
             except ConfigError as error:
                 self.faults.append((f"{path}.metrics[{i}]", str(error)))
                 continue
-            for member, pairs in made:
+            for class_name, member, pairs in made:
                 if member.name.startswith("_"):
                     text = f"the name {member.name!r}, which begins with an underscore, is in no result."
                     self.faults.append((f"{path}.metrics[{i}]", text))
                 else:
+                    self._widen(member.name, describe(class_name))
                     yield i, member, pairs
+
+    def _widen(self, name: str, about: About) -> None:
+        """Of metrics of one name, as of several models, the range holds all."""
+        low, high = self._ranges.get(name, (about.low, about.high))
+        self._ranges[name] = (min(low, about.low), max(high, about.high))
 
     def _views(self, spec: MetricsSpec, metric: Metric) -> Iterator[View]:
         """The views of a metric: models x outputs x weightings x variants, the baseline's too."""

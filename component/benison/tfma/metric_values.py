@@ -11,7 +11,6 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from benison.engine.intervals import REPLICATES
-from benison.table.slice_columns import QUANTILE
 
 Columns: TypeAlias = Mapping[str, Any]
 """The points of a plot: float64 in columns of one length."""
@@ -78,11 +77,11 @@ def _numbers(data: Mapping[str, Sequence[float | None]]) -> Columns:
     return {key: np.array(column, np.float64).tolist() for key, column in data.items()}
 
 
-def write_interval(message: Any, lower: float, upper: float) -> None:
+def write_interval(message: Any, lower: float, upper: float, std_error: float) -> None:
     """Set a ConfidenceInterval, with the standard error that its bounds are made of."""
     message.lower_bound.double_value.value = lower
     message.upper_bound.double_value.value = upper
-    message.standard_error.double_value.value = (upper - lower) / 2 / QUANTILE
+    message.standard_error.double_value.value = std_error
     message.degrees_of_freedom.value = REPLICATES - 1
 
 

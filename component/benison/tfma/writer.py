@@ -100,17 +100,19 @@ def _metrics(metrics: pa.Table, slices: Mapping[Sides, list[int]], types: Types)
     """A serialized MetricsForSlice for each slice."""
     keys = list(map(Key.of, metrics.select(list(KEY_COLUMNS)).to_pylist()))
     metric_keys = {key: _metric_key(key) for key in set(keys)}
-    columns = [metrics[name].to_pylist() for name in ("value", "structured", "lower", "upper")]
+    columns = [
+        metrics[name].to_pylist() for name in ("value", "structured", "lower", "upper", "std_error")
+    ]
     examples = metrics["examples"].to_pylist()
     for sides, rows in slices.items():
         message = messages().MetricsForSlice(examples=examples[rows[0]])
         write_slice(message, sides, types)
         for i in rows:
-            value, structured, lower, upper = (column[i] for column in columns)
+            value, structured, *interval = (column[i] for column in columns)
             pair = message.metric_keys_and_values.add(key=metric_keys[keys[i]])
             write_value(pair.value, value, structured)
-            if not math.isnan(lower):
-                write_interval(pair.confidence_interval, lower, upper)
+            if not math.isnan(interval[0]):
+                write_interval(pair.confidence_interval, *interval)
         yield message.SerializeToString()
 
 
