@@ -72,3 +72,13 @@ def test_a_missing_image_counts_as_missing_labels_and_predictions_do() -> None:
 def test_images_that_do_not_fit_are_refused(truth: Any, found: Any, sentence: str) -> None:
     with pytest.raises(benison.DataError, match=sentence):
         evaluated([truth], [found])
+
+
+def test_a_column_of_images_is_not_compared_with_itself() -> None:
+    config = {"class_ids": [1], "ground_truth_key": "truth", "prediction_key": "found"}
+    config |= {"decode_ground_truth": False}
+    metric = {"class_name": "SemanticSegmentationTruePositive", "config": config}
+    models = [{"name": "a"}, {"name": "b", "is_baseline": True}]
+    table = pa.table({"truth": [TRUTH.tolist()], "found": [FOUND.tolist()]})
+    with pytest.raises(benison.DataError, match="'found', which is the same for every model"):
+        benison.evaluate(table, {"model_specs": models, "metrics_specs": [{"metrics": [metric]}]})

@@ -40,11 +40,14 @@ def kind_of_inputs(inputs: Inputs) -> str:
 def check_accepted(
     config: EvalConfig, view: View, inputs: Inputs, metrics: Iterable[Metric]
 ) -> None:
-    """Refuse text or lists of different lengths where a metric takes numbers.
+    """Refuse text or lists of different lengths where a metric takes numbers, and one column for two models.
 
     Raises:
         DataError: With the metric and the columns.
     """
+    metrics = list(metrics)
+    if len(config.model_specs) > 1 and inputs.features is not None:
+        _check_predicted(inputs.features.schema.names, metrics)
     kind = kind_of_inputs(inputs)
     for metric in metrics if kind in _CURES else ():
         if kind not in metric.accepts:
@@ -60,4 +63,13 @@ def check_accepted(
             raise DataError(
                 f"{metric.name} takes numbers, and {columns or 'the predictions'} hold {holds}: "
                 f"{_CURES[kind]}"
+            )
+
+
+def _check_predicted(columns: Iterable[str], metrics: Iterable[Metric]) -> None:
+    for metric in metrics:
+        if metric.prediction_column in columns:
+            raise DataError(
+                f"{metric.name} takes predictions from the column {metric.prediction_column!r}, which is the "
+                "same for every model; ask for it in a config of one model."
             )

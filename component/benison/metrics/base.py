@@ -159,6 +159,8 @@ class Metric(abc.ABC):
     """The value of a slice without rows: NaN, or 0 for counts and sums."""
     predicts_by_columns: ClassVar[bool] = False
     """Whether predictions are columns of the data that its parameters name, the same for every model."""
+    prediction_column: ClassVar[str | None] = None
+    """The column whose values are the predictions where the data have it; elsewhere the model makes them."""
     class_id: ClassVar[int | None] = None
     """The one class of which it is, by a parameter of its own."""
     top_k_scores: ClassVar[int | None] = None

@@ -65,6 +65,11 @@ class PixelConfusionMatrix(Metric):
         if self.class_id not in self.class_ids:
             raise ValueError(f"class_ids must hold class_id, {self.class_id}")
 
+    @property
+    def prediction_column(self) -> str:  # type: ignore[override]
+        """That of images that were predicted before."""
+        return self.prediction_key
+
     def statistics(self) -> tuple[Statistic[Any], ...]:
         return (
             PixelCounts(
