@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 
@@ -66,9 +66,9 @@ def check_accepted(
             )
 
 
-def _check_predicted(columns: Iterable[str], metrics: Iterable[Metric]) -> None:
+def _check_predicted(columns: Sequence[str], metrics: Iterable[Metric]) -> None:
     for metric in metrics:
-        if metric.prediction_column in columns:
+        if metric.prediction_column is not None and metric.prediction_column in columns:
             raise DataError(
                 f"{metric.name} takes predictions from the column {metric.prediction_column!r}, which is the "
                 "same for every model; ask for it in a config of one model."
