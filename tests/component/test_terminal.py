@@ -80,8 +80,17 @@ def test_names_the_file_that_has_the_failures_that_are_not_listed(
 def test_how_a_metric_is_spread_over_slices(runs: list[EvalResult]) -> None:
     text = show(runs[0].path, "--metric", "auc")
     values = [runs[0].value("auc", name) for name in runs[0].slices() if name != "Overall"]
-    assert f"{len(values)} slices: {min(values):.5g} " in text
+    assert f"{len(values)} slices beside Overall: {min(values):.5g} " in text
     assert f"{histogram(values)} {max(values):.5g}" in text
+
+
+def test_the_classes_of_a_metric_are_told_apart(tmp_path: Path) -> None:
+    table = pa.table({"label": [0, 1, 1], "prediction": [[0.7, 0.3], [0.4, 0.6], [0.8, 0.2]]})
+    made = config("Recall")
+    made["metrics_specs"][0]["binarize"] = {"class_ids": {"values": [0, 1]}}
+    benison.evaluate(table, made, output=tmp_path / "out")
+    rows = table_of(show(tmp_path / "out", "--metric", "recall"))
+    assert [cells[:2] for cells in rows] == [["Overall", "classId:1"], ["Overall", "classId:0"]]
 
 
 def test_what_has_no_threshold_is_shown_when_it_is_asked_for(runs: list[EvalResult]) -> None:
@@ -256,7 +265,7 @@ def test_an_infinite_value_is_in_no_histogram(
     values = pc.if_else(first, np.inf, metrics["value"])
     odd = metrics.set_column(metrics.schema.get_field_index("value"), "value", values)
     result_tables.show(dataclasses.replace(runs[0], metrics=odd), ["auc"], 3)
-    (count,) = re.findall(r"(\d+) slices: ", capsys.readouterr().out)
+    (count,) = re.findall(r"(\d+) slices beside Overall: ", capsys.readouterr().out)
     assert int(count) == len(query.distribution(runs[0], "auc")) - 1
 
 

@@ -16,7 +16,7 @@ from benison.results import query
 from benison.results.result import EvalResult, load_result
 from benison.terminal import result_tables
 
-SHOW_HELP = """Print the verdict, its reasons, and the worst slices of each metric.
+SHOW_HELP = """Print the verdict, its reasons, and the worst slices of each metric with a threshold.
 
 [bold]Examples[/bold]
 

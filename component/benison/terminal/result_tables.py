@@ -15,6 +15,8 @@ from rich.text import Text
 from benison.results import query
 from benison.results.query import Rows
 from benison.results.result import UNDIRECTED, EvalResult
+from benison.table.key import Key
+from benison.table.words import view_text
 from benison.terminal import console, plain, verdict
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -27,7 +29,7 @@ _ENDS = {
     "was interval": ("was_lower", "was_upper"),
     "is interval": ("is_lower", "is_upper"),
 }
-_WORDS = ("slice", "metric", "")
+_WORDS = ("slice", "metric", "of", "")
 # What a narrow terminal does without, in this order; the value, its change and the mark always stay.
 _LEFT_OUT_FIRST = (
     "over runs", "was interval", "is interval", "change interval", "interval", "baseline", "was", "examples",
@@ -46,11 +48,22 @@ def show(result: EvalResult, metrics: Sequence[str], worst: int) -> None:
         which = "worst slices" if directed else f"lowest slices ({UNDIRECTED})"
         title = f"{plain(name)}: its {len(rows)} {which}"
         out.print()
-        out.print(_table(title, rows, ("slice", *_VALUES)))
+        out.print(_table(title, _with_views(rows), ("slice", "of", *_VALUES)))
         spread = [value for value in query.distribution(result, name) if math.isfinite(value)]
         if len(spread) > 1:
             low, high = min(spread), max(spread)
-            out.print(f"  {len(spread):,} slices: {low:.5g} {histogram(spread)} {high:.5g}")
+            out.print(
+                f"  {len(spread):,} slices beside Overall: {low:.5g} {histogram(spread)} {high:.5g}"
+            )
+
+
+def _with_views(rows: Rows) -> Rows:
+    """The rows with what tells those of one slice apart, such as the class; "" where nothing need."""
+    several = len({row["model"] for row in rows}) > 1
+    views = [view_text(Key.of(row).view, several) for row in rows]
+    qualified = [row["output"] or row["sub_key"] or row["aggregation"] for row in rows]
+    shown = several or any(qualified) or len(set(views)) > 1
+    return [{**row, "of": view if shown else ""} for row, view in zip(rows, views, strict=True)]
 
 
 def show_slice(result: EvalResult, slice_: str, metrics: Sequence[str]) -> None:
