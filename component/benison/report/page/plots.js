@@ -150,11 +150,12 @@ const PLOT_LINES = [
   "  - metrics:",
   "      - class_name: ConfusionMatrixPlot  # two classes: ROC, precision and recall, confusion matrix, gain, lift, rates by slice",
   "      - class_name: CalibrationPlot      # two classes or a regression: calibration, residuals",
+  "      - class_name: MultiClassConfusionMatrixPlot  # three classes or more: confusion matrix",
 ];
 
 function noPlots() {
   const advice =
-    "The config asks for no plot, so there are none. Add one or both of these to its metrics and " +
+    "The config asks for no plot, so there are none. Add those of these that fit to its metrics and " +
     "evaluate again; they cost about as much as AUC.";
   return make("div", {}, make("p", {}, advice), make("pre", {}, PLOT_LINES.join("\n")));
 }
