@@ -259,6 +259,12 @@ def test_parameters_may_be_about_more_than_two_classes(name: str, parameters: An
     assert result.metrics["evaluated"].to_pylist() == [2]
 
 
+def test_variants_without_a_model_that_is_called() -> None:
+    made = {**config("AUC"), "variants": [{"name": "v", "set_to": {"company": "a"}}]}
+    with pytest.raises(benison.ConfigError, match=r"variants: .*need a model that is called"):
+        benison.evaluate(TRIPS, made)
+
+
 def test_a_query_key_that_groups_nothing() -> None:
     (fault,) = faults_of(config("AUC", spec={"query_key": "company"})).items()
     assert fault[0] == "metrics_specs[0].query_key"

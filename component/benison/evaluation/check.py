@@ -79,6 +79,7 @@ def all_faults(plan: Plan, broken: list[tuple[str, str]], known: Known) -> list[
         *_whole(config),
         *metric_faults(plan, known.wide, known.single),
         *_missing_labels(plan),
+        *_variants(config, known.called),
     ]
     for i, model in enumerate(config.model_specs):
         of_model = [*_model(model, _scored(plan, model), model.name in known.called)]
@@ -100,6 +101,12 @@ def _whole(config: EvalConfig) -> Iterator[Fault]:
         if name not in _OUTPUTS:
             text = f"there is no output {name!r} that can be left out. {suggestion(name, _OUTPUTS)}"
             yield Fault(("options", "disabled_outputs", i), text)
+
+
+def _variants(config: EvalConfig, called: Collection[str]) -> Iterator[Fault]:
+    if config.variants and not called:
+        text = "variants need a model that is called; predictions in the data cannot change."
+        yield Fault(("variants",), text)
 
 
 def _analysis(config: EvalConfig, columns: Collection[str] | None) -> Iterator[Fault]:
