@@ -64,8 +64,8 @@ def test_the_outcome_has_the_verdict_and_the_numbers(run: Run, tmp_path: Path) -
     assert outcome["reasons"] == list(result.verdict.reasons)
     assert outcome["metrics"] == {"auc": result.value("auc"), "example_count": 2_000}
     assert outcome["failures"] == len(outcome["failed_checks"]) == len(result.verdict.failures)
-    first = outcome["failed_checks"][0]
-    assert (first["metric"], first["bound"], first["slice"]) == ("auc", 0.99, "Overall")
+    first, lowest = outcome["failed_checks"][0], min(c.value for c in result.verdict.failures)
+    assert (first["metric"], first["bound"], first["value"]) == ("auc", 0.99, lowest)
     assert (outcome["rows"], outcome["output"]) == (2_000, str(tmp_path / "out"))
     assert outcome["report"] == (tmp_path / "out" / "report.html").as_uri()
     assert outcome["summary"] in words
