@@ -98,6 +98,24 @@ def test_the_k_th_prediction_against_its_label() -> None:
         assert result.value("mean_label", sub_key=f"k:{k}") == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        pa.array(["a", "a", None, None]),
+        pa.array([1.0, 1.0, np.nan, None]),
+        pa.array([["a"], ["a"], [], None]),
+        pa.array([1, 1, None, None]),
+    ],
+    ids=["text", "nan", "lists", "numbers"],
+)
+def test_a_row_without_a_query_is_in_no_query(query: pa.Array) -> None:
+    columns = {"label": [1.0, 0.0, 1.0, 0.0], "prediction": [0.9, 0.1, 0.2, 0.8]}
+    made = config("MRR", spec={"query_key": "query"})
+    whole = benison.evaluate(pa.table({**columns, "query": query}), made)
+    assert whole.value("mrr") == 1
+    assert whole.rows("mrr")["evaluated"].to_pylist() == [2]
+
+
 def test_averages_without_classes_are_refused() -> None:
     with pytest.raises(benison.ConfigError, match="name them in class_weights"):
         averaged("Recall", aggregate={"macro_average": True})

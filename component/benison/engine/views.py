@@ -218,9 +218,9 @@ class View:
     def seen(self, extracts: Extracts) -> Seen:
         """The rows of one batch that enter a value.
 
-        A row without a label is in no value that looks at labels, and a row of weight 0 in no weighted one,
-        whatever it holds. A missing prediction stays NaN and makes the values of its slices NaN, because a
-        model that answers nothing is not a good one.
+        A row without a label is in no value that looks at labels, one without a query in none that looks at
+        queries, and a row of weight 0 in no weighted one, whatever it holds. A missing prediction stays NaN
+        and makes the values of its slices NaN, because a model that answers nothing is not a good one.
         """
         inputs = self._inputs(extracts)
         kept = self._kept(inputs)
@@ -257,8 +257,11 @@ class View:
         return Inputs(*pair, weights, batch, None, groups, baseline, _numbers(extracts))
 
     def _kept(self, inputs: Inputs) -> Index | None:
-        """The rows with a label, where it matters, and a weight; None is all."""
+        """The rows with a label and a query, where they matter, and a weight; None is all."""
         dropped: Mask | None = missing_rows(inputs.labels) if self.labelled else None
+        if inputs.groups is not None and inputs.groups.null_count:
+            queryless = inputs.groups.is_null().to_numpy(zero_copy_only=False)
+            dropped = queryless if dropped is None else dropped | queryless
         if inputs.weights is not None:
             weightless = inputs.weights == 0
             dropped = weightless if dropped is None else dropped | weightless
@@ -291,11 +294,12 @@ def _numbers(extracts: Extracts) -> Numbers | None:
 
 
 def _texts(batch: pa.RecordBatch, column: str) -> pa.Array:
-    """The queries of the rows as text; a row without one is in the query ""."""
+    """The queries of the rows as text; null where a row has none."""
     values = batch.column(column)
     if pa.types.is_list(values.type):
-        values = pc.list_element(values, 0)
-    return pc.fill_null(values.cast(pa.string()), "")
+        filled = pc.greater(pc.list_value_length(values), 0)
+        values = pc.list_element(pc.if_else(filled, values, None), 0)
+    return pc.if_else(pc.is_null(values, nan_is_null=True), None, values.cast(pa.string()))
 
 
 @dataclasses.dataclass(frozen=True)
