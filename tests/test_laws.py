@@ -145,6 +145,15 @@ def test_no_rows_no_value(name: str) -> None:
 
 
 @every_metric
+def test_no_slices_no_values(name: str) -> None:
+    metric, inputs = build(name), inputs_for(name, np.random.default_rng(1), 0, False)
+    value = metric.result(*(s.add(inputs, SliceCodes(0, ())) for s in metric.statistics()))
+    assert {len(column) for column in (value.values() if isinstance(value, dict) else [value])} <= {
+        0
+    }
+
+
+@every_metric
 def test_zero_changes_nothing(name: str) -> None:
     rng = np.random.default_rng(2)
     inputs, codes = inputs_for(name, rng, 30, True), rng.integers(0, 3, 30)

@@ -101,6 +101,9 @@ FAULTS: list[tuple[Any, str, str]] = [
     # thresholds
     (metric(threshold={}), "metrics_specs[0].metrics[0].threshold",
      "has neither value_threshold nor change_threshold, so it would always pass."),
+    ({"metrics_specs": [{"thresholds": {"auc": {"value_threshold": {}}}}]},
+     "metrics_specs[0].thresholds.auc.value_threshold",
+     "has neither lower_bound nor upper_bound, so every number would pass; give one."),
     (metric(threshold={"value_threshold": {"lower_bound": "high"}}),
      "metrics_specs[0].metrics[0].threshold.value_threshold.lower_bound",
      "expected a number, got the text 'high'."),

@@ -65,7 +65,7 @@ SERVED = 'signature_name: "serving_default"'
 TRANSFORMED = f'{SERVED} preprocessing_function_names: "transform_features"'
 COUNTS = ("FalsePositives", "TruePositives", "FalseNegatives", "TrueNegatives")
 BASIC = metrics("ExampleCount", "BinaryAccuracy")
-INSIDE = "Metrics that are compiled into a model are not run by Benison. To compute it, add"
+INSIDE = "Nor was a Keras model compiled with it. To compute it, add"
 NO_LABEL = "model_specs[0].label_key: name the column that holds the labels."
 
 

@@ -26,6 +26,10 @@ class GenericValueThreshold(ConfigPart):
     def _faults(self) -> Iterable[Fault]:
         yield from _not_nan(self, "lower_bound", "upper_bound")
         low, high = self.lower_bound, self.upper_bound
+        if low is None and high is None:
+            yield Fault(
+                (), "has neither lower_bound nor upper_bound, so every number would pass; give one."
+            )
         if low is not None and high is not None and low > high:
             yield Fault(
                 ("lower_bound",), f"{low} is above the upper_bound {high}: no value would pass."

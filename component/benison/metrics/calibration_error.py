@@ -24,7 +24,7 @@ def bucket_sums(cells: Cells) -> Array:
     Args:
         cells: A state of `BucketSums` from 0 to 1.
     """
-    sums = cells.dense().reshape(cells.size, -1, 3)
+    sums = cells.dense().reshape(cells.size, cells.width // 3, 3)
     inner = sums[:, 1:-1].copy()
     inner[:, 0] += sums[:, 0]
     inner[:, -1] += sums[:, -1]

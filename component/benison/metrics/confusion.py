@@ -96,7 +96,7 @@ def matrix_of(cells: Cells) -> Matrix:
     Bin i of the state holds the predictions between the thresholds i - 1 and i. So what is above threshold
     i is the sum of the bins from i + 1 on. A slice in which a prediction is missing is NaN throughout.
     """
-    by_bin = cells.dense().reshape(cells.size, -1, 2)
+    by_bin = cells.dense().reshape(cells.size, cells.width // 2, 2)
     missing = np.isnan(by_bin).any(axis=(1, 2), keepdims=True)
     by_bin = np.where(missing, np.nan, by_bin)
     above = np.cumsum(by_bin[:, ::-1], axis=1)[:, ::-1]
