@@ -122,7 +122,9 @@ class Bleu(Metric):
 
     def result(self, totals: Arrays) -> Array:
         rows, predicted, referred, *counts = totals
-        correct, total = np.stack(counts, axis=1).reshape(len(predicted), 2, len(counts) // 2).swapaxes(0, 1)
+        correct, total = (
+            np.stack(counts, axis=1).reshape(len(predicted), 2, len(counts) // 2).swapaxes(0, 1)
+        )
         precisions = self._precisions(correct, total)
         used = precisions.shape[1]
         if self.use_effective_order:
