@@ -78,6 +78,32 @@ def test_a_slice_that_the_data_do_not_have_fails(value: str) -> None:
     assert verdict.checks[0].kind == "missing"
 
 
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [
+        ({"feature_values": {"hour": "7"}}, "hour=7"),
+        ({"feature_values": {"hour": "7"}, "feature_keys": ["company"]}, "hour=7, company"),
+        ({"where": {"never": "fare > 1000"}}, "never=true"),
+    ],
+)
+def test_a_threshold_on_every_slice_fails_where_a_named_one_has_no_row(
+    spec: dict[str, Any], name: str
+) -> None:
+    verdict = judge(
+        table(rows(SLICES)), {"threshold": bounds(0.0)}, slicing_specs=[*SPECS, spec, spec]
+    )
+    assert verdict.status == "not_blessed"
+    assert verdict.reasons == (f"No row of the data is in {name}, so auc has no value there.",)
+
+
+def test_a_threshold_on_every_slice_does_not_fail_for_slices_that_are_small_or_of_other_keys() -> (
+    None
+):
+    specs = [*SPECS, {"feature_values": {"hour": "7"}}, {"feature_keys": ["rare"]}]
+    metrics, auc = table(rows(SLICES)), {"threshold": bounds(0.0)}
+    assert not judge(metrics, auc, small=[hour("7")], slicing_specs=specs).failures
+
+
 def test_a_metric_without_values_fails() -> None:
     verdict = judge(table(), {"threshold": bounds(0.0)})
     assert verdict.reasons == (

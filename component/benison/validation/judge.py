@@ -7,7 +7,8 @@ The rules:
   good enough.
 * Change is `candidate - baseline`; relative change divides by `|baseline|`, and fails where that is 0.
 * All bounds on one metric must hold.
-* A threshold on slices of which the data have none fails, and so does one on a metric without a value.
+* A threshold on slices of which the data have none fails, and so does one on a metric without a value; one
+  on every slice fails for each slicing spec with a fixed value or a condition that no row has.
 * Without a baseline a bound on a change is *rubber-stamped*, and the verdict says so. The first model of a
   pipeline can be blessed.
 * A slice with fewer than `min_slice_size` examples is *not evaluated*; the record of it names the
@@ -150,13 +151,21 @@ class _Bench:
         hidden = self._small.count(spec)
         if hidden:
             self._absent(values.key, spec, SMALL_SLICES, self._small_note(values.key, spec, hidden))
-        elif not len(positions):
+        if spec is None and len(positions):
+            self._fail_named(values)
+        elif not hidden and not len(positions):
             self._absent(values.key, spec, MISSING, self._missing_note(values, spec))
         was_judged = outcomes & {PASS, FAIL, RUBBER_STAMPED}
         if len(self._batches) > start and not was_judged:
             self._unjudged = self._unjudged or bool(len(positions) or hidden)
         if NOT_EVALUATED in outcomes and any((z == "undecided").any() for z in self._zones(start)):
             self._unjudged = True
+
+    def _fail_named(self, values: Values) -> None:
+        """A threshold on every slice fails where a value or condition that the config names has no row."""
+        for spec in dict.fromkeys(self._config.slicing_specs):
+            if spec.fixed and not self._small.count(spec) and not len(values.slices.of_spec(spec)):
+                self._absent(values.key, spec, MISSING, self._missing_note(values, spec))
 
     def _zones(self, start: int) -> Iterator[Any]:
         for batch in self._batches[start:]:
