@@ -61,6 +61,17 @@ def test_an_odd_column_matters_only_where_it_is_read(name: str) -> None:
     assert f"Column {name!r}" in refusal(frame, name)
 
 
+def test_lists_of_scores_in_a_frame_are_those_of_classes() -> None:
+    frame = pd.DataFrame({"label": [0, 1, 1], "prediction": [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]})
+    asked = config("AUC", slices=[{}])
+    asked["metrics_specs"][0]["binarize"] = {"class_ids": [0, 1]}
+    keys = {"sub_key", "value"}
+    values = benison.evaluate(frame, asked).metrics.to_pylist()
+    assert [{k: row[k] for k in keys} for row in values] == [
+        {"sub_key": f"classId:{i}", "value": 1.0} for i in (0, 1)
+    ]
+
+
 def test_an_odd_column_of_polars() -> None:
     polars = pytest.importorskip("polars")
     frame = polars.DataFrame(

@@ -230,18 +230,30 @@ def _known(plan: Plan, dataset: Dataset | None, called: Collection[str]) -> Know
         keys -= {
             key for m in plan.config.model_specs for key in m.columns_of("prediction").values()
         }
-    single = [f.name for f in dataset.schema if f.name in keys and is_number(f.type)]
+    fields = _fields(dataset, keys)
+    single = [f.name for f in fields if is_number(f.type)]
     types = {field.name: field.type for field in dataset.schema}
-    return Known(dataset.names, called, _wide(dataset, keys), single, types)
+    return Known(dataset.names, called, _wide(dataset, fields), single, types)
 
 
-def _wide(dataset: Dataset, keys: set[str]) -> set[str]:
+def _fields(dataset: Dataset, keys: set[str]) -> list[pa.Field]:
+    """Some columns with their types, which a data frame knows of objects once they are converted."""
+    fields = {field.name: field for field in dataset.schema if field.name in keys}
+    unknown = [name for name, field in fields.items() if pa.types.is_null(field.type)]
+    first = _first(dataset, unknown)
+    return list((fields | ({} if first is None else {f.name: f for f in first.schema})).values())
+
+
+def _wide(dataset: Dataset, fields: Iterable[pa.Field]) -> set[str]:
     """Those of some columns that hold several numbers in a row, by the first rows."""
     # Lists of lists are boxes or images, of which the run itself says what takes them.
-    flat = [f for f in dataset.schema if is_list(f.type) and not is_nested(f.type)]
-    lists = [field.name for field in flat if field.name in keys]
-    first = next(iter(dataset.batches(lists, batch_size=1024)), None) if lists else None
+    lists = [f.name for f in fields if is_list(f.type) and not is_nested(f.type)]
+    first = _first(dataset, lists)
     return {name for name in lists if first is not None and _longest(first.column(name)) > 1}
+
+
+def _first(dataset: Dataset, names: list[str]) -> pa.RecordBatch | None:
+    return next(iter(dataset.batches(names, batch_size=1024)), None) if names else None
 
 
 def _longest(column: pa.Array) -> int:
