@@ -164,9 +164,9 @@ def test_every_format_gives_the_same(folder: Path, trips: pa.Table) -> None:
         writer.write_table(flat, max_chunksize=300)
     expected = benison.evaluate("eval.parquet", "eval.json")
     for name in ("eval.csv", "eval.jsonl", "eval.arrow"):
-        found = benison.evaluate(name, "eval.json")
-        assert found.slices() == expected.slices()
-        assert found.metrics["value"].to_numpy() == pytest.approx(
+        result = benison.evaluate(name, "eval.json")
+        assert result.slices() == expected.slices()
+        assert result.metrics["value"].to_numpy() == pytest.approx(
             expected.metrics["value"].to_numpy(), abs=1e-12
         )
 
@@ -241,10 +241,10 @@ def write_tfrecord(path: str, table: pa.Table) -> None:
 
 def test_tfrecord_is_read(folder: Path, trips: pa.Table) -> None:
     write_tfrecord("eval.tfrecord.gz", trips)
-    found = benison.evaluate("eval.tfrecord.gz", "eval.json")
+    result = benison.evaluate("eval.tfrecord.gz", "eval.json")
     expected = benison.evaluate("eval.parquet", "eval.json")
-    assert found.slices() == expected.slices()
-    assert found.value("auc") == pytest.approx(expected.value("auc"), abs=1e-4)
+    assert result.slices() == expected.slices()
+    assert result.value("auc") == pytest.approx(expected.value("auc"), abs=1e-4)
 
 
 def test_ragged_csv(folder: Path) -> None:

@@ -279,14 +279,14 @@ def test_what_does_not_fit_the_data_is_refused_with_its_place_before_they_are_re
     spec: Any, path: str, sentence: str, fares: pa.Table
 ) -> None:
     crossed = [{"baseline_spec": {}, "slicing_specs": [spec]}]
-    for place, more in (
+    for location, more in (
         ("slicing_specs[0]", {"slices": [spec]}),
         ("cross_slicing_specs[0].slicing_specs[0]", {"cross_slicing_specs": crossed}),
     ):
         with pytest.raises(ConfigError) as raised:
             benison.evaluate(fares, config("ExampleCount", **more))
         (fault,) = raised.value.faults
-        assert fault[0] == (f"{place}.{path}" if path else place)
+        assert fault[0] == (f"{location}.{path}" if path else location)
         assert sentence in fault[1]
 
 

@@ -92,10 +92,10 @@ def test_the_commands_of_a_page_print_what_it_says(page: Path, tmp_path: Path) -
         if block.title:
             (folder / block.title).parent.mkdir(parents=True, exist_ok=True)
             (folder / block.title).write_text(block.text, encoding="utf-8")
-        for command, said in commands(block.text) if block.language == "console" else ():
+        for command, message in commands(block.text) if block.language == "console" else ():
             printed = run(command, folder)
-            same = doctest.OutputChecker().check_output(said, printed, FLAGS)
-            assert same, f"$ {command}\nThe page says:\n{said}\nIt prints:\n{printed}"
+            same = doctest.OutputChecker().check_output(message, printed, FLAGS)
+            assert same, f"$ {command}\nThe page says:\n{message}\nIt prints:\n{printed}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -183,9 +183,9 @@ def test_any_split_on_any_engine_gives_the_same(
     expected = benison.evaluate(trips, made)
     data = split(trips, tmp_path / "data", parts)
     options = ["--runner=FnApiRunner"] if engine == "beam" else []
-    found = benison.evaluate(data, made, engine=engine, beam_options=options)
-    same_results(expected, found)
-    assert found.plots.num_rows == expected.plots.num_rows
+    evaluated = benison.evaluate(data, made, engine=engine, beam_options=options)
+    same_results(expected, evaluated)
+    assert evaluated.plots.num_rows == expected.plots.num_rows
 
 
 def columns_of(name: str) -> set[str]:
@@ -202,8 +202,8 @@ def test_every_registered_metric_is_the_same_through_beam(trips: pa.Table, tmp_p
     made = config(*metrics, slices=SLICES)
     data = split(trips, tmp_path / "data", 3)  # of other files a sample is another one
     expected = benison.evaluate(data, made)
-    found = benison.evaluate(data, made, engine="beam", beam_options=["--runner=FnApiRunner"])
-    same_results(expected, found)
+    evaluated = benison.evaluate(data, made, engine="beam", beam_options=["--runner=FnApiRunner"])
+    same_results(expected, evaluated)
     assert len(expected.metric_names()) > 60
 
 
@@ -393,13 +393,13 @@ def test_two_metrics_of_one_name_are_refused(trips: pa.Table) -> None:
 def test_a_run_that_fails_leaves_no_threads(trips: pa.Table, stage: str) -> None:
     """They would be joined by a garbage collection, which can be while another thread starts: a deadlock."""
     missing = pa.array([None] * len(trips), pa.float64())
-    place = trips.schema.get_field_index("prediction")
+    location = trips.schema.get_field_index("prediction")
     asked = config("AUC", slices=({},))
     if stage == "add":
-        trips = trips.set_column(place, "prediction", pa.array([[0.1, 0.9]] * len(trips)))
+        trips = trips.set_column(location, "prediction", pa.array([[0.1, 0.9]] * len(trips)))
         asked["metrics_specs"][0]["binarize"] = {"class_ids": [3]}
     else:
-        trips = trips.set_column(place, "prediction", missing.cast(pa.string()))
+        trips = trips.set_column(location, "prediction", missing.cast(pa.string()))
     with pytest.raises(benison.DataError) as caught:
         benison.evaluate(trips, asked)
     assert caught.tb is not None  # which keeps every frame

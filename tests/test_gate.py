@@ -90,8 +90,8 @@ SCHEMA = """
 def folder(in_folder: Path) -> Path:
     table = taxi_like(2_000)
     companies = pa.array([HOSTILE[i % len(HOSTILE)] for i in range(len(table))])
-    place = table.schema.get_field_index("company")
-    pq.write_table(table.set_column(place, "company", companies), "eval.parquet")
+    location = table.schema.get_field_index("company")
+    pq.write_table(table.set_column(location, "company", companies), "eval.parquet")
     write_config()
     return in_folder
 
@@ -124,12 +124,12 @@ def suite() -> Any:
     """The suite of the file, which is read by another library and is as the schemas want it."""
     document = etree.parse("ci/out.xml")
     etree.XMLSchema(etree.XML(SCHEMA)).assertValid(document)
-    (found,) = document.getroot()
+    (actual,) = document.getroot()
     for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-        assert int(found.get(name)) == len(found.findall(f"testcase/{tag}"))
-    names = [(case.get("classname"), case.get("name")) for case in found.findall("testcase")]
-    assert int(found.get("tests")) == len(names) == len(set(names))
-    return found
+        assert int(actual.get(name)) == len(actual.findall(f"testcase/{tag}"))
+    names = [(case.get("classname"), case.get("name")) for case in actual.findall("testcase")]
+    assert int(actual.get("tests")) == len(names) == len(set(names))
+    return actual
 
 
 def tables() -> dict[str, list[list[str]]]:
@@ -139,16 +139,16 @@ def tables() -> dict[str, list[list[str]]]:
         .enable("table")
         .render(Path("ci/out.md").read_text())
     )
-    found: dict[str, list[list[str]]] = {}
+    values: dict[str, list[list[str]]] = {}
     for element in ElementTree.fromstring(f"<p>{html}</p>"):
         if element.tag == "h3":
             title = element.text or ""
         if element.tag == "table":
             assert not list(element.iter("script"))
-            found[title] = [
+            values[title] = [
                 ["".join(cell.itertext()) for cell in row] for row in element.iter("tr")
             ][1:]
-    return found
+    return values
 
 
 def plain(text: str) -> str:
@@ -162,12 +162,12 @@ def test_each_check_is_a_case(folder: Path) -> None:
     assert evaluate("--gate") == 1
     checks = benison.load_result("out").verdict.checks
     cases = suite().findall("testcase")
-    said = {"pass": None, "fail": "failure", "not_evaluated": "skipped"}
+    message = {"pass": None, "fail": "failure", "not_evaluated": "skipped"}
     for check, case in zip(checks, cases, strict=True):
         assert case.get("classname") == "new.auc"
         assert case.get("name") == plain(f"auc of {check.slice}: {check.formula}")
         assert [child.tag for child in case] == (
-            [said[check.outcome]] if said[check.outcome] else []
+            [message[check.outcome]] if message[check.outcome] else []
         )
         assert all(child.text == child.get("message") == plain(check.reason) for child in case)
     assert {check.outcome for check in checks} == {"pass", "fail"}
@@ -189,15 +189,15 @@ def test_the_summary_says_why(folder: Path) -> None:
     result = benison.load_result("out")
     text = Path("ci/out.md").read_text()
     assert text.startswith("## ❌ Benison: not blessed\n")
-    found = tables()
+    actual = tables()
     failed = [["auc", plain(check.slice), plain(check.reason)] for check in result.verdict.failures]
-    assert found["Failed"] == failed
-    assert len(found["Not evaluated"]) == 1
-    assert ["Examples", "2,000"] in found["What was evaluated"]
+    assert actual["Failed"] == failed
+    assert len(actual["Not evaluated"]) == 1
+    assert ["Examples", "2,000"] in actual["What was evaluated"]
     worst = result.worst("auc_diff", 3).to_pylist()
     changes = [[row["slice"], f"{row['value']:+.6g}"] for row in worst]
-    assert [[row[1], row[-1]] for row in found["Worst changes"]] == changes
-    _, name, _, before, after, change = found["Worst changes"][0]
+    assert [[row[1], row[-1]] for row in actual["Worst changes"]] == changes
+    _, name, _, before, after, change = actual["Worst changes"][0]
     assert float(after) == pytest.approx(result.value("auc", name), rel=1e-5)
     assert float(after) - float(before) == pytest.approx(float(change), abs=1e-5)
 
@@ -209,16 +209,16 @@ def test_a_change_is_worst_where_the_metric_got_worse(folder: Path) -> None:
     rises = frame["value"][
         (frame["metric"] == "binary_crossentropy") & (frame["kind"] == "change")
     ].nlargest(3)
-    found = [float(row[-1]) for row in tables()["Worst changes"]]
-    assert found == pytest.approx(rises.to_list(), rel=1e-5)
-    assert min(found) > 0
+    values = [float(row[-1]) for row in tables()["Worst changes"]]
+    assert values == pytest.approx(rises.to_list(), rel=1e-5)
+    assert min(values) > 0
 
 
 def test_a_change_has_its_interval_where_the_run_has_them(folder: Path) -> None:
     write_config("AUC", options={"compute_confidence_intervals": True})
     evaluate()
-    found = benison.load_result("out").worst("auc_diff", 1)
-    ends = " to ".join(f"{found[end][0].as_py():.4g}" for end in ("lower", "upper"))
+    result = benison.load_result("out").worst("auc_diff", 1)
+    ends = " to ".join(f"{result[end][0].as_py():.4g}" for end in ("lower", "upper"))
     assert tables()["Worst changes"][0][-1].endswith(f"(95 % interval {ends})")
 
 

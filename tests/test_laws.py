@@ -116,9 +116,9 @@ def test_rows_in_several_slices(name: str, weighted: bool) -> None:
         (rows[:0], rows[:0]),
     )
     metric, codes = build(name), SliceCodes(4, parts)
-    found = metric.result(*(s.add(inputs, codes) for s in metric.statistics()))
+    actual = metric.result(*(s.add(inputs, codes) for s in metric.statistics()))
     once = np.concatenate([np.arange(60), rows])
-    same(found, value_of(metric, inputs.take(once), np.concatenate([c for _, c in parts]), 4))
+    same(actual, value_of(metric, inputs.take(once), np.concatenate([c for _, c in parts]), 4))
 
 
 @every_metric

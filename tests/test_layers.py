@@ -64,7 +64,7 @@ def below(part: str) -> list[str]:
 def is_module(name: str) -> bool:
     path = name.replace(".", "/")
     places = [source / path for source in (*SOURCES, ROOT)]
-    return any(place.with_suffix(".py").is_file() or place.is_dir() for place in places)
+    return any(location.with_suffix(".py").is_file() or location.is_dir() for location in places)
 
 
 def imports(source: str) -> Iterator[tuple[int, str]]:

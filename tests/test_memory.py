@@ -63,8 +63,10 @@ def test_what_memory_does_not_hold_is_refused_and_what_it_holds_is_computed(
     least = 32 * ROWS / 1000  # kilobytes of the scores alone
     with pytest.raises(benison.DataError, match="most of it for auc, and may take") as refusal:
         benison.evaluate(LINES, config(too_little, method))
-    said = re.findall(r"metrics of 8 slices need ([\d.]+) (kB|MB) of memory", str(refusal.value))[0]
-    assert float(said[0]) * {"kB": 1, "MB": 1000}[said[1]] > max(least, too_little / 1000)
+    message = re.findall(
+        r"metrics of 8 slices need ([\d.]+) (kB|MB) of memory", str(refusal.value)
+    )[0]
+    assert float(message[0]) * {"kB": 1, "MB": 1000}[message[1]] > max(least, too_little / 1000)
     limits = (0, enough)
     unlimited, limited = (benison.evaluate(LINES, config(x, method)).metrics for x in limits)
     assert limited.select(["slice", "value"]).equals(unlimited.select(["slice", "value"]))

@@ -67,9 +67,9 @@ def test_named_features(saved_model: Path, trips: pa.Table) -> None:
 
 def test_serialized_examples(saved_model: Path, trips: pa.Table, tmp_path: Path) -> None:
     write_tfrecord(str(tmp_path / "eval.tfrecord.gz"), trips)
-    found = benison.evaluate(str(tmp_path), made(signature_name="serialized"), model=saved_model)
+    result = benison.evaluate(str(tmp_path), made(signature_name="serialized"), model=saved_model)
     expected = benison.evaluate(trips, made(), model=saved_model)
-    assert found.value("auc") == expected.value("auc")
+    assert result.value("auc") == expected.value("auc")
     encoded = benison.evaluate(trips, made(signature_name="serialized"), model=saved_model)
     assert encoded.value("auc") == expected.value("auc")
 
@@ -228,8 +228,8 @@ def test_a_type_chooses_among_the_models_of_a_directory(
 
     both = shutil.copytree(saved_model, tmp_path / "both")
     (both / "tflite").write_bytes(b"junk")
-    found = benison.evaluate(trips, made(model_type="tf_generic"), model=both)
-    assert found.value("mean_prediction") == pytest.approx(
+    result = benison.evaluate(trips, made(model_type="tf_generic"), model=both)
+    assert result.value("mean_prediction") == pytest.approx(
         trips["hour"].to_numpy().mean() / 24, rel=1e-6
     )
     with pytest.raises(benison.ModelError, match="The TFLite model .*tflite cannot be loaded"):

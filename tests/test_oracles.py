@@ -62,7 +62,7 @@ def best(
     y: np.ndarray, p: np.ndarray, w: np.ndarray, wanted: str, limit: str, at_least: float
 ) -> float:
     """The best value of a rate over all thresholds at which another is good enough."""
-    found = []
+    values = []
     for t in [-1.0, *np.unique(p)]:
         tp, fp, tn, fn = cells(y, p, w, t)
         rates = {
@@ -72,8 +72,8 @@ def best(
             "-fall_out": -fp / (fp + tn),
         }
         if rates[limit] >= at_least:
-            found.append(rates[wanted])
-    return float(np.nanmax(found))
+            values.append(rates[wanted])
+    return float(np.nanmax(values))
 
 
 def point(wanted: str, limit: str, at_least: float = HALF) -> Oracle:
@@ -315,10 +315,10 @@ def pixel_cells(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> np.ndarray:
     """The counts of class 1 in the images of `data`, whatever labels and predictions are."""
     batch = example_images(np.random.default_rng(11), 300)
     truth = [np.asarray(Image.open(io.BytesIO(file.as_py()))).ravel() for file in batch.column(0)]
-    found = [np.concatenate(image.as_py()) for image in batch.column(1)]
+    values = [np.concatenate(image.as_py()) for image in batch.column(1)]
     weights = np.repeat(w, [len(image) for image in truth])
-    one = [np.concatenate(images) == 1 for images in (truth, found)]
-    tn, fp, fn, tp = sk.confusion_matrix(*one, sample_weight=weights).ravel()
+    first = [np.concatenate(images) == 1 for images in (truth, values)]
+    tn, fp, fn, tp = sk.confusion_matrix(*first, sample_weight=weights).ravel()
     return np.array([tp, fp, tn, fn])
 
 
@@ -535,9 +535,9 @@ def test_value(name: str, weighted: bool, way: Any) -> None:
     inputs = data(name, weighted, 0.0)
     weights = np.ones(300) if inputs.weights is None else inputs.weights
     expected = ORACLES[name](inputs.labels, inputs.predictions, weights)
-    found = numbers(value_of(build(name), inputs, np.zeros(300), 1, way))
+    actual = numbers(value_of(build(name), inputs, np.zeros(300), 1, way))
     tolerance = 0.02 if name in SIMULATED else 1e-9
-    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=1e-9)
+    np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=1e-9)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
@@ -551,8 +551,8 @@ def test_far_from_zero(name: str, way: Any) -> None:
     y, p = inputs.labels - 1e9, inputs.predictions - 1e9
     shift = 1e9 if name == "MeanLabel" else 0.0
     expected = shift + ORACLES[name](y, p, inputs.weights)
-    found = numbers(value_of(build(name), inputs, np.zeros(300), 1, way))
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    actual = numbers(value_of(build(name), inputs, np.zeros(300), 1, way))
+    np.testing.assert_allclose(actual, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -29,12 +29,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 @pytest.mark.slow
 def test_taxi_local(demo: tuple[Path, str]) -> None:
-    output, said = demo
+    output, message = demo
     worse = benison.load_result(output / "candidate-1")
     assert worse.verdict.status == "not_blessed"
     assert all("Blue Ribbon Taxi Association Inc." in reason for reason in worse.verdict.reasons)
     assert benison.load_result(output / "candidate-2").verdict.status == "blessed"
-    commands = [line for line in said.splitlines() if "benison " in line and line[:2] == "  "]
+    commands = [line for line in message.splitlines() if "benison " in line and line[:2] == "  "]
     assert len(commands) == 5
     for command in commands:
         tried = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)

@@ -24,7 +24,7 @@ def run(*arguments: Any) -> Any:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def said(result: Any) -> str:
+def words_of(result: Any) -> str:
     return " ".join(result.output.split())
 
 
@@ -74,16 +74,16 @@ def test_faults_of_every_kind_come_in_one_round(tmp_path: Path) -> None:
         "model_specs[0].label_key": "the data have no column 'lable'. Did you mean 'label'?",
         "slicing_specs[1]": "'hours' is not a column of the data. Did you mean 'hour'?",
     }
-    found = faults_of(made)
-    assert set(found) == set(expected)
+    actual = faults_of(made)
+    assert set(actual) == set(expected)
     for path, sentence in expected.items():
-        assert sentence in found[path]
+        assert sentence in actual[path]
     pq.write_table(TRIPS, tmp_path / "eval.parquet")
     result = checked(tmp_path, made, "--examples", tmp_path / "eval.parquet")
     assert result.exit_code == 2
     for path, sentence in expected.items():
-        assert f"{path}: " in said(result)
-        assert sentence in said(result)
+        assert f"{path}: " in words_of(result)
+        assert sentence in words_of(result)
 
 
 def test_places_are_those_that_the_user_wrote() -> None:
@@ -119,9 +119,9 @@ def test_a_fault_does_not_bring_others_that_are_not_there() -> None:
 
 
 def test_data_that_are_not_there_are_one_more_fault(tmp_path: Path) -> None:
-    found = faults_of(config("accuracy"), str(tmp_path / "no.parquet"))
-    assert set(found) == {"metrics_specs[0].metrics[0]", "examples"}
-    assert "does not exist" in found["examples"]
+    actual = faults_of(config("accuracy"), str(tmp_path / "no.parquet"))
+    assert set(actual) == {"metrics_specs[0].metrics[0]", "examples"}
+    assert "does not exist" in actual["examples"]
     with pytest.raises(benison.DataError, match="does not exist"):
         benison.evaluate(str(tmp_path / "no.parquet"), config("AUC"))
 
@@ -172,13 +172,13 @@ def test_unweighted_values_can_always_be_asked_for(model: Any) -> None:
 
 def test_thresholds_on_metrics_that_no_model_was_compiled_with_are_refused() -> None:
     named = {"thresholds": {"accuracy": LOW, "loss": LOW, "binary_acuracy": LOW}}
-    found = faults_of(config("BinaryAccuracy", spec=named))
+    actual = faults_of(config("BinaryAccuracy", spec=named))
     not_run = "Nor was a Keras model compiled with it. To compute it, add to metrics"
-    accuracy = found["metrics_specs[0].thresholds.accuracy"]
+    accuracy = actual["metrics_specs[0].thresholds.accuracy"]
     assert not_run in accuracy
     assert "{class_name: BinaryAccuracy, config: {name: accuracy}}" in accuracy
-    assert "{class_name: ..., config: {name: loss}}" in found["metrics_specs[0].thresholds.loss"]
-    near = found["metrics_specs[0].thresholds.binary_acuracy"]
+    assert "{class_name: ..., config: {name: loss}}" in actual["metrics_specs[0].thresholds.loss"]
+    near = actual["metrics_specs[0].thresholds.binary_acuracy"]
     assert near.endswith("Did you mean 'binary_accuracy'?")
     alone = {"model_specs": [{"label_key": "label", "prediction_key": "prediction"}], "metrics_specs": [named]}  # fmt: skip
     assert not_run in faults_of(alone)["metrics_specs[0].thresholds.accuracy"]
@@ -207,7 +207,7 @@ def test_a_bound_is_on_one_number(tmp_path: Path, metric: Any, sentence: str) ->
     name = fault[1].partition(" ")[0]
     by_name = config(metric, spec={"thresholds": {name: LOW}})
     assert sentence in faults_of(by_name)[f"metrics_specs[0].thresholds.{name}"]
-    assert sentence in said(checked(tmp_path, config({**metric, "threshold": LOW})))
+    assert sentence in words_of(checked(tmp_path, config({**metric, "threshold": LOW})))
     assert benison.evaluate(TRIPS, config(metric))
 
 
@@ -295,8 +295,8 @@ def test_a_baseline_in_memory_is_refused(tmp_path: Path) -> None:
 def test_what_is_missing_says_what_to_type(tmp_path: Path) -> None:
     result = run("evaluate", "--examples", "eval.parquet", "--config", "eval.yaml")
     assert result.exit_code == 2
-    assert "output: is missing. Say --output out, or -o out, a folder to write" in said(result)
-    text = said(run("evaluate"))
+    assert "output: is missing. Say --output out, or -o out, a folder to write" in words_of(result)
+    text = words_of(run("evaluate"))
     assert "examples: is missing. Say --examples eval.parquet" in text
     assert "config: is missing. Say --config eval.yaml" in text
 
@@ -304,7 +304,7 @@ def test_what_is_missing_says_what_to_type(tmp_path: Path) -> None:
 def test_a_spec_that_is_nested_without_end() -> None:
     result = run("evaluate", "--spec", '{"config": ' + "[" * 200_000)
     assert result.exit_code == 2
-    assert "is nested more than 100 deep" in said(result)
+    assert "is nested more than 100 deep" in words_of(result)
 
 
 @pytest.mark.parametrize("command", ["evaluate", "gate"])
@@ -316,8 +316,8 @@ def test_a_gate_without_thresholds_says_how_one_is_written(tmp_path: Path, comma
     if command == "gate":
         result = run("gate", tmp_path / "out")
     assert result.exit_code == 1
-    assert "A gate passes what a threshold has passed. Give a metric of the config one" in said(result)  # fmt: skip
-    assert "threshold: {value_threshold: {lower_bound: 0.8}}" in said(result)
+    assert "A gate passes what a threshold has passed. Give a metric of the config one" in words_of(result)  # fmt: skip
+    assert "threshold: {value_threshold: {lower_bound: 0.8}}" in words_of(result)
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "BLESSED", "verdict.json", "config.json"])
@@ -328,7 +328,7 @@ def test_results_that_are_nested_without_end(tmp_path: Path, name: str) -> None:
     for command in ("show", "verify", "gate"):
         result = run(command, tmp_path / "out")
         assert result.exit_code == 2, (command, result.output[-500:])
-        assert name in said(result)
+        assert name in words_of(result)
 
 
 def test_a_graph_that_reaches_out_is_evaluated_when_its_ops_are_trusted(tmp_path: Path) -> None:
@@ -359,7 +359,7 @@ def test_slicing_by_an_id_is_said_with_what_to_do(tmp_path: Path) -> None:
     pq.write_table(numbered, tmp_path / "eval.parquet")
     (tmp_path / "eval.json").write_text(json.dumps(made))
     where = ("--examples", tmp_path / "eval.parquet", "--config", tmp_path / "eval.json")
-    for text in (said(run("evaluate", *where, "-o", tmp_path / "out")), said(run("show", tmp_path / "out"))):  # fmt: skip
+    for text in (words_of(run("evaluate", *where, "-o", tmp_path / "out")), words_of(run("show", tmp_path / "out"))):  # fmt: skip
         assert "2,000 of 2,025 slices have one example each, most of them of trip." in text
         assert "take trip out of slicing_specs, or leave small slices out" in text
         assert "options: {min_slice_size: 30}" in text
@@ -375,7 +375,7 @@ HIDDEN = {
 
 
 @pytest.mark.parametrize(
-    ("made", "place", "sentence"),
+    ("made", "location", "sentence"),
     [
         (config(HIDDEN), "metrics_specs[0].metrics[0]", "'_auc', which begins with an underscore"),
         (
@@ -386,10 +386,10 @@ HIDDEN = {
         ({**config("AUC"), "metrics_specs": [{}, {}]}, "metrics_specs", "no metric is asked for"),
     ],
 )
-def test_what_would_be_without_effect_is_refused(made: Any, place: str, sentence: str) -> None:
+def test_what_would_be_without_effect_is_refused(made: Any, location: str, sentence: str) -> None:
     table = pa.table({"label": [1.0, 0.0], "prediction": [0.9, 0.2], "zip": [1, 2]})
     with pytest.raises(benison.ConfigError) as raised:
         benison.evaluate(table, made)
     ((path, text),) = raised.value.faults
-    assert path == place
+    assert path == location
     assert sentence in text

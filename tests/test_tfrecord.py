@@ -51,9 +51,9 @@ def test_records_are_as_they_were_written(
     tf: Any, tmp_path: Path, name: str, lengths: tuple[int, ...]
 ) -> None:
     written = random_records(*lengths)
-    found = list(records(str(write(tf, tmp_path / name, written)), 1_000))
-    assert np.concatenate(found).tolist() == written
-    assert max(map(len, found)) <= 1_000
+    actual = list(records(str(write(tf, tmp_path / name, written)), 1_000))
+    assert np.concatenate(actual).tolist() == written
+    assert max(map(len, actual)) <= 1_000
 
 
 def start_of(record: int) -> int:
@@ -106,28 +106,28 @@ def test_a_gzip_file_that_was_damaged(tf: Any, tmp_path: Path, fault: str) -> No
     damage = len(data) // 3 * 2
     data[damage : damage + 64] = bytes(64)
     path.write_bytes(data if fault == "flipped" else data[:damage])
-    found: list[bytes] = []
+    values: list[bytes] = []
 
     def read() -> None:
         for part in records(str(path), 1_000):
-            found.extend(part)
+            values.extend(part)
 
     message = (
         r"record [0-9,]+( or a later one)? is damaged \((Compressed file ended|Error|the check)"
     )
     with pytest.raises(benison.DataError, match=message):
         read()
-    assert 5_000 < len(found) < 21_000
-    assert found == written[: len(found)]
+    assert 5_000 < len(values) < 21_000
+    assert values == written[: len(values)]
 
 
 def check_refused(path: Path, record: int, sentence: str) -> None:
     """The records before it are delivered, and the message names the first that is wrong."""
-    found = records(str(path), 1)
+    actual = records(str(path), 1)
     for _ in range(record):
-        next(found)
+        next(actual)
     with pytest.raises(benison.DataError) as raised:
-        next(found)
+        next(actual)
     assert str(raised.value).startswith(f"{path}: record {record} is damaged ({sentence})")
 
 
@@ -197,8 +197,8 @@ def test_a_shard_without_records_is_read_beside_others(tf: Any, tmp_path: Path) 
         "metrics_specs": [{"metrics": metrics}],
     }
     for engine in ("local", "beam"):
-        found = benison.evaluate(str(tmp_path), asked, engine=engine)
-        assert found.value("example_count") == 3
+        result = benison.evaluate(str(tmp_path), asked, engine=engine)
+        assert result.value("example_count") == 3
     (tmp_path / "data_tfrecord-00001-of-00003.gz").unlink()
     with pytest.raises(
         benison.DataError, match=r"00000-of-00003.gz and 1 more: there are no records"

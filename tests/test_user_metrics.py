@@ -96,9 +96,9 @@ def test_a_metric_of_a_module(folder: Path) -> None:
     assert result.value("mean_hour", {"company": "company 0"}) == pytest.approx(HOURS[first].mean())
     assert result.verdict.blessed
     digest = hashlib.sha256((folder / "code" / "my_metrics.py").read_bytes()).hexdigest()
-    said = [{"class_name": "MeanHour", "module": "my_metrics", "sha256": digest}]
+    message = [{"class_name": "MeanHour", "module": "my_metrics", "sha256": digest}]
     for name in ("manifest.json", "BLESSED"):
-        assert json.loads((folder / "out" / name).read_text())["user_metrics"] == said
+        assert json.loads((folder / "out" / name).read_text())["user_metrics"] == message
     assert str(folder / "code") not in sys.path
 
 

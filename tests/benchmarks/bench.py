@@ -81,9 +81,9 @@ def run(contestant: str, path: Path) -> dict[str, Any]:
     return measure("contestants.py", contestant, path)
 
 
-def check_agreement(contestant: str, found: dict[str, Any], ours: dict[str, Any]) -> None:
+def check_agreement(contestant: str, actual: dict[str, Any], ours: dict[str, Any]) -> None:
     """Both must have computed the same thing."""
-    for name, value in found["values"].items():
+    for name, value in actual["values"].items():
         if abs(value - ours["values"][name]) > TOLERANCE.get(name, 1e-6):
             raise SystemExit(f"{contestant} has {name} {value}, Benison {ours['values'][name]}.")
 
@@ -100,19 +100,19 @@ def compare(rows: int, contestants: list[str], console: Console) -> None:
     ours = run("benison", path)
     for contestant in contestants:
         fewer = min(rows, SLOW_ROWS.get(contestant, rows))
-        found = ours if contestant == "benison" else run(contestant, generate(fewer))
+        actual = ours if contestant == "benison" else run(contestant, generate(fewer))
         if contestant not in ("benison", "columns"):
             check_agreement(
-                contestant, found, ours if fewer == rows else run("benison", generate(fewer))
+                contestant, actual, ours if fewer == rows else run("benison", generate(fewer))
             )
-        rate, our_rate = fewer / found["seconds"], rows / ours["seconds"]
+        rate, our_rate = fewer / actual["seconds"], rows / ours["seconds"]
         numbers = (
             f"{fewer:,}",
-            f"{found['seconds']:.2f}",
+            f"{actual['seconds']:.2f}",
             f"{rate:,.0f}",
             f"{our_rate / rate:,.2f} x",
         )
-        table.add_row(contestant, *numbers, f"{found['peak_mb']:,.0f}", f"{found['wall']:.1f}")
+        table.add_row(contestant, *numbers, f"{actual['peak_mb']:,.0f}", f"{actual['wall']:.1f}")
     console.print(table)
 
 
@@ -123,10 +123,10 @@ def slices_cost(rows: int, console: Console) -> None:
         table.add_column(column, justify="right")
     path = generate(rows, 100_000)
     base = run("benison-overall", path)
-    for found, slices in ((base, 1), (run("benison-company", path), 100_000)):
-        ratio = found["seconds"] / base["seconds"]
+    for actual, slices in ((base, 1), (run("benison-company", path), 100_000)):
+        ratio = actual["seconds"] / base["seconds"]
         table.add_row(
-            f"{slices:,}", f"{found['seconds']:.2f}", f"{ratio:.1f} x", f"{found['peak_mb']:,.0f}"
+            f"{slices:,}", f"{actual['seconds']:.2f}", f"{ratio:.1f} x", f"{actual['peak_mb']:,.0f}"
         )
     console.print(table)
 
@@ -136,10 +136,10 @@ def intervals_cost(rows: int, console: Console) -> None:
     path = generate(rows)
     base = run("benison", path)
     for method in ("jackknife", "bootstrap"):
-        found = run(f"benison-{method}", path)
+        actual = run(f"benison-{method}", path)
         console.print(
-            f"{rows:,} rows with {method} intervals: {found['seconds']:.2f} s, "
-            f"{found['seconds'] / base['seconds']:.2f} x, {found['peak_mb']:,.0f} MB"
+            f"{rows:,} rows with {method} intervals: {actual['seconds']:.2f} s, "
+            f"{actual['seconds'] / base['seconds']:.2f} x, {actual['peak_mb']:,.0f} MB"
         )
 
 
@@ -152,20 +152,20 @@ def beside_models(rows: int, console: Console) -> None:
     for column in ("model", "bare s", "in the model", "Benison s", "ratio"):
         table.add_column(column, justify="left" if column == "model" else "right")
     for case in ("savedmodel-examples", "savedmodel-named", "onnx"):
-        found = measure("model_bound.py", case, FOLDER / "models", rows)
-        share, ratio = (found[a] / found["bare"] for a in ("model", "benison"))
-        numbers = (f"{found['bare']:.2f}", f"{share:.0%}", f"{found['benison']:.2f}")
+        actual = measure("model_bound.py", case, FOLDER / "models", rows)
+        share, ratio = (actual[a] / actual["bare"] for a in ("model", "benison"))
+        numbers = (f"{actual['bare']:.2f}", f"{share:.0%}", f"{actual['benison']:.2f}")
         table.add_row(case, *numbers, f"{ratio:.2f} x")
     console.print(table)
 
 
 def beam_workers(rows: int, console: Console) -> None:
     """Beam's direct runner with one process and with two, each with one thread for the model."""
-    found = measure("model_bound.py", "workers", FOLDER / "models", rows)
-    start, one, two = (found[name] for name in ("start", "1", "2"))
+    actual = measure("model_bound.py", "workers", FOLDER / "models", rows)
+    start, first, two = (actual[name] for name in ("start", "1", "2"))
     console.print(
-        f"{rows:,} rows through a SavedModel on Beam: {one:.1f} s with 1 worker, {two:.1f} s with 2, "
-        f"{one / two:.2f} x; {(one - start) / (two - start):.2f} x beyond the {start:.1f} s of a start"
+        f"{rows:,} rows through a SavedModel on Beam: {first:.1f} s with 1 worker, {two:.1f} s with 2, "
+        f"{first / two:.2f} x; {(first - start) / (two - start):.2f} x beyond the {start:.1f} s of a start"
     )
 
 

@@ -85,13 +85,13 @@ def polars() -> Task:
             tuple(r[k] for k in keys): r for r in frame.group_by(keys).agg(sums + counts).to_dicts()
         }
         bins = frame.group_by([*keys, "bin"]).agg(sums[:2]).sort([*keys, "bin"])
-        found = []
+        values = []
         for key, group in bins.group_by(keys, maintain_order=True):
             y, n = group["y"].to_numpy(), group["n"].to_numpy()
-            found.append(
+            values.append(
                 rates(**{k: rows[key][k] for k in ("n", "y", "p", "tp", "pp")}, auc=area(y, n - y))
             )
-        return found
+        return values
 
     def task(path: str) -> Values:
         binned = (p * 10_000).floor().cast(pl.Int32).alias("bin")
@@ -115,10 +115,12 @@ def duckdb() -> Task:
     """
 
     def task(path: str) -> Values:
-        found = db.execute(query, [path]).fetchnumpy()
-        overall = found["level"] == 7
-        order = np.argsort(found["bin"][overall])
-        sums = {k: np.asarray(found[k][overall], float)[order] for k in ("n", "y", "p", "tp", "pp")}
+        actual = db.execute(query, [path]).fetchnumpy()
+        overall = actual["level"] == 7
+        order = np.argsort(actual["bin"][overall])
+        sums = {
+            k: np.asarray(actual[k][overall], float)[order] for k in ("n", "y", "p", "tp", "pp")
+        }
         auc = area(sums["y"], sums["n"] - sums["y"])
         return rates(**{k: float(v.sum()) for k, v in sums.items()}, auc=auc)
 
@@ -139,13 +141,13 @@ def fairlearn() -> Task:
     def task(path: str) -> Values:
         frame = pd.read_parquet(path)
         hard = (frame.prediction > 0.5).astype(int)
-        found: Values = {}
+        values: Values = {}
         for spec in SPECS[1:]:
             groups = {"y_true": frame.label, "sensitive_features": frame[list(spec)]}
             rates = MetricFrame(metrics={"example_count": count, **judged}, y_pred=hard, **groups)
             auc = MetricFrame(metrics={"auc": sk.roc_auc_score}, y_pred=frame.prediction, **groups)
-            found = {**rates.overall.to_dict(), **auc.overall.to_dict()}
-        return found
+            values = {**rates.overall.to_dict(), **auc.overall.to_dict()}
+        return values
 
     return task
 

@@ -235,16 +235,16 @@ def measured(case: str, folder: Path, rows: int) -> dict[str, float]:
     examples = made(folder / data.format(rows), rows)
     model = made(folder / model_name)
     evaluate = evaluation(examples, model, signature)
-    found: dict[str, list[float]] = {"bare": [], "model": [], "benison": []}
+    values: dict[str, list[float]] = {"bare": [], "model": [], "benison": []}
     for _ in range(RUNS + 1):
         started = time.monotonic()
         seen, predict = bare(examples, model)
         between = time.monotonic()
         assert seen == evaluate() == rows
-        found["bare"].append(between - started)
-        found["model"].append(predict.seconds)
-        found["benison"].append(time.monotonic() - between)
-    return {name: statistics.median(times[1:]) for name, times in found.items()}
+        values["bare"].append(between - started)
+        values["model"].append(predict.seconds)
+        values["benison"].append(time.monotonic() - between)
+    return {name: statistics.median(times[1:]) for name, times in values.items()}
 
 
 def workers(folder: Path, rows: int) -> dict[str, float]:
@@ -252,7 +252,7 @@ def workers(folder: Path, rows: int) -> dict[str, float]:
     # A worker stands for a machine with one core, so that the model must not take the other's.
     os.environ |= {f"TF_NUM_{kind}_THREADS": "1" for kind in ("INTRAOP", "INTEROP")}
     model = made(folder / "taxi")
-    found = {}
+    values = {}
     # The first run of anything pays for a cold disk, so that it is run twice.
     for name, count, size in (*[("start", 1, 50_000)] * 2, ("1", 1, rows), ("2", 2, rows)):
         examples = made(folder / f"trips-{size}.parquet", size)
@@ -260,8 +260,8 @@ def workers(folder: Path, rows: int) -> dict[str, float]:
         evaluate = evaluation(examples, model, "named", engine="beam", beam_options=options)
         started = time.monotonic()
         assert evaluate() == size
-        found[name] = time.monotonic() - started
-    return found
+        values[name] = time.monotonic() - started
+    return values
 
 
 if __name__ == "__main__":

@@ -80,8 +80,8 @@ def step(tfx: Any, folder: Path, evaluator: Any, eval_config: Any) -> tuple[floa
 
 def seconds_of_evaluator(path: Path) -> float:
     store = Store.open(f"sqlite:///{path}")
-    (found,) = (e for e in store.get_executions() if e.type.endswith("Evaluator"))
-    return float(found.last_update_time_since_epoch - found.create_time_since_epoch) / 1000
+    (actual,) = (e for e in store.get_executions() if e.type.endswith("Evaluator"))
+    return float(actual.last_update_time_since_epoch - actual.create_time_since_epoch) / 1000
 
 
 def check_equal(ours: Path, theirs: Path) -> None:
@@ -93,8 +93,8 @@ def check_equal(ours: Path, theirs: Path) -> None:
     for key, metrics in tfma.load_eval_result(str(theirs)).slicing_metrics:
         for name, value in metrics[""][""].items():
             if "doubleValue" in value:
-                found = result.value(name, slice={k: str(v) for k, v in key})
-                np.testing.assert_allclose(found, value["doubleValue"], rtol=1e-6, err_msg=name)
+                actual = result.value(name, slice={k: str(v) for k, v in key})
+                np.testing.assert_allclose(actual, value["doubleValue"], rtol=1e-6, err_msg=name)
                 compared += 1
     assert compared > 50, compared
 

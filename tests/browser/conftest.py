@@ -87,7 +87,7 @@ def show(chromium: Browser) -> Iterator[Callable[..., Shown]]:
             **{"viewport": {"width": 1280, "height": 900}, **context}
         ).new_page()
         shown = Shown(page, result, [], [])
-        page.on("console", lambda said: shown.complaints.append(said.text))
+        page.on("console", lambda message: shown.complaints.append(message.text))
         page.on("pageerror", lambda error: shown.complaints.append(str(error)))
         page.on("request", lambda request: shown.requests.append(request.url))
         assert result.path is not None

@@ -42,7 +42,7 @@ def number(text: str) -> float:
 def test_from_the_histogram_to_the_plots_of_the_worst_slice(
     show: Show, judged: benison.EvalResult
 ) -> None:
-    shown, page = (one := show(judged)), one.page
+    shown, page = (first := show(judged)), first.page
     page.select_option("#metric", "auc")
     assert page.locator("#histogram rect.bar").count() == 30
     page.fill("#least", "100")
@@ -97,7 +97,7 @@ def test_the_csv_holds_what_is_seen_in_full(show: Show, judged: benison.EvalResu
 
 
 def test_a_drag_over_the_histogram_selects_rows(show: Show, judged: benison.EvalResult) -> None:
-    shown, page = (one := show(judged)), one.page
+    shown, page = (first := show(judged)), first.page
     box = page.locator("#histogram svg").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 60)
@@ -169,7 +169,7 @@ def test_rates_by_slice_are_those_of_the_data(show: Show, judged: benison.EvalRe
 
 
 def test_a_view_can_be_sent(show: Show, judged: benison.EvalResult) -> None:
-    shown, page = (one := show(judged)), one.page
+    shown, page = (first := show(judged)), first.page
     page.select_option("#metric", "recall")
     page.select_option("#kind", "hour")
     page.click('[data-sort="Δrecall"]')
@@ -197,7 +197,7 @@ def test_each_chart_can_be_kept(show: Show, judged: benison.EvalResult, kind: st
 
 
 def test_everything_explains_itself(show: Show, judged: benison.EvalResult) -> None:
-    shown, page = (one := show(judged)), one.page
+    shown, page = (first := show(judged)), first.page
     page.hover('[data-sort="recall"]')
     assert (
         "Share of the positives that are predicted positive. Higher is better. From 0 to 1."
@@ -225,8 +225,8 @@ def test_no_serious_fault_of_accessibility(
 ) -> None:
     page = show(judged, color_scheme=scheme).page
     page.locator("#columns summary").click()
-    found = Axe().run(page).response["violations"]
-    serious = [fault for fault in found if fault["impact"] in ("serious", "critical")]
+    actual = Axe().run(page).response["violations"]
+    serious = [fault for fault in actual if fault["impact"] in ("serious", "critical")]
     assert not serious, json.dumps(
         [(f["id"], [n["html"][:200] for n in f["nodes"]]) for f in serious], indent=1
     )
@@ -302,10 +302,10 @@ def test_shows_intervals_where_there_are_some(
     show: Show, judged: benison.EvalResult, tmp_path: Path
 ) -> None:
     metrics, width = judged.metrics, 0.05
-    for place, sign in (("lower", -1), ("upper", 1)):
+    for location, sign in (("lower", -1), ("upper", 1)):
         column = pc.add(metrics["value"], sign * width)
         metrics = metrics.set_column(
-            metrics.schema.get_field_index(place), metrics.schema.field(place), column
+            metrics.schema.get_field_index(location), metrics.schema.field(location), column
         )
     assert judged.path is not None
     page = render(dataclasses.replace(judged, metrics=metrics), judged.path / "plots.parquet")

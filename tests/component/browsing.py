@@ -14,11 +14,11 @@ import pytest
 
 def chromium() -> str:
     """The program; without it a test is skipped, except in continuous integration."""
-    found = shutil.which("chromium")
-    if found is None:
+    actual = shutil.which("chromium")
+    if actual is None:
         assert "CI" not in os.environ, "the continuous integration must install Chromium"
         pytest.skip("Chromium is not installed")
-    return found
+    return actual
 
 
 @contextmanager

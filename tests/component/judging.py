@@ -57,8 +57,8 @@ def table(*batches: pa.RecordBatch) -> pa.Table:
 
 
 def bounds(lower: float | None = None, upper: float | None = None) -> dict[str, Any]:
-    found = {"lower_bound": lower, "upper_bound": upper}
-    return {"value_threshold": {k: v for k, v in found.items() if v is not None}}
+    values = {"lower_bound": lower, "upper_bound": upper}
+    return {"value_threshold": {k: v for k, v in values.items() if v is not None}}
 
 
 def change(direction: str, **limits: float) -> dict[str, Any]:
@@ -87,7 +87,9 @@ def judge(
     return validate(config, Plan.of(config).judged, metrics, small)
 
 
-def one(value: float, threshold: dict[str, Any], old: float | None = None, **more: Any) -> Verdict:
+def judged_value(
+    value: float, threshold: dict[str, Any], old: float | None = None, **more: Any
+) -> Verdict:
     """The verdict on one value of Overall."""
     if old is None:
         return judge(table(rows({OVERALL: value}, **more)), {"threshold": threshold})

@@ -59,8 +59,8 @@ class Carried:
         size = int.from_bytes(whole[:4], "little")
         return cls(json.loads(whole[4 : 4 + size]), whole[4 + size :])
 
-    def column(self, place: list[Any]) -> np.ndarray:
-        start, length, kind = place
+    def column(self, location: list[Any]) -> np.ndarray:
+        start, length, kind = location
         type_ = np.dtype(_TYPES[kind])
         shuffled = np.frombuffer(self.columns, np.uint8, length * type_.itemsize, start)
         numbers = shuffled.reshape(type_.itemsize, length).T.copy().view(type_)[:, 0]
@@ -68,8 +68,8 @@ class Carried:
 
     def metric(self, name: str, field: str = "value", view: int = 0) -> dict[str, float]:
         """The values of a metric by slice."""
-        (found,) = (m for m in self.header["views"][view]["metrics"] if m["name"] == name)
-        return dict(zip(self.header["names"], self.column(found[field]).tolist(), strict=True))
+        (actual,) = (m for m in self.header["views"][view]["metrics"] if m["name"] == name)
+        return dict(zip(self.header["names"], self.column(actual[field]).tolist(), strict=True))
 
 
 def _number(packed: int) -> float:

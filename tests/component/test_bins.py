@@ -34,7 +34,7 @@ def by_pandas(column: pa.Array, edges: Any) -> list[list[str]]:
     ends = [-np.inf, *edges, np.inf]
     cut = pd.cut(np.array(column.to_pylist(), np.float64), ends, right=False, labels=False)
     labels = Bins(edges=tuple(edges)).labels
-    return [[] if np.isnan(place) else [labels[int(place)]] for place in cut]
+    return [[] if np.isnan(location) else [labels[int(location)]] for location in cut]
 
 
 KINDS = [pa.int8(), pa.uint8(), pa.int64(), pa.uint64(), pa.float32(), pa.float64()]

@@ -145,8 +145,8 @@ def test_a_condition_chooses_the_rows_that_duckdb_chooses() -> None:
         "(n < 1) = b",
         "n < 10000000000000000000000",
     ):
-        found = connection.execute(f"SELECT id FROM trips WHERE {text} ORDER BY id").fetchall()
-        assert rows_where(Condition(text), table) == [row[0] for row in found], text
+        actual = connection.execute(f"SELECT id FROM trips WHERE {text} ORDER BY id").fetchall()
+        assert rows_where(Condition(text), table) == [row[0] for row in actual], text
 
 
 def test_large_integers_are_compared_exactly_and_calculated_with_as_sqlite_does() -> None:

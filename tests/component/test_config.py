@@ -252,13 +252,13 @@ def test_the_file_that_tfma_writes_is_read(key: str) -> None:
 
 
 def test_slicing_specs_are_equal_in_any_order_and_hash() -> None:
-    one = SlicingSpec(feature_keys=("b", "a", "b"), feature_values={"x": "1", "y": "2"})
+    first = SlicingSpec(feature_keys=("b", "a", "b"), feature_values={"x": "1", "y": "2"})
     two = SlicingSpec(feature_keys=("a", "b"), feature_values={"y": "2", "x": "1"})
-    assert one == two
-    assert len({one, two, SlicingSpec()}) == 2
-    assert one.features == ("a", "b", "x", "y")
-    assert str(one) == "x=1, y=2, a, b"
-    assert (SlicingSpec().is_overall, one.is_overall) == (True, False)
+    assert first == two
+    assert len({first, two, SlicingSpec()}) == 2
+    assert first.features == ("a", "b", "x", "y")
+    assert str(first) == "x=1, y=2, a, b"
+    assert (SlicingSpec().is_overall, first.is_overall) == (True, False)
     assert str(SlicingSpec()) == "Overall"
     assert hash(EvalConfig.load(WHOLE)) == hash(EvalConfig.load(json.loads(json.dumps(WHOLE))))
 

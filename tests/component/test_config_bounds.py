@@ -76,8 +76,10 @@ def test_json_without_end(tmp_path: Path, text: str, sentence: str) -> None:
 
 @pytest.mark.parametrize("name", ["eval.json", "eval.yaml"])
 def test_depth_that_the_parser_takes_is_refused_too(tmp_path: Path, name: str) -> None:
-    ((place, fault),) = faults_of(written(tmp_path, name, '{"options":' * 150 + "{}" + "}" * 150))
-    assert DEEP in f"{place}: {fault}"
+    ((location, fault),) = faults_of(
+        written(tmp_path, name, '{"options":' * 150 + "{}" + "}" * 150)
+    )
+    assert DEEP in f"{location}: {fault}"
 
 
 def endless() -> dict[str, Any]:
@@ -121,13 +123,13 @@ HALVES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("source", "place"), HALVES)
+@pytest.mark.parametrize(("source", "location"), HALVES)
 @pytest.mark.parametrize("ending", ["json", "yaml"])
 def test_half_of_a_surrogate_pair_is_no_text(
-    tmp_path: Path, source: Any, place: str, ending: str
+    tmp_path: Path, source: Any, location: str, ending: str
 ) -> None:
     path = written(tmp_path, f"eval.{ending}", json.dumps(source))  # as \ud800
-    assert faults_of(path) == faults_of(source) == [(place, HALF)]
+    assert faults_of(path) == faults_of(source) == [(location, HALF)]
 
 
 def test_half_of_a_surrogate_pair_in_python() -> None:
@@ -137,10 +139,10 @@ def test_half_of_a_surrogate_pair_in_python() -> None:
 
 def test_numbers_that_no_float_holds() -> None:
     bound = {"value_threshold": {"lower_bound": 10**400}}
-    ((place, fault),) = faults_of(
+    ((location, fault),) = faults_of(
         {"metrics_specs": [{"metrics": [{"class_name": "AUC", "threshold": bound}]}]}
     )
-    assert place.endswith("lower_bound")
+    assert location.endswith("lower_bound")
     assert fault.startswith("expected a number up to 1.8e308, got the number 1000")
     ((_, fault),) = faults_of({"options": {"min_slice_size": 1e300}})
     assert fault == "expected a whole number of fewer digits, got the number 1e+300."

@@ -246,13 +246,13 @@ def test_what_is_written_is_read_back(
 
 
 def test_the_digest_is_of_the_meaning() -> None:
-    one = EvalConfig.load(
+    first = EvalConfig.load(
         {"slicing_specs": [{"feature_keys": ["b", "a"]}], "options": {"min_slice_size": 1}}
     )
     two = EvalConfig.load({"slicingSpecs": [{"featureKeys": ["a", "b"]}]})
     other = EvalConfig.load({"slicingSpecs": [{"featureKeys": ["a"]}]})
-    assert one.digest() == two.digest() != other.digest()
-    assert len(one.digest()) == 64
+    assert first.digest() == two.digest() != other.digest()
+    assert len(first.digest()) == 64
     assert two.to_json() == json.dumps(two.to_dict(), indent=2, sort_keys=True)
 
 

@@ -62,10 +62,10 @@ def runs(folder: Path) -> list[EvalResult]:
 def carried(page: str) -> dict[str, Any]:
     """What the page's script reads."""
     start = page.index('id="data">') + len('id="data">')
-    found: dict[str, Any] = json.loads(
+    actual: dict[str, Any] = json.loads(
         zlib.decompress(base64.b64decode(page[start : page.index("</script>", start)]))
     )
-    return found
+    return actual
 
 
 def test_every_value_of_every_run_is_in_the_page(runs: list[EvalResult]) -> None:
@@ -160,8 +160,8 @@ def test_numbers_keep_five_digits() -> None:
     result = made_up(0, columns, 1)
     other = EvalResult(table(*rows), result.verdict, result.config, result.manifest)
     data = carried(history.render([other]))
-    found = [metric.get("value", [[None]])[0][0] for metric in data["metrics"]]
-    assert found == [123_456_789, 0.12346, 1e-300, None, None, 0, -98765]
+    values = [metric.get("value", [[None]])[0][0] for metric in data["metrics"]]
+    assert values == [123_456_789, 0.12346, 1e-300, None, None, 0, -98765]
 
 
 def test_intervals_travel_with_their_values() -> None:
@@ -169,8 +169,8 @@ def test_intervals_travel_with_their_values() -> None:
     bounds = {"lower": pa.array([0.25, 0.5]), "upper": pa.array([0.75, 1.0])}
     metrics = result.metrics
     for name, column in bounds.items():
-        place = metrics.schema.get_field_index(name)
-        metrics = metrics.set_column(place, metrics.schema.field(name), column)
+        location = metrics.schema.get_field_index(name)
+        metrics = metrics.set_column(location, metrics.schema.field(name), column)
     data = carried(history.render([dataclasses.replace(result, metrics=metrics)]))
     (metric,) = data["metrics"]
     assert (metric["lower"], metric["upper"]) == ([[0.25]], [[0.75]])

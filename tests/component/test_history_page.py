@@ -42,10 +42,10 @@ def open_at(shown: tuple[Any, list[str], str], fragment: str = "") -> Any:
 
 
 def drawn(page: Any) -> list[str]:
-    found: list[str] = page.eval_on_selector_all(
+    actual: list[str] = page.eval_on_selector_all(
         "#chart .point", "points => points.map((p) => p.getAttribute('aria-label'))"
     )
-    return found
+    return actual
 
 
 @pytest.mark.slow
@@ -119,10 +119,10 @@ def test_the_keyboard_goes_from_point_to_point(
     page.focus("#chart .point >> nth=0")
     page.keyboard.press("ArrowRight")
     assert page.evaluate("document.activeElement.dataset.point") == "1"
-    said = page.inner_text("#details")
-    assert said.startswith("run-1: auc of \u2068Overall\u2069")
+    message = page.inner_text("#details")
+    assert message.startswith("run-1: auc of \u2068Overall\u2069")
     for reason in runs[1].verdict.reasons[:5]:
-        assert reason in said
+        assert reason in message
 
 
 @pytest.mark.slow
@@ -143,9 +143,9 @@ def test_axe_finds_no_serious_fault(
 ) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     page = open_at(shown, f"#theme={scheme}")
-    found = axe.Axe().run(page).response["violations"]
+    actual = axe.Axe().run(page).response["violations"]
     assert [
-        (f["id"], f["nodes"][0]["html"]) for f in found if f["impact"] in ("serious", "critical")
+        (f["id"], f["nodes"][0]["html"]) for f in actual if f["impact"] in ("serious", "critical")
     ] == []
 
 

@@ -246,7 +246,7 @@ def test_the_config_is_what_protobuf_would_write(written: Path) -> None:
 
 
 def records_of(path: Path) -> list[bytes]:
-    return [one for found in records(str(path), 10) for one in found]
+    return [first for actual in records(str(path), 10) for first in actual]
 
 
 def test_records_are_those_of_tensorflow(tmp_path: Path) -> None:
@@ -276,4 +276,4 @@ def test_a_difference_of_matrices_is_at_their_thresholds(written: Path) -> None:
         if (row["metric"], row["kind"]) == (name, "change")
     ]
     assert thresholds
-    assert all(found == [0.25, 1.5] for found in thresholds)
+    assert all(actual == [0.25, 1.5] for actual in thresholds)

@@ -85,8 +85,8 @@ def test_a_mean_has_the_interval_of_its_standard_error(method: str) -> None:
     widths, expected = [], []
     for seed in range(60):
         table = sample(seed, 1_000)
-        found = intervals(benison.evaluate(table, config(method, ["MeanLabel"])))
-        lower, value, upper = found["", "Overall", "mean_label"]
+        result = intervals(benison.evaluate(table, config(method, ["MeanLabel"])))
+        lower, value, upper = result["", "Overall", "mean_label"]
         assert upper - value == pytest.approx(value - lower)
         widths.append((upper - lower) / 2 / QUANTILE)
         expected.append(stats.sem(table["label"].to_numpy()))
@@ -114,10 +114,10 @@ def test_intervals_hold_the_truth_in_95_of_100_samples(method: str, weighted: bo
 
 def test_the_interval_of_a_change_is_that_of_pairs() -> None:
     """Two models that err on the same rows differ more surely than their own intervals say."""
-    found = intervals(benison.evaluate(sample(1, 20_000), compared()))
+    result = intervals(benison.evaluate(sample(1, 20_000), compared()))
 
     def width(model: str, metric: str) -> float:
-        lower, _, upper = found[model, "Overall", metric]
+        lower, _, upper = result[model, "Overall", metric]
         return upper - lower
 
     change = width("candidate", "auc_diff")
@@ -126,9 +126,9 @@ def test_the_interval_of_a_change_is_that_of_pairs() -> None:
 
 def test_a_number_of_examples_and_an_undefined_value_have_none() -> None:
     table = pa.table({"label": [1, 1, 1, 0] * 5, "score": [0.7] * 20, "store": ["a", "b"] * 10})
-    found = intervals(benison.evaluate(table, config()))
+    result = intervals(benison.evaluate(table, config()))
     for metric, of in (("example_count", "Overall"), ("auc", "store=a")):
-        lower, _, upper = found["", of, metric]
+        lower, _, upper = result["", of, metric]
         assert math.isnan(lower)
         assert math.isnan(upper)
 
@@ -139,19 +139,19 @@ def test_the_same_on_both_engines_and_with_rows_in_several_parts(
     tmp_path: Path, engine: str, method: str
 ) -> None:
     table = sample(3, 3_000)
-    expected, found = [], []
+    expected, actual = [], []
     for name, groups in (("one", 3_000), ("many", 271)):
         (tmp_path / name).mkdir()
         path = tmp_path / name / "data.parquet"
         pq.write_table(table, path, row_group_size=groups)
         result = benison.evaluate(str(path), config(method), engine=engine)
-        (expected if name == "one" else found).append(result.metrics)
+        (expected if name == "one" else actual).append(result.metrics)
     for column in ("value", "lower", "upper"):
-        a, b = (side[0][column].to_numpy() for side in (expected, found))
+        a, b = (side[0][column].to_numpy() for side in (expected, actual))
         np.testing.assert_allclose(a, b, rtol=1e-10)
     if engine == "beam":
         local = benison.evaluate(str(path), config(method)).metrics
-        np.testing.assert_allclose(local["lower"], found[0]["lower"], rtol=1e-10)
+        np.testing.assert_allclose(local["lower"], actual[0]["lower"], rtol=1e-10)
 
 
 def test_values_do_not_depend_on_intervals() -> None:
@@ -161,8 +161,8 @@ def test_values_do_not_depend_on_intervals() -> None:
     plain = benison.evaluate(table, without).metrics
     assert np.isnan(plain["lower"].to_numpy()).all()
     for method in METHODS:
-        found = benison.evaluate(table, compared(method)).metrics
-        np.testing.assert_allclose(found["value"], plain["value"], rtol=1e-12)
+        result = benison.evaluate(table, compared(method)).metrics
+        np.testing.assert_allclose(result["value"], plain["value"], rtol=1e-12)
 
 
 def test_crossed_slices_and_features_with_several_values() -> None:
@@ -178,13 +178,13 @@ def test_crossed_slices_and_features_with_several_values() -> None:
     ]
     for method in METHODS:
         asked["options"]["confidence_intervals"] = {"method": method}
-        found = intervals(benison.evaluate(table.append_column("word", pa.array(words)), asked))
+        result = intervals(benison.evaluate(table.append_column("word", pa.array(words)), asked))
         for of in ("word=a", "word=b"):
-            lower, value, upper = found["", of, "mean_label"]
+            lower, value, upper = result["", of, "mean_label"]
             rows = 4_000 if of == "word=a" else 2_000
             se = math.sqrt(value * (1 - value) / rows)
             assert 0.4 < (upper - lower) / 2 / QUANTILE / se < 2
-        lower, value, upper = found["", "word=a vs word=b", "mean_label"]
+        lower, value, upper = result["", "word=a vs word=b", "mean_label"]
         assert lower < value < upper
         assert lower > -0.1
 
@@ -270,13 +270,13 @@ def test_intervals_stay_where_values_can_be_and_none_is_of_no_width(method: str)
     asked = compared(method)
     names = ("Recall", "BinaryAccuracy", "MeanSquaredError")
     asked["metrics_specs"] = [{"metrics": [{"class_name": name} for name in names]}]
-    found = benison.evaluate(table, asked).metrics.to_pylist()
-    known = [row for row in found if not math.isnan(row["lower"])]
+    result = benison.evaluate(table, asked).metrics.to_pylist()
+    known = [row for row in result if not math.isnan(row["lower"])]
     assert any(row["value"] + QUANTILE * row["std_error"] > 1 for row in known)
     for row in known:
         high = math.inf if row["metric"] == "mean_squared_error" else 1.0
         low = -high if row["kind"] == "change" else 0.0
         assert low <= row["lower"] < row["upper"] <= high
-    perfect = [row for row in found if row["metric"] == "recall" and row["value"] == 1.0]
+    perfect = [row for row in result if row["metric"] == "recall" and row["value"] == 1.0]
     assert perfect
     assert all(math.isnan(row["upper"]) and math.isnan(row["std_error"]) for row in perfect)

@@ -32,10 +32,10 @@ def test_values_lie_in_the_range_that_is_told(name: str) -> None:
     for _ in range(20):
         rows = inputs_for(name, rng, 12, True)
         value = value_of(build(name), rows, rng.integers(0, 3, 12), 3)
-        found = flat(value)
+        actual = flat(value)
         if not isinstance(value, dict):
-            found = found[~np.isnan(found)]
-            assert np.all((found >= about.low - 1e-12) & (found <= about.high + 1e-12))
+            actual = actual[~np.isnan(actual)]
+            assert np.all((actual >= about.low - 1e-12) & (actual <= about.high + 1e-12))
 
 
 @pytest.mark.parametrize("name", registered())
@@ -97,7 +97,7 @@ class Unmoved(Total):
     """A statistic that neither scatters nor gathers, by the names of today or of before."""
 
     scatter, gather = Statistic.scatter, Statistic.gather
-    place, take = Statistic.place, Statistic.take
+    location, take = Statistic.place, Statistic.take
 
 
 @pytest.mark.parametrize("name", ["scatter", "place", "gather", "take"])

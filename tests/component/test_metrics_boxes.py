@@ -113,8 +113,8 @@ def test_boxes_come_in_a_column_for_each_number() -> None:
     ends = np.concatenate([[0], np.cumsum(places < 2)])[detected.offsets]
     first = Ragged(detected.values[places < 2], ends)
     expected = coco.recall_above(0.5)(truth, first, np.ones(120))
-    found = result.metrics.to_pylist()[0]
-    assert (found["value"], found["sub_key"]) == (pytest.approx(expected, rel=1e-12), "classId:1")
+    actual = result.metrics.to_pylist()[0]
+    assert (actual["value"], actual["sub_key"]) == (pytest.approx(expected, rel=1e-12), "classId:1")
 
 
 @pytest.mark.parametrize(

@@ -117,8 +117,8 @@ def test_several_thresholds_keep_their_order_and_repeats(evaluate_metric: Evalua
 
 def test_matrices_at_thresholds(evaluate_metric: Evaluate) -> None:
     metric = from_config("ConfusionMatrixAtThresholds", {"thresholds": [0.3, 0.5, 0.8]})
-    found = evaluate_metric(metric, Inputs.of([0, 0, 1, 1], [0, 0.5, 0.3, 0.9]))
-    assert {key: column.tolist() for key, column in found.items()} == {
+    actual = evaluate_metric(metric, Inputs.of([0, 0, 1, 1], [0, 0.5, 0.3, 0.9]))
+    assert {key: column.tolist() for key, column in actual.items()} == {
         "threshold": [0.3, 0.5, 0.8],
         "true_positives": [1, 1, 1],
         "false_positives": [1, 0, 0],
@@ -148,14 +148,14 @@ def test_one_missing_prediction_leaves_no_value(
 ) -> None:
     predictions = TEN.predictions.copy()
     predictions[int(np.argmax(TEN.labels == label))] = np.nan
-    found = evaluate_metric(from_config(name, {}), Inputs(TEN.labels, predictions))
-    assert math.isnan(found)
+    actual = evaluate_metric(from_config(name, {}), Inputs(TEN.labels, predictions))
+    assert math.isnan(actual)
 
 
 def test_a_missing_prediction_spoils_its_own_slice_alone() -> None:
     rows = Inputs.of([1, 1, 0], [0.9, None, 0.1])
-    found = value_of(from_config("BinaryAccuracy", {}), rows, [0, 1, 0], 2)
-    np.testing.assert_array_equal(found, [1.0, np.nan])
+    actual = value_of(from_config("BinaryAccuracy", {}), rows, [0, 1, 0], 2)
+    np.testing.assert_array_equal(actual, [1.0, np.nan])
 
 
 @pytest.mark.parametrize("label", [2.0, -0.5, math.inf])

@@ -73,8 +73,8 @@ def test_as_keras_has_it(name: str, config: dict[str, Any]) -> None:
 
 
 def test_a_certain_mistake_is_not_infinite(evaluate_metric: Evaluate) -> None:
-    found = evaluate_metric(from_config("BinaryCrossEntropy", {}), Inputs.of([1, 0], [0.0, 1.0]))
-    assert found == pytest.approx(-math.log(1e-7), rel=1e-6)
+    actual = evaluate_metric(from_config("BinaryCrossEntropy", {}), Inputs.of([1, 0], [0.0, 1.0]))
+    assert actual == pytest.approx(-math.log(1e-7), rel=1e-6)
 
 
 def test_class_numbers_are_as_good_as_one_hot(evaluate_metric: Evaluate) -> None:

@@ -49,8 +49,8 @@ FOUR = Inputs.of([0, 1, 1, 0], [0.2, 0.5, 0.9, 0.7])
 def test_known_values(
     evaluate_metric: Evaluate, name: str, config: dict[str, Any], rows: Inputs, expected: float
 ) -> None:
-    found = evaluate_metric(from_config(name, config), rows)
-    assert found == pytest.approx(expected, abs=1e-5)
+    actual = evaluate_metric(from_config(name, config), rows)
+    assert actual == pytest.approx(expected, abs=1e-5)
 
 
 def test_own_thresholds_get_the_two_ends(evaluate_metric: Evaluate) -> None:
@@ -80,9 +80,9 @@ def test_keras_writes_own_thresholds_with_a_number() -> None:
 @pytest.mark.parametrize("way", ["int", "float", "list"])
 def test_a_bound_may_be_a_whole_number_or_a_list(evaluate_metric: Evaluate, way: str) -> None:
     bound = {"int": 1, "float": 1.0, "list": [1]}[way]
-    found = evaluate_metric(from_config("PrecisionAtRecall", {"recall": bound}), FOUR)
-    assert np.ravel(found) == pytest.approx([2 / 3])
-    assert np.ndim(found) == (way == "list")
+    actual = evaluate_metric(from_config("PrecisionAtRecall", {"recall": bound}), FOUR)
+    assert np.ravel(actual) == pytest.approx([2 / 3])
+    assert np.ndim(actual) == (way == "list")
 
 
 def test_several_bounds(evaluate_metric: Evaluate) -> None:
@@ -134,8 +134,8 @@ BOUNDS = {
 def test_slices_of_one_class_and_without_rows(name: str) -> None:
     metric = from_config(name, {BOUNDS[name]: 0.5} if name in BOUNDS else {})
     rows = Inputs.of([1, 1, 0, 0], [0.3, 0.8, 0.3, 0.8])
-    found = value_of(metric, rows, [0, 0, 1, 1], 3)
-    np.testing.assert_array_equal(found, [*ONE_CLASS[name], math.nan])
+    actual = value_of(metric, rows, [0, 0, 1, 1], 3)
+    np.testing.assert_array_equal(actual, [*ONE_CLASS[name], math.nan])
 
 
 @pytest.mark.parametrize("rows", [3, 50, 3000])
@@ -144,16 +144,16 @@ def test_auc_of_many_slices_of_all_sizes(rows: int) -> None:
     codes = np.minimum(rng.geometric(0.2, rows), 9)
     labels = rng.integers(0, 2, rows).astype(float)
     inputs = Inputs(labels, rng.random(rows), rng.random(rows))
-    found = value_of(from_config("AUC", {}), inputs, codes, 10)
+    actual = value_of(from_config("AUC", {}), inputs, codes, 10)
     for code in range(10):
         at = codes == code
         if len(set(labels[at])) < 2:
-            assert math.isnan(found[code])
+            assert math.isnan(actual[code])
             continue
         args = (labels[at], inputs.predictions[at])
         weights = inputs.weights[at]  # type: ignore[index]
         expected = sk.roc_auc_score(*args, sample_weight=weights)
-        assert found[code] == pytest.approx(expected, abs=1e-12)
+        assert actual[code] == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("method", ["interpolation", "minoring", "majoring"])

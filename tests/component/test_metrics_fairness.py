@@ -50,10 +50,10 @@ def test_there_is_a_value_for_each_slice_in_the_same_pass(name: str) -> None:
     slices = ({}, {"feature_keys": ["place"]})
     model = {"example_weight_key": "weight"}
     result = benison.evaluate(table, config(metric, slices=slices, model=model))
-    for place, kept in (("", places != ""), ("x", places == "x"), ("y", places == "y")):
+    for location, kept in (("", places != ""), ("x", places == "x"), ("y", places == "y")):
         # Two columns of which three combinations are there, as the last digits are.
         expected = of_fairlearn(name)(LABELS[kept], SCORES[kept], WEIGHTS[kept])
-        value = result.value(snake_case(name), slice={"place": place} if place else {})
+        value = result.value(snake_case(name), slice={"place": location} if location else {})
         assert value == pytest.approx(expected, rel=1e-12)
 
 

@@ -147,9 +147,9 @@ def test_two_modules_cannot_share_a_name(tmp_path: Path) -> None:
     written(tmp_path)
     written(tmp_path, name="theirs.py")
     load(tmp_path, "Overshoot", "mine")
-    said = refused(tmp_path, "Overshoot", "theirs")
+    message = refused(tmp_path, "Overshoot", "theirs")
     assert (
-        said
+        message
         == "'Overshoot' is the name of a metric of 'mine'; give the one in 'theirs' another name."
     )
 
@@ -158,8 +158,8 @@ def test_two_folders_cannot_share_a_module(tmp_path: Path) -> None:
     written(tmp_path / "a")
     written(tmp_path / "b")
     load(tmp_path / "a", "Overshoot", "mine")
-    said = refused(tmp_path / "b", "Overshoot", "mine")
-    assert f"the module 'mine' in {tmp_path}/b is not the one that is imported, which is {tmp_path}/a/mine.py." in said  # fmt: skip
+    message = refused(tmp_path / "b", "Overshoot", "mine")
+    assert f"the module 'mine' in {tmp_path}/b is not the one that is imported, which is {tmp_path}/a/mine.py." in message  # fmt: skip
 
 
 def test_a_folder_takes_the_place_of_nothing_that_is_installed(tmp_path: Path) -> None:

@@ -80,9 +80,9 @@ def test_accuracy_of_scores_is_told_from_accuracy_of_labels() -> None:
 def test_what_is_not_computed_is_called_that(name: str, library: str) -> None:
     if is_computed(name):
         pytest.skip(f"{name} is computed by now")
-    said = said_of(name)
-    assert f"is a metric of {library} that Benison does not compute" in said
-    assert "Did you mean" not in said
+    message = said_of(name)
+    assert f"is a metric of {library} that Benison does not compute" in message
+    assert "Did you mean" not in message
 
 
 def test_scikit_learn_is_known_by_every_name() -> None:
@@ -93,12 +93,12 @@ def test_scikit_learn_is_known_by_every_name() -> None:
     )
     functions = {name for name in metrics.__all__ if ending.search(name)}
     for name in {*functions, *metrics.get_scorer_names()}:
-        said = said_of(name)
+        message = said_of(name)
         assert (
-            "Did you mean" in said
-            or "scikit-learn that Benison does not" in said
-            or ("is not computed" in said)
-        ), said
+            "Did you mean" in message
+            or "scikit-learn that Benison does not" in message
+            or ("is not computed" in message)
+        ), message
 
 
 def test_a_name_of_several_metrics_is_known() -> None:

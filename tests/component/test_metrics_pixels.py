@@ -26,11 +26,11 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 def evaluated(
-    truth: Any, found: Any, name: str = "SemanticSegmentationFalsePositive", **more: Any
+    truth: Any, actual: Any, name: str = "SemanticSegmentationFalsePositive", **more: Any
 ) -> Any:
     config = {"class_ids": [1, 2], "ground_truth_key": "truth", "prediction_key": "found", **more}
     metric = {"class_name": name, "config": config}
-    table = pa.table({"truth": truth, "found": found})
+    table = pa.table({"truth": truth, "found": actual})
     return benison.evaluate(table, {"metrics_specs": [{"metrics": [metric]}]})
 
 
@@ -42,12 +42,12 @@ def values(result: Any) -> dict[str, float]:
 @pytest.mark.parametrize("lines", [True, False])
 def test_images_come_as_files_and_as_lists(files: bool, lines: bool) -> None:
     truth = png(TRUTH) if files else TRUTH.tolist()
-    found = FOUND.tolist()
+    actual = FOUND.tolist()
     if not lines:
-        found = FOUND.ravel().tolist()
-    result = evaluated([truth], [found], decode_ground_truth=files, ignore_ground_truth_id=255)
+        actual = FOUND.ravel().tolist()
+    result = evaluated([truth], [actual], decode_ground_truth=files, ignore_ground_truth_id=255)
     assert values(result) == {"classId:1": 2, "classId:2": 0}
-    result = evaluated([truth], [found], decode_ground_truth=files)
+    result = evaluated([truth], [actual], decode_ground_truth=files)
     assert values(result) == {"classId:1": 3, "classId:2": 0}
 
 
@@ -60,7 +60,7 @@ def test_a_missing_image_counts_as_missing_labels_and_predictions_do() -> None:
 
 
 @pytest.mark.parametrize(
-    ("truth", "found", "sentence"),
+    ("truth", "actual", "sentence"),
     [
         (png(TRUTH), FOUND[:1].tolist(), "Predict images of the size of the labelled ones"),
         (png(TRUTH), FOUND.T.tolist(), "Predict images of the size of the labelled ones"),
@@ -69,9 +69,9 @@ def test_a_missing_image_counts_as_missing_labels_and_predictions_do() -> None:
         (TRUTH.tolist(), FOUND.tolist(), "'truth' does not hold files of images"),
     ],
 )
-def test_images_that_do_not_fit_are_refused(truth: Any, found: Any, sentence: str) -> None:
+def test_images_that_do_not_fit_are_refused(truth: Any, actual: Any, sentence: str) -> None:
     with pytest.raises(benison.DataError, match=sentence):
-        evaluated([truth], [found])
+        evaluated([truth], [actual])
 
 
 def test_a_column_of_images_is_not_compared_with_itself() -> None:

@@ -220,14 +220,14 @@ def test_more_thresholds_than_tfma_has_buckets(name: str) -> None:
     rows = rows_like("probabilities", 3_000, True)
     config = {"RecallAtPrecision": {"precision": 0.7}, "ThresholdAtRecall": {"recall": 0.4}}
     exact, _ = value_and_resolution(from_config(name, config.get(name, {})), rows)
-    found = []
+    values = []
     for count in (1_000, 20_000, 1_000_000):
         given = {**config.get(name, {}), "num_thresholds": count}
         value, resolution = value_and_resolution(from_config(name, given), rows)
         assert abs(value - exact) <= resolution + 1e-12
-        found.append(resolution)
-    assert found[0] >= found[1] >= found[2] >= 0
-    assert found[0] > 0 or name == "RecallAtPrecision"
+        values.append(resolution)
+    assert values[0] >= values[1] >= values[2] >= 0
+    assert values[0] > 0 or name == "RecallAtPrecision"
 
 
 def test_thresholds_of_ones_own_are_those_of_the_area_too() -> None:

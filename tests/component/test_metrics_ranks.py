@@ -126,7 +126,7 @@ def expected_weights(
     batches: list[tuple[Inputs, SliceCodes]], most: int
 ) -> dict[int, dict[float, tuple[float, float]]]:
     """Weights of negatives and positives by slice and score, or by the lowest score of its bin."""
-    found: dict[int, dict[float, list[float]]] = {}
+    values: dict[int, dict[float, list[float]]] = {}
     for inputs, codes in batches:
         for rows, of_rows in codes.parts:
             for row, code in zip(
@@ -135,9 +135,9 @@ def expected_weights(
                 weight = 1.0 if inputs.weights is None else inputs.weights[row]
                 if weight:
                     score = inputs.predictions[row] + 0.0
-                    both = found.setdefault(code, {}).setdefault(score, [0.0, 0.0])
+                    both = values.setdefault(code, {}).setdefault(score, [0.0, 0.0])
                     both[int(inputs.labels[row])] += weight
-    return {code: pooled(scores, most) for code, scores in found.items()}
+    return {code: pooled(scores, most) for code, scores in values.items()}
 
 
 def pooled(scores: dict[float, list[float]], most: int) -> dict[float, tuple[float, float]]:
@@ -152,15 +152,15 @@ def pooled(scores: dict[float, list[float]], most: int) -> dict[float, tuple[flo
 
 
 def weights_of(state: Ranks) -> dict[int, dict[float, tuple[float, float]]]:
-    found: dict[int, dict[float, tuple[float, float]]] = {}
+    values: dict[int, dict[float, tuple[float, float]]] = {}
     for scores, _, weights in scored_weights(state):
         for i, score in enumerate(scores):
-            of_slice = found.setdefault(int(weights.slices[i]), {})
+            of_slice = values.setdefault(int(weights.slices[i]), {})
             a, b = of_slice.get(float(score), (0.0, 0.0))
             pair = (a + weights.negatives[i], b + weights.positives[i])
             of_slice[float(score)] = (float(pair[0]), float(pair[1]))
             assert list(of_slice) == sorted(of_slice)
-    return found
+    return values
 
 
 @given(seed=st.integers(0, 10**9))

@@ -84,8 +84,8 @@ def test_equal_labels_have_no_correlation(
 def test_many_equal_labels_have_no_correlation() -> None:
     rng = np.random.default_rng(0)
     rows = Inputs(np.full(10**6, 0.1), rng.random(10**6), rng.random(10**6))
-    found = value_of(from_config("R2Score", {}), rows, np.zeros(10**6), 300_000)
-    assert np.isnan(found).all()
+    actual = value_of(from_config("R2Score", {}), rows, np.zeros(10**6), 300_000)
+    assert np.isnan(actual).all()
 
 
 def test_labels_that_barely_vary_do_vary() -> None:
@@ -137,8 +137,8 @@ def test_a_correlation_is_of_one_output(name: str) -> None:
 @pytest.mark.parametrize("name", [*ERRORS, "MeanPrediction", "Calibration", "R2Score"])
 def test_a_missing_prediction_leaves_no_value(name: str) -> None:
     rows = Inputs.of([1, 2, 3, 4], [1, None, 3, 5])
-    found = value_of(from_config(name, {}), rows, [0, 0, 1, 1], 2)
-    np.testing.assert_array_equal(np.isnan(found), [True, False])
+    actual = value_of(from_config(name, {}), rows, [0, 0, 1, 1], 2)
+    np.testing.assert_array_equal(np.isnan(actual), [True, False])
 
 
 def test_sums_are_the_same_however_rows_are_split() -> None:

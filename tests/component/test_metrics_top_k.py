@@ -131,13 +131,13 @@ def test_parameters_without_meaning(parameters: Any, sentence: str) -> None:
 def test_a_spec_asks_for_the_k_highest_scores_of_each_metric() -> None:
     metrics = ["Recall", "AUC", {"class_name": "Precision", "config": {"thresholds": 1.0}}]
     spec = {"binarize": {"top_k_list": [1, 2], "class_ids": [0]}}
-    found = values(*metrics, spec=spec)
+    actual = values(*metrics, spec=spec)
     named = [m if isinstance(m, dict) else {"class_name": m, "config": {}} for m in metrics]
     for k in (1, 2):
         own = [{**m, "config": {**m["config"], "top_k": k}} for m in named]
         for key, value in values(*own).items():
-            assert found.pop(key) == pytest.approx(value)
-    assert {sub_key for _, sub_key in found} == {"classId:0"}
+            assert actual.pop(key) == pytest.approx(value)
+    assert {sub_key for _, sub_key in actual} == {"classId:0"}
 
 
 def test_metrics_of_all_scores_have_no_k_highest() -> None:

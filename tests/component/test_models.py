@@ -264,9 +264,9 @@ def test_nothing_is_unpickled_without_trust(
     vars(module)["Wrong"] = Wrong
     monkeypatch.setitem(sys.modules, "wrong", module)
     (tmp_path / "model.pkl").write_bytes(pickle.dumps(Wrong()))
-    for place in (tmp_path, tmp_path / "model.pkl"):
+    for location in (tmp_path, tmp_path / "model.pkl"):
         with pytest.raises(ModelError, match="--trust-pickle"):
-            models.load(place)
+            models.load(location)
     assert Wrong.unpickled == 0
     with pytest.raises(ModelError, match="cannot be unpickled: no"):
         models.load(tmp_path / "model.pkl", trust_pickle=True)
@@ -302,8 +302,8 @@ def test_sklearn_outputs(tmp_path: Path) -> None:
     for name, (estimator, expected) in cases.items():
         predictor = dumped(estimator, tmp_path / f"{name}.pkl")
         assert predictor.columns == ("hour", "month")
-        found = predictor.predict(FEATURES, None)["output"]
-        np.testing.assert_allclose(found, expected(estimator), rtol=1e-12, err_msg=name)
+        actual = predictor.predict(FEATURES, None)["output"]
+        np.testing.assert_allclose(actual, expected(estimator), rtol=1e-12, err_msg=name)
 
 
 def test_sklearn_takes_text_and_single_values_in_lists(tmp_path: Path) -> None:
@@ -324,8 +324,8 @@ def test_sklearn_takes_text_and_single_values_in_lists(tmp_path: Path) -> None:
     as_views = FEATURES.set_column(2, "company", FEATURES.column(2).cast(pa.string_view()))
     encoded = FEATURES.set_column(2, "company", FEATURES.column(2).dictionary_encode())
     for features in (FEATURES, as_lists, as_views, encoded):
-        found = predictor.predict(features, None)["output"]
-        np.testing.assert_allclose(found, estimator.predict_proba(frame)[:, 1], rtol=1e-12)
+        actual = predictor.predict(features, None)["output"]
+        np.testing.assert_allclose(actual, estimator.predict_proba(frame)[:, 1], rtol=1e-12)
 
 
 def test_what_sklearn_refuses(tmp_path: Path) -> None:

@@ -135,11 +135,11 @@ PLACES: dict[str, Callable[[Any, Any], object]] = {
 }
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_weights_are_seen_wherever_onnx_holds_tensors(place: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("location", PLACES)
+def test_weights_are_seen_wherever_onnx_holds_tensors(location: str, tmp_path: Path) -> None:
     (tmp_path / "w.data").write_bytes(b"1234")
     model = onnx.helper.make_model(onnx.helper.make_graph([], "graph", [], []))
-    PLACES[place](model, weights("./w.data"))
+    PLACES[location](model, weights("./w.data"))
     (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
     assert sorted(digest_model(tmp_path / "m.onnx")) == ["", "w.data"]
 

@@ -148,8 +148,8 @@ def test_onnx_maps_of_scikit_learns_converter(tmp_path: Path) -> None:
     onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=9), path)
     x = np.stack([HOURS, OLD], axis=1).astype(np.float32)
     rows = own_answer(path, {"x": x}, "probabilities")
-    found = models.load(path).predict(pa.RecordBatch.from_pydict({"x": x.tolist()}), None)
-    np.testing.assert_array_equal(found["probabilities"], [[row[0], row[1]] for row in rows])
+    actual = models.load(path).predict(pa.RecordBatch.from_pydict({"x": x.tolist()}), None)
+    np.testing.assert_array_equal(actual["probabilities"], [[row[0], row[1]] for row in rows])
 
 
 @pytest.mark.parametrize("rows", [1, 64])
@@ -221,9 +221,9 @@ def test_mlflow_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         models.load(tmp_path, trust_pickle=True)
 
 
-@pytest.mark.parametrize("place", ["", "Format-Serving", "serving_model_dir/12", "3"])
-def test_where_a_file_may_lie(tmp_path: Path, place: str) -> None:
-    folder = tmp_path / place
+@pytest.mark.parametrize("location", ["", "Format-Serving", "serving_model_dir/12", "3"])
+def test_where_a_file_may_lie(tmp_path: Path, location: str) -> None:
+    folder = tmp_path / location
     folder.mkdir(parents=True, exist_ok=True)
     shape = (FLOAT, ["n"])
     onnx_model(folder / "m.onnx", [node("Neg", ["hour"], ["y"])], {"hour": shape}, {"y": shape})
@@ -268,8 +268,8 @@ def test_memory_that_runs_out_is_said_once_and_changes_nothing(
     onnx.save(model, path)
     result = evaluated(path, TRIPS.slice(0, 40), inference_batch_size=32)
     assert result.value("mean_prediction") == pytest.approx(HOURS[:40].mean(), rel=1e-6)
-    said = [record.getMessage() for record in caplog.records if "Memory ran out" in record.msg]
-    assert said == [
+    message = [record.getMessage() for record in caplog.records if "Memory ran out" in record.msg]
+    assert message == [
         "Memory ran out when the model was called on 32 rows at once; from now on it is called on half as "
         "many, and on fewer if that is still too much."
     ]

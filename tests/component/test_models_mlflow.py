@@ -61,11 +61,11 @@ def test_onnx_takes_the_features_of_the_signature(mlflow: Any, frame: Any, tmp_p
 
     signature = mlflow.models.infer_signature(frame[NAMES].astype(float))
     mlflow.onnx.save_model(onnx.load(path), str(tmp_path / "m"), signature=signature, **QUICK)
-    found = models.load(tmp_path / "m").predict(TRIPS.combine_chunks().to_batches()[0], None)["p"]
+    actual = models.load(tmp_path / "m").predict(TRIPS.combine_chunks().to_batches()[0], None)["p"]
     own = mlflow.onnx.load_model(str(tmp_path / "m"))
     assert own.graph.input[0].name == "x"
     scores = np.exp(frame[NAMES].to_numpy(np.float32))
-    np.testing.assert_allclose(found, scores / scores.sum(axis=1, keepdims=True), rtol=1e-5)
+    np.testing.assert_allclose(actual, scores / scores.sum(axis=1, keepdims=True), rtol=1e-5)
 
 
 def test_python_function_only_when_trusted(mlflow: Any, frame: Any, tmp_path: Path) -> None:

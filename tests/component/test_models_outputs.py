@@ -99,8 +99,8 @@ def test_data_with_predictions_of_each_output() -> None:
     model = {**MODEL, "prediction_keys": {"ctr": "p1", "cvr": "p2"}}
     result = benison.evaluate(table, asked(model))
     assert result.value("mean_prediction", output="cvr") == pytest.approx(EXPECTED["cvr"].mean())
-    one = benison.evaluate(table, asked(model, output_names=["cvr"]))
-    assert set(one.metrics["output"].to_pylist()) == {"cvr"}
+    first = benison.evaluate(table, asked(model, output_names=["cvr"]))
+    assert set(first.metrics["output"].to_pylist()) == {"cvr"}
     with pytest.raises(benison.ConfigError) as raised:
         benison.evaluate(table, asked({**model, "prediction_keys": {"ctr": "p1"}}))
     assert (

@@ -207,9 +207,9 @@ def test_transform_graph(tf: Any, tmp_path: Path, saved: Path) -> None:
     )
     assert result.value("mean_label") == pytest.approx(LABELS.mean() * 10, rel=1e-6)
     made = json.loads((tmp_path / "made.json").read_text())
-    for place in (0, 1, 2):
-        rows = sum(place in tags for tags in made)
-        assert result.value("example_count", slice={"tag": place}) == rows
+    for location in (0, 1, 2):
+        rows = sum(location in tags for tags in made)
+        assert result.value("example_count", slice={"tag": location}) == rows
     imported = set(sys.modules) - before
     assert not [name for name in imported if name.startswith("tensorflow_transform")]
     given = asked(f"{graph}/transform_fn", prediction_key="old_prediction")

@@ -148,7 +148,7 @@ def test_a_graph_that_writes_files_is_refused_before_it_is_loaded(
     assert (tmp_path / "written").read_text() == "by the model"
 
 
-def bodies(tf: Any, place: str) -> dict[str, Any]:
+def bodies(tf: Any, location: str) -> dict[str, Any]:
     def through(op: Any) -> Any:
         def body(x: Any) -> Any:
             with tf.control_dependencies([op(x)]):
@@ -157,18 +157,18 @@ def bodies(tf: Any, place: str) -> dict[str, Any]:
         return body
 
     return {
-        "ReadFile": through(lambda x: tf.io.read_file(place)),
-        "MatchingFiles": through(lambda x: tf.io.matching_files(f"{place}/*")),
+        "ReadFile": through(lambda x: tf.io.read_file(location)),
+        "MatchingFiles": through(lambda x: tf.io.matching_files(f"{location}/*")),
         "EagerPyFunc": through(lambda x: tf.py_function(lambda v: v, [x], tf.float32)),
         "PyFunc": through(lambda x: tf.numpy_function(lambda v: v, [x], tf.float32)),
-        "PrintV2 to a file": through(lambda x: tf.print(x, output_stream=f"file://{place}")),
+        "PrintV2 to a file": through(lambda x: tf.print(x, output_stream=f"file://{location}")),
         "SaveV2": through(lambda x: tf.raw_ops.SaveV2(
-            prefix=place, tensor_names=["x"], shape_and_slices=[""], tensors=[x])),
+            prefix=location, tensor_names=["x"], shape_and_slices=[""], tensors=[x])),
         "RestoreV2": through(lambda x: tf.raw_ops.RestoreV2(
-            prefix=place, tensor_names=["x"], shape_and_slices=[""], dtypes=[tf.float32])[0]),
-        "TextLineDataset": through(lambda x: tf.data.TextLineDataset(place).reduce(0.0, lambda a, b: a)),
+            prefix=location, tensor_names=["x"], shape_and_slices=[""], dtypes=[tf.float32])[0]),
+        "TextLineDataset": through(lambda x: tf.data.TextLineDataset(location).reduce(0.0, lambda a, b: a)),
         "WriteFile": lambda x: {"y": tf.map_fn(
-            lambda v: tf.cond(v > 0, lambda: through(lambda x: tf.io.write_file(place, "x"))(v)["y"],
+            lambda v: tf.cond(v > 0, lambda: through(lambda x: tf.io.write_file(location, "x"))(v)["y"],
                               lambda: v), x)},
     }  # fmt: skip
 

@@ -175,14 +175,14 @@ def test_which_signature_is_usual(tf: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "place",
+    "location",
     ["", "Format-Serving", "Format-Serving/1690000000", "serving_model_dir", "7"],
-    ids=lambda place: place or "itself",
+    ids=lambda location: location or "itself",
 )
-def test_where_a_saved_model_may_lie(saved: Path, tmp_path: Path, place: str) -> None:
-    (tmp_path / "model" / place).parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(saved, tmp_path / "model" / place)
-    if place == "7":
+def test_where_a_saved_model_may_lie(saved: Path, tmp_path: Path, location: str) -> None:
+    (tmp_path / "model" / location).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(saved, tmp_path / "model" / location)
+    if location == "7":
         (tmp_path / "model" / "6").mkdir()
         (tmp_path / "model" / "6" / "saved_model.pb").write_bytes(b"old")
         (tmp_path / "model" / "10").mkdir()  # being copied: TensorFlow Serving skips it as well
@@ -232,13 +232,13 @@ def test_saved_model_whose_objects_are_damaged(tf: Any, tmp_path: Path, damage: 
 def test_tensorflow_may_be_asked_for_by_several_threads(tf: Any) -> None:
     from benison.models.savedmodel import tensorflow
 
-    found: list[Any] = []
-    threads = [threading.Thread(target=lambda: found.append(tensorflow())) for _ in range(4)]
+    values: list[Any] = []
+    threads = [threading.Thread(target=lambda: values.append(tensorflow())) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [tf] * 4
+    assert values == [tf] * 4
 
 
 # Keras.
@@ -297,13 +297,13 @@ def test_what_a_keras_model_was_compiled_with_is_computed_and_judged(
 
 def test_keras_outputs(tf: Any, tmp_path: Path) -> None:
     pair = tf.keras.Input((2,), name="pair")
-    one = tf.keras.layers.Dense(1, name="one")(pair)
+    first = tf.keras.layers.Dense(1, name="one")(pair)
     three = tf.keras.layers.Dense(3, name="three")(pair)
-    several = keras_model(tf, tmp_path / "several.keras", pair, [one, three]).predict(
+    several = keras_model(tf, tmp_path / "several.keras", pair, [first, three]).predict(
         FEATURES, None
     )
     assert {name: array.shape for name, array in several.items()} == {"one": (N,), "three": (N, 3)}
-    named = keras_model(tf, tmp_path / "named.keras", pair, {"a": one, "b": three})
+    named = keras_model(tf, tmp_path / "named.keras", pair, {"a": first, "b": three})
     assert set(named.predict(FEATURES, None)) == {"a", "b"}
 
 
@@ -318,8 +318,8 @@ def test_keras_text(tf: Any, tmp_path: Path) -> None:
     text = tf.keras.Input((1,), name="company", dtype="string")
     lookup = tf.keras.layers.StringLookup(vocabulary=["Flash", "Blue"])(text)
     predictor = keras_model(tf, tmp_path / "model.keras", text, lookup)
-    for place in (tmp_path, tmp_path / "model.keras"):
-        assert models.load(place).predict(FEATURES, None)["output"].tolist() == [1, 2, 1, 0, 2]
+    for location in (tmp_path, tmp_path / "model.keras"):
+        assert models.load(location).predict(FEATURES, None)["output"].tolist() == [1, 2, 1, 0, 2]
     with pytest.raises(DataError, match="'company' is missing in 1 of 2 rows"):
         predictor.predict(pa.RecordBatch.from_pydict({"company": ["Flash", None]}), None)
 

@@ -74,8 +74,8 @@ def test_signature(tf: Any, tmp_path: Path, rows: int | None) -> None:
 
 def test_tfmas_place_for_it(tf: Any, tmp_path: Path) -> None:
     convert(tf, tmp_path / "a.tflite").rename(tmp_path / "tflite")
-    found = mean(tmp_path, model_type="tf_lite", prediction_key="double")
-    assert found == pytest.approx(2 * OLD.mean(), rel=1e-6)
+    actual = mean(tmp_path, model_type="tf_lite", prediction_key="double")
+    assert actual == pytest.approx(2 * OLD.mean(), rel=1e-6)
 
 
 @pytest.mark.filterwarnings(r"ignore:\s+Warning. tf.lite.Interpreter is deprecated:UserWarning")

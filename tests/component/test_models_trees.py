@@ -18,9 +18,9 @@ from tests.component.test_models_files import NAMES, TRIPS, check, evaluated
 @pytest.fixture(scope="module")
 def frame() -> Any:
     pytest.importorskip("pandas")
-    found = TRIPS.select([*NAMES, "label", "company"]).to_pandas()
-    found.loc[::7, "old_prediction"] = None
-    return found
+    actual = TRIPS.select([*NAMES, "label", "company"]).to_pandas()
+    actual.loc[::7, "old_prediction"] = None
+    return actual
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +48,8 @@ def test_xgboost_classes_and_values(frame: Any, table: pa.Table, tmp_path: Path)
     classes = frame.index % 3
     model = xgb.XGBClassifier(n_estimators=2, max_depth=2).fit(frame[NAMES], classes)
     model.save_model(tmp_path / "classes.ubj")
-    found = models.load(tmp_path / "classes.ubj").predict(table.to_batches()[0], None)["output"]
-    np.testing.assert_allclose(found, model.predict_proba(frame[NAMES]), rtol=1e-6)
+    actual = models.load(tmp_path / "classes.ubj").predict(table.to_batches()[0], None)["output"]
+    np.testing.assert_allclose(actual, model.predict_proba(frame[NAMES]), rtol=1e-6)
     value = xgb.XGBRegressor(n_estimators=2).fit(frame[NAMES], frame.hour * 2.5)
     value.save_model(tmp_path / "value.json")
     check(tmp_path / "value.json", value.predict(frame[NAMES]), table)
@@ -81,13 +81,13 @@ def test_xgboost_categories(frame: Any, table: pa.Table, tmp_path: Path) -> None
     as_bytes = table["company"].cast(pa.binary()).dictionary_encode()
     encoded = table.set_column(table.schema.get_field_index("company"), "company", as_bytes)
     check(tmp_path, model.predict(x), encoded)
-    place = table.schema.get_field_index("company")
-    strange = table.set_column(place, "company", pa.array(["company 9"] * 500))
+    location = table.schema.get_field_index("company")
+    strange = table.set_column(location, "company", pa.array(["company 9"] * 500))
     with pytest.raises(
         benison.DataError, match="'company 9' in the data, which is none of the cat"
     ):
         evaluated(tmp_path, strange)
-    numbers = table.set_column(place, "company", pa.array([1] * 500))
+    numbers = table.set_column(location, "company", pa.array([1] * 500))
     with pytest.raises(
         benison.DataError, match="is int64 in the data, and the model was trained on"
     ):
@@ -134,8 +134,8 @@ def test_lightgbm(frame: Any, table: pa.Table, tmp_path: Path) -> None:
         check(tmp_path / name, expected, table)
     classes = lgb.LGBMClassifier(n_estimators=2, verbose=-1).fit(frame[NAMES], frame.index % 3)
     classes.booster_.save_model(tmp_path / "classes.txt")
-    found = models.load(tmp_path / "classes.txt").predict(table.to_batches()[0], None)["output"]
-    np.testing.assert_allclose(found, classes.predict_proba(frame[NAMES]), rtol=1e-12)
+    actual = models.load(tmp_path / "classes.txt").predict(table.to_batches()[0], None)["output"]
+    np.testing.assert_allclose(actual, classes.predict_proba(frame[NAMES]), rtol=1e-12)
 
 
 def test_lightgbm_categories(frame: Any, table: pa.Table, tmp_path: Path) -> None:
@@ -146,8 +146,8 @@ def test_lightgbm_categories(frame: Any, table: pa.Table, tmp_path: Path) -> Non
     model.booster_.save_model(tmp_path / "model.txt")
     (tmp_path / "readme.txt").write_text("Not a model.")
     check(tmp_path, model.predict(x), table)
-    place = table.schema.get_field_index("company")
-    strange = table.set_column(place, "company", pa.array(["company 9"] * 500))
+    location = table.schema.get_field_index("company")
+    strange = table.set_column(location, "company", pa.array(["company 9"] * 500))
     check(tmp_path, model.predict(x.assign(company=x.company.where(x.company.isna()))), strange)
 
 

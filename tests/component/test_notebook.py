@@ -93,14 +93,14 @@ def lab(folder: Path) -> Iterator[str]:
         server = subprocess.Popen(
             command, env=own_home(folder), cwd=folder, stdout=log, stderr=subprocess.STDOUT
         )
-    told = folder / "home" / "JUPYTER_RUNTIME_DIR" / f"jpserver-{server.pid}.json"
+    given = folder / "home" / "JUPYTER_RUNTIME_DIR" / f"jpserver-{server.pid}.json"
     try:
         for _ in range(1_200):
-            if told.is_file() and told.stat().st_size:
+            if given.is_file() and given.stat().st_size:
                 break
             assert server.poll() is None, (folder / "lab.log").read_text()[-2_000:]
             time.sleep(0.1)
-        yield json.loads(told.read_text(encoding="utf-8"))["url"]
+        yield json.loads(given.read_text(encoding="utf-8"))["url"]
     finally:
         server.terminate()
         server.wait(timeout=60)

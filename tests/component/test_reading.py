@@ -186,10 +186,10 @@ def test_beam_infers_types_from_all_rows(form: str, tmp_path: Path) -> None:
 def test_csv_cells_are_sliced_as_they_are_written_if_one_does_not_print_back(
     ahead: int, cells: list[str], expected: dict[str, float], tmp_path: Path
 ) -> None:
-    found = counts(
+    actual = counts(
         write(scored([{"v": 7}] * ahead + [{"v": cell} for cell in cells]), tmp_path, "csv")
     )
-    assert found == {**({"7": ahead} if ahead else {}), **expected}
+    assert actual == {**({"7": ahead} if ahead else {}), **expected}
 
 
 def test_files_agree_on_how_cells_are_sliced(tmp_path: Path) -> None:

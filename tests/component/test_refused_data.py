@@ -105,9 +105,9 @@ def test_names_that_are_no_text_do_not_matter() -> None:
     [([{"label": 1}], "a list of dict"), (GOOD, "dict"), (np.eye(2), "ndarray")],
 )
 def test_rows_and_columns_of_python_are_refused_with_the_cure(examples: Any, kind: str) -> None:
-    said = refusal(examples)
-    assert f"Examples are paths or a table, not {kind}. " in said
-    assert "pyarrow.Table.from_pylist" in said
+    message = refusal(examples)
+    assert f"Examples are paths or a table, not {kind}. " in message
+    assert "pyarrow.Table.from_pylist" in message
 
 
 # Files.
@@ -124,16 +124,16 @@ def test_names_of_columns_that_are_no_text(tmp_path: Path) -> None:
     for ending in ("parquet", "arrow", "csv", "jsonl"):
         path = tmp_path / f"a.{ending}"
         path.write_bytes(path.read_bytes().replace(b"n__", latin + b"_"))
-        said = refusal(str(path))
-        assert f"a.{ending}" in said
+        message = refusal(str(path))
+        assert f"a.{ending}" in message
 
 
 def test_csv_text_that_is_not_utf8(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes("label,prediction,v,w\n1,0.5,a,é\n".encode("latin-1"))
     assert evaluate(str(path), "v").slices() == ["v=a"]
-    said = refusal(str(path), "w")
-    assert "a.csv: column 'w' is not UTF-8 text. Save the file as UTF-8." in said
+    message = refusal(str(path), "w")
+    assert "a.csv: column 'w' is not UTF-8 text. Save the file as UTF-8." in message
 
 
 def test_parquet_text_that_is_not_utf8(tmp_path: Path) -> None:

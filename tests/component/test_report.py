@@ -126,8 +126,8 @@ def test_curves_pass_through_points_of_the_plots(
     rows = pq.read_table(tmp_path / "out" / "plots.parquet").to_pylist()
     confusion = next(p for p in carried.header["plots"] if "confusion" in p["name"])
     thresholds = carried.column(confusion["axis"])
-    for which, place in enumerate(confusion["slices"]):
-        name = carried.header["names"][place]
+    for which, location in enumerate(confusion["slices"]):
+        name = carried.header["names"][location]
         row = next(r for r in rows if r["slice"] == name and r["plot"] == confusion["name"])
         points = {key: np.array(values) for key, values in row["columns"]}
         kept = np.searchsorted(points["threshold"], thresholds)
@@ -141,7 +141,7 @@ def test_merged_buckets_have_the_sums_of_the_plot(trips: pa.Table, tmp_path: Pat
     carried = Carried.of(report_of(trips, config("CalibrationPlot"), tmp_path))
     (plot,) = carried.header["plots"]
     assert len(carried.column(plot["axis"])) == 51
-    sums = {name: carried.column(place).sum() for name, place in plot["candidate"].items()}
+    sums = {name: carried.column(location).sum() for name, location in plot["candidate"].items()}
     assert sums["weight"] == 2_000
     assert sums["label"] == pytest.approx(np.sum(trips["label"].to_numpy()))
     assert sums["prediction"] == pytest.approx(np.sum(trips["prediction"].to_numpy()))
@@ -241,9 +241,9 @@ def test_a_slice_that_failed_is_in_the_page_however_small(tmp_path: Path) -> Non
 )
 def test_six_digits_are_those_that_are_printed(number: float) -> None:
     payload = Payload(exact=False)
-    place = payload.values(np.array([number, np.nan, np.inf, -np.inf]))
+    location = payload.values(np.array([number, np.nan, np.inf, -np.inf]))
     carried = Carried.of(f'id="data">{payload.text({})}</script>')
-    value, undefined, *infinite = carried.column(place)
+    value, undefined, *infinite = carried.column(location)
     assert value == pytest.approx(float(f"{number:.6g}"), rel=1e-15, abs=1e-299)
     assert math.isnan(undefined)
     assert infinite == [math.inf, -math.inf]
@@ -273,8 +273,10 @@ def test_a_page_of_plots_of_another_type(tmp_path: Path) -> None:
     result = benison.evaluate(taxi_like(50), made, output=str(output))
     plots = pq.read_table(output / "plots.parquet")
     nullable = plots.schema.field("examples").with_nullable(True)
-    place = plots.schema.get_field_index("examples")
-    pq.write_table(plots.set_column(place, nullable, plots["examples"]), output / "plots.parquet")
+    location = plots.schema.get_field_index("examples")
+    pq.write_table(
+        plots.set_column(location, nullable, plots["examples"]), output / "plots.parquet"
+    )
     assert "<html" in report_page.render(result)
     pq.write_table(plots.drop_columns(["slice"]), output / "plots.parquet")
     with pytest.raises(OutputError, match=r"plots.parquet cannot be read"):

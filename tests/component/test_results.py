@@ -61,13 +61,13 @@ def test_a_result_of_a_baseline_alone() -> None:
 
 
 def test_values_are_found_by_name_key_or_features() -> None:
-    found = result(table(rows(SLICES)))
-    assert found.value("auc") == found.value("auc", ()) == found.value("auc", {}) == 0.8
+    actual = result(table(rows(SLICES)))
+    assert actual.value("auc") == actual.value("auc", ()) == actual.value("auc", {}) == 0.8
     for slice_ in ("hour=5", HOUR, {"hour": "5"}, {"hour": 5}, {"hour": 5.0}):
-        assert found.value("auc", slice_) == 0.9
-    assert found.value("auc", {"paid": True}) == 0.6
-    assert math.isnan(found.value("auc", LATE))
-    assert found.value("auc", "hour=5 vs hour=23") == -1.0
+        assert actual.value("auc", slice_) == 0.9
+    assert actual.value("auc", {"paid": True}) == 0.6
+    assert math.isnan(actual.value("auc", LATE))
+    assert actual.value("auc", "hour=5 vs hour=23") == -1.0
 
 
 @pytest.mark.parametrize(
@@ -111,10 +111,10 @@ def test_the_candidate_is_meant_unless_there_are_several() -> None:
 
 
 def test_names() -> None:
-    found = result(table(rows(SLICES), rows(SLICES, metric="loss")))
-    assert found.metric_names() == ["auc", "loss"]
-    assert found.slices()[:2] == ["Overall", "company=Flash Cab"]
-    assert repr(found) == "<EvalResult not_evaluated, 6 slices, 12 values, None>"
+    actual = result(table(rows(SLICES), rows(SLICES, metric="loss")))
+    assert actual.metric_names() == ["auc", "loss"]
+    assert actual.slices()[:2] == ["Overall", "company=Flash Cab"]
+    assert repr(actual) == "<EvalResult not_evaluated, 6 slices, 12 values, None>"
 
 
 @pytest.mark.parametrize(
@@ -132,11 +132,11 @@ def test_names() -> None:
     ],
 )
 def test_the_worst_slices(auc: dict[str, Any], slices: list[str]) -> None:
-    found = result(table(rows(SLICES)), **auc)
-    assert found.worst("auc", 2)["slice"].to_pylist() == slices
-    assert found.worst("auc").num_rows == 4
+    actual = result(table(rows(SLICES)), **auc)
+    assert actual.worst("auc", 2)["slice"].to_pylist() == slices
+    assert actual.worst("auc").num_rows == 4
     with pytest.raises(DataError, match="no metric 'acu'"):
-        found.worst("acu")
+        actual.worst("acu")
 
 
 def test_the_worst_slices_are_those_of_the_candidate() -> None:
@@ -149,8 +149,8 @@ def test_compare() -> None:
     after = result(
         table(rows({OVERALL: 0.75, HOUR: 0.9}, "new"), rows({OVERALL: 0.1}, "old")), ("new", "old")
     )
-    found = before.compare(after)
-    shown = found.select(["model", "slice", "value", "value_other", "difference"]).to_pylist()
+    actual = before.compare(after)
+    shown = actual.select(["model", "slice", "value", "value_other", "difference"]).to_pylist()
     assert [tuple(row.values()) for row in shown] == [
         ("", "Overall", 0.5, 0.75, 0.25),
         ("", "company=Flash Cab", 0.7, None, None),
@@ -160,11 +160,11 @@ def test_compare() -> None:
 
 
 def test_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = result(table(rows(SLICES)))
-    assert list(found.to_pandas().columns) == found.metrics.column_names
+    actual = result(table(rows(SLICES)))
+    assert list(actual.to_pandas().columns) == actual.metrics.column_names
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'benison\[pandas\]'"):
-        found.to_pandas()
+        actual.to_pandas()
 
 
 # Loaded from disk.
@@ -188,12 +188,16 @@ def copy(written: Path, tmp_path: Path) -> Path:
 def test_what_is_loaded_is_what_was_found(written: Path) -> None:
     auc = {"class_name": "AUC", "threshold": bounds(0.5)}
     slices = ({}, {"feature_keys": ["hour"]})
-    found = benison.evaluate(taxi_like(500), config(auc, "CalibrationPlot", slices=slices))
+    evaluated = benison.evaluate(taxi_like(500), config(auc, "CalibrationPlot", slices=slices))
     loaded = load_result(written)
     keys = ["slice", "slice_key", "metric", "value", "structured", "examples"]
-    assert loaded.metrics.select(keys).equals(found.metrics.select(keys))
-    assert (loaded.verdict, loaded.config, loaded.path) == (found.verdict, found.config, written)
-    assert loaded.plots.num_rows == found.plots.num_rows > 0
+    assert loaded.metrics.select(keys).equals(evaluated.metrics.select(keys))
+    assert (loaded.verdict, loaded.config, loaded.path) == (
+        evaluated.verdict,
+        evaluated.config,
+        written,
+    )
+    assert loaded.plots.num_rows == evaluated.plots.num_rows > 0
     assert loaded.manifest["rows"] == 500
 
 

@@ -25,6 +25,6 @@ def test_slices_stand_in_the_order_of_their_keys(features: tuple[str, ...]) -> N
         table.number([SpecCodes.of(SlicingSpec(feature_keys=features), ColumnCodes(part))])
     keys = table.keys()
     assert [keys[i] for i in table.order()] == sorted(keys, key=sort_key)
-    names, found = table.texts(table.order())
+    names, actual = table.texts(table.order())
     assert names.to_pylist() == [slice_name(keys[i]) for i in table.order()]
-    assert [as_key(key) for key in found.to_pylist()] == [keys[i] for i in table.order()]
+    assert [as_key(key) for key in actual.to_pylist()] == [keys[i] for i in table.order()]

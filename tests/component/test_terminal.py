@@ -124,18 +124,18 @@ def test_changes_are_the_largest_first(runs: list[EvalResult]) -> None:
 
 
 def test_lower_is_better_where_it_is(runs: list[EvalResult]) -> None:
-    told = json.loads(
+    given = json.loads(
         show(runs[1].path, "--compare", runs[0].path, "--metric", "binary_crossentropy", "--json")
     )
-    for row in told["changes"]:
+    for row in given["changes"]:
         assert row["worse"] == (row["change"] > 0)
 
 
 def test_a_slice_over_several_runs(runs: list[EvalResult]) -> None:
     others = [part for run in (runs[1], runs[0]) for part in ("--compare", run.path)]
-    told = json.loads(show(runs[2].path, *others, "--slice", "Overall", "--json"))
+    given = json.loads(show(runs[2].path, *others, "--slice", "Overall", "--json"))
     in_order = sorted(runs, key=lambda run: run.manifest["created"])
-    by_metric = {row["metric"]: row for row in told["changes"]}
+    by_metric = {row["metric"]: row for row in given["changes"]}
     assert set(by_metric) == {"auc", "binary_crossentropy", "example_count"}
     values = [run.value("auc") for run in in_order]
     assert sorted(by_metric["auc"]["runs"]) == pytest.approx(sorted(values))

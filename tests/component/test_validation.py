@@ -29,7 +29,7 @@ from tests.component.judging import (
     bounds,
     change,
     judge,
-    one,
+    judged_value,
     rows,
     table,
 )
@@ -58,7 +58,7 @@ NAN, INF = math.nan, math.inf
 def test_bounds_on_the_value(
     value: float, lower: float | None, upper: float | None, outcome: str
 ) -> None:
-    verdict = one(value, bounds(lower, upper))
+    verdict = judged_value(value, bounds(lower, upper))
     outcomes = [check.outcome for check in verdict.checks]
     assert len(outcomes) == max(1, (lower is not None) + (upper is not None))
     assert ("fail" if "fail" in outcomes else "pass") == outcome
@@ -90,7 +90,7 @@ def test_sentences_of_values(value: float, threshold: dict[str, Any], sentence: 
 
 
 def test_nothing_in_a_slice_is_the_reason() -> None:
-    (reason,) = one(NAN, bounds(0.5), examples=0).reasons
+    (reason,) = judged_value(NAN, bounds(0.5), examples=0).reasons
     assert "undefined because the slice has no examples, so" in reason
 
 
@@ -112,7 +112,7 @@ def test_a_structured_value_fails() -> None:
 def test_bounds_on_the_change(
     kind: str, direction: str, bound: float, moved: float, old: float
 ) -> None:
-    verdict = one(old + moved, change(direction, **{kind: bound}), old)
+    verdict = judged_value(old + moved, change(direction, **{kind: bound}), old)
     good = moved >= bound if direction == UP else moved <= bound
     (check,) = verdict.checks
     assert (check.outcome == "pass", check.change) == (good, moved)
@@ -130,13 +130,13 @@ def test_change_is_the_literal_formula(
     new: float, old: float, bound: float, direction: str, kind: str
 ) -> None:
     try:
-        found = (new - old) / (1 if kind == "absolute" else abs(old))
-        good = found >= bound if direction == UP else found <= bound
+        actual = (new - old) / (1 if kind == "absolute" else abs(old))
+        good = actual >= bound if direction == UP else actual <= bound
     except ZeroDivisionError:
-        good, found = False, math.inf
+        good, actual = False, math.inf
     scale = max(abs(new), abs(old)) / (abs(old) if kind == "relative" and old else 1)
-    assume(abs(found - bound) > 2e-9 * scale)  # what lies nearer may be at its bound
-    verdict = one(new, change(direction, **{kind: bound}), old)
+    assume(abs(actual - bound) > 2e-9 * scale)  # what lies nearer may be at its bound
+    verdict = judged_value(new, change(direction, **{kind: bound}), old)
     assert verdict.blessed == good
 
 
@@ -151,11 +151,11 @@ def test_what_only_rounding_keeps_from_a_bound_is_at_it(new: int, old: int, part
     value, before = new / parts, math.fsum([1 / parts] * old)
     for direction in (UP, DOWN):
         both = change(direction, absolute=absolute, relative=relative)
-        assert [c.outcome for c in one(value, both, before).checks] == ["pass", "pass"]
+        assert [c.outcome for c in judged_value(value, both, before).checks] == ["pass", "pass"]
     summed = sum([1 / parts] * new)
-    assert one(summed, bounds(value, value)).blessed
+    assert judged_value(summed, bounds(value, value)).blessed
     for off in (1 - 1e-8, 1 + 1e-8):
-        assert not one(value * off, bounds(value, value)).blessed
+        assert not judged_value(value * off, bounds(value, value)).blessed
 
 
 @pytest.mark.parametrize(
@@ -163,15 +163,15 @@ def test_what_only_rounding_keeps_from_a_bound_is_at_it(new: int, old: int, part
     [(5e9 - 1, 5e9), (-1e-300, 0.0), (-1e-12, 0.0), (-INF, -1e300), (1e300, INF)],
 )
 def test_counts_zero_and_infinity_are_exact(value: float, bound: float) -> None:
-    assert not one(value, bounds(bound)).blessed
-    assert not one(-value, bounds(None, -bound)).blessed
+    assert not judged_value(value, bounds(bound)).blessed
+    assert not judged_value(-value, bounds(None, -bound)).blessed
 
 
 def test_changes_of_counts_are_exact() -> None:
     grown = change(UP, absolute=1e9)
-    assert not one(6e9 - 1, grown, 5e9).blessed
-    assert one(6e9, grown, 5e9).blessed
-    assert not one(1e10 - 1, change(UP, relative=0.0), 1e10).blessed
+    assert not judged_value(6e9 - 1, grown, 5e9).blessed
+    assert judged_value(6e9, grown, 5e9).blessed
+    assert not judged_value(1e10 - 1, change(UP, relative=0.0), 1e10).blessed
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_changes_of_counts_are_exact() -> None:
 def test_sentences_of_changes(
     new: float, old: float, threshold: dict[str, Any], sentence: str, formula: str
 ) -> None:
-    (check,) = one(new, threshold, old).checks
+    (check,) = judged_value(new, threshold, old).checks
     assert check.reason == f"auc of Overall {sentence}"
     assert check.formula == formula
 
@@ -267,35 +267,35 @@ def test_sentences_of_changes(
     ],
 )
 def test_an_undefined_change_fails(new: float, old: float, kind: str, sentence: str) -> None:
-    verdict = one(new, change(UP, **{kind: -INF}), old)
+    verdict = judged_value(new, change(UP, **{kind: -INF}), old)
     assert verdict.status == "not_blessed"
     assert sentence in verdict.reasons[0]
 
 
 def test_every_bound_of_a_threshold_must_hold() -> None:
     both = {**bounds(0.5), **change(UP, absolute=0.0, relative=0.0)}
-    assert one(0.8, both, 0.75).blessed
-    assert [c.outcome for c in one(0.8, both, 0.75).checks] == ["pass"] * 3
-    assert [c.outcome for c in one(0.4, both, 0.3).checks] == ["fail", "pass", "pass"]
-    assert [c.outcome for c in one(0.7, both, 0.75).checks] == ["pass", "fail", "fail"]
-    assert not one(0.7, both, 0.75).blessed
+    assert judged_value(0.8, both, 0.75).blessed
+    assert [c.outcome for c in judged_value(0.8, both, 0.75).checks] == ["pass"] * 3
+    assert [c.outcome for c in judged_value(0.4, both, 0.3).checks] == ["fail", "pass", "pass"]
+    assert [c.outcome for c in judged_value(0.7, both, 0.75).checks] == ["pass", "fail", "fail"]
+    assert not judged_value(0.7, both, 0.75).blessed
 
 
 def test_the_baseline_is_not_judged() -> None:
-    verdict = one(0.8, bounds(0.75), 0.1)
+    verdict = judged_value(0.8, bounds(0.75), 0.1)
     assert [check.model for check in verdict.checks] == ["new"]
     assert verdict.blessed
 
 
 def test_without_a_baseline_changes_are_rubber_stamped() -> None:
-    first = one(0.8, change(UP, absolute=0.1))
+    first = judged_value(0.8, change(UP, absolute=0.1))
     assert (first.status, first.rubber_stamped) == ("blessed", True)
     assert [c.outcome for c in first.checks] == ["rubber_stamped"]
     assert first.checks[0].reason == (
         "auc of Overall: there is no baseline, so its absolute change is not judged (rubber-stamped)."
     )
     assert "(rubber-stamped)" in first.summary()
-    too_low = one(0.4, {**bounds(0.5), **change(UP, absolute=0.1)})
+    too_low = judged_value(0.4, {**bounds(0.5), **change(UP, absolute=0.1)})
     assert (too_low.status, too_low.rubber_stamped) == ("not_blessed", True)
 
 
@@ -370,15 +370,15 @@ def test_a_thousand_sentences_are_written_and_the_rest_is_counted() -> None:
 
 
 def test_undefined_is_null_and_infinite_is_text() -> None:
-    plain = one(NAN, bounds(0.5)).checks[0].to_dict()
+    plain = judged_value(NAN, bounds(0.5)).checks[0].to_dict()
     assert (plain["value"], plain["bound"], plain["side"]) == (None, 0.5, "lower")
-    assert one(INF, bounds(0.5)).checks[0].to_dict()["value"] == "inf"
-    verdict = one(NAN, bounds(0.5))
+    assert judged_value(INF, bounds(0.5)).checks[0].to_dict()["value"] == "inf"
+    verdict = judged_value(NAN, bounds(0.5))
     assert Verdict.from_dict(verdict.to_dict()).reasons == verdict.reasons
 
 
 def test_a_newer_verdict_is_refused() -> None:
-    newer = {**one(0.5, bounds(0.5)).to_dict(), "version": 3}
+    newer = {**judged_value(0.5, bounds(0.5)).to_dict(), "version": 3}
     with pytest.raises(OutputError, match=r"newer Benison \(version 3; this one reads up to 2\)"):
         Verdict.from_dict(newer)
 

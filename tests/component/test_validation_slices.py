@@ -48,7 +48,7 @@ def test_a_threshold_is_for_every_slice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "found"),
+    ("spec", "actual"),
     [
         ({}, ["Overall"]),
         ({"feature_keys": ["hour"]}, ["hour=5", "hour=6"]),
@@ -61,9 +61,9 @@ def test_a_threshold_is_for_every_slice() -> None:
         ),
     ],
 )
-def test_a_threshold_on_slices(spec: dict[str, Any], found: list[str]) -> None:
+def test_a_threshold_on_slices(spec: dict[str, Any], actual: list[str]) -> None:
     auc = {"per_slice_thresholds": per_slice(spec)["thresholds"]}
-    assert judged(judge(table(rows(SLICES)), auc, slicing_specs=SPECS)) == found
+    assert judged(judge(table(rows(SLICES)), auc, slicing_specs=SPECS)) == actual
 
 
 @pytest.mark.parametrize("value", ["6", "Flash"])
@@ -154,8 +154,8 @@ def test_comparisons_can_pass_and_fail() -> None:
         "auc of hour=5 vs hour=6 is -0.1 (1,203 examples), below the lower bound -0.05.",
     )
     named = {"auc": {"thresholds": [{"cross_slicing_specs": [PAIR], "threshold": bounds(0.0)}]}}
-    found = judge(metrics, cross_slice_thresholds=named, cross_slicing_specs=[PAIR])
-    assert judged(found) == ["hour=5 vs hour=6"]
+    actual = judge(metrics, cross_slice_thresholds=named, cross_slicing_specs=[PAIR])
+    assert judged(actual) == ["hour=5 vs hour=6"]
 
 
 def test_comparisons_and_slices_are_kept_apart() -> None:

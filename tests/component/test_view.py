@@ -150,9 +150,9 @@ def test_what_is_not_there(result: EvalResult, call: Any, sentence: str) -> None
 
 
 def test_the_sentence_says_which_plot_to_ask_for(trips: pa.Table) -> None:
-    found = benison.evaluate(trips, config("AUC"))
+    evaluated = benison.evaluate(trips, config("AUC"))
     with pytest.raises(DataError, match="'calibration' needs the points of CalibrationPlot; name"):
-        found.view.plot("calibration")
+        evaluated.view.plot("calibration")
 
 
 def test_several_views_of_a_metric_have_to_be_told_apart(trips: pa.Table) -> None:
@@ -163,11 +163,11 @@ def test_several_views_of_a_metric_have_to_be_told_apart(trips: pa.Table) -> Non
             "example_weights": {"weighted": True, "unweighted": True},
         }
     ]
-    found = benison.evaluate(trips, made)
+    evaluated = benison.evaluate(trips, made)
     with pytest.raises(DataError, match=r"auc has several .* say which \(weighted: True, False"):
-        found.view.slices("auc")
-    (row,) = rows_of(found.view.slices("auc", weighted=False))
-    assert row["value"] == found.value("auc", weighted=False)
+        evaluated.view.slices("auc")
+    (row,) = rows_of(evaluated.view.slices("auc", weighted=False))
+    assert row["value"] == evaluated.value("auc", weighted=False)
 
 
 def test_without_altair(result: EvalResult, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,8 +251,8 @@ def test_html_says_how_sure_a_value_is() -> None:
     made["options"] = {"compute_confidence_intervals": True}
     result = benison.evaluate(taxi_like(500), made)
     (worst,) = result.worst("auc", 1).to_pylist()
-    said = f"{worst['value']:.5g} ({worst['lower']:.3g} to {worst['upper']:.3g})"
-    assert f"≈ {worst['examples']}{said}" in Page(result._repr_html_()).text
+    message = f"{worst['value']:.5g} ({worst['lower']:.3g} to {worst['upper']:.3g})"
+    assert f"≈ {worst['examples']}{message}" in Page(result._repr_html_()).text
 
 
 def test_html_needs_nothing_from_outside_the_cell(result: EvalResult) -> None:

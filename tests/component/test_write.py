@@ -67,11 +67,11 @@ def test_every_file_is_there_and_nothing_else(tmp_path: Path) -> None:
 
 def test_tables_are_read_as_they_were(tmp_path: Path) -> None:
     write(tmp_path / "out")
-    found = pq.read_table(tmp_path / "out" / "metrics.parquet")
-    assert found.schema.equals(METRICS_SCHEMA)
-    assert found.schema.metadata[b"schema_version"] == b"2"
-    assert found["slice"].to_pylist() == ["Overall", "company=Flash Cab"]
-    np.testing.assert_array_equal(found["value"], [0.8, np.nan])
+    actual = pq.read_table(tmp_path / "out" / "metrics.parquet")
+    assert actual.schema.equals(METRICS_SCHEMA)
+    assert actual.schema.metadata[b"schema_version"] == b"2"
+    assert actual["slice"].to_pylist() == ["Overall", "company=Flash Cab"]
+    np.testing.assert_array_equal(actual["value"], [0.8, np.nan])
     file = pq.ParquetFile(tmp_path / "out" / "metrics.parquet")
     assert file.metadata.row_group(0).column(0).compression == "ZSTD"
 
@@ -265,8 +265,8 @@ def python(script: str, *arguments: str) -> str:
 
 def test_the_old_result_is_put_back_when_the_new_one_cannot_take_its_place(tmp_path: Path) -> None:
     (tmp_path / "outputs").mkdir()
-    said = python(FAILED_RENAME, str(tmp_path / "outputs" / "out"))
-    assert "out: [Errno 5] Input/output error." in said
+    message = python(FAILED_RENAME, str(tmp_path / "outputs" / "out"))
+    assert "out: [Errno 5] Input/output error." in message
 
 
 KILLED = """

@@ -84,11 +84,11 @@ def run(tfx: Any, url: str, folder: Path, components: list[Any]) -> None:
 
 
 def pusher(tfx: Any, model: Any, blessing: Any, folder: Path | str) -> Any:
-    place = tfx.proto.PushDestination.Filesystem(base_directory=f"{folder}/serving")
+    location = tfx.proto.PushDestination.Filesystem(base_directory=f"{folder}/serving")
     return tfx.components.Pusher(
         model=model,
         model_blessing=blessing,
-        push_destination=tfx.proto.PushDestination(filesystem=place),
+        push_destination=tfx.proto.PushDestination(filesystem=location),
     )
 
 
@@ -111,12 +111,12 @@ def test_tfx_pushes_what_a_plain_run_has_blessed(
         str(trips_csv / "trips.csv"), output=str(tmp_path / "out"), run="r1", **evaluate
     )
     assert result.verdict.blessed
-    found = latest(tfx)
+    actual = latest(tfx)
     run(
         tfx,
         mlmd_url,
         tmp_path,
-        [found, pusher(tfx, found.outputs["model"], found.outputs["model_blessing"], tmp_path)],
+        [actual, pusher(tfx, actual.outputs["model"], actual.outputs["model_blessing"], tmp_path)],
     )
     (version,) = (tmp_path / "serving").iterdir()
     assert (version / "saved_model.pb").exists()

@@ -58,15 +58,17 @@ def artifact(kind: Any, uri: Path, id_: int = 0) -> Any:
 def inputs(data: Path, model: bool = True, baseline: bool = False) -> dict[str, list[Any]]:
     examples = artifact(standard_artifacts.Examples, data / "csv_example_gen")
     examples.split_names = artifact_utils.encode_split_names(["train", "eval"])
-    found = {
+    values = {
         "examples": [examples, examples],
         "schema": [artifact(standard_artifacts.Schema, data / "schema_gen")],
     }
     if model:
-        found["model"] = [artifact(standard_artifacts.Model, data / "trainer/current", 3)]
+        values["model"] = [artifact(standard_artifacts.Model, data / "trainer/current", 3)]
     if baseline:
-        found["baseline_model"] = [artifact(standard_artifacts.Model, data / "trainer/previous", 2)]
-    return found
+        values["baseline_model"] = [
+            artifact(standard_artifacts.Model, data / "trainer/previous", 2)
+        ]
+    return values
 
 
 def run(
@@ -158,8 +160,8 @@ def check_files_of_tfma(folder: Path) -> None:
     assert (folder / "validations.tfrecord").exists()
     assert list(folder.glob("metrics-*.tfrecord"))
     assert list(folder.glob("plots-*.tfrecord"))
-    metrics = [found for _, found in tfma.load_eval_result(str(folder)).slicing_metrics]
-    assert all("example_count" in str(found) for found in metrics)
+    metrics = [actual for _, actual in tfma.load_eval_result(str(folder)).slicing_metrics]
+    assert all("example_count" in str(actual) for actual in metrics)
 
 
 def test_a_split_that_is_not_there_names_those_that_are(data: Path, tmp_path: Path) -> None:
@@ -185,8 +187,8 @@ def test_fairness_indicators_at_equal_and_at_near_thresholds(
     tmp_path: Path, thresholds: str, rates: int
 ) -> None:
     given = {"examples": [parquet(tmp_path / "examples")]}
-    found, _ = run(given, tmp_path, IN_DATA, fairness_indicator_thresholds=thresholds)
-    names = set(benison.load_result(found.uri).metrics["metric"].to_pylist())
+    actual, _ = run(given, tmp_path, IN_DATA, fairness_indicator_thresholds=thresholds)
+    names = set(benison.load_result(actual.uri).metrics["metric"].to_pylist())
     assert len([name for name in names if name.startswith("fairness_indicators_metrics/")]) == rates
 
 
@@ -225,10 +227,10 @@ def test_intervals_are_the_same_on_beam(tmp_path: Path) -> None:
     results = []
     for arguments in ([], ["--direct_running_mode=in_memory"]):
         folder = tmp_path / f"evaluated-{len(results)}"
-        found, _ = run({"examples": artifacts}, folder, config, beam_pipeline_args=arguments)
-        results.append(benison.load_result(found.uri).metrics)
+        actual, _ = run({"examples": artifacts}, folder, config, beam_pipeline_args=arguments)
+        results.append(benison.load_result(actual.uri).metrics)
     for column in ("value", "lower", "upper"):
-        local, beam = (found[column].to_numpy() for found in results)
+        local, beam = (actual[column].to_numpy() for actual in results)
         assert np.isfinite(local).sum() > 30
         np.testing.assert_allclose(beam, local, rtol=1e-10)
 
@@ -303,8 +305,8 @@ def test_a_module_may_load_models_and_choose_extractors(data: Path, tmp_path: Pa
     model = artifact(standard_artifacts.Model, data / "trainer/current", 3)
     given = {"examples": [parquet(tmp_path / "examples")], "model": [model]}
     means = {"metrics_specs": [{"metrics": [{"class_name": "MeanPrediction"}]}]}
-    found, _ = run(given, tmp_path, IN_DATA | means, module_file=str(tmp_path / "module.py"))
-    assert benison.load_result(found.uri).value("mean_prediction") == 0.25
+    actual, _ = run(given, tmp_path, IN_DATA | means, module_file=str(tmp_path / "module.py"))
+    assert benison.load_result(actual.uri).value("mean_prediction") == 0.25
 
 
 def test_a_module_may_leave_the_extractors_to_us(tmp_path: Path) -> None:
@@ -349,8 +351,8 @@ def test_parquet_of_several_artifacts_and_splits(tmp_path: Path) -> None:
         "metrics_specs": [{"metrics": [{"class_name": "ExampleCount"}]}],
     }
     given = {"examples": artifacts}
-    found, _ = run(given, tmp_path / "eval", config)
-    result = benison.load_result(found.uri)
+    actual, _ = run(given, tmp_path / "eval", config)
+    result = benison.load_result(actual.uri)
     assert result.value("example_count") == 60
     folders = [str(Path(made.uri, "Split-eval")) for made in artifacts]
     expected = benison.evaluate(folders, config, format="parquet").metrics
@@ -361,11 +363,11 @@ def test_parquet_of_several_artifacts_and_splits(tmp_path: Path) -> None:
         "df",
     ]  # which are NaN, and so are not equal to themselves
     assert result.metrics.drop_columns(no_bounds).equals(expected.drop_columns(no_bounds))
-    found, _ = run(given, tmp_path / "both", config, example_splits='["train", "eval"]')
-    assert benison.load_result(found.uri).value("example_count") == 260
+    actual, _ = run(given, tmp_path / "both", config, example_splits='["train", "eval"]')
+    assert benison.load_result(actual.uri).value("example_count") == 260
     thresholds = "[0.25, 0.5]"
-    found, _ = run(given, tmp_path / "fair", config, fairness_indicator_thresholds=thresholds)
-    result = benison.load_result(found.uri)
+    actual, _ = run(given, tmp_path / "fair", config, fairness_indicator_thresholds=thresholds)
+    result = benison.load_result(actual.uri)
     table = pa.concat_tables(taxi_like(30, seed=number) for number in range(2))
     share = (table["prediction"].to_numpy() > 0.25).mean()
     name = "fairness_indicators_metrics/positive_rate@0.25"
@@ -385,8 +387,8 @@ def test_a_metric_of_a_module_beside_the_users_own(data: Path, tmp_path: Path) -
     evaluation, _ = run(given, tmp_path, config, module_file=str(tmp_path / "module.py"))
     result = benison.load_result(evaluation.uri)
     assert result.value("miles") > 0
-    (said,) = result.manifest["user_metrics"]
-    assert said["module"] == "mine_of_tfx"
+    (message,) = result.manifest["user_metrics"]
+    assert message["module"] == "mine_of_tfx"
 
 
 MINE = """

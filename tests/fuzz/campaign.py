@@ -147,5 +147,5 @@ def _killed(number: int, ended: str, log: IO[str]) -> Bug:
     log.seek(0)
     text = log.read()
     own = [line.strip() for line in text.splitlines() if "/benison/" in line and "File" in line]
-    place = own[0].rpartition("/benison/")[2] if own else ""
-    return Bug(number, f"{ended} {place}".strip(), f"{ended}\n{text[-4_000:]}")
+    location = own[0].rpartition("/benison/")[2] if own else ""
+    return Bug(number, f"{ended} {location}".strip(), f"{ended}\n{text[-4_000:]}")

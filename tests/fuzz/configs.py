@@ -66,9 +66,9 @@ def _from_file(case: Case, path: Path, tree: Any, text: str) -> EvalConfig:
 def _same(path: Path, tree: Any) -> EvalConfig:
     """The config of a file, if it is equal to that of a mapping; or both have the same faults."""
     expected = _faults_of(tree)
-    found = _faults_of(path)
-    if found != expected:
-        raise WrongError(f"the file gives {found}, and the mapping {expected}")
+    actual = _faults_of(path)
+    if actual != expected:
+        raise WrongError(f"the file gives {actual}, and the mapping {expected}")
     return EvalConfig.load(path)
 
 

@@ -172,8 +172,8 @@ def _damaged_tfrecord(random: Random, data: bytes) -> bytes:
     records = wire.unframed(data)
     for _ in range(random.choice((1, 1, 3))):
         if records:
-            place = random.randrange(len(records))
-            records[place] = texts.damaged_bytes(random, records[place])
+            location = random.randrange(len(records))
+            records[location] = texts.damaged_bytes(random, records[location])
     return b"".join(map(wire.framed, records))
 
 

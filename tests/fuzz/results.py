@@ -216,14 +216,14 @@ def _damaged_parquet(random: Random, path: Path) -> bytes:
 def _damaged_table(random: Random, table: pa.Table) -> pa.Table:
     if not table.num_columns:
         return table
-    place = random.randrange(table.num_columns)
-    name = table.column_names[place]
+    location = random.randrange(table.num_columns)
+    name = table.column_names[location]
     match random.randrange(5):
         case 0:
-            return table.remove_column(place)
+            return table.remove_column(location)
         case 1:
             added = random.choice((name, "x", "\x1b[2J"))
-            return table.append_column(added, table.column(place))
+            return table.append_column(added, table.column(location))
         case 2:
             rows = random.randrange(table.num_rows + 1)
             return pa.concat_tables([table.slice(0, rows), table.slice(0, random.randrange(3))])
@@ -233,7 +233,7 @@ def _damaged_table(random: Random, table: pa.Table) -> pa.Table:
             if random.random() < 0.6 and name in _VALUES_OF:
                 kind, value = _VALUES_OF[name]
             array = tables.column(random, kind, value, table.num_rows, share)
-            return table.set_column(place, name, array)
+            return table.set_column(location, name, array)
 
 
 _KEYS = pa.list_(

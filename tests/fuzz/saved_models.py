@@ -113,13 +113,13 @@ def _inner(random: Random, value: Any) -> Any:
             del value[key]
             return None
         return value[key] if hasattr(value[key], "ListFields") else None
-    place = random.randrange(len(value))
+    location = random.randrange(len(value))
     if random.random() < 0.1:
-        del value[place]
+        del value[location]
         return None
     if random.random() < 0.05:
-        value.append(value[place])
-    return value[place]
+        value.append(value[location])
+    return value[location]
 
 
 def _value(random: Random, field: Any) -> Any:

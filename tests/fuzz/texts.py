@@ -27,43 +27,43 @@ def damaged(random: Random, text: str) -> str:
 
 
 def _damage(random: Random, tokens: list[str]) -> None:
-    place = random.randrange(len(tokens) + 1)
+    location = random.randrange(len(tokens) + 1)
     other = random.randrange(len(tokens) + 1)
     match random.randrange(6):
         case 0:
-            tokens.insert(place, random.choice(_TOKENS))
+            tokens.insert(location, random.choice(_TOKENS))
         case 1:
-            tokens[place : place + 1] = [random.choice(_TOKENS)]
+            tokens[location : location + 1] = [random.choice(_TOKENS)]
         case 2:
-            del tokens[place : place + random.choice((1, 1, 2, 10, 1_000))]
+            del tokens[location : location + random.choice((1, 1, 2, 10, 1_000))]
         case 3:
-            tokens[other:other] = tokens[place : place + random.choice((1, 5, 50))]
+            tokens[other:other] = tokens[location : location + random.choice((1, 5, 50))]
         case 4:
-            tokens[place : place + 1] = tokens[other : other + 1]
+            tokens[location : location + 1] = tokens[other : other + 1]
         case 5:
-            tokens[place:place] = [random.choice(_TOKENS)] * random.choice((2, 10))
+            tokens[location:location] = [random.choice(_TOKENS)] * random.choice((2, 10))
 
 
 def damaged_bytes(random: Random, data: bytes) -> bytes:
     """The bytes with some changed, taken out, doubled or put in."""
     changed = bytearray(data)
     for _ in range(random.choice((1, 1, 1, 2, 4, 16))):
-        place = random.randrange(len(changed) + 1)
+        location = random.randrange(len(changed) + 1)
         size = random.choice((1, 1, 1, 2, 4, 8, 64))
         match random.randrange(6):
             case 0 | 1:
-                changed[place : place + 1] = bytes([random.randrange(256)])
+                changed[location : location + 1] = bytes([random.randrange(256)])
             case 2:
-                changed[place : place + size] = (
+                changed[location : location + size] = (
                     random.choice((b"\xff", b"\x00", b"\x80", b"\x7f")) * size
                 )
             case 3:
-                del changed[place : place + size]
+                del changed[location : location + size]
             case 4:
-                changed[place:place] = random.randbytes(size)
+                changed[location:location] = random.randbytes(size)
             case 5:
                 other = random.randrange(len(changed) + 1)
-                changed[place : place + size] = changed[other : other + size]
+                changed[location : location + size] = changed[other : other + size]
     return bytes(changed)
 
 

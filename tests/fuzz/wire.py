@@ -18,16 +18,18 @@ def framed(record: bytes) -> bytes:
 
 def unframed(data: bytes) -> list[bytes]:
     """The records of a file; raises struct.error or ValueError where a frame is wrong."""
-    records, place = [], 0
-    while place < len(data):
-        head = data[place : place + 8]
+    records, location = [], 0
+    while location < len(data):
+        head = data[location : location + 8]
         (size,) = struct.unpack("<Q", head)
-        record = data[place + 12 : place + 12 + size]
-        end = place + 12 + size
-        if data[place + 8 : place + 12] != _masked(head) or data[end : end + 4] != _masked(record):
+        record = data[location + 12 : location + 12 + size]
+        end = location + 12 + size
+        if data[location + 8 : location + 12] != _masked(head) or data[end : end + 4] != _masked(
+            record
+        ):
             raise ValueError("a checksum is wrong")
         records.append(record)
-        place = end + 4
+        location = end + 4
     return records
 
 

@@ -195,20 +195,20 @@ def stop_at(host: Host, stop: str, way: str) -> Callable[[], None]:
 
 def faults(seen: Seen, code: int | None) -> list[str]:
     """What does not agree; `code` is the exit code of a run that was not stopped."""
-    found = [] if seen.agrees else ["the latest blessed model is not that of a verdict"]
+    values = [] if seen.agrees else ["the latest blessed model is not that of a verdict"]
     expected = {0: ("BLESSED", "blessed", 0), 1: ("NOT_BLESSED", "not_blessed", 1)}
     if code is not None and code not in (0, 1, 2):
-        found.append(f"exit code {code}")
+        values.append(f"exit code {code}")
     if code in expected and (seen.marker, seen.newest, seen.verified) != expected[code]:
-        found.append(f"exit code {code} beside {seen}")
+        values.append(f"exit code {code} beside {seen}")
     if not seen.marker and seen.newest:
-        found.append("a verdict without its output")
+        values.append("a verdict without its output")
     matching = {"BLESSED": (0, "blessed"), "NOT_BLESSED": (1, "not_blessed")}
     is_open = any(state in OPEN for state in seen.states)
     recorded = (seen.verified, seen.newest) == matching.get(seen.marker)
     if seen.marker and not recorded and not (seen.verified == 2 and is_open):
-        found.append(f"the output is {seen.marker}, and the store has {seen}")
-    return found
+        values.append(f"the output is {seen.marker}, and the store has {seen}")
+    return values
 
 
 def cell(pipeline: Pipeline, stop: str, way: str, is_again: bool, rerun: Rerun) -> str:

@@ -33,8 +33,8 @@ def judged(url: str, tmp_path: Path) -> str:
 
 
 def call(url: str, command: str, *words: str | Path, pipeline: bool = True) -> Any:
-    place = ["--metadata", url, *(["--pipeline", "taxi"] if pipeline else [])]
-    return CliRunner().invoke(app, [command, *map(str, words), *place])
+    location = ["--metadata", url, *(["--pipeline", "taxi"] if pipeline else [])]
+    return CliRunner().invoke(app, [command, *map(str, words), *location])
 
 
 def as_json(url: str, command: str, *words: str | Path, pipeline: bool = True) -> Any:
@@ -69,7 +69,7 @@ def test_an_override_is_found_by_resolvers_and_shown_with_who_and_why(
     )
     assert made["status"] == "blessed"
     assert lineage.connect(judged).latest_blessed("taxi").path == str(tmp_path / "bad/model")
-    notes = [found["note"] for found in as_json(judged, "blessings")]
+    notes = [actual["note"] for actual in as_json(judged, "blessings")]
     assert notes == ["overridden by ada until 2999-01-01T00:00:00+00:00: late labels", "", ""]
     tree = as_json(judged, "lineage", made["id"], pipeline=False)
     assert tree["sources"][0]["kind"] == "benison.Override"
@@ -119,17 +119,17 @@ def test_an_override_ends_for_readers_that_know_no_time(tmp_path: Path) -> None:
         "2999-01-01",
     )
     store = Store.open(judged)
-    (found,) = store.get_artifacts_by_id([made["id"]])
+    (actual,) = store.get_artifacts_by_id([made["id"]])
     past = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=1)
-    set_properties(found, {"benison_until": past.isoformat()})
-    store.put_artifacts([found])
+    set_properties(actual, {"benison_until": past.isoformat()})
+    store.put_artifacts([actual])
     reading = {**store.connection.fields, "connection_mode": "READONLY"}
     reader = Store(dataclasses.replace(store.connection, fields=reading))
     assert history.latest_blessed(reader, "taxi").uri == str(tmp_path / "good/model")
     history.withdraw_expired(reader, "taxi")
     assert lineage.connect(judged).latest_blessed("taxi").path == str(tmp_path / "good/model")
-    (found,) = store.get_artifacts_by_id([made["id"]])
-    assert history.number(found, "blessed") == 0
+    (actual,) = store.get_artifacts_by_id([made["id"]])
+    assert history.number(actual, "blessed") == 0
 
 
 def test_hostile_text_commands_no_terminal_and_long_text_is_not_cut(
@@ -145,9 +145,9 @@ def test_hostile_text_commands_no_terminal_and_long_text_is_not_cut(
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", text)
         assert text.count("x") >= 200
     last = (line.split("│")[-2] for line in listed.splitlines() if "│" in line)
-    told = re.sub(r"\s+", " ", " ".join(last))
-    assert "reason 2" in told
-    assert "... and 2 more, in --json" in told
+    given = re.sub(r"\s+", " ", " ".join(last))
+    assert "reason 2" in given
+    assert "... and 2 more, in --json" in given
 
 
 def test_a_pipeline_without_verdicts_says_so(url: str, tmp_path: Path) -> None:

@@ -56,8 +56,8 @@ def test_a_run_that_was_killed_before_its_record_is_only_recorded(
     (tmp_path / "m.db").unlink()
     again = benison.evaluate(**arguments)
     assert again.manifest["created"] == first.manifest["created"]
-    (found,) = history.blessings(Store.open(arguments["metadata"]), "taxi")
-    assert found.status == "blessed"
+    (actual,) = history.blessings(Store.open(arguments["metadata"]), "taxi")
+    assert actual.status == "blessed"
 
 
 def test_a_run_without_a_store_is_known_by_its_output(arguments: dict[str, Any]) -> None:
@@ -114,8 +114,8 @@ def test_a_run_that_was_stopped_says_so_in_its_record(arguments: dict[str, Any])
     (execution,) = (
         e for e in Store.open(arguments["metadata"]).get_executions() if "Evaluator" in e.type
     )
-    said = execution.custom_properties["benison_error"].string_value
-    assert said == "It was ended: SystemExit 130"
+    message = execution.custom_properties["benison_error"].string_value
+    assert message == "It was ended: SystemExit 130"
     assert execution.last_known_state == execution.CANCELED
 
 

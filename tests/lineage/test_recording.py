@@ -279,7 +279,7 @@ def test_what_was_revoked_is_not_repeated(url: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "other"),
     [
         (RunKey("a", "b.c"), RunKey("a.b", "c")),
         (RunKey("a", "b/c"), RunKey("a/b", "c")),
@@ -289,10 +289,10 @@ def test_what_was_revoked_is_not_repeated(url: str, tmp_path: Path) -> None:
         (RunKey("a" * 200, "b" * 200, "c" * 200), RunKey("a" * 200, "b" * 200, "c" * 199)),
     ],
 )
-def test_keys_are_not_mixed_up(tmp_path: Path, one: RunKey, other: RunKey) -> None:
+def test_keys_are_not_mixed_up(tmp_path: Path, first: RunKey, other: RunKey) -> None:
     for scheme in ("sqlite", "sql+sqlite"):
         recorder = lineage.connect(f"{scheme}:///{tmp_path}/{scheme}.db?create=true")
-        for key in (one, other):
+        for key in (first, other):
             recorder.begin(dataclasses.replace(make_run(tmp_path), key=key)).complete(BLESSED)
             assert [attempt.name for attempt in recorder.sink.attempts(key)] == [key.name]
 

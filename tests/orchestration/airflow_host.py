@@ -147,7 +147,7 @@ def is_running(pid: int) -> bool:
 def wait_for(find: Callable[[], Found | None], seconds: float = 300) -> Found:
     """What `find` finds, as soon as that is something."""
     deadline = time.monotonic() + seconds
-    while not (found := find()):
+    while not (actual := find()):
         assert time.monotonic() < deadline, f"{find} has found nothing in {seconds} s."
         time.sleep(0.2)
-    return found
+    return actual

@@ -95,8 +95,8 @@ class AirflowServices:
         """The states of a run's tasks, when it has ended."""
 
         def states() -> dict[str, str] | None:
-            found = self.get(f"dags/{dag}/dagRuns/{run}/taskInstances")["task_instances"]
-            by_task = {task["task_id"]: task["state"] for task in found}
+            actual = self.get(f"dags/{dag}/dagRuns/{run}/taskInstances")["task_instances"]
+            by_task = {task["task_id"]: task["state"] for task in actual}
             return by_task if set(by_task.values()) <= ENDED else None
 
         return wait_for(states, 400)

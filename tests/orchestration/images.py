@@ -72,10 +72,10 @@ def run(*words: str | Path, timeout: float = 900) -> str:
     done = subprocess.run(
         command, env=environment(), capture_output=True, text=True, check=False, timeout=timeout
     )
-    said = f"{' '.join(command)}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
-    if done.returncode and "CI" not in os.environ and any(sign in said for sign in OFFLINE):
+    message = f"{' '.join(command)}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    if done.returncode and "CI" not in os.environ and any(sign in message for sign in OFFLINE):
         pytest.skip("no network to build container images from")
-    assert done.returncode == 0, said
+    assert done.returncode == 0, message
     return done.stdout
 
 
@@ -164,5 +164,5 @@ def _secrets() -> list[str]:
     configured = CACHE / "pip.conf"
     configured.touch(mode=0o600)
     configured.write_text("\n".join(["[global]", *lines, ""]))
-    found = [f"id=pip,src={configured}"]
-    return [*found, f"id=ca,src={certificates}"] if certificates else found
+    values = [f"id=pip,src={configured}"]
+    return [*values, f"id=ca,src={certificates}"] if certificates else values

@@ -309,9 +309,9 @@ import benison_orchestration.airflow
 print("HEAVY", *(name for name in {HEAVY} if name in sys.modules.keys() - before))
 print("INSTALLED", *(name for name in {HEAVY} if importlib.util.find_spec(name)))
 """
-    said = host.run("-c", program)
-    assert "HEAVY\n" in said
-    assert "INSTALLED\n" in said
+    message = host.run("-c", program)
+    assert "HEAVY\n" in message
+    assert "INSTALLED\n" in message
 
 
 def test_airflow_knows_the_provider(host: AirflowHost) -> None:
@@ -319,9 +319,9 @@ def test_airflow_knows_the_provider(host: AirflowHost) -> None:
 from airflow.providers_manager import ProvidersManager as P
 print("benison" in P().providers, P().hooks["benison_metadata"].hook_name, P().extra_links_class_names)
 """
-    said = host.run("-c", program)
-    assert "True ML Metadata (Benison)" in said
-    assert "benison_orchestration.airflow_base.ReportLink" in said
+    message = host.run("-c", program)
+    assert "True ML Metadata (Benison)" in message
+    assert "benison_orchestration.airflow_base.ReportLink" in message
 
 
 def test_a_connection_is_the_url_of_a_store(host: AirflowHost, tmp_path: Path) -> None:
@@ -366,9 +366,9 @@ for arguments in {[arguments for arguments, _ in REFUSED]}:
         print("SAID", "; ".join(str(error).splitlines()))
 """
     lines = host.run("-c", program).splitlines()
-    said = [line for line in lines if line.startswith("SAID ")]
-    assert len(said) == len(REFUSED)
-    for (_, sentence), line in zip(REFUSED, said, strict=True):
+    message = [line for line in lines if line.startswith("SAID ")]
+    assert len(message) == len(REFUSED)
+    for (_, sentence), line in zip(REFUSED, message, strict=True):
         assert sentence in line
 
 

@@ -91,8 +91,8 @@ class Taxi:
 
     def blessings(self, run: str) -> list[str]:
         """The verdicts of a run that the metadata store has."""
-        found = history.blessings(Store.open(self.metadata), "taxi")
-        return [blessing.status for blessing in found if blessing.uri == str(self.output(run))]
+        actual = history.blessings(Store.open(self.metadata), "taxi")
+        return [blessing.status for blessing in actual if blessing.uri == str(self.output(run))]
 
 
 @pytest.fixture(scope="module")
@@ -115,8 +115,8 @@ def taxi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Taxi]:
     demo = [sys.executable, str(PIPELINES / "taxi_local.py"), "--output", str(folder)]
     making = subprocess.Popen(demo, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     with making, airflow.running():
-        said = making.communicate(timeout=300)[0]
-        assert making.returncode == 0, said.decode()
+        message = making.communicate(timeout=300)[0]
+        assert making.returncode == 0, message.decode()
         # The demo takes no folder that holds anything else.
         pq.write_table(taxi_like(2_000), folder / "eval.parquet")
         program(folder / "slow python", 'echo $$ >>"$PROBES/pids"\nsleep 300 &\nwait\n')

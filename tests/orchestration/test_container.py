@@ -73,8 +73,8 @@ def test_it_gives_what_the_function_gives(image: str, mount: Path) -> None:
     done = run(container(image, mount, *EVALUATE))
     assert done.returncode == 0, done.stderr
     expected = benison.evaluate("eval.parquet", CONFIG).metrics
-    found = pq.read_table("out/metrics.parquet").to_pandas()
-    pd.testing.assert_frame_equal(found, expected.to_pandas(), check_exact=True)
+    table = pq.read_table("out/metrics.parquet").to_pandas()
+    pd.testing.assert_frame_equal(table, expected.to_pandas(), check_exact=True)
     assert benison.load_result("out").verdict.status == "not_evaluated"
     assert Path("out/metrics.parquet").stat().st_uid == 10001
 

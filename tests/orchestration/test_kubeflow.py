@@ -154,19 +154,21 @@ def run_pipeline(request: pytest.FixtureRequest) -> Callable[..., Path]:
 
 def outputs(folder: Path) -> dict[str, Any]:
     """The metadata of the artifacts of the task `evaluate`, as Kubeflow gets it."""
-    said = json.loads((folder / "evaluate" / "executor_output.json").read_text())
-    return {name: found["artifacts"][0]["metadata"] for name, found in said["artifacts"].items()}
+    message = json.loads((folder / "evaluate" / "executor_output.json").read_text())
+    return {
+        name: actual["artifacts"][0]["metadata"] for name, actual in message["artifacts"].items()
+    }
 
 
 def test_it_gives_what_the_function_gives(run_pipeline: Callable[..., Path], data: Path) -> None:
     folder = run_pipeline(data)
     expected = benison.evaluate(data, CONFIG)
-    found = pq.read_table(folder / "evaluate/evaluation/metrics.parquet").to_pandas()
-    pd.testing.assert_frame_equal(found, expected.metrics.to_pandas(), check_exact=True)
+    table = pq.read_table(folder / "evaluate/evaluation/metrics.parquet").to_pandas()
+    pd.testing.assert_frame_equal(table, expected.metrics.to_pandas(), check_exact=True)
     assert (folder / "evaluate/blessing").read_text() == "BLESSED"
-    said = outputs(folder)
-    assert said["evaluation"] == {"verdict": "blessed"}
-    assert said["metrics"] == {
+    message = outputs(folder)
+    assert message["evaluation"] == {"verdict": "blessed"}
+    assert message["metrics"] == {
         name: expected.value(name) for name in ("auc", "binary_accuracy", "precision")
     }
     assert "<title>" in (folder / "evaluate/report").read_text()
@@ -196,9 +198,9 @@ def test_an_evaluation_that_cannot_be_done_is_a_failed_task(
 
 
 def test_the_curve_and_the_matrix_are_those_of_the_rows(data: Path, trips: pa.Table) -> None:
-    said = outputs(run_in_subprocesses(data))["curves"]
+    message = outputs(run_in_subprocesses(data))["curves"]
     label, score = trips["label"].to_numpy() > 0, trips["prediction"].to_numpy()
-    points = said["confidenceMetrics"]
+    points = message["confidenceMetrics"]
     assert 50 < len(points) <= 101
     assert {name: points[0][name] for name in ("recall", "falsePositiveRate")} == {
         "recall": 1.0,
@@ -209,7 +211,7 @@ def test_the_curve_and_the_matrix_are_those_of_the_rows(data: Path, trips: pa.Ta
         assert point["recall"] == pytest.approx(np.mean(above[label]), abs=0.01)
         assert point["falsePositiveRate"] == pytest.approx(np.mean(above[~label]), abs=0.01)
     above = score > 0.5
-    assert [cell for row in said["confusionMatrix"]["rows"] for cell in row["row"]] == [
+    assert [cell for row in message["confusionMatrix"]["rows"] for cell in row["row"]] == [
         np.sum(~label & ~above),
         np.sum(~label & above),
         np.sum(label & ~above),
@@ -218,9 +220,9 @@ def test_the_curve_and_the_matrix_are_those_of_the_rows(data: Path, trips: pa.Ta
     whole = dsl.ClassificationMetrics()
     whole.log_roc_data_point(fpr=1.0, tpr=1.0, threshold=points[0]["confidenceThreshold"])
     whole.log_confusion_matrix(
-        ["negative", "positive"], [row["row"] for row in said["confusionMatrix"]["rows"]]
+        ["negative", "positive"], [row["row"] for row in message["confusionMatrix"]["rows"]]
     )
-    assert whole.metadata == {**said, "confidenceMetrics": points[:1]}
+    assert whole.metadata == {**message, "confidenceMetrics": points[:1]}
 
 
 def test_a_task_is_recorded_once_however_often_it_is_tried(data: Path) -> None:
@@ -289,13 +291,13 @@ def host_image(podman: None, tmp_path: Path) -> Iterator[str]:
     """An image of nothing but places, to which what this machine has installed is mounted."""
     name, archive = "localhost/benison-host:python", tmp_path / "places.tar"
     with tarfile.open(archive, "w") as tar:
-        for place in ("usr", "etc", "tmp", "proc", "dev", "sys"):
-            folder = tarfile.TarInfo(place)
+        for location in ("usr", "etc", "tmp", "proc", "dev", "sys"):
+            folder = tarfile.TarInfo(location)
             folder.type, folder.mode = tarfile.DIRTYPE, 0o755
             tar.addfile(folder)
-        for place in ("bin", "lib", "lib64", "sbin"):
-            link = tarfile.TarInfo(place)
-            link.type, link.linkname = tarfile.SYMTYPE, f"usr/{place}"
+        for location in ("bin", "lib", "lib64", "sbin"):
+            link = tarfile.TarInfo(location)
+            link.type, link.linkname = tarfile.SYMTYPE, f"usr/{location}"
             tar.addfile(link)
     images.run("podman", "import", "--quiet", archive, name)
     yield name
@@ -315,7 +317,9 @@ def test_the_taxi_pipeline_runs_in_containers(host_image: str, tmp_path: Path) -
     sources = [str(root / name) for name in ("component", "orchestration", "pipelines")]
     runner = local.DockerRunner(
         entrypoint="env",
-        mounts=[Mount(place, place, type="bind", read_only=True) for place in sorted(places)],
+        mounts=[
+            Mount(location, location, type="bind", read_only=True) for location in sorted(places)
+        ],
         environment={
             "PATH": f"{sys.prefix}/bin:/usr/bin",
             "PYTHONPATH": os.pathsep.join(sources),

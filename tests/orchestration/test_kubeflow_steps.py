@@ -130,8 +130,8 @@ def in_container(data: Path, **parameters: Any) -> tuple[dict[str, Any], dict[st
     """The same of what the container's command does, in this process."""
     given = executor_input(data.parent / "task", {"examples": [str(data)]}, **parameters)
     kubeflow_task.run_task(json.dumps(given))
-    said = json.loads((data.parent / "task/executor_output.json").read_text())["artifacts"]
-    curves, slices = (said[name]["artifacts"][0]["metadata"] for name in ("curves", "slices"))
+    message = json.loads((data.parent / "task/executor_output.json").read_text())["artifacts"]
+    curves, slices = (message[name]["artifacts"][0]["metadata"] for name in ("curves", "slices"))
     return curves, slices
 
 

@@ -41,8 +41,8 @@ def compiled(tmp_path: Path) -> dict[str, Any]:
         output_filename="taxi.json",
     )
     runner.run(pipeline)
-    found: dict[str, Any] = json.loads((tmp_path / "taxi.json").read_text())["pipelineSpec"]
-    return found
+    actual: dict[str, Any] = json.loads((tmp_path / "taxi.json").read_text())["pipelineSpec"]
+    return actual
 
 
 def test_its_command_runs_and_blesses(
@@ -57,11 +57,11 @@ def test_its_command_runs_and_blesses(
     command = [sys.executable, *(given if word == "{{$}}" else word for word in words)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
-    said = json.loads((tmp_path / "executor_output.json").read_text())["artifacts"]
-    assert said["blessing"]["artifacts"][0]["metadata"]["blessed"] == 1
+    message = json.loads((tmp_path / "executor_output.json").read_text())["artifacts"]
+    assert message["blessing"]["artifacts"][0]["metadata"]["blessed"] == 1
     assert (tmp_path / "blessing/BLESSED").exists()
-    found = benison.load_result(tmp_path / "evaluation")
-    assert found.value("auc") == benison.evaluate(trips, CONFIG).value("auc")
+    result = benison.load_result(tmp_path / "evaluation")
+    assert result.value("auc") == benison.evaluate(trips, CONFIG).value("auc")
 
 
 def executor_input(compiled: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -78,12 +78,12 @@ def executor_input(compiled: dict[str, Any], folder: Path) -> dict[str, Any]:
                     {
                         "name": f"projects/1/{name}",
                         "uri": str(folder / name),
-                        "type": found["artifactType"],
+                        "type": actual["artifactType"],
                         "metadata": metadata,
                     }
                 ]
             }
-            for name, found in types.items()
+            for name, actual in types.items()
         }
 
     kept = {"split_names": '["eval"]', "payload_format": "FORMAT_PARQUET"}

@@ -52,12 +52,12 @@ def single(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_value_and_key(output: Path) -> None:
     """Each value of ours is in TFMA's records, under the key that TFMA would give it."""
     ours = benison.load_result(output)
-    found = {}
+    values = {}
     for message in tfma.load_metrics(str(output)):
         for pair in message.metric_keys_and_values:
             key = metric_types.MetricKey.from_proto(pair.key)
             if pair.value.WhichOneof("type") == "double_value":
-                found[_slice(message), key] = pair.value.double_value.value
+                values[_slice(message), key] = pair.value.double_value.value
     expected = {}
     for row in ours.metrics.to_pylist():
         is_ratio = row["kind"] == "slice_ratio"
@@ -68,9 +68,9 @@ def test_every_value_and_key(output: Path) -> None:
         )
         if row["structured"] is None:
             expected[row["slice"], key] = row["value"]
-    assert found.keys() == expected.keys()
-    assert all(v == expected[k] or math.isnan(v) for k, v in found.items())
-    assert {key.is_diff for _, key in found} == {True, False}
+    assert values.keys() == expected.keys()
+    assert all(v == expected[k] or math.isnan(v) for k, v in values.items())
+    assert {key.is_diff for _, key in values} == {True, False}
 
 
 def _slice(message: Any) -> str:
@@ -81,25 +81,25 @@ def _slice(message: Any) -> str:
 
 
 def _name(key: Any) -> str:
-    found = [
+    values = [
         (pair.column, getattr(pair, pair.WhichOneof("kind"))) for pair in key.single_slice_keys
     ]
     texts = [
         f"{column}={value.decode() if isinstance(value, bytes) else f'{value:.6g}'}"
-        for column, value in found
+        for column, value in values
     ]
     return ", ".join(texts) or "Overall"
 
 
 def test_eval_result(single: Path) -> None:
     theirs, ours = tfma.load_eval_result(str(single)), benison.load_result(single)
-    found = theirs.get_metrics_for_slice(HOUR_2)
-    assert found["auc"]["doubleValue"] == ours.value("auc", {"hour": 2})
-    assert found["example_count"]["doubleValue"] == ours.value("example_count", {"hour": 2})
-    matrix = found["confusion_matrix_at_thresholds"]["confusionMatrixAtThresholds"]["matrices"]
-    assert [one["threshold"] for one in matrix] == [0.25, 1.5]
+    actual = theirs.get_metrics_for_slice(HOUR_2)
+    assert actual["auc"]["doubleValue"] == ours.value("auc", {"hour": 2})
+    assert actual["example_count"]["doubleValue"] == ours.value("example_count", {"hour": 2})
+    matrix = actual["confusion_matrix_at_thresholds"]["confusionMatrixAtThresholds"]["matrices"]
+    assert [first["threshold"] for first in matrix] == [0.25, 1.5]
     assert matrix[1]["precision"] == 1.0
-    assert found["precision"]["arrayValue"]["float64Values"][1] == "NaN"
+    assert actual["precision"]["arrayValue"]["float64Values"][1] == "NaN"
     names = {str(key) for key in theirs.get_slice_names() if len(key) < 2}
     assert {"()", "(('fare', 0.5),)", "(('hour', 0),)"} <= names
     assert theirs.config.model_specs[0].label_key == "label"
@@ -110,9 +110,9 @@ def test_intervals(tmp_path: Path) -> None:
     made |= {"slicing_specs": [{}, {"feature_keys": ["hour"]}], "options": INTERVALS}
     ours = benison.evaluate(table(), made, output=tmp_path / "out", tfma=True)
     wanted = {row["slice"]: row for row in ours.metrics.to_pylist()}
-    found = tfma.load_eval_result(str(tmp_path / "out")).get_metrics_for_slice(HOUR_2)["auc"]
+    actual = tfma.load_eval_result(str(tmp_path / "out")).get_metrics_for_slice(HOUR_2)["auc"]
     names = {"value": "value", "lower": "lowerBound", "upper": "upperBound"}
-    bounded = {name: found["boundedValue"][theirs] for name, theirs in names.items()}
+    bounded = {name: actual["boundedValue"][theirs] for name, theirs in names.items()}
     assert bounded == {name: wanted["hour=2"][name] for name in names}
     for message in tfma.load_metrics(str(tmp_path / "out")):
         (pair,) = message.metric_keys_and_values
@@ -129,11 +129,11 @@ def test_the_intervals_of_what_tfma_wrote(tmp_path: Path) -> None:
     (message,) = tfma.load_metrics(str(theirs))
     (pair,) = message.metric_keys_and_values
     bounds = (pair.confidence_interval.lower_bound, pair.confidence_interval.upper_bound)
-    found = benison.load_result(theirs)
-    (row,) = found.metrics.to_pylist()
+    result = benison.load_result(theirs)
+    (row,) = result.metrics.to_pylist()
     assert (row["lower"], row["upper"]) == tuple(bound.double_value.value for bound in bounds)
     assert row["value"] == pair.value.double_value.value
-    assert f"95 % interval {row['lower']:.4g} to {row['upper']:.4g}" in found.verdict.reasons[0]
+    assert f"95 % interval {row['lower']:.4g} to {row['upper']:.4g}" in result.verdict.reasons[0]
 
 
 def test_models(output: Path) -> None:
@@ -141,9 +141,9 @@ def test_models(output: Path) -> None:
     assert len(tfma.load_eval_results(str(output)).get_results()) == 3
     for name in ("new", "other", "old"):
         result = tfma.load_eval_result(str(output), model_name=name)
-        found = result.get_metrics_for_slice(HOUR_2)
+        actual = result.get_metrics_for_slice(HOUR_2)
         expected = [ours.value("auc", {"hour": 2}, model=name, weighted=w) for w in (True, False)]
-        assert found["auc"]["doubleValue"] in expected
+        assert actual["auc"]["doubleValue"] in expected
 
 
 def test_views(single: Path) -> None:
@@ -175,36 +175,38 @@ def test_data_frames(single: Path, tmp_path: Path) -> None:
 
 
 def test_validation_result(output: Path) -> None:
-    found = tfma.load_validation_result(str(output))
+    actual = tfma.load_validation_result(str(output))
     ours = benison.load_result(output).verdict
-    failures = [failure for part in found.metric_validations_per_slice for failure in part.failures]
-    assert not found.validation_ok
-    assert not found.rubber_stamp
+    failures = [
+        failure for part in actual.metric_validations_per_slice for failure in part.failures
+    ]
+    assert not actual.validation_ok
+    assert not actual.rubber_stamp
     assert len(failures) == len(ours.failures)
     assert {failure.message for failure in failures} == set(ours.reasons)
-    assert [dict(spec.feature_values) for spec in found.missing_slices] == [{"hour": "9"}]
+    assert [dict(spec.feature_values) for spec in actual.missing_slices] == [{"hour": "9"}]
     changes = [f for f in failures if f.metric_threshold.HasField("change_threshold")]
     assert changes
     assert all(failure.metric_key.is_diff for failure in changes)
-    assert any(part.HasField("cross_slice_key") for part in found.metric_validations_per_slice)
+    assert any(part.HasField("cross_slice_key") for part in actual.metric_validations_per_slice)
 
 
 @pytest.mark.parametrize("lower", [0.0, 0.9])
 def test_validation_of_one(tmp_path: Path, lower: float) -> None:
     made = one_model(value_threshold={"lower_bound": lower})
     benison.evaluate(table(), made, output=tmp_path / "out", tfma=True)
-    found = tfma.load_validation_result(str(tmp_path / "out"))
+    actual = tfma.load_validation_result(str(tmp_path / "out"))
     theirs = _run_tfma(made, tmp_path / "theirs", "tfrecord")
     expected = tfma.load_validation_result(str(theirs))
-    assert found.validation_ok == expected.validation_ok == (lower == 0.0)
+    assert actual.validation_ok == expected.validation_ok == (lower == 0.0)
     for ours, others in itertools.zip_longest(
-        found.metric_validations_per_slice, expected.metric_validations_per_slice
+        actual.metric_validations_per_slice, expected.metric_validations_per_slice
     ):
         for failure in (*ours.failures, *others.failures):
             failure.ClearField("message")
             failure.ClearField("metric_value")
         assert ours == others
-    assert found.validation_details == expected.validation_details
+    assert actual.validation_details == expected.validation_details
 
 
 def _with_json_parameters(value: Any) -> Any:
@@ -280,18 +282,18 @@ def test_what_tfma_wrote(tmp_path: Path, format_: str) -> None:
     ours = benison.evaluate(table(), made)
     assert theirs.provenance.endswith("by TFMA 0.52.0")
     keys = ("model", "metric", "weighted", "slice", "kind")
-    found, expected = (
+    actual, expected = (
         {tuple(row[key] for key in keys): row for row in result.metrics.to_pylist()}
         for result in (theirs, ours)
     )
-    common = found.keys() & expected.keys()
+    common = actual.keys() & expected.keys()
     assert len(common) > 150
     for key in common:
         value, structured = expected[key]["value"], expected[key]["structured"]
-        assert found[key]["value"] == pytest.approx(value, abs=1e-3, nan_ok=True)
+        assert actual[key]["value"] == pytest.approx(value, abs=1e-3, nan_ok=True)
         if not key[1].startswith("confusion_matrix_at_thresholds") or key[4] != "change":
-            assert (found[key]["structured"] is None) == (structured is None)
-        assert found[key]["examples"] == expected[key]["examples"], key
+            assert (actual[key]["structured"] is None) == (structured is None)
+        assert actual[key]["examples"] == expected[key]["examples"], key
     reasons = [
         sorted(check.reason for check in result.verdict.failures if check.kind != "missing")
         for result in (theirs, ours)

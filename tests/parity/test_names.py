@@ -35,8 +35,8 @@ def test_every_metric_and_loss_of_keras_is_known(package: str) -> None:
     bases = {"Loss", "Metric", "MeanMetricWrapper", "Reduction"}
     names = {name for of in (metrics, losses) for name in dir(of) if name[0].isupper()}
     for name in sorted(names - bases - set(registered())):
-        said = said_of(name)
+        message = said_of(name)
         assert (
-            re.search("Keras( and scikit-learn)? that Benison does not", said)
-            or "Did you mean" in said
-        ), said
+            re.search("Keras( and scikit-learn)? that Benison does not", message)
+            or "Did you mean" in message
+        ), message

@@ -136,13 +136,13 @@ def both(
     }
     theirs = tfma.analyze_raw_data(frame, json_format.ParseDict(made, config_pb2.EvalConfig()))
     ours = benison.evaluate(frame, made)
-    found = {}
+    values = {}
     for key, outputs in theirs.slicing_metrics:
         name = slice_name(tuple((k, str(v)) for k, v in key))
         for label, value in outputs[""][""].items():
             number = float(value.get("doubleValue", math.nan))
-            found[name, label] = (number, ours.value(label, slice=name))
-    return found
+            values[name, label] = (number, ours.value(label, slice=name))
+    return values
 
 
 CURVE_NAMES = {
@@ -163,11 +163,11 @@ UNREACHED = {
 }
 
 
-def agree(found: dict[Any, tuple[float, float]], *known: str) -> None:
+def agree(actual: dict[Any, tuple[float, float]], *known: str) -> None:
     """All values are the same to 1e-6, but for the metrics whose difference is known."""
-    assert found
+    assert actual
     wrong = {}
-    for (where, name), (theirs, ours) in found.items():
+    for (where, name), (theirs, ours) in actual.items():
         undefined = name in UNREACHED and theirs == 0.0 and math.isnan(ours)
         bin_of_threshold = 2e-4 if name == "threshold_at_recall" else 1e-9
         same = np.isclose(theirs, ours, rtol=1e-6, atol=bin_of_threshold, equal_nan=True)
@@ -265,11 +265,11 @@ def test_fractional_labels() -> None:
 def test_scores_outside_0_and_1() -> None:
     frame = binary_frame()
     frame["prediction"] = 3 * frame["prediction"] - 1
-    found = both(
+    actual = both(
         frame, [m for m in BINARY if m["class_name"] not in ("BinaryCrossEntropy", "Calibration")]
     )
-    agree(found, *CURVE_NAMES)
-    _, ours = found["Overall", "auc"]
+    agree(actual, *CURVE_NAMES)
+    _, ours = actual["Overall", "auc"]
     assert ours == pytest.approx(sk.roc_auc_score(frame.label, frame.prediction), rel=1e-9)
 
 
@@ -289,9 +289,9 @@ def test_far_from_zero() -> None:
     noise = rng.normal(0, 1, len(frame))
     frame["label"] = 1.7e9 + noise
     frame["prediction"] = frame["label"] + rng.normal(0, 1, len(frame))
-    found = both(frame, REGRESSION)
-    agree(found, "squared_pearson_correlation")
-    theirs, ours = found["Overall", "squared_pearson_correlation"]
+    actual = both(frame, REGRESSION)
+    agree(actual, "squared_pearson_correlation")
+    theirs, ours = actual["Overall", "squared_pearson_correlation"]
     exact = np.corrcoef(noise, frame["prediction"] - 1.7e9)[0, 1] ** 2
     assert ours == pytest.approx(exact, rel=1e-6)
     assert not np.isclose(theirs, exact, rtol=1e-3)  # cancellation
@@ -306,23 +306,23 @@ def test_a_slice_with_one_class() -> None:
         "recall_at_false_positive_rate",
     )
     known = ("auc", "auc_precision_recall", *points)
-    found = both(frame, BINARY)
-    agree({key: pair for key, pair in found.items() if key[0] != "group=g1"})
-    agree({key: pair for key, pair in found.items() if key[0] == "group=g1"}, *known)
-    theirs, ours = found["group=g1", "auc"]
+    actual = both(frame, BINARY)
+    agree({key: pair for key, pair in actual.items() if key[0] != "group=g1"})
+    agree({key: pair for key, pair in actual.items() if key[0] == "group=g1"}, *known)
+    theirs, ours = actual["group=g1", "auc"]
     assert theirs == 0.0  # undefined
     assert math.isnan(ours)
-    one = frame[frame.group == "g1"]
+    first = frame[frame.group == "g1"]
     with pytest.raises(ValueError, match="Only one class present"):
-        sk.roc_auc_score(one.label, one.prediction)
+        sk.roc_auc_score(first.label, first.prediction)
 
 
 def test_a_prediction_of_exactly_0_or_1() -> None:
     frame = binary_frame()
     frame.loc[:4, "prediction"] = 1.0 - frame.loc[:4, "label"]
-    found = both(frame, BINARY)
-    agree(found, "binary_crossentropy")
-    theirs, ours = found["Overall", "binary_crossentropy"]
+    actual = both(frame, BINARY)
+    agree(actual, "binary_crossentropy")
+    theirs, ours = actual["Overall", "binary_crossentropy"]
     assert not math.isfinite(theirs)  # clipping
     clipped = np.clip(frame.prediction, 1e-7, 1 - 1e-7)
     assert ours == pytest.approx(sk.log_loss(frame.label, clipped), rel=1e-9)
@@ -332,21 +332,21 @@ def test_a_prediction_that_is_missing() -> None:
     """TFMA counts a missing prediction as a perfect one; a model that answers nothing is not better for it."""
     frame = binary_frame()
     frame.loc[3, "prediction"] = math.nan
-    found = both(frame, [metric("MeanSquaredError"), metric("ExampleCount")])
-    theirs, ours = found["Overall", "mean_squared_error"]
+    actual = both(frame, [metric("MeanSquaredError"), metric("ExampleCount")])
+    theirs, ours = actual["Overall", "mean_squared_error"]
     answered = frame.drop(index=3)
     errors = (answered.label - answered.prediction) ** 2
     assert theirs == pytest.approx(errors.sum() / len(frame), rel=1e-9)
     assert math.isnan(ours)
-    assert found["Overall", "example_count"] == (300.0, 300.0)
+    assert actual["Overall", "example_count"] == (300.0, 300.0)
 
 
 def test_a_slice_without_weight() -> None:
     frame = binary_frame()
     frame.loc[frame.group == "g2", "weight"] = 0.0
-    found = both(frame, BINARY, weighted=True)
-    agree({key: pair for key, pair in found.items() if key[0] != "group=g2"})
-    empty = {key: pair for key, pair in found.items() if key[0] == "group=g2"}
+    actual = both(frame, BINARY, weighted=True)
+    agree({key: pair for key, pair in actual.items() if key[0] != "group=g2"})
+    empty = {key: pair for key, pair in actual.items() if key[0] == "group=g2"}
     # TFMA's curves are 0 where there is nothing at all; ours are undefined like everything else there.
     curves = {snake for snake in UNREACHED} | {
         "auc",
@@ -394,8 +394,8 @@ def test_plots() -> None:
 
 
 def test_what_only_keras_has() -> None:
-    found = both(binary_frame(), [metric("RootMeanSquaredError")])
-    agree(found)  # Keras sums in float32, which is why no more than 1e-6 is asked
+    actual = both(binary_frame(), [metric("RootMeanSquaredError")])
+    agree(actual)  # Keras sums in float32, which is why no more than 1e-6 is asked
 
 
 @pytest.mark.parametrize("name", ["R2Score", "CategoricalCrossEntropy"])

@@ -282,6 +282,6 @@ def test_an_interval_is_around_the_value_and_of_a_level_that_is_kept() -> None:
         "metrics_specs": [{"metrics": [metric("BinaryAccuracy")]}],
         "options": {"compute_confidence_intervals": True},
     }
-    one, other = (benison.evaluate(table, config).metrics.to_pylist()[0] for _ in range(2))
-    assert one == other
-    assert math.isclose((one["lower"] + one["upper"]) / 2, one["value"], rel_tol=1e-9)
+    first, other = (benison.evaluate(table, config).metrics.to_pylist()[0] for _ in range(2))
+    assert first == other
+    assert math.isclose((first["lower"] + first["upper"]) / 2, first["value"], rel_tol=1e-9)

@@ -124,13 +124,13 @@ def test_what_is_superseded_loses_the_alias(shelf: Shelf) -> None:
 
 
 def test_two_names_in_a_pipeline_keep_an_alias_each(shelf: Shelf) -> None:
-    one, other = name(), name()
-    first, second = shelf.add(one, "prediction"), shelf.add(other, "prediction")
+    single, other = name(), name()
+    first, second = shelf.add(single, "prediction"), shelf.add(other, "prediction")
     evaluate(shelf, first, "one", **store("p", "1"))
     evaluate(shelf, second, "two", **store("p", "2"))
-    worse = shelf.add(one, "bad")
+    worse = shelf.add(single, "bad")
     evaluate(shelf, worse, "three", **store("p", "3"))
-    assert (shelf.alias(one), shelf.alias(other)) == (first, second)
+    assert (shelf.alias(single), shelf.alias(other)) == (first, second)
 
 
 def test_a_failure_is_said_and_changes_no_verdict(shelf: Shelf) -> None:
