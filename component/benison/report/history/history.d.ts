@@ -8,7 +8,9 @@ type Grid = (number | null)[][];
 type Verdict = "blessed" | "not_blessed" | "not_evaluated";
 type Field = "value" | "lower" | "upper" | "baseline";
 
-type Metric = { label: string; about: string; badWhenHigh: boolean | null } & { [F in Field]?: Grid };
+type Metric = { label: string; about: string; badWhenHigh: boolean | null } & {
+  [F in Field]?: Grid;
+};
 
 /** What tells one from another, and what it is called. */
 type Named = [key: string, name: string];
