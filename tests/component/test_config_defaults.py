@@ -180,7 +180,7 @@ changes = st.builds(
 )
 
 
-values = st.builds(GenericValueThreshold, lower_bound=st.none() | bounds)
+values = st.builds(GenericValueThreshold, lower_bound=bounds)
 
 
 thresholds = st.builds(

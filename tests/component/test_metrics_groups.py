@@ -13,6 +13,7 @@ import benison
 from benison.errors import ConfigError
 from benison.metrics import groups
 from benison.results.result import metric_info
+from benison.testing import example_config
 from tests.conftest import config, taxi_like
 
 TRIPS = taxi_like(500).append_column(
@@ -118,4 +119,5 @@ def test_the_number_of_queries_and_of_their_rows() -> None:
 @pytest.mark.parametrize("name", groups.GROUPS)
 def test_parameters_of_a_group_are_checked(name: str) -> None:
     with pytest.raises(benison.ConfigError, match=f"{name} has no parameter 'treshold'"):
-        benison.evaluate(TRIPS, config({"class_name": name, "config": {"treshold": 1}}))
+        given = {**example_config(name), "treshold": 1}
+        benison.evaluate(TRIPS, config({"class_name": name, "config": given}))
