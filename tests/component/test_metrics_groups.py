@@ -118,6 +118,6 @@ def test_the_number_of_queries_and_of_their_rows() -> None:
 
 @pytest.mark.parametrize("name", groups.GROUPS)
 def test_parameters_of_a_group_are_checked(name: str) -> None:
+    given = {**example_config(name), "treshold": 1}
     with pytest.raises(benison.ConfigError, match=f"{name} has no parameter 'treshold'"):
-        given = {**example_config(name), "treshold": 1}
         benison.evaluate(TRIPS, config({"class_name": name, "config": given}))

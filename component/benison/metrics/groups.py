@@ -152,12 +152,26 @@ def _attributions(
 def _segmentation(class_name: str) -> Callable[..., Members]:
     """One of TFMA's metrics of pixels, as one of ours for each class; they have its parameters."""
 
-    def metrics(
-        class_ids: Sequence[int], ground_truth_key: str, prediction_key: str, **config: Any
+    def metrics(  # noqa: PLR0913, PLR0917 - they are TFMA's
+        class_ids: Sequence[int],
+        ground_truth_key: str,
+        prediction_key: str,
+        decode_ground_truth: bool = True,
+        decode_prediction: bool = False,
+        ignore_ground_truth_id: int | None = None,
+        name: str | None = None,
     ) -> Members:
-        own = {"ground_truth_key": ground_truth_key, "prediction_key": prediction_key, **config}
+        own = {
+            "class_ids": class_ids,
+            "ground_truth_key": ground_truth_key,
+            "prediction_key": prediction_key,
+            "decode_ground_truth": decode_ground_truth,
+            "decode_prediction": decode_prediction,
+            "ignore_ground_truth_id": ignore_ground_truth_id,
+            **({} if name is None else {"name": name}),
+        }
         for class_id in dict.fromkeys(class_ids):
-            yield class_name, {**own, "class_id": class_id, "class_ids": class_ids}
+            yield class_name, {**own, "class_id": class_id}
 
     metrics.__doc__ = f"{describe(class_name).sentence[:-1]}, for each of some classes."
     return metrics
