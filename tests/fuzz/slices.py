@@ -70,9 +70,11 @@ def attempt(form: str, case: Case) -> None:
         specs, {name: {"value_threshold": b} for name, b in bounds.items()}
     )
     result = benison.evaluate(table, config)
-    slices = {key: members for spec in specs for key, members in _slices(rows, spec).items()}
+    by_spec = [_slices(rows, spec) for spec in specs]
+    slices = {key: members for of_spec in by_spec for key, members in of_spec.items()}
     _check_values(result, slices)
-    _check_verdict(result, slices, bounds)
+    named = [of for spec, of in zip(specs, by_spec, strict=True) if spec.get("feature_values")]
+    _check_verdict(result, slices, bounds, all(named))
 
 
 _TYPES = {
@@ -195,10 +197,14 @@ def _equal(a: float, b: float) -> bool:
 
 
 def _check_verdict(
-    result: Any, slices: dict[SliceKey, Rows], bounds: dict[str, dict[str, float]]
+    result: Any,
+    slices: dict[SliceKey, Rows],
+    bounds: dict[str, dict[str, float]],
+    has_named: bool,
 ) -> None:
+    """Bounds hold on all slices, and those that the config names have rows."""
     values = {"example_count": _count, "mean_label": _mean}
-    holds = all(
+    holds = has_named and all(
         limits["lower_bound"] <= values[name](members) <= limits["upper_bound"]
         for name, limits in bounds.items()
         for members in slices.values()
