@@ -73,6 +73,14 @@ def test_what_follows_the_last_line_is_no_row(names: str, tmp_path: Path) -> Non
     assert batch.num_rows == 2
 
 
+def test_a_row_that_fits_nowhere_and_is_no_text_is_refused_without_a_traceback(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.csv").write_bytes(b"label,prediction\n1,0.5,\xe9\n0,0.25\n")
+    with pytest.raises(benison.DataError, match="Expected 2 columns, got 3"):
+        benison.evaluate(str(tmp_path / "a.csv"), config("ExampleCount", slices=[{}]))
+
+
 def test_no_thread_reads_on_when_the_columns_are_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

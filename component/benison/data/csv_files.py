@@ -11,7 +11,8 @@ import csv as python_csv
 import dataclasses
 import io
 import re
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import reduce
 from operator import or_
@@ -230,6 +231,28 @@ class _Pieces:
         self.closed = True
 
 
+class _Unraisable:
+    """Hears of exceptions that Python ignores, but for that of a row that is not UTF-8.
+
+    Arrow cannot hand such a row to `refuse`. It prints a traceback of that, and does as asked: the row is
+    an error.
+    """
+
+    def __init__(self, hook: Callable[[Any], None]) -> None:
+        self._hook = hook
+
+    def __call__(self, ignored: Any) -> None:
+        of = getattr(ignored.object, "__func__", None)
+        if not (of is _Pieces.refuse and ignored.exc_type is UnicodeDecodeError):
+            self._hook(ignored)
+
+    @classmethod
+    def install(cls) -> None:
+        """Hear of what comes, once."""
+        if not isinstance(sys.unraisablehook, cls):
+            sys.unraisablehook = cls(sys.unraisablehook)
+
+
 _LAST = "\x1fthe last line\x1f"
 
 
@@ -266,6 +289,7 @@ class _Opened:
 def _opened(path: str, convert: csv.ConvertOptions) -> Iterator[_Opened | None]:
     """The batches of a CSV file; None for a file without a line."""
     options = csv.ReadOptions(block_size=BLOCK_BYTES)
+    _Unraisable.install()
     with open_stream(path) as stream:
         pieces = _Pieces(stream)
         # A block may end within a quoted cell, and the line end there would be taken for that of a row.
