@@ -91,8 +91,13 @@ class Taxi:
 
     def blessings(self, run: str) -> list[str]:
         """The verdicts of a run that the metadata store has."""
-        actual = history.blessings(Store.open(self.metadata), "taxi")
-        return [blessing.status for blessing in actual if blessing.uri == str(self.output(run))]
+        try:
+            known = history.blessings(Store.open(self.metadata), "taxi")
+        except (
+            benison.MetadataError
+        ):  # there is no such pipeline: another process has the first tests
+            return []
+        return [blessing.status for blessing in known if blessing.uri == str(self.output(run))]
 
 
 @pytest.fixture(scope="module")
