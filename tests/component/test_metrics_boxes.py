@@ -161,3 +161,17 @@ def test_an_image_without_boxes_has_wrong_detections_alone() -> None:
     nothing = table.set_column(1, "prediction", pa.array([[], []], table.schema.field(1).type))
     value = benison.evaluate(nothing, config(metric)).value("object_detection_precision")
     assert math.isnan(value)
+
+
+@pytest.mark.parametrize(
+    ("levels", "value"),
+    [({"recalls": [1 / 3]}, 1.0), ({"num_recalls": 4}, 0.5)],
+)
+def test_a_level_of_recall_that_is_reached_exactly_counts(
+    levels: dict[str, Any], value: float
+) -> None:
+    # One of three boxes, and the only detection is right: precision 1 up to a recall of a third.
+    truth = Ragged(np.array([[i, 0, i + 1, 1, 1] for i in (0, 5, 9)], np.float64), np.array([0, 3]))
+    found = Ragged(np.array([[0, 0, 1, 1, 1, 0.9]]), np.array([0, 1]))
+    made = {"iou_threshold": 0.5, "class_id": 1, **levels}
+    assert from_config("COCOAveragePrecision", made).of(Inputs(truth, found)) == value

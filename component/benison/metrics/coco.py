@@ -38,8 +38,13 @@ _DIGITS = 12  # of a recall: sums of weights in another order differ after these
 
 @lru_cache
 def _levels(recalls: tuple[float, ...], count: int) -> Array:
-    """The levels of recall, ascending: those given, else so many from 0 to 1."""
-    return np.sort(recalls) if recalls else np.linspace(0, 1, count)
+    """The levels of recall, ascending: those given, else so many from 0 to 1.
+
+    They are rounded as recalls are, or one that is reached exactly would be missed; but for the 101 of COCO,
+    whose values are those of pycocotools.
+    """
+    levels = np.sort(recalls) if recalls else np.linspace(0, 1, count)
+    return levels if not recalls and count == _LEVELS else np.round(levels, _DIGITS)
 
 
 def mean_of_cells(values: Array, positives: Array, cells: int) -> Array:
