@@ -30,6 +30,7 @@ SMOOTHING: list[dict[str, Any]] = [
     {"smooth_method": "add-k"},
     {"lowercase": True, "tokenize": "char"},
     {"effective_order": True},
+    {"effective_order": True, "smooth_method": "add-k"},
     {"max_ngram_order": 2},
 ]
 

@@ -125,7 +125,8 @@ class Bleu(Metric):
         correct, total = (
             np.stack(counts, axis=1).reshape(len(predicted), 2, len(counts) // 2).swapaxes(0, 1)
         )
-        precisions = self._precisions(correct, total)
+        smoothed, total = self._with_added(correct, total)
+        precisions = self._precisions(smoothed, total)
         used = precisions.shape[1]
         if self.use_effective_order:
             used = np.maximum(_leading(total > 0).sum(axis=1), 1)
@@ -135,18 +136,27 @@ class Bleu(Metric):
         score = np.where((correct == 0).all(axis=1), 0.0, 100 * short * geometric)
         return np.where(rows == 0, np.nan, score)
 
+    @property
+    def _amount(self) -> float:
+        """What `smooth_method` adds."""
+        default = SMOOTHING[self.smooth_method]
+        return default if self.smooth_value is None else self.smooth_value
+
+    def _with_added(self, correct: Array, total: Array) -> tuple[Array, Array]:
+        """With what add-k adds to the counts of all n-grams but words."""
+        if self.smooth_method != "add-k":
+            return correct, total
+        added = self._amount * (np.arange(correct.shape[1]) > 0)
+        return correct + added, total + added
+
     def _precisions(self, correct: Array, total: Array) -> Array:
         """The share of n-grams that are right, smoothed: float64[S, n]; 0 from where there are none."""
-        amount = SMOOTHING[self.smooth_method] if self.smooth_value is None else self.smooth_value
-        if self.smooth_method == "add-k":
-            longer = np.arange(correct.shape[1]) > 0
-            correct, total = correct + amount * longer, total + amount * longer
         none = (correct == 0) & _leading(total > 0)
         smoothed = correct
         if self.smooth_method == "exp":
             smoothed = np.where(none, 0.5 ** np.cumsum(none, axis=1), correct)
         elif self.smooth_method == "floor":
-            smoothed = np.where(none, amount, correct)
+            smoothed = np.where(none, self._amount, correct)
         return np.where(_leading(total != 0), smoothed / total, 0.0)
 
 
