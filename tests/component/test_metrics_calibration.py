@@ -9,13 +9,16 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+import benison
 from benison.data.batch import Inputs
 from benison.errors import ConfigError, DataError
 from benison.metrics import from_config
 from benison.metrics.groups import members
 from benison.testing import value_of
+from tests.conftest import config
 
 Evaluate = Callable[..., Any]
 
@@ -91,3 +94,10 @@ def test_the_terms_of_the_brier_score_sum_up_to_it(num_buckets: int, steps: int)
 def test_a_brier_score_of_log_odds_is_refused() -> None:
     with pytest.raises(DataError, match="brier_score needs probabilities, and a prediction lies 2"):
         from_config("BrierScore", {}).of(Inputs.of([1, 0], [3.0, 0.5]))
+
+
+@pytest.mark.parametrize("name", ["BrierReliability", "BrierResolution", "BrierWithinBuckets"])
+def test_a_part_of_the_brier_score_needs_probabilities(name: str) -> None:
+    logits = pa.table({"label": [1.0, 0.0], "prediction": [2.5, -1.0]})
+    with pytest.raises(DataError, match="needs probabilities, and a prediction lies 1.5"):
+        benison.evaluate(logits, config(name))

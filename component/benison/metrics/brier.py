@@ -50,6 +50,14 @@ def squared_distance(inputs: Inputs) -> Array:
     return np.asarray(y * np.square(1 - p) + (1 - y) * np.square(p))
 
 
+def _check_probabilities(name: str, excesses: Array) -> None:
+    if excesses[1] > ROUNDING:
+        raise DataError(
+            f"{name} needs probabilities, and a prediction lies {excesses[1]:g} outside of [0, 1]. "
+            f"Let the model return probabilities and not logits, or ask for MeanSquaredError."
+        )
+
+
 @dataclasses.dataclass(frozen=True)
 class BrierScore(Metric):
     """Mean squared distance of probabilities from what happened, 1 or 0; from 0 (best) to 1.
@@ -70,11 +78,7 @@ class BrierScore(Metric):
         return Mean(squared_distance), EXCESSES
 
     def check(self, mean: Arrays, excesses: Array) -> None:
-        if excesses[1] > ROUNDING:
-            raise DataError(
-                f"{self.name} needs probabilities, and a prediction lies {excesses[1]:g} outside of [0, 1]. "
-                f"Let the model return probabilities and not logits, or ask for MeanSquaredError."
-            )
+        _check_probabilities(self.name, excesses)
 
     def result(self, mean: Arrays, excesses: Array) -> Array:
         return ratio(*mean)
@@ -204,9 +208,12 @@ class BrierTerm(Metric):
         check_count("num_buckets", self.num_buckets, MOST_POINTS, least=1)
 
     def statistics(self) -> tuple[Statistic[Any], ...]:
-        return BucketSums(self.num_buckets, 0.0, 1.0), Mean(squared_distance)
+        return BucketSums(self.num_buckets, 0.0, 1.0), Mean(squared_distance), EXCESSES
 
-    def result(self, cells: Cells, distance: Arrays) -> Array:
+    def check(self, cells: Cells, distance: Arrays, excesses: Array) -> None:
+        _check_probabilities(self.name, excesses)
+
+    def result(self, cells: Cells, distance: Arrays, excesses: Array) -> Array:
         return TERMS[self.term][0](Buckets.of(cells, distance))
 
 
