@@ -143,3 +143,21 @@ def test_a_spec_asks_for_the_k_highest_scores_of_each_metric() -> None:
 def test_metrics_of_all_scores_have_no_k_highest() -> None:
     with pytest.raises(benison.ConfigError, match="MeanPrediction has no parameter 'top_k'"):
         values("MeanPrediction", spec={"binarize": {"top_k_list": [2]}})
+
+
+@pytest.mark.parametrize(
+    ("metric", "sentence"),
+    [
+        (
+            {"class_name": "Precision", "config": {"top_k": 2}},
+            "Precision has a top_k, and its spec",
+        ),
+        ({"class_name": "MRR"}, "MRR counts ranks of a query by its top_k"),
+    ],
+)
+def test_top_k_list_takes_the_place_of_no_other_top_k(metric: Any, sentence: str) -> None:
+    asked = {"metrics": [metric], "binarize": {"top_k_list": [1]}, "query_key": "q"}
+    table = pa.table({"label": [0, 1], "prediction": [[0.9, 0.1], [0.2, 0.8]], "q": ["a", "a"]})
+    models = [{"label_key": "label", "prediction_key": "prediction"}]
+    with pytest.raises(benison.ConfigError, match=sentence):
+        benison.evaluate(table, {"model_specs": models, "metrics_specs": [asked]})

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from benison.config import EvalConfig, MetricsSpec, ModelSpec, SlicingSpec
+from benison.config import EvalConfig, MetricConfig, MetricsSpec, ModelSpec, SlicingSpec
 from benison.config.constraints import located_specs
 from benison.config.plain import path_of
 from benison.engine.intervals import NoResampling, Resampling, resampling_of
@@ -193,7 +193,7 @@ class _Builder:
         for i, metric in enumerate(spec.metrics):
             try:
                 made = [
-                    (class_name, member, pairs)
+                    (class_name, _of_highest(member, metric, more), pairs)
                     for more, pairs in ways
                     for class_name, member in members(metric.class_name, {**metric.config, **more})
                 ]
@@ -327,6 +327,22 @@ class _Builder:
         for key, of in groups.items():
             weights = tuple(spec.output_weights[part.output] for part in of)
             yield self._average(Average(key, tuple(of), weights), path)
+
+
+def _of_highest(member: Metric, asked: MetricConfig, more: Mapping[str, Any]) -> Metric:
+    """A metric, which must be of the highest scores by `more` where top_k_list asks for these.
+
+    Raises:
+        ConfigError: It has a top_k of its own, or one of ranks in a query.
+    """
+    if more and asked.config.get("top_k") is not None:
+        raise ConfigError(f"{asked.class_name} has a top_k, and its spec a top_k_list; keep one.")
+    if more and member.top_k_scores is None:
+        raise ConfigError(
+            f"{asked.class_name} counts ranks of a query by its top_k, and top_k_list is of the highest "
+            "scores of a row; ask for it in a spec without top_k_list."
+        )
+    return member
 
 
 def outputs_of(config: EvalConfig, model: ModelSpec) -> tuple[str, ...]:
