@@ -82,3 +82,10 @@ def test_a_column_of_images_is_not_compared_with_itself() -> None:
     table = pa.table({"truth": [TRUTH.tolist()], "found": [FOUND.tolist()]})
     with pytest.raises(benison.DataError, match="'found', which is the same for every model"):
         benison.evaluate(table, {"model_specs": models, "metrics_specs": [{"metrics": [metric]}]})
+
+
+def test_a_pixel_without_a_label_is_none_and_without_a_prediction_undefines_the_image() -> None:
+    unlabelled = evaluated([[[1, None, 2]]], [[[1, 1, 1]]], decode_ground_truth=False)
+    assert values(unlabelled) == {"classId:1": 1.0, "classId:2": 0.0}
+    unknown = evaluated([[[1, 2, 2]]], [[[1, None, 1]]], decode_ground_truth=False)
+    assert all(math.isnan(value) for value in values(unknown).values())

@@ -96,6 +96,27 @@ def _pixels(file: bytes | str, name: str) -> Array:
     return pixels
 
 
+class _Pixels(NamedTuple):
+    """The P labelled pixels of images that are both there: the row, the label and the prediction of each."""
+
+    rows: Index
+    truth: Array
+    predicted: Array
+
+    @classmethod
+    def of(cls, truth: Images, predicted: Images) -> _Pixels:
+        """Those of images of one size; a pixel without a label is left out."""
+        both = ~truth.missing & ~predicted.missing
+        rows = np.repeat(np.arange(len(both)), np.where(both, truth.sizes, 0))
+        labels, scores = (i.pixels[np.repeat(both, i.sizes)] for i in (truth, predicted))
+        kept = np.flatnonzero(~np.isnan(labels))
+        return cls(rows[kept], labels[kept], scores[kept])
+
+    def undefined(self, count: int) -> Mask:
+        """Whether a pixel of each of `count` images has no prediction: bool[count]."""
+        return np.isin(np.arange(count), self.rows[np.isnan(self.predicted)])
+
+
 @dataclasses.dataclass(frozen=True)
 class PixelCounts(ArraysStatistic):
     """Weights of the pixels of each class by label and prediction.
@@ -140,10 +161,13 @@ class PixelCounts(ArraysStatistic):
         truth = images_of(inputs.features.column(self.truth), self.truth, self.decode_truth)
         predicted = self._predicted(inputs)
         self._check(truth, predicted)
+        pairs = _Pixels.of(truth, predicted)
+        undefined = (predicted.missing & ~truth.missing) | pairs.undefined(len(inputs))
         total = self.zero(codes.size)[0]
         for i, class_id in enumerate(self.class_ids):
-            for j, counts in enumerate(self._counts(class_id, truth, predicted)):
-                counts[predicted.missing & ~truth.missing] = np.nan
+            for j, cell in enumerate(self._cells(class_id, pairs)):
+                counts = np.bincount(pairs.rows[cell], minlength=len(inputs)).astype(np.float64)
+                counts[undefined] = np.nan
                 total[:, i, j] = codes.sum(inputs.weighted(counts))
         return (total,)
 
@@ -173,20 +197,13 @@ class PixelCounts(ArraysStatistic):
                 f"Predict images of the size of the labelled ones."
             )
 
-    def _counts(self, class_id: int, truth: Images, predicted: Images) -> list[Array]:
-        """The four counts of a class in each image: float64[N] each."""
-        both = ~truth.missing & ~predicted.missing
-        sizes = np.where(both, truth.sizes, 0)
-        of_truth, of_model = (
-            image.pixels[np.repeat(both, image.sizes)] for image in (truth, predicted)
-        )
-        rows = np.repeat(np.arange(len(sizes)), sizes)
-        is_class, is_predicted = of_truth == class_id, of_model == class_id
-        counted = is_class | (of_truth != (np.nan if self.ignored is None else self.ignored))
-        cells = (
+    def _cells(self, class_id: int, pairs: _Pixels) -> tuple[Mask, Mask, Mask, Mask]:
+        """Which pixels count in each of the four cells of a class: bool[P] each."""
+        is_class, is_predicted = pairs.truth == class_id, pairs.predicted == class_id
+        counted = is_class | (pairs.truth != (np.nan if self.ignored is None else self.ignored))
+        return (
             is_class & is_predicted,
             ~is_class & is_predicted & counted,
             ~is_class & ~is_predicted & counted,
             is_class & ~is_predicted,
         )
-        return [np.bincount(rows[cell], minlength=len(sizes)).astype(np.float64) for cell in cells]
