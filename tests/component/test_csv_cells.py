@@ -104,3 +104,9 @@ def slowed(read: Callable[..., bytes], noted: Callable[[], None]) -> Callable[..
         return read(pieces, size)
 
     return slow
+
+
+def test_a_quote_in_a_long_header_that_is_never_closed(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('label,"prediction\n' + "1,0.5\n" * 40_000)
+    with pytest.raises(benison.DataError, match=r"a\.csv"):
+        benison.evaluate(str(tmp_path / "a.csv"), config("ExampleCount", slices=[{}]))

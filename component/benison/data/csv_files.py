@@ -260,7 +260,10 @@ def _end_of(first: bytes) -> bytes:
     """The line after the last one of a file, by its first piece; none for an empty file."""
     text = io.TextIOWrapper(io.BytesIO(first), "utf-8", errors="replace", newline="")
     rows = python_csv.reader(text)
-    header: list[str] = next((row for row in rows if row), [])
+    try:
+        header: list[str] = next((row for row in rows if row), [])
+    except python_csv.Error:  # a cell without an end, as of a quote that is never closed
+        return b""
     return b"\n" + _LAST.encode() + b"," * len(header) + b"\n" if header else b""
 
 
