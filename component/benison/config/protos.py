@@ -58,6 +58,13 @@ EvalRun: 1 eval_config EvalConfig, 2 version string, 3 data_location string, 4 f
     5 model_locations map:string:string
 """
 
+CONFIG_MESSAGES = frozenset(
+    line.partition(":")[0]
+    for line in _EVAL_CONFIG.split("\n")
+    if line and not line.startswith("enum ")
+) - {"EvalConfigAndVersion", "EvalRun"}
+"""The names of an EvalConfig's messages, without those of what TFMA writes around it."""
+
 
 @functools.cache
 def eval_config_messages() -> Any:

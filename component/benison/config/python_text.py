@@ -13,41 +13,13 @@ import operator
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from benison.config import plain
+from benison.config import plain, protos
 from benison.config.fields import ConfidenceIntervalMethod, MetricDirection
 from benison.config.text_forms import parse_text_proto
 from benison.errors import ConfigError, MissingExtraError
 
 # Their arguments are what they hold.
-_MESSAGES = frozenset(
-    {
-        "AggregationOptions",
-        "BinarizationOptions",
-        "BoolValue",
-        "ConfidenceIntervalOptions",
-        "CrossSliceMetricThreshold",
-        "CrossSliceMetricThresholds",
-        "CrossSlicingSpec",
-        "DoubleValue",
-        "EvalConfig",
-        "ExampleWeightOptions",
-        "GenericChangeThreshold",
-        "GenericValueThreshold",
-        "Int32Value",
-        "MetricConfig",
-        "MetricThreshold",
-        "MetricsSpec",
-        "ModelSpec",
-        "Options",
-        "PaddingOptions",
-        "PerSliceMetricThreshold",
-        "PerSliceMetricThresholds",
-        "RepeatedInt32Value",
-        "RepeatedStringValue",
-        "SlicingSpec",
-        "dict",
-    }
-)
+_MESSAGES = protos.CONFIG_MESSAGES | {"BoolValue", "DoubleValue", "Int32Value", "dict"}
 _MEMBERS = {*MetricDirection.__members__, *ConfidenceIntervalMethod.__members__}
 _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
