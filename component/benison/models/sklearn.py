@@ -76,7 +76,8 @@ class SklearnPredictor:
         name = next((name for name in _SCORES if hasattr(self._estimator, name)), None)
         if name is None:
             predicted = self._estimator.predict(frame)
-            return np.array(list(map(classes.index, predicted.ravel()))) if classes else predicted
+            places = {label: i for i, label in enumerate(classes)}
+            return np.array([places[x] for x in predicted.ravel()]) if classes else predicted
         scores = np.asarray(getattr(self._estimator, name)(frame))
         if classes and scores.ndim == 2 and scores.shape[1] != len(classes):
             raise ModelError(
