@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import textwrap
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from benison.tfma.differences import OF_METRICS
 
 _PROGRAMS = (".py", ".ipynb")
 _WIDTH = 100
-_NO_DEFAULT_METRICS = "Metrics compiled into a Keras model, which TFMA adds: list them here."
+_NO_DEFAULT_METRICS = "Metrics compiled into a Keras model, which TFMA adds: set options.include_default_metrics, or list them."
 
 # The comment of a list item's first field, which ruamel.yaml writes on lines after a lone dash.
 _BELOW_DASH = re.compile(r"^( *)-\n((?: *# .*\n)+) *", re.MULTILINE)
@@ -36,10 +37,11 @@ def load(
     Raises:
         ConfigError: It cannot be read, or is wrong; `faults` has every fault.
     """
-    if isinstance(source, str) and source.endswith(_PROGRAMS):
-        path = locate(source, ConfigError)
+    name = os.fspath(source) if isinstance(source, str | os.PathLike) else ""
+    if name.endswith(_PROGRAMS):
+        path = locate(name, ConfigError)
         text = text_forms.as_text(text_forms.read_file(path), path)
-        return EvalConfig.load(python_text.read(text, source, line, given))
+        return EvalConfig.load(python_text.read(text, name, line, given))
     return EvalConfig.load(source)
 
 
@@ -81,7 +83,8 @@ def _heading(config: EvalConfig, origin: str) -> str:
     ]
     names = [metric.class_name for spec in config.metrics_specs for metric in spec.metrics]
     notes = [f"{name}: {OF_METRICS[name]}" for name in dict.fromkeys(names) if name in OF_METRICS]
-    if any(spec.model_type in ("", "tf_keras") for spec in config.model_specs):
+    is_keras = any(spec.model_type in ("", "tf_keras") for spec in config.model_specs)
+    if is_keras and not config.options.include_default_metrics:
         notes.append(_NO_DEFAULT_METRICS)
     lines = [first, *commands]
     if notes:
