@@ -27,11 +27,8 @@ def kind_of_inputs(inputs: Inputs) -> str:
     columns = (inputs.labels, inputs.predictions)
     ragged = [column for column in columns if isinstance(column, Ragged)]
     if ragged:
-        return (
-            "boxes"
-            if any(getattr(column.values, "ndim", 1) == 2 for column in ragged)
-            else "ragged"
-        )  # noqa: PLR2004
+        has_boxes = any(getattr(column.values, "ndim", 1) == 2 for column in ragged)  # noqa: PLR2004
+        return "boxes" if has_boxes else "ragged"
     if any(isinstance(column, pa.Array) for column in columns):
         return "text"
     return "classes" if inputs.predictions.ndim == 2 else "real"

@@ -262,9 +262,7 @@ class KendallTau(RankCorrelation):
     def between(self, ranked: RankedPairs) -> Between:
         x, y, shares = ranked.x, ranked.y, ranked.shares
         below = dominated(ranked.pairs.slices, x.places, y.places, shares)
-        concordant = ranked.sums(
-            shares * below
-        )  # as shares of all pairs, both orders of a pair counted
+        concordant = ranked.sums(shares * below)  # one order of each pair; `untied` has both
         (x_ties, x_unknown), (y_ties, y_unknown) = (
             (ranked.sums(of.shares**2, of), ranked.sums(of.unknown**2, of)) for of in (x, y)
         )
