@@ -18,7 +18,9 @@ from benison.tfma.differences import OF_METRICS
 
 _PROGRAMS = (".py", ".ipynb")
 _WIDTH = 100
-_NO_DEFAULT_METRICS = "Metrics compiled into a Keras model, which TFMA adds: set options.include_default_metrics, or list them."
+_NO_DEFAULT_METRICS = (
+    "Metrics compiled into a Keras model, which TFMA adds: set options.include_default_metrics."
+)
 
 # The comment of a list item's first field, which ruamel.yaml writes on lines after a lone dash.
 _BELOW_DASH = re.compile(r"^( *)-\n((?: *# .*\n)+) *", re.MULTILINE)
