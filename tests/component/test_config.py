@@ -435,6 +435,8 @@ def test_the_schema_takes_what_is_read() -> None:
         ({"class_name": "Mine", "module": ""}, False),
         ({"class_name": "AUC", "confg": {}}, False),
         ({}, False),
+        ("AUC", True),
+        ("Mine", False),
     ):
         assert check.is_valid({"metrics_specs": [{"metrics": [fields]}]}) is valid
 

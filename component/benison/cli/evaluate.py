@@ -27,7 +27,7 @@ from benison.errors import OutputError
 from benison.evaluation.recording import check_recorded
 from benison.evaluation.resolve import UNKNOWN, Request, resolve
 from benison.evaluation.spec import read_spec
-from benison.metrics import modules, registered
+from benison.metrics import modules, names, registered
 from benison.metrics.groups import GROUPS
 from benison.models.fetch import readable
 from benison.output import blessing
@@ -243,12 +243,15 @@ def check(
                 format=format,
                 module_path=folder,
             )
-            plan = resolve(request).plan
+            resolved = resolve(request)
         digest = EvalConfig.load(config).digest()
+    plan, words = resolved.plan, list(resolved.words)
     metrics = len({c.metric.name for c in plan.computations if c.shown})
     if as_json:
-        print(json.dumps({"ok": True, "metrics": metrics, "digest": digest}))
+        print(json.dumps({"ok": True, "metrics": metrics, "digest": digest, "notes": words}))
     else:
+        for sentence in words:
+            print(sentence)
         specs = len(plan.config.slicing_specs)
         print(f"{config} is in order: {metrics} metrics, {specs} slicing specs.")
 
@@ -258,9 +261,8 @@ def schema() -> None:
 
     [bold]Example[/bold]:  benison schema > eval.schema.json
     """
-    print(
-        json.dumps(EvalConfig.json_schema({*registered(), *GROUPS, *modules.offered()}), indent=2)
-    )
+    names_known = {*registered(), *GROUPS, *modules.offered(), *names.ALIASES}
+    print(json.dumps(EvalConfig.json_schema(names_known), indent=2))
 
 
 def verify(

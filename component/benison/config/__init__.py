@@ -196,5 +196,6 @@ def _name_metrics(parts: dict[str, Any], class_names: list[str]) -> None:
     parts["UserMetricConfig"] = user
     known["properties"] = {**known["properties"]}
     known["properties"]["class_name"] = {**known["properties"]["class_name"], "enum": class_names}
-    either = [{"$ref": "#/$defs/MetricConfig"}, {"$ref": "#/$defs/UserMetricConfig"}]
-    parts["MetricsSpec"]["properties"]["metrics"]["items"] = {"anyOf": either}
+    bare = {"type": "string", "enum": class_names}
+    parts_of = [{"$ref": f"#/$defs/{name}"} for name in ("MetricConfig", "UserMetricConfig")]
+    parts["MetricsSpec"]["properties"]["metrics"]["items"] = {"anyOf": [bare, *parts_of]}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import json
 import sys
@@ -132,14 +133,18 @@ Method: TypeAlias = Annotated[
 ]
 
 
-class _OrNumbers:
-    """In an annotation: the field may also be a list of numbers, which its validator turns into a part."""
+@dataclasses.dataclass(frozen=True)
+class _Or:
+    """In an annotation: the field may also be what `schema` takes, which its validator turns into a part."""
+
+    schema: tuple[tuple[str, Any], ...]
 
     def __get_pydantic_json_schema__(self, core: Any, handler: Callable[[Any], Any]) -> Any:
-        return {"anyOf": [{"type": "array", "items": {"type": "number"}}, handler(core)]}
+        return {"anyOf": [dict(self.schema), handler(core)]}
 
 
-or_numbers = _OrNumbers()
+or_numbers = _Or((("type", "array"), ("items", {"type": "number"})))
+or_text = _Or((("type", "string"),))
 
 
 def exclusive(part: ConfigPart, *fields: str) -> Iterator[Fault]:

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from benison.config.faults import ConfigPart, Fault
 from benison.config.fields import (
@@ -25,6 +25,7 @@ from benison.config.fields import (
     Value,
     Whole,
     exclusive,
+    or_text,
 )
 from benison.config.slicing_specs import CrossSlicingSpec, SlicingSpec
 from benison.config.thresholds import (
@@ -136,6 +137,10 @@ class MetricConfig(ConfigPart):
     """What must hold between slices."""
 
 
+def _as_metric(value: Any) -> Any:
+    return {"class_name": value} if isinstance(value, str) else value
+
+
 class AggregationOptions(ConfigPart):
     """Aggregation over classes; exactly one of the three averages."""
 
@@ -185,8 +190,8 @@ class ExampleWeightOptions(ConfigPart):
 class MetricsSpec(ConfigPart):
     """Metrics that share models, outputs, binarization, aggregation and weighting."""
 
-    metrics: tuple[MetricConfig, ...] = ()
-    """The metrics."""
+    metrics: tuple[Annotated[MetricConfig, BeforeValidator(_as_metric), or_text], ...] = ()
+    """The metrics; a text stands for the part with this class_name."""
     model_names: tuple[str, ...] = ()
     """The models; none means all."""
     output_names: tuple[str, ...] = ()

@@ -96,6 +96,8 @@ class Job:
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
     rows: int = 0
     missing: dict[str, int] = dataclasses.field(default_factory=dict)
+    words: tuple[str, ...] = ()
+    """What was taken for something else than was written, a sentence each."""
     advice: list[str] = dataclasses.field(default_factory=list)
     """What to do about results that say little."""
 
@@ -243,7 +245,7 @@ class Job:
                 outputs["small_slices"],
                 outputs["notes"],
             )
-            self.advice = advice(outputs["metrics"])
+            self.advice = [*self.words, *advice(outputs["metrics"])]
         _log(verdict)
         for sentence in self.advice:
             _LOGGER.warning("%s", sentence)

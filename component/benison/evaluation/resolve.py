@@ -19,6 +19,7 @@ from benison.data.nested import is_nested
 from benison.data.values import is_list, is_number
 from benison.engine.plan import Plan
 from benison.errors import BenisonError, ConfigError, suggestion
+from benison.evaluation.aliases import with_our_names
 from benison.evaluation.check import Known, all_faults
 from benison.evaluation.compiled import with_compiled
 from benison.evaluation.examples import open_examples
@@ -43,6 +44,8 @@ class Resolved:
     paths: dict[str, str]
     dataset: Dataset | None
     metrics: UserMetrics
+    words: tuple[str, ...] = ()
+    """What was taken for something else than was written, a sentence each."""
 
     @property
     def data(self) -> Dataset:
@@ -83,6 +86,7 @@ def resolve(request: Request) -> Resolved:
         BenisonError: The data cannot be opened, while the config has no fault.
     """
     findings = _Findings(EvalConfig.draft(request.config))
+    findings.config, words = with_our_names(findings.config)
     metrics, unknown = _user_metrics(request, findings)
     given = findings.step(lambda: _with_defaults(findings.config, request.has_baseline))
     if given is None:
@@ -98,7 +102,7 @@ def resolve(request: Request) -> Resolved:
     findings.add(fault for fault in faults if _metric_of(fault) not in unknown)
     if findings.any_faults:
         raise findings.error()
-    return Resolved(plan, paths or {}, dataset, metrics)
+    return Resolved(plan, paths or {}, dataset, metrics, words)
 
 
 def _with_defaults(config: EvalConfig, has_baseline: bool | None) -> EvalConfig:

@@ -53,6 +53,38 @@ ELSEWHERE = {
 }
 """For each class name of ours what the same number is called in scikit-learn, XGBoost, Spark and prose."""
 
+ALIASES = {
+    "accuracy": "BinaryAccuracy",
+    "accuracy_score": "BinaryAccuracy",
+    "balanced_accuracy": "BalancedAccuracy",
+    "balanced_accuracy_score": "BalancedAccuracy",
+    "brier_score_loss": "BrierScore",
+    "f1": "F1Score",
+    "f1_score": "F1Score",
+    "jaccard": "ThreatScore",
+    "jaccard_score": "ThreatScore",
+    "log_loss": "BinaryCrossEntropy",
+    "matthews_corrcoef": "MatthewsCorrelationCoefficient",
+    "mean_absolute_error": "MeanAbsoluteError",
+    "mean_squared_error": "MeanSquaredError",
+    "mean_squared_log_error": "MeanSquaredLogarithmicError",
+    "ndcg_score": "NDCG",
+    "precision": "Precision",
+    "precision_score": "Precision",
+    "r2": "R2Score",
+    "r2_score": "R2Score",
+    "recall": "Recall",
+    "recall_score": "Recall",
+    "roc_auc": "AUC",
+    "roc_auc_score": "AUC",
+    "root_mean_squared_error": "RootMeanSquaredError",
+}
+"""scikit-learn's names that a config may use as they are: with its defaults they are the same number.
+
+Scorers of the other sign (`neg_...`), and functions of another unit or default, are not among them: a
+threshold on one would mean something else here.
+"""
+
 NOTES = {
     "BinaryAccuracy": "Accuracy is the share of predictions that equal the label, which a probability never "
     "does, and for several classes there is CategoricalAccuracy.",
