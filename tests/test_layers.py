@@ -21,7 +21,7 @@ LAYERS = (
     ("config", "data", "lineage"),
     ("models", "slicing"),
     ("metrics",),
-    ("testing", "table"),
+    ("testing", "table", "evidence"),
     ("engine", "validation", "output"),
     ("tfma",),
     ("results",),

@@ -1,0 +1,394 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Values measured on samples, each with what its sample says of the true value.
+
+A test is one-sided: `p_below(b)` is how often a sample would show a value this low if the true one were b, so
+that a small p shows that the true value is below b. NaN says that the sample cannot tell. `limits(alpha)` are
+the bounds that the same tests leave standing, so that an interval and a gate never contradict each other.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from collections.abc import Callable
+from typing import Self, TypeAlias
+
+import numpy as np
+
+from benison.data.batch import Array, Index, Mask
+from benison.evidence.tails import (
+    binomial_tail,
+    normal_quantile,
+    normal_tail,
+    student_quantile,
+    student_tail,
+)
+
+Bound: TypeAlias = "Array | float"
+Test: TypeAlias = Callable[[Array], Mask]
+
+_EXACT_ROWS = 200
+"""Shares of fewer rows have exact limits."""
+_EXACT_DISCORDANT = 25
+_HALVINGS = 48
+
+
+@dataclasses.dataclass(frozen=True)
+class Spread(abc.ABC):
+    """N values and how far the true ones may be from them; fields are float64[N]."""
+
+    @property
+    @abc.abstractmethod
+    def value(self) -> Array:
+        """The values as measured."""
+
+    @property
+    @abc.abstractmethod
+    def std_error(self) -> Array:
+        """The standard error of each, NaN where it is unknown."""
+
+    @property
+    @abc.abstractmethod
+    def method(self) -> list[str]:
+        """How each is tested: the column `interval_method`."""
+
+    @property
+    def df(self) -> Array:
+        """Student's degrees of freedom, NaN where another distribution is used."""
+        return np.full(len(self.value), np.nan)
+
+    @abc.abstractmethod
+    def p_below(self, bound: Bound) -> Array:
+        """One-sided p-values: small shows that the true value is below `bound`; NaN cannot tell."""
+
+    @abc.abstractmethod
+    def p_above(self, bound: Bound) -> Array:
+        """One-sided p-values: small shows that the true value is above `bound`; NaN cannot tell."""
+
+    @abc.abstractmethod
+    def limits(self, alpha: float) -> tuple[Array, Array]:
+        """Below and above which the true value is not, each at most alpha (below 1/2) often wrong."""
+
+    def take(self, index: Index) -> Self:
+        """The values `index`."""
+        fields = (field.name for field in dataclasses.fields(self))
+        parts = {name: getattr(self, name) for name in fields}
+        return dataclasses.replace(
+            self, **{k: v[index] for k, v in parts.items() if isinstance(v, np.ndarray)}
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Student(Spread):
+    """Values whose distance from the true ones, in standard errors, is Student's t.
+
+    Without a degree of freedom, or where the sample does not vary at all, nothing can be told: that no rows
+    differ does not make a value certain.
+
+    >>> spread = Student(np.array([0.9]), np.array([0.01]), np.array([500.0]))
+    >>> spread.p_below(0.92).round(3), spread.limits(0.025)[0].round(3)
+    (array([0.023]), array([0.88]))
+    """
+
+    measured: Array
+    error: Array
+    degrees: Array
+    label: str = "t"
+
+    @property
+    def value(self) -> Array:
+        return self.measured
+
+    @property
+    def std_error(self) -> Array:
+        usable = (self.error > 0) & np.isfinite(self.error) & (self.degrees > 0)
+        return np.where(usable, self.error, np.nan)
+
+    @property
+    def df(self) -> Array:
+        return np.where(np.isnan(self.std_error), np.nan, self.degrees)
+
+    @property
+    def method(self) -> list[str]:
+        return [self.label] * len(self.measured)
+
+    def p_below(self, bound: Bound) -> Array:
+        return student_tail(-self._distance(bound), self.degrees)
+
+    def p_above(self, bound: Bound) -> Array:
+        return student_tail(self._distance(bound), self.degrees)
+
+    def _distance(self, bound: Bound) -> Array:
+        with np.errstate(all="ignore"):
+            return np.asarray((self.measured - bound) / self.std_error)
+
+    def limits(self, alpha: float) -> tuple[Array, Array]:
+        reach = student_quantile(alpha, self.degrees) * self.std_error
+        return self.measured - reach, self.measured + reach
+
+
+@dataclasses.dataclass(frozen=True)
+class Skewed(Student):
+    """Means of values that are skewed, tested by Johnson's corrected t.
+
+    With u = (mean - bound) / error the statistic is u + g / 6 + g u^2 / 3, where g is the skewness over the
+    root of the number of rows. It turns back far off the bound, on the side of the short tail; there it
+    stays at its extreme, so that a value farther off is never shown less.
+
+    Johnson, "Modified t tests and confidence intervals for asymmetrical populations", Journal of the American
+    Statistical Association 73, 1978.
+
+    Attributes:
+        skew: g, the third central moment over the cube of the standard deviation, over the root of n.
+    """
+
+    skew: Array = dataclasses.field(default_factory=lambda: np.zeros(0))
+    label: str = "johnson"
+
+    def _distance(self, bound: Bound) -> Array:
+        u = super()._distance(bound)
+        with np.errstate(all="ignore"):
+            turn = -1.5 / self.skew
+            u = np.where(
+                self.skew > 0, np.maximum(u, turn), np.where(self.skew < 0, np.minimum(u, turn), u)
+            )
+            return np.asarray(u + self.skew / 6 + self.skew * u**2 / 3)
+
+    def limits(self, alpha: float) -> tuple[Array, Array]:
+        quantile = student_quantile(alpha, self.degrees)
+        high, low = self._inverse(quantile, np.inf), self._inverse(-quantile, -np.inf)
+        return self.measured - high * self.std_error, self.measured - low * self.std_error
+
+    def _inverse(self, statistic: Array, beyond: float) -> Array:
+        """The u of a statistic; `beyond` where it is never reached."""
+        with np.errstate(all="ignore"):
+            rest = 1 - 4 * self.skew / 3 * (self.skew / 6 - statistic)
+            root = np.where(
+                rest < 0, beyond, (np.sqrt(np.maximum(rest, 0)) - 1) / (2 * self.skew / 3)
+            )
+            return np.where(np.abs(self.skew) < 1e-9, statistic - self.skew / 6, root)
+
+
+@dataclasses.dataclass(frozen=True)
+class Share(Spread):
+    """Shares of rows: exact limits (Clopper and Pearson, 1934) below 200 rows, else Wilson's score.
+
+    Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the American
+    Statistical Association 22, 1927.
+
+    >>> Share(np.array([270.0]), np.array([300.0])).limits(0.025)[0].round(4)
+    array([0.8609])
+    """
+
+    successes: Array
+    total: Array
+
+    @property
+    def value(self) -> Array:
+        with np.errstate(all="ignore"):
+            return np.asarray(self.successes / self.total)
+
+    @property
+    def std_error(self) -> Array:
+        with np.errstate(all="ignore"):
+            error = np.sqrt(self.value * (1 - self.value) / self.total)
+        return np.where(error > 0, error, np.nan)
+
+    @property
+    def method(self) -> list[str]:
+        return ["clopper_pearson" if few else "wilson" for few in self._few.tolist()]
+
+    @property
+    def _few(self) -> Mask:
+        return np.asarray(self.total < _EXACT_ROWS)
+
+    def p_below(self, bound: Bound) -> Array:
+        bound = np.broadcast_to(np.asarray(bound, float), self.total.shape)
+        return self._p(self.successes, np.clip(bound, 0.0, 1.0), bound > 1)
+
+    def p_above(self, bound: Bound) -> Array:
+        bound = np.broadcast_to(np.asarray(bound, float), self.total.shape)
+        return self._p(self.total - self.successes, 1 - np.clip(bound, 0.0, 1.0), bound < 0)
+
+    def _p(self, successes: Array, bound: Array, outside: Mask) -> Array:
+        """How often a share of `bound` shows as few successes."""
+        with np.errstate(all="ignore"):
+            error = np.sqrt(bound * (1 - bound) * self.total)
+            score = normal_tail((bound * self.total - successes) / error)
+        certain = (bound >= 1) & (successes < self.total)
+        p = np.where(error > 0, score, np.where(certain, 0.0, 1.0))
+        few = self._few & (error > 0)
+        p[few] = binomial_tail(successes[few], self.total[few], bound[few])
+        return np.where(self.total > 0, np.where(outside, 0.0, p), np.nan)
+
+    def limits(self, alpha: float) -> tuple[Array, Array]:
+        z = normal_quantile(alpha)
+        with np.errstate(all="ignore"):
+            n, share = self.total, self.value
+            centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+            half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+        lower, upper = centre - half, centre + half
+        few = self._few & (n > 0)
+        if few.any():
+            lower[few], upper[few] = self._exact(few, alpha)
+        return np.maximum(lower, 0.0), np.minimum(upper, 1.0)
+
+    def _exact(self, few: Mask, alpha: float) -> tuple[Array, Array]:
+        """The limits of some shares; many slices have equal counts, which are looked at once."""
+        counts = np.stack([self.successes[few], self.total[few]])
+        unique, back = np.unique(counts, axis=1, return_inverse=True)
+        spread = Share(*unique)
+        lower, upper = between(
+            spread.value,
+            0.0,
+            1.0,
+            lambda bound: spread.p_above(bound) < alpha,
+            lambda bound: spread.p_below(bound) < alpha,
+        )
+        return lower[back.ravel()], upper[back.ravel()]
+
+
+@dataclasses.dataclass(frozen=True)
+class PairedShares(Spread):
+    """Changes of the share of right rows between two models on the same rows, by Tango's score.
+
+    Tango, "Equivalence test and confidence interval for the difference in proportions for the paired-sample
+    design", Statistics in Medicine 17, 1998. Against no change at all, with fewer than 25 rows on which the
+    models differ, the exact mid-p test of McNemar.
+
+    Attributes:
+        won: Rows that only the candidate has right.
+        lost: Rows that only the baseline has right.
+        total: All rows.
+
+    >>> spread = PairedShares(np.array([48.0]), np.array([99.0]), np.array([2447.0]))
+    >>> spread.p_below(0.0).round(6)
+    array([1.3e-05])
+    """
+
+    won: Array
+    lost: Array
+    total: Array
+
+    @property
+    def value(self) -> Array:
+        with np.errstate(all="ignore"):
+            return np.asarray((self.won - self.lost) / self.total)
+
+    @property
+    def std_error(self) -> Array:
+        with np.errstate(all="ignore"):
+            churn = (self.won + self.lost) / self.total
+            error = np.sqrt(np.maximum(churn - self.value**2, 0.0) / self.total)
+        return np.where(error > 0, error, np.nan)
+
+    @property
+    def method(self) -> list[str]:
+        return ["tango"] * len(self.total)
+
+    def p_below(self, bound: Bound) -> Array:
+        return self._p(self.won, self.lost, np.asarray(bound, float))
+
+    def p_above(self, bound: Bound) -> Array:
+        return self._p(self.lost, self.won, -np.asarray(bound, float))
+
+    def _p(self, won: Array, lost: Array, bound: Array) -> Array:
+        bound = np.broadcast_to(bound, self.total.shape)
+        p = normal_tail(-self._score(won, lost, np.clip(bound, -1.0, 1.0)))
+        p = np.where(bound > 1, 0.0, np.where(bound <= -1, 1.0, p))
+        discordant = won + lost
+        few = (bound == 0) & (discordant < _EXACT_DISCORDANT) & (self.total > 0)
+        p[few] = _mid_p(won[few], discordant[few])
+        return np.where(self.total > 0, p, np.nan)
+
+    def _score(self, won: Array, lost: Array, bound: Array) -> Array:
+        n = self.total
+        with np.errstate(all="ignore"):
+            b = (2 * n - won + lost) * bound - won - lost
+            c = -lost * bound * (1 - bound)
+            expected = (np.sqrt(np.maximum(b**2 - 8 * n * c, 0.0)) - b) / (4 * n)
+            variance = n * (2 * expected + bound * (1 - bound))
+            score = (won - lost - n * bound) / np.sqrt(np.maximum(variance, 0.0))
+        return np.where(np.isnan(score), 0.0, score)
+
+    def limits(self, alpha: float) -> tuple[Array, Array]:
+        z = normal_quantile(alpha)
+        lower, upper = between(
+            self.value,
+            -1.0,
+            1.0,
+            lambda bound: self._score(self.won, self.lost, bound) > z,
+            lambda bound: self._score(self.won, self.lost, bound) < -z,
+        )
+        known = self.total > 0
+        return np.where(known, lower, np.nan), np.where(known, upper, np.nan)
+
+
+def _mid_p(won: Array, discordant: Array) -> Array:
+    """P(X < won) + P(X = won) / 2, for X of `discordant` fair coins."""
+    half = np.full(len(won), 0.5)
+    up_to = binomial_tail(won, discordant, half)
+    below = np.where(won > 0, binomial_tail(np.maximum(won - 1, 0), discordant, half), 0.0)
+    return np.asarray((up_to + below) / 2)
+
+
+def between(
+    value: Array, low: float, high: float, is_above: Test, is_below: Test
+) -> tuple[Array, Array]:
+    """The limits in [low, high] around values, found by halving.
+
+    Args:
+        value: What lies between the limits.
+        low: The least value that there is.
+        high: The largest.
+        is_above: Whether the true values are shown to be above some bounds.
+        is_below: Whether they are shown to be below.
+    """
+    outer, inner = np.full(len(value), low), np.array(value)
+    for _ in range(_HALVINGS):
+        middle = (outer + inner) / 2
+        shown = is_above(middle)
+        outer, inner = np.where(shown, middle, outer), np.where(shown, inner, middle)
+    lower, outer, inner = outer, np.full(len(value), high), np.array(value)
+    for _ in range(_HALVINGS):
+        middle = (outer + inner) / 2
+        shown = is_below(middle)
+        outer, inner = np.where(shown, middle, outer), np.where(shown, inner, middle)
+    return lower, outer
+
+
+@dataclasses.dataclass(frozen=True)
+class Paired:
+    """A candidate beside the baseline, measured on the same rows of N slices.
+
+    Attributes:
+        change: Candidate - baseline.
+        covariance: Of the two, float64[N], by which a relative change is tested.
+        won: Rows that only the candidate has right, where the value is a share of right rows.
+        lost: Rows that only the baseline has right.
+    """
+
+    candidate: Spread
+    baseline: Spread
+    change: Spread
+    covariance: Array
+    won: Array | None = None
+    lost: Array | None = None
+
+    def take(self, index: Index) -> Paired:
+        """The slices `index`."""
+        parts = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        spreads = {k: v.take(index) for k, v in parts.items() if isinstance(v, Spread)}
+        arrays = {k: v[index] for k, v in parts.items() if isinstance(v, np.ndarray)}
+        return Paired(**{**parts, **spreads, **arrays})
+
+    def combined(self, share: Array | float) -> Spread:
+        """Candidate - share * baseline, as a relative change is tested; never as a quotient."""
+        share = np.broadcast_to(np.asarray(share, float), self.covariance.shape)
+        own, other = self.candidate, self.baseline
+        with np.errstate(all="ignore"):
+            errors = np.nan_to_num(own.std_error) ** 2, np.nan_to_num(other.std_error) ** 2
+            variance = errors[0] + share**2 * errors[1] - 2 * share * self.covariance
+            error = np.sqrt(np.maximum(variance, 0.0))
+        degrees = np.where(np.isnan(self.change.df), np.inf, self.change.df)
+        return Student(own.value - share * other.value, error, degrees)
