@@ -445,3 +445,17 @@ def test_a_file_may_name_its_schema(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "eval.json"
     path.write_text(json.dumps({"$schema": "eval.schema.json", **WHOLE}))
     assert EvalConfig.load(path) == EvalConfig.load(WHOLE)
+
+
+@pytest.mark.parametrize(
+    "confidence", ["off", {"level": 0.9, "correction": "bh", "looks": {"most": 20}}]
+)
+def test_how_sure_verdicts_must_be_is_read_back_as_it_was_written(confidence: Any) -> None:
+    config = EvalConfig(options={"confidence": confidence})
+    assert config.to_dict()["options"] == {"confidence": confidence}
+    assert EvalConfig.load(config.to_dict()) == config
+    assert EvalConfig(options={"confidence": config.options.confidence}) == config
+
+
+def test_yaml_that_reads_off_as_false_means_off() -> None:
+    assert EvalConfig(options={"confidence": False}).options.confidence == "off"

@@ -31,6 +31,9 @@ def faults_of(source: Any) -> list[tuple[str, str]]:
 PER_SLICE = {"threshold": {"value_threshold": {"lower_bound": 0.5}}}
 
 
+SHOWN = {"value_threshold": {"lower_bound": 0.5}}
+
+
 ON_HOUR = {**PER_SLICE, "slicing_specs": [{"feature_keys": ["hour"]}]}
 
 
@@ -46,12 +49,12 @@ FAULTS: list[tuple[Any, str, str]] = [
      "MetricConfig has no field 'precision'. A parameter of the metric stands in its config: {precision: ...}. "
      "There are: class_name, config, cross_slice_thresholds, module, per_slice_thresholds, threshold."),
     ({"options": {"qqq": 1}}, "options.qqq", "Options has no field 'qqq'. There are: analysis_columns, column_types, "
-     "compute_confidence_intervals, confidence_intervals, disabled_outputs, include_default_metrics, "
+     "compute_confidence_intervals, confidence, confidence_intervals, disabled_outputs, include_default_metrics, "
      "memory_limit, min_slice_size, null_values."),
     ({"options": {"column_types": {"zip": "str"}}}, "options.column_types.zip",
      "expected one of bool, int64, float64, string, got the text 'str'."),
     ({"options": {3: 1}}, "options['3']", "Options has no field '3'. There are: analysis_columns, column_types, "
-     "compute_confidence_intervals, confidence_intervals, disabled_outputs, include_default_metrics, "
+     "compute_confidence_intervals, confidence, confidence_intervals, disabled_outputs, include_default_metrics, "
      "memory_limit, min_slice_size, null_values."),
     ({"model_specs": [{"labelKey": "a", "label_key": "a"}]}, "model_specs[0].label_key",
      "'labelKey' is the same field; give one of them."),
@@ -116,6 +119,31 @@ FAULTS: list[tuple[Any, str, str]] = [
     (metric(threshold={"change_threshold": {"direction": HIGHER}}),
      "metrics_specs[0].metrics[0].threshold.change_threshold",
      "has neither absolute nor relative, so it would always pass; give one of them."),
+    # evidence
+    (metric(threshold={**SHOWN, "evidence": "proof"}), "metrics_specs[0].metrics[0].threshold.evidence",
+     "expected one of point, worse, not_worse, got the text 'proof'."),
+    (metric(threshold={**SHOWN, "evidence": "worse", "weight": 0}), "metrics_specs[0].metrics[0].threshold.weight",
+     "expected a number above 0, got 0."),
+    (metric(threshold={**SHOWN, "weight": 3}), "metrics_specs[0].metrics[0].threshold.weight",
+     "shares out the false alarms of evidence worse; say that, or no weight."),
+    (metric(threshold={"change_threshold": {"absolute": 0, "direction": HIGHER}, "evidence": "not_worse"}),
+     "metrics_specs[0].metrics[0].threshold.change_threshold.absolute",
+     "is 0, and with evidence not_worse only a model that is better could pass. Say how much worse it may be, "
+     "for example -0.01, or say evidence: worse."),
+    ({**metric(threshold={**SHOWN, "evidence": "worse"}), "options": {"confidence": "off"}},
+     "metrics_specs[0].metrics[0].threshold.evidence",
+     "needs intervals, and options.confidence is off; take that out, or say point."),
+    ({**metric(threshold={**SHOWN, "evidence": "worse", "weight": 3}),
+      "options": {"confidence": {"correction": "bh"}}}, "metrics_specs[0].metrics[0].threshold.weight",
+     "has a meaning with the correction holm alone; say holm in options.confidence, or no weight."),
+    ({"options": {"confidence": {"level": 95}}}, "options.confidence.level",
+     "expected a number above 0.5 and below 1, got 95."),
+    ({"options": {"confidence": {"correction": "bonferroni"}}}, "options.confidence.correction",
+     "expected one of none, holm, bh, got the text 'bonferroni'."),
+    ({"options": {"confidence": {"looks": {}}}}, "options.confidence.looks.most",
+     "is missing; a LookOptions needs it."),
+    ({"options": {"confidence": 0.95}}, "options.confidence",
+     "expected a mapping with level, correction, cluster_key and looks, or off, got the number 0.95."),
     (metric(threshold={"change_threshold": {"relative": 0}}),
      "metrics_specs[0].metrics[0].threshold.change_threshold.direction",
      "a bound needs LOWER_IS_BETTER or HIGHER_IS_BETTER to be one."),

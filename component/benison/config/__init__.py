@@ -22,6 +22,7 @@ from typing import Any
 from pydantic import field_validator
 
 from benison.config import constraints, text_forms
+from benison.config.confidence import ConfidenceOptions, LookOptions
 from benison.config.faults import Draft, Fault
 from benison.config.fields import ConfidenceIntervalMethod, MetricDirection
 from benison.config.parts import (
@@ -56,6 +57,7 @@ __all__ = [
     "Bins",
     "ConfidenceIntervalMethod",
     "ConfidenceIntervalOptions",
+    "ConfidenceOptions",
     "CrossSliceMetricThreshold",
     "CrossSliceMetricThresholds",
     "CrossSlicingSpec",
@@ -63,6 +65,7 @@ __all__ = [
     "ExampleWeightOptions",
     "GenericChangeThreshold",
     "GenericValueThreshold",
+    "LookOptions",
     "MetricConfig",
     "MetricDirection",
     "MetricThreshold",

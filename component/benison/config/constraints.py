@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
+from benison.config.confidence import OFF
 from benison.config.faults import Fault
-from benison.config.fields import ConfidenceIntervalMethod
+from benison.config.fields import HOLM, POINT, ConfidenceIntervalMethod
 from benison.config.parts import EvalSpecs, MetricsSpec, ModelSpec, Options
 from benison.config.plain import Loc
 from benison.config.slicing_specs import SlicingSpec
@@ -28,7 +29,8 @@ def disagreements(config: EvalSpecs) -> Iterator[Fault]:
     yield from _conditions(config)
     for i, spec in enumerate(config.metrics_specs):
         faults = [*_names(spec, config), *_output_weights(spec), *_repeated_metrics(spec)]
-        for fault in (*faults, *_slices(spec, config), *_crossed(spec, config)):
+        faults += [*_slices(spec, config), *_crossed(spec, config), *_evidence(spec, config)]
+        for fault in faults:
             yield fault._replace(loc=("metrics_specs", i, *fault.loc))
 
 
@@ -132,6 +134,19 @@ def _crossed(spec: MetricsSpec, config: EvalSpecs) -> Iterator[Fault]:
             shown = wanted.model_dump(mode="json", exclude_defaults=True)
             text = f"this comparison is not computed. Add {shown} to cross_slicing_specs."
             yield Fault(loc, text, rests_on=(("cross_slicing_specs",),))
+
+
+def _evidence(spec: MetricsSpec, config: EvalSpecs) -> Iterator[Fault]:
+    """What thresholds ask of evidence that the options do not give."""
+    rests_on = (("options", "confidence"),)
+    for loc, threshold in spec.located_thresholds():
+        if threshold.evidence != POINT and config.options.confidence == OFF:
+            text = "needs intervals, and options.confidence is off; take that out, or say point."
+            yield Fault((*loc, "evidence"), text, rests_on)
+        if threshold.weight != 1 and config.options.certainty.correction != HOLM:
+            text = "has a meaning with the correction holm alone"
+            cure = "say holm in options.confidence, or no weight"
+            yield Fault((*loc, "weight"), f"{text}; {cure}.", rests_on)
 
 
 def _wanted(spec: MetricsSpec, kind: str, slices: str) -> Iterator[tuple[Loc, Any]]:

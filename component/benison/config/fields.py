@@ -57,12 +57,17 @@ def _by_name(kind: type[enum.IntEnum]) -> Callable[[Any], Any]:
 
 
 COLUMN_TYPES = ("bool", "int64", "float64", "string")
+POINT, WORSE, NOT_WORSE = EVIDENCE = ("point", "worse", "not_worse")
+NO_CORRECTION, HOLM, BENJAMINI_HOCHBERG = CORRECTIONS = ("none", "holm", "bh")
 
 
-def _column_type(value: Any) -> Any:
-    if value not in COLUMN_TYPES:
-        raise ValueError(f"expected one of {', '.join(COLUMN_TYPES)}, got {described(value)}.")
-    return value
+def _any_of(words: tuple[str, ...]) -> Callable[[Any], Any]:
+    def word(value: Any) -> Any:
+        if value not in words:
+            raise ValueError(f"expected one of {', '.join(words)}, got {described(value)}.")
+        return value
+
+    return word
 
 
 def _parameters(value: Any) -> Any:
@@ -109,8 +114,18 @@ Texts: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_bare)]
 Keys: TypeAlias = Mapping[str, str]
 ColumnType: TypeAlias = Annotated[
     str,
-    BeforeValidator(_column_type),
+    BeforeValidator(_any_of(COLUMN_TYPES)),
     WithJsonSchema({"type": "string", "enum": list(COLUMN_TYPES)}),
+]
+Evidence: TypeAlias = Annotated[
+    str,
+    BeforeValidator(_any_of(EVIDENCE)),
+    WithJsonSchema({"type": "string", "enum": list(EVIDENCE)}),
+]
+Correction: TypeAlias = Annotated[
+    str,
+    BeforeValidator(_any_of(CORRECTIONS)),
+    WithJsonSchema({"type": "string", "enum": list(CORRECTIONS)}),
 ]
 Value: TypeAlias = Annotated[
     str, BeforeValidator(_text), WithJsonSchema({"type": ["string", "number", "boolean"]})

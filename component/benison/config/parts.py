@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from benison.config.confidence import OFF, ConfidenceOptions, OrOff
 from benison.config.faults import ConfigPart, Fault
 from benison.config.fields import (
+    POINT,
     ColumnType,
     ConfidenceIntervalMethod,
     Finite,
@@ -27,6 +29,7 @@ from benison.config.fields import (
     exclusive,
     or_text,
 )
+from benison.config.plain import Loc
 from benison.config.slicing_specs import CrossSlicingSpec, SlicingSpec
 from benison.config.thresholds import (
     CrossSliceMetricThreshold,
@@ -213,22 +216,42 @@ class MetricsSpec(ConfigPart):
     cross_slice_thresholds: Mapping[str, CrossSliceMetricThresholds] = Field(default_factory=dict)
     """What must hold between slices, by the name of the metric."""
 
+    def located_thresholds(self) -> Iterator[tuple[Loc, MetricThreshold]]:
+        """Every threshold on every metric, in every kind of slice, and where each stands."""
+        for name, threshold in self.thresholds.items():
+            yield ("thresholds", name), threshold
+        for i, metric in enumerate(self.metrics):
+            loc: Loc = ("metrics", i)
+            if metric.threshold:
+                yield (*loc, "threshold"), metric.threshold
+            yield from _narrow((*loc, "per_slice_thresholds"), metric.per_slice_thresholds)
+            yield from _narrow((*loc, "cross_slice_thresholds"), metric.cross_slice_thresholds)
+        for name, per_slice in self.per_slice_thresholds.items():
+            yield from _narrow(("per_slice_thresholds", name, "thresholds"), per_slice.thresholds)
+        for name, crossed in self.cross_slice_thresholds.items():
+            yield from _narrow(("cross_slice_thresholds", name, "thresholds"), crossed.thresholds)
+
     def all_thresholds(self) -> Iterator[MetricThreshold]:
         """Every threshold on every metric, in every kind of slice."""
-        yield from self.thresholds.values()
-        yield from (metric.threshold for metric in self.metrics if metric.threshold)
-        for metric in self.metrics:
-            yield from (narrow.threshold for narrow in metric.per_slice_thresholds)
-            yield from (narrow.threshold for narrow in metric.cross_slice_thresholds)
-        for per_slice in self.per_slice_thresholds.values():
-            yield from (narrow.threshold for narrow in per_slice.thresholds)
-        for cross_slice in self.cross_slice_thresholds.values():
-            yield from (narrow.threshold for narrow in cross_slice.thresholds)
+        return (threshold for _, threshold in self.located_thresholds())
+
+    @property
+    def needs_evidence(self) -> bool:
+        """Whether any threshold asks for evidence."""
+        return any(threshold.evidence != POINT for threshold in self.all_thresholds())
 
     @property
     def has_change_threshold(self) -> bool:
         """Whether any threshold compares with the baseline."""
         return any(threshold.change_threshold for threshold in self.all_thresholds())
+
+
+def _narrow(
+    loc: Loc, thresholds: Sequence[PerSliceMetricThreshold | CrossSliceMetricThreshold]
+) -> Iterator[tuple[Loc, MetricThreshold]]:
+    """The thresholds on some slices, and where each stands."""
+    for i, narrow in enumerate(thresholds):
+        yield (*loc, i, "threshold"), narrow.threshold
 
 
 class VariantSpec(ConfigPart):
@@ -268,6 +291,9 @@ class Options(ConfigPart):
     """Whether every metric gets a 95 % confidence interval."""
     confidence_intervals: ConfidenceIntervalOptions = ConfidenceIntervalOptions()
     """How."""
+    confidence: OrOff = None
+    """How sure verdicts must be, and which intervals values get: level, correction, cluster_key, looks; off
+    computes none."""
     min_slice_size: Natural = 1
     """Slices with fewer rows are left out of every output."""
     disabled_outputs: Texts = ()
@@ -283,6 +309,12 @@ class Options(ConfigPart):
     analysis_columns: Texts = ()
     """Columns of the data that are written for each row with its label, prediction and slices, to
     analysis/*.parquet; without any, no rows are written."""
+
+    @property
+    def certainty(self) -> ConfidenceOptions:
+        """The options of `confidence`, by default where it gives none."""
+        given = self.confidence
+        return given if isinstance(given, ConfidenceOptions) else ConfidenceOptions()
 
 
 class EvalSpecs(ConfigPart):
@@ -300,3 +332,10 @@ class EvalSpecs(ConfigPart):
     """What concerns the whole evaluation."""
     variants: tuple[VariantSpec, ...] = ()
     """Changed examples on which the models are called too."""
+
+    @property
+    def needs_evidence(self) -> bool:
+        """Whether values must come with how far the true ones may be from them."""
+        given = self.options.confidence
+        asked = any(spec.needs_evidence for spec in self.metrics_specs)
+        return given != OFF and (given is not None or asked)

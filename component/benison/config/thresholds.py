@@ -11,7 +11,16 @@ import math
 from collections.abc import Iterable, Iterator
 
 from benison.config.faults import ConfigPart, Fault
-from benison.config.fields import Direction, MetricDirection, Number
+from benison.config.fields import (
+    NOT_WORSE,
+    POINT,
+    WORSE,
+    Direction,
+    Evidence,
+    Finite,
+    MetricDirection,
+    Number,
+)
 from benison.config.slicing_specs import CrossSlicingSpec, SlicingSpec
 
 
@@ -72,11 +81,38 @@ class MetricThreshold(ConfigPart):
     """Bounds on the value."""
     change_threshold: GenericChangeThreshold | None = None
     """Bounds on the change from the baseline."""
+    evidence: Evidence = POINT
+    """What a verdict needs: point compares the number itself with the bound; worse fails only what is shown
+    to be beyond it; not_worse passes only what is shown to be within it."""
+    weight: Finite = 1.0
+    """With evidence worse: a threshold of weight 3 has three times the share of the false alarms of one of
+    weight 1."""
 
     def _faults(self) -> Iterable[Fault]:
         if self.value_threshold is None and self.change_threshold is None:
             yield Fault(
                 (), "has neither value_threshold nor change_threshold, so it would always pass."
+            )
+        if self.weight <= 0:
+            yield Fault(("weight",), f"expected a number above 0, got {self.weight:g}.")
+        elif self.weight != 1 and self.evidence != WORSE:
+            yield Fault(
+                ("weight",),
+                "shares out the false alarms of evidence worse; say that, or no weight.",
+            )
+        if self.evidence == NOT_WORSE and self.change_threshold is not None:
+            yield from _not_zero(self.change_threshold)
+
+
+def _not_zero(bounds: GenericChangeThreshold) -> Iterator[Fault]:
+    """Faults where nothing but a better model could be shown not to be worse."""
+    sign = "-" if bounds.direction is MetricDirection.HIGHER_IS_BETTER else ""
+    for field in ("absolute", "relative"):
+        if getattr(bounds, field) == 0:
+            yield Fault(
+                ("change_threshold", field),
+                "is 0, and with evidence not_worse only a model that is better could pass. Say how much "
+                f"worse it may be, for example {sign}0.01, or say evidence: worse.",
             )
 
 

@@ -26,8 +26,9 @@ _MAPS = (
     "per_slice_thresholds",
     "cross_slice_thresholds",
 )
-# The options that TFMA does not have.
-_OURS = ("column_types", "null_values", "analysis_columns")
+# The options and the fields of thresholds that TFMA does not have.
+_OURS = ("column_types", "null_values", "analysis_columns", "confidence", "memory_limit")
+_OF_THRESHOLDS = ("evidence", "weight")
 # What TFMA wraps in a message, because a bare list cannot be unset.
 _WRAPPED = ("class_ids", "k_list", "top_k_list", "disabled_outputs")
 
@@ -57,7 +58,7 @@ def _camel_case(value: Any) -> Any:
         return [_camel_case(item) for item in value]
     if not isinstance(value, dict):
         return value
-    return {_camel(key): _field(key, item) for key, item in value.items()}
+    return {_camel(k): _field(k, item) for k, item in value.items() if k not in _OF_THRESHOLDS}
 
 
 def _field(name: str, value: Any) -> Any:
