@@ -287,7 +287,7 @@ def test_all_faults_come_at_once_also_those_that_others_hide() -> None:
             {
                 "model_names": ["c"],
                 "metrics": [
-                    "AUC",
+                    5,
                     {"class_name": "AUC", "threshold": {"change_threshold": {"absolute": 0}}},
                     {"class_name": "AUC", "per_slice_thresholds": [ON_HOUR]},
                 ],
