@@ -393,3 +393,12 @@ def test_what_would_be_without_effect_is_refused(made: Any, location: str, sente
     ((path, text),) = raised.value.faults
     assert path == location
     assert sentence in text
+
+
+def test_that_few_rows_have_a_label_is_said() -> None:
+    labels = [1.0, *[None] * 98, 0.0]
+    table = pa.table({"label": labels, "prediction": [0.5] * 100})
+    result = benison.evaluate(table, config("AUC", slices=({},)))
+    assert result.manifest["advice"] == [
+        "98 of 100 labels are missing. What looks at labels rests on the other rows alone."
+    ]

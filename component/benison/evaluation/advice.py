@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Advises on results that are right but say little, such as many slices of one example."""
+"""Advises on results that are right but say little, as of slices of one example or of few labels."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,14 +12,41 @@ import pyarrow.compute as pc
 # Slices of one example are an id's if they are many, and nearly all there are.
 _MANY = 1_000
 _SHARE = 0.9
+_MUCH_MISSING = 0.1
 
 
-def advice(metrics: pa.Table) -> list[str]:
-    """Sentences on slices of one example each, which an id among the slice features makes.
+def advice(metrics: pa.Table, rows: int, missing: Mapping[str, int]) -> list[str]:
+    """Sentences on what the results rest on, where that is less than it looks.
 
     Args:
         metrics: As in metrics.parquet.
+        rows: The rows of the data.
+        missing: How many labels and predictions are missing, by `labels/model/output`.
     """
+    return [*_ids_among_slices(metrics), *_much_missing(rows, missing)]
+
+
+def _much_missing(rows: int, missing: Mapping[str, int]) -> list[str]:
+    """Sentences on labels and predictions of which a tenth or more are missing; one for equal models."""
+    counts: dict[tuple[str, int], list[str]] = {}
+    for what, count in missing.items():
+        role, _, of = what.partition("/")
+        if count >= _MUCH_MISSING * rows:
+            counts.setdefault((role, count), []).append(of)
+    return [
+        f"{count:,} of {rows:,} {role}{_of(names)} are missing. What looks at {role} "
+        f"{'rests on the other rows alone' if role == 'labels' else 'is undefined where one is missing'}."
+        for (role, count), names in counts.items()
+    ]
+
+
+def _of(names: list[str]) -> str:
+    named = [name for name in names if name]
+    return f" of {', '.join(named)}" if named else ""
+
+
+def _ids_among_slices(metrics: pa.Table) -> list[str]:
+    """A sentence on slices of one example each, which an id among the slice features makes."""
     if not metrics.num_rows:
         return []
     same = pc.and_(pc.equal(metrics["kind"], "value"), pc.is_null(metrics["other_slice_key"]))

@@ -245,7 +245,7 @@ class Job:
                 outputs["small_slices"],
                 outputs["notes"],
             )
-            self.advice = [*self.words, *advice(outputs["metrics"])]
+            self.advice = [*self.words, *advice(outputs["metrics"], self.rows, self.missing)]
         _log(verdict)
         for sentence in self.advice:
             _LOGGER.warning("%s", sentence)
