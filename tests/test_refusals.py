@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -402,3 +403,9 @@ def test_that_few_rows_have_a_label_is_said() -> None:
     assert result.manifest["advice"] == [
         "98 of 100 labels are missing. What looks at labels rests on the other rows alone."
     ]
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "eval.parquet")
+    with pytest.raises(benison.DataError, match="is a pipe or a device"):
+        benison.evaluate(tmp_path / "eval.parquet", config("AUC"))

@@ -103,6 +103,11 @@ def _expand(text: str) -> Iterator[DataFile]:
             _check_no_table(path, min(named, default=len(path.parts)), text)
             yield from _below(path, len(path.parts), text)
         elif path.exists():
+            if not path.is_file():
+                raise DataError(
+                    f"{text} is a pipe or a device, which is read only once, so that nothing could be "
+                    "verified later. Write it to a file first."
+                )
             yield DataFile(str(path))
         else:
             yield from _matching(path, text)
