@@ -9,6 +9,8 @@ import pytest
 
 from benison.metrics import modules, registry
 
+registry.registered()  # or a family that a test is the first to ask for would be gone after it
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol() -> Generator[None, object, object]:

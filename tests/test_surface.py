@@ -70,6 +70,16 @@ def test_importing_costs_no_heavy_package(statement: str) -> None:
     assert modules.isdisjoint(HEAVY), sorted(modules.intersection(HEAVY))
 
 
+def test_importing_alone_imports_no_more_than_it_needs() -> None:
+    assert imported_by("import benison").isdisjoint({"pydantic", "typer", "rich"})
+
+
+def test_what_is_not_there_is_said_as_of_any_module() -> None:
+    with pytest.raises(AttributeError, match="module 'benison' has no attribute 'evalute'"):
+        benison.evalute  # noqa: B018
+    assert set(benison.__all__) <= set(dir(benison))
+
+
 EVALUATES_WITHOUT_PANDAS = """
 import json, pathlib, sys, benison, pyarrow as pa, pyarrow.csv, pyarrow.parquet
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import runpy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +14,23 @@ import pytest
 
 from benison.data.batch import Array, Inputs
 from benison.errors import ConfigError
-from benison.metrics import Metric, Statistic, describe, from_config, register, registered
+from benison.metrics import (
+    Metric,
+    Statistic,
+    describe,
+    from_config,
+    register,
+    registered,
+    registry,
+)
 from benison.metrics.counts import ones
+from benison.metrics.families import FAMILIES, GROUP_NAMES, OWNERS
+from benison.metrics.groups import GROUPS
 from benison.metrics.statistics.sums import Arrays, Total
 from benison.testing import flat, value_of
 from tests.test_laws import build, inputs_for
+
+METRICS = Path(registry.__file__).parent
 
 
 @pytest.mark.parametrize("name", registered())
@@ -63,6 +77,22 @@ def test_the_better_end_is_where_a_better_model_is(name: str) -> None:
         "BrierWithinBuckets",
     }
     assert np.all(difference >= -1e-12 if name in equal else difference > 0)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_each_name_leads_to_the_family_that_registers_it(family: str) -> None:
+    names = set(FAMILIES[family].split())
+    registry._REGISTRY.clear()
+    runpy.run_path(str(METRICS / f"{family}.py"))
+    assert set(registry._REGISTRY) == names
+
+
+def test_every_family_and_group_has_its_names_in_the_table() -> None:
+    texts = {p.stem: p.read_text(encoding="utf-8") for p in METRICS.glob("*.py")}
+    registering = {n for n, text in texts.items() if re.search(r"^(    )*register\(", text, re.M)}
+    assert registering - {"custom"} == {*FAMILIES}
+    assert len(OWNERS) == sum(len(names.split()) for names in FAMILIES.values())
+    assert {*GROUPS} == GROUP_NAMES
 
 
 @dataclasses.dataclass(frozen=True)

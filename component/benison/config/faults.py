@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from benison.config import plain
+from benison.config.meanings import meanings
 from benison.config.plain import Loc, path_of, shortened
 from benison.errors import ConfigError, suggestion
 
@@ -79,7 +80,6 @@ class ConfigPart(BaseModel):
         populate_by_name=True,
         protected_namespaces=(),
         ser_json_inf_nan="strings",
-        use_attribute_docstrings=True,
     )
 
     def __init__(self, /, **data: Any) -> None:
@@ -87,6 +87,14 @@ class ConfigPart(BaseModel):
             super().__init__(**data)
         except ValidationError as error:
             raise PartError(_located(type(self), error)) from None
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Any, handler: Any) -> Any:
+        schema = handler(core)
+        fields = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, text in meanings(cls).items():
+            fields.get(name, {})["description"] = text
+        return schema
 
     def __hash__(self) -> int:
         return hash((type(self), _hashable(self.__dict__)))

@@ -33,7 +33,6 @@ from benison.models import local_copies
 from benison.output.writers import Writer
 from benison.results.result import EvalResult
 from benison.sinks import Registry
-from benison.tfma import TfmaWriter
 
 
 @unended()
@@ -169,4 +168,8 @@ def _evaluators(
 def _writers(writers: Sequence[Writer] | None, tfma: bool) -> list[Writer]:
     """What writes the output; made before any work, because one may lack what it needs."""
     chosen = default_writers() if writers is None else [*writers]
-    return [*chosen, *([TfmaWriter()] if tfma else [])]
+    if tfma:
+        from benison.tfma import TfmaWriter
+
+        chosen.append(TfmaWriter())
+    return chosen

@@ -15,7 +15,7 @@ from benison.errors import ConfigError
 from benison.metrics import from_config
 from benison.metrics.confusion import snake_case
 from benison.metrics.groups import members
-from benison.metrics.registry import class_of, registered
+from benison.metrics.registry import class_of, is_known
 from benison.models.keras_config import compiled_with
 
 _ACCURACY = ("accuracy", "acc")
@@ -131,7 +131,7 @@ def _class(name: str, loss: str) -> str:
                 f"is. Name BinaryAccuracy or CategoricalAccuracy in metrics_specs."
             )
         return kinds[kind]
-    class_name = name if name in registered() else class_of(name)
+    class_name = name if is_known(name) else class_of(name)
     if class_name is None:
         raise ConfigError(
             f"The model was compiled with {name!r}, which is not computed here. Set this to false, and "

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from benison.errors import ConfigError
-from benison.metrics import parameters, segmentation  # noqa: F401 - which registers what groups name
+from benison.metrics import parameters
 from benison.metrics.base import Metric
 from benison.metrics.confusion import as_thresholds
-from benison.metrics.registry import GROUP_NAMES, describe, from_config
+from benison.metrics.registry import from_config
 
 Members: TypeAlias = "Iterator[tuple[str, dict[str, Any]]]"
 
@@ -149,7 +149,7 @@ def _attributions(
         yield class_name, {"feature_key_path": [column], "name": f"{name}/{feature}", **options}
 
 
-def _segmentation(class_name: str) -> Callable[..., Members]:
+def _segmentation(class_name: str, sentence: str) -> Callable[..., Members]:
     """One of TFMA's metrics of pixels, as one of ours for each class; they have its parameters."""
 
     def metrics(  # noqa: PLR0913, PLR0917 - they are TFMA's
@@ -173,7 +173,7 @@ def _segmentation(class_name: str) -> Callable[..., Members]:
         for class_id in dict.fromkeys(class_ids):
             yield class_name, {**own, "class_id": class_id}
 
-    metrics.__doc__ = f"{describe(class_name).sentence[:-1]}, for each of some classes."
+    metrics.__doc__ = sentence
     return metrics
 
 
@@ -185,15 +185,24 @@ GROUPS: dict[str, Callable[..., Members]] = {
     "MeanAttributions": mean_attributions,
     "QueryStatistics": query_statistics,
     "Rouge": rouge,
-    "SemanticSegmentationConfusionMatrix": _segmentation("PixelConfusionMatrix"),
-    "SemanticSegmentationFalsePositive": _segmentation("PixelFalsePositives"),
-    "SemanticSegmentationTruePositive": _segmentation("PixelTruePositives"),
+    "SemanticSegmentationConfusionMatrix": _segmentation(
+        "PixelConfusionMatrix",
+        "The confusion matrix of the pixels of a class in images that are cut into classes, for each of some "
+        "classes.",
+    ),
+    "SemanticSegmentationFalsePositive": _segmentation(
+        "PixelFalsePositives",
+        "Pixels of other classes that are predicted as a class, in images cut into classes; from 0 up, for "
+        "each of some classes.",
+    ),
+    "SemanticSegmentationTruePositive": _segmentation(
+        "PixelTruePositives",
+        "Pixels of a class that are predicted as it, in images that are cut into classes; from 0 up, for "
+        "each of some classes.",
+    ),
     "TotalAbsoluteAttributions": total_absolute_attributions,
     "TotalAttributions": total_attributions,
 }
-
-
-GROUP_NAMES.update(GROUPS)
 
 
 def _ndcg_of_ranks(

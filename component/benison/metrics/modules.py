@@ -24,6 +24,7 @@ from benison import signals
 from benison.errors import ConfigError, suggestion
 from benison.metrics import registry
 from benison.metrics.base import Metric
+from benison.metrics.families import OWNERS
 from benison.metrics.groups import GROUPS
 
 GROUP = "benison.metrics"
@@ -32,8 +33,7 @@ GROUP = "benison.metrics"
 # TFMA, TensorFlow and Keras are never imported for a metric: their names are in our registry, or refused.
 _OURS = ("benison", "tensorflow_model_analysis", "tensorflow", "tf_keras", "keras")
 
-# This module is imported after every family of metrics.
-_OWN = frozenset({*registry.registered(), *GROUPS})
+_OWN = frozenset({*OWNERS, *GROUPS})
 
 _loaded: dict[str, Origin] = {}
 
@@ -133,7 +133,7 @@ def load(class_name: str, module: str, folder: str = "") -> Origin | None:
     """
     if is_foreign(module):
         return _from_module(class_name, module, folder)
-    if module or class_name in GROUPS or class_name in registry.registered():
+    if module or class_name in GROUPS or registry.is_known(class_name):
         return _loaded.get(class_name)
     return _from_entry_point(class_name)
 
@@ -151,7 +151,7 @@ def _from_module(class_name: str, name: str, folder: str) -> Origin:
     module = _imported(name, folder)
     origin = Origin(class_name, name, _digest(module))
     made = vars(module).get(class_name)
-    known = registry.registered().get(class_name)
+    known = registry.factory_of(class_name)
     if known is None and made is None:
         there = [
             n for n, v in vars(module).items() if isinstance(v, type) and issubclass(v, Metric)
@@ -169,7 +169,7 @@ def _register(class_name: str, factory: Any, origin: Origin) -> None:
             f"{class_name!r} of {origin.module!r} is not a metric of Benison but {_kind(factory)}. Write it "
             f"as a frozen dataclass that subclasses benison.Metric."
         )
-    known, before = registry.registered().get(class_name), _loaded.get(class_name)
+    known, before = registry.factory_of(class_name), _loaded.get(class_name)
     again = before.module if before else getattr(known, "__module__", "")
     if class_name in _OWN or known not in (None, factory) and again != origin.module:
         whose = "Benison" if class_name in _OWN else repr(again)

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The registry of metrics: the factory for each `class_name` of a config, and its description.
 
-Names are TFMA's class names. A family registers itself when its module is imported, and `benison.metrics`
-imports all of ours.
+Names are TFMA's class names. A family registers itself when its module is imported, which is when the first
+of its names is asked for: `families` says which module that is.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
+import importlib
 import inspect
 import json
 import math
@@ -20,15 +21,13 @@ from benison.config.plain import shortened
 from benison.errors import ConfigError, suggestion
 from benison.metrics import names, parameters
 from benison.metrics.base import Metric
+from benison.metrics.families import GROUP_NAMES, OWNERS
 
 MetricFactory: TypeAlias = "Callable[..., Metric]"
 
 
 HIGHER, LOWER = True, False  # which values of a metric are better
 
-
-GROUP_NAMES: set[str] = set()
-"""Class names that stand for several metrics of the registry."""
 
 _REGISTRY: dict[str, tuple[MetricFactory, About]] = {}
 
@@ -87,6 +86,7 @@ def register(name: str, factory: MetricFactory, about: About | None = None) -> N
     Raises:
         ConfigError: Another factory has the name.
     """
+    is_known(name)
     known = _REGISTRY.setdefault(name, (factory, about or About.of(factory)))
     if known[0] is not factory:
         raise ConfigError(f"A metric named {name!r} is registered already.")
@@ -103,11 +103,24 @@ def replace(name: str, factory: MetricFactory) -> None:
 def registered() -> dict[str, MetricFactory]:
     """The factory of every known `class_name`, sorted by name.
 
-    >>> import benison.metrics
     >>> [name for name in registered() if name.startswith("AUC")]
     ['AUC', 'AUCPrecisionRecall']
     """
+    for name in OWNERS:
+        is_known(name)
     return {name: factory for name, (factory, _) in sorted(_REGISTRY.items())}
+
+
+def is_known(class_name: str) -> bool:
+    """Whether a name is registered, after its family has been where it is one of ours."""
+    if class_name in OWNERS and class_name not in _REGISTRY:
+        importlib.import_module(f"benison.metrics.{OWNERS[class_name]}")
+    return class_name in _REGISTRY
+
+
+def factory_of(class_name: str) -> MetricFactory | None:
+    """What builds the metrics of a name; None if it is not registered."""
+    return _REGISTRY[class_name][0] if is_known(class_name) else None
 
 
 def describe(class_name: str) -> About:
@@ -116,7 +129,6 @@ def describe(class_name: str) -> About:
     Raises:
         ConfigError: No metric is registered under the name; the message suggests one.
 
-    >>> import benison.metrics
     >>> describe("Recall").sentence
     'Share of the positives that are predicted positive.'
     """
@@ -124,7 +136,7 @@ def describe(class_name: str) -> About:
 
 
 def _entry(class_name: str) -> tuple[MetricFactory, About]:
-    if class_name not in _REGISTRY:
+    if not is_known(class_name):
         raise ConfigError(f"There is no metric {class_name!r}. {_advice(class_name)}")
     return _REGISTRY[class_name]
 
@@ -135,21 +147,21 @@ def _advice(class_name: str) -> str:
     It names our metric of that meaning, else the library that computes it, and never a metric of similar
     name but other meaning.
 
-    >>> import benison.metrics
     >>> _advice("rmse")
     "Did you mean 'RootMeanSquaredError'?"
     """
     answers = _not_computed()
-    named = {*_REGISTRY, *GROUP_NAMES}
+    known = {*_REGISTRY, *OWNERS}
+    named = {*known, *GROUP_NAMES}
     answers |= {_squashed(name): f"Did you mean {name!r}?" for name in named}
     for ours, theirs in names.ELSEWHERE.items():
-        if ours in _REGISTRY:
+        if ours in known:
             meant = f"Did you mean {ours!r}? {names.NOTES.get(ours, '')}".strip()
             answers |= {_squashed(name): meant for name in theirs.split()}
     wanted = _squashed(class_name)
     ours_alone = [name for name, answer in answers.items() if answer.startswith("Did you mean")]
     near = difflib.get_close_matches(wanted, ours_alone, n=1, cutoff=0.8)
-    return answers.get(wanted) or (answers[near[0]] if near else suggestion(class_name, _REGISTRY))
+    return answers.get(wanted) or (answers[near[0]] if near else suggestion(class_name, known))
 
 
 def _not_computed() -> dict[str, str]:
@@ -171,16 +183,15 @@ def _not_computed() -> dict[str, str]:
 def class_of(name: str) -> str | None:
     """The class of which a metric is called that, here or elsewhere; None if none is.
 
-    >>> import benison.metrics
     >>> class_of("accuracy"), class_of("auc"), class_of("nothing")
     ('BinaryAccuracy', 'AUC', None)
     """
     elsewhere = {
         _squashed(theirs): ours for ours, of in names.ELSEWHERE.items() for theirs in of.split()
     }
-    known = {_squashed(ours): ours for ours in _REGISTRY} | elsewhere
+    known = {_squashed(ours): ours for ours in (*OWNERS, *_REGISTRY)} | elsewhere
     class_name = known.get(_squashed(name))
-    return class_name if class_name in _REGISTRY else None
+    return class_name if class_name and is_known(class_name) else None
 
 
 def _squashed(name: str) -> str:
@@ -196,7 +207,6 @@ def from_config(class_name: str, config: dict[str, Any]) -> Metric:
     Raises:
         ConfigError: There is no such metric, or a parameter is unknown, missing or of the wrong type.
 
-    >>> import benison.metrics
     >>> from_config("Precision", {"thresholds": [0.9], "class_id": None}).name
     'precision'
     """

@@ -7,22 +7,23 @@ import dataclasses
 import json
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benison import tfma
 from benison.config import EvalConfig, SlicingSpec
 from benison.errors import ConfigError, DataError, MissingExtraError, OutputError, suggestion
 from benison.metrics import About, describe
 from benison.metrics.groups import members
 from benison.output import blessing
 from benison.paths import Location, RemotePath, fetched, locate
+from benison.results import viewing
+from benison.results.viewing import Viewer
 from benison.results.written_rows import no_rows, written_rows
 from benison.results.written_tables import CHECKS, readable, written_table, written_verdict
 from benison.slicing.keys import SliceKey
@@ -43,38 +44,11 @@ UNDIRECTED = (
 """What is said where values would be called worse or better, and nothing says which are."""
 
 if TYPE_CHECKING:
-    import altair as alt
     import pandas as pd
 
 _CHOICES = (*VIEW_COLUMNS, "kind")
 IDENTITY = "slice_id"
 """The column of `compare` that tells slices apart, whose names may be equal."""
-
-
-class Viewer(Protocol):
-    """Shows a result in a notebook; `report.notebook.view.ResultView` is the implementation."""
-
-    def __init__(self, result: EvalResult) -> None: ...
-
-    def html(self) -> str:
-        """Verdict, reasons and worst slices as a piece of HTML, with the report folded up behind."""
-
-    def slices(self, metric: str, worst: int = 30, least: int = 0, **keys: Any) -> alt.LayerChart:
-        """A metric over slices."""
-
-    def plot(
-        self, name: str, slices: str | Sequence[str] = "Overall", **keys: Any
-    ) -> alt.Chart | alt.LayerChart | alt.FacetChart:
-        """A plot of some slices, one over the other."""
-
-    def time_series(
-        self,
-        results: Sequence[Any],
-        metric: str,
-        slice: str = "Overall",  # noqa: A002 - the column's word
-        **keys: Any,
-    ) -> alt.LayerChart:
-        """A metric of a slice over this result and others."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,13 +69,10 @@ class EvalResult:
     unannounced: str = ""
     """Why a registry of models does not say the verdict; "" if it does, or was not asked to."""
 
-    # Set by benison/__init__.py, because the report imports this module.
-    view_class: ClassVar[type[Viewer]]
-
     @property
     def view(self) -> Viewer:
         """Charts for notebooks: `view.slices("auc")`, `view.plot("roc")`, `view.time_series(...)`."""
-        return self.view_class(self)
+        return viewing.view_of(self)
 
     def _repr_html_(self) -> str:
         return self.view.html()
@@ -256,9 +227,14 @@ class EvalResult:
         sides = set(judged.filter(pc.equal(judged["metric"], name))["side"].to_pylist()) - {""}
         if len(sides) == 1:
             return LOWER not in sides
-        about = metric_info([self]).get(name)
+        about = self.about.get(name)
         better = None if about is None else about.higher_is_better
         return None if better is None else not better
+
+    @cached_property
+    def about(self) -> dict[str, About]:
+        """What is known of each metric, by its name in the results."""
+        return metric_info([self])
 
     def compare(self, other: EvalResult) -> pa.Table:
         """The values of two results side by side with their intervals, and `difference`: other - this.
@@ -375,6 +351,8 @@ def load_result(path: str | os.PathLike[str] | RemotePath) -> EvalResult:
         OutputError: The directory is not a whole result, or a newer Benison wrote it.
         MissingExtraError: It is TFMA's, and protobuf or google-crc32c is not installed.
     """
+    from benison import tfma
+
     directory = locate(path, OutputError)
     try:
         if not directory.is_dir():

@@ -12,6 +12,7 @@ from typing import Any
 
 from benison.config import EvalConfig, python_text, text_forms, yaml_text
 from benison.config.faults import ConfigPart
+from benison.config.meanings import meanings
 from benison.errors import ConfigError
 from benison.paths import locate
 from benison.tfma.differences import OF_METRICS
@@ -106,7 +107,7 @@ def _commented(part: ConfigPart, data: Mapping[str, Any], depth: int, seen: set[
     made = CommentedMap()
     for name, value in data.items():
         made[name] = _value(getattr(part, name), value, depth, seen)
-        meaning = type(part).model_fields[name].description
+        meaning = meanings(type(part)).get(name)
         if meaning and (type(part), name) not in seen:
             text = "\n".join(textwrap.wrap(meaning, _WIDTH - depth))
             made.yaml_set_comment_before_after_key(name, before=text, indent=depth)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A result in a notebook: charts to restyle, and the piece of HTML by which it shows itself.
 
-A result must not import what shows it. So this file, which `import benison` loads, puts its class where
-`EvalResult.view` looks; Altair itself is imported when a chart is asked for.
+A result must not import what shows it: `EvalResult.view` leads here through `results.viewing`. Altair is
+imported when a chart is asked for.
 """
 
 from __future__ import annotations

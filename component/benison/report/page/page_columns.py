@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from benison.data.batch import Array
 from benison.metrics import About
 from benison.report.page.payload import Payload
-from benison.results.result import EvalResult, metric_info
+from benison.results.result import EvalResult
 from benison.slicing.keys import OVERALL
 from benison.table.key import (
     CHANGE,
@@ -197,7 +197,7 @@ class PageColumns:
     @cached_property
     def info(self) -> dict[str, About]:
         """What is known of each metric, by its name in the results."""
-        return metric_info([self.result])
+        return self.result.about
 
     def failed(self, size: int) -> list[list[Any]]:
         """Slice, view and metric of each failed check, by their positions in the page."""

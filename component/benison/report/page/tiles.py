@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from benison.metrics import About
 from benison.report.page.axis import level
-from benison.results.result import EvalResult, metric_info
+from benison.results.result import EvalResult
 from benison.table.key import CHANGE, VALUE, Key
 from benison.table.slices import grouped
 from benison.table.words import cut, view_text
@@ -86,7 +86,7 @@ def tiles(result: EvalResult) -> str:
 
 def _all(result: EvalResult) -> Iterator[Tile]:
     """The metrics of the candidates, in the order of the results."""
-    rows, outcomes, infos = _overall(result), _outcomes(result), metric_info([result])
+    rows, outcomes, infos = _overall(result), _outcomes(result), result.about
     candidates = [spec.name for spec in result.config.candidate_specs]
     base = result.config.baseline_spec
     for key, row in rows.items():
