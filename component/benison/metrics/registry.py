@@ -112,14 +112,22 @@ def registered() -> dict[str, MetricFactory]:
 
 
 def is_known(class_name: str) -> bool:
-    """Whether a name is registered, after its family has been where it is one of ours."""
+    """Whether a name is registered, after its family has been where it is one of ours.
+
+    >>> is_known("AUC"), is_known("auc")
+    (True, False)
+    """
     if class_name in OWNERS and class_name not in _REGISTRY:
         importlib.import_module(f"benison.metrics.{OWNERS[class_name]}")
     return class_name in _REGISTRY
 
 
 def factory_of(class_name: str) -> MetricFactory | None:
-    """What builds the metrics of a name; None if it is not registered."""
+    """What builds the metrics of a name; None if it is not registered.
+
+    >>> factory_of("AUC")(num_thresholds=100).name
+    'auc'
+    """
     return _REGISTRY[class_name][0] if is_known(class_name) else None
 
 
