@@ -13,6 +13,7 @@ from benison import signals, terminal
 from benison.cli.catalogue import METRICS_HELP, metrics
 from benison.cli.convert import CONVERT_HELP, convert
 from benison.cli.evaluate import EVALUATE_HELP, check, evaluate, gate, schema, verify
+from benison.cli.init import INIT_HELP, init
 from benison.cli.lineage import bless, blessings, lineage, record, revoke
 from benison.cli.options import CRASHED
 from benison.cli.show import REPORT_HELP, SHOW_HELP, report, show
@@ -20,11 +21,15 @@ from benison.cli.show import REPORT_HELP, SHOW_HELP, report, show
 app = typer.Typer(
     name="benison",
     help="The step between trained and served: every metric on every slice, and a blessing that says why.",
+    epilog="Exit code: 0 blessed, or no gate; 1 not blessed, under a gate; 2 wrong usage, config or data; "
+    "3 a fault of Benison's own. Machine output (--json) is on standard output, progress and errors on "
+    "standard error. NO_COLOR=1 leaves colours out.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+app.command(help=INIT_HELP)(init)
 app.command(help=EVALUATE_HELP)(evaluate)
 app.command()(gate)
 app.command(help=SHOW_HELP)(show)

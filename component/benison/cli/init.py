@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The subcommand that writes a first config: init."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benison.cli.options import AsJson, Format, errors
+from benison.config import EvalConfig
+from benison.config.yaml_text import parse
+from benison.data.dataset import Dataset
+from benison.errors import OutputError
+from benison.evaluation.column_facts import FIRST_ROWS, facts_of_columns
+from benison.evaluation.first_config import first_config, words
+from benison.evaluation.first_guess import Guess, guess
+from benison.evaluation.resolve import Request, resolve
+from benison.paths import locate, write_whole
+from benison.results.result import load_result
+
+INIT_HELP = """Write a first config for some data: what is predicted, by which metrics, on which slices.
+
+What is guessed of the data is printed with its reason, and stands in the config.
+
+[bold]Examples[/bold]
+
+From a file to a verdict:
+  benison init eval.parquet
+  benison evaluate --examples eval.parquet --config eval.yaml --output out
+
+With the columns named, and thresholds by what an earlier evaluation reached:
+  benison init eval.parquet --label tipped --prediction score --baseline last-week/out
+"""
+
+
+def init(  # noqa: PLR0913, PLR0917 - one parameter an option
+    examples: Annotated[
+        list[str], typer.Argument(metavar="DATA", help="The evaluation data.", show_default=False)
+    ],
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="The YAML file to write; - is standard output.")
+    ] = "eval.yaml",
+    label: Annotated[str, typer.Option(help="The column of the labels.")] = "",
+    prediction: Annotated[str, typer.Option(help="The column of the predictions.")] = "",
+    baseline: Annotated[
+        str,
+        typer.Option(
+            help="The column of a baseline's predictions; or the output of an earlier evaluation, whose "
+            "values become thresholds."
+        ),
+    ] = "",
+    format: Format = None,  # noqa: A002 - the field's word
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the file if it exists.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """The command behind INIT_HELP."""
+    with errors(as_json):
+        _check_free(output, overwrite)
+        dataset = Dataset.open(examples, format)
+        columns = facts_of_columns(dataset)
+        is_column = baseline in columns
+        result = load_result(baseline) if baseline and not is_column else None
+        made = guess(columns, label, prediction, baseline if is_column else "")
+        command = shlex.join(["benison", "init", *examples])
+        text = first_config(columns, made, command, result, dataset.num_rows)
+        resolve(Request(EvalConfig.load(parse(text)), examples=examples, format=format,
+                        called=not made.prediction))  # fmt: skip
+        if output == "-":
+            print(text, end="")
+        else:
+            write_whole(locate(output, OutputError), text.encode())
+    _print(made, examples, output, as_json)
+
+
+def _check_free(output: str, overwrite: bool) -> None:
+    if output != "-" and not overwrite and locate(output, OutputError).exists():
+        raise OutputError(f"{output} exists. Say --overwrite to replace it, or another --output.")
+
+
+def _print(made: Guess, examples: list[str], output: str, as_json: bool) -> None:
+    guessed = dict(words(made))
+    to_stderr = output == "-"
+    if as_json and not to_stderr:
+        print(json.dumps({"ok": True, "output": output, **guessed}))
+        return
+    lines = [f"Guessed from the columns and the first {FIRST_ROWS:,} rows:"]
+    lines += [f"  {role:<11}{sentence}" for role, sentence in guessed.items()]
+    lines += ["Another column: --label, --prediction, --baseline."]
+    typer.echo("\n".join(lines), err=to_stderr)
+    if not to_stderr:
+        print(_next(made, examples, output))
+
+
+def _next(made: Guess, examples: list[str], output: str) -> str:
+    """The commands that come next, to copy."""
+    data = " ".join(f"--examples {shlex.quote(path)}" for path in examples)
+    config = shlex.quote(output)
+    check = "" if made.prediction else " --with-model"
+    model = "" if made.prediction else " --model MODEL"
+    out = "out" if not Path("out").exists() else "NEW_FOLDER"
+    return (
+        f"Wrote {output}. Next:\n"
+        f"  benison check-config {config} {data}{check}\n"
+        f"  benison evaluate {data}{model} --config {config} --output {out}\n"
+        f"  benison show {out}"
+    )

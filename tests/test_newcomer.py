@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A newcomer with an empty folder and a file: `init`, `check-config`, `evaluate`, `show`, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+import benison
+from benison.cli import app
+
+RNG = np.random.default_rng(5)
+ROWS = 400
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def features(rows: int = ROWS) -> dict[str, Any]:
+    return {
+        "shop": RNG.choice(["a", "b", "c"], rows),
+        "fare": RNG.random(rows) * 30,
+        "trip_id": np.arange(rows),
+        "day": RNG.integers(0, 7, rows),
+    }
+
+
+def binary() -> pa.Table:
+    clicked = RNG.integers(0, 2, ROWS)
+    score = np.clip(clicked * 0.4 + RNG.random(ROWS) * 0.6, 0, 1)
+    return pa.table({**features(), "clicked": clicked, "score": score, "weight": RNG.random(ROWS)})
+
+
+def several_classes() -> pa.Table:
+    label, scores = RNG.integers(0, 3, ROWS), RNG.random((ROWS, 3))
+    scores[np.arange(ROWS), label] += 1
+    scores /= scores.sum(axis=1, keepdims=True)
+    return pa.table({**features(), "label": label, "probabilities": scores.tolist()})
+
+
+def regression() -> pa.Table:
+    paid = RNG.normal(20, 5, ROWS)
+    return pa.table({**features(), "target": paid, "prediction": paid + RNG.normal(0, 1, ROWS)})
+
+
+def ranking() -> pa.Table:
+    grade = RNG.integers(0, 3, ROWS)
+    query = [f"q{number // 8}" for number in range(ROWS)]
+    return pa.table(
+        {"query_id": query, **features(), "relevance": grade, "score": grade + RNG.random(ROWS)}
+    )
+
+
+def texts() -> pa.Table:
+    words = [f"the answer to question {number}" for number in range(60)]
+    return pa.table({"language": ["en", "de", "fr"] * 20, "expected": words, "output": words[::-1]})
+
+
+def wide() -> pa.Table:
+    columns = {f"x{number}": RNG.integers(0, 2 + number % 30, ROWS) for number in range(300)}
+    return (
+        binary()
+        .append_column("no, really\n", pa.array(["yes"] * ROWS))
+        .join(pa.table({**columns, "trip_id": np.arange(ROWS)}), "trip_id")
+    )
+
+
+def tiny() -> pa.Table:
+    return pa.table({"y": [0, 1, 1], "p": [0.2, 0.9, 0.7], "shop": ["a", "b", "b"]})
+
+
+def with_a_baseline() -> pa.Table:
+    table = binary()
+    old = np.clip(table["clicked"].to_numpy() * 0.3 + RNG.random(ROWS) * 0.7, 0, 1)
+    return table.append_column("score_old", pa.array(old))
+
+
+KINDS: dict[Callable[[], pa.Table], tuple[str, str, str]] = {
+    binary: ("binary classification", "auc", "blessed"),
+    several_classes: ("classification into several classes", "categorical_accuracy", "blessed"),
+    regression: ("regression", "r2_score", "blessed"),
+    ranking: ("ranking", "ndcg", "not_evaluated"),
+    texts: ("generated texts", "token_f1", "not_evaluated"),
+    wide: ("binary classification", "auc", "blessed"),
+    tiny: ("binary classification", "auc", "blessed"),
+    with_a_baseline: ("binary classification", "auc", "blessed"),
+}
+
+
+@pytest.mark.parametrize("make", KINDS, ids=lambda make: make.__name__)
+def test_the_first_config_runs_as_it_is(make: Callable[[], pa.Table], in_folder: Path) -> None:
+    task, metric, status = KINDS[make]
+    pq.write_table(make(), "eval.parquet")
+    named = ("--label", "clicked") if make is wide else ()
+    first = run("init", "eval.parquet", *named)
+    assert first.exit_code == 0, first.output
+    assert f"task       {task}: " in first.output
+    commands = [
+        line.split()[1:] for line in first.output.splitlines() if line.startswith("  benison")
+    ]
+    assert [command[0] for command in commands] == ["check-config", "evaluate", "show"]
+    for command in commands:
+        done = run(*command)
+        assert done.exit_code == 0, done.output
+    result = benison.load_result("out")
+    assert result.verdict.status == status, result.verdict
+    assert np.isfinite(result.value(metric))
+    assert not {"trip_id", "clicked", "weight"} & {
+        name
+        for key in result.metrics["slice_key"].to_pylist()
+        for name in (p["feature"] for p in key)
+    }
+
+
+def test_the_slices_are_features_of_few_values_and_bins(in_folder: Path) -> None:
+    pq.write_table(binary(), "eval.parquet")
+    run("init", "eval.parquet")
+    config = benison.EvalConfig.load("eval.yaml")
+    assert [str(spec) for spec in config.slicing_specs] == [
+        "Overall",
+        "shop",
+        "bins of fare",
+        "day",
+    ]
+    assert config.model_specs[0].example_weight_key == "weight"
+
+
+def test_an_earlier_result_gives_the_thresholds(in_folder: Path) -> None:
+    pq.write_table(binary(), "eval.parquet")
+    run("init", "eval.parquet")
+    run("evaluate", "-e", "eval.parquet", "-c", "eval.yaml", "-o", "out")
+    again = run("init", "eval.parquet", "--baseline", "out", "--output", "next.yaml")
+    assert again.exit_code == 0, again.output
+    lower = benison.load_result("out").rows("auc")["lower"][0].as_py()
+    assert f"lower_bound: {lower:.4g}}}  # it was" in Path("next.yaml").read_text()
+    assert (
+        run("evaluate", "-e", "eval.parquet", "-c", "next.yaml", "-o", "b", "--gate").exit_code == 0
+    )
+
+
+def test_a_baseline_in_the_data_is_compared_with(in_folder: Path) -> None:
+    pq.write_table(with_a_baseline(), "eval.parquet")
+    assert "baseline   score_old: its name says so" in run("init", "eval.parquet").output
+    config = benison.EvalConfig.load("eval.yaml")
+    assert config.baseline_spec is not None
+    assert any(spec.has_change_threshold for spec in config.metrics_specs)
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "sentence"),
+    [
+        (
+            {"a": [1.5], "b": [2.5]},
+            (),
+            "Nothing tells which column holds the labels. Say it: --label",
+        ),
+        (
+            {"label": ["x"], "score": [0.5]},
+            (),
+            "The label label is text, and the prediction score is a number",
+        ),
+        ({"label": [1], "score": [0.5]}, ("--label", "lable"), "Did you mean 'label'?"),
+    ],
+)
+def test_what_cannot_be_guessed_is_asked_for(
+    columns: dict[str, Any], options: tuple[str, ...], sentence: str, in_folder: Path
+) -> None:
+    pq.write_table(pa.table(columns), "eval.parquet")
+    refused = run("init", "eval.parquet", *options)
+    assert refused.exit_code == 2
+    assert sentence in " ".join(refused.output.split())
+    assert not Path("eval.yaml").exists()
+
+
+def test_a_config_that_is_there_is_kept(in_folder: Path) -> None:
+    pq.write_table(binary(), "eval.parquet")
+    Path("eval.yaml").write_text("mine")
+    assert "Say --overwrite" in run("init", "eval.parquet").output
+    assert Path("eval.yaml").read_text() == "mine"
+    shown = run("init", "eval.parquet", "--output", "-")
+    assert shown.stdout.startswith("# Binary classification")
+    assert "Guessed from" in shown.stderr
+    assert run("init", "eval.parquet", "--overwrite", "-h").exit_code == 0
