@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from benison.data.batch import Extracts, Index, Inputs, Seen, missing_rows
 from benison.engine.accepted import check_accepted
+from benison.engine.evidence import Sampling
 from benison.engine.memory import COPIES, Budget, Used, bytes_of
 from benison.engine.plan import Computation, Plan, ViewPair
 from benison.engine.views import View
@@ -37,11 +38,13 @@ class States:
 
     def of(self, computation: Computation, index: Index | None = None) -> list[Any]:
         """The states behind a metric, for every slice or for the slices `index`."""
-        states = [self.states[slot] for slot in computation.slots]
         if index is None:
-            return states
-        statistics = [self.plan.slots[slot][1] for slot in computation.slots]
-        return [s.gather(state, index) for s, state in zip(statistics, states, strict=True)]
+            return [self.states[slot] for slot in computation.slots]
+        return self.of_slots(computation.slots, index)
+
+    def of_slots(self, slots: Iterable[int], index: Index) -> list[Any]:
+        """The states of some slots, for the slices `index`."""
+        return [self.plan.slots[slot][1].gather(self.states[slot], index) for slot in slots]
 
     def value(self, computation: Computation, index: Index | None = None) -> Value:
         """The metric's value for every slice, or for the slices `index`."""
@@ -71,7 +74,8 @@ class States:
         counted: set[int] = set()
         held: dict[str, int] = {}
         for slot, state in enumerate(self.states):
-            names = {c.key.metric for c in self.plan.computations if slot in c.slots}
+            users: list[Computation | Sampling] = [*self.plan.computations, *self.plan.samplings]
+            names = {user.key.metric for user in users if slot in user.slots}
             name = ", ".join(sorted(names))
             held[name] = held.get(name, 0) + bytes_of(state, counted)
         return Used(held)

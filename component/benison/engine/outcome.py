@@ -14,14 +14,16 @@ import pyarrow as pa
 from benison.config import CrossSlicingSpec, EvalConfig
 from benison.data.batch import Array, Extracts, Index
 from benison.engine.accumulator import Accumulator, States, check_rows
+from benison.engine.evidence import interval_of
 from benison.engine.intervals import Estimate
 from benison.engine.plan import Computation, Plan
 from benison.engine.views import Average
+from benison.evidence.kinds import Evidenced
 from benison.metrics.averages import weighted_mean
 from benison.slicing.keys import SliceKey, matches
 from benison.table.key import CHANGE, SLICE_DIFFERENCE, SLICE_RATIO, Key
 from benison.table.schema import METRICS_SCHEMA
-from benison.table.slice_columns import SliceColumns
+from benison.table.slice_columns import Interval, SliceColumns
 from benison.table.slices import is_compared, slice_id
 from benison.table.words import slice_text
 
@@ -78,9 +80,8 @@ class Outcome:
         resampling, pairs = self.accumulator.plan.resampling, self._pairs
         estimate = row.estimate.pick(self.order)
         numbers = row.resolution[self.order], row.evaluated[self.order]
-        yield self._columns.metric_rows(
-            row.key, estimate.value, estimate.interval(resampling), *numbers
-        )
+        interval = estimate.interval(resampling) or self._interval(row.key, estimate)
+        yield self._columns.metric_rows(row.key, estimate.value, interval, *numbers)
         if not len(pairs) or row.estimate.is_sample:
             return
         base, compared = (row.estimate.pick(pairs[:, side]) for side in (0, 1))
@@ -94,6 +95,25 @@ class Outcome:
             interval = between.interval(resampling)
             key = row.key.as_kind(kind)
             yield self._compared.metric_rows(key, between.value, interval, exact, rests_on)
+
+    def _interval(self, key: Key, estimate: Estimate) -> Interval | None:
+        """The interval in closed form, where there is one."""
+        known = self.evidence.get(key)
+        if known is None:
+            return None
+        level = self.config.options.certainty.level
+        return interval_of(known.value, level, estimate.low, estimate.high)
+
+    @functools.cached_property
+    def evidence(self) -> dict[Key, Evidenced]:
+        """How far the true values may be from those of each key, in the order of its rows."""
+        plan = self.accumulator.plan
+        evidence: dict[Key, Evidenced] = {}
+        for sampling in plan.samplings:
+            states = self._total.of_slots(sampling.slots, self.order)
+            with np.errstate(all="ignore"):
+                evidence |= sampling.evidenced(states, plan.comparison)
+        return evidence
 
     def plots(self) -> Iterator[pa.RecordBatch]:
         """The rows of plots.parquet, made while they are taken."""
@@ -254,7 +274,7 @@ class MetricsEvaluator:
 
     stage_name = "EvaluateMetricsAndPlots"
     run_after = "ExtractSliceKeys"
-    outputs = ("metrics", "plots", "small_slices", "notes", "rows", "missing")
+    outputs = ("metrics", "plots", "small_slices", "notes", "rows", "missing", "evidence")
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -295,4 +315,5 @@ class MetricsEvaluator:
             "notes": outcome.notes(),
             "rows": state.rows,
             "missing": state.missing,
+            "evidence": outcome.evidence,
         }

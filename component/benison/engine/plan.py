@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from benison.config import EvalConfig, MetricConfig, MetricsSpec, ModelSpec, SlicingSpec
 from benison.config.constraints import located_specs
 from benison.config.plain import path_of
+from benison.engine.evidence import Sampling, Samplings
 from benison.engine.intervals import NoResampling, Resampling, resampling_of
 from benison.engine.requests import Asked, asked_of, own_pairs
 from benison.engine.views import Average, Comparison, Pairs, View
@@ -65,6 +66,8 @@ class Plan:
     resampling: Resampling = NoResampling()
     ranges: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
     """The ends of the range of each metric, by its name."""
+    samplings: tuple[Sampling, ...] = ()
+    """How the sampling errors of values are known, where they are asked for."""
 
     @classmethod
     def of(cls, config: EvalConfig) -> Plan:
@@ -143,6 +146,8 @@ class _Builder:
 
     def plan(self) -> Plan:
         baseline = self.config.baseline_spec
+        comparison = None if baseline is None else Comparison(CHANGE, baseline.name)
+        samplings = tuple(self._samplings(comparison))
         return Plan(
             self.config,
             tuple(self._computations.values()),
@@ -151,10 +156,20 @@ class _Builder:
             tuple(self._judged),
             self._slicing_specs(),
             {model.name: outputs_of(self.config, model) for model in self.config.model_specs},
-            None if baseline is None else Comparison(CHANGE, baseline.name),
+            comparison,
             resampling_of(self.config.options),
             self._ranges,
+            samplings,
         )
+
+    def _samplings(self, comparison: Comparison | None) -> Iterator[Sampling]:
+        if getattr(self.config, "needs_evidence", False):
+            shown = [(c.key, c.metric, c.view) for c in self._computations.values() if c.shown]
+            yield from Samplings(self.config, comparison, self._slot).of(shown)
+
+    def _slot(self, view: View, statistic: Statistic[Any]) -> int:
+        """The number of a statistic through a view, which is one however many ask for it."""
+        return self._slots.setdefault((view, statistic), len(self._slots))
 
     def _slicing_specs(self) -> tuple[SlicingSpec, ...]:
         """The specs whose conditions can be read; the others are faults."""
@@ -295,10 +310,7 @@ class _Builder:
             return key
         known = self._computations.get((key, metric, view))
         if known is None:
-            slots = tuple(
-                self._slots.setdefault((view, statistic), len(self._slots))
-                for statistic in metric.statistics()
-            )
+            slots = tuple(self._slot(view, statistic) for statistic in metric.statistics())
             known = Computation(key, metric, view, slots, shown)
         if shown and not known.shown:
             known = dataclasses.replace(known, shown=True)

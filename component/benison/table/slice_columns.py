@@ -25,13 +25,16 @@ QUANTILE = 2.093024054408263
 
 @dataclasses.dataclass(frozen=True)
 class Interval:
-    """How sure S values are: float64[S] each, NaN where it is not known, and the method's name."""
+    """How sure S values are: float64[S] each, NaN where it is not known, and the name of the method.
+
+    There is one name for all, or one for each value.
+    """
 
     lower: Array
     upper: Array
     std_error: Array
     df: Array
-    method: str = ""
+    method: str | Sequence[str] = ""
 
     @classmethod
     def none(cls, size: int) -> Interval:
@@ -89,7 +92,9 @@ class SliceColumns:
             *self._key_columns(key),
             *map(self._repeated, (key.metric, key.kind)),
             *map(pa.array, floats),
-            self._repeated(sure.method),
+            self._repeated(sure.method)
+            if isinstance(sure.method, str)
+            else pa.array(sure.method, pa.string()),
             structured,
             self.examples,
             self.examples if evaluated is None else pa.array(evaluated, pa.int64()),

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Chooses how the sampling error of a metric is known: the tightest way that is right for it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benison.evidence.cells import CellsKind
+from benison.evidence.kinds import Kind
+from benison.metrics.base import Metric
+
+
+def kind_of(metric: Metric, paired: bool, weighted: bool) -> Kind | None:
+    """How the error of a metric's values is known where rows are independent; None for not at all.
+
+    Args:
+        metric: The metric.
+        paired: Whether the rows have the predictions of a baseline too.
+        weighted: Whether rows have weights.
+    """
+    if not is_number(metric):
+        return None
+    if CellsKind.fits(metric):
+        return CellsKind(metric, paired, weighted)
+    return None
+
+
+def is_number(metric: Metric) -> bool:
+    """Whether a slice has one number, which another sample would have otherwise."""
+    if metric.is_plot or not metric.has_interval or metric.needs_row_numbers:
+        return False
+    with np.errstate(all="ignore"):
+        value = metric.result(*(statistic.zero(1) for statistic in metric.statistics()))
+    return not isinstance(value, dict) and value.ndim == 1

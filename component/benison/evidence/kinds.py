@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The contract of what knows the sampling error of a metric from one pass over the rows."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from typing import Any, ClassVar
+
+from benison.evidence.spread import Paired, Spread
+from benison.metrics.base import Statistic
+
+
+class Kind(abc.ABC):
+    """How the error of a metric is known: a frozen dataclass with the metric and `paired`.
+
+    It names statistics, which are added up over the rows beside those of the metric, and reads their states.
+    """
+
+    name: ClassVar[str]
+    sees_both: ClassVar[bool] = True
+    """Whether a statistic sees the predictions of both models, `Inputs.baseline`, where there are two; else
+    there is a state of the candidate's rows, and one of the baseline's."""
+    paired: bool
+    """Whether there are two models."""
+
+    @abc.abstractmethod
+    def statistics(self) -> tuple[Statistic[Any], ...]:
+        """What must add up."""
+
+    @abc.abstractmethod
+    def spread(self, *states: Any) -> Spread:
+        """The values of the candidate, or of the only model."""
+
+    @abc.abstractmethod
+    def compared(self, *states: Any) -> Paired:
+        """Both models and the change, where there is a baseline.
+
+        Args:
+            states: Those of `statistics()`; unless one `sees_both`, the candidate's and then the baseline's.
+        """
+
+
+@dataclasses.dataclass(frozen=True)
+class Evidenced:
+    """How far the true values of a key may be from the measured ones, in the order of its rows.
+
+    Attributes:
+        value: Of the rows of that key.
+        paired: Both models and the change, where the key's value has one.
+    """
+
+    value: Spread
+    paired: Paired | None = None

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Counts of rows by label and by the decisions of two models, from which changes of decisions are judged.
+
+A decision is 0 up to the threshold, 1 above it, and 2 where a prediction is missing. A cell of two models is
+`2 * (3 * candidate + baseline) + label`, and that of one model `2 * candidate + label`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+
+from benison.data.batch import Array, Index, Inputs
+from benison.metrics.base import Statistic
+from benison.metrics.statistics.binary import check_binary, heavy
+from benison.metrics.statistics.cells import Cells
+from benison.slicing.codes import SliceCodes
+
+DECISIONS = 3
+
+
+class CellCounts(NamedTuple):
+    """The state of `PairedCells`, over S slices.
+
+    Attributes:
+        rows: The number of rows, float64[S].
+        weights: The sum of the weights in each cell; a fractional label puts a share into both of its cells.
+        squares: The sum of the squares of what rows put there; None where it is `weights`, as all put 1.
+        crossed: The sum of the products of the two shares of a row, by decisions.
+    """
+
+    rows: Array
+    weights: Cells
+    squares: Cells | None
+    crossed: Cells
+
+    @property
+    def second(self) -> Cells:
+        """The sums of squares."""
+        return self.weights if self.squares is None else self.squares
+
+
+@dataclasses.dataclass(frozen=True)
+class PairedCells(Statistic[CellCounts]):
+    """Counts of labels and decisions at one threshold.
+
+    Attributes:
+        threshold: A prediction above it is positive.
+        paired: Whether there are two models.
+        labels_only: Whether predictions count as 0, as for what looks at labels alone.
+
+    >>> rows = Inputs.of([1, 0, 1], [0.9, 0.8, 0.1])
+    >>> PairedCells(0.5, paired=False).add(rows, SliceCodes.of([0, 0, 0], 1)).weights.dense()
+    array([[0., 1., 1., 1., 0., 0.]])
+    """
+
+    threshold: float
+    paired: bool
+    labels_only: bool = False
+
+    @property
+    def width(self) -> int:
+        """Cells of a slice."""
+        return 2 * DECISIONS * (DECISIONS if self.paired else 1)
+
+    def zero(self, size: int) -> CellCounts:
+        nothing = Cells.empty(size, self.width)
+        return CellCounts(np.zeros(size), nothing, None, Cells.empty(size, self.width // 2))
+
+    def add(self, inputs: Inputs, codes: SliceCodes) -> CellCounts:
+        inputs, codes = heavy(inputs, codes)
+        whole = check_binary(inputs)
+        decisions = self._decisions(inputs)
+        rows = codes.count().astype(np.float64)
+        if not whole:
+            return CellCounts(rows, *self._shared(inputs, codes, decisions))
+        cells = 2 * decisions + (inputs.labels == 1)
+        weights = Cells.grouped(cells, inputs.weights, codes, self.width)
+        squares = None
+        if inputs.weights is not None:
+            squares = Cells.grouped(cells, inputs.weights**2, codes, self.width)
+        return CellCounts(rows, weights, squares, Cells.empty(codes.size, self.width // 2))
+
+    def _decisions(self, inputs: Inputs) -> Index:
+        candidate = self._decided(inputs.predictions)
+        return DECISIONS * candidate + self._decided(inputs.baseline) if self.paired else candidate
+
+    def _decided(self, predictions: Array) -> Index:
+        if self.labels_only:
+            return np.zeros(len(predictions), np.int64)
+        decided = (predictions > self.threshold).astype(np.int64)
+        missing = np.isnan(predictions)
+        if missing.any():
+            decided[missing] = 2
+        return decided
+
+    def _shared(
+        self, inputs: Inputs, codes: SliceCodes, decisions: Index
+    ) -> tuple[Cells, Cells, Cells]:
+        """Weights, squares and products of the shares of rows with fractional labels."""
+        labels = np.clip(inputs.labels, 0.0, 1.0)
+        shares = [inputs.weighted(share) for share in (1 - labels, labels)]
+        cells = (2 * decisions, 2 * decisions + 1)
+        weights, squares = (
+            Cells.grouped(cells[0], shares[0] ** power, codes, self.width).merge(
+                Cells.grouped(cells[1], shares[1] ** power, codes, self.width)
+            )
+            for power in (1, 2)
+        )
+        return (
+            weights,
+            squares,
+            Cells.grouped(decisions, shares[0] * shares[1], codes, self.width // 2),
+        )
+
+    def merge(self, a: CellCounts, b: CellCounts) -> CellCounts:
+        squares = None
+        if a.squares is not None or b.squares is not None:
+            squares = a.second.merge(b.second)
+        weights = a.weights.merge(b.weights)
+        return CellCounts(a.rows + b.rows, weights, squares, a.crossed.merge(b.crossed))
+
+    def scatter(self, state: CellCounts, index: Index, size: int) -> CellCounts:
+        rows = np.zeros(size)
+        rows[index] = state.rows
+        return CellCounts(
+            rows,
+            state.weights.relabel(index, size),
+            None if state.squares is None else state.squares.relabel(index, size),
+            state.crossed.relabel(index, size),
+        )
+
+    def gather(self, state: CellCounts, index: Index) -> CellCounts:
+        return CellCounts(
+            state.rows[index],
+            state.weights.take(index),
+            None if state.squares is None else state.squares.take(index),
+            state.crossed.take(index),
+        )
