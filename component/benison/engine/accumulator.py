@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from benison.data.batch import Extracts, Index, Inputs, Seen, missing_rows
 from benison.engine.accepted import check_accepted
-from benison.engine.evidence import Sampling
 from benison.engine.memory import COPIES, Budget, Used, bytes_of
 from benison.engine.plan import Computation, Plan, ViewPair
+from benison.engine.samplings import Sampling
 from benison.engine.views import View
 from benison.errors import ConfigError, DataError, suggestion
 from benison.metrics.base import Value

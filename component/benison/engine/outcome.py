@@ -14,11 +14,11 @@ import pyarrow as pa
 from benison.config import CrossSlicingSpec, EvalConfig
 from benison.data.batch import Array, Extracts, Index
 from benison.engine.accumulator import Accumulator, States, check_rows
-from benison.engine.evidence import interval_of
 from benison.engine.intervals import Estimate
 from benison.engine.plan import Computation, Plan
+from benison.engine.samplings import interval_of
 from benison.engine.views import Average
-from benison.evidence.kinds import Evidenced
+from benison.evidence.estimators import Evidenced
 from benison.metrics.averages import weighted_mean
 from benison.slicing.keys import SliceKey, matches
 from benison.table.key import CHANGE, SLICE_DIFFERENCE, SLICE_RATIO, Key

@@ -15,9 +15,9 @@ from typing import Any, TypeAlias
 from benison.config import EvalConfig, MetricConfig, MetricsSpec, ModelSpec, SlicingSpec
 from benison.config.constraints import located_specs
 from benison.config.plain import path_of
-from benison.engine.evidence import Sampling, Samplings
 from benison.engine.intervals import NoResampling, Resampling, resampling_of
 from benison.engine.requests import Asked, asked_of, own_pairs
+from benison.engine.samplings import Sampling, Samplings
 from benison.engine.views import Average, Comparison, Pairs, View
 from benison.errors import ConfigError
 from benison.metrics.averages import PositiveWeight
@@ -163,7 +163,7 @@ class _Builder:
         )
 
     def _samplings(self, comparison: Comparison | None) -> Iterator[Sampling]:
-        if getattr(self.config, "needs_evidence", False):
+        if self.config.needs_evidence:
             shown = [(c.key, c.metric, c.view) for c in self._computations.values() if c.shown]
             yield from Samplings(self.config, comparison, self._slot).of(shown)
 

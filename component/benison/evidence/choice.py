@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from benison.evidence.cells import CellsKind
-from benison.evidence.kinds import Kind
+from benison.evidence.cell_errors import CellsEstimator
+from benison.evidence.estimators import Estimator
 from benison.metrics.base import Metric
 
 
-def kind_of(metric: Metric, paired: bool, weighted: bool) -> Kind | None:
+def estimator_of(metric: Metric, paired: bool, weighted: bool) -> Estimator | None:
     """How the error of a metric's values is known where rows are independent; None for not at all.
 
     Args:
@@ -20,8 +20,8 @@ def kind_of(metric: Metric, paired: bool, weighted: bool) -> Kind | None:
     """
     if not is_number(metric):
         return None
-    if CellsKind.fits(metric):
-        return CellsKind(metric, paired, weighted)
+    if CellsEstimator.fits(metric):
+        return CellsEstimator(metric, paired, weighted)
     return None
 
 

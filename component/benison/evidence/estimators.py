@@ -11,7 +11,7 @@ from benison.evidence.spread import Paired, Spread
 from benison.metrics.base import Statistic
 
 
-class Kind(abc.ABC):
+class Estimator(abc.ABC):
     """How the error of a metric is known: a frozen dataclass with the metric and `paired`.
 
     It names statistics, which are added up over the rows beside those of the metric, and reads their states.

@@ -11,8 +11,8 @@ import numpy as np
 
 from benison.config import EvalConfig
 from benison.engine.views import ClassOf, Comparison, Pairs, View
-from benison.evidence.choice import kind_of
-from benison.evidence.kinds import Evidenced, Kind
+from benison.evidence.choice import estimator_of
+from benison.evidence.estimators import Estimator, Evidenced
 from benison.evidence.spread import Spread
 from benison.metrics.base import Metric, Statistic
 from benison.table.key import CHANGE, Key
@@ -24,16 +24,16 @@ class Sampling:
     """How the error of the values of a key is known, and in which slots."""
 
     key: Key
-    kind: Kind
+    estimator: Estimator
     slots: tuple[int, ...]
 
     def evidenced(
         self, states: Sequence[Any], comparison: Comparison | None
     ) -> dict[Key, Evidenced]:
         """What states of some slices say of the key's values, of their change and of the baseline's."""
-        if not self.kind.paired or comparison is None:
-            return {self.key: Evidenced(self.kind.spread(*states))}
-        paired = self.kind.compared(*states)
+        if not self.estimator.paired or comparison is None:
+            return {self.key: Evidenced(self.estimator.spread(*states))}
+        paired = self.estimator.compared(*states)
         base = self.key.of_model(comparison.baseline)
         return {
             self.key: Evidenced(paired.candidate, paired),
@@ -80,16 +80,16 @@ class Samplings:
         return base if own == other else None
 
     def _sampling(self, key: Key, metric: Metric, view: View, paired: bool) -> Iterator[Sampling]:
-        kind = None
+        estimator = None
         if isinstance(view.pairs, ClassOf) or type(view.pairs) is Pairs:
-            kind = kind_of(metric, paired, view.weighted)
-        if kind is None:
+            estimator = estimator_of(metric, paired, view.weighted)
+        if estimator is None:
             return
         beside = view
         if paired and self.comparison is not None:
             beside = dataclasses.replace(view, baseline=self.comparison.baseline)
-        slots = tuple(self.slot_of(beside, statistic) for statistic in kind.statistics())
-        yield Sampling(key, kind, slots)
+        slots = tuple(self.slot_of(beside, statistic) for statistic in estimator.statistics())
+        yield Sampling(key, estimator, slots)
 
 
 def interval_of(spread: Spread, level: float, low: float, high: float) -> Interval:

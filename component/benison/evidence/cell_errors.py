@@ -18,12 +18,12 @@ from typing import NamedTuple
 import numpy as np
 
 from benison.data.batch import Array, Mask
-from benison.evidence.kinds import Kind
+from benison.evidence.estimators import Estimator
+from benison.evidence.paired_cells import DECISIONS, CellCounts, PairedCells
 from benison.evidence.spread import Paired, PairedShares, Share, Spread, Student
 from benison.metrics.base import Metric, ratio
 from benison.metrics.statistics.binary import LabelCells, ThresholdCells
 from benison.metrics.statistics.cells import Cells
-from benison.metrics.statistics.paired_cells import DECISIONS, CellCounts, PairedCells
 
 _CELLS = 4
 """Cells of one model: 2 * decision + label, as `ThresholdCells` of one threshold has them."""
@@ -50,7 +50,7 @@ class Contributions(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class CellsKind(Kind):
+class CellsEstimator(Estimator):
     """A metric of the cells of one threshold.
 
     Attributes:
@@ -66,13 +66,12 @@ class CellsKind(Kind):
 
     @classmethod
     def fits(cls, metric: Metric) -> bool:
-        """Whether the one statistic of a metric is the cells of one threshold."""
-        statistics = metric.statistics()
-        return (
-            len(statistics) == 1
-            and isinstance(statistics[0], ThresholdCells)
-            and len(statistics[0].thresholds) == 1
-        )
+        """Whether the one statistic of a metric is the cells of one threshold, of scores as they are."""
+        cells, *others = metric.statistics()
+        if others or type(cells) not in (ThresholdCells, LabelCells):
+            return False
+        assert isinstance(cells, ThresholdCells)
+        return len(cells.thresholds) == 1
 
     def statistics(self) -> tuple[PairedCells]:
         cells = self.metric.statistics()[0]

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The errors of metrics, from one pass over the rows: against values that leave out each row in turn."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import benison
+from benison.data.batch import Array, Inputs
+from benison.evidence.choice import estimator_of, is_number
+from benison.evidence.estimators import Estimator
+from benison.metrics import Metric, from_config, registered
+from benison.slicing.codes import SliceCodes
+from benison.testing import check_metric, example_config, example_inputs
+from tests.conftest import config, taxi_like
+
+
+def estimator(name: str, paired: bool = True, weighted: bool = False) -> Estimator | None:
+    return estimator_of(from_config(name, example_config(name)), paired, weighted)
+
+
+def rows_of(n: int, weighted: bool = False, fractional: bool = False) -> Inputs:
+    """Labels, scores of two models that err alike, and weights."""
+    rng = np.random.default_rng(5)
+    label = rng.integers(0, 2, n).astype(np.float64)
+    score = np.clip(0.3 * label + 0.7 * rng.random(n), 0, 1)
+    other = np.clip(score + rng.normal(0, 0.2, n), 0, 1)
+    weights = rng.gamma(2.0, size=n) if weighted else None
+    label = 0.8 * label + 0.1 if fractional else label
+    return Inputs(label, score, weights, baseline=other)
+
+
+def without_each(metric: Metric, rows: Inputs, share: float) -> Array:
+    """By how much the value falls with each row's weight, as if all of the row were taken."""
+    ones = np.ones(len(rows)) if rows.weights is None else rows.weights
+
+    def value(weights: Array) -> float:
+        return float(metric.of(dataclasses.replace(rows, weights=weights, baseline=None)))
+
+    def lighter(i: int) -> Array:
+        return np.where(np.arange(len(rows)) == i, ones * (1 - share), ones)
+
+    return np.array([(value(ones) - value(lighter(i))) / share for i in range(len(rows))])
+
+
+def deviation(falls: Array) -> float:
+    """The jackknife's standard error."""
+    return float(np.sqrt((len(falls) - 1) / len(falls) * np.square(falls - falls.mean()).sum()))
+
+
+def states_of(known: Estimator, rows: Inputs) -> list[Any]:
+    codes = SliceCodes.of(np.zeros(len(rows)), 1)
+    return [statistic.add(rows, codes) for statistic in known.statistics()]
+
+
+@pytest.mark.parametrize("name", ["F1Score", "MatthewsCorrelationCoefficient", "TruePositives"])
+@pytest.mark.parametrize("form", ["plain", "weighted", "fractional"])
+def test_cells_know_what_each_row_contributes(name: str, form: str) -> None:
+    metric = from_config(name, {})
+    rows = rows_of(150, form == "weighted", form == "fractional")
+    known = estimator(name, weighted=form == "weighted")
+    assert known is not None
+    paired = known.compared(*states_of(known, rows))
+    share = 1.0 if form == "plain" else 1e-5
+    own = without_each(metric, rows, share)
+    other = without_each(metric, dataclasses.replace(rows, predictions=rows.baseline), share)
+    near = 1e-9 if form == "plain" else 0.03  # a cell's mean row stands for all of its rows
+    assert paired.candidate.std_error[0] == pytest.approx(deviation(own), rel=near)
+    assert paired.baseline.std_error[0] == pytest.approx(deviation(other), rel=near)
+    assert paired.change.std_error[0] == pytest.approx(deviation(own - other), rel=near)
+
+
+@dataclasses.dataclass(frozen=True)
+class Errors(Metric):
+    """The standard errors, which obey the laws of any value."""
+
+    known: Estimator
+    name: str = "errors"
+
+    def statistics(self) -> tuple[Any, ...]:
+        return self.known.statistics()
+
+    def result(self, *states: Any) -> Array:
+        return self.known.spread(*states).std_error
+
+
+@pytest.mark.parametrize("name", [name for name in registered() if estimator(name, paired=False)])
+def test_errors_depend_on_the_rows_of_a_slice_alone(name: str) -> None:
+    metric = from_config(name, example_config(name))
+    known = estimator_of(metric, paired=False, weighted=True)
+    assert known is not None
+    check_metric(Errors(known), example_inputs(metric, 40, 3, weighted=True))
+
+
+def test_a_missing_prediction_of_the_baseline_leaves_the_candidate_known() -> None:
+    rows, known = rows_of(50), estimator("Recall")
+    assert known is not None
+    rows.baseline[3] = np.nan
+    paired = known.compared(*states_of(known, rows))
+    assert np.isnan(paired.change.limits(0.025)[0])
+    assert np.isnan(paired.baseline.value)
+    assert np.isfinite(paired.candidate.limits(0.025)[0])
+
+
+def test_an_evaluation_writes_closed_form_intervals() -> None:
+    models = {
+        "model_specs": [
+            {"name": "new", "label_key": "label", "prediction_key": "prediction"},
+            {"name": "old", "label_key": "label", "prediction_key": "old_prediction"},
+        ]
+    }
+    models["model_specs"][1]["is_baseline"] = True  # type: ignore[assignment]
+    asked = config("BinaryAccuracy", "F1Score", slices=[{}, {"feature_keys": ["hour"]}])
+    data = taxi_like(3_000)
+    result = benison.evaluate(data, {**asked, **models, "options": {"confidence": {"level": 0.9}}})
+    rows = result.metrics.to_pylist()
+    one = next(r for r in rows if r["slice"] == "Overall" and r["kind"] == "value")
+    right = int(round(one["value"] * 3_000))
+    expected = stats.binomtest(right, 3_000).proportion_ci(0.9, method="wilson")
+    assert (one["lower"], one["upper"]) == pytest.approx((expected.low, expected.high), rel=1e-9)
+    methods = {
+        (r["metric"], r["kind"]): r["interval_method"] for r in rows if r["slice"] == "Overall"
+    }
+    assert methods == {
+        ("binary_accuracy", "value"): "wilson",
+        ("binary_accuracy", "change"): "tango",
+        ("f1_score", "value"): "cells",
+        ("f1_score", "change"): "cells",
+    }
+    assert all(r["lower"] <= r["value"] <= r["upper"] for r in rows)
+    assert is_number(from_config("F1Score", {}))
