@@ -23,6 +23,9 @@ from benison.slicing.table import SliceTable
 
 Part: TypeAlias = "tuple[Inputs, SliceCodes]"
 
+# Below that many slices, states are merged at once; above, ranges of slices are merged apart.
+_SLICES_APART, _RANGES = 4096, 16
+
 
 @dataclasses.dataclass(frozen=True)
 class States:
@@ -194,6 +197,24 @@ class Accumulator:
         pairs = zip(self._groups, other._groups, strict=True)
         self._groups = [mine.merge(others.scatter(index, size)) for mine, others in pairs]
         self._keep_within_budget()
+
+    def split(self) -> list[Accumulator]:
+        """In ranges of slices, by a hash of their keys; alone while there are few. Merged they are equal."""
+        if len(self.table) < _SLICES_APART:
+            return [self]
+        ranges = self.table.hashes() % np.uint64(_RANGES)
+        return [self._of(np.flatnonzero(ranges == i), is_first=i == 0) for i in range(_RANGES)]
+
+    def _of(self, index: Index, is_first: bool) -> Accumulator:
+        """Of the slices `index`; what is not of slices is with the first."""
+        part = Accumulator(self.plan)
+        part.table, part.examples = self.table.take(index), self.examples[index]
+        part.rows, part.missing = (self.rows, dict(self.missing)) if is_first else (0, {})
+        size = len(self.table)
+        for pair, counts in self._dropped.items():
+            part._dropped[pair] = np.pad(counts, (0, size - len(counts)))[index]
+        part._groups = [states.gather(index) for states in self._groups]
+        return part
 
     def evaluated(self, view: View, base: View | None = None) -> Index:
         """The rows of each slice that enter the values of a view, or their change: int64[S]."""

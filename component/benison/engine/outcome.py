@@ -298,6 +298,10 @@ class MetricsEvaluator:
         state.merge(other)
         return state
 
+    def split(self, state: Accumulator) -> list[Accumulator]:
+        """The accumulator in parts that merge apart, each of a range of slices."""
+        return state.split()
+
     def result(self, state: Accumulator) -> dict[str, Any]:
         """The tables, and the slices that are too small to be shown.
 

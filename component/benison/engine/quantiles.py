@@ -12,7 +12,7 @@ import pyarrow as pa
 from benison.data.dataset import Dataset
 from benison.data.shards import Shard, read_shard
 from benison.data.widening import MisfitError
-from benison.engine import beam
+from benison.engine import beam_jobs
 from benison.slicing.bin_edges import DistinctNumbers
 
 NumbersOfColumns: TypeAlias = "dict[str, DistinctNumbers]"
@@ -64,13 +64,13 @@ def scan_local(dataset: Dataset, columns: Sequence[str]) -> NumbersOfColumns:
 
 
 def scan_beam(
-    dataset: Dataset, columns: Sequence[str], staging: str, options: Sequence[str]
+    dataset: Dataset, columns: Sequence[str], beam_run: beam_jobs.BeamRun
 ) -> NumbersOfColumns:
     """The numbers of columns, read by a Beam runner."""
     known = dataset.prepared(columns)
     if known.infers_types:
-        known = known.widened(beam.run_scans(known.scans(columns), staging, options))
-    ranked: NumbersOfColumns = beam.run_summary(
-        known.shards(), QuantileScan(tuple(columns)), staging, options
+        known = known.widened(beam_jobs.run_scans(known.scans(columns), beam_run))
+    ranked: NumbersOfColumns = beam_jobs.run_summary(
+        known.shards(), QuantileScan(tuple(columns)), beam_run
     )
     return ranked

@@ -16,7 +16,8 @@ from benison.data.batch import Extracts
 from benison.data.shards import Shard, read_shard
 from benison.engine import local
 from benison.engine.stages import Evaluator, Extractor, Stage, has_transform
-from benison.engine.work import Work
+from benison.engine.tally import Tally
+from benison.engine.work import Piece, Work
 from benison.errors import ConfigError
 
 
@@ -32,20 +33,32 @@ class BatchWork:
         batches = read_shard(part[1], work.columns, keep_input=work.keep_input, number=work.number)
         return map(local.as_extracts, batches)
 
-    def add_up(self, extracts: Extracts) -> list[Any]:
+    def add_up(self, extracts: Extracts) -> list[Piece]:
         """The states of one batch."""
         evaluators = self.work.evaluators
         with local.begun(evaluators) as states:
             local.add(evaluators, states, extracts)
-            return local.finished(evaluators, states)
+            finished = local.finished(evaluators, states)
+        return [Piece(Tally(), each) for each in self.work.split(finished)]
 
 
-def extracts_of(parts: Any, work: Work) -> Any:
-    """The PCollection of extracts, after all extractors."""
+def read(parts: Any, work: Work) -> Any:
+    """The PCollection of extracts, before all extractors."""
     import apache_beam as beam
 
     plain = dataclasses.replace(work, extractors=(), evaluators=())
-    extracts = parts | "Read" >> beam.FlatMap(BatchWork(plain).read)
+    return parts | "Read" >> beam.FlatMap(BatchWork(plain).read)
+
+
+def rows_of(extracts: Extracts) -> int:
+    """The rows of a batch."""
+    return int(extracts["features"].num_rows)
+
+
+def extracts_of(extracts: Any, work: Work) -> Any:
+    """The PCollection of extracts, after all extractors."""
+    import apache_beam as beam
+
     for own, group in itertools.groupby(work.extractors, has_transform):
         stages = tuple(group)
         if own:
@@ -57,12 +70,14 @@ def extracts_of(parts: Any, work: Work) -> Any:
     return extracts
 
 
-def states_of(extracts: Any, work: Work) -> Any:
-    """The PCollection of the states of each batch, of the evaluators without a PTransform."""
+def pieces_of(extracts: Any, work: Work) -> Any:
+    """The PCollection of the numbered states of each batch, of the evaluators without a PTransform."""
     import apache_beam as beam
 
-    plain = dataclasses.replace(work, extractors=())
-    return extracts | "Evaluate" >> beam.Map(BatchWork(plain).add_up)
+    from benison.engine.beam_fns import numbered
+
+    batches = BatchWork(dataclasses.replace(work, extractors=()))
+    return extracts | "Evaluate" >> beam.FlatMap(lambda batch: numbered(batches.add_up(batch)))
 
 
 def outputs_of(extracts: Any, evaluators: Sequence[Evaluator]) -> Iterator[tuple[str, Any]]:

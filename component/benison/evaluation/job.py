@@ -21,7 +21,7 @@ from benison.config import EvalConfig
 from benison.data.dataset import Dataset
 from benison.data.identity import Identity
 from benison.data.widening import MisfitError
-from benison.engine import beam, local
+from benison.engine import beam_jobs, local
 from benison.engine.extract import PredictionsExtractor, TransformedFeaturesExtractor
 from benison.engine.plan import Plan
 from benison.engine.row_streams import streamed
@@ -133,7 +133,7 @@ class Job:
         if not any(map(makes_rows, self.evaluators)):
             yield ""
             return
-        shared = beam.temp_location(options) if engine == "beam" else None
+        shared = beam_jobs.temp_location(options) if engine == "beam" else None
         beside = locate(shared, OutputError) / "rows" if shared else None
         if beside is None and output is not None:
             path = locate(output, OutputError)
@@ -214,11 +214,12 @@ class Job:
         )
         self.progress("evaluate", 0, self.dataset.num_rows)
         with self._timed("evaluate"), tempfile.TemporaryDirectory(prefix="benison-") as folder:
-            staging = beam.temp_location(options) or folder
+            beam_run = beam_jobs.BeamRun(beam_jobs.temp_location(options) or folder, options)
             if self.dataset.infers_types:
                 scans = self.dataset.scans(self.dataset.names if columns is None else columns)
-                self.dataset = self.dataset.widened(beam.run_scans(scans, staging, options))
-            return beam.run(self.dataset.shards(), work, staging, options)
+                self.dataset = self.dataset.widened(beam_jobs.run_scans(scans, beam_run))
+            rows = {file.path: file.rows for file in self.dataset.files}
+            return beam_jobs.run(self.dataset.shards(), work, rows, beam_run)
 
     def _load(self) -> None:
         """Note which bytes the models are, and load them."""

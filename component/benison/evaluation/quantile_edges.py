@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from benison.config.constraints import disagreements
 from benison.config.slicing_specs import Edges, with_edges
 from benison.data.dataset import Dataset
-from benison.engine import beam
+from benison.engine import beam_jobs
 from benison.engine.extract import SliceKeyExtractor
 from benison.engine.plan import Plan
 from benison.engine.quantiles import NumbersOfColumns, scan_beam, scan_local
@@ -44,7 +44,8 @@ def _scanned(
     if engine != "beam" or dataset.table is not None:
         return scan_local(dataset, columns)
     with tempfile.TemporaryDirectory(prefix="benison-") as folder:
-        return scan_beam(dataset, columns, beam.temp_location(options) or folder, options)
+        staging = beam_jobs.temp_location(options) or folder
+        return scan_beam(dataset, columns, beam_jobs.BeamRun(staging, options))
 
 
 def completed(plan: Plan, edges: Edges) -> Plan:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from benison.data.mixing import Numbers, mixed, text_numbers
 from benison.slicing.codes import SliceCodes, is_repeated, repeated
 from benison.slicing.encode import Codes, SpecCodes, split_values
 from benison.slicing.keys import SLICE_KEY, SliceKey, as_number
@@ -103,6 +104,27 @@ class SliceTable:
             self._owners[group] = np.append(owners, np.full(len(fresh), owner))
             self._size += len(fresh)
         return np.asarray(positions, np.int64)
+
+    def take(self, index: Codes) -> SliceTable:
+        """A table of the slices `index` alone, numbered in that order."""
+        table, numbers = SliceTable(), np.full(len(self), -1)
+        table._size = len(index)
+        numbers[index] = np.arange(len(index))
+        for group, values in self._known.items():
+            of_group = numbers[self._ids[group]]
+            kept = of_group >= 0
+            table._known[group] = values.filter(pa.array(kept))
+            table._ids[group] = of_group[kept]
+            table._owners[group] = self._owners[group][kept]
+        return table
+
+    def hashes(self) -> Numbers:
+        """A number of the key of each slice, the same in every table: uint64[S]."""
+        hashes = np.zeros(len(self), np.uint64)
+        for group, values in self._known.items():
+            name = text_numbers(pa.array([repr(group)]))
+            hashes[self._ids[group]] = mixed(text_numbers(values) ^ name)
+        return hashes
 
     def union(self, other: SliceTable) -> tuple[SliceTable, Codes]:
         """A table of the slices of both, and the number in it of each slice of `other`."""

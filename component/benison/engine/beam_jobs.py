@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Beam engine: the same plan, run by any Beam runner over the shards of a dataset.
+
+Each shard is read, extracted and added up where it lies; what travels between workers is the
+states of a shard, never a row. Beam is imported only when it is asked for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from benison.data.reading import Inspected
+from benison.data.shards import Scan, Shard
+from benison.engine import transforms
+from benison.engine.stages import Evaluator, has_transform
+from benison.engine.staging import Staging
+from benison.engine.tally import check_rows_read
+from benison.engine.work import Piece, Work
+from benison.errors import ConfigError, MissingExtraError
+
+STATES = "states"
+
+
+@dataclasses.dataclass(frozen=True)
+class BeamRun:
+    """Where a Beam job runs.
+
+    Attributes:
+        folder: One that workers and this process can write and read; states come back through it.
+        options: Beam's pipeline options, such as `--runner=FlinkRunner`.
+    """
+
+    folder: str
+    options: Sequence[str] = ()
+
+    @contextmanager
+    def pipeline(self) -> Iterator[tuple[Any, Staging]]:
+        """A pipeline that runs when the block ends, and the files that it writes for those who read after.
+
+        Raises:
+            MissingExtraError: Beam is not installed.
+            ConfigError: An option is not one of Beam's or of the runner's.
+            Exception: What ended a worker, as it was there.
+        """
+        try:
+            import apache_beam as beam
+        except ImportError as error:
+            raise MissingExtraError("Apache Beam", "beam") from error
+        options, staging = _options(self.options), Staging.of_run(self.folder)
+        with staging.raising():
+            pipeline = beam.Pipeline(options=options)
+            yield pipeline, staging
+
+
+def run(
+    shards: Sequence[Shard],
+    work: Work,
+    rows: Mapping[str, int | None],
+    beam_run: BeamRun,
+) -> list[Any]:
+    """Run the stages on a Beam runner and bring the states of the evaluators back.
+
+    Args:
+        shards: What to read; each is one element.
+        work: What to do with each.
+        rows: Of each file, as it says itself; what was read is held against it.
+        beam_run: Where.
+
+    Returns:
+        The state of each evaluator; for one with a `ptransform` the output keys.
+
+    Raises:
+        MissingExtraError: Beam is not installed.
+        ConfigError: An option is not one of Beam's or of the runner's.
+        DataError: The runner lost rows.
+    """
+    own = [evaluator for evaluator in work.evaluators if has_transform(evaluator)]
+    rest = [evaluator for evaluator in work.evaluators if not has_transform(evaluator)]
+    plain = dataclasses.replace(work, evaluators=tuple(rest))
+    divided = bool(own) or any(map(has_transform, work.extractors))
+    with beam_run.pipeline() as (pipeline, staging):
+        if divided:
+            _build_divided(pipeline, shards, plain, own, staging)
+        else:
+            _build(pipeline, shards, plain, staging)
+        pipeline.run().wait_until_finish()
+        piece = plain.merge_all(staging.saved(STATES))
+        if divided:
+            check_rows_read("The data", sum(staging.saved("rows")), _known(shards, rows))
+        else:
+            piece.tally.check(shards, rows)
+        of_own = [_output(staging, i, evaluator) for i, evaluator in enumerate(own)]
+    of_rest, outputs = iter(piece.states), iter(of_own)
+    return [next(outputs if has_transform(e) else of_rest) for e in work.evaluators]
+
+
+def _build(pipeline: Any, shards: Sequence[Shard], work: Work, staging: Staging) -> None:
+    """Each shard through all stages on one worker."""
+    import apache_beam as beam
+
+    from benison.engine import beam_fns
+
+    groups = math.isqrt(len(shards)) + 1
+    pieces = _created(pipeline, shards) | "ReadExtractEvaluate" >> beam.ParDo(
+        beam_fns.EvaluateFn(work, staging, groups)
+    )
+    _write_states(pieces, work, staging)
+
+
+def _build_divided(
+    pipeline: Any, shards: Sequence[Shard], work: Work, own: Sequence[Evaluator], staging: Staging
+) -> None:
+    """Stages with a PTransform of their own stand between the others."""
+    import apache_beam as beam
+    from apache_beam.transforms.combiners import ToList
+
+    read = transforms.read(_created(pipeline, shards), work)
+    counted = (
+        read | "CountRows" >> beam.Map(transforms.rows_of) | "AddRows" >> beam.CombineGlobally(sum)
+    )
+    _ = counted | "WriteRows" >> beam.Map(lambda rows: staging.save("rows", rows))
+    extracts = transforms.extracts_of(read, work)
+    _write_states(transforms.pieces_of(extracts, work), work, staging)
+    for i, (name, output) in enumerate(transforms.outputs_of(extracts, own)):
+        _ = (
+            output
+            | f"Collect {name}" >> ToList()
+            | f"Write {name}" >> beam.Map(_save_as, staging, _name_of_output(i))
+        )
+
+
+def _created(pipeline: Any, elements: Iterable[Any]) -> Any:
+    """The numbered elements, spread over the workers."""
+    import apache_beam as beam
+
+    return pipeline | "Shards" >> beam.Create(list(enumerate(elements)), reshuffle=True)
+
+
+def _write_states(pieces: Any, work: Work, staging: Staging) -> None:
+    import apache_beam as beam
+
+    from benison.engine import beam_fns
+
+    plain = dataclasses.replace(work, extractors=())
+    merged = pieces | "Merge" >> beam_fns.MergeTree(plain, staging)
+    _ = merged | "Write" >> beam.Map(_save_range, staging)
+
+
+def _save_range(merged: tuple[int, Piece], staging: Staging) -> None:
+    number, piece = merged
+    staging.save(f"{STATES}-{number:05d}", piece)
+
+
+def _save_as(value: Any, staging: Staging, name: str) -> None:
+    staging.save(name, value)
+
+
+def _name_of_output(number: int) -> str:
+    return f"output-{number:05d}"
+
+
+def _output(staging: Staging, number: int, evaluator: Evaluator) -> dict[str, Any]:
+    (outputs,) = staging.saved(_name_of_output(number))
+    return transforms.merged(outputs, evaluator.stage_name)
+
+
+def _known(shards: Sequence[Shard], rows: Mapping[str, int | None]) -> int | None:
+    """The rows of all files; None where one does not say it."""
+    counts = [rows.get(path) for path in {shard.path for shard in shards}]
+    return None if None in counts else sum(count or 0 for count in counts)
+
+
+def run_scans(scans: Sequence[Scan], beam_run: BeamRun) -> list[tuple[str, Inspected]]:
+    """Find the types of all files on a Beam runner: each path with the types."""
+
+    def scanned(part: tuple[int, Scan], staging: Staging) -> tuple[str, Inspected]:
+        with staging.reporting(part[0]):
+            return part[1].run()
+
+    with beam_run.pipeline() as (pipeline, staging):
+        import apache_beam as beam
+        from apache_beam.transforms.combiners import ToList
+
+        _ = (
+            _created(pipeline, scans)
+            | "InferTypes" >> beam.Map(scanned, staging)
+            | "Collect" >> ToList()
+            | "Write" >> beam.Map(_save_as, staging, "types")
+        )
+        pipeline.run().wait_until_finish()
+        (types,) = staging.saved("types")
+    return sorted(types, key=lambda pair: pair[0])
+
+
+class Summary(Protocol):
+    """What is made of the rows of a shard, and how two of it become one; it can be pickled."""
+
+    def of_shard(self, shard: Shard) -> Any:
+        """Of the rows of one shard."""
+
+    def zero(self) -> Any:
+        """Of no rows."""
+
+    def merge(self, states: Any, others: Any, /) -> Any:
+        """Of the rows of both."""
+
+
+def run_summary(shards: Sequence[Shard], summary: Summary, beam_run: BeamRun) -> Any:
+    """The summary of all rows, made on a Beam runner; errors are those of `run`."""
+
+    def summarized(part: tuple[int, Shard], staging: Staging) -> Any:
+        with staging.reporting(part[0]):
+            return summary.of_shard(part[1])
+
+    with beam_run.pipeline() as (pipeline, staging):
+        import apache_beam as beam
+
+        from benison.engine import beam_fns
+
+        _ = (
+            _created(pipeline, shards)
+            | "Summarize" >> beam.Map(summarized, staging)
+            | "Merge" >> beam.CombineGlobally(beam_fns.MergeFn(summary, staging))
+            | "Write" >> beam.Map(_save_as, staging, "summary")
+        )
+        pipeline.run().wait_until_finish()
+        (made,) = staging.saved("summary")
+    return made
+
+
+def _options(arguments: Sequence[str]) -> Any:
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    options = PipelineOptions(list(arguments))
+    known = options.get_all_options(retain_unknown_options=False)
+    names = {
+        argument.split("=", 1)[0].lstrip("-") for argument in arguments if argument.startswith("--")
+    }
+    # What may be repeated, as --extra_package, is kept under its plural.
+    unknown = sorted(names - known.keys() - {name.removesuffix("s") for name in known} - {"runner"})
+    if unknown:
+        raise ConfigError(f"Beam has no pipeline option --{unknown[0]}.")
+    return options
+
+
+def temp_location(options: Sequence[str]) -> str | None:
+    """The folder that the options name for what workers leave, such as a bucket's."""
+    named = [o.split("=", 1)[1] for o in options if o.startswith("--temp_location=")]
+    return named[-1] if named else None
