@@ -13,6 +13,14 @@ from benison import signals, terminal
 from benison.cli.catalogue import METRICS_HELP, metrics
 from benison.cli.convert import CONVERT_HELP, convert
 from benison.cli.evaluate import EVALUATE_HELP, check, evaluate, gate, schema, verify
+from benison.cli.explain import (
+    CHECKS_HELP,
+    COMPARE_HELP,
+    EXPLAIN_HELP,
+    checks,
+    compare,
+    explain,
+)
 from benison.cli.init import INIT_HELP, init
 from benison.cli.lineage import bless, blessings, lineage, record, revoke
 from benison.cli.options import CRASHED
@@ -33,6 +41,9 @@ app.command(help=INIT_HELP)(init)
 app.command(help=EVALUATE_HELP)(evaluate)
 app.command()(gate)
 app.command(help=SHOW_HELP)(show)
+app.command(help=COMPARE_HELP)(compare)
+app.command(help=EXPLAIN_HELP)(explain)
+app.command(help=CHECKS_HELP)(checks)
 app.command(help=REPORT_HELP)(report)
 app.command("check-config")(check)
 app.command(help=CONVERT_HELP)(convert)

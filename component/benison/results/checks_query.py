@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Queries the checks of a result: those of a slice or an outcome, and those that changed between runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from benison.results.result import EvalResult, filter_rows
+from benison.validation.checks import Check
+from benison.validation.terms import FAIL, OUTCOMES, PASS
+
+Rows: TypeAlias = "list[dict[str, Any]]"
+
+CHECK_COLUMNS = (
+    "outcome", "model", "output", "sub_key", "aggregation", "weighted", "slice", "metric", "check", "formula",
+    "bound", "value", "lower", "upper", "baseline", "change", "examples", "evaluated", "reason",
+)  # fmt: skip
+"""The columns of checks as a flat table."""
+
+
+def check_row(check: Check) -> list[Any]:
+    """A check as a row of `CHECK_COLUMNS`; an undefined number is empty."""
+    fields = check.to_dict()
+    return [fields[column] for column in CHECK_COLUMNS]
+
+
+def checks_of(
+    result: EvalResult,
+    slice_: str | None,
+    metrics: Sequence[str],
+    outcomes: Sequence[str] = OUTCOMES,
+) -> list[Check]:
+    """The checks of a slice, of some metrics, and with some outcomes, the worst outcomes first.
+
+    Raises:
+        DataError: The results have no such slice or metric.
+    """
+    if slice_ is not None:
+        filter_rows(result.metrics, slice=slice_)
+    for name in metrics:
+        filter_rows(result.metrics, metric=name)
+    checks = result.verdict.of_outcome(*(o for o in OUTCOMES if o in outcomes))
+    wanted = (check for check in checks if slice_ is None or check.slice == slice_)
+    return [check for check in wanted if not metrics or check.metric in metrics]
+
+
+def changed_checks(before: EvalResult, after: EvalResult) -> Rows:
+    """The checks of `after` that had another outcome in `before`, those that fail now first."""
+    had = {_identity(check): check.outcome for check in before.verdict.checks}
+    changed = []
+    for check in after.verdict.checks:
+        was = had.get(_identity(check))
+        if was != check.outcome and (was is not None or check.outcome != PASS):
+            row = {"slice": check.slice, "metric": check.name, "check": check.check}
+            changed.append({**row, "was": was, "is": check.outcome, "reason": check.reason})
+    return sorted(changed, key=lambda row: row["is"] != FAIL)
+
+
+def _identity(check: Check) -> tuple[Any, ...]:
+    """What a check is of, whatever its bound and its model are called."""
+    key = check.key.of_model("")
+    return key, check.slice_key, check.other_slice_key, check.check, check.side

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands that look into results: compare, explain, checks."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from typer.testing import CliRunner
+
+import benison
+from benison.cli import app
+from tests.conftest import config
+
+AT_LEAST = {"class_name": "BinaryAccuracy", "threshold": {"value_threshold": {"lower_bound": 0.6}}}
+NOT_WORSE = {
+    "class_name": "AUC",
+    "threshold": {"change_threshold": {"direction": "HIGHER_IS_BETTER", "relative": -0.1}},
+}
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def evaluate(output: str, scores: list[float]) -> None:
+    label, shop = [1, 0, 1, 0, 1, 0], ["a", "a", "a", "b", "b", "b"]
+    table = pa.table(
+        {"label": label, "prediction": scores, "old": [0.9, 0.1, 0.8, 0.2, 0.7, 0.3], "shop": shop}
+    )
+    made = config(AT_LEAST, NOT_WORSE, slices=({}, {"feature_keys": ["shop"]}))
+    made["model_specs"] = [
+        {"name": "new", "label_key": "label", "prediction_key": "prediction"},
+        {"name": "old", "label_key": "label", "prediction_key": "old", "is_baseline": True},
+    ]
+    benison.evaluate(table, made, output=output)
+
+
+@pytest.fixture
+def outputs(in_folder: Path) -> None:
+    evaluate("good", [0.9, 0.1, 0.8, 0.2, 0.7, 0.3])
+    evaluate("bad", [0.9, 0.1, 0.8, 0.9, 0.1, 0.3])
+
+
+def test_explain_puts_the_numbers_into_the_formula(outputs: None) -> None:
+    shown = run("explain", "bad", "--slice", "shop=b").output
+    assert "binary_accuracy of shop=b: fail" in shown
+    assert "must hold binary_accuracy >= 0.6" in shown
+    assert "numbers   0.333333 >= 0.6 does not hold" in shown
+    assert "must hold (candidate - baseline) / |baseline| >= -0.1" in shown
+    assert "numbers   (0 - 1) / |1| = -1 >= -0.1 does not hold" in shown
+    assert "rests on  3 of 3 examples" in shown
+    assert "Area under the ROC curve" in shown
+
+
+def test_explain_knows_the_slices(outputs: None) -> None:
+    refused = run("explain", "bad", "--slice", "shop=c")
+    assert refused.exit_code == 2
+    assert "The results have no slice 'shop=c'" in refused.output
+
+
+def test_checks_are_a_table_for_a_spreadsheet(outputs: None) -> None:
+    rows = list(csv.DictReader(io.StringIO(run("checks", "bad", "--csv").stdout)))
+    result = benison.load_result("bad")
+    assert len(rows) == result.verdict.total
+    failed = [row["reason"] for row in rows if row["outcome"] == "fail"]
+    assert failed == list(result.verdict.reasons)
+    assert rows[0]["outcome"] == "fail"
+    only = json.loads(run("checks", "bad", "--outcome", "pass", "--json").stdout)["checks"]
+    assert {check["outcome"] for check in only} == {"pass"}
+    assert "There are: fail," in run("checks", "bad", "--outcome", "failed").output
+    assert "binary_accuracy >= 0.6" in run("checks", "bad").output
+
+
+def test_compare_goes_from_the_first_to_the_second(outputs: None) -> None:
+    forth = json.loads(run("compare", "good", "bad", "--json").stdout)
+    back = json.loads(run("compare", "bad", "good", "--json").stdout)
+    assert ("pass", "fail") in {(row["was"], row["is"]) for row in forth["checks"]}
+    assert {(row["was"], row["is"]) for row in back["checks"]} == {("fail", "pass")}
+    by_slice = {row["slice"]: row["change"] for row in forth["changes"] if row["metric"] == "auc"}
+    assert by_slice["shop=b"] == -1
+    text = " ".join(run("compare", "good", "bad").output.split())
+    assert "pass -> fail: binary_accuracy of shop=b is 0.333333" in text
+    assert "Each check has the outcome that it had." in run("compare", "good", "good").output
