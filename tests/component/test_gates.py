@@ -14,12 +14,12 @@ from scipy import stats
 
 from benison.config import EvalConfig
 from benison.engine.plan import Plan
-from benison.evidence.estimators import Evidenced
 from benison.evidence.spread import Paired, PairedShares, Share, Student
 from benison.table.key import Key
 from benison.table.schema import METRICS_SCHEMA
 from benison.table.slice_columns import SliceColumns
 from benison.validation.judge import validate
+from benison.validation.rows import Errors
 from benison.validation.verdict import Verdict
 
 UP, DOWN = "HIGHER_IS_BETTER", "LOWER_IS_BETTER"
@@ -90,7 +90,7 @@ def judge(
     name = "binary_accuracy"
     sides = {"new": paired.candidate, "old": paired.baseline}
     batches = [batch(model, name, side.value, examples) for model, side in sides.items()]
-    evidence = {Key(name, "new"): Evidenced(paired.candidate, paired)} if known else {}
+    evidence = {Key(name, "new"): Errors(0, paired.candidate, paired)} if known else {}
     table = pa.Table.from_batches(batches, METRICS_SCHEMA)
     return validate(config, Plan.of(config).judged, table, evidence=evidence)
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.data.batch import Array, Index, Mask
-from benison.evidence.estimators import Evidenced
 from benison.evidence.spread import Paired, Spread
 from benison.table.key import CHANGE, KEY_COLUMNS, SLICE_DIFFERENCE, SLICE_RATIO, VALUE, Key
 from benison.table.slices import Slices, slice_ids
@@ -20,8 +19,38 @@ from benison.table.slices import Slices, slice_ids
 UNKNOWN = -1
 """In place of a number of rows that is not known."""
 
-Evidence: TypeAlias = Mapping[Key, Evidenced]
-"""How far the true values of keys may be from those of their rows, as far as that is known."""
+
+class Measured(Protocol):
+    """How far the true values of a key may be from those of its first rows, and from the baseline's."""
+
+    @property
+    def value(self) -> Spread:
+        """The values of the key."""
+
+    @property
+    def paired(self) -> Paired | None:
+        """The same beside the baseline's, where there is one."""
+
+
+Evidence: TypeAlias = Mapping[Key, Measured]
+"""What is known of each key of how far its true values may be from the measured ones."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Errors:
+    """How far the true values may be from those of rows in a row, of which `start` is the first."""
+
+    start: int
+    value: Spread
+    paired: Paired | None
+
+    def take(self, positions: Index) -> Errors | None:
+        """Those of some rows, if all of them are among these."""
+        own = positions - self.start
+        if not len(own) or own.min() < 0 or own.max() >= len(self.value.value):
+            return None
+        paired = None if self.paired is None else self.paired.take(own)
+        return Errors(0, self.value.take(own), paired)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,18 +76,18 @@ class Values:
     change_evaluated: Index
     is_number: Mask
     has_baseline: bool
-    errors: tuple[tuple[int, Evidenced], ...] = ()
-    """How far the true values may be from these: of rows in a row, with the position of the first."""
+    errors: tuple[Errors, ...] = ()
+    """How far the true values may be from these, as far as it is known."""
 
     @property
     def spread(self) -> Spread | None:
         """How far the true values may be, where that is known of all."""
-        return self.errors[0][1].value if self.errors else None
+        return self.errors[0].value if self.errors else None
 
     @property
     def paired(self) -> Paired | None:
         """The values beside the baseline's, where that is known of all."""
-        return self.errors[0][1].paired if self.errors else None
+        return self.errors[0].paired if self.errors else None
 
     def __len__(self) -> int:
         return len(self.value)
@@ -72,7 +101,7 @@ class Values:
         return dataclasses.replace(
             self,
             slices=self.slices.take(positions),
-            errors=tuple(_errors_of(self.errors, positions)),
+            errors=tuple(filter(None, (each.take(positions) for each in self.errors))),
             **{name: getattr(self, name)[positions] for name in _COLUMNS},
         )
 
@@ -93,17 +122,6 @@ _COLUMNS = (
     "change_evaluated",
     "is_number",
 )
-
-
-def _errors_of(
-    errors: tuple[tuple[int, Evidenced], ...], positions: Index
-) -> Iterator[tuple[int, Evidenced]]:
-    """The errors of some rows, if all of them are among those of one kind."""
-    for start, known in errors:
-        own = positions - start
-        if len(own) and own.min() >= 0 and own.max() < len(known.value.value):
-            paired = None if known.paired is None else known.paired.take(own)
-            yield 0, Evidenced(known.value.take(own), paired)
 
 
 class MetricRows:
@@ -144,12 +162,12 @@ class MetricRows:
 
     def _errors(
         self, key: Key, kinds: Sequence[str], parts: Sequence[pa.Table]
-    ) -> Iterator[tuple[int, Evidenced]]:
+    ) -> Iterator[Errors]:
         start = 0
         for kind, part in zip(kinds, parts, strict=True):
             known = self._evidence.get(key.as_kind(kind))
             if known is not None:
-                yield start, known
+                yield Errors(start, known.value, known.paired)
             start += part.num_rows
 
 
