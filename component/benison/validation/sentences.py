@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from benison.config.fields import NOT_WORSE, POINT
 from benison.table.words import counted, metric_text
+from benison.validation.check_facts import CheckFacts
 from benison.validation.terms import (
     CHANGE_ABSOLUTE,
     CHANGE_RELATIVE,
@@ -21,11 +21,8 @@ from benison.validation.terms import (
     UNDECIDED,
 )
 
-if TYPE_CHECKING:
-    from benison.validation.checks import Check
 
-
-def formula(check: Check) -> str:
+def formula(check: CheckFacts) -> str:
     """What must hold, exactly, such as `auc >= 0.7`."""
     if not math.isfinite(check.bound):
         return f"{_metric(check)} is defined"
@@ -38,7 +35,7 @@ def formula(check: Check) -> str:
     return f"{change} {sign} {_exact(check.bound)}"
 
 
-def sentence(check: Check) -> str:
+def sentence(check: CheckFacts) -> str:
     """What came of a check and why."""
     if check.outcome == RUBBER_STAMPED:
         return (
@@ -50,7 +47,7 @@ def sentence(check: Check) -> str:
     return _change(check) if check.is_change else _value(check)
 
 
-def _shown(check: Check) -> str:
+def _shown(check: CheckFacts) -> str:
     """What the sample shows of a bound."""
     name = f"{check.name} of {check.slice}"
     if check.is_change:
@@ -64,25 +61,25 @@ def _shown(check: Check) -> str:
     return f"{text}: {_bad(check)}{_odds(check)}.{_cure(check)}"
 
 
-def _bad(check: Check) -> str:
+def _bad(check: CheckFacts) -> str:
     if check.is_change:
         return f"shown worse, and {_allowed(check)}"
     return f"shown to be {_beyond(check)}"
 
 
-def _good(check: Check) -> str:
+def _good(check: CheckFacts) -> str:
     if check.is_change:
         return f"shown not worse, where {_allowed(check)}"
     return f"shown to be within {formula(check)}"
 
 
-def _beyond(check: Check) -> str:
+def _beyond(check: CheckFacts) -> str:
     """Where a value is that does not hold its bound."""
     beyond = "below the lower" if check.side == LOWER else "above the upper"
     return f"{beyond} bound {_exact(check.bound)}"
 
 
-def _odds(check: Check) -> str:
+def _odds(check: CheckFacts) -> str:
     """How seldom that would be shown by chance."""
     if math.isnan(check.p_value):
         return ""
@@ -92,7 +89,7 @@ def _odds(check: Check) -> str:
     return f"{text}, {check.p_adjusted:.2g} over {check.family_size:,} checks"
 
 
-def _cannot_tell(check: Check) -> str:
+def _cannot_tell(check: CheckFacts) -> str:
     """What the rows cannot tell, and how many could."""
     rows = _rests_on(check)
     if not check.is_change:
@@ -110,7 +107,7 @@ def _cannot_tell(check: Check) -> str:
     return f"{rows} cannot tell whether {what}{could}"
 
 
-def _cure(check: Check) -> str:
+def _cure(check: CheckFacts) -> str:
     """The bound with which a check that failed would have passed."""
     if check.outcome != FAIL or not math.isfinite(check.passing):
         return ""
@@ -142,7 +139,7 @@ def _rounded(count: int) -> str:
     return f"{-(-count // unit) * unit:,}"
 
 
-def _value(check: Check) -> str:
+def _value(check: CheckFacts) -> str:
     name = f"{check.name} of {check.slice}"
     if math.isnan(check.value):
         return f"{_undefined(check)}, so it cannot be within its bounds."
@@ -154,7 +151,7 @@ def _value(check: Check) -> str:
     return f"{text}, which is not judged by {formula(check)}."
 
 
-def _change(check: Check) -> str:
+def _change(check: CheckFacts) -> str:
     name = f"{check.name} of {check.slice}"
     if math.isnan(check.change):
         return _undefined_change(check)
@@ -162,22 +159,22 @@ def _change(check: Check) -> str:
     return f"{text}." if check.outcome in (PASS, FAIL) else f"{text}: not judged."
 
 
-def _metric(check: Check) -> str:
+def _metric(check: CheckFacts) -> str:
     return metric_text(check.key.metric, check.key.kind)
 
 
-def _kind(check: Check) -> str:
+def _kind(check: CheckFacts) -> str:
     return "relative change" if check.kind == CHANGE_RELATIVE else "absolute change"
 
 
-def _rests_on(check: Check) -> str:
+def _rests_on(check: CheckFacts) -> str:
     """The rows behind the value, and of how many: `1,203 examples`, `5 of 9 examples`."""
     if check.evaluated is None or check.evaluated == check.examples:
         return counted(check.examples, "example")
     return f"{check.evaluated:,} of {counted(check.examples, 'example')}"
 
 
-def _sureness(check: Check) -> str:
+def _sureness(check: CheckFacts) -> str:
     """How sure it is: the interval of what is judged, if there is one, and the examples."""
     examples = f"{_rests_on(check)}{_discordant(check)}"
     if math.isnan(check.lower):
@@ -188,7 +185,7 @@ def _sureness(check: Check) -> str:
     return f"{level:.4g} % interval{of} {low} to {high}, {examples}"
 
 
-def _discordant(check: Check) -> str:
+def _discordant(check: CheckFacts) -> str:
     """The rows that one of the two models has right, where rows are right or wrong."""
     if check.lost is None or check.won is None:
         return ""
@@ -198,7 +195,7 @@ def _discordant(check: Check) -> str:
     return f"; of the {differ:,} on which the models differ {check.lost:,} were lost, {check.won:,} won"
 
 
-def _allowed(check: Check) -> str:
+def _allowed(check: CheckFacts) -> str:
     """What a bound on the change asks for, such as `a fall of at most 0.01 is allowed`."""
     higher = check.side == LOWER
     better, worse = ("rise", "fall") if higher else ("fall", "rise")
@@ -210,7 +207,7 @@ def _allowed(check: Check) -> str:
     return f"a {worse} of at most {size} is allowed"
 
 
-def _moved(check: Check) -> str:
+def _moved(check: CheckFacts) -> str:
     """How the value changed, with as many digits as it takes to tell it from the bound."""
     moved, change = "did not change", _settled(check)
     if change:
@@ -224,7 +221,7 @@ def _moved(check: Check) -> str:
     return f"{moved} ({before} -> {after}, {_sureness(check)})"
 
 
-def _settled(check: Check) -> float:
+def _settled(check: CheckFacts) -> float:
     """The bound, where a change passed because rounding alone keeps it from there; else the change."""
     if check.outcome != PASS or check.value.is_integer() and check.baseline.is_integer():
         return check.change
@@ -234,15 +231,15 @@ def _settled(check: Check) -> float:
     return check.bound if abs(check.change - check.bound) <= ROUNDING * scale else check.change
 
 
-def _scaled(check: Check, number: float) -> float:
+def _scaled(check: CheckFacts, number: float) -> float:
     return 100 * number if check.kind == CHANGE_RELATIVE else number
 
 
-def _amount(check: Check, text: Callable[[float], str], number: float) -> str:
+def _amount(check: CheckFacts, text: Callable[[float], str], number: float) -> str:
     return f"{text(_scaled(check, number))}{'%' if check.kind == CHANGE_RELATIVE else ''}"
 
 
-def _undefined(check: Check) -> str:
+def _undefined(check: CheckFacts) -> str:
     """Why a value is undefined, as the beginning of a sentence."""
     name = f"{check.name} of {check.slice}"
     if not check.examples:
@@ -253,7 +250,7 @@ def _undefined(check: Check) -> str:
     return f"{name} is undefined ({_sureness(check)})"
 
 
-def _undefined_change(check: Check) -> str:
+def _undefined_change(check: CheckFacts) -> str:
     name, kind = f"{check.name} of {check.slice}", _kind(check)
     if math.isnan(check.value):
         return f"{_undefined(check)}, so its {kind} is undefined too."
