@@ -93,6 +93,8 @@ class Job:
     """Called when it is running, evaluated, and written; an error of its ends the evaluation."""
     user_metrics: UserMetrics = UserMetrics()
     """The metrics whose code is not Benison's."""
+    threads: int = 1
+    """On how many the local engine adds up."""
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
     rows: int = 0
     missing: dict[str, int] = dataclasses.field(default_factory=dict)
@@ -178,11 +180,14 @@ class Job:
                 return self._pass(summaries)
 
     def _pass(self, summaries: Sequence[Evaluator]) -> list[Any]:
-        batches = self.dataset.batches(
-            self._columns(), keep_input=self._keeps_input(), number=self._numbers_rows()
+        batches = functools.partial(
+            self.dataset.batches,
+            self._columns(),
+            keep_input=self._keeps_input(),
+            number=self._numbers_rows(),
         )
         seen = functools.partial(self.progress, "evaluate", total=self.dataset.num_rows)
-        return local.run(batches, self.extractors, summaries, seen)
+        return local.run_within_memory(batches, self.extractors, summaries, seen, self.threads)
 
     def _prepare(self) -> None:
         """Find out how the columns that are read are read."""
