@@ -15,6 +15,7 @@ from benison.data.batch import Inputs
 from benison.metrics import curve_metric
 from benison.metrics.statistics import exact_scores, pooled_scores, ranks
 from benison.metrics.statistics.curve import scored_weights
+from benison.metrics.statistics.pooled_scores import PooledScores
 from benison.metrics.statistics.ranks import Ranks, ScoreRanks
 from benison.metrics.statistics.scale import BINS, bins_of, edges_of, holds_equal_scores
 from benison.slicing.codes import SliceCodes
@@ -201,3 +202,16 @@ def test_a_curve_is_read_once_for_a_value_and_its_resolution(
     result = benison.evaluate(taxi_like(6_000), config("AUC"))
     assert result.value("auc") > 0.5
     assert len(read) == 1
+
+
+def test_the_curves_are_kept_for_the_metrics_that_read_them_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first metric reads them in passing, the second one keeps them, and all others have them."""
+    made = []
+    blocks = PooledScores.blocks
+    monkeypatch.setattr(PooledScores, "blocks", lambda self: made.append(self) or blocks(self))
+    names = ("AUC", "AUCPrecisionRecall", "Gini", "KolmogorovSmirnov")
+    result = benison.evaluate(taxi_like(6_000), config(*names))
+    assert len(made) == 2
+    assert result.value("gini") == pytest.approx(2 * result.value("auc") - 1)

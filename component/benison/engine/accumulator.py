@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -71,6 +71,13 @@ class States:
     def gather(self, index: Index) -> States:
         """Of the slices `index`."""
         return self._each(lambda s, state: s.gather(state, index), self.states)
+
+    def gather_for(self, computations: Sequence[Computation], index: Index) -> States:
+        """Of the slices `index`, with the states behind some metrics alone."""
+        slots = {slot for computation in computations for slot in computation.slots}
+        each = enumerate(zip(self.plan.slots, self.states, strict=True))
+        states = (s.gather(state, index) if i in slots else None for i, ((_, s), state) in each)
+        return States(self.plan, tuple(states))
 
     def used(self) -> Used:
         """The bytes that they take, by the names of the metrics that they are of."""

@@ -121,8 +121,9 @@ class Outcome:
         for start in range(0, len(self.order) if plots else 0, PLOT_BLOCK):
             block = self.order[start : start + PLOT_BLOCK]
             columns = self._columns.block(start, len(block))
+            states = self._total.gather_for(plots, block)
             for plot in plots:
-                value = self._total.value(plot, block)
+                value = states.value(plot)
                 assert isinstance(value, dict)
                 yield columns.plot_rows(plot.key, value)
 

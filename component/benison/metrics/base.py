@@ -236,6 +236,9 @@ def ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Array:
     >>> ratio([1.0, 1.0], [2.0, 0.0])
     array([0.5, nan])
     """
-    top, bottom = np.broadcast_arrays(np.asarray(numerator, float), np.asarray(denominator, float))
+    top, bottom = np.asarray(numerator, float), np.asarray(denominator, float)
+    if bottom.all():  # which is looked up before it is broadcast, and spares the mask
+        return np.asarray(top / bottom)
+    top, bottom = np.broadcast_arrays(top, bottom)
     quotient: Array = np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom != 0)
     return quotient

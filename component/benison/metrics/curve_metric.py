@@ -115,7 +115,7 @@ class CurveMetric(Binarized):
         An ROC curve between two points can at best go straight up and then right, at worst right and then
         up; every value that only depends on it lies between those of these two.
         """
-        return self.at(curve.worst()), self.at(curve.best())
+        return self.at(curve.worst), self.at(curve.best)
 
     def result(self, state: Any) -> Array:
         values = np.full((state.size, *self._shape()), np.nan)

@@ -71,7 +71,7 @@ class AUC(CurveMetric):
         low, high = (
             "interpolation" if method == missing else method for missing in ("majoring", "minoring")
         )
-        return self._area(curve.worst(), low), self._area(curve.best(), high)
+        return self._area(curve.worst, low), self._area(curve.best, high)
 
     def _value(self, curve: Curve) -> Array:
         return self.at(curve) if self._is_trapezoid else super()._value(curve)
@@ -85,7 +85,7 @@ class AUC(CurveMetric):
             curve, (across * _HEIGHTS["interpolation"](y[:, :-1], y[:, 1:])).sum(axis=1)
         )
         across *= y[:, :-1] - y[:, 1:]
-        across[curve.equal()] = 0.0
+        across[curve.equal] = 0.0
         half: Array = across.sum(axis=1) / 2
         return area, np.nan_to_num(half)
 

@@ -21,6 +21,7 @@ from benison.metrics.registry import register
 from benison.metrics.statistics.binary import heavy
 from benison.metrics.statistics.cells import Cells, CellsStatistic
 from benison.metrics.statistics.curve import bucket_between, scored_weights
+from benison.metrics.statistics.kept import kept
 from benison.metrics.statistics.ranks import Ranks, ScoreRanks
 from benison.metrics.statistics.scale import buckets_of
 from benison.slicing.codes import SliceCodes
@@ -63,7 +64,7 @@ class ConfusionMatrixPlot(Metric):
 
     def result(self, ranks: Ranks) -> dict[str, Array]:
         given = self.num_thresholds != _POINTS
-        wide = not given and lies_outside(ranks.source or ranks)
+        wide = not given and lies_outside((ranks.source or ranks).compact)
         thresholds = wide_thresholds() if wide else even_thresholds(self.num_thresholds)
         flat = np.zeros((2, ranks.size * len(thresholds)))
         for low, high, weights in scored_weights(ranks):
@@ -148,6 +149,7 @@ def _last_below(thresholds: Array, scores: Array) -> Index:
     return np.maximum(np.searchsorted(thresholds, scores, side="left") - 1, 0)
 
 
+@kept
 def lies_outside(ranks: Ranks) -> bool:
     """Whether many scores lie where thresholds from 0 to 1 in 1000 steps do not tell them apart."""
     outside = total = 0.0

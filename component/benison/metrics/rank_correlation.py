@@ -14,14 +14,15 @@ from functools import cached_property
 
 import numpy as np
 
-from benison.data.batch import Array, Index, Inputs  # noqa: F401 - Inputs is for the examples
+from benison.data.batch import Array, Index, Inputs, Mask  # noqa: F401 - Inputs is for the examples
 from benison.metrics.base import Metric, ratio
 from benison.metrics.pairing import label, prediction
 from benison.metrics.registry import HIGHER, About, register
-from benison.metrics.statistics.cells import starts
+from benison.metrics.statistics.cells import order_of, starts
 from benison.metrics.statistics.dominance import dominated, running
 from benison.metrics.statistics.joint_counts import JointCounts, JointRanks, WeighedPairs
-from benison.metrics.statistics.scale import holds_equal_scores
+from benison.metrics.statistics.kept import kept
+from benison.metrics.statistics.scale import BIN_BITS, holds_equal_scores
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +35,7 @@ class RankAxis:
         unknown: The same, and 0 where all values of the run are known to be equal.
         ranks: Its mean rank as a share of the slice's weight, from -1/2 to 1/2, float64[R].
         run: The run of each pair, int64[n].
+        order: The pairs, ascending by slice and value, int64[n].
     """
 
     slices: Index
@@ -41,12 +43,20 @@ class RankAxis:
     unknown: Array
     ranks: Array
     run: Index
+    order: Index
 
     @classmethod
-    def of(cls, counts: JointCounts, values: Array, shares: Array) -> RankAxis:
-        """Of the values of each pair, float64[n], whose shares of their slices are `shares`."""
-        order = np.lexsort((values, counts.pairs.slices))
-        slices, values = counts.pairs.slices[order], values[order]
+    def of(cls, slices: Index, values: Array, shares: Array, pooled: Mask) -> RankAxis:
+        """Of the values of each pair, float64[n].
+
+        Args:
+            slices: The slice of each pair, ascending.
+            values: Its value, or the bin of that.
+            shares: Its share of the weight of its slice.
+            pooled: Which slices have bins, bool[S].
+        """
+        order = _ascending(slices, values, bool(pooled.all()))
+        slices, values = slices[order], values[order]
         fresh = np.ones(len(values), np.bool_)
         fresh[1:] = (slices[1:] != slices[:-1]) | (values[1:] != values[:-1])
         first = np.flatnonzero(fresh)
@@ -54,17 +64,17 @@ class RankAxis:
         run[order] = np.cumsum(fresh) - 1
         of_runs = np.add.reduceat(shares[order], first) if len(first) else shares
         slices, values = slices[first], values[first]
-        in_bins = counts.pooled[slices]
+        in_bins = pooled[slices]
         equal = ~in_bins | holds_equal_scores(np.where(in_bins, values, 0).astype(np.int64))
         ranks = running(of_runs, starts(slices)) - of_runs / 2 - 0.5
-        return cls(slices, of_runs, np.where(equal, 0.0, of_runs), ranks, run)
+        return cls(slices, of_runs, np.where(equal, 0.0, of_runs), ranks, run, order)
 
     @property
     def of_pairs(self) -> Array:
         """The rank of each pair: float64[n]."""
         return self.ranks[self.run]
 
-    @property
+    @cached_property
     def places(self) -> Index:
         """The number of each pair's run among those of its slice, from 0: int64[n]."""
         begin = starts(self.slices)
@@ -79,47 +89,53 @@ class RankedPairs:
     A slice in which a value is missing has shares of 0 here, and no value.
 
     Attributes:
-        counts: The pairs, none of them waiting.
+        pairs: The pairs, ascending by slice, x and y.
+        pooled: Which slices have bins in place of values, bool[S].
         total: The weight of each slice, float64[S]; NaN where a value is missing.
         shares: Each pair's share of it, float64[n].
     """
 
-    counts: JointCounts
+    pairs: WeighedPairs
+    pooled: Mask
     total: Array
     shares: Array
-
-    @classmethod
-    def of(cls, counts: JointCounts) -> RankedPairs:
-        """Of a state."""
-        pairs = counts.compact.pairs
-        total = np.bincount(pairs.slices, pairs.weights, counts.size).astype(np.float64)
-        shares = ratio(pairs.weights, total[pairs.slices])
-        return cls(counts.compact, total, np.nan_to_num(shares))
-
-    @property
-    def pairs(self) -> WeighedPairs:
-        """The pairs."""
-        return self.counts.pairs
 
     @cached_property
     def x(self) -> RankAxis:
         """The labels."""
-        return RankAxis.of(self.counts, self.pairs.x, self.shares)
+        return RankAxis.of(self.pairs.slices, self.pairs.x, self.shares, self.pooled)
 
     @cached_property
     def y(self) -> RankAxis:
         """The predictions."""
-        return RankAxis.of(self.counts, self.pairs.y, self.shares)
+        return RankAxis.of(self.pairs.slices, self.pairs.y, self.shares, self.pooled)
 
     def sums(self, values: Array, axis: RankAxis | None = None) -> Array:
         """The sum of float64[n] over the pairs, or of float64[R] over the runs, of each slice: float64[S]."""
         slices = self.pairs.slices if axis is None else axis.slices
-        return np.asarray(np.bincount(slices, values, self.counts.size), np.float64)
+        return np.asarray(np.bincount(slices, values, len(self.total)), np.float64)
 
     def where_both_vary(self, values: Array) -> Array:
         """Values, float64[S]; NaN where one of the two has one value alone, or is missing."""
-        runs = [np.bincount(axis.slices, minlength=self.counts.size) for axis in (self.x, self.y)]
+        runs = [np.bincount(axis.slices, minlength=len(self.total)) for axis in (self.x, self.y)]
         return np.where((np.minimum(*runs) > 1) & ~np.isnan(self.total), values, np.nan)
+
+    def concordant(self) -> Array:
+        """The share of the pairs of rows in which both values are in the same order: float64[S]."""
+        few, many = sorted((self.x, self.y), key=lambda axis: int(axis.places.max(initial=0)))
+        at = many.order  # the values that are few have few bits, and a pass is made for each bit
+        slices, shares = self.pairs.slices[at], self.shares[at]
+        below = dominated(slices, many.places[at], few.places[at], shares)
+        return np.asarray(np.bincount(slices, shares * below, len(self.total)), np.float64)
+
+
+@kept
+def ranked_pairs(counts: JointCounts) -> RankedPairs:
+    """The pairs of a state with their ranks."""
+    pairs = counts.compact.pairs
+    total = np.bincount(pairs.slices, pairs.weights, counts.size).astype(np.float64)
+    shares = ratio(pairs.weights, total[pairs.slices])
+    return RankedPairs(pairs, counts.compact.pooled, total, np.nan_to_num(shares))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,6 +170,13 @@ class Between:
         return np.asarray(np.nan_to_num(np.abs(np.array(ends) - self.value).max(axis=0)))
 
 
+def _ascending(slices: Index, values: Array, in_bins: bool) -> Index:
+    """The indices that put pairs in the order of their slice and value: int64[n]."""
+    if in_bins:  # which are whole numbers
+        return order_of((slices << BIN_BITS) + values.astype(np.int64))
+    return np.lexsort((values, slices))
+
+
 class RankCorrelation(Metric):
     """A correlation of the ranks of labels and predictions, from -1 to 1; subclasses give `between`.
 
@@ -176,10 +199,10 @@ class RankCorrelation(Metric):
         return self.result_and_resolution(counts)[1]
 
     def result_and_resolution(self, counts: JointCounts) -> tuple[Array, Array]:
-        ranked = RankedPairs.of(counts)
+        ranked = ranked_pairs(counts)
         between = self.between(ranked)
         value = ranked.where_both_vary(between.value)
-        rough = ranked.counts.pooled & ~np.isnan(value)
+        rough = ranked.pooled & ~np.isnan(value)
         return value, np.where(rough, between.resolution, 0.0)
 
 
@@ -261,8 +284,7 @@ class KendallTau(RankCorrelation):
 
     def between(self, ranked: RankedPairs) -> Between:
         x, y, shares = ranked.x, ranked.y, ranked.shares
-        below = dominated(ranked.pairs.slices, x.places, y.places, shares)
-        concordant = ranked.sums(shares * below)  # one order of each pair; `untied` has both
+        concordant = ranked.concordant()  # one order of each pair; `untied` has both
         (x_ties, x_unknown), (y_ties, y_unknown) = (
             (ranked.sums(of.shares**2, of), ranked.sums(of.unknown**2, of)) for of in (x, y)
         )

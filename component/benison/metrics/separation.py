@@ -78,7 +78,7 @@ class KolmogorovSmirnov(CurveMetric):
 
     def extremes(self, curve: Curve) -> tuple[Array, Array]:
         # The points themselves are certain; between two of them either order may reach further.
-        return self.at(curve), np.maximum(self.at(curve.best()), self.at(curve.worst()))
+        return self.at(curve), np.maximum(self.at(curve.best), self.at(curve.worst))
 
 
 register("Gini", Gini, About.of(Gini, HIGHER, -1, 1))

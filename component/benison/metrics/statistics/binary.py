@@ -94,7 +94,7 @@ class BinaryRows:
         """The same rows, in those slices alone that are `chosen`, bool[S]."""
         if chosen.all():
             return self
-        parts = tuple(_kept(*part, chosen[part[1]]) for part in self.codes.parts)
+        parts = tuple(kept_part(*part, chosen[part[1]]) for part in self.codes.parts)
         return dataclasses.replace(self, codes=SliceCodes(self.codes.size, parts))
 
     def relabelled(self, index: Index, size: int) -> BinaryRows:
@@ -105,7 +105,8 @@ class BinaryRows:
         return dataclasses.replace(self, codes=SliceCodes(size, parts))
 
 
-def _kept(rows: Index | None, codes: Index, kept: Mask) -> tuple[Index | None, Index]:
+def kept_part(rows: Index | None, codes: Index, kept: Mask) -> tuple[Index | None, Index]:
+    """Those memberships of a part of slice codes that are `kept`, bool[M]."""
     if kept.all():
         return rows, codes
     at = np.flatnonzero(kept)

@@ -17,10 +17,13 @@ import numpy as np
 from benison.data.batch import Array, Index, Mask
 from benison.metrics.statistics.binary import Weights
 from benison.metrics.statistics.cells import Cells, starts
+from benison.metrics.statistics.kept import kept_if_small
 from benison.metrics.statistics.ranks import Ranks
 from benison.metrics.statistics.scale import BINS, buckets_of, edges_of, holds_equal_scores
 
 Thresholds: TypeAlias = Callable[[Index], Array]
+MOST_KEPT = 2**21
+"""Curves of so many points are kept for the next metric that reads them: up to 170 MB."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,16 +51,19 @@ class Curve:
     thresholds: Thresholds
     is_exact: bool
 
+    @functools.cached_property
     def best(self) -> Curve:
         """As if between two points all positives had higher scores than all negatives."""
-        corner = np.where(self.equal(), self.fp[:, :-1], self.fp[:, 1:])
+        corner = np.where(self.equal, self.fp[:, :-1], self.fp[:, 1:])
         return self._through(self.tp[:, :-1], corner)
 
+    @functools.cached_property
     def worst(self) -> Curve:
         """As if between two points all negatives had higher scores than all positives."""
-        corner = np.where(self.equal(), self.tp[:, :-1], self.tp[:, 1:])
+        corner = np.where(self.equal, self.tp[:, :-1], self.tp[:, 1:])
         return self._through(corner, self.fp[:, :-1])
 
+    @functools.cached_property
     def equal(self) -> Mask:
         """Whether all scores between two points are known to be equal: bool[n, P - 1]."""
         if self.is_exact or self.thresholds is not edges_of:
@@ -80,13 +86,19 @@ def score_curves(ranks: Ranks) -> Iterator[Curve]:
     They come in blocks of slices with about as many points. The highest threshold of a point is its
     score, or the lowest one of its bin.
     """
-    compact = ranks.compact
-    for block in compact.exact.blocks(ranks.size):
+    yield from _score_curves(ranks.compact)
+
+
+def _read_score_curves(compact: Ranks) -> Iterator[Curve]:
+    for block in compact.exact.blocks(compact.size):
         thresholds = _of_number(np.append(block.scores, np.inf))
         by_number = block.weights._replace(bins=np.arange(len(block)))
         yield from _curves(by_number, thresholds, len(block), is_exact=True)
     for weights in compact.pooled.blocks():
         yield from _curves(weights, edges_of, BINS)
+
+
+_score_curves = kept_if_small(_read_score_curves, lambda curve: curve.tp.size, MOST_KEPT)
 
 
 def bucket_curves(ranks: Ranks, intervals: Index, thresholds: Array) -> Iterator[Curve]:
@@ -119,11 +131,17 @@ def scored_weights(ranks: Ranks) -> Iterator[tuple[Array, Array, Weights]]:
     Where scores are exact both ends are the score. In bins they are the lower edges of the bin and of the
     next.
     """
-    compact = ranks.compact
-    for block in compact.exact.blocks(ranks.size):
+    yield from _scored_weights(ranks.compact)
+
+
+def _read_scored_weights(compact: Ranks) -> Iterator[tuple[Array, Array, Weights]]:
+    for block in compact.exact.blocks(compact.size):
         yield block.scores, block.scores, block.weights
     for weights in compact.pooled.blocks():
         yield edges_of(weights.bins), edges_of(weights.bins + 1), weights
+
+
+_scored_weights = kept_if_small(_read_scored_weights, lambda part: len(part[0]), MOST_KEPT)
 
 
 def cell_curves(cells: Cells, intervals: Index, thresholds: Array) -> Iterator[Curve]:

@@ -33,6 +33,8 @@ def dominated(slices: Index, x: Index, y: Index, weights: Array) -> Array:
         low_weights = np.where(high, 0.0, weights[point])
         before = running(low_weights, begin) - low_weights
         below[point] += np.where(high, before[_runs(group, x[point])], 0.0)
+        if not bit:
+            break
         order = _parted(high, begin)
         point, group = point[order], (2 * group + high)[order]
     return below

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,10 @@ import numpy as np
 from benison.data.batch import Array, Index, Inputs, Mask
 from benison.errors import DataError
 from benison.metrics.base import Statistic
-from benison.metrics.statistics.binary import heavy
+from benison.metrics.statistics.binary import heavy, kept_part
+from benison.metrics.statistics.cells import Cells
 from benison.metrics.statistics.ranks import WAITING
-from benison.metrics.statistics.scale import BIN_BITS, bins_of
+from benison.metrics.statistics.scale import bins_of
 from benison.metrics.statistics.sums import RowFunction
 from benison.slicing.codes import SliceCodes
 
@@ -77,9 +79,11 @@ class WeighedPairs:
         """Ascending by slice, x and y, with the weights of equal pairs summed up.
 
         Args:
-            in_bins: Whether all values are bins, which are sorted in a third of the time.
+            in_bins: Whether all values are bins, which are counted or sorted as whole numbers.
         """
-        ordered = self.take(self._order(in_bins))
+        if in_bins and len(self):
+            return self._summed_bins()
+        ordered = self.take(np.lexsort((self.y, self.x, self.slices)))
         slices, x, y = ordered.slices, ordered.x, ordered.y
         fresh = np.ones(len(x), np.bool_)
         fresh[1:] = (slices[1:] != slices[:-1]) | (x[1:] != x[:-1]) | (y[1:] != y[:-1])
@@ -90,22 +94,76 @@ class WeighedPairs:
             slices[first], x[first], y[first], np.add.reduceat(ordered.weights, first)
         )
 
-    def _order(self, in_bins: bool) -> Index:
-        if not in_bins or self.slices.max(initial=0) >= 1 << (62 - 2 * BIN_BITS):
-            return np.lexsort((self.y, self.x, self.slices))
-        x, y = self.x.astype(np.int64), self.y.astype(np.int64)
-        return np.argsort((((self.slices << BIN_BITS) + x) << BIN_BITS) + y, kind="stable")
+    def _summed_bins(self) -> WeighedPairs:
+        codes = [coded(column) for column in (self.slices, self.x, self.y)]
+        (slices, of_slices), (x, of_x), (y, of_y) = codes
+        cells = (of_slices * len(x) + of_x) * len(y) + of_y
+        summed = Cells.of(cells, self.weights, len(slices), len(x) * len(y))
+        held, weights = summed.occupied()
+        rest, of_y = np.divmod(held, len(y))
+        of_slices, of_x = np.divmod(rest, len(x))
+        return WeighedPairs(slices[of_slices], _values(x, of_x), _values(y, of_y), weights)
 
-    def in_crowded(self, size: int) -> WeighedPairs:
-        """Those of the slices that have too many pairs even of bins to be exact, in bins and summed up.
+    def of_crowded(self, size: int) -> WeighedPairs:
+        """Those of the slices with more than `EXACT_PAIRS` pairs, of `size` slices S."""
+        crowded = np.bincount(self.slices, minlength=size) > EXACT_PAIRS
+        return self.take(np.flatnonzero(crowded[self.slices]))
 
-        Args:
-            size: The number of slices S.
-        """
-        possible = np.bincount(self.slices, minlength=size) > EXACT_PAIRS
-        kept = self.take(np.flatnonzero(possible[self.slices])).binned(possible).summed(True)
-        crowded = np.bincount(kept.slices, minlength=size) > EXACT_PAIRS
-        return kept.take(np.flatnonzero(crowded[kept.slices]))
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class JointRows:
+    """N rows of a batch, and the slices that they are in.
+
+    Attributes:
+        codes: The slices.
+        x: The first value of each row, float64[N].
+        y: The second one, float64[N].
+        weights: The weight of each, float64[N]; NaN where a value is missing.
+    """
+
+    codes: SliceCodes
+    x: Array
+    y: Array
+    weights: Array
+
+    @property
+    def memberships(self) -> int:
+        """Rows in slices: one in three slices counts three times."""
+        return sum(len(slices) for _, slices in self.codes.parts)
+
+    def in_slices(self, chosen: Mask) -> JointRows:
+        """The same rows, in those slices alone that are `chosen`, bool[S]."""
+        parts = tuple(kept_part(*part, chosen[part[1]]) for part in self.codes.parts)
+        return dataclasses.replace(self, codes=SliceCodes(self.codes.size, parts))
+
+    def pairs(self) -> Iterator[WeighedPairs]:
+        """The pairs of values, for each part of the slices."""
+        whole = WeighedPairs(np.zeros(len(self.x), np.int64), self.x, self.y, self.weights)
+        for rows, slices in self.codes.parts:
+            yield dataclasses.replace(whole if rows is None else whole.take(rows), slices=slices)
+
+    @staticmethod
+    def summed(batches: Sequence[JointRows]) -> WeighedPairs:
+        """The pairs of bins of all rows, ascending, counted without a row for each of its slices."""
+        (x, of_x), (y, of_y) = (
+            coded(np.concatenate([bins_of(values) for values in columns]))
+            for columns in zip(*((rows.x, rows.y) for rows in batches), strict=True)
+        )
+        width, cells = len(x) * len(y), of_x * len(y) + of_y
+        total = Cells.empty(batches[0].codes.size, width)
+        for rows in batches:
+            mine, cells = np.split(cells, [len(rows.x)])
+            weights = None if np.all(rows.weights == 1) else rows.weights  # to count is faster
+            total = total.merge(Cells.grouped(mine, weights, rows.codes, width))
+        held, sums = total.occupied()
+        slices, cells = np.divmod(held, max(width, 1))
+        of_x, of_y = np.divmod(cells, max(len(y), 1))
+        return WeighedPairs(slices, _values(x, of_x), _values(y, of_y), sums)
+
+    def relabelled(self, index: Index, size: int) -> JointRows:
+        """Slice i becomes slice `index[i]` of `size`."""
+        parts = tuple((rows, index[slices]) for rows, slices in self.codes.parts)
+        return dataclasses.replace(self, codes=SliceCodes(size, parts))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -120,13 +178,13 @@ class JointCounts:
         size: The number of slices S.
         pooled: Which slices have bins in place of values, bool[S].
         pairs: The distinct pairs, ascending by slice, x and y.
-        waiting: Pairs of values that came and are not summed up yet.
+        waiting: Rows that came and are not summed up yet.
     """
 
     size: int
     pooled: Mask
     pairs: WeighedPairs
-    waiting: tuple[WeighedPairs, ...] = ()
+    waiting: tuple[JointRows, ...] = ()
 
     @classmethod
     def empty(cls, size: int) -> JointCounts:
@@ -142,7 +200,7 @@ class JointCounts:
         large, small = (self, other) if len(self.pairs) >= len(other.pairs) else (other, self)
         merged = large._with(small.pairs, small.pooled) if len(small.pairs) else large
         merged = dataclasses.replace(merged, waiting=self.waiting + other.waiting)
-        waiting = sum(map(len, merged.waiting))
+        waiting = sum(rows.memberships for rows in merged.waiting)
         return merged.compact if waiting > max(WAITING, len(merged.pairs)) else merged
 
     @functools.cached_property
@@ -150,14 +208,18 @@ class JointCounts:
         """The same with no pairs waiting; it is made once, however often the values are read."""
         if not self.waiting:
             return self
-        none, rows = np.zeros(self.size, np.bool_), WeighedPairs.joined(self.waiting)
         # Of values that are all different the bins show that they are too many, without sorting them.
-        crowded = rows.in_crowded(self.size)
-        many = none.copy()
+        possible = np.sum([rows.codes.count() for rows in self.waiting], axis=0) > EXACT_PAIRS
+        in_bins = JointRows.summed([rows.in_slices(possible) for rows in self.waiting])
+        crowded = in_bins.of_crowded(self.size)
+        many = np.zeros(self.size, np.bool_)
         many[crowded.slices] = True
-        rest = rows.take(np.flatnonzero(~many[rows.slices])) if many.any() else rows
-        summed = self._with(crowded, many) if len(crowded) else self
-        return summed._with(rest, none) if len(rest) else summed
+        few = (rows.in_slices(~many).pairs() for rows in self.waiting)
+        rest = WeighedPairs.joined(list(itertools.chain.from_iterable(few)))
+        summed = JointCounts(self.size, self.pooled | many, crowded)
+        if len(self.pairs):
+            summed = self._with(crowded, many) if len(crowded) else self
+        return summed._with(rest, np.zeros_like(many)) if len(rest) else summed
 
     def _with(self, more: WeighedPairs, of_bins: Mask) -> JointCounts:
         """With more pairs, in any order, which are bins in the slices `of_bins`; nothing is waiting then."""
@@ -173,7 +235,7 @@ class JointCounts:
         """Slice i becomes slice `index[i]` of `size`; no two slices become one."""
         pooled = np.zeros(size, np.bool_)
         pooled[index] = self.pooled
-        waiting = tuple(_relabelled(pairs, index) for pairs in self.waiting)
+        waiting = tuple(rows.relabelled(index, size) for rows in self.waiting)
         pairs = _relabelled(self.pairs, index)
         if len(index) and np.any(index[1:] < index[:-1]):
             pairs = pairs.summed()
@@ -189,6 +251,21 @@ class JointCounts:
         taken = compact.pairs.take(starts[slices] + within)
         pairs = dataclasses.replace(taken, slices=slices)
         return JointCounts(len(index), compact.pooled[index], pairs)
+
+
+def _values(codes: Index, at: Index) -> Array:
+    return codes[at].astype(np.float64)
+
+
+def coded(values: Array | Index) -> tuple[Index, Index]:
+    """The distinct ones of small whole numbers, ascending, and the number of each among them.
+
+    >>> coded(np.array([7.0, 3.0, 7.0]))
+    (array([3, 7]), array([1, 0, 1]))
+    """
+    values = values.astype(np.int64)
+    held = np.bincount(values) > 0
+    return np.flatnonzero(held), (np.cumsum(held) - 1)[values]
 
 
 def _relabelled(pairs: WeighedPairs, index: Index) -> WeighedPairs:
@@ -226,14 +303,9 @@ class JointRanks(Statistic[JointCounts]):
         missing = np.isnan(x) | np.isnan(y)
         weights = np.where(missing, np.nan, weights)
         x, y = (np.where(missing, 0.0, values) + 0.0 for values in (x, y))  # and -0 is 0
-        waiting = (
-            WeighedPairs(slices, x, y, weights)
-            if rows is None
-            else WeighedPairs(slices, x[rows], y[rows], weights[rows])
-            for rows, slices in codes.parts
-        )
-        held = tuple(pairs for pairs in waiting if len(pairs))
-        return dataclasses.replace(self.zero(codes.size), waiting=held)
+        rows = JointRows(codes, x, y, weights)
+        waiting = (rows,) if rows.memberships else ()
+        return dataclasses.replace(self.zero(codes.size), waiting=waiting)
 
     def merge(self, a: JointCounts, b: JointCounts) -> JointCounts:
         return a.merge(b)
