@@ -121,7 +121,11 @@ class RankedPairs:
         return np.where((np.minimum(*runs) > 1) & ~np.isnan(self.total), values, np.nan)
 
     def concordant(self) -> Array:
-        """The share of the pairs of rows in which both values are in the same order: float64[S]."""
+        """The share of the pairs of rows in which both values are in the same order: float64[S].
+
+        Each pair counts in one of its two orders, so that a slice without ties and without discordant pairs
+        has nearly a half. A binary label, on whichever side, makes this one pass over the pairs.
+        """
         few, many = sorted((self.x, self.y), key=lambda axis: int(axis.places.max(initial=0)))
         at = many.order  # the values that are few have few bits, and a pass is made for each bit
         slices, shares = self.pairs.slices[at], self.shares[at]
@@ -131,7 +135,7 @@ class RankedPairs:
 
 @kept
 def ranked_pairs(counts: JointCounts) -> RankedPairs:
-    """The pairs of a state with their ranks."""
+    """The pairs of a state with their ranks, which both correlations are read from: made once for a state."""
     pairs = counts.compact.pairs
     total = np.bincount(pairs.slices, pairs.weights, counts.size).astype(np.float64)
     shares = ratio(pairs.weights, total[pairs.slices])

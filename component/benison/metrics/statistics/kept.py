@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is read from a state more than once, such as the curves that many metrics share."""
+"""What is read from a state more than once, such as the curves that many metrics share.
+
+A metric knows nothing of the others that read the same state, so what they share is kept beside the state and
+goes when the state goes. Only states that are never changed may be read like this, which all states are.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,16 @@ ReadT = TypeVar("ReadT")
 
 
 def kept(read: Callable[[StateT], ReadT]) -> Callable[[StateT], ReadT]:
-    """Like `read`, whose answer is kept while the state lives; it must not refer to the state itself."""
+    """Like `read`, whose answer is kept while the state lives.
+
+    Args:
+        read: The answer must not refer to the state itself, which then would live as long as the program.
+
+    >>> class Numbers(list): __hash__ = object.__hash__
+    >>> numbers, total = Numbers([1, 2]), kept(sum)
+    >>> total(numbers), numbers.append(3), total(numbers)
+    (3, None, 3)
+    """
     known: WeakKeyDictionary[StateT, ReadT] = WeakKeyDictionary()
 
     @functools.wraps(read)
@@ -29,6 +42,9 @@ def kept_if_small(
     read: Callable[[StateT], Iterable[ReadT]], size: Callable[[ReadT], int], most: int
 ) -> Callable[[StateT], Iterator[ReadT]]:
     """Like `read`, whose parts are kept while the state lives, from the second time on that it is read.
+
+    What one metric alone reads is then never kept: the first reading streams, the second one keeps, and the
+    third one and all later ones have what was kept.
 
     Args:
         read: Makes the parts, which must not refer to the state itself.
