@@ -75,6 +75,63 @@ def test_cells_know_what_each_row_contributes(name: str, form: str) -> None:
     assert paired.change.std_error[0] == pytest.approx(deviation(own - other), rel=near)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "BinaryCrossentropy",
+        "Calibration",
+        "CoefficientOfDiscrimination",
+        "MeanAbsolutePercentageError",
+        "RootMeanSquaredError",
+    ],
+)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_moments_know_what_each_row_contributes(name: str, weighted: bool) -> None:
+    metric, rows = from_config(name, {}), rows_of(100, weighted)
+    known = estimator(name, weighted=weighted)
+    assert known is not None
+    paired = known.compared(*states_of(known, rows))
+    own = without_each(metric, rows, 1e-5)
+    other = without_each(metric, dataclasses.replace(rows, predictions=rows.baseline), 1e-5)
+    for spread, falls in (
+        (paired.candidate, own),
+        (paired.baseline, other),
+        (paired.change, own - other),
+    ):
+        assert spread.std_error[0] == pytest.approx(deviation(falls) * 100 / 99, rel=1e-4)
+    assert paired.covariance[0] == pytest.approx(np.cov(own, other)[0, 1] * 100, rel=1e-4)
+
+
+def test_a_skewed_mean_is_tested_by_its_third_moment() -> None:
+    metric, rows = from_config("MeanSquaredError", {}), rows_of(80)
+    known = estimator("MeanSquaredError")
+    assert known is not None
+    halves = [states_of(known, rows.take(part))[0] for part in np.split(np.arange(80), [11])]
+    paired = known.compared(known.statistics()[0].merge(*halves))
+    own, other = (np.square(rows.labels - p) for p in (rows.predictions, rows.baseline))
+    expected = [stats.skew(x) / np.sqrt(80) * (79 / 80) ** 1.5 for x in (own, other, own - other)]
+    spreads = (paired.candidate, paired.baseline, paired.change)
+    assert [spread.skew[0] for spread in spreads] == pytest.approx(expected)  # type: ignore[attr-defined]
+    assert metric.of(rows) == pytest.approx(paired.candidate.value[0])
+
+
+@pytest.mark.parametrize("name", ["SparseCategoricalAccuracy", "ExactMatch"])
+def test_a_share_of_right_rows_is_tested_as_one(name: str) -> None:
+    known, rng = estimator(name), np.random.default_rng(2)
+    assert known is not None
+    labels = rng.integers(0, 3, 300).astype(np.float64)
+    scores = rng.random((2, 300, 3)) + 0.3 * (labels[:, None] == np.arange(3))
+    own, other = scores if name != "ExactMatch" else scores.argmax(axis=2).astype(np.float64)
+    paired = known.compared(*states_of(known, Inputs(labels, own, baseline=other)))
+    right, before = (x.argmax(axis=1) == labels for x in scores)
+    assert paired.won is not None
+    assert paired.lost is not None
+    assert paired.won[0] == (right & ~before).sum()
+    assert paired.lost[0] == (before & ~right).sum()
+    assert paired.candidate.method == ["wilson"]
+    assert paired.change.value[0] == pytest.approx(right.mean() - before.mean())
+
+
 @dataclasses.dataclass(frozen=True)
 class Errors(Metric):
     """The standard errors, which obey the laws of any value."""
@@ -89,7 +146,13 @@ class Errors(Metric):
         return self.known.spread(*states).std_error
 
 
-@pytest.mark.parametrize("name", [name for name in registered() if estimator(name, paired=False)])
+def each_state() -> list[str]:
+    """A metric for each kind of state; what is made of equal states is a function of them."""
+    known = {name: estimator(name, paired=False) for name in registered()}
+    return list({each.statistics(): name for name, each in known.items() if each}.values())
+
+
+@pytest.mark.parametrize("name", each_state())
 def test_errors_depend_on_the_rows_of_a_slice_alone(name: str) -> None:
     metric = from_config(name, example_config(name))
     known = estimator_of(metric, paired=False, weighted=True)

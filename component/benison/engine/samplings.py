@@ -59,7 +59,10 @@ class Samplings:
             base = self._base(key, metric, view)
             if base in keys and base is not None:
                 covered.add(base)
-                yield from self._sampling(key, metric, view, paired=True)
+                for sampling in self._sampling(key, metric, view, paired=metric.needs_prediction):
+                    yield sampling
+                    if not metric.needs_prediction:  # the same rows have the same value
+                        yield dataclasses.replace(sampling, key=base)
         for key, metric, view in values:
             base = self._base(key, metric, view)
             if key not in covered and base not in keys:

@@ -7,6 +7,7 @@ import numpy as np
 
 from benison.evidence.cell_errors import CellsEstimator
 from benison.evidence.estimators import Estimator
+from benison.evidence.moment_errors import MomentsEstimator
 from benison.metrics.base import Metric
 
 
@@ -22,6 +23,8 @@ def estimator_of(metric: Metric, paired: bool, weighted: bool) -> Estimator | No
         return None
     if CellsEstimator.fits(metric):
         return CellsEstimator(metric, paired, weighted)
+    if MomentsEstimator.fits(metric):
+        return MomentsEstimator(metric, paired, weighted)
     return None
 
 

@@ -169,6 +169,8 @@ class Metric(abc.ABC):
     """Whether its columns are the points of a plot, which go to plots.parquet and have no thresholds."""
     has_interval: ClassVar[bool] = True
     """Whether another sample would have another value; a number of examples is what it is."""
+    is_share: ClassVar[bool] = False
+    """Whether it is the mean of a number that is 0 or 1 in each row, and so a share of rows."""
 
     higher_is_better: ClassVar[bool | None] = None
     """Which end of its range is good, for what shows results; None if neither is, or nobody says."""

@@ -166,6 +166,7 @@ class TopKCategoricalAccuracy(ClassesMean):
 
     k: int = 5
     name: str = "top_k_categorical_accuracy"
+    is_share = True
 
     def __post_init__(self) -> None:
         if self.k < 1:

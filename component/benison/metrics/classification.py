@@ -311,6 +311,7 @@ class ShareCorrect(Metric):
 
     share: str
     name: str
+    is_share = True
 
     @property
     def accepts(self) -> frozenset[str]:  # type: ignore[override]

@@ -106,6 +106,7 @@ class FlipRate(Metric):
     threshold: float = 0.5
     needs_label = False
     needs_baseline = True
+    is_share = True
 
     def __post_init__(self) -> None:
         as_thresholds(self.threshold)

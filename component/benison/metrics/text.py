@@ -117,6 +117,7 @@ class ExactMatch(Metric):
     convert_to: str | None = None
     name: str = "exact_match"
     accepts = frozenset({"text", "binary", "real", "classes"})
+    is_share = True
 
     def __post_init__(self) -> None:
         if self.convert_to not in (None, _JSON):

@@ -12,6 +12,7 @@ Mathematical Software 4, 1978.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -55,6 +56,14 @@ class SquaresMean(ArraysStatistic):
     def shapes(self) -> tuple[tuple[int, ...], ...]:
         return ((len(UNITS),), ())
 
+    def summands(self) -> tuple[RowFunction | None, ...]:
+        return (MeanOfSquares(self.of), None)
+
+    def of_sums(self, sums: Sequence[Array]) -> Arrays:
+        """In the middle unit."""
+        nothing = np.zeros_like(sums[0])
+        return np.stack([nothing, sums[0], nothing], axis=1), sums[1]
+
     def add(self, inputs: Inputs, codes: SliceCodes) -> Arrays:
         inputs, codes = heavy(inputs, codes)
         roots = self.of(inputs)
@@ -67,6 +76,16 @@ class SquaresMean(ArraysStatistic):
             for i, column in enumerate(_in_units(roots, inputs.weights)):
                 sums[:, i] = codes.sum(column)
         return sums, weight_of(inputs, codes)
+
+
+@dataclasses.dataclass(frozen=True)
+class MeanOfSquares:
+    """The mean of the squares of a function over the outputs of a row: float64[N]."""
+
+    of: RowFunction
+
+    def __call__(self, inputs: Inputs) -> Array:
+        return _mean_of(np.square(self.of(inputs)))
 
 
 def _are_ordinary(roots: Array, squares: Array) -> bool:

@@ -10,7 +10,7 @@ equal, are computed once, and can be pickled for workers.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -43,6 +43,18 @@ class ArraysStatistic(Statistic[Arrays]):
     def shapes(self) -> tuple[tuple[int, ...], ...]:
         """The shape of each array without the axis of slices; () is one number for each slice."""
         return ((), ())
+
+    def summands(self) -> tuple[RowFunction | None, ...] | None:
+        """The functions of the row whose weighted sums the state is; None in place of 1, as for the weight.
+
+        From what each row adds the sampling error of metrics is known. A statistic that is more than such
+        sums has none.
+        """
+        return None
+
+    def of_sums(self, sums: Sequence[Array]) -> Arrays:
+        """The state in which the `summands` have these sums, float64[S] each."""
+        return tuple(sums)
 
     def zero(self, size: int) -> Arrays:
         return tuple(np.zeros((size, *shape)) for shape in self.shapes())
@@ -77,6 +89,9 @@ class Total(ArraysStatistic):
     def shapes(self) -> tuple[tuple[int, ...], ...]:
         return ((),)
 
+    def summands(self) -> tuple[RowFunction | None, ...]:
+        return (self.of,)
+
     def add(self, inputs: Inputs, codes: SliceCodes) -> Arrays:
         inputs, codes = heavy(inputs, codes)
         return (codes.sum(inputs.weighted(self.of(inputs))),)
@@ -96,6 +111,9 @@ class Totals(ArraysStatistic):
 
     def shapes(self) -> tuple[tuple[int, ...], ...]:
         return ((),) * self.width
+
+    def summands(self) -> tuple[RowFunction | None, ...]:
+        return tuple(ColumnOf(self.of, column) for column in range(self.width))
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> Arrays:
         inputs, codes = heavy(inputs, codes)
@@ -121,6 +139,9 @@ class Mean(ArraysStatistic):
     of: RowFunction
     where: RowFunction | None = None
 
+    def summands(self) -> tuple[RowFunction | None, ...]:
+        return (MeanOf(self.of, self.where), self.where and MeanOf(self.where))
+
     def add(self, inputs: Inputs, codes: SliceCodes) -> Arrays:
         inputs, codes = heavy(inputs, codes)
         values = self.of(inputs)
@@ -130,6 +151,29 @@ class Mean(ArraysStatistic):
         totals = (inputs.weighted(_per_row(x)) for x in (values * counts, counts))
         total, weight = (codes.sum(x) for x in totals)
         return total, weight
+
+
+@dataclasses.dataclass(frozen=True)
+class ColumnOf:
+    """One of the numbers of a row, float64[N], of which a function makes several."""
+
+    of: RowFunction
+    column: int
+
+    def __call__(self, inputs: Inputs) -> Array:
+        return np.asarray(self.of(inputs)[:, self.column])
+
+
+@dataclasses.dataclass(frozen=True)
+class MeanOf:
+    """The mean of a function, or of the product of two, over the outputs of a row: float64[N]."""
+
+    of: RowFunction
+    where: RowFunction | None = None
+
+    def __call__(self, inputs: Inputs) -> Array:
+        values = self.of(inputs)
+        return _per_row(values if self.where is None else values * self.where(inputs))
 
 
 def _per_row(values: Array) -> Array:

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Moments of what rows contribute to sums, of one model or of two beside each other.
+
+Moments are centred, so that they keep their digits far from zero, and merge by the formulas of Pebay,
+"Formulas for robust, one-pass parallel computation of covariances and arbitrary-order statistical moments",
+Sandia National Laboratories, SAND2008-6212, 2008.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+
+from benison.data.batch import Array, Index, Inputs
+from benison.metrics.averages import label_weight
+from benison.metrics.base import Statistic
+from benison.metrics.pairing import label
+from benison.metrics.statistics.binary import heavy
+from benison.metrics.statistics.sums import MeanOf, RowFunction
+from benison.slicing.codes import SliceCodes
+
+OF_LABELS = frozenset({label, label_weight, MeanOf(label), MeanOf(label_weight)})
+"""Functions that are the same for both models."""
+
+
+class RowMoments(NamedTuple):
+    """The state of `PairedMoments`, over S slices and K columns.
+
+    Attributes:
+        rows: The number of rows, float64[S].
+        mean: The mean of each column, float64[S, K]; 0 without rows.
+        second: Sums of products of distances from the means, float64[S, K, K].
+        third: Sums of cubes of the distances of a single function, float64[S, J]: the candidate's, and where
+            there are two models the baseline's and that of the difference.
+    """
+
+    rows: Array
+    mean: Array
+    second: Array
+    third: Array
+
+
+@dataclasses.dataclass(frozen=True)
+class PairedMoments(Statistic[RowMoments]):
+    """Moments of weighted functions of the row.
+
+    Columns are those of the candidate, then those of the baseline where there is one, then what both have in
+    common: functions of labels, and the weight.
+
+    Attributes:
+        functions: The functions, each float64[N] of a batch.
+        paired: Whether there are two models.
+        weighted: Whether the weight of a row is a column too.
+    """
+
+    functions: tuple[RowFunction, ...]
+    paired: bool
+    weighted: bool
+
+    @property
+    def own(self) -> tuple[RowFunction, ...]:
+        """The functions of which each model has a column."""
+        return tuple(f for f in self.functions if not (self.paired and f in OF_LABELS))
+
+    @property
+    def common(self) -> tuple[RowFunction, ...]:
+        """The functions of which there is one column for both models."""
+        return tuple(f for f in self.functions if f not in self.own)
+
+    @property
+    def width(self) -> int:
+        """The number of columns K."""
+        return len(self.own) * (1 + self.paired) + len(self.common) + self.weighted
+
+    @property
+    def cubes(self) -> int:
+        """The number of third moments J, which only a mean of one function needs."""
+        single = len(self.own) == 1 and not self.common and not self.weighted
+        return (3 if self.paired else 1) if single else 0
+
+    def zero(self, size: int) -> RowMoments:
+        shapes = ((), (self.width,), (self.width, self.width), (self.cubes,))
+        return RowMoments(*(np.zeros((size, *shape)) for shape in shapes))
+
+    def add(self, inputs: Inputs, codes: SliceCodes) -> RowMoments:
+        inputs, codes = heavy(inputs, codes)
+        columns = self._columns(inputs)
+        rows = codes.count().astype(np.float64)
+        # Distances from one number for all slices: any near the data will do, and none needs the slices.
+        centres = [_centre(column) for column in columns]
+        distances = [column - centre for column, centre in zip(columns, centres, strict=True)]
+        first = np.stack([codes.sum(distance) for distance in distances], axis=1)
+        offsets = np.divide(first, rows[:, None], out=np.zeros_like(first), where=rows[:, None] > 0)
+        second = np.zeros((codes.size, self.width, self.width))
+        for i, a in enumerate(distances):
+            for j, b in enumerate(distances[: i + 1]):
+                second[:, i, j] = second[:, j, i] = codes.sum(a * b)
+        third = self._third(distances, offsets, second, rows, codes)
+        second -= rows[:, None, None] * offsets[:, :, None] * offsets[:, None, :]
+        mean = np.where(rows[:, None] > 0, np.array(centres) + offsets, 0.0)
+        return RowMoments(rows, mean, second, third)
+
+    def _columns(self, inputs: Inputs) -> list[Array]:
+        """The weighted columns, float64[N] each."""
+        columns = [inputs.weighted(of(inputs)) for of in self.own]
+        if self.paired:
+            other = dataclasses.replace(inputs, predictions=inputs.baseline, baseline=None)
+            columns += [inputs.weighted(of(other)) for of in self.own]
+        columns += [inputs.weighted(of(inputs)) for of in self.common]
+        ones = [np.ones(len(inputs)) if inputs.weights is None else inputs.weights]
+        return columns + ones * self.weighted
+
+    def _third(
+        self, distances: list[Array], offsets: Array, second: Array, rows: Array, codes: SliceCodes
+    ) -> Array:
+        """Sums of cubes of the distances from the means, from those of the distances from any number."""
+        if not self.cubes:
+            return np.zeros((codes.size, 0))
+        cubes = np.stack([codes.sum(x**3) for x in differences(distances)[: self.cubes]], axis=1)
+        shift, squares = self._of_single(offsets, second)
+        return np.asarray(cubes - 3 * shift * squares + 2 * rows[:, None] * shift**3)
+
+    def _of_single(self, mean: Array, second: Array) -> tuple[Array, Array]:
+        """The first and second moment of each column of `third`, float64[S, J]."""
+        means = np.stack(differences([*mean.T])[: self.cubes], axis=1)
+        squares = [second[:, 0, 0]]
+        if self.paired:
+            squares += [second[:, 1, 1], second[:, 0, 0] + second[:, 1, 1] - 2 * second[:, 0, 1]]
+        return means, np.stack(squares, axis=1)
+
+    def merge(self, a: RowMoments, b: RowMoments) -> RowMoments:
+        rows = a.rows + b.rows
+        share = np.divide(b.rows, rows, out=np.zeros_like(rows), where=rows > 0)[:, None]
+        delta = np.where((a.rows > 0)[:, None] & (b.rows > 0)[:, None], b.mean - a.mean, 0.0)
+        weight = a.rows[:, None] * share
+        crossed = delta[:, :, None] * delta[:, None, :] * weight[:, :, None]
+        mean = np.where((a.rows > 0)[:, None], a.mean + delta * share, b.mean)
+        third = a.third + b.third
+        if self.cubes:
+            third = third + self._between(a, b, delta, rows)
+        return RowMoments(rows, mean, a.second + b.second + crossed, third)
+
+    def _between(self, a: RowMoments, b: RowMoments, delta: Array, rows: Array) -> Array:
+        """What the distance of the means of two parts adds to the third moments."""
+        d = np.stack(differences([*delta.T])[: self.cubes], axis=1)
+        n, of_a, of_b = (x[:, None] for x in (np.maximum(rows, 1.0), a.rows, b.rows))
+        squares = (self._of_single(x.mean, x.second)[1] for x in (a, b))
+        a2, b2 = squares
+        cubes = d**3 * of_a * of_b * (of_a - of_b) / n**2
+        return np.asarray(cubes + 3 * d * (of_a * b2 - of_b * a2) / n)
+
+    def scatter(self, state: RowMoments, index: Index, size: int) -> RowMoments:
+        placed = self.zero(size)
+        for target, source in zip(placed, state, strict=True):
+            target[index] = source
+        return placed
+
+    def gather(self, state: RowMoments, index: Index) -> RowMoments:
+        return RowMoments(*(array[index] for array in state))
+
+
+def differences(columns: list[Array]) -> list[Array]:
+    """The columns of one or two models, and the second's distance from the first."""
+    return [*columns, columns[0] - columns[1]] if len(columns) > 1 else columns
+
+
+def _centre(column: Array) -> float:
+    """A number in the middle of a column."""
+    finite = column[np.isfinite(column)]
+    return float(finite.mean()) if len(finite) else 0.0
