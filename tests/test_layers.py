@@ -22,7 +22,7 @@ LAYERS = (
     ("models", "slicing"),
     ("metrics",),
     ("testing", "table", "evidence"),
-    ("engine", "validation", "output"),
+    ("engine", "validation", "output", "weak_slices"),
     ("tfma",),
     ("results",),
     ("report",),

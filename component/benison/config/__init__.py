@@ -49,6 +49,7 @@ from benison.config.thresholds import (
     PerSliceMetricThreshold,
     PerSliceMetricThresholds,
 )
+from benison.config.weak_slice_options import WeakSliceOptions
 
 __all__ = [
     "CONFIG_VERSION",
@@ -77,6 +78,7 @@ __all__ = [
     "PerSliceMetricThresholds",
     "SlicingSpec",
     "VariantSpec",
+    "WeakSliceOptions",
 ]
 
 CONFIG_VERSION = 1

@@ -38,6 +38,7 @@ from benison.config.thresholds import (
     PerSliceMetricThreshold,
     PerSliceMetricThresholds,
 )
+from benison.config.weak_slice_options import WeakSliceOptions
 
 
 class PaddingOptions(ConfigPart):
@@ -332,6 +333,8 @@ class EvalSpecs(ConfigPart):
     """What concerns the whole evaluation."""
     variants: tuple[VariantSpec, ...] = ()
     """Changed examples on which the models are called too."""
+    weak_slices: WeakSliceOptions | None = None
+    """How slices are looked for that nobody named; without it none are."""
 
     @property
     def needs_evidence(self) -> bool:

@@ -40,6 +40,7 @@ from benison.engine.work import Work
 from benison.errors import ConfigError, ModelError, OutputError, as_visible
 from benison.evaluation.advice import advice
 from benison.evaluation.provenance import digests_of, model_record, same_models
+from benison.evaluation.weak_slice_checks import with_weak_slices
 from benison.metrics.modules import UserMetrics
 from benison.output import blessing, directory, writers
 from benison.paths import locate
@@ -93,8 +94,6 @@ class Job:
     """Called when it is running, evaluated, and written; an error of its ends the evaluation."""
     user_metrics: UserMetrics = UserMetrics()
     """The metrics whose code is not Benison's."""
-    threads: int = 1
-    """On how many the local engine adds up."""
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
     rows: int = 0
     missing: dict[str, int] = dataclasses.field(default_factory=dict)
@@ -180,21 +179,18 @@ class Job:
                 return self._pass(summaries)
 
     def _pass(self, summaries: Sequence[Evaluator]) -> list[Any]:
-        batches = functools.partial(
-            self.dataset.batches,
-            self._columns(),
-            keep_input=self._keeps_input(),
-            number=self._numbers_rows(),
+        batches = self.dataset.batches(
+            self._columns(), keep_input=self._keeps_input(), number=self._numbers_rows()
         )
         seen = functools.partial(self.progress, "evaluate", total=self.dataset.num_rows)
-        return local.run_within_memory(batches, self.extractors, summaries, seen, self.threads)
+        return local.run(batches, self.extractors, summaries, seen)
 
     def _prepare(self) -> None:
         """Find out how the columns that are read are read."""
         self.data.start()
-        self.dataset = self.dataset.prepared(
-            self._columns(), written_columns(self.plan.slicing_specs)
-        )
+        sliced = written_columns(self.plan.slicing_specs)
+        sliced |= {name for e in self.evaluators for name in getattr(e, "sliced", ())}
+        self.dataset = self.dataset.prepared(self._columns(), sliced)
 
     def run_beam(
         self, engine: str, options: Sequence[str], summaries: Sequence[Evaluator]
@@ -251,6 +247,7 @@ class Job:
                 outputs["small_slices"],
                 outputs["notes"],
             )
+            verdict = with_weak_slices(verdict, self.config, outputs.get("weak_slices"))
             self.advice = [*self.words, *advice(outputs["metrics"], self.rows, self.missing)]
         _log(verdict)
         for sentence in self.advice:
@@ -283,7 +280,10 @@ class Job:
         if output is None:
             plots = pa.Table.from_batches(results["plots"], PLOTS_SCHEMA)
             rows = {key: of.table() for key, of in results.items() if isinstance(of, RowFiles)}
-            return EvalResult(results["metrics"], verdict, self.config, manifest, None, plots, rows)
+            return EvalResult(
+                *(results["metrics"], verdict, self.config, manifest, None, plots, rows),
+                _weak_slices=results.get("weak_slices"),
+            )
         self.progress("write", 0, None)
         for was, now in zip(self.models, self._model_records(), strict=True):
             if was != now:
@@ -292,7 +292,10 @@ class Job:
                 )
         path = locate(output, OutputError)
         results = writers.without_disabled(results, self.config.options.disabled_outputs)
-        result = EvalResult(results["metrics"], verdict, self.config, manifest, path)
+        weak = results.get("weak_slices")
+        result = EvalResult(
+            results["metrics"], verdict, self.config, manifest, path, _weak_slices=weak
+        )
         plain = {
             "result": result,
             **results,
@@ -369,7 +372,8 @@ class Job:
         return any(reader.takes_examples for reader in self._called())
 
     def _numbers_rows(self) -> bool:
-        sampled = any(c.metric.needs_row_numbers for c in self.plan.computations)
+        readers = [*self.evaluators, *(c.metric for c in self.plan.computations)]
+        sampled = any(getattr(reader, "needs_row_numbers", False) for reader in readers)
         return sampled or self.config.options.compute_confidence_intervals
 
     def _called(self) -> list[FeatureConsumer]:

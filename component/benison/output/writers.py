@@ -13,7 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benison.table.row_files import ANALYSIS, RowFiles
-from benison.table.schema import CHECKS_SCHEMA, METRICS_SCHEMA, PLOTS_SCHEMA, SCHEMA_VERSION
+from benison.table.schema import (
+    CHECKS_SCHEMA,
+    METRICS_SCHEMA,
+    PLOTS_SCHEMA,
+    SCHEMA_VERSION,
+    WEAK_SLICES_SCHEMA,
+)
 
 Evaluation: TypeAlias = dict[str, Any]
 """The results by output key: `metrics` (Table), `plots` (RecordBatches), `verdict`, `config` (dicts)."""
@@ -38,9 +44,13 @@ class TableWriter:
     key: str
     file_name: str
     schema: pa.Schema
+    optional: bool = False
+    """Whether an evaluation may be without it; then no file is written."""
 
     def write(self, evaluation: Evaluation, directory: Path) -> None:
         """One file; a row group for each batch of a stream."""
+        if self.optional and self.key not in evaluation:
+            return
         rows = evaluation[self.key]
         versioned = self.schema.with_metadata({"schema_version": str(SCHEMA_VERSION)})
         with pq.ParquetWriter(directory / self.file_name, versioned, compression="zstd") as writer:
@@ -101,6 +111,9 @@ def table_writers() -> list[Writer]:
         TableWriter("WriteMetrics", "metrics", "metrics.parquet", METRICS_SCHEMA),
         TableWriter("WriteChecks", "checks", "checks.parquet", CHECKS_SCHEMA),
         TableWriter("WritePlots", "plots", "plots.parquet", PLOTS_SCHEMA),
+        TableWriter(
+            "WriteWeakSlices", "weak_slices", "weak_slices.parquet", WEAK_SLICES_SCHEMA, True
+        ),
         JsonWriter("WriteVerdict", "verdict", "verdict.json"),
         JsonWriter("WriteConfig", "config", "config.json"),
         RowsWriter(),

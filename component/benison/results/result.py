@@ -25,12 +25,18 @@ from benison.paths import Location, RemotePath, fetched, locate
 from benison.results import viewing
 from benison.results.viewing import Viewer
 from benison.results.written_rows import no_rows, written_rows
-from benison.results.written_tables import CHECKS, readable, written_table, written_verdict
+from benison.results.written_tables import (
+    CHECKS,
+    readable,
+    written_table,
+    written_verdict,
+    written_weak_slices,
+)
 from benison.slicing.keys import SliceKey
 from benison.table import documents
 from benison.table.key import CHANGE, KEY_COLUMNS, SLICE_RATIO, VALUE, VIEW_COLUMNS
 from benison.table.row_files import ANALYSIS
-from benison.table.schema import METRICS_SCHEMA, PLOTS_SCHEMA
+from benison.table.schema import METRICS_SCHEMA, PLOTS_SCHEMA, WEAK_SLICES_SCHEMA
 from benison.table.slices import Slices, slice_id, slice_ids
 from benison.table.words import metric_kind, slice_text
 from benison.validation.terms import LOWER
@@ -66,6 +72,7 @@ class EvalResult:
     path: Location | None = None
     _plots: pa.Table | None = None
     _rows: Mapping[str, pa.Table] = dataclasses.field(default_factory=dict)
+    _weak_slices: pa.Table | None = None
     unannounced: str = ""
     """Why a registry of models does not say the verdict; "" if it does, or was not asked to."""
 
@@ -93,6 +100,14 @@ class EvalResult:
         blessing.check_whole(self.path, "plots.parquet")
         with readable(self.path):
             return written_table(self.path / "plots.parquet", PLOTS_SCHEMA)
+
+    @cached_property
+    def weak_slices(self) -> pa.Table:
+        """The rows of weak_slices.parquet, the strongest first; none where the config asks for no search."""
+        if self._weak_slices is not None or self.path is None:
+            none = WEAK_SLICES_SCHEMA.empty_table()
+            return none if self._weak_slices is None else self._weak_slices
+        return written_weak_slices(self.path)
 
     def analysis(self, name: str = ANALYSIS) -> pa.Table:
         """The rows that an evaluator of rows has written: by default those of `options.analysis_columns`.

@@ -10,12 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benison.errors import OutputError
+from benison.output import blessing
 from benison.paths import Location, in_arrow
 from benison.table import documents
-from benison.table.schema import CHECKS_SCHEMA, completed, upgraded, whole
+from benison.table.schema import CHECKS_SCHEMA, WEAK_SLICES_SCHEMA, upgraded, whole
 from benison.validation.verdict import Verdict
 
 CHECKS = "checks.parquet"
+WEAK_SLICES = "weak_slices.parquet"
 
 
 @contextmanager
@@ -55,9 +57,22 @@ def written_verdict(directory: Location) -> Verdict:
         ValueError: It has not the fields, or the columns, of a verdict.
     """
     path = directory / CHECKS
-    checks = whole(completed(_table(path), CHECKS_SCHEMA)) if path.is_file() else None
+    checks = whole(_table(path).cast(CHECKS_SCHEMA)) if path.is_file() else None
     document = documents.read_json((directory / "verdict.json").read_bytes())
     return Verdict.from_dict(document, checks)
+
+
+def written_weak_slices(directory: Location) -> pa.Table:
+    """The slices that a search confirmed; none where there was no search.
+
+    Raises:
+        OutputError: They are not as they were written.
+    """
+    if not (directory / WEAK_SLICES).is_file():
+        return WEAK_SLICES_SCHEMA.empty_table()
+    blessing.check_whole(directory, WEAK_SLICES)
+    with readable(directory):
+        return whole(_table(directory / WEAK_SLICES).cast(WEAK_SLICES_SCHEMA))
 
 
 def _table(path: Location) -> pa.Table:

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prepares the search for weak slices: which features, with which values, by which losses."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+
+from benison.config import WeakSliceOptions
+from benison.config.weak_slice_options import CHANGE, FAIL
+from benison.data.batch import Target
+from benison.data.dataset import Dataset
+from benison.data.widening import MisfitError
+from benison.engine import beam_jobs
+from benison.engine.plan import Plan
+from benison.weak_slices.code_books import code_books, is_sliceable
+from benison.weak_slices.losses import loss_of
+from benison.weak_slices.sampled_rows import RowScan, SampledRows
+from benison.weak_slices.weak_slices_evaluator import WeakSlicesEvaluator
+
+_OF_NUMBERS = {"binary", "real"}
+
+
+def weak_slice_stages(
+    plan: Plan, dataset: Dataset, engine: str, beam_options: Sequence[str]
+) -> list[WeakSlicesEvaluator]:
+    """The stage that looks for weak slices, if the config asks for it and there is what to compare with.
+
+    Raises:
+        DataError: A feature is not a column of the data, or cannot be read.
+    """
+    options = plan.config.weak_slices
+    if options is None or not _is_possible(plan, options):
+        return []
+    features = [*options.features] or sorted(_features(plan, dataset))
+    labels = sorted(
+        {key for m in plan.config.model_specs for key in m.columns_of("label").values()}
+    )
+    columns = [*features, *(n for n in labels if n in dataset.names and n not in features)]
+    rows = _sampled(dataset, columns, features, engine, beam_options)
+    if rows is None:
+        return []
+    least = max(options.min_examples, plan.config.options.min_slice_size)
+    books = code_books(rows, features, least, options.depth)
+    if not books:
+        return []
+    known = [rows.table.column(name) for name in labels if name in rows.table.column_names]
+    about_classes = any(not c.metric.accepts & _OF_NUMBERS for c in plan.computations)
+    row_loss = loss_of(options.measure, known[0] if known else None, about_classes)
+    updated = options.model_copy(update={"min_examples": least})
+    return [WeakSlicesEvaluator(updated, tuple(books), row_loss, _targets(plan), _alpha(plan))]
+
+
+def _is_possible(plan: Plan, options: WeakSliceOptions) -> bool:
+    return options.loss != CHANGE or plan.config.baseline_spec is not None
+
+
+def _alpha(plan: Plan) -> float:
+    """The share of false alarms: half of it where the other half is for the checks of metrics."""
+    options = plan.config.weak_slices
+    alpha = plan.config.options.certainty.alpha
+    return alpha / 2 if options is not None and options.gate == FAIL else alpha
+
+
+def _features(plan: Plan, dataset: Dataset) -> Iterator[str]:
+    """The columns that can be sliced, but for those that hold labels, predictions, weights or keys."""
+    used = {key for m in plan.config.model_specs for key in m.columns(with_predictions=True)}
+    used |= {spec.query_key for spec in plan.config.metrics_specs}
+    used.add(plan.config.options.certainty.cluster_key)
+    for field in dataset.schema:
+        is_free = field.name not in used and field.name not in dataset.refused
+        if is_free and is_sliceable(field.type):
+            yield field.name
+
+
+def _targets(plan: Plan) -> tuple[tuple[Target, Target], ...]:
+    """The outputs of the candidates, each with that of the baseline."""
+    baseline = plan.config.baseline_spec
+    return tuple(
+        ((spec.name, output), (spec.name if baseline is None else baseline.name, output))
+        for spec in plan.config.candidate_specs
+        for output in plan.outputs[spec.name]
+    )
+
+
+def _sampled(
+    dataset: Dataset, columns: list[str], sliced: list[str], engine: str, options: Sequence[str]
+) -> SampledRows | None:
+    """The rows with the smallest hashes."""
+    scan, known = RowScan(tuple(columns)), dataset.prepared(columns, sliced)
+    if engine == "beam" and dataset.table is None:
+        with tempfile.TemporaryDirectory(prefix="benison-") as folder:
+            run = beam_jobs.BeamRun(beam_jobs.temp_location(options) or folder, options)
+            if known.infers_types:
+                known = known.widened(beam_jobs.run_scans(known.scans(columns), run))
+            rows: SampledRows | None = beam_jobs.run_summary(known.shards(), scan, run)
+            return rows
+    try:
+        return scan.of_batches(known.batches(columns, number=True))
+    except MisfitError as misfit:
+        refitted = known.refitted(misfit.column, columns)
+        return scan.of_batches(refitted.batches(columns, number=True))

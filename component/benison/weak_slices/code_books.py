@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Numbers the values of features: what the code of a row is in each, fixed before the pass over all rows.
+
+They come from the rows with the smallest hashes, so that they are the same however rows are read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from benison.config import Bins, SlicingSpec
+from benison.data.batch import Index
+from benison.data.values import is_list, is_number, is_text, unlisted
+from benison.slicing.bin_edges import DistinctNumbers
+from benison.slicing.encode import ColumnCodes
+from benison.weak_slices.layout import MOST_CELLS, Layout
+from benison.weak_slices.sampled_rows import SampledRows
+
+QUANTILES = 10
+_MOST_VALUES = (25, 20, 16, 12, 10, 8, 6, 5, 4, 3, 2)
+"""The most values of a feature that have slices; the first with which all cells fit into memory is taken."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CodeBook:
+    """The values of a feature that have codes, from 1 up; rows with another value, or none, have code 0."""
+
+    feature: str
+    kind: str
+    values: tuple[str, ...]
+    bins: Bins | None = None
+
+    def encode(self, columns: ColumnCodes) -> Index:
+        """The code of each row: int64[N]; a row with several values has code 0."""
+        slices = columns.of_spec(self._spec, self.feature)
+        known = pc.index_in(slices.values.cast(pa.string()), value_set=pa.array(self.values))
+        codes = pc.fill_null(pc.add(known, 1), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+        if slices.rows is None:
+            return np.asarray(codes[slices.codes])
+        rows = np.zeros(columns.num_rows, np.int64)
+        rows[slices.rows] = codes[slices.codes]
+        rows[slices.rows[1:][np.diff(slices.rows) == 0]] = 0
+        return rows
+
+    @property
+    def _spec(self) -> SlicingSpec:
+        if self.bins is None:
+            return SlicingSpec(feature_keys=(self.feature,))
+        return SlicingSpec(bins={self.feature: self.bins})
+
+    def first(self, most: int) -> CodeBook:
+        """With the most frequent values alone; of bins all are kept."""
+        return self if self.bins else dataclasses.replace(self, values=self.values[:most])
+
+
+def code_books(
+    rows: SampledRows, features: Sequence[str], least: int, depth: int
+) -> list[CodeBook]:
+    """The code books of features that have at least two values which are frequent enough.
+
+    Args:
+        rows: A sample of the rows.
+        features: Some of its columns.
+        least: The least rows of a slice, of all rows.
+        depth: The most features of a slice.
+    """
+    columns = ColumnCodes(rows.table.combine_chunks().to_batches()[0], rows.texts)
+    least_sampled = max(1.0, least * rows.share)
+    books = [
+        book
+        for feature in features
+        if is_sliceable(rows.table.schema.field(feature).type)
+        for book in _book(feature, columns, rows, least_sampled)
+    ]
+    for most in _MOST_VALUES:
+        kept = [book.first(most) for book in books]
+        sizes = tuple(len(book.values) + 1 for book in kept)
+        if not sizes or Layout.of(sizes, depth).num_cells <= MOST_CELLS:
+            break
+    return kept
+
+
+def is_sliceable(kind: pa.DataType) -> bool:
+    """Whether a column of an Arrow type may be a feature of slices."""
+    while pa.types.is_dictionary(kind) or is_list(kind):
+        kind = kind.value_type
+    is_flat_text = is_text(kind) and not pa.types.is_string_view(kind)
+    return is_flat_text or (is_number(kind) and not pa.types.is_null(kind))
+
+
+def _book(
+    feature: str, columns: ColumnCodes, rows: SampledRows, least: float
+) -> Iterator[CodeBook]:
+    """The book of a feature, if its values part the rows."""
+    slices = columns.of_spec(SlicingSpec(feature_keys=(feature,)), feature)
+    if slices.rows is not None and np.any(np.diff(slices.rows) == 0):
+        return  # several values in a row
+    counts = np.bincount(slices.codes, minlength=len(slices.values))
+    kind = rows.table.schema.field(feature).type
+    if len(counts) > _MOST_VALUES[0] and _is_measured(kind):
+        yield from _of_bins(feature, rows)
+        return
+    texts = np.array(slices.values.to_pylist(), np.object_)
+    order = np.lexsort((texts.astype(str), -counts))[: _MOST_VALUES[0]]
+    frequent = tuple(str(texts[i]) for i in order if counts[i] >= least)
+    if frequent and counts[order[0]] < columns.num_rows:
+        yield CodeBook(feature, slices.kinds[0], frequent)
+
+
+def _is_measured(kind: pa.DataType) -> bool:
+    while pa.types.is_dictionary(kind) or is_list(kind):
+        kind = kind.value_type
+    return is_number(kind) and not pa.types.is_boolean(kind)
+
+
+def _of_bins(feature: str, rows: SampledRows) -> Iterator[CodeBook]:
+    column = rows.table.column(feature).combine_chunks()
+    values = unlisted(column)[0] if is_list(column.type) else column
+    edges = DistinctNumbers.of(feature, values).edges(QUANTILES)
+    if edges:
+        bins = Bins(edges=edges)
+        yield CodeBook(feature, "bin", bins.labels, bins)
+
+
+def encoded(
+    books: Sequence[CodeBook], batch: pa.RecordBatch, texts: Mapping[str, pa.Array]
+) -> Index:
+    """The codes of all features of a batch: int64[features, N]."""
+    columns = ColumnCodes(batch, texts)
+    return np.stack([book.encode(columns) for book in books])

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Confirms slices on the half of the rows in which they were not looked for."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+from benison.evidence.tails import normal_quantile, normal_tail, student_tail
+from benison.weak_slices.loss_intervals import (
+    binomial_upper_tail,
+    mean_interval,
+    paired_interval,
+    share_interval,
+)
+from benison.weak_slices.pursuit import Candidate, Pursuit
+
+
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    """What the confirming half says of a slice; effects are mean losses less what is expected of it."""
+
+    candidate: Candidate
+    rows: int
+    mean: float
+    expected: float
+    lower: float
+    upper: float
+    p_value: float
+    p_adjusted: float
+
+    @property
+    def effect(self) -> float:
+        """By how much the mean loss is above the expected one."""
+        return self.mean - self.expected
+
+
+@dataclasses.dataclass(frozen=True)
+class _Half:
+    """The losses of a slice in the confirming half, and what is expected of their mean."""
+
+    rows: float
+    sums: float
+    squares: float
+    expected: float
+    error: float
+    """The standard error of `expected`."""
+    deviation: float
+    """The standard deviation of all losses, below which that of the slice is not taken for granted."""
+
+    @property
+    def mean(self) -> float:
+        return self.sums / self.rows
+
+    @property
+    def variance(self) -> float:
+        return max(self.squares / self.rows - self.mean**2, 0.0) * self.rows / (self.rows - 1)
+
+
+def confirmed(
+    pursuit: Pursuit, levels: tuple[int, int] | None, alpha: float, min_effect: float
+) -> list[Evidence]:
+    """The slices that the other half confirms, with Bonferroni's correction over those that were taken."""
+    evidence = evidence_of(pursuit, levels, alpha)
+    return [e for e in evidence if e.p_adjusted < alpha and e.lower > 0 and e.effect >= min_effect]
+
+
+def evidence_of(
+    pursuit: Pursuit, levels: tuple[int, int] | None, alpha: float
+) -> Sequence[Evidence]:
+    """What the other half says of each slice that was taken."""
+    family = len(pursuit.taken)
+    return [_evidence(pursuit, i, levels, alpha / family) for i in range(family)]
+
+
+def _evidence(pursuit: Pursuit, i: int, levels: tuple[int, int] | None, alpha: float) -> Evidence:
+    cell, family = pursuit.taken[i].cell, len(pursuit.taken)
+    rows, sums, squares = map(float, pursuit.tables.moments[:, 1, cell])
+    expected, variance = pursuit.expected(1, without=i)
+    error = math.sqrt(variance[cell] / rows**2 + pursuit.deviation**2 / pursuit.tables.total[0, 0])
+    half = _Half(rows, sums, squares, expected[cell] / rows, error, pursuit.deviation)
+    lower, upper = _interval(half, levels, alpha / 2)
+    p = _p_value(half, levels)
+    return Evidence(
+        pursuit.taken[i],
+        int(rows),
+        half.mean,
+        half.expected,
+        lower - half.expected,
+        upper - half.expected,
+        p,
+        min(family * p, 1.0),
+    )
+
+
+def _interval(half: _Half, levels: tuple[int, int] | None, tail: float) -> tuple[float, float]:
+    """The interval of the mean, as far as what is expected of it is uncertain wider on both sides."""
+    z, mean = normal_quantile(tail), half.mean
+    if levels == (0, 1):
+        low, high = share_interval(half.sums, half.rows, z)
+    elif levels == (-1, 1):
+        worse, better = (half.squares + half.sums) / 2, (half.squares - half.sums) / 2
+        low, high = paired_interval(worse, better, half.rows, z)
+    else:
+        low, high = mean_interval(mean, half.variance, half.rows, tail)
+    reach = z * half.error
+    return mean - math.hypot(mean - low, reach), mean + math.hypot(high - mean, reach)
+
+
+def _p_value(half: _Half, levels: tuple[int, int] | None) -> float:
+    """The probability of such losses in rows that have none but the expected ones."""
+    if levels is None:
+        spread = max(half.variance, half.deviation**2) / half.rows + half.error**2
+        t = (half.mean - half.expected) / math.sqrt(spread)
+        return float(student_tail(t, half.rows - 1))
+    exact, variance = _exact(half, levels)
+    z = (half.mean - half.expected) / math.sqrt(max(variance / half.rows + half.error**2, 1e-300))
+    return max(exact, float(normal_tail(z)))
+
+
+def _exact(half: _Half, levels: tuple[int, int]) -> tuple[float, float]:
+    """The exact p-value where the expected mean is certain, and the variance of a loss under it."""
+    if levels == (0, 1):
+        share = min(max(half.expected, 0.0), 1.0)
+        tail = binomial_upper_tail(round(half.sums), round(half.rows), share)
+        return tail, share * (1 - share)
+    changed = half.squares / half.rows  # of the rows on which the models differ a share is worse
+    worse = (half.squares + half.sums) / 2
+    share = min(max((1 + half.expected / max(changed, 1e-300)) / 2, 0.0), 1.0)
+    tail = binomial_upper_tail(round(worse), round(half.squares), share)
+    return tail, max(changed - half.expected**2, 0.0)

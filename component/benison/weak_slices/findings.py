@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of the slices that were confirmed, and their sentences."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from benison.config.weak_slice_options import CHANGE
+from benison.data.batch import Array
+from benison.slicing.keys import SliceKey, slice_name
+from benison.table.schema import WEAK_SLICES_SCHEMA
+from benison.table.words import counted
+from benison.weak_slices.cell_sums import CellSums
+from benison.weak_slices.code_books import CodeBook
+from benison.weak_slices.confirm import Evidence, confirmed
+from benison.weak_slices.losses import RowLoss
+from benison.weak_slices.pursuit import Candidate, Pursuit, Search, pursue
+
+
+@dataclasses.dataclass(frozen=True)
+class Finder:
+    """Makes the rows of the table from the sums of one model."""
+
+    books: Sequence[CodeBook]
+    loss: str
+    row_loss: RowLoss
+    search: Search
+    alpha: float
+
+    def rows(self, model: str, output: str, state: CellSums) -> list[dict[str, Any]]:
+        """The rows of one model and output."""
+        rows, losses = state.reference
+        if not rows:
+            return []
+        scale = 1.0 if state.levels else losses / rows
+        search = dataclasses.replace(self.search, min_effect=self.search.min_effect * scale)
+        pursuit = pursue(state, search)
+        kept = confirmed(pursuit, state.levels, self.alpha, search.min_effect)
+        about = {
+            "model": model,
+            "output": output,
+            "loss": self.loss,
+            "measure": self.row_loss.measure,
+        }
+        return [{**about, **self._row(pursuit, each, kept)} for each in kept]
+
+    def _row(self, pursuit: Pursuit, evidence: Evidence, kept: list[Evidence]) -> dict[str, Any]:
+        key, kinds = self._key(evidence.candidate)
+        moments = pursuit.tables.moments[:, :, evidence.candidate.cell]
+        parents = [e.candidate for e in kept if _is_part(evidence.candidate, e.candidate)]
+        parent = max(parents, key=lambda each: len(each.features), default=None)
+        own = pursuit.tables.rows_of(evidence.candidate, moments[0]).sum()
+        numbers = {name: float(getattr(evidence, name)) for name in _NUMBERS}
+        return {
+            "slice": slice_name(key),
+            "slice_key": [
+                {"feature": feature, "value": value, "type": kind}
+                for (feature, value), kind in zip(key, kinds, strict=True)
+            ],
+            "examples": round(float(own)),
+            "confirmed_on": evidence.rows,
+            "mean_loss": float(evidence.mean),
+            **numbers,
+            "share_of_errors": self._share(moments, pursuit.tables.total),
+            "parent": "" if parent is None else slice_name(self._key(parent)[0]),
+        }
+
+    def _key(self, candidate: Candidate) -> tuple[SliceKey, list[str]]:
+        """The key of a slice, sorted by feature, and the kinds of its values."""
+        books = [(self.books[f], code) for f, code in candidate.pairs.items()]
+        parts = sorted((book.feature, book.values[code - 1], book.kind) for book, code in books)
+        return tuple((feature, value) for feature, value, _ in parts), [kind for *_, kind in parts]
+
+    def _share(self, moments: Array, total: Array) -> float:
+        """The slice's share of the errors of the rows that were counted for it."""
+        own, of_all = (self._errors(sums.sum(axis=1)) for sums in (moments, total))
+        return float(own / of_all) if of_all > 0 and own >= 0 else np.nan
+
+    def _errors(self, moments: Array) -> float:
+        _, sums, squares = map(float, moments)
+        is_change_of_decisions = self.loss == CHANGE and self.row_loss.levels
+        return (squares + sums) / 2 if is_change_of_decisions else sums
+
+
+_NUMBERS = ("expected", "effect", "lower", "upper", "p_adjusted")
+
+
+def _is_part(candidate: Candidate, other: Candidate) -> bool:
+    """Whether a slice is a part of another one."""
+    return other != candidate and other.pairs.items() <= candidate.pairs.items()
+
+
+def findings(rows: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """The table of some rows."""
+    return pa.Table.from_pylist([*rows], WEAK_SLICES_SCHEMA)
+
+
+def sentences(table: pa.Table) -> Iterator[str]:
+    """A sentence for each slice."""
+    several = len(set(zip(*(table[n].to_pylist() for n in ("model", "output")), strict=True))) > 1
+    for row in table.to_pylist():
+        whose = "/".join(filter(None, (row["model"], row["output"]))) if several else ""
+        yield sentence(row, whose)
+
+
+def sentence(row: Mapping[str, Any], model: str = "") -> str:
+    """What a row says, such as `Found: {hour=5} errs on 0.31 of its examples, ...`."""
+    amounts = {name: f"{row[name]:.3g}" for name in ("mean_loss", "expected", "lower", "upper")}
+    evidence = (
+        f"{row['effect']:.3g} ({amounts['lower']} to {amounts['upper']}, confirmed on "
+        f"{counted(row['confirmed_on'], 'example')} that did not find it)"
+    )
+    name = f"{{{row['slice']}}}" + (f" of {model}" if model else "")
+    if row["loss"] == CHANGE:
+        text = f"Found: {name} became worse by {evidence}"
+    else:
+        what = _MEASURES.get(row["measure"], "loss")
+        text = (
+            f"Found: in {name} the {what} is {amounts['mean_loss']} where {amounts['expected']} is "
+            f"expected, more by {evidence}"
+        )
+    return text + _share_text(row)
+
+
+_MEASURES = {
+    "decision": "error rate",
+    "squared_error": "mean squared error",
+    "log_loss": "log loss",
+}
+
+
+def _share_text(row: Mapping[str, Any]) -> str:
+    if not row["share_of_errors"] <= 1:  # NaN too
+        return "."
+    is_new = row["loss"] == CHANGE and row["measure"] == "decision"
+    return f"; it holds {row['share_of_errors']:.0%} of all {'new ' if is_new else ''}errors."

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A short form of `tests.statistics.weak_slices`, and what must not matter to sums and searches."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from benison.weak_slices.cell_sums import SAMPLED, CellSums
+from benison.weak_slices.layout import Layout
+from benison.weak_slices.loss_intervals import binomial_upper_tail
+from benison.weak_slices.pursuit import pursue
+from tests.statistics.planted import draw
+from tests.statistics.weak_slices import PLANTED, SEARCH, run
+
+
+@pytest.mark.parametrize(
+    "condition", [{}, {"correlated": True}, {"loss": "change"}, {"loss": "squared"}]
+)
+def test_planted_slices_are_reported_and_nothing_else(condition: dict[str, object]) -> None:
+    outcome = run(draw(3, **condition))  # type: ignore[arg-type]
+    assert outcome.in_top
+    assert outcome.reported == len(PLANTED)
+    assert outcome.covered >= len(PLANTED) - 1
+
+
+@pytest.mark.parametrize("loss", ["decision", "change", "squared"])
+def test_equal_rates_report_nothing(loss: str) -> None:
+    drawn = [run(draw(seed, rows=20_000, effect=0, loss=loss)) for seed in range(4)]
+    assert sum(outcome.reported for outcome in drawn) == 0
+
+
+def test_many_features_are_searched_by_pairs_and_around_the_best_of_them() -> None:
+    data = draw(5, sizes=(2, 3, 4, 5, 6, 8, 10, 12, 20, 25, *(2,) * 6))
+    state = data.state()
+    assert state.layout.depth == 2
+    taken = [candidate.pairs for candidate in pursue(state, SEARCH).taken]
+    assert all(pairs in taken for pairs in PLANTED)
+
+
+@pytest.mark.parametrize("loss", ["decision", "change", "squared"])
+def test_sums_do_not_depend_on_batches_and_order(loss: str) -> None:
+    data = draw(1, rows=SAMPLED + 20_000, loss=loss, sizes=(2, 3, 4, 5, 6, 8, 10, 12, 3, 3))
+    order = np.random.default_rng(1).permutation(len(data.losses))
+    layout = Layout.of(tuple(int(codes.max()) + 1 for codes in data.codes), 2)
+    parts = [
+        CellSums.zero(layout, data.levels).add(
+            data.hashes[rows], data.codes[:, rows], data.losses[rows], np.abs(data.losses[rows])
+        )
+        for rows in np.array_split(order, 3)
+    ]
+    merged = functools.reduce(CellSums.merge, parts)
+    whole = data.state(depth=2)
+    assert merged.sums == pytest.approx(whole.sums, rel=1e-12)
+    assert merged.reference == pytest.approx(whole.reference, rel=1e-12)
+    for name in ("hashes", "codes", "losses"):
+        ours, theirs = (getattr(s.sample.ordered(), name) for s in (merged, whole))
+        assert np.array_equal(ours, theirs)
+
+
+def test_cells_are_counted_right() -> None:
+    data = draw(2, rows=5_000, sizes=(2, 3, 4, 5, 6, 8, 10, 12, 3, 3), loss="squared")
+    tables = data.state().layout.dense(data.state().moments())
+    rows = (data.codes[2] == 3) & (data.codes[5] == 1)
+    assert tables[2, 5][0, :, 3, 1].sum() == rows.sum()
+    assert tables[2, 5][1, :, 3, 1].sum() == pytest.approx(data.losses[rows].sum())
+    assert tables[7,][2, :, 4].sum() == pytest.approx((data.losses[data.codes[7] == 4] ** 2).sum())
+
+
+@pytest.mark.parametrize(
+    ("k", "n", "p"),
+    [(0, 10, 0.1), (3, 10, 0.1), (90, 200, 0.5), (40, 90, 0.2), (5_100, 50_000, 0.1)],
+)
+def test_tails_of_binomials(k: int, n: int, p: float) -> None:
+    assert binomial_upper_tail(k, n, p) == pytest.approx(stats.binom.sf(k - 1, n, p), rel=1e-6)

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Weak slices from data to verdict: on both engines, of all kinds of features and losses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+
+import benison
+from benison.errors import ConfigError
+
+BASE = {"name": "old", "is_baseline": True, "label_key": "label", "prediction_key": "before"}
+CANDIDATE = {"name": "new", "label_key": "label", "prediction_key": "after"}
+METRICS = [{"metrics": [{"class_name": "ExampleCount"}]}]
+
+
+def examples(rows: int = 20_000) -> pa.Table:
+    """The candidate errs more in {zip=01002, fare in the upper half}; both err equally elsewhere."""
+    rng = np.random.default_rng(11)
+    zips = rng.choice(["01001", "01002", "01003", "01004"], rows)
+    fare = rng.gamma(2.0, 10.0, rows).round(2)
+    label = rng.integers(0, 2, rows)
+    weak = (zips == "01002") & (fare > 20)
+
+    def scores(error: Any) -> Any:
+        wrong = rng.random(rows) < error
+        return np.where(wrong, 1 - label, label) * 0.8 + 0.1
+
+    columns = {
+        "id": np.arange(rows).astype(str),
+        "zip": zips,
+        "fare": fare,
+        "paid": rng.integers(0, 2, rows).astype(bool),
+        "tags": [["a", "b"]] * rows,
+        "label": label,
+        "before": scores(0.1),
+        "after": scores(np.where(weak, 0.35, 0.1)),
+    }
+    return pa.table(columns)
+
+
+def config(loss: str = "change", gate: str = "warn", **more: Any) -> dict[str, Any]:
+    return {
+        "model_specs": [CANDIDATE, BASE],
+        "metrics_specs": METRICS,
+        "weak_slices": {"loss": loss, "gate": gate, **more},
+    }
+
+
+@pytest.fixture(scope="module")
+def parquet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("weak")
+    table = examples()
+    for i in range(2):
+        part = table.slice(i * 10_000, 10_000)
+        pq.write_table(part, folder / f"part-{i}.parquet", row_group_size=3_000)
+    return folder
+
+
+def weak(rows: pa.Table) -> list[dict[str, Any]]:
+    return rows.to_pylist()
+
+
+@pytest.mark.parametrize("loss", ["error", "change"])
+def test_the_slice_is_found_without_being_named(parquet: Path, tmp_path: Path, loss: str) -> None:
+    result = benison.evaluate(parquet, config(loss), output=tmp_path / "out")
+    first = weak(result.weak_slices)[0]
+    keys = {(p["feature"], p["type"]): p["value"] for p in first["slice_key"]}
+    assert keys["zip", "string"] == "01002"
+    assert keys["fare", "bin"].startswith("[")
+    assert first["lower"] <= 0.25 <= first["upper"] + 0.02
+    loaded = benison.load_result(tmp_path / "out")
+    assert loaded.weak_slices.equals(result.weak_slices)
+    (check, *_) = [c for c in loaded.verdict.checks if c.check == "weak_slice"]
+    assert check.outcome == "pass"
+    assert check.reason.startswith("Found: ")
+
+
+def test_beam_and_other_row_groups_find_the_same(parquet: Path, tmp_path: Path) -> None:
+    for i in range(2):
+        name = f"part-{i}.parquet"
+        pq.write_table(pq.read_table(parquet / name), tmp_path / name, row_group_size=1_700)
+    here = benison.evaluate(parquet, config()).weak_slices
+    assert here.num_rows
+    assert benison.evaluate(tmp_path, config()).weak_slices.equals(here)
+    assert benison.evaluate(parquet, config(), engine="beam").weak_slices.equals(here)
+
+
+def test_a_gate_refuses_what_became_worse_and_blesses_what_did_not(parquet: Path) -> None:
+    worse = benison.evaluate(parquet, config(gate="fail"))
+    assert worse.verdict.status == "not_blessed"
+    assert "became worse by" in worse.verdict.reasons[0]
+    same = config(gate="fail")
+    same["model_specs"] = [{**CANDIDATE, "prediction_key": "before"}, BASE]
+    assert benison.evaluate(parquet, same).verdict.status == "blessed"
+    alone = {**config(gate="fail"), "model_specs": [CANDIDATE]}
+    assert benison.evaluate(parquet, alone).verdict.rubber_stamped
+
+
+def test_values_of_a_csv_are_those_of_slices(parquet: Path, tmp_path: Path) -> None:
+    table = pq.read_table(parquet).drop_columns(["tags"])
+    pyarrow.csv.write_csv(table, tmp_path / "data.csv")
+    rows = weak(benison.evaluate(tmp_path / "data.csv", config()).weak_slices)
+    assert ("zip", "01002") in {(p["feature"], p["value"]) for p in rows[0]["slice_key"]}
+
+
+def test_squared_errors_are_measured_by_their_mean() -> None:
+    rng = np.random.default_rng(3)
+    group = rng.choice(["a", "b", "c"], 6_000)
+    label = 1_000 * rng.normal(size=6_000)
+    noise = np.where(group == "b", 300, 100) * rng.normal(size=6_000)
+    table = pa.table({"group": group, "label": label, "after": label + noise})
+    specs = {"model_specs": [{"label_key": "label", "prediction_key": "after"}]}
+    result = benison.evaluate(
+        table, {**specs, "metrics_specs": METRICS, "weak_slices": {"features": ["group"]}}
+    )
+    (row,) = weak(result.weak_slices)
+    assert (row["slice"], row["measure"]) == ("group=b", "squared_error")
+    within = (noise[group == "b"] ** 2).mean() - (noise[group != "b"] ** 2).mean()
+    assert row["lower"] < within < row["upper"]
+    assert row["share_of_errors"] == pytest.approx(
+        (noise[group == "b"] ** 2).sum() / (noise**2).sum()
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"gate": "fail", "loss": "error"}, "fail needs loss: change"),
+        ({"depth": 4}, "from 1 to 3"),
+        ({"loss": "errors"}, "Did you mean 'error'"),
+        ({"features": "zip"}, "expected all, or a list"),
+    ],
+)
+def test_what_cannot_be_is_refused(options: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        benison.EvalConfig.load({"weak_slices": options})
