@@ -12,6 +12,7 @@ import benison
 from benison import signals, terminal
 from benison.cli.catalogue import METRICS_HELP, metrics
 from benison.cli.convert import CONVERT_HELP, convert
+from benison.cli.drift import DRIFT_HELP, drift
 from benison.cli.evaluate import EVALUATE_HELP, check, evaluate, gate, schema, verify
 from benison.cli.explain import (
     CHECKS_HELP,
@@ -48,6 +49,7 @@ app.command(help=REPORT_HELP)(report)
 app.command("check-config")(check)
 app.command(help=CONVERT_HELP)(convert)
 app.command(help=METRICS_HELP)(metrics)
+app.command(help=DRIFT_HELP)(drift)
 app.command()(schema)
 app.command()(verify)
 app.command()(blessings)
