@@ -135,7 +135,7 @@ def test_what_cannot_be_loaded_is_a_fault_among_others(folder: Path) -> None:
             {"metrics": [
                 {"class_name": "MeanHour", "module": "my_metricz"},
                 {"class_name": "MeanHours", "module": "my_metrics"},
-                {"class_name": "accuracy"},
+                {"class_name": "acc"},
             ]},
         ],
         "model_specs": [{"label_key": "lable", "prediction_key": "prediction"}],

@@ -85,6 +85,9 @@ class ModelSpec(ConfigPart):
     """Whether this is the model to compare with; at most one is."""
     padding_options: PaddingOptions | None = None
     """Padding of labels and predictions to the same length."""
+    feature_keys: Texts = ()
+    """The features in the order in which the model takes them, where it takes them side by side and the model
+    does not say which they are."""
     inference_batch_size: Natural = 0
     """Rows in a call of the model; 0 leaves the choice to Benison."""
 

@@ -132,6 +132,7 @@ class PredictionsExtractor:
                     model_type=spec.model_type,
                     rows=spec.inference_batch_size,
                     trust_ops=self.trust_ops,
+                    names=spec.feature_keys,
                     expected=self.expected.get(spec.name),
                 )
 

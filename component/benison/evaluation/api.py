@@ -31,6 +31,7 @@ from benison.evaluation.weak_slice_search import weak_slice_stages
 from benison.lineage import Recorder
 from benison.metrics import modules
 from benison.models import local_copies
+from benison.models.in_memory import InMemory
 from benison.output.writers import Writer
 from benison.results.result import EvalResult
 from benison.sinks import Registry
@@ -41,8 +42,8 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
     examples: Any,
     config: Any,
     *,
-    model: PathLike | Mapping[str, PathLike] | None = None,
-    baseline: PathLike | None = None,
+    model: Any = None,
+    baseline: Any = None,
     output: PathLike | None = None,
     overwrite: bool = False,
     format: str | None = None,  # noqa: A002 - the field's word
@@ -69,10 +70,11 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
     Args:
         examples: Paths, a glob or a directory; or a pandas DataFrame or an Arrow Table.
         config: A path, a mapping, a TFMA EvalConfig, or an EvalConfig.
-        model: The candidate, or several by the names of their model_specs; without a model the
+        model: The path of the candidate, or several by the names of their model_specs; without a model the
             predictions are in the data, where prediction_key says. `models:/NAME/VERSION` is fetched
-            through MLflow.
-        baseline: The model to compare with; "latest-blessed" is looked up in `metadata`.
+            through MLflow. Or a fitted estimator, or a function that takes a pandas DataFrame of all
+            columns and returns scores: such a model has no digest, and the result says so.
+        baseline: The model to compare with, as `model`; "latest-blessed" is looked up in `metadata`.
         output: A directory to write, which must not exist; None writes nothing.
         overwrite: Replace `output` if it exists, when the new results are complete; an evaluation that
             has a `run` replaces only what the same run has written.
@@ -136,6 +138,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         )
         resolved = resolve(request)
         started, paths = time.monotonic(), resolved.paths
+        _check_portable(paths, engine, recording)
         edges = quantile_edges(resolved.plan, resolved.data, engine, beam_options)
         plan, scanned = completed(resolved.plan, edges), time.monotonic() - started
         weak = weak_slice_stages(plan, resolved.data, engine, beam_options)
@@ -153,6 +156,17 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
             job.seconds |= {"quantiles": scanned} if edges else {}
             evaluate = functools.partial(job.run, engine, beam_options, output, chosen)
             return announcer.tell(recording.keep(job, output, evaluate), recording)
+
+
+def _check_portable(paths: Mapping[str, str], engine: str, recording: Recording) -> None:
+    """Refuse a model in memory where another machine or another day would need it."""
+    held = next((path for path in paths.values() if isinstance(path, InMemory)), None)
+    if held and (engine != "local" or recording.key is not None):
+        why = "is recorded as a run" if engine == "local" else "runs on Beam's workers"
+        raise ConfigError(
+            f"The model is {held}, and an evaluation that {why} needs one that can be loaded again. Save "
+            "it and give its path."
+        )
 
 
 def _evaluators(

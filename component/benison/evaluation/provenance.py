@@ -9,6 +9,7 @@ from typing import Any
 from benison.config import ModelSpec
 from benison.errors import ModelError
 from benison.models.digest import digest_model, digest_of, model_root
+from benison.models.in_memory import InMemory
 from benison.models.preprocessing import is_path
 from benison.models.registered import is_registered
 from benison.paths import absolute, locate
@@ -17,6 +18,9 @@ _COVERED = (
     "SHA-256 of all bytes of each file in the model's folder, or of the model's file and of those beside it "
     "from which it takes weights; not of the libraries that load them"
 )
+
+
+_NOTHING = "nothing of the model, which was an object in memory"
 
 
 def model_record(spec: ModelSpec, path: str | None, copy: str | None) -> dict[str, Any]:
@@ -30,6 +34,8 @@ def model_record(spec: ModelSpec, path: str | None, copy: str | None) -> dict[st
     Raises:
         ModelError: It is not there or cannot be read.
     """
+    if isinstance(path, InMemory):
+        return _of_object(spec, path)
     files = {} if copy is None else digest_model(locate(copy, ModelError))
     graphs = [name for name in spec.preprocessing_function_names if is_path(name)]
     record = {
@@ -41,6 +47,12 @@ def model_record(spec: ModelSpec, path: str | None, copy: str | None) -> dict[st
         "covers": _COVERED,
     }
     return {**record, "graphs": list(map(_graph, graphs))} if graphs else record
+
+
+def _of_object(spec: ModelSpec, name: str) -> dict[str, Any]:
+    """A model of which there are no bytes."""
+    known = {"name": spec.name, "is_baseline": spec.is_baseline, "in_memory": name}
+    return {**known, "path": None, "digest": None, "files": {}, "covers": _NOTHING}
 
 
 def _address(path: str) -> str:

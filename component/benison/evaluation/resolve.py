@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.config import EvalConfig, MetricConfig
-from benison.config.faults import ConfigPart, Draft, Fault
+from benison.config.faults import ConfigPart, Draft, Fault, described
 from benison.config.plain import loc_of
 from benison.data.dataset import Dataset
 from benison.data.nested import is_nested
@@ -25,6 +25,7 @@ from benison.evaluation.compiled import with_compiled
 from benison.evaluation.examples import open_examples
 from benison.metrics import modules
 from benison.metrics.modules import Origin, UserMetrics
+from benison.models.in_memory import InMemory, is_model
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
 Places: TypeAlias = "set[tuple[int, int]]"
@@ -93,7 +94,7 @@ def resolve(request: Request) -> Resolved:
         raise findings.error()
     paths = findings.step(lambda: model_paths(given, request.model, request.baseline))
     are_called = request.called or paths is None
-    full = findings.step(lambda: with_compiled(given, paths or {}, not are_called)) or given
+    full = findings.step(lambda: with_compiled(given, _files(paths), not are_called)) or given
     plan, broken = Plan.resolved(full)
     names = [spec.name for spec in full.model_specs] if are_called else [*(paths or ())]
     dataset = findings.step(lambda: _opened(request, full, names))
@@ -102,7 +103,7 @@ def resolve(request: Request) -> Resolved:
     findings.add(fault for fault in faults if _metric_of(fault) not in unknown)
     if findings.any_faults:
         raise findings.error()
-    return Resolved(plan, paths or {}, dataset, metrics, words)
+    return Resolved(plan, paths or {}, dataset, metrics, (*words, *in_memory(paths or {})))
 
 
 def _with_defaults(config: EvalConfig, has_baseline: bool | None) -> EvalConfig:
@@ -297,17 +298,33 @@ def model_paths(
     return paths
 
 
+def _files(paths: Mapping[str, str] | None) -> dict[str, str]:
+    """The models that are files."""
+    return {n: path for n, path in (paths or {}).items() if not isinstance(path, InMemory)}
+
+
 def _path(value: Any, argument: str) -> str:
-    """A path as text; a model that is in memory has no bytes to which a blessing could be bound."""
+    """A path as text, or what stands in its place for a model that is in memory."""
     if isinstance(value, str | os.PathLike):
         return os.fspath(value)
+    if is_model(value):
+        return InMemory(value)
     raise ConfigError(
         [
             (
                 argument,
-                f"is a {type(value).__name__}; a model is a path, because a blessing is of the bytes that "
-                f"are served. Save the model and give its path; or predict, put the predictions into a "
-                f"column, and name it as prediction_key.",
+                f"is {described(value)}; expected the path of a model, a function of a data frame, or an "
+                f"object with predict(). Without a model, prediction_key names the predictions in the data.",
             )
         ]
+    )
+
+
+def in_memory(paths: Mapping[str, str]) -> tuple[str, ...]:
+    """A sentence for each model that is an object in memory: what a blessing of it is worth."""
+    return tuple(
+        f"The model is {name}, which has no bytes: the blessing is of the data and the config, and of no "
+        "model that could be verified or served. Save the model and give its path."
+        for name in paths.values()
+        if isinstance(name, InMemory)
     )

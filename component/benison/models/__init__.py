@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from benison.errors import ModelError
 from benison.models.digest import unchanged
 from benison.models.fetch import local_copies, local_copy
+from benison.models.in_memory import InMemory, load_object
 from benison.models.locate import TYPES, find
 from benison.models.predictor import LoadOptions, Outputs, Predictor, load_kind
 
@@ -42,6 +43,7 @@ def load(  # noqa: PLR0913 - each is a choice of its own, with a default
     rows: int = 0,
     trust_ops: bool = False,
     *,
+    names: Sequence[str] = (),
     expected: Mapping[str, str] | None = None,
 ) -> Predictor:
     """Load a model of any kind; the kind is recognized from the files.
@@ -57,6 +59,7 @@ def load(  # noqa: PLR0913 - each is a choice of its own, with a default
         rows: The most rows in a call; 0 leaves the choice to Benison.
         trust_ops: A SavedModel whose graph reads or writes files, or runs Python, is refused unless
             this is True.
+        names: The features in their order, for a model that takes one matrix and does not name them.
         expected: What `digest_model` said of it; None if that does not matter.
 
     Raises:
@@ -64,7 +67,9 @@ def load(  # noqa: PLR0913 - each is a choice of its own, with a default
             changed while it was loaded.
         MissingExtraError: The model's framework is not installed.
     """
-    options = LoadOptions(signature_name, trust_pickle, trust_ops, rows)
+    options = LoadOptions(signature_name, trust_pickle, trust_ops, rows, tuple(names))
+    if isinstance(path, InMemory):
+        return load_object(path.model, options)
     with ExitStack() as stack:
         local = stack.enter_context(local_copy(path))
         if not local.exists():

@@ -17,7 +17,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benison.data.values import is_list, is_number, is_text, undictionary, unlisted
+from benison.data.values import (
+    is_list,
+    is_number,
+    is_text,
+    single_values,
+    undictionary,
+    unlisted,
+)
 from benison.errors import DataError, MissingExtraError
 
 
@@ -129,6 +136,37 @@ def as_frame(
         name: _series(rows_of(features.column(name), name), name, name in as_none) for name in names
     }
     return pd.DataFrame(columns, columns=list(names))
+
+
+def as_whole_frame(features: pa.RecordBatch, names: Sequence[str]) -> Any:
+    """As `as_frame`, with columns of several values in a row as objects.
+
+    Raises:
+        DataError: A column is not there.
+        MissingExtraError: pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise MissingExtraError("pandas", "pandas") from error
+    lists = [n for n in names if n in features.schema.names and _is_several(features.column(n))]
+    frame = as_frame(features, [name for name in names if name not in lists])
+    of_lists = {
+        name: pd.Series(list(_with_nulls(features.column(name)).to_numpy(zero_copy_only=False)))
+        for name in lists
+    }
+    return frame.assign(**of_lists)[list(names)]
+
+
+def _is_several(column: pa.Array) -> bool:
+    """Whether it holds lists or other nests, of which a row may have more than one value."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    return bool(pa.types.is_nested(kind)) and single_values_of(column) is None
+
+
+def single_values_of(column: pa.Array) -> pa.Array | None:
+    """The value of each list; None where a row has several, or the column holds structures."""
+    return single_values(_with_nulls(column)) if is_list(column.type) else None
 
 
 def _series(values: pa.Array, name: str, as_none: bool) -> Any:

@@ -11,6 +11,7 @@ from pathlib import Path
 from benison.errors import BenisonError, ModelError
 from benison.models.digest import model_root
 from benison.models.external import external_files
+from benison.models.in_memory import InMemory
 from benison.models.registered import downloaded, is_registered
 from benison.paths import Location, RemotePath, download, fetched, locate
 
@@ -23,7 +24,12 @@ def local_copies(paths: Mapping[str, str]) -> Iterator[dict[str, str]]:
         ModelError: A remote model is not there or cannot be read.
     """
     with ExitStack() as stack:
-        yield {name: str(stack.enter_context(local_copy(path))) for name, path in paths.items()}
+        yield {name: _local(path, stack) for name, path in paths.items()}
+
+
+def _local(path: str, stack: ExitStack) -> str:
+    is_here = isinstance(path, InMemory)
+    return path if is_here else str(stack.enter_context(local_copy(path)))
 
 
 @contextmanager

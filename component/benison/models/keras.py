@@ -12,6 +12,7 @@ import pyarrow as pa
 from benison.errors import DataError, ModelError, suggestion
 from benison.models.arrays import Input, as_input
 from benison.models.calls import BatchedCalls
+from benison.models.matrix import as_matrix
 from benison.models.predictor import LoadOptions, Outputs
 from benison.models.savedmodel import CALL_ROWS, tensorflow
 
@@ -30,7 +31,7 @@ class KerasPredictor:
     takes_examples = False
 
     def __init__(self, path: Path, options: LoadOptions) -> None:
-        self.path = path
+        self.path, self._features = path, options.names
         out_of_memory = tensorflow().errors.ResourceExhaustedError
         import keras
 
@@ -49,6 +50,13 @@ class KerasPredictor:
         names = tuple(wanted.name for wanted in self._inputs)
         # With generated names all columns are read, so that the error can list them.
         self.columns = None if any(map(_GENERATED_NAME.fullmatch, names)) else names
+        if self._is_matrix():
+            self.columns = self._features
+
+    def _is_matrix(self) -> bool:
+        """Whether its one input is a vector of the features that the config lists."""
+        shapes = [wanted.shape for wanted in self._inputs]
+        return bool(self._features) and len(shapes) == 1 and len(shapes[0] or ()) == 1
 
     def _named_inputs(self) -> list[Input]:
         """The inputs by the names under which the model is called."""
@@ -63,8 +71,7 @@ class KerasPredictor:
 
     def predict(self, features: pa.RecordBatch, serialized: pa.Array | None) -> Outputs:
         """The outputs of the model; a single one is called "output"."""
-        self._check_names(features)
-        arguments = {wanted.name: as_input(features, wanted) for wanted in self._inputs}
+        arguments = self._arguments(features)
 
         def call(part: slice) -> dict[str, Any]:
             inputs: Any = {name: self._calls.fill(array[part]) for name, array in arguments.items()}
@@ -78,13 +85,27 @@ class KerasPredictor:
             text = str(error).strip()[:300]
             raise ModelError(f"The Keras model {self.path} fails on the data: {text}") from error
 
+    def _arguments(self, features: pa.RecordBatch) -> dict[str, Any]:
+        if not self._is_matrix():
+            self._check_names(features)
+            return {wanted.name: as_input(features, wanted) for wanted in self._inputs}
+        (wanted,) = self._inputs
+        (width,) = wanted.shape or (None,)
+        if width not in (None, len(self._features)):
+            raise ModelError(
+                f"The Keras model {self.path} takes {width} numbers, and feature_keys in model_specs names "
+                f"{len(self._features)} features."
+            )
+        return {wanted.name: as_matrix(features, self._features, wanted.dtype)}
+
     def _check_names(self, features: pa.RecordBatch) -> None:
         missing = [i.name for i in self._inputs if i.name not in features.schema.names]
         if missing:
             raise DataError(
                 f"The data have no column {missing[0]!r}, which is an input of the Keras model {self.path}. "
-                f"{suggestion(missing[0], features.schema.names)} Name the inputs after the features, or "
-                f"save the model as a SavedModel with a signature that does."
+                f"{suggestion(missing[0], features.schema.names)} Name the inputs after the features; or "
+                f"list the features of a single vector in their order as feature_keys in model_specs; or "
+                f"save the model as a SavedModel with a signature that has their names."
             )
 
 

@@ -24,7 +24,8 @@ _SCORES = ("predict_proba", "decision_function")
 
 def load(path: Path, options: LoadOptions) -> SklearnPredictor:
     """The estimator in a pickle."""
-    return SklearnPredictor(path, options)
+    estimator = _unpickle(path, options.trust_pickle)
+    return SklearnPredictor(f"The estimator in {path}", estimator, options)
 
 
 class SklearnPredictor:
@@ -32,17 +33,19 @@ class SklearnPredictor:
 
     takes_examples = False
 
-    def __init__(self, path: Path, options: LoadOptions) -> None:
-        self.path = path
-        self._estimator = _unpickle(path, options.trust_pickle)
+    def __init__(self, title: str, estimator: Any, options: LoadOptions) -> None:
+        self._title, self._estimator = title, estimator
         if not hasattr(self._estimator, "predict"):
             raise ModelError(
-                f"{path} holds a {type(self._estimator).__name__}, which has no predict(); expected a "
+                f"{title} is a {type(self._estimator).__name__}, which has no predict(); expected a "
                 f"fitted scikit-learn estimator."
             )
-        names = getattr(self._estimator, "feature_names_in_", None)
-        if names is None:
-            raise ModelError(f"The estimator in {path} {_nameless(self._estimator)}")
+        # CatBoost's estimators have another name for them.
+        names = getattr(estimator, "feature_names_in_", getattr(estimator, "feature_names_", None))
+        self._is_named = names is not None
+        names = options.names if names is None else names
+        if not len(names):
+            raise ModelError(f"{title} {_nameless(self._estimator)}")
         self._calls = BatchedCalls(options.rows or CALL_ROWS)
         self.columns: tuple[str, ...] | None = tuple(map(str, names))
         self.classes = self._classes()
@@ -53,7 +56,7 @@ class SklearnPredictor:
         known = classes_of(getattr(self._estimator, "classes_", None))
         if len(known) == 1:
             raise ModelError(
-                f"The classifier in {self.path} was fitted on rows of one class, {known[0]!r}. Fit it on "
+                f"{self._title} was fitted on rows of one class, {known[0]!r}. Fit it on "
                 f"rows of all classes."
             )
         scored = any(hasattr(self._estimator, name) for name in _SCORES)
@@ -64,12 +67,17 @@ class SklearnPredictor:
         frame = as_frame(features, self.columns or (), self._as_none)
         try:
             return self._calls.run(
-                features.num_rows, lambda part: {"output": self._scores(frame.iloc[part])}
+                features.num_rows,
+                lambda part: {"output": self._scores(self._fed(frame.iloc[part]))},
             )
         except Exception as error:  # an estimator is anyone's code
             raise ModelError(
-                f"The estimator in {self.path} fails on the data: {str(error).strip()[:300]}"
+                f"{self._title} fails on the data: {str(error).strip()[:300]}"
             ) from error
+
+    def _fed(self, frame: Any) -> Any:
+        """What the estimator was fitted on: a data frame, or a matrix where the config names its columns."""
+        return frame if self._is_named else frame.to_numpy()
 
     def _scores(self, frame: Any) -> Any:
         classes = self.classes.get("output", ())
@@ -95,8 +103,8 @@ def _nameless(estimator: Any) -> str:
         first = parts[0][1]
     if not hasattr(first, "analyzer"):  # as those have that make numbers of texts
         return (
-            "does not know the names of its features. Fit it on a pandas DataFrame, so that each feature "
-            "can be found in the data."
+            "does not know the names of its features. Name them in their order as feature_keys in "
+            "model_specs; or fit it on a pandas DataFrame, so that each feature can be found in the data."
         )
     kind = type(first).__name__
     return (

@@ -151,7 +151,9 @@ def _faults_of_models(manifest: dict[str, Any], model: Location | None) -> list[
     if model is None:
         return [fault for record in judged for fault in _faults_where_it_was(record)]
     if not judged:
-        return ["No model was evaluated here: the predictions were in the data."]
+        held = next((m["in_memory"] for m in manifest["models"] if m.get("in_memory")), "")
+        was = f"it was a {held}, which has no bytes" if held else "the predictions were in the data"
+        return [f"No model was evaluated here: {was}."]
     # With several candidates, the model is compared with the one that it differs least from.
     return min((_model_faults(record, model) for record in judged), key=len)
 

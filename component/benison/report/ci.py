@@ -29,7 +29,7 @@ from benison.paths import locate, write
 from benison.results.result import EvalResult
 from benison.table.key import CHANGE, KEY_COLUMNS, VALUE, Key
 from benison.table.slices import slice_ids
-from benison.table.words import metric_text, shortened
+from benison.table.words import metric_text, model_source, shortened
 from benison.validation.checks import Check
 from benison.validation.terms import FAIL, NOT_EVALUATED, PASS, RUBBER_STAMPED, UNDECIDED
 from benison.validation.verdict import BLESSED, NOT_BLESSED
@@ -191,7 +191,7 @@ def _facts(result: EvalResult) -> Iterator[tuple[str, str]]:
     for model in manifest["models"]:
         name = model["name"] or ("baseline" if model["is_baseline"] else "candidate")
         read = model["path"] is None
-        yield name, "predictions in the data" if read else f"{model['path']} {model['digest'][:12]}"
+        yield name, model_source(model) if read else f"{model['path']} {model['digest'][:12]}"
     yield "Config", manifest["config"][:12]
     yield "Results", str(result.path)
     yield "Evaluated", result.provenance

@@ -35,6 +35,7 @@ class _Model(_Document):
     is_baseline: bool
     path: str | None
     digest: str | None = None
+    in_memory: str = ""
     files: dict[str, str]
     graphs: list[_Graph] = Field(default_factory=list)
 

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from benison.slicing.keys import SliceKey, slice_name
 from benison.table.key import CHANGE, SLICE_RATIO, VALUE, Key
@@ -125,3 +126,13 @@ def path_names(paths: Sequence[Sequence[str]]) -> list[str]:
         if len(set(names)) == len(names):
             return names
     return [f"{'/'.join(parts)} ({i})" for i, parts in enumerate(paths, start=1)]
+
+
+def model_source(record: Mapping[str, Any]) -> str:
+    """Where the predictions of a model without a path came from, by its record in a manifest.
+
+    >>> model_source({"path": None}), model_source({"in_memory": "Pipeline in memory"})
+    ('predictions in the data', 'Pipeline in memory')
+    """
+    held: str = record.get("in_memory", "")
+    return held or "predictions in the data"

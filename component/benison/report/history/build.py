@@ -29,7 +29,7 @@ from benison.results.result import EvalResult, metric_info
 from benison.slicing.keys import OVERALL
 from benison.table.key import CHANGE, SLICE_RATIO, VIEW_COLUMNS
 from benison.table.slices import slice_id, slice_ids
-from benison.table.words import distinct, metric_kind, metric_text, shortened
+from benison.table.words import distinct, metric_kind, metric_text, model_source, shortened
 from benison.validation.terms import FAIL
 
 _PAGE = Document("history", scripts=("state", "chart", "tables", "main"), styles=("history",))
@@ -101,8 +101,10 @@ class Point:
             if record["name"] == self.model and record["path"] is not None:
                 parts = record["path"].replace("\\", "/").split("/")
                 return _identity("/".join(parts[-2:]), record["path"], record["digest"])
+        records = [r for r in self.result.manifest.get("models", []) if r["name"] == self.model]
+        source = model_source(records[0] if records else {})
         name = f"{self.model}: " if self.model else ""
-        return [self.model, shortened(f"{name}predictions in the data")]
+        return [self.model, shortened(f"{name}{source}")]
 
 
 def _data(data: dict[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from html import escape
 from typing import Any
 
 from benison.results.result import EvalResult
-from benison.table.words import cut
+from benison.table.words import cut, model_source
 
 _MAX_TEXT = 400
 _MAX_FILES = 20
@@ -50,9 +50,7 @@ def _facts(result: EvalResult) -> Iterator[tuple[str, Iterable[str]]]:
     for model in manifest["models"]:
         name = model["name"] or ("baseline" if model["is_baseline"] else "candidate")
         in_data = model["path"] is None
-        texts = (
-            ["predictions in the data"] if in_data else [model["path"], _digest(model["digest"])]
-        )
+        texts = [model_source(model)] if in_data else [model["path"], _digest(model["digest"])]
         yield name, texts
     yield "Config", [_digest(manifest["config"])]
     yield "Evaluated", [result.provenance]

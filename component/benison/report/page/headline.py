@@ -41,7 +41,7 @@ def _name(model: dict[str, Any]) -> str:
     """What a model is called: its name, and the end of its path, which often is a version."""
     if model["path"] is None:
         plain = "Baseline in the data" if model["is_baseline"] else "Predictions in the data"
-        return shortened(model["name"] or plain)
+        return shortened(model["name"] or model.get("in_memory") or plain)
     tail = "/".join(model["path"].replace("\\", "/").rstrip("/").split("/")[-2:])
     return shortened(f"{model['name']}: {tail}" if model["name"] else tail)
 
