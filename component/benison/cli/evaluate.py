@@ -138,6 +138,13 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
     engine: Annotated[
         str | None, typer.Option(help="local, the default; or beam with Beam's options after --.")
     ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            envvar="BENISON_THREADS",
+            help="Threads to add up on; by default one for each core of the container, 8 at most.",
+        ),
+    ] = None,
     gate: Annotated[
         bool, typer.Option("--gate", help="Exit with 1 unless the model is blessed.")
     ] = False,
@@ -183,6 +190,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
             format=format,
             engine=engine,
             beam_options=beam_options or None,
+            threads=threads,
             trust_pickle=trust_pickle or None,
             trust_ops=trust_ops or None,
             module_path=module_path,

@@ -113,6 +113,10 @@ class Accumulator:
         self._groups = [States.zero(plan)] * plan.resampling.groups
         self._budget = Budget(plan.config.options)
 
+    def share(self, accumulators: int) -> None:
+        """Take no more than this part of the memory that there is."""
+        self._budget.share(accumulators)
+
     def add(self, extracts: Extracts) -> None:
         """Take in one batch."""
         if not self.rows:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -39,6 +39,7 @@ WELL_KNOWN_OUTPUTS = ("scores", "outputs", "predictions", "logistic", "probabili
 class ColumnExtractor:
     """Reads columns into one key of the extracts, as `convert` makes them; one for each model and output."""
 
+    concurrent: ClassVar[bool] = True
     stage_name: str
     key: str
     sources: tuple[tuple[Target, str], ...]
@@ -77,6 +78,7 @@ def _source(extracts: Extracts, model: str, column: str) -> tuple[str, pa.Record
 class WeightsExtractor:
     """Reads the example weights, and refuses those that could not be weights."""
 
+    concurrent: ClassVar[bool] = True
     sources: tuple[tuple[Target, str], ...]
     stage_name: str = "ExtractExampleWeights"
 
@@ -286,6 +288,7 @@ def _only_output(spec: ModelSpec, names: list[str]) -> str:
 class SliceKeyExtractor:
     """Gives each row its code in each slicing spec."""
 
+    concurrent: ClassVar[bool] = True
     specs: tuple[SlicingSpec, ...]
     stage_name: str = "ExtractSliceKeys"
 

@@ -109,12 +109,20 @@ class Used:
         return max(self.of, key=lambda names: self.of[names])
 
 
+class MemoryLimitError(DataError):
+    """States need more memory than they may take."""
+
+
 class Budget:
     """What states may take, and how much may have come since they were last counted."""
 
     def __init__(self, options: Options) -> None:
-        self.limit = limit_of(options)
+        self._whole = self.limit = limit_of(options)
         self._uncounted = 0.0
+
+    def share(self, parts: int) -> None:
+        """Leave as much to each of the other parts."""
+        self.limit = self._whole / parts
 
     def is_due(self, memberships: int) -> bool:
         """Whether to count again, after more rows in slices, each counted for each state that takes it in."""
@@ -132,11 +140,11 @@ class Budget:
         """Refuse states beyond the limit, of so many rows and slices.
 
         Raises:
-            DataError: With the bytes, and the metrics that take most of them.
+            MemoryLimitError: With the bytes, and the metrics that take most of them.
         """
         if self.allows(used):
             return
-        raise DataError(
+        raise MemoryLimitError(
             f"After {rows:,} rows the metrics of {slices:,} slices need {_text(used.needed)} of memory, most "
             f"of it for {used.largest}, and may take {_text(self.limit)}. A metric of ranks takes 32 bytes "
             f"for each distinct score of each slice. Ask for fewer slices or metrics, round the scores, "

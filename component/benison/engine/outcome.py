@@ -276,6 +276,7 @@ class MetricsEvaluator:
     stage_name = "EvaluateMetricsAndPlots"
     run_after = "ExtractSliceKeys"
     outputs = ("metrics", "plots", "small_slices", "notes", "rows", "missing", "evidence")
+    concurrent = True
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan

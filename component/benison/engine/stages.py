@@ -19,7 +19,9 @@ class Evaluator(Protocol):
     all are read); `outputs`, the keys of its result, so that two evaluators with one key are refused before
     any data are read; `needs_row_numbers`, for one that reads `row_numbers`; `sliced`, the columns whose
     values are slices; `finish(state)`, called on a worker after its last batch, for a state that could not
-    travel otherwise; and `abort(state)`, called in its place where a stage fails, to let go of open files.
+    travel otherwise; `abort(state)`, called in its place where a stage fails, to let go of open files; and
+    `concurrent`, True if several threads may add to states of their own at once, which are merged then.
+    Without it the local engine gives it all batches in their order.
 
     One with a `ptransform` needs only the names: Beam applies it to the PCollection of all extracts, and it
     gives dicts of output keys and values, each key once.
@@ -72,9 +74,10 @@ class RowEvaluator(Protocol):
 class Extractor(Protocol):
     """Adds keys to the extracts of a batch, or replaces some; keeps nothing between batches.
 
-    Two more attributes may be there: `columns`, the names of the columns of the data that it reads (without
-    it all are read), and `setup()`, called once in each process before the first batch. One with a
-    `ptransform` has no `extract`: Beam applies it to the PCollection of extracts, and it gives another.
+    More attributes may be there: `columns`, the names of the columns of the data that it reads (without
+    it all are read), `setup()`, called once in each process before the first batch, and `concurrent`, True if
+    several threads may call it at once. One with a `ptransform` has no `extract`: Beam applies it to the
+    PCollection of extracts, and it gives another.
     """
 
     @property
@@ -106,6 +109,12 @@ def check_engine(engine: str, stages: Iterable[Stage]) -> None:
                 f"{stage.stage_name} brings a ptransform of its own, which only Beam can run. Say "
                 "engine='beam', or give the stage without its ptransform."
             )
+
+
+def is_concurrent(stage: Stage) -> bool:
+    """Whether several threads may call a stage at once, evaluators with a state each."""
+    concurrent: bool = getattr(stage, "concurrent", False)
+    return concurrent
 
 
 def columns_of(stage: Stage) -> tuple[str, ...] | None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benison.engine.analysis import HIDES_SLICES, AnalysisEvaluator
+from benison.engine.cores import threads_of
 from benison.engine.extract import extractors_of
 from benison.engine.plan import Plan
 from benison.engine.stages import (
@@ -49,6 +50,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
     format: str | None = None,  # noqa: A002 - the field's word
     engine: str = "local",
     beam_options: Sequence[str] = (),
+    threads: int | None = None,
     trust_pickle: bool = False,
     trust_ops: bool = False,
     module_path: PathLike | None = None,
@@ -81,6 +83,9 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         format: Of the examples, when their names do not tell: parquet, csv, jsonl, arrow, tfrecord.
         engine: "local", or "beam" with `beam_options` such as `--runner=FlinkRunner`.
         beam_options: Beam's pipeline options.
+        threads: On how many the local engine adds up, beside those that read and call models; by default
+            what `BENISON_THREADS` says, else one for each core that this process may use, 8 at most. It
+            changes no value but by the rounding of sums.
         trust_pickle: Allow models whose loading runs code that the file holds.
         trust_ops: Allow graphs of TensorFlow that read or write files, or run Python.
         module_path: A folder in which the modules of metrics that the config names are looked for, after
@@ -115,7 +120,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         MissingExtraError: What the data, a model or the output needs is not installed.
         MetadataError: The metadata store cannot be used; the results may be whole then, and are not recorded.
     """
-    chosen, announcer = _writers(writers, tfma), Announcer(registry)
+    chosen, announcer, lanes = _writers(writers, tfma), Announcer(registry), threads_of(threads)
     key = {"pipeline": pipeline, "run": run, "task": task, "map_index": map_index}
     recording = Recording.open(metadata, key, output, mounts)
     check_output(recording, output, overwrite)
@@ -152,7 +157,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
             check_order(summaries, stages)
             check_engine(engine, [*stages, *summaries])
             job = Job(plan, resolved.data, paths, copies, stages, summaries, overwrite, progress)
-            job.user_metrics, job.words = resolved.metrics, resolved.words
+            job.user_metrics, job.words, job.threads = resolved.metrics, resolved.words, lanes
             job.seconds |= {"quantiles": scanned} if edges else {}
             evaluate = functools.partial(job.run, engine, beam_options, output, chosen)
             return announcer.tell(recording.keep(job, output, evaluate), recording)

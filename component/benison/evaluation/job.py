@@ -94,6 +94,8 @@ class Job:
     """Called when it is running, evaluated, and written; an error of its ends the evaluation."""
     user_metrics: UserMetrics = UserMetrics()
     """The metrics whose code is not Benison's."""
+    threads: int = 1
+    """On how many the local engine adds up."""
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
     rows: int = 0
     missing: dict[str, int] = dataclasses.field(default_factory=dict)
@@ -179,11 +181,14 @@ class Job:
                 return self._pass(summaries)
 
     def _pass(self, summaries: Sequence[Evaluator]) -> list[Any]:
-        batches = self.dataset.batches(
-            self._columns(), keep_input=self._keeps_input(), number=self._numbers_rows()
+        batches = functools.partial(
+            self.dataset.batches,
+            self._columns(),
+            keep_input=self._keeps_input(),
+            number=self._numbers_rows(),
         )
         seen = functools.partial(self.progress, "evaluate", total=self.dataset.num_rows)
-        return local.run(batches, self.extractors, summaries, seen)
+        return local.run_within_memory(batches, self.extractors, summaries, seen, self.threads)
 
     def _prepare(self) -> None:
         """Find out how the columns that are read are read."""
@@ -277,13 +282,11 @@ class Job:
             self.data.check_unchanged()
             data = self.data.record(self.dataset)
         manifest = self._manifest(verdict.status, data)
+        about, weak = (verdict, self.config, manifest), results.get("weak_slices")
         if output is None:
             plots = pa.Table.from_batches(results["plots"], PLOTS_SCHEMA)
             rows = {key: of.table() for key, of in results.items() if isinstance(of, RowFiles)}
-            return EvalResult(
-                *(results["metrics"], verdict, self.config, manifest, None, plots, rows),
-                _weak_slices=results.get("weak_slices"),
-            )
+            return EvalResult(results["metrics"], *about, None, plots, rows, weak)
         self.progress("write", 0, None)
         for was, now in zip(self.models, self._model_records(), strict=True):
             if was != now:
@@ -292,10 +295,7 @@ class Job:
                 )
         path = locate(output, OutputError)
         results = writers.without_disabled(results, self.config.options.disabled_outputs)
-        weak = results.get("weak_slices")
-        result = EvalResult(
-            results["metrics"], verdict, self.config, manifest, path, _weak_slices=weak
-        )
+        result = EvalResult(results["metrics"], *about, path, _weak_slices=weak)
         plain = {
             "result": result,
             **results,

@@ -13,7 +13,13 @@ from benison.errors import OutputError
 from benison.output import blessing
 from benison.paths import Location, in_arrow
 from benison.table import documents
-from benison.table.schema import CHECKS_SCHEMA, WEAK_SLICES_SCHEMA, upgraded, whole
+from benison.table.schema import (
+    CHECKS_SCHEMA,
+    WEAK_SLICES_SCHEMA,
+    completed,
+    upgraded,
+    whole,
+)
 from benison.validation.verdict import Verdict
 
 CHECKS = "checks.parquet"
@@ -57,7 +63,7 @@ def written_verdict(directory: Location) -> Verdict:
         ValueError: It has not the fields, or the columns, of a verdict.
     """
     path = directory / CHECKS
-    checks = whole(_table(path).cast(CHECKS_SCHEMA)) if path.is_file() else None
+    checks = whole(completed(_table(path), CHECKS_SCHEMA)) if path.is_file() else None
     document = documents.read_json((directory / "verdict.json").read_bytes())
     return Verdict.from_dict(document, checks)
 

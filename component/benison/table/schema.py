@@ -80,6 +80,7 @@ CHECKS_SCHEMA = pa.schema(
         pa.field("needed_examples", pa.int64()),
         pa.field("lost", pa.int64()),
         pa.field("won", pa.int64()),
+        *map(_number, ("passing", "level")),
         pa.field("examples", pa.int64(), nullable=False),
         pa.field("evaluated", pa.int64()),
         pa.field("note", pa.string()),
@@ -88,8 +89,13 @@ CHECKS_SCHEMA = pa.schema(
 """One row per check: a bound on the value of a key on a slice.
 
 `side` says whether `bound` limits from below (`lower`) or above (`upper`); `lower` and `upper` are the
-interval of what is judged, the value or the change, in its unit. `note` is the sentence where the numbers do
-not make it.
+interval of what is judged, the value or the change, in its unit, of the confidence `level`. `note` is the
+sentence where the numbers do not make it.
+
+Where there is evidence: `zone` is what the sample shows; `p_value` and `p_adjusted` are how often it would by
+chance, the latter over all `family_size` checks. `detectable` is the fall (of a bound from above the rise)
+that 80 % of such samples show, of a value the distance from its bound. By `needed_examples` rows the measured
+distance could be told. With `passing` as its bound a check that failed would have passed.
 """
 
 
@@ -136,6 +142,20 @@ def upgraded(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return whole(pa.table(upgraded, schema=schema))
 
 
+def completed(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The table with the columns of `schema`; one that it has not is NaN or null.
+
+    Raises:
+        ValueError: A column has another type, or is missing and of text.
+    """
+    columns = {name: table[name] for name in table.column_names}
+    try:
+        made = [_column(columns, field, table.num_rows, text=None) for field in schema]
+    except KeyError as error:
+        raise ValueError(f"the column {error.args[0]} is missing") from None
+    return pa.table(made, schema=schema)
+
+
 def whole(table: pa.Table) -> pa.Table:
     """The table, if what may not be missing in it is not, inside of keys neither.
 
@@ -163,16 +183,18 @@ def _without_ratios_of_changes(table: pa.Table) -> pa.Table:
     return table.filter(pc.invert(pc.is_in(table["metric"], value_set=pa.array(odd, pa.string()))))
 
 
-def _column(columns: dict[str, pa.ChunkedArray], field: pa.Field, rows: int) -> pa.ChunkedArray:
-    """The column of a field; what schema 1 did not have is "", NaN or null."""
+def _column(
+    columns: dict[str, pa.ChunkedArray], field: pa.Field, rows: int, text: str | None = ""
+) -> pa.ChunkedArray:
+    """The column of a field; what an older table did not have is `text`, NaN or null."""
     if field.name in columns:
         return columns[field.name].cast(field.type)
     if field.nullable:
         return pa.nulls(rows, field.type)
     if pa.types.is_floating(field.type):
         return pa.repeat(pa.scalar(float("nan"), field.type), rows)
-    if pa.types.is_string(field.type):
-        return pa.repeat(pa.scalar(""), rows)
+    if pa.types.is_string(field.type) and text is not None:
+        return pa.repeat(pa.scalar(text), rows)
     raise KeyError(field.name)
 
 

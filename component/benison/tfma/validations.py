@@ -29,8 +29,9 @@ from benison.table.slices import Sides, Slices
 from benison.table.words import qualifier
 from benison.tfma.messages import messages
 from benison.tfma.metric_keys import read_key, read_slice, write_key, write_slice
+from benison.validation.check_rows import absent_row, rows_of
 from benison.validation.checks import Check
-from benison.validation.judge import absent_row, all_thresholds, rows_of, spec_name
+from benison.validation.judge import all_thresholds, spec_name
 from benison.validation.rows import Values
 from benison.validation.rules import Rule, rules_of
 from benison.validation.terms import (

@@ -23,7 +23,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -34,20 +34,21 @@ from benison.config import (
     MetricConfig,
     MetricsSpec,
     MetricThreshold,
+    Options,
     SlicingSpec,
 )
-from benison.data.batch import Array
+from benison.config.fields import POINT
 from benison.errors import suggestion
-from benison.slicing.keys import SLICE_KEY, SliceKey
-from benison.table.key import SLICE_RATIO, VIEW_COLUMNS, Key, MetricKeys
+from benison.slicing.keys import SliceKey
+from benison.table.key import SLICE_RATIO, Key, MetricKeys
 from benison.table.schema import CHECKS_SCHEMA
-from benison.table.slice_columns import QUANTILE
 from benison.table.slices import Slices, slice_ids
 from benison.table.words import metric_text, qualifier
-from benison.validation.rows import PLAIN_KINDS, RATIO_KINDS, UNKNOWN, MetricRows, Values
+from benison.validation.check_rows import absent_row, gated_rows, rows_of
+from benison.validation.gates import Family, Gated
+from benison.validation.rows import PLAIN_KINDS, RATIO_KINDS, Evidence, MetricRows, Values
 from benison.validation.rules import Judged, Rule, on_value, rules_of
 from benison.validation.terms import (
-    CHANGE_RELATIVE,
     CROSS,
     FAIL,
     MISSING,
@@ -55,6 +56,7 @@ from benison.validation.terms import (
     PASS,
     RUBBER_STAMPED,
     SMALL_SLICES,
+    UNDECIDED,
 )
 from benison.validation.verdict import BLESSED, NOT_BLESSED, Verdict
 
@@ -64,6 +66,8 @@ Threshold: TypeAlias = "tuple[Spec | None, MetricThreshold]"
 Notes: TypeAlias = Mapping[tuple[Key, str], str]
 """Why values are undefined, by key and the text of `slice_ids`."""
 
+_LEVEL_OF_TFMA = 0.95
+
 
 def validate(
     config: EvalConfig,
@@ -71,6 +75,7 @@ def validate(
     metrics: pa.Table,
     small_slices: Sequence[SliceKey] = (),
     notes: Notes | None = None,
+    evidence: Evidence | None = None,
 ) -> Verdict:
     """Judge the results by the thresholds of the config.
 
@@ -80,8 +85,9 @@ def validate(
         metrics: The rows of metrics.parquet.
         small_slices: Those that were left out for having fewer than `min_slice_size` examples.
         notes: Why values are undefined, where it is known.
+        evidence: How far the true values may be from those of the keys, in the order of their rows.
     """
-    bench = _Bench(config, MetricRows(metrics), Slices.of_keys(small_slices), notes or {})
+    bench = _Bench(config, MetricRows(metrics, evidence), Slices.of_keys(small_slices), notes or {})
     for each in judged:
         bench.judge(each)
     for i, spec in enumerate(config.metrics_specs):
@@ -97,17 +103,27 @@ class _Bench:
         baseline = config.baseline_spec
         self._baseline = None if baseline is None else baseline.name
         self._several = len(config.candidate_specs) > 1
-        self._batches: list[pa.RecordBatch] = []
+        self._checks: list[pa.RecordBatch | Gated] = []
         self._unjudged = False
 
     def verdict(self) -> Verdict:
-        table = pa.Table.from_batches(self._batches, CHECKS_SCHEMA)
+        options = self._config.options
+        family = Family(
+            [each for each in self._checks if isinstance(each, Gated)], options.certainty
+        )
+        settled = (
+            gated_rows(each, family.settle(each), level_of(options))
+            if isinstance(each, Gated)
+            else each
+            for each in self._checks
+        )
+        table = pa.Table.from_batches(settled, CHECKS_SCHEMA)
         verdict = Verdict("", table)
         counts = verdict.counts
         status = NOT_EVALUATED
         if counts[FAIL]:
             status = NOT_BLESSED
-        elif not self._unjudged and counts[PASS] + counts[RUBBER_STAMPED]:
+        elif not self._unjudged and counts[PASS] + counts[RUBBER_STAMPED] + counts[UNDECIDED]:
             status = BLESSED
         return Verdict(status, table, counts[RUBBER_STAMPED] > 0)
 
@@ -133,21 +149,16 @@ class _Bench:
         self._unjudged = self._unjudged or not first
         note = f"There is no baseline for {name} to compare with, so its threshold is not judged."
         outcome = RUBBER_STAMPED if first else NOT_EVALUATED
-        self._batches.append(absent_row(Key(name), spec_name(None), MISSING, outcome, note))
+        self._checks.append(absent_row(Key(name), spec_name(None), MISSING, outcome, note))
 
     def _hold(self, values: Values, spec: Spec | None, threshold: MetricThreshold) -> None:
-        start = len(self._batches)
+        start = len(self._checks)
         positions = values.slices.of_spec(spec)
         part = values.take(positions)
-        least = self._config.options.min_slice_size or 1
         outcomes: set[str] = set()
         if len(positions):
             for rule in rules_of(threshold):
-                judged = rule.judge(part, least)
-                outcomes.update(judged.outcome)
-                self._batches.append(
-                    rows_of(part, rule, judged, self._notes_of(part, rule, judged))
-                )
+                outcomes.update(self._hold_rule(part, rule, threshold))
         hidden = self._small.count(spec)
         if hidden:
             self._absent(values.key, spec, SMALL_SLICES, self._small_note(values.key, spec, hidden))
@@ -156,20 +167,36 @@ class _Bench:
         elif not hidden and not len(positions):
             self._absent(values.key, spec, MISSING, self._missing_note(values, spec))
         was_judged = outcomes & {PASS, FAIL, RUBBER_STAMPED}
-        if len(self._batches) > start and not was_judged:
+        if len(self._checks) > start and not was_judged:
             self._unjudged = self._unjudged or bool(len(positions) or hidden)
-        if NOT_EVALUATED in outcomes and any((z == "undecided").any() for z in self._zones(start)):
+
+    def _hold_rule(self, values: Values, rule: Rule, threshold: MetricThreshold) -> set[str]:
+        """The outcomes of a rule by the numbers themselves; evidence is for the end, when all are known."""
+        least = self._config.options.min_slice_size or 1
+        is_bound = math.isfinite(rule.bound)
+        evidence = threshold.evidence if is_bound else POINT
+        judged = rule.judge(values, least, exact=evidence == POINT)
+        is_stamped = rule.is_change and not values.has_baseline
+        known = values.paired if rule.is_change else values.spread
+        if evidence != POINT and known is None and not is_stamped:
+            judged = dataclasses.replace(
+                judged, outcome=np.full(len(values), NOT_EVALUATED, object)
+            )
             self._unjudged = True
+        notes = self._notes_of(values, rule, judged)
+        if evidence == POINT or known is None or is_stamped:
+            level = level_of(self._config.options)
+            self._checks.append(rows_of(values, rule, judged, notes, level, evidence))
+        else:
+            self._checks.append(Gated(values, rule, judged, notes, evidence, threshold.weight))
+        self._unjudged = self._unjudged or bool((judged.zone == UNDECIDED).any())
+        return {*judged.outcome}
 
     def _fail_named(self, values: Values) -> None:
         """A threshold on every slice fails where a value or condition that the config names has no row."""
         for spec in dict.fromkeys(self._config.slicing_specs):
             if spec.fixed and not self._small.count(spec) and not len(values.slices.of_spec(spec)):
                 self._absent(values.key, spec, MISSING, self._missing_note(values, spec))
-
-    def _zones(self, start: int) -> Iterator[Any]:
-        for batch in self._batches[start:]:
-            yield np.asarray(batch["zone"].to_pylist(), object)
 
     def _notes_of(self, values: Values, rule: Rule, judged: Judged) -> list[str | None]:
         """Sentences where the numbers do not make one: why a value is undefined, or was not judged."""
@@ -206,7 +233,7 @@ class _Bench:
         """A record about slices that have no row."""
         outcome = FAIL if check == MISSING else NOT_EVALUATED
         cross = CROSS if isinstance(spec, CrossSlicingSpec) and check != MISSING else ""
-        self._batches.append(absent_row(key, spec_name(spec), cross + check, outcome, note))
+        self._checks.append(absent_row(key, spec_name(spec), cross + check, outcome, note))
 
     def judge_unknown(self, spec: MetricsSpec, judged: Sequence[MetricKeys]) -> None:
         """A threshold by the name of a metric that the spec does not have must not pass unseen."""
@@ -221,18 +248,22 @@ class _Bench:
             reason = f"There is a threshold on {name}, which is not computed. {hint}"
             for view in views:
                 key = dataclasses.replace(view, metric=name)
-                self._batches.append(absent_row(key, spec_name(None), MISSING, FAIL, reason))
+                self._checks.append(absent_row(key, spec_name(None), MISSING, FAIL, reason))
 
 
 def _open_note(name: str, values: Values, judged: Judged, i: int, config: EvalConfig) -> str:
     """Why a value was not judged."""
-    if judged.zone[i] == "undecided":
+    if judged.zone[i] == UNDECIDED:
         exact = values.resolution[i]
         return (
             f"{name} is {values.value[i]:.6g}, known to ±{exact:.2g}, which does not tell on which side of "
             "its bound it is."
         )
-    least, rests = config.options.min_slice_size, values.evaluated[i]
+    least, rests = config.options.min_slice_size or 1, values.evaluated[i]
+    if rests >= least:
+        return (
+            f"How far {name} may be from the true value is not known, so evidence cannot judge it."
+        )
     return (
         f"{name} rests on {rests:,} of {values.examples[i]:,} examples, fewer than min_slice_size "
         f"({least:,}), so it is not judged."
@@ -246,78 +277,9 @@ def slice_ids_of(slices: Slices) -> list[str]:
     return ids
 
 
-def rows_of(
-    values: Values, rule: Rule, judged: Judged, notes: Sequence[str | None]
-) -> pa.RecordBatch:
-    """The rows of checks.parquet of a rule on values."""
-    size, key = len(values), values.key
-    plain = values.slices.plain
-    checks = np.where(plain, rule.check, CROSS + rule.check).astype(object)
-    ends = _interval(values, rule, judged)
-    rests_on = values.rests_on(rule.is_change)
-    columns: dict[str, Any] = {
-        **{name: pa.repeat(pa.scalar(getattr(key, name)), size) for name in VIEW_COLUMNS},
-        "slice": values.slices.name_array,
-        "slice_key": values.slices.key_array,
-        "other_slice_key": values.slices.other_array,
-        "metric": pa.repeat(pa.scalar(key.metric), size),
-        "kind": _kinds(key, values),
-        "check": pa.array(checks, pa.string()),
-        "side": pa.repeat(pa.scalar(rule.side), size),
-        "bound": pa.repeat(pa.scalar(float(rule.bound)), size),
-        "value": values.value,
-        "lower": ends[0],
-        "upper": ends[1],
-        "baseline": values.baseline,
-        "change": judged.change,
-        "outcome": pa.array(judged.outcome, pa.string()),
-        "evidence": pa.repeat(pa.scalar("point"), size),
-        "zone": pa.array(judged.zone, pa.string()),
-        "examples": values.examples,
-        "evaluated": pa.array(rests_on, mask=rests_on == UNKNOWN),
-        "note": pa.array(notes, pa.string()),
-    }
-    return _batch(columns, size)
-
-
-def _interval(values: Values, rule: Rule, judged: Judged) -> tuple[Array, Array]:
-    """Both ends of the interval of what is judged."""
-    if rule.check == CHANGE_RELATIVE:
-        reach = QUANTILE * values.relative_error
-        return judged.change - reach, judged.change + reach
-    if rule.is_change:
-        return values.change_lower, values.change_upper
-    return values.lower, values.upper
-
-
-def _kinds(key: Key, values: Values) -> pa.Array:
-    if key.kind == SLICE_RATIO:
-        return pa.repeat(pa.scalar(SLICE_RATIO), len(values))
-    kinds = np.where(values.slices.plain, PLAIN_KINDS[0], PLAIN_KINDS[1])
-    return pa.array(kinds.astype(object), pa.string())
-
-
-def _batch(columns: dict[str, Any], size: int) -> pa.RecordBatch:
-    """A batch of checks.parquet; numbers that are not given are NaN or null."""
-    arrays = []
-    for field in CHECKS_SCHEMA:
-        if field.name in columns:
-            column = columns[field.name]
-            arrays.append(column if isinstance(column, pa.Array) else pa.array(column, field.type))
-        elif field.nullable:
-            arrays.append(pa.nulls(size, field.type))
-        else:
-            arrays.append(pa.repeat(pa.scalar(math.nan), size))
-    return pa.RecordBatch.from_arrays(arrays, schema=CHECKS_SCHEMA)
-
-
-def absent_row(key: Key, what: str, check: str, outcome: str, note: str) -> pa.RecordBatch:
-    """The row of a check about slices that have no value; `what` is how they are called."""
-    texts = {**dataclasses.asdict(key), "slice": what, "check": check, "outcome": outcome}
-    texts |= {"side": "", "evidence": "point", "zone": "", "note": note}
-    columns: dict[str, Any] = {name: [value] for name, value in texts.items()}
-    columns |= {"slice_key": pa.array([[]], SLICE_KEY), "examples": [0]}
-    return _batch(columns, 1)
+def level_of(options: Options) -> float:
+    """The confidence of intervals; those by TFMA's methods have TFMA's."""
+    return _LEVEL_OF_TFMA if options.compute_confidence_intervals else options.certainty.level
 
 
 def own_thresholds(metric: MetricConfig) -> Iterator[Threshold]:

@@ -22,6 +22,7 @@ from benison.validation.terms import (
 )
 
 _CHANGES = {"absolute change": CHANGE_ABSOLUTE, "relative change": CHANGE_RELATIVE}
+_UNKNOWN = ("p_value", "p_adjusted", "detectable", "passing", "level")
 _OTHERS = {"missing": MISSING, "small slices": SMALL_SLICES}
 
 
@@ -51,7 +52,7 @@ def upgraded_check(old: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield {
         **{name: old[name] for name in columns},
         **dict.fromkeys(("dataset", "variant", "zone"), ""),
-        **dict.fromkeys(("p_value", "p_adjusted", "detectable"), math.nan),
+        **dict.fromkeys(_UNKNOWN, math.nan),
         "slice_key": key_array([as_key(base)])[0].as_py(),
         "other_slice_key": None if other is None else key_array([as_key(other)])[0].as_py(),
         "metric": metric,

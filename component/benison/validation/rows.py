@@ -4,17 +4,53 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.data.batch import Array, Index, Mask
+from benison.evidence.spread import Paired, Spread
 from benison.table.key import CHANGE, KEY_COLUMNS, SLICE_DIFFERENCE, SLICE_RATIO, VALUE, Key
 from benison.table.slices import Slices, slice_ids
 
 UNKNOWN = -1
 """In place of a number of rows that is not known."""
+
+
+class Measured(Protocol):
+    """How far the true values of a key may be from those of its first rows, and from the baseline's."""
+
+    @property
+    def value(self) -> Spread:
+        """The values of the key."""
+
+    @property
+    def paired(self) -> Paired | None:
+        """The same beside the baseline's, where there is one."""
+
+
+Evidence: TypeAlias = Mapping[Key, Measured]
+"""What is known of each key of how far its true values may be from the measured ones."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Errors:
+    """How far the true values may be from those of rows in a row, of which `start` is the first."""
+
+    start: int
+    value: Spread
+    paired: Paired | None
+
+    def take(self, positions: Index) -> Errors | None:
+        """Those of some rows, if all of them are among these."""
+        own = positions - self.start
+        if not len(own) or own.min() < 0 or own.max() >= len(self.value.value):
+            return None
+        paired = None if self.paired is None else self.paired.take(own)
+        return Errors(0, self.value.take(own), paired)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,12 +68,26 @@ class Values:
     change_upper: Array
     relative_error: Array
     """The standard error of the change divided by |baseline|."""
+    change_df: Array
+    """Student's degrees of freedom of the change."""
     change_resolution: Array
     examples: Index
     evaluated: Index
     change_evaluated: Index
     is_number: Mask
     has_baseline: bool
+    errors: tuple[Errors, ...] = ()
+    """How far the true values may be from these, as far as it is known."""
+
+    @property
+    def spread(self) -> Spread | None:
+        """How far the true values may be, where that is known of all."""
+        return self.errors[0].value if self.errors else None
+
+    @property
+    def paired(self) -> Paired | None:
+        """The values beside the baseline's, where that is known of all."""
+        return self.errors[0].paired if self.errors else None
 
     def __len__(self) -> int:
         return len(self.value)
@@ -51,6 +101,7 @@ class Values:
         return dataclasses.replace(
             self,
             slices=self.slices.take(positions),
+            errors=tuple(filter(None, (each.take(positions) for each in self.errors))),
             **{name: getattr(self, name)[positions] for name in _COLUMNS},
         )
 
@@ -64,6 +115,7 @@ _COLUMNS = (
     "change_lower",
     "change_upper",
     "relative_error",
+    "change_df",
     "change_resolution",
     "examples",
     "evaluated",
@@ -75,8 +127,8 @@ _COLUMNS = (
 class MetricRows:
     """The rows of metrics.parquet by key, each found without a search through all."""
 
-    def __init__(self, metrics: pa.Table) -> None:
-        self._metrics = metrics
+    def __init__(self, metrics: pa.Table, evidence: Evidence | None = None) -> None:
+        self._metrics, self._evidence = metrics, evidence or {}
         self._codes = np.zeros(metrics.num_rows, np.int64)
         self._known: list[dict[object, int]] = []
         for column in KEY_COLUMNS:
@@ -98,13 +150,25 @@ class MetricRows:
 
     def values(self, key: Key, kinds: tuple[str, ...], baseline: str | None) -> Values:
         """The values of a key, of each of the kinds in turn, beside those of the model `baseline`."""
-        table = pa.concat_tables([self.of(key.as_kind(kind)) for kind in kinds])
+        parts = [self.of(key.as_kind(kind)) for kind in kinds]
+        table = pa.concat_tables(parts)
         others = None if baseline is None else key.of_model(baseline)
         base = None if others is None else [self.of(others.as_kind(kind)) for kind in kinds]
         changes = self.of(key.as_kind(CHANGE))
         if kinds == RATIO_KINDS:  # the changes of comparisons are those of differences
             changes = changes.slice(0, 0)
-        return values_of(key, table, None if base is None else pa.concat_tables(base), changes)
+        values = values_of(key, table, None if base is None else pa.concat_tables(base), changes)
+        return dataclasses.replace(values, errors=tuple(self._errors(key, kinds, parts)))
+
+    def _errors(
+        self, key: Key, kinds: Sequence[str], parts: Sequence[pa.Table]
+    ) -> Iterator[Errors]:
+        start = 0
+        for kind, part in zip(kinds, parts, strict=True):
+            known = self._evidence.get(key.as_kind(kind))
+            if known is not None:
+                yield Errors(start, known.value, known.paired)
+            start += part.num_rows
 
 
 PLAIN_KINDS = (VALUE, SLICE_DIFFERENCE)
@@ -130,6 +194,7 @@ def values_of(key: Key, table: pa.Table, base: pa.Table | None, changes: pa.Tabl
         change.numbers("lower"),
         change.numbers("upper"),
         _relative_error(table["value"].to_numpy(), before.numbers("value"), *errors),
+        change.numbers("df"),
         own + np.nan_to_num(theirs),
         table["examples"].to_numpy(),
         evaluated,

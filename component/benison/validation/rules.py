@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from benison.config import (
     MetricDirection,
     MetricThreshold,
 )
-from benison.data.batch import Array, Mask
+from benison.data.batch import Array, Index, Mask
 from benison.validation.rows import Values
 from benison.validation.terms import (
     CHANGE_ABSOLUTE,
@@ -31,14 +32,20 @@ from benison.validation.terms import (
     VALUE_UPPER,
 )
 
+Words: TypeAlias = "npt.NDArray[np.object_]"
+
 
 @dataclasses.dataclass(frozen=True)
 class Judged:
     """What a rule says of N values: outcomes and zones as text, and the changes, float64[N]."""
 
-    outcome: npt.NDArray[np.object_]
+    outcome: Words
     change: Array
-    zone: npt.NDArray[np.object_]
+    zone: Words
+
+    def take(self, positions: Index) -> Judged:
+        """Some of them."""
+        return Judged(self.outcome[positions], self.change[positions], self.zone[positions])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,20 +61,22 @@ class Rule:
         """Whether it compares with the baseline."""
         return self.check in (CHANGE_ABSOLUTE, CHANGE_RELATIVE)
 
-    def judge(self, values: Values, least_examples: int = 1) -> Judged:
+    def judge(self, values: Values, least_examples: int = 1, exact: bool = True) -> Judged:
         """The outcome of each value; one that rests on too few examples is not evaluated.
 
         Args:
             values: What is judged.
             least_examples: `min_slice_size`, of which a value that rests on fewer rows, but on some, is not
                 judged.
+            exact: Whether a value is not judged where its resolution does not tell on which side of the
+                bound it is; evidence has that in its reckoning.
         """
         judged, scale, resolution = self._judged(values)
         if self.is_change and not values.has_baseline:
             stamped = np.full(len(values), RUBBER_STAMPED, object)
             return Judged(stamped, judged, np.full(len(values), "", object))
         outcome = np.where(self._holds(judged, scale), PASS, FAIL).astype(object)
-        uncertain = (resolution > 0) & (np.abs(judged - self.bound) <= resolution)
+        uncertain = exact & (resolution > 0) & (np.abs(judged - self.bound) <= resolution)
         few = values.rests_on(self.is_change)
         outcome[uncertain | ((few > 0) & (few < least_examples))] = NOT_EVALUATED
         zone = np.where(uncertain, "undecided", "").astype(object)
@@ -130,7 +139,7 @@ def on_value(threshold: MetricThreshold) -> MetricThreshold:
     else:
         high = change.absolute if high is None else min(high, change.absolute)
     bounds = GenericValueThreshold.model_construct(lower_bound=low, upper_bound=high)
-    return MetricThreshold.model_construct(value_threshold=bounds)
+    return threshold.model_copy(update={"value_threshold": bounds, "change_threshold": None})
 
 
 def _change_rules(bounds: GenericChangeThreshold) -> Iterator[Rule]:

@@ -7,6 +7,9 @@ PASS, FAIL, NOT_EVALUATED = "pass", "fail", "not_evaluated"
 UNDECIDED, RUBBER_STAMPED = "undecided", "rubber_stamped"
 OUTCOMES = (FAIL, UNDECIDED, NOT_EVALUATED, RUBBER_STAMPED, PASS)
 
+SHOWN_WORSE, SHOWN_NOT_WORSE = "worse", "not_worse"
+"""The zones of a check with evidence, beside `UNDECIDED`: what its sample shows of its bound."""
+
 VALUE_LOWER, VALUE_UPPER = "value_lower", "value_upper"
 CHANGE_ABSOLUTE, CHANGE_RELATIVE = "change_absolute", "change_relative"
 MISSING = "missing"

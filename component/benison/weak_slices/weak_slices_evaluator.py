@@ -42,6 +42,7 @@ class WeakSlicesEvaluator:
     stage_name: str = "EvaluateWeakSlices"
     run_after: str = "ExtractSliceKeys"
     needs_row_numbers: bool = True
+    concurrent: bool = True
 
     @property
     def columns(self) -> tuple[str, ...]:

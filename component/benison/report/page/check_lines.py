@@ -14,8 +14,9 @@ from benison.report.page.axis import Axis, Marks, plain
 from benison.report.page.page_columns import PageColumns
 from benison.table.key import SLICE_DIFFERENCE, SLICE_RATIO
 from benison.table.words import cut, metric_text, view_text
-from benison.validation.checks import Check, shown
+from benison.validation.checks import Check
 from benison.validation.misses import farthest_off
+from benison.validation.sentences import shown
 from benison.validation.terms import (
     CHANGE_ABSOLUTE,
     CHANGE_RELATIVE,

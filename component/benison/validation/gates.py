@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Judges checks by evidence: what a sample shows to be beyond a bound, and what it shows not to be.
+
+Each check is in one of three zones. *Worse*: the value is shown to be beyond its bound, after a correction
+for all checks of the run that may be found worse: equal models are refused at most `1 - level` of the time.
+*Not worse*: it is shown to be within; a blessing needs that of every check with evidence `not_worse`, so
+there is nothing to correct for. *Undecided*: the sample can tell neither.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+from benison.config import ConfidenceOptions
+from benison.config.fields import BENJAMINI_HOCHBERG, HOLM, WORSE
+from benison.data.batch import Array, Index, Mask
+from benison.evidence.correction import benjamini_hochberg, holm
+from benison.evidence.power import detectable, needed_examples
+from benison.evidence.spread import Spread
+from benison.validation.rows import Values
+from benison.validation.rules import Judged, Rule, Words
+from benison.validation.terms import (
+    CHANGE_RELATIVE,
+    FAIL,
+    LOWER,
+    PASS,
+    SHOWN_NOT_WORSE,
+    SHOWN_WORSE,
+    UNDECIDED,
+)
+
+_HALVINGS = 50
+_MOST_ROWS = 2.0**53
+
+
+@dataclasses.dataclass(frozen=True)
+class Gated:
+    """The checks of a rule on N values whose errors are known."""
+
+    values: Values
+    rule: Rule
+    judged: Judged
+    """By the numbers themselves."""
+    notes: Sequence[str | None]
+    evidence: str
+    weight: float
+
+    @cached_property
+    def is_open(self) -> Mask:
+        """Which checks evidence decides: bool[N]."""
+        return np.asarray((self.judged.outcome == PASS) | (self.judged.outcome == FAIL))
+
+    @cached_property
+    def p_worse(self) -> Array:
+        """Small where the value is shown to be beyond its bound, NaN where the sample cannot tell."""
+        return self._p(self.rule.bound, worse=True)
+
+    @cached_property
+    def p_not_worse(self) -> Array:
+        """Small where the value is shown to be within its bound, NaN where the sample cannot tell."""
+        return self._p(self.rule.bound, worse=False)
+
+    @cached_property
+    def std_error(self) -> Array:
+        """In the unit of the bound."""
+        spread, _ = self._spread(self.rule.bound)
+        return spread.std_error / self._unit
+
+    @cached_property
+    def distance(self) -> Array:
+        """How far the value is within its bound, below 0 beyond it."""
+        measured = self.judged.change if self.rule.is_change else self.values.value
+        sign = 1 if self.rule.side == LOWER else -1
+        return sign * (measured - self.rule.bound)
+
+    @property
+    def is_undefined(self) -> Mask:
+        """Where the candidate has no value although one could be expected: bool[N]."""
+        if not self.rule.is_change:
+            return np.isnan(self.values.value)
+        known = np.isfinite(self.values.baseline)
+        return np.asarray(known & np.isnan(self.judged.change))
+
+    @property
+    def discordant(self) -> tuple[Array, Array] | None:
+        """The rows that only the baseline has right, and that only the candidate has, where that is known."""
+        paired = self.values.paired if self.rule.is_change else None
+        if paired is None or paired.lost is None or paired.won is None:
+            return None
+        return paired.lost, paired.won
+
+    def passing(self, alpha: float, worse: bool, index: Index) -> Array:
+        """The strictest bound with which some checks would pass at alpha; NaN where none is laxer.
+
+        Args:
+            alpha: What the p-value is held against.
+            worse: Whether they pass where they are not shown worse, or where they are shown not to be.
+            index: Which checks.
+        """
+        some = dataclasses.replace(
+            self, values=self.values.take(index), judged=self.judged.take(index)
+        )
+        sign = 1 if self.rule.side == LOWER else -1
+        if self.rule.check == CHANGE_RELATIVE:
+            limit = some._relative_limit(alpha, worse)
+        else:
+            spread, _ = some._spread(self.rule.bound)
+            lower, upper = spread.limits(alpha)
+            is_upper = worse == (self.rule.side == LOWER)
+            limit = upper + some._resolution if is_upper else lower - some._resolution
+        return np.where(sign * (limit - self.rule.bound) < 0, limit, np.nan)
+
+    def _relative_limit(self, alpha: float, worse: bool) -> Array:
+        """By halving between the bound, with which the check fails, and one with which it passes."""
+        sign = 1 if self.rule.side == LOWER else -1
+        far = self.judged.change - sign * (0 if worse else 50) * self.std_error
+        near = np.full(len(far), float(self.rule.bound))
+        for _ in range(_HALVINGS):
+            middle = (near + far) / 2
+            p = self._p(middle, worse)
+            passes = p > alpha if worse else p <= alpha
+            near, far = np.where(passes, near, middle), np.where(passes, middle, far)
+        return far
+
+    def _p(self, bound: Array | float, worse: bool) -> Array:
+        spread, at = self._spread(bound)
+        above = worse != (self.rule.side == LOWER)
+        exact = self._resolution
+        with np.errstate(all="ignore"):
+            p = spread.p_above(at + exact) if above else spread.p_below(at - exact)
+        return np.where(self.is_open & np.isfinite(self.distance), p, np.nan)
+
+    def _spread(self, bound: Array | float) -> tuple[Spread, Array | float]:
+        """What is tested, and against what; a relative change is not tested as a quotient."""
+        values = self.values
+        assert values.spread is not None
+        if not self.rule.is_change:
+            return values.spread, bound
+        assert values.paired is not None
+        if self.rule.check == CHANGE_RELATIVE:
+            return values.paired.combined(1 + bound * np.sign(values.baseline)), 0.0
+        return values.paired.change, bound
+
+    @cached_property
+    def _unit(self) -> Array | float:
+        return np.abs(self.values.baseline) if self.rule.check == CHANGE_RELATIVE else 1.0
+
+    @cached_property
+    def _resolution(self) -> Array:
+        exact = self.values.change_resolution if self.rule.is_change else self.values.resolution
+        return np.nan_to_num(exact)
+
+
+@dataclasses.dataclass(frozen=True)
+class Settled:
+    """What evidence makes of N checks: outcomes and zones as text, and the columns of checks.parquet."""
+
+    outcome: Words
+    zone: Words
+    numbers: dict[str, Array]
+    """float64[N], NaN where unknown."""
+    counts: dict[str, Array]
+    """float64[N] of whole numbers, NaN where unknown."""
+
+
+class Family:
+    """All checks of a run that may be found worse, over which false alarms are held."""
+
+    def __init__(self, gated: Sequence[Gated], options: ConfidenceOptions) -> None:
+        self._options = options
+        members = [each for each in gated if each.evidence == WORSE]
+        sizes = [int(each.is_open.sum()) for each in members]
+        self.size = sum(sizes)
+        p = np.concatenate([np.zeros(0), *(each.p_worse[each.is_open] for each in members)])
+        self._weights = np.repeat([each.weight for each in members], sizes)
+        adjusted = self._corrected(p)
+        self._rejected = adjusted <= options.alpha
+        parts = np.split(adjusted, np.cumsum(sizes)[:-1]) if members else []
+        self._adjusted = {id(each): part for each, part in zip(members, parts, strict=True)}
+
+    def _corrected(self, p: Array) -> Array:
+        if self._options.correction == HOLM:
+            return holm(p, self._weights)
+        return benjamini_hochberg(p) if self._options.correction == BENJAMINI_HOCHBERG else p
+
+    def settle(self, gated: Gated) -> Settled:
+        """The outcomes of some checks."""
+        is_worse = gated.evidence == WORSE
+        p = gated.p_worse if is_worse else gated.p_not_worse
+        adjusted = p.copy()
+        if is_worse:
+            adjusted[gated.is_open] = self._adjusted[id(gated)]
+        zone = self._zones(gated, adjusted if is_worse else gated.p_worse)
+        outcome = _outcomes(gated, zone)
+        family = np.full(len(p), float(self.size) if is_worse else np.nan)
+        counts = {"family_size": family, "needed_examples": self._needed(gated, zone)}
+        if gated.discordant is not None:
+            counts |= dict(zip(("lost", "won"), gated.discordant, strict=True))
+        numbers = {
+            "p_value": p,
+            "p_adjusted": adjusted,
+            "detectable": self._detectable(gated),
+            "passing": self._passing(gated, outcome, zone),
+        }
+        return Settled(outcome, zone, numbers, counts)
+
+    def _zones(self, gated: Gated, p_worse: Array) -> Words:
+        zone = np.full(len(p_worse), UNDECIDED, object)
+        zone[gated.p_not_worse <= self._options.alpha] = SHOWN_NOT_WORSE
+        zone[p_worse <= self._options.alpha] = SHOWN_WORSE
+        zone[~gated.is_open | gated.is_undefined] = ""
+        return zone
+
+    def _first_alpha(self, gated: Gated) -> float:
+        """What the p-value of the first check to be found is held against."""
+        alpha = self._options.alpha
+        if gated.evidence != WORSE or self._options.correction not in (HOLM, BENJAMINI_HOCHBERG):
+            return alpha
+        return alpha * gated.weight / max(float(self._weights.sum()), gated.weight)
+
+    def _last_alpha(self, gated: Gated) -> float:
+        """What it is held against when all others are found that were."""
+        alpha = self._options.alpha
+        if self._options.correction == HOLM:
+            left = float(self._weights[~self._rejected].sum())
+            return alpha * gated.weight / (left + gated.weight)
+        if self._options.correction == BENJAMINI_HOCHBERG:
+            return alpha * max(int(self._rejected.sum()), 1) / max(self.size, 1)
+        return alpha
+
+    def _detectable(self, gated: Gated) -> Array:
+        reached = detectable(gated.std_error, self._first_alpha(gated))
+        if not gated.rule.is_change:
+            return reached
+        return reached - (1 if gated.rule.side == LOWER else -1) * gated.rule.bound
+
+    def _needed(self, gated: Gated, zone: Words) -> Array:
+        """The rows by which what is undecided could be told from its bound, on whichever side it is."""
+        rows = gated.values.rests_on(gated.rule.is_change).astype(float)
+        alphas = self._options.alpha, self._first_alpha(gated)
+        within, beyond = (
+            needed_examples(rows, gated.std_error, gated.distance, alpha) for alpha in alphas
+        )
+        needed = np.ceil(np.where(gated.distance < 0, beyond, within))
+        is_known = (zone == UNDECIDED) & (rows > 0) & (needed > rows) & (needed < _MOST_ROWS)
+        return np.where(is_known, needed, np.nan)
+
+    def _passing(self, gated: Gated, outcome: Words, zone: Words) -> Array:
+        passing = np.full(len(outcome), np.nan)
+        failed = np.flatnonzero((outcome == FAIL) & (zone != ""))
+        if len(failed):
+            is_worse = gated.evidence == WORSE
+            alpha = self._last_alpha(gated) if is_worse else self._options.alpha
+            passing[failed] = gated.passing(alpha, is_worse, failed)
+        return passing
+
+
+def _outcomes(gated: Gated, zone: Words) -> Words:
+    """`worse` lets pass what is undecided, `not_worse` does not; what has no value fails."""
+    outcome = gated.judged.outcome.copy()
+    undecided = UNDECIDED if gated.evidence == WORSE else FAIL
+    for name, becomes in ((SHOWN_WORSE, FAIL), (SHOWN_NOT_WORSE, PASS), (UNDECIDED, undecided)):
+        outcome[zone == name] = becomes
+    outcome[gated.is_open & gated.is_undefined] = FAIL
+    return outcome
