@@ -129,8 +129,6 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         baseline_path = recording.baseline(pin(baseline))
         # A baseline that was looked for and is not there yet leaves none, whatever the config says.
         has_baseline = None if baseline is None else baseline_path is not None
-        # Extractors of one's own may bring predictions from anywhere.
-        own = extractors is not None
         request = Request(
             config,
             has_baseline,
@@ -138,7 +136,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
             baseline_path,
             examples,
             format,
-            called=own,
+            called=extractors is not None,  # which may bring predictions from anywhere
             module_path=folder,
         )
         resolved = resolve(request)
