@@ -46,6 +46,9 @@ bench: .venv/ready ## print the performance table; ARGS goes to the benchmark
 fuzz: .venv/ready ## feed every entry with INPUTS odd or damaged inputs; ARGS="ENTRY ... --seed 2 --jobs 2"
 	@inputs='$(INPUTS)'; $(py) -m tests.fuzz $${inputs:+--inputs $$inputs} $(ARGS)
 
+trust: .venv/ready ## measure how often weak slices are found, and others are not, over ARGS=200 runs
+	@$(py) -m tests.statistics.weak_slices $(ARGS)
+
 kills: .venv/ready ## end ROUNDS evaluations at random moments, in ARGS="sqlite mysql sql+postgresql ..."
 	@$(py) -m tests.lineage.kills --rounds $(ROUNDS) $(ARGS)
 

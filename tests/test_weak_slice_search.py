@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import benison
+from benison.cli import app
 from benison.errors import ConfigError
 
 BASE = {"name": "old", "is_baseline": True, "label_key": "label", "prediction_key": "before"}
@@ -141,3 +143,73 @@ def test_squared_errors_are_measured_by_their_mean() -> None:
 def test_what_cannot_be_is_refused(options: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
         benison.EvalConfig.load({"weak_slices": options})
+
+
+YAML = """\
+# The evaluation of tips.
+model_specs:
+  - {name: new, label_key: label, prediction_key: after}
+  - {name: old, is_baseline: true, label_key: label, prediction_key: before}
+metrics_specs:
+  - metrics:
+      - ExampleCount
+      - class_name: BinaryAccuracy  # the headline
+weak_slices: {loss: change}
+"""
+
+
+def test_what_was_found_is_shown_and_promoted_into_the_config(
+    parquet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config_file = tmp_path / "eval.yaml"
+    config_file.write_text(YAML)
+    result = benison.evaluate(parquet, config_file, output=tmp_path / "out")
+    slices = [row["slice"] for row in weak(result.weak_slices)]
+    command("show", str(tmp_path / "out"))
+    printed = capsys.readouterr().out
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Slices that became worse" in printed
+    assert "Slices that became worse" in page
+    assert slices[0] in page
+
+    target = ("--metric", "BinaryAccuracy", "--config", str(config_file))
+    command("promote", str(tmp_path / "out"), "--slice", slices[0], *target)
+    written = config_file.read_text()
+    assert "# The evaluation of tips." in written
+    assert "BinaryAccuracy  # the headline" in written
+    judged = benison.evaluate(parquet, config_file).verdict
+    (failed,) = judged.failures
+    assert (failed.slice, failed.metric) == (slices[0], "binary_accuracy")
+
+
+def test_promote_says_what_there_is(
+    parquet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config_file = tmp_path / "eval.json"
+    config_file.write_text(json.dumps(config("error")))
+    benison.evaluate(parquet, config_file, output=tmp_path / "out")
+    name = benison.load_result(tmp_path / "out").weak_slices["slice"][0].as_py()
+    asked = (
+        "promote",
+        str(tmp_path / "out"),
+        "--metric",
+        "ExampleCount",
+        "--config",
+        str(config_file),
+    )
+    command(*asked, "--slice", "zip=1", code=2)
+    assert "no weak slice 'zip=1'" in capsys.readouterr().err
+    command(*asked, "--slice", name, code=2)
+    assert "--lower-bound" in capsys.readouterr().err
+    command(*asked, "--slice", name, "--lower-bound", "10")
+    spec = benison.EvalConfig.load(config_file).metrics_specs[0]
+    (narrow,) = spec.metrics[0].per_slice_thresholds
+    assert narrow.threshold.value_threshold is not None
+    assert narrow.threshold.value_threshold.lower_bound == 10
+
+
+def command(*arguments: str, code: int = 0) -> None:
+    """Run a command in this process."""
+    with pytest.raises(SystemExit) as ended:
+        app(arguments)
+    assert (ended.value.code or 0) == code

@@ -25,6 +25,7 @@ from benison.cli.explain import (
 from benison.cli.init import INIT_HELP, init
 from benison.cli.lineage import bless, blessings, lineage, record, revoke
 from benison.cli.options import CRASHED
+from benison.cli.promote import PROMOTE_HELP, promote
 from benison.cli.show import REPORT_HELP, SHOW_HELP, report, show
 
 app = typer.Typer(
@@ -46,6 +47,7 @@ app.command(help=COMPARE_HELP)(compare)
 app.command(help=EXPLAIN_HELP)(explain)
 app.command(help=CHECKS_HELP)(checks)
 app.command(help=REPORT_HELP)(report)
+app.command(help=PROMOTE_HELP)(promote)
 app.command("check-config")(check)
 app.command(help=CONVERT_HELP)(convert)
 app.command(help=METRICS_HELP)(metrics)

@@ -18,6 +18,7 @@ from benison.results.result import UNDIRECTED, EvalResult
 from benison.table.key import Key
 from benison.table.words import view_text
 from benison.terminal import console, plain, verdict
+from benison.terminal.weak_slice_table import weak_slices
 
 _BARS = "▁▂▃▄▅▆▇█"
 _BUCKETS = 24
@@ -42,6 +43,7 @@ def show(result: EvalResult, metrics: Sequence[str], worst: int) -> None:
     """Print the verdict, then for each metric its worst slices and its distribution over slices."""
     worst_of = {name: query.worst(result, name, worst) for name in metrics or query.judged(result)}
     verdict(result)
+    weak_slices(result)
     out = console()
     for name, rows in worst_of.items():
         directed = result.is_bad_when_high(name) is not None

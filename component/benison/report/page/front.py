@@ -11,6 +11,7 @@ from benison.report.page.evidence import evidence
 from benison.report.page.headline import headline
 from benison.report.page.page_columns import PageColumns
 from benison.report.page.tiles import tiles
+from benison.report.page.weak_slice_list import weak_slice_section
 
 
 def front(columns: PageColumns) -> dict[str, str]:
@@ -21,5 +22,6 @@ def front(columns: PageColumns) -> dict[str, str]:
         **headline(result),
         "tiles": tiles(result),
         "checks": "".join(panels(columns, lines)),
+        "weak_slices": weak_slice_section(result),
         "evidence": evidence(result),
     }

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prints the weak slices that a search has confirmed."""
+
+from __future__ import annotations
+
+import math
+
+from rich.table import Table
+
+from benison.config.weak_slice_options import CHANGE
+from benison.results.result import EvalResult
+from benison.terminal import console, plain
+
+_COLUMNS = ("effect", "interval", "mean loss", "expected", "examples", "of all errors")
+
+
+def weak_slices(result: EvalResult) -> None:
+    """Print a table of the slices, the strongest first; nothing where none was looked for."""
+    rows = result.weak_slices.to_pylist()
+    if result.config.weak_slices is None:
+        return
+    if not rows:
+        print("No weak slice was confirmed.")
+        return
+    became_worse = rows[0]["loss"] == CHANGE
+    title = "Slices that became worse" if became_worse else "Slices in which the model is weak"
+    table = Table(title=title, title_justify="left")
+    table.add_column("slice", overflow="fold")
+    for name in _COLUMNS:
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        share = row["share_of_errors"]
+        table.add_row(
+            plain(row["slice"]),
+            f"{row['effect']:.3g}",
+            f"{row['lower']:.3g} to {row['upper']:.3g}",
+            f"{row['mean_loss']:.3g}",
+            f"{row['expected']:.3g}",
+            f"{row['examples']:,}",
+            "" if math.isnan(share) else f"{share:.0%}",
+        )
+    console().print(table)
