@@ -143,6 +143,18 @@ def intervals_cost(rows: int, console: Console) -> None:
         )
 
 
+def families_cost(rows: int, console: Console) -> None:
+    """What other metrics cost than the seven."""
+    table = Table(title="families of metrics", title_justify="left")
+    for column in ("family", "rows", "seconds", "rows/s", "beside", "seconds ", "ratio"):
+        table.add_column(column, justify="left" if column in ("family", "beside") else "right")
+    for family, count, seconds, beside, theirs in measure("families.py", generate(rows))["costs"]:
+        rate = f"{count / seconds:,.0f}"
+        numbers = (f"{count:,}", f"{seconds:.2f}", rate, beside, f"{theirs:.2f}")
+        table.add_row(family, *numbers, f"{seconds / theirs:.2f} x")
+    console.print(table)
+
+
 def beside_models(rows: int, console: Console) -> None:
     """Evaluations that call a model, against a loop that only calls it."""
     table = Table(
@@ -196,6 +208,7 @@ def main() -> None:
         compare(rows, ["benison", "columns", "polars", "duckdb", *slow], console)
     slices_cost(max(options.rows), console)
     intervals_cost(max(options.rows), console)
+    families_cost(min(options.rows), console)
     if not options.skip_models:
         beside_models(MODEL_ROWS, console)
     if options.beam:

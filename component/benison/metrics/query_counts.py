@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many queries there are, and how many rows they have.
 
+    total_queries    sum over queries of the mean weight of their rows
+    total_documents  sum of the weights of all rows
+    min_documents    least sum of the weights of the rows of a query
+    max_documents    largest such sum
+
 Weighted, a row counts as much as it weighs, and a query as much as its rows weigh on average. Rows without
 weight are in no query.
 """
@@ -17,7 +22,7 @@ import numpy as np
 from benison.data.batch import Array, Inputs  # noqa: F401 - Inputs is for the example
 from benison.metrics.base import Metric, Statistic
 from benison.metrics.confusion import snake_case
-from benison.metrics.ranking import QueryRows, Ranked
+from benison.metrics.ranking import QueryRows, Ranked, ranked_rows
 from benison.metrics.registry import About, register
 from benison.metrics.statistics.kept_rows import KeptRows
 
@@ -79,7 +84,7 @@ class QueryStatistic(Metric):
         return (QueryRows(),)
 
     def result(self, rows: KeptRows) -> Array:
-        ranked, line = Ranked.of(rows), COUNTS[self.count]
+        ranked, line = ranked_rows(rows), COUNTS[self.count]
         values = np.full(ranked.size, line.empty)
         if len(ranked.starts):
             line.ufunc.at(values, ranked.slices, line.of(ranked))

@@ -22,6 +22,7 @@ from benison.errors import DataError
 from benison.metrics.base import Metric, Statistic, ratio
 from benison.metrics.registry import HIGHER, LOWER, About, register
 from benison.metrics.statistics.binary import heavy
+from benison.metrics.statistics.kept import kept
 from benison.metrics.statistics.kept_rows import KeptRows, Rows
 from benison.slicing.codes import SliceCodes
 
@@ -143,6 +144,10 @@ class Ranked:
         return ratio(total, np.bincount(self.slices, weights, minlength=self.size))
 
 
+ranked_rows = kept(Ranked.of)
+"""The queries of kept rows, which are sorted once for all metrics that read them."""
+
+
 @dataclasses.dataclass(frozen=True)
 class NDCG(Metric):
     """Mean over queries of the discounted gain of the ranking over that of the best one; from 0 to 1.
@@ -180,7 +185,7 @@ class NDCG(Metric):
         return (QueryRows(gain_key=self.gain_key),)
 
     def result(self, rows: KeptRows) -> Array:
-        ranked = Ranked.of(rows)
+        ranked = ranked_rows(rows)
         discounts = self._discounts(ranked.ranks)
         best = ranked.labels[np.lexsort((-ranked.labels, ranked.codes))]
         ideal = ranked.sums(best * discounts)
@@ -226,7 +231,7 @@ class MinLabelPosition(Metric):
         return (QueryRows(gain_key=self.label_key),)
 
     def result(self, rows: KeptRows) -> Array:
-        ranked = Ranked.of(rows)
+        ranked = ranked_rows(rows)
         starts = ranked.ties
         if not len(starts):
             return np.full(ranked.size, np.nan)

@@ -19,8 +19,9 @@ from benison.data.batch import Array, Index, Inputs  # noqa: F401 - Inputs is fo
 from benison.metrics.base import Metric, Statistic, ratio
 from benison.metrics.confusion import snake_case
 from benison.metrics.parameters import MOST, check_count
-from benison.metrics.ranking import QueryRows, Ranked
+from benison.metrics.ranking import QueryRows, Ranked, ranked_rows
 from benison.metrics.registry import HIGHER, About, register
+from benison.metrics.statistics.kept import kept
 from benison.metrics.statistics.kept_rows import KeptRows
 
 
@@ -49,7 +50,7 @@ class Runs:
     @classmethod
     def of(cls, rows: KeptRows) -> Runs:
         """The runs of kept rows."""
-        ranked = Ranked.of(rows)
+        ranked = ranked_rows(rows)
         starts = ranked.ties
         lengths = np.diff(starts, append=len(ranked.codes))
         so_far = np.concatenate([[0], np.cumsum(ranked.labels > 0)])
@@ -89,6 +90,10 @@ class Runs:
         return np.flatnonzero((self.positives > 0) & (self.positives_ahead == 0))
 
 
+runs_of = kept(Runs.of)
+"""The runs of kept rows, which are made once for all metrics that read them."""
+
+
 def _log_factorials(runs: Runs) -> Array:
     """Ln n! for n from 0 to the length of the longest run."""
     return np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, runs.lengths.max(initial=0) + 1)))])
@@ -125,7 +130,7 @@ class TopRanks(Metric):
         return (QueryRows(),)
 
     def result(self, rows: KeptRows) -> Array:
-        runs = Runs.of(rows)
+        runs = runs_of(rows)
         values = np.nan_to_num(self.of_queries(runs))
         return runs.ranked.mean(values, self.counting(runs).astype(np.float64))
 
