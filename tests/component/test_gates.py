@@ -15,7 +15,7 @@ from scipy import stats
 from benison.config import EvalConfig
 from benison.engine.plan import Plan
 from benison.evidence.spread import Paired, PairedShares, Share, Student
-from benison.table.key import Key
+from benison.table.key import CHANGE, VALUE, Key
 from benison.table.schema import METRICS_SCHEMA
 from benison.table.slice_columns import SliceColumns
 from benison.validation.judge import validate
@@ -63,10 +63,12 @@ class Sample:
         )
 
 
-def batch(model: str, metric: str, values: Any, examples: Any) -> pa.RecordBatch:
+def batch(
+    model: str, metric: str, values: Any, examples: Any, kind: str = VALUE
+) -> pa.RecordBatch:
     keys = [((("hour", str(i)),), None) for i in range(len(values))]
     columns = SliceColumns.of(keys, np.asarray(examples, np.int64))
-    return columns.metric_rows(Key(metric, model), np.asarray(values, float))
+    return columns.metric_rows(Key(metric, model, kind=kind), np.asarray(values, float))
 
 
 def judge(
@@ -91,6 +93,9 @@ def judge(
     sides = {"new": paired.candidate, "old": paired.baseline}
     batches = [batch(model, name, side.value, examples) for model, side in sides.items()]
     evidence = {Key(name, "new"): Errors(0, paired.candidate, paired)} if known else {}
+    change = Key(name, "new", kind=CHANGE)
+    batches.append(batch("new", name, paired.change.value, examples, CHANGE))
+    evidence |= {change: Errors(0, paired.change, paired)} if known else {}
     table = pa.Table.from_batches(batches, METRICS_SCHEMA)
     return validate(config, Plan.of(config).judged, table, evidence=evidence)
 
@@ -260,3 +265,30 @@ def test_each_of_several_looks_has_its_share() -> None:
     assert 0.05 / 20 < p < 0.05
     assert judge(sample.paired, sample.total, fall(0.0)).status == "not_blessed"
     assert judge(sample.paired, sample.total, fall(0.0), looks={"most": 20}).status == "blessed"
+
+
+ONE = {"value_threshold": {"lower_bound": 0.5}}
+
+
+def test_what_changed_without_a_threshold_is_no_chance() -> None:
+    rng = np.random.default_rng(2)
+    won, lost = rng.binomial(120, 0.5, (2, 200))
+    lost[:7] += np.arange(40, 110, 10)
+    sample = Sample(np.full(200, 2000), np.full(200, 1700), won, lost)
+    verdict = judge(sample.paired, sample.total, ONE)
+    changes = verdict.ungated
+    assert changes is not None
+    p = 2 * stats.norm.sf(np.abs(won - lost) / np.sqrt(won + lost))
+    expected = stats.false_discovery_control(np.minimum(p, 1))
+    assert (changes.tested, changes.significant) == (200, int((expected <= 0.05).sum()))
+    effect = np.abs(sample.paired.change.value / sample.paired.change.std_error)
+    order = np.argsort(-np.where(expected <= 0.05, effect, 0))
+    assert [each.slice for each in changes.largest] == [f"hour={i}" for i in order[:5]]
+    assert changes.largest[0].sentence.startswith("binary_accuracy of hour=")
+    assert Verdict.from_dict(verdict.to_dict()).ungated == changes
+
+
+def test_what_has_a_threshold_on_its_change_is_not_listed() -> None:
+    changes = judge(MANY.paired, MANY.total, fall(0.0)).ungated
+    assert changes is not None
+    assert (changes.tested, changes.significant, changes.largest) == (0, 0, ())

@@ -16,6 +16,7 @@ import benison
 from benison import lineage
 from benison.evaluation.recording import check_recorded
 from benison.lineage import Finding, Run, RunKey, history
+from benison.lineage.ledger import Ledger
 from benison.lineage.store import Store
 from benison_orchestration import local
 from tests.conftest import config, taxi_like
@@ -300,3 +301,25 @@ def test_what_is_mounted_is_recorded_by_its_address(
     moved = tmp_path / "moved"
     (tmp_path / "out2").rename(moved)
     assert check_recorded(moved, arguments["metadata"]).status == "blessed"
+
+
+def test_the_verdict_says_how_many_candidates_were_judged_on_the_data(
+    arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store counts them; that it counts right is held with the stores."""
+    monkeypatch.setattr(Ledger, "look", lambda self, data, model: 14)
+    verdict = benison.evaluate(**arguments).verdict
+    assert verdict.look == 14
+    assert verdict.summary().endswith(" It is the 14th candidate judged on these data.")
+    assert benison.load_result(arguments["output"]).verdict == verdict
+
+
+def test_one_look_more_than_allowed_is_refused(
+    arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments["config"]["options"] = {"confidence": {"looks": {"most": 2}}}
+    monkeypatch.setattr(Ledger, "look", lambda self, data, model: 3)
+    with pytest.raises(benison.ConfigError, match="is the 3rd candidate .* looks allows 2"):
+        benison.evaluate(**arguments)
+    with pytest.raises(benison.ConfigError, match="say metadata"):
+        benison.evaluate(arguments["examples"], arguments["config"])

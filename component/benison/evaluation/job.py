@@ -92,6 +92,8 @@ class Job:
     """What the manifest says of the run and its record in a metadata store."""
     note: Callable[[str, Verdict | None], None] = lambda _state, _verdict: None
     """Called when it is running, evaluated, and written; an error of its ends the evaluation."""
+    look: Callable[[], int | None] = lambda: None
+    """Which candidate this is that is judged on these data, from 1; None where no store counts."""
     user_metrics: UserMetrics = UserMetrics()
     """The metrics whose code is not Benison's."""
     threads: int = 1
@@ -251,8 +253,10 @@ class Job:
                 outputs["metrics"],
                 outputs["small_slices"],
                 outputs["notes"],
+                outputs.get("evidence"),
             )
             verdict = with_weak_slices(verdict, self.config, outputs.get("weak_slices"))
+            verdict = dataclasses.replace(verdict, look=self.look())
             self.advice = [*self.words, *advice(outputs["metrics"], self.rows, self.missing)]
         _log(verdict)
         for sentence in self.advice:

@@ -35,9 +35,13 @@ from benison.models.fetch import readable
 from benison.output import blessing, directory
 from benison.paths import absolute, locate
 from benison.results.result import EvalResult, load_result
-from benison.validation.verdict import Verdict
+from benison.validation.verdict import Verdict, look_text
 
 LATEST_BLESSED = "latest-blessed"
+_NO_LOOKS = (
+    "options.confidence.looks counts candidates in a metadata store: say metadata (--metadata) and pipeline "
+    "(--pipeline), or leave looks out."
+)
 _LOGGER = logging.getLogger("benison")
 
 
@@ -127,6 +131,10 @@ class Recording:
         Raises:
             MetadataError: The results are written, but their record is not.
         """
+        looks = job.config.options.certainty.looks
+        if looks is not None and not hasattr(self.recorder, "look"):
+            raise ConfigError(_NO_LOOKS)
+        job.look = functools.partial(self._look, job)
         if self.key is None or output is None:
             return evaluate()
         if self.recorder is None:
@@ -151,6 +159,25 @@ class Recording:
                 "records them."
             ) from error
         return result
+
+    def _look(self, job: Job) -> int | None:
+        """Which candidate it is that is judged on these data; None where no store counts.
+
+        Raises:
+            ConfigError: It is one more than options.confidence.looks allows.
+        """
+        count = getattr(self.recorder, "look", None)
+        if count is None:
+            return None
+        candidate = next(model for model in job.models if not model["is_baseline"])
+        look: int = count(job.data.digest(), candidate["digest"] or "")
+        looks = job.config.options.certainty.looks
+        if looks is not None and look > looks.most:
+            raise ConfigError(
+                f"{look_text(look)[:-1]}, and options.confidence.looks allows {looks.most:,}. Evaluate on "
+                "data that no candidate was judged on."
+            )
+        return look
 
     def _evaluated(
         self, job: Job, output: PathLike, evaluate: Callable[[], EvalResult]

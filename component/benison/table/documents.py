@@ -78,6 +78,24 @@ class _Manifest(_Document):
     files: dict[str, _File]
 
 
+class _Change(_Document):
+    metric: str
+    slice: str
+    baseline: float
+    value: float
+    change: float
+    lower: float
+    upper: float
+    p_adjusted: float
+    examples: int
+
+
+class _Ungated(_Document):
+    tested: int
+    significant: int
+    largest: list[_Change]
+
+
 class _Verdict(_Document):
     """verdict.json, as `Verdict.to_dict` makes it."""
 
@@ -86,6 +104,8 @@ class _Verdict(_Document):
     rubber_stamped: bool
     counts: dict[str, int] = Field(default_factory=dict)
     checks: list[dict[str, Any]] = Field(default_factory=list)
+    look: int | None = None
+    ungated: _Ungated | None = None
 
 
 def manifest_fault(data: Any) -> str:

@@ -58,6 +58,7 @@ from benison.validation.terms import (
     SMALL_SLICES,
     UNDECIDED,
 )
+from benison.validation.ungated import ungated
 from benison.validation.verdict import BLESSED, NOT_BLESSED, Verdict
 
 Spec: TypeAlias = "SlicingSpec | CrossSlicingSpec"
@@ -87,12 +88,18 @@ def validate(
         notes: Why values are undefined, where it is known.
         evidence: How far the true values may be from those of the keys, in the order of their rows.
     """
-    bench = _Bench(config, MetricRows(metrics, evidence), Slices.of_keys(small_slices), notes or {})
+    rows = MetricRows(metrics, evidence)
+    bench = _Bench(config, rows, Slices.of_keys(small_slices), notes or {})
     for each in judged:
         bench.judge(each)
     for i, spec in enumerate(config.metrics_specs):
         bench.judge_unknown(spec, [each for each in judged if each.spec == i])
-    return bench.verdict()
+    verdict, baseline = bench.verdict(), config.baseline_spec
+    beside = None
+    if baseline is not None and evidence:
+        several = len(config.candidate_specs) > 1
+        beside = ungated(rows, evidence, verdict.table, baseline.name, several)
+    return dataclasses.replace(verdict, ungated=beside)
 
 
 class _Bench:

@@ -27,6 +27,7 @@ from benison.validation.terms import (
     RUBBER_STAMPED,
     UNDECIDED,
 )
+from benison.validation.ungated import Ungated
 
 VERDICT_VERSION = 2
 
@@ -55,6 +56,10 @@ class Verdict:
     """Whether changes went unjudged for want of a baseline."""
     known_counts: Mapping[str, int] | None = dataclasses.field(default=None, repr=False)
     """The checks by outcome, where `table` does not hold all of them."""
+    look: int | None = None
+    """Which candidate it is that was judged on these data, from 1; None where no store counts."""
+    ungated: Ungated | None = dataclasses.field(default=None, repr=False)
+    """What changed without a threshold on it; None where that is not known."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Verdict) and self._content == other._content
@@ -65,7 +70,7 @@ class Verdict:
     @property
     def _content(self) -> tuple[Any, ...]:
         sentences = [check["reason"] for check in self.to_dict()["checks"]]
-        return self.status, self.rubber_stamped, self.counts, sentences
+        return self.status, self.rubber_stamped, self.counts, sentences, self.look, self.ungated
 
     def __repr__(self) -> str:
         return f"<Verdict {self.summary()}>"
@@ -124,7 +129,8 @@ class Verdict:
         """The verdict in one sentence."""
         stamped = " There is no baseline, so changes were not judged (rubber-stamped)."
         status = self.status.replace("_", " ").upper()
-        return f"{status}: {checks_text(self.counts)}.{stamped if self.rubber_stamped else ''}"
+        text = f"{status}: {checks_text(self.counts)}.{stamped if self.rubber_stamped else ''}"
+        return text + (f" {look_text(self.look)}" if self.look and self.look > 1 else "")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for strict JSON, in which an undefined number is null.
@@ -144,6 +150,8 @@ class Verdict:
             "reasons": [*_first_bytes(self.first_reasons(), _REASON_BYTES)],
             "checks": shown,
             "left": sum(self.counts[outcome] for outcome in others) - len(shown),
+            **({} if self.look is None else {"look": self.look}),
+            **({} if self.ungated is None else {"ungated": self.ungated.to_dict()}),
         }
 
     @classmethod
@@ -166,11 +174,12 @@ class Verdict:
             rows = [row for check in data["checks"] for row in upgraded_check(check)]
             table = pa.Table.from_pylist(rows, CHECKS_SCHEMA)
             return cls(data["status"], table, data["rubber_stamped"])
-        if table is not None:
-            return cls(data["status"], table, data["rubber_stamped"])
-        rows = [Check.row_of(check) for check in data["checks"]]
-        table = pa.Table.from_pylist(rows, CHECKS_SCHEMA)
-        return cls(data["status"], table, data["rubber_stamped"], data["counts"])
+        beside = Ungated.of(data["ungated"]) if data.get("ungated") else None
+        counts = None
+        if table is None:
+            rows = [Check.row_of(check) for check in data["checks"]]
+            table, counts = pa.Table.from_pylist(rows, CHECKS_SCHEMA), data["counts"]
+        return cls(data["status"], table, data["rubber_stamped"], counts, data.get("look"), beside)
 
 
 def checks_text(counts: Mapping[str, int]) -> str:
@@ -191,6 +200,17 @@ def checks_text(counts: Mapping[str, int]) -> str:
     failed = counts.get(FAIL, 0)
     count, end = (failed, "failed") if failed else (counts.get(PASS, 0), "passed")
     return "; ".join(filter(None, (f"{_share(count, total)} {end}", ", ".join(others))))
+
+
+def look_text(look: int) -> str:
+    """Which candidate a model is, as a sentence: the more are tried on the same data, the less it proves.
+
+    >>> look_text(14), look_text(2)
+    ('It is the 14th candidate judged on these data.', 'It is the 2nd candidate judged on these data.')
+    """
+    teens = 10 < look % 100 < 20
+    end = {1: "st", 2: "nd", 3: "rd"}.get(0 if teens else look % 10, "th")
+    return f"It is the {look:,}{end} candidate judged on these data."
 
 
 def _share(count: int, total: int) -> str:
