@@ -63,9 +63,7 @@ class Sample:
         )
 
 
-def batch(
-    model: str, metric: str, values: Any, examples: Any, kind: str = VALUE
-) -> pa.RecordBatch:
+def batch(model: str, metric: str, values: Any, examples: Any, kind: str = VALUE) -> pa.RecordBatch:
     keys = [((("hour", str(i)),), None) for i in range(len(values))]
     columns = SliceColumns.of(keys, np.asarray(examples, np.int64))
     return columns.metric_rows(Key(metric, model, kind=kind), np.asarray(values, float))

@@ -319,7 +319,7 @@ def test_one_look_more_than_allowed_is_refused(
 ) -> None:
     arguments["config"]["options"] = {"confidence": {"looks": {"most": 2}}}
     monkeypatch.setattr(Ledger, "look", lambda self, data, model: 3)
-    with pytest.raises(benison.ConfigError, match="is the 3rd candidate .* looks allows 2"):
+    with pytest.raises(benison.ConfigError, match=r"the 3rd candidate .*looks allows 2\."):
         benison.evaluate(**arguments)
     with pytest.raises(benison.ConfigError, match="say metadata"):
         benison.evaluate(arguments["examples"], arguments["config"])

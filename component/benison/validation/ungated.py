@@ -43,7 +43,9 @@ class UngatedChange:
     def sentence(self) -> str:
         """What changed, and how sure that is."""
         moved = "rose" if self.change > 0 else "fell"
-        interval = f"interval of the change {self.lower:.4g} to {self.upper:.4g}"
+        interval = (
+            f"{100 * (1 - SHARE):g} % interval of the change {self.lower:.4g} to {self.upper:.4g}"
+        )
         return (
             f"{self.metric} of {self.slice} {moved} by {abs(self.change):.4g} ({self.baseline:.6g} -> "
             f"{self.value:.6g}, {interval}, {counted(self.examples, 'example')})."
@@ -84,6 +86,7 @@ class _Tested:
 
     key: Key
     rows: pa.Table
+    spread: Spread
     p: Array
     size: Array
 
@@ -94,15 +97,17 @@ class _Tested:
         own = self.key.as_kind(VALUE)
         sides = [rows.of(key) for key in (own.of_model(baseline), own)]
         before, after = (float(Aligned(side, row).numbers("value")[0]) for side in sides)
-        numbers = {name: row[name][0].as_py() for name in ("lower", "upper", "examples")}
+        lower, upper = self.spread.take(np.array([i])).limits(SHARE / 2)
         return UngatedChange(
             f"{own.metric}{qualifier(own, several)}",
             row["slice"][0].as_py(),
             before,
             after,
             row["value"][0].as_py(),
-            p_adjusted=adjusted,
-            **numbers,
+            float(lower[0]),
+            float(upper[0]),
+            adjusted,
+            row["examples"][0].as_py(),
         )
 
 
@@ -131,7 +136,7 @@ def ungated(
         of = int(np.searchsorted(starts, position, "right")) - 1
         own = position - int(starts[of])
         p = float(adjusted[position])
-        changes.append(tested[of].described(own, rows, baseline, several, p))
+        changes.append(tested[of].described(own, rows, baseline, p, several))
     return Ungated(int(np.isfinite(adjusted).sum()), len(found), tuple(changes))
 
 
@@ -149,7 +154,7 @@ def _tested(rows: MetricRows, evidence: Evidence, checks: pa.Table) -> Iterator[
             p = np.minimum(2 * np.fmin(spread.p_below(0.0), spread.p_above(0.0)), 1.0)
             deviation = spread.std_error * np.sqrt(table["evaluated"].to_numpy()[positions])
             in_deviations = np.nan_to_num(np.abs(spread.value) / deviation)
-        yield _Tested(key, table.take(pa.array(positions)), p, in_deviations)
+        yield _Tested(key, table.take(pa.array(positions)), spread, p, in_deviations)
 
 
 def _is_gated(table: pa.Table, judged: pa.Table, key: Key) -> Mask:
