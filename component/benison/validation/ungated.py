@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from benison.data.batch import Array, Mask
 from benison.evidence.correction import benjamini_hochberg
+from benison.evidence.spread import Spread
 from benison.table.key import CHANGE, VALUE, Key
 from benison.table.slices import slice_ids
 from benison.table.words import counted, qualifier
@@ -71,7 +72,7 @@ class Ungated:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for strict JSON."""
-        return dataclasses.asdict(self)
+        return {**dataclasses.asdict(self), "largest": [*map(dataclasses.asdict, self.largest)]}
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> Ungated:
