@@ -40,6 +40,8 @@ from benison.config.thresholds import (
 )
 from benison.config.weak_slice_options import WeakSliceOptions
 
+_LEVEL_OF_TFMA = 0.95
+
 
 class PaddingOptions(ConfigPart):
     """Padding of labels and predictions to the same length."""
@@ -319,6 +321,11 @@ class Options(ConfigPart):
         """The options of `confidence`, by default where it gives none."""
         given = self.confidence
         return given if isinstance(given, ConfidenceOptions) else ConfidenceOptions()
+
+    @property
+    def interval_level(self) -> float:
+        """The confidence of the intervals of values; those by TFMA's methods have TFMA's, 95 %."""
+        return _LEVEL_OF_TFMA if self.compute_confidence_intervals else self.certainty.level
 
 
 class EvalSpecs(ConfigPart):

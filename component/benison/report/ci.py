@@ -203,7 +203,11 @@ def _page(result: EvalResult, facts: Mapping[str, str]) -> Iterator[str]:
     yield f"## {_MARKS[verdict.status]} Benison: {verdict.status.replace('_', ' ')}\n"
     yield f"{markdown(verdict.summary())}\n"
     several = len(result.config.candidate_specs) > 1
-    groups = {"Failed": (FAIL,), "Not evaluated": (UNDECIDED, NOT_EVALUATED, RUBBER_STAMPED)}
+    groups = {
+        "Failed": (FAIL,),
+        "Undecided": (UNDECIDED,),
+        "Not evaluated": (NOT_EVALUATED, RUBBER_STAMPED),
+    }
     for title, outcomes in groups.items():
         shown = verdict.of_outcome(*outcomes, most=MAX_ROWS)
         cells = [(_metric(check.key, several), check.slice, check.reason) for check in shown]
@@ -211,6 +215,10 @@ def _page(result: EvalResult, facts: Mapping[str, str]) -> Iterator[str]:
         count = sum(verdict.counts[outcome] for outcome in outcomes)
         if count > MAX_ROWS:
             yield f"and {count - MAX_ROWS:,} more, in checks\\.parquet\n"
+    if (beside := verdict.ungated) is not None:
+        sentences = [(each.metric, each.slice, each.sentence) for each in beside.largest]
+        yield from _table("Also changed, not gated", ("Metric", "Slice", "What"), sentences)
+        yield f"{markdown(beside.summary)}\n" if sentences else ""
     columns = ("Metric", "Slice", "Examples", "Baseline", "Candidate", "Change")
     yield from _table("Worst changes", columns, [*_changes(result, several)])
     yield from _table("What was evaluated", ("What", "Which"), [*facts.items()])
@@ -246,7 +254,7 @@ def _changes(result: EvalResult, several: bool) -> Iterator[tuple[str, ...]]:
                 sides = (key.of_model(baseline.name), key)
                 numbers = (f"{values[side, identity]:.6g}" for side in sides)
                 where = (_metric(key, several), row["slice"])
-                yield (*where, f"{row['examples']:,}", *numbers, _change(row))
+                yield (*where, f"{row['examples']:,}", *numbers, _change(row, result.level))
 
 
 def values_by_key(result: EvalResult) -> dict[tuple[Key, str], float]:
@@ -257,8 +265,8 @@ def values_by_key(result: EvalResult) -> dict[tuple[Key, str], float]:
     return {(Key.of(r), identity): r["value"] for r, identity in zip(rows, identities, strict=True)}
 
 
-def _change(row: Mapping[str, Any]) -> str:
+def _change(row: Mapping[str, Any], level: float) -> str:
     """A change, with its interval where it has one."""
     change, lower, upper = (row[key] for key in ("value", "lower", "upper"))
-    between = f" (95 % interval {lower:.4g} to {upper:.4g})" if math.isfinite(upper - lower) else ""
-    return f"{change:+.6g}{between}"
+    ends = f" ({100 * level:.4g} % interval {lower:.4g} to {upper:.4g})"
+    return f"{change:+.6g}{ends if math.isfinite(upper - lower) else ''}"

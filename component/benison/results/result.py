@@ -232,6 +232,11 @@ class EvalResult:
         order = "descending" if self.is_bad_when_high(metric) else "ascending"
         return rows.sort_by([("value", order)])
 
+    @property
+    def level(self) -> float:
+        """The confidence of the intervals, between 0.5 and 1."""
+        return self.config.options.interval_level
+
     def is_bad_when_high(self, metric: str) -> bool | None:
         """Whether high values are the bad ones; None where nothing says it. A change is as its metric is.
 

@@ -99,8 +99,21 @@ def verdict(result: EvalResult, console: Console | None = None) -> None:
         out.print(f"  [red]✗[/red] {plain(reason, _LONG)}")
     if judged.counts[FAIL] > _SHOWN_REASONS:
         out.print(f"  ... and {judged.counts[FAIL] - _SHOWN_REASONS:,} more{_where(result)}")
+    _ungated(out, judged)
     for sentence in result.manifest.get("advice", ()):
         out.print(f"  [yellow]![/yellow] {plain(sentence, _LONG)}")
+
+
+def _ungated(out: Console, judged: Verdict) -> None:
+    """Print what changed without a threshold on it, if anything did."""
+    changes = judged.ungated
+    if changes is None or not changes.largest:
+        return
+    out.print(
+        f"  [yellow]~[/yellow] Also changed, not gated: {escape(changes.summary)} The largest:"
+    )
+    for each in changes.largest:
+        out.print(f"      {plain(each.sentence, _LONG)}")
 
 
 def _where(result: EvalResult) -> str:

@@ -63,8 +63,9 @@ def _numbers(check: Check) -> Iterator[tuple[str, str]]:
     yield "must hold", check.formula
     if math.isfinite(check.bound) and (check.is_change or not math.isnan(check.value)):
         yield "numbers", _put_in(check)
+    level = 95 if math.isnan(check.level) else 100 * check.level
     if not math.isnan(check.lower):
-        yield "interval", f"{check.lower:.6g} to {check.upper:.6g} (95 %)"
+        yield "interval", f"{check.lower:.6g} to {check.upper:.6g} ({level:.4g} %)"
     if check.p_value == check.p_value:  # not NaN
         yield "p-value", f"{check.p_value:.3g}, adjusted {check.p_adjusted:.3g} ({check.evidence})"
     evaluated = check.examples if check.evaluated is None else check.evaluated

@@ -50,7 +50,7 @@ def show(result: EvalResult, metrics: Sequence[str], worst: int) -> None:
         which = "worst slices" if directed else f"lowest slices ({UNDIRECTED})"
         title = f"{plain(name)}: its {len(rows)} {which}"
         out.print()
-        out.print(_table(title, _with_views(rows), ("slice", "of", *_VALUES)))
+        out.print(_table(result, title, _with_views(rows), ("slice", "of", *_VALUES)))
         spread = [value for value in query.distribution(result, name) if math.isfinite(value)]
         if len(spread) > 1:
             low, high = min(spread), max(spread)
@@ -73,7 +73,7 @@ def show_slice(result: EvalResult, slice_: str, metrics: Sequence[str]) -> None:
     rows = query.of_slice(result, slice_, metrics)
     examples = max((row["examples"] for row in rows), default=0)
     console().print(
-        _table(f"{plain(slice_)}: {examples:,} examples", rows, ("metric", *_VALUES[1:]))
+        _table(result, f"{plain(slice_)}: {examples:,} examples", rows, ("metric", *_VALUES[1:]))
     )
 
 
@@ -92,7 +92,7 @@ def show_changes(
         out.print(f"{plain(str(run.path))}: {status}, {run.manifest.get('created', '')}")
     columns = ("examples", "was", "was interval", "is", "is interval", "change", "", "over runs")
     if slice_ is not None:
-        out.print(_table(f"{plain(slice_)}: what changed", rows, ("metric", *columns)))
+        out.print(_table(result, f"{plain(slice_)}: what changed", rows, ("metric", *columns)))
         return
     for name in dict.fromkeys(row["metric"] for row in rows):
         of_metric = [row for row in rows if row["metric"] == name]
@@ -100,7 +100,7 @@ def show_changes(
         if changed:
             note = "" if result.is_bad_when_high(name) is not None else f" ({UNDIRECTED})"
             title = f"{plain(name)}: the largest of {len(changed):,} changes{note}"
-            out.print(_table(title, changed[:most], ("slice", *columns)))
+            out.print(_table(result, title, changed[:most], ("slice", *columns)))
         else:
             out.print(f"{plain(name)}: nothing changed")
         for text, side in (("only in the older", "is"), ("only in the newer", "was")):
@@ -139,18 +139,20 @@ def _bar(share: float) -> str:
     return _BARS[min(len(_BARS) - 1, int(share * (len(_BARS) - 1)))]
 
 
-def _table(title: str, rows: Rows, columns: Sequence[str]) -> Table:
+def _table(result: EvalResult, title: str, rows: Rows, columns: Sequence[str]) -> Table:
     """A table of those columns that say something and for which there is room."""
     texts = [[_cell(row, column) for column in columns] for row in rows]
     full = [k for k in range(len(columns)) if k == 0 or any(row[k] for row in texts)]
     cells = {columns[k]: [row[k] for row in texts] for k in full}
-    kept = _fitting(cells, console().width)
+    intervals = f"{100 * result.level:.4g} % interval"
+    headings = {column: intervals if column in _ENDS else column for column in cells}
+    kept = _fitting(cells, headings, console().width)
     table = Table(title=title, title_justify="left", caption_justify="left")
     for column in kept:
         words = column in (*_WORDS, "over runs")
         justify: Literal["left", "right"] = "left" if words else "right"
         wraps = column == columns[0]  # names of slices may be longer than any terminal
-        table.add_column(_heading(column), justify=justify, overflow="fold", no_wrap=not wraps)
+        table.add_column(headings[column], justify=justify, overflow="fold", no_wrap=not wraps)
     for row in zip(*(cells[column] for column in kept), strict=True):
         table.add_row(*row)
     if left_out := [column for column in cells if column not in kept]:
@@ -158,11 +160,13 @@ def _table(title: str, rows: Rows, columns: Sequence[str]) -> Table:
     return table
 
 
-def _fitting(cells: Mapping[str, Sequence[str]], width: int) -> list[str]:
+def _fitting(
+    cells: Mapping[str, Sequence[str]], headings: Mapping[str, str], width: int
+) -> list[str]:
     """The columns that fit next to each other whole, the less important ones left out first."""
     first = next(iter(cells))
     widths = {
-        column: max(cell_len(Text.from_markup(text).plain) for text in (_heading(column), *texts))
+        column: max(cell_len(Text.from_markup(text).plain) for text in (headings[column], *texts))
         for column, texts in cells.items()
     }
     widths[first] = min(widths[first], _NAME_WIDTH)
@@ -173,10 +177,6 @@ def _fitting(cells: Mapping[str, Sequence[str]], width: int) -> list[str]:
         if column in kept and column != first:
             kept.remove(column)
     return kept
-
-
-def _heading(column: str) -> str:
-    return "95 % interval" if column in _ENDS else column
 
 
 def _cell(row: dict[str, object], column: str) -> str:

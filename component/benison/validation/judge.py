@@ -34,7 +34,6 @@ from benison.config import (
     MetricConfig,
     MetricsSpec,
     MetricThreshold,
-    Options,
     SlicingSpec,
 )
 from benison.config.fields import POINT
@@ -66,8 +65,6 @@ Threshold: TypeAlias = "tuple[Spec | None, MetricThreshold]"
 """A threshold with the slices that it is for; None is every plain slice."""
 Notes: TypeAlias = Mapping[tuple[Key, str], str]
 """Why values are undefined, by key and the text of `slice_ids`."""
-
-_LEVEL_OF_TFMA = 0.95
 
 
 def validate(
@@ -119,7 +116,7 @@ class _Bench:
             [each for each in self._checks if isinstance(each, Gated)], options.certainty
         )
         settled = (
-            gated_rows(each, family.settle(each), level_of(options))
+            gated_rows(each, family.settle(each), options.interval_level)
             if isinstance(each, Gated)
             else each
             for each in self._checks
@@ -192,7 +189,7 @@ class _Bench:
             self._unjudged = True
         notes = self._notes_of(values, rule, judged)
         if evidence == POINT or known is None or is_stamped:
-            level = level_of(self._config.options)
+            level = self._config.options.interval_level
             self._checks.append(rows_of(values, rule, judged, notes, level, evidence))
         else:
             self._checks.append(Gated(values, rule, judged, notes, evidence, threshold.weight))
@@ -282,11 +279,6 @@ def slice_ids_of(slices: Slices) -> list[str]:
     columns = {"slice_key": slices.key_array, "other_slice_key": slices.other_array}
     ids: list[str] = slice_ids(pa.table(columns)).to_pylist()
     return ids
-
-
-def level_of(options: Options) -> float:
-    """The confidence of intervals; those by TFMA's methods have TFMA's."""
-    return _LEVEL_OF_TFMA if options.compute_confidence_intervals else options.certainty.level
 
 
 def own_thresholds(metric: MetricConfig) -> Iterator[Threshold]:

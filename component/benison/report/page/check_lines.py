@@ -29,6 +29,7 @@ from benison.validation.terms import (
     SMALL_SLICES,
     UNDECIDED,
 )
+from benison.validation.ungated import Ungated
 
 MAX_CHECKS = 200
 """The most checks of each outcome in the page; the rest is in checks.parquet."""
@@ -126,6 +127,19 @@ def panels(columns: PageColumns, lines: Sequence[CheckLine]) -> Iterator[str]:
             if count > len(of_tab):
                 yield f'<p class="note">and {count - len(of_tab):,} more, in checks.parquet</p>'
             yield "</section>"
+    yield from _ungated(columns.result.verdict.ungated)
+
+
+def _ungated(changes: Ungated | None) -> Iterator[str]:
+    """What changed without a threshold on it."""
+    if changes is None or not changes.largest:
+        return
+    yield f'<section class="panel"><h3>Also changed, not gated <span>{changes.significant:,}</span></h3>'
+    yield f"<p>{escape(changes.summary)} The largest:</p><ul>"
+    for each in changes.largest:
+        before, _, after = each.sentence.partition(each.slice)
+        yield f"<li>{escape(cut(before))}<bdi>{escape(cut(each.slice))}</bdi>{escape(after)}</li>"
+    yield "</ul></section>"
 
 
 def _axes(lines: Iterable[CheckLine]) -> dict[str, Axis | None]:
