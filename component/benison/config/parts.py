@@ -38,7 +38,7 @@ from benison.config.thresholds import (
     PerSliceMetricThreshold,
     PerSliceMetricThresholds,
 )
-from benison.config.weak_slice_options import WeakSliceOptions
+from benison.config.weak_slice_options import FAIL, WeakSliceOptions
 
 _LEVEL_OF_TFMA = 0.95
 
@@ -345,6 +345,12 @@ class EvalSpecs(ConfigPart):
     """Changed examples on which the models are called too."""
     weak_slices: WeakSliceOptions | None = None
     """How slices are looked for that nobody named; without it none are."""
+
+    @property
+    def alpha(self) -> float:
+        """The share of false alarms of all checks; a gate on weak slices has the other half."""
+        halved = self.weak_slices is not None and self.weak_slices.gate == FAIL
+        return self.options.certainty.alpha / (2 if halved else 1)
 
     @property
     def needs_evidence(self) -> bool:

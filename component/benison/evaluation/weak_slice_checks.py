@@ -63,7 +63,7 @@ def _rows(
 
 def _check(row: dict[str, Any], options: WeakSliceOptions) -> dict[str, Any]:
     """A row without outcome and sentence; a slice's own fields are in `row`."""
-    undefined = dict.fromkeys(("p_value", "detectable"), math.nan)
+    undefined = dict.fromkeys(("p_value", "detectable", "passing", "level"), math.nan)
     is_change = options.loss == CHANGE
     return {
         **{name: row[name] for name in ("model", "output", "slice", "slice_key")},

@@ -15,7 +15,6 @@ from functools import cached_property
 
 import numpy as np
 
-from benison.config import ConfidenceOptions
 from benison.config.fields import BENJAMINI_HOCHBERG, HOLM, WORSE
 from benison.data.batch import Array, Index, Mask
 from benison.evidence.correction import benjamini_hochberg, holm
@@ -170,22 +169,22 @@ class Settled:
 class Family:
     """All checks of a run that may be found worse, over which false alarms are held."""
 
-    def __init__(self, gated: Sequence[Gated], options: ConfidenceOptions) -> None:
-        self._options = options
+    def __init__(self, gated: Sequence[Gated], correction: str, alpha: float) -> None:
+        self._correction, self._alpha = correction, alpha
         members = [each for each in gated if each.evidence == WORSE]
         sizes = [int(each.is_open.sum()) for each in members]
         self.size = sum(sizes)
         p = np.concatenate([np.zeros(0), *(each.p_worse[each.is_open] for each in members)])
         self._weights = np.repeat([each.weight for each in members], sizes)
         adjusted = self._corrected(p)
-        self._rejected = adjusted <= options.alpha
+        self._rejected = adjusted <= self._alpha
         parts = np.split(adjusted, np.cumsum(sizes)[:-1]) if members else []
         self._adjusted = {id(each): part for each, part in zip(members, parts, strict=True)}
 
     def _corrected(self, p: Array) -> Array:
-        if self._options.correction == HOLM:
+        if self._correction == HOLM:
             return holm(p, self._weights)
-        return benjamini_hochberg(p) if self._options.correction == BENJAMINI_HOCHBERG else p
+        return benjamini_hochberg(p) if self._correction == BENJAMINI_HOCHBERG else p
 
     def settle(self, gated: Gated) -> Settled:
         """The outcomes of some checks."""
@@ -210,25 +209,25 @@ class Family:
 
     def _zones(self, gated: Gated, p_worse: Array) -> Words:
         zone = np.full(len(p_worse), UNDECIDED, object)
-        zone[gated.p_not_worse <= self._options.alpha] = SHOWN_NOT_WORSE
-        zone[p_worse <= self._options.alpha] = SHOWN_WORSE
+        zone[gated.p_not_worse <= self._alpha] = SHOWN_NOT_WORSE
+        zone[p_worse <= self._alpha] = SHOWN_WORSE
         zone[~gated.is_open | gated.is_undefined] = ""
         return zone
 
     def _first_alpha(self, gated: Gated) -> float:
         """What the p-value of the first check to be found is held against."""
-        alpha = self._options.alpha
-        if gated.evidence != WORSE or self._options.correction not in (HOLM, BENJAMINI_HOCHBERG):
+        alpha = self._alpha
+        if gated.evidence != WORSE or self._correction not in (HOLM, BENJAMINI_HOCHBERG):
             return alpha
         return alpha * gated.weight / max(float(self._weights.sum()), gated.weight)
 
     def _last_alpha(self, gated: Gated) -> float:
         """What it is held against when all others are found that were."""
-        alpha = self._options.alpha
-        if self._options.correction == HOLM:
+        alpha = self._alpha
+        if self._correction == HOLM:
             left = float(self._weights[~self._rejected].sum())
             return alpha * gated.weight / (left + gated.weight)
-        if self._options.correction == BENJAMINI_HOCHBERG:
+        if self._correction == BENJAMINI_HOCHBERG:
             return alpha * max(int(self._rejected.sum()), 1) / max(self.size, 1)
         return alpha
 
@@ -241,7 +240,7 @@ class Family:
     def _needed(self, gated: Gated, zone: Words) -> Array:
         """The rows by which what is undecided could be told from its bound, on whichever side it is."""
         rows = gated.values.rests_on(gated.rule.is_change).astype(float)
-        alphas = self._options.alpha, self._first_alpha(gated)
+        alphas = self._alpha, self._first_alpha(gated)
         within, beyond = (
             needed_examples(rows, gated.std_error, gated.distance, alpha) for alpha in alphas
         )
@@ -254,7 +253,7 @@ class Family:
         failed = np.flatnonzero((outcome == FAIL) & (zone != ""))
         if len(failed):
             is_worse = gated.evidence == WORSE
-            alpha = self._last_alpha(gated) if is_worse else self._options.alpha
+            alpha = self._last_alpha(gated) if is_worse else self._alpha
             passing[failed] = gated.passing(alpha, is_worse, failed)
         return passing
 

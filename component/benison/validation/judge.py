@@ -112,9 +112,8 @@ class _Bench:
 
     def verdict(self) -> Verdict:
         options = self._config.options
-        family = Family(
-            [each for each in self._checks if isinstance(each, Gated)], options.certainty
-        )
+        gated = [each for each in self._checks if isinstance(each, Gated)]
+        family = Family(gated, options.certainty.correction, self._config.alpha)
         settled = (
             gated_rows(each, family.settle(each), options.interval_level)
             if isinstance(each, Gated)
