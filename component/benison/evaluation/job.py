@@ -39,8 +39,8 @@ from benison.engine.variants import Variant
 from benison.engine.work import Work
 from benison.errors import ConfigError, ModelError, OutputError, as_visible
 from benison.evaluation.advice import advice
+from benison.evaluation.judgement import judged, log
 from benison.evaluation.provenance import digests_of, model_record, same_models
-from benison.evaluation.weak_slice_checks import with_weak_slices
 from benison.metrics.modules import UserMetrics
 from benison.output import blessing, directory, writers
 from benison.paths import locate
@@ -48,14 +48,11 @@ from benison.results.result import EvalResult, described_metrics
 from benison.slicing.spec_columns import written_columns
 from benison.table.row_files import RowFiles
 from benison.table.schema import PLOTS_SCHEMA
-from benison.validation.judge import validate
-from benison.validation.terms import FAIL
 from benison.validation.verdict import Verdict
 from benison.version import VERSION
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
 
-_LOGGED_REASONS = 100
 _CALLERS = (PredictionsExtractor, TransformedFeaturesExtractor)
 _LOGGER = logging.getLogger("benison")
 # Reasons name slices, which are anybody's text.
@@ -247,18 +244,9 @@ class Job:
             self.progress("results", 0, None)
             outputs = self._outputs(summaries, states)
             self.rows, self.missing = outputs["rows"], outputs["missing"]
-            verdict = validate(
-                self.plan.config,
-                self.plan.judged,
-                outputs["metrics"],
-                outputs["small_slices"],
-                outputs["notes"],
-                outputs.get("evidence"),
-            )
-            verdict = with_weak_slices(verdict, self.config, outputs.get("weak_slices"))
-            verdict = dataclasses.replace(verdict, look=self.look())
+            verdict = judged(self.plan, outputs, self.look())
             self.advice = [*self.words, *advice(outputs["metrics"], self.rows, self.missing)]
-        _log(verdict)
+        log(verdict)
         for sentence in self.advice:
             _LOGGER.warning("%s", sentence)
         return {**outputs, "verdict": verdict}
@@ -390,14 +378,3 @@ class Job:
         started = time.monotonic()
         yield
         self.seconds[stage] = time.monotonic() - started
-
-
-def _log(verdict: Verdict) -> None:
-    """Each failure is an error in the log of whatever host this runs in."""
-    _LOGGER.info(verdict.summary())
-    for reason in verdict.first_reasons(_LOGGED_REASONS):
-        _LOGGER.error(reason)
-    if verdict.counts[FAIL] > _LOGGED_REASONS:
-        _LOGGER.error(
-            "and %d more failures, in checks.parquet", verdict.counts[FAIL] - _LOGGED_REASONS
-        )

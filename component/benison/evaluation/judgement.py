@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Judges the outputs of a pass, and says so in the log of whatever host this runs in."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from benison.engine.plan import Plan
+from benison.evaluation.weak_slice_checks import with_weak_slices
+from benison.validation.judge import validate
+from benison.validation.terms import FAIL
+from benison.validation.verdict import Verdict
+
+_LOGGED_REASONS = 100
+_LOGGER = logging.getLogger("benison")
+
+
+def judged(plan: Plan, outputs: Mapping[str, Any], look: int | None) -> Verdict:
+    """The verdict on the outputs of the evaluators.
+
+    Args:
+        plan: What was evaluated.
+        outputs: The output keys of all evaluators.
+        look: Which candidate it is that is judged on these data, from 1; None where no store counts.
+    """
+    verdict = validate(
+        plan.config,
+        plan.judged,
+        outputs["metrics"],
+        outputs["small_slices"],
+        outputs["notes"],
+        outputs.get("evidence"),
+    )
+    verdict = with_weak_slices(verdict, plan.config, outputs.get("weak_slices"))
+    return dataclasses.replace(verdict, look=look)
+
+
+def log(verdict: Verdict) -> None:
+    """Log the verdict; each failure is an error."""
+    _LOGGER.info(verdict.summary())
+    for reason in verdict.first_reasons(_LOGGED_REASONS):
+        _LOGGER.error(reason)
+    if verdict.counts[FAIL] > _LOGGED_REASONS:
+        left = verdict.counts[FAIL] - _LOGGED_REASONS
+        _LOGGER.error("and %d more failures, in checks.parquet", left)
