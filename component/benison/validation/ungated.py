@@ -129,8 +129,8 @@ def ungated(
         return None
     adjusted = benjamini_hochberg(np.concatenate([each.p for each in tested]))
     sizes = np.concatenate([each.size for each in tested])
-    found = np.flatnonzero(adjusted <= SHARE)
-    largest = found[np.argsort(-sizes[found], kind="stable")[:MOST]]
+    significant = np.flatnonzero(adjusted <= SHARE)
+    largest = significant[np.argsort(-sizes[significant], kind="stable")[:MOST]]
     starts = np.cumsum([0, *(len(each.p) for each in tested)])
     changes = []
     for position in largest.tolist():
@@ -138,7 +138,7 @@ def ungated(
         own = position - int(starts[of])
         p = float(adjusted[position])
         changes.append(tested[of].described(own, rows, baseline, p, several))
-    return Ungated(int(np.isfinite(adjusted).sum()), len(found), tuple(changes))
+    return Ungated(int(np.isfinite(adjusted).sum()), len(significant), tuple(changes))
 
 
 def _tested(rows: MetricRows, evidence: Evidence, checks: pa.Table) -> Iterator[_Tested]:
