@@ -9,7 +9,7 @@ import pytest
 
 from benison.config import SlicingSpec
 from benison.slicing.encode import ColumnCodes, SpecCodes
-from benison.slicing.keys import slice_name
+from benison.slicing.keys import as_number, as_numbers, slice_name
 from benison.slicing.table import SliceTable
 from benison.table.slices import as_key, sort_key
 
@@ -28,3 +28,43 @@ def test_slices_stand_in_the_order_of_their_keys(features: tuple[str, ...]) -> N
     names, actual = table.texts(table.order())
     assert names.to_pylist() == [slice_name(keys[i]) for i in table.order()]
     assert [as_key(key) for key in actual.to_pylist()] == [keys[i] for i in table.order()]
+
+
+SPELLED = [
+    "10",
+    "9",
+    "-3",
+    "-0.5",
+    "1e3",
+    "1E3",
+    "1e400",
+    "-1e400",
+    "inf",
+    "-inf",
+    "Infinity",
+    "nan",
+    "+7",
+    ".5",
+    "5.",
+    "1_000",
+    "0x10",
+    "٣",
+    "007",
+    "12ab",
+    "-x",
+    "1e-7",
+    "é",
+] + [" 4", "", "company 12", "2030-01-31", "[2.5, 3)", "[-inf, 0)", "[10, 20]", "1,5", "-"]
+
+
+def test_slices_are_in_the_order_of_the_numbers_that_their_values_spell() -> None:
+    assert as_numbers(pa.array(SPELLED)).tolist() == [as_number(text) for text in SPELLED]
+    rng = np.random.default_rng(5)
+    texts = [str(text) for text in rng.choice([*SPELLED, *map(str, range(40))], 300)]
+    codes = SpecCodes.of(
+        SlicingSpec(feature_keys=("a",)), ColumnCodes(pa.record_batch({"a": texts}))
+    )
+    table = SliceTable()
+    table.number([codes])
+    keys = [key[0][1] for key in table.keys(table.order())]
+    assert keys == sorted(set(texts), key=lambda text: (as_number(text), text.encode()))

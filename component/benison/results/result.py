@@ -244,7 +244,8 @@ class EvalResult:
         """
         name = metric if metric in self.metric_names() else metric_kind(metric)[0]
         judged = self.verdict.table
-        sides = set(judged.filter(pc.equal(judged["metric"], name))["side"].to_pylist()) - {""}
+        of_metric = judged["side"].filter(pc.equal(judged["metric"], name))
+        sides = set(pc.unique(of_metric).to_pylist()) - {""}
         if len(sides) == 1:
             return LOWER not in sides
         about = self.about.get(name)

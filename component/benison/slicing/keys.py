@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -21,6 +23,10 @@ OVERALL: SliceKey = ()
 
 BIN = "bin"
 """The kind of a value that is a bin of numbers, such as `[10, 20)`; bins are compared as text."""
+
+# Numbers that Arrow reads, and the beginning of whatever else may be one.
+_PLAIN = r"^-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]{1,2})?$"
+_PERHAPS = r"^[^A-Za-z]"
 
 _BIN = re.compile(r"\[([^,]+), [^,]+[)\]]")
 
@@ -138,3 +144,20 @@ def as_number(text: str) -> float:
     except ValueError:
         return math.inf
     return math.inf if math.isnan(number) else number
+
+
+def as_numbers(texts: pa.Array) -> npt.NDArray[np.float64]:
+    """`as_number` of many texts, float64[n].
+
+    >>> as_numbers(pa.array(["10", "[2.5, 3)", "blue", "-1e3"])).tolist()
+    [10.0, 2.5, inf, -1000.0]
+    """
+    numbers = np.full(len(texts), math.inf)
+    plain = pc.match_substring_regex(texts, _PLAIN)
+    at = np.flatnonzero(plain.to_numpy(zero_copy_only=False))
+    numbers[at] = texts.take(pa.array(at)).cast(pa.float64()).to_numpy()
+    # Python knows more spellings of numbers than Arrow; what begins with a letter is none or infinite.
+    others = pc.and_not(pc.match_substring_regex(texts, _PERHAPS), plain)
+    rest = np.flatnonzero(others.to_numpy(zero_copy_only=False))
+    numbers[rest] = [as_number(text) for text in texts.take(pa.array(rest)).to_pylist()]
+    return numbers

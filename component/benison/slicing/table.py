@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from benison.data.mixing import Numbers, mixed, text_numbers
 from benison.slicing.codes import SliceCodes, is_repeated, repeated
 from benison.slicing.encode import Codes, SpecCodes, split_values
-from benison.slicing.keys import SLICE_KEY, SliceKey, as_number
+from benison.slicing.keys import SLICE_KEY, SliceKey, as_numbers
 
 Group: TypeAlias = "tuple[tuple[str, ...], tuple[str, ...]]"
 """The features of slices, and how their values are compared: those of a number and of its bins are two."""
@@ -180,9 +180,20 @@ def _order(features: tuple[str, ...], values: pa.Array) -> Codes:
 def _ranks(values: pa.Array) -> Codes:
     """The place of each value among the distinct ones, numbers first."""
     encoded = values.dictionary_encode()
-    numbers = np.array([as_number(text) for text in encoded.dictionary.to_pylist()], np.float64)
-    by_text, ranks = np.empty((2, len(numbers)), np.int64)
-    by_text[pc.sort_indices(encoded.dictionary)] = np.arange(len(numbers))
-    ranks[np.lexsort((by_text, numbers))] = np.arange(len(numbers))
+    numbers = as_numbers(encoded.dictionary)
+    order = np.argsort(numbers, kind="stable")
+    # Most numbers differ, and of them alone the text says nothing more.
+    ascending = numbers[order]
+    same = ascending[1:] == ascending[:-1]
+    tied = np.zeros(len(order), np.bool_)
+    tied[:-1] |= same
+    tied[1:] |= same
+    if tied.any():
+        at = order[tied]
+        texts = np.empty(len(at), np.int64)
+        texts[pc.sort_indices(encoded.dictionary.take(pa.array(at)))] = np.arange(len(at))
+        order[tied] = at[np.lexsort((texts, numbers[at]))]
+    ranks = np.empty(len(order), np.int64)
+    ranks[order] = np.arange(len(order))
     codes: Codes = ranks[encoded.indices.to_numpy()]
     return codes

@@ -20,7 +20,7 @@ from benison.output.writers import Evaluation
 from benison.paths import Location
 from benison.report.kit.document import MAX_BYTES, Document
 from benison.report.page.front import front
-from benison.report.page.page_columns import PageColumns
+from benison.report.page.page_columns import MOST_SLICES, PageColumns
 from benison.report.page.payload import Payload
 from benison.report.page.points import MAX_SLICES, Curves, key_columns
 from benison.results.result import EvalResult
@@ -64,8 +64,8 @@ def render(result: EvalResult, plots: Location | pa.Table | None = None) -> str:
 
 def page_data(columns: PageColumns, plots: Location | pa.Table, byte_budget: int) -> str:
     """The data for the page's script in at most `byte_budget` characters, with as many slices as fit."""
-    size = len(columns.names)
-    curves = Curves.read(plots, columns.ids[:MAX_SLICES])
+    size = min(columns.count, MOST_SLICES)
+    curves = Curves.read(plots, columns.ids[:MAX_SLICES].to_pylist())
     text = _page_text(columns, curves, size)
     while len(text) > byte_budget and size > 1:
         # Plots are dropped first, but a page of many slices still has some.
@@ -84,7 +84,7 @@ def _page_text(columns: PageColumns, curves: Curves, size: int) -> str:
     header: dict[str, Any] = {
         **columns.page(payload, size),
         "exact": payload.exact,
-        "sliceCount": len(columns.names),
+        "sliceCount": columns.count,
         "failed": columns.failed(size),
         "baseline": baseline,
         "plots": curves.first(size).page(payload, columns.views, baseline),

@@ -41,6 +41,9 @@ _ENDS = ("lower", "upper", "changeLower", "changeUpper")  # of intervals
 ROW_COLUMNS = [*VIEW_COLUMNS, "slice", "slice_key", "other_slice_key", "examples"]
 """The columns of metrics and plots that identify a row, with its number of examples."""
 
+MOST_SLICES = 50_000
+"""No page has room for more slices, so that nothing is made of the others but their number."""
+
 
 @dataclasses.dataclass(frozen=True)
 class PageColumns:
@@ -67,37 +70,59 @@ class PageColumns:
         )
 
     @cached_property
-    def ids(self) -> list[str]:
-        """The identity of each slice, in the page's order."""
-        table = self.result.verdict.table
-        failed = set(slice_ids(table.filter(pc.equal(table["outcome"], FAIL))).to_pylist())
-        overall, sizes = slice_id(OVERALL), self._sizes
-        return sorted(
-            sizes,
-            key=lambda identity: (identity != overall, identity not in failed, -sizes[identity]),
-        )
+    def _encoded(self) -> pa.DictionaryArray:
+        """The slice of each row of `_rows`, as a code among their identities."""
+        return slice_ids(self._rows).dictionary_encode()
+
+    @cached_property
+    def _codes(self) -> Index:
+        """The code of each row of `_rows`: slices are numbered as they come."""
+        return np.asarray(self._encoded.indices.to_numpy(), np.int64)
+
+    @cached_property
+    def _order(self) -> Index:
+        """The codes of all slices in the page's order."""
+        known, table = self._encoded.dictionary, self.result.verdict.table
+        failed = slice_ids(table.filter(pc.equal(table["outcome"], FAIL)))
+        chosen = pc.equal(known, slice_id(OVERALL)), pc.is_in(known, value_set=failed)
+        is_overall, has_failed = (mask.to_numpy(zero_copy_only=False) for mask in chosen)
+        sizes = np.zeros(len(known), np.int64)
+        np.maximum.at(sizes, self._codes, self._rows["examples"].to_numpy())
+        return np.lexsort((-sizes, ~has_failed, ~is_overall))
+
+    @property
+    def count(self) -> int:
+        """How many slices there are in all, also where the page has no room for some."""
+        return len(self._order)
+
+    @cached_property
+    def ids(self) -> pa.Array:
+        """The identity of each slice, in the page's order: string[count]."""
+        return self._encoded.dictionary.take(pa.array(self._order))
 
     @cached_property
     def names(self) -> list[str]:
-        """The name of each slice, no two of them equal."""
-        return distinct(map(cut, self._slices["slice"].to_pylist()))
+        """The names of the first `MOST_SLICES`, no two of them equal."""
+        first = self._slices["slice"].slice(0, MOST_SLICES)
+        return distinct(map(cut, first.to_pylist()))
 
     @cached_property
     def _slices(self) -> pa.Table:
         """What is known of each slice, in the page's order."""
-        firsts = np.unique(self._positions_of(self._rows), return_index=True)[1]
-        columns = ["slice", "slice_key", "other_slice_key"]
-        return self._rows.select(columns).take(pa.array(firsts))
+        firsts = np.flatnonzero(np.diff(np.maximum.accumulate(self._codes), prepend=-1))
+        columns = ["slice", "slice_key", "other_slice_key", "examples"]
+        return self._rows.select(columns).take(pa.array(firsts[self._order]))
 
     @cached_property
     def examples(self) -> Index:
-        """The examples of each."""
-        return np.array([self._sizes[identity] for identity in self.ids], np.int64)
+        """The examples of each: int64[count]."""
+        return np.asarray(self._slices["examples"].to_numpy(), np.int64)
 
     @cached_property
-    def kinds(self) -> list[str]:
-        """The features of each slice, such as "company × hour"; "comparison" for a pair of slices."""
-        return _kinds(self._slices)
+    def kinds(self) -> tuple[list[str], Index]:
+        """The features of slices, such as "company × hour" or "comparison", and the code of each slice."""
+        encoded = _kinds(self._slices).dictionary_encode()
+        return encoded.dictionary.to_pylist(), np.asarray(encoded.indices.to_numpy(), np.int64)
 
     @cached_property
     def views(self) -> list[Key]:
@@ -120,16 +145,15 @@ class PageColumns:
 
     def page(self, payload: Payload, size: int) -> dict[str, Any]:
         """The page's data for the first `size` slices."""
-        kinds = list(dict.fromkeys(self.kinds))
-        code = {kind: i for i, kind in enumerate(kinds)}
+        kinds, codes = self.kinds
         several = len({view.model for view in self.views}) > 1
         return {
             "names": self.names[:size],
             "kinds": [cut(kind) for kind in kinds],
-            "kind": payload.add([code[kind] for kind in self.kinds[:size]], "i4"),
+            "kind": payload.add(codes[:size], "i4"),
             "examples": payload.sums(self.examples[:size].astype(np.float64)),
             "views": [self._view(view, several, payload, size) for view in self.views],
-            "left": [] if size >= len(self.names) else [*self._left(size)],
+            "left": [] if size >= self.count else [*self._left(size)],
         }
 
     def _view(self, view: Key, several: bool, payload: Payload, size: int) -> dict[str, Any]:
@@ -159,7 +183,16 @@ class PageColumns:
         }
 
     def _numbers_of(self, view: Key, name: str) -> dict[str, Array]:
-        """What is known of a metric: values and bounds by slice, none of them undefined everywhere."""
+        """What is known of a metric in the first slices, none of it undefined everywhere."""
+        if (view, name) not in self._known:
+            self._known[view, name] = self._found(view, name)
+        return self._known[view, name]
+
+    @cached_property
+    def _known(self) -> dict[tuple[Key, str], dict[str, Array]]:
+        return {}
+
+    def _found(self, view: Key, name: str) -> dict[str, Array]:
         baseline = self.baseline_of(view)
         columns = {
             "value": self._numbers(view, name, "value"),
@@ -183,16 +216,19 @@ class PageColumns:
         if not parts:
             return None
         rows = np.concatenate(parts)
-        column = np.full(len(self.ids), np.nan)
-        column[self._row_positions[rows]] = self._fields[field][rows]
+        positions = self._row_positions[rows]
+        is_there = positions < MOST_SLICES
+        column = np.full(min(self.count, MOST_SLICES), np.nan)
+        column[positions[is_there]] = self._fields[field][rows[is_there]]
         return column
 
     def _left(self, size: int) -> Iterator[list[Any]]:
         """The slices that the page leaves out: by features, how many, and the smallest and largest size."""
-        kinds, examples = np.array(self.kinds[size:]), self.examples[size:]
-        for kind in np.unique(kinds):  # one for each slicing spec
-            sizes = examples[kinds == kind]
-            yield [cut(str(kind)), len(sizes), int(sizes.min()), int(sizes.max())]
+        kinds, codes = self.kinds
+        for kind in sorted(kinds):  # one for each slicing spec
+            sizes = self.examples[size:][codes[size:] == kinds.index(kind)]
+            if len(sizes):
+                yield [cut(kind), len(sizes), int(sizes.min()), int(sizes.max())]
 
     @cached_property
     def info(self) -> dict[str, About]:
@@ -215,28 +251,22 @@ class PageColumns:
 
     def names_of(self, checks: pa.Table) -> list[str]:
         """How the page calls the slice of each check."""
-        pairs = zip(slice_ids(checks).to_pylist(), checks["slice"].to_pylist(), strict=True)
-        return [self._names_by_id.get(identity, cut(name)) for identity, name in pairs]
-
-    @cached_property
-    def _names_by_id(self) -> dict[str, str]:
-        return dict(zip(self.ids, self.names, strict=True))
-
-    @cached_property
-    def _sizes(self) -> dict[str, int]:
-        """The examples of each slice, by its identity."""
-        columns = {"id": slice_ids(self._rows), "examples": self._rows["examples"]}
-        sizes = grouped(pa.table(columns), ["id"], ("examples", "max"))
-        return dict(zip(sizes["id"].to_pylist(), sizes["examples_max"].to_pylist(), strict=True))
+        positions = self._positions_of(checks, MOST_SLICES).tolist()
+        pairs = zip(positions, checks["slice"].to_pylist(), strict=True)
+        return [cut(name) if at < 0 else self.names[at] for at, name in pairs]
 
     @cached_property
     def _row_positions(self) -> Index:
         """For each row of `metrics` the position of its slice."""
-        return self._positions_of(self.metrics)
+        positions = np.empty(self.count, np.int64)
+        positions[self._order] = np.arange(self.count)
+        is_number = pc.is_null(self.result.metrics["structured"]).to_numpy()
+        chosen: Index = positions[self._codes[: len(is_number)][is_number]]
+        return chosen
 
-    def _positions_of(self, table: pa.Table, size: int | None = None) -> Index:
+    def _positions_of(self, table: pa.Table, size: int) -> Index:
         """The position of each row's slice among the first `size`; -1 if it is not there."""
-        positions = pc.index_in(slice_ids(table), value_set=pa.array(self.ids[:size], pa.string()))
+        positions = pc.index_in(slice_ids(table), value_set=self.ids[:size])
         return np.asarray(pc.fill_null(positions, -1).to_numpy(), np.int64)
 
     @cached_property
@@ -259,11 +289,10 @@ def _reach(key: str, column: Array, columns: dict[str, Array]) -> Array:
     return reach
 
 
-def _kinds(slices: pa.Table) -> list[str]:
+def _kinds(slices: pa.Table) -> pa.Array:
     keys = slices["slice_key"].combine_chunks()
     features = pa.ListArray.from_arrays(keys.offsets, keys.values.field("feature"))
     names = pc.binary_join(features, " × ")
     names = pc.if_else(pc.equal(names, ""), "Overall", names)
     is_pair = pc.is_valid(slices["other_slice_key"].combine_chunks())
-    kinds: list[str] = pc.if_else(is_pair, "comparison", names).to_pylist()
-    return kinds
+    return pc.if_else(is_pair, "comparison", names)
