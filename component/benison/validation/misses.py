@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 from benison.data.batch import Array
 from benison.validation.terms import LOWER
 
+_JUDGED = ["metric", "kind", "check", "change", "value", "side", "bound"]
+
 
 def misses(table: pa.Table) -> Array:
     """How far each check is beyond its bound: float64[N], below 0 within it, infinite if undefined.
@@ -35,12 +37,14 @@ def farthest_off(table: pa.Table, outcomes: Sequence[str], most: int | None = No
         most: How many are taken, of one metric as many as of another; None takes all.
     """
     kind = pc.index_in(table["outcome"], value_set=pa.array(outcomes, pa.string()))
-    table, kind = table.filter(pc.is_valid(kind)), pc.drop_null(kind).to_numpy()
-    names = [table[name] for name in ("metric", "kind", "check")]
+    rows = np.flatnonzero(pc.is_valid(kind).to_numpy())
+    kind = pc.drop_null(kind).to_numpy()
+    judged = table.select(_JUDGED).take(pa.array(rows))  # to move keys of slices takes far longer
+    names = [judged[name] for name in ("metric", "kind", "check")]
     encoded = pc.binary_join_element_wise(*names, " ").combine_chunks().dictionary_encode()
     subject = encoded.indices.to_numpy() + len(encoded.dictionary) * kind
-    order = np.lexsort((-misses(table), subject))
+    order = np.lexsort((-misses(judged), subject))
     first = np.searchsorted(subject[order], subject[order])  # of the same subject
     rank = np.arange(len(order)) - first
     chosen = np.sort(np.lexsort((rank, kind[order]))[:most])
-    return table.take(pa.array(order[chosen]))
+    return table.take(pa.array(rows[order[chosen]]))

@@ -98,6 +98,8 @@ class Values:
 
     def take(self, positions: Index) -> Values:
         """Some of the slices."""
+        if np.array_equal(positions, np.arange(len(self))):
+            return self
         return dataclasses.replace(
             self,
             slices=self.slices.take(positions),
@@ -146,7 +148,10 @@ class MetricRows:
             if text not in known:
                 return self._metrics.slice(0, 0)
             code = code * len(known) + known[text]
-        return self._metrics.take(pa.array(np.flatnonzero(self._codes == code)))
+        rows = np.flatnonzero(self._codes == code)
+        if len(rows) and rows[-1] - rows[0] == len(rows) - 1:  # as they are written
+            return self._metrics.slice(rows[0], len(rows))
+        return self._metrics.take(pa.array(rows))
 
     def values(self, key: Key, kinds: tuple[str, ...], baseline: str | None) -> Values:
         """The values of a key, of each of the kinds in turn, beside those of the model `baseline`."""

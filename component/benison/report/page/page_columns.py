@@ -185,14 +185,14 @@ class PageColumns:
     def _numbers_of(self, view: Key, name: str) -> dict[str, Array]:
         """What is known of a metric in the first slices, none of it undefined everywhere."""
         if (view, name) not in self._known:
-            self._known[view, name] = self._found(view, name)
+            self._known[view, name] = self._collected(view, name)
         return self._known[view, name]
 
     @cached_property
     def _known(self) -> dict[tuple[Key, str], dict[str, Array]]:
         return {}
 
-    def _found(self, view: Key, name: str) -> dict[str, Array]:
+    def _collected(self, view: Key, name: str) -> dict[str, Array]:
         baseline = self.baseline_of(view)
         columns = {
             "value": self._numbers(view, name, "value"),
