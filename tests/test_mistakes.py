@@ -62,6 +62,10 @@ CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
     "text labels beside a score for each class": (
         config("CategoricalAccuracy", model={"label_key": "word", "prediction_key": "scores"}), "from 0",
     ),
+    "text labels of binarized classes": (
+        config("AUC", model={"label_key": "word", "prediction_key": "scores"}, spec={"binarize": {"class_ids": [0]}}),
+        "needs labels that are numbers",
+    ),
     "a binary metric of classes": (
         config("AUC", model={"prediction_key": "scores"}), "choose them with binarize.class_ids",
     ),

@@ -145,6 +145,11 @@ def _by_class(inputs: Inputs, what: str) -> tuple[Array, Array]:
     if not isinstance(predictions, np.ndarray) or predictions.ndim != 2:
         shape = getattr(predictions, "shape", "of lists")
         raise DataError(f"{what} needs a prediction for each class; the predictions are {shape}.")
+    if not isinstance(labels, np.ndarray):
+        raise DataError(
+            f"{what} needs labels that are numbers: the place of the label's class, from 0, or a number "
+            "for each class. Name such a column as label_key."
+        )
     if labels.ndim == 2:
         if labels.shape != predictions.shape:
             raise DataError(

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from benison.config import ModelSpec
 from benison.errors import ModelError
+from benison.models.descriptions import description
 from benison.models.digest import digest_model, digest_of, model_root
 from benison.models.in_memory import InMemory
+from benison.models.locate import DESCRIPTION, find
 from benison.models.preprocessing import is_path
 from benison.models.registered import is_registered
 from benison.paths import absolute, locate
@@ -20,6 +23,9 @@ _COVERED = (
 )
 
 
+_DESCRIBED = (
+    "SHA-256 of the description of a server; not of the model that it serves, which may change"
+)
 _NOTHING = "nothing of the model, which was an object in memory"
 
 
@@ -44,9 +50,15 @@ def model_record(spec: ModelSpec, path: str | None, copy: str | None) -> dict[st
         "path": None if path is None else _address(path),
         "digest": None if path is None else digest_of(files),
         "files": files,
-        "covers": _COVERED,
+        "covers": _DESCRIBED if copy is not None and _is_served(Path(copy)) else _COVERED,
     }
     return {**record, "graphs": list(map(_graph, graphs))} if graphs else record
+
+
+def _is_served(path: Path) -> bool:
+    """Whether a path is the description of a model on a server."""
+    kind, folder = find(path) if (path / DESCRIPTION).is_file() else ("", path)
+    return kind == "described" and bool(description(folder).url)
 
 
 def _of_object(spec: ModelSpec, name: str) -> dict[str, Any]:

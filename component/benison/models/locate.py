@@ -10,7 +10,8 @@ from pathlib import Path
 from benison.errors import ModelError
 
 # The file that marks a directory as a model, in the order in which they are looked for.
-FOLDERS = {"mlflow": "MLmodel", "savedmodel": "saved_model.pb"}
+DESCRIPTION = "benison-model.json"
+FOLDERS = {"mlflow": "MLmodel", "savedmodel": "saved_model.pb", "described": DESCRIPTION}
 
 # The endings of model files; a kind is the name of the module that loads it.
 FILES = {
@@ -20,6 +21,7 @@ FILES = {
     "xgboost": (".ubj", ".json", ".model"),
     "lightgbm": (".txt", ".model"),
     "sklearn": (".pkl", ".pickle", ".joblib"),
+    "catboost": (".cbm",),
 }
 
 # Endings that other files have too, which are told apart by their first bytes.
@@ -38,7 +40,7 @@ TYPES: dict[str, tuple[str, ...]] = {
     "tf_estimator": _TENSORFLOW,
     "tf_lite": ("tflite",),
     "materialized_prediction": (*FOLDERS, *FILES),
-    **{kind: (kind,) for kind in ("onnx", "xgboost", "lightgbm", "sklearn", "mlflow")},
+    **{kind: (kind,) for kind in ("onnx", "xgboost", "lightgbm", "catboost", "sklearn", "mlflow")},
 }
 """The kinds of model by the `model_type` of a config: TFMA's names, and one for each framework."""
 
@@ -65,8 +67,32 @@ def find(path: Path, model_type: str = "") -> tuple[str, Path]:
                     return _only(candidates, directory)
     raise ModelError(
         f"{path} is not a model{f' of the type {model_type}' if model_type else ''}: {_holds(path)}. "
-        f"Give {_supported(kinds)}."
+        f"{_way_round(path)}Give {_supported(kinds)}."
     )
+
+
+_OTHERS = {
+    (
+        ".pt",
+        ".pth",
+        ".pt2",
+        ".ckpt",
+    ): "PyTorch writes ONNX with torch.onnx.export(..., dynamo=True)",
+    (".h5", ".hdf5"): "Keras writes its own format with model.save('model.keras')",
+    (".rds", ".pmml", ".gguf", ".safetensors", ".mlmodel", ".jar", ".zip"): "",
+}
+
+
+def _way_round(path: Path) -> str:
+    """What to do with a file of a kind that is known and not loaded, as sentences; "" for others."""
+    for endings, way in _OTHERS.items():
+        if path.suffix.lower() in endings:
+            export = f"{way}. " if way else ""
+            return (
+                f"{export}A folder with a {DESCRIPTION} is a model too, by a command that scores, such as "
+                f'{{"command": ["python", "score.py"]}}; and so is a function in Python. '
+            )
+    return ""
 
 
 def _in_folder(folder: Path, kinds: Sequence[str]) -> list[tuple[str, Path]]:
@@ -117,9 +143,10 @@ def _supported(kinds: Sequence[str]) -> str:
     folders = {
         "savedmodel": "a SavedModel directory, which has a saved_model.pb",
         "mlflow": "an MLflow directory, which has an MLmodel",
+        "described": f"a folder with a {DESCRIPTION}, for a command or a server that scores",
     }
     endings = [suffix for kind in kinds for suffix in FILES.get(kind, ())]
-    known = [folders[kind] for kind in ("savedmodel", "mlflow") if kind in kinds]
+    known = [text for kind, text in folders.items() if kind in kinds]
     if endings:
         known.append(f"a file that ends in {', '.join(dict.fromkeys(endings))}")
     return "; or ".join(known)
