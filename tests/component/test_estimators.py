@@ -7,11 +7,14 @@ import dataclasses
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from scipy import stats
 
 import benison
 from benison.data.batch import Array, Inputs
+from benison.evidence.block_errors import BlocksEstimator
+from benison.evidence.blocks import hashes_of
 from benison.evidence.choice import estimator_of, is_number
 from benison.evidence.estimators import Estimator
 from benison.metrics import Metric, from_config, registered
@@ -130,6 +133,48 @@ def test_a_share_of_right_rows_is_tested_as_one(name: str) -> None:
     assert paired.lost[0] == (before & ~right).sum()
     assert paired.candidate.method == ["wilson"]
     assert paired.change.value[0] == pytest.approx(right.mean() - before.mean())
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+def test_blocks_agree_with_closed_forms_where_rows_are_independent(clustered: bool) -> None:
+    metric, rows = from_config("MeanSquaredError", {}), rows_of(20_000)
+    users = pa.record_batch({"user": [f"user {i}" for i in range(20_000)]})
+    rows = dataclasses.replace(rows, batch=users, batch_numbers=np.arange(20_000, dtype=np.uint64))
+    blocks = BlocksEstimator(metric, paired=True, cluster_key="user" if clustered else "")
+    other = dataclasses.replace(rows, predictions=rows.baseline)
+    paired = blocks.compared(*states_of(blocks, rows), *states_of(blocks, other))
+    closed = estimator("MeanSquaredError")
+    assert closed is not None
+    expected = closed.compared(*states_of(closed, rows))
+    for own, exact in (
+        (paired.candidate, expected.candidate),
+        (paired.change, expected.change),
+    ):
+        assert own.value[0] == pytest.approx(exact.value[0])
+        assert own.std_error[0] == pytest.approx(exact.std_error[0], rel=0.35)
+        assert own.df[0] == 49
+
+
+def test_rows_of_a_cluster_are_one_piece_of_evidence() -> None:
+    metric, rng = from_config("MeanPrediction", {}), np.random.default_rng(1)
+    users = np.repeat(np.arange(300), 40)
+    scores = rng.random(300)[users]
+    batch = pa.record_batch({"user": users})
+    rows = Inputs(np.zeros(len(users)), scores, batch=batch)
+    blocks = BlocksEstimator(metric, paired=False, cluster_key="user")
+    spread = blocks.spread(*states_of(blocks, rows))
+    assert spread.std_error[0] == pytest.approx(scores.std() / np.sqrt(300), rel=0.35)
+    few = BlocksEstimator(metric, paired=False, cluster_key="user")
+    four = few.spread(*states_of(few, rows.take(np.flatnonzero(users < 4))))
+    assert np.isnan(four.std_error[0])
+
+
+def test_texts_are_hashed_alike_whatever_stands_beside_them() -> None:
+    texts = ["", "a", "anna", "a name of many letters", "anna", None]
+    together = hashes_of(pa.array(texts))
+    apart = [hashes_of(pa.array([text], pa.string()))[0] for text in texts]
+    assert together.tolist() == apart
+    assert len(set(apart[:4])) == 4
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,29 +12,19 @@ import abc
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
-from functools import reduce
-from typing import Protocol, TypeVar
 
 import numpy as np
 
 from benison.config import ConfidenceIntervalMethod, Options
 from benison.data.batch import Array
 from benison.data.mixing import Numbers, mixed
+from benison.evidence.blocks import T, leave_out_each, merged
 from benison.metrics.base import AXES, Index, Value, ratio
 from benison.table.slice_columns import QUANTILE, Interval
-
-T = TypeVar("T", bound="Mergeable")
 
 REPLICATES = 20
 
 _POISSON_MOST = 12  # a row is drawn more often than that once in ten billion draws
-
-
-class Mergeable(Protocol):
-    """States of some rows."""
-
-    def merge(self: T, other: T) -> T:
-        """Of the rows of both."""
 
 
 class Resampling(abc.ABC):
@@ -101,30 +91,16 @@ class Jackknife(Resampling):
         yield from np.split(order, np.searchsorted(group[order], np.arange(1, self.groups)))
 
     def total(self, groups: Sequence[T]) -> T:
-        return _merged(groups)
+        return merged(groups)
 
     def replicates(self, groups: Sequence[T]) -> Iterator[T]:
         """In the order of the groups; half of them shares what lies outside of it."""
         half = len(groups) // 2
-        yield from _leave_out_each(groups[:half], _merged(groups[half:]))
-        yield from _leave_out_each(groups[half:], _merged(groups[:half]))
+        yield from leave_out_each(groups[:half], merged(groups[half:]))
+        yield from leave_out_each(groups[half:], merged(groups[:half]))
 
     def error(self, replicates: Array) -> Array:
         return np.asarray(np.sqrt(len(replicates) - 1) * _deviation(replicates, 0))
-
-
-def _merged(states: Sequence[T]) -> T:
-    return reduce(lambda a, b: a.merge(b), states)
-
-
-def _leave_out_each(groups: Sequence[T], outside: T) -> Iterator[T]:
-    """For each group the state of the others and of what is outside."""
-    if len(groups) == 1:
-        yield outside
-        return
-    left, right = groups[: len(groups) // 2], groups[len(groups) // 2 :]
-    yield from _leave_out_each(left, _merged([outside, *right]))
-    yield from _leave_out_each(right, _merged([outside, *left]))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -114,6 +114,12 @@ class Plan:
         return {view: tuple(of) for view, of in metrics.items()}
 
     @property
+    def needs_row_numbers(self) -> bool:
+        """Whether rows must be numbered, the same however they are read."""
+        drawn = any(c.metric.needs_row_numbers for c in self.computations)
+        return drawn or any(s.estimator.needs_row_numbers for s in self.samplings)
+
+    @property
     def slice_features(self) -> set[str]:
         """The columns that slices are made of."""
         return columns_of(self.slicing_specs)

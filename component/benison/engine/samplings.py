@@ -11,7 +11,8 @@ import numpy as np
 
 from benison.config import EvalConfig
 from benison.engine.views import ClassOf, Comparison, Pairs, View
-from benison.evidence.choice import estimator_of
+from benison.evidence.block_errors import BlocksEstimator
+from benison.evidence.choice import estimator_of, is_number
 from benison.evidence.estimators import Estimator, Evidenced
 from benison.evidence.spread import Spread
 from benison.metrics.base import Metric, Statistic
@@ -52,47 +53,65 @@ class Samplings:
 
     def of(self, values: Iterable[tuple[Key, Metric, View]]) -> Iterator[Sampling]:
         """The samplings of shown values; the candidate's are of the baseline too."""
-        values = list(values)
+        values = [value for value in values if is_number(value[1])]
         keys = {key for key, _, _ in values}
         covered: set[Key] = set()
         for key, metric, view in values:
-            base = self._base(key, metric, view)
-            if base in keys and base is not None:
+            base = None if metric.needs_baseline else self._base(key)
+            if base is not None and base in keys:
                 covered.add(base)
-                for sampling in self._sampling(key, metric, view, paired=metric.needs_prediction):
-                    yield sampling
-                    if not metric.needs_prediction:  # the same rows have the same value
-                        yield dataclasses.replace(sampling, key=base)
+                yield from self._both(key, base, metric, view)
         for key, metric, view in values:
-            base = self._base(key, metric, view)
-            if key not in covered and base not in keys:
-                yield from self._sampling(key, metric, view, paired=False)
+            if key not in covered and (metric.needs_baseline or self._base(key) not in keys):
+                yield self._sampling(key, metric, view, paired=False)
 
-    def _base(self, key: Key, metric: Metric, view: View) -> Key | None:
-        """The baseline's key, where its values rest on the same labels and weights."""
-        if self.comparison is None or metric.needs_baseline or view.variant:
-            return None
-        base = self.comparison.base_of(key)
-        specs = {spec.name: spec for spec in self.config.model_specs}
-        if base is None:
-            return None
-        own, other = (
-            (s.label_key_for(key.output), s.example_weight_key_for(key.output))
-            for s in (specs[key.model], specs[base.model])
-        )
-        return base if own == other else None
+    def _base(self, key: Key) -> Key | None:
+        """The baseline's key of a candidate's."""
+        return None if self.comparison is None else self.comparison.base_of(key)
 
-    def _sampling(self, key: Key, metric: Metric, view: View, paired: bool) -> Iterator[Sampling]:
-        estimator = None
-        if isinstance(view.pairs, ClassOf) or type(view.pairs) is Pairs:
-            estimator = estimator_of(metric, paired, view.weighted)
-        if estimator is None:
+    def _both(self, key: Key, base: Key, metric: Metric, view: View) -> Iterator[Sampling]:
+        """The samplings of a candidate's values and the baseline's."""
+        if metric.needs_prediction or not self._same_rows(key, base):
+            yield self._sampling(key, metric, view, paired=True)
             return
-        beside = view
+        alone = self._sampling(key, metric, view, paired=False)
+        yield from (
+            alone,
+            dataclasses.replace(alone, key=base),
+        )  # the same rows have the same value
+
+    def _same_rows(self, key: Key, base: Key) -> bool:
+        """Whether both models' values rest on the same labels and weights."""
+        specs = {spec.name: spec for spec in self.config.model_specs}
+        own, other = (
+            (spec.label_key_for(key.output), spec.example_weight_key_for(key.output))
+            for spec in (specs[key.model], specs[base.model])
+        )
+        return own == other
+
+    def _sampling(self, key: Key, metric: Metric, view: View, paired: bool) -> Sampling:
+        estimator = self._estimator(key, metric, view, paired)
+        views = [view]
         if paired and self.comparison is not None:
-            beside = dataclasses.replace(view, baseline=self.comparison.baseline)
-        slots = tuple(self.slot_of(beside, statistic) for statistic in estimator.statistics())
-        yield Sampling(key, estimator, slots)
+            name = self.comparison.baseline
+            views = [dataclasses.replace(view, baseline=name)]
+            if not estimator.sees_both:
+                views = [view, dataclasses.replace(view, model=name)]
+        slots = (self.slot_of(each, s) for each in views for s in estimator.statistics())
+        return Sampling(key, estimator, tuple(slots))
+
+    def _estimator(self, key: Key, metric: Metric, view: View, paired: bool) -> Estimator:
+        """In closed form where rows are independent, and the two models' are the same; else by blocks."""
+        cluster_key = self.config.options.certainty.cluster_key
+        are_examples = isinstance(view.pairs, ClassOf) or type(view.pairs) is Pairs
+        closed = None
+        if are_examples and not cluster_key and not metric.needs_groups:
+            closed = estimator_of(metric, paired, view.weighted)
+        if closed is not None and paired:
+            base = self._base(key)
+            if base is None or view.variant or not self._same_rows(key, base):
+                closed = None
+        return closed or BlocksEstimator(metric, paired, cluster_key)
 
 
 def interval_of(spread: Spread, level: float, low: float, high: float) -> Interval:

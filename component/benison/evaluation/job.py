@@ -364,9 +364,9 @@ class Job:
         return any(reader.takes_examples for reader in self._called())
 
     def _numbers_rows(self) -> bool:
-        readers = [*self.evaluators, *(c.metric for c in self.plan.computations)]
-        sampled = any(getattr(reader, "needs_row_numbers", False) for reader in readers)
-        return sampled or self.config.options.compute_confidence_intervals
+        drawn = any(getattr(each, "needs_row_numbers", False) for each in self.evaluators)
+        asked = drawn or self.plan.needs_row_numbers
+        return asked or self.config.options.compute_confidence_intervals
 
     def _called(self) -> list[FeatureConsumer]:
         """The models and the preprocessing functions."""

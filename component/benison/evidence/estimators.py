@@ -24,6 +24,11 @@ class Estimator(abc.ABC):
     paired: bool
     """Whether there are two models."""
 
+    @property
+    def needs_row_numbers(self) -> bool:
+        """Whether it looks at `Inputs.numbers`."""
+        return False
+
     @abc.abstractmethod
     def statistics(self) -> tuple[Statistic[Any], ...]:
         """What must add up."""
