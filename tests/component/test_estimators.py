@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def deviation(falls: Array) -> float:
 
 def states_of(known: Estimator, rows: Inputs) -> list[Any]:
     codes = SliceCodes.of(np.zeros(len(rows)), 1)
-    return [statistic.add(rows, codes) for statistic in known.statistics()]
+    return [statistic.add(rows, codes) for statistic in known.statistics() or known.alone()]
 
 
 @pytest.mark.parametrize("name", ["F1Score", "MatthewsCorrelationCoefficient", "TruePositives"])
@@ -135,6 +136,74 @@ def test_a_share_of_right_rows_is_tested_as_one(name: str) -> None:
     assert paired.change.value[0] == pytest.approx(right.mean() - before.mean())
 
 
+def delong(labels: Array, *scores: Array) -> Array:
+    """The covariance matrix of the areas of some scores, as DeLong and others have it, pair by pair."""
+
+    def placements(score: Array, rows: Array, others: Array) -> Array:
+        a, b = score[rows][:, None], score[others][None]
+        return np.asarray(((a > b) + (a == b) / 2).mean(axis=1))
+
+    sides = [np.flatnonzero(labels == side) for side in (1, 0)]
+    parts = (
+        np.cov([placements(score, rows, others) for score in scores]) / len(rows)
+        for rows, others in (sides, sides[::-1])
+    )
+    return np.asarray(sum(parts))
+
+
+@pytest.mark.parametrize(("n", "digits"), [(400, 1), (400, 9), (6_000, 9)])
+def test_areas_have_the_errors_of_delong(n: int, digits: int) -> None:
+    rows, known = rows_of(n), estimator("AUC")
+    assert known is not None
+    own, other = (np.round(x, digits) for x in (rows.predictions, rows.baseline))
+    numbers = np.arange(n, dtype=np.uint64)
+    rows = dataclasses.replace(rows, predictions=own, baseline=other, batch_numbers=numbers)
+    alone = [
+        known.alone()[0].add(
+            dataclasses.replace(rows, predictions=scores), SliceCodes.of(np.zeros(n), 1)
+        )
+        for scores in (own, other)
+    ]
+    paired = known.compared(*states_of(known, rows), *alone)
+    expected = delong(rows.labels, own, other)
+    near = 1e-9 if n == 400 else 1e-3
+    assert paired.candidate.std_error[0] == pytest.approx(np.sqrt(expected[0, 0]), rel=near)
+    assert paired.covariance[0] == pytest.approx(expected[0, 1], rel=near)
+    change = np.sqrt(expected[0, 0] + expected[1, 1] - 2 * expected[0, 1])
+    assert paired.change.std_error[0] == pytest.approx(change, rel=near)
+    assert paired.change.df[0] == min(rows.labels.sum(), (1 - rows.labels).sum()) - 1
+
+
+def test_a_sample_of_large_classes_has_nearly_the_errors_of_all_rows() -> None:
+    n, known = 60_000, estimator("AUC")
+    assert known is not None
+    rows = dataclasses.replace(rows_of(n), batch_numbers=np.arange(n, dtype=np.uint64))
+    halves = [
+        rows.take(part) for part in np.array_split(np.random.default_rng(0).permutation(n), 7)
+    ]
+    own, other = (
+        [dataclasses.replace(half, predictions=getattr(half, of)) for half in halves]
+        for of in ("predictions", "baseline")
+    )
+    paired = known.compared(
+        *(
+            functools.reduce(
+                statistic.merge,
+                [statistic.add(part, SliceCodes.of(np.zeros(len(part)), 1)) for part in parts],
+            )
+            for statistic, parts in (
+                (known.statistics()[0], halves),
+                (known.alone()[0], own),
+                (known.alone()[0], other),
+            )
+        )
+    )
+    step = np.arange(0, n, 10)  # as exact as it gets in a second
+    expected = delong(rows.labels[step], rows.predictions[step], rows.baseline[step]) / 10
+    change = np.sqrt(expected[0, 0] + expected[1, 1] - 2 * expected[0, 1])
+    assert paired.change.std_error[0] == pytest.approx(change, rel=0.05)
+
+
 @pytest.mark.parametrize("clustered", [False, True])
 def test_blocks_agree_with_closed_forms_where_rows_are_independent(clustered: bool) -> None:
     metric, rows = from_config("MeanSquaredError", {}), rows_of(20_000)
@@ -185,7 +254,7 @@ class Errors(Metric):
     name: str = "errors"
 
     def statistics(self) -> tuple[Any, ...]:
-        return self.known.statistics()
+        return (*self.known.statistics(), *self.known.alone())
 
     def result(self, *states: Any) -> Array:
         return self.known.spread(*states).std_error
@@ -194,7 +263,9 @@ class Errors(Metric):
 def each_state() -> list[str]:
     """A metric for each kind of state; what is made of equal states is a function of them."""
     known = {name: estimator(name, paired=False) for name in registered()}
-    return list({each.statistics(): name for name, each in known.items() if each}.values())
+    return list(
+        {(each.statistics(), each.alone()): name for name, each in known.items() if each}.values()
+    )
 
 
 @pytest.mark.parametrize("name", each_state())
@@ -202,7 +273,9 @@ def test_errors_depend_on_the_rows_of_a_slice_alone(name: str) -> None:
     metric = from_config(name, example_config(name))
     known = estimator_of(metric, paired=False, weighted=True)
     assert known is not None
-    check_metric(Errors(known), example_inputs(metric, 40, 3, weighted=True))
+    inputs = example_inputs(metric, 40, 3, weighted=True)
+    numbers = np.arange(len(inputs), dtype=np.uint64)
+    check_metric(Errors(known), dataclasses.replace(inputs, batch_numbers=numbers))
 
 
 def test_a_missing_prediction_of_the_baseline_leaves_the_candidate_known() -> None:

@@ -91,13 +91,13 @@ class Samplings:
 
     def _sampling(self, key: Key, metric: Metric, view: View, paired: bool) -> Sampling:
         estimator = self._estimator(key, metric, view, paired)
-        views = [view]
+        beside, views = view, [view]
         if paired and self.comparison is not None:
             name = self.comparison.baseline
-            views = [dataclasses.replace(view, baseline=name)]
-            if not estimator.sees_both:
-                views = [view, dataclasses.replace(view, model=name)]
-        slots = (self.slot_of(each, s) for each in views for s in estimator.statistics())
+            beside = dataclasses.replace(view, baseline=name)
+            views = [view, dataclasses.replace(view, model=name)]
+        slots = [self.slot_of(beside, statistic) for statistic in estimator.statistics()]
+        slots += [self.slot_of(each, s) for each in views for s in estimator.alone()]
         return Sampling(key, estimator, tuple(slots))
 
     def _estimator(self, key: Key, metric: Metric, view: View, paired: bool) -> Estimator:

@@ -107,9 +107,8 @@ class BlocksEstimator(Estimator):
     cluster_key: str = ""
 
     name = "blocks"
-    sees_both = False
 
-    def statistics(self) -> tuple[Blocked, ...]:
+    def alone(self) -> tuple[Blocked, ...]:
         return tuple(self._blocked(statistic) for statistic in (*self._parts, Total(ones)))
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from benison.evidence.area_errors import AreaEstimator
 from benison.evidence.cell_errors import CellsEstimator
 from benison.evidence.estimators import Estimator
 from benison.evidence.moment_errors import MomentsEstimator
@@ -23,6 +24,8 @@ def estimator_of(metric: Metric, paired: bool, weighted: bool) -> Estimator | No
         return None
     if CellsEstimator.fits(metric):
         return CellsEstimator(metric, paired, weighted)
+    if AreaEstimator.fits(metric):
+        return AreaEstimator(metric, paired)
     if MomentsEstimator.fits(metric):
         return MomentsEstimator(metric, paired, weighted)
     return None

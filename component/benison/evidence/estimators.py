@@ -18,9 +18,6 @@ class Estimator(abc.ABC):
     """
 
     name: ClassVar[str]
-    sees_both: ClassVar[bool] = True
-    """Whether a statistic sees the predictions of both models, `Inputs.baseline`, where there are two; else
-    there is a state of the candidate's rows, and one of the baseline's."""
     paired: bool
     """Whether there are two models."""
 
@@ -29,9 +26,13 @@ class Estimator(abc.ABC):
         """Whether it looks at `Inputs.numbers`."""
         return False
 
-    @abc.abstractmethod
     def statistics(self) -> tuple[Statistic[Any], ...]:
-        """What must add up."""
+        """What must add up over rows that have the predictions of both models, `Inputs.baseline`."""
+        return ()
+
+    def alone(self) -> tuple[Statistic[Any], ...]:
+        """What must add up over the rows of each model by itself."""
+        return ()
 
     @abc.abstractmethod
     def spread(self, *states: Any) -> Spread:
@@ -42,7 +43,7 @@ class Estimator(abc.ABC):
         """Both models and the change, where there is a baseline.
 
         Args:
-            states: Those of `statistics()`; unless one `sees_both`, the candidate's and then the baseline's.
+            states: Those of `statistics()`, then those of `alone()` of the candidate and of the baseline.
         """
 
 

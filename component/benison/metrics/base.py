@@ -169,6 +169,8 @@ class Metric(abc.ABC):
     """Whether its columns are the points of a plot, which go to plots.parquet and have no thresholds."""
     has_interval: ClassVar[bool] = True
     """Whether another sample would have another value; a number of examples is what it is."""
+    slope_of_area: ClassVar[float] = 0.0
+    """How much it rises with the area under the ROC curve of all scores, evenly; 0 if it does not."""
     is_share: ClassVar[bool] = False
     """Whether it is the mean of a number that is 0 or 1 in each row, and so a share of rows."""
 

@@ -90,6 +90,12 @@ class AUC(CurveMetric):
         return area, np.nan_to_num(half)
 
     @property
+    def slope_of_area(self) -> float:  # type: ignore[override]
+        """It is the area itself where every score is a threshold."""
+        every = self.num_thresholds is None and self.thresholds is None
+        return 1.0 if every and self._is_trapezoid else 0.0
+
+    @property
     def _is_trapezoid(self) -> bool:
         """Whether the value is in the middle of the extremes as it is.
 

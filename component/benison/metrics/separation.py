@@ -39,6 +39,10 @@ class Gini(AUC):
     summation_method: str = dataclasses.field(default="interpolation", init=False)
     name: str = "gini"
 
+    @property
+    def slope_of_area(self) -> float:  # type: ignore[override]
+        return 2 * super().slope_of_area
+
     def _value(self, curve: Curve) -> Array:
         return 2 * super()._value(curve) - 1
 

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The error of the area under the ROC curve, and of the difference of two on the same rows.
+
+A row's placement is the share of the rows of the other class that it is ranked rightly against. The area is
+the mean placement of the positives, and that of the negatives; its variance is that of the one mean plus that
+of the other.
+
+DeLong, DeLong and Clarke-Pearson, "Comparing the areas under two or more correlated receiver operating
+characteristic curves", Biometrics 44, 1988.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benison.data.batch import Array, Index
+from benison.evidence.estimators import Estimator
+from benison.evidence.score_samples import Drawn, PairedScores, ScoreSample
+from benison.evidence.spread import Paired, Spread, Student
+from benison.metrics.base import Metric, Statistic, ratio
+from benison.metrics.statistics.ranks import Ranks
+from benison.metrics.statistics.scale import bins_of
+
+_FEWEST = 5
+"""Fewer rows of a class say nothing of the error."""
+
+
+class ClassMoments(NamedTuple):
+    """Of S slices and both classes, [2 S]: variances of the two models' means, and their covariance."""
+
+    own: Array
+    other: Array
+    crossed: Array
+    effective: Array
+
+
+@dataclasses.dataclass(frozen=True)
+class AreaEstimator(Estimator):
+    """A metric that is the area under the ROC curve, or rises evenly with it."""
+
+    metric: Metric
+    paired: bool
+
+    name = "delong"
+
+    @classmethod
+    def fits(cls, metric: Metric) -> bool:
+        """Whether it is such a metric."""
+        return metric.slope_of_area != 0
+
+    @property
+    def needs_row_numbers(self) -> bool:
+        return True
+
+    def statistics(self) -> tuple[Statistic[Any], ...]:
+        return (PairedScores(self.paired),)
+
+    def alone(self) -> tuple[Statistic[Any], ...]:
+        return self.metric.statistics()
+
+    def spread(self, *states: Any) -> Spread:
+        sample, ranks = states[0].compact, states[1]
+        moments = _moments(sample, ranks, None)
+        return self._tested(ranks, moments.own, moments, sample)
+
+    def compared(self, *states: Any) -> Paired:
+        sample, own, other = states[0].compact, states[1], states[2]
+        moments = _moments(sample, own, other)
+        spreads = (
+            self._tested(own, moments.own, moments, sample),
+            self._tested(other, moments.other, moments, sample),
+        )
+        variance = moments.own + moments.other - 2 * moments.crossed
+        noise = 1e-14 * (moments.own + moments.other)
+        variance = np.where(variance > noise, variance, 0.0)
+        change = self._tested(own, variance, moments, sample)
+        difference = spreads[0].value - spreads[1].value
+        covariance = self.metric.slope_of_area**2 * _of_slices(moments.crossed).sum(axis=1)
+        return Paired(*spreads, dataclasses.replace(change, measured=difference), covariance)
+
+    def _tested(
+        self, ranks: Ranks, variance: Array, moments: ClassMoments, sample: ScoreSample
+    ) -> Student:
+        with np.errstate(all="ignore"):
+            value = np.asarray(self.metric.result(ranks), np.float64)
+            error = np.abs(self.metric.slope_of_area) * np.sqrt(_of_slices(variance).sum(axis=1))
+        unknown = (_of_slices(sample.rows).min(axis=1) < _FEWEST) | np.isnan(value)
+        degrees = _of_slices(moments.effective).min(axis=1) - 1
+        return Student(value, np.where(unknown, np.nan, error), degrees, "delong")
+
+
+def _of_slices(of_classes: Any) -> Array:
+    """Numbers of the keys `2 * slice + class` as [S, 2]."""
+    return np.asarray(of_classes).reshape(-1, 2)
+
+
+def _moments(sample: ScoreSample, own: Ranks, other: Ranks | None) -> ClassMoments:
+    drawn, keys = sample.least, len(sample.rows)
+    weights = drawn.numbers[:, 2]
+    with np.errstate(all="ignore"):
+        z = _influences(drawn, placements(drawn, 0, own), keys)
+        y = z if other is None else _influences(drawn, placements(drawn, 1, other), keys)
+    count = np.bincount(drawn.keys, minlength=keys).astype(np.float64)
+    total = np.bincount(drawn.keys, weights, minlength=keys)
+    squares = np.bincount(drawn.keys, weights**2, minlength=keys)
+    # The variance of the mean of a sample of k rows is that of all n, but for k / n.
+    scale = ratio(count, count - 1) * ratio(count, sample.rows * total**2)
+
+    def product(a: Array, b: Array) -> Array:
+        return np.asarray(scale * np.bincount(drawn.keys, a * b, minlength=keys))
+
+    effective = ratio(sample.rows * total**2, count * squares)
+    return ClassMoments(product(z, z), product(y, y), product(z, y), effective)
+
+
+def _influences(drawn: Drawn, placed: Array, keys: int) -> Array:
+    """The weighted distance of each row's placement from the mean of its class: float64[M]."""
+    weights = drawn.numbers[:, 2]
+    sums = np.bincount(drawn.keys, weights * placed, minlength=keys)
+    mean = ratio(sums, np.bincount(drawn.keys, weights, minlength=keys))
+    return np.asarray(weights * (placed - mean[drawn.keys]))
+
+
+def placements(drawn: Drawn, model: int, ranks: Ranks) -> Array:
+    """The weighted share of the other class's rows that each row is above, ties by half: float64[M].
+
+    For negatives it is the share that is below as for positives, which has the same variance. NaN where the
+    row's score is missing.
+
+    Args:
+        drawn: Rows in slices.
+        model: The column of their scores.
+        ranks: The weights of both classes by score, of all rows of these slices.
+    """
+    slices, scores = drawn.keys >> 1, drawn.numbers[:, model]
+    known = np.flatnonzero(~np.isnan(scores))
+    entries = _entries(ranks)
+    pooled = np.zeros(ranks.size, np.bool_)
+    pooled[ranks.compact.pooled.slices] = True
+    values = scores[known].copy()
+    in_bins = pooled[slices[known]]
+    values[in_bins] = bins_of(values[in_bins])
+    at = np.concatenate([entries[0], slices[known]])
+    groups, order, changed = _groups(at, np.concatenate([entries[1], values]))
+    shares = []
+    for weights in entries[2:]:
+        # A weight is NaN in a slice in which a score is missing, whose value is NaN too.
+        in_group = np.bincount(
+            groups[: len(weights)], np.nan_to_num(weights), minlength=len(changed)
+        )
+        up_to = np.cumsum(in_group)
+        begin = np.searchsorted(at[order][changed], np.arange(ranks.size + 1))
+        before = np.append(0.0, up_to)[begin]
+        own = slices[known]
+        rank = up_to[groups[len(weights) :]] - before[own] - in_group[groups[len(weights) :]] / 2
+        shares.append(ratio(rank, (before[1:] - before[:-1])[own]))
+    placed = np.full(len(scores), np.nan)
+    placed[known] = np.where(drawn.keys[known] & 1 == 1, *shares)
+    return placed
+
+
+def _entries(ranks: Ranks) -> tuple[Index, Array, Array, Array]:
+    """The slice of each score or bin, which, and the weights of negatives and positives."""
+    compact = ranks.compact
+    parts = [(b.weights.slices, b.scores, *b.weights[2:]) for b in compact.exact.blocks(ranks.size)]
+    parts += [(w.slices, w.bins.astype(np.float64), *w[2:]) for w in compact.pooled.blocks()]
+    none = (np.zeros(0, np.int64), np.zeros(0), np.zeros(0), np.zeros(0))
+    slices, values, negatives, positives = (
+        np.concatenate(columns) for columns in zip(none, *parts, strict=True)
+    )
+    return slices, values, negatives, positives
+
+
+def _groups(slices: Index, values: Array) -> tuple[Index, Index, Index]:
+    """The number of each pair of slice and value, ascending; the order; and where a number starts in it."""
+    order = np.lexsort((values, slices))
+    new = np.ones(len(order), np.bool_)
+    by_slice, by_value = slices[order], values[order]
+    new[1:] = (by_slice[1:] != by_slice[:-1]) | (by_value[1:] != by_value[:-1])
+    groups = np.empty(len(order), np.int64)
+    groups[order] = np.cumsum(new) - 1
+    return groups, order, np.flatnonzero(new)
