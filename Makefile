@@ -5,6 +5,7 @@
 PYTHON = python3
 UV_VERSION = 0.13.8
 ARGS =
+BASE = HEAD
 BUILDER = docker
 ROUNDS = 1000
 INPUTS =
@@ -41,6 +42,9 @@ test: lint .venv-airflow/ready .venv-airflow2/ready .venv-hosts/ready ## run lin
 
 bench: .venv/ready ## print the performance table; ARGS goes to the benchmark
 	@$(py) tests/benchmarks/bench.py $(ARGS)
+
+bench-check: .venv/ready ## compare this tree with the commit BASE, by runs in turn
+	@$(py) tests/benchmarks/bench_check.py $(BASE) $(ARGS)
 
 # Without INPUTS each entry has its own number, a million in all.
 fuzz: .venv/ready ## feed every entry with INPUTS odd or damaged inputs; ARGS="ENTRY ... --seed 2 --jobs 2"
@@ -145,4 +149,4 @@ clean: ## remove everything that make has made
 
 FORCE:
 
-.PHONY: help demo test bench fuzz kills hosts lint lint-web docs dist airflow-env hosts-env image requirements clean FORCE
+.PHONY: help demo test bench bench-check fuzz kills hosts lint lint-web docs dist airflow-env hosts-env image requirements clean FORCE

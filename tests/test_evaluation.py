@@ -227,6 +227,8 @@ def test_blessed_and_not_blessed_with_reasons(trips: pa.Table, tmp_path: Path) -
     )
     assert good.verdict.blessed
     assert (tmp_path / "good" / "BLESSED").is_file()
+    seconds = benison.load_result(tmp_path / "good").manifest["seconds"]
+    assert list(seconds) == ["load", "evaluate", "results", "digest", "write"]
     bad = benison.evaluate(
         trips, config({"class_name": "AUC", **at_least(0.99)}), output=tmp_path / "bad"
     )

@@ -1,23 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make bench`: Benison beside TFMA, Fairlearn, Polars and DuckDB on one task, as ratios.
+"""`make bench`: what an evaluation costs, as ratios to what others or a bare reader need for the same.
 
-Task: taxi-like Parquet files; example count, AUC of 10,000 bins, accuracy, precision, recall, mean label
-and mean prediction; overall and by hour, payment type and company (147 slices). Each contestant is a process
-of its own, so that peak memory and start-up are its own. The contestants' numbers must agree.
+Task: taxi-like Parquet files; example count, AUC, accuracy, precision, recall, mean label and mean
+prediction; overall and by hour, payment type and company (147 slices). Each contestant is a process of
+its own, so that peak memory and start-up are its own. The contestants' numbers must agree. They run in
+turn, round by round, so that what else the machine does hits all alike; a first round is thrown away. A ratio is
+that of two runs of one round: the table has the median over the rounds and, behind it, the least and the
+largest.
 
-    make bench                       1 and 10 million rows; some minutes
-    make bench ARGS="--rows 1000000 --skip-slow"
+    make bench                       some minutes
+    make bench ARGS="--rows 1000000 --rounds 3 --only files start"
+    make bench-check BASE=v0.1.0     this tree against another commit
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -26,14 +33,31 @@ from rich.console import Console
 from rich.table import Table
 
 HERE = Path(__file__).resolve().parent
-FOLDER = HERE.parents[1] / ".bench"
-SLOW_ROWS = {
-    "tfma": 100_000,
-    "fairlearn": 1_000_000,
-}  # more would take minutes; their rates are flat
-MODEL_ROWS, BEAM_ROWS = 500_000, 4_000_000
+ROOT = HERE.parents[1]
+FOLDER = ROOT / ".bench"
+# More rows would take minutes; their rates are flat.
+SLOW_ROWS = {"tfma": 100_000, "fairlearn": 1_000_000}
+FILE_ROWS, MODEL_ROWS, BEAM_ROWS = 1_000_000, 500_000, 4_000_000
 PAYMENTS, COMPANIES = 8, 114
 TOLERANCE = {"auc": 2e-4}  # the hand-written queries bin a little differently at the edges
+BARE = "import numpy, pyarrow, pyarrow.parquet, pyarrow.compute"
+
+Figures: TypeAlias = dict[str, Any]
+Cases: TypeAlias = dict[str, Callable[[], Figures]]
+Rounds: TypeAlias = dict[str, list[Figures]]
+
+
+class Line(NamedTuple):
+    """A row of the table: a measured figure in each round beside its target."""
+
+    what: str
+    figures: Sequence[float]
+    unit: str
+    target: str
+
+    def cells(self) -> tuple[str, str, str, str]:
+        low, middle, high = min(self.figures), statistics.median(self.figures), max(self.figures)
+        return self.what, f"{middle:,.2f} {self.unit}", f"{low:,.2f} to {high:,.2f}", self.target
 
 
 def generate(rows: int, companies: int = COMPANIES) -> Path:
@@ -65,130 +89,181 @@ def generate(rows: int, companies: int = COMPANIES) -> Path:
     return partial.rename(path)
 
 
-def measure(script: str, *arguments: object) -> dict[str, Any]:
-    """What a script reports of itself, with its wall time from the outside."""
+def as_text(path: Path, ending: str) -> Path:
+    """The same rows as CSV or JSON Lines, made once and kept."""
+    import duckdb
+
+    made = path.with_suffix(f".{ending}")
+    if not made.exists():
+        form = "CSV, HEADER" if ending == "csv" else "JSON"
+        duckdb.execute(f"COPY (FROM read_parquet('{path}')) TO '{made}' (FORMAT {form})")
+    return made
+
+
+def measure(
+    script: str, *arguments: object, threads: int | None = None, root: Path = ROOT
+) -> Figures:
+    """What a script reports of itself, with its wall time from the outside.
+
+    Args:
+        script: Its name in this folder.
+        arguments: Its own.
+        threads: On how many Benison adds up, if not on all.
+        root: The checkout whose Benison it imports.
+    """
+    sources = [str(root / "component"), str(root / "orchestration")]
+    # Without bytecode half of the time of a short run would be that of the compiler.
+    changed = {"PYTHONPATH": os.pathsep.join(sources), "PYTHONDONTWRITEBYTECODE": ""}
+    changed |= {} if threads is None else {"BENISON_THREADS": str(threads)}
     command = [sys.executable, str(HERE / script), *map(str, arguments)]
     started = time.monotonic()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | changed
+    )
     wall = time.monotonic() - started
     if done.returncode:
         raise SystemExit(f"{arguments[0]} failed:\n{done.stderr[-2000:]}")
     return {**json.loads(done.stdout.splitlines()[-1]), "wall": wall}
 
 
-def run(contestant: str, path: Path) -> dict[str, Any]:
+def run(contestant: str, path: Path, **more: Any) -> Figures:
     """What a contestant reports of itself."""
-    return measure("contestants.py", contestant, path)
+    return measure("contestants.py", contestant, path, **more)
 
 
-def check_agreement(contestant: str, actual: dict[str, Any], ours: dict[str, Any]) -> None:
+def in_rounds(cases: Cases, rounds: int) -> Rounds:
+    """The figures of each case in each round, after one round that pays for cold disks and bytecode."""
+    figures: Rounds = {name: [] for name in cases}
+    for number in range(rounds + 1):
+        for name, case in cases.items():
+            measured = case()
+            if number:
+                figures[name].append(measured)
+    return figures
+
+
+def ratios(rounds: Rounds, ours: str, theirs: str, of: str = "seconds") -> list[float]:
+    """Ours against theirs, in each round."""
+    return [a[of] / b[of] for a, b in zip(rounds[ours], rounds[theirs], strict=True)]
+
+
+def check_agreement(contestant: str, actual: Figures, ours: Figures) -> None:
     """Both must have computed the same thing."""
     for name, value in actual["values"].items():
         if abs(value - ours["values"][name]) > TOLERANCE.get(name, 1e-6):
             raise SystemExit(f"{contestant} has {name} {value}, Benison {ours['values'][name]}.")
 
 
-def compare(rows: int, contestants: list[str], console: Console) -> None:
-    """One table of ratios."""
-    table = Table(
-        title=f"{rows:,} rows, 147 slices, Parquet on disk to results", title_justify="left"
-    )
-    for column in ("who", "rows", "seconds", "rows/s", "Benison faster by", "peak MB", "process s"):
-        table.add_column(column, justify="left" if column == "who" else "right")
-    path = generate(rows)
-    run("benison", path)  # the first run of anything pays for a cold disk
-    ours = run("benison", path)
-    for contestant in contestants:
-        fewer = min(rows, SLOW_ROWS.get(contestant, rows))
-        actual = ours if contestant == "benison" else run(contestant, generate(fewer))
-        if contestant not in ("benison", "columns"):
-            check_agreement(
-                contestant, actual, ours if fewer == rows else run("benison", generate(fewer))
-            )
-        rate, our_rate = fewer / actual["seconds"], rows / ours["seconds"]
-        numbers = (
-            f"{fewer:,}",
-            f"{actual['seconds']:.2f}",
-            f"{rate:,.0f}",
-            f"{our_rate / rate:,.2f} x",
-        )
-        table.add_row(contestant, *numbers, f"{actual['peak_mb']:,.0f}", f"{actual['wall']:.1f}")
-    console.print(table)
+def others(options: argparse.Namespace) -> Iterator[Line]:
+    """Beside hand-written queries and the least scan; two threads beside one."""
+    path, text = generate(options.rows), f"{options.rows:,} rows, 147 slices"
+    names = ["benison", "scan", "duckdb", "polars"]
+    cases: Cases = {name: (lambda n=name: run(n, path)) for name in names}
+    cases |= {str(n): (lambda n=n: run("benison", path, threads=n)) for n in (1, 2)}
+    rounds = in_rounds(cases, options.rounds)
+    for name in names[2:]:
+        check_agreement(name, rounds[name][0], rounds["benison"][0])
+    yield Line(text, [f["seconds"] for f in rounds["benison"]], "s", "")
+    yield Line("... its processor time", [f["cpu"] for f in rounds["benison"]], "s", "")
+    yield Line("... its memory", [f["peak_mb"] for f in rounds["benison"]], "MB", "flat in rows")
+    for name, target in (("duckdb", "0.38 x"), ("polars", "0.18 x"), ("scan", "4.5 x")):
+        yield Line(f"... against {name}", ratios(rounds, "benison", name), "x", target)
+    yield Line("... on 1 thread against 2", ratios(rounds, "1", "2"), "x", "1.5 x")
 
 
-def slices_cost(rows: int, console: Console) -> None:
-    """One slice against 100,000."""
-    table = Table(title=f"{rows:,} rows, cost of slices", title_justify="left")
-    for column in ("slices", "seconds", "ratio", "peak MB"):
-        table.add_column(column, justify="right")
-    path = generate(rows, 100_000)
-    base = run("benison-overall", path)
-    for actual, slices in ((base, 1), (run("benison-company", path), 100_000)):
-        ratio = actual["seconds"] / base["seconds"]
-        table.add_row(
-            f"{slices:,}", f"{actual['seconds']:.2f}", f"{ratio:.1f} x", f"{actual['peak_mb']:,.0f}"
-        )
-    console.print(table)
+def slow(options: argparse.Namespace) -> Iterator[Line]:
+    """Beside TFMA and Fairlearn, per row."""
+    ours = in_rounds({"benison": lambda: run("benison", generate(options.rows))}, 1)["benison"][0]
+    for name, target in (("tfma", "1/10,000"), ("fairlearn", "1/650")):
+        rows = min(options.rows, SLOW_ROWS[name])
+        theirs = run(name, generate(rows))
+        check_agreement(name, theirs, run("benison", generate(rows)))
+        faster = theirs["seconds"] / rows * options.rows / ours["seconds"]
+        yield Line(f"rows a second against {name}", [faster], "x", target)
 
 
-def intervals_cost(rows: int, console: Console) -> None:
-    """What 95 % intervals of every metric on every slice cost."""
-    path = generate(rows)
-    base = run("benison", path)
-    for method in ("jackknife", "bootstrap"):
-        actual = run(f"benison-{method}", path)
-        console.print(
-            f"{rows:,} rows with {method} intervals: {actual['seconds']:.2f} s, "
-            f"{actual['seconds'] / base['seconds']:.2f} x, {actual['peak_mb']:,.0f} MB"
-        )
+def files(options: argparse.Namespace) -> Iterator[Line]:
+    """Each format of text beside Arrow's bare reader of it."""
+    for ending, target in (("csv", "2.5 x"), ("jsonl", "2 x")):
+        path, names = as_text(generate(FILE_ROWS), ending), ("benison", f"bare-{ending}")
+        cases: Cases = {n: (lambda n=n, path=path: run(n, path)) for n in names}
+        rounds = in_rounds(cases, options.rounds)
+        against = ratios(rounds, "benison", f"bare-{ending}")
+        yield Line(f"{FILE_ROWS:,} rows of {ending} against the bare reader", against, "x", target)
 
 
-def families_cost(rows: int, console: Console) -> None:
-    """What other metrics cost than the seven."""
-    table = Table(title="families of metrics", title_justify="left")
-    for column in ("family", "rows", "seconds", "rows/s", "beside", "seconds ", "ratio"):
-        table.add_column(column, justify="left" if column in ("family", "beside") else "right")
-    for family, count, seconds, beside, theirs in measure("families.py", generate(rows))["costs"]:
-        rate = f"{count / seconds:,.0f}"
-        numbers = (f"{count:,}", f"{seconds:.2f}", rate, beside, f"{theirs:.2f}")
-        table.add_row(family, *numbers, f"{seconds / theirs:.2f} x")
-    console.print(table)
-
-
-def beside_models(rows: int, console: Console) -> None:
-    """Evaluations that call a model, against a loop that only calls it."""
-    table = Table(
-        title=f"{rows:,} rows, network of 3 x 256 on 17 features: evaluation and bare loop",
-        title_justify="left",
-    )
-    for column in ("model", "bare s", "in the model", "Benison s", "ratio"):
-        table.add_column(column, justify="left" if column == "model" else "right")
-    for case in ("savedmodel-examples", "savedmodel-named", "onnx"):
-        actual = measure("model_bound.py", case, FOLDER / "models", rows)
-        share, ratio = (actual[a] / actual["bare"] for a in ("model", "benison"))
-        numbers = (f"{actual['bare']:.2f}", f"{share:.0%}", f"{actual['benison']:.2f}")
-        table.add_row(case, *numbers, f"{ratio:.2f} x")
-    console.print(table)
-
-
-def beam_workers(rows: int, console: Console) -> None:
-    """Beam's direct runner with one process and with two, each with one thread for the model."""
-    actual = measure("model_bound.py", "workers", FOLDER / "models", rows)
-    start, first, two = (actual[name] for name in ("start", "1", "2"))
-    console.print(
-        f"{rows:,} rows through a SavedModel on Beam: {first:.1f} s with 1 worker, {two:.1f} s with 2, "
-        f"{first / two:.2f} x; {(first - start) / (two - start):.2f} x beyond the {start:.1f} s of a start"
-    )
-
-
-def small(console: Console) -> None:
-    """8,000 rows from process start to verdict, beside an import of the package alone."""
+def start(options: argparse.Namespace) -> Iterator[Line]:
+    """Processes that import, and that evaluate 8,000 rows."""
     path = generate(8_000)
-    run("benison", path)
-    console.print(f"8,000 rows, process start to verdict: {run('benison', path)['wall']:.2f} s")
-    started = time.monotonic()
-    subprocess.run([sys.executable, "-c", "import benison"], check=True)
-    console.print(f"import benison, whole process: {time.monotonic() - started:.2f} s")
+    cases: Cases = {
+        "bare": lambda: measure("contestants.py", "import", BARE),
+        "import": lambda: measure("contestants.py", "import", "import benison"),
+        "small": lambda: run("benison", path),
+    }
+    rounds = in_rounds(cases, options.rounds)
+    against = "against numpy and pyarrow with parquet and compute"
+    imported, small = (ratios(rounds, name, "bare", "wall") for name in ("import", "small"))
+    yield Line(f"import benison, {against}", imported, "x", "1.5 x")
+    yield Line("8,000 rows, process start to verdict, against the same", small, "x", "2 x")
+
+
+def slices(options: argparse.Namespace) -> Iterator[Line]:
+    """One slice, 100,000 and a million."""
+    path = generate(options.rows, 100_000)
+    names = ("benison-overall", "benison-company")
+    rounds = in_rounds({n: (lambda n=n: run(n, path)) for n in names}, options.rounds)
+    yield Line("100,000 slices against one", ratios(rounds, *names[::-1]), "x", "4 x")
+    arguments = ("--slices", 1_000_000, "--rows", 3_000_000)
+    many = in_rounds({"many": lambda: measure("many_slices.py", *arguments)}, 1)["many"]
+    yield Line("a million slices, written", [m["seconds"]["all"] for m in many], "s", "8 s")
+    yield Line("... its memory", [m["peak_mb"] for m in many], "MB", "2,000 MB")
+
+
+def intervals(options: argparse.Namespace) -> Iterator[Line]:
+    """What intervals of every metric on every slice cost."""
+    path = generate(options.rows)
+    names = ("benison", "benison-jackknife", "benison-bootstrap")
+    rounds = in_rounds({n: (lambda n=n: run(n, path)) for n in names}, min(2, options.rounds))
+    for name in names[1:]:
+        against = ratios(rounds, name, "benison")
+        yield Line(f"{name.partition('-')[2]} intervals against none", against, "x", "")
+
+
+def families(options: argparse.Namespace) -> Iterator[Line]:
+    """What other metrics cost than the seven."""
+    costs = measure("families.py", generate(min(options.rows, FILE_ROWS)))["costs"]
+    for family, rows, seconds, beside, theirs in costs:
+        yield Line(f"{family}: {rows:,} rows against {beside}", [seconds / theirs], "x", "")
+
+
+def models(options: argparse.Namespace) -> Iterator[Line]:
+    """Evaluations that call a model, against a loop that only calls it."""
+    for case in ("savedmodel-examples", "savedmodel-named", "onnx"):
+        actual = measure("model_bound.py", case, FOLDER / "models", MODEL_ROWS)
+        ratio = actual["benison"] / actual["bare"]
+        yield Line(f"{case}, {MODEL_ROWS:,} rows, against a bare loop", [ratio], "x", "1.05 x")
+
+
+def beam(options: argparse.Namespace) -> Iterator[Line]:
+    """Beam's direct runner with one process and with two, each with one thread for the model."""
+    actual = measure("model_bound.py", "workers", FOLDER / "models", BEAM_ROWS)
+    first, second = (actual[name] - actual["start"] for name in ("1", "2"))
+    what = "Beam, 1 worker against 2, model-bound, beyond the start"
+    yield Line(what, [first / second], "x", "1.7 x")
+
+
+PARTS = {
+    part.__name__: part
+    for part in (others, start, files, slices, intervals, families, slow, models, beam)
+}
+
+
+def table_of(title: str, columns: Sequence[str]) -> Table:
+    """An empty table."""
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, justify="left" if column == columns[0] else "right")
+    return table
 
 
 def main() -> None:
@@ -196,23 +271,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
-    parser.add_argument("--skip-slow", action="store_true", help="leave out TFMA and Fairlearn")
-    parser.add_argument("--skip-models", action="store_true", help="leave out TensorFlow and ONNX")
-    parser.add_argument("--beam", action="store_true", help="add Beam with 1 and 2 workers")
+    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="some parts")
     options = parser.parse_args()
-    console = Console(width=120)
-    slow = [] if options.skip_slow else ["fairlearn", "tfma"]
-    small(console)
-    for rows in options.rows:
-        compare(rows, ["benison", "columns", "polars", "duckdb", *slow], console)
-    slices_cost(max(options.rows), console)
-    intervals_cost(max(options.rows), console)
-    families_cost(min(options.rows), console)
-    if not options.skip_models:
-        beside_models(MODEL_ROWS, console)
-    if options.beam:
-        beam_workers(BEAM_ROWS, console)
+    console = Console(width=110)
+    table = table_of(
+        f"{os.cpu_count()} cores, {options.rounds} rounds", ("what", "median", "range", "target")
+    )
+    for name in options.only:
+        for line in PARTS[name](options):
+            table.add_row(*line.cells())
+            console.print(*line.cells(), sep=" | ", highlight=False)
+    console.print(table)
 
 
 if __name__ == "__main__":

@@ -156,7 +156,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
             check_engine(engine, [*stages, *summaries])
             job = Job(plan, resolved.data, paths, copies, stages, summaries, overwrite, progress)
             job.user_metrics, job.words, job.threads = resolved.metrics, resolved.words, lanes
-            job.seconds |= {"quantiles": scanned} if edges else {}
+            job.seconds |= {"quantiles": round(scanned, 3)} if edges else {}
             evaluate = functools.partial(job.run, engine, beam_options, output, chosen)
             return announcer.tell(recording.keep(job, output, evaluate), recording)
 

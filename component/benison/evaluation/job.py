@@ -297,7 +297,8 @@ class Job:
             "manifest": manifest,
         }
         with directory.output_directory(path, self.overwrite) as folder:
-            writers.run(chosen, plain, folder)
+            with self._timed("write"):
+                writers.run(chosen, plain, folder)
             blessing.seal(folder, manifest)
             self.note("evaluated", verdict)  # again: it must not be published if it was superseded
         self.note("written", verdict)
@@ -311,7 +312,7 @@ class Job:
             "rows": self.rows,
             "missing": self.missing,
             "advice": self.advice,
-            "seconds": {stage: round(seconds, 3) for stage, seconds in self.seconds.items()},
+            "seconds": self.seconds,  # writing joins them
             "lineage": self.lineage,
             "examples": list(self.dataset.sources),
             "models": self.models,
@@ -377,4 +378,4 @@ class Job:
     def _timed(self, stage: str) -> Iterator[None]:
         started = time.monotonic()
         yield
-        self.seconds[stage] = time.monotonic() - started
+        self.seconds[stage] = round(time.monotonic() - started, 3)
