@@ -247,6 +247,7 @@ def rates(tp: float, tn: float, fp: float, fn: float) -> dict[str, float]:
 CLASS = {c: {"binarize": {"class_ids": [c]}} for c in (1, 3)}
 EMPTY_OF_NEGATIVE = "Precision Recall MissRate FalseDiscoveryRate ThreatScore F1Score MatthewsCorrelationCoefficient"
 EMPTY_OF_POSITIVE = "Specificity FallOut NegativePredictiveValue FalseOmissionRate"
+FIRST_TWO = {"binarize": {"top_k_list": [2]}}
 
 CASES = [
     *confusion("ten rows", rates(1.0, 2.0, 3.0, 4.0)),
@@ -299,6 +300,16 @@ CASES = [
         for name, value, config, spec in [
             ("Precision", 1.6 / 4.8, {"top_k": 2}, {}),
             ("Recall", 1.6 / 2.4, {"top_k": 2}, {}),
+        ]
+    ),
+    *(
+        Case("confusion_matrix_metrics", "one class of the first two", name, value, config, spec)
+        for name, value, config, spec in [
+            ("Precision", 0.5 / 2.1, {"thresholds": [0.1], "top_k": 2}, CLASS[1]),
+            ("Precision", 0.5 / 2.1, {"thresholds": [0.1], "class_id": 1}, FIRST_TWO),
+            ("Recall", 0.7 / 1.6, {"thresholds": [0.1], "top_k": 2}, CLASS[3]),
+            ("Recall", 0.7 / 1.6, {"thresholds": [0.1], "class_id": 3, "top_k": 2}, {}),
+            ("Recall", 0.7 / 1.6, {"class_id": 3, "top_k": 2}, {}),
         ]
     ),
     *(

@@ -16,7 +16,7 @@ from benison.config import EvalConfig, MetricConfig, MetricsSpec, ModelSpec, Sli
 from benison.config.constraints import located_specs
 from benison.config.plain import path_of
 from benison.engine.intervals import NoResampling, Resampling, resampling_of
-from benison.engine.requests import Asked, asked_of, own_pairs
+from benison.engine.requests import Asked, asked_of, pairs_of
 from benison.engine.samplings import Sampling, Samplings
 from benison.engine.views import Average, Comparison, Pairs, View
 from benison.errors import ConfigError
@@ -285,12 +285,12 @@ class _Builder:
             text = f"{metric.name} looks at queries; name their column as query_key."
             self.faults.append((path, text))
             return
-        own = own_pairs(metric)
-        if own is not None and asked != Asked((Pairs(),)):
+        each_pairs = pairs_of(metric, asked)
+        if each_pairs is None:
             text = f"{metric.name} has class_id or top_k, and its spec has binarize or aggregate; keep one."
             self.faults.append((path, text))
             return
-        for pairs in asked.pairs if own is None else (own,):
+        for pairs in each_pairs:
             yield self._compute(metric, dataclasses.replace(view, pairs=pairs), path)
         for macro in asked.macros:
             views = [dataclasses.replace(view, pairs=pairs) for pairs in macro.pairs]

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterator
 
 from benison.config import AggregationOptions, MetricsSpec
-from benison.engine.views import BoxesOf, ClassOf, Flattened, Kth, Pairs, TopK
+from benison.engine.views import BoxesOf, ClassAmongTopK, ClassOf, Flattened, Kth, Pairs, TopK
 from benison.metrics.base import Metric
 
 
@@ -58,11 +58,26 @@ def asked_of(spec: MetricsSpec) -> tuple[Asked, list[tuple[str, str]]]:
 
 def own_pairs(metric: Metric) -> Pairs | None:
     """The pairs that a metric's own parameters ask for; None where it leaves them to its spec."""
+    if metric.class_id is not None and metric.top_k_scores is not None:
+        return ClassAmongTopK(metric.class_id, metric.top_k_scores)
     if metric.class_id is not None:
         own = metric.accepts & {"boxes", "images"}  # such metrics take the class themselves
         kind = BoxesOf if own else ClassOf
         return kind(metric.class_id)
     return None if metric.top_k_scores is None else TopK(metric.top_k_scores)
+
+
+def pairs_of(metric: Metric, asked: Asked) -> tuple[Pairs, ...] | None:
+    """The pairs that a metric and its spec ask for together; None where the two contradict each other."""
+    own = own_pairs(metric)
+    if own is None:
+        return asked.pairs
+    if asked == Asked((Pairs(),)):
+        return (own,)
+    classes = [pairs.class_id for pairs in asked.pairs if type(pairs) is ClassOf]
+    if not isinstance(own, TopK) or asked.macros or len(classes) < len(asked.pairs):
+        return None
+    return tuple(ClassAmongTopK(class_id, own.k) for class_id in classes)
 
 
 def _unsupported(spec: MetricsSpec) -> Iterator[tuple[str, str]]:

@@ -100,6 +100,25 @@ class TopK(Pairs):
 
 
 @dataclasses.dataclass(frozen=True)
+class ClassAmongTopK(ClassOf):
+    """One class against the rest; its score is -inf in rows where it is not among the k highest."""
+
+    k: int
+
+    @property
+    def sub_key(self) -> str:
+        return f"{super().sub_key} topK:{self.k}"
+
+    def of(self, inputs: Inputs) -> Seen:
+        seen = super().of(inputs)
+        _, predictions = _by_class(inputs, f"k={self.k} of binarize.top_k_list")
+        mine = predictions[:, self.class_id]
+        among = (_ranked(predictions, self.k)[:, : self.k] == self.class_id).any(axis=1)
+        scores = np.where(among | np.isnan(mine), mine, -np.inf)
+        return Seen(_replaced(inputs, seen.inputs.labels, scores))
+
+
+@dataclasses.dataclass(frozen=True)
 class Flattened(Pairs):
     """Micro average: every pair of a row and a class is a row, weighted by its class."""
 

@@ -19,7 +19,8 @@ class Binarized(Metric):
     Attributes:
         class_id: The class of which it is, from 0 up.
         top_k: Every class counts, and only the `top_k` highest scores of a row can be positive, those of
-            the other classes being -inf.
+            the other classes being -inf. With `class_id`, that class alone counts, and can be positive where
+            it is among the `top_k` highest.
     """
 
     class_id: int | None = None  # type: ignore[misc]
@@ -32,8 +33,6 @@ class Binarized(Metric):
         return self.top_k
 
     def __post_init__(self) -> None:
-        if self.class_id is not None and self.top_k is not None:
-            raise ValueError("class_id and top_k contradict each other; give one of them")
         if self.class_id is not None and not self.class_id >= 0:
             raise ValueError(f"class_id must be a class from 0 up, not {self.class_id!r}")
         if self.top_k is not None and not self.top_k >= 1:

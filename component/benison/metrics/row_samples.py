@@ -15,6 +15,7 @@ import numpy as np
 
 from benison.data.batch import Array, Inputs
 from benison.metrics.base import Metric, Statistic
+from benison.metrics.binarized import Binarized
 from benison.metrics.parameters import check_count
 from benison.metrics.registry import register
 from benison.metrics.statistics.binary import check_binary
@@ -83,7 +84,7 @@ class WrongShare:
 
 
 @dataclasses.dataclass(frozen=True)
-class FalsePositiveFeatureSampler(Metric):
+class FalsePositiveFeatureSampler(Binarized):
     """A sample of the values that a column has in the negatives that are predicted positive.
 
     An empty list for a slice without false positives; null alone for one with a row without a prediction. Of
@@ -94,8 +95,6 @@ class FalsePositiveFeatureSampler(Metric):
         sample_size: The most values of a slice.
         threshold: A prediction above it is positive; 0.5 by default, with `top_k` any of the k highest.
         name: The metric's name in the results.
-        top_k: Of several classes, sample of those with the k highest scores.
-        class_id: Of several classes, sample of this one against the others.
         random_seed: A whole number; another one gives another sample.
 
     >>> import pyarrow as pa
@@ -109,23 +108,14 @@ class FalsePositiveFeatureSampler(Metric):
     sample_size: int
     threshold: float | None = None
     name: str = "false_positive_feature_sampler"
-    top_k: int | None = None
-    class_id: int | None = None  # type: ignore[misc]
     random_seed: int | None = None
-    accepts = frozenset({"binary"})
     needs_row_numbers = True
     has_interval = False
     positive = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_count("sample_size", self.sample_size, MOST_SAMPLED, 1)
-        if self.top_k is not None and self.class_id is not None:
-            raise ValueError("top_k and class_id contradict each other; give one of them")
-
-    @property
-    def top_k_scores(self) -> int | None:  # type: ignore[override]
-        """How many of the highest scores of a row can be positive."""
-        return self.top_k
 
     def statistics(self) -> tuple[Statistic[Sample], ...]:
         usual = 0.5 if self.top_k is None else -math.inf
