@@ -27,7 +27,7 @@ _NO_THRESHOLDS = (
 Format = Annotated[
     str | None,
     typer.Option(
-        help="Format of the data when its names do not tell: parquet, csv, jsonl, arrow, tfrecord."
+        help="Format of the data when its names do not tell: parquet, csv, jsonl, arrow, orc, avro, tfrecord."
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]

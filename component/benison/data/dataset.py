@@ -14,6 +14,7 @@ from benison.data import discovery, schemas, shards
 from benison.data.discovery import DataFile
 from benison.data.formats import FORMATS
 from benison.data.frames import Frame, frame_of
+from benison.data.queries import address_of, queried
 from benison.data.reading import Format, Inspected, Part, Rules
 from benison.data.shards import BATCH_ROWS, Scan, Shard
 from benison.errors import DataError
@@ -42,7 +43,7 @@ class Dataset:
     schema: pa.Schema
     table: Frame | None = None
     sources: tuple[str, ...] = ()
-    """What was asked for: absolute paths, globs or directories; nothing for a table."""
+    """What was asked for: absolute paths, globs or directories, or a query; nothing for a table."""
     refused: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """The columns that cannot be read, and why; they do not matter unless they are asked for."""
     rules: Rules = Rules()
@@ -58,17 +59,20 @@ class Dataset:
 
         Args:
             source: A path, a glob, a directory or a list of them; or an Arrow Table or
-                RecordBatch, or a DataFrame of pandas, Polars or another library of Arrow's.
-            format: One of parquet, csv, jsonl, arrow, tfrecord; None to tell by the files' endings.
+                RecordBatch, a DataFrame of pandas, Polars or another library of Arrow's, a dataset of
+                Arrow's; or an address with a query, as `duckdb://eval.duckdb#SELECT * FROM trips`.
+            format: One of parquet, csv, jsonl, arrow, orc, avro, tfrecord; None to tell by the endings.
             rules: How values are read.
 
         Raises:
             DataError: A file is missing, empty, damaged or of an unknown format.
         """
-        frame = frame_of(source)
+        rows = queried(source)
+        frame = frame_of(source if rows is None else rows)
         if frame is not None:
             schema, refused = schemas.unified([("The table", Inspected(frame.schema))])
-            return cls((), "memory", schema, frame, (), refused, rules)
+            asked = () if rows is None else (address_of(source),)
+            return cls((), "memory", schema, frame, asked, refused, rules)
         files = discovery.find(source)
         name = format or discovery.common_format(files)
         if name not in FORMATS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import glob
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from benison.paths import Location, RemotePath, absolute, files_below, locate, m
 
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"  # Hive's name for the folder of a missing value
 _WAITING = 16  # files of an object store at once
+_HUGGING_FACE = ("state.json", "dataset_info.json")
 _LAKES = {"_delta_log": "Delta", ".hoodie": "Hudi"}
 
 
@@ -149,6 +151,13 @@ def _below(folder: Location, start: int, text: str) -> Iterator[DataFile]:
 
 def _files_of(folder: Location, text: str) -> list[Location]:
     """The files in a folder and below that are not hidden, none of a table and none that is missing."""
+    if (folder / "dataset_dict.json").is_file():
+        names = json.loads((folder / "dataset_dict.json").read_text("utf-8"))["splits"]
+        raise DataError(
+            f"{text} has the splits {', '.join(names)}. Give the folder of one of them."
+        )
+    if all((folder / name).is_file() for name in _HUGGING_FACE):
+        return _saved_files(folder)
     inner = {path: path.parts[len(folder.parts) :] for path in files_below(folder)}
     for kind in (_LAKES[part] for parts in inner.values() for part in parts if part in _LAKES):
         raise _table_inside(kind, text)
@@ -159,6 +168,14 @@ def _files_of(folder: Location, text: str) -> list[Location]:
                 f"{path} is a link to what is not there. Take it out, or bring the file."
             )
     return files
+
+
+def _saved_files(folder: Location) -> list[Location]:
+    """The files of a dataset that the library of Hugging Face has saved, in the order of their rows."""
+    state = json.loads((folder / "state.json").read_text("utf-8"))
+    if state.get("_indices_data_files"):
+        raise DataError(f"{folder} is a selection of rows. Save it with flatten_indices() before.")
+    return [folder / each["filename"] for each in state["_data_files"]]
 
 
 def _check_no_table(path: Location, depth: int, text: str) -> None:

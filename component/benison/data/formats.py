@@ -5,7 +5,16 @@ from __future__ import annotations
 
 import re
 
-from benison.data import arrow_files, csv_files, json_lines, lake_tables, parquet_files, tf_examples
+from benison.data import (
+    arrow_files,
+    avro_files,
+    csv_files,
+    json_lines,
+    lake_tables,
+    orc_files,
+    parquet_files,
+    tf_examples,
+)
 from benison.data.reading import Format
 
 FORMATS = {
@@ -35,6 +44,8 @@ FORMATS = {
             infers_types=True,
             open_fields=True,
         ),
+        Format("orc", r"\.orc$", orc_files.inspect, orc_files.read),
+        Format("avro", r"\.avro$", avro_files.inspect, avro_files.read),
         Format("arrow", r"\.(arrow|feather|ipc)$", arrow_files.inspect, arrow_files.read),
         Format(
             "tfrecord",

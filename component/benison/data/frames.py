@@ -41,6 +41,19 @@ def frame_of(source: Any) -> Frame | None:
     if library == "polars" and hasattr(source, "get_column"):
         names = list(source.columns)
         return _LazyFrame(names, [pa.null()] * len(names), source.height, _of_polars(source))
+    return _asked_frame(source, library)
+
+
+def _asked_frame(source: Any, library: str) -> Frame | None:
+    """The frame of what gives its rows when it is asked for them; None for what is no table."""
+    if library == "polars" and hasattr(source, "collect"):
+        # Of a query that runs again for each column the rows could come in another order.
+        return frame_of(_converted(source.collect, "The query"))
+    if library == "datasets" and hasattr(source, "with_format"):
+        return _ArrowFrame(_converted(lambda: source.with_format("arrow")[:], "The dataset"))
+    if library == "pyarrow" and hasattr(source, "count_rows"):  # a dataset of files
+        schema = source.schema
+        return _LazyFrame(schema.names, schema.types, source.count_rows(), _of_dataset(source))
     if hasattr(source, "__arrow_c_stream__"):
         return _ArrowFrame(_converted(lambda: pa.table(source), "The table"))
     return None
@@ -118,6 +131,11 @@ def _of_polars(frame: Any) -> Callable[[int], Any]:
         return column.to_arrow()
 
     return convert
+
+
+def _of_dataset(source: Any) -> Callable[[int], Any]:
+    names = source.schema.names
+    return lambda index: source.to_table(columns=[names[index]]).column(0)
 
 
 def _is_utf8(name: str) -> bool:

@@ -70,7 +70,8 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
     """Evaluate a model over all examples, on every slice, and judge it by the config's thresholds.
 
     Args:
-        examples: Paths, a glob or a directory; or a pandas DataFrame or an Arrow Table.
+        examples: Paths, a glob or a directory; or a DataFrame of pandas or Polars, an Arrow Table or
+            dataset, a DuckDB relation; or a query, as `duckdb://eval.duckdb#SELECT * FROM trips`.
         config: A path, a mapping, a TFMA EvalConfig, or an EvalConfig.
         model: The path of the candidate, or several by the names of their model_specs; without a model the
             predictions are in the data, where prediction_key says. `models:/NAME/VERSION` is fetched
@@ -80,7 +81,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         output: A directory to write, which must not exist; None writes nothing.
         overwrite: Replace `output` if it exists, when the new results are complete; an evaluation that
             has a `run` replaces only what the same run has written.
-        format: Of the examples, when their names do not tell: parquet, csv, jsonl, arrow, tfrecord.
+        format: Where names do not tell it: parquet, csv, jsonl, arrow, orc, avro, tfrecord.
         engine: "local", or "beam" with `beam_options` such as `--runner=FlinkRunner`.
         beam_options: Beam's pipeline options.
         threads: On how many the local engine adds up, beside those that read and call models; by default

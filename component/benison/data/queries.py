@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the query of an address of a database, such as `duckdb://eval.duckdb#SELECT * FROM trips`."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
+
+import pyarrow as pa
+
+from benison.errors import DataError, MissingExtraError
+from benison.paths import holds_secret
+
+_DRIVERS = {
+    "postgresql": "adbc_driver_postgresql.dbapi",
+    "postgres": "adbc_driver_postgresql.dbapi",
+    "sqlite": "adbc_driver_sqlite.dbapi",
+}
+_DUCKDB = "duckdb"
+
+
+def queried(source: Any) -> pa.Table | None:
+    """The rows of the query in an address of a database; None for what is no such address.
+
+    The query stands behind the first `#` as it is. A database file of DuckDB or SQLite is only read.
+
+    Raises:
+        DataError: There is no query, or the database refuses it.
+        MissingExtraError: The driver is not installed.
+    """
+    single = address_of(source)
+    scheme, separator, rest = single.partition("://")
+    if not separator or scheme not in (_DUCKDB, *_DRIVERS):
+        return None
+    address, _, query = rest.partition("#")
+    if not query.strip():
+        raise DataError(
+            f"{scheme}:// needs a query behind #, as in '{scheme}://{address}#SELECT * FROM trips'."
+        )
+    if holds_secret(f"{scheme}://{address}"):
+        raise DataError(
+            "The address of the database holds a password, which results and logs would show. Leave it to "
+            "the environment (PGPASSWORD) or to a password file."
+        )
+    return _of_duckdb(address, query) if scheme == _DUCKDB else _of_adbc(scheme, address, query)
+
+
+def address_of(source: Any) -> str:
+    """The one address that examples may be; "" where they are something else."""
+    single = source[0] if isinstance(source, list | tuple) and len(source) == 1 else source
+    return single if isinstance(single, str) else ""
+
+
+def _of_duckdb(path: str, query: str) -> pa.Table:
+    try:
+        import duckdb
+    except ImportError as error:
+        raise MissingExtraError("DuckDB", "duckdb") from error
+    if path and not os.path.exists(path):
+        raise DataError(f"There is no database {path}.")
+    try:
+        with duckdb.connect(path or ":memory:", read_only=bool(path)) as connection:
+            rows = connection.sql(query)
+            if rows is None:
+                raise DataError(f"The query gives no rows: {query}")
+            table: pa.Table = rows.to_arrow_table()
+            return table
+    except duckdb.Error as error:
+        raise DataError(_refused(f"duckdb://{path}", error)) from error
+
+
+def _of_adbc(scheme: str, address: str, query: str) -> pa.Table:
+    try:
+        driver = importlib.import_module(_DRIVERS[scheme])
+    except ImportError as error:
+        raise MissingExtraError(f"The ADBC driver of {scheme}", "adbc") from error
+    if scheme == "sqlite" and not os.path.exists(address):
+        raise DataError(f"There is no database {address}.")
+    uri = f"file:{address}?mode=ro" if scheme == "sqlite" else f"{scheme}://{address}"
+    try:
+        with driver.connect(uri) as connection, connection.cursor() as cursor:
+            cursor.execute(query)
+            table: pa.Table = cursor.fetch_arrow_table()
+            return table
+    except driver.Error as error:
+        raise DataError(_refused(f"{scheme}://{address}", error)) from error
+
+
+def _refused(address: str, error: Exception) -> str:
+    return f"{address} refuses the query: {' '.join(str(error).split())[:400]}"

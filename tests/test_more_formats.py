@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ORC, Avro, databases, and tables of other libraries: the numbers of the same rows in Parquet."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.dataset
+import pyarrow.parquet as pq
+import pytest
+from pyarrow import orc
+
+import benison
+from benison.output import blessing
+from tests.conftest import config, taxi_like
+
+TRIPS = taxi_like(600).select(["label", "prediction", "company", "hour"])
+MADE = config(
+    "AUC", "ExampleCount", slices=({}, {"feature_keys": ["company"]}, {"feature_keys": ["hour"]})
+)
+
+
+def as_orc(folder: Path) -> Any:
+    orc.write_table(TRIPS, folder / "eval.orc", stripe_size=4096)
+    return folder / "eval.orc"
+
+
+def as_avro(folder: Path) -> Any:
+    fastavro = pytest.importorskip("fastavro")
+    kinds = {"label": "float", "prediction": "double", "company": "string", "hour": "long"}
+    fields = [{"name": name, "type": ["null", kinds[name]]} for name in TRIPS.column_names]
+    schema = {"type": "record", "name": "Trip", "fields": fields}
+    with (folder / "eval.avro").open("wb") as file:
+        fastavro.writer(file, schema, TRIPS.to_pylist(), codec="deflate")
+    return folder / "eval.avro"
+
+
+def as_duckdb_file(folder: Path) -> Any:
+    duckdb = pytest.importorskip("duckdb")
+    with duckdb.connect(str(folder / "eval.duckdb")) as connection:
+        connection.register("trips", TRIPS)
+        connection.execute("CREATE TABLE kept AS SELECT * FROM trips")
+    return f"duckdb://{folder}/eval.duckdb#SELECT * FROM kept"
+
+
+def as_relation(folder: Path) -> Any:
+    duckdb = pytest.importorskip("duckdb")
+    return duckdb.from_arrow(TRIPS)
+
+
+def as_sqlite_file(folder: Path) -> Any:
+    pytest.importorskip("adbc_driver_sqlite")
+    with sqlite3.connect(folder / "eval.db") as connection:
+        connection.execute(
+            "CREATE TABLE kept (label REAL, prediction REAL, company TEXT, hour INTEGER)"
+        )
+        rows = [tuple(row.values()) for row in TRIPS.to_pylist()]
+        connection.executemany("INSERT INTO kept VALUES (?, ?, ?, ?)", rows)
+    connection.close()
+    return f"sqlite://{folder}/eval.db#SELECT * FROM kept"
+
+
+def as_dataset(folder: Path) -> Any:
+    pq.write_table(TRIPS, folder / "eval.parquet")
+    return pa.dataset.dataset(folder / "eval.parquet")
+
+
+def as_lazy_frame(folder: Path) -> Any:
+    return pl.from_arrow(TRIPS).lazy().filter(pl.col("hour") >= 0)  # type: ignore[union-attr]
+
+
+def as_hugging_face_folder(folder: Path) -> Any:
+    saved = folder / "saved"
+    saved.mkdir()
+    names = [f"data-0000{number}-of-00002.arrow" for number in (0, 1)]
+    for number, name in enumerate(names):
+        with pa.ipc.new_stream(str(saved / name), TRIPS.schema) as stream:
+            stream.write_table(TRIPS.slice(number * 300, 300))
+    (saved / "dataset_info.json").write_text("{}")
+    (saved / "state.json").write_text(
+        json.dumps({"_data_files": [{"filename": name} for name in names]})
+    )
+    return saved
+
+
+FORMS = [
+    as_orc, as_avro, as_duckdb_file, as_relation, as_sqlite_file, as_dataset, as_lazy_frame,
+    as_hugging_face_folder,
+]  # fmt: skip
+EXPECTED = benison.evaluate(TRIPS, MADE).metrics.select(["metric", "slice", "value"])
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_gives_the_same(form: Callable[[Path], Any], tmp_path: Path) -> None:
+    result = benison.evaluate(form(tmp_path), MADE, output=tmp_path / "out")
+    assert result.metrics.select(["metric", "slice", "value"]) == EXPECTED
+    blessing.verify(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("duckdb://no.duckdb#SELECT 1", "There is no database no.duckdb"),
+        ("sqlite://no.db#SELECT 1", "There is no database no.db"),
+        ("duckdb://#SELECT * FROM nothing", "refuses the query"),
+        ("duckdb://eval.duckdb", "needs a query behind #"),
+        ("postgresql://ada:secret@host/db#SELECT 1", "holds a password"),
+    ],
+)
+def test_an_address_that_gives_no_rows(address: str, sentence: str) -> None:
+    pytest.importorskip("duckdb")
+    with pytest.raises(benison.DataError, match=sentence):
+        benison.evaluate(address, MADE)
+
+
+@pytest.mark.parametrize("name", ["eval.orc", "eval.avro"])
+def test_a_damaged_file(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("fastavro")
+    {"eval.orc": as_orc, "eval.avro": as_avro}[name](tmp_path)
+    path = tmp_path / name
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(benison.DataError, match="cannot be read"):
+        benison.evaluate(path, MADE)
+
+
+def test_a_folder_of_splits_asks_for_one(tmp_path: Path) -> None:
+    as_hugging_face_folder(tmp_path)
+    (tmp_path / "dataset_dict.json").write_text('{"splits": ["saved", "other"]}')
+    with pytest.raises(benison.DataError, match="the splits saved, other. Give the folder of one"):
+        benison.evaluate(tmp_path, MADE)
