@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -76,3 +77,12 @@ def test_cells_are_counted_right() -> None:
 )
 def test_tails_of_binomials(k: int, n: int, p: float) -> None:
     assert binomial_upper_tail(k, n, p) == pytest.approx(stats.binom.sf(k - 1, n, p), rel=1e-6)
+
+
+def test_a_slice_that_improved_less_did_not_become_worse() -> None:
+    data = draw(4, rows=20_000, effect=0, loss="change")
+    improved = -1.0 * (np.random.default_rng(4).random(20_000) < 0.3)
+    better = np.where(data.codes[0] == 1, data.losses, improved)
+    state = dataclasses.replace(data, losses=better).state()
+    assert pursue(state, SEARCH).taken
+    assert not pursue(state, dataclasses.replace(SEARCH, floor=0.0)).taken

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,8 @@ import numpy.typing as npt
 from benison.data.batch import Array, Index
 from benison.data.mixing import Numbers
 from benison.weak_slices.layout import Layout
+
+AnyCodes: TypeAlias = npt.NDArray[np.int16] | npt.NDArray[np.int64]
 
 SAMPLED = 100_000
 HALVES = 2
@@ -99,18 +101,19 @@ class CellSums:
             reference=self.reference + other.reference,
         )
 
-    def add(self, hashes: Numbers, codes: Index, losses: Array, reference: Array) -> CellSums:
+    def add(self, hashes: Numbers, codes: AnyCodes, losses: Array, reference: Array) -> CellSums:
         """With more rows; the sums are changed in place.
 
         Args:
             hashes: Of the numbers of the rows, uint64[N].
-            codes: Of the features, int64[features, N].
+            codes: Of the features, whole numbers [features, N].
             losses: float64[N], finite.
             reference: The losses by whose mean effects are measured, float64[N].
         """
         for start in range(0, len(losses), _CHUNK):
             part = slice(start, start + _CHUNK)
-            self._add_chunk(half_of(hashes[part]), codes[:, part], losses[part])
+            chunk = codes[:, part].astype(np.int64)
+            self._add_chunk(half_of(hashes[part]), chunk, losses[part])
         own = np.array([len(losses), reference.sum()])
         return dataclasses.replace(
             self,
@@ -118,7 +121,7 @@ class CellSums:
             reference=self.reference + own,
         )
 
-    def _sampled(self, hashes: Numbers, codes: Index, losses: Array) -> RowSample:
+    def _sampled(self, hashes: Numbers, codes: AnyCodes, losses: Array) -> RowSample:
         if len(self.sample.hashes) == SAMPLED:
             near = np.flatnonzero(hashes < self.sample.hashes.max())
             hashes, codes, losses = hashes[near], codes[:, near], losses[near]

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,6 +22,8 @@ from benison.slicing.bin_edges import DistinctNumbers
 from benison.slicing.encode import ColumnCodes
 from benison.weak_slices.layout import MOST_CELLS, Layout
 from benison.weak_slices.sampled_rows import SampledRows
+
+SmallCodes: TypeAlias = npt.NDArray[np.int16]
 
 QUANTILES = 10
 _MOST_VALUES = (25, 20, 16, 12, 10, 8, 6, 5, 4, 3, 2)
@@ -129,7 +133,10 @@ def _of_bins(feature: str, rows: SampledRows) -> Iterator[CodeBook]:
 
 def encoded(
     books: Sequence[CodeBook], batch: pa.RecordBatch, texts: Mapping[str, pa.Array]
-) -> Index:
-    """The codes of all features of a batch: int64[features, N]."""
+) -> SmallCodes:
+    """The codes of all features of a batch: int16[features, N]."""
     columns = ColumnCodes(batch, texts)
-    return np.stack([book.encode(columns) for book in books])
+    codes = np.empty((len(books), batch.num_rows), np.int16)
+    for i, book in enumerate(books):
+        codes[i] = book.encode(columns)
+    return codes

@@ -27,6 +27,8 @@ Shares: TypeAlias = npt.NDArray[np.float32]
 _PAIRS_EXTENDED = 50
 _BY_CHANCE = 1.0
 """So many slices are taken by chance, on average; the other half of the rows does not confirm these."""
+_PRIOR_SHAPE = 4.0
+"""How sure it is that two slices are independent: so many rows would make it as sure as a sample of them."""
 _ALMOST = 0.98
 """A slice of fewer features is taken where its score is this share of the score of its part: to the rows of a
 part that is nearly all of it, noise alone may give a larger one."""
@@ -40,6 +42,8 @@ class Search:
     top: int
     min_examples: int
     min_effect: float
+    floor: float | None = None
+    """What is expected of a loss at the least: 0 of a change, as a slice that improved less is not worse."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +68,7 @@ class Tables:
     """
 
     def __init__(self, state: CellSums, search: Search) -> None:
-        self.layout, self.levels = state.layout, state.levels
+        self.layout, self.levels, self.floor = state.layout, state.levels, search.floor
         self.sample = state.sample.ordered()
         self._whole = self.layout.dense(state.moments())
         self._codes = np.ascontiguousarray(self.sample.codes.T.astype(np.int64))
@@ -150,21 +154,50 @@ class Tables:
         variance = np.zeros_like(rows)
         inside = np.flatnonzero(self._is_in(candidate))
         codes = np.ascontiguousarray(self._codes[:, inside])
-        n = self.moments[0, :, candidate.cell]
         for i, combination in enumerate(self.combinations):
             span = slice(self.starts[i], self.starts[i + 1])
             union = tuple(sorted({*combination, *candidate.features}))
-            if combination not in self._whole:
+            if combination not in self._whole or (union not in self._whole and self.share >= 1):
                 rows[:, span] = self._counted(combination, inside)
             elif union in self._whole:
                 rows[:, span] = self._exact(combination, candidate, union)
             elif len(inside):
-                cells = flat_codes(codes, combination, self.layout.sizes)
-                both = np.bincount(cells, minlength=self._size(combination))
-                scale = self.rows_of(candidate, n) / len(inside)
-                rows[:, span] = scale[:, None] * both
-                variance[:, span] = (scale**2)[:, None] * both * (1 - self.share)
+                known = self.moments[0, :, span]
+                estimate = self._estimated(combination, candidate, codes, known)
+                rows[:, span], variance[:, span] = estimate
         return rows, variance
+
+    def _estimated(
+        self, combination: Combination, candidate: Candidate, codes: Index, known: Array
+    ) -> tuple[Array, Array]:
+        """The rows in both and their variance, by the sample: float64[halves, cells].
+
+        Rows of the sample are few in a small cell, and none do not mean that there are none: the estimate is
+        that of a Poisson rate whose prior is Gamma, around what there would be if both were independent given
+        the features that they share.
+
+        Args:
+            combination: The features of the cells.
+            candidate: The slice.
+            codes: Of the rows of the sample that are in the slice, int64[features, m].
+            known: The rows of the cells, float64[halves, cells].
+        """
+        within = candidate.pairs
+        own = self.rows_of(candidate, self.moments[0, :, candidate.cell])
+        shared = tuple(feature for feature in combination if feature in within)
+        of_shared = self._whole[shared][0] if shared else self.total[0]
+        outer = of_shared[(slice(None), *(within[feature] for feature in shared))]
+        fits = np.zeros(self.layout.shape(combination), np.bool_)
+        fits[tuple(within.get(feature, slice(None)) for feature in combination)] = True
+        prior = known * (own / np.maximum(outer, 1))[:, None] * fits.ravel()
+        cells = flat_codes(codes, combination, self.layout.sizes)
+        seen = np.bincount(cells, minlength=self._size(combination))
+        shape = _PRIOR_SHAPE + seen
+        rate = (
+            _PRIOR_SHAPE / np.maximum(prior, 1e-12) + (codes.shape[1] / np.maximum(own, 1))[:, None]
+        )
+        estimate = np.where(prior > 0, shape / rate, 0.0)
+        return estimate, np.where(prior > 0, shape / rate**2, 0.0)
 
     def rows_of(self, candidate: Candidate, rows: Array) -> Array:
         """Rows of a slice, among all rows where only those of the sample were counted."""
@@ -219,6 +252,8 @@ class Pursuit:
                 sums += self.effects[i + 1] * rows[half]
                 variance += self.effects[i + 1] ** 2 * uncertain[half]
                 variance += rows[half].astype(np.float64) ** 2 * self._error(i) ** 2
+        if self.tables.floor is not None:
+            sums = np.maximum(sums, self.tables.floor * self.tables.moments[0, half])
         return sums, variance
 
     def _error(self, i: int) -> float:

@@ -108,7 +108,8 @@ class WeakSlicesEvaluator:
     def result(self, state: tuple[CellSums, ...]) -> dict[str, Any]:
         """The slices that were confirmed."""
         options = self.options
-        search = Search(options.depth, options.top, options.min_examples, options.min_effect)
+        floor = 0.0 if self._is_change else None
+        search = Search(options.depth, options.top, options.min_examples, options.min_effect, floor)
         finder = Finder(self.books, options.loss, self.row_loss, search, self.alpha)
         rows = [
             row
