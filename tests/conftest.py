@@ -18,6 +18,7 @@ from benison.data.batch import Inputs
 from benison.metrics import Metric
 from benison.testing import WAYS, states_of, value_of
 from tests import object_store
+from tests.orchestration.airflow_host import AirflowDatabases
 
 
 def on_threads(metric: Metric, inputs: Inputs, codes: Any, size: int) -> Any:
@@ -111,6 +112,12 @@ def bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> object_store.Bucket:
     }.items():
         monkeypatch.setenv(name, value)
     return object_store.Bucket(s3, f"bucket-{uuid.uuid4().hex[:12]}")
+
+
+@pytest.fixture(scope="session")
+def airflow_databases(tmp_path_factory: pytest.TempPathFactory) -> AirflowDatabases:
+    folder = tmp_path_factory.getbasetemp()
+    return AirflowDatabases(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
 
 
 @pytest.fixture

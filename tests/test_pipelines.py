@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import benison
-from tests.orchestration.airflow_host import AirflowHost
+from tests.orchestration.airflow_host import AirflowDatabases, AirflowHost
 
 PIPELINES = Path(__file__).parents[1] / "pipelines"
 
@@ -53,10 +53,12 @@ def test_taxi_local_leaves_the_folders_of_others_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_taxi_airflow(demo: tuple[Path, str], tmp_path: Path) -> None:
+def test_taxi_airflow(
+    demo: tuple[Path, str], airflow_databases: AirflowDatabases, tmp_path: Path
+) -> None:
     # On Airflow 2; on Airflow 3 a scheduler runs it, in orchestration/test_airflow_scheduler.py.
     host = AirflowHost("2", tmp_path, PIPELINES)
-    host.run("-m", "airflow", "db", "migrate")
+    airflow_databases.copy_to(host)
     host.run("-m", "airflow", "dags", "reserialize")
     for number, candidate in enumerate(("candidate-1", "candidate-2"), start=1):
         conf = json.dumps({"folder": str(demo[0]), "candidate": candidate})

@@ -32,6 +32,7 @@ from benison_orchestration.airflow_spec import (
     check_no_secrets,
     default_output,
     fields_of,
+    is_known,
     plain,
 )
 
@@ -73,7 +74,7 @@ class BaseEvaluatorOperator(BaseOperator, SkipMixin):
             right after it, but not those that run whatever came before, such as those with `all_done`.
             Teardowns are never skipped.
         asset: An asset (on Airflow 2 a dataset) that gets an event when the model is blessed, and only
-            then; the texts of the verdict are its extra.
+            then; the texts of the verdict are its extra. Templates in its address are rendered.
         metadata_conn_id: The connection of the metadata store where it is recorded, as a run of a pipeline
             that has the name of the DAG.
         report_url: The address of the report for the web page; default: the file in `output`.
@@ -86,7 +87,9 @@ class BaseEvaluatorOperator(BaseOperator, SkipMixin):
             cannot take; its config is wrong; or `on_not_blessed` is unknown.
     """
 
-    template_fields: Sequence[str] = ("spec", "metadata_conn_id", "report_url", "output_root")
+    template_fields: Sequence[str] = (
+        *("spec", "metadata_conn_id", "report_url", "output_root", "asset"),
+    )
     template_fields_renderers = {"spec": "json"}
     operator_extra_links = (ReportLink(),)
     inherits_from_skipmixin = True
@@ -106,10 +109,12 @@ class BaseEvaluatorOperator(BaseOperator, SkipMixin):
         output_root: str | None = None,
         **kwargs: Any,
     ) -> None:
-        self.asset = Asset(asset) if isinstance(asset, str) else asset
-        if asset is not None:
-            kwargs["outlets"] = [*(kwargs.get("outlets") or ()), _alias(self.asset)]
+        # Made here, since the name of an alias is that of the DAG, and what is rendered is of a run.
+        self._alias = None if asset is None else _alias(asset)
+        if self._alias is not None:
+            kwargs["outlets"] = [*(kwargs.get("outlets") or ()), self._alias]
         super().__init__(**kwargs)
+        self.asset = asset
         self.spec = plain(spec)
         self.on_not_blessed = on_not_blessed
         self.ignore_downstream_trigger_rules = ignore_downstream_trigger_rules
@@ -180,7 +185,7 @@ class BaseEvaluatorOperator(BaseOperator, SkipMixin):
         if shown["status"] != "blessed":
             self._hold(context, shown)
         elif self.asset is not None:
-            _announce(context, self.asset, shown)
+            _announce(context, self._alias, _asset(self.asset), shown)
         return shown
 
     def _hold(self, context: Any, shown: Mapping[str, Any]) -> None:
@@ -224,12 +229,24 @@ def run_key(context: Any) -> RunKey:
 
 def _alias(asset: Any) -> Any:
     """What stands for an asset among the outlets: an asset has an event after each success, an alias not."""
-    return AssetAlias(f"blessed {asset.uri}")
+    address = _asset(asset).uri if is_known(asset) else asset
+    return AssetAlias(f"blessed {address}")
 
 
-def _announce(context: Any, asset: Any, shown: Mapping[str, Any]) -> None:
+def _asset(asset: Any) -> Any:
+    """An asset that was given as one, or by its address.
+
+    Raises:
+        AirflowFailException: Airflow takes no such address.
+    """
+    try:
+        return Asset(asset) if isinstance(asset, str) else asset
+    except ValueError as error:
+        raise AirflowFailException(f"The asset {asset!r} cannot be named so: {error}") from error
+
+
+def _announce(context: Any, alias: Any, asset: Any, shown: Mapping[str, Any]) -> None:
     """Give an asset its event."""
-    alias = _alias(asset)
     if not AIRFLOW_V_3_0_PLUS:
         _make_known(alias)
     # Airflow 2 puts the values of an alias's event in a set, which cannot hold lists.

@@ -12,7 +12,7 @@ from benison.errors import ConfigError, MissingExtraError
 from benison_orchestration.airflow import BaseEvaluatorOperator
 from benison_orchestration.airflow_process import failure
 from benison_orchestration.airflow_sdk import AirflowFailException
-from benison_orchestration.airflow_spec import COMMAND, RETURN, check, packed
+from benison_orchestration.airflow_spec import COMMAND, RETURN, check, check_environment, packed
 
 try:
     from airflow.providers.docker.exceptions import DockerContainerFailedException
@@ -20,6 +20,7 @@ try:
 except ModuleNotFoundError as error:
     raise MissingExtraError("Airflow's Docker provider", "airflow-docker") from error
 
+_CURE = "Give it in private_environment, which Airflow shows nowhere."
 _RETURNED = "/tmp/benison/return.json"  # noqa: S108 - of the container, which is removed
 
 
@@ -27,11 +28,15 @@ class DockerEvaluatorOperator(BaseEvaluatorOperator, DockerOperator):
     """Evaluates a model in a container of Benison's image.
 
     Paths in the spec are the container's. The container is removed when it has ended, unless
-    `auto_remove` says otherwise. The password of the metadata store is in its private environment.
+    `auto_remove` says otherwise. The password of the metadata store is in its private environment, where
+    others belong too.
 
     Args:
         image: The image, whose `python` has Benison.
         kwargs: As `BaseEvaluatorOperator` and `DockerOperator`, such as `mounts`.
+
+    Raises:
+        ConfigError: `environment` holds a password or a key.
     """
 
     template_fields = (*BaseEvaluatorOperator.template_fields, *DockerOperator.template_fields)
@@ -45,6 +50,7 @@ class DockerEvaluatorOperator(BaseEvaluatorOperator, DockerOperator):
     def __init__(self, *, image: str, **kwargs: Any) -> None:
         defaults = {"auto_remove": "force", "mount_tmp_dir": False, "entrypoint": [*COMMAND]}
         fixed = {"command": None, "retrieve_output": True, "retrieve_output_path": _RETURNED}
+        check_environment(kwargs.get("environment"), "environment", _CURE)
         super().__init__(image=image, **{**defaults, **kwargs, **fixed})
 
     def check_spec(self) -> None:

@@ -11,13 +11,14 @@ from benison.lineage.connection import PASSWORD_VARIABLE
 from benison_orchestration.airflow import BaseEvaluatorOperator
 from benison_orchestration.airflow_process import failure
 from benison_orchestration.airflow_sdk import AirflowException, AirflowFailException
-from benison_orchestration.airflow_spec import COMMAND, RETURN, check, packed
+from benison_orchestration.airflow_spec import COMMAND, RETURN, check, check_environment, packed
 
 try:
     from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 except ModuleNotFoundError as error:
     raise MissingExtraError("Airflow's Kubernetes provider", "airflow-kubernetes") from error
 
+_CURE = "Give it from a Secret of Kubernetes: secrets=[Secret('env', NAME, SECRET, KEY)]."
 _RETURNED = "/airflow/xcom/return.json"  # where Airflow's sidecar looks
 
 
@@ -33,6 +34,9 @@ class KubernetesEvaluatorOperator(BaseEvaluatorOperator, KubernetesPodOperator):
     Args:
         image: The image, whose `python` has Benison.
         kwargs: As `BaseEvaluatorOperator` and `KubernetesPodOperator`, such as `volumes`.
+
+    Raises:
+        ConfigError: `env_vars` holds a password or a key.
     """
 
     template_fields = (
@@ -52,6 +56,7 @@ class KubernetesEvaluatorOperator(BaseEvaluatorOperator, KubernetesPodOperator):
         fixed = {"cmds": [*COMMAND], "arguments": [], "do_xcom_push": True}
         # The last lines of the log, where the reason is, are then the message of a pod that has failed.
         default = {"termination_message_policy": "FallbackToLogsOnError"}
+        check_environment(kwargs.get("env_vars"), "env_vars", _CURE)
         super().__init__(image=image, **{**default, **kwargs, **fixed})
 
     def check_spec(self) -> None:

@@ -26,12 +26,21 @@ from benison_orchestration.airflow_sdk import (
     BaseOperator,
     conf,
 )
-from benison_orchestration.airflow_spec import RETURN, WRONG
+from benison_orchestration.airflow_spec import (
+    RETURN,
+    WRONG,
+    check_environment,
+    is_output_of_a_task,
+)
 
 _SHOWN_LINES = 50
 _PATIENCE_SECONDS = 10.0
 _STEP_SECONDS = 0.05
 _PR_SET_PDEATHSIG = 1  # from linux/prctl.h
+_CURE = (
+    "Leave it in the worker's environment, to which append_env=True adds the rest; or take it from a "
+    "connection, as in '{{ conn.NAME.password }}', which Airflow hides."
+)
 # By which a Python finds the packages of the worker's in place of its own.
 _OF_THIS_PYTHON = ("PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__")
 
@@ -127,10 +136,14 @@ class PythonOperatorBase(BaseOperator):
         python: The Python to run, in which Benison is installed; default: the option `python` in Airflow's
             section `benison`, or the worker's own.
         env: The environment of the process; default: that of the worker, for another Python without
-            PYTHONPATH and PYTHONHOME, by which it would find the worker's packages.
+            PYTHONPATH and PYTHONHOME, by which it would find the worker's packages. Airflow shows it, so
+            that a password in it is refused, unless a template takes it from where Airflow hides it.
         append_env: Add `env` to the worker's environment, and do not replace it.
         cwd: The folder to run in; default: the worker's.
         kwargs: As `BaseOperator`.
+
+    Raises:
+        ConfigError: `env` holds a password or a key.
     """
 
     template_fields: Sequence[str] = ("python", "env", "cwd")
@@ -150,6 +163,8 @@ class PythonOperatorBase(BaseOperator):
         self.python = python
         self.env = env
         self.append_env = append_env
+        if not is_output_of_a_task(env) and not isinstance(env, str):
+            check_environment(env, "env", _CURE)
         self.cwd = cwd
 
     def process(self) -> dict[str, Any]:

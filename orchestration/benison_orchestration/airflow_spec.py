@@ -19,6 +19,7 @@ from benison.errors import ConfigError
 from benison.evaluation import spec as evaluation_spec
 from benison.evaluation.spec import REQUIRED, read_spec, secrets_in
 from benison.lineage import RunKey
+from benison.paths import holds_secret
 
 SPEC = "BENISON_SPEC"
 """The variable with the spec of a container, as JSON; longer texts are packed into several."""
@@ -42,6 +43,11 @@ _CURES = {
 _CURE = (
     "holds a password or a key, which is shown. Leave it to the environment of the process that evaluates, "
     "such as AWS_SECRET_ACCESS_KEY."
+)
+# Such as AWS_SECRET_ACCESS_KEY, and not AWS_ACCESS_KEY_ID or TOKEN_FILE.
+_SECRET_VARIABLE = re.compile(
+    r"(^|_)(secret|password|passwd|token|connection_string|(access|account|api|private|storage)_key)$",
+    re.IGNORECASE,
 )
 _NOT_IN_A_NAME = re.compile(r"[/\\%\0]|^\.+$")
 _TEMPLATE = re.compile(r"\{\{|\{%")
@@ -145,6 +151,35 @@ def check_no_secrets(fields: Mapping[str, Any]) -> None:
     faults = [(f"spec.{name}", _CURES.get(name, _CURE)) for name in secrets_in(fields)]
     if faults:
         raise ConfigError(faults)
+
+
+def check_environment(variables: Any, field: str, cure: str) -> None:
+    """Refuse a password or a key among variables, which are shown as a spec is; templates may have one.
+
+    Args:
+        variables: Values by names, or Kubernetes' own objects; None is none.
+        field: The argument that has them.
+        cure: Where it belongs.
+
+    Raises:
+        ConfigError: There is one.
+    """
+    pairs = variables.items() if isinstance(variables, Mapping) else map(_pair, variables or ())
+    faults = [
+        (f"{field}.{name}", f"holds a password or a key, which is shown. {cure}")
+        for name, value in pairs
+        if isinstance(value, str) and is_known(value) and _is_secret(str(name), value)
+    ]
+    if faults:
+        raise ConfigError(faults)
+
+
+def _pair(variable: Any) -> tuple[str, Any]:
+    return getattr(variable, "name", ""), getattr(variable, "value", None)
+
+
+def _is_secret(name: str, value: str) -> bool:
+    return bool(value and _SECRET_VARIABLE.search(name)) or holds_secret(value)
 
 
 def default_output(root: str, key: RunKey) -> str:

@@ -292,6 +292,39 @@ def test_every_fault_is_said_where_the_pipeline_is_written() -> None:
     ]
 
 
+@pytest.mark.parametrize("of_pipeline", [True, False])
+def test_a_password_for_beam_is_in_no_description_of_a_pipeline(
+    tfx: Any, tmp_path: Path, of_pipeline: bool
+) -> None:
+    from tfx.dsl.compiler.compiler import Compiler
+    from tfx.dsl.placeholder.placeholder import environment_variable
+
+    from benison.evaluator.component import Evaluator
+
+    def compiled(*options: Any) -> str:
+        gen = tfx.components.CsvExampleGen(input_base=str(tmp_path))
+        examples = gen.outputs["examples"]
+        evaluator = Evaluator(examples=examples, eval_config=of_data)
+        of_all = [*options] if of_pipeline else []
+        pipeline = tfx.dsl.Pipeline(
+            pipeline_name="taxi",
+            pipeline_root=str(tmp_path),
+            components=[
+                gen,
+                evaluator if of_pipeline else evaluator.with_beam_pipeline_args(options),
+            ],
+            beam_pipeline_args=of_all,
+        )
+        return str(Compiler().compile(pipeline))
+
+    of_data = {**CONFIG, "model_specs": [{"label_key": "label", "prediction_key": "prediction"}]}
+    variable = environment_variable("THE_SECRET")
+    hidden = "--s3_secret_access_key=" + variable
+    assert "THE_SECRET" in compiled("--runner=DirectRunner", hidden)
+    with pytest.raises(benison.ConfigError, match=r"beam_pipeline_args: .* environment_variable"):
+        compiled("--runner=DirectRunner", "--s3_secret_access_key=open-sesame")
+
+
 def test_a_users_metric_is_not_imported_where_the_pipeline_is_written(tmp_path: Path) -> None:
     from tfx.types import standard_artifacts
 

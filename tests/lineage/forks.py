@@ -8,6 +8,7 @@ the command.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import importlib
 import json
 import os
@@ -48,6 +49,7 @@ def prepare() -> None:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
     importlib.import_module("benison.signals").listen()
+    faulthandler.register(signal.SIGUSR1)
 
 
 class Child:
@@ -71,24 +73,30 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
-    def wait(self, seconds: float = 120) -> int:
+    def wait(self, seconds: float = 600) -> int:
         """The exit code, or the negative number of a signal.
 
         Raises:
-            TimeoutError: It does not end.
+            TimeoutError: It does not end, even on a machine that has much else to do; with where it stands.
         """
         end = time.monotonic() + seconds
         pid, status = os.waitpid(self.pid, os.WNOHANG)
         while not pid:
             if time.monotonic() > end:
-                self.send(signal.SIGKILL)
-                os.waitpid(self.pid, 0)
-                raise TimeoutError(f"It did not end in {seconds} s.")
+                raise TimeoutError(f"It did not end in {seconds} s:\n{self._stack()}")
             time.sleep(0.005)
             pid, status = os.waitpid(self.pid, os.WNOHANG)
         self.out, self.err = (Path(self._folder.name, name).read_text() for name in ("out", "err"))
         self._folder.cleanup()
         return os.waitstatus_to_exitcode(status)
+
+    def _stack(self) -> str:
+        """End it, and where it stood."""
+        self.send(signal.SIGUSR1)
+        time.sleep(1)
+        self.send(signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        return Path(self._folder.name, "err").read_text()[-4000:]
 
 
 def code_of(act: Callable[[], Any]) -> int:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tests.orchestration.airflow_host import AirflowHost, wait_for
+from tests.orchestration.airflow_host import AirflowDatabases, AirflowHost, wait_for
 
 SERVICES = (
     ("api-server", "--workers", "1"),
@@ -50,15 +50,17 @@ class AirflowServices:
             AIRFLOW__CORE__EXECUTION_API_SERVER_URL=f"{self.url}/execution/",
             AIRFLOW__CORE__EXECUTOR="LocalExecutor",
             AIRFLOW__CORE__PARALLELISM="2",
+            # Once is enough, as the files stay as they are.
+            AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL="3600",
             AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS="True",
             **env,
         )
         self._token = ""
 
     @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
+    def running(self, databases: AirflowDatabases) -> Iterator[None]:
         """Start it, and end every process of it."""
-        self.host.run("-m", "airflow", "db", "migrate")
+        databases.copy_to(self.host)
         self.host.run("-m", "airflow", "dags", "reserialize")
         started: list[subprocess.Popen[bytes]] = []
         try:

@@ -22,8 +22,8 @@ from tests.orchestration.airflow_host import (
     ENVIRONMENTS,
     AirflowHost,
     Probed,
+    Prober,
     is_running,
-    probe,
     program,
     rows,
     wait_for,
@@ -55,6 +55,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (
         {"spec": WHOLE, "on_not_blessed": "stop"},
         "on_not_blessed is 'stop'; it may be skip, fail, continue.",
+    ),
+    (
+        {"spec": WHOLE, "env": {"AWS_SECRET_ACCESS_KEY": "x"}, "append_env": True},
+        "env.AWS_SECRET_ACCESS_KEY: holds a password or a key, which is shown. Leave it in the worker",
     ),
 ]
 SLOW_PYTHON = """sleep 300 &
@@ -106,15 +110,16 @@ pytestmark = pytest.mark.timeout(1_800)
 @pytest.fixture(
     scope="module", params=[pytest.param(v, marks=pytest.mark.slow) for v in ENVIRONMENTS]
 )
-def probed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Probed:
+def probed(
+    request: pytest.FixtureRequest, probe: Prober, tmp_path_factory: pytest.TempPathFactory
+) -> Probed:
     folder = tmp_path_factory.mktemp("probes")
     pq.write_table(taxi_like(2_000), folder / "eval.parquet")
     program(folder / "slow python", SLOW_AND_SURE)
     program(folder / "killed python", "kill -9 $$")
     program(folder / "left", LEAVES_ONE)
     with_long_names(folder / "eval.parquet", folder)
-    home = tmp_path_factory.mktemp("airflow home")
-    return probe(request.param, DAGS / "probes.py", folder, home)
+    return probe(request.param, DAGS / "probes.py", folder)
 
 
 def test_a_blessed_model_is_pushed(probed: Probed) -> None:
@@ -256,14 +261,14 @@ def test_a_function_that_returns_a_spec_is_a_task(probed: Probed) -> None:
 
 def test_the_asset_has_an_event_for_each_blessing_and_only_then(probed: Probed) -> None:
     events = probed.host.asset_events()
-    assert {uri for _, uri, _ in events} == {"file:///models/probe"}
-    extras = {extra["run"]: extra for _, _, extra in events}
-    blessed = [probed.verdict("blessed"), *(probed.verdict("own", i, "mapped") for i in (0, 1))]
+    extras = {uri: extra for _, uri, extra in events}
+    mapped = [probed.verdict("own", index, "mapped") for index in (0, 1)]
+    blessed = {"probe": probed.verdict("blessed"), "own-0": mapped[0], "own-1": mapped[1]}
     assert extras == {
-        verdict["run"]: {
+        f"file:///models/{name}": {
             key: verdict[key] for key in ("status", "summary", "output", "report", "run")
         }
-        for verdict in blessed
+        for name, verdict in blessed.items()
     }
     assert len(events) == len(blessed)
 
@@ -318,10 +323,13 @@ def test_airflow_knows_the_provider(host: AirflowHost) -> None:
     program = """
 from airflow.providers_manager import ProvidersManager as P
 print("benison" in P().providers, P().hooks["benison_metadata"].hook_name, P().extra_links_class_names)
+print("FORM", *sorted(name for name in P().connection_form_widgets if "benison" in name))
 """
     message = host.run("-c", program)
     assert "True ML Metadata (Benison)" in message
     assert "benison_orchestration.airflow_base.ReportLink" in message
+    fields = ("create", "scheme", "socket", "ssl_ca")
+    assert " ".join(["FORM", *(f"extra__benison_metadata__{name}" for name in fields)]) in message
 
 
 def test_a_connection_is_the_url_of_a_store(host: AirflowHost, tmp_path: Path) -> None:

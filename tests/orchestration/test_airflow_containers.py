@@ -19,7 +19,7 @@ from tests.orchestration import images
 from tests.orchestration.airflow_host import (
     ENVIRONMENTS,
     Probed,
-    probe,
+    Prober,
     rows,
     wait_for,
     with_long_names,
@@ -60,15 +60,14 @@ def folder(version: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def pods(version: str, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Probed:
+def pods(version: str, folder: Path, probe: Prober) -> Probed:
     """What pods came to, which are run here, with this Python in their path."""
     with_long_names(folder / "eval.parquet", folder)
     env = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "AIRFLOW_CONN_STORE": "mysql://me:open-sesame@db/metadata",
     }
-    home = tmp_path_factory.mktemp("home")
-    return probe(version, DAGS / "contained.py", folder, home, *PODS, **env)
+    return probe(version, DAGS / "contained.py", folder, *PODS, **env)
 
 
 def equals_the_function(folder: Path, output: Path) -> bool:
@@ -78,10 +77,10 @@ def equals_the_function(folder: Path, output: Path) -> bool:
     return rows(output) == rows(folder / "ours")
 
 
-def test_in_docker(version: str, folder: Path, docker: dict[str, str], tmp_path: Path) -> None:
+def test_in_docker(version: str, folder: Path, docker: dict[str, str], probe: Prober) -> None:
     os.chown(folder, USER, USER)
     dags = ("docker", "docker_wrong")
-    probed = probe(version, DAGS / "contained.py", folder, tmp_path, *dags, **docker)
+    probed = probe(version, DAGS / "contained.py", folder, *dags, **docker)
     assert probed.of("docker") == {"evaluate": "success", "push": "success"}
     verdict = probed.verdict("docker")
     assert verdict["status"] == "blessed"

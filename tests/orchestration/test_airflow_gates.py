@@ -12,7 +12,7 @@ import pytest
 import benison
 from benison_orchestration.airflow_verdicts import choose
 from tests.conftest import taxi_like
-from tests.orchestration.airflow_host import ENVIRONMENTS, Probed, probe
+from tests.orchestration.airflow_host import ENVIRONMENTS, Probed, Prober
 
 DAGS = Path(__file__).parent / "dags"
 GATES = {
@@ -29,10 +29,12 @@ pytestmark = pytest.mark.timeout(1_800)
 @pytest.fixture(
     scope="module", params=[pytest.param(v, marks=pytest.mark.slow) for v in ENVIRONMENTS]
 )
-def probed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Probed:
+def probed(
+    request: pytest.FixtureRequest, probe: Prober, tmp_path_factory: pytest.TempPathFactory
+) -> Probed:
     folder = tmp_path_factory.mktemp("gates")
     pq.write_table(taxi_like(2_000), folder / "eval.parquet")
-    return probe(request.param, DAGS / "gates.py", folder, tmp_path_factory.mktemp("home"))
+    return probe(request.param, DAGS / "gates.py", folder)
 
 
 def test_a_skip_leaves_teardowns_and_what_runs_anyway(probed: Probed) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.component.test_models_files import FLOAT, node, onnx_model
 from tests.conftest import config, taxi_like
-from tests.orchestration.airflow_host import ENVIRONMENTS, ROOT, Probed, probe
+from tests.orchestration.airflow_host import ENVIRONMENTS, ROOT, Probed, Prober
 from tests.test_docs import blocks
 
 PAGE = {block.title: block.text for block in blocks(ROOT / "docs" / "hosts.md")}
@@ -47,7 +47,9 @@ def prepare(folder: Path) -> None:
 
 
 @pytest.fixture(scope="module", params=ENVIRONMENTS)
-def probed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Probed:
+def probed(
+    request: pytest.FixtureRequest, probe: Prober, tmp_path_factory: pytest.TempPathFactory
+) -> Probed:
     folder = tmp_path_factory.mktemp("pages")
     prepare(folder)
     texts = [text for title, text in PAGE.items() if title.startswith("dags/")]
@@ -61,8 +63,7 @@ def probed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         "AIRFLOW__BENISON__PYTHON": sys.executable,
         "AIRFLOW__BENISON__OUTPUT_ROOT": f"{folder}/evaluations",
     }
-    home = tmp_path_factory.mktemp("airflow home")
-    return probe(request.param, folder / "dags" / "pages.py", folder, home, **variables)
+    return probe(request.param, folder / "dags" / "pages.py", folder, **variables)
 
 
 def test_the_first_dag_pushes_what_is_blessed(probed: Probed) -> None:

@@ -23,6 +23,7 @@ from tests.conftest import taxi_like
 from tests.orchestration.airflow_host import (
     ROOT,
     SOURCES,
+    AirflowDatabases,
     is_running,
     program,
     rows,
@@ -101,7 +102,9 @@ class Taxi:
 
 
 @pytest.fixture(scope="module")
-def taxi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Taxi]:
+def taxi(
+    airflow_databases: AirflowDatabases, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Taxi]:
     pytest.importorskip("tensorflow")
     folder, home = tmp_path_factory.mktemp("demo"), tmp_path_factory.mktemp("airflow")
     metadata = f"sqlite:///{home}/metadata.db?create=true"
@@ -119,7 +122,7 @@ def taxi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Taxi]:
     )
     demo = [sys.executable, str(PIPELINES / "taxi_local.py"), "--output", str(folder)]
     making = subprocess.Popen(demo, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    with making, airflow.running():
+    with making, airflow.running(airflow_databases):
         message = making.communicate(timeout=300)[0]
         assert making.returncode == 0, message.decode()
         # The demo takes no folder that holds anything else.
@@ -128,13 +131,22 @@ def taxi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Taxi]:
         yield Taxi(airflow, folder, metadata)
 
 
-def test_push_runs_once_and_is_skipped_once(taxi: Taxi) -> None:
+@pytest.fixture(scope="module")
+def judged(taxi: Taxi) -> dict[str, dict[str, str]]:
+    """The states of the tasks of two runs, each of which judges a candidate."""
+    before = taxi.pushed()
     taxi.trigger("worse", "candidate-1")
     taxi.trigger("better", "candidate-2")
-    assert taxi.airflow.finished("taxi", "worse") == {"evaluate": "success", "push": "skipped"}
-    assert taxi.airflow.finished("taxi", "better") == {"evaluate": "success", "push": "success"}
-    assert taxi.pushed() == ["1"]
-    assert taxi.airflow.xcom("taxi", "better", "push") == str(taxi.folder / "serving" / "1")
+    states = {run: taxi.airflow.finished("taxi", run) for run in ("worse", "better")}
+    assert len(taxi.pushed()) == len(before) + 1
+    return states
+
+
+def test_push_runs_once_and_is_skipped_once(taxi: Taxi, judged: dict[str, dict[str, str]]) -> None:
+    assert judged["worse"] == {"evaluate": "success", "push": "skipped"}
+    assert judged["better"] == {"evaluate": "success", "push": "success"}
+    pushed = Path(taxi.airflow.xcom("taxi", "better", "push"))
+    assert (pushed.parent, pushed.name in taxi.pushed()) == (taxi.folder / "serving", True)
 
     verdict = taxi.airflow.xcom("taxi", "worse", "evaluate")
     assert verdict["status"] == "not_blessed"
@@ -143,7 +155,8 @@ def test_push_runs_once_and_is_skipped_once(taxi: Taxi) -> None:
     assert (blessed["status"], blessed["run"]) == ("blessed", "taxi/better/evaluate")
     assert blessed["output"] == str(taxi.output("better"))
 
-    (event,) = taxi.airflow.get("assets/events")["asset_events"]
+    events = taxi.airflow.get("assets/events")["asset_events"]
+    (event,) = (event for event in events if event["source_run_id"] in judged)
     assert (event["uri"], event["source_run_id"]) == ("file:///models/taxi", "better")
     assert event["extra"]["model"] == str(taxi.folder / "models" / "candidate-2")
     links = taxi.airflow.get("dags/taxi/dagRuns/better/taskInstances/evaluate/links")
@@ -151,6 +164,7 @@ def test_push_runs_once_and_is_skipped_once(taxi: Taxi) -> None:
     assert links["extra_links"] == {"Benison report": report}
 
 
+@pytest.mark.usefixtures("judged")
 def test_the_metrics_are_those_of_the_demo(taxi: Taxi) -> None:
     # Which is benison.evaluate, on the same data and models.
     assert rows(taxi.output("worse")) == rows(taxi.folder / "candidate-1")

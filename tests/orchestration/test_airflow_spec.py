@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -14,6 +15,7 @@ import benison
 from benison.lineage import RunKey
 from benison_orchestration.airflow_spec import (
     check,
+    check_environment,
     default_output,
     fields_of,
     packed,
@@ -85,6 +87,10 @@ def test_what_is_not_known_yet_is_not_refused(spec: Any) -> None:
         ({**WHOLE, "output": "hdfs://me:secret@h/o"}, "spec.output: holds a password"),
         ({**WHOLE, "registry": "mlflow:http://me:secret@h"}, "MLFLOW_TRACKING_PASSWORD"),
         ({**WHOLE, "beam_options": ["--s3_secret_access_key=secret"]}, r"spec.beam_options\[0\]"),
+        (
+            {**WHOLE, "beam_options": ["--azure_connection_string", "secret"]},
+            r"spec.beam_options\[0\]",
+        ),
         ({**WHOLE, "config": "gs://me:secret@b/c.yaml"}, "spec.config: holds a password"),
         (json.dumps({**WHOLE, "engin": "beam"}), "engin: there is no such field"),
         ('{"examples": ', "cannot be read"),
@@ -101,6 +107,31 @@ def test_what_is_known_to_be_wrong_is_refused(spec: Any, sentence: str | None) -
     if isinstance(spec, dict) and "secret" in str(spec):  # as Dagster and Prefect are refused it
         with pytest.raises(benison.ConfigError, match=sentence):
             evaluate_as(RunKey("p", "r"), spec, "out")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_secret"),
+    [
+        ("AWS_SECRET_ACCESS_KEY", "abc", True),
+        ("BENISON_METADATA_PASSWORD", "abc", True),
+        ("AZURE_STORAGE_CONNECTION_STRING", "abc", True),
+        ("hf_token", "abc", True),
+        ("MLFLOW_TRACKING_URI", "http://me:abc@h", True),
+        ("AWS_SECRET_ACCESS_KEY", "", False),
+        ("AWS_SECRET_ACCESS_KEY", "{{ conn.s3.password }}", False),
+        ("AWS_ACCESS_KEY_ID", "abc", False),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "/run/token", False),
+        ("TOKENIZERS_PARALLELISM", "false", False),
+    ],
+)
+def test_a_variable_that_is_a_secret_is_refused(name: str, value: str, is_secret: bool) -> None:
+    for variables in ({name: value}, [SimpleNamespace(name=name, value=value)]):
+        if is_secret:
+            with pytest.raises(benison.ConfigError, match=f"env.{name}: holds .* Cure") as raised:
+                check_environment(variables, "env", "Cure.")
+            assert "abc" not in str(raised.value)
+        else:
+            check_environment(variables, "env", "Cure.")
 
 
 def test_a_spec_may_be_a_file(tmp_path: Path) -> None:

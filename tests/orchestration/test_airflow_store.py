@@ -15,13 +15,13 @@ from sklearn.linear_model import LogisticRegression
 import benison
 from benison import lineage
 from tests.conftest import taxi_like
-from tests.orchestration.airflow_host import ENVIRONMENTS, Probed, probe, program
+from tests.orchestration.airflow_host import ENVIRONMENTS, Probed, Prober, program
 
 DAGS = Path(__file__).parent / "dags"
 # Both kinds of store, each with one of the versions.
 STORES = {"3": "sql+sqlite", "2": "sqlite"}
 SPY = """cat >"$PROBES/given.json"
-echo "$BENISON_METADATA_PASSWORD" >"$PROBES/given.password"
+echo "$BENISON_METADATA_PASSWORD $STORE_PASSWORD" >"$PROBES/given.password"
 exit 2
 """
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_800)]
@@ -32,7 +32,9 @@ def url(version: str, folder: Path) -> str:
 
 
 @pytest.fixture(scope="module", params=ENVIRONMENTS)
-def probed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Probed:
+def probed(
+    request: pytest.FixtureRequest, probe: Prober, tmp_path_factory: pytest.TempPathFactory
+) -> Probed:
     folder = tmp_path_factory.mktemp("store")
     trips = taxi_like(2_000)
     pq.write_table(trips, folder / "eval.parquet")
@@ -47,8 +49,7 @@ def probed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             {"type": "file", "log_file_path": str(folder / "lineage.json"), "append": True}
         ),
     }
-    home = tmp_path_factory.mktemp("home")
-    return probe(request.param, DAGS / "store.py", folder, home, **env)
+    return probe(request.param, DAGS / "store.py", folder, **env)
 
 
 def test_a_model_is_waited_for_blessed_verified_and_revoked(probed: Probed) -> None:
@@ -104,7 +105,7 @@ def test_a_password_reaches_the_process_and_no_spec(probed: Probed) -> None:
     assert probed.of("secret") == {"evaluate": "failed"}
     given = (probed.folder / "given.json").read_text()
     assert json.loads(given)["metadata"] == "mysql://me@db/metadata"
-    assert (probed.folder / "given.password").read_text() == "open-sesame\n"
+    assert (probed.folder / "given.password").read_text() == "open-sesame open-sesame\n"
     assert "open-sesame" not in given + probed.log
     for table in ("rendered_task_instance_fields", "xcom"):
         assert "open-sesame" not in str(probed.host.ask(f"SELECT * FROM {table}"))

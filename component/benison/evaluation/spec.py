@@ -30,8 +30,10 @@ _TEXTS = (
     "registry",
 )  # fmt: skip
 _FLAGS = ("overwrite", "trust_pickle", "trust_ops", "tfma")
-# Options of Beam's that are credentials, such as --s3_secret_access_key.
-_SECRET_OPTION = re.compile(r"--\w*(secret|password|token)\w*[= ].", re.IGNORECASE)
+# Options of Beam's that are credentials, such as --s3_secret_access_key, whose value may stand after it.
+_SECRET_OPTION = re.compile(
+    r"--\w*(secret|password|token|connection_string)\w*([= ].|$)", re.IGNORECASE
+)
 _NOT_PLAIN = ("extractors", "evaluators", "writers")
 # Field -> what JSON has for it, and what that is called.
 _FORMS: dict[str, tuple[type | tuple[type, ...], str]] = {

@@ -10,6 +10,7 @@ from typing import Any
 from benison.config import EvalConfig
 from benison.errors import ConfigError, MissingExtraError
 from benison.evaluation.resolve import Request, resolve
+from benison.evaluation.spec import secrets_in
 from benison.evaluator.fairness import as_asked, checked
 
 try:
@@ -24,8 +25,10 @@ _NO_FEATURE_SLICING = (
     "feature_slicing_spec describes estimators' EvalSavedModels, which no TensorFlow loads any more. "
     "Say eval_config, with slicing_specs."
 )
-
-
+_SECRET = (
+    "holds a password or a key, which the description of the pipeline would show. Leave it to the "
+    "environment of the workers, or say environment_variable(NAME) of tfx.dsl.placeholder.placeholder."
+)
 _NO_CONFIG = (
     "The Evaluator needs eval_config: a tfma.EvalConfig, a mapping, or the path of a file, with model_specs "
     "(label_key), slicing_specs and metrics_specs."
@@ -65,6 +68,17 @@ class _ExecutorSpec(executor_spec.BeamExecutorSpec):  # type: ignore[misc]
         self._class_path = "benison.evaluator.executor.Executor"
         self.extra_flags: list[str] = []
         self.beam_pipeline_args: list[Any] = []
+
+    def encode(self, component_spec: Any = None) -> Any:
+        """As TFX, for a description of a pipeline, which everybody may read.
+
+        Raises:
+            ConfigError: An argument of Beam's holds a password or a key.
+        """
+        literal = [each for each in self.beam_pipeline_args if isinstance(each, str)]
+        if secrets_in({"beam_options": literal}):
+            raise ConfigError([("beam_pipeline_args", _SECRET)])
+        return super().encode(component_spec=component_spec)
 
     @property
     def executor_class(self) -> Any:

@@ -17,9 +17,11 @@ from benison import EvalConfig
 from benison_orchestration.airflow import BlessedBranchOperator, EvaluatorOperator
 
 ASSET = "file:///models/probe"
+OWN = "file:///models/own-{{ ti.map_index }}"
 
-with DAG("blessed", schedule=None) as blessed:
-    push(EvaluatorOperator(task_id="evaluate", spec=spec(0.5), asset=ASSET, **APART).output)
+with DAG("blessed", schedule=None, params={"model": "probe"}) as blessed:
+    templated = "file:///models/{{ params.model }}"
+    push(EvaluatorOperator(task_id="evaluate", spec=spec(0.5), asset=templated, **APART).output)
 
 with DAG("skip", schedule=None) as skip:
     push(EvaluatorOperator(task_id="evaluate", spec=spec(0.99), asset=ASSET, **APART).output)
@@ -98,7 +100,7 @@ with DAG("own", schedule=None) as own:
     lacking = {name: value for name, value in spec(0.5).items() if name != "output"}
     root = str(FOLDER / "roots" / "{{ dag.dag_id }}")
     EvaluatorOperator(task_id="evaluate", spec=lacking, output_root=root)
-    EvaluatorOperator.partial(task_id="mapped", output_root=root, asset=ASSET).expand(
+    EvaluatorOperator.partial(task_id="mapped", output_root=root, asset=OWN).expand(
         spec=[lacking, lacking]
     )
 

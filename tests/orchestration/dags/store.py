@@ -78,6 +78,8 @@ with DAG("secret", schedule=None) as secret:
         spec=spec(0.5),
         metadata_conn_id="server",
         python=str(FOLDER / "spy"),
+        env={"STORE_PASSWORD": "{{ conn.server.password }}"},
+        append_env=True,
     )
 
 ALL = (decided, changed, nobody, secret)
