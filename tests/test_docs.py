@@ -21,7 +21,6 @@ from markdown_it import MarkdownIt
 
 from benison.cli.catalogue import known
 from benison.config import EvalConfig
-from tests.orchestration.airflow_host import ENVIRONMENTS, AirflowHost
 from tests.test_layers import LAYERS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -107,19 +106,6 @@ def test_each_python_block_is_an_example_or_a_file_that_is_used(page: Path) -> N
             used = used or "--module-path" in shell and block.title.endswith(".py")
             used = used or block.title.startswith(("dags/", "flows/"))  # which their hosts load
             assert ">>> " in block.text or used, block.text
-
-
-@pytest.mark.parametrize("version", ENVIRONMENTS)
-def test_airflow_loads_the_dags_of_the_pages(version: str, tmp_path: Path) -> None:
-    host = AirflowHost(version, tmp_path, tmp_path / "dags")
-    files = [block for page in PAGES for block in blocks(page) if block.title.startswith("dags/")]
-    assert files
-    for block in files:
-        path = tmp_path / block.title
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(block.text, encoding="utf-8")
-        program = f"import runpy; print(runpy.run_path({str(path)!r})['dag'].task_ids)"
-        assert "'evaluate'" in host.run("-c", program)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from benison.errors import ConfigError
 from benison.evaluation.spec import read_spec
 from benison.lineage import RunKey
 from benison_orchestration.airflow_hook import MetadataHook
+from benison_orchestration.airflow_process import failure
 from benison_orchestration.airflow_sdk import (
     AIRFLOW_V_3_0_PLUS,
     AirflowException,
@@ -38,6 +41,8 @@ from benison_orchestration.airflow_spec import (
 
 ON_NOT_BLESSED = ("skip", "fail", "continue")
 _REPORT = "benison_report"
+# What Airflow waits beyond a trigger, which ends its evaluation in time and says so.
+_GRACE = timedelta(seconds=60)
 # The rules of tasks that run whatever came of the tasks before them.
 _RUN_ANYWAY = frozenset({"all_done", "all_done_setup_success", "always", "one_done"})
 
@@ -187,6 +192,23 @@ class BaseEvaluatorOperator(BaseOperator, SkipMixin):
         elif self.asset is not None:
             _announce(context, self._alias, _asset(self.asset), shown)
         return shown
+
+    def deadline(self) -> float | None:
+        """When an evaluation that begins now must have ended, in seconds since 1970."""
+        limit = self.execution_timeout
+        return None if limit is None else time.time() + limit.total_seconds()
+
+    def wait_for(self, trigger: Any) -> None:
+        """Let the triggerer wait, and no worker meanwhile."""
+        limit = self.execution_timeout
+        timeout = None if limit is None else limit + _GRACE
+        self.defer(trigger=trigger, method_name=self.resume.__name__, timeout=timeout)
+
+    def resume(self, context: Any, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Act on what a trigger has waited for."""
+        if event["code"]:
+            raise failure(event["code"], event["text"])
+        return self.conclude(context, event["outcome"])
 
     def _hold(self, context: Any, shown: Mapping[str, Any]) -> None:
         if self.on_not_blessed == "fail":

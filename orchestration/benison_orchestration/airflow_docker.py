@@ -17,6 +17,8 @@ from benison_orchestration.airflow_spec import COMMAND, RETURN, check, check_env
 try:
     from airflow.providers.docker.exceptions import DockerContainerFailedException
     from airflow.providers.docker.operators.docker import DockerOperator
+
+    from benison_orchestration.airflow_docker_trigger import ContainerTrigger
 except ModuleNotFoundError as error:
     raise MissingExtraError("Airflow's Docker provider", "airflow-docker") from error
 
@@ -33,6 +35,7 @@ class DockerEvaluatorOperator(BaseEvaluatorOperator, DockerOperator):
 
     Args:
         image: The image, whose `python` has Benison.
+        deferrable: Wait for the container in the triggerer, and hold no worker meanwhile.
         kwargs: As `BaseEvaluatorOperator` and `DockerOperator`, such as `mounts`.
 
     Raises:
@@ -45,13 +48,15 @@ class DockerEvaluatorOperator(BaseEvaluatorOperator, DockerOperator):
         **BaseEvaluatorOperator.template_fields_renderers,
     }
     _private_environment: dict[str, str]
+    _client: Any = None
     pickling_library = json  # with which DockerOperator reads what the container wrote
 
-    def __init__(self, *, image: str, **kwargs: Any) -> None:
+    def __init__(self, *, image: str, deferrable: bool = False, **kwargs: Any) -> None:
         defaults = {"auto_remove": "force", "mount_tmp_dir": False, "entrypoint": [*COMMAND]}
         fixed = {"command": None, "retrieve_output": True, "retrieve_output_path": _RETURNED}
         check_environment(kwargs.get("environment"), "environment", _CURE)
         super().__init__(image=image, **{**defaults, **kwargs, **fixed})
+        self.deferrable = deferrable
 
     def check_spec(self) -> None:
         check(self.spec, has_output=self.output_root is not None)
@@ -66,6 +71,8 @@ class DockerEvaluatorOperator(BaseEvaluatorOperator, DockerOperator):
             **self.secrets_of_store(),
             **given,
         }
+        if self.deferrable:
+            self._defer(context)
         try:
             returned: Mapping[str, Any] | None = DockerOperator.execute(self, context)
         except DockerContainerFailedException as error:
@@ -73,3 +80,64 @@ class DockerEvaluatorOperator(BaseEvaluatorOperator, DockerOperator):
             text = "\n".join(map(str, error.logs or ()))
             raise failure(int(code[1]) if code else 1, text) from error
         return returned
+
+    def _defer(self, context: Any) -> None:
+        """Start the container, and let the triggerer wait for it."""
+        self._client = _UntilStarted(self.cli)
+        try:
+            DockerOperator.execute(self, context)
+        except _Started as started:
+            container = started.container
+        path, auto_remove = str(self.retrieve_output_path), self.auto_remove
+        deadline = self.deadline()
+        trigger = ContainerTrigger(container, self.engine(), path, auto_remove, deadline)
+        self.wait_for(trigger)
+
+    def engine(self) -> dict[str, Any]:
+        """How the engine is reached, as a trigger can take it."""
+        tls = {
+            name: getattr(self, f"tls_{name}") for name in ("ca_cert", "client_cert", "client_key")
+        }
+        more = {"assert_hostname": self.tls_hostname, "ssl_version": self.tls_ssl_version}
+        return {
+            "docker_conn_id": self.docker_conn_id,
+            "base_url": self.docker_url,
+            "version": self.api_version,
+            "timeout": self.timeout,
+            "tls": {**tls, **more, "verify": self.tls_verify},
+        }
+
+    @property
+    def cli(self) -> Any:
+        """The client, which in a task that is deferred starts a container and does not wait."""
+        return self._client or super().cli
+
+
+class _Started(Exception):  # noqa: N818 - it is no error
+    """A container runs."""
+
+    def __init__(self, container: str) -> None:
+        super().__init__(container)
+        self.container = container
+
+
+class _UntilStarted:
+    """A client of Docker's that leaves a container running where the operator would wait for it."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._is_started = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def attach(self, **_: Any) -> Any:
+        return iter(())
+
+    def wait(self, container: str) -> None:
+        self._is_started = True
+        raise _Started(container)
+
+    def remove_container(self, container: str, **how: Any) -> None:
+        if not self._is_started:
+            self._client.remove_container(container, **how)

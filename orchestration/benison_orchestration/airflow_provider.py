@@ -30,7 +30,7 @@ def get_provider_info() -> dict[str, Any]:
         ),
         "sensors": _of("airflow_gates"),
         "hooks": _of("airflow_hook"),
-        "triggers": _of("airflow_trigger"),
+        "triggers": _of("airflow_trigger", "airflow_docker_trigger"),
         "task-decorators": [
             {"class-name": f"{_HERE}.airflow_decorator.benison_task", "name": "benison"}
         ],

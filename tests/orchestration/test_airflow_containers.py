@@ -79,16 +79,18 @@ def equals_the_function(folder: Path, output: Path) -> bool:
 
 def test_in_docker(version: str, folder: Path, docker: dict[str, str], probe: Prober) -> None:
     os.chown(folder, USER, USER)
-    dags = ("docker", "docker_wrong")
+    dags = ("docker", "docker_deferred", "docker_wrong", "docker_wrong_deferred")
     probed = probe(version, DAGS / "contained.py", folder, *dags, **docker)
-    assert probed.of("docker") == {"evaluate": "success", "push": "success"}
-    verdict = probed.verdict("docker")
-    assert verdict["status"] == "blessed"
-    assert verdict["output"].startswith("/data/docker/")
-    assert verdict["metrics"]["example_count"] == 2_000
-    assert equals_the_function(folder, folder / Path(verdict["output"]).relative_to("/data"))
-    assert probed.of("docker_wrong") == {"evaluate": "failed", "push": "upstream_failed"}
-    assert probed.tries["docker_wrong", "evaluate"] == 1  # of three
+    for dag in dags[:2]:
+        assert probed.of(dag) == {"evaluate": "success", "push": "success"}
+        verdict = probed.verdict(dag)
+        assert verdict["status"] == "blessed"
+        assert verdict["output"].startswith(f"/data/{dag}/")
+        assert verdict["metrics"]["example_count"] == 2_000
+        assert equals_the_function(folder, folder / Path(verdict["output"]).relative_to("/data"))
+    for dag in dags[2:]:
+        assert probed.of(dag) == {"evaluate": "failed", "push": "upstream_failed"}
+        assert probed.tries[dag, "evaluate"] == 1  # of three
     assert "error: " in probed.log
     assert "/data/nothing.parquet" in probed.log
     # Other tests' containers run beside these.

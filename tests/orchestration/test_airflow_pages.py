@@ -15,7 +15,7 @@ from tests.conftest import config, taxi_like
 from tests.orchestration.airflow_host import ENVIRONMENTS, ROOT, Probed, Prober
 from tests.test_docs import blocks
 
-PAGE = {block.title: block.text for block in blocks(ROOT / "docs" / "hosts.md")}
+PAGE = {block.title: block.text for block in blocks(ROOT / "docs" / "airflow.md")}
 FOLDERS = ("/data/", "/models/", "/evaluations")
 RUN = """
 if __name__ == "__main__":
@@ -66,7 +66,14 @@ def probed(
     return probe(request.param, folder / "dags" / "pages.py", folder, **variables)
 
 
-def test_the_first_dag_pushes_what_is_blessed(probed: Probed) -> None:
+def test_from_nothing_to_a_gated_push(probed: Probed) -> None:
+    states = {"predict": "success", "evaluate": "success", "push": "success"}
+    assert probed.of("gated") == states
+    pushed = probed.host.xcoms()["gated", "push", -1]
+    assert pushed.startswith("pushed, since BLESSED: all 3 checks passed.")
+
+
+def test_what_is_blessed_is_pushed_and_announced(probed: Probed) -> None:
     assert probed.of("taxi") == {"evaluate": "success", "push": "success"}
     assert probed.verdict("taxi")["model"] == f"{probed.folder}/models/wide.onnx"
     assert [event[:2] for event in probed.host.asset_events()] == [

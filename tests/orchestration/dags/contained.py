@@ -130,7 +130,7 @@ def install() -> None:
     KubernetesPodTrigger.run = fire
 
 
-def in_docker(dag_id: str, examples: str = "eval.parquet") -> DAG:
+def in_docker(dag_id: str, examples: str = "eval.parquet", **more: Any) -> DAG:
     with DAG(dag_id, schedule=None) as dag:
         given = spec(
             0.5, examples=f"/data/{examples}", output="/data/{{ dag.dag_id }}/{{ run_id }}"
@@ -142,6 +142,7 @@ def in_docker(dag_id: str, examples: str = "eval.parquet") -> DAG:
             mounts=[Mount("/data", str(FOLDER), "bind")],
             labels={"data": str(FOLDER)},
             **THRICE,
+            **more,
         )
         push(evaluate.output)
     return dag
@@ -168,6 +169,8 @@ def in_pod(dag_id: str, examples: Any = "eval.parquet", **more: Any) -> DAG:
 if "IMAGE" in os.environ:
     docker = in_docker("docker")
     docker_wrong = in_docker("docker_wrong", "nothing.parquet")
+    docker_deferred = in_docker("docker_deferred", deferrable=True)
+    docker_wrong_deferred = in_docker("docker_wrong_deferred", "nothing.parquet", deferrable=True)
 pod = in_pod("pod")
 pod_deferred = in_pod("pod_deferred", deferrable=True)
 pod_ended = in_pod("pod_ended", deferrable=True)

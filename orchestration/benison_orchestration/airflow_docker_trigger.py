@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The trigger that waits for a container of Docker's, and ends it when nobody waits any longer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import json
+import tarfile
+import threading
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from airflow.providers.docker.hooks.docker import DockerHook
+from docker.errors import APIError
+
+from benison_orchestration.airflow_sdk import BaseTrigger, TriggerEvent, sync_to_async
+
+TIMED_OUT = 124  # the exit code of the command timeout
+_STEP_SECONDS = 2.0
+_SHOWN_LINES = 50
+
+
+class ContainerTrigger(BaseTrigger):
+    """Waits for a container; the event has its exit code, and outcome or words.
+
+    Args:
+        container: Its id.
+        engine: How its engine is reached, as `DockerEvaluatorOperator.engine` gives it.
+        path: Where in the container the outcome is.
+        auto_remove: When the container is removed: `never`, `success` or `force`.
+        deadline: When it is ended, in seconds since 1970; None is never.
+    """
+
+    def __init__(
+        self,
+        container: str,
+        engine: Mapping[str, Any],
+        path: str,
+        auto_remove: str = "force",
+        deadline: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.container = container
+        self.engine = engine
+        self.path = path
+        self.auto_remove = auto_remove
+        self.deadline = deadline
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """The class and its arguments, as Airflow's database has them."""
+        names = ("container", "engine", "path", "auto_remove", "deadline")
+        path = f"{type(self).__module__}.{type(self).__name__}"
+        return path, {name: getattr(self, name) for name in names}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait; one event, at the end."""
+        client = await sync_to_async(lambda: client_of(self.engine))()
+        event: dict[str, Any] | None = None
+        try:
+            event = await self._event(client)
+        finally:
+            # Not awaited: when the trigger is cancelled, nobody waits for what it does yet.
+            threading.Thread(target=self._end, args=(client, event)).start()
+        yield TriggerEvent(event)
+
+    async def _event(self, client: Any) -> dict[str, Any]:
+        ask = sync_to_async(client.inspect_container)
+        while (state := (await ask(self.container))["State"])["Running"]:
+            if self.deadline is not None and time.time() > self.deadline:
+                return {"code": TIMED_OUT, "text": "error: The evaluation took longer than it may."}
+            await asyncio.sleep(_STEP_SECONDS)
+        return dict(await sync_to_async(self._outcome)(client, state["ExitCode"]))
+
+    def _outcome(self, client: Any, code: int) -> dict[str, Any]:
+        if code:
+            text = client.logs(self.container, tail=_SHOWN_LINES).decode(errors="replace")
+            return {"code": code, "text": text}
+        chunks, _ = client.get_archive(self.container, self.path)
+        with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+            (file,) = (archive.extractfile(member) for member in archive)
+            return {"code": 0, "outcome": json.load(file)}  # type: ignore[arg-type]
+
+    def _end(self, client: Any, event: Mapping[str, Any] | None) -> None:
+        """Stop the container, and remove it as it was asked."""
+        with contextlib.suppress(APIError):  # it is gone
+            client.stop(self.container)
+            succeeded = event is not None and event["code"] == 0
+            if self.auto_remove == "force" or (self.auto_remove == "success" and succeeded):
+                client.remove_container(self.container, force=True)
+
+
+def client_of(engine: Mapping[str, Any]) -> Any:
+    """The client of an engine."""
+    options = dict(engine)
+    tls = DockerHook.construct_tls_config(**options.pop("tls"))
+    return DockerHook(**options, tls=tls).api_client
