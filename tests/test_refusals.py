@@ -399,3 +399,17 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "eval.parquet")
     with pytest.raises(benison.DataError, match="is a pipe or a device"):
         benison.evaluate(tmp_path / "eval.parquet", config("AUC"))
+
+
+def test_evidence_that_no_pass_could_give_is_refused() -> None:
+    made = config({"class_name": "SpearmanCorrelation", "threshold": {**LOW, "evidence": "worse"}})
+    made["options"] = {"confidence": {"cluster_key": "company"}}
+    faults = faults_of(made)
+    assert faults == {
+        "metrics_specs[0].metrics[0].threshold.evidence": (
+            "how far spearman_correlation may be from its true value is not known; say evidence: point."
+        ),
+        "options.confidence.cluster_key": (
+            "rows that belong together are not told apart by this version; leave it out."
+        ),
+    }

@@ -143,7 +143,7 @@ def test_undecided_checks_bless_and_are_counted() -> None:
     sample = Sample([212, 300], [190, 270], [3, 5], [6, 7])
     verdict = judge(sample.paired, sample.total, fall(-0.01))
     assert verdict.blessed
-    assert verdict.summary() == "BLESSED: none of 2 checks passed; 2 are undecided."
+    assert verdict.summary() == "BLESSED: all 2 checks are undecided."
 
 
 def test_not_worse_passes_only_what_is_shown_not_worse() -> None:

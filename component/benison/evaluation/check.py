@@ -16,6 +16,7 @@ from benison.config.plain import loc_of
 from benison.engine.analysis import HIDES_SLICES
 from benison.engine.plan import Plan
 from benison.errors import ConfigError, ModelError, suggestion
+from benison.evaluation.check_evidence import evidence_faults
 from benison.evaluation.check_metrics import metric_faults
 from benison.models import TYPES
 from benison.models.preprocessing import is_path
@@ -78,6 +79,7 @@ def all_faults(plan: Plan, broken: list[tuple[str, str]], known: Known) -> list[
     faults += [
         *_whole(config),
         *metric_faults(plan, known.wide, known.single),
+        *evidence_faults(plan),
         *_missing_labels(plan),
         *_variants(config, known.called),
     ]

@@ -189,11 +189,15 @@ def checks_text(counts: Mapping[str, int]) -> str:
     ('27 of 29 checks passed; 2 could not be evaluated', 'all 29 checks passed')
     >>> checks_text({"pass": 25, "fail": 1, "undecided": 1, "not_evaluated": 2})
     '1 of 29 checks failed; 1 is undecided, 2 could not be evaluated'
+    >>> checks_text({"undecided": 2})
+    'all 2 checks are undecided'
     """
     total = sum(counts.values())
     if not total:
         return "the config has no thresholds"
     undecided = counts.get(UNDECIDED, 0)
+    if undecided == total:
+        return f"{_share(undecided, total)} {'is' if total == 1 else 'are'} undecided"
     unjudged = counts.get(NOT_EVALUATED, 0) + counts.get(RUBBER_STAMPED, 0)
     others = [f"{undecided:,} {'is' if undecided == 1 else 'are'} undecided"] if undecided else []
     others += [f"{unjudged:,} could not be evaluated"] if unjudged else []
