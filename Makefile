@@ -9,6 +9,7 @@ BASE = HEAD
 BUILDER = docker
 ROUNDS = 1000
 INPUTS =
+RUNS =
 EXTRAS = base
 
 # Every tool runs as a module: the first line of a script cannot hold a path with spaces. And importing
@@ -50,7 +51,8 @@ bench-check: .venv/ready ## compare this tree with the commit BASE, by runs in t
 fuzz: .venv/ready ## feed every entry with INPUTS odd or damaged inputs; ARGS="ENTRY ... --seed 2 --jobs 2"
 	@inputs='$(INPUTS)'; $(py) -m tests.fuzz $${inputs:+--inputs $$inputs} $(ARGS)
 
-trust: .venv/ready ## measure how often weak slices are found, and others are not, over ARGS=200 runs
+trust: .venv/ready ## measure how often gates err, and weak slices are found, over RUNS runs
+	@$(py) -m tests.statistics.gates $(RUNS)
 	@$(py) -m tests.statistics.weak_slices $(ARGS)
 
 kills: .venv/ready ## end ROUNDS evaluations at random moments, in ARGS="sqlite mysql sql+postgresql ..."

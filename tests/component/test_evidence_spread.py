@@ -83,7 +83,7 @@ SPREADS = [
         for g in (0.3, -0.3)
     ),
     Share(np.array([30.0]), np.array([100.0])),
-    Share(np.array([300.0]), np.array([1000.0])),
+    Share(np.array([3000.0]), np.array([10000.0])),
     PairedShares(np.array([90.0]), np.array([60.0]), np.array([1000.0])),
 ]
 
@@ -150,3 +150,14 @@ def test_as_many_rows_as_are_needed_show_a_fall_in_80_percent_of_samples() -> No
     assert power.detectable(then, 0.05) == pytest.approx([fall])
     shown = stats.norm.sf(stats.norm.isf(0.05) - fall / then)
     assert shown == pytest.approx([0.8])
+
+
+@pytest.mark.parametrize(("rows", "share"), [(200, 0.97), (300, 0.99), (1000, 0.03), (5000, 0.97)])
+def test_shares_at_their_bound_are_rarely_shown_to_be_off_it(rows: int, share: float) -> None:
+    """Over all counts there are, each as often as it is."""
+    counts = np.arange(rows + 1.0)
+    spread = Share(counts, np.full(rows + 1, float(rows)))
+    often = stats.binom.pmf(counts, rows, share)
+    for alpha in (0.05, 5e-5):
+        for p in (spread.p_below(share), spread.p_above(share)):
+            assert often[p <= alpha].sum() <= alpha * (1 + 1e-9)

@@ -29,6 +29,8 @@ Test: TypeAlias = Callable[[Array], Mask]
 
 _EXACT_ROWS = 200
 """Shares of fewer rows have exact limits."""
+_EXACT_VARIANCE = 1000.0
+"""Up to that variance of the number of successes, tests of shares are exact."""
 _EXACT_DISCORDANT = 25
 _HALVINGS = 48
 
@@ -173,6 +175,9 @@ class Skewed(Student):
 class Share(Spread):
     """Shares of rows: exact limits (Clopper and Pearson, 1934) below 200 rows, else Wilson's score.
 
+    Tests are exact up to many more rows: near 0 and 1 the score finds 0.99 of 300 rows too low in 8 % of
+    samples in place of 5 %, and far in the tail, where many tests are corrected for, it errs by more.
+
     Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the American
     Statistical Association 22, 1927.
 
@@ -217,7 +222,7 @@ class Share(Spread):
             score = normal_tail((bound * self.total - successes) / error)
         certain = (bound >= 1) & (successes < self.total)
         p = np.where(error > 0, score, np.where(certain, 0.0, 1.0))
-        few = self._few & (error > 0)
+        few = (self._few | (error**2 < _EXACT_VARIANCE)) & (error > 0)
         p[few] = binomial_tail(successes[few], self.total[few], bound[few])
         return np.where(self.total > 0, np.where(outside, 0.0, p), np.nan)
 

@@ -104,26 +104,30 @@ class Gated:
             self, values=self.values.take(index), judged=self.judged.take(index)
         )
         sign = 1 if self.rule.side == LOWER else -1
-        if self.rule.check == CHANGE_RELATIVE:
-            limit = some._relative_limit(alpha, worse)
-        else:
-            spread, _ = some._spread(self.rule.bound)
-            lower, upper = spread.limits(alpha)
-            is_upper = worse == (self.rule.side == LOWER)
-            limit = upper + some._resolution if is_upper else lower - some._resolution
+        limit = some._limit(some._lax(alpha, worse), alpha, worse)
         return np.where(sign * (limit - self.rule.bound) < 0, limit, np.nan)
 
-    def _relative_limit(self, alpha: float, worse: bool) -> Array:
-        """By halving between the bound, with which the check fails, and one with which it passes."""
+    def _lax(self, alpha: float, worse: bool) -> Array:
+        """Bounds with which checks pass."""
         sign = 1 if self.rule.side == LOWER else -1
-        far = self.judged.change - sign * (0 if worse else 50) * self.std_error
-        near = np.full(len(far), float(self.rule.bound))
+        measured = self.rule.bound + sign * self.distance
+        if worse:
+            return measured
+        if self.rule.check == CHANGE_RELATIVE:
+            return measured - sign * 50 * self.std_error
+        spread, _ = self._spread(self.rule.bound)
+        lower, upper = spread.limits(alpha / 100)
+        return lower - self._resolution if sign > 0 else upper + self._resolution
+
+    def _limit(self, lax: Array, alpha: float, worse: bool) -> Array:
+        """The strictest bounds with which checks pass, by halving; tests may be finer than limits."""
+        near = np.full(len(lax), float(self.rule.bound))
         for _ in range(_HALVINGS):
-            middle = (near + far) / 2
+            middle = (near + lax) / 2
             p = self._p(middle, worse)
             passes = p > alpha if worse else p <= alpha
-            near, far = np.where(passes, near, middle), np.where(passes, middle, far)
-        return far
+            near, lax = np.where(passes, near, middle), np.where(passes, middle, lax)
+        return lax
 
     def _p(self, bound: Array | float, worse: bool) -> Array:
         spread, at = self._spread(bound)
