@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from collections.abc import Mapping
 from contextlib import nullcontext
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,6 +26,7 @@ from benison.cli.options import (
 )
 from benison.config import EvalConfig
 from benison.errors import OutputError
+from benison.evaluation.estimate import estimate
 from benison.evaluation.recording import check_recorded
 from benison.evaluation.resolve import UNKNOWN, Request, resolve
 from benison.evaluation.spec import read_spec
@@ -169,6 +172,13 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
             "--tfma", help="Write TFMA's files too, for tfma.load_eval_result and its views."
         ),
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Print columns, slices, and about how many seconds and megabytes; read no row.",
+        ),
+    ] = False,
     junit: Junit = None,
     summary: Summary = None,
     as_json: AsJson = False,
@@ -177,7 +187,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
     ] = None,
 ) -> None:
     """The command behind EVALUATE_HELP."""
-    reports = Reports(junit, summary)
+    reports = Reports(None, None) if dry_run else Reports(junit, summary)
     with errors(as_json), reports.promised(), terminal.progress(quiet=as_json) as progress:
         arguments = read_spec(
             spec or {},
@@ -202,11 +212,22 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
             map_index=map_index,
             registry=registry,
         )
+        if dry_run:
+            return _print_cost(arguments, as_json)
         result = benison.evaluate(**arguments, progress=progress)
         reports.write(result, gate)
         github.show(result, gate)
     print_result(result, as_json, gate)
     raise typer.Exit(NOT_BLESSED if gate and not result.verdict.blessed else 0)
+
+
+def _print_cost(arguments: Mapping[str, Any], as_json: bool) -> None:
+    """Print what an evaluation would cost."""
+    cost = estimate(arguments)
+    if as_json:
+        print(json.dumps(dataclasses.asdict(cost)))
+    else:
+        print(*cost.sentences(), sep="\n")
 
 
 def gate(

@@ -151,7 +151,7 @@ class Job:
     @functools.cached_property
     def data(self) -> Identity:
         """Which data these are."""
-        return Identity(self.dataset, self._columns)
+        return Identity(self.dataset, self.columns)
 
     def is_of(self, manifest: Mapping[str, Any]) -> bool:
         """Whether an output is of these models, this config, this code of metrics, and these data."""
@@ -176,13 +176,13 @@ class Job:
                     misfit,
                 )
                 self.progress("types", 0, self.dataset.num_rows)
-                self.dataset = self.dataset.refitted(misfit.column, self._columns())
+                self.dataset = self.dataset.refitted(misfit.column, self.columns())
                 return self._pass(summaries)
 
     def _pass(self, summaries: Sequence[Evaluator]) -> list[Any]:
         batches = functools.partial(
             self.dataset.batches,
-            self._columns(),
+            self.columns(),
             keep_input=self._keeps_input(),
             number=self._numbers_rows(),
         )
@@ -194,7 +194,7 @@ class Job:
         self.data.start()
         sliced = written_columns(self.plan.slicing_specs)
         sliced |= {name for e in self.evaluators for name in getattr(e, "sliced", ())}
-        self.dataset = self.dataset.prepared(self._columns(), sliced)
+        self.dataset = self.dataset.prepared(self.columns(), sliced)
 
     def run_beam(
         self, engine: str, options: Sequence[str], summaries: Sequence[Evaluator]
@@ -208,7 +208,7 @@ class Job:
             )
         self._load()
         self._prepare()
-        columns = self._columns()
+        columns = self.columns()
         work = Work(
             self.user_metrics,
             tuple(self.extractors),
@@ -334,7 +334,7 @@ class Job:
             for spec in self.config.model_specs
         ]
 
-    def _columns(self) -> list[str] | None:
+    def columns(self) -> list[str] | None:
         """The columns to read; None is all, when it is not known what a model reads."""
         wanted = self.plan.feature_columns | self.plan.optional_columns & {*self.dataset.names}
         for spec in self.config.model_specs:

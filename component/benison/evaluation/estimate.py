@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Says what an evaluation would read and about what it would cost, before a row is read.
+
+The model is a sum of nanoseconds of processor time: for a row, for each slicing spec that it is coded for,
+and for each state that it is added to in each spec; measured on a busy server, where a million rows with 7
+metrics on 147 slices took 0.44 s of one core. What is not known before the pass, the number of slices and
+what a model takes, is said apart.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from benison.data.shards import BATCH_ROWS
+from benison.engine.cores import threads_of
+from benison.engine.extract import extractors_of
+from benison.engine.plan import Plan
+from benison.errors import ConfigError
+from benison.evaluation.defaults import evaluators_of
+from benison.evaluation.job import Job, silent
+from benison.evaluation.recording import LATEST_BLESSED
+from benison.evaluation.resolve import Request, resolve
+from benison.metrics import modules
+from benison.metrics.statistics.ranks import ScoreRanks
+from benison.models import local_copies
+
+_ROW, _SPEC, _STATE, _RANKS = 15, 22, 5, 65  # nanoseconds
+_BYTE = 20  # of text or TFRecord, which is parsed; nanoseconds
+_SHARE = 0.6  # threads to this power are how much faster they are
+_BASE = 150  # MB that are there before any row
+_SLICES = "Each 1,000 slices take about 0.02 s and 2 MB more"
+
+
+@dataclasses.dataclass(frozen=True)
+class CostEstimate:
+    """What an evaluation reads, and about what it costs on this machine.
+
+    Attributes:
+        columns: The columns that are read; None is all of them.
+        slices: The slicing specs, as configs write them.
+        rows: How many the data have; None where only reading them tells.
+        threads: On how many they are added up.
+        seconds: About how long reading and adding up take, beside what models take.
+        megabytes: About how much memory at most, with few slices.
+        models: The models that are called.
+    """
+
+    columns: list[str] | None
+    slices: list[str]
+    rows: int | None
+    threads: int
+    seconds: float
+    megabytes: float
+    models: list[str]
+
+    def sentences(self) -> Iterator[str]:
+        """What a command prints."""
+        rows = "rows that only reading counts" if self.rows is None else f"{self.rows:,} rows"
+        columns = "all columns" if self.columns is None else ", ".join(self.columns) or "no columns"
+        yield f"Reads {columns} of {rows}."
+        yield f"Slices: {'; '.join(self.slices)}."
+        yield (
+            f"About {self.seconds:.1f} s on {self.threads} threads and {self.megabytes:,.0f} MB. {_SLICES}; "
+            "a metric of ranks up to 32 bytes for each distinct score of each slice."
+        )
+        if self.models:
+            yield f"What calling {', '.join(self.models)} takes is not in it."
+
+
+def estimate(arguments: Mapping[str, Any]) -> CostEstimate:
+    """The cost of `benison.evaluate(**arguments)`: models are loaded, and no row is read.
+
+    Raises:
+        BenisonError: As `evaluate` does, where config, data and models do not fit each other.
+    """
+    asked = dict(arguments)
+    if asked.get("baseline") == LATEST_BLESSED:
+        raise ConfigError([("baseline", "is looked up by a run; estimate with the path of one.")])
+    with modules.importable(asked.get("module_path")) as folder:
+        request = Request(
+            asked["config"],
+            asked.get("baseline") is not None or None,
+            asked.get("model"),
+            asked.get("baseline"),
+            asked["examples"],
+            asked.get("format"),
+            module_path=folder,
+        )
+        resolved = resolve(request)
+        with local_copies(resolved.paths) as copies:
+            trusted = bool(asked.get("trust_pickle")), bool(asked.get("trust_ops"))
+            stages = extractors_of(resolved.plan, copies, *trusted)
+            evaluators = evaluators_of(resolved.plan)
+            job = Job(
+                resolved.plan,
+                resolved.data,
+                resolved.paths,
+                copies,
+                stages,
+                evaluators,
+                False,
+                silent,
+            )
+            return _of_job(job, threads_of(asked.get("threads")))
+
+
+def _of_job(job: Job, threads: int) -> CostEstimate:
+    columns, data = job.columns(), job.dataset
+    size = sum(file.facts.st_size for file in data.files)
+    seconds = (data.num_rows or 0) * _row_cost(job.plan) / 1e9 / threads**_SHARE
+    if data.format not in ("parquet", "arrow", "memory"):
+        seconds += size * _BYTE / 1e9
+    width = 8 * (len(data.names if columns is None else columns) + 4 * len(job.plan.slots))
+    batches = 2 * threads + 2
+    batch = min(BATCH_ROWS, data.num_rows or BATCH_ROWS)
+    return CostEstimate(
+        columns,
+        [str(spec) for spec in job.plan.slicing_specs],
+        data.num_rows,
+        threads,
+        seconds,
+        _BASE + batches * batch * width / 1e6,
+        sorted(job.paths),
+    )
+
+
+def _row_cost(plan: Plan) -> float:
+    """Nanoseconds for a row."""
+    ranks = sum(isinstance(statistic, ScoreRanks) for _, statistic in plan.slots)
+    states = _STATE * (len(plan.slots) - ranks) + _RANKS * ranks
+    return _ROW + len(plan.slicing_specs) * (_SPEC + states)

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tests of what an evaluation would read and cost, said without reading a row."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+import benison
+from benison.cli import app
+from benison.evaluation.estimate import estimate
+from tests.conftest import config
+
+MADE = config(
+    "AUC",
+    "Recall",
+    slices=[{}, {"feature_keys": ["company"]}],
+    model={"example_weight_key": "weight"},
+)
+
+
+def test_columns_and_slices_are_said_and_no_row_is_read(trips: pa.Table, tmp_path: Path) -> None:
+    path = tmp_path / "trips.parquet"
+    pq.write_table(trips, path, compression="none")
+    whole = path.read_bytes()
+    at = whole.index(b"company 1")  # within the rows; what reads them would refuse the file
+    path.write_bytes(whole[:at] + b"\xff" * 9 + whole[at + 9 :])
+    (tmp_path / "eval.json").write_text(json.dumps(MADE))
+    command = [
+        "evaluate",
+        "-e",
+        str(path),
+        "-c",
+        str(tmp_path / "eval.json"),
+        "-o",
+        str(tmp_path / "out"),
+    ]
+    run = CliRunner().invoke(app, [*command, "--dry-run", "--threads", "2"])
+    assert run.exit_code == 0, run.output
+    text = " ".join(run.output.split())
+    assert "Reads company, label, prediction, weight of 2,000 rows." in text
+    assert "Slices: Overall; company." in text
+    assert " s on 2 threads and " in text
+    assert not (tmp_path / "out").exists()
+    said = json.loads(CliRunner().invoke(app, [*command, "--dry-run", "--json"]).output)
+    assert said["columns"] == ["company", "label", "prediction", "weight"]
+    assert (said["rows"], said["models"]) == (2000, [])
+
+
+def test_more_rows_slices_and_metrics_cost_more_and_threads_less(
+    trips: pa.Table, tmp_path: Path
+) -> None:
+    base = {"examples": trips, "config": MADE, "threads": 1}
+    cost = estimate(base)
+    more = pa.concat_tables([trips] * 3)
+    assert estimate({**base, "examples": more}).seconds == pytest.approx(3 * cost.seconds)
+    fewer = config("Recall", model={"example_weight_key": "weight"})
+    assert estimate({**base, "config": fewer}).seconds < cost.seconds
+    on_two = estimate({**base, "threads": 2})
+    assert on_two.seconds < cost.seconds
+    assert on_two.megabytes > cost.megabytes
+    path = tmp_path / "trips.csv"
+    pyarrow.csv.write_csv(trips.drop_columns("tags"), path)
+    unknown = estimate({**base, "examples": str(path)})
+    assert unknown.rows is None
+    assert unknown.seconds > 0
+
+
+def test_what_does_not_fit_is_refused_as_by_a_run(trips: pa.Table) -> None:
+    with pytest.raises(benison.ConfigError, match="AUCC"):
+        estimate({"examples": trips, "config": config("AUCC")})
+    with pytest.raises(benison.ConfigError, match="baseline"):
+        estimate({"examples": trips, "config": MADE, "baseline": "latest-blessed"})
