@@ -69,6 +69,23 @@ def test_worst_slices_with_baseline_change_and_failure(runs: list[EvalResult]) -
         assert cells == [row["slice"], f"{row['examples']:,}", *numbers, "✗"]
 
 
+def test_values_that_are_no_numbers_are_shown_of_the_largest_slices(tmp_path: Path) -> None:
+    sample = {"sampled_key": "hour", "size": 2}
+    metrics = [{"class_name": "FixedSizeSample", "config": sample}, "AUC"]
+    slices = ({}, {"feature_keys": ["hour"]})
+    result = benison.evaluate(
+        taxi_like(200), config(*metrics, slices=slices), output=tmp_path / "out"
+    )
+    expected = {r["slice"]: r["structured"] for r in result.rows("fixed_size_sample").to_pylist()}
+    for arguments in (("--metric", "fixed_size_sample"), ("--slice", "Overall")):
+        text = show(tmp_path / "out", *arguments)
+        assert expected["Overall"] in {cell for cells in table_of(text) for cell in cells}
+    document = json.loads(show(tmp_path / "out", "--metric", "fixed_size_sample", "--json"))
+    rows = document["worst"]["fixed_size_sample"]
+    assert [row["slice"] for row in rows][0] == "Overall"
+    assert {row["slice"]: json.dumps(row["structured"]) for row in rows}.items() <= expected.items()
+
+
 def test_names_the_file_that_has_the_failures_that_are_not_listed(
     runs: list[EvalResult], capsys: pytest.CaptureFixture[str]
 ) -> None:

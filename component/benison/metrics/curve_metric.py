@@ -64,7 +64,7 @@ class CurveMetric(Binarized):
     Attributes:
         num_thresholds: How many thresholds the curve goes through, from 2 to 1,000,000; None or 10,000, which
             is TFMA's default, for a point at each score.
-        thresholds: Thresholds of your own in its place.
+        thresholds: Thresholds of your own in its place. They may lie outside [0, 1], where logits do.
     """
 
     num_thresholds: int | None = None

@@ -6,6 +6,7 @@ Undefined numbers are None, so that the rows are strict JSON.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
@@ -34,8 +35,16 @@ def judged(result: EvalResult) -> list[str]:
 
 
 def worst(result: EvalResult, metric: str, count: int) -> Rows:
-    """The slices where a metric is worst, else lowest; raises DataError without such a metric."""
-    return list(_shown_rows(result, result.ranked(metric).slice(0, count)))
+    """The slices where a metric is worst, else lowest; raises DataError without such a metric.
+
+    Of a metric whose values are no numbers, such as a matrix or a sample, they are the largest slices.
+    """
+    ranked = result.ranked(metric)
+    if not ranked.num_rows:
+        rows = _without_changes(filter_rows(_of_candidates(result), metric=metric))
+        kept = pc.and_(pc.is_valid(rows["structured"]), pc.is_null(rows["other_slice_key"]))
+        ranked = rows.filter(kept).sort_by([("examples", "descending")])
+    return list(_shown_rows(result, ranked.slice(0, count)))
 
 
 def distribution(result: EvalResult, metric: str) -> list[float]:
@@ -51,7 +60,7 @@ def of_slice(result: EvalResult, slice_: str, metrics: Sequence[str]) -> Rows:
     rows = _without_changes(filter_rows(_of_candidates(result), slice=slice_))
     if metrics:
         rows = pa.concat_tables([filter_rows(rows, metric=name) for name in metrics])
-    return list(_shown_rows(result, rows.filter(pc.is_null(rows["structured"]))))
+    return list(_shown_rows(result, rows))
 
 
 def _without_changes(table: pa.Table) -> pa.Table:
@@ -139,6 +148,7 @@ def _shown_rows(result: EvalResult, table: pa.Table) -> Iterator[dict[str, Any]]
             "examples": row["examples"],
             "evaluated": row["evaluated"],
             **{name: _plain(row[name]) for name in ("value", "lower", "upper")},
+            "structured": _structured(row["structured"]),
             "baseline": _plain(before),
             "change": _plain(None if before is None else value - before),
             "change_lower": _plain(lower),
@@ -179,6 +189,10 @@ class _Beside:
         """The interval of the change of a value from the baseline, where there is one."""
         row = self._rows.get((key.as_kind(CHANGE), identity))
         return (None, None) if row is None else (row["lower"], row["upper"])
+
+
+def _structured(text: str | None) -> Any:
+    return None if text is None else json.loads(text, parse_constant=lambda _: None)
 
 
 def _plain(value: float | None) -> float | None:

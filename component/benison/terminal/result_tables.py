@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -36,6 +37,7 @@ _LEFT_OUT_FIRST = (
     "over runs", "was interval", "is interval", "change interval", "interval", "baseline", "was", "examples",
 )  # fmt: skip
 _NAME_WIDTH = 24  # of the first column; longer names go on in the next line
+_MOST_OF_STRUCTURED = 40  # characters of a value that is no number; --json has all
 _AROUND = 3  # characters between two columns
 
 
@@ -48,6 +50,8 @@ def show(result: EvalResult, metrics: Sequence[str], worst: int) -> None:
     for name, rows in worst_of.items():
         directed = result.is_bad_when_high(name) is not None
         which = "worst slices" if directed else f"lowest slices ({UNDIRECTED})"
+        if any(row["structured"] is not None for row in rows):
+            which = "largest slices (its values are no numbers)"
         title = f"{plain(name)}: its {len(rows)} {which}"
         out.print()
         out.print(_table(result, title, _with_views(rows), ("slice", "of", *_VALUES)))
@@ -193,9 +197,11 @@ def _cell(row: dict[str, object], column: str) -> str:
     if column in _ENDS:
         low, high = (row[end] for end in _ENDS[column])
         return "" if low is None or high is None else f"{low:.4g} to {high:.4g}"
-    value = row[column]
+    value, structured = row[column], row.get("structured")
+    if column == "value" and structured is not None:
+        value = json.dumps(structured, ensure_ascii=False)
     if value is None or isinstance(value, str):
-        return plain(value or "")
+        return plain(value or "", _MOST_OF_STRUCTURED if column == "value" else 300)
     return (
         f"{value:,}" if column == "examples" else f"{value:{'+' if column in _SIGNED else ''}.5g}"
     )
