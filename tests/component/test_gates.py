@@ -4,14 +4,19 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from scipy import stats
+from typer.testing import CliRunner
 
+import benison
+from benison.cli import app
 from benison.config import EvalConfig
 from benison.engine.plan import Plan
 from benison.evidence.spread import Paired, PairedShares, Share, Student
@@ -290,3 +295,47 @@ def test_what_has_a_threshold_on_its_change_is_not_listed() -> None:
     changes = judge(MANY.paired, MANY.total, fall(0.0)).ungated
     assert changes is not None
     assert (changes.tested, changes.significant, changes.largest) == (0, 0, ())
+
+
+def test_power_says_what_slices_can_show(tmp_path: Path) -> None:
+    """Rows for 80 % power of a fall of two points, over 100 slices, at three churns."""
+    arguments = [
+        "power",
+        "--slices",
+        "100",
+        "--fall",
+        "0.02",
+        "--rows",
+        "1000",
+        "--json",
+        "--churn",
+    ]
+    needed = []
+    for churn in ("0.02", "0.06", "0.12"):
+        printed = CliRunner().invoke(app, [*arguments, churn])
+        needed.append(json.loads(printed.output)[0]["needed_examples"])
+    distance = (stats.norm.isf(0.05 / 100) + stats.norm.isf(0.2)) / 0.02
+    assert needed == [int(np.ceil((c - 0.02**2) * distance**2)) for c in (0.02, 0.06, 0.12)]
+    label = np.tile([1.0, 0.0], 200)
+    data = pa.table(
+        {"label": label, "p": np.abs(label - 0.2), "q": np.roll(label, 1), "hour": label}
+    )
+    specs = [
+        {"name": n, "label_key": "label", "prediction_key": c} for n, c in (("a", "p"), ("b", "q"))
+    ]
+    specs[1]["is_baseline"] = True  # type: ignore[assignment]
+    made = {
+        "model_specs": specs,
+        "slicing_specs": [{}, {"feature_keys": ["hour"]}],
+        "metrics_specs": [{"metrics": ["MeanSquaredError", "BinaryAccuracy"]}],
+        "options": {"confidence": {"level": 0.95}},
+    }
+    data = data.set_column(1, "p", pa.array(np.random.default_rng(0).random(400)))
+    benison.evaluate(data, made, output=tmp_path / "out")
+    more = ["--metric", "mean_squared_error", "--fall", "0.1"]
+    printed = CliRunner().invoke(app, ["power", str(tmp_path / "out"), *more, "--json"])
+    rows = json.loads(printed.output)
+    assert [row["examples"] for row in rows] == [400, 200, 200]
+    assert all(row["needed_examples"] > 0 and row["detectable"] > 0 for row in rows)
+    refused = CliRunner().invoke(app, ["power", str(tmp_path / "out"), "--metric", "auc"])
+    assert refused.exit_code == 2

@@ -25,6 +25,7 @@ from benison.cli.explain import (
 from benison.cli.init import INIT_HELP, init
 from benison.cli.lineage import bless, blessings, lineage, record, revoke
 from benison.cli.options import CRASHED
+from benison.cli.planning import POWER_HELP, power
 from benison.cli.promote import PROMOTE_HELP, promote
 from benison.cli.show import REPORT_HELP, SHOW_HELP, report, show
 
@@ -52,6 +53,7 @@ app.command("check-config")(check)
 app.command(help=CONVERT_HELP)(convert)
 app.command(help=METRICS_HELP)(metrics)
 app.command(help=DRIFT_HELP)(drift)
+app.command(help=POWER_HELP)(power)
 app.command()(schema)
 app.command()(verify)
 app.command()(blessings)

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The subcommand that plans gates: power."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from benison.cli.options import AsJson, errors
+from benison.errors import ConfigError
+from benison.results import sample_sizes
+from benison.results.result import load_result
+from benison.terminal import console, plain
+
+POWER_HELP = """Say which fall each slice can show, and how many rows a fall needs to be seen.
+
+[bold]Examples[/bold]
+
+Of the slices of a result with a baseline, and what a fall of one point would need:
+  benison power out --metric binary_accuracy --fall 0.01
+
+Before any model is there, for two of 100 slices, where exactly one of two models is right on 6 % of the rows:
+  benison power --rows 500 --rows 5000 --slices 100 --churn 0.06 --fall 0.01
+
+A fall counts as seen where 80 % of such samples show it after the correction over all slices (Holm).
+"""
+
+
+def power(  # noqa: PLR0913, PLR0917 - one parameter an option
+    output: Annotated[str | None, typer.Argument(help="The output of an evaluation.")] = None,
+    metric: Annotated[str | None, typer.Option(help="The metric that may fall.")] = None,
+    fall: Annotated[float | None, typer.Option(min=0, help="The fall that is to be seen.")] = None,
+    rows: Annotated[
+        list[int] | None, typer.Option(min=1, help="Rows of a slice; repeatable.")
+    ] = None,
+    churn: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="The share of rows on which exactly one model is right."),
+    ] = None,
+    slices: Annotated[int, typer.Option(min=1, help="How many slices are judged.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """The command behind POWER_HELP."""
+    with errors(as_json):
+        if output is not None and metric is not None:
+            planned = sample_sizes.of_result(load_result(output), metric, fall)
+        elif output is None and rows and churn is not None:
+            planned = sample_sizes.of_churn(rows, churn, slices, fall)
+        else:
+            raise ConfigError("Say an output and --metric, or --rows and --churn.")
+        if as_json:
+            print(json.dumps(planned))
+        else:
+            console().print(_table(planned, fall))
+
+
+def _table(planned: list[dict[str, Any]], fall: float | None) -> Table:
+    table = Table()
+    wanted = [] if fall is None else [f"rows for {fall:g}"]
+    for column in ("slice", "examples", "smallest fall seen", *wanted):
+        table.add_column(column, justify="left" if column == "slice" else "right", overflow="fold")
+    for row in planned:
+        needed = [] if fall is None else [f"{row['needed_examples']:,}"]
+        cells = (f"{row['examples']:,}", f"{row['detectable']:.4g}", *needed)
+        table.add_row(plain(row["slice"]) or "-", *cells)
+    return table

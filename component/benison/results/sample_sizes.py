@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Says which fall slices of a size can show, and how many rows a fall needs to be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from benison.config.fields import NO_CORRECTION
+from benison.data.batch import Array
+from benison.errors import OutputError, suggestion
+from benison.evidence.power import detectable, needed_examples
+from benison.results.result import EvalResult
+from benison.table.key import CHANGE
+from benison.validation.rows import UNKNOWN
+
+
+def of_result(result: EvalResult, metric: str, fall: float | None = None) -> list[dict[str, Any]]:
+    """What each slice of a result can show of a change of a metric, the largest slices first.
+
+    Each is a row with slice, examples, `detectable` (the change that 80 % of such samples show, after the
+    correction of the config over all slices) and, with a fall, `needed_examples`.
+
+    Raises:
+        OutputError: The result has no errors of that change.
+    """
+    table = result.metrics
+    is_plain = pc.and_(pc.equal(table["kind"], CHANGE), pc.is_null(table["other_slice_key"]))
+    changes = table.filter(is_plain)
+    rows = changes.filter(
+        pc.and_(pc.equal(changes["metric"], metric), pc.is_finite(changes["std_error"]))
+    )
+    if not rows.num_rows:
+        known = pc.unique(changes["metric"]).to_pylist()
+        hint = suggestion(metric, known) if metric not in known else ""
+        raise OutputError(
+            f"{result.path} has no errors of a change of {metric!r}. {hint} Evaluate with a baseline and "
+            "options: {confidence: {level: 0.95}}."
+        )
+    ordered = rows.sort_by([("examples", "descending")])
+    counts = pc.coalesce(ordered["evaluated"], ordered["examples"]).to_numpy().astype(float)
+    options = result.config.options.certainty
+    family = 1 if options.correction == NO_CORRECTION else ordered.num_rows
+    errors = ordered["std_error"].to_numpy()
+    names = ordered["slice"].to_pylist()
+    return _described(names, counts, errors, result.config.alpha / family, fall)
+
+
+def of_churn(
+    rows: Sequence[int], churn: float, slices: int, fall: float | None = None, alpha: float = 0.05
+) -> list[dict[str, Any]]:
+    """The same for sizes of slices, before any model is there.
+
+    Args:
+        rows: The sizes.
+        churn: The share of rows on which exactly one of the two models is right.
+        slices: Over how many slices false alarms are held.
+        fall: The fall that is to be seen.
+        alpha: The share of false alarms over all slices.
+
+    >>> of_churn([2500], 0.06, 100, fall=0.02)[0]["needed_examples"]
+    2543
+    """
+    counts = np.array(rows, float)
+    errors = np.sqrt(np.maximum(churn - (fall or 0.0) ** 2, 0.0) / counts)
+    return _described([""] * len(rows), counts, errors, alpha / slices, fall)
+
+
+def _described(
+    names: Sequence[str], counts: Array, errors: Array, alpha: float, fall: float | None
+) -> list[dict[str, Any]]:
+    smallest = detectable(errors, alpha)
+    needed = np.full(len(counts), UNKNOWN)
+    if fall:
+        needed = np.ceil(needed_examples(counts, errors, np.full(len(counts), fall), alpha))
+    return [
+        {
+            "slice": name,
+            "examples": int(count),
+            "detectable": float(change),
+            "needed_examples": int(rows) if rows >= 0 else None,
+        }
+        for name, count, change, rows in zip(names, counts, smallest, needed, strict=True)
+    ]
