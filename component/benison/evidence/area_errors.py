@@ -131,34 +131,33 @@ def placements(drawn: Drawn, model: int, ranks: Ranks) -> Array:
     row's score is missing.
 
     Args:
-        drawn: Rows in slices.
+        drawn: Rows in slices, ascending by slice.
         model: The column of their scores.
         ranks: The weights of both classes by score, of all rows of these slices.
     """
     slices, scores = drawn.keys >> 1, drawn.numbers[:, model]
-    known = np.flatnonzero(~np.isnan(scores))
-    entries = _entries(ranks)
     pooled = np.zeros(ranks.size, np.bool_)
     pooled[ranks.compact.pooled.slices] = True
-    values = scores[known].copy()
-    in_bins = pooled[slices[known]]
-    values[in_bins] = bins_of(values[in_bins])
-    at = np.concatenate([entries[0], slices[known]])
-    groups, order, changed = _groups(at, np.concatenate([entries[1], values]))
-    shares = []
-    for weights in entries[2:]:
-        # A weight is NaN in a slice in which a score is missing, whose value is NaN too.
-        in_group = np.bincount(
-            groups[: len(weights)], np.nan_to_num(weights), minlength=len(changed)
-        )
-        up_to = np.cumsum(in_group)
-        begin = np.searchsorted(at[order][changed], np.arange(ranks.size + 1))
-        before = np.append(0.0, up_to)[begin]
-        own = slices[known]
-        rank = up_to[groups[len(weights) :]] - before[own] - in_group[groups[len(weights) :]] / 2
-        shares.append(ratio(rank, (before[1:] - before[:-1])[own]))
+    in_bins = np.flatnonzero(pooled[slices] & ~np.isnan(scores))
+    values = scores.copy()
+    values[in_bins] = bins_of(scores[in_bins])
+    of_slices, known, *weights = _entries(ranks)
+    ends = np.arange(ranks.size + 1)
+    rows, entries = np.searchsorted(slices, ends), np.searchsorted(of_slices, ends)
     placed = np.full(len(scores), np.nan)
-    placed[known] = np.where(drawn.keys[known] & 1 == 1, *shares)
+    above = [np.append(0.0, np.cumsum(np.nan_to_num(weight))) for weight in weights]
+    for i in np.flatnonzero(np.diff(rows) * np.diff(entries)):
+        own, there = slice(rows[i], rows[i + 1]), slice(entries[i], entries[i + 1])
+        left, right = (
+            np.searchsorted(known[there], values[own], s) + there.start for s in ("left", "right")
+        )
+        is_positive = drawn.keys[own] & 1 == 1
+        below = [(sums[left] + sums[right]) / 2 - sums[there.start] for sums in above]
+        totals = [sums[there.stop] - sums[there.start] for sums in above]
+        placed[own] = np.where(
+            is_positive, *(ratio(b, t) for b, t in zip(below, totals, strict=True))
+        )
+    placed[np.isnan(scores)] = np.nan
     return placed
 
 
@@ -168,18 +167,7 @@ def _entries(ranks: Ranks) -> tuple[Index, Array, Array, Array]:
     parts = [(b.weights.slices, b.scores, *b.weights[2:]) for b in compact.exact.blocks(ranks.size)]
     parts += [(w.slices, w.bins.astype(np.float64), *w[2:]) for w in compact.pooled.blocks()]
     none = (np.zeros(0, np.int64), np.zeros(0), np.zeros(0), np.zeros(0))
-    slices, values, negatives, positives = (
-        np.concatenate(columns) for columns in zip(none, *parts, strict=True)
-    )
+    joined = [np.concatenate(columns) for columns in zip(none, *parts, strict=True)]
+    order = np.argsort(joined[0], kind="stable")  # each slice is in one part, ascending
+    slices, values, negatives, positives = (column[order] for column in joined)
     return slices, values, negatives, positives
-
-
-def _groups(slices: Index, values: Array) -> tuple[Index, Index, Index]:
-    """The number of each pair of slice and value, ascending; the order; and where a number starts in it."""
-    order = np.lexsort((values, slices))
-    new = np.ones(len(order), np.bool_)
-    by_slice, by_value = slices[order], values[order]
-    new[1:] = (by_slice[1:] != by_slice[:-1]) | (by_value[1:] != by_value[:-1])
-    groups = np.empty(len(order), np.int64)
-    groups[order] = np.cumsum(new) - 1
-    return groups, order, np.flatnonzero(new)

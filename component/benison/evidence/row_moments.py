@@ -21,6 +21,7 @@ from benison.metrics.statistics.binary import heavy
 from benison.metrics.statistics.sums import MeanOf, RowFunction
 from benison.slicing.codes import SliceCodes
 
+_FIRST = 1024
 OF_LABELS = frozenset({label, label_weight, MeanOf(label), MeanOf(label_weight)})
 """Functions that are the same for both models."""
 
@@ -118,7 +119,9 @@ class PairedMoments(Statistic[RowMoments]):
         """Sums of cubes of the distances from the means, from those of the distances from any number."""
         if not self.cubes:
             return np.zeros((codes.size, 0))
-        cubes = np.stack([codes.sum(x**3) for x in differences(distances)[: self.cubes]], axis=1)
+        cubes = np.stack(
+            [codes.sum(x * x * x) for x in differences(distances)[: self.cubes]], axis=1
+        )
         shift, squares = self._of_single(offsets, second)
         return np.asarray(cubes - 3 * shift * squares + 2 * rows[:, None] * shift**3)
 
@@ -167,6 +170,7 @@ def differences(columns: list[Array]) -> list[Array]:
 
 
 def _centre(column: Array) -> float:
-    """A number in the middle of a column."""
-    finite = column[np.isfinite(column)]
+    """A number near those of a column: the mean of the first that are finite."""
+    first = column[:_FIRST]
+    finite = first[np.isfinite(first)]
     return float(finite.mean()) if len(finite) else 0.0
