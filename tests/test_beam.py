@@ -4,16 +4,22 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import apache_beam as beam
+import numpy as np
 import pyarrow as pa
 import pytest
 
 import benison
+import benison.beam
 from benison.data.shards import Shard
 from benison.engine.tally import Tally
+from benison.output.blessing import verify
 from tests.conftest import config, taxi_like
+from tests.fuzz import wire
 from tests.test_evaluation import same_results, split
 
 OPTIONS = ["--runner=FnApiRunner"]
@@ -68,3 +74,76 @@ def test_an_error_on_a_worker_arrives_as_it_was(
     with pytest.raises(type(error), match=str(error)):
         benison.evaluate(data, made, engine="beam", beam_options=options, extractors=stages)
     assert not list(staging.iterdir())
+
+
+SLICES = [{}, {"feature_keys": ["hour"]}, {"feature_keys": ["company", "hour"]}]
+METRICS = ("AUC", "ExampleCount", "Precision", "MeanPrediction")
+
+
+def evaluate_and_write(elements: list[Any], output: Path, **more: Any) -> benison.EvalResult:
+    made = benison.beam.EvaluateAndWrite(config(*METRICS, slices=SLICES), output, **more)
+    with beam.Pipeline("FnApiRunner") as pipeline:
+        _ = pipeline | beam.Create(elements) | made
+    return benison.load_result(output)
+
+
+ELEMENTS: dict[str, Callable[[pa.Table], list[Any]]] = {
+    "batches": lambda trips: trips.to_batches(300),
+    "dicts": pa.Table.to_pylist,
+    "examples": lambda trips: [wire.example(row) for row in trips.to_pylist()],
+}
+
+
+@pytest.mark.parametrize("kind", ELEMENTS)
+def test_elements_of_a_pipeline_are_evaluated_as_a_table_is(
+    kind: str, trips: pa.Table, tmp_path: Path
+) -> None:
+    trips = trips.select(["label", "prediction", "hour", "company"])
+    schema = trips.schema if kind == "batches" else None
+    written = evaluate_and_write(ELEMENTS[kind](trips), tmp_path / "out", schema=schema)
+    expected = benison.evaluate(trips, config(*METRICS, slices=SLICES))
+    tolerance = 1e-6 if kind == "examples" else 1e-12  # whose floats have 32 bits
+    same_results(expected, written, tolerance)
+    assert verify(tmp_path / "out")["rows"] == len(trips)
+
+
+def test_types_are_those_of_all_elements(tmp_path: Path) -> None:
+    rows = [{"label": 1, "prediction": 0}, {"label": None, "prediction": 0.5}, {"company": "a"}]
+    made = benison.beam.EvaluateAndWrite(
+        config("ExampleCount", "MeanPrediction", slices=[{}, {"feature_keys": ["company"]}]),
+        tmp_path / "out",
+    )
+    with beam.Pipeline("FnApiRunner") as pipeline:
+        _ = pipeline | beam.Create(rows) | made
+        pipeline.run().wait_until_finish()  # as a runner does that tries again
+    result = benison.load_result(tmp_path / "out")
+    assert result.value("example_count") == 3
+    assert result.value("example_count", slice={"company": "a"}) == 1
+
+
+def test_rows_are_told_apart_by_their_key(trips: pa.Table, tmp_path: Path) -> None:
+    trips = trips.append_column("trip", pa.array(range(len(trips))))
+    options = {
+        "compute_confidence_intervals": True,
+        "confidence_intervals": {"method": "JACKKNIFE"},
+    }
+    made = {**config("AUC"), "options": options}
+    with pytest.raises(benison.ConfigError, match="row_key: is missing. Intervals"):
+        benison.beam.Evaluate(made)
+    bounds = []
+    for name, order in (("a", 1), ("b", -1)):
+        batches = trips.to_batches(300)[::order]
+        with beam.Pipeline("FnApiRunner") as pipeline:
+            to = benison.beam.EvaluateAndWrite(made, tmp_path / name, row_key="trip")
+            _ = pipeline | beam.Create(batches) | to
+        bounds.append(benison.load_result(tmp_path / name).metrics["lower"].to_pylist())
+    np.testing.assert_allclose(bounds[0], bounds[1], rtol=1e-12)
+    assert np.isfinite(bounds[0]).all()
+
+
+def test_what_is_wrong_with_elements_is_said() -> None:
+    wrong = [{"label": 1, "prediction": "high"}, {"label": 0, "prediction": 0.5}]
+    pipeline = beam.Pipeline("FnApiRunner")
+    _ = pipeline | beam.Create(wrong) | benison.beam.Evaluate(config("AUC"))
+    with pytest.raises(benison.DataError, match="'prediction' holds float, str"):
+        pipeline.run().wait_until_finish()

@@ -159,11 +159,11 @@ def split(table: pa.Table, folder: Path, parts: int) -> str:
     return str(folder)
 
 
-def same_results(a: benison.EvalResult, b: benison.EvalResult) -> None:
+def same_results(a: benison.EvalResult, b: benison.EvalResult, tolerance: float = 1e-12) -> None:
     for field in a.metrics.schema:
         ours, theirs = a.metrics[field.name], b.metrics[field.name]
         if pa.types.is_floating(field.type):
-            np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
+            np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
         else:
             assert ours.to_pylist() == theirs.to_pylist()
 

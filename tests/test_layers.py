@@ -29,7 +29,7 @@ LAYERS = (
     ("sinks",),
     ("evaluation",),
     ("benison",),
-    ("terminal", "evaluator"),
+    ("beam", "terminal", "evaluator"),
     ("cli",),
     ("__main__",),
     ("benison_orchestration",),

@@ -109,7 +109,7 @@ def _read(
         for batch in FORMATS[shard.format].read(shard.path, options):
             if batch.num_rows:
                 whole = schemas.with_values(batch, target, shard.values, shard.rules)
-                yield _conform(whole, target, shard.rules, shard.path)
+                yield conformed(whole, target, shard.rules, shard.path)
     except UnicodeDecodeError as error:
         raise DataError(f"{shard.path} holds a name that is not UTF-8 text.") from error
     except (pa.ArrowException, OSError) as error:
@@ -126,10 +126,12 @@ def read_frame(
     target = schemas.with_types(schema, rules.types)
     table = pa.Table.from_arrays(columns, list(names)).combine_chunks()
     for batch in table.to_batches(batch_size):
-        yield _conform(batch, target, rules, "The table")
+        yield conformed(batch, target, rules, "The table")
 
 
-def _conform(batch: pa.RecordBatch, target: pa.Schema, rules: Rules, source: str) -> pa.RecordBatch:
+def conformed(
+    batch: pa.RecordBatch, target: pa.Schema, rules: Rules, source: str
+) -> pa.RecordBatch:
     """The batch with the columns of the dataset in their order; a column that it lacks is null."""
     columns = dict(zip(batch.schema.names, batch.columns, strict=True))
     conformed: dict[str, pa.Array] = {}

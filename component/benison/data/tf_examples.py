@@ -74,6 +74,22 @@ def read(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
         yield batch
 
 
+def decoded(serialized: Sequence[bytes], source: str) -> pa.RecordBatch:
+    """The features of serialized tf.Examples, and these themselves as the column `RAW_RECORD`.
+
+    Args:
+        serialized: One for each row.
+        source: How messages call where they are from.
+
+    Raises:
+        DataError: One is no tf.Example.
+    """
+    block = np.empty(len(serialized), object)
+    block[:] = serialized
+    batch = _decoder(source)(block)
+    return batch.append_column(RAW_RECORD, pa.array(block, pa.binary()))
+
+
 def _decoder(path: str) -> Decode:
     try:
         from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder

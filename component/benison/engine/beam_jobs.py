@@ -235,14 +235,12 @@ def run_summary(shards: Sequence[Shard], summary: Summary, beam_run: BeamRun) ->
 def _options(arguments: Sequence[str]) -> Any:
     from apache_beam.options.pipeline_options import PipelineOptions
 
+    if any("DaskRunner" in argument for argument in arguments):
+        from apache_beam.runners.dask import dask_runner  # noqa: F401 - makes its options known
+
     options = PipelineOptions(list(arguments))
-    known = options.get_all_options(retain_unknown_options=False)
-    names = {
-        argument.split("=", 1)[0].lstrip("-") for argument in arguments if argument.startswith("--")
-    }
-    # What may be repeated, as --extra_package, is kept under its plural.
-    unknown = sorted(names - known.keys() - {name.removesuffix("s") for name in known} - {"runner"})
-    if unknown:
+    known, all_ = (options.get_all_options(retain_unknown_options=u) for u in (False, True))
+    if unknown := sorted(all_.keys() - known.keys()):
         raise ConfigError(f"Beam has no pipeline option --{unknown[0]}.")
     return options
 

@@ -165,7 +165,7 @@ class Job:
     def run_local(self, summaries: Sequence[Evaluator]) -> list[Any]:
         """The evaluators' states, made in this process."""
         self._load()
-        self._prepare()
+        self.prepare()
         with self._timed("evaluate"):
             try:
                 return self._pass(summaries)
@@ -189,7 +189,7 @@ class Job:
         seen = functools.partial(self.progress, "evaluate", total=self.dataset.num_rows)
         return local.run_within_memory(batches, self.extractors, summaries, seen, self.threads)
 
-    def _prepare(self) -> None:
+    def prepare(self) -> None:
         """Find out how the columns that are read are read."""
         self.data.start()
         sliced = written_columns(self.plan.slicing_specs)
@@ -207,9 +207,23 @@ class Job:
                 "The Beam engine reads files; write the table to Parquet, or use the local engine."
             )
         self._load()
-        self._prepare()
+        self.prepare()
+        work = self.work(summaries)
+        self.progress("evaluate", 0, self.dataset.num_rows)
+        with self._timed("evaluate"), tempfile.TemporaryDirectory(prefix="benison-") as folder:
+            beam_run = beam_jobs.BeamRun(beam_jobs.temp_location(options) or folder, options)
+            if self.dataset.infers_types:
+                scans = self.dataset.scans(
+                    self.dataset.names if work.columns is None else work.columns
+                )
+                self.dataset = self.dataset.widened(beam_jobs.run_scans(scans, beam_run))
+            rows = {file.path: file.rows for file in self.dataset.files}
+            return beam_jobs.run(self.dataset.shards(), work, rows, beam_run)
+
+    def work(self, summaries: Sequence[Evaluator]) -> Work:
+        """What a worker of the Beam engine does."""
         columns = self.columns()
-        work = Work(
+        return Work(
             self.user_metrics,
             tuple(self.extractors),
             tuple(summaries),
@@ -217,14 +231,6 @@ class Job:
             self._keeps_input(),
             self._numbers_rows(),
         )
-        self.progress("evaluate", 0, self.dataset.num_rows)
-        with self._timed("evaluate"), tempfile.TemporaryDirectory(prefix="benison-") as folder:
-            beam_run = beam_jobs.BeamRun(beam_jobs.temp_location(options) or folder, options)
-            if self.dataset.infers_types:
-                scans = self.dataset.scans(self.dataset.names if columns is None else columns)
-                self.dataset = self.dataset.widened(beam_jobs.run_scans(scans, beam_run))
-            rows = {file.path: file.rows for file in self.dataset.files}
-            return beam_jobs.run(self.dataset.shards(), work, rows, beam_run)
 
     def _load(self) -> None:
         """Note which bytes the models are, and load them."""
