@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import importlib
 import importlib.util
 import os
 import shlex
@@ -24,7 +25,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from rich.console import Console
 
@@ -33,6 +33,8 @@ from benison import terminal
 from benison.models.savedmodel import tensorflow
 
 tf = tensorflow()
+# It imports TensorFlow, which is quiet only where it was imported as above.
+keras: Any = importlib.import_module("keras")
 
 HERE = Path(__file__).resolve().parent
 SAMPLE = "examples/chicago_taxi_pipeline/data/simple/data.csv"

@@ -49,6 +49,7 @@ def progress(quiet: bool = False) -> Iterator[Listener]:
             MofNCompleteColumn(),
             "rows",
             "{task.fields[rate]}",
+            "{task.fields[left]}",
         )
         with Progress(
             *columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True
@@ -63,12 +64,16 @@ class _Bar:
 
     def __init__(self, bar: Progress) -> None:
         self._bar = bar
-        self._task = bar.add_task("load", total=None, rate="")
+        self._task = bar.add_task("load", total=None, rate="", left="")
         self._started = time.monotonic()
 
     def __call__(self, stage: str, rows: int, total: int | None) -> None:
-        rate = f"{rows / max(time.monotonic() - self._started, 1e-3):,.0f} rows/s" if rows else ""
-        self._bar.update(self._task, description=stage, completed=rows, total=total, rate=rate)
+        seconds = time.monotonic() - self._started
+        rate = f"{rows / max(seconds, 1e-3):,.0f} rows/s" if rows else ""
+        left = time_left(rows, total, seconds)
+        self._bar.update(
+            self._task, description=stage, completed=rows, total=total, rate=rate, left=left
+        )
 
 
 class _Log:
@@ -83,10 +88,27 @@ class _Log:
             return
         self._last = now
         of = f" of {total:,}" if total else ""
+        left = time_left(rows, total, now - self._started)
+        end = f", {left}" if left else ""
         print(
-            f"{stage}: {rows:,}{of} rows, {rows / (now - self._started):,.0f} rows/s",
+            f"{stage}: {rows:,}{of} rows, {rows / (now - self._started):,.0f} rows/s{end}",
             file=sys.stderr,
         )
+
+
+def time_left(rows: int, total: int | None, seconds: float) -> str:
+    """How long the rest takes at the same rate, "" where that is not known.
+
+    >>> time_left(1_000, 4_000, 30.0), time_left(10, 10_000, 30.0), time_left(5, None, 30.0)
+    ('about 1:30 left', 'about 8:19:30 left', '')
+    """
+    if not rows or not total or rows >= total:
+        return ""
+    whole = round(seconds / rows * (total - rows))
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    clock = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return f"about {clock} left"
 
 
 def verdict(result: EvalResult, console: Console | None = None) -> None:
