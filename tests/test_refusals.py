@@ -402,14 +402,19 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_evidence_that_no_pass_could_give_is_refused() -> None:
+    made = config(
+        {"class_name": "Precision", "threshold": {**LOW, "evidence": "worse"}},
+        spec={"aggregate": {"macro_average": True, "class_weights": {0: 1.0, 1: 1.0}}},
+    )
+    fault = faults_of(made)["metrics_specs[0].metrics[0].threshold.evidence"]
+    assert (
+        fault == "how far precision may be from its true value is not known; say evidence: point."
+    )
+
+
+def test_ranks_and_clusters_have_evidence_by_blocks() -> None:
     made = config({"class_name": "SpearmanCorrelation", "threshold": {**LOW, "evidence": "worse"}})
     made["options"] = {"confidence": {"cluster_key": "company"}}
-    faults = faults_of(made)
-    assert faults == {
-        "metrics_specs[0].metrics[0].threshold.evidence": (
-            "how far spearman_correlation may be from its true value is not known; say evidence: point."
-        ),
-        "options.confidence.cluster_key": (
-            "rows that belong together are not told apart by this version; leave it out."
-        ),
-    }
+    result = benison.evaluate(TRIPS, made)
+    row = next(r for r in result.metrics.to_pylist() if r["metric"] == "spearman_correlation")
+    assert row["interval_method"] == "blocks"

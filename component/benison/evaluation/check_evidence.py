@@ -17,9 +17,6 @@ _CURE = "say evidence: point"
 
 def evidence_faults(plan: Plan) -> Iterator[Fault]:
     """The thresholds whose evidence no pass could give; else they would judge nothing, and bless nothing."""
-    if plan.config.options.certainty.cluster_key:
-        text = "rows that belong together are not told apart by this version; leave it out."
-        yield Fault(("options", "confidence", "cluster_key"), text)
     known = {sampling.key for sampling in plan.samplings}
     for each in plan.judged:
         for loc, threshold in _thresholds(plan, each):
