@@ -64,7 +64,7 @@ def run(
         "numpy",
         "benison.evaluation.api",
         "benison.engine.local.run",
-        "benison.evaluation.job.validate",
+        "benison.evaluation.judgement.validate",
         "benison.output.blessing.seal",
         "benison.cli.evaluate.print_result",
     ],
