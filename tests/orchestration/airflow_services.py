@@ -110,7 +110,7 @@ class AirflowServices:
             {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
             method=method,
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return json.loads(answer.read())
 
     def _sign_in(self) -> str | None:
