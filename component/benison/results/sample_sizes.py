@@ -62,7 +62,7 @@ def of_churn(
         alpha: The share of false alarms over all slices.
 
     >>> of_churn([2500], 0.06, 100, fall=0.02)[0]["needed_examples"]
-    2543
+    2545
     """
     counts = np.array(rows, float)
     errors = np.sqrt(np.maximum(churn - (fall or 0.0) ** 2, 0.0) / counts)
