@@ -242,7 +242,7 @@ def test_pickles_that_are_refused(tmp_path: Path) -> None:
         ModelError, match="runs whatever code is in it. If you trust.*--trust-pickle"
     ):
         models.load(path)
-    with pytest.raises(ModelError, match="holds a dict, which has no predict"):
+    with pytest.raises(ModelError, match="is a dict, which has no predict"):
         models.load(path, trust_pickle=True)
     path.write_bytes(b"\x80\x04not a pickle")
     with pytest.raises(ModelError, match=r"model.pkl cannot be unpickled"):
@@ -333,7 +333,8 @@ def test_what_sklearn_refuses(tmp_path: Path) -> None:
     linear = pytest.importorskip("sklearn.linear_model")
     nameless = linear.LinearRegression().fit([[0.0], [1.0]], [0, 1])
     with pytest.raises(
-        ModelError, match="does not know the names of its features. Fit it on a pandas"
+        ModelError,
+        match="does not know the names of its features. Name them in .* or fit it on a pandas",
     ):
         dumped(nameless, tmp_path / "nameless.pkl")
     fitted = linear.LinearRegression().fit(pd.DataFrame({"fare": [0.0, 1.0]}), [0, 1])
