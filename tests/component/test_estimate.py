@@ -53,7 +53,7 @@ def test_columns_and_slices_are_said_and_no_row_is_read(trips: pa.Table, tmp_pat
     assert (said["rows"], said["models"]) == (2000, [])
 
 
-def test_more_rows_slices_and_metrics_cost_more_and_threads_less(
+def test_more_rows_slices_and_metrics_cost_more_and_threads_take_more_memory(
     trips: pa.Table, tmp_path: Path
 ) -> None:
     base = {"examples": trips, "config": MADE, "threads": 1}
@@ -63,7 +63,6 @@ def test_more_rows_slices_and_metrics_cost_more_and_threads_less(
     fewer = config("Recall", model={"example_weight_key": "weight"})
     assert estimate({**base, "config": fewer}).seconds < cost.seconds
     on_two = estimate({**base, "threads": 2})
-    assert on_two.seconds < cost.seconds
     assert on_two.megabytes > cost.megabytes
     path = tmp_path / "trips.csv"
     pyarrow.csv.write_csv(trips.drop_columns("tags"), path)

@@ -145,7 +145,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
         int | None,
         typer.Option(
             envvar="BENISON_THREADS",
-            help="Threads to add up on; by default one for each core of the container, 8 at most.",
+            help="Threads to add up on, by default 1; 0 is one for each core of the container.",
         ),
     ] = None,
     gate: Annotated[

@@ -85,8 +85,8 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         engine: "local", or "beam" with `beam_options` such as `--runner=FlinkRunner`.
         beam_options: Beam's pipeline options.
         threads: On how many the local engine adds up, beside those that read and call models; by default
-            what `BENISON_THREADS` says, else one for each core that this process may use, 8 at most. It
-            changes no value but by the rounding of sums.
+            what `BENISON_THREADS` says, else 1; 0 is one for each core that this process may use, 8 at
+            most. It changes no value but by the rounding of sums.
         trust_pickle: Allow models whose loading runs code that the file holds.
         trust_ops: Allow graphs of TensorFlow that read or write files, or run Python.
         module_path: A folder in which the modules of metrics that the config names are looked for, after

@@ -25,10 +25,10 @@ from benison.evaluation.resolve import Request, resolve
 from benison.metrics import modules
 from benison.metrics.statistics.ranks import ScoreRanks
 from benison.models import local_copies
+from benison.table.words import counted
 
 _ROW, _SPEC, _STATE, _RANKS = 15, 22, 5, 65  # nanoseconds
 _BYTE = 20  # of text or TFRecord, which is parsed; nanoseconds
-_SHARE = 0.6  # threads to this power are how much faster they are
 _BASE = 150  # MB that are there before any row
 _SLICES = "Each 1,000 slices take about 0.02 s and 2 MB more"
 
@@ -62,8 +62,8 @@ class CostEstimate:
         yield f"Reads {columns} of {rows}."
         yield f"Slices: {'; '.join(self.slices)}."
         yield (
-            f"About {self.seconds:.1f} s on {self.threads} threads and {self.megabytes:,.0f} MB. {_SLICES}; "
-            "a metric of ranks up to 32 bytes for each distinct score of each slice."
+            f"About {self.seconds:.1f} s on {counted(self.threads, 'thread')} and {self.megabytes:,.0f} MB. "
+            f"{_SLICES}; a metric of ranks up to 32 bytes for each distinct score of each slice."
         )
         if self.models:
             yield f"What calling {', '.join(self.models)} takes is not in it."
@@ -109,7 +109,7 @@ def estimate(arguments: Mapping[str, Any]) -> CostEstimate:
 def _of_job(job: Job, threads: int) -> CostEstimate:
     columns, data = job.columns(), job.dataset
     size = sum(file.facts.st_size for file in data.files)
-    seconds = (data.num_rows or 0) * _row_cost(job.plan) / 1e9 / threads**_SHARE
+    seconds = (data.num_rows or 0) * _row_cost(job.plan) / 1e9
     if data.format not in ("parquet", "arrow", "memory"):
         seconds += size * _BYTE / 1e9
     width = 8 * (len(data.names if columns is None else columns) + 4 * len(job.plan.slots))

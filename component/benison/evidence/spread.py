@@ -182,7 +182,7 @@ class Share(Spread):
     Statistical Association 22, 1927.
 
     >>> Share(np.array([270.0]), np.array([300.0])).limits(0.025)[0].round(4)
-    array([0.8609])
+    array([0.8608])
     """
 
     successes: Array

@@ -37,7 +37,7 @@ def student_tail(t: npt.ArrayLike, df: npt.ArrayLike) -> Array:
     Communications of the ACM 13, 1970.
 
     >>> student_tail([0.0, 6.313751514675043, 1.66], [5, 1, 100]).round(4)
-    array([0.5   , 0.05  , 0.05  ])
+    array([0.5 , 0.05, 0.05])
     """
     t, df = np.broadcast_arrays(np.asarray(t, float), np.asarray(df, float))
     with np.errstate(all="ignore"):

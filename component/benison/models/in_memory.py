@@ -23,7 +23,7 @@ class InMemory(str):
     """What a model in memory is called, with the object itself; it stands where paths of models do.
 
     >>> InMemory(len)
-    'builtin_function_or_method in memory'
+    'len in memory'
     """
 
     model: Any
