@@ -224,7 +224,7 @@ def test_what_has_no_value_fails_where_the_baseline_has_one() -> None:
     nothing = np.full(3, nan)
     paired = Paired(new, old, Student(nothing, nothing, nothing), nothing)
     verdict = judge(paired, [100] * 3, fall(-0.01))
-    assert verdict.table["outcome"].to_pylist() == ["fail", "undecided", "undecided"]
+    assert verdict.table["outcome"].to_pylist() == ["fail", "undecided", "fail"]
     verdict = judge(paired, [100] * 3, fall(-0.01, "not_worse"))
     assert verdict.table["outcome"].to_pylist() == ["fail", "fail", "fail"]
 
@@ -339,3 +339,123 @@ def test_power_says_what_slices_can_show(tmp_path: Path) -> None:
     assert all(row["needed_examples"] > 0 and row["detectable"] > 0 for row in rows)
     refused = CliRunner().invoke(app, ["power", str(tmp_path / "out"), "--metric", "auc"])
     assert refused.exit_code == 2
+
+
+def _judged(
+    columns: dict[str, Any], metric: str, evidence: str, threshold: dict[str, Any], **more: Any
+) -> str:
+    """The verdict on the column `n` beside `o`."""
+    specs = [
+        {"name": "n", "prediction_key": "n", "label_key": "y"},
+        {"name": "o", "prediction_key": "o", "label_key": "y", "is_baseline": True},
+    ]
+    bound = {"class_name": metric, "threshold": {**threshold, "evidence": evidence}}
+    made = {
+        "model_specs": specs,
+        "metrics_specs": [{"metrics": [bound]}],
+        "options": {"confidence": {"level": 0.95, **more}},
+    }
+    return benison.evaluate(pa.table(columns), made).verdict.status
+
+
+_FALL = {"change_threshold": {"absolute": -0.01, "direction": "HIGHER_IS_BETTER"}}
+_RISE = {"change_threshold": {"absolute": 0.01, "direction": "LOWER_IS_BETTER"}}
+
+
+def _rows(size: int = 600) -> tuple[Any, Any]:
+    rng = np.random.default_rng(3)
+    y = (rng.random(size) < 0.5).astype(float)
+    return y, np.clip(0.6 * y + 0.2 + 0.2 * rng.normal(size=size), 0.01, 0.99)
+
+
+@pytest.mark.parametrize("evidence", ["worse", "not_worse"])
+@pytest.mark.parametrize(
+    ("metric", "n", "o", "threshold", "more"),
+    [
+        ("BinaryAccuracy", lambda y, p: 1 - p, lambda y, p: np.append(np.nan, p[1:]), _FALL, {}),
+        (
+            "AUC",
+            lambda y, p: 0 * p + 0.5,
+            lambda y, p: p,
+            {"value_threshold": {"lower_bound": 0.7}},
+            {},
+        ),
+        ("AUC", lambda y, p: 1 - y, lambda y, p: y, _FALL, {}),
+        (
+            "F1Score",
+            lambda y, p: 0 * p,
+            lambda y, p: p,
+            {"value_threshold": {"lower_bound": 0.5}},
+            {},
+        ),
+        ("MeanSquaredError", lambda y, p: 1 - y, lambda y, p: y, _RISE, {}),
+        ("MeanSquaredError", lambda y, p: np.append(np.inf, p[1:]), lambda y, p: p, _RISE, {}),
+        ("BinaryAccuracy", lambda y, p: 1 - y, lambda y, p: y, _FALL, {"cluster_key": "user"}),
+    ],
+)
+def test_what_no_error_is_known_of_blesses_nothing(
+    evidence: str, metric: str, n: Any, o: Any, threshold: dict[str, Any], more: dict[str, Any]
+) -> None:
+    """Constant or infinite values, a missing prediction of the baseline, and too few clusters."""
+    y, p = _rows()
+    columns = {"y": y, "n": n(y, p), "o": o(y, p), "user": [f"u{i % 3}" for i in range(len(y))]}
+    assert _judged(columns, metric, evidence, threshold, **more) != "blessed"
+
+
+def test_labels_of_one_class_bless_nothing() -> None:
+    _, p = _rows()
+    columns = {"y": np.ones(len(p)), "n": p, "o": p}
+    assert _judged(columns, "AUC", "worse", _FALL) == "not_evaluated"
+
+
+def test_a_candidate_that_is_the_baseline_is_blessed() -> None:
+    y, p = _rows()
+    for metric in ("BinaryAccuracy", "AUC", "F1Score", "BinaryCrossEntropy"):
+        threshold = _RISE if metric == "BinaryCrossEntropy" else _FALL
+        assert _judged({"y": y, "n": p, "o": p}, metric, "worse", threshold) == "blessed"
+
+
+def test_three_flagged_rows_do_not_show_that_precision_is_no_worse() -> None:
+    y, p = _rows(3000)
+    few = np.zeros(3000)
+    few[np.flatnonzero(y == 1)[:3]] = 0.9
+    assert _judged({"y": y, "n": few, "o": p}, "Precision", "not_worse", _FALL) == "not_blessed"
+
+
+def test_a_relative_change_of_few_rows_that_differ_is_as_sure_as_an_absolute_one() -> None:
+    """Of 60 rows, of which the baseline has 54 right, 1 % is half a row: the candidate may have lost none by chance."""
+    y = np.ones(60)
+    o = np.append(np.full(54, 0.9), np.full(6, 0.1))
+    relative = {"change_threshold": {"relative": -0.01, "direction": "HIGHER_IS_BETTER"}}
+    assert (
+        _judged({"y": y, "n": o, "o": o}, "BinaryAccuracy", "not_worse", relative) == "not_blessed"
+    )
+
+
+def test_rows_are_lost_where_wrong_decisions_are_counted_too() -> None:
+    y, p = _rows()
+    worse = np.where((y == 0) & (np.arange(600) % 3 == 0), 0.9, p)
+    specs = [
+        {"name": "n", "prediction_key": "n", "label_key": "y"},
+        {"name": "o", "prediction_key": "o", "label_key": "y", "is_baseline": True},
+    ]
+    bound = {"class_name": "FallOut", "threshold": {**_RISE, "evidence": "worse"}}
+    made = {"model_specs": specs, "metrics_specs": [{"metrics": [bound]}]}
+    verdict = benison.evaluate(pa.table({"y": y, "n": worse, "o": p}), made).verdict
+    (check,) = verdict.table.to_pylist()
+    assert (check["lost"] > 50, check["won"], check["outcome"]) == (True, 0, "fail")
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--fall", "0"], "above 0"),
+        (["--fall", "1e-200"], "above 0"),
+        (["--fall", "0.3"], "no fall is larger"),
+        (["--churn", "0"], "never differ"),
+    ],
+)
+def test_a_fall_that_cannot_be_is_refused(more: list[str], sentence: str) -> None:
+    done = CliRunner().invoke(app, ["power", "--rows", "500", "--churn", "0.06", *more])
+    assert done.exit_code == 2
+    assert sentence in " ".join(done.output.split())

@@ -15,6 +15,8 @@ from benison.results import sample_sizes
 from benison.results.result import load_result
 from benison.terminal import console, plain
 
+_LEAST_FALL = 1e-9
+
 POWER_HELP = """Say which fall each slice can show, and how many rows a fall needs to be seen.
 
 [bold]Examples[/bold]
@@ -45,6 +47,7 @@ def power(  # noqa: PLR0913, PLR0917 - one parameter an option
 ) -> None:
     """The command behind POWER_HELP."""
     with errors(as_json):
+        _check(fall, churn)
         if output is not None and metric is not None:
             planned = sample_sizes.of_result(load_result(output), metric, fall)
         elif output is None and rows and churn is not None:
@@ -55,6 +58,17 @@ def power(  # noqa: PLR0913, PLR0917 - one parameter an option
             print(json.dumps(planned))
         else:
             console().print(_table(planned, fall))
+
+
+def _check(fall: float | None, churn: float | None) -> None:
+    if fall is not None and not fall >= _LEAST_FALL:
+        raise ConfigError(f"--fall {fall:g}: a fall that could be seen is above 0, such as 0.01.")
+    if churn is not None and not churn > 0:
+        raise ConfigError("--churn 0: two models that never differ have nothing to be seen.")
+    if fall is not None and churn is not None and fall > churn:
+        raise ConfigError(
+            f"--fall {fall:g}: the models differ on {churn:g} of the rows, and no fall is larger."
+        )
 
 
 def _table(planned: list[dict[str, Any]], fall: float | None) -> Table:

@@ -170,8 +170,13 @@ class Recording:
         if count is None:
             return None
         candidate = next(model for model in job.models if not model["is_baseline"])
-        look: int = count(job.data.digest(), candidate["digest"] or "")
         looks = job.config.options.certainty.looks
+        if looks is not None and not candidate["digest"]:
+            raise ConfigError(
+                "options.confidence.looks counts candidates by the digest of their model, and this one has "
+                "none. Give the model's path, or take looks out."
+            )
+        look: int = count(job.data.digest(), candidate["digest"] or "")
         if looks is not None and look > looks.most:
             raise ConfigError(
                 f"{look_text(look)[:-1]}, and options.confidence.looks allows {looks.most:,}. Evaluate on "

@@ -79,6 +79,7 @@ class AreaEstimator(Estimator):
         change = self._tested(own, variance, moments, sample)
         difference = spreads[0].value - spreads[1].value
         covariance = self.metric.slope_of_area**2 * _of_slices(moments.crossed).sum(axis=1)
+        covariance = np.where(np.isnan(change.error), np.nan, covariance)
         return Paired(*spreads, dataclasses.replace(change, measured=difference), covariance)
 
     def _tested(

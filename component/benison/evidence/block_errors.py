@@ -88,9 +88,8 @@ class Replicates:
         """The value with its error."""
         error = np.sqrt(self.covariance(self))
         noise = 1e-13 * np.abs(self.value)
-        return Student(
-            self.value, np.where(error > noise, error, np.nan), self.blocks - 1, "blocks"
-        )
+        error = np.where(error <= noise, 0.0, error)
+        return Student(self.value, error, self.blocks - 1, "blocks")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -91,11 +91,17 @@ class CellsEstimator(Estimator):
         if share is not None and share.is_of_equal_rows:
             won, lost, total = _discordant(state, share)
             change: Spread = PairedShares(won, lost, total)
-            return Paired(own, other, change, covariance, won, lost)
-        errors = (_variance(state, *of) for of in zip(sides, parts, strict=True))
-        variance = np.maximum(sum(errors) - 2 * covariance, 0.0)
+            right = share.in_order(won, lost)
+            return Paired(own, other, change, covariance, *right)
+        errors = [_variance(state, *of) for of in zip(sides, parts, strict=True)]
+        degrees = _degrees(state, sides[0])
+        if isinstance(own, Share) and isinstance(other, Share):
+            # Each decides which rows it is of; of few rows, or of rows all alike, little is known.
+            errors = [own.adjusted_error**2, other.adjusted_error**2]
+            degrees = np.minimum(own.total, other.total) - 1
+        variance = np.maximum(errors[0] + errors[1] - 2 * covariance, 0.0)
         difference = parts[0].value - parts[1].value
-        change = Student(difference, np.sqrt(variance), _degrees(state, sides[0]), "cells")
+        change = Student(difference, np.sqrt(variance), degrees, "cells")
         return Paired(own, other, change, covariance)
 
     def _own(self, state: CellCounts, side: Marginal) -> Spread:
@@ -195,6 +201,13 @@ class ShareOfCells:
     def is_of_equal_rows(self) -> bool:
         """Whether decisions make no difference to which rows are the whole."""
         return bool(np.array_equal(self.among[:2], self.among[2:]))
+
+    def in_order(self, won: Array, lost: Array) -> tuple[Array | None, Array | None]:
+        """The rows that only the candidate, and only the baseline has right; None if hits are neither."""
+        wrong = self.hits[1:3].any()  # cells are 2 * decision + label
+        if wrong and self.hits[::3].any():
+            return None, None
+        return (lost, won) if wrong else (won, lost)
 
 
 @functools.lru_cache(maxsize=256)

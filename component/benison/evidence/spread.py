@@ -59,6 +59,11 @@ class Spread(abc.ABC):
         """Student's degrees of freedom, NaN where another distribution is used."""
         return np.full(len(self.value), np.nan)
 
+    @property
+    def is_constant(self) -> Mask:
+        """Where no row of the sample differs from another, so that the standard error is 0: bool[N]."""
+        return np.zeros(len(self.value), np.bool_)
+
     @abc.abstractmethod
     def p_below(self, bound: Bound) -> Array:
         """One-sided p-values: small shows that the true value is below `bound`; NaN cannot tell."""
@@ -109,6 +114,10 @@ class Student(Spread):
     @property
     def df(self) -> Array:
         return np.where(np.isnan(self.std_error), np.nan, self.degrees)
+
+    @property
+    def is_constant(self) -> Mask:
+        return np.asarray((self.error == 0) & (self.degrees > 0))
 
     @property
     def method(self) -> list[str]:
@@ -200,6 +209,17 @@ class Share(Spread):
         return np.where(error > 0, error, np.nan)
 
     @property
+    def adjusted_error(self) -> Array:
+        """The standard error with one row more of each kind, which is not 0 where all rows are alike.
+
+        Agresti and Caffo, "Simple and effective confidence intervals for proportions and differences of
+        proportions", The American Statistician 54, 2000.
+        """
+        share = (self.successes + 1) / (self.total + 2)
+        error = np.sqrt(share * (1 - share) / (self.total + 2))
+        return np.where(self.total > 0, error, np.nan)
+
+    @property
     def method(self) -> list[str]:
         return ["clopper_pearson" if few else "wilson" for few in self._few.tolist()]
 
@@ -236,7 +256,8 @@ class Share(Spread):
         few = self._few & (n > 0)
         if few.any():
             lower[few], upper[few] = self._exact(few, alpha)
-        return np.maximum(lower, 0.0), np.minimum(upper, 1.0)
+        lower = np.where((self.successes == 0) & (n > 0), 0.0, np.maximum(lower, 0.0))
+        return lower, np.where((self.successes == n) & (n > 0), 1.0, np.minimum(upper, 1.0))
 
     def _exact(self, few: Mask, alpha: float) -> tuple[Array, Array]:
         """The limits of some shares; many slices have equal counts, which are looked at once."""
@@ -391,9 +412,38 @@ class Paired:
         """Candidate - share * baseline, as a relative change is tested; never as a quotient."""
         share = np.broadcast_to(np.asarray(share, float), self.covariance.shape)
         own, other = self.candidate, self.baseline
+        if isinstance(self.change, PairedShares) and isinstance(own, Share):
+            return _combined_shares(self.change, own, share)
         with np.errstate(all="ignore"):
-            errors = np.nan_to_num(own.std_error) ** 2, np.nan_to_num(other.std_error) ** 2
+            errors = _known_error(own) ** 2, _known_error(other) ** 2
             variance = errors[0] + share**2 * errors[1] - 2 * share * self.covariance
             error = np.sqrt(np.maximum(variance, 0.0))
-        degrees = np.where(np.isnan(self.change.df), np.inf, self.change.df)
+        degrees = (
+            self.change.degrees if isinstance(self.change, Student) else np.full_like(error, np.nan)
+        )
         return Student(own.value - share * other.value, error, degrees)
+
+
+def _known_error(spread: Spread) -> Array:
+    """The standard error, 0 where no row differs and NaN where nothing is known."""
+    if isinstance(spread, Share):
+        return spread.adjusted_error
+    return np.where(spread.is_constant, 0.0, spread.std_error)
+
+
+def _combined_shares(change: PairedShares, own: Share, share: Array) -> Student:
+    """A share of right rows less a multiple of the baseline's, with one row more that each alone has right.
+
+    So few rows on which the models differ do not make it certain (Bonett and Price, "Adjusted Wald
+    confidence interval for a difference of binomial proportions based on paired data", Journal of
+    Educational and Behavioral Statistics 37, 2012).
+    """
+    n = change.total + 2
+    both = own.successes - change.won
+    parts = ((both, 1 - share), (change.won + 1, np.ones_like(share)), (change.lost + 1, -share))
+    with np.errstate(all="ignore"):
+        mean = sum(rows / n * value for rows, value in parts)
+        square = sum(rows / n * value**2 for rows, value in parts)
+        error = np.sqrt(np.maximum(square - mean**2, 0.0) / n)
+        measured = (own.successes - share * (both + change.lost)) / change.total
+    return Student(np.asarray(measured), np.asarray(error), change.total - 1)

@@ -33,6 +33,8 @@ from benison.validation.terms import (
 )
 
 _HALVINGS = 50
+_ALIKE = 30
+"""Of so many rows that are all alike a value beyond its bound is no chance."""
 _MOST_ROWS = 2.0**53
 
 
@@ -81,8 +83,22 @@ class Gated:
         """Where the candidate has no value although one could be expected: bool[N]."""
         if not self.rule.is_change:
             return np.isnan(self.values.value)
-        known = np.isfinite(self.values.baseline)
-        return np.asarray(known & np.isnan(self.judged.change))
+        both = np.isnan(self.values.value) & np.isnan(self.values.baseline)
+        return np.asarray(np.isnan(self.judged.change) & ~both)
+
+    @cached_property
+    def is_certain(self) -> Mask:
+        """Where a number is what it is without a test: infinite, or of many rows that are all alike."""
+        spread, _ = self._spread(self.rule.bound)
+        enough = self.values.rests_on(self.rule.is_change) >= _ALIKE
+        return np.asarray(np.isinf(self.distance) | (spread.is_constant & enough))
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether the sample says anything of any of them."""
+        can_tell = np.isfinite(self.p_worse) | np.isfinite(self.p_not_worse) | self.is_certain
+        alike = self._spread(self.rule.bound)[0].is_constant & (self.judged.outcome == PASS)
+        return bool((can_tell | self.is_undefined | alike)[self.is_open].any())
 
     @property
     def discordant(self) -> tuple[Array, Array] | None:
@@ -215,7 +231,8 @@ class Family:
         zone = np.full(len(p_worse), UNDECIDED, object)
         zone[gated.p_not_worse <= self._alpha] = SHOWN_NOT_WORSE
         zone[p_worse <= self._alpha] = SHOWN_WORSE
-        zone[~gated.is_open | gated.is_undefined] = ""
+        certain = gated.is_certain & (gated.judged.outcome == FAIL)
+        zone[~gated.is_open | gated.is_undefined | certain] = ""
         return zone
 
     def _first_alpha(self, gated: Gated) -> float:
@@ -268,5 +285,6 @@ def _outcomes(gated: Gated, zone: Words) -> Words:
     undecided = UNDECIDED if gated.evidence == WORSE else FAIL
     for name, becomes in ((SHOWN_WORSE, FAIL), (SHOWN_NOT_WORSE, PASS), (UNDECIDED, undecided)):
         outcome[zone == name] = becomes
-    outcome[gated.is_open & gated.is_undefined] = FAIL
+    certain = gated.is_certain & (gated.judged.outcome == FAIL)
+    outcome[gated.is_open & (gated.is_undefined | certain)] = FAIL
     return outcome

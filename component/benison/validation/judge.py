@@ -113,6 +113,7 @@ class _Bench:
     def verdict(self) -> Verdict:
         options = self._config.options
         gated = [each for each in self._checks if isinstance(each, Gated)]
+        untold = any(each.is_open.any() and not each.is_tested for each in gated)
         family = Family(gated, options.certainty.correction, self._config.alpha)
         settled = (
             gated_rows(each, family.settle(each), options.interval_level)
@@ -126,7 +127,10 @@ class _Bench:
         status = NOT_EVALUATED
         if counts[FAIL]:
             status = NOT_BLESSED
-        elif not self._unjudged and counts[PASS] + counts[RUBBER_STAMPED] + counts[UNDECIDED]:
+        elif (
+            not (self._unjudged or untold)
+            and counts[PASS] + counts[RUBBER_STAMPED] + counts[UNDECIDED]
+        ):
             status = BLESSED
         return Verdict(status, table, counts[RUBBER_STAMPED] > 0)
 

@@ -109,8 +109,9 @@ class WeakSlicesEvaluator:
         """The slices that were confirmed."""
         options = self.options
         floor = 0.0 if self._is_change else None
+        alpha = self.alpha / max(len(self.targets), 1)  # false alarms are held over all models
         search = Search(options.depth, options.top, options.min_examples, options.min_effect, floor)
-        finder = Finder(self.books, options.loss, self.row_loss, search, self.alpha)
+        finder = Finder(self.books, options.loss, self.row_loss, search, alpha)
         rows = [
             row
             for sums, (target, _) in zip(state, self.targets, strict=True)
