@@ -213,3 +213,26 @@ def command(*arguments: str, code: int = 0) -> None:
     with pytest.raises(SystemExit) as ended:
         app(arguments)
     assert (ended.value.code or 0) == code
+
+
+def test_a_gate_that_could_search_nothing_blesses_nothing() -> None:
+    rng = np.random.default_rng(1)
+    label = rng.integers(0, 2, 400).astype(float)
+    table = pa.table(
+        {"y": label, "n": label, "o": label, "same": ["a"] * 400, "list": [[1, 2]] * 400}
+    )
+    specs = [{"name": name, "prediction_key": name, "label_key": "y"} for name in ("n", "o")]
+    specs[1]["is_baseline"] = True  # type: ignore[assignment]
+    bound = {"class_name": "AUC", "threshold": {"value_threshold": {"lower_bound": 0.5}}}
+    made: dict[str, Any] = {
+        "model_specs": specs,
+        "metrics_specs": [{"metrics": [bound]}],
+        "weak_slices": {"loss": "change", "gate": "fail"},
+    }
+    verdict = benison.evaluate(table, made).verdict
+    assert verdict.status == "not_evaluated"
+    assert "No feature parts the rows" in verdict.table["note"].to_pylist()[-1]
+    table = table.append_column("raw", pa.array([b"\xff"] * 400))
+    made["weak_slices"]["features"] = ["raw"]
+    with pytest.raises(benison.DataError, match="raw"):
+        benison.evaluate(table, made)

@@ -18,7 +18,7 @@ OFFLINE = ("NewConnectionError", "ConnectTimeoutError", "NameResolutionError", "
 # Besides what only the process of a container needs.
 OF_AIRFLOW = [
     *("base", "decorator", "docker", "evaluator", "gates", "hook", "kubernetes", "process", "sdk"),
-    "trigger",
+    *("docker_trigger", "trigger"),
 ]
 # What subclasses the classes of a host cannot be imported without the host.
 HOSTED = {

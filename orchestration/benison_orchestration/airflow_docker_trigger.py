@@ -13,10 +13,14 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from airflow.providers.docker.hooks.docker import DockerHook
-from docker.errors import APIError
-
+from benison.errors import MissingExtraError
 from benison_orchestration.airflow_sdk import BaseTrigger, TriggerEvent, sync_to_async
+
+try:
+    from airflow.providers.docker.hooks.docker import DockerHook
+    from docker.errors import APIError
+except ModuleNotFoundError as error:
+    raise MissingExtraError("Airflow's Docker provider", "airflow-docker") from error
 
 TIMED_OUT = 124  # the exit code of the command timeout
 _STEP_SECONDS = 2.0

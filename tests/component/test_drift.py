@@ -124,3 +124,20 @@ def test_the_command_says_it_and_ends_with_1_as_a_gate(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["drift", *files, "--json", "-c", "cash"])
     assert done.exit_code == 0
     assert json.loads(done.output)["checks"][0]["ks"] is None
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [([0] * 2000, [1] * 2000), ([0, 1] * 1000, [0, 2] * 1000), ([1.0, 2.0] * 1000, [None] * 2000)],
+)
+def test_what_no_row_of_the_reference_had_is_drift(before: list[Any], now: list[Any]) -> None:
+    """Above all numbers of the reference, and where no row has a number any more."""
+    assert compare(pa.table({"x": before}), pa.table({"x": now})).drifted == ["x"]
+    assert compare(pa.table({"x": now}), pa.table({"x": before})).drifted == ["x"]
+
+
+def test_a_text_column_without_a_value_is_compared() -> None:
+    before, now = pa.table({"x": ["a", ""] * 500}), pa.table({"x": pa.nulls(1000)})
+    (check,) = compare(before, now).checks
+    assert (check.outcome, check.missing) == ("drift", (0.0, 1.0))
+    assert "rows with " in check.reason

@@ -459,3 +459,25 @@ def test_a_fall_that_cannot_be_is_refused(more: list[str], sentence: str) -> Non
     done = CliRunner().invoke(app, ["power", "--rows", "500", "--churn", "0.06", *more])
     assert done.exit_code == 2
     assert sentence in " ".join(done.output.split())
+
+
+def test_clusters_that_are_missing_are_refused() -> None:
+    y, p = _rows()
+    user = [f"u{i % 50}" if i % 2 else None for i in range(len(y))]
+    with pytest.raises(benison.DataError, match="'user', the cluster_key .* is missing"):
+        _judged({"y": y, "n": p, "o": p, "user": user}, "AUC", "worse", _FALL, cluster_key="user")
+
+
+def test_a_column_without_a_name_is_not_overall() -> None:
+    y, p = _rows()
+    table = pa.table({"y": y, "n": p, "": ["a", "b"] * 300})
+    threshold = {"value_threshold": {"lower_bound": 0.0}}
+    per_slice = {"slicing_specs": [{}], "threshold": threshold}
+    made = {
+        "model_specs": [{"prediction_key": "n", "label_key": "y"}],
+        "slicing_specs": [{}, {"feature_keys": [""]}],
+        "metrics_specs": [
+            {"metrics": [{"class_name": "AUC", "per_slice_thresholds": [per_slice]}]}
+        ],
+    }
+    assert benison.evaluate(table, made).verdict.table["slice"].to_pylist() == ["Overall"]

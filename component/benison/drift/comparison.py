@@ -85,8 +85,15 @@ class DriftReport:
 
     def to_dict(self) -> dict[str, Any]:
         """For machines."""
-        checks = [{**dataclasses.asdict(c), "reason": c.reason} for c in self.checks]
+        checks = [{**_finite(dataclasses.asdict(c)), "reason": c.reason} for c in self.checks]
         return {**dataclasses.asdict(self), "checks": checks, "drifted": self.drifted}
+
+
+def _finite(values: dict[str, Any]) -> dict[str, Any]:
+    """Without infinity, which JSON does not have."""
+    return {
+        k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in values.items()
+    }
 
 
 def compare(

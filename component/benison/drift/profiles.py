@@ -168,6 +168,7 @@ def cells_of(name: str, reference: Column, current: Column) -> CellRows:
     Raises:
         DataError: One is of numbers and the other is not.
     """
+    reference, current = _as(reference, current), _as(current, reference)
     if isinstance(reference, Numbers) and isinstance(current, Numbers):
         return _cells_of_numbers(reference, current)
     if isinstance(reference, Texts) and isinstance(current, Texts):
@@ -179,12 +180,33 @@ def cells_of(name: str, reference: Column, current: Column) -> CellRows:
     )
 
 
+def _as(column: Column, other: Column) -> Column:
+    """A column without any value as one of the kind of the other."""
+    if isinstance(column, Texts) and isinstance(other, Numbers) and not column.counts:
+        nothing = DistinctNumbers(other.distinct.numbers[:0], other.distinct.counts[:0])
+        return Numbers(nothing, column.missing)
+    if (
+        isinstance(column, Numbers)
+        and isinstance(other, Texts)
+        and not len(column.distinct.numbers)
+    ):
+        return Texts({}, column.missing)
+    return column
+
+
 def _cells_of_numbers(reference: Numbers, current: Numbers) -> CellRows:
-    edges = reference.distinct.edges(CELLS)
+    edges = [*reference.distinct.edges(CELLS), *_above(reference.distinct)]
     ends = [f"{edge:.6g}" for edge in edges]
     names = [f"[{low}, {high})" for low, high in zip(["-inf", *ends], [*ends, "inf"], strict=True)]
+    names[-1] = f"more than {ends[-1]}" if ends else names[-1]
     rows = [_rows_between(of, edges) for of in (reference, current)]
     return CellRows([*names, _MISSING], *rows)
+
+
+def _above(held: DistinctNumbers) -> list[float]:
+    """The least number above those of the reference, whose own cell is for what is larger now."""
+    finite = held.numbers[np.isfinite(held.numbers)]
+    return [float(np.nextafter(float(finite[-1]), np.inf))] if len(finite) else []
 
 
 def _rows_between(numbers: Numbers, edges: Sequence[float]) -> Index:
@@ -201,7 +223,8 @@ def _cells_of_texts(reference: Texts, current: Texts) -> CellRows:
     for of in (reference, current):
         own = [of.counts.get(text, 0) for text in frequent]
         rows.append(np.array([*own, sum(of.counts.values()) - sum(own), of.missing], np.int64))
-    return CellRows([*frequent, _OTHER, _MISSING], *rows)
+    names = [text or "empty text" for text in frequent]
+    return CellRows([*names, _OTHER, _MISSING], *rows)
 
 
 def distribution_gap(reference: Numbers, current: Numbers) -> Array:

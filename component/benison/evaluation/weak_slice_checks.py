@@ -14,6 +14,7 @@ from benison.config import EvalConfig, WeakSliceOptions
 from benison.config.weak_slice_options import CHANGE, FAIL, OFF
 from benison.table.schema import CHECKS_SCHEMA
 from benison.validation import terms
+from benison.validation.terms import NOT_EVALUATED
 from benison.validation.verdict import BLESSED, NOT_BLESSED, Verdict
 from benison.weak_slices.findings import sentence
 
@@ -25,7 +26,8 @@ def with_weak_slices(verdict: Verdict, config: EvalConfig, slices: pa.Table | No
     options = config.weak_slices
     if options is None or options.gate == OFF:
         return verdict
-    if slices is None and (options.loss != CHANGE or config.baseline_spec is not None):
+    unsearched = slices is None and (options.loss != CHANGE or config.baseline_spec is not None)
+    if unsearched and options.gate != FAIL:
         return verdict  # no feature parts the rows
     rows = [*_rows(config, options, slices)]
     added = pa.Table.from_pylist(rows, CHECKS_SCHEMA)
@@ -34,7 +36,9 @@ def with_weak_slices(verdict: Verdict, config: EvalConfig, slices: pa.Table | No
     status = verdict.status
     if any(row["outcome"] == terms.FAIL for row in rows):
         status = NOT_BLESSED
-    elif options.gate == FAIL and not verdict.total:  # the only threshold that there is
+    elif unsearched and status == BLESSED:
+        status = NOT_EVALUATED
+    elif options.gate == FAIL and not verdict.total and not unsearched:  # the only threshold
         status = BLESSED
     return dataclasses.replace(
         verdict, status=status, table=table, rubber_stamped=verdict.rubber_stamped or stamped
@@ -53,7 +57,10 @@ def _rows(
         return
     name = config.candidate_specs[0].name if config.candidate_specs else ""
     none: dict[str, Any] = {"model": name, "output": "", "slice": "Overall", "slice_key": []}
-    if slices is None:
+    if slices is None and config.baseline_spec is not None:
+        note = "No feature parts the rows, so slices that became worse could not be looked for."
+        yield {**_check(none, options), "outcome": terms.NOT_EVALUATED, "note": note}
+    elif slices is None:
         note = "There is no baseline, so slices that became worse were not looked for (rubber-stamped)."
         yield {**_check(none, options), "outcome": terms.RUBBER_STAMPED, "note": note}
     else:

@@ -13,6 +13,7 @@ from benison.data.dataset import Dataset
 from benison.data.widening import MisfitError
 from benison.engine import beam_jobs
 from benison.engine.plan import Plan
+from benison.errors import DataError
 from benison.weak_slices.code_books import code_books, is_sliceable
 from benison.weak_slices.losses import loss_of
 from benison.weak_slices.sampled_rows import RowScan, SampledRows
@@ -32,6 +33,7 @@ def weak_slice_stages(
     options = plan.config.weak_slices
     if options is None or not _is_possible(plan, options):
         return []
+    _check_named(options, dataset)
     features = [*options.features] or sorted(_features(plan, dataset))
     labels = sorted(
         {key for m in plan.config.model_specs for key in m.columns_of("label").values()}
@@ -49,6 +51,17 @@ def weak_slice_stages(
     row_loss = loss_of(options.measure, known[0] if known else None, about_classes)
     updated = options.model_copy(update={"min_examples": least})
     return [WeakSlicesEvaluator(updated, tuple(books), row_loss, _targets(plan), _alpha(plan))]
+
+
+def _check_named(options: WeakSliceOptions, dataset: Dataset) -> None:
+    """Refuse named features that cannot be sliced; of all others those are left out."""
+    for name in options.features:
+        kind = dataset.schema.field(name).type if name in dataset.schema.names else None
+        if kind is not None and not is_sliceable(kind):
+            raise DataError(
+                f"weak_slices names the feature {name!r}, which holds {kind}; its slices are not looked for. "
+                "Leave it out, or give it as text or numbers."
+            )
 
 
 def _is_possible(plan: Plan, options: WeakSliceOptions) -> bool:

@@ -81,7 +81,13 @@ class Blocked(Statistic[Any]):
     def _hashes(self, inputs: Inputs) -> Numbers:
         if self.cluster_key:
             assert inputs.features is not None
-            return hashes_of(inputs.features.column(self.cluster_key))
+            clusters = inputs.features.column(self.cluster_key)
+            if clusters.null_count:
+                raise DataError(
+                    f"Column {self.cluster_key!r}, the cluster_key of options.confidence, is missing in some "
+                    "rows, of which nobody knows with which others they belong together. Fill it in."
+                )
+            return hashes_of(clusters)
         if self.by_query and inputs.groups is not None:
             return hashes_of(inputs.groups)
         if inputs.numbers is None:

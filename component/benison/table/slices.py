@@ -174,7 +174,11 @@ class Slices:
         wanted = _SEPARATOR.join(spec.features)
         if wanted not in self._known:
             return np.array([], np.int64)
-        positions = np.flatnonzero((self._kinds == self._known.index(wanted)) & self.plain)
+        same = self._kinds == self._known.index(wanted)
+        if wanted == "":  # of a column without a name, or of none
+            lengths = pc.list_value_length(self.key_array).to_numpy(zero_copy_only=False)
+            same = same & (lengths == len(spec.features))
+        positions = np.flatnonzero(same & self.plain)
         for i, feature in enumerate(spec.features):
             column = pa.array(self._offsets[positions] + i)
             values, kinds = (of.take(column) for of in (self._values, self._types))

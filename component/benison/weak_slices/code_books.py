@@ -94,7 +94,8 @@ def is_sliceable(kind: pa.DataType) -> bool:
     while pa.types.is_dictionary(kind) or is_list(kind):
         kind = kind.value_type
     is_flat_text = is_text(kind) and not pa.types.is_string_view(kind)
-    return is_flat_text or (is_number(kind) and not pa.types.is_null(kind))
+    is_day = pa.types.is_date(kind) or pa.types.is_timestamp(kind)
+    return is_flat_text or is_day or (is_number(kind) and not pa.types.is_null(kind))
 
 
 def _book(

@@ -55,7 +55,9 @@ def _facts(result: EvalResult) -> Iterator[tuple[str, Iterable[str]]]:
     yield "Config", [_digest(manifest["config"])]
     yield "Evaluated", [result.provenance]
     if manifest.get("seconds"):
-        stages = (f"{stage} {seconds:,.1f}" for stage, seconds in manifest["seconds"].items())
+        # A page that is made while results are written does not know how long that takes.
+        known = {k: seconds for k, seconds in manifest["seconds"].items() if k != "write"}
+        stages = (f"{stage} {seconds:,.1f}" for stage, seconds in known.items())
         yield "Seconds", [", ".join(stages)]
     yield from _lineage(manifest.get("lineage") or {})
 
