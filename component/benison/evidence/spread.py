@@ -3,7 +3,7 @@
 
 A test is one-sided: `p_below(b)` is how often a sample would show a value this low if the true one were b, so
 that a small p shows that the true value is below b. NaN says that the sample cannot tell. `limits(alpha)` are
-the bounds that the same tests leave standing, so that an interval and a gate never contradict each other.
+the bounds that the same tests leave standing; of shares tests are exact where limits are Wilson's.
 """
 
 from __future__ import annotations
