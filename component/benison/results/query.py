@@ -41,7 +41,8 @@ def worst(result: EvalResult, metric: str, count: int) -> Rows:
     """
     ranked = result.ranked(metric)
     if not ranked.num_rows:
-        rows = _without_changes(filter_rows(_of_candidates(result), metric=metric))
+        rows = _without_changes(_of_candidates(result))
+        rows = rows.filter(pc.equal(rows["metric"], metric))
         kept = pc.and_(pc.is_valid(rows["structured"]), pc.is_null(rows["other_slice_key"]))
         ranked = rows.filter(kept).sort_by([("examples", "descending")])
     return list(_shown_rows(result, ranked.slice(0, count)))
