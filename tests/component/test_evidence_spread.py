@@ -9,7 +9,8 @@ from scipy import optimize, stats
 
 from benison.data.batch import Array
 from benison.evidence import correction, power, tails
-from benison.evidence.spread import Paired, PairedShares, Share, Skewed, Spread, Student
+from benison.evidence.paired_spread import Paired
+from benison.evidence.spread import PairedShares, Share, Skewed, Spread, Student
 
 RNG = np.random.default_rng(5)
 

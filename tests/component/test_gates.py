@@ -19,7 +19,8 @@ import benison
 from benison.cli import app
 from benison.config import EvalConfig
 from benison.engine.plan import Plan
-from benison.evidence.spread import Paired, PairedShares, Share, Student
+from benison.evidence.paired_spread import Paired
+from benison.evidence.spread import PairedShares, Share, Student
 from benison.table.key import CHANGE, VALUE, Key
 from benison.table.schema import METRICS_SCHEMA
 from benison.table.slice_columns import SliceColumns

@@ -18,8 +18,9 @@ import numpy as np
 
 from benison.data.batch import Array, Index
 from benison.evidence.estimators import Estimator
+from benison.evidence.paired_spread import Paired
 from benison.evidence.score_samples import Drawn, PairedScores, ScoreSample
-from benison.evidence.spread import Paired, Spread, Student
+from benison.evidence.spread import Spread, Student
 from benison.metrics.base import Metric, Statistic, ratio
 from benison.metrics.statistics.ranks import Ranks
 from benison.metrics.statistics.scale import bins_of

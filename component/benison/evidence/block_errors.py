@@ -18,7 +18,8 @@ import numpy as np
 from benison.data.batch import Array, Mask
 from benison.evidence.blocks import BLOCKS, Blocked, leave_out_each, merged
 from benison.evidence.estimators import Estimator
-from benison.evidence.spread import Paired, Spread, Student
+from benison.evidence.paired_spread import Paired
+from benison.evidence.spread import Spread, Student
 from benison.metrics.base import Metric, Statistic
 from benison.metrics.counts import ones
 from benison.metrics.statistics.extremes import Largest

@@ -20,7 +20,8 @@ import numpy as np
 from benison.data.batch import Array, Mask
 from benison.evidence.estimators import Estimator
 from benison.evidence.paired_cells import DECISIONS, CellCounts, PairedCells
-from benison.evidence.spread import Paired, PairedShares, Share, Spread, Student
+from benison.evidence.paired_spread import Paired
+from benison.evidence.spread import PairedShares, Share, Spread, Student
 from benison.metrics.base import Metric, ratio
 from benison.metrics.statistics.binary import LabelCells, ThresholdCells
 from benison.metrics.statistics.cells import Cells

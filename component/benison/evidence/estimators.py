@@ -7,7 +7,8 @@ import abc
 import dataclasses
 from typing import Any, ClassVar
 
-from benison.evidence.spread import Paired, Spread
+from benison.evidence.paired_spread import Paired
+from benison.evidence.spread import Spread
 from benison.metrics.base import Statistic
 
 

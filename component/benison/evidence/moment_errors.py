@@ -16,8 +16,9 @@ import numpy as np
 
 from benison.data.batch import Array, Index
 from benison.evidence.estimators import Estimator
+from benison.evidence.paired_spread import Paired
 from benison.evidence.row_moments import PairedMoments, RowMoments
-from benison.evidence.spread import Paired, PairedShares, Share, Skewed, Spread, Student
+from benison.evidence.spread import PairedShares, Share, Skewed, Spread, Student
 from benison.metrics.base import Metric, Statistic, ratio
 from benison.metrics.statistics.extremes import Largest
 from benison.metrics.statistics.sums import ArraysStatistic, RowFunction

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.data.batch import Array, Index, Mask
-from benison.evidence.spread import Paired, Spread
+from benison.evidence.paired_spread import Paired
+from benison.evidence.spread import Spread
 from benison.table.key import CHANGE, KEY_COLUMNS, SLICE_DIFFERENCE, SLICE_RATIO, VALUE, Key
 from benison.table.slices import Slices, slice_ids
 
