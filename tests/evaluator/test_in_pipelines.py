@@ -264,7 +264,7 @@ def test_a_pipeline_is_written_without_beam_and_tfma() -> None:
         ({"feature_slicing_spec": object()}, "EvalSavedModels, which no TensorFlow loads"),
         ({"module_file": "a.py", "module_path": "a"}, "module_file or module_path, not both"),
         ({"eval_config": {"metric_specs": []}}, "metrics_specs"),
-        ({"eval_config": asking("accuracy")}, "Did you mean 'BinaryAccuracy'?"),
+        ({"eval_config": asking("BinaryAcuracy")}, "Did you mean 'BinaryAccuracy'?"),
         ({"eval_config": {**asking("AUC"), "model_specs": []}}, "name the column that holds the labels"),
         ({"eval_config": asking("AUC"), "model": None}, "name the column that holds the predictions"),
         ({"example_splits": "eval"}, "a list of names, not 'eval'"),
@@ -283,7 +283,7 @@ def test_a_wrong_component_is_refused_where_it_is_written(
 def test_every_fault_is_said_where_the_pipeline_is_written() -> None:
     from benison.evaluator.component import Evaluator
 
-    wrong = {**asking("accuracy"), "options": {"min_slice_size": "x"}}
+    wrong = {**asking("BinaryAcuracy"), "options": {"min_slice_size": "x"}}
     with pytest.raises(benison.ConfigError) as raised:
         Evaluator(examples=None, model=channel(), eval_config=wrong)
     assert [path for path, _ in raised.value.faults] == [
