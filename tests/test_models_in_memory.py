@@ -45,8 +45,9 @@ def scores(frame: pd.DataFrame) -> Any:
         scores,
         lambda frame: {"output": scores(frame)},
         lambda frame: pd.DataFrame({"p": scores(frame)}),
+        lambda frame: pd.Series(scores(frame))[::-1].sort_index(),
     ],
-    ids=["estimator", "function", "mapping", "frame"],
+    ids=["estimator", "function", "mapping", "frame", "series"],
 )
 def test_a_model_in_memory_gives_the_numbers_of_its_file(model: Any, tmp_path: Path) -> None:
     joblib.dump(FOREST, tmp_path / "model.pkl")
@@ -95,6 +96,9 @@ class Booster:
             r"The function <?lambda>? ?fails on the data: KeyError|fails on the data",
         ),
         (lambda frame: [1.0], {}, "one row for each"),
+        (lambda frame: frame["a"].sort_values(), {}, "index is not that of the rows given"),
+        (lambda frame: {"p": frame["a"][::-1]}, {}, r"predictions.reindex\(frame.index\)"),
+        (lambda frame: frame[["a"]].set_index(frame["b"]), {}, r"predictions.to_numpy\(\)"),
         (FOREST, {"engine": "beam"}, "Beam's workers needs one that can be loaded again"),
         (FOREST, {"pipeline": "p", "run": "r", "output": "o"}, "is recorded as a run needs one"),
     ],
