@@ -46,7 +46,7 @@ def as_duckdb_file(folder: Path) -> Any:
     with duckdb.connect(str(folder / "eval.duckdb")) as connection:
         connection.register("trips", TRIPS)
         connection.execute("CREATE TABLE kept AS SELECT * FROM trips")
-    return f"duckdb://{folder}/eval.duckdb#SELECT * FROM kept"
+    return f"duckdb://{folder}/eval.duckdb#SELECT * FROM kept WHERE $$;$$ = ';';"
 
 
 def as_relation(folder: Path) -> Any:
@@ -63,7 +63,7 @@ def as_sqlite_file(folder: Path) -> Any:
         rows = [tuple(row.values()) for row in TRIPS.to_pylist()]
         connection.executemany("INSERT INTO kept VALUES (?, ?, ?, ?)", rows)
     connection.close()
-    return f"sqlite://{folder}/eval.db#SELECT * FROM kept"
+    return f"sqlite://{folder}/eval.db#SELECT * FROM kept WHERE 'it''s;' != '' -- all; really\n ; "
 
 
 def as_dataset(folder: Path) -> Any:
@@ -110,6 +110,9 @@ def test_every_form_gives_the_same(form: Callable[[Path], Any], tmp_path: Path) 
         ("sqlite://no.db#SELECT 1", "There is no database no.db"),
         ("duckdb://#SELECT * FROM nothing", "refuses the query"),
         ("duckdb://eval.duckdb", "needs a query behind #"),
+        ("duckdb://#SELECT 1 AS a; SELECT 2 AS a", "more than one statement"),
+        ("sqlite://no.db#SELECT 'it''s;' AS a;;/* ; */ SELECT 2 AS a;", "more than one statement"),
+        ("postgresql://host/db#SELECT $$;$$ ; DELETE FROM kept", "more than one statement"),
         ("postgresql://ada:secret@host/db#SELECT 1", "holds a password"),
     ],
 )

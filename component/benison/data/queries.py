@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 from typing import Any
 
 import pyarrow as pa
@@ -18,6 +19,12 @@ _DRIVERS = {
     "sqlite": "adbc_driver_sqlite.dbapi",
 }
 _DUCKDB = "duckdb"
+_QUOTED = re.compile(
+    r"""(?<!\w)[eE]'(?:\\.|[^'\\])*'|'[^']*'|"[^"]*"|`[^`]*`"""
+    r"""|(?<!\w)(\$(?:[A-Za-z_]\w*)?\$).*?\1|--[^\n]*|/\*.*?\*/""",
+    re.DOTALL,
+)
+"""Texts, names in quotes and comments, in which a semicolon ends no statement."""
 
 
 def queried(source: Any) -> pa.Table | None:
@@ -26,7 +33,7 @@ def queried(source: Any) -> pa.Table | None:
     The query stands behind the first `#` as it is. A database file of DuckDB or SQLite is only read.
 
     Raises:
-        DataError: There is no query, or the database refuses it.
+        DataError: There is no query or more than one, or the database refuses it.
         MissingExtraError: The driver is not installed.
     """
     single = address_of(source)
@@ -38,12 +45,26 @@ def queried(source: Any) -> pa.Table | None:
         raise DataError(
             f"{scheme}:// needs a query behind #, as in '{scheme}://{address}#SELECT * FROM trips'."
         )
+    if len(_statements(query)) > 1:
+        raise DataError(
+            f"The query has more than one statement, of which only one could give the rows: {query.strip()} "
+            "Give a single SELECT; what has to come before it may stand in WITH."
+        )
     if holds_secret(f"{scheme}://{address}"):
         raise DataError(
             "The address of the database holds a password, which results and logs would show. Leave it to "
             "the environment (PGPASSWORD) or to a password file."
         )
     return _of_duckdb(address, query) if scheme == _DUCKDB else _of_adbc(scheme, address, query)
+
+
+def _statements(query: str) -> list[str]:
+    """The statements of a query, without what is in quotes.
+
+    >>> _statements("SELECT 'a;b'; -- the end; really")
+    ['SELECT  ']
+    """
+    return [part for part in _QUOTED.sub(" ", query).split(";") if part.strip()]
 
 
 def address_of(source: Any) -> str:
