@@ -131,6 +131,19 @@ def test_squared_errors_are_measured_by_their_mean() -> None:
     )
 
 
+@pytest.mark.parametrize("listed", [False, True])
+def test_bytes_that_are_no_text_are_left_out_unless_they_are_named(listed: bool) -> None:
+    rng = np.random.default_rng(3)
+    images = [rng.bytes(8) + b"\xff" for _ in range(2_000)]
+    table = examples(2_000).append_column("image", [[[i] for i in images] if listed else images])
+    zips = table["zip"].cast(pa.binary())
+    table = table.set_column(table.schema.get_field_index("zip"), "zip", zips)
+    rows = weak(benison.evaluate(table, config("error")).weak_slices)
+    assert ("zip", "01002") in {(p["feature"], p["value"]) for p in rows[0]["slice_key"]}
+    with pytest.raises(benison.DataError, match="'image' cannot be sliced"):
+        benison.evaluate(table, config("error", features=["image"]))
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

@@ -14,7 +14,7 @@ from benison.data.widening import MisfitError
 from benison.engine import beam_jobs
 from benison.engine.plan import Plan
 from benison.errors import DataError
-from benison.weak_slices.code_books import code_books, is_sliceable
+from benison.weak_slices.code_books import code_books, holds_text, is_sliceable
 from benison.weak_slices.losses import loss_of
 from benison.weak_slices.sampled_rows import RowScan, SampledRows
 from benison.weak_slices.weak_slices_evaluator import WeakSlicesEvaluator
@@ -42,6 +42,8 @@ def weak_slice_stages(
     rows = _sampled(dataset, columns, features, engine, beam_options)
     if rows is None:
         return []
+    if not options.features:
+        features = [name for name in features if holds_text(rows.table.column(name))]
     least = max(options.min_examples, plan.config.options.min_slice_size)
     books = code_books(rows, features, least, options.depth)
     if not books:

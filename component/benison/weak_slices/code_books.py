@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from benison.config import Bins, SlicingSpec
 from benison.data.batch import Index
-from benison.data.values import is_list, is_number, is_text, unlisted
+from benison.data.values import is_list, is_number, is_text, text_of, unlisted
 from benison.slicing.bin_edges import DistinctNumbers
 from benison.slicing.encode import ColumnCodes
 from benison.weak_slices.layout import MOST_CELLS, Layout
@@ -96,6 +96,19 @@ def is_sliceable(kind: pa.DataType) -> bool:
     is_flat_text = is_text(kind) and not pa.types.is_string_view(kind)
     is_day = pa.types.is_date(kind) or pa.types.is_timestamp(kind)
     return is_flat_text or is_day or (is_number(kind) and not pa.types.is_null(kind))
+
+
+def holds_text(column: pa.ChunkedArray) -> bool:
+    """Whether the bytes of a column are UTF-8 text, unlike those of images; other types have their text."""
+    while is_list(column.type):
+        column = pc.list_flatten(column)
+    try:
+        if is_text(column.type) and not pa.types.is_unicode(column.type):
+            for values in column.chunks:
+                text_of(values)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _book(
