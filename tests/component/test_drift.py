@@ -100,6 +100,11 @@ def test_integers_booleans_dictionaries_and_empty_columns() -> None:
         ({"y": [1.0]}, {}, "no column in common"),
         ({"x": [1.0]}, {"columns": ["z"]}, "has no column 'z'"),
         ({"x": [1.0]}, {"measure": "psy"}, "Did you mean 'psi'"),
+        (
+            {"x": [1.0]},
+            {"measure": "x"},
+            "measure 'x'. There are: hellinger, jensen_shannon, psi.$",
+        ),
         ({"x": [1.0]}, {"threshold": -1.0}, "a number from 0 up"),
         ({"x": [1.0]}, {"level": 1.0}, "between 0.5 and 1"),
         ({"x": pa.array([], pa.float64())}, {}, "no rows"),

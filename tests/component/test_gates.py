@@ -433,6 +433,14 @@ def test_a_relative_change_of_few_rows_that_differ_is_as_sure_as_an_absolute_one
     )
 
 
+@pytest.mark.parametrize("evidence", ["worse", "not_worse"])
+def test_a_relative_change_of_a_baseline_of_0_is_undefined_and_no_warning(evidence: str) -> None:
+    y, p = _rows()
+    columns = {"y": y, "n": p, "o": np.full(len(y), 0.1)}
+    relative = {"change_threshold": {"relative": -0.01, "direction": "HIGHER_IS_BETTER"}}
+    assert _judged(columns, "Recall", evidence, relative) == "not_blessed"
+
+
 def test_rows_are_lost_where_wrong_decisions_are_counted_too() -> None:
     y, p = _rows()
     worse = np.where((y == 0) & (np.arange(600) % 3 == 0), 0.9, p)

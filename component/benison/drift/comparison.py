@@ -132,10 +132,7 @@ def compare(
     """
     distance = DISTANCES.get(measure)
     if distance is None:
-        raise ConfigError(
-            f"There is no measure {measure!r}. There are: {', '.join(DISTANCES)}. "
-            f"{suggestion(measure, [*DISTANCES])}"
-        )
+        raise ConfigError(f"There is no measure {measure!r}. {suggestion(measure, DISTANCES)}")
     limit = distance.threshold if threshold is None else threshold
     _check(limit, level)
     datasets = Dataset.open(reference), Dataset.open(current)

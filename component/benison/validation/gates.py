@@ -166,7 +166,11 @@ class Gated:
 
     @cached_property
     def _unit(self) -> Array | float:
-        return np.abs(self.values.baseline) if self.rule.check == CHANGE_RELATIVE else 1.0
+        """NaN for a share of a baseline of 0."""
+        if self.rule.check != CHANGE_RELATIVE:
+            return 1.0
+        size = np.abs(self.values.baseline)
+        return np.where(size == 0, np.nan, size)
 
     @cached_property
     def _resolution(self) -> Array:
