@@ -219,6 +219,21 @@ def test_promote_says_what_there_is(
     (narrow,) = spec.metrics[0].per_slice_thresholds
     assert narrow.threshold.value_threshold is not None
     assert narrow.threshold.value_threshold.lower_bound == 10
+    by_name = [("example_count" if each == "ExampleCount" else each) for each in asked]
+    command(*by_name, "--slice", name, "--lower-bound", "10", code=2)
+    assert "with this threshold already" in capsys.readouterr().err
+    command(*by_name, "--slice", name, "--lower-bound", "20")
+    for file, text, sentence in (
+        ("no.yaml", None, "is not there"),
+        ("a.json", "{", "is not JSON"),
+        ("b.json", "[]", "is a list"),
+        ("c.yaml", "", "is empty"),
+    ):
+        if text is not None:
+            (tmp_path / file).write_text(text)
+        wrong = (*asked[:-1], str(tmp_path / file), "--slice", name, "--lower-bound", "10")
+        command(*wrong, code=2)
+        assert sentence in " ".join(capsys.readouterr().err.split())
 
 
 def command(*arguments: str, code: int = 0) -> None:

@@ -10,7 +10,9 @@ from typing import Annotated
 import typer
 
 from benison.cli.options import AsJson, Output, errors
-from benison.errors import ConfigError, suggestion
+from benison.config import EvalConfig
+from benison.config.text_forms import as_text, read_file
+from benison.errors import ConfigError, OutputError, suggestion
 from benison.metrics import describe
 from benison.paths import locate, write_whole
 from benison.results.result import EvalResult, load_result
@@ -60,8 +62,13 @@ def promote(  # noqa: PLR0913, PLR0917 - one parameter an option
             raise ConfigError(
                 f"{config} is neither YAML nor JSON; `benison convert` makes such a file."
             )
-        text = promoted(path.read_text("utf-8"), is_json, rows[slice_], metric, threshold)
-        write_whole(path, text.encode())
+        EvalConfig.load(path)  # says what is wrong with it
+        known = as_text(read_file(path), path)
+        text = promoted(known, is_json, rows[slice_], metric, threshold)
+        try:
+            write_whole(path, text.encode())
+        except OSError as error:
+            raise OutputError(f"{config} cannot be written: {error.strerror or error}.") from error
     if as_json:
         print(json.dumps({"ok": True, "config": config, "slice": slice_, "threshold": threshold}))
     else:

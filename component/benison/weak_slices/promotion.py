@@ -6,14 +6,16 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from pydantic.alias_generators import to_camel
 
-from benison.config import Bins, EvalConfig, SlicingSpec
+from benison.config import Bins, EvalConfig, MetricConfig, PerSliceMetricThreshold, SlicingSpec
 from benison.config.weak_slice_options import CHANGE
-from benison.errors import ConfigError, suggestion
+from benison.errors import BenisonError, ConfigError, suggestion
+from benison.metrics import from_config
 
 _BIN = "bin"
 
@@ -24,14 +26,14 @@ def promoted(
     """The text of a config with one more slice and a threshold on it; comments of YAML stay.
 
     Args:
-        text: YAML or JSON.
+        text: YAML or JSON that `EvalConfig.load` reads.
         is_json: Which of the two.
         row: A row of weak_slices.parquet.
-        metric: The class or the name of a metric of the config.
+        metric: The class of a metric of the config, or its name there or in results.
         threshold: What must hold there, as a `MetricThreshold` has it.
 
     Raises:
-        ConfigError: The config has no such metric, or is wrong with the threshold.
+        ConfigError: The config has no such metric, has the threshold already, or is wrong with it.
     """
     if is_json:
         data = json.loads(text)
@@ -81,8 +83,14 @@ def _add(
         specs.append(spec.model_dump(mode="json", exclude_defaults=True))
     chosen = _metric(data, metric)
     shown = named.model_dump(mode="json", exclude_defaults=True)
-    entry = {"slicing_specs": [shown], "threshold": dict(threshold)}
-    _list(chosen, "per_slice_thresholds").append(entry)
+    entry: dict[str, Any] = {"slicing_specs": [shown], "threshold": dict(threshold)}
+    thresholds = _list(chosen, "per_slice_thresholds")
+    added = PerSliceMetricThreshold(**entry)
+    if any(PerSliceMetricThreshold(**each) == added for each in thresholds):
+        raise ConfigError(
+            f"The config judges {{{named}}} by {metric} with this threshold already, and stays as it is."
+        )
+    thresholds.append(entry)
 
 
 def _list(data: dict[str, Any], field: str) -> list[Any]:
@@ -95,20 +103,27 @@ def _list(data: dict[str, Any], field: str) -> list[Any]:
 
 
 def _metric(data: dict[str, Any], metric: str) -> dict[str, Any]:
-    """The metric of that class or name; one that is a bare name becomes a mapping."""
+    """The metric of that class or name; a mere class becomes a mapping."""
     names: list[str] = []
     for spec in _list(data, "metrics_specs"):
         metrics = _list(spec, "metrics")
         for i, each in enumerate(metrics):
             mapping = {"class_name": each} if isinstance(each, str) else each
-            own = [mapping.get("class_name", mapping.get("className"))]
-            parameters = mapping.get("config")
-            own += [parameters.get("name")] if isinstance(parameters, Mapping) else []
+            own = [*_names(MetricConfig(**mapping))]
             if metric in own:
                 metrics[i] = mapping
                 return mapping
-            names += [str(name) for name in own if name]
+            names += own
     raise ConfigError(f"The config has no metric {metric!r}. {suggestion(metric, names)}")
+
+
+def _names(metric: MetricConfig) -> Iterator[str]:
+    """What a metric may be called: its class, and the name that it has in results."""
+    yield metric.class_name
+    with suppress(BenisonError):  # of a class of the user's
+        yield from_config(metric.class_name, dict(metric.config)).name
+    if "name" in metric.config:
+        yield str(metric.config["name"])
 
 
 def slicing_specs_of(row: Mapping[str, Any]) -> tuple[SlicingSpec, SlicingSpec]:
