@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
@@ -146,6 +147,27 @@ def test_an_earlier_result_gives_the_thresholds(in_folder: Path) -> None:
     )
 
 
+def test_an_earlier_result_of_another_task_gives_none_and_that_is_printed(in_folder: Path) -> None:
+    pq.write_table(binary(), "eval.parquet")
+    pq.write_table(regression(), "amounts.parquet")
+    run("init", "amounts.parquet")
+    run("evaluate", "-e", "amounts.parquet", "-c", "eval.yaml", "-o", "out")
+    again = run("init", "eval.parquet", "--baseline", "out", "--output", "next.yaml")
+    assert again.exit_code == 0, again.output
+    assert "thresholds none from out, which has no value" in again.output
+
+
+@pytest.mark.parametrize("rows", [100, 50_000])
+def test_few_rows_have_intervals_though_no_file_says_how_many_they_are(
+    rows: int, in_folder: Path
+) -> None:
+    table = binary().slice(0, 100).drop_columns(["fare"])
+    pyarrow.csv.write_csv(pa.concat_tables([table] * (rows // 100)), "eval.csv")
+    assert run("init", "eval.csv").exit_code == 0
+    options = benison.EvalConfig.load("eval.yaml").options
+    assert options.compute_confidence_intervals == (rows == 100)
+
+
 def test_a_baseline_in_the_data_is_compared_with(in_folder: Path) -> None:
     pq.write_table(with_a_baseline(), "eval.parquet")
     assert "baseline   score_old: its name says so" in run("init", "eval.parquet").output
@@ -168,6 +190,13 @@ def test_a_baseline_in_the_data_is_compared_with(in_folder: Path) -> None:
             "The label label is text, and the prediction score is a number",
         ),
         ({"label": [1], "score": [0.5]}, ("--label", "lable"), "Did you mean 'label'?"),
+        (
+            {"label": [1], "score": [0.5]},
+            ("--label", "label", "--prediction", "label"),
+            "'label' is given as the label and as the prediction",
+        ),
+        ({}, ("-o", "none/eval.yaml"), "There is no folder none to write eval.yaml into"),
+        ({}, ("-o", "eval.json"), "benison convert makes JSON of it"),
     ],
 )
 def test_what_cannot_be_guessed_is_asked_for(

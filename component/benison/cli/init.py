@@ -14,13 +14,13 @@ from benison.cli.options import AsJson, Format, errors
 from benison.config import EvalConfig
 from benison.config.yaml_text import parse
 from benison.data.dataset import Dataset
-from benison.errors import OutputError
+from benison.errors import OutputError, visible
 from benison.evaluation.column_facts import FIRST_ROWS, facts_of_columns
-from benison.evaluation.first_config import first_config, words
+from benison.evaluation.first_config import first_config, judged_in, words
 from benison.evaluation.first_guess import Guess, guess
 from benison.evaluation.resolve import Request, resolve
 from benison.paths import locate, write_whole
-from benison.results.result import load_result
+from benison.results.result import EvalResult, load_result
 
 INIT_HELP = """Write a first config for some data: what is predicted, by which metrics, on which slices.
 
@@ -61,7 +61,7 @@ def init(  # noqa: PLR0913, PLR0917 - one parameter an option
 ) -> None:
     """The command behind INIT_HELP."""
     with errors(as_json):
-        _check_free(output, overwrite)
+        _check_output(output, overwrite)
         dataset = Dataset.open(examples, format)
         columns = facts_of_columns(dataset)
         is_column = baseline in columns
@@ -74,17 +74,44 @@ def init(  # noqa: PLR0913, PLR0917 - one parameter an option
         if output == "-":
             print(text, end="")
         else:
-            write_whole(locate(output, OutputError), text.encode())
-    _print(made, examples, output, as_json)
+            _write(output, text)
+    _print({**dict(words(made)), **_thresholds(made, result)}, made, examples, output, as_json)
 
 
-def _check_free(output: str, overwrite: bool) -> None:
-    if output != "-" and not overwrite and locate(output, OutputError).exists():
+def _check_output(output: str, overwrite: bool) -> None:
+    """Refuse what cannot be written, before the data are read."""
+    if output == "-":
+        return
+    location = locate(output, OutputError)
+    if location.suffix.lower() not in (".yaml", ".yml"):
+        raise OutputError(
+            f"{output} does not end in .yaml, and the config is YAML, which has remarks. Write eval.yaml; "
+            "benison convert makes JSON of it."
+        )
+    if isinstance(location, Path) and not location.parent.is_dir():
+        raise OutputError(f"There is no folder {location.parent} to write {location.name} into.")
+    if not overwrite and location.exists():
         raise OutputError(f"{output} exists. Say --overwrite to replace it, or another --output.")
 
 
-def _print(made: Guess, examples: list[str], output: str, as_json: bool) -> None:
-    guessed = dict(words(made))
+def _write(output: str, text: str) -> None:
+    try:
+        write_whole(locate(output, OutputError), text.encode())
+    except OSError as error:
+        raise OutputError(f"{output} cannot be written: {error.strerror or error}.") from error
+
+
+def _thresholds(made: Guess, result: EvalResult | None) -> dict[str, str]:
+    """A word where an earlier result was given and nothing could be taken from it."""
+    if result is None or judged_in(made, result):
+        return {}
+    path = visible(str(result.path))
+    return {"thresholds": f"none from {path}, which has no value of what this task is judged by"}
+
+
+def _print(
+    guessed: dict[str, str], made: Guess, examples: list[str], output: str, as_json: bool
+) -> None:
     to_stderr = output == "-"
     if as_json and not to_stderr:
         print(json.dumps({"ok": True, "output": output, **guessed}))

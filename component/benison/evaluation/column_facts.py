@@ -41,6 +41,8 @@ class ColumnFacts:
     """The share of the rows that have the most frequent value."""
     total: float | None = None
     """The mean over the rows of the sum of a list."""
+    read: int = 0
+    """The rows that were looked at."""
 
     @property
     def is_yes_or_no(self) -> bool:
@@ -64,7 +66,8 @@ def facts_of_columns(dataset: Dataset) -> dict[str, ColumnFacts]:
     if not batches:
         return {}
     table = pa.Table.from_batches(batches).combine_chunks()
-    return {name: _facts(name, table.column(name).combine_chunks()) for name in names}
+    facts = {name: _facts(name, table.column(name).combine_chunks()) for name in names}
+    return {n: dataclasses.replace(of, read=table.num_rows) for n, of in facts.items()}
 
 
 def _first(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

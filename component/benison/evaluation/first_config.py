@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from benison.errors import DataError, visible
-from benison.evaluation.column_facts import NUMBER, TEXT, ColumnFacts
+from benison.evaluation.column_facts import FIRST_ROWS, NUMBER, TEXT, ColumnFacts
 from benison.evaluation.first_guess import (
     BINARY,
     CLASS_NUMBERS,
@@ -107,6 +107,7 @@ def first_config(
         result: An earlier result, which thresholds are taken from.
         rows: The rows in all, where they are known.
     """
+    rows = _all_read(columns) if rows is None else rows
     lines = [
         f"# {TASKS[made.task].capitalize()}: {made.reasons['task']}.",
         f"# Written by: {visible(command)}. Everything may be changed; benison check-config finds faults.",
@@ -125,6 +126,18 @@ def first_config(
         *_options(rows),
     ]
     return "\n".join(lines) + "\n"
+
+
+def judged_in(made: Guess, result: EvalResult) -> list[str]:
+    """The metrics that the task is judged by of which an earlier result has a value."""
+    judged = [metric for metric in _METRICS[made.task] if metric.judged]
+    return [each.class_name for each in judged if _worst_of(each, result)[0] is not None]
+
+
+def _all_read(columns: Mapping[str, ColumnFacts]) -> int | None:
+    """How many rows there are, if all of them were looked at."""
+    read = max((of.read for of in columns.values()), default=0)
+    return read if read < FIRST_ROWS else None
 
 
 def _models(made: Guess) -> Iterator[str]:

@@ -86,6 +86,7 @@ def guess(columns: Columns, label: str = "", prediction: str = "", baseline: str
     for name in filter(None, (label, prediction, baseline)):
         if name not in columns:
             raise DataError.from_missing_column(name, columns, "The data")
+    _check_apart(_named(label, prediction, baseline))
     reasons = {key: "as you said" for key, name in _named(label, prediction, baseline) if name}
     weight = _weight(columns, reasons)
     taken = {label, prediction, baseline, weight}
@@ -101,6 +102,17 @@ def guess(columns: Columns, label: str = "", prediction: str = "", baseline: str
     task, why = _task(columns, made)
     query = query if task == RANKING else ""
     return dataclasses.replace(made, task=task, query=query, reasons={**reasons, "task": why})
+
+
+def _check_apart(named: Iterable[tuple[str, str]]) -> None:
+    roles: dict[str, str] = {}
+    for role, name in named:
+        if name and name in roles:
+            raise ConfigError(
+                f"{name!r} is given as the {roles[name]} and as the {role}, which would always agree. Name "
+                "another column, or leave one of the two out."
+            )
+        roles[name] = role
 
 
 def _named(label: str, prediction: str, baseline: str) -> Iterable[tuple[str, str]]:
