@@ -22,13 +22,14 @@ NOT_WORSE = {
     "class_name": "AUC",
     "threshold": {"change_threshold": {"direction": "HIGHER_IS_BETTER", "relative": -0.1}},
 }
+GOOD, BAD = [0.9, 0.1, 0.8, 0.2, 0.7, 0.3], [0.9, 0.1, 0.8, 0.9, 0.1, 0.3]
 
 
 def run(*arguments: str) -> Any:
     return CliRunner().invoke(app, list(arguments))
 
 
-def evaluate(output: str, scores: list[float]) -> None:
+def evaluate(output: str, scores: list[float], rival: list[float] | None = None) -> None:
     label, shop = [1, 0, 1, 0, 1, 0], ["a", "a", "a", "b", "b", "b"]
     table = pa.table(
         {"label": label, "prediction": scores, "old": [0.9, 0.1, 0.8, 0.2, 0.7, 0.3], "shop": shop}
@@ -38,13 +39,18 @@ def evaluate(output: str, scores: list[float]) -> None:
         {"name": "new", "label_key": "label", "prediction_key": "prediction"},
         {"name": "old", "label_key": "label", "prediction_key": "old", "is_baseline": True},
     ]
+    if rival is not None:
+        table = table.append_column("rival", pa.array(rival))
+        made["model_specs"].append(
+            {"name": "rival", "label_key": "label", "prediction_key": "rival"}
+        )
     benison.evaluate(table, made, output=output)
 
 
 @pytest.fixture
 def outputs(in_folder: Path) -> None:
-    evaluate("good", [0.9, 0.1, 0.8, 0.2, 0.7, 0.3])
-    evaluate("bad", [0.9, 0.1, 0.8, 0.9, 0.1, 0.3])
+    evaluate("good", GOOD)
+    evaluate("bad", BAD)
 
 
 def test_explain_puts_the_numbers_into_the_formula(outputs: None) -> None:
@@ -87,3 +93,12 @@ def test_compare_goes_from_the_first_to_the_second(outputs: None) -> None:
     text = " ".join(run("compare", "good", "bad").output.split())
     assert "pass -> fail: binary_accuracy of shop=b is 0.333333" in text
     assert "Each check has the outcome that it had." in run("compare", "good", "good").output
+
+
+def test_compare_tells_candidates_apart(in_folder: Path) -> None:
+    evaluate("two", GOOD, rival=BAD)
+    evaluate("worse", BAD, rival=BAD)
+    assert "Each check has the outcome that it had." in run("compare", "two", "two").output
+    rows = json.loads(run("compare", "two", "worse", "--json").stdout)["checks"]
+    assert rows
+    assert all("model new" in row["metric"] for row in rows)

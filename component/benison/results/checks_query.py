@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -47,17 +48,27 @@ def checks_of(
 
 def changed_checks(before: EvalResult, after: EvalResult) -> Rows:
     """The checks of `after` that had another outcome in `before`, those that fail now first."""
-    had = {_identity(check): check.outcome for check in before.verdict.checks}
+    several = any(len(run.config.candidate_specs) > 1 for run in (before, after))
+    had = _by_identity(before.verdict.checks, several)
     changed = []
-    for check in after.verdict.checks:
-        was = had.get(_identity(check))
+    for identity, check in _by_identity(after.verdict.checks, several).items():
+        was = had[identity].outcome if identity in had else None
         if was != check.outcome and (was is not None or check.outcome != PASS):
             row = {"slice": check.slice, "metric": check.name, "check": check.check}
             changed.append({**row, "was": was, "is": check.outcome, "reason": check.reason})
     return sorted(changed, key=lambda row: row["is"] != FAIL)
 
 
-def _identity(check: Check) -> tuple[Any, ...]:
-    """What a check is of, whatever its bound and its model are called."""
-    key = check.key.of_model("")
-    return key, check.slice_key, check.other_slice_key, check.check, check.side
+def _by_identity(checks: Sequence[Check], several_models: bool) -> dict[tuple[Any, ...], Check]:
+    """Checks by what they are of, whatever their bounds are, and a single model is called.
+
+    Several of one identity, which differ in their bounds, are told apart by their order.
+    """
+    seen: Counter[tuple[Any, ...]] = Counter()
+    by_identity = {}
+    for check in checks:
+        key = check.key if several_models else check.key.of_model("")
+        identity = (key, check.slice_key, check.other_slice_key, check.check, check.side)
+        by_identity[(*identity, seen[identity])] = check
+        seen[identity] += 1
+    return by_identity
