@@ -29,12 +29,17 @@ def run(*arguments: str) -> Any:
     return CliRunner().invoke(app, list(arguments))
 
 
-def evaluate(output: str, scores: list[float], rival: list[float] | None = None) -> None:
+def evaluate(
+    output: str,
+    scores: list[float],
+    rival: list[float] | None = None,
+    slices: tuple[dict[str, Any], ...] = ({}, {"feature_keys": ["shop"]}),
+) -> None:
     label, shop = [1, 0, 1, 0, 1, 0], ["a", "a", "a", "b", "b", "b"]
     table = pa.table(
         {"label": label, "prediction": scores, "old": [0.9, 0.1, 0.8, 0.2, 0.7, 0.3], "shop": shop}
     )
-    made = config(AT_LEAST, NOT_WORSE, slices=({}, {"feature_keys": ["shop"]}))
+    made = config(AT_LEAST, NOT_WORSE, slices=slices)
     made["model_specs"] = [
         {"name": "new", "label_key": "label", "prediction_key": "prediction"},
         {"name": "old", "label_key": "label", "prediction_key": "old", "is_baseline": True},
@@ -102,3 +107,19 @@ def test_compare_tells_candidates_apart(in_folder: Path) -> None:
     rows = json.loads(run("compare", "two", "worse", "--json").stdout)["checks"]
     assert rows
     assert all("model new" in row["metric"] for row in rows)
+
+
+def test_compare_takes_what_is_asked_for_in_the_order_of_the_arguments(outputs: None) -> None:
+    only = ["--slice", "shop=b", "--metric", "auc"]
+    rows = json.loads(run("compare", "good", "bad", *only, "--json").stdout)["checks"]
+    assert {(row["slice"], row["metric"]) for row in rows} == {("shop=b", "auc")}
+    text = run("compare", "bad", "good").output
+    assert text.index("bad: NOT BLESSED") < text.index("good: BLESSED")
+
+
+def test_compare_says_which_checks_are_gone(outputs: None) -> None:
+    evaluate("fewer", GOOD, slices=({},))
+    rows = json.loads(run("compare", "bad", "fewer", "--json").stdout)["checks"]
+    gone = {(row["slice"], row["was"]) for row in rows if row["is"] is None}
+    assert gone == {("shop=a", "pass"), ("shop=b", "fail")}
+    assert "fail -> not there: auc of shop=b" in run("compare", "bad", "fewer").output

@@ -65,7 +65,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter an option
     """The command behind COMPARE_HELP."""
     with errors(as_json):
         *others, result = [load_result(path) for path in (before, *after)]
-        checks = checks_query.changed_checks(others[0], result)
+        checks = checks_query.changed_checks(others[0], result, slice_, metric or [])
         if as_json:
             changes = query.changes(result, others, metric or [], slice_)
             print(json.dumps({"ok": True, "checks": checks, "changes": changes}))

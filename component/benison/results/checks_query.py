@@ -42,21 +42,46 @@ def checks_of(
     for name in metrics:
         filter_rows(result.metrics, metric=name)
     checks = result.verdict.of_outcome(*(o for o in OUTCOMES if o in outcomes))
+    return _wanted(checks, slice_, metrics)
+
+
+def _wanted(checks: Sequence[Check], slice_: str | None, metrics: Sequence[str]) -> list[Check]:
+    """The checks of a slice and of some metrics, where these are given."""
     wanted = (check for check in checks if slice_ is None or check.slice == slice_)
     return [check for check in wanted if not metrics or check.metric in metrics]
 
 
-def changed_checks(before: EvalResult, after: EvalResult) -> Rows:
-    """The checks of `after` that had another outcome in `before`, those that fail now first."""
+def changed_checks(
+    before: EvalResult, after: EvalResult, slice_: str | None = None, metrics: Sequence[str] = ()
+) -> Rows:
+    """The checks that have another outcome than before, of a slice and some metrics where these are given.
+
+    Those that fail now come first. Of a check that only `before` has, `is` is None; of one that only `after`
+    has, `was` is None, and it is left out where it passes.
+    """
     several = any(len(run.config.candidate_specs) > 1 for run in (before, after))
-    had = _by_identity(before.verdict.checks, several)
-    changed = []
-    for identity, check in _by_identity(after.verdict.checks, several).items():
-        was = had[identity].outcome if identity in had else None
-        if was != check.outcome and (was is not None or check.outcome != PASS):
-            row = {"slice": check.slice, "metric": check.name, "check": check.check}
-            changed.append({**row, "was": was, "is": check.outcome, "reason": check.reason})
-    return sorted(changed, key=lambda row: row["is"] != FAIL)
+    had = _by_identity(_wanted(before.verdict.checks, slice_, metrics), several)
+    has = _by_identity(_wanted(after.verdict.checks, slice_, metrics), several)
+    rows = [_change(had.get(identity), check) for identity, check in has.items()]
+    rows = [
+        row for row in rows if row["was"] != row["is"] and (row["was"], row["is"]) != (None, PASS)
+    ]
+    rows += [_change(check, None) for identity, check in had.items() if identity not in has]
+    return sorted(rows, key=lambda row: row["is"] != FAIL)
+
+
+def _change(before: Check | None, after: Check | None) -> dict[str, Any]:
+    """What a check was and is; at least the first or the second is there."""
+    check = after or before
+    assert check is not None
+    return {
+        "slice": check.slice,
+        "metric": check.name,
+        "check": check.check,
+        "was": None if before is None else before.outcome,
+        "is": None if after is None else after.outcome,
+        "reason": check.reason,
+    }
 
 
 def _by_identity(checks: Sequence[Check], several_models: bool) -> dict[tuple[Any, ...], Check]:

@@ -17,7 +17,9 @@ from benison.validation.terms import FAIL, LOWER, PASS, UNDECIDED
 _COLOURS = {PASS: "green", FAIL: "red", UNDECIDED: "yellow"}
 
 
-def _outcome(outcome: str) -> str:
+def _outcome(outcome: str | None) -> str:
+    if outcome is None:
+        return "not there"
     return f"[{_COLOURS.get(outcome, 'yellow')}]{outcome.replace('_', ' ')}[/]"
 
 
@@ -88,8 +90,8 @@ def print_changed(rows: Rows, most: int) -> None:
     """Print the checks whose outcome changed."""
     out = console()
     for row in rows[:most]:
-        was = "not there" if row["was"] is None else _outcome(row["was"])
-        out.print(f"{was} -> {_outcome(row['is'])}: {plain(row['reason'], 1_000)}", soft_wrap=True)
+        was_is = f"{_outcome(row['was'])} -> {_outcome(row['is'])}"
+        out.print(f"{was_is}: {plain(row['reason'], 1_000)}", soft_wrap=True)
     if len(rows) > most:
         out.print(f"... and {len(rows) - most:,} more checks changed, in --json.")
     if not rows:

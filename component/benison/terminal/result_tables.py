@@ -91,7 +91,7 @@ def show_changes(
     """Print what changed since another run, the largest changes of each metric first."""
     rows = query.changes(result, others, metrics, slice_)
     out = console()
-    for run in sorted((*others, result), key=lambda run: str(run.manifest.get("created", ""))):
+    for run in (*others, result):
         status = run.verdict.status.replace("_", " ").upper()
         out.print(f"{plain(str(run.path))}: {status}, {run.manifest.get('created', '')}")
     columns = ("examples", "was", "was interval", "is", "is interval", "change", "", "over runs")
