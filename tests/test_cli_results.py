@@ -17,7 +17,8 @@ import benison
 from benison.cli import app
 from tests.conftest import config
 
-AT_LEAST = {"class_name": "BinaryAccuracy", "threshold": {"value_threshold": {"lower_bound": 0.6}}}
+NO_LESS = {"value_threshold": {"lower_bound": 0.6}}
+AT_LEAST = {"class_name": "BinaryAccuracy", "threshold": NO_LESS}
 NOT_WORSE = {
     "class_name": "AUC",
     "threshold": {"change_threshold": {"direction": "HIGHER_IS_BETTER", "relative": -0.1}},
@@ -34,12 +35,13 @@ def evaluate(
     scores: list[float],
     rival: list[float] | None = None,
     slices: tuple[dict[str, Any], ...] = ({}, {"feature_keys": ["shop"]}),
+    more: tuple[dict[str, Any], ...] = (),
 ) -> None:
     label, shop = [1, 0, 1, 0, 1, 0], ["a", "a", "a", "b", "b", "b"]
     table = pa.table(
         {"label": label, "prediction": scores, "old": [0.9, 0.1, 0.8, 0.2, 0.7, 0.3], "shop": shop}
     )
-    made = config(AT_LEAST, NOT_WORSE, slices=slices)
+    made = config(AT_LEAST, NOT_WORSE, *more, slices=slices)
     made["model_specs"] = [
         {"name": "new", "label_key": "label", "prediction_key": "prediction"},
         {"name": "old", "label_key": "label", "prediction_key": "old", "is_baseline": True},
@@ -73,6 +75,19 @@ def test_explain_knows_the_slices(outputs: None) -> None:
     refused = run("explain", "bad", "--slice", "shop=c")
     assert refused.exit_code == 2
     assert "The results have no slice 'shop=c'" in refused.output
+
+
+def test_what_only_checks_have_is_explained_and_listed(in_folder: Path) -> None:
+    nowhere = {"slicing_specs": [{"feature_values": {"shop": "c"}}], "threshold": NO_LESS}
+    evaluate("out", GOOD, more=({"class_name": "Recall", "per_slice_thresholds": [nowhere]},))
+    (check,) = [c for c in benison.load_result("out").verdict.checks if c.check == "missing"]
+    for command in ("explain", "checks"):
+        only = ["--slice", check.slice, "--metric", check.metric]
+        shown = run(command, "out", *only)
+        assert shown.exit_code == 0
+        assert [
+            c["slice"] for c in json.loads(run(command, "out", *only, "--json").stdout)["checks"]
+        ] == [check.slice]
 
 
 def test_checks_are_a_table_for_a_spreadsheet(outputs: None) -> None:

@@ -90,7 +90,10 @@ def explain(
             print(json.dumps({"ok": True, "checks": [check.to_dict() for check in checks]}))
         else:
             check_tables.explain(result, slice_, checks)
-            result_tables.show_slice(result, slice_, metric or [])
+            known, checked = query.metrics_of_slice(result, slice_), {c.metric for c in checks}
+            wanted = [name for name in metric or () if name in known or name not in checked]
+            if wanted or (known and not metric):
+                result_tables.show_slice(result, slice_, wanted)
 
 
 def checks(  # noqa: PLR0913, PLR0917 - one parameter an option

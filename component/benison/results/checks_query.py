@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+import pyarrow.compute as pc
+
 from benison.results.result import EvalResult, filter_rows
 from benison.validation.checks import Check
 from benison.validation.terms import FAIL, OUTCOMES, PASS
@@ -38,11 +40,17 @@ def checks_of(
         DataError: The results have no such slice or metric.
     """
     if slice_ is not None:
-        filter_rows(result.metrics, slice=slice_)
+        _require(result, "slice", slice_)
     for name in metrics:
-        filter_rows(result.metrics, metric=name)
+        _require(result, "metric", name)
     checks = result.verdict.of_outcome(*(o for o in OUTCOMES if o in outcomes))
     return _wanted(checks, slice_, metrics)
+
+
+def _require(result: EvalResult, column: str, value: str) -> None:
+    """Raise DataError where neither a check nor a value has it: some slices only checks have."""
+    if not pc.any(pc.equal(result.verdict.table[column], value)).as_py():
+        filter_rows(result.metrics, **{column: value})
 
 
 def _wanted(checks: Sequence[Check], slice_: str | None, metrics: Sequence[str]) -> list[Check]:

@@ -64,6 +64,13 @@ def of_slice(result: EvalResult, slice_: str, metrics: Sequence[str]) -> Rows:
     return list(_shown_rows(result, rows))
 
 
+def metrics_of_slice(result: EvalResult, slice_: str) -> list[str]:
+    """The metrics that have values of a slice; none for a slice that only checks have."""
+    rows = _without_changes(_of_candidates(result))
+    names: list[str] = pc.unique(rows.filter(pc.equal(rows["slice"], slice_))["metric"]).to_pylist()
+    return names
+
+
 def _without_changes(table: pa.Table) -> pa.Table:
     return table.filter(pc.not_equal(table["kind"], CHANGE))
 
