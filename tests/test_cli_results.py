@@ -71,6 +71,26 @@ def test_explain_puts_the_numbers_into_the_formula(outputs: None) -> None:
     assert "Area under the ROC curve" in shown
 
 
+@pytest.mark.parametrize(
+    ("slice_", "line"),
+    [
+        ("Overall", "numbers   1 >= 0.6 holds, but that is not shown"),
+        ("Overall", "numbers   1 - 1 = 0 >= -0.02 holds, but that is not shown"),
+        ("label=1", "numbers   (undefined - undefined) / |undefined| >= -0.1 is undefined"),
+    ],
+)
+def test_explain_compares_the_numbers_whatever_is_shown(
+    in_folder: Path, slice_: str, line: str
+) -> None:
+    not_worse: dict[str, Any] = {"threshold": {**NO_LESS, "evidence": "not_worse"}}
+    fall = {"direction": "HIGHER_IS_BETTER", "absolute": -0.02}
+    worse = {"threshold": {"change_threshold": fall, "evidence": "worse"}}
+    more = ({"class_name": "Recall", **not_worse}, {"class_name": "Precision", **worse})
+    evaluate("out", GOOD, slices=({}, {"feature_keys": ["label"]}), more=more)
+    lines = [text.strip() for text in run("explain", "out", "--slice", slice_).output.splitlines()]
+    assert line in lines
+
+
 def test_explain_knows_the_slices(outputs: None) -> None:
     refused = run("explain", "bad", "--slice", "shop=c")
     assert refused.exit_code == 2

@@ -8,11 +8,20 @@ from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
+from benison.config.fields import POINT
 from benison.results.query import Rows
 from benison.results.result import EvalResult, metric_info
 from benison.terminal import console, plain
 from benison.validation.checks import Check
-from benison.validation.terms import FAIL, LOWER, PASS, UNDECIDED
+from benison.validation.terms import (
+    FAIL,
+    LOWER,
+    PASS,
+    ROUNDING,
+    UNDECIDED,
+    VALUE_LOWER,
+    VALUE_UPPER,
+)
 
 _COLOURS = {PASS: "green", FAIL: "red", UNDECIDED: "yellow"}
 
@@ -63,7 +72,8 @@ def explain(result: EvalResult, slice_: str, checks: Sequence[Check]) -> None:
 def _numbers(check: Check) -> Iterator[tuple[str, str]]:
     """What must hold, the numbers put in, and what they rest on."""
     yield "must hold", check.formula
-    if math.isfinite(check.bound) and (check.is_change or not math.isnan(check.value)):
+    is_value = check.kind in (VALUE_LOWER, VALUE_UPPER) and not math.isnan(check.value)
+    if math.isfinite(check.bound) and (check.is_change or is_value):
         yield "numbers", _put_in(check)
     level = 95 if math.isnan(check.level) else 100 * check.level
     if not math.isnan(check.lower):
@@ -77,13 +87,35 @@ def _numbers(check: Check) -> Iterator[tuple[str, str]]:
 def _put_in(check: Check) -> str:
     """The formula with the numbers in place of its words."""
     sign = ">=" if check.side == LOWER else "<="
-    holds = {PASS: "holds", FAIL: "does not hold"}.get(check.outcome, "is not decided")
-    left = f"{check.value:.6g}"
+    left, number = _number(check.value), check.value
     if check.is_change:
-        left = f"{check.value:.6g} - {check.baseline:.6g}"
-        left = f"({left}) / |{check.baseline:.6g}|" if "relative" in check.kind else left
-        left = f"{left} = {check.change:.6g}"
-    return f"{left} {sign} {check.bound:.15g} {holds}"
+        number, baseline = check.change, _number(check.baseline)
+        left = f"{left} - {baseline}"
+        left = f"({left}) / |{baseline}|" if "relative" in check.kind else left
+        left = left if math.isnan(number) else f"{left} = {number:.6g}"
+    held = "is undefined" if math.isnan(number) else _held(check, number)
+    return f"{left} {sign} {check.bound:.15g} {held}"
+
+
+def _held(check: Check, number: float) -> str:
+    """Whether a number is within its bound, and if the outcome does not follow from that, why."""
+    beyond = check.bound - number if check.side == LOWER else number - check.bound
+    holds = beyond <= ROUNDING * _scale(check)
+    if check.evidence == POINT and check.outcome in (PASS, FAIL):
+        holds = check.outcome == PASS
+    word = "holds" if holds else "does not hold"
+    if check.outcome == (PASS if holds else FAIL):
+        return word
+    is_judged = check.outcome in (PASS, FAIL, UNDECIDED)
+    return f"{word}, but {'that is not shown' if is_judged else 'it is not judged'}"
+
+
+def _scale(check: Check) -> float:
+    """The size of the numbers whose rounding a comparison lets pass."""
+    if not check.is_change:
+        return abs(check.bound)
+    size = max(abs(check.value), abs(check.baseline))
+    return size / abs(check.baseline) if "relative" in check.kind else size
 
 
 def print_changed(rows: Rows, most: int) -> None:
