@@ -247,6 +247,12 @@ def test_evidence_that_is_not_there_blesses_nothing() -> None:
             "allowed, p = 1.3e-05, 5.2e-05 over 4 checks. It would have passed with absolute: -0.00991.",
         ),
         (
+            fall(-0.005, "not_worse"),
+            "binary_accuracy of hour=0 fell by 0.0208418 against the baseline (0.901103 -> 0.880262, 2,447 "
+            "examples; of the 147 on which the models differ 99 were lost, 48 won): shown worse, and a fall of "
+            "at most 0.005 is allowed. It would have passed with absolute: -0.0292.",
+        ),
+        (
             fall(-0.02),
             "binary_accuracy of hour=0 fell by 0.0208418 against the baseline (0.901103 -> 0.880262, 2,447 "
             "examples; of the 147 on which the models differ 99 were lost, 48 won): undecided; 2,447 examples "

@@ -58,7 +58,9 @@ def _shown(check: CheckFacts) -> str:
         return f"{text}: undecided; {_cannot_tell(check)}.{_cure(check)}"
     if check.zone == SHOWN_NOT_WORSE:
         return f"{text}: {_good(check)}{_odds(check) if check.evidence == NOT_WORSE else ''}."
-    return f"{text}: {_bad(check)}{_odds(check)}.{_cure(check)}"
+    # The p of not_worse is of the other hypothesis, that it is within the bound.
+    odds = "" if check.evidence == NOT_WORSE else _odds(check)
+    return f"{text}: {_bad(check)}{odds}.{_cure(check)}"
 
 
 def _bad(check: CheckFacts) -> str:
