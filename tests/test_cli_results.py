@@ -140,6 +140,9 @@ def test_compare_tells_candidates_apart(in_folder: Path) -> None:
     evaluate("worse", BAD, rival=BAD)
     assert "Each check has the outcome that it had." in run("compare", "two", "two").output
     rows = json.loads(run("compare", "two", "worse", "--json").stdout)["checks"]
+    shown = run("checks", "two").output
+    assert "auc (model new)" in shown
+    assert "auc (model rival)" in shown
     assert rows
     assert all("model new" in row["metric"] for row in rows)
 

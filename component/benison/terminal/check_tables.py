@@ -39,11 +39,11 @@ def print_checks(result: EvalResult, checks: Sequence[Check]) -> None:
     if not checks:
         out.print("No check is of that kind.")
         return
-    table = Table("outcome", "slice", "must hold", "is", "examples")
+    table = Table("outcome", "slice", "metric", "must hold", "is", "examples")
     for check in checks:
         value = check.change if check.is_change else check.value
-        cells = (plain(check.slice), plain(check.formula), _number(value), f"{check.examples:,}")
-        table.add_row(_outcome(check.outcome), *cells)
+        names = (plain(check.slice), plain(check.name), plain(check.formula))
+        table.add_row(_outcome(check.outcome), *names, _number(value), f"{check.examples:,}")
     out.print(table)
 
 
