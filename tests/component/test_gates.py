@@ -496,3 +496,25 @@ def test_a_column_without_a_name_is_not_overall() -> None:
         ],
     }
     assert benison.evaluate(table, made).verdict.table["slice"].to_pylist() == ["Overall"]
+
+
+def test_power_tells_candidates_apart(in_folder: Path) -> None:
+    rng = np.random.default_rng(3)
+    y = np.tile([1.0, 0.0], 60)
+    scores = {name: rng.random(120) for name in ("new", "rival", "old")}
+    specs = [{"name": name, "label_key": "y", "prediction_key": name} for name in scores]
+    specs[2]["is_baseline"] = True  # type: ignore[assignment]
+    metrics = [{"metrics": ["BinaryAccuracy"]}]
+    made = {"model_specs": specs, "metrics_specs": metrics, "options": {"confidence": {}}}
+    benison.evaluate(pa.table({"y": y, **scores}), made, output="out")
+    asked = ["power", "out", "--metric", "binary_accuracy"]
+    rows = json.loads(CliRunner().invoke(app, [*asked, "--json"]).output)
+    assert sorted((row["slice"], row["model"]) for row in rows) == [
+        ("Overall", "new"),
+        ("Overall", "rival"),
+    ]
+    shown = CliRunner().invoke(app, [*asked, "--fall", "0.01"])
+    assert "rival" in shown.output
+    refused = CliRunner().invoke(app, [*asked, "--rows", "500", "--churn", "0.06"])
+    assert refused.exit_code == 2
+    assert "either an output and --metric" in " ".join(refused.output.split())

@@ -16,6 +16,8 @@ from benison.results.result import load_result
 from benison.terminal import console, plain
 
 _LEAST_FALL = 1e-9
+_EITHER = "Say either an output and --metric, or --rows and --churn."
+_NUMBERS = ("examples", "detectable", "needed_examples")
 
 POWER_HELP = """Say which fall each slice can show, and how many rows a fall needs to be seen.
 
@@ -48,12 +50,14 @@ def power(  # noqa: PLR0913, PLR0917 - one parameter an option
     """The command behind POWER_HELP."""
     with errors(as_json):
         _check(fall, churn)
+        if (output or metric) and (rows or churn is not None or slices > 1):
+            raise ConfigError(f"{_EITHER} An output has its own rows, churn and slices.")
         if output is not None and metric is not None:
             planned = sample_sizes.of_result(load_result(output), metric, fall)
         elif output is None and rows and churn is not None:
             planned = sample_sizes.of_churn(rows, churn, slices, fall)
         else:
-            raise ConfigError("Say an output and --metric, or --rows and --churn.")
+            raise ConfigError(_EITHER)
         if as_json:
             print(json.dumps(planned))
         else:
@@ -73,11 +77,15 @@ def _check(fall: float | None, churn: float | None) -> None:
 
 def _table(planned: list[dict[str, Any]], fall: float | None) -> Table:
     table = Table()
+    names = [column for column in planned[0] if column not in _NUMBERS]
+    for column in names:
+        table.add_column(column, overflow="fold")
     wanted = [] if fall is None else [f"rows for {fall:g}"]
-    for column in ("slice", "examples", "smallest fall seen", *wanted):
-        table.add_column(column, justify="left" if column == "slice" else "right", overflow="fold")
+    for column in ("examples", "smallest fall seen", *wanted):
+        table.add_column(column, justify="right", overflow="fold")
     for row in planned:
-        needed = [] if fall is None else [f"{row['needed_examples']:,}"]
-        cells = (f"{row['examples']:,}", f"{row['detectable']:.4g}", *needed)
-        table.add_row(plain(row["slice"]) or "-", *cells)
+        count = row["needed_examples"]
+        needed = [] if fall is None else ["-" if count is None else f"{count:,}"]
+        texts = [plain(str(row[name])) or "-" for name in names]
+        table.add_row(*texts, f"{row['examples']:,}", f"{row['detectable']:.4g}", *needed)
     return table

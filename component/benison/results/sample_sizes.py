@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.config.fields import NO_CORRECTION
@@ -14,7 +15,7 @@ from benison.data.batch import Array
 from benison.errors import OutputError, suggestion
 from benison.evidence.power import detectable, needed_examples
 from benison.results.result import EvalResult
-from benison.table.key import CHANGE
+from benison.table.key import CHANGE, VIEW_COLUMNS
 from benison.validation.rows import UNKNOWN
 
 
@@ -22,7 +23,8 @@ def of_result(result: EvalResult, metric: str, fall: float | None = None) -> lis
     """What each slice of a result can show of a change of a metric, the largest slices first.
 
     Each is a row with slice, examples, `detectable` (the change that 80 % of such samples show, after the
-    correction of the config over all slices) and, with a fall, `needed_examples`.
+    correction of the config over all slices) and, with a fall, `needed_examples`. What else tells rows of a
+    slice apart is in columns of its own: `model` where there are several candidates, `output`, `sub_key`.
 
     Raises:
         OutputError: The result has no errors of that change.
@@ -45,8 +47,13 @@ def of_result(result: EvalResult, metric: str, fall: float | None = None) -> lis
     options = result.config.options.certainty
     family = 1 if options.correction == NO_CORRECTION else ordered.num_rows
     errors = ordered["std_error"].to_numpy()
-    names = ordered["slice"].to_pylist()
+    names = ordered.select(["slice", *_several(ordered)]).to_pylist()
     return _described(names, counts, errors, result.config.alpha / family, fall)
+
+
+def _several(rows: pa.Table) -> list[str]:
+    """The columns, such as `model`, in which rows of one metric differ."""
+    return [name for name in VIEW_COLUMNS if pc.count_distinct(rows[name]).as_py() > 1]
 
 
 def of_churn(
@@ -66,11 +73,15 @@ def of_churn(
     """
     counts = np.array(rows, float)
     errors = np.sqrt(np.maximum(churn - (fall or 0.0) ** 2, 0.0) / counts)
-    return _described([""] * len(rows), counts, errors, alpha / slices, fall)
+    return _described([{"slice": ""}] * len(rows), counts, errors, alpha / slices, fall)
 
 
 def _described(
-    names: Sequence[str], counts: Array, errors: Array, alpha: float, fall: float | None
+    names: Sequence[dict[str, Any]],
+    counts: Array,
+    errors: Array,
+    alpha: float,
+    fall: float | None,
 ) -> list[dict[str, Any]]:
     smallest = detectable(errors, alpha)
     needed = np.full(len(counts), UNKNOWN)
@@ -78,7 +89,7 @@ def _described(
         needed = np.ceil(needed_examples(counts, errors, np.full(len(counts), fall), alpha))
     return [
         {
-            "slice": name,
+            **name,
             "examples": int(count),
             "detectable": float(change),
             "needed_examples": int(rows) if rows >= 0 else None,
