@@ -21,6 +21,8 @@ from benison.validation.terms import (
     UNDECIDED,
 )
 
+_SMALLEST_DIGIT = -300  # of smaller numbers the last of three digits may be no float
+
 
 def formula(check: CheckFacts) -> str:
     """What must hold, exactly, such as `auc >= 0.7`."""
@@ -124,10 +126,12 @@ def _outwards(number: float, down: bool) -> str:
 
     >>> _outwards(-0.01234, down=True), _outwards(0.8765, down=True), _outwards(0.01234, down=False)
     ('-0.0124', '0.876', '0.0124')
+    >>> _outwards(5e-324, down=False)
+    '1e-300'
     """
     if not number:
         return "0"
-    unit = 10.0 ** (math.floor(math.log10(abs(number))) - 2)
+    unit = 10.0 ** max(math.floor(math.log10(abs(number))) - 2, _SMALLEST_DIGIT)
     return f"{(math.floor if down else math.ceil)(number / unit) * unit:.3g}"
 
 
