@@ -315,11 +315,20 @@ def test_the_verdict_says_how_many_candidates_were_judged_on_the_data(
 
 
 def test_one_look_more_than_allowed_is_refused(
-    arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    arguments: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Candidates are counted by the digest of their model, so columns of predictions are refused."""
+    pytest.importorskip("sklearn")
     arguments["config"]["options"] = {"confidence": {"looks": {"most": 2}}}
+    with pytest.raises(benison.ConfigError, match="by the digest of their model, and this one"):
+        benison.evaluate(**arguments)
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(Echo()))
+    arguments["config"]["model_specs"] = [{"label_key": "label"}]
+    arguments |= {"trust_pickle": True, "model": str(tmp_path / "model.pkl"), "run": "r2"}
     monkeypatch.setattr(Ledger, "look", lambda self, data, model: 3)
     with pytest.raises(benison.ConfigError, match=r"the 3rd candidate .*looks allows 2\."):
         benison.evaluate(**arguments)
     with pytest.raises(benison.ConfigError, match="say metadata"):
-        benison.evaluate(arguments["examples"], arguments["config"])
+        benison.evaluate(
+            arguments["examples"], {**config(LOW), "options": arguments["config"]["options"]}
+        )
