@@ -414,7 +414,7 @@ def test_evidence_that_no_pass_could_give_is_refused() -> None:
 
 def test_ranks_and_clusters_have_evidence_by_blocks() -> None:
     made = config({"class_name": "SpearmanCorrelation", "threshold": {**LOW, "evidence": "worse"}})
-    made["options"] = {"confidence": {"cluster_key": "company"}}
+    made["options"] = {"confidence": {"cluster_key": "hour"}}
     result = benison.evaluate(TRIPS, made)
     row = next(r for r in result.metrics.to_pylist() if r["metric"] == "spearman_correlation")
     assert row["interval_method"] == "blocks"
