@@ -27,7 +27,7 @@ GOOD, BAD = [0.9, 0.1, 0.8, 0.2, 0.7, 0.3], [0.9, 0.1, 0.8, 0.9, 0.1, 0.3]
 
 
 def run(*arguments: str) -> Any:
-    return CliRunner().invoke(app, list(arguments))
+    return CliRunner().invoke(app, list(arguments), env={"COLUMNS": "120"})
 
 
 def evaluate(
