@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 
@@ -315,3 +317,23 @@ def test_an_evaluation_writes_closed_form_intervals() -> None:
     }
     assert all(r["lower"] <= r["value"] <= r["upper"] for r in rows)
     assert is_number(from_config("F1Score", {}))
+
+
+def test_closed_forms_do_not_depend_on_row_groups_or_threads(tmp_path: Path) -> None:
+    """Of cells, moments, areas and blocks: 6,000 rows, of which areas take a sample of 4,096 a class."""
+    table = taxi_like(12_000)
+    names = ["BinaryAccuracy", "MeanSquaredError", "AUC", "SpearmanCorrelation"]
+    made = config(*names, slices=({}, {"feature_keys": ["hour"]}))
+    made["options"] = {"confidence": {"level": 0.9}}
+    bounds = []
+    for groups, threads in ((12_000, 1), (700, 1), (700, 3)):
+        path = tmp_path / f"{groups}-{threads}" / "eval.parquet"
+        path.parent.mkdir()
+        pq.write_table(table, path, row_group_size=groups)
+        metrics = benison.evaluate(path, made, threads=threads).metrics
+        assert {*metrics["interval_method"].to_pylist()} >= {"johnson", "delong", "blocks"}
+        bounds.append(
+            np.stack([metrics[name].to_numpy() for name in ("lower", "upper", "std_error")])
+        )
+    for other in bounds[1:]:
+        np.testing.assert_allclose(other, bounds[0], rtol=1e-9)

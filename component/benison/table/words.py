@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -136,3 +137,16 @@ def model_source(record: Mapping[str, Any]) -> str:
     """
     held: str = record.get("in_memory", "")
     return held or "predictions in the data"
+
+
+def weak_slice_numbers(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Effect, interval, mean and expected loss, examples and share of errors, of a row of weak slices."""
+    share = row["share_of_errors"]
+    return (
+        f"{row['effect']:.3g}",
+        f"{row['lower']:.3g} to {row['upper']:.3g}",
+        f"{row['mean_loss']:.3g}",
+        f"{row['expected']:.3g}",
+        f"{row['examples']:,}",
+        "" if math.isnan(share) else f"{share:.0%}",
+    )

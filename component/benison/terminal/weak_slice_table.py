@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import math
-
 from rich.table import Table
 
 from benison.config.weak_slice_options import CHANGE
 from benison.results.result import EvalResult
+from benison.table.words import weak_slice_numbers
 from benison.terminal import console, plain
 
 _COLUMNS = ("effect", "interval", "mean loss", "expected", "examples", "of all errors")
@@ -29,14 +28,5 @@ def weak_slices(result: EvalResult) -> None:
     for name in _COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        share = row["share_of_errors"]
-        table.add_row(
-            plain(row["slice"]),
-            f"{row['effect']:.3g}",
-            f"{row['lower']:.3g} to {row['upper']:.3g}",
-            f"{row['mean_loss']:.3g}",
-            f"{row['expected']:.3g}",
-            f"{row['examples']:,}",
-            "" if math.isnan(share) else f"{share:.0%}",
-        )
+        table.add_row(plain(row["slice"]), *weak_slice_numbers(row))
     console().print(table)

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import math
 from html import escape
 from typing import Any
 
 from benison.config.weak_slice_options import CHANGE
 from benison.results.result import EvalResult
-from benison.table.words import cut
+from benison.table.words import cut, weak_slice_numbers
 
 _HEADINGS = ("Slice", "Effect", "Interval", "Mean loss", "Expected", "Examples", "Of all errors")
 
@@ -40,14 +39,5 @@ def weak_slice_section(result: EvalResult) -> str:
 
 
 def _row(row: dict[str, Any]) -> str:
-    share = row["share_of_errors"]
-    cells = (
-        f"{row['effect']:.3g}",
-        f"{row['lower']:.3g} to {row['upper']:.3g}",
-        f"{row['mean_loss']:.3g}",
-        f"{row['expected']:.3g}",
-        f"{row['examples']:,}",
-        "" if math.isnan(share) else f"{share:.0%}",
-    )
     name = f'<th scope="row" dir="auto">{escape(cut(row["slice"]))}</th>'
-    return f"<tr>{name}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+    return f"<tr>{name}{''.join(f'<td>{cell}</td>' for cell in weak_slice_numbers(row))}</tr>"
