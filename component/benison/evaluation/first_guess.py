@@ -161,16 +161,18 @@ def _baseline(columns: Columns, reasons: dict[str, str]) -> str:
 
 def _prediction(columns: Columns, reasons: dict[str, str], label: str) -> str:
     usable = {name: of for name, of in columns.items() if _is_prediction(of) and name != label}
-    name = _first_named(_PREDICTIONS, usable)
-    if name:
-        reasons["prediction"] = "its name is a usual one"
-        return name
-    name = _only(usable, lambda of: bool(_LIKE_PREDICTION.search(of.name.lower())))
-    if name:
-        reasons["prediction"] = "the only column with such a name"
-        return name
-    reasons["prediction"] = "no column has a usual name, so a model is to be called"
-    return ""
+    name, reasons["prediction"] = _by_name(usable, _PREDICTIONS, _LIKE_PREDICTION)
+    if not name:
+        reasons["prediction"] = "no column has a usual name, so a model is to be called"
+    return name
+
+
+def _by_name(columns: Columns, usual: tuple[str, ...], like: re.Pattern[str]) -> tuple[str, str]:
+    """The column with a usual name, or the only one with a name like that, and why; "" for none."""
+    if name := _first_named(usual, columns):
+        return name, "its name is a usual one"
+    name = _only(columns, lambda of: bool(like.search(of.name.lower())))
+    return name, "the only column with such a name"
 
 
 def _query(columns: Columns, reasons: dict[str, str]) -> str:
@@ -184,13 +186,8 @@ def _query(columns: Columns, reasons: dict[str, str]) -> str:
 
 
 def _label(columns: Columns, reasons: dict[str, str]) -> str:
-    name = _first_named(_LABELS, columns)
+    name, reasons["label"] = _by_name(columns, _LABELS, _LIKE_LABEL)
     if name:
-        reasons["label"] = "its name is a usual one"
-        return name
-    name = _only(columns, lambda of: bool(_LIKE_LABEL.search(of.name.lower())))
-    if name:
-        reasons["label"] = "the only column with such a name"
         return name
     name = _only(columns, lambda of: of.is_yes_or_no)
     if name:
