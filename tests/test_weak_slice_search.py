@@ -264,3 +264,7 @@ def test_a_gate_that_could_search_nothing_blesses_nothing() -> None:
     made["weak_slices"]["features"] = ["raw"]
     with pytest.raises(benison.DataError, match="raw"):
         benison.evaluate(table, made)
+    made["weak_slices"]["features"] = ["same"]
+    made["options"] = {"confidence": {"cluster_key": "same"}}
+    with pytest.raises(ConfigError, match="takes them for independent"):
+        benison.evaluate(table, made)

@@ -146,3 +146,9 @@ def test_a_text_column_without_a_value_is_compared() -> None:
     (check,) = compare(before, now).checks
     assert (check.outcome, check.missing) == ("drift", (0.0, 1.0))
     assert "rows with " in check.reason
+
+
+def test_columns_of_bytes_are_left_out() -> None:
+    raw = pa.array([b"\xff", b"\xfe"], pa.large_binary())
+    table = pa.table({"x": [1.0, 2.0], "raw": raw})
+    assert [check.feature for check in compare(table, table).checks] == ["x"]

@@ -163,11 +163,19 @@ def _check(threshold: float, level: float) -> None:
         raise ConfigError(f"A level of confidence is between 0.5 and 1, such as 0.99, not {level}.")
 
 
+_BYTES = (
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_fixed_size_binary,
+    pa.types.is_binary_view,
+)
+
+
 def _columns(reference: Dataset, current: Dataset) -> list[str]:
     """The columns of both of which each value is one number or text."""
 
     def is_plain(kind: pa.DataType) -> bool:
-        return not pa.types.is_nested(kind) and not pa.types.is_binary(kind)
+        return not pa.types.is_nested(kind) and not any(is_bytes(kind) for is_bytes in _BYTES)
 
     both = [name for name in reference.schema.names if name in current.schema.names]
     return [

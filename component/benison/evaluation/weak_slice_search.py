@@ -13,7 +13,7 @@ from benison.data.dataset import Dataset
 from benison.data.widening import MisfitError
 from benison.engine import beam_jobs
 from benison.engine.plan import Plan
-from benison.errors import DataError
+from benison.errors import ConfigError, DataError
 from benison.weak_slices.code_books import code_books, holds_text, is_sliceable
 from benison.weak_slices.losses import loss_of
 from benison.weak_slices.sampled_rows import RowScan, SampledRows
@@ -33,6 +33,11 @@ def weak_slice_stages(
     options = plan.config.weak_slices
     if options is None or not _is_possible(plan, options):
         return []
+    if options.gate == FAIL and plan.config.options.certainty.cluster_key:
+        raise ConfigError(
+            "weak_slices.gate is fail and options.confidence.cluster_key says that rows depend on others, "
+            "and the search takes them for independent. Let it warn, or take cluster_key out."
+        )
     _check_named(options, dataset)
     features = [*options.features] or sorted(_features(plan, dataset))
     labels = sorted(

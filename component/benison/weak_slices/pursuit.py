@@ -94,7 +94,9 @@ class Tables:
         """Cells that are slices, of enough rows in both halves."""
         named = [_named(self.layout.shape(combination)) for combination in self.combinations]
         rows = self.moments[0]
-        enough = (rows.sum(axis=0) >= min_examples) & (rows.min(axis=0) >= min_examples // 2)
+        enough = (rows.sum(axis=0) >= min_examples) & (
+            rows.min(axis=0) >= max(min_examples // 2, 2)
+        )
         return np.asarray(np.concatenate(named) & enough)
 
     def _wider(self, search: Search) -> list[Combination]:
