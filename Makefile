@@ -45,7 +45,7 @@ bench: .venv/ready ## print the performance table; ARGS goes to the benchmark
 	@$(py) tests/benchmarks/bench.py $(ARGS)
 
 bench-check: .venv/ready ## compare this tree with the commit BASE, by runs in turn
-	@$(py) tests/benchmarks/bench_check.py $(BASE) $(ARGS)
+	@$(py) -m tests.benchmarks.bench_check $(BASE) $(ARGS)
 
 # Without INPUTS each entry has its own number, a million in all.
 fuzz: .venv/ready ## feed every entry with INPUTS odd or damaged inputs; ARGS="ENTRY ... --seed 2 --jobs 2"

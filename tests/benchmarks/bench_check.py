@@ -14,8 +14,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import ROOT, Cases, Line, generate, in_rounds, ratios, run, table_of
 from rich.console import Console
+from tests.benchmarks.bench import ROOT, Cases, Line, generate, in_rounds, ratios, run, table_of
 
 
 @contextlib.contextmanager
