@@ -165,7 +165,7 @@ def test_few_rows_have_intervals_though_no_file_says_how_many_they_are(
     pyarrow.csv.write_csv(pa.concat_tables([table] * (rows // 100)), "eval.csv")
     assert run("init", "eval.csv").exit_code == 0
     options = benison.EvalConfig.load("eval.yaml").options
-    assert options.compute_confidence_intervals == (rows == 100)
+    assert (options.confidence != "off") == (rows == 100)
 
 
 def test_a_baseline_in_the_data_is_compared_with(in_folder: Path) -> None:
@@ -195,6 +195,11 @@ def test_a_baseline_in_the_data_is_compared_with(in_folder: Path) -> None:
             ("--label", "label", "--prediction", "label"),
             "'label' is given as the label and as the prediction",
         ),
+        (
+            {"label": [1], "score": [float("nan")]},
+            (),
+            "Column score holds no value in the first 1 rows",
+        ),
         ({}, ("-o", "none/eval.yaml"), "There is no folder none to write eval.yaml into"),
         ({}, ("-o", "eval.json"), "benison convert makes JSON of it"),
     ],
@@ -207,6 +212,25 @@ def test_what_cannot_be_guessed_is_asked_for(
     assert refused.exit_code == 2
     assert sentence in " ".join(refused.output.split())
     assert not Path("eval.yaml").exists()
+
+
+def test_a_weight_has_numbers_and_no_other_role(in_folder: Path) -> None:
+    pq.write_table(
+        pa.table({"weight": [0, 1], "weights": [None, np.nan], "score": [0.1, 0.9]}), "eval.parquet"
+    )
+    assert run("init", "eval.parquet", "--label", "weight").exit_code == 0
+    (model,) = benison.EvalConfig.load("eval.yaml").model_specs
+    assert (model.label_key, model.example_weight_key) == ("weight", "")
+
+
+def test_the_slices_of_two_data_sets_are_the_same(in_folder: Path) -> None:
+    pq.write_table(binary(), "eval.parquet")
+    run("init", "eval.parquet")
+    for folder in ("a", "b"):
+        run("evaluate", "-e", "eval.parquet", "-c", "eval.yaml", "-o", folder)
+        pq.write_table(binary(), "eval.parquet")
+    keys = [{*benison.load_result(folder).metrics["slice"].to_pylist()} for folder in ("a", "b")]
+    assert keys[0] == keys[1]
 
 
 def test_a_config_that_is_there_is_kept(in_folder: Path) -> None:

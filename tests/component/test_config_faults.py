@@ -48,6 +48,10 @@ FAULTS: list[tuple[Any, str, str]] = [
      "metrics_specs[0].metrics[0].precision",
      "MetricConfig has no field 'precision'. A parameter of the metric stands in its config: {precision: ...}. "
      "There are: class_name, config, cross_slice_thresholds, module, per_slice_thresholds, threshold."),
+    ({"metrics_specs": [{"metrics": [{"class_name": "AUC", "threshold": {"change_threshold": {
+        "direction": 1, "absolute": 0, "evidence": "worse"}}}]}]},
+     "metrics_specs[0].metrics[0].threshold.change_threshold.evidence",
+     "'evidence' stands beside this part, not in it."),
     ({"options": {"qqq": 1}}, "options.qqq", "Options has no field 'qqq'. There are: analysis_columns, column_types, "
      "compute_confidence_intervals, confidence, confidence_intervals, disabled_outputs, include_default_metrics, "
      "memory_limit, min_slice_size, null_values."),

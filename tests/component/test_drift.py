@@ -69,6 +69,15 @@ def test_what_drifted_is_named_and_nothing_else(measure: str) -> None:
     assert check.missing == (0.0, pytest.approx(0.3, abs=0.02))
 
 
+def test_what_is_above_the_reference_is_apart_from_its_infinity() -> None:
+    inf = float("inf")
+    before = pa.table({"x": [*range(800), *[inf] * 200]})
+    (check,) = compare(before, pa.table({"x": [*range(800), *[1000.0] * 200]})).checks
+    assert check.outcome == "drift"
+    (check,) = compare(before, pa.table({"x": [*range(800)]})).checks
+    assert (check.outcome, check.cell) == ("drift", "inf")
+
+
 def test_a_trifle_is_no_drift_however_many_rows_there_are() -> None:
     tables = [pa.table({"x": RNG.normal(shift, size=300_000)}) for shift in (0.0, 0.05)]
     assert stats.ks_2samp(*(of["x"].to_numpy() for of in tables)).pvalue < 1e-20

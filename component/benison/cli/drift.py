@@ -44,7 +44,10 @@ def drift(  # noqa: PLR0913, PLR0917 - one parameter an option
         str, typer.Option(help=f"The distance: {', '.join(DISTANCES)}.")
     ] = "jensen_shannon",
     threshold: Annotated[
-        float | None, typer.Option(help="Above which it is drift; default: 0.1.")
+        float | None,
+        typer.Option(
+            help="Above which it is drift; default: 0.1 (the Jensen-Shannon distance is in nats, to 0.83)."
+        ),
     ] = None,
     level: Annotated[float, typer.Option(help="The confidence, over all columns.")] = 0.99,
     gate: Annotated[bool, typer.Option("--gate", help="Exit with 1 if a column drifted.")] = False,

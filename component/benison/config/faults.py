@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
@@ -72,6 +72,9 @@ class ConfigPart(BaseModel):
     Raises:
         ConfigError: On construction, with all faults of the part and of what it holds.
     """
+
+    fields_around: ClassVar[tuple[str, ...]] = ()
+    """Fields of the part that holds this one, which are easily written in here."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -237,6 +240,8 @@ def _unknown(part: type[ConfigPart], name: str) -> str:
     fields = list(part.model_fields)
     if name in fields:
         return f"{to_camel(name)!r} is the same field; give one of them."
+    if name in part.fields_around:
+        return f"{name!r} stands beside this part, not in it."
     near = suggestion(name, [*fields, *map(to_camel, fields)])
     hint = near if near.startswith("Did you mean") else suggestion(name, fields)
     if part.__name__ == "MetricConfig" and not hint.startswith("Did you mean"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from typing import ClassVar
 
 from benison.config.faults import ConfigPart, Fault
 from benison.config.fields import (
@@ -23,9 +24,13 @@ from benison.config.fields import (
 )
 from benison.config.slicing_specs import CrossSlicingSpec, SlicingSpec
 
+_OF_BOTH = ("evidence", "weight")  # of a threshold, whichever bounds it has
+
 
 class GenericValueThreshold(ConfigPart):
     """Bounds on the value, both inclusive; without bounds, any value but NaN passes."""
+
+    fields_around: ClassVar[tuple[str, ...]] = _OF_BOTH
 
     lower_bound: Number | None = None
     """The least value that passes."""
@@ -47,6 +52,8 @@ class GenericValueThreshold(ConfigPart):
 
 class GenericChangeThreshold(ConfigPart):
     """Bounds on the change from the baseline; if both are given, both must hold."""
+
+    fields_around: ClassVar[tuple[str, ...]] = _OF_BOTH
 
     absolute: Number | None = None
     """Bound on candidate - baseline."""

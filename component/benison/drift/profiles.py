@@ -200,7 +200,7 @@ def _cells_of_numbers(reference: Numbers, current: Numbers) -> CellRows:
     names = [f"[{low}, {high})" for low, high in zip(["-inf", *ends], [*ends, "inf"], strict=True)]
     names[-1] = f"more than {ends[-1]}" if ends else names[-1]
     rows = [_rows_between(of, edges) for of in (reference, current)]
-    return CellRows([*names, _MISSING], *rows)
+    return CellRows([*names, "inf", _MISSING], *rows)
 
 
 def _above(held: DistinctNumbers) -> list[float]:
@@ -211,8 +211,9 @@ def _above(held: DistinctNumbers) -> list[float]:
 
 def _rows_between(numbers: Numbers, edges: Sequence[float]) -> Index:
     held = numbers.distinct
-    cells = np.zeros(len(edges) + 2, np.int64)
-    np.add.at(cells, places(held.numbers, edges), held.counts)
+    cells = np.zeros(len(edges) + 3, np.int64)
+    of_number = np.where(held.numbers == np.inf, len(edges) + 1, places(held.numbers, edges))
+    np.add.at(cells, of_number, held.counts)
     cells[-1] = numbers.missing
     return cells
 

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from benison.data.dataset import Dataset
 from benison.data.nested import is_nested
 from benison.data.values import is_list, is_number, is_text, undictionary
+from benison.slicing.bin_edges import DistinctNumbers
 
 FIRST_ROWS = 50_000
 """How many rows are looked at."""
@@ -41,6 +42,8 @@ class ColumnFacts:
     """The share of the rows that have the most frequent value."""
     total: float | None = None
     """The mean over the rows of the sum of a list."""
+    quartiles: tuple[float, ...] = ()
+    """The numbers that part the rows into four, without repetitions, to three digits."""
     read: int = 0
     """The rows that were looked at."""
 
@@ -97,7 +100,15 @@ def _of_numbers(name: str, values: Any) -> ColumnFacts:
     values = values.filter(pc.is_finite(values))
     ends, (distinct, share) = pc.min_max(values).as_py(), _counted(values)
     whole = bool(pc.all(pc.equal(values, pc.floor(values))).as_py())
-    return ColumnFacts(name, NUMBER, len(values), distinct, ends["min"], ends["max"], whole, share)
+    return ColumnFacts(
+        name, NUMBER, len(values), distinct, ends["min"], ends["max"], whole, share,
+        quartiles=_quartiles(name, values),
+    )  # fmt: skip
+
+
+def _quartiles(name: str, values: Any) -> tuple[float, ...]:
+    rounded = {float(f"{edge:.3g}") for edge in DistinctNumbers.of(name, values).edges(4)}
+    return tuple(sorted(rounded))
 
 
 def _of_lists(name: str, values: Any) -> ColumnFacts:

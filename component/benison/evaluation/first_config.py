@@ -32,7 +32,6 @@ _MOST_VALUES = 20  # of a feature whose every value is a slice
 _LEAST_ROWS = 10  # of a slice, on average
 _MOST_SLICED, _MOST_BINNED, _MOST_REMARKS = 8, 3, 10
 _MOST_CLASSES = 100  # that are averaged over
-_QUANTILES = 4
 _FALL = 0.01  # what a change against a baseline in the data may cost
 _SHARE = 0.05  # how much worse than an earlier result, where that has no interval
 _INTERVAL_ROWS = 1_000_000
@@ -165,8 +164,9 @@ def _slices(columns: Mapping[str, ColumnFacts], made: Guess) -> Iterator[str]:
             yield f"  - {{{spec}}}  # {of.distinct:,} values"
         elif binned < _MOST_BINNED and _has_amounts(of):
             binned += 1
-            bins = f"bins: {{{scalar(name)}: {{quantiles: {_QUANTILES}}}}}"
-            yield f"  - {{{bins}}}  # {of.low:g} to {of.high:g}"
+            edges = ", ".join(f"{edge:g}" for edge in of.quartiles)
+            bins = f"bins: {{{scalar(name)}: [{edges}]}}"
+            yield f"  - {{{bins}}}  # quartiles of {of.low:g} to {of.high:g}"
         elif of.kind in (NUMBER, TEXT) and of.distinct > 1:
             left.append(f"  # - {{{spec}}}  # {of.distinct:,} values")
     yield from left[:_MOST_REMARKS]
@@ -183,8 +183,8 @@ def _has_few_values(of: ColumnFacts) -> bool:
 def _has_amounts(of: ColumnFacts) -> bool:
     """Whether it is a number to be cut into bins, and not an id."""
     is_id = of.whole and (of.distinct == of.rows or of.name.lower().endswith("id"))
-    many = of.distinct > _MOST_VALUES and of.rows >= _LEAST_ROWS * _QUANTILES
-    return of.kind == NUMBER and many and not is_id
+    many = of.distinct > _MOST_VALUES and of.rows >= _LEAST_ROWS * (len(of.quartiles) + 1)
+    return bool(of.quartiles) and of.kind == NUMBER and many and not is_id
 
 
 def _specs(
@@ -245,6 +245,9 @@ def _threshold(metric: Suggested, made: Guess, result: EvalResult | None) -> lis
         kind = "absolute" if better else "relative"
         limits = f"direction: {direction}_IS_BETTER, {kind}: {change:g}"
         lines.append(f"change_threshold: {{{limits}}}  # against {visible(made.baseline)}")
+        lines.append(
+            "# evidence: worse  # refuses only where chance does not explain the fall (docs/verdict.md)"
+        )
     return lines
 
 
@@ -290,7 +293,9 @@ def _classes(columns: Mapping[str, ColumnFacts], made: Guess) -> int:
 def _options(rows: int | None) -> Iterator[str]:
     small = rows is not None and rows <= _INTERVAL_ROWS
     yield "options:"
-    yield f"  compute_confidence_intervals: {'true' if small else 'false'}"
+    yield (
+        "  confidence: {level: 0.95}" if small else "  confidence: off  # intervals: {level: 0.95}"
+    )
     yield "  # min_slice_size: 30  # hides slices of fewer rows"
 
 

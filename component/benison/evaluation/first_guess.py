@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 from benison.errors import ConfigError, DataError, suggestion, visible
-from benison.evaluation.column_facts import LIST, NUMBER, TEXT, ColumnFacts
+from benison.evaluation.column_facts import LIST, NUMBER, OTHER, TEXT, ColumnFacts
 
 BINARY, SCORES, CLASSES, CLASS_NUMBERS, CLASS_TEXTS, LABEL_SETS, REGRESSION, RANKING, TEXTS = (
     "binary", "scores", "classes", "class numbers", "class texts", "label sets", "regression", "ranking",
@@ -88,9 +88,10 @@ def guess(columns: Columns, label: str = "", prediction: str = "", baseline: str
             raise DataError.from_missing_column(name, columns, "The data")
     _check_apart(_named(label, prediction, baseline))
     reasons = {key: "as you said" for key, name in _named(label, prediction, baseline) if name}
-    weight = _weight(columns, reasons)
-    taken = {label, prediction, baseline, weight}
+    taken = {label, prediction, baseline}
     others = {name: of for name, of in columns.items() if name not in taken}
+    weight = _weight(others, reasons)
+    others.pop(weight, None)
     baseline = baseline or _baseline(others, reasons)
     others.pop(baseline, None)
     prediction = prediction or _prediction(others, reasons, label)
@@ -133,7 +134,7 @@ def _only(columns: Columns, fits: Callable[[ColumnFacts], bool]) -> str:
 
 def _weight(columns: Columns, reasons: dict[str, str]) -> str:
     def fits(of: ColumnFacts) -> bool:
-        positive = of.kind == NUMBER and (of.low or 0.0) >= 0
+        positive = of.kind == NUMBER and of.low is not None and of.low >= 0
         return positive and bool(_WEIGHT.fullmatch(of.name.lower()))
 
     name = _only(columns, fits)
@@ -202,6 +203,8 @@ def _label(columns: Columns, reasons: dict[str, str]) -> str:
 def _task(columns: Columns, made: Guess) -> tuple[str, str]:
     """The task, and why it is that."""
     label = columns[made.label]
+    for name in filter(None, (made.label, made.prediction, made.baseline)):
+        _check_known(columns[name])
     if not made.prediction:
         return _task_of_label(label)
     prediction = columns[made.prediction]
@@ -212,6 +215,14 @@ def _task(columns: Columns, made: Guess) -> tuple[str, str]:
     if label.kind == TEXT:
         return _task_of_texts(label)
     return _task_of_numbers(label, prediction, made.query)
+
+
+def _check_known(of: ColumnFacts) -> None:
+    if of.kind == NUMBER and of.low is None or of.kind == OTHER and not of.rows:
+        raise ConfigError(
+            f"Column {visible(of.name)} holds no value in the first {of.read:,} rows, so it tells nothing. "
+            "Name another one with --label or --prediction, or fill it."
+        )
 
 
 def _task_of_texts(label: ColumnFacts) -> tuple[str, str]:
