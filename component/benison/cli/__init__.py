@@ -29,38 +29,42 @@ from benison.cli.planning import POWER_HELP, power
 from benison.cli.promote import PROMOTE_HELP, promote
 from benison.cli.show import REPORT_HELP, SHOW_HELP, report, show
 
+_WRONG = "2 wrong usage, config or data; 3 a fault of Benison's own."
+_DONE = f"Exit code: 0 done; {_WRONG}"
+_GATE = f"Exit code: 0 blessed; 1 not blessed; {_WRONG}"
+_DRIFT = f"Exit code: 0 no drift, or no --gate; 1 drift under --gate; {_WRONG}"
+
 app = typer.Typer(
     name="benison",
     help="The step between trained and served: every metric on every slice, and a blessing that says why.",
-    epilog="Exit code: 0 blessed, or no gate; 1 not blessed, under a gate; 2 wrong usage, config or data; "
-    "3 a fault of Benison's own. Machine output (--json) is on standard output, progress and errors on "
-    "standard error. NO_COLOR=1 leaves colours out.",
+    epilog=f"Exit code: 0 blessed, or no gate; 1 not blessed, under a gate; {_WRONG} Machine output "
+    "(--json) is on standard output, progress and errors on standard error. NO_COLOR=1 leaves colours out.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-app.command(help=INIT_HELP)(init)
+app.command(help=INIT_HELP, epilog=_DONE)(init)
 app.command(help=EVALUATE_HELP)(evaluate)
-app.command()(gate)
-app.command(help=SHOW_HELP)(show)
-app.command(help=COMPARE_HELP)(compare)
-app.command(help=EXPLAIN_HELP)(explain)
-app.command(help=CHECKS_HELP)(checks)
-app.command(help=REPORT_HELP)(report)
-app.command(help=PROMOTE_HELP)(promote)
-app.command("check-config")(check)
-app.command(help=CONVERT_HELP)(convert)
-app.command(help=METRICS_HELP)(metrics)
-app.command(help=DRIFT_HELP)(drift)
-app.command(help=POWER_HELP)(power)
-app.command()(schema)
+app.command(epilog=_GATE)(gate)
+app.command(help=SHOW_HELP, epilog=_DONE)(show)
+app.command(help=COMPARE_HELP, epilog=_DONE)(compare)
+app.command(help=EXPLAIN_HELP, epilog=_DONE)(explain)
+app.command(help=CHECKS_HELP, epilog=_DONE)(checks)
+app.command(help=REPORT_HELP, epilog=_DONE)(report)
+app.command(help=PROMOTE_HELP, epilog=_DONE)(promote)
+app.command("check-config", epilog=_DONE)(check)
+app.command(help=CONVERT_HELP, epilog=_DONE)(convert)
+app.command(help=METRICS_HELP, epilog=_DONE)(metrics)
+app.command(help=DRIFT_HELP, epilog=_DRIFT)(drift)
+app.command(help=POWER_HELP, epilog=_DONE)(power)
+app.command(epilog=_DONE)(schema)
 app.command()(verify)
-app.command()(blessings)
-app.command()(lineage)
-app.command()(bless)
-app.command()(revoke)
-app.command()(record)
+app.command(epilog=_DONE)(blessings)
+app.command(epilog=_DONE)(lineage)
+app.command(epilog=_DONE)(bless)
+app.command(epilog=_DONE)(revoke)
+app.command(epilog=_DONE)(record)
 
 
 @app.callback(invoke_without_command=True)

@@ -94,6 +94,15 @@ class EvalConfig(EvalSpecs):
     version: int = CONFIG_VERSION
     """The version of these fields and their meaning."""
 
+    def __repr__(self) -> str:
+        counts = {
+            "model": len(self.model_specs),
+            "slicing spec": len(self.slicing_specs),
+            "metric": sum(len(spec.metrics) for spec in self.metrics_specs),
+        }
+        parts = (f"{count} {noun}{'s' * (count != 1)}" for noun, count in counts.items())
+        return f"<EvalConfig {', '.join(parts)}>"
+
     @classmethod
     def load(cls, source: object) -> EvalConfig:
         """The config from a file, a mapping, a TFMA message or an EvalConfig.

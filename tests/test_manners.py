@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How every subcommand behaves: width, colours, streams, exit codes; and how results print themselves."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+import benison
+from benison.cli import app
+from tests.conftest import config, taxi_like
+
+COMMANDS = sorted(get_command(app).commands)  # type: ignore[attr-defined]
+HIGH = {"class_name": "AUC", "threshold": {"value_threshold": {"lower_bound": 0.99}}}
+SLICES = ({}, {"feature_keys": ["company"]}, {"feature_keys": ["hour"]})
+SHOWING = (
+    ("show", "out"),
+    ("show", "out", "--slice", "Overall"),
+    ("show", "out", "--compare", "out"),
+    ("checks", "out"),
+    ("explain", "out", "--slice", "Overall"),
+    ("compare", "out", "out"),
+    ("gate", "out"),
+    ("metrics",),
+    ("metrics", "AUC"),
+    ("check-config", "eval.json"),
+    ("verify", "out"),
+    ("report", "out", "-o", "r.html"),
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with data, a config and an evaluation, in which the commands run."""
+    made = tmp_path_factory.mktemp("manners")
+    before = Path.cwd()
+    os.chdir(made)
+    pq.write_table(taxi_like(500), "eval.parquet")
+    Path("eval.json").write_text(json.dumps(config(HIGH, slices=SLICES)))
+    benison.evaluate("eval.parquet", "eval.json", output="out")
+    yield made
+    os.chdir(before)
+
+
+def run(*words: str, **environment: str) -> Any:
+    return CliRunner().invoke(app, [*words], env={"COLUMNS": "80", **environment})
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_fits_80_columns_and_ends_with_the_exit_codes(command: str) -> None:
+    lines = run(command, "--help").output.splitlines()
+    assert max(map(len, lines)) <= 80
+    text = " ".join(" ".join(lines).split())
+    assert re.search(r"Exit code:? 0", text)
+    assert "2 wrong usage, config or data" in text or "2 when something differs" in text
+
+
+@pytest.mark.parametrize("words", SHOWING, ids=" ".join)
+def test_machine_output_is_one_document_and_all_of_stdout(words: tuple[str, ...]) -> None:
+    json.loads(run(*words, "--json").stdout)
+
+
+@pytest.mark.parametrize("words", [("show", "nowhere"), ("check-config", "nowhere.yaml")])
+def test_errors_for_people_leave_stdout_alone(words: tuple[str, ...]) -> None:
+    done = run(*words)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "nowhere" in done.stderr
+
+
+@pytest.mark.parametrize("words", SHOWING, ids=" ".join)
+def test_no_color_means_none_and_tables_fit_80_columns(words: tuple[str, ...]) -> None:
+    colourful = run(*words, FORCE_COLOR="1", NO_COLOR="1").output
+    codes = re.findall(r"\x1b\[([0-9;]*)m", colourful)
+    assert {part for code in codes for part in code.split(";")} <= {"", "0", "1", "2", "3"}
+    table = [line for line in run(*words).output.splitlines() if line[:1] in tuple("┏┃┡│├└╭╰")]
+    assert max(map(len, table), default=0) <= 80
+
+
+def test_what_python_shows_is_one_short_line() -> None:
+    result = benison.load_result("out")
+    made = benison.EvalConfig.load("eval.json")
+    for shown in map(repr, (result, result.verdict, made)):
+        assert "\n" not in shown
+        assert len(shown) <= 100
+    assert repr(made) == "<EvalConfig 1 model, 3 slicing specs, 1 metric>"
