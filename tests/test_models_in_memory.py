@@ -30,6 +30,16 @@ MADE = config("AUC", model={"prediction_key": ""})
 FOREST = RandomForestClassifier(5, random_state=0).fit(FEATURES, LABELS)
 
 
+class Sorting(LogisticRegression):  # type: ignore[misc]
+    """An estimator whose scores are in another order than the rows."""
+
+    feature_names_in_ = np.array(["a"])
+    classes_ = np.array([0, 1])
+
+    def predict_proba(self, frame: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame({0: 1 - frame["a"], 1: frame["a"]}).sort_values(1)
+
+
 def auc(model: Any, made: dict[str, Any] = MADE, **more: Any) -> float:
     return benison.evaluate(TABLE, made, model=model, **more).value("auc")
 
@@ -99,6 +109,7 @@ class Booster:
         (lambda frame: frame["a"].sort_values(), {}, "index is not that of the rows given"),
         (lambda frame: {"p": frame["a"][::-1]}, {}, r"predictions.reindex\(frame.index\)"),
         (lambda frame: frame[["a"]].set_index(frame["b"]), {}, r"predictions.to_numpy\(\)"),
+        (Sorting(), {}, "index is not that of the rows given"),
         (FOREST, {"engine": "beam"}, "Beam's workers needs one that can be loaded again"),
         (FOREST, {"pipeline": "p", "run": "r", "output": "o"}, "is recorded as a run needs one"),
     ],

@@ -103,6 +103,13 @@ def test_every_form_gives_the_same(form: Callable[[Path], Any], tmp_path: Path) 
     blessing.verify(tmp_path / "out")
 
 
+def test_a_saved_dataset_that_names_no_files_is_called_damaged(tmp_path: Path) -> None:
+    saved = as_hugging_face_folder(tmp_path)
+    (saved / "state.json").write_text('{"_data_files": [{}]}')
+    with pytest.raises(benison.DataError, match="state.json does not name the files"):
+        benison.evaluate(saved, MADE)
+
+
 @pytest.mark.parametrize(
     ("address", "sentence"),
     [

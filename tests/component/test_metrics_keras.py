@@ -111,6 +111,7 @@ def test_a_loss_that_is_no_mean_is_refused() -> None:
         ("CategoricalFocalCrossentropy", {"gamma": -1.0}, "gamma must be a finite number"),
         ("CategoricalFocalCrossentropy", {"label_smoothing": -1.0}, "label_smoothing must be in"),
         ("MeanIoU", {"num_classes": 1}, "num_classes is from 2 to 4,096, not 1"),
+        ("Mean", {"feature_key_path": "age"}, r"not the text 'age'; write \[age\]"),
         ("Mean", {"feature_key_path": ["a", "b"]}, "feature_key_path must be the way to a column"),
         (
             "Mean",

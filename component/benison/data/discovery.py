@@ -172,10 +172,17 @@ def _files_of(folder: Location, text: str) -> list[Location]:
 
 def _saved_files(folder: Location) -> list[Location]:
     """The files of a dataset that the library of Hugging Face has saved, in the order of their rows."""
-    state = json.loads((folder / "state.json").read_text("utf-8"))
+    try:
+        state = json.loads((folder / "state.json").read_text("utf-8"))
+        names = [each["filename"] for each in state["_data_files"]]
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise DataError(
+            f"{folder / 'state.json'} does not name the files of a dataset, so it is damaged. Save the "
+            "dataset again with save_to_disk()."
+        ) from error
     if state.get("_indices_data_files"):
         raise DataError(f"{folder} is a selection of rows. Save it with flatten_indices() before.")
-    return [folder / each["filename"] for each in state["_data_files"]]
+    return [folder / name for name in names]
 
 
 def _check_no_table(path: Location, depth: int, text: str) -> None:

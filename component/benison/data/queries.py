@@ -20,7 +20,7 @@ _DRIVERS = {
 }
 _DUCKDB = "duckdb"
 _QUOTED = re.compile(
-    r"""(?<!\w)[eE]'(?:\\.|[^'\\])*'|'[^']*'|"[^"]*"|`[^`]*`"""
+    r"""(?<!\w)[eE]'(?:\\.|[^'\\])*'|'[^']*'|"[^"]*"|`[^`]*`|\[[^\]'"]*\]"""
     r"""|(?<!\w)(\$(?:[A-Za-z_]\w*)?\$).*?\1|--[^\n]*|/\*.*?\*/""",
     re.DOTALL,
 )
@@ -63,6 +63,8 @@ def _statements(query: str) -> list[str]:
 
     >>> _statements("SELECT 'a;b'; -- the end; really")
     ['SELECT  ']
+    >>> len(_statements("SELECT [a;b] FROM trips; DROP TABLE trips"))
+    2
     """
     return [part for part in _QUOTED.sub(" ", query).split(";") if part.strip()]
 

@@ -122,6 +122,11 @@ class ColumnMean(Metric):
     needs_prediction = False
 
     def __post_init__(self) -> None:
+        for way in (self.feature_key_path, self.example_weights_key_path):
+            if isinstance(way, str):
+                raise ValueError(
+                    f"a way to a column is a list, not the text {way!r}; write [{way}]"
+                )
         path = tuple(self.feature_key_path)
         weights = tuple(self.example_weights_key_path or ())
         for parameter, way in (("feature_key_path", path), ("example_weights_key_path", weights)):

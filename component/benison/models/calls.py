@@ -112,7 +112,7 @@ def _of_examples(outputs: Mapping[str, Any], rows: int) -> dict[str, npt.NDArray
 
     Other outputs, such as embeddings or the names of classes, are dropped.
     """
-    arrays = {name: np.asarray(output) for name, output in outputs.items()}
+    arrays = {name: in_order(output) for name, output in outputs.items()}
     fit = {name: a for name, a in arrays.items() if a.ndim in (1, 2) and len(a) == rows}
     if not fit:
         shapes = ", ".join(f"{name!r} of shape {array.shape}" for name, array in arrays.items())
@@ -121,3 +121,14 @@ def _of_examples(outputs: Mapping[str, Any], rows: int) -> dict[str, npt.NDArray
             f"each example, and one number or a list of numbers in it."
         )
     return {name: a[:, 0] if a.ndim == 2 and a.shape[1] == 1 else a for name, a in fit.items()}
+
+
+def in_order(output: Any) -> npt.NDArray[Any]:
+    """An output as an array; of pandas, the rows must be those of the call, counted from 0."""
+    if hasattr(output, "iloc") and not np.array_equal(output.index, np.arange(len(output))):
+        raise ModelError(
+            "it returns rows whose index is not that of the rows given, so which prediction is whose is "
+            "unclear. Return them in the order given: predictions.reindex(frame.index) where they were "
+            "sorted, predictions.to_numpy() where only the index is another."
+        )
+    return np.asarray(output)

@@ -84,30 +84,14 @@ class CallablePredictor:
         frame = as_whole_frame(features, self.columns or features.schema.names)
 
         def call(part: slice) -> dict[str, Any]:
-            given = frame.iloc[part].reset_index(drop=True)
-            rows = given.index  # before the function, which may sort what it is given
-            outputs = _outputs(self._function(given))
-            for output in outputs.values():
-                self._check_order(output, rows)
-            return outputs
+            return _outputs(self._function(frame.iloc[part].reset_index(drop=True)))
 
         try:
             return self._calls.run(features.num_rows, call)
-        except ModelError:
-            raise
         except Exception as error:  # anyone's code
-            text = f"{type(error).__name__}: {str(error).strip()[:300]}"
+            name = "" if isinstance(error, ModelError) else f"{type(error).__name__}: "
+            text = f"{name}{str(error).strip()[:300]}"
             raise ModelError(f"{self._title} fails on the data: {text}") from error
-
-    def _check_order(self, output: Any, rows: Any) -> None:
-        """Refuse a pandas object of other rows than were given, or of the same in another order."""
-        is_indexed = hasattr(output, "iloc") and len(output) == len(rows)
-        if is_indexed and not output.index.equals(rows):
-            raise ModelError(
-                f"{self._title} returns rows whose index is not that of the rows given, so which prediction "
-                "is whose is unclear. Return them in the order given: predictions.reindex(frame.index) "
-                "where they were sorted, predictions.to_numpy() where only the index is another."
-            )
 
 
 def _outputs(returned: Any) -> dict[str, Any]:

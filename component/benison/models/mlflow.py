@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from benison.config import yaml_text
@@ -129,7 +128,10 @@ class PyfuncPredictor:
         frame = as_frame(features, self.columns or features.schema.names)
         try:
             return self._calls.run(
-                len(frame), lambda part: _by_name(self._function.predict(frame.iloc[part]))
+                len(frame),
+                lambda part: _by_name(
+                    self._function.predict(frame.iloc[part].reset_index(drop=True))
+                ),
             )
         except Exception as error:  # the function is anyone's code
             raise fails(self._title, error) from error
@@ -159,7 +161,7 @@ def _no_bytecode() -> Iterator[None]:
 
 def _by_name(outputs: Any) -> dict[str, Any]:
     if hasattr(outputs, "columns"):
-        return {str(name): outputs[name].to_numpy() for name in outputs.columns}
+        return {str(name): outputs[name] for name in outputs.columns}
     if isinstance(outputs, Mapping):
-        return {str(name): np.asarray(values) for name, values in outputs.items()}
-    return {"output": np.asarray(outputs)}
+        return {str(name): values for name, values in outputs.items()}
+    return {"output": outputs}

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from benison.errors import MissingExtraError, ModelError
 from benison.models.arrays import as_frame
-from benison.models.calls import BatchedCalls
+from benison.models.calls import BatchedCalls, in_order
 from benison.models.classes import Classes, classes_of
 from benison.models.predictor import LoadOptions, Outputs
 
@@ -77,7 +77,7 @@ class SklearnPredictor:
 
     def _fed(self, frame: Any) -> Any:
         """What the estimator was fitted on: a data frame, or a matrix where the config names its columns."""
-        return frame if self._is_named else frame.to_numpy()
+        return frame.reset_index(drop=True) if self._is_named else frame.to_numpy()
 
     def _scores(self, frame: Any) -> Any:
         classes = self.classes.get("output", ())
@@ -85,8 +85,9 @@ class SklearnPredictor:
         if name is None:
             predicted = self._estimator.predict(frame)
             places = {label: i for i, label in enumerate(classes)}
+            predicted = in_order(predicted)
             return np.array([places[x] for x in predicted.ravel()]) if classes else predicted
-        scores = np.asarray(getattr(self._estimator, name)(frame))
+        scores = in_order(getattr(self._estimator, name)(frame))
         if classes and scores.ndim == 2 and scores.shape[1] != len(classes):
             raise ModelError(
                 f"{name} gives {scores.shape[1]} scores for {len(classes)} classes; make it give one for "
