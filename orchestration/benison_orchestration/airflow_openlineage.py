@@ -52,7 +52,9 @@ def _data(outcome: Mapping[str, Any]) -> Iterator[InputDataset]:
     facet = data_quality_metrics_input_dataset.DataQualityMetricsInputDatasetFacet
     for path in examples:
         # How many rows are in which of several paths was not counted.
-        rows = {"dataQualityMetrics": facet({}, outcome["rows"])} if len(examples) == 1 else {}
+        rows: dict[str, Any] = (
+            {"dataQualityMetrics": facet({}, outcome["rows"])} if len(examples) == 1 else {}
+        )
         yield InputDataset(*_name_of(path), inputFacets=rows)
 
 
