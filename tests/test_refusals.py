@@ -19,6 +19,8 @@ from tests.conftest import config, taxi_like
 
 TRIPS = taxi_like(50)
 LOW = {"value_threshold": {"lower_bound": 0.5}}
+CROSSING = {"baseline_spec": {}, "slicing_specs": [{"feature_keys": ["hour"]}]}
+CROSSED = {"cross_slicing_specs": [CROSSING], "threshold": {**LOW, "evidence": "worse"}}
 
 
 def run(*arguments: Any) -> Any:
@@ -410,6 +412,45 @@ def test_evidence_that_no_pass_could_give_is_refused() -> None:
     assert (
         fault == "how far precision may be from its true value is not known; say evidence: point."
     )
+
+
+@pytest.mark.parametrize(
+    ("metric", "of_spec", "of_metric", "sentence"),
+    [
+        (
+            "MeanLabel",
+            {},
+            {"threshold": {"change_threshold": {"absolute": -0.1, "direction": 1}}},
+            "mean_label is the same for both models, as it looks at no predictions; say evidence: point.",
+        ),
+        (
+            "Precision",
+            {"cross_slice_thresholds": {"precision_ratio": {"thresholds": [CROSSED]}}},
+            {},
+            "how far comparisons of slices may be from the true ones is not known; say evidence: point.",
+        ),
+    ],
+)
+def test_evidence_is_refused_of_what_has_none(
+    metric: str, of_spec: Any, of_metric: dict[str, Any], sentence: str
+) -> None:
+    """Of what looks at labels alone, and by the name of a ratio of slices."""
+    for threshold in of_metric.values():
+        threshold["evidence"] = "worse"
+    slices = ({}, {"feature_keys": ["hour"]})
+    crossed = [] if of_metric else [CROSSING]
+    made = config(
+        {"class_name": metric, **of_metric},
+        spec=of_spec,
+        slices=slices,
+        cross_slicing_specs=crossed,
+    )
+    spec = {"label_key": "label", "prediction_key": "prediction"}
+    made["model_specs"] = [
+        {"name": "new", **spec},
+        {"name": "old", **spec, "is_baseline": True},
+    ]
+    assert [*faults_of(made).values()] == [sentence]
 
 
 def test_ranks_and_clusters_have_evidence_by_blocks() -> None:

@@ -422,6 +422,61 @@ def test_a_candidate_that_is_the_baseline_is_blessed() -> None:
         assert _judged({"y": y, "n": p, "o": p}, metric, "worse", threshold) == "blessed"
 
 
+@pytest.mark.parametrize("metric", ["AUC", "F1Score", "MeanSquaredError", "SpearmanCorrelation"])
+@pytest.mark.parametrize("kind", ["absolute", "relative"])
+def test_a_candidate_that_is_the_baseline_is_shown_to_be_no_worse(metric: str, kind: str) -> None:
+    """The change is 0 in all rows, so that there is nothing to test; of 20 rows that is no evidence."""
+    y, p = _rows()
+    threshold = (_RISE if metric == "MeanSquaredError" else _FALL)["change_threshold"]
+    limits = {"direction": threshold["direction"], kind: threshold["absolute"]}
+    few = "not_blessed" if kind == "absolute" else "blessed"  # a share of much is much
+    for rows, verdict in ((slice(None), "blessed"), (slice(0, 20), few)):
+        columns = {"y": y[rows], "n": p[rows], "o": p[rows]}
+        if rows.stop is None or metric == "MeanSquaredError":
+            assert _judged(columns, metric, "not_worse", {"change_threshold": limits}) == verdict
+
+
+@pytest.mark.parametrize("metric", ["BinaryAccuracy", "AUC", "Precision"])
+@pytest.mark.parametrize(
+    "threshold",
+    [
+        {"value_threshold": {"upper_bound": 1.0}},
+        {"value_threshold": {"lower_bound": 0.0}},
+        {"change_threshold": {"absolute": -1.0, "direction": UP}},
+        {"change_threshold": {"relative": -1.0, "direction": UP}},
+    ],
+)
+def test_a_bound_at_the_end_of_the_range_is_always_met(
+    metric: str, threshold: dict[str, Any]
+) -> None:
+    y, p = _rows()
+    for n in (y, p):
+        assert _judged({"y": y, "n": n, "o": y}, metric, "not_worse", threshold) == "blessed"
+
+
+@pytest.mark.parametrize("evidence", ["point", "worse", "not_worse"])
+@pytest.mark.parametrize("kind", ["value", "change"])
+def test_a_count_of_no_rows_is_no_value(evidence: str, kind: str) -> None:
+    """No row weighs anything, so that there are no false positives, of which nobody knows anything."""
+    specs = [
+        {"name": n, "prediction_key": n, "label_key": "y", "example_weight_key": "w"} for n in "no"
+    ]
+    specs[1]["is_baseline"] = True  # type: ignore[assignment]
+    threshold = {"value_threshold": {"upper_bound": 5.0}} if kind == "value" else _RISE
+    bound = {"class_name": "FalsePositives", "threshold": {**threshold, "evidence": evidence}}
+    made = {
+        "model_specs": specs,
+        "slicing_specs": [{"feature_keys": ["hour"]}],
+        "metrics_specs": [{"metrics": [bound]}],
+    }
+    y, p = _rows()
+    columns = {"y": y, "n": p, "o": p, "hour": y, "w": y}
+    verdict = benison.evaluate(pa.table(columns), made).verdict
+    (check,) = [each for each in verdict.checks if each.slice == "hour=0"]
+    assert check.outcome == "fail"
+    assert check.reason.startswith("false_positives of hour=0 is undefined because none of its")
+
+
 def test_three_flagged_rows_do_not_show_that_precision_is_no_worse() -> None:
     y, p = _rows(3000)
     few = np.zeros(3000)

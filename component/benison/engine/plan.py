@@ -159,7 +159,7 @@ class _Builder:
             tuple(self._computations.values()),
             tuple(self._averages),
             tuple(self._slots),
-            tuple(self._judged),
+            tuple(self._ranged(each) for each in self._judged),
             self._slicing_specs(),
             {model.name: outputs_of(self.config, model) for model in self.config.model_specs},
             comparison,
@@ -228,6 +228,10 @@ class _Builder:
                 else:
                     self._widen(member.name, describe(class_name))
                     yield i, member, pairs
+
+    def _ranged(self, each: MetricKeys) -> MetricKeys:
+        low, high = self._ranges.get(each.name, (each.low, each.high))
+        return dataclasses.replace(each, low=low, high=high)
 
     def _widen(self, name: str, about: About) -> None:
         """Of metrics of one name, as of several models, the range holds all."""

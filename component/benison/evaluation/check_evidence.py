@@ -10,29 +10,43 @@ from benison.config.faults import Fault
 from benison.config.fields import POINT
 from benison.config.plain import Loc
 from benison.engine.plan import Plan
-from benison.table.key import MetricKeys
+from benison.table.key import SLICE_RATIO, MetricKeys
+from benison.table.words import metric_text
 
 _CURE = "say evidence: point"
 
 
 def evidence_faults(plan: Plan) -> Iterator[Fault]:
     """The thresholds whose evidence no pass could give; else they would judge nothing, and bless nothing."""
-    known = {sampling.key for sampling in plan.samplings}
     for each in plan.judged:
         for loc, threshold in _thresholds(plan, each):
-            if threshold.evidence == POINT:
-                continue
-            if not known.issuperset(each.keys):
-                text = f"how far {each.name} may be from its true value is not known; {_CURE}."
-                yield Fault((*loc, "evidence"), text)
-            elif "cross_slice_thresholds" in loc:
-                text = f"how far comparisons of slices may be from the true ones is not known; {_CURE}."
-                yield Fault((*loc, "evidence"), text)
+            unknown = "" if threshold.evidence == POINT else _unknown(plan, each, loc, threshold)
+            if unknown:
+                yield Fault((*loc, "evidence"), f"{unknown}; {_CURE}.")
+
+
+def _unknown(plan: Plan, each: MetricKeys, loc: Loc, threshold: MetricThreshold) -> str:
+    """What a threshold needs to know, and no pass could tell; "" for nothing."""
+    values = {sampling.key for sampling in plan.samplings}
+    changes = {sampling.key for sampling in plan.samplings if sampling.estimator.paired}
+    if not values.issuperset(each.keys):
+        return f"how far {each.name} may be from its true value is not known"
+    if "cross_slice_thresholds" in loc or _ratio_of(each) in loc:
+        return "how far comparisons of slices may be from the true ones is not known"
+    is_change = threshold.change_threshold is not None and not each.compares
+    if is_change and plan.comparison is not None and not changes.issuperset(each.keys):
+        return f"{each.name} is the same for both models, as it looks at no predictions"
+    return ""
 
 
 def _thresholds(plan: Plan, each: MetricKeys) -> Iterator[tuple[Loc, MetricThreshold]]:
     """The thresholds on a metric, and where each stands."""
     for loc, threshold in plan.config.metrics_specs[each.spec].located_thresholds():
         own = loc[:2] == ("metrics", each.metric)
-        if own or (loc[0] != "metrics" and loc[1] == each.name):
+        if own or (loc[0] != "metrics" and loc[1] in (each.name, _ratio_of(each))):
             yield ("metrics_specs", each.spec, *loc), threshold
+
+
+def _ratio_of(each: MetricKeys) -> str:
+    """The name by which a threshold is on the ratio of a metric in two slices."""
+    return metric_text(each.name, SLICE_RATIO)

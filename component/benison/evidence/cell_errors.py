@@ -28,6 +28,8 @@ from benison.metrics.statistics.cells import Cells
 
 _CELLS = 4
 """Cells of one model: 2 * decision + label, as `ThresholdCells` of one threshold has them."""
+_NOISE = 1e-13
+"""The share of the variances that rounding leaves where both models decide alike."""
 _LEFT = 1e-9
 """What is left of a cell without its only row is nothing; more than that is no rounding."""
 
@@ -100,7 +102,9 @@ class CellsEstimator(Estimator):
             # Each decides which rows it is of; of few rows, or of rows all alike, little is known.
             errors = [own.adjusted_error**2, other.adjusted_error**2]
             degrees = np.minimum(own.total, other.total) - 1
-        variance = np.maximum(errors[0] + errors[1] - 2 * covariance, 0.0)
+        together = errors[0] + errors[1]
+        variance = together - 2 * covariance
+        variance = np.where(variance > _NOISE * together, variance, 0.0)
         difference = parts[0].value - parts[1].value
         change = Student(difference, np.sqrt(variance), degrees, "cells")
         return Paired(own, other, change, covariance)

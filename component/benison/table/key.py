@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 VALUE = "value"
@@ -68,3 +69,7 @@ class MetricKeys:
     keys: tuple[Key, ...]
     compares: bool = False
     """Whether each value compares the candidate with the baseline, and so is a change by itself."""
+    low: float = -math.inf
+    """No value is below it."""
+    high: float = math.inf
+    """No value is above it."""

@@ -20,6 +20,7 @@ from benison.data.batch import Array, Index, Mask
 from benison.evidence.correction import benjamini_hochberg, holm
 from benison.evidence.power import detectable, needed_examples
 from benison.evidence.spread import Spread
+from benison.table.key import SLICE_RATIO
 from benison.validation.rows import Values
 from benison.validation.rules import Judged, Rule, Words
 from benison.validation.terms import (
@@ -63,7 +64,7 @@ class Gated:
     @cached_property
     def p_not_worse(self) -> Array:
         """Small where the value is shown to be within its bound, NaN where the sample cannot tell."""
-        return self._p(self.rule.bound, worse=False)
+        return np.where(self.is_met, np.nan, self._p(self.rule.bound, worse=False))
 
     @cached_property
     def std_error(self) -> Array:
@@ -81,10 +82,41 @@ class Gated:
     @property
     def is_undefined(self) -> Mask:
         """Where the candidate has no value although one could be expected: bool[N]."""
+        rests_on_nothing = self.values.rests_on(self.rule.is_change) == 0
         if not self.rule.is_change:
-            return np.isnan(self.values.value)
+            return np.asarray(np.isnan(self.values.value) | rests_on_nothing)
         both = np.isnan(self.values.value) & np.isnan(self.values.baseline)
-        return np.asarray(np.isnan(self.judged.change) & ~both)
+        counted = rests_on_nothing & ~np.isnan(self.judged.change)
+        return np.asarray((np.isnan(self.judged.change) & ~both) | counted)
+
+    @cached_property
+    def is_met(self) -> Mask:
+        """Where the bound is met without a test: bool[N].
+
+        No value could be beyond it, or the change is 0 in each of many rows.
+        """
+        low, high = self._range
+        is_edge = self.rule.bound <= low if self.rule.side == LOWER else self.rule.bound >= high
+        met = is_edge & np.isfinite(self.distance)
+        if self.rule.is_change:
+            assert self.values.paired is not None
+            alike = self.values.paired.change.is_constant & (self.judged.change == 0)
+            enough = self.values.rests_on(is_change=True) >= _ALIKE
+            met = met | (alike & enough & (self.judged.outcome == PASS))
+        return np.asarray(met & self.is_open & ~self.is_undefined)
+
+    @property
+    def _range(self) -> tuple[Array, Array]:
+        """The ends of the range of what is judged, float64[N] each."""
+        low, high = self.values.low, self.values.high
+        plain, is_change = self.values.slices.plain, self.rule.is_change
+        if self.values.key.kind == SLICE_RATIO or self.rule.check == CHANGE_RELATIVE:
+            # Nothing is less than nothing; of what can be below 0 there is no least share.
+            known = (low >= 0) & (plain | (not is_change))
+            return np.where(known, -float(is_change), -np.inf), np.full(len(plain), np.inf)
+        reach = (high - low) * np.where(plain | (not is_change), 1.0, 2.0)
+        is_difference = is_change | ~plain
+        return np.where(is_difference, -reach, low), np.where(is_difference, reach, high)
 
     @cached_property
     def is_certain(self) -> Mask:
@@ -97,6 +129,7 @@ class Gated:
     def is_tested(self) -> bool:
         """Whether the sample says anything of any of them."""
         can_tell = np.isfinite(self.p_worse) | np.isfinite(self.p_not_worse) | self.is_certain
+        can_tell = can_tell | self.is_met
         alike = self._spread(self.rule.bound)[0].is_constant & (self.judged.outcome == PASS)
         return bool((can_tell | self.is_undefined | alike)[self.is_open].any())
 
@@ -235,6 +268,7 @@ class Family:
         zone = np.full(len(p_worse), UNDECIDED, object)
         zone[gated.p_not_worse <= self._alpha] = SHOWN_NOT_WORSE
         zone[p_worse <= self._alpha] = SHOWN_WORSE
+        zone[gated.is_met] = SHOWN_NOT_WORSE
         certain = gated.is_certain & (gated.judged.outcome == FAIL)
         zone[~gated.is_open | gated.is_undefined | certain] = ""
         return zone

@@ -147,6 +147,7 @@ class _Bench:
         for kinds, thresholds in ((PLAIN_KINDS, plain), (RATIO_KINDS, ratios)):
             for key in each.keys if thresholds else ():
                 values = self._rows.values(key.as_kind(kinds[0]), kinds, self._baseline)
+                values = dataclasses.replace(values, low=each.low, high=each.high)
                 for threshold in dict.fromkeys(thresholds):
                     self._hold(values, *threshold)
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
@@ -79,6 +80,10 @@ class Values:
     has_baseline: bool
     errors: tuple[Errors, ...] = ()
     """How far the true values may be from these, as far as it is known."""
+    low: float = -math.inf
+    """No value of the metric in a slice is below it."""
+    high: float = math.inf
+    """No value of the metric in a slice is above it."""
 
     @property
     def spread(self) -> Spread | None:

@@ -79,6 +79,7 @@ class Rule:
         uncertain = exact & (resolution > 0) & (np.abs(judged - self.bound) <= resolution)
         few = values.rests_on(self.is_change)
         outcome[uncertain | ((few > 0) & (few < least_examples))] = NOT_EVALUATED
+        outcome[few == 0] = FAIL  # a count of no rows is 0, and no value
         zone = np.where(uncertain, "undecided", "").astype(object)
         return Judged(outcome, judged if self.is_change else np.full(len(values), np.nan), zone)
 

@@ -147,7 +147,7 @@ def _rounded(count: int) -> str:
 
 def _value(check: CheckFacts) -> str:
     name = f"{check.name} of {check.slice}"
-    if math.isnan(check.value):
+    if math.isnan(check.value) or check.evaluated == 0:
         return f"{_undefined(check)}, so it cannot be within its bounds."
     text = f"{name} is {shown(check.value, check.bound)} ({_sureness(check)})"
     if check.outcome == FAIL:
@@ -159,7 +159,7 @@ def _value(check: CheckFacts) -> str:
 
 def _change(check: CheckFacts) -> str:
     name = f"{check.name} of {check.slice}"
-    if math.isnan(check.change):
+    if math.isnan(check.change) or check.evaluated == 0:
         return _undefined_change(check)
     text = f"{name} {_moved(check)}; {_allowed(check)}"
     return f"{text}." if check.outcome in (PASS, FAIL) else f"{text}: not judged."
@@ -258,7 +258,7 @@ def _undefined(check: CheckFacts) -> str:
 
 def _undefined_change(check: CheckFacts) -> str:
     name, kind = f"{check.name} of {check.slice}", _kind(check)
-    if math.isnan(check.value):
+    if math.isnan(check.value) or check.evaluated == 0:
         return f"{_undefined(check)}, so its {kind} is undefined too."
     if math.isnan(check.baseline):
         return (
