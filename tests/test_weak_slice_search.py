@@ -80,7 +80,7 @@ def test_the_slice_is_found_without_being_named(parquet: Path, tmp_path: Path, l
     loaded = benison.load_result(tmp_path / "out")
     assert loaded.weak_slices.equals(result.weak_slices)
     (check, *_) = [c for c in loaded.verdict.checks if c.check == "weak_slice"]
-    assert check.outcome == "pass"
+    assert check.outcome == "warn"
     assert check.reason.startswith("Found: ")
 
 

@@ -34,7 +34,8 @@ def judged(plan: Plan, outputs: Mapping[str, Any], look: int | None) -> Verdict:
         outputs["notes"],
         outputs.get("evidence"),
     )
-    verdict = with_weak_slices(verdict, plan.config, outputs.get("weak_slices"))
+    searched = outputs.get("weak_slices"), outputs.get("weak_slice_searches", ())
+    verdict = with_weak_slices(verdict, plan.config, *searched)
     return dataclasses.replace(verdict, look=look)
 
 

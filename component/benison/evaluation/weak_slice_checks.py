@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes checks of the weak slices that were confirmed, and lets them change the verdict where they may."""
+"""Makes checks of a search for weak slices, and lets them change the verdict where they may."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -13,85 +13,155 @@ import pyarrow as pa
 from benison.config import EvalConfig, WeakSliceOptions
 from benison.config.weak_slice_options import CHANGE, FAIL, OFF
 from benison.table.schema import CHECKS_SCHEMA
+from benison.table.words import counted
 from benison.validation import terms
 from benison.validation.terms import NOT_EVALUATED
 from benison.validation.verdict import BLESSED, NOT_BLESSED, Verdict
-from benison.weak_slices.findings import sentence
+from benison.weak_slices.findings import SearchedTarget, sentence
 
 WEAK_SLICE = "weak_slice"
 
 
-def with_weak_slices(verdict: Verdict, config: EvalConfig, slices: pa.Table | None) -> Verdict:
-    """The verdict with a check for each slice that was confirmed, or one that says that none was."""
+def with_weak_slices(
+    verdict: Verdict,
+    config: EvalConfig,
+    slices: pa.Table | None,
+    searched: Sequence[SearchedTarget] = (),
+) -> Verdict:
+    """The verdict with a check for each slice that was confirmed, and for each search that could not be.
+
+    Args:
+        verdict: That of the checks of metrics.
+        config: What was asked for.
+        slices: The rows of weak_slices.parquet; None where nothing was searched.
+        searched: What was searched of each model and output.
+    """
     options = config.weak_slices
     if options is None or options.gate == OFF:
         return verdict
-    unsearched = slices is None and (options.loss != CHANGE or config.baseline_spec is not None)
-    if unsearched and options.gate != FAIL:
-        return verdict  # no feature parts the rows
-    rows = [*_rows(config, options, slices)]
-    added = pa.Table.from_pylist(rows, CHECKS_SCHEMA)
-    table = pa.concat_tables([verdict.table, added])
-    stamped = any(row["outcome"] == terms.RUBBER_STAMPED for row in rows)
+    rows = [*_rows(config, options, slices, searched)]
+    table = pa.concat_tables([verdict.table, pa.Table.from_pylist(rows, CHECKS_SCHEMA)])
+    outcomes = {row["outcome"] for row in rows}
     status = verdict.status
-    if any(row["outcome"] == terms.FAIL for row in rows):
+    if terms.FAIL in outcomes:
         status = NOT_BLESSED
-    elif unsearched and status == BLESSED:
-        status = NOT_EVALUATED
-    elif options.gate == FAIL and not verdict.total and not unsearched:  # the only threshold
+    elif terms.NOT_EVALUATED in outcomes:
+        status = NOT_EVALUATED if status == BLESSED else status
+    elif options.gate == FAIL and not verdict.total:  # the only threshold
         status = BLESSED
-    return dataclasses.replace(
-        verdict, status=status, table=table, rubber_stamped=verdict.rubber_stamped or stamped
-    )
+    stamped = verdict.rubber_stamped or terms.RUBBER_STAMPED in outcomes
+    return dataclasses.replace(verdict, status=status, table=table, rubber_stamped=stamped)
 
 
 def _rows(
-    config: EvalConfig, options: WeakSliceOptions, slices: pa.Table | None
+    config: EvalConfig,
+    options: WeakSliceOptions,
+    slices: pa.Table | None,
+    searched: Sequence[SearchedTarget],
 ) -> Iterator[dict[str, Any]]:
-    """The rows of checks.parquet; of a search that does not gate only what was confirmed."""
-    for row in [] if slices is None else slices.to_pylist():
-        outcome = terms.FAIL if options.gate == FAIL else terms.PASS
-        model = row["model"] if len(config.candidate_specs) > 1 else ""
-        yield {**_check(row, options), "outcome": outcome, "note": sentence(row, model)}
-    if options.gate != FAIL or (slices is not None and slices.num_rows):
+    """The rows of checks.parquet; of a search that does not gate only what somebody should look at."""
+    if slices is None:
+        yield from _unsearched(config, options)
         return
+    several = len(searched) > 1
+    rows = slices.to_pylist()
+    for about in searched:
+        whose = "/".join(filter(None, (about.model, about.output))) if several else ""
+        own = [r for r in rows if (r["model"], r["output"]) == (about.model, about.output)]
+        outcome = terms.FAIL if options.gate == FAIL else terms.WARN
+        for row in own:
+            yield {**_check(row, options, about), "outcome": outcome, "note": sentence(row, whose)}
+        faults = [*_faults(about)]
+        if not own and not faults and options.gate == FAIL:
+            of = f" of {whose}" if whose else ""
+            faults = [(terms.PASS, f"No slice{of} was confirmed that became worse.")]
+        for judged, note in faults:
+            outcome = judged if options.gate == FAIL else terms.WARN
+            yield {**_check(_overall(about), options, about), "outcome": outcome, "note": note}
+
+
+def _unsearched(config: EvalConfig, options: WeakSliceOptions) -> Iterator[dict[str, Any]]:
+    """Why nothing was searched at all."""
+    is_gate = options.gate == FAIL
     name = config.candidate_specs[0].name if config.candidate_specs else ""
-    none: dict[str, Any] = {"model": name, "output": "", "slice": "Overall", "slice_key": []}
-    if slices is None and config.baseline_spec is not None:
-        note = "No feature parts the rows, so slices that became worse could not be looked for."
-        yield {**_check(none, options), "outcome": terms.NOT_EVALUATED, "note": note}
-    elif slices is None:
+    none = {"model": name, "output": "", "slice": "Overall", "slice_key": []}
+    if options.loss != CHANGE or config.baseline_spec is not None:
+        outcome = terms.NOT_EVALUATED if is_gate else terms.WARN
+        note = (
+            f"No feature parts the rows into slices of {options.min_examples:,} examples, so weak slices "
+            "could not be looked for. Name columns that do in weak_slices.features, or lower min_examples."
+        )
+        yield {**_check(none, options), "outcome": outcome, "note": note}
+    elif is_gate:
         note = "There is no baseline, so slices that became worse were not looked for (rubber-stamped)."
         yield {**_check(none, options), "outcome": terms.RUBBER_STAMPED, "note": note}
-    else:
-        note = "No slice was confirmed that became worse."
-        yield {**_check(none, options), "outcome": terms.PASS, "note": note}
 
 
-def _check(row: dict[str, Any], options: WeakSliceOptions) -> dict[str, Any]:
+def _overall(about: SearchedTarget) -> dict[str, Any]:
+    """What a check of the whole search has in place of a slice's own fields."""
+    names = {"model": about.model, "output": about.output, "slice": "Overall", "slice_key": []}
+    defined = about.labelled - about.candidate_undefined - about.baseline_undefined
+    return {**names, "examples": about.labelled, "confirmed_on": defined}
+
+
+def _faults(about: SearchedTarget) -> Iterator[tuple[str, str]]:
+    """What makes a search say less than it seems to: the outcome under a gate, and a sentence."""
+    if not about.labelled:
+        yield (
+            terms.NOT_EVALUATED,
+            "No example has a label, so weak slices could not be looked for. Give labels, or leave "
+            "weak_slices out of the config.",
+        )
+        return
+    where = f"; most of them, {about.there:,}, are in {{{about.where}}}"
+    at = where if about.there >= about.min_examples else ""
+    of = counted(about.labelled, "example")
+    if about.candidate_undefined:
+        model = about.model or "The model"
+        yield (
+            terms.FAIL,
+            f"{model} has no loss on {about.candidate_undefined:,} of {of}, where its predictions are "
+            f"missing or not finite{at}. What it does there is in no slice; let it predict them.",
+        )
+    if about.baseline_undefined:
+        yield (
+            terms.NOT_EVALUATED,
+            f"{about.baseline} has no loss on {about.baseline_undefined:,} of {of}, where its predictions "
+            f"are missing or not finite{at}. What is worse there is not known; let it predict them, or "
+            "take these examples out.",
+        )
+    if not about.slices:
+        features = ", ".join(about.features)
+        yield (
+            terms.NOT_EVALUATED,
+            f"No slice of {features} has {about.min_examples:,} examples with a loss, half of them on "
+            "each side, so weak slices could not be looked for. Lower weak_slices.min_examples, name "
+            "other features, or give more examples.",
+        )
+
+
+def _check(
+    row: dict[str, Any], options: WeakSliceOptions, about: SearchedTarget | None = None
+) -> dict[str, Any]:
     """A row without outcome and sentence; a slice's own fields are in `row`."""
-    undefined = dict.fromkeys(("p_value", "detectable", "passing", "level"), math.nan)
-    is_change = options.loss == CHANGE
+    unknown = ("p_value", "detectable", "passing", "baseline", "change")
     return {
         **{name: row[name] for name in ("model", "output", "slice", "slice_key")},
         **dict.fromkeys(("dataset", "variant", "sub_key", "aggregation", "zone"), ""),
+        **dict.fromkeys(unknown, math.nan),
+        **dict.fromkeys(("family_size", "needed_examples", "lost", "won", "other_slice_key")),
         "weighted": False,
-        "other_slice_key": None,
         "metric": WEAK_SLICE,
         "kind": "value",
         "check": WEAK_SLICE,
         "side": terms.UPPER,
-        "bound": options.min_effect,
-        "value": row.get("mean_loss", math.nan),
+        "bound": about.min_effect if about else options.min_effect,
+        "value": row.get("effect", math.nan),
         "lower": row.get("lower", math.nan),
         "upper": row.get("upper", math.nan),
-        "baseline": math.nan if is_change else row.get("expected", math.nan),
-        "change": row.get("effect", math.nan),
         "evidence": "worse",
         "p_adjusted": row.get("p_adjusted", math.nan),
-        "family_size": None,
-        **dict.fromkeys(("needed_examples", "lost", "won"), None),
+        "level": about.level if about else math.nan,
         "examples": row.get("examples", 0),
         "evaluated": row.get("confirmed_on"),
-        **undefined,
     }

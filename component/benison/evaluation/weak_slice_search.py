@@ -15,7 +15,7 @@ from benison.engine import beam_jobs
 from benison.engine.plan import Plan
 from benison.errors import ConfigError, DataError
 from benison.weak_slices.code_books import code_books, holds_text, is_sliceable
-from benison.weak_slices.losses import loss_of
+from benison.weak_slices.losses import RowLoss, loss_of
 from benison.weak_slices.sampled_rows import RowScan, SampledRows
 from benison.weak_slices.weak_slices_evaluator import WeakSlicesEvaluator
 
@@ -53,11 +53,22 @@ def weak_slice_stages(
     books = code_books(rows, features, least, options.depth)
     if not books:
         return []
-    known = [rows.table.column(name) for name in labels if name in rows.table.column_names]
-    about_classes = any(not c.metric.accepts & _OF_NUMBERS for c in plan.computations)
-    row_loss = loss_of(options.measure, known[0] if known else None, about_classes)
+    targets = _targets(plan)
+    losses = tuple(_loss(plan, options, rows, *candidate) for candidate, _ in targets)
     updated = options.model_copy(update={"min_examples": least})
-    return [WeakSlicesEvaluator(updated, tuple(books), row_loss, _targets(plan), _alpha(plan))]
+    return [WeakSlicesEvaluator(updated, tuple(books), losses, targets, _alpha(plan))]
+
+
+def _loss(
+    plan: Plan, options: WeakSliceOptions, rows: SampledRows, model: str, output: str
+) -> RowLoss:
+    """What an error is of an output, by its own labels and metrics."""
+    (spec,) = (each for each in plan.config.candidate_specs if each.name == model)
+    label = spec.label_key_for(output)
+    known = rows.table.column(label) if label in rows.table.column_names else None
+    metrics = [c.metric for c in plan.computations if c.key.output == output]
+    about_classes = any(not metric.accepts & _OF_NUMBERS for metric in metrics)
+    return loss_of(options.measure, known, about_classes, output)
 
 
 def _check_named(options: WeakSliceOptions, dataset: Dataset) -> None:

@@ -31,7 +31,7 @@ from benison.table.key import CHANGE, KEY_COLUMNS, VALUE, Key
 from benison.table.slices import slice_ids
 from benison.table.words import metric_text, model_source, shortened
 from benison.validation.checks import Check
-from benison.validation.terms import FAIL, NOT_EVALUATED, PASS, RUBBER_STAMPED, UNDECIDED
+from benison.validation.terms import FAIL, NOT_EVALUATED, PASS, RUBBER_STAMPED, UNDECIDED, WARN
 from benison.validation.verdict import BLESSED, NOT_BLESSED
 
 # GitHub accepts a megabyte of summary. What does not fit is in checks.parquet, and the page says so.
@@ -207,6 +207,7 @@ def _page(result: EvalResult, facts: Mapping[str, str]) -> Iterator[str]:
         "Failed": (FAIL,),
         "Undecided": (UNDECIDED,),
         "Not evaluated": (NOT_EVALUATED, RUBBER_STAMPED),
+        "Warned": (WARN,),
     }
     for title, outcomes in groups.items():
         shown = verdict.of_outcome(*outcomes, most=MAX_ROWS)

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 PASS, FAIL, NOT_EVALUATED = "pass", "fail", "not_evaluated"
 UNDECIDED, RUBBER_STAMPED = "undecided", "rubber_stamped"
-OUTCOMES = (FAIL, UNDECIDED, NOT_EVALUATED, RUBBER_STAMPED, PASS)
+WARN = "warn"
+"""Of what somebody should look at, and what changes no verdict."""
+OUTCOMES = (FAIL, UNDECIDED, NOT_EVALUATED, RUBBER_STAMPED, WARN, PASS)
 
 SHOWN_WORSE, SHOWN_NOT_WORSE = "worse", "not_worse"
 """The zones of a check with evidence, beside `UNDECIDED`: what its sample shows of its bound."""

@@ -26,6 +26,7 @@ from benison.validation.terms import (
     PASS,
     RUBBER_STAMPED,
     UNDECIDED,
+    WARN,
 )
 from benison.validation.ungated import Ungated
 
@@ -189,8 +190,8 @@ def checks_text(counts: Mapping[str, int]) -> str:
     ('27 of 29 checks passed; 2 could not be evaluated', 'all 29 checks passed')
     >>> checks_text({"pass": 25, "fail": 1, "undecided": 1, "not_evaluated": 2})
     '1 of 29 checks failed; 1 is undecided, 2 could not be evaluated'
-    >>> checks_text({"undecided": 2})
-    'all 2 checks are undecided'
+    >>> checks_text({"undecided": 2}), checks_text({"warn": 1})
+    ('all 2 checks are undecided', 'the check warns')
     """
     total = sum(counts.values())
     if not total:
@@ -198,9 +199,13 @@ def checks_text(counts: Mapping[str, int]) -> str:
     undecided = counts.get(UNDECIDED, 0)
     if undecided == total:
         return f"{_share(undecided, total)} {'is' if total == 1 else 'are'} undecided"
+    if counts.get(WARN, 0) == total:
+        return f"{_share(total, total)} {'warns' if total == 1 else 'warn'}"
     unjudged = counts.get(NOT_EVALUATED, 0) + counts.get(RUBBER_STAMPED, 0)
     others = [f"{undecided:,} {'is' if undecided == 1 else 'are'} undecided"] if undecided else []
     others += [f"{unjudged:,} could not be evaluated"] if unjudged else []
+    warned = counts.get(WARN, 0)
+    others += [f"{warned:,} {'warns' if warned == 1 else 'warn'}"] if warned else []
     failed = counts.get(FAIL, 0)
     count, end = (failed, "failed") if failed else (counts.get(PASS, 0), "passed")
     return "; ".join(filter(None, (f"{_share(count, total)} {end}", ", ".join(others))))

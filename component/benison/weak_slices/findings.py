@@ -23,6 +23,41 @@ from benison.weak_slices.pursuit import Candidate, Pursuit, Search, pursue
 
 
 @dataclasses.dataclass(frozen=True)
+class SearchedTarget:
+    """What was searched of one model and output.
+
+    Attributes:
+        model: The candidate.
+        output: Its output.
+        baseline: What it is compared with; the candidate itself without a baseline.
+        labelled: The rows that have a label.
+        candidate_undefined: Those of them on which the candidate has no finite loss.
+        baseline_undefined: Those on which the baseline alone has none.
+        where: The slice of one feature with most of the rows without a loss.
+        there: How many of them are in it.
+        features: The columns of which slices were made.
+        min_examples: The least rows of a slice.
+        slices: How many slices were looked at.
+        min_effect: The least effect that is reported, in the unit of the loss.
+        level: The confidence with which no slice is reported where there is none.
+    """
+
+    model: str
+    output: str
+    baseline: str
+    labelled: int
+    candidate_undefined: int
+    baseline_undefined: int
+    where: str
+    there: int
+    features: tuple[str, ...]
+    min_examples: int
+    slices: int
+    min_effect: float
+    level: float
+
+
+@dataclasses.dataclass(frozen=True)
 class Finder:
     """Makes the rows of the table from the sums of one model."""
 
@@ -32,11 +67,13 @@ class Finder:
     search: Search
     alpha: float
 
-    def rows(self, model: str, output: str, state: CellSums) -> list[dict[str, Any]]:
-        """The rows of one model and output."""
+    def rows(
+        self, model: str, output: str, state: CellSums
+    ) -> tuple[list[dict[str, Any]], int, float]:
+        """The rows of one model and output, how many slices were looked at, and the least effect."""
         rows, losses = state.reference
         if not rows:
-            return []
+            return [], 0, self.search.min_effect
         scale = 1.0 if state.levels else losses / rows
         search = dataclasses.replace(self.search, min_effect=self.search.min_effect * scale)
         pursuit = pursue(state, search)
@@ -47,7 +84,8 @@ class Finder:
             "loss": self.loss,
             "measure": self.row_loss.measure,
         }
-        return [{**about, **self._row(pursuit, each, kept)} for each in kept]
+        cells = int(pursuit.tables.eligible.sum())
+        return [{**about, **self._row(pursuit, e, kept)} for e in kept], cells, search.min_effect
 
     def _row(self, pursuit: Pursuit, evidence: Evidence, kept: list[Evidence]) -> dict[str, Any]:
         key, kinds = self._key(evidence.candidate)

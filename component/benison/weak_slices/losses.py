@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The loss of each row: a wrong decision, a squared error, or a log loss."""
+"""The loss of each row: a wrong decision, a squared error, or a log loss.
+
+Each is refused where labels and predictions are not what it is of, as a decision of logits at 0.5 would be:
+it would be a number, and mean nothing.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +22,10 @@ from benison.errors import DataError
 
 _THRESHOLD = 0.5
 _LEAST = 1e-7  # the least probability of a log loss, as Keras has it
+_OFF = 0.01  # by so much probabilities of float16 may miss 1 together
 _TWO_DIMENSIONS = 2
+_SQUARES = f"measure: {SQUARED_ERROR} is possible"
+_DECISIONS = f"measure: {DECISION} is possible"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +35,8 @@ class RowLoss:
     measure: str
     by_threshold: bool = True
     """Whether a single number is a score, which decides for what it is at least half of, and not a class."""
+    output: str = ""
+    """Whose labels and predictions they are, for sentences."""
 
     @property
     def levels(self) -> tuple[int, int] | None:
@@ -39,85 +49,162 @@ class RowLoss:
         return (-1, 1) if self.measure == DECISION else None
 
     def of(self, labels: Any, predictions: Any) -> Array:
-        """The loss of each row: float64[N], NaN where the label is missing or the loss undefined.
+        """The loss of each row: float64[N], NaN where the label is missing, not finite where it is undefined.
 
         A decision that is missing is a wrong one.
 
         Raises:
-            DataError: Labels and predictions do not fit each other.
+            DataError: Labels and predictions do not fit each other, or have no such loss.
         """
+        try:
+            return self._of(labels, predictions)
+        except _MisfitError as misfit:
+            whose = f" of the output {self.output!r}" if self.output else ""
+            raise DataError(
+                f"Weak slices cannot be looked for: labels or predictions{whose} are {misfit}"
+            ) from None
+
+    def _of(self, labels: Any, predictions: Any) -> Array:
         if isinstance(labels, Ragged) or isinstance(predictions, Ragged):
-            raise _misfit("lists of different lengths")
-        unlabelled = missing_rows(labels)
+            raise _MisfitError("lists of different lengths", _LEAVE_OUT)
         if isinstance(predictions, pa.Array) or isinstance(labels, pa.Array):
             losses = self._of_texts(labels, predictions)
-        elif self.measure == DECISION:
-            losses = _wrong(labels, predictions, self.by_threshold).astype(np.float64)
-        elif self.measure == LOG_LOSS:
-            losses = _log_loss(labels, predictions)
-        else:
-            losses = _squared(labels, predictions)
-        return np.where(unlabelled, np.nan, losses)
+            return np.where(missing_rows(labels), np.nan, losses)
+        labels, predictions = _flat(labels), _flat(predictions)
+        unlabelled = missing_rows(labels)
+        known = labels[~unlabelled], predictions[~unlabelled]
+        losses = np.full(len(labels), np.nan)
+        losses[~unlabelled] = self._of_numbers(*known)
+        return losses
+
+    def _of_numbers(self, labels: Array, predictions: Array) -> Array:
+        if self.measure == DECISION:
+            return _wrong(labels, predictions, self.by_threshold).astype(np.float64)
+        if self.measure == LOG_LOSS:
+            return _log_loss(labels, predictions)
+        return _squared(labels, predictions)
 
     def _of_texts(self, labels: Any, predictions: Any) -> Array:
         if self.measure != DECISION:
-            raise _misfit(f"text, which has no {self.measure}; say measure: decision")
+            raise _MisfitError(f"text, which has no {self.measure}", _DECISIONS)
         if not (isinstance(labels, pa.Array) and isinstance(predictions, pa.Array)):
-            raise _misfit("text on one side and numbers on the other")
+            raise _MisfitError("text on one side and numbers on the other", _LEAVE_OUT)
         right = pc.fill_null(pc.equal(labels, predictions), False)
         return np.asarray(1.0 - right.to_numpy(zero_copy_only=False), np.float64)
 
 
-def _misfit(what: str) -> DataError:
-    return DataError(
-        f"Weak slices cannot be looked for: labels or predictions are {what}. Leave weak_slices out of the "
-        "config, or name a prediction that has one value for each example."
-    )
+_LEAVE_OUT = (
+    "leave weak_slices out of the config, or name a prediction that has one value for each example"
+)
+
+
+class _MisfitError(Exception):
+    """Labels and predictions that have no such loss: what they are, and what can be done."""
+
+    def __init__(self, what: str, cure: str) -> None:
+        super().__init__(f"{what}; {cure}.")
+
+
+def _flat(values: Array) -> Array:
+    """Lists of one number as that number."""
+    return values[:, 0] if values.ndim == _TWO_DIMENSIONS and values.shape[1] == 1 else values
 
 
 def _wrong(labels: Array, predictions: Array, by_threshold: bool) -> Mask:
     """Where the decision is another one than the label, or there is none: bool[N]."""
-    missing = missing_rows(predictions)
     if predictions.ndim == _TWO_DIMENSIONS:
-        return np.asarray((_classes(labels) != np.argmax(predictions, axis=1)) | missing)
+        wrong = _classes(labels, predictions.shape[1]) != np.argmax(predictions, axis=1)
+        return np.asarray(wrong | missing_rows(predictions))
     if labels.ndim == _TWO_DIMENSIONS:
-        raise _misfit("lists on one side and single numbers on the other")
+        raise _MisfitError("lists on one side and single numbers on the other", _LEAVE_OUT)
+    missing = ~np.isfinite(predictions)
     if not by_threshold:
+        _refuse(predictions[~missing], _is_whole, f"no classes, such as {{}}; {_SQUARES}")
         return np.asarray((labels != predictions) | missing)
+    _check_shares(labels, predictions[~missing])
     return np.asarray(((labels > _THRESHOLD) != (predictions > _THRESHOLD)) | missing)
 
 
-def _classes(labels: Array) -> Array:
-    return labels if labels.ndim == 1 else np.asarray(np.argmax(labels, axis=1), np.float64)
+def _check_shares(labels: Array, predictions: Array) -> None:
+    """Refuse what is no probability, as logits are."""
+    _refuse(labels, _is_share, "not from 0 to 1, such as the label {}; " + _SQUARES)
+    _refuse(
+        predictions,
+        _is_share,
+        f"not from 0 to 1, such as the prediction {{}}, as logits are; {_SQUARES}, or let the model give "
+        "probabilities",
+    )
+
+
+def _refuse(values: Array, fits: Callable[[Array], Mask], sentence: str) -> None:
+    misfits = ~fits(values)
+    if misfits.any():
+        what, _, cure = sentence.format(f"{values[misfits][0]:g}").partition("; ")
+        raise _MisfitError(what, cure)
+
+
+def _is_share(values: Array) -> Mask:
+    return np.asarray((values >= 0) & (values <= 1))
+
+
+def _is_whole(values: Array) -> Mask:
+    return np.asarray(np.rint(values) == values)
+
+
+def _classes(labels: Array, classes: int) -> Array:
+    """The number of the class of each row, of labels that are numbers or have one 1 in a row."""
+    if labels.ndim == 1:
+        fits = _is_whole(labels) & (labels >= 0) & (labels < classes)
+        if not fits.all():
+            wrong = f"{labels[~fits][0]:g}"
+            raise _MisfitError(
+                f"of {classes} classes, and the label {wrong} is none of these",
+                "number the classes from 0, or leave weak_slices out of the config",
+            )
+        return labels
+    one_hot = (labels == 1).sum(axis=1) + (labels == 0).sum(axis=1) == labels.shape[1]
+    if not (one_hot & (labels.sum(axis=1) == 1)).all():
+        raise _MisfitError("of several classes in a row, or of none", _SQUARES)
+    return np.asarray(np.argmax(labels, axis=1), np.float64)
 
 
 def _squared(labels: Array, predictions: Array) -> Array:
     if labels.shape != predictions.shape:
-        raise _misfit(
-            "of different widths; say measure: decision or log_loss where they are classes"
+        raise _MisfitError(
+            "of different widths", f"where they are classes {_DECISIONS}, and measure: {LOG_LOSS}"
         )
     squares = (labels - predictions) ** 2
     return np.asarray(squares if squares.ndim == 1 else squares.sum(axis=1))
 
 
 def _log_loss(labels: Array, predictions: Array) -> Array:
+    known = predictions[~missing_rows(predictions)]
     scores = np.clip(predictions, _LEAST, 1 - _LEAST)
     if scores.ndim == 1:
+        if labels.ndim == _TWO_DIMENSIONS:
+            raise _MisfitError("lists on one side and single numbers on the other", _LEAVE_OUT)
+        _check_shares(labels, known)
         return np.asarray(-(labels * np.log(scores) + (1 - labels) * np.log1p(-scores)))
-    classes = _classes(labels)
-    known = np.where(np.isnan(classes), 0, classes).astype(np.int64)
-    if known.max(initial=0) >= scores.shape[1] or known.min(initial=0) < 0:
-        raise _misfit(f"of {scores.shape[1]} classes, and a label is none of these")
-    return np.asarray(-np.log(scores[np.arange(len(scores)), known]))
+    if not (_is_share(known).all() and (np.abs(known.sum(axis=1) - 1) < _OFF).all()):
+        raise _MisfitError("no probabilities of classes, which are 1 together", _DECISIONS)
+    if labels.ndim == 1:
+        known_classes = _classes(labels, scores.shape[1]).astype(np.int64)
+        return np.asarray(-np.log(scores[np.arange(len(scores)), known_classes]))
+    if labels.shape != scores.shape or (np.abs(labels.sum(axis=1) - 1) > _OFF).any():
+        raise _MisfitError("of several classes in a row, or of none", _SQUARES)
+    return np.asarray(-(labels * np.log(scores)).sum(axis=1))
 
 
-def loss_of(measure: str, labels: pa.ChunkedArray | None, about_classes: bool) -> RowLoss:
+def loss_of(
+    measure: str, labels: pa.ChunkedArray | None, about_classes: bool, output: str = ""
+) -> RowLoss:
     """What an error is, where the config leaves it open by the labels of some rows.
 
     Args:
         measure: What the config says.
         labels: None where they are not in the data.
         about_classes: Whether the metrics of the config are about several classes.
+        output: Whose labels they are.
 
     >>> loss_of("auto", pa.chunked_array([[0, 1, 1]]), False).measure
     'decision'
@@ -127,8 +214,9 @@ def loss_of(measure: str, labels: pa.ChunkedArray | None, about_classes: bool) -
     known = _numbers(labels)
     is_binary = known is None or bool(np.isin(known, (0, 1)).all())
     if measure != AUTO:
-        return RowLoss(measure, is_binary)
-    return RowLoss(DECISION if is_binary or about_classes else SQUARED_ERROR, is_binary)
+        return RowLoss(measure, is_binary, output)
+    decides = is_binary or about_classes
+    return RowLoss(DECISION if decides else SQUARED_ERROR, is_binary, output)
 
 
 def _numbers(labels: pa.ChunkedArray | None) -> Array | None:

@@ -28,6 +28,7 @@ from benison.validation.terms import (
     RUBBER_STAMPED,
     SMALL_SLICES,
     UNDECIDED,
+    WARN,
 )
 from benison.validation.ungated import Ungated
 
@@ -39,6 +40,7 @@ _TABS = {
     "Failed": (FAIL,),
     "Undecided": (UNDECIDED,),
     "Not evaluated": (NOT_EVALUATED, RUBBER_STAMPED),
+    "Warned": (WARN,),
     "Passed": (PASS,),
 }
 _JUDGED = {CHANGE_ABSOLUTE: "change of ", CHANGE_RELATIVE: "relative change of "}

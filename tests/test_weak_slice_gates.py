@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a gate on weak slices says of data that it cannot judge, and what losses there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import benison
+from benison.validation.checks import Check
+from benison.weak_slices.losses import RowLoss
+
+NAN = float("nan")
+
+
+def config(
+    measure: str = "auto", gate: str = "fail", baseline: bool = True, **more: Any
+) -> dict[str, Any]:
+    specs: list[dict[str, Any]] = [{"name": "new", "label_key": "y", "prediction_key": "after"}]
+    if baseline:
+        specs.append(
+            {"name": "old", "is_baseline": True, "label_key": "y", "prediction_key": "before"}
+        )
+    loss = "change" if baseline else "error"
+    return {
+        "model_specs": specs,
+        "metrics_specs": [{"metrics": ["ExampleCount"]}],
+        "weak_slices": {"loss": loss, "gate": gate, "measure": measure, **more},
+    }
+
+
+def prices(rows: int = 1_000) -> dict[str, Any]:
+    """Both models are as good as each other."""
+    rng = np.random.default_rng(1)
+    y = rng.normal(size=rows)
+    return {
+        "city": rng.choice(["a", "b"], rows),
+        "y": y,
+        "before": y + rng.normal(size=rows),
+        "after": y + rng.normal(size=rows),
+    }
+
+
+def of_weak_slices(verdict: Any) -> list[Check]:
+    return [check for check in verdict.checks if check.check == "weak_slice"]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "status", "sentence"),
+    [
+        ("after", NAN, "not_blessed", "new has no loss on 90 of 1,000 examples"),
+        ("after", float("inf"), "not_blessed", "most of them, 90, are in {city=b}"),
+        ("before", NAN, "not_evaluated", "old has no loss on 90 of 1,000 examples"),
+        ("y", NAN, "blessed", "No slice was confirmed"),
+    ],
+)
+def test_rows_without_a_loss_do_not_vanish(
+    column: str, value: float, status: str, sentence: str
+) -> None:
+    data = prices()
+    data[column][np.flatnonzero(data["city"] == "b")[:90]] = value
+    verdict = benison.evaluate(pa.table(data), config()).verdict
+    assert verdict.status == status
+    assert any(sentence in check.reason for check in of_weak_slices(verdict))
+    if status != "blessed":
+        warned = benison.evaluate(pa.table(data), config(gate="warn")).verdict
+        assert [check.outcome for check in of_weak_slices(warned)] == ["warn"]
+
+
+def test_a_prediction_that_is_missing_is_a_wrong_decision() -> None:
+    data = prices()
+    data["y"] = (data["y"] > 0).astype(float)
+    data["before"] = np.abs(data["y"] - 0.2)
+    data["after"] = np.where(data["city"] == "b", NAN, data["before"])
+    verdict = benison.evaluate(pa.table(data), config()).verdict
+    assert verdict.status == "not_blessed"
+    assert "{city=b} became worse by" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"min_examples": 5_000}, "No feature parts the rows into slices of 5,000 examples"),
+        ({"labelled": 40}, "No slice of city has 50 examples with a loss"),
+        ({"labelled": 0}, "No example has a label"),
+    ],
+)
+@pytest.mark.parametrize(("gate", "outcome"), [("fail", "not_evaluated"), ("warn", "warn")])
+def test_a_search_that_could_look_at_no_slice_blesses_nothing(
+    change: dict[str, Any], sentence: str, gate: str, outcome: str
+) -> None:
+    data = prices()
+    options = dict(change)
+    made = config(gate=gate)
+    if (labelled := options.pop("labelled", None)) is not None:
+        made["model_specs"][1]["label_key"] = "y2"
+        data["y2"] = np.where(np.arange(1_000) < labelled, data["y"], NAN)
+        data["y"][labelled:-1] = NAN
+        data["y2"][-2] = 1.0  # no label of both
+    made["weak_slices"] |= options
+    verdict = benison.evaluate(pa.table(data), made).verdict
+    (check,) = of_weak_slices(verdict)
+    assert check.outcome == outcome
+    assert sentence in check.reason
+    assert verdict.status == "not_evaluated"
+
+
+def test_the_value_of_a_check_is_what_its_bound_is_of() -> None:
+    data = prices(4_000)
+    weak = data["city"] == "b"
+    data["after"] = np.where(weak, data["after"] + 2, data["after"])
+    for gate, outcome in (("fail", "fail"), ("warn", "warn")):
+        result = benison.evaluate(pa.table(data), config(gate=gate))
+        (row,), (check,) = result.weak_slices.to_pylist(), of_weak_slices(result.verdict)
+        assert check.outcome == outcome
+        assert check.value == row["effect"]
+        mean = ((data["before"] - data["y"]) ** 2).mean()
+        assert check.bound == pytest.approx(0.01 * mean)
+        assert check.lower < check.value < check.upper
+        assert check.formula.startswith("weak_slice <= ")
+    assert "warn" in result.verdict.summary()
+
+
+def test_each_output_has_its_own_measure() -> None:
+    data = prices(2_000)
+    clicked = (data["y"] > 0).astype(float)
+    wrong = np.random.default_rng(2).random(2_000) < 0.1
+    table = pa.table(
+        {
+            "city": data["city"],
+            "a_price": data["y"],
+            "z_clicked": clicked,
+            "price": data["before"],
+            "click": np.abs(np.where(wrong, 1 - clicked, clicked) - 0.2),
+        }
+    )
+    outputs = {
+        "label_keys": {"price": "a_price", "click": "z_clicked"},
+        "prediction_keys": {"price": "price", "click": "click"},
+    }
+    table = table.append_column("weak", pa.array(np.where(wrong, "yes", "no")))
+    made = {
+        "model_specs": [outputs],
+        "metrics_specs": [{"metrics": ["ExampleCount"], "output_names": ["price", "click"]}],
+        "weak_slices": {"features": ["weak"]},
+    }
+    rows = benison.evaluate(table, made).weak_slices.to_pylist()
+    assert {row["output"]: row["measure"] for row in rows}["click"] == "decision"
+    made["weak_slices"] = {"features": ["city"], "measure": "decision"}
+    with pytest.raises(benison.DataError, match="output 'price'.*squared_error"):
+        benison.evaluate(table, made)
+
+
+ONE_HOT = [[0, 1, 0], [1, 0, 0]]
+PROBABILITIES = [[0.2, 0.7, 0.1], [0.1, 0.3, 0.6]]
+
+
+@pytest.mark.parametrize(
+    ("measure", "labels", "predictions", "losses"),
+    [
+        ("decision", [[1], [0]], [[0.3], [0.2]], [1, 0]),
+        ("decision", ONE_HOT, PROBABILITIES, [0, 1]),
+        ("decision", [1, 0], [[-3.0, 2, 1], [4, 1, 0]], [0, 0]),
+        ("decision", [1, NAN], [0.7, 0.7], [0, NAN]),
+        ("decision", [1, 1], [np.inf, NAN], [1, 1]),
+        ("log_loss", [1, 0], [0.8, 0.8], [-np.log(0.8), -np.log(0.2)]),
+        ("log_loss", ONE_HOT, PROBABILITIES, [-np.log(0.7), -np.log(0.1)]),
+        ("log_loss", [[0.5, 0.5, 0], ONE_HOT[1]], PROBABILITIES,
+         [-np.log(0.2 * 0.7) / 2, -np.log(0.1)]),
+        ("squared_error", [[1, 0], [1, 1]], [[1, 1], [NAN, 1]], [1, NAN]),
+    ],
+)  # fmt: skip
+def test_losses(measure: str, labels: Any, predictions: Any, losses: list[float]) -> None:
+    own = RowLoss(measure).of(np.array(labels, float), np.array(predictions, float))
+    assert own.tolist() == pytest.approx(losses, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("loss", "labels", "predictions", "sentence"),
+    [
+        (RowLoss("decision"), [[1, 1, 0]], PROBABILITIES[:1], "squared_error is possible"),
+        (RowLoss("decision"), [[0, 0, 0]], PROBABILITIES[:1], "squared_error is possible"),
+        (RowLoss("log_loss"), [[1, 1, 0]], PROBABILITIES[:1], "squared_error is possible"),
+        (RowLoss("decision"), [1], [-2.5], "-2.5.*squared_error is possible"),
+        (RowLoss("log_loss"), [1], [1.5], "1.5.*squared_error is possible"),
+        (RowLoss("log_loss"), [3], [0.5], "label.*3"),
+        (RowLoss("log_loss"), [1], [[2.0, -1]], "decision is possible"),
+        (RowLoss("log_loss"), [1], [[0.9, 0.9]], "decision is possible"),
+        (RowLoss("decision"), [2], [0.5], "label.*2"),
+        (RowLoss("decision", by_threshold=False), [2], [0.5], "0.5.*squared_error is possible"),
+        (RowLoss("decision"), [3], [[0.5, 0.5]], "2 classes"),
+    ],
+)
+def test_a_loss_that_is_none_of_these_values_is_refused(
+    loss: RowLoss, labels: Any, predictions: Any, sentence: str
+) -> None:
+    with pytest.raises(benison.DataError, match=sentence):
+        loss.of(np.array(labels, float), np.array(predictions, float))
