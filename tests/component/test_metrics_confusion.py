@@ -175,8 +175,8 @@ def test_a_label_may_be_off_by_rounding(evaluate_metric: Evaluate) -> None:
 
 def test_several_predictions_in_a_row_are_refused() -> None:
     sentence = (
-        "Binary metrics need one label and one prediction in each row; labels have the shape (2,) and "
-        "predictions (2, 2). For several classes, choose them with binarize.class_ids"
+        "Binary metrics need one label and one prediction in each row, and there are several. For "
+        "several classes, choose them with binarize.class_ids"
     )
     with pytest.raises(DataError, match=re.escape(sentence)):
         from_config("Precision", {}).of(Inputs.of([0, 1], [[0.1, 0.9], [0.2, 0.8]]))

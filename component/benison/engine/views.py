@@ -175,9 +175,21 @@ def _by_class(inputs: Inputs, what: str) -> tuple[Array, Array]:
                 f"Labels of {labels.shape[1]} classes do not fit predictions of {predictions.shape[1]}."
             )
         return labels, predictions
+    _check_class_numbers(labels, predictions.shape[1])
     by_class = (labels[:, None] == np.arange(predictions.shape[1])).astype(np.float64)
     by_class[np.isnan(labels)] = np.nan
     return by_class, predictions
+
+
+def _check_class_numbers(labels: Array, classes: int) -> None:
+    """Refuse labels that are no class, such as those of classes that are counted from 1; -1 is none of them."""
+    wrong = labels[(labels >= classes) | (labels < -1) | (labels != np.floor(labels))]
+    wrong = wrong[~np.isnan(wrong)]
+    if len(wrong):
+        raise DataError(
+            f"Labels must be class numbers from 0 to {classes - 1}, as there are {classes} predictions in a "
+            f"row, or -1 for none of the classes; a label is {wrong[0]:g}."
+        )
 
 
 def _ranked(predictions: Array, k: int) -> Index:

@@ -110,8 +110,8 @@ def label_width(inputs: Inputs) -> Array:
 
 
 def prediction_width(inputs: Inputs) -> Array:
-    """How many predictions a row has: float64[1]."""
-    return np.array([_width(inputs.predictions)])
+    """How many predictions a row has, 1 where there are no rows: float64[1]."""
+    return np.array([_width(inputs.predictions) if len(inputs) else 1.0])
 
 
 def _width(values: Array) -> float:
@@ -154,7 +154,7 @@ def check_widths(name: str, widths: Array) -> None:
     """
     if widths[1] > 1 >= widths[0]:
         raise DataError(
-            f"{name} needs a label for each prediction, and rows have {widths[1]:g} predictions: their "
+            f"{name} needs a label for each prediction, and rows have several predictions: their "
             f"mean is the same for any probabilities of classes. Choose classes with binarize.class_ids "
             f"in metrics_specs, or give one-hot labels, a number for each prediction."
         )

@@ -59,9 +59,8 @@ def _check_rankable(labels: Array, predictions: Array) -> None:
     """
     if labels.ndim != 1 or predictions.ndim != 1:
         raise DataError(
-            f"A ranking needs one label and one score in each row; labels have the shape {labels.shape} "
-            f"and predictions {predictions.shape}. For several classes, choose them with "
-            f"binarize.class_ids in metrics_specs."
+            "A ranking needs one label and one score in each row, and there are several. For several "
+            "classes, choose them with binarize.class_ids in metrics_specs."
         )
     if np.fmin.reduce(labels, initial=0.0) < 0:
         raise DataError(

@@ -133,9 +133,8 @@ def check_binary(inputs: Inputs) -> bool:
     labels = inputs.labels
     if labels.ndim != 1 or inputs.predictions.ndim != 1:
         raise DataError(
-            f"Binary metrics need one label and one prediction in each row; labels have the shape "
-            f"{labels.shape} and predictions {inputs.predictions.shape}. For several classes, "
-            f"choose them with binarize.class_ids in metrics_specs."
+            "Binary metrics need one label and one prediction in each row, and there are several. For "
+            "several classes, choose them with binarize.class_ids in metrics_specs."
         )
     if np.all((labels == 0) | (labels == 1)):
         return True

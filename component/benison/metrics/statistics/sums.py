@@ -216,9 +216,8 @@ class Moments(ArraysStatistic):
     def add(self, inputs: Inputs, codes: SliceCodes) -> Arrays:
         if inputs.labels.ndim != 1 or inputs.predictions.ndim != 1:
             raise DataError(
-                f"A correlation needs one label and one prediction in each row; labels have the shape "
-                f"{inputs.labels.shape} and predictions {inputs.predictions.shape}. For several "
-                f"classes, choose them with binarize.class_ids in metrics_specs."
+                "A correlation needs one label and one prediction in each row, and there are several. For "
+                "several classes, choose them with binarize.class_ids in metrics_specs."
             )
         inputs, codes = heavy(inputs, codes)
         weights = None if inputs.weights is None else codes.expand(inputs.weights)
