@@ -284,3 +284,20 @@ def test_a_page_of_plots_of_another_type(tmp_path: Path) -> None:
     (output / "plots.parquet").write_bytes(b"PAR1")
     with pytest.raises(OutputError, match=r"plots.parquet cannot be read"):
         report_page.render(result)
+
+
+def test_the_page_has_values_that_are_no_numbers(tmp_path: Path) -> None:
+    matrix = {
+        "class_name": "ConfusionMatrixAtThresholds",
+        "config": {"thresholds": [0.25, 0.5]},
+    }
+    sample = {"class_name": "FixedSizeSample", "config": {"sampled_key": "f", "size": 6}}
+    made = config(matrix, sample, "ExampleCount", slices=({}, {"feature_keys": ["f"]}))
+    table = pa.table({"label": [1.0, 0] * 3, "prediction": [0.9, 0.2] * 3, "f": HOSTILE})
+    tags = Tags(report_of(table, made, tmp_path))
+    assert "Tables and lists" in tags.text
+    assert "threshold: 0.25, 0.5; " in tags.text
+    assert "false_negatives: 0, 0" in tags.text
+    assert HOSTILE[1] in tags.text.partition("fixed_size_sample")[2]
+    assert "img" not in tags.found
+    assert "Tables and lists" not in report_of(table, config("AUC"), tmp_path / "numbers")

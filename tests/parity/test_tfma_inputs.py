@@ -9,14 +9,12 @@ or the cells, that such arrays have.
 
 from __future__ import annotations
 
-import io
 import math
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from PIL import Image
 
 import benison
 
@@ -87,3 +85,161 @@ SEEN: list[tuple[Any, Any, Any, list[float]]] = [
 def test_what_a_metric_sees(case: Any) -> None:
     data, metrics, spec, expected = case
     assert values(data, metrics, spec) == pytest.approx(expected, nan_ok=True)
+
+
+# Data, the metric, what is taken of the classes, the model's fields, and why Benison refuses, as TFMA does.
+REFUSED: list[tuple[Any, Any, Any, dict[str, Any], str]] = [
+    (ONE_HOT, "MeanLabel", {}, {"label_key": "other"}, "no column 'other'"),
+    (ONE_HOT, "MeanLabel", {}, {"prediction_key": "other"}, "no column 'other'"),
+    (ONE_HOT, "MeanLabel", {}, {"example_weight_key": "other"}, "no column 'other'"),
+    (ONE_HOT | {"weight": [[1.0, 0.0]]}, "MeanLabel", {}, {}, "it holds lists of 2"),
+    (
+        {"label": [5], "prediction": [[0.2, 0.7, 0.1]]},
+        "MeanLabel",
+        {"binarize": {"class_ids": [1]}},
+        {},
+        "class numbers from 0 to 2, as there are 3 predictions in a row, or -1 .* a label is 5",
+    ),
+    (THIRD, "MeanLabel", {"binarize": {"class_ids": [4]}}, {}, "classes are counted from 0"),
+    (THIRD, "MeanLabel", {"binarize": {"k_list": [5]}}, {}, "there is no 5-th one"),
+    (THIRD, "SparseCategoricalCrossentropy", MICRO, {}, "need a prediction for each class"),
+    (ONE_HOT, "Precision", {}, {}, "choose them with binarize.class_ids"),
+    (
+        {"label": ["b"], "prediction": [[0.2, 0.7, 0.1]]},
+        "MeanLabel",
+        MICRO,
+        {},
+        "labels that are numbers",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: f"{case[1]}-{case[4]}")
+def test_what_no_metric_can_see_is_refused(case: Any) -> None:
+    data, metric, spec, model, sentence = case
+    with pytest.raises(benison.BenisonError, match=sentence):
+        rows(data, [metric], spec, **model)
+
+
+OUTPUTS = {
+    "label 1": [[0.0, 1.0]],
+    "label 2": [[1.0, 1.0]],
+    "score 1": [[0.0, 0.5]],
+    "score 2": [[0.2, 0.8]],
+    "weight 1": [0.5],
+    "weight 2": [1.0],
+}
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+def test_each_output_has_its_own_columns(weighted: bool) -> None:
+    """And the mean over outputs weighs them by output_weights; an output that it leaves out has no part."""
+    fields = {"label_keys": "label", "prediction_keys": "score", "example_weight_keys": "weight"}
+    keys = {field: {f"output{i}": f"{name} {i}" for i in (1, 2)} for field, name in fields.items()}
+    spec = {
+        "output_names": ["output1", "output2"],
+        "output_weights": {"output1": 0.3, "output2": 0.7},
+        "example_weights": {"weighted": weighted, "unweighted": not weighted},
+    }
+    made = rows(OUTPUTS, [*MEANS, "WeightedExampleCount"], spec, **keys)
+    of = {(row["metric"], row["output"]): row["value"] for row in made}
+    weights = (0.5, 1.0) if weighted else (1.0, 1.0)
+    for i, (label, score, weight) in enumerate(zip((0.5, 1.0), (0.25, 0.5), weights, strict=True)):
+        assert of["mean_label", f"output{i + 1}"] == label
+        assert of["mean_prediction", f"output{i + 1}"] == score
+        assert of["weighted_example_count", f"output{i + 1}"] == weight
+    assert of["mean_prediction", ""] == pytest.approx(0.3 * 0.25 + 0.7 * 0.5)
+
+
+def test_metrics_of_several_kinds_of_classes_stand_beside_each_other() -> None:
+    entropy = [{"class_name": "BinaryCrossentropy"}]
+    specs = [
+        {"metrics": [{"class_name": "CategoricalAccuracy"}]},
+        {"metrics": entropy, "binarize": {"class_ids": [1]}, **MICRO},
+    ]
+    model = {"label_key": "label", "prediction_key": "prediction"}
+    result = benison.evaluate(
+        pa.table(THREE_SPARSE), {"model_specs": [model], "metrics_specs": specs}
+    )
+    columns = ("metric", "sub_key", "aggregation")
+    keys = [tuple(row[c] for c in columns) for row in result.metrics.to_pylist()]
+    assert sorted(keys) == [
+        ("binary_crossentropy", "", "micro_average"),
+        ("binary_crossentropy", "classId:1", ""),
+        ("categorical_accuracy", "", ""),
+    ]
+
+
+PEOPLE = {
+    "age": [18, 21, 50, 65],
+    "income": [50000, 100000, 300000, 400000],
+    "own": [2.2, 6.8, 9.2, 6.7],
+    "none": [0.0] * 4,
+    "label": [0.0] * 4,
+    "prediction": [0.0] * 4,
+}
+OF_AGE = {"feature_key_path": ["features", "age"]}
+OF_INCOME = {"feature_key_path": ["features", "income"]}
+WEIGHED_BY = {name: {"example_weights_key_path": ["features", name]} for name in ("own", "none")}
+FEATURES: list[tuple[dict[str, Any], str, float]] = [
+    (OF_AGE, "mean_features.age", 38.5),
+    (OF_INCOME, "mean_features.income", 212500),
+    (OF_AGE | WEIGHED_BY["own"], "mean_features.age", 1077.9 / 24.9),
+    (OF_INCOME | WEIGHED_BY["own"], "mean_features.income", 6230000 / 24.9),
+    (OF_AGE | WEIGHED_BY["none"], "mean_features.age", math.nan),
+    (OF_AGE | {"name": "name_123_!@#"}, "name_123_!@#", 38.5),
+]
+
+
+@pytest.mark.parametrize("case", FEATURES, ids=str)
+def test_the_mean_of_a_feature(case: Any) -> None:
+    config, name, expected = case
+    (row,) = rows(PEOPLE, [("Mean", config)])
+    assert row["metric"] == name
+    assert row["value"] == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize("column", ["age", "own"])
+def test_the_mean_of_a_feature_of_several_values_is_refused(column: str) -> None:
+    data = {**PEOPLE, column: [[1.0, 2.0]] * 4}
+    with pytest.raises(benison.DataError, match=f"{column!r} has several values in a row"):
+        rows(data, [("Mean", OF_AGE | WEIGHED_BY["own"])])
+
+
+EIGHT = {
+    "label": [2, 2, 3, 0, 1, 2, 2, 0],
+    "prediction": [
+        [0.2, 0.05, 0.1, 0.05],
+        [0.7, 0.1, 0.8, 0.5],
+        [0.1, 0.5, 0.3, 0.4],
+        [-0.1, -0.2, -0.7, -0.4],
+        [0.3, 0.5, 0.0, 0.4],
+        [0.1, 0.1, 0.8, 0.7],
+        [0.0, 0.2, 0.1, 0.0],
+        [1.1, 0.3, 1.05, 0.2],
+    ],
+    "weight": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0],
+}
+
+
+def plot(columns: Any, metric: str, config: Any, spec: Any = None) -> dict[str, list[float]]:
+    model = {"label_key": "label", "prediction_key": "prediction"}
+    model |= {"example_weight_key": "weight"} if "weight" in columns else {}
+    metrics = [{"class_name": metric, "config": config}]
+    made = {"model_specs": [model], "metrics_specs": [{"metrics": metrics, **(spec or {})}]}
+    return dict(benison.evaluate(pa.table(columns), made).plots["columns"][0].as_py())
+
+
+def test_the_calibration_of_the_second_best_class() -> None:
+    """By bins of a tenth: below 0, [0.1, 0.2), [0.4, 0.5), [0.6, 0.7) as 0.7 is 0.7 less a rounding, from 1 up."""
+    made = plot(EIGHT, "CalibrationPlot", {"num_buckets": 10}, {"binarize": {"k_list": [2]}})
+    filled = [0, 2, 5, 7, 11]
+    for column, expected in (
+        ("label", [0, 8, 3, 0, 0]),
+        ("prediction", [-0.8, 0.8, 3.2, 5.6, 8.4]),
+        ("weight", [4, 8, 8, 8, 8]),
+    ):
+        assert np.flatnonzero(made[column]).tolist() == [
+            i for i, value in zip(filled, expected, strict=True) if value
+        ]
+        assert [made[column][i] for i in filled] == pytest.approx(expected)

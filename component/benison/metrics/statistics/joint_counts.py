@@ -301,9 +301,8 @@ class JointRanks(Statistic[JointCounts]):
         x, y = self.x(inputs), self.y(inputs)
         if x.ndim != 1 or y.ndim != 1:
             raise DataError(
-                f"A rank correlation needs one label and one prediction in each row; labels have the "
-                f"shape {x.shape} and predictions {y.shape}. For several classes, choose them with "
-                f"binarize.class_ids in metrics_specs."
+                "A rank correlation needs one label and one prediction in each row, and there are several. "
+                "For several classes, choose them with binarize.class_ids in metrics_specs."
             )
         weights = np.ones(len(x)) if inputs.weights is None else inputs.weights
         missing = np.isnan(x) | np.isnan(y)
