@@ -182,7 +182,7 @@ def _by_class(inputs: Inputs, what: str) -> tuple[Array, Array]:
 
 
 def _check_class_numbers(labels: Array, classes: int) -> None:
-    """Refuse labels that are no class, such as those of classes that are counted from 1; -1 is none of them."""
+    """Refuse labels that are no class, as where classes are counted from 1; -1 stands for none of them."""
     wrong = labels[(labels >= classes) | (labels < -1) | (labels != np.floor(labels))]
     wrong = wrong[~np.isnan(wrong)]
     if len(wrong):
