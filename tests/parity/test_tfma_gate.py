@@ -430,3 +430,37 @@ def test_the_matrix_of_classes_is_that_of_tfmas_tests(class_name: str, last: Any
     rows = zip(*(made[name] for name in names), strict=True)
     weights = {(int(a), int(p)): weight for a, p, weight in rows if weight}
     assert weights == {(0, 2): 1.0, (1, 1): 2.0, (1, 2): 0.25, **last}
+
+
+OWN_END = {"left": -1.0, "name": "own"}
+# The models, the outputs of the metrics, the features of the schema, and the ends of a calibration plot.
+LABELS_OF = {"label_keys": {"output1": "label1", "output2": "label2"}}
+ENDS: dict[str, tuple[list[dict[str, Any]], list[str], str, dict[str, float]]] = {
+    "whole numbers": ([SPEC], [], "label int 5 15", {"left": 5.0, "right": 15.0}),
+    "one end": ([SPEC], [], "label int - 15", {"right": 15.0}),
+    "no domain": ([SPEC], [], "label", {}),
+    "another feature": ([SPEC], [], "other int 5 15", {}),
+    "fractions": ([SPEC], [], "label float 5 15", {"left": 5.0, "right": 15.0}),
+    "an output": ([LABELS_OF], ["output2"], "label2 float 5 15", {"left": 5.0, "right": 15.0}),
+    "another output": ([LABELS_OF], ["output1"], "label2 float 5 15", {}),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_the_domain_of_a_label_gives_the_ends_of_its_calibration(name: str) -> None:
+    """In TFX's pipeline, which hands no schema to TFMA."""
+    schema_pb2 = pytest.importorskip("tensorflow_metadata.proto.v0.schema_pb2")
+    label_ends = pytest.importorskip("benison.evaluator.label_ends")
+    models, outputs, feature, ends = ENDS[name]
+    label, kind, *bounds = [*feature.split(), ""]
+    schema = schema_pb2.Schema()
+    made = schema.feature.add(name=label)
+    for side, value in zip(("min", "max"), bounds if kind else (), strict=False):
+        if value != "-":
+            setattr(getattr(made, f"{kind}_domain"), side, int(value))
+    plots = [{"class_name": "CalibrationPlot", "config": c} for c in ({}, OWN_END)]
+    spec = {"metrics": plots, "output_names": outputs}
+    config = EvalConfig.load({"model_specs": models, "metrics_specs": [spec]}).with_defaults(False)
+    free, given = label_ends.with_label_ends(config, schema).metrics_specs[0].metrics
+    assert free.config == ends
+    assert given.config == OWN_END

@@ -126,7 +126,8 @@ class Evaluator(base_beam_component.BaseBeamComponent):  # type: ignore[misc]
                 Fairness Indicators are computed on every slice.
             example_splits: The splits to evaluate; None or empty is `eval`.
             eval_config: A tfma.EvalConfig, a benison.EvalConfig, a mapping, or the path of a file.
-            schema: Accepted for compatibility; the types are read from the examples.
+            schema: Its domain of the label gives the ends of a calibration plot; types are read from the
+                examples.
             module_file: A Python file that may define `custom_extractors(eval_shared_model, eval_config,
                 tensor_adapter_config)`, which returns Benison's extractors, and
                 `custom_eval_shared_model(eval_saved_model_path, model_name, eval_config, **kwargs)`,

@@ -12,6 +12,7 @@ from benison.config import EvalConfig, yaml_text
 from benison.errors import ConfigError, DataError, MissingExtraError, ModelError
 from benison.evaluator import udf
 from benison.evaluator.fairness import as_asked
+from benison.evaluator.label_ends import with_label_ends
 from benison.output.directory import MARKERS
 from benison.paths import Location, locate, write
 from benison.results.result import EvalResult
@@ -21,7 +22,7 @@ try:
     from tfx.dsl.components.base import base_beam_executor
     from tfx.proto import example_gen_pb2
     from tfx.types import artifact_utils
-    from tfx.utils import path_utils
+    from tfx.utils import io_utils, path_utils
 except ImportError as error:
     raise MissingExtraError("TFX", "tfx") from error
 
@@ -92,7 +93,11 @@ def _config(inputs: Artifacts, properties: dict[str, Any]) -> EvalConfig:
         if has_baseline and given.baseline_spec is None:
             raise ConfigError(_BASELINE_ALONE)
         has_baseline = given.baseline_spec is not None
-    return as_asked(given, thresholds).with_defaults(has_baseline)
+    config = as_asked(given, thresholds).with_defaults(has_baseline)
+    for schema in inputs.get("schema") or ():
+        file = io_utils.get_only_uri_in_dir(schema.uri)
+        config = with_label_ends(config, io_utils.SchemaReader().read(file))
+    return config
 
 
 def _parsed(text: str) -> Any:
