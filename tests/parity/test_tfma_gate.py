@@ -33,7 +33,9 @@ def bound(**bounds: float) -> dict[str, Any]:
 # Metric, the value, the baseline's, the threshold, and whether it holds.
 THRESHOLDS: list[tuple[str, float, float | None, dict[str, Any], bool]] = [
     ("WeightedExampleCount", 1.5, None, bound(upper_bound=1), False),
-    ("WeightedExampleCount", 0.0, None, bound(upper_bound=1), True),
+    # TFMA blesses it, though no row weighs anything; here a value that rests on no row is no evidence.
+    ("WeightedExampleCount", 0.0, None, bound(upper_bound=1), False),
+    ("WeightedExampleCount", 0.5, None, bound(upper_bound=1), True),
     ("WeightedExampleCount", 0.0, None, bound(lower_bound=1), False),
     ("WeightedExampleCount", 2.0, None, bound(lower_bound=1), True),
     ("MeanPrediction", 0.0, 0.333, change(LOWER, absolute=-1), False),

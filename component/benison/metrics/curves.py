@@ -120,11 +120,10 @@ class AUC(CurveMetric):
         return np.where((positives > 0) & enough, area, np.nan)
 
     def _axes(self, curve: Curve) -> tuple[Array, Array]:
-        recall = ratio(curve.tp, curve.positives)
         if self.curve.upper() == "ROC":
-            return ratio(curve.fp, curve.negatives), recall
+            return curve.fall_out, curve.recall
         # Where nothing is predicted positive precision is 0, as Keras has it.
-        return recall, np.nan_to_num(ratio(curve.tp, curve.tp + curve.fp))
+        return curve.recall, np.nan_to_num(curve.precision)
 
 
 def _davis_goadrich(curve: Curve) -> Array:
@@ -136,9 +135,10 @@ def _davis_goadrich(curve: Curve) -> Array:
     """
     tp, predicted = curve.tp, curve.tp + curve.fp
     rise, run = tp[:, :-1] - tp[:, 1:], predicted[:, :-1] - predicted[:, 1:]
-    slope = np.nan_to_num(ratio(rise, run))
+    slope = np.divide(rise, run, out=np.zeros(run.shape), where=run > 0)
     intercept = tp[:, 1:] - slope * predicted[:, 1:]
-    growth = np.where(predicted[:, 1:] > 0, ratio(predicted[:, :-1], predicted[:, 1:]), 1.0)
+    after = predicted[:, 1:]
+    growth = np.divide(predicted[:, :-1], after, out=np.ones(after.shape), where=after > 0)
     area = (slope * (rise + intercept * np.log(growth))).sum(axis=1, keepdims=True)
     return ratio(area, curve.positives)[:, 0]
 

@@ -84,10 +84,10 @@ class OperatingPoint(CurveMetric):
 
 
 _RATES: dict[str, Callable[[Curve], Array]] = {
-    "recall": lambda c: ratio(c.tp, c.positives),
+    "recall": lambda c: c.recall,
     "specificity": lambda c: ratio(c.negatives - c.fp, c.negatives),
-    "precision": lambda c: ratio(c.tp, c.tp + c.fp),
-    "fall_out": lambda c: ratio(c.fp, c.negatives),
+    "precision": lambda c: c.precision,
+    "fall_out": lambda c: c.fall_out,
     "step": lambda c: c.steps().astype(np.float64),
 }
 

@@ -8,7 +8,6 @@ import dataclasses
 import numpy as np
 
 from benison.data.batch import Array, Inputs  # noqa: F401 - Inputs is for the examples
-from benison.metrics.base import ratio
 from benison.metrics.curve_metric import CurveMetric, Thresholds
 from benison.metrics.curves import AUC
 from benison.metrics.registry import HIGHER, About, register
@@ -77,7 +76,7 @@ class KolmogorovSmirnov(CurveMetric):
     name: str = "kolmogorov_smirnov"
 
     def at(self, curve: Curve) -> Array:
-        apart = ratio(curve.tp, curve.positives) - ratio(curve.fp, curve.negatives)
+        apart = curve.recall - curve.fall_out
         return np.asarray(np.abs(apart).max(axis=1))
 
     def extremes(self, curve: Curve) -> tuple[Array, Array]:

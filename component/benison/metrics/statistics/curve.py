@@ -15,6 +15,7 @@ from typing import TypeAlias
 import numpy as np
 
 from benison.data.batch import Array, Index, Mask
+from benison.metrics.base import ratio
 from benison.metrics.statistics.binary import Weights
 from benison.metrics.statistics.cells import Cells, starts
 from benison.metrics.statistics.kept import kept_if_small
@@ -50,6 +51,22 @@ class Curve:
     steps: Callable[[], Index]
     thresholds: Thresholds
     is_exact: bool
+
+    # Rates are kept, because a kept curve is read by many metrics.
+    @functools.cached_property
+    def recall(self) -> Array:
+        """TP / P, float64[n, P]; NaN without positives."""
+        return ratio(self.tp, self.positives)
+
+    @functools.cached_property
+    def fall_out(self) -> Array:
+        """FP / N, float64[n, P]; NaN without negatives."""
+        return ratio(self.fp, self.negatives)
+
+    @functools.cached_property
+    def precision(self) -> Array:
+        """TP / (TP + FP), float64[n, P]; NaN where nothing is predicted positive."""
+        return ratio(self.tp, self.tp + self.fp)
 
     @functools.cached_property
     def best(self) -> Curve:
