@@ -10,8 +10,12 @@ import pyarrow as pa
 import pytest
 
 import benison
+from benison.config import Bins
 from benison.validation.checks import Check
+from benison.weak_slices.code_books import CodeBook, code_books
+from benison.weak_slices.layout import MOST_CELLS, Layout
 from benison.weak_slices.losses import RowLoss
+from benison.weak_slices.sampled_rows import SampledRows
 
 NAN = float("nan")
 
@@ -152,6 +156,28 @@ def test_each_output_has_its_own_measure() -> None:
     made["weak_slices"] = {"features": ["city"], "measure": "decision"}
     with pytest.raises(benison.DataError, match="output 'price'.*squared_error"):
         benison.evaluate(table, made)
+
+
+def test_many_features_are_searched_coarsely_and_too_many_refused_before_memory_goes() -> None:
+    rng = np.random.default_rng(4)
+    columns = {f"x{i:03}": rng.random(60) for i in range(500)}
+    rows = SampledRows(np.arange(60, dtype=np.uint64), pa.table(columns), 60)
+    books = code_books(rows, sorted(columns)[:200], 5, 3)
+    sizes = [len(book.values) + 1 for book in books]
+    assert len(sizes) == 200
+    assert 2 < max(sizes) < 11
+    assert Layout.of(tuple(sizes), 3).num_cells <= MOST_CELLS
+    with pytest.raises(benison.ConfigError, match="500 features.*Name up to 483"):
+        code_books(rows, sorted(columns), 5, 3)
+
+
+@pytest.mark.parametrize(("most", "edges"), [(10, list(range(1, 10))), (5, [2, 4, 6, 8]), (2, [5])])
+def test_coarser_bins_are_several_of_the_finer_ones(most: int, edges: list[int]) -> None:
+    bins = Bins(edges=tuple(range(1, 10)))
+    coarser = CodeBook("x", "bin", bins.labels, bins).first(most)
+    assert coarser.bins is not None
+    assert list(coarser.bins.edges or ()) == edges
+    assert coarser.values == coarser.bins.labels
 
 
 ONE_HOT = [[0, 1, 0], [1, 0, 0]]

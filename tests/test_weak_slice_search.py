@@ -12,11 +12,14 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
+from ruamel.yaml import YAML
 
 import benison
 from benison.cli import app
 from benison.errors import ConfigError
+from benison.weak_slices import promotion
 
+YAML_READER = YAML(typ="safe")
 BASE = {"name": "old", "is_baseline": True, "label_key": "label", "prediction_key": "before"}
 CANDIDATE = {"name": "new", "label_key": "label", "prediction_key": "after"}
 METRICS = [{"metrics": [{"class_name": "ExampleCount"}]}]
@@ -158,7 +161,7 @@ def test_what_cannot_be_is_refused(options: dict[str, Any], sentence: str) -> No
         benison.EvalConfig.load({"weak_slices": options})
 
 
-YAML = """\
+COMMENTED = """\
 # The evaluation of tips.
 model_specs:
   - {name: new, label_key: label, prediction_key: after}
@@ -175,24 +178,68 @@ def test_what_was_found_is_shown_and_promoted_into_the_config(
     parquet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config_file = tmp_path / "eval.yaml"
-    config_file.write_text(YAML)
+    config_file.write_text(COMMENTED)
     result = benison.evaluate(parquet, config_file, output=tmp_path / "out")
     slices = [row["slice"] for row in weak(result.weak_slices)]
+    keys = weak(result.weak_slices)[0]["slice_key"]
     command("show", str(tmp_path / "out"))
     printed = capsys.readouterr().out
+    assert "confirmed on" in printed
     page = (tmp_path / "out" / "report.html").read_text()
     assert "Slices that became worse" in printed
     assert "Slices that became worse" in page
     assert slices[0] in page
+    assert "Confirmed on" in page
 
     target = ("--metric", "BinaryAccuracy", "--config", str(config_file))
-    command("promote", str(tmp_path / "out"), "--slice", slices[0], *target)
+    turned = ", ".join(f"{p['feature']}={p['value']}" for p in reversed(keys))
+    assert turned != slices[0]
+    command("explain", str(tmp_path / "out"), "--slice", turned)
+    assert "Found: " in capsys.readouterr().out
+    command("promote", str(tmp_path / "out"), "--slice", turned, *target)
     written = config_file.read_text()
+    assert "evidence: worse" in written
     assert "# The evaluation of tips." in written
     assert "BinaryAccuracy  # the headline" in written
     judged = benison.evaluate(parquet, config_file).verdict
     (failed,) = judged.failures
     assert (failed.slice, failed.metric) == (slices[0], "binary_accuracy")
+
+
+WORSE = {"change_threshold": {"absolute": -0.1, "direction": "HIGHER_IS_BETTER"}}
+
+
+@pytest.mark.parametrize(
+    ("gate", "by_name", "added"),
+    [
+        (None, False, {"absolute": 0.0, "evidence": "worse"}),
+        ({**WORSE, "evidence": "worse"}, True, {"absolute": 0.0, "evidence": "worse"}),
+        ({**WORSE, "evidence": "not_worse"}, False, {"absolute": -0.1, "evidence": "not_worse"}),
+        ({**WORSE, "evidence": "not_worse"}, True, {"absolute": -0.1, "evidence": "not_worse"}),
+    ],
+)
+@pytest.mark.parametrize("ending", ["json", "yaml"])
+def test_promote_asks_for_the_evidence_of_the_metric(
+    gate: dict[str, Any] | None, by_name: bool, added: dict[str, Any], ending: str
+) -> None:
+    metric: dict[str, Any] = {"class_name": "BinaryAccuracy"}
+    spec: dict[str, Any] = {"metrics": [metric]}
+    if gate and by_name:
+        spec["thresholds"] = {"binary_accuracy": gate}
+    elif gate:
+        metric["threshold"] = gate
+    made = {"eval_config": {**config(), "metrics_specs": [spec]}, "version": "0.46"}
+    pairs = [{"feature": "zip", "value": "01002", "type": "string"}]
+    row = {"slice": "zip=01002", "slice_key": pairs, "loss": "change"}
+    wanted = promotion.threshold_of(row, True, None, None)
+    text = json.dumps(made)
+    written, threshold = promotion.promoted(text, ending == "json", row, "BinaryAccuracy", wanted)
+    change = threshold["change_threshold"]
+    assert {"absolute": change["absolute"], "evidence": threshold["evidence"]} == added
+    read = YAML_READER.load(written)["eval_config"]
+    (entry,) = read["metrics_specs"][0]["metrics"][0]["per_slice_thresholds"]
+    assert entry["threshold"] == threshold
+    assert "metrics_specs" not in YAML_READER.load(written)
 
 
 def test_promote_says_what_there_is(

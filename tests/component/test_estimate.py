@@ -71,6 +71,20 @@ def test_more_rows_slices_and_metrics_cost_more_and_threads_take_more_memory(
     assert unknown.seconds > 0
 
 
+def test_a_search_for_weak_slices_is_in_the_columns_and_the_cost(trips: pa.Table) -> None:
+    plain = config("Recall", model={"example_weight_key": "weight"})
+    without = estimate({"examples": trips, "config": plain})
+    asked = estimate({"examples": trips, "config": {**plain, "weak_slices": {}}})
+    assert without.columns is not None
+    assert asked.columns == sorted({*without.columns, *asked.weak_slice_features})
+    assert {"company"} <= {*asked.weak_slice_features}
+    assert asked.seconds > without.seconds
+    assert asked.megabytes > without.megabytes
+    assert any(text.startswith("Looks for weak slices of ") for text in asked.sentences())
+    change = {**plain, "weak_slices": {"loss": "change"}}  # without a baseline nothing is searched
+    assert estimate({"examples": trips, "config": change}).weak_slice_features == []
+
+
 def test_what_does_not_fit_is_refused_as_by_a_run(trips: pa.Table) -> None:
     with pytest.raises(benison.ConfigError, match="AUCC"):
         estimate({"examples": trips, "config": config("AUCC")})

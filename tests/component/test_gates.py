@@ -344,8 +344,28 @@ def test_power_says_what_slices_can_show(tmp_path: Path) -> None:
     rows = json.loads(printed.output)
     assert [row["examples"] for row in rows] == [400, 200, 200]
     assert all(row["needed_examples"] > 0 and row["detectable"] > 0 for row in rows)
+    _hold_power_against_a_threshold(data, made, rows, tmp_path / "gated")
     refused = CliRunner().invoke(app, ["power", str(tmp_path / "out"), "--metric", "auc"])
     assert refused.exit_code == 2
+
+
+def _hold_power_against_a_threshold(
+    data: pa.Table, made: dict[str, Any], rows: list[dict[str, Any]], out: Path
+) -> None:
+    """A rise that a threshold allows is added to what can be seen without it."""
+    bound = {"change_threshold": {"absolute": 0.05, "direction": "LOWER_IS_BETTER"}}
+    gated = {"class_name": "MeanSquaredError", "threshold": {**bound, "evidence": "worse"}}
+    benison.evaluate(data, {**made, "metrics_specs": [{"metrics": [gated]}]}, output=out)
+    for rise, factor in (("0.15", 1), ("0.05", None), ("0.050000001", None)):
+        command = ["power", str(out), "--metric", "mean_squared_error", "--fall", rise]
+        again = json.loads(CliRunner().invoke(app, [*command, "--json"]).output)
+        for row, free in zip(again, rows, strict=True):
+            assert row["detectable"] == pytest.approx(free["detectable"] + 0.05)
+            if factor:  # 0.15 beyond 0.05 is as far as 0.1 beyond 0
+                assert row["needed_examples"] == pytest.approx(free["needed_examples"], abs=1)
+    assert (
+        "more than 1,000,000,000" in CliRunner().invoke(app, command, env={"COLUMNS": "120"}).output
+    )
 
 
 def _judged(

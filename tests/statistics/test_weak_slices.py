@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from benison.evidence.tails import binomial_upper_tail
 from benison.weak_slices.cell_sums import SAMPLED, CellSums
 from benison.weak_slices.confirm import confirmed
 from benison.weak_slices.layout import Layout
-from benison.weak_slices.loss_intervals import binomial_upper_tail
 from benison.weak_slices.pursuit import pursue
 from tests.statistics.planted import draw
 from tests.statistics.weak_slices import ALPHA, PLANTED, SEARCH, run

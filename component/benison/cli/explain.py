@@ -13,6 +13,7 @@ import typer
 from benison.cli.options import AsJson, Output, errors
 from benison.errors import DataError
 from benison.results import checks_query, query
+from benison.results.checks_query import slice_named
 from benison.results.result import load_result
 from benison.terminal import check_tables, result_tables
 from benison.validation.terms import OUTCOMES
@@ -65,6 +66,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter an option
     """The command behind COMPARE_HELP."""
     with errors(as_json):
         *others, result = [load_result(path) for path in (before, *after)]
+        slice_ = None if slice_ is None else slice_named(result, slice_)
         checks = checks_query.changed_checks(others[0], result, slice_, metric or [])
         if as_json:
             changes = query.changes(result, others, metric or [], slice_)
@@ -85,6 +87,7 @@ def explain(
     """The command behind EXPLAIN_HELP."""
     with errors(as_json):
         result = load_result(output)
+        slice_ = slice_named(result, slice_)
         checks = checks_query.checks_of(result, slice_, metric or [])
         if as_json:
             print(json.dumps({"ok": True, "checks": [check.to_dict() for check in checks]}))
@@ -113,6 +116,7 @@ def checks(  # noqa: PLR0913, PLR0917 - one parameter an option
             if each not in OUTCOMES:
                 raise DataError(f"There is no outcome {each!r}. There are: {', '.join(OUTCOMES)}.")
         result = load_result(output)
+        slice_ = None if slice_ is None else slice_named(result, slice_)
         rows = checks_query.checks_of(result, slice_, metric or [], outcome or OUTCOMES)
         if as_json:
             print(json.dumps({"ok": True, "checks": [check.to_dict() for check in rows]}))

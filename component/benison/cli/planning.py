@@ -11,13 +11,14 @@ from rich.table import Table
 
 from benison.cli.options import AsJson, errors
 from benison.errors import ConfigError
+from benison.evidence.power import MOST_NEEDED, rows_text
 from benison.results import sample_sizes
 from benison.results.result import load_result
 from benison.terminal import console, plain
 
 _LEAST_FALL = 1e-9
 _EITHER = "Say either an output and --metric, or --rows and --churn."
-_NUMBERS = ("examples", "detectable", "needed_examples")
+_NUMBERS = ("examples", "allowed", "detectable", "needed_examples")
 
 POWER_HELP = """Say which fall each slice can show, and how many rows a fall needs to be seen.
 
@@ -29,6 +30,7 @@ Of the slices of a result with a baseline, and what a fall of one point would ne
 Before any model is there, for two of 100 slices, where exactly one of two models is right on 6 % of the rows:
   benison power --rows 500 --rows 5000 --slices 100 --churn 0.06 --fall 0.01
 
+A fall that a threshold of the result allows is added to what can be seen, and taken from what is to be seen.
 A fall counts as seen where 80 % of such samples show it after the correction over all slices (Holm).
 """
 
@@ -75,6 +77,10 @@ def _check(fall: float | None, churn: float | None) -> None:
         )
 
 
+def _needed(count: int) -> str:
+    return rows_text(count) if count >= MOST_NEEDED else f"{count:,}"
+
+
 def _table(planned: list[dict[str, Any]], fall: float | None) -> Table:
     table = Table()
     names = [column for column in planned[0] if column not in _NUMBERS]
@@ -85,7 +91,7 @@ def _table(planned: list[dict[str, Any]], fall: float | None) -> Table:
         table.add_column(column, justify="right", overflow="fold")
     for row in planned:
         count = row["needed_examples"]
-        needed = [] if fall is None else ["-" if count is None else f"{count:,}"]
+        needed = [] if fall is None else ["-" if count is None else _needed(count)]
         texts = [plain(str(row[name])) or "-" for name in names]
         table.add_row(*texts, f"{row['examples']:,}", f"{row['detectable']:.4g}", *needed)
     return table

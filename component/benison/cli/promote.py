@@ -15,6 +15,7 @@ from benison.config.text_forms import as_text, read_file
 from benison.errors import ConfigError, OutputError, suggestion
 from benison.metrics import describe
 from benison.paths import locate, write_whole
+from benison.results.checks_query import slice_named
 from benison.results.result import EvalResult, load_result
 from benison.weak_slices.promotion import promoted, threshold_of
 
@@ -48,6 +49,7 @@ def promote(  # noqa: PLR0913, PLR0917 - one parameter an option
     with errors(as_json):
         result = load_result(output)
         rows = {row["slice"]: row for row in result.weak_slices.to_pylist()}
+        slice_ = slice_named(result, slice_)
         if slice_ not in rows:
             none = "" if rows else "; evaluate with weak_slices in the config"
             raise ConfigError(
@@ -64,7 +66,7 @@ def promote(  # noqa: PLR0913, PLR0917 - one parameter an option
             )
         EvalConfig.load(path)  # says what is wrong with it
         known = as_text(read_file(path), path)
-        text = promoted(known, is_json, rows[slice_], metric, threshold)
+        text, threshold = promoted(known, is_json, rows[slice_], metric, threshold)
         try:
             write_whole(path, text.encode())
         except OSError as error:

@@ -13,6 +13,7 @@ from benison.errors import OutputError
 from benison.paths import locate, write_whole
 from benison.report import history, page
 from benison.results import query
+from benison.results.checks_query import slice_named
 from benison.results.result import EvalResult, load_result
 from benison.terminal import result_tables
 
@@ -55,6 +56,7 @@ def show(  # noqa: PLR0913, PLR0917 - one parameter an option
     with errors(as_json):
         result = load_result(output)
         others = [load_result(path) for path in compare or ()]
+        slice_ = None if slice_ is None else slice_named(result, slice_)
         if as_json:
             print(json.dumps(_document(result, others, names, slice_, worst)))
         elif others:

@@ -42,10 +42,19 @@ def read(source: object) -> dict[str, Any]:
         if data is source:
             expected = f"a path, {expected}, or an EvalConfig"
         raise ConfigError(f"{name} is {_kind(data)}; expected {expected}.")
-    inner = next((data[key] for key in _ENVELOPES if key in data), data)
+    inner = unwrapped(data)
     if not isinstance(inner, Mapping):
         raise ConfigError(f"{name}: eval_config is {_kind(inner)}, expected a mapping.")
     return {key: value for key, value in inner.items() if key != "$schema"}  # for editors
+
+
+def unwrapped(data: Any) -> Any:
+    """The fields of a config out of what TFMA wraps around them, not copied.
+
+    >>> unwrapped({"eval_config": {"metrics_specs": []}})
+    {'metrics_specs': []}
+    """
+    return next((data[key] for key in _ENVELOPES if key in data), data)
 
 
 def _kind(value: object) -> str:

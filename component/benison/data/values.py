@@ -48,6 +48,23 @@ def is_number(kind: pa.DataType) -> bool:
     return any(matches(kind) for matches in _NUMBERS)
 
 
+def innermost(kind: pa.DataType) -> pa.DataType:
+    """The type of the values themselves, inside of lists and dictionaries.
+
+    >>> innermost(pa.list_(pa.dictionary(pa.int8(), pa.string())))
+    DataType(string)
+    """
+    while pa.types.is_dictionary(kind) or is_list(kind):
+        kind = kind.value_type
+    return kind
+
+
+def is_measured(kind: pa.DataType) -> bool:
+    """Whether the values are numbers of which bins can be made: no booleans."""
+    kind = innermost(kind)
+    return is_number(kind) and not pa.types.is_boolean(kind)
+
+
 def unlisted(column: pa.Array) -> tuple[pa.Array, npt.NDArray[np.int64]]:
     """The values of all lists one after the other, and the length of each: int64[N], 0 for null.
 
@@ -82,8 +99,7 @@ def kind_of(kind: pa.DataType) -> str:
     >>> kind_of(pa.list_(pa.uint8())), kind_of(pa.dictionary(pa.int8(), pa.large_string()))
     ('int', 'string')
     """
-    while pa.types.is_dictionary(kind) or is_list(kind):
-        kind = kind.value_type
+    kind = innermost(kind)
     if is_text(kind) or pa.types.is_null(kind):
         return "string"
     if pa.types.is_integer(kind):

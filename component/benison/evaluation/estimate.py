@@ -10,6 +10,7 @@ what a model takes, is said apart.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,12 +23,16 @@ from benison.evaluation.defaults import evaluators_of
 from benison.evaluation.job import Job, silent
 from benison.evaluation.recording import LATEST_BLESSED
 from benison.evaluation.resolve import Request, resolve
+from benison.evaluation.weak_slice_search import searched_features
 from benison.metrics import modules
 from benison.metrics.statistics.ranks import ScoreRanks
 from benison.models import local_copies
 from benison.table.words import counted
+from benison.weak_slices.layout import counted_depth
 
 _ROW, _SPEC, _STATE, _RANKS = 15, 22, 5, 65  # nanoseconds
+_FEATURE, _COMBINATION = 40, 8  # of weak slices; nanoseconds
+_CELLS = 220  # MB of these, where there are many
 _BYTE = 20  # of text or TFRecord, which is parsed; nanoseconds
 _BASE = 150  # MB that are there before any row
 _SLICES = "Each 1,000 slices take about 0.02 s and 2 MB more"
@@ -45,6 +50,7 @@ class CostEstimate:
         seconds: About how long reading and adding up take, beside what models take.
         megabytes: About how much memory at most, with few slices.
         models: The models that are called.
+        weak_slice_features: The features of which weak slices are looked for.
     """
 
     columns: list[str] | None
@@ -54,6 +60,7 @@ class CostEstimate:
     seconds: float
     megabytes: float
     models: list[str]
+    weak_slice_features: list[str]
 
     def sentences(self) -> Iterator[str]:
         """What a command prints."""
@@ -65,6 +72,9 @@ class CostEstimate:
             f"About {self.seconds:.1f} s on {counted(self.threads, 'thread')} and {self.megabytes:,.0f} MB. "
             f"{_SLICES}; a metric of ranks up to 32 bytes for each distinct score of each slice."
         )
+        if self.weak_slice_features:
+            count = counted(len(self.weak_slice_features), "feature")
+            yield f"Looks for weak slices of {count}, whose values a scan before the pass finds."
         if self.models:
             yield f"What calling {', '.join(self.models)} takes is not in it."
 
@@ -108,8 +118,12 @@ def estimate(arguments: Mapping[str, Any]) -> CostEstimate:
 
 def _of_job(job: Job, threads: int) -> CostEstimate:
     columns, data = job.columns(), job.dataset
+    features = searched_features(job.plan, data)
+    if columns is not None:
+        columns = sorted({*columns, *features})
     size = sum(file.facts.st_size for file in data.files)
-    seconds = (data.num_rows or 0) * _row_cost(job.plan) / 1e9
+    row_cost = _row_cost(job.plan) + _search_cost(job.plan, len(features))
+    seconds = (data.num_rows or 0) * row_cost / 1e9
     if data.format not in ("parquet", "arrow", "memory"):
         seconds += size * _BYTE / 1e9
     width = 8 * (len(data.names if columns is None else columns) + 4 * len(job.plan.slots))
@@ -121,9 +135,20 @@ def _of_job(job: Job, threads: int) -> CostEstimate:
         data.num_rows,
         threads,
         seconds,
-        _BASE + batches * batch * width / 1e6,
+        _BASE + batches * batch * width / 1e6 + _CELLS * bool(features),
         sorted(job.paths),
+        features,
     )
+
+
+def _search_cost(plan: Plan, features: int) -> float:
+    """Nanoseconds for a row of a search of weak slices, for each candidate and output."""
+    options = plan.config.weak_slices
+    if options is None or not features:
+        return 0.0
+    targets = sum(len(plan.outputs[spec.name]) for spec in plan.config.candidate_specs)
+    combinations = math.comb(features, counted_depth(features, options.depth))
+    return features * _FEATURE + targets * combinations * _COMBINATION
 
 
 def _row_cost(plan: Plan) -> float:

@@ -39,11 +39,9 @@ def weak_slice_stages(
             "and the search takes them for independent. Let it warn, or take cluster_key out."
         )
     _check_named(options, dataset)
-    features = [*options.features] or sorted(_features(plan, dataset))
-    labels = sorted(
-        {key for m in plan.config.model_specs for key in m.columns_of("label").values()}
-    )
-    columns = [*features, *(n for n in labels if n in dataset.names and n not in features)]
+    features = searched_features(plan, dataset)
+    labels = {key for m in plan.config.model_specs for key in m.columns_of("label").values()}
+    columns = [*features, *sorted(labels & {*dataset.names} - {*features})]
     rows = _sampled(dataset, columns, features, engine, beam_options)
     if rows is None:
         return []
@@ -69,6 +67,14 @@ def _loss(
     metrics = [c.metric for c in plan.computations if c.key.output == output]
     about_classes = any(not metric.accepts & _OF_NUMBERS for metric in metrics)
     return loss_of(options.measure, known, about_classes, output)
+
+
+def searched_features(plan: Plan, dataset: Dataset) -> list[str]:
+    """The columns of which slices are made, as far as their types tell; none where nothing is searched."""
+    options = plan.config.weak_slices
+    if options is None or not _is_possible(plan, options):
+        return []
+    return [*options.features] or sorted(_features(plan, dataset))
 
 
 def _check_named(options: WeakSliceOptions, dataset: Dataset) -> None:

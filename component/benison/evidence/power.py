@@ -12,6 +12,10 @@ POWER = 0.8
 """The share of cases in which a difference of the size in question is to be found."""
 
 
+MOST_NEEDED = 10**9
+"""More rows than these are not told apart: nobody could bring them."""
+
+
 def reach(alpha: float) -> float:
     """How many standard errors off a bound a value must be, so that 80 % of samples show it at alpha.
 
@@ -34,3 +38,15 @@ def needed_examples(examples: Array, std_error: Array, distance: Array, alpha: f
     """
     with np.errstate(all="ignore"):
         return np.asarray(examples * (detectable(std_error, alpha) / distance) ** 2)
+
+
+def rows_text(count: int) -> str:
+    """How many rows something needs, in two digits; beyond a billion only that.
+
+    >>> rows_text(3719), rows_text(61), rows_text(10**9)
+    ('about 3,800', 'about 61', 'more than 1,000,000,000')
+    """
+    if count >= MOST_NEEDED:
+        return f"more than {MOST_NEEDED:,}"
+    unit = 10 ** max(len(str(count)) - 2, 0)
+    return f"about {-(-count // unit) * unit:,}"

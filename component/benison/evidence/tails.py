@@ -115,6 +115,25 @@ def binomial_tail(successes: Array, total: Array, share: Array) -> Array:
     return np.where(full, 1.0, tail)
 
 
+def binomial_upper_tail(successes: int, trials: int, share: float) -> float:
+    """The probability of at least so many successes, of any number of trials.
+
+    >>> round(binomial_upper_tail(8, 10, 0.5), 7)
+    0.0546875
+    """
+    if successes <= 0 or not 0 < share < 1:
+        return float(successes <= 0 or share >= 1)
+    log_odds = math.log(share) - math.log1p(-share)
+    whole = math.lgamma(trials + 1) + trials * math.log1p(-share)
+    total, largest = 0.0, 0.0
+    for k in range(successes, trials + 1):
+        term = math.exp(whole - math.lgamma(k + 1) - math.lgamma(trials - k + 1) + k * log_odds)
+        total, largest = total + term, max(largest, term)
+        if term < largest * 1e-12:  # beyond the mode terms fall ever faster
+            break
+    return min(total, 1.0)
+
+
 def normal_quantile(alpha: float) -> float:
     """The z of which P(Z > z) is alpha.
 

@@ -32,6 +32,7 @@ from benison.table.slices import slice_ids
 from benison.table.words import metric_text, model_source, shortened
 from benison.validation.checks import Check
 from benison.validation.terms import FAIL, NOT_EVALUATED, PASS, RUBBER_STAMPED, UNDECIDED, WARN
+from benison.validation.ungated import ORDER
 from benison.validation.verdict import BLESSED, NOT_BLESSED
 
 # GitHub accepts a megabyte of summary. What does not fit is in checks.parquet, and the page says so.
@@ -219,7 +220,7 @@ def _page(result: EvalResult, facts: Mapping[str, str]) -> Iterator[str]:
     if (beside := verdict.ungated) is not None:
         sentences = [(each.metric, each.slice, each.sentence) for each in beside.largest]
         yield from _table("Also changed, not gated", ("Metric", "Slice", "What"), sentences)
-        yield f"{markdown(beside.summary)}\n" if sentences else ""
+        yield f"{markdown(beside.summary)} {markdown(ORDER)}, are shown.\n" if sentences else ""
     columns = ("Metric", "Slice", "Examples", "Baseline", "Candidate", "Change")
     yield from _table("Worst changes", columns, [*_changes(result, several)])
     yield from _table("What was evaluated", ("What", "Which"), [*facts.items()])

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import pyarrow.compute as pc
 
 from benison.results.result import EvalResult, filter_rows
+from benison.table.slices import name_in_any_order
 from benison.validation.checks import Check
 from benison.validation.terms import FAIL, OUTCOMES, PASS
 
@@ -20,6 +21,16 @@ CHECK_COLUMNS = (
     "bound", "value", "lower", "upper", "baseline", "change", "examples", "evaluated", "reason",
 )  # fmt: skip
 """The columns of checks as a flat table."""
+
+
+def slice_named(result: EvalResult, text: str) -> str:
+    """The name of a slice of values, checks or weak slices, given with its features in any order.
+
+    What names none stays as it is.
+    """
+    tables = (result.metrics, result.verdict.table, result.weak_slices)
+    names = (name_in_any_order(table, text) for table in tables)
+    return next((name for name in names if name is not None), text)
 
 
 def check_row(check: Check) -> list[Any]:

@@ -37,7 +37,7 @@ from benison.table import documents
 from benison.table.key import CHANGE, KEY_COLUMNS, SLICE_RATIO, VALUE, VIEW_COLUMNS
 from benison.table.row_files import ANALYSIS
 from benison.table.schema import METRICS_SCHEMA, PLOTS_SCHEMA, WEAK_SLICES_SCHEMA
-from benison.table.slices import Slices, slice_id, slice_ids
+from benison.table.slices import Slices, name_in_any_order, slice_id, slice_ids
 from benison.table.words import metric_kind, slice_text
 from benison.validation.terms import LOWER
 from benison.validation.verdict import Verdict
@@ -302,7 +302,7 @@ def filter_slice(table: pa.Table, wanted: str | Mapping[str, Any] | SliceKey) ->
         DataError: There is no such slice; it says which there are.
     """
     if isinstance(wanted, str):
-        return filter_rows(table, slice=wanted)
+        return filter_rows(table, slice=name_in_any_order(table, wanted) or wanted)
     texts = {feature: _text(value) for feature, value in dict(wanted).items()}
     key = tuple(sorted(texts.items()))
     rows = table.filter(pc.equal(slice_ids(table), slice_id(key)))

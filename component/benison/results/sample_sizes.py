@@ -13,18 +13,22 @@ import pyarrow.compute as pc
 from benison.config.fields import NO_CORRECTION
 from benison.data.batch import Array
 from benison.errors import OutputError, suggestion
-from benison.evidence.power import detectable, needed_examples
+from benison.evidence.power import MOST_NEEDED, detectable, needed_examples
 from benison.results.result import EvalResult
-from benison.table.key import CHANGE, VIEW_COLUMNS
+from benison.table.key import CHANGE, VIEW_COLUMNS, Key
+from benison.table.slices import slice_ids
 from benison.validation.rows import UNKNOWN
+from benison.validation.terms import CHANGE_ABSOLUTE, CHANGE_RELATIVE, LOWER
 
 
 def of_result(result: EvalResult, metric: str, fall: float | None = None) -> list[dict[str, Any]]:
     """What each slice of a result can show of a change of a metric, the largest slices first.
 
-    Each is a row with slice, examples, `detectable` (the change that 80 % of such samples show, after the
-    correction of the config over all slices) and, with a fall, `needed_examples`. What else tells rows of a
-    slice apart is in columns of its own: `model` where there are several candidates, `output`, `sub_key`.
+    Each is a row with slice, examples, `allowed` (the change that a threshold of the result lets pass),
+    `detectable` (the change that 80 % of such samples show to be beyond it, after the correction of the
+    config over all slices) and, with a fall, `needed_examples`, which is None where it is allowed. What else
+    tells rows of a slice apart is in columns of its own: `model` where there are several candidates,
+    `output`, `sub_key`.
 
     Raises:
         OutputError: The result has no errors of that change.
@@ -48,7 +52,23 @@ def of_result(result: EvalResult, metric: str, fall: float | None = None) -> lis
     family = 1 if options.correction == NO_CORRECTION else ordered.num_rows
     errors = ordered["std_error"].to_numpy()
     names = ordered.select(["slice", *_several(ordered)]).to_pylist()
-    return _described(names, counts, errors, result.config.alpha / family, fall)
+    allowed = _allowed(result, ordered)
+    return _described(names, counts, errors, result.config.alpha / family, fall, allowed)
+
+
+def _allowed(result: EvalResult, rows: pa.Table) -> Array:
+    """The change for the worse that thresholds let pass, the strictest of each row: float64[N]."""
+    checks = result.verdict.table
+    checks = checks.filter(pc.is_in(checks["check"], pa.array([CHANGE_ABSOLUTE, CHANGE_RELATIVE])))
+    allowed: dict[tuple[Any, ...], float] = {}
+    for check, identity in zip(checks.to_pylist(), slice_ids(checks).to_pylist(), strict=True):
+        share = abs(check["baseline"]) if check["check"] == CHANGE_RELATIVE else 1.0
+        amount = share * check["bound"] * (-1 if check["side"] == LOWER else 1)
+        key = Key.of(check).as_kind(CHANGE), identity
+        allowed[key] = min(allowed.get(key, amount), amount)
+    ids = slice_ids(rows).to_pylist()
+    keys = ((Key.of(row), identity) for row, identity in zip(rows.to_pylist(), ids, strict=True))
+    return np.array([allowed.get(key, 0.0) for key in keys])
 
 
 def _several(rows: pa.Table) -> list[str]:
@@ -82,17 +102,24 @@ def _described(
     errors: Array,
     alpha: float,
     fall: float | None,
+    allowed: Array | float = 0.0,
 ) -> list[dict[str, Any]]:
-    smallest = detectable(errors, alpha)
-    needed = np.full(len(counts), UNKNOWN)
+    allowed = np.broadcast_to(allowed, counts.shape)
+    smallest = detectable(errors, alpha) + allowed
+    needed = np.full(len(counts), float(UNKNOWN))
     if fall:
-        needed = np.ceil(needed_examples(counts, errors, np.full(len(counts), fall), alpha))
+        beyond = fall - allowed
+        needed = np.ceil(needed_examples(counts, errors, beyond, alpha))
+        needed = np.where(beyond > 0, np.minimum(needed, MOST_NEEDED), UNKNOWN)
     return [
         {
             **name,
             "examples": int(count),
+            "allowed": float(within),
             "detectable": float(change),
             "needed_examples": int(rows) if rows >= 0 else None,
         }
-        for name, count, change, rows in zip(names, counts, smallest, needed, strict=True)
+        for name, count, within, change, rows in zip(
+            names, counts, allowed, smallest, needed, strict=True
+        )
     ]

@@ -15,7 +15,14 @@ import pyarrow.compute as pc
 
 from benison.config import SlicingSpec
 from benison.config.slicing_specs import Edges
-from benison.data.values import WHOLE_FLOATS, is_list, is_number, undictionary, unlisted
+from benison.data.values import (
+    WHOLE_FLOATS,
+    innermost,
+    is_list,
+    is_measured,
+    undictionary,
+    unlisted,
+)
 from benison.errors import DataError
 
 # Distinct numbers of a column, each of 16 bytes with its count.
@@ -42,11 +49,9 @@ def _edges(edges: Sequence[float], kind: np.dtype[Any]) -> npt.NDArray[Any]:
 
 def check_numbers(feature: str, kind: pa.DataType) -> None:
     """Refuse bins of what is no number; raises DataError."""
-    while pa.types.is_dictionary(kind) or is_list(kind):
-        kind = kind.value_type
-    if not is_number(kind) or pa.types.is_boolean(kind):
+    if not is_measured(kind):
         raise DataError(
-            f"Column {feature!r} holds {kind}, and bins are of numbers. Slice by its values with "
+            f"Column {feature!r} holds {innermost(kind)}, and bins are of numbers. Slice by its values with "
             "feature_keys, or say that it is float64 in options.column_types."
         )
 

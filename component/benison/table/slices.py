@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -29,6 +30,7 @@ Index: TypeAlias = npt.NDArray[np.int64]
 Sides: TypeAlias = "tuple[SliceKey, SliceKey | None]"
 """A slice, or the two slices of a comparison."""
 
+_MOST_REORDERED = 6  # features of a slice, of which there are 720 orders
 _SEPARATOR = "\x1f"
 # What could be taken for a separator in a name or a value is escaped, so that no two keys have one text.
 _ESCAPES = (("\\", "\\\\"), (_SEPARATOR, "\\u"), ("\x1e", "\\r"))
@@ -47,6 +49,25 @@ def key_array(keys: Sequence[SliceKey | None], types: Mapping[str, str] | None =
         for key in keys
     ]
     return pa.array(rows, SLICE_KEY)
+
+
+def name_in_any_order(table: pa.Table, asked: str) -> str | None:
+    """The name of the slice of a table that a text names, whose features may stand in another order.
+
+    None where the table has no such slice.
+    """
+    if pc.any(pc.equal(table["slice"], asked)).as_py():
+        return asked
+    names = table["slice"].filter(pc.equal(pc.binary_length(table["slice"]), len(asked.encode())))
+    if ", " not in asked or not len(names):
+        return None
+    parts = sorted(asked.split(", "))
+    alike = [name for name in pc.unique(names).to_pylist() if sorted(name.split(", ")) == parts]
+    rows = table.filter(pc.is_in(table["slice"], pa.array(alike, pa.string())))
+    for name, key in zip(rows["slice"].to_pylist(), rows["slice_key"].to_pylist(), strict=True):
+        if asked in map(slice_name, itertools.permutations(as_key(key[:_MOST_REORDERED]))):
+            return str(name)
+    return None
 
 
 def grouped(table: pa.Table, by: Sequence[str], *aggregations: Any) -> pa.Table:

@@ -22,6 +22,7 @@ from benison.results.result import EvalResult
 from benison.results.written_tables import CHECKS
 from benison.table.words import shortened
 from benison.validation.terms import FAIL
+from benison.validation.ungated import ORDER
 from benison.validation.verdict import BLESSED, NOT_BLESSED, Verdict
 
 _COLOURS = {BLESSED: "bold green", NOT_BLESSED: "bold red"}
@@ -131,9 +132,7 @@ def _ungated(out: Console, judged: Verdict) -> None:
     changes = judged.ungated
     if changes is None or not changes.largest:
         return
-    out.print(
-        f"  [yellow]~[/yellow] Also changed, not gated: {escape(changes.summary)} The largest:"
-    )
+    out.print(f"  [yellow]~[/yellow] Also changed, not gated: {escape(changes.summary)} {ORDER}:")
     for each in changes.largest:
         out.print(f"      {plain(each.sentence, _LONG)}")
 

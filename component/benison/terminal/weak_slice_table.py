@@ -7,10 +7,8 @@ from rich.table import Table
 
 from benison.config.weak_slice_options import CHANGE
 from benison.results.result import EvalResult
-from benison.table.words import weak_slice_numbers
+from benison.table.words import WEAK_SLICE_COLUMNS, weak_slice_numbers
 from benison.terminal import console, plain
-
-_COLUMNS = ("effect", "interval", "mean loss", "expected", "examples", "of all errors")
 
 
 def weak_slices(result: EvalResult) -> None:
@@ -25,7 +23,7 @@ def weak_slices(result: EvalResult) -> None:
     title = "Slices that became worse" if became_worse else "Slices in which the model is weak"
     table = Table(title=title, title_justify="left")
     table.add_column("slice", overflow="fold")
-    for name in _COLUMNS:
+    for name in WEAK_SLICE_COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(plain(row["slice"]), *weak_slice_numbers(row))

@@ -18,7 +18,7 @@ import numpy as np
 from benison.config.fields import BENJAMINI_HOCHBERG, HOLM, WORSE
 from benison.data.batch import Array, Index, Mask
 from benison.evidence.correction import benjamini_hochberg, holm
-from benison.evidence.power import detectable, needed_examples
+from benison.evidence.power import MOST_NEEDED, detectable, needed_examples
 from benison.evidence.spread import Spread
 from benison.table.key import SLICE_RATIO
 from benison.validation.rows import Values
@@ -36,7 +36,6 @@ from benison.validation.terms import (
 _HALVINGS = 50
 _ALIKE = 30
 """Of so many rows that are all alike a value beyond its bound is no chance."""
-_MOST_ROWS = 2.0**53
 
 
 @dataclasses.dataclass(frozen=True)
@@ -304,8 +303,8 @@ class Family:
             needed_examples(rows, gated.std_error, gated.distance, alpha) for alpha in alphas
         )
         needed = np.ceil(np.where(gated.distance < 0, beyond, within))
-        is_known = (zone == UNDECIDED) & (rows > 0) & (needed > rows) & (needed < _MOST_ROWS)
-        return np.where(is_known, needed, np.nan)
+        is_known = (zone == UNDECIDED) & (rows > 0) & (needed > rows) & np.isfinite(needed)
+        return np.where(is_known, np.minimum(needed, MOST_NEEDED), np.nan)
 
     def _passing(self, gated: Gated, outcome: Words, zone: Words) -> Array:
         passing = np.full(len(outcome), np.nan)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 
 from benison.config.fields import NOT_WORSE, POINT
+from benison.evidence.power import rows_text
 from benison.table.words import counted, metric_text
 from benison.validation.check_facts import CheckFacts
 from benison.validation.terms import (
@@ -105,9 +106,7 @@ def _cannot_tell(check: CheckFacts) -> str:
         is_allowance = (check.bound < 0) == (check.side == LOWER)
         verb = "fell" if is_allowance == (check.side == LOWER) else "rose"
         what = f"it {verb} by {'more' if is_allowance else 'less'} than {size}"
-    could = (
-        "" if check.needed_examples is None else f", about {_rounded(check.needed_examples)} could"
-    )
+    could = "" if check.needed_examples is None else f", {rows_text(check.needed_examples)} could"
     return f"{rows} cannot tell whether {what}{could}"
 
 
@@ -133,16 +132,6 @@ def _outwards(number: float, down: bool) -> str:
         return "0"
     unit = 10.0 ** max(math.floor(math.log10(abs(number))) - 2, _SMALLEST_DIGIT)
     return f"{(math.floor if down else math.ceil)(number / unit) * unit:.3g}"
-
-
-def _rounded(count: int) -> str:
-    """A number of rows in two digits.
-
-    >>> _rounded(3719), _rounded(61)
-    ('3,800', '61')
-    """
-    unit = 10 ** max(len(str(count)) - 2, 0)
-    return f"{-(-count // unit) * unit:,}"
 
 
 def _value(check: CheckFacts) -> str:

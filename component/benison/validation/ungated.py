@@ -22,6 +22,8 @@ from benison.validation.rows import Aligned, Evidence, MetricRows
 SHARE = 0.05
 """The share of chance findings among those that are listed: at most this, on average."""
 MOST = 5
+ORDER = "The largest, in standard deviations of an example"
+"""What is said before those that are listed: changes of metrics of different units are compared by these."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,10 +17,19 @@ import pyarrow.compute as pc
 
 from benison.config import Bins, SlicingSpec
 from benison.data.batch import Index
-from benison.data.values import is_list, is_number, is_text, text_of, unlisted
+from benison.data.values import (
+    innermost,
+    is_list,
+    is_measured,
+    is_number,
+    is_text,
+    text_of,
+    unlisted,
+)
+from benison.errors import ConfigError
 from benison.slicing.bin_edges import DistinctNumbers
 from benison.slicing.encode import ColumnCodes
-from benison.weak_slices.layout import MOST_CELLS, Layout
+from benison.weak_slices.layout import MOST_CELLS, cells_of, counted_depth
 from benison.weak_slices.sampled_rows import SampledRows
 
 SmallCodes: TypeAlias = npt.NDArray[np.int16]
@@ -28,6 +37,7 @@ SmallCodes: TypeAlias = npt.NDArray[np.int16]
 QUANTILES = 10
 _MOST_VALUES = (25, 20, 16, 12, 10, 8, 6, 5, 4, 3, 2)
 """The most values of a feature that have slices; the first with which all cells fit into memory is taken."""
+_SMALLEST = 3  # codes of a feature of two values
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,20 +68,30 @@ class CodeBook:
         return SlicingSpec(bins={self.feature: self.bins})
 
     def first(self, most: int) -> CodeBook:
-        """With the most frequent values alone; of bins all are kept."""
-        return self if self.bins else dataclasses.replace(self, values=self.values[:most])
+        """With the most frequent values alone, or with so many bins, of which each is several of these."""
+        if self.bins is None:
+            return dataclasses.replace(self, values=self.values[:most])
+        edges = self.bins.edges or ()
+        if len(edges) < most:
+            return self
+        ranks = [(len(edges) + 1) * i // most - 1 for i in range(1, most)]
+        bins = Bins(edges=tuple(edges[rank] for rank in ranks))
+        return dataclasses.replace(self, values=bins.labels, bins=bins)
 
 
 def code_books(
     rows: SampledRows, features: Sequence[str], least: int, depth: int
 ) -> list[CodeBook]:
-    """The code books of features that have at least two values which are frequent enough.
+    """The code books of features of which at least one value is frequent enough, and not in all rows.
 
     Args:
         rows: A sample of the rows.
         features: Some of its columns.
         least: The least rows of a slice, of all rows.
         depth: The most features of a slice.
+
+    Raises:
+        ConfigError: There are so many features that their cells do not fit into memory.
     """
     columns = ColumnCodes(rows.table.combine_chunks().to_batches()[0], rows.texts)
     least_sampled = max(1.0, least * rows.share)
@@ -81,18 +101,26 @@ def code_books(
         if is_sliceable(rows.table.schema.field(feature).type)
         for book in _book(feature, columns, rows, least_sampled)
     ]
+    counted = counted_depth(len(books), depth)
     for most in _MOST_VALUES:
         kept = [book.first(most) for book in books]
-        sizes = tuple(len(book.values) + 1 for book in kept)
-        if not sizes or Layout.of(sizes, depth).num_cells <= MOST_CELLS:
-            break
-    return kept
+        if cells_of([len(book.values) + 1 for book in kept], counted) <= MOST_CELLS:
+            return kept
+    raise ConfigError([("weak_slices.features", _too_many(len(books), counted))])
+
+
+def _too_many(features: int, depth: int) -> str:
+    """Why so many features cannot be searched, and how many could."""
+    fitting = (n for n in range(features, 0, -1) if cells_of([_SMALLEST] * n, depth) <= MOST_CELLS)
+    return (
+        f"{features:,} features have more than {MOST_CELLS:,} cells of {depth} features, even with two "
+        f"values of each. Name up to {next(fitting):,} of them."
+    )
 
 
 def is_sliceable(kind: pa.DataType) -> bool:
     """Whether a column of an Arrow type may be a feature of slices."""
-    while pa.types.is_dictionary(kind) or is_list(kind):
-        kind = kind.value_type
+    kind = innermost(kind)
     is_flat_text = is_text(kind) and not pa.types.is_string_view(kind)
     is_day = pa.types.is_date(kind) or pa.types.is_timestamp(kind)
     return is_flat_text or is_day or (is_number(kind) and not pa.types.is_null(kind))
@@ -120,7 +148,7 @@ def _book(
         return  # several values in a row
     counts = np.bincount(slices.codes, minlength=len(slices.values))
     kind = rows.table.schema.field(feature).type
-    if len(counts) > _MOST_VALUES[0] and _is_measured(kind):
+    if len(counts) > _MOST_VALUES[0] and is_measured(kind):
         yield from _of_bins(feature, rows)
         return
     texts = np.array(slices.values.to_pylist(), np.object_)
@@ -128,12 +156,6 @@ def _book(
     frequent = tuple(str(texts[i]) for i in order if counts[i] >= least)
     if frequent and counts[order[0]] < columns.num_rows:
         yield CodeBook(feature, slices.kinds[0], frequent)
-
-
-def _is_measured(kind: pa.DataType) -> bool:
-    while pa.types.is_dictionary(kind) or is_list(kind):
-        kind = kind.value_type
-    return is_number(kind) and not pa.types.is_boolean(kind)
 
 
 def _of_bins(feature: str, rows: SampledRows) -> Iterator[CodeBook]:

@@ -7,12 +7,14 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
-from benison.evidence.tails import normal_quantile, normal_tail, student_tail
-from benison.weak_slices.loss_intervals import (
+import numpy as np
+
+from benison.evidence.spread import PairedShares, Share, Spread, Student
+from benison.evidence.tails import (
     binomial_upper_tail,
-    mean_interval,
-    paired_interval,
-    share_interval,
+    normal_quantile,
+    normal_tail,
+    student_tail,
 )
 from benison.weak_slices.pursuit import Candidate, Pursuit
 
@@ -96,16 +98,21 @@ def _evidence(pursuit: Pursuit, i: int, levels: tuple[int, int] | None, alpha: f
 
 def _interval(half: _Half, levels: tuple[int, int] | None, tail: float) -> tuple[float, float]:
     """The interval of the mean, as far as what is expected of it is uncertain wider on both sides."""
-    z, mean = normal_quantile(tail), half.mean
-    if levels == (0, 1):
-        low, high = share_interval(half.sums, half.rows, z)
-    elif levels == (-1, 1):
-        worse, better = (half.squares + half.sums) / 2, (half.squares - half.sums) / 2
-        low, high = paired_interval(worse, better, half.rows, z)
-    else:
-        low, high = mean_interval(mean, half.variance, half.rows, tail)
-    reach = z * half.error
+    low, high = (float(end[0]) for end in _spread(half, levels).limits(tail))
+    mean, reach = half.mean, normal_quantile(tail) * half.error
     return mean - math.hypot(mean - low, reach), mean + math.hypot(high - mean, reach)
+
+
+def _spread(half: _Half, levels: tuple[int, int] | None) -> Spread:
+    """How far the true mean may be from that of the half."""
+    rows, sums, squares = (np.array([n]) for n in (half.rows, half.sums, half.squares))
+    if levels == (0, 1):
+        return Share(sums, rows)
+    if levels == (-1, 1):
+        return PairedShares((squares + sums) / 2, (squares - sums) / 2, rows)
+    variance = half.variance or half.deviation**2  # that all are alike may be chance
+    error = np.sqrt(np.array([variance]) / rows)
+    return Student(sums / rows, error, rows - 1)
 
 
 def _p_value(half: _Half, levels: tuple[int, int] | None) -> float:

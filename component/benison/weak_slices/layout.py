@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import itertools
 import math
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -21,6 +22,28 @@ MOST_IN_TRIPLES = 15
 MOST_CELLS = 2**20
 
 
+def counted_depth(features: int, depth: int) -> int:
+    """Of how many features combinations are counted over all rows: of many less than what is searched.
+
+    >>> counted_depth(2, 3), counted_depth(10, 3), counted_depth(20, 3)
+    (2, 3, 2)
+    """
+    return min(depth, features, 2 if features > MOST_IN_TRIPLES else depth)
+
+
+def cells_of(sizes: Sequence[int], depth: int) -> int:
+    """The cells of all combinations of `depth` features with so many codes, without listing them.
+
+    >>> cells_of((2, 3, 4), 2)
+    26
+    """
+    sums = [1] + [0] * depth  # of the products of so many of the sizes
+    for size in sizes:
+        for k in range(depth, 0, -1):
+            sums[k] += size * sums[k - 1]
+    return sums[depth]
+
+
 @dataclasses.dataclass(frozen=True)
 class Layout:
     """The cells of every combination of `depth` features; code 0 of a feature is a row in none of its slices.
@@ -33,13 +56,8 @@ class Layout:
 
     @classmethod
     def of(cls, sizes: tuple[int, ...], depth: int) -> Layout:
-        """Of what is counted over all rows: of many features less deep than what is searched.
-
-        >>> Layout.of((3, 4), 3).depth, Layout.of((2,) * 20, 3).depth
-        (2, 2)
-        """
-        many = len(sizes) > MOST_IN_TRIPLES
-        return cls(sizes, min(depth, len(sizes), 2 if many else depth))
+        """Of what is counted over all rows: of many features less deep than what is searched."""
+        return cls(sizes, counted_depth(len(sizes), depth))
 
     @functools.cached_property
     def combinations(self) -> tuple[Combination, ...]:

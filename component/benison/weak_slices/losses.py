@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from benison.config.weak_slice_options import AUTO, DECISION, LOG_LOSS, SQUARED_ERROR
 from benison.data.batch import Array, Mask, Ragged, missing_rows
-from benison.data.values import is_list, is_number
+from benison.data.values import is_list, is_measured
 from benison.errors import DataError
 
 _THRESHOLD = 0.5
@@ -226,7 +226,7 @@ def _numbers(labels: pa.ChunkedArray | None) -> Array | None:
     values = labels.combine_chunks()
     while is_list(values.type):
         values = values.flatten()
-    if not is_number(values.type) or pa.types.is_boolean(values.type):
+    if not is_measured(values.type):
         return None
     known = pc.unique(values.drop_null()).cast(pa.float64(), safe=False).to_numpy()
     return np.asarray(known[~np.isnan(known)], np.float64)

@@ -6,13 +6,23 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from pydantic.alias_generators import to_camel
 
-from benison.config import Bins, EvalConfig, MetricConfig, PerSliceMetricThreshold, SlicingSpec
+from benison.config import (
+    Bins,
+    EvalConfig,
+    MetricConfig,
+    MetricsSpec,
+    MetricThreshold,
+    PerSliceMetricThreshold,
+    SlicingSpec,
+)
+from benison.config.fields import NOT_WORSE, POINT, WORSE
+from benison.config.text_forms import unwrapped
 from benison.config.weak_slice_options import CHANGE
 from benison.errors import BenisonError, ConfigError, suggestion
 from benison.metrics import from_config
@@ -22,8 +32,11 @@ _BIN = "bin"
 
 def promoted(
     text: str, is_json: bool, row: Mapping[str, Any], metric: str, threshold: Mapping[str, Any]
-) -> str:
-    """The text of a config with one more slice and a threshold on it; comments of YAML stay.
+) -> tuple[str, dict[str, Any]]:
+    """The text of a config with one more slice and a threshold on it, and that; comments of YAML stay.
+
+    The threshold asks for the evidence that those on the metric ask for, and one on a change for some in any
+    case: in a slice that has not changed half of all samples show a fall.
 
     Args:
         text: YAML or JSON that `EvalConfig.load` reads.
@@ -37,17 +50,17 @@ def promoted(
     """
     if is_json:
         data = json.loads(text)
-        _add(data, row, metric, threshold)
+        added = _add(data, row, metric, threshold)
         written = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
     else:
-        written = _with_comments(text, row, metric, threshold)
+        written, added = _with_comments(text, row, metric, threshold)
     EvalConfig.load(json.loads(written) if is_json else _plain(written))
-    return written
+    return written, added
 
 
 def _with_comments(
     text: str, row: Mapping[str, Any], metric: str, threshold: Mapping[str, Any]
-) -> str:
+) -> tuple[str, dict[str, Any]]:
     from ruamel.yaml import YAML
 
     _plain(text)  # says what is wrong with it
@@ -58,10 +71,10 @@ def _with_comments(
     if any(line.startswith(" ") for line in lists):
         yaml.indent(mapping=2, sequence=4, offset=2)
     data = yaml.load(text)
-    _add(data, row, metric, threshold)
+    added = _add(data, row, metric, threshold)
     stream = io.StringIO()
     yaml.dump(data, stream)
-    return stream.getvalue()
+    return stream.getvalue(), added
 
 
 def _plain(text: str) -> Any:
@@ -71,9 +84,10 @@ def _plain(text: str) -> Any:
 
 
 def _add(
-    data: dict[str, Any], row: Mapping[str, Any], metric: str, threshold: Mapping[str, Any]
-) -> None:
-    """Change the plain data of a config in place."""
+    whole: dict[str, Any], row: Mapping[str, Any], metric: str, threshold: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Change the plain data of a config in place; the threshold that it has now."""
+    data = unwrapped(whole)
     specs = _list(data, "slicing_specs")
     if not specs:
         specs.append({})  # Overall, which is meant where none are given
@@ -81,9 +95,10 @@ def _add(
     known = [SlicingSpec(**each) for each in specs]
     if not any(each.includes(named) for each in known):
         specs.append(spec.model_dump(mode="json", exclude_defaults=True))
-    chosen = _metric(data, metric)
+    chosen, judged = _metric(data, metric)
     shown = named.model_dump(mode="json", exclude_defaults=True)
-    entry: dict[str, Any] = {"slicing_specs": [shown], "threshold": dict(threshold)}
+    made = _with_evidence(threshold, judged)
+    entry: dict[str, Any] = {"slicing_specs": [shown], "threshold": made}
     thresholds = _list(chosen, "per_slice_thresholds")
     added = PerSliceMetricThreshold(**entry)
     if any(PerSliceMetricThreshold(**each) == added for each in thresholds):
@@ -91,6 +106,26 @@ def _add(
             f"The config judges {{{named}}} by {metric} with this threshold already, and stays as it is."
         )
     thresholds.append(entry)
+    return made
+
+
+def _with_evidence(
+    threshold: Mapping[str, Any], judged: Sequence[MetricThreshold]
+) -> dict[str, Any]:
+    """The threshold with the evidence of those that are on the metric already.
+
+    With `not_worse` nothing but a better model could keep a change to 0, so the bounds are theirs too.
+    """
+    is_change = "change_threshold" in threshold
+    asking = [each for each in judged if each.evidence != POINT]
+    like = next((e for e in asking if bool(e.change_threshold) == is_change), None)
+    if not is_change:
+        return {**threshold, "evidence": like.evidence} if like else dict(threshold)
+    if like is None or like.evidence != NOT_WORSE:
+        return {**threshold, "evidence": WORSE}
+    assert like.change_threshold is not None
+    bounds = like.change_threshold.model_dump(mode="json", exclude_defaults=True)
+    return {"change_threshold": bounds, "evidence": NOT_WORSE}
 
 
 def _list(data: dict[str, Any], field: str) -> list[Any]:
@@ -102,8 +137,8 @@ def _list(data: dict[str, Any], field: str) -> list[Any]:
     return values
 
 
-def _metric(data: dict[str, Any], metric: str) -> dict[str, Any]:
-    """The metric of that class or name; a mere class becomes a mapping."""
+def _metric(data: dict[str, Any], metric: str) -> tuple[dict[str, Any], list[MetricThreshold]]:
+    """The metric of that class or name, and what is on it; a mere class becomes a mapping."""
     names: list[str] = []
     for spec in _list(data, "metrics_specs"):
         metrics = _list(spec, "metrics")
@@ -112,9 +147,16 @@ def _metric(data: dict[str, Any], metric: str) -> dict[str, Any]:
             own = [*_names(MetricConfig(**mapping))]
             if metric in own:
                 metrics[i] = mapping
-                return mapping
+                return mapping, [*_thresholds(spec, i, own)]
             names += own
     raise ConfigError(f"The config has no metric {metric!r}. {suggestion(metric, names)}")
+
+
+def _thresholds(spec: Mapping[str, Any], i: int, names: Sequence[str]) -> Iterator[MetricThreshold]:
+    """What is on the metric with a number, there or by its name."""
+    for loc, threshold in MetricsSpec(**spec).located_thresholds():
+        if loc[:2] == ("metrics", i) or loc[1] in names:
+            yield threshold
 
 
 def _names(metric: MetricConfig) -> Iterator[str]:

@@ -30,7 +30,7 @@ from benison.validation.terms import (
     UNDECIDED,
     WARN,
 )
-from benison.validation.ungated import Ungated
+from benison.validation.ungated import ORDER, Ungated
 
 MAX_CHECKS = 200
 """The most checks of each outcome in the page; the rest is in checks.parquet."""
@@ -137,7 +137,7 @@ def _ungated(changes: Ungated | None) -> Iterator[str]:
     if changes is None or not changes.largest:
         return
     yield f'<section class="panel"><h3>Also changed, not gated <span>{changes.significant:,}</span></h3>'
-    yield f"<p>{escape(changes.summary)} The largest:</p><ul>"
+    yield f"<p>{escape(changes.summary)} {ORDER}:</p><ul>"
     for each in changes.largest:
         before, _, after = each.sentence.partition(each.slice)
         yield f"<li>{escape(cut(before))}<bdi>{escape(cut(each.slice))}</bdi>{escape(after)}</li>"

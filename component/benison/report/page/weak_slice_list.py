@@ -8,9 +8,9 @@ from typing import Any
 
 from benison.config.weak_slice_options import CHANGE
 from benison.results.result import EvalResult
-from benison.table.words import cut, weak_slice_numbers
+from benison.table.words import WEAK_SLICE_COLUMNS, cut, weak_slice_numbers
 
-_HEADINGS = ("Slice", "Effect", "Interval", "Mean loss", "Expected", "Examples", "Of all errors")
+_HEADINGS = ("Slice", *(name.capitalize() for name in WEAK_SLICE_COLUMNS))
 
 
 def weak_slice_section(result: EvalResult) -> str:
