@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.benchmarks import contestants, object_detection  # noqa: E402
 
 QUERY_ROWS, CLASS_ROWS, CLASSES, TEXT_ROWS = 10, 200_000, 10, 5_000
-IMAGES, REFERENCE_IMAGES = 20_000, 1_000
+IMAGES, REFERENCE_IMAGES = 100_000, 2_000
 RANKERS = ("NDCG", "MeanAveragePrecision", "MeanReciprocalRank", "PrecisionAtK", "RecallAtK")
 OF_CLASSES = ("Precision", "Recall", "F1Score", "AUC")
 OF_EQUALITY = ("Accuracy", "ExactMatch")  # which refuse scores that no label equals

@@ -159,6 +159,7 @@ def test_damaged_lines_are_named(tmp_path: Path) -> None:
         (" null", "a.jsonl: line 3 is a null, and an example is an object."),
         ('{"label": 1} null', "a.jsonl: line 3 is not JSON: Extra data"),
         ('{"label": 1}{"label": 0}', "a.jsonl: line 3 is not JSON: Extra data"),
+        ('{"label": 1, "n": 2, "label": 0}', "a.jsonl: line 3 has the field 'label' twice"),
         (
             '{"label": ' + "[" * 200_000 + "]" * 200_000 + "}",
             "a.jsonl: line 3 is nested more than 200",

@@ -180,7 +180,12 @@ def _objects(path: str, number: int, block: bytes) -> list[dict[str, Any]]:
         if not line.strip():
             continue
         try:
-            parsed = json.loads(line)
+            parsed = json.loads(line, object_pairs_hook=_unique)
+        except KeyError as error:
+            raise DataError(
+                f"{path}: line {number + i:,} has the field {error} twice, and only one of its values can be "
+                f"meant. Name it once."
+            ) from error
         except (ValueError, RecursionError) as error:
             raise DataError(f"{path}: line {number + i:,} is not JSON: {error}.") from error
         if not isinstance(parsed, dict):
@@ -190,6 +195,15 @@ def _objects(path: str, number: int, block: bytes) -> list[dict[str, Any]]:
             )
         objects.append(parsed)
     return objects
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; raises KeyError for a name that it has twice, of which Python would take the last."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise KeyError(next(name for name in names if names.count(name) > 1))
+    return made
 
 
 def _fields_by_value(objects: Sequence[dict[str, Any]], names: Sequence[str] | None) -> pa.Schema:
