@@ -87,6 +87,8 @@ airflow-env: .venv-airflow/ready .venv-airflow2/ready ## install Airflow 3 and 2
 
 hosts-env: .venv-hosts/ready ## install MLflow's server, Dagster and Prefect, apart from TFX
 
+frameworks-env: .venv-frameworks/ready ## install PyTorch and JAX (5 GB), whose exported programs the tests then run too
+
 image: ## build the container benison:EXTRAS; EXTRAS is base, tensorflow or all, BUILDER docker or buildah
 	@$(BUILDER) build --build-arg EXTRAS=$(EXTRAS) --tag benison:$(EXTRAS) $(ARGS) .
 
@@ -101,6 +103,8 @@ requirements: .uv/$(UV_VERSION) ## pin again what requirements/*.in ask for
 	@$(uv) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
 		--python-version 3.11 --output-file requirements/hosts.txt requirements/hosts.in
 	@$(uv) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
+		--python-version 3.11 --output-file requirements/frameworks.txt requirements/frameworks.in
+	@$(uv) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
 		--python-version 3.11 --output-file requirements/web.txt requirements/web.in
 	@for extras in base tensorflow all; do \
 		$(uv) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
@@ -109,7 +113,7 @@ requirements: .uv/$(UV_VERSION) ## pin again what requirements/*.in ask for
 	done
 
 clean: ## remove everything that make has made
-	rm -rf .venv .venv-airflow .venv-airflow2 .venv-hosts .venv-web $(tools) .uv .bench .images demo-output dist build
+	rm -rf .venv .venv-airflow .venv-airflow2 .venv-hosts .venv-frameworks .venv-web $(tools) .uv .bench .images demo-output dist build
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find component orchestration pipelines tests -name __pycache__ -prune -exec rm -rf {} +
 
@@ -121,7 +125,7 @@ clean: ## remove everything that make has made
 
 # An environment holds absolute paths, so that in a checkout that was moved or copied it would run the
 # code of the old place: `folder` tells, and is looked at every time.
-.venv/folder .venv-airflow/folder .venv-airflow2/folder .venv-hosts/folder .venv-web/folder: .uv/$(UV_VERSION) FORCE
+.venv/folder .venv-airflow/folder .venv-airflow2/folder .venv-hosts/folder .venv-frameworks/folder .venv-web/folder: .uv/$(UV_VERSION) FORCE
 	@test "$$(cat $@ 2>/dev/null)" = "$$(pwd -P)" || { \
 		rm -rf $(@D) && { $(uv) venv --quiet --python 3.11 $(@D); } && pwd -P > $@; }
 
@@ -138,6 +142,11 @@ clean: ## remove everything that make has made
 	@echo 'Installing the environment in $(@D) ...'
 	@pins=$(@D); $(uv) pip sync --quiet --python $(@D)/bin/python "requirements/$${pins#.venv-}.txt"
 	@$(uv) pip install --quiet --python $(@D)/bin/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-frameworks/ready: .venv-frameworks/folder requirements/frameworks.txt
+	@echo 'Installing PyTorch and JAX in .venv-frameworks ...'
+	@$(uv) pip sync --quiet --python .venv-frameworks/bin/python requirements/frameworks.txt
 	@touch $@
 
 .venv-web/ready: .venv-web/folder requirements/web.txt requirements/web/package.json

@@ -140,10 +140,10 @@ def test_the_container_for_everything_has_each_extra() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     asked = (ROOT / "requirements" / "container-all.in").read_text(encoding="utf-8")
     (listed,) = re.findall(r"^\.\[(.*)\]$", asked, re.MULTILINE)
-    # Hosts start the container from outside; XGBoost is there without CUDA.
+    # Hosts start the container from outside; XGBoost is there without CUDA; PyTorch and JAX have images.
     extras = set(project["optional-dependencies"])
     outside = {name for name in extras if name.startswith("airflow")}
-    outside |= {"dagster", "prefect", "xgboost"}
+    outside |= {"dagster", "jax", "prefect", "pytorch", "xgboost"}
     assert {*listed.split(",")} == extras - outside
 
 

@@ -22,6 +22,8 @@ FILES = {
     "lightgbm": (".txt", ".model"),
     "sklearn": (".pkl", ".pickle", ".joblib"),
     "catboost": (".cbm",),
+    "pytorch": (".pt2", ".pt"),
+    "jax": (".jax",),
 }
 
 # Endings that other files have too, which are told apart by their first bytes.
@@ -40,7 +42,7 @@ TYPES: dict[str, tuple[str, ...]] = {
     "tf_estimator": _TENSORFLOW,
     "tf_lite": ("tflite",),
     "materialized_prediction": (*FOLDERS, *FILES),
-    **{kind: (kind,) for kind in ("onnx", "xgboost", "lightgbm", "catboost", "sklearn", "mlflow")},
+    **{kind: (kind,) for kind in (*FILES, "mlflow") if kind not in ("keras", "tflite")},
 }
 """The kinds of model by the `model_type` of a config: TFMA's names, and one for each framework."""
 
@@ -73,11 +75,9 @@ def find(path: Path, model_type: str = "") -> tuple[str, Path]:
 
 _OTHERS = {
     (
-        ".pt",
         ".pth",
-        ".pt2",
         ".ckpt",
-    ): "PyTorch writes ONNX with torch.onnx.export(..., dynamo=True)",
+    ): "PyTorch writes programs with torch.export.save(..., 'model.pt2')",
     (".h5", ".hdf5"): "Keras writes its own format with model.save('model.keras')",
     (".rds", ".pmml", ".gguf", ".safetensors", ".mlmodel", ".jar", ".zip"): "",
 }

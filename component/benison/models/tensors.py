@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls exported programs: functions of tensors, each a column, or one matrix of all features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from benison.errors import ModelError
+from benison.models.arrays import Input, as_input
+from benison.models.calls import BatchedCalls
+from benison.models.matrix import as_matrix, fails
+from benison.models.predictor import LoadOptions, Outputs
+
+CALL_ROWS = 8192
+
+
+class TensorsPredictor:
+    """An exported program.
+
+    Args:
+        title: How messages call it, with its path.
+        inputs: What it takes, in order, with the shape of one row.
+        call: The program: arrays [N, ...] in that order to whatever it returns, in numpy.
+        batch: How many rows each call must have; None for any number.
+        options: How it is called; `names` are the columns of the only input, or of each.
+
+    Raises:
+        ModelError: The inputs do not say which columns they are.
+    """
+
+    takes_examples = False
+
+    def __init__(
+        self,
+        title: str,
+        inputs: Sequence[Input],
+        call: Callable[[Sequence[npt.NDArray[Any]]], Any],
+        batch: int | None,
+        options: LoadOptions,
+    ) -> None:
+        self._title, self._call, self._inputs = title, call, tuple(inputs)
+        self._names = options.names
+        self._calls = BatchedCalls(batch or options.rows or CALL_ROWS, fixed=batch is not None)
+        if self._names:
+            self._check_names()
+        self.columns: tuple[str, ...] | None = self._names or tuple(i.name for i in inputs)
+
+    def _check_names(self) -> None:
+        names, (first, *others) = self._names, self._inputs
+        width = len(self._inputs) if others else (first.shape or (1,))[0]
+        if width not in (None, len(names)):
+            takes = f"has {width} inputs" if others else f"takes {width} numbers in each row"
+            raise ModelError(
+                f"{self._title} {takes}, and feature_keys in model_specs names {len(names)} columns: "
+                f"{', '.join(names[:12])}."
+            )
+
+    def predict(self, features: pa.RecordBatch, serialized: pa.Array | None) -> Outputs:
+        """The outputs by their names; of a list "output_0", "output_1"; of a single one "output"."""
+        arrays = self._arrays(features)
+
+        def call(part: slice) -> Mapping[str, Any]:
+            return _by_name(self._call([self._calls.fill(array[part]) for array in arrays]))
+
+        try:
+            return self._calls.run(features.num_rows, call, sum(a.nbytes for a in arrays))
+        except Exception as error:  # frameworks have errors of their own
+            raise fails(self._title, error) from error
+
+    def _arrays(self, features: pa.RecordBatch) -> list[npt.NDArray[Any]]:
+        first, *others = self._inputs
+        if self._names and not others and first.shape:
+            return [as_matrix(features, self._names, "float64").astype(first.dtype)]
+        named = zip(self.columns or (), self._inputs, strict=True)
+        return [as_input(features, Input(name, i.dtype, i.shape)) for name, i in named]
+
+
+def _by_name(returned: Any) -> Mapping[str, Any]:
+    if isinstance(returned, Mapping):
+        return {str(name): np.asarray(values) for name, values in returned.items()}
+    if isinstance(returned, list | tuple):
+        return {f"output_{i}": np.asarray(values) for i, values in enumerate(returned)}
+    return {"output": np.asarray(returned)}
