@@ -15,6 +15,7 @@ from benison import terminal
 from benison.errors import BenisonError
 from benison.report import github
 from benison.results.result import EvalResult
+from benison.terminal.probe_table import probes
 from benison.terminal.weak_slice_table import weak_slices
 
 NOT_BLESSED, WRONG, CRASHED = 1, 2, 3  # exit codes; 0 is blessed, or no gate asked
@@ -67,6 +68,7 @@ def print_result(result: EvalResult, as_json: bool, gate: bool = False) -> None:
         return
     terminal.verdict(result)
     weak_slices(result)
+    probes(result)
     if gate and not result.verdict.total:
         print(_NO_THRESHOLDS)
     print(locations(result))

@@ -23,6 +23,7 @@ from pydantic import field_validator
 
 from benison.config import constraints, text_forms
 from benison.config.confidence import ConfidenceOptions, LookOptions
+from benison.config.debugging_options import DebuggingOptions, ProbeSpec
 from benison.config.faults import Draft, Fault
 from benison.config.fields import ConfidenceIntervalMethod, MetricDirection
 from benison.config.parts import (
@@ -62,6 +63,7 @@ __all__ = [
     "CrossSliceMetricThreshold",
     "CrossSliceMetricThresholds",
     "CrossSlicingSpec",
+    "DebuggingOptions",
     "EvalConfig",
     "ExampleWeightOptions",
     "GenericChangeThreshold",
@@ -76,6 +78,7 @@ __all__ = [
     "PaddingOptions",
     "PerSliceMetricThreshold",
     "PerSliceMetricThresholds",
+    "ProbeSpec",
     "SlicingSpec",
     "VariantSpec",
     "WeakSliceOptions",

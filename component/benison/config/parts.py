@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from benison.config.confidence import OFF, ConfidenceOptions, OrOff
+from benison.config.debugging_options import DebuggingOptions
 from benison.config.faults import ConfigPart, Fault
 from benison.config.fields import (
     POINT,
@@ -345,6 +346,8 @@ class EvalSpecs(ConfigPart):
     """Changed examples on which the models are called too."""
     weak_slices: WeakSliceOptions | None = None
     """How slices are looked for that nobody named; without it none are."""
+    debugging: DebuggingOptions | None = None
+    """The probes that the models are put to; without it none."""
 
     @property
     def alpha(self) -> float:

@@ -116,7 +116,7 @@ class PredictionsExtractor:
         self.expected: dict[str, Mapping[str, str]] = {}
         """The digests of files by model or path of a graph; what has others is not loaded."""
         self._predictors: dict[str, models.Predictor] = {}
-        self._numbers = ClassNumbers()
+        self.numbers = ClassNumbers()
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A loaded model does not travel to another process; it is loaded again there.
@@ -157,7 +157,7 @@ class PredictionsExtractor:
             "predictions": extracts.get("predictions", {}) | predictions,
         }
         if "labels" in extracts:
-            extracted["labels"] = self._numbers.numbered(extracts["labels"])
+            extracted["labels"] = self.numbers.numbered(extracts["labels"])
         if self.variants:
             # Serialized examples hold the features as they were: changed ones are encoded again.
             changed = {v.name: self._predictions(v.change(features), None) for v in self.variants}
@@ -167,13 +167,20 @@ class PredictionsExtractor:
     def _predictions(
         self, features: pa.RecordBatch, examples: pa.Array | None
     ) -> dict[Target, Any]:
+        each = [self.predict(spec.name, features, examples) for spec in self.specs]
+        return {target: scores for predictions in each for target, scores in predictions.items()}
+
+    def predict(
+        self, model: str, features: pa.RecordBatch, examples: pa.Array | None
+    ) -> dict[Target, Any]:
+        """The predictions of one model; raises ModelError or DataError where it cannot be called."""
+        (spec,) = (spec for spec in self.specs if spec.name == model)
         predictions: dict[Target, Any] = {}
-        for spec in self.specs:
-            outputs = self.predictors[spec.name].predict(features, examples)
-            known = getattr(self.predictors[spec.name], "classes", {})
-            for target, name in prediction_outputs(spec, outputs):
-                predictions[target] = _scores(outputs[name], name, features.num_rows)
-                self._numbers.learn(target, known.get(name, ()))
+        outputs = self.predictors[model].predict(features, examples)
+        known = getattr(self.predictors[model], "classes", {})
+        for target, name in prediction_outputs(spec, outputs):
+            predictions[target] = _scores(outputs[name], name, features.num_rows)
+            self.numbers.learn(target, known.get(name, ()))
         return predictions
 
 

@@ -24,6 +24,7 @@ from benison.errors import ConfigError
 from benison.evaluation.defaults import default_writers, evaluators_of
 from benison.evaluation.ending import unended
 from benison.evaluation.job import Job, PathLike, Progress, silent
+from benison.evaluation.probing import probe_stages
 from benison.evaluation.quantile_edges import completed, quantile_edges, with_known_edges
 from benison.evaluation.recording import Recording, check_output
 from benison.evaluation.registering import Announcer, pin
@@ -146,7 +147,8 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         edges = quantile_edges(resolved.plan, resolved.data, engine, beam_options)
         plan, scanned = completed(resolved.plan, edges), time.monotonic() - started
         weak = weak_slice_stages(plan, resolved.data, engine, beam_options)
-        summaries = _evaluators(plan, [*weak, *evaluators])
+        probes = probe_stages(plan.config, resolved.data)
+        summaries = _evaluators(plan, [*weak, *probes, *evaluators])
         check_outputs(summaries)
         with local_copies(paths) as copies:
             # Workers of Beam are on other machines, which copy models themselves.

@@ -82,6 +82,7 @@ def all_faults(plan: Plan, broken: list[tuple[str, str]], known: Known) -> list[
         *evidence_faults(plan),
         *_missing_labels(plan),
         *_variants(config, known.called),
+        *_probes(config, known.called),
     ]
     for i, model in enumerate(config.model_specs):
         of_model = [*_model(model, _scored(plan, model), model.name in known.called)]
@@ -109,6 +110,16 @@ def _variants(config: EvalConfig, called: Collection[str]) -> Iterator[Fault]:
     if config.variants and not called:
         text = "variants need a model that is called; predictions in the data cannot change."
         yield Fault(("variants",), text)
+
+
+def _probes(config: EvalConfig, called: Collection[str]) -> Iterator[Fault]:
+    names = {spec.name for spec in config.candidate_specs}
+    if config.debugging is not None and not names & {*called}:
+        text = (
+            "probes call the model on changed rows, and none is called: predictions in the data cannot "
+            "change. Give the model, or take debugging out."
+        )
+        yield Fault(("debugging",), text)
 
 
 def _analysis(config: EvalConfig, columns: Collection[str] | None) -> Iterator[Fault]:

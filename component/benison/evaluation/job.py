@@ -40,6 +40,7 @@ from benison.engine.work import Work
 from benison.errors import ConfigError, ModelError, OutputError, as_visible
 from benison.evaluation.advice import advice
 from benison.evaluation.judgement import judged, log
+from benison.evaluation.probing import with_probing
 from benison.evaluation.provenance import digests_of, model_record, same_models
 from benison.metrics.modules import UserMetrics
 from benison.output import blessing, directory, writers
@@ -249,6 +250,11 @@ class Job:
         with self._timed("results"):
             self.progress("results", 0, None)
             outputs = self._outputs(summaries, states)
+        if self.config.debugging is not None:
+            with self._timed("probes"):
+                self.progress("probes", 0, None)
+                outputs = with_probing(outputs, self.plan, self.extractors)
+        with self._timed("results"):
             self.rows, self.missing = outputs["rows"], outputs["missing"]
             verdict = judged(self.plan, outputs, self.look())
             self.advice = [*self.words, *advice(outputs["metrics"], self.rows, self.missing)]
@@ -284,7 +290,9 @@ class Job:
         if output is None:
             plots = pa.Table.from_batches(results["plots"], PLOTS_SCHEMA)
             rows = {key: of.table() for key, of in results.items() if isinstance(of, RowFiles)}
-            return EvalResult(results["metrics"], *about, None, plots, rows, weak)
+            return EvalResult(
+                results["metrics"], *about, None, plots, rows, weak, _probes=results.get("probes")
+            )
         self.progress("write", 0, None)
         for was, now in zip(self.models, self._model_records(), strict=True):
             if was != now:
@@ -293,7 +301,8 @@ class Job:
                 )
         path = locate(output, OutputError)
         results = writers.without_disabled(results, self.config.options.disabled_outputs)
-        result = EvalResult(results["metrics"], *about, path, _weak_slices=weak)
+        probes = results.get("probes")
+        result = EvalResult(results["metrics"], *about, path, _weak_slices=weak, _probes=probes)
         plain = {
             "result": result,
             **results,
@@ -384,4 +393,5 @@ class Job:
     def _timed(self, stage: str) -> Iterator[None]:
         started = time.monotonic()
         yield
-        self.seconds[stage] = round(time.monotonic() - started, 3)
+        taken = self.seconds.get(stage, 0.0) + time.monotonic() - started
+        self.seconds[stage] = round(taken, 3)

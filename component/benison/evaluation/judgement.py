@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benison.engine.plan import Plan
+from benison.evaluation.probe_checks import with_probes
 from benison.evaluation.weak_slice_checks import with_weak_slices
 from benison.validation.judge import validate
 from benison.validation.terms import FAIL
@@ -36,6 +37,7 @@ def judged(plan: Plan, outputs: Mapping[str, Any], look: int | None) -> Verdict:
     )
     searched = outputs.get("weak_slices"), outputs.get("weak_slice_searches", ())
     verdict = with_weak_slices(verdict, plan.config, *searched)
+    verdict = with_probes(verdict, plan.config, outputs.get("probes"))
     return dataclasses.replace(verdict, look=look)
 
 

@@ -17,6 +17,7 @@ from benison.table.schema import (
     CHECKS_SCHEMA,
     METRICS_SCHEMA,
     PLOTS_SCHEMA,
+    PROBES_SCHEMA,
     SCHEMA_VERSION,
     WEAK_SLICES_SCHEMA,
 )
@@ -114,6 +115,7 @@ def table_writers() -> list[Writer]:
         TableWriter(
             "WriteWeakSlices", "weak_slices", "weak_slices.parquet", WEAK_SLICES_SCHEMA, True
         ),
+        TableWriter("WriteProbes", "probes", "probes.parquet", PROBES_SCHEMA, True),
         JsonWriter("WriteVerdict", "verdict", "verdict.json"),
         JsonWriter("WriteConfig", "config", "config.json"),
         RowsWriter(),

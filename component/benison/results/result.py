@@ -28,6 +28,7 @@ from benison.results.written_rows import no_rows, written_rows
 from benison.results.written_tables import (
     CHECKS,
     readable,
+    written_probes,
     written_table,
     written_verdict,
     written_weak_slices,
@@ -36,7 +37,7 @@ from benison.slicing.keys import SliceKey
 from benison.table import documents
 from benison.table.key import CHANGE, KEY_COLUMNS, SLICE_RATIO, VALUE, VIEW_COLUMNS
 from benison.table.row_files import ANALYSIS
-from benison.table.schema import METRICS_SCHEMA, PLOTS_SCHEMA, WEAK_SLICES_SCHEMA
+from benison.table.schema import METRICS_SCHEMA, PLOTS_SCHEMA
 from benison.table.slices import Slices, name_in_any_order, slice_id, slice_ids
 from benison.table.words import metric_kind, slice_text
 from benison.validation.terms import LOWER
@@ -75,6 +76,7 @@ class EvalResult:
     _weak_slices: pa.Table | None = None
     unannounced: str = ""
     """Why a registry of models does not say the verdict; "" if it does, or was not asked to."""
+    _probes: pa.Table | None = None
 
     @property
     def view(self) -> Viewer:
@@ -104,10 +106,12 @@ class EvalResult:
     @cached_property
     def weak_slices(self) -> pa.Table:
         """The rows of weak_slices.parquet, the strongest first; none where the config asks for no search."""
-        if self._weak_slices is not None or self.path is None:
-            none = WEAK_SLICES_SCHEMA.empty_table()
-            return none if self._weak_slices is None else self._weak_slices
-        return written_weak_slices(self.path)
+        return written_weak_slices(self.path) if self._weak_slices is None else self._weak_slices
+
+    @cached_property
+    def probes(self) -> pa.Table:
+        """The rows of probes.parquet, a finding each; none where the config asks for no debugging."""
+        return written_probes(self.path) if self._probes is None else self._probes
 
     def analysis(self, name: str = ANALYSIS) -> pa.Table:
         """The rows that an evaluator of rows has written: by default those of `options.analysis_columns`.
@@ -133,10 +137,9 @@ class EvalResult:
     def to_pandas(self) -> pd.DataFrame:
         """The metrics as a data frame; raises MissingExtraError without pandas."""
         try:
-            import pandas  # noqa: F401
+            frame: pd.DataFrame = self.metrics.to_pandas()
         except ImportError as error:
             raise MissingExtraError("pandas", "pandas") from error
-        frame: pd.DataFrame = self.metrics.to_pandas()
         return frame
 
     def metric_names(self) -> list[str]:

@@ -15,6 +15,7 @@ from benison.paths import Location, in_arrow
 from benison.table import documents
 from benison.table.schema import (
     CHECKS_SCHEMA,
+    PROBES_SCHEMA,
     WEAK_SLICES_SCHEMA,
     completed,
     upgraded,
@@ -24,6 +25,7 @@ from benison.validation.verdict import Verdict
 
 CHECKS = "checks.parquet"
 WEAK_SLICES = "weak_slices.parquet"
+PROBES = "probes.parquet"
 
 
 @contextmanager
@@ -68,17 +70,30 @@ def written_verdict(directory: Location) -> Verdict:
     return Verdict.from_dict(document, checks)
 
 
-def written_weak_slices(directory: Location) -> pa.Table:
+def written_weak_slices(directory: Location | None) -> pa.Table:
     """The slices that a search confirmed; none where there was no search.
 
     Raises:
         OutputError: They are not as they were written.
     """
-    if not (directory / WEAK_SLICES).is_file():
-        return WEAK_SLICES_SCHEMA.empty_table()
-    blessing.check_whole(directory, WEAK_SLICES)
+    return _optional_table(directory, WEAK_SLICES, WEAK_SLICES_SCHEMA)
+
+
+def written_probes(directory: Location | None) -> pa.Table:
+    """What probes say of the models; no rows where there was none.
+
+    Raises:
+        OutputError: They are not as they were written.
+    """
+    return _optional_table(directory, PROBES, PROBES_SCHEMA)
+
+
+def _optional_table(directory: Location | None, name: str, schema: pa.Schema) -> pa.Table:
+    if directory is None or not (directory / name).is_file():
+        return schema.empty_table()
+    blessing.check_whole(directory, name)
     with readable(directory):
-        return whole(_table(directory / WEAK_SLICES).cast(WEAK_SLICES_SCHEMA))
+        return whole(_table(directory / name).cast(schema))
 
 
 def _table(path: Location) -> pa.Table:

@@ -121,6 +121,28 @@ newly wrong; NaN where that is no share. `parent` is the slice of this table tha
 """
 
 
+PROBES_SCHEMA = pa.schema(
+    [
+        *map(_text, ("model", "output", "probe", "feature", "detail")),
+        pa.field("count", pa.int64()),
+        pa.field("rows", pa.int64()),
+        *map(_number, ("value", "lower", "upper", "bound")),
+        *map(_text, ("side", "outcome")),
+        pa.field("notable", pa.bool_(), nullable=False),
+        _text("sentence"),
+        pa.field("curve", pa.list_(pa.struct([_text("at"), _number("value")])), nullable=False),
+    ]
+)
+"""One row per finding of a probe, in the order in which they ran.
+
+`feature` is the one that was changed, "" where all were, `detail` what tells findings of a feature apart. A
+share is `count` of `rows`, which are null where the value is none; `value` has the interval `lower` to
+`upper`. `side` says whether `bound` limits from below (`lower`) or above (`upper`), "" without a bound, and
+`outcome` what came of it: pass, fail, not_evaluated, or "" without one. `notable` is what a person should
+look at, bound or not. `curve` are the points of a probe that draws one.
+"""
+
+
 def upgraded(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """A table of schema 1 or 2 with the columns of `schema`, those of the metrics or of the plots.
 

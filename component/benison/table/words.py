@@ -157,3 +157,20 @@ def weak_slice_numbers(row: Mapping[str, Any]) -> tuple[str, ...]:
         f"{row['examples']:,}",
         "" if math.isnan(share) else f"{share:.0%}",
     )
+
+
+def probe_numbers(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Value, interval, what is allowed and rows, of a row of probes; "" where there is none.
+
+    >>> row = {"value": 0.021, "lower": 0.0156, "upper": 0.0282, "bound": 0.05, "side": "upper", "rows": 2000}
+    >>> probe_numbers(row)
+    ('0.021', '0.0156 to 0.0282', 'at most 0.05', '2,000')
+    """
+    value, lower, bound = row["value"], row["lower"], row["bound"]
+    limit = "at most" if row["side"] == "upper" else "at least"
+    return (
+        "not measured" if math.isnan(value) else f"{value:.3g}",
+        "" if math.isnan(lower) else f"{lower:.3g} to {row['upper']:.3g}",
+        "" if math.isnan(bound) else f"{limit} {bound:.15g}",
+        "" if row["rows"] is None else f"{row['rows']:,}",
+    )

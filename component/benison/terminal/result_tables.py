@@ -19,6 +19,7 @@ from benison.results.result import UNDIRECTED, EvalResult
 from benison.table.key import Key
 from benison.table.words import view_text
 from benison.terminal import console, plain, verdict
+from benison.terminal.probe_table import probes
 from benison.terminal.weak_slice_table import weak_slices
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -46,6 +47,7 @@ def show(result: EvalResult, metrics: Sequence[str], worst: int) -> None:
     worst_of = {name: query.worst(result, name, worst) for name in metrics or query.judged(result)}
     verdict(result)
     weak_slices(result)
+    probes(result)
     out = console()
     for name, rows in worst_of.items():
         directed = result.is_bad_when_high(name) is not None

@@ -10,6 +10,7 @@ from benison.report.page.check_lines import lines_of, panels
 from benison.report.page.evidence import evidence
 from benison.report.page.headline import headline
 from benison.report.page.page_columns import PageColumns
+from benison.report.page.probe_list import probe_section
 from benison.report.page.structured_values import structured_section
 from benison.report.page.tiles import tiles
 from benison.report.page.weak_slice_list import weak_slice_section
@@ -23,6 +24,7 @@ def front(columns: PageColumns) -> dict[str, str]:
         **headline(result),
         "tiles": tiles(result),
         "checks": "".join(panels(columns, lines)),
+        "probes": probe_section(result),
         "weak_slices": weak_slice_section(result),
         "structured": structured_section(result),
         "evidence": evidence(result),

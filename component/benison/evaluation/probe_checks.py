@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Holds what probes say against what the config allows, and lets it change the verdict."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from benison.config import EvalConfig, ProbeSpec
+from benison.data.batch import Target
+from benison.probes.probe_findings import ProbeFinding
+from benison.table.schema import CHECKS_SCHEMA
+from benison.validation.terms import FAIL, LOWER, NOT_EVALUATED, PASS, UPPER
+from benison.validation.verdict import BLESSED, NOT_BLESSED, Verdict
+
+PROBE = "probe"
+
+
+def probe_row(target: Target, spec: ProbeSpec, finding: ProbeFinding) -> dict[str, Any]:
+    """A row of probes.parquet: a finding with what is allowed, and what came of that."""
+    bound = spec.at_least if spec.at_most is None else spec.at_most
+    outcome, allowed = ("", "") if bound is None else _judged(spec, finding, bound)
+    return {
+        "model": target[0],
+        "output": target[1],
+        **finding.row(),
+        "bound": math.nan if bound is None else bound,
+        "side": "" if bound is None else UPPER if spec.at_least is None else LOWER,
+        "outcome": outcome,
+        "notable": finding.is_notable or outcome == FAIL,
+        "sentence": f"{finding.words}{allowed}.",
+    }
+
+
+def _judged(spec: ProbeSpec, finding: ProbeFinding, bound: float) -> tuple[str, str]:
+    """The outcome of a bound, and the end of its sentence."""
+    shown = f"{100 * bound:.15g} %" if finding.rows is not None else f"{bound:.15g}"
+    allowed = f"; {shown} is {'allowed' if spec.at_least is None else 'required'}"
+    if math.isnan(finding.value):
+        return NOT_EVALUATED, allowed
+    within = finding.value <= bound if spec.at_least is None else finding.value >= bound
+    return (PASS if within else FAIL), allowed
+
+
+def with_probes(verdict: Verdict, config: EvalConfig, probes: pa.Table | None) -> Verdict:
+    """The verdict with a check for each finding of a probe that has a bound."""
+    if config.debugging is None or probes is None:
+        return verdict
+    level = 1 - config.options.certainty.alpha
+    several = len(config.candidate_specs) > 1
+    rows = [*_rows(probes, level, several)]
+    if not rows:
+        return verdict
+    outcomes = {row["outcome"] for row in rows}
+    status = verdict.status
+    if FAIL in outcomes:
+        status = NOT_BLESSED
+    elif NOT_EVALUATED in outcomes and status == BLESSED:
+        status = NOT_EVALUATED
+    elif not verdict.total and NOT_EVALUATED not in outcomes:  # the only thresholds
+        status = BLESSED
+    table = pa.concat_tables([verdict.table, pa.Table.from_pylist(rows, CHECKS_SCHEMA)])
+    return dataclasses.replace(verdict, status=status, table=table)
+
+
+def _rows(probes: pa.Table, level: float, several: bool) -> Iterator[dict[str, Any]]:
+    """The rows of checks.parquet."""
+    for row in probes.to_pylist():
+        if row["outcome"]:
+            of = f"{row['model']}: " if several else ""
+            yield {**_check(row, level), "note": f"{of}{row['sentence']}"}
+
+
+def _check(row: Mapping[str, Any], level: float) -> dict[str, Any]:
+    changed = ", ".join(
+        filter(None, (row["feature"], row["detail"] if row["rows"] is None else ""))
+    )
+    undefined = ("baseline", "change", "p_value", "p_adjusted", "detectable", "passing")
+    return {
+        **{name: row[name] for name in ("model", "output", "side", "bound", "value", "outcome")},
+        **{name: row[name] for name in ("lower", "upper")},
+        **dict.fromkeys(("dataset", "variant", "sub_key", "aggregation", "zone"), ""),
+        **dict.fromkeys(undefined, math.nan),
+        **dict.fromkeys(("family_size", "needed_examples", "lost", "won"), None),
+        "weighted": False,
+        "slice": "Overall",
+        "slice_key": [],
+        "other_slice_key": None,
+        "metric": f"{row['probe']}({changed})" if changed else row["probe"],
+        "kind": "value",
+        "check": PROBE,
+        "evidence": "point",
+        "level": level,
+        "examples": row["rows"] or 0,
+        "evaluated": row["rows"],
+    }

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Puts the models of an evaluation to the probes that its config asks for, after the pass over all rows."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from benison.config import EvalConfig, ModelSpec, Options, SlicingSpec
+from benison.config.confidence import OFF
+from benison.config.debugging_options import MEMBERSHIP
+from benison.data.batch import Array, Extracts, Target
+from benison.data.dataset import Dataset
+from benison.data.shards import ROW_NUMBER
+from benison.engine.extract import PredictionsExtractor, SliceKeyExtractor
+from benison.engine.outcome import MetricsEvaluator
+from benison.engine.plan import Plan
+from benison.engine.stages import Extractor
+from benison.errors import ModelError
+from benison.evaluation.examples import open_examples
+from benison.evaluation.probe_checks import probe_row
+from benison.probes.changes import is_changeable
+from benison.probes.probe_rows import OUTPUT_KEY, ProbeRows, ProbeRowsEvaluator
+from benison.probes.running import probed
+from benison.probes.subject import Subject
+from benison.table.schema import PROBES_SCHEMA
+
+PROBES_KEY = "probes"
+
+
+def probe_stages(config: EvalConfig, dataset: Dataset) -> list[ProbeRowsEvaluator]:
+    """The stage that keeps the rows for the probes, if the config asks for any."""
+    options = config.debugging
+    if options is None:
+        return []
+    # A model that takes serialized examples has its features encoded anew once they are changed.
+    return [ProbeRowsEvaluator(options.rows, None if dataset.has_serialized else ())]
+
+
+def with_probing(
+    outputs: Mapping[str, Any], plan: Plan, extractors: Sequence[Extractor]
+) -> dict[str, Any]:
+    """The outputs with the table of what probes say in place of the rows that were kept for them.
+
+    Raises:
+        ConfigError: A probe names a feature that is not there.
+        DataError: The training examples cannot be read.
+    """
+    others = {key: value for key, value in outputs.items() if key != OUTPUT_KEY}
+    if plan.config.debugging is None:
+        return others
+    kept = outputs.get(OUTPUT_KEY)
+    rows = [] if kept is None else [*_Probing(plan, extractors, kept.batch).rows()]
+    return {**others, PROBES_KEY: pa.Table.from_pylist(rows, PROBES_SCHEMA)}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Probing:
+    plan: Plan
+    extractors: Sequence[Extractor]
+    batch: pa.RecordBatch
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The rows of the table, of one candidate after the other."""
+        options = self.plan.config.debugging
+        assert options is not None
+        alpha = self.plan.config.options.certainty.alpha
+        for target in self._targets():
+            subject = self._subject(target)
+            for spec, finding in probed(subject, options.probes, options.budget, alpha):
+                yield probe_row(target, spec, finding)
+
+    def _targets(self) -> Iterator[Target]:
+        """The outputs of the candidates that are called."""
+        called = {spec.name for spec in self._predictions.specs}
+        for spec in self.plan.config.candidate_specs:
+            if spec.name in called:
+                yield from ((spec.name, output) for output in self.plan.outputs[spec.name])
+
+    @property
+    def _predictions(self) -> PredictionsExtractor:
+        return next(e for e in self.extractors if isinstance(e, PredictionsExtractor))
+
+    def _subject(self, target: Target) -> Subject:
+        options = self.plan.config.debugging
+        assert options is not None
+        return Subject(
+            functools.partial(self._scores, target),
+            self.batch,
+            self._features(target[0]),
+            self._labels(self.batch, target),
+            options.decision_threshold,
+            options.tolerance,
+            self._measure(target),
+            self._training(target) if MEMBERSHIP in {p.name for p in options.probes} else None,
+        )
+
+    def _scores(self, target: Target, rows: pa.RecordBatch) -> Array:
+        scores = self._predictions.predict(target[0], rows, None)[target]
+        if not isinstance(scores, np.ndarray):
+            raise ModelError(
+                "it gives boxes or lists of different lengths, which no probe compares"
+            )
+        return scores
+
+    def _features(self, model: str) -> tuple[str, ...]:
+        """What the model reads, as far as the data have it and it can be changed."""
+        config = self.plan.config
+        read = self._predictions.predictors[model].columns
+        spec = next(each for each in config.model_specs if each.name == model)
+        names = read or spec.feature_keys or self._others()
+        schema = self.batch.schema
+        return tuple(n for n in names if n in schema.names and is_changeable(schema.field(n).type))
+
+    def _others(self) -> list[str]:
+        """The columns that hold no label, weight, prediction or key."""
+        config = self.plan.config
+        used = {key for m in config.model_specs for key in m.columns(with_predictions=True)}
+        used |= {spec.query_key for spec in config.metrics_specs}
+        used.add(config.options.certainty.cluster_key)
+        return [name for name in self.batch.schema.names if name not in used]
+
+    def _extracts(self, rows: pa.RecordBatch) -> Extracts:
+        """What the extractors make of rows, but for predictions and slices."""
+        extracts: Extracts = {"features": rows}
+        for stage in self.extractors:
+            if not isinstance(stage, (PredictionsExtractor, SliceKeyExtractor)):
+                extracts = stage.extract(extracts)
+        return {
+            **extracts,
+            "labels": self._predictions.numbers.numbered(extracts.get("labels", {})),
+        }
+
+    def _labels(self, rows: pa.RecordBatch, target: Target) -> Any:
+        """The labels, None where they are no numbers; text is numbered as the model's classes are."""
+        self._predictions.predict(target[0], rows.slice(0, 1), None)  # which learns the classes
+        labels = self._extracts(rows)["labels"].get(target)
+        return labels if isinstance(labels, np.ndarray) else None
+
+    def _training(self, target: Target) -> tuple[pa.RecordBatch, Any] | None:
+        """The rows of smallest hash of the training examples, with their labels."""
+        config = self.plan.config
+        options = config.debugging
+        assert options is not None
+        source = [*options.training_examples]
+        dataset = open_examples(source, None, config, [spec.name for spec in config.model_specs])
+        names = [name for name in dataset.names if name in self.batch.schema.names]
+        keeper, state = ProbeRowsEvaluator(options.rows), None
+        for batch in dataset.prepared(names).batches(names, number=True):
+            rows = batch.drop_columns([ROW_NUMBER])
+            kept = ProbeRows.of(batch.column(ROW_NUMBER), rows, options.rows)
+            state = keeper.merge(state, kept)
+        if state is None:
+            return None
+        return state.batch, self._labels(state.batch, target)
+
+    def _measure(self, target: Target) -> Callable[[Array], dict[str, float]]:
+        """The metrics of the config over the rows, from other predictions of one output."""
+        whole = MetricsEvaluator(Plan.of(_overall(self.plan.config)))
+        keys = SliceKeyExtractor(Plan.of(_overall(self.plan.config)).slicing_specs)
+
+        def measure(scores: Array) -> dict[str, float]:
+            extracts = {**self._extracts(self.batch), "predictions": {target: scores}}
+            state = whole.add(whole.zero(), keys.extract(extracts))  # type: ignore[arg-type]
+            table = whole.result(state)["metrics"]
+            return {
+                row["metric"]: row["value"]
+                for row in table.to_pylist()
+                if row["value"] == row["value"]  # noqa: PLR0124 - not NaN
+            }
+
+        return measure
+
+
+def _overall(config: EvalConfig) -> EvalConfig:
+    """The metrics of the candidates alone, of all rows together, without intervals."""
+
+    def candidate(spec: ModelSpec) -> bool:
+        return not spec.is_baseline
+
+    return config.model_copy(
+        update={
+            "slicing_specs": (SlicingSpec(),),
+            "cross_slicing_specs": (),
+            "model_specs": tuple(filter(candidate, config.model_specs)),
+            "options": Options(confidence=OFF),
+            "variants": (),
+            "weak_slices": None,
+            "debugging": None,
+        }
+    )

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What probes have in common."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from benison.config import ProbeSpec
+from benison.errors import ConfigError, suggestion
+from benison.probes.changes import is_measured
+from benison.probes.probe_findings import ProbeFinding
+from benison.probes.subject import Subject
+
+
+@dataclasses.dataclass(frozen=True)
+class Probe(ABC):
+    """Calls a model on changed rows.
+
+    Attributes:
+        spec: What the config says of it.
+        alpha: How often its intervals may miss the true value.
+    """
+
+    spec: ProbeSpec
+    alpha: float = 0.05
+
+    rows = 2**31
+    """The most rows that it changes of those that there are."""
+
+    @property
+    def name(self) -> str:
+        """As the config has it."""
+        return self.spec.name
+
+    @abstractmethod
+    def calls(self, subject: Subject) -> int:
+        """How many times it has each of its rows predicted."""
+
+    @abstractmethod
+    def run(self, subject: Subject) -> Iterator[ProbeFinding]:
+        """What it says of the model."""
+
+    def cost(self, subject: Subject) -> int:
+        """How many rows are predicted for it; the rows as they are have been already."""
+        return self.calls(subject) * int(self.sample(subject).num_rows)
+
+    def sample(self, subject: Subject) -> pa.RecordBatch:
+        """The rows that it changes."""
+        return subject.first(self.rows)
+
+    def features(self, subject: Subject) -> tuple[str, ...]:
+        """The features that it changes.
+
+        Raises:
+            ConfigError: The config names a column that was not read.
+        """
+        for name in self.spec.features:
+            if name not in subject.rows.schema.names:
+                hint = suggestion(name, subject.features)
+                raise ConfigError(
+                    f"debugging: {self.name} changes the feature {name!r}, which the model does not read. "
+                    f"{hint}"
+                )
+        return self.spec.features or subject.features
+
+    def measured(self, subject: Subject) -> tuple[str, ...]:
+        """Those of its features that are numbers."""
+        schema = subject.rows.schema
+        return tuple(n for n in self.features(subject) if is_measured(schema.field(n).type))

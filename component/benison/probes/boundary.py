@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Probes of how near rows are to another decision: by bisection, and by random changes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+
+from benison.data.batch import Array, Index, Mask
+from benison.errors import ModelError
+from benison.probes import changes
+from benison.probes.base import Probe
+from benison.probes.probe_findings import ProbeFinding, of_share, percent, unmeasured
+from benison.probes.sensitivity import noisy
+from benison.probes.subject import Subject, finite
+
+_NEAR = 0.1
+_WAYS, _HALVINGS = 10, 12
+_TRIES, _REACH = 20, 0.25
+_SEED = 20_241_126
+_HALF = 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class BoundaryDistance(Probe):
+    """Rows nearer than `by` standard deviations to the boundary, on the way to rows of another decision.
+
+    The way to each of ten rows is halved until the boundary is enclosed to 1/4096 of it; of the ten distances
+    the least is that of the row: no less than that of the nearest point of the boundary.
+    """
+
+    rows = 200
+
+    def calls(self, subject: Subject) -> int:
+        return _WAYS * (1 + _HALVINGS)
+
+    def run(self, subject: Subject) -> Iterator[ProbeFinding]:
+        if not subject.decisions.are_classes:
+            yield unmeasured(self.name, "predictions are numbers, between which is no boundary")
+            return
+        try:
+            distances = self.distances(subject)
+        except ModelError as error:
+            yield unmeasured(self.name, str(error))
+            return
+        near = _NEAR if self.spec.by is None else self.spec.by
+        count, total = int((distances < near).sum()), len(distances)
+        words = (
+            f"{percent(count, total)} rows are within {near:g} standard deviations of another decision, "
+            f"half within {np.median(distances):.3g}"
+        )
+        shares = (0.1, 0.25, 0.5, 0.75, 0.9)
+        ends = np.quantile(distances, shares, method="inverted_cdf")
+        curve = tuple((f"{share:.0%}", float(end)) for share, end in zip(shares, ends, strict=True))
+        yield of_share(
+            self.name, count, total, words, alpha=self.alpha, usual=_HALF, curve=curve
+        )  # fmt: skip
+
+    def distances(self, subject: Subject) -> Array:
+        """Of each row to another decision, in standard deviations, infinite if there is none: float64[N]."""
+        numbers = _Numbers(subject, self.measured(subject), self.sample(subject).num_rows)
+        generator = np.random.default_rng(_SEED)
+        least = np.full(numbers.count, np.inf)
+        for _ in range(_WAYS):
+            ends = numbers.partners(generator)
+            least = np.minimum(least, numbers.distance(ends))
+        return least
+
+
+class _Numbers:
+    """The numbers of rows in standard deviations, along which the model is called."""
+
+    def __init__(self, subject: Subject, features: tuple[str, ...], count: int) -> None:
+        self._subject, self._features, self.count = subject, features, count
+        columns = [subject.rows.column(name) for name in features]
+        scales = [changes.spread_of(column) or 1.0 for column in columns]
+        self._scales = np.array(scales).reshape(-1, 1)
+        if any(len(changes.numbers(column)) != len(column) for column in columns):
+            raise ModelError("a feature has several values in a row, between which is no way")
+        known = [changes.numbers(column) for column in columns]
+        self._points = np.array(known).reshape(len(features), -1) / self._scales
+        self._classes = subject.decisions.classes(subject.before)
+
+    def partners(self, generator: np.random.Generator) -> Index:
+        """A row of another decision for each; itself where there is none."""
+        own = self._classes[: self.count]
+        chosen = np.arange(self.count)
+        for decision in np.unique(own):
+            others = np.flatnonzero(self._classes != decision)
+            rows = np.flatnonzero(own == decision)
+            if len(others):
+                chosen[rows] = generator.choice(others, len(rows))
+        return chosen
+
+    def distance(self, ends: Index) -> Array:
+        """How far from each row the decision changes on the way to its end: float64[N]."""
+        start, way = self._points[:, : self.count], self._points[:, ends]
+        way = np.where(np.isfinite(way - start), way - start, 0.0)
+        low, high = np.zeros(self.count), np.ones(self.count)
+        is_there = self._flips(start + way)
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            flips = self._flips(start + middle * way)
+            low, high = np.where(flips, low, middle), np.where(flips, middle, high)
+        return np.where(is_there, high * np.sqrt((way**2).sum(axis=0)), np.inf)
+
+    def _flips(self, points: Array) -> Mask:
+        rows = self._subject.first(self.count)
+        values = points * self._scales
+        columns = {
+            name: changes.with_numbers(rows.column(name), lambda known, i=i: values[i])  # type: ignore[misc]
+            for i, name in enumerate(self._features)
+        }
+        after = self._subject.changed(rows, columns)
+        own = self._classes[: self.count]
+        return np.asarray((self._subject.decisions.classes(after) != own) & finite(after))
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomAttack(Probe):
+    """Rows of which one of twenty random changes, each number by up to `by` standard deviations, flips."""
+
+    rows = 200
+
+    def calls(self, subject: Subject) -> int:
+        return _TRIES
+
+    def run(self, subject: Subject) -> Iterator[ProbeFinding]:
+        rows, generator = self.sample(subject), np.random.default_rng(_SEED)
+        reach = _REACH if self.spec.by is None else self.spec.by
+        before = subject.before[: rows.num_rows]
+        flipped, known = np.zeros(len(before), np.bool_), finite(before)
+        for _ in range(_TRIES):
+            changed = noisy(
+                rows, self.measured(subject), reach, lambda count: generator.uniform(-1, 1, count)
+            )
+            try:
+                after = subject.changed(rows, changed)
+            except ModelError as error:
+                yield unmeasured(self.name, str(error))
+                return
+            flipped |= subject.decisions.moved(before, after) & finite(after)
+        count, total = int((flipped & known).sum()), int(known.sum())
+        words = (
+            f"{percent(count, total)} {subject.decisions.flip} under one of {_TRIES} random changes of up to "
+            f"{reach:g} standard deviations"
+        )
+        yield of_share(self.name, count, total, words, alpha=self.alpha, usual=_HALF)

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Changes of columns: other numbers, missing values, the values of other rows, values that nobody expects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from benison.data.batch import Array, Index
+from benison.data.values import is_list, is_number, is_text, undictionary, unlisted
+
+_LONG = 10_000
+_FLOATS = {"NaN": np.nan, "inf": np.inf, "-inf": -np.inf, "1e30": 1e30, "-1e30": -1e30, "0": 0.0}
+_TEXTS = {
+    "empty text": "",
+    "blanks": "  ",
+    "a long text": "x" * _LONG,
+    "an unseen text": "never seen before",
+    "odd characters": "\u202e\u0000é\U0001f600",
+}
+
+
+def value_type(kind: pa.DataType) -> pa.DataType:
+    """The type of single values of a column."""
+    while pa.types.is_dictionary(kind) or is_list(kind):
+        kind = kind.value_type
+    return kind
+
+
+def is_measured(kind: pa.DataType) -> bool:
+    """Whether a column holds numbers, of which there are sums and differences."""
+    kind = value_type(kind)
+    return is_number(kind) and not pa.types.is_boolean(kind) and not pa.types.is_null(kind)
+
+
+def is_changeable(kind: pa.DataType) -> bool:
+    """Whether a column holds numbers, text or booleans, singly or in lists."""
+    kind = value_type(kind)
+    return is_number(kind) or is_text(kind)
+
+
+def rolled(column: pa.Array, by: int = 1) -> pa.Array:
+    """Each row with the value of the row `by` before it; rows in the order of hashes are in no order."""
+    return undictionary(column).take(pa.array(np.roll(np.arange(len(column)), by)))
+
+
+def emptied(column: pa.Array) -> pa.Array:
+    """No row with a value."""
+    return pa.nulls(len(column), undictionary(column).type)
+
+
+def filled(column: pa.Array, value: Any) -> pa.Array:
+    """Each row with one value, which the type of the column must be able to hold."""
+    kind = undictionary(column).type
+    single = pa.array([value], value_type(kind), from_pandas=False)
+    repeated = single.take(pa.array(np.zeros(len(column), np.int64)))
+    if not is_list(kind):
+        return repeated
+    return _listed(repeated, np.ones(len(column), np.int64), kind)
+
+
+def numbers(column: pa.Array) -> Array:
+    """The numbers of a column, NaN where there is none: float64[N], of lists all values one after another."""
+    flat = undictionary(column)
+    values = unlisted(flat)[0] if is_list(flat.type) else flat
+    cast = values.cast(pa.float64(), safe=False)
+    return np.asarray(cast.to_numpy(zero_copy_only=False), np.float64)
+
+
+def with_numbers(column: pa.Array, change: Callable[[Array], Array]) -> pa.Array:
+    """The column with changed numbers, those of whole-numbered columns rounded; what is missing stays so."""
+    flat = undictionary(column)
+    if not is_list(flat.type):
+        return _as(change(numbers(flat)), flat)
+    values, lengths = unlisted(flat)
+    return _listed(_as(change(numbers(flat)), values), lengths, flat.type)
+
+
+def _listed(values: pa.Array, lengths: Index, kind: pa.DataType) -> pa.Array:
+    """Values in lists of so many; one that was missing is empty, which is missing too."""
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), values).cast(kind)
+
+
+def _as(changed: Array, values: pa.Array) -> pa.Array:
+    kind = values.type
+    missing = np.asarray(pc.is_null(values).to_numpy(zero_copy_only=False))
+    if pa.types.is_integer(kind):
+        limits = np.iinfo(kind.to_pandas_dtype())
+        whole = np.clip(np.rint(np.where(missing, 0.0, changed)), limits.min, limits.max)
+        # The largest of 64 bits is no float.
+        fitted = np.minimum(
+            whole, np.nextafter(float(limits.max), 0) if limits.bits > 32 else whole
+        )
+        return pa.array(fitted.astype(kind.to_pandas_dtype()), kind, mask=missing)
+    return pa.array(np.where(missing, 0.0, changed), pa.float64(), mask=missing).cast(
+        kind, safe=False
+    )
+
+
+def spread_of(column: pa.Array) -> float:
+    """The standard deviation of the finite numbers; 0 where there is none."""
+    known = numbers(column)
+    known = known[np.isfinite(known)]
+    return float(known.std()) if len(known) else 0.0
+
+
+def hostile_values(kind: pa.DataType) -> dict[str, Any]:
+    """Values of a type that a model may not expect, by what they are called; None is a missing one."""
+    kind = value_type(kind)
+    if is_text(kind):
+        as_is = not pa.types.is_unicode(kind)
+        return {"missing": None, **{n: t.encode() if as_is else t for n, t in _TEXTS.items()}}
+    if pa.types.is_floating(kind):
+        top = float(np.finfo(kind.to_pandas_dtype()).max)
+        return {name: x for name, x in _FLOATS.items() if not np.isfinite(x) or abs(x) <= top}
+    if pa.types.is_integer(kind):
+        limits = np.iinfo(kind.to_pandas_dtype())
+        return {"missing": None, "0": 0, "the largest": limits.max, "the least": limits.min}
+    return {"missing": None}

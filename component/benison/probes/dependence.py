@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Probes of what predictions and metrics owe to each feature: partial dependence, permutation importance."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from benison.data.batch import Array
+from benison.errors import ModelError
+from benison.evidence.tails import student_quantile
+from benison.probes import changes
+from benison.probes.base import Probe
+from benison.probes.metamorphic import frequent_values
+from benison.probes.probe_findings import ProbeFinding, unmeasured
+from benison.probes.subject import Subject, finite
+
+_POINTS = 20
+_ROUNDS = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class PartialDependence(Probe):
+    """By how much the mean prediction changes over the values of a feature, all else as it is.
+
+    Friedman, "Greedy function approximation: a gradient boosting machine", The Annals of Statistics 29, 2001.
+    Of several classes the one whose mean score changes most. How rows differ in it (Goldstein and others,
+    "Peeking inside the black box", 2015) is the standard deviation of their own changes.
+    """
+
+    rows = 500
+
+    def calls(self, subject: Subject) -> int:
+        return sum(len(self.grid(subject, name)) for name in self.features(subject))
+
+    def grid(self, subject: Subject, feature: str) -> list[Any]:
+        """The values that are set: quantiles of numbers, the most frequent of others."""
+        column = subject.rows.column(feature)
+        if not changes.is_measured(column.type):
+            return frequent_values(column, _POINTS)
+        known = changes.numbers(column)
+        known = known[np.isfinite(known)]
+        if not len(known):
+            return []
+        points = np.quantile(known, np.linspace(0, 1, _POINTS), method="inverted_cdf")
+        return [float(point) for point in np.unique(points)]
+
+    def run(self, subject: Subject) -> Iterator[ProbeFinding]:
+        for feature in self.features(subject):
+            grid = self.grid(subject, feature)
+            if not grid:
+                yield unmeasured(self.name, "the feature has no value", feature)
+                continue
+            try:
+                scores = np.stack([self._at(subject, feature, value) for value in grid])
+            except ModelError as error:
+                yield unmeasured(self.name, str(error), feature)
+                continue
+            yield self._finding(feature, grid, scores)
+
+    def _at(self, subject: Subject, feature: str, value: Any) -> Array:
+        rows = self.sample(subject)
+        column = rows.column(feature)
+        if isinstance(value, float):
+            whole = pa.types.is_integer(changes.value_type(column.type))
+            value = int(value) if whole else value
+        scores = subject.changed(rows, {feature: changes.filled(column, value)})
+        return np.where(finite(scores).reshape(-1, *[1] * (scores.ndim - 1)), scores, np.nan)
+
+    def _finding(self, feature: str, grid: list[Any], scores: Array) -> ProbeFinding:
+        """Of scores [points, N] or [points, N, C]."""
+        with np.errstate(all="ignore"):
+            means = np.nanmean(scores, axis=1).reshape(len(grid), -1)
+        ranges = means.max(axis=0) - means.min(axis=0)
+        best = int(np.nanargmax(np.where(np.isnan(ranges), -1, ranges)))
+        mean = means[:, best]
+        own = scores.reshape(len(grid), scores.shape[1], -1)[:, :, best]
+        spread = float(np.nanstd(own[mean.argmax()] - own[mean.argmin()]))
+        names = [f"{point:.6g}" if isinstance(point, float) else str(point) for point in grid]
+        of_class = f" of class {best}" if scores.ndim > 2 else ""  # noqa: PLR2004 - points, rows, classes
+        words = (
+            f"the mean prediction{of_class} goes from {mean.min():.4g} ({feature} = {names[mean.argmin()]}) "
+            f"to {mean.max():.4g} ({names[mean.argmax()]}); that of single rows by {spread:.3g} more or less"
+        )
+        curve = tuple(zip(names, map(float, mean), strict=True))
+        return ProbeFinding(
+            self.name,
+            words,
+            feature,
+            of_class.removeprefix(" of "),
+            float(ranges[best]),
+            curve=curve,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class PermutationImportance(Probe):
+    """By how much each metric of the config changes where a feature is permuted, the mean of five rounds.
+
+    Breiman, "Random Forests", Machine Learning 45, 2001.
+    """
+
+    def calls(self, subject: Subject) -> int:
+        return _ROUNDS * len(self.features(subject))
+
+    def run(self, subject: Subject) -> Iterator[ProbeFinding]:
+        if subject.measure is None:
+            yield unmeasured(self.name, "no metric could be computed from the rows")
+            return
+        before = subject.measure(subject.before)
+        for feature in self.features(subject):
+            try:
+                rounds = [self._measured(subject, feature, by) for by in range(1, 1 + _ROUNDS)]
+            except ModelError as error:
+                yield unmeasured(self.name, str(error), feature)
+                continue
+            for metric, value in before.items():
+                changed = np.array([value - each[metric] for each in rounds])
+                yield self._finding(feature, metric, value, changed)
+
+    def _measured(self, subject: Subject, feature: str, by: int) -> Any:
+        assert subject.measure is not None
+        column = changes.rolled(subject.rows.column(feature), by)
+        return subject.measure(subject.changed(subject.rows, {feature: column}))
+
+    def _finding(self, feature: str, metric: str, before: float, changed: Array) -> ProbeFinding:
+        mean = float(changed.mean())
+        t = float(student_quantile(self.alpha / 2, np.array([len(changed) - 1.0]))[0])
+        reach = t * float(changed.std(ddof=1)) / math.sqrt(len(changed))
+        moved = f"{'falls' if mean > 0 else 'rises'} by {abs(mean):.3g}" if mean else "stays"
+        words = f"{metric}, {before:.4g}, {moved} where {feature} is permuted"
+        return ProbeFinding(
+            self.name, words, feature, metric, mean, lower=mean - reach, upper=mean + reach
+        )

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Probes of rules that predictions must keep: monotone, invariant, directional, and the same for both groups.
+
+Ribeiro, Wu, Guestrin and Singh, "Beyond Accuracy: Behavioral Testing of NLP Models with CheckList", 2020.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from benison.config.debugging_options import DOWN
+from benison.data.batch import Array, Mask
+from benison.data.values import undictionary
+from benison.errors import ModelError
+from benison.probes import changes
+from benison.probes.base import Probe
+from benison.probes.probe_findings import ProbeFinding, of_share, percent, unmeasured
+from benison.probes.subject import Subject, finite
+
+_STEPS = (0.25, 0.5, 1.0, 2.0)
+_SWAPS = 4
+_MOST_VALUES = 10
+_ROUNDING = 1e-6
+"""A score that moves by this share of the spread of all scores has not moved."""
+_RARE = 0.01
+
+
+@dataclasses.dataclass(frozen=True)
+class BrokenRule(Probe):
+    """Rows on which a rule does not hold, of each feature that the rule is about."""
+
+    rows = 500
+
+    def run(self, subject: Subject) -> Iterator[ProbeFinding]:
+        for feature in self.features(subject):
+            try:
+                broken, known = self.broken(subject, feature)
+            except ModelError as error:
+                yield unmeasured(self.name, str(error), feature)
+                continue
+            count, total = int((broken & known).sum()), int(known.sum())
+            words = f"the rule that {self.rule(feature)} is broken on {percent(count, total)} rows"
+            yield of_share(
+                self.name, count, total, words, alpha=self.alpha, usual=_RARE, feature=feature
+            )
+
+    @abstractmethod
+    def rule(self, feature: str) -> str:
+        """What must hold."""
+
+    @abstractmethod
+    def broken(self, subject: Subject, feature: str) -> tuple[Mask, Mask]:
+        """The rows on which it does not, and those of which that is known: bool[N] each.
+
+        Raises:
+            ModelError: The model fails, or the rule cannot be about it.
+        """
+
+    def before(self, subject: Subject) -> Array:
+        """The scores of the rows as they are."""
+        return subject.before[: self.sample(subject).num_rows]
+
+    def raised(self, subject: Subject, feature: str, by: float) -> Array:
+        """The signed scores where a number is higher by so much: a rule upwards is a rise."""
+        rows = self.sample(subject)
+        column = changes.with_numbers(rows.column(feature), lambda known: known + by)
+        return self.signed(subject.changed(rows, {feature: column}))
+
+    def signed(self, scores: Array) -> Array:
+        """Scores that must not fall."""
+        return -scores if self.spec.direction == DOWN else scores
+
+    def check_numbers(self, subject: Subject, feature: str) -> None:
+        """Refuse what does not rise."""
+        if feature not in self.measured(subject):
+            raise ModelError(f"{feature} is no number, so that it does not rise")
+        if subject.before.ndim > 1:
+            raise ModelError("the model gives a score for each class, of which none is higher")
+
+
+@dataclasses.dataclass(frozen=True)
+class Monotone(BrokenRule):
+    """Rows on which a higher value lowers the prediction (with `direction: down` raises it)."""
+
+    @property
+    def steps(self) -> tuple[float, ...]:
+        """In standard deviations of the feature."""
+        return _STEPS if self.spec.by is None else (self.spec.by,)
+
+    def calls(self, subject: Subject) -> int:
+        return len(self.steps) * len(self.spec.features)
+
+    def rule(self, feature: str) -> str:
+        verb = "raises" if self.spec.direction == DOWN else "lowers"
+        return f"{feature} up never {verb} the prediction"
+
+    def broken(self, subject: Subject, feature: str) -> tuple[Mask, Mask]:
+        self.check_numbers(subject, feature)
+        spread = changes.spread_of(subject.rows.column(feature))
+        raised = [self.raised(subject, feature, step * spread) for step in self.steps]
+        scores = np.stack([self.signed(self.before(subject)), *raised])
+        falls = np.diff(scores, axis=0) < -_step(subject)
+        return np.asarray(falls.any(axis=0)), np.asarray(np.isfinite(scores).all(axis=0))
+
+
+@dataclasses.dataclass(frozen=True)
+class Directional(BrokenRule):
+    """Rows on which a value that is higher by `by` does not raise the prediction (or does not lower it)."""
+
+    def calls(self, subject: Subject) -> int:
+        return len(self.spec.features)
+
+    def rule(self, feature: str) -> str:
+        verb = "lowers" if self.spec.direction == DOWN else "raises"
+        return f"{feature} up by {self.spec.by:g} {verb} the prediction"
+
+    def broken(self, subject: Subject, feature: str) -> tuple[Mask, Mask]:
+        self.check_numbers(subject, feature)
+        before = self.signed(self.before(subject))
+        after = self.raised(subject, feature, self.spec.by or 0.0)
+        stays = np.asarray(after - before <= _step(subject))
+        return stays, np.asarray(np.isfinite(before) & np.isfinite(after))
+
+
+@dataclasses.dataclass(frozen=True)
+class Invariant(BrokenRule):
+    """Rows on which another value of the feature moves the prediction at all."""
+
+    def calls(self, subject: Subject) -> int:
+        return _SWAPS * len(self.spec.features)
+
+    def rule(self, feature: str) -> str:
+        return f"{feature} never moves the prediction"
+
+    def broken(self, subject: Subject, feature: str) -> tuple[Mask, Mask]:
+        rows, before = self.sample(subject), self.before(subject)
+        moved, known = np.zeros(len(before), np.bool_), finite(before)
+        for by in range(1, 1 + _SWAPS):
+            after = subject.changed(rows, {feature: changes.rolled(rows.column(feature), by)})
+            apart = np.abs(after - before).reshape(len(before), -1).max(axis=1, initial=0.0)
+            moved |= apart > _step(subject)
+            known &= finite(after)
+        return moved, known
+
+
+def _step(subject: Subject) -> float:
+    """How far rounding alone may move a score."""
+    known = subject.before[np.isfinite(subject.before)]
+    return _ROUNDING * float(known.std()) if len(known) else 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureSwaps(Probe):
+    """Rows whose decision is another one if they had another value of a feature, such as a gender."""
+
+    def calls(self, subject: Subject) -> int:
+        return sum(
+            len(frequent_values(subject.rows.column(name))) for name in self.features(subject)
+        )
+
+    def run(self, subject: Subject) -> Iterator[ProbeFinding]:
+        for feature in self.features(subject):
+            try:
+                yield self._of(subject, feature)
+            except ModelError as error:
+                yield unmeasured(self.name, str(error), feature)
+
+    def _of(self, subject: Subject, feature: str) -> ProbeFinding:
+        rows, before = self.sample(subject), subject.before
+        flipped, known = np.zeros(len(before), np.bool_), finite(before)
+        curve = []
+        for value in frequent_values(rows.column(feature)):
+            after = subject.changed(rows, {feature: changes.filled(rows.column(feature), value)})
+            moved = subject.decisions.moved(before, after)
+            flipped |= moved
+            known &= finite(after)
+            curve.append((str(value), float(moved.mean())))
+        count, total = int((flipped & known).sum()), int(known.sum())
+        words = f"{percent(count, total)} {subject.decisions.flip} with another {feature}"
+        if curve:
+            value, share = max(curve, key=lambda point: point[1])
+            words += f", most if it is {value} ({100 * share:.3g} %)"
+        return of_share(
+            self.name, count, total, words, alpha=self.alpha, usual=_RARE, feature=feature,
+            curve=tuple(curve),
+        )  # fmt: skip
+
+
+def frequent_values(column: pa.Array, most: int = _MOST_VALUES) -> list[Any]:
+    """The most frequent values of a column, in their order."""
+    flat = undictionary(column)
+    while pa.types.is_list(flat.type) or pa.types.is_large_list(flat.type):
+        flat = flat.flatten()
+    counts = pc.value_counts(flat.drop_null()).to_pylist()
+    frequent = sorted(counts, key=lambda each: (-each["counts"], str(each["values"])))
+    return [each["values"] for each in frequent[:most]]

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a probe says of a model: a share or another value, its interval, and a sentence."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+
+from benison.data.batch import Array
+from benison.evidence.spread import Share
+
+
+@dataclasses.dataclass(frozen=True)
+class ProbeFinding:
+    """What a probe says of one feature, or of the model.
+
+    Attributes:
+        words: The sentence without its full stop, to which what is allowed is added.
+        value: NaN where it could not be measured.
+        count: Of `rows` rows, where the value is a share.
+        is_notable: Whether a person should look at it, though nobody gave a bound.
+        curve: Points of a drawing: what was set, and what came of it.
+    """
+
+    probe: str
+    words: str
+    feature: str = ""
+    detail: str = ""
+    value: float = math.nan
+    count: int | None = None
+    rows: int | None = None
+    lower: float = math.nan
+    upper: float = math.nan
+    is_notable: bool = False
+    curve: tuple[tuple[str, float], ...] = ()
+
+    def row(self) -> dict[str, Any]:
+        """The fields that `PROBES_SCHEMA` has of it."""
+        own = ("probe", "feature", "detail", "value", "count", "rows", "lower", "upper")
+        curve = [{"at": at, "value": value} for at, value in self.curve]
+        return {
+            **{name: getattr(self, name) for name in own},
+            "notable": self.is_notable,
+            "curve": curve,
+        }
+
+
+def share_interval_of(count: int, rows: int, alpha: float) -> tuple[float, float]:
+    """The interval of a share, exact or Wilson's, which misses the true one with probability `alpha`.
+
+    >>> [round(end, 4) for end in share_interval_of(10, 100, 0.05)]
+    [0.049, 0.1762]
+    """
+    if not rows:
+        return math.nan, math.nan
+    limits = Share(np.array([float(count)]), np.array([float(rows)])).limits(alpha / 2)
+    lower, upper = (float(end[0]) for end in limits)
+    return lower, upper
+
+
+def of_share(  # noqa: PLR0913 - the parts of a finding
+    probe: str,
+    count: int,
+    rows: int,
+    words: str,
+    *,
+    alpha: float,
+    usual: float,
+    feature: str = "",
+    detail: str = "",
+    curve: tuple[tuple[str, float], ...] = (),
+) -> ProbeFinding:
+    """A share of rows, notable if the true one is above the usual one with confidence."""
+    lower, upper = share_interval_of(count, rows, alpha)
+    return ProbeFinding(
+        probe, words, feature, detail, count / rows if rows else math.nan, count, rows, lower, upper,
+        bool(lower > usual), curve,
+    )  # fmt: skip
+
+
+def unmeasured(probe: str, why: str, feature: str = "") -> ProbeFinding:
+    """A probe that could not be run, and why."""
+    of = f" of {feature}" if feature else ""
+    return ProbeFinding(probe, f"{probe}{of} was not measured: {why.rstrip('.')}", feature)
+
+
+def percent(count: int, rows: int) -> str:
+    """A share with what it is of.
+
+    >>> percent(42, 2000), percent(0, 25)
+    ('2.1 % of 2,000', '0 % of 25')
+    """
+    return f"{100 * count / max(rows, 1):.3g} % of {rows:,}"
+
+
+def area(positive: Array, negative: Array) -> tuple[float, float]:
+    """The area under the ROC curve of scores, ties by half, and its standard error.
+
+    DeLong, DeLong and Clarke-Pearson, "Comparing the areas under two or more correlated receiver operating
+    characteristic curves", Biometrics 44, 1988.
+
+    >>> area(np.array([0.9, 0.8]), np.array([0.8, 0.1]))[0]
+    0.875
+    """
+    of_positive, of_negative = _placed(positive, negative), 1 - _placed(negative, positive)
+    variance = sum(
+        float(part.var(ddof=1)) / len(part) for part in (of_positive, of_negative) if len(part) > 1
+    )
+    return float(of_positive.mean()), math.sqrt(variance)
+
+
+def _placed(scores: Array, others: Array) -> Array:
+    """The share of the others that each score is above."""
+    ordered = np.sort(others)
+    below, up_to = (np.searchsorted(ordered, scores, side) for side in ("left", "right"))
+    return np.asarray((below + up_to) / 2 / len(others), np.float64)

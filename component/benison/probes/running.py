@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of probes, and their run within the budget of predicted rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+
+from benison.config import ProbeSpec
+from benison.config import debugging_options as names
+from benison.errors import ModelError
+from benison.probes.base import Probe
+from benison.probes.boundary import BoundaryDistance, RandomAttack
+from benison.probes.dependence import PartialDependence, PermutationImportance
+from benison.probes.membership import Membership
+from benison.probes.metamorphic import Directional, FeatureSwaps, Invariant, Monotone
+from benison.probes.probe_findings import ProbeFinding, unmeasured
+from benison.probes.sensitivity import HostileValues, MissingFlips, NoiseFlips, PermutationFlips
+from benison.probes.subject import Subject
+
+PROBES: Mapping[str, type[Probe]] = MappingProxyType(
+    {
+        names.HOSTILE_VALUES: HostileValues,
+        names.MISSING_FLIPS: MissingFlips,
+        names.PERMUTATION_FLIPS: PermutationFlips,
+        names.NOISE_FLIPS: NoiseFlips,
+        names.MONOTONE: Monotone,
+        names.INVARIANT: Invariant,
+        names.DIRECTIONAL: Directional,
+        names.PARTIAL_DEPENDENCE: PartialDependence,
+        names.PERMUTATION_IMPORTANCE: PermutationImportance,
+        names.BOUNDARY_DISTANCE: BoundaryDistance,
+        names.RANDOM_ATTACK: RandomAttack,
+        names.MEMBERSHIP: Membership,
+        names.FEATURE_SWAPS: FeatureSwaps,
+    }
+)
+
+
+def probed(
+    subject: Subject, specs: Iterable[ProbeSpec], budget: int, alpha: float
+) -> Iterator[tuple[ProbeSpec, ProbeFinding]]:
+    """What each probe says of a model.
+
+    Raises:
+        ConfigError: A probe names a feature that is not there.
+    """
+    specs = [*specs]
+    try:
+        _ = subject.before
+    except ModelError as error:
+        for spec in specs:
+            yield spec, unmeasured(spec.name, f"the model fails on the rows as they are: {error}")
+        return
+    for spec in specs:
+        for finding in _findings(PROBES[spec.name](spec, alpha), subject, budget):
+            yield spec, finding
+
+
+def _findings(probe: Probe, subject: Subject, budget: int) -> Iterator[ProbeFinding]:
+    """What a probe says, or that the budget does not allow it."""
+    cost, left = probe.cost(subject), budget - subject.predicted
+    if cost <= left:
+        yield from probe.run(subject)
+        return
+    why = (
+        f"it would have {cost:,} rows predicted, and {max(left, 0):,} of debugging.budget are left. Name "
+        "fewer features, or allow more"
+    )
+    yield unmeasured(probe.name, why)

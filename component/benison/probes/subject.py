@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A model with the rows on which it is probed."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from benison.data.batch import Array, Index, Mask
+from benison.errors import ModelError
+
+_YES = 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class Decisions:
+    """What counts as another prediction.
+
+    Attributes:
+        threshold: The score above which a decision is yes; None where predictions are numbers. Of scores of
+            several classes the decision is the class with the highest.
+        step: By how much a number must move, in its unit.
+    """
+
+    threshold: float | None
+    step: float = 0.0
+
+    @classmethod
+    def of(cls, scores: Array, labels: Any, threshold: float | None, tolerance: float) -> Decisions:
+        """By what the labels are, or without labels the scores; `tolerance` is in standard deviations."""
+        known = np.asarray(scores if labels is None else labels)
+        known = known[np.isfinite(known)] if known.dtype.kind == "f" else known
+        are_shares = bool(np.all((known >= 0) & (known <= 1))) if labels is None else _binary(known)
+        if threshold is None and (scores.ndim > 1 or are_shares):
+            threshold = _YES
+        spread = float(np.std(scores[np.isfinite(scores)])) if scores.size else 0.0
+        return cls(threshold, tolerance * spread)
+
+    @property
+    def are_classes(self) -> bool:
+        """Whether there are decisions, and so a boundary between them."""
+        return self.threshold is not None
+
+    @property
+    def flip(self) -> str:
+        """What is counted, as the words of a sentence."""
+        return "decisions flip" if self.are_classes else f"predictions move by {self.step:.3g}"
+
+    def classes(self, scores: Array) -> Index:
+        """The decision on each row: int64[N]."""
+        if scores.ndim > 1:
+            return np.asarray(np.argmax(scores, axis=1), np.int64)
+        return np.asarray(scores > (self.threshold or 0.0), np.int64)
+
+    def moved(self, before: Array, after: Array) -> Mask:
+        """Where the prediction is another one: bool[N]."""
+        if self.are_classes:
+            return np.asarray(self.classes(before) != self.classes(after))
+        return np.asarray(np.abs(after - before) > self.step)
+
+
+def _binary(labels: Any) -> bool:
+    return bool(np.isin(labels, (0, 1)).all())
+
+
+@dataclasses.dataclass
+class Subject:
+    """A model and the rows on which it is called; it counts how many it has predicted.
+
+    Attributes:
+        call: Gives the scores of rows, float64[N] or float64[N, C] for C classes.
+        rows: Of smallest hash, in the order of their hashes, so that the first of them are a sample too.
+        features: What is changed where a probe names nothing.
+        labels: float64[N], or None where they are not numbers.
+        threshold: As `DebuggingOptions.decision_threshold` has it.
+        tolerance: As `DebuggingOptions.tolerance` has it.
+        measure: The metrics of the config from the scores of all rows, by name.
+        training: Rows that the model was trained on, with their labels.
+    """
+
+    call: Callable[[pa.RecordBatch], Any]
+    rows: pa.RecordBatch
+    features: tuple[str, ...]
+    labels: Any = None
+    threshold: float | None = None
+    tolerance: float = 0.5
+    measure: Callable[[Array], Mapping[str, float]] | None = None
+    training: tuple[pa.RecordBatch, Any] | None = None
+    predicted: int = 0
+
+    def scores(self, rows: pa.RecordBatch) -> Array:
+        """The scores of rows.
+
+        Raises:
+            ModelError: The model fails on them.
+        """
+        self.predicted += rows.num_rows
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            try:
+                return np.asarray(self.call(rows), np.float64)
+            except Exception as error:  # a probe is there to see models fail
+                raise ModelError(" ".join(str(error).split())) from error
+
+    @functools.cached_property
+    def before(self) -> Array:
+        """The scores of the rows as they are."""
+        return self.scores(self.rows)
+
+    @functools.cached_property
+    def decisions(self) -> Decisions:
+        """What counts as another prediction."""
+        return Decisions.of(self.before, self.labels, self.threshold, self.tolerance)
+
+    def first(self, most: int) -> pa.RecordBatch:
+        """The first rows, up to so many."""
+        return self.rows.slice(0, most)
+
+    def changed(self, rows: pa.RecordBatch, columns: Mapping[str, pa.Array]) -> Array:
+        """The scores of rows with other columns; raises ModelError where the model fails on them."""
+        own = dict(zip(rows.schema.names, rows.columns, strict=True))
+        return self.scores(pa.RecordBatch.from_pydict({**own, **columns}))
+
+
+def finite(scores: Array) -> Mask:
+    """The rows whose scores are all finite: bool[N]."""
+    good = np.isfinite(scores)
+    return np.asarray(good if good.ndim == 1 else good.all(axis=1))
