@@ -17,7 +17,8 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -137,8 +138,26 @@ def run(act: Callable[[], Any]) -> tuple[int, str]:
 
 def answer(act: Callable[[], Any]) -> Any:
     """What a function gives in a process of its own, by way of JSON."""
-    child = Child(lambda: print(json.dumps(act())))
+    return _answer(_answering(act))
+
+
+def _answering(act: Callable[[], Any]) -> Child:
+    return Child(lambda: print(json.dumps(act())))
+
+
+def _answer(child: Child) -> Any:
     code = child.wait()
     if code:
         raise AssertionError(f"It ended with {code}: {child.err[-2000:]}")
     return json.loads(child.out)
+
+
+def together(acts: Iterable[Callable[[], Any]], jobs: int) -> Iterator[Any]:
+    """The answers of functions, in order; so many of them run at a time."""
+    running: deque[Child] = deque()
+    for act in acts:
+        running.append(_answering(act))
+        if len(running) >= jobs:
+            yield _answer(running.popleft())
+    while running:
+        yield _answer(running.popleft())

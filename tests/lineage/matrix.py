@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stops a run at every arrow of its states, runs it again, and prints whether everything agrees.
 
-    python -m tests.lineage.matrix [--few] [--hosts HOST,...] [--ways WAY,...] [STORE ...]
+    python -m tests.lineage.matrix [--few | --all-ways] [--jobs N] [--hosts HOST,...] [STORE ...]
 
 A table for each store and host, a row for each stop, and in it each rerun: with the same inputs and with others, with and without
 `--overwrite`, from the same machine and from another, and by `benison record` alone. After each, the
 marker in the output, the store, the latest blessed model, `verify --metadata` and the exit code agree, or
-the run says why not. STORE is sqlite, sql+sqlite, mysql or sql+mysql (a MariaDB is started), or
+the run says why not. A cell is stopped in one way of three, which turns from column to column and from store
+to store, so that over three stores each stop and rerun of a host meets each way. STORE is sqlite, sql+sqlite, mysql or sql+mysql (a MariaDB is started), or
 sql+postgresql. TFX keeps its records itself, in ML Metadata alone.
 """
 
@@ -36,10 +37,11 @@ from benison.lineage.states import OPEN
 from tests.lineage import forks, of_tfx, servers
 from tests.lineage.hosts import HOSTS, Asked, Host
 
+STORES = ("sqlite", "sql+sqlite", "mysql", "sql+mysql", "sql+postgresql")
 WAYS: dict[str, Callable[[], Any]] = {
     "SIGKILL": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "SIGTERM": lambda: os.kill(os.getpid(), signal.SIGTERM),
-    "a fault": lambda: (_ for _ in ()).throw(MemoryError("made up")),
+    "fault": lambda: (_ for _ in ()).throw(MemoryError("made up")),
 }
 Rerun = tuple[str, tuple[str, ...]]
 RERUNS: tuple[Rerun, ...] = (
@@ -211,58 +213,85 @@ def faults(seen: Seen, code: int | None) -> list[str]:
     return values
 
 
-def cell(pipeline: Pipeline, stop: str, way: str, is_again: bool, rerun: Rerun) -> str:
-    """Stop a run, run it again, and what came of it; with a ! before each disagreement."""
-    if is_again:
-        assert pipeline.evaluate("other")[0] == 1
-    overwrite = ("--overwrite",) if is_again else ()
-    stop_it = stop_at(pipeline.host, stop, way)
-    stopped, text = pipeline.evaluate("same", *overwrite, before=stop_it)
-    wrong = [f"after the stop: {fault}" for fault in faults(pipeline.seen(), None)]
-    if stopped != {"SIGKILL": -9, "SIGTERM": 143, "a fault": pipeline.host.fault}[way]:
-        wrong.append(f"stopped with {stopped}: {text[-200:]}")
-    kind, words = rerun
-    code, text = pipeline.rerun(kind, *words)
-    # Recording says nothing of the verdict in its exit code.
-    seen = pipeline.seen()
-    judged = {"BLESSED": 0, "NOT_BLESSED": 1}.get(seen.marker, 2)
-    judged = judged if kind == "record" and code == 0 else code
-    wrong += [f"after the rerun: {fault} ({text[-200:]})" for fault in faults(seen, judged)]
-    return "".join(f"! {fault}; " for fault in wrong) + f"{code} {seen.states[-1:] or '-'}"
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """A run that is stopped, and run again."""
+
+    host: str
+    stop: str
+    way: str
+    is_again: bool
+    """Whether the run that is stopped replaces one that is recorded."""
+    rerun: Rerun
+
+    @property
+    def name(self) -> str:
+        """The name of its row."""
+        return f"{self.stop}{', over a recorded run' if self.is_again else ''}"
+
+    def run(self, url: str) -> str:
+        """What came of it in a store, in a folder of its own; with a ! before each disagreement."""
+        with tempfile.TemporaryDirectory(prefix="benison-matrix-") as folder:
+            # A name of its own, since a server has one store for all of them.
+            its = " ".join((self.host, self.name, self.way, self.rerun[0], *self.rerun[1]))
+            pipeline = Pipeline(Path(folder), url.format(folder=folder), self.host, its)
+            return f"{self.way}: {self._in(pipeline)}"
+
+    def _in(self, pipeline: Pipeline) -> str:
+        if self.is_again:
+            assert pipeline.evaluate("other")[0] == 1
+        overwrite = ("--overwrite",) if self.is_again else ()
+        stop_it = stop_at(pipeline.host, self.stop, self.way)
+        stopped, text = pipeline.evaluate("same", *overwrite, before=stop_it)
+        wrong = [f"after the stop: {fault}" for fault in faults(pipeline.seen(), None)]
+        expected = {"SIGKILL": -9, "SIGTERM": 143, "fault": pipeline.host.fault}[self.way]
+        if stopped != expected:
+            wrong.append(f"stopped with {stopped}: {text[-200:]}")
+        kind, words = self.rerun
+        code, text = pipeline.rerun(kind, *words)
+        # Recording says nothing of the verdict in its exit code.
+        seen = pipeline.seen()
+        judged = {"BLESSED": 0, "NOT_BLESSED": 1}.get(seen.marker, 2)
+        judged = judged if kind == "record" and code == 0 else code
+        wrong += [f"after the rerun: {fault} ({text[-200:]})" for fault in faults(seen, judged)]
+        state = seen.states[-1] if seen.states else "-"
+        return "".join(f"! {fault}; " for fault in wrong) + f"{code} {state}"
 
 
-def rows(
-    url: str, host: str, reruns: Sequence[Rerun], ways: Sequence[str], few: bool
-) -> Iterator[tuple[str, list[str]]]:
-    """The name of each row, and its cells; of a few, a third of the rows, each way and each rerun in turn."""
-    turn, number = itertools.count(), [*HOSTS].index(host) + url.startswith("sql+")
-    for stop, is_again in itertools.product(HOSTS[host].stops, (False, True)):
-        at = next(turn)
-        if few and at % 3 != number % 3:
+def rows(kind: str, host: str, given: Any) -> Iterator[list[Cell]]:
+    """The cells of each row; of a few, one in a third of the rows, each way and each rerun in turn."""
+    reruns = [each for each in RERUNS if not (HOSTS[host].overwrites and each[1])]
+    number = [*HOSTS].index(host) + STORES.index(kind)
+    for at, (stop, is_again) in enumerate(itertools.product(HOSTS[host].stops, (False, True))):
+        if given.few:
+            if at % 3 == number % 3:
+                turn = at // 3 + number
+                way, rerun = [*WAYS][turn % 3], reruns[turn % len(reruns)]
+                yield [Cell(host, stop, way, is_again, rerun)]
             continue
-        for way in [ways[at // 3 % len(ways)]] if few else ways:
-            name = f"{stop}, {way}{', over a recorded run' if is_again else ''}"
-            shown = [reruns[(at // 3 + number) % len(reruns)]] if few else reruns
-            cells = []
-            for rerun in shown:
-                with tempfile.TemporaryDirectory(prefix="benison-matrix-") as folder:
-                    # A name of its own, since a server has one store for all of them.
-                    its = f"{host} {name} {' '.join((rerun[0], *rerun[1]))}"
-                    pipeline = Pipeline(Path(folder), url.format(folder=folder), host, its)
-                    cells.append(cell(pipeline, stop, way, is_again, rerun))
-            yield name, cells
+        for ways in (
+            [[way] * len(reruns) for way in WAYS] if given.all_ways else [turned(at + number)]
+        ):
+            cells = zip(ways, reruns, strict=False)
+            yield [Cell(host, stop, way, is_again, rerun) for way, rerun in cells]
+
+
+def turned(number: int) -> list[str]:
+    """A way for each rerun of a row."""
+    return [[*WAYS][(number + column) % 3] for column in range(len(RERUNS))]
 
 
 def table(kind: str, url: str, host: str, given: Any) -> tuple[int, int]:
     """Print the rows of a store and a host: how many cells they have, and how many disagree."""
-    reruns = [each for each in RERUNS if not (HOSTS[host].overwrites and each[1])]
-    heads = [] if given.few else [" ".join((name, *more)) for name, more in reruns]
-    print(f"\n{kind}, {host}\n{'stopped at':44}" + "".join(f"{h:24}" for h in heads), flush=True)
+    made = list(rows(kind, host, given))
+    heads = [] if given.few else [" ".join((c.rerun[0], *c.rerun[1])) for c in made[0]]
+    print(f"\n{kind}, {host}\n{'stopped at':34}" + "".join(f"{h:28}" for h in heads), flush=True)
+    acts = [functools.partial(lambda row: [cell.run(url) for cell in row], row) for row in made]
     count = wrong = 0
-    for name, cells in rows(url, host, reruns, given.ways.split(","), given.few):
-        print(f"{name:44}" + "".join(f"{each:24}" for each in cells), flush=True)
-        wrong += sum("!" in each for each in cells)
-        count += len(cells)
+    for row, texts in zip(made, forks.together(acts, given.jobs), strict=True):
+        print(f"{row[0].name:34}" + "".join(f"{each:28}" for each in texts), flush=True)
+        wrong += sum("!" in each for each in texts)
+        count += len(texts)
     return count, wrong
 
 
@@ -274,9 +303,7 @@ def tables(kind: str, hosts: Sequence[str], given: Any) -> Iterator[tuple[int, i
             url = started.enter_context(servers.store(kind, Path(folder)))
         for host in hosts:
             if kind.startswith(HOSTS[host].stores):
-                if (
-                    host == "TFX"
-                ):  # the last, so that the processes of the others are forked without it
+                if host == "TFX":  # the last, so that those of the others are forked without it
                     of_tfx.prepare()
                 yield table(kind, url, host, given)
 
@@ -285,12 +312,14 @@ def main(words: list[str]) -> int:
     """Print a table for each store and host; 1 if anything disagrees."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--few", action="store_true", help="a cell in a third of the rows")
+    parser.add_argument("--all-ways", action="store_true", help="each cell stopped in each way")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="rows at a time")
     parser.add_argument("--hosts", default=",".join(HOSTS), help="of these alone, by commas")
-    parser.add_argument("--ways", default=",".join(WAYS), help="of stopping, by commas")
     parser.add_argument("stores", nargs="*", default=["sqlite", "sql+sqlite"])
     given: Any = parser.parse_args(words)
     hosts = [host for host in given.hosts.split(",") if host != "TFX" or of_tfx.is_installed()]
     forks.prepare()
+    _prepared()
     counts = [each for kind in given.stores for each in tables(kind, hosts, given)]
     count, disagreements = (sum(column) for column in zip(*counts, strict=True))
     print(f"\n{count} reruns, {disagreements} disagreements")
