@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 import benison
 import benison.beam
 from benison.data.shards import Shard
+from benison.engine import beam_jobs
 from benison.engine.tally import Tally
 from benison.output.blessing import verify
 from tests.conftest import config, taxi_like
@@ -51,6 +53,74 @@ def test_what_a_runner_loses_or_doubles_is_an_error(pieces: Any, rows: Any, word
     Tally(WHOLE).check(SHARDS, {"a": 5, "b": None})
     with pytest.raises(benison.DataError, match=words):
         Tally(pieces).check(SHARDS, rows)
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A part of the data whose summary is its number, and which has no types."""
+
+    number: int
+    path: str = "a"
+
+    def run(self) -> tuple[str, int]:
+        return self.path, self.number
+
+
+class Numbers:
+    def of_shard(self, part: Any) -> set[int]:
+        return {part.number}
+
+    def zero(self) -> set[int]:
+        return set()
+
+    def merge(self, some: set[int], others: set[int], /) -> set[int]:
+        return some | others
+
+
+def types(parts: Any, run: beam_jobs.BeamRun) -> Any:
+    return {number for _, number in beam_jobs.run_scans(parts, run)}
+
+
+def summary(parts: Any, run: beam_jobs.BeamRun) -> Any:
+    return beam_jobs.run_summary(parts, Numbers(), run)
+
+
+@pytest.mark.parametrize("scan", [types, summary])
+@pytest.mark.parametrize(
+    ("kept", "words"),
+    [
+        ([0, 1, 2], ""),
+        ([0, 2], "of part 1 of the data 0 of 1 pieces"),
+        ([0, 1, 2, 2], "of part 2 of the data 2 of 1 pieces"),
+    ],
+)
+def test_what_a_runner_loses_or_doubles_before_the_pass_is_an_error_too(
+    scan: Any, kept: list[int], words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    parts, run = (
+        [Part(number) for number in range(3)],
+        beam_jobs.BeamRun(str(tmp_path / "a [b] *"), OPTIONS),
+    )
+    of_runner = beam.Create([(number, parts[number]) for number in kept])
+    monkeypatch.setattr(beam_jobs, "_created", lambda pipeline, _: pipeline | of_runner)
+    expected = pytest.raises(benison.DataError, match=words) if words else nullcontext()
+    with expected:
+        assert scan(parts, run) == {0, 1, 2}
+    assert not list((tmp_path / "a [b] *").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "folder"),
+    [
+        (["--temp_location=/a", "--temp_location=/b"], "/b"),
+        (["--temp_location", "/b", "--runner=FnApiRunner"], "/b"),
+        (["--runner", "x", "--temp", "/b"], None),
+    ],
+)
+def test_the_folder_of_the_workers_may_be_an_argument_of_its_own(
+    options: list[str], folder: str | None
+) -> None:
+    assert beam_jobs.temp_location(options) == folder
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from functools import reduce
-from typing import Any, Protocol
+from typing import Any
 
 from benison.errors import MissingExtraError
 
@@ -22,6 +22,7 @@ except ImportError as error:
     raise MissingExtraError("Apache Beam", "beam") from error
 
 from benison.data.shards import Shard
+from benison.engine.stages import Merging
 from benison.engine.staging import Staging
 from benison.engine.work import Piece, Work
 
@@ -29,16 +30,6 @@ NAMESPACE = "benison"
 """Of the counters and distributions that a runner shows."""
 # More groups than any run has keep a range of slices and a group apart in one number.
 _GROUPS = 2**24
-
-
-class Merging(Protocol):
-    """States that add up; it can be pickled."""
-
-    def zero(self) -> Any:
-        """Of no rows."""
-
-    def merge(self, states: Any, others: Any, /) -> Any:
-        """Of the rows of both."""
 
 
 class MergeFn(beam.CombineFn):

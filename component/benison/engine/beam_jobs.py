@@ -7,7 +7,9 @@ states of a shard, never a row. Beam is imported only when it is asked for.
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
+import functools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,9 +18,9 @@ from typing import Any, Protocol
 from benison.data.reading import Inspected
 from benison.data.shards import Scan, Shard
 from benison.engine import transforms
-from benison.engine.stages import Evaluator, has_transform
+from benison.engine.stages import Evaluator, Merging, has_transform
 from benison.engine.staging import Staging
-from benison.engine.tally import check_rows_read
+from benison.engine.tally import Tally, check_rows_read
 from benison.engine.work import Piece, Work
 from benison.errors import ConfigError, MissingExtraError
 
@@ -177,9 +179,9 @@ def _known(shards: Sequence[Shard], rows: Mapping[str, int | None]) -> int | Non
 def run_scans(scans: Sequence[Scan], beam_run: BeamRun) -> list[tuple[str, Inspected]]:
     """Find the types of all files on a Beam runner: each path with the types."""
 
-    def scanned(part: tuple[int, Scan], staging: Staging) -> tuple[str, Inspected]:
+    def scanned(part: tuple[int, Scan], staging: Staging) -> tuple[Tally, tuple[str, Inspected]]:
         with staging.reporting(part[0]):
-            return part[1].run()
+            return _tally_of(part[0]), part[1].run()
 
     with beam_run.pipeline() as (pipeline, staging):
         import apache_beam as beam
@@ -192,29 +194,46 @@ def run_scans(scans: Sequence[Scan], beam_run: BeamRun) -> list[tuple[str, Inspe
             | "Write" >> beam.Map(_save_as, staging, "types")
         )
         pipeline.run().wait_until_finish()
-        (types,) = staging.saved("types")
-    return sorted(types, key=lambda pair: pair[0])
+        (made,) = staging.saved("types")
+    functools.reduce(Tally.merge, (tally for tally, _ in made), Tally()).check_parts(scans)
+    return sorted((types for _, types in made), key=lambda pair: pair[0])
 
 
-class Summary(Protocol):
+class Summary(Merging, Protocol):
     """What is made of the rows of a shard, and how two of it become one; it can be pickled."""
 
     def of_shard(self, shard: Shard) -> Any:
         """Of the rows of one shard."""
 
-    def zero(self) -> Any:
-        """Of no rows."""
 
-    def merge(self, states: Any, others: Any, /) -> Any:
-        """Of the rows of both."""
+@dataclasses.dataclass(frozen=True)
+class _Tallied:
+    """A summary beside the parts of the data that are in it."""
+
+    summary: Summary
+
+    def of_part(self, part: tuple[int, Shard]) -> tuple[Tally, Any]:
+        return _tally_of(part[0]), self.summary.of_shard(part[1])
+
+    def zero(self) -> tuple[Tally, Any]:
+        return Tally(), self.summary.zero()
+
+    def merge(self, states: tuple[Tally, Any], others: tuple[Tally, Any], /) -> tuple[Tally, Any]:
+        return states[0].merge(others[0]), self.summary.merge(states[1], others[1])
+
+
+def _tally_of(number: int) -> Tally:
+    """Of a part that is summed up as a whole, whose rows nobody counts."""
+    return Tally(((number, 0, 1),))
 
 
 def run_summary(shards: Sequence[Shard], summary: Summary, beam_run: BeamRun) -> Any:
     """The summary of all rows, made on a Beam runner; errors are those of `run`."""
+    tallied = _Tallied(summary)
 
     def summarized(part: tuple[int, Shard], staging: Staging) -> Any:
         with staging.reporting(part[0]):
-            return summary.of_shard(part[1])
+            return tallied.of_part(part)
 
     with beam_run.pipeline() as (pipeline, staging):
         import apache_beam as beam
@@ -224,11 +243,12 @@ def run_summary(shards: Sequence[Shard], summary: Summary, beam_run: BeamRun) ->
         _ = (
             _created(pipeline, shards)
             | "Summarize" >> beam.Map(summarized, staging)
-            | "Merge" >> beam.CombineGlobally(beam_fns.MergeFn(summary, staging))
+            | "Merge" >> beam.CombineGlobally(beam_fns.MergeFn(tallied, staging))
             | "Write" >> beam.Map(_save_as, staging, "summary")
         )
         pipeline.run().wait_until_finish()
-        (made,) = staging.saved("summary")
+        ((tally, made),) = staging.saved("summary")
+    tally.check_parts(shards)
     return made
 
 
@@ -247,5 +267,7 @@ def _options(arguments: Sequence[str]) -> Any:
 
 def temp_location(options: Sequence[str]) -> str | None:
     """The folder that the options name for what workers leave, such as a bucket's."""
-    named = [o.split("=", 1)[1] for o in options if o.startswith("--temp_location=")]
-    return named[-1] if named else None
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--temp_location", nargs="?")  # of one word or two, as Beam takes it
+    named: str | None = parser.parse_known_args(options)[0].temp_location
+    return named

@@ -48,6 +48,16 @@ class Evaluator(Protocol):
         """The output keys and their values."""
 
 
+class Merging(Protocol):
+    """States that add up; it can be pickled."""
+
+    def zero(self) -> Any:
+        """Of no rows."""
+
+    def merge(self, states: Any, others: Any, /) -> Any:
+        """Of the rows of both."""
+
+
 class RowEvaluator(Protocol):
     """Makes rows of each batch, which are streamed to files and never merged: they need not fit into memory.
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 _ERROR = "error"
+_MAGIC = re.compile(r"[*?[]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Staging:
     def _paths(self, name: str) -> list[str]:
         from apache_beam.io.filesystems import FileSystems
 
-        (matched,) = FileSystems.match([f"{self.prefix}-{name}*"])
+        (matched,) = FileSystems.match([f"{_as_pattern(self.prefix)}-{name}*"])
         return sorted(metadata.path for metadata in matched.metadata_list)
 
     @contextmanager
@@ -82,7 +84,12 @@ class Staging:
             raise first from error
         finally:
             if paths := self._paths(""):
-                FileSystems.delete(paths)
+                FileSystems.delete(list(map(_as_pattern, paths)))
+
+
+def _as_pattern(path: str) -> str:
+    """A pattern of Beam's, which has no escape, for a path; the name of the run in it tells files apart."""
+    return _MAGIC.sub("?", path)
 
 
 def _portable(error: Exception) -> Exception:

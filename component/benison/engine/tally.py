@@ -10,7 +10,7 @@ import collections
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from benison.data.shards import Shard
+from benison.data.shards import Scan, Shard
 from benison.errors import DataError
 
 
@@ -39,16 +39,27 @@ class Tally:
         Raises:
             DataError: A part is missing or came twice, or has not the rows that its file says.
         """
+        self.check_parts(shards)
+        self._check_rows(shards, rows)
+
+    def check_parts(self, parts: Sequence[Shard | Scan]) -> None:
+        """Hold that every part has come in once.
+
+        Args:
+            parts: What there was to read, by number.
+
+        Raises:
+            DataError: A part is missing or came twice.
+        """
         seen = collections.Counter(part for part, _, _ in self.pieces)
         expected = {part: pieces for part, _, pieces in self.pieces}
-        for number, shard in enumerate(shards):
+        for number, part in enumerate(parts):
             if seen[number] != expected.get(number, 1):
                 raise DataError(
-                    f"{shard.path}: of part {number} of the data {seen[number]} of "
+                    f"{part.path}: of part {number} of the data {seen[number]} of "
                     f"{expected.get(number, 1)} pieces reached the result. The runner has lost or doubled "
                     f"elements; evaluate again, on another runner if it stays so."
                 )
-        self._check_rows(shards, rows)
 
     def _check_rows(self, shards: Sequence[Shard], rows: Mapping[str, int | None]) -> None:
         of_part = {part: count for part, count, _ in self.pieces}
