@@ -3,28 +3,21 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-import pyarrow.csv
 import pytest
 from ruamel.yaml import YAML
 
-from tests.conftest import taxi_like
 from tests.test_docs import ROOT, blocks, run
 
-PAGE = {block.title: block.text for block in blocks(ROOT / "docs" / "hosts.md")}
+PAGE = {block.title: block.text for block in blocks(ROOT / "docs" / "ci.md")}
 FILES = {
     ".github/workflows/evaluate.yml": "vendor.github-workflows",
     ".gitlab-ci.yml": "vendor.gitlab-ci",
 }
-CONFIG = """
-model_specs: [{label_key: label, prediction_key: prediction}]
-metrics_specs: [{metrics: [{class_name: AUC, threshold: {value_threshold: {lower_bound: BOUND}}}]}]
-"""
 
 
 def check(file: Path, schema: str) -> subprocess.CompletedProcess[str]:
@@ -47,24 +40,30 @@ def test_a_file_is_valid(title: str, tmp_path: Path) -> None:
     assert check(file, FILES[title]).returncode == 1
 
 
-def evaluations(title: str) -> list[str]:
-    """The commands of a file that evaluate."""
+def lines(title: str) -> list[str]:
+    """What the jobs of a file run, of which the second begins if the first has succeeded."""
     document: Any = YAML(typ="safe").load(PAGE[title])
-    job = document.get("jobs", document)["evaluate"]
-    lines = job.get("script") or [step.get("run", "") for step in job["steps"]]
-    return [line for line in lines if "benison evaluate" in line]
+    jobs = document.get("jobs", document)
+    assert jobs["push"].get("needs", "evaluate") == "evaluate"
+    assert document.get("stages", ["evaluate", "push"]) == ["evaluate", "push"]
+    steps = [step for job in ("evaluate", "push") for step in _steps(jobs[job])]
+    return [line for line in steps if not line.startswith("pip install") and "${{" not in line]
+
+
+def _steps(job: Any) -> list[str]:
+    return job.get("script") or [step["run"].strip() for step in job["steps"] if "run" in step]
 
 
 @pytest.mark.parametrize("title", FILES)
-@pytest.mark.parametrize(("bound", "code"), [(0.5, 0), (0.999, 1)])
-def test_the_step_of_a_file_passes_when_the_model_is_blessed(
-    title: str, bound: float, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("bound", "is_pushed"), [(0.9, True), (1.1, False)])
+def test_from_nothing_to_a_gated_push(
+    title: str, bound: float, is_pushed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "work"
     folder.mkdir()
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(folder / "summary.md"))
-    pyarrow.csv.write_csv(taxi_like(200).select(["label", "prediction"]), folder / "eval.csv")
-    (folder / "eval.yaml").write_text(CONFIG.replace("BOUND", str(bound)))
-    (command,) = evaluations(title)
-    assert run(f"{command.strip()}{os.linesep}echo code=$?", folder).endswith(f"code={code}\n")
+    (folder / "predict.py").write_text(PAGE["predict.py"])
+    (folder / "eval.yaml").write_text(PAGE["eval.yaml"].replace("0.9", str(bound)))
+    printed = run(f"{' && '.join(lines(title))} || echo stopped with $?", folder)
+    assert printed.endswith("pushed\n" if is_pushed else "stopped with 1\n")
     assert (folder / "out.xml").exists()

@@ -219,9 +219,13 @@ def _numbered(parts: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def unpacked(environment: Mapping[str, str]) -> dict[str, Any] | None:
-    """The inverse of `packed`; None when nothing was packed."""
+    """The inverse of `packed`; None when nothing was packed.
+
+    Raises:
+        ConfigError: Somebody else has put there what is no spec.
+    """
     if SPEC in environment:
-        return dict(json.loads(environment[SPEC]))
+        return fields_of(environment[SPEC])
     if _PARTS not in environment:
         return None
     numbers = range(int(environment[_PARTS]))

@@ -16,10 +16,19 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from benison import terminal
 from benison.errors import BenisonError, MetadataError
-from benison_orchestration.airflow_spec import AGAIN, RETURN, WRONG, unpacked
+from benison.evaluation.spec import read_spec
+from benison_orchestration.airflow_spec import (
+    AGAIN,
+    RETURN,
+    WRONG,
+    check_no_secrets,
+    fields_of,
+    unpacked,
+)
 from benison_orchestration.host_outcome import evaluate
 
 
@@ -27,7 +36,7 @@ def main() -> int:
     """The command."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        document = evaluate(unpacked(os.environ) or json.load(sys.stdin))
+        document = evaluate(_spec())
     except MetadataError as error:
         return _refused(error, AGAIN)
     except BenisonError as error:
@@ -36,6 +45,18 @@ def main() -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, allow_nan=False), encoding="utf-8")
     return 0
+
+
+def _spec() -> dict[str, Any]:
+    """What the environment or standard input asks for.
+
+    Raises:
+        ConfigError: It cannot be read, has a value of the wrong type, or holds a password.
+    """
+    packed = unpacked(os.environ)
+    fields = fields_of(sys.stdin.read()) if packed is None else packed
+    check_no_secrets(fields)
+    return read_spec(json.dumps(fields))
 
 
 def _refused(error: BenisonError, code: int) -> int:

@@ -18,6 +18,7 @@ import pytest
 
 import benison
 from benison import lineage
+from benison_orchestration import host_task
 from benison_orchestration.airflow_spec import COMMAND, packed
 from tests.conftest import config, taxi_like
 from tests.orchestration.airflow_host import wait_for
@@ -135,6 +136,28 @@ def test_what_is_wrong_is_told_from_what_may_pass(run: Run, tmp_path: Path) -> N
     code, outcome, words = run({"metadata": "sqlite:////nowhere/metadata.db"})
     assert (code, outcome) == (75, None)
     assert "error: " in words
+
+
+GIVEN = {"examples": "eval.csv", "config": "eval.yaml", "output": "out"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ('{"examples": {{workflow.parameters.examples}}}', "cannot be read"),
+        ("[1]", "cannot be read"),
+        (json.dumps({**GIVEN, "output": 7}), "output: is a text, not 7"),
+        (json.dumps({**GIVEN, "metadata": "mysql://ben:pw@db/runs"}), "metadata: holds a password"),
+    ],
+)
+def test_a_spec_that_is_no_spec_is_wrong_and_not_tried_again(
+    spec: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BENISON_SPEC", spec)
+    assert host_task.main() == 2
+    message = capsys.readouterr().err
+    assert message.startswith("error: ")
+    assert words in " ".join(message.split())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows which signals are handled")

@@ -1,31 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dagster's check of an asset and Prefect's task, each run by its own host in an environment of its own."""
+"""Dagster's check of an asset, Prefect's task and Argo's template, with their pages, in an environment of their own."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from tests.conftest import config, taxi_like
+from tests.conftest import taxi_like
 from tests.orchestration.airflow_host import ROOT, SOURCES
 from tests.test_docs import blocks
 
 FLOWS = Path(__file__).parent / "flows"
-PAGE = {block.title: block.text for block in blocks(ROOT / "docs" / "hosts.md")}
+PAGES = [ROOT / "docs" / f"{name}.md" for name in ("argo", "dagster", "prefect")]
+PAGE = {block.title: block.text for page in PAGES for block in blocks(page)}
 AS_ARGO_READS = """
 import json, sys, yaml
-from hera.workflows.models import WorkflowTemplate
-given = yaml.safe_load(sys.stdin)
-# Its models drop what Argo does not know.
-known = json.loads(WorkflowTemplate.parse_obj(given).json(by_alias=True, exclude_none=True))
-print(json.dumps({"given": given, "known": known}))
+from hera.workflows import models
+def read(given):
+    # Its models drop what Argo does not know.
+    made = getattr(models, given["kind"]).parse_obj(given)
+    return {"given": given, "known": json.loads(made.json(by_alias=True, exclude_none=True))}
+print(json.dumps([read(given) for given in yaml.safe_load_all(sys.stdin)]))
 """
+WHEN = "{{=jsonpath(tasks.evaluate.outputs.parameters.outcome, '$.status')}} == blessed"
 PYTHON = ROOT / ".venv-hosts/bin/python"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -42,6 +48,10 @@ class Host:
         self.env |= {"PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true", "PYTHONWARNINGS": "ignore"}
         self.env["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"] = "300"
         pq.write_table(taxi_like(500), folder / "eval.parquet")
+        for title, text in PAGE.items():
+            if title:
+                (folder / title).parent.mkdir(exist_ok=True)
+                (folder / title).write_text(text, encoding="utf-8")
 
     def run(self, *words: str | Path, text: str = "") -> str:
         done = subprocess.run(
@@ -51,6 +61,20 @@ class Host:
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    def contain(self, container: Any, values: Mapping[str, str]) -> None:
+        """Run what a container runs, with values put in."""
+
+        names = re.compile("|".join(map(re.escape, values)))
+
+        def filled(text: str) -> str:
+            return names.sub(lambda name: values[name[0]], text)
+
+        for variable in container.get("env", ()):
+            self.env[variable["name"]] = filled(variable["value"])
+        words = [*container["command"], *container.get("args", ())]
+        assert words[0] == "python"
+        self.run(*map(filled, words[1:]))
 
     def document(self, *words: str | Path, text: str = "") -> Any:
         return json.loads(self.run(*words, text=text).strip().splitlines()[-1])
@@ -131,30 +155,67 @@ def test_prefect_gives_each_mapped_task_an_output_of_its_own(prefect: Any) -> No
     assert len({*outputs, prefect["results"]["good"]["output"]}) == 3
 
 
-@pytest.mark.parametrize("title", [title for title in PAGE if title.startswith("flows/")])
-def test_the_hosts_load_the_files_of_the_page(host: Host, title: str) -> None:
-    file = host.folder / Path(title).name
-    file.write_text(PAGE[title], encoding="utf-8")
-    host.run("-c", f"import runpy; runpy.run_path({str(file)!r})")
+def test_dagster_pushes_what_the_page_says(dagster: Any) -> None:
+    assert dagster["pushed"] == [False, True]
 
 
-def test_argo_knows_every_field_of_the_template(host: Host) -> None:
-    text = PAGE["argo/benison.yaml"]
-    read = host.document("-c", AS_ARGO_READS, text=text)
-    assert read["known"] == read["given"]
-    misspelt = host.document("-c", AS_ARGO_READS, text=text.replace("valueFrom", "valuefrom"))
+def test_prefect_pushes_what_the_page_says(prefect: Any) -> None:
+    assert prefect["pushed"] == ["pushed for 0.9.csv"]
+
+
+@pytest.fixture(scope="module")
+def argo(host: Host) -> Any:
+    """The files of Argo's page as they are given, and what its models know of them."""
+    texts = [PAGE[title] for title in PAGE if title.startswith("argo/")]
+    texts.append(texts[0].replace("valueFrom", "valuefrom"))
+    return host.document("-c", AS_ARGO_READS, text="---\n".join(texts))
+
+
+def test_argo_knows_every_field_of_the_files(argo: Any) -> None:
+    *files, misspelt = argo
+    assert [file["given"]["kind"] for file in files] == ["WorkflowTemplate", "Workflow"]
+    assert all(file["known"] == file["given"] for file in files)
     assert misspelt["known"] != misspelt["given"]
 
 
-def test_the_container_of_the_template_leaves_its_outcome(host: Host) -> None:
-    read = host.document("-c", AS_ARGO_READS, text=PAGE["argo/benison.yaml"])
-    (template,) = [t for t in read["given"]["spec"]["templates"] if t["name"] == "evaluate"]
-    metric = {"class_name": "AUC", "threshold": {"value_threshold": {"lower_bound": 0.999}}}
-    spec = {"examples": "eval.parquet", "config": config(metric), "output": "of argo"}
-    (output,) = template["outputs"]["parameters"]
-    for variable in template["container"]["env"]:
-        value = variable["value"].replace("{{inputs.parameters.spec}}", json.dumps(spec))
-        host.env[variable["name"]] = value.replace("/tmp/", f"{host.folder}/")
-    host.run(*template["container"]["command"][1:])
-    path = host.folder / Path(output["valueFrom"]["path"]).name
-    assert json.loads(path.read_text())["status"] == "not_blessed"
+@pytest.fixture(scope="module")
+def argo_cli() -> str:
+    """The command `argo`, which `make argo` builds."""
+    program = shutil.which("argo", path=f"{ROOT / '.argo'}{os.pathsep}{os.environ['PATH']}")
+    if program is None:
+        missing = "there is no argo; run: make argo (it takes Go, and minutes)"
+        (pytest.fail if "CI" in os.environ else pytest.skip)(missing)
+    return program
+
+
+def test_argo_itself_finds_nothing_wrong(argo_cli: str, host: Host) -> None:
+    lint = [argo_cli, "lint", "--offline", "--no-color", "argo"]
+    done = subprocess.run(lint, cwd=host.folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, "no linting errors found" in done.stdout) == (0, True), done.stdout
+
+
+@pytest.mark.parametrize(("bound", "is_pushed"), [("1.1", False), ("0.9", True)])
+def test_the_containers_of_argo_push_what_the_page_says(
+    argo: Any, host: Host, bound: str, is_pushed: bool
+) -> None:
+    template, workflow = (file["given"]["spec"] for file in argo[:2])
+    steps = {each["name"]: each for each in (*template["templates"], *workflow["templates"])}
+    work = host.folder / f"work {bound}"
+    work.mkdir()
+    outcome = ""
+    for task in steps["gated"]["dag"]["tasks"]:
+        status = json.loads(outcome)["status"] if outcome else ""
+        assert task.get("when", WHEN) == WHEN
+        if "when" in task and status != "blessed":
+            continue
+        step = steps[task["name"]]
+        (spec,) = task.get("arguments", {"parameters": [{"value": ""}]})["parameters"]
+        given = spec["value"].replace("{{workflow.parameters.bound}}", bound)
+        given = given.replace("{{workflow.uid}}", "1")
+        values = {"{{inputs.parameters.spec}}": given.replace("/work/", f"{work}/")}
+        values |= dict.fromkeys(("/work/", "/tmp/"), f"{work}/")
+        host.contain(step["container"], values)
+        if "outputs" in step:
+            (output,) = step["outputs"]["parameters"]
+            outcome = (work / Path(output["valueFrom"]["path"]).name).read_text()
+    assert (work / "pushed.csv").exists() == is_pushed

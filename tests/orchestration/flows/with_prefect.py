@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A flow that evaluates four times; run as a program, it prints what came of it as JSON."""
+"""A flow that evaluates four times; run as a program, it runs it and the page's, and prints what came of it as JSON."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
+import runpy
 import sys
+from pathlib import Path
 from typing import Any
 
 from prefect import flow
@@ -63,8 +65,15 @@ def main() -> None:
     assert isinstance(results["failed"], NotBlessedError)
     ids = [state.state_details.task_run_id for state in states.values()]
     server = asyncio.run(on_server(ids))
-    document = {"results": shown, "mapped": done["mapped"], **server}
+    document = {"results": shown, "mapped": done["mapped"], "pushed": _pushed(), **server}
     sys.stdout.write("\n" + json.dumps(document) + "\n")
+
+
+def _pushed() -> list[str]:
+    """What the page's flow pushes."""
+    runpy.run_path(f"{FOLDER}/flows/train_and_push.py")
+    runpy.run_path(f"{FOLDER}/flows/gated_flow.py", run_name="__main__")
+    return [path.name for path in Path().glob("pushed for*")]
 
 
 if __name__ == "__main__":
