@@ -27,12 +27,14 @@ HOSTED = {
     "benison.evaluator.component": "tfx",
     "benison.evaluator.executor": "tfx",
     **{f"benison.lineage.{name}": "sql" for name in ("database", "sql", "statements", "tables")},
+    "benison.sinks.openlineage": "openlineage",
     "benison_orchestration.airflow": "airflow",
     **{f"benison_orchestration.airflow_{name}": "airflow" for name in OF_AIRFLOW},
     "benison_orchestration.airflow_openlineage": "airflow-openlineage",
     "benison_orchestration.dagster": "dagster",
     "benison_orchestration.kubeflow": "kfp",
     "benison_orchestration.prefect": "prefect",
+    "benison_orchestration.pytest_plugin": "pytest",
 }
 IMPORT_ALL = """
 import importlib, pkgutil, sys

@@ -6,6 +6,7 @@ BenisonError (ValueError)
 ├── DataError             the evaluation data cannot be read or cannot be scored
 ├── ModelError            a model directory or a signature cannot be used
 ├── OutputError           the results cannot be written, or what was written is not whole
+├── PublishError          a result did not reach the tool that it was to go on to
 ├── MetadataError         the metadata store cannot be reached, or refuses a record
 └── MissingExtraError     an optional dependency is not installed
 """
@@ -107,6 +108,10 @@ class MetadataError(BenisonError):
 
 class RegistryError(BenisonError):
     """The registry of models cannot be reached, or refuses what it is asked for."""
+
+
+class PublishError(BenisonError):
+    """A tool to which a result was to go on cannot be reached, or refuses it; the verdict stands."""
 
 
 class MissingExtraError(BenisonError):

@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 import benison
 from benison.cli import app
 from benison.models.registered import pinned
+from benison.results.overall import headline
+from benison.sinks.publishing import publish
 from tests.sinks.conftest import Shelf
 
 pytestmark = [
@@ -226,3 +228,17 @@ def test_what_no_registry_has_is_refused_before_any_work(
     with pytest.raises(benison.BenisonError, match=sentence):
         evaluate(shelf, **{"output": "out", **given})
     assert not Path("out").exists()
+
+
+def test_a_result_of_any_model_is_published_as_one_run(shelf: Shelf) -> None:
+    predicted = [{"label_key": "label", "prediction_key": "prediction"}]
+    result = benison.evaluate("eval.parquet", {**CONFIG, "model_specs": predicted}, output="out")
+    publish(result, [f"mlflow={shelf.server}", f"mlflow={shelf.server}"])
+    client = shelf.client
+    runs = client.search_runs([client.get_experiment_by_name("benison").experiment_id])
+    (run,) = [run for run in runs if run.data.tags["benison.output"] == str(result.path)]
+    assert (run.data.tags["benison.verdict"], run.info.status) == ("blessed", "FINISHED")
+    logged = {name.partition("/")[2]: value for name, value in run.data.metrics.items()}
+    assert logged == pytest.approx(headline(result))
+    files = {each.path for each in client.list_artifacts(run.info.run_id, "benison")}
+    assert files == {f"benison/{name}" for name in ("report.html", "verdict.json", "config.json")}

@@ -27,6 +27,7 @@ from benison.cli.lineage import bless, blessings, lineage, record, revoke
 from benison.cli.options import CRASHED
 from benison.cli.planning import POWER_HELP, power
 from benison.cli.promote import PROMOTE_HELP, promote
+from benison.cli.publish import PUBLISH_HELP, publish
 from benison.cli.show import REPORT_HELP, SHOW_HELP, report, show
 
 _WRONG = "2 wrong usage, config or data; 3 a fault of Benison's own."
@@ -52,6 +53,7 @@ app.command(help=COMPARE_HELP, epilog=_DONE)(compare)
 app.command(help=EXPLAIN_HELP, epilog=_DONE)(explain)
 app.command(help=CHECKS_HELP, epilog=_DONE)(checks)
 app.command(help=REPORT_HELP, epilog=_DONE)(report)
+app.command(help=PUBLISH_HELP, epilog=_DONE)(publish)
 app.command(help=PROMOTE_HELP, epilog=_DONE)(promote)
 app.command("check-config", epilog=_DONE)(check)
 app.command(help=CONVERT_HELP, epilog=_DONE)(convert)

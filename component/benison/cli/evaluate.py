@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Annotated, Any
 
@@ -24,8 +24,9 @@ from benison.cli.options import (
     errors,
     print_result,
 )
+from benison.cli.publish import To, publish_after
 from benison.config import EvalConfig
-from benison.errors import OutputError
+from benison.errors import BenisonError, OutputError
 from benison.evaluation.estimate import estimate
 from benison.evaluation.recording import check_recorded
 from benison.evaluation.resolve import UNKNOWN, Request, resolve
@@ -38,6 +39,7 @@ from benison.paths import locate
 from benison.report import github
 from benison.report.ci import Reports
 from benison.results.result import load_result
+from benison.sinks.publishing import sink_of
 
 ModulePath = Annotated[
     str | None,
@@ -181,6 +183,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
     ] = False,
     junit: Junit = None,
     summary: Summary = None,
+    publish: To = None,
     as_json: AsJson = False,
     beam_options: Annotated[
         list[str] | None, typer.Argument(help="Beam's pipeline options, after --.")
@@ -214,7 +217,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
         )
         if dry_run:
             return _print_cost(arguments, as_json)
-        result = benison.evaluate(**arguments, progress=progress)
+        sinks = [*map(sink_of, publish or ())]
+        result = publish_after(benison.evaluate(**arguments, progress=progress), sinks)
         reports.write(result, gate)
         github.show(result, gate)
     print_result(result, as_json, gate)
@@ -247,7 +251,10 @@ def gate(
 
 
 def check(
-    config: Annotated[str, typer.Argument(help="The evaluation config.", show_default=False)],
+    configs: Annotated[
+        list[str],
+        typer.Argument(metavar="config", help="The evaluation configs.", show_default=False),
+    ],
     examples: Annotated[
         list[str] | None,
         typer.Option("--examples", "-e", help="Also check it against the columns of these data."),
@@ -259,30 +266,52 @@ def check(
     module_path: ModulePath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find every fault of a config, without reading the data.
+    """Find every fault of a config, or of several, without reading the data.
 
     [bold]Example[/bold]:  benison check-config eval.yaml --examples eval.parquet
     """
-    with errors(as_json):
-        with modules.importable(module_path) as folder:
-            request = Request(
-                config,
-                called=with_model,
-                examples=examples or UNKNOWN,
-                format=format,
-                module_path=folder,
-            )
-            resolved = resolve(request)
-        digest = EvalConfig.load(config).digest()
-    plan, words = resolved.plan, list(resolved.words)
-    metrics = len({c.metric.name for c in plan.computations if c.shown})
+    with errors(as_json), modules.importable(module_path) as folder:
+        asked = Request("", called=with_model, examples=examples or UNKNOWN, format=format)
+        request = dataclasses.replace(asked, module_path=folder)
+        checked = _checked(configs, request)
     if as_json:
-        print(json.dumps({"ok": True, "metrics": metrics, "digest": digest, "notes": words}))
-    else:
-        for sentence in words:
-            print(sentence)
-        specs = len(plan.config.slicing_specs)
-        print(f"{config} is in order: {metrics} metrics, {specs} slicing specs.")
+        documents = [{"ok": True, **document} for document in checked.values()]
+        print(json.dumps(documents[0] if len(documents) == 1 else documents))
+        return
+    for config, document in checked.items():
+        print(*document["notes"], sep="\n", end="\n" if document["notes"] else "")
+        counts = f"{document['metrics']} metrics, {document['slicing_specs']} slicing specs"
+        print(f"{config} is in order: {counts}.")
+
+
+def _checked(configs: Sequence[str], request: Request) -> dict[str, dict[str, Any]]:
+    """What there is to say of each config.
+
+    Raises:
+        ConfigError: One has faults; of several, all that have, with all faults.
+    """
+    checked: dict[str, dict[str, Any]] = {}
+    faults: list[str] = []
+    for config in configs:
+        try:
+            checked[config] = _described(dataclasses.replace(request, config=config))
+        except BenisonError as error:
+            if len(configs) == 1:
+                raise
+            faults += [f"{config}:", *(f"  {line}" for line in str(error).splitlines())]
+    if faults:
+        raise BenisonError(*faults)
+    return checked
+
+
+def _described(request: Request) -> dict[str, Any]:
+    resolved = resolve(request)
+    return {
+        "metrics": len({c.metric.name for c in resolved.plan.computations if c.shown}),
+        "slicing_specs": len(resolved.plan.config.slicing_specs),
+        "digest": EvalConfig.load(request.config).digest(),
+        "notes": list(resolved.words),
+    }
 
 
 def schema() -> None:

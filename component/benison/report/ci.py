@@ -78,9 +78,9 @@ class Reports:
         cases = [*_cases(result.verdict.checks)]
         if result.verdict.status == NOT_EVALUATED:
             cases.append(_unjudged(result.verdict.summary(), gate))
-        facts, seconds = dict(_facts(result)), sum(result.manifest["seconds"].values())
+        facts, seconds = dict(facts_of(result)), sum(result.manifest["seconds"].values())
         document = _suite(cases, facts, result.manifest["created"], seconds)
-        self._write(document, "\n".join(_page(result, facts)))
+        self._write(document, summary_page(result))
 
     def _write_error(self, kind: str, text: str) -> None:
         case = Element("testcase", classname="benison", name="evaluation", time="0")
@@ -148,7 +148,7 @@ def _cases(checks: Iterable[Check]) -> Iterator[Element]:
     for check in checks:
         group = f"{check.model}.{check.metric}" if check.model else check.metric
         held = f": {check.formula}" if check.formula else ""
-        name = f"{_metric(check.key)} of {check.slice}{held}"
+        name = f"{metric_name(check.key)} of {check.slice}{held}"
         seen[group, name] += 1
         number = f" ({seen[group, name]})" if seen[group, name] > 1 else ""
         case = Element("testcase", classname=visible(group), name=visible(name + number), time="0")
@@ -172,7 +172,7 @@ def _say(case: Element, tag: str, text: str, kind: str) -> None:
     SubElement(case, tag, {**kinds, "message": visible(text)}).text = visible(text)
 
 
-def _metric(key: Key, several: bool = False) -> str:
+def metric_name(key: Key, several: bool = False) -> str:
     """A metric's name, and what tells it from others of its name; `several` models are told apart."""
     model = f"model {key.model}" if several else ""
     weighting = "weighted" if key.weighted else ""
@@ -182,7 +182,7 @@ def _metric(key: Key, several: bool = False) -> str:
     return f"{name} ({apart})" if apart else name
 
 
-def _facts(result: EvalResult) -> Iterator[tuple[str, str]]:
+def facts_of(result: EvalResult) -> Iterator[tuple[str, str]]:
     """What was evaluated."""
     manifest = result.manifest
     files = [file["name"] for file in manifest["data"]["files"]]
@@ -198,8 +198,12 @@ def _facts(result: EvalResult) -> Iterator[tuple[str, str]]:
     yield "Evaluated", result.provenance
 
 
+def summary_page(result: EvalResult) -> str:
+    """The verdict, why, and what changed most, as a page of Markdown."""
+    return "\n".join(_page(result, dict(facts_of(result))))
+
+
 def _page(result: EvalResult, facts: Mapping[str, str]) -> Iterator[str]:
-    """The lines of the summary."""
     verdict = result.verdict
     yield f"## {_MARKS[verdict.status]} Benison: {verdict.status.replace('_', ' ')}\n"
     yield f"{markdown(verdict.summary())}\n"
@@ -212,21 +216,25 @@ def _page(result: EvalResult, facts: Mapping[str, str]) -> Iterator[str]:
     }
     for title, outcomes in groups.items():
         shown = verdict.of_outcome(*outcomes, most=MAX_ROWS)
-        cells = [(_metric(check.key, several), check.slice, check.reason) for check in shown]
-        yield from _table(title, ("Metric", "Slice", "Why"), cells)
+        cells = [(metric_name(check.key, several), check.slice, check.reason) for check in shown]
+        yield from markdown_table(title, ("Metric", "Slice", "Why"), cells)
         count = sum(verdict.counts[outcome] for outcome in outcomes)
         if count > MAX_ROWS:
             yield f"and {count - MAX_ROWS:,} more, in checks\\.parquet\n"
     if (beside := verdict.ungated) is not None:
         sentences = [(each.metric, each.slice, each.sentence) for each in beside.largest]
-        yield from _table("Also changed, not gated", ("Metric", "Slice", "What"), sentences)
-        yield f"{markdown(beside.summary)} {markdown(ORDER)}, are shown.\n" if sentences else ""
+        yield from markdown_table("Also changed, not gated", ("Metric", "Slice", "What"), sentences)
+        yield f"{markdown(beside.summary)} {markdown(ORDER)}, are shown.
+" if sentences else ""
     columns = ("Metric", "Slice", "Examples", "Baseline", "Candidate", "Change")
-    yield from _table("Worst changes", columns, [*_changes(result, several)])
-    yield from _table("What was evaluated", ("What", "Which"), [*facts.items()])
+    yield from markdown_table("Worst changes", columns, [*worst_changes(result, several)])
+    yield from markdown_table("What was evaluated", ("What", "Which"), [*facts.items()])
 
 
-def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def markdown_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
+) -> Iterator[str]:
+    """The lines of a table of Markdown below its title, or none without rows."""
     if rows:
         yield f"### {title}\n"
         yield f"| {' | '.join(columns)} |"
@@ -235,7 +243,7 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) ->
         yield ""
 
 
-def _changes(result: EvalResult, several: bool) -> Iterator[tuple[str, ...]]:
+def worst_changes(result: EvalResult, several: bool) -> Iterator[tuple[str, ...]]:
     """For each judged metric (or all) whose direction is known, the slices that became worse by most."""
     baseline = result.config.baseline_spec
     if baseline is None:
@@ -255,7 +263,7 @@ def _changes(result: EvalResult, several: bool) -> Iterator[tuple[str, ...]]:
                 key = Key.of(row).as_kind(VALUE)
                 sides = (key.of_model(baseline.name), key)
                 numbers = (f"{values[side, identity]:.6g}" for side in sides)
-                where = (_metric(key, several), row["slice"])
+                where = (metric_name(key, several), row["slice"])
                 yield (*where, f"{row['examples']:,}", *numbers, _change(row, result.level))
 
 

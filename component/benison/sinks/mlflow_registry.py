@@ -98,10 +98,8 @@ class MlflowRegistry:
                     f"{models[0]} was made by no run, so there is none to log to. Leave log=true out, or "
                     "register the model of a run."
                 )
-            metrics = list(_metrics(result))
-            for start in range(0, len(metrics), _MOST):
-                client.log_batch(run, metrics=metrics[start : start + _MOST])
-            _log_files(client, run, result)
+            log_numbers(client, run, result)
+            log_files(client, run, result)
 
     @contextmanager
     def _client(self) -> Iterator[Any]:
@@ -127,7 +125,14 @@ def _known(model: str) -> tuple[str, str]:
     return version
 
 
-def _log_files(client: Any, run: str, result: EvalResult) -> None:
+def log_numbers(client: Any, run: str, result: EvalResult) -> None:
+    """Log the candidates' values on all data, as metrics of a run."""
+    metrics = list(_metrics(result))
+    for start in range(0, len(metrics), _MOST):
+        client.log_batch(run, metrics=metrics[start : start + _MOST])
+
+
+def log_files(client: Any, run: str, result: EvalResult) -> None:
     """Log what is written of the report and the verdict, wherever the output is."""
     if result.path is None:
         return

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages: to any webhook as a JSON document, and to a channel of Slack for people."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Any
+
+from benison.errors import ConfigError
+from benison.results.overall import headline
+from benison.results.result import EvalResult
+from benison.sinks.requests import checked_address, send
+from benison.table.words import shortened
+from benison.validation.terms import FAIL
+
+_REASONS, _METRICS = 10, 200
+_SHOWN_REASONS, _LONG = 5, 280
+_MARKS = {"blessed": ":white_check_mark:", "not_blessed": ":x:", "not_evaluated": ":warning:"}
+_SLACK_URL = "BENISON_SLACK_URL"
+_ESCAPES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Webhook:
+    """An address that takes a JSON document by POST; a `Sink`."""
+
+    address: str = dataclasses.field(repr=False)
+
+    def __post_init__(self) -> None:
+        checked_address(self.address)
+
+    def publish(self, result: EvalResult) -> None:
+        send(self.address, document(result))
+
+
+def document(result: EvalResult) -> dict[str, Any]:
+    """A result for a machine in one small document, whatever the number of checks."""
+    verdict = result.verdict
+    return {
+        "event": "evaluated",
+        "verdict": verdict.status,
+        "blessed": verdict.blessed,
+        "summary": verdict.summary(),
+        "counts": dict(verdict.counts),
+        "reasons": list(verdict.first_reasons(_REASONS)),
+        "metrics": dict(list(headline(result).items())[:_METRICS]),
+        "examples": result.manifest["rows"],
+        "created": result.manifest["created"],
+        "model": model_of(result),
+        "output": str(result.path),
+    }
+
+
+def model_of(result: EvalResult) -> str:
+    """The candidates, as people call them."""
+    models = [each for each in result.manifest["models"] if not each["is_baseline"]]
+    return ", ".join(each["name"] or each["path"] or "" for each in models) or "model"
+
+
+@dataclasses.dataclass(frozen=True)
+class SlackMessage:
+    """An incoming webhook of Slack; a `Sink`."""
+
+    address: str = dataclasses.field(repr=False)
+    """It lets whoever knows it post: "" is what BENISON_SLACK_URL holds."""
+
+    def __post_init__(self) -> None:
+        address = self.address or os.environ.get(_SLACK_URL, "")
+        if not address:
+            raise ConfigError(f"slack needs the address of the webhook: set {_SLACK_URL}.")
+        object.__setattr__(self, "address", checked_address(address))
+
+    def publish(self, result: EvalResult) -> None:
+        send(self.address, slack_message(result))
+
+
+def slack_message(result: EvalResult) -> dict[str, Any]:
+    """The verdict and the first reasons, as blocks; `text` is what a notification shows."""
+    verdict = result.verdict
+    head = f"*{_escaped(model_of(result))}* {_escaped(verdict.summary())}"
+    reasons = [
+        f"• {_escaped(shortened(each, _LONG))}" for each in verdict.first_reasons(_SHOWN_REASONS)
+    ]
+    more = verdict.counts[FAIL] - _SHOWN_REASONS
+    reasons += [f"and {more:,} more"] if more > 0 else []
+    texts = [f"{_MARKS[verdict.status]} {head}", *(["\n".join(reasons)] if reasons else [])]
+    about = f"{result.manifest['rows']:,} examples · {_escaped(str(result.path))}"
+    return {
+        "text": _escaped(f"{model_of(result)}: {verdict.summary()}"),
+        "blocks": [
+            *(
+                {"type": "section", "text": {"type": "mrkdwn", "text": text[:3000]}}
+                for text in texts
+            ),
+            {"type": "context", "elements": [{"type": "mrkdwn", "text": about[:3000]}]},
+        ],
+    }
+
+
+def _escaped(text: str) -> str:
+    for character, entity in _ESCAPES:
+        text = text.replace(character, entity)
+    return text

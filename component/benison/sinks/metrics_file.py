@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files of numbers that other tools read: Prometheus' text format, and a metrics file of DVC."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+from benison.errors import ConfigError, MissingExtraError, OutputError
+from benison.paths import locate, write_whole
+from benison.results.overall import headline
+from benison.results.result import EvalResult
+from benison.sinks.headline_rows import Gauge, gauges
+
+
+@dataclasses.dataclass(frozen=True)
+class PrometheusMetrics:
+    """A file for the textfile collector of Prometheus' node exporter; a `Sink`."""
+
+    path: str
+
+    def __post_init__(self) -> None:
+        _check_named("prometheus", self.path, "benison.prom")
+
+    def publish(self, result: EvalResult) -> None:
+        write_file(self.path, _exposition(gauges(result)))
+
+
+def _exposition(numbers: Any) -> bytes:
+    """The numbers as Prometheus' own client writes them."""
+    try:
+        from prometheus_client import CollectorRegistry, generate_latest
+        from prometheus_client import Gauge as Family
+    except ImportError as error:
+        raise MissingExtraError("Prometheus' client", "prometheus") from error
+    registry, families = CollectorRegistry(), {}
+    gauge: Gauge
+    for gauge in numbers:
+        if gauge.name not in families:
+            families[gauge.name] = Family(
+                gauge.name, gauge.about, list(gauge.labels), registry=registry
+            )
+        family = families[gauge.name]
+        (family.labels(**gauge.labels) if gauge.labels else family).set(gauge.value)
+    content: bytes = generate_latest(registry)
+    return content
+
+
+@dataclasses.dataclass(frozen=True)
+class DvcMetrics:
+    """A JSON file for `metrics:` of a pipeline of DVC, whose `dvc metrics diff` compares it; a `Sink`."""
+
+    path: str
+
+    def __post_init__(self) -> None:
+        _check_named("dvc", self.path, "metrics.json")
+
+    def publish(self, result: EvalResult) -> None:
+        verdict = result.verdict
+        document = {
+            "verdict": {"status": verdict.status, "blessed": int(verdict.blessed)},
+            "checks": dict(verdict.counts),
+            "examples": result.manifest["rows"],
+            "overall": headline(result),
+        }
+        write_file(self.path, (json.dumps(document, indent=2) + "\n").encode())
+
+
+def _check_named(kind: str, path: str, example: str) -> None:
+    if not path:
+        raise ConfigError(f"{kind} needs the file to write: {kind}={example}.")
+
+
+def write_file(path: str, content: bytes) -> None:
+    """Write a file whole or not at all, at a local path or an address.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    location = locate(path, OutputError)
+    try:
+        write_whole(location, content)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A model card: what a model is, on what it was judged, how well it does, where badly, and by which rules."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import io
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow.compute as pc
+from markdown_it import MarkdownIt
+from ruamel.yaml import YAML
+
+from benison.errors import ConfigError, OutputError
+from benison.paths import locate
+from benison.report.ci import facts_of, markdown, markdown_table, metric_name
+from benison.report.look import colours
+from benison.results.overall import headline, overall
+from benison.results.query import judged
+from benison.results.result import EvalResult
+from benison.sinks.message import model_of
+from benison.sinks.metrics_file import write_file
+from benison.table.key import CHANGE, VALUE, Key
+from benison.table.words import metric_text
+from benison.validation.terms import FAIL, PASS
+
+_KEPT = "<!-- What stands below is yours: it is kept when the card is written again. -->"
+_UNKNOWN = """## What an evaluation does not know
+
+For what the model is meant and for what not, on which data it was trained, whom its mistakes may harm.
+"""
+_MOST_METRICS, _MOST_RULES, _WORST = 40, 50, 3
+_STYLE = (
+    "body{max-width:52rem;margin:2rem auto;padding:0 1rem;font:1rem/1.5 system-ui,sans-serif;"
+    "color:var(--ink);background:var(--paper)}table{border-collapse:collapse;display:block;overflow-x:auto}"
+    "th,td{padding:.25rem .75rem;border-bottom:1px solid var(--line);text-align:left}"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelCard:
+    """A file of Markdown (`.md`), as model hubs read it, or a page of HTML (`.html`); a `Sink`."""
+
+    path: str
+
+    def __post_init__(self) -> None:
+        if not self.path.endswith((".md", ".html")):
+            raise ConfigError("A model card is a .md or a .html file: model-card=README.md.")
+
+    def publish(self, result: EvalResult) -> None:
+        write_file(self.path, self.text(result).encode())
+
+    def text(self, result: EvalResult) -> str:
+        """The card."""
+        body = "\n".join(_body(result))
+        if self.path.endswith(".html"):
+            return _page(model_of(result), f"{body}\n{_UNKNOWN}")
+        return f"---\n{_front_matter(result)}---\n\n{body}\n{_KEPT}\n{self._kept()}"
+
+    def _kept(self) -> str:
+        """What somebody has written below an earlier card."""
+        location = locate(self.path, OutputError)
+        before = location.read_text(encoding="utf-8") if location.is_file() else ""
+        _, mark, kept = before.partition(f"{_KEPT}\n")
+        return kept if mark else f"\n{_UNKNOWN}"
+
+
+def _body(result: EvalResult) -> Iterator[str]:
+    yield f"# {markdown(model_of(result))}\n"
+    yield f"**{markdown(result.verdict.summary())}**\n"
+    yield from markdown_table("What was evaluated", ("What", "Which"), [*facts_of(result)])
+    yield from markdown_table(
+        "On all data",
+        ("Metric", "Value", "Interval", "Change from the baseline"),
+        [*_values(result)],
+    )
+    worst, rules = [*_worst(result)], [*_rules(result)]
+    yield from markdown_table("Where it is worst", ("Metric", "Slice", "Examples", "Value"), worst)
+    columns = ("Metric", "Has to be", "Slices", "Passed", "Failed")
+    yield from markdown_table("What it has to reach", columns, rules)
+    failed = result.verdict.first_reasons(_MOST_RULES)
+    if failed:
+        yield "### What failed\n"
+        yield from (f"* {markdown(reason)}" for reason in failed)
+        yield ""
+    if advice := result.manifest.get("advice"):
+        yield "### What to know of the numbers\n"
+        yield from (f"* {markdown(sentence)}" for sentence in advice)
+        yield ""
+
+
+def _values(result: EvalResult) -> Iterator[tuple[str, ...]]:
+    """The candidates' values on all data, with their intervals and changes."""
+    rows = {kind: _overall(result, kind) for kind in (VALUE, CHANGE)}
+    for key, row in list(rows[VALUE].items())[:_MOST_METRICS]:
+        change = rows[CHANGE].get(key.as_kind(CHANGE))
+        moved = "" if change is None else f"{change['value']:+.4g}{_interval(change, ' (', ')')}"
+        yield metric_name(key, bool(row["model"])), f"{row['value']:.6g}", _interval(row), moved
+
+
+def _overall(result: EvalResult, kind: str) -> dict[Key, dict[str, Any]]:
+    table = result.metrics.filter(pc.equal(result.metrics["kind"], kind))
+    rows = overall(result, table)
+    return {Key.of(row): row for row in rows if math.isfinite(row["value"])}
+
+
+def _interval(row: dict[str, Any], start: str = "", end: str = "") -> str:
+    ends = row["lower"], row["upper"]
+    return f"{start}{ends[0]:.4g} to {ends[1]:.4g}{end}" if all(map(math.isfinite, ends)) else ""
+
+
+def _worst(result: EvalResult) -> Iterator[tuple[str, ...]]:
+    for name in judged(result)[:_MOST_METRICS] or result.metric_names()[:1]:
+        if result.is_bad_when_high(name) is None:
+            continue
+        for row in result.worst(name, _WORST).to_pylist():
+            yield name, row["slice"], f"{row['examples']:,}", f"{row['value']:.6g}"
+
+
+def _rules(result: EvalResult) -> Iterator[tuple[str, ...]]:
+    """Each bound, the slices on which it stands, and how many passed and failed."""
+    keys = ["metric", "kind", "side", "bound"]
+    table = result.verdict.table
+    counts = (
+        table.select([*keys, "outcome"]).group_by([*keys, "outcome"]).aggregate([([], "count_all")])
+    )
+    rules: dict[tuple[Any, ...], dict[str, int]] = {}
+    for row in counts.to_pylist():
+        rules.setdefault(tuple(row[key] for key in keys), {})[row["outcome"]] = row["count_all"]
+    for (metric, kind, side, bound), outcomes in list(rules.items())[:_MOST_RULES]:
+        has_to = (
+            "" if bound is None else f"{'at least' if side == 'lower' else 'at most'} {bound:g}"
+        )
+        counted = (sum(outcomes.values()), outcomes.get(PASS, 0), outcomes.get(FAIL, 0))
+        yield metric_text(metric, kind), has_to, *(f"{count:,}" for count in counted)
+
+
+def _front_matter(result: EvalResult) -> str:
+    """What a model hub reads of a card: the values on all data, as its `model-index`."""
+    data = result.manifest["data"]
+    names = [file["name"] for file in data["files"]] or ["table"]
+    metrics = [
+        {"type": name, "name": name, "value": value} for name, value in headline(result).items()
+    ]
+    results = {
+        "task": {"type": "other"},
+        "dataset": {"name": names[0], "type": data["format"] or "table"},
+        "metrics": metrics[:_MOST_METRICS],
+    }
+    document = {
+        "tags": ["benison", result.verdict.status],
+        "model-index": [{"name": model_of(result), "results": [results]}],
+    }
+    written = io.StringIO()
+    YAML(typ="safe").dump(document, written)
+    return written.getvalue()
+
+
+def _page(title: str, text: str) -> str:
+    """The Markdown as a page, in which names are text whatever they hold."""
+    content = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{html.escape(title)}</title><style>{colours()}{_STYLE}</style></head>"
+        f"<body>{content}</body></html>\n"
+    )

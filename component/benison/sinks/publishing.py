@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hands a result on to other tools: each kind of them is a `Sink`, named in one line of text."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from importlib import import_module, metadata
+from typing import Any, Protocol
+
+from benison.errors import BenisonError, ConfigError, PublishError, suggestion
+from benison.results.result import EvalResult
+
+GROUP = "benison.sinks"
+"""The entry points at which users' kinds are looked up: classes of a target."""
+
+_KINDS = {
+    "dvc": "benison.sinks.metrics_file:DvcMetrics",
+    "github-comment": "benison.sinks.pull_request:PullRequestComment",
+    "mlflow": "benison.sinks.mlflow_run:MlflowRun",
+    "model-card": "benison.sinks.model_card:ModelCard",
+    "openlineage": "benison.sinks.openlineage:OpenLineageEvent",
+    "opentelemetry": "benison.sinks.telemetry:OpenTelemetryMetrics",
+    "prometheus": "benison.sinks.metrics_file:PrometheusMetrics",
+    "slack": "benison.sinks.message:SlackMessage",
+    "webhook": "benison.sinks.message:Webhook",
+}
+
+
+class Sink(Protocol):
+    """Where a result goes on to; the result and its verdict stay as they are."""
+
+    def publish(self, result: EvalResult) -> None:
+        """Hand a result on; the same result again replaces what there is of it, where the tool can.
+
+        Raises:
+            BenisonError: The tool cannot be reached, or refuses.
+        """
+
+
+def sink_of(text: str) -> Sink:
+    """The sink of a line such as `prometheus=benison.prom`, `slack=env:SLACK_URL` or `mlflow`.
+
+    Args:
+        text: The kind, then `=` and the target: a file, or an address. `env:NAME` is what an environment
+            variable holds, for addresses that are secrets. Without a target it is the usual one of the kind.
+
+    Raises:
+        ConfigError: There is no such kind, the variable is not set, or the target is none.
+        MissingExtraError: What the kind needs is not installed.
+    """
+    kind, _, target = text.partition("=")
+    if target.startswith("env:"):
+        variable = target.removeprefix("env:")
+        target = os.environ.get(variable, "")
+        if not target:
+            raise ConfigError(f"The target of {text} is not there: {variable} is not set.")
+    made: Sink = _class_of(kind)(target)
+    return made
+
+
+def _class_of(kind: str) -> Any:
+    if kind in _KINDS:
+        module, _, name = _KINDS[kind].partition(":")
+        return getattr(import_module(module), name)
+    offered = {point.name: point for point in metadata.entry_points(group=GROUP)}
+    if kind not in offered:
+        raise ConfigError(
+            f"Results cannot be published to {kind!r}. {suggestion(kind, [*_KINDS, *offered])}"
+        )
+    return offered[kind].load()
+
+
+def publish(result: EvalResult, targets: Iterable[str | Sink]) -> None:
+    """Hand a result on to each target; one that fails keeps it from none of the others.
+
+    Args:
+        result: What was evaluated.
+        targets: Sinks, or lines as `sink_of` takes them; all are looked at before the first is used.
+
+    Raises:
+        ConfigError: A target is none.
+        MissingExtraError: What a target needs is not installed.
+        PublishError: Some did not take it, each with why.
+    """
+    sinks = [sink_of(each) if isinstance(each, str) else each for each in targets]
+    failures: list[str] = []
+    for sink in sinks:
+        try:
+            sink.publish(result)
+        except BenisonError as error:
+            failures.append(f"{type(sink).__name__}: {error}")
+    if failures:
+        raise PublishError(*failures)

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Metrics of OpenTelemetry, sent to a collector over OTLP."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from typing import Any
+
+from benison.errors import MissingExtraError, PublishError
+from benison.results.result import EvalResult
+from benison.sinks.headline_rows import attributes, gauges
+from benison.sinks.requests import checked_address
+from benison.version import VERSION
+
+_SECONDS = 10
+_MODULES = (
+    "opentelemetry.exporter.otlp.proto.http.metric_exporter",
+    "opentelemetry.sdk.metrics",
+    "opentelemetry.sdk.metrics.export",
+    "opentelemetry.sdk.resources",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class OpenTelemetryMetrics:
+    """A collector, by its OTLP address over HTTP; a `Sink`."""
+
+    endpoint: str
+    """Such as http://localhost:4318/v1/metrics; "" is what OTEL_EXPORTER_OTLP_ENDPOINT says."""
+
+    def __post_init__(self) -> None:
+        if self.endpoint:
+            checked_address(self.endpoint)
+        _modules()
+
+    def publish(self, result: EvalResult) -> None:
+        exporters, metrics, export, resources = _modules()
+        exporter = exporters.OTLPMetricExporter(endpoint=self.endpoint or None, timeout=_SECONDS)
+        reader = export.InMemoryMetricReader()
+        about = resources.Resource.create({"service.name": "benison", "service.version": VERSION})
+        provider = metrics.MeterProvider([reader], resource=about, shutdown_on_exit=False)
+        _measure(provider.get_meter("benison", VERSION), result)
+        sent = exporter.export(reader.get_metrics_data())
+        provider.shutdown()
+        exporter.shutdown()
+        if sent is not export.MetricExportResult.SUCCESS:
+            raise PublishError(
+                "The collector of OpenTelemetry cannot be reached, or refuses the metrics. "
+                "opentelemetry=http://host:4318/v1/metrics names it; its log says why it refuses."
+            )
+
+
+def _modules() -> list[Any]:
+    try:
+        return [importlib.import_module(name) for name in _MODULES]
+    except ImportError as error:
+        raise MissingExtraError("OpenTelemetry's exporter", "opentelemetry") from error
+
+
+def _measure(meter: Any, result: EvalResult) -> None:
+    """Set each number, under its name with dots, as OpenTelemetry has them."""
+    instruments: dict[str, Any] = {}
+    for gauge in gauges(result):
+        name = gauge.name.replace("_", ".", 1)
+        if name not in instruments:
+            instruments[name] = meter.create_gauge(name, description=gauge.about)
+        instruments[name].set(gauge.value, attributes(gauge.labels))

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where results go on to, each read back by what reads it: Prometheus' parser, OTLP's messages, a server."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from markdown_it import MarkdownIt
+from ruamel.yaml import YAML
+from typer.testing import CliRunner
+
+import benison
+from benison.cli import app
+from benison.errors import ConfigError, PublishError
+from benison.results.overall import headline
+from benison.sinks.publishing import publish
+from tests.conftest import config, taxi_like
+
+AUC = {"class_name": "AUC", "threshold": {"value_threshold": {"lower_bound": 0.9}}}
+MODELS = [
+    {"name": "new", "label_key": "label", "prediction_key": "prediction"},
+    {"name": "old", "label_key": "label", "prediction_key": "old_prediction", "is_baseline": True},
+]
+
+
+class Server(ThreadingHTTPServer):
+    """Keeps what it is sent, and answers by `answers`, or with an empty document."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.received: list[tuple[str, str, bytes, dict[str, str]]] = []
+        self.answers: dict[tuple[str, str], tuple[int, Any]] = {}
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def documents(self) -> list[Any]:
+        return [json.loads(body) for _, _, body, _ in self.received if body]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        path = self.path.partition("?")[0]
+        self.server.received.append((self.command, self.path, body, dict(self.headers)))
+        status, document = self.server.answers.get((self.command, path), (200, {}))
+        content = document if isinstance(document, bytes) else json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_GET = do_POST = do_PATCH = _answer  # noqa: N815 - the names of the base class
+
+    def log_message(self, *_: Any) -> None:
+        """Keep the log of the tests free of requests."""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> benison.EvalResult:
+    folder = tmp_path_factory.mktemp("published")
+    pq.write_table(taxi_like(500), folder / "eval.parquet")
+    slices = ({}, {"feature_keys": ["company"]})
+    more = {"options": {"compute_confidence_intervals": True}}
+    made = {**config(AUC, "BinaryAccuracy", slices=slices, **more), "model_specs": MODELS}
+    return benison.evaluate(folder / "eval.parquet", made, output=folder / "out")
+
+
+def test_prometheus_reads_its_file(result: benison.EvalResult, tmp_path: Path) -> None:
+    parser = pytest.importorskip("prometheus_client.parser")
+    publish(result, [f"prometheus={tmp_path / 'benison.prom'}"])
+    text = (tmp_path / "benison.prom").read_text()
+    samples = [s for family in parser.text_string_to_metric_families(text) for s in family.samples]
+    values = {s.labels["metric"]: s.value for s in samples if s.name == "benison_metric"}
+    assert values == pytest.approx(headline(result))
+    verdict = {s.labels["status"]: s.value for s in samples if s.name == "benison_verdict"}
+    assert verdict == {"blessed": 0, "not_blessed": 1, "not_evaluated": 0}
+    checks = {s.labels["outcome"]: s.value for s in samples if s.name == "benison_checks"}
+    assert checks == result.verdict.counts
+    names = {sample.name for sample in samples}
+    assert {"benison_metric_lower", "benison_metric_change_upper", "benison_examples"} <= names
+
+
+def test_a_collector_gets_the_same_numbers(result: benison.EvalResult, server: Server) -> None:
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
+    from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as service
+
+    publish(result, [f"opentelemetry={server.address}/v1/metrics"])
+    ((_, path, body, _),) = server.received
+    assert path == "/v1/metrics"
+    sent = service.ExportMetricsServiceRequest.FromString(body)
+    metrics = {m.name: m for m in sent.resource_metrics[0].scope_metrics[0].metrics}
+    points = metrics["benison.metric"].gauge.data_points
+    values = {_attributes(point)["metric"]: point.as_double for point in points}
+    assert values == pytest.approx(headline(result))
+    server.answers["POST", "/v1/metrics"] = (400, b"")
+    with pytest.raises(PublishError, match="refuses the metrics"):
+        publish(result, [f"opentelemetry={server.address}/v1/metrics"])
+
+
+def _attributes(point: Any) -> dict[str, str]:
+    return {each.key: each.value.string_value for each in point.attributes}
+
+
+def test_openlineage_gets_an_event_of_one_run(result: benison.EvalResult, server: Server) -> None:
+    pytest.importorskip("openlineage.client")
+    publish(result, [f"openlineage={server.address}", f"openlineage={server.address}"])
+    first, second = server.documents()
+    assert first["run"]["runId"] == second["run"]["runId"]
+    assert (first["eventType"], first["job"]["name"]) == ("COMPLETE", "new.evaluate")
+    facets = first["run"]["facets"]
+    assert facets["benison"]["status"] == "not_blessed"
+    assert facets["benison"]["metrics"] == headline(result)
+    blessing, *checks = facets["test"]["tests"]
+    assert blessing["status"] == "fail"
+    assert [each["actual"] for each in checks] == [str(c.value) for c in result.verdict.failures]
+    (data,) = first["inputs"]
+    assert data["name"].endswith("/eval.parquet")
+    assert data["inputFacets"]["dataQualityMetrics"]["rowCount"] == 500
+
+
+def test_dvc_gets_numbers_below_names(result: benison.EvalResult, tmp_path: Path) -> None:
+    publish(result, [f"dvc={tmp_path / 'metrics.json'}"])
+    read = json.loads((tmp_path / "metrics.json").read_text())
+    assert read["overall"] == headline(result)
+    assert (read["verdict"]["blessed"], read["checks"]["fail"]) == (0, 5)
+
+
+def test_messages(
+    result: benison.EvalResult, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOK", f"{server.address}/secret")
+    publish(result, ["webhook=env:HOOK", "slack=env:HOOK"])
+    plain, slack = server.documents()
+    assert (plain["verdict"], plain["blessed"], plain["model"]) == ("not_blessed", False, "new")
+    assert plain["reasons"] == list(result.verdict.reasons)
+    assert "<" not in slack["text"]
+    assert slack["blocks"][0]["text"]["text"].startswith(":x: *new* NOT BLESSED: ")
+    assert "0.9" in slack["blocks"][1]["text"]["text"]
+
+
+def test_what_fails_is_all_said_and_no_secret_with_it(
+    result: benison.EvalResult, server: Server, tmp_path: Path
+) -> None:
+    server.answers["POST", "/secret"] = (500, b"no such channel")
+    targets = [f"webhook={server.address}/secret", "webhook=http://127.0.0.1:1/secret"]
+    with pytest.raises(PublishError) as raised:
+        publish(result, [*targets, f"dvc={tmp_path / 'metrics.json'}"])
+    refused, unreached = str(raised.value).splitlines()
+    assert "refuses it with status 500: no such channel" in refused
+    assert "http://127.0.0.1:1 cannot be reached" in unreached
+    assert "secret" not in str(raised.value)
+    assert (tmp_path / "metrics.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        ("promethius=x", "Did you mean 'prometheus'?"),
+        ("slack=env:NO_SUCH_VARIABLE", "NO_SUCH_VARIABLE is not set"),
+        ("webhook=ftp://host/path", "not an address of the web"),
+        ("model-card=card.pdf", "a .md or a .html file"),
+        ("dvc", "dvc=metrics.json"),
+    ],
+)
+def test_targets_that_are_none(result: benison.EvalResult, target: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says.replace("?", r"\?")):
+        publish(result, [target])
+
+
+def test_a_model_card_keeps_what_people_wrote(result: benison.EvalResult, tmp_path: Path) -> None:
+    card = tmp_path / "README.md"
+    publish(result, [f"model-card={card}"])
+    text = card.read_text()
+    _, matter, body = text.split("---\n", 2)
+    read = YAML(typ="safe").load(matter)
+    (listed,) = read["model-index"][0]["results"]
+    assert {each["name"]: each["value"] for each in listed["metrics"]} == headline(result)
+    assert "| Metric | Value | Interval | Change from the baseline |" in body
+    assert "| auc | at least 0.9 | 5 | 0 | 5 |" in body
+    card.write_text(text.replace("whom its mistakes may harm", "it was trained on trips of 2013"))
+    publish(result, [f"model-card={card}"])
+    assert "it was trained on trips of 2013" in card.read_text()
+
+
+def test_a_model_card_as_a_page(result: benison.EvalResult, tmp_path: Path) -> None:
+    publish(result, [f"model-card={tmp_path / 'card.html'}"])
+    page = (tmp_path / "card.html").read_text()
+    assert page.count("<table>") == 4
+    assert "<h1>new</h1>" in page
+    assert "<script" not in MarkdownIt().render(page)
+
+
+def test_a_pull_request_has_one_comment(
+    result: benison.EvalResult, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "event.json").write_text(json.dumps({"pull_request": {"number": 7}}))
+    for name, value in {
+        "GITHUB_EVENT_PATH": str(tmp_path / "event.json"),
+        "GITHUB_API_URL": server.address,
+        "GITHUB_REPOSITORY": "me/taxi",
+        "GITHUB_TOKEN": "t",
+    }.items():
+        monkeypatch.setenv(name, value)
+    comments = "/repos/me/taxi/issues/7/comments"
+    server.answers["GET", comments] = (200, [{"id": 1, "body": "LGTM"}])
+    publish(result, ["github-comment"])
+    written = json.loads(server.received[-1][2])["body"]
+    assert server.received[-1][:2] == ("POST", comments)
+    assert "Benison: not blessed" in written
+    assert server.received[-1][3]["Authorization"] == "Bearer t"
+    server.answers["GET", comments] = (200, [{"id": 1, "body": "LGTM"}, {"id": 2, "body": written}])
+    publish(result, ["github-comment"])
+    assert server.received[-1][:2] == ("PATCH", "/repos/me/taxi/issues/comments/2")
+    (tmp_path / "event.json").write_text(json.dumps({"ref": "refs/heads/main"}))
+    count = len(server.received)
+    publish(result, ["github-comment"])
+    assert len(server.received) == count
+
+
+def test_the_command(result: benison.EvalResult, tmp_path: Path) -> None:
+    target = f"dvc={tmp_path / 'metrics.json'}"
+    done = CliRunner().invoke(app, ["publish", str(result.path), "--to", target])
+    assert (done.exit_code, done.stdout) == (0, "Published: dvc\n")
+    assert CliRunner().invoke(app, ["publish", str(result.path), "--to", "x"]).exit_code == 2
+
+
+def test_evaluate_publishes_and_a_failure_changes_no_verdict(
+    result: benison.EvalResult, tmp_path: Path
+) -> None:
+    made = tmp_path / "eval.json"
+    made.write_text(json.dumps(config("AUC")))
+    words = ["evaluate", "-e", f"{result.path}/../eval.parquet", "-c", str(made)]
+    targets = [f"--publish=dvc={tmp_path / 'metrics.json'}", "--publish=webhook=http://127.0.0.1:1"]
+    done = CliRunner().invoke(app, [*words, "-o", str(tmp_path / "out"), *targets])
+    assert done.exit_code == 0
+    assert "not all was published" in done.stderr
+    assert (tmp_path / "metrics.json").exists()
