@@ -14,7 +14,7 @@ from benison.cli.options import AsJson, Output, errors
 from benison.errors import PublishError
 from benison.results.result import EvalResult, load_result
 from benison.sinks import publishing
-from benison.sinks.publishing import Sink
+from benison.sinks.publishing import Publisher
 
 PUBLISH_HELP = """Hand a result on to other tools: numbers, messages, lineage, a model card.
 
@@ -63,7 +63,7 @@ def publish(
         print(f"Published: {', '.join(each.partition('=')[0] for each in to)}")
 
 
-def publish_after(result: EvalResult, sinks: Sequence[Sink]) -> EvalResult:
+def publish_after(result: EvalResult, sinks: Sequence[Publisher]) -> EvalResult:
     """Hand on what was just evaluated; what did not take it is in `unannounced`."""
     try:
         publishing.publish(result, sinks)

@@ -23,7 +23,7 @@ _ESCAPES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"))
 
 @dataclasses.dataclass(frozen=True)
 class Webhook:
-    """An address that takes a JSON document by POST; a `Sink`."""
+    """An address that takes a JSON document by POST; a `Publisher`."""
 
     address: str = dataclasses.field(repr=False)
 
@@ -60,7 +60,7 @@ def model_of(result: EvalResult) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class SlackMessage:
-    """An incoming webhook of Slack; a `Sink`."""
+    """An incoming webhook of Slack; a `Publisher`."""
 
     address: str = dataclasses.field(repr=False)
     """It lets whoever knows it post: "" is what BENISON_SLACK_URL holds."""

@@ -16,7 +16,7 @@ from benison.sinks.headline_rows import Gauge, gauges
 
 @dataclasses.dataclass(frozen=True)
 class PrometheusMetrics:
-    """A file for the textfile collector of Prometheus' node exporter; a `Sink`."""
+    """A file for the textfile collector of Prometheus' node exporter; a `Publisher`."""
 
     path: str
 
@@ -49,7 +49,7 @@ def _exposition(numbers: Any) -> bytes:
 
 @dataclasses.dataclass(frozen=True)
 class DvcMetrics:
-    """A JSON file for `metrics:` of a pipeline of DVC, whose `dvc metrics diff` compares it; a `Sink`."""
+    """A JSON file for `metrics:` of a stage of DVC, whose `dvc metrics diff` compares it; a `Publisher`."""
 
     path: str
 

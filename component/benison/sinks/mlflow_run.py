@@ -18,7 +18,7 @@ _LONGEST_TAG = 5_000
 
 @dataclasses.dataclass(frozen=True)
 class MlflowRun:
-    """A tracking server of MLflow, in whose experiment `benison` each result is a run; a `Sink`."""
+    """A tracking server of MLflow, in whose experiment `benison` each result is a run; a `Publisher`."""
 
     server: str
     """MLflow's tracking URI; "" is what MLFLOW_TRACKING_URI says."""

@@ -42,7 +42,7 @@ _STYLE = (
 
 @dataclasses.dataclass(frozen=True)
 class ModelCard:
-    """A file of Markdown (`.md`), as model hubs read it, or a page of HTML (`.html`); a `Sink`."""
+    """A file of Markdown (`.md`), as model hubs read it, or a page of HTML (`.html`); a `Publisher`."""
 
     path: str
 

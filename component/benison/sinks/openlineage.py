@@ -54,7 +54,7 @@ class VerdictRunFacet(RunFacet):
 
 @dataclasses.dataclass(frozen=True)
 class OpenLineageEvent:
-    """A server of OpenLineage, such as Marquez; a `Sink`."""
+    """A server of OpenLineage, such as Marquez; a `Publisher`."""
 
     address: str
     """The server; "" is what OPENLINEAGE_URL or openlineage.yml says, and OPENLINEAGE_API_KEY its key."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hands a result on to other tools: each kind of them is a `Sink`, named in one line of text."""
+"""Hands a result on to other tools: each kind of them is a `Publisher`, named by one line of text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _KINDS = {
 }
 
 
-class Sink(Protocol):
+class Publisher(Protocol):
     """Where a result goes on to; the result and its verdict stay as they are."""
 
     def publish(self, result: EvalResult) -> None:
@@ -38,7 +38,7 @@ class Sink(Protocol):
         """
 
 
-def sink_of(text: str) -> Sink:
+def publisher_of(text: str) -> Publisher:
     """The sink of a line such as `prometheus=benison.prom`, `slack=env:SLACK_URL` or `mlflow`.
 
     Args:
@@ -55,7 +55,7 @@ def sink_of(text: str) -> Sink:
         target = os.environ.get(variable, "")
         if not target:
             raise ConfigError(f"The target of {text} is not there: {variable} is not set.")
-    made: Sink = _class_of(kind)(target)
+    made: Publisher = _class_of(kind)(target)
     return made
 
 
@@ -71,19 +71,19 @@ def _class_of(kind: str) -> Any:
     return offered[kind].load()
 
 
-def publish(result: EvalResult, targets: Iterable[str | Sink]) -> None:
+def publish(result: EvalResult, targets: Iterable[str | Publisher]) -> None:
     """Hand a result on to each target; one that fails keeps it from none of the others.
 
     Args:
         result: What was evaluated.
-        targets: Sinks, or lines as `sink_of` takes them; all are looked at before the first is used.
+        targets: Sinks, or lines as `publisher_of` takes them; all are looked at before the first is used.
 
     Raises:
         ConfigError: A target is none.
         MissingExtraError: What a target needs is not installed.
         PublishError: Some did not take it, each with why.
     """
-    sinks = [sink_of(each) if isinstance(each, str) else each for each in targets]
+    sinks = [publisher_of(each) if isinstance(each, str) else each for each in targets]
     failures: list[str] = []
     for sink in sinks:
         try:

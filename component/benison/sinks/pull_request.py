@@ -20,7 +20,7 @@ _PAGES = 30  # of a hundred comments each
 
 @dataclasses.dataclass(frozen=True)
 class PullRequestComment:
-    """The pull request of a step of GitHub Actions; a `Sink`. Elsewhere, as on a push, it does nothing.
+    """The pull request of a step of GitHub Actions; a `Publisher`. Elsewhere, as on a push, it does nothing.
 
     GITHUB_TOKEN needs `permissions: pull-requests: write`.
     """

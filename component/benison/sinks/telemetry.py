@@ -24,7 +24,7 @@ _MODULES = (
 
 @dataclasses.dataclass(frozen=True)
 class OpenTelemetryMetrics:
-    """A collector, by its OTLP address over HTTP; a `Sink`."""
+    """A collector, by its OTLP address over HTTP; a `Publisher`."""
 
     endpoint: str
     """Such as http://localhost:4318/v1/metrics; "" is what OTEL_EXPORTER_OTLP_ENDPOINT says."""
