@@ -10,7 +10,7 @@ from typing import Any
 from benison.errors import ConfigError
 from benison.results.overall import headline
 from benison.results.result import EvalResult
-from benison.sinks.requests import checked_address, send
+from benison.sinks.web import checked_address, send
 from benison.table.words import shortened
 from benison.validation.terms import FAIL
 

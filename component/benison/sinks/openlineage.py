@@ -14,7 +14,7 @@ from benison.errors import MissingExtraError, PublishError
 from benison.results.overall import headline
 from benison.results.result import EvalResult
 from benison.sinks.message import model_of
-from benison.sinks.requests import checked_address
+from benison.sinks.web import checked_address
 from benison.validation.terms import FAIL
 
 try:

@@ -12,7 +12,7 @@ from typing import Any
 from benison.errors import ConfigError
 from benison.report.ci import summary_page
 from benison.results.result import EvalResult
-from benison.sinks.requests import checked_address, send
+from benison.sinks.web import checked_address, send
 
 _MOST = 65_000  # characters; GitHub takes 65,536
 _PAGES = 30  # of a hundred comments each

@@ -10,7 +10,7 @@ from typing import Any
 from benison.errors import MissingExtraError, PublishError
 from benison.results.result import EvalResult
 from benison.sinks.headline_rows import attributes, gauges
-from benison.sinks.requests import checked_address
+from benison.sinks.web import checked_address
 from benison.version import VERSION
 
 _SECONDS = 10
