@@ -224,8 +224,7 @@ def _page(result: EvalResult, facts: Mapping[str, str]) -> Iterator[str]:
     if (beside := verdict.ungated) is not None:
         sentences = [(each.metric, each.slice, each.sentence) for each in beside.largest]
         yield from markdown_table("Also changed, not gated", ("Metric", "Slice", "What"), sentences)
-        yield f"{markdown(beside.summary)} {markdown(ORDER)}, are shown.
-" if sentences else ""
+        yield f"{markdown(beside.summary)} {markdown(ORDER)}, are shown.\n" if sentences else ""
     columns = ("Metric", "Slice", "Examples", "Baseline", "Candidate", "Change")
     yield from markdown_table("Worst changes", columns, [*worst_changes(result, several)])
     yield from markdown_table("What was evaluated", ("What", "Which"), [*facts.items()])
