@@ -7,6 +7,7 @@ github.com/tensorflow/fairness-indicators. TFMA's tests call models; here their 
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ import pyarrow as pa
 import pytest
 
 import benison
+from benison.config import EvalConfig
+from benison.evaluation.compiled import with_compiled
 
 KEYS = {"label_key": "label", "prediction_key": "prediction"}
 OF_MODELS = {
@@ -184,3 +187,63 @@ def test_relative_gaps_between_slices(slice_: str, baseline: str, expected: floa
     with pytest.raises(benison.BenisonError, match="nonexistent_metric"):
         result.value("nonexistent_metric", slice=slice_)
     assert not math.isnan(base)
+
+
+def entry(class_name: str, **config: Any) -> dict[str, Any]:
+    return {"class_name": class_name, "config": config}
+
+
+LOSS = entry("BinaryCrossentropy", reduction="auto", name="loss", axis=-1, fn="binary_crossentropy")
+ACCURACY = entry("BinaryAccuracy", name="binary_accuracy", dtype="float32", threshold=0.5)
+BY_NAME = entry("MeanMetricWrapper", name="accuracy", dtype="float32", fn="binary_accuracy")
+# What Keras 2 writes into keras_metadata.pb, and the metrics by output, class and name.
+COMPILED: list[tuple[Any, list[tuple[tuple[str, ...], str, str]]]] = [
+    (
+        {"loss": LOSS, "metrics": [[ACCURACY, BY_NAME]], "weighted_metrics": None},
+        [
+            ((), "BinaryAccuracy", "binary_accuracy"),
+            ((), "BinaryAccuracy", "accuracy"),
+            ((), "BinaryCrossentropy", "loss"),
+        ],
+    ),
+    (
+        {
+            "loss": {"a": "binary_crossentropy", "b": "mse"},
+            "metrics": [[entry("AUC", name="a_auc", num_thresholds=200)], [BY_NAME]],
+        },
+        [
+            (("a",), "AUC", "a_auc"),
+            (("a",), "BinaryCrossentropy", "loss"),
+            (("b",), "BinaryAccuracy", "accuracy"),
+            (("b",), "MeanSquaredError", "loss"),
+        ],
+    ),
+    (None, []),
+]
+
+
+@pytest.mark.parametrize(("training", "expected"), COMPILED, ids=["one", "outputs", "none"])
+def test_metrics_of_a_keras_saved_model_are_found(
+    tmp_path: Path, training: Any, expected: Any
+) -> None:
+    """TFMA 0.52 finds none: it loads such a model with a Keras 3 that cannot read it."""
+    (tmp_path / "saved_model.pb").write_bytes(b"")
+    text = json.dumps({"name": "model", "training_config": training}).encode()
+    head = b'\n\x85{\x1a\x04root"\x10_tf_keras_model*\x85{'  # with bytes that look like an object
+    (tmp_path / "keras_metadata.pb").write_bytes(head + text + b"\n\x07{" + text)
+    given = {
+        "model_specs": [{"label_key": "label"}],
+        "metrics_specs": [{"metrics": metrics("ExampleCount")}],
+        "options": {"include_default_metrics": True},
+    }
+    config = EvalConfig.load(given).with_defaults(False)
+    if not expected:
+        with pytest.raises(benison.ConfigError, match="no model here is one of Keras that was"):
+            with_compiled(config, {"": str(tmp_path)})
+        return
+    full = with_compiled(config, {"": str(tmp_path)})
+    specs = full.metrics_specs[1:]
+    made = [
+        (spec.output_names, m.class_name, m.config["name"]) for spec in specs for m in spec.metrics
+    ]
+    assert made == expected

@@ -293,7 +293,7 @@ class Options(ConfigPart):
     """What concerns the whole evaluation."""
 
     include_default_metrics: Flag = False
-    """Whether the metrics and the loss that a Keras 3 model was compiled with are computed too."""
+    """Whether the metrics and the loss that a Keras model was compiled with are computed too."""
     compute_confidence_intervals: Flag = False
     """Whether every metric gets a 95 % confidence interval."""
     confidence_intervals: ConfidenceIntervalOptions = ConfidenceIntervalOptions()

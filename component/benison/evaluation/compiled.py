@@ -44,9 +44,7 @@ def with_compiled(
         return config
     compiled = _compiled(config, paths, asked)
     if asked and is_known and not any(compiled.values()):
-        text = (
-            "no model here is a file of Keras 3 that was compiled with metrics. Set this to false."
-        )
+        text = "no model here is one of Keras that was compiled with metrics. Set this to false."
         raise ConfigError([("options.include_default_metrics", text)])
     specs = []
     for spec in config.metrics_specs:
