@@ -26,11 +26,12 @@ class SliceCodes:
 
     There is a part for each slicing spec: `codes`, int64[M] in [0, S), and `rows`, int64[M], the row of each
     code, ascending. `rows` is None if the part has one code for every row, in order. A row is in a slice at
-    most once.
+    most once. `known_counts` is what `count` gives, where it was counted before.
     """
 
     size: int
     parts: tuple[tuple[npt.NDArray[np.int64] | None, npt.NDArray[np.int64]], ...]
+    known_counts: npt.NDArray[np.int64] | None = None
 
     @classmethod
     def of(cls, codes: Any, size: int) -> SliceCodes:
@@ -52,7 +53,9 @@ class SliceCodes:
 
     @functools.cached_property
     def _counts(self) -> npt.NDArray[np.int64]:
-        counts = [_grouped_count(codes, self.size) for _, codes in self.parts]
+        if self.known_counts is not None:
+            return self.known_counts
+        counts = [grouped_count(codes, self.size) for _, codes in self.parts]
         return np.sum(counts, axis=0, dtype=np.int64) if counts else np.zeros(self.size, np.int64)
 
     def sum(self, values: Array) -> Array:
@@ -129,7 +132,8 @@ def is_repeated(codes: npt.NDArray[Any]) -> bool:
     return len(codes) > 0 and codes.strides == (0,)
 
 
-def _grouped_count(codes: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
+def grouped_count(codes: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
+    """How many codes there are of each number in [0, size): int64[size]."""
     if not is_repeated(codes):
         return np.bincount(codes, minlength=size)
     counts = np.zeros(size, np.int64)

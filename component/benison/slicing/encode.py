@@ -21,7 +21,7 @@ from benison.config import Bins, SlicingSpec
 from benison.data.values import is_list, kind_of, text_of, unlisted
 from benison.errors import ConfigError, DataError
 from benison.slicing.bin_edges import numbers_of, places
-from benison.slicing.codes import repeated
+from benison.slicing.codes import grouped_count, repeated
 from benison.slicing.expressions import Condition
 from benison.slicing.keys import BIN, same_value
 
@@ -31,6 +31,7 @@ Codes: TypeAlias = npt.NDArray[np.int64]
 _SEPARATOR = "\x1f"
 _ESCAPED = (("\x1e", "\x1e0"), (_SEPARATOR, "\x1e1"))
 
+_NARROW = 2**12  # integers of a smaller range are codes already
 _LOOKUP_LIMIT = 2**20  # a table of this many int64 still fits a processor's cache
 
 
@@ -59,10 +60,11 @@ def _escape(values: pa.Array) -> pa.Array:
 class SpecCodes:
     """One spec applied to one batch: a code for each (row, slice), and the slices' values.
 
-    `rows` is int64[M], ascending, or None when every row has one code, in order. `codes` is int64[M]
-    in [0, len(values)). `values` is a string array: the values of `features`, in their order; those of
-    several features are joined by `join_values`. Each has a row: a slice without one is no slice.
-    `kinds` says how the values of each are compared.
+    `rows` is int64[M], ascending, or None when every row has one code, in order. `codes` is int64[M], or
+    int32[M] as Arrow has it, in [0, len(values)). `values` is a string array: the values of `features`,
+    in their order; those of several features are joined by `join_values`. Each has a row: a slice without
+    one is no slice. `kinds` says how the values of each are compared. `known_counts` is how many codes
+    there are of each value, int64[len(values)], where somebody has counted them.
     """
 
     features: tuple[str, ...]
@@ -70,6 +72,7 @@ class SpecCodes:
     codes: Codes
     values: pa.Array
     kinds: tuple[str, ...] = ()
+    known_counts: Codes | None = None
 
     @classmethod
     def of(cls, spec: SlicingSpec, columns: ColumnCodes) -> SpecCodes:
@@ -79,6 +82,12 @@ class SpecCodes:
             crossed = crossed.cross(columns.of_spec(spec, feature))
         return crossed
 
+    def counts(self) -> Codes:
+        """The rows with each value: int64[len(values)]."""
+        if self.known_counts is not None:
+            return self.known_counts
+        return grouped_count(self.codes, len(self.values))
+
     def only(self, wanted: str) -> SpecCodes:
         """The rows with one value of the one feature alone."""
         (kind,) = self.kinds
@@ -87,7 +96,7 @@ class SpecCodes:
         chosen = np.flatnonzero(np.isin(self.codes, same))
         rows = chosen if self.rows is None else self.rows[chosen]
         value = pa.array([texts[i] for i in same], pa.string())
-        return dataclasses.replace(self, rows=rows, codes=repeated(0, len(rows)), values=value)
+        return SpecCodes(self.features, rows, repeated(0, len(rows)), value, self.kinds)
 
     def cross(self, other: SpecCodes) -> SpecCodes:
         """Each row in every combination of its values here and there."""
@@ -95,7 +104,7 @@ class SpecCodes:
             return other
         rows, left, right = _join(self, other)
         pairs, codes = _compact(
-            left * len(other.values) + right, len(self.values) * len(other.values)
+            left * np.int64(len(other.values)) + right, len(self.values) * len(other.values)
         )
         values = join_values(
             _joinable(self).take(pa.array(pairs // len(other.values))),
@@ -189,7 +198,7 @@ class ColumnCodes:
 def _encode(feature: str, column: pa.Array) -> SpecCodes:
     kind = kind_of(column.type)
     column, rows = _unlisted(column)
-    return _present(feature, rows, *_distinct(feature, column), kind)
+    return _present(rows, _distinct(feature, column, kind))
 
 
 def _unlisted(column: pa.Array) -> tuple[pa.Array, Codes | None]:
@@ -202,15 +211,13 @@ def _unlisted(column: pa.Array) -> tuple[pa.Array, Codes | None]:
     return column, None if is_plain else np.repeat(np.arange(size), lengths)
 
 
-def _present(
-    feature: str, rows: Codes | None, codes: Codes, values: pa.Array, kind: str
-) -> SpecCodes:
-    """Without the values that are missing, whose code is -1, and without repetitions in a row."""
-    missing = codes < 0
-    if missing.any():
-        present = np.flatnonzero(~missing)
-        rows, codes = present if rows is None else rows[present], codes[present]
-    return _drop_repeats(SpecCodes((feature,), rows, codes, values, (kind,)))
+def _present(rows: Codes | None, each: SpecCodes) -> SpecCodes:
+    """Of the rows `rows`, without values that are missing, whose code is -1, and without repetitions in a row."""
+    codes, counts = each.codes, each.known_counts
+    if codes.min(initial=0) < 0:
+        present = np.flatnonzero(codes >= 0)
+        rows, codes, counts = present if rows is None else rows[present], codes[present], None
+    return _drop_repeats(dataclasses.replace(each, rows=rows, codes=codes, known_counts=counts))
 
 
 def binned(feature: str, column: pa.Array, bins: Bins) -> SpecCodes:
@@ -230,19 +237,18 @@ def binned(feature: str, column: pa.Array, bins: Bins) -> SpecCodes:
     of_present = places(numbers[~missing], bins.edges)
     codes = np.full(len(numbers), -1)
     used, codes[~missing] = _compact(of_present, len(bins.labels))
-    return _present(feature, rows, codes, pa.array(bins.labels).take(pa.array(used)), BIN)
+    labels = pa.array(bins.labels).take(pa.array(used))
+    return _present(rows, SpecCodes((feature,), None, codes, labels, (BIN,)))
 
 
-def _distinct(feature: str, column: pa.Array) -> tuple[Codes, pa.Array]:
-    """The code of each value, int64[M], -1 for a missing one; and the distinct texts, string[n].
+def _distinct(feature: str, column: pa.Array, kind: str) -> SpecCodes:
+    """The code of each value, -1 for a missing one, and the distinct texts.
 
     Values may share a text, as 0.0 and -0.0 do, and a dictionary may hold a value twice, or null, or NaN.
     """
     try:
-        encoded = _encodable(column).dictionary_encode()
-        if pa.types.is_dictionary(column.type):
-            encoded = _in_use(encoded)
-        text = text_of(encoded.dictionary)
+        codes, distinct, counts = _coded(_encodable(column))
+        text = text_of(distinct)
         text.validate(full=True)  # Parquet's text is what bytes a writer put there
     except pa.ArrowInvalid as error:
         raise DataError(
@@ -253,11 +259,10 @@ def _distinct(feature: str, column: pa.Array) -> tuple[Codes, pa.Array]:
             f"Column {feature!r} holds {column.type}, which has no text form to slice by."
         ) from error
     merged = text.dictionary_encode()
-    codes = _signed(encoded.indices)
     known = np.append(_signed(merged.indices), -1)  # what has the code -1 is missing here too
-    return (codes if np.array_equal(known[:-1], np.arange(len(text))) else known[codes]), (
-        merged.dictionary
-    )
+    if not np.array_equal(known[:-1], np.arange(len(text))):
+        codes, counts = known[codes], None
+    return SpecCodes((feature,), None, codes, merged.dictionary, (kind,), counts)
 
 
 def _encodable(column: pa.Array) -> pa.Array:
@@ -268,23 +273,43 @@ def _encodable(column: pa.Array) -> pa.Array:
     return column.cast(pa.string()) if pa.types.is_string_view(kind) else column
 
 
-def _in_use(encoded: pa.DictionaryArray) -> pa.DictionaryArray:
-    """Without the values of a dictionary that no row has, such as a category that is not used."""
-    codes = _signed(encoded.indices)
-    counts = np.bincount(codes + 1, minlength=len(encoded.dictionary) + 1)[1:]
+def _coded(column: pa.Array) -> tuple[Codes, pa.Array, Codes | None]:
+    """Codes of a column, -1 for null; the values, which are all in use; how many have each, if it is known."""
+    if pa.types.is_dictionary(column.type):
+        return _in_use(_signed(column.indices), column.dictionary)
+    if _is_narrow(column):
+        # Less the least they are codes, in a fraction of the time in which they could be looked up.
+        numbers, least = column.to_numpy(), column.to_numpy().min()
+        codes = numbers - least
+        return _in_use(codes, pa.array(np.arange(codes.max() + 1) + least))
+    encoded = column.dictionary_encode()
+    return _signed(encoded.indices), encoded.dictionary, None
+
+
+def _is_narrow(column: pa.Array) -> bool:
+    """Whether a column is numbers of 64 bits that are near each other, and none is missing."""
+    if not pa.types.is_int64(column.type) or column.null_count or not len(column):
+        return False
+    numbers = column.to_numpy()
+    return int(numbers.max()) - int(numbers.min()) < _NARROW
+
+
+def _in_use(codes: Codes, values: pa.Array) -> tuple[Codes, pa.Array, Codes]:
+    """Without the values that no row has, such as a category that is not used; and how many have each."""
+    present = codes if codes.min(initial=0) >= 0 else codes[codes >= 0]
+    counts = np.bincount(present, minlength=len(values))
     if counts.all():
-        return encoded
+        return codes, values, counts
     used = np.flatnonzero(counts)
-    positions = np.cumsum(counts > 0) - 1
-    indices = pa.array(np.where(codes < 0, 0, positions[codes]), mask=codes < 0)
-    return pa.DictionaryArray.from_arrays(indices, encoded.dictionary.take(pa.array(used)))
+    positions = np.append(np.where(counts > 0, np.cumsum(counts > 0) - 1, -1), -1)
+    return positions[codes], values.take(pa.array(used)), counts[used]
 
 
 def _signed(indices: pa.Array) -> Codes:
-    """Indices as int64[M], -1 for null."""
-    wide = indices.cast(pa.int64())
-    filled = pc.fill_null(wide, -1) if wide.null_count else wide  # which copies all of them
-    return np.asarray(filled.to_numpy(zero_copy_only=False), np.int64)
+    """Indices as int32[M], or int64[M] where they have more bits; -1 for null."""
+    if indices.null_count or not pa.types.is_int32(indices.type):
+        indices = pc.fill_null(indices.cast(pa.int64()), -1)
+    return np.asarray(indices.to_numpy(zero_copy_only=False))
 
 
 def _drop_repeats(codes: SpecCodes) -> SpecCodes:
@@ -294,4 +319,4 @@ def _drop_repeats(codes: SpecCodes) -> SpecCodes:
         return codes
     width = len(codes.values)
     pairs = np.unique(rows * width + codes.codes)
-    return dataclasses.replace(codes, rows=pairs // width, codes=pairs % width)
+    return dataclasses.replace(codes, rows=pairs // width, codes=pairs % width, known_counts=None)

@@ -73,22 +73,27 @@ class SliceTable:
 
         A slice that several specs name belongs to the first of them, so no row is in it twice.
         """
-        parts = [self._part(i, spec) for i, spec in enumerate(specs)]
-        return SliceCodes(len(self), tuple(parts))
+        each = [self._part(i, spec) for i, spec in enumerate(specs)]
+        counts = np.zeros(len(self), np.int64)
+        for spec, (ids, _) in zip(specs, each, strict=True):
+            own = ids >= 0
+            counts[ids[own]] += spec.counts()[own]
+        return SliceCodes(len(self), tuple(part for _, part in each), counts)
 
-    def _part(self, owner: int, spec: SpecCodes) -> tuple[Codes | None, Codes]:
+    def _part(self, owner: int, spec: SpecCodes) -> tuple[Codes, tuple[Codes | None, Codes]]:
+        """The number of each value of a spec, -1 where another spec has it; and its part of the codes."""
         group = spec.features, spec.kinds
         positions = self._positions(owner, group, spec.values)
         ids = np.where(self._owners[group][positions] == owner, self._ids[group][positions], -1)
         if len(ids) and ids[0] >= 0 and np.all(np.diff(ids) == 1):
             # The slices of a spec have numbers one after the other, as in most batches; to add the first
             # costs less than to look each up.
-            return spec.rows, _shifted(spec.codes, int(ids[0]))
+            return ids, (spec.rows, _shifted(spec.codes, int(ids[0])))
         codes = ids[spec.codes]
         if len(ids) and ids.min() >= 0:
-            return spec.rows, codes
+            return ids, (spec.rows, codes)
         kept = np.flatnonzero(codes >= 0)
-        return kept if spec.rows is None else spec.rows[kept], codes[kept]
+        return ids, (kept if spec.rows is None else spec.rows[kept], codes[kept])
 
     def _positions(self, owner: int, group: Group, values: pa.Array) -> Codes:
         """Where among the known slices of a group each of some distinct values is; new ones are added."""
@@ -156,9 +161,9 @@ def _comparable(group: Group, values: pa.Array, known: pa.Array) -> tuple[pa.Arr
 
 
 def _shifted(codes: Codes, by: int) -> Codes:
-    if not by:
-        return codes
-    return repeated(int(codes[0]) + by, len(codes)) if is_repeated(codes) else codes + by
+    if is_repeated(codes):
+        return repeated(int(codes[0]) + by, len(codes))
+    return np.add(codes, by, dtype=np.int64) if by else codes.astype(np.int64, copy=False)
 
 
 def _texts(
