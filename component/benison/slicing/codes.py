@@ -9,12 +9,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from benison.data.batch import Array
+from benison.data.batch import Array, Index
+
+Part: TypeAlias = "tuple[Index | None, Index]"
 
 # Values that are added up before their sum joins the total; see `grouped_sum`.
 _SUM_BLOCK = 2**13
@@ -30,7 +32,7 @@ class SliceCodes:
     """
 
     size: int
-    parts: tuple[tuple[npt.NDArray[np.int64] | None, npt.NDArray[np.int64]], ...]
+    parts: tuple[Part, ...]
     known_counts: npt.NDArray[np.int64] | None = None
 
     @classmethod
@@ -86,13 +88,42 @@ class SliceCodes:
         self, cells: npt.NDArray[np.int64], width: int
     ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64] | None]]:
         """For each part `code * width + cell` of its codes, for cells in [0, width), and its rows."""
-        for rows, codes in self.parts:
-            if is_repeated(codes):
-                yield _at(cells, rows) + codes[0] * width, rows
-                continue
-            keys = codes * width
-            keys += _at(cells, rows)
-            yield keys, rows
+        for part in self.parts:
+            yield self.keys_of(part, cells, width)
+
+    @staticmethod
+    def keys_of(part: Part, cells: npt.NDArray[Any], width: int) -> tuple[Index, Index | None]:
+        """`code * width + cell` of the codes of one part, for cells in [0, width), as these are; its rows."""
+        rows, codes = part
+        if is_repeated(codes):
+            return _at(cells, rows) + cells.dtype.type(codes[0] * width), rows
+        keys = codes.astype(cells.dtype)
+        keys *= width
+        keys += _at(cells, rows)
+        return keys, rows
+
+    def relabelled(self, index: Index, size: int) -> SliceCodes:
+        """Slice i becomes slice `index[i]` of `size`; no two slices become one."""
+        if len(index) == size and np.array_equal(index, np.arange(size)):
+            return self
+        parts = tuple(
+            (
+                rows,
+                repeated(int(index[codes[0]]), len(codes)) if is_repeated(codes) else index[codes],
+            )
+            for rows, codes in self.parts
+        )
+        return SliceCodes(size, parts)
+
+    @property
+    def nested(self) -> tuple[Part, Part] | None:
+        """The part with all rows in one slice, and one with each row in a slice, whose sums add up to it.
+
+        None where there are not both.
+        """
+        whole = [part for part in self.parts if part[0] is None and is_repeated(part[1])]
+        others = [part for part in self.parts if part[0] is None and not is_repeated(part[1])]
+        return (whole[0], others[0]) if whole and others and len(others[0][1]) else None
 
     def expand(self, values: Array) -> Array:
         """float64[N] with one entry for each (row, slice) pair, part by part: float64[M]."""

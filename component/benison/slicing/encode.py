@@ -212,7 +212,7 @@ def _unlisted(column: pa.Array) -> tuple[pa.Array, Codes | None]:
 
 
 def _present(rows: Codes | None, each: SpecCodes) -> SpecCodes:
-    """Of the rows `rows`, without values that are missing, whose code is -1, and without repetitions in a row."""
+    """Of the rows `rows`, without missing values, whose code is -1, and without repetitions in a row."""
     codes, counts = each.codes, each.known_counts
     if codes.min(initial=0) < 0:
         present = np.flatnonzero(codes >= 0)
@@ -274,7 +274,7 @@ def _encodable(column: pa.Array) -> pa.Array:
 
 
 def _coded(column: pa.Array) -> tuple[Codes, pa.Array, Codes | None]:
-    """Codes of a column, -1 for null; the values, which are all in use; how many have each, if it is known."""
+    """Codes of a column, -1 for null; the values in use; how many rows have each, where it is known."""
     if pa.types.is_dictionary(column.type):
         return _in_use(_signed(column.indices), column.dictionary)
     if _is_narrow(column):

@@ -99,10 +99,7 @@ class BinaryRows:
 
     def relabelled(self, index: Index, size: int) -> BinaryRows:
         """Slice i becomes slice `index[i]` of `size`."""
-        parts = self.codes.parts
-        if not np.array_equal(index, np.arange(len(index))):
-            parts = tuple((rows, index[codes]) for rows, codes in parts)
-        return dataclasses.replace(self, codes=SliceCodes(size, parts))
+        return dataclasses.replace(self, codes=self.codes.relabelled(index, size))
 
 
 def kept_part(rows: Index | None, codes: Index, kept: Mask) -> tuple[Index | None, Index]:
@@ -166,10 +163,11 @@ class BinaryCells(CellsStatistic):
     def add(self, inputs: Inputs, codes: SliceCodes) -> Cells:
         rows, thresholds = BinaryRows.of(inputs, codes), self.ascending()
         if len(thresholds) == 1:
-            bins = (rows.scores > thresholds[0]).astype(np.int64)
+            cells = (rows.scores > thresholds[0]).view(np.int8) * np.int8(2)
         else:
-            bins = np.searchsorted(thresholds, rows.scores, side="left").astype(np.int64)
-        return Cells.grouped(2 * bins + rows.positive, rows.weights, rows.codes, self.width)
+            cells = 2 * np.searchsorted(thresholds, rows.scores, side="left")
+        cells += rows.positive
+        return Cells.grouped(cells, rows.weights, rows.codes, self.width)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,12 +14,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from benison.data.batch import Index, Mask
 from benison.metrics.statistics.binary import BinaryRows, Weights
 from benison.metrics.statistics.cells import PENDING_KEYS, CellPairs, Cells, order_of
 from benison.metrics.statistics.scale import BIN_BITS, BINS, PAGE_BITS, PAGES, bins_of
-from benison.slicing.codes import is_repeated
 
 _PAGE_CELLS = 2 << PAGE_BITS  # a negative and a positive one for each bin
 # A page with less than one in so many rows is no page of the table: its 16 kB for each slice would be empty.
@@ -82,48 +82,36 @@ class PooledScores:
         Rows on pages that the table has are counted there. When too many rare rows have come, the table gets
         their pages.
         """
-        bins = bins_of(rows.scores)
+        bins = bins_of(rows.scores).astype(np.int32)
         cells = self._offsets.take(bins >> PAGE_BITS)
-        cells += 2 * bins
+        bins *= 2
+        cells += bins
         absent = cells >= len(self.pages) * _PAGE_CELLS
         cells += rows.positive
         grown = dataclasses.replace(self, cells=self._grouped(self.cells, rows, cells))
         if not absent.any():
             return grown
-        few = rows.take(np.flatnonzero(absent))
-        rare = self._grouped(self.rare, few, 2 * bins[absent] + few.positive)
+        at = np.flatnonzero(absent)
+        few = rows.take(at)
+        rare = self._grouped(self.rare, few, bins[at] + few.positive)
         grown = dataclasses.replace(grown, rare=rare)
         return grown._with_rare() if rare.waiting > PENDING_KEYS else grown
 
-    def _grouped(self, total: Cells, rows: BinaryRows, cells: Index) -> Cells:
-        size, width = total.size, total.width
-        # Half the bytes are added in half the time.
-        kind = np.dtype(np.int32 if size * width < 2**31 else np.int64)
-        ranks = np.zeros(rows.codes.size, kind)
-        ranks[self.slices] = np.arange(size)
-        cells = cells.astype(kind)
-        for at, codes in rows.codes.parts:
-            within = cells if at is None else cells[at]
-            if is_repeated(codes):
-                keys = within + ranks[codes[0]] * kind.type(width)
-            else:
-                # Where all slices are pooled the code of each is its rank.
-                keys = codes.astype(kind) if size == len(ranks) else ranks[codes]
-                keys *= width
-                keys += within
-            weights = rows.weights if at is None or rows.weights is None else rows.weights[at]
-            total = total.merge(Cells.of(keys, weights, size, width))
-        return total
+    def _grouped(self, total: Cells, rows: BinaryRows, cells: npt.NDArray[np.int32]) -> Cells:
+        ranks = np.zeros(rows.codes.size, np.int64)
+        ranks[self.slices] = np.arange(total.size)
+        codes = rows.codes.relabelled(ranks, total.size)
+        return total.merge(Cells.grouped(cells, rows.weights, codes, total.width))
 
     @functools.cached_property
-    def _offsets(self) -> Index:
-        """What added to twice a bin of the scale makes its cell in the table, for each page: int64[PAGES].
+    def _offsets(self) -> npt.NDArray[np.int32]:
+        """What added to twice a bin of the scale makes its cell in the table, for each page: int32[PAGES].
 
         A page that the table lacks leads to the last page of the table, whose rows count in `rare`.
         """
         ranks = np.full(PAGES, len(self.pages))
         ranks[self.pages] = np.arange(len(self.pages))
-        return (ranks - np.arange(PAGES)) * _PAGE_CELLS
+        return ((ranks - np.arange(PAGES)) * _PAGE_CELLS).astype(np.int32)
 
     def merge(self, other: PooledScores) -> PooledScores:
         """The weights of both, in a table that has the slices and the pages of both."""
