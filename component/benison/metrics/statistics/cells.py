@@ -139,7 +139,9 @@ class Cells:
         return cls.empty(size, width)._with_pending((Pending(keys, sums, into),), len(keys))
 
     @classmethod
-    def grouped(cls, cells: Index, weights: Array | None, codes: SliceCodes, width: int) -> Cells:
+    def grouped(
+        cls, cells: npt.NDArray[Any], weights: Array | None, codes: SliceCodes, width: int
+    ) -> Cells:
         """Sum up the weights of rows (1 each when None) by slice and cell, integers[N].
 
         The slices of a spec that has each row once add up to Overall, which needs no pass of its own then.
