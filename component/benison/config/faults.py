@@ -83,6 +83,7 @@ class ConfigPart(BaseModel):
         populate_by_name=True,
         protected_namespaces=(),
         ser_json_inf_nan="strings",
+        defer_build=True,  # most parts are built within those that hold them
     )
 
     def __init__(self, /, **data: Any) -> None:

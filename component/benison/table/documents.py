@@ -16,7 +16,7 @@ Status = Literal["blessed", "not_blessed", "not_evaluated"]
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(strict=True, extra="allow", protected_namespaces=())
+    model_config = ConfigDict(strict=True, extra="allow", protected_namespaces=(), defer_build=True)
 
 
 class _File(_Document):

@@ -19,24 +19,8 @@ import numpy.typing as npt
 
 from benison.data.batch import Array
 from benison.metrics.base import Index, Statistic
+from benison.metrics.statistics.pending_cells import Pending, joined, neighbours, table_of
 from benison.slicing.codes import SliceCodes, grouped_sum
-
-
-class Pending(NamedTuple):
-    """Keys that wait to be added up, and their sums (1 each when None).
-
-    All of them are in the slice `into` too, which is Overall then; -1 is no slice.
-    """
-
-    keys: Index
-    sums: Array | None
-    into: int = -1
-
-    def expanded(self, width: int) -> Iterator[Pending]:
-        """The same without `into`."""
-        yield Pending(self.keys, self.sums)
-        if self.into >= 0:
-            yield Pending(self.keys % width + self.into * width, self.sums)
 
 
 class CellPairs(NamedTuple):
@@ -197,8 +181,8 @@ class Cells:
         if self.keys is None or table <= min(DENSE_CELLS, 8 * held):
             return self._compact_dense()
         waiting = [each for of in self.pending for each in of.expanded(self.width)]
-        joined = filter(None, (_joined(waiting, weighted) for weighted in (True, False)))
-        runs = [*(_summed(keys, sums, table) for keys, sums, _ in joined), (self.keys, self.sums)]
+        runs_of = filter(None, (joined(waiting, weighted) for weighted in (True, False)))
+        runs = [*(_summed(keys, sums, table) for keys, sums, _ in runs_of), (self.keys, self.sums)]
         keys, sums = functools.reduce(_union, runs)
         return Cells(self.size, self.width, sums, keys)
 
@@ -211,8 +195,8 @@ class Cells:
             alike = [
                 of for of in self.pending if (of.sums is not None, of.into) == (weighted, into)
             ]
-            for low, high, runs in _neighbours(alike, self.width):
-                table = _table_of(runs, low, high, weighted)
+            for low, high, runs in neighbours(alike, self.width):
+                table = table_of(runs, low, high, weighted)
                 sums[low:high] += table
                 if into >= 0:
                     start = into * self.width
@@ -310,50 +294,6 @@ class Cells:
             sums = np.zeros(self.size * self.width)
             sums[compact.keys] = compact.sums
         return sums.reshape(self.size, self.width)
-
-
-def _neighbours(pending: Sequence[Pending], width: int) -> Iterator[tuple[int, int, list[Pending]]]:
-    """Runs of keys of the same slices, together, with the first key of these and one more than the last.
-
-    The slices of a slicing spec have neighbouring numbers, so those of a spec overlap and those of two
-    specs mostly do not. Added up spec by spec, each table is no larger than its slices.
-    """
-    slices = (
-        (int(of.keys.min()) // width, int(of.keys.max()) // width + 1, i)
-        for i, of in enumerate(pending)
-    )
-    group: list[Pending] = []
-    first = last = 0
-    for low, high, i in sorted(slices):
-        if group and low >= last:
-            yield first * width, last * width, group
-            group = []
-        first, last = (first, max(last, high)) if group else (low, high)
-        group.append(pending[i])
-    if group:
-        yield first * width, last * width, group
-
-
-def _joined(pending: Sequence[Pending], weighted: bool) -> Pending | None:
-    """All that has weights, or all that has none, as one; None where nothing has."""
-    chosen = [of for of in pending if (of.sums is not None) is weighted]
-    if not chosen:
-        return None
-    keys = np.concatenate([of.keys for of in chosen], dtype=np.int64)
-    sums = [of.sums for of in chosen if of.sums is not None]
-    return Pending(keys, np.concatenate(sums) if weighted else None)
-
-
-def _table_of(runs: Sequence[Pending], low: int, high: int, weighted: bool) -> npt.NDArray[Any]:
-    """The sums of the keys from `low` up, below `high`: float64, or int64 where each counts 1."""
-    # As bincount wants them: it takes twice the time for 32 bits, which it converts.
-    keys = np.concatenate([of.keys for of in runs], dtype=np.int64)
-    keys -= low
-    if not weighted:
-        # Whole numbers are added as they are, as to copy a table costs more than to sum it up.
-        return np.bincount(keys, minlength=high - low)
-    weights = np.concatenate([of.sums for of in runs if of.sums is not None])
-    return grouped_sum(keys, weights, high - low)
 
 
 def _table(keys: Index, sums: Array | None, cells: int) -> Array:
