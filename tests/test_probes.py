@@ -15,10 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from scipy import stats
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.inspection import partial_dependence, permutation_importance
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from typer.testing import CliRunner
 
 import benison
@@ -279,6 +281,52 @@ def test_membership_is_the_area_of_scikit_learn(tmp_path: Path) -> None:
     assert row["lower"] < row["value"] < row["upper"]
 
 
+BETTER = ("better_than_prior", "better_than_majority", "better_than_linear")
+
+
+def test_benchmarks_are_those_of_scikit_learn() -> None:
+    table = trips(11)
+    asked = config(*BETTER, {"name": "better_than_slice_mean", "features": ["company"]})
+    asked["model_specs"] = [{"name": name, "label_key": "tip"} for name in ("one", "other")]
+    asked["metrics_specs"] = [{"metrics": ["AUC", "BinaryAccuracy", "BinaryCrossEntropy"]}]
+    models = {"one": sound, "other": hanging}
+    rows = benison.evaluate(table, asked, model=models).probes.to_pylist()
+    gains = {(row["model"], row["probe"], row["detail"]): row for row in rows}
+    frame = table.to_pandas()
+    points, labels = frame[[*NUMBERS, "company"]], frame["tip"]
+    folds = PredefinedSplit(np.arange(ROWS) % 5)
+    own = sound(frame)
+    right = float(((own > 0.5) == labels).mean())
+    for name, dummy in (("prior", "prior"), ("majority", "most_frequent")):
+        theirs = DummyClassifier(strategy=dummy).fit(points, labels).predict_proba(points)[:, 1]
+        accuracy = gains["one", f"better_than_{name}", "binary_accuracy"]["value"]
+        assert accuracy == pytest.approx(right - ((theirs > 0.5) == labels).mean())
+        loss = gains["one", f"better_than_{name}", "binary_crossentropy"]["value"]
+        clipped = np.clip(theirs, 1e-7, 1 - 1e-7)
+        assert loss == pytest.approx(log_loss(labels, clipped) - log_loss(labels, own), abs=1e-4)
+    linear = LogisticRegression(max_iter=1000)
+    theirs = cross_val_predict(
+        linear, points[[*NUMBERS]], labels, cv=folds, method="predict_proba"
+    )[:, 1]
+    area = gains["one", "better_than_linear", "auc"]
+    gain = roc_auc_score(labels, own) - roc_auc_score(labels, theirs)
+    assert area["value"] == pytest.approx(gain, abs=0.01)
+    assert area["lower"] < area["value"] < area["upper"]
+    assert area["notable"]
+    by_company = gains["other", "better_than_slice_mean", "auc"]
+    assert by_company["lower"] > 0
+
+
+def test_a_model_must_be_better_than_a_benchmark_by_so_much() -> None:
+    bounded = {"name": "better_than_prior", "metric": "auc", "at_least": 0.2}
+    result = benison.evaluate(trips(6), config(bounded), model=sound)
+    (check,) = result.verdict.checks
+    assert (check.outcome, result.verdict.status) == ("pass", "blessed")
+    assert check.reason.endswith("than that of the mean of all labels (0.5); 0.2 is required.")
+    constant = benison.evaluate(trips(6), config(bounded), model=lambda frame: 0 * frame["fare"])
+    assert constant.verdict.status == "not_blessed"
+
+
 def test_numbers_and_classes_are_probed_too() -> None:
     def number(frame: Any) -> Any:
         return frame["fare"].fillna(0.0) * 10
@@ -289,19 +337,25 @@ def test_numbers_and_classes_are_probed_too() -> None:
 
     table = trips(6)
     real = table.set_column(4, "tip", pa.array(table["fare"].to_numpy() * 10))
-    asked = ("permutation_flips", "boundary_distance")
-    for model, data in ((number, real), (classes, table)):
+    asked = ("better_than_prior", "better_than_linear", "permutation_flips", "boundary_distance")
+    for model, data, metric in (
+        (number, real, "MeanSquaredError"),
+        (classes, table, "SparseCategoricalAccuracy"),
+    ):
         rows = benison.evaluate(
             data,
             {
                 **config(*asked),
-                "metrics_specs": [{"metrics": ["ExampleCount"]}],
+                "metrics_specs": [{"metrics": [metric]}],
             },
             model=model,
         ).probes.to_pylist()
-        values = {row["feature"]: row["value"] for row in rows if row["probe"] == asked[0]}
+        values = {row["feature"]: row["value"] for row in rows if row["probe"] == asked[2]}
         assert values["fare"] > 0.3
         assert values["miles"] == 0
+        better = {row["probe"]: row["value"] for row in rows if row["probe"] in asked[:2]}
+        assert better["better_than_prior"] > 0 or model is classes
+        assert not math.isnan(better["better_than_linear"])
         boundary = rows[-1]
         assert math.isnan(boundary["value"]) == (model is number)
 

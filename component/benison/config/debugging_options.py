@@ -18,14 +18,19 @@ MONOTONE, INVARIANT, DIRECTIONAL = "monotone", "invariant", "directional"
 PARTIAL_DEPENDENCE, PERMUTATION_IMPORTANCE = "partial_dependence", "permutation_importance"
 BOUNDARY_DISTANCE, RANDOM_ATTACK = "boundary_distance", "random_attack"
 MEMBERSHIP, FEATURE_SWAPS = "membership", "feature_swaps"
+BETTER_THAN_PRIOR, BETTER_THAN_MAJORITY = "better_than_prior", "better_than_majority"
+BETTER_THAN_SLICE_MEAN, BETTER_THAN_LINEAR = "better_than_slice_mean", "better_than_linear"
 
 DEFAULT_PROBES = (HOSTILE_VALUES, MISSING_FLIPS, PERMUTATION_FLIPS)
 PROBES = (
     *DEFAULT_PROBES, NOISE_FLIPS, MONOTONE, INVARIANT, DIRECTIONAL, PARTIAL_DEPENDENCE,
     PERMUTATION_IMPORTANCE, BOUNDARY_DISTANCE, RANDOM_ATTACK, MEMBERSHIP, FEATURE_SWAPS,
+    BETTER_THAN_PRIOR, BETTER_THAN_MAJORITY, BETTER_THAN_SLICE_MEAN, BETTER_THAN_LINEAR,
 )  # fmt: skip
 UP, DOWN = "up", "down"
-_OF_NAMED_FEATURES = (MONOTONE, INVARIANT, DIRECTIONAL, FEATURE_SWAPS)
+_OF_NAMED_FEATURES = (
+    MONOTONE, INVARIANT, DIRECTIONAL, FEATURE_SWAPS, BETTER_THAN_SLICE_MEAN,
+)  # fmt: skip
 
 
 def _probe(value: Any) -> Any:
@@ -71,6 +76,8 @@ class ProbeSpec(ConfigPart):
     """How far it changes numbers: directional in the feature's unit, all others in standard deviations."""
     direction: Way = UP
     """Of monotone and directional: where the prediction goes when the feature rises."""
+    metric: str = ""
+    """Of benchmarks and of importance: the metric, by its name in the results; by default all."""
     at_most: Finite | None = None
     """More fails the check; the value is a share from 0 to 1, of other probes as their table says."""
     at_least: Finite | None = None
@@ -79,7 +86,7 @@ class ProbeSpec(ConfigPart):
     def _faults(self) -> Iterable[Fault]:
         yield from exclusive(self, "at_most", "at_least")
         if self.name in _OF_NAMED_FEATURES and not self.features:
-            yield Fault(("features",), f"{self.name} needs the features that it changes.")
+            yield Fault(("features",), f"{self.name} needs the features that it is about.")
         if self.name == DIRECTIONAL and self.by is None:
             yield Fault(("by",), "directional needs by how much the feature rises.")
 

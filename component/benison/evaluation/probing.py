@@ -5,25 +5,24 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from benison.config import EvalConfig, ModelSpec, Options, SlicingSpec
-from benison.config.confidence import OFF
+from benison.config import EvalConfig
 from benison.config.debugging_options import MEMBERSHIP
 from benison.data.batch import Array, Extracts, Target
 from benison.data.dataset import Dataset
 from benison.data.shards import ROW_NUMBER
 from benison.engine.extract import PredictionsExtractor, SliceKeyExtractor
-from benison.engine.outcome import MetricsEvaluator
 from benison.engine.plan import Plan
 from benison.engine.stages import Extractor
 from benison.errors import ModelError
 from benison.evaluation.examples import open_examples
 from benison.evaluation.probe_checks import probe_row
+from benison.evaluation.probe_metrics import ProbeMetrics
 from benison.probes.changes import is_changeable
 from benison.probes.probe_rows import OUTPUT_KEY, ProbeRows, ProbeRowsEvaluator
 from benison.probes.running import probed
@@ -59,7 +58,7 @@ def with_probing(
     return {**others, PROBES_KEY: pa.Table.from_pylist(rows, PROBES_SCHEMA)}
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class _Probing:
     plan: Plan
     extractors: Sequence[Extractor]
@@ -89,6 +88,7 @@ class _Probing:
     def _subject(self, target: Target) -> Subject:
         options = self.plan.config.debugging
         assert options is not None
+        metrics = ProbeMetrics(self.plan.config, target, self._whole)
         return Subject(
             functools.partial(self._scores, target),
             self.batch,
@@ -96,7 +96,8 @@ class _Probing:
             self._labels(self.batch, target),
             options.decision_threshold,
             options.tolerance,
-            self._measure(target),
+            metrics.values,
+            metrics.against,
             self._training(target) if MEMBERSHIP in {p.name for p in options.probes} else None,
         )
 
@@ -136,6 +137,14 @@ class _Probing:
             "labels": self._predictions.numbers.numbered(extracts.get("labels", {})),
         }
 
+    def _whole(self) -> Extracts:
+        """Labels, weights and predictions of the rows of the probes, of all models."""
+        made: dict[Target, Any] = {}
+        for spec in self._predictions.specs:
+            made |= self._predictions.predict(spec.name, self.batch, None)
+        extracts = self._extracts(self.batch)
+        return {**extracts, "predictions": {**extracts.get("predictions", {}), **made}}
+
     def _labels(self, rows: pa.RecordBatch, target: Target) -> Any:
         """The labels, None where they are no numbers; text is numbered as the model's classes are."""
         self._predictions.predict(target[0], rows.slice(0, 1), None)  # which learns the classes
@@ -158,39 +167,3 @@ class _Probing:
         if state is None:
             return None
         return state.batch, self._labels(state.batch, target)
-
-    def _measure(self, target: Target) -> Callable[[Array], dict[str, float]]:
-        """The metrics of the config over the rows, from other predictions of one output."""
-        whole = MetricsEvaluator(Plan.of(_overall(self.plan.config)))
-        keys = SliceKeyExtractor(Plan.of(_overall(self.plan.config)).slicing_specs)
-
-        def measure(scores: Array) -> dict[str, float]:
-            extracts = {**self._extracts(self.batch), "predictions": {target: scores}}
-            state = whole.add(whole.zero(), keys.extract(extracts))  # type: ignore[arg-type]
-            table = whole.result(state)["metrics"]
-            return {
-                row["metric"]: row["value"]
-                for row in table.to_pylist()
-                if row["value"] == row["value"]  # noqa: PLR0124 - not NaN
-            }
-
-        return measure
-
-
-def _overall(config: EvalConfig) -> EvalConfig:
-    """The metrics of the candidates alone, of all rows together, without intervals."""
-
-    def candidate(spec: ModelSpec) -> bool:
-        return not spec.is_baseline
-
-    return config.model_copy(
-        update={
-            "slicing_specs": (SlicingSpec(),),
-            "cross_slicing_specs": (),
-            "model_specs": tuple(filter(candidate, config.model_specs)),
-            "options": Options(confidence=OFF),
-            "variants": (),
-            "weak_slices": None,
-            "debugging": None,
-        }
-    )

@@ -120,6 +120,8 @@ class PermutationImportance(Probe):
                 yield unmeasured(self.name, str(error), feature)
                 continue
             for metric, value in before.items():
+                if self.spec.metric not in ("", metric):
+                    continue
                 changed = np.array([value - each[metric] for each in rounds])
                 yield self._finding(feature, metric, value, changed)
 

@@ -10,6 +10,7 @@ from benison.config import ProbeSpec
 from benison.config import debugging_options as names
 from benison.errors import ModelError
 from benison.probes.base import Probe
+from benison.probes.benchmarks import Linear, Majority, Prior, SliceMean
 from benison.probes.boundary import BoundaryDistance, RandomAttack
 from benison.probes.dependence import PartialDependence, PermutationImportance
 from benison.probes.membership import Membership
@@ -33,6 +34,10 @@ PROBES: Mapping[str, type[Probe]] = MappingProxyType(
         names.RANDOM_ATTACK: RandomAttack,
         names.MEMBERSHIP: Membership,
         names.FEATURE_SWAPS: FeatureSwaps,
+        names.BETTER_THAN_PRIOR: Prior,
+        names.BETTER_THAN_MAJORITY: Majority,
+        names.BETTER_THAN_SLICE_MEAN: SliceMean,
+        names.BETTER_THAN_LINEAR: Linear,
     }
 )
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,18 @@ def _binary(labels: Any) -> bool:
     return bool(np.isin(labels, (0, 1)).all())
 
 
+@dataclasses.dataclass(frozen=True)
+class Gain:
+    """A metric of the model and of a benchmark; `gain` is by how much the model's is better."""
+
+    metric: str
+    value: float
+    benchmark: float
+    gain: float
+    lower: float
+    upper: float
+
+
 @dataclasses.dataclass
 class Subject:
     """A model and the rows on which it is called; it counts how many it has predicted.
@@ -81,6 +93,7 @@ class Subject:
         threshold: As `DebuggingOptions.decision_threshold` has it.
         tolerance: As `DebuggingOptions.tolerance` has it.
         measure: The metrics of the config from the scores of all rows, by name.
+        compare: The same, held against those of a benchmark's scores.
         training: Rows that the model was trained on, with their labels.
     """
 
@@ -91,6 +104,7 @@ class Subject:
     threshold: float | None = None
     tolerance: float = 0.5
     measure: Callable[[Array], Mapping[str, float]] | None = None
+    compare: Callable[[Array], Sequence[Gain]] | None = None
     training: tuple[pa.RecordBatch, Any] | None = None
     predicted: int = 0
 

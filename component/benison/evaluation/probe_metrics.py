@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The metrics of a config over the rows of the probes, from other predictions than the model's."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from benison.config import ConfidenceOptions, EvalConfig, Options, SlicingSpec
+from benison.config.confidence import OFF
+from benison.data.batch import Array, Extracts, Target
+from benison.engine.extract import SliceKeyExtractor
+from benison.engine.outcome import MetricsEvaluator
+from benison.engine.plan import Plan
+from benison.probes.subject import Gain
+from benison.results.result import described_metrics
+from benison.table.key import CHANGE, VALUE, Key
+from benison.table.words import qualifier
+
+_MODEL, _BENCHMARK = "model", "benchmark"
+
+
+@dataclasses.dataclass(frozen=True)
+class ProbeMetrics:
+    """The metrics of one output of a model.
+
+    Attributes:
+        config: With its defaults.
+        target: The model and the output.
+        read: Gives the labels, weights and predictions of the rows of all models, once they are needed.
+    """
+
+    config: EvalConfig
+    target: Target
+    read: Callable[[], Extracts]
+
+    @functools.cached_property
+    def extracts(self) -> Extracts:
+        """Labels, weights and predictions of the rows, of all models."""
+        return self.read()
+
+    def values(self, scores: Array) -> dict[str, float]:
+        """The metrics with other scores of the output, by name; those that are not defined are left out."""
+        predictions = {**self.extracts["predictions"], self.target: scores}
+        rows = _rows(self._alone, {**self.extracts, "predictions": predictions})
+        return {
+            _name(row): row["value"] for row in rows if self._is_own(row, self.target[0], VALUE)
+        }
+
+    def against(self, benchmark: Array) -> list[Gain]:
+        """By how much each metric of which one end is good is better than with the benchmark's scores."""
+        scores = self.extracts["predictions"][self.target]
+        own, other = ((name, self.target[1]) for name in (_MODEL, _BENCHMARK))
+        extracts: Extracts = {**self.extracts, "predictions": {own: scores, other: benchmark}}
+        extracts["labels"] = dict.fromkeys((own, other), self.extracts["labels"][self.target])
+        weights = self.extracts.get("example_weights", {}).get(self.target)
+        extracts["example_weights"] = (
+            {} if weights is None else dict.fromkeys((own, other), weights)
+        )
+        table = _rows(self._beside, extracts)
+        values = {_name(r): r["value"] for r in table if self._is_own(r, _MODEL, VALUE)}
+        others = {_name(r): r["value"] for r in table if self._is_own(r, _BENCHMARK, VALUE)}
+        changes = [r for r in table if self._is_own(r, _MODEL, CHANGE)]
+        return [
+            Gain(_name(r), values[_name(r)], others[_name(r)], *_gain(r, self._better(r)))
+            for r in changes
+            if self._better(r) is not None and _name(r) in values and _name(r) in others
+        ]
+
+    def _is_own(self, row: dict[str, Any], model: str, kind: str) -> bool:
+        is_defined = not np.isnan(row["value"])
+        return is_defined and (row["model"], row["output"], row["kind"]) == (
+            model, self.target[1], kind,
+        )  # fmt: skip
+
+    def _better(self, row: dict[str, Any]) -> bool | None:
+        """Whether higher values of a metric are better."""
+        about = self._about.get(row["metric"])
+        return None if about is None else about.higher_is_better
+
+    @functools.cached_property
+    def _about(self) -> dict[str, Any]:
+        return described_metrics([self.config])
+
+    @functools.cached_property
+    def _alone(self) -> MetricsEvaluator:
+        update = {**_PLAIN, "options": Options(confidence=OFF)}
+        return MetricsEvaluator(Plan.of(self.config.model_copy(update=update)))
+
+    @functools.cached_property
+    def _beside(self) -> MetricsEvaluator:
+        """With the benchmark in the baseline's stead."""
+        (spec,) = (each for each in self.config.model_specs if each.name == self.target[0])
+        models = tuple(
+            spec.model_copy(update={"name": name, "is_baseline": name == _BENCHMARK})
+            for name in (_MODEL, _BENCHMARK)
+        )
+        outputs = (self.target[1],) if self.target[1] else ()
+        metrics = tuple(
+            each.model_copy(update={"model_names": (_MODEL, _BENCHMARK), "output_names": outputs})
+            for each in self.config.metrics_specs
+            if not each.model_names or self.target[0] in each.model_names
+        )
+        level = self.config.options.certainty.level
+        options = Options(confidence=ConfidenceOptions(level=level))
+        update = {**_PLAIN, "model_specs": models, "metrics_specs": metrics, "options": options}
+        return MetricsEvaluator(Plan.of(self.config.model_copy(update=update)))
+
+
+_PLAIN: dict[str, Any] = {
+    "slicing_specs": (SlicingSpec(),),
+    "cross_slicing_specs": (),
+    "variants": (),
+    "weak_slices": None,
+    "debugging": None,
+}
+
+
+def _rows(evaluator: MetricsEvaluator, extracts: Extracts) -> list[dict[str, Any]]:
+    """The rows of metrics.parquet of all rows together."""
+    count = extracts["features"].num_rows
+    numbered: Extracts = {**extracts, "row_numbers": pa.array(np.arange(count), pa.uint64())}
+    keyed = SliceKeyExtractor((SlicingSpec(),)).extract(numbered)
+    rows: list[dict[str, Any]] = evaluator.result(evaluator.add(evaluator.zero(), keyed))[
+        "metrics"
+    ].to_pylist()
+    return rows
+
+
+def _name(row: dict[str, Any]) -> str:
+    """The metric, with the class or weighting that tells it from others of its name."""
+    key = dataclasses.replace(Key.of(row), output="")
+    weighted = " weighted" if row["weighted"] else ""
+    return f"{row['metric']}{weighted}{qualifier(key, several_models=False)}"
+
+
+def _gain(row: dict[str, Any], higher_is_better: bool | None) -> tuple[float, float, float]:
+    """The change and its interval, upwards where the model is better."""
+    change = row["value"], row["lower"], row["upper"]
+    return change if higher_is_better else (-change[0], -change[2], -change[1])
