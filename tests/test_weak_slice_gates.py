@@ -3,14 +3,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 import benison
+from benison.cli import app
 from benison.config import Bins
+from benison.report.ci import Reports
 from benison.validation.checks import Check
 from benison.weak_slices.code_books import CodeBook, code_books
 from benison.weak_slices.layout import MOST_CELLS, Layout
@@ -225,3 +230,65 @@ def test_a_loss_that_is_none_of_these_values_is_refused(
 ) -> None:
     with pytest.raises(benison.DataError, match=sentence):
         loss.of(np.array(labels, float), np.array(predictions, float))
+
+
+def of_fares(edges: tuple[float, float], rows: int = 8_000) -> pa.Table:
+    """The candidate is worse where the fare is between two of its deciles."""
+    rng = np.random.default_rng(6)
+    fare, y = np.arange(rows) / rows * 100, rng.integers(0, 2, rows).astype(float)
+    within = (edges[0] <= fare) & (fare < edges[1])
+    wrong = [rng.random(rows) < share for share in (0.1, np.where(within, 0.5, 0.1))]
+    before, after = (np.abs(np.where(each, 1 - y, y) - 0.2) for each in wrong)
+    shuffled = rng.permutation(rows)
+    table = pa.table({"fare": fare, "y": y, "before": before, "after": after})
+    return table.take(pa.array(shuffled))
+
+
+def test_bins_beside_each_other_are_a_range_and_their_edges_are_kept_for_a_rerun(
+    tmp_path: Path,
+) -> None:
+    table = of_fares((40, 60))
+    result = benison.evaluate(table, config(gate="warn"), output=tmp_path / "out")
+    names = result.weak_slices["slice"].to_pylist()
+    assert sorted(names) == ["fare=[40, 50)", "fare=[50, 60)"]
+    notes = [check.reason for check in of_weak_slices(result.verdict)]
+    assert all(note.endswith("that is {fare=[40, 60)}.") for note in notes)
+    kept = benison.EvalConfig.load(tmp_path / "out" / "config.json")
+    assert kept.weak_slices is not None
+    assert kept.weak_slices.bins["fare"].edges == tuple(range(10, 100, 10))
+    half = table.slice(0, 4_000)
+    again = benison.evaluate(half, kept).config.weak_slices
+    assert again == kept.weak_slices
+
+
+def test_bins_can_be_given() -> None:
+    asked = config(gate="warn", bins={"fare": [40, 60]})
+    result = benison.evaluate(of_fares((40, 60)), asked)
+    assert result.weak_slices["slice"].to_pylist() == ["fare=[40, 60)"]
+    with pytest.raises(benison.DataError, match="'fares', which is not a column"):
+        benison.evaluate(of_fares((40, 60)), config(bins={"fares": [1]}))
+    with pytest.raises(benison.ConfigError, match="none of the features"):
+        benison.EvalConfig.load(config(bins={"fare": [1]}, features=["city"]))
+
+
+def test_every_surface_shows_weak_slices(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, summary, junit = (tmp_path / name for name in ("out", "summary.md", "junit.xml"))
+    result = benison.evaluate(of_fares((40, 60)), config(gate="warn"), output=out)
+    with pytest.raises(SystemExit):
+        app(("show", str(out), "--json"))
+    shown = json.loads(capsys.readouterr().out)["weak_slices"]
+    assert [row["slice"] for row in shown] == result.weak_slices["slice"].to_pylist()
+    Reports(junit, summary).write(result, gate=False)
+    for text in (summary.read_text(), result._repr_html_().partition("<details>")[0]):
+        assert "Slices that became worse" in text
+        assert "onfirmed on" in text
+        assert "40, 50" in text
+    assert "### Warned" in summary.read_text()
+    cases = ElementTree.parse(junit).iter("testcase")
+    skipped = [
+        case.find("skipped") for case in cases if "weak_slice of fare" in case.attrib["name"]
+    ]
+    assert len(skipped) == 2
+    assert all("Found: " in each.attrib["message"] for each in skipped if each is not None)

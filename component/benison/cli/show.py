@@ -79,6 +79,8 @@ def _document(
     if slice_ is not None:
         return {**shown, "slice": slice_, "metrics": query.of_slice(result, slice_, names)}
     asked = names or query.judged(result)
+    if result.config.weak_slices is not None:
+        shown["weak_slices"] = query.weak_slices(result)
     return {**shown, "worst": {name: query.worst(result, name, worst) for name in asked}}
 
 

@@ -81,15 +81,19 @@ class Bins(ConfigPart):
         return label in self.labels or (self.edges is None and label.startswith("["))
 
 
+def _as_bins(value: Any) -> Any:
+    return {"edges": value} if isinstance(value, list | tuple) else value
+
+
+BinsOfFeatures: TypeAlias = Mapping[str, Annotated[Bins, BeforeValidator(_as_bins), or_numbers]]
+"""Bins by the number that they are of."""
+
+
 def _from_sql(text: str) -> dict[str, Any]:
     try:
         return sql_text.translated(text)
     except BenisonError as error:
         raise PartError([Fault(("slice_keys_sql",), str(error))]) from None
-
-
-def _as_bins(value: Any) -> Any:
-    return {"edges": value} if isinstance(value, list | tuple) else value
 
 
 class SlicingSpec(ConfigPart):
@@ -103,9 +107,7 @@ class SlicingSpec(ConfigPart):
     """Features of which every value is a slice; several are crossed, in whatever order."""
     feature_values: Mapping[str, Value] = Field(default_factory=dict)
     """Features with the one value that is a slice."""
-    bins: Mapping[str, Annotated[Bins, BeforeValidator(_as_bins), or_numbers]] = Field(
-        default_factory=dict
-    )
+    bins: BinsOfFeatures = Field(default_factory=dict)
     """Features of numbers, with the bins that are slices: edges as a list, or {quantiles: 4}."""
     where: Mapping[str, str] = Field(default_factory=dict)
     """Names of slices, each with the condition of SQL that its rows fulfil; needs `benison[where]`."""

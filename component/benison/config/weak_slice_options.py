@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from benison.config.faults import ConfigPart, Fault, described
 from benison.config.fields import Finite, Positive
+from benison.config.slicing_specs import BinsOfFeatures
 from benison.errors import suggestion
 
 ERROR, CHANGE = "error", "change"
@@ -66,6 +67,9 @@ class WeakSliceOptions(ConfigPart):
     features: Features = ()
     """The columns that slices are made of: a list, or all, which are those that are no label, prediction,
     weight or key."""
+    bins: BinsOfFeatures = Field(default_factory=dict)
+    """The bins of numbers among them; others with many values get ten quantiles, whose edges the config of a
+    result has here."""
     depth: Positive = _MOST_FEATURES
     """The most features that a slice has, up to 3."""
     loss: Loss = ERROR
@@ -85,6 +89,8 @@ class WeakSliceOptions(ConfigPart):
     """What comes of a slice that became worse: warn says it, fail does not bless the model, off lists it."""
 
     def _faults(self) -> Iterable[Fault]:
+        for name in sorted(self.bins.keys() - {*self.features}) if self.features else ():
+            yield Fault(("bins", name), "is none of the features; name it there, or leave it out.")
         if self.depth > _MOST_FEATURES:
             yield Fault(("depth",), f"expected a number from 1 to 3, got {self.depth}.")
         if self.gate == FAIL and self.loss == ERROR:

@@ -17,7 +17,7 @@ from benison.table.words import counted
 from benison.validation import terms
 from benison.validation.terms import NOT_EVALUATED
 from benison.validation.verdict import BLESSED, NOT_BLESSED, Verdict
-from benison.weak_slices.findings import SearchedTarget, sentence
+from benison.weak_slices.findings import SearchedTarget, sentences
 
 WEAK_SLICE = "weak_slice"
 
@@ -69,8 +69,8 @@ def _rows(
         whose = "/".join(filter(None, (about.model, about.output))) if several else ""
         own = [r for r in rows if (r["model"], r["output"]) == (about.model, about.output)]
         outcome = terms.FAIL if options.gate == FAIL else terms.WARN
-        for row in own:
-            yield {**_check(row, options, about), "outcome": outcome, "note": sentence(row, whose)}
+        for row, note in zip(own, sentences(own, whose), strict=True):
+            yield {**_check(row, options, about), "outcome": outcome, "note": note}
         faults = [*_faults(about)]
         if not own and not faults and options.gate == FAIL:
             of = f" of {whose}" if whose else ""

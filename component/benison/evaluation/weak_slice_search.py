@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from collections.abc import Iterator, Sequence
 
@@ -14,7 +15,7 @@ from benison.data.widening import MisfitError
 from benison.engine import beam_jobs
 from benison.engine.plan import Plan
 from benison.errors import ConfigError, DataError
-from benison.weak_slices.code_books import code_books, holds_text, is_sliceable
+from benison.weak_slices.code_books import CodeBook, code_books, holds_text, is_sliceable
 from benison.weak_slices.losses import RowLoss, loss_of
 from benison.weak_slices.sampled_rows import RowScan, SampledRows
 from benison.weak_slices.weak_slices_evaluator import WeakSlicesEvaluator
@@ -24,15 +25,17 @@ _OF_NUMBERS = {"binary", "real"}
 
 def weak_slice_stages(
     plan: Plan, dataset: Dataset, engine: str, beam_options: Sequence[str]
-) -> list[WeakSlicesEvaluator]:
+) -> tuple[Plan, list[WeakSlicesEvaluator]]:
     """The stage that looks for weak slices, if the config asks for it and there is what to compare with.
+
+    The config of the plan has the edges of the bins that are searched, for a run again.
 
     Raises:
         DataError: A feature is not a column of the data, or cannot be read.
     """
     options = plan.config.weak_slices
     if options is None or not _is_possible(plan, options):
-        return []
+        return plan, []
     if options.gate == FAIL and plan.config.options.certainty.cluster_key:
         raise ConfigError(
             "weak_slices.gate is fail and options.confidence.cluster_key says that rows depend on others, "
@@ -44,17 +47,18 @@ def weak_slice_stages(
     columns = [*features, *sorted(labels & {*dataset.names} - {*features})]
     rows = _sampled(dataset, columns, features, engine, beam_options)
     if rows is None:
-        return []
+        return plan, []
     if not options.features:
         features = [name for name in features if holds_text(rows.table.column(name))]
     least = max(options.min_examples, plan.config.options.min_slice_size)
-    books = code_books(rows, features, least, options.depth)
+    books = code_books(rows, features, least, options.depth, options.bins)
     if not books:
-        return []
+        return plan, []
     targets = _targets(plan)
     losses = tuple(_loss(plan, options, rows, *candidate) for candidate, _ in targets)
     updated = options.model_copy(update={"min_examples": least})
-    return [WeakSlicesEvaluator(updated, tuple(books), losses, targets, _alpha(plan))]
+    stage = WeakSlicesEvaluator(updated, tuple(books), losses, targets, _alpha(plan))
+    return _with_bins(plan, books), [stage]
 
 
 def _loss(
@@ -69,6 +73,17 @@ def _loss(
     return loss_of(options.measure, known, about_classes, output)
 
 
+def _with_bins(plan: Plan, books: Sequence[CodeBook]) -> Plan:
+    """The plan whose config has the edges of bins."""
+    edges = {book.feature: book.bins for book in books if book.bins}
+    options = plan.config.weak_slices
+    if options is None or not edges:
+        return plan
+    known = options.model_copy(update={"bins": {**options.bins, **edges}})
+    config = plan.config.model_copy(update={"weak_slices": known})
+    return dataclasses.replace(plan, config=config)
+
+
 def searched_features(plan: Plan, dataset: Dataset) -> list[str]:
     """The columns of which slices are made, as far as their types tell; none where nothing is searched."""
     options = plan.config.weak_slices
@@ -79,6 +94,8 @@ def searched_features(plan: Plan, dataset: Dataset) -> list[str]:
 
 def _check_named(options: WeakSliceOptions, dataset: Dataset) -> None:
     """Refuse named features that cannot be sliced; of all others those are left out."""
+    for name in sorted(options.bins.keys() - {*dataset.names}):
+        raise DataError(f"weak_slices.bins names {name!r}, which is not a column of the data.")
     for name in options.features:
         kind = dataset.schema.field(name).type if name in dataset.schema.names else None
         if kind is not None and not is_sliceable(kind):

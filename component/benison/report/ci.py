@@ -24,11 +24,13 @@ from xml.etree.ElementTree import Element, SubElement
 
 import pyarrow.compute as pc
 
+from benison.config.weak_slice_options import CHANGE as CHANGE_LOSS
 from benison.errors import OutputError, visible
 from benison.paths import locate, write
 from benison.results.result import EvalResult
 from benison.table.key import CHANGE, KEY_COLUMNS, VALUE, Key
 from benison.table.slices import slice_ids
+from benison.table.weak_slice_words import CONFIRMED, weak_slice_table, weak_slice_title
 from benison.table.words import metric_text, model_source, shortened
 from benison.validation.checks import Check
 from benison.validation.terms import FAIL, NOT_EVALUATED, PASS, RUBBER_STAMPED, UNDECIDED, WARN
@@ -225,9 +227,20 @@ def _page(result: EvalResult, facts: Mapping[str, str]) -> Iterator[str]:
         sentences = [(each.metric, each.slice, each.sentence) for each in beside.largest]
         yield from markdown_table("Also changed, not gated", ("Metric", "Slice", "What"), sentences)
         yield f"{markdown(beside.summary)} {markdown(ORDER)}, are shown.\n" if sentences else ""
+    yield from _weak_slices(result)
     columns = ("Metric", "Slice", "Examples", "Baseline", "Candidate", "Change")
     yield from markdown_table("Worst changes", columns, [*worst_changes(result, several)])
     yield from markdown_table("What was evaluated", ("What", "Which"), [*facts.items()])
+
+
+def _weak_slices(result: EvalResult) -> Iterator[str]:
+    """The slices that a search has confirmed, the strongest first."""
+    options = result.config.weak_slices
+    headings, rows = weak_slice_table(result.weak_slices.to_pylist()[:MAX_ROWS])
+    if options is not None and rows:
+        columns = [heading.capitalize() for heading in headings]
+        yield from markdown_table(weak_slice_title(options.loss == CHANGE_LOSS), columns, rows)
+        yield f"{markdown(CONFIRMED)}\n"
 
 
 def markdown_table(

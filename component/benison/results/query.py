@@ -48,6 +48,14 @@ def worst(result: EvalResult, metric: str, count: int) -> Rows:
     return list(_shown_rows(result, ranked.slice(0, count)))
 
 
+def weak_slices(result: EvalResult) -> Rows:
+    """The slices that a search has confirmed, as weak_slices.parquet has them, the strongest first."""
+    return [
+        {name: _plain(value) if isinstance(value, float) else value for name, value in row.items()}
+        for row in result.weak_slices.to_pylist()
+    ]
+
+
 def distribution(result: EvalResult, metric: str) -> list[float]:
     """The values of a metric over slices, those of Overall left out."""
     rows = result.ranked(metric)

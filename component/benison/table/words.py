@@ -139,26 +139,6 @@ def model_source(record: Mapping[str, Any]) -> str:
     return held or "predictions in the data"
 
 
-WEAK_SLICE_COLUMNS = (
-    "effect", "interval", "mean loss", "expected", "confirmed on", "examples", "of all errors",
-)  # fmt: skip
-"""What is shown of a weak slice: effect, interval and losses are of the examples that confirm it."""
-
-
-def weak_slice_numbers(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """The cells of a row of weak slices, as `WEAK_SLICE_COLUMNS` names them."""
-    share = row["share_of_errors"]
-    return (
-        f"{row['effect']:.3g}",
-        f"{row['lower']:.3g} to {row['upper']:.3g}",
-        f"{row['mean_loss']:.3g}",
-        f"{row['expected']:.3g}",
-        f"{row['confirmed_on']:,}",
-        f"{row['examples']:,}",
-        "" if math.isnan(share) else f"{share:.0%}",
-    )
-
-
 def probe_numbers(row: Mapping[str, Any]) -> tuple[str, ...]:
     """Value, interval, what is allowed and rows, of a row of probes; "" where there is none.
 

@@ -7,24 +7,26 @@ from rich.table import Table
 
 from benison.config.weak_slice_options import CHANGE
 from benison.results.result import EvalResult
-from benison.table.words import WEAK_SLICE_COLUMNS, weak_slice_numbers
+from benison.table.weak_slice_words import NONE_CONFIRMED, weak_slice_table, weak_slice_title
 from benison.terminal import console, plain
 
 
 def weak_slices(result: EvalResult) -> None:
     """Print a table of the slices, the strongest first; nothing where none was looked for."""
-    rows = result.weak_slices.to_pylist()
-    if result.config.weak_slices is None:
+    options, rows = result.config.weak_slices, result.weak_slices.to_pylist()
+    if options is None:
         return
     if not rows:
-        print("No weak slice was confirmed.")
+        print(NONE_CONFIRMED)
         return
-    became_worse = rows[0]["loss"] == CHANGE
-    title = "Slices that became worse" if became_worse else "Slices in which the model is weak"
-    table = Table(title=title, title_justify="left")
-    table.add_column("slice", overflow="fold")
-    for name in WEAK_SLICE_COLUMNS:
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(plain(row["slice"]), *weak_slice_numbers(row))
+    headings, cells = weak_slice_table(rows)
+    table = Table(title=weak_slice_title(options.loss == CHANGE), title_justify="left")
+    for name in headings:
+        is_name = name in ("slice", "of")
+        if is_name:
+            table.add_column(name, overflow="fold")
+        else:
+            table.add_column(name, justify="right", no_wrap=True)
+    for row in cells:
+        table.add_row(*map(plain, row))
     console().print(table)

@@ -80,7 +80,11 @@ class CodeBook:
 
 
 def code_books(
-    rows: SampledRows, features: Sequence[str], least: int, depth: int
+    rows: SampledRows,
+    features: Sequence[str],
+    least: int,
+    depth: int,
+    bins: Mapping[str, Bins] | None = None,
 ) -> list[CodeBook]:
     """The code books of features of which at least one value is frequent enough, and not in all rows.
 
@@ -89,6 +93,7 @@ def code_books(
         features: Some of its columns.
         least: The least rows of a slice, of all rows.
         depth: The most features of a slice.
+        bins: Those of some of the features that are numbers; others with many values get quantiles.
 
     Raises:
         ConfigError: There are so many features that their cells do not fit into memory.
@@ -99,7 +104,7 @@ def code_books(
         book
         for feature in features
         if is_sliceable(rows.table.schema.field(feature).type)
-        for book in _book(feature, columns, rows, least_sampled)
+        for book in _book(feature, columns, rows, least_sampled, (bins or {}).get(feature))
     ]
     counted = counted_depth(len(books), depth)
     for most in _MOST_VALUES:
@@ -140,7 +145,7 @@ def holds_text(column: pa.ChunkedArray) -> bool:
 
 
 def _book(
-    feature: str, columns: ColumnCodes, rows: SampledRows, least: float
+    feature: str, columns: ColumnCodes, rows: SampledRows, least: float, bins: Bins | None
 ) -> Iterator[CodeBook]:
     """The book of a feature, if its values part the rows."""
     slices = columns.of_spec(SlicingSpec(feature_keys=(feature,)), feature)
@@ -148,8 +153,8 @@ def _book(
         return  # several values in a row
     counts = np.bincount(slices.codes, minlength=len(slices.values))
     kind = rows.table.schema.field(feature).type
-    if len(counts) > _MOST_VALUES[0] and is_measured(kind):
-        yield from _of_bins(feature, rows)
+    if bins is not None or (len(counts) > _MOST_VALUES[0] and is_measured(kind)):
+        yield from _of_bins(feature, rows, bins or Bins(quantiles=QUANTILES))
         return
     texts = np.array(slices.values.to_pylist(), np.object_)
     order = np.lexsort((texts.astype(str), -counts))[: _MOST_VALUES[0]]
@@ -158,10 +163,11 @@ def _book(
         yield CodeBook(feature, slices.kinds[0], frequent)
 
 
-def _of_bins(feature: str, rows: SampledRows) -> Iterator[CodeBook]:
+def _of_bins(feature: str, rows: SampledRows, asked: Bins) -> Iterator[CodeBook]:
     column = rows.table.column(feature).combine_chunks()
     values = unlisted(column)[0] if is_list(column.type) else column
-    edges = DistinctNumbers.of(feature, values).edges(QUANTILES)
+    numbers = DistinctNumbers.of(feature, values)  # refuses what is no number
+    edges = asked.edges or numbers.edges(asked.quantiles or QUANTILES)
     if edges:
         bins = Bins(edges=edges)
         yield CodeBook(feature, "bin", bins.labels, bins)

@@ -20,6 +20,7 @@ from benison.weak_slices.code_books import CodeBook
 from benison.weak_slices.confirm import Evidence, confirmed
 from benison.weak_slices.losses import RowLoss
 from benison.weak_slices.pursuit import Candidate, Pursuit, Search, pursue
+from benison.weak_slices.ranges import ranges
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,15 +139,14 @@ def findings(rows: Iterable[Mapping[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist([*rows], WEAK_SLICES_SCHEMA)
 
 
-def sentences(table: pa.Table) -> Iterator[str]:
-    """A sentence for each slice."""
-    several = len(set(zip(*(table[n].to_pylist() for n in ("model", "output")), strict=True))) > 1
-    for row in table.to_pylist():
-        whose = "/".join(filter(None, (row["model"], row["output"]))) if several else ""
-        yield sentence(row, whose)
+def sentences(rows: Sequence[Mapping[str, Any]], model: str = "") -> Iterator[str]:
+    """A sentence for each slice of a model; those of bins beside each other say of which range they are."""
+    for row, merged in zip(rows, ranges(rows), strict=True):
+        beside = f" With the slices beside it that is {{{merged}}}." if merged else ""
+        yield _sentence(row, model) + beside
 
 
-def sentence(row: Mapping[str, Any], model: str = "") -> str:
+def _sentence(row: Mapping[str, Any], model: str) -> str:
     """What a row says, such as `Found: {hour=5} errs on 0.31 of its examples, ...`."""
     amounts = {name: f"{row[name]:.3g}" for name in ("mean_loss", "expected", "lower", "upper")}
     evidence = (

@@ -15,11 +15,13 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from benison.config.weak_slice_options import CHANGE
 from benison.report import page
 from benison.report.look import LIGHT
 from benison.results.result import EvalResult
 from benison.slicing.keys import OVERALL
 from benison.table.slices import slice_id, slice_ids
+from benison.table.weak_slice_words import CONFIRMED, weak_slice_table, weak_slice_title
 from benison.table.words import FEW_EXAMPLES, shortened
 from benison.validation.terms import FAIL
 
@@ -33,8 +35,10 @@ _NUMBERS = "text-align:right;font-variant-numeric:tabular-nums"
 
 
 def piece(result: EvalResult) -> str:
-    """Verdict, reasons and worst slices; then the report, or its path if it is too large."""
-    return "".join(("<div>", *_verdict(result), *_worst(result), _report(result), "</div>"))
+    """Verdict, reasons, worst and weak slices; then the report, or its path if it is too large."""
+    return "".join(
+        ("<div>", *_verdict(result), *_worst(result), *_weak(result), _report(result), "</div>")
+    )
 
 
 def _verdict(result: EvalResult) -> Iterator[str]:
@@ -67,6 +71,21 @@ def _worst(result: EvalResult) -> Iterator[str]:
     yield "</tbody></table>"
     if any(row["examples"] < FEW_EXAMPLES for row in rows.values()):
         yield f"<p><small>≈: fewer than {FEW_EXAMPLES} examples, so uncertain.</small></p>"
+
+
+def _weak(result: EvalResult) -> Iterator[str]:
+    """The slices that a search has confirmed, the strongest first."""
+    options = result.config.weak_slices
+    headings, rows = weak_slice_table(result.weak_slices.to_pylist())
+    if options is None or not rows:
+        return
+    yield f"<p><strong>{weak_slice_title(options.loss == CHANGE)}</strong></p><table><thead><tr>"
+    yield f"{''.join(f'<th>{name}</th>' for name in headings)}</tr></thead><tbody>"
+    for name, *cells in rows:
+        yield f'<tr><td style="text-align:left">{_cut(name)}</td>'
+        yield "".join(f'<td style="{_NUMBERS}">{_cut(cell)}</td>' for cell in cells)
+        yield "</tr>"
+    yield f"</tbody></table><p><small>{CONFIRMED}</small></p>"
 
 
 def _rows(result: EvalResult, names: list[str]) -> dict[str, dict[str, Any]]:

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
-from typing import Any
 
 from benison.config.weak_slice_options import CHANGE
 from benison.results.result import EvalResult
-from benison.table.words import WEAK_SLICE_COLUMNS, cut, weak_slice_numbers
-
-_HEADINGS = ("Slice", *(name.capitalize() for name in WEAK_SLICE_COLUMNS))
+from benison.table.weak_slice_words import CONFIRMED, weak_slice_table, weak_slice_title
+from benison.table.words import cut
 
 
 def weak_slice_section(result: EvalResult) -> str:
@@ -18,26 +17,22 @@ def weak_slice_section(result: EvalResult) -> str:
     options = result.config.weak_slices
     if options is None:
         return ""
-    changed = options.loss == CHANGE
-    title = "Slices that became worse" if changed else "Slices in which the model is weak"
-    rows = result.weak_slices.to_pylist()
-    heads = "".join(f'<th scope="col">{heading}</th>' for heading in _HEADINGS)
+    title = weak_slice_title(options.loss == CHANGE)
+    headings, rows = weak_slice_table(result.weak_slices.to_pylist())
+    heads = "".join(f'<th scope="col">{heading.capitalize()}</th>' for heading in headings)
     body = "".join(map(_row, rows))
     content = (
         f'<div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
         if rows
         else '<p class="note">None was confirmed.</p>'
     )
-    note = (
-        '<p class="note">Found in half of the examples without being named, and confirmed on the other '
-        "half, from which effects and intervals are.</p>"
-    )
+    note = f'<p class="note">{CONFIRMED}</p>' if rows else ""
     return (
         f'<section id="weak-slices" aria-labelledby="weak-slices-title"><h2 id="weak-slices-title">{title}'
-        f"</h2>{note if rows else ''}{content}</section>"
+        f"</h2>{note}{content}</section>"
     )
 
 
-def _row(row: dict[str, Any]) -> str:
-    name = f'<th scope="row" dir="auto">{escape(cut(row["slice"]))}</th>'
-    return f"<tr>{name}{''.join(f'<td>{cell}</td>' for cell in weak_slice_numbers(row))}</tr>"
+def _row(cells: Sequence[str]) -> str:
+    name = f'<th scope="row" dir="auto">{escape(cut(cells[0]))}</th>'
+    return f"<tr>{name}{''.join(f'<td>{escape(cell)}</td>' for cell in cells[1:])}</tr>"

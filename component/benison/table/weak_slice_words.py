@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Words and numbers of weak slices, the same in terminals, on pages and in files for people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+NONE_CONFIRMED = "No weak slice was confirmed."
+CONFIRMED = (
+    "Half of the examples showed them without their being named; effects, intervals and losses are of the "
+    "other half, which confirms them."
+)
+"""What is said beside a table."""
+
+_COLUMNS = (
+    "effect", "interval", "mean loss", "expected", "confirmed on", "examples", "of all errors",
+)  # fmt: skip
+
+
+def weak_slice_title(became_worse: bool) -> str:
+    """What a table is of.
+
+    >>> weak_slice_title(True)
+    'Slices that became worse'
+    """
+    return "Slices that became worse" if became_worse else "Slices in which the model is weak"
+
+
+def weak_slice_table(
+    rows: Sequence[Mapping[str, Any]],
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """The headings and the cells of rows of weak_slices.parquet; the first column is the slice.
+
+    Where they are of several models or outputs, the second column says of which.
+    """
+    whose = ["/".join(filter(None, (row["model"], row["output"]))) for row in rows]
+    if len(set(whose)) < 2:  # noqa: PLR2004 - of one there is nothing to tell apart
+        return ("slice", *_COLUMNS), [(row["slice"], *_numbers(row)) for row in rows]
+    cells = [(row["slice"], of, *_numbers(row)) for row, of in zip(rows, whose, strict=True)]
+    return ("slice", "of", *_COLUMNS), cells
+
+
+def _numbers(row: Mapping[str, Any]) -> tuple[str, ...]:
+    share = row["share_of_errors"]
+    return (
+        f"{row['effect']:.3g}",
+        f"{row['lower']:.3g} to {row['upper']:.3g}",
+        f"{row['mean_loss']:.3g}",
+        f"{row['expected']:.3g}",
+        f"{row['confirmed_on']:,}",
+        f"{row['examples']:,}",
+        "" if math.isnan(share) else f"{share:.0%}",
+    )
