@@ -212,7 +212,7 @@ def test_the_keyboard_is_enough(show: Show, judged: benison.EvalResult) -> None:
     page.focus('[data-sort="examples"]')
     page.keyboard.press("Enter")
     expect(page.locator('[data-sort="examples"]')).to_be_focused()
-    expect(page.locator('th[aria-sort="ascending"]')).to_contain_text("examples")
+    expect(page.locator('th[aria-sort="descending"]')).to_contain_text("examples")
     page.focus("#table tbody tr:nth-child(2) input")
     page.keyboard.press("Space")
     assert page.locator("#chosen li").count() >= 2

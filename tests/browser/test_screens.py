@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -190,3 +191,59 @@ def test_says_what_to_do_where_no_slice_matches(show: Show, judged: benison.Eval
     shown.page.get_by_role("button", name="Show all slices").click()
     assert f"{len(judged.slices())} slices" in shown.text("#count")
     assert shown.page.locator(".pair svg").count() == 2
+
+
+def test_slices_come_in_the_order_in_which_they_concern_a_reader(
+    show: Show, judged: benison.EvalResult
+) -> None:
+    shown = show(judged)
+    names = [row[0] for row in shown.rows()]
+    failed = [check.slice for check in judged.verdict.failures]
+    changes = {name: judged.value("auc_diff", name) for name in names}
+    by_change = sorted(failed, key=lambda name: changes[name])
+    assert names[: len(failed) + 1] == ["Overall", *by_change]
+    rest = [changes[name] for name in names[len(failed) + 1 :]]
+    assert rest == sorted(rest)
+    assert "those that failed come first, then the worst change of auc" in shown.text("#count")
+    shown.page.click('[data-sort="examples"]')
+    assert "come first" not in shown.text("#count")
+
+
+def test_few_slices_have_a_line_each(show: Show, mixed: benison.EvalResult) -> None:
+    shown = show(mixed, "#find=hour%3D1&least=80&metric=auc")
+    names = [row[0] for row in shown.rows()]
+    assert 1 < len(names) <= 8
+    page = shown.page
+    assert page.locator("#histogram rect.bar").count() == 0
+    assert page.locator("#weigh-label").is_hidden()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save Values of auc as CSV").click(force=True)
+    _, *lines = csv.reader(Path(download.value.path()).read_text("utf-8").splitlines())
+    values = {name: [float(x) for x in numbers] for name, *numbers in lines}
+    assert list(values) == sorted(names, key=lambda name: mixed.value("auc", name, model="new"))
+    for name, (value, lower, upper, baseline) in values.items():
+        assert value == mixed.value("auc", name, model="new")
+        assert baseline == mixed.value("auc", name, model="old")
+        assert lower < value < upper
+    for mark in ("line.reach", "line.before", "path.dot"):
+        assert page.locator(f"#histogram {mark}").count() == len(names)
+    page.check("#change")
+    expect(page.locator("#histogram .name, #histogram .explained")).to_have_text(
+        "change of auc of each slice"
+    )
+
+
+def test_a_view_leads_to_the_plots_of_others(show: Show, tmp_path: Path) -> None:
+    classes = 40 * [0, 1, 2]
+    scores = [[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.5, 0.1, 0.4]] * 40
+    plots = [{"class_name": name} for name in ("AUC", "ConfusionMatrixPlot")]
+    made = config("SparseCategoricalAccuracy", "MultiClassConfusionMatrixPlot")
+    made["metrics_specs"] += [{"binarize": {"class_ids": {"values": [1, 2]}}, "metrics": plots}]
+    table = pa.table({"label": classes, "prediction": scores})
+    page = show(evaluated(table, made, tmp_path)).page
+    assert page.locator("#charts section.row").count() == 1
+    expect(page.locator("#charts .elsewhere")).to_contain_text("ROC, Precision and recall")
+    page.locator("#fairness .elsewhere button", has_text="classId:2").click()
+    expect(page.locator('#charts [data-kind="roc"] svg')).to_be_visible()
+    expect(page.locator("#fairness table")).to_be_visible()
+    expect(page.locator("#view option:checked")).to_contain_text("classId:2")

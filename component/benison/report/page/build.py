@@ -30,7 +30,17 @@ _LEAST_CURVES = 60  # slices that keep their plots while slices are dropped
 _PAGE = Document(
     "page",
     scripts=(
-        *("state", "verdict", "rows", "cells", "table", "histogram", "scatter", "controls"),
+        *(
+            "state",
+            "verdict",
+            "rows",
+            "cells",
+            "table",
+            "whiskers",
+            "histogram",
+            "scatter",
+            "controls",
+        ),
         *("series", "curves", "buckets", "scores", "matrix", "classes", "plots", "rates", "main"),
     ),
     styles=("front", "slices", "plots"),

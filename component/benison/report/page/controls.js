@@ -18,6 +18,7 @@ function drawControls() {
   write("least", state.least || "");
   for (const key of FLAGS) inputAt(key).checked = state[key];
   at("brush-what").textContent = metric ? `Slices with ${chartedName(metric)}` : "Values";
+  at("weigh-label").hidden = areFew();
   at("change-label").hidden = !metric || !changeOf(metric);
 }
 

@@ -14,6 +14,7 @@ function drawHistogram() {
   const x = charted(metric);
   const figure = at("histogram");
   if (!metric || !x || !listed.before.length) return figure.replaceChildren();
+  if (areFew()) return drawWhiskers(metric, x);
   const name = chartedName(metric);
   const axis = axisOf(...rangeOf(x, listed.before), name);
   const bins = histogramOf(x, axis);

@@ -12,7 +12,7 @@ const DRAWN = [
   [[...SLICES, "columns"], drawTable],
   [["slice"], drawRowsAnew],
   [[...FILTERS, "weigh"], drawControls],
-  [FILTERS, drawCount],
+  [SLICES, drawCount],
   [[...FILTERS, "weigh"], drawHistogram],
   [[...FILTERS, "slice"], drawScatter],
   [["view", "columns"], drawColumns],

@@ -73,6 +73,14 @@ interface State {
   at: string;
 }
 
+/** A slice in the picture of a few: its value over its line, the ends of its interval, its baseline. */
+interface WhiskerLine extends Tip {
+  i: number;
+  low: number;
+  high: number;
+  baseline: number;
+}
+
 /** How the cells of a metric are drawn. */
 interface Extent {
   largest: number;

@@ -50,6 +50,7 @@ const KINDS = {
   },
 };
 const FIRST_KINDS = ["roc", "pr", "calibration", "scores", "matrix", "residuals", "classes"];
+const MOST_VIEWS = 20;
 const WITH_THRESHOLD = ["matrix", "classes"];
 
 /** The kinds of plots that the page has data for. */
@@ -116,7 +117,9 @@ function drawPlots() {
     section.style.setProperty("--charts", String(Math.max(1, chosen.length)));
     return section;
   });
-  at("charts").replaceChildren(...(data.plots.length ? rows : [noPlots()]));
+  at("charts").replaceChildren(
+    ...(data.plots.length ? [...rows, ...plotsElsewhere()] : [noPlots()]),
+  );
 }
 
 /**
@@ -143,6 +146,39 @@ function noPlot(i) {
     `The page holds the plots of ${whole(data.plotSlices)} slices: Overall, those that failed, ` +
     "and the largest. This one's are in plots.parquet."
   );
+}
+
+/** What other views have plots of, which this one has not. */
+function plotsElsewhere() {
+  const here = possibleKinds();
+  const missing = Object.keys(KINDS).filter((key) => !here.includes(key));
+  const needs = missing.map((key) => KINDS[key].needs);
+  const others = viewsWith((plot) => needs.includes(carried(plot)));
+  if (!others.length) return [];
+  const carriedThere = new Set(data.plots.filter((p) => others.includes(p.view)).map(carried));
+  const titles = missing.filter((key) => carriedThere.has(KINDS[key].needs));
+  const text = `${titles.map((key) => KINDS[key].title).join(", ")} are those of:`;
+  return [viewButtons(text, others)];
+}
+
+/**
+ * The other views that have such a plot.
+ * @param {(plot: Plot) => boolean} isSuch
+ */
+const viewsWith = (isSuch) =>
+  [...new Set(data.plots.filter(isSuch).map((plot) => plot.view))].filter((v) => v !== state.view);
+
+/**
+ * Buttons that show other views.
+ * @param {string} text
+ * @param {number[]} views
+ */
+function viewButtons(text, views) {
+  const buttons = views.slice(0, MOST_VIEWS).map((v) => {
+    const click = () => set({ view: v, ...EVERY });
+    return make("button", { type: "button", on: { click } }, data.views[v].label);
+  });
+  return make("p", { class: "elsewhere" }, make("span", {}, text), ...buttons);
 }
 
 const PLOT_LINES = [

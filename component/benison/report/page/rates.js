@@ -113,8 +113,7 @@ function ratedRows(thresholds) {
 
 function drawRates() {
   if (!ratedSlices().length) {
-    const hint = "This needs ConfusionMatrixPlot among the metrics of the config.";
-    at("fairness-body").replaceChildren(make("p", { class: "note" }, hint));
+    at("fairness-body").replaceChildren(...noRates());
     return;
   }
   const thresholds = askedThresholds();
@@ -134,6 +133,16 @@ function drawRates() {
     make("div", { id: "rates", class: "scroll", tabindex: 0, ...label }, table),
     make("button", { type: "button", id: "rate-csv", on: { click } }, "Download CSV"),
   );
+}
+
+/** What stands in place of rates. */
+function noRates() {
+  const others = viewsWith((plot) => carried(plot) === "counts");
+  if (others.length) return [viewButtons("Rates are those of two classes:", others)];
+  const hint =
+    "Rates are of a model that tells two classes apart. ConfusionMatrixPlot among the metrics of the " +
+    "config gives them.";
+  return [make("p", { class: "note" }, hint)];
 }
 
 /** @param {number[]} thresholds */

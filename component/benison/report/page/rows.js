@@ -54,17 +54,47 @@ function tableMetrics() {
 function sortable(key) {
   if (key === "slice") return searched;
   if (key === "examples") return sizes;
+  if (key === "concern") return ranksOfConcern();
   const isChange = key.startsWith("Δ");
   const metric = metricOf(isChange ? key.slice(1) : key);
   if (!metric) return null;
   return isChange ? changeOf(metric) : numbers(metric, "value");
 }
 
+/**
+ * The numbers of a metric that say how bad a slice is: of its change, or without a baseline of its value,
+ * the better end of the interval where there is one, so that a few examples do not come first by chance.
+ * @param {Metric} metric
+ */
+function worstOf(metric) {
+  const change = changeOf(metric);
+  /** @type {[Field, Field]} */
+  const ends = change ? ["changeLower", "changeUpper"] : ["lower", "upper"];
+  return numbers(metric, ends[metric.better ? 1 : 0]) || change || numbers(metric, "value");
+}
+
+/** The rank of each slice, the higher the earlier: Overall, those that failed, then from the worst or largest. */
+function ranksOfConcern() {
+  const metric = metricInView();
+  const failing = failingNow();
+  const worst = metric && metric.better !== null ? worstOf(metric) : null;
+  const order = worst ? ordering(worst, metric?.better === false) : ordering(sizes, true);
+  /** @param {number} i */
+  const first = (i) => (i === 0 ? 2 : Number(failing.has(i)));
+  const ranks = new Float64Array(data.names.length);
+  const slices = [...data.names.keys()].sort((a, b) => first(b) - first(a) || order(a, b));
+  slices.forEach((i, rank) => (ranks[i] = -rank));
+  return ranks;
+}
+
+/** The slices that failed a check of the view. */
+const failingNow = () => new Set(data.failed.filter(([, v]) => v === state.view).map(([i]) => i));
+
 function filter() {
   const kind = data.kinds.indexOf(state.kind);
   const kinds = column(data.kind);
   const text = state.find.toLowerCase();
-  const failing = new Set(data.failed.filter(([, v]) => v === state.view).map(([i]) => i));
+  const failing = failingNow();
   /** @param {number} i */
   const isWanted = (i) =>
     sizes[i] >= state.least &&

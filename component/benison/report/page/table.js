@@ -193,8 +193,14 @@ function drawCount() {
   const all = data.names.length;
   const examples = order.reduce((sum, i) => sum + sizes[i], 0);
   const slices = `${order.length === all ? "" : `${whole(order.length)} of `}${counted(all, "slice")}`;
+  const metric = metricInView();
+  const by =
+    metric && metric.better !== null
+      ? `the worst ${changeOf(metric) ? "change of " : ""}${metric.name}`
+      : "the largest";
+  const concern = state.sort === "concern" ? `; those that failed come first, then ${by}` : "";
   at("count").textContent =
-    `${slices}, ${whole(examples)} examples in them (a slice may share examples with another)`;
+    `${slices}, ${whole(examples)} examples in them (a slice may share examples with another)${concern}`;
 }
 
 /** What is seen, as CSV: the columns of the table for the slices that the filters leave, in their order. */
