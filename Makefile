@@ -41,6 +41,9 @@ test: lint .venv-airflow/ready .venv-airflow2/ready .venv-hosts/ready ## run lin
 		elif test $$code != 0; then failed=$$code; fi; \
 	done; test -z "$$failed" && test $$none -lt 2
 
+test-clusters: .venv/ready .venv-clusters/ready ## run the tests of Beam's runners, whose workers are processes
+	@$(py) -m pytest -n 0 $(ARGS) tests/clusters
+
 bench: .venv/ready ## print the performance table; ARGS goes to the benchmark
 	@$(py) tests/benchmarks/bench.py $(ARGS)
 
@@ -85,6 +88,8 @@ dist: .venv/ready ## build the source distribution and the wheel in dist
 
 airflow-env: .venv-airflow/ready .venv-airflow2/ready ## install Airflow 3 and 2, each apart from TFX
 
+clusters-env: .venv-clusters/ready ## install Beam, Dask and Prism, which needs Go, apart from TFX
+
 hosts-env: .venv-hosts/ready ## install MLflow's server, Dagster and Prefect, apart from TFX
 
 frameworks-env: .venv-frameworks/ready ## install PyTorch and JAX (5 GB), whose exported programs the tests then run too
@@ -105,6 +110,8 @@ requirements: .uv/$(UV_VERSION) ## pin again what requirements/*.in ask for
 	@$(uv) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
 		--python-version 3.11 --output-file requirements/frameworks.txt requirements/frameworks.in
 	@$(uv) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
+		--python-version 3.11 --output-file requirements/clusters.txt requirements/clusters.in
+	@$(uv) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
 		--python-version 3.11 --output-file requirements/web.txt requirements/web.in
 	@for extras in base tensorflow all; do \
 		$(uv) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
@@ -113,7 +120,7 @@ requirements: .uv/$(UV_VERSION) ## pin again what requirements/*.in ask for
 	done
 
 clean: ## remove everything that make has made
-	rm -rf .venv .venv-airflow .venv-airflow2 .venv-hosts .venv-frameworks .venv-web $(tools) .uv .bench .images demo-output dist build
+	rm -rf .venv .venv-airflow .venv-airflow2 .venv-hosts .venv-frameworks .venv-clusters .venv-web $(tools) .uv .bench .images demo-output dist build
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find component orchestration pipelines tests -name __pycache__ -prune -exec rm -rf {} +
 
@@ -125,7 +132,7 @@ clean: ## remove everything that make has made
 
 # An environment holds absolute paths, so that in a checkout that was moved or copied it would run the
 # code of the old place: `folder` tells, and is looked at every time.
-.venv/folder .venv-airflow/folder .venv-airflow2/folder .venv-hosts/folder .venv-frameworks/folder .venv-web/folder: .uv/$(UV_VERSION) FORCE
+.venv/folder .venv-airflow/folder .venv-airflow2/folder .venv-hosts/folder .venv-frameworks/folder .venv-clusters/folder .venv-web/folder: .uv/$(UV_VERSION) FORCE
 	@test "$$(cat $@ 2>/dev/null)" = "$$(pwd -P)" || { \
 		rm -rf $(@D) && { $(uv) venv --quiet --python 3.11 $(@D); } && pwd -P > $@; }
 
@@ -149,6 +156,17 @@ clean: ## remove everything that make has made
 	@$(uv) pip sync --quiet --python .venv-frameworks/bin/python requirements/frameworks.txt
 	@touch $@
 
+# Prism is Beam's small runner, of the version of the Beam that is tested with it. Whoever has no Go tests
+# the other runners; in continuous integration it must be there.
+.venv-clusters/ready: .venv-clusters/folder requirements/clusters.txt pyproject.toml
+	@echo 'Installing the environment in $(@D) ...'
+	@$(uv) pip sync --quiet --python $(@D)/bin/python requirements/clusters.txt
+	@$(uv) pip install --quiet --python $(@D)/bin/python --no-deps --no-build-isolation --editable .
+	@version=$$(sed -n 's/^apache-beam==//p' requirements/clusters.txt); GOBIN="$$(pwd -P)/$(@D)/bin" \
+		go install "github.com/apache/beam/sdks/v2/go/cmd/prism@v$$version" 2>$(@D)/go.log || \
+		{ cat $(@D)/go.log; echo 'Prism was not installed (why: see above).'; test -z "$$CI"; }
+	@touch $@
+
 .venv-web/ready: .venv-web/folder requirements/web.txt requirements/web/package.json
 	@echo 'Installing Node and the checks of the pages in .venv-web ...'
 	@$(uv) pip sync --quiet --python .venv-web/bin/python requirements/web.txt
@@ -160,4 +178,4 @@ clean: ## remove everything that make has made
 
 FORCE:
 
-.PHONY: help demo test bench bench-check fuzz kills hosts lint lint-web docs dist airflow-env hosts-env image requirements clean FORCE
+.PHONY: help demo test bench bench-check fuzz kills hosts lint lint-web docs dist airflow-env clusters-env hosts-env frameworks-env test-clusters image requirements clean FORCE

@@ -192,14 +192,19 @@ def columns_of(name: str) -> set[str]:
     return {column for s in build(name).statistics() for column in s.columns()}
 
 
-def test_every_registered_metric_is_the_same_through_beam(trips: pa.Table, tmp_path: Path) -> None:
+def catalogue(trips: pa.Table) -> dict[str, Any]:
+    """A config of every registered metric that trips have the columns of."""
     names = [name for name in benison.registered() if build(name).accepts & {"binary", "real"}]
     of_classes = ("Accuracy", "ExactMatch")  # which no score equals
     names = [n for n in names if n not in of_classes]
     names = [n for n in names if not build(n).needs_groups and not build(n).needs_baseline]
     names = [n for n in names if columns_of(n) <= {*trips.column_names}]  # without images and boxes
     metrics = [{"class_name": name, "config": example_config(name)} for name in names]
-    made = config(*metrics, slices=SLICES)
+    return config(*metrics, slices=SLICES)
+
+
+def test_every_registered_metric_is_the_same_through_beam(trips: pa.Table, tmp_path: Path) -> None:
+    made = catalogue(trips)
     data = split(trips, tmp_path / "data", 3)  # of other files a sample is another one
     expected = benison.evaluate(data, made)
     evaluated = benison.evaluate(data, made, engine="beam", beam_options=["--runner=FnApiRunner"])

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         ModelError,
         OutputError,
         RegistryError,
+        RunnerError,
     )
     from benison.evaluation.api import evaluate
     from benison.evaluation.defaults import default_evaluators, default_writers
@@ -65,6 +66,7 @@ _OWNERS = {
     "ModelError": "benison.errors",
     "OutputError": "benison.errors",
     "RegistryError": "benison.errors",
+    "RunnerError": "benison.errors",
     "SliceCodes": "benison.slicing.codes",
     "Statistic": "benison.metrics",
     "TfmaWriter": "benison.tfma",
@@ -96,6 +98,7 @@ __all__ = [
     "ModelError",
     "OutputError",
     "RegistryError",
+    "RunnerError",
     "SliceCodes",
     "Statistic",
     "TfmaWriter",

@@ -114,6 +114,10 @@ class PublishError(BenisonError):
     """A tool to which a result was to go on cannot be reached, or refuses it; the verdict stands."""
 
 
+class RunnerError(BenisonError):
+    """A Beam runner ended the job, for a reason that is none of the data's, the config's or a model's."""
+
+
 class MissingExtraError(BenisonError):
     """An optional dependency is needed; `extra` names what to install."""
 

@@ -69,7 +69,7 @@ class EvaluateFn(beam.DoFn):
 
     def process(self, part: tuple[int, Shard]) -> Iterable[tuple[int, Piece]]:
         number, started = part[0], time.monotonic()
-        with self._staging.reporting(number):
+        with self._staging.reporting(number, part[1].path):
             # Threads of a process share the models, which may take gigabytes.
             work: Work = self._shared.acquire(self._work.loaded)
             pieces = work.evaluate(part)

@@ -11,6 +11,7 @@ import argparse
 import dataclasses
 import functools
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -22,9 +23,17 @@ from benison.engine.stages import Evaluator, Merging, has_transform
 from benison.engine.staging import Staging
 from benison.engine.tally import Tally, check_rows_read
 from benison.engine.work import Piece, Work
-from benison.errors import ConfigError, MissingExtraError
+from benison.errors import ConfigError, MissingExtraError, RunnerError
+from benison.paths import absolute
 
 STATES = "states"
+# Where the errors are from that runners raise besides RuntimeError.
+_RUNNERS = re.compile(r"(apache_beam\.runners|distributed|grpc)\b")
+_ENDED = (
+    "Beam's runner ended the job: {} No worker has reported an error; one that was killed reports none, as "
+    "the system kills it where memory runs out, nor does one that cannot write to --temp_location. Nothing "
+    "was written. Evaluate again, with more memory for each worker if it stays so."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +88,7 @@ def run(
         MissingExtraError: Beam is not installed.
         ConfigError: An option is not one of Beam's or of the runner's.
         DataError: The runner lost rows.
+        RunnerError: The runner lost a worker, or ended the job for another reason of its own.
     """
     own = [evaluator for evaluator in work.evaluators if has_transform(evaluator)]
     rest = [evaluator for evaluator in work.evaluators if not has_transform(evaluator)]
@@ -89,7 +99,7 @@ def run(
             _build_divided(pipeline, shards, plain, own, staging)
         else:
             _build(pipeline, shards, plain, staging)
-        pipeline.run().wait_until_finish()
+        _finish(pipeline)
         piece = plain.merge_all(staging.saved(STATES))
         if divided:
             check_rows_read("The data", sum(staging.saved("rows")), _known(shards, rows))
@@ -136,10 +146,21 @@ def _build_divided(
 
 
 def _created(pipeline: Any, elements: Iterable[Any]) -> Any:
-    """The numbered elements, spread over the workers."""
+    """The numbered elements, spread over the workers, which may be in other folders than this process."""
     import apache_beam as beam
 
-    return pipeline | "Shards" >> beam.Create(list(enumerate(elements)), reshuffle=True)
+    sent = [dataclasses.replace(each, path=absolute(each.path)) for each in elements]
+    return pipeline | "Shards" >> beam.Create(list(enumerate(sent)), reshuffle=True)
+
+
+def _finish(pipeline: Any) -> None:
+    """Wait for the end of the job."""
+    try:
+        pipeline.run().wait_until_finish()
+    except Exception as error:
+        if type(error) is RuntimeError or _RUNNERS.match(type(error).__module__):
+            raise RunnerError(_ENDED.format(str(error).strip().split("\n")[-1][:500])) from error
+        raise
 
 
 def _write_states(pieces: Any, work: Work, staging: Staging) -> None:
@@ -183,6 +204,7 @@ def run_scans(scans: Sequence[Scan], beam_run: BeamRun) -> list[tuple[str, Inspe
         with staging.reporting(part[0]):
             return _tally_of(part[0]), part[1].run()
 
+    names = {absolute(scan.path): scan.path for scan in scans}
     with beam_run.pipeline() as (pipeline, staging):
         import apache_beam as beam
         from apache_beam.transforms.combiners import ToList
@@ -193,10 +215,11 @@ def run_scans(scans: Sequence[Scan], beam_run: BeamRun) -> list[tuple[str, Inspe
             | "Collect" >> ToList()
             | "Write" >> beam.Map(_save_as, staging, "types")
         )
-        pipeline.run().wait_until_finish()
+        _finish(pipeline)
         (made,) = staging.saved("types")
     functools.reduce(Tally.merge, (tally for tally, _ in made), Tally()).check_parts(scans)
-    return sorted((types for _, types in made), key=lambda pair: pair[0])
+    types = [(names[path], inspected) for _, (path, inspected) in made]
+    return sorted(types, key=lambda pair: pair[0])
 
 
 class Summary(Merging, Protocol):
@@ -246,7 +269,7 @@ def run_summary(shards: Sequence[Shard], summary: Summary, beam_run: BeamRun) ->
             | "Merge" >> beam.CombineGlobally(beam_fns.MergeFn(tallied, staging))
             | "Write" >> beam.Map(_save_as, staging, "summary")
         )
-        pipeline.run().wait_until_finish()
+        _finish(pipeline)
         ((tally, made),) = staging.saved("summary")
     tally.check_parts(shards)
     return made

@@ -24,6 +24,7 @@ from benison.engine.read_columns import as_column, as_floats
 from benison.engine.stages import Extractor, FeatureConsumer
 from benison.engine.variants import Variant
 from benison.errors import DataError, ModelError, suggestion
+from benison.paths import whole
 from benison.slicing.encode import ColumnCodes, SpecCodes
 from benison.slicing.spec_columns import columns_of
 
@@ -119,9 +120,9 @@ class PredictionsExtractor:
         self.numbers = ClassNumbers()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A loaded model does not travel to another process; it is loaded again there.
-        arguments = (self.specs, self.paths, self.trust_pickle, self.variants, self.trust_ops)
-        return PredictionsExtractor, arguments, {"expected": self.expected}
+        # A loaded model does not travel; another process, in another folder, loads it again.
+        more = (self.trust_pickle, self.variants, self.trust_ops)
+        return type(self), (self.specs, whole(self.paths), *more), {"expected": self.expected}
 
     def setup(self) -> None:
         """Load the models; raises ModelError for one that cannot be loaded."""

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from benison.errors import BenisonError
+
 _ERROR = "error"
 _MAGIC = re.compile(r"[*?[]")
 
@@ -57,15 +59,18 @@ class Staging:
         return sorted(metadata.path for metadata in matched.metadata_list)
 
     @contextmanager
-    def reporting(self, part: int = 0) -> Iterator[None]:
+    def reporting(self, part: int = 0, path: str = "") -> Iterator[None]:
         """On a worker: write down what ends the block, before the runner hears of it.
 
         Args:
             part: The number of the part of the data that is worked on.
+            path: Its file, which is noted beside the error.
         """
         try:
             yield
         except Exception as error:
+            if path and not isinstance(error, BenisonError):
+                error.add_note(f"This happened with rows of {path}.")
             with suppress(Exception):  # then the runner's own words must do
                 self.save(f"{_ERROR}-{part:08d}-{uuid.uuid4().hex}", _portable(error))
             raise

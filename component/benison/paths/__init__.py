@@ -13,7 +13,7 @@ import glob
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
@@ -90,6 +90,14 @@ def absolute(path: str | os.PathLike[str] | RemotePath) -> str:
     """The path as it may be written down: an address as it is, a local name with the folders above it."""
     location = locate(path)
     return os.path.abspath(location) if isinstance(location, Path) else str(location)
+
+
+def whole(paths: Mapping[str, str]) -> dict[str, str]:
+    """Local paths as processes in other folders find them; anything else, such as an address, as it is."""
+    return {
+        name: os.path.abspath(path) if isinstance(path, str) and os.path.exists(path) else path
+        for name, path in paths.items()
+    }
 
 
 def in_arrow(path: str | os.PathLike[str] | RemotePath) -> tuple[fs.FileSystem, str]:

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Evaluations on runners whose workers are processes of their own: numbers, lost workers, errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+import benison
+from tests.clusters.runners import INSTALLED, PRISM, RUNNERS, Options, environment, python, wait_for
+from tests.conftest import config, taxi_like
+from tests.test_evaluation import catalogue, same_results, split
+
+HERE = Path(__file__).parent
+HOURS = ({}, {"feature_keys": ["hour"]})
+
+
+@pytest.fixture(scope="module", params=RUNNERS)
+def runner(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Options]]:
+    """A runner's name and options; it is started once."""
+    check_installed(request.param)
+    with RUNNERS[request.param](tmp_path_factory.mktemp(request.param)) as options:
+        yield request.param, options
+
+
+def check_installed(runner: str) -> None:
+    """Skip, or in continuous integration fail, where a runner is not installed."""
+    unable = pytest.fail if "CI" in os.environ else pytest.skip
+    if not (INSTALLED / "ready").exists():
+        unable("there is no .venv-clusters; run: make clusters-env")
+    if runner in ("prism", "pool") and not PRISM.exists():
+        unable("there is no Prism, which is built with Go; then run: make clusters-env")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> str:
+    return split(taxi_like(2_000), tmp_path / "data", 4)
+
+
+def command(made: dict[str, Any], folder: Path, options: Options) -> list[str]:
+    """Evaluate the data in a folder, which is where the command but not every worker is."""
+    (folder / "config.json").write_text(json.dumps(made), encoding="utf-8")
+    start = [python(), "-m", "benison", "evaluate", "--examples", "data", "--output", "out"]
+    stages = ["--config", "config.json", "--module-path", str(HERE)]
+    return [*start, *stages, "--engine", "beam", "--", *options]
+
+
+def evaluated(made: dict[str, Any], folder: Path, options: Options) -> tuple[int, str]:
+    """The exit code, and what is said."""
+    run = subprocess.run(
+        command(made, folder, options),
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+    return run.returncode, run.stderr
+
+
+def waiting(folder: Path) -> dict[str, Any]:
+    folder.mkdir()
+    held = {"class_name": "Waiting", "module": "waiting", "config": {"folder": str(folder)}}
+    return config("AUC", held, slices=HOURS)
+
+
+@pytest.mark.slow
+def test_every_metric_is_the_same_on_a_runner(
+    runner: tuple[str, Options], data: str, trips: pa.Table, tmp_path: Path
+) -> None:
+    made = catalogue(trips)
+    code, words = evaluated(made, tmp_path, runner[1])
+    assert code == 0, words[-4_000:]
+    same_results(benison.evaluate(data, made), benison.load_result(tmp_path / "out"))
+
+
+@pytest.mark.slow
+def test_a_user_s_error_arrives_with_the_file(
+    runner: tuple[str, Options], data: str, tmp_path: Path
+) -> None:
+    made = config({"class_name": "Dividing", "module": "waiting"}, slices=HOURS)
+    code, words = evaluated(made, tmp_path, runner[1])
+    error = (
+        f"ZeroDivisionError: integer division or modulo by zero\nThis happened with rows of {data}"
+    )
+    assert (code, error in words) == (3, True), words[-4_000:]
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_damaged_file_is_named(runner: tuple[str, Options], data: str, tmp_path: Path) -> None:
+    damaged = Path(data, "002.parquet")
+    content = bytearray(damaged.read_bytes())
+    content[4:2_000] = bytes(1_996)
+    damaged.write_bytes(content)
+    code, words = evaluated(config("AUC"), tmp_path, runner[1])
+    assert code == 2, words[-4_000:]
+    (sentence,) = [line for line in words.splitlines() if line.startswith("error: ")]
+    assert str(damaged) in sentence
+    assert not (tmp_path / "out").exists()
+
+
+# The workers of Prism alone are threads of the command.
+@pytest.mark.slow
+@pytest.mark.parametrize("runner", [name for name in RUNNERS if name != "prism"], indirect=True)
+def test_a_worker_that_is_killed_changes_no_number(
+    runner: tuple[str, Options], data: str, tmp_path: Path
+) -> None:
+    name, options = runner
+    made, held = waiting(tmp_path / "held"), tmp_path / "held"
+    with subprocess.Popen(
+        command(made, tmp_path, options),
+        cwd=tmp_path,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        wait_for(lambda: any(held.iterdir()), "an evaluation")
+        os.kill(int(next(held.iterdir()).name), signal.SIGKILL)
+        (held / "go").touch()
+        words = process.communicate(timeout=300)[1]
+    if name != "dask":
+        lost = "error: Beam's runner ended the job: "
+        assert (process.returncode, words.count(lost)) == (2, 1), words[-4_000:]
+        assert not (tmp_path / "out").exists()
+        assert evaluated(made, tmp_path, options)[0] == 0
+    expected = benison.evaluate(data, made, module_path=HERE)
+    same_results(expected, benison.load_result(tmp_path / "out"))
