@@ -16,7 +16,7 @@ from benison.config import EvalConfig, MetricConfig, MetricsSpec, ModelSpec, Sli
 from benison.config.constraints import located_specs
 from benison.config.plain import path_of
 from benison.engine.intervals import NoResampling, Resampling, resampling_of
-from benison.engine.requests import Asked, asked_of, pairs_of
+from benison.engine.requests import Asked, asked_of, macro_of, pairs_of
 from benison.engine.samplings import Sampling, Samplings
 from benison.engine.views import Average, Comparison, Pairs, View
 from benison.errors import ConfigError
@@ -296,7 +296,7 @@ class _Builder:
             return
         for pairs in each_pairs:
             yield self._compute(metric, dataclasses.replace(view, pairs=pairs), path)
-        for macro in asked.macros:
+        for macro in (macro_of(metric, each) for each in asked.macros):
             views = [dataclasses.replace(view, pairs=pairs) for pairs in macro.pairs]
             of = tuple(self._compute(metric, each, path, shown=False) for each in views)
             weighing = views if macro.weighted else []

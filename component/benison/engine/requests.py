@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from benison.config import AggregationOptions, MetricsSpec
 from benison.engine.views import BoxesOf, ClassAmongTopK, ClassOf, Flattened, Kth, Pairs, TopK
@@ -74,10 +74,22 @@ def pairs_of(metric: Metric, asked: Asked) -> tuple[Pairs, ...] | None:
         return asked.pairs
     if asked == Asked((Pairs(),)):
         return (own,)
-    classes = [pairs.class_id for pairs in asked.pairs if type(pairs) is ClassOf]
-    if not isinstance(own, TopK) or asked.macros or len(classes) < len(asked.pairs):
+    each = (*asked.pairs, *(pairs for macro in asked.macros for pairs in macro.pairs))
+    if not isinstance(own, TopK) or not all(isinstance(pairs, ClassOf) for pairs in each):
         return None
-    return tuple(ClassAmongTopK(class_id, own.k) for class_id in classes)
+    return _among(own, asked.pairs)
+
+
+def macro_of(metric: Metric, macro: Macro) -> Macro:
+    """A mean over classes, each of them where it is among the highest scores if the metric asks for these."""
+    own = own_pairs(metric)
+    if not isinstance(own, TopK):
+        return macro
+    return dataclasses.replace(macro, pairs=_among(own, macro.pairs), sub_key=own.sub_key)
+
+
+def _among(top: TopK, classes: Iterable[Pairs]) -> tuple[Pairs, ...]:
+    return tuple(ClassAmongTopK(of.class_id, top.k) for of in classes if isinstance(of, ClassOf))
 
 
 def _unsupported(spec: MetricsSpec) -> Iterator[tuple[str, str]]:
