@@ -125,3 +125,14 @@ def test_where_there_is_no_correlation(name: str) -> None:
     assert metric.of(infinite) == pytest.approx(1, rel=1e-12)
     with pytest.raises(DataError, match="needs one label and one prediction in each row"):
         metric.of(Inputs.of([0], [[0.2, 0.8]]))
+
+
+@every_correlation
+def test_nothing_is_known_of_scores_that_are_all_in_one_bin(name: str) -> None:
+    """Nor whether they are equal, so that there is no value, and no resolution that would make it one."""
+    rng = np.random.default_rng(0)
+    labels, near = rng.random(5000), 0.50001 + 1e-6 * rng.random(5000)
+    both = Inputs.of([*labels, *np.zeros(5000), *labels], [*near, *near, *np.full(5000, 0.3)])
+    values, resolutions = value_and_resolution(name, both, np.repeat([0, 1, 2], 5000), 3)
+    assert np.isnan(values).all()
+    np.testing.assert_array_equal(resolutions, [np.nan, 0, np.nan])

@@ -96,7 +96,10 @@ _HIGHEST = (
     "is of the class with the highest score: {{class_name: {ours}, config: {{top_k: 1}}}}, in a spec with "
     "aggregate: {{{average}: true, class_weights: {{0: 1, 1: 1, ...}}}}."
 )
-_EACH = "is {{class_name: AUC}} in a spec with aggregate: {{{average}: true, class_weights: {{0: 1, 1: 1, ...}}}}."
+_EACH = (
+    "is {{class_name: AUC}} in a spec with aggregate: "
+    "{{{average}: true, class_weights: {{0: 1, 1: 1, ...}}}}."
+)
 _AVERAGES = {"macro": "macro_average", "weighted": "weighted_macro_average"}
 _OF_CLASSES = {
     "f1": "F1Score",

@@ -115,10 +115,23 @@ class RankedPairs:
         slices = self.pairs.slices if axis is None else axis.slices
         return np.asarray(np.bincount(slices, values, len(self.total)), np.float64)
 
-    def where_both_vary(self, values: Array) -> Array:
-        """Values, float64[S]; NaN where one of the two has one value alone, or is missing."""
-        runs = [np.bincount(axis.slices, minlength=len(self.total)) for axis in (self.x, self.y)]
-        return np.where((np.minimum(*runs) > 1) & ~np.isnan(self.total), values, np.nan)
+    @cached_property
+    def runs(self) -> tuple[Index, Index]:
+        """How many different values, or bins, labels and predictions have: int64[S] each."""
+        x, y = (np.bincount(of.slices, minlength=len(self.total)) for of in (self.x, self.y))
+        return x, y
+
+    @cached_property
+    def both_vary(self) -> Mask:
+        """Whether both have several of them in a slice, and none is missing: bool[S]."""
+        return np.asarray((np.minimum(*self.runs) > 1) & ~np.isnan(self.total))
+
+    @cached_property
+    def crowded(self) -> Mask:
+        """Whether all values of one of the two are in one bin, and not known to be equal: bool[S]."""
+        axes = zip((self.x, self.y), self.runs, strict=True)
+        x, y = ((runs > 1) | (self.sums(axis.unknown, axis) > 0) for axis, runs in axes)
+        return np.asarray(x & y & ~self.both_vary & ~np.isnan(self.total))
 
     def concordant(self) -> Array:
         """The share of the pairs of rows in which both values are in the same order: float64[S].
@@ -184,7 +197,9 @@ def _ascending(slices: Index, values: Array, in_bins: bool) -> Index:
 class RankCorrelation(Metric):
     """A correlation of the ranks of labels and predictions, from -1 to 1; subclasses give `between`.
 
-    NaN for a slice in which the labels or the predictions are all equal, or one is missing.
+    NaN for a slice in which the labels or the predictions are all equal, or one is missing. NaN too
+    where all values of one of the two are in one bin of the scale, which does not tell whether they are equal:
+    then the resolution is NaN as well.
     """
 
     accepts = frozenset({"real", "binary"})
@@ -205,9 +220,10 @@ class RankCorrelation(Metric):
     def result_and_resolution(self, counts: JointCounts) -> tuple[Array, Array]:
         ranked = ranked_pairs(counts)
         between = self.between(ranked)
-        value = ranked.where_both_vary(between.value)
+        value = np.where(ranked.both_vary, between.value, np.nan)
         rough = ranked.pooled & ~np.isnan(value)
-        return value, np.where(rough, between.resolution, 0.0)
+        resolution = np.where(rough, between.resolution, 0.0)
+        return value, np.where(ranked.crowded, np.nan, resolution)
 
 
 @dataclasses.dataclass(frozen=True)
