@@ -197,9 +197,9 @@ def _ascending(slices: Index, values: Array, in_bins: bool) -> Index:
 class RankCorrelation(Metric):
     """A correlation of the ranks of labels and predictions, from -1 to 1; subclasses give `between`.
 
-    NaN for a slice in which the labels or the predictions are all equal, or one is missing. NaN too
-    where all values of one of the two are in one bin of the scale, which does not tell whether they are equal:
-    then the resolution is NaN as well.
+    NaN for a slice in which the labels or the predictions are all equal, or one is missing. NaN too where all
+    values of one of the two are in one bin of the scale, which does not tell whether they are equal; then the
+    resolution is NaN as well.
     """
 
     accepts = frozenset({"real", "binary"})
