@@ -92,36 +92,42 @@ NOTES = {
 """What to know before one takes a metric for the one that was asked for."""
 
 _STEPS = "is the area below steps, which is not computed; AUCPrecisionRecall is the area with interpolation."
-_HIGHEST = (
-    "is of the class with the highest score: {{class_name: {ours}, config: {{top_k: 1}}}}, in a spec with "
-    "aggregate: {{{average}: true, class_weights: {{0: 1, 1: 1, ...}}}}."
-)
-_EACH = (
-    "is {{class_name: AUC}} in a spec with aggregate: "
-    "{{{average}: true, class_weights: {{0: 1, 1: 1, ...}}}}."
-)
-_AVERAGES = {"macro": "macro_average", "weighted": "weighted_macro_average"}
+
+
+def _mean(ours: str, average: str) -> str:
+    """What to write for a mean over classes.
+
+    scikit-learn takes the class with the highest score for the predicted one, which is `top_k: 1` here; areas
+    are of the scores themselves, each class against the rest.
+    """
+    weights = "class_weights: {0: 1, 1: 1, ...}"
+    return f"is {{class_name: {ours}}} in a spec with aggregate: {{{average}: true, {weights}}}."
+
+
+_TOP = ", config: {top_k: 1}"
 _OF_CLASSES = {
     "f1": "F1Score",
     "jaccard": "ThreatScore",
     "precision": "Precision",
     "recall": "Recall",
 }
+"""What scikit-learn averages over classes, by the beginning of its names."""
+_MICRO = (
+    "of rows with one class each is the share of right ones: CategoricalAccuracy, or "
+    "SparseCategoricalAccuracy where labels are class numbers."
+)
+_AVERAGES = {"macro": "macro_average", "weighted": "weighted_macro_average"}
 INSTEAD = {
     "average_precision": _STEPS,
     "average_precision_score": _STEPS,
-    "roc_auc_ovr": _EACH.format(average="macro_average"),
-    "roc_auc_ovr_weighted": _EACH.format(average="weighted_macro_average"),
+    "roc_auc_ovr": _mean("AUC", _AVERAGES["macro"]),
+    "roc_auc_ovr_weighted": _mean("AUC", _AVERAGES["weighted"]),
+    **dict.fromkeys(("f1_micro", "precision_micro", "recall_micro"), _MICRO),
     **{
-        f"{name}_{kind}": _HIGHEST.format(ours=ours, average=average)
-        for name, ours in _OF_CLASSES.items()
-        for kind, average in _AVERAGES.items()
+        f"{n}_{k}": _mean(ours + _TOP, _AVERAGES[k])
+        for n, ours in _OF_CLASSES.items()
+        for k in _AVERAGES
     },
-    **dict.fromkeys(
-        ("f1_micro", "precision_micro", "recall_micro"),
-        "of rows with one class each is the share of right ones: CategoricalAccuracy, or "
-        "SparseCategoricalAccuracy where labels are class numbers.",
-    ),
 }
 """Names of what is not computed, with what is there in place of it."""
 

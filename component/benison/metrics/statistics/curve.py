@@ -31,6 +31,9 @@ MOST_KEPT = 2**21
 class Curve:
     """Points of the confusion matrix as the threshold rises, for a block of n slices.
 
+    Its rates are made once, because a curve that is kept is read by many metrics: by areas, distances and
+    operating points alike. They are not defined where what they are a share of has no weight.
+
     Attributes:
         slices: The slices, int64[n].
         tp: The weight of the positives above the threshold, float64[n, P], falling along the axis to 0, where
@@ -52,7 +55,6 @@ class Curve:
     thresholds: Thresholds
     is_exact: bool
 
-    # Rates are kept, because a kept curve is read by many metrics.
     @functools.cached_property
     def recall(self) -> Array:
         """TP / P, float64[n, P]; NaN without positives."""
