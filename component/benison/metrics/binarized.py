@@ -20,8 +20,8 @@ class Binarized(Metric):
         class_id: The class of which it is, from 0 up.
         top_k: Every class counts, and only the `top_k` highest scores of a row can be positive, those of
             the other classes being -inf. With `class_id`, that class alone counts, and can be positive where
-            it is among the `top_k` highest. So it is for each class of a macro average: with `top_k=1` a class is
-            predicted where its score is the highest one, as scikit-learn's averages have it.
+            it is among the `top_k` highest. So it is for each class of a macro average: with `top_k=1` a
+            class is predicted where its score is the highest one, as scikit-learn's averages have it.
     """
 
     class_id: int | None = None  # type: ignore[misc]
