@@ -36,12 +36,15 @@ from benison.data.values import is_number, is_text
 from benison.data.widening import MisfitError
 from benison.errors import DataError
 
+_READ_BYTES = 2**22  # where types are known: so much stays in the processor's cache
+_BEGUN = 2**16  # what is read of a piece that nobody wants
 _COLUMN = re.compile(r"In CSV column #(\d+): (.*)", re.DOTALL)
 
 
 def inspect(path: str, rules: Rules) -> Inspected:
     """The types of the first rows; times stay text, which no two programs write alike."""
-    with _opened(path, csv.ConvertOptions(null_values=[*NULL_WORDS, *rules.null_values])) as reader:
+    convert = csv.ConvertOptions(null_values=[*NULL_WORDS, *rules.null_values])
+    with _opened(path, convert, only_first=True) as reader:
         if reader is None:
             return NO_ROWS
         fields = [pa.field(f.name, _inferred(f.type)) for f in reader.schema]
@@ -54,7 +57,7 @@ def _inferred(kind: pa.DataType) -> pa.DataType:
 
 def first_texts(path: str, columns: Sequence[str], rules: Rules) -> frozenset[str]:
     """Those of some columns of numbers whose first cells are not written as numbers are printed."""
-    first = next(_cells(path, columns), None)
+    first = next(_cells(path, columns, only_first=True), None)
     return frozenset() if first is None else _texts(_types(first, rules))
 
 
@@ -78,14 +81,14 @@ def _texts(types: dict[str, CellType]) -> frozenset[str]:
     return frozenset(n for n, t in types.items() if is_number(t.type) and not t.exact)
 
 
-def _cells(path: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _cells(path: str, columns: Sequence[str], only_first: bool = False) -> Iterator[pa.RecordBatch]:
     """Some columns as they are written: strings."""
     options = csv.ConvertOptions(
         column_types=dict.fromkeys(columns, pa.string()),
         include_columns=list(columns),
         include_missing_columns=True,
     )
-    with _opened(path, options) as reader:
+    with _opened(path, options, only_first) as reader:
         yield from reader or ()
 
 
@@ -191,12 +194,16 @@ class _Pieces:
     Arrow drops the second one where a piece begins with it, even if both stand in a quoted cell. After the
     last line comes one with a cell too many: where Arrow does not see it, a quote before it was never closed
     and the rest of the file is one cell.
+
+    With `only_first` all but the first piece is cut short, for who wants no more than its rows: Arrow reads
+    pieces ahead, whose rows would be made for nobody.
     """
 
     closed = False
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, only_first: bool) -> None:
         self._stream = stream
+        self._only_first = only_first
         self._held = b""
         self._end: bytes | None = None
         self.saw_end = False
@@ -206,6 +213,8 @@ class _Pieces:
         """At most `size` bytes; none at the end, and none when nobody wants more."""
         if self.is_left:
             return b""
+        if self._only_first and self._end is not None:
+            size, self.is_left = min(size, _BEGUN), True
         piece: bytes = self._held + self._stream.read(size - len(self._held))
         if self._end is None:
             self._end = _end_of(piece)
@@ -289,12 +298,17 @@ class _Opened:
 
 
 @contextmanager
-def _opened(path: str, convert: csv.ConvertOptions) -> Iterator[_Opened | None]:
-    """The batches of a CSV file; None for a file without a line."""
-    options = csv.ReadOptions(block_size=BLOCK_BYTES)
+def _opened(
+    path: str, convert: csv.ConvertOptions, only_first: bool = False
+) -> Iterator[_Opened | None]:
+    """The batches of a CSV file, with `only_first` one of them; None for a file without a line."""
+    types_known = convert.column_types and not only_first
+    options = csv.ReadOptions(
+        block_size=min(_READ_BYTES, BLOCK_BYTES) if types_known else BLOCK_BYTES
+    )
     _Unraisable.install()
     with open_stream(path) as stream:
-        pieces = _Pieces(stream)
+        pieces = _Pieces(stream, only_first)
         # A block may end within a quoted cell, and the line end there would be taken for that of a row.
         parse = csv.ParseOptions(newlines_in_values=True, invalid_row_handler=pieces.refuse)
         try:

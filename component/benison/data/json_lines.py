@@ -67,7 +67,7 @@ def _blocks(path: str) -> Iterator[tuple[int, bytes]]:
             end = piece.rfind(b"\n") + 1
             if end:
                 yield from _checked(path, number, rest + piece[:end])
-                number, rest = number + rest.count(b"\n") + piece.count(b"\n"), piece[end:]
+                number, rest = number + _occurrences(b"\n", piece), piece[end:]
             else:
                 rest += piece
     yield from _checked(path, number, rest)
@@ -76,8 +76,8 @@ def _blocks(path: str) -> Iterator[tuple[int, bytes]]:
 def _checked(path: str, number: int, block: bytes) -> Iterator[tuple[int, bytes]]:
     if not block or block.isspace():
         return
-    opened = block.count(b"{") + block.count(b"[")
-    if opened - block.count(b"\n") > _MOST_NESTED:
+    opened = _occurrences(b"{", block) + _occurrences(b"[", block)
+    if opened - _occurrences(b"\n", block) > _MOST_NESTED:
         for i, line in enumerate(block.split(b"\n")):
             if len(line) > _MOST_NESTED and _depth(line) > _MOST_NESTED:
                 raise DataError(
@@ -85,6 +85,11 @@ def _checked(path: str, number: int, block: bytes) -> Iterator[tuple[int, bytes]
                     f"is an object of numbers, texts and lists."
                 )
     yield number, block
+
+
+def _occurrences(sign: bytes, block: bytes) -> int:
+    """How often one byte is among others; that of bytes takes five times as long where it is frequent."""
+    return int(np.count_nonzero(np.frombuffer(block, np.uint8) == ord(sign)))
 
 
 def _depth(line: bytes) -> int:
@@ -98,9 +103,11 @@ def _depth(line: bytes) -> int:
 
 def _count(block: bytes) -> int | None:
     """The lines that are not blank; None if one of them does not begin as an object does."""
-    count = block.count(b"\n") + (not block.endswith(b"\n"))
-    if block.count(b"\n{") + block.startswith(b"{") == count:
-        return count
+    signs: npt.NDArray[np.uint8] = np.frombuffer(block, np.uint8)
+    begins = np.append(0, np.flatnonzero(signs == ord("\n")) + 1)
+    begins = begins[: len(begins) - block.endswith(b"\n")]
+    if np.all(signs[begins] == ord("{")):
+        return len(begins)
     lines = [line for line in map(bytes.strip, block.split(b"\n")) if line]
     return len(lines) if all(line.startswith(b"{") for line in lines) else None
 
