@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,11 +14,13 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pytest
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 import benison
 import benison.beam
 from benison.data.shards import Shard
 from benison.engine import beam_jobs
+from benison.engine.extract import PredictionsExtractor
 from benison.engine.tally import Tally
 from benison.output.blessing import verify
 from tests.conftest import config, taxi_like
@@ -144,6 +147,26 @@ def test_an_error_on_a_worker_arrives_as_it_was(
     with pytest.raises(type(error), match=str(error)):
         benison.evaluate(data, made, engine="beam", beam_options=options, extractors=stages)
     assert not list(staging.iterdir())
+
+
+def test_a_runner_that_ends_the_job_is_said(
+    trips: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(*_: Any) -> None:
+        raise RuntimeError("Traceback ...\nChannel closed prematurely.")
+
+    monkeypatch.setattr(FnApiRunner, "run_pipeline", end)
+    with pytest.raises(benison.RunnerError, match=r"ended the job: Channel closed .* was written"):
+        benison.evaluate(
+            split(trips, tmp_path / "data", 1), config("AUC"), engine="beam", beam_options=OPTIONS
+        )
+
+
+def test_a_model_s_path_holds_in_any_folder(in_folder: Path) -> None:
+    Path("m.txt").touch()
+    paths = {"local": "m.txt", "remote": "s3://bucket/m.txt"}
+    there = pickle.loads(pickle.dumps(PredictionsExtractor((), paths, trust_pickle=False)))
+    assert there.paths == {**paths, "local": str(in_folder / "m.txt")}
 
 
 SLICES = [{}, {"feature_keys": ["hour"]}, {"feature_keys": ["company", "hour"]}]

@@ -216,6 +216,8 @@ def test_beam_options_are_checked(trips: pa.Table, tmp_path: Path) -> None:
     data = split(trips, tmp_path / "data", 1)
     with pytest.raises(benison.ConfigError, match="no pipeline option --runer"):
         benison.evaluate(data, config("AUC"), engine="beam", beam_options=["--runer=FnApiRunner"])
+    with pytest.raises(benison.ConfigError, match="--dry_run runs nothing"):
+        benison.evaluate(data, config("AUC"), engine="beam", beam_options=["--dry_run=True"])
     with pytest.raises(benison.ConfigError, match="reads files"):
         benison.evaluate(trips, config("AUC"), engine="beam")
 

@@ -276,7 +276,7 @@ def run_summary(shards: Sequence[Shard], summary: Summary, beam_run: BeamRun) ->
 
 
 def _options(arguments: Sequence[str]) -> Any:
-    from apache_beam.options.pipeline_options import PipelineOptions
+    from apache_beam.options.pipeline_options import PipelineOptions, TestOptions
 
     if any("DaskRunner" in argument for argument in arguments):
         from apache_beam.runners.dask import dask_runner  # noqa: F401 - makes its options known
@@ -285,6 +285,11 @@ def _options(arguments: Sequence[str]) -> Any:
     known, all_ = (options.get_all_options(retain_unknown_options=u) for u in (False, True))
     if unknown := sorted(all_.keys() - known.keys()):
         raise ConfigError(f"Beam has no pipeline option --{unknown[0]}.")
+    if options.view_as(TestOptions).dry_run:
+        raise ConfigError(
+            "--dry_run runs nothing, so that there would be no numbers. For the graph of a job give it to a "
+            "pipeline of your own with benison.beam.Evaluate."
+        )
     return options
 
 
