@@ -147,7 +147,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         edges = quantile_edges(resolved.plan, resolved.data, engine, beam_options)
         plan, scanned = completed(resolved.plan, edges), time.monotonic() - started
         plan, weak = weak_slice_stages(plan, resolved.data, engine, beam_options)
-        probes = probe_stages(plan.config, resolved.data)
+        probes = probe_stages(plan, resolved.data)
         summaries = _evaluators(plan, [*weak, *probes, *evaluators])
         check_outputs(summaries)
         with local_copies(paths) as copies:

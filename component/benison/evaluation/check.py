@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from benison.config import EvalConfig, ModelSpec
 from benison.config.constraints import located_specs
+from benison.config.debugging_options import RESIDUAL_AUTOCORRELATION
 from benison.config.faults import Fault
 from benison.config.plain import loc_of
 from benison.engine.analysis import HIDES_SLICES
@@ -82,7 +83,7 @@ def all_faults(plan: Plan, broken: list[tuple[str, str]], known: Known) -> list[
         *evidence_faults(plan),
         *_missing_labels(plan),
         *_variants(config, known.called),
-        *_probes(config, known.called),
+        *_probes(config, known),
     ]
     for i, model in enumerate(config.model_specs):
         of_model = [*_model(model, _scored(plan, model), model.name in known.called)]
@@ -112,14 +113,19 @@ def _variants(config: EvalConfig, called: Collection[str]) -> Iterator[Fault]:
         yield Fault(("variants",), text)
 
 
-def _probes(config: EvalConfig, called: Collection[str]) -> Iterator[Fault]:
+def _probes(config: EvalConfig, known: Known) -> Iterator[Fault]:
     names = {spec.name for spec in config.candidate_specs}
-    if config.debugging is not None and not names & {*called}:
+    if config.debugging is not None and not names & {*known.called}:
         text = (
             "probes call the model on changed rows, and none is called: predictions in the data cannot "
             "change. Give the model, or take debugging out."
         )
         yield Fault(("debugging",), text)
+    for i, probe in enumerate(config.debugging.probes if config.debugging else ()):
+        for column in probe.features if probe.name == RESIDUAL_AUTOCORRELATION else ():
+            if known.columns is not None and column not in known.columns:
+                text = f"the data have no column {column!r}. {suggestion(column, known.columns)}"
+                yield Fault(("debugging", "probes", i, "features"), text)
 
 
 def _analysis(config: EvalConfig, columns: Collection[str] | None) -> Iterator[Fault]:

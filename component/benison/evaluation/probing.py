@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from benison.config import EvalConfig
-from benison.config.debugging_options import MEMBERSHIP
+from benison.config.debugging_options import MEMBERSHIP, RESIDUAL_AUTOCORRELATION
 from benison.data.batch import Array, Extracts, Target
 from benison.data.dataset import Dataset
 from benison.data.shards import ROW_NUMBER
@@ -25,6 +24,8 @@ from benison.evaluation.probe_checks import probe_row
 from benison.evaluation.probe_metrics import ProbeMetrics
 from benison.probes.changes import is_changeable
 from benison.probes.probe_rows import OUTPUT_KEY, ProbeRows, ProbeRowsEvaluator
+from benison.probes.residual_order import OUTPUT_KEY as ORDER_KEY
+from benison.probes.residual_order import ResidualOrderEvaluator, Stretch
 from benison.probes.running import probed
 from benison.probes.subject import Subject
 from benison.table.schema import PROBES_SCHEMA
@@ -32,13 +33,18 @@ from benison.table.schema import PROBES_SCHEMA
 PROBES_KEY = "probes"
 
 
-def probe_stages(config: EvalConfig, dataset: Dataset) -> list[ProbeRowsEvaluator]:
-    """The stage that keeps the rows for the probes, if the config asks for any."""
-    options = config.debugging
+def probe_stages(plan: Plan, dataset: Dataset) -> list[ProbeRowsEvaluator | ResidualOrderEvaluator]:
+    """The stages that keep what the probes look at, if the config asks for any."""
+    options = plan.config.debugging
     if options is None:
         return []
     # A model that takes serialized examples has its features encoded anew once they are changed.
-    return [ProbeRowsEvaluator(options.rows, None if dataset.has_serialized else ())]
+    rows = ProbeRowsEvaluator(options.rows, None if dataset.has_serialized else ())
+    orders = [p.features for p in options.probes if p.name == RESIDUAL_AUTOCORRELATION]
+    times = tuple(dict.fromkeys(name for names in orders for name in names))
+    models = [spec.name for spec in plan.config.candidate_specs]
+    targets = tuple((model, output) for model in models for output in plan.outputs[model])
+    return [rows, *([ResidualOrderEvaluator(targets, times)] if times else [])]
 
 
 def with_probing(
@@ -50,11 +56,16 @@ def with_probing(
         ConfigError: A probe names a feature that is not there.
         DataError: The training examples cannot be read.
     """
-    others = {key: value for key, value in outputs.items() if key != OUTPUT_KEY}
+    used = (OUTPUT_KEY, ORDER_KEY)
+    others = {key: value for key, value in outputs.items() if key not in used}
     if plan.config.debugging is None:
         return others
     kept = outputs.get(OUTPUT_KEY)
-    rows = [] if kept is None else [*_Probing(plan, extractors, kept.batch).rows()]
+    rows = (
+        []
+        if kept is None
+        else [*_Probing(plan, extractors, kept.batch, outputs.get(ORDER_KEY, {})).rows()]
+    )
     return {**others, PROBES_KEY: pa.Table.from_pylist(rows, PROBES_SCHEMA)}
 
 
@@ -63,6 +74,7 @@ class _Probing:
     plan: Plan
     extractors: Sequence[Extractor]
     batch: pa.RecordBatch
+    orders: Mapping[tuple[Target, str], Stretch | None]
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """The rows of the table, of one candidate after the other."""
@@ -99,6 +111,7 @@ class _Probing:
             metrics.values,
             metrics.against,
             self._training(target) if MEMBERSHIP in {p.name for p in options.probes} else None,
+            {column: order for (own, column), order in self.orders.items() if own == target},
         )
 
     def _scores(self, target: Target, rows: pa.RecordBatch) -> Array:

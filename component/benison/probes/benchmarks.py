@@ -121,7 +121,7 @@ class SliceMean(Benchmark):
     def scores(self, subject: Subject, targets: Array) -> Array:
         codes = np.zeros(len(targets), np.int64)
         for name in self.features(subject):
-            own = _codes(subject.rows.column(name))
+            own, _ = bins_of(subject.rows.column(name))
             codes = codes * (own.max(initial=0) + 1) + own
         _, codes = np.unique(codes, return_inverse=True)
         return _out_of_fold(targets, lambda known, fold: _means(codes, targets, known, fold))
@@ -172,16 +172,20 @@ def _means(codes: Index, targets: Array, known: Index, fold: Index) -> Array:
     return np.asarray(means[codes[fold]], np.float64)
 
 
-def _codes(column: pa.Array) -> Index:
-    """Numbers of the values of a column, of many numbers those of ten quantiles."""
+def bins_of(column: pa.Array) -> tuple[Index, list[str]]:
+    """The bin of each row, and what bins are called: values, of many numbers ten quantiles; int64[N]."""
     if changes.is_measured(column.type):
         known = changes.numbers(column)
         finite = known[np.isfinite(known)]
         if len(np.unique(finite)) > _TEXTS:
             edges = np.unique(np.quantile(finite, np.linspace(0, 1, _BINS + 1)[1:-1]))
-            return np.where(np.isfinite(known), 1 + np.searchsorted(edges, known, "right"), 0)
+            codes = np.where(np.isfinite(known), 1 + np.searchsorted(edges, known, "right"), 0)
+            ends = [f"{edge:.6g}" for edge in edges]
+            between = [f"from {low} to {high}" for low, high in zip(ends, ends[1:], strict=False)]
+            return codes, ["missing", f"below {ends[0]}", *between, f"{ends[-1]} or more"]
     encoded = undictionary(column).dictionary_encode()
-    return np.asarray(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False) + 1, np.int64)
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False) + 1
+    return np.asarray(codes, np.int64), ["missing", *map(str, encoded.dictionary.to_pylist())]
 
 
 def _design(column: pa.Array) -> Array:

@@ -16,6 +16,12 @@ from benison.probes.dependence import PartialDependence, PermutationImportance
 from benison.probes.membership import Membership
 from benison.probes.metamorphic import Directional, FeatureSwaps, Invariant, Monotone
 from benison.probes.probe_findings import ProbeFinding, unmeasured
+from benison.probes.residuals import (
+    ResidualAutocorrelation,
+    ResidualNormality,
+    ResidualsByFeature,
+    ResidualsByPrediction,
+)
 from benison.probes.sensitivity import HostileValues, MissingFlips, NoiseFlips, PermutationFlips
 from benison.probes.subject import Subject
 
@@ -38,6 +44,10 @@ PROBES: Mapping[str, type[Probe]] = MappingProxyType(
         names.BETTER_THAN_MAJORITY: Majority,
         names.BETTER_THAN_SLICE_MEAN: SliceMean,
         names.BETTER_THAN_LINEAR: Linear,
+        names.RESIDUALS_BY_FEATURE: ResidualsByFeature,
+        names.RESIDUALS_BY_PREDICTION: ResidualsByPrediction,
+        names.RESIDUAL_NORMALITY: ResidualNormality,
+        names.RESIDUAL_AUTOCORRELATION: ResidualAutocorrelation,
     }
 )
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from benison.data.batch import Array, Index, Mask
 from benison.errors import ModelError
+from benison.probes.residual_order import Stretch
 
 _YES = 0.5
 
@@ -94,6 +95,7 @@ class Subject:
         tolerance: As `DebuggingOptions.tolerance` has it.
         measure: The metrics of the config from the scores of all rows, by name.
         compare: The same, held against those of a benchmark's scores.
+        orders: How residuals follow each other, by the time column.
         training: Rows that the model was trained on, with their labels.
     """
 
@@ -106,6 +108,7 @@ class Subject:
     measure: Callable[[Array], Mapping[str, float]] | None = None
     compare: Callable[[Array], Sequence[Gain]] | None = None
     training: tuple[pa.RecordBatch, Any] | None = None
+    orders: Mapping[str, Stretch | None] = dataclasses.field(default_factory=dict)
     predicted: int = 0
 
     def scores(self, rows: pa.RecordBatch) -> Array:

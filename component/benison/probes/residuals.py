@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Probes of residuals, label less score: where they are not 0 on average, not normal, or in runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from benison.data.batch import Array
+from benison.errors import ModelError
+from benison.evidence.correction import holm
+from benison.evidence.tails import normal_quantile, student_quantile, student_tail
+from benison.probes.base import Probe
+from benison.probes.benchmarks import bins_of
+from benison.probes.probe_findings import ProbeFinding, unmeasured
+from benison.probes.residual_order import residuals_of
+from benison.probes.subject import Subject
+
+_LEAST_ROWS = 20
+_POINTS = 20
+_STRAIGHT = 0.98
+_FOLLOWS = 0.1
+
+
+def _residuals(subject: Subject) -> Array:
+    residuals = residuals_of(subject.labels, subject.before)
+    if residuals is None:
+        raise ModelError("labels and scores are not one number in each row")
+    if np.isfinite(residuals).sum() < _LEAST_ROWS:
+        raise ModelError(f"fewer than {_LEAST_ROWS} rows have a label and a score")
+    return residuals
+
+
+@dataclasses.dataclass(frozen=True)
+class ResidualProbe(Probe):
+    """Looks at the residuals of the rows as they are."""
+
+    def calls(self, subject: Subject) -> int:
+        return 0
+
+    def run(self, subject: Subject) -> Iterator[ProbeFinding]:
+        try:
+            yield from self.looked_at(subject)
+        except ModelError as error:
+            yield unmeasured(self.name, str(error))
+
+    def looked_at(self, subject: Subject) -> Iterator[ProbeFinding]:
+        """What it says; raises ModelError where there are no residuals."""
+        raise NotImplementedError
+
+
+class _Bin(NamedTuple):
+    """The mean residual of rows in a bin, less that of all others, by Welch's test."""
+
+    name: str
+    mean: float
+    apart: float
+    reach: float
+    rows: int
+    p: float
+
+
+@dataclasses.dataclass(frozen=True)
+class ResidualsByFeature(ResidualProbe):
+    """The bin of each feature whose mean residual is farthest from that of all other rows.
+
+    Numbers are in ten bins of equally many rows. P-values are Welch's, after Holm over all bins.
+    """
+
+    def looked_at(self, subject: Subject) -> Iterator[ProbeFinding]:
+        residuals = _residuals(subject)
+        columns = self.columns(subject)
+        by_feature = {
+            name: [*_bins(column, residuals, self.alpha)] for name, column in columns.items()
+        }
+        adjusted = iter(holm(np.array([b.p for bins in by_feature.values() for b in bins])))
+        for name, bins in by_feature.items():
+            shown = [next(adjusted) for _ in bins]
+            if not bins:
+                yield unmeasured(self.name, "its values do not part the rows", name)
+                continue
+            farthest = int(np.argmin([b.p for b in bins]))
+            yield self._finding(name, bins, farthest, float(shown[farthest]))
+
+    def columns(self, subject: Subject) -> dict[str, pa.Array]:
+        """By what the rows are parted."""
+        return {name: subject.rows.column(name) for name in self.features(subject)}
+
+    def _finding(self, name: str, bins: list[_Bin], farthest: int, p: float) -> ProbeFinding:
+        best = bins[farthest]
+        verb = "higher" if best.apart > 0 else "lower"
+        words = (
+            f"where {name} is {best.name} labels are {verb} than predictions by {abs(best.apart):.3g} more "
+            f"than elsewhere ({best.rows:,} rows, p = {p:.2g} over all bins)"
+        )
+        return ProbeFinding(
+            self.name, words, name, best.name, best.apart, lower=best.apart - best.reach,
+            upper=best.apart + best.reach, is_notable=p <= self.alpha,
+            curve=tuple((each.name, each.mean) for each in bins),
+        )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class ResidualsByPrediction(ResidualsByFeature):
+    """The bin of the prediction whose mean residual is farthest from that of all other rows."""
+
+    def columns(self, subject: Subject) -> dict[str, pa.Array]:
+        return {"the prediction": pa.array(subject.before)}
+
+
+def _bins(column: pa.Array, residuals: Array, alpha: float) -> Iterator[_Bin]:
+    codes, names = bins_of(column)
+    known = np.isfinite(residuals)
+    for code, name in enumerate(names):
+        inside, others = residuals[known & (codes == code)], residuals[known & (codes != code)]
+        if min(len(inside), len(others)) < _LEAST_ROWS:
+            continue
+        parts = [float(part.var(ddof=1)) / len(part) for part in (inside, others)]
+        error = math.sqrt(sum(parts)) or 1e-300
+        degrees = sum(parts) ** 2 / max(
+            parts[0] ** 2 / (len(inside) - 1) + parts[1] ** 2 / (len(others) - 1), 1e-300
+        )
+        apart = float(inside.mean() - others.mean())
+        p = 2 * float(student_tail([abs(apart) / error], [degrees])[0])
+        reach = float(student_quantile(alpha / 2, np.array([degrees]))[0]) * error
+        yield _Bin(name, float(inside.mean()), apart, reach, len(inside), p)
+
+
+@dataclasses.dataclass(frozen=True)
+class ResidualNormality(ResidualProbe):
+    """The correlation of the residuals in their order with normal quantiles; 1 where they are normal.
+
+    Filliben, "The probability plot correlation coefficient test for normality", Technometrics 17, 1975.
+    """
+
+    def looked_at(self, subject: Subject) -> Iterator[ProbeFinding]:
+        residuals = _residuals(subject)
+        ordered = np.sort(residuals[np.isfinite(residuals)])
+        quantiles = normal_medians(len(ordered))
+        value = float(np.corrcoef(ordered, quantiles)[0, 1]) if ordered.std() else math.nan
+        points = np.unique(np.linspace(0, len(ordered) - 1, _POINTS).astype(int))
+        curve = tuple((f"{quantiles[i]:.3g}", float(ordered[i])) for i in points)
+        kind = "nearly normal" if value >= _STRAIGHT else "not normal"
+        words = f"residuals are {kind}: they correlate with normal quantiles by {value:.3g}"
+        yield ProbeFinding(self.name, words, value=value, is_notable=value < _STRAIGHT, curve=curve)
+
+
+def normal_medians(count: int) -> Array:
+    """Filliben's quantiles of so many ordered normal values: float64[N]."""
+    ends = 0.5 ** (1 / count)
+    shares = (np.arange(1, count + 1) - 0.3175) / (count + 0.365)
+    shares[[0, -1]] = 1 - ends, ends
+    return np.array([*map(NormalDist().inv_cdf, shares.tolist())])
+
+
+@dataclasses.dataclass(frozen=True)
+class ResidualAutocorrelation(ResidualProbe):
+    """How much a residual says of the next in the order of a time column, over all rows of the data."""
+
+    def looked_at(self, subject: Subject) -> Iterator[ProbeFinding]:
+        for name in self.spec.features:
+            whole = subject.orders.get(name)
+            if whole is None:
+                why = "the rows are not in the order of the column from batch to batch; sort the data by it"
+                yield unmeasured(self.name, why, name)
+                continue
+            value = whole.autocorrelation
+            reach = normal_quantile(self.alpha / 2) / math.sqrt(max(whole.rows, 1))
+            words = (
+                f"residuals in the order of {name} have an autocorrelation of {value:.3g} (Durbin-Watson "
+                f"{whole.durbin_watson:.3g}, {whole.rows:,} rows)"
+            )
+            yield ProbeFinding(
+                self.name, words, name, value=value, lower=value - reach, upper=value + reach,
+                is_notable=abs(value) - reach > _FOLLOWS,
+            )  # fmt: skip
