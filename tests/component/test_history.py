@@ -98,6 +98,15 @@ def test_verdicts_and_failed_checks_are_in_the_page(runs: list[EvalResult]) -> N
         for i, result in enumerate(runs)
         for check in result.verdict.failures
     }
+    bounds = {
+        (data["metrics"][m]["label"], data["slices"][s], i): bound
+        for m, s, i, bound in map(tuple, data["bounds"])
+    }
+    assert bounds == {
+        (check.metric, check.slice, i): check.bound
+        for i, result in enumerate(runs)
+        for check in result.verdict.checks
+    }
 
 
 def test_runs_are_in_the_order_of_their_evaluation_unless_told(runs: list[EvalResult]) -> None:

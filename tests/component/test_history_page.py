@@ -96,6 +96,11 @@ def test_verdicts_are_marked_and_baselines_drawn(
         wanted = sum(result.verdict.status == status for result in runs)
         assert page.locator(f"#chart .point.{status}").count() == wanted
     assert page.locator("#chart .theirs").count() == 1
+    heights = page.eval_on_selector_all(
+        "#chart .bound", "lines => lines.map((line) => line.getAttribute('y1'))"
+    )
+    assert len(heights) == RUNS
+    assert len(set(heights)) == 2  # odd days ask for more
     assert page.locator("#runs tbody tr").count() == RUNS
 
 

@@ -11,7 +11,7 @@ import base64
 import dataclasses
 import json
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from string import Template
 from typing import Any
@@ -27,7 +27,7 @@ from benison.report.kit.document import MAX_BYTES, Document
 from benison.report.notebook.view import in_order, run_names
 from benison.results.result import EvalResult, metric_info
 from benison.slicing.keys import OVERALL
-from benison.table.key import CHANGE, SLICE_RATIO, VIEW_COLUMNS
+from benison.table.key import CHANGE, SLICE_RATIO, VALUE, VIEW_COLUMNS
 from benison.table.slices import slice_id, slice_ids
 from benison.table.words import distinct, metric_kind, metric_text, model_source, shortened
 from benison.validation.terms import FAIL
@@ -200,7 +200,8 @@ class History:
             "sliceCount": len(self.slices),
             "examples": _short(examples),
             "metrics": [self._metric(i, fields) for i in range(len(self.keys))],
-            "failed": list(self._failed(size)),
+            "failed": [place for place, _ in self._checks(size, _has_failed)],
+            "bounds": [[*place, bound] for place, bound in self._checks(size, _bounds_a_value)],
         }
 
     def _first(self) -> int:
@@ -230,18 +231,31 @@ class History:
         known = metric_info(point.result for point in self.points)
         return {name: about.sentence for name, about in known.items()}
 
-    def _failed(self, size: int) -> Iterable[list[int]]:
-        """Metric, slice and point of each failed check."""
+    def _checks(
+        self, size: int, wanted: Callable[[pa.Table], pa.ChunkedArray]
+    ) -> Iterable[tuple[list[int], float]]:
+        """Metric, slice and point of each check that is wanted, and its bound."""
         keys = {key: i for i, key in enumerate(self.keys)}
         slices = {identity: i for i, identity in enumerate(self.ids[:size])}
         for i, point in enumerate(self.points):
             table = point.result.verdict.table
-            own = pc.and_(pc.equal(table["outcome"], FAIL), pc.equal(table["model"], point.model))
-            failed = table.filter(own)
-            texts = pc.binary_join_element_wise(*_texts(failed), _SEPARATOR).to_pylist()
-            for text, identity in zip(texts, slice_ids(failed).to_pylist(), strict=True):
+            own = table.filter(pc.and_(wanted(table), pc.equal(table["model"], point.model)))
+            texts = pc.binary_join_element_wise(*_texts(own), _SEPARATOR).to_pylist()
+            bounds = own["bound"].to_pylist()
+            for text, identity, bound in zip(
+                texts, slice_ids(own).to_pylist(), bounds, strict=True
+            ):
                 if text in keys and identity in slices:
-                    yield [keys[text], slices[identity], i]
+                    yield [keys[text], slices[identity], i], bound
+
+
+def _has_failed(checks: pa.Table) -> pa.ChunkedArray:
+    return pc.equal(checks["outcome"], FAIL)
+
+
+def _bounds_a_value(checks: pa.Table) -> pa.ChunkedArray:
+    """Whether a check bounds the value itself, and so is a place on the value's axis."""
+    return pc.and_(pc.equal(checks["kind"], VALUE), pc.is_finite(checks["bound"]))
 
 
 def _rows(i: int, point: Point) -> Iterable[pa.Table]:

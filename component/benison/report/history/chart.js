@@ -53,6 +53,7 @@ function drawOverTime() {
     ...grid(axis, frame.y, frame.left, frame.right),
     ...runLabels(names, frame, room.most),
     ...curves(lines, frame),
+    ...boundLines(lines, frame),
     ...marks(lines, frame),
   );
   picture.addEventListener("keydown", stepAlong);
@@ -67,6 +68,7 @@ function axisOfValues() {
   const all = [...data.points.keys()].flatMap((i) => [
     ...fields.map((kind) => number(kind, slice, i)),
     number("value", 0, i),
+    ...boundsOf(slice, i),
   ]);
   return all.some(Number.isFinite) ? roomy(all) : null;
 }
@@ -123,6 +125,24 @@ function curves(lines, { x, y }) {
     ...(lines.length === 1 ? [curve(lines[0], "theirs", "baseline", slice)] : []),
     ...lines.map((line, k) => curve(line, `c${k % COLOURS}`, "value", slice)),
   ];
+}
+
+/**
+ * Each bound of a point, as wide as the point has room.
+ * @param {Line[]} lines
+ * @param {Frame} frame
+ */
+function boundLines(lines, { x, y }) {
+  const slice = sliceRank();
+  const half = Math.min(60, (x(1) - x(0)) / 2);
+  return lines.flatMap(({ points }) =>
+    points.flatMap((i, k) =>
+      boundsOf(slice, i).map((bound) => {
+        const ends = { x1: x(k) - half, x2: x(k) + half, y1: y(bound), y2: y(bound) };
+        return svg("line", { class: "bound", ...ends });
+      }),
+    ),
+  );
 }
 
 /**
@@ -195,6 +215,7 @@ function keyOf(lines) {
     metric().baseline && lines.length === 1 && "dashes: the baseline of each run",
     sliceRank() && "thin line: Overall",
     metric().lower && "upright lines: confidence intervals",
+    data.points.some((_, i) => boundsOf(sliceRank(), i).length) && "red lines: bounds of the value",
   ];
   const parts = texts.filter(Boolean).map((text) => make("span", {}, String(text)));
   if (state.over === "runs") return parts;

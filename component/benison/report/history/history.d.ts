@@ -37,6 +37,8 @@ interface Data {
   examples: Grid;
   metrics: Metric[];
   failed: [metric: number, slice: number, point: number][];
+  /** The bounds of the checks of values. */
+  bounds: [metric: number, slice: number, point: number, bound: number][];
 }
 
 type Over = "runs" | "model" | "data";

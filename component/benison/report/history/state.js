@@ -5,11 +5,17 @@
 let data;
 /** @type {Set<string>} */
 let failed;
+/** The bounds of the values of a metric, slice and point. @type {Map<string, number[]>} */
+const bounds = new Map();
 
 /** Read the data that the page carries. */
 async function load() {
   data = JSON.parse(new TextDecoder().decode(await inflated()));
   failed = new Set(data.failed.map((triple) => triple.join(" ")));
+  for (const [m, slice, point, bound] of data.bounds) {
+    const key = `${m} ${slice} ${point}`;
+    bounds.set(key, [...(bounds.get(key) ?? []), bound]);
+  }
 }
 
 /** @type {Record<Verdict, {words: string, sign: string, shape: string}>} */
@@ -91,6 +97,13 @@ const less = (now, before) => Number((now - before).toPrecision(9));
  * @param {number} point
  */
 const hasFailed = (slice, point) => failed.has(`${metricRank()} ${slice} ${point}`);
+
+/**
+ * The bounds within which a value had to be.
+ * @param {number} slice
+ * @param {number} point
+ */
+const boundsOf = (slice, point) => bounds.get(`${metricRank()} ${slice} ${point}`) ?? [];
 
 /**
  * What is known of a point, as one sentence.
