@@ -200,8 +200,8 @@ class History:
             "sliceCount": len(self.slices),
             "examples": _short(examples),
             "metrics": [self._metric(i, fields) for i in range(len(self.keys))],
-            "failed": [place for place, _ in self._checks(size, _has_failed)],
-            "bounds": [[*place, bound] for place, bound in self._checks(size, _bounds_a_value)],
+            "failed": [where for where, _ in self._checks(size, _has_failed)],
+            "bounds": [[*where, bound] for where, bound in self._checks(size, _bounds_a_value)],
         }
 
     def _first(self) -> int:
