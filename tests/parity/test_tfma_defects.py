@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ import sacrebleu
 import sklearn.metrics as sk
 
 import benison
+import benison.config
 from benison.errors import ConfigError
 
 FOUR = {"label": [0.0, 1.0, 1.0, 0.0], "prediction": [0.2, 0.5, 0.9, 0.7]}
@@ -285,3 +287,97 @@ def test_an_interval_is_around_the_value_and_of_a_level_that_is_kept() -> None:
     first, other = (benison.evaluate(table, config).metrics.to_pylist()[0] for _ in range(2))
     assert first == other
     assert math.isclose((first["lower"] + first["upper"]) / 2, first["value"], rel_tol=1e-9)
+
+
+PARTS = """
+    AggregationOptions BinarizationOptions ConfidenceIntervalOptions CrossSliceMetricThreshold
+    CrossSliceMetricThresholds CrossSlicingSpec EvalConfig ExampleWeightOptions GenericChangeThreshold
+    GenericValueThreshold MetricConfig MetricDirection MetricThreshold MetricsSpec ModelSpec Options
+    PaddingOptions PerSliceMetricThreshold PerSliceMetricThresholds SlicingSpec
+"""
+
+
+def test_the_parts_of_a_config_have_names_that_can_be_imported() -> None:
+    """TFMA's package lists them, and has but nine of them, and these where TFX was imported before."""
+    assert not set(PARTS.split()) - {*dir(benison.config)}
+    assert not set(benison.__all__) - {*dir(benison)}
+
+
+NEW_AND_OLD = [
+    {"name": name, "label_key": "label", "prediction_key": column, "example_weight_key": "weight"}
+    for name, column in (("new", "prediction"), ("old", "old_prediction"))
+]
+
+
+def test_texts_and_means_have_weights_and_a_value_for_each_model() -> None:
+    """TFMA refuses a weight column for them, and gives the values of two models one name."""
+    table = {
+        "label": ["a b", "c d"],
+        "prediction": ["a b", "c c"],
+        "old_prediction": ["a a", "c d"],
+        "weight": [1.0, 3.0],
+        "f": [1.0, 2.0],
+    }
+    mean = metric("Mean", feature_key_path=["features", "f"])
+    metrics = [metric("Rouge", rouge_type="rouge1"), mean]
+    config = {"model_specs": NEW_AND_OLD, "metrics_specs": [{"metrics": metrics}]}
+    result = benison.evaluate(pa.table(table), config)
+    recalls = [result.value("rouge1/recall", model=name) for name in ("new", "old")]
+    assert recalls == pytest.approx([np.average(r, weights=[1, 3]) for r in ([1, 0.5], [0.5, 1])])
+    assert result.value("mean_features.f", model="old") == pytest.approx(7 / 4)
+
+
+def test_weights_are_no_images() -> None:
+    """TFMA puts the weight in the place of the images, so that nothing is counted."""
+    truth, seen = [[[1, 2], [1, 1]]] * 2, [[[1, 1], [1, 2]]] * 2
+    keys = {"ground_truth_key": "truth", "prediction_key": "seen", "class_ids": [1]}
+    named = metric("SemanticSegmentationTruePositive", decode_ground_truth=False, **keys)
+    config = {
+        "model_specs": [{"example_weight_key": "weight"}],
+        "metrics_specs": [{"metrics": [named]}],
+    }
+    table = pa.table({"truth": truth, "seen": seen, "weight": [0.5, 2.0]})
+    (row,) = benison.evaluate(table, config).metrics.to_pylist()
+    assert row["value"] == 2 * 0.5 + 2 * 2.0
+
+
+@pytest.mark.parametrize("disabled", ["metrics", "plots"])
+def test_an_output_is_left_out_by_itself(disabled: str, tmp_path: Path) -> None:
+    """TFMA writes both unless both are listed, and the attributions with them."""
+    config = {
+        "model_specs": [{"label_key": "label", "prediction_key": "prediction"}],
+        "metrics_specs": [{"metrics": [metric("ConfusionMatrixPlot"), metric("AUC")]}],
+        "options": {"disabled_outputs": [disabled]},
+    }
+    benison.evaluate(pa.table(FOUR), config, output=tmp_path / "out")
+    written = benison.load_result(tmp_path / "out")
+    rows = {"metrics": written.metrics.num_rows, "plots": written.plots.num_rows}
+    assert {name for name, count in rows.items() if count} == {*rows} - {disabled}
+
+
+def test_metrics_come_in_the_order_of_the_config() -> None:
+    """The keys of TFMA have no order, so that its files list them by chance."""
+    names = ["Recall", "AUC", "MeanLabel", "ExampleCount", "BinaryAccuracy"]
+    result = evaluated(Case("", FOUR, [metric(name) for name in names], {}))
+    assert result.metrics["metric"].to_pylist() == [
+        *("recall", "auc", "mean_label", "example_count", "binary_accuracy")
+    ]
+
+
+AVERAGED = {
+    "outputs": {"output_names": ["a", "b"], "output_weights": {"a": 0.5, "b": 0.5}},
+    "classes": {"aggregate": {"macro_average": True, "class_weights": {"0": 1.0, "1": 1.0}}},
+}
+
+
+@pytest.mark.parametrize("of", AVERAGED)
+def test_a_list_has_no_mean(of: str) -> None:
+    """TFMA fails in the mean over outputs; a list that is left out would be missed by nobody."""
+    model = {"label_key": "label", "prediction_key": "prediction"}
+    if of == "outputs":
+        keys = {name: {"a": "label", "b": "label"} for name in ("label_keys", "prediction_keys")}
+        model = keys  # type: ignore[assignment]
+    spec = {"metrics": [metric("Precision", thresholds=[0.3, 0.6])], **AVERAGED[of]}
+    table = pa.table(FOUR if of == "outputs" else CLASSES)
+    with pytest.raises(ConfigError, match=f"no mean over {of}"):
+        benison.evaluate(table, {"model_specs": [model], "metrics_specs": [spec]})

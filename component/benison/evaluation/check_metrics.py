@@ -41,6 +41,7 @@ def metric_faults(plan: Plan, wide: Collection[str], single: Collection[str]) ->
     for i, spec in enumerate(plan.config.metrics_specs):
         metrics = [_built(metric) for metric in spec.metrics]
         faults = [*_weights(plan.config, plan, spec), *_bounds(spec, metrics)]
+        faults += _means(spec, metrics)
         if all(metrics):  # else the fault is where the metric is
             known = [metric for built in metrics for metric in built]
             faults += [*_names(spec, [metric.name for metric in known]), *_queries(spec, known)]
@@ -108,6 +109,21 @@ def _bounds(spec: MetricsSpec, metrics: list[tuple[Metric, ...]]) -> Iterator[Fa
         for loc in paths:
             if fault:
                 yield Fault(loc, f"{metric.name} is {fault}")
+
+
+def _means(spec: MetricsSpec, metrics: list[tuple[Metric, ...]]) -> Iterator[Fault]:
+    """Means over classes or outputs of what is no number, which would not be there."""
+    over_classes = spec.aggregate is not None and not spec.aggregate.micro_average
+    for i, built in enumerate(metrics):
+        for metric in built:
+            form, _, _ = _form(metric).partition(", so that")
+            over_outputs = bool(spec.output_weights) and not metric.is_plot
+            if form and (over_classes or over_outputs):
+                what, field = (
+                    ("classes", "aggregate") if over_classes else ("outputs", "output_weights")
+                )
+                text = f"{metric.name} is {form}, which has no mean over {what}. Ask for it in a spec without"
+                yield Fault(("metrics", i), f"{text} {field}.")
 
 
 def _relative(metric: Metric, config: MetricConfig, spec: MetricsSpec) -> str:
