@@ -15,10 +15,11 @@ from typing import Any
 
 from benison.errors import MissingExtraError
 from benison_orchestration.airflow_sdk import BaseTrigger, TriggerEvent, sync_to_async
+from benison_orchestration.airflow_spec import AGAIN
 
 try:
     from airflow.providers.docker.hooks.docker import DockerHook
-    from docker.errors import APIError
+    from docker.errors import APIError, NotFound
 except ModuleNotFoundError as error:
     raise MissingExtraError("Airflow's Docker provider", "airflow-docker") from error
 
@@ -71,6 +72,12 @@ class ContainerTrigger(BaseTrigger):
         yield TriggerEvent(event)
 
     async def _event(self, client: Any) -> dict[str, Any]:
+        try:
+            return await self._awaited(client)
+        except NotFound:  # such as after a triggerer that was ended, with which a container is, too
+            return {"code": AGAIN, "text": "error: The container is gone before it has ended."}
+
+    async def _awaited(self, client: Any) -> dict[str, Any]:
         ask = sync_to_async(client.inspect_container)
         while (state := (await ask(self.container))["State"])["Running"]:
             if self.deadline is not None and time.time() > self.deadline:

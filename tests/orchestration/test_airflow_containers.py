@@ -98,6 +98,18 @@ def test_in_docker(version: str, folder: Path, docker: dict[str, str], probe: Pr
     assert own == ""
 
 
+def test_a_container_ends_with_the_task_that_waits_for_it(pods: Probed) -> None:
+    """A task that is deferred, and then cleared or too late; against Docker's API, spoken by a test."""
+    ways = json.loads(pods.host.run(DAGS / "docker_engine.py").splitlines()[-1])
+    for way in ("cancelled", "late"):
+        ended = [asked for asked in ways[way]["asked"] if not asked.startswith("GET")]
+        assert ended == ["POST /containers/slow/stop", "DELETE /containers/slow"]
+    assert ways["cancelled"]["event"] is None
+    assert ways["late"]["event"]["code"] == 124
+    gone = ways["gone"]["event"]
+    assert (gone["code"], gone["text"][:27]) == (75, "error: The container is gone")
+
+
 @pytest.mark.parametrize("dag", ["pod", "pod_deferred", "pod_ended"])
 def test_in_a_pod(pods: Probed, dag: str) -> None:
     """The last one has ended before it could be deferred."""

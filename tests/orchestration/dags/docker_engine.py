@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What becomes of a container whose trigger ends otherwise than by its end, in Docker's API over HTTP.
+
+As a program it prints, as JSON, for each way what the engine was asked and what the task is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from benison_orchestration.airflow_docker_trigger import ContainerTrigger
+
+
+class Engine(BaseHTTPRequestHandler):
+    """Has the container `slow`, which runs until it is stopped."""
+
+    asked: list[str]
+    protocol_version = "HTTP/1.1"
+
+    def _answer(self) -> None:
+        path = re.sub(r"^/v[\d.]+|\?.*", "", self.path)
+        if path == "/_ping":
+            return self._say(200, text="OK")
+        self.asked.append(f"{self.command} {path}")
+        if not path.startswith("/containers/slow"):
+            return self._say(404, {"message": "No such container"})
+        if self.command == "GET":
+            return self._say(200, {"Id": "slow", "State": {"Running": True, "ExitCode": 0}})
+        return self._say(204)
+
+    do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - as http.server calls them
+
+    def _say(self, status: int, document: Any = None, text: str = "") -> None:
+        body = (text if document is None else json.dumps(document)).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *words: Any) -> None:
+        pass
+
+
+def when(way: str) -> dict[str, Any]:
+    """Wait for a container until something else comes: what is asked of the engine, and the event."""
+    engine = type("AnEngine", (Engine,), {"asked": []})
+    with ThreadingHTTPServer(("127.0.0.1", 0), engine) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        event = asyncio.run(_event(way, engine.asked, server.server_port))
+        if way != "gone":
+            _await(lambda: "DELETE /containers/slow" in engine.asked)
+        server.shutdown()
+    return {"asked": engine.asked, "event": event}
+
+
+async def _event(way: str, asked: list[str], port: int) -> Any:
+    reached = {"docker_conn_id": None, "base_url": f"tcp://127.0.0.1:{port}", "version": "1.41"}
+    tls = dict.fromkeys(("ca_cert", "client_cert", "client_key", "assert_hostname", "ssl_version"))
+    deadline = time.time() - 1 if way == "late" else None
+    trigger = ContainerTrigger(
+        "gone" if way == "gone" else "slow",
+        {**reached, "timeout": 10, "tls": {**tls, "verify": True}},
+        "/tmp/return.json",
+        deadline=deadline,
+    )
+    waiting = asyncio.ensure_future(_first(trigger))
+    if way == "cancelled":  # as the triggerer does when the task is cleared, or marked as failed
+        await asyncio.get_running_loop().run_in_executor(None, _await, lambda: bool(asked))
+        waiting.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        return await waiting
+    return None
+
+
+async def _first(trigger: ContainerTrigger) -> Any:
+    events = [event.payload async for event in trigger.run()]
+    return events[0]
+
+
+def _await(is_so: Any) -> None:
+    end = time.monotonic() + 120
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+if __name__ == "__main__":
+    print(json.dumps({way: when(way) for way in ("cancelled", "late", "gone")}))
