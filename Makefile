@@ -4,6 +4,7 @@
 
 PYTHON = python3
 UV_VERSION = 0.13.8
+ARGO_VERSION = v3.6.10
 ARGS =
 BASE = HEAD
 BUILDER = docker
@@ -94,6 +95,8 @@ hosts-env: .venv-hosts/ready ## install MLflow's server, Dagster and Prefect, ap
 
 frameworks-env: .venv-frameworks/ready ## install PyTorch and JAX (5 GB), whose exported programs the tests then run too
 
+argo: .argo/argo ## build Argo's command, which lints the files of its page; with Go, minutes the first time
+
 image: ## build the container benison:EXTRAS; EXTRAS is base, tensorflow or all, BUILDER docker or buildah
 	@$(BUILDER) build --build-arg EXTRAS=$(EXTRAS) --tag benison:$(EXTRAS) $(ARGS) .
 
@@ -120,7 +123,7 @@ requirements: .uv/$(UV_VERSION) ## pin again what requirements/*.in ask for
 	done
 
 clean: ## remove everything that make has made
-	rm -rf .venv .venv-airflow .venv-airflow2 .venv-hosts .venv-frameworks .venv-clusters .venv-web $(tools) .uv .bench .images demo-output dist build
+	rm -rf .venv .venv-airflow .venv-airflow2 .venv-hosts .venv-frameworks .venv-clusters .venv-web $(tools) .uv .argo .bench .images demo-output dist build
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find component orchestration pipelines tests -name __pycache__ -prune -exec rm -rf {} +
 
@@ -175,6 +178,14 @@ clean: ## remove everything that make has made
 		--ignore-scripts --no-audit --no-fund --loglevel=error \
 		--fetch-retries=1 --fetch-retry-mintimeout=1000 >/dev/null
 	@touch $@
+
+# Not `go install`, which also asks for the list of all versions, and not every proxy of modules has it.
+.argo/argo:
+	@mkdir -p $(@D)
+	@echo 'Building argo $(ARGO_VERSION), which takes ten minutes of a core the first time ...'
+	@folder=$$(go mod download -json github.com/argoproj/argo-workflows/v3@$(ARGO_VERSION) | \
+		sed -n 's/.*"Dir": "\(.*\)",/\1/p'); \
+	test -n "$$folder" && CGO_ENABLED=0 go build -C "$$folder" -ldflags '-s -w' -o "$(CURDIR)/$@" ./cmd/argo
 
 FORCE:
 

@@ -184,7 +184,8 @@ def argo_cli() -> str:
     program = shutil.which("argo", path=f"{ROOT / '.argo'}{os.pathsep}{os.environ['PATH']}")
     if program is None:
         missing = "there is no argo; run: make argo (it takes Go, and minutes)"
-        (pytest.fail if "CI" in os.environ else pytest.skip)(missing)
+        is_due = "CI" in os.environ and shutil.which("go") is not None
+        (pytest.fail if is_due else pytest.skip)(missing)
     return program
 
 
