@@ -10,8 +10,8 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _pipeline(request: pytest.FixtureRequest, doctest_namespace: dict[str, Any]) -> None:
-    """The components around the Evaluator, for the page that shows hosts."""
-    if request.path.name != "hosts.md":
+    """The components around the Evaluator, for the pages that show hosts."""
+    if request.path.name not in ("hosts.md", "tfx.md"):
         return
     from kfp import dsl
     from tfx.types import channel_utils, standard_artifacts

@@ -60,7 +60,8 @@ class ReportLink(BaseOperatorLink):
 class BaseEvaluatorOperator(BaseOperator, SkipMixin):
     """What an operator that evaluates does with a spec and a verdict, wherever the evaluation runs.
 
-    The verdict is the task's XCom: `status`, `summary`, `failures` (how many checks failed), `reasons` and
+    The verdict is the task's XCom: `status`, `summary`, `failures` (how many checks failed), `counts` (how
+    many of each outcome, such as `undecided`), `look` (which candidate on these data), `reasons` and
     `failed_checks` (the first 20), `metrics` (the candidates' values on all data), `rows`, `output`,
     `report`, `model` and `run`, the key under which all tries of a task instance are one run. An
     evaluation that cannot be done fails the task, with the reason in the log; what is wrong in the config,

@@ -44,6 +44,8 @@ class BlessedBranchOperator(BaseBranchOperator):
             best value of `by`. Several verdicts without it fail the task.
         by: The metric to compare, as it is called in the verdict's `metrics`.
         least: Whether its least value is the best.
+        undecided: Whether the way is open to a model that is blessed while checks of it with
+            `evidence: worse` are undecided.
         kwargs: As `BaseOperator`.
 
     Raises:
@@ -61,6 +63,7 @@ class BlessedBranchOperator(BaseBranchOperator):
         when: str | None = None,
         by: str | None = None,
         least: bool = False,
+        undecided: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -71,6 +74,7 @@ class BlessedBranchOperator(BaseBranchOperator):
         self.when = when
         self.by = by
         self.least = least
+        self.undecided = undecided
 
     @property
     def chosen(self) -> Any:
@@ -80,7 +84,7 @@ class BlessedBranchOperator(BaseBranchOperator):
     def choose_branch(self, context: Any) -> Any:
         """The tasks to follow."""
         try:
-            opened = choose(self.verdict, self.when, self.by, self.least)
+            opened = choose(self.verdict, self.when, self.by, self.least, self.undecided)
         except ConfigError as error:
             raise AirflowFailException(str(error)) from error
         context["ti"].xcom_push(key=_CHOSEN, value=opened)

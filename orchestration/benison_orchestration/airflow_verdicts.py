@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benison.errors import ConfigError
+from benison.validation.terms import UNDECIDED
 
 WHEN = ("all", "any", "best")
 
@@ -25,7 +26,11 @@ def check_choice(when: str | None, by: str | None) -> None:
 
 
 def choose(
-    verdict: Any, when: str | None = None, by: str | None = None, least: bool = False
+    verdict: Any,
+    when: str | None = None,
+    by: str | None = None,
+    least: bool = False,
+    undecided: bool = True,
 ) -> Any:
     """What is blessed of a verdict or of several; None when the way is not open.
 
@@ -34,6 +39,7 @@ def choose(
         when: `all`, `any`, or `best`: the blessed one with the best value of `by`.
         by: A metric's name in the outcomes' `metrics`.
         least: Whether the least value is the best.
+        undecided: Whether one is blessed of which checks are undecided.
 
     Returns:
         The outcome; the list of all; of `any`, the list of those that are blessed; of `best`, that one.
@@ -43,18 +49,20 @@ def choose(
             theirs.
     """
     if verdict is None or isinstance(verdict, Mapping):
-        return verdict if _is_blessed(verdict) else None
+        return verdict if _is_blessed(verdict, undecided) else None
     several = list(verdict)
     if when is None:
         raise ConfigError(f"There are {len(several)} verdicts: say when='all', 'any' or 'best'.")
-    blessed = [each for each in several if _is_blessed(each)]
+    blessed = [each for each in several if _is_blessed(each, undecided)]
     if not blessed or (when == "all" and len(blessed) < len(several)):
         return None
     return blessed if by is None else _best(blessed, by, least)
 
 
-def _is_blessed(verdict: Any) -> bool:
-    return isinstance(verdict, Mapping) and verdict.get("status") == "blessed"
+def _is_blessed(verdict: Any, undecided: bool) -> bool:
+    if not isinstance(verdict, Mapping) or verdict.get("status") != "blessed":
+        return False
+    return undecided or not verdict["counts"][UNDECIDED]
 
 
 def _best(blessed: Sequence[Mapping[str, Any]], by: str, least: bool) -> Mapping[str, Any]:

@@ -19,6 +19,7 @@ from typing import Any
 
 from benison.errors import BenisonError, MetadataError, MissingExtraError
 from benison.lineage import RunKey
+from benison.validation.terms import UNDECIDED
 from benison_orchestration.host_outcome import evaluate_as
 
 # Dagster reads an annotation as what it is, and would not read it as text.
@@ -82,6 +83,7 @@ def _result(outcome: Mapping[str, Any]) -> Any:
 def _metadata(outcome: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "verdict", outcome["status"]
     yield "failures", outcome["failures"]
+    yield "undecided", outcome["counts"][UNDECIDED]
     yield "rows", outcome["rows"]
     yield "report", dagster.MetadataValue.url(outcome["report"])
     yield "output", dagster.MetadataValue.path(outcome["output"])

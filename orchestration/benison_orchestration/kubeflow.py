@@ -72,6 +72,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the inputs and outputs of the componen
     blessing: OutputPath(str),  # type: ignore[valid-type]
     values: OutputPath(dict),  # type: ignore[valid-type]
     reasons: OutputPath(list),  # type: ignore[valid-type]
+    undecided: OutputPath(int),  # type: ignore[valid-type]
     examples: Input[Dataset] = None,
     examples_list: Input[List[Dataset]] = None,  # noqa: UP006 - the form that kfp knows
     model: Input[Model] = None,
@@ -107,6 +108,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the inputs and outputs of the componen
         blessing: BLESSED, NOT_BLESSED or NOT_EVALUATED.
         values: The metrics over all examples by their names, for the tasks that follow.
         reasons: Why the model is not blessed, a sentence each; up to 100.
+        undecided: How many checks with `evidence: worse` can tell neither, for dsl.If beside the blessing.
     """
     arguments = dict(locals())
     from benison_orchestration import kubeflow_task

@@ -25,6 +25,7 @@ from benison.errors import BenisonError, ConfigError
 from benison.evaluation.spec import read_spec
 from benison.report.ci import Reports
 from benison.results.overall import headline
+from benison.validation.terms import UNDECIDED
 from benison_orchestration.kubeflow_figures import curves as curves_of
 from benison_orchestration.kubeflow_figures import sliced_curves
 
@@ -96,6 +97,7 @@ def evaluate(  # noqa: PLR0913 - the inputs and outputs of the component
     blessing: str,
     values: str,
     reasons: str,
+    undecided: str,
     examples: ArtifactLike | None = None,
     examples_list: Sequence[ArtifactLike] | None = None,
     model: ArtifactLike | None = None,
@@ -133,6 +135,7 @@ def evaluate(  # noqa: PLR0913 - the inputs and outputs of the component
     evaluation.metadata["verdict"] = result.verdict.status
     shutil.copyfile(Path(evaluation.path) / "report.html", report.path)
     Reports(None, Path(summary.path)).write(result, gate=False)
+    Path(undecided).write_text(str(result.verdict.counts[UNDECIDED]), encoding="utf-8")
     _write_parameters(result, Path(values), Path(reasons), Path(blessing))
 
 

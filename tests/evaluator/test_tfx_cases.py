@@ -255,6 +255,23 @@ def test_a_baseline_whose_predictions_are_in_the_data_is_compared_with(tmp_path:
     assert blessing.get_int_custom_property("blessed") == 0
 
 
+@pytest.mark.parametrize(("evidence", "blessed"), [("worse", 1), ("not_worse", 0)])
+def test_a_threshold_asks_for_evidence_as_everywhere(
+    tmp_path: Path, evidence: str, blessed: int
+) -> None:
+    """200 rows cannot tell an AUC of 0.8 from one of 0.85."""
+    bound = {"value_threshold": {"lower_bound": 0.85}, "evidence": evidence}
+    config = {
+        "model_specs": [{"label_key": "label", "prediction_key": "prediction"}],
+        "metrics_specs": [{"metrics": [{"class_name": "AUC", "threshold": bound}]}],
+        "options": {"confidence": {"level": 0.95, "correction": "holm"}},
+    }
+    given = {"examples": [parquet(tmp_path / "examples")]}
+    for made in run(given, tmp_path, config):
+        assert made.get_int_custom_property("benison_undecided") == blessed
+    assert made.get_int_custom_property("blessed") == blessed
+
+
 LOADER = """
 import numpy as np
 class Predictor:

@@ -20,7 +20,7 @@ CONFIG = config(
     slices=({}, {"feature_keys": ["hour"]}),
 )
 ARTIFACTS = ("metrics", "curves", "slices", "report", "summary", "evaluation")
-PARAMETERS = ("blessing", "values", "reasons")
+PARAMETERS = ("blessing", "values", "reasons", "undecided")
 
 
 def executor_input(

@@ -112,10 +112,11 @@ def test_several_verdicts_without_a_choice_open_nothing(probed: Probed) -> None:
 
 
 def verdict(status: str, **metrics: float) -> dict[str, Any]:
-    return {"status": status, "metrics": metrics}
+    return {"status": status, "metrics": metrics, "counts": {"pass": 1, "undecided": 0}}
 
 
 GOOD, BETTER = verdict("blessed", auc=0.8, loss=0.3), verdict("blessed", auc=0.9, loss=0.4)
+OPEN = {**GOOD, "counts": {"pass": 1, "undecided": 2}}
 BAD = verdict("not_blessed", auc=0.99, loss=0.1)
 
 
@@ -133,6 +134,10 @@ BAD = verdict("not_blessed", auc=0.99, loss=0.1)
         ([GOOD, BETTER, BAD], {"when": "best", "by": "auc"}, BETTER),
         ([GOOD, BETTER, BAD], {"when": "best", "by": "loss", "least": True}, GOOD),
         ([verdict("blessed"), GOOD], {"when": "best", "by": "auc"}, GOOD),
+        (OPEN, {}, OPEN),
+        (OPEN, {"undecided": False}, None),
+        ([OPEN, GOOD], {"when": "any", "undecided": False}, [GOOD]),
+        ([OPEN, GOOD], {"when": "all", "undecided": False}, None),
     ],
 )
 def test_what_is_chosen(verdicts: Any, how: dict[str, Any], opened: Any) -> None:

@@ -18,7 +18,8 @@ import pytest
 
 import benison
 from benison import lineage
-from benison_orchestration import host_task
+from benison.validation.terms import OUTCOMES
+from benison_orchestration import host_outcome, host_task
 from benison_orchestration.airflow_spec import COMMAND, packed
 from tests.conftest import config, taxi_like
 from tests.orchestration.airflow_host import wait_for
@@ -136,6 +137,24 @@ def test_what_is_wrong_is_told_from_what_may_pass(run: Run, tmp_path: Path) -> N
     code, outcome, words = run({"metadata": "sqlite:////nowhere/metadata.db"})
     assert (code, outcome) == (75, None)
     assert "error: " in words
+
+
+def test_the_outcome_says_what_is_undecided(tmp_path: Path) -> None:
+    pq.write_table(taxi_like(200), tmp_path / "eval.parquet")
+    bound = {"value_threshold": {"lower_bound": 0.85}, "evidence": "worse"}
+    given = {
+        "examples": str(tmp_path / "eval.parquet"),
+        "config": config({"class_name": "AUC", "threshold": bound}),
+        "output": str(tmp_path / "out"),
+        "metadata": f"sql+sqlite:///{tmp_path}/m.db?create=true",
+    }
+    key = lineage.RunKey("dag", "r1", "evaluate")
+    outcome = host_outcome.evaluate_as(key, given, "")
+    assert (outcome["status"], outcome["failures"]) == ("blessed", 0)
+    assert outcome["counts"] == dict.fromkeys(OUTCOMES, 0) | {"undecided": 1}
+    assert outcome["look"] == 1
+    # A task that is cleared, or tried again, is no other candidate.
+    assert host_outcome.evaluate_as(key, given, "")["look"] == 1
 
 
 GIVEN = {"examples": "eval.csv", "config": "eval.yaml", "output": "out"}

@@ -17,10 +17,10 @@ import pytest
 
 import benison
 from benison_orchestration import kubeflow_task
-from tests.conftest import config
+from tests.conftest import config, taxi_like
 from tests.lineage.forks import Echo
 from tests.object_store import Bucket
-from tests.orchestration.kubeflow_host import CONFIG, command, executor_input, task
+from tests.orchestration.kubeflow_host import CONFIG, PARAMETERS, command, executor_input, task
 
 kfp = pytest.importorskip("kfp")
 from kfp import compiler, dsl, local  # noqa: E402
@@ -121,7 +121,7 @@ def in_python(data: Path, **parameters: Any) -> tuple[dict[str, Any], dict[str, 
     kinds |= {"slices": dsl.SlicedClassificationMetrics, "summary": dsl.Markdown}
     kinds["evaluation"] = dsl.Artifact
     made = {name: kind(uri=str(data.parent / name)) for name, kind in kinds.items()}
-    paths = {name: str(data.parent / name) for name in ("blessing", "values", "reasons")}
+    paths = {name: str(data.parent / name) for name in PARAMETERS}
     kubeflow.evaluate(examples=dsl.Dataset(uri=str(data)), **made, **paths, **parameters)
     return made["curves"].metadata, made["slices"].metadata
 
@@ -133,6 +133,15 @@ def in_container(data: Path, **parameters: Any) -> tuple[dict[str, Any], dict[st
     message = json.loads((data.parent / "task/executor_output.json").read_text())["artifacts"]
     curves, slices = (message[name]["artifacts"][0]["metadata"] for name in ("curves", "slices"))
     return curves, slices
+
+
+def test_the_tasks_that_follow_hear_what_is_undecided(tmp_path: Path) -> None:
+    pq.write_table(taxi_like(200), tmp_path / "eval.parquet")
+    bound = {"value_threshold": {"lower_bound": 0.85}, "evidence": "worse"}
+    made = config({"class_name": "AUC", "threshold": bound})
+    in_container(tmp_path / "eval.parquet", config=json.dumps(made))
+    outputs = [(tmp_path / "task" / name).read_text() for name in ("blessing", "undecided")]
+    assert outputs == ["BLESSED", "1"]
 
 
 def test_the_curve_of_each_slice_is_that_of_its_rows(tmp_path: Path, trips: pa.Table) -> None:

@@ -16,6 +16,7 @@ from benison.evaluator.label_ends import with_label_ends
 from benison.output.directory import MARKERS
 from benison.paths import Location, locate, write
 from benison.results.result import EvalResult
+from benison.validation.terms import UNDECIDED
 
 try:
     from tfx.components.util import examples_utils
@@ -196,3 +197,4 @@ def _say(output: Any, result: EvalResult) -> None:
         "benison_reasons", "\n".join(verdict.first_reasons())[:20_000]
     )
     output.set_int_custom_property("benison_rubber_stamped", int(verdict.rubber_stamped))
+    output.set_int_custom_property("benison_undecided", verdict.counts[UNDECIDED])
