@@ -55,7 +55,7 @@ def sound(frame: Any) -> Any:
 
 def failing(frame: Any) -> Any:
     if frame["miles"].isna().any():
-        raise ZeroDivisionError("miles is missing")
+        raise ZeroDivisionError("miles is missing\nmore that nobody needs")
     return sound(frame)
 
 
@@ -130,6 +130,9 @@ def test_a_fault_is_named_by_its_probe_alone(
         chosen = tuple(each for each in ALL if not isinstance(each, dict))
     rows = findings(model, *chosen, training_examples=str(tmp_path / "train.parquet"))
     assert {(row["probe"], row["feature"]) for row in rows if row["notable"]} == named
+    if model is failing:
+        (sentence,) = [row["sentence"] for row in rows if row["notable"]]
+        assert sentence.endswith("ZeroDivisionError: miles is missing.")
     if model is overfitted:
         (area,) = [row["value"] for row in rows if row["probe"] == "membership"]
         assert area >= 0.7
@@ -315,6 +318,7 @@ def test_benchmarks_are_those_of_scikit_learn() -> None:
     assert area["value"] == pytest.approx(gain, abs=0.01)
     assert area["lower"] < area["value"] < area["upper"]
     assert area["notable"]
+    assert area["sentence"].endswith("which so few rows do not show.") == (gain > 0)
     by_company = gains["other", "better_than_slice_mean", "auc"]
     assert by_company["lower"] > 0
 

@@ -64,6 +64,8 @@ class Benchmark(Probe):
             f"{each.metric} is {each.value:.4g}, {verb} by {abs(each.gain):.3g} than that of {self.title} "
             f"({each.benchmark:.4g})"
         )
+        if not each.lower > 0 and each.gain > 0:
+            words += ", which so few rows do not show"
         return ProbeFinding(
             self.name, words, detail=each.metric, value=each.gain, lower=each.lower, upper=each.upper,
             is_notable=not each.lower > 0,

@@ -123,7 +123,8 @@ class Subject:
             try:
                 return np.asarray(self.call(rows), np.float64)
             except Exception as error:  # a probe is there to see models fail
-                raise ModelError(" ".join(str(error).split())) from error
+                # Errors have line ends escaped; the first line says what is wrong.
+                raise ModelError(str(error).replace("\\n", "\n").partition("\n")[0]) from error
 
     @functools.cached_property
     def before(self) -> Array:
