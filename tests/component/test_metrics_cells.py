@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from benison.metrics.statistics import cells as module
 from benison.metrics.statistics.cells import Cells
+from benison.slicing.codes import SliceCodes, repeated
 
 WIDTH = 5
 
@@ -84,3 +85,20 @@ def test_many_batches_stay_small() -> None:
         waiting = sum(len(of.keys) for of in total.pending)
         assert waiting <= max(module.PENDING_KEYS, 4 * len(total.sums))
     assert total.dense().sum() == 4_000_000
+
+
+@pytest.mark.parametrize("width", [4, 40, 40_000])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_overall_has_the_rows_of_a_spec_that_has_all(width: int, weighted: bool) -> None:
+    rng = np.random.default_rng(width)
+    rows, cells = np.arange(100), rng.integers(0, width, 100)
+    weights = rng.integers(1, 5, 100).astype(float) if weighted else None
+    each = (None, rng.integers(2, 6, 100))
+    some = (rows[::3], np.ones(34, np.int64))
+    codes = SliceCodes(6, (some, (None, repeated(0, 100)), each))
+    expected = np.zeros((6, width))
+    every = np.ones(100) if weights is None else weights
+    for at, slices in (some, (rows, np.zeros(100, np.int64)), (rows, each[1])):
+        np.add.at(expected, (slices, cells[at]), every[at])
+    grouped = Cells.grouped(cells, weights, codes, width)
+    holds(grouped.merge(grouped), 2 * expected)

@@ -68,3 +68,29 @@ def test_slices_are_in_the_order_of_the_numbers_that_their_values_spell() -> Non
     table.number([codes])
     keys = [key[0][1] for key in table.keys(table.order())]
     assert keys == sorted(set(texts), key=lambda text: (as_number(text), text.encode()))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([5, -2, 5, 0]),
+        pa.array([2**63 - 1, 2**63 - 3]),
+        pa.array([-(2**63), 2**63 - 1, -(2**63)]),
+        pa.array([7, None, 7, 3]),
+        pa.array([200, 3], pa.uint8()),
+        pa.array(["b", None, "a", "b"]),
+        pa.array([5, 6, 5, None]).dictionary_encode().slice(2),
+    ],
+    ids=str,
+)
+def test_rows_are_in_the_slices_of_their_values_and_counted(values: pa.Array) -> None:
+    batch = pa.RecordBatch.from_pydict({"a": values})
+    table = SliceTable()
+    codes = table.number([SpecCodes.of(SlicingSpec(feature_keys=("a",)), ColumnCodes(batch))])
+    ((rows, of_rows),) = codes.parts
+    names = [key[0][1] for key in table.keys(np.arange(len(table)))]
+    texts = [None if value is None else str(value) for value in values.to_pylist()]
+    present = np.arange(len(values)) if rows is None else rows
+    assert [names[code] for code in of_rows] == [texts[row] for row in present]
+    assert present.tolist() == [row for row, text in enumerate(texts) if text is not None]
+    assert codes.count().tolist() == [texts.count(name) for name in names]

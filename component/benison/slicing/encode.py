@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.config import Bins, SlicingSpec
-from benison.data.values import is_list, kind_of, text_of, unlisted
+from benison.data.values import is_list, is_text, kind_of, text_of, unlisted
 from benison.errors import ConfigError, DataError
 from benison.slicing.bin_edges import numbers_of, places
 from benison.slicing.codes import grouped_count, repeated
@@ -258,6 +258,9 @@ def _distinct(feature: str, column: pa.Array, kind: str) -> SpecCodes:
         raise DataError(
             f"Column {feature!r} holds {column.type}, which has no text form to slice by."
         ) from error
+    if pa.types.is_integer(column.type) or is_text(column.type):
+        # Distinct values have distinct texts then; to look them up takes most of the time of many slices.
+        return SpecCodes((feature,), None, codes, text, (kind,), counts)
     merged = text.dictionary_encode()
     known = np.append(_signed(merged.indices), -1)  # what has the code -1 is missing here too
     if not np.array_equal(known[:-1], np.arange(len(text))):
