@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from benison.config import SlicingSpec
+from benison.slicing.codes import SliceCodes
 from benison.slicing.encode import ColumnCodes, SpecCodes
 from benison.slicing.keys import as_number, as_numbers, slice_name
 from benison.slicing.table import SliceTable
@@ -94,3 +95,18 @@ def test_rows_are_in_the_slices_of_their_values_and_counted(values: pa.Array) ->
     assert [names[code] for code in of_rows] == [texts[row] for row in present]
     assert present.tolist() == [row for row, text in enumerate(texts) if text is not None]
     assert codes.count().tolist() == [texts.count(name) for name in names]
+
+
+def test_sums_of_many_rows_are_those_of_each_slice() -> None:
+    """Of two specs that have a slice for every row, of Overall, and of one that lacks some rows."""
+    rng, n = np.random.default_rng(0), 4_000
+    hour, shop, some = rng.integers(2, 7, n), rng.integers(7, 20, n), np.arange(0, n, 3)
+    parts = ((None, np.zeros(n, np.int64)), (None, hour), (some, hour[some] - 1), (None, shop))
+    codes, values, cells = SliceCodes(22, parts), rng.normal(size=n), rng.integers(0, 2, n)
+    sums, counts = np.zeros(22), np.zeros((22, 2), np.int64)
+    for rows, of in parts:
+        at = slice(None) if rows is None else rows
+        np.add.at(sums, of, values[at])
+        np.add.at(counts, (of, cells[at]), 1)
+    assert codes.sum(values) == pytest.approx(sums)
+    assert codes.tabulate(cells, 2).tolist() == counts.tolist()

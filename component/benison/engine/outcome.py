@@ -110,9 +110,11 @@ class Outcome:
         plan = self.accumulator.plan
         evidence: dict[Key, Evidenced] = {}
         for sampling in plan.samplings:
-            states = self._total.of_slots(sampling.slots, self.order)
+            # Of all slices, as what states have made of themselves for the values serves here too.
+            states = [self._total.states[slot] for slot in sampling.slots]
             with np.errstate(all="ignore"):
-                evidence |= sampling.evidenced(states, plan.comparison)
+                known = sampling.evidenced(states, plan.comparison)
+            evidence |= {key: each.take(self.order) for key, each in known.items()}
         return evidence
 
     def plots(self) -> Iterator[pa.RecordBatch]:

@@ -12,21 +12,26 @@ characteristic curves", Biometrics 44, 1988.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from benison.data.batch import Array, Index
+from benison.data.batch import Array, Index, Mask
 from benison.evidence.estimators import Estimator
 from benison.evidence.paired_spread import Paired
 from benison.evidence.score_samples import Drawn, PairedScores, ScoreSample
 from benison.evidence.spread import Spread, Student
 from benison.metrics.base import Metric, Statistic, ratio
+from benison.metrics.statistics.binary import Weights
+from benison.metrics.statistics.cells import starts
 from benison.metrics.statistics.ranks import Ranks
-from benison.metrics.statistics.scale import bins_of
+from benison.metrics.statistics.scale import BINS, bins_of
 
 _FEWEST = 5
 """Fewer rows of a class say nothing of the error."""
+_SEARCHES = 8
+"""A search among the scores of a slice takes as long as to count so many bins."""
 
 
 class ClassMoments(NamedTuple):
@@ -65,29 +70,32 @@ class AreaEstimator(Estimator):
     def spread(self, *states: Any) -> Spread:
         sample, ranks = states[0].compact, states[1]
         moments = _moments(sample, ranks, None)
-        return self._tested(ranks, moments.own, moments, sample)
+        return self._tested(self._value(ranks), moments.own, moments, sample)
 
     def compared(self, *states: Any) -> Paired:
         sample, own, other = states[0].compact, states[1], states[2]
         moments = _moments(sample, own, other)
+        values = self._value(own), self._value(other)
         spreads = (
-            self._tested(own, moments.own, moments, sample),
-            self._tested(other, moments.other, moments, sample),
+            self._tested(values[0], moments.own, moments, sample),
+            self._tested(values[1], moments.other, moments, sample),
         )
         variance = moments.own + moments.other - 2 * moments.crossed
         noise = 1e-14 * (moments.own + moments.other)
         variance = np.where(variance > noise, variance, 0.0)
-        change = self._tested(own, variance, moments, sample)
-        difference = spreads[0].value - spreads[1].value
+        change = self._tested(values[0] - values[1], variance, moments, sample)
         covariance = self.metric.slope_of_area**2 * _of_slices(moments.crossed).sum(axis=1)
         covariance = np.where(np.isnan(change.error), np.nan, covariance)
-        return Paired(*spreads, dataclasses.replace(change, measured=difference), covariance)
+        return Paired(*spreads, change, covariance)
+
+    def _value(self, ranks: Ranks) -> Array:
+        with np.errstate(all="ignore"):
+            return np.asarray(self.metric.result(ranks), np.float64)
 
     def _tested(
-        self, ranks: Ranks, variance: Array, moments: ClassMoments, sample: ScoreSample
+        self, value: Array, variance: Array, moments: ClassMoments, sample: ScoreSample
     ) -> Student:
         with np.errstate(all="ignore"):
-            value = np.asarray(self.metric.result(ranks), np.float64)
             error = np.abs(self.metric.slope_of_area) * np.sqrt(_of_slices(variance).sum(axis=1))
         unknown = (_of_slices(sample.rows).min(axis=1) < _FEWEST) | np.isnan(value)
         degrees = _of_slices(moments.effective).min(axis=1) - 1
@@ -100,7 +108,7 @@ def _of_slices(of_classes: Any) -> Array:
 
 
 def _moments(sample: ScoreSample, own: Ranks, other: Ranks | None) -> ClassMoments:
-    drawn, keys = sample.least, len(sample.rows)
+    drawn, keys = sample.sample, len(sample.rows)
     weights = drawn.numbers[:, 2]
     with np.errstate(all="ignore"):
         z = _influences(drawn, placements(drawn, 0, own), keys)
@@ -143,33 +151,58 @@ def placements(drawn: Drawn, model: int, ranks: Ranks) -> Array:
     in_bins = np.flatnonzero(pooled[slices] & ~np.isnan(scores))
     values = scores.copy()
     values[in_bins] = bins_of(scores[in_bins])
-    of_slices, known, *weights = _entries(ranks)
-    ends = np.arange(ranks.size + 1)
-    rows, entries = np.searchsorted(slices, ends), np.searchsorted(of_slices, ends)
+    rows = np.searchsorted(slices, np.arange(ranks.size + 1))
     placed = np.full(len(scores), np.nan)
-    above = [np.append(0.0, np.cumsum(np.nan_to_num(weight))) for weight in weights]
-    for i in np.flatnonzero(np.diff(rows) * np.diff(entries)):
-        own, there = slice(rows[i], rows[i + 1]), slice(entries[i], entries[i + 1])
-        left, right = (
-            np.searchsorted(known[there], values[own], s) + there.start for s in ("left", "right")
-        )
-        is_positive = drawn.keys[own] & 1 == 1
-        below = [(sums[left] + sums[right]) / 2 - sums[there.start] for sums in above]
-        totals = [sums[there.stop] - sums[there.start] for sums in above]
-        placed[own] = np.where(
-            is_positive, *(ratio(b, t) for b, t in zip(below, totals, strict=True))
-        )
+    for known in _known(ranks):  # those of some slices at a time, which stay in the cache
+        for i, start, stop in known.ranges():
+            own = slice(rows[i], rows[i + 1])
+            placed[own] = known.shares(slice(start, stop), values[own], drawn.keys[own] & 1 == 1)
     placed[np.isnan(scores)] = np.nan
     return placed
 
 
-def _entries(ranks: Ranks) -> tuple[Index, Array, Array, Array]:
-    """The slice of each score or bin, which, and the weights of negatives and positives."""
+class Known(NamedTuple):
+    """Scores or bins of some slices, whole ones, ascending, and sums of weights below each of them."""
+
+    slices: Index
+    values: Array | Index
+    are_bins: bool
+    below: tuple[Array, Array]
+    """Of negatives and positives, float64[n + 1]."""
+
+    def ranges(self) -> Iterator[tuple[int, int, int]]:
+        """Each slice with where its entries start and stop."""
+        begin = starts(self.slices)
+        stops = [*begin[1:].tolist(), len(self.slices)]
+        yield from zip(self.slices[begin].tolist(), begin.tolist(), stops, strict=True)
+
+    def shares(self, there: slice, values: Array, is_positive: Mask) -> Array:
+        """The share of the other class in a slice that is below values, ties by half."""
+        left, right = (there.start + at for at in self._positions(self.values[there], values))
+        below = [(x[left] + x[right]) / 2 - x[there.start] for x in self.below]
+        totals = [x[there.stop] - x[there.start] for x in self.below]
+        return np.where(is_positive, *(ratio(b, t) for b, t in zip(below, totals, strict=True)))
+
+    def _positions(self, known: Array | Index, values: Array) -> tuple[Index, Index]:
+        """How many entries of a slice are below each value, and how many up to it."""
+        if not self.are_bins or _SEARCHES * len(values) < BINS:
+            left, right = (np.searchsorted(known, values, side) for side in ("left", "right"))
+            return left, right
+        ends = np.append(0, np.cumsum(np.bincount(known, minlength=BINS)))
+        bins = np.nan_to_num(values).astype(np.int64)
+        return ends[bins], ends[bins + 1]
+
+
+def _known(ranks: Ranks) -> Iterator[Known]:
     compact = ranks.compact
-    parts = [(b.weights.slices, b.scores, *b.weights[2:]) for b in compact.exact.blocks(ranks.size)]
-    parts += [(w.slices, w.bins.astype(np.float64), *w[2:]) for w in compact.pooled.blocks()]
-    none = (np.zeros(0, np.int64), np.zeros(0), np.zeros(0), np.zeros(0))
-    joined = [np.concatenate(columns) for columns in zip(none, *parts, strict=True)]
-    order = np.argsort(joined[0], kind="stable")  # each slice is in one part, ascending
-    slices, values, negatives, positives = (column[order] for column in joined)
-    return slices, values, negatives, positives
+    for block in compact.exact.blocks(ranks.size):
+        yield Known(block.weights.slices, block.scores, False, _sums_below(block.weights))
+    for weights in compact.pooled.blocks():
+        yield Known(weights.slices, weights.bins, True, _sums_below(weights))
+
+
+def _sums_below(weights: Weights) -> tuple[Array, Array]:
+    negatives, positives = (
+        np.append(0.0, np.cumsum(np.nan_to_num(w))) for w in (weights.negatives, weights.positives)
+    )
+    return negatives, positives

@@ -7,6 +7,7 @@ import abc
 import dataclasses
 from typing import Any, ClassVar
 
+from benison.data.batch import Index
 from benison.evidence.paired_spread import Paired
 from benison.evidence.spread import Spread
 from benison.metrics.base import Statistic
@@ -59,3 +60,8 @@ class Evidenced:
 
     value: Spread
     paired: Paired | None = None
+
+    def take(self, index: Index) -> Evidenced:
+        """Of the slices `index`."""
+        paired = None if self.paired is None else self.paired.take(index)
+        return Evidenced(self.value.take(index), paired)

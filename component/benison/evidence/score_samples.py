@@ -2,8 +2,9 @@
 """A sample of the rows of each class in each slice, with the scores of two models.
 
 How two areas under curves vary together is seen on pairs of scores, of which large data have as many as
-rows; a sample shows it to a hundredth. Rows draw numbers from their own and those of the least draws are the
-sample, so that it is the same however rows are split and in whatever order they come.
+rows; a sample shows it to two hundredths. Each row draws a number from its own, and is in the sample where
+that is below a limit, which the number of rows alone sets: so the sample is the same however rows are split
+and in whatever order they come.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ from benison.data.mixing import Numbers, mixed
 from benison.errors import DataError
 from benison.metrics.base import Statistic
 from benison.metrics.statistics.binary import check_binary, heavy
-from benison.metrics.statistics.cells import starts
 from benison.slicing.codes import SliceCodes
 
-ROWS = 4096
-"""The most rows of a class in a slice; up to here the sample is all of them."""
-_WAITING = 2**20
+EXACT_ROWS = 4096
+"""Up to so many rows of a class in a slice the sample is all of them."""
+ROWS = 2048
+"""About so many of more rows are in the sample."""
+_WAITING = 2**22
+_HELD = 2**20
 _KEY_BITS = 24
-_ALL = np.uint64(2**64 - 1)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,6 +54,11 @@ class Drawn:
         """Those at `index`."""
         return Drawn(self.keys[index], self.draws[index], self.numbers[index])
 
+    def below(self, limits: Numbers) -> Drawn:
+        """Those whose draws do not exceed the limits of their keys."""
+        kept = self.draws <= limits[self.keys]
+        return self if kept.all() else self.at(np.flatnonzero(kept))
+
     def ordered(self) -> Drawn:
         """Ascending by key and draw."""
         bits = int(self.keys.max(initial=0)).bit_length()
@@ -61,11 +68,41 @@ class Drawn:
         keys = self.keys.astype(np.uint64) << np.uint64(64 - bits) if bits else np.uint64(0)
         return self.at(np.argsort(keys | self.draws >> np.uint64(bits)))
 
-    def ranks(self) -> Index:
-        """The place of each among those of its key, from 0, where they are ordered."""
-        begin = starts(self.keys)
-        lengths = np.diff(np.append(begin, len(self.keys)))
-        return np.arange(len(self.keys)) - np.repeat(begin, lengths)
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DrawnRows:
+    """N rows of a batch, each of class 0 or 1, int64[N], in slices, which are not looked at yet."""
+
+    codes: SliceCodes
+    sides: Index
+    draws: Numbers
+    numbers: Array
+
+    @property
+    def memberships(self) -> int:
+        """Rows in slices: one in three slices counts three times."""
+        return sum(len(codes) for _, codes in self.codes.parts)
+
+    def relabelled(self, index: Index, size: int) -> DrawnRows:
+        """Slice i becomes slice `index[i]` of `size`."""
+        parts = tuple((rows, index[codes]) for rows, codes in self.codes.parts)
+        return dataclasses.replace(self, codes=SliceCodes(size, parts))
+
+    def below(self, limits: Numbers) -> Iterator[Drawn]:
+        """The rows in slices whose draws do not exceed the limits of their keys, by slicing spec."""
+        for rows, codes in self.codes.parts:
+            if len(codes):
+                yield self._part(rows, codes, limits)
+
+    def _part(self, rows: Index | None, codes: Index, limits: Numbers) -> Drawn:
+        draws = self.draws if rows is None else self.draws[rows]
+        # Most rows are above the limits of all slices of a spec, which takes no look at which they are in.
+        likely = np.flatnonzero(draws <= limits[2 * codes.min() : 2 * codes.max() + 2].max())
+        at = likely if rows is None else rows[likely]
+        keys = 2 * codes[likely] + self.sides[at]
+        kept = np.flatnonzero(draws[likely] <= limits[keys])
+        at = at[kept]
+        return Drawn(keys[kept], self.draws[at], self.numbers[at])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -74,68 +111,81 @@ class ScoreSample:
 
     Attributes:
         rows: How many rows of each key there are, int64[2 S].
-        least: The rows of the least draws, up to `ROWS` of a key, ordered.
-        limits: The draw that a row of each key must not exceed to be sampled: uint64[2 S].
-        waiting: Rows that came and are not sorted in.
+        held: The sample, ordered, and where it is not compact rows that may be in it.
+        waiting: Rows that came and are not drawn from.
+        is_compact: Whether `held` is the sample, and nothing waits.
     """
 
     rows: Index
-    least: Drawn
-    limits: Numbers
-    waiting: tuple[Drawn, ...] = ()
+    held: tuple[Drawn, ...] = ()
+    waiting: tuple[DrawnRows, ...] = ()
+    is_compact: bool = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         compact = self.compact
-        return ScoreSample, (compact.rows, compact.least, compact.limits)
+        return ScoreSample, (compact.rows, compact.held, (), True)
 
-    @classmethod
-    def of(cls, rows: Index, drawn: Drawn) -> ScoreSample:
-        """The least draws of some rows, which are all rows or all that may be among the least."""
-        ordered = drawn.ordered()
-        ranks = ordered.ranks()
-        least = ordered.at(np.flatnonzero(ranks < ROWS))
-        limits = np.full(len(rows), _ALL)
-        full = np.flatnonzero(ranks == ROWS - 1)
-        limits[ordered.keys[full]] = ordered.draws[full]
-        return cls(rows, least, limits)
+    @property
+    def sample(self) -> Drawn:
+        """The rows of the sample, ascending by key and draw."""
+        return self.compact.held[0]
 
     @functools.cached_property
     def compact(self) -> ScoreSample:
         """The same with no rows waiting."""
-        if not self.waiting:
+        if self.is_compact:
             return self
-        waiting = Drawn.joined([_below(each, self.limits) for each in self.waiting])
-        likely = _below(waiting, _likely(waiting, len(self.rows)))
-        return ScoreSample.of(self.rows, Drawn.joined([self.least, likely]))
+        limits = _limits(self.rows)
+        held = Drawn.joined([each.below(limits) for each in self._drawn().held])
+        return ScoreSample(self.rows, (held.ordered(),), (), is_compact=True)
+
+    def _drawn(self) -> ScoreSample:
+        """With those of the waiting rows alone that may be in the sample."""
+        limits = _limits(self.rows)
+        drawn = (part for rows in self.waiting for part in rows.below(limits))
+        return ScoreSample(self.rows, (*self.held, *drawn))
 
     def merge(self, other: ScoreSample) -> ScoreSample:
         """Of the rows of both, which must have one size."""
-        large, small = sorted((self, other), key=lambda x: len(x.least.keys), reverse=True)
-        more = (*small.waiting, *((small.least,) if len(small.least.keys) else ()))
-        # What waits in the larger one was held against its limits already.
-        waiting = (*large.waiting, *(_below(each, large.limits) for each in more))
-        merged = ScoreSample(self.rows + other.rows, large.least, large.limits, waiting)
-        held = sum(len(each.keys) for each in waiting)
-        return merged.compact if held > max(_WAITING, len(large.least.keys) // 2) else merged
+        merged = ScoreSample(
+            self.rows + other.rows, self.held + other.held, self.waiting + other.waiting
+        )
+        if sum(rows.memberships for rows in merged.waiting) > _WAITING:
+            merged = merged._drawn()
+            most = max(_HELD, 2 * int(np.minimum(merged.rows, EXACT_ROWS).sum()))
+            if sum(len(each.keys) for each in merged.held) > most:
+                return merged.compact
+        return merged
+
+    def relabelled(self, index: Index, size: int) -> ScoreSample:
+        """Slice i becomes slice `index[i]` of `size`; no two slices become one."""
+        rows, keys = np.zeros(2 * size, np.int64), _both_classes(index)
+        rows[keys] = self.rows
+        held = tuple(dataclasses.replace(each, keys=keys[each.keys]) for each in self.held)
+        waiting = tuple(each.relabelled(index, size) for each in self.waiting)
+        in_order = self.is_compact and bool(np.all(index[1:] > index[:-1]))
+        return ScoreSample(rows, held, waiting, in_order)
+
+    def take(self, index: Index) -> ScoreSample:
+        """Slice i of the result is slice `index[i]`, which may stand there more than once."""
+        if np.array_equal(index, np.arange(len(self.rows) // 2)):
+            return self.compact
+        sample, keys = self.sample, _both_classes(index)
+        first, last = (np.searchsorted(sample.keys, keys, side) for side in ("left", "right"))
+        lengths = last - first
+        own = np.repeat(np.arange(len(keys)), lengths)
+        within = np.arange(len(own)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        taken = sample.at(np.repeat(first, lengths) + within)
+        held = (dataclasses.replace(taken, keys=own),)
+        return ScoreSample(self.rows[keys], held, (), is_compact=True)
 
 
-def _below(rows: Drawn, limits: Numbers) -> Drawn:
-    """The rows whose draws do not exceed the limits of their keys."""
-    kept = rows.draws <= limits[rows.keys]
-    return rows if kept.all() else rows.at(np.flatnonzero(kept))
-
-
-def _likely(rows: Drawn, size: int) -> Numbers:
-    """Limits that the least draws of each key do not exceed: uint64[size].
-
-    Of n draws `ROWS` lie below about ROWS / n of the range; a key in which fewer do has no limit.
-    """
-    counts = np.bincount(rows.keys, minlength=size)
-    share = np.minimum(1.2 * ROWS / np.maximum(counts, 1), 1.0)
-    limits = np.where(share < 1, share * 2.0**64 * (1 - 1e-9), 0).astype(np.uint64)
-    limits[share >= 1] = _ALL
-    enough = np.bincount(rows.keys[rows.draws <= limits[rows.keys]], minlength=size) >= ROWS
-    return np.where(enough, limits, _ALL)
+def _limits(rows: Index) -> Numbers:
+    """The draw that a row of each key must not exceed, of which there are so many: uint64[n]."""
+    share = np.where(rows > EXACT_ROWS, ROWS / np.maximum(rows, 1), 0.0)
+    limits = (share * 2.0**64).astype(np.uint64)
+    limits[rows <= EXACT_ROWS] = np.uint64(2**64 - 1)
+    return limits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,60 +199,47 @@ class PairedScores(Statistic[ScoreSample]):
     paired: bool
 
     def zero(self, size: int) -> ScoreSample:
-        return ScoreSample(np.zeros(2 * size, np.int64), Drawn.joined([]), np.full(2 * size, _ALL))
+        return ScoreSample(np.zeros(2 * size, np.int64), (Drawn.joined([]),), (), is_compact=True)
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> ScoreSample:
         inputs, codes = heavy(inputs, codes)
-        check_binary(inputs)
+        whole = check_binary(inputs)
         if inputs.numbers is None:
             raise DataError(
                 "The confidence interval of an AUC rests on a sample of rows, and these rows have no numbers "
                 "by which they could be drawn. Name a column as options.confidence.cluster_key."
             )
-        parts = tuple(self._parts(inputs, codes))
-        rows = np.zeros(2 * codes.size, np.int64)
-        for part in parts:
-            rows += np.bincount(part.keys, minlength=2 * codes.size)
-        return ScoreSample(rows, Drawn.joined([]), np.full(len(rows), _ALL), parts)
+        rows = self._rows(inputs, codes) if whole else self._shares(inputs, codes)
+        counts = rows.codes.tabulate(rows.sides, 2).ravel()
+        return ScoreSample(counts, (), (rows,))
 
-    def _parts(self, inputs: Inputs, codes: SliceCodes) -> Iterator[Drawn]:
-        """The rows of each slicing spec; one with a fractional label is in both classes with a share."""
+    def _rows(self, inputs: Inputs, codes: SliceCodes) -> DrawnRows:
         assert inputs.numbers is not None
-        draws = mixed(inputs.numbers)
         other = inputs.baseline if self.paired else inputs.predictions
+        weights = inputs.weighted(np.ones(len(inputs)))
+        numbers = np.stack([inputs.predictions, other, weights], axis=1)
+        sides = (inputs.labels == 1).astype(np.int64)
+        return DrawnRows(codes, sides, mixed(inputs.numbers), numbers)
+
+    def _shares(self, inputs: Inputs, codes: SliceCodes) -> DrawnRows:
+        """A row with a fractional label is in both classes with a share."""
         labels = np.clip(inputs.labels, 0.0, 1.0)
-        for side, share in ((1, labels), (0, 1 - labels)):
-            of_side = np.flatnonzero(share)
-            numbers = np.stack([inputs.predictions, other, inputs.weighted(share)], axis=1)
-            for rows, slices in codes.take(of_side).parts:
-                at = of_side if rows is None else of_side[rows]
-                yield Drawn(2 * slices + side, draws[at], numbers[at])
+        shares = np.concatenate([labels, 1 - labels])
+        kept = np.flatnonzero(shares)
+        origin = kept % len(labels)
+        ones = (kept < len(labels)).astype(np.float64)
+        weights = inputs.take(origin).weighted(shares[kept])
+        split = dataclasses.replace(inputs.take(origin), labels=ones, weights=weights)
+        return self._rows(split, codes.take(origin))
 
     def merge(self, a: ScoreSample, b: ScoreSample) -> ScoreSample:
         return a.merge(b)
 
     def scatter(self, state: ScoreSample, index: Index, size: int) -> ScoreSample:
-        keys = _both_classes(index)
-        rows = np.zeros(2 * size, np.int64)
-        limits = np.full(2 * size, _ALL)
-        rows[keys], limits[keys] = state.rows, state.limits
-        least, *waiting = (
-            dataclasses.replace(each, keys=keys[each.keys])
-            for each in (state.least, *state.waiting)
-        )
-        ascending = not len(index) or bool(np.all(index[1:] > index[:-1]))
-        return ScoreSample(rows, least if ascending else least.ordered(), limits, tuple(waiting))
+        return state.relabelled(index, size)
 
     def gather(self, state: ScoreSample, index: Index) -> ScoreSample:
-        compact, keys = state.compact, _both_classes(index)
-        least = compact.least
-        first, last = (np.searchsorted(least.keys, keys, side) for side in ("left", "right"))
-        lengths = last - first
-        own = np.repeat(np.arange(len(keys)), lengths)
-        within = np.arange(len(own)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        taken = least.at(np.repeat(first, lengths) + within)
-        numbered = dataclasses.replace(taken, keys=own)
-        return ScoreSample(compact.rows[keys], numbered, compact.limits[keys])
+        return state.take(index)
 
 
 def _both_classes(index: Index) -> Index:

@@ -29,7 +29,8 @@ from benison.metrics.statistics.binary import (
     interpolated_thresholds,
 )
 from benison.metrics.statistics.curve import Curve, bucket_curves, cell_curves, score_curves
-from benison.metrics.statistics.ranks import ScoreRanks
+from benison.metrics.statistics.kept import kept
+from benison.metrics.statistics.ranks import Ranks, ScoreRanks
 from benison.metrics.statistics.scale import BUCKETS
 
 Thresholds = Sequence[float] | None
@@ -53,6 +54,12 @@ def interval_of_bucket(thresholds: Array) -> Index:
 def _interpolated_intervals(count: int) -> Index:
     """What is 1 or more lies in the last interval that has an upper end."""
     return np.minimum(interval_of_bucket(interpolated_thresholds(count)), count - 2)
+
+
+@kept
+def _known(_: Ranks) -> dict[CurveMetric, tuple[Array, Array]]:
+    """Values and resolutions, which the error of an area needs once more."""
+    return {}
 
 
 class CurveMetric(Binarized):
@@ -118,6 +125,8 @@ class CurveMetric(Binarized):
         return self.at(curve.worst), self.at(curve.best)
 
     def result(self, state: Any) -> Array:
+        if isinstance(state, Ranks) and self in _known(state.compact):
+            return _known(state.compact)[self][0].copy()
         values = np.full((state.size, *self._shape()), np.nan)
         for curve in self.curves(state):
             values[curve.slices] = self._value(curve)
@@ -131,7 +140,11 @@ class CurveMetric(Binarized):
         resolutions = np.zeros(values.shape)
         for curve in self.curves(state):
             values[curve.slices], resolutions[curve.slices] = self._both(curve)
-        return values, resolutions if resolutions.ndim == 1 else resolutions.max(axis=1)
+        if resolutions.ndim > 1:
+            resolutions = resolutions.max(axis=1)
+        if isinstance(state, Ranks):
+            _known(state.compact)[self] = values, resolutions
+        return values.copy(), resolutions
 
     def _shape(self) -> tuple[int, ...]:
         return ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
@@ -17,9 +18,64 @@ import numpy.typing as npt
 from benison.data.batch import Array, Index
 
 Part: TypeAlias = "tuple[Index | None, Index]"
+Parts: TypeAlias = tuple[Part, ...]
 
+# A table of so many cells, 256 kB, stays in the processor's cache while rows are added up in it.
+_CROSSED_CELLS = 2**15
 # Values that are added up before their sum joins the total; see `grouped_sum`.
 _SUM_BLOCK = 2**13
+
+
+@dataclasses.dataclass(frozen=True)
+class Crossed:
+    """Parts of slice codes as the cells of one table, so that they are added up at once.
+
+    Attributes:
+        parts: Which parts.
+        keys: The cell of each row, int64[N].
+        first: The lowest code of each part.
+        shape: How many codes of each there are.
+    """
+
+    parts: tuple[int, ...]
+    keys: npt.NDArray[np.int64]
+    first: tuple[int, ...]
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, parts: Parts) -> Crossed | None:
+        """As many parts as make a table that is small beside the rows; None for fewer than two."""
+        chosen: list[int] = []
+        first: list[int] = []
+        shape: list[int] = []
+        for i, (rows, codes) in enumerate(parts):
+            if rows is not None or not len(codes) or is_repeated(codes):
+                continue
+            low = int(codes.min())
+            span = int(codes.max()) - low + 1
+            most = min(_CROSSED_CELLS, len(codes) // 4)
+            if math.prod(shape) * span <= most:
+                chosen, first, shape = [*chosen, i], [*first, low], [*shape, span]
+        if len(chosen) < 2:  # noqa: PLR2004 - of one there is nothing to cross
+            return None
+        keys = parts[chosen[0]][1] - first[0]
+        for i, low, span in zip(chosen[1:], first[1:], shape[1:], strict=True):
+            keys = keys * span
+            keys += parts[i][1]
+            keys -= low
+        return cls(tuple(chosen), keys, tuple(first), tuple(shape))
+
+    @property
+    def size(self) -> int:
+        """How many cells there are."""
+        return math.prod(self.shape)
+
+    def add_margins(self, table: npt.NDArray[Any], total: npt.NDArray[Any]) -> None:
+        """Add the sums of each part's codes, of [cells, ...], to the total of slices, [S, ...]."""
+        crossed = table.reshape(*self.shape, *table.shape[1:])
+        for axis, (low, span) in enumerate(zip(self.first, self.shape, strict=True)):
+            others = tuple(i for i in range(len(self.shape)) if i != axis)
+            total[low : low + span] += crossed.sum(axis=others)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +88,7 @@ class SliceCodes:
     """
 
     size: int
-    parts: tuple[Part, ...]
+    parts: Parts
     known_counts: npt.NDArray[np.int64] | None = None
 
     @classmethod
@@ -67,9 +123,40 @@ class SliceCodes:
         array([5., 2., 0.])
         """
         total = np.zeros(self.size)
-        for rows, codes in self.parts:
+        for rows, codes in self._apart:
             total += grouped_sum(codes, _at(values, rows), self.size)
+        if self._crossed is not None:
+            sums = grouped_sum(self._crossed.keys, values, self._crossed.size)
+            self._crossed.add_margins(sums, total)
         return total
+
+    def tabulate(self, cells: npt.NDArray[np.int64], width: int) -> npt.NDArray[np.int64]:
+        """How many rows of each slice are in each of the cells, int64[N] in [0, width): int64[S, width].
+
+        >>> SliceCodes.of([0, 1, 0], size=2).tabulate(np.array([2, 0, 2]), 3)
+        array([[0, 0, 2],
+               [1, 0, 0]])
+        """
+        table = np.zeros((self.size, width), np.int64)
+        for rows, codes in self._apart:
+            keys = codes * width + _at(cells, rows)
+            table += np.bincount(keys, minlength=self.size * width).reshape(self.size, width)
+        if self._crossed is not None:
+            keys = self._crossed.keys * width + cells
+            counts = np.bincount(keys, minlength=self._crossed.size * width)
+            self._crossed.add_margins(counts.reshape(-1, width), table)
+        return table
+
+    @property
+    def _apart(self) -> Parts:
+        """The parts that are not crossed."""
+        crossed = () if self._crossed is None else self._crossed.parts
+        return tuple(part for i, part in enumerate(self.parts) if i not in crossed)
+
+    @functools.cached_property
+    def _crossed(self) -> Crossed | None:
+        """Parts with a code for every row, of few slices, as one."""
+        return Crossed.of(self.parts)
 
     def centred(self, values: Array, means: Array) -> Array:
         """Each value less the mean of its slice, in the order of `expand`: float64[M]."""
