@@ -153,7 +153,7 @@ def placements(drawn: Drawn, model: int, ranks: Ranks) -> Array:
     values[in_bins] = bins_of(scores[in_bins])
     rows = np.searchsorted(slices, np.arange(ranks.size + 1))
     placed = np.full(len(scores), np.nan)
-    for known in _known(ranks):  # those of some slices at a time, which stay in the cache
+    for known in _score_sums(ranks):  # those of some slices at a time, which stay in the cache
         for i, start, stop in known.ranges():
             own = slice(rows[i], rows[i + 1])
             placed[own] = known.shares(slice(start, stop), values[own], drawn.keys[own] & 1 == 1)
@@ -161,7 +161,7 @@ def placements(drawn: Drawn, model: int, ranks: Ranks) -> Array:
     return placed
 
 
-class Known(NamedTuple):
+class ScoreSums(NamedTuple):
     """Scores or bins of some slices, whole ones, ascending, and sums of weights below each of them."""
 
     slices: Index
@@ -193,12 +193,12 @@ class Known(NamedTuple):
         return ends[bins], ends[bins + 1]
 
 
-def _known(ranks: Ranks) -> Iterator[Known]:
+def _score_sums(ranks: Ranks) -> Iterator[ScoreSums]:
     compact = ranks.compact
     for block in compact.exact.blocks(ranks.size):
-        yield Known(block.weights.slices, block.scores, False, _sums_below(block.weights))
+        yield ScoreSums(block.weights.slices, block.scores, False, _sums_below(block.weights))
     for weights in compact.pooled.blocks():
-        yield Known(weights.slices, weights.bins, True, _sums_below(weights))
+        yield ScoreSums(weights.slices, weights.bins, True, _sums_below(weights))
 
 
 def _sums_below(weights: Weights) -> tuple[Array, Array]:
