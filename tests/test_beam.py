@@ -31,12 +31,19 @@ OPTIONS = ["--runner=FnApiRunner"]
 
 
 def test_many_slices_are_merged_in_ranges(tmp_path: Path) -> None:
-    trips = taxi_like(6_000)
-    trips = trips.append_column("trip", pa.array(range(6_000)))
+    """And what is known of their errors: of cells, moments, and areas, which take a sample of the rows."""
+    trips = taxi_like(9_000)
+    trips = trips.append_column("trip", pa.array(np.arange(9_000) // 2))
     data = split(trips, tmp_path / "data", 3)
-    made = config("AUC", "ExampleCount", "Precision", slices=[{}, {"feature_keys": ["trip"]}])
+    names = ("AUC", "ExampleCount", "Precision", "MeanSquaredError")
+    slices = [{}, {"feature_keys": ["trip"]}]
+    made = config(*names, slices=slices, options={"confidence": {"level": 0.9}})
+    (new,) = made["model_specs"]
+    old = {**new, "name": "old", "prediction_key": "old_prediction", "is_baseline": True}
+    made["model_specs"] = [{**new, "name": "new"}, old]
     expected = benison.evaluate(data, made)
     same_results(expected, benison.evaluate(data, made, engine="beam", beam_options=OPTIONS))
+    assert {*expected.metrics["interval_method"].to_pylist()} >= {"delong", "johnson", "cells"}
 
 
 SHARDS = [Shard(path, "parquet", pa.schema([])) for path in ("a", "b", "b")]
