@@ -58,7 +58,11 @@ def _interpolated_intervals(count: int) -> Index:
 
 @kept
 def _known(_: Ranks) -> dict[CurveMetric, tuple[Array, Array]]:
-    """Values and resolutions, which the error of an area needs once more."""
+    """The values and resolutions of the metrics that were read from a state.
+
+    The error of an area needs its value once more, and so does each change of it. They are kept beside the
+    state and go with it; callers get copies, so that nobody changes what another one reads.
+    """
     return {}
 
 
