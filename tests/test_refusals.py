@@ -427,14 +427,15 @@ def test_evidence_that_no_pass_could_give_is_refused() -> None:
             "Precision",
             {"cross_slice_thresholds": {"precision_ratio": {"thresholds": [CROSSED]}}},
             {},
-            "how far comparisons of slices may be from the true ones is not known; say evidence: point.",
+            "slices of Overall share rows with those that they are compared with, and how they vary together is "
+            "not known; say evidence: point.",
         ),
     ],
 )
 def test_evidence_is_refused_of_what_has_none(
     metric: str, of_spec: Any, of_metric: dict[str, Any], sentence: str
 ) -> None:
-    """Of what looks at labels alone, and by the name of a ratio of slices."""
+    """Of what looks at labels alone, and, by the name of a ratio, of slices that share rows."""
     for threshold in of_metric.values():
         threshold["evidence"] = "worse"
     slices = ({}, {"feature_keys": ["hour"]})

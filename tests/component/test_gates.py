@@ -593,3 +593,68 @@ def test_power_tells_candidates_apart(in_folder: Path) -> None:
     refused = CliRunner().invoke(app, [*asked, "--rows", "500", "--churn", "0.06"])
     assert refused.exit_code == 2
     assert "either an output and --metric" in " ".join(refused.output.split())
+
+
+@pytest.mark.parametrize("kind", ["slice_difference", "slice_ratio"])
+def test_comparisons_of_slices_have_the_errors_of_both(kind: str) -> None:
+    """Of shares of two shops, which have no row in common, and of Overall, in which they are."""
+    rng = np.random.default_rng(4)
+    shop = np.repeat(["a", "b"], [400, 900])
+    y = np.ones(1300)
+    n = np.where(rng.random(1300) < np.where(shop == "a", 0.8, 0.6), 0.9, 0.1)
+    bounds = {"value_threshold": {"lower_bound": 1.1 if kind == "slice_ratio" else 0.1}}
+    crossing = {
+        "baseline_spec": {"feature_values": {"shop": "a"}},
+        "slicing_specs": [{"feature_keys": ["shop"]}],
+    }
+    crossed = {"cross_slicing_specs": [crossing], "threshold": {**bounds, "evidence": "not_worse"}}
+    name = "binary_accuracy" + ("_ratio" if kind == "slice_ratio" else "")
+    overall = {"baseline_spec": {}, "slicing_specs": [{"feature_keys": ["shop"]}]}
+    made = {
+        "model_specs": [{"prediction_key": "n", "label_key": "y"}],
+        "slicing_specs": [{}, {"feature_keys": ["shop"]}],
+        "cross_slicing_specs": [crossing, overall],
+        "metrics_specs": [
+            {
+                "metrics": ["BinaryAccuracy"],
+                "cross_slice_thresholds": {name: {"thresholds": [crossed]}},
+            }
+        ],
+    }
+    result = benison.evaluate(pa.table({"y": y, "n": n, "shop": shop}), made)
+    rows = {r["slice"]: r for r in result.metrics.to_pylist() if r["kind"] == kind}
+    p = [(np.sum(n[shop == s] > 0.5) + 1) / (np.sum(shop == s) + 2) for s in "ab"]
+    errors = [np.sqrt(q * (1 - q) / (m + 2)) for q, m in zip(p, (400, 900), strict=True)]
+    a, b = (np.mean(n[shop == s] > 0.5) for s in "ab")
+    ratio = a / b if kind == "slice_ratio" else 1.0
+    expected = np.hypot(errors[0], ratio * errors[1]) / (b if kind == "slice_ratio" else 1.0)
+    apart = rows["shop=a vs shop=b"]
+    assert apart["std_error"] == pytest.approx(expected)
+    assert apart["lower"] < apart["value"] < apart["upper"]
+    assert np.isnan(rows["Overall vs shop=a"]["std_error"])
+    (check,) = result.verdict.checks
+    z = (a - 1.1 * b if kind == "slice_ratio" else a - b - 0.1) / np.hypot(
+        errors[0], (1.1 if kind == "slice_ratio" else 1.0) * errors[1]
+    )
+    assert check.p_value == pytest.approx(stats.norm.sf(z), rel=0.05)
+    assert check.outcome == ("pass" if check.p_value <= 0.05 else "fail")
+
+
+def test_slices_of_lists_may_share_rows_so_that_nothing_is_shown() -> None:
+    tags = [["a"], ["b"], ["a", "b"], ["b"]] * 50
+    crossing = {
+        "baseline_spec": {"feature_values": {"tag": "a"}},
+        "slicing_specs": [{"feature_keys": ["tag"]}],
+    }
+    made = {
+        "model_specs": [{"prediction_key": "n", "label_key": "y"}],
+        "slicing_specs": [{"feature_keys": ["tag"]}],
+        "cross_slicing_specs": [crossing],
+        "metrics_specs": [{"metrics": ["BinaryAccuracy"]}],
+        "options": {"confidence": {"level": 0.95}},
+    }
+    columns = {"y": [1.0, 0.0] * 100, "n": [0.9, 0.2, 0.8, 0.7] * 50}
+    for tag, is_known in ((tags, False), ([each[:1] for each in tags], True)):
+        metrics = benison.evaluate(pa.table({**columns, "tag": tag}), made).metrics.to_pylist()
+        (error,) = [r["std_error"] for r in metrics if r["kind"] == "slice_difference"]
+        assert np.isfinite(error) == is_known

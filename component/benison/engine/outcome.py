@@ -12,16 +12,17 @@ import numpy as np
 import pyarrow as pa
 
 from benison.config import CrossSlicingSpec, EvalConfig
-from benison.data.batch import Array, Extracts, Index
+from benison.data.batch import Array, Extracts, Index, Mask
 from benison.engine.accumulator import Accumulator, States, check_rows
 from benison.engine.intervals import Estimate
 from benison.engine.plan import Computation, Plan
 from benison.engine.samplings import interval_of
 from benison.engine.views import Average
 from benison.evidence.estimators import Evidenced
+from benison.evidence.slice_pairs import compared
 from benison.metrics.averages import weighted_mean
-from benison.slicing.keys import SliceKey, matches
-from benison.table.key import CHANGE, SLICE_DIFFERENCE, SLICE_RATIO, Key
+from benison.slicing.keys import SliceKey, are_apart, matches
+from benison.table.key import CHANGE, SLICE_DIFFERENCE, SLICE_RATIO, VALUE, Key
 from benison.table.schema import METRICS_SCHEMA
 from benison.table.slice_columns import Interval, SliceColumns
 from benison.table.slices import is_compared, slice_id
@@ -92,8 +93,9 @@ class Outcome:
             kinds.append((SLICE_RATIO, base.over))
         for kind, combined in kinds:
             between = combined(compared)
-            interval = between.interval(resampling)
             key = row.key.as_kind(kind)
+            known = None if kind == CHANGE else self._interval(key, between)
+            interval = between.interval(resampling) or known
             yield self._compared.metric_rows(key, between.value, interval, exact, rests_on)
 
     def _interval(self, key: Key, estimate: Estimate) -> Interval | None:
@@ -115,7 +117,24 @@ class Outcome:
             with np.errstate(all="ignore"):
                 known = sampling.evidenced(states, plan.comparison)
             evidence |= {key: each.take(self.order) for key, each in known.items()}
+            if len(self._pairs):
+                evidence |= self._between(known)
         return evidence
+
+    def _between(self, known: Mapping[Key, Evidenced]) -> Iterator[tuple[Key, Evidenced]]:
+        """The same of the comparisons of slices."""
+        for key, each in known.items():
+            if key.kind == VALUE:
+                both = compared(each, self._pairs, self._are_apart)
+                yield from zip(map(key.as_kind, (SLICE_DIFFERENCE, SLICE_RATIO)), both, strict=True)
+
+    @functools.cached_property
+    def _are_apart(self) -> Mask:
+        """Which of the compared pairs of slices share no row: bool[P]."""
+        keys, kinds = self._keys, self._kinds
+        known = not (self.accumulator.overlaps or self.config.options.certainty.cluster_key)
+        apart = [known and are_apart(keys[i], keys[j], kinds[i], kinds[j]) for i, j in self._pairs]
+        return np.array(apart, np.bool_)
 
     def plots(self) -> Iterator[pa.RecordBatch]:
         """The rows of plots.parquet, made while they are taken."""

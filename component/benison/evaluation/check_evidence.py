@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from benison.config import MetricThreshold
+from benison.config import CrossSlicingSpec, EvalConfig, MetricThreshold
 from benison.config.faults import Fault
 from benison.config.fields import POINT
 from benison.config.plain import Loc
@@ -31,12 +32,38 @@ def _unknown(plan: Plan, each: MetricKeys, loc: Loc, threshold: MetricThreshold)
     changes = {sampling.key for sampling in plan.samplings if sampling.estimator.paired}
     if not values.issuperset(each.keys):
         return f"how far {each.name} may be from its true value is not known"
-    if "cross_slice_thresholds" in loc or _ratio_of(each) in loc:
-        return "how far comparisons of slices may be from the true ones is not known"
+    if "cross_slice_thresholds" in loc:
+        return _unknown_between(plan, each, loc, threshold)
     is_change = threshold.change_threshold is not None and not each.compares
     if is_change and plan.comparison is not None and not changes.issuperset(each.keys):
         return f"{each.name} is the same for both models, as it looks at no predictions"
     return ""
+
+
+def _unknown_between(plan: Plan, each: MetricKeys, loc: Loc, threshold: MetricThreshold) -> str:
+    """What a threshold on comparisons of slices needs to know; "" for nothing."""
+    if plan.config.options.certainty.cluster_key:
+        return "slices share the clusters of cluster_key, and how they vary together is not known"
+    if _ratio_of(each) in loc and threshold.change_threshold is not None:
+        return "how far changes of ratios of slices may be from the true ones is not known"
+    for crossing in _crossings_at(plan.config, loc):
+        base = set(crossing.baseline_spec.features)
+        others = crossing.slicing_specs or plan.config.slicing_specs
+        if not all(base & {*spec.features} for spec in others):
+            return (
+                f"slices of {crossing.baseline_spec} share rows with those that they are compared with, and "
+                "how they vary together is not known"
+            )
+    return ""
+
+
+def _crossings_at(config: EvalConfig, loc: Loc) -> tuple[CrossSlicingSpec, ...]:
+    """The comparisons that a threshold of a config is on."""
+    part: Any = config
+    for step in loc[:-1]:
+        is_key = isinstance(step, int) or isinstance(part, Mapping)
+        part = part[step] if is_key else getattr(part, str(step))
+    return tuple(part.cross_slicing_specs)
 
 
 def _thresholds(plan: Plan, each: MetricKeys) -> Iterator[tuple[Loc, MetricThreshold]]:

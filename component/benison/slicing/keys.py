@@ -161,3 +161,35 @@ def as_numbers(texts: pa.Array) -> npt.NDArray[np.float64]:
     rest = np.flatnonzero(others.to_numpy(zero_copy_only=False))
     numbers[rest] = [as_number(text) for text in texts.take(pa.array(rest)).to_pylist()]
     return numbers
+
+
+def are_apart(
+    a: SliceKey, b: SliceKey, kinds: Mapping[str, str], other_kinds: Mapping[str, str]
+) -> bool:
+    """Whether no row with one value of a feature can be in both slices.
+
+    >>> day, night = (("hour", "9"),), (("hour", "23"), ("shop", "a"))
+    >>> are_apart(day, night, {"hour": "int"}, {"hour": "int"}), are_apart(day, (), {"hour": "int"}, {})
+    (True, False)
+    """
+    others = dict(b)
+    common = [
+        (value, others[feature], kinds.get(feature))
+        for feature, value in a
+        if feature in others and kinds.get(feature) == other_kinds.get(feature)
+    ]
+    return any(
+        _bins_apart(value, other) if kind == BIN else value != other
+        for value, other, kind in common
+    )
+
+
+def _bins_apart(a: str, b: str) -> bool:
+    """Whether two bins share no number.
+
+    >>> _bins_apart("[0, 10)", "[10, inf]"), _bins_apart("[0, 10]", "[10, 20)")
+    (True, False)
+    """
+    first, second = sorted((a, b), key=lambda text: float(text[1:-1].split(",")[0]))
+    end, start = float(first[1:-1].split(",")[1]), float(second[1:-1].split(",")[0])
+    return end < start or (end == start and first.endswith(")"))

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How far comparisons of two slices may be from the true ones, where the slices share no row.
+
+What two samples show that have no row in common is independent, so that variances add; the degrees of freedom
+are Welch's. A ratio is not tested as a quotient: that it is above r is that a - r b is above 0, which holds
+its error also where b may be close to 0.
+
+Welch, "The generalization of 'Student's' problem when several different population variances are involved",
+Biometrika 34, 1947. Fieller, "Some problems in interval estimation", Journal of the Royal Statistical
+Society B 16, 1954.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from benison.data.batch import Array, Index, Mask
+from benison.evidence.estimators import Evidenced
+from benison.evidence.paired_spread import Paired
+from benison.evidence.spread import Bound, Share, Spread, Student
+from benison.evidence.tails import student_quantile, student_tail
+
+
+def difference(a: Spread, b: Spread) -> Student:
+    """The values of one slice less those of another, which has no row of the first."""
+    first, second = _as_student(a), _as_student(b)
+    error = np.sqrt(first.error**2 + second.error**2)
+    value = first.measured - second.measured
+    return Student(value, error, _welch(first, second, 1.0), "welch")
+
+
+def paired_difference(a: Paired, b: Paired) -> Paired:
+    """The differences of two slices, of the candidate beside those of the baseline."""
+    sides = (difference(a.candidate, b.candidate), difference(a.baseline, b.baseline))
+    change = difference(a.combined(1.0), b.combined(1.0))
+    return Paired(*sides, change, a.covariance + b.covariance)
+
+
+@dataclasses.dataclass(frozen=True)
+class Quotient(Spread):
+    """Values of one slice over those of another, which has no row of the first.
+
+    Attributes:
+        numerator: The first slice's.
+        denominator: The second's; where it is below 0, nothing is told.
+    """
+
+    numerator: Student
+    denominator: Student
+
+    def take(self, index: Index) -> Quotient:
+        return Quotient(self.numerator.take(index), self.denominator.take(index))
+
+    @property
+    def value(self) -> Array:
+        with np.errstate(all="ignore"):
+            quotient = self.numerator.measured / self.denominator.measured
+        return np.where(self.denominator.measured == 0, np.nan, quotient)
+
+    @property
+    def std_error(self) -> Array:
+        with np.errstate(all="ignore"):
+            error = self._error(self.value) / np.abs(self.denominator.measured)
+        return np.where(error > 0, error, np.nan)
+
+    @property
+    def df(self) -> Array:
+        return _welch(self.numerator, self.denominator, self.value)
+
+    @property
+    def method(self) -> list[str]:
+        return ["fieller"] * len(self.value)
+
+    def p_below(self, bound: Bound) -> Array:
+        return self._p(-1.0, bound)
+
+    def p_above(self, bound: Bound) -> Array:
+        return self._p(1.0, bound)
+
+    def _p(self, sign: float, bound: Bound) -> Array:
+        bound = np.broadcast_to(np.asarray(bound, float), self.value.shape)
+        error = self._error(bound)
+        with np.errstate(all="ignore"):
+            excess = (self.numerator.measured - bound * self.denominator.measured) / error
+            p = student_tail(sign * excess, _welch(self.numerator, self.denominator, bound))
+        return np.where((self.denominator.measured > 0) & (error > 0), p, np.nan)
+
+    def _error(self, ratio: Array) -> Array:
+        """The error of a - r b."""
+        return np.sqrt(self.numerator.error**2 + (ratio * self.denominator.error) ** 2)
+
+    def limits(self, alpha: float) -> tuple[Array, Array]:
+        a, b = self.numerator.measured, self.denominator.measured
+        reach = student_quantile(alpha, self.df) ** 2
+        with np.errstate(all="ignore"):
+            square = b**2 - reach * self.denominator.error**2
+            centre = a * b / square
+            other = (a**2 - reach * self.numerator.error**2) / square
+            half = np.sqrt(np.maximum(centre**2 - other, 0.0))
+        # Where b may be 0, so may the ratio be anything.
+        bounded = np.where(square > 0, 0.0, np.inf)
+        known = np.where(np.isnan(self.std_error) | (b <= 0), np.nan, 0.0)
+        return (
+            np.where(square > 0, centre - half, -bounded) + known,
+            np.where(square > 0, centre + half, bounded) + known,
+        )
+
+
+def compared(known: Evidenced, pairs: Index, are_apart: Mask) -> tuple[Evidenced, Evidenced]:
+    """Of the differences and of the ratios of slices.
+
+    Args:
+        known: Of all slices.
+        pairs: The slice of each comparison and that which it is compared with, int64[P, 2].
+        are_apart: Which pairs share no row; of the others nothing is known.
+    """
+    a, b = (known.take(pairs[:, side]) for side in (0, 1))
+    value = _where(difference(a.value, b.value), are_apart)
+    paired = None
+    if a.paired is not None and b.paired is not None:
+        both = paired_difference(a.paired, b.paired)
+        paired = dataclasses.replace(
+            both,
+            candidate=_where(both.candidate, are_apart),
+            baseline=_where(both.baseline, are_apart),
+            change=_where(both.change, are_apart),
+        )
+    sides = (_where(_as_student(side.value), are_apart) for side in (a, b))
+    return Evidenced(value, paired), Evidenced(Quotient(*sides))
+
+
+def _where(spread: Spread, known: Mask) -> Student:
+    assert isinstance(spread, Student)
+    return dataclasses.replace(spread, error=np.where(known, spread.error, np.nan))
+
+
+def _as_student(spread: Spread) -> Student:
+    """Any values as those of Student's t; shares with a row more of each kind, so that none is certain."""
+    if isinstance(spread, Share):
+        return Student(spread.value, spread.adjusted_error, spread.total - 1)
+    assert isinstance(spread, Student)
+    return Student(spread.measured, spread.error, spread.degrees)
+
+
+def _welch(a: Student, b: Student, ratio: Array | float) -> Array:
+    """The degrees of freedom of a - r b; where neither varies those of the fewer rows."""
+    with np.errstate(all="ignore"):
+        own, other = a.error**2, (ratio * b.error) ** 2
+        degrees = (own + other) ** 2 / (own**2 / a.degrees + other**2 / b.degrees)
+    usable = (a.degrees > 0) & (b.degrees > 0)
+    fewer = np.minimum(a.degrees, b.degrees)
+    return np.where(usable, np.where(own + other == 0, fewer, degrees), np.nan)
