@@ -128,7 +128,9 @@ def test_a_worker_that_is_killed_changes_no_number(
         text=True,
     ) as process:
         wait_for(lambda: any(held.iterdir()), "an evaluation")
-        os.kill(int(next(held.iterdir()).name), signal.SIGKILL)
+        killed = int(next(held.iterdir()).name)
+        assert killed != process.pid
+        os.kill(killed, signal.SIGKILL)
         (held / "go").touch()
         words = process.communicate(timeout=300)[1]
     if name != "dask":

@@ -21,6 +21,8 @@ class Held:
     folder: str
 
     def __call__(self, inputs: benison.Inputs) -> Any:
+        if len(inputs.predictions) < 100:  # as where the metric is tried before any data are read
+            return inputs.predictions
         folder, until = Path(self.folder), time.monotonic() + 120
         (folder / str(os.getpid())).touch()
         while not (folder / "go").exists() and time.monotonic() < until:
