@@ -160,14 +160,14 @@ clean: ## remove everything that make has made
 	@touch $@
 
 # Prism is Beam's small runner, of the version of the Beam that is tested with it. Whoever has no Go tests
-# the other runners; in continuous integration it must be there.
+# the other runners; in continuous integration with Go it must be there.
 .venv-clusters/ready: .venv-clusters/folder requirements/clusters.txt pyproject.toml
 	@echo 'Installing the environment in $(@D) ...'
 	@$(uv) pip sync --quiet --python $(@D)/bin/python requirements/clusters.txt
 	@$(uv) pip install --quiet --python $(@D)/bin/python --no-deps --no-build-isolation --editable .
 	@version=$$(sed -n 's/^apache-beam==//p' requirements/clusters.txt); GOBIN="$$(pwd -P)/$(@D)/bin" \
 		go install "github.com/apache/beam/sdks/v2/go/cmd/prism@v$$version" 2>$(@D)/go.log || \
-		{ cat $(@D)/go.log; echo 'Prism was not installed (why: see above).'; test -z "$$CI"; }
+		{ cat $(@D)/go.log; echo 'Prism was not installed (why: see above).'; test -z "$$CI" || ! command -v go >/dev/null; }
 	@touch $@
 
 .venv-web/ready: .venv-web/folder requirements/web.txt requirements/web/package.json
