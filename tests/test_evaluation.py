@@ -212,7 +212,9 @@ def test_every_registered_metric_is_the_same_through_beam(trips: pa.Table, tmp_p
     assert len(expected.metric_names()) > 60
 
 
-def test_beam_options_are_checked(trips: pa.Table, tmp_path: Path) -> None:
+def test_beam_options_are_checked(
+    trips: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = split(trips, tmp_path / "data", 1)
     with pytest.raises(benison.ConfigError, match="no pipeline option --runer"):
         benison.evaluate(data, config("AUC"), engine="beam", beam_options=["--runer=FnApiRunner"])
@@ -220,6 +222,10 @@ def test_beam_options_are_checked(trips: pa.Table, tmp_path: Path) -> None:
         benison.evaluate(data, config("AUC"), engine="beam", beam_options=["--dry_run=True"])
     with pytest.raises(benison.ConfigError, match="reads files"):
         benison.evaluate(trips, config("AUC"), engine="beam")
+    monkeypatch.setattr("sys.executable", "/with a space/python")
+    forking = ["--direct_running_mode=multi_processing"]
+    with pytest.raises(benison.ConfigError, match="has a space, so that none would start"):
+        benison.evaluate(data, config("AUC"), engine="beam", beam_options=forking)
 
 
 def test_verdict_is_not_evaluated_without_thresholds(trips: pa.Table, tmp_path: Path) -> None:

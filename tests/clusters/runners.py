@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -13,9 +15,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 INSTALLED = ROOT / ".venv-clusters"
-PROGRAMS = INSTALLED / "bin"
-PRISM = PROGRAMS / "prism"
+PRISM = INSTALLED / "bin/prism"
 Options = tuple[str, ...]
+
+
+@functools.cache
+def programs() -> Path:
+    """The folder of the runners' commands, by a path without spaces, which Beam's two processes need."""
+    link = Path(tempfile.mkdtemp(prefix="benison-")) / "clusters"
+    link.symlink_to(INSTALLED)
+    return link / "bin"
 
 
 def environment() -> dict[str, str]:
@@ -23,7 +32,7 @@ def environment() -> dict[str, str]:
     strange = ("PYTEST", "PYTHONDONTWRITEBYTECODE")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(strange)}
     sources = f"{ROOT / 'component'}{os.pathsep}{ROOT / 'orchestration'}"
-    path = f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"
+    path = f"{programs()}{os.pathsep}{os.environ['PATH']}"
     return kept | {"PATH": path, "PYTHONPATH": sources, "PYTHONWARNINGS": "ignore"}
 
 
@@ -99,7 +108,7 @@ def started(folder: Path, name: str, *command: str) -> Iterator[None]:
 
 def python() -> str:
     """The interpreter of the runners' environment."""
-    return str(PROGRAMS / "python")
+    return str(programs() / "python")
 
 
 def wait_for(ready: Callable[[], bool], what: str) -> None:

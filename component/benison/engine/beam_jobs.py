@@ -12,6 +12,7 @@ import dataclasses
 import functools
 import math
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -276,7 +277,7 @@ def run_summary(shards: Sequence[Shard], summary: Summary, beam_run: BeamRun) ->
 
 
 def _options(arguments: Sequence[str]) -> Any:
-    from apache_beam.options.pipeline_options import PipelineOptions, TestOptions
+    from apache_beam.options.pipeline_options import PipelineOptions
 
     if any("DaskRunner" in argument for argument in arguments):
         from apache_beam.runners.dask import dask_runner  # noqa: F401 - makes its options known
@@ -285,12 +286,24 @@ def _options(arguments: Sequence[str]) -> Any:
     known, all_ = (options.get_all_options(retain_unknown_options=u) for u in (False, True))
     if unknown := sorted(all_.keys() - known.keys()):
         raise ConfigError(f"Beam has no pipeline option --{unknown[0]}.")
+    _check_runnable(options)
+    return options
+
+
+def _check_runnable(options: Any) -> None:
+    from apache_beam.options.pipeline_options import DirectOptions, TestOptions
+
     if options.view_as(TestOptions).dry_run:
         raise ConfigError(
             "--dry_run runs nothing, so that there would be no numbers. For the graph of a job give it to a "
             "pipeline of your own with benison.beam.Evaluate."
         )
-    return options
+    is_forking = options.view_as(DirectOptions).direct_running_mode == "multi_processing"
+    if is_forking and " " in sys.executable:
+        raise ConfigError(
+            f"Beam starts its processes by a path without quotes, and {sys.executable!r} has a space, so "
+            "that none would start. Call Python by a path without one, such as a link to its environment."
+        )
 
 
 def temp_location(options: Sequence[str]) -> str | None:
