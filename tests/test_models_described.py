@@ -158,7 +158,7 @@ def test_a_description_that_leads_nowhere_says_why(
 
 
 @pytest.mark.parametrize(
-    ("name", "sentence"), [("net.pt2", "torch.onnx.export"), ("net.rds", "benison-model.json")]
+    ("name", "sentence"), [("net.pth", "torch.export.save"), ("net.rds", "benison-model.json")]
 )
 def test_a_file_that_is_not_loaded_says_the_way_round(
     name: str, sentence: str, tmp_path: Path
