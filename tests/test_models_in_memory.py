@@ -55,9 +55,10 @@ def scores(frame: pd.DataFrame) -> Any:
         scores,
         lambda frame: {"output": scores(frame)},
         lambda frame: pd.DataFrame({"p": scores(frame)}),
+        lambda frame: {"output": scores(frame), "summary": frame.describe()},
         lambda frame: pd.Series(scores(frame))[::-1].sort_index(),
     ],
-    ids=["estimator", "function", "mapping", "frame", "series"],
+    ids=["estimator", "function", "mapping", "frame", "summary", "series"],
 )
 def test_a_model_in_memory_gives_the_numbers_of_its_file(model: Any, tmp_path: Path) -> None:
     joblib.dump(FOREST, tmp_path / "model.pkl")

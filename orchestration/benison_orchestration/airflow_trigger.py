@@ -70,7 +70,7 @@ class EvaluationTrigger(BaseTrigger):
         seconds = None if self.deadline is None else max(0.0, self.deadline - time.time())
         try:
             code = await asyncio.wait_for(_run(child), seconds)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return {"code": _TIMED_OUT, "text": "error: The evaluation took longer than it may."}
         if code:
             return {"code": code, "text": "\n".join(child.lines)}

@@ -196,6 +196,18 @@ def test_the_causes_of_a_refusal_come_to_an_end(
     assert causes
 
 
+def test_a_row_of_csv_that_is_longer_than_a_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_files, "_READ_BYTES", 1_000)
+    path = tmp_path / "trips.csv"
+    path.write_text(
+        "label,prediction,note\n" + "1,0.5,short\n" * 200 + f"0,0.5,{'x' * 4_000}\n" * 2
+    )
+    with pytest.raises(benison.DataError, match="a row has more than 1,000 bytes.*as Parquet"):
+        benison.evaluate(path, config("ExampleCount", slices=[{"feature_keys": ["note"]}]))
+
+
 def test_rows_of_csv_that_are_longer_than_the_header(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("label,prediction\n1,0.5\n1,0.5,3\n")

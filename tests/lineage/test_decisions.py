@@ -91,11 +91,11 @@ def test_lineage_tells_the_model_from_its_baseline(url: str, tmp_path: Path) -> 
 
 
 def test_an_override_ends(judged: str, tmp_path: Path) -> None:
-    end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=1)
+    end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=1)
     decision = {"by": "ada", "reason": "r", "until": end.isoformat()}
     ledger = lineage.connect(judged)
     bad = ledger.override("taxi", str(tmp_path / "bad/out"), **decision)
-    while datetime.datetime.now(datetime.timezone.utc) <= end:
+    while datetime.datetime.now(datetime.UTC) <= end:
         time.sleep(0.1)
     assert ledger.latest_blessed("taxi").path == str(tmp_path / "good/model")
     assert [b.status for b in ledger.blessings("taxi") if b.id == bad.id] == ["not_blessed"]
@@ -120,7 +120,7 @@ def test_an_override_ends_for_readers_that_know_no_time(tmp_path: Path) -> None:
     )
     store = Store.open(judged)
     (actual,) = store.get_artifacts_by_id([made["id"]])
-    past = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=1)
+    past = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=1)
     set_properties(actual, {"benison_until": past.isoformat()})
     store.put_artifacts([actual])
     reading = {**store.connection.fields, "connection_mode": "READONLY"}

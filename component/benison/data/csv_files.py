@@ -298,6 +298,20 @@ class _Opened:
 
 
 @contextmanager
+def _in_blocks(path: str, size: int) -> Iterator[None]:
+    """Say that a row is too long where it takes more than a block."""
+    try:
+        yield
+    except pa.ArrowInvalid as error:
+        if "straddling" not in str(error):
+            raise
+        raise DataError(
+            f"{path}: a row has more than {size:,} bytes, and CSV is read in blocks of that size. Save the "
+            "data as Parquet."
+        ) from error
+
+
+@contextmanager
 def _opened(
     path: str, convert: csv.ConvertOptions, only_first: bool = False
 ) -> Iterator[_Opened | None]:
@@ -307,7 +321,7 @@ def _opened(
         block_size=min(_READ_BYTES, BLOCK_BYTES) if types_known else BLOCK_BYTES
     )
     _Unraisable.install()
-    with open_stream(path) as stream:
+    with open_stream(path) as stream, _in_blocks(path, options.block_size):
         pieces = _Pieces(stream, only_first)
         # A block may end within a quoted cell, and the line end there would be taken for that of a row.
         parse = csv.ParseOptions(newlines_in_values=True, invalid_row_handler=pieces.refuse)

@@ -322,7 +322,7 @@ class Job:
     def _manifest(self, status: str, data: dict[str, Any]) -> dict[str, Any]:
         return {
             "benison": VERSION,
-            "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "verdict": status,
             "rows": self.rows,
             "missing": self.missing,

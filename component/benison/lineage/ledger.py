@@ -355,8 +355,8 @@ def _moment(until: str) -> str:
         raise MetadataError(
             f"{until!r} is not a date or time in ISO 8601, as 2030-01-31."
         ) from error
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=datetime.timezone.utc)
-    if moment <= datetime.datetime.now(datetime.timezone.utc):
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+    if moment <= datetime.datetime.now(datetime.UTC):
         raise MetadataError(f"{until} is over already: it is {moment.isoformat()}.")
     return moment.isoformat()
 

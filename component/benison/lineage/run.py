@@ -171,5 +171,5 @@ def joined(*parts: str) -> str:
 
 def new_run_id() -> str:
     """An id for a run that was given none: the time in UTC, and a part that makes it unique."""
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     return f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"

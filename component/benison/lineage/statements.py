@@ -191,7 +191,7 @@ def is_over(until: str | None) -> bool:
 
 
 def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.timezone.utc)
+    return datetime.datetime.now(datetime.UTC)
 
 
 def printable(text: str) -> str:

@@ -112,7 +112,7 @@ def _of_examples(outputs: Mapping[str, Any], rows: int) -> dict[str, npt.NDArray
 
     Other outputs, such as embeddings or the names of classes, are dropped.
     """
-    arrays = {name: in_order(output) for name, output in outputs.items()}
+    arrays = {name: in_order(output, rows) for name, output in outputs.items()}
     fit = {name: a for name, a in arrays.items() if a.ndim in (1, 2) and len(a) == rows}
     if not fit:
         shapes = ", ".join(f"{name!r} of shape {array.shape}" for name, array in arrays.items())
@@ -123,9 +123,10 @@ def _of_examples(outputs: Mapping[str, Any], rows: int) -> dict[str, npt.NDArray
     return {name: a[:, 0] if a.ndim == 2 and a.shape[1] == 1 else a for name, a in fit.items()}
 
 
-def in_order(output: Any) -> npt.NDArray[Any]:
-    """An output as an array; of pandas, the rows must be those of the call, counted from 0."""
-    if hasattr(output, "iloc") and not np.array_equal(output.index, np.arange(len(output))):
+def in_order(output: Any, rows: int) -> npt.NDArray[Any]:
+    """An output as an array; of pandas, as many rows must be those of the call, counted from 0."""
+    of_rows = hasattr(output, "iloc") and len(output) == rows
+    if of_rows and not np.array_equal(output.index, np.arange(rows)):
         raise ModelError(
             "it returns rows whose index is not that of the rows given, so which prediction is whose is "
             "unclear. Return them in the order given: predictions.reindex(frame.index) where they were "

@@ -27,11 +27,6 @@ def load(path: Path, options: LoadOptions) -> TensorsPredictor:
     exported = _deserialized(path, title)
     inputs = _inputs(exported, title, options)
     sizes = {aval.shape[0] for aval in exported.in_avals if isinstance(aval.shape[0], int)}
-    if len(sizes) > 1:
-        raise ModelError(
-            f"{title} has inputs of {sorted(sizes)} rows; export it with one symbolic first dimension, "
-            'such as jax.export.symbolic_shape("rows").'
-        )
 
     def call(arrays: Sequence[Any]) -> Any:
         import jax
@@ -39,7 +34,7 @@ def load(path: Path, options: LoadOptions) -> TensorsPredictor:
         args, kwargs = jax.tree_util.tree_unflatten(exported.in_tree, arrays)
         return jax.tree_util.tree_map(np.asarray, exported.call(*args, **kwargs))
 
-    return TensorsPredictor(title, inputs, call, next(iter(sizes), None), options)
+    return TensorsPredictor(title, inputs, call, sizes, options)
 
 
 def _deserialized(path: Path, title: str) -> Any:

@@ -60,14 +60,14 @@ def _exported(program: Any, title: str, options: LoadOptions) -> TensorsPredicto
         Input(name, str(of.dtype).removeprefix("torch."), tuple(map(_size, of.shape[1:])))
         for name, of in tensors.items()
     ]
-    sizes = {_size(of.shape[0]) for of in tensors.values()} - {None}
+    sizes = {size for of in tensors.values() if (size := _size(of.shape[0])) is not None}
     module = program.module()
 
     def run(fed: Sequence[Any]) -> Any:
         args, kwargs = _pytree.tree_unflatten(list(fed), program.call_spec.in_spec)
         return module(*args, **kwargs)
 
-    return TensorsPredictor(title, inputs, _in_numpy(run), next(iter(sizes), None), options)
+    return TensorsPredictor(title, inputs, _in_numpy(run), sizes, options)
 
 
 def _scripted(program: Any, title: str, options: LoadOptions) -> TensorsPredictor:
@@ -80,7 +80,7 @@ def _scripted(program: Any, title: str, options: LoadOptions) -> TensorsPredicto
         )
     matrix = Input(taken[0], "float32", (None,))
     return TensorsPredictor(
-        title, [matrix], _in_numpy(lambda fed: program.eval()(*fed)), None, options
+        title, [matrix], _in_numpy(lambda fed: program.eval()(*fed)), (), options
     )
 
 

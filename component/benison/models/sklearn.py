@@ -85,9 +85,9 @@ class SklearnPredictor:
         if name is None:
             predicted = self._estimator.predict(frame)
             places = {label: i for i, label in enumerate(classes)}
-            predicted = in_order(predicted)
+            predicted = in_order(predicted, len(frame))
             return np.array([places[x] for x in predicted.ravel()]) if classes else predicted
-        scores = in_order(getattr(self._estimator, name)(frame))
+        scores = in_order(getattr(self._estimator, name)(frame), len(frame))
         if classes and scores.ndim == 2 and scores.shape[1] != len(classes):
             raise ModelError(
                 f"{name} gives {scores.shape[1]} scores for {len(classes)} classes; make it give one for "

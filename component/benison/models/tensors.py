@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ class TensorsPredictor:
         title: How messages call it, with its path.
         inputs: What it takes, in order, with the shape of one row.
         call: The program: arrays [N, ...] in that order to whatever it returns, in numpy.
-        batch: How many rows each call must have; None for any number.
+        batches: How many rows inputs say that each call has; none for any number.
         options: How it is called; `names` are the columns of the only input, or of each.
 
     Raises:
@@ -40,12 +40,18 @@ class TensorsPredictor:
         title: str,
         inputs: Sequence[Input],
         call: Callable[[Sequence[npt.NDArray[Any]]], Any],
-        batch: int | None,
+        batches: Collection[int],
         options: LoadOptions,
     ) -> None:
         self._title, self._call, self._inputs = title, call, tuple(inputs)
         self._names = options.names
-        self._calls = BatchedCalls(batch or options.rows or CALL_ROWS, fixed=batch is not None)
+        if len(batches) > 1:
+            raise ModelError(
+                f"{title} has inputs of {' and '.join(map(str, sorted(batches)))} rows, and all are columns. "
+                "Export it with one free first dimension for all of them."
+            )
+        batch = next(iter(batches), 0)
+        self._calls = BatchedCalls(batch or options.rows or CALL_ROWS, fixed=bool(batch))
         if self._names:
             self._check_names()
         self.columns: tuple[str, ...] | None = self._names or tuple(i.name for i in inputs)

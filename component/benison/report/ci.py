@@ -87,7 +87,7 @@ class Reports:
     def _write_error(self, kind: str, text: str) -> None:
         case = Element("testcase", classname="benison", name="evaluation", time="0")
         _say(case, "error", text, kind)
-        now = datetime.datetime.now(datetime.timezone.utc).isoformat()
+        now = datetime.datetime.now(datetime.UTC).isoformat()
         page = f"## ❌ Benison: no verdict\n\n{markdown(text)}\n"
         self._write(_suite([case], {}, now, 0), page)
 

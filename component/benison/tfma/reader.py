@@ -230,7 +230,7 @@ def _manifest(
 ) -> dict[str, Any]:
     """What TFMA says of a run, under the names of our manifest; it records no digests."""
     written = (directory / EVAL_CONFIG).stat().st_mtime
-    created = datetime.datetime.fromtimestamp(written, datetime.timezone.utc)
+    created = datetime.datetime.fromtimestamp(written, datetime.UTC)
     location = run.get("dataLocation", UNKNOWN)
     locations = run.get("modelLocations", {})
     return {

@@ -134,7 +134,7 @@ if __name__ == "__main__":
     names = sys.argv[1:] or [dag.dag_id for dag in ALL]
     run(*(dag for dag in ALL if dag.dag_id in names))
     # The same run again, as if its task had been cleared.
-    moment = datetime.datetime(2030, 1, 31, tzinfo=datetime.timezone.utc)
+    moment = datetime.datetime(2030, 1, 31, tzinfo=datetime.UTC)
     words = ("run_after", "logical_date") if AIRFLOW_V_3_0_PLUS else ("execution_date",)
     if not AIRFLOW_V_3_0_PLUS:
         importlib.import_module("airflow.providers.fab.auth_manager.models")  # to delete a run

@@ -94,5 +94,5 @@ def _when(created: str) -> str:
     except ValueError:
         return created
     if moment.tzinfo is not None:
-        return f"{moment.astimezone(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC"
+        return f"{moment.astimezone(datetime.UTC):%Y-%m-%d %H:%M} UTC"
     return f"{moment:%Y-%m-%d %H:%M}"
