@@ -68,6 +68,13 @@ _TOO_SMALL = """() => {
 
 
 def too_small(page: Any) -> list[str]:
-    """What of a page is text of less than 11 pixels, or a target of less than 24."""
-    small: list[str] = page.evaluate(_TOO_SMALL)
+    """What of a page stays text of less than 11 pixels, or a target of less than 24.
+
+    Where a window was made wider or narrower, its charts are drawn again a moment later.
+    """
+    for _ in range(30):
+        small: list[str] = page.evaluate(_TOO_SMALL)
+        if not small:
+            break
+        page.wait_for_timeout(100)
     return small
