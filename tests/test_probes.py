@@ -27,6 +27,7 @@ from typer.testing import CliRunner
 import benison
 from benison.cli import app
 from benison.config import ProbeSpec
+from benison.data.values import is_measured
 from benison.errors import ConfigError
 from benison.probes import changes
 from benison.probes.boundary import BoundaryDistance
@@ -497,7 +498,7 @@ def test_every_type_of_column_is_changed(column: pa.Array) -> None:
     for value in changes.hostile_values(column.type).values():
         filled = changes.filled(column, value)
         assert (filled.type, len(filled)) == (plain.type, 3)
-    if changes.is_measured(column.type):
+    if is_measured(column.type):
         raised = changes.with_numbers(column, lambda known: known + 2)
         assert raised.type == plain.type
         flat = [each[0] if isinstance(each, list) and each else each for each in raised.to_pylist()]

@@ -87,6 +87,11 @@ class ProbeSpec(ConfigPart):
     at_least: Finite | None = None
     """Less fails the check."""
 
+    @property
+    def has_bound(self) -> bool:
+        """Whether it can fail the model."""
+        return self.at_most is not None or self.at_least is not None
+
     def _faults(self) -> Iterable[Fault]:
         yield from exclusive(self, "at_most", "at_least")
         if self.name in _OF_NAMED_FEATURES and not self.features:

@@ -114,14 +114,23 @@ def _variants(config: EvalConfig, called: Collection[str]) -> Iterator[Fault]:
 
 
 def _probes(config: EvalConfig, known: Known) -> Iterator[Fault]:
+    if config.debugging is None:
+        return
     names = {spec.name for spec in config.candidate_specs}
-    if config.debugging is not None and not names & {*known.called}:
+    called = names & {*known.called}
+    if not called:
         text = (
             "probes call the model on changed rows, and none is called: predictions in the data cannot "
             "change. Give the model, or take debugging out."
         )
         yield Fault(("debugging",), text)
-    for i, probe in enumerate(config.debugging.probes if config.debugging else ()):
+    for i, probe in enumerate(config.debugging.probes):
+        for name in sorted(names - called) if called and probe.has_bound else ():
+            text = (
+                f"the bound cannot be held against {name!r}, whose predictions are in the data and cannot "
+                "change. Give the model, or take the bound out."
+            )
+            yield Fault(("debugging", "probes", i), text)
         for column in probe.features if probe.name == RESIDUAL_AUTOCORRELATION else ():
             if known.columns is not None and column not in known.columns:
                 text = f"the data have no column {column!r}. {suggestion(column, known.columns)}"

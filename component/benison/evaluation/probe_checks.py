@@ -14,7 +14,7 @@ from benison.config import EvalConfig, ProbeSpec
 from benison.data.batch import Target
 from benison.probes.probe_findings import ProbeFinding
 from benison.table.schema import CHECKS_SCHEMA
-from benison.validation.terms import FAIL, LOWER, NOT_EVALUATED, PASS, UPPER
+from benison.validation.terms import FAIL, LOWER, NOT_EVALUATED, PASS, UPPER, WARN
 from benison.validation.verdict import BLESSED, NOT_BLESSED, Verdict
 
 PROBE = "probe"
@@ -61,7 +61,9 @@ def with_probes(verdict: Verdict, config: EvalConfig, probes: pa.Table | None) -
         status = NOT_BLESSED
     elif NOT_EVALUATED in outcomes and status == BLESSED:
         status = NOT_EVALUATED
-    elif not verdict.total and NOT_EVALUATED not in outcomes:  # the only thresholds
+    elif (
+        verdict.total == verdict.counts[WARN] and NOT_EVALUATED not in outcomes
+    ):  # the only thresholds
         status = BLESSED
     table = pa.concat_tables([verdict.table, pa.Table.from_pylist(rows, CHECKS_SCHEMA)])
     return dataclasses.replace(verdict, status=status, table=table)

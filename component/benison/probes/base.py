@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from benison.config import ProbeSpec
+from benison.data.values import is_measured
 from benison.errors import ConfigError, suggestion
-from benison.probes.changes import is_measured
 from benison.probes.probe_findings import ProbeFinding
 from benison.probes.subject import Subject
 

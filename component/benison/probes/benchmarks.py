@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from benison.data.batch import Array, Index
-from benison.data.values import undictionary
+from benison.data.values import is_measured, undictionary
 from benison.errors import BenisonError, ConfigError, MissingExtraError, ModelError, suggestion
 from benison.probes import changes
 from benison.probes.base import Probe
@@ -123,7 +123,7 @@ class SliceMean(Benchmark):
     def scores(self, subject: Subject, targets: Array) -> Array:
         codes = np.zeros(len(targets), np.int64)
         for name in self.features(subject):
-            own, _ = bins_of(subject.rows.column(name))
+            own, _ = bins_of(subject.single(name))
             codes = codes * (own.max(initial=0) + 1) + own
         _, codes = np.unique(codes, return_inverse=True)
         return _out_of_fold(targets, lambda known, fold: _means(codes, targets, known, fold))
@@ -136,7 +136,7 @@ class Linear(Benchmark):
     title = "a linear model of the features"
 
     def scores(self, subject: Subject, targets: Array) -> Array:
-        matrix = np.hstack([_design(subject.rows.column(n)) for n in self.features(subject)])
+        matrix = np.hstack([_design(subject.single(name)) for name in self.features(subject)])
         fit = _logistic if subject.decisions.are_classes else _least_squares
         return _out_of_fold(
             targets, lambda known, fold: fit(matrix[known], targets[known], matrix[fold])
@@ -175,8 +175,11 @@ def _means(codes: Index, targets: Array, known: Index, fold: Index) -> Array:
 
 
 def bins_of(column: pa.Array) -> tuple[Index, list[str]]:
-    """The bin of each row, and what bins are called: values, of many numbers ten quantiles; int64[N]."""
-    if changes.is_measured(column.type):
+    """The bin of each row, and what bins are called: values, of many numbers ten quantiles; int64[N].
+
+    The column has single values.
+    """
+    if is_measured(column.type):
         known = changes.numbers(column)
         finite = known[np.isfinite(known)]
         if len(np.unique(finite)) > _TEXTS:
@@ -192,7 +195,7 @@ def bins_of(column: pa.Array) -> tuple[Index, list[str]]:
 
 def _design(column: pa.Array) -> Array:
     """A column as columns of numbers: standardized, or one for each frequent value; float64[N, k]."""
-    if changes.is_measured(column.type):
+    if is_measured(column.type):
         known = changes.numbers(column)
         finite = np.isfinite(known)
         mean = float(known[finite].mean()) if finite.any() else 0.0

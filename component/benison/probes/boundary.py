@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from benison.data.batch import Array, Index, Mask
+from benison.data.values import is_list, unlisted
 from benison.errors import ModelError
 from benison.probes import changes
 from benison.probes.base import Probe
@@ -75,13 +76,16 @@ class _Numbers:
     def __init__(self, subject: Subject, features: tuple[str, ...], count: int) -> None:
         self._subject, self._features, self.count = subject, features, count
         columns = [subject.rows.column(name) for name in features]
-        scales = [changes.spread_of(column) or 1.0 for column in columns]
-        self._scales = np.array(scales).reshape(-1, 1)
-        if any(len(changes.numbers(column)) != len(column) for column in columns):
-            raise ModelError("a feature has several values in a row, between which is no way")
-        known = [changes.numbers(column) for column in columns]
-        self._points = np.array(known).reshape(len(features), -1) / self._scales
+        spreads = [changes.spread_of(column) for column in columns]
+        if not any(spreads):
+            raise ModelError("no feature is a number that differs between rows")
+        if any(is_list(c.type) and (unlisted(c)[1] != 1).any() for c in columns):
+            raise ModelError("a feature has no value or several in a row, between which is no way")
+        self._scales = np.array([spread or 1.0 for spread in spreads]).reshape(-1, 1)
+        self._points = np.stack([changes.numbers(column) for column in columns]) / self._scales
         self._classes = subject.decisions.classes(subject.before)
+        if len(np.unique(self._classes)) == 1:
+            raise ModelError("all rows have the same decision, so that there is no way to another")
 
     def partners(self, generator: np.random.Generator) -> Index:
         """A row of another decision for each; itself where there is none."""
@@ -132,11 +136,13 @@ class RandomAttack(Probe):
         reach = _REACH if self.spec.by is None else self.spec.by
         before = subject.before[: rows.num_rows]
         flipped, known = np.zeros(len(before), np.bool_), finite(before)
+
+        def draw(count: int) -> Array:
+            return generator.uniform(-1, 1, count)
+
         for _ in range(_TRIES):
-            changed = noisy(
-                rows, self.measured(subject), reach, lambda count: generator.uniform(-1, 1, count)
-            )
             try:
+                changed = noisy(rows, self.measured(subject), reach, draw)
                 after = subject.changed(rows, changed)
             except ModelError as error:
                 yield unmeasured(self.name, str(error))

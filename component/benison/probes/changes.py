@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.data.batch import Array, Index
-from benison.data.values import is_list, is_number, is_text, undictionary, unlisted
+from benison.data.values import innermost, is_list, is_number, is_text, undictionary, unlisted
+from benison.errors import ModelError
 
 _LONG = 10_000
 _FLOATS = {"NaN": np.nan, "inf": np.inf, "-inf": -np.inf, "1e30": 1e30, "-1e30": -1e30, "0": 0.0}
@@ -24,23 +25,34 @@ _TEXTS = {
 }
 
 
-def value_type(kind: pa.DataType) -> pa.DataType:
-    """The type of single values of a column."""
-    while pa.types.is_dictionary(kind) or is_list(kind):
-        kind = kind.value_type
-    return kind
-
-
-def is_measured(kind: pa.DataType) -> bool:
-    """Whether a column holds numbers, of which there are sums and differences."""
-    kind = value_type(kind)
-    return is_number(kind) and not pa.types.is_boolean(kind) and not pa.types.is_null(kind)
-
-
 def is_changeable(kind: pa.DataType) -> bool:
     """Whether a column holds numbers, text or booleans, singly or in lists."""
-    kind = value_type(kind)
+    kind = innermost(kind)
     return is_number(kind) or is_text(kind)
+
+
+def is_same(column: pa.Array, other: pa.Array) -> bool:
+    """Whether a change left every value as it was; NaN is NaN, and missing."""
+    column, other = undictionary(column), undictionary(other)
+    if is_list(column.type):
+        (values, lengths), (others, their_lengths) = unlisted(column), unlisted(other)
+        return np.array_equal(lengths, their_lengths) and is_same(values, others)
+    if pa.types.is_floating(column.type):
+        return np.array_equal(numbers(column), numbers(other), equal_nan=True)
+    return bool(column.equals(other))
+
+
+def check_changes(pairs: Iterable[tuple[pa.Array, pa.Array]]) -> None:
+    """Refuse columns that are as they were before, as predictions on them say nothing of the model.
+
+    Raises:
+        ModelError: None is another one, or there is none.
+    """
+    if all(is_same(column, other) for column, other in pairs):
+        raise ModelError(
+            "no row gets another value: there is no such feature, all rows have the same value, or the "
+            "change is too small for whole numbers"
+        )
 
 
 def rolled(column: pa.Array, by: int = 1) -> pa.Array:
@@ -56,11 +68,17 @@ def emptied(column: pa.Array) -> pa.Array:
 def filled(column: pa.Array, value: Any) -> pa.Array:
     """Each row with one value, which the type of the column must be able to hold."""
     kind = undictionary(column).type
-    single = pa.array([value], value_type(kind), from_pandas=False)
+    single = _single(value, innermost(kind))
     repeated = single.take(pa.array(np.zeros(len(column), np.int64)))
     if not is_list(kind):
         return repeated
     return _listed(repeated, np.ones(len(column), np.int64), kind)
+
+
+def _single(value: Any, kind: pa.DataType) -> pa.Array:
+    if pa.types.is_decimal(kind) and isinstance(value, float):
+        return pa.array([value]).cast(kind, safe=False)
+    return pa.array([value], kind, from_pandas=False)
 
 
 def numbers(column: pa.Array) -> Array:
@@ -89,6 +107,8 @@ def _listed(values: pa.Array, lengths: Index, kind: pa.DataType) -> pa.Array:
 def _as(changed: Array, values: pa.Array) -> pa.Array:
     kind = values.type
     missing = np.asarray(pc.is_null(values).to_numpy(zero_copy_only=False))
+    if missing.all():  # of the type null too, to which no number is cast
+        return values
     if pa.types.is_integer(kind):
         limits = np.iinfo(kind.to_pandas_dtype())
         whole = np.clip(np.rint(np.where(missing, 0.0, changed)), limits.min, limits.max)
@@ -111,7 +131,7 @@ def spread_of(column: pa.Array) -> float:
 
 def hostile_values(kind: pa.DataType) -> dict[str, Any]:
     """Values of a type that a model may not expect, by what they are called; None is a missing one."""
-    kind = value_type(kind)
+    kind = innermost(kind)
     if is_text(kind):
         as_is = not pa.types.is_unicode(kind)
         return {"missing": None, **{n: t.encode() if as_is else t for n, t in _TEXTS.items()}}

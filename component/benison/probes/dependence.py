@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from benison.data.batch import Array
-from benison.errors import ModelError
+from benison.data.values import innermost, is_measured
+from benison.errors import DataError, ModelError, suggestion
 from benison.evidence.tails import student_quantile
 from benison.probes import changes
 from benison.probes.base import Probe
@@ -41,7 +42,7 @@ class PartialDependence(Probe):
     def grid(self, subject: Subject, feature: str) -> list[Any]:
         """The values that are set: quantiles of numbers, the most frequent of others."""
         column = subject.rows.column(feature)
-        if not changes.is_measured(column.type):
+        if not is_measured(column.type):
             return frequent_values(column, _POINTS)
         known = changes.numbers(column)
         known = known[np.isfinite(known)]
@@ -53,8 +54,10 @@ class PartialDependence(Probe):
     def run(self, subject: Subject) -> Iterator[ProbeFinding]:
         for feature in self.features(subject):
             grid = self.grid(subject, feature)
-            if not grid:
-                yield unmeasured(self.name, "the feature has no value", feature)
+            if len(grid) < 2:  # noqa: PLR2004 - two ends
+                yield unmeasured(
+                    self.name, "the feature has one value in all rows, or none", feature
+                )
                 continue
             try:
                 scores = np.stack([self._at(subject, feature, value) for value in grid])
@@ -67,7 +70,7 @@ class PartialDependence(Probe):
         rows = self.sample(subject)
         column = rows.column(feature)
         if isinstance(value, float):
-            whole = pa.types.is_integer(changes.value_type(column.type))
+            whole = pa.types.is_integer(innermost(column.type))
             value = int(value) if whole else value
         scores = subject.changed(rows, {feature: changes.filled(column, value)})
         return np.where(finite(scores).reshape(-1, *[1] * (scores.ndim - 1)), scores, np.nan)
@@ -109,26 +112,53 @@ class PermutationImportance(Probe):
         return _ROUNDS * len(self.features(subject))
 
     def run(self, subject: Subject) -> Iterator[ProbeFinding]:
-        if subject.measure is None:
-            yield unmeasured(self.name, "no metric could be computed from the rows")
+        try:
+            before = self._before(subject)
+        except (ModelError, DataError) as error:
+            yield unmeasured(self.name, str(error))
             return
-        before = subject.measure(subject.before)
         for feature in self.features(subject):
             try:
-                rounds = [self._measured(subject, feature, by) for by in range(1, 1 + _ROUNDS)]
-            except ModelError as error:
+                rounds = self._rounds(subject, feature)
+            except (ModelError, DataError) as error:
                 yield unmeasured(self.name, str(error), feature)
                 continue
             for metric, value in before.items():
-                if self.spec.metric not in ("", metric):
-                    continue
-                changed = np.array([value - each[metric] for each in rounds])
-                yield self._finding(feature, metric, value, changed)
+                yield self._of(feature, metric, value, rounds)
 
-    def _measured(self, subject: Subject, feature: str, by: int) -> Any:
+    def _before(self, subject: Subject) -> dict[str, float]:
+        """The metrics that are asked for, on the rows as they are.
+
+        Raises:
+            ModelError: There are none.
+            DataError: They cannot be computed.
+        """
+        if subject.measure is None:
+            raise ModelError("no metric could be computed from the rows")
+        defined = subject.measure(subject.before)
+        asked = {k: value for k, value in defined.items() if self.spec.metric in ("", k)}
+        if not asked:
+            hint = suggestion(self.spec.metric, defined)
+            raise ModelError(f"no metric {self.spec.metric!r} is defined on the rows. {hint}")
+        return asked
+
+    def _rounds(self, subject: Subject, feature: str) -> list[Mapping[str, float]]:
+        """The metrics after each permutation."""
         assert subject.measure is not None
-        column = changes.rolled(subject.rows.column(feature), by)
-        return subject.measure(subject.changed(subject.rows, {feature: column}))
+        column = subject.rows.column(feature)
+        permuted = [changes.rolled(column, by) for by in range(1, 1 + _ROUNDS)]
+        changes.check_changes((column, each) for each in permuted)
+        return [
+            subject.measure(subject.changed(subject.rows, {feature: each})) for each in permuted
+        ]
+
+    def _of(
+        self, feature: str, metric: str, value: float, rounds: list[Mapping[str, float]]
+    ) -> ProbeFinding:
+        if not all(metric in each for each in rounds):
+            why = f"{metric} is not defined on the permuted rows"
+            return unmeasured(self.name, why, feature)
+        return self._finding(feature, metric, value, np.array([value - r[metric] for r in rounds]))
 
     def _finding(self, feature: str, metric: str, before: float, changed: Array) -> ProbeFinding:
         mean = float(changed.mean())

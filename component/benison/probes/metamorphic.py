@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from benison.config.debugging_options import DOWN
 from benison.data.batch import Array, Mask
-from benison.data.values import undictionary
+from benison.data.values import is_list, undictionary, unlisted
 from benison.errors import ModelError
 from benison.probes import changes
 from benison.probes.base import Probe
@@ -67,11 +67,13 @@ class BrokenRule(Probe):
         """The scores of the rows as they are."""
         return subject.before[: self.sample(subject).num_rows]
 
-    def raised(self, subject: Subject, feature: str, by: float) -> Array:
-        """The signed scores where a number is higher by so much: a rule upwards is a rise."""
+    def raised(self, subject: Subject, feature: str, steps: Sequence[float]) -> list[Array]:
+        """The signed scores where a number is higher by each step: a rule upwards is a rise."""
         rows = self.sample(subject)
-        column = changes.with_numbers(rows.column(feature), lambda known: known + by)
-        return self.signed(subject.changed(rows, {feature: column}))
+        column = rows.column(feature)
+        raised = [changes.with_numbers(column, lambda known, by=by: known + by) for by in steps]  # type: ignore[misc]
+        changes.check_changes((column, each) for each in raised)
+        return [self.signed(subject.changed(rows, {feature: each})) for each in raised]
 
     def signed(self, scores: Array) -> Array:
         """Scores that must not fall."""
@@ -104,7 +106,7 @@ class Monotone(BrokenRule):
     def broken(self, subject: Subject, feature: str) -> tuple[Mask, Mask]:
         self.check_numbers(subject, feature)
         spread = changes.spread_of(subject.rows.column(feature))
-        raised = [self.raised(subject, feature, step * spread) for step in self.steps]
+        raised = self.raised(subject, feature, [step * spread for step in self.steps])
         scores = np.stack([self.signed(self.before(subject)), *raised])
         falls = np.diff(scores, axis=0) < -_step(subject)
         return np.asarray(falls.any(axis=0)), np.asarray(np.isfinite(scores).all(axis=0))
@@ -124,7 +126,7 @@ class Directional(BrokenRule):
     def broken(self, subject: Subject, feature: str) -> tuple[Mask, Mask]:
         self.check_numbers(subject, feature)
         before = self.signed(self.before(subject))
-        after = self.raised(subject, feature, self.spec.by or 0.0)
+        (after,) = self.raised(subject, feature, [self.spec.by or 0.0])
         stays = np.asarray(after - before <= _step(subject))
         return stays, np.asarray(np.isfinite(before) & np.isfinite(after))
 
@@ -142,8 +144,11 @@ class Invariant(BrokenRule):
     def broken(self, subject: Subject, feature: str) -> tuple[Mask, Mask]:
         rows, before = self.sample(subject), self.before(subject)
         moved, known = np.zeros(len(before), np.bool_), finite(before)
-        for by in range(1, 1 + _SWAPS):
-            after = subject.changed(rows, {feature: changes.rolled(rows.column(feature), by)})
+        column = rows.column(feature)
+        swapped = [changes.rolled(column, by) for by in range(1, 1 + _SWAPS)]
+        changes.check_changes((column, each) for each in swapped)
+        for each in swapped:
+            after = subject.changed(rows, {feature: each})
             apart = np.abs(after - before).reshape(len(before), -1).max(axis=1, initial=0.0)
             moved |= apart > _step(subject)
             known &= finite(after)
@@ -176,7 +181,10 @@ class FeatureSwaps(Probe):
         rows, before = self.sample(subject), subject.before
         flipped, known = np.zeros(len(before), np.bool_), finite(before)
         curve = []
-        for value in frequent_values(rows.column(feature)):
+        values = frequent_values(rows.column(feature))
+        if len(values) < 2:  # noqa: PLR2004 - another one
+            raise ModelError("the feature has no other value, or none")
+        for value in values:
             after = subject.changed(rows, {feature: changes.filled(rows.column(feature), value)})
             moved = subject.decisions.moved(before, after)
             flipped |= moved
@@ -184,9 +192,8 @@ class FeatureSwaps(Probe):
             curve.append((str(value), float(moved.mean())))
         count, total = int((flipped & known).sum()), int(known.sum())
         words = f"{percent(count, total)} {subject.decisions.flip} with another {feature}"
-        if curve:
-            value, share = max(curve, key=lambda point: point[1])
-            words += f", most if it is {value} ({100 * share:.3g} %)"
+        value, share = max(curve, key=lambda point: point[1])
+        words += f", most if it is {value} ({100 * share:.3g} %)"
         return of_share(
             self.name, count, total, words, alpha=self.alpha, usual=_RARE, feature=feature,
             curve=tuple(curve),
@@ -196,8 +203,8 @@ class FeatureSwaps(Probe):
 def frequent_values(column: pa.Array, most: int = _MOST_VALUES) -> list[Any]:
     """The most frequent values of a column, in their order."""
     flat = undictionary(column)
-    while pa.types.is_list(flat.type) or pa.types.is_large_list(flat.type):
-        flat = flat.flatten()
+    while is_list(flat.type):
+        flat = undictionary(unlisted(flat)[0])
     counts = pc.value_counts(flat.drop_null()).to_pylist()
     frequent = sorted(counts, key=lambda each: (-each["counts"], str(each["values"])))
     return [each["values"] for each in frequent[:most]]

@@ -75,10 +75,12 @@ class ResidualsByFeature(ResidualProbe):
 
     def looked_at(self, subject: Subject) -> Iterator[ProbeFinding]:
         residuals = _residuals(subject)
-        columns = self.columns(subject)
-        by_feature = {
-            name: [*_bins(column, residuals, self.alpha)] for name, column in columns.items()
-        }
+        by_feature: dict[str, list[_Bin]] = {}
+        for name in self.parting(subject):
+            try:
+                by_feature[name] = [*_bins(self.column(subject, name), residuals, self.alpha)]
+            except ModelError as error:
+                yield unmeasured(self.name, str(error), name)
         adjusted = iter(holm(np.array([b.p for bins in by_feature.values() for b in bins])))
         for name, bins in by_feature.items():
             shown = [next(adjusted) for _ in bins]
@@ -88,9 +90,13 @@ class ResidualsByFeature(ResidualProbe):
             farthest = int(np.argmin([b.p for b in bins]))
             yield self._finding(name, bins, farthest, float(shown[farthest]))
 
-    def columns(self, subject: Subject) -> dict[str, pa.Array]:
+    def parting(self, subject: Subject) -> tuple[str, ...]:
         """By what the rows are parted."""
-        return {name: subject.rows.column(name) for name in self.features(subject)}
+        return self.features(subject)
+
+    def column(self, subject: Subject, name: str) -> pa.Array:
+        """The single values by which they are parted: [N]; raises ModelError where there are several."""
+        return subject.single(name)
 
     def _finding(self, name: str, bins: list[_Bin], farthest: int, p: float) -> ProbeFinding:
         best = bins[farthest]
@@ -110,8 +116,11 @@ class ResidualsByFeature(ResidualProbe):
 class ResidualsByPrediction(ResidualsByFeature):
     """The bin of the prediction whose mean residual is farthest from that of all other rows."""
 
-    def columns(self, subject: Subject) -> dict[str, pa.Array]:
-        return {"the prediction": pa.array(subject.before)}
+    def parting(self, subject: Subject) -> tuple[str, ...]:
+        return ("the prediction",)
+
+    def column(self, subject: Subject, name: str) -> pa.Array:
+        return pa.array(subject.before)
 
 
 def _bins(column: pa.Array, residuals: Array, alpha: float) -> Iterator[_Bin]:

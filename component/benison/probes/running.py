@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from benison.config import ProbeSpec
 from benison.config import debugging_options as names
-from benison.errors import ModelError
+from benison.errors import ConfigError, ModelError
 from benison.probes.base import Probe
 from benison.probes.benchmarks import Linear, Majority, Prior, SliceMean
 from benison.probes.boundary import BoundaryDistance, RandomAttack
@@ -73,6 +73,22 @@ def probed(
 
 
 def _findings(probe: Probe, subject: Subject, budget: int) -> Iterator[ProbeFinding]:
+    """What a probe says, at least that nothing was measured, so that its bound is never passed over."""
+    is_silent = True
+    try:
+        for finding in _within(probe, subject, budget):
+            is_silent = False
+            yield finding
+    except ConfigError:
+        raise
+    except Exception as error:  # whatever fails, the metrics are there and are not to be lost
+        yield unmeasured(probe.name, f"{type(error).__name__}: {error}")
+        return
+    if is_silent:
+        yield unmeasured(probe.name, "there was nothing to measure")
+
+
+def _within(probe: Probe, subject: Subject, budget: int) -> Iterator[ProbeFinding]:
     """What a probe says, or that the budget does not allow it."""
     cost, left = probe.cost(subject), budget - subject.predicted
     if cost <= left:

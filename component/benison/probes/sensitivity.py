@@ -87,7 +87,10 @@ class Flips(Probe):
 
     def _of(self, subject: Subject, feature: str) -> ProbeFinding:
         rows = self.sample(subject)
-        after = subject.changed(rows, {feature: self.change(rows.column(feature))})
+        column = rows.column(feature)
+        changed = self.change(column)
+        changes.check_changes([(column, changed)])
+        after = subject.changed(rows, {feature: changed})
         count, total = flips(subject, after)
         words = f"{percent(count, total)} {subject.decisions.flip} when {feature} is {self.what}"
         return of_share(
@@ -152,8 +155,8 @@ class NoiseFlips(Probe):
     def run(self, subject: Subject) -> Iterator[ProbeFinding]:
         rows, generator = self.sample(subject), np.random.default_rng(_SEED)
         for level in self.levels:
-            changed = noisy(rows, self.measured(subject), level, generator.standard_normal)
             try:
+                changed = noisy(rows, self.measured(subject), level, generator.standard_normal)
                 count, total = flips(subject, subject.changed(rows, changed))
             except ModelError as error:
                 yield unmeasured(self.name, str(error)[:_LONGEST])
@@ -189,10 +192,16 @@ def flips(subject: Subject, after: Array) -> tuple[int, int]:
 def noisy(
     rows: pa.RecordBatch, features: tuple[str, ...], by: float, draw: Draw
 ) -> Mapping[str, pa.Array]:
-    """Columns whose numbers have noise of `by` of their standard deviations."""
+    """Columns whose numbers have noise of `by` of their standard deviations.
+
+    Raises:
+        ModelError: Not one number is another one.
+    """
 
     def changed(column: pa.Array) -> pa.Array:
         reach = by * changes.spread_of(column)
         return changes.with_numbers(column, lambda known: known + reach * draw(len(known)))
 
-    return {name: changed(rows.column(name)) for name in features}
+    columns = {name: changed(rows.column(name)) for name in features}
+    changes.check_changes((rows.column(name), column) for name, column in columns.items())
+    return columns

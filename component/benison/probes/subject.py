@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from benison.data.batch import Array, Index, Mask
+from benison.data.values import is_list, single_values, undictionary
 from benison.errors import ModelError
 from benison.probes.residual_order import Stretch
 
@@ -139,6 +140,18 @@ class Subject:
     def first(self, most: int) -> pa.RecordBatch:
         """The first rows, up to so many."""
         return self.rows.slice(0, most)
+
+    def single(self, feature: str) -> pa.Array:
+        """A feature without lists, null where one is empty: [N].
+
+        Raises:
+            ModelError: A row has several values.
+        """
+        column = undictionary(self.rows.column(feature))
+        values = single_values(column) if is_list(column.type) else column
+        if values is None:
+            raise ModelError(f"{feature} has several values in a row")
+        return undictionary(values)
 
     def changed(self, rows: pa.RecordBatch, columns: Mapping[str, pa.Array]) -> Array:
         """The scores of rows with other columns; raises ModelError where the model fails on them."""

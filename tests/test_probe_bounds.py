@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A bound that a probe could not be held against leaves the run unevaluated, and costs no metric."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import benison
+from benison.errors import ConfigError
+from benison.probes import changes
+
+Model: TypeAlias = "Callable[[Any], Any]"
+ROWS = 60
+COUNTED = {
+    "class_name": "ExampleCount",
+    "threshold": {"value_threshold": {"lower_bound": {"value": 1}}},
+}
+
+
+def rides() -> pa.Table:
+    rng = np.random.default_rng(3)
+    fare = rng.normal(size=ROWS)
+    company = rng.choice(["Blue", "Red"], ROWS)
+    columns = {
+        "company": company,
+        "constant": np.ones(ROWS),
+        "null": pa.nulls(ROWS),
+        "missing": pa.nulls(ROWS, pa.string()),
+        "stops": np.arange(ROWS) % 2,
+        "tags": pa.array([[*"ab"]] * ROWS),
+        "box": pa.array([{"x": 1}] * ROWS),
+        "tip": np.arange(ROWS) % 2,
+    }
+    return pa.table({"fare": fare, **columns})
+
+
+def by_fare(frame: Any) -> Any:
+    return 1 / (1 + np.exp(-frame["fare"].fillna(0.0)))
+
+
+def rarely_yes(frame: Any) -> Any:
+    """Yes on the first row with its own stops alone."""
+    is_first = (frame["fare"] == rides()["fare"][1].as_py()) & (frame["stops"] == 1)
+    return np.where(is_first, 0.9, 0.1)
+
+
+def evaluated(
+    probe: Any, *metrics: Any, data: Any = None, model: Model = by_fare, **more: Any
+) -> Any:
+    config = {
+        "model_specs": [{"label_key": "tip"}],
+        "metrics_specs": [{"metrics": [COUNTED, *metrics]}],
+        "debugging": {"probes": [probe]},
+        **more,
+    }
+    return benison.evaluate(rides() if data is None else data, config, model=model)
+
+
+def on(name: str, *features: str, **options: Any) -> dict[str, Any]:
+    return {"name": name, "features": [*features], "at_most": 0, **options}
+
+
+@pytest.mark.parametrize(
+    ("probe", "words"),
+    [
+        (
+            {"name": "permutation_importance", "metric": "binary_acuracy", "at_least": 0},
+            "binary_accuracy",
+        ),
+        ({"name": "permutation_importance", "metric": "precision", "at_least": 0}, "not defined"),
+        ({"name": "better_than_prior", "at_least": 0.5}, "nothing to measure"),
+        (on("noise_flips", "company"), "no row gets another value"),
+        (on("noise_flips", "stops", by=0.1), "too small for whole numbers"),
+        (on("random_attack", "company"), "no row gets another value"),
+        (on("boundary_distance", "company"), "a number that differs"),
+        (on("feature_swaps", "missing"), "no other value"),
+        (on("feature_swaps", "box"), "ArrowNotImplementedError"),
+        (on("monotone", "constant"), "the same value"),
+        (on("monotone", "null"), "the same value"),
+        (on("directional", "null", by=1), "the same value"),
+        (on("invariant", "constant"), "the same value"),
+        (on("permutation_flips", "constant"), "the same value"),
+        (on("missing_flips", "null"), "the same value"),
+        (on("partial_dependence", "constant"), "one value"),
+        (on("better_than_linear", "tags"), "tags has several values in a row"),
+        (on("residuals_by_feature", "tags"), "several values in a row"),
+    ],
+    ids=lambda each: (
+        "-".join([each["name"], *each.get("features", ())]) if isinstance(each, dict) else ""
+    ),
+)
+def test_a_bound_on_what_was_not_measured_is_not_passed(probe: dict[str, Any], words: str) -> None:
+    metric = {"better_than_prior": "MeanPrediction"}.get(probe["name"], "BinaryAccuracy")
+    model = rarely_yes if probe.get("metric") == "precision" else by_fare
+    result = evaluated(probe, metric, "Precision", model=model)
+    rows = result.probes.to_pylist()
+    open_rows = [row for row in rows if row["outcome"] == "not_evaluated"]
+    assert any(words in row["sentence"] for row in open_rows), rows
+    assert result.verdict.status == "not_evaluated"
+    assert result.value("example_count") == ROWS
+
+
+def test_all_rows_of_the_same_decision_are_near_no_boundary() -> None:
+    result = evaluated(on("boundary_distance", "fare"), model=lambda frame: 0 * frame["fare"])
+    assert "the same decision" in result.probes["sentence"][0].as_py()
+    assert result.verdict.status == "not_evaluated"
+
+
+@pytest.mark.parametrize("name", ["residuals_by_feature", "better_than_linear"])
+def test_lists_of_one_value_are_that_value(name: str) -> None:
+    values = [None if i % 9 == 0 else float(i % 2) for i in range(ROWS)]
+    lists = [[] if each is None else [each] for each in values]
+    kinds = (pa.float64(), pa.list_(pa.float64()))
+    seen = []
+    for column in map(pa.array, (values, lists), kinds):
+        data = rides().append_column("miles", column)
+        (row,) = evaluated(
+            {"name": name, "features": ["miles"]}, "AUC", data=data
+        ).probes.to_pylist()
+        seen.append((row["value"], row["lower"], row["upper"]))
+    assert seen[0] == seen[1]
+    assert np.isfinite(seen[0]).all()
+
+
+def test_a_bound_needs_every_candidate_to_be_called() -> None:
+    data = rides().append_column("score", pa.array(np.zeros(ROWS)))
+    config = {
+        "model_specs": [
+            {"name": "a", "label_key": "tip"},
+            {"name": "b", "label_key": "tip", "prediction_key": "score"},
+        ],
+        "metrics_specs": [{"metrics": [COUNTED]}],
+        "debugging": {"probes": [on("permutation_flips", "fare", at_most=1)]},
+    }
+    with pytest.raises(ConfigError, match="held against 'b'"):
+        benison.evaluate(data, config, model={"a": by_fare})
+
+
+def test_a_warning_is_no_threshold_beside_a_bound() -> None:
+    result = evaluated(
+        on("permutation_flips", "fare", at_most=1), weak_slices={"gate": "warn", "min_examples": 50},
+        metrics_specs=[{"metrics": ["AUC"]}],
+    )  # fmt: skip
+    assert (result.verdict.counts["warn"], result.verdict.status) == (1, "blessed")
+
+
+@pytest.mark.parametrize(
+    ("column", "other", "same"),
+    [
+        ([1.0, float("nan")], [1.0, None], True),
+        ([[1], [1, 1]], [[1, 1], [1]], False),
+        ([2**60, 1], [2**60 + 1, 1], False),
+        (["a", None], ["a", "b"], False),
+    ],
+)
+def test_a_change_is_told_from_none(column: Any, other: Any, same: bool) -> None:
+    assert changes.is_same(pa.array(column, from_pandas=False), pa.array(other)) == same
