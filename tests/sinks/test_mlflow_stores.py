@@ -6,13 +6,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import benison
 from benison import sinks
+from benison.errors import PublishError
 from benison.models.registered import downloaded, pinned, without_passwords
+from benison.sinks.publishing import publish
 from tests.conftest import config, taxi_like
 from tests.object_store import Bucket
 
@@ -173,3 +176,21 @@ def test_an_output_of_several_candidates_is_told_to_no_registry(
     assert len(json.loads((tmp_path / "out/manifest.json").read_text())["models"]) == 2
     with pytest.raises(benison.ConfigError, match="told of one candidate"):
         announce(tmp_path / "out", "mlflow:", None)
+
+
+def test_a_run_that_could_not_be_logged_has_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended: list[Any] = []
+    run = SimpleNamespace(info=SimpleNamespace(run_id="7"))
+    client = SimpleNamespace(
+        get_experiment_by_name=lambda _: SimpleNamespace(experiment_id="1"),
+        search_runs=lambda *_: [],
+        create_run=lambda *_, **__: run,
+        set_terminated=lambda *words: ended.append(words),
+    )
+    monkeypatch.setattr(mlflow, "MlflowClient", lambda _: client)
+    result = benison.evaluate(taxi_like(100), config("BinaryAccuracy"))
+    with pytest.raises(PublishError, match="MLflow did not take it"):
+        publish(result, ["mlflow"])  # whose client cannot log
+    assert ended == [("7", "FAILED")]

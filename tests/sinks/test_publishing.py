@@ -20,7 +20,7 @@ import benison
 from benison.cli import app
 from benison.errors import ConfigError, PublishError
 from benison.results.overall import headline
-from benison.sinks.publishing import publish
+from benison.sinks.publishing import publish, publisher_of
 from tests.conftest import config, taxi_like
 
 AUC = {"class_name": "AUC", "threshold": {"value_threshold": {"lower_bound": 0.9}}}
@@ -37,6 +37,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.received: list[tuple[str, str, bytes, dict[str, str]]] = []
         self.answers: dict[tuple[str, str], tuple[int, Any]] = {}
+        self.location = ""
 
     @property
     def address(self) -> str:
@@ -57,6 +58,8 @@ class _Handler(BaseHTTPRequestHandler):
         content = document if isinstance(document, bytes) else json.dumps(document).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
+        if self.server.location:
+            self.send_header("Location", self.server.location)
         self.end_headers()
         self.wfile.write(content)
 
@@ -213,8 +216,11 @@ def test_a_pull_request_has_one_comment(
     result: benison.EvalResult, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "event.json").write_text(json.dumps({"pull_request": {"number": 7}}))
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    monkeypatch.setenv("GITHUB_EVENT_PATH", str(tmp_path / "event.json"))
+    with pytest.raises(ConfigError, match="GITHUB_REPOSITORY"):
+        publisher_of("github-comment")
     for name, value in {
-        "GITHUB_EVENT_PATH": str(tmp_path / "event.json"),
         "GITHUB_API_URL": server.address,
         "GITHUB_REPOSITORY": "me/taxi",
         "GITHUB_TOKEN": "t",
@@ -227,9 +233,14 @@ def test_a_pull_request_has_one_comment(
     assert server.received[-1][:2] == ("POST", comments)
     assert "Benison: not blessed" in written
     assert server.received[-1][3]["Authorization"] == "Bearer t"
-    server.answers["GET", comments] = (200, [{"id": 1, "body": "LGTM"}, {"id": 2, "body": written}])
+    kinds = {1: "User", 2: "Bot"}  # of whom the first could change what the comment says
+    listed = [{"id": n, "body": written, "user": {"type": kind}} for n, kind in kinds.items()]
+    server.answers["GET", comments] = (200, listed)
     publish(result, ["github-comment"])
     assert server.received[-1][:2] == ("PATCH", "/repos/me/taxi/issues/comments/2")
+    server.answers["GET", comments] = (200, {"message": "hello"})
+    with pytest.raises(PublishError, match="answers with no list of comments"):
+        publish(result, ["github-comment"])
     (tmp_path / "event.json").write_text(json.dumps({"ref": "refs/heads/main"}))
     count = len(server.received)
     publish(result, ["github-comment"])

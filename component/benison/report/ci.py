@@ -196,7 +196,7 @@ def facts_of(result: EvalResult) -> Iterator[tuple[str, str]]:
         read = model["path"] is None
         yield name, model_source(model) if read else f"{model['path']} {model['digest'][:12]}"
     yield "Config", manifest["config"][:12]
-    yield "Results", str(result.path)
+    yield "Results", "in memory" if result.path is None else str(result.path)
     yield "Evaluated", result.provenance
 
 

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import os
+import re
 from typing import Any
 
 from benison.errors import ConfigError
@@ -15,7 +18,7 @@ from benison.table.words import shortened
 from benison.validation.terms import FAIL
 
 _REASONS, _METRICS = 10, 200
-_SHOWN_REASONS, _LONG = 5, 280
+_SHOWN_REASONS, _LONG, _MOST = 5, 280, 3_000
 _MARKS = {"blessed": ":white_check_mark:", "not_blessed": ":x:", "not_evaluated": ":warning:"}
 _SLACK_URL = "BENISON_SLACK_URL"
 _ESCAPES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"))
@@ -48,8 +51,16 @@ def document(result: EvalResult) -> dict[str, Any]:
         "examples": result.manifest["rows"],
         "created": result.manifest["created"],
         "model": model_of(result),
-        "output": str(result.path),
+        "output": "" if result.path is None else str(result.path),
     }
+
+
+def identity_of(result: EvalResult) -> str:
+    """What tells the output of a result from that of others: where it is, or of one in memory a digest."""
+    if result.path is not None:
+        return str(result.path)
+    content = json.dumps(result.manifest, sort_keys=True, default=str).encode()
+    return f"in memory {hashlib.sha256(content).hexdigest()}"
 
 
 def model_of(result: EvalResult) -> str:
@@ -85,17 +96,23 @@ def slack_message(result: EvalResult) -> dict[str, Any]:
     more = verdict.counts[FAIL] - _SHOWN_REASONS
     reasons += [f"and {more:,} more"] if more > 0 else []
     texts = [f"{_MARKS[verdict.status]} {head}", *(["\n".join(reasons)] if reasons else [])]
-    about = f"{result.manifest['rows']:,} examples · {_escaped(str(result.path))}"
+    where = "" if result.path is None else f" · {_escaped(str(result.path))}"
+    about = f"{result.manifest['rows']:,} examples{where}"
     return {
         "text": _escaped(f"{model_of(result)}: {verdict.summary()}"),
         "blocks": [
             *(
-                {"type": "section", "text": {"type": "mrkdwn", "text": text[:3000]}}
+                {"type": "section", "text": {"type": "mrkdwn", "text": _cut(text)}}
                 for text in texts
             ),
-            {"type": "context", "elements": [{"type": "mrkdwn", "text": about[:3000]}]},
+            {"type": "context", "elements": [{"type": "mrkdwn", "text": _cut(about)}]},
         ],
     }
+
+
+def _cut(text: str) -> str:
+    """As much of an escaped text as Slack takes, and no half of an entity."""
+    return text if len(text) <= _MOST else re.sub("&[a-z]*$", "", text[:_MOST])
 
 
 def _escaped(text: str) -> str:

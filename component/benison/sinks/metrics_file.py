@@ -22,28 +22,33 @@ class PrometheusMetrics:
 
     def __post_init__(self) -> None:
         _check_named("prometheus", self.path, "benison.prom")
+        _client()
 
     def publish(self, result: EvalResult) -> None:
         write_file(self.path, _exposition(gauges(result)))
 
 
-def _exposition(numbers: Any) -> bytes:
-    """The numbers as Prometheus' own client writes them."""
+def _client() -> Any:
     try:
-        from prometheus_client import CollectorRegistry, generate_latest
-        from prometheus_client import Gauge as Family
+        import prometheus_client
     except ImportError as error:
         raise MissingExtraError("Prometheus' client", "prometheus") from error
-    registry, families = CollectorRegistry(), {}
+    return prometheus_client
+
+
+def _exposition(numbers: Any) -> bytes:
+    """The numbers as Prometheus' own client writes them."""
+    client = _client()
+    registry, families = client.CollectorRegistry(), {}
     gauge: Gauge
     for gauge in numbers:
         if gauge.name not in families:
-            families[gauge.name] = Family(
+            families[gauge.name] = client.Gauge(
                 gauge.name, gauge.about, list(gauge.labels), registry=registry
             )
         family = families[gauge.name]
         (family.labels(**gauge.labels) if gauge.labels else family).set(gauge.value)
-    content: bytes = generate_latest(registry)
+    content: bytes = client.generate_latest(registry)
     return content
 
 
@@ -64,7 +69,7 @@ class DvcMetrics:
             "examples": result.manifest["rows"],
             "overall": headline(result),
         }
-        write_file(self.path, (json.dumps(document, indent=2) + "\n").encode())
+        write_file(self.path, (json.dumps(document, indent=2, allow_nan=False) + "\n").encode())
 
 
 def _check_named(kind: str, path: str, example: str) -> None:

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import suppress
 from typing import Any
 
 from benison.errors import PublishError
 from benison.models.registered import failure
 from benison.results.result import EvalResult
-from benison.sinks.message import model_of
+from benison.sinks.message import identity_of, model_of
 from benison.sinks.mlflow_registry import MlflowRegistry, log_files, log_numbers
 
 _EXPERIMENT = "benison"
@@ -40,14 +41,19 @@ def _log(client: Any, result: EvalResult) -> None:
     known = client.get_experiment_by_name(_EXPERIMENT)
     experiment = known.experiment_id if known else client.create_experiment(_EXPERIMENT)
     run = _run_of(client, experiment, result)
-    log_numbers(client, run, result)
-    log_files(client, run, result)
+    try:
+        log_numbers(client, run, result)
+        log_files(client, run, result)
+    except BaseException:
+        with suppress(Exception):  # of what failed before, which is what is to be seen
+            client.set_terminated(run, "FAILED")
+        raise
     client.set_terminated(run)
 
 
 def _run_of(client: Any, experiment: str, result: EvalResult) -> str:
     """The run of a result, which is the one there is where it was published before."""
-    output = str(result.path)
+    output = identity_of(result)
     tags = {
         "benison.created": result.manifest["created"],
         "benison.output": output[-_LONGEST_TAG:],

@@ -28,6 +28,7 @@ from benison.table.words import metric_text
 from benison.validation.terms import FAIL, PASS
 
 _KEPT = "<!-- What stands below is yours: it is kept when the card is written again. -->"
+_GENERATOR = '<meta name="generator" content="Benison">'
 _UNKNOWN = """## What an evaluation does not know
 
 For what the model is meant and for what not, on which data it was trained, whom its mistakes may harm.
@@ -48,24 +49,44 @@ class ModelCard:
 
     def __post_init__(self) -> None:
         if not self.path.endswith((".md", ".html")):
-            raise ConfigError("A model card is a .md or a .html file: model-card=README.md.")
+            raise ConfigError("A model card is a .md or a .html file: model-card=MODEL_CARD.md.")
 
     def publish(self, result: EvalResult) -> None:
         write_file(self.path, self.text(result).encode())
 
     def text(self, result: EvalResult) -> str:
-        """The card."""
-        body = "\n".join(_body(result))
-        if self.path.endswith(".html"):
-            return _page(model_of(result), f"{body}\n{_UNKNOWN}")
-        return f"---\n{_front_matter(result)}---\n\n{body}\n{_KEPT}\n{self._kept()}"
+        """The card, with what somebody has written below an earlier one.
 
-    def _kept(self) -> str:
-        """What somebody has written below an earlier card."""
+        Raises:
+            OutputError: What is there is no card, and would be lost.
+        """
+        body, before = "\n".join(_body(result)), self._before()
+        if self.path.endswith(".html"):
+            self._check_card(before, _GENERATOR, "the page is replaced whole")
+            return _page(model_of(result), f"{body}\n{_UNKNOWN}")
+        self._check_card(before, _KEPT, "what stands above it is replaced")
+        _, mark, below = before.partition(_KEPT)
+        kept = below.removeprefix("\n") if mark else f"\n{_UNKNOWN}"
+        return f"---\n{_front_matter(result)}---\n\n{body}\n{_KEPT}\n{kept}"
+
+    def _before(self) -> str:
         location = locate(self.path, OutputError)
-        before = location.read_text(encoding="utf-8") if location.is_file() else ""
-        _, mark, kept = before.partition(f"{_KEPT}\n")
-        return kept if mark else f"\n{_UNKNOWN}"
+        try:
+            content = location.read_bytes() if location.is_file() else b""
+            return content.decode("utf-8").replace("\r\n", "\n")
+        except UnicodeDecodeError as error:
+            raise OutputError(
+                f"{self.path} is no model card: its byte {error.start} is not UTF-8. Name another file."
+            ) from error
+        except OSError as error:
+            raise OutputError(f"{self.path} cannot be read: {error.strerror or error}.") from error
+
+    def _check_card(self, before: str, mark: str, what_then: str) -> None:
+        if before.strip() and mark not in before:
+            raise OutputError(
+                f"{self.path} is there and is no model card; name another file, or add the line {mark} to "
+                f"it: {what_then}."
+            )
 
 
 def _body(result: EvalResult) -> Iterator[str]:
@@ -165,6 +186,6 @@ def _page(title: str, text: str) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{colours()}{_STYLE}</style></head>"
+        f"{_GENERATOR}<title>{html.escape(title)}</title><style>{colours()}{_STYLE}</style></head>"
         f"<body>{content}</body></html>\n"
     )

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from benison.errors import MissingExtraError, PublishError
 from benison.results.overall import headline
 from benison.results.result import EvalResult
-from benison.sinks.message import model_of
-from benison.sinks.web import checked_address
+from benison.sinks.message import identity_of, model_of
+from benison.sinks.web import checked_address, host_of
 from benison.validation.terms import FAIL
 
 try:
@@ -67,20 +67,28 @@ class OpenLineageEvent:
         try:
             self._client().emit(event_of(result))
         except Exception as error:  # of the client, or of the transport that its own settings name
-            raise PublishError(f"OpenLineage's server did not take the event: {error}") from error
+            # Its text has the address, and so would the text of a cause.
+            where = f" at {host_of(self.address)}" if self.address else ""
+            status = getattr(getattr(error, "response", None), "status_code", "")
+            raise PublishError(
+                f"OpenLineage's server{where} did not take the event: {type(error).__name__} {status}".strip()
+                + ". Its log says why; OPENLINEAGE_API_KEY is the key to it."
+            ) from None
 
     def _client(self) -> Any:
         if not self.address:
             return OpenLineageClient()
         config = HttpConfig(url=self.address, timeout=_SECONDS, retry={"total": 0})
-        return OpenLineageClient(transport=HttpTransport(config))
+        transport = HttpTransport(config)
+        transport.session.max_redirects = 0  # on which a POST becomes a GET, and the event is lost
+        return OpenLineageClient(transport=transport)
 
 
 def event_of(result: EvalResult) -> Any:
     """The evaluation as an event that completes a run; published again it is the same run."""
     outcome = _outcome(result)
     recorded = result.manifest.get("lineage") or {}
-    name = f"{outcome['output']} {result.manifest['created']}"
+    name = f"{identity_of(result)} {result.manifest['created']}"
     return RunEvent(
         eventType=RunState.COMPLETE,
         eventTime=result.manifest["created"],
@@ -98,7 +106,8 @@ def event_of(result: EvalResult) -> Any:
 def _outcome(result: EvalResult) -> dict[str, Any]:
     """A result with the names by which hosts know it."""
     manifest, verdict = result.manifest, result.verdict
-    paths = {each["is_baseline"]: each["path"] for each in manifest["models"]}
+    candidates = {m["name"]: m["path"] for m in manifest["models"] if not m["is_baseline"]}
+    baselines = [m["path"] for m in manifest["models"] if m["is_baseline"]]
     failed = verdict.of_outcome(FAIL, most=_MOST)
     return {
         "status": verdict.status,
@@ -106,10 +115,10 @@ def _outcome(result: EvalResult) -> dict[str, Any]:
         "failed_checks": [_document(check.to_dict()) for check in failed],
         "metrics": dict(list(headline(result).items())[:_MOST_METRICS]),
         "rows": manifest["rows"],
-        "output": str(result.path),
+        "output": "" if result.path is None else str(result.path),
         "examples": (manifest.get("examples") or [])[:_MOST],
-        "model": paths.get(False),
-        "baseline": paths.get(True),
+        "model": candidates if len(candidates) > 1 else next(iter(candidates.values()), None),
+        "baseline": next(iter(baselines), None),
     }
 
 
@@ -133,8 +142,8 @@ def inputs(outcome: Mapping[str, Any]) -> list[Any]:
 
 
 def outputs(outcome: Mapping[str, Any]) -> list[Any]:
-    """The directory of the results."""
-    return [OutputDataset(*_name_of(outcome["output"]))]
+    """The directory of the results, if they were written."""
+    return [OutputDataset(*_name_of(outcome["output"]))] if outcome["output"] else []
 
 
 def _data(outcome: Mapping[str, Any]) -> Iterator[Any]:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from benison.errors import BenisonError, ConfigError, PublishError, suggestion
 from benison.results.result import EvalResult
+from benison.sinks.web import without_paths
 
 GROUP = "benison.sinks"
 """The entry points at which users' kinds are looked up: classes of a target."""
@@ -85,10 +86,15 @@ def publish(result: EvalResult, targets: Iterable[str | Publisher]) -> None:
     """
     sinks = [publisher_of(each) if isinstance(each, str) else each for each in targets]
     failures: list[str] = []
+    unforeseen: Exception | None = None
     for sink in sinks:
+        name = type(sink).__name__
         try:
             sink.publish(result)
         except BenisonError as error:
-            failures.append(f"{type(sink).__name__}: {error}")
+            failures.append(f"{name}: {error}")
+        except Exception as error:  # a sink may be anybody's
+            failures.append(f"{name}: {type(error).__name__}: {without_paths(str(error))}")
+            unforeseen = error
     if failures:
-        raise PublishError(*failures)
+        raise PublishError(*failures) from unforeseen

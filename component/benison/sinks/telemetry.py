@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+from contextlib import ExitStack
 from typing import Any
 
 from benison.errors import MissingExtraError, PublishError
@@ -35,20 +36,30 @@ class OpenTelemetryMetrics:
         _modules()
 
     def publish(self, result: EvalResult) -> None:
-        exporters, metrics, export, resources = _modules()
-        exporter = exporters.OTLPMetricExporter(endpoint=self.endpoint or None, timeout=_SECONDS)
-        reader = export.InMemoryMetricReader()
-        about = resources.Resource.create({"service.name": "benison", "service.version": VERSION})
-        provider = metrics.MeterProvider([reader], resource=about, shutdown_on_exit=False)
-        _measure(provider.get_meter("benison", VERSION), result)
-        sent = exporter.export(reader.get_metrics_data())
-        provider.shutdown()
-        exporter.shutdown()
-        if sent is not export.MetricExportResult.SUCCESS:
+        try:
+            is_sent, why = self._is_sent(result), ""
+        except Exception as error:  # of the exporter, or of what its own variables name
+            is_sent, why = False, f" ({type(error).__name__})"
+        if not is_sent:
             raise PublishError(
-                "The collector of OpenTelemetry cannot be reached, or refuses the metrics. "
+                f"The collector of OpenTelemetry cannot be reached, or refuses the metrics{why}. "
                 "opentelemetry=http://host:4318/v1/metrics names it; its log says why it refuses."
             )
+
+    def _is_sent(self, result: EvalResult) -> bool:
+        exporters, metrics, export, resources = _modules()
+        about = resources.Resource.create({"service.name": "benison", "service.version": VERSION})
+        reader = export.InMemoryMetricReader()
+        with ExitStack() as ended:
+            exporter = exporters.OTLPMetricExporter(
+                endpoint=self.endpoint or None, timeout=_SECONDS
+            )
+            ended.callback(exporter.shutdown)
+            provider = metrics.MeterProvider([reader], resource=about, shutdown_on_exit=False)
+            ended.callback(provider.shutdown)
+            _measure(provider.get_meter("benison", VERSION), result)
+            sent = exporter.export(reader.get_metrics_data())
+            return bool(sent is export.MetricExportResult.SUCCESS)
 
 
 def _modules() -> list[Any]:
