@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from benison.errors import ConfigError
 from benison.validation.terms import UNDECIDED
 
 WHEN = ("all", "any", "best")
+_LOGGER = logging.getLogger("benison")
 
 
 def check_choice(when: str | None, by: str | None) -> None:
@@ -39,7 +41,8 @@ def choose(
         when: `all`, `any`, or `best`: the blessed one with the best value of `by`.
         by: A metric's name in the outcomes' `metrics`.
         least: Whether the least value is the best.
-        undecided: Whether one is blessed of which checks are undecided.
+        undecided: Whether one is blessed of which checks are undecided. Without it, none is of which that is
+            not known, as an older Benison did not count.
 
     Returns:
         The outcome; the list of all; of `any`, the list of those that are blessed; of `best`, that one.
@@ -62,7 +65,17 @@ def choose(
 def _is_blessed(verdict: Any, undecided: bool) -> bool:
     if not isinstance(verdict, Mapping) or verdict.get("status") != "blessed":
         return False
-    return undecided or not verdict["counts"][UNDECIDED]
+    return undecided or _is_decided(verdict)
+
+
+def _is_decided(verdict: Mapping[str, Any]) -> bool:
+    count = (verdict.get("counts") or {}).get(UNDECIDED)
+    if count is None:
+        _LOGGER.warning(
+            "A verdict does not say how many checks are undecided, as it is of an older Benison: it is not "
+            "taken for blessed where undecided=False. Evaluate again."
+        )
+    return count == 0
 
 
 def _best(blessed: Sequence[Mapping[str, Any]], by: str, least: bool) -> Mapping[str, Any]:

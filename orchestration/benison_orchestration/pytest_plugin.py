@@ -6,7 +6,11 @@ Benison itself is imported where a test asks for the fixture, so that others do 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from inspect import signature
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +41,8 @@ def benison_gate(
     """A function that judges a model, fails the test unless it is blessed, and gives the result back.
 
     It takes the arguments of `benison.evaluate`, to which the marker `benison_gate` of the test, its class or
-    its module adds what they leave out; the output is a temporary folder unless it is named. With a single
-    argument, a result or the folder of one, nothing is evaluated again.
+    its module adds what they leave out; the output is a temporary folder of the call unless it is named. Of a
+    result, or the folder of one, as the only argument, nothing is evaluated again.
     """
     marked = {
         name: value
@@ -46,9 +50,12 @@ def benison_gate(
         for name, value in marker.kwargs.items()
     }
 
+    numbers = count(1)
+
     def judge(*given: Any, **more: Any) -> benison.EvalResult:
-        arguments = {"output": tmp_path / "benison", **marked, **more}
-        result = _judged(given, arguments)
+        usual = {"output": tmp_path / f"benison-{next(numbers)}", **marked}
+        written = _written(given[0], usual) if len(given) == 1 and not more else None
+        result = written or _evaluated(given, usual, more)
         if not result.verdict.blessed:
             pytest.fail("\n".join(_reasons(result)), pytrace=False)
         return result
@@ -56,13 +63,35 @@ def benison_gate(
     return judge
 
 
-def _judged(given: tuple[Any, ...], arguments: dict[str, Any]) -> benison.EvalResult:
+def _written(single: Any, usual: Mapping[str, Any]) -> benison.EvalResult | None:
+    """The result that an argument is, or that is in the folder it names; None of data to evaluate."""
     import benison
 
-    if len(given) == 1 and "examples" not in arguments:
-        (result,) = given
-        return result if isinstance(result, benison.EvalResult) else benison.load_result(result)
-    return benison.evaluate(*given, **arguments)
+    if isinstance(single, str | os.PathLike):
+        is_result = "config" not in usual or _is_output(single)
+        return benison.load_result(single) if is_result else None
+    return single if isinstance(single, benison.EvalResult) else None
+
+
+def _is_output(path: str | os.PathLike[str]) -> bool:
+    from benison import tfma
+    from benison.errors import OutputError
+    from benison.output.upload import MANIFEST
+    from benison.paths import locate
+
+    with suppress(OutputError):  # data may have addresses that no folder has
+        folder = locate(path, OutputError)
+        return (folder / MANIFEST).is_file() or (folder.is_dir() and tfma.is_output(folder))
+    return False
+
+
+def _evaluated(
+    given: tuple[Any, ...], usual: Mapping[str, Any], more: Mapping[str, Any]
+) -> benison.EvalResult:
+    import benison
+
+    named = signature(benison.evaluate).bind_partial(*given).arguments
+    return benison.evaluate(**{**usual, **named, **more})
 
 
 def _reasons(result: benison.EvalResult) -> Iterator[str]:
@@ -72,4 +101,5 @@ def _reasons(result: benison.EvalResult) -> Iterator[str]:
     more = verdict.counts["fail"] - _SHOWN
     if more > 0:
         yield f"  and {more:,} more"
-    yield f"Report: {Path(str(result.path)) / 'report.html'}"
+    if result.path is not None:
+        yield f"Report: {result.path / 'report.html'}"

@@ -117,6 +117,7 @@ def verdict(status: str, **metrics: float) -> dict[str, Any]:
 
 GOOD, BETTER = verdict("blessed", auc=0.8, loss=0.3), verdict("blessed", auc=0.9, loss=0.4)
 OPEN = {**GOOD, "counts": {"pass": 1, "undecided": 2}}
+OLDER = {"status": "blessed", "metrics": {}}  # of a version that did not count
 BAD = verdict("not_blessed", auc=0.99, loss=0.1)
 
 
@@ -137,6 +138,8 @@ BAD = verdict("not_blessed", auc=0.99, loss=0.1)
         (OPEN, {}, OPEN),
         (OPEN, {"undecided": False}, None),
         ([OPEN, GOOD], {"when": "any", "undecided": False}, [GOOD]),
+        (OLDER, {}, OLDER),
+        ([OLDER, GOOD], {"when": "any", "undecided": False}, [GOOD]),
         ([OPEN, GOOD], {"when": "all", "undecided": False}, None),
     ],
 )

@@ -29,8 +29,13 @@ def test_good(benison_gate):
 def test_high(benison_gate):
     benison_gate()
 
+@pytest.mark.benison_gate(config="high.json")
 def test_named(benison_gate):
-    benison_gate(config="good.json")
+    first = benison_gate(config="good.json")
+    second = benison_gate("eval.parquet", "good.json")
+    assert first.path != second.path
+    assert benison_gate(first) is first
+    assert benison_gate(str(second.path)).path == second.path
 """
 WRITTEN = """
 def test_written(benison_gate):

@@ -26,7 +26,7 @@ from benison.cli.options import (
 )
 from benison.cli.publish import To, publish_after
 from benison.config import EvalConfig
-from benison.errors import BenisonError, OutputError
+from benison.errors import BenisonError, ConfigError, OutputError
 from benison.evaluation.estimate import estimate
 from benison.evaluation.recording import check_recorded
 from benison.evaluation.resolve import UNKNOWN, Request, resolve
@@ -288,7 +288,8 @@ def _checked(configs: Sequence[str], request: Request) -> dict[str, dict[str, An
     """What there is to say of each config.
 
     Raises:
-        ConfigError: One has faults; of several, all that have, with all faults.
+        BenisonError: The config has faults, or what it is checked against cannot be read.
+        ConfigError: Of several configs some have faults; these are all of them.
     """
     checked: dict[str, dict[str, Any]] = {}
     faults: list[str] = []
@@ -300,7 +301,7 @@ def _checked(configs: Sequence[str], request: Request) -> dict[str, dict[str, An
                 raise
             faults += [f"{config}:", *(f"  {line}" for line in str(error).splitlines())]
     if faults:
-        raise BenisonError(*faults)
+        raise ConfigError([("", line) for line in faults])
     return checked
 
 
