@@ -34,7 +34,9 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         fails = "CI" in os.environ and shutil.disk_usage(ROOT).free > ROOM
         (pytest.fail if fails else pytest.skip)(missing)
     folder = tmp_path_factory.mktemp("exported")
-    pq.write_table(pa.table({**TRIPS, "label": TRIPS["hour"] % 2}), folder / "trips.parquet")
+    gone = pa.array([1, None, *range(2999)])
+    trips = pa.table({**TRIPS, "label": TRIPS["hour"] % 2, "gone": gone})
+    pq.write_table(trips, folder / "trips.parquet")
     script = ROOT / "tests/frameworks/exported_models.py"
     command = [PYTHON, "-W", "error", script, folder / "trips.parquet", folder]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "component")}
@@ -65,6 +67,10 @@ def test_an_exported_program_gives_the_numbers_of_its_formula(
         ("too_few_names", "takes 2 numbers in each row, and feature_keys in model_specs names 1"),
         ("jax_without_names", "does not know the names of its inputs. Name the columns"),
         ("damaged_jax", "cannot be loaded"),
+        ("jax_of_dict_by_position", "names its inputs itself: fare, hour. Leave feature_keys out"),
+        ("jax_of_integers", "'gone'"),
+        ("jax_of_bfloat16", "takes bfloat16, as which columns cannot be given"),
+        ("jax_of_nested", "has two inputs of one name: fare, fare"),
     ],
 )
 def test_what_is_refused_says_the_way_round(

@@ -111,6 +111,33 @@ def jax_of_matrix(path: Path) -> dict[str, Any]:
     return KEYS
 
 
+def jax_of_dict_by_position(path: Path) -> dict[str, Any]:
+    jax_of_dict(path)
+    return KEYS
+
+
+def jax_of_integers(path: Path) -> dict[str, Any]:
+    sizes = jax.ShapeDtypeStruct((*export.symbolic_shape("rows"), 2), jnp.int32)
+    jax_of(path, of_matrix, sizes)
+    return {"feature_keys": ["hour", "gone"]}
+
+
+def jax_of_bfloat16(path: Path) -> dict[str, Any]:
+    sizes = jax.ShapeDtypeStruct((*export.symbolic_shape("rows"), 2), jnp.bfloat16)
+    jax_of(path, of_matrix, sizes)
+    return KEYS
+
+
+def jax_of_nested(path: Path) -> dict[str, Any]:
+    size = rows()
+    jax_of(
+        path,
+        lambda given: given["a"]["fare"] + given["b"]["fare"],
+        {"a": {"fare": size}, "b": {"fare": size}},
+    )
+    return {}
+
+
 def jax_of_two(path: Path) -> dict[str, Any]:
     size = rows()
     jax_of(path, of_two, size, size)
@@ -135,6 +162,7 @@ def damaged_jax(path: Path) -> dict[str, Any]:
 MODELS: tuple[Callable[[Path], dict[str, Any]], ...] = (
     pt2, pt2_of_columns, pt2_of_eight_rows, torchscript, torchscript_without_names, weights, too_few_names,
     jax_of_dict, jax_of_matrix, jax_of_two, jax_of_eight_rows, jax_without_names, damaged_jax,
+    jax_of_dict_by_position, jax_of_integers, jax_of_bfloat16, jax_of_nested,
 )  # fmt: skip
 
 

@@ -64,7 +64,7 @@ def _inputs(exported: Any, title: str, options: LoadOptions) -> list[Input]:
     if not all(aval.shape for aval in exported.in_avals):
         raise ModelError(f"{title} has an input that is one number, not one in each row.")
     return [
-        Input(str(key), aval.dtype.name, tuple(_size(n) for n in aval.shape[1:]))
+        Input(str(key) if named else "", aval.dtype.name, tuple(_size(n) for n in aval.shape[1:]))
         for key, aval in zip(keys, exported.in_avals, strict=True)
     ]
 

@@ -13,10 +13,16 @@ import pyarrow as pa
 from benison.errors import ModelError
 from benison.models.arrays import Input, as_input
 from benison.models.calls import BatchedCalls
-from benison.models.matrix import as_matrix, fails
+from benison.models.matrix import fails
 from benison.models.predictor import LoadOptions, Outputs
 
 CALL_ROWS = 8192
+
+_TYPES = {
+    "bool",
+    "string",
+    *(f"{kind}{bits}" for kind in ("int", "uint", "float") for bits in (8, 16, 32, 64)),
+}
 
 
 class TensorsPredictor:
@@ -24,7 +30,7 @@ class TensorsPredictor:
 
     Args:
         title: How messages call it, with its path.
-        inputs: What it takes, in order, with the shape of one row.
+        inputs: What it takes, in order, with the shape of one row; "" is the name of one without.
         call: The program: arrays [N, ...] in that order to whatever it returns, in numpy.
         batches: How many rows inputs say that each call has; none for any number.
         options: How it is called; `names` are the columns of the only input, or of each.
@@ -52,12 +58,29 @@ class TensorsPredictor:
             )
         batch = next(iter(batches), 0)
         self._calls = BatchedCalls(batch or options.rows or CALL_ROWS, fixed=bool(batch))
+        self._check_inputs()
         if self._names:
             self._check_names()
         self.columns: tuple[str, ...] | None = self._names or tuple(i.name for i in inputs)
 
+    def _check_inputs(self) -> None:
+        names = [wanted.name for wanted in self._inputs if wanted.name]
+        for wanted in self._inputs:
+            if wanted.dtype not in _TYPES:
+                raise ModelError(
+                    f"{self._title} takes {wanted.dtype}, as which columns cannot be given. Export it with "
+                    "inputs of float32."
+                )
+        if len(set(names)) < len(names):
+            raise ModelError(f"{self._title} has two inputs of one name: {', '.join(names[:12])}.")
+
     def _check_names(self) -> None:
         names, (first, *others) = self._names, self._inputs
+        if others and first.name:
+            own = ", ".join(wanted.name for wanted in self._inputs[:12])
+            raise ModelError(
+                f"{self._title} names its inputs itself: {own}. Leave feature_keys out of model_specs."
+            )
         width = len(self._inputs) if others else (first.shape or (1,))[0]
         if width not in (None, len(names)):
             takes = f"has {width} inputs" if others else f"takes {width} numbers in each row"
@@ -81,7 +104,8 @@ class TensorsPredictor:
     def _arrays(self, features: pa.RecordBatch) -> list[npt.NDArray[Any]]:
         first, *others = self._inputs
         if self._names and not others and first.shape:
-            return [as_matrix(features, self._names, "float64").astype(first.dtype)]
+            columns = (as_input(features, Input(n, first.dtype, ())) for n in self._names)
+            return [np.stack(list(columns), axis=1)]
         named = zip(self.columns or (), self._inputs, strict=True)
         return [as_input(features, Input(name, i.dtype, i.shape)) for name, i in named]
 
