@@ -91,8 +91,7 @@ def all_faults(plan: Plan, broken: list[tuple[str, str]], known: Known) -> list[
             of_model += _model_columns(model, known.columns, model.name in known.called)
         faults += [f._replace(loc=("model_specs", i, *f.loc)) for f in of_model]
     faults += [*_analysis(config, known.columns), *_types(config, known.columns)]
-    transformed = any(model.preprocessing_function_names for model in config.model_specs)
-    if known.columns is not None and not transformed:  # else only the functions know what they make
+    if known.columns is not None and not _is_transformed(config):
         faults += _slice_columns(plan, known.columns, known.types)
     return faults
 
@@ -105,6 +104,11 @@ def _whole(config: EvalConfig) -> Iterator[Fault]:
         if name not in _OUTPUTS:
             text = f"there is no output {name!r} that can be left out. {suggestion(name, _OUTPUTS)}"
             yield Fault(("options", "disabled_outputs", i), text)
+
+
+def _is_transformed(config: EvalConfig) -> bool:
+    """Whether functions make columns, which only they know."""
+    return any(model.preprocessing_function_names for model in config.model_specs)
 
 
 def _variants(config: EvalConfig, called: Collection[str]) -> Iterator[Fault]:
@@ -131,7 +135,8 @@ def _probes(config: EvalConfig, known: Known) -> Iterator[Fault]:
                 "change. Give the model, or take the bound out."
             )
             yield Fault(("debugging", "probes", i), text)
-        for column in probe.features if probe.name == RESIDUAL_AUTOCORRELATION else ():
+        is_of_data = probe.name == RESIDUAL_AUTOCORRELATION or not _is_transformed(config)
+        for column in probe.features if is_of_data else ():
             if known.columns is not None and column not in known.columns:
                 text = f"the data have no column {column!r}. {suggestion(column, known.columns)}"
                 yield Fault(("debugging", "probes", i, "features"), text)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from benison.config.debugging_options import MEMBERSHIP, RESIDUAL_AUTOCORRELATION
+from benison.config.debugging_options import RESIDUAL_AUTOCORRELATION
 from benison.data.batch import Array, Extracts, Target
 from benison.data.dataset import Dataset
 from benison.data.shards import ROW_NUMBER
@@ -26,7 +26,7 @@ from benison.probes.changes import is_changeable
 from benison.probes.probe_rows import OUTPUT_KEY, ProbeRows, ProbeRowsEvaluator
 from benison.probes.residual_order import OUTPUT_KEY as ORDER_KEY
 from benison.probes.residual_order import ResidualOrderEvaluator, Stretch
-from benison.probes.running import probed
+from benison.probes.running import probed, unprobed
 from benison.probes.subject import Subject
 from benison.table.schema import PROBES_SCHEMA
 
@@ -52,9 +52,7 @@ def with_probing(
 ) -> dict[str, Any]:
     """The outputs with the table of what probes say in place of the rows that were kept for them.
 
-    Raises:
-        ConfigError: A probe names a feature that is not there.
-        DataError: The training examples cannot be read.
+    What a probe cannot say costs no other output.
     """
     used = (OUTPUT_KEY, ORDER_KEY)
     others = {key: value for key, value in outputs.items() if key not in used}
@@ -82,9 +80,13 @@ class _Probing:
         assert options is not None
         alpha = self.plan.config.options.certainty.alpha
         for target in self._targets():
-            subject = self._subject(target)
-            for spec, finding in probed(subject, options.probes, options.budget, alpha):
-                yield probe_row(target, spec, finding)
+            try:
+                subject = self._subject(target)
+            except ModelError as error:
+                findings = unprobed(options.probes, error)
+            else:
+                findings = probed(subject, options.probes, options.budget, alpha)
+            yield from (probe_row(target, spec, finding) for spec, finding in findings)
 
     def _targets(self) -> Iterator[Target]:
         """The outputs of the candidates that are called."""
@@ -110,7 +112,7 @@ class _Probing:
             options.tolerance,
             metrics.values,
             metrics.against,
-            self._training(target) if MEMBERSHIP in {p.name for p in options.probes} else None,
+            functools.partial(self._training, target),
             {column: order for (own, column), order in self.orders.items() if own == target},
         )
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from benison.config import ProbeSpec
 from benison.data.values import is_measured
-from benison.errors import ConfigError, suggestion
+from benison.errors import ModelError, suggestion
 from benison.probes.probe_findings import ProbeFinding
 from benison.probes.subject import Subject
 
@@ -56,15 +56,12 @@ class Probe(ABC):
         """The features that it changes.
 
         Raises:
-            ConfigError: The config names a column that was not read.
+            ModelError: The config names a column that was not read.
         """
         for name in self.spec.features:
             if name not in subject.rows.schema.names:
                 hint = suggestion(name, subject.features)
-                raise ConfigError(
-                    f"debugging: {self.name} changes the feature {name!r}, which the model does not read. "
-                    f"{hint}"
-                )
+                raise ModelError(f"the model does not read the feature {name!r}. {hint}")
         return self.spec.features or subject.features
 
     def measured(self, subject: Subject) -> tuple[str, ...]:

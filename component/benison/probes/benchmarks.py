@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from benison.data.batch import Array, Index
 from benison.data.values import is_measured, undictionary
-from benison.errors import BenisonError, ConfigError, MissingExtraError, ModelError, suggestion
+from benison.errors import BenisonError, MissingExtraError, ModelError, suggestion
 from benison.probes import changes
 from benison.probes.base import Probe
 from benison.probes.metamorphic import frequent_values
@@ -38,8 +38,6 @@ class Benchmark(Probe):
             return
         try:
             compared = subject.compare(self._fitted(subject))
-        except ConfigError:
-            raise
         except BenisonError as error:
             yield unmeasured(self.name, str(error))
             return
@@ -124,8 +122,7 @@ class SliceMean(Benchmark):
         codes = np.zeros(len(targets), np.int64)
         for name in self.features(subject):
             own, _ = bins_of(subject.single(name))
-            codes = codes * (own.max(initial=0) + 1) + own
-        _, codes = np.unique(codes, return_inverse=True)
+            _, codes = np.unique(codes * (own.max(initial=0) + 1) + own, return_inverse=True)
         return _out_of_fold(targets, lambda known, fold: _means(codes, targets, known, fold))
 
 
@@ -146,6 +143,8 @@ class Linear(Benchmark):
 def _targets(subject: Subject) -> Array:
     """The labels as what a score would best be: float64[N, 1], of C classes 0 and 1, float64[N, C]."""
     labels = np.asarray(subject.labels, np.float64)
+    if not np.isfinite(labels).any():
+        raise ModelError("no row has a label")
     if subject.before.ndim == 1 or labels.ndim > 1:
         return labels.reshape(len(labels), -1)
     classes = np.arange(subject.before.shape[1])

@@ -73,6 +73,8 @@ class PartialDependence(Probe):
             whole = pa.types.is_integer(innermost(column.type))
             value = int(value) if whole else value
         scores = subject.changed(rows, {feature: changes.filled(column, value)})
+        if not finite(scores).any():
+            raise ModelError(f"the model gives no finite score where {feature} is {value}")
         return np.where(finite(scores).reshape(-1, *[1] * (scores.ndim - 1)), scores, np.nan)
 
     def _finding(self, feature: str, grid: list[Any], scores: Array) -> ProbeFinding:

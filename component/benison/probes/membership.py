@@ -31,13 +31,13 @@ class Membership(Probe):
         return 1
 
     def cost(self, subject: Subject) -> int:
-        return 0 if subject.training is None else subject.training[0].num_rows
+        return 0 if subject.trained_on is None else subject.trained_on[0].num_rows
 
     def run(self, subject: Subject) -> Iterator[ProbeFinding]:
-        if subject.training is None or subject.labels is None:
+        if subject.trained_on is None or subject.labels is None:
             yield unmeasured(self.name, "there are no labels that are numbers or classes")
             return
-        rows, labels = subject.training
+        rows, labels = subject.trained_on
         try:
             inside = losses(subject, subject.scores(rows), labels)
         except ModelError as error:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from benison.config import ProbeSpec
 from benison.config import debugging_options as names
-from benison.errors import ConfigError, ModelError
+from benison.errors import BenisonError, ModelError
 from benison.probes.base import Probe
 from benison.probes.benchmarks import Linear, Majority, Prior, SliceMean
 from benison.probes.boundary import BoundaryDistance, RandomAttack
@@ -55,21 +55,29 @@ PROBES: Mapping[str, type[Probe]] = MappingProxyType(
 def probed(
     subject: Subject, specs: Iterable[ProbeSpec], budget: int, alpha: float
 ) -> Iterator[tuple[ProbeSpec, ProbeFinding]]:
-    """What each probe says of a model.
-
-    Raises:
-        ConfigError: A probe names a feature that is not there.
-    """
+    """What each probe says of a model."""
     specs = [*specs]
     try:
         _ = subject.before
     except ModelError as error:
-        for spec in specs:
-            yield spec, unmeasured(spec.name, f"the model fails on the rows as they are: {error}")
+        yield from unprobed(specs, error)
         return
     for spec in specs:
         for finding in _findings(PROBES[spec.name](spec, alpha), subject, budget):
             yield spec, finding
+
+
+def unprobed(
+    specs: Iterable[ProbeSpec], error: Exception
+) -> Iterator[tuple[ProbeSpec, ProbeFinding]]:
+    """That no probe of a model could be run."""
+    why = f"the model fails on the rows as they are: {_text_of(error)}"
+    yield from ((spec, unmeasured(spec.name, why)) for spec in specs)
+
+
+def _text_of(error: Exception) -> str:
+    """With the class of what Benison did not raise on purpose."""
+    return str(error) if isinstance(error, BenisonError) else f"{type(error).__name__}: {error}"
 
 
 def _findings(probe: Probe, subject: Subject, budget: int) -> Iterator[ProbeFinding]:
@@ -79,10 +87,8 @@ def _findings(probe: Probe, subject: Subject, budget: int) -> Iterator[ProbeFind
         for finding in _within(probe, subject, budget):
             is_silent = False
             yield finding
-    except ConfigError:
-        raise
     except Exception as error:  # whatever fails, the metrics are there and are not to be lost
-        yield unmeasured(probe.name, f"{type(error).__name__}: {error}")
+        yield unmeasured(probe.name, _text_of(error))
         return
     if is_silent:
         yield unmeasured(probe.name, "there was nothing to measure")

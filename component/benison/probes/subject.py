@@ -97,7 +97,7 @@ class Subject:
         measure: The metrics of the config from the scores of all rows, by name.
         compare: The same, held against those of a benchmark's scores.
         orders: How residuals follow each other, by the time column.
-        training: Rows that the model was trained on, with their labels.
+        training: Gives rows that the model was trained on, with their labels; None of no rows.
     """
 
     call: Callable[[pa.RecordBatch], Any]
@@ -108,7 +108,7 @@ class Subject:
     tolerance: float = 0.5
     measure: Callable[[Array], Mapping[str, float]] | None = None
     compare: Callable[[Array], Sequence[Gain]] | None = None
-    training: tuple[pa.RecordBatch, Any] | None = None
+    training: Callable[[], tuple[pa.RecordBatch, Any] | None] = lambda: None
     orders: Mapping[str, Stretch | None] = dataclasses.field(default_factory=dict)
     predicted: int = 0
 
@@ -131,6 +131,11 @@ class Subject:
     def before(self) -> Array:
         """The scores of the rows as they are."""
         return self.scores(self.rows)
+
+    @functools.cached_property
+    def trained_on(self) -> tuple[pa.RecordBatch, Any] | None:
+        """Rows that the model was trained on, with their labels."""
+        return self.training()
 
     @functools.cached_property
     def decisions(self) -> Decisions:
