@@ -106,11 +106,17 @@ class Server(BaseHTTPRequestHandler):
         elif self.path == "/v1/models/sum:predict":
             scores = np.array(body["inputs"]["a"]) + 0.1 * np.array(body["inputs"]["b"])
             self.answer({"outputs": scores.tolist()})
+        elif self.path == "/v1/models/moved:predict":
+            self.answer({}, 302)
+        elif self.path == "/v1/models/garbled:predict":
+            self.wfile.write(b"SSH-2.0-server\r\n")
         else:
             self.answer({"error": "no such model"}, 404)
 
     def answer(self, body: Any, code: int = 200) -> None:
         self.send_response(code)
+        if code == 302:
+            self.send_header("Location", "/v1/models/sum")
         self.end_headers()
         self.wfile.write(json.dumps(body).encode())
 
@@ -143,6 +149,8 @@ def test_a_server_scores(fields: dict[str, Any], url: str, tmp_path: Path) -> No
     [
         ({"url": "file:///etc", "model": "m"}, "begins with http:// or https://"),
         ({"url": "URL", "model": "m", "protocol": "tensorflow-serving", "columns": ["a"]}, "refuses .404.: .*no such"),
+        ({"url": "URL", "model": "moved", "protocol": "tensorflow-serving", "columns": ["a"]}, "redirects to http"),
+        ({"url": "URL", "model": "garbled", "protocol": "tensorflow-serving", "columns": ["a"]}, "cannot be asked at"),
         ({"url": "http://127.0.0.1:9", "model": "m"}, "cannot be asked at"),
         ({"url": "URL"}, "model: is missing: the name of the model"),
         ({}, "says neither command nor url"),

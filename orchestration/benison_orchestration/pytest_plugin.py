@@ -90,8 +90,8 @@ def _evaluated(
 ) -> benison.EvalResult:
     import benison
 
-    named = signature(benison.evaluate).bind_partial(*given).arguments
-    return benison.evaluate(**{**usual, **named, **more})
+    named = signature(benison.evaluate).bind_partial(*given, **more).arguments
+    return benison.evaluate(**{**usual, **named})
 
 
 def _reasons(result: benison.EvalResult) -> Iterator[str]:

@@ -7,6 +7,7 @@ import json
 import math
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 
 import numpy as np
@@ -117,13 +118,17 @@ class EndpointPredictor:
         request = urllib.request.Request(url, content, {"Content-Type": "application/json"})
         try:
             with urllib.request.urlopen(request, timeout=self._described.timeout_seconds) as answer:
+                if content is not None and answer.url != url:  # asked for there, without the rows
+                    raise ModelError(f"{self._title} redirects to {answer.url}; give that address.")
                 parsed = json.loads(answer.read())
         except urllib.error.HTTPError as error:
             text = visible(error.read().decode(errors="replace")[:300])
             raise ModelError(
                 f"{self._title} refuses ({error.code}): {text or error.reason}"
             ) from error
-        except (OSError, ValueError) as error:
+        except ModelError:
+            raise
+        except (OSError, HTTPException, ValueError) as error:
             raise ModelError(f"{self._title} cannot be asked at {url}: {error}.") from error
         if not isinstance(parsed, dict):
             raise ModelError(f"{self._title} answers with something else than an object.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import os
 from contextlib import ExitStack
 from typing import Any
 
@@ -20,6 +21,7 @@ _MODULES = (
     "opentelemetry.sdk.metrics",
     "opentelemetry.sdk.metrics.export",
     "opentelemetry.sdk.resources",
+    "requests",
 )
 
 
@@ -47,12 +49,12 @@ class OpenTelemetryMetrics:
             )
 
     def _is_sent(self, result: EvalResult) -> bool:
-        exporters, metrics, export, resources = _modules()
+        exporters, metrics, export, resources, requests = _modules()
         about = resources.Resource.create({"service.name": "benison", "service.version": VERSION})
         reader = export.InMemoryMetricReader()
         with ExitStack() as ended:
             exporter = exporters.OTLPMetricExporter(
-                endpoint=self.endpoint or None, timeout=_SECONDS
+                endpoint=self.endpoint or None, timeout=_SECONDS, session=_session(requests)
             )
             ended.callback(exporter.shutdown)
             provider = metrics.MeterProvider([reader], resource=about, shutdown_on_exit=False)
@@ -67,6 +69,15 @@ def _modules() -> list[Any]:
         return [importlib.import_module(name) for name in _MODULES]
     except ImportError as error:
         raise MissingExtraError("OpenTelemetry's exporter", "opentelemetry") from error
+
+
+def _session(requests: Any) -> Any:
+    """A session on which a POST does not become a GET by a redirect; None where a variable names its own."""
+    if any(name.endswith("_CREDENTIAL_PROVIDER") for name in os.environ):
+        return None
+    session = requests.Session()
+    session.max_redirects = 0
+    return session
 
 
 def _measure(meter: Any, result: EvalResult) -> None:
