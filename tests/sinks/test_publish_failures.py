@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -65,6 +66,31 @@ def test_a_target_that_fails_in_any_way_stops_no_other(
     after = publish_after(result, sinks)
     assert "SimpleNamespace: KeyError: 'https://host'" in after.unannounced
     assert "NaN" not in (tmp_path / "metrics.json").read_text()
+
+
+class LostRegistry:
+    """Has every model, and forgets what a program of it needs."""
+
+    def fetching(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def name_of(self, model: str) -> str:
+        return model
+
+    def follow(self, name: str, blessed: str | None) -> None:
+        raise KeyError(name, blessed)
+
+    def withdraw(self, model: str) -> None:
+        raise KeyError(model)
+
+    def log(self, result: benison.EvalResult) -> None:
+        """Keep nothing."""
+
+
+def test_a_registry_that_fails_in_any_way_changes_no_verdict() -> None:
+    after = benison.evaluate(taxi_like(100), config("BinaryAccuracy"), registry=LostRegistry())
+    assert after.verdict.status == "not_evaluated"
+    assert after.unannounced.endswith("the verdict stands: KeyError: ''.")
 
 
 @pytest.mark.parametrize(

@@ -61,11 +61,16 @@ class Announcer:
         try:
             pipeline = recording.key.pipeline if recording.key else ""
             _repeat(self._registry, result, recording.recorder, pipeline)
-        except BenisonError as error:
-            text = (
-                f"The registry was not told, and the verdict stands: {error} "
-                f"`benison record {result.path} --registry URL` tells it."
+        except Exception as error:  # a registry may be anybody's
+            why = (
+                str(error)
+                if isinstance(error, BenisonError)
+                else f"{type(error).__name__}: {error}."
             )
+            again = (
+                f" `benison record {result.path} --registry URL` tells it." if result.path else ""
+            )
+            text = f"The registry was not told, and the verdict stands: {why}{again}"
             _LOGGER.error(text)
             return dataclasses.replace(result, unannounced=text)
         return result
