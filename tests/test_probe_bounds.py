@@ -105,6 +105,28 @@ def test_a_bound_on_what_was_not_measured_is_not_passed(probe: dict[str, Any], w
     assert result.value("example_count") == ROWS
 
 
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        ("missing_flips", {"fare", "constant"}),
+        ("permutation_flips", {"fare"}),
+        ("partial_dependence", {"fare"}),
+        ("permutation_importance", {"fare"}),
+    ],
+)
+def test_a_feature_that_nobody_named_and_nothing_changes_is_left_out(
+    name: str, left: set[str]
+) -> None:
+    bounded = {"name": name, "at_most": 2}
+    data = rides().select(["fare", "constant", "null", "tip"])
+    result = evaluated(bounded, "BinaryAccuracy", data=data)
+    assert {*result.probes["feature"].to_pylist()} == left
+    assert result.verdict.status == "blessed"
+    empty = evaluated(bounded, data=data.select(["null", "tip"]), model=lambda f: f["tip"] * 0.0)
+    assert "nothing to measure" in empty.probes["sentence"][0].as_py()
+    assert empty.verdict.status == "not_evaluated"
+
+
 def test_all_rows_of_the_same_decision_are_near_no_boundary() -> None:
     result = evaluated(on("boundary_distance", "fare"), model=lambda frame: 0 * frame["fare"])
     assert "the same decision" in result.probes["sentence"][0].as_py()

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 
 from benison.config import ProbeSpec
 from benison.data.values import is_measured
 from benison.errors import ModelError, suggestion
+from benison.probes.changes import is_same, rolled
 from benison.probes.probe_findings import ProbeFinding
 from benison.probes.subject import Subject
 
@@ -63,6 +64,16 @@ class Probe(ABC):
                 hint = suggestion(name, subject.features)
                 raise ModelError(f"the model does not read the feature {name!r}. {hint}")
         return self.spec.features or subject.features
+
+    def changing(
+        self, subject: Subject, change: Callable[[pa.Array], pa.Array] = rolled
+    ) -> tuple[str, ...]:
+        """Its features, without those that nobody named and that a change leaves as they are."""
+        if self.spec.features:
+            return self.features(subject)
+        rows = self.sample(subject)
+        columns = {name: rows.column(name) for name in self.features(subject)}
+        return tuple(name for name, c in columns.items() if not is_same(c, change(c)))
 
     def measured(self, subject: Subject) -> tuple[str, ...]:
         """Those of its features that are numbers."""

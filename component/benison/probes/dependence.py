@@ -55,9 +55,9 @@ class PartialDependence(Probe):
         for feature in self.features(subject):
             grid = self.grid(subject, feature)
             if len(grid) < 2:  # noqa: PLR2004 - two ends
-                yield unmeasured(
-                    self.name, "the feature has one value in all rows, or none", feature
-                )
+                if self.spec.features:
+                    why = "the feature has one value in all rows, or none"
+                    yield unmeasured(self.name, why, feature)
                 continue
             try:
                 scores = np.stack([self._at(subject, feature, value) for value in grid])
@@ -119,7 +119,7 @@ class PermutationImportance(Probe):
         except (ModelError, DataError) as error:
             yield unmeasured(self.name, str(error))
             return
-        for feature in self.features(subject):
+        for feature in self.changing(subject):
             try:
                 rounds = self._rounds(subject, feature)
             except (ModelError, DataError) as error:

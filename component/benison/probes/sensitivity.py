@@ -79,7 +79,7 @@ class Flips(Probe):
         return len(self.features(subject))
 
     def run(self, subject: Subject) -> Iterator[ProbeFinding]:
-        for feature in self.features(subject):
+        for feature in self.changing(subject, self.change):
             try:
                 yield self._of(subject, feature)
             except ModelError as error:
