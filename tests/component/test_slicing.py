@@ -8,7 +8,9 @@ import pyarrow as pa
 import pytest
 
 from benison.config import SlicingSpec
-from benison.slicing.codes import SliceCodes
+from benison.evidence.score_samples import DrawnRows
+from benison.metrics.statistics.joint_counts import JointRows
+from benison.slicing.codes import SliceCodes, is_repeated, repeated
 from benison.slicing.encode import ColumnCodes, SpecCodes
 from benison.slicing.keys import as_number, as_numbers, slice_name
 from benison.slicing.table import SliceTable
@@ -110,3 +112,14 @@ def test_sums_of_many_rows_are_those_of_each_slice() -> None:
         np.add.at(counts, (of, cells[at]), 1)
     assert codes.sum(values) == pytest.approx(sums)
     assert codes.tabulate(cells, 2).tolist() == counts.tolist()
+
+
+def test_rows_that_wait_keep_the_one_code_of_all_when_slices_are_numbered_anew() -> None:
+    """A code that stands for all rows takes eight bytes, and is added up in one step."""
+    ones = np.ones(6)
+    codes = SliceCodes(2, ((None, repeated(1, 6)), (None, np.array([0, 1] * 3))))
+    drawn = DrawnRows(codes, np.ones(6, np.int64), ones.astype(np.uint64), np.ones((6, 3)))
+    for rows in (drawn, JointRows(codes, ones, ones, ones)):
+        (_, all_rows), (_, others) = rows.relabelled(np.array([2, 0]), 3).codes.parts
+        assert is_repeated(all_rows)
+        assert (all_rows.tolist(), others.tolist()) == ([0] * 6, [2, 0] * 3)

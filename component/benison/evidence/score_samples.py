@@ -85,8 +85,7 @@ class DrawnRows:
 
     def relabelled(self, index: Index, size: int) -> DrawnRows:
         """Slice i becomes slice `index[i]` of `size`."""
-        parts = tuple((rows, index[codes]) for rows, codes in self.codes.parts)
-        return dataclasses.replace(self, codes=SliceCodes(size, parts))
+        return dataclasses.replace(self, codes=self.codes.relabelled(index, size))
 
     def below(self, limits: Numbers) -> Iterator[Drawn]:
         """The rows in slices whose draws do not exceed the limits of their keys, by slicing spec."""

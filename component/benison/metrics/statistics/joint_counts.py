@@ -168,8 +168,7 @@ class JointRows:
 
     def relabelled(self, index: Index, size: int) -> JointRows:
         """Slice i becomes slice `index[i]` of `size`."""
-        parts = tuple((rows, index[slices]) for rows, slices in self.codes.parts)
-        return dataclasses.replace(self, codes=SliceCodes(size, parts))
+        return dataclasses.replace(self, codes=self.codes.relabelled(index, size))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
