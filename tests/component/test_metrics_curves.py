@@ -15,6 +15,8 @@ import sklearn.metrics as sk
 from benison.data.batch import Inputs
 from benison.errors import ConfigError
 from benison.metrics import from_config
+from benison.metrics.statistics.ranks import ScoreRanks
+from benison.slicing.codes import SliceCodes
 from benison.testing import value_of
 from tests.component.test_metrics_confusion import TEN
 
@@ -243,3 +245,15 @@ def test_a_missing_prediction_leaves_no_operating_point(
 def test_faults_of_the_config(name: str, config: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(sentence)):
         from_config(name, config)
+
+
+def test_nobody_changes_the_values_that_another_one_reads() -> None:
+    metric: Any = from_config("AUC", {})
+    state = ScoreRanks().add(FOUR, SliceCodes.of([0] * len(FOUR), 1))
+    first = [metric.result_and_resolution(state), (metric.result(state), metric.resolution(state))]
+    expected = [part.copy() for part in first[0]]
+    for part in (part for both in first for part in both):
+        part[:] = 9.0
+    again = metric.result(state), metric.resolution(state)
+    for part, own in zip((*again, *metric.result_and_resolution(state)), expected * 2, strict=True):
+        np.testing.assert_array_equal(part, own)

@@ -57,8 +57,8 @@ def _interpolated_intervals(count: int) -> Index:
 
 
 @kept
-def _known(_: Ranks) -> dict[CurveMetric, tuple[Array, Array]]:
-    """The values and resolutions of the metrics that were read from a state.
+def _known(_: Ranks) -> dict[CurveMetric, Array]:
+    """The values of the metrics that were read from a state.
 
     The error of an area needs its value once more, and so does each change of it. They are kept beside the
     state and go with it; callers get copies, so that nobody changes what another one reads.
@@ -130,7 +130,7 @@ class CurveMetric(Binarized):
 
     def result(self, state: Any) -> Array:
         if isinstance(state, Ranks) and self in _known(state.compact):
-            return _known(state.compact)[self][0].copy()
+            return _known(state.compact)[self].copy()
         values = np.full((state.size, *self._shape()), np.nan)
         for curve in self.curves(state):
             values[curve.slices] = self._value(curve)
@@ -147,8 +147,8 @@ class CurveMetric(Binarized):
         if resolutions.ndim > 1:
             resolutions = resolutions.max(axis=1)
         if isinstance(state, Ranks):
-            _known(state.compact)[self] = values, resolutions
-        return values.copy(), resolutions
+            _known(state.compact)[self] = values.copy()
+        return values, resolutions
 
     def _shape(self) -> tuple[int, ...]:
         return ()
