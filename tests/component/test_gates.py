@@ -237,6 +237,29 @@ def test_evidence_that_is_not_there_blesses_nothing() -> None:
     assert "is not known, so evidence cannot judge it" in verdict.checks[0].reason
 
 
+@pytest.mark.parametrize("evidence", ["worse", "not_worse"])
+@pytest.mark.parametrize(
+    ("degrees", "outcome", "status"),
+    [(99.0, "not_evaluated", "not_evaluated"), (0.0, "undecided", "blessed")],
+    ids=["unknown", "few"],
+)
+def test_a_value_of_which_no_rows_could_tell_blesses_nothing(
+    evidence: str, degrees: float, outcome: str, status: str
+) -> None:
+    """An error beyond all numbers, beside a value that is judged; of too few rows others could tell."""
+    new, error = np.array([0.9, 0.5]), np.array([0.01, np.inf])
+    paired = Paired(
+        Student(new, error, np.array([99.0, degrees])),
+        Student(np.array([0.9, 0.6]), error, np.array([99.0, degrees])),
+        Student(new - [0.9, 0.6], error, np.array([99.0, degrees])),
+        np.zeros(2),
+    )
+    verdict = judge(paired, [100, 100], fall(-0.05, evidence))
+    if evidence == "not_worse" and outcome == "undecided":
+        outcome, status = "fail", "not_blessed"
+    assert (verdict.table["outcome"].to_pylist()[1], verdict.status) == (outcome, status)
+
+
 @pytest.mark.parametrize(
     ("threshold", "sentence"),
     [
@@ -427,6 +450,34 @@ def test_what_no_error_is_known_of_blesses_nothing(
     y, p = _rows()
     columns = {"y": y, "n": n(y, p), "o": o(y, p), "user": [f"u{i % 3}" for i in range(len(y))]}
     assert _judged(columns, metric, evidence, threshold, **more) != "blessed"
+
+
+def test_a_rise_from_no_error_at_all_is_shown() -> None:
+    """A root has no slope at 0, where all rows of the baseline are."""
+    _, p = _rows()
+    nothing = np.zeros(len(p))
+    columns = {"y": nothing, "n": p, "o": nothing}
+    assert _judged(columns, "RootMeanSquaredError", "worse", _RISE) == "not_blessed"
+
+
+def test_a_slice_of_one_weighted_row_is_undecided() -> None:
+    """More rows could tell, so that others are judged, whatever its weight."""
+    y, p = _rows()
+    columns = {"y": y, "n": p, "hour": [7, *[8] * (len(y) - 1)]}
+    threshold = {"value_threshold": {"upper_bound": 0.5}, "evidence": "worse"}
+    model = {"prediction_key": "n", "label_key": "y", "example_weight_key": "w"}
+    made = {
+        "model_specs": [model],
+        "slicing_specs": [{"feature_keys": ["hour"]}],
+        "metrics_specs": [
+            {"metrics": [{"class_name": "MeanSquaredError", "threshold": threshold}]}
+        ],
+    }
+    for weight in (0.1, 0.7, 3.3):
+        weights = np.append(weight, np.linspace(0.1, 1, len(y) - 1))
+        verdict = benison.evaluate(pa.table({**columns, "w": weights}), made).verdict
+        assert verdict.blessed
+        assert {check.slice: check.outcome for check in verdict.checks}["hour=7"] == "undecided"
 
 
 def test_labels_of_one_class_bless_nothing() -> None:

@@ -109,8 +109,8 @@ class Accumulator:
         self.table = SliceTable()
         self.examples: Index = np.zeros(0, np.int64)
         self.missing: dict[str, int] = {}
-        self.overlaps = False
-        """Whether a row is in several slices of one spec."""
+        self.multivalent: frozenset[str] = frozenset()
+        """The features of which a row has several values, so that it may be in several slices of them."""
         self._dropped: dict[ViewPair, Index] = {}
         self._groups = [States.zero(plan)] * plan.resampling.groups
         self._budget = Budget(plan.config.options)
@@ -127,7 +127,7 @@ class Accumulator:
         self._grow(codes.size)
         self.rows += extracts["features"].num_rows
         self.examples = self.examples + codes.count()
-        self.overlaps = self.overlaps or codes.overlaps
+        self.multivalent = self.multivalent.union(*(s.multivalent for s in extracts["slice_codes"]))
         self._count_missing(extracts)
         seen = {view: view.seen(extracts) for view in self.plan.views()}
         for view, metrics in self.plan.consumers.items():
@@ -200,7 +200,7 @@ class Accumulator:
         size = len(self.table)
         self._grow(size)
         self.rows += other.rows
-        self.overlaps = self.overlaps or other.overlaps
+        self.multivalent = self.multivalent | other.multivalent
         np.add.at(self.examples, index, other.examples)
         for key, count in other.missing.items():
             self.missing[key] = self.missing.get(key, 0) + count
@@ -224,7 +224,7 @@ class Accumulator:
         """Of the slices `index`; what is not of slices is with the first."""
         part = Accumulator(self.plan)
         part.table, part.examples = self.table.take(index), self.examples[index]
-        part.overlaps = self.overlaps
+        part.multivalent = self.multivalent
         part.rows, part.missing = (self.rows, dict(self.missing)) if is_first else (0, {})
         size = len(self.table)
         for pair, counts in self._dropped.items():

@@ -131,8 +131,9 @@ class Outcome:
     @functools.cached_property
     def _are_apart(self) -> Mask:
         """Which of the compared pairs of slices share no row: bool[P]."""
-        keys, kinds = self._keys, self._kinds
-        known = not (self.accumulator.overlaps or self.config.options.certainty.cluster_key)
+        kinds, several = self._kinds, self.accumulator.multivalent
+        keys = [tuple(pair for pair in key if pair[0] not in several) for key in self._keys]
+        known = not self.config.options.certainty.cluster_key
         apart = [known and are_apart(keys[i], keys[j], kinds[i], kinds[j]) for i, j in self._pairs]
         return np.array(apart, np.bool_)
 

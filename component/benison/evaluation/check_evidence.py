@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benison.config import CrossSlicingSpec, EvalConfig, MetricThreshold
+from benison.config import CrossSlicingSpec, EvalConfig, MetricThreshold, SlicingSpec
 from benison.config.faults import Fault
 from benison.config.fields import POINT
 from benison.config.plain import Loc
 from benison.engine.plan import Plan
+from benison.slicing.keys import same_value
 from benison.table.key import SLICE_RATIO, MetricKeys
 from benison.table.words import metric_text
 
@@ -47,14 +48,41 @@ def _unknown_between(plan: Plan, each: MetricKeys, loc: Loc, threshold: MetricTh
     if _ratio_of(each) in loc and threshold.change_threshold is not None:
         return "how far changes of ratios of slices may be from the true ones is not known"
     for crossing in _crossings_at(plan.config, loc):
-        base = set(crossing.baseline_spec.features)
         others = crossing.slicing_specs or plan.config.slicing_specs
-        if not all(base & {*spec.features} for spec in others):
+        if not all(_are_apart(crossing.baseline_spec, spec) for spec in others):
             return (
                 f"slices of {crossing.baseline_spec} share rows with those that they are compared with, and "
                 "how they vary together is not known"
             )
     return ""
+
+
+def _are_apart(base: SlicingSpec, other: SlicingSpec) -> bool:
+    """Whether no slice of one spec shares rows with another slice of the other.
+
+    They are of the same features in the same bins, or have a feature with another value in each.
+    """
+    fixed = base.fixed.keys() & other.fixed.keys()
+    if any(not _same(base.fixed[feature], other.fixed[feature]) for feature in fixed):
+        return True
+    binned = {*base.bins, *other.bins}
+    same = base.features == other.features
+    return same and all(_same_bins(feature, base, other) for feature in binned)
+
+
+def _same(value: str, other: str) -> bool:
+    return same_value(value, other) or same_value(other, value)
+
+
+def _same_bins(feature: str, base: SlicingSpec, other: SlicingSpec) -> bool:
+    """Whether both have the bins of a feature, or one of them names a bin of the other's."""
+    sides = ((base, other), (other, base))
+    agree = (
+        own.bins[feature].has(named.fixed[feature])
+        for own, named in sides
+        if feature in own.bins and feature in named.fixed
+    )
+    return base.bins.get(feature) == other.bins.get(feature) or any(agree)
 
 
 def _crossings_at(config: EvalConfig, loc: Loc) -> tuple[CrossSlicingSpec, ...]:

@@ -98,7 +98,7 @@ class AreaEstimator(Estimator):
         with np.errstate(all="ignore"):
             error = np.abs(self.metric.slope_of_area) * np.sqrt(_of_slices(variance).sum(axis=1))
         unknown = (_of_slices(sample.rows).min(axis=1) < _FEWEST) | np.isnan(value)
-        degrees = _of_slices(moments.effective).min(axis=1) - 1
+        degrees = np.where(unknown, 0.0, _of_slices(moments.effective).min(axis=1) - 1)
         return Student(value, np.where(unknown, np.nan, error), degrees, "delong")
 
 

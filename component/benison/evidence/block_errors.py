@@ -90,7 +90,9 @@ class Replicates:
         error = np.sqrt(self.covariance(self))
         noise = 1e-13 * np.abs(self.value)
         error = np.where(error <= noise, 0.0, error)
-        return Student(self.value, error, self.blocks - 1, "blocks")
+        # Of few blocks, or where there is no value without one of them, it takes more blocks.
+        degrees = np.where(np.isnan(error), 0.0, self.blocks - 1)
+        return Student(self.value, error, degrees, "blocks")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -106,7 +106,7 @@ class CellsEstimator(Estimator):
         variance = together - 2 * covariance
         variance = np.where(variance > _NOISE * together, variance, 0.0)
         difference = parts[0].value - parts[1].value
-        change = Student(difference, np.sqrt(variance), degrees, "cells")
+        change = _tested(difference, np.sqrt(variance), degrees)
         return Paired(own, other, change, covariance)
 
     def _own(self, state: CellCounts, side: Marginal) -> Spread:
@@ -115,7 +115,12 @@ class CellsEstimator(Estimator):
             return Share(side.weights @ share.hits, side.weights @ share.among)
         part = contributions(self.metric, side)
         error = np.sqrt(np.maximum(_variance(state, side, part), 0.0))
-        return Student(part.value, error, _degrees(state, side), "cells")
+        return _tested(part.value, error, _degrees(state, side))
+
+
+def _tested(value: Array, error: Array, degrees: Array) -> Student:
+    """Values with their errors; where there is no value without one row it takes more rows."""
+    return Student(value, error, np.where(np.isnan(error), 0.0, degrees), "cells")
 
 
 def _marginal(state: CellCounts, paired: bool, baseline: bool) -> Marginal:

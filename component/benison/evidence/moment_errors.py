@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benison.data.batch import Array, Index
+from benison.data.batch import Array, Index, Mask
 from benison.evidence.estimators import Estimator
 from benison.evidence.paired_spread import Paired
 from benison.evidence.row_moments import PairedMoments, RowMoments
@@ -98,11 +98,12 @@ class MomentsEstimator(Estimator):
         if not self.weighted:
             return state.rows - 1
         total = state.rows * state.mean[:, -1]
-        return ratio(total**2, state.second[:, -1, -1] + state.rows * state.mean[:, -1] ** 2) - 1
+        squares = state.second[:, -1, -1] + state.rows * state.mean[:, -1] ** 2
+        return np.minimum(ratio(total**2, squares), state.rows) - 1
 
     def _gradient(self, state: RowMoments, side: int) -> tuple[Array, Array]:
         """The value of a model, float64[S], and its slope along each column, float64[S, K]."""
-        sums = state.rows[:, None] * state.mean
+        sums, alike = state.rows[:, None] * _means(state), _are_alike(state)
         columns = self._columns(side)
         slopes = np.zeros_like(sums)
         spread = np.sqrt(np.einsum("sii->si", state.second))
@@ -113,9 +114,9 @@ class MomentsEstimator(Estimator):
             above[:, at] += step
             below[:, at] -= step
             reach = above[:, at] - below[:, at]
-            slopes[:, at] = (
-                self._value(state, above, columns) - self._value(state, below, columns)
-            ) / reach
+            rise = self._value(state, above, columns) - self._value(state, below, columns)
+            # A root has no slope at 0, where all rows are 0 and add no error.
+            slopes[:, at] = np.where(np.isnan(rise) & alike[:, at], 0.0, rise / reach)
         return self._value(state, sums, columns), slopes
 
     def _columns(self, side: int) -> Index:
@@ -175,6 +176,23 @@ def is_mean(metric: Metric) -> bool:
     with np.errstate(all="ignore"):
         value = metric.result(*_states_of(metric, {summands[0]: totals, None: rows}))
     return bool(np.allclose(np.asarray(value), totals / rows))
+
+
+def _means(state: RowMoments) -> Array:
+    """The means of columns, float64[S, K], 0 where they are but for rounding, which may be below 0."""
+    return np.where(np.abs(state.mean) <= _NOISE * _largest(state.mean), 0.0, state.mean)
+
+
+def _are_alike(state: RowMoments) -> Mask:
+    """Where a column is the same in all rows of a slice, but for rounding: bool[S, K]."""
+    squares = ratio(np.einsum("sii->si", state.second), state.rows[:, None])
+    return np.asarray(squares <= _NOISE * _largest(squares + state.mean**2))
+
+
+def _largest(columns: Array) -> Array:
+    """The largest finite size in each column over all slices: float64[K]."""
+    sizes = np.abs(columns)
+    return np.asarray(np.where(np.isfinite(sizes), sizes, 0.0).max(axis=0, initial=0.0))
 
 
 def _variance(state: RowMoments, slopes: Array, others: Array) -> Array:

@@ -44,7 +44,7 @@ class Quotient(Spread):
 
     Attributes:
         numerator: The first slice's.
-        denominator: The second's; where it is below 0, nothing is told.
+        denominator: The second's; where it is 0, there is no quotient.
     """
 
     numerator: Student
@@ -73,6 +73,14 @@ class Quotient(Spread):
     def method(self) -> list[str]:
         return ["fieller"] * len(self.value)
 
+    @property
+    def is_constant(self) -> Mask:
+        return self.numerator.is_constant & self.denominator.is_constant
+
+    @property
+    def is_unknown(self) -> Mask:
+        return self.numerator.is_unknown | self.denominator.is_unknown
+
     def p_below(self, bound: Bound) -> Array:
         return self._p(-1.0, bound)
 
@@ -81,11 +89,12 @@ class Quotient(Spread):
 
     def _p(self, sign: float, bound: Bound) -> Array:
         bound = np.broadcast_to(np.asarray(bound, float), self.value.shape)
-        error = self._error(bound)
+        b, error = self.denominator.measured, self._error(bound)
         with np.errstate(all="ignore"):
-            excess = (self.numerator.measured - bound * self.denominator.measured) / error
+            # Where b is below 0, a / b is above r if a - r b is below 0.
+            excess = np.sign(b) * (self.numerator.measured - bound * b) / error
             p = student_tail(sign * excess, _welch(self.numerator, self.denominator, bound))
-        return np.where((self.denominator.measured > 0) & (error > 0), p, np.nan)
+        return np.where((b != 0) & (error > 0), p, np.nan)
 
     def _error(self, ratio: Array) -> Array:
         """The error of a - r b."""
@@ -101,7 +110,7 @@ class Quotient(Spread):
             half = np.sqrt(np.maximum(centre**2 - other, 0.0))
         # Where b may be 0, so may the ratio be anything.
         bounded = np.where(square > 0, 0.0, np.inf)
-        known = np.where(np.isnan(self.std_error) | (b <= 0), np.nan, 0.0)
+        known = np.where(np.isnan(self.std_error) | (b == 0), np.nan, 0.0)
         return (
             np.where(square > 0, centre - half, -bounded) + known,
             np.where(square > 0, centre + half, bounded) + known,
@@ -133,7 +142,9 @@ def compared(known: Evidenced, pairs: Index, are_apart: Mask) -> tuple[Evidenced
 
 def _where(spread: Spread, known: Mask) -> Student:
     assert isinstance(spread, Student)
-    return dataclasses.replace(spread, error=np.where(known, spread.error, np.nan))
+    # Of the others more rows would not tell, however few there are.
+    degrees = np.where(known, spread.degrees, 1.0)
+    return dataclasses.replace(spread, error=np.where(known, spread.error, np.nan), degrees=degrees)
 
 
 def _as_student(spread: Spread) -> Student:

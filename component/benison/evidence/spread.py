@@ -64,6 +64,11 @@ class Spread(abc.ABC):
         """Where no row of the sample differs from another, so that the standard error is 0: bool[N]."""
         return np.zeros(len(self.value), np.bool_)
 
+    @property
+    def is_unknown(self) -> Mask:
+        """Where more rows like these would not show either how far the true value may be: bool[N]."""
+        return np.zeros(len(self.value), np.bool_)
+
     @abc.abstractmethod
     def p_below(self, bound: Bound) -> Array:
         """One-sided p-values: small shows that the true value is below `bound`; NaN cannot tell."""
@@ -90,7 +95,7 @@ class Student(Spread):
     """Values whose distance from the true ones, in standard errors, is Student's t.
 
     Without a degree of freedom, or where the sample does not vary at all, nothing can be told: that no rows
-    differ does not make a value certain.
+    differ does not make a value certain. What takes more rows to be known has no degree of freedom.
 
     >>> spread = Student(np.array([0.9]), np.array([0.01]), np.array([500.0]))
     >>> spread.p_below(0.92).round(3), spread.limits(0.025)[0].round(3)
@@ -118,6 +123,10 @@ class Student(Spread):
     @property
     def is_constant(self) -> Mask:
         return np.asarray((self.error == 0) & (self.degrees > 0))
+
+    @property
+    def is_unknown(self) -> Mask:
+        return np.asarray(~np.isfinite(self.error) & (self.degrees > 0))
 
     @property
     def method(self) -> list[str]:

@@ -96,12 +96,6 @@ class SliceCodes:
         """One part with a code for every row."""
         return cls(size, ((None, np.asarray(codes, np.int64)),))
 
-    @property
-    def overlaps(self) -> bool:
-        """Whether a row is in several slices of one part."""
-        listed = (rows for rows, _ in self.parts if rows is not None)
-        return any(bool(np.any(rows[1:] == rows[:-1])) for rows in listed)
-
     def take(self, rows: npt.NDArray[np.int64]) -> SliceCodes:
         """The codes of the rows `rows`, of which some may be there more than once.
 

@@ -64,7 +64,8 @@ class SpecCodes:
     int32[M] as Arrow has it, in [0, len(values)). `values` is a string array: the values of `features`,
     in their order; those of several features are joined by `join_values`. Each has a row: a slice without
     one is no slice. `kinds` says how the values of each are compared. `known_counts` is how many codes
-    there are of each value, int64[len(values)], where somebody has counted them.
+    there are of each value, int64[len(values)], where somebody has counted them. `multivalent` are the
+    features of which a row has several values, be they slices of this spec or not.
     """
 
     features: tuple[str, ...]
@@ -73,6 +74,7 @@ class SpecCodes:
     values: pa.Array
     kinds: tuple[str, ...] = ()
     known_counts: Codes | None = None
+    multivalent: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, spec: SlicingSpec, columns: ColumnCodes) -> SpecCodes:
@@ -96,7 +98,8 @@ class SpecCodes:
         chosen = np.flatnonzero(np.isin(self.codes, same))
         rows = chosen if self.rows is None else self.rows[chosen]
         value = pa.array([texts[i] for i in same], pa.string())
-        return SpecCodes(self.features, rows, repeated(0, len(rows)), value, self.kinds)
+        codes = repeated(0, len(rows))
+        return dataclasses.replace(self, rows=rows, codes=codes, values=value, known_counts=None)
 
     def cross(self, other: SpecCodes) -> SpecCodes:
         """Each row in every combination of its values here and there."""
@@ -111,7 +114,12 @@ class SpecCodes:
             _joinable(other).take(pa.array(pairs % len(other.values))),
         )
         return SpecCodes(
-            self.features + other.features, rows, codes, values, self.kinds + other.kinds
+            self.features + other.features,
+            rows,
+            codes,
+            values,
+            self.kinds + other.kinds,
+            multivalent=self.multivalent | other.multivalent,
         )
 
 
@@ -316,10 +324,11 @@ def _signed(indices: pa.Array) -> Codes:
 
 
 def _drop_repeats(codes: SpecCodes) -> SpecCodes:
-    """Without the repetitions of a value within a row."""
+    """Without the repetitions of a value within a row, and with whether rows have other values too."""
     rows = codes.rows
     if rows is None or len(rows) < 2 or np.all(np.diff(rows)):
         return codes
     width = len(codes.values)
-    pairs = np.unique(rows * width + codes.codes)
-    return dataclasses.replace(codes, rows=pairs // width, codes=pairs % width, known_counts=None)
+    rows, own = np.divmod(np.unique(rows * width + codes.codes), width)
+    several = frozenset(codes.features if np.any(rows[1:] == rows[:-1]) else ())
+    return dataclasses.replace(codes, rows=rows, codes=own, known_counts=None, multivalent=several)

@@ -125,6 +125,13 @@ class Gated:
         return np.asarray(np.isinf(self.distance) | (spread.is_constant & enough))
 
     @property
+    def is_unknown(self) -> Mask:
+        """Where no rows could tell, as how far the value may be from the true one is not known: bool[N]."""
+        spread, _ = self._spread(self.rule.bound)
+        untold = spread.is_unknown & np.isfinite(self.distance)
+        return np.asarray(self.is_open & untold & ~self.is_met & ~self.is_undefined)
+
+    @property
     def is_tested(self) -> bool:
         """Whether the sample says anything of any of them."""
         can_tell = np.isfinite(self.p_worse) | np.isfinite(self.p_not_worse) | self.is_certain

@@ -13,7 +13,8 @@ The rules:
   pipeline can be blessed.
 * A slice with fewer than `min_slice_size` examples is *not evaluated*; the record of it names the
   spec and how many slices, never a slice. Nor is a value that rests on some rows, but on fewer than that.
-* A value whose resolution does not tell on which side of the bound it is, is *not evaluated*.
+* A value whose resolution does not tell on which side of the bound it is, is *not evaluated*; nor is evidence
+  on one of which no rows could show how far it may be from the true value. Either blesses nothing.
 * The verdict is *not evaluated* when the config has no thresholds at all, or has one of which not one check
   could be judged. Nobody has judged such a model, so it is not blessed; nor rejected, so no marker says so.
 """
@@ -186,17 +187,19 @@ class _Bench:
         judged = rule.judge(values, least, exact=evidence == POINT)
         is_stamped = rule.is_change and not values.has_baseline
         known = values.paired if rule.is_change else values.spread
-        if evidence != POINT and known is None and not is_stamped:
-            judged = dataclasses.replace(
-                judged, outcome=np.full(len(values), NOT_EVALUATED, object)
-            )
-            self._unjudged = True
+        is_gated = evidence != POINT and not is_stamped
+        gated = Gated(values, rule, judged, (), evidence, threshold.weight)
+        if is_gated:
+            unknown = np.ones(len(values), np.bool_) if known is None else gated.is_unknown
+            outcome = np.where(unknown, NOT_EVALUATED, judged.outcome)
+            judged = dataclasses.replace(judged, outcome=outcome)
+            self._unjudged = self._unjudged or bool(unknown.any())
         notes = self._notes_of(values, rule, judged)
-        if evidence == POINT or known is None or is_stamped:
+        if is_gated and known is not None:
+            self._checks.append(dataclasses.replace(gated, judged=judged, notes=notes))
+        else:
             level = self._config.options.interval_level
             self._checks.append(rows_of(values, rule, judged, notes, level, evidence))
-        else:
-            self._checks.append(Gated(values, rule, judged, notes, evidence, threshold.weight))
         self._unjudged = self._unjudged or bool((judged.zone == UNDECIDED).any())
         return {*judged.outcome}
 
