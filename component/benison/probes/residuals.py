@@ -83,12 +83,11 @@ class ResidualsByFeature(ResidualProbe):
                 yield unmeasured(self.name, str(error), name)
         adjusted = iter(holm(np.array([b.p for bins in by_feature.values() for b in bins])))
         for name, bins in by_feature.items():
-            shown = [next(adjusted) for _ in bins]
+            own = [float(next(adjusted)) for _ in bins]
             if not bins:
                 yield unmeasured(self.name, "its values do not part the rows", name)
                 continue
-            farthest = int(np.argmin([b.p for b in bins]))
-            yield self._finding(name, bins, farthest, float(shown[farthest]))
+            yield self._finding(name, bins, own)
 
     def parting(self, subject: Subject) -> tuple[str, ...]:
         """By what the rows are parted."""
@@ -98,18 +97,26 @@ class ResidualsByFeature(ResidualProbe):
         """The single values by which they are parted: [N]; raises ModelError where there are several."""
         return subject.single(name)
 
-    def _finding(self, name: str, bins: list[_Bin], farthest: int, p: float) -> ProbeFinding:
-        best = bins[farthest]
-        verb = "higher" if best.apart > 0 else "lower"
-        words = (
-            f"where {name} is {best.name} labels are {verb} than predictions by {abs(best.apart):.3g} more "
-            f"than elsewhere ({best.rows:,} rows, p = {p:.2g} over all bins)"
-        )
+    def _finding(self, name: str, bins: list[_Bin], adjusted: list[float]) -> ProbeFinding:
+        farthest = int(np.argmax([abs(each.apart) for each in bins]))
+        clearest = int(np.argmin(adjusted))
+        best, is_notable = bins[farthest], adjusted[clearest] <= self.alpha
+        words = f"where {name} is {_gap_words(best, adjusted[farthest])}"
+        if is_notable and adjusted[farthest] > self.alpha:
+            words += f"; clearest where it is {_gap_words(bins[clearest], adjusted[clearest])}"
+        gap = abs(best.apart)
         return ProbeFinding(
-            self.name, words, name, best.name, best.apart, lower=best.apart - best.reach,
-            upper=best.apart + best.reach, is_notable=p <= self.alpha,
-            curve=tuple((each.name, each.mean) for each in bins),
+            self.name, words, name, best.name, gap, lower=gap - best.reach, upper=gap + best.reach,
+            is_notable=is_notable, curve=tuple((each.name, each.mean) for each in bins),
         )  # fmt: skip
+
+
+def _gap_words(each: _Bin, p: float) -> str:
+    verb = "higher" if each.apart > 0 else "lower"
+    return (
+        f"{each.name} labels are {verb} than predictions by {abs(each.apart):.3g} more than elsewhere "
+        f"({each.rows:,} rows, p = {p:.2g} over all bins)"
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,15 +137,24 @@ def _bins(column: pa.Array, residuals: Array, alpha: float) -> Iterator[_Bin]:
         inside, others = residuals[known & (codes == code)], residuals[known & (codes != code)]
         if min(len(inside), len(others)) < _LEAST_ROWS:
             continue
-        parts = [float(part.var(ddof=1)) / len(part) for part in (inside, others)]
-        error = math.sqrt(sum(parts)) or 1e-300
-        degrees = sum(parts) ** 2 / max(
-            parts[0] ** 2 / (len(inside) - 1) + parts[1] ** 2 / (len(others) - 1), 1e-300
-        )
-        apart = float(inside.mean() - others.mean())
-        p = 2 * float(student_tail([abs(apart) / error], [degrees])[0])
-        reach = float(student_quantile(alpha / 2, np.array([degrees]))[0]) * error
+        apart, reach, p = _welch(inside, others, alpha)
         yield _Bin(name, float(inside.mean()), apart, reach, len(inside), p)
+
+
+def _welch(inside: Array, others: Array, alpha: float) -> tuple[float, float, float]:
+    """The difference of the means, how far its interval reaches either way, and the p-value."""
+    apart = float(inside.mean() - others.mean())
+    with np.errstate(over="ignore"):
+        parts = np.array([part.var(ddof=1) / len(part) for part in (inside, others)])
+    error = math.sqrt(parts.sum())
+    if not math.isfinite(error):
+        return apart, math.inf, 1.0
+    if not error:  # each side has one residual alone: nothing is by chance
+        return apart, 0.0, float(not apart)
+    shares = parts / parts.sum()
+    degrees = 1 / (shares**2 / [len(inside) - 1, len(others) - 1]).sum()
+    p = 2 * float(student_tail([abs(apart) / error], [degrees])[0])
+    return apart, float(student_quantile(alpha / 2, np.array([degrees]))[0]) * error, p
 
 
 @dataclasses.dataclass(frozen=True)
