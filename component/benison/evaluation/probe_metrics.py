@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ class ProbeMetrics:
     Attributes:
         config: With its defaults.
         target: The model and the output.
-        read: Gives the labels, weights and predictions of the rows of all models, once they are needed.
+        read: Gives the labels and weights of the rows, once they are needed.
     """
 
     config: EvalConfig
@@ -41,20 +41,18 @@ class ProbeMetrics:
 
     @functools.cached_property
     def extracts(self) -> Extracts:
-        """Labels, weights and predictions of the rows, of all models."""
+        """Labels and weights of the rows."""
         return self.read()
 
     def values(self, scores: Array) -> dict[str, float]:
         """The metrics with other scores of the output, by name; those that are not defined are left out."""
-        predictions = {**self.extracts["predictions"], self.target: scores}
-        rows = _rows(self._alone, {**self.extracts, "predictions": predictions})
+        rows = _rows(self._alone, {**self.extracts, "predictions": {self.target: scores}})
         return {
             _name(row): row["value"] for row in rows if self._is_own(row, self.target[0], VALUE)
         }
 
-    def against(self, benchmark: Array) -> list[Gain]:
+    def against(self, scores: Array, benchmark: Array) -> list[Gain]:
         """By how much each metric of which one end is good is better than with the benchmark's scores."""
-        scores = self.extracts["predictions"][self.target]
         own, other = ((name, self.target[1]) for name in (_MODEL, _BENCHMARK))
         extracts: Extracts = {**self.extracts, "predictions": {own: scores, other: benchmark}}
         extracts["labels"] = dict.fromkeys((own, other), self.extracts["labels"][self.target])
@@ -67,7 +65,9 @@ class ProbeMetrics:
         others = {_name(r): r["value"] for r in table if self._is_own(r, _BENCHMARK, VALUE)}
         changes = [r for r in table if self._is_own(r, _MODEL, CHANGE)]
         return [
-            Gain(_name(r), values[_name(r)], others[_name(r)], *_gain(r, self._better(r)))
+            Gain(
+                _name(r), values[_name(r)], others[_name(r)], *_gain(r, self._better(r)), r["weighted"]
+            )
             for r in changes
             if self._better(r) is not None and _name(r) in values and _name(r) in others
         ]
@@ -89,25 +89,28 @@ class ProbeMetrics:
 
     @functools.cached_property
     def _alone(self) -> MetricsEvaluator:
-        update = {**_PLAIN, "options": Options(confidence=OFF)}
-        return MetricsEvaluator(Plan.of(self.config.model_copy(update=update)))
+        return self._evaluator(Options(confidence=OFF), {self.target[0]: False})
 
     @functools.cached_property
     def _beside(self) -> MetricsEvaluator:
         """With the benchmark in the baseline's stead."""
+        level = self.config.options.certainty.level
+        options = Options(confidence=ConfidenceOptions(level=level))
+        return self._evaluator(options, {_MODEL: False, _BENCHMARK: True})
+
+    def _evaluator(self, options: Options, names: Mapping[str, bool]) -> MetricsEvaluator:
+        """The metrics of the output alone, for models of these names; whether each is the baseline."""
         (spec,) = (each for each in self.config.model_specs if each.name == self.target[0])
         models = tuple(
-            spec.model_copy(update={"name": name, "is_baseline": name == _BENCHMARK})
-            for name in (_MODEL, _BENCHMARK)
+            spec.model_copy(update={"name": name, "is_baseline": is_baseline})
+            for name, is_baseline in names.items()
         )
         outputs = (self.target[1],) if self.target[1] else ()
         metrics = tuple(
-            each.model_copy(update={"model_names": (_MODEL, _BENCHMARK), "output_names": outputs})
+            each.model_copy(update={"model_names": tuple(names), "output_names": outputs})
             for each in self.config.metrics_specs
             if not each.model_names or self.target[0] in each.model_names
         )
-        level = self.config.options.certainty.level
-        options = Options(confidence=ConfidenceOptions(level=level))
         update = {**_PLAIN, "model_specs": models, "metrics_specs": metrics, "options": options}
         return MetricsEvaluator(Plan.of(self.config.model_copy(update=update)))
 

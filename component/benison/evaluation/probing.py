@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Iterator, Mapping, Sequence
@@ -102,19 +103,25 @@ class _Probing:
     def _subject(self, target: Target) -> Subject:
         options = self.plan.config.debugging
         assert options is not None
-        metrics = ProbeMetrics(self.plan.config, target, self._whole)
-        return Subject(
+        metrics = ProbeMetrics(self.plan.config, target, lambda: self._extracts(self.batch))
+        subject = Subject(
             functools.partial(self._scores, target),
             self.batch,
             self._features(target[0]),
-            self._labels(self.batch, target),
-            options.decision_threshold,
-            options.tolerance,
-            metrics.values,
-            metrics.against,
-            functools.partial(self._training, target),
-            {column: order for (own, column), order in self.orders.items() if own == target},
+            threshold=options.decision_threshold,
+            tolerance=options.tolerance,
+            measure=metrics.values,
+            compare=metrics.against,
+            training=functools.partial(self._training, target),
+            orders={column: order for (own, column), order in self.orders.items() if own == target},
         )
+        if self.batch.num_rows <= options.budget:
+            with contextlib.suppress(ModelError):  # all probes say so
+                _ = subject.before  # by which the classes are known that labels of text are
+        extracts = self._extracts(self.batch)
+        subject.labels = _array(extracts["labels"].get(target))
+        subject.weights = _array(extracts.get("example_weights", {}).get(target))
+        return subject
 
     def _scores(self, target: Target, rows: pa.RecordBatch) -> Array:
         scores = self._predictions.predict(target[0], rows, None)[target]
@@ -152,19 +159,9 @@ class _Probing:
             "labels": self._predictions.numbers.numbered(extracts.get("labels", {})),
         }
 
-    def _whole(self) -> Extracts:
-        """Labels, weights and predictions of the rows of the probes, of all models."""
-        made: dict[Target, Any] = {}
-        for spec in self._predictions.specs:
-            made |= self._predictions.predict(spec.name, self.batch, None)
-        extracts = self._extracts(self.batch)
-        return {**extracts, "predictions": {**extracts.get("predictions", {}), **made}}
-
     def _labels(self, rows: pa.RecordBatch, target: Target) -> Any:
         """The labels, None where they are no numbers; text is numbered as the model's classes are."""
-        self._predictions.predict(target[0], rows.slice(0, 1), None)  # which learns the classes
-        labels = self._extracts(rows)["labels"].get(target)
-        return labels if isinstance(labels, np.ndarray) else None
+        return _array(self._extracts(rows)["labels"].get(target))
 
     def _training(self, target: Target) -> tuple[pa.RecordBatch, Any] | None:
         """The rows of smallest hash of the training examples, with their labels."""
@@ -182,3 +179,8 @@ class _Probing:
         if state is None:
             return None
         return state.batch, self._labels(state.batch, target)
+
+
+def _array(values: Any) -> Any:
+    """Numbers, None where there are none."""
+    return values if isinstance(values, np.ndarray) else None

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from abc import abstractmethod
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pyarrow as pa
 
-from benison.data.batch import Array, Index
+from benison.data.batch import Array, Index, Mask
 from benison.data.values import is_measured, undictionary
 from benison.errors import BenisonError, MissingExtraError, ModelError, suggestion
 from benison.probes import changes
@@ -26,6 +26,60 @@ _TEXTS = 20
 
 
 @dataclasses.dataclass(frozen=True)
+class Labelled:
+    """What a benchmark learns from.
+
+    Attributes:
+        targets: What the score of each row would best be: float64[N, C], NaN where unknown.
+        weights: float64[N].
+    """
+
+    targets: Array
+    weights: Array
+
+    @classmethod
+    def of(cls, subject: Subject, weights: Array) -> Labelled:
+        """The labels of a subject; raises ModelError where no row has one and a weight."""
+        learned = cls(_targets(subject), weights)
+        if not learned.is_known.any():
+            raise ModelError("no row has a label and a weight above 0")
+        return learned
+
+    @functools.cached_property
+    def is_known(self) -> Mask:
+        """The rows with a label and a weight: bool[N]."""
+        return np.asarray(np.isfinite(self.targets).all(axis=1) & (self.weights > 0))
+
+    @property
+    def mean(self) -> Array:
+        """Of the known rows: float64[C]."""
+        known = self.is_known
+        return np.asarray(np.average(self.targets[known], axis=0, weights=self.weights[known]))
+
+    @property
+    def median(self) -> Array:
+        """Of the known rows, the middle of two where both part them alike: float64[C]."""
+        known, weights = self.targets[self.is_known], self.weights[self.is_known]
+        ends = [
+            np.quantile(side * known, 0.5, axis=0, weights=weights, method="inverted_cdf") * side
+            for side in (1, -1)
+        ]
+        return np.asarray(np.mean(ends, axis=0), np.float64)
+
+    def out_of_fold(self, fit: Callable[[Index, Index], Array]) -> Array:
+        """The scores of each fold by what `fit` learns from the known rows of the others: float64[N, C]."""
+        folds = np.arange(len(self.targets)) % _FOLDS
+        scores = np.empty_like(self.targets)
+        for number in range(_FOLDS):
+            known = np.flatnonzero((folds != number) & self.is_known)
+            fold = np.flatnonzero(folds == number)
+            if not len(known):
+                raise ModelError("there are too few rows with a label")
+            scores[fold] = fit(known, fold)
+        return scores
+
+
+@dataclasses.dataclass(frozen=True)
 class Benchmark(Probe):
     """By how much each metric is better than that of a simple model, with the interval of paired rows."""
 
@@ -37,7 +91,7 @@ class Benchmark(Probe):
             yield unmeasured(self.name, "there are no labels that are numbers or classes")
             return
         try:
-            compared = subject.compare(self._fitted(subject))
+            compared = self._compared(subject)
         except BenisonError as error:
             yield unmeasured(self.name, str(error))
             return
@@ -48,18 +102,32 @@ class Benchmark(Probe):
             )
         for each in compared:
             if self.spec.metric in ("", each.metric):
-                yield self._finding(each)
+                yield self._finding(each, self.title(subject))
 
-    def _fitted(self, subject: Subject) -> Array:
+    def _compared(self, subject: Subject) -> list[Gain]:
+        """Metrics with weights against a benchmark that learned with them, others without."""
+        assert subject.compare is not None
+        alike = np.ones(len(subject.before))
+        gains = [*subject.compare(subject.before, self._fitted(subject, alike))]
+        if subject.weights is None or not any(each.is_weighted for each in gains):
+            return gains
+        weights = np.where(np.isfinite(subject.weights), subject.weights, 0.0)
+        weighted = subject.compare(subject.before, self._fitted(subject, weights))
+        return [
+            other if each.is_weighted else each
+            for each, other in zip(gains, weighted, strict=True)
+        ]
+
+    def _fitted(self, subject: Subject, weights: Array) -> Array:
         """The scores of the benchmark, as the model has them: float64[N] or float64[N, C]."""
-        targets = _targets(subject)
-        scores = self.scores(subject, targets)
+        learned = Labelled.of(subject, weights)
+        scores = self.scores(subject, learned)
         return scores if subject.before.ndim > 1 else scores[:, 0]
 
-    def _finding(self, each: Gain) -> ProbeFinding:
+    def _finding(self, each: Gain, title: str) -> ProbeFinding:
         verb = "better" if each.gain >= 0 else "worse"
         words = (
-            f"{each.metric} is {each.value:.4g}, {verb} by {abs(each.gain):.3g} than that of {self.title} "
+            f"{each.metric} is {each.value:.4g}, {verb} by {abs(each.gain):.3g} than that of {title} "
             f"({each.benchmark:.4g})"
         )
         if not each.lower > 0 and each.gain > 0:
@@ -69,14 +137,13 @@ class Benchmark(Probe):
             is_notable=not each.lower > 0,
         )  # fmt: skip
 
-    @property
     @abstractmethod
-    def title(self) -> str:
+    def title(self, subject: Subject) -> str:
         """What the benchmark is, as the words of a sentence."""
 
     @abstractmethod
-    def scores(self, subject: Subject, targets: Array) -> Array:
-        """The scores of each row by the targets of rows: float64[N, C] of float64[N, C], NaN where unknown.
+    def scores(self, subject: Subject, learned: Labelled) -> Array:
+        """The scores of each row by the targets of rows: float64[N, C].
 
         Raises:
             BenisonError: They cannot be made.
@@ -87,56 +154,59 @@ class Benchmark(Probe):
 class Prior(Benchmark):
     """A model that gives each row the mean of all labels, or the share of each class."""
 
-    title = "the mean of all labels"
+    def title(self, subject: Subject) -> str:
+        return "the mean of all labels"
 
-    def scores(self, subject: Subject, targets: Array) -> Array:
-        return np.tile(np.nanmean(targets, axis=0), (len(targets), 1))
+    def scores(self, subject: Subject, learned: Labelled) -> Array:
+        return np.tile(learned.mean, (subject.rows.num_rows, 1))
 
 
 @dataclasses.dataclass(frozen=True)
 class Majority(Benchmark):
     """A model that always decides for the most frequent class; of numbers it gives the median."""
 
-    title = "always the most frequent label"
+    def title(self, subject: Subject) -> str:
+        return "always the most frequent label" if subject.has_classes else "the median label"
 
-    def scores(self, subject: Subject, targets: Array) -> Array:
-        means = np.nanmean(targets, axis=0)
-        if not subject.decisions.are_classes:
-            means = np.nanmedian(targets, axis=0)
+    def scores(self, subject: Subject, learned: Labelled) -> Array:
+        means = learned.mean
+        if not subject.has_classes:
+            means = learned.median
         elif len(means) > 1:
             means = (np.arange(len(means)) == means.argmax()).astype(np.float64)
         else:
             means = (means > 0.5).astype(np.float64)  # noqa: PLR2004 - most of the rows
-        return np.tile(means, (len(targets), 1))
+        return np.tile(means, (subject.rows.num_rows, 1))
 
 
 @dataclasses.dataclass(frozen=True)
 class SliceMean(Benchmark):
     """A model that gives each row the mean label of its value of the features, learned on other rows."""
 
-    @property
-    def title(self) -> str:
+    def title(self, subject: Subject) -> str:
         return f"the mean label by {', '.join(self.spec.features)}"
 
-    def scores(self, subject: Subject, targets: Array) -> Array:
-        codes = np.zeros(len(targets), np.int64)
+    def scores(self, subject: Subject, learned: Labelled) -> Array:
+        codes = np.zeros(subject.rows.num_rows, np.int64)
         for name in self.features(subject):
             own, _ = bins_of(subject.single(name))
             _, codes = np.unique(codes * (own.max(initial=0) + 1) + own, return_inverse=True)
-        return _out_of_fold(targets, lambda known, fold: _means(codes, targets, known, fold))
+        return learned.out_of_fold(lambda known, fold: _means(codes, learned, known, fold))
 
 
 @dataclasses.dataclass(frozen=True)
 class Linear(Benchmark):
     """A logistic regression, of numbers a linear one, on the features, learned on other rows."""
 
-    title = "a linear model of the features"
+    def title(self, subject: Subject) -> str:
+        return "a linear model of the features"
 
-    def scores(self, subject: Subject, targets: Array) -> Array:
+    def scores(self, subject: Subject, learned: Labelled) -> Array:
         matrix = np.hstack([_design(subject.single(name)) for name in self.features(subject)])
-        fit = _logistic if subject.decisions.are_classes else _least_squares
-        return _out_of_fold(
-            targets, lambda known, fold: fit(matrix[known], targets[known], matrix[fold])
+        fit = _logistic if subject.has_classes else _least_squares
+        targets, weights = learned.targets, learned.weights
+        return learned.out_of_fold(
+            lambda known, fold: fit(matrix[known], targets[known], weights[known], matrix[fold])
         )
 
 
@@ -145,31 +215,22 @@ def _targets(subject: Subject) -> Array:
     labels = np.asarray(subject.labels, np.float64)
     if not np.isfinite(labels).any():
         raise ModelError("no row has a label")
+    if subject.before.ndim > labels.ndim and not subject.has_classes:
+        raise ModelError("a label is no number of the classes that have scores")
     if subject.before.ndim == 1 or labels.ndim > 1:
         return labels.reshape(len(labels), -1)
     classes = np.arange(subject.before.shape[1])
     return np.where(np.isnan(labels)[:, None], np.nan, labels[:, None] == classes)
 
 
-def _out_of_fold(targets: Array, fit: Any) -> Array:
-    """The scores of each fold by a model of the rows of the others that have a label."""
-    folds = np.arange(len(targets)) % _FOLDS
-    labelled = np.isfinite(targets).all(axis=1)
-    scores = np.empty_like(targets)
-    for number in range(_FOLDS):
-        known, fold = np.flatnonzero((folds != number) & labelled), np.flatnonzero(folds == number)
-        if not len(known):
-            raise ModelError("there are too few rows with a label")
-        scores[fold] = fit(known, fold)
-    return scores
-
-
-def _means(codes: Index, targets: Array, known: Index, fold: Index) -> Array:
+def _means(codes: Index, learned: Labelled, known: Index, fold: Index) -> Array:
     """The mean of the known rows with the code of each row of the fold, of all where there is none."""
+    targets, weights = learned.targets, learned.weights
     sums = np.zeros((codes.max(initial=0) + 1, targets.shape[1]))
-    np.add.at(sums, codes[known], targets[known])
-    counts = np.bincount(codes[known], minlength=len(sums))[:, None]
-    means = np.where(counts > 0, sums / np.maximum(counts, 1), targets[known].mean(axis=0))
+    np.add.at(sums, codes[known], targets[known] * weights[known, None])
+    counts = np.bincount(codes[known], weights[known], minlength=len(sums))[:, None]
+    overall = np.average(targets[known], axis=0, weights=weights[known])
+    means = np.where(counts > 0, sums / np.where(counts > 0, counts, 1), overall)
     return np.asarray(means[codes[fold]], np.float64)
 
 
@@ -207,7 +268,7 @@ def _design(column: pa.Array) -> Array:
     )
 
 
-def _logistic(matrix: Array, targets: Array, asked: Array) -> Array:
+def _logistic(matrix: Array, targets: Array, weights: Array, asked: Array) -> Array:
     try:
         from sklearn.linear_model import LogisticRegression
     except ImportError as error:
@@ -217,13 +278,15 @@ def _logistic(matrix: Array, targets: Array, asked: Array) -> Array:
     if len(np.unique(classes)) == 1:
         scores[:, classes[0]] = 1.0
     else:
-        fitted = LogisticRegression(max_iter=1000).fit(matrix, classes)
+        fitted = LogisticRegression(max_iter=1000).fit(matrix, classes, weights)
         scores[:, fitted.classes_] = fitted.predict_proba(asked)
     return scores if targets.shape[1] > 1 else scores[:, 1:]
 
 
-def _least_squares(matrix: Array, targets: Array, asked: Array) -> Array:
+def _least_squares(matrix: Array, targets: Array, weights: Array, asked: Array) -> Array:
     def extended(rows: Array) -> Array:
         return np.hstack([rows, np.ones((len(rows), 1))])
 
-    return np.asarray(extended(asked) @ np.linalg.lstsq(extended(matrix), targets, rcond=None)[0])
+    roots = np.sqrt(weights)[:, None]
+    solved = np.linalg.lstsq(roots * extended(matrix), roots * targets, rcond=None)[0]
+    return np.asarray(extended(asked) @ solved)

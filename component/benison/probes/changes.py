@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from benison.data.batch import Array, Index
 from benison.data.values import innermost, is_list, is_number, is_text, undictionary, unlisted
 from benison.errors import ModelError
+from benison.probes.subject import spread_of as spread_of_numbers
 
 _LONG = 10_000
 _FLOATS = {"NaN": np.nan, "inf": np.inf, "-inf": -np.inf, "1e30": 1e30, "-1e30": -1e30, "0": 0.0}
@@ -123,10 +124,8 @@ def _as(changed: Array, values: pa.Array) -> pa.Array:
 
 
 def spread_of(column: pa.Array) -> float:
-    """The standard deviation of the finite numbers; 0 where there is none."""
-    known = numbers(column)
-    known = known[np.isfinite(known)]
-    return float(known.std()) if len(known) else 0.0
+    """The standard deviation of the finite numbers but for outliers; 0 where there is none."""
+    return spread_of_numbers(numbers(column))
 
 
 def hostile_values(kind: pa.DataType) -> dict[str, Any]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from benison.data.batch import Array
-from benison.errors import ModelError
+from benison.errors import BenisonError, ModelError
 from benison.evidence.tails import normal_quantile
 from benison.probes.base import Probe
 from benison.probes.probe_findings import ProbeFinding, area, unmeasured
@@ -40,10 +41,10 @@ class Membership(Probe):
         rows, labels = subject.trained_on
         try:
             inside = losses(subject, subject.scores(rows), labels)
-        except ModelError as error:
+            outside = losses(subject, subject.before, subject.labels)
+        except BenisonError as error:
             yield unmeasured(self.name, str(error))
             return
-        outside = losses(subject, subject.before, subject.labels)
         if not len(inside) or not len(outside):
             yield unmeasured(self.name, "no row has a label and a score")
             return
@@ -60,14 +61,27 @@ class Membership(Probe):
         )
 
 
-def losses(subject: Subject, scores: Array, labels: Array) -> Array:
-    """The log loss of decisions, the squared error of numbers, of rows that have both: float64[M]."""
-    known = finite(scores) & finite(np.asarray(labels, np.float64))
-    scores, labels = scores[known], np.asarray(labels, np.float64)[known]
+def losses(subject: Subject, scores: Array, labels: Any) -> Array:
+    """The log loss of classes, the squared error of numbers, of rows that have both: float64[M].
+
+    Raises:
+        ModelError: There are no labels, one is no class, or scores of classes are no probabilities.
+    """
+    if labels is None:
+        raise ModelError("there are no labels that are numbers or classes")
+    labels = np.asarray(labels, np.float64)
+    known = finite(scores) & finite(labels)
+    scores, labels = scores[known], labels[known]
+    if not subject.has_classes:
+        apart = (scores - labels.reshape(scores.shape)).reshape(len(scores), -1)
+        return np.asarray((apart**2).sum(axis=1))
+    if (scores < 0).any() or (scores > 1 + _LEAST).any():
+        raise ModelError("scores are no probabilities, of which there is a loss; they are not from 0 to 1")
     if labels.ndim > 1:
         labels = np.argmax(labels, axis=1).astype(np.float64)
-    if not subject.decisions.are_classes:
-        return np.asarray((scores - labels) ** 2)
+    classes = scores.shape[1] if scores.ndim > 1 else 2
+    if not np.isin(labels, np.arange(classes)).all():
+        raise ModelError(f"a label is none of the {classes} classes")
     if scores.ndim > 1:
         own = scores[np.arange(len(scores)), labels.astype(np.int64)]
     else:

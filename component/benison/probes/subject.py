@@ -18,6 +18,8 @@ from benison.errors import ModelError
 from benison.probes.residual_order import Stretch
 
 _YES = 0.5
+_FENCE = 3.0
+NO_SPREAD = "the predictions are too large to have a standard deviation"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Decisions:
     Attributes:
         threshold: The score above which a decision is yes; None where predictions are numbers. Of scores of
             several classes the decision is the class with the highest.
-        step: By how much a number must move, in its unit.
+        step: By how much a number must move, in its unit; not finite where the scores have no spread.
     """
 
     threshold: float | None
@@ -41,8 +43,7 @@ class Decisions:
         are_shares = bool(np.all((known >= 0) & (known <= 1))) if labels is None else _binary(known)
         if threshold is None and (scores.ndim > 1 or are_shares):
             threshold = _YES
-        spread = float(np.std(scores[np.isfinite(scores)])) if scores.size else 0.0
-        return cls(threshold, tolerance * spread)
+        return cls(threshold, tolerance * spread_of(scores))
 
     @property
     def are_classes(self) -> bool:
@@ -61,9 +62,15 @@ class Decisions:
         return np.asarray(scores > (self.threshold or 0.0), np.int64)
 
     def moved(self, before: Array, after: Array) -> Mask:
-        """Where the prediction is another one: bool[N]."""
+        """Where the prediction is another one: bool[N].
+
+        Raises:
+            ModelError: The predictions are numbers so far apart that they have no spread.
+        """
         if self.are_classes:
             return np.asarray(self.classes(before) != self.classes(after))
+        if not np.isfinite(self.step):
+            raise ModelError(NO_SPREAD)
         return np.asarray(np.abs(after - before) > self.step)
 
 
@@ -81,6 +88,7 @@ class Gain:
     gain: float
     lower: float
     upper: float
+    is_weighted: bool = False
 
 
 @dataclasses.dataclass
@@ -95,9 +103,10 @@ class Subject:
         threshold: As `DebuggingOptions.decision_threshold` has it.
         tolerance: As `DebuggingOptions.tolerance` has it.
         measure: The metrics of the config from the scores of all rows, by name.
-        compare: The same, held against those of a benchmark's scores.
+        compare: The same, of two arrays of scores: the model's and those of a benchmark.
         orders: How residuals follow each other, by the time column.
         training: Gives rows that the model was trained on, with their labels; None of no rows.
+        weights: The weight of each row, float64[N], or None where all have the same.
     """
 
     call: Callable[[pa.RecordBatch], Any]
@@ -107,9 +116,10 @@ class Subject:
     threshold: float | None = None
     tolerance: float = 0.5
     measure: Callable[[Array], Mapping[str, float]] | None = None
-    compare: Callable[[Array], Sequence[Gain]] | None = None
+    compare: Callable[[Array, Array], Sequence[Gain]] | None = None
     training: Callable[[], tuple[pa.RecordBatch, Any] | None] = lambda: None
     orders: Mapping[str, Stretch | None] = dataclasses.field(default_factory=dict)
+    weights: Array | None = None
     predicted: int = 0
 
     def scores(self, rows: pa.RecordBatch) -> Array:
@@ -142,6 +152,15 @@ class Subject:
         """What counts as another prediction."""
         return Decisions.of(self.before, self.labels, self.threshold, self.tolerance)
 
+    @functools.cached_property
+    def has_classes(self) -> bool:
+        """Whether the labels are classes: 0 and 1, or the numbers of the classes that have scores."""
+        known = np.asarray(self.labels, np.float64)
+        known = known[np.isfinite(known)]
+        if self.before.ndim > np.ndim(self.labels):
+            return bool(np.isin(known, np.arange(self.before.shape[1])).all())
+        return _binary(known)
+
     def first(self, most: int) -> pa.RecordBatch:
         """The first rows, up to so many."""
         return self.rows.slice(0, most)
@@ -162,6 +181,25 @@ class Subject:
         """The scores of rows with other columns; raises ModelError where the model fails on them."""
         own = dict(zip(rows.schema.names, rows.columns, strict=True))
         return self.scores(pa.RecordBatch.from_pydict({**own, **columns}))
+
+
+def spread_of(numbers: Array) -> float:
+    """The standard deviation of the finite numbers, those beyond Tukey's outer fences brought back to them.
+
+    One outlier, such as a sentinel of -999999, is not the scale of all others.
+
+    >>> spread_of(np.array([1.0, 2.0, 3.0, np.nan])) == np.std([1, 2, 3])
+    True
+    >>> spread_of(np.array([*range(20), 1e200])) < 20
+    True
+    """
+    known = numbers[np.isfinite(numbers)]
+    if not len(known):
+        return 0.0
+    low, high = np.quantile(known, (0.25, 0.75), method="inverted_cdf")
+    with np.errstate(over="ignore", invalid="ignore"):
+        reach = _FENCE * (high - low)
+        return float(np.std(np.clip(known, low - reach, high + reach) if reach else known))
 
 
 def finite(scores: Array) -> Mask:
