@@ -184,12 +184,6 @@ def test_a_change_is_told_from_none(column: Any, other: Any, same: bool) -> None
     assert changes.is_same(pa.array(column, from_pandas=False), pa.array(other)) == same
 
 
-def of_several_rows(frame: Any) -> Any:
-    if len(frame) == 1:
-        raise ValueError("a batch of one row")
-    return by_fare(frame)
-
-
 def low_alone(frame: Any) -> Any:
     return by_fare(frame).where(frame["fare"] < 1)
 
@@ -197,12 +191,11 @@ def low_alone(frame: Any) -> Any:
 @pytest.mark.parametrize(
     ("probe", "model", "words"),
     [
-        (on("missing_flips", "fare"), of_several_rows, "a batch of one row"),
         ("membership", by_fare, "trained.parquet"),
         (on("partial_dependence", "fare"), low_alone, "no finite score"),
         (on("missing_flips", "idle"), by_fare, "does not read the feature 'idle'"),
     ],
-    ids=["one-row", "training", "scores", "unread"],
+    ids=["training", "scores", "unread"],
 )
 def test_what_a_probe_needs_and_has_not_costs_no_metric(
     probe: Any, model: Model, words: str

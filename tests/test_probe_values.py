@@ -8,11 +8,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pytest
+from sklearn.linear_model import LinearRegression, LogisticRegression
 
+import benison
 from benison.config import ProbeSpec
 from benison.probes.probe_findings import ProbeFinding
 from benison.probes.running import probed
-from benison.probes.subject import Subject
+from benison.probes.subject import Gain, Subject
 
 Model: TypeAlias = "Callable[[pa.RecordBatch], Any]"
 ROWS = 240
@@ -56,3 +59,119 @@ def test_residuals_that_a_feature_explains_wholly_are_notable() -> None:
     gap = finding(subject_of(zero, city == "a", city=city), "residuals_by_feature", "city")
     assert (gap.value, gap.lower, gap.upper, gap.is_notable) == (1, 1, 1, True)
     assert "p = 0 over" in gap.words
+
+
+def against(subject: Subject, name: str) -> ProbeFinding:
+    """With the weighted mean squared error as the only metric."""
+    weights = np.ones(ROWS) if subject.weights is None else subject.weights
+
+    def compare(scores: Any, benchmark: Any) -> list[Gain]:
+        own, other = (
+            np.average((subject.labels - each) ** 2, weights=weights)
+            for each in (scores, benchmark)
+        )
+        weighted = subject.weights is not None
+        return [Gain("loss", own, other, other - own, other - own, other - own, weighted)]
+
+    subject.compare = compare
+    return finding(subject, name, "city")
+
+
+CITY = np.repeat(["a", "b"], ROWS // 2)
+YES = (np.arange(ROWS) % 2).astype(float)
+
+
+@pytest.mark.parametrize(
+    ("name", "scores"),
+    [
+        ("better_than_prior", np.average(YES, weights=np.where(YES, 0.1, 1))),
+        ("better_than_majority", 0.0),
+        ("better_than_slice_mean", 1 / 11),
+    ],
+)
+def test_benchmarks_learn_with_the_weights_of_the_metric(name: str, scores: float) -> None:
+    weights = np.where(YES, 0.1, 1.0)
+    subject = subject_of(
+        lambda rows: np.full(rows.num_rows, scores), YES, options={"weights": weights}, city=CITY
+    )
+    assert np.isclose(against(subject, name).value, 0, atol=1e-4)
+
+
+def test_linear_benchmarks_are_those_of_scikit_learn_with_weights() -> None:
+    rng = np.random.default_rng(1)
+    weights, x = rng.uniform(0, 2, ROWS), rng.normal(size=ROWS)
+    for labels, estimator in (
+        (YES, LogisticRegression()),
+        (x + rng.exponential(size=ROWS), LinearRegression()),
+    ):
+        subject = subject_of(zero, labels, options={"weights": weights}, city=x)
+        design = np.stack([x / x.std(), np.zeros(ROWS)], axis=1)
+        scores = np.empty(ROWS)
+        for fold in range(5):
+            inside = np.arange(ROWS) % 5 == fold
+            fitted = estimator.fit(design[~inside], labels[~inside], weights[~inside])
+            scores[inside] = (
+                fitted.predict_proba(design[inside])[:, 1]
+                if labels is YES
+                else fitted.predict(design[inside])
+            )
+        loss = np.average((labels - scores) ** 2, weights=weights)
+        own = np.average(labels**2, weights=weights)
+        assert np.isclose(against(subject, "better_than_linear").value, loss - own, rtol=1e-3)
+
+
+def test_a_decision_threshold_makes_no_classes_of_labels_that_are_numbers() -> None:
+    labels = np.random.default_rng(2).normal(50, 11, ROWS)
+    off = subject_of(
+        lambda rows: np.full(rows.num_rows, 20.0), labels, options={"threshold": 50.0}, city=CITY
+    )
+    median = against(off, "better_than_majority")
+    best = ((labels - np.median(labels)) ** 2).mean()
+    assert np.isclose(median.value, best - ((labels - 20) ** 2).mean())
+    assert "that of the median label" in median.words
+
+
+@pytest.mark.parametrize(
+    ("model", "trained", "words"),
+    [
+        (lambda rows: np.full(rows.num_rows, -2.0), YES, "no probabilities"),
+        (lambda rows: np.full(rows.num_rows, 0.5), YES + 1, "none of the 2 classes"),
+    ],
+)
+def test_losses_that_are_none_are_not_measured(model: Model, trained: Any, words: str) -> None:
+    subject = subject_of(model, YES, options={"threshold": 0.0}, city=CITY)
+    subject.training = lambda: (subject.rows, trained)
+    assert words in finding(subject, "membership").words
+
+
+MODEL = {"label_key": "tip", "example_weight_key": "weight"}
+AREA = {
+    "class_name": "AUC",
+    "threshold": {"change_threshold": {"absolute": -1, "direction": "HIGHER_IS_BETTER"}},
+}
+
+
+def test_every_predicted_row_is_within_the_budget() -> None:
+    data = pa.table({"fare": np.arange(ROWS) / ROWS, "tip": YES, "weight": YES + 1})
+    calls: list[int] = []
+
+    def counted(frame: Any) -> Any:
+        calls.append(len(frame))
+        return frame["fare"]
+
+    for budget, outcomes in ((ROWS - 1, {"not_evaluated"}), (ROWS, {"pass"})):
+        calls.clear()
+        config = {
+            "model_specs": [
+                {**MODEL, "name": "own"},
+                {**MODEL, "name": "other", "is_baseline": True},
+            ],
+            "metrics_specs": [{"metrics": [AREA]}],
+            "debugging": {
+                "probes": [{"name": "better_than_prior", "at_least": -1}],
+                "budget": budget,
+            },
+        }
+        result = benison.evaluate(data, config, model=counted, baseline=lambda frame: frame["fare"])
+        assert set(result.probes["outcome"].to_pylist()) == outcomes, result.probes.to_pylist()
+        assert sum(calls) == ROWS + budget // ROWS * ROWS

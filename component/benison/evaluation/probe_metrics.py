@@ -66,7 +66,11 @@ class ProbeMetrics:
         changes = [r for r in table if self._is_own(r, _MODEL, CHANGE)]
         return [
             Gain(
-                _name(r), values[_name(r)], others[_name(r)], *_gain(r, self._better(r)), r["weighted"]
+                _name(r),
+                values[_name(r)],
+                others[_name(r)],
+                *_gain(r, self._better(r)),
+                r["weighted"],
             )
             for r in changes
             if self._better(r) is not None and _name(r) in values and _name(r) in others

@@ -60,11 +60,7 @@ class Labelled:
     def median(self) -> Array:
         """Of the known rows, the middle of two where both part them alike: float64[C]."""
         known, weights = self.targets[self.is_known], self.weights[self.is_known]
-        ends = [
-            np.quantile(side * known, 0.5, axis=0, weights=weights, method="inverted_cdf") * side
-            for side in (1, -1)
-        ]
-        return np.asarray(np.mean(ends, axis=0), np.float64)
+        return np.array([_median(column, weights) for column in known.T])
 
     def out_of_fold(self, fit: Callable[[Index, Index], Array]) -> Array:
         """The scores of each fold by what `fit` learns from the known rows of the others: float64[N, C]."""
@@ -114,8 +110,7 @@ class Benchmark(Probe):
         weights = np.where(np.isfinite(subject.weights), subject.weights, 0.0)
         weighted = subject.compare(subject.before, self._fitted(subject, weights))
         return [
-            other if each.is_weighted else each
-            for each, other in zip(gains, weighted, strict=True)
+            other if each.is_weighted else each for each, other in zip(gains, weighted, strict=True)
         ]
 
     def _fitted(self, subject: Subject, weights: Array) -> Array:
@@ -221,6 +216,14 @@ def _targets(subject: Subject) -> Array:
         return labels.reshape(len(labels), -1)
     classes = np.arange(subject.before.shape[1])
     return np.where(np.isnan(labels)[:, None], np.nan, labels[:, None] == classes)
+
+
+def _median(values: Array, weights: Array) -> float:
+    order = np.argsort(values)
+    upto = np.cumsum(weights[order])
+    half = upto[-1] / 2
+    middle = [min(np.searchsorted(upto, half, side), len(order) - 1) for side in ("left", "right")]
+    return float(values[order[middle]].mean())
 
 
 def _means(codes: Index, learned: Labelled, known: Index, fold: Index) -> Array:

@@ -76,7 +76,9 @@ def losses(subject: Subject, scores: Array, labels: Any) -> Array:
         apart = (scores - labels.reshape(scores.shape)).reshape(len(scores), -1)
         return np.asarray((apart**2).sum(axis=1))
     if (scores < 0).any() or (scores > 1 + _LEAST).any():
-        raise ModelError("scores are no probabilities, of which there is a loss; they are not from 0 to 1")
+        raise ModelError(
+            "scores are no probabilities, of which there is a loss; they are not from 0 to 1"
+        )
     if labels.ndim > 1:
         labels = np.argmax(labels, axis=1).astype(np.float64)
     classes = scores.shape[1] if scores.ndim > 1 else 2

@@ -57,6 +57,9 @@ def probed(
 ) -> Iterator[tuple[ProbeSpec, ProbeFinding]]:
     """What each probe says of a model."""
     specs = [*specs]
+    if subject.rows.num_rows > budget:
+        yield from _beyond(specs, subject.rows.num_rows, budget)
+        return
     try:
         _ = subject.before
     except ModelError as error:
@@ -96,12 +99,23 @@ def _findings(probe: Probe, subject: Subject, budget: int) -> Iterator[ProbeFind
 
 def _within(probe: Probe, subject: Subject, budget: int) -> Iterator[ProbeFinding]:
     """What a probe says, or that the budget does not allow it."""
-    cost, left = probe.cost(subject), budget - subject.predicted
+    cost, left = probe.cost(subject), max(budget - subject.predicted, 0)
     if cost <= left:
         yield from probe.run(subject)
         return
     why = (
-        f"it would have {cost:,} rows predicted, and {max(left, 0):,} of debugging.budget are left. Name "
-        "fewer features, or allow more"
+        f"it would have {cost:,} rows predicted, and {left:,} of debugging.budget are left. Name fewer "
+        "features, or allow more"
     )
     yield unmeasured(probe.name, why)
+
+
+def _beyond(
+    specs: Iterable[ProbeSpec], rows: int, budget: int
+) -> Iterator[tuple[ProbeSpec, ProbeFinding]]:
+    """That no probe was begun, as the rows as they are would be too many to predict."""
+    why = (
+        f"the {rows:,} rows as they are have to be predicted, and debugging.budget is {budget:,}. Take fewer "
+        "debugging.rows, or allow more"
+    )
+    yield from ((spec, unmeasured(spec.name, why)) for spec in specs)

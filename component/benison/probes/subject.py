@@ -188,8 +188,8 @@ def spread_of(numbers: Array) -> float:
 
     One outlier, such as a sentinel of -999999, is not the scale of all others.
 
-    >>> spread_of(np.array([1.0, 2.0, 3.0, np.nan])) == np.std([1, 2, 3])
-    True
+    >>> round(spread_of(np.array([1.0, 2.0, 3.0, np.nan])), 4)
+    0.8165
     >>> spread_of(np.array([*range(20), 1e200])) < 20
     True
     """
