@@ -14,12 +14,13 @@ import pytest
 
 import benison
 from benison.cli import app
-from benison.config import Bins
+from benison.config import Bins, SlicingSpec
 from benison.report.ci import Reports
 from benison.validation.checks import Check
 from benison.weak_slices.code_books import CodeBook, code_books
 from benison.weak_slices.layout import MOST_CELLS, Layout
 from benison.weak_slices.losses import RowLoss
+from benison.weak_slices.promotion import slicing_specs_of
 from benison.weak_slices.sampled_rows import SampledRows
 
 NAN = float("nan")
@@ -43,7 +44,7 @@ def config(
 
 def prices(rows: int = 1_000) -> dict[str, Any]:
     """Both models are as good as each other."""
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(2)
     y = rng.normal(size=rows)
     return {
         "city": rng.choice(["a", "b"], rows),
@@ -79,14 +80,79 @@ def test_rows_without_a_loss_do_not_vanish(
         assert [check.outcome for check in of_weak_slices(warned)] == ["warn"]
 
 
-def test_a_prediction_that_is_missing_is_a_wrong_decision() -> None:
+def decisions(kind: str = "score") -> dict[str, Any]:
+    """A baseline that is wrong on some rows, and a candidate that is the same."""
     data = prices()
-    data["y"] = (data["y"] > 0).astype(float)
-    data["before"] = np.abs(data["y"] - 0.2)
-    data["after"] = np.where(data["city"] == "b", NAN, data["before"])
-    verdict = benison.evaluate(pa.table(data), config()).verdict
+    label = data["y"] > 0
+    decided = np.where(np.abs(data["y"] - data["before"]) > 2, ~label, label)
+    if kind == "text":
+        names = np.array(["no", "yes"], object)
+        data |= {"y": names[label.astype(int)], "before": names[decided.astype(int)]}
+    elif kind == "classes":
+        data |= {"y": label + 1.0, "before": decided + 1.0}
+    else:
+        data |= {"y": label.astype(float), "before": np.abs(decided - 0.2)}
+    return data | {"after": data["before"].copy()}
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows"),
+    [
+        ("score", "few"),
+        ("score", "wrong"),
+        ("score", "both"),
+        ("classes", "wrong"),
+        ("text", "few"),
+    ],
+)
+def test_a_decision_that_is_missing_has_no_loss(kind: str, rows: str) -> None:
+    data = decisions(kind)
+    within = np.asarray(data["city"] == "b")
+    if rows == "few":
+        within &= np.cumsum(within) <= 30
+    elif rows == "wrong":
+        right = (
+            data["before"] == data["y"] if kind != "score" else (data["before"] > 0.5) == data["y"]
+        )
+        within &= ~right
+    data["after"][within] = None if kind == "text" else NAN
+    if rows == "both":
+        data["before"] = data["after"]
+    verdict = benison.evaluate(pa.table(data), config("decision")).verdict
     assert verdict.status == "not_blessed"
-    assert "{city=b} became worse by" in verdict.reasons[0]
+    sentence = f"new has no loss on {within.sum():,} of 1,000 examples"
+    assert any(sentence in check.reason for check in of_weak_slices(verdict))
+
+
+@pytest.mark.parametrize(("column", "outcome"), [("after", "fail"), ("before", "not_evaluated")])
+def test_a_row_that_only_the_candidate_has_a_label_of_is_counted(column: str, outcome: str) -> None:
+    data = prices()
+    within = data["city"] == "b"
+    data["y2"] = np.where(within, NAN, data["y"])
+    data[column] = np.where(within, NAN, data[column])
+    made = config("squared_error", features=["city"])
+    made["model_specs"][1]["label_key"] = "y2"
+    checks = of_weak_slices(benison.evaluate(pa.table(data), made).verdict)
+    assert [check.outcome for check in checks] == [outcome]
+    assert f"no loss on {within.sum():,} of 1,000 examples" in checks[0].reason
+
+
+@pytest.mark.parametrize("measure", ["decision", "squared_error", "log_loss"])
+@pytest.mark.parametrize("is_constant", [True, False])
+def test_a_model_that_is_worse_everywhere_is_worse_overall(measure: str, is_constant: bool) -> None:
+    data = decisions()
+    if is_constant:
+        data |= {"y": np.ones(1_000), "before": np.full(1_000, 0.9)}
+    data["after"] = 1 - data["before"]
+    result = benison.evaluate(pa.table(data), config(measure))
+    assert result.verdict.status == "not_blessed"
+    (row,), (check,) = result.weak_slices.to_pylist(), of_weak_slices(result.verdict)
+    assert slicing_specs_of(row) == (SlicingSpec(), SlicingSpec())
+    assert (row["slice"], row["slice_key"], row["examples"]) == ("Overall", [], 1_000)
+    assert (check.slice, check.outcome) == ("Overall", "fail")
+    assert check.reason.startswith("Found: Overall became worse by")
+    swapped = pa.table(data | {"after": data["before"], "before": data["after"]})
+    assert benison.evaluate(swapped, config(measure)).verdict.status == "blessed"
 
 
 @pytest.mark.parametrize(
@@ -94,7 +160,6 @@ def test_a_prediction_that_is_missing_is_a_wrong_decision() -> None:
     [
         ({"min_examples": 5_000}, "No feature parts the rows into slices of 5,000 examples"),
         ({"labelled": 40}, "No slice of city has 50 examples with a loss"),
-        ({"labelled": 0}, "No example has a label"),
     ],
 )
 @pytest.mark.parametrize(("gate", "outcome"), [("fail", "not_evaluated"), ("warn", "warn")])
@@ -103,12 +168,9 @@ def test_a_search_that_could_look_at_no_slice_blesses_nothing(
 ) -> None:
     data = prices()
     options = dict(change)
-    made = config(gate=gate)
+    made = config("squared_error", gate)
     if (labelled := options.pop("labelled", None)) is not None:
-        made["model_specs"][1]["label_key"] = "y2"
-        data["y2"] = np.where(np.arange(1_000) < labelled, data["y"], NAN)
-        data["y"][labelled:-1] = NAN
-        data["y2"][-2] = 1.0  # no label of both
+        data["y"][labelled:] = NAN
     made["weak_slices"] |= options
     verdict = benison.evaluate(pa.table(data), made).verdict
     (check,) = of_weak_slices(verdict)
@@ -123,7 +185,8 @@ def test_the_value_of_a_check_is_what_its_bound_is_of() -> None:
     data["after"] = np.where(weak, data["after"] + 2, data["after"])
     for gate, outcome in (("fail", "fail"), ("warn", "warn")):
         result = benison.evaluate(pa.table(data), config(gate=gate))
-        (row,), (check,) = result.weak_slices.to_pylist(), of_weak_slices(result.verdict)
+        (row, whole), (check, _) = result.weak_slices.to_pylist(), of_weak_slices(result.verdict)
+        assert (row["slice"], whole["slice"], row["parent"]) == ("city=b", "Overall", "")
         assert check.outcome == outcome
         assert check.value == row["effect"]
         mean = ((data["before"] - data["y"]) ** 2).mean()
@@ -196,11 +259,13 @@ PROBABILITIES = [[0.2, 0.7, 0.1], [0.1, 0.3, 0.6]]
         ("decision", ONE_HOT, PROBABILITIES, [0, 1]),
         ("decision", [1, 0], [[-3.0, 2, 1], [4, 1, 0]], [0, 0]),
         ("decision", [1, NAN], [0.7, 0.7], [0, NAN]),
-        ("decision", [1, 1], [np.inf, NAN], [1, 1]),
+        ("decision", [1, 1], [np.inf, NAN], [NAN, NAN]),
+        ("decision", [0, 1, 1], [[-np.inf, 2], [NAN, 1], [-np.inf, -np.inf]], [1, NAN, NAN]),
         ("log_loss", [1, 0], [0.8, 0.8], [-np.log(0.8), -np.log(0.2)]),
         ("log_loss", ONE_HOT, PROBABILITIES, [-np.log(0.7), -np.log(0.1)]),
         ("log_loss", [[0.5, 0.5, 0], ONE_HOT[1]], PROBABILITIES,
          [-np.log(0.2 * 0.7) / 2, -np.log(0.1)]),
+        ("log_loss", [1, 1], [[0.5, 0.5], [NAN, 1]], [-np.log(0.5), NAN]),
         ("squared_error", [[1, 0], [1, 1]], [[1, 1], [NAN, 1]], [1, NAN]),
     ],
 )  # fmt: skip
@@ -250,9 +315,9 @@ def test_bins_beside_each_other_are_a_range_and_their_edges_are_kept_for_a_rerun
     table = of_fares((40, 60))
     result = benison.evaluate(table, config(gate="warn"), output=tmp_path / "out")
     names = result.weak_slices["slice"].to_pylist()
-    assert sorted(names) == ["fare=[40, 50)", "fare=[50, 60)"]
+    assert sorted(names) == ["Overall", "fare=[40, 50)", "fare=[50, 60)"]
     notes = [check.reason for check in of_weak_slices(result.verdict)]
-    assert all(note.endswith("that is {fare=[40, 60)}.") for note in notes)
+    assert [note.endswith("that is {fare=[40, 60)}.") for note in notes] == [True, True, False]
     kept = benison.EvalConfig.load(tmp_path / "out" / "config.json")
     assert kept.weak_slices is not None
     assert kept.weak_slices.bins["fare"].edges == tuple(range(10, 100, 10))
@@ -264,7 +329,7 @@ def test_bins_beside_each_other_are_a_range_and_their_edges_are_kept_for_a_rerun
 def test_bins_can_be_given() -> None:
     asked = config(gate="warn", bins={"fare": [40, 60]})
     result = benison.evaluate(of_fares((40, 60)), asked)
-    assert result.weak_slices["slice"].to_pylist() == ["fare=[40, 60)"]
+    assert result.weak_slices["slice"].to_pylist() == ["fare=[40, 60)", "Overall"]
     with pytest.raises(benison.DataError, match="'fares', which is not a column"):
         benison.evaluate(of_fares((40, 60)), config(bins={"fares": [1]}))
     with pytest.raises(benison.ConfigError, match="none of the features"):

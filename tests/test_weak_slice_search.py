@@ -196,14 +196,16 @@ def test_what_was_found_is_shown_and_promoted_into_the_config(
     assert turned != slices[0]
     command("explain", str(tmp_path / "out"), "--slice", turned)
     assert "Found: " in capsys.readouterr().out
+    command("promote", str(tmp_path / "out"), "--slice", "Overall", *target)
     command("promote", str(tmp_path / "out"), "--slice", turned, *target)
     written = config_file.read_text()
     assert "evidence: worse" in written
     assert "# The evaluation of tips." in written
     assert "BinaryAccuracy  # the headline" in written
     judged = benison.evaluate(parquet, config_file).verdict
-    (failed,) = judged.failures
-    assert (failed.slice, failed.metric) == (slices[0], "binary_accuracy")
+    assert [(failed.slice, failed.metric) for failed in judged.failures] == [
+        (name, "binary_accuracy") for name in (slices[0], "Overall")
+    ]
 
 
 WORSE = {"change_threshold": {"absolute": -0.1, "direction": "HIGHER_IS_BETTER"}}

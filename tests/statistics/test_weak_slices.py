@@ -14,9 +14,9 @@ from benison.evidence.tails import binomial_upper_tail
 from benison.weak_slices.cell_sums import SAMPLED, CellSums
 from benison.weak_slices.confirm import confirmed
 from benison.weak_slices.layout import Layout
-from benison.weak_slices.pursuit import pursue
+from benison.weak_slices.pursuit import WHOLE, pursue
 from tests.statistics.planted import draw
-from tests.statistics.weak_slices import ALPHA, PLANTED, SEARCH, run
+from tests.statistics.weak_slices import ALPHA, PLANTED, SEARCH, SEARCH_OF_CHANGES, run
 
 
 @pytest.mark.parametrize(
@@ -87,6 +87,23 @@ def test_a_slice_that_improved_less_did_not_become_worse() -> None:
     state = dataclasses.replace(data, losses=better).state()
     reported = [
         confirmed(pursue(state, search), state.levels, ALPHA, search.min_effect)
-        for search in (SEARCH, dataclasses.replace(SEARCH, floor=0.0))
+        for search in (SEARCH, SEARCH_OF_CHANGES)
     ]
     assert [len(slices) > 0 for slices in reported] == [True, False]
+
+
+@pytest.mark.parametrize("loss", ["change", "squared"])
+def test_all_rows_together_are_reported_with_an_interval_that_covers_their_change(
+    loss: str,
+) -> None:
+    data = draw(6, rows=20_000, effect=0, loss=loss)
+    worse = np.random.default_rng(7).random(20_000) < 0.05
+    shifted = np.where(worse, 1.0, data.losses) if data.levels else data.losses - 0.9
+    state = dataclasses.replace(data, losses=shifted).state()
+    pursuit = pursue(state, SEARCH_OF_CHANGES)
+    (evidence,) = confirmed(pursuit, state.levels, ALPHA, SEARCH.min_effect)
+    true = 0.05 if data.levels else 0.1
+    assert evidence.candidate == WHOLE
+    assert (evidence.expected, evidence.lower <= true <= evidence.upper) == (0, True)
+    half = data.losses[(data.hashes & np.uint64(1)) == 1]
+    assert evidence.rows == len(half)

@@ -106,13 +106,6 @@ def _overall(about: SearchedTarget) -> dict[str, Any]:
 
 def _faults(about: SearchedTarget) -> Iterator[tuple[str, str]]:
     """What makes a search say less than it seems to: the outcome under a gate, and a sentence."""
-    if not about.labelled:
-        yield (
-            terms.NOT_EVALUATED,
-            "No example has a label, so weak slices could not be looked for. Give labels, or leave "
-            "weak_slices out of the config.",
-        )
-        return
     where = f"; most of them, {about.there:,}, are in {{{about.where}}}"
     at = where if about.there >= about.min_examples else ""
     of = counted(about.labelled, "example")
@@ -126,9 +119,9 @@ def _faults(about: SearchedTarget) -> Iterator[tuple[str, str]]:
     if about.baseline_undefined:
         yield (
             terms.NOT_EVALUATED,
-            f"{about.baseline} has no loss on {about.baseline_undefined:,} of {of}, where its predictions "
-            f"are missing or not finite{at}. What is worse there is not known; let it predict them, or "
-            "take these examples out.",
+            f"{about.baseline} has no loss on {about.baseline_undefined:,} of {of}, where its labels or "
+            f"predictions are missing or not finite{at}. What is worse there is not known; let it have "
+            "them, or take these examples out.",
         )
     if not about.slices:
         features = ", ".join(about.features)

@@ -110,7 +110,7 @@ WEAK_SLICES_SCHEMA = pa.schema(
         _text("parent"),
     ]
 )
-"""One row per slice, the strongest first.
+"""One row per slice, the strongest first; of changes Overall at the end, where all rows became worse.
 
 `examples` are the rows of the slice that have a loss, `confirmed_on` those of them that did not find it. Of
 these `mean_loss` is the mean loss, `expected` what other slices and all examples lead one to expect, `effect`

@@ -16,7 +16,7 @@ from benison.evidence.tails import (
     normal_tail,
     student_tail,
 )
-from benison.weak_slices.pursuit import Candidate, Pursuit
+from benison.weak_slices.pursuit import WHOLE, Candidate, Pursuit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,22 +71,36 @@ def confirmed(
 def evidence_of(
     pursuit: Pursuit, levels: tuple[int, int] | None, alpha: float
 ) -> Sequence[Evidence]:
-    """What the other half says of each slice that was taken."""
-    family = len(pursuit.taken)
-    return [_evidence(pursuit, i, levels, alpha / family) for i in range(family)]
+    """What the other half says of each slice that was taken, and then of all rows, where they are judged."""
+    halves = [(pursuit.taken[i], _half_of(pursuit, i)) for i in range(len(pursuit.taken))]
+    if pursuit.tables.judges_whole:
+        halves.append((WHOLE, _half_of_all(pursuit)))
+    return [_evidence(*each, levels, alpha, len(halves)) for each in halves]
 
 
-def _evidence(pursuit: Pursuit, i: int, levels: tuple[int, int] | None, alpha: float) -> Evidence:
-    cell, family = pursuit.taken[i].cell, len(pursuit.taken)
+def _half_of(pursuit: Pursuit, i: int) -> _Half:
+    """Of a slice that was taken."""
+    cell = pursuit.taken[i].cell
     rows, sums, squares = map(float, pursuit.tables.moments[:, 1, cell])
     expected, variance = pursuit.expected(1, without=i)
     error = math.sqrt(variance[cell] / rows**2 + pursuit.deviation**2 / pursuit.tables.total[0, 0])
-    half = _Half(rows, sums, squares, expected[cell] / rows, error, pursuit.deviation)
-    lower, upper = _interval(half, levels, alpha / 2)
+    return _Half(rows, sums, squares, expected[cell] / rows, error, pursuit.deviation)
+
+
+def _half_of_all(pursuit: Pursuit) -> _Half:
+    """Of all rows, of which what is the least that is expected of any is expected for certain."""
+    rows, sums, squares = map(float, pursuit.tables.total[:, 1])
+    return _Half(rows, sums, squares, pursuit.tables.floor or 0.0, 0.0, pursuit.deviation)
+
+
+def _evidence(
+    candidate: Candidate, half: _Half, levels: tuple[int, int] | None, alpha: float, family: int
+) -> Evidence:
+    lower, upper = _interval(half, levels, alpha / family / 2)
     p = _p_value(half, levels)
     return Evidence(
-        pursuit.taken[i],
-        int(rows),
+        candidate,
+        int(half.rows),
         half.mean,
         half.expected,
         lower - half.expected,

@@ -31,7 +31,7 @@ class SearchedTarget:
         model: The candidate.
         output: Its output.
         baseline: What it is compared with; the candidate itself without a baseline.
-        labelled: The rows that have a label.
+        labelled: The rows that have a label of the candidate's.
         candidate_undefined: Those of them on which the candidate has no finite loss.
         baseline_undefined: Those on which the baseline alone has none.
         where: The slice of one feature with most of the rows without a loss.
@@ -90,7 +90,7 @@ class Finder:
 
     def _row(self, pursuit: Pursuit, evidence: Evidence, kept: list[Evidence]) -> dict[str, Any]:
         key, kinds = self._key(evidence.candidate)
-        moments = pursuit.tables.moments[:, :, evidence.candidate.cell]
+        moments = pursuit.tables.moments_of(evidence.candidate)
         parents = [e.candidate for e in kept if _is_part(evidence.candidate, e.candidate)]
         parent = max(parents, key=lambda each: len(each.features), default=None)
         own = pursuit.tables.rows_of(evidence.candidate, moments[0]).sum()
@@ -130,8 +130,10 @@ _NUMBERS = ("expected", "effect", "lower", "upper", "p_adjusted")
 
 
 def _is_part(candidate: Candidate, other: Candidate) -> bool:
-    """Whether a slice is a part of another one."""
-    return other != candidate and other.pairs.items() <= candidate.pairs.items()
+    """Whether a slice is a part of another one that has a name of its own."""
+    return (
+        bool(other.pairs) and other != candidate and other.pairs.items() <= candidate.pairs.items()
+    )
 
 
 def findings(rows: Iterable[Mapping[str, Any]]) -> pa.Table:
@@ -153,7 +155,9 @@ def _sentence(row: Mapping[str, Any], model: str) -> str:
         f"{row['effect']:.3g} ({amounts['lower']} to {amounts['upper']}, confirmed on "
         f"{counted(row['confirmed_on'], 'example')} that did not find it)"
     )
-    name = f"{{{row['slice']}}}" + (f" of {model}" if model else "")
+    name = (f"{{{row['slice']}}}" if row["slice_key"] else "Overall") + (
+        f" of {model}" if model else ""
+    )
     if row["loss"] == CHANGE:
         text = f"Found: {name} became worse by {evidence}"
     else:
@@ -173,7 +177,7 @@ _MEASURES = {
 
 
 def _share_text(row: Mapping[str, Any]) -> str:
-    if not row["share_of_errors"] <= 1:  # NaN too
+    if not row["slice_key"] or not row["share_of_errors"] <= 1:  # NaN too
         return "."
     is_new = row["loss"] == CHANGE and row["measure"] == "decision"
     return f"; it holds {row['share_of_errors']:.0%} of all {'new ' if is_new else ''}errors."

@@ -51,7 +51,7 @@ class RowLoss:
     def of(self, labels: Any, predictions: Any) -> Array:
         """The loss of each row: float64[N], NaN where the label is missing, not finite where it is undefined.
 
-        A decision that is missing is a wrong one.
+        A row whose prediction is missing has no loss, whatever the measure is.
 
         Raises:
             DataError: Labels and predictions do not fit each other, or have no such loss.
@@ -68,13 +68,11 @@ class RowLoss:
         if isinstance(labels, Ragged) or isinstance(predictions, Ragged):
             raise _MisfitError("lists of different lengths", _LEAVE_OUT)
         if isinstance(predictions, pa.Array) or isinstance(labels, pa.Array):
-            losses = self._of_texts(labels, predictions)
-            return np.where(missing_rows(labels), np.nan, losses)
+            return self._of_texts(labels, predictions)
         labels, predictions = _flat(labels), _flat(predictions)
-        unlabelled = missing_rows(labels)
-        known = labels[~unlabelled], predictions[~unlabelled]
+        known = ~(missing_rows(labels) | _undecided(predictions))
         losses = np.full(len(labels), np.nan)
-        losses[~unlabelled] = self._of_numbers(*known)
+        losses[known] = self._of_numbers(labels[known], predictions[known])
         return losses
 
     def _of_numbers(self, labels: Array, predictions: Array) -> Array:
@@ -89,8 +87,8 @@ class RowLoss:
             raise _MisfitError(f"text, which has no {self.measure}", _DECISIONS)
         if not (isinstance(labels, pa.Array) and isinstance(predictions, pa.Array)):
             raise _MisfitError("text on one side and numbers on the other", _LEAVE_OUT)
-        right = pc.fill_null(pc.equal(labels, predictions), False)
-        return np.asarray(1.0 - right.to_numpy(zero_copy_only=False), np.float64)
+        wrong = pc.not_equal(labels, predictions).cast(pa.float64())  # null where either is
+        return np.asarray(pc.fill_null(wrong, np.nan).to_numpy(zero_copy_only=False))
 
 
 _LEAVE_OUT = (
@@ -110,19 +108,27 @@ def _flat(values: Array) -> Array:
     return values[:, 0] if values.ndim == _TWO_DIMENSIONS and values.shape[1] == 1 else values
 
 
+def _undecided(predictions: Array) -> Mask:
+    """Where a prediction is missing or not finite, of several scores the largest: bool[N].
+
+    A score of minus infinity beside others is that of a class that is ruled out.
+    """
+    largest = predictions if predictions.ndim == 1 else predictions.max(axis=1)  # NaN of a NaN
+    return np.asarray(~np.isfinite(largest))
+
+
 def _wrong(labels: Array, predictions: Array, by_threshold: bool) -> Mask:
-    """Where the decision is another one than the label, or there is none: bool[N]."""
+    """Where the decision is another one than the label: bool[N]."""
     if predictions.ndim == _TWO_DIMENSIONS:
         wrong = _classes(labels, predictions.shape[1]) != np.argmax(predictions, axis=1)
-        return np.asarray(wrong | missing_rows(predictions))
+        return np.asarray(wrong)
     if labels.ndim == _TWO_DIMENSIONS:
         raise _MisfitError("lists on one side and single numbers on the other", _LEAVE_OUT)
-    missing = ~np.isfinite(predictions)
     if not by_threshold:
-        _refuse(predictions[~missing], _is_whole, f"no classes, such as {{}}; {_SQUARES}")
-        return np.asarray((labels != predictions) | missing)
-    _check_shares(labels, predictions[~missing])
-    return np.asarray(((labels > _THRESHOLD) != (predictions > _THRESHOLD)) | missing)
+        _refuse(predictions, _is_whole, f"no classes, such as {{}}; {_SQUARES}")
+        return np.asarray(labels != predictions)
+    _check_shares(labels, predictions)
+    return np.asarray((labels > _THRESHOLD) != (predictions > _THRESHOLD))
 
 
 def _check_shares(labels: Array, predictions: Array) -> None:
@@ -178,14 +184,13 @@ def _squared(labels: Array, predictions: Array) -> Array:
 
 
 def _log_loss(labels: Array, predictions: Array) -> Array:
-    known = predictions[~missing_rows(predictions)]
     scores = np.clip(predictions, _LEAST, 1 - _LEAST)
     if scores.ndim == 1:
         if labels.ndim == _TWO_DIMENSIONS:
             raise _MisfitError("lists on one side and single numbers on the other", _LEAVE_OUT)
-        _check_shares(labels, known)
+        _check_shares(labels, predictions)
         return np.asarray(-(labels * np.log(scores) + (1 - labels) * np.log1p(-scores)))
-    if not (_is_share(known).all() and (np.abs(known.sum(axis=1) - 1) < _OFF).all()):
+    if not (_is_share(predictions).all() and (np.abs(predictions.sum(axis=1) - 1) < _OFF).all()):
         raise _MisfitError("no probabilities of classes, which are 1 together", _DECISIONS)
     if labels.ndim == 1:
         known_classes = _classes(labels, scores.shape[1]).astype(np.int64)

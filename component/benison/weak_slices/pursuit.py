@@ -59,6 +59,10 @@ class Candidate:
         return dict(zip(self.features, self.codes, strict=True))
 
 
+WHOLE = Candidate((), (), -1)
+"""All rows, as the slice of no feature, which is no cell."""
+
+
 class Tables:
     """Rows, sums and squares, float64[3, halves, cells], of the cells of all combinations in a row.
 
@@ -88,15 +92,15 @@ class Tables:
         self.starts = np.cumsum([0, *(part.shape[-1] for part in parts)])
         self.moments = np.concatenate(parts, axis=-1)
         self.eligible = self._eligible(search.min_examples)
+        self.judges_whole = search.floor is not None and bool(
+            _is_enough(total[0], search.min_examples)
+        )
+        """Whether all rows are judged as a slice too: what they have in common is expected of others."""
 
     def _eligible(self, min_examples: int) -> Mask:
         """Cells that are slices, of enough rows in both halves."""
         named = [_named(self.layout.shape(combination)) for combination in self.combinations]
-        rows = self.moments[0]
-        enough = (rows.sum(axis=0) >= min_examples) & (
-            rows.min(axis=0) >= max(min_examples // 2, 2)
-        )
-        return np.asarray(np.concatenate(named) & enough)
+        return np.asarray(np.concatenate(named) & _is_enough(self.moments[0], min_examples))
 
     def _wider(self, search: Search) -> list[Combination]:
         """Combinations of one more feature around the pairs of the largest scores."""
@@ -202,7 +206,12 @@ class Tables:
 
     def rows_of(self, candidate: Candidate, rows: Array) -> Array:
         """Rows of a slice, among all rows where only those of the sample were counted."""
-        return rows if candidate.features in self._whole else rows / max(self.share, 1e-12)
+        is_counted = candidate == WHOLE or candidate.features in self._whole
+        return rows if is_counted else rows / max(self.share, 1e-12)
+
+    def moments_of(self, candidate: Candidate) -> Array:
+        """Rows, sum and squares of a slice: float64[3, halves]."""
+        return self.total if candidate == WHOLE else self.moments[:, :, candidate.cell]
 
     def _is_in(self, candidate: Candidate) -> Mask:
         within = np.ones(len(self.sample.hashes), np.bool_)
@@ -231,6 +240,12 @@ def signed_deviance(successes: Array, trials: Array, share: Array) -> Array:
     distance += (1 - observed) * np.log((1 - observed) / (1 - share))
     root = np.sqrt(2 * trials * np.maximum(distance, 0))
     return np.asarray(np.where(observed > share, root, -root))
+
+
+def _is_enough(rows: Array, min_examples: int) -> Mask:
+    """Where there are enough rows, float64[halves, cells], in both halves."""
+    least = max(min_examples // 2, 2)
+    return np.asarray((rows.sum(axis=0) >= min_examples) & (rows.min(axis=0) >= least))
 
 
 def _named(shape: tuple[int, ...]) -> Mask:

@@ -100,14 +100,14 @@ class WeakSlicesEvaluator:
             labelled, own, before = self._losses(extracts, i)
             with np.errstate(invalid="ignore"):  # of infinite losses there is no difference
                 losses = own - before if self._is_change else own
-            kept = labelled & np.isfinite(losses)
+            kept = np.isfinite(losses)
             part = slice(None) if kept.all() else np.flatnonzero(kept)
             more = sums.add(hashes[part], codes[:, part], losses[part], before[part])
             merged.append((more, scored.add(labelled, own, before, codes, self._sizes)))
         return tuple(merged)
 
     def _losses(self, extracts: Extracts, i: int) -> tuple[Mask, Array, Array]:
-        """Which rows are labelled, the losses of a target, and those of what it is compared with."""
+        """Which rows have a label of the target, its losses, and those of what it is compared with."""
         labels, predictions = extracts["labels"], extracts["predictions"]
         (target, baseline), loss = self.targets[i], self.row_losses[i]
         own = loss.of(labels[target], predictions[target])
@@ -115,7 +115,7 @@ class WeakSlicesEvaluator:
         if not self._is_change:
             return labelled, own, own
         before = loss.of(labels[baseline], predictions[baseline])
-        return labelled & ~missing_rows(labels[baseline]), own, before
+        return labelled, own, before
 
     def merge(
         self, state: tuple[TargetSums, ...], other: tuple[TargetSums, ...]
