@@ -37,9 +37,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     moment = types.SimpleNamespace(isoformat=lambda **_: "2026-01-31T12:00:00+00:00")
     clock = types.SimpleNamespace(now=lambda zone: moment)
-    monkeypatch.setattr(
-        job, "datetime", types.SimpleNamespace(datetime=clock, timezone=job.datetime.timezone)
-    )
+    zone = job.datetime.UTC
+    monkeypatch.setattr(job, "datetime", types.SimpleNamespace(datetime=clock, UTC=zone))
     monkeypatch.setattr(job, "time", types.SimpleNamespace(monotonic=lambda: 0.0))
 
 
