@@ -175,3 +175,68 @@ def test_every_predicted_row_is_within_the_budget() -> None:
         result = benison.evaluate(data, config, model=counted, baseline=lambda frame: frame["fare"])
         assert set(result.probes["outcome"].to_pylist()) == outcomes, result.probes.to_pylist()
         assert sum(calls) == ROWS + budget // ROWS * ROWS
+
+
+def of_x(rows: pa.RecordBatch) -> Any:
+    return rows["x"].fill_null(0).to_numpy(zero_copy_only=False).astype(float)
+
+
+X = np.random.default_rng(7).normal(size=ROWS)
+WITH_NULLS = [None if i % 3 == 0 else float(each) for i, each in enumerate(X)]
+LARGE = np.where(np.arange(ROWS) == 5, 1e200, X)
+
+
+def known_alone(rows: pa.RecordBatch) -> Any:
+    scores = of_x(rows)
+    return np.where(np.isin(scores, X), 1.0 * (scores > 0), np.nan)
+
+
+def lower_half(rows: pa.RecordBatch) -> Any:
+    scores = of_x(rows)
+    return np.where(np.abs(scores) < 0.4, np.nan, 1.0 * (scores > 0))
+
+
+@pytest.mark.parametrize("name", ["directional", "monotone"])
+def test_a_rule_is_of_the_rows_whose_value_rises(name: str) -> None:
+    rule = finding(subject_of(of_x, x=WITH_NULLS), name, "x", by=1)
+    assert (rule.value, rule.rows) == (0, ROWS * 2 // 3)
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "column", "by", "words"),
+    [
+        (of_x, "directional", np.arange(ROWS), 1.5, "do not rise by 1.5"),
+        (known_alone, "random_attack", X, 5, "no row has"),
+        (known_alone, "boundary_distance", X, 0.5, "no row has a score"),
+    ],
+)
+def test_rows_that_have_no_score_are_not_measured(
+    model: Model, name: str, column: Any, by: float, words: str
+) -> None:
+    assert words in finding(subject_of(model, YES, x=column), name, "x", by=by).words
+
+
+def test_one_outlier_is_not_the_scale_of_all() -> None:
+    subject = subject_of(lambda rows: -of_x(rows), X * 3, x=LARGE)
+    flips = finding(subject, "permutation_flips", "x")
+    assert flips.value > 0.5
+    assert finding(subject, "monotone", "x").value > 0.9
+    apart = subject_of(lambda rows: 1e200 * (of_x(rows) > 1e9), X * 3, x=LARGE)
+    assert "too large" in finding(apart, "permutation_flips", "x").words
+
+
+def test_rows_without_a_score_are_left_out_of_swaps_and_distances() -> None:
+    city = np.where(np.arange(ROWS) < 200, "a", "b")
+    halves = subject_of(
+        lambda rows: np.where(np.arange(rows.num_rows) % 2, np.equal(rows["city"], "b"), np.nan),
+        city=city,
+    )
+    swaps = finding(halves, "feature_swaps", "city")
+    assert (swaps.value, swaps.rows, dict(swaps.curve)["b"]) == (1, ROWS // 2, 100 / 120)
+    distance = finding(subject_of(lower_half, YES, x=X), "boundary_distance", by=0.1)
+    assert distance.rows is None or distance.rows < (np.abs(X[:200]) >= 0.4).sum() + 1
+
+
+def test_the_largest_number_of_64_bits_is_a_value() -> None:
+    column = np.where(np.arange(ROWS) < 20, 2**63 - 1, np.arange(ROWS))
+    assert np.isfinite(finding(subject_of(of_x, x=column), "partial_dependence", "x").value)

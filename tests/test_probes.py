@@ -488,6 +488,8 @@ COLUMNS = [
     pa.array(["a", None, "b"]).dictionary_encode(),
     pa.array([[1.5], [], [3.0]]),
     pa.array([[1.5], None, [3.0]], pa.large_list(pa.float32())),
+    pa.array([[1.5, 2], None, [3.0, 4]], pa.list_(pa.float64(), 2)),
+    pa.array(np.array([1.5, 0, 3.0], np.float16), mask=np.array([False, True, False])),
 ]
 
 

@@ -60,14 +60,20 @@ class BoundaryDistance(Probe):
         )  # fmt: skip
 
     def distances(self, subject: Subject) -> Array:
-        """Of each row to another decision, in standard deviations, infinite if there is none: float64[N]."""
+        """To another decision, in standard deviations, infinite if there is none: float64[M].
+
+        Of the first rows that have a score, and all along one of the ways.
+        """
         numbers = _Numbers(subject, self.measured(subject), self.sample(subject).num_rows)
         generator = np.random.default_rng(_SEED)
-        least = np.full(numbers.count, np.inf)
+        least = np.full(numbers.count, np.nan)
         for _ in range(_WAYS):
             ends = numbers.partners(generator)
-            least = np.minimum(least, numbers.distance(ends))
-        return least
+            least = np.fmin(least, numbers.distance(ends))
+        measured: Array = least[~np.isnan(least)]
+        if not len(measured):
+            raise ModelError("no row has a score all along a way to another one")
+        return measured
 
 
 class _Numbers:
@@ -84,7 +90,8 @@ class _Numbers:
         self._scales = np.array([spread or 1.0 for spread in spreads]).reshape(-1, 1)
         self._points = np.stack([changes.numbers(column) for column in columns]) / self._scales
         self._classes = subject.decisions.classes(subject.before)
-        if len(np.unique(self._classes)) == 1:
+        self._known = finite(subject.before)
+        if len(np.unique(self._classes[self._known])) <= 1:
             raise ModelError("all rows have the same decision, so that there is no way to another")
 
     def partners(self, generator: np.random.Generator) -> Index:
@@ -92,25 +99,29 @@ class _Numbers:
         own = self._classes[: self.count]
         chosen = np.arange(self.count)
         for decision in np.unique(own):
-            others = np.flatnonzero(self._classes != decision)
+            others = np.flatnonzero((self._classes != decision) & self._known)
             rows = np.flatnonzero(own == decision)
             if len(others):
                 chosen[rows] = generator.choice(others, len(rows))
         return chosen
 
     def distance(self, ends: Index) -> Array:
-        """How far from each row the decision changes on the way to its end: float64[N]."""
+        """How far from each row the decision changes on the way to its end: float64[N], NaN where unknown."""
         start, way = self._points[:, : self.count], self._points[:, ends]
         way = np.where(np.isfinite(way - start), way - start, 0.0)
         low, high = np.zeros(self.count), np.ones(self.count)
-        is_there = self._flips(start + way)
+        is_there, known = self._flips(start + way)
+        known = known & self._known[: self.count]
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
-            flips = self._flips(start + middle * way)
+            flips, scored = self._flips(start + middle * way)
+            known &= scored
             low, high = np.where(flips, low, middle), np.where(flips, middle, high)
-        return np.where(is_there, high * np.sqrt((way**2).sum(axis=0)), np.inf)
+        distances = np.where(is_there, high * np.sqrt((way**2).sum(axis=0)), np.inf)
+        return np.where(known, distances, np.nan)
 
-    def _flips(self, points: Array) -> Mask:
+    def _flips(self, points: Array) -> tuple[Mask, Mask]:
+        """Where the decision is another one, and where there is a score: bool[N] each."""
         rows = self._subject.first(self.count)
         values = points * self._scales
         columns = {
@@ -119,7 +130,7 @@ class _Numbers:
         }
         after = self._subject.changed(rows, columns)
         own = self._classes[: self.count]
-        return np.asarray((self._subject.decisions.classes(after) != own) & finite(after))
+        return np.asarray(self._subject.decisions.classes(after) != own), finite(after)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,7 +146,7 @@ class RandomAttack(Probe):
         rows, generator = self.sample(subject), np.random.default_rng(_SEED)
         reach = _REACH if self.spec.by is None else self.spec.by
         before = subject.before[: rows.num_rows]
-        flipped, known = np.zeros(len(before), np.bool_), finite(before)
+        flipped, known = np.zeros((2, len(before)), np.bool_)
 
         def draw(count: int) -> Array:
             return generator.uniform(-1, 1, count)
@@ -144,10 +155,12 @@ class RandomAttack(Probe):
             try:
                 changed = noisy(rows, self.measured(subject), reach, draw)
                 after = subject.changed(rows, changed)
+                flips = subject.decisions.moved(before, after)
             except ModelError as error:
                 yield unmeasured(self.name, str(error))
                 return
-            flipped |= subject.decisions.moved(before, after) & finite(after)
+            scored = finite(before) & finite(after)
+            flipped, known = flipped | (flips & scored), known | scored
         count, total = int((flipped & known).sum()), int(known.sum())
         words = (
             f"{percent(count, total)} {subject.decisions.flip} under one of {_TRIES} random changes of up to "

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benison.data.batch import Array, Index
+from benison.data.batch import Array, Index, Mask
 from benison.data.values import innermost, is_list, is_number, is_text, undictionary, unlisted
 from benison.errors import ModelError
 from benison.probes.subject import spread_of as spread_of_numbers
@@ -56,6 +56,23 @@ def check_changes(pairs: Iterable[tuple[pa.Array, pa.Array]]) -> None:
         )
 
 
+def changed_rows(column: pa.Array, other: pa.Array) -> Mask:
+    """The rows with another number than before, of lists any of them: bool[N].
+
+    Lists are as long in both; what is missing in one is another number.
+    """
+    kind = undictionary(column).type
+    if is_list(kind):
+        (values, lengths), (others, _) = unlisted(undictionary(column)), unlisted(other)
+        rows = np.repeat(np.arange(len(lengths)), lengths)
+        return np.bincount(rows[changed_rows(values, others)], minlength=len(lengths)) > 0
+    if pa.types.is_integer(kind):  # the largest of 64 bits are no floats
+        differs = pc.not_equal(undictionary(column), undictionary(other))
+        return np.asarray(differs.fill_null(False).to_numpy(zero_copy_only=False), np.bool_)
+    before, after = numbers(column), numbers(other)
+    return np.asarray((before != after) & ~(np.isnan(before) & np.isnan(after)))
+
+
 def rolled(column: pa.Array, by: int = 1) -> pa.Array:
     """Each row with the value of the row `by` before it; rows in the order of hashes are in no order."""
     return undictionary(column).take(pa.array(np.roll(np.arange(len(column)), by)))
@@ -73,12 +90,21 @@ def filled(column: pa.Array, value: Any) -> pa.Array:
     repeated = single.take(pa.array(np.zeros(len(column), np.int64)))
     if not is_list(kind):
         return repeated
-    return _listed(repeated, np.ones(len(column), np.int64), kind)
+    length = kind.list_size if pa.types.is_fixed_size_list(kind) else 1
+    lengths = np.full(len(column), length, np.int64)
+    return _listed(
+        repeated.take(pa.array(np.repeat(np.arange(len(column)), lengths))), lengths, kind
+    )
 
 
 def _single(value: Any, kind: pa.DataType) -> pa.Array:
     if pa.types.is_decimal(kind) and isinstance(value, float):
         return pa.array([value]).cast(kind, safe=False)
+    if pa.types.is_float16(kind) and value is not None:
+        value = np.float16(value)
+    if pa.types.is_integer(kind) and value is not None:
+        limits = np.iinfo(kind.to_pandas_dtype())  # a float is above the largest of 64 bits
+        value = min(max(value, int(limits.min)), int(limits.max))
     return pa.array([value], kind, from_pandas=False)
 
 
@@ -100,8 +126,16 @@ def with_numbers(column: pa.Array, change: Callable[[Array], Array]) -> pa.Array
 
 
 def _listed(values: pa.Array, lengths: Index, kind: pa.DataType) -> pa.Array:
-    """Values in lists of so many; one that was missing is empty, which is missing too."""
+    """Values in lists of so many; one that was missing is empty, which is missing too.
+
+    Of a fixed size it is null.
+    """
     offsets = np.concatenate([[0], np.cumsum(lengths)])
+    if pa.types.is_fixed_size_list(kind):
+        missing = pa.array(lengths == 0)
+        return pa.LargeListArray.from_arrays(
+            pa.array(offsets, pa.int64()), values, mask=missing
+        ).cast(kind)
     return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), values).cast(kind)
 
 

@@ -85,13 +85,16 @@ class PartialDependence(Probe):
         best = int(np.nanargmax(np.where(np.isnan(ranges), -1, ranges)))
         mean = means[:, best]
         own = scores.reshape(len(grid), scores.shape[1], -1)[:, :, best]
-        spread = float(np.nanstd(own[mean.argmax()] - own[mean.argmin()]))
+        apart = own[mean.argmax()] - own[mean.argmin()]
+        apart = apart[np.isfinite(apart)]
         names = [f"{point:.6g}" if isinstance(point, float) else str(point) for point in grid]
         of_class = f" of class {best}" if scores.ndim > 2 else ""  # noqa: PLR2004 - points, rows, classes
         words = (
             f"the mean prediction{of_class} goes from {mean.min():.4g} ({feature} = {names[mean.argmin()]}) "
-            f"to {mean.max():.4g} ({names[mean.argmax()]}); that of single rows by {spread:.3g} more or less"
+            f"to {mean.max():.4g} ({names[mean.argmax()]})"
         )
+        if len(apart):
+            words += f"; that of single rows by {apart.std():.3g} more or less"
         curve = tuple(zip(names, map(float, mean), strict=True))
         return ProbeFinding(
             self.name,

@@ -17,12 +17,12 @@ import pyarrow.compute as pc
 
 from benison.config.debugging_options import DOWN
 from benison.data.batch import Array, Mask
-from benison.data.values import is_list, undictionary, unlisted
+from benison.data.values import innermost, is_list, undictionary, unlisted
 from benison.errors import ModelError
 from benison.probes import changes
 from benison.probes.base import Probe
 from benison.probes.probe_findings import ProbeFinding, of_share, percent, unmeasured
-from benison.probes.subject import Subject, finite
+from benison.probes.subject import NO_SPREAD, Subject, finite, spread_of
 
 _STEPS = (0.25, 0.5, 1.0, 2.0)
 _SWAPS = 4
@@ -67,13 +67,19 @@ class BrokenRule(Probe):
         """The scores of the rows as they are."""
         return subject.before[: self.sample(subject).num_rows]
 
-    def raised(self, subject: Subject, feature: str, steps: Sequence[float]) -> list[Array]:
-        """The signed scores where a number is higher by each step: a rule upwards is a rise."""
+    def raised(
+        self, subject: Subject, feature: str, steps: Sequence[float]
+    ) -> tuple[list[Array], Mask]:
+        """The signed scores where a number is higher by each step, and the rows where one is higher.
+
+        A rule upwards is a rise.
+        """
         rows = self.sample(subject)
         column = rows.column(feature)
         raised = [changes.with_numbers(column, lambda known, by=by: known + by) for by in steps]  # type: ignore[misc]
         changes.check_changes((column, each) for each in raised)
-        return [self.signed(subject.changed(rows, {feature: each})) for each in raised]
+        scores = [self.signed(subject.changed(rows, {feature: each})) for each in raised]
+        return scores, np.any([changes.changed_rows(column, each) for each in raised], axis=0)
 
     def signed(self, scores: Array) -> Array:
         """Scores that must not fall."""
@@ -106,10 +112,12 @@ class Monotone(BrokenRule):
     def broken(self, subject: Subject, feature: str) -> tuple[Mask, Mask]:
         self.check_numbers(subject, feature)
         spread = changes.spread_of(subject.rows.column(feature))
-        raised = self.raised(subject, feature, [step * spread for step in self.steps])
+        raised, is_higher = self.raised(subject, feature, [step * spread for step in self.steps])
         scores = np.stack([self.signed(self.before(subject)), *raised])
         falls = np.diff(scores, axis=0) < -_step(subject)
-        return np.asarray(falls.any(axis=0)), np.asarray(np.isfinite(scores).all(axis=0))
+        return np.asarray(falls.any(axis=0)), np.asarray(
+            np.isfinite(scores).all(axis=0) & is_higher
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,10 +133,13 @@ class Directional(BrokenRule):
 
     def broken(self, subject: Subject, feature: str) -> tuple[Mask, Mask]:
         self.check_numbers(subject, feature)
+        by, kind = self.spec.by or 0.0, innermost(subject.rows.schema.field(feature).type)
+        if pa.types.is_integer(kind) and by != np.rint(by):
+            raise ModelError(f"{feature} holds whole numbers, which do not rise by {by:g}")
         before = self.signed(self.before(subject))
-        (after,) = self.raised(subject, feature, [self.spec.by or 0.0])
+        (after,), is_higher = self.raised(subject, feature, [by])
         stays = np.asarray(after - before <= _step(subject))
-        return stays, np.asarray(np.isfinite(before) & np.isfinite(after))
+        return stays, np.asarray(np.isfinite(before) & np.isfinite(after) & is_higher)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,8 +168,10 @@ class Invariant(BrokenRule):
 
 def _step(subject: Subject) -> float:
     """How far rounding alone may move a score."""
-    known = subject.before[np.isfinite(subject.before)]
-    return _ROUNDING * float(known.std()) if len(known) else 0.0
+    spread = spread_of(subject.before)
+    if not np.isfinite(spread):
+        raise ModelError(NO_SPREAD)
+    return _ROUNDING * spread
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,7 +202,11 @@ class FeatureSwaps(Probe):
             moved = subject.decisions.moved(before, after)
             flipped |= moved
             known &= finite(after)
-            curve.append((str(value), float(moved.mean())))
+            scored = finite(before) & finite(after)
+            if scored.any():
+                curve.append((str(value), float(moved[scored].mean())))
+        if not curve:
+            raise ModelError("the model gives no finite score")
         count, total = int((flipped & known).sum()), int(known.sum())
         words = f"{percent(count, total)} {subject.decisions.flip} with another {feature}"
         value, share = max(curve, key=lambda point: point[1])

@@ -73,10 +73,12 @@ def of_share(  # noqa: PLR0913 - the parts of a finding
     detail: str = "",
     curve: tuple[tuple[str, float], ...] = (),
 ) -> ProbeFinding:
-    """A share of rows, notable if the true one is above the usual one with confidence."""
+    """A share of rows, notable if the true one is above the usual one with confidence; unmeasured of none."""
+    if not rows:
+        return unmeasured(probe, "no row has both a score and a change of it", feature)
     lower, upper = share_interval_of(count, rows, alpha)
     return ProbeFinding(
-        probe, words, feature, detail, count / rows if rows else math.nan, count, rows, lower, upper,
+        probe, words, feature, detail, count / rows, count, rows, lower, upper,
         bool(lower > usual), curve,
     )  # fmt: skip
 
