@@ -493,7 +493,10 @@ def test_a_candidate_that_is_the_baseline_is_blessed() -> None:
         assert _judged({"y": y, "n": p, "o": p}, metric, "worse", threshold) == "blessed"
 
 
-@pytest.mark.parametrize("metric", ["AUC", "F1Score", "MeanSquaredError", "SpearmanCorrelation"])
+@pytest.mark.parametrize(
+    "metric",
+    ["AUC", "BinaryAccuracy", "F1Score", "MeanSquaredError", "Precision", "SpearmanCorrelation"],
+)
 @pytest.mark.parametrize("kind", ["absolute", "relative"])
 def test_a_candidate_that_is_the_baseline_is_shown_to_be_no_worse(metric: str, kind: str) -> None:
     """The change is 0 in all rows, so that there is nothing to test; of 20 rows that is no evidence."""
@@ -559,9 +562,10 @@ def test_a_relative_change_of_few_rows_that_differ_is_as_sure_as_an_absolute_one
     """Of 60 rows, of which the baseline has 54 right, 1 % is half a row: the candidate may have lost none by chance."""
     y = np.ones(60)
     o = np.append(np.full(54, 0.9), np.full(6, 0.1))
+    n = 0.5 + (o - 0.5) / 2  # other scores that decide alike
     relative = {"change_threshold": {"relative": -0.01, "direction": "HIGHER_IS_BETTER"}}
     assert (
-        _judged({"y": y, "n": o, "o": o}, "BinaryAccuracy", "not_worse", relative) == "not_blessed"
+        _judged({"y": y, "n": n, "o": o}, "BinaryAccuracy", "not_worse", relative) == "not_blessed"
     )
 
 

@@ -30,6 +30,8 @@ from benison.metrics.statistics.scale import BINS, bins_of
 
 _FEWEST = 5
 """Fewer rows of a class say nothing of the error."""
+_NOISE = 1e-13
+"""The error of an area that rounding leaves where all placements are alike."""
 _SEARCHES = 8
 """A search among the scores of a slice takes as long as to count so many bins."""
 
@@ -96,7 +98,8 @@ class AreaEstimator(Estimator):
         self, value: Array, variance: Array, moments: ClassMoments, sample: ScoreSample
     ) -> Student:
         with np.errstate(all="ignore"):
-            error = np.abs(self.metric.slope_of_area) * np.sqrt(_of_slices(variance).sum(axis=1))
+            error = np.sqrt(_of_slices(variance).sum(axis=1))
+            error = np.where(error <= _NOISE, 0.0, error) * np.abs(self.metric.slope_of_area)
         unknown = (_of_slices(sample.rows).min(axis=1) < _FEWEST) | np.isnan(value)
         degrees = np.where(unknown, 0.0, _of_slices(moments.effective).min(axis=1) - 1)
         return Student(value, np.where(unknown, np.nan, error), degrees, "delong")

@@ -27,6 +27,8 @@ from benison.metrics.statistics.sums import Total
 
 _FEWEST = 5
 """Fewer blocks with rows say nothing of the error."""
+_NOISE = 1e-12
+"""The share of a value that rounding leaves as its error."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,11 +58,13 @@ class Replicates:
         value: Of all rows, float64[S].
         without: Without the rows of each block, float64[50, S].
         occupied: Which blocks have rows, bool[50, S].
+        scale: The size of what the value is made of, of which its rounding is a share; float64[S].
     """
 
     value: Array
     without: Array
     occupied: Mask
+    scale: Array
 
     @property
     def blocks(self) -> Array:
@@ -70,7 +74,8 @@ class Replicates:
     def minus(self, other: Replicates) -> Replicates:
         """The difference of two values on the same rows."""
         both = self.occupied | other.occupied
-        return Replicates(self.value - other.value, self.without - other.without, both)
+        scale = self.scale + other.scale
+        return Replicates(self.value - other.value, self.without - other.without, both, scale)
 
     @property
     def distances(self) -> Array:
@@ -88,8 +93,7 @@ class Replicates:
     def spread(self) -> Spread:
         """The value with its error."""
         error = np.sqrt(self.covariance(self))
-        noise = 1e-13 * np.abs(self.value)
-        error = np.where(error <= noise, 0.0, error)
+        error = np.where(error <= _NOISE * self.scale, 0.0, error)
         # Of few blocks, or where there is no value without one of them, it takes more blocks.
         degrees = np.where(np.isnan(error), 0.0, self.blocks - 1)
         return Student(self.value, error, degrees, "blocks")
@@ -143,7 +147,8 @@ class BlocksEstimator(Estimator):
         left, right = merged(groups[:half]), merged(groups[half:])
         replicates = (*leave_out_each(groups[:half], right), *leave_out_each(groups[half:], left))
         without = np.stack([replicate.value for replicate in (*replicates,)])
-        return Replicates(left.merge(right).value, without, rows > 0)
+        value = left.merge(right).value
+        return Replicates(value, without, rows > 0, np.abs(value))
 
     def _block(self, states: tuple[Any, ...], block: int, size: int) -> BlockStates:
         """The states of one block, those of all of the metric's statistics."""

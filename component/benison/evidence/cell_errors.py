@@ -95,7 +95,7 @@ class CellsEstimator(Estimator):
             won, lost, total = _discordant(state, share)
             change: Spread = PairedShares(won, lost, total)
             right = share.in_order(won, lost)
-            return Paired(own, other, change, covariance, *right)
+            return Paired(own, other, change, covariance, *right, same=state.differing == 0)
         errors = [_variance(state, *of) for of in zip(sides, parts, strict=True)]
         degrees = _degrees(state, sides[0])
         if isinstance(own, Share) and isinstance(other, Share):
@@ -107,15 +107,14 @@ class CellsEstimator(Estimator):
         variance = np.where(variance > _NOISE * together, variance, 0.0)
         difference = parts[0].value - parts[1].value
         change = _tested(difference, np.sqrt(variance), degrees)
-        return Paired(own, other, change, covariance)
+        return Paired(own, other, change, covariance, same=state.differing == 0)
 
     def _own(self, state: CellCounts, side: Marginal) -> Spread:
         share = None if self.weighted else share_of(self.metric)
         if share is not None:
             return Share(side.weights @ share.hits, side.weights @ share.among)
         part = contributions(self.metric, side)
-        error = np.sqrt(np.maximum(_variance(state, side, part), 0.0))
-        return _tested(part.value, error, _degrees(state, side))
+        return _tested(part.value, np.sqrt(_variance(state, side, part)), _degrees(state, side))
 
 
 def _tested(value: Array, error: Array, degrees: Array) -> Student:
@@ -169,7 +168,8 @@ def _variance(state: CellCounts, side: Marginal, part: Contributions) -> Array:
     by_decision = slopes.reshape(-1, 2, 2)
     second = second + 2 * (side.crossed * by_decision.prod(axis=2)).sum(axis=1)
     first = (side.weights * slopes).sum(axis=1)
-    return _centred(state.rows, second, first, first)
+    variance = _centred(state.rows, second, first, first)
+    return np.where(variance > _NOISE * state.rows * second, variance, 0.0)
 
 
 def _centred(rows: Array, second: Array, first: Array, other: Array) -> Array:

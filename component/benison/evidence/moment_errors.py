@@ -71,7 +71,8 @@ class MomentsEstimator(Estimator):
         if self.metric.is_share and not self.weighted:
             won, lost = _discordant(state)
             total = np.where(np.isnan(won), np.nan, state.rows)
-            return Paired(*spreads, PairedShares(won, lost, total), covariance, won, lost)
+            same = state.differing == 0
+            return Paired(*spreads, PairedShares(won, lost, total), covariance, won, lost, same)
         slopes = own[1] - other[1]
         change = self._tested(state, own[0] - other[0], slopes, 2)
         return Paired(*spreads, change, covariance)
@@ -91,6 +92,8 @@ class MomentsEstimator(Estimator):
         with np.errstate(all="ignore"):
             # The third central moment over the cube of the standard deviation, over the root of n.
             skew = state.third[:, cube] / state.rows**3 / error**3
+            most = (state.rows - 2) / np.sqrt(state.rows * degrees)  # of one row unlike all others
+            skew = np.clip(skew, -most, most)
         return Skewed(value, error, degrees, skew=np.where(np.isfinite(skew), skew, 0.0))
 
     def _degrees(self, state: RowMoments) -> Array:
@@ -198,10 +201,11 @@ def _largest(columns: Array) -> Array:
 def _variance(state: RowMoments, slopes: Array, others: Array) -> Array:
     """The covariance of two values with these slopes, float64[S]."""
     factors = slopes[:, :, None] * others[:, None, :]
-    sizes = state.mean[:, :, None] * state.mean[:, None, :] * state.rows[:, None, None]
+    deviations = np.sqrt(state.noise)
+    unsure = deviations[:, :, None] * deviations[:, None, :]
     # What the one model misses says nothing of the other, in which it has no slope.
-    products, sizes = (np.where(factors == 0, 0.0, factors * x) for x in (state.second, sizes))
-    noise = (_NOISE * np.abs(products) + _NOISE**2 * np.abs(sizes)).sum(axis=(1, 2))
+    products, unsure = (np.where(factors == 0, 0.0, factors * x) for x in (state.second, unsure))
+    noise = (_NOISE * np.abs(products) + np.abs(unsure)).sum(axis=(1, 2))
     total = products.sum(axis=(1, 2))
     return np.where(np.abs(total) < noise, 0.0, total) * ratio(state.rows, state.rows - 1)
 

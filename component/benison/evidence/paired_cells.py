@@ -11,6 +11,8 @@ import dataclasses
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from benison.data.batch import Array, Index, Inputs
 from benison.metrics.base import Statistic
@@ -29,17 +31,29 @@ class CellCounts(NamedTuple):
         weights: The sum of the weights in each cell; a fractional label puts a share into both of its cells.
         squares: The sum of the squares of what rows put there; None where it is `weights`, as all put 1.
         crossed: The sum of the products of the two shares of a row, by decisions.
+        differing: The number of rows in which one model's score is not the other's, float64[S].
     """
 
     rows: Array
     weights: Cells
     squares: Cells | None
     crossed: Cells
+    differing: Array
 
     @property
     def second(self) -> Cells:
         """The sums of squares."""
         return self.weights if self.squares is None else self.squares
+
+
+def differ(inputs: Inputs) -> Array:
+    """1 where one model's prediction is not the other's, or where that is not looked at: float64[N]."""
+    own, other = inputs.predictions, inputs.baseline
+    if isinstance(own, pa.Array):
+        return np.asarray(pc.fill_null(pc.not_equal(own, other), True), np.float64)
+    if not isinstance(own, np.ndarray):
+        return np.ones(len(inputs))
+    return np.asarray((own != other).reshape(len(own), -1).any(axis=1), np.float64)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,21 +81,24 @@ class PairedCells(Statistic[CellCounts]):
 
     def zero(self, size: int) -> CellCounts:
         nothing = Cells.empty(size, self.width)
-        return CellCounts(np.zeros(size), nothing, None, Cells.empty(size, self.width // 2))
+        crossed = Cells.empty(size, self.width // 2)
+        return CellCounts(np.zeros(size), nothing, None, crossed, np.zeros(size))
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> CellCounts:
         inputs, codes = heavy(inputs, codes)
         whole = check_binary(inputs)
         decisions = self._decisions(inputs)
         rows = codes.count().astype(np.float64)
+        differing = codes.sum(differ(inputs)) if self.paired else np.zeros(codes.size)
         if not whole:
-            return CellCounts(rows, *self._shared(inputs, codes, decisions))
+            return CellCounts(rows, *self._shared(inputs, codes, decisions), differing)
         cells = 2 * decisions + (inputs.labels == 1)
         weights = Cells.grouped(cells, inputs.weights, codes, self.width)
         squares = None
         if inputs.weights is not None:
             squares = Cells.grouped(cells, inputs.weights**2, codes, self.width)
-        return CellCounts(rows, weights, squares, Cells.empty(codes.size, self.width // 2))
+        crossed = Cells.empty(codes.size, self.width // 2)
+        return CellCounts(rows, weights, squares, crossed, differing)
 
     def _decisions(self, inputs: Inputs) -> Index:
         candidate = self._decided(inputs.predictions)
@@ -120,16 +137,18 @@ class PairedCells(Statistic[CellCounts]):
         if a.squares is not None or b.squares is not None:
             squares = a.second.merge(b.second)
         weights = a.weights.merge(b.weights)
-        return CellCounts(a.rows + b.rows, weights, squares, a.crossed.merge(b.crossed))
+        crossed, differing = a.crossed.merge(b.crossed), a.differing + b.differing
+        return CellCounts(a.rows + b.rows, weights, squares, crossed, differing)
 
     def scatter(self, state: CellCounts, index: Index, size: int) -> CellCounts:
-        rows = np.zeros(size)
-        rows[index] = state.rows
+        rows, differing = np.zeros(size), np.zeros(size)
+        rows[index], differing[index] = state.rows, state.differing
         return CellCounts(
             rows,
             state.weights.relabel(index, size),
             None if state.squares is None else state.squares.relabel(index, size),
             state.crossed.relabel(index, size),
+            differing,
         )
 
     def gather(self, state: CellCounts, index: Index) -> CellCounts:
@@ -138,4 +157,5 @@ class PairedCells(Statistic[CellCounts]):
             state.weights.take(index),
             None if state.squares is None else state.squares.take(index),
             state.crossed.take(index),
+            state.differing[index],
         )

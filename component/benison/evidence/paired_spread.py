@@ -7,8 +7,11 @@ import dataclasses
 
 import numpy as np
 
-from benison.data.batch import Array, Index
+from benison.data.batch import Array, Index, Mask
 from benison.evidence.spread import PairedShares, Share, Spread, Student
+
+_NOISE = 1e-13
+"""The share of the variances that rounding leaves where the two vary as one."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +23,7 @@ class Paired:
         covariance: Of the two, float64[N], by which a relative change is tested.
         won: Rows that only the candidate has right, where the value is a share of right rows.
         lost: Rows that only the baseline has right.
+        same: Where both models predict the same in every row, as far as that is known: bool[N].
     """
 
     candidate: Spread
@@ -28,6 +32,12 @@ class Paired:
     covariance: Array
     won: Array | None = None
     lost: Array | None = None
+    same: Mask | None = None
+
+    @property
+    def is_unchanged(self) -> Mask:
+        """Where no row tells one model from the other: bool[N]."""
+        return self.change.is_constant if self.same is None else self.same | self.change.is_constant
 
     def take(self, index: Index) -> Paired:
         """The slices `index`."""
@@ -44,8 +54,9 @@ class Paired:
             return _combined_shares(self.change, own, share)
         with np.errstate(all="ignore"):
             errors = _known_error(own) ** 2, _known_error(other) ** 2
-            variance = errors[0] + share**2 * errors[1] - 2 * share * self.covariance
-            error = np.sqrt(np.maximum(variance, 0.0))
+            together = errors[0] + share**2 * errors[1]
+            variance = together - 2 * share * self.covariance
+            error = np.sqrt(np.where(variance <= _NOISE * together, 0.0, variance))
         degrees = (
             self.change.degrees if isinstance(self.change, Student) else np.full_like(error, np.nan)
         )

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benison.data.batch import Array, Index, Inputs
+from benison.evidence.paired_cells import differ
 from benison.metrics.averages import label_weight
 from benison.metrics.base import Statistic
 from benison.metrics.pairing import label
@@ -22,6 +23,10 @@ from benison.metrics.statistics.sums import MeanOf, RowFunction
 from benison.slicing.codes import SliceCodes
 
 _FIRST = 1024
+_SUMMED = 2e-15
+"""What each row adds to the rounding of a sum, over the sum: some units in the last place."""
+_ROUNDED = 1e-13
+"""The rounding of a function of the row, over its size."""
 OF_LABELS = frozenset({label, label_weight, MeanOf(label), MeanOf(label_weight)})
 """Functions that are the same for both models."""
 
@@ -35,12 +40,16 @@ class RowMoments(NamedTuple):
         second: Sums of products of distances from the means, float64[S, K, K].
         third: Sums of cubes of the distances of a single function, float64[S, J]: the candidate's, and where
             there are two models the baseline's and that of the difference.
+        noise: How far `second` of each column with itself may be off by rounding, float64[S, K].
+        differing: The number of rows in which one model's prediction is not the other's, float64[S].
     """
 
     rows: Array
     mean: Array
     second: Array
     third: Array
+    noise: Array
+    differing: Array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +91,8 @@ class PairedMoments(Statistic[RowMoments]):
         return (3 if self.paired else 1) if single else 0
 
     def zero(self, size: int) -> RowMoments:
-        shapes = ((), (self.width,), (self.width, self.width), (self.cubes,))
+        width = self.width
+        shapes = ((), (width,), (width, width), (self.cubes,), (width,), ())
         return RowMoments(*(np.zeros((size, *shape)) for shape in shapes))
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> RowMoments:
@@ -99,9 +109,12 @@ class PairedMoments(Statistic[RowMoments]):
             for j, b in enumerate(distances[: i + 1]):
                 second[:, i, j] = second[:, j, i] = codes.sum(a * b)
         third = self._third(distances, offsets, second, rows, codes)
+        noise = _SUMMED * rows[:, None] * np.einsum("sii->si", second)
         second -= rows[:, None, None] * offsets[:, :, None] * offsets[:, None, :]
         mean = np.where(rows[:, None] > 0, np.array(centres) + offsets, 0.0)
-        return RowMoments(rows, mean, second, third)
+        noise += _ROUNDED**2 * rows[:, None] * (np.square(centres) + mean**2)
+        differing = codes.sum(differ(inputs)) if self.paired else np.zeros(codes.size)
+        return RowMoments(rows, mean, second, third, noise, differing)
 
     def _columns(self, inputs: Inputs) -> list[Array]:
         """The weighted columns, float64[N] each."""
@@ -143,7 +156,8 @@ class PairedMoments(Statistic[RowMoments]):
         third = a.third + b.third
         if self.cubes:
             third = third + self._between(a, b, delta, rows)
-        return RowMoments(rows, mean, a.second + b.second + crossed, third)
+        second, noise = a.second + b.second + crossed, a.noise + b.noise
+        return RowMoments(rows, mean, second, third, noise, a.differing + b.differing)
 
     def _between(self, a: RowMoments, b: RowMoments, delta: Array, rows: Array) -> Array:
         """What the distance of the means of two parts adds to the third moments."""

@@ -99,10 +99,9 @@ class Gated:
         met = is_edge & np.isfinite(self.distance)
         if self.rule.is_change:
             assert self.values.paired is not None
-            alike = self.values.paired.change.is_constant & (self.judged.change == 0)
-            enough = self.values.rests_on(is_change=True) >= _ALIKE
-            met = met | (alike & enough & (self.judged.outcome == PASS))
-        return np.asarray(met & self.is_open & ~self.is_undefined)
+            unchanged = self.values.paired.is_unchanged & (self.judged.change == 0)
+            met = met | (unchanged & (self.values.rests_on(is_change=True) >= _ALIKE))
+        return np.asarray(met & (self.judged.outcome == PASS) & ~self.is_undefined)
 
     @property
     def _range(self) -> tuple[Array, Array]:
@@ -272,8 +271,10 @@ class Family:
 
     def _zones(self, gated: Gated, p_worse: Array) -> Words:
         zone = np.full(len(p_worse), UNDECIDED, object)
-        zone[gated.p_not_worse <= self._alpha] = SHOWN_NOT_WORSE
-        zone[p_worse <= self._alpha] = SHOWN_WORSE
+        # No sample shows its value to be on the other side of the bound, whatever a test makes of it.
+        is_within = gated.judged.outcome == PASS
+        zone[(gated.p_not_worse <= self._alpha) & is_within] = SHOWN_NOT_WORSE
+        zone[(p_worse <= self._alpha) & ~is_within] = SHOWN_WORSE
         zone[gated.is_met] = SHOWN_NOT_WORSE
         certain = gated.is_certain & (gated.judged.outcome == FAIL)
         zone[~gated.is_open | gated.is_undefined | certain] = ""
