@@ -84,7 +84,7 @@ class AreaEstimator(Estimator):
         )
         variance = moments.own + moments.other - 2 * moments.crossed
         noise = 1e-14 * (moments.own + moments.other)
-        variance = np.where(variance > noise, variance, 0.0)
+        variance = np.where(variance <= noise, 0.0, variance)
         change = self._tested(values[0] - values[1], variance, moments, sample)
         covariance = self.metric.slope_of_area**2 * _of_slices(moments.crossed).sum(axis=1)
         covariance = np.where(np.isnan(change.error), np.nan, covariance)

@@ -104,7 +104,7 @@ class CellsEstimator(Estimator):
             degrees = np.minimum(own.total, other.total) - 1
         together = errors[0] + errors[1]
         variance = together - 2 * covariance
-        variance = np.where(variance > _NOISE * together, variance, 0.0)
+        variance = np.where(variance <= _NOISE * together, 0.0, variance)
         difference = parts[0].value - parts[1].value
         change = _tested(difference, np.sqrt(variance), degrees)
         return Paired(own, other, change, covariance, same=state.differing == 0)
@@ -169,7 +169,7 @@ def _variance(state: CellCounts, side: Marginal, part: Contributions) -> Array:
     second = second + 2 * (side.crossed * by_decision.prod(axis=2)).sum(axis=1)
     first = (side.weights * slopes).sum(axis=1)
     variance = _centred(state.rows, second, first, first)
-    return np.where(variance > _NOISE * state.rows * second, variance, 0.0)
+    return np.where(variance <= _NOISE * state.rows * second, 0.0, variance)
 
 
 def _centred(rows: Array, second: Array, first: Array, other: Array) -> Array:
