@@ -75,7 +75,7 @@ def of_share(  # noqa: PLR0913 - the parts of a finding
 ) -> ProbeFinding:
     """A share of rows, notable if the true one is above the usual one with confidence; unmeasured of none."""
     if not rows:
-        return unmeasured(probe, "no row has both a score and a change of it", feature)
+        return unmeasured(probe, "no row has a score before and after a change", feature)
     lower, upper = share_interval_of(count, rows, alpha)
     return ProbeFinding(
         probe, words, feature, detail, count / rows, count, rows, lower, upper,
