@@ -70,7 +70,7 @@ class Part:
     """A part of the data whose summary is its number, and which has no types."""
 
     number: int
-    path: str = "a"
+    path: str = "/a"  # as workers get them
 
     def run(self) -> tuple[str, int]:
         return self.path, self.number

@@ -175,8 +175,12 @@ weak_slices: {loss: change}
 
 
 def test_what_was_found_is_shown_and_promoted_into_the_config(
-    parquet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    parquet: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
     config_file = tmp_path / "eval.yaml"
     config_file.write_text(COMMENTED)
     result = benison.evaluate(parquet, config_file, output=tmp_path / "out")

@@ -250,7 +250,7 @@ def test_a_pull_request_has_one_comment(
 def test_the_command(result: benison.EvalResult, tmp_path: Path) -> None:
     target = f"dvc={tmp_path / 'metrics.json'}"
     done = CliRunner().invoke(app, ["publish", str(result.path), "--to", target])
-    assert (done.exit_code, done.stdout) == (0, "Published: dvc\n")
+    assert (done.exit_code, done.stdout.strip()) == (0, "Published: dvc")
     assert CliRunner().invoke(app, ["publish", str(result.path), "--to", "x"]).exit_code == 2
 
 

@@ -56,7 +56,7 @@ def name_in_any_order(table: pa.Table, asked: str) -> str | None:
 
     None where the table has no such slice.
     """
-    if pc.any(pc.equal(table["slice"], asked)).as_py():
+    if pc.any(pc.equal(table["slice"], pa.scalar(asked))).as_py():
         return asked
     names = table["slice"].filter(pc.equal(pc.binary_length(table["slice"]), len(asked.encode())))
     if ", " not in asked or not len(names):
