@@ -43,7 +43,7 @@ class Probe(ABC):
 
     @abstractmethod
     def run(self, subject: Subject) -> Iterator[ProbeFinding]:
-        """What it says of the model."""
+        """What it says of the model; whatever it raises becomes the reason why nothing was measured."""
 
     def cost(self, subject: Subject) -> int:
         """How many rows are predicted for it; the rows as they are have been already."""

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from benison.data.batch import Array, Index, Mask
 from benison.data.values import is_measured, undictionary
-from benison.errors import BenisonError, MissingExtraError, ModelError, suggestion
+from benison.errors import MissingExtraError, ModelError, suggestion
 from benison.probes import changes
 from benison.probes.base import Probe
 from benison.probes.metamorphic import frequent_values
@@ -86,11 +86,7 @@ class Benchmark(Probe):
         if subject.compare is None or subject.labels is None:
             yield unmeasured(self.name, "there are no labels that are numbers or classes")
             return
-        try:
-            compared = self._compared(subject)
-        except BenisonError as error:
-            yield unmeasured(self.name, str(error))
-            return
+        compared = self._compared(subject)
         if self.spec.metric and self.spec.metric not in {each.metric for each in compared}:
             hint = suggestion(self.spec.metric, [each.metric for each in compared])
             yield unmeasured(

@@ -41,11 +41,7 @@ class BoundaryDistance(Probe):
         if not subject.decisions.are_classes:
             yield unmeasured(self.name, "predictions are numbers, between which is no boundary")
             return
-        try:
-            distances = self.distances(subject)
-        except ModelError as error:
-            yield unmeasured(self.name, str(error))
-            return
+        distances = self.distances(subject)
         near = _NEAR if self.spec.by is None else self.spec.by
         count, total = int((distances < near).sum()), len(distances)
         words = (
@@ -152,13 +148,9 @@ class RandomAttack(Probe):
             return generator.uniform(-1, 1, count)
 
         for _ in range(_TRIES):
-            try:
-                changed = noisy(rows, self.measured(subject), reach, draw)
-                after = subject.changed(rows, changed)
-                flips = subject.decisions.moved(before, after)
-            except ModelError as error:
-                yield unmeasured(self.name, str(error))
-                return
+            changed = noisy(rows, self.measured(subject), reach, draw)
+            after = subject.changed(rows, changed)
+            flips = subject.decisions.moved(before, after)
             scored = finite(before) & finite(after)
             flipped, known = flipped | (flips & scored), known | scored
         count, total = int((flipped & known).sum()), int(known.sum())

@@ -117,11 +117,7 @@ class PermutationImportance(Probe):
         return _ROUNDS * len(self.features(subject))
 
     def run(self, subject: Subject) -> Iterator[ProbeFinding]:
-        try:
-            before = self._before(subject)
-        except (ModelError, DataError) as error:
-            yield unmeasured(self.name, str(error))
-            return
+        before = self._before(subject)
         for feature in self.changing(subject):
             try:
                 rounds = self._rounds(subject, feature)

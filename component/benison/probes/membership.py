@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from benison.data.batch import Array
-from benison.errors import BenisonError, ModelError
+from benison.errors import ModelError
 from benison.evidence.tails import normal_quantile
 from benison.probes.base import Probe
 from benison.probes.probe_findings import ProbeFinding, area, unmeasured
@@ -39,12 +39,8 @@ class Membership(Probe):
             yield unmeasured(self.name, "there are no labels that are numbers or classes")
             return
         rows, labels = subject.trained_on
-        try:
-            inside = losses(subject, subject.scores(rows), labels)
-            outside = losses(subject, subject.before, subject.labels)
-        except BenisonError as error:
-            yield unmeasured(self.name, str(error))
-            return
+        inside = losses(subject, subject.scores(rows), labels)
+        outside = losses(subject, subject.before, subject.labels)
         if not len(inside) or not len(outside):
             yield unmeasured(self.name, "no row has a label and a score")
             return

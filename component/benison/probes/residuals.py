@@ -44,16 +44,6 @@ class ResidualProbe(Probe):
     def calls(self, subject: Subject) -> int:
         return 0
 
-    def run(self, subject: Subject) -> Iterator[ProbeFinding]:
-        try:
-            yield from self.looked_at(subject)
-        except ModelError as error:
-            yield unmeasured(self.name, str(error))
-
-    def looked_at(self, subject: Subject) -> Iterator[ProbeFinding]:
-        """What it says; raises ModelError where there are no residuals."""
-        raise NotImplementedError
-
 
 class _Bin(NamedTuple):
     """The mean residual of rows in a bin, less that of all others, by Welch's test."""
@@ -73,7 +63,7 @@ class ResidualsByFeature(ResidualProbe):
     Numbers are in ten bins of equally many rows. P-values are Welch's, after Holm over all bins.
     """
 
-    def looked_at(self, subject: Subject) -> Iterator[ProbeFinding]:
+    def run(self, subject: Subject) -> Iterator[ProbeFinding]:
         residuals = _residuals(subject)
         by_feature: dict[str, list[_Bin]] = {}
         for name in self.parting(subject):
@@ -164,7 +154,7 @@ class ResidualNormality(ResidualProbe):
     Filliben, "The probability plot correlation coefficient test for normality", Technometrics 17, 1975.
     """
 
-    def looked_at(self, subject: Subject) -> Iterator[ProbeFinding]:
+    def run(self, subject: Subject) -> Iterator[ProbeFinding]:
         residuals = _residuals(subject)
         ordered = np.sort(residuals[np.isfinite(residuals)])
         quantiles = normal_medians(len(ordered))
@@ -188,7 +178,7 @@ def normal_medians(count: int) -> Array:
 class ResidualAutocorrelation(ResidualProbe):
     """How much a residual says of the next in the order of a time column, over all rows of the data."""
 
-    def looked_at(self, subject: Subject) -> Iterator[ProbeFinding]:
+    def run(self, subject: Subject) -> Iterator[ProbeFinding]:
         for name in self.spec.features:
             whole = subject.orders.get(name)
             if whole is None:
