@@ -78,11 +78,6 @@ class DrawnRows:
     draws: Numbers
     numbers: Array
 
-    @property
-    def memberships(self) -> int:
-        """Rows in slices: one in three slices counts three times."""
-        return sum(len(codes) for _, codes in self.codes.parts)
-
     def relabelled(self, index: Index, size: int) -> DrawnRows:
         """Slice i becomes slice `index[i]` of `size`."""
         return dataclasses.replace(self, codes=self.codes.relabelled(index, size))
@@ -149,7 +144,7 @@ class ScoreSample:
         merged = ScoreSample(
             self.rows + other.rows, self.held + other.held, self.waiting + other.waiting
         )
-        if sum(rows.memberships for rows in merged.waiting) > _WAITING:
+        if sum(rows.codes.memberships for rows in merged.waiting) > _WAITING:
             merged = merged._drawn()
             most = max(_HELD, 2 * int(np.minimum(merged.rows, EXACT_ROWS).sum()))
             if sum(len(each.keys) for each in merged.held) > most:

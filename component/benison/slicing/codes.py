@@ -189,6 +189,17 @@ class SliceCodes:
         keys += _at(cells, rows)
         return keys, rows
 
+    @property
+    def memberships(self) -> int:
+        """Rows in slices: one in three slices counts three times."""
+        return sum(len(codes) for _, codes in self.parts)
+
+    def in_slices(self, chosen: npt.NDArray[np.bool_]) -> SliceCodes:
+        """The same rows, in those slices alone that are `chosen`, bool[S]."""
+        if chosen.all():
+            return self
+        return SliceCodes(self.size, tuple(_kept(*part, chosen[part[1]]) for part in self.parts))
+
     def relabelled(self, index: Index, size: int) -> SliceCodes:
         """Slice i becomes slice `index[i]` of `size`; no two slices become one."""
         if len(index) == size and np.array_equal(index, np.arange(size)):
@@ -219,6 +230,13 @@ class SliceCodes:
             if self.parts
             else values[:0]
         )
+
+
+def _kept(rows: Index | None, codes: Index, kept: npt.NDArray[np.bool_]) -> Part:
+    if kept.all():
+        return rows, codes
+    at = np.flatnonzero(kept)
+    return at if rows is None else rows[at], codes[at]
 
 
 def _take(

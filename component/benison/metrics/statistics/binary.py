@@ -79,11 +79,6 @@ class BinaryRows:
     def __len__(self) -> int:
         return len(self.scores)
 
-    @property
-    def memberships(self) -> int:
-        """Rows in slices: one in three slices counts three times."""
-        return sum(len(codes) for _, codes in self.codes.parts)
-
     def take(self, rows: Index) -> BinaryRows:
         """The rows `rows`, of which some may be there more than once."""
         weights = None if self.weights is None else self.weights[rows]
@@ -92,22 +87,11 @@ class BinaryRows:
 
     def in_slices(self, chosen: Mask) -> BinaryRows:
         """The same rows, in those slices alone that are `chosen`, bool[S]."""
-        if chosen.all():
-            return self
-        parts = tuple(kept_part(*part, chosen[part[1]]) for part in self.codes.parts)
-        return dataclasses.replace(self, codes=SliceCodes(self.codes.size, parts))
+        return dataclasses.replace(self, codes=self.codes.in_slices(chosen))
 
     def relabelled(self, index: Index, size: int) -> BinaryRows:
         """Slice i becomes slice `index[i]` of `size`."""
         return dataclasses.replace(self, codes=self.codes.relabelled(index, size))
-
-
-def kept_part(rows: Index | None, codes: Index, kept: Mask) -> tuple[Index | None, Index]:
-    """Those memberships of a part of slice codes that are `kept`, bool[M]."""
-    if kept.all():
-        return rows, codes
-    at = np.flatnonzero(kept)
-    return at if rows is None else rows[at], codes[at]
 
 
 def heavy(inputs: Inputs, codes: SliceCodes) -> tuple[Inputs, SliceCodes]:

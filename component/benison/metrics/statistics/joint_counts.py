@@ -19,7 +19,7 @@ import numpy as np
 from benison.data.batch import Array, Index, Inputs, Mask
 from benison.errors import DataError
 from benison.metrics.base import Statistic
-from benison.metrics.statistics.binary import heavy, kept_part
+from benison.metrics.statistics.binary import heavy
 from benison.metrics.statistics.cells import Cells
 from benison.metrics.statistics.ranks import WAITING
 from benison.metrics.statistics.scale import bins_of
@@ -128,15 +128,9 @@ class JointRows:
     y: Array
     weights: Array
 
-    @property
-    def memberships(self) -> int:
-        """Rows in slices: one in three slices counts three times."""
-        return sum(len(slices) for _, slices in self.codes.parts)
-
     def in_slices(self, chosen: Mask) -> JointRows:
         """The same rows, in those slices alone that are `chosen`, bool[S]."""
-        parts = tuple(kept_part(*part, chosen[part[1]]) for part in self.codes.parts)
-        return dataclasses.replace(self, codes=SliceCodes(self.codes.size, parts))
+        return dataclasses.replace(self, codes=self.codes.in_slices(chosen))
 
     def pairs(self) -> Iterator[WeighedPairs]:
         """The pairs of values, for each part of the slices."""
@@ -205,7 +199,7 @@ class JointCounts:
         large, small = (self, other) if len(self.pairs) >= len(other.pairs) else (other, self)
         merged = large._with(small.pairs, small.pooled) if len(small.pairs) else large
         merged = dataclasses.replace(merged, waiting=self.waiting + other.waiting)
-        waiting = sum(rows.memberships for rows in merged.waiting)
+        waiting = sum(rows.codes.memberships for rows in merged.waiting)
         return merged.compact if waiting > max(WAITING, len(merged.pairs)) else merged
 
     @functools.cached_property
@@ -308,7 +302,7 @@ class JointRanks(Statistic[JointCounts]):
         weights = np.where(missing, np.nan, weights)
         x, y = (np.where(missing, 0.0, values) + 0.0 for values in (x, y))  # and -0 is 0
         rows = JointRows(codes, x, y, weights)
-        waiting = (rows,) if rows.memberships else ()
+        waiting = (rows,) if rows.codes.memberships else ()
         return dataclasses.replace(self.zero(codes.size), waiting=waiting)
 
     def merge(self, a: JointCounts, b: JointCounts) -> JointCounts:

@@ -75,7 +75,7 @@ class Ranks:
         merged = dataclasses.replace(self, source=None)._with_rows(other.waiting)
         if len(other.exact) or len(other.pooled.slices):
             merged = merged._with(other.exact, other.pooled)
-        waiting = sum(rows.memberships for rows in merged.waiting)
+        waiting = sum(rows.codes.memberships for rows in merged.waiting)
         return merged.compact if waiting > max(WAITING, len(merged.exact)) else merged
 
     def _with_rows(self, batches: Sequence[BinaryRows]) -> Ranks:
@@ -106,7 +106,7 @@ class Ranks:
     @functools.cached_property
     def compact(self) -> Ranks:
         """The same with no rows waiting; it is made once, however often the values are read."""
-        rows = [rows for rows in self.waiting if rows.memberships]
+        rows = [rows for rows in self.waiting if rows.codes.memberships]
         compact = dataclasses.replace(self, waiting=())
         if not rows:
             return compact
@@ -116,7 +116,7 @@ class Ranks:
             compact = dataclasses.replace(compact, pooled=pooled)
         many[crowded.slices] = True
         rest = [batch.in_slices(~many) for batch in rows]
-        exact = ExactScores.of([batch for batch in rest if batch.memberships])
+        exact = ExactScores.of([batch for batch in rest if batch.codes.memberships])
         return compact._with(exact, crowded) if len(exact) or len(crowded.slices) else compact
 
     @property
