@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benison.data.dataset import Dataset
 from benison.engine.analysis import HIDES_SLICES, AnalysisEvaluator
 from benison.engine.cores import threads_of
 from benison.engine.extract import extractors_of
@@ -24,7 +25,6 @@ from benison.errors import ConfigError
 from benison.evaluation.defaults import default_writers, evaluators_of
 from benison.evaluation.ending import unended
 from benison.evaluation.job import Job, PathLike, Progress, silent
-from benison.evaluation.probing import probe_stages
 from benison.evaluation.quantile_edges import completed, quantile_edges, with_known_edges
 from benison.evaluation.recording import Recording, check_output
 from benison.evaluation.registering import Announcer, pin
@@ -147,7 +147,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         edges = quantile_edges(resolved.plan, resolved.data, engine, beam_options)
         plan, scanned = completed(resolved.plan, edges), time.monotonic() - started
         plan, weak = weak_slice_stages(plan, resolved.data, engine, beam_options)
-        probes = probe_stages(plan, resolved.data)
+        probes = _probe_stages(plan, resolved.data)
         summaries = _evaluators(plan, [*weak, *probes, *evaluators])
         check_outputs(summaries)
         with local_copies(paths) as copies:
@@ -173,6 +173,15 @@ def _check_portable(paths: Mapping[str, str], engine: str, recording: Recording)
             f"The model is {held}, and an evaluation that {why} needs one that can be loaded again. Save "
             "it and give its path."
         )
+
+
+def _probe_stages(plan: Plan, dataset: Dataset) -> Sequence[Evaluator]:
+    """What keeps rows for probes; their modules are of no use to other runs, whose start they would delay."""
+    if plan.config.debugging is None:
+        return []
+    from benison.evaluation.probing import probe_stages
+
+    return probe_stages(plan, dataset)
 
 
 def _evaluators(

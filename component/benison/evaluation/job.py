@@ -40,7 +40,6 @@ from benison.engine.work import Work
 from benison.errors import ConfigError, ModelError, OutputError, as_visible
 from benison.evaluation.advice import advice
 from benison.evaluation.judgement import judged, log
-from benison.evaluation.probing import with_probing
 from benison.evaluation.provenance import digests_of, model_record, same_models
 from benison.metrics.modules import UserMetrics
 from benison.output import blessing, directory, writers
@@ -251,6 +250,8 @@ class Job:
             self.progress("results", 0, None)
             outputs = self._outputs(summaries, states)
         if self.config.debugging is not None:
+            from benison.evaluation.probing import with_probing  # of no use to other runs
+
             with self._timed("probes"):
                 self.progress("probes", 0, None)
                 outputs = with_probing(outputs, self.plan, self.extractors)

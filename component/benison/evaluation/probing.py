@@ -35,10 +35,9 @@ PROBES_KEY = "probes"
 
 
 def probe_stages(plan: Plan, dataset: Dataset) -> list[ProbeRowsEvaluator | ResidualOrderEvaluator]:
-    """The stages that keep what the probes look at, if the config asks for any."""
+    """The stages that keep what the probes of the config look at."""
     options = plan.config.debugging
-    if options is None:
-        return []
+    assert options is not None
     # A model that takes serialized examples has its features encoded anew once they are changed.
     rows = ProbeRowsEvaluator(options.rows, None if dataset.has_serialized else ())
     orders = [p.features for p in options.probes if p.name == RESIDUAL_AUTOCORRELATION]
@@ -57,8 +56,6 @@ def with_probing(
     """
     used = (OUTPUT_KEY, ORDER_KEY)
     others = {key: value for key, value in outputs.items() if key not in used}
-    if plan.config.debugging is None:
-        return others
     kept = outputs.get(OUTPUT_KEY)
     rows = (
         []

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 from benison.errors import BenisonError, ConfigError, PublishError, suggestion
 from benison.results.result import EvalResult
-from benison.sinks.web import without_paths
 
 GROUP = "benison.sinks"
 """The entry points at which users' kinds are looked up: classes of a target."""
@@ -94,6 +93,10 @@ def publish(result: EvalResult, targets: Iterable[str | Publisher]) -> None:
         except BenisonError as error:
             failures.append(f"{name}: {error}")
         except Exception as error:  # a sink may be anybody's
+            from benison.sinks.web import (
+                without_paths,  # with the client of HTTP, which a file needs not
+            )
+
             failures.append(f"{name}: {type(error).__name__}: {without_paths(str(error))}")
             unforeseen = error
     if failures:
