@@ -140,6 +140,7 @@ def test_an_earlier_result_gives_the_thresholds(in_folder: Path) -> None:
     run("evaluate", "-e", "eval.parquet", "-c", "eval.yaml", "-o", "out")
     again = run("init", "eval.parquet", "--baseline", "out", "--output", "next.yaml")
     assert again.exit_code == 0, again.output
+    assert "init eval.parquet --baseline out" in Path("next.yaml").read_text()
     lower = benison.load_result("out").rows("auc")["lower"][0].as_py()
     assert f"lower_bound: {lower:.4g}}}  # it was" in Path("next.yaml").read_text()
     assert (
@@ -155,6 +156,18 @@ def test_an_earlier_result_of_another_task_gives_none_and_that_is_printed(in_fol
     again = run("init", "eval.parquet", "--baseline", "out", "--output", "next.yaml")
     assert again.exit_code == 0, again.output
     assert "thresholds none from out, which has no value" in again.output
+
+
+def test_a_result_that_was_not_blessed_gives_no_thresholds(in_folder: Path) -> None:
+    pq.write_table(binary(), "eval.parquet")
+    run("init", "eval.parquet")
+    made = Path("eval.yaml").read_text().replace("lower_bound: 0.5", "lower_bound: 0.999")
+    Path("eval.yaml").write_text(made)
+    run("evaluate", "-e", "eval.parquet", "-c", "eval.yaml", "-o", "out")
+    again = run("init", "eval.parquet", "--baseline", "out", "--output", "next.yaml")
+    assert again.exit_code == 2
+    assert "The model of out was not blessed" in again.output
+    assert not Path("next.yaml").exists()
 
 
 @pytest.mark.parametrize("rows", [100, 50_000])

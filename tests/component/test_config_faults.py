@@ -52,6 +52,8 @@ FAULTS: list[tuple[Any, str, str]] = [
         "direction": 1, "absolute": 0, "evidence": "worse"}}}]}]},
      "metrics_specs[0].metrics[0].threshold.change_threshold.evidence",
      "'evidence' stands beside this part, not in it."),
+    ({"debugging": None}, "debugging", "has nothing behind it; write {} for the defaults, or leave it out."),
+    ({"weak_slices": None}, "weak_slices", "has nothing behind it; write {} for the defaults, or leave it out."),
     ({"options": {"qqq": 1}}, "options.qqq", "Options has no field 'qqq'. There are: analysis_columns, column_types, "
      "compute_confidence_intervals, confidence, confidence_intervals, disabled_outputs, include_default_metrics, "
      "memory_limit, min_slice_size, null_values."),

@@ -551,6 +551,28 @@ def test_a_count_of_no_rows_is_no_value(evidence: str, kind: str) -> None:
     assert check.reason.startswith("false_positives of hour=0 is undefined because none of its")
 
 
+@pytest.mark.parametrize("metric", ["AUC", "BinaryAccuracy", "MeanSquaredError"])
+@pytest.mark.parametrize("evidence", ["worse", "not_worse"])
+def test_a_slice_without_a_label_is_not_blessed(metric: str, evidence: str) -> None:
+    y, p = _rows()
+    threshold = _RISE if metric == "MeanSquaredError" else _FALL
+    bound = {"class_name": metric, "threshold": {**threshold, "evidence": evidence}}
+    made = {
+        "model_specs": [
+            {"name": "n", "prediction_key": "n", "label_key": "y"},
+            {"name": "o", "prediction_key": "o", "label_key": "y", "is_baseline": True},
+        ],
+        "slicing_specs": [{}, {"feature_keys": ["plan"]}],
+        "metrics_specs": [{"metrics": [bound]}],
+    }
+    is_pro = np.arange(len(y)) % 5 == 0
+    labels = np.where(is_pro, np.nan, y)
+    columns = {"y": labels, "n": p, "o": p, "plan": np.where(is_pro, "pro", "basic")}
+    verdict = benison.evaluate(pa.table(columns), made).verdict
+    assert verdict.status == "not_blessed"
+    assert [check.slice for check in verdict.failures] == ["plan=pro"]
+
+
 def test_three_flagged_rows_do_not_show_that_precision_is_no_worse() -> None:
     y, p = _rows(3000)
     few = np.zeros(3000)

@@ -198,10 +198,19 @@ def test_a_model_card_keeps_what_people_wrote(result: benison.EvalResult, tmp_pa
     (listed,) = read["model-index"][0]["results"]
     assert {each["name"]: each["value"] for each in listed["metrics"]} == headline(result)
     assert "| Metric | Value | Interval | Change from the baseline |" in body
-    assert "| auc | at least 0.9 | 5 | 0 | 5 |" in body
+    assert "| auc | at least 0.9 | 5 | 0 | 5 | 0 |" in body
     card.write_text(text.replace("whom its mistakes may harm", "it was trained on trips of 2013"))
     publish(result, [f"model-card={card}"])
     assert "it was trained on trips of 2013" in card.read_text()
+
+
+def test_a_model_card_tells_a_change_from_a_value(tmp_path: Path) -> None:
+    change = {"change_threshold": {"absolute": -0.5, "direction": "HIGHER_IS_BETTER"}}
+    metric = {"class_name": "AUC", "threshold": {**change, "evidence": "worse"}}
+    made = {"model_specs": MODELS, "metrics_specs": [{"metrics": [metric]}]}
+    publish(benison.evaluate(taxi_like(300), made), [f"model-card={tmp_path / 'card.md'}"])
+    rule = "| auc | change from the baseline at least -0.5 | 1 | 1 | 0 | 0 |"
+    assert rule in (tmp_path / "card.md").read_text()
 
 
 def test_a_model_card_as_a_page(result: benison.EvalResult, tmp_path: Path) -> None:

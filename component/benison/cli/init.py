@@ -14,7 +14,7 @@ from benison.cli.options import AsJson, Format, errors
 from benison.config import EvalConfig
 from benison.config.yaml_text import parse
 from benison.data.dataset import Dataset
-from benison.errors import OutputError, visible
+from benison.errors import ConfigError, OutputError, visible
 from benison.evaluation.column_facts import FIRST_ROWS, facts_of_columns
 from benison.evaluation.first_config import first_config, judged_in, words
 from benison.evaluation.first_guess import Guess, guess
@@ -65,9 +65,10 @@ def init(  # noqa: PLR0913, PLR0917 - one parameter an option
         dataset = Dataset.open(examples, format)
         columns = facts_of_columns(dataset)
         is_column = baseline in columns
-        result = load_result(baseline) if baseline and not is_column else None
+        result = _earlier(baseline) if baseline and not is_column else None
         made = guess(columns, label, prediction, baseline if is_column else "")
-        command = shlex.join(["benison", "init", *examples])
+        named = ["--baseline", baseline] if baseline else []
+        command = shlex.join(["benison", "init", *examples, *named])
         text = first_config(columns, made, command, result, dataset.num_rows)
         resolve(Request(EvalConfig.load(parse(text)), examples=examples, format=format,
                         called=not made.prediction))  # fmt: skip
@@ -92,6 +93,17 @@ def _check_output(output: str, overwrite: bool) -> None:
         raise OutputError(f"There is no folder {location.parent} to write {location.name} into.")
     if not overwrite and location.exists():
         raise OutputError(f"{output} exists. Say --overwrite to replace it, or another --output.")
+
+
+def _earlier(path: str) -> EvalResult:
+    """A result whose values may become thresholds."""
+    result = load_result(path)
+    if result.verdict.status == "not_blessed":
+        raise ConfigError(
+            f"The model of {path} was not blessed, and thresholds from its values would bless as bad a one. "
+            "Give the output of a model that was, or none."
+        )
+    return result
 
 
 def _write(output: str, text: str) -> None:

@@ -329,6 +329,13 @@ class Options(ConfigPart):
         return _LEVEL_OF_TFMA if self.compute_confidence_intervals else self.certainty.level
 
 
+def _given(value: Any) -> Any:
+    """A key with nothing behind it, in YAML, asks for the defaults and would give none."""
+    if value is None:
+        raise ValueError("has nothing behind it; write {} for the defaults, or leave it out.")
+    return value
+
+
 class EvalSpecs(ConfigPart):
     """The parts of a whole config."""
 
@@ -344,9 +351,9 @@ class EvalSpecs(ConfigPart):
     """What concerns the whole evaluation."""
     variants: tuple[VariantSpec, ...] = ()
     """Changed examples on which the models are called too."""
-    weak_slices: WeakSliceOptions | None = None
+    weak_slices: Annotated[WeakSliceOptions | None, BeforeValidator(_given)] = None
     """How slices are looked for that nobody named; without it none are."""
-    debugging: DebuggingOptions | None = None
+    debugging: Annotated[DebuggingOptions | None, BeforeValidator(_given)] = None
     """The probes that the models are put to; without it none."""
 
     @property

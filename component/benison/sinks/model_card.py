@@ -25,7 +25,7 @@ from benison.sinks.message import model_of
 from benison.sinks.metrics_file import write_file
 from benison.table.key import CHANGE, VALUE, Key
 from benison.table.words import metric_text
-from benison.validation.terms import FAIL, PASS
+from benison.validation.terms import CHANGE_ABSOLUTE, CHANGE_RELATIVE, FAIL, LOWER, PASS
 
 _KEPT = "<!-- What stands below is yours: it is kept when the card is written again. -->"
 _GENERATOR = '<meta name="generator" content="Benison">'
@@ -34,6 +34,10 @@ _UNKNOWN = """## What an evaluation does not know
 For what the model is meant and for what not, on which data it was trained, whom its mistakes may harm.
 """
 _MOST_METRICS, _MOST_RULES, _WORST = 40, 50, 3
+_CHANGES = {
+    CHANGE_ABSOLUTE: "change from the baseline ",
+    CHANGE_RELATIVE: "change by a share of the baseline ",
+}
 _STYLE = (
     "body{max-width:52rem;margin:2rem auto;padding:0 1rem;font:1rem/1.5 system-ui,sans-serif;"
     "color:var(--ink);background:var(--paper)}table{border-collapse:collapse;display:block;overflow-x:auto}"
@@ -100,7 +104,7 @@ def _body(result: EvalResult) -> Iterator[str]:
     )
     worst, rules = [*_worst(result)], [*_rules(result)]
     yield from markdown_table("Where it is worst", ("Metric", "Slice", "Examples", "Value"), worst)
-    columns = ("Metric", "Has to be", "Slices", "Passed", "Failed")
+    columns = ("Metric", "Has to be", "Slices", "Passed", "Failed", "Neither")
     yield from markdown_table("What it has to reach", columns, rules)
     failed = result.verdict.first_reasons(_MOST_RULES)
     if failed:
@@ -142,8 +146,8 @@ def _worst(result: EvalResult) -> Iterator[tuple[str, ...]]:
 
 
 def _rules(result: EvalResult) -> Iterator[tuple[str, ...]]:
-    """Each bound, the slices on which it stands, and how many passed and failed."""
-    keys = ["metric", "kind", "side", "bound"]
+    """Each bound, the slices on which it stands, and how many passed, failed, and did neither."""
+    keys = ["metric", "kind", "check", "side", "bound"]
     table = result.verdict.table
     counts = (
         table.select([*keys, "outcome"]).group_by([*keys, "outcome"]).aggregate([([], "count_all")])
@@ -151,11 +155,11 @@ def _rules(result: EvalResult) -> Iterator[tuple[str, ...]]:
     rules: dict[tuple[Any, ...], dict[str, int]] = {}
     for row in counts.to_pylist():
         rules.setdefault(tuple(row[key] for key in keys), {})[row["outcome"]] = row["count_all"]
-    for (metric, kind, side, bound), outcomes in list(rules.items())[:_MOST_RULES]:
-        has_to = (
-            "" if bound is None else f"{'at least' if side == 'lower' else 'at most'} {bound:g}"
-        )
-        counted = (sum(outcomes.values()), outcomes.get(PASS, 0), outcomes.get(FAIL, 0))
+    for (metric, kind, check, side, bound), outcomes in list(rules.items())[:_MOST_RULES]:
+        least = "at least" if side == LOWER else "at most"
+        has_to = "" if bound is None else f"{_CHANGES.get(check, '')}{least} {bound:g}"
+        total, passed, failed = sum(outcomes.values()), outcomes.get(PASS, 0), outcomes.get(FAIL, 0)
+        counted = (total, passed, failed, total - passed - failed)
         yield metric_text(metric, kind), has_to, *(f"{count:,}" for count in counted)
 
 

@@ -85,8 +85,7 @@ class Gated:
         if not self.rule.is_change:
             return np.asarray(np.isnan(self.values.value) | rests_on_nothing)
         both = np.isnan(self.values.value) & np.isnan(self.values.baseline)
-        counted = rests_on_nothing & ~np.isnan(self.judged.change)
-        return np.asarray((np.isnan(self.judged.change) & ~both) | counted)
+        return np.asarray((np.isnan(self.judged.change) & ~both) | rests_on_nothing)
 
     @cached_property
     def is_met(self) -> Mask:
