@@ -65,6 +65,12 @@ def test_a_model_in_memory_gives_the_numbers_of_its_file(model: Any, tmp_path: P
     assert auc(model) == auc(tmp_path / "model.pkl", trust_pickle=True)
 
 
+def test_a_column_that_pandas_has_no_type_for_ends_no_process() -> None:
+    spans = pa.array([pa.MonthDayNano([1, 2, 3])] * 199 + [None], pa.month_day_nano_interval())
+    table = TABLE.append_column("span", spans)
+    assert benison.evaluate(table, MADE, model=scores).value("auc") == auc(scores)
+
+
 def test_the_result_says_that_the_model_has_no_bytes(tmp_path: Path) -> None:
     result = benison.evaluate(TABLE, MADE, model=scores, output=tmp_path / "out")
     (record,) = result.manifest["models"]

@@ -573,6 +573,26 @@ def test_a_slice_without_a_label_is_not_blessed(metric: str, evidence: str) -> N
     assert [check.slice for check in verdict.failures] == ["plan=pro"]
 
 
+@pytest.mark.parametrize("metric", ["AUC", "BinaryAccuracy", "MeanSquaredError", "Calibration"])
+@pytest.mark.parametrize("evidence", ["worse", "not_worse"])
+def test_a_row_that_weighs_nothing_is_no_evidence(metric: str, evidence: str) -> None:
+    y, p = _rows()
+    bound = {"class_name": metric, "threshold": {**_FALL, "evidence": evidence}}
+    names = {"label_key": "y", "example_weight_key": "w"}
+    made = {
+        "model_specs": [
+            {"name": "n", "prediction_key": "n", **names},
+            {"name": "o", "prediction_key": "o", "is_baseline": True, **names},
+        ],
+        "metrics_specs": [{"metrics": [bound]}],
+    }
+    rows = {"y": y, "n": p, "o": np.roll(p, 1) * 0.1 + p * 0.9, "w": np.ones(len(y))}
+    more = {"y": 1.0, "n": np.inf, "o": 0.5, "w": 0.0}
+    tables = [rows, {name: np.append(column, more[name]) for name, column in rows.items()}]
+    (check,), (again,) = (benison.evaluate(pa.table(t), made).verdict.checks for t in tables)
+    assert (again.zone, again.p_value) == (check.zone, pytest.approx(check.p_value, abs=1e-12))
+
+
 def test_three_flagged_rows_do_not_show_that_precision_is_no_worse() -> None:
     y, p = _rows(3000)
     few = np.zeros(3000)

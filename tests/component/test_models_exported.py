@@ -49,7 +49,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "model",
     [
-        "pt2", "pt2_of_columns", "pt2_of_eight_rows", "torchscript",
+        "pt2", "pt2_of_columns", "pt2_of_dict", "pt2_of_eight_rows", "torchscript",
         "jax_of_dict", "jax_of_matrix", "jax_of_two", "jax_of_eight_rows",
     ],
 )  # fmt: skip
@@ -57,6 +57,11 @@ def test_an_exported_program_gives_the_numbers_of_its_formula(
     model: str, outcomes: dict[str, Any]
 ) -> None:
     assert outcomes[model] == pytest.approx(SCORE.mean(), abs=1e-6)
+
+
+@pytest.mark.parametrize("model", ["missing_as_float", "missing_in_jax"])
+def test_a_missing_number_is_nan_for_a_program(model: str, outcomes: dict[str, Any]) -> None:
+    assert np.isnan(outcomes[model])
 
 
 @pytest.mark.parametrize(
@@ -67,6 +72,8 @@ def test_an_exported_program_gives_the_numbers_of_its_formula(
         ("too_few_names", "takes 2 numbers in each row, and feature_keys in model_specs names 1"),
         ("jax_without_names", "does not know the names of its inputs. Name the columns"),
         ("damaged_jax", "cannot be loaded"),
+        ("pt2_with_a_constant", "is one value, not one in each row"),
+        ("missing_as_integer", "'gone'"),
         ("jax_of_dict_by_position", "names its inputs itself: fare, hour. Leave feature_keys out"),
         ("jax_of_integers", "'gone'"),
         ("jax_of_bfloat16", "takes bfloat16, as which columns cannot be given"),

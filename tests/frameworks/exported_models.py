@@ -19,6 +19,7 @@ import torch
 from jax import export
 
 import benison
+from benison.output import blessing
 
 NAMES = ("fare", "hour")
 KEYS = {"feature_keys": [*NAMES]}
@@ -62,6 +63,53 @@ def pt2_of_columns(path: Path) -> dict[str, Any]:
         dynamic_shapes={"hour": FREE, "fare": FREE},
     )
     torch.export.save(program, path / "model.pt2")
+    return {}
+
+
+class OfDict(torch.nn.Module):
+    def forward(self, columns: dict[str, torch.Tensor], offset: float = 0.0) -> Any:
+        score = torch.sigmoid(0.2 * columns["fare"] - 0.1 * columns["hour"] + offset)
+        return {"score": score, "parts": [score], "nothing": None}
+
+
+def pt2_of_dict(path: Path) -> dict[str, Any]:
+    columns = {name: torch.zeros(3) for name in NAMES}
+    shapes = {"columns": dict.fromkeys(NAMES, FREE)}
+    program = torch.export.export(OfDict(), (columns,), dynamic_shapes=shapes)
+    torch.export.save(program, path / "model.pt2")
+    return {}
+
+
+def pt2_with_a_constant(path: Path) -> dict[str, Any]:
+    columns = {name: torch.zeros(3) for name in NAMES}
+    shapes = {"columns": dict.fromkeys(NAMES, FREE), "offset": None}
+    program = torch.export.export(OfDict(), (columns, 0.5), dynamic_shapes=shapes)
+    torch.export.save(program, path / "model.pt2")
+    return {}
+
+
+class OfGone(torch.nn.Module):
+    def forward(self, gone: torch.Tensor) -> torch.Tensor:
+        return gone.double()
+
+
+def pt2_of(path: Path, kind: torch.dtype) -> dict[str, Any]:
+    program = torch.export.export(OfGone(), (torch.zeros(3, dtype=kind),), dynamic_shapes=(FREE,))
+    torch.export.save(program, path / "model.pt2")
+    return {}
+
+
+def missing_as_float(path: Path) -> dict[str, Any]:
+    return pt2_of(path, torch.float32)
+
+
+def missing_as_integer(path: Path) -> dict[str, Any]:
+    return pt2_of(path, torch.int64)
+
+
+def missing_in_jax(path: Path) -> dict[str, Any]:
+    size = jax.ShapeDtypeStruct((*export.symbolic_shape("rows"),), jnp.float32)
+    jax_of(path, lambda columns: columns["gone"], {"gone": size})
     return {}
 
 
@@ -160,7 +208,7 @@ def damaged_jax(path: Path) -> dict[str, Any]:
 
 
 MODELS: tuple[Callable[[Path], dict[str, Any]], ...] = (
-    pt2, pt2_of_columns, pt2_of_eight_rows, torchscript, torchscript_without_names, weights, too_few_names,
+    pt2, pt2_of_columns, pt2_of_dict, pt2_with_a_constant, missing_as_float, missing_as_integer, missing_in_jax, pt2_of_eight_rows, torchscript, torchscript_without_names, weights, too_few_names,
     jax_of_dict, jax_of_matrix, jax_of_two, jax_of_eight_rows, jax_without_names, damaged_jax,
     jax_of_dict_by_position, jax_of_integers, jax_of_bfloat16, jax_of_nested,
 )  # fmt: skip
@@ -174,8 +222,17 @@ def outcome(make: Callable[[Path], dict[str, Any]], data: str, folder: Path) -> 
         "model_specs": [{"label_key": "label", **make(path)}],
         "metrics_specs": [{"metrics": ["MeanPrediction"]}],
     }
+    output = path.parent / f"{make.__name__}-out"
     try:
-        made = benison.evaluate(data, config, model=path, trust_pickle=True)
+        made = benison.evaluate(data, config, model=path, trust_pickle=True, output=output)
+        (model,) = path.iterdir()
+        blessing.verify(output, model=path)
+        model.write_bytes(model.read_bytes()[:-1] + b"?")
+        try:
+            blessing.verify(output, model=path)
+        except benison.BenisonError:
+            return made.value("mean_prediction")
+        return "verified with other bytes"
     except benison.BenisonError as error:
         return str(error)
     return made.value("mean_prediction")

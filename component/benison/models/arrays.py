@@ -177,6 +177,10 @@ def _series(values: pa.Array, name: str, as_none: bool) -> Any:
         values = values.cast(pa.float64())
     elif is_text(values.type):
         values = _utf8(values, name)
+    if pa.types.is_interval(
+        values.type
+    ):  # of which pandas has none, and to_pandas ends the process
+        return pd.Series(values.to_pylist(), dtype=object)
     series = values.to_pandas()
     if series.dtype != object or not values.null_count:
         return series

@@ -52,15 +52,25 @@ def _exported(program: Any, title: str, options: LoadOptions) -> TensorsPredicto
     from torch.utils import _pytree
 
     meta = {node.name: node.meta.get("val") for node in program.graph.nodes}
-    tensors = {name: meta[name] for name in program.graph_signature.user_inputs}
-    for name, of in tensors.items():
+    names = program.graph_signature.user_inputs
+    tensors: list[Any] = [meta.get(name) for name in names]  # a constant has its value for a name
+    for name, of in zip(names, tensors, strict=True):
         if not getattr(of, "shape", ()):
-            raise ModelError(f"Input {name!r} of {title} is one value, not one in each row.")
+            raise ModelError(
+                f"Input {name!r} of {title} is one value, not one in each row. Export a model that has it as "
+                "an attribute."
+            )
+    places = _pytree.tree_unflatten(list(names), program.call_spec.in_spec)
+    paths, _ = _pytree.tree_flatten_with_path(places)
     inputs = [
-        Input(name, str(of.dtype).removeprefix("torch."), tuple(map(_size, of.shape[1:])))
-        for name, of in tensors.items()
+        Input(
+            _named(path, name),
+            str(of.dtype).removeprefix("torch."),
+            tuple(map(_size, of.shape[1:])),
+        )
+        for (path, name), of in zip(paths, tensors, strict=True)
     ]
-    sizes = {size for of in tensors.values() if (size := _size(of.shape[0])) is not None}
+    sizes = {size for of in tensors if (size := _size(of.shape[0])) is not None}
     module = program.module()
 
     def run(fed: Sequence[Any]) -> Any:
@@ -68,6 +78,11 @@ def _exported(program: Any, title: str, options: LoadOptions) -> TensorsPredicto
         return module(*args, **kwargs)
 
     return TensorsPredictor(title, inputs, _in_numpy(run), sizes, options)
+
+
+def _named(path: Sequence[Any], name: str) -> str:
+    """The key of a dict of tensors, where an input is in one; else the name of the argument."""
+    return str(getattr(path[-1], "key", name))
 
 
 def _scripted(program: Any, title: str, options: LoadOptions) -> TensorsPredictor:
@@ -96,10 +111,16 @@ def _in_numpy(run: Callable[[Sequence[Any]], Any]) -> Callable[[Sequence[Any]], 
     def call(arrays: Sequence[Any]) -> Any:
         with torch.inference_mode():
             returned = run([torch.from_numpy(given) for given in arrays])
-        if isinstance(returned, Mapping):
-            return {name: array(tensor) for name, tensor in returned.items()}
-        is_list = isinstance(returned, list | tuple)
-        return [array(tensor) for tensor in returned] if is_list else array(returned)
+        if torch.is_tensor(returned):
+            return array(returned)
+        named = returned
+        if not isinstance(returned, Mapping):
+            several = returned if isinstance(returned, list | tuple) else ()
+            named = {f"output_{i}": tensor for i, tensor in enumerate(several)}
+        outputs = {name: array(tensor) for name, tensor in named.items() if torch.is_tensor(tensor)}
+        if not outputs:
+            raise ModelError("it returns no tensor, nor several by their names")
+        return outputs
 
     return call
 
