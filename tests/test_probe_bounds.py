@@ -3,15 +3,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeAlias
 
+import joblib
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 import benison
-from benison.errors import ConfigError
+from benison.errors import ConfigError, OutputError
 from benison.probes import changes
 
 Model: TypeAlias = "Callable[[Any], Any]"
@@ -50,15 +56,21 @@ def rarely_yes(frame: Any) -> Any:
 
 
 def evaluated(
-    probe: Any, *metrics: Any, data: Any = None, model: Model = by_fare, **more: Any
+    probe: Any,
+    *metrics: Any,
+    data: Any = None,
+    model: Model | str = by_fare,
+    more: Any = None,
+    **fields: Any,
 ) -> Any:
     config = {
         "model_specs": [{"label_key": "tip"}],
         "metrics_specs": [{"metrics": [COUNTED, *metrics]}],
         "debugging": {"probes": [probe]},
-        **more,
+        **fields,
     }
-    return benison.evaluate(rides() if data is None else data, config, model=model)
+    table = rides() if data is None else data
+    return benison.evaluate(table, config, model=model, **(more or {}))
 
 
 def on(name: str, *features: str, **options: Any) -> dict[str, Any]:
@@ -206,3 +218,56 @@ def test_what_a_probe_needs_and_has_not_costs_no_metric(
     result = evaluated(probe, data=data, model=model, debugging=asked, model_specs=specs)
     assert words in result.probes["sentence"][0].as_py()
     assert result.value("example_count") == ROWS
+
+
+YES_11 = np.array([1] * 11 + [0] * 9)
+
+
+def right_on_14(frame: Any) -> Any:
+    return np.where(frame["at"] < 14, YES_11[frame["at"]], 1 - YES_11[frame["at"]]) * 1.0
+
+
+@pytest.mark.parametrize(
+    ("probe", "status"),
+    [
+        (
+            {"name": "better_than_majority", "metric": "binary_accuracy", "at_least": 0.15},
+            "blessed",
+        ),
+        (
+            {"name": "better_than_majority", "metric": "binary_accuracy", "at_least": 0.150001},
+            "not_blessed",
+        ),
+        ({"name": "feature_swaps", "features": ["at"], "at_most": 0.99999999999}, "not_blessed"),
+    ],
+    ids=["tie", "below", "share"],
+)
+def test_a_gain_at_its_bound_is_within_it_and_shares_are_exact(
+    probe: dict[str, Any], status: str
+) -> None:
+    data = pa.table({"at": np.arange(20), "tip": YES_11})
+    result = evaluated(probe, "BinaryAccuracy", data=data, model=right_on_14)
+    assert result.verdict.status == status, result.probes.to_pylist()
+
+
+def test_a_verdict_is_bound_to_the_training_examples(tmp_path: Path) -> None:
+    trained = tmp_path / "trained.parquet"
+    asked = {"probes": [{"name": "membership", "at_most": 1}], "training_examples": str(trained)}
+    more = {"output": tmp_path / "out", "pipeline": "trips", "run": "monday", "trust_pickle": True}
+
+    def run() -> Any:
+        return evaluated(None, model=path, debugging=asked, more=more)
+
+    frame = rides().select(["fare", "tip"]).to_pandas()
+    path = str(tmp_path / "model.joblib")
+    joblib.dump(LogisticRegression().fit(frame[["fare"]], frame["tip"]), path)
+    pq.write_table(rides().select(["fare", "tip"]), trained)
+    result = run()
+    assert result.verdict.status == "blessed"
+    marker = json.loads((tmp_path / "out" / "BLESSED").read_text())
+    assert marker["training"]["digest"] == result.manifest["training"]["digest"]
+    os.utime(trained, ns=(1, 1))
+    assert run().manifest == benison.load_result(tmp_path / "out").manifest
+    pq.write_table(rides().select(["fare", "tip"]).slice(1), trained)
+    with pytest.raises(OutputError, match="other data"):
+        run()

@@ -39,12 +39,13 @@ from benison.engine.variants import Variant
 from benison.engine.work import Work
 from benison.errors import ConfigError, ModelError, OutputError, as_visible
 from benison.evaluation.advice import advice
-from benison.evaluation.judgement import judged, log
+from benison.evaluation.judgement import directions, judged, log
 from benison.evaluation.provenance import digests_of, model_record, same_models
+from benison.evaluation.training_examples import TrainingExamples
 from benison.metrics.modules import UserMetrics
 from benison.output import blessing, directory, writers
 from benison.paths import locate
-from benison.results.result import EvalResult, described_metrics
+from benison.results.result import EvalResult
 from benison.slicing.spec_columns import written_columns
 from benison.table.row_files import RowFiles
 from benison.table.schema import PLOTS_SCHEMA
@@ -153,6 +154,11 @@ class Job:
         """Which data these are."""
         return Identity(self.dataset, self.columns)
 
+    @functools.cached_property
+    def training(self) -> TrainingExamples:
+        """The data that the models were trained on."""
+        return TrainingExamples(self.config)
+
     def is_of(self, manifest: Mapping[str, Any]) -> bool:
         """Whether an output is of these models, this config, this code of metrics, and these data."""
         return (
@@ -160,6 +166,7 @@ class Job:
             and manifest["config"] == self.config.digest()
             and manifest.get("user_metrics", []) == self.user_metrics.to_list()
             and self.data.is_of(manifest["data"])
+            and self.training.are_of(manifest)
         )
 
     def run_local(self, summaries: Sequence[Evaluator]) -> list[Any]:
@@ -254,7 +261,7 @@ class Job:
 
             with self._timed("probes"):
                 self.progress("probes", 0, None)
-                outputs = with_probing(outputs, self.plan, self.extractors)
+                outputs = with_probing(outputs, self.plan, self.extractors, self.training)
         with self._timed("results"):
             self.rows, self.missing = outputs["rows"], outputs["missing"]
             verdict = judged(self.plan, outputs, self.look())
@@ -285,7 +292,7 @@ class Job:
         verdict = results["verdict"]
         with self._timed("digest"):
             self.data.check_unchanged()
-            data = self.data.record(self.dataset)
+            data = {"data": self.data.record(self.dataset), **self.training.record()}
         manifest = self._manifest(verdict.status, data)
         about, weak = (verdict, self.config, manifest), results.get("weak_slices")
         if output is None:
@@ -334,15 +341,9 @@ class Job:
             "models": self.models,
             "config": self.config.digest(),
             "user_metrics": self.user_metrics.to_list(),
-            "directions": self._directions(),
-            "data": data,
+            "directions": directions(self.config),
+            **data,
         }
-
-    def _directions(self) -> dict[str, bool]:
-        """Whether higher values are better, of each metric that says it."""
-        known = described_metrics([self.config])
-        ends = {name: about.higher_is_better for name, about in known.items()}
-        return {name: better for name, better in ends.items() if better is not None}
 
     def _model_records(self) -> list[dict[str, Any]]:
         return [

@@ -8,9 +8,11 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from benison.config import EvalConfig
 from benison.engine.plan import Plan
 from benison.evaluation.probe_checks import with_probes
 from benison.evaluation.weak_slice_checks import with_weak_slices
+from benison.results.result import described_metrics
 from benison.validation.judge import validate
 from benison.validation.terms import FAIL
 from benison.validation.verdict import Verdict
@@ -49,3 +51,10 @@ def log(verdict: Verdict) -> None:
     if verdict.counts[FAIL] > _LOGGED_REASONS:
         left = verdict.counts[FAIL] - _LOGGED_REASONS
         _LOGGER.error("and %d more failures, in checks.parquet", left)
+
+
+def directions(config: EvalConfig) -> dict[str, bool]:
+    """Whether higher values are better, of each metric that says it."""
+    known = described_metrics([config])
+    ends = {name: about.higher_is_better for name, about in known.items()}
+    return {name: better for name, better in ends.items() if better is not None}

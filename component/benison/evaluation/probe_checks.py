@@ -8,12 +8,14 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from benison.config import EvalConfig, ProbeSpec
 from benison.data.batch import Target
 from benison.probes.probe_findings import ProbeFinding
 from benison.table.schema import CHECKS_SCHEMA
+from benison.validation.rules import holds
 from benison.validation.terms import FAIL, LOWER, NOT_EVALUATED, PASS, UPPER, WARN
 from benison.validation.verdict import BLESSED, NOT_BLESSED, Verdict
 
@@ -42,8 +44,16 @@ def _judged(spec: ProbeSpec, finding: ProbeFinding, bound: float) -> tuple[str, 
     allowed = f"; {shown} is {'allowed' if spec.at_least is None else 'required'}"
     if math.isnan(finding.value):
         return NOT_EVALUATED, allowed
-    within = finding.value <= bound if spec.at_least is None else finding.value >= bound
-    return (PASS if within else FAIL), allowed
+    side = UPPER if spec.at_least is None else LOWER
+    within = holds(np.array([finding.value]), bound, side, np.array([_scale(finding, bound)]))
+    return (PASS if within.all() else FAIL), allowed
+
+
+def _scale(finding: ProbeFinding, bound: float) -> float:
+    """Of what size the numbers are that rounding changes; shares of rows are held against a bound exactly."""
+    if finding.count is not None:
+        return 0.0
+    return abs(bound) if finding.scale is None else finding.scale
 
 
 def with_probes(verdict: Verdict, config: EvalConfig, probes: pa.Table | None) -> Verdict:

@@ -20,9 +20,9 @@ from benison.engine.extract import PredictionsExtractor, SliceKeyExtractor
 from benison.engine.plan import Plan
 from benison.engine.stages import Extractor
 from benison.errors import ModelError
-from benison.evaluation.examples import open_examples
 from benison.evaluation.probe_checks import probe_row
 from benison.evaluation.probe_metrics import ProbeMetrics
+from benison.evaluation.training_examples import TrainingExamples
 from benison.probes.changes import is_changeable
 from benison.probes.probe_rows import OUTPUT_KEY, ProbeRows, ProbeRowsEvaluator
 from benison.probes.residual_order import OUTPUT_KEY as ORDER_KEY
@@ -48,7 +48,10 @@ def probe_stages(plan: Plan, dataset: Dataset) -> list[ProbeRowsEvaluator | Resi
 
 
 def with_probing(
-    outputs: Mapping[str, Any], plan: Plan, extractors: Sequence[Extractor]
+    outputs: Mapping[str, Any],
+    plan: Plan,
+    extractors: Sequence[Extractor],
+    training: TrainingExamples,
 ) -> dict[str, Any]:
     """The outputs with the table of what probes say in place of the rows that were kept for them.
 
@@ -60,7 +63,7 @@ def with_probing(
     rows = (
         []
         if kept is None
-        else [*_Probing(plan, extractors, kept.batch, outputs.get(ORDER_KEY, {})).rows()]
+        else [*_Probing(plan, extractors, kept.batch, outputs.get(ORDER_KEY, {}), training).rows()]
     )
     return {**others, PROBES_KEY: pa.Table.from_pylist(rows, PROBES_SCHEMA)}
 
@@ -71,6 +74,7 @@ class _Probing:
     extractors: Sequence[Extractor]
     batch: pa.RecordBatch
     orders: Mapping[tuple[Target, str], Stretch | None]
+    training: TrainingExamples
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """The rows of the table, of one candidate after the other."""
@@ -162,11 +166,9 @@ class _Probing:
 
     def _training(self, target: Target) -> tuple[pa.RecordBatch, Any] | None:
         """The rows of smallest hash of the training examples, with their labels."""
-        config = self.plan.config
-        options = config.debugging
+        options = self.plan.config.debugging
         assert options is not None
-        source = [*options.training_examples]
-        dataset = open_examples(source, None, config, [spec.name for spec in config.model_specs])
+        dataset = self.training.dataset
         names = [name for name in dataset.names if name in self.batch.schema.names]
         keeper, state = ProbeRowsEvaluator(options.rows), None
         for batch in dataset.prepared(names).batches(names, number=True):

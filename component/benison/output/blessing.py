@@ -30,7 +30,7 @@ from benison.table import documents
 from benison.table.schema import SCHEMA_VERSION
 
 _JUDGED = ("created", "verdict", "models", "config", "data")
-_JUDGED_TOO = ("user_metrics",)  # which an output of 0.1 does not have
+_JUDGED_TOO = ("user_metrics", "training")  # which not every output has
 
 
 def seal(directory: Path, manifest: dict[str, Any]) -> None:

@@ -125,7 +125,7 @@ class Benchmark(Probe):
             words += ", which so few rows do not show"
         return ProbeFinding(
             self.name, words, detail=each.metric, value=each.gain, lower=each.lower, upper=each.upper,
-            is_notable=not each.lower > 0,
+            is_notable=not each.lower > 0, scale=max(abs(each.value), abs(each.benchmark)),
         )  # fmt: skip
 
     @abstractmethod

@@ -103,6 +103,7 @@ class PartialDependence(Probe):
             of_class.removeprefix(" of "),
             float(ranges[best]),
             curve=curve,
+            scale=float(np.abs(mean).max()),
         )
 
 
@@ -159,14 +160,16 @@ class PermutationImportance(Probe):
         if not all(metric in each for each in rounds):
             why = f"{metric} is not defined on the permuted rows"
             return unmeasured(self.name, why, feature)
-        return self._finding(feature, metric, value, np.array([value - r[metric] for r in rounds]))
+        return self._finding(feature, metric, value, np.array([r[metric] for r in rounds]))
 
-    def _finding(self, feature: str, metric: str, before: float, changed: Array) -> ProbeFinding:
+    def _finding(self, feature: str, metric: str, before: float, after: Array) -> ProbeFinding:
+        changed = before - after
         mean = float(changed.mean())
         t = float(student_quantile(self.alpha / 2, np.array([len(changed) - 1.0]))[0])
         reach = t * float(changed.std(ddof=1)) / math.sqrt(len(changed))
         moved = f"{'falls' if mean > 0 else 'rises'} by {abs(mean):.3g}" if mean else "stays"
         words = f"{metric}, {before:.4g}, {moved} where {feature} is permuted"
         return ProbeFinding(
-            self.name, words, feature, metric, mean, lower=mean - reach, upper=mean + reach
-        )
+            self.name, words, feature, metric, mean, lower=mean - reach, upper=mean + reach,
+            scale=float(np.abs([before, *after]).max()),
+        )  # fmt: skip

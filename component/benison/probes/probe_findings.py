@@ -22,6 +22,7 @@ class ProbeFinding:
         value: NaN where it could not be measured.
         count: Of `rows` rows, where the value is a share.
         is_notable: Whether a person should look at it, though nobody gave a bound.
+        scale: The size of the numbers of which the value is a difference; None where it is none.
         curve: Points of a drawing: what was set, and what came of it.
     """
 
@@ -36,6 +37,7 @@ class ProbeFinding:
     upper: float = math.nan
     is_notable: bool = False
     curve: tuple[tuple[str, float], ...] = ()
+    scale: float | None = None
 
     def row(self) -> dict[str, Any]:
         """The fields that `PROBES_SCHEMA` has of it."""

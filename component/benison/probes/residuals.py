@@ -98,6 +98,7 @@ class ResidualsByFeature(ResidualProbe):
         return ProbeFinding(
             self.name, words, name, best.name, gap, lower=gap - best.reach, upper=gap + best.reach,
             is_notable=is_notable, curve=tuple((each.name, each.mean) for each in bins),
+            scale=max(abs(best.mean), abs(best.mean - best.apart)),
         )  # fmt: skip
 
 

@@ -75,6 +75,7 @@ class _Manifest(_Document):
     user_metrics: list[dict[str, str]] = Field(default_factory=list)
     directions: dict[str, bool] = Field(default_factory=dict)
     data: _Data
+    training: _Data | None = None
     files: dict[str, _File]
 
 

@@ -100,10 +100,25 @@ class Rule:
 
     def _holds(self, judged: Array, scale: Array) -> Mask:
         """Whether the bound holds; NaN fails, because what is undefined cannot be good enough."""
-        slack = np.where(np.isfinite(scale), ROUNDING * scale, 0.0)
-        if self.side == LOWER:
-            return np.asarray(judged >= self.bound - slack)
-        return np.asarray(judged <= self.bound + slack)
+        return holds(judged, self.bound, self.side, scale)
+
+
+def holds(judged: Array, bound: float, side: str, scale: Array) -> Mask:
+    """Where numbers are within a bound, or off it by rounding alone: bool[N]; NaN is not.
+
+    Args:
+        judged: float64[N].
+        bound: What they may be at the most, or at the least.
+        side: `LOWER` or `UPPER`.
+        scale: Of what size the numbers are of which each is made, 0 or more; 0 compares exactly.
+
+    >>> holds(np.array([0.7 - 0.55]), 0.15, LOWER, np.array([0.7])).item()
+    True
+    """
+    slack = np.where(np.isfinite(scale), ROUNDING * scale, 0.0)
+    if side == LOWER:
+        return np.asarray(judged >= bound - slack)
+    return np.asarray(judged <= bound + slack)
 
 
 def _is_whole(values: Array | np.float64) -> Mask:
