@@ -161,3 +161,12 @@ def test_compare_says_which_checks_are_gone(outputs: None) -> None:
     gone = {(row["slice"], row["was"]) for row in rows if row["is"] is None}
     assert gone == {("shop=a", "pass"), ("shop=b", "fail")}
     assert "fail -> not there: auc of shop=b" in run("compare", "bad", "fewer").output
+
+
+@pytest.mark.parametrize("command", ["show bad", "explain bad", "checks bad", "compare good bad"])
+def test_metrics_are_named_by_class_too(outputs: None, command: str) -> None:
+    by_class, by_name = (
+        run(*command.split(), "--metric", metric)
+        for metric in ("BinaryAccuracy", "binary_accuracy")
+    )
+    assert (by_class.exit_code, by_class.output) == (0, by_name.output)

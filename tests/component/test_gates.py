@@ -755,3 +755,44 @@ def test_slices_of_lists_may_share_rows_so_that_nothing_is_shown() -> None:
         metrics = benison.evaluate(pa.table({**columns, "tag": tag}), made).metrics.to_pylist()
         (error,) = [r["std_error"] for r in metrics if r["kind"] == "slice_difference"]
         assert np.isfinite(error) == is_known
+
+
+def test_power_sees_what_the_gate_of_the_same_output_sees(in_folder: Path) -> None:
+    """With all checks of the run in the family, weights, relative bounds, and evidence not_worse."""
+    rng = np.random.default_rng(5)
+    y, shop = np.tile([1.0, 0.0], 200), np.repeat(["a", "b"], [100, 300])
+    scores = {name: np.abs(y - (rng.random(400) < 0.2) * 0.9) for name in ("new", "old")}
+    specs = [{"name": name, "label_key": "y", "prediction_key": name} for name in scores]
+    specs[1]["is_baseline"] = True  # type: ignore[assignment]
+    fall = {"direction": "HIGHER_IS_BETTER", "absolute": -0.01}
+    rise = {"direction": "LOWER_IS_BETTER", "relative": 0.02}
+    gates = {
+        "BinaryAccuracy": {"change_threshold": fall, "evidence": "worse", "weight": 3},
+        "MeanSquaredError": {"change_threshold": rise, "evidence": "worse"},
+        "Recall": {"change_threshold": fall, "evidence": "not_worse"},
+    }
+    metrics = [{"class_name": name, "threshold": gate} for name, gate in gates.items()]
+    slices = [{}, {"feature_keys": ["shop"]}]
+    made = {"model_specs": specs, "slicing_specs": slices, "metrics_specs": [{"metrics": metrics}]}
+    data = pa.table({"y": y, "shop": shop, **scores})
+    checks = benison.evaluate(data, made, output="out").verdict.checks
+    for name, metric, family in (
+        ("BinaryAccuracy", "binary_accuracy", 6),
+        ("MeanSquaredError", "mean_squared_error", 6),
+        ("Recall", "recall", 1),
+    ):
+        asked = ["power", "out", "--metric", name, "--fall", "0.01"]
+        rows = json.loads(CliRunner().invoke(app, [*asked, "--json"]).output)
+        seen = {
+            check.slice: check.detectable
+            * (abs(check.baseline) if "relative" in check.check else 1)
+            for check in checks
+            if check.metric == metric
+        }
+        assert {row["slice"]: row["detectable"] for row in rows} == pytest.approx(seen)
+        assert {row["family_size"] for row in rows} == {family}
+        text = " ".join(CliRunner().invoke(app, asked, env={"COLUMNS": "120"}).output.split())
+        assert f"Corrected over {family} check" in text
+        allows = "A fall of 0.01 has no rows (-) where a threshold of the result allows it."
+        assert (allows in text) == any(row["needed_examples"] is None for row in rows)
+        assert (allows in text) == (name != "MeanSquaredError")

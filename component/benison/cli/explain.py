@@ -13,7 +13,7 @@ import typer
 from benison.cli.options import AsJson, Output, errors
 from benison.errors import DataError
 from benison.results import checks_query, query
-from benison.results.checks_query import slice_named
+from benison.results.checks_query import metrics_named, slice_named
 from benison.results.result import load_result
 from benison.terminal import check_tables, result_tables
 from benison.validation.terms import OUTCOMES
@@ -45,7 +45,9 @@ All of them, for a spreadsheet:
   benison checks out --csv > checks.csv
 """
 
-Metrics = Annotated[list[str] | None, typer.Option("--metric", help="Only these; repeatable.")]
+Metrics = Annotated[
+    list[str] | None, typer.Option("--metric", help="Only these, by name or class; repeatable.")
+]
 Slice = Annotated[str | None, typer.Option("--slice", help="Only this one: Overall, 'hour=5'.")]
 Most = Annotated[int, typer.Option(min=1, help="How many of each to show.")]
 
@@ -67,12 +69,13 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter an option
     with errors(as_json):
         *others, result = [load_result(path) for path in (before, *after)]
         slice_ = None if slice_ is None else slice_named(result, slice_)
-        checks = checks_query.changed_checks(others[0], result, slice_, metric or [])
+        names = metrics_named(result, metric)
+        checks = checks_query.changed_checks(others[0], result, slice_, names)
         if as_json:
-            changes = query.changes(result, others, metric or [], slice_)
+            changes = query.changes(result, others, names, slice_)
             print(json.dumps({"ok": True, "checks": checks, "changes": changes}))
         else:
-            result_tables.show_changes(result, others, metric or [], slice_, worst)
+            result_tables.show_changes(result, others, names, slice_, worst)
             check_tables.print_changed(checks, worst)
 
 
@@ -88,14 +91,15 @@ def explain(
     with errors(as_json):
         result = load_result(output)
         slice_ = slice_named(result, slice_)
-        checks = checks_query.checks_of(result, slice_, metric or [])
+        names = metrics_named(result, metric)
+        checks = checks_query.checks_of(result, slice_, names)
         if as_json:
             print(json.dumps({"ok": True, "checks": [check.to_dict() for check in checks]}))
         else:
             check_tables.explain(result, slice_, checks)
             known, checked = query.metrics_of_slice(result, slice_), {c.metric for c in checks}
-            wanted = [name for name in metric or () if name in known or name not in checked]
-            if wanted or (known and not metric):
+            wanted = [name for name in names if name in known or name not in checked]
+            if wanted or (known and not names):
                 result_tables.show_slice(result, slice_, wanted)
 
 
@@ -117,7 +121,8 @@ def checks(  # noqa: PLR0913, PLR0917 - one parameter an option
                 raise DataError(f"There is no outcome {each!r}. There are: {', '.join(OUTCOMES)}.")
         result = load_result(output)
         slice_ = None if slice_ is None else slice_named(result, slice_)
-        rows = checks_query.checks_of(result, slice_, metric or [], outcome or OUTCOMES)
+        names = metrics_named(result, metric)
+        rows = checks_query.checks_of(result, slice_, names, outcome or OUTCOMES)
         if as_json:
             print(json.dumps({"ok": True, "checks": [check.to_dict() for check in rows]}))
         elif as_csv:

@@ -13,12 +13,14 @@ from benison.cli.options import AsJson, errors
 from benison.errors import ConfigError
 from benison.evidence.power import MOST_NEEDED, rows_text
 from benison.results import sample_sizes
+from benison.results.checks_query import metrics_named
 from benison.results.result import load_result
+from benison.table.words import counted
 from benison.terminal import console, plain
 
 _LEAST_FALL = 1e-9
 _EITHER = "Say either an output and --metric, or --rows and --churn."
-_NUMBERS = ("examples", "allowed", "detectable", "needed_examples")
+_NUMBERS = ("examples", "allowed", "detectable", "family_size", "needed_examples")
 
 POWER_HELP = """Say which fall each slice can show, and how many rows a fall needs to be seen.
 
@@ -31,13 +33,16 @@ Before any model is there, for two of 100 slices, where exactly one of two model
   benison power --rows 500 --rows 5000 --slices 100 --churn 0.06 --fall 0.01
 
 A fall that a threshold of the result allows is added to what can be seen, and taken from what is to be seen.
-A fall counts as seen where 80 % of such samples show it after the correction over all slices (Holm).
+A fall counts as seen where 80 % of such samples show it after the correction (Holm): over all checks of the
+run, as its gate does, where the metric has a threshold with evidence; else over all slices of the metric.
 """
 
 
 def power(  # noqa: PLR0913, PLR0917 - one parameter an option
     output: Annotated[str | None, typer.Argument(help="The output of an evaluation.")] = None,
-    metric: Annotated[str | None, typer.Option(help="The metric that may fall.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="The metric that may fall: its name or class.")
+    ] = None,
     fall: Annotated[float | None, typer.Option(min=0, help="The fall that is to be seen.")] = None,
     rows: Annotated[
         list[int] | None, typer.Option(min=1, help="Rows of a slice; repeatable.")
@@ -55,7 +60,7 @@ def power(  # noqa: PLR0913, PLR0917 - one parameter an option
         if (output or metric) and (rows or churn is not None or slices > 1):
             raise ConfigError(f"{_EITHER} An output has its own rows, churn and slices.")
         if output is not None and metric is not None:
-            planned = sample_sizes.of_result(load_result(output), metric, fall)
+            planned = _of_output(output, metric, fall)
         elif output is None and rows and churn is not None:
             planned = sample_sizes.of_churn(rows, churn, slices, fall)
         else:
@@ -63,7 +68,15 @@ def power(  # noqa: PLR0913, PLR0917 - one parameter an option
         if as_json:
             print(json.dumps(planned))
         else:
-            console().print(_table(planned, fall))
+            _print(planned, fall)
+
+
+def _of_output(output: str, metric: str, fall: float | None) -> list[dict[str, Any]]:
+    result = load_result(output)
+    names = metrics_named(result, [metric])
+    if len(names) > 1:
+        raise ConfigError(f"--metric {metric} is several: say {', '.join(names[:10])}.")
+    return sample_sizes.of_result(result, names[0], fall)
 
 
 def _check(fall: float | None, churn: float | None) -> None:
@@ -81,8 +94,17 @@ def _needed(count: int) -> str:
     return rows_text(count) if count >= MOST_NEEDED else f"{count:,}"
 
 
+def _print(planned: list[dict[str, Any]], fall: float | None) -> None:
+    console().print(_table(planned, fall))
+    if fall is not None and any(row["needed_examples"] is None for row in planned):
+        text = f"A fall of {fall:g} has no rows (-) where a threshold of the result allows it."
+        console().print(text, soft_wrap=True)
+
+
 def _table(planned: list[dict[str, Any]], fall: float | None) -> Table:
-    table = Table()
+    family = counted(planned[0]["family_size"], "check")
+    caption = f"Corrected over {family}, seen in 80 % of samples."
+    table = Table(caption=caption, caption_justify="left")
     names = [column for column in planned[0] if column not in _NUMBERS]
     for column in names:
         table.add_column(column, overflow="fold")

@@ -13,7 +13,7 @@ from benison.errors import OutputError
 from benison.paths import locate, write_whole
 from benison.report import history, page
 from benison.results import query
-from benison.results.checks_query import slice_named
+from benison.results.checks_query import metrics_named, slice_named
 from benison.results.result import EvalResult, load_result
 from benison.terminal import result_tables
 
@@ -52,9 +52,9 @@ def show(  # noqa: PLR0913, PLR0917 - one parameter an option
     as_json: AsJson = False,
 ) -> None:
     """The command behind SHOW_HELP."""
-    names = metric or []
     with errors(as_json):
         result = load_result(output)
+        names = metrics_named(result, metric)
         others = [load_result(path) for path in compare or ()]
         slice_ = None if slice_ is None else slice_named(result, slice_)
         if as_json:

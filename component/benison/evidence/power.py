@@ -36,8 +36,17 @@ def needed_examples(examples: Array, std_error: Array, distance: Array, alpha: f
     >>> needed_examples(np.array([212.0]), np.array([0.02]), np.array([-0.01]), 0.05).round()
     array([5243.])
     """
+    return rows_needed(examples, detectable(std_error, alpha), distance)
+
+
+def rows_needed(examples: Array, reached: Array, distance: Array) -> Array:
+    """The same where it is known which distance so many rows can tell.
+
+    >>> rows_needed(np.array([100.0]), np.array([0.02]), np.array([0.01]))
+    array([400.])
+    """
     with np.errstate(all="ignore"):
-        return np.asarray(examples * (detectable(std_error, alpha) / distance) ** 2)
+        return np.asarray(examples * (reached / distance) ** 2)
 
 
 def rows_text(count: int) -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import pyarrow.compute as pc
 
+from benison.errors import ConfigError
+from benison.metrics.groups import members
 from benison.results.result import EvalResult, filter_rows
 from benison.table.slices import name_in_any_order
 from benison.validation.checks import Check
@@ -31,6 +34,27 @@ def slice_named(result: EvalResult, text: str) -> str:
     tables = (result.metrics, result.verdict.table, result.weak_slices)
     names = (name_in_any_order(table, text) for table in tables)
     return next((name for name in names if name is not None), text)
+
+
+def metrics_named(result: EvalResult, given: Sequence[str] | None) -> list[str]:
+    """The names in a result of metrics that are given by name or by class; what is neither stays as it is."""
+    known, classes = result.metric_names(), _names_of_classes(result) if given else {}
+    return [
+        name
+        for text in given or ()
+        for name in ([text] if text in known else classes.get(text, [text]))
+    ]
+
+
+def _names_of_classes(result: EvalResult) -> dict[str, list[str]]:
+    """The names of the metrics that each class of the config has made."""
+    names: dict[str, dict[str, None]] = {}
+    for given in (each for spec in result.config.metrics_specs for each in spec.metrics):
+        with suppress(ConfigError):  # of a class that is not registered here
+            for class_name, metric in members(given.class_name, dict(given.config)):
+                for asked in (given.class_name, class_name):
+                    names.setdefault(asked, {})[metric.name] = None
+    return {asked: list(of_class) for asked, of_class in names.items()}
 
 
 def check_row(check: Check) -> list[Any]:

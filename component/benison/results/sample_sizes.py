@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benison.config.fields import NO_CORRECTION
+from benison.config.fields import NO_CORRECTION, NOT_WORSE
 from benison.data.batch import Array
 from benison.errors import OutputError, suggestion
-from benison.evidence.power import MOST_NEEDED, detectable, needed_examples
+from benison.evidence.power import MOST_NEEDED, detectable, rows_needed
 from benison.results.result import EvalResult
 from benison.table.key import CHANGE, VIEW_COLUMNS, Key
 from benison.table.slices import slice_ids
@@ -26,9 +27,10 @@ def of_result(result: EvalResult, metric: str, fall: float | None = None) -> lis
 
     Each is a row with slice, examples, `allowed` (the change that a threshold of the result lets pass),
     `detectable` (the change that 80 % of such samples show to be beyond it, after the correction of the
-    config over all slices) and, with a fall, `needed_examples`, which is None where it is allowed. What else
-    tells rows of a slice apart is in columns of its own: `model` where there are several candidates,
-    `output`, `sub_key`.
+    config), `family_size` (over how many checks: all of the run that are corrected together, as its gate
+    does, where the metric has a threshold with evidence; else the rows) and, with a fall, `needed_examples`,
+    which is None where it is allowed. What else tells rows of a slice apart is in columns of its own:
+    `model` where there are several candidates, `output`, `sub_key`.
 
     Raises:
         OutputError: The result has no errors of that change.
@@ -48,27 +50,44 @@ def of_result(result: EvalResult, metric: str, fall: float | None = None) -> lis
         )
     ordered = rows.sort_by([("examples", "descending")])
     counts = pc.coalesce(ordered["evaluated"], ordered["examples"]).to_numpy().astype(float)
-    options = result.config.options.certainty
-    family = 1 if options.correction == NO_CORRECTION else ordered.num_rows
     errors = ordered["std_error"].to_numpy()
     names = ordered.select(["slice", *_several(ordered)]).to_pylist()
-    allowed = _allowed(result, ordered)
-    return _described(names, counts, errors, result.config.alpha / family, fall, allowed)
+    family = _family(result, metric, ordered.num_rows)
+    is_corrected = result.config.options.certainty.correction != NO_CORRECTION
+    alpha = result.config.alpha / (family if is_corrected else 1)
+    bounds = _bounds(result, ordered)
+    allowed, beyond = (np.array(column) for column in zip(*bounds, strict=True))
+    reached = np.where(np.isnan(beyond), detectable(errors, alpha), beyond)
+    return _described(names, counts, reached, family, fall, allowed)
 
 
-def _allowed(result: EvalResult, rows: pa.Table) -> Array:
-    """The change for the worse that thresholds let pass, the strictest of each row: float64[N]."""
+def _family(result: EvalResult, metric: str, rows: int) -> int:
+    """Over how many checks false alarms of a metric are held; 1 where each check must be shown by itself."""
+    checks = result.verdict.table
+    checks = checks.filter(pc.equal(checks["metric"], metric))
+    shared = pc.max(checks["family_size"]).as_py()
+    if shared is not None:
+        return int(shared)
+    return 1 if NOT_WORSE in checks["evidence"].to_pylist() else rows
+
+
+def _bounds(result: EvalResult, rows: pa.Table) -> list[tuple[float, float]]:
+    """The change that the strictest threshold of each row lets pass, and what is seen beyond it.
+
+    Without a threshold they are 0 and NaN; NaN is also what a threshold without evidence sees.
+    """
     checks = result.verdict.table
     checks = checks.filter(pc.is_in(checks["check"], pa.array([CHANGE_ABSOLUTE, CHANGE_RELATIVE])))
-    allowed: dict[tuple[Any, ...], float] = {}
+    bounds: dict[tuple[Any, ...], tuple[float, float]] = {}
     for check, identity in zip(checks.to_pylist(), slice_ids(checks).to_pylist(), strict=True):
         share = abs(check["baseline"]) if check["check"] == CHANGE_RELATIVE else 1.0
-        amount = share * check["bound"] * (-1 if check["side"] == LOWER else 1)
+        allowed = share * check["bound"] * (-1 if check["side"] == LOWER else 1)
         key = Key.of(check).as_kind(CHANGE), identity
-        allowed[key] = min(allowed.get(key, amount), amount)
+        bound = allowed, share * check["detectable"] - allowed
+        bounds[key] = min(bounds.get(key, bound), bound)
     ids = slice_ids(rows).to_pylist()
     keys = ((Key.of(row), identity) for row, identity in zip(rows.to_pylist(), ids, strict=True))
-    return np.array([allowed.get(key, 0.0) for key in keys])
+    return [bounds.get(key, (0.0, math.nan)) for key in keys]
 
 
 def _several(rows: pa.Table) -> list[str]:
@@ -93,33 +112,35 @@ def of_churn(
     """
     counts = np.array(rows, float)
     errors = np.sqrt(np.maximum(churn - (fall or 0.0) ** 2, 0.0) / counts)
-    return _described([{"slice": ""}] * len(rows), counts, errors, alpha / slices, fall)
+    reached = detectable(errors, alpha / slices)
+    return _described([{"slice": ""}] * len(rows), counts, reached, slices, fall)
 
 
-def _described(
+def _described(  # noqa: PLR0913, PLR0917 - the columns of the rows
     names: Sequence[dict[str, Any]],
     counts: Array,
-    errors: Array,
-    alpha: float,
+    reached: Array,
+    family: int,
     fall: float | None,
     allowed: Array | float = 0.0,
 ) -> list[dict[str, Any]]:
+    """The rows, of what is seen beyond what is allowed."""
     allowed = np.broadcast_to(allowed, counts.shape)
-    smallest = detectable(errors, alpha) + allowed
     needed = np.full(len(counts), float(UNKNOWN))
     if fall:
-        beyond = fall - allowed
-        needed = np.ceil(needed_examples(counts, errors, beyond, alpha))
-        needed = np.where(beyond > 0, np.minimum(needed, MOST_NEEDED), UNKNOWN)
+        distance = fall - allowed
+        needed = np.ceil(rows_needed(counts, reached, distance))
+        needed = np.where(distance > 0, np.minimum(needed, MOST_NEEDED), UNKNOWN)
     return [
         {
             **name,
             "examples": int(count),
             "allowed": float(within),
-            "detectable": float(change),
+            "detectable": float(beyond + within),
+            "family_size": family,
             "needed_examples": int(rows) if rows >= 0 else None,
         }
-        for name, count, within, change, rows in zip(
-            names, counts, allowed, smallest, needed, strict=True
+        for name, count, within, beyond, rows in zip(
+            names, counts, allowed, reached, needed, strict=True
         )
     ]
