@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 
 import benison
 from benison.cli import app
+from benison.terminal.pipes import outlive_readers
 from tests.conftest import config, taxi_like
 
 COMMANDS = sorted(get_command(app).commands)  # type: ignore[attr-defined]
@@ -92,3 +94,25 @@ def test_what_python_shows_is_one_short_line() -> None:
         assert "\n" not in shown
         assert len(shown) <= 100
     assert repr(made) == "<EvalConfig 1 model, 3 slicing specs, 1 metric>"
+
+
+def test_a_reader_that_has_gone_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w", encoding="utf-8") as stream:
+        for name in ("stdout", "__stdout__"):
+            monkeypatch.setattr(sys, name, stream)
+        outlive_readers()
+        print("read")
+        sys.stdout.flush()
+        assert os.read(reader, 10) == b"read\n"
+        os.close(reader)
+        print("lost" * 100_000, flush=True)
+        assert sys.stdout is not stream
+
+
+def test_a_process_without_output_prints_to_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("stderr", "__stderr__"):
+        monkeypatch.setattr(sys, name, None)
+    outlive_readers()
+    with sys.stderr:
+        print("lost", file=sys.stderr, flush=True)

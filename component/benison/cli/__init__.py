@@ -29,6 +29,7 @@ from benison.cli.planning import POWER_HELP, power
 from benison.cli.promote import PROMOTE_HELP, promote
 from benison.cli.publish import PUBLISH_HELP, publish
 from benison.cli.show import REPORT_HELP, SHOW_HELP, report, show
+from benison.terminal.pipes import outlive_readers
 
 _WRONG = "2 wrong usage, config or data; 3 a fault of Benison's own."
 _DONE = f"Exit code: 0 done; {_WRONG}"
@@ -81,6 +82,7 @@ def _root(
 def main() -> None:
     """Run the command."""
     terminal.own_the_log()
+    outlive_readers()
     code = CRASHED
     try:
         app()
