@@ -39,7 +39,7 @@ from benison.paths import locate
 from benison.report import github
 from benison.report.ci import Reports
 from benison.results.result import load_result
-from benison.sinks.publishing import publisher_of
+from benison.sinks import publishing
 
 ModulePath = Annotated[
     str | None,
@@ -217,7 +217,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
         )
         if dry_run:
             return _print_cost(arguments, as_json)
-        sinks = [*map(publisher_of, publish or ())]
+        sinks = publishing.checked(publish or ())
         result = publish_after(benison.evaluate(**arguments, progress=progress), sinks)
         reports.write(result, gate)
         github.show(result, gate)

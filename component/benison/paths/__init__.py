@@ -33,6 +33,7 @@ __all__ = [
     "RemotePath",
     "absolute",
     "add_file_systems",
+    "check_writable",
     "download",
     "facts",
     "fetched",
@@ -206,6 +207,19 @@ def write_whole(location: Location, content: bytes) -> None:
         partial.replace(location)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def check_writable(location: Location) -> None:
+    """Find what would keep `write_whole` from writing a file, and leave everything as it is.
+
+    Raises:
+        OSError: It is a folder, or nothing can be written beside it, or its store cannot be asked.
+    """
+    if location.is_dir():
+        raise IsADirectoryError(21, "It is a directory", str(location))
+    if isinstance(location, Path):
+        with tempfile.TemporaryFile(dir=location.parent):
+            pass
 
 
 def facts(location: Location) -> Facts:

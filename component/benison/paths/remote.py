@@ -68,8 +68,8 @@ class RemotePath:
 
     @property
     def suffix(self) -> str:
-        """The ending of the name, with its dot."""
-        return Path(self.name).suffix
+        """The ending of the name, with its dot, and without the options of an address."""
+        return Path(self.name.partition("?")[0]).suffix
 
     @property
     def parent(self) -> RemotePath:

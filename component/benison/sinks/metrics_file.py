@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from typing import Any
 
 from benison.errors import ConfigError, MissingExtraError, OutputError
-from benison.paths import locate, write_whole
+from benison.paths import Location, check_writable, locate, write_whole
 from benison.results.overall import headline
 from benison.results.result import EvalResult
 from benison.sinks.headline_rows import Gauge, gauges
@@ -26,6 +27,9 @@ class PrometheusMetrics:
 
     def publish(self, result: EvalResult) -> None:
         write_file(self.path, _exposition(gauges(result)))
+
+    def check_target(self) -> None:
+        check_file(self.path)
 
 
 def _client() -> Any:
@@ -71,10 +75,22 @@ class DvcMetrics:
         }
         write_file(self.path, (json.dumps(document, indent=2, allow_nan=False) + "\n").encode())
 
+    def check_target(self) -> None:
+        check_file(self.path)
+
 
 def _check_named(kind: str, path: str, example: str) -> None:
     if not path:
         raise ConfigError(f"{kind} needs the file to write: {kind}={example}.")
+
+
+def check_file(path: str) -> None:
+    """Find before there is a result what would keep it from being written.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    _at(path, check_writable)
 
 
 def write_file(path: str, content: bytes) -> None:
@@ -83,8 +99,12 @@ def write_file(path: str, content: bytes) -> None:
     Raises:
         OutputError: It cannot be written.
     """
+    _at(path, lambda location: write_whole(location, content))
+
+
+def _at(path: str, act: Callable[[Location], None]) -> None:
     location = locate(path, OutputError)
     try:
-        write_whole(location, content)
+        act(location)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error

@@ -6,8 +6,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from importlib import import_module, metadata
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
+from benison.config.faults import described
 from benison.errors import BenisonError, ConfigError, PublishError, suggestion
 from benison.results.result import EvalResult
 
@@ -27,6 +28,7 @@ _KINDS = {
 }
 
 
+@runtime_checkable
 class Publisher(Protocol):
     """Where a result goes on to; the result and its verdict stay as they are."""
 
@@ -36,6 +38,21 @@ class Publisher(Protocol):
         Raises:
             BenisonError: The tool cannot be reached, or refuses.
         """
+
+
+@runtime_checkable
+class CheckedPublisher(Publisher, Protocol):
+    """A sink that knows before there is a result whether its target can take one."""
+
+    def check_target(self) -> None:
+        """Find what would keep a result from the target, and change nothing there.
+
+        Raises:
+            BenisonError: The target cannot take a result.
+        """
+
+
+Target: TypeAlias = "str | Publisher"
 
 
 def publisher_of(text: str) -> Publisher:
@@ -71,19 +88,50 @@ def _class_of(kind: str) -> Any:
     return offered[kind].load()
 
 
-def publish(result: EvalResult, targets: Iterable[str | Publisher]) -> None:
+def checked(lines: Iterable[str]) -> list[Publisher]:
+    """The sinks of lines as `publisher_of` takes them, for a result that is yet to be made.
+
+    Raises:
+        BenisonError: A line names no target, or one that cannot take a result.
+    """
+    sinks = [publisher_of(line) for line in lines]
+    for sink in sinks:
+        if isinstance(sink, CheckedPublisher):
+            sink.check_target()
+    return sinks
+
+
+def _sinks_of(targets: object) -> list[Publisher]:
+    if isinstance(targets, Iterable) and not isinstance(targets, (str, Publisher)):
+        return [_sink_of(target) for target in targets]
+    return [_sink_of(targets)]
+
+
+def _sink_of(target: object) -> Publisher:
+    if isinstance(target, str):
+        return publisher_of(target)
+    if isinstance(target, Publisher):
+        return target
+    raise ConfigError(
+        f"A result cannot be published to {described(target)}: expected a line such as "
+        "'prometheus=benison.prom', an object with the method publish, or a list of these."
+    )
+
+
+def publish(result: EvalResult, targets: Target | Iterable[Target]) -> None:
     """Hand a result on to each target; one that fails keeps it from none of the others.
 
     Args:
         result: What was evaluated.
-        targets: Sinks, or lines as `publisher_of` takes them; all are looked at before the first is used.
+        targets: Sinks, or lines as `publisher_of` takes them, or one of these; all are looked at before the
+            first is used.
 
     Raises:
         ConfigError: A target is none.
         MissingExtraError: What a target needs is not installed.
         PublishError: Some did not take it, each with why.
     """
-    sinks = [publisher_of(each) if isinstance(each, str) else each for each in targets]
+    sinks = _sinks_of(targets)
     failures: list[str] = []
     unforeseen: Exception | None = None
     for sink in sinks:
