@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from markdown_it import MarkdownIt
@@ -19,7 +24,12 @@ from typer.testing import CliRunner
 import benison
 from benison.cli import app
 from benison.errors import ConfigError, PublishError
+from benison.report import github
+from benison.report.ci import summary_page
 from benison.results.overall import headline
+from benison.sinks import mlflow_run, publishing
+from benison.sinks.message import document, slack_message
+from benison.sinks.model_card import ModelCard
 from benison.sinks.publishing import publish, publisher_of
 from tests.conftest import config, taxi_like
 
@@ -274,3 +284,137 @@ def test_evaluate_publishes_and_a_failure_changes_no_verdict(
     assert done.exit_code == 0
     assert "not all was published" in done.stderr
     assert (tmp_path / "metrics.json").exists()
+
+
+@pytest.mark.parametrize("kind", ["prometheus", "dvc", "model-card"])
+def test_a_target_on_another_file_system(
+    result: benison.EvalResult, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    monkeypatch.setattr(memory, "store", {})
+    monkeypatch.setattr(memory, "pseudo_dirs", [""])
+    (sink,) = publishing.checked([f"{kind}=memory://q/card.md?x=1"])
+    assert not memory.store
+    publish(result, sink)
+    publish(result, sink)
+    assert memory.cat("/q/card.md?x=1")
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        ("dvc=nosuch://b/m.json", "nothing here opens nosuch"),
+        ("model-card=nosuch://b/card.md", "nothing here opens nosuch"),
+        ("prometheus=none/benison.prom", "none/benison.prom cannot be written: No such file"),
+        ("dvc=.", "cannot be written: It is a directory"),
+        ("dvc=notes.md/m.json", "cannot be written: Not a directory"),
+        ("model-card=notes.md", "is no model card"),
+    ],
+)
+def test_a_target_that_cannot_be_written_is_refused_before_the_work(
+    target: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("prometheus_client")
+    monkeypatch.chdir(tmp_path)
+    Path("notes.md").write_text("# Mine\n")
+    words = [
+        "evaluate",
+        "-e",
+        "nothing.csv",
+        "-c",
+        "nothing.yaml",
+        "-o",
+        "out",
+        "--json",
+        "--publish",
+    ]
+    done = CliRunner().invoke(app, [*words, target])
+    assert (done.exit_code, [path.name for path in tmp_path.iterdir()]) == (2, ["notes.md"])
+    assert says in json.loads(done.stdout)["error"]
+
+
+def test_one_target_may_stand_alone(result: benison.EvalResult, tmp_path: Path) -> None:
+    publish(result, f"dvc={tmp_path / 'metrics.json'}")
+    assert (tmp_path / "metrics.json").exists()
+    for targets, says in ((None, r"nothing \(null\)"), ([5], "the number 5")):
+        with pytest.raises(ConfigError, match=f"cannot be published to {says}: expected a line"):
+            publish(result, targets)  # type: ignore[arg-type]
+
+
+def test_two_evaluations_have_no_series_in_common(
+    result: benison.EvalResult, tmp_path: Path
+) -> None:
+    client = pytest.importorskip("prometheus_client.parser")
+    other = benison.evaluate(taxi_like(50), config("AUC"), output=tmp_path / "churn")
+    series = []
+    for each in (result, other):
+        publish(each, f"prometheus={tmp_path / 'benison.prom'}")
+        families = client.text_string_to_metric_families((tmp_path / "benison.prom").read_text())
+        series.append([sample for family in families for sample in family.samples])
+    assert {s.labels["evaluation"] for s in series[0]} == {"out"}
+    assert {s.labels["evaluation"] for s in series[1]} == {"churn"}
+    models = [{s.labels.get("model", "new") for s in samples} for samples in series]
+    assert models == [{"new"}, {"new", "model"}]
+
+
+def test_a_card_shows_nobody_where_the_files_are(
+    result: benison.EvalResult, tmp_path: Path
+) -> None:
+    publish(result, f"model-card={tmp_path / 'card.md'}")
+    text = (tmp_path / "card.md").read_text()
+    assert str(result.path.parent) not in text
+    assert "| Results | out |" in text
+
+
+def test_names_are_on_one_line_wherever_people_read_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    hostile = "a\n::stop-commands::x\x1b[31m"
+    columns = {"label": [1.0, 0.0], "prediction": [0.9, 0.8], hostile: ["v\n• forged"] * 2}
+    least = {"value_threshold": {"lower_bound": 0.9}}
+    metric = {"class_name": "BinaryAccuracy", "threshold": least}
+    specs = [{**MODELS[0], "name": name} for name in (hostile, "two")]
+    made = {
+        "model_specs": specs,
+        "slicing_specs": [{"feature_keys": [hostile]}],
+        "metrics_specs": [{"metrics": [metric]}],
+    }
+    judged = benison.evaluate(pa.table(columns), made)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    log = io.StringIO()
+    with contextlib.redirect_stderr(log):
+        github.show(judged, gate=True)
+    slack = slack_message(judged)
+    plain = document(judged)
+    texts = {
+        "slack": [slack["text"], *slack["blocks"][1]["text"]["text"].splitlines()],
+        "webhook": [plain["model"], plain["summary"], *plain["reasons"]],
+        "mlflow": [*_tags(judged).values()],
+        "openlineage": [*_names_of_tests(judged)],
+        "log": log.getvalue().splitlines(),
+        "card": ModelCard("card.md").text(judged).splitlines(),
+        "comment": summary_page(judged).splitlines(),
+    }
+    for sink, lines in texts.items():
+        assert any("stop-commands" in line for line in lines), sink
+        for line in lines:
+            assert not re.match("::stop|. forged", line), sink
+            assert line.isprintable(), sink
+    assert "%0A" not in log.getvalue()
+    assert len(texts["slack"]) == 1 + len(judged.verdict.failures)
+
+
+def _tags(result: benison.EvalResult) -> dict[str, str]:
+    """The tags and the name of a new run of MLflow."""
+    known: dict[str, str] = {}
+    run = SimpleNamespace(info=SimpleNamespace(run_id="1"))
+    client = SimpleNamespace(
+        search_runs=lambda *_: [],
+        create_run=lambda _, tags, run_name: known.update(tags, name=run_name) or run,
+    )
+    mlflow_run._run_of(client, "0", result)
+    return known
+
+
+def _names_of_tests(result: benison.EvalResult) -> Iterator[str]:
+    openlineage = pytest.importorskip("benison.sinks.openlineage")
+    for test in openlineage.event_of(result).run.facets["test"].tests:
+        yield from (test.name, test.description)

@@ -184,19 +184,22 @@ def metric_name(key: Key, several: bool = False) -> str:
     return f"{name} ({apart})" if apart else name
 
 
-def facts_of(result: EvalResult) -> Iterator[tuple[str, str]]:
-    """What was evaluated."""
+def facts_of(result: EvalResult, shown: Callable[[str], str] = str) -> Iterator[tuple[str, str]]:
+    """What was evaluated; `shown` gives what is shown of a path."""
     manifest = result.manifest
-    files = [file["name"] for file in manifest["data"]["files"]]
+    files = [shown(file["name"]) for file in manifest["data"]["files"]]
     more = f" and {len(files) - 3:,} more" if len(files) > 3 else ""
     yield "Data", f"{', '.join(files[:3]) or 'a table in memory'}{more}"
     yield "Examples", f"{manifest['rows']:,}"
     for model in manifest["models"]:
         name = model["name"] or ("baseline" if model["is_baseline"] else "candidate")
         read = model["path"] is None
-        yield name, model_source(model) if read else f"{model['path']} {model['digest'][:12]}"
+        yield (
+            name,
+            model_source(model) if read else f"{shown(model['path'])} {model['digest'][:12]}",
+        )
     yield "Config", manifest["config"][:12]
-    yield "Results", "in memory" if result.path is None else str(result.path)
+    yield "Results", "in memory" if result.path is None else shown(str(result.path))
     yield "Evaluated", result.provenance
 
 

@@ -48,7 +48,7 @@ def show(result: EvalResult, gate: bool) -> None:
     if result.verdict.status != BLESSED:
         _annotate(level, result.verdict.summary())
         for check in result.verdict.of_outcome(FAIL, most=MAX_CHECKS):
-            _annotate(level, check.reason)
+            _annotate(level, visible(check.reason))
     if path := os.environ.get("GITHUB_OUTPUT"):
         try:
             with Path(path).open("a", encoding="utf-8") as file:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from benison.results.overall import overall
 from benison.results.result import EvalResult
+from benison.sinks.result_names import evaluation_of, model_of
 from benison.table.key import CHANGE, VALUE
 
 LABELS = ("model", "metric", "output", "dataset", "variant", "sub_key", "aggregation", "weighted")
@@ -30,7 +31,16 @@ class Gauge:
 
 
 def gauges(result: EvalResult) -> Iterator[Gauge]:
-    """The verdict, the counts of checks and of rows, and each value and change on all data."""
+    """The verdict, the counts of checks and of rows, and each value and change on all data.
+
+    Each has the label `evaluation`, by which the numbers of several are told apart in one system.
+    """
+    about = {"evaluation": evaluation_of(result)}
+    for gauge in _numbers(result):
+        yield dataclasses.replace(gauge, labels={**about, **gauge.labels})
+
+
+def _numbers(result: EvalResult) -> Iterator[Gauge]:
     verdict = result.verdict
     for status in STATUSES:
         about = "1 for the verdict that was reached, 0 for the others."
@@ -47,6 +57,7 @@ def _values(result: EvalResult) -> Iterator[Gauge]:
     for kind, name, of in _KINDS:
         for row in overall(result, result.metrics.filter(pc.equal(result.metrics["kind"], kind))):
             labels = {label: _text(row[label]) for label in LABELS}
+            labels["model"] = labels["model"] or model_of(result)
             for suffix, column, what in _ENDS:
                 if math.isfinite(row[column]):
                     yield Gauge(name + suffix, f"{of} on all data{what}.", labels, row[column])

@@ -4,15 +4,14 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import os
 import re
 from typing import Any
 
-from benison.errors import ConfigError
+from benison.errors import ConfigError, visible
 from benison.results.overall import headline
 from benison.results.result import EvalResult
+from benison.sinks.result_names import model_of
 from benison.sinks.web import checked_address, send
 from benison.table.words import shortened
 from benison.validation.terms import FAIL
@@ -46,27 +45,13 @@ def document(result: EvalResult) -> dict[str, Any]:
         "blessed": verdict.blessed,
         "summary": verdict.summary(),
         "counts": dict(verdict.counts),
-        "reasons": list(verdict.first_reasons(_REASONS)),
+        "reasons": [*map(visible, verdict.first_reasons(_REASONS))],
         "metrics": dict(list(headline(result).items())[:_METRICS]),
         "examples": result.manifest["rows"],
         "created": result.manifest["created"],
         "model": model_of(result),
         "output": "" if result.path is None else str(result.path),
     }
-
-
-def identity_of(result: EvalResult) -> str:
-    """What tells the output of a result from that of others: where it is, or of one in memory a digest."""
-    if result.path is not None:
-        return str(result.path)
-    content = json.dumps(result.manifest, sort_keys=True, default=str).encode()
-    return f"in memory {hashlib.sha256(content).hexdigest()}"
-
-
-def model_of(result: EvalResult) -> str:
-    """The candidates, as people call them."""
-    models = [each for each in result.manifest["models"] if not each["is_baseline"]]
-    return ", ".join(each["name"] or each["path"] or "" for each in models) or "model"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +76,8 @@ def slack_message(result: EvalResult) -> dict[str, Any]:
     verdict = result.verdict
     head = f"*{_escaped(model_of(result))}* {_escaped(verdict.summary())}"
     reasons = [
-        f"• {_escaped(shortened(each, _LONG))}" for each in verdict.first_reasons(_SHOWN_REASONS)
+        f"• {_escaped(shortened(visible(each), _LONG))}"
+        for each in verdict.first_reasons(_SHOWN_REASONS)
     ]
     more = verdict.counts[FAIL] - _SHOWN_REASONS
     reasons += [f"and {more:,} more"] if more > 0 else []
@@ -116,6 +102,8 @@ def _cut(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
+    """Text on one line in which Slack sees no link and no mention."""
+    text = visible(text)
     for character, entity in _ESCAPES:
         text = text.replace(character, entity)
     return text

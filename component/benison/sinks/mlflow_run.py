@@ -7,11 +7,11 @@ import dataclasses
 from contextlib import suppress
 from typing import Any
 
-from benison.errors import PublishError
+from benison.errors import PublishError, visible
 from benison.models.registered import failure
 from benison.results.result import EvalResult
-from benison.sinks.message import identity_of, model_of
 from benison.sinks.mlflow_registry import MlflowRegistry, log_files, log_numbers
+from benison.sinks.result_names import identity_of, model_of
 
 _EXPERIMENT = "benison"
 _LONGEST_TAG = 5_000
@@ -53,12 +53,12 @@ def _log(client: Any, result: EvalResult) -> None:
 
 def _run_of(client: Any, experiment: str, result: EvalResult) -> str:
     """The run of a result, which is the one there is where it was published before."""
-    output = identity_of(result)
+    output = visible(identity_of(result))
     tags = {
         "benison.created": result.manifest["created"],
         "benison.output": output[-_LONGEST_TAG:],
         "benison.verdict": result.verdict.status,
-        "benison.summary": result.verdict.summary()[:_LONGEST_TAG],
+        "benison.summary": visible(result.verdict.summary())[:_LONGEST_TAG],
     }
     wanted = f"tags.`benison.created` = '{tags['benison.created']}'"
     for run in client.search_runs([experiment], wanted):

@@ -14,21 +14,25 @@ import pyarrow.compute as pc
 from markdown_it import MarkdownIt
 from ruamel.yaml import YAML
 
-from benison.errors import ConfigError, OutputError
+from benison.errors import ConfigError, OutputError, visible
 from benison.paths import locate
 from benison.report.ci import facts_of, markdown, markdown_table, metric_name
 from benison.report.look import colours
 from benison.results.overall import headline, overall
 from benison.results.query import judged
 from benison.results.result import EvalResult
-from benison.sinks.message import model_of
-from benison.sinks.metrics_file import write_file
+from benison.sinks.metrics_file import check_file, write_file
+from benison.sinks.result_names import shared_model_of, shared_path
 from benison.table.key import CHANGE, VALUE, Key
 from benison.table.words import metric_text
 from benison.validation.terms import CHANGE_ABSOLUTE, CHANGE_RELATIVE, FAIL, LOWER, PASS
 
 _KEPT = "<!-- What stands below is yours: it is kept when the card is written again. -->"
 _GENERATOR = '<meta name="generator" content="Benison">'
+_MARKS = {
+    ".md": (_KEPT, "what stands above it is replaced"),
+    ".html": (_GENERATOR, "the page is replaced whole"),
+}
 _UNKNOWN = """## What an evaluation does not know
 
 For what the model is meant and for what not, on which data it was trained, whom its mistakes may harm.
@@ -52,11 +56,19 @@ class ModelCard:
     path: str
 
     def __post_init__(self) -> None:
-        if not self.path.endswith((".md", ".html")):
+        if not self.path or self._suffix not in _MARKS:
             raise ConfigError("A model card is a .md or a .html file: model-card=MODEL_CARD.md.")
+
+    @property
+    def _suffix(self) -> str:
+        return locate(self.path, ConfigError).suffix
 
     def publish(self, result: EvalResult) -> None:
         write_file(self.path, self.text(result).encode())
+
+    def check_target(self) -> None:
+        check_file(self.path)
+        self._before()
 
     def text(self, result: EvalResult) -> str:
         """The card, with what somebody has written below an earlier one.
@@ -65,19 +77,18 @@ class ModelCard:
             OutputError: What is there is no card, and would be lost.
         """
         body, before = "\n".join(_body(result)), self._before()
-        if self.path.endswith(".html"):
-            self._check_card(before, _GENERATOR, "the page is replaced whole")
-            return _page(model_of(result), f"{body}\n{_UNKNOWN}")
-        self._check_card(before, _KEPT, "what stands above it is replaced")
+        if self._suffix == ".html":
+            return _page(shared_model_of(result), f"{body}\n{_UNKNOWN}")
         _, mark, below = before.partition(_KEPT)
         kept = below.removeprefix("\n") if mark else f"\n{_UNKNOWN}"
         return f"---\n{_front_matter(result)}---\n\n{body}\n{_KEPT}\n{kept}"
 
     def _before(self) -> str:
+        """The card that is there, or ""."""
         location = locate(self.path, OutputError)
         try:
             content = location.read_bytes() if location.is_file() else b""
-            return content.decode("utf-8").replace("\r\n", "\n")
+            return self._card(content.decode("utf-8").replace("\r\n", "\n"))
         except UnicodeDecodeError as error:
             raise OutputError(
                 f"{self.path} is no model card: its byte {error.start} is not UTF-8. Name another file."
@@ -85,18 +96,22 @@ class ModelCard:
         except OSError as error:
             raise OutputError(f"{self.path} cannot be read: {error.strerror or error}.") from error
 
-    def _check_card(self, before: str, mark: str, what_then: str) -> None:
+    def _card(self, before: str) -> str:
+        mark, what_then = _MARKS[self._suffix]
         if before.strip() and mark not in before:
             raise OutputError(
                 f"{self.path} is there and is no model card; name another file, or add the line {mark} to "
                 f"it: {what_then}."
             )
+        return before
 
 
 def _body(result: EvalResult) -> Iterator[str]:
-    yield f"# {markdown(model_of(result))}\n"
+    yield f"# {markdown(shared_model_of(result))}\n"
     yield f"**{markdown(result.verdict.summary())}**\n"
-    yield from markdown_table("What was evaluated", ("What", "Which"), [*facts_of(result)])
+    yield from markdown_table(
+        "What was evaluated", ("What", "Which"), [*facts_of(result, shared_path)]
+    )
     yield from markdown_table(
         "On all data",
         ("Metric", "Value", "Interval", "Change from the baseline"),
@@ -166,18 +181,17 @@ def _rules(result: EvalResult) -> Iterator[tuple[str, ...]]:
 def _front_matter(result: EvalResult) -> str:
     """What a model hub reads of a card: the values on all data, as its `model-index`."""
     data = result.manifest["data"]
-    names = [file["name"] for file in data["files"]] or ["table"]
-    metrics = [
-        {"type": name, "name": name, "value": value} for name, value in headline(result).items()
-    ]
+    names = [shared_path(file["name"]) for file in data["files"]] or ["table"]
+    values = {visible(name): value for name, value in headline(result).items()}
+    metrics = [{"type": name, "name": name, "value": value} for name, value in values.items()]
     results = {
         "task": {"type": "other"},
-        "dataset": {"name": names[0], "type": data["format"] or "table"},
+        "dataset": {"name": visible(names[0]), "type": data["format"] or "table"},
         "metrics": metrics[:_MOST_METRICS],
     }
     document = {
         "tags": ["benison", result.verdict.status],
-        "model-index": [{"name": model_of(result), "results": [results]}],
+        "model-index": [{"name": shared_model_of(result), "results": [results]}],
     }
     written = io.StringIO()
     YAML(typ="safe").dump(document, written)

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from benison.errors import MissingExtraError, PublishError
+from benison.errors import MissingExtraError, PublishError, visible
 from benison.results.overall import headline
 from benison.results.result import EvalResult
-from benison.sinks.message import identity_of, model_of
+from benison.sinks.result_names import identity_of, model_of
 from benison.sinks.web import checked_address, host_of
 from benison.validation.terms import FAIL
 
@@ -170,10 +170,11 @@ def _tests(outcome: Mapping[str, Any]) -> Iterator[Any]:
     text = outcome["summary"]
     yield test_run.TestExecution("blessing", _STATUS[outcome["status"]], "error", description=text)
     for check in outcome["failed_checks"]:
-        name = f"{check['metric']} ({check['slice']})"
+        name = visible(f"{check['metric']} ({check['slice']})")
+        reason = visible(check["reason"])
         value = str(check["value"]) if "value" in check else None
         yield test_run.TestExecution(
-            name, "fail", "error", check["kind"], check["reason"], actual=value, params=dict(check)
+            name, "fail", "error", check["kind"], reason, actual=value, params=dict(check)
         )
 
 
