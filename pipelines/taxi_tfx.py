@@ -27,8 +27,8 @@ from taxi_local import NUMBERS, SPEC, TEXTS, is_big_tipper, lose_tips, prepare, 
 import benison
 from benison import terminal
 from benison.evaluator.component import Evaluator
+from benison.evaluator.tfx_v1 import import_tfx
 from benison_orchestration.local import run_pipeline
-from benison_orchestration.tfx_v1 import import_tfx
 
 tfx = import_tfx()
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import benison
 from benison.evaluation.spec import read_spec
-from benison_orchestration.tfx_v1 import import_tfx
+from benison.evaluator.tfx_v1 import import_tfx
 
 
 def run(spec: Mapping[str, Any] | str | os.PathLike[str]) -> benison.EvalResult:

@@ -23,8 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 import benison
+from benison.evaluator.tfx_v1 import import_tfx
 from benison.lineage.store import Store
-from benison_orchestration.tfx_v1 import import_tfx
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "pipelines"))
 

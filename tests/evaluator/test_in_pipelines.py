@@ -18,9 +18,9 @@ pytest.importorskip("tfx")
 import benison
 from benison import lineage
 from benison.evaluation import recording
+from benison.evaluator.tfx_v1 import import_tfx
 from benison.lineage.connection import Connection
 from benison.lineage.store import _message
-from benison_orchestration.tfx_v1 import import_tfx
 from tests.conftest import taxi_like
 
 pytestmark = pytest.mark.slow

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import inspect
 
+import pyarrow as pa
 import pytest
 
 pytest.importorskip("tfx")
 
+from apache_beam.coders import registry
+from apache_beam.internal import pickler
 from tfx.components.evaluator.component import Evaluator as Theirs
 from tfx.types.standard_component_specs import EvaluatorSpec
 
@@ -22,6 +25,13 @@ def test_the_parameters_are_those_of_tfx_in_their_order() -> None:
     assert [(p.name, p.default, p.kind) for p in ours.values()] == [
         (p.name, p.default, p.kind) for p in theirs.values()
     ]
+
+
+def test_beam_can_pickle_what_tfx_registers_for_record_batches() -> None:
+    """TFX is imported above, and TFDV with it."""
+    coder = registry.get_coder(pa.RecordBatch)
+    batch = pa.record_batch({"fare": [3.0, None]})
+    assert pickler.roundtrip(coder.decode)(coder.encode(batch)).equals(batch)
 
 
 def test_the_channels_are_those_of_tfx() -> None:

@@ -50,7 +50,7 @@ def is_installed() -> bool:
 
 def prepare() -> None:
     """Import what takes seconds, before there are children."""
-    from benison_orchestration.tfx_v1 import import_tfx
+    from benison.evaluator.tfx_v1 import import_tfx
 
     import_tfx()
     for name in ("component", "executor"):
@@ -82,9 +82,9 @@ def states(url: str, pipeline: str) -> list[str]:
 def run(folder: Path, url: str, pipeline: str, data: str) -> None:
     """Run a pipeline that evaluates `folder/DATA.parquet`, with all its files below `folder/root`."""
     from benison.evaluator.component import Evaluator
+    from benison.evaluator.tfx_v1 import import_tfx
     from benison.lineage.connection import Connection
     from benison.lineage.store import _message
-    from benison_orchestration.tfx_v1 import import_tfx
 
     tfx = import_tfx()
     components = _imported(tfx, folder, data)

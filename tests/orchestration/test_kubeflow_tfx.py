@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import benison
-from benison_orchestration.tfx_v1 import import_tfx
+from benison.evaluator.tfx_v1 import import_tfx
 from tests.conftest import config
 
 pytest.importorskip("tfx")

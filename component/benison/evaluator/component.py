@@ -12,8 +12,10 @@ from benison.errors import ConfigError, MissingExtraError
 from benison.evaluation.resolve import Request, resolve
 from benison.evaluation.spec import secrets_in
 from benison.evaluator.fairness import as_asked, checked
+from benison.evaluator.tfx_v1 import stand_in_for_gone_modules
 
 try:
+    stand_in_for_gone_modules()
     from tfx import types
     from tfx.dsl.components.base import base_beam_component, executor_spec
     from tfx.orchestration import data_types

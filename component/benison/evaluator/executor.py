@@ -13,12 +13,14 @@ from benison.errors import ConfigError, DataError, MissingExtraError, ModelError
 from benison.evaluator import udf
 from benison.evaluator.fairness import as_asked
 from benison.evaluator.label_ends import with_label_ends
+from benison.evaluator.tfx_v1 import stand_in_for_gone_modules
 from benison.output.directory import MARKERS
 from benison.paths import Location, locate, write
 from benison.results.result import EvalResult
 from benison.validation.terms import UNDECIDED
 
 try:
+    stand_in_for_gone_modules()
     from tfx.components.util import examples_utils
     from tfx.dsl.components.base import base_beam_executor
     from tfx.proto import example_gen_pb2
