@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -271,3 +272,57 @@ def test_a_verdict_is_bound_to_the_training_examples(tmp_path: Path) -> None:
     pq.write_table(rides().select(["fare", "tip"]).slice(1), trained)
     with pytest.raises(OutputError, match="other data"):
         run()
+
+
+VIEWS = {
+    "text": pa.array([*"ab"] * (ROWS // 2), pa.string_view()),
+    "bytes": pa.array([b"a", None] * (ROWS // 2), pa.binary_view()),
+    "code": pa.array([b"a", b"b"] * (ROWS // 2), pa.binary(1)),
+    "words": pa.array([[*"ab"]] * ROWS, pa.list_(pa.string_view())),
+    "box": pa.array([{"x": "a"}] * ROWS, pa.struct({"x": pa.string_view()})),
+    "runs": pa.RunEndEncodedArray.from_arrays(
+        pa.array([20, ROWS]), pa.array(["a", "b"], pa.string_view())
+    ),
+    "named": pa.DictionaryArray.from_arrays(
+        pa.array([0, 1] * (ROWS // 2)), pa.array(["a", "b"], pa.string_view())
+    ),
+    "deep": pa.StructArray.from_arrays(
+        [pa.RunEndEncodedArray.from_arrays(pa.array([ROWS]), pa.array([1]))], ["x"]
+    ),
+}
+
+
+def test_columns_of_any_arrow_type_are_probed_or_left_alone() -> None:
+    data = pa.table({**{name: rides()[name] for name in ("fare", "tip")}, **VIEWS})
+    rows = evaluated("hostile_values", data=data).probes.to_pylist()
+    assert [row["feature"] for row in rows] == [
+        "fare",
+        *("text", "bytes", "code", "words"),
+        "runs",
+        "named",
+    ]
+    assert not any(row["count"] for row in rows)
+
+
+def test_a_model_that_ends_the_program_on_a_changed_row_fails_on_it() -> None:
+    def quitting(frame: Any) -> Any:
+        if frame["fare"].isna().any():
+            sys.exit(3)
+        return by_fare(frame)
+
+    data = rides().select(["fare", "tip"])
+    (row,) = evaluated(on("hostile_values", "fare"), data=data, model=quitting).probes.to_pylist()
+    assert row["detail"] == "NaN"
+    assert row["sentence"].endswith("ended the program with sys.exit(3); 0 % is allowed.")
+
+
+@pytest.mark.parametrize("code", [143, 130])
+def test_a_signal_that_the_program_handles_ends_a_probe(code: int) -> None:
+    def stopped(frame: Any) -> Any:
+        if frame["fare"].isna().any():
+            sys.exit(code)
+        return by_fare(frame)
+
+    with pytest.raises(SystemExit) as end:
+        evaluated("missing_flips", model=stopped)
+    assert end.value.code == code

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benison.data.values import is_list, is_text
+from benison.data.values import is_list, is_text, undictionary
 
 
 def plain_buffers(array: pa.Array) -> Iterator[Any]:
@@ -36,7 +36,7 @@ def _decoded(array: pa.Array) -> pa.Array:
         return array.cast(pa.large_string())
     if pa.types.is_binary_view(array.type):
         return array.cast(pa.large_binary())
-    return pc.run_end_decode(array) if pa.types.is_run_end_encoded(array.type) else array
+    return undictionary(array) if pa.types.is_run_end_encoded(array.type) else array
 
 
 def _parts(array: pa.Array) -> list[pa.Array] | None:

@@ -89,8 +89,46 @@ def single_values(column: pa.Array) -> pa.Array | None:
 
 
 def undictionary(column: pa.Array) -> pa.Array:
-    """The column without an encoding: the values themselves, null where the dictionary holds null."""
-    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+    """The column without an encoding: the values themselves, null where the dictionary holds null.
+
+    Views, which Arrow has few functions for, are plain text or bytes.
+
+    >>> undictionary(pa.array(["a", None], pa.string_view())).type
+    DataType(string)
+    """
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        entries = column.dictionary
+        if _viewless(entries.type) == entries.type:
+            return column.dictionary_decode()
+        return undictionary(entries).take(column.indices)
+    if pa.types.is_run_end_encoded(kind):
+        return undictionary(column.values).take(_runs(column))
+    viewless = _viewless(kind)
+    return column if viewless == kind else column.cast(viewless)
+
+
+def _runs(column: pa.Array) -> pa.Array:
+    """The number of the run that each row of a run-end encoded column is in: [N]."""
+    numbers = pa.array(range(len(column.values)), pa.int64())
+    whole = pa.RunEndEncodedArray.from_arrays(column.run_ends, numbers)
+    return pc.run_end_decode(whole.slice(column.offset, len(column)))
+
+
+def _viewless(kind: pa.DataType) -> pa.DataType:
+    """The type with strings and bytes in the stead of their views, in lists and structs too."""
+    if pa.types.is_string_view(kind):
+        return pa.string()
+    if pa.types.is_binary_view(kind):
+        return pa.binary()
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_viewless(field.type)) for field in kind])
+    if not is_list(kind):
+        return kind
+    field = kind.value_field.with_type(_viewless(kind.value_type))
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(field, kind.list_size)
+    return pa.large_list(field) if pa.types.is_large_list(kind) else pa.list_(field)
 
 
 def kind_of(kind: pa.DataType) -> str:

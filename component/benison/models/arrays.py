@@ -94,7 +94,9 @@ def unnest(column: pa.Array, name: str) -> tuple[pa.Array, npt.NDArray[np.bool_]
 def _with_nulls(column: pa.Array) -> pa.Array:
     """The column, decoded where its dictionary holds lists, or null, which no count of nulls would see."""
     if not pa.types.is_dictionary(column.type):
-        return column
+        return undictionary(
+            column
+        )  # of lists of views, too, of which neither pandas nor numpy has any
     decodes = is_list(column.type.value_type) or column.dictionary.null_count
     return undictionary(column) if decodes else column
 

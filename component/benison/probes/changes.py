@@ -165,6 +165,9 @@ def spread_of(column: pa.Array) -> float:
 def hostile_values(kind: pa.DataType) -> dict[str, Any]:
     """Values of a type that a model may not expect, by what they are called; None is a missing one."""
     kind = innermost(kind)
+    if pa.types.is_fixed_size_binary(kind):
+        width = kind.byte_width
+        return {"missing": None, "zeros": bytes(width), "an unseen text": b"~" * width}
     if is_text(kind):
         as_is = not pa.types.is_unicode(kind)
         return {"missing": None, **{n: t.encode() if as_is else t for n, t in _TEXTS.items()}}

@@ -29,9 +29,8 @@ class ProbeRows:
         """Those of a batch, of which `numbers` are the numbers of the rows."""
         hashes = mixed(numbers.to_numpy(zero_copy_only=False))
         order = np.argsort(hashes, kind="stable")[:most]
-        rows = batch.take(pa.array(order))
-        columns = [undictionary(column) for column in rows.columns]
-        return cls(hashes[order], pa.table(columns, names=rows.schema.names))
+        taken = {name: _taken(batch.column(name), pa.array(order)) for name in batch.schema.names}
+        return cls(hashes[order], pa.table({k: v for k, v in taken.items() if v is not None}))
 
     def merge(self, other: ProbeRows, most: int) -> ProbeRows:
         """The rows of both with the smallest hashes."""
@@ -45,6 +44,18 @@ class ProbeRows:
         """The rows as one batch."""
         batches = self.table.combine_chunks().to_batches()
         return batches[0] if batches else pa.RecordBatch.from_pylist([], self.table.schema)
+
+
+def _taken(column: pa.Array, order: pa.Array) -> pa.Array | None:
+    """Some rows of a column without its encoding; None of a type of which Arrow takes no rows."""
+    try:
+        return undictionary(column.take(order))
+    except pa.ArrowNotImplementedError:
+        plain = undictionary(column)
+    try:
+        return plain.take(order)
+    except pa.ArrowNotImplementedError:
+        return None
 
 
 @dataclasses.dataclass(frozen=True)

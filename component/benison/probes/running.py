@@ -23,7 +23,7 @@ from benison.probes.residuals import (
     ResidualsByPrediction,
 )
 from benison.probes.sensitivity import HostileValues, MissingFlips, NoiseFlips, PermutationFlips
-from benison.probes.subject import Subject
+from benison.probes.subject import Subject, reason_of
 
 PROBES: Mapping[str, type[Probe]] = MappingProxyType(
     {
@@ -78,9 +78,12 @@ def unprobed(
     yield from ((spec, unmeasured(spec.name, why)) for spec in specs)
 
 
-def _text_of(error: Exception) -> str:
+def _text_of(error: BaseException) -> str:
     """With the class of what Benison did not raise on purpose."""
-    return str(error) if isinstance(error, BenisonError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, BenisonError):
+        return str(error)
+    reason = reason_of(error)
+    return reason if isinstance(error, SystemExit) else f"{type(error).__name__}: {error}"
 
 
 def _findings(probe: Probe, subject: Subject, budget: int) -> Iterator[ProbeFinding]:
@@ -90,7 +93,10 @@ def _findings(probe: Probe, subject: Subject, budget: int) -> Iterator[ProbeFind
         for finding in _within(probe, subject, budget):
             is_silent = False
             yield finding
-    except Exception as error:  # whatever fails, the metrics are there and are not to be lost
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # whatever fails, the metrics are there and are not to be lost
         yield unmeasured(probe.name, _text_of(error))
         return
     if is_silent:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from benison import signals
 from benison.data.batch import Array, Index, Mask
 from benison.data.values import is_list, single_values, undictionary
 from benison.errors import ModelError
@@ -19,6 +20,8 @@ from benison.probes.residual_order import Stretch
 
 _YES = 0.5
 _FENCE = 3.0
+_SIGNALS = 128
+"""The exit code of a program that a signal has ended is above this, by custom of shells."""
 NO_SPREAD = "the predictions are too large to have a standard deviation"
 
 
@@ -133,9 +136,8 @@ class Subject:
             warnings.simplefilter("ignore")
             try:
                 return np.asarray(self.call(rows), np.float64)
-            except Exception as error:  # a probe is there to see models fail
-                # Errors have line ends escaped; the first line says what is wrong.
-                raise ModelError(str(error).replace("\\n", "\n").partition("\n")[0]) from error
+            except (Exception, SystemExit) as error:  # a probe is there to see models fail
+                raise ModelError(reason_of(error)) from error
 
     @functools.cached_property
     def before(self) -> Array:
@@ -181,6 +183,21 @@ class Subject:
         """The scores of rows with other columns; raises ModelError where the model fails on them."""
         own = dict(zip(rows.schema.names, rows.columns, strict=True))
         return self.scores(pa.RecordBatch.from_pydict({**own, **columns}))
+
+
+def reason_of(error: BaseException) -> str:
+    """The first line of what the code of a model or a metric has raised, with its end of the program.
+
+    Raises:
+        SystemExit: A signal ends the program: Benison was told to stop, or the program's own handler was.
+    """
+    if isinstance(error, SystemExit):
+        is_of_handler = isinstance(error.code, int) and error.code > _SIGNALS
+        if is_of_handler or signals.was_stopped() is not None:
+            raise error
+        return f"its code ended the program with sys.exit({error.code!r})"
+    # Errors have line ends escaped; the first line says what is wrong.
+    return str(error).replace("\\n", "\n").partition("\n")[0]
 
 
 def spread_of(numbers: Array) -> float:
