@@ -13,6 +13,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 import benison
 from benison.config import ProbeSpec
+from benison.probes.benchmarks import bins_of
+from benison.probes.metamorphic import frequent_values
 from benison.probes.probe_findings import ProbeFinding
 from benison.probes.running import probed
 from benison.probes.subject import Gain, Subject
@@ -240,3 +242,39 @@ def test_rows_without_a_score_are_left_out_of_swaps_and_distances() -> None:
 def test_the_largest_number_of_64_bits_is_a_value() -> None:
     column = np.where(np.arange(ROWS) < 20, 2**63 - 1, np.arange(ROWS))
     assert np.isfinite(finding(subject_of(of_x, x=column), "partial_dependence", "x").value)
+
+
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.float64()], ids=str)
+def test_signed_zeros_are_one_value_and_nan_is_missing(kind: pa.DataType) -> None:
+    column = pa.array(np.array([0.0, -0.0, np.nan, 0.1, 0.1], kind.to_pandas_dtype()))
+    column = pa.concat_arrays([column, pa.nulls(1, kind)])
+    codes, names = bins_of(column)
+    assert codes.tolist() == [1, 1, 0, 2, 2, 0]
+    assert names == ["missing", "0", "0.1" if kind != pa.float16() else "0.099975586"]
+    assert len(frequent_values(column)) == 2
+
+
+def test_a_missing_value_is_told_from_the_text() -> None:
+    codes, names = bins_of(pa.array(["missing", None, "3.1", "3.10"]))
+    assert [names[code] for code in codes] == ["'missing'", "missing", "3.1", "3.10"]
+    assert bins_of(pa.array([b"a", None]))[1] == ["missing", "a"]
+    assert bins_of(pa.array([b"\xff"]))[1] == ["missing", "b'\\xff'"]
+    big = pa.array([2**63 - 1, 2**63 - 2, None])
+    assert bins_of(big)[1] == ["missing", str(2**63 - 1), str(2**63 - 2)]
+    assert frequent_values(big) == [2**63 - 2, 2**63 - 1]
+
+
+def test_residuals_are_binned_by_labelled_rows() -> None:
+    known = np.arange(ROWS) < 60
+    labels = np.where(known, np.where(X > 0, 1.0, -1.0), np.nan)
+    gap = finding(
+        subject_of(zero, labels, x=np.where(known, X, X + 100)), "residuals_by_feature", "x"
+    )
+    assert gap.is_notable
+    assert len(gap.curve) == 3
+    assert [rows for _, rows in gap.curve] == pytest.approx(
+        [labels[known][np.argsort(X[known])][i : i + 20].mean() for i in (0, 20, 40)]
+    )
+    few = np.where(np.arange(ROWS) < 39, YES, np.nan)
+    gap = finding(subject_of(zero, few, x=X), "residuals_by_feature", "x")
+    assert "none of its values has 20 labelled rows" in gap.words

@@ -233,23 +233,29 @@ def _means(codes: Index, learned: Labelled, known: Index, fold: Index) -> Array:
     return np.asarray(means[codes[fold]], np.float64)
 
 
-def bins_of(column: pa.Array) -> tuple[Index, list[str]]:
-    """The bin of each row, and what bins are called: values, of many numbers ten quantiles; int64[N].
+def bins_of(column: pa.Array, most: int = _BINS) -> tuple[Index, list[str]]:
+    """The bin of each row, and what bins are called: values, of many numbers `most` quantiles; int64[N].
 
-    The column has single values.
+    The column has single values; of those that are missing the bin is 0.
     """
-    if is_measured(column.type):
-        known = changes.numbers(column)
+    values = changes.settled(undictionary(column))
+    if is_measured(values.type):
+        known = changes.numbers(values)
         finite = known[np.isfinite(known)]
         if len(np.unique(finite)) > _TEXTS:
-            edges = np.unique(np.quantile(finite, np.linspace(0, 1, _BINS + 1)[1:-1]))
-            codes = np.where(np.isfinite(known), 1 + np.searchsorted(edges, known, "right"), 0)
-            ends = [f"{edge:.6g}" for edge in edges]
-            between = [f"from {low} to {high}" for low, high in zip(ends, ends[1:], strict=False)]
-            return codes, ["missing", f"below {ends[0]}", *between, f"{ends[-1]} or more"]
-    encoded = undictionary(column).dictionary_encode()
+            return _quantile_bins(known, finite, most)
+    encoded = values.dictionary_encode()
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False) + 1
-    return np.asarray(codes, np.int64), ["missing", *map(str, encoded.dictionary.to_pylist())]
+    return np.asarray(codes, np.int64), [changes.MISSING, *changes.names_of(encoded.dictionary)]
+
+
+def _quantile_bins(known: Array, finite: Array, most: int) -> tuple[Index, list[str]]:
+    shares = np.linspace(0, 1, most + 1)[1:-1]
+    edges = np.unique(np.quantile(finite, shares, method="higher"))
+    codes = np.where(np.isfinite(known), 1 + np.searchsorted(edges, known, "right"), 0)
+    ends = [f"{edge:.6g}" for edge in edges]
+    between = [f"from {low} to {high}" for low, high in zip(ends, ends[1:], strict=False)]
+    return codes, [changes.MISSING, f"below {ends[0]}", *between, f"{ends[-1]} or more"]
 
 
 def _design(column: pa.Array) -> Array:

@@ -11,10 +11,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.data.batch import Array, Index, Mask
-from benison.data.values import innermost, is_list, is_number, is_text, undictionary, unlisted
+from benison.data.values import (
+    innermost,
+    is_list,
+    is_number,
+    is_text,
+    text_of,
+    undictionary,
+    unlisted,
+)
 from benison.errors import ModelError
 from benison.probes.subject import spread_of as spread_of_numbers
 
+MISSING = "missing"
 _LONG = 10_000
 _FLOATS = {"NaN": np.nan, "inf": np.inf, "-inf": -np.inf, "1e30": 1e30, "-1e30": -1e30, "0": 0.0}
 _TEXTS = {
@@ -71,6 +80,34 @@ def changed_rows(column: pa.Array, other: pa.Array) -> Mask:
         return np.asarray(differs.fill_null(False).to_numpy(zero_copy_only=False), np.bool_)
     before, after = numbers(column), numbers(other)
     return np.asarray((before != after) & ~(np.isnan(before) & np.isnan(after)))
+
+
+def settled(values: pa.Array) -> pa.Array:
+    """Values as they are compared: NaN is missing, and there is one zero; halves are float32.
+
+    >>> settled(pa.array([0.0, -0.0, float("nan"), None])).to_pylist()
+    [0.0, 0.0, None, None]
+    """
+    if pa.types.is_float16(values.type):
+        values = values.cast(pa.float32())
+    if not pa.types.is_floating(values.type):
+        return values
+    zeroed = pc.add(values, pa.scalar(0.0, values.type))
+    return pc.if_else(pc.is_nan(zeroed), pa.scalar(None, values.type), zeroed)
+
+
+def names_of(values: pa.Array) -> list[str]:
+    """What values are called, as slices of them are; the text that a missing value is called is quoted.
+
+    >>> names_of(pa.array(["missing", None, "3.10"]))
+    ["'missing'", 'missing', '3.10']
+    """
+    try:
+        texts = text_of(values).to_pylist()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        texts = [None if each is None else str(each) for each in values.to_pylist()]
+    quoted = (repr(text) if text == MISSING else text for text in texts)
+    return [MISSING if text is None else text for text in quoted]
 
 
 def rolled(column: pa.Array, by: int = 1) -> pa.Array:

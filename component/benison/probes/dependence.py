@@ -87,7 +87,7 @@ class PartialDependence(Probe):
         own = scores.reshape(len(grid), scores.shape[1], -1)[:, :, best]
         apart = own[mean.argmax()] - own[mean.argmin()]
         apart = apart[np.isfinite(apart)]
-        names = [f"{point:.6g}" if isinstance(point, float) else str(point) for point in grid]
+        names = _names(grid)
         of_class = f" of class {best}" if scores.ndim > 2 else ""  # noqa: PLR2004 - points, rows, classes
         words = (
             f"the mean prediction{of_class} goes from {mean.min():.4g} ({feature} = {names[mean.argmin()]}) "
@@ -105,6 +105,13 @@ class PartialDependence(Probe):
             curve=curve,
             scale=float(np.abs(mean).max()),
         )
+
+
+def _names(grid: list[Any]) -> list[str]:
+    """What the points are called."""
+    if isinstance(grid[0], float):
+        return [f"{point:.6g}" for point in grid]
+    return changes.names_of(pa.array(grid))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -197,20 +197,20 @@ class FeatureSwaps(Probe):
         values = frequent_values(rows.column(feature))
         if len(values) < 2:  # noqa: PLR2004 - another one
             raise ModelError("the feature has no other value, or none")
-        for value in values:
+        for value, title in zip(values, changes.names_of(pa.array(values)), strict=True):
             after = subject.changed(rows, {feature: changes.filled(rows.column(feature), value)})
             moved = subject.decisions.moved(before, after)
             flipped |= moved
             known &= finite(after)
             scored = finite(before) & finite(after)
             if scored.any():
-                curve.append((str(value), float(moved[scored].mean())))
+                curve.append((title, float(moved[scored].mean())))
         if not curve:
             raise ModelError("the model gives no finite score")
         count, total = int((flipped & known).sum()), int(known.sum())
         words = f"{percent(count, total)} {subject.decisions.flip} with another {feature}"
-        value, share = max(curve, key=lambda point: point[1])
-        words += f", most if it is {value} ({100 * share:.3g} %)"
+        title, share = max(curve, key=lambda point: point[1])
+        words += f", most if it is {title} ({100 * share:.3g} %)"
         return of_share(
             self.name, count, total, words, alpha=self.alpha, usual=_RARE, feature=feature,
             curve=tuple(curve),
@@ -222,6 +222,6 @@ def frequent_values(column: pa.Array, most: int = _MOST_VALUES) -> list[Any]:
     flat = undictionary(column)
     while is_list(flat.type):
         flat = undictionary(unlisted(flat)[0])
-    counts = pc.value_counts(flat.drop_null()).to_pylist()
+    counts = pc.value_counts(changes.settled(flat).drop_null()).to_pylist()
     frequent = sorted(counts, key=lambda each: (-each["counts"], str(each["values"])))
     return [each["values"] for each in frequent[:most]]

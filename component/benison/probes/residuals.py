@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from benison.data.batch import Array
+from benison.data.values import undictionary
 from benison.errors import ModelError
 from benison.evidence.correction import holm
 from benison.evidence.tails import normal_quantile, student_quantile, student_tail
@@ -22,7 +23,8 @@ from benison.probes.probe_findings import ProbeFinding, unmeasured
 from benison.probes.residual_order import residuals_of
 from benison.probes.subject import Subject
 
-_LEAST_ROWS = 20
+_LEAST_ROWS, _BINS = 20, 10
+_UNPARTED = f"none of its values has {_LEAST_ROWS} labelled rows and leaves as many others"
 _POINTS = 20
 _STRAIGHT = 0.98
 _FOLLOWS = 0.1
@@ -75,7 +77,7 @@ class ResidualsByFeature(ResidualProbe):
         for name, bins in by_feature.items():
             own = [float(next(adjusted)) for _ in bins]
             if not bins:
-                yield unmeasured(self.name, "its values do not part the rows", name)
+                yield unmeasured(self.name, _UNPARTED, name)
                 continue
             yield self._finding(name, bins, own)
 
@@ -122,10 +124,12 @@ class ResidualsByPrediction(ResidualsByFeature):
 
 
 def _bins(column: pa.Array, residuals: Array, alpha: float) -> Iterator[_Bin]:
-    codes, names = bins_of(column)
+    """Of the rows that have a residual; of numbers at most ten, and each of at least 20 rows."""
     known = np.isfinite(residuals)
+    residuals, labelled = residuals[known], undictionary(column).filter(pa.array(known))
+    codes, names = bins_of(labelled, min(_BINS, max(2, len(residuals) // _LEAST_ROWS)))
     for code, name in enumerate(names):
-        inside, others = residuals[known & (codes == code)], residuals[known & (codes != code)]
+        inside, others = residuals[codes == code], residuals[codes != code]
         if min(len(inside), len(others)) < _LEAST_ROWS:
             continue
         apart, reach, p = _welch(inside, others, alpha)
