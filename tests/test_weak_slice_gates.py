@@ -345,10 +345,19 @@ def test_every_surface_shows_weak_slices(
         app(("show", str(out), "--json"))
     shown = json.loads(capsys.readouterr().out)["weak_slices"]
     assert [row["slice"] for row in shown] == result.weak_slices["slice"].to_pylist()
+    with pytest.raises(SystemExit):
+        app(("explain", str(out), "--slice", result.weak_slices["slice"][0].as_py()))
+    explained = capsys.readouterr().out
+    (check,) = [
+        c for c in result.verdict.checks if c.slice == result.weak_slices["slice"][0].as_py()
+    ]
+    assert f"numbers   {check.value:.6g} <= {check.bound:.15g} does not hold" in explained
+    assert "metric    By how much the mean loss of a slice" in explained
     Reports(junit, summary).write(result, gate=False)
     for text in (summary.read_text(), result._repr_html_().partition("<details>")[0]):
         assert "Slices that became worse" in text
         assert "onfirmed on" in text
+        assert "f all new errors" in text
         assert "40, 50" in text
     assert "### Warned" in summary.read_text()
     cases = ElementTree.parse(junit).iter("testcase")

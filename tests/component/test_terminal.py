@@ -18,7 +18,9 @@ from typer.testing import CliRunner
 import benison
 from benison import EvalResult
 from benison.cli import app
+from benison.config.debugging_options import PROBES
 from benison.results import query
+from benison.table.check_words import of_probe_or_slice
 from benison.terminal import plain, result_tables
 from benison.terminal.result_tables import histogram, sparkline
 from tests.conftest import config, taxi_like
@@ -136,7 +138,7 @@ def test_changes_are_the_largest_first(runs: list[EvalResult]) -> None:
     for cells, name in zip(table_of(text), order[:4], strict=True):
         assert cells[0] == name
         assert cells[4] == f"{change[name]:+.5g}"
-        assert cells[5:] == (["worse"] if change[name] < 0 else [""])[: len(cells) - 5]
+        assert cells[5:] == (["lower"] if change[name] < 0 else [""])[: len(cells) - 5]
     assert f"{old.path}: NOT BLESSED" in text
 
 
@@ -145,7 +147,30 @@ def test_lower_is_better_where_it_is(runs: list[EvalResult]) -> None:
         show(runs[1].path, "--compare", runs[0].path, "--metric", "binary_crossentropy", "--json")
     )
     for row in given["changes"]:
-        assert row["worse"] == (row["change"] > 0)
+        assert row["bad_way"] == ("higher" if row["change"] > 0 else "")
+        assert row["worse"] is False  # no intervals were asked for
+
+
+@pytest.mark.parametrize(("shift", "mark"), [(0.004, "lower"), (0.2, "worse")])
+def test_worse_is_what_the_intervals_show(tmp_path: Path, shift: float, mark: str) -> None:
+    """Intervals that lie apart show a fall, whatever the two runs have in common."""
+    rng = np.random.default_rng(4)
+    label, draw = rng.integers(0, 2, 2_000), rng.random(2_000)
+    made = {
+        "model_specs": [{"label_key": "label", "prediction_key": "p"}],
+        "metrics_specs": [{"metrics": ["BinaryAccuracy"]}],
+        "options": {"confidence": {"level": 0.95}},
+    }
+    for name, errors in (("old", 0.1), ("new", 0.1 + shift)):
+        scores = np.where(draw < errors, 1 - label, label).astype(float)
+        data = pa.table({"label": label, "p": scores})
+        benison.evaluate(data, made, output=tmp_path / name)
+    pair = ("--compare", tmp_path / "old")
+    (row,) = json.loads(show(tmp_path / "new", *pair, "--json"))["changes"]
+    assert (row["bad_way"], row["worse"]) == ("lower", row["is_upper"] < row["was_lower"])
+    assert table_of(show(tmp_path / "new", *pair))[0][-1] == mark
+    back = json.loads(show(tmp_path / "old", "--compare", tmp_path / "new", "--json"))["changes"]
+    assert (back[0]["bad_way"], back[0]["worse"]) == ("", False)
 
 
 def test_a_slice_over_several_runs(runs: list[EvalResult]) -> None:
@@ -349,3 +374,8 @@ def test_the_history_in_a_narrow_terminal_keeps_its_times_whole(
     text = capsys.readouterr().out
     for whole in ("123456", "2030-01-31T12:00:00+00:00", "not blessed"):
         assert whole in text
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_what_the_value_of_a_probe_is_can_be_explained(name: str) -> None:
+    assert of_probe_or_slice(f"{name}(fare)").endswith(".")

@@ -27,6 +27,8 @@ From last week's to this week's:
 
 Over several runs, the first against the last:
   benison compare run-1 run-2 run-3 --metric auc --slice Overall
+
+What went to its bad end is marked lower or higher, and worse where the intervals of both runs lie apart.
 """
 
 EXPLAIN_HELP = """Explain the checks of a slice: what the metric is, what must hold, and the numbers put in.

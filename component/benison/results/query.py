@@ -89,7 +89,8 @@ def changes(
     """The changes since the first of `others`, the largest first.
 
     If there are several others, `runs` has the values of all runs, ordered by time of evaluation. A value
-    that is not in both results has no change.
+    that is not in both results has no change. `bad_way` is "lower" or "higher" where a value went to its bad
+    end, and `worse` is true where also the intervals of both runs lie apart.
     """
     before, ordered = others[0], sorted((*others, result), key=_created)
     compared = before.compare(result)
@@ -119,18 +120,28 @@ def changes(
                 "is_lower": _plain(row["lower_other"]),
                 "is_upper": _plain(row["upper_other"]),
                 "change": difference,
-                "worse": _is_worse(difference, bad[row["metric"]]),
+                **_for_the_worse(row, difference, bad[row["metric"]]),
                 "runs": [_plain(values.get(_row_identity(row))) for values in series],
             }
         )
     return sorted(rows, key=lambda row: -abs(row["change"] or 0))
 
 
-def _is_worse(difference: float | None, is_bad_when_high: bool | None) -> bool | None:
-    """None where nothing says which end is good."""
+def _for_the_worse(
+    row: dict[str, Any], difference: float | None, is_bad_when_high: bool | None
+) -> dict[str, Any]:
+    """Where a change is for the worse which way it went, and whether the intervals show that.
+
+    Intervals that lie apart show it whatever the two runs have in common. Both are None where nothing says
+    which end is good.
+    """
     if is_bad_when_high is None:
-        return None
-    return bool(difference) and (difference > 0) == is_bad_when_high  # type: ignore[operator]
+        return {"bad_way": None, "worse": None}
+    if not difference or (difference > 0) != is_bad_when_high:
+        return {"bad_way": "", "worse": False}
+    if is_bad_when_high:
+        return {"bad_way": "higher", "worse": bool(row["lower_other"] > row["upper"])}
+    return {"bad_way": "lower", "worse": bool(row["upper_other"] < row["lower"])}
 
 
 def _created(result: EvalResult) -> str:

@@ -14,9 +14,8 @@ CONFIRMED = (
 )
 """What is said beside a table."""
 
-_COLUMNS = (
-    "effect", "interval", "mean loss", "expected", "confirmed on", "examples", "of all errors",
-)  # fmt: skip
+_COLUMNS = ("effect", "interval", "mean loss", "expected", "confirmed on", "examples")
+_CHANGE, _DECISION = "change", "decision"  # as the columns `loss` and `measure` have them
 
 
 def weak_slice_title(became_worse: bool) -> str:
@@ -28,6 +27,17 @@ def weak_slice_title(became_worse: bool) -> str:
     return "Slices that became worse" if became_worse else "Slices in which the model is weak"
 
 
+def shared(row: Mapping[str, Any]) -> str:
+    """Of what the column `share_of_errors` is a share.
+
+    >>> shared({"loss": "change", "measure": "decision"})
+    'all new errors'
+    """
+    if row["loss"] != _CHANGE:
+        return "all errors"
+    return "all new errors" if row["measure"] == _DECISION else "all added loss"
+
+
 def weak_slice_table(
     rows: Sequence[Mapping[str, Any]],
 ) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
@@ -35,11 +45,13 @@ def weak_slice_table(
 
     Where they are of several models or outputs, the second column says of which.
     """
+    of_all = {shared(row) for row in rows}
+    columns = (*_COLUMNS, f"of {of_all.pop()}" if len(of_all) == 1 else "share")
     whose = ["/".join(filter(None, (row["model"], row["output"]))) for row in rows]
     if len(set(whose)) < 2:  # noqa: PLR2004 - of one there is nothing to tell apart
-        return ("slice", *_COLUMNS), [(row["slice"], *_numbers(row)) for row in rows]
+        return ("slice", *columns), [(row["slice"], *_numbers(row)) for row in rows]
     cells = [(row["slice"], of, *_numbers(row)) for row, of in zip(rows, whose, strict=True)]
-    return ("slice", "of", *_COLUMNS), cells
+    return ("slice", "of", *columns), cells
 
 
 def _numbers(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from rich.table import Table
 from benison.config.fields import POINT
 from benison.results.query import Rows
 from benison.results.result import EvalResult, metric_info
+from benison.table.check_words import of_probe_or_slice
 from benison.terminal import console, plain
 from benison.validation.checks import Check
 from benison.validation.terms import (
@@ -19,8 +20,6 @@ from benison.validation.terms import (
     PASS,
     ROUNDING,
     UNDECIDED,
-    VALUE_LOWER,
-    VALUE_UPPER,
 )
 
 _COLOURS = {PASS: "green", FAIL: "red", UNDECIDED: "yellow"}
@@ -62,7 +61,8 @@ def explain(result: EvalResult, slice_: str, checks: Sequence[Check]) -> None:
             f"[bold]{plain(check.name)} of {plain(check.slice)}[/]: {_outcome(check.outcome)}"
         )
         about = abouts.get(check.metric)
-        lines = [("metric", about.sentence), ("formula", about.formula)] if about else []
+        lines = [("metric", about.sentence if about else of_probe_or_slice(check.metric))]
+        lines += [("formula", about.formula)] if about else []
         for word, text in [*lines, *_numbers(check), ("", check.reason)]:
             if text:
                 out.print(f"  {word:<10}{plain(text, 1_000)}", soft_wrap=True)
@@ -72,14 +72,15 @@ def explain(result: EvalResult, slice_: str, checks: Sequence[Check]) -> None:
 def _numbers(check: Check) -> Iterator[tuple[str, str]]:
     """What must hold, the numbers put in, and what they rest on."""
     yield "must hold", check.formula
-    is_value = check.kind in (VALUE_LOWER, VALUE_UPPER) and not math.isnan(check.value)
-    if math.isfinite(check.bound) and (check.is_change or is_value):
+    if math.isfinite(check.bound) and (check.is_change or not math.isnan(check.value)):
         yield "numbers", _put_in(check)
     level = 95 if math.isnan(check.level) else 100 * check.level
     if not math.isnan(check.lower):
         yield "interval", f"{check.lower:.6g} to {check.upper:.6g} ({level:.4g} %)"
     if check.p_value == check.p_value:  # not NaN
         yield "p-value", f"{check.p_value:.3g}, adjusted {check.p_adjusted:.3g} ({check.evidence})"
+    if check.evaluated is None and not check.examples:  # as of a gain on rows that are not counted
+        return
     evaluated = check.examples if check.evaluated is None else check.evaluated
     yield "rests on", f"{evaluated:,} of {check.examples:,} examples"
 

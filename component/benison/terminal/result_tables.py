@@ -185,10 +185,15 @@ def _fitting(
     return kept
 
 
+def _mark(row: dict[str, object]) -> str:
+    if "outcome" in row:
+        return "[red]✗[/red]" if row["outcome"] == "fail" else ""
+    return "[red]worse[/red]" if row["worse"] else str(row["bad_way"] or "")
+
+
 def _cell(row: dict[str, object], column: str) -> str:
     if column == "":
-        bad = row.get("outcome") == "fail" or bool(row.get("worse"))
-        return ("[red]✗[/red]" if "outcome" in row else "[red]worse[/red]") if bad else ""
+        return _mark(row)
     if column == "over runs":
         return sparkline(row["runs"])  # type: ignore[arg-type]
     if column == "metric":

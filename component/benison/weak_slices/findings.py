@@ -14,6 +14,7 @@ from benison.config.weak_slice_options import CHANGE
 from benison.data.batch import Array
 from benison.slicing.keys import SliceKey, slice_name
 from benison.table.schema import WEAK_SLICES_SCHEMA
+from benison.table.weak_slice_words import shared
 from benison.table.words import counted
 from benison.weak_slices.cell_sums import CellSums
 from benison.weak_slices.code_books import CodeBook
@@ -179,5 +180,4 @@ _MEASURES = {
 def _share_text(row: Mapping[str, Any]) -> str:
     if not row["slice_key"] or not row["share_of_errors"] <= 1:  # NaN too
         return "."
-    is_new = row["loss"] == CHANGE and row["measure"] == "decision"
-    return f"; it holds {row['share_of_errors']:.0%} of all {'new ' if is_new else ''}errors."
+    return f"; it holds {row['share_of_errors']:.0%} of {shared(row)}."
