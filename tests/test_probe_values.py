@@ -13,6 +13,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 import benison
 from benison.config import ProbeSpec
+from benison.probes import changes
 from benison.probes.benchmarks import bins_of
 from benison.probes.metamorphic import frequent_values
 from benison.probes.probe_findings import ProbeFinding
@@ -76,7 +77,8 @@ def against(subject: Subject, name: str) -> ProbeFinding:
         return [Gain("loss", own, other, other - own, other - own, other - own, weighted)]
 
     subject.compare = compare
-    return finding(subject, name, "city")
+    features = ("city",) if name in ("better_than_slice_mean", "better_than_linear") else ()
+    return finding(subject, name, *features)
 
 
 CITY = np.repeat(["a", "b"], ROWS // 2)
@@ -278,3 +280,35 @@ def test_residuals_are_binned_by_labelled_rows() -> None:
     few = np.where(np.arange(ROWS) < 39, YES, np.nan)
     gap = finding(subject_of(zero, few, x=X), "residuals_by_feature", "x")
     assert "none of its values has 20 labelled rows" in gap.words
+
+
+KINDS = (pa.int64(), pa.uint8(), pa.float16(), pa.float32(), pa.float64(), pa.decimal128(30, 12))
+
+
+@pytest.mark.parametrize("kind", [*KINDS, pa.list_(pa.int64())], ids=str)
+def test_a_number_rises_by_what_its_type_has_room_for(kind: pa.DataType) -> None:
+    column = pa.array([[1]] * 2 + [[]] if pa.types.is_list(kind) else [1, 2, None]).cast(kind)
+    for by in (1e19, 1e308, np.inf):
+        if by == 1e308 and kind == pa.float64() or by == 1e19 and kind in KINDS[3:5]:
+            continue
+        assert changes.is_same(column, changes.raised(column, by))
+    assert changes.changed_rows(column, changes.raised(column, 3)).tolist() == [True, True, False]
+
+
+def test_the_largest_integers_rise_exactly_or_not_at_all() -> None:
+    top = 2**63 - 1
+    column = pa.array([top, top - 1, 2**53 + 1])
+    assert changes.raised(column, 1.0).to_pylist() == [top, top, 2**53 + 2]
+    falling = subject_of(
+        lambda rows: -of_x(rows), x=np.where(np.arange(ROWS) < 40, top, (X * 100).astype(int))
+    )
+    rule = finding(falling, "monotone", "x")
+    assert (rule.value, rule.rows) == (1, ROWS - 40)
+    assert "too large for the type" in finding(falling, "directional", "x", by=1e19).words
+
+
+def test_noise_of_any_size_warns_of_nothing() -> None:
+    for column in (X * 1e306, pa.array([1, 2] * (ROWS // 2)).cast(pa.decimal128(20, 1))):
+        finding(
+            subject_of(lambda rows: np.zeros(rows.num_rows), x=column), "noise_flips", "x", by=999
+        )

@@ -200,11 +200,33 @@ def test_predictions_in_the_data_are_refused() -> None:
         ({"probes": [{"name": "directional", "features": ["fare"]}]}, "by how much"),
         ({"probes": [{"name": "noise_flips", "at_most": 1, "at_least": 0}]}, "at_least"),
         ({"probes": []}, "no probe"),
+        ({"probes": ["shap"]}, "What is nearest to it here is permutation_importance"),
+        ({"probes": ["PDP"]}, "partial_dependence"),
+        ({"probes": ["zzz"]}, "There are: better_than_linear, .*, residuals_by_prediction[.]"),
+        ({"probes": [{"name": "noise_flips", "at_most": -1}]}, "from 0 to 1, and -1 is not"),
+        ({"probes": [{"name": "membership", "at_least": 2}]}, "from 0 to 1, and 2 is not"),
+        ({"probes": [{"name": "partial_dependence", "at_least": -1}]}, "0 or more"),
+        ({"probes": [{"name": "noise_flips", "by": 1e308}]}, "1,000 are the most"),
+        ({"probes": [{"name": "missing_flips", "by": 1}]}, "missing_flips has no by"),
+        ({"probes": [{"name": "noise_flips", "direction": "down"}]}, "has no direction"),
+        ({"probes": [{"name": "invariant", "features": ["fare"], "metric": "auc"}]}, "no metric"),
+        ({"probes": [{"name": "better_than_prior", "features": ["fare"]}]}, "has no features"),
+        ({"training_examples": "train.parquet"}, "only membership"),
+        ({"rows": 10**7}, "at most 1000000"),
+        ({"budget": 10**12}, "at most 1000000000"),
+        ({"probes": ["noise_flips"] * 1_001}, "1,000 are the most"),
+        ({"probes": [{"name": "permutation_importance", "metric": "AUC"}]}, "Did you mean 'auc'"),
+        ({"probes": [{"name": "better_than_prior", "metric": "example_count"}]}, "There are: auc."),
     ],
 )
 def test_a_config_that_cannot_be_is_refused(debugging: dict[str, Any], words: str) -> None:
+    asked = {
+        **config(),
+        "debugging": debugging,
+        "metrics_specs": [{"metrics": ["AUC", "ExampleCount"]}],
+    }
     with pytest.raises(ConfigError, match=words):
-        benison.evaluate(trips(), {**config(), "debugging": debugging}, model=sound)
+        benison.evaluate(trips(), asked, model=sound)
 
 
 def test_an_unknown_feature_is_refused() -> None:

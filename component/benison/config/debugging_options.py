@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -37,11 +38,64 @@ _OF_NAMED_FEATURES = (
 )  # fmt: skip
 
 
+_WITH_BY = (NOISE_FLIPS, MONOTONE, DIRECTIONAL, BOUNDARY_DISTANCE, RANDOM_ATTACK)
+_WITH_DIRECTION = (MONOTONE, DIRECTIONAL)
+_WITH_METRIC = (
+    PERMUTATION_IMPORTANCE, BETTER_THAN_PRIOR, BETTER_THAN_MAJORITY, BETTER_THAN_SLICE_MEAN,
+    BETTER_THAN_LINEAR,
+)  # fmt: skip
+_WITHOUT_FEATURES = (
+    MEMBERSHIP, BETTER_THAN_PRIOR, BETTER_THAN_MAJORITY, RESIDUALS_BY_PREDICTION, RESIDUAL_NORMALITY,
+)  # fmt: skip
+_RANGES = {
+    **dict.fromkeys(_WITH_METRIC, (-math.inf, math.inf)),
+    **dict.fromkeys((RESIDUAL_NORMALITY, RESIDUAL_AUTOCORRELATION), (-1.0, 1.0)),
+    **dict.fromkeys(
+        (PARTIAL_DEPENDENCE, RESIDUALS_BY_FEATURE, RESIDUALS_BY_PREDICTION), (0.0, math.inf)
+    ),
+}
+"""What the values of probes can be; of all others they are shares, from 0 to 1."""
+_MOST_DEVIATIONS = 1_000.0
+_MOST_ROWS, _MOST_BUDGET, _MOST_PROBES = 1_000_000, 1_000_000_000, 1_000
+
+_NAMES_OF_OTHERS = {
+    PARTIAL_DEPENDENCE: "pdp ice ale pdpbox pycebox partial_dependence_plot "
+    "individual_conditional_expectation",
+    PERMUTATION_IMPORTANCE: "shap lime eli5 treeshap integrated_gradients saliency feature_importance "
+    "feature_importances permutation_feature_importance importance loco",
+    FEATURE_SWAPS: "counterfactual counterfactuals counterfactual_fairness dice fairness what_if",
+    BOUNDARY_DISTANCE: "hopskipjump hop_skip_jump boundary_attack deepfool margin",
+    RANDOM_ATTACK: "fgsm pgd adversarial adversarial_robustness attack art",
+    MEMBERSHIP: "membership_inference mia privacy",
+    NOISE_FLIPS: "noise robustness stability perturbation",
+    PERMUTATION_FLIPS: "permutation shuffle sensitivity",
+    MISSING_FLIPS: "missing missing_values nan",
+    HOSTILE_VALUES: "fuzz fuzzing hostile edge_cases",
+    MONOTONE: "monotonic monotonicity",
+    INVARIANT: "invariance metamorphic checklist",
+    DIRECTIONAL: "directional_expectation",
+    BETTER_THAN_PRIOR: "dummy benchmark baseline naive simple_model_comparison",
+    BETTER_THAN_LINEAR: "linear logistic logistic_regression",
+    RESIDUALS_BY_FEATURE: "residuals residual_analysis error_analysis",
+    RESIDUAL_NORMALITY: "qq qq_plot q_q shapiro jarque_bera normality",
+    RESIDUAL_AUTOCORRELATION: "durbin_watson ljung_box acf autocorrelation",
+}
+_OURS = {other: own for own, others in _NAMES_OF_OTHERS.items() for other in others.split()}
+
+
 def _probe(value: Any) -> Any:
     if value not in PROBES:
-        hint = suggestion(value if isinstance(value, str) else "", PROBES)
-        raise ValueError(f"expected the name of a probe, got {described(value)}. {hint}")
+        raise ValueError(f"expected the name of a probe, got {described(value)}. {_nearest(value)}")
     return value
+
+
+def _nearest(value: Any) -> str:
+    """Our name for a method that others have a name for, else the most similar name, else all."""
+    name = value if isinstance(value, str) else ""
+    ours = _OURS.get(name.strip().lower().replace("-", "_").replace(" ", "_"))
+    if ours:
+        return f"What is nearest to it here is {ours}."
+    return suggestion(name, PROBES, most=len(PROBES))
 
 
 def _direction(value: Any) -> Any:
@@ -98,14 +152,40 @@ class ProbeSpec(ConfigPart):
             yield Fault(("features",), f"{self.name} needs the features that it is about.")
         if self.name == DIRECTIONAL and self.by is None:
             yield Fault(("by",), "directional needs by how much the feature rises.")
+        yield from self._unused()
+        yield from self._beyond()
+
+    def _unused(self) -> Iterator[Fault]:
+        """Parameters that change nothing, of which somebody expects that they do."""
+        uses = {
+            "features": (bool(self.features), self.name not in _WITHOUT_FEATURES),
+            "by": (self.by is not None, self.name in _WITH_BY),
+            "direction": (self.direction != UP, self.name in _WITH_DIRECTION),
+            "metric": (bool(self.metric), self.name in _WITH_METRIC),
+        }
+        for field, (is_given, has_effect) in uses.items():
+            if is_given and not has_effect:
+                yield Fault((field,), f"{self.name} has no {field}; leave it out.")
+
+    def _beyond(self) -> Iterator[Fault]:
+        """Bounds that no value can be at, and steps that no number takes."""
+        low, high = _RANGES.get(self.name, (0.0, 1.0))
+        for field in ("at_most", "at_least"):
+            bound = getattr(self, field)
+            if bound is not None and not low <= bound <= high:
+                ends = f"from {low:g} to {high:g}" if math.isfinite(high) else f"{low:g} or more"
+                yield Fault((field,), f"the value of {self.name} is {ends}, and {bound:g} is not.")
+        if self.by is not None and self.name != DIRECTIONAL and self.by > _MOST_DEVIATIONS:
+            text = f"it is in standard deviations, of which {_MOST_DEVIATIONS:,.0f} are the most."
+            yield Fault(("by",), text)
 
 
 class DebuggingOptions(ConfigPart):
     """Probes of the models that are called: on the rows with the smallest hashes, with changed features."""
 
-    rows: Positive = 2000
+    rows: Annotated[Positive, Field(le=_MOST_ROWS)] = 2000
     """The rows that are changed; every engine takes the same."""
-    budget: Positive = 200_000
+    budget: Annotated[Positive, Field(le=_MOST_BUDGET)] = 200_000
     """The rows that may be predicted; a probe that would need more is not begun."""
     probes: Annotated[
         tuple[ProbeSpec, ...],
@@ -132,5 +212,11 @@ class DebuggingOptions(ConfigPart):
                 "membership compares with the rows that the model was trained on; name their data."
             )
             yield Fault(("training_examples",), text)
+        if self.training_examples and MEMBERSHIP not in names:
+            text = "only membership reads them, which is not among the probes; name it, or leave them out."
+            yield Fault(("training_examples",), text)
+        if len(names) > _MOST_PROBES:
+            text = f"there are {len(names):,} probes, and {_MOST_PROBES:,} are the most."
+            yield Fault(("probes",), text)
         if not names:
             yield Fault(("probes",), "no probe is asked for; name one, or leave the list out.")

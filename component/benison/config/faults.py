@@ -26,6 +26,7 @@ _EXPECTED = {
     "float_parsing": "a number",
     "float_type": "a number",
     "greater_than_equal": "a number that is at least {ge}",
+    "less_than_equal": "a number that is at most {le}",
     "int_from_float": "a whole number",
     "int_parsing": "a whole number",
     "int_type": "a whole number",

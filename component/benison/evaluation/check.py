@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from benison.config import EvalConfig, ModelSpec
 from benison.config.constraints import located_specs
-from benison.config.debugging_options import RESIDUAL_AUTOCORRELATION
 from benison.config.faults import Fault
 from benison.config.plain import loc_of
 from benison.engine.analysis import HIDES_SLICES
@@ -19,6 +18,7 @@ from benison.engine.plan import Plan
 from benison.errors import ConfigError, ModelError, suggestion
 from benison.evaluation.check_evidence import evidence_faults
 from benison.evaluation.check_metrics import metric_faults
+from benison.evaluation.check_probes import probe_faults
 from benison.models import TYPES
 from benison.models.preprocessing import is_path
 from benison.models.text_functions import ColumnFunction, is_of_column
@@ -83,7 +83,7 @@ def all_faults(plan: Plan, broken: list[tuple[str, str]], known: Known) -> list[
         *evidence_faults(plan),
         *_missing_labels(plan),
         *_variants(config, known.called),
-        *_probes(config, known),
+        *probe_faults(plan, known.columns, known.called, is_transformed=_is_transformed(config)),
     ]
     for i, model in enumerate(config.model_specs):
         of_model = [*_model(model, _scored(plan, model), model.name in known.called)]
@@ -115,31 +115,6 @@ def _variants(config: EvalConfig, called: Collection[str]) -> Iterator[Fault]:
     if config.variants and not called:
         text = "variants need a model that is called; predictions in the data cannot change."
         yield Fault(("variants",), text)
-
-
-def _probes(config: EvalConfig, known: Known) -> Iterator[Fault]:
-    if config.debugging is None:
-        return
-    names = {spec.name for spec in config.candidate_specs}
-    called = names & {*known.called}
-    if not called:
-        text = (
-            "probes call the model on changed rows, and none is called: predictions in the data cannot "
-            "change. Give the model, or take debugging out."
-        )
-        yield Fault(("debugging",), text)
-    for i, probe in enumerate(config.debugging.probes):
-        for name in sorted(names - called) if called and probe.has_bound else ():
-            text = (
-                f"the bound cannot be held against {name!r}, whose predictions are in the data and cannot "
-                "change. Give the model, or take the bound out."
-            )
-            yield Fault(("debugging", "probes", i), text)
-        is_of_data = probe.name == RESIDUAL_AUTOCORRELATION or not _is_transformed(config)
-        for column in probe.features if is_of_data else ():
-            if known.columns is not None and column not in known.columns:
-                text = f"the data have no column {column!r}. {suggestion(column, known.columns)}"
-                yield Fault(("debugging", "probes", i, "features"), text)
 
 
 def _analysis(config: EvalConfig, columns: Collection[str] | None) -> Iterator[Fault]:

@@ -140,10 +140,18 @@ def _rows(evaluator: MetricsEvaluator, extracts: Extracts) -> list[dict[str, Any
 
 
 def _name(row: dict[str, Any]) -> str:
-    """The metric, with the class or weighting that tells it from others of its name."""
-    key = dataclasses.replace(Key.of(row), output="")
-    weighted = " weighted" if row["weighted"] else ""
-    return f"{row['metric']}{weighted}{qualifier(key, several_models=False)}"
+    return title_of(Key.of(row))
+
+
+def title_of(key: Key) -> str:
+    """The metric, with the class or weighting that tells it from others of its name.
+
+    >>> title_of(Key("precision", model="new", output="ctr", sub_key="classId:1", weighted=True))
+    'precision weighted (classId:1)'
+    """
+    own = Key("", sub_key=key.sub_key, aggregation=key.aggregation)
+    weighted = " weighted" if key.weighted else ""
+    return f"{key.metric}{weighted}{qualifier(own, several_models=False)}"
 
 
 def _gain(row: dict[str, Any], higher_is_better: bool | None) -> tuple[float, float, float]:

@@ -17,7 +17,7 @@ from benison.errors import MissingExtraError, ModelError, suggestion
 from benison.probes import changes
 from benison.probes.base import Probe
 from benison.probes.metamorphic import frequent_values
-from benison.probes.probe_findings import ProbeFinding, unmeasured
+from benison.probes.probe_findings import ProbeFinding, listed, unmeasured
 from benison.probes.subject import Gain, Subject
 
 _FOLDS = 5
@@ -175,7 +175,7 @@ class SliceMean(Benchmark):
     """A model that gives each row the mean label of its value of the features, learned on other rows."""
 
     def title(self, subject: Subject) -> str:
-        return f"the mean label by {', '.join(self.spec.features)}"
+        return f"the mean label by {listed(self.spec.features)}"
 
     def scores(self, subject: Subject, learned: Labelled) -> Array:
         codes = np.zeros(subject.rows.num_rows, np.int64)

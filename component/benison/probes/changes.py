@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -61,7 +62,7 @@ def check_changes(pairs: Iterable[tuple[pa.Array, pa.Array]]) -> None:
     if all(is_same(column, other) for column, other in pairs):
         raise ModelError(
             "no row gets another value: there is no such feature, all rows have the same value, or the "
-            "change is too small for whole numbers"
+            "change is too small for whole numbers or too large for the type"
         )
 
 
@@ -156,10 +157,50 @@ def numbers(column: pa.Array) -> Array:
 def with_numbers(column: pa.Array, change: Callable[[Array], Array]) -> pa.Array:
     """The column with changed numbers, those of whole-numbered columns rounded; what is missing stays so."""
     flat = undictionary(column)
+    with np.errstate(over="ignore", invalid="ignore"):
+        changed = change(numbers(flat))
     if not is_list(flat.type):
-        return _as(change(numbers(flat)), flat)
+        return _as(changed, flat)
     values, lengths = unlisted(flat)
-    return _listed(_as(change(numbers(flat)), values), lengths, flat.type)
+    return _listed(_as(changed, values), lengths, flat.type)
+
+
+def raised(column: pa.Array, by: float) -> pa.Array:
+    """The column with every number higher by so much, by whole ones those of whole-numbered columns.
+
+    What has no room for that in its type stays as it is, and so does what is missing.
+    """
+    flat = undictionary(column)
+    if is_list(flat.type):
+        values, lengths = unlisted(flat)
+        return _listed(raised(values, by), lengths, flat.type)
+    if pa.types.is_integer(flat.type):
+        return _raised_whole(flat, by)
+    top = _top(flat.type)
+
+    def higher(known: Array) -> Array:
+        after = known + by
+        return np.where(np.abs(after) < top, after, known)
+
+    return with_numbers(flat, higher)
+
+
+def _raised_whole(values: pa.Array, by: float) -> pa.Array:
+    """Exactly, as the largest of 64 bits are no floats."""
+    top = int(np.iinfo(values.type.to_pandas_dtype()).max)
+    if not by <= top:
+        return values
+    step = round(by)
+    has_room = pc.less_equal(values, pa.scalar(top - step, values.type))
+    higher = pc.add(values, pa.scalar(step, values.type))
+    return pc.if_else(has_room, higher, values)
+
+
+def _top(kind: pa.DataType) -> float:
+    """Beyond what no number of a type is; of decimals that with all digits before the point."""
+    if pa.types.is_floating(kind):
+        return float(np.finfo(kind.to_pandas_dtype()).max)
+    return 10.0 ** (kind.precision - kind.scale) if pa.types.is_decimal(kind) else math.inf
 
 
 def _listed(values: pa.Array, lengths: Index, kind: pa.DataType) -> pa.Array:
@@ -189,6 +230,9 @@ def _as(changed: Array, values: pa.Array) -> pa.Array:
             whole, np.nextafter(float(limits.max), 0) if limits.bits > 32 else whole
         )
         return pa.array(fitted.astype(kind.to_pandas_dtype()), kind, mask=missing)
+    if pa.types.is_decimal(kind):
+        top = np.nextafter(_top(kind), 0)
+        changed = np.clip(changed, -top, top)
     return pa.array(np.where(missing, 0.0, changed), pa.float64(), mask=missing).cast(
         kind, safe=False
     )

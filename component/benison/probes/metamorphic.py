@@ -72,14 +72,19 @@ class BrokenRule(Probe):
     ) -> tuple[list[Array], Mask]:
         """The signed scores where a number is higher by each step, and the rows where one is higher.
 
-        A rule upwards is a rise.
+        A rule upwards is a rise. A number that cannot rise by a step has the score of the step before it.
         """
         rows = self.sample(subject)
         column = rows.column(feature)
-        raised = [changes.with_numbers(column, lambda known, by=by: known + by) for by in steps]  # type: ignore[misc]
+        raised = [changes.raised(column, by) for by in steps]
         changes.check_changes((column, each) for each in raised)
-        scores = [self.signed(subject.changed(rows, {feature: each})) for each in raised]
-        return scores, np.any([changes.changed_rows(column, each) for each in raised], axis=0)
+        last = self.signed(self.before(subject))
+        scores, moves = [], []
+        for each in raised:
+            moves.append(changes.changed_rows(column, each))
+            last = np.where(moves[-1], self.signed(subject.changed(rows, {feature: each})), last)
+            scores.append(last)
+        return scores, np.any(moves, axis=0)
 
     def signed(self, scores: Array) -> Array:
         """Scores that must not fall."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,16 @@ def percent(count: int, rows: int) -> str:
     ('2.1 % of 2,000', '0 % of 25')
     """
     return f"{100 * count / max(rows, 1):.3g} % of {rows:,}"
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Names for a sentence, the first of many.
+
+    >>> listed(["fare", "miles"]), listed("abcdefg")
+    ('fare, miles', 'a, b, c, d, e and 2 more')
+    """
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def area(positive: Array, negative: Array) -> tuple[float, float]:

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks the probes of a config against models, data and metrics before any data are read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from benison.config import EvalConfig, ProbeSpec
+from benison.config.debugging_options import PERMUTATION_IMPORTANCE, RESIDUAL_AUTOCORRELATION
+from benison.config.faults import Fault
+from benison.engine.plan import Plan
+from benison.errors import suggestion
+from benison.evaluation.probe_metrics import title_of
+from benison.results.result import described_metrics
+
+
+def probe_faults(
+    plan: Plan, columns: Collection[str] | None, called: Collection[str], *, is_transformed: bool
+) -> Iterator[Fault]:
+    """What is wrong with `debugging`.
+
+    Args:
+        plan: With the metrics of which probes may ask.
+        columns: Those of the data, None where they are not known.
+        called: The names of the models that are called.
+        is_transformed: Whether functions make columns of their own.
+    """
+    if plan.config.debugging is None:
+        return
+    names = {spec.name for spec in plan.config.candidate_specs}
+    if not names & {*called}:
+        text = (
+            "probes call the model on changed rows, and none is called: predictions in the data cannot "
+            "change. Give the model, or take debugging out."
+        )
+        yield Fault(("debugging",), text)
+    titles = _titles(plan)
+    for i, probe in enumerate(plan.config.debugging.probes):
+        faults = [*_uncalled(probe, names, called), *_metric(probe, titles, plan.config)]
+        is_of_data = probe.name == RESIDUAL_AUTOCORRELATION or not is_transformed
+        if columns is not None and is_of_data:
+            faults += _unknown_columns(probe, columns)
+        yield from (f._replace(loc=("debugging", "probes", i, *f.loc)) for f in faults)
+
+
+def _uncalled(probe: ProbeSpec, names: Collection[str], called: Collection[str]) -> Iterator[Fault]:
+    others = {*names} - {*called}
+    for name in sorted(others) if len(others) < len(names) and probe.has_bound else ():
+        text = (
+            f"the bound cannot be held against {name!r}, whose predictions are in the data and cannot "
+            "change. Give the model, or take the bound out."
+        )
+        yield Fault((), text)
+
+
+def _unknown_columns(probe: ProbeSpec, columns: Collection[str]) -> Iterator[Fault]:
+    for column in probe.features:
+        if column not in columns:
+            text = f"the data have no column {column!r}. {suggestion(column, columns)}"
+            yield Fault(("features",), text)
+
+
+def _titles(plan: Plan) -> dict[str, str]:
+    """The metrics that the config asks for, each by what it is called with its class and weighting."""
+    keys = [each.key for each in plan.computations if each.shown]
+    keys += [each.key for each in plan.averages]
+    return {title_of(key): key.metric for key in keys}
+
+
+def _metric(probe: ProbeSpec, titles: dict[str, str], config: EvalConfig) -> Iterator[Fault]:
+    """A metric that the config does not ask for, or of which no end is good, so that none is better."""
+    if not probe.metric or not titles:
+        return
+    known = titles
+    if probe.name != PERMUTATION_IMPORTANCE:
+        about = described_metrics([config])
+        known = {
+            title: metric
+            for title, metric in titles.items()
+            if metric not in about or about[metric].higher_is_better is not None
+        }
+    if probe.metric not in known:
+        hint = suggestion(probe.metric, known)
+        text = f"there is no metric {probe.metric!r} that {probe.name} could be about. {hint}"
+        yield Fault(("metric",), text)
