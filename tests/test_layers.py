@@ -28,6 +28,7 @@ LAYERS = (
     ("report",),
     ("sinks",),
     ("evaluation",),
+    ("monitoring",),
     ("benison",),
     ("beam", "terminal", "evaluator"),
     ("cli",),

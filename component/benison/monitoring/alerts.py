@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What monitoring says: alerts with their sentences, and the report of all that was watched."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+from benison.slicing.keys import SliceKey
+from benison.table.key import Key
+
+_MOST_NAMED = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Alert:
+    """A slice that became worse.
+
+    Attributes:
+        metric: Its name.
+        slice: The name of the slice, such as "company=Blue".
+        slice_key: The identity of the slice.
+        key: The metric with its model, output and class.
+        since: The bucket in which the change began, as far as the counts show it.
+        raised: The bucket in which the alarm was raised, and
+        again: those in which it was raised again.
+        side: `fell` or `rose`.
+        before: The metric until then, and
+        after: since then, until the last alarm.
+        rows: Rows since then, on which `after` rests.
+        statistic: Of the detector, where it was first above `threshold`.
+        threshold: Of the detector.
+        explains: Names of other slices whose alarms this one explains.
+        drifted: Columns that drifted in the same slice since then, where the data were given.
+        drift: A sentence on each of them.
+    """
+
+    metric: str
+    slice: str
+    slice_key: SliceKey
+    key: Key
+    since: str
+    raised: str
+    again: tuple[str, ...]
+    side: str
+    before: float
+    after: float
+    rows: int
+    statistic: float
+    threshold: float
+    explains: tuple[str, ...] = ()
+    drifted: tuple[str, ...] = ()
+    drift: tuple[str, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """The alert in words."""
+        until = "" if self.raised == self.since else f", seen at {self.raised}"
+        change = (
+            f"{self.metric} of {self.slice} {self.side} from {self.before:.4g} to {self.after:.4g}"
+        )
+        text = f"{change} since {self.since} ({self.rows:,} rows{until})."
+        if self.explains:
+            text += f" That explains the alarm of {_listed(self.explains)}."
+        return " ".join([text, *(f"There {sentence}" for sentence in self.drift)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """For machines."""
+        fields = {**dataclasses.asdict(self), "reason": self.reason}
+        fields["key"] = {name: value for name, value in fields["key"].items() if value}
+        return {name: _plain(value) for name, value in fields.items()}
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = len(names) - _MOST_NAMED
+    shown = "; ".join(names[:_MOST_NAMED])
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+@dataclasses.dataclass(frozen=True)
+class MonitorReport:
+    """What was watched, and the alerts, the strongest first.
+
+    Attributes:
+        alerts: One for each metric and slice that is worse for a reason of its own.
+        buckets: Their names, those of what was blessed left out.
+        reference: The names of those.
+        metrics: What was watched.
+        streams: How many slices of metrics.
+        pending: The buckets that are not judged yet, as their labels are not in.
+        unwatched: The metrics that are no rates from 0 to 1 whose number of rows is known.
+        detector: Its name.
+        horizon: In buckets, and
+        false_alarms: how many streams may alarm by chance within it; None where the detector has no bound.
+    """
+
+    alerts: tuple[Alert, ...]
+    buckets: tuple[str, ...]
+    reference: tuple[str, ...]
+    metrics: tuple[str, ...]
+    streams: int
+    pending: tuple[str, ...]
+    unwatched: tuple[str, ...]
+    detector: str
+    horizon: int
+    false_alarms: float | None
+
+    def __repr__(self) -> str:
+        return f"MonitorReport({len(self.alerts)} alerts over {len(self.buckets)} buckets)"
+
+    @property
+    def summary(self) -> str:
+        """One sentence."""
+        count = len(self.alerts)
+        alerts = "No alert" if not count else f"{count} alert{'s' if count > 1 else ''}"
+        judged = len(self.buckets) - len(self.pending)
+        watched = f"{self.streams:,} slices of metrics in {judged:,} buckets"
+        text = f"{alerts}: {watched} after {self.reference[-1]}."
+        if self.pending:
+            text += (
+                f" {len(self.pending)} wait for labels and are not judged: {_listed(self.pending)}."
+            )
+        if self.unwatched:
+            text += (
+                f" Not watched: {_listed(self.unwatched)}, as the reference has no rate from 0 to 1 with an "
+                "interval; evaluate with options: {confidence: {level: 0.95}}."
+            )
+        return text
+
+    def to_dict(self) -> dict[str, Any]:
+        """For machines."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {
+            **fields,
+            "summary": self.summary,
+            "alerts": [alert.to_dict() for alert in self.alerts],
+        }

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The e-detector of Shiryaev and Roberts: alarms on a harmful change, with a bound on false alarms."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from benison.data.batch import Array
+from benison.errors import ConfigError
+from benison.monitoring.detectors import Alarms, BucketCounts
+
+ODDS = (1.15, 1.3, 1.5, 2.0, 3.0, 6.0)
+"""By how much the odds of a failure may have grown: the alternatives that are averaged."""
+_Z = 1.6448536269514722  # of one side, 95 %
+
+
+@dataclasses.dataclass(frozen=True)
+class EDetector:
+    """R_t(theta) = (1 + R_{t-1}(theta)) times the likelihood of bucket t under theta over that under p0.
+
+    The mean over theta is compared with A = horizon / false_alarms. As long as the true rate is at most p0,
+    R_t - t is a supermartingale, so that the chance of an alarm within `horizon` buckets is at most
+    `false_alarms` (Shin, Ramdas, Rinaldo, "E-detectors", 2022, for Shiryaev and Roberts; Ville, Doob). p0 is
+    the upper limit of the rate of what was blessed, 95 % on one side: a change has to be above what is not
+    known about it. Over several slices false alarms add up: divide `false_alarms` by their number.
+
+    Attributes:
+        horizon: In buckets, from 1.
+        false_alarms: The share of slices that may have an alarm within the horizon while nothing changes,
+            above 0 and below 1.
+
+    >>> counts = BucketCounts(
+    ...     np.array([[10.0, 11, 30, 31]]), np.full((1, 4), 100.0), np.array([100.0]), np.array([1000.0])
+    ... )
+    >>> EDetector().watch(counts).raised.tolist()
+    [[False, False, True, True]]
+    """
+
+    horizon: int = 60
+    false_alarms: float = 0.02
+
+    def __post_init__(self) -> None:
+        if self.horizon < 1:
+            raise ConfigError(f"A horizon is 1 bucket or more, not {self.horizon}.")
+        if not 0 < self.false_alarms < 1:
+            raise ConfigError(
+                f"The share of false alarms is above 0 and below 1, such as 0.02, not {self.false_alarms}."
+            )
+
+    @property
+    def threshold(self) -> float:
+        """A, as a logarithm."""
+        return float(np.log(self.horizon / self.false_alarms))
+
+    def watch(self, counts: BucketCounts) -> Alarms:
+        """The logarithm of the mean of R over theta, against that of A."""
+        gains = _Gains(counts)
+        size, buckets = counts.rows.shape
+        log_r = np.full((len(ODDS), size), -np.inf)
+        statistic = np.empty((size, buckets))
+        has_rows = counts.rows > 0
+        for t in range(buckets):
+            grown = np.logaddexp(0.0, log_r) + gains.of_bucket(t)
+            log_r = np.where(has_rows[:, t], grown, log_r)
+            statistic[:, t] = np.logaddexp.reduce(log_r) - np.log(len(ODDS))
+            log_r[:, statistic[:, t] >= self.threshold] = -np.inf
+        return Alarms(statistic, self.threshold, statistic >= self.threshold)
+
+
+class _Gains:
+    """The log-likelihood ratios of a bucket: float64[theta, S]."""
+
+    def __init__(self, counts: BucketCounts) -> None:
+        p0 = upper_limit(counts.known_failures, counts.known_rows)
+        odds = np.array(ODDS)[:, None] * p0 / np.maximum(1 - p0, 1e-300)
+        theta = np.where(p0 < 1, odds / (1 + odds), p0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            self.failed = np.where(p0 < 1, np.log(theta / p0), 0.0)
+            self.passed = np.where(p0 < 1, np.log1p(-theta) - np.log1p(-p0), 0.0)
+        self.counts = counts
+
+    def of_bucket(self, t: int) -> Array:
+        failures = self.counts.failures[:, t]
+        return np.asarray(
+            failures * self.failed + (self.counts.rows[:, t] - failures) * self.passed
+        )
+
+
+def upper_limit(failures: Array, rows: Array) -> Array:
+    """Below which the true rate is with 95 % confidence, after Wilson; 1 without rows: float64[S].
+
+    >>> upper_limit(np.array([10.0, 0.0]), np.array([100.0, 0.0])).round(3).tolist()
+    [0.16, 1.0]
+    """
+    n = np.maximum(rows, 1e-9)
+    p, z2 = failures / n, _Z**2 / n
+    spread = _Z * np.sqrt(np.maximum(p * (1 - p), 0.0) / n + z2 / (4 * n))
+    return np.asarray(np.clip(np.where(rows > 0, (p + z2 / 2 + spread) / (1 + z2), 1.0), 0.0, 1.0))

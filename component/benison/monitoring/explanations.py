@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which alarms have a cause of their own, and which are those of another slice seen again.
+
+A change in one slice is a smaller change in every slice that shares rows with it: in all data, and in each
+hour. The slice with the strongest evidence is taken as the cause, its excess of failures is taken out of the
+others, and those that still alarm have another cause.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from benison.data.batch import Array, Index
+from benison.monitoring.detectors import Alarms, BucketCounts, Detector
+from benison.monitoring.e_detector import upper_limit
+from benison.monitoring.timeline import Series
+from benison.slicing.keys import OVERALL, SliceKey
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """A change in one slice of a series.
+
+    Attributes:
+        series: The metric.
+        slice: The position of the slice.
+        since: The bucket in which it began, where the counts speak most for it.
+        raised: The buckets with an alarm.
+        gain: How much more likely the counts are with the change: a logarithm.
+        before: The rate of failures until then, and
+        after: from then to the last alarm.
+        rows: On which `after` rests.
+        statistic: Of the detector at the first alarm, and
+        threshold: what it was compared with.
+        explains: Positions of slices whose alarms it explains.
+    """
+
+    series: Series
+    slice: int
+    since: int
+    raised: tuple[int, ...]
+    gain: float
+    before: float
+    after: float
+    rows: float
+    statistic: float
+    threshold: float
+    explains: tuple[int, ...] = ()
+
+
+def explained(series: Series, detector: Detector) -> list[Change]:
+    """The changes of a series that have a cause of their own, the strongest first."""
+    counts, slices, changes = series.counts, np.arange(len(series.slices)), []
+    slices, alarms = _alarmed(detector, counts, slices)
+    while len(slices):
+        each = (_change(series, counts, alarms, at, int(i)) for at, i in enumerate(slices))
+        cause = max(each, key=lambda change: change.gain)
+        others = slices[slices != cause.slice]
+        counts = without(counts, series.keys, cause)
+        slices, alarms = _alarmed(detector, counts, others)
+        seen_again = tuple(int(i) for i in np.setdiff1d(others, slices))
+        changes.append(dataclasses.replace(cause, explains=seen_again))
+    return changes
+
+
+def _alarmed(detector: Detector, counts: BucketCounts, slices: Index) -> tuple[Index, Alarms]:
+    """Those of some slices that have alarms, and these."""
+    alarms = detector.watch(counts.take(slices))
+    (held,) = np.nonzero(alarms.raised.any(1))
+    return slices[held], Alarms(alarms.statistic[held], alarms.threshold, alarms.raised[held])
+
+
+def _change(series: Series, counts: BucketCounts, alarms: Alarms, at: int, i: int) -> Change:
+    """The change of slice i, whose alarms are in row `at`."""
+    raised = np.flatnonzero(alarms.raised[at])
+    alone, last = counts.take(np.array([i])), int(np.flatnonzero(alarms.raised.any(0))[-1])
+    since, gain = beginning(alone, int(raised[0]))[0], beginning(alone, last)[1]
+    end = int(raised[-1]) + 1
+    k, n = counts.failures[i], counts.rows[i]
+    known_k, known_n = counts.known_failures[i], counts.known_rows[i]
+    before = (known_k + k[:since].sum()) / max(known_n + n[:since].sum(), 1)
+    rows = float(n[since:end].sum())
+    return Change(
+        series,
+        i,
+        since,
+        tuple(map(int, raised)),
+        gain,
+        float(before),
+        float(k[since:end].sum() / max(rows, 1)),
+        rows,
+        float(alarms.statistic[at, raised[0]]),
+        alarms.threshold,
+    )
+
+
+def beginning(counts: BucketCounts, last: int) -> tuple[int, float]:
+    """The bucket up to `last` in which a change of the one slice most likely began, and the evidence for it.
+
+    It is the start for which the failures since then are most more likely at their own rate than at the
+    upper limit of what was known.
+    """
+    k, n = (np.cumsum(of[0, last::-1])[::-1] for of in (counts.failures, counts.rows))
+    limit = float(upper_limit(counts.known_failures, counts.known_rows)[0])
+    gains = n * _divergence(k / np.maximum(n, 1e-9), limit)
+    return int(gains.argmax()), float(gains.max())
+
+
+def _divergence(rates: Array, limit: float) -> Array:
+    """Kullback and Leibler's of rates above a limit, 0 below it."""
+    p, q = np.clip(rates, 1e-12, 1 - 1e-12), min(max(limit, 1e-12), 1 - 1e-12)
+    divergence = p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))
+    return np.asarray(np.where(p > q, divergence, 0.0))
+
+
+def without(counts: BucketCounts, keys: list[SliceKey], cause: Change) -> BucketCounts:
+    """The counts without the failures that a change has added, in every slice that shares its rows.
+
+    Of a slice inside it they are its part of the rows, of one around it all, of one with another value of the
+    same feature none; of others, whose common rows nobody has counted, as many as of all data.
+    """
+    i = cause.slice
+    shares = np.stack([_share(counts.rows, keys, i, j) for j in range(len(keys))])
+    excess = counts.failures[i] - cause.before * counts.rows[i]
+    excess[: cause.since] = 0.0
+    failures = np.clip(counts.failures - shares * excess, 0.0, counts.rows)
+    return dataclasses.replace(counts, failures=failures)
+
+
+def _share(rows: Array, keys: list[SliceKey], i: int, j: int) -> Array:
+    """Which share of the rows of slice i is in slice j: float64[T]."""
+    inner, outer = dict(keys[i]), dict(keys[j])
+    if outer.items() <= inner.items():
+        return np.ones(rows.shape[1])
+    if any(inner.get(feature, value) != value for feature, value in outer.items()):
+        return np.zeros(rows.shape[1])
+    is_inside = inner.items() <= outer.items()
+    whole = rows[i] if is_inside or OVERALL not in keys else rows[keys.index(OVERALL)]
+    return np.asarray(np.clip(rows[j] / np.maximum(whole, 1e-9), 0.0, 1.0))

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rates of every slice in buckets of time, from results in their order."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from benison.config import EvalConfig
+from benison.data.batch import Array, Index
+from benison.errors import ConfigError, DataError, suggestion
+from benison.metrics.groups import members
+from benison.monitoring.detectors import BucketCounts, Mask
+from benison.report.notebook.view import in_order, run_names
+from benison.results.query import judged
+from benison.results.result import EvalResult
+from benison.slicing.keys import SliceKey
+from benison.table.key import KEY_COLUMNS, VALUE, Key
+from benison.table.slices import as_key, slice_ids
+from benison.validation.verdict import BLESSED
+
+FALLS, RISES = "fell", "rose"
+_NUMBERS = ("value", "std_error", "lower", "upper", "examples", "evaluated")
+_COLUMNS = (*KEY_COLUMNS, "slice", "slice_key", "other_slice_key", *_NUMBERS)
+_SEPARATOR = "\x1f"
+_OF_ALL_ROWS = (
+    "Accuracy",
+    "BinaryAccuracy",
+    "CategoricalAccuracy",
+    "ExactMatch",
+    "PredictedPositiveRate",
+    "Prevalence",
+    "SparseCategoricalAccuracy",
+    "SparseTopKCategoricalAccuracy",
+    "TopKCategoricalAccuracy",
+)
+"""The metrics that are shares of all rows that they are evaluated on, whatever their intervals."""
+_NEARLY = 1.5  # rows: an error that is divided by n - 1 makes one row less
+
+
+@dataclasses.dataclass(frozen=True)
+class Timeline:
+    """The numbers of every slice in each bucket.
+
+    Attributes:
+        buckets: The names of the buckets, in their order.
+        rows: Rows of metrics of the candidates, with `bucket`, the position in `buckets`: int64.
+        latest: A result, which says which end of a metric is good.
+        level: The confidence of the intervals.
+    """
+
+    buckets: list[str]
+    rows: pa.Table
+    latest: EvalResult
+    level: float
+
+    @classmethod
+    def of(
+        cls,
+        results: Iterable[EvalResult],
+        as_given: bool = False,
+        reference: EvalResult | None = None,
+    ) -> Timeline:
+        """Of results by the time of their evaluation, or as given; the first is what was blessed.
+
+        Without a reference, results before the first blessed one are left out, if any is blessed.
+
+        Raises:
+            DataError: There are fewer than two.
+        """
+        given = list(results)
+        ordered = given if as_given else in_order(given)
+        ordered = _from_blessed(ordered) if reference is None else [reference, *ordered]
+        if len(ordered) < 2:
+            raise DataError(
+                f"To monitor takes a reference and a later result; there is {len(ordered)}. Name more "
+                "folders of results."
+            )
+        parts = [_rows(result, i) for i, result in enumerate(ordered)]
+        last = ordered[-1]
+        return cls(run_names(ordered), pa.concat_tables(parts), last, last.level)
+
+    def metrics(self, asked: Sequence[str] | None) -> list[str]:
+        """Those that are watched: what was asked for, else what has thresholds, else what has a direction."""
+        known: list[str] = pc.unique(self.rows["metric"]).to_pylist()
+        for name in asked or ():
+            if name not in known:
+                raise DataError(f"The results have no metric {name!r}. {suggestion(name, known)}")
+        if asked:
+            return [*dict.fromkeys(asked)]
+        chosen = [name for name in judged(self.latest) if name in known]
+        directed = [name for name in chosen if self.latest.is_bad_when_high(name) is not None]
+        return directed or chosen
+
+    def series(
+        self, metric: str, slices: Sequence[str] | None, known: int, labelled: float
+    ) -> list[Series]:
+        """The rates of a metric by slice and bucket, each key and each bad end by itself.
+
+        Args:
+            metric: Its name.
+            slices: The names of those that are watched; None is all.
+            known: How many of the first buckets are what was blessed.
+            labelled: A bucket in which a smaller share of the rows has labels, relative to what was blessed,
+                still waits for them.
+        """
+        rows = self.rows.filter(pc.equal(self.rows["metric"], metric))
+        texts = pc.binary_join_element_wise(*_texts(rows), _SEPARATOR)
+        bad = self.latest.is_bad_when_high(metric)
+        sides = (FALLS, RISES) if bad is None else (RISES if bad else FALLS,)
+        shares, made = {*_shares_of_rows(self.latest.config)}, list[Series]()
+        for text in pc.unique(texts).to_pylist():
+            own = rows.filter(pc.equal(texts, text))
+            dense = _Dense.of(own, len(self.buckets), self.level, metric in shares)
+            made += (dense.series(side, slices, known, labelled) for side in sides)
+        return [each for each in made if len(each.slices)]
+
+
+def _from_blessed(ordered: list[EvalResult]) -> list[EvalResult]:
+    first = next((i for i, each in enumerate(ordered) if each.verdict.status == BLESSED), 0)
+    return ordered[first:] if first < len(ordered) - 1 else ordered
+
+
+def _rows(result: EvalResult, bucket: int) -> pa.Table:
+    """The values of the candidates; a single one has no name, as versions have several."""
+    names = [spec.name for spec in result.config.candidate_specs]
+    table = result.metrics
+    wanted = pc.and_(pc.equal(table["kind"], VALUE), pc.is_null(table["other_slice_key"]))
+    wanted = pc.and_(wanted, pc.is_null(table["structured"]))
+    wanted = pc.and_(wanted, pc.is_in(table["model"], pa.array(names, pa.string())))
+    rows = table.filter(wanted).select(_COLUMNS)
+    if len(names) == 1:
+        unnamed = pa.array([""] * rows.num_rows, pa.string())
+        rows = rows.set_column(rows.schema.get_field_index("model"), "model", unnamed)
+    return rows.append_column("bucket", pa.array(np.full(rows.num_rows, bucket)))
+
+
+def _texts(rows: pa.Table) -> list[Any]:
+    return [rows[name].cast(pa.string()) for name in KEY_COLUMNS]
+
+
+@dataclasses.dataclass(frozen=True)
+class Series:
+    """One metric of S slices in T buckets after what was blessed.
+
+    Attributes:
+        key: The metric, its model, output and class.
+        side: `fell` or `rose`: the end that is watched.
+        slices: Names of slices, and
+        keys: their identities.
+        values: float64[S, T], NaN where there is none.
+        known: The value of what was blessed: float64[S].
+        counts: The same as failures among rows. A bucket that waits for labels has no rows.
+        is_pending: Which buckets wait: bool[T].
+    """
+
+    key: Key
+    side: str
+    slices: list[str]
+    keys: list[SliceKey]
+    values: Array
+    known: Array
+    counts: BucketCounts
+    is_pending: Mask
+
+    def value_of(self, rate: float) -> float:
+        """The metric of a rate of failures."""
+        return 1 - rate if self.side == FALLS else rate
+
+
+@dataclasses.dataclass(frozen=True)
+class _Dense:
+    """The numbers of one key by slice and bucket: float64[S, T], NaN where there is no row."""
+
+    key: Key
+    slices: list[str]
+    keys: list[SliceKey]
+    numbers: dict[str, Array]
+    level: float
+    is_of_rows: bool
+
+    @classmethod
+    def of(cls, rows: pa.Table, buckets: int, level: float, is_of_rows: bool) -> _Dense:
+        encoded = slice_ids(rows).dictionary_encode()
+        codes = encoded.indices.to_numpy().astype(np.int64)
+        size, (_, firsts) = len(encoded.dictionary), np.unique(codes, return_index=True)
+        heads = rows.take(pa.array(firsts))
+        numbers = {name: np.full((size, buckets), np.nan) for name in _NUMBERS}
+        for name, dense in numbers.items():
+            column = rows[name].cast(pa.float64()).to_numpy()
+            dense[codes, rows["bucket"].to_numpy()] = column
+        keys = [as_key(pairs) for pairs in heads["slice_key"].to_pylist()]
+        key = Key.of(rows.slice(0, 1).to_pylist()[0])
+        return cls(key, heads["slice"].to_pylist(), keys, numbers, level, is_of_rows)
+
+    def series(
+        self, side: str, slices: Sequence[str] | None, known: int, labelled: float
+    ) -> Series:
+        """What is watched of it."""
+        rows = rows_of_rates(self.numbers, self.level, self.is_of_rows)
+        rates = 1 - self.numbers["value"] if side == FALLS else self.numbers["value"]
+        failures = np.where(rows > 0, rates * rows, 0.0)
+        pending = self._pending(known, labelled)
+        rows = np.where(pending, 0.0, rows)
+        failures = np.where(rows > 0, failures, 0.0)
+        before = [of[:, :known].sum(1) for of in (failures, rows)]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            rate = before[0] / before[1]
+        counts = BucketCounts(failures[:, known:], rows[:, known:], before[0], before[1])
+        index = self._chosen(slices)
+        return Series(
+            self.key,
+            side,
+            [self.slices[i] for i in index],
+            [self.keys[i] for i in index],
+            self.numbers["value"][index, known:],
+            (1 - rate if side == FALLS else rate)[index],
+            counts.take(index),
+            pending[known:],
+        )
+
+    def _chosen(self, slices: Sequence[str] | None) -> Index:
+        wanted = [i for i, name in enumerate(self.slices) if slices is None or name in slices]
+        return np.array(wanted, np.int64)
+
+    def _pending(self, known: int, labelled: float) -> Mask:
+        """The buckets that wait for labels, by the share of all rows on which values rest: bool[T]."""
+        sums = (np.nansum(self.numbers[name], 0) for name in ("evaluated", "examples"))
+        evaluated, examples = sums
+        share = evaluated / np.maximum(examples, 1)
+        usual = evaluated[:known].sum() / max(examples[:known].sum(), 1)
+        pending = (examples > 0) & (share < labelled * usual)
+        pending[:known] = False
+        return np.asarray(pending)
+
+
+def _shares_of_rows(config: EvalConfig) -> Iterator[str]:
+    """The names of the metrics of a config that are shares of all rows, and of rows without weights."""
+    for spec in config.metrics_specs:
+        for metric in spec.metrics:
+            with suppress(ConfigError):  # the class of a user, which is not registered here
+                named = members(metric.class_name, dict(metric.config))
+                yield from (each.name for name, each in named if name in _OF_ALL_ROWS)
+
+
+def rows_of_rates(numbers: dict[str, Array], level: float, is_of_rows: bool = False) -> Array:
+    """On how many rows each rate rests, 0 for what is no rate: float64 of the shape of the numbers.
+
+    It is what its standard error says, v (1 - v) / n, so that it holds for what rests on a part of the rows,
+    as precision, and for weighted rows. A rate of 0 or 1 has no such error, but an interval: one of n rows
+    without a failure ends at 1 - (alpha / 2)^(1 / n), after Clopper and Pearson. Without an interval it is
+    known of a share of all rows alone.
+
+    >>> numbers = {"value": np.array([0.9]), "std_error": np.array([0.03]), "evaluated": np.array([100.0])}
+    >>> rows_of_rates({**numbers, "lower": np.array([0.8]), "upper": np.array([0.95])}, 0.95)
+    array([100.])
+    """
+    value, error, evaluated = (numbers[name] for name in ("value", "std_error", "evaluated"))
+    with np.errstate(all="ignore"):
+        by_error = value * (1 - value) / error**2
+        width = np.clip(numbers["upper"] - numbers["lower"], 0.0, 1.0)
+        by_width = math.log((1 - level) / 2) / np.log1p(-width)
+    is_end = (value == 0) | (value == 1)
+    rows = np.where(is_end, by_width, by_error)
+    rows = np.where(np.isnan(rows) & is_of_rows, evaluated, rows)
+    rows = np.where(np.abs(rows - evaluated) <= _NEARLY, evaluated, rows)
+    is_rate = (value >= 0) & (value <= 1) & np.isfinite(rows) & (rows > 0)
+    return np.where(is_rate, np.where(np.isnan(evaluated), rows, np.minimum(rows, evaluated)), 0.0)

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Watches results over time: the rates of every slice go through a detector, and alarms become alerts."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterable, Sequence
+
+from benison.errors import ConfigError, DataError, suggestion
+from benison.monitoring.adaptive_window import AdaptiveWindow
+from benison.monitoring.alerts import Alert, MonitorReport
+from benison.monitoring.detectors import Detector
+from benison.monitoring.e_detector import EDetector
+from benison.monitoring.error_rates import DriftDetectionMethod, EarlyDriftDetection
+from benison.monitoring.explanations import Change, explained
+from benison.monitoring.timeline import Series, Timeline
+from benison.results.result import EvalResult, load_result
+
+E_DETECTOR = "e-detector"
+LFR = "lfr"
+LFR_METRICS = ("recall", "specificity", "precision", "negative_predictive_value")
+"""The four rates of LFR (Wang and Abraham, "Concept drift detection for streaming data", 2015)."""
+
+DETECTORS: dict[str, Callable[[int, float], Detector]] = {
+    E_DETECTOR: EDetector,
+    LFR: EDetector,
+    "ddm": lambda horizon, false_alarms: DriftDetectionMethod(),
+    "eddm": lambda horizon, false_alarms: EarlyDriftDetection(),
+    "adwin": lambda horizon, false_alarms: AdaptiveWindow(),
+}
+"""By name; each takes the horizon in buckets and the share of false alarms, which two of them hold."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Watch:
+    """What is watched, and how.
+
+    Attributes:
+        detector: One of `DETECTORS`.
+        metrics: Names; None is what has thresholds.
+        slices: Names; None is all.
+        known: How many of the first buckets are what was blessed.
+        horizon: In buckets.
+        false_alarms: How many alarms there may be within the horizon, over all slices and metrics, while
+            nothing changes.
+        labelled: A bucket waits for labels if a smaller share of its rows has them, relative to what was
+            blessed.
+    """
+
+    detector: str = E_DETECTOR
+    metrics: Sequence[str] | None = None
+    slices: Sequence[str] | None = None
+    known: int = 1
+    horizon: int = 60
+    false_alarms: float = 0.02
+    labelled: float = 0.9
+
+    def __post_init__(self) -> None:
+        if self.detector not in DETECTORS:
+            raise ConfigError(
+                f"There is no detector {self.detector!r}. {suggestion(self.detector, DETECTORS)}"
+            )
+        if self.known < 1:
+            raise ConfigError("The reference is one bucket or more.")
+        EDetector(self.horizon, self.false_alarms)
+
+    def report(self, timeline: Timeline) -> MonitorReport:
+        """Of a timeline.
+
+        Raises:
+            DataError: A metric or slice is not there, or no metric is a rate.
+        """
+        series = self._series(timeline)
+        streams = sum(int((each.counts.known_rows > 0).sum()) for each in series)
+        detector = DETECTORS[self.detector](self.horizon, self.false_alarms / max(streams, 1))
+        names = timeline.buckets[self.known :]
+        watched = tuple(dict.fromkeys(s.key.metric for s in series if s.counts.known_rows.any()))
+        changes = [change for each in series for change in explained(each, detector)]
+        changes.sort(key=lambda change: -change.gain)
+        return MonitorReport(
+            tuple(_alert(change, names) for change in changes),
+            tuple(names),
+            tuple(timeline.buckets[: self.known]),
+            watched,
+            streams,
+            tuple(name for i, name in enumerate(names) if any(s.is_pending[i] for s in series)),
+            tuple(name for name in self._names(timeline) if name not in watched),
+            self.detector,
+            self.horizon,
+            self.false_alarms if self.detector in (E_DETECTOR, LFR) else None,
+        )
+
+    def _names(self, timeline: Timeline) -> list[str]:
+        names = list(LFR_METRICS) if self.detector == LFR and not self.metrics else self.metrics
+        return timeline.metrics(names)
+
+    def _series(self, timeline: Timeline) -> list[Series]:
+        """What is watched, of every metric that is a rate."""
+        wanted = self._names(timeline)
+        if len(timeline.buckets) <= self.known:
+            raise DataError(
+                f"There are {len(timeline.buckets)} buckets, of which {self.known} are the reference, so "
+                "none is left to be watched."
+            )
+        made = [
+            series
+            for name in wanted
+            for series in timeline.series(name, self.slices, self.known, self.labelled)
+        ]
+        if not any(series.counts.known_rows.any() for series in made):
+            raise DataError(
+                f"Nothing can be watched: of {', '.join(wanted) or 'no metric'} the reference has no rate "
+                "from 0 to 1 with an interval. Evaluate with options: {confidence: {level: 0.95}}."
+            )
+        return made
+
+
+def _alert(change: Change, buckets: Sequence[str]) -> Alert:
+    series, i = change.series, change.slice
+    return Alert(
+        series.key.metric,
+        series.slices[i],
+        series.keys[i],
+        series.key,
+        buckets[change.since],
+        buckets[change.raised[0]],
+        tuple(buckets[at] for at in change.raised[1:]),
+        series.side,
+        series.value_of(change.before),
+        series.value_of(change.after),
+        round(change.rows),
+        change.statistic,
+        change.threshold,
+        tuple(series.slices[at] for at in change.explains),
+    )
+
+
+def monitor(  # noqa: PLR0913 - the whole job has this many choices, all with defaults
+    results: Iterable[EvalResult | str | os.PathLike[str]],
+    *,
+    reference: EvalResult | str | os.PathLike[str] | None = None,
+    as_given: bool = False,
+    detector: str = E_DETECTOR,
+    metrics: Sequence[str] | None = None,
+    slices: Sequence[str] | None = None,
+    reference_buckets: int = 1,
+    horizon: int = 60,
+    false_alarms: float = 0.02,
+    labelled: float = 0.9,
+) -> MonitorReport:
+    """Say which slices have become worse over several results, since when and by how much.
+
+    Args:
+        results: Results, or their folders; each is a bucket of time.
+        reference: What was blessed; by default the first blessed result, from which on the others are
+            watched, or the first where none is blessed.
+        as_given: Keep the order; by default it is that of the evaluations.
+        detector: One of `DETECTORS`: "e-detector", "lfr", "ddm", "eddm", "adwin".
+        metrics: Names of metrics that are rates from 0 to 1; by default those with thresholds, else all whose
+            good end is known. One without a good end is watched on both sides.
+        slices: Names of slices, such as "Overall"; by default all.
+        reference_buckets: How many of the first results together are the reference.
+        horizon: In buckets: within so many
+        false_alarms: so many alarms at most may be by chance, over all slices and metrics together, as far as
+            the detector bounds them: `e-detector` and `lfr` do.
+        labelled: A bucket waits for its labels, and is not judged, where the share of its rows that have
+            them is less than this share of the reference's.
+
+    Raises:
+        ConfigError: A choice is none.
+        DataError: A metric or slice is not there, nothing is a rate, or nothing is left to be watched.
+        OutputError: A folder holds no whole result.
+    """
+    loaded = [_loaded(each) for each in results]
+    first = None if reference is None else _loaded(reference)
+    watch = Watch(detector, metrics, slices, reference_buckets, horizon, false_alarms, labelled)
+    return watch.report(Timeline.of(loaded, as_given, first))
+
+
+def _loaded(result: EvalResult | str | os.PathLike[str]) -> EvalResult:
+    return result if isinstance(result, EvalResult) else load_result(result)
