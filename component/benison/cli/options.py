@@ -28,7 +28,8 @@ _NO_THRESHOLDS = (
 Format = Annotated[
     str | None,
     typer.Option(
-        help="Format of the data when its names do not tell: parquet, csv, jsonl, arrow, orc, avro, tfrecord."
+        help="Format of the data when its names do not tell: parquet, csv, jsonl, arrow, orc, avro, scores, "
+        "tfrecord."
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]

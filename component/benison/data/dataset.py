@@ -61,7 +61,8 @@ class Dataset:
             source: A path, a glob, a directory or a list of them; or an Arrow Table or
                 RecordBatch, a DataFrame of pandas, Polars or another library of Arrow's, a dataset of
                 Arrow's; or an address with a query, as `duckdb://eval.duckdb#SELECT * FROM trips`.
-            format: One of parquet, csv, jsonl, arrow, orc, avro, tfrecord; None to tell by the endings.
+            format: One of parquet, csv, jsonl, arrow, orc, avro, scores, tfrecord; None to tell by the
+                endings.
             rules: How values are read.
 
         Raises:

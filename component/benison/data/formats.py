@@ -13,6 +13,7 @@ from benison.data import (
     lake_tables,
     orc_files,
     parquet_files,
+    score_files,
     tf_examples,
 )
 from benison.data.reading import Format
@@ -34,6 +35,12 @@ FORMATS = {
             csv_files.read,
             scan=csv_files.scan,
             infers_types=True,
+        ),
+        Format(
+            "scores",
+            r"(\.eval|\.json|(^|/)samples_[^/]+_\d{4}-\d\d-\d\dt[\d.-]+\.jsonl)$",
+            score_files.inspect,
+            score_files.read,
         ),
         Format(
             "jsonl",

@@ -187,7 +187,7 @@ def _objects(path: str, number: int, block: bytes) -> list[dict[str, Any]]:
         if not line.strip():
             continue
         try:
-            parsed = json.loads(line, object_pairs_hook=_unique)
+            parsed = json.loads(line, object_pairs_hook=unique_fields)
         except KeyError as error:
             raise DataError(
                 f"{path}: line {number + i:,} has the field {error} twice, and only one of its values can be "
@@ -204,8 +204,12 @@ def _objects(path: str, number: int, block: bytes) -> list[dict[str, Any]]:
     return objects
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; raises KeyError for a name that it has twice, of which Python would take the last."""
+def unique_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON.
+
+    Raises:
+        KeyError: It has a name twice, of which Python would take the last.
+    """
     made = dict(pairs)
     if len(made) < len(pairs):
         names = [name for name, _ in pairs]
@@ -238,6 +242,18 @@ def _type_of(values: Sequence[Any]) -> pa.DataType | None:
     if float in kinds:
         return pa.float64() if exact else pa.string()
     return pa.int64() if int in kinds else pa.bool_() if kinds else pa.null()
+
+
+def column_of(values: Sequence[Any]) -> pa.Array:
+    """Values as Python reads them from JSON, of the narrowest type; lists among others become their JSON.
+
+    >>> column_of([1, True, "b"]).to_pylist(), column_of([[1], "a", None]).to_pylist()
+    (['1', 'true', 'b'], ['[1]', 'a', None])
+    """
+    kind = _type_of(values)
+    if kind is None:
+        kind, values = pa.string(), [json.dumps(v) if isinstance(v, list) else v for v in values]
+    return pa.array(_as(values, kind), kind)
 
 
 def _by_value(objects: Sequence[dict[str, Any]], schema: pa.Schema, path: str) -> pa.RecordBatch:

@@ -82,7 +82,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         output: A directory to write, which must not exist; None writes nothing.
         overwrite: Replace `output` if it exists, when the new results are complete; an evaluation that
             has a `run` replaces only what the same run has written.
-        format: Where names do not tell it: parquet, csv, jsonl, arrow, orc, avro, tfrecord.
+        format: Where names do not tell it: parquet, csv, jsonl, arrow, orc, avro, scores, tfrecord.
         engine: "local", or "beam" with `beam_options` such as `--runner=FlinkRunner`.
         beam_options: Beam's pipeline options.
         threads: On how many the local engine adds up, beside those that read and call models; by default
