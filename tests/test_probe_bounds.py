@@ -323,3 +323,30 @@ def test_a_signal_that_the_program_handles_ends_a_probe(code: int) -> None:
     with pytest.raises(SystemExit) as end:
         evaluated("missing_flips", model=stopped)
     assert end.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("bound", "end"), [({}, "is NaN."), ({"at_most": 1}, "is NaN; 100 % is allowed.")]
+)
+def test_a_sentence_has_one_full_stop(bound: Any, end: str) -> None:
+    def failing(frame: Any) -> Any:
+        if frame["fare"].isna().any():
+            raise ValueError("fare is NaN.")
+        return by_fare(frame)
+
+    probe = {"name": "hostile_values", "features": ["fare"], **bound}
+    (sentence,) = evaluated(probe, model=failing).probes["sentence"].to_pylist()
+    assert sentence.endswith(f"ValueError: fare {end}")
+
+
+def test_a_check_says_on_how_many_rows_a_gain_rests() -> None:
+    unlabelled = [None if i < 7 else i % 2 for i in range(ROWS)]
+    data = rides().select(["fare"]).append_column("tip", pa.array(unlabelled))
+    for probe in ("better_than_prior", "residual_normality"):
+        result = evaluated({"name": probe, "at_least": -1}, "AUC", data=data)
+        (check,) = [each for each in result.verdict.checks if each.check == "probe"]
+        assert check.evaluated == ROWS - 7
+    assert (
+        "(0.5, 53 rows)"
+        in evaluated("better_than_prior", "AUC", data=data).probes["sentence"][0].as_py()
+    )

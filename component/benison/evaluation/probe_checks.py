@@ -34,13 +34,13 @@ def probe_row(target: Target, spec: ProbeSpec, finding: ProbeFinding) -> dict[st
         "side": "" if bound is None else UPPER if spec.at_least is None else LOWER,
         "outcome": outcome,
         "notable": finding.is_notable or outcome == FAIL,
-        "sentence": f"{finding.words}{allowed}.",
+        "sentence": f"{finding.words.rstrip('.')}{allowed}.",
     }
 
 
 def _judged(spec: ProbeSpec, finding: ProbeFinding, bound: float) -> tuple[str, str]:
     """The outcome of a bound, and the end of its sentence."""
-    shown = f"{100 * bound:.15g} %" if finding.rows is not None else f"{bound:.15g}"
+    shown = f"{100 * bound:.15g} %" if finding.count is not None else f"{bound:.15g}"
     allowed = f"; {shown} is {'allowed' if spec.at_least is None else 'required'}"
     if math.isnan(finding.value):
         return NOT_EVALUATED, allowed
@@ -89,7 +89,7 @@ def _rows(probes: pa.Table, level: float, several: bool) -> Iterator[dict[str, A
 
 def _check(row: Mapping[str, Any], level: float) -> dict[str, Any]:
     changed = ", ".join(
-        filter(None, (row["feature"], row["detail"] if row["rows"] is None else ""))
+        filter(None, (row["feature"], row["detail"] if row["count"] is None else ""))
     )
     undefined = ("baseline", "change", "p_value", "p_adjusted", "detectable", "passing")
     return {

@@ -71,6 +71,7 @@ class ProbeMetrics:
                 others[_name(r)],
                 *_gain(r, self._better(r)),
                 r["weighted"],
+                r["evaluated"],
             )
             for r in changes
             if self._better(r) is not None and _name(r) in values and _name(r) in others

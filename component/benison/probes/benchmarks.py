@@ -117,15 +117,16 @@ class Benchmark(Probe):
 
     def _finding(self, each: Gain, title: str) -> ProbeFinding:
         verb = "better" if each.gain >= 0 else "worse"
+        rows = "" if each.rows is None else f", {each.rows:,} rows"
         words = (
             f"{each.metric} is {each.value:.4g}, {verb} by {abs(each.gain):.3g} than that of {title} "
-            f"({each.benchmark:.4g})"
+            f"({each.benchmark:.4g}{rows})"
         )
         if not each.lower > 0 and each.gain > 0:
             words += ", which so few rows do not show"
         return ProbeFinding(
-            self.name, words, detail=each.metric, value=each.gain, lower=each.lower, upper=each.upper,
-            is_notable=not each.lower > 0, scale=max(abs(each.value), abs(each.benchmark)),
+            self.name, words, detail=each.metric, value=each.gain, rows=each.rows, lower=each.lower,
+            upper=each.upper, is_notable=not each.lower > 0, scale=max(abs(each.value), abs(each.benchmark)),
         )  # fmt: skip
 
     @abstractmethod

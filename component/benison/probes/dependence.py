@@ -102,6 +102,7 @@ class PartialDependence(Probe):
             feature,
             of_class.removeprefix(" of "),
             float(ranges[best]),
+            rows=scores.shape[1],
             curve=curve,
             scale=float(np.abs(mean).max()),
         )
@@ -133,7 +134,7 @@ class PermutationImportance(Probe):
                 yield unmeasured(self.name, str(error), feature)
                 continue
             for metric, value in before.items():
-                yield self._of(feature, metric, value, rounds)
+                yield self._of(feature, metric, value, rounds, subject.rows.num_rows)
 
     def _before(self, subject: Subject) -> dict[str, float]:
         """The metrics that are asked for, on the rows as they are.
@@ -162,14 +163,16 @@ class PermutationImportance(Probe):
         ]
 
     def _of(
-        self, feature: str, metric: str, value: float, rounds: list[Mapping[str, float]]
+        self, feature: str, metric: str, value: float, rounds: list[Mapping[str, float]], rows: int
     ) -> ProbeFinding:
         if not all(metric in each for each in rounds):
             why = f"{metric} is not defined on the permuted rows"
             return unmeasured(self.name, why, feature)
-        return self._finding(feature, metric, value, np.array([r[metric] for r in rounds]))
+        return self._finding(feature, metric, value, np.array([r[metric] for r in rounds]), rows)
 
-    def _finding(self, feature: str, metric: str, before: float, after: Array) -> ProbeFinding:
+    def _finding(
+        self, feature: str, metric: str, before: float, after: Array, rows: int
+    ) -> ProbeFinding:
         changed = before - after
         mean = float(changed.mean())
         t = float(student_quantile(self.alpha / 2, np.array([len(changed) - 1.0]))[0])
@@ -177,6 +180,6 @@ class PermutationImportance(Probe):
         moved = f"{'falls' if mean > 0 else 'rises'} by {abs(mean):.3g}" if mean else "stays"
         words = f"{metric}, {before:.4g}, {moved} where {feature} is permuted"
         return ProbeFinding(
-            self.name, words, feature, metric, mean, lower=mean - reach, upper=mean + reach,
+            self.name, words, feature, metric, mean, rows=rows, lower=mean - reach, upper=mean + reach,
             scale=float(np.abs([before, *after]).max()),
         )  # fmt: skip

@@ -53,7 +53,13 @@ class Membership(Probe):
         )
         lower, upper = max(value - reach, 0.0), min(value + reach, 1.0)
         yield ProbeFinding(
-            self.name, words, value=value, lower=lower, upper=upper, is_notable=lower > _LEAKS
+            self.name,
+            words,
+            value=value,
+            rows=len(inside) + len(outside),
+            lower=lower,
+            upper=upper,
+            is_notable=lower > _LEAKS,
         )
 
 

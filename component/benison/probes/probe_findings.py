@@ -21,7 +21,8 @@ class ProbeFinding:
     Attributes:
         words: The sentence without its full stop, to which what is allowed is added.
         value: NaN where it could not be measured.
-        count: Of `rows` rows, where the value is a share.
+        count: Of `rows` rows, where the value is a share; None where it is none.
+        rows: On which the value rests.
         is_notable: Whether a person should look at it, though nobody gave a bound.
         scale: The size of the numbers of which the value is a difference; None where it is none.
         curve: Points of a drawing: what was set, and what came of it.

@@ -79,7 +79,7 @@ class ResidualsByFeature(ResidualProbe):
             if not bins:
                 yield unmeasured(self.name, _UNPARTED, name)
                 continue
-            yield self._finding(name, bins, own)
+            yield self._finding(name, bins, own, int(np.isfinite(residuals).sum()))
 
     def parting(self, subject: Subject) -> tuple[str, ...]:
         """By what the rows are parted."""
@@ -89,7 +89,9 @@ class ResidualsByFeature(ResidualProbe):
         """The single values by which they are parted: [N]; raises ModelError where there are several."""
         return subject.single(name)
 
-    def _finding(self, name: str, bins: list[_Bin], adjusted: list[float]) -> ProbeFinding:
+    def _finding(
+        self, name: str, bins: list[_Bin], adjusted: list[float], rows: int
+    ) -> ProbeFinding:
         farthest = int(np.argmax([abs(each.apart) for each in bins]))
         clearest = int(np.argmin(adjusted))
         best, is_notable = bins[farthest], adjusted[clearest] <= self.alpha
@@ -98,7 +100,7 @@ class ResidualsByFeature(ResidualProbe):
             words += f"; clearest where it is {_gap_words(bins[clearest], adjusted[clearest])}"
         gap = abs(best.apart)
         return ProbeFinding(
-            self.name, words, name, best.name, gap, lower=gap - best.reach, upper=gap + best.reach,
+            self.name, words, name, best.name, gap, rows=rows, lower=gap - best.reach, upper=gap + best.reach,
             is_notable=is_notable, curve=tuple((each.name, each.mean) for each in bins),
             scale=max(abs(best.mean), abs(best.mean - best.apart)),
         )  # fmt: skip
@@ -107,7 +109,7 @@ class ResidualsByFeature(ResidualProbe):
 def _gap_words(each: _Bin, p: float) -> str:
     verb = "higher" if each.apart > 0 else "lower"
     return (
-        f"{each.name} labels are {verb} than predictions by {abs(each.apart):.3g} more than elsewhere "
+        f"{each.name}, labels are {verb} than predictions by {abs(each.apart):.3g} more than elsewhere "
         f"({each.rows:,} rows, p = {p:.2g} over all bins)"
     )
 
@@ -168,7 +170,9 @@ class ResidualNormality(ResidualProbe):
         curve = tuple((f"{quantiles[i]:.3g}", float(ordered[i])) for i in points)
         kind = "nearly normal" if value >= _STRAIGHT else "not normal"
         words = f"residuals are {kind}: they correlate with normal quantiles by {value:.3g}"
-        yield ProbeFinding(self.name, words, value=value, is_notable=value < _STRAIGHT, curve=curve)
+        yield ProbeFinding(
+            self.name, words, value=value, rows=len(ordered), is_notable=value < _STRAIGHT, curve=curve,
+        )  # fmt: skip
 
 
 def normal_medians(count: int) -> Array:
@@ -197,6 +201,6 @@ class ResidualAutocorrelation(ResidualProbe):
                 f"{whole.durbin_watson:.3g}, {whole.rows:,} rows)"
             )
             yield ProbeFinding(
-                self.name, words, name, value=value, lower=value - reach, upper=value + reach,
-                is_notable=abs(value) - reach > _FOLLOWS,
+                self.name, words, name, value=value, rows=whole.rows, lower=value - reach,
+                upper=value + reach, is_notable=abs(value) - reach > _FOLLOWS,
             )  # fmt: skip

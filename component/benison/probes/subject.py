@@ -92,6 +92,7 @@ class Gain:
     lower: float
     upper: float
     is_weighted: bool = False
+    rows: int | None = None
 
 
 @dataclasses.dataclass

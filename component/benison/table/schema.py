@@ -136,10 +136,10 @@ PROBES_SCHEMA = pa.schema(
 """One row per finding of a probe, in the order in which they ran.
 
 `feature` is the one that was changed, "" where all were, `detail` what tells findings of a feature apart. A
-share is `count` of `rows`, which are null where the value is none; `value` has the interval `lower` to
-`upper`. `side` says whether `bound` limits from below (`lower`) or above (`upper`), "" without a bound, and
-`outcome` what came of it: pass, fail, not_evaluated, or "" without one. `notable` is what a person should
-look at, bound or not. `curve` are the points of a probe that draws one.
+share is `count` of `rows`; `count` is null where the value is no share, and `rows` where it rests on none.
+`value` has the interval `lower` to `upper`. `side` says whether `bound` limits from below (`lower`) or above
+(`upper`), "" without a bound, and `outcome` what came of it: pass, fail, not_evaluated, or "" without one.
+`notable` is what a person should look at, bound or not. `curve` are the points of a probe that draws one.
 """
 
 

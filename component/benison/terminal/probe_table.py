@@ -27,7 +27,7 @@ def probes(result: EvalResult) -> None:
         mark = "!" if row["notable"] else ""
         of = (
             row["feature"]
-            if row["rows"] and row["feature"]
+            if row["count"] is not None and row["feature"]
             else f"{row['feature']} {row['detail']}"
         )
         table.add_row(plain(row["probe"]), plain(of.strip()), *probe_numbers(row), mark)

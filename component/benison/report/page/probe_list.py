@@ -34,7 +34,7 @@ def probe_section(result: EvalResult) -> str:
 def _row(row: dict[str, Any]) -> str:
     in_words = row["notable"] or math.isnan(row["value"])
     sentence = f"<p>{escape(cut(row['sentence'], _MAX_SENTENCE))}</p>" if in_words else ""
-    detail = "" if row["rows"] and row["feature"] else row["detail"]
+    detail = "" if row["count"] is not None and row["feature"] else row["detail"]
     of = escape(cut(f"{row['feature']} {detail}".strip()))
     cells = "".join(f"<td>{cell}</td>" for cell in probe_numbers(row))
     kind = f' class="is-{row["outcome"]}"' if row["outcome"] else ""
