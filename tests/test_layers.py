@@ -22,7 +22,7 @@ LAYERS = (
     ("models", "slicing"),
     ("metrics",),
     ("testing", "table", "evidence"),
-    ("engine", "validation", "output", "weak_slices", "drift", "probes"),
+    ("engine", "validation", "output", "weak_slices", "drift", "estimation", "probes"),
     ("tfma",),
     ("results",),
     ("report",),

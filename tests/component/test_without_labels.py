@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Estimates without labels: formulas against scikit-learn, intervals that hold, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pytest
+from scipy import stats
+from sklearn import metrics
+from typer.testing import CliRunner
+
+import benison
+from benison.cli import app
+from benison.config import SlicingSpec
+from benison.estimation import estimate, prediction_powered_mean
+from tests.statistics.estimates import covered, drawn, powered
+
+COLUMNS: dict[str, Any] = {"label": "label", "prediction": "score"}
+
+
+def table(rows: int, seed: int, **of: float) -> pa.Table:
+    return pa.table(
+        dict(zip(("label", "score"), drawn(np.random.default_rng(seed), rows, **of), strict=True))
+    )
+
+
+def few_scores() -> tuple[pa.Table, pa.Table, dict[str, float]]:
+    """A reference of ten scores with known shares of positive rows, other rows, and what they are expected to show."""
+    scores = np.arange(1, 11) / 10
+    positive = np.array([4, 10, 25, 20, 60, 40, 70, 65, 90, 95])
+    labels = np.concatenate([np.repeat([1.0, 0.0], [k, 100 - k]) for k in positive])
+    reference = pa.table({"score": np.repeat(scores, 100), "label": labels})
+    now = np.random.default_rng(2).choice(scores, 1000)
+    twice, y = np.tile(now, 2), np.repeat([1, 0], 1000)
+    p = positive[np.searchsorted(scores, now)] / 100
+    weight, yes = np.concatenate([p, 1 - p]), twice > 0.5
+    expected = {
+        "binary_accuracy": metrics.accuracy_score(y, yes, sample_weight=weight),
+        "auc": metrics.roc_auc_score(y, twice, sample_weight=weight),
+        "precision": metrics.precision_score(y, yes, sample_weight=weight),
+        "recall": metrics.recall_score(y, yes, sample_weight=weight),
+        "f1_score": metrics.f1_score(y, yes, sample_weight=weight),
+    }
+    return reference, pa.table({"score": now}), expected
+
+
+def test_expected_counts_are_those_of_rows_that_are_both_with_their_probabilities() -> None:
+    """Each row counts as a positive with its calibrated probability, and as a negative with the rest."""
+    reference, now, expected = few_scores()
+    report = estimate(reference, now, **COLUMNS)
+    assert {
+        e.metric.removeprefix("estimated_"): e.value for e in report.estimates
+    } == pytest.approx(expected)
+    on_reference = {e.metric: e.on_reference for e in report.estimates}
+    y, s = (reference[name].to_numpy() for name in ("label", "score"))
+    assert on_reference["estimated_auc"] == pytest.approx(metrics.roc_auc_score(y, s))
+    assert on_reference["estimated_f1_score"] == pytest.approx(metrics.f1_score(y, s > 0.5))
+
+
+def test_the_error_is_that_of_labels_drawn_again() -> None:
+    """A parametric bootstrap of the reference's labels and of those to come."""
+    reference, now, expected = few_scores()
+    rng, scores = np.random.default_rng(4), now["score"].to_numpy()
+    cells = np.rint(scores * 10).astype(int) - 1
+    p = np.array([4, 10, 25, 20, 60, 40, 70, 65, 90, 95]) / 100
+    errors = []
+    for _ in range(120):
+        calibrated = (rng.binomial(100, p) / 100)[cells]
+        labels = rng.random(1000) < p[cells]
+        twice, weight = np.tile(scores, 2), np.concatenate([calibrated, 1 - calibrated])
+        auc = metrics.roc_auc_score(np.repeat([1, 0], 1000), twice, sample_weight=weight)
+        errors.append(auc - metrics.roc_auc_score(labels, scores))
+    (auc,) = (
+        e for e in estimate(reference, now, **COLUMNS).estimates if e.metric == "estimated_auc"
+    )
+    assert (auc.upper - auc.lower) / 2 / 1.96 == pytest.approx(np.std(errors), rel=0.2)
+    assert auc.lower < expected["auc"] < auc.upper
+
+
+def test_intervals_hold_what_labels_show_where_only_features_shift() -> None:
+    """Of 24 runs fewer than 19 hold once in 500 suites if 95 % do; tests/statistics/estimates.py has many runs."""
+    rng = np.random.default_rng(6)
+    runs = [covered(rng, 20_000, 1_000, 0.8) for _ in range(24)]
+    assert min(sum(run[name] for run in runs) for name in runs[0]) >= 19
+
+
+def test_a_changed_concept_is_seen_by_few_labels_and_not_by_scores() -> None:
+    before, now = table(20_000, 1), table(20_000, 2, concept=-2.0)
+    y, s = (now[name].to_numpy() for name in ("label", "score"))
+    truth = metrics.accuracy_score(y, s > 0.5)
+    blind = estimate(before, now.drop(["label"]), **COLUMNS).estimates[0]
+    assert blind.lower > truth + 0.03
+    assert blind.method == "calibrated_scores"
+    few = pa.array(np.where(np.arange(len(y)) < 400, y, np.nan), from_pandas=True)
+    seeing = estimate(before, now.set_column(0, "label", few), **COLUMNS).estimates
+    assert seeing[0].lower < truth < seeing[0].upper
+    assert {each.method for each in seeing} == {"calibrated_scores", "prediction_powered"}
+    assert [each.metric for each in seeing if each.method == "calibrated_scores"] == [
+        "estimated_auc"
+    ]
+
+
+def test_a_mean_of_few_labels_is_made_narrow_by_a_judge() -> None:
+    """The formula itself where the judge counts fully, and fewer than 34 of 40 intervals once in 400 suites."""
+    rng = np.random.default_rng(5)
+    right, judge = rng.random(100), rng.random(5100)
+    judge[:100] = right * 0.9
+    mean = prediction_powered_mean(right, judge[:100], judge[100:])
+    share = np.cov(right, judge[:100])[0, 1] / np.var(judge[:100], ddof=1) / (1 + 100 / 5000)
+    assert share > 1
+    off = right - judge[:100]
+    error = np.sqrt(np.var(off, ddof=1) / 100 + np.var(judge[100:], ddof=1) / 5000)
+    reach = stats.t.ppf(0.975, 99) * error
+    value = judge[100:].mean() + off.mean()
+    assert (mean.lower, mean.upper) == pytest.approx((value - reach, value + reach))
+    held, width, alone = powered(40)
+    assert held >= 34 / 40
+    assert width < 0.8 * alone
+
+
+def test_each_slice_has_its_own_calibration(tmp_path: Path) -> None:
+    """The score means the contrary in one slice; codes are texts, as everywhere."""
+    rng = np.random.default_rng(8)
+    codes, s = rng.choice(["01", "1"], 4000), rng.random(4000)
+    y = (rng.random(4000) < np.where(codes == "01", s, 1 - s)).astype(int)
+    data = pa.table({"code": codes, "score": s, "label": y})
+    pyarrow.csv.write_csv(data, tmp_path / "before.csv")
+    now = tmp_path / "now.csv"
+    pyarrow.csv.write_csv(data.drop(["label"]).slice(0, 1000), now)
+    report = estimate(tmp_path / "before.csv", now, slices=["code"], **COLUMNS)
+    assert report.value("auc", "code=01") > 0.75
+    assert report.value("estimated_auc", "code=1") < 0.25
+    bins = SlicingSpec(bins={"score": [0.5]})
+    assert "score=[0.5, inf]" in {
+        e.slice for e in estimate(data, now, slices=[bins], **COLUMNS).estimates
+    }
+
+
+def test_what_a_slice_does_not_show_has_its_reason() -> None:
+    rng = np.random.default_rng(9)
+    before = pa.table(
+        {"score": rng.random(300), "label": rng.integers(0, 2, 300), "c": ["a"] * 290 + ["b"] * 10}
+    )
+    now = pa.table({"score": [0.4, 0.6] * 10, "c": ["b"] * 10 + ["new"] * 10})
+    of = {e.slice: e for e in estimate(before, now, slices=["c"], **COLUMNS).estimates}
+    assert "fewer than 25 labels" in of["c=b"].reason
+    assert of["c=new"].outside == 1
+    assert not np.isfinite(of["c=new"].value)
+    assert "c=new is not known: 100 % of its scores" in of["c=new"].sentence
+
+
+@pytest.mark.parametrize(
+    ("reference", "now", "given", "sentence"),
+    [
+        ({"label": pa.nulls(200, pa.float64())}, {}, {}, "has no row with a label in 'label'"),
+        ({"label": [2.0] * 200}, {}, {}, "the label 2. Estimates are of labels that are 0 or 1"),
+        ({"label": ["yes"] * 200}, {}, {}, "holds string"),
+        ({"other": [0] * 200}, {}, {}, "has no column 'label'"),
+        (
+            {},
+            {"score": [7.0] * 20},
+            {},
+            "100 % of the scores of The table lie outside those of The table",
+        ),
+        ({}, {"score": [0.5] * 20, "label": [1] * 20}, {}, "Every row of The table has a label"),
+        ({}, {"score": pa.nulls(20, pa.float64())}, {}, "no score in any row"),
+        ({}, {}, {"confidence": 95}, "between 0.5 and 1"),
+        ({}, {}, {"decision_threshold": float("nan")}, "a finite number"),
+        ({}, {}, {"most_outside": 2}, "from 0 to 1"),
+    ],
+)
+def test_what_cannot_be_estimated_is_refused(
+    reference: dict[str, Any], now: dict[str, Any], given: dict[str, Any], sentence: str
+) -> None:
+    labels = reference or {"label": [0, 1] * 100}
+    before = pa.table({"score": np.linspace(0, 1, 200), **labels})
+    with pytest.raises(benison.BenisonError, match=sentence):
+        estimate(before, pa.table(now or {"score": [0.5] * 20}), **COLUMNS, **given)
+
+
+def test_labels_and_judgements_that_do_not_fit_are_refused() -> None:
+    for labels, judged in (
+        ([1.0] * 60, [1.0] * 59),
+        ([1.0] * 9, [1.0] * 9),
+        ([np.nan] * 60, [1.0] * 60),
+    ):
+        with pytest.raises(benison.BenisonError, match=r"each label|too few|missing or infinite"):
+            prediction_powered_mean(labels, judged, [0.5] * 100)
+
+
+def test_the_command_marks_all_it_shows_as_estimates(tmp_path: Path) -> None:
+    names = [str(tmp_path / name) for name in ("before.csv", "now.csv")]
+    pyarrow.csv.write_csv(table(2000, 1), names[0])
+    pyarrow.csv.write_csv(table(500, 2).drop(["label"]), names[1])
+    asked = ["estimate", *names, "--label", "label", "--prediction", "score"]
+    done = CliRunner().invoke(app, asked, env={"COLUMNS": "120"})
+    assert done.exit_code == 0
+    assert done.output.startswith("Estimates, not measured")
+    assert done.output.count("estimated_") == 5
+    document = json.loads(CliRunner().invoke(app, [*asked, "--json"]).output)
+    assert document["are_estimates"] is True
+    assert all(row["metric"].startswith("estimated_") for row in document["estimates"])
+    assert CliRunner().invoke(app, [*asked, "--threshold", "nan"]).exit_code == 2
