@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pyarrow as pa
 
 from benison.config import ProbeSpec
 from benison.data.values import is_measured
-from benison.errors import ModelError, suggestion
+from benison.errors import BenisonError, ModelError, suggestion
 from benison.probes.changes import is_same, rolled
-from benison.probes.probe_findings import ProbeFinding
+from benison.probes.probe_findings import ProbeFinding, unmeasured
 from benison.probes.subject import Subject
+
+_LONGEST = 300
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +76,16 @@ class Probe(ABC):
         rows = self.sample(subject)
         columns = {name: rows.column(name) for name in self.features(subject)}
         return tuple(name for name, c in columns.items() if not is_same(c, change(c)))
+
+    def of_each(
+        self, features: Iterable[str], of: Callable[[str], Iterable[ProbeFinding]]
+    ) -> Iterator[ProbeFinding]:
+        """What `of` says of each feature, or why nothing was measured of it; the others are not lost."""
+        for feature in features:
+            try:
+                yield from of(feature)
+            except BenisonError as error:
+                yield unmeasured(self.name, str(error)[:_LONGEST], feature)
 
     def measured(self, subject: Subject) -> tuple[str, ...]:
         """Those of its features that are numbers."""

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from benison.data.batch import Array
 from benison.data.values import innermost, is_measured
-from benison.errors import DataError, ModelError, suggestion
+from benison.errors import ModelError, suggestion
 from benison.evidence.tails import student_quantile
 from benison.probes import changes
 from benison.probes.base import Probe
@@ -52,19 +52,15 @@ class PartialDependence(Probe):
         return [float(point) for point in np.unique(points)]
 
     def run(self, subject: Subject) -> Iterator[ProbeFinding]:
-        for feature in self.features(subject):
-            grid = self.grid(subject, feature)
-            if len(grid) < 2:  # noqa: PLR2004 - two ends
-                if self.spec.features:
-                    why = "the feature has one value in all rows, or none"
-                    yield unmeasured(self.name, why, feature)
-                continue
-            try:
-                scores = np.stack([self._at(subject, feature, value) for value in grid])
-            except ModelError as error:
-                yield unmeasured(self.name, str(error), feature)
-                continue
+        yield from self.of_each(self.features(subject), lambda each: self._of(subject, each))
+
+    def _of(self, subject: Subject, feature: str) -> Iterator[ProbeFinding]:
+        grid = self.grid(subject, feature)
+        if len(grid) > 1:
+            scores = np.stack([self._at(subject, feature, value) for value in grid])
             yield self._finding(feature, grid, scores)
+        elif self.spec.features:
+            raise ModelError("the feature has one value in all rows, or none")
 
     def _at(self, subject: Subject, feature: str, value: Any) -> Array:
         rows = self.sample(subject)
@@ -127,14 +123,16 @@ class PermutationImportance(Probe):
 
     def run(self, subject: Subject) -> Iterator[ProbeFinding]:
         before = self._before(subject)
-        for feature in self.changing(subject):
-            try:
-                rounds = self._rounds(subject, feature)
-            except (ModelError, DataError) as error:
-                yield unmeasured(self.name, str(error), feature)
-                continue
-            for metric, value in before.items():
-                yield self._of(feature, metric, value, rounds, subject.rows.num_rows)
+        yield from self.of_each(
+            self.changing(subject), lambda each: self._of_all(subject, each, before)
+        )
+
+    def _of_all(
+        self, subject: Subject, feature: str, before: Mapping[str, float]
+    ) -> Iterator[ProbeFinding]:
+        rounds = self._rounds(subject, feature)
+        for metric, value in before.items():
+            yield self._of(feature, metric, value, rounds, subject.rows.num_rows)
 
     def _before(self, subject: Subject) -> dict[str, float]:
         """The metrics that are asked for, on the rows as they are.

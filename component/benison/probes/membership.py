@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from benison.data.batch import Array
+from benison.data.batch import Array, Inputs
 from benison.errors import ModelError
-from benison.evidence.tails import normal_quantile
+from benison.evidence.area_errors import AreaEstimator
+from benison.metrics import from_config
 from benison.probes.base import Probe
-from benison.probes.probe_findings import ProbeFinding, area, unmeasured
+from benison.probes.probe_findings import ProbeFinding, unmeasured
 from benison.probes.subject import Subject, finite
+from benison.slicing.codes import SliceCodes
 
 _LEAKS = 0.6
 _LEAST = 1e-7  # the least probability of a log loss, as Keras has it
@@ -44,14 +46,12 @@ class Membership(Probe):
         if not len(inside) or not len(outside):
             yield unmeasured(self.name, "no row has a label and a score")
             return
-        value, error_ = area(-inside, -outside)
-        reach = normal_quantile(self.alpha / 2) * error_
+        value, lower, upper = area(-inside, -outside, self.alpha)
         words = (
             f"losses tell rows that the model was trained on from others with an AUC of {value:.3g} "
             f"({len(inside):,} and {len(outside):,} rows; the mean loss is {inside.mean():.3g} and "
             f"{outside.mean():.3g})"
         )
-        lower, upper = max(value - reach, 0.0), min(value + reach, 1.0)
         yield ProbeFinding(
             self.name,
             words,
@@ -61,6 +61,23 @@ class Membership(Probe):
             upper=upper,
             is_notable=lower > _LEAKS,
         )
+
+
+def area(positive: Array, negative: Array, alpha: float) -> tuple[float, float, float]:
+    """The area under the ROC curve of scores, ties by half, and DeLong's interval; NaN where it has none.
+
+    >>> [round(each, 3) for each in area(np.array([0.9, 0.8]), np.array([0.8, 0.1]), 0.05)]
+    [0.875, nan, nan]
+    """
+    labels = np.repeat([1.0, 0.0], [len(positive), len(negative)])
+    numbers = np.arange(len(labels), dtype=np.uint64)
+    rows = Inputs(labels, np.concatenate([positive, negative]), batch_numbers=numbers)
+    codes = SliceCodes.of(np.zeros(len(labels)), size=1)
+    estimator = AreaEstimator(from_config("AUC", {}), paired=False)
+    states = [s.add(rows, codes) for s in (*estimator.statistics(), *estimator.alone())]
+    spread = estimator.spread(*states)
+    lower, upper = (float(np.clip(end[0], 0, 1)) for end in spread.limits(alpha / 2))
+    return float(spread.value[0]), lower, upper
 
 
 def losses(subject: Subject, scores: Array, labels: Any) -> Array:

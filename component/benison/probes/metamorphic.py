@@ -21,7 +21,7 @@ from benison.data.values import innermost, is_list, undictionary, unlisted
 from benison.errors import ModelError
 from benison.probes import changes
 from benison.probes.base import Probe
-from benison.probes.probe_findings import ProbeFinding, of_share, percent, unmeasured
+from benison.probes.probe_findings import ProbeFinding, of_share, percent
 from benison.probes.subject import NO_SPREAD, Subject, finite, spread_of
 
 _STEPS = (0.25, 0.5, 1.0, 2.0)
@@ -39,17 +39,15 @@ class BrokenRule(Probe):
     rows = 500
 
     def run(self, subject: Subject) -> Iterator[ProbeFinding]:
-        for feature in self.features(subject):
-            try:
-                broken, known = self.broken(subject, feature)
-            except ModelError as error:
-                yield unmeasured(self.name, str(error), feature)
-                continue
-            count, total = int((broken & known).sum()), int(known.sum())
-            words = f"the rule that {self.rule(feature)} is broken on {percent(count, total)} rows"
-            yield of_share(
-                self.name, count, total, words, alpha=self.alpha, usual=_RARE, feature=feature
-            )
+        yield from self.of_each(self.features(subject), lambda each: self._of(subject, each))
+
+    def _of(self, subject: Subject, feature: str) -> Iterator[ProbeFinding]:
+        broken, known = self.broken(subject, feature)
+        count, total = int((broken & known).sum()), int(known.sum())
+        words = f"the rule that {self.rule(feature)} is broken on {percent(count, total)} rows"
+        yield of_share(
+            self.name, count, total, words, alpha=self.alpha, usual=_RARE, feature=feature
+        )
 
     @abstractmethod
     def rule(self, feature: str) -> str:
@@ -189,13 +187,9 @@ class FeatureSwaps(Probe):
         )
 
     def run(self, subject: Subject) -> Iterator[ProbeFinding]:
-        for feature in self.features(subject):
-            try:
-                yield self._of(subject, feature)
-            except ModelError as error:
-                yield unmeasured(self.name, str(error), feature)
+        yield from self.of_each(self.features(subject), lambda each: self._of(subject, each))
 
-    def _of(self, subject: Subject, feature: str) -> ProbeFinding:
+    def _of(self, subject: Subject, feature: str) -> Iterator[ProbeFinding]:
         rows, before = self.sample(subject), subject.before
         flipped, known = np.zeros(len(before), np.bool_), finite(before)
         curve = []
@@ -216,7 +210,7 @@ class FeatureSwaps(Probe):
         words = f"{percent(count, total)} {subject.decisions.flip} with another {feature}"
         title, share = max(curve, key=lambda point: point[1])
         words += f", most if it is {title} ({100 * share:.3g} %)"
-        return of_share(
+        yield of_share(
             self.name, count, total, words, alpha=self.alpha, usual=_RARE, feature=feature,
             curve=tuple(curve),
         )  # fmt: skip

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from benison.data.batch import Array
 from benison.evidence.spread import Share
 
 
@@ -110,26 +109,3 @@ def listed(names: Sequence[str], most: int = 5) -> str:
     """
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
-
-
-def area(positive: Array, negative: Array) -> tuple[float, float]:
-    """The area under the ROC curve of scores, ties by half, and its standard error.
-
-    DeLong, DeLong and Clarke-Pearson, "Comparing the areas under two or more correlated receiver operating
-    characteristic curves", Biometrics 44, 1988.
-
-    >>> area(np.array([0.9, 0.8]), np.array([0.8, 0.1]))[0]
-    0.875
-    """
-    of_positive, of_negative = _placed(positive, negative), 1 - _placed(negative, positive)
-    variance = sum(
-        float(part.var(ddof=1)) / len(part) for part in (of_positive, of_negative) if len(part) > 1
-    )
-    return float(of_positive.mean()), math.sqrt(variance)
-
-
-def _placed(scores: Array, others: Array) -> Array:
-    """The share of the others that each score is above."""
-    ordered = np.sort(others)
-    below, up_to = (np.searchsorted(ordered, scores, side) for side in ("left", "right"))
-    return np.asarray((below + up_to) / 2 / len(others), np.float64)

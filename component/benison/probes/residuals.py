@@ -169,9 +169,12 @@ class ResidualNormality(ResidualProbe):
         points = np.unique(np.linspace(0, len(ordered) - 1, _POINTS).astype(int))
         curve = tuple((f"{quantiles[i]:.3g}", float(ordered[i])) for i in points)
         kind = "nearly normal" if value >= _STRAIGHT else "not normal"
+        if kind == "not normal" and subject.has_classes:
+            kind += ", as those of classes never are"
         words = f"residuals are {kind}: they correlate with normal quantiles by {value:.3g}"
         yield ProbeFinding(
-            self.name, words, value=value, rows=len(ordered), is_notable=value < _STRAIGHT, curve=curve,
+            self.name, words, value=value, rows=len(ordered), curve=curve,
+            is_notable=value < _STRAIGHT and not subject.has_classes,
         )  # fmt: skip
 
 

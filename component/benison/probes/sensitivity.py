@@ -79,13 +79,10 @@ class Flips(Probe):
         return len(self.features(subject))
 
     def run(self, subject: Subject) -> Iterator[ProbeFinding]:
-        for feature in self.changing(subject, self.change):
-            try:
-                yield self._of(subject, feature)
-            except ModelError as error:
-                yield unmeasured(self.name, str(error)[:_LONGEST], feature)
+        features = self.changing(subject, self.change)
+        yield from self.of_each(features, lambda each: self._of(subject, each))
 
-    def _of(self, subject: Subject, feature: str) -> ProbeFinding:
+    def _of(self, subject: Subject, feature: str) -> Iterator[ProbeFinding]:
         rows = self.sample(subject)
         column = rows.column(feature)
         changed = self.change(column)
@@ -93,7 +90,7 @@ class Flips(Probe):
         after = subject.changed(rows, {feature: changed})
         count, total = flips(subject, after)
         words = f"{percent(count, total)} {subject.decisions.flip} when {feature} is {self.what}"
-        return of_share(
+        yield of_share(
             self.name, count, total, words, alpha=self.alpha, usual=_HALF, feature=feature
         )
 
