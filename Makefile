@@ -57,6 +57,7 @@ fuzz: .venv/ready ## feed every entry with INPUTS odd or damaged inputs; ARGS="E
 
 trust: .venv/ready ## measure how often gates err, and weak slices are found, over RUNS runs
 	@$(py) -m tests.statistics.gates $(RUNS)
+	@$(py) -m tests.statistics.coverage
 	@$(py) -m tests.statistics.weak_slices $(ARGS)
 
 kills: .venv/ready ## end ROUNDS evaluations at random moments, in ARGS="sqlite mysql sql+postgresql ..."

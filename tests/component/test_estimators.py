@@ -320,9 +320,10 @@ def test_an_evaluation_writes_closed_form_intervals() -> None:
 
 
 def test_closed_forms_do_not_depend_on_row_groups_or_threads(tmp_path: Path) -> None:
-    """Of cells, moments, areas and blocks: 6,000 rows, of which areas take a sample of 4,096 a class."""
+    """Of each kind of state: 6,000 rows of a class, of which areas take a sample."""
     table = taxi_like(12_000)
-    names = ["BinaryAccuracy", "MeanSquaredError", "AUC", "SpearmanCorrelation"]
+    names = ["BinaryAccuracy", "MeanSquaredError", "AUC", "R2Score", "KolmogorovSmirnov"]
+    names.append("SpearmanCorrelation")
     made = config(*names, slices=({}, {"feature_keys": ["hour"]}))
     made["options"] = {"confidence": {"level": 0.9}}
     bounds = []
@@ -331,7 +332,13 @@ def test_closed_forms_do_not_depend_on_row_groups_or_threads(tmp_path: Path) -> 
         path.parent.mkdir()
         pq.write_table(table, path, row_group_size=groups)
         metrics = benison.evaluate(path, made, threads=threads).metrics
-        assert {*metrics["interval_method"].to_pylist()} >= {"johnson", "delong", "blocks"}
+        assert {*metrics["interval_method"].to_pylist()} >= {
+            "johnson",
+            "delong",
+            "blocks",
+            "t",
+            "fisher_z",
+        }
         bounds.append(
             np.stack([metrics[name].to_numpy() for name in ("lower", "upper", "std_error")])
         )

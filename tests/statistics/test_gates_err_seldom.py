@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A short form of `tests.statistics.gates`, with limits as wide as so few runs need."""
+"""A short form of `gates` and `coverage`, with limits as wide as so few runs need."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from tests.statistics.coverage import LEAST, MOST, coverages
 from tests.statistics.gates import errors, powers
+from tests.statistics.interval_table import interval_table
 
 RUNS = 150
 
@@ -16,3 +20,14 @@ def test_gates_err_seldom() -> None:
 def test_falls_are_refused() -> None:
     measured = list(powers(RUNS))
     assert [str(each) for each, least in measured if each.limit(is_upper=True) < least] == []
+
+
+def test_intervals_hold_the_true_value() -> None:
+    measured = list(coverages(RUNS, true_rows=15_000))
+    within = (each.limit(True) >= LEAST and each.limit(False) <= MOST for each in measured)
+    assert [str(each) for each, holds in zip(measured, within, strict=True) if not holds] == []
+
+
+def test_the_docs_say_which_metric_has_which_interval() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "verdict.md"
+    assert f"\n\n{interval_table()}\n\n" in page.read_text(encoding="utf-8")

@@ -9,6 +9,8 @@ from benison.evidence.area_errors import AreaEstimator
 from benison.evidence.cell_errors import CellsEstimator
 from benison.evidence.estimators import Estimator
 from benison.evidence.moment_errors import MomentsEstimator
+from benison.evidence.polynomial_errors import PolynomialEstimator
+from benison.evidence.rank_errors import RanksEstimator
 from benison.metrics.base import Metric
 
 
@@ -28,6 +30,9 @@ def estimator_of(metric: Metric, paired: bool, weighted: bool) -> Estimator | No
         return AreaEstimator(metric, paired)
     if MomentsEstimator.fits(metric):
         return MomentsEstimator(metric, paired, weighted)
+    for kind in (PolynomialEstimator, RanksEstimator):
+        if kind.fits(metric):
+            return kind(metric, paired)
     return None
 
 

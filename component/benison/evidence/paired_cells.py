@@ -51,7 +51,7 @@ def differ(inputs: Inputs) -> Array:
     own, other = inputs.predictions, inputs.baseline
     if isinstance(own, pa.Array):
         return np.asarray(pc.fill_null(pc.not_equal(own, other), True), np.float64)
-    if not isinstance(own, np.ndarray):
+    if not isinstance(own, np.ndarray) or not len(own):
         return np.ones(len(inputs))
     return np.asarray((own != other).reshape(len(own), -1).any(axis=1), np.float64)
 

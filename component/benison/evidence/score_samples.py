@@ -36,7 +36,8 @@ _KEY_BITS = 24
 class Drawn:
     """Rows in slices: `2 * slice + class` of each, int64[M], its draw, uint64[M], and its numbers.
 
-    The numbers are the score of the candidate, that of the baseline, and the weight: float64[M, 3].
+    The numbers are the score of the candidate, that of the baseline, the weight, and where it is no class the
+    label: float64[M, 3 or 4].
     """
 
     keys: Index
@@ -46,8 +47,10 @@ class Drawn:
     @classmethod
     def joined(cls, parts: Sequence[Drawn]) -> Drawn:
         """Those of all parts, one after the other."""
-        none = cls(np.zeros(0, np.int64), np.zeros(0, np.uint64), np.zeros((0, 3)))
-        columns = zip(*((p.keys, p.draws, p.numbers) for p in (none, *parts)), strict=True)
+        parts = [part for part in parts if len(part.keys)]
+        if not parts:
+            return cls(np.zeros(0, np.int64), np.zeros(0, np.uint64), np.zeros((0, 4)))
+        columns = zip(*((p.keys, p.draws, p.numbers) for p in parts), strict=True)
         return cls(*map(np.concatenate, columns))
 
     def at(self, index: Index) -> Drawn:
