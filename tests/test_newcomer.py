@@ -227,6 +227,20 @@ def test_what_cannot_be_guessed_is_asked_for(
     assert not Path("eval.yaml").exists()
 
 
+@pytest.mark.parametrize(
+    ("baseline", "hint"), [("scroe", "Did you mean 'score'?"), ("old.joblib", "given to evaluate")]
+)
+def test_a_baseline_that_is_no_column_and_no_result_is_refused(
+    baseline: str, hint: str, in_folder: Path
+) -> None:
+    (in_folder / "old.joblib").touch()
+    pq.write_table(binary(), "trips.parquet")
+    done = run("init", "trips.parquet", "--baseline", baseline)
+    assert (done.exit_code, Path("eval.yaml").exists()) == (2, False)
+    assert f"{baseline} is no column, nor the output of an evaluation" in done.stderr
+    assert hint in done.stderr
+
+
 def test_a_weight_has_numbers_and_no_other_role(in_folder: Path) -> None:
     pq.write_table(
         pa.table({"weight": [0, 1], "weights": [None, np.nan], "score": [0.1, 0.9]}), "eval.parquet"

@@ -14,13 +14,17 @@ from benison.cli.options import AsJson, Format, errors
 from benison.config import EvalConfig
 from benison.config.yaml_text import parse
 from benison.data.dataset import Dataset
-from benison.errors import ConfigError, OutputError, visible
+from benison.errors import ConfigError, OutputError, suggestion, visible
 from benison.evaluation.column_facts import FIRST_ROWS, facts_of_columns
 from benison.evaluation.first_config import first_config, judged_in, words
-from benison.evaluation.first_guess import Guess, guess
+from benison.evaluation.first_guess import Columns, Guess, guess
 from benison.evaluation.resolve import Request, resolve
 from benison.paths import locate, write_whole
 from benison.results.result import EvalResult, load_result
+
+_ABOUT_MODELS = """
+MODEL is a file, a folder or an address. --baseline OLD_MODEL compares it with another; pickles (.joblib,
+.pkl) also need --trust-pickle, because loading one runs what is in it."""
 
 INIT_HELP = """Write a first config for some data: what is predicted, by which metrics, on which slices.
 
@@ -31,6 +35,10 @@ What is guessed of the data is printed with its reason, and stands in the config
 From a file to a verdict:
   benison init eval.parquet
   benison evaluate --examples eval.parquet --config eval.yaml --output out
+
+With two models, which are pickles that you trust:
+  benison init eval.parquet --label tipped
+  benison evaluate -e eval.parquet -c eval.yaml -m new.joblib --baseline old.joblib --trust-pickle -o out
 
 With the columns named, and thresholds by what an earlier evaluation reached:
   benison init eval.parquet --label tipped --prediction score --baseline last-week/out
@@ -65,7 +73,7 @@ def init(  # noqa: PLR0913, PLR0917 - one parameter an option
         dataset = Dataset.open(examples, format)
         columns = facts_of_columns(dataset)
         is_column = baseline in columns
-        result = _earlier(baseline) if baseline and not is_column else None
+        result = _earlier(baseline, columns) if baseline and not is_column else None
         made = guess(columns, label, prediction, baseline if is_column else "")
         named = ["--baseline", baseline] if baseline else []
         command = shlex.join(["benison", "init", *examples, *named])
@@ -95,9 +103,15 @@ def _check_output(output: str, overwrite: bool) -> None:
         raise OutputError(f"{output} exists. Say --overwrite to replace it, or another --output.")
 
 
-def _earlier(path: str) -> EvalResult:
+def _earlier(path: str, columns: Columns) -> EvalResult:
     """A result whose values may become thresholds."""
-    result = load_result(path)
+    try:
+        result = load_result(path)
+    except OutputError as error:
+        raise ConfigError(
+            f"{visible(path)} is no column, nor the output of an evaluation. {suggestion(path, columns)} "
+            f"{error} A model to compare with is given to evaluate, as its --baseline."
+        ) from error
     if result.verdict.status == "not_blessed":
         raise ConfigError(
             f"The model of {path} was not blessed, and thresholds from its values would bless as bad a one. "
@@ -147,5 +161,5 @@ def _next(made: Guess, examples: list[str], output: str) -> str:
         f"Wrote {output}. Next:\n"
         f"  benison check-config {config} {data}{check}\n"
         f"  benison evaluate {data}{model} --config {config} --output {out}\n"
-        f"  benison show {out}"
+        f"  benison show {out}" + ("" if made.prediction else _ABOUT_MODELS)
     )
