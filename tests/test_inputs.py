@@ -127,8 +127,8 @@ def test_any_frame_that_speaks_arrow() -> None:
         ),
         ({"weight": [1, None, 1, 1]}, "it holds nan. Fill missing weights"),
         ({"weight": ["a"] * 4}, "Column 'weight' holds string, not numbers"),
-        ({"weight": [[1.0, 2.0]] * 4}, "it holds lists of 2. Name a column of numbers"),
-        ({"weight": [[1.0, -2.0]] * 4}, "it holds lists of 2. Name a column of numbers"),
+        ({"weight": [[1.0, 2.0]] * 4}, "A row has 2 weights, which are of its classes one by one"),
+        ({"weight": [[1.0, -2.0]] * 4}, "it holds -2. Fill missing weights"),
         (
             {"weight": [[1.0], [1.0, 2.0], [1.0], [1.0]]},
             "Column 'weight' holds lists of 1 to 2 values",

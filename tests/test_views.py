@@ -116,6 +116,48 @@ def test_a_row_without_a_query_is_in_no_query(query: pa.Array) -> None:
     assert whole.rows("mrr")["evaluated"].to_pylist() == [2]
 
 
+TAKEN: list[dict[str, Any]] = [
+    {"aggregate": {"micro_average": True}},
+    {"aggregate": {"micro_average": True, "class_weights": {0: 1.0, 2: 0.5}}},
+    {"aggregate": {"micro_average": True, "top_k_list": [2]}},
+    {"binarize": {"class_ids": [0, 2]}},
+    {"binarize": {"k_list": [1, 3]}},
+    {"binarize": {"top_k_list": [2]}},
+]
+
+
+@pytest.mark.parametrize("taken", TAKEN, ids=str)
+def test_classes_may_have_weights_of_their_own(taken: dict[str, Any]) -> None:
+    """A pair of weight n counts as if it were there n times; rows of a weight for each class beside rows
+    that weigh the same in all classes, in slices of their own, are that."""
+    times = RNG.integers(0, 3, SCORES.shape)
+    often = np.repeat(np.arange(600), 2)
+    single = np.stack([times > 0, times > 1], axis=1).reshape(1200, 3).astype(float)
+    others = () if "top_k_list" in taken.get("binarize", {}) else ("MeanPrediction",)
+    made = config(
+        "AUC", "Recall", *others, spec=taken,
+        slices=({}, {"feature_keys": ["k"]}), model={"example_weight_key": "weight"},
+    )  # fmt: skip
+    whole = benison.evaluate(CLASSES.append_column("weight", [times.astype(float).tolist()]), made)
+    one_by_one = CLASSES.take(often).append_column("weight", [single.tolist()])
+    split = benison.evaluate(one_by_one, made)
+    names = ["metric", "slice", "sub_key", "aggregation", "value"]
+    ours, theirs = (each.metrics.select(names).to_pylist() for each in (whole, split))
+    assert len(ours) == len(theirs) > 0
+    for row, other in zip(ours, theirs, strict=True):
+        assert row == {**other, "value": pytest.approx(other["value"], rel=1e-12)}
+
+
+def test_weights_of_classes_are_those_of_scikit_learn() -> None:
+    weights = RNG.random(SCORES.shape)
+    spec = {"aggregate": {"micro_average": True}}
+    made = config("Precision", spec=spec, model={"example_weight_key": "weight"})
+    result = benison.evaluate(CLASSES.append_column("weight", [weights.tolist()]), made)
+    one_hot, decided = np.eye(3)[LABELS].ravel(), SCORES.ravel() > 0.5
+    expected = sk.precision_score(one_hot, decided, sample_weight=weights.ravel())
+    assert result.value("precision", aggregation="micro_average") == pytest.approx(expected)
+
+
 def test_averages_without_classes_are_refused() -> None:
     with pytest.raises(benison.ConfigError, match="name them in class_weights"):
         averaged("Recall", aggregate={"macro_average": True})

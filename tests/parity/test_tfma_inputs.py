@@ -53,6 +53,8 @@ FIRST_TWO = {"binarize": {"top_k_list": [2]}}
 SEEN: list[tuple[Any, Any, Any, list[float]]] = [
     (ONE_HOT, MEANS, {}, [0.25, 0.425]),
     (THIRD, MEANS, MICRO, [0.25, 0.425]),
+    (THIRD | {"weight": [[1.0, 2.0, 3.0, 4.0]]}, MEANS, MICRO, [0.3, 0.55]),
+    (ONE_HOT | {"weight": [[2.0] * 4]}, MEANS, {}, [0.25, 0.425]),
     (THIRD, MEANS, {"binarize": {"class_ids": [2]}}, [1.0, 0.3]),
     (THIRD, MEANS, {"binarize": {"k_list": [2]}}, [0.0, 0.5]),
     (
@@ -92,7 +94,8 @@ REFUSED: list[tuple[Any, Any, Any, dict[str, Any], str]] = [
     (ONE_HOT, "MeanLabel", {}, {"label_key": "other"}, "no column 'other'"),
     (ONE_HOT, "MeanLabel", {}, {"prediction_key": "other"}, "no column 'other'"),
     (ONE_HOT, "MeanLabel", {}, {"example_weight_key": "other"}, "no column 'other'"),
-    (ONE_HOT | {"weight": [[1.0, 0.0]]}, "MeanLabel", {}, {}, "it holds lists of 2"),
+    (ONE_HOT | {"weight": [[1.0, 0.0]]}, "MeanLabel", {}, {}, "A row has 2 weights, which are"),
+    (ONE_HOT | {"weight": [[1.0, 0.0]]}, "MeanLabel", MICRO, {}, "2 weights and 4 predictions"),
     (
         {"label": [5], "prediction": [[0.2, 0.7, 0.1]]},
         "MeanLabel",

@@ -81,7 +81,7 @@ class ModelSpec(ConfigPart):
     prediction_keys: Keys = Field(default_factory=dict)
     """The same for each output."""
     example_weight_key: str = ""
-    """The column of the example weights."""
+    """The column of the example weights: one a row, or one for each class of a row."""
     example_weight_keys: Keys = Field(default_factory=dict)
     """The column of the example weights of each output."""
     is_baseline: Flag = False

@@ -20,8 +20,8 @@ key                           value                                             
 ``predictions``               as `labels`                                             extractor
 ``variants``                  {variant: predictions}, of models called on changed     extractor
                               features; absent unless the config has variants
-``example_weights``           {(model, output): float64[N]}, finite and >= 0; a       extractor
-                              model without a weight column has no entry
+``example_weights``           {(model, output): float64[N], or float64[N, C]}, finite  extractor
+                              and >= 0; a model without a weight column has no entry
 ``slice_codes``               a `SpecCodes` for each slicing spec, later numbered as  extractor
                               one `SliceCodes`
 ``dataset``                   the name of the data set, "" where there is one         reader
@@ -75,7 +75,7 @@ _LEAST_WEIGHT, _LARGEST_WEIGHT = 1e-300, 1e300
 
 
 def check_weights(weights: Array, column: str) -> None:
-    """Refuse what could not weigh the rows; raises DataError unless it is float64[N], finite and from 0 up.
+    """Refuse what could not weigh rows or classes; raises DataError unless all are finite and >= 0.
 
     >>> check_weights(np.array([1.0, -1.0]), "weight")
     Traceback (most recent call last):
@@ -83,8 +83,6 @@ def check_weights(weights: Array, column: str) -> None:
 holds -1. Fill missing weights, for example with 1.
     """
     must = f"Weight column {column!r} must hold one finite number from 0 up in each row; "
-    if weights.ndim != 1:
-        raise DataError(f"{must}it holds lists of {weights.shape[1]}. Name a column of numbers.")
     fits = (weights >= _LEAST_WEIGHT) & (weights <= _LARGEST_WEIGHT)
     wrong = weights[~(fits | (weights == 0))]
     if not len(wrong):
@@ -164,7 +162,8 @@ class Inputs:
 
     `labels` and `predictions` are float64[N] (float64[N, C] for metrics over classes, an Arrow string array
     or `Ragged` for metrics that accept those), `weights` is float64[N] or None, which means that every row
-    weighs 1. `groups` is the query of each row, an Arrow string array [N], or None without a query_key.
+    weighs 1; before the rows of a metric are made also float64[N, C], where each class of a row has its own.
+    `groups` is the query of each row, an Arrow string array [N], or None without a query_key.
     """
 
     labels: Any

@@ -16,9 +16,10 @@ from benison.config import EvalConfig, MetricConfig, MetricsSpec, ModelSpec, Sli
 from benison.config.constraints import located_specs
 from benison.config.plain import path_of
 from benison.engine.intervals import NoResampling, Resampling, resampling_of
+from benison.engine.pairs import Pairs
 from benison.engine.requests import Asked, asked_of, macro_of, pairs_of
 from benison.engine.samplings import Sampling, Samplings
-from benison.engine.views import Average, Comparison, Pairs, View
+from benison.engine.views import Average, Comparison, View
 from benison.errors import ConfigError
 from benison.metrics.averages import PositiveWeight
 from benison.metrics.base import Metric, Statistic

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 
 from benison.config import AggregationOptions, MetricsSpec
-from benison.engine.views import BoxesOf, ClassAmongTopK, ClassOf, Flattened, Kth, Pairs, TopK
+from benison.engine.pairs import BoxesOf, ClassAmongTopK, ClassOf, Flattened, Kth, Pairs, TopK
 from benison.metrics.base import Metric
 
 

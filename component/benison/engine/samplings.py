@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from benison.config import EvalConfig
-from benison.engine.views import ClassOf, Comparison, Pairs, View
+from benison.engine.pairs import ClassOf, Pairs
+from benison.engine.views import Comparison, View
 from benison.evidence.block_errors import BlocksEstimator
 from benison.evidence.choice import estimator_of, is_number
 from benison.evidence.estimators import Estimator, Evidenced

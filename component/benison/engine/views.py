@@ -4,220 +4,17 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benison.data.batch import Array, Extracts, Index, Inputs, Mask, Seen, missing_rows
+from benison.data.batch import Extracts, Index, Inputs, Mask, Seen, missing_rows
 from benison.data.mixing import Numbers
-from benison.errors import ConfigError, DataError
+from benison.engine.pairs import Pairs, columns, replaced
+from benison.errors import ConfigError
 from benison.table.key import Key
-
-
-@dataclasses.dataclass(frozen=True)
-class Pairs:
-    """Which pairs of label and prediction a row has: those that the data have."""
-
-    aggregation: ClassVar[str] = ""
-
-    @property
-    def sub_key(self) -> str:
-        """`classId:1`, `k:2` or `topK:3` where the pairs are some of several, else ""."""
-        return ""
-
-    def of(self, inputs: Inputs) -> Seen:
-        """The pairs; `origin` is the row of `inputs` behind each."""
-        return Seen(inputs)
-
-
-@dataclasses.dataclass(frozen=True)
-class ClassOf(Pairs):
-    """One class against the rest."""
-
-    class_id: int
-
-    @property
-    def sub_key(self) -> str:
-        return f"classId:{self.class_id}"
-
-    def of(self, inputs: Inputs) -> Seen:
-        labels, predictions = _by_class(inputs, f"Class {self.class_id} of binarize.class_ids")
-        if self.class_id >= predictions.shape[1]:
-            raise DataError(
-                f"Class {self.class_id} of binarize.class_ids is not among the predictions, of which "
-                f"a row has {predictions.shape[1]}: classes are counted from 0."
-            )
-        column = self.class_id
-        return Seen(_replaced(inputs, labels[:, column], predictions[:, column]))
-
-
-@dataclasses.dataclass(frozen=True)
-class BoxesOf(Pairs):
-    """The boxes of each image, of which a metric takes those of one class itself."""
-
-    class_id: int
-
-    @property
-    def sub_key(self) -> str:
-        return f"classId:{self.class_id}"
-
-
-@dataclasses.dataclass(frozen=True)
-class Kth(Pairs):
-    """The prediction with the k-th highest score, counted from 1, against its label; ties in order."""
-
-    k: int
-
-    @property
-    def sub_key(self) -> str:
-        return f"k:{self.k}"
-
-    def of(self, inputs: Inputs) -> Seen:
-        labels, predictions = _by_class(inputs, f"k={self.k} of binarize.k_list")
-        kth = _ranked(predictions, self.k)[:, self.k - 1 : self.k]
-        columns = (np.take_along_axis(x, kth, axis=1)[:, 0] for x in (labels, predictions))
-        return Seen(_replaced(inputs, *columns))
-
-
-@dataclasses.dataclass(frozen=True)
-class TopK(Pairs):
-    """Every class is a row; a score that is not among the k highest is -inf, so never above a threshold."""
-
-    k: int
-
-    @property
-    def sub_key(self) -> str:
-        return f"topK:{self.k}"
-
-    def of(self, inputs: Inputs) -> Seen:
-        labels, predictions = _by_class(inputs, f"k={self.k} of binarize.top_k_list")
-        top = np.full(predictions.shape, -np.inf)
-        best = _ranked(predictions, self.k)[:, : self.k]
-        np.put_along_axis(top, best, np.take_along_axis(predictions, best, axis=1), axis=1)
-        return _flat(inputs, labels, top, None)
-
-
-@dataclasses.dataclass(frozen=True)
-class ClassAmongTopK(ClassOf):
-    """One class against the rest; its score is -inf in rows where it is not among the k highest."""
-
-    k: int
-
-    @property
-    def sub_key(self) -> str:
-        return f"{super().sub_key} topK:{self.k}"
-
-    def of(self, inputs: Inputs) -> Seen:
-        seen = super().of(inputs)
-        _, predictions = _by_class(inputs, f"k={self.k} of binarize.top_k_list")
-        mine = predictions[:, self.class_id]
-        among = (_ranked(predictions, self.k)[:, : self.k] == self.class_id).any(axis=1)
-        scores = np.where(among | np.isnan(mine), mine, -np.inf)
-        return Seen(_replaced(inputs, seen.inputs.labels, scores))
-
-
-@dataclasses.dataclass(frozen=True)
-class Flattened(Pairs):
-    """Micro average: every pair of a row and a class is a row, weighted by its class."""
-
-    aggregation: ClassVar[str] = "micro_average"
-
-    class_weights: tuple[tuple[int, float], ...] = ()
-    """Weights by class; a class that is not there weighs 0. Without any, all weigh 1."""
-    top_k: int | None = None
-    """Only the classes with the k highest scores are rows."""
-
-    @property
-    def sub_key(self) -> str:
-        return "" if self.top_k is None else f"topK:{self.top_k}"
-
-    def of(self, inputs: Inputs) -> Seen:
-        labels, predictions = _by_class(inputs, "aggregate.micro_average")
-        if self.top_k is not None:
-            best = _ranked(predictions, self.top_k)[:, : self.top_k]
-            labels, predictions = (np.take_along_axis(x, best, 1) for x in (labels, predictions))
-        return _flat(inputs, labels, predictions, self._weights(predictions.shape[1]))
-
-    def _weights(self, classes: int) -> Array | None:
-        if not self.class_weights:
-            return None
-        weights = np.zeros(classes)
-        for class_id, weight in self.class_weights:
-            if class_id >= classes:
-                raise DataError(
-                    f"aggregate.class_weights names the class {class_id}, and a row has {classes} "
-                    "predictions: classes are counted from 0."
-                )
-            weights[class_id] = weight
-        return weights
-
-
-def _by_class(inputs: Inputs, what: str) -> tuple[Array, Array]:
-    """Labels and predictions by class, both float64[N, C]; labels may be class numbers.
-
-    Raises:
-        DataError: There is no prediction for each class, or labels do not fit them.
-    """
-    predictions, labels = inputs.predictions, inputs.labels
-    if not isinstance(predictions, np.ndarray) or predictions.ndim != 2:
-        shape = getattr(predictions, "shape", "of lists")
-        raise DataError(f"{what} needs a prediction for each class; the predictions are {shape}.")
-    if not isinstance(labels, np.ndarray):
-        raise DataError(
-            f"{what} needs labels that are numbers: the place of the label's class, from 0, or a number "
-            "for each class. Name such a column as label_key."
-        )
-    if labels.ndim == 2:
-        if labels.shape != predictions.shape:
-            raise DataError(
-                f"Labels of {labels.shape[1]} classes do not fit predictions of {predictions.shape[1]}."
-            )
-        return labels, predictions
-    _check_class_numbers(labels, predictions.shape[1])
-    by_class = (labels[:, None] == np.arange(predictions.shape[1])).astype(np.float64)
-    by_class[np.isnan(labels)] = np.nan
-    return by_class, predictions
-
-
-def _check_class_numbers(labels: Array, classes: int) -> None:
-    """Refuse labels that are no class, as where classes are counted from 1; -1 stands for none of them."""
-    wrong = labels[(labels >= classes) | (labels < -1) | (labels != np.floor(labels))]
-    wrong = wrong[~np.isnan(wrong)]
-    if len(wrong):
-        raise DataError(
-            f"Labels must be class numbers from 0 to {classes - 1}, as there are {classes} predictions in a "
-            f"row, or -1 for none of the classes; a label is {wrong[0]:g}."
-        )
-
-
-def _ranked(predictions: Array, k: int) -> Index:
-    """The classes of each row from the highest score down: int64[N, C]."""
-    if k > predictions.shape[1]:
-        raise DataError(f"A row has {predictions.shape[1]} predictions, so there is no {k}-th one.")
-    return np.argsort(-predictions, axis=1, kind="stable")
-
-
-def _replaced(inputs: Inputs, labels: Any, predictions: Any) -> Inputs:
-    return dataclasses.replace(inputs, labels=labels, predictions=predictions)
-
-
-def _flat(inputs: Inputs, labels: Array, predictions: Array, factors: Array | None) -> Seen:
-    """A row for each row and class; those of weight 0 are left out."""
-    rows, classes = predictions.shape
-    origin = np.repeat(np.arange(rows), classes)
-    repeated = inputs.take(origin)
-    weights = repeated.weights
-    if factors is not None:
-        weights = np.tile(factors, rows) * (1.0 if weights is None else weights)
-    flat = dataclasses.replace(
-        repeated, labels=labels.ravel(), predictions=predictions.ravel(), weights=weights
-    )
-    if factors is None or factors.all():
-        return Seen(flat, origin)
-    kept = np.flatnonzero(np.tile(factors != 0, rows))
-    return Seen(flat.take(kept), origin[kept])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -261,7 +58,7 @@ class View:
         inputs = self._inputs(extracts)
         kept = self._kept(inputs)
         rows = inputs if kept is None else inputs.take(kept)
-        pairs = self._pairs_of(rows)
+        pairs = _that_weigh(self._pairs_of(rows))
         origin = pairs.origin if kept is None else kept
         if kept is not None and pairs.origin is not None:
             origin = kept[pairs.origin]
@@ -272,7 +69,8 @@ class View:
         seen = self.pairs.of(rows)
         if rows.baseline is None:
             return seen
-        other = self.pairs.of(_replaced(rows, rows.baseline, rows.predictions)).inputs.labels
+        baseline = replaced(rows, rows.baseline, rows.predictions, None)
+        other = self.pairs.of(baseline).inputs.labels
         return dataclasses.replace(seen, inputs=dataclasses.replace(seen.inputs, baseline=other))
 
     def _inputs(self, extracts: Extracts) -> Inputs:
@@ -299,7 +97,7 @@ class View:
             queryless = inputs.groups.is_null().to_numpy(zero_copy_only=False)
             dropped = queryless if dropped is None else dropped | queryless
         if inputs.weights is not None:
-            weightless = inputs.weights == 0
+            weightless = (columns(inputs.weights) == 0).all(axis=1)
             dropped = weightless if dropped is None else dropped | weightless
         return None if dropped is None or not dropped.any() else np.flatnonzero(~dropped)
 
@@ -310,6 +108,15 @@ class View:
             return kept
         present = np.flatnonzero(~missing)
         return present if kept is None else kept[present]
+
+
+def _that_weigh(seen: Seen) -> Seen:
+    """The pairs without those of weight 0, as a row may have beside others that weigh."""
+    weights = seen.inputs.weights
+    if weights is None or weights.all():
+        return seen
+    kept = np.flatnonzero(weights)
+    return Seen(seen.inputs.take(kept), kept if seen.origin is None else seen.origin[kept])
 
 
 def _of_same_width(labels: Any, predictions: Any) -> tuple[Any, Any]:

@@ -14,8 +14,8 @@ import numpy as np
 from benison.config import EvalConfig, MetricConfig, MetricsSpec, ModelSpec
 from benison.config.faults import Fault
 from benison.data.batch import Inputs
+from benison.engine.pairs import Pairs
 from benison.engine.plan import Plan
-from benison.engine.views import Pairs
 from benison.errors import ConfigError, DataError, suggestion
 from benison.metrics import Metric, registered
 from benison.metrics.groups import members

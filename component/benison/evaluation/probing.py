@@ -17,6 +17,7 @@ from benison.data.batch import Array, Extracts, Target
 from benison.data.dataset import Dataset
 from benison.data.shards import ROW_NUMBER
 from benison.engine.extract import PredictionsExtractor, SliceKeyExtractor
+from benison.engine.pairs import weights_of_rows
 from benison.engine.plan import Plan
 from benison.engine.stages import Extractor
 from benison.errors import ModelError
@@ -121,7 +122,7 @@ class _Probing:
                 _ = subject.before  # by which the classes are known that labels of text are
         extracts = self._extracts(self.batch)
         subject.labels = _array(extracts["labels"].get(target))
-        subject.weights = _array(extracts.get("example_weights", {}).get(target))
+        subject.weights = weights_of_rows(extracts.get("example_weights", {}).get(target))
         return subject
 
     def _scores(self, target: Target, rows: pa.RecordBatch) -> Array:
