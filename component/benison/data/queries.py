@@ -9,7 +9,9 @@ import re
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from benison.data.values import WHOLE_FLOATS
 from benison.errors import DataError, MissingExtraError
 from benison.paths import holds_secret
 
@@ -19,6 +21,8 @@ _DRIVERS = {
     "sqlite": "adbc_driver_sqlite.dbapi",
 }
 _DUCKDB = "duckdb"
+_TYPE_NAME = b"ADBC:postgresql:typname"
+_NO_ROWS = "The query gives no rows: {} Give a SELECT."
 _QUOTED = re.compile(
     r"""(?<!\w)[eE]'(?:\\.|[^'\\])*'|'[^']*'|"[^"]*"|`[^`]*`|\[[^\]'"]*\]"""
     r"""|(?<!\w)(\$(?:[A-Za-z_]\w*)?\$).*?\1|--[^\n]*|/\*.*?\*/""",
@@ -69,6 +73,18 @@ def _statements(query: str) -> list[str]:
     return [part for part in _QUOTED.sub(" ", query).split(";") if part.strip()]
 
 
+def _statement(query: str) -> str:
+    r"""The only statement of a query, without its semicolon, as a driver may put it into one of its own.
+
+    >>> _statement("SELECT 'a;b' -- all; really"), _statement("SELECT 1 ; -- the end")
+    ("SELECT 'a;b' -- all; really\n", 'SELECT 1 \n')
+    """
+    shown = _QUOTED.sub(lambda quoted: " " * len(quoted[0]), query)
+    begin = len(shown) - len(shown.lstrip("; \n\t"))
+    end = shown.find(";", begin)
+    return query[begin : None if end < 0 else end] + "\n"
+
+
 def address_of(source: Any) -> str:
     """The one address that examples may be; "" where they are something else."""
     single = source[0] if isinstance(source, list | tuple) and len(source) == 1 else source
@@ -86,7 +102,7 @@ def _of_duckdb(path: str, query: str) -> pa.Table:
         with duckdb.connect(path or ":memory:", read_only=bool(path)) as connection:
             rows = connection.sql(query)
             if rows is None:
-                raise DataError(f"The query gives no rows: {query}")
+                raise DataError(_NO_ROWS.format(query.strip()))
             table: pa.Table = rows.to_arrow_table()
             return table
     except duckdb.Error as error:
@@ -103,11 +119,31 @@ def _of_adbc(scheme: str, address: str, query: str) -> pa.Table:
     uri = f"file:{address}?mode=ro" if scheme == "sqlite" else f"{scheme}://{address}"
     try:
         with driver.connect(uri) as connection, connection.cursor() as cursor:
-            cursor.execute(query)
+            cursor.execute(_statement(query))
             table: pa.Table = cursor.fetch_arrow_table()
-            return table
     except driver.Error as error:
         raise DataError(_refused(f"{scheme}://{address}", error)) from error
+    if not table.num_columns:
+        raise DataError(_NO_ROWS.format(query.strip()))
+    return _with_numbers(table)
+
+
+def _with_numbers(table: pa.Table) -> pa.Table:
+    """The table with numbers in the columns of PostgreSQL's `numeric`, which its driver gives as text."""
+    for index, field in enumerate(table.schema):
+        if (field.metadata or {}).get(_TYPE_NAME) == b"numeric":
+            table = table.set_column(index, field.name, _numbers(table.column(index)))
+    return table
+
+
+def _numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Integers or floats; text where floats would round integers."""
+    try:
+        return column.cast(pa.int64())
+    except pa.ArrowInvalid:
+        floats = column.cast(pa.float64())
+    finite = floats.filter(pc.is_finite(floats))
+    return column if (pc.max(pc.abs(finite)).as_py() or 0) >= WHOLE_FLOATS else floats
 
 
 def _refused(address: str, error: Exception) -> str:
