@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import functools
+import json
 import pickle
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +19,9 @@ import pytest
 import sklearn.metrics as sk
 
 import benison
+from benison.data.dataset import Dataset
+from benison.data.formats import FORMATS
+from benison.models.locate import FILES, FOLDERS
 from tests.component.test_formats import (
     FORMS,
     Rows,
@@ -31,6 +36,7 @@ from tests.component.test_formats import (
 from tests.component.test_models_files import FLOAT, node, onnx_model
 from tests.conftest import config
 from tests.object_store import Bucket
+from tests.test_more_formats import FORMS as MORE_FORMS
 
 METRICS = ("AUC", "MeanPrediction", "BinaryCrossEntropy", "MeanSquaredError", "ExampleCount")
 
@@ -127,7 +133,7 @@ def sigmoid_of_fare() -> np.ndarray:
     return (1 / (1 + np.exp(-frame().fare.to_numpy(np.float32) / 8))).astype(np.float64)
 
 
-def in_saved_model(folder: Path) -> tuple[Path, np.ndarray]:
+def in_savedmodel(folder: Path) -> tuple[Path, np.ndarray]:
     pytest.importorskip("tensorflow")
     from benison.models.savedmodel import tensorflow
 
@@ -141,7 +147,7 @@ def in_saved_model(folder: Path) -> tuple[Path, np.ndarray]:
 
 
 def in_tflite(folder: Path) -> tuple[Path, np.ndarray]:
-    saved, predictions = in_saved_model(folder)
+    saved, predictions = in_savedmodel(folder)
     pytest.importorskip("ai_edge_litert")
     from benison.models.savedmodel import tensorflow
 
@@ -161,14 +167,47 @@ def in_keras(folder: Path) -> tuple[Path, np.ndarray]:
     return folder / "model.keras", sigmoid_of_fare()
 
 
+def in_catboost(folder: Path) -> tuple[Path, np.ndarray]:
+    catboost = pytest.importorskip("catboost")
+    model = catboost.CatBoostClassifier(iterations=4, verbose=False, allow_writing_files=False)
+    model.fit(frame(), labels()).save_model(str(folder / "model.cbm"))
+    return folder / "model.cbm", model.predict_proba(frame())[:, 1]
+
+
+SCORE = """
+import sys, numpy as np, pyarrow as pa
+fare = pa.ipc.open_stream(sys.stdin.buffer).read_all()["fare"].to_numpy().astype(np.float32)
+scores = pa.table({"score": 1 / (1 + np.exp(-fare / 8))})
+with pa.ipc.new_stream(sys.stdout.buffer, scores.schema) as stream:
+    stream.write_table(scores)
+"""
+
+
+def in_described(folder: Path) -> tuple[Path, np.ndarray]:
+    """A command that scores."""
+    (folder / "score.py").write_text(SCORE)
+    command = {"command": [sys.executable, "score.py"], "columns": ["fare"]}
+    (folder / "benison-model.json").write_text(json.dumps(command))
+    return folder, sigmoid_of_fare()
+
+
+def in_memory(folder: Path) -> tuple[Any, np.ndarray]:
+    """A function of a frame."""
+    return lambda frame: 1 / (1 + np.exp(-frame["fare"].astype(float) / 8)), sigmoid_of_fare()
+
+
 MODELS: tuple[Callable[[Path], Any], ...] = (
     in_column, in_sklearn, in_xgboost, in_lightgbm, in_onnx,
 )  # fmt: skip
-SLOW_MODELS = (in_saved_model, in_tflite, in_keras, in_mlflow)
+SLOW_MODELS = (in_savedmodel, in_tflite, in_keras, in_mlflow, in_catboost, in_described, in_memory)
 """TensorFlow and MLflow take their time, so that these meet one form of each kind of reader."""
+APART = {
+    "pytorch",
+    "jax",
+}  # in an environment of their own, against their formula: test_models_exported
 
 
-def evaluated(examples: Any, model: Path | None) -> benison.EvalResult:
+def evaluated(examples: Any, model: Any) -> benison.EvalResult:
     spec = {"example_weight_key": "weight", "prediction_key": "" if model else "prediction"}
     bound = {"value_threshold": {"lower_bound": 0.3}}
     slices = [{}, {"feature_keys": ["shop"]}, {"feature_keys": ["hour"]}]
@@ -193,6 +232,17 @@ def same(result: benison.EvalResult, expected: benison.EvalResult, rel: float = 
     for key, (value, *counts) in ours.items():
         assert value == pytest.approx(theirs[key][0], rel=rel, nan_ok=True), key
         assert counts == [*theirs[key][1:]], key
+
+
+def test_each_kind_of_model_is_here() -> None:
+    kinds = {model.__name__.removeprefix("in_") for model in (*MODELS, *SLOW_MODELS)}
+    assert kinds | APART == {*FOLDERS, *FILES, "column", "memory"}
+
+
+def test_each_form_of_data_is_here(tmp_path: Path) -> None:
+    made = [form(rows(), tmp_path) for form in (*FORMS, as_delta, as_iceberg)]
+    made += [form(pa.Table.from_pylist(rows()), tmp_path) for form in MORE_FORMS]
+    assert {Dataset.open(data).format for data in made} == {*FORMATS, "memory"}
 
 
 @pytest.fixture(scope="module", params=MODELS, ids=lambda model: model.__name__)
@@ -227,7 +277,8 @@ def test_models_of_large_libraries_have_their_values_in_every_form(
     expected = evaluated(as_table(rows(), tmp_path), path)
     scored = [{**row, "prediction": float(p)} for row, p in zip(rows(), predictions, strict=True)]
     same(evaluated(pa.Table.from_pylist(scored), None), expected, 1e-5)
-    for form in (as_csv, as_packed_json, as_examples, as_iceberg):
+    others = () if model is in_described else (as_packed_json, as_iceberg)  # a process a call
+    for form in (as_csv, as_examples, *others):
         same(evaluated(form(rows(), tmp_path), path), expected)
 
 
@@ -237,6 +288,15 @@ def test_every_form_has_the_values_of_a_table(
 ) -> None:
     path, _, expected = model
     same(evaluated(form(rows(), tmp_path), path), expected)
+
+
+@pytest.mark.parametrize("form", MORE_FORMS, ids=lambda form: form.__name__)
+def test_forms_of_other_libraries_have_the_values_of_a_table(
+    form: Callable[[pa.Table, Path], Any], tmp_path: Path
+) -> None:
+    path, _ = in_sklearn(tmp_path)
+    table = as_table(rows(), tmp_path)
+    same(evaluated(form(table, tmp_path), path), evaluated(table, path))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from benison.data.values import is_list, is_number
 from benison.errors import ModelError, visible
-from benison.models.arrays import Input, as_input
+from benison.models.arrays import Input, as_input, single_values_of
 from benison.models.calls import BatchedCalls
 from benison.models.descriptions import ModelDescription
 from benison.models.predictor import LoadOptions, Outputs
@@ -73,7 +73,10 @@ def _scores(answer: pa.Table) -> dict[str, Any]:
 
 
 def _decoded(column: pa.Array) -> pa.Array:
-    """A column as any reader of Arrow understands it."""
+    """A column as any reader of Arrow understands it; of tf.Examples the value of each list."""
+    single = single_values_of(column)
+    if single is not None:
+        return single
     return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 
