@@ -98,7 +98,7 @@ def test_the_e_detector_is_the_recurrence_of_shiryaev_and_roberts() -> None:
     counts = BucketCounts(
         np.array([k]), np.full((1, 4), n), np.array([known[0]]), np.array([known[1]])
     )
-    p0 = float(upper_limit(*(np.array([each]) for each in known))[0])
+    p0 = float(upper_limit(*(np.array([each]) for each in known), 0.08)[0])
     thetas = [odds * p0 / (1 - p0 + odds * p0) for odds in ODDS]
     r = [0.0] * len(thetas)
     expected = []
@@ -107,5 +107,5 @@ def test_the_e_detector_is_the_recurrence_of_shiryaev_and_roberts() -> None:
             ratio = (theta / p0) ** failures * ((1 - theta) / (1 - p0)) ** (n - failures)
             r[i] = (1 + r[i]) * ratio
         expected.append(np.log(np.mean(r)))
-    measured = EDetector(horizon=10**9).watch(counts).statistic[0]
+    measured = EDetector(horizon=10**9, false_alarms=0.02).watch(counts).statistic[0]
     assert measured == pytest.approx(expected)

@@ -25,6 +25,7 @@ from benison.cli.explain import (
 )
 from benison.cli.init import INIT_HELP, init
 from benison.cli.lineage import bless, blessings, lineage, record, revoke
+from benison.cli.monitor import MONITOR_HELP, monitor
 from benison.cli.options import CRASHED
 from benison.cli.planning import POWER_HELP, power
 from benison.cli.promote import PROMOTE_HELP, promote
@@ -36,6 +37,7 @@ _WRONG = "2 wrong usage, config or data; 3 a fault of Benison's own."
 _DONE = f"Exit code: 0 done; {_WRONG}"
 _GATE = f"Exit code: 0 blessed; 1 not blessed; {_WRONG}"
 _DRIFT = f"Exit code: 0 no drift, or no --gate; 1 drift under --gate; {_WRONG}"
+_MONITOR = f"Exit code: 0 no alert, or no --gate; 1 an alert under --gate; {_WRONG}"
 
 app = typer.Typer(
     name="benison",
@@ -62,6 +64,7 @@ app.command(help=CONVERT_HELP, epilog=_DONE)(convert)
 app.command(help=METRICS_HELP, epilog=_DONE)(metrics)
 app.command(help=DRIFT_HELP, epilog=_DRIFT)(drift)
 app.command("estimate", help=ESTIMATE_HELP, epilog=_DONE)(estimating)
+app.command(help=MONITOR_HELP, epilog=_MONITOR)(monitor)
 app.command(help=POWER_HELP, epilog=_DONE)(power)
 app.command(epilog=_DONE)(schema)
 app.command()(verify)

@@ -97,6 +97,7 @@ class MonitorReport:
         detector: Its name.
         horizon: In buckets, and
         false_alarms: how many streams may alarm by chance within it; None where the detector has no bound.
+        measured: The share of streams without a change in which the detector alarms within 60 buckets.
     """
 
     alerts: tuple[Alert, ...]
@@ -109,6 +110,7 @@ class MonitorReport:
     detector: str
     horizon: int
     false_alarms: float | None
+    measured: float
 
     def __repr__(self) -> str:
         return f"MonitorReport({len(self.alerts)} alerts over {len(self.buckets)} buckets)"
@@ -132,11 +134,24 @@ class MonitorReport:
             )
         return text
 
+    @property
+    def error_rate(self) -> str:
+        """One sentence on how often the detector is wrong."""
+        measured = f"{100 * self.measured:.2g} % of streams in which nothing changed had an alarm"
+        measured = f"In simulations {measured} within 60 buckets."
+        if self.false_alarms is not None:
+            held = f"within {self.horizon} buckets the chance of any false alarm is at most"
+            return f"{self.detector}: {held} {100 * self.false_alarms:.3g} %. {measured}"
+        expected = self.measured * self.streams
+        text = f"of {self.streams:,} slices of metrics that is {expected:.2g} by chance"
+        return f"{self.detector} has no bound on false alarms. {measured} {text.capitalize()}."
+
     def to_dict(self) -> dict[str, Any]:
         """For machines."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return {
             **fields,
             "summary": self.summary,
+            "error_rate": self.error_rate,
             "alerts": [alert.to_dict() for alert in self.alerts],
         }

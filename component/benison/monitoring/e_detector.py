@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+from statistics import NormalDist
 
 import numpy as np
 
@@ -11,9 +12,11 @@ from benison.data.batch import Array
 from benison.errors import ConfigError
 from benison.monitoring.detectors import Alarms, BucketCounts
 
-ODDS = (1.15, 1.3, 1.5, 2.0, 3.0, 6.0)
+ODDS = (1.3, 1.6, 2.5)
 """By how much the odds of a failure may have grown: the alternatives that are averaged."""
-_Z = 1.6448536269514722  # of one side, 95 %
+_UNSURE, _MOST_UNSURE = 4.0, 0.25
+"""The chance that the rate of what was blessed is above its limit p0, as a multiple of `false_alarms`, and at
+most. Rates that are a little above it seldom alarm, as `tests/statistics/change_detectors.py` measures."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,8 +26,9 @@ class EDetector:
     The mean over theta is compared with A = horizon / false_alarms. As long as the true rate is at most p0,
     R_t - t is a supermartingale, so that the chance of an alarm within `horizon` buckets is at most
     `false_alarms` (Shin, Ramdas, Rinaldo, "E-detectors", 2022, for Shiryaev and Roberts; Ville, Doob). p0 is
-    the upper limit of the rate of what was blessed, 95 % on one side: a change has to be above what is not
-    known about it. Over several slices false alarms add up: divide `false_alarms` by their number.
+    the upper limit of the rate of what was blessed, above which the true one is with a chance of four times
+    `false_alarms`: a change has to be above what is not known. Over several slices false alarms add up:
+    divide `false_alarms` by their number.
 
     Attributes:
         horizon: In buckets, from 1.
@@ -56,7 +60,7 @@ class EDetector:
 
     def watch(self, counts: BucketCounts) -> Alarms:
         """The logarithm of the mean of R over theta, against that of A."""
-        gains = _Gains(counts)
+        gains = _Gains(counts, min(_UNSURE * self.false_alarms, _MOST_UNSURE))
         size, buckets = counts.rows.shape
         log_r = np.full((len(ODDS), size), -np.inf)
         statistic = np.empty((size, buckets))
@@ -72,8 +76,8 @@ class EDetector:
 class _Gains:
     """The log-likelihood ratios of a bucket: float64[theta, S]."""
 
-    def __init__(self, counts: BucketCounts) -> None:
-        p0 = upper_limit(counts.known_failures, counts.known_rows)
+    def __init__(self, counts: BucketCounts, unsure: float) -> None:
+        p0 = upper_limit(counts.known_failures, counts.known_rows, unsure)
         odds = np.array(ODDS)[:, None] * p0 / np.maximum(1 - p0, 1e-300)
         theta = np.where(p0 < 1, odds / (1 + odds), p0)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -88,13 +92,14 @@ class _Gains:
         )
 
 
-def upper_limit(failures: Array, rows: Array) -> Array:
-    """Below which the true rate is with 95 % confidence, after Wilson; 1 without rows: float64[S].
+def upper_limit(failures: Array, rows: Array, share: float = 0.05) -> Array:
+    """What the true rate is above with a chance of `share`, after Wilson; 1 without rows: float64[S].
 
     >>> upper_limit(np.array([10.0, 0.0]), np.array([100.0, 0.0])).round(3).tolist()
     [0.16, 1.0]
     """
+    z = NormalDist().inv_cdf(1 - share)
     n = np.maximum(rows, 1e-9)
-    p, z2 = failures / n, _Z**2 / n
-    spread = _Z * np.sqrt(np.maximum(p * (1 - p), 0.0) / n + z2 / (4 * n))
+    p, z2 = failures / n, z**2 / n
+    spread = z * np.sqrt(np.maximum(p * (1 - p), 0.0) / n + z2 / (4 * n))
     return np.asarray(np.clip(np.where(rows > 0, (p + z2 / 2 + spread) / (1 + z2), 1.0), 0.0, 1.0))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DDM and EDDM, as they are in the literature: known to alarm often where nothing has changed."""
+"""DDM and EDDM, as they are in the literature, without a bound on false alarms."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ class DriftDetectionMethod:
     """DDM: the failure rate since the start, plus its standard error, is far above its least.
 
     Gama, Medas, Castillo, Rodrigues, "Learning with Drift Detection", 2004: alarm where
-    p + s > p_min + 3 s_min. Its chance of a false alarm grows with the number of buckets.
+    p + s > p_min + 3 s_min. Row by row, without a reference, nearly every second of
+    streams of 20,000 rows has a false alarm.
 
     Attributes:
         deviations: How many s_min are far.
@@ -60,7 +61,8 @@ class EarlyDriftDetection:
 
     Baena-García and others, "Early Drift Detection Method", 2006: with the mean distance p and its standard
     deviation s, alarm where (p + 2 s) / (its largest) < beta, after 30 failures. Within a bucket failures
-    count as spread at random. It alarms nearly always within some thousand rows.
+    count as spread at random. Row by row it alarms nearly always within some thousand rows; after a large
+    reference it is slow to see a change.
 
     Attributes:
         beta: The share of the largest.

@@ -23,7 +23,7 @@ from benison.results.query import judged
 from benison.results.result import EvalResult
 from benison.slicing.keys import SliceKey
 from benison.table.key import KEY_COLUMNS, VALUE, Key
-from benison.table.slices import as_key, slice_ids
+from benison.table.slices import as_key, name_in_any_order, slice_ids
 from benison.validation.verdict import BLESSED
 
 FALLS, RISES = "fell", "rose"
@@ -98,6 +98,21 @@ class Timeline:
         chosen = [name for name in judged(self.latest) if name in known]
         directed = [name for name in chosen if self.latest.is_bad_when_high(name) is not None]
         return directed or chosen
+
+    def slices(self, asked: Sequence[str] | None) -> list[str] | None:
+        """The names of slices that were asked for, whatever the order of their features; None is all.
+
+        Raises:
+            DataError: There is no such slice.
+        """
+        if not asked:
+            return None
+        named = {name: name_in_any_order(self.rows, name) for name in asked}
+        for name, known in named.items():
+            if known is None:
+                hint = suggestion(name, pc.unique(self.rows["slice"]).to_pylist())
+                raise DataError(f"The results have no slice {name!r}. {hint}")
+        return [known for known in named.values() if known is not None]
 
     def series(
         self, metric: str, slices: Sequence[str] | None, known: int, labelled: float

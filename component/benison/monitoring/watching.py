@@ -5,31 +5,19 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from benison.errors import ConfigError, DataError, suggestion
-from benison.monitoring.adaptive_window import AdaptiveWindow
 from benison.monitoring.alerts import Alert, MonitorReport
-from benison.monitoring.detectors import Detector
+from benison.monitoring.detectors import Detector, Mask
 from benison.monitoring.e_detector import EDetector
-from benison.monitoring.error_rates import DriftDetectionMethod, EarlyDriftDetection
 from benison.monitoring.explanations import Change, explained
+from benison.monitoring.kinds import DETECTORS, E_DETECTOR, LFR
 from benison.monitoring.timeline import Series, Timeline
 from benison.results.result import EvalResult, load_result
 
-E_DETECTOR = "e-detector"
-LFR = "lfr"
 LFR_METRICS = ("recall", "specificity", "precision", "negative_predictive_value")
 """The four rates of LFR (Wang and Abraham, "Concept drift detection for streaming data", 2015)."""
-
-DETECTORS: dict[str, Callable[[int, float], Detector]] = {
-    E_DETECTOR: EDetector,
-    LFR: EDetector,
-    "ddm": lambda horizon, false_alarms: DriftDetectionMethod(),
-    "eddm": lambda horizon, false_alarms: EarlyDriftDetection(),
-    "adwin": lambda horizon, false_alarms: AdaptiveWindow(),
-}
-"""By name; each takes the horizon in buckets and the share of false alarms, which two of them hold."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +34,8 @@ class Watch:
             nothing changes.
         labelled: A bucket waits for labels if a smaller share of its rows has them, relative to what was
             blessed.
+        threshold: What the detector's own parameter is, where its false alarms have no bound; None is the
+            usual one of the literature.
     """
 
     detector: str = E_DETECTOR
@@ -55,6 +45,7 @@ class Watch:
     horizon: int = 60
     false_alarms: float = 0.02
     labelled: float = 0.9
+    threshold: float | None = None
 
     def __post_init__(self) -> None:
         if self.detector not in DETECTORS:
@@ -64,6 +55,11 @@ class Watch:
         if self.known < 1:
             raise ConfigError("The reference is one bucket or more.")
         EDetector(self.horizon, self.false_alarms)
+        kind = DETECTORS[self.detector]
+        if self.threshold is not None and kind.is_bounded:
+            raise ConfigError(
+                f"The threshold of {self.detector} is horizon / false alarms; give these in its place."
+            )
 
     def report(self, timeline: Timeline) -> MonitorReport:
         """Of a timeline.
@@ -72,8 +68,8 @@ class Watch:
             DataError: A metric or slice is not there, or no metric is a rate.
         """
         series = self._series(timeline)
-        streams = sum(int((each.counts.known_rows > 0).sum()) for each in series)
-        detector = DETECTORS[self.detector](self.horizon, self.false_alarms / max(streams, 1))
+        streams = _streams(series)
+        detector = self.made(streams)
         names = timeline.buckets[self.known :]
         watched = tuple(dict.fromkeys(s.key.metric for s in series if s.counts.known_rows.any()))
         changes = [change for each in series for change in explained(each, detector)]
@@ -88,8 +84,22 @@ class Watch:
             tuple(name for name in self._names(timeline) if name not in watched),
             self.detector,
             self.horizon,
-            self.false_alarms if self.detector in (E_DETECTOR, LFR) else None,
+            self.false_alarms if DETECTORS[self.detector].is_bounded else None,
+            DETECTORS[self.detector].measured,
         )
+
+    def raised(self, timeline: Timeline) -> list[Mask]:
+        """All alarms of each series, whatever explains them: bool[S, T] each."""
+        series = self._series(timeline)
+        detector = self.made(_streams(series))
+        return [detector.watch(each.counts).raised for each in series]
+
+    def made(self, streams: int) -> Detector:
+        """The detector for so many slices of metrics, over which false alarms add up."""
+        kind = DETECTORS[self.detector]
+        if kind.is_bounded:
+            return kind.make(self.false_alarms / max(streams, 1), self.horizon)
+        return kind.make(kind.usual if self.threshold is None else self.threshold, self.horizon)
 
     def _names(self, timeline: Timeline) -> list[str]:
         names = list(LFR_METRICS) if self.detector == LFR and not self.metrics else self.metrics
@@ -103,10 +113,11 @@ class Watch:
                 f"There are {len(timeline.buckets)} buckets, of which {self.known} are the reference, so "
                 "none is left to be watched."
             )
+        slices = timeline.slices(self.slices)
         made = [
             series
             for name in wanted
-            for series in timeline.series(name, self.slices, self.known, self.labelled)
+            for series in timeline.series(name, slices, self.known, self.labelled)
         ]
         if not any(series.counts.known_rows.any() for series in made):
             raise DataError(
@@ -114,6 +125,11 @@ class Watch:
                 "from 0 to 1 with an interval. Evaluate with options: {confidence: {level: 0.95}}."
             )
         return made
+
+
+def _streams(series: Iterable[Series]) -> int:
+    """The slices of metrics of which something is known."""
+    return sum(int((each.counts.known_rows > 0).sum()) for each in series)
 
 
 def _alert(change: Change, buckets: Sequence[str]) -> Alert:
@@ -148,6 +164,7 @@ def monitor(  # noqa: PLR0913 - the whole job has this many choices, all with de
     horizon: int = 60,
     false_alarms: float = 0.02,
     labelled: float = 0.9,
+    threshold: float | None = None,
 ) -> MonitorReport:
     """Say which slices have become worse over several results, since when and by how much.
 
@@ -166,6 +183,8 @@ def monitor(  # noqa: PLR0913 - the whole job has this many choices, all with de
             the detector bounds them: `e-detector` and `lfr` do.
         labelled: A bucket waits for its labels, and is not judged, where the share of its rows that have
             them is less than this share of the reference's.
+        threshold: The parameter of a detector whose false alarms have no bound: `deviations` of ddm, `beta`
+            of eddm, `delta` of adwin.
 
     Raises:
         ConfigError: A choice is none.
@@ -174,7 +193,9 @@ def monitor(  # noqa: PLR0913 - the whole job has this many choices, all with de
     """
     loaded = [_loaded(each) for each in results]
     first = None if reference is None else _loaded(reference)
-    watch = Watch(detector, metrics, slices, reference_buckets, horizon, false_alarms, labelled)
+    watch = Watch(
+        detector, metrics, slices, reference_buckets, horizon, false_alarms, labelled, threshold
+    )
     return watch.report(Timeline.of(loaded, as_given, first))
 
 

@@ -93,10 +93,7 @@ class Reports:
 
     def _write(self, suite: Element, page: str) -> None:
         if self.junit is not None:
-            root = Element("testsuites")
-            root.append(suite)
-            ElementTree.indent(root)
-            _write(self.junit, ElementTree.tostring(root, "utf-8", xml_declaration=True) + b"\n")
+            _write(self.junit, _document(suite))
         if self.summary is not None:
             _write(self.summary, page.encode(), lambda: self._before)
 
@@ -142,6 +139,39 @@ def _suite(
     SubElement(suite, "system-out")
     SubElement(suite, "system-err")
     return suite
+
+
+def write_cases(
+    path: str | os.PathLike[str],
+    cases: Iterable[tuple[str, str, str]],
+    facts: Mapping[str, str],
+) -> None:
+    """Write a JUnit file of cases that are no checks of a verdict.
+
+    Args:
+        path: The file.
+        cases: Of each the group, the name, and why it has failed; "" where it has not.
+        facts: What stands beside them.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    made = []
+    for group, name, reason in cases:
+        case = Element("testcase", classname=visible(group), name=visible(name), time="0")
+        if reason:
+            _say(case, "failure", reason, "alert")
+        made.append(case)
+    now = datetime.datetime.now(datetime.UTC).isoformat()
+    _write(path, _document(_suite(made, facts, now, 0)))
+
+
+def _document(suite: Element) -> bytes:
+    root = Element("testsuites")
+    root.append(suite)
+    ElementTree.indent(root)
+    content: bytes = ElementTree.tostring(root, "utf-8", xml_declaration=True)
+    return content + b"\n"
 
 
 def _cases(checks: Iterable[Check]) -> Iterator[Element]:

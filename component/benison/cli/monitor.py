@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The subcommand that watches results over time: monitor."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from benison.cli.options import NOT_BLESSED, AsJson, errors
+from benison.monitoring import DETECTORS, MonitorReport
+from benison.monitoring.handing_on import publish_alerts, targets_of, write_junit
+from benison.monitoring.kinds import E_DETECTOR
+from benison.monitoring.replaying import Replayed, replayed
+from benison.monitoring.timeline import Timeline
+from benison.monitoring.watching import Watch
+from benison.results.result import load_result
+from benison.terminal import console, plain
+
+MONITOR_HELP = """Tell which slices have become worse over time, since when and by how much.
+
+RUNS are output directories of evaluations, each of which is a bucket of time.
+The first that was blessed is what the others are held against. An alarm that
+a change of another slice explains is not an alert of its own.
+
+[bold]Examples[/bold]
+
+A job that ends with 1 on an alert, after each day's evaluation:
+  benison monitor evaluations/* --gate --junit alerts.xml
+
+One metric of two slices, in the order in which they are named:
+  benison monitor day-1 day-2 day-3 --as-given --metric recall --slice Overall --slice hour=5
+
+Which alarms each threshold would have given, to choose one:
+  benison monitor evaluations/* --replay --detector adwin
+"""
+
+
+def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
+    runs: Annotated[
+        list[str],
+        typer.Argument(help="The output directories of evaluations.", show_default=False),
+    ],
+    reference: Annotated[
+        str | None,
+        typer.Option(help="The output of what was blessed; default: the first blessed run."),
+    ] = None,
+    as_given: Annotated[
+        bool, typer.Option("--as-given", help="Keep the order; else by time of evaluation.")
+    ] = False,
+    detector: Annotated[
+        str, typer.Option(help=f"How a change is seen: {', '.join(DETECTORS)}.")
+    ] = E_DETECTOR,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="Rates to watch; repeatable. Default: those with thresholds."),
+    ] = None,
+    slice_: Annotated[
+        list[str] | None,
+        typer.Option("--slice", help="Slices to watch; repeatable. Default: all."),
+    ] = None,
+    reference_buckets: Annotated[
+        int, typer.Option(min=1, help="How many of the first runs are the reference.")
+    ] = 1,
+    horizon: Annotated[int, typer.Option(help="In buckets, over which false alarms count.")] = 60,
+    false_alarms: Annotated[
+        float,
+        typer.Option(help="The chance of any false alarm within it, of e-detector and lfr."),
+    ] = 0.02,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="The parameter of ddm, eddm or adwin, where it is not the usual one."),
+    ] = None,
+    labelled: Annotated[
+        float,
+        typer.Option(help="The share of the labels that must be in for a bucket to be judged."),
+    ] = 0.9,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Say which alarms each threshold would have given.")
+    ] = False,
+    gate: Annotated[bool, typer.Option("--gate", help="Exit with 1 if there is an alert.")] = False,
+    junit: Annotated[
+        str | None,
+        typer.Option(help="A JUnit file to write, in which each alert is a failed case."),
+    ] = None,
+    publish: Annotated[
+        list[str] | None,
+        typer.Option(help="Send alerts: webhook=URL or slack=env:NAME; repeatable."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The command behind MONITOR_HELP."""
+    with errors(as_json):
+        watch = Watch(
+            detector,
+            metric or None,
+            slice_ or None,
+            reference_buckets,
+            horizon,
+            false_alarms,
+            labelled,
+            threshold,
+        )
+        sinks = targets_of(publish or ())
+        first = None if reference is None else load_result(reference)
+        timeline = Timeline.of([load_result(run) for run in runs], as_given, first)
+        if replay:
+            _print_replay(replayed(watch, timeline), as_json)
+            return
+        report = watch.report(timeline)
+        if junit is not None:
+            write_junit(report, junit)
+        _print(report, as_json)
+        publish_alerts(report, sinks)
+    if gate and report.alerts:
+        raise typer.Exit(NOT_BLESSED)
+
+
+def _print(report: MonitorReport, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(report.to_dict()))
+        return
+    out = console()
+    out.print(plain(report.summary))
+    for alert in report.alerts:
+        out.print(plain(alert.reason))
+    out.print(plain(report.error_rate), style="dim")
+
+
+def _print_replay(values: list[Replayed], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([each.to_dict() for each in values]))
+        return
+    table = Table(values[0].parameter, "alarms", "slices with any", "alerts", box=None)
+    for each in values:
+        streams = f"{each.streams:,} of {each.of_streams:,}"
+        table.add_row(f"{each.value:g}", f"{each.alarms:,}", streams, plain("; ".join(each.slices)))
+    console().print(table)

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The detectors by name, with how often each alarms while nothing changes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+from benison.monitoring.adaptive_window import AdaptiveWindow
+from benison.monitoring.detectors import Detector
+from benison.monitoring.e_detector import EDetector
+from benison.monitoring.error_rates import DriftDetectionMethod, EarlyDriftDetection
+
+E_DETECTOR = "e-detector"
+LFR = "lfr"
+
+
+@dataclasses.dataclass(frozen=True)
+class DetectorKind:
+    """A detector that can be asked for.
+
+    Attributes:
+        make: The detector of a value of its parameter and the horizon.
+        parameter: What the parameter is called.
+        usual: Its usual value.
+        levels: Those that a replay tries, from the most alarms to the fewest.
+        measured: The share of streams without a change that have an alarm within 60 buckets of 250 rows, of
+            which a tenth is wrong, after a reference of 10,000 rows (`tests/statistics/change_detectors.py`).
+        is_bounded: Whether the parameter is the share of false alarms, which is then held.
+    """
+
+    make: Callable[[float, int], Detector]
+    parameter: str
+    usual: float
+    levels: tuple[float, ...]
+    measured: float
+    is_bounded: bool = False
+
+    @property
+    def standard(self) -> Detector:
+        """The detector for one stream with its usual parameter and a horizon of 60 buckets."""
+        return self.make(self.usual, 60)
+
+
+def _e_detector(false_alarms: float, horizon: int) -> Detector:
+    return EDetector(horizon, false_alarms)
+
+
+_SHARES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001)
+
+DETECTORS: Mapping[str, DetectorKind] = {
+    E_DETECTOR: DetectorKind(_e_detector, "false_alarms", 0.02, _SHARES, 0.002, is_bounded=True),
+    LFR: DetectorKind(_e_detector, "false_alarms", 0.02, _SHARES, 0.002, is_bounded=True),
+    "ddm": DetectorKind(
+        lambda deviations, _: DriftDetectionMethod(deviations),
+        "deviations",
+        3.0,
+        (2.0, 3.0, 4.0, 5.0, 6.0),
+        0.009,
+    ),
+    "eddm": DetectorKind(
+        lambda beta, _: EarlyDriftDetection(beta), "beta", 0.9, (0.95, 0.9, 0.85, 0.8, 0.7), 0.0
+    ),
+    "adwin": DetectorKind(
+        lambda delta, _: AdaptiveWindow(delta), "delta", 0.002, (0.1, 0.02, 0.002, 0.0002), 0.002
+    ),
+}
+"""By name."""

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures how often detectors of change alarm while nothing changes, and how soon they see a change.
+
+    python -m tests.statistics.change_detectors 4000
+
+Every run is 60 buckets of 250 rows, of which a tenth is wrong, after a blessed run of 10,000 rows; where
+something changes it is from bucket 30 on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+
+import numpy as np
+from river import drift
+
+from benison.data.batch import Array
+from benison.monitoring import DETECTORS
+from benison.monitoring.detectors import BucketCounts
+
+BUCKETS, ROWS, BLESSED_ROWS, CHANGE_AT, RATE = 60, 250, 10_000, 30, 0.10
+
+
+def drawn(runs: int, rate: float, seed: int = 0) -> BucketCounts:
+    """Counts of so many runs, in which the rate is this one from `CHANGE_AT` on."""
+    rng = np.random.default_rng(seed)
+    rates = np.where(np.arange(BUCKETS) < CHANGE_AT, RATE, rate)
+    failures = rng.binomial(ROWS, rates, (runs, BUCKETS)).astype(float)
+    blessed = rng.binomial(BLESSED_ROWS, RATE, runs).astype(float)
+    rows = np.full((runs, BUCKETS), float(ROWS))
+    return BucketCounts(failures, rows, blessed, np.full(runs, float(BLESSED_ROWS)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """Of runs in which the rate changes: how many have an alarm before, and how soon one is there after.
+
+    Attributes:
+        early: The share with an alarm before the change.
+        seen: Of the others, the share with an alarm after it.
+        delay: Of these, the rows from the change to the alarm, on average.
+    """
+
+    early: float
+    seen: float
+    delay: float
+
+    @classmethod
+    def of(cls, first_rows: Array) -> Seen:
+        """Of the rows at which the first alarms are, infinite where there is none: float64[runs]."""
+        start = CHANGE_AT * ROWS
+        is_late = first_rows > start
+        delays = first_rows[is_late & np.isfinite(first_rows)] - start
+        late = max(int(is_late.sum()), 1)
+        mean = float(delays.mean()) if len(delays) else np.inf
+        return cls(float((~is_late).mean()), len(delays) / late, mean)
+
+
+def ours(name: str, counts: BucketCounts) -> Array:
+    """The rows at which the first alarms of a detector are: at the ends of buckets."""
+    raised = DETECTORS[name].standard.watch(counts).raised
+    return np.where(raised.any(1), (raised.argmax(1) + 1.0) * ROWS, np.inf)
+
+
+def rivers(counts: BucketCounts, seed: int = 0) -> Array:
+    """The same of river's ADWIN over the rows of the buckets in a drawn order."""
+    rng = np.random.default_rng(seed)
+    firsts = np.full(len(counts.rows), np.inf)
+    for run, failures in enumerate(counts.failures.astype(int)):
+        wrong = np.arange(ROWS) < failures[:, None]
+        detector = drift.ADWIN()
+        for row, each in enumerate(rng.permuted(wrong, axis=1).ravel().tolist()):
+            detector.update(int(each))
+            if detector.drift_detected:
+                firsts[run] = row + 1
+                break
+    return firsts
+
+
+def false_alarms(name: str, runs: int) -> float:
+    """The share of runs without a change in which there is an alarm."""
+    return float(np.isfinite(ours(name, drawn(runs, RATE))).mean())
+
+
+def main(runs: int) -> None:
+    print(
+        f"{'detector':12} {'false alarms':>12}  to .12: seen, rows   to .15: seen, rows   to .20: seen, rows"
+    )
+    changed = [drawn(runs, rate, seed=1) for rate in (0.12, 0.15, 0.20)]
+    for name in DETECTORS:
+        seen = [Seen.of(ours(name, counts)) for counts in changed]
+        cells = [f"{each.seen:12.3f} {each.delay:6.0f}" for each in seen]
+        print(f"{name:12} {false_alarms(name, runs):12.4f} {'  '.join(cells)}")
+    few = np.arange(min(runs, 100))
+    seen = [Seen.of(rivers(counts.take(few))) for counts in changed]
+    cells = [f"{each.seen:12.3f} {each.delay:6.0f}" for each in seen]
+    null = np.isfinite(rivers(drawn(runs, RATE).take(few))).mean()
+    print(f"{'river ADWIN':12} {null:12.4f} {'  '.join(cells)}")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 400)
