@@ -134,8 +134,19 @@ def test_evaluation(data: Path, tmp_path: Path, properties: dict[str, str], mode
             True,
             False,
         ),
+        (
+            [{"label_key": "tips"}],
+            [{"class_name": "ExampleCount"}, {"class_name": "Accuracy", "threshold": LOWER}],
+            True,
+            False,
+        ),
     ],
-    ids=["validation", "validation_fail", "no_baseline_ignores_change_threshold"],
+    ids=[
+        "validation",
+        "validation_fail",
+        "no_baseline_ignores_change_threshold",
+        "the_first_model_has_nothing_to_be_compared_with",
+    ],
 )
 def test_validation(
     data: Path, tmp_path: Path, specs: Any, metrics: Any, blessed: bool, baseline: bool
