@@ -51,7 +51,8 @@ class Evaluate(beam.PTransform[Any, Any]):
         baseline: The path of the model to compare with.
         schema: The columns and types of the rows, as `pyarrow.Schema`. Without it all elements are looked
             at once before, for the types for all of them.
-        row_key: The columns that tell rows apart, which confidence intervals and samples need.
+        row_key: The columns that tell rows apart, which confidence intervals and samples need; without it
+            `options.row_key`.
         trust_pickle: Allow models whose loading runs code that the file holds.
         trust_ops: Allow graphs of TensorFlow that read or write files, or run Python.
         module_path: A folder in which modules of metrics are looked for, here and on workers.

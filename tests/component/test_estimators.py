@@ -344,3 +344,33 @@ def test_closed_forms_do_not_depend_on_row_groups_or_threads(tmp_path: Path) -> 
         )
     for other in bounds[1:]:
         np.testing.assert_allclose(other, bounds[0], rtol=1e-9)
+
+
+def test_a_row_key_makes_results_independent_of_files_and_order(tmp_path: Path) -> None:
+    """Blocks, samples of areas, and both halves of the search for weak slices."""
+    table = taxi_like(9_000)
+    table = table.append_column("trip", pa.array([f"trip {i}" for i in range(9_000)]))
+    made = config("AUC", "KolmogorovSmirnov", slices=({}, {"feature_keys": ["hour"]}))
+    made["options"] = {"confidence": {"level": 0.9}, "row_key": ["trip"]}
+    made["weak_slices"] = {"features": ["hour", "company"]}
+    shuffled = table.take(np.random.default_rng(0).permutation(9_000))
+    results = []
+    for name, rows, files in (("whole", table, 1), ("parts", shuffled, 3)):
+        (tmp_path / name).mkdir()
+        for i in range(files):
+            part = rows.slice(i * 9_000 // files, 9_000 // files)
+            pq.write_table(part, tmp_path / name / f"{i}.parquet", row_group_size=1_000)
+        results.append(benison.evaluate(tmp_path / name, made, threads=files))
+    results.append(benison.evaluate(shuffled, made))
+    for other in results[1:]:
+        for column in ("value", "lower", "std_error"):
+            own, theirs = (sorted(r.metrics[column].to_pylist()) for r in (results[0], other))
+            np.testing.assert_allclose(own, theirs, rtol=1e-9)
+        assert other.weak_slices.to_pylist() == results[0].weak_slices.to_pylist()
+    with pytest.raises(
+        benison.ConfigError, match=r"options\.row_key\[0\]: the data have no column"
+    ):
+        benison.evaluate(table.drop_columns(["trip"]), made)
+    holes = table.set_column(table.num_columns - 1, "trip", pa.nulls(9_000, pa.string()))
+    with pytest.raises(benison.DataError, match="the row_key trip is missing in some rows"):
+        benison.evaluate(holes, made)

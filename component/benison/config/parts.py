@@ -311,6 +311,9 @@ class Options(ConfigPart):
     the evaluation ends with an error, and never with other numbers."""
     column_types: Mapping[str, ColumnType] = Field(default_factory=dict)
     """The types of columns, which are not inferred then: bool, int64, float64 or string."""
+    row_key: Texts = ()
+    """The columns that tell rows apart. Blocks, halves and samples of rows then depend on these alone, and
+    not on files and on the order of rows in them."""
     null_values: Texts = ()
     """Words that are missing values in every column of a CSV file, as NA is in those of numbers."""
     analysis_columns: Texts = ()

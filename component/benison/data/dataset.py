@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -245,8 +246,14 @@ class Dataset:
         names = self.names if columns is None else list(columns)
         self.check(names)
         if self.table is not None:
-            batches = shards.read_frame(self.table, names, self.rules, batch_size)
-            yield from shards.numbered(batches, "", 0) if number else batches
+            read = functools.partial(
+                shards.read_frame, self.table, rules=self.rules, batch_size=batch_size
+            )
+            yield from (
+                shards.with_numbers(read, names, self.names, self.rules, ("", 0))
+                if number
+                else read(names)
+            )
             return
         for file in self.files:
             shard = self._shard(file)

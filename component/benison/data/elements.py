@@ -7,11 +7,9 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from benison.data import schemas, tf_examples
-from benison.data.mixing import Numbers, mixed, text_numbers
 from benison.data.reading import Inspected
 from benison.data.tf_examples import RAW_RECORD
 from benison.errors import DataError
@@ -118,30 +116,4 @@ def _column(rows: Sequence[Mapping[str, Any]], name: str) -> pa.Array:
         raise DataError(
             f"{SOURCE}: column {name!r} holds {', '.join(kinds)}, which have no type together. Give every "
             f"row the same type."
-        ) from error
-
-
-def numbers(batch: pa.RecordBatch, row_key: Sequence[str]) -> Numbers:
-    """A number for each row, which depends on the columns of its key alone: uint64[N].
-
-    Raises:
-        DataError: A column of the key is missing, or has no text.
-    """
-    made: Numbers = np.zeros(batch.num_rows, np.uint64)
-    for column in row_key:
-        if column not in batch.schema.names:
-            raise DataError.from_missing_column(column, batch.schema.names, SOURCE)
-        made = mixed(made ^ text_numbers(_as_text(batch.column(column), column)))
-    return made
-
-
-def _as_text(column: pa.Array, name: str) -> pa.Array:
-    try:
-        if pa.types.is_large_list(column.type) or pa.types.is_list(column.type):
-            column = column.flatten() if len(column.flatten()) == len(column) else column
-        return column.cast(pa.large_string())
-    except pa.ArrowException as error:
-        raise DataError(
-            f"{SOURCE}: column {name!r} of the row_key is {column.type}; name one with a text or a number in "
-            f"each row."
         ) from error

@@ -24,13 +24,15 @@ class Rules:
 
     `null_values` are words that are missing in every column of a CSV file, also in those of text. `types`
     are those of columns whose types are not to be inferred. `sliced` are the columns that slices look
-    at; of these `texts` are the ones that hold numbers and are sliced as they were written.
+    at; of these `texts` are the ones that hold numbers and are sliced as they were written. `row_key` are
+    the columns that tell rows apart.
     """
 
     null_values: tuple[str, ...] = ()
     types: Mapping[str, pa.DataType] = dataclasses.field(default_factory=dict)
     sliced: frozenset[str] = frozenset()
     texts: frozenset[str] = frozenset()
+    row_key: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from benison.data import schemas
 from benison.data.formats import FORMATS
 from benison.data.frames import Frame
 from benison.data.reading import TEXT, Inspected, Part, ReadOptions, Rules
+from benison.data.row_keys import keyed
 from benison.data.tf_examples import RAW_RECORD
 from benison.data.values import is_number, text_of
 from benison.data.widening import MisfitError, convert
@@ -82,8 +84,36 @@ def read_shard(
     number: bool = False,
 ) -> Iterator[pa.RecordBatch]:
     """The rows of one shard, with the types of the whole dataset."""
-    batches = _read(shard, columns, batch_size, keep_input)
-    return numbered(batches, Path(shard.path).name, shard.part.first_row) if number else batches
+    read = functools.partial(_read, shard, batch_size=batch_size, keep_input=keep_input)
+    if not number:
+        return read(columns)
+    names = shard.schema.names if columns is None else columns
+    name, first = Path(shard.path).name, shard.part.first_row
+    return with_numbers(read, names, shard.schema.names, shard.rules, (name, first))
+
+
+def with_numbers(
+    read: Callable[[Sequence[str]], Iterator[pa.RecordBatch]],
+    names: Sequence[str],
+    known: Sequence[str],
+    rules: Rules,
+    at: tuple[str, int],
+) -> Iterator[pa.RecordBatch]:
+    """Some columns with the numbers of rows: by the row_key where the data have it, else as `numbered`.
+
+    Args:
+        read: What reads columns.
+        names: The columns.
+        known: Those of the data.
+        rules: How they are read.
+        at: The name of the file, and the number of the first row in it.
+    """
+    if not rules.row_key or not {*known}.issuperset(rules.row_key):
+        yield from numbered(read(names), *at)
+        return
+    more = [name for name in rules.row_key if name not in names]
+    for batch in keyed(read([*names, *more]), rules.row_key, ROW_NUMBER, at[0] or "The table"):
+        yield batch.drop_columns(more) if more else batch
 
 
 def numbered(batches: Iterable[pa.RecordBatch], name: str, first: int) -> Iterator[pa.RecordBatch]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from benison.config import EvalConfig, ModelSpec
 from benison.config.constraints import located_specs
 from benison.config.faults import Fault
-from benison.config.plain import loc_of
+from benison.config.plain import Loc, loc_of
 from benison.engine.analysis import HIDES_SLICES
 from benison.engine.plan import Plan
 from benison.errors import ConfigError, ModelError, suggestion
@@ -90,7 +90,7 @@ def all_faults(plan: Plan, broken: list[tuple[str, str]], known: Known) -> list[
         if known.columns is not None and not model.preprocessing_function_names:
             of_model += _model_columns(model, known.columns, model.name in known.called)
         faults += [f._replace(loc=("model_specs", i, *f.loc)) for f in of_model]
-    faults += [*_analysis(config, known.columns), *_types(config, known.columns)]
+    faults += _options(config, known.columns)
     if known.columns is not None and not _is_transformed(config):
         faults += _slice_columns(plan, known.columns, known.types)
     return faults
@@ -117,21 +117,17 @@ def _variants(config: EvalConfig, called: Collection[str]) -> Iterator[Fault]:
         yield Fault(("variants",), text)
 
 
-def _analysis(config: EvalConfig, columns: Collection[str] | None) -> Iterator[Fault]:
+def _options(config: EvalConfig, columns: Collection[str] | None) -> Iterator[Fault]:
     options = config.options
     if options.analysis_columns and (options.min_slice_size or 1) > 1:
         yield Fault(("options", "analysis_columns"), HIDES_SLICES)
-    for i, column in enumerate(options.analysis_columns):
+    named: list[tuple[Loc, str]] = [(("column_types", name), name) for name in options.column_types]
+    for field in ("analysis_columns", "row_key"):
+        named += [((field, i), name) for i, name in enumerate(getattr(options, field))]
+    for loc, column in named:
         if columns is not None and column not in columns:
             text = f"the data have no column {column!r}. {suggestion(column, columns)}"
-            yield Fault(("options", "analysis_columns", i), text)
-
-
-def _types(config: EvalConfig, columns: Collection[str] | None) -> Iterator[Fault]:
-    for column in config.options.column_types:
-        if columns is not None and column not in columns:
-            text = f"the data have no column {column!r}. {suggestion(column, columns)}"
-            yield Fault(("options", "column_types", column), text)
+            yield Fault(("options", *loc), text)
 
 
 def _model(model: ModelSpec, outputs: Collection[str], called: bool) -> Iterator[Fault]:

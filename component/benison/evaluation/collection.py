@@ -14,6 +14,7 @@ from benison.data import elements as of_elements
 from benison.data.dataset import Dataset
 from benison.data.elements import SOURCE, Kinds
 from benison.data.identity import Identity
+from benison.data.row_keys import key_numbers
 from benison.data.shards import ROW_NUMBER, conformed
 from benison.engine import local
 from benison.engine.extract import PredictionsExtractor, extractors_of
@@ -46,7 +47,8 @@ class CollectionRequest:
         model: The path of the candidate, or several by the names of their model_specs.
         baseline: The path of the model to compare with.
         schema: The columns and types of the rows; without it they are found out of all elements.
-        row_key: The columns that tell rows apart, for what needs a number of each.
+        row_key: The columns that tell rows apart, for what needs a number of each; without it
+            `options.row_key`.
         trust_pickle: Allow models whose loading runs code that the file holds.
         trust_ops: Allow graphs of TensorFlow that read or write files, or run Python.
         module_path: A folder in which modules of metrics are looked for.
@@ -99,6 +101,7 @@ class CollectionEvaluation:
                 )
             )
         row_key = (asked.row_key,) if isinstance(asked.row_key, str) else tuple(asked.row_key)
+        row_key = row_key or resolved.plan.config.options.row_key
         _check(resolved.plan, row_key)
         stages = extractors_of(resolved.plan, resolved.paths, asked.trust_pickle, asked.trust_ops)
         models = _records(resolved)
@@ -201,7 +204,7 @@ class Prepared:
         whole = conformed(batch, self._schema, self._rules, SOURCE)
         if not self._row_key:
             return whole
-        numbers = of_elements.numbers(batch, self._row_key)
+        numbers = key_numbers(batch, self._row_key, SOURCE)
         return whole.append_column(ROW_NUMBER, pa.array(numbers))
 
 

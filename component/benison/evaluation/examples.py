@@ -31,10 +31,13 @@ def open_examples(
     """
     options = config.options
     types = {name: pa.type_for_alias(alias) for name, alias in options.column_types.items()}
-    dataset = Dataset.open(source, format_, Rules(options.null_values, types))
+    dataset = Dataset.open(
+        source, format_, Rules(options.null_values, types, row_key=options.row_key)
+    )
     if any(spec.preprocessing_function_names for spec in config.model_specs):
         return dataset  # only the functions know which columns they make
     columns = columns_of(spec for spec in slicing_specs(config) if not [*unreadable(spec)])
+    columns |= {*options.row_key}
     columns |= {spec.query_key for spec in config.metrics_specs if spec.query_key}
     for model in config.model_specs:
         columns |= model.columns(with_predictions=model.name not in called)

@@ -357,6 +357,7 @@ class Job:
         for spec in self.config.model_specs:
             wanted |= spec.columns(with_predictions=spec.name not in self.paths)
         wanted |= {name for variant in self._variants() for name in variant.columns}
+        wanted.update(self.config.options.row_key if self._numbers_rows() else ())
         stages: list[Extractor | Evaluator | RowEvaluator] = [*self.extractors, *self.evaluators]
         for stage in stages:
             if not isinstance(stage, _CALLERS):

@@ -147,7 +147,7 @@ class _Probing:
         config = self.plan.config
         used = {key for m in config.model_specs for key in m.columns(with_predictions=True)}
         used |= {spec.query_key for spec in config.metrics_specs}
-        used.add(config.options.certainty.cluster_key)
+        used |= {config.options.certainty.cluster_key, *config.options.row_key}
         return [name for name in self.batch.schema.names if name not in used]
 
     def _extracts(self, rows: pa.RecordBatch) -> Extracts:

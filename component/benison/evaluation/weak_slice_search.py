@@ -120,7 +120,7 @@ def _features(plan: Plan, dataset: Dataset) -> Iterator[str]:
     """The columns that can be sliced, but for those that hold labels, predictions, weights or keys."""
     used = {key for m in plan.config.model_specs for key in m.columns(with_predictions=True)}
     used |= {spec.query_key for spec in plan.config.metrics_specs}
-    used.add(plan.config.options.certainty.cluster_key)
+    used |= {plan.config.options.certainty.cluster_key, *plan.config.options.row_key}
     for field in dataset.schema:
         is_free = field.name not in used and field.name not in dataset.refused
         if is_free and is_sliceable(field.type):

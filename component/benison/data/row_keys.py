@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Numbers rows by the columns that tell them apart, wherever they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from benison.data.mixing import Numbers, mixed, text_numbers
+from benison.errors import DataError
+
+
+def key_numbers(batch: pa.RecordBatch, row_key: Sequence[str], source: str) -> Numbers:
+    """A number for each row, which depends on the columns of its key alone: uint64[N].
+
+    Args:
+        batch: The rows.
+        row_key: The columns.
+        source: How messages call the data.
+
+    Raises:
+        DataError: A column of the key is missing, or has no text; or a row has no value in any of them.
+    """
+    made: Numbers = np.zeros(batch.num_rows, np.uint64)
+    missing = np.ones(batch.num_rows, np.bool_)
+    for name in row_key:
+        if name not in batch.schema.names:
+            raise DataError.from_missing_column(name, batch.schema.names, source)
+        column = _as_text(batch.column(name), name, source)
+        missing &= pc.is_null(column).to_numpy(zero_copy_only=False)
+        made = mixed(made ^ text_numbers(column))
+    if missing.any():
+        raise DataError(
+            f"{source}: the row_key {', '.join(row_key)} is missing in some rows, which nothing tells apart "
+            f"then. Fill it in."
+        )
+    return made
+
+
+def _as_text(column: pa.Array, name: str, source: str) -> pa.Array:
+    try:
+        if pa.types.is_large_list(column.type) or pa.types.is_list(column.type):
+            column = column.flatten() if len(column.flatten()) == len(column) else column
+        return column.cast(pa.large_string())
+    except pa.ArrowException as error:
+        raise DataError(
+            f"{source}: column {name!r} of the row_key is {column.type}; name one with a text or a number in "
+            f"each row."
+        ) from error
+
+
+def keyed(
+    batches: Iterable[pa.RecordBatch], row_key: Sequence[str], numbers: str, source: str
+) -> Iterator[pa.RecordBatch]:
+    """The batches with the numbers of their rows as the column `numbers`."""
+    for batch in batches:
+        made = pa.array(key_numbers(batch, row_key, source))
+        yield batch.append_column(numbers, made)
