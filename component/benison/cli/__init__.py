@@ -12,7 +12,7 @@ import benison
 from benison import signals, terminal
 from benison.cli.catalogue import METRICS_HELP, metrics
 from benison.cli.convert import CONVERT_HELP, convert
-from benison.cli.drift import DRIFT_HELP, drift
+from benison.cli.drift import DRIFT_HELP, PROFILE_HELP, drift, profile_data
 from benison.cli.estimating import ESTIMATE_HELP, estimating
 from benison.cli.evaluate import EVALUATE_HELP, check, evaluate, gate, schema, verify
 from benison.cli.explain import (
@@ -63,6 +63,7 @@ app.command("check-config", epilog=_DONE)(check)
 app.command(help=CONVERT_HELP, epilog=_DONE)(convert)
 app.command(help=METRICS_HELP, epilog=_DONE)(metrics)
 app.command(help=DRIFT_HELP, epilog=_DRIFT)(drift)
+app.command("profile", help=PROFILE_HELP, epilog=_DONE)(profile_data)
 app.command("estimate", help=ESTIMATE_HELP, epilog=_DONE)(estimating)
 app.command(help=MONITOR_HELP, epilog=_MONITOR)(monitor)
 app.command(help=POWER_HELP, epilog=_DONE)(power)

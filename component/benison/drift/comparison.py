@@ -4,16 +4,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from benison.data.dataset import Dataset
-from benison.drift.distances import DISTANCES
-from benison.drift.profiles import CellRows, Column, Numbers, cells_of, distribution_gap, profile_of
-from benison.errors import ConfigError, DataError, suggestion
+from benison.config import SlicingSpec
+from benison.data.batch import Index
+from benison.drift.distances import DISTANCES, Measure
+from benison.drift.drift_sides import WHOLE, Side, check_names, common_columns
+from benison.drift.profiles import (
+    CellRows,
+    Column,
+    Numbers,
+    Profiles,
+    cells_of,
+    cells_of_each_number,
+)
+from benison.errors import ConfigError, suggestion
 from benison.evidence.correction import holm
 
 
@@ -33,6 +41,7 @@ class DriftCheck:
         outcome: `drift` or `no_drift`.
         cell: The values whose share changed most.
         shares: Their share of the rows, in the reference and now.
+        slice: The rows that were compared.
     """
 
     feature: str
@@ -46,6 +55,12 @@ class DriftCheck:
     outcome: str
     cell: str
     shares: tuple[float, float]
+    slice: str = WHOLE
+
+    @property
+    def name(self) -> str:
+        """The column, and the slice where it is not all rows."""
+        return self.feature if self.slice == WHOLE else f"{self.feature} of {self.slice}"
 
     @property
     def reason(self) -> str:
@@ -54,15 +69,15 @@ class DriftCheck:
         moved = f"rows with {self.cell} went from {was} to {is_now}"
         if self.outcome == "drift":
             return (
-                f"{self.feature} drifted: its distance is {self.distance:.3g}, above {self.threshold:.3g} "
+                f"{self.name} drifted: its distance is {self.distance:.3g}, above {self.threshold:.3g} "
                 f"with confidence (p = {self.p_adjusted:.2g}); {moved}."
             )
         if self.distance > self.threshold:
             return (
-                f"{self.feature} is {self.distance:.3g} apart, which so few rows do not show to be above "
+                f"{self.name} is {self.distance:.3g} apart, which so few rows do not show to be above "
                 f"{self.threshold:.3g}; {moved}."
             )
-        return f"{self.feature} is {self.distance:.3g} apart, within {self.threshold:.3g}."
+        return f"{self.name} is {self.distance:.3g} apart, within {self.threshold:.3g}."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,8 +92,8 @@ class DriftReport:
 
     @property
     def drifted(self) -> list[str]:
-        """The columns that drifted."""
-        return [check.feature for check in self.checks if check.outcome == "drift"]
+        """The columns that drifted; of slices as `fare of company=Blue`."""
+        return [check.name for check in self.checks if check.outcome == "drift"]
 
     def __repr__(self) -> str:
         return f"DriftReport({len(self.drifted)} of {len(self.checks)} columns drifted)"
@@ -96,13 +111,14 @@ def _finite(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def compare(
+def compare(  # noqa: PLR0913 - each by its name
     reference: Any,
     current: Any,
     *,
     columns: Iterable[str] | None = None,
+    slices: Sequence[str | SlicingSpec] = (),
     measure: str = "jensen_shannon",
-    threshold: float | None = None,
+    threshold: float | Mapping[str, float] | None = None,
     level: float = 0.99,
 ) -> DriftReport:
     """Compare the distribution of each column of `current` with that of `reference`, in one pass over each.
@@ -112,12 +128,16 @@ def compare(
     however few or many rows there are.
 
     Args:
-        reference: What was expected, such as the training data: whatever `benison.evaluate` reads.
-        current: What is there now.
+        reference: What was expected, such as the training data: whatever `benison.evaluate` reads, or a
+            stored profile: a file whose name ends with `profile.parquet`, or an output that has one.
+        current: What is there now, as data or as a profile.
         columns: Those to compare; by default all that both have and that are numbers, text or booleans.
-        measure: `jensen_shannon` (the root of the divergence in nats, 0 to 0.83), `hellinger` (0 to 1) or
-            `psi` (0 up).
-        threshold: What is called drift; by default 0.1 of each.
+        slices: Features of which every value is a slice, or slicing specs: the columns are compared in
+            each slice that both have, too.
+        measure: `jensen_shannon` (the root of the divergence in nats, 0 to 0.83), `hellinger` (0 to 1),
+            `psi` (0 up), `l_infinity` (the largest difference of a share, 0 to 1) or `ks` (the largest
+            difference of the distribution functions, 0 to 1, of numbers alone).
+        threshold: What is called drift, or that of each column; by default 0.1.
         level: The confidence, between 0.5 and 1.
 
     Raises:
@@ -130,30 +150,110 @@ def compare(
     >>> compare(before, now)
     DriftReport(1 of 2 columns drifted)
     """
-    distance = DISTANCES.get(measure)
-    if distance is None:
-        raise ConfigError(f"There is no measure {measure!r}. {suggestion(measure, DISTANCES)}")
-    limit = distance.threshold if threshold is None else threshold
-    _check(limit, level)
-    datasets = Dataset.open(reference), Dataset.open(current)
-    names = _columns(*datasets) if columns is None else [*dict.fromkeys(columns)]
-    if not names:
-        raise DataError("The two data sets have no column in common that could be compared.")
-    before, now = (profile_of(dataset, names) for dataset in datasets)
-    cells = {name: cells_of(name, before[name], now[name]) for name in names}
-    first = cells[names[0]]
-    raw = [_check_of(n, cells[n], before[n], now[n], measure, limit) for n in names]
-    adjusted = holm(np.array([check.p_value for check in raw]))
-    checks = (
-        dataclasses.replace(
-            c, p_adjusted=float(p), outcome="drift" if p <= 1 - level else "no_drift"
+    asked = DriftRule.of(measure, threshold, level)
+    specs = [SlicingSpec(feature_keys=(of,)) if isinstance(of, str) else of for of in slices]
+    sides = Side.of(reference), Side.of(current)
+    names = common_columns(*sides) if columns is None else [*dict.fromkeys(columns)]
+    check_names(asked.thresholds, names, "A threshold is of the column")
+    before, now = (side.known(names, specs) for side in sides)
+    return asked.report(before, now, names, is_chosen=columns is not None)
+
+
+@dataclasses.dataclass(frozen=True)
+class DriftRule:
+    """How profiles are compared: the measure, the thresholds of columns and of all others, the level."""
+
+    measure: str
+    thresholds: Mapping[str, float]
+    threshold: float
+    level: float
+
+    @classmethod
+    def of(
+        cls, measure: str, threshold: float | Mapping[str, float] | None, level: float
+    ) -> DriftRule:
+        """As `compare` is asked.
+
+        Raises:
+            ConfigError: A measure, threshold or level is none.
+        """
+        if measure not in DISTANCES:
+            raise ConfigError(f"There is no measure {measure!r}. {suggestion(measure, DISTANCES)}")
+        default = DISTANCES[measure].threshold
+        each = threshold if isinstance(threshold, Mapping) else {}
+        limit = threshold if isinstance(threshold, (int, float)) else default
+        for value in (limit, *each.values()):
+            _check(value, level)
+        return cls(measure, each, limit, level)
+
+    def report(
+        self, before: Profiles, now: Profiles, names: Sequence[str], is_chosen: bool
+    ) -> DriftReport:
+        """Of columns over all rows, and in each slice that both profiles have.
+
+        Raises:
+            ConfigError: A chosen column is not what the measure is of.
+            DataError: A column is of another type in the other data.
+        """
+        shared = [key for key in before if key in now]
+        raw = [
+            self._check_of(key, name, before[key][name], now[key][name], is_chosen)
+            for key in shared
+            for name in names
+        ]
+        known = [check for check in raw if check is not None]
+        if not known:
+            raise ConfigError(
+                f"No column has what {self.measure} is of, numbers. Take another measure."
+            )
+        checks = self._judged(known)
+        first = cells_of(names[0], before[WHOLE][names[0]], now[WHOLE][names[0]])
+        rows = int(first.reference.sum()), int(first.current.sum())
+        return DriftReport(checks, *rows, self.measure, self.level)
+
+    def _judged(self, checks: Sequence[DriftCheck]) -> tuple[DriftCheck, ...]:
+        """With what is shown of all of them together, the farthest first."""
+        adjusted = holm(np.array([check.p_value for check in checks]))
+        judged = (
+            dataclasses.replace(
+                check, p_adjusted=float(p), outcome="drift" if p <= 1 - self.level else "no_drift"
+            )
+            for check, p in zip(checks, adjusted, strict=True)
         )
-        for c, p in zip(raw, adjusted, strict=True)
-    )
-    ordered = sorted(checks, key=lambda check: (check.p_adjusted, -check.debiased, check.feature))
-    return DriftReport(
-        tuple(ordered), int(first.reference.sum()), int(first.current.sum()), measure, level
-    )
+        ordered = sorted(judged, key=lambda c: (c.p_adjusted, -c.debiased, c.feature, c.slice))
+        return tuple(ordered)
+
+    def _check_of(
+        self, key: str, name: str, before: Column, now: Column, is_chosen: bool
+    ) -> DriftCheck | None:
+        """Of one column; None where the measure is of numbers and it has none."""
+        distance, threshold = DISTANCES[self.measure], self.thresholds.get(name, self.threshold)
+        cells = cells_of(name, before, now)
+        fine = _numbers_of(before, now)
+        if distance.is_of_numbers and fine is None:
+            if is_chosen:
+                raise ConfigError(
+                    f"Column {name!r} has no numbers, and {self.measure} is of numbers."
+                )
+            return None
+        totals = [max(int(of.sum()), 1) for of in (cells.reference, cells.current)]
+        pooled = cells.pooled(distance.least or DISTANCES["jensen_shannon"].least)
+        p, q = pooled.reference / totals[0], pooled.current / totals[1]
+        largest = int(np.abs(q - p).argmax())
+        measured = _measured(distance, fine if distance.is_of_numbers else None, pooled, threshold)
+        return DriftCheck(
+            name,
+            *measured[:2],
+            threshold,
+            measured[2],
+            1.0,
+            None if fine is None else _gap(*fine),
+            (int(cells.reference[-1]) / totals[0], int(cells.current[-1]) / totals[1]),
+            "no_drift",
+            pooled.names[largest],
+            (float(p[largest]), float(q[largest])),
+            key,
+        )
 
 
 def _check(threshold: float, level: float) -> None:
@@ -163,50 +263,25 @@ def _check(threshold: float, level: float) -> None:
         raise ConfigError(f"A level of confidence is between 0.5 and 1, such as 0.99, not {level}.")
 
 
-_BYTES = (
-    pa.types.is_binary,
-    pa.types.is_large_binary,
-    pa.types.is_fixed_size_binary,
-    pa.types.is_binary_view,
-)
+def _numbers_of(before: Column, now: Column) -> tuple[Index, Index] | None:
+    """The rows of both at each distinct number; None where one side has none."""
+    if not isinstance(before, Numbers) or not isinstance(now, Numbers):
+        return None
+    rows = cells_of_each_number(before, now)
+    return rows if all(of.any() for of in rows) else None
 
 
-def _columns(reference: Dataset, current: Dataset) -> list[str]:
-    """The columns of both of which each value is one number or text."""
-
-    def is_plain(kind: pa.DataType) -> bool:
-        return not pa.types.is_nested(kind) and not any(is_bytes(kind) for is_bytes in _BYTES)
-
-    both = [name for name in reference.schema.names if name in current.schema.names]
-    return [
-        name
-        for name in both
-        if is_plain(reference.schema.field(name).type) and is_plain(current.schema.field(name).type)
-    ]
-
-
-def _check_of(
-    name: str, cells: CellRows, before: Column, now: Column, measure: str, threshold: float
-) -> DriftCheck:
-    totals = [max(int(of.sum()), 1) for of in (cells.reference, cells.current)]
+def _measured(
+    distance: Measure, fine: tuple[Index, Index] | None, pooled: CellRows, threshold: float
+) -> tuple[float, float, float]:
+    """The distance, without what the samples make of it, and its p-value."""
+    rows = (pooled.reference, pooled.current) if fine is None else fine
+    totals = [max(int(of.sum()), 1) for of in rows]
     h = 1 / totals[0] + 1 / totals[1]
-    distance = DISTANCES[measure]
-    pooled = cells.pooled(distance.least)
-    p, q = pooled.reference / totals[0], pooled.current / totals[1]
-    largest = int(np.abs(q - p).argmax())
-    gap = None
-    if isinstance(before, Numbers) and isinstance(now, Numbers):
-        gap = float(np.abs(distribution_gap(before, now)).max(initial=0.0))
-    return DriftCheck(
-        name,
-        distance.of(p, q),
-        distance.debiased(p, q, h),
-        threshold,
-        distance.p_value(p, q, h, threshold),
-        1.0,
-        gap,
-        (int(cells.reference[-1]) / totals[0], int(cells.current[-1]) / totals[1]),
-        "no_drift",
-        pooled.names[largest],
-        (float(p[largest]), float(q[largest])),
-    )
+    p, q = (of / total for of, total in zip(rows, totals, strict=True))
+    return distance.of(p, q), distance.debiased(p, q, h), distance.p_value(p, q, h, threshold)
+
+
+def _gap(before: Index, now: Index) -> float:
+    """Kolmogorov and Smirnov's statistic."""
+    return DISTANCES["ks"].of(before / before.sum(), now / now.sum())

@@ -4,20 +4,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
-from functools import reduce
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from benison.data.batch import Array, Index
+from benison.config import SlicingSpec
+from benison.data.batch import Index
 from benison.data.dataset import Dataset
+from benison.data.reading import TEXT
 from benison.data.values import is_list, is_number, undictionary
 from benison.data.widening import MisfitError
 from benison.errors import DataError
 from benison.slicing.bin_edges import DistinctNumbers, places
+from benison.slicing.encode import ColumnCodes, SpecCodes, split_values
+from benison.slicing.keys import OVERALL, slice_name
+from benison.slicing.spec_columns import columns_of, written_columns
 
 CELLS = 10
 """Into how many cells of equally many rows of the reference numbers go."""
@@ -30,10 +34,14 @@ _MOST_TEXTS = 2_000_000
 
 @dataclasses.dataclass(frozen=True)
 class Numbers:
-    """A column of numbers: its distinct ones, and the rows where it is missing or NaN."""
+    """A column of numbers: its distinct ones, and the rows where it is missing or NaN.
+
+    A coarse one has few numbers, each of which stands for those from it up to the next.
+    """
 
     distinct: DistinctNumbers
     missing: int
+    is_coarse: bool = False
 
     @classmethod
     def of(cls, name: str, column: pa.Array) -> Numbers:
@@ -44,7 +52,7 @@ class Numbers:
     def merge(self, name: str, other: Numbers) -> Numbers:
         """Of the rows of both."""
         distinct = DistinctNumbers.merged(name, [self.distinct, other.distinct])
-        return Numbers(distinct, self.missing + other.missing)
+        return Numbers(distinct, self.missing + other.missing, self.is_coarse or other.is_coarse)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +61,8 @@ class Texts:
 
     counts: Mapping[str, int]
     missing: int
+    other: int = 0
+    """Rows with texts that are not counted one by one."""
 
     @classmethod
     def of(cls, column: pa.Array) -> Texts:
@@ -76,44 +86,100 @@ class Texts:
             raise DataError(
                 f"Column {name!r} has more than {_MOST_TEXTS:,} different texts, as an id has; leave it out."
             )
-        return Texts(counts, self.missing + other.missing)
+        return Texts(counts, self.missing + other.missing, self.other + other.other)
 
 
 Column: TypeAlias = "Numbers | Texts"
 Profile: TypeAlias = "dict[str, Column]"
+"""The columns of some rows, by their names."""
+Profiles: TypeAlias = "dict[str, Profile]"
+"""Those of all rows, `Overall`, and of slices, by the names of these."""
 
 
-def profile_of(dataset: Dataset, columns: Sequence[str]) -> Profile:
-    """The profile of columns over all rows; a second time if a later value does not fit the first ones.
+def profiles_of(
+    dataset: Dataset, columns: Sequence[str], slices: Sequence[SlicingSpec] = ()
+) -> Profiles:
+    """The profiles of columns over all rows, and over those of each slice.
+
+    They are made a second time if a later value does not fit the first ones.
 
     Raises:
         DataError: There is no row, or a column cannot be read.
     """
-    known = dataset.prepared(columns)
+    wanted = [*dict.fromkeys([*columns, *sorted(columns_of(slices))])]
+    known = dataset.prepared(wanted, written_columns(slices))
     try:
-        return _of_batches(known.batches(columns), columns, dataset)
+        batches = known.batches(wanted)
+        return _of_batches(batches, columns, slices, dataset)
     except MisfitError as misfit:
-        refitted = known.refitted(misfit.column, columns)
-        return _of_batches(refitted.batches(columns), columns, dataset)
+        batches = known.refitted(misfit.column, wanted).batches(wanted)
+        return _of_batches(batches, columns, slices, dataset)
 
 
 def _of_batches(
-    batches: Iterable[pa.RecordBatch], columns: Sequence[str], dataset: Dataset
-) -> Profile:
-    parts = ({name: _of_column(name, batch.column(name)) for name in columns} for batch in batches)
-    first = next(parts, None)
-    if first is None:
+    batches: Iterable[pa.RecordBatch],
+    columns: Sequence[str],
+    slices: Sequence[SlicingSpec],
+    dataset: Dataset,
+) -> Profiles:
+    total: Profiles = {}
+    for batch in batches:
+        total = merged(total, batch_profiles(batch, columns, slices))
+    if not total:
         raise DataError(f"{dataset.describe()} holds no rows, so there is nothing to compare.")
-    return reduce(_merged, parts, first)
+    return total
 
 
-def _of_column(name: str, column: pa.Array) -> Column:
+def batch_profiles(
+    batch: pa.RecordBatch, columns: Sequence[str], slices: Sequence[SlicingSpec] = ()
+) -> Profiles:
+    """Those of one batch of at least one row."""
+    values = {name: batch.column(name) for name in columns}
+    made = {slice_name(OVERALL): _profile(values)}
+    names = batch.schema.names
+    texts = {n.removeprefix(TEXT): batch.column(n) for n in names if n.startswith(TEXT)}
+    encoded = ColumnCodes(batch, texts)
+    for spec in slices:
+        codes = SpecCodes.of(spec, encoded)
+        for key, rows in _rows_of_slices(codes):
+            taken = {name: column.take(pa.array(rows)) for name, column in values.items()}
+            made[key] = _profile(taken)
+    return made
+
+
+def _profile(columns: Mapping[str, pa.Array]) -> Profile:
+    return {name: column_profile(name, column) for name, column in columns.items()}
+
+
+def _rows_of_slices(codes: SpecCodes) -> Iterator[tuple[str, Index]]:
+    """The name and the rows of each slice of a spec."""
+    order = np.argsort(codes.codes, kind="stable")
+    ends = np.cumsum(codes.counts())
+    width = len(codes.features)
+    values = split_values(codes.values, width).to_pylist()
+    for i, rows in enumerate(np.split(order, ends[:-1])):
+        key = zip(codes.features, values[i * width : (i + 1) * width], strict=True)
+        yield slice_name(tuple(sorted(key))), rows if codes.rows is None else codes.rows[rows]
+
+
+def column_profile(name: str, column: pa.Array) -> Column:
+    """That of one column of a batch.
+
+    Raises:
+        DataError: It holds lists or structs.
+    """
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if is_list(kind) or pa.types.is_struct(kind):
         raise DataError(f"Column {name!r} holds {kind}, which has no distribution; leave it out.")
     if is_number(kind) and not pa.types.is_boolean(kind):
         return Numbers.of(name, column)
     return Texts.of(column)
+
+
+def merged(a: Profiles, b: Profiles) -> Profiles:
+    """Those of the rows of both, which have the same columns."""
+    joined = {key: _merged(a[key], b[key]) for key in a if key in b}
+    return {**a, **b, **joined}
 
 
 def _merged(a: Profile, b: Profile) -> Profile:
@@ -182,7 +248,8 @@ def cells_of(name: str, reference: Column, current: Column) -> CellRows:
 
 def _as(column: Column, other: Column) -> Column:
     """A column without any value as one of the kind of the other."""
-    if isinstance(column, Texts) and isinstance(other, Numbers) and not column.counts:
+    is_empty = isinstance(column, Texts) and not column.counts and not column.other
+    if isinstance(column, Texts) and isinstance(other, Numbers) and is_empty:
         nothing = DistinctNumbers(other.distinct.numbers[:0], other.distinct.counts[:0])
         return Numbers(nothing, column.missing)
     if (
@@ -223,19 +290,21 @@ def _cells_of_texts(reference: Texts, current: Texts) -> CellRows:
     rows: list[npt.NDArray[np.int64]] = []
     for of in (reference, current):
         own = [of.counts.get(text, 0) for text in frequent]
-        rows.append(np.array([*own, sum(of.counts.values()) - sum(own), of.missing], np.int64))
+        others = sum(of.counts.values()) - sum(own) + of.other
+        rows.append(np.array([*own, others, of.missing], np.int64))
     names = [text or "empty text" for text in frequent]
     return CellRows([*names, _OTHER, _MISSING], *rows)
 
 
-def distribution_gap(reference: Numbers, current: Numbers) -> Array:
-    """The difference of both distribution functions at each of M numbers, as Kolmogorov's: float64[M]."""
-    numbers = np.union1d(reference.distinct.numbers, current.distinct.numbers)
-    below = [_share_up_to(of.distinct, numbers) for of in (reference, current)]
-    return np.asarray(below[1] - below[0])
+def cells_of_each_number(reference: Numbers, current: Numbers) -> tuple[Index, Index]:
+    """The rows of both at each of M distinct numbers, or above it up to the next: int64[M] each.
 
-
-def _share_up_to(held: DistinctNumbers, numbers: npt.NDArray[np.float64]) -> Array:
-    ends = np.concatenate([[0], np.cumsum(held.counts)])
-    shares = ends[np.searchsorted(held.numbers, numbers, side="right")] / max(int(ends[-1]), 1)
-    return np.asarray(shares, np.float64)
+    The numbers are those of the reference where it was stored with few of them, else those of both.
+    """
+    both = [of.distinct for of in (reference, current)]
+    coarse = [of.distinct.numbers for of in (reference, current) if of.is_coarse]
+    numbers = coarse[0] if coarse else np.union1d(both[0].numbers, both[1].numbers)
+    rows = [np.zeros(len(numbers) + 1, np.int64) for _ in both]
+    for cells, of in zip(rows, both, strict=True):
+        np.add.at(cells, np.searchsorted(numbers, of.numbers, side="right"), of.counts)
+    return rows[0], rows[1]

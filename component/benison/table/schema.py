@@ -143,6 +143,22 @@ share is `count` of `rows`; `count` is null where the value is no share, and `ro
 """
 
 
+PROFILE_SCHEMA = pa.schema(
+    [
+        *map(_text, ("slice", "column", "type", "kind")),
+        pa.field("number", pa.float64()),
+        pa.field("text", pa.string()),
+        pa.field("rows", pa.int64(), nullable=False),
+    ]
+)
+"""How often each value of a column is there, so that drift is seen without the data.
+
+`type` is `numbers`, `texts`, or `ranks`: few of many numbers, each of which stands for those from it up to
+the next. `kind` is `value`, `missing`, or `other`, of texts that are not counted one by one. Each column of
+each slice has a row of `missing`.
+"""
+
+
 def upgraded(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """A table of schema 1 or 2 with the columns of `schema`, those of the metrics or of the plots.
 

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Profiles as small tables, which are kept beside results so that the data need not be read again."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benison.drift.profiles import TOP, Column, Numbers, Profiles, Texts
+from benison.errors import BenisonError, DataError
+from benison.paths import Location, RemotePath, in_arrow, locate
+from benison.slicing.bin_edges import DistinctNumbers
+from benison.table.schema import PROFILE_SCHEMA
+
+FILE = "profile.parquet"
+RANKS = 4_000
+"""So many parts of equally many rows numbers have; a multiple of `CELLS`, whose ends are among theirs."""
+
+_VALUE, _MISSING, _OTHER = "value", "missing", "other"
+_NUMBERS, _RANKS, _TEXTS = "numbers", "ranks", "texts"
+
+
+def coarse(numbers: Numbers) -> Numbers:
+    """With few numbers, each of which stands for those from it up to the next.
+
+    Shares of rows below each of them are exact, so cells that end there are those of all numbers.
+    """
+    held = numbers.distinct
+    if len(held.numbers) <= RANKS:
+        return numbers
+    ends = np.cumsum(held.counts)
+    ranks = int(ends[-1]) * np.arange(RANKS) // RANKS
+    finite = np.flatnonzero(np.isfinite(held.numbers.astype(np.float64)))
+    ends_of = np.array([0, len(ends) - 1, finite[0], finite[-1]])
+    starts = np.union1d(np.searchsorted(ends, ranks, side="right"), ends_of)
+    counts = np.add.reduceat(held.counts, starts)
+    return Numbers(DistinctNumbers(held.numbers[starts], counts), numbers.missing, True)
+
+
+def frequent(texts: Texts) -> Texts:
+    """With the most frequent texts alone; all others are counted as one."""
+    ordered = sorted(texts.counts.items(), key=lambda entry: (-entry[1], entry[0]))
+    others = sum(count for _, count in ordered[TOP:])
+    return Texts(dict(ordered[:TOP]), texts.missing, texts.other + others)
+
+
+def stored(profiles: Profiles) -> pa.Table:
+    """Profiles as `PROFILE_SCHEMA` has them, of at most some thousand rows for each column of a slice."""
+    parts = [_stored(key, name, of) for key, each in profiles.items() for name, of in each.items()]
+    return pa.concat_tables([PROFILE_SCHEMA.empty_table(), *parts])
+
+
+def _stored(key: str, name: str, column: Column) -> pa.Table:
+    if isinstance(column, Numbers):
+        few = coarse(column)
+        numbers = pa.array(few.distinct.numbers.astype(np.float64))
+        rows = [*few.distinct.counts.tolist(), column.missing]
+        kind = _RANKS if few.is_coarse else _NUMBERS
+        return _table((key, name, kind), numbers, None, rows, [_MISSING])
+    texts = frequent(column)
+    rows = [*texts.counts.values(), texts.other, texts.missing]
+    names = pa.array([*texts.counts], pa.string())
+    return _table((key, name, _TEXTS), None, names, rows, [_OTHER, _MISSING])
+
+
+def _table(
+    of: tuple[str, str, str],
+    numbers: pa.Array | None,
+    texts: pa.Array | None,
+    rows: list[int],
+    kinds: list[str],
+) -> pa.Table:
+    """The rows of one column: values, and behind them the kinds that have none."""
+    size, behind = len(rows), len(kinds)
+    number = pa.nulls(size, pa.float64())
+    text = pa.nulls(size, pa.string())
+    if numbers is not None:
+        number = pa.concat_arrays([numbers, pa.nulls(behind, pa.float64())])
+    if texts is not None:
+        text = pa.concat_arrays([texts, pa.nulls(behind, pa.string())])
+    kind = [*[_VALUE] * (size - behind), *kinds]
+    columns = [*([word] * size for word in of), kind, number, text, rows]
+    return pa.table(columns, schema=PROFILE_SCHEMA)
+
+
+def restored(table: pa.Table) -> Profiles:
+    """The profiles that `stored` made a table of.
+
+    Raises:
+        DataError: It is none.
+    """
+    try:
+        rows = table.cast(PROFILE_SCHEMA)
+    except (pa.ArrowException, ValueError) as error:
+        raise DataError(f"The profile has not the columns of one: {error}.") from error
+    profiles: Profiles = {}
+    keys = [*zip(rows["slice"].to_pylist(), rows["column"].to_pylist(), strict=True)]
+    starts = [i for i, key in enumerate(keys) if not i or key != keys[i - 1]]
+    for start, end in itertools.pairwise([*starts, len(keys)]):
+        key, name = keys[start]
+        profiles.setdefault(key, {})[name] = _restored(rows.slice(start, end - start))
+    return profiles
+
+
+def _restored(rows: pa.Table) -> Column:
+    kinds = np.array(rows["kind"].to_pylist())
+    counts, is_value = rows["rows"].to_numpy(), kinds == _VALUE
+    missing, other = (int(counts[kinds == kind].sum()) for kind in (_MISSING, _OTHER))
+    type_ = rows["type"][0].as_py()
+    if type_ == _TEXTS:
+        texts = rows["text"].filter(pa.array(is_value)).to_pylist()
+        return Texts(dict(zip(texts, counts[is_value].tolist(), strict=True)), missing, other)
+    numbers = rows["number"].to_numpy()[is_value]
+    return Numbers(DistinctNumbers(numbers, counts[is_value]), missing, type_ == _RANKS)
+
+
+def profile_file(source: Any) -> Location | None:
+    """The file of a profile, where a source is one, or the output of an evaluation that has one."""
+    if not isinstance(source, (str, os.PathLike, RemotePath)):
+        return None
+    try:
+        path = locate(source)
+    except BenisonError:  # such as the address of a query, which is no path
+        return None
+    if PurePath(str(source)).name.endswith(FILE):
+        return path
+    return path / FILE if (path / FILE).is_file() and (path / "verdict.json").is_file() else None
+
+
+def read_profile(file: Location) -> Profiles:
+    """Stored profiles.
+
+    Raises:
+        DataError: It is not there, or none.
+    """
+    if not file.is_file():
+        raise DataError(f"There is no profile {file}.")
+    system, name = in_arrow(file)
+    try:
+        return restored(pq.read_table(name, filesystem=system))
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{file} cannot be read as a profile: {error}.") from error
+
+
+def write_profile(profiles: Profiles, file: Location) -> None:
+    """Store profiles."""
+    system, name = in_arrow(file)
+    pq.write_table(stored(profiles), name, filesystem=system)
