@@ -6,8 +6,12 @@ Blocks with `>>>` are run as doctests by pytest itself.
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import dataclasses
 import doctest
+import io
+import json
 import os
 import re
 import subprocess
@@ -16,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from docs.examples import GALLERY, output_text
 from lxml import html
 from markdown_it import MarkdownIt
 
@@ -25,6 +30,8 @@ from tests.test_layers import LAYERS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
+GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
+NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 TITLE = re.compile(r'title="([^"]+)"')
 SOURCES = ("component", "orchestration", "pipelines")
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -121,10 +128,34 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda notebook: notebook.stem)
+def test_a_notebook_prints_what_it_says(notebook: Path) -> None:
+    pytest.importorskip("sklearn")
+    names: dict[str, object] = {}
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] == "code":
+            *before, last = ast.parse("".join(cell["source"])).body  # whose value is shown
+            with contextlib.redirect_stdout(io.StringIO()) as printed:
+                exec(compile(ast.Module(before, []), notebook.name, "exec"), names)
+                exec(compile(ast.Interactive([last]), notebook.name, "single"), names)
+            assert printed.getvalue().strip() == "".join(map(output_text, cell["outputs"])).strip()
+
+
+def test_the_gallery_has_the_reports_of_the_examples(site: Path) -> None:
+    links = html.parse(site / "gallery.html").xpath("//td/a[starts-with(@href, 'gallery/')]/@href")
+    assert {f"gallery/{path.name}" for path in (site / "gallery").iterdir()} == {*links}
+    assert len(links) == len(GALLERY)
+    for link in links:
+        report = html.fromstring((site / link).read_bytes())
+        assert re.search(r"(not )?blessed|not evaluated", report.text_content(), re.IGNORECASE)
+
+
 def test_each_page_is_in_the_site(site: Path) -> None:
     made = {path.relative_to(site).with_suffix("").as_posix() for path in site.rglob("*.html")}
     generated = {"reference/config", "reference/metrics", "project/changelog"}
-    assert {page.stem for page in PAGES} | generated <= made
+    notebooks = {f"notebooks/{path.stem}" for path in NOTEBOOKS}
+    guides = {f"guides/{path.stem}" for path in GUIDES}
+    assert {page.stem for page in PAGES} | generated | notebooks | guides <= made
 
 
 def test_no_page_asks_another_server_for_anything(site: Path) -> None:
