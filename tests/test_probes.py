@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +30,6 @@ from benison.data.values import is_measured
 from benison.errors import ConfigError
 from benison.probes import changes
 from benison.probes.boundary import BoundaryDistance
-from benison.probes.residual_order import Stretch, in_order
 from benison.probes.subject import Subject
 
 Model: TypeAlias = "Callable[[Any], Any]"
@@ -356,117 +354,6 @@ def test_a_model_must_be_better_than_a_benchmark_by_so_much() -> None:
     )
     constant = benison.evaluate(trips(6), config(bounded), model=lambda frame: 0 * frame["fare"])
     assert constant.verdict.status == "not_blessed"
-
-
-def sales(rows: int = 1_500, follows: float = 0.0, seed: int = 3) -> pa.Table:
-    """Numbers that are the fare and a residual, of which each may follow from the one before."""
-    rng = np.random.default_rng(seed)
-    noise = rng.normal(size=rows)
-    residuals = np.array([*itertools.accumulate(noise, lambda last, new: follows * last + new)])
-    fare, day = rng.normal(size=rows), np.arange(rows)
-    company = rng.choice(["Blue", "Red"], rows)
-    return pa.table({"fare": fare, "company": company, "day": day, "tip": fare + residuals})
-
-
-RESIDUALS = (
-    {"name": "residuals_by_feature", "features": ["fare", "company"]},
-    *("residuals_by_prediction", "residual_normality"),
-    {"name": "residual_autocorrelation", "features": ["day"]},
-)
-
-
-def fare_alone(frame: Any) -> Any:
-    return frame["fare"]
-
-
-def red_too_low(frame: Any) -> Any:
-    return frame["fare"] - 0.5 * (frame["company"] == "Red")
-
-
-def skewed(rows: int = 1_500) -> pa.Table:
-    table = sales(rows)
-    noise = np.random.default_rng(1).exponential(1.0, rows) - 1
-    return table.set_column(3, "tip", pa.array(table["fare"].to_numpy() + noise))
-
-
-def of_residuals(data: Any, model: Model = fare_alone) -> dict[tuple[str, str], Any]:
-    asked = config(*RESIDUALS)
-    asked["metrics_specs"] = [{"metrics": ["MeanSquaredError"]}]
-    rows = benison.evaluate(data, asked, model=model).probes.to_pylist()
-    return {(row["probe"], row["feature"]): row for row in rows}
-
-
-@pytest.mark.parametrize(
-    ("data", "model", "named"),
-    [
-        (sales, fare_alone, set()),
-        (sales, red_too_low, {("residuals_by_feature", "company")}),
-        (lambda: sales(follows=0.5), fare_alone, {("residual_autocorrelation", "day")}),
-        (skewed, fare_alone, {("residual_normality", "")}),
-    ],
-    ids=["sound", "company", "follows", "skewed"],
-)
-def test_a_fault_of_residuals_is_named_by_its_probe_alone(
-    data: Callable[[], pa.Table], model: Model, named: set[tuple[str, str]]
-) -> None:
-    rows = of_residuals(data(), model)
-    assert {key for key, row in rows.items() if row["notable"]} == named
-
-
-def test_residuals_are_tested_as_scipy_does() -> None:
-    data = sales(follows=0.6)
-    rows = of_residuals(data)
-    residuals = data["tip"].to_numpy() - data["fare"].to_numpy()
-    _, (*_, correlation) = stats.probplot(residuals)
-    assert rows["residual_normality", ""]["value"] == pytest.approx(correlation, abs=1e-4)
-    is_red = data["company"].to_numpy() == "Red"
-    by_company = rows["residuals_by_feature", "company"]
-    sides = (is_red, ~is_red) if by_company["detail"] == "Red" else (~is_red, is_red)
-    theirs = stats.ttest_ind(*(residuals[side] for side in sides), equal_var=False)
-    interval = theirs.confidence_interval(0.95)
-    ends = sorted(np.sign(theirs.statistic) * np.array([*interval]))
-    assert [by_company["lower"], by_company["upper"]] == pytest.approx(ends, rel=1e-6)
-    exact = (residuals[1:] * residuals[:-1]).sum() / (residuals**2).sum()
-    watson = (np.diff(residuals) ** 2).sum() / (residuals**2).sum()
-    in_time = rows["residual_autocorrelation", "day"]
-    assert in_time["value"] == pytest.approx(exact)
-    assert f"Durbin-Watson {watson:.3g}, 1,500 rows" in in_time["sentence"]
-
-
-def test_stretches_of_any_size_are_joined_in_the_order_of_time() -> None:
-    rng = np.random.default_rng(2)
-    times, residuals = np.repeat(np.arange(50.0), 2), rng.normal(size=100)
-    residuals[7] = np.nan
-    numbers = np.arange(100, dtype=np.uint64)
-
-    def stretches(*parts: slice) -> list[Stretch]:
-        made = [Stretch.of(times[part], numbers[part], residuals[part]) for part in parts]
-        return [each for each in made if each is not None]
-
-    (whole,) = stretches(slice(None))
-    cuts = itertools.pairwise([0, 1, 30, 31, 64, 100])
-    joined = in_order(reversed(stretches(*(slice(a, b) for a, b in cuts))))
-    assert joined is not None
-    assert joined[:5] == whole[:5]
-    assert joined.durbin_watson == pytest.approx(whole.durbin_watson)
-    assert in_order(stretches(slice(0, None, 2), slice(1, None, 2))) is None
-
-
-@pytest.mark.parametrize(
-    "day",
-    [
-        pa.array(range(60), pa.int64()).cast(pa.timestamp("s")),
-        pa.array(range(60), pa.int32()).cast(pa.date32()),
-        pa.array([f"2026-01-01 00:{minute:02d}:00" for minute in range(60)]),
-    ],
-    ids=["timestamp", "date", "text"],
-)
-def test_times_are_of_any_type(day: pa.Array) -> None:
-    data = sales(60, 0.5)
-    expected = of_residuals(data)["residual_autocorrelation", "day"]["value"]
-    turned = data.set_column(2, "day", day).take(pa.array(range(59, -1, -1)))
-    value = of_residuals(turned)["residual_autocorrelation", "day"]["value"]
-    assert value == pytest.approx(expected)
 
 
 def test_numbers_and_classes_are_probed_too() -> None:

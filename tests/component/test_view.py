@@ -18,6 +18,7 @@ import benison
 from benison import DataError, EvalResult, MissingExtraError
 from benison.report.notebook import cell
 from benison.report.notebook.plot_data import PLOTS
+from benison.report.page.build import render
 from tests.conftest import config, taxi_like
 
 HOSTILE = [
@@ -299,3 +300,46 @@ def test_scores_of_any_size_are_drawn_where_they_are(trips: pa.Table) -> None:
         assert below == pytest.approx(np.mean(logits[labels == label] < 0), abs=0.08)
     thresholds = np.array([row["x"] for row in rows_of(view.plot("thresholds"))])
     assert -20 < thresholds.min() < thresholds.max() < 33
+
+
+@pytest.fixture(scope="module")
+def probed(trips: pa.Table) -> EvalResult:
+    debugging = {"rows": 40, "probes": ["partial_dependence", "permutation_flips"]}
+    asked = {
+        "model_specs": [{"label_key": "label"}],
+        "metrics_specs": [{"metrics": ["AUC"]}],
+        "debugging": debugging,
+    }
+    table = trips.slice(0, 60).select(["hour", "company", "label"])
+    return benison.evaluate(table, asked, model=lambda frame: frame["hour"].astype(float) / 24)
+
+
+def test_probes_are_drawn_as_curves_and_as_values(probed: EvalResult) -> None:
+    rows = rows_of(probed.view.probe("partial_dependence", "hour"))
+    (curve,) = [r for r in probed.probes.to_pylist() if r["curve"] and r["feature"] == "hour"]
+    means = [row for row in rows if row["line"] == "mean"]
+    assert [row["value"] for row in means] == [point["value"] for point in curve["curve"]]
+    assert [row["at"] for row in means] == sorted(float(point["at"]) for point in curve["curve"])
+    lines = np.array(curve["lines"])
+    assert lines.shape == (20, len(means))
+    assert lines[:, 0] == pytest.approx([row["value"] for row in means][0])
+    assert len(rows) == 21 * len(means)
+    texts = rows_of(probed.view.probe("partial_dependence", "company"))
+    assert {row["at"] for row in texts} <= {*probed_companies(probed)}
+    values = rows_of(probed.view.probe("permutation_flips"))
+    assert [row["of"] for row in values] == ["hour", "company"]
+    for name, feature in (("partial_dependenc", ""), ("partial_dependence", "hours")):
+        with pytest.raises(DataError, match="Did you mean"):
+            probed.view.probe(name, feature)
+
+
+def probed_companies(result: EvalResult) -> list[str]:
+    rows = result.probes.to_pylist()
+    return [p["at"] for row in rows if row["feature"] == "company" for p in row["curve"]]
+
+
+def test_the_report_draws_single_rows_behind_the_curve(probed: EvalResult) -> None:
+    page = render(probed)
+    drawing = page[page.index(">partial_dependence") :].partition("</svg>")[0]
+    assert drawing.count("<polyline") == 21
+    assert "and 20 single rows" in drawing

@@ -23,6 +23,7 @@ from benison.probes.subject import Subject, finite
 
 _POINTS = 20
 _ROUNDS = 5
+_LINES = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +32,8 @@ class PartialDependence(Probe):
 
     Friedman, "Greedy function approximation: a gradient boosting machine", The Annals of Statistics 29, 2001.
     Of several classes the one whose mean score changes most. How rows differ in it (Goldstein and others,
-    "Peeking inside the black box", 2015) is the standard deviation of their own changes.
+    "Peeking inside the black box", 2015) is the standard deviation of their own changes; the curves of the
+    first twenty are drawn beside the mean.
     """
 
     rows = 500
@@ -100,6 +102,7 @@ class PartialDependence(Probe):
             float(ranges[best]),
             rows=scores.shape[1],
             curve=curve,
+            lines=tuple(map(tuple, own.T[:_LINES].tolist())),
             scale=float(np.abs(mean).max()),
         )
 

@@ -25,6 +25,7 @@ class ProbeFinding:
         is_notable: Whether a person should look at it, though nobody gave a bound.
         scale: The size of the numbers of which the value is a difference; None where it is none.
         curve: Points of a drawing: what was set, and what came of it.
+        lines: What came of it on some single rows, at the same points.
     """
 
     probe: str
@@ -39,6 +40,7 @@ class ProbeFinding:
     is_notable: bool = False
     curve: tuple[tuple[str, float], ...] = ()
     scale: float | None = None
+    lines: tuple[tuple[float, ...], ...] = ()
 
     def row(self) -> dict[str, Any]:
         """The fields that `PROBES_SCHEMA` has of it."""
@@ -48,6 +50,7 @@ class ProbeFinding:
             **{name: getattr(self, name) for name in own},
             "notable": self.is_notable,
             "curve": curve,
+            "lines": [*map(list, self.lines)] or None,
         }
 
 

@@ -24,6 +24,11 @@ class Viewer(Protocol):
     ) -> alt.Chart | alt.LayerChart | alt.FacetChart:
         """A plot of some slices, one over the other."""
 
+    def probe(
+        self, name: str, feature: str = "", **keys: Any
+    ) -> alt.Chart | alt.LayerChart | alt.FacetChart:
+        """What a probe of debugging says: the curve of a feature, else values with their intervals."""
+
     def time_series(
         self,
         results: Sequence[Any],

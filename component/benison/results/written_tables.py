@@ -93,7 +93,7 @@ def _optional_table(directory: Location | None, name: str, schema: pa.Schema) ->
         return schema.empty_table()
     blessing.check_whole(directory, name)
     with readable(directory):
-        return whole(_table(directory / name).cast(schema))
+        return whole(completed(_table(directory / name), schema))
 
 
 def _table(path: Location) -> pa.Table:

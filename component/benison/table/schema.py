@@ -131,6 +131,7 @@ PROBES_SCHEMA = pa.schema(
         pa.field("notable", pa.bool_(), nullable=False),
         _text("sentence"),
         pa.field("curve", pa.list_(pa.struct([_text("at"), _number("value")])), nullable=False),
+        pa.field("lines", pa.list_(pa.list_(pa.float64()))),
     ]
 )
 """One row per finding of a probe, in the order in which they ran.
@@ -139,7 +140,8 @@ PROBES_SCHEMA = pa.schema(
 share is `count` of `rows`; `count` is null where the value is no share, and `rows` where it rests on none.
 `value` has the interval `lower` to `upper`. `side` says whether `bound` limits from below (`lower`) or above
 (`upper`), "" without a bound, and `outcome` what came of it: pass, fail, not_evaluated, or "" without one.
-`notable` is what a person should look at, bound or not. `curve` are the points of a probe that draws one.
+`notable` is what a person should look at, bound or not. `curve` are the points of a probe that draws one,
+and `lines` what single rows have at the same points, of the first rows; null where there are none.
 """
 
 

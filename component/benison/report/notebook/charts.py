@@ -112,6 +112,36 @@ def plot(name: str, kind: Kind, rows: Rows) -> alt.Chart | alt.LayerChart | alt.
     return drawn.properties(title=title, width=340, height=300)
 
 
+def curve(title: str, feature: str, rows: Rows) -> alt.LayerChart:
+    """The curve of a probe, and the lines of single rows thin behind it."""
+    vega = altair()
+    on_scale = all(isinstance(row["at"], float) for row in rows)
+    x = vega.X("at:Q" if on_scale else "at:N", sort=None, title=feature or None)
+    y = vega.Y("value:Q", title="value", scale=vega.Scale(zero=False))
+    base = vega.Chart(vega.Data(values=rows)).encode(x=x, y=y, order="place:Q", detail="line:N")
+    chart: alt.LayerChart = vega.layer(
+        base.transform_filter("datum.line != 'mean'").mark_line(color=_SOFT, size=1, opacity=0.5),
+        base.transform_filter("datum.line == 'mean'").mark_line(color=_OURS, size=3),
+    )
+    return chart.properties(title=f"{title} of {feature}" if feature else title, width=420)
+
+
+def findings(title: str, rows: Rows) -> alt.LayerChart:
+    """What a probe says of each feature: a dot and its interval, coloured by what came of its bound."""
+    vega = altair()
+    y = vega.Y("of:N", sort=None, title=None, axis=vega.Axis(labelLimit=260))
+    base = vega.Chart(vega.Data(values=rows)).encode(y=y)
+    x = vega.X("value:Q", title="value")
+    colour = vega.Color("check:N", title="check", scale=_scale(_CHECKS))
+    chart: alt.LayerChart = vega.layer(
+        base.mark_rule().encode(x=vega.X("lower:Q", title="value"), x2="upper:Q"),
+        base.mark_point(filled=True, size=60, opacity=1).encode(
+            x, color=colour, tooltip=_tips(rows)
+        ),
+    )
+    return chart.properties(title=title, width=420)
+
+
 def _tips(rows: Rows) -> list[Any]:
     return [altair().Tooltip(f"{name}:N") for name in (rows[0] if rows else ())]
 

@@ -20,6 +20,7 @@ from benison.data.batch import Array
 from benison.errors import DataError, suggestion
 from benison.report.notebook import cell, charts
 from benison.report.notebook.plot_data import ASKED_BY, PLOTS, Kind, thinned
+from benison.report.notebook.probe_data import curve_points, probe_rows
 from benison.results.result import UNDIRECTED, EvalResult, filter_rows, load_result
 from benison.slicing.keys import OVERALL
 from benison.table.key import SLICE_DIFFERENCE, VALUE, VIEW_COLUMNS
@@ -141,6 +142,25 @@ class ResultView:
                 for columns in row["columns"].to_pylist():
                     yield from _points(kind, model, slice_, dict(columns))
 
+    def probe(self, name: str, feature: str = "", **keys: Any) -> alt.LayerChart:
+        """What a probe of debugging says: the curve of a feature, else values with their intervals.
+
+        Single rows, such as those of a partial dependence, are thin lines behind the curve.
+
+        Args:
+            name: Of the probe, such as "partial_dependence".
+            feature: The one whose curve to draw; "" draws the values of all.
+            keys: `model` and `output`, where several were probed, or the `detail` of a finding.
+
+        Raises:
+            DataError: The probe says nothing of it, or of several models.
+        """
+        rows = probe_rows(self.result, name, feature, keys)
+        curves = [row for row in rows if row["curve"]]
+        if len(curves) == 1 and (feature or len(rows) == 1):
+            return charts.curve(name.replace("_", " "), feature, curve_points(curves[0]))
+        return charts.findings(name.replace("_", " "), [*map(_finding, rows)])
+
     def time_series(
         self,
         results: Sequence[EvalResult | str | os.PathLike[str]],
@@ -162,6 +182,14 @@ class ResultView:
         """
         rows = _over_time([*map(_loaded, results), self.result], metric, slice, keys)
         return charts.time_series(metric, slice, rows)
+
+
+def _finding(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of probes as a dot with its interval."""
+    title = " ".join(filter(None, (row["feature"], row["detail"]))) or row["probe"]
+    outcome = _CHECKED.get(row["outcome"], "none")
+    numbers = {key: _plain(row[key]) for key in ("value", "lower", "upper", "rows")}
+    return {"of": title, **numbers, "check": outcome, "sentence": row["sentence"]}
 
 
 def _by_id(table: pa.Table, column: str) -> dict[str, Any]:

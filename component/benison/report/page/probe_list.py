@@ -40,23 +40,35 @@ def _row(row: dict[str, Any]) -> str:
     kind = f' class="is-{row["outcome"]}"' if row["outcome"] else ""
     return (
         f'<tr{kind}><th scope="row">{row["probe"]}{sentence}</th><td><bdi>{of}</bdi></td>{cells}'
-        f"<td>{_drawing(row['curve'])}</td></tr>"
+        f"<td>{_drawing(row['curve'], row['lines'] or ())}</td></tr>"
     )
 
 
-def _drawing(curve: Sequence[Mapping[str, Any]]) -> str:
-    """The points of a curve from left to right, with what they are in words for who does not see them."""
-    values = [point["value"] for point in curve if math.isfinite(point["value"])]
-    if len(values) < 2:  # noqa: PLR2004 - a line has two ends
+def _drawing(curve: Sequence[Mapping[str, Any]], lines: Sequence[Sequence[float]]) -> str:
+    """The points of a curve from left to right, with what they are in words for who does not see them.
+
+    The lines of single rows are thin behind it.
+    """
+    means = [point["value"] for point in curve]
+    values = [value for line in (means, *lines) for value in line if math.isfinite(value)]
+    if len(means) < 2 or len(values) < 2:  # noqa: PLR2004 - a line has two ends
         return ""
     low, high = min(values), max(values)
+    thin = "".join(_line(line, low, high, ' stroke-opacity="0.2"') for line in lines)
+    known = [value for value in means if math.isfinite(value)]
+    ends = f"{curve[0]['at']} to {curve[-1]['at']}: {min(known):.4g} to {max(known):.4g}"
+    ends += f", and {len(lines)} single rows" if lines else ""
+    return (
+        f'<svg role="img" width="{_WIDTH}" height="{_HEIGHT}" aria-label="{escape(ends)}">'
+        f"<title>{escape(ends)}</title>{thin}{_line(means, low, high)}</svg>"
+    )
+
+
+def _line(values: Sequence[float], low: float, high: float, style: str = "") -> str:
     across, up = (_WIDTH - 4) / (len(values) - 1), (_HEIGHT - 4) / ((high - low) or 1.0)
     points = " ".join(
         f"{2 + i * across:.1f},{_HEIGHT - 2 - (value - low) * up:.1f}"
         for i, value in enumerate(values)
+        if math.isfinite(value)
     )
-    ends = f"{curve[0]['at']} to {curve[-1]['at']}: {low:.4g} to {high:.4g}"
-    return (
-        f'<svg role="img" width="{_WIDTH}" height="{_HEIGHT}" aria-label="{escape(ends)}">'
-        f'<title>{escape(ends)}</title><polyline fill="none" stroke="currentColor" points="{points}"/></svg>'
-    )
+    return f'<polyline fill="none" stroke="currentColor"{style} points="{points}"/>'
