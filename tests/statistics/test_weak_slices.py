@@ -107,3 +107,18 @@ def test_all_rows_together_are_reported_with_an_interval_that_covers_their_chang
     assert (evidence.expected, evidence.lower <= true <= evidence.upper) == (0, True)
     half = data.losses[(data.hashes & np.uint64(1)) == 1]
     assert evidence.rows == len(half)
+
+
+@pytest.mark.parametrize(("feature", "values"), [(0, {1}), (3, {1, 2, 3})])
+def test_slices_of_most_rows_do_not_hide_in_the_change_of_all(
+    feature: int, values: set[int]
+) -> None:
+    """Each became worse by more than the least effect, and all rows together by less."""
+    data = draw(8, rows=120_000, effect=0, loss="change", sizes=(2, 3, 4, 5))
+    inside = np.isin(data.codes[feature], [*values])
+    share = 0.85 * SEARCH.min_effect / inside.mean()
+    worse = inside & (np.random.default_rng(9).random(len(inside)) < share)
+    state = dataclasses.replace(data, losses=worse.astype(float)).state()
+    reported = confirmed(pursue(state, SEARCH_OF_CHANGES), state.levels, ALPHA, SEARCH.min_effect)
+    assert share < 2 * SEARCH.min_effect
+    assert {tuple(e.candidate.pairs.items()) for e in reported} == {((feature, v),) for v in values}

@@ -64,8 +64,14 @@ def confirmed(
     pursuit: Pursuit, levels: tuple[int, int] | None, alpha: float, min_effect: float
 ) -> list[Evidence]:
     """The slices that the other half confirms, with Bonferroni's correction over those that were taken."""
-    evidence = evidence_of(pursuit, levels, alpha)
-    return [e for e in evidence if e.p_adjusted < alpha and e.lower > 0 and e.effect >= min_effect]
+    hidden = pursuit.hidden(min_effect)
+    return [
+        e
+        for e in evidence_of(pursuit, levels, alpha)
+        if e.p_adjusted < alpha
+        and e.lower > 0
+        and e.effect + (0 if e.candidate == WHOLE else hidden) >= min_effect
+    ]
 
 
 def evidence_of(

@@ -304,8 +304,25 @@ class Pursuit:
         score, spread = self._score(expected)
         score /= np.sqrt(1 + uncertain / np.maximum(spread, 1e-300))
         excess = sums - expected
-        strong = self.tables.eligible & (excess >= rows * min_effect) & (excess > 0)
+        strong = self.tables.eligible & (excess >= self._least(rows, min_effect)) & (excess > 0)
         return np.where(strong, score, -np.inf)
+
+    def _least(self, rows: Array, min_effect: float) -> Array:
+        """The least excess of each cell: of half of all rows half of the effect is expected of all."""
+        hidden = self.hidden(min_effect)
+        if hidden:
+            return rows * (min_effect - hidden)
+        return np.asarray(rows * min_effect * (1 - rows / max(self.tables.total[0, 0], 1)))
+
+    def hidden(self, min_effect: float) -> float:
+        """What a change of all rows has in common where that is too little to be reported of Overall.
+
+        It is no excuse then: a slice that became worse by the least effect is reported, however much of the
+        change of all rows is its own, or that of others like it.
+        """
+        floor, common = self.tables.floor, float(self.effects[0])
+        is_hidden = floor is not None and floor < common < min_effect
+        return common - (floor or 0.0) if is_hidden else 0.0
 
     def _score(self, expected: Array) -> tuple[Array, Array]:
         """The score of each cell by its expected sum, and the variance of the sum: float64[cells]."""
