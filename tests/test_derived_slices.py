@@ -117,7 +117,8 @@ def test_beam_has_the_same_slices_and_edges(
     form: Callable[[pa.Table, Path], Any], fares: pa.Table, tmp_path: Path
 ) -> None:
     pytest.importorskip("apache_beam", reason="needs Beam")
-    made, data = config("ExampleCount", "AUC", slices=SLICES), form(fares, tmp_path)
+    slices = [*SLICES, {"bins": {"hour": {"every": "minute"}}, "feature_keys": ["company"]}]
+    made, data = config("ExampleCount", "AUC", slices=slices), form(fares, tmp_path)
     local = benison.evaluate(data, made)
     beam = benison.evaluate(data, made, engine="beam", beam_options=["--runner=FnApiRunner"])
     assert beam.config == local.config

@@ -10,10 +10,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+import benison
 from benison.config import Bins, SlicingSpec
 from benison.errors import DataError
 from benison.slicing.bin_edges import DistinctNumbers
 from benison.slicing.encode import ColumnCodes, SpecCodes
+from benison.slicing.periods import periods
 from benison.slicing.spec_columns import misfits
 
 
@@ -142,3 +144,79 @@ def test_columns_that_bins_do_not_fit_are_named_in_their_order() -> None:
     spec = SlicingSpec(bins={name: Bins(edges=(1,)) for name in reversed(names)})
     faults = misfits(spec, names, dict.fromkeys(names, pa.string()))
     assert [where for where, _ in faults] == [("bins", name) for name in names]
+
+
+TIMES = pd.to_datetime(
+    [
+        "2024-12-30 23:59:59",
+        "2025-01-01 00:00:00",
+        "1969-12-31 23:30:00",
+        None,
+        "2026-03-29 02:30:00",
+    ]
+)
+_FREQUENCIES = {"minute": "min", "hour": "h", "day": "D", "month": "M", "year": "Y"}
+
+
+def in_each_form(times: pd.DatetimeIndex) -> dict[str, pa.Array]:
+    seconds = [None if pd.isna(t) else int(t.timestamp()) for t in times]
+    texts = [None if pd.isna(t) else t.isoformat() for t in times]
+    return {
+        "timestamp": pa.array(times),
+        "text": pa.array(texts),
+        "dictionary": pa.array(texts).dictionary_encode(),
+        "seconds": pa.array(seconds, pa.int64()),
+        "milliseconds": pa.array([None if s is None else s * 1000 for s in seconds], pa.float64()),
+    }
+
+
+@pytest.mark.parametrize("every", [*_FREQUENCIES, "week"])
+def test_periods_are_those_of_pandas(every: str) -> None:
+    forms = in_each_form(TIMES)
+    del forms["milliseconds"]
+    if every == "week":
+        expected = [
+            None if pd.isna(t) else f"{t.isocalendar()[0]}-W{t.isocalendar()[1]:02}" for t in TIMES
+        ]
+    else:
+        frequency = _FREQUENCIES[every]
+        expected = [None if pd.isna(t) else str(t.to_period(frequency)) for t in TIMES]
+    assert {
+        name: periods("t", of, every).to_pylist() for name, of in forms.items()
+    } == dict.fromkeys(forms, expected)
+    assert all(Bins(every=every).has(text) for text in expected if text)  # type: ignore[arg-type]
+
+
+def test_later_numbers_are_milliseconds() -> None:
+    late = TIMES[[0, 1, 4]]
+    assert periods("t", in_each_form(late)["milliseconds"], "day").to_pylist() == [
+        str(t.date()) for t in late
+    ]
+
+
+def test_slices_of_periods_are_crossed_and_counted() -> None:
+    times = pa.array([*TIMES[:2], None, TIMES[1]], pa.timestamp("us"))
+    data = pa.table({"t": times, "c": list("aabb"), "y": [1, 0, 1, 1], "p": [1.0, 1.0, 0.0, 1.0]})
+    config = {
+        "model_specs": [{"label_key": "y", "prediction_key": "p"}],
+        "slicing_specs": [{"bins": {"t": {"every": "year"}}, "feature_keys": ["c"]}],
+        "metrics_specs": [{"metrics": [{"class_name": "ExampleCount"}]}],
+    }
+    result = benison.evaluate(data, config)
+    rows = zip(result.slices(), result.metrics["value"].to_pylist(), strict=True)
+    assert dict(rows) == {"c=a, t=2024": 1, "c=a, t=2025": 1, "c=b, t=2025": 1}
+    kinds = {pair["type"] for key in result.metrics["slice_key"].to_pylist() for pair in key}
+    assert kinds == {"string", "period"}
+
+
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [
+        (pa.array([True]), "holds bool"),
+        (pa.array(["yesterday"]), "are no times"),
+        (pa.array([1], pa.duration("s")), "holds duration"),
+    ],
+)
+def test_periods_of_what_is_no_time_are_refused(column: pa.Array, text: str) -> None:
+    with pytest.raises(DataError, match=text):
+        periods("t", column, "day")

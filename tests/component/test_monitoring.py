@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 import json
 from pathlib import Path
 from typing import Any
@@ -10,13 +12,14 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
 import benison
 from benison.cli import app
 from benison.errors import BenisonError
-from benison.monitoring import MonitorReport, monitor
+from benison.monitoring import MonitorReport, Watch, monitor, monitor_stream
 from benison.results.result import EvalResult
 
 CHANGE_AT, DAYS = 3, 6
@@ -94,8 +97,57 @@ def test_nothing_that_changed_is_no_alert(quiet: list[EvalResult]) -> None:
     assert report.summary.startswith("No alert")
 
 
+FIRST = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
+
+
+def stream(planted: str = "") -> pa.Table:
+    """The days one after the other, with the time of each trip in seconds since 1970."""
+    parts = []
+    for day in range(DAYS):
+        table = trips(day, planted, 4000 if day == 0 else 1500)
+        seconds = int(FIRST.timestamp()) + day * 86_400 + np.arange(table.num_rows)
+        parts.append(table.append_column("pickup", pa.array(seconds)))
+    return pa.concat_tables(parts)
+
+
+def test_a_stream_of_data_has_the_alerts_of_results_a_day(concept: list[EvalResult]) -> None:
+    choices = {"metrics": ["binary_accuracy", "recall", "mean_label"]}
+    by_day = watched(concept, **choices)
+    streamed = monitor_stream(
+        stream("concept"),
+        CONFIG,
+        time_key="pickup",
+        watch=Watch(**choices),  # type: ignore[arg-type]
+    )
+    assert streamed.buckets == tuple(f"2026-03-{day + 1:02}" for day in range(1, DAYS))
+    days_of = dict(zip(by_day.buckets, streamed.buckets, strict=True))
+    assert [dataclasses.replace(each, drifted=(), drift=()) for each in streamed.alerts] == [
+        dataclasses.replace(
+            each,
+            since=days_of[each.since],
+            raised=days_of[each.raised],
+            again=tuple(days_of[at] for at in each.again),
+        )
+        for each in by_day.alerts
+    ]
+    assert {each.slice for each in streamed.alerts} == {"company=Blue"}
+
+
+def test_a_result_with_slices_of_periods_is_watched_as_it_is() -> None:
+    slices = [{"feature_keys": ["company"], "bins": {"pickup": {"every": "day"}}}]
+    result = benison.evaluate(stream("concept"), {**CONFIG, "slicing_specs": slices})
+    report = monitor([result], metrics=["binary_accuracy"])
+    assert [(each.slice, each.since) for each in report.alerts] == [
+        ("company=Blue", f"2026-03-{CHANGE_AT + 1:02}")
+    ]
+    with pytest.raises(BenisonError, match="no slices by periods of 'pick'"):
+        monitor([result], time_key="pick")
+
+
 def test_more_positive_labels_everywhere_are_one_alert_of_all_data() -> None:
-    report = watched(days("prior"), metrics=["mean_label", "recall"])
+    report = monitor_stream(
+        stream("prior"), CONFIG, time_key="pickup", watch=Watch(metrics=["mean_label", "recall"])
+    )
     (alert,) = report.alerts
     assert (alert.metric, alert.slice, alert.side) == ("mean_label", "Overall", "rose")
     assert len(alert.explains) >= 5
@@ -135,7 +187,13 @@ def test_a_bucket_without_its_labels_is_said_and_not_judged(concept: list[EvalRe
 
 
 def test_shares_of_all_rows_are_watched_without_intervals() -> None:
-    report = watched(days("concept", options={}), metrics=["binary_accuracy", "recall"])
+    unsure = {**CONFIG, "options": {"confidence": "off"}}
+    report = monitor_stream(
+        stream("concept"),
+        unsure,
+        time_key="pickup",
+        watch=Watch(metrics=["binary_accuracy", "recall"]),
+    )
     assert [alert.slice for alert in report.alerts] == ["company=Blue"]
     assert report.unwatched == ("recall",)
 
@@ -177,3 +235,13 @@ def test_the_command_gates_and_replays(tmp_path: Path) -> None:
         (each["alarms"] for each in values), reverse=True
     )
     assert values[0]["slices"][0] == "company=Blue"
+
+
+def test_the_command_reads_a_stream(tmp_path: Path) -> None:
+    data, config = tmp_path / "trips.parquet", tmp_path / "eval.yaml"
+    pq.write_table(stream("concept"), data)
+    config.write_text(json.dumps({**CONFIG, "slicing_specs": [{"feature_keys": ["company"]}]}))
+    command = ["monitor", "--examples", str(data), "--config", str(config)]
+    run = CliRunner().invoke(app, [*command, "--time-key", "pickup", "--gate"])
+    assert (run.exit_code, "company=Blue fell" in run.stdout) == (1, True)
+    assert CliRunner().invoke(app, command).exit_code == 2

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Annotated
 
@@ -10,20 +11,24 @@ import typer
 from rich.table import Table
 
 from benison.cli.options import NOT_BLESSED, AsJson, errors
+from benison.config.slicing_specs import PERIODS
+from benison.errors import ConfigError
 from benison.monitoring import DETECTORS, MonitorReport
 from benison.monitoring.handing_on import publish_alerts, targets_of, write_junit
 from benison.monitoring.kinds import E_DETECTOR
 from benison.monitoring.replaying import Replayed, replayed
+from benison.monitoring.streams import evaluated_in_periods
 from benison.monitoring.timeline import Timeline
-from benison.monitoring.watching import Watch
-from benison.results.result import load_result
+from benison.monitoring.watching import Watch, timeline_of
+from benison.results.result import EvalResult, load_result
 from benison.terminal import console, plain
 
 MONITOR_HELP = """Tell which slices have become worse over time, since when and by how much.
 
 RUNS are output directories of evaluations, each of which is a bucket of time.
-The first that was blessed is what the others are held against. An alarm that
-a change of another slice explains is not an alert of its own.
+The first that was blessed is what the others are held against. Or one stream
+of data is read once, in buckets of a time that it has. An alarm that a change
+of another slice explains is not an alert of its own.
 
 [bold]Examples[/bold]
 
@@ -33,6 +38,9 @@ A job that ends with 1 on an alert, after each day's evaluation:
 One metric of two slices, in the order in which they are named:
   benison monitor day-1 day-2 day-3 --as-given --metric recall --slice Overall --slice hour=5
 
+The trips of a month by day, against the run that was blessed:
+  benison monitor --examples trips.parquet --config eval.yaml --time-key pickup --reference out
+
 Which alarms each threshold would have given, to choose one:
   benison monitor evaluations/* --replay --detector adwin
 """
@@ -40,9 +48,24 @@ Which alarms each threshold would have given, to choose one:
 
 def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
     runs: Annotated[
-        list[str],
-        typer.Argument(help="The output directories of evaluations.", show_default=False),
-    ],
+        list[str] | None,
+        typer.Argument(
+            help="The output directories of evaluations; one may have slices by periods.",
+            show_default=False,
+        ),
+    ] = None,
+    examples: Annotated[
+        str | None, typer.Option(help="One stream of data, in place of runs.")
+    ] = None,
+    config: Annotated[str | None, typer.Option(help="Its config, as evaluate takes it.")] = None,
+    time_key: Annotated[str | None, typer.Option(help="The column of its times.")] = None,
+    bucket: Annotated[str, typer.Option(help=f"A period: {', '.join(PERIODS)}.")] = "day",
+    model: Annotated[
+        str | None, typer.Option(help="The model to call; else predictions are in the data.")
+    ] = None,
+    format_: Annotated[
+        str | None, typer.Option("--format", help="Of the data, where names do not tell.")
+    ] = None,
     reference: Annotated[
         str | None,
         typer.Option(help="The output of what was blessed; default: the first blessed run."),
@@ -105,7 +128,8 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
         )
         sinks = targets_of(publish or ())
         first = None if reference is None else load_result(reference)
-        timeline = Timeline.of([load_result(run) for run in runs], as_given, first)
+        stream = StreamOptions(examples, config, time_key, bucket, model, format_)
+        timeline = stream.timeline(runs or [], as_given, first)
         if replay:
             _print_replay(replayed(watch, timeline), as_json)
             return
@@ -116,6 +140,42 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
         publish_alerts(report, sinks)
     if gate and report.alerts:
         raise typer.Exit(NOT_BLESSED)
+
+
+@dataclasses.dataclass(frozen=True)
+class StreamOptions:
+    """The options of one stream of data."""
+
+    examples: str | None
+    config: str | None
+    time_key: str | None
+    bucket: str
+    model: str | None
+    format: str | None
+
+    def timeline(self, runs: list[str], as_given: bool, reference: EvalResult | None) -> Timeline:
+        """Of the stream, or of runs.
+
+        Raises:
+            ConfigError: Both or none are given, or an option is missing.
+        """
+        if bool(runs) == (self.examples is not None):
+            raise ConfigError("Name runs, or one stream of data with --examples; not both.")
+        if self.examples is None:
+            return timeline_of(
+                [load_result(run) for run in runs], as_given, reference, self.time_key
+            )
+        if self.config is None or self.time_key is None:
+            raise ConfigError("A stream of data needs --config eval.yaml and --time-key COLUMN.")
+        result = evaluated_in_periods(
+            self.examples,
+            self.config,
+            self.time_key,
+            self.bucket,
+            model=self.model,
+            format=self.format,
+        )
+        return Timeline.of_periods(result, self.time_key, reference)
 
 
 def _print(report: MonitorReport, as_json: bool) -> None:

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
@@ -31,6 +32,19 @@ def _edge(value: Any) -> float:
     return int(value) if whole else value
 
 
+PERIODS = {
+    "minute": "%Y-%m-%d %H:%M",
+    "hour": "%Y-%m-%d %H:00",
+    "day": "%Y-%m-%d",
+    "week": "%G-W%V",
+    "month": "%Y-%m",
+    "year": "%Y",
+}
+"""Periods of time, and how each is written, so that texts of one kind sort by time."""
+_FORMS = {
+    every: re.sub("[YGmdHMV]", r"\\d+", form.replace("%", "")) for every, form in PERIODS.items()
+}
+
 T = TypeVar("T")
 Edges: TypeAlias = "Mapping[tuple[str, int], tuple[float, ...]]"
 """The edges of the quantiles of columns, by the column and their number."""
@@ -51,10 +65,20 @@ class Bins(ConfigPart):
     quantiles: Annotated[int, Field(ge=2, le=_MOST_BINS)] | None = None
     """Bins of about as many rows each, whose edges are found by a scan of the column; edges that are given
     beside them were found, and are not looked for again."""
+    every: Literal["minute", "hour", "day", "week", "month", "year"] | None = None
+    """Bins of a time, by the period in which it is, such as `2026-01-31`; stands alone."""
 
     def _faults(self) -> Iterable[Fault]:
+        if self.every is not None:
+            if self.edges is not None or self.quantiles is not None:
+                yield Fault(("every",), "stands alone; leave out edges and quantiles.")
+            return
         if self.edges is None and self.quantiles is None:
-            yield Fault((), "has neither edges nor quantiles; give [0, 10, 20] or {quantiles: 4}.")
+            yield Fault(
+                (),
+                "has neither edges nor quantiles; give [0, 10, 20] or {quantiles: 4}, or of a time "
+                "{every: day}.",
+            )
         elif not self.edges and self.quantiles is None:
             yield Fault(("edges",), "has no edge; one makes two bins.")
         edges = self.edges or ()
@@ -78,6 +102,8 @@ class Bins(ConfigPart):
 
     def has(self, label: str) -> bool:
         """Whether a text may be that of one of the bins."""
+        if self.every is not None:
+            return re.fullmatch(_FORMS[self.every], label) is not None
         return label in self.labels or (self.edges is None and label.startswith("["))
 
 
@@ -108,7 +134,8 @@ class SlicingSpec(ConfigPart):
     feature_values: Mapping[str, Value] = Field(default_factory=dict)
     """Features with the one value that is a slice."""
     bins: BinsOfFeatures = Field(default_factory=dict)
-    """Features of numbers, with the bins that are slices: edges as a list, or {quantiles: 4}."""
+    """Features of numbers, with the bins that are slices: edges as a list, or {quantiles: 4}; of times the
+    periods: {every: day}."""
     where: Mapping[str, str] = Field(default_factory=dict)
     """Names of slices, each with the condition of SQL that its rows fulfil; needs `benison[where]`."""
     slice_keys_sql: str = ""

@@ -91,6 +91,9 @@ class WeakSliceOptions(ConfigPart):
     def _faults(self) -> Iterable[Fault]:
         for name in sorted(self.bins.keys() - {*self.features}) if self.features else ():
             yield Fault(("bins", name), "is none of the features; name it there, or leave it out.")
+        for name, bins in self.bins.items():
+            if bins.every is not None:
+                yield Fault(("bins", name, "every"), "periods are not searched; leave it out.")
         if self.depth > _MOST_FEATURES:
             yield Fault(("depth",), f"expected a number from 1 to 3, got {self.depth}.")
         if self.gate == FAIL and self.loss == ERROR:

@@ -3,6 +3,7 @@
 
 from benison.monitoring.alerts import Alert, MonitorReport
 from benison.monitoring.kinds import DETECTORS
-from benison.monitoring.watching import monitor
+from benison.monitoring.streams import monitor_stream
+from benison.monitoring.watching import Watch, monitor
 
-__all__ = ["DETECTORS", "Alert", "MonitorReport", "monitor"]
+__all__ = ["DETECTORS", "Alert", "MonitorReport", "Watch", "monitor", "monitor_stream"]

@@ -113,7 +113,8 @@ class MonitorReport:
     measured: float
 
     def __repr__(self) -> str:
-        return f"MonitorReport({len(self.alerts)} alerts over {len(self.buckets)} buckets)"
+        alerts = f"{len(self.alerts)} alert{'' if len(self.alerts) == 1 else 's'}"
+        return f"MonitorReport({alerts} over {len(self.buckets)} buckets)"
 
     @property
     def summary(self) -> str:

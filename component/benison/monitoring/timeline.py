@@ -18,6 +18,7 @@ from benison.data.batch import Array, Index
 from benison.errors import ConfigError, DataError, suggestion
 from benison.metrics.groups import members
 from benison.monitoring.detectors import BucketCounts, Mask
+from benison.monitoring.periods_of_slices import in_periods
 from benison.report.notebook.view import in_order, run_names
 from benison.results.query import judged
 from benison.results.result import EvalResult
@@ -86,6 +87,25 @@ class Timeline:
         parts = [_rows(result, i) for i, result in enumerate(ordered)]
         last = ordered[-1]
         return cls(run_names(ordered), pa.concat_tables(parts), last, last.level)
+
+    @classmethod
+    def of_periods(
+        cls,
+        result: EvalResult,
+        time_key: str | None = None,
+        reference: EvalResult | None = None,
+    ) -> Timeline:
+        """Of one result, whose slices are of periods of a time, as `bins: {pickup: {every: day}}` makes them.
+
+        Raises:
+            DataError: There are none, or of several columns.
+        """
+        rows = _rows(result, 0).drop_columns("bucket")
+        before = [] if reference is None else [_rows(reference, 0)]
+        names = [] if reference is None else run_names([reference])
+        periods, timed = in_periods(rows, time_key, len(names))
+        table = pa.concat_tables([*before, timed])
+        return cls([*names, *periods], table, result, result.level)
 
     def metrics(self, asked: Sequence[str] | None) -> list[str]:
         """Those that are watched: what was asked for, else what has thresholds, else what has a direction."""

@@ -165,11 +165,13 @@ def monitor(  # noqa: PLR0913 - the whole job has this many choices, all with de
     false_alarms: float = 0.02,
     labelled: float = 0.9,
     threshold: float | None = None,
+    time_key: str | None = None,
 ) -> MonitorReport:
     """Say which slices have become worse over several results, since when and by how much.
 
     Args:
-        results: Results, or their folders; each is a bucket of time.
+        results: Results, or their folders; each is a bucket of time. Or one whose slices are of periods of
+            a time, as `bins: {pickup: {every: day}}` makes them; each period is a bucket.
         reference: What was blessed; by default the first blessed result, from which on the others are
             watched, or the first where none is blessed.
         as_given: Keep the order; by default it is that of the evaluations.
@@ -185,6 +187,7 @@ def monitor(  # noqa: PLR0913 - the whole job has this many choices, all with de
             them is less than this share of the reference's.
         threshold: The parameter of a detector whose false alarms have no bound: `deviations` of ddm, `beta`
             of eddm, `delta` of adwin.
+        time_key: The column of the periods of one result; by default the only one that it has.
 
     Raises:
         ConfigError: A choice is none.
@@ -196,7 +199,29 @@ def monitor(  # noqa: PLR0913 - the whole job has this many choices, all with de
     watch = Watch(
         detector, metrics, slices, reference_buckets, horizon, false_alarms, labelled, threshold
     )
-    return watch.report(Timeline.of(loaded, as_given, first))
+    return watch.report(timeline_of(loaded, as_given, first, time_key))
+
+
+def timeline_of(
+    results: Sequence[EvalResult],
+    as_given: bool = False,
+    reference: EvalResult | None = None,
+    time_key: str | None = None,
+) -> Timeline:
+    """The timeline of several results, or of one by the periods of its slices.
+
+    Raises:
+        DataError: There are no buckets.
+    """
+    if time_key is not None and len(results) > 1:
+        raise ConfigError(
+            f"time_key looks at the periods of one result; there are {len(results)} results, each of "
+            "which is a bucket."
+        )
+    is_single = len(results) == 1 and (reference is None or time_key is not None)
+    if is_single:
+        return Timeline.of_periods(results[0], time_key, reference)
+    return Timeline.of(results, as_given, reference)
 
 
 def _loaded(result: EvalResult | str | os.PathLike[str]) -> EvalResult:

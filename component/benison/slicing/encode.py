@@ -23,7 +23,8 @@ from benison.errors import ConfigError, DataError
 from benison.slicing.bin_edges import numbers_of, places
 from benison.slicing.codes import grouped_count, repeated
 from benison.slicing.expressions import Condition
-from benison.slicing.keys import BIN, same_value
+from benison.slicing.keys import BIN, PERIOD, same_value
+from benison.slicing.periods import periods
 
 Codes: TypeAlias = npt.NDArray[np.int64]
 
@@ -229,12 +230,15 @@ def _present(rows: Codes | None, each: SpecCodes) -> SpecCodes:
 
 
 def binned(feature: str, column: pa.Array, bins: Bins) -> SpecCodes:
-    """The bins of numbers that the rows are in.
+    """The bins of numbers, or periods of times, that the rows are in.
 
     Raises:
         DataError: The column holds something else.
         ConfigError: The edges of quantiles are not known yet.
     """
+    if bins.every is not None:
+        times, rows = _unlisted(column)
+        return _present(rows, _distinct(feature, periods(feature, times, bins.every), PERIOD))
     if bins.edges is None:
         raise ConfigError(
             f"The edges of the quantiles of {feature!r} are not known here; write the edges in place of "

@@ -23,6 +23,8 @@ OVERALL: SliceKey = ()
 
 BIN = "bin"
 """The kind of a value that is a bin of numbers, such as `[10, 20)`; bins are compared as text."""
+PERIOD = "period"
+"""The kind of a value that is a period of time, such as `2026-01-31`; periods are compared as text."""
 
 # Numbers that Arrow reads, and the beginning of whatever else may be one.
 _PLAIN = r"^-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]{1,2})?$"
@@ -73,13 +75,16 @@ def has_value(spec: SlicingSpec, feature: str, value: str, kind: str | None) -> 
     """Whether a slice of `spec` may have this value, of this kind if it is known, of one of its features."""
     if feature in spec.fixed:
         return same_value(value, spec.fixed[feature], kind)
+    if kind == PERIOD or (kind is None and feature in spec.bins and spec.bins[feature].every):
+        return feature in spec.bins and spec.bins[feature].has(value)
     is_bin = kind == BIN or (kind is None and _BIN.fullmatch(value) is not None)
     return is_bin and spec.bins[feature].has(value) if feature in spec.bins else not is_bin
 
 
 def are_bins(values: pa.Array, kinds: pa.Array) -> pa.BooleanArray:
     """Which values are bins: by their kinds, string[n], where these are not null, else by their form."""
-    by_kind = pc.equal(kinds, BIN)
+    by_kind = pc.is_in(kinds, pa.array([BIN, PERIOD]))
+    by_kind = pc.if_else(pc.is_valid(kinds), by_kind, None)
     return pc.coalesce(by_kind, pc.match_substring_regex(values, f"^{_BIN.pattern}$"))
 
 
@@ -178,10 +183,13 @@ def are_apart(
         for feature, value in a
         if feature in others and kinds.get(feature) == other_kinds.get(feature)
     ]
-    return any(
-        _bins_apart(value, other) if kind == BIN else value != other
-        for value, other, kind in common
-    )
+    return any(_have_nothing_in_common(value, other, kind) for value, other, kind in common)
+
+
+def _have_nothing_in_common(value: str, other: str, kind: str | None) -> bool:
+    if kind == PERIOD:  # a day is in a month
+        return len(value) == len(other) and value != other
+    return _bins_apart(value, other) if kind == BIN else value != other
 
 
 def _bins_apart(a: str, b: str) -> bool:

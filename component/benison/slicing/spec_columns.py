@@ -11,6 +11,7 @@ from benison.config import SlicingSpec
 from benison.errors import BenisonError, suggestion
 from benison.slicing.bin_edges import check_numbers
 from benison.slicing.expressions import Condition
+from benison.slicing.periods import check_times
 
 
 def columns_of(specs: Iterable[SlicingSpec]) -> set[str]:
@@ -56,7 +57,8 @@ def misfits(
         yield (), f"{text} {suggestion(feature, known)}"
     for feature in sorted(spec.bins.keys() & types.keys()):
         try:
-            check_numbers(feature, types[feature])
+            check = check_numbers if spec.bins[feature].every is None else check_times
+            check(feature, types[feature])
         except BenisonError as error:
             yield ("bins", feature), str(error)
     for name, condition in spec.where.items():

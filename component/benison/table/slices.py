@@ -245,6 +245,10 @@ def _having(
     chosen = are_bins(values, kinds)
     if feature in spec.feature_keys:
         chosen = pc.invert(chosen)
+    elif spec.bins[feature].every is not None:
+        texts = values.dictionary_encode()
+        fitting = [spec.bins[feature].has(text) for text in texts.dictionary.to_pylist()]
+        chosen = pa.array(fitting, pa.bool_()).take(texts.indices)
     elif spec.bins[feature].edges is not None:
         chosen = pc.and_(chosen, pc.is_in(values, pa.array(spec.bins[feature].labels)))
     mask: npt.NDArray[np.bool_] = chosen.to_numpy(zero_copy_only=False)

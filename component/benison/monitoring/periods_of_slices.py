@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Takes slices of periods of time apart: into a bucket, and the slice without the time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from benison.errors import DataError, suggestion
+from benison.slicing.keys import PERIOD, SLICE_KEY, slice_name
+from benison.table.slices import as_key, slice_ids
+
+_CURE = (
+    "Evaluate with slicing_specs such as {bins: {pickup: {every: day}}}, or give data and time_key."
+)
+
+
+def in_periods(rows: pa.Table, time_key: str | None, first: int) -> tuple[list[str], pa.Table]:
+    """The periods in their order, and the rows of metrics that are in one, by what else their slices have.
+
+    Args:
+        rows: With the columns of metrics.parquet.
+        time_key: The column whose periods they are; None for the only one.
+        first: The number of the first bucket.
+
+    Raises:
+        DataError: There are no slices of periods, or of several columns.
+    """
+    encoded = slice_ids(rows).dictionary_encode()
+    codes = encoded.indices.to_numpy()
+    _, firsts = np.unique(codes, return_index=True)
+    keys: list[Any] = rows["slice_key"].take(pa.array(firsts)).to_pylist()
+    key = _time_key(keys, time_key)
+    periods = [_value(pairs, key) for pairs in keys]
+    known = sorted({each for each in periods if each is not None})
+    number = {period: first + i for i, period in enumerate(known)}
+    rests = [[pair for pair in pairs if pair["feature"] != key] for pairs in keys]
+    buckets = pa.array([None if each is None else number[each] for each in periods], pa.int64())
+    kept = np.flatnonzero(np.array([each is not None for each in periods])[codes])
+    chosen = pa.array(codes[kept])
+    taken = rows.take(pa.array(kept))
+    columns = {
+        "slice": pa.array([slice_name(as_key(rest)) for rest in rests], pa.string()),
+        "slice_key": pa.array(rests, SLICE_KEY),
+    }
+    for name, of_slices in columns.items():
+        at = taken.schema.get_field_index(name)
+        taken = taken.set_column(at, taken.schema.field(at), of_slices.take(chosen))
+    return known, taken.append_column("bucket", buckets.take(chosen))
+
+
+def _time_key(keys: Sequence[Sequence[Mapping[str, str]]], asked: str | None) -> str:
+    known = sorted({p["feature"] for pairs in keys for p in pairs if p["type"] == PERIOD})
+    if asked is not None and asked not in known:
+        hint = suggestion(asked, known) if known else ""
+        raise DataError(f"The result has no slices by periods of {asked!r}. {hint} {_CURE}")
+    if not known:
+        raise DataError(f"The result has no slices by periods of time. {_CURE}")
+    if asked is None and len(known) > 1:
+        raise DataError(f"The result has slices by periods of {', '.join(known)}; say time_key.")
+    return asked or known[0]
+
+
+def _value(pairs: Sequence[Mapping[str, str]], key: str) -> str | None:
+    return next((pair["value"] for pair in pairs if pair["feature"] == key), None)

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Watches one stream of data: the engine counts every slice in every period of time, in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from benison.config import Bins, EvalConfig, SlicingSpec
+from benison.config.confidence import ConfidenceOptions
+from benison.config.slicing_specs import PERIODS
+from benison.errors import ConfigError, suggestion
+from benison.evaluation.api import evaluate
+from benison.monitoring.alerts import MonitorReport
+from benison.monitoring.timeline import Timeline
+from benison.monitoring.watching import Watch
+from benison.results.result import EvalResult
+
+
+def monitor_stream(
+    examples: Any,
+    config: Any,
+    *,
+    time_key: str,
+    bucket: str = "day",
+    reference: EvalResult | None = None,
+    watch: Watch = Watch(),  # noqa: B008 - it is frozen
+    **evaluation: Any,
+) -> MonitorReport:
+    """Say which slices have become worse over one stream of data, which is read once.
+
+    Args:
+        examples: As `benison.evaluate` takes them.
+        config: As `benison.evaluate` takes it; intervals are computed unless it says otherwise.
+        time_key: The column of times: timestamps, dates, texts of ISO 8601, or seconds since 1970.
+        bucket: The period: minute, hour, day, week, month or year.
+        reference: The result of what was blessed; by default the first bucket, or as many as `watch.known`.
+        watch: What is watched, and how.
+        evaluation: What else `benison.evaluate` takes, such as `model`, `output` and `engine`.
+
+    Raises:
+        ConfigError: A choice is none, or what `benison.evaluate` refuses.
+        DataError: The column holds no times, or nothing can be watched.
+    """
+    result = evaluated_in_periods(examples, config, time_key, bucket, **evaluation)
+    return watch.report(Timeline.of_periods(result, time_key, reference))
+
+
+def evaluated_in_periods(
+    examples: Any, config: Any, time_key: str, bucket: str = "day", **evaluation: Any
+) -> EvalResult:
+    """The result of an evaluation whose slices are crossed with periods of a time too.
+
+    Args:
+        examples: As `benison.evaluate` takes them.
+        config: As `benison.evaluate` takes it; intervals are computed unless it says otherwise.
+        time_key: The column of times.
+        bucket: The period: minute, hour, day, week, month or year.
+        evaluation: What else `benison.evaluate` takes, such as `model` and `output`.
+
+    Raises:
+        ConfigError: There is no such period, or what `benison.evaluate` refuses.
+    """
+    if bucket not in PERIODS:
+        raise ConfigError(f"There is no period {bucket!r}. {suggestion(bucket, PERIODS)}")
+    loaded = EvalConfig.load(config)
+    return evaluate(examples, in_periods_too(loaded, time_key, bucket), **evaluation)
+
+
+def in_periods_too(config: EvalConfig, time_key: str, bucket: str) -> EvalConfig:
+    """The config with each of its slices in each period beside it; searches and probes are left out."""
+    specs = config.slicing_specs or (SlicingSpec(),)
+    timed = [_crossed(spec, time_key, bucket) for spec in specs if time_key not in spec.features]
+    options = config.options
+    if options.confidence is None and not options.compute_confidence_intervals:
+        options = options.model_copy(update={"confidence": ConfidenceOptions()})
+    update: Mapping[str, Any] = {
+        "slicing_specs": (*specs, *timed),
+        "options": options,
+        "weak_slices": None,
+        "debugging": None,
+    }
+    return config.model_copy(update=update)
+
+
+def _crossed(spec: SlicingSpec, time_key: str, bucket: str) -> SlicingSpec:
+    bins = {**spec.bins, time_key: Bins(every=bucket)}  # type: ignore[arg-type]
+    return spec.model_copy(update={"bins": bins})

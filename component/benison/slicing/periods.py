@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Periods of time: the hour, day, week, month or year in which each row is, as a text that sorts by time."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from benison.config.slicing_specs import PERIODS
+from benison.data.values import innermost, is_number, is_text, undictionary
+from benison.errors import DataError
+
+_ZONE = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
+_SCALES = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
+"""From which number on times are not seconds, and how many to a second they are then."""
+
+
+def check_times(feature: str, kind: pa.DataType) -> None:
+    """Refuse periods of what is no time; raises DataError."""
+    kind = innermost(kind)
+    is_time = pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_null(kind)
+    is_numeric = is_number(kind) and not pa.types.is_boolean(kind)
+    if not (is_time or is_text(kind) or is_numeric):
+        raise DataError(
+            f"Column {feature!r} holds {kind}, and periods are of timestamps, dates, texts such as "
+            "2026-01-31 12:00:00, or seconds since 1970."
+        )
+
+
+def periods(feature: str, column: pa.Array, every: str) -> pa.Array:
+    """The period of each row: string[N], null where the time is missing.
+
+    Args:
+        feature: The name of the column.
+        column: Timestamps, in their own time zone where they have one; dates; texts of ISO 8601; or numbers:
+            seconds since 1970, from 1e11 on milliseconds, from 1e14 microseconds, from 1e17 nanoseconds.
+        every: One of `PERIODS`; a week begins on Monday and is named as in ISO 8601.
+
+    Raises:
+        DataError: The column holds no times.
+
+    >>> periods("t", pa.array(["2026-01-31 12:30:00", None]), "week").to_pylist()
+    ['2026-W05', None]
+    """
+    check_times(feature, column.type)
+    times = _times(feature, undictionary(column))
+    encoded = pc.floor_temporal(times, unit=every).dictionary_encode()
+    return pc.strftime(encoded.dictionary, PERIODS[every]).take(encoded.indices)
+
+
+def _times(feature: str, column: pa.Array) -> pa.Array:
+    """As timestamps, without fractions of a second."""
+    kind = column.type
+    if pa.types.is_timestamp(kind):
+        return column.cast(pa.timestamp("s", kind.tz), safe=False)
+    if pa.types.is_date(kind) or pa.types.is_null(kind):
+        return column.cast(pa.timestamp("s"), safe=False)
+    return _of_texts(feature, column) if is_text(kind) else _of_numbers(column)
+
+
+def _of_texts(feature: str, column: pa.Array) -> pa.Array:
+    distinct = column.cast(pa.string()).dictionary_encode()
+    texts = distinct.dictionary
+    has_zones = pc.any(pc.match_substring_regex(texts, _ZONE.pattern)).as_py()
+    try:
+        times = texts.cast(pa.timestamp("us", "UTC" if has_zones else None))
+    except pa.ArrowException as error:
+        raise DataError(
+            f"Column {feature!r} holds texts that are no times: {error}. Write them as 2026-01-31 or "
+            "2026-01-31 12:00:00, all with a zone or all without."
+        ) from error
+    seconds: pa.Array = times.cast(pa.timestamp("s", times.type.tz), safe=False)
+    return seconds.take(distinct.indices)
+
+
+def _of_numbers(column: pa.Array) -> pa.Array:
+    numbers = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    size = np.abs(numbers)
+    scale = np.select([size >= least for least, _ in _SCALES], [each for _, each in _SCALES], 1.0)
+    is_time = np.isfinite(numbers)
+    seconds = np.floor(np.where(is_time, numbers, 0.0) / scale).astype(np.int64)
+    return pa.array(seconds, pa.int64(), mask=~is_time).cast(pa.timestamp("s"))
