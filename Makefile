@@ -92,7 +92,7 @@ airflow-env: .venv-airflow/ready .venv-airflow2/ready ## install Airflow 3 and 2
 
 clusters-env: .venv-clusters/ready ## install Beam, Dask and Prism, which needs Go, apart from TFX
 
-hosts-env: .venv-hosts/ready ## install MLflow's server, Dagster and Prefect, apart from TFX
+hosts-env: .venv-hosts/ready ## install MLflow's server, DVC, Dagster and Prefect, apart from TFX
 
 frameworks-env: .venv-frameworks/ready ## install PyTorch and JAX (5 GB), whose exported programs the tests then run too
 

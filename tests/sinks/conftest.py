@@ -25,11 +25,17 @@ QUICK: dict[str, Any] = {"pip_requirements": []}  # else MLflow loads a model to
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server that keeps models and their files."""
+def hosts() -> Path:
+    """The Python of the environment that has MLflow's server and DVC."""
     if not PYTHON.exists():
-        missing = "there is no .venv-hosts, which has MLflow's server; run: make hosts-env"
+        missing = "there is no .venv-hosts, which has MLflow's server and DVC; run: make hosts-env"
         (pytest.fail if "CI" in os.environ else pytest.skip)(missing)
+    return PYTHON
+
+
+@pytest.fixture(scope="session")
+def server(hosts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server that keeps models and their files."""
     folder = tmp_path_factory.mktemp("mlflow")
     with closing(socket.socket()) as unused:
         unused.bind(("127.0.0.1", 0))
@@ -44,7 +50,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     words = [word for pair in options.items() for word in pair]
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(
-            [str(PYTHON), "-m", "mlflow", "server", *words],
+            [str(hosts), "-m", "mlflow", "server", *words],
             stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, cwd=folder,
         )  # fmt: skip
     try:
