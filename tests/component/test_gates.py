@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 from typer.testing import CliRunner
@@ -21,6 +22,7 @@ from benison.config import EvalConfig
 from benison.engine.plan import Plan
 from benison.evidence.paired_spread import Paired
 from benison.evidence.spread import PairedShares, Share, Student
+from benison.results.sample_sizes import of_churn
 from benison.table.key import CHANGE, VALUE, Key
 from benison.table.schema import METRICS_SCHEMA
 from benison.table.slice_columns import SliceColumns
@@ -646,6 +648,22 @@ def test_a_fall_that_cannot_be_is_refused(more: list[str], sentence: str) -> Non
     done = CliRunner().invoke(app, ["power", "--rows", "500", "--churn", "0.06", *more])
     assert done.exit_code == 2
     assert sentence in " ".join(done.output.split())
+
+
+def test_power_plans_for_data_before_there_is_a_model(in_folder: Path) -> None:
+    """As many rows as the sizes of the slices, over as many checks as there are slices."""
+    company = np.repeat(["Blue", "Red"], [2_400, 100])
+    pq.write_table(pa.table({"company": company, "fare": np.ones(2_500)}), "trips.parquet")
+    Path("eval.yaml").write_text("slicing_specs: [{}, {feature_keys: [company]}]\n")
+    asked = ["power", "trips.parquet", "--churn", "0.06", "--fall", "0.02", "--json"]
+    rows = json.loads(CliRunner().invoke(app, [*asked, "--config", "eval.yaml"]).output)
+    sizes = [(row["slice"], row["examples"]) for row in rows]
+    assert sizes == [("Overall", 2_500), ("company=Blue", 2_400), ("company=Red", 100)]
+    expected = of_churn([2_500, 2_400, 100], 0.06, 3, 0.02)
+    assert [{**row, "slice": ""} for row in rows] == expected
+    assert len(json.loads(CliRunner().invoke(app, asked).output)) == 1  # Overall alone
+    for more in (["--rows", "5"], ["--slices", "3"], ["--metric", "auc"]):
+        assert CliRunner().invoke(app, [*asked, *more]).exit_code == 2
 
 
 def test_clusters_that_are_missing_are_refused() -> None:

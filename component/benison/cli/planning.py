@@ -10,8 +10,11 @@ import typer
 from rich.table import Table
 
 from benison.cli.options import AsJson, errors
-from benison.errors import ConfigError
+from benison.config import EvalConfig
+from benison.errors import ConfigError, OutputError
+from benison.evaluation.slice_sizes import of_data
 from benison.evidence.power import MOST_NEEDED, rows_text
+from benison.paths import locate
 from benison.results import sample_sizes
 from benison.results.checks_query import metrics_named
 from benison.results.result import load_result
@@ -19,7 +22,7 @@ from benison.table.words import counted
 from benison.terminal import console, plain
 
 _LEAST_FALL = 1e-9
-_EITHER = "Say either an output and --metric, or --rows and --churn."
+_EITHER = "Say either an output and --metric, or data and --churn, or --rows and --churn."
 _NUMBERS = ("examples", "allowed", "detectable", "family_size", "needed_examples")
 
 POWER_HELP = """Say which fall each slice can show, and how many rows a fall needs to be seen.
@@ -32,6 +35,9 @@ Of the slices of a result with a baseline, and what a fall of one point would ne
 Before any model is there, for two of 100 slices, where exactly one of two models is right on 6 % of the rows:
   benison power --rows 500 --rows 5000 --slices 100 --churn 0.06 --fall 0.01
 
+Of the slices that a config makes of data, before any model is there:
+  benison power eval.parquet --config eval.yaml --churn 0.06 --fall 0.01
+
 A fall that a threshold of the result allows is added to what can be seen, and taken from what is to be seen.
 A fall counts as seen where 80 % of such samples show it after the correction (Holm): over all checks of the
 run, as its gate does, where the metric has a threshold with evidence; else over all slices of the metric.
@@ -39,7 +45,9 @@ run, as its gate does, where the metric has a threshold with evidence; else over
 
 
 def power(  # noqa: PLR0913, PLR0917 - one parameter an option
-    output: Annotated[str | None, typer.Argument(help="The output of an evaluation.")] = None,
+    output: Annotated[
+        str | None, typer.Argument(help="The output of an evaluation, or with --churn data.")
+    ] = None,
     metric: Annotated[
         str | None, typer.Option(help="The metric that may fall: its name or class.")
     ] = None,
@@ -52,14 +60,22 @@ def power(  # noqa: PLR0913, PLR0917 - one parameter an option
         typer.Option(min=0, max=1, help="The share of rows on which exactly one model is right."),
     ] = None,
     slices: Annotated[int, typer.Option(min=1, help="How many slices are judged.")] = 1,
+    config: Annotated[
+        str | None, typer.Option(help="The config whose slices of the data are planned for.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """The command behind POWER_HELP."""
     with errors(as_json):
         _check(fall, churn)
-        if (output or metric) and (rows or churn is not None or slices > 1):
-            raise ConfigError(f"{_EITHER} An output has its own rows, churn and slices.")
-        if output is not None and metric is not None:
+        is_data = output is not None and churn is not None and not _is_output(output)
+        if (output or metric) and (rows or slices > 1 or not is_data and churn is not None):
+            raise ConfigError(f"{_EITHER} An output, and data, have their own rows and slices.")
+        if config is not None and not is_data:
+            raise ConfigError(f"--config is for data. {_EITHER}")
+        if output is not None and churn is not None and metric is None:
+            planned = of_data(output, EvalConfig.load(config or {}), churn, fall)
+        elif output is not None and metric is not None and not is_data:
             planned = _of_output(output, metric, fall)
         elif output is None and rows and churn is not None:
             planned = sample_sizes.of_churn(rows, churn, slices, fall)
@@ -69,6 +85,13 @@ def power(  # noqa: PLR0913, PLR0917 - one parameter an option
             print(json.dumps(planned))
         else:
             _print(planned, fall)
+
+
+def _is_output(path: str) -> bool:
+    try:
+        return (locate(path, OutputError) / "verdict.json").is_file()
+    except OutputError:  # it is an address that data alone have, such as a query
+        return False
 
 
 def _of_output(output: str, metric: str, fall: float | None) -> list[dict[str, Any]]:

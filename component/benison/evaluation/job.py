@@ -373,7 +373,7 @@ class Job:
             if reader.columns is None or reader.takes_examples and not serialized:
                 return None
             wanted.update(c for c in reader.columns if c in known or not serialized)
-        return sorted(wanted)
+        return sorted(wanted) or self.dataset.schema.names[:1]  # only what is read has rows
 
     def _variants(self) -> list[Variant]:
         stages = [e for e in self.extractors if isinstance(e, PredictionsExtractor)]
