@@ -20,6 +20,7 @@ import benison
 from benison.cli import app
 from benison.drift import compare, profile
 from benison.drift.distances import DISTANCES
+from benison.drift.profile_evaluator import ProfileEvaluator
 from benison.drift.profiles import batch_profiles, merged
 from benison.drift.stored_profiles import restored, stored
 from tests.statistics.drift_alarms import SIZES, comparisons
@@ -239,3 +240,49 @@ def test_profiles_of_parts_merge_to_that_of_all() -> None:
         for of in (functools.reduce(merged, parts[::-1]), batch_profiles(batch, whole.column_names))
     ]
     assert tables[0].to_pylist() == tables[1].to_pylist()
+
+
+@pytest.mark.parametrize("engine", ["local", "beam"])
+def test_an_evaluation_keeps_the_profile_of_its_data(engine: str, tmp_path: Path) -> None:
+    """Against which new data, and the predictions of another evaluation, are held."""
+    before = pa.table(
+        {"fare": RNG.normal(size=400), "score": RNG.random(400), "label": [0, 1] * 200}
+    )
+    pq.write_table(before, tmp_path / "before.parquet", row_group_size=100)
+    config = {
+        "model_specs": [{"label_key": "label", "prediction_key": "score"}],
+        "metrics_specs": [{"metrics": ["AUC"]}],
+        "options": {"profile_columns": ["fare"]},
+    }
+    out = tmp_path / "out"
+    benison.evaluate(tmp_path / "before.parquet", config, output=out, engine=engine)
+    now = pa.table({"fare": RNG.normal(2.0, size=400)})
+    assert compare(out, now).checks[0].distance == compare(before, now).checks[0].distance
+    with pytest.raises(benison.ConfigError, match="than options.min_slice_size shows"):
+        benison.evaluate(before, {**config, "options": {**config["options"], "min_slice_size": 5}})
+    with pytest.raises(benison.ConfigError, match="no slices by label"):
+        compare(out, now, slices=["label"])
+    report = compare(out, out / "profile.parquet")
+    assert {check.feature for check in report.checks} == {"fare", "labels", "predictions"}
+    assert not report.drifted
+
+
+def test_predictions_of_classes_drift_in_a_slice(tmp_path: Path) -> None:
+    """A stage makes profiles of slices too; of several scores it is the class that they say."""
+    scores = RNG.dirichlet(np.ones(3), 3000)
+    data = {"scores": [*scores], "label": scores.argmax(1), "half": ["a", "b"] * 1500}
+    moved = scores.copy()
+    moved[1::2] = (0.8, 0.1, 0.1)
+    config = {
+        "model_specs": [{"label_key": "label", "prediction_key": "scores"}],
+        "metrics_specs": [{"metrics": ["SparseCategoricalAccuracy"]}],
+        "slicing_specs": [{}, {"feature_keys": ["half"]}],
+    }
+    outputs = [tmp_path / name for name in ("before", "now")]
+    for output, made in zip(outputs, (scores, moved), strict=True):
+        stage = ProfileEvaluator(("half",), by_slice=True)
+        table = pa.table({**data, "scores": [*made]})
+        benison.evaluate(table, config, evaluators=[stage], output=output)
+    report = compare(*outputs, slices=["half"])
+    assert {*report.drifted} == {"predictions", "predictions of half=b"}
+    assert report.checks[0].cell == "0"

@@ -319,6 +319,9 @@ class Options(ConfigPart):
     analysis_columns: Texts = ()
     """Columns of the data that are written for each row with its label, prediction and slices, to
     analysis/*.parquet; without any, no rows are written."""
+    profile_columns: Texts = ()
+    """Columns of which profile.parquet has how often each value is there, as of labels and predictions: what
+    `benison drift` takes in place of the data."""
 
     @property
     def certainty(self) -> ConfidenceOptions:

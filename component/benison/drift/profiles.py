@@ -134,15 +134,19 @@ def batch_profiles(
     batch: pa.RecordBatch, columns: Sequence[str], slices: Sequence[SlicingSpec] = ()
 ) -> Profiles:
     """Those of one batch of at least one row."""
-    values = {name: batch.column(name) for name in columns}
-    made = {slice_name(OVERALL): _profile(values)}
     names = batch.schema.names
     texts = {n.removeprefix(TEXT): batch.column(n) for n in names if n.startswith(TEXT)}
     encoded = ColumnCodes(batch, texts)
-    for spec in slices:
-        codes = SpecCodes.of(spec, encoded)
+    values = {name: batch.column(name) for name in columns}
+    return profiles_of_rows(values, [SpecCodes.of(spec, encoded) for spec in slices])
+
+
+def profiles_of_rows(columns: Mapping[str, pa.Array], slices: Sequence[SpecCodes]) -> Profiles:
+    """Those of all rows, and of each slice of some specs."""
+    made = {slice_name(OVERALL): _profile(columns)}
+    for codes in slices:
         for key, rows in _rows_of_slices(codes):
-            taken = {name: column.take(pa.array(rows)) for name, column in values.items()}
+            taken = {name: column.take(pa.array(rows)) for name, column in columns.items()}
             made[key] = _profile(taken)
     return made
 

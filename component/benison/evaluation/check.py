@@ -117,12 +117,18 @@ def _variants(config: EvalConfig, called: Collection[str]) -> Iterator[Fault]:
         yield Fault(("variants",), text)
 
 
+_COUNTS_FEW = (
+    "has values that fewer rows have than options.min_slice_size shows; leave out one of the two."
+)
+
+
 def _options(config: EvalConfig, columns: Collection[str] | None) -> Iterator[Fault]:
     options = config.options
-    if options.analysis_columns and (options.min_slice_size or 1) > 1:
-        yield Fault(("options", "analysis_columns"), HIDES_SLICES)
+    for field, text in (("analysis_columns", HIDES_SLICES), ("profile_columns", _COUNTS_FEW)):
+        if getattr(options, field) and (options.min_slice_size or 1) > 1:
+            yield Fault(("options", field), text)
     named: list[tuple[Loc, str]] = [(("column_types", name), name) for name in options.column_types]
-    for field in ("analysis_columns", "row_key"):
+    for field in ("analysis_columns", "profile_columns", "row_key"):
         named += [((field, i), name) for i, name in enumerate(getattr(options, field))]
     for loc, column in named:
         if columns is not None and column not in columns:

@@ -254,6 +254,9 @@ def _check(plan: Plan, row_key: Sequence[str]) -> None:
     if plan.config.options.analysis_columns:
         text = "asks for rows to be written, which no step of a pipeline does; write the collection itself."
         faults.append(("options.analysis_columns", text))
+    if plan.config.options.profile_columns:
+        text = "asks for a profile, which no step of a pipeline makes; make it of the files themselves."
+        faults.append(("options.profile_columns", text))
     numbered = plan.needs_row_numbers or plan.config.options.compute_confidence_intervals
     if numbered and not row_key:
         text = (

@@ -13,7 +13,7 @@ from benison.report.page.build import ReportWriter
 
 
 def default_evaluators(config: EvalConfig) -> list[Evaluator | RowEvaluator]:
-    """Those of metrics and plots, and of rows if options.analysis_columns asks for some.
+    """Those of metrics and plots, and of rows and profiles if the options ask for some.
 
     `config` has its defaults.
     """
@@ -22,8 +22,18 @@ def default_evaluators(config: EvalConfig) -> list[Evaluator | RowEvaluator]:
 
 def evaluators_of(plan: Plan) -> list[Evaluator | RowEvaluator]:
     """As `default_evaluators`, of a plan that was made already."""
-    columns = plan.config.options.analysis_columns
-    return [MetricsEvaluator(plan), *([AnalysisEvaluator(columns)] if columns else [])]
+    options = plan.config.options
+    rows = [AnalysisEvaluator(options.analysis_columns)] if options.analysis_columns else []
+    return [MetricsEvaluator(plan), *rows, *_profiles(options.profile_columns)]
+
+
+def _profiles(columns: tuple[str, ...]) -> list[Evaluator]:
+    """What makes profiles, whose modules are of no use to other runs."""
+    if not columns:
+        return []
+    from benison.drift.profile_evaluator import ProfileEvaluator
+
+    return [ProfileEvaluator(columns)]
 
 
 def default_writers() -> list[Writer]:

@@ -18,6 +18,7 @@ from benison.table.schema import (
     METRICS_SCHEMA,
     PLOTS_SCHEMA,
     PROBES_SCHEMA,
+    PROFILE_SCHEMA,
     SCHEMA_VERSION,
     WEAK_SLICES_SCHEMA,
 )
@@ -116,6 +117,7 @@ def table_writers() -> list[Writer]:
             "WriteWeakSlices", "weak_slices", "weak_slices.parquet", WEAK_SLICES_SCHEMA, True
         ),
         TableWriter("WriteProbes", "probes", "probes.parquet", PROBES_SCHEMA, True),
+        TableWriter("WriteProfile", "profile", "profile.parquet", PROFILE_SCHEMA, True),
         JsonWriter("WriteVerdict", "verdict", "verdict.json"),
         JsonWriter("WriteConfig", "config", "config.json"),
         RowsWriter(),

@@ -27,7 +27,10 @@ _MAPS = (
     "cross_slice_thresholds",
 )
 # The options and the fields of thresholds that TFMA does not have.
-_OURS = ("column_types", "null_values", "analysis_columns", "confidence", "memory_limit", "row_key")
+_OURS = (
+    "column_types", "null_values", "analysis_columns", "profile_columns", "confidence", "memory_limit",
+    "row_key",
+)  # fmt: skip
 _OF_THRESHOLDS = ("evidence", "weight")
 # What TFMA wraps in a message, because a bare list cannot be unset.
 _WRAPPED = ("class_ids", "k_list", "top_k_list", "disabled_outputs")
