@@ -17,7 +17,7 @@ import pytest
 from benison.data.batch import Inputs
 from benison.metrics import Metric
 from benison.testing import WAYS, states_of, value_of
-from tests import object_store
+from tests import google_store, object_store
 from tests.orchestration.airflow_host import AirflowDatabases
 
 
@@ -101,17 +101,31 @@ def s3() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def gs() -> Iterator[str]:
+    """Where a server of Google's protocol listens."""
+    pytest.importorskip("google_crc32c")
+    with google_store.server() as address:
+        yield address
+
+
 @pytest.fixture
-def bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> object_store.Bucket:
-    """A new bucket, which is reached as the environment says."""
-    for name, value in {
+def bucket(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> object_store.Bucket:
+    """A new bucket, which is reached as the environment says; of S3, or as a test's parameter says of Google."""
+    name = f"bucket-{uuid.uuid4().hex[:12]}"
+    if getattr(request, "param", "s3") == "gs":
+        server = request.getfixturevalue("gs")
+        monkeypatch.setenv("CLOUD_STORAGE_EMULATOR_ENDPOINT", f"http://{server}")
+        return google_store.GoogleBucket(server, name)
+    s3 = request.getfixturevalue("s3")
+    for variable, value in {
         "AWS_ENDPOINT_URL": s3,
         "AWS_ACCESS_KEY_ID": "key",
         "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_DEFAULT_REGION": "us-east-1",
     }.items():
-        monkeypatch.setenv(name, value)
-    return object_store.Bucket(s3, f"bucket-{uuid.uuid4().hex[:12]}")
+        monkeypatch.setenv(variable, value)
+    return object_store.Bucket(s3, name)
 
 
 @pytest.fixture(scope="session")

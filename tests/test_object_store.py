@@ -19,6 +19,7 @@ from benison.errors import OutputError
 from benison.output import blessing, directory, upload
 from benison.paths import RemotePath, locate
 from tests.conftest import config
+from tests.google_store import GoogleBucket
 from tests.object_store import Bucket
 
 ACCURATE = {
@@ -39,10 +40,14 @@ def stored(bucket: Bucket, trips: pa.Table, tmp_path: Path) -> Bucket:
     return bucket
 
 
+ON_EACH_STORE = pytest.mark.parametrize("bucket", ["s3", "gs"], indirect=True)
+
+
 def run(*words: str) -> Any:
     return CliRunner().invoke(app, words)
 
 
+@ON_EACH_STORE
 def test_every_path_may_be_on_an_object_store(stored: Bucket, in_folder: Path) -> None:
     at = stored.address
     words = ["-e", f"{at}/eval", "-c", f"{at}/eval.json", "-o", f"{at}/runs/1", "--gate"]
@@ -60,9 +65,20 @@ def test_every_path_may_be_on_an_object_store(stored: Bucket, in_folder: Path) -
     stored.write("spec.json", json.dumps(spec).encode())
     assert run("evaluate", "--spec", f"{at}/spec.json").exit_code == 0
     assert run("report", f"{at}/runs/1", f"{at}/runs/2", "-o", f"{at}/all.html").exit_code == 0
-    assert not list(in_folder.glob("s3*"))
+    assert not [*in_folder.glob("s3*"), *in_folder.glob("gs*")]
 
 
+@ON_EACH_STORE
+def test_a_folder_has_files_and_folders(bucket: Bucket) -> None:
+    for key in ("models/b/1/m", "models/a.txt", "models/b/2/m", "models-2/m"):
+        bucket.write(key, b"x")
+    folder = locate(f"{bucket.address}/models")
+    assert [path.name for path in folder.iterdir()] == ["a.txt", "b"]
+    assert [path.name for path in (folder / "b").iterdir() if path.is_dir()] == ["1", "2"]
+    assert [*(folder / "none").iterdir()] == []
+
+
+@ON_EACH_STORE
 def test_a_result_on_an_object_store_is_what_it_is_here(stored: Bucket, tmp_path: Path) -> None:
     data, at = f"{stored.address}/eval", f"{stored.address}/out{stored.query}"
     here = benison.evaluate(data, BLESSED, output=tmp_path / "out", tfma=True)
@@ -81,10 +97,11 @@ def test_a_result_on_an_object_store_is_what_it_is_here(stored: Bucket, tmp_path
     assert benison.load_result(at).metrics.num_rows  # now an output of TFMA
 
 
+@ON_EACH_STORE
 def test_an_output_on_a_store_is_only_overwritten_when_asked(stored: Bucket) -> None:
     data, at = f"{stored.address}/eval", f"{stored.address}/out"
     benison.evaluate(data, BLESSED, output=at)
-    with pytest.raises(OutputError, match=r"s3://.*/out exists already"):
+    with pytest.raises(OutputError, match=r"://.*/out exists already"):
         benison.evaluate(data, REJECTED, output=at)
     stored.write("out/old.txt", b"of the older run")
     benison.evaluate(data, REJECTED, output=at, overwrite=True)
@@ -96,6 +113,7 @@ def test_an_output_on_a_store_is_only_overwritten_when_asked(stored: Bucket) -> 
     assert stored.names("mine") == ["notes.txt"]
 
 
+@ON_EACH_STORE
 def test_each_changed_file_on_a_store_is_noticed(stored: Bucket) -> None:
     at = f"{stored.address}/out"
     benison.evaluate(f"{stored.address}/eval", BLESSED, output=at)
@@ -108,6 +126,20 @@ def test_each_changed_file_on_a_store_is_noticed(stored: Bucket) -> None:
     assert f"{at}/more.txt was added" in str(error.value)
     with pytest.raises(OutputError, match="not as it was written"):
         benison.load_result(at)
+
+
+@pytest.mark.parametrize("bucket", ["gs"], indirect=True)
+def test_a_connection_that_is_lost_leaves_no_blessing(stored: GoogleBucket) -> None:
+    """While it is read, and at each file that is written; then it is made whole."""
+    data, at = f"{stored.address}/eval{stored.query}", f"{stored.address}/out{stored.query}"
+    for requests in ("GET .*a.parquet", "POST /upload.*"):
+        stored.lose(requests)
+        with pytest.raises(benison.BenisonError, match="gs://"):
+            benison.evaluate(data, BLESSED, output=at)
+        stored.lose("")
+        assert not {"BLESSED", "NOT_BLESSED"} & {*stored.names("out")}
+    benison.evaluate(data, BLESSED, output=at, overwrite=True)
+    assert blessing.verify(locate(at))["verdict"] == "blessed"
 
 
 class Killed(BaseException):

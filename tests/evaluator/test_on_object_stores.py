@@ -135,6 +135,7 @@ def examples(bucket: Bucket) -> Any:
     return made
 
 
+@pytest.mark.parametrize("bucket", ["s3", "gs"], indirect=True)
 def test_every_channel_is_on_the_store(stored: Bucket, in_folder: Path) -> None:
     """The baseline as estimators left it, and TensorFlow itself opens no address of this store."""
     at, kinds = stored.address, standard_artifacts
@@ -161,7 +162,7 @@ def test_every_channel_is_on_the_store(stored: Bucket, in_folder: Path) -> None:
     paths = {m["is_baseline"]: m["path"] for m in result.manifest["models"]}
     assert paths[False] == f"{at}/new/Format-Serving"
     assert paths[True] == f"{at}/old/serving_model_dir/export/exporter/1"
-    assert not [*in_folder.glob("s3*")]
+    assert not [*in_folder.glob("s3*"), *in_folder.glob("gs*")]
 
 
 def test_a_pipeline_whose_root_is_on_the_store_pushes_there(

@@ -109,7 +109,11 @@ class RemotePath:
 
     def iterdir(self) -> Iterator[RemotePath]:
         """What is in the folder, in the order of names."""
-        return (path for path, _ in self._below(recursive=False))
+        if self.file_system.type_name != "gcs":
+            return (path for path, _ in self._below(recursive=False))
+        # Arrow lists no folders there, unless all that is below them is listed.
+        names = (file.parts[len(self.parts)] for file in self.files())
+        return (self / name for name in dict.fromkeys(names))
 
     def files(self) -> list[RemotePath]:
         """The files in the folder and below, in the order of their names."""
