@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,9 +26,11 @@ _RETURNED = "/airflow/xcom/return.json"  # where Airflow's sidecar looks
 class KubernetesEvaluatorOperator(BaseEvaluatorOperator, KubernetesPodOperator):
     """Evaluates a model in a pod of Benison's image.
 
-    With `deferrable=True` no worker waits for the pod. Paths in the spec are the pod's; what is read and
-    written there is on volumes. A pod can be read by many, so the password of the metadata store is not
-    put there: give it from a Secret of Kubernetes, and leave it out of the connection.
+    With `deferrable=True` no worker waits for the pod. One for which nobody waits any longer, such as after
+    `execution_timeout`, is deleted while it evaluates, whatever `on_finish_action` says. Paths in the spec
+    are the pod's; what is read and written there is on volumes. A pod can be read by many, so the password
+    of the metadata store is not put there: give it from a Secret of Kubernetes, and leave it out of the
+    connection.
 
         secrets=[Secret("env", "BENISON_METADATA_PASSWORD", "the-secret", "its-key")]
 
@@ -86,11 +89,42 @@ class KubernetesEvaluatorOperator(BaseEvaluatorOperator, KubernetesPodOperator):
         if self._is_starting:
             self._returned = super().trigger_reentry(context, event)
             return self._returned
+        self._end_if_late(event)
         try:
             returned = super().trigger_reentry(context, event)
         except AirflowException as error:
             raise self._failure(error) from error
         return self.conclude(context, returned)
+
+    def process_pod_deletion(self, pod: Any, *, reraise: bool = True) -> bool:
+        """Delete a pod as it was asked, and one that still evaluates in any case."""
+        if pod is not None and self._still_evaluates(pod):
+            self.pod_manager.delete_pod(pod)
+            return True
+        return bool(super().process_pod_deletion(pod, reraise=reraise))
+
+    def _end_if_late(self, event: Mapping[str, Any]) -> None:
+        """Delete a pod whose time is over, before its log is followed until it has blessed."""
+        if event["status"] != "timeout":
+            return
+        with contextlib.suppress(self._api_error()):
+            pod = self.hook.get_pod(event["name"], event["namespace"])
+            if self._still_evaluates(pod):
+                self.pod_manager.delete_pod(pod)
+                raise AirflowException(event["message"])
+
+    def _still_evaluates(self, pod: Any) -> bool:
+        try:
+            current = self.pod_manager.read_pod(pod)
+        except self._api_error():  # which is also how it is said that there is no such pod
+            return False
+        return current.status.phase == "Running" and _ended(current, self) is None
+
+    @staticmethod
+    def _api_error() -> type[Exception]:
+        from kubernetes.client.exceptions import ApiException
+
+        return ApiException  # type: ignore[no-any-return]
 
     def _check_password(self) -> None:
         """Refuse a password that the pod would not get; what a pod's template brings is not known here."""
@@ -106,13 +140,12 @@ class KubernetesEvaluatorOperator(BaseEvaluatorOperator, KubernetesPodOperator):
 
     def _failure(self, error: Exception) -> Exception:
         """The exception for a pod that has failed: by the exit code, if it had come so far."""
-        ended = _ended(self)
+        ended = _ended(self.remote_pod or self.pod, self)
         return error if ended is None else failure(ended.exit_code, ended.message or str(error))
 
 
-def _ended(operator: Any) -> Any:
-    """How the evaluation's container has ended, if it is known."""
-    pod = operator.remote_pod or operator.pod
+def _ended(pod: Any, operator: Any) -> Any:
+    """How the evaluation's container in a pod has ended, if it is known."""
     statuses = pod.status.container_statuses if pod and pod.status else None
     for status in statuses or ():
         if status.name == operator.base_container_name:
