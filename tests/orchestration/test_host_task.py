@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet as pq
 import pytest
 
@@ -28,11 +29,12 @@ Run = Callable[..., tuple[int, Any, str]]
 BOUND = {"class_name": "AUC", "threshold": {"value_threshold": {"lower_bound": 0.99}}}
 
 
-def start(folder: Path, **environment: str) -> subprocess.Popen[str]:
+def start(folder: Path, *command: str, **environment: str) -> subprocess.Popen[str]:
     """The process, which waits for its spec."""
     env = {**os.environ, "BENISON_RETURN": str(folder / "new" / "return.json"), **environment}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    return subprocess.Popen([sys.executable, *COMMAND[1:]], env=env, text=True, **pipes)  # type: ignore[call-overload,no-any-return]
+    words = [sys.executable, *(command or COMMAND[1:])]
+    return subprocess.Popen(words, env=env, text=True, **pipes)  # type: ignore[call-overload,no-any-return]
 
 
 @pytest.fixture
@@ -155,6 +157,66 @@ def test_the_outcome_says_what_is_undecided(tmp_path: Path) -> None:
     assert outcome["look"] == 1
     # A task that is cleared, or tried again, is no other candidate.
     assert host_outcome.evaluate_as(key, given, "")["look"] == 1
+
+
+def weaker(folder: Path, gate: str) -> dict[str, Any]:
+    """A spec with data on which a model became worse in a slice that nobody named."""
+    table = taxi_like(3_000)
+    worse = pa.compute.equal(table["company"].fill_null(""), "company 1")
+    flipped = pa.compute.if_else(
+        worse, pa.compute.subtract(1.0, table["label"]), table["prediction"]
+    )
+    at = table.schema.get_field_index("prediction")
+    table = table.set_column(at, "prediction", flipped)
+    fares = pa.array([n * 37 % 3_000 / 100 for n in range(3_000)])  # binned by quantiles
+    pq.write_table(table.append_column("fare", fares), folder / "eval.parquet")
+    baseline = {"label_key": "label", "prediction_key": "old_prediction", "name": "old"}
+    low = {"class_name": "AUC", "threshold": {"value_threshold": {"lower_bound": 0.1}}}
+    asked = config(low, model={"name": "new"}, weak_slices={"loss": "change", "gate": gate})
+    asked["model_specs"].append({**baseline, "is_baseline": True})
+    store = f"sql+sqlite:///{folder}/m.db?create=true"
+    key = {"pipeline": "dag", "run": "r1", "task": "evaluate"}
+    data = {"examples": str(folder / "eval.parquet"), "output": str(folder / "out")}
+    return {**data, **key, "config": asked, "metadata": store}
+
+
+# The program of a task that is killed in between: when the verdict is known, and before it is recorded.
+CUT_OFF = """
+import itertools, os, signal
+from benison.lineage.ledger import LedgerRecord
+from benison_orchestration import host_task
+calls, plain = itertools.count(1), LedgerRecord.{method}
+def cut_off(*given):
+    if next(calls) == {count}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return plain(*given)
+LedgerRecord.{method} = cut_off
+raise SystemExit(host_task.main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("gate", "method", "count", "status"),
+    [("fail", "note", 2, "not_blessed"), ("warn", "complete", 1, "blessed")],
+)
+def test_a_task_that_was_cut_off_finds_the_same_weak_slices(
+    run: Run, tmp_path: Path, gate: str, method: str, count: int, status: str
+) -> None:
+    spec = weaker(tmp_path, gate)
+    with start(tmp_path, "-c", CUT_OFF.format(method=method, count=count)) as process:
+        process.communicate(json.dumps(spec))
+    assert process.returncode == -signal.SIGKILL
+    ledger = lineage.connect(spec["metadata"])
+    assert ledger.latest_blessed("dag") is None
+    assert (tmp_path / "out").exists() == (method == "complete")  # as far as it had come
+    code, outcome, words = run(spec)
+    assert (code, outcome["status"]) == (0, status), words
+    assert [blessing.status for blessing in ledger.blessings("dag")] == [status]
+    key = {"run": "r2", "output": str(tmp_path / "whole")}
+    whole, again = benison.evaluate(**{**spec, **key}), benison.load_result(tmp_path / "out")
+    assert whole.weak_slices.num_rows > 0
+    assert again.weak_slices.equals(whole.weak_slices)
+    assert [*map(repr, again.verdict.checks)] == [*map(repr, whole.verdict.checks)]
 
 
 GIVEN = {"examples": "eval.csv", "config": "eval.yaml", "output": "out"}
