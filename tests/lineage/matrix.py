@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stops a run at every arrow of its states, runs it again, and prints whether everything agrees.
 
-    python -m tests.lineage.matrix [--few | --all-ways] [--jobs N] [--hosts HOST,...] [STORE ...]
+    python -m tests.lineage.matrix [--few | --all-ways] [--jobs N] [--hosts HOST,...] [--kept FILE] [STORE ...]
 
 A table for each store and host, a row for each stop, and in it each rerun: with the same inputs and with others, with and without
 `--overwrite`, from the same machine and from another, and by `benison record` alone. After each, the
 marker in the output, the store, the latest blessed model, `verify --metadata` and the exit code agree, or
 the run says why not. A cell is stopped in one way of three, which turns from column to column and from store
 to store, so that over three stores each stop and rerun of a host meets each way. STORE is sqlite, sql+sqlite, mysql or sql+mysql (a MariaDB is started), or
-sql+postgresql. TFX keeps its records itself, in ML Metadata alone.
+sql+postgresql. TFX keeps its records itself, in ML Metadata alone. With --kept each row that is done is added to
+a file, so that a call with the same file and the same code goes on where the last was stopped, or adds a store
+or a host to the tables.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import argparse
 import contextlib
 import dataclasses
 import functools
+import hashlib
 import importlib
 import io
 import itertools
@@ -37,6 +40,8 @@ from benison.lineage.states import OPEN
 from tests.lineage import forks, of_tfx, servers
 from tests.lineage.hosts import HOSTS, Asked, Host
 
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ("component", "orchestration", "tests/lineage")
 STORES = ("sqlite", "sql+sqlite", "mysql", "sql+mysql", "sql+postgresql")
 WAYS: dict[str, Callable[[], Any]] = {
     "SIGKILL": lambda: os.kill(os.getpid(), signal.SIGKILL),
@@ -281,22 +286,58 @@ def turned(number: int) -> list[str]:
     return [[*WAYS][(number + column) % 3] for column in range(len(RERUNS))]
 
 
+class Kept:
+    """The rows that are done, which a file may keep for the next call.
+
+    Args:
+        file: The file, or None; what other code has left there does not count.
+    """
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        digest = hashlib.sha256()
+        for path in sorted(path for folder in SOURCES for path in (ROOT / folder).rglob("*.py")):
+            digest.update(path.read_bytes())
+        self._code = digest.hexdigest()
+        lines = file.read_text().splitlines() if file and file.exists() else []
+        entries = map(json.loads, lines)
+        self._rows = {each["row"]: each["texts"] for each in entries if each["code"] == self._code}
+
+    def get(self, row: str) -> list[str] | None:
+        """What came of each cell of a row."""
+        return self._rows.get(row)
+
+    def add(self, row: str, texts: list[str]) -> None:
+        """Keep a row."""
+        if self._file:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            with self._file.open("a") as file:
+                print(json.dumps({"code": self._code, "row": row, "texts": texts}), file=file)
+
+
 def table(kind: str, url: str, host: str, given: Any) -> tuple[int, int]:
     """Print the rows of a store and a host: how many cells they have, and how many disagree."""
-    made = list(rows(kind, host, given))
-    heads = [] if given.few else [" ".join((c.rerun[0], *c.rerun[1])) for c in made[0]]
+    made = {f"{kind}: {row}": row for row in rows(kind, host, given)}
+    first = next(iter(made.values()))
+    heads = [] if given.few else [" ".join((c.rerun[0], *c.rerun[1])) for c in first]
     print(f"\n{kind}, {host}\n{'stopped at':34}" + "".join(f"{h:28}" for h in heads), flush=True)
-    acts = [functools.partial(lambda row: [cell.run(url) for cell in row], row) for row in made]
+    left = [row for name, row in made.items() if given.kept.get(name) is None]
+    acts = [functools.partial(lambda row: [cell.run(url) for cell in row], row) for row in left]
+    answers = forks.together(acts, given.jobs)
     count = wrong = 0
-    for row, texts in zip(made, forks.together(acts, given.jobs), strict=True):
+    for name, row in made.items():
+        texts = given.kept.get(name)
+        if texts is None:
+            given.kept.add(name, texts := next(answers))
         print(f"{row[0].name:34}" + "".join(f"{each:28}" for each in texts), flush=True)
         wrong += sum("!" in each for each in texts)
         count += len(texts)
     return count, wrong
 
 
-def tables(kind: str, hosts: Sequence[str], given: Any) -> Iterator[tuple[int, int]]:
-    """The tables of a store: of each host that records in it."""
+def tables(kind: str, hosts: Sequence[str], given: Any) -> dict[str, tuple[int, int]]:
+    """Print the tables of a store: by host, how many cells they have, and how many disagree."""
+    counts = {}
     with tempfile.TemporaryDirectory(prefix="benison-stores-") as folder, ExitStack() as started:
         url = f"{kind}:///{{folder}}/m.db?create=true"
         if not kind.endswith("sqlite"):
@@ -305,7 +346,20 @@ def tables(kind: str, hosts: Sequence[str], given: Any) -> Iterator[tuple[int, i
             if kind.startswith(HOSTS[host].stores):
                 if host == "TFX":  # the last, so that those of the others are forked without it
                     of_tfx.prepare()
-                yield table(kind, url, host, given)
+                counts[host] = table(kind, url, host, given)
+    return counts
+
+
+def overview(counts: dict[str, dict[str, tuple[int, int]]]) -> int:
+    """Print a line for each store, and the sums of reruns and disagreements; the latter."""
+    print(f"\n{'reruns, and disagreements':34}" + "".join(f"{host:16}" for host in HOSTS))
+    for kind, of in counts.items():
+        cells = (f"{of[host][0]}, {of[host][1]}" if host in of else "-" for host in HOSTS)
+        print(f"{kind:34}" + "".join(f"{cell:16}" for cell in cells))
+    pairs = [pair for of in counts.values() for pair in of.values()]
+    count, disagreements = (sum(column) for column in zip(*pairs, strict=True))
+    print(f"\n{count} reruns, {disagreements} disagreements")
+    return disagreements
 
 
 def main(words: list[str]) -> int:
@@ -315,15 +369,14 @@ def main(words: list[str]) -> int:
     parser.add_argument("--all-ways", action="store_true", help="each cell stopped in each way")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="rows at a time")
     parser.add_argument("--hosts", default=",".join(HOSTS), help="of these alone, by commas")
+    parser.add_argument("--kept", type=Path, help="goes on with the rows in this file")
     parser.add_argument("stores", nargs="*", default=["sqlite", "sql+sqlite"])
     given: Any = parser.parse_args(words)
     hosts = [host for host in given.hosts.split(",") if host != "TFX" or of_tfx.is_installed()]
+    given.kept = Kept(given.kept)
     forks.prepare()
     _prepared()
-    counts = [each for kind in given.stores for each in tables(kind, hosts, given)]
-    count, disagreements = (sum(column) for column in zip(*counts, strict=True))
-    print(f"\n{count} reruns, {disagreements} disagreements")
-    return 1 if disagreements else 0
+    return min(1, overview({kind: tables(kind, hosts, given) for kind in given.stores}))
 
 
 if __name__ == "__main__":
