@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
@@ -131,6 +132,32 @@ def test_a_stream_of_data_has_the_alerts_of_results_a_day(concept: list[EvalResu
         for each in by_day.alerts
     ]
     assert {each.slice for each in streamed.alerts} == {"company=Blue"}
+
+
+def test_the_columns_that_drifted_in_the_slice_are_named(tmp_path: Path) -> None:
+    """From a day on Blue's trips are other ones; those of the others stay, and so does another column."""
+    table, rng = stream("concept"), np.random.default_rng(1)
+    is_moved = (np.array(table["company"]) == "Blue") & (
+        np.array(table["pickup"]) >= FIRST.timestamp() + CHANGE_AT * 86_400
+    )
+    fare = rng.normal(12, 3, table.num_rows) + 4 * is_moved
+    table = table.append_column("fare", pa.array(fare)).append_column(
+        "tip", pa.array(rng.random(table.num_rows))
+    )
+    data = tmp_path / "trips.parquet"
+    pq.write_table(table, data)
+    streamed = monitor_stream(str(data), CONFIG, time_key="pickup")
+    for day in range(DAYS):
+        own = table.filter(
+            pc.equal(pc.divide(pc.subtract(table["pickup"], int(FIRST.timestamp())), 86_400), day)
+        )
+        pq.write_table(own.drop_columns("pickup"), tmp_path / f"{day}.parquet")
+        benison.evaluate(str(tmp_path / f"{day}.parquet"), CONFIG, output=tmp_path / f"day-{day}")
+    by_run = monitor([tmp_path / f"day-{day}" for day in range(DAYS)])
+    for report in (streamed, by_run):
+        (alert,) = report.alerts
+        assert (alert.slice, alert.drifted) == ("company=Blue", ("fare",))
+        assert "In it fare drifted: its distance is" in alert.reason
 
 
 def test_a_result_with_slices_of_periods_is_watched_as_it_is() -> None:

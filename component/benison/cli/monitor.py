@@ -14,6 +14,7 @@ from benison.cli.options import NOT_BLESSED, AsJson, errors
 from benison.config.slicing_specs import PERIODS
 from benison.errors import ConfigError
 from benison.monitoring import DETECTORS, MonitorReport
+from benison.monitoring.drift_links import with_drift
 from benison.monitoring.handing_on import publish_alerts, targets_of, write_junit
 from benison.monitoring.kinds import E_DETECTOR
 from benison.monitoring.replaying import Replayed, replayed
@@ -133,7 +134,7 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
         if replay:
             _print_replay(replayed(watch, timeline), as_json)
             return
-        report = watch.report(timeline)
+        report = with_drift(watch.report(timeline), timeline, examples, format_)
         if junit is not None:
             write_junit(report, junit)
         _print(report, as_json)

@@ -63,7 +63,7 @@ class Alert:
         text = f"{change} since {self.since} ({self.rows:,} rows{until})."
         if self.explains:
             text += f" That explains the alarm of {_listed(self.explains)}."
-        return " ".join([text, *(f"There {sentence}" for sentence in self.drift)])
+        return " ".join([text, *(f"In it {sentence}" for sentence in self.drift)])
 
     def to_dict(self) -> dict[str, Any]:
         """For machines."""

@@ -18,8 +18,8 @@ _CURE = (
 )
 
 
-def in_periods(rows: pa.Table, time_key: str | None, first: int) -> tuple[list[str], pa.Table]:
-    """The periods in their order, and the rows of metrics that are in one, by what else their slices have.
+def in_periods(rows: pa.Table, time_key: str | None, first: int) -> tuple[str, list[str], pa.Table]:
+    """The column, its periods in their order, and the rows of metrics in one, by the rest of their slices.
 
     Args:
         rows: With the columns of metrics.parquet.
@@ -49,7 +49,7 @@ def in_periods(rows: pa.Table, time_key: str | None, first: int) -> tuple[list[s
     for name, of_slices in columns.items():
         at = taken.schema.get_field_index(name)
         taken = taken.set_column(at, taken.schema.field(at), of_slices.take(chosen))
-    return known, taken.append_column("bucket", buckets.take(chosen))
+    return key, known, taken.append_column("bucket", buckets.take(chosen))
 
 
 def _time_key(keys: Sequence[Sequence[Mapping[str, str]]], asked: str | None) -> str:

@@ -12,6 +12,7 @@ from benison.config.slicing_specs import PERIODS
 from benison.errors import ConfigError, suggestion
 from benison.evaluation.api import evaluate
 from benison.monitoring.alerts import MonitorReport
+from benison.monitoring.drift_links import with_drift
 from benison.monitoring.timeline import Timeline
 from benison.monitoring.watching import Watch
 from benison.results.result import EvalResult
@@ -43,7 +44,8 @@ def monitor_stream(
         DataError: The column holds no times, or nothing can be watched.
     """
     result = evaluated_in_periods(examples, config, time_key, bucket, **evaluation)
-    return watch.report(Timeline.of_periods(result, time_key, reference))
+    timeline = Timeline.of_periods(result, time_key, reference)
+    return with_drift(watch.report(timeline), timeline, examples, evaluation.get("format"))
 
 
 def evaluated_in_periods(

@@ -55,12 +55,16 @@ class Timeline:
         rows: Rows of metrics of the candidates, with `bucket`, the position in `buckets`: int64.
         latest: A result, which says which end of a metric is good.
         level: The confidence of the intervals.
+        results: Of each bucket; or of all periods one, before which there may be a reference.
+        time_key: The column whose periods the buckets are.
     """
 
     buckets: list[str]
     rows: pa.Table
     latest: EvalResult
     level: float
+    results: tuple[EvalResult, ...]
+    time_key: str | None = None
 
     @classmethod
     def of(
@@ -86,7 +90,8 @@ class Timeline:
             )
         parts = [_rows(result, i) for i, result in enumerate(ordered)]
         last = ordered[-1]
-        return cls(run_names(ordered), pa.concat_tables(parts), last, last.level)
+        rows = pa.concat_tables(parts)
+        return cls(run_names(ordered), rows, last, last.level, tuple(ordered))
 
     @classmethod
     def of_periods(
@@ -103,9 +108,9 @@ class Timeline:
         rows = _rows(result, 0).drop_columns("bucket")
         before = [] if reference is None else [_rows(reference, 0)]
         names = [] if reference is None else run_names([reference])
-        periods, timed = in_periods(rows, time_key, len(names))
+        key, periods, timed = in_periods(rows, time_key, len(names))
         table = pa.concat_tables([*before, timed])
-        return cls([*names, *periods], table, result, result.level)
+        return cls([*names, *periods], table, result, result.level, (result,), key)
 
     def metrics(self, asked: Sequence[str] | None) -> list[str]:
         """Those that are watched: what was asked for, else what has thresholds, else what has a direction."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from benison.errors import ConfigError, DataError, suggestion
 from benison.monitoring.alerts import Alert, MonitorReport
 from benison.monitoring.detectors import Detector, Mask
+from benison.monitoring.drift_links import with_drift
 from benison.monitoring.e_detector import EDetector
 from benison.monitoring.explanations import Change, explained
 from benison.monitoring.kinds import DETECTORS, E_DETECTOR, LFR
@@ -199,7 +200,8 @@ def monitor(  # noqa: PLR0913 - the whole job has this many choices, all with de
     watch = Watch(
         detector, metrics, slices, reference_buckets, horizon, false_alarms, labelled, threshold
     )
-    return watch.report(timeline_of(loaded, as_given, first, time_key))
+    timeline = timeline_of(loaded, as_given, first, time_key)
+    return with_drift(watch.report(timeline), timeline)
 
 
 def timeline_of(
