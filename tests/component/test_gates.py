@@ -262,6 +262,11 @@ def test_a_value_of_which_no_rows_could_tell_blesses_nothing(
     assert (verdict.table["outcome"].to_pylist()[1], verdict.status) == (outcome, status)
 
 
+def _falls(allowed: float) -> dict[str, Any]:
+    """A threshold on a fall."""
+    return {"change_threshold": {"direction": "HIGHER_IS_BETTER", "absolute": -allowed}}
+
+
 @pytest.mark.parametrize(
     ("threshold", "sentence"),
     [
@@ -664,6 +669,47 @@ def test_power_plans_for_data_before_there_is_a_model(in_folder: Path) -> None:
     assert len(json.loads(CliRunner().invoke(app, asked).output)) == 1  # Overall alone
     for more in (["--rows", "5"], ["--slices", "3"], ["--metric", "auc"]):
         assert CliRunner().invoke(app, [*asked, *more]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("threshold", "sentence"),
+    [
+        (
+            {"evidence": "not_worse", "value_threshold": {"lower_bound": 0.99}},
+            "1 of 3 slices has not the 299 rows that could show binary_accuracy to be within its bound 0.99, "
+            "however good it is",  # 0.99^299 is below 0.05, and 0.99^298 is not
+        ),
+        (
+            {"evidence": "worse", "value_threshold": {"lower_bound": 0.01}},
+            "1 of 3 slices has not the 408 rows",  # 0.99^408 is below 0.05 / 3
+        ),
+        (
+            {"evidence": "not_worse", **_falls(0.0001)},
+            "no slice of 3 has the 27,053 rows that could show binary_accuracy to be within its bound "
+            "-0.0001, where both models are right on the same rows",
+        ),
+        ({"evidence": "worse", **_falls(0.01)}, ""),
+        ({"evidence": "not_worse", "value_threshold": {"lower_bound": 0.9}}, ""),
+    ],
+)
+def test_check_config_names_gates_that_slices_are_too_small_for(
+    in_folder: Path, threshold: dict[str, Any], sentence: str
+) -> None:
+    columns = {"company": np.repeat(["Blue", "Red"], [2_400, 100]), "y": np.ones(2_500)}
+    pq.write_table(pa.table({**columns, "n": np.ones(2_500), "o": np.ones(2_500)}), "trips.parquet")
+    made = {
+        "model_specs": [
+            {"name": "new", "label_key": "y", "prediction_key": "n"},
+            {"name": "old", "label_key": "y", "prediction_key": "o", "is_baseline": True},
+        ],
+        "slicing_specs": [{}, {"feature_keys": ["company"]}],
+        "metrics_specs": [{"metrics": [{"class_name": "BinaryAccuracy", "threshold": threshold}]}],
+    }
+    Path("eval.json").write_text(json.dumps(made))
+    asked = ["check-config", "eval.json", "--examples", "trips.parquet", "--json"]
+    notes = json.loads(CliRunner().invoke(app, asked).output)["notes"]
+    assert len(notes) == bool(sentence)
+    assert all(sentence in note for note in notes), notes
 
 
 def test_clusters_that_are_missing_are_refused() -> None:

@@ -28,8 +28,9 @@ from benison.cli.publish import To, publish_after
 from benison.config import EvalConfig
 from benison.errors import BenisonError, ConfigError, OutputError
 from benison.evaluation.estimate import estimate
+from benison.evaluation.gate_plans import gate_notes
 from benison.evaluation.recording import check_recorded
-from benison.evaluation.resolve import UNKNOWN, Request, resolve
+from benison.evaluation.resolve import UNKNOWN, Request, Resolved, resolve
 from benison.evaluation.spec import read_spec
 from benison.metrics import modules, names, registered
 from benison.metrics.groups import GROUPS
@@ -268,6 +269,9 @@ def check(
 ) -> None:
     """Find every fault of a config, or of several, without reading the data.
 
+    Where thresholds ask for evidence and --examples are given, rows of slices are counted, and gates named
+    that these are too small for.
+
     [bold]Example[/bold]:  benison check-config eval.yaml --examples eval.parquet
     """
     with errors(as_json), modules.importable(module_path) as folder:
@@ -311,8 +315,17 @@ def _described(request: Request) -> dict[str, Any]:
         "metrics": len({c.metric.name for c in resolved.plan.computations if c.shown}),
         "slicing_specs": len(resolved.plan.config.slicing_specs),
         "digest": EvalConfig.load(request.config).digest(),
-        "notes": list(resolved.words),
+        "notes": [*resolved.words, *_gate_notes(resolved, request)],
     }
+
+
+def _gate_notes(resolved: Resolved, request: Request) -> list[str]:
+    """What slices of the data are too small for, where they are known and thresholds ask for evidence."""
+    if resolved.dataset is None or not any(
+        spec.needs_evidence for spec in resolved.plan.config.metrics_specs
+    ):
+        return []
+    return gate_notes(resolved.plan, request.examples, request.format)
 
 
 def schema() -> None:

@@ -21,7 +21,7 @@ _CURE = "say evidence: point"
 def evidence_faults(plan: Plan) -> Iterator[Fault]:
     """The thresholds whose evidence no pass could give; else they would judge nothing, and bless nothing."""
     for each in plan.judged:
-        for loc, threshold in _thresholds(plan, each):
+        for loc, threshold in thresholds_on(plan, each):
             unknown = "" if threshold.evidence == POINT else _unknown(plan, each, loc, threshold)
             if unknown:
                 yield Fault((*loc, "evidence"), f"{unknown}; {_CURE}.")
@@ -87,14 +87,19 @@ def _same_bins(feature: str, base: SlicingSpec, other: SlicingSpec) -> bool:
 
 def _crossings_at(config: EvalConfig, loc: Loc) -> tuple[CrossSlicingSpec, ...]:
     """The comparisons that a threshold of a config is on."""
+    return tuple(part_at(config, loc[:-1]).cross_slicing_specs)
+
+
+def part_at(config: EvalConfig, loc: Loc) -> Any:
+    """The part of a config at a location."""
     part: Any = config
-    for step in loc[:-1]:
+    for step in loc:
         is_key = isinstance(step, int) or isinstance(part, Mapping)
         part = part[step] if is_key else getattr(part, str(step))
-    return tuple(part.cross_slicing_specs)
+    return part
 
 
-def _thresholds(plan: Plan, each: MetricKeys) -> Iterator[tuple[Loc, MetricThreshold]]:
+def thresholds_on(plan: Plan, each: MetricKeys) -> Iterator[tuple[Loc, MetricThreshold]]:
     """The thresholds on a metric, and where each stands."""
     for loc, threshold in plan.config.metrics_specs[each.spec].located_thresholds():
         own = loc[:2] == ("metrics", each.metric)
