@@ -34,6 +34,11 @@ def test_taxi_local(demo: tuple[Path, str]) -> None:
     assert worse.verdict.status == "not_blessed"
     assert all("Blue Ribbon Taxi Association Inc." in reason for reason in worse.verdict.reasons)
     assert benison.load_result(output / "candidate-2").verdict.status == "blessed"
+    probes = benison.load_result(output / "candidate-2").probes.to_pylist()
+    flips = {row["feature"] for row in probes if row["probe"] == "permutation_flips"}
+    assert {"fare", "company", "payment_type", "trip_start_hour"} < flips
+    page = (output / "candidate-2" / "report.html").read_text(encoding="utf-8")
+    assert "and 20 single rows" in page
     commands = [line for line in message.splitlines() if "benison " in line and line[:2] == "  "]
     assert len(commands) == 5
     for command in commands:

@@ -416,6 +416,7 @@ def test_every_type_of_column_is_changed(column: pa.Array) -> None:
     for value in changes.hostile_values(column.type).values():
         filled = changes.filled(column, value)
         assert (filled.type, len(filled)) == (plain.type, 3)
+        assert value is not None or filled.null_count == 3
     if is_measured(column.type):
         raised = changes.with_numbers(column, lambda known: known + 2)
         assert raised.type == plain.type

@@ -117,6 +117,8 @@ def test_rows_as_examples(tf: Any) -> None:
         for name, f in examples[0].items()
         if f.WhichOneof("kind")
     }
+    kinds_of = [(f, f.WhichOneof("kind")) for each in examples for f in each.values()]
+    assert all(getattr(f, kind).value for f, kind in kinds_of if kind)  # a parser refuses none
     assert {name: values for name, values in first.items() if values} == {
         "hour": [6],
         "company": [b"Blue"],

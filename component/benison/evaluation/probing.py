@@ -138,6 +138,8 @@ class _Probing:
         config = self.plan.config
         read = self._predictions.predictors[model].columns
         spec = next(each for each in config.model_specs if each.name == model)
+        if self._predictions.predictors[model].takes_examples:  # its column holds them all
+            read = ()
         names = read or spec.feature_keys or self._others()
         schema = self.batch.schema
         return tuple(n for n in names if n in schema.names and is_changeable(schema.field(n).type))

@@ -323,7 +323,10 @@ def _as_feature(column: pa.Array) -> pa.Array | None:
     whole = pa.types.is_integer(inner) or pa.types.is_boolean(inner)
     target = pa.binary() if is_text(inner) else pa.int64() if whole else pa.float32()
     if is_list(column.type):
-        return column.cast(pa.large_list(target), safe=False)
+        lists = column.cast(pa.large_list(target), safe=False)
+        # An empty list is missing too, and a parser with a default refuses a feature without a value.
+        has_values = pc.greater(pc.list_value_length(lists), 0)
+        return pc.if_else(has_values, lists, pa.scalar(None, lists.type))
     values = column.cast(target, safe=False).drop_null()
     ends = np.cumsum(column.is_valid().to_numpy(zero_copy_only=False))
     lists = pa.LargeListArray.from_arrays(np.concatenate([[0], ends]).astype(np.int64), values)

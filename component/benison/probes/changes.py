@@ -123,6 +123,8 @@ def emptied(column: pa.Array) -> pa.Array:
 
 def filled(column: pa.Array, value: Any) -> pa.Array:
     """Each row with one value, which the type of the column must be able to hold."""
+    if value is None:
+        return emptied(column)
     kind = undictionary(column).type
     single = _single(value, innermost(kind))
     repeated = single.take(pa.array(np.zeros(len(column), np.int64)))
