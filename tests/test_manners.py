@@ -66,6 +66,32 @@ def test_help_fits_80_columns_and_ends_with_the_exit_codes(command: str) -> None
     assert "2 wrong usage, config or data" in text or "2 when something differs" in text
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_h_is_help(command: str) -> None:
+    assert run(command, "-h").output == run(command, "--help").output
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [("benison che", {"checks", "check-config"}), ("benison evaluate --conf", {"--config"})],
+)
+def test_a_shell_completes(words: str, completed: set[str]) -> None:
+    asked = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    asked["_BENISON_COMPLETE"] = "complete_bash"
+    assert {
+        *CliRunner().invoke(app, [], env=asked, prog_name="benison").stdout.split()
+    } == completed
+
+
+def test_the_schema_of_a_config_takes_configs_and_refuses_others() -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads(run("schema").stdout)
+    jsonschema.validate(config("AUC", HIGH, slices=SLICES), schema)
+    for wrong in ({**config("AUC"), "metric_specs": []}, config("AUCC")):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, schema)
+
+
 @pytest.mark.parametrize("words", SHOWING, ids=" ".join)
 def test_machine_output_is_one_document_and_all_of_stdout(words: tuple[str, ...]) -> None:
     json.loads(run(*words, "--json").stdout)

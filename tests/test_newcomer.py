@@ -134,6 +134,25 @@ def test_the_slices_are_features_of_few_values_and_bins(in_folder: Path) -> None
     assert config.model_specs[0].example_weight_key == "weight"
 
 
+def test_the_config_of_the_readme_is_what_init_writes_of_such_trips(in_folder: Path) -> None:
+    readme = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+    Path("readme.yaml").write_text(readme.partition("```yaml\n")[2].partition("```")[0])
+    fares = np.concatenate([np.linspace(3.25, 7.25, 100), np.linspace(7.26, 80, 299)]).round(3)
+    scored = binary().slice(0, fares.size)
+    columns = (scored["clicked"], scored["score"], scored["shop"], pa.array(fares))
+    pq.write_table(pa.table(columns, ["tipped", "score", "company", "fare"]), "eval.parquet")
+    assert run("init", "eval.parquet").exit_code == 0
+    written, shown = map(benison.EvalConfig.load, ("eval.yaml", "readme.yaml"))
+    assert shown.model_specs == written.model_specs
+    assert [[*map(str, c.slicing_specs)] for c in (shown, written)] == [
+        ["Overall", "company", "bins of fare"]
+    ] * 2
+    names = [{m.class_name for s in c.metrics_specs for m in s.metrics} for c in (shown, written)]
+    assert names[0] < names[1]
+    done = run("evaluate", "-e", "eval.parquet", "-c", "readme.yaml", "-o", "out")
+    assert (done.exit_code, done.output.startswith("BLESSED")) == (0, True), done.output
+
+
 def test_an_earlier_result_gives_the_thresholds(in_folder: Path) -> None:
     pq.write_table(binary(), "eval.parquet")
     run("init", "eval.parquet")

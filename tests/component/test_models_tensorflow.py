@@ -333,6 +333,11 @@ def test_what_keras_refuses(tf: Any, tmp_path: Path) -> None:
     matrix.save(tmp_path / "matrix.keras")
     with pytest.raises(DataError, match="have no column .input_layer.*Name the inputs after"):
         models.load(tmp_path / "matrix.keras").predict(FEATURES, None)
+    rows = np.arange(6, dtype=np.float32).reshape(2, 3)
+    batch = pa.RecordBatch.from_arrays(list(map(pa.array, rows.T)), ["a", "b", "c"])
+    named = models.load(tmp_path / "matrix.keras", names=["c", "a", "b"])
+    (scores,) = named.predict(batch, None).values()
+    assert scores.ravel() == pytest.approx(matrix(rows[:, [2, 0, 1]]).numpy().ravel(), rel=1e-6)
     tf.keras.Sequential([layers.Dense(1)]).save(tmp_path / "unbuilt.keras")
     with pytest.raises(ModelError, match="does not tell its inputs. Save it as a SavedModel"):
         models.load(tmp_path / "unbuilt.keras")

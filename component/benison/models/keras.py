@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,9 @@ class KerasPredictor:
             ) from error
         taken = getattr(self._model, "input", None)
         self._keys: dict[str, Any] | None = taken if isinstance(taken, dict) else None
+        self._names = getattr(
+            self._model, "output_names", ()
+        )  # a Sequential has none, and one output
         self._inputs = self._named_inputs()
         batch = max((tensor.shape[0] or 0 for tensor in self._model.inputs), default=0)
         size = batch or options.rows or CALL_ROWS
@@ -77,7 +81,7 @@ class KerasPredictor:
             inputs: Any = {name: self._calls.fill(array[part]) for name, array in arguments.items()}
             if self._keys is None:
                 inputs = list(inputs.values()) if len(inputs) > 1 else next(iter(inputs.values()))
-            return _by_name(self._model.predict_on_batch(inputs), self._model.output_names)
+            return _by_name(self._model.predict_on_batch(inputs), self._names)
 
         try:
             return self._calls.run(features.num_rows, call)
@@ -109,7 +113,7 @@ class KerasPredictor:
             )
 
 
-def _by_name(outputs: Any, names: list[str]) -> dict[str, Any]:
+def _by_name(outputs: Any, names: Sequence[str]) -> dict[str, Any]:
     if isinstance(outputs, dict):
         return outputs
     if isinstance(outputs, (list, tuple)):
