@@ -175,6 +175,14 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
             "--tfma", help="Write TFMA's files too, for tfma.load_eval_result and its views."
         ),
     ] = False,
+    examples_per_slice: Annotated[
+        int | None,
+        typer.Option(
+            help="Read the data a second time if slices fail, and keep N rows of each, those on which the "
+            "model is worst, in the output and its report. They are data: off by default.",
+            metavar="N",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -215,6 +223,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
             task=task,
             map_index=map_index,
             registry=registry,
+            examples_per_slice=examples_per_slice,
         )
         if dry_run:
             return _print_cost(arguments, as_json)

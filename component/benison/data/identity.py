@@ -132,6 +132,10 @@ class Identity:
         digest = {"sha256": self._digests[name]} if self._digests else {}
         return {"name": name, "rows": file.rows, **file.facts.to_dict(), **digest}
 
+    def again(self) -> Identity:
+        """That of the same data, to be digested once more."""
+        return Identity(self._dataset, lambda: self._columns)
+
     def is_of(self, record: Mapping[str, Any]) -> bool:
         """Whether these data are those of a record.
 

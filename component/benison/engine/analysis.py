@@ -61,12 +61,13 @@ class AnalysisEvaluator:
             if column not in features.schema.names:
                 raise DataError.from_missing_column(column, features.schema.names, "The data")
         columns = {column: features.column(column) for column in self.columns}
-        columns |= _scores(extracts)
+        columns |= score_columns(extracts)
         columns |= zip(_SLICES, _slices(extracts, table), strict=True)
         return pa.RecordBatch.from_pydict(columns)
 
 
-def _scores(extracts: Extracts) -> Iterator[tuple[str, pa.Array]]:
+def score_columns(extracts: Extracts) -> Iterator[tuple[str, pa.Array]]:
+    """Labels, predictions and weights of a batch by role, model and output, as `predictions/new/ctr`."""
     for role in _ROLES:
         for target, values in extracts.get(role, {}).items():  # type: ignore[attr-defined]
             yield "/".join(filter(None, (role, *target))), _as_arrow(values)

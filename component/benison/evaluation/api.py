@@ -29,6 +29,7 @@ from benison.evaluation.quantile_edges import completed, quantile_edges, with_kn
 from benison.evaluation.recording import Recording, check_output
 from benison.evaluation.registering import Announcer, pin
 from benison.evaluation.resolve import Request, resolve
+from benison.evaluation.slice_examples import with_slice_examples
 from benison.evaluation.weak_slice_search import weak_slice_stages
 from benison.lineage import Recorder
 from benison.metrics import modules
@@ -66,6 +67,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
     map_index: int | None = None,
     mounts: Mapping[str, str] | None = None,
     registry: str | Registry | None = None,
+    examples_per_slice: int | None = None,
     progress: Progress = silent,
 ) -> EvalResult:
     """Evaluate a model over all examples, on every slice, and judge it by the config's thresholds.
@@ -109,6 +111,8 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         registry: The registry of models whose alias shall stand at the blessed version, such as
             `mlflow:http://host:5000`, of the model `models:/NAME/VERSION`; or a Registry of your own. Its
             failure changes no verdict, and is in the result's `unannounced`.
+        examples_per_slice: In place of `options.examples_per_slice`: how many rows of each failed slice are
+            kept in `analysis/` and shown in the report, read in a second pass over the same data.
         progress: Called with a stage, its rows so far, and the rows in all.
 
     Returns:
@@ -140,6 +144,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
             format,
             called=extractors is not None,  # which may bring predictions from anywhere
             module_path=folder,
+            examples_per_slice=examples_per_slice,
         )
         resolved = resolve(request)
         started, paths = time.monotonic(), resolved.paths
@@ -159,6 +164,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
             check_engine(engine, [*stages, *summaries])
             job = Job(plan, resolved.data, paths, copies, stages, summaries, overwrite, progress)
             job.user_metrics, job.words, job.threads = resolved.metrics, resolved.words, lanes
+            job.after = with_slice_examples
             job.seconds |= {"quantiles": round(scanned, 3)} if edges else {}
             evaluate = functools.partial(job.run, engine, beam_options, output, chosen)
             return announcer.tell(recording.keep(job, output, evaluate), recording)

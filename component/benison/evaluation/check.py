@@ -124,7 +124,8 @@ _COUNTS_FEW = (
 
 def _options(config: EvalConfig, columns: Collection[str] | None) -> Iterator[Fault]:
     options = config.options
-    for field, text in (("analysis_columns", HIDES_SLICES), ("profile_columns", _COUNTS_FEW)):
+    rows = (("analysis_columns", HIDES_SLICES), ("examples_per_slice", HIDES_SLICES))
+    for field, text in (*rows, ("profile_columns", _COUNTS_FEW)):
         if getattr(options, field) and (options.min_slice_size or 1) > 1:
             yield Fault(("options", field), text)
     named: list[tuple[Loc, str]] = [(("column_types", name), name) for name in options.column_types]

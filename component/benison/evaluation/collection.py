@@ -257,6 +257,12 @@ def _check(plan: Plan, row_key: Sequence[str]) -> None:
     if plan.config.options.profile_columns:
         text = "asks for a profile, which no step of a pipeline makes; make it of the files themselves."
         faults.append(("options.profile_columns", text))
+    if plan.config.options.examples_per_slice:
+        text = (
+            "needs a second pass over the rows, and those of a collection are gone after the first; write "
+            "them to files and evaluate these."
+        )
+        faults.append(("options.examples_per_slice", text))
     numbered = plan.needs_row_numbers or plan.config.options.compute_confidence_intervals
     if numbered and not row_key:
         text = (

@@ -51,6 +51,7 @@ class CostEstimate:
         megabytes: About how much memory at most, with few slices.
         models: The models that are called.
         weak_slice_features: The features of which weak slices are looked for.
+        examples_per_slice: How many rows of each failed slice a second pass keeps.
     """
 
     columns: list[str] | None
@@ -61,6 +62,7 @@ class CostEstimate:
     megabytes: float
     models: list[str]
     weak_slice_features: list[str]
+    examples_per_slice: int = 0
 
     def sentences(self) -> Iterator[str]:
         """What a command prints."""
@@ -75,6 +77,8 @@ class CostEstimate:
         if self.weak_slice_features:
             count = counted(len(self.weak_slice_features), "feature")
             yield f"Looks for weak slices of {count}, whose values a scan before the pass finds."
+        if self.examples_per_slice:
+            yield "If slices fail, all columns are read a second time for their worst rows."
         if self.models:
             yield f"What calling {', '.join(self.models)} takes is not in it."
 
@@ -97,6 +101,7 @@ def estimate(arguments: Mapping[str, Any]) -> CostEstimate:
             asked["examples"],
             asked.get("format"),
             module_path=folder,
+            examples_per_slice=asked.get("examples_per_slice"),
         )
         resolved = resolve(request)
         with local_copies(resolved.paths) as copies:
@@ -138,6 +143,7 @@ def _of_job(job: Job, threads: int) -> CostEstimate:
         _BASE + batches * batch * width / 1e6 + _CELLS * bool(features),
         sorted(job.paths),
         features,
+        job.config.options.examples_per_slice,
     )
 
 

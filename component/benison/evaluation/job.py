@@ -11,8 +11,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from pathlib import Path
+from contextlib import closing, contextmanager, nullcontext
 from typing import Any, Protocol, TypeAlias
 
 import pyarrow as pa
@@ -41,13 +40,14 @@ from benison.errors import ConfigError, ModelError, OutputError, as_visible
 from benison.evaluation.advice import advice
 from benison.evaluation.judgement import directions, judged, log
 from benison.evaluation.provenance import digests_of, model_record, same_models
+from benison.evaluation.row_folder import row_folder
 from benison.evaluation.training_examples import TrainingExamples
 from benison.metrics.modules import UserMetrics
 from benison.output import blessing, directory, writers
 from benison.paths import locate
 from benison.results.result import EvalResult
 from benison.slicing.spec_columns import written_columns
-from benison.table.row_files import RowFiles
+from benison.table.row_files import FAILED_SLICES, RowFiles
 from benison.table.schema import PLOTS_SCHEMA
 from benison.validation.verdict import Verdict
 from benison.version import VERSION
@@ -92,6 +92,10 @@ class Job:
     """Called when it is running, evaluated, and written; an error of its ends the evaluation."""
     look: Callable[[], int | None] = lambda: None
     """Which candidate this is that is judged on these data, from 1; None where no store counts."""
+    after: Callable[[Job, dict[str, Any], str, Sequence[str], str], dict[str, Any]] = (
+        lambda _job, outputs, *_: outputs
+    )
+    """What is done with the outputs of the pass before they are written, by what engine, in what folder."""
     user_metrics: UserMetrics = UserMetrics()
     """The metrics whose code is not Benison's."""
     threads: int = 1
@@ -103,6 +107,8 @@ class Job:
     """What was taken for something else than was written, a sentence each."""
     advice: list[str] = dataclasses.field(default_factory=list)
     """What to do about results that say little."""
+    more: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """What else the manifest says."""
 
     @property
     def config(self) -> EvalConfig:
@@ -118,31 +124,18 @@ class Job:
     ) -> EvalResult:
         """Evaluate, judge, and write if there is an output."""
         self.note("running", None)
-        with closing(self.data), self._row_folder(engine, beam_options, output) as folder:
+        keeps_rows = self.config.options.examples_per_slice or any(map(makes_rows, self.evaluators))
+        files = row_folder(engine, beam_options, output) if keeps_rows else nullcontext("")
+        with closing(self.data), files as folder:
             summaries = streamed(self.evaluators, folder)
             if engine == "local":
                 states = self.run_local(summaries)
             else:
                 states = self.run_beam(engine, beam_options, summaries)
             results = self.results(summaries, states)
+            results = self.after(self, results, engine, beam_options, folder)
             self.note("evaluated", results["verdict"])
             return self.save(results, output, chosen)
-
-    @contextmanager
-    def _row_folder(
-        self, engine: str, options: Sequence[str], output: PathLike | None
-    ) -> Iterator[str]:
-        """Where evaluators of rows write, if there are any."""
-        if not any(map(makes_rows, self.evaluators)):
-            yield ""
-            return
-        shared = beam_jobs.temp_location(options) if engine == "beam" else None
-        beside = locate(shared, OutputError) / "rows" if shared else None
-        if beside is None and output is not None:
-            path = locate(output, OutputError)
-            beside = path if isinstance(path, Path) else None
-        with directory.scratch(beside) as folder:
-            yield str(folder)
 
     @functools.cached_property
     def models(self) -> list[dict[str, Any]]:
@@ -173,7 +166,7 @@ class Job:
         """The evaluators' states, made in this process."""
         self._load()
         self.prepare()
-        with self._timed("evaluate"):
+        with self.timed("evaluate"):
             try:
                 return self._pass(summaries)
             except MisfitError as misfit:
@@ -217,7 +210,7 @@ class Job:
         self.prepare()
         work = self.work(summaries)
         self.progress("evaluate", 0, self.dataset.num_rows)
-        with self._timed("evaluate"), tempfile.TemporaryDirectory(prefix="benison-") as folder:
+        with self.timed("evaluate"), tempfile.TemporaryDirectory(prefix="benison-") as folder:
             beam_run = beam_jobs.BeamRun(beam_jobs.temp_location(options) or folder, options)
             if self.dataset.infers_types:
                 scans = self.dataset.scans(
@@ -241,7 +234,7 @@ class Job:
 
     def _load(self) -> None:
         """Note which bytes the models are, and load them."""
-        with self._timed("load"):
+        with self.timed("load"):
             self.progress("load", 0, self.dataset.num_rows)
             expected = digests_of(self.models)
             for extractor in self.extractors:
@@ -253,16 +246,16 @@ class Job:
 
     def results(self, summaries: Sequence[Evaluator], states: list[Any]) -> dict[str, Any]:
         """The output keys of all evaluators, and the verdict."""
-        with self._timed("results"):
+        with self.timed("results"):
             self.progress("results", 0, None)
             outputs = self._outputs(summaries, states)
         if self.config.debugging is not None:
             from benison.evaluation.probing import with_probing  # of no use to other runs
 
-            with self._timed("probes"):
+            with self.timed("probes"):
                 self.progress("probes", 0, None)
                 outputs = with_probing(outputs, self.plan, self.extractors, self.training)
-        with self._timed("results"):
+        with self.timed("results"):
             self.rows, self.missing = outputs["rows"], outputs["missing"]
             verdict = judged(self.plan, outputs, self.look())
             self.advice = [*self.words, *advice(outputs["metrics"], self.rows, self.missing)]
@@ -290,7 +283,7 @@ class Job:
     ) -> EvalResult:
         """Write and bless, if there is an output; the result in any case."""
         verdict = results["verdict"]
-        with self._timed("digest"):
+        with self.timed("digest"):
             self.data.check_unchanged()
             data = {"data": self.data.record(self.dataset), **self.training.record()}
         manifest = self._manifest(verdict.status, data)
@@ -310,7 +303,8 @@ class Job:
         path = locate(output, OutputError)
         results = writers.without_disabled(results, self.config.options.disabled_outputs)
         probes = results.get("probes")
-        result = EvalResult(results["metrics"], *about, path, _weak_slices=weak, _probes=probes)
+        shown = {k: results[k].table() for k in (FAILED_SLICES,) if k in results}
+        result = EvalResult(results["metrics"], *about, path, None, shown, weak, _probes=probes)
         plain = {
             "result": result,
             **results,
@@ -320,7 +314,7 @@ class Job:
             "manifest": manifest,
         }
         with directory.output_directory(path, self.overwrite) as folder:
-            with self._timed("write"):
+            with self.timed("write"):
                 writers.run(chosen, plain, folder)
             blessing.seal(folder, manifest)
             self.note("evaluated", verdict)  # again: it must not be published if it was superseded
@@ -342,6 +336,7 @@ class Job:
             "config": self.config.digest(),
             "user_metrics": self.user_metrics.to_list(),
             "directions": directions(self.config),
+            **self.more,
             **data,
         }
 
@@ -393,7 +388,8 @@ class Job:
         return [reader for stage in stages for reader in stage.called]
 
     @contextmanager
-    def _timed(self, stage: str) -> Iterator[None]:
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add what the block takes to the seconds of a stage."""
         started = time.monotonic()
         yield
         taken = self.seconds.get(stage, 0.0) + time.monotonic() - started

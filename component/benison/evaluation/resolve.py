@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benison.config import EvalConfig, MetricConfig
+from benison.config import EvalConfig, MetricConfig, Options
 from benison.config.faults import ConfigPart, Draft, Fault, described
 from benison.config.plain import loc_of
 from benison.data.dataset import Dataset
@@ -77,6 +77,8 @@ class Request:
     """A folder in which modules of metrics are looked for; it is in `sys.path` already."""
     imports: bool = True
     """Whether modules of metrics may be imported; if not, nothing is said of their metrics."""
+    examples_per_slice: int | None = None
+    """In place of the option of this name; None is what the config says."""
 
 
 def resolve(request: Request) -> Resolved:
@@ -87,6 +89,8 @@ def resolve(request: Request) -> Resolved:
         BenisonError: The data cannot be opened, while the config has no fault.
     """
     findings = _Findings(EvalConfig.draft(request.config))
+    if request.examples_per_slice is not None:
+        findings.config = with_examples_per_slice(findings.config, request.examples_per_slice)
     findings.config, words = with_our_names(findings.config)
     metrics, unknown = _user_metrics(request, findings)
     given = findings.step(lambda: _with_defaults(findings.config, request.has_baseline))
@@ -104,6 +108,17 @@ def resolve(request: Request) -> Resolved:
     if findings.any_faults:
         raise findings.error()
     return Resolved(plan, paths or {}, dataset, metrics, (*words, *in_memory(paths or {})))
+
+
+def with_examples_per_slice(config: EvalConfig, rows: int) -> EvalConfig:
+    """The config with another number of rows of failed slices.
+
+    Raises:
+        ConfigError: It is no such number.
+    """
+    checked = Options(examples_per_slice=rows).examples_per_slice
+    options = config.options.model_copy(update={"examples_per_slice": checked})
+    return config.model_copy(update={"options": options})
 
 
 def _with_defaults(config: EvalConfig, has_baseline: bool | None) -> EvalConfig:

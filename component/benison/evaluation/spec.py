@@ -41,6 +41,7 @@ _FORMS: dict[str, tuple[type | tuple[type, ...], str]] = {
     **dict.fromkeys(_FLAGS, (bool, "true or false")),
     "map_index": (int, "a whole number"),
     "threads": (int, "a whole number"),
+    "examples_per_slice": (int, "a whole number"),
     "mounts": (dict, "an object of addresses and folders"),
     "model": ((str, dict), "a path, or paths by the names of model_specs"),
     "beam_options": (list, "a list of texts such as '--runner=FlinkRunner'"),

@@ -16,6 +16,8 @@ from benison.paths import Location, in_arrow
 
 ANALYSIS = "analysis"
 """The folder of an output that has such rows, and the output key of those that Benison makes itself."""
+FAILED_SLICES = "failed_slices"
+"""The output key of the worst rows of slices that failed."""
 
 
 @dataclasses.dataclass(frozen=True)

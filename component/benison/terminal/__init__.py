@@ -30,6 +30,7 @@ _SHOWN_REASONS = 20
 _LONG = 1_000
 _LONG_REASONS = 3
 _LOG_SECONDS = 10.0
+_ANNOUNCED = {"examples": "Slices failed: all rows are read a second time, for the worst of each."}
 _PIPED = 140  # columns of a table in a pipe, which has no width of its own
 
 
@@ -69,6 +70,8 @@ class _Bar:
         self._started = time.monotonic()
 
     def __call__(self, stage: str, rows: int, total: int | None) -> None:
+        if not rows and stage in _ANNOUNCED:
+            self._bar.console.print(_ANNOUNCED[stage])
         seconds = time.monotonic() - self._started
         rate = f"{rows / max(seconds, 1e-3):,.0f} rows/s" if rows else ""
         left = time_left(rows, total, seconds)
@@ -85,6 +88,8 @@ class _Log:
 
     def __call__(self, stage: str, rows: int, total: int | None) -> None:
         now = time.monotonic()
+        if not rows and stage in _ANNOUNCED:
+            print(_ANNOUNCED[stage], file=sys.stderr)
         if not rows or rows == total or now - self._last < _LOG_SECONDS:
             return
         self._last = now

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from benison.report.page.check_lines import lines_of, panels
 from benison.report.page.evidence import evidence
+from benison.report.page.example_rows import example_section
 from benison.report.page.headline import headline
 from benison.report.page.page_columns import PageColumns
 from benison.report.page.probe_list import probe_section
@@ -24,6 +25,7 @@ def front(columns: PageColumns) -> dict[str, str]:
         **headline(result),
         "tiles": tiles(result),
         "checks": "".join(panels(columns, lines)),
+        "examples": example_section(result),
         "probes": probe_section(result),
         "weak_slices": weak_slice_section(result),
         "structured": structured_section(result),
