@@ -49,6 +49,30 @@ def test_every_prediction_lies_between_its_edges(left: float, right: float, buck
     np.testing.assert_array_equal(plot["weight"], np.bincount(expected, minlength=buckets + 2))
 
 
+def test_predictions_of_amounts_have_buckets_on_their_range(evaluate_metric: Evaluate) -> None:
+    rng = np.random.default_rng(0)
+    predictions = np.append(rng.uniform(10, 60, 2_000).round(1), [0.0, 0.5, 1.0, -3.0, 900.0])
+    labels, weights = 2 * predictions, rng.integers(0, 3, len(predictions)).astype(float)
+    rows = Inputs(labels, predictions, weights)
+    plot = evaluate_metric(from_config("CalibrationPlot", {"num_buckets": 5}), rows)
+    edges = np.append(plot["lower"], np.inf)
+    np.testing.assert_array_equal(plot["upper"], edges[1:])
+    np.testing.assert_allclose(edges[1:-1], np.linspace(10, 60, 6), atol=1.0)
+    place = np.searchsorted(edges, predictions, side="right") - 1
+    for name, values in (("label", labels), ("prediction", predictions), ("weight", 1)):
+        expected = np.bincount(place, weights * values, minlength=7)
+        total = weights @ (values * np.ones(len(weights)))
+        np.testing.assert_allclose(plot[name], expected, atol=0.005 * total)
+        assert plot[name].sum() == pytest.approx(total)
+    assert (plot["weight"][1:-1] > 0).all()
+
+
+def test_most_probabilities_keep_the_buckets_of_probabilities() -> None:
+    logits = Inputs.of([0, 1, 1, 0, 1], [-3.0, 4.0, 1.0, 1.0, 1.0])
+    plot = from_config("CalibrationPlot", {"num_buckets": 2}).of(logits)
+    assert plot["lower"] == [-math.inf, 0.0, 0.5, 1.0]
+
+
 def test_a_missing_prediction_leaves_no_plot() -> None:
     rows = Inputs.of([0, 1, 1], [0.2, None, 0.7])
     plot = value_of(from_config("CalibrationPlot", {}), rows, [0, 0, 1], 2)

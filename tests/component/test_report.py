@@ -140,7 +140,7 @@ def test_curves_pass_through_points_of_the_plots(
 def test_merged_buckets_have_the_sums_of_the_plot(trips: pa.Table, tmp_path: Path) -> None:
     carried = Carried.of(report_of(trips, config("CalibrationPlot"), tmp_path))
     (plot,) = carried.header["plots"]
-    assert len(carried.column(plot["axis"])) == 51
+    assert len(carried.column(plot["candidate"]["edge"])) == 52
     sums = {name: carried.column(location).sum() for name, location in plot["candidate"].items()}
     assert sums["weight"] == 2_000
     assert sums["label"] == pytest.approx(np.sum(trips["label"].to_numpy()))

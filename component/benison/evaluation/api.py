@@ -28,7 +28,7 @@ from benison.evaluation.job import Job, PathLike, Progress, silent
 from benison.evaluation.quantile_edges import completed, quantile_edges, with_known_edges
 from benison.evaluation.recording import Recording, check_output
 from benison.evaluation.registering import Announcer, pin
-from benison.evaluation.resolve import Request, resolve
+from benison.evaluation.resolve import Request, Resolved, resolve
 from benison.evaluation.slice_examples import with_slice_examples
 from benison.evaluation.weak_slice_search import weak_slice_stages
 from benison.lineage import Recorder
@@ -163,11 +163,16 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
             check_order(summaries, stages)
             check_engine(engine, [*stages, *summaries])
             job = Job(plan, resolved.data, paths, copies, stages, summaries, overwrite, progress)
-            job.user_metrics, job.words, job.threads = resolved.metrics, resolved.words, lanes
-            job.after = with_slice_examples
-            job.seconds |= {"quantiles": round(scanned, 3)} if edges else {}
+            _complete(job, resolved, lanes, {"quantiles": round(scanned, 3)} if edges else {})
             evaluate = functools.partial(job.run, engine, beam_options, output, chosen)
             return announcer.tell(recording.keep(job, output, evaluate), recording)
+
+
+def _complete(job: Job, resolved: Resolved, threads: int, seconds: Mapping[str, float]) -> None:
+    """Give a job what is known beside its stages."""
+    job.user_metrics, job.words, job.threads = resolved.metrics, resolved.words, threads
+    job.after = with_slice_examples
+    job.seconds |= seconds
 
 
 def _check_portable(paths: Mapping[str, str], engine: str, recording: Recording) -> None:

@@ -22,6 +22,7 @@ from benison.metrics.statistics.binary import heavy
 from benison.metrics.statistics.cells import Cells, CellsStatistic
 from benison.metrics.statistics.curve import bucket_between, scored_weights
 from benison.metrics.statistics.kept import kept
+from benison.metrics.statistics.outside import OutsideSums, are_most, positions_of, range_of
 from benison.metrics.statistics.ranks import Ranks, ScoreRanks
 from benison.metrics.statistics.scale import buckets_of
 from benison.slicing.codes import SliceCodes
@@ -195,14 +196,15 @@ class BucketSums(CellsStatistic):
                 f"classes, choose them with binarize.class_ids in metrics_specs."
             )
         inputs, codes = heavy(inputs, codes)
-        cells = 3 * self._bucket(inputs.predictions)
+        cells = 3 * self.bucket(inputs.predictions)
         sums = self.zero(codes.size)
         for which, values in enumerate((inputs.labels, inputs.predictions, np.ones(len(inputs)))):
             weighted = inputs.weighted(values)
             sums = sums.merge(Cells.grouped(cells + which, weighted, codes, self.width))
         return sums
 
-    def _bucket(self, predictions: Array) -> Index:
+    def bucket(self, predictions: Array) -> Index:
+        """The bucket of each prediction: int64[N]."""
         values = np.where(np.isnan(predictions), self.left, predictions)
         edges = self.edges()
         share = (np.clip(values, self.left, self.right) - self.left) / (self.right - self.left)
@@ -229,9 +231,17 @@ class CalibrationPlot(Metric):
     Columns `lower` (inclusive), `upper` (exclusive), `label`, `prediction` and `weight`, each with
     `num_buckets + 2` points: one below `left`, then [left, right) in equal buckets, then the rest.
 
+    Where most predictions of a slice are outside [0, 1], as those of a regression are, and nothing else is
+    asked for, its buckets divide the range in which all but a hundredth at either end are, with round ends;
+    predictions are in them to a thousandth of their size.
+
     In a bucket label / weight is the mean label and prediction / weight the mean prediction, and a model
     is calibrated where the two are equal. Each column is float64[S, num_buckets + 2]; a bucket without
     rows holds 0; a slice in which a prediction is missing is NaN throughout.
+
+    >>> plot = CalibrationPlot(num_buckets=2).of(Inputs.of([11, 19, 31], [10.0, 20.0, 30.0]))
+    >>> plot["lower"], plot["label"]
+    ([-inf, 10.0, 20.5, 31.0], [0.0, 30.0, 31.0, 0.0])
 
     Attributes:
         num_buckets: From 1 to 10,000.
@@ -254,19 +264,43 @@ class CalibrationPlot(Metric):
         if not np.isfinite([self.left, self.right]).all():
             raise ValueError(f"left and right must be finite, not {self.left!r} and {self.right!r}")
 
-    def statistics(self) -> tuple[BucketSums]:
-        return (BucketSums(self.num_buckets, self.left, self.right),)
+    def statistics(self) -> tuple[BucketSums, *tuple[OutsideSums, ...]]:
+        outside = (OutsideSums(),) if (self.left, self.right) == (0, 1) else ()
+        return (self._buckets(self.left, self.right), *outside)
 
-    def result(self, cells: Cells) -> dict[str, Array]:
-        edges = self.statistics()[0].edges()
+    def _buckets(self, left: float, right: float) -> BucketSums:
+        return BucketSums(self.num_buckets, left, right)
+
+    def result(self, cells: Cells, *outside: Cells) -> dict[str, Array]:
+        columns = self._within(cells)
+        for of_all in outside:
+            for i, bins, sums in OutsideSums().by_slice(of_all):
+                if are_most(bins, sums[:, 2], columns["weight"][i].sum()):
+                    self._move(columns, i, positions_of(bins), sums)
+        return columns
+
+    def _move(self, columns: dict[str, Array], i: int, positions: Array, sums: Array) -> None:
+        """Give slice i buckets on the range of its predictions, which lie at `positions` outside [0, 1]."""
+        own = np.stack([columns[name][i] for name in ("label", "prediction", "weight")], axis=1)
+        positions = np.concatenate([columns["lower"][i][1:-1], positions])
+        sums = np.concatenate([own[1:-1], sums])  # the ends have what is outside
+        buckets = self._buckets(*range_of(positions, sums[:, 2]))
+        cells = buckets.bucket(positions)
+        for which, name in enumerate(("label", "prediction", "weight")):
+            columns[name][i] = np.bincount(cells, sums[:, which], self.num_buckets + 2)
+        edges = buckets.edges()
+        columns["lower"][i], columns["upper"][i] = edges[:-1], edges[1:]
+
+    def _within(self, cells: Cells) -> dict[str, Array]:
+        edges = self._buckets(self.left, self.right).edges()
         shape = (cells.size, self.num_buckets + 2)
         sums = cells.dense().reshape(*shape, 3)
         # A missing prediction could be in any bucket, so no point is known.
         missing = np.isnan(sums).any(axis=(1, 2), keepdims=True)
         sums = np.where(missing, np.nan, sums)
         return {
-            "lower": np.broadcast_to(edges[:-1], shape),
-            "upper": np.broadcast_to(edges[1:], shape),
+            "lower": np.tile(edges[:-1], (cells.size, 1)),
+            "upper": np.tile(edges[1:], (cells.size, 1)),
             "label": sums[..., 0],
             "prediction": sums[..., 1],
             "weight": sums[..., 2],

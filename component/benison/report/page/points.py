@@ -186,11 +186,14 @@ def _between(above: Array, below_all: float) -> Array:
 
 
 def _merged(columns: dict[str, Array], most: int) -> dict[str, Array]:
-    """Sums in at most `most` equal buckets, with what lies outside them at the ends."""
+    """Sums in at most `most` equal buckets, with what lies outside them at the ends, and their upper edges.
+
+    Above the last is its lower edge once more, since infinity says nothing.
+    """
     count = len(columns["weight"]) - 2
     starts = np.r_[0, np.arange(1, count + 1, max(1, -(-count // most))), count + 1]
     return {
-        "edge": columns["lower"][starts[1:]],
+        "edge": columns["lower"][np.append(starts[1:], starts[-1])],
         **{
             name: np.add.reduceat(columns[name], starts)
             for name in ("label", "prediction", "weight")
@@ -209,25 +212,25 @@ def _confused(columns: dict[str, Array]) -> dict[str, Array]:
 def _are_comparable(
     ours: dict[str, dict[str, Array]], theirs: dict[str, dict[str, Array]], names: list[str]
 ) -> bool:
-    """Whether the baseline has the slices of the candidate, at the same thresholds or edges.
+    """Whether the baseline has the slices of the candidate, at the same thresholds where it has some.
 
     A model whose scores lie outside of [0, 1] has more thresholds than one whose do not.
     """
     if not all(name in theirs for name in names):
         return False
     axes = (side[names[0]] for side in (ours, theirs))
-    first, second = (side.get("threshold", side.get("edge", np.zeros(0))) for side in axes)
+    first, second = (side.get("threshold", np.zeros(0)) for side in axes)
     return np.array_equal(first, second)
 
 
 def _axis(columns: dict[str, Array], payload: Payload) -> list[Any]:
-    """The axis that all slices share: thresholds, or edges of buckets."""
-    return payload.add(columns.get("threshold", columns.get("edge", np.zeros(0))), "f8")
+    """The thresholds, which all slices share."""
+    return payload.add(columns.get("threshold", np.zeros(0)), "f8")
 
 
 def _packed(rows: list[dict[str, Array]], payload: Payload) -> dict[str, Any]:
     """The columns of all slices, concatenated, and the length of each slice's part."""
-    names = [name for name in rows[0] if name not in ("threshold", "edge")]
+    names = [name for name in rows[0] if name != "threshold"]
     joined = {name: np.concatenate([row[name] for row in rows]) for name in names}
     lengths = np.array([len(row[names[0]]) for row in rows], np.float64)
     return {name: payload.sums(column) for name, column in (joined | {"length": lengths}).items()}

@@ -101,11 +101,11 @@ function above(between) {
  * @returns {Summed[]}
  */
 const sumsOf = (slice) =>
-  sidesOf(slice, "sums", (plot, columns, rank) => {
-    const edges = column(plot.axis);
-    const size = edges.length + 1;
+  sidesOf(slice, "sums", (_, columns, rank) => {
+    const size = column(columns.length)[rank];
     /** @param {string} name */
     const of = (name) => part(column(columns[name]), rank, size);
+    const edges = of("edge").slice(0, -1);
     const sums = { label: of("label"), prediction: of("prediction"), weight: of("weight") };
     return { sums: { edges, ...sums } };
   });
