@@ -102,39 +102,47 @@ def regression() -> pa.Table:
 
 
 def test_says_where_buckets_miss_the_predictions(show: Show, tmp_path: Path) -> None:
-    made = config("MeanSquaredError", "CalibrationPlot", model_specs=MODELS)
+    plot = {"class_name": "CalibrationPlot", "config": {"left": 0, "right": 10}}
+    made = config("MeanSquaredError", plot, model_specs=MODELS)
     page = show(evaluated(regression(), made, tmp_path)).page
     for kind in ("calibration", "residuals"):
         figure = page.locator(f'[data-kind="{kind}"] figure')
         expect(figure.locator(".note")).to_contain_text(
-            "100.0% of the predictions are outside 0 to 1"
+            "100.0% of the predictions are outside 0 to 10"
         )
         for css in ("ours", "theirs"):
             assert re.match(r"M[\d.]+ ", figure.locator(f"path.dot.{css}").get_attribute("d") or "")
 
 
-def test_buckets_that_hold_the_predictions_need_no_note(show: Show, tmp_path: Path) -> None:
-    plot = {"class_name": "CalibrationPlot", "config": '{"left": 0, "right": 100000}'}
-    page = show(evaluated(regression(), config("MeanSquaredError", plot), tmp_path)).page
-    assert page.locator("#charts figure").count() == 2
+def test_calibration_of_amounts_is_on_the_range_of_each_model(show: Show, tmp_path: Path) -> None:
+    made = config("MeanSquaredError", "CalibrationPlot", model_specs=MODELS)
+    page = show(evaluated(regression(), made, tmp_path)).page
     assert page.locator("#charts .note").count() == 0
+    for css in ("ours", "theirs"):
+        dots = page.locator(f'[data-kind="calibration"] path.dot.{css}').get_attribute("d") or ""
+        places = [float(x) for x in re.findall(r"M([\d.]+) ", dots)]
+        assert len(places) >= 9
+        assert places[-1] - places[0] > 150  # of 236 pixels
 
 
 def test_a_whisker_says_what_it_shows(show: Show, tmp_path: Path) -> None:
     made = config("AUC", "Recall", slices=SLICES, model_specs=MODELS, **INTERVALS)
     result = evaluated(taxi_like(2_000), made, tmp_path)
-    shown = show(result, "#kind=company&sort=examples")
+    shown = show(result, "#kind=company&sort=examples&mark=interval")
     row = shown.page.locator("#table tbody tr").first
     lower, upper = row.get_by_role("img", name="interval", exact=False).first.evaluate(
         "node => node.getAttribute('aria-label').match(/interval (.*) to (.*)/).slice(1).map(Number)"
     )
     value = result.value("auc", shown.rows()[0][0], model="new")
     assert lower < value < upper
-    assert row.get_by_role("img", name=re.compile("^interval of the change")).count() == 2
+    assert row.get_by_role("img").count() == 2  # one in a cell
     lefts = shown.page.locator("#table tbody tr").evaluate_all(
         "rows => rows.map(row => row.querySelector('.whisker').getBoundingClientRect().left)"
     )
     assert len(set(lefts)) == 1
+    shown.page.select_option("#mark", "change")
+    assert row.get_by_role("img", name=re.compile("^interval of the change")).count() == 2
+    assert row.locator(".whisker").count() == 0
 
 
 def test_a_page_of_few_digits_has_the_same_intervals(
@@ -144,7 +152,7 @@ def test_a_page_of_few_digits_has_the_same_intervals(
     made = config("AUC", slices=SLICES, model_specs=MODELS, **INTERVALS)
     result = evaluated(taxi_like(2_000), made, tmp_path)
     page = show(result, "#slice=Overall").page
-    page.locator("#table tbody td").nth(1).hover()
+    page.locator("#table tbody tr:not(.legend) td").nth(1).hover()
     text = page.locator("#tip").inner_text()
     bounds = [float(x) for pair in re.findall(r"interval (\S+) to ([^\s;]+)", text) for x in pair]
     rows = result.metrics.filter(pc.equal(result.metrics["slice"], "Overall")).to_pylist()

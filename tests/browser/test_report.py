@@ -311,8 +311,10 @@ def test_shows_intervals_where_there_are_some(
     page = render(dataclasses.replace(judged, metrics=metrics), judged.path / "plots.parquet")
     (tmp_path / "report.html").write_text(page, encoding="utf-8")
     shown = show(dataclasses.replace(judged, path=tmp_path))
-    expect(shown.page.locator("#table .whisker i").first).to_be_visible()
+    expect(shown.page.locator("#table .whisker i")).to_have_count(0)
     expect(shown.page.locator("#table .track i.span").first).to_be_attached()
+    shown.page.select_option("#mark", "interval")
+    expect(shown.page.locator("#table .whisker i").first).to_be_visible()
     shown.page.locator("#table tbody td").nth(1).hover()
     assert shown.text("#tip").count("interval") == 2
 

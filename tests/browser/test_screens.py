@@ -11,9 +11,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
+from typer.testing import CliRunner
 
 import benison
+from benison.cli import app
 from tests.browser.conftest import MODELS, Shown, evaluated
 from tests.component.browsing import too_small
 from tests.conftest import config, taxi_like
@@ -247,3 +250,107 @@ def test_a_view_leads_to_the_plots_of_others(show: Show, tmp_path: Path) -> None
     expect(page.locator('#charts [data-kind="roc"] svg')).to_be_visible()
     expect(page.locator("#fairness table")).to_be_visible()
     expect(page.locator("#view option:checked")).to_contain_text("classId:2")
+
+
+LONG = "Association of the Independent Drivers of the Northern and Western Suburbs, Garage "
+
+
+@pytest.fixture(scope="session")
+def behind(tmp_path_factory: pytest.TempPathFactory) -> benison.EvalResult:
+    """Long names that differ in their ends, rows behind failed slices, and slices that are hidden."""
+    table = taxi_like(1_500)
+    names = pa.array([f"{LONG}{i % 3}" for i in range(1_500)])
+    table = table.append_column("garage", names)
+    by_garage = [{}, {"feature_keys": ["garage"]}]
+    auc = bound(by_garage, value_threshold={"lower_bound": 0.99})
+    options = {"examples_per_slice": 4, "compute_confidence_intervals": True}
+    made = config(
+        *({"class_name": "AUC", **auc}, "BinaryAccuracy", "ConfusionMatrixPlot"),
+        **{"slices": by_garage, "model_specs": MODELS, "options": options},
+    )
+    return evaluated(table, made, tmp_path_factory.mktemp("behind"))
+
+
+@pytest.mark.parametrize("width", [1400, 768, 390])
+def test_names_show_what_tells_them_apart(
+    show: Show, behind: benison.EvalResult, width: int
+) -> None:
+    page = show(behind, viewport={"width": width, "height": 900}).page
+    labels = page.locator("#table tbody th label span")
+    texts = labels.all_inner_texts()
+    assert len({*texts}) == 4
+    assert {text[-1] for text in texts[1:]} == {"0", "1", "2"}
+    overflow = "all => all.filter(one => one.scrollHeight > one.clientHeight + 1).length"
+    assert labels.evaluate_all(overflow) == 0
+    title = page.locator("#table tbody th").nth(1).get_attribute("title") or ""
+    assert title.startswith(f"garage={LONG}")
+
+
+def test_the_header_of_slices_says_what_marks_mean(show: Show, behind: benison.EvalResult) -> None:
+    page = show(behind).page
+    legend = page.locator("#table thead .marks")
+    assert legend.inner_text().split() == [
+        "worse",
+        "better",
+        "interval",
+        "≈",
+        "under",
+        "100",
+        "examples",
+    ]
+    assert page.locator("#table .whisker").count() == 0
+    page.select_option("#mark", "interval")
+    expect(page).to_have_url(re.compile("mark=interval"))
+    assert legend.inner_text().split() == ["interval", "≈", "under", "100", "examples"]
+    assert page.locator("#table .track").count() == 0
+
+
+def test_rows_behind_a_failed_slice_are_shown(show: Show, behind: benison.EvalResult) -> None:
+    page = show(behind).page
+    tables = page.locator("#examples details")
+    assert tables.count() == len(behind.verdict.failures) == 4
+    first = tables.first
+    assert first.locator("thead th").all_inner_texts()[:4] == [
+        *("error", "label", "prediction", "prediction of old"),
+    ]
+    rows = behind.analysis("failed_slices").to_pylist()
+    shown = first.locator("tbody tr").all()
+    assert len(shown) == 4
+    for line, row in zip(shown, rows, strict=False):
+        error, label, prediction, *_ = line.locator("td").all_inner_texts()
+        assert float(error) == pytest.approx(row["error"], rel=1e-3)
+        assert float(error) == pytest.approx(abs(float(label) - float(prediction)), abs=2e-4)
+    assert first.locator("summary bdi").inner_text() == rows[0]["slice"]
+
+
+def test_no_rows_are_shown_where_none_were_kept(show: Show, mixed: benison.EvalResult) -> None:
+    assert show(mixed).page.locator("#examples").count() == 0
+
+
+def test_hidden_slices_are_said(show: Show, mixed: benison.EvalResult) -> None:
+    page = show(mixed).page
+    known = pa.compute.value_counts(taxi_like(1_800)["hour"]).to_pylist()
+    small = sum(each["counts"] < 60 for each in known)
+    assert small > 1
+    text = f"{small} slices have fewer than 60 examples and are in no output"
+    assert text in page.locator("#advice").inner_text()
+    assert mixed.path is not None
+    done = CliRunner(env={"COLUMNS": "120"}).invoke(app, ["show", str(mixed.path)])
+    assert text in " ".join(done.output.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "scheme"), [("behind", "light"), ("behind", "dark"), ("mixed", "dark")]
+)
+def test_every_screen_is_in_order(
+    show: Show, request: pytest.FixtureRequest, name: str, scheme: str
+) -> None:
+    page = show(request.getfixturevalue(name), color_scheme=scheme).page
+    page.locator("#evidence > summary").click()
+    for width in (1400, 768, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert too_small(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        faults = Axe().run(page).response["violations"]
+        serious = [fault for fault in faults if fault["impact"] in ("serious", "critical")]
+        assert [(f["id"], f["nodes"][0]["html"][:200]) for f in serious] == []

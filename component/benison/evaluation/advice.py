@@ -9,21 +9,39 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from benison.table.words import counted
+
 # Slices of one example are an id's if they are many, and nearly all there are.
 _MANY = 1_000
 _SHARE = 0.9
 _MUCH_MISSING = 0.1
 
 
-def advice(metrics: pa.Table, rows: int, missing: Mapping[str, int]) -> list[str]:
+def advice(
+    metrics: pa.Table, rows: int, missing: Mapping[str, int], small: int = 0, least: int = 1
+) -> list[str]:
     """Sentences on what the results rest on, where that is less than it looks.
 
     Args:
         metrics: As in metrics.parquet.
         rows: The rows of the data.
         missing: How many labels and predictions are missing, by `labels/model/output`.
+        small: How many slices are in no output, as they have fewer rows than `least`.
+        least: options.min_slice_size.
     """
-    return [*_ids_among_slices(metrics), *_much_missing(rows, missing)]
+    return [*_ids_among_slices(metrics), *_much_missing(rows, missing), *_hidden(small, least)]
+
+
+def _hidden(small: int, least: int) -> list[str]:
+    """A sentence on slices that are in no output."""
+    if not small:
+        return []
+    have = "has fewer" if small == 1 else "have fewer"
+    are = "is" if small == 1 else "are"
+    return [
+        f"{counted(small, 'slice')} {have} than {least:,} examples and {are} in no output, as "
+        "options.min_slice_size says."
+    ]
 
 
 def _much_missing(rows: int, missing: Mapping[str, int]) -> list[str]:

@@ -258,7 +258,9 @@ class Job:
         with self.timed("results"):
             self.rows, self.missing = outputs["rows"], outputs["missing"]
             verdict = judged(self.plan, outputs, self.look())
-            self.advice = [*self.words, *advice(outputs["metrics"], self.rows, self.missing)]
+            hidden = len(outputs["small_slices"]), self.config.options.min_slice_size
+            sentences = advice(outputs["metrics"], self.rows, self.missing, *hidden)
+            self.advice = [*self.words, *sentences]
         log(verdict)
         for sentence in self.advice:
             _LOGGER.warning("%s", sentence)

@@ -33,6 +33,7 @@ _PAGE = Document(
         *(
             "state",
             "verdict",
+            "names",
             "rows",
             "cells",
             "table",

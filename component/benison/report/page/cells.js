@@ -58,6 +58,16 @@ function widestChange(metric) {
   return Math.max(quantile(inOrder, 0.9) || inOrder.at(-1) || 0, ...failed);
 }
 
+/** The marks that cells may have: the change from the baseline, or the interval of the value. */
+function possibleMarks() {
+  const { metrics } = view();
+  const change = metrics.some(changeOf) ? ["change"] : [];
+  return metrics.some(({ lower }) => lower) ? [...change, "interval"] : change;
+}
+
+/** The one mark of a cell; "" where there is none to show. */
+const marked = () => possibleMarks().find((mark) => mark === state.mark) ?? possibleMarks()[0] ?? "";
+
 /**
  * @param {Metric} metric
  * @param {number} i
@@ -71,7 +81,7 @@ function valueCell(metric, i) {
   const text = make("b", {}, shown(numbers(metric, "value")?.[i] ?? NaN, extent.largest));
   text.style.minWidth = `${extent.letters}ch`;
   const [low, high] = endsAt(metric, i, "lower", "upper");
-  if (Number.isNaN(low + high)) cell.append(mark, text);
+  if (marked() !== "interval" || Number.isNaN(low + high)) cell.append(mark, text);
   else cell.append(make("span", { class: "value" }, mark, whisker(low, high, extent), text));
   const change = changeOf(metric)?.[i] ?? NaN;
   if (Number.isFinite(change)) cell.append(changeBar(metric, i, change, extent));
@@ -139,6 +149,8 @@ function whisker(low, high, { bounds, largest }) {
  * @param {Extent} extent
  */
 function changeBar(metric, i, change, extent) {
+  const text = make("small", {}, change ? shown(change, extent.largest, true) : "0");
+  if (marked() !== "change") return make("span", { class: "change" }, text);
   const track = barOf(change, extent.change);
   const [low, high] = endsAt(metric, i, "changeLower", "changeUpper");
   if (!Number.isNaN(low + high)) {
@@ -146,7 +158,6 @@ function changeBar(metric, i, change, extent) {
     track.append(spanOf(low, high, extent.change || 1));
     setAll(track, { role: "img", "aria-label": `interval of the change ${from} to ${to}` });
   }
-  const text = make("small", {}, change ? shown(change, extent.largest, true) : "0");
   return make("span", { class: `change ${worseOrBetter(metric.better, change)}` }, track, text);
 }
 

@@ -52,7 +52,7 @@ _LEGEND = (
 )
 _NO_THRESHOLDS = """\
 <p>The config has no thresholds, so nothing was judged. A bound makes a metric a check:</p>
-<pre>metrics_specs:
+<pre tabindex="0">metrics_specs:
   - metrics:
       - class_name: AUC
         threshold: {value_threshold: {lower_bound: 0.8}}</pre>"""

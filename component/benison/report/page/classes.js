@@ -27,7 +27,9 @@ function classesOf(pairs) {
   const ids = [...new Set(pairs.flatMap(({ actual, predicted }) => [actual, predicted]))];
   const totals = new Map();
   for (const { actual, weight } of pairs) totals.set(actual, (totals.get(actual) || 0) + weight);
-  return { ids: ids.sort((a, b) => a - b).slice(0, MOST_CLASSES), totals };
+  const known = ids.filter((id) => id >= 0).sort((a, b) => a - b);
+  const none = ids.filter((id) => id < 0); // a column behind those of the classes, and no row
+  return { ids: [...known.slice(0, MOST_CLASSES), ...none], totals };
 }
 
 /**
@@ -91,16 +93,17 @@ function heatCell({ actual, predicted, weight }, ids, total) {
 function heatLabels(ids) {
   const side = HEAT.side / ids.length;
   const every = Math.ceil(ids.length / MOST_LABELS);
+  const bottom = HEAT.top + side * ids.filter((id) => id >= 0).length;
   const labels = ids.flatMap((id, i) => {
     if (i % every) return [];
     const middle = (i + 0.5) * side;
     const left = { x: HEAT.left - 6, y: HEAT.top + middle + 3, "text-anchor": "end" };
-    const below = centred("tick", className(id), HEAT.left + middle, HEAT.top + HEAT.side + 13);
-    return [tickText(className(id), left), below];
+    const below = centred("tick", className(id), HEAT.left + middle, bottom + 13);
+    return id < 0 ? [below] : [tickText(className(id), left), below];
   });
   return [
     ...labels,
-    centred("label", "predicted class", HEAT.left + HEAT.side / 2, 225),
+    centred("label", "predicted class", HEAT.left + HEAT.side / 2, bottom + 29),
     centred("label", "actual class", 12, 100, -90),
   ];
 }

@@ -20,6 +20,9 @@ function drawControls() {
   at("brush-what").textContent = metric ? `Slices with ${chartedName(metric)}` : "Values";
   at("weigh-label").hidden = areFew();
   at("change-label").hidden = !metric || !changeOf(metric);
+  const marks = possibleMarks();
+  at("mark-label").hidden = marks.length < 2;
+  fill("mark", marks.map(pairOf), marked());
 }
 
 /**
@@ -73,6 +76,7 @@ function startControls() {
   fill("kind", [["", "all"], ...data.kinds.map((kind) => pairOf(kind))], "");
   hear("view", ({ value }) => ({ view: Number(value), ...EVERY }));
   hear("metric", ({ value }) => ({ metric: value, ...EVERY }));
+  hear("mark", ({ value }) => ({ mark: value }));
   hear("kind", ({ value }) => ({ kind: value }));
   hear("find", ({ value }) => ({ find: value }));
   hear("least", ({ value }) => ({ least: Number(value) || 0 }));

@@ -23,7 +23,8 @@ def evidence(result: EvalResult) -> str:
     config = cut(json.dumps(result.config.to_dict(), indent=2, default=str), _MAX_CONFIG)
     return (
         f"<dl>{''.join(map(_row, _facts(result)))}</dl>"
-        f"<details><summary>Config, with its thresholds</summary><pre>{escape(config)}</pre></details>"
+        f"<details><summary>Config, with its thresholds</summary>"
+        f'<pre tabindex="0">{escape(config)}</pre></details>'
     )
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -28,8 +28,10 @@ def example_section(result: EvalResult) -> str:
         rows = result.analysis(FAILED_SLICES).to_pylist()
     except DataError:  # disabled_outputs has left them out
         return ""
+    specs = result.config.model_specs
+    used = {key for spec in specs for key in spec.columns(with_predictions=True)}
     groups = itertools.groupby(rows, lambda row: (row["model"], row["output"], row["slice"]))
-    tables = [_table(name, [*of], i == 0) for i, (name, of) in enumerate(groups)]
+    tables = [_table(name, [*of], used, i == 0) for i, (name, of) in enumerate(groups)]
     left = len(tables) - MOST_SLICES + result.manifest["slice_examples"]["left"]
     more = f"{counted(left, 'slice')} more failed. " if left > 0 else ""
     note = f'<p class="note">{more}All that were kept, with all columns, are in analysis/.</p>'
@@ -39,11 +41,16 @@ def example_section(result: EvalResult) -> str:
     )
 
 
-def _table(name: tuple[str, str, str], rows: Sequence[Mapping[str, Any]], is_open: bool) -> str:
+def _table(
+    name: tuple[str, str, str],
+    rows: Sequence[Mapping[str, Any]],
+    used: Container[str],
+    is_open: bool,
+) -> str:
     *target, of = name
     whose = ", ".join(filter(None, target))
     apart = f" <small>{escape(cut(whose))}</small>" if whose else ""
-    shown = [[*_cells(row, target)] for row in rows[:_MOST_ROWS]]
+    shown = [[*_cells(row, target, used)] for row in rows[:_MOST_ROWS]]
     heads = "".join(f'<th scope="col">{escape(cut(head, _MOST_TEXT))}</th>' for head, _ in shown[0])
     body = "".join(_row(text for _, text in cells) for cells in shown)
     title = f"<summary><bdi>{escape(cut(of))}</bdi>{apart} <span>{len(rows)}</span></summary>"
@@ -52,8 +59,10 @@ def _table(name: tuple[str, str, str], rows: Sequence[Mapping[str, Any]], is_ope
     return f"<details{' open' if is_open else ''}>{title}<div {region}>{table}</div></details>"
 
 
-def _cells(row: Mapping[str, Any], target: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """What is shown of a row: its error, label and predictions, then the columns of the data."""
+def _cells(
+    row: Mapping[str, Any], target: Sequence[str], used: Container[str]
+) -> Iterator[tuple[str, str]]:
+    """What is shown of a row: its error, label and predictions, then the other columns of the data."""
     label, prediction = ("/".join(filter(None, (r, *target))) for r in ("labels", "predictions"))
     yield "error", _text(row["error"])
     yield "label", _text(row.get(label))
@@ -61,7 +70,8 @@ def _cells(row: Mapping[str, Any], target: Sequence[str]) -> Iterator[tuple[str,
     for key, value in row.items():
         if key.startswith("predictions/") and key != prediction and value is not None:
             yield f"prediction of {key.removeprefix('predictions/')}", _text(value)
-    for key, value in itertools.islice(row["example"].items(), _MOST_COLUMNS):
+    others = ((key, value) for key, value in row["example"].items() if key not in used)
+    for key, value in itertools.islice(others, _MOST_COLUMNS):
         yield key, _text(value)
 
 

@@ -16,6 +16,7 @@ from benison.table.words import cut, shortened
 from benison.validation.misses import misses
 from benison.validation.terms import FAIL
 
+_LONGEST = 1_000  # letters of a sentence
 _REASONS = 3  # metrics that the sentence of the verdict names
 
 
@@ -27,8 +28,16 @@ def headline(result: EvalResult) -> dict[str, str]:
         "words": escape(status.replace("_", " ").upper()),
         "model": escape(_models(result, is_baseline=False)),
         "summary": escape(_summary(result)),
+        "advice": _advice(result),
         "basis": " · ".join(escape(part) for part in _basis(result)),
     }
+
+
+def _advice(result: EvalResult) -> str:
+    """What to do about results that say little."""
+    sentences = result.manifest.get("advice", ())
+    items = "".join(f"<li>{escape(cut(text, _LONGEST))}</li>" for text in sentences)
+    return f'<ul id="advice" class="note">{items}</ul>' if items else ""
 
 
 def _models(result: EvalResult, is_baseline: bool) -> str:

@@ -9,9 +9,9 @@ const DRAWN = [
   [["theme"], () => showTheme(state.theme)],
   [["outcome"], drawVerdict],
   [SLICES, filter],
-  [[...SLICES, "columns"], drawTable],
+  [[...SLICES, "columns", "mark"], drawTable],
   [["slice"], drawRowsAnew],
-  [[...FILTERS, "weigh"], drawControls],
+  [[...FILTERS, "weigh", "mark"], drawControls],
   [SLICES, drawCount],
   [[...FILTERS, "weigh"], drawHistogram],
   [[...FILTERS, "slice"], drawScatter],
@@ -68,19 +68,17 @@ function redrawOnResize() {
     width = innerWidth;
     drawHistogram();
     drawScatter();
+    drawRowsAnew();
   });
 }
 
 function explainTable() {
-  const hasIntervals = view().metrics.some((metric) => metric.lower);
   const parts = [
-    `≈ and grey: fewer than ${FEW} examples, so uncertain.`,
-    hasIntervals &&
-      "Line beside a value: its confidence interval, on one scale for the column and cut where " +
-        "that ends; the line over a bar is the interval of the change.",
     data.baseline !== null &&
       "Small print: change from the baseline, as a bar to the left for less and to the right for " +
-        "more; red is worse, green is better, grey has no good end.",
+        "more, grey where neither is better; the line over it is the interval of the change.",
+    view().metrics.some((metric) => metric.lower) &&
+      "The interval of a value is on one scale for its column, and cut where that ends.",
     data.exact
       ? "Point at a number for all its digits."
       : "This page holds six digits of each number, and three of how wide an interval is; all " +

@@ -49,6 +49,7 @@ interface Data {
 }
 
 interface State {
+  mark: string;
   outcome: string;
   view: number;
   metric: string;

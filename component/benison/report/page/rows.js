@@ -43,7 +43,10 @@ function tableMetrics() {
   const all = view().metrics.filter((metric) => metric.value);
   const chosen = all.filter((metric) => state.columns.includes(metric.name));
   const others = all.filter((metric) => metric.name !== "example_count");
-  return chosen.length ? chosen : others.slice(0, MOST_COLUMNS);
+  const first = metricInView();
+  const rest = others.filter((metric) => metric !== first);
+  const ordered = first && others.includes(first) ? [first, ...rest] : others;
+  return chosen.length ? chosen : ordered.slice(0, MOST_COLUMNS);
 }
 
 /**
@@ -130,6 +133,7 @@ function choose(i) {
 
 function startRows() {
   searched = data.names.map((name) => name.toLowerCase());
+  if (data.names.some((name) => name.length > NAME.narrow)) shared = sharedWithAnother(data.names);
   sizes = column(data.examples);
   for (const [slice, v, metric] of data.failed) {
     const key = `${v} ${metric}`;

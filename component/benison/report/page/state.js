@@ -58,7 +58,7 @@ function column(where) {
 const DEFAULTS = {
   ...{ view: 0, metric: "", kind: "", find: "", least: 0, failing: false },
   ...{ sort: "concern", down: true, from: null, to: null, weigh: false, change: false },
-  ...{ outcome: "", columns: [], slice: [], plot: [], threshold: 0.5, theme: "auto" },
+  ...{ mark: "", outcome: "", columns: [], slice: [], plot: [], threshold: 0.5, theme: "auto" },
   ...{ group: "", rate: "selection rate", reference: "Overall", at: "0.25, 0.5, 0.75" },
 };
 

@@ -18,13 +18,13 @@ function row(i, rank, metrics) {
   const change = () => choose(i);
   const box = make("input", { type: "checkbox", "data-slice": i, on: { change } });
   box.checked = isChosen;
-  const label = make("label", {}, box, make("span", { dir: "auto" }, name));
+  const label = make("label", {}, box, make("span", { dir: "auto" }, ...breakable(shortName(i))));
   const warning = `Only ${examplesText(sizes[i])}: the values of this slice are uncertain.`;
   const count = make("td", { "data-tip": isSmall ? warning : null }, sizeText(sizes[i]));
   const css = `${isSmall ? "small" : ""} ${isChosen ? "chosen" : ""}`;
   return make(
     "tr",
-    { class: css, "aria-rowindex": rank + 2 },
+    { class: css, "aria-rowindex": rank + 3 },
     make("th", { scope: "row", title: name }, label),
     count,
     ...metrics.map((metric) => valueCell(metric, i)),
@@ -46,7 +46,7 @@ function sorter(key, text, about, spoken) {
   return make(
     "button",
     { type: "button", "data-sort": key, ...label, on: { click } },
-    `${text}${arrow}`,
+    ...breakable(`${text}${arrow}`),
   );
 }
 
@@ -81,13 +81,28 @@ function drawTable() {
     header("examples", sorter("examples", "examples", size)),
     ...tableMetrics().map(metricHeader),
   );
-  const count = { "aria-rowcount": listed.order.length + 1, "aria-label": "Slices" };
-  const table = make("table", count, make("thead", {}, head), make("tbody"));
+  const count = { "aria-rowcount": listed.order.length + 2, "aria-label": "Slices" };
+  const table = make("table", count, make("thead", {}, marksRow(), head), make("tbody"));
   const held = heldIn("data-sort");
   at("table").replaceChildren(table);
   focusOn(held && `[data-sort="${CSS.escape(held)}"]`);
   at("table").scrollTop = 0;
   drawRowsAnew();
+}
+
+/** What the mark in a cell is. */
+function marksRow() {
+  const parts = [make("span", {}, `≈ under ${FEW} examples`)];
+  if (marked() === "change") {
+    const direction = [make("span", { class: "of-worse" }, "worse")];
+    direction.push(make("span", { class: "of-better" }, "better"));
+    if (view().metrics.some((metric) => metric.changeLower)) {
+      direction.push(make("span", { class: "of-span" }, "interval"));
+    }
+    parts.unshift(...direction);
+  } else if (marked()) parts.unshift(make("span", { class: "of-reach" }, "interval"));
+  const key = make("p", { class: "marks" }, ...parts);
+  return make("tr", { class: "legend" }, make("td", { colspan: columnCount() }, key));
 }
 
 const drawn = { first: -1, last: -1 };

@@ -148,7 +148,7 @@ def _tile(tile: Tile, is_clear: bool) -> str:
     view = "" if tile.view == "all examples" else f" <small>{escape(tile.view)}</small>"
     about = f'data-tip="{escape(tile.about.sentence)}"' if tile.about.sentence else ""
     parts = [
-        f'<h2 dir="auto" title="{metric}" {about}>{metric}{view}</h2>',
+        f'<h2 dir="auto" title="{metric}" {about}>{metric.replace("_", "_<wbr>")}{view}</h2>',
         f'<p class="number">{level(tile.value, tile.value)}</p>',
         *_changes(tile, is_clear),
         *_gate(tile.outcomes),
