@@ -6,8 +6,10 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+import benison
 from benison.data.batch import Array, Inputs
 from benison.evidence.choice import estimator_of
 from benison.evidence.paired_spread import Paired
@@ -140,3 +142,56 @@ def test_a_square_near_0_is_not_shown_to_be_above_it() -> None:
     assert (paired.candidate.p_above(0.0) <= 0.05).mean() == pytest.approx(0.05, abs=0.015)
     assert (paired.candidate.p_below(0.0) == 1).all()
     assert (paired.candidate.limits(0.025)[0] == 0).mean() > 0.9
+
+
+@pytest.mark.parametrize("name", ["R2Score", "PearsonCorrelation", "SquaredPearsonCorrelation"])
+@pytest.mark.parametrize("octave", [300, -300])
+def test_errors_do_not_depend_on_the_unit(name: str, octave: int) -> None:
+    rows = rows_of(200)
+    labels, own, other = (
+        np.ldexp(column, octave) for column in (rows.labels, rows.predictions, rows.baseline)
+    )
+    scaled = dataclasses.replace(rows, labels=labels, predictions=own, baseline=other)
+    parts = [np.arange(3), np.arange(3, 120), np.arange(120, 200)]
+    expected, moved = in_parts(name, rows, [np.arange(200)]), in_parts(name, scaled, parts)
+    for side in ("candidate", "baseline", "change"):
+        own_error, theirs = (getattr(each, side).std_error for each in (moved, expected))
+        assert own_error == pytest.approx(theirs, rel=1e-9)
+    assert moved.covariance == pytest.approx(expected.covariance, rel=1e-9)
+
+
+def test_a_baseline_that_exploded_leaves_the_candidate_known() -> None:
+    rows = rows_of(200)
+    exploded = dataclasses.replace(rows, baseline=rows.baseline * 1e100)
+    for name in ("R2Score", "PearsonCorrelation"):
+        errors = [compared(name, each, 1).candidate.std_error[0] for each in (rows, exploded)]
+        assert errors[1] == pytest.approx(errors[0], rel=1e-9)
+
+
+def test_a_violation_at_any_scale_is_shown() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=300)
+    for scale in (1.0, 1e90, 1e-90):
+        table = pa.table({"y": scale * y, "p": scale * (-y + 0.1 * rng.normal(size=300))})
+        for name in ("PearsonCorrelation", "R2Score"):
+            threshold = {"evidence": "worse", "value_threshold": {"lower_bound": 0.5}}
+            made = {
+                "model_specs": [{"label_key": "y", "prediction_key": "p"}],
+                "metrics_specs": [{"metrics": [{"class_name": name, "threshold": threshold}]}],
+            }
+            verdict = benison.evaluate(table, made).verdict
+            assert (verdict.status, len(verdict.reasons)) == ("not_blessed", 1)
+
+
+def test_a_perfect_model_is_not_said_to_need_more_rows() -> None:
+    y = np.arange(300.0)
+    threshold = {"evidence": "not_worse", "value_threshold": {"lower_bound": 0.5}}
+    made = {
+        "model_specs": [{"label_key": "y", "prediction_key": "y"}],
+        "metrics_specs": [{"metrics": [{"class_name": "R2Score", "threshold": threshold}]}],
+    }
+    (reason,) = benison.evaluate(pa.table({"y": y}), made).verdict.reasons
+    assert (
+        "300 examples do not tell how far it may be from the true one, as where none differ"
+        in reason
+    )

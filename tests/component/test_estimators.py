@@ -16,6 +16,7 @@ from scipy import stats
 
 import benison
 from benison.data.batch import Array, Inputs
+from benison.data.row_keys import key_numbers
 from benison.evidence.block_errors import BlocksEstimator
 from benison.evidence.blocks import hashes_of
 from benison.evidence.choice import estimator_of, is_number
@@ -374,3 +375,17 @@ def test_a_row_key_makes_results_independent_of_files_and_order(tmp_path: Path) 
     holes = table.set_column(table.num_columns - 1, "trip", pa.nulls(9_000, pa.string()))
     with pytest.raises(benison.DataError, match="the row_key trip is missing in some rows"):
         benison.evaluate(holes, made)
+
+
+def test_row_keys_of_lists_are_those_of_their_rows() -> None:
+    def numbers(lists: Any) -> list[int]:
+        batch = pa.record_batch({"id": pa.array(lists)})
+        made: list[int] = key_numbers(batch, ["id"], "The data").tolist()
+        return made
+
+    assert numbers([["x"], ["y"], ["z"]]) == numbers(["x", "y", "z"])
+    assert numbers([["z"], ["x"]])[1] == numbers([["x"]])[0]
+    with pytest.raises(benison.DataError, match="the row_key id is missing in some rows"):
+        numbers([["x"], [], ["z"]])
+    with pytest.raises(benison.DataError, match="column 'id' of the row_key is list"):
+        numbers([["x", "y"], [], ["z"]])

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.data.mixing import Numbers, mixed, text_numbers
+from benison.data.values import is_list, single_values, undictionary
 from benison.errors import DataError
 
 
@@ -42,14 +43,15 @@ def key_numbers(batch: pa.RecordBatch, row_key: Sequence[str], source: str) -> N
 
 def _as_text(column: pa.Array, name: str, source: str) -> pa.Array:
     try:
-        if pa.types.is_large_list(column.type) or pa.types.is_list(column.type):
-            column = column.flatten() if len(column.flatten()) == len(column) else column
-        return column.cast(pa.large_string())
-    except pa.ArrowException as error:
-        raise DataError(
-            f"{source}: column {name!r} of the row_key is {column.type}; name one with a text or a number in "
-            f"each row."
-        ) from error
+        singles = single_values(column) if is_list(column.type) else column
+        if singles is not None:
+            return undictionary(singles).cast(pa.large_string())
+    except pa.ArrowException:
+        pass  # it has no text
+    raise DataError(
+        f"{source}: column {name!r} of the row_key is {column.type}; name one with a text or a number in "
+        f"each row."
+    )
 
 
 def keyed(

@@ -41,14 +41,17 @@ class JointMoments(NamedTuple):
     Attributes:
         rows: The number of rows, float64[S].
         centre: The weighted mean of each variable, float64[S, V]; 0 without rows.
+        octaves: The power of two that is the unit of the distances of each variable, float64[S, V], so that
+            their fourth powers are floats.
         first: Sums of products of distances from the centre, times the weight, float64[S, K]; of orders above
-            the second they are 0.
+            the second they are not read.
         second: The same times the square of the weight, float64[S, K].
         differing: The number of rows in which one model's prediction is not the other's, float64[S].
     """
 
     rows: Array
     centre: Array
+    octaves: Array
     first: Array
     second: Array
     differing: Array
@@ -110,7 +113,7 @@ class PairedJointMoments(Statistic[JointMoments]):
 
     def zero(self, size: int) -> JointMoments:
         width = len(monomials(self.variables))
-        shapes = ((), (self.variables,), (width,), (width,), ())
+        shapes = ((), (self.variables,), (self.variables,), (width,), (width,), ())
         return JointMoments(*(np.zeros((size, *shape)) for shape in shapes))
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> JointMoments:
@@ -126,9 +129,14 @@ class PairedJointMoments(Statistic[JointMoments]):
             columns += [inputs.labels - inputs.baseline] if self.paired else []
             centres = np.array([_centre(column) for column in columns])
             distances = [column - centre for column, centre in zip(columns, centres, strict=True)]
-            first, second = self._sums(distances, inputs.weights, codes)
-            rows, centre = codes.count().astype(np.float64), np.tile(centres, (codes.size, 1))
-            return _centred(JointMoments(rows, centre, first, second, differing))
+            units = [_octave(distance) for distance in distances]
+            scaled = [np.ldexp(x, -unit) for x, unit in zip(distances, units, strict=True)]
+            first, second = self._sums(scaled, inputs.weights, codes)
+            rows = codes.count().astype(np.float64)
+            centre, octaves = (
+                np.tile(np.array(of, float), (codes.size, 1)) for of in (centres, units)
+            )
+            return _centred(JointMoments(rows, centre, octaves, first, second, differing))
 
     def _sums(
         self, distances: list[Array], weights: Array | None, codes: SliceCodes
@@ -155,10 +163,13 @@ class PairedJointMoments(Statistic[JointMoments]):
         with np.errstate(all="ignore"):  # infinite values have no moments
             between = a.centre + share * (b.centre - a.centre)
             centre = np.where(share == 0, a.centre, np.where(share == 1, b.centre, between))
-            a, b = _about(a, centre), _about(b, centre)
+            octaves = np.maximum(_known_octaves(a), _known_octaves(b))
+            octaves = np.where(np.isfinite(octaves), octaves, 0.0)
+            a, b = (_about(_in_units(state, octaves), centre) for state in (a, b))
         return JointMoments(
             a.rows + b.rows,
             centre,
+            octaves,
             a.first + b.first,
             a.second + b.second,
             a.differing + b.differing,
@@ -184,6 +195,7 @@ def _product(powers: Powers, known: dict[Powers, Array], distances: list[Array])
 def _about(state: JointMoments, centre: Array) -> JointMoments:
     """The same about other centres; what has no rows has no moments."""
     shift = np.where(state.rows[:, None] > 0, centre - state.centre, 0.0)
+    shift = np.ldexp(shift, -state.octaves.astype(np.int32))
     if not shift.any():
         return state._replace(centre=centre)
     first, second = (shifted(of, shift) for of in (state.first, state.second))
@@ -197,9 +209,31 @@ def _centred(state: JointMoments) -> JointMoments:
     order = [next(i for i, p in enumerate(powers) if p) for powers in columns if sum(powers) == 1]
     means = np.zeros_like(state.centre)
     means[:, order] = ratio(state.first[:, singles], state.first[:, :1])
-    means = np.where(state.rows[:, None] > 0, means, 0.0)
+    means = np.ldexp(means, state.octaves.astype(np.int32))
     centre = np.where(state.rows[:, None] > 0, state.centre + means, 0.0)
     return _about(state, centre)
+
+
+def _octave(distances: Array) -> int:
+    """The power of two above all finite distances."""
+    sizes = np.abs(distances)
+    return int(np.frexp(np.where(np.isfinite(sizes), sizes, 0.0).max(initial=0.0))[1])
+
+
+def _known_octaves(state: JointMoments) -> Array:
+    """The units of slices with rows."""
+    return np.where(state.rows[:, None] > 0, state.octaves, -np.inf)
+
+
+def _in_units(state: JointMoments, octaves: Array) -> JointMoments:
+    """The same with other units."""
+    powers = np.array(list(monomials(octaves.shape[1])))
+    change = np.where(state.rows[:, None] > 0, state.octaves - octaves, 0.0)
+    if not change.any():
+        return state._replace(octaves=octaves)
+    by = (change @ powers.T).astype(np.int32)
+    first, second = np.ldexp(state.first, by), np.ldexp(state.second, by)
+    return state._replace(octaves=octaves, first=first, second=second)
 
 
 def _centre(column: Array) -> float:

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from benison.data.batch import Array
+from benison.data.batch import Array, Index
 from benison.evidence.correlation_spread import Correlation, SquaredCorrelation
 from benison.evidence.estimators import Estimator
 from benison.evidence.joint_moments import JointMoments, PairedJointMoments, Powers, monomials
@@ -38,7 +38,10 @@ Polynomial: TypeAlias = dict[Powers, Array]
 
 @dataclasses.dataclass(frozen=True)
 class Centred:
-    """Weighted means of a model's label y and error e, as distances from their means: float64[S]."""
+    """Weighted means of a model's label y and error e, as distances from their means: float64[S].
+
+    Both are in the unit of the label's distances.
+    """
 
     mean_e: Array
     yy: Array
@@ -137,9 +140,15 @@ class PolynomialEstimator(Estimator):
         def mean(powers: Powers) -> Array:
             return ratio(state.first[:, columns[moved(powers)]], state.first[:, 0])
 
+        units = state.octaves.astype(np.int32)
+        apart = units[:, errors] - units[:, 0]
         with np.errstate(all="ignore"):
-            centred = Centred(state.centre[:, errors], *map(mean, ((2, 0), (1, 1), (0, 2))))
-            influence = _INFLUENCES[type(self.metric)][0](centred)
+            seconds = (np.ldexp(mean((2 - i, i)), i * apart) for i in range(3))
+            centred = Centred(np.ldexp(state.centre[:, errors], -units[:, 0]), *seconds)
+            influence = {
+                powers: np.ldexp(factor, powers[1] * apart)  # for errors in their own unit
+                for powers, factor in _INFLUENCES[type(self.metric)][0](centred).items()
+            }
             level = sum(factor * mean(powers) for powers, factor in influence.items())
         return {moved(powers): factor for powers, factor in influence.items()} | {
             (0,) * size: np.asarray(-level)
@@ -150,7 +159,8 @@ class PolynomialEstimator(Estimator):
     ) -> tuple[Array, Array, Array]:
         """Values with their errors and degrees of freedom."""
         with np.errstate(all="ignore"):
-            error = np.sqrt(np.maximum(_covariance(state, influence, influence), 0.0))
+            products, octaves = _products(state, influence, influence)
+            error = np.ldexp(np.sqrt(np.maximum(products, 0.0)), octaves // 2)
         error = np.where(error <= _NOISE * np.maximum(1.0, np.abs(value)), 0.0, error)
         unknown = (state.rows < _FEWEST) | np.isnan(value)
         squares = state.second[:, 0]
@@ -167,7 +177,21 @@ def _less(own: Polynomial, other: Polynomial) -> Polynomial:
 
 def _covariance(state: JointMoments, own: Polynomial, other: Polynomial) -> Array:
     """Of two values on the same rows, float64[S]; 0 where it is rounding."""
+    with np.errstate(all="ignore"):
+        return np.asarray(np.ldexp(*_products(state, own, other)))
+
+
+def _in_octaves(polynomial: Polynomial) -> tuple[Polynomial, Index]:
+    """The same with factors of at most 1, and the power of two that was taken out: int32[S]."""
+    largest = np.max([np.abs(factor) for factor in polynomial.values()], axis=0)
+    octaves = np.frexp(np.where(np.isfinite(largest), largest, 1.0))[1]
+    return {p: np.ldexp(factor, -octaves) for p, factor in polynomial.items()}, octaves
+
+
+def _products(state: JointMoments, own: Polynomial, other: Polynomial) -> tuple[Array, Index]:
+    """The covariance as m 2^e: float64[S] and int32[S]."""
     columns = monomials(state.centre.shape[1])
+    (own, octaves), (other, more) = _in_octaves(own), _in_octaves(other)
     total, size = np.zeros((2, len(state.rows)))
     with np.errstate(all="ignore"):
         for a, factor in own.items():
@@ -177,4 +201,4 @@ def _covariance(state: JointMoments, own: Polynomial, other: Polynomial) -> Arra
                 total, size = total + term, size + np.abs(term)
         total = np.where(np.abs(total) <= _NOISE * size, 0.0, total)
         scale = ratio(state.rows, (state.rows - 1) * state.first[:, 0] ** 2)
-        return np.asarray(total * scale)
+        return np.asarray(total * scale), octaves + more
