@@ -118,7 +118,7 @@ def test_a_log_that_is_not_finished_is_refused(name: str, tmp_path: Path) -> Non
 )  # fmt: skip
 def test_what_is_no_score_file_says_what_is_one(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(content)
-    with pytest.raises(benison.DataError, match=r"say --format jsonl|is empty|no records"):
+    with pytest.raises(benison.DataError, match="say --format jsonl|is empty|is a list|no field"):
         Dataset.open(tmp_path / "a.json")
 
 
@@ -130,3 +130,69 @@ def test_a_log_with_other_bytes_is_called_damaged(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(benison.DataError, match="cannot be read"):
         Dataset.open(path)
+
+
+def log_with(folder: Path, *values_: Any) -> Path:
+    """A log of Inspect whose samples have these scores, in the order of their ids."""
+    samples = [
+        {"id": i, "epoch": 1, "input": "", "target": "", "scores": {"m": {"value": value}}}
+        for i, value in enumerate(values_)
+    ]
+    log = {"status": "success", "eval": {"task": "t", "model": "m"}, "samples": samples}
+    (folder / "log.json").write_text(json.dumps(log))
+    return folder / "log.json"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (("C", "P", "I", "N"), [1, 0.5, 0, 0]),
+        (("Yes", "true", "NO", "false", True, 0.25), [1, 1, 0, 0, 1, 0.25]),
+        (("0.5", "1e-1", 2, None), [0.5, 0.1, 2, None]),
+        (("A", "B", "C", None), ["A", "B", "C", None]),
+        (([1, 2], [3, 4]), [[1, 2], [3, 4]]),
+    ],
+)
+def test_scores_are_numbers_as_inspect_sees_them(
+    given: tuple[Any, ...], expected: list[Any], tmp_path: Path
+) -> None:
+    (batch,) = Dataset.open(log_with(tmp_path, *given)).batches()
+    assert batch.column("score_m").to_pylist() == expected
+
+
+def test_a_score_that_is_no_number_beside_numbers_is_named(tmp_path: Path) -> None:
+    with pytest.raises(benison.DataError, match="score_m of the sample 1 is 'maybe', which is no"):
+        Dataset.open(log_with(tmp_path, 1, "maybe"))
+
+
+@pytest.mark.parametrize(
+    ("documents", "sentence"),
+    [
+        ([[{"a": 1}]], r"it is a list, .*jq -c"),
+        ([{"a": 1, "b": 2}], "its fields are a, b. .*say --format jsonl"),
+        ([{"eval": {}, "status": "success"}], "It has no samples. Let Inspect keep them"),
+        ([{"doc": {}, "filtered_resps": []}], "Its sample 1 has no field 'target'"),
+        ([{"testCase": {}, "success": 1, "provider": "echo", "prompt": "p"}, {}],
+         "Its sample 2 has no field 'provider'"),
+        ([{"doc": {}}, '{"a"'], "line 2: Expecting"),
+        (['{"eval": 1, "eval": 2}'], "has the field 'eval' twice"),
+    ],
+)  # fmt: skip
+def test_what_a_file_lacks_is_said_once(
+    documents: list[Any], sentence: str, tmp_path: Path
+) -> None:
+    lines = [each if isinstance(each, str) else json.dumps(each) for each in documents]
+    (tmp_path / "a.json").write_text("\n".join(lines))
+    with pytest.raises(benison.DataError, match=f"(?i){sentence}") as refused:
+        Dataset.open(tmp_path / "a.json")
+    assert str(refused.value).count("cannot be read as scores") == 1
+    assert ("--format" in sentence) or ("no finished log" in str(refused.value)) == (
+        "line" in sentence or "twice" in sentence
+    )
+
+
+def test_a_provider_may_be_its_name_alone(tmp_path: Path) -> None:
+    result = {"testCase": {}, "success": True, "score": 1, "provider": "echo", "prompt": "p"}
+    (tmp_path / "a.json").write_text(json.dumps({"results": {"results": [result]}}))
+    (batch,) = Dataset.open(tmp_path / "a.json").batches()
+    assert batch.to_pylist()[0]["provider"] == "echo"

@@ -11,14 +11,14 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import pyarrow as pa
 
 from benison.data import score_rows
 from benison.data.json_lines import column_of, unique_fields
 from benison.data.reading import Inspected, ReadOptions, Rules
-from benison.errors import DataError
+from benison.errors import DataError, visible
 from benison.paths import in_arrow
 
 _ZIP = b"PK\x03\x04"
@@ -48,6 +48,8 @@ def read(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
 def _table(path: str) -> pa.Table:
     try:
         rows = list(_rows(path))
+    except DataError as error:
+        raise DataError(f"{path} cannot be read as scores: {error}") from error
     except _DAMAGED as error:
         raise DataError(f"{path} cannot be read as scores: {error}. {_CURE}") from error
     names = dict.fromkeys(name for row in rows for name in row)
@@ -58,7 +60,7 @@ def _rows(path: str) -> Iterator[score_rows.Row]:
     file_system, name = in_arrow(path)
     with file_system.open_input_file(name) as file:
         if file.read(len(_ZIP)) == _ZIP:
-            yield from score_rows.of_inspect(*_archived(file, path))
+            yield from score_rows.of_inspect(*_archived(file))
             return
         file.seek(0)
         content = file.read()
@@ -68,18 +70,28 @@ def _rows(path: str) -> Iterator[score_rows.Row]:
 def _of_documents(documents: list[Any], path: str) -> Iterator[score_rows.Row]:
     first = documents[0] if documents else None
     if not isinstance(first, Mapping):
-        raise ValueError("it holds no objects")
-    if "eval" in first:
-        _check_finished(first, path)
+        _refuse(first)
+    elif "eval" in first:
+        _check_finished(first)
         yield from score_rows.of_inspect(first, first.get("samples") or ())
-    elif isinstance(first.get("results"), Mapping):
-        yield from map(score_rows.of_promptfoo, first["results"]["results"])
+    elif isinstance(first.get("results"), Mapping) and "results" in first["results"]:
+        yield from score_rows.numbered(score_rows.of_promptfoo, first["results"]["results"])
     elif {"testCase", "success"} <= first.keys():
-        yield from map(score_rows.of_promptfoo, documents)
-    elif {"doc", "filtered_resps"} <= first.keys():
-        yield from (score_rows.of_lm_eval(document, path) for document in documents)
+        yield from score_rows.numbered(score_rows.of_promptfoo, documents)
+    elif {"doc", "filtered_resps"} & first.keys():
+        yield from score_rows.numbered(lambda each: score_rows.of_lm_eval(each, path), documents)
     else:
-        raise ValueError("its fields are not known")
+        _refuse(first)
+
+
+def _refuse(document: Any) -> NoReturn:
+    if isinstance(document, list):
+        raise DataError(
+            "It is a list, and no tool that is known writes one. Write its objects a line each "
+            "(jq -c '.[]'), as .jsonl."
+        )
+    fields = ", ".join(sorted(document)[:8]) if isinstance(document, Mapping) else ""
+    raise ValueError(f"its fields are {visible(fields)}" if fields else "it holds no objects")
 
 
 def _documents(content: bytes) -> list[Any]:
@@ -87,21 +99,29 @@ def _documents(content: bytes) -> list[Any]:
     try:
         return [_parsed(content)]
     except ValueError:
-        return [_parsed(line) for line in content.splitlines() if line.strip()]
+        lines = [(i, line) for i, line in enumerate(content.splitlines(), 1) if line.strip()]
+        if len(lines) < 2:  # noqa: PLR2004 - then the whole is as damaged
+            raise
+    return [_parsed(line, f"line {number:,}: ") for number, line in lines]
 
 
-def _parsed(content: bytes) -> Any:
-    return json.loads(content, object_pairs_hook=unique_fields)
+def _parsed(content: bytes, where: str = "") -> Any:
+    try:
+        return json.loads(content, object_pairs_hook=unique_fields)
+    except KeyError as error:
+        raise ValueError(f"{where}an object has the field {error} twice") from error
+    except ValueError as error:
+        raise ValueError(f"{where}{error}") from error
 
 
-def _archived(file: Any, path: str) -> tuple[Mapping[str, Any], Iterator[Any]]:
+def _archived(file: Any) -> tuple[Mapping[str, Any], Iterator[Any]]:
     """What a log of Inspect says of all samples, and the samples in the order of their names."""
     archive = zipfile.ZipFile(file)
     members = {info.filename: info for info in archive.infolist()}
     if "header.json" not in members:
-        raise DataError(f"{path} has no header.json. {_UNFINISHED}")
+        raise DataError(f"It has no header.json. {_UNFINISHED}")
     header = _parsed(_content(file, archive, members["header.json"]))
-    _check_finished(header, path)
+    _check_finished(header)
     names = sorted(name for name in members if name.startswith("samples/"))
     return header, (_parsed(_content(file, archive, members[name])) for name in names)
 
@@ -112,12 +132,12 @@ _UNFINISHED = (
 )
 
 
-def _check_finished(header: Mapping[str, Any], path: str) -> None:
+def _check_finished(header: Mapping[str, Any]) -> None:
     """Refuse a log in which samples may be missing: those could be the worst."""
     if header.get("status") != "success":
-        raise DataError(f"{path} has the status {header.get('status')!r}. {_UNFINISHED}")
+        raise DataError(f"Its status is {header.get('status')!r}. {_UNFINISHED}")
     if header.get("invalidated"):
-        raise DataError(f"{path} is invalidated, as somebody told Inspect. Give a log that counts.")
+        raise DataError("It is invalidated, as somebody told Inspect. Give a log that counts.")
 
 
 def _content(file: Any, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from benison.errors import DataError
@@ -13,19 +13,62 @@ from benison.errors import DataError
 Row: TypeAlias = "dict[str, Any]"
 Pairs: TypeAlias = "Iterable[tuple[str, Any]]"
 
-_GRADES = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}  # correct, partly, incorrect, no answer
+# Correct, partly, incorrect and no answer; of the others the case does not matter.
+_GRADES = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0, "yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
+_FINITE = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
+_SCORE = "score_"
 _TASK = re.compile(r"samples_(.+)_\d{4}-\d\d-\d\dT[^/]*$")
 
 
 def of_inspect(header: Mapping[str, Any], samples: Iterable[Any]) -> Iterator[Row]:
-    """Rows of Inspect's samples, with the names of its own data frames."""
+    """Rows of Inspect's samples, with the names of its own data frames.
+
+    Raises:
+        DataError: There are none, or a score is a number in one and a word without a number in another.
+    """
     run = header["eval"]
-    rows = [_row(_of_sample(run, sample)) for sample in samples]
+    rows = [*numbered(lambda sample: _row(_of_sample(run, sample)), samples)]
+    if not rows:
+        raise DataError("It has no samples. Let Inspect keep them: without --no-log-samples.")
     targets = [row["target"] for row in rows]
     if any(isinstance(target, list) for target in targets):  # some samples have several
         for row in rows:
             row["target"] = row["target"] if isinstance(row["target"], list) else [row["target"]]
+    for name in dict.fromkeys(name for row in rows for name in row if name.startswith(_SCORE)):
+        _grade(rows, name)
     yield from rows
+
+
+def numbered(make: Callable[[Any], Row], samples: Iterable[Any]) -> Iterator[Row]:
+    """The row of each sample.
+
+    Raises:
+        DataError: With the number of a sample that lacks something.
+    """
+    for number, sample in enumerate(samples, 1):
+        try:
+            yield make(sample)
+        except KeyError as error:
+            raise DataError(f"Its sample {number:,} has no field {error}.") from error
+        except (AttributeError, TypeError, IndexError) as error:
+            raise DataError(
+                f"Its sample {number:,} has other fields than usual: {error}."
+            ) from error
+
+
+def _grade(rows: list[Row], name: str) -> None:
+    """Make a column of scores numbers; one of words alone, of which some stand for no number, stays."""
+    graded = [_number(row.get(name)) for row in rows]
+    odd = [i for i, value in enumerate(graded) if not isinstance(value, (float, int, type(None)))]
+    if odd and any(isinstance(row.get(name), (float, int)) for row in rows):
+        row = rows[odd[0]]
+        raise DataError(
+            f"{name} of the sample {row['id']!r} is {row[name]!r}, which is no number as that of others "
+            "is. Let its scorer give numbers, or words such as C and I, alone."
+        )
+    for row, value in zip(rows, graded, strict=True):
+        if not odd and value is not None:
+            row[name] = value
 
 
 def _of_sample(run: Mapping[str, Any], sample: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -38,15 +81,23 @@ def _of_sample(run: Mapping[str, Any], sample: Mapping[str, Any]) -> Iterator[tu
     yield "total_time", sample.get("total_time")
     yield from _flat("metadata", sample.get("metadata") or {})
     for name, score in (sample.get("scores") or {}).items():
-        for column, value in _flat(f"score_{name}", score["value"]):
-            yield column, _graded(value)
+        yield from _flat(f"{_SCORE}{name}", score["value"])
 
 
-def _graded(value: Any) -> Any:
-    """A score as a number, where it is one of the words for it; as Inspect's own metrics see it."""
+def _number(value: Any) -> Any:
+    """A score as a number, as Inspect's metrics see it; what stands for none as it is.
+
+    >>> [_number(value) for value in ("C", "I", "P", "Yes", "false", True, "0.5", "inf", "maybe")]
+    [1.0, 0.0, 0.5, 1.0, 0.0, 1.0, 0.5, 'inf', 'maybe']
+    """
     if isinstance(value, bool):
         return float(value)
-    return _GRADES.get(value, value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    number = _GRADES.get(value, _GRADES.get(value.lower()))
+    if number is None and re.fullmatch(_FINITE, value.strip()):
+        number = float(value)
+    return value if number is None else number
 
 
 def _completion(output: Mapping[str, Any]) -> str | None:
@@ -72,7 +123,7 @@ def _content(content: Any) -> str:
 
 def of_promptfoo(result: Mapping[str, Any]) -> Row:
     """A row of one result of promptfoo: a prompt, a provider and a test."""
-    provider = result["provider"]
+    provider, prompt = result["provider"], result["prompt"]
     known = (
         "success",
         "score",
@@ -85,8 +136,11 @@ def of_promptfoo(result: Mapping[str, Any]) -> Row:
     )
     pairs: list[tuple[str, Any]] = [(name, result.get(name)) for name in known]
     pairs += [
-        ("provider", provider.get("label") or provider["id"]),
-        ("prompt", result["prompt"].get("label")),
+        (
+            "provider",
+            provider if isinstance(provider, str) else provider.get("label") or provider["id"],
+        ),
+        ("prompt", prompt if isinstance(prompt, str) else prompt.get("label")),
         ("output", _text((result.get("response") or {}).get("output"))),
         *_flat("vars", result.get("vars") or {}),
         *_flat("score", result.get("namedScores") or {}),
