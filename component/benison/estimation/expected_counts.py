@@ -3,21 +3,31 @@
 
 In each cell of the score the share of positive rows of a labelled reference is the calibrated probability
 of the rows there (NannyML calls what follows confidence-based performance estimation: the expected cells of
-the confusion matrix in place of the counted ones). Cells, not an isotonic fit: their shares are free of bias,
-also where a higher score is not more probable, and their errors are independent and known.
+the confusion matrix in place of the counted ones). Cells, not an isotonic fit: the share of each is free of
+bias for its rows, also where a higher score is not more probable, and their errors are independent and known.
+The AUC takes half of the pairs within a cell as in order, which is a little too low where cells are few.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from benison.data.batch import Array, Index, Mask
+from benison.estimation.ratios import ratio, shares_of
+
+AUC = "auc"
+METRICS = ("binary_accuracy", AUC, "precision", "recall", "f1_score")
 
 LEAST = 25
-"""So many labelled rows of the reference a cell needs."""
+"""So many labelled rows of the reference a side of the threshold needs."""
+_LEAST_OF_CELL = 10
+
+
+Value = tuple[float, Array]
+"""A value, and its slope in the positive rows of each cell: float64[K]."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,10 +62,6 @@ class CalibratedCells:
         variance = self.rows * p * (1 - p) * (1 + self.rows / self.labelled)
         return Expected(self.rows * self.probability, self.rows, self.is_above, variance)
 
-    def on_reference(self) -> Expected:
-        """What was counted on the reference."""
-        return Expected(self.positive, self.labelled, self.is_above, np.zeros(len(self.positive)))
-
 
 @dataclasses.dataclass(frozen=True)
 class Expected:
@@ -68,73 +74,33 @@ class Expected:
 
     def of(self, metric: str) -> tuple[float, float]:
         """The value of a metric and its standard error; NaN where it has none."""
+        value, slope = self._auc() if metric == AUC else self._ratio(metric)
         with np.errstate(all="ignore"):
-            value, slope = FORMULAS[metric](self)
             return value, float(np.sqrt((slope**2 * self.variance).sum()))
 
-    @property
-    def true_positive(self) -> float:
-        """The positive rows that are above the threshold."""
-        return float(self.positive[self.is_above].sum())
+    def _ratio(self, metric: str) -> Value:
+        above, total = self.is_above.astype(np.float64), np.float64(self.rows.sum())
+        with np.errstate(all="ignore"):
+            held = shares_of(self.positive / self.rows, above) * self.rows / total
+            value, slopes = ratio(metric, np.nansum(held, axis=1))
+            of_cells = np.stack([2 * above - 1, above, np.ones(len(above)), np.zeros(len(above))])
+            return value, slopes @ of_cells / total
 
-    @property
-    def predicted(self) -> float:
-        """All rows above it."""
-        return float(self.rows[self.is_above].sum())
-
-    @property
-    def positives(self) -> float:
-        """All positive rows."""
-        return float(self.positive.sum())
-
-
-Value = tuple[float, Array]
-"""A value, and its slope in the positive rows of each cell: float64[K]."""
-
-
-def _accuracy(of: Expected) -> Value:
-    right = np.where(of.is_above, of.positive, of.rows - of.positive)
-    total = of.rows.sum()
-    return _divided(right.sum(), total), (2.0 * of.is_above - 1) / total
+    def _auc(self) -> Value:
+        """The share of pairs that are in order; half of the pairs of a cell."""
+        negative = self.rows - self.positive
+        below = np.cumsum(negative) - negative / 2
+        above = self.positive.sum() - np.cumsum(self.positive) + self.positive / 2
+        p, n = self.positive.sum(), negative.sum()
+        with np.errstate(all="ignore"):
+            value = (self.positive * below).sum() / (p * n)
+            return float(value), (below - above) / (p * n) - value * (1 / p - 1 / n)
 
 
-def _precision(of: Expected) -> Value:
-    total = np.float64(of.predicted)
-    return _divided(of.true_positive, total), of.is_above / total
-
-
-def _recall(of: Expected) -> Value:
-    total = np.float64(of.positives)
-    return _divided(of.true_positive, total), of.is_above / total - of.true_positive / total**2
-
-
-def _f1(of: Expected) -> Value:
-    total = np.float64(of.predicted + of.positives)
-    twice = 2 * of.true_positive
-    return _divided(twice, total), 2 * of.is_above / total - twice / total**2
-
-
-def _auc(of: Expected) -> Value:
-    """The share of pairs that are in order; half of the pairs of a cell."""
-    negative = of.rows - of.positive
-    below = np.cumsum(negative) - negative / 2
-    above = of.positives - np.cumsum(of.positive) + of.positive / 2
-    p, n = np.float64(of.positives), negative.sum()
-    value = _divided((of.positive * below).sum(), p * n)
-    return value, (below - above) / (p * n) - value * (1 / p - 1 / n)
-
-
-def _divided(part: float, total: float) -> float:
-    return float(part / total) if total > 0 else float("nan")
-
-
-FORMULAS: Mapping[str, Callable[[Expected], Value]] = {
-    "binary_accuracy": _accuracy,
-    "auc": _auc,
-    "precision": _precision,
-    "recall": _recall,
-    "f1_score": _f1,
-}
+def counted(positive: Index, labelled: Index, is_above: Mask) -> Expected:
+    """What was counted in fine cells, of a reference: the AUC to four digits, all else exactly."""
+    none = np.zeros(len(positive))
+    return Expected(positive.astype(np.float64), labelled.astype(np.float64), is_above, none)
 
 
 def calibrated(counts: Sequence[Index], is_above: Mask) -> CalibratedCells | None:
@@ -151,17 +117,19 @@ def calibrated(counts: Sequence[Index], is_above: Mask) -> CalibratedCells | Non
     used = (sums[1] > 0) | (sums[2] > 0)
     sides_of = np.array([bool(is_above[group[0]]) for group in groups])
     kept = CalibratedCells(*(of[used] for of in (*sums, sides_of)))
-    return kept if kept.labelled[kept.rows > 0].min(initial=LEAST) >= LEAST else None
+    of_sides = [kept.is_above == side for side in (False, True)]
+    used_sides = [side for side in of_sides if kept.rows[side].any()]
+    return kept if all(kept.labelled[side].sum() >= LEAST for side in used_sides) else None
 
 
 def _joined(labelled: Index, cells: Index) -> list[Index]:
     """Neighbouring cells until each group has labels enough; the last ones join the group before them."""
     starts, held = [0], 0
     for i, count in enumerate(labelled[cells].tolist()):
-        if held >= LEAST:
+        if held >= _LEAST_OF_CELL:
             starts.append(i)
             held = 0
         held += count
-    if held < LEAST and len(starts) > 1:
+    if held < _LEAST_OF_CELL and len(starts) > 1:
         starts.pop()
     return [group for group in np.split(cells, starts[1:]) if len(group)]

@@ -24,7 +24,7 @@ from benison.slicing.encode import ColumnCodes, SpecCodes
 from benison.slicing.spec_columns import columns_of, written_columns
 from benison.slicing.table import SliceTable
 
-CELLS = 200
+CELLS = 500
 """Into how many cells of equally many rows of the reference scores go."""
 
 # Labels are 0 and 1; a row without one is of the kind 2.
@@ -169,7 +169,8 @@ def _numbers(batch: pa.RecordBatch, name: str) -> Array:
     if values is None or not is_number(values.type):
         kind = f"{column.type}" if values is not None else "several values a row"
         raise DataError(
-            f"Column {name!r} holds {kind}. Estimates need one score a row, and labels that are 0 or 1."
+            f"Column {name!r} holds {kind}. Estimates need one score a row, and labels that are 0 or 1; make "
+            "numbers of it in the data."
         )
     return np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
 

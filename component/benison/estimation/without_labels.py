@@ -13,10 +13,18 @@ from benison.config import SlicingSpec
 from benison.data.batch import Index
 from benison.data.dataset import Dataset
 from benison.errors import ConfigError, DataError
-from benison.estimation import powered_counts
 from benison.estimation.estimates import EstimatedMetric, EstimateReport, Method
-from benison.estimation.expected_counts import FORMULAS, LEAST, CalibratedCells, calibrated
-from benison.estimation.prediction_powered import LEAST_LABELS
+from benison.estimation.expected_counts import (
+    AUC,
+    LEAST,
+    METRICS,
+    CalibratedCells,
+    Expected,
+    calibrated,
+    counted,
+)
+from benison.estimation.powered_counts import PoweredShares
+from benison.estimation.prediction_powered import LEAST_LABELS, check_confidence
 from benison.estimation.score_counts import ScoreCells, ScoreColumns, ScoreCounts
 from benison.evidence.tails import normal_quantile, student_quantile
 from benison.slicing.keys import SliceKey
@@ -61,7 +69,7 @@ def estimate(  # noqa: PLR0913 - each by its name
     >>> before = pa.table({"score": scores[:3000], "label": labels[:3000]})
     >>> report = estimate(before, pa.table({"score": scores[3000:]}), label="label", prediction="score")
     >>> round(report.value("binary_accuracy"), 2)
-    0.74
+    0.75
     """
     _check(decision_threshold, confidence, most_outside)
     specs = [SlicingSpec(feature_keys=(of,)) if isinstance(of, str) else of for of in slices]
@@ -86,8 +94,7 @@ def estimate(  # noqa: PLR0913 - each by its name
 def _check(decision_threshold: float, confidence: float, most_outside: float) -> None:
     if not np.isfinite(decision_threshold):
         raise ConfigError(f"A decision threshold is a finite number, not {decision_threshold}.")
-    if not 0.5 < confidence < 1:
-        raise ConfigError(f"A confidence is between 0.5 and 1, such as 0.95, not {confidence}.")
+    check_confidence(confidence)
     if not 0 <= most_outside <= 1:
         raise ConfigError(f"The share of scores outside is from 0 to 1, not {most_outside}.")
 
@@ -138,16 +145,19 @@ class Estimation:
     def _of_slice(self, i: int, key: SliceKey) -> Iterator[EstimatedMetric]:
         known, outside = self._calibrated(i), self._outside(i)
         rows, labelled = (int(of[i].sum()) for of in (self.current.scored, self.current.labelled))
-        reason = self._reason(known, outside)
+        reason = self._reason(i, known, outside)
         limits = Limits(None if reason else known, labelled, self.confidence)
-        for metric in FORMULAS:
+        for metric in METRICS:
             value, lower, upper, method = limits.of(metric)
             why = reason or ("" if np.isfinite(value) else "no row has what it divides by")
-            before = float("nan") if known is None else known.on_reference().of(metric)[0]
+            before, _ = self._on_reference(i).of(metric)
             name = f"estimated_{metric}"
             yield EstimatedMetric(
                 key, name, value, lower, upper, method, before, rows, labelled, outside, why
             )
+
+    def _on_reference(self, i: int) -> Expected:
+        return counted(self.reference.positive[i], self.reference.labelled[i], self.cells.is_above)
 
     def _calibrated(self, i: int) -> CalibratedCells | None:
         counts = (
@@ -164,7 +174,9 @@ class Estimation:
             return 1.0
         return 1 - float(rows[held[0] : held[-1] + 1].sum() / rows.sum())
 
-    def _reason(self, known: CalibratedCells | None, outside: float) -> str:
+    def _reason(self, i: int, known: CalibratedCells | None, outside: float) -> str:
+        if not self.reference.labelled[i].any():
+            return "the reference has no labelled row of it"
         if outside > self.most_outside:
             return f"{100 * outside:.3g} % of its scores lie outside those of the reference"
         if known is None:
@@ -181,21 +193,20 @@ class Limits:
         self._labelled = labelled
         self._alpha = (1 - confidence) / 2
         has_labels = known is not None and labelled >= LEAST_LABELS
-        self._means = powered_counts.means_of(known) if has_labels and known else None
+        self._powered = PoweredShares(known) if has_labels and known else None
 
     def of(self, metric: str) -> tuple[float, float, float, Method]:
         """The value, the ends of its interval, and how it was estimated; NaN where nothing is known."""
-        if self._means is not None and metric in powered_counts.RATIOS:
+        if self._powered is not None and metric != AUC:
             degrees = np.array([self._labelled - 1.0])
             reach = float(student_quantile(self._alpha, degrees)[0])
-            estimated = powered_counts.value_of(metric, self._means)
-            return (*_limits(*estimated, reach), "prediction_powered")
+            return (*_clipped(*self._powered.limits(metric, reach)), "prediction_powered")
         if self._expected is None:
             return float("nan"), float("nan"), float("nan"), "calibrated_scores"
-        reach = normal_quantile(self._alpha)
-        return (*_limits(*self._expected.of(metric), reach), "calibrated_scores")
+        value, error = self._expected.of(metric)
+        error *= normal_quantile(self._alpha)
+        return (*_clipped(value, value - error, value + error), "calibrated_scores")
 
 
-def _limits(value: float, error: float, reach: float) -> tuple[float, float, float]:
-    lower, upper = np.clip([value - reach * error, value + reach * error], 0, 1)
-    return value, float(lower), float(upper)
+def _clipped(value: float, lower: float, upper: float) -> tuple[float, float, float]:
+    return value, float(np.clip(lower, 0, 1)), float(np.clip(upper, 0, 1))
