@@ -200,7 +200,7 @@ def test_predictions_in_the_data_are_refused() -> None:
         ({"probes": []}, "no probe"),
         ({"probes": ["shap"]}, "What is nearest to it here is permutation_importance"),
         ({"probes": ["PDP"]}, "partial_dependence"),
-        ({"probes": ["zzz"]}, "There are: better_than_linear, .*, residuals_by_prediction[.]"),
+        ({"probes": ["zzz"]}, "There are: better_than_baseline, .*, residuals_by_prediction[.]"),
         ({"probes": [{"name": "noise_flips", "at_most": -1}]}, "from 0 to 1, and -1 is not"),
         ({"probes": [{"name": "membership", "at_least": 2}]}, "from 0 to 1, and 2 is not"),
         ({"probes": [{"name": "partial_dependence", "at_least": -1}]}, "0 or more"),

@@ -21,6 +21,7 @@ BOUNDARY_DISTANCE, RANDOM_ATTACK = "boundary_distance", "random_attack"
 MEMBERSHIP, FEATURE_SWAPS = "membership", "feature_swaps"
 BETTER_THAN_PRIOR, BETTER_THAN_MAJORITY = "better_than_prior", "better_than_majority"
 BETTER_THAN_SLICE_MEAN, BETTER_THAN_LINEAR = "better_than_slice_mean", "better_than_linear"
+BETTER_THAN_BASELINE = "better_than_baseline"
 RESIDUALS_BY_FEATURE, RESIDUALS_BY_PREDICTION = "residuals_by_feature", "residuals_by_prediction"
 RESIDUAL_NORMALITY, RESIDUAL_AUTOCORRELATION = "residual_normality", "residual_autocorrelation"
 
@@ -29,7 +30,8 @@ PROBES = (
     *DEFAULT_PROBES, NOISE_FLIPS, MONOTONE, INVARIANT, DIRECTIONAL, PARTIAL_DEPENDENCE,
     PERMUTATION_IMPORTANCE, BOUNDARY_DISTANCE, RANDOM_ATTACK, MEMBERSHIP, FEATURE_SWAPS,
     BETTER_THAN_PRIOR, BETTER_THAN_MAJORITY, BETTER_THAN_SLICE_MEAN, BETTER_THAN_LINEAR,
-    RESIDUALS_BY_FEATURE, RESIDUALS_BY_PREDICTION, RESIDUAL_NORMALITY, RESIDUAL_AUTOCORRELATION,
+    BETTER_THAN_BASELINE, RESIDUALS_BY_FEATURE, RESIDUALS_BY_PREDICTION, RESIDUAL_NORMALITY,
+    RESIDUAL_AUTOCORRELATION,
 )  # fmt: skip
 UP, DOWN = "up", "down"
 _OF_NAMED_FEATURES = (
@@ -42,11 +44,17 @@ _WITH_BY = (NOISE_FLIPS, MONOTONE, DIRECTIONAL, BOUNDARY_DISTANCE, RANDOM_ATTACK
 _WITH_DIRECTION = (MONOTONE, DIRECTIONAL)
 _WITH_METRIC = (
     PERMUTATION_IMPORTANCE, BETTER_THAN_PRIOR, BETTER_THAN_MAJORITY, BETTER_THAN_SLICE_MEAN,
-    BETTER_THAN_LINEAR,
+    BETTER_THAN_LINEAR, BETTER_THAN_BASELINE,
 )  # fmt: skip
 _WITHOUT_FEATURES = (
-    MEMBERSHIP, BETTER_THAN_PRIOR, BETTER_THAN_MAJORITY, RESIDUALS_BY_PREDICTION, RESIDUAL_NORMALITY,
+    MEMBERSHIP, BETTER_THAN_PRIOR, BETTER_THAN_MAJORITY, BETTER_THAN_BASELINE, RESIDUALS_BY_PREDICTION,
+    RESIDUAL_NORMALITY,
 )  # fmt: skip
+WITHOUT_CALLS = (
+    *_WITH_METRIC[1:], RESIDUALS_BY_FEATURE, RESIDUALS_BY_PREDICTION, RESIDUAL_NORMALITY,
+    RESIDUAL_AUTOCORRELATION,
+)  # fmt: skip
+"""They look at predictions of the rows as they are, which may be in the data."""
 _RANGES = {
     **dict.fromkeys(_WITH_METRIC, (-math.inf, math.inf)),
     **dict.fromkeys((RESIDUAL_NORMALITY, RESIDUAL_AUTOCORRELATION), (-1.0, 1.0)),
@@ -74,7 +82,8 @@ _NAMES_OF_OTHERS = {
     MONOTONE: "monotonic monotonicity",
     INVARIANT: "invariance metamorphic checklist",
     DIRECTIONAL: "directional_expectation",
-    BETTER_THAN_PRIOR: "dummy benchmark baseline naive simple_model_comparison",
+    BETTER_THAN_PRIOR: "dummy benchmark naive simple_model_comparison",
+    BETTER_THAN_BASELINE: "baseline champion challenger previous_model latest_blessed model_comparison",
     BETTER_THAN_LINEAR: "linear logistic logistic_regression",
     RESIDUALS_BY_FEATURE: "residuals residual_analysis error_analysis",
     RESIDUAL_NORMALITY: "qq qq_plot q_q shapiro jarque_bera normality",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from benison.data.dataset import Dataset
@@ -152,7 +152,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         edges = quantile_edges(resolved.plan, resolved.data, engine, beam_options)
         plan, scanned = completed(resolved.plan, edges), time.monotonic() - started
         plan, weak = weak_slice_stages(plan, resolved.data, engine, beam_options)
-        probes = _probe_stages(plan, resolved.data)
+        probes = _probe_stages(plan, resolved.data, paths)
         summaries = _evaluators(plan, [*weak, *probes, *evaluators])
         check_outputs(summaries)
         with local_copies(paths) as copies:
@@ -186,13 +186,13 @@ def _check_portable(paths: Mapping[str, str], engine: str, recording: Recording)
         )
 
 
-def _probe_stages(plan: Plan, dataset: Dataset) -> Sequence[Evaluator]:
+def _probe_stages(plan: Plan, dataset: Dataset, called: Collection[str]) -> Sequence[Evaluator]:
     """What keeps rows for probes; their modules are of no use to other runs, whose start they would delay."""
     if plan.config.debugging is None:
         return []
     from benison.evaluation.probing import probe_stages
 
-    return probe_stages(plan, dataset)
+    return probe_stages(plan, dataset, called)
 
 
 def _evaluators(

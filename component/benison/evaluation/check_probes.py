@@ -6,7 +6,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from benison.config import EvalConfig, ProbeSpec
-from benison.config.debugging_options import PERMUTATION_IMPORTANCE, RESIDUAL_AUTOCORRELATION
+from benison.config.debugging_options import (
+    PERMUTATION_IMPORTANCE,
+    RESIDUAL_AUTOCORRELATION,
+    WITHOUT_CALLS,
+)
 from benison.config.faults import Fault
 from benison.engine.plan import Plan
 from benison.errors import suggestion
@@ -28,10 +32,12 @@ def probe_faults(
     if plan.config.debugging is None:
         return
     names = {spec.name for spec in plan.config.candidate_specs}
-    if not names & {*called}:
+    needs_calls = any(p.name not in WITHOUT_CALLS for p in plan.config.debugging.probes)
+    if needs_calls and not names & {*called}:
         text = (
             "probes call the model on changed rows, and none is called: predictions in the data cannot "
-            "change. Give the model, or take debugging out."
+            "change. Give the model, or ask only for what looks at predictions as they are: "
+            f"{', '.join(WITHOUT_CALLS)}."
         )
         yield Fault(("debugging",), text)
     titles = _titles(plan)
@@ -45,7 +51,8 @@ def probe_faults(
 
 def _uncalled(probe: ProbeSpec, names: Collection[str], called: Collection[str]) -> Iterator[Fault]:
     others = {*names} - {*called}
-    for name in sorted(others) if len(others) < len(names) and probe.has_bound else ():
+    is_held = probe.has_bound and probe.name not in WITHOUT_CALLS
+    for name in sorted(others) if len(others) < len(names) and is_held else ():
         text = (
             f"the bound cannot be held against {name!r}, whose predictions are in the data and cannot "
             "change. Give the model, or take the bound out."

@@ -16,7 +16,7 @@ from benison.data.batch import Target
 from benison.probes.probe_findings import ProbeFinding
 from benison.table.schema import CHECKS_SCHEMA
 from benison.validation.rules import holds
-from benison.validation.terms import FAIL, LOWER, NOT_EVALUATED, PASS, UPPER, WARN
+from benison.validation.terms import FAIL, LOWER, NOT_EVALUATED, PASS, RUBBER_STAMPED, UPPER, WARN
 from benison.validation.verdict import BLESSED, NOT_BLESSED, Verdict
 
 PROBE = "probe"
@@ -43,7 +43,7 @@ def _judged(spec: ProbeSpec, finding: ProbeFinding, bound: float) -> tuple[str, 
     shown = f"{100 * bound:.15g} %" if finding.count is not None else f"{bound:.15g}"
     allowed = f"; {shown} is {'allowed' if spec.at_least is None else 'required'}"
     if math.isnan(finding.value):
-        return NOT_EVALUATED, allowed
+        return (RUBBER_STAMPED if finding.is_first else NOT_EVALUATED), allowed
     side = UPPER if spec.at_least is None else LOWER
     within = holds(np.array([finding.value]), bound, side, np.array([_scale(finding, bound)]))
     return (PASS if within.all() else FAIL), allowed
@@ -76,7 +76,8 @@ def with_probes(verdict: Verdict, config: EvalConfig, probes: pa.Table | None) -
     ):  # the only thresholds
         status = BLESSED
     table = pa.concat_tables([verdict.table, pa.Table.from_pylist(rows, CHECKS_SCHEMA)])
-    return dataclasses.replace(verdict, status=status, table=table)
+    stamped = verdict.rubber_stamped or RUBBER_STAMPED in outcomes
+    return dataclasses.replace(verdict, status=status, table=table, rubber_stamped=stamped)
 
 
 def _rows(probes: pa.Table, level: float, several: bool) -> Iterator[dict[str, Any]]:

@@ -60,10 +60,13 @@ class ProbeMetrics:
         extracts["example_weights"] = (
             {} if weights is None else dict.fromkeys((own, other), weights)
         )
-        table = _rows(self._beside, extracts)
-        values = {_name(r): r["value"] for r in table if self._is_own(r, _MODEL, VALUE)}
-        others = {_name(r): r["value"] for r in table if self._is_own(r, _BENCHMARK, VALUE)}
-        changes = [r for r in table if self._is_own(r, _MODEL, CHANGE)]
+        return self.gains(_rows(self._beside, extracts), _MODEL, _BENCHMARK)
+
+    def gains(self, table: list[dict[str, Any]], model: str, benchmark: str) -> list[Gain]:
+        """By how much the metrics of a model are better than another's, of rows of metrics.parquet."""
+        values = {_name(r): r["value"] for r in table if self._is_own(r, model, VALUE)}
+        others = {_name(r): r["value"] for r in table if self._is_own(r, benchmark, VALUE)}
+        changes = [r for r in table if self._is_own(r, model, CHANGE)]
         return [
             Gain(
                 _name(r),

@@ -6,13 +6,20 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from benison.config.debugging_options import RESIDUAL_AUTOCORRELATION
+from benison.config import EvalConfig, ProbeSpec
+from benison.config.debugging_options import (
+    BETTER_THAN_LINEAR,
+    RESIDUAL_AUTOCORRELATION,
+    RESIDUALS_BY_FEATURE,
+    WITHOUT_CALLS,
+)
 from benison.data.batch import Array, Extracts, Target
 from benison.data.dataset import Dataset
 from benison.data.shards import ROW_NUMBER
@@ -29,23 +36,40 @@ from benison.probes.probe_rows import OUTPUT_KEY, ProbeRows, ProbeRowsEvaluator
 from benison.probes.residual_order import OUTPUT_KEY as ORDER_KEY
 from benison.probes.residual_order import ResidualOrderEvaluator, Stretch
 from benison.probes.running import probed, unprobed
-from benison.probes.subject import Subject
+from benison.probes.subject import Gain, Subject
 from benison.table.schema import PROBES_SCHEMA
 
 PROBES_KEY = "probes"
+_OF_ALL_FEATURES = (BETTER_THAN_LINEAR, RESIDUALS_BY_FEATURE)
 
 
-def probe_stages(plan: Plan, dataset: Dataset) -> list[ProbeRowsEvaluator | ResidualOrderEvaluator]:
-    """The stages that keep what the probes of the config look at."""
+def probe_stages(
+    plan: Plan, dataset: Dataset, called: Collection[str]
+) -> list[ProbeRowsEvaluator | ResidualOrderEvaluator]:
+    """The stages that keep what the probes of the config look at; `called` are the models that are."""
     options = plan.config.debugging
     assert options is not None
-    # A model that takes serialized examples has its features encoded anew once they are changed.
-    rows = ProbeRowsEvaluator(options.rows, None if dataset.has_serialized else ())
+    rows = ProbeRowsEvaluator(options.rows, _columns(plan.config, dataset, called))
     orders = [p.features for p in options.probes if p.name == RESIDUAL_AUTOCORRELATION]
     times = tuple(dict.fromkeys(name for names in orders for name in names))
     models = [spec.name for spec in plan.config.candidate_specs]
     targets = tuple((model, output) for model in models for output in plan.outputs[model])
     return [rows, *([ResidualOrderEvaluator(targets, times)] if times else [])]
+
+
+def _columns(
+    config: EvalConfig, dataset: Dataset, called: Collection[str]
+) -> tuple[str, ...] | None:
+    """The columns that are read for the sake of the probes; None is all."""
+    options = config.debugging
+    assert options is not None
+    looking = [probe for probe in options.probes if probe.name in WITHOUT_CALLS]
+    is_uncalled = any(spec.name not in called for spec in config.candidate_specs)
+    looks_at_all = any(p.name in _OF_ALL_FEATURES and not p.features for p in looking)
+    # A model that takes serialized examples has its features encoded anew once they are changed.
+    if dataset.has_serialized or (is_uncalled and looks_at_all):
+        return None
+    return tuple(sorted({name for probe in looking for name in probe.features}))
 
 
 def with_probing(
@@ -62,9 +86,7 @@ def with_probing(
     others = {key: value for key, value in outputs.items() if key not in used}
     kept = outputs.get(OUTPUT_KEY)
     rows = (
-        []
-        if kept is None
-        else [*_Probing(plan, extractors, kept.batch, outputs.get(ORDER_KEY, {}), training).rows()]
+        [] if kept is None else [*_Probing(plan, extractors, kept.batch, outputs, training).rows()]
     )
     return {**others, PROBES_KEY: pa.Table.from_pylist(rows, PROBES_SCHEMA)}
 
@@ -74,7 +96,7 @@ class _Probing:
     plan: Plan
     extractors: Sequence[Extractor]
     batch: pa.RecordBatch
-    orders: Mapping[tuple[Target, str], Stretch | None]
+    outputs: Mapping[str, Any]
     training: TrainingExamples
 
     def rows(self) -> Iterator[dict[str, Any]]:
@@ -83,29 +105,40 @@ class _Probing:
         assert options is not None
         alpha = self.plan.config.options.certainty.alpha
         for target in self._targets():
+            specs = self._specs(target[0])
             try:
                 subject = self._subject(target)
             except ModelError as error:
-                findings = unprobed(options.probes, error)
+                findings = unprobed(specs, error)
             else:
-                findings = probed(subject, options.probes, options.budget, alpha)
+                findings = probed(subject, specs, options.budget, alpha)
             yield from (probe_row(target, spec, finding) for spec, finding in findings)
 
     def _targets(self) -> Iterator[Target]:
-        """The outputs of the candidates that are called."""
-        called = {spec.name for spec in self._predictions.specs}
+        """The outputs of the candidates."""
         for spec in self.plan.config.candidate_specs:
-            if spec.name in called:
-                yield from ((spec.name, output) for output in self.plan.outputs[spec.name])
+            yield from ((spec.name, output) for output in self.plan.outputs[spec.name])
+
+    def _is_called(self, model: str) -> bool:
+        return any(spec.name == model for spec in self._predictions.specs)
+
+    def _specs(self, model: str) -> list[ProbeSpec]:
+        """The probes of a model; those alone that look at its predictions, where these are in the data."""
+        options = self.plan.config.debugging
+        assert options is not None
+        is_called = self._is_called(model)
+        return [probe for probe in options.probes if is_called or probe.name in WITHOUT_CALLS]
 
     @property
     def _predictions(self) -> PredictionsExtractor:
-        return next(e for e in self.extractors if isinstance(e, PredictionsExtractor))
+        called = (e for e in self.extractors if isinstance(e, PredictionsExtractor))
+        return next(called, PredictionsExtractor((), {}, trust_pickle=False))
 
     def _subject(self, target: Target) -> Subject:
         options = self.plan.config.debugging
         assert options is not None
         metrics = ProbeMetrics(self.plan.config, target, lambda: self._extracts(self.batch))
+        orders: Mapping[tuple[Target, str], Stretch | None] = self.outputs.get(ORDER_KEY, {})
         subject = Subject(
             functools.partial(self._scores, target),
             self.batch,
@@ -115,7 +148,8 @@ class _Probing:
             measure=metrics.values,
             compare=metrics.against,
             training=functools.partial(self._training, target),
-            orders={column: order for (own, column), order in self.orders.items() if own == target},
+            orders={column: order for (own, column), order in orders.items() if own == target},
+            gains=self._gains(metrics, target),
         )
         if self.batch.num_rows <= options.budget:
             with contextlib.suppress(ModelError):  # all probes say so
@@ -125,8 +159,21 @@ class _Probing:
         subject.weights = weights_of_rows(extracts.get("example_weights", {}).get(target))
         return subject
 
+    def _gains(self, metrics: ProbeMetrics, target: Target) -> list[Gain] | None:
+        """By how much the metrics of all rows are better than the baseline's."""
+        baseline = self.plan.config.baseline_spec
+        if baseline is None:
+            return None
+        table = self.outputs["metrics"]
+        overall = table.filter(pc.equal(pc.list_value_length(table["slice_key"]), 0)).to_pylist()
+        plain = [row for row in overall if not row["dataset"] and not row["variant"]]
+        return metrics.gains(plain, target[0], baseline.name)
+
     def _scores(self, target: Target, rows: pa.RecordBatch) -> Array:
-        scores = self._predictions.predict(target[0], rows, None)[target]
+        if self._is_called(target[0]):
+            scores = self._predictions.predict(target[0], rows, None)[target]
+        else:
+            scores = self._extracts(rows)["predictions"][target]
         if not isinstance(scores, np.ndarray):
             raise ModelError(
                 "it gives boxes or lists of different lengths, which no probe compares"
@@ -136,10 +183,9 @@ class _Probing:
     def _features(self, model: str) -> tuple[str, ...]:
         """What the model reads, as far as the data have it and it can be changed."""
         config = self.plan.config
-        read = self._predictions.predictors[model].columns
         spec = next(each for each in config.model_specs if each.name == model)
-        if self._predictions.predictors[model].takes_examples:  # its column holds them all
-            read = ()
+        called = self._predictions.predictors.get(model)
+        read = () if called is None or called.takes_examples else called.columns  # or in examples
         names = read or spec.feature_keys or self._others()
         schema = self.batch.schema
         return tuple(n for n in names if n in schema.names and is_changeable(schema.field(n).type))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -86,7 +86,9 @@ class Benchmark(Probe):
         if subject.compare is None or subject.labels is None:
             yield unmeasured(self.name, "there are no labels that are numbers or classes")
             return
-        compared = self._compared(subject)
+        yield from self._findings(subject, self._compared(subject))
+
+    def _findings(self, subject: Subject, compared: Sequence[Gain]) -> Iterator[ProbeFinding]:
         if self.spec.metric and self.spec.metric not in {each.metric for each in compared}:
             hint = suggestion(self.spec.metric, [each.metric for each in compared])
             yield unmeasured(
@@ -117,16 +119,17 @@ class Benchmark(Probe):
 
     def _finding(self, each: Gain, title: str) -> ProbeFinding:
         verb = "better" if each.gain >= 0 else "worse"
+        is_shown = each.gain > 0 if np.isnan(each.lower) else each.lower > 0
         rows = "" if each.rows is None else f", {each.rows:,} rows"
         words = (
             f"{each.metric} is {each.value:.4g}, {verb} by {abs(each.gain):.3g} than that of {title} "
             f"({each.benchmark:.4g}{rows})"
         )
-        if not each.lower > 0 and each.gain > 0:
+        if not is_shown and each.gain > 0:
             words += ", which so few rows do not show"
         return ProbeFinding(
             self.name, words, detail=each.metric, value=each.gain, rows=each.rows, lower=each.lower,
-            upper=each.upper, is_notable=not each.lower > 0, scale=max(abs(each.value), abs(each.benchmark)),
+            upper=each.upper, is_notable=not is_shown, scale=max(abs(each.value), abs(each.benchmark)),
         )  # fmt: skip
 
     @abstractmethod
@@ -169,6 +172,24 @@ class Majority(Benchmark):
         else:
             means = (means > 0.5).astype(np.float64)  # noqa: PLR2004 - most of the rows
         return np.tile(means, (subject.rows.num_rows, 1))
+
+
+@dataclasses.dataclass(frozen=True)
+class BaselineModel(Benchmark):
+    """The baseline, such as the last model that was blessed, on all rows of the data."""
+
+    def run(self, subject: Subject) -> Iterator[ProbeFinding]:
+        if subject.gains is None:
+            why = "there is no baseline, so that a first model passes; name one, such as latest-blessed"
+            yield dataclasses.replace(unmeasured(self.name, why), is_first=True)
+        else:
+            yield from self._findings(subject, subject.gains)
+
+    def title(self, subject: Subject) -> str:
+        return "the baseline"
+
+    def scores(self, subject: Subject, learned: Labelled) -> Array:
+        raise NotImplementedError("its metrics are those of the pass over all rows")
 
 
 @dataclasses.dataclass(frozen=True)

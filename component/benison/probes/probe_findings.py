@@ -25,6 +25,7 @@ class ProbeFinding:
         is_notable: Whether a person should look at it, though nobody gave a bound.
         scale: The size of the numbers of which the value is a difference; None where it is none.
         curve: Points of a drawing: what was set, and what came of it.
+        is_first: Whether there is no model to compare with yet, which lets the first one pass.
         lines: What came of it on some single rows, at the same points.
     """
 
@@ -41,6 +42,7 @@ class ProbeFinding:
     curve: tuple[tuple[str, float], ...] = ()
     scale: float | None = None
     lines: tuple[tuple[float, ...], ...] = ()
+    is_first: bool = False
 
     def row(self) -> dict[str, Any]:
         """The fields that `PROBES_SCHEMA` has of it."""

@@ -67,7 +67,7 @@ class ProbeRowsEvaluator:
     """The columns that are read for the sake of the probes; None is all."""
     outputs: tuple[str, ...] = (OUTPUT_KEY,)
     stage_name: str = "KeepProbeRows"
-    run_after: str = "ExtractPredictions"
+    run_after: str = "ExtractSliceKeys"
     needs_row_numbers: bool = True
     concurrent: bool = True
 

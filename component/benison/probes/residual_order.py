@@ -90,7 +90,7 @@ class ResidualOrderEvaluator:
     columns: tuple[str, ...]
     outputs: tuple[str, ...] = (OUTPUT_KEY,)
     stage_name: str = "OrderResiduals"
-    run_after: str = "ExtractPredictions"
+    run_after: str = "ExtractSliceKeys"
     needs_row_numbers: bool = True
     concurrent: bool = True
 

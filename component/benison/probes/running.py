@@ -10,7 +10,7 @@ from benison.config import ProbeSpec
 from benison.config import debugging_options as names
 from benison.errors import BenisonError, ModelError
 from benison.probes.base import Probe
-from benison.probes.benchmarks import Linear, Majority, Prior, SliceMean
+from benison.probes.benchmarks import BaselineModel, Linear, Majority, Prior, SliceMean
 from benison.probes.boundary import BoundaryDistance, RandomAttack
 from benison.probes.dependence import PartialDependence, PermutationImportance
 from benison.probes.membership import Membership
@@ -44,6 +44,7 @@ PROBES: Mapping[str, type[Probe]] = MappingProxyType(
         names.BETTER_THAN_MAJORITY: Majority,
         names.BETTER_THAN_SLICE_MEAN: SliceMean,
         names.BETTER_THAN_LINEAR: Linear,
+        names.BETTER_THAN_BASELINE: BaselineModel,
         names.RESIDUALS_BY_FEATURE: ResidualsByFeature,
         names.RESIDUALS_BY_PREDICTION: ResidualsByPrediction,
         names.RESIDUAL_NORMALITY: ResidualNormality,

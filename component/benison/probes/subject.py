@@ -109,6 +109,7 @@ class Subject:
         measure: The metrics of the config from the scores of all rows, by name.
         compare: The same, of two arrays of scores: the model's and those of a benchmark.
         orders: How residuals follow each other, by the time column.
+        gains: By how much each metric of all rows is better than the baseline's; None without a baseline.
         training: Gives rows that the model was trained on, with their labels; None of no rows.
         weights: The weight of each row, float64[N], or None where all have the same.
     """
@@ -122,6 +123,7 @@ class Subject:
     measure: Callable[[Array], Mapping[str, float]] | None = None
     compare: Callable[[Array, Array], Sequence[Gain]] | None = None
     training: Callable[[], tuple[pa.RecordBatch, Any] | None] = lambda: None
+    gains: Sequence[Gain] | None = None
     orders: Mapping[str, Stretch | None] = dataclasses.field(default_factory=dict)
     weights: Array | None = None
     predicted: int = 0

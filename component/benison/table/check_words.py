@@ -22,6 +22,7 @@ _VALUES = {
     "better_than_majority": "Gain of a metric over the most frequent class.",
     "better_than_slice_mean": "Gain of a metric over the mean label of a slice.",
     "better_than_linear": "Gain of a metric over a linear model.",
+    "better_than_baseline": "Gain of a metric over the baseline, on all rows.",
     "residuals_by_feature": "What residuals show over the values of a feature.",
     "residuals_by_prediction": "What residuals show over the predictions.",
     "residual_normality": "What the distribution of residuals shows.",
