@@ -282,6 +282,9 @@ def test_names_show_what_tells_them_apart(
     assert {text[-1] for text in texts[1:]} == {"0", "1", "2"}
     overflow = "all => all.filter(one => one.scrollHeight > one.clientHeight + 1).length"
     assert labels.evaluate_all(overflow) == 0
+    first = page.locator("#table tbody td b").first.bounding_box()
+    assert first is not None
+    assert first["x"] + first["width"] <= width
     title = page.locator("#table tbody th").nth(1).get_attribute("title") or ""
     assert title.startswith(f"garage={LONG}")
 

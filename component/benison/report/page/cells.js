@@ -66,7 +66,8 @@ function possibleMarks() {
 }
 
 /** The one mark of a cell; "" where there is none to show. */
-const marked = () => possibleMarks().find((mark) => mark === state.mark) ?? possibleMarks()[0] ?? "";
+const marked = () =>
+  possibleMarks().find((mark) => mark === state.mark) ?? possibleMarks()[0] ?? "";
 
 /**
  * @param {Metric} metric

@@ -43,7 +43,12 @@ function histogramChart(metric, axis, bins) {
       "Drag over the bars to see those slices alone.",
     summary: `Histogram of ${name}: ${counted(listed.before.length, "slice")} ${ends}`,
     x: axis,
-    y: { min: 0, max: 1.1 * most, label: unit, format: (n) => (Number.isInteger(n) ? brief(n) : "") },
+    y: {
+      min: 0,
+      max: 1.1 * most,
+      label: unit,
+      format: (n) => (Number.isInteger(n) ? brief(n) : ""),
+    },
     ...wide(at("histogram")),
     rows: () => [
       [`${metric.name} from`, "to", unit],

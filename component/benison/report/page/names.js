@@ -7,6 +7,10 @@ const NAME = { wide: 76, narrow: 44, begin: 14, before: 2 };
 /** @type {Uint32Array} How many letters at the beginning of a name another name has too. */
 let shared = new Uint32Array(0);
 
+function startNames() {
+  if (data.names.some((name) => name.length > NAME.narrow)) shared = sharedWithAnother(data.names);
+}
+
 /** @param {string[]} names */
 function sharedWithAnother(names) {
   const order = [...names.keys()].sort((a, b) => (names[a] < names[b] ? -1 : 1));

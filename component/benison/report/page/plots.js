@@ -193,7 +193,12 @@ function noPlots() {
   const advice =
     "The config asks for no plot, so there are none. Add those of these that fit to its metrics and " +
     "evaluate again; they cost about as much as AUC.";
-  return make("div", {}, make("p", {}, advice), make("pre", { tabindex: 0 }, PLOT_LINES.join("\n")));
+  return make(
+    "div",
+    {},
+    make("p", {}, advice),
+    make("pre", { tabindex: 0 }, PLOT_LINES.join("\n")),
+  );
 }
 
 /**

@@ -133,7 +133,7 @@ function choose(i) {
 
 function startRows() {
   searched = data.names.map((name) => name.toLowerCase());
-  if (data.names.some((name) => name.length > NAME.narrow)) shared = sharedWithAnother(data.names);
+  startNames();
   sizes = column(data.examples);
   for (const [slice, v, metric] of data.failed) {
     const key = `${v} ${metric}`;
