@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from river import drift
+from scipy import stats
 
 from benison.data.batch import Array
 from benison.monitoring.adaptive_window import AdaptiveWindow
@@ -98,7 +99,7 @@ def test_the_e_detector_is_the_recurrence_of_shiryaev_and_roberts() -> None:
     counts = BucketCounts(
         np.array([k]), np.full((1, 4), n), np.array([known[0]]), np.array([known[1]])
     )
-    p0 = float(upper_limit(*(np.array([each]) for each in known), 0.08)[0])
+    p0 = float(upper_limit(*(np.array([each]) for each in known), 0.01)[0])
     thetas = [odds * p0 / (1 - p0 + odds * p0) for odds in ODDS]
     r = [0.0] * len(thetas)
     expected = []
@@ -109,3 +110,12 @@ def test_the_e_detector_is_the_recurrence_of_shiryaev_and_roberts() -> None:
         expected.append(np.log(np.mean(r)))
     measured = EDetector(horizon=10**9, false_alarms=0.02).watch(counts).statistic[0]
     assert measured == pytest.approx(expected)
+
+
+def test_the_limit_of_a_rate_is_that_of_clopper_and_pearson() -> None:
+    rows = np.array([20.0, 50, 500, 1e4, 1e6, 7.5])
+    failures = np.array([2.0, 0, 499, 1000, 1e5, 1.5])
+    for share in (0.01, 1e-5):
+        expected = stats.beta.ppf(1 - share, failures + 1, rows - failures)
+        assert upper_limit(failures, rows, share) == pytest.approx(expected, rel=1e-6)
+    assert upper_limit(np.array([5.0, 0.0]), np.array([5.0, 0.0])).tolist() == [1.0, 1.0]

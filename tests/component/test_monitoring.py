@@ -19,9 +19,17 @@ from typer.testing import CliRunner
 
 import benison
 from benison.cli import app
-from benison.errors import BenisonError
-from benison.monitoring import MonitorReport, Watch, monitor, monitor_stream
+from benison.errors import BenisonError, PublishError
+from benison.monitoring import Alert, MonitorReport, Watch, monitor, monitor_stream
+from benison.monitoring.detectors import BucketCounts
+from benison.monitoring.e_detector import EDetector
+from benison.monitoring.explanations import explained
+from benison.monitoring.handing_on import publish_alerts, targets_of
+from benison.monitoring.streams import evaluated_in_periods
+from benison.monitoring.timeline import Series
 from benison.results.result import EvalResult
+from benison.slicing.keys import SliceKey, slice_name
+from benison.table.key import Key
 
 CHANGE_AT, DAYS = 3, 6
 CONFIG: dict[str, Any] = {
@@ -234,6 +242,9 @@ def test_shares_of_all_rows_are_watched_without_intervals() -> None:
         ({"threshold": 3.0}, "horizon / false alarms"),
         ({"false_alarms": 0.0}, "false alarms"),
         ({"slices": ["company=Blu"]}, "company=Blue"),
+        ({"labelled": 2.0}, "share of labels"),
+        ({"detector": "adwin", "threshold": -1.0}, "delta of adwin"),
+        ({"detector": "ddm", "threshold": float("nan")}, "deviations of ddm"),
     ],
 )
 def test_what_cannot_be_watched_is_refused(
@@ -272,3 +283,133 @@ def test_the_command_reads_a_stream(tmp_path: Path) -> None:
     run = CliRunner().invoke(app, [*command, "--time-key", "pickup", "--gate"])
     assert (run.exit_code, "company=Blue fell" in run.stdout) == (1, True)
     assert CliRunner().invoke(app, command).exit_code == 2
+
+
+def series_of(keys: list[SliceKey], failures: Any, rows: Any) -> Series:
+    """Of a rate of failures of .1 in 10,000 rows before."""
+    k, n = np.array(failures, float), np.array(rows, float)
+    known = np.full(len(keys), 1_000.0), np.full(len(keys), 10_000.0)
+    counts = BucketCounts(k, n, *known)
+    names, pending = [slice_name(key) for key in keys], np.zeros(k.shape[1], np.bool_)
+    return Series(Key("fall_out"), "rose", names, keys, k / n, known[0] / known[1], counts, pending)
+
+
+def test_causes_of_their_own_are_each_an_alert_and_have_the_numbers_that_were_measured() -> None:
+    """Slices of two features without the slice of all rows, which would say how many they have in common."""
+    keys: list[SliceKey] = [(("c", "A"),), (("d", "Y"),)]
+    both = series_of(keys, [[50, 200, 210]] * 2, [[500, 500, 500]] * 2)
+    changes = explained(both, EDetector())
+    assert [(each.slice, each.after) for each in changes] == [(0, 0.41), (1, 0.41)]
+    # A part of the rows of d=Y is in c=A: what is left is a cause, but its numbers are those of all its rows.
+    whole = series_of(
+        [(), *keys],
+        [[200, 600, 600], [50, 250, 250], [50, 300, 300]],
+        [[2000] * 3, [500] * 3, [500] * 3],
+    )
+    found = {each.slice: each.after for each in explained(whole, EDetector())}
+    assert found == {2: 0.6, 1: 0.5}
+
+
+def test_values_of_which_rows_have_several_are_one_cause() -> None:
+    """The same rows have tag a and tag b, and the change."""
+    tags: list[SliceKey] = [(), (("tag", "a"),), (("tag", "b"),)]
+    rows = [[1000] * 3, [900] * 3, [900] * 3]
+    series = series_of(tags, [[100, 400, 400], [90, 390, 390], [90, 388, 388]], rows)
+    (change,) = explained(series, EDetector())
+    assert {change.slice, *change.explains} == {0, 1, 2}
+
+
+HOURS = [f"2026-03-{day:02}" for day in range(1, 6)]
+
+
+def errors_by_day(values: list[float], **more: Any) -> pa.Table:
+    rows = [(day, 0.0, value) for day, value in zip(HOURS, values, strict=True) for _ in range(200)]
+    columns = dict(zip(("t", "label", "score"), map(list, zip(*rows, strict=True)), strict=True))
+    return pa.table({**columns, **more})
+
+
+def test_what_is_no_rate_by_its_definition_is_listed_and_not_watched() -> None:
+    """A mean error that leaves [0, 1] where it is worst would otherwise vanish there."""
+    metrics = [{"class_name": name} for name in ("MeanAbsoluteError", "BinaryAccuracy")]
+    config = {**CONFIG, "slicing_specs": [], "metrics_specs": [{"metrics": metrics}]}
+    data = errors_by_day([0.3, 0.3, 0.4, 1.5, 1.6])
+    report = monitor_stream(data, config, time_key="t")
+    assert report.unwatched == ("mean_absolute_error",)
+    assert "mean_absolute_error" in report.summary
+    assert [each.metric for each in report.alerts] == ["binary_accuracy"]
+
+
+def test_weighted_shares_without_intervals_are_not_watched() -> None:
+    weights = np.random.default_rng(0).lognormal(0, 2, 1000)
+    config = {
+        **CONFIG,
+        "model_specs": [{**CONFIG["model_specs"][0], "example_weight_key": "w"}],
+        "slicing_specs": [],
+        "metrics_specs": [{"metrics": [{"class_name": "BinaryAccuracy"}]}],
+        "options": {"confidence": "off"},
+    }
+    data = errors_by_day([0.3] * 5, w=weights)
+    with pytest.raises(BenisonError, match="Nothing can be watched"):
+        monitor_stream(data, config, time_key="t")
+
+
+def test_slices_that_only_one_side_has_are_not_watched(concept: list[EvalResult]) -> None:
+    of_company = {**CONFIG, "slicing_specs": [{"feature_keys": ["company"]}]}
+    reference = benison.evaluate(trips(0, rows=4000), of_company)
+    with pytest.raises(BenisonError, match="Nothing can be watched"):
+        monitor_stream(
+            stream(), {**CONFIG, "slicing_specs": []}, time_key="pickup", reference=reference
+        )
+    report = watched(concept[1:], reference=reference)
+    assert report.streams == 3
+    assert set(report.unknown) == {"Overall", *(f"hour={hour}" for hour in range(4))}
+
+
+def test_a_reference_that_is_sliced_by_time_too_adds_no_series() -> None:
+    data, watch = stream(), Watch(metrics=["binary_accuracy"])
+    config = {**CONFIG, "slicing_specs": [{}]}
+    reference = evaluated_in_periods(data, config, "pickup")
+    report = monitor_stream(data, config, time_key="pickup", reference=reference, watch=watch)
+    assert report.streams == 1
+
+
+def test_a_slice_that_is_asked_for_is_explained_by_others(concept: list[EvalResult]) -> None:
+    report = watched(concept, slices=["Overall"], metrics=["BinaryAccuracy"])
+    assert [each.slice for each in report.alerts] == ["company=Blue"]
+    assert report.streams == 1
+    assert not watched(concept, slices=["company=Sun"]).alerts
+
+
+def test_only_what_comes_after_the_reference_is_watched(quiet: list[EvalResult]) -> None:
+    report = monitor(quiet, reference=quiet[3])
+    assert len(report.buckets) == DAYS - 4
+    failing = {**CONFIG, "metrics_specs": [{"metrics": [{"class_name": "BinaryAccuracy"}]}]}
+    with pytest.raises(BenisonError, match="--reference"):
+        watched([benison.evaluate(trips(1), failing), quiet[0]])
+
+
+def test_a_sink_that_fails_keeps_alerts_from_no_other(
+    concept: list[EvalResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+
+    def send(address: str, document: Any) -> None:
+        if "broken" in address:
+            raise PublishError("broken")
+        sent.append(json.dumps(document))
+
+    monkeypatch.setattr("benison.monitoring.handing_on.send", send)
+    sinks = targets_of(["webhook=https://broken.example", "slack=https://chat.example/x"])
+    with pytest.raises(PublishError, match="broken"):
+        publish_alerts(watched(concept, metrics=["recall"]), sinks)
+    assert "recall of company=Blue" in sent[0]
+    with pytest.raises(BenisonError, match="webhook and slack"):
+        targets_of(["dvc=metrics.json"])
+
+
+def test_sentences_tell_the_classes_of_a_metric_apart() -> None:
+    key = Key("precision", sub_key="classId:1")
+    alert = Alert("precision", "Overall", (), key, "b", "b", (), "fell", 0.9, 0.8, 1, 9.0, 7.0)
+    assert alert.reason.startswith(
+        "precision (classId:1) of Overall fell from 0.9 to 0.8 since b (1 row)"
+    )

@@ -3,7 +3,7 @@
 
     python -m tests.statistics.change_detectors 4000
 
-Every run is 60 buckets of 250 rows, of which a tenth is wrong, after a blessed run of 10,000 rows; where
+Every run is 60 buckets of 250 rows, of which a tenth is wrong, after a blessed run of 100,000 rows; where
 something changes it is from bucket 30 on.
 """
 
@@ -19,17 +19,17 @@ from benison.data.batch import Array
 from benison.monitoring import DETECTORS
 from benison.monitoring.detectors import BucketCounts
 
-BUCKETS, ROWS, BLESSED_ROWS, CHANGE_AT, RATE = 60, 250, 10_000, 30, 0.10
+BUCKETS, ROWS, BLESSED_ROWS, CHANGE_AT, RATE = 60, 250, 100_000, 30, 0.10
 
 
-def drawn(runs: int, rate: float, seed: int = 0) -> BucketCounts:
-    """Counts of so many runs, in which the rate is this one from `CHANGE_AT` on."""
+def drawn(runs: int, rate: float, seed: int = 0, known: int = BLESSED_ROWS) -> BucketCounts:
+    """Counts of so many runs, in which the rate is this one from `CHANGE_AT` on, after `known` rows."""
     rng = np.random.default_rng(seed)
     rates = np.where(np.arange(BUCKETS) < CHANGE_AT, RATE, rate)
     failures = rng.binomial(ROWS, rates, (runs, BUCKETS)).astype(float)
-    blessed = rng.binomial(BLESSED_ROWS, RATE, runs).astype(float)
+    blessed = rng.binomial(known, RATE, runs).astype(float)
     rows = np.full((runs, BUCKETS), float(ROWS))
-    return BucketCounts(failures, rows, blessed, np.full(runs, float(BLESSED_ROWS)))
+    return BucketCounts(failures, rows, blessed, np.full(runs, float(known)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +83,28 @@ def false_alarms(name: str, runs: int) -> float:
     return float(np.isfinite(ours(name, drawn(runs, RATE))).mean())
 
 
+def small_references(runs: int) -> dict[str, float]:
+    """The share of runs with a false alarm of the e-detector, where buckets are larger than the reference.
+
+    By the rate, the rows of the reference and those of a bucket.
+    """
+    shares = {}
+    for rate, known, rows in (
+        (0.1, 20, 5000),
+        (0.05, 50, 5000),
+        (0.1, 100, 5000),
+        (0.02, 500, 20_000),
+    ):
+        rng = np.random.default_rng(known)
+        failures = rng.binomial(rows, rate, (runs, BUCKETS)).astype(float)
+        blessed = rng.binomial(known, rate, runs).astype(float)
+        sizes = np.full((runs, BUCKETS), float(rows)), np.full(runs, float(known))
+        counts = BucketCounts(failures, sizes[0], blessed, sizes[1])
+        raised = DETECTORS["e-detector"].standard.watch(counts).raised
+        shares[f"{rate:g}, {known:,} rows, then {rows:,}"] = float(raised.any(1).mean())
+    return shares
+
+
 def main(runs: int) -> None:
     print(
         f"{'detector':12} {'false alarms':>12}  to .12: seen, rows   to .15: seen, rows   to .20: seen, rows"
@@ -95,6 +117,12 @@ def main(runs: int) -> None:
     few = np.arange(min(runs, 100))
     seen = [Seen.of(rivers(counts.take(few))) for counts in changed]
     cells = [f"{each.seen:12.3f} {each.delay:6.0f}" for each in seen]
+    for name, share in small_references(runs).items():
+        print(f"e-detector, {name}: {share:.4f}")
+    for known in (1_000, 10_000):
+        seen = [Seen.of(ours("e-detector", drawn(runs, r, 1, known))) for r in (0.12, 0.15, 0.20)]
+        few_cells = [f"{each.seen:12.3f} {each.delay:6.0f}" for each in seen]
+        print(f"e-detector after {known:,} rows: {'  '.join(few_cells)}")
     null = np.isfinite(rivers(drawn(runs, RATE).take(few))).mean()
     print(f"{'river ADWIN':12} {null:12.4f} {'  '.join(cells)}")
 

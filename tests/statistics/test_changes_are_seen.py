@@ -5,7 +5,15 @@ from __future__ import annotations
 
 import pytest
 
-from tests.statistics.change_detectors import ROWS, Seen, drawn, false_alarms, ours, rivers
+from tests.statistics.change_detectors import (
+    ROWS,
+    Seen,
+    drawn,
+    false_alarms,
+    ours,
+    rivers,
+    small_references,
+)
 
 RUNS = 400
 FEW = 40
@@ -14,6 +22,11 @@ FEW = 40
 
 def test_two_in_a_hundred_streams_alarm_by_chance_at_most() -> None:
     assert false_alarms("e-detector", RUNS) <= 0.02
+
+
+def test_small_references_alarm_no_more_often() -> None:
+    """The limit of a rate of few rows is far from what many rows show then."""
+    assert {name: share for name, share in small_references(RUNS).items() if share > 0.02} == {}
 
 
 @pytest.mark.parametrize(("rate", "more"), [(0.15, 0), (0.20, ROWS)])

@@ -60,7 +60,9 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
     ] = None,
     config: Annotated[str | None, typer.Option(help="Its config, as evaluate takes it.")] = None,
     time_key: Annotated[str | None, typer.Option(help="The column of its times.")] = None,
-    bucket: Annotated[str, typer.Option(help=f"A period: {', '.join(PERIODS)}.")] = "day",
+    bucket: Annotated[
+        str | None, typer.Option(help=f"A period: {', '.join(PERIODS)}. Default: day.")
+    ] = None,
     model: Annotated[
         str | None, typer.Option(help="The model to call; else predictions are in the data.")
     ] = None,
@@ -127,6 +129,12 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
             labelled,
             threshold,
         )
+        if replay and (gate or junit is not None or publish):
+            raise ConfigError(
+                "--replay prints alarms that would have been; leave out --gate, --junit and --publish."
+            )
+        if as_given and examples is not None:
+            raise ConfigError("--as-given is of runs; a stream is in the order of its times.")
         sinks = targets_of(publish or ())
         first = None if reference is None else load_result(reference)
         stream = StreamOptions(examples, config, time_key, bucket, model, format_)
@@ -150,7 +158,7 @@ class StreamOptions:
     examples: str | None
     config: str | None
     time_key: str | None
-    bucket: str
+    bucket: str | None
     model: str | None
     format: str | None
 
@@ -163,6 +171,10 @@ class StreamOptions:
         if bool(runs) == (self.examples is not None):
             raise ConfigError("Name runs, or one stream of data with --examples; not both.")
         if self.examples is None:
+            if self.bucket is not None or self.config is not None or self.model is not None:
+                raise ConfigError(
+                    "--bucket, --config and --model are of a stream of data, --examples."
+                )
             return timeline_of(
                 [load_result(run) for run in runs], as_given, reference, self.time_key
             )
@@ -172,7 +184,7 @@ class StreamOptions:
             self.examples,
             self.config,
             self.time_key,
-            self.bucket,
+            self.bucket or "day",
             model=self.model,
             format=self.format,
         )

@@ -7,8 +7,10 @@ import dataclasses
 import math
 from typing import Any
 
+from benison.report.ci import metric_name
 from benison.slicing.keys import SliceKey
 from benison.table.key import Key
+from benison.table.words import counted
 
 _MOST_NAMED = 3
 
@@ -28,7 +30,8 @@ class Alert:
         side: `fell` or `rose`.
         before: The metric until then, and
         after: since then, until the last alarm.
-        rows: Rows since then, on which `after` rests.
+        rows: Rows since then, on which `after` rests; of what is no share of rows, such as AUC, as many as
+            would give a share the same error.
         statistic: Of the detector, where it was first above `threshold`.
         threshold: Of the detector.
         explains: Names of other slices whose alarms this one explains.
@@ -57,10 +60,9 @@ class Alert:
     def reason(self) -> str:
         """The alert in words."""
         until = "" if self.raised == self.since else f", seen at {self.raised}"
-        change = (
-            f"{self.metric} of {self.slice} {self.side} from {self.before:.4g} to {self.after:.4g}"
-        )
-        text = f"{change} since {self.since} ({self.rows:,} rows{until})."
+        name = metric_name(self.key, several=bool(self.key.model))
+        change = f"{name} of {self.slice} {self.side} from {self.before:.4g} to {self.after:.4g}"
+        text = f"{change} since {self.since} ({counted(self.rows, 'row')}{until})."
         if self.explains:
             text += f" That explains the alarm of {_listed(self.explains)}."
         return " ".join([text, *(f"In it {sentence}" for sentence in self.drift)])
@@ -92,8 +94,10 @@ class MonitorReport:
         reference: The names of those.
         metrics: What was watched.
         streams: How many slices of metrics.
-        pending: The buckets that are not judged yet, as their labels are not in.
+        pending: The buckets that are not judged yet, as their labels are not in; with the metric, where not
+            all wait.
         unwatched: The metrics that are no rates from 0 to 1 whose number of rows is known.
+        unknown: The slices that the reference does not have.
         detector: Its name.
         horizon: In buckets, and
         false_alarms: how many streams may alarm by chance within it; None where the detector has no bound.
@@ -107,6 +111,7 @@ class MonitorReport:
     streams: int
     pending: tuple[str, ...]
     unwatched: tuple[str, ...]
+    unknown: tuple[str, ...]
     detector: str
     horizon: int
     false_alarms: float | None
@@ -130,8 +135,9 @@ class MonitorReport:
             )
         if self.unwatched:
             text += (
-                f" Not watched: {_listed(self.unwatched)}, as the reference has no rate from 0 to 1 with an "
-                "interval; evaluate with options: {confidence: {level: 0.95}}."
+                f" Not watched: {_listed(self.unwatched)}; what is watched is a rate from 0 to 1 by its "
+                "definition, with an interval (options: {confidence: {level: 0.95}}) or a share of all rows "
+                "without weights."
             )
         return text
 
@@ -144,7 +150,7 @@ class MonitorReport:
             held = f"within {self.horizon} buckets the chance of any false alarm is at most"
             return f"{self.detector}: {held} {100 * self.false_alarms:.3g} %. {measured}"
         expected = self.measured * self.streams
-        text = f"of {self.streams:,} slices of metrics that is {expected:.2g} by chance"
+        text = f"of {counted(self.streams, 'rate')} that is {expected:.2g} by chance"
         return f"{self.detector} has no bound on false alarms. {measured} {text.capitalize()}."
 
     def to_dict(self) -> dict[str, Any]:

@@ -4,36 +4,35 @@
 from __future__ import annotations
 
 import dataclasses
+from math import lgamma
 from statistics import NormalDist
 
 import numpy as np
 
 from benison.data.batch import Array
 from benison.errors import ConfigError
+from benison.evidence.tails import beta_share
 from benison.monitoring.detectors import Alarms, BucketCounts
 
 ODDS = (1.3, 1.6, 2.5)
 """By how much the odds of a failure may have grown: the alternatives that are averaged."""
-_UNSURE, _MOST_UNSURE = 4.0, 0.25
-"""The chance that the rate of what was blessed is above its limit p0, as a multiple of `false_alarms`, and at
-most. Rates that are a little above it seldom alarm, as `tests/statistics/change_detectors.py` measures."""
+_STEPS, _CLOSE = 40, 1e-12
 
 
 @dataclasses.dataclass(frozen=True)
 class EDetector:
     """R_t(theta) = (1 + R_{t-1}(theta)) times the likelihood of bucket t under theta over that under p0.
 
-    The mean over theta is compared with A = horizon / false_alarms. As long as the true rate is at most p0,
-    R_t - t is a supermartingale, so that the chance of an alarm within `horizon` buckets is at most
-    `false_alarms` (Shin, Ramdas, Rinaldo, "E-detectors", 2022, for Shiryaev and Roberts; Ville, Doob). p0 is
-    the upper limit of the rate of what was blessed, above which the true one is with a chance of four times
-    `false_alarms`: a change has to be above what is not known. Over several slices false alarms add up:
-    divide `false_alarms` by their number.
+    The mean over theta is compared with A = horizon / (false_alarms / 2). As long as the true rate is at most
+    p0, R_t - t is a supermartingale, so that the chance of an alarm within `horizon` buckets is at most
+    horizon / A (Shin, Ramdas, Rinaldo, "E-detectors", 2022, for Shiryaev and Roberts; Ville, Doob). p0 is the
+    exact upper limit of the rate of what was blessed, after Clopper and Pearson; that the true one is above
+    it has the other half of the chance. Over several slices false alarms add up: divide `false_alarms` by
+    their number.
 
     Attributes:
         horizon: In buckets, from 1.
-        false_alarms: The share of slices that may have an alarm within the horizon while nothing changes,
-            above 0 and below 1.
+        false_alarms: The chance of an alarm within the horizon while nothing changes, above 0 and below 1.
 
     >>> counts = BucketCounts(
     ...     np.array([[10.0, 11, 30, 31]]), np.full((1, 4), 100.0), np.array([100.0]), np.array([1000.0])
@@ -56,11 +55,11 @@ class EDetector:
     @property
     def threshold(self) -> float:
         """A, as a logarithm."""
-        return float(np.log(self.horizon / self.false_alarms))
+        return float(np.log(self.horizon / (self.false_alarms / 2)))
 
     def watch(self, counts: BucketCounts) -> Alarms:
         """The logarithm of the mean of R over theta, against that of A."""
-        gains = _Gains(counts, min(_UNSURE * self.false_alarms, _MOST_UNSURE))
+        gains = _Gains(counts, self.false_alarms / 2)
         size, buckets = counts.rows.shape
         log_r = np.full((len(ODDS), size), -np.inf)
         statistic = np.empty((size, buckets))
@@ -93,13 +92,24 @@ class _Gains:
 
 
 def upper_limit(failures: Array, rows: Array, share: float = 0.05) -> Array:
-    """What the true rate is above with a chance of `share`, after Wilson; 1 without rows: float64[S].
+    """What the true rate is above with a chance of at most `share`, exactly; 1 without rows: float64[S].
 
-    >>> upper_limit(np.array([10.0, 0.0]), np.array([100.0, 0.0])).round(3).tolist()
-    [0.16, 1.0]
+    >>> upper_limit(np.array([10.0, 0.0]), np.array([100.0, 0.0])).round(4).tolist()
+    [0.1637, 1.0]
     """
+    known = (rows > 0) & (failures < rows)
+    a, b = np.where(known, failures + 1, 1.0), np.where(known, rows - failures, 1.0)
+    low, high = np.zeros(len(rows)), np.ones(len(rows))
+    log_beta = np.array([lgamma(x) + lgamma(y) - lgamma(x + y) for x, y in zip(a, b, strict=True)])
     z = NormalDist().inv_cdf(1 - share)
-    n = np.maximum(rows, 1e-9)
-    p, z2 = failures / n, z**2 / n
-    spread = z * np.sqrt(np.maximum(p * (1 - p), 0.0) / n + z2 / (4 * n))
-    return np.asarray(np.clip(np.where(rows > 0, (p + z2 / 2 + spread) / (1 + z2), 1.0), 0.0, 1.0))
+    mean = a / (a + b)
+    x = np.clip(mean + z * np.sqrt(mean * (1 - mean) / (a + b + 1)), 1e-12, 1 - 1e-12)
+    for _ in range(_STEPS):  # Newton's, and halving where that leaves what is known
+        excess = beta_share(a, b, x) - (1 - share)
+        if np.all(np.abs(excess) < _CLOSE):
+            break
+        low, high = np.where(excess < 0, x, low), np.where(excess < 0, high, x)
+        density = np.exp((a - 1) * np.log(x) + (b - 1) * np.log1p(-x) - log_beta)
+        step = x - excess / np.maximum(density, 1e-300)
+        x = np.where((step > low) & (step < high), step, (low + high) / 2)
+    return np.asarray(np.where(known, x, 1.0))

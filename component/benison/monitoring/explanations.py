@@ -18,6 +18,8 @@ from benison.monitoring.e_detector import upper_limit
 from benison.monitoring.timeline import Series
 from benison.slicing.keys import OVERALL, SliceKey
 
+_ROUNDED = 1.01
+
 
 @dataclasses.dataclass(frozen=True)
 class Change:
@@ -78,8 +80,9 @@ def _change(series: Series, counts: BucketCounts, alarms: Alarms, at: int, i: in
     alone, last = counts.take(np.array([i])), int(np.flatnonzero(alarms.raised.any(0))[-1])
     since, gain = beginning(alone, int(raised[0]))[0], beginning(alone, last)[1]
     end = int(raised[-1]) + 1
-    k, n = counts.failures[i], counts.rows[i]
-    known_k, known_n = counts.known_failures[i], counts.known_rows[i]
+    measured = series.counts  # of which the evidence is what no other change explains
+    k, n = measured.failures[i], measured.rows[i]
+    known_k, known_n = measured.known_failures[i], measured.known_rows[i]
     before = (known_k + k[:since].sum()) / max(known_n + n[:since].sum(), 1)
     rows = float(n[since:end].sum())
     return Change(
@@ -119,23 +122,44 @@ def without(counts: BucketCounts, keys: list[SliceKey], cause: Change) -> Bucket
     """The counts without the failures that a change has added, in every slice that shares its rows.
 
     Of a slice inside it they are its part of the rows, of one around it all, of one with another value of the
-    same feature none; of others, whose common rows nobody has counted, as many as of all data.
+    same feature none, unless rows have several; of others, whose common rows nobody has counted, as many as
+    of all data, or none where these are not watched.
     """
-    i = cause.slice
-    shares = np.stack([_share(counts.rows, keys, i, j) for j in range(len(keys))])
-    excess = counts.failures[i] - cause.before * counts.rows[i]
+    i, several = cause.slice, several_a_row(counts.rows, keys)
+    shares = np.stack([_share(counts.rows, keys, (i, j), several) for j in range(len(keys))])
+    rate = counts.failures[i, : cause.since].sum() + counts.known_failures[i]
+    rate /= max(counts.rows[i, : cause.since].sum() + counts.known_rows[i], 1)
+    excess = counts.failures[i] - rate * counts.rows[i]
     excess[: cause.since] = 0.0
     failures = np.clip(counts.failures - shares * excess, 0.0, counts.rows)
     return dataclasses.replace(counts, failures=failures)
 
 
-def _share(rows: Array, keys: list[SliceKey], i: int, j: int) -> Array:
-    """Which share of the rows of slice i is in slice j: float64[T]."""
+def several_a_row(rows: Array, keys: list[SliceKey]) -> set[str]:
+    """The features of which rows have several values: their slices have more rows than all data."""
+    if OVERALL not in keys:
+        return {feature for key in keys for feature, _ in key}  # nobody knows
+    whole, of_feature = rows[keys.index(OVERALL)], dict[str, Array]()
+    for at, key in enumerate(keys):
+        if len(key) == 1:
+            feature = key[0][0]
+            of_feature[feature] = of_feature.get(feature, 0) + rows[at]
+    return {feature for feature, total in of_feature.items() if (total > whole * _ROUNDED).any()}
+
+
+def _share(rows: Array, keys: list[SliceKey], pair: tuple[int, int], several: set[str]) -> Array:
+    """Which share of the rows of the first slice is in the second: float64[T]."""
+    i, j = pair
     inner, outer = dict(keys[i]), dict(keys[j])
     if outer.items() <= inner.items():
         return np.ones(rows.shape[1])
-    if any(inner.get(feature, value) != value for feature, value in outer.items()):
+    if inner.items() <= outer.items():
+        return _ratio(rows[j], rows[i])
+    apart = {f for f, value in outer.items() if inner.get(f, value) != value} - several
+    if apart or OVERALL not in keys:
         return np.zeros(rows.shape[1])
-    is_inside = inner.items() <= outer.items()
-    whole = rows[i] if is_inside or OVERALL not in keys else rows[keys.index(OVERALL)]
-    return np.asarray(np.clip(rows[j] / np.maximum(whole, 1e-9), 0.0, 1.0))
+    return _ratio(rows[j], rows[keys.index(OVERALL)])
+
+
+def _ratio(part: Array, whole: Array) -> Array:
+    return np.asarray(np.clip(part / np.maximum(whole, 1e-9), 0.0, 1.0))

@@ -6,10 +6,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from benison.errors import ConfigError
-from benison.monitoring.alerts import MonitorReport
-from benison.report.ci import write_cases
-from benison.sinks.message import SlackMessage, Webhook
+from benison.errors import BenisonError, ConfigError, PublishError
+from benison.monitoring.alerts import Alert, MonitorReport
+from benison.report.ci import metric_name, write_cases
+from benison.sinks.message import SlackMessage, Webhook, escaped
 from benison.sinks.publishing import Publisher, publisher_of
 from benison.sinks.web import send
 from benison.table.words import shortened
@@ -24,10 +24,14 @@ def write_junit(report: MonitorReport, path: str | os.PathLike[str]) -> None:
         OutputError: It cannot be written.
     """
     alarmed = {alert.metric for alert in report.alerts}
-    cases = [(alert.metric, alert.slice, alert.reason) for alert in report.alerts]
+    cases = [(alert.metric, _case(alert), alert.reason) for alert in report.alerts]
     cases += [(name, "no alert", "") for name in report.metrics if name not in alarmed]
     facts = {"Summary": report.summary, "Detector": report.error_rate}
     write_cases(path, cases, facts)
+
+
+def _case(alert: Alert) -> str:
+    return f"{metric_name(alert.key, several=bool(alert.key.model))} of {alert.slice} {alert.side}"
 
 
 def targets_of(texts: Iterable[str]) -> list[Publisher]:
@@ -50,23 +54,32 @@ def publish_alerts(report: MonitorReport, sinks: Iterable[Publisher]) -> None:
     """Send the alerts, if there are any, to webhooks as JSON and to Slack as text.
 
     Raises:
-        PublishError: One cannot be reached or refuses.
+        PublishError: Some cannot be reached or refuse, each with why; the others have them.
     """
     if not report.alerts:
         return
+    failures = []
     for sink in sinks:
-        if isinstance(sink, Webhook):
-            send(sink.address, {"event": "alert", **report.to_dict()})
-        elif isinstance(sink, SlackMessage):
-            send(sink.address, {"text": _text(report)})
+        try:
+            _send(report, sink)
+        except BenisonError as error:
+            failures.append(f"{type(sink).__name__}: {error}")
+    if failures:
+        raise PublishError(*failures)
+
+
+def _send(report: MonitorReport, sink: Publisher) -> None:
+    if isinstance(sink, Webhook):
+        send(sink.address, {"event": "alert", **report.to_dict()})
+    elif isinstance(sink, SlackMessage):
+        send(sink.address, {"text": _text(report)})
 
 
 def _text(report: MonitorReport) -> str:
-    """What people read; Slack takes three characters as markup."""
-    reasons = [f"• {shortened(each.reason, _LONG)}" for each in report.alerts[:_MOST_SHOWN]]
+    """What people read in Slack."""
+    reasons = [
+        f"• {escaped(shortened(each.reason, _LONG))}" for each in report.alerts[:_MOST_SHOWN]
+    ]
     more = len(report.alerts) - _MOST_SHOWN
-    lines = [report.summary, *reasons, *([f"and {more:,} more"] if more > 0 else [])]
-    text = "\n".join(lines)
-    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
-        text = text.replace(character, entity)
-    return text
+    rest = [f"and {more:,} more"] if more > 0 else []
+    return "\n".join([escaped(report.summary), *reasons, *rest])

@@ -26,6 +26,8 @@ class DetectorKind:
         levels: Those that a replay tries, from the most alarms to the fewest.
         measured: The share of streams without a change that have an alarm within 60 buckets of 250 rows, of
             which a tenth is wrong, after a reference of 10,000 rows (`tests/statistics/change_detectors.py`).
+        low: Below every value of the parameter, and
+        high: above every.
         is_bounded: Whether the parameter is the share of false alarms, which is then held.
     """
 
@@ -34,6 +36,8 @@ class DetectorKind:
     usual: float
     levels: tuple[float, ...]
     measured: float
+    low: float = 0.0
+    high: float = 1.0
     is_bounded: bool = False
 
     @property
@@ -48,15 +52,18 @@ def _e_detector(false_alarms: float, horizon: int) -> Detector:
 
 _SHARES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001)
 
+_BOUNDED = DetectorKind(_e_detector, "false_alarms", 0.02, _SHARES, 0.001, is_bounded=True)
+
 DETECTORS: Mapping[str, DetectorKind] = {
-    E_DETECTOR: DetectorKind(_e_detector, "false_alarms", 0.02, _SHARES, 0.002, is_bounded=True),
-    LFR: DetectorKind(_e_detector, "false_alarms", 0.02, _SHARES, 0.002, is_bounded=True),
+    E_DETECTOR: _BOUNDED,
+    LFR: _BOUNDED,
     "ddm": DetectorKind(
         lambda deviations, _: DriftDetectionMethod(deviations),
         "deviations",
         3.0,
         (2.0, 3.0, 4.0, 5.0, 6.0),
         0.009,
+        high=100.0,
     ),
     "eddm": DetectorKind(
         lambda beta, _: EarlyDriftDetection(beta), "beta", 0.9, (0.95, 0.9, 0.85, 0.8, 0.7), 0.0
@@ -65,4 +72,4 @@ DETECTORS: Mapping[str, DetectorKind] = {
         lambda delta, _: AdaptiveWindow(delta), "delta", 0.002, (0.1, 0.02, 0.002, 0.0002), 0.002
     ),
 }
-"""By name."""
+"""By name; `lfr` watches four rates."""

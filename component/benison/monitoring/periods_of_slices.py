@@ -52,6 +52,13 @@ def in_periods(rows: pa.Table, time_key: str | None, first: int) -> tuple[str, l
     return key, known, taken.append_column("bucket", buckets.take(chosen))
 
 
+def without_periods(rows: pa.Table, time_key: str) -> pa.Table:
+    """The rows of metrics whose slices do not have the column of times."""
+    keys = rows["slice_key"].to_pylist()
+    is_timed = [any(pair["feature"] == time_key for pair in pairs) for pairs in keys]
+    return rows.filter(pa.array([not each for each in is_timed], pa.bool_()))
+
+
 def _time_key(keys: Sequence[Sequence[Mapping[str, str]]], asked: str | None) -> str:
     known = sorted({p["feature"] for pairs in keys for p in pairs if p["type"] == PERIOD})
     if asked is not None and asked not in known:

@@ -14,12 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.config import EvalConfig
-from benison.data.batch import Array, Index
+from benison.data.batch import Array
 from benison.errors import ConfigError, DataError, suggestion
 from benison.metrics.groups import members
 from benison.monitoring.detectors import BucketCounts, Mask
-from benison.monitoring.periods_of_slices import in_periods
+from benison.monitoring.periods_of_slices import in_periods, without_periods
 from benison.report.notebook.view import in_order, run_names
+from benison.results.checks_query import metrics_named
 from benison.results.query import judged
 from benison.results.result import EvalResult
 from benison.slicing.keys import SliceKey
@@ -43,6 +44,8 @@ _OF_ALL_ROWS = (
     "TopKCategoricalAccuracy",
 )
 """The metrics that are shares of all rows that they are evaluated on, whatever their intervals."""
+_MEANS = ("MeanLabel", "MeanPrediction")
+"""The metrics that are rates where labels are 0 and 1, or predictions probabilities."""
 _NEARLY = 1.5  # rows: an error that is divided by n - 1 makes one row less
 
 
@@ -82,7 +85,10 @@ class Timeline:
         """
         given = list(results)
         ordered = given if as_given else in_order(given)
-        ordered = _from_blessed(ordered) if reference is None else [reference, *ordered]
+        if reference is None:
+            ordered = _from_blessed(ordered)
+        else:
+            ordered = [reference, *_after(reference, ordered, as_given)]
         if len(ordered) < 2:
             raise DataError(
                 f"To monitor takes a reference and a later result; there is {len(ordered)}. Name more "
@@ -106,23 +112,25 @@ class Timeline:
             DataError: There are none, or of several columns.
         """
         rows = _rows(result, 0).drop_columns("bucket")
-        before = [] if reference is None else [_rows(reference, 0)]
         names = [] if reference is None else run_names([reference])
         key, periods, timed = in_periods(rows, time_key, len(names))
+        before = [] if reference is None else [without_periods(_rows(reference, 0), key)]
         table = pa.concat_tables([*before, timed])
         return cls([*names, *periods], table, result, result.level, (result,), key)
 
     def metrics(self, asked: Sequence[str] | None) -> list[str]:
         """Those that are watched: what was asked for, else what has thresholds, else what has a direction."""
         known: list[str] = pc.unique(self.rows["metric"]).to_pylist()
-        for name in asked or ():
+        asked = [*dict.fromkeys(metrics_named(self.latest, asked))]
+        for name in asked:
             if name not in known:
                 raise DataError(f"The results have no metric {name!r}. {suggestion(name, known)}")
         if asked:
-            return [*dict.fromkeys(asked)]
+            return asked
         chosen = [name for name in judged(self.latest) if name in known]
-        directed = [name for name in chosen if self.latest.is_bad_when_high(name) is not None]
-        return directed or chosen
+        if self.latest.verdict.total:
+            return chosen
+        return [name for name in chosen if self.latest.is_bad_when_high(name) is not None]
 
     def slices(self, asked: Sequence[str] | None) -> list[str] | None:
         """The names of slices that were asked for, whatever the order of their features; None is all.
@@ -139,33 +147,58 @@ class Timeline:
                 raise DataError(f"The results have no slice {name!r}. {hint}")
         return [known for known in named.values() if known is not None]
 
-    def series(
-        self, metric: str, slices: Sequence[str] | None, known: int, labelled: float
-    ) -> list[Series]:
+    def series(self, metric: str, known: int, labelled: float) -> list[Series]:
         """The rates of a metric by slice and bucket, each key and each bad end by itself.
 
         Args:
             metric: Its name.
-            slices: The names of those that are watched; None is all.
             known: How many of the first buckets are what was blessed.
             labelled: A bucket in which a smaller share of the rows has labels, relative to what was blessed,
                 still waits for them.
         """
         rows = self.rows.filter(pc.equal(self.rows["metric"], metric))
+        if not self._is_rate(metric, rows):
+            return []
         texts = pc.binary_join_element_wise(*_texts(rows), _SEPARATOR)
         bad = self.latest.is_bad_when_high(metric)
         sides = (FALLS, RISES) if bad is None else (RISES if bad else FALLS,)
-        shares, made = {*_shares_of_rows(self.latest.config)}, list[Series]()
+        shares, made = {*_named(self.latest.config, _OF_ALL_ROWS)}, list[Series]()
         for text in pc.unique(texts).to_pylist():
             own = rows.filter(pc.equal(texts, text))
             dense = _Dense.of(own, len(self.buckets), self.level, metric in shares)
-            made += (dense.series(side, slices, known, labelled) for side in sides)
+            made += (dense.series(side, known, labelled) for side in sides)
         return [each for each in made if len(each.slices)]
+
+    def _is_rate(self, metric: str, rows: pa.Table) -> bool:
+        """Whether a metric is from 0 to 1 by its definition; or the mean of numbers that all are so far."""
+        about = self.latest.about.get(metric)
+        if about is not None and about.low >= 0 and about.high <= 1:
+            return True
+        ends = pc.min_max(pc.if_else(pc.is_nan(rows["value"]), None, rows["value"])).as_py()
+        is_within = ends["min"] is not None and ends["min"] >= 0 and ends["max"] <= 1
+        return is_within and metric in {*_named(self.latest.config, _MEANS)}
 
 
 def _from_blessed(ordered: list[EvalResult]) -> list[EvalResult]:
+    """From the first blessed one on; raises DataError where there is none but the last."""
     first = next((i for i, each in enumerate(ordered) if each.verdict.status == BLESSED), 0)
-    return ordered[first:] if first < len(ordered) - 1 else ordered
+    if 0 < first == len(ordered) - 1:
+        raise DataError(
+            f"Only the last result, {ordered[-1].path}, is blessed, so there is nothing after it to be "
+            "watched. Name what was blessed before as the reference (--reference)."
+        )
+    return ordered[first:]
+
+
+def _after(reference: EvalResult, ordered: list[EvalResult], as_given: bool) -> list[EvalResult]:
+    """The results without the reference, and without those that were evaluated before it."""
+
+    def is_later(result: EvalResult) -> bool:
+        if result is reference or (result.path is not None and result.path == reference.path):
+            return False
+        return as_given or str(result.manifest["created"]) >= str(reference.manifest["created"])
+
+    return [result for result in ordered if is_later(result)]
 
 
 def _rows(result: EvalResult, bucket: int) -> pa.Table:
@@ -199,6 +232,7 @@ class Series:
         known: The value of what was blessed: float64[S].
         counts: The same as failures among rows. A bucket that waits for labels has no rows.
         is_pending: Which buckets wait: bool[T].
+        unknown: The names of slices that the reference does not have; they are not watched.
     """
 
     key: Key
@@ -209,6 +243,7 @@ class Series:
     known: Array
     counts: BucketCounts
     is_pending: Mask
+    unknown: tuple[str, ...] = ()
 
     def value_of(self, rate: float) -> float:
         """The metric of a rate of failures."""
@@ -240,11 +275,9 @@ class _Dense:
         key = Key.of(rows.slice(0, 1).to_pylist()[0])
         return cls(key, heads["slice"].to_pylist(), keys, numbers, level, is_of_rows)
 
-    def series(
-        self, side: str, slices: Sequence[str] | None, known: int, labelled: float
-    ) -> Series:
-        """What is watched of it."""
-        rows = rows_of_rates(self.numbers, self.level, self.is_of_rows)
+    def series(self, side: str, known: int, labelled: float) -> Series:
+        """What is watched of it: the slices that the reference and a later bucket have."""
+        rows = rows_of_rates(self.numbers, self.level, self.is_of_rows and not self.key.weighted)
         rates = 1 - self.numbers["value"] if side == FALLS else self.numbers["value"]
         failures = np.where(rows > 0, rates * rows, 0.0)
         pending = self._pending(known, labelled)
@@ -254,7 +287,8 @@ class _Dense:
         with np.errstate(invalid="ignore", divide="ignore"):
             rate = before[0] / before[1]
         counts = BucketCounts(failures[:, known:], rows[:, known:], before[0], before[1])
-        index = self._chosen(slices)
+        index = np.flatnonzero((before[1] > 0) & counts.rows.any(1))
+        is_new = (before[1] <= 0) & counts.rows.any(1)
         return Series(
             self.key,
             side,
@@ -264,11 +298,8 @@ class _Dense:
             (1 - rate if side == FALLS else rate)[index],
             counts.take(index),
             pending[known:],
+            tuple(self.slices[i] for i in np.flatnonzero(is_new)),
         )
-
-    def _chosen(self, slices: Sequence[str] | None) -> Index:
-        wanted = [i for i, name in enumerate(self.slices) if slices is None or name in slices]
-        return np.array(wanted, np.int64)
 
     def _pending(self, known: int, labelled: float) -> Mask:
         """The buckets that wait for labels, by the share of all rows on which values rest: bool[T]."""
@@ -281,13 +312,13 @@ class _Dense:
         return np.asarray(pending)
 
 
-def _shares_of_rows(config: EvalConfig) -> Iterator[str]:
-    """The names of the metrics of a config that are shares of all rows, and of rows without weights."""
+def _named(config: EvalConfig, classes: Sequence[str]) -> Iterator[str]:
+    """The names of the metrics of a config that are of some classes."""
     for spec in config.metrics_specs:
         for metric in spec.metrics:
             with suppress(ConfigError):  # the class of a user, which is not registered here
                 named = members(metric.class_name, dict(metric.config))
-                yield from (each.name for name, each in named if name in _OF_ALL_ROWS)
+                yield from (each.name for name, each in named if name in classes)
 
 
 def rows_of_rates(numbers: dict[str, Array], level: float, is_of_rows: bool = False) -> Array:

@@ -56,43 +56,57 @@ class Watch:
         if self.known < 1:
             raise ConfigError("The reference is one bucket or more.")
         EDetector(self.horizon, self.false_alarms)
+        if not 0 < self.labelled <= 1:
+            raise ConfigError(f"The share of labels is above 0 and at most 1, not {self.labelled}.")
+        self._check_threshold()
+
+    def _check_threshold(self) -> None:
         kind = DETECTORS[self.detector]
-        if self.threshold is not None and kind.is_bounded:
+        if self.threshold is None:
+            return
+        if kind.is_bounded:
             raise ConfigError(
                 f"The threshold of {self.detector} is horizon / false alarms; give these in its place."
+            )
+        if not kind.low < self.threshold < kind.high:
+            raise ConfigError(
+                f"The {kind.parameter} of {self.detector} is above {kind.low:g} and below {kind.high:g}, "
+                f"usually {kind.usual:g}, not {self.threshold}."
             )
 
     def report(self, timeline: Timeline) -> MonitorReport:
         """Of a timeline.
 
         Raises:
-            DataError: A metric or slice is not there, or no metric is a rate.
+            DataError: A metric or slice is not there, or nothing can be watched.
         """
-        series = self._series(timeline)
-        streams = _streams(series)
-        detector = self.made(streams)
-        names = timeline.buckets[self.known :]
-        watched = tuple(dict.fromkeys(s.key.metric for s in series if s.counts.known_rows.any()))
+        series, chosen = self._series(timeline), timeline.slices(self.slices)
+        streams = _streams(series, chosen)
+        detector, names = self.made(streams), timeline.buckets[self.known :]
+        watched = tuple(dict.fromkeys(each.key.metric for each in series))
         changes = [change for each in series for change in explained(each, detector)]
-        changes.sort(key=lambda change: -change.gain)
+        shown = [change for change in changes if _is_of(change, chosen)]
+        shown.sort(key=lambda change: -change.gain)
+        kind = DETECTORS[self.detector]
         return MonitorReport(
-            tuple(_alert(change, names) for change in changes),
+            tuple(_alert(change, names) for change in shown),
             tuple(names),
             tuple(timeline.buckets[: self.known]),
             watched,
             streams,
-            tuple(name for i, name in enumerate(names) if any(s.is_pending[i] for s in series)),
+            _pending(series, names),
             tuple(name for name in self._names(timeline) if name not in watched),
+            tuple(dict.fromkeys(name for each in series for name in each.unknown)),
             self.detector,
             self.horizon,
-            self.false_alarms if DETECTORS[self.detector].is_bounded else None,
-            DETECTORS[self.detector].measured,
+            self.false_alarms if kind.is_bounded else None,
+            kind.measured,
         )
 
     def raised(self, timeline: Timeline) -> list[Mask]:
         """All alarms of each series, whatever explains them: bool[S, T] each."""
         series = self._series(timeline)
-        detector = self.made(_streams(series))
+        detector = self.made(_streams(series, timeline.slices(self.slices)))
         return [detector.watch(each.counts).raised for each in series]
 
     def made(self, streams: int) -> Detector:
@@ -114,23 +128,40 @@ class Watch:
                 f"There are {len(timeline.buckets)} buckets, of which {self.known} are the reference, so "
                 "none is left to be watched."
             )
-        slices = timeline.slices(self.slices)
         made = [
-            series
-            for name in wanted
-            for series in timeline.series(name, slices, self.known, self.labelled)
+            series for name in wanted for series in timeline.series(name, self.known, self.labelled)
         ]
-        if not any(series.counts.known_rows.any() for series in made):
+        if not made:
             raise DataError(
-                f"Nothing can be watched: of {', '.join(wanted) or 'no metric'} the reference has no rate "
-                "from 0 to 1 with an interval. Evaluate with options: {confidence: {level: 0.95}}."
+                f"Nothing can be watched: of {', '.join(wanted) or 'no metric'} no slice has a rate from "
+                "0 to 1, with an interval, in the reference and in a later bucket. Evaluate both with the "
+                "same slices and with options: {confidence: {level: 0.95}}."
             )
         return made
 
 
-def _streams(series: Iterable[Series]) -> int:
-    """The slices of metrics of which something is known."""
-    return sum(int((each.counts.known_rows > 0).sum()) for each in series)
+def _streams(series: Iterable[Series], chosen: Sequence[str] | None) -> int:
+    """How many rates are watched: those of the chosen slices, or of all."""
+    names = (name for each in series for name in each.slices)
+    return sum(chosen is None or name in chosen for name in names)
+
+
+def _is_of(change: Change, chosen: Sequence[str] | None) -> bool:
+    """Whether a change is one of a chosen slice, or is why one has an alarm."""
+    names = (change.series.slices[i] for i in (change.slice, *change.explains))
+    return chosen is None or any(name in chosen for name in names)
+
+
+def _pending(series: Sequence[Series], buckets: Sequence[str]) -> tuple[str, ...]:
+    """The buckets that wait for labels; with the metrics, where others do not."""
+    waiting = []
+    for i, bucket in enumerate(buckets):
+        metrics = dict.fromkeys(each.key.metric for each in series if each.is_pending[i])
+        if metrics and all(each.is_pending[i] for each in series):
+            waiting.append(bucket)
+        elif metrics:
+            waiting.append(f"{bucket} of {', '.join(metrics)}")
+    return tuple(waiting)
 
 
 def _alert(change: Change, buckets: Sequence[str]) -> Alert:

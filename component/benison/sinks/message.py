@@ -74,18 +74,18 @@ class SlackMessage:
 def slack_message(result: EvalResult) -> dict[str, Any]:
     """The verdict and the first reasons, as blocks; `text` is what a notification shows."""
     verdict = result.verdict
-    head = f"*{_escaped(model_of(result))}* {_escaped(verdict.summary())}"
+    head = f"*{escaped(model_of(result))}* {escaped(verdict.summary())}"
     reasons = [
-        f"• {_escaped(shortened(visible(each), _LONG))}"
+        f"• {escaped(shortened(visible(each), _LONG))}"
         for each in verdict.first_reasons(_SHOWN_REASONS)
     ]
     more = verdict.counts[FAIL] - _SHOWN_REASONS
     reasons += [f"and {more:,} more"] if more > 0 else []
     texts = [f"{_MARKS[verdict.status]} {head}", *(["\n".join(reasons)] if reasons else [])]
-    where = "" if result.path is None else f" · {_escaped(str(result.path))}"
+    where = "" if result.path is None else f" · {escaped(str(result.path))}"
     about = f"{result.manifest['rows']:,} examples{where}"
     return {
-        "text": _escaped(f"{model_of(result)}: {verdict.summary()}"),
+        "text": escaped(f"{model_of(result)}: {verdict.summary()}"),
         "blocks": [
             *(
                 {"type": "section", "text": {"type": "mrkdwn", "text": _cut(text)}}
@@ -101,7 +101,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= _MOST else re.sub("&[a-z]*$", "", text[:_MOST])
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Text on one line in which Slack sees no link and no mention."""
     text = visible(text)
     for character, entity in _ESCAPES:
