@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
+from typer.testing import CliRunner
 
+from benison.cli import app
 from tests.test_docs import ROOT, blocks, run
 
 PAGE = {block.title: block.text for block in blocks(ROOT / "docs" / "ci.md")}
@@ -67,3 +70,18 @@ def test_from_nothing_to_a_gated_push(
     printed = run(f"{' && '.join(lines(title))} || echo stopped with $?", folder)
     assert printed.endswith("pushed\n" if is_pushed else "stopped with 1\n")
     assert (folder / "out.xml").exists()
+
+
+def test_the_steps_of_jenkins_evaluate_and_keep_what_they_collect(in_folder: Path) -> None:
+    pages = blocks(ROOT / "docs" / "publishing.md")
+    (recipe,) = [block.text for block in pages if block.language == "groovy"]
+    assert recipe.count("{") == recipe.count("}")
+    install, evaluate = re.findall(r"sh '([^']+)'", recipe)
+    collected = re.findall(r"(?:junit|archiveArtifacts) '([^']+)'", recipe)
+    Path("eval.yaml").write_text(PAGE["eval.yaml"])
+    rows = ["tipped,score,company", *["1,0.9,a", "0,0.1,b"] * 20, "0,0.2,a", "1,0.8,b"]
+    Path("eval.csv").write_text("\n".join(rows))
+    assert install.startswith("pip install ")
+    done = CliRunner().invoke(app, evaluate.split()[1:])
+    assert done.exit_code == 0, done.output
+    assert all([*Path().glob(pattern)] for pattern in collected)

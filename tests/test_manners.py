@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 import benison
+from benison import terminal
 from benison.cli import app
 from benison.terminal.pipes import outlive_readers
 from tests.conftest import config, taxi_like
@@ -120,6 +122,19 @@ def test_what_python_shows_is_one_short_line() -> None:
         assert "\n" not in shown
         assert len(shown) <= 100
     assert repr(made) == "<EvalConfig 1 model, 3 slicing specs, 1 metric>"
+
+
+def test_a_log_has_one_line_of_progress_with_the_time_that_is_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter([0.0, 5.0, 20.0, 25.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    with terminal.progress() as listener:
+        for rows in (1_000, 2_000, 2_500):
+            listener("read", rows, 8_000)
+    printed = capsys.readouterr()
+    line = "read: 2,000 of 8,000 rows, 100 rows/s, about 1:00 left\n"
+    assert (printed.out, printed.err) == ("", line)
 
 
 def test_a_reader_that_has_gone_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

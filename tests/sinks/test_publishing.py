@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import json
 import os
@@ -247,6 +248,24 @@ def test_a_model_card_tells_a_change_from_a_value(tmp_path: Path) -> None:
     publish(benison.evaluate(taxi_like(300), made), [f"model-card={tmp_path / 'card.md'}"])
     rule = "| auc | change from the baseline at least -0.5 | 1 | 1 | 0 | 0 |"
     assert rule in (tmp_path / "card.md").read_text()
+
+
+def test_a_model_card_leads_to_the_lineage(result: benison.EvalResult) -> None:
+    ids = {"execution": 6, "examples": 1, "model": 6, "baseline_model": 3, "map_index": None}
+    named = {
+        "store": "sqlite:////home/me/meta.db",
+        "pipeline": "taxi",
+        "run": "7",
+        "task": "Evaluator",
+    }
+    manifest = {**result.manifest, "lineage": {**named, **ids}}
+    card = ModelCard("card.md").text(dataclasses.replace(result, manifest=manifest))
+    assert "| Recorded as | pipeline taxi, run 7, task Evaluator |" in card
+    assert "(sqlite) | execution 6, examples 1, model 6, baseline model 3 |" in card.replace(
+        "\\", ""
+    )
+    assert f"| Digest of the data | {result.manifest['data']['digest']} |" in card
+    assert "/home/me" not in card
 
 
 def test_a_model_card_as_a_page(result: benison.EvalResult, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import dataclasses
 import html
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow.compute as pc
@@ -33,6 +33,7 @@ _MARKS = {
     ".md": (_KEPT, "what stands above it is replaced"),
     ".html": (_GENERATOR, "the page is replaced whole"),
 }
+_RECORDS = ("execution", "examples", "model", "baseline_model", "evaluation", "blessing")
 _UNKNOWN = """## What an evaluation does not know
 
 For what the model is meant and for what not, on which data it was trained, whom its mistakes may harm.
@@ -110,7 +111,9 @@ def _body(result: EvalResult) -> Iterator[str]:
     yield f"# {markdown(shared_model_of(result))}\n"
     yield f"**{markdown(result.verdict.summary())}**\n"
     yield from markdown_table(
-        "What was evaluated", ("What", "Which"), [*facts_of(result, shared_path)]
+        "What was evaluated",
+        ("What", "Which"),
+        [*facts_of(result, shared_path), *_origin(result.manifest)],
     )
     yield from markdown_table(
         "On all data",
@@ -158,6 +161,20 @@ def _worst(result: EvalResult) -> Iterator[tuple[str, ...]]:
             continue
         for row in result.worst(name, _WORST).to_pylist():
             yield name, row["slice"], f"{row['examples']:,}", f"{row['value']:.6g}"
+
+
+def _origin(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What the data were, byte for byte, and where the lineage of the evaluation is recorded."""
+    if manifest["data"].get("digest"):
+        yield "Digest of the data", manifest["data"]["digest"]
+    recorded = manifest.get("lineage") or {}
+    given = {name: value for name, value in recorded.items() if value not in (None, "")}
+    run = [f"{name} {given[name]}" for name in ("pipeline", "run", "task") if name in given]
+    ids = [f"{name} {value}" for name, value in given.items() if name in _RECORDS]
+    if run:
+        kind = str(given.get("store", "")).partition(":")[0]
+        yield "Recorded as", ", ".join(run)
+        yield f"Lineage{f' ({kind})' if kind else ''}", ", ".join(ids).replace("_", " ")
 
 
 def _rules(result: EvalResult) -> Iterator[tuple[str, ...]]:
