@@ -38,9 +38,11 @@ from benison_orchestration.airflow_gates import (
     VerifyOperator,
 )
 from benison_orchestration.airflow_hook import MetadataHook
+from benison_orchestration.airflow_monitor import AlertSensor, MonitorOperator
 from benison_orchestration.airflow_trigger import EvaluationTrigger
 
 __all__ = [
+    "AlertSensor",
     "BaseEvaluatorOperator",
     "BlessOperator",
     "BlessedBranchOperator",
@@ -48,6 +50,7 @@ __all__ = [
     "EvaluationTrigger",
     "EvaluatorOperator",
     "MetadataHook",
+    "MonitorOperator",
     "ReportLink",
     "RevokeOperator",
     "VerifyOperator",

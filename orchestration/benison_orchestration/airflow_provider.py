@@ -26,9 +26,13 @@ def get_provider_info() -> dict[str, Any]:
         "description": "Evaluate a model on every slice, and push it only when it is blessed.",
         "integrations": [{"integration-name": _TITLE, "tags": ["software"]}],
         "operators": _of(
-            "airflow_evaluator", "airflow_gates", "airflow_docker", "airflow_kubernetes"
+            "airflow_evaluator",
+            "airflow_gates",
+            "airflow_monitor",
+            "airflow_docker",
+            "airflow_kubernetes",
         ),
-        "sensors": _of("airflow_gates"),
+        "sensors": _of("airflow_gates", "airflow_monitor"),
         "hooks": _of("airflow_hook"),
         "triggers": _of("airflow_trigger", "airflow_docker_trigger"),
         "task-decorators": [

@@ -7,9 +7,14 @@ import sys
 from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, task, task_group
-from common import FOLDER, THRICE, push, run, spec
+from common import APART, FOLDER, THRICE, push, run, spec
 
-from benison_orchestration.airflow import BlessedBranchOperator, EvaluatorOperator
+from benison_orchestration.airflow import (
+    AlertSensor,
+    BlessedBranchOperator,
+    EvaluatorOperator,
+    MonitorOperator,
+)
 
 
 @task
@@ -86,9 +91,17 @@ choose_none = choosing("choose_none", 0.99, 0.999, when="any")
 choose_best = choosing("choose_best", 0.99, 0.5, when="best", by="auc")
 choose_unsaid = choosing("choose_unsaid", 0.5, 0.6, **THRICE)
 
+with DAG("watched", schedule=None) as watched:
+    once: dict[str, Any] = {"poke_interval": 0.1, "timeout": 0, "soft_fail": True, **APART}
+    AlertSensor(task_id="alert", evaluations=str(FOLDER / "days" / "*"), **once)
+    AlertSensor(task_id="too_few", evaluations=str(FOLDER / "days" / "1"), **once)
+    AlertSensor(task_id="none", evaluations=str(FOLDER / "nowhere" / "*"), **once)
+    all_days = str(FOLDER / "days" / "{{ '*' }}")
+    MonitorOperator(task_id="monitor", evaluations=all_days, **APART, **THRICE)
+
 ALL = (
     *(rules, rules_ignored, skip_none, skip_one, skip_both, group, choose_all, choose_not_all),
-    *(choose_any, choose_none, choose_best, choose_unsaid),
+    *(choose_any, choose_none, choose_best, choose_unsaid, watched),
 )
 
 if __name__ == "__main__":
