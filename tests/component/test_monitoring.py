@@ -217,7 +217,7 @@ def test_a_bucket_without_its_labels_is_said_and_not_judged(concept: list[EvalRe
     late = late.set_column(2, "label", pa.array(labels))
     report = watched([*concept, benison.evaluate(late, CONFIG)])
     assert report.pending == (report.buckets[-1],)
-    assert "wait for labels" in report.summary
+    assert "labels are not in yet" in report.summary
     assert not watched([*concept, benison.evaluate(late, CONFIG)], labelled=0.4).pending
 
 
@@ -362,6 +362,8 @@ def test_slices_that_only_one_side_has_are_not_watched(concept: list[EvalResult]
         )
     report = watched(concept[1:], reference=reference)
     assert report.streams == 3
+    assert report.summary.startswith("1 alert: 3 rates in 5 buckets after")
+    assert "the reference has no rows of them: " in report.summary
     assert set(report.unknown) == {"Overall", *(f"hour={hour}" for hour in range(4))}
 
 

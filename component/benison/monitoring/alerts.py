@@ -124,15 +124,13 @@ class MonitorReport:
     @property
     def summary(self) -> str:
         """One sentence."""
-        count = len(self.alerts)
-        alerts = "No alert" if not count else f"{count} alert{'s' if count > 1 else ''}"
-        judged = len(self.buckets) - len(self.pending)
-        watched = f"{self.streams:,} slices of metrics in {judged:,} buckets"
+        alerts = counted(len(self.alerts), "alert") if self.alerts else "No alert"
+        watched = f"{counted(self.streams, 'rate')} in {counted(len(self.buckets), 'bucket')}"
         text = f"{alerts}: {watched} after {self.reference[-1]}."
         if self.pending:
-            text += (
-                f" {len(self.pending)} wait for labels and are not judged: {_listed(self.pending)}."
-            )
+            text += f" Not judged, as labels are not in yet: {_listed(self.pending)}."
+        if self.unknown:
+            text += f" Not watched, as the reference has no rows of them: {_listed(self.unknown)}."
         if self.unwatched:
             text += (
                 f" Not watched: {_listed(self.unwatched)}; what is watched is a rate from 0 to 1 by its "
@@ -151,7 +149,9 @@ class MonitorReport:
             return f"{self.detector}: {held} {100 * self.false_alarms:.3g} %. {measured}"
         expected = self.measured * self.streams
         text = f"of {counted(self.streams, 'rate')} that is {expected:.2g} by chance"
-        return f"{self.detector} has no bound on false alarms. {measured} {text.capitalize()}."
+        return (
+            f"{self.detector} has no bound on false alarms. {measured} {text[0].upper()}{text[1:]}."
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """For machines."""
