@@ -14,11 +14,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from scipy import stats
 from sklearn.linear_model import LogisticRegression
 
 import benison
+from benison.config import ProbeSpec
 from benison.errors import ConfigError, OutputError
+from benison.evaluation.probe_evidence import evidence_of
 from benison.probes import changes
+from benison.probes.probe_findings import ProbeFinding
 
 Model: TypeAlias = "Callable[[Any], Any]"
 ROWS = 60
@@ -268,3 +272,61 @@ def test_a_verdict_is_bound_to_the_training_examples(tmp_path: Path) -> None:
     pq.write_table(rides().select(["fare", "tip"]).slice(1), trained)
     with pytest.raises(OutputError, match="other data"):
         run()
+
+
+@pytest.mark.parametrize(
+    ("count", "bound", "evidence", "zone", "outcome"),
+    [
+        (20, 0.1, "worse", "worse", "fail"),
+        (12, 0.1, "worse", "undecided", "undecided"),
+        (12, 0.1, "not_worse", "undecided", "fail"),
+        (9, 0.1, "worse", "undecided", "undecided"),
+        (2, 0.1, "not_worse", "not_worse", "pass"),
+        (100, 1.0, "not_worse", "not_worse", "pass"),
+    ],
+)
+def test_bounds_of_probes_are_judged_by_evidence(
+    count: int, bound: float, evidence: str, zone: str, outcome: str
+) -> None:
+    """Of 100 rows, by exact tests of a share; of two findings `worse` is corrected for both."""
+    spec = ProbeSpec(name="noise_flips", at_most=bound, evidence=evidence)
+    finding = ProbeFinding("noise_flips", "", value=count / 100, count=count, rows=100)
+    none = ProbeFinding("noise_flips", "", value=0.0, count=0, rows=100)
+    shown = evidence_of([(spec, finding), (spec, none)], 0.05, "holm")[0]
+    assert shown is not None
+    assert (shown.zone, shown.outcome(evidence)) == (zone, outcome)
+    side = "greater" if evidence == "worse" else "less"
+    exact = stats.binomtest(count, 100, bound, alternative=side).pvalue
+    assert shown.p_value == pytest.approx(exact, rel=1e-9)
+    if evidence == "worse":
+        assert (shown.family_size, shown.p_adjusted) == (2, pytest.approx(min(2 * exact, 1)))
+    assert (shown.needed_examples is not None) == (zone == "undecided")
+
+
+def test_an_undecided_bound_of_a_probe_blesses_and_says_so() -> None:
+    probe = on("permutation_flips", "fare", at_most=0.45, evidence="worse")
+    result = evaluated(probe)
+    (row,) = result.probes.to_pylist()
+    assert (row["outcome"], row["zone"], row["family_size"]) == ("undecided", "undecided", 1)
+    assert "45 % is allowed: undecided; 60 rows cannot tell, about" in row["sentence"]
+    check = result.verdict.checks[-1]
+    assert (check.evidence, check.outcome, check.needed_examples) == (
+        "worse",
+        "undecided",
+        row["needed_examples"],
+    )
+    assert result.verdict.status == "blessed"
+    assert "1 is undecided" in result.verdict.summary()
+
+
+@pytest.mark.parametrize(
+    ("probe", "words"),
+    [
+        ({"name": "noise_flips", "evidence": "worse"}, "is of a bound"),
+        (on("better_than_linear", evidence="worse"), "is no share of rows"),
+        (on("noise_flips", "fare", evidence="not_worse"), "no sample shows"),
+    ],
+)
+def test_evidence_that_no_rows_give_is_refused(probe: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=f"evidence: .*{words}"):
+        evaluated(probe)

@@ -10,7 +10,16 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from benison.config.faults import ConfigPart, Fault, described
-from benison.config.fields import Finite, Positive, Texts, exclusive, or_text
+from benison.config.fields import (
+    NOT_WORSE,
+    POINT,
+    Evidence,
+    Finite,
+    Positive,
+    Texts,
+    exclusive,
+    or_text,
+)
 from benison.errors import suggestion
 
 HOSTILE_VALUES, MISSING_FLIPS = "hostile_values", "missing_flips"
@@ -63,6 +72,8 @@ _RANGES = {
     ),
 }
 """What the values of probes can be; of all others they are shares, from 0 to 1."""
+_NO_SHARES = (MEMBERSHIP,)
+"""The others whose values lie from 0 to 1: an area."""
 _MOST_DEVIATIONS = 1_000.0
 _MOST_ROWS, _MOST_BUDGET, _MOST_PROBES = 1_000_000, 1_000_000_000, 1_000
 
@@ -149,6 +160,9 @@ class ProbeSpec(ConfigPart):
     """More fails the check; the value is a share from 0 to 1, of other probes as their table says."""
     at_least: Finite | None = None
     """Less fails the check."""
+    evidence: Evidence = POINT
+    """What is held against the bound: the value itself (point), or what the rows show of the share of all
+    rows (worse or not_worse, as thresholds have it)."""
 
     @property
     def has_bound(self) -> bool:
@@ -163,6 +177,7 @@ class ProbeSpec(ConfigPart):
             yield Fault(("by",), "directional needs by how much the feature rises.")
         yield from self._unused()
         yield from self._beyond()
+        yield from self._without_evidence()
 
     def _unused(self) -> Iterator[Fault]:
         """Parameters that change nothing, of which somebody expects that they do."""
@@ -187,6 +202,22 @@ class ProbeSpec(ConfigPart):
         if self.by is not None and self.name != DIRECTIONAL and self.by > _MOST_DEVIATIONS:
             text = f"it is in standard deviations, of which {_MOST_DEVIATIONS:,.0f} are the most."
             yield Fault(("by",), text)
+
+    def _without_evidence(self) -> Iterator[Fault]:
+        """Evidence that no rows could give."""
+        if self.evidence == POINT:
+            return
+        if not self.has_bound:
+            yield Fault(("evidence",), "is of a bound; give at_most or at_least, or leave it out.")
+        elif self.name in _RANGES or self.name in _NO_SHARES:
+            yield Fault(
+                ("evidence",), f"the value of {self.name} is no share of rows; say evidence: point."
+            )
+        elif self.evidence == NOT_WORSE and (self.at_most == 0 or self.at_least == 1):
+            text = (
+                "no sample shows that of all rows none differs; give a little more, or say worse."
+            )
+            yield Fault(("evidence",), text)
 
 
 class DebuggingOptions(ConfigPart):

@@ -13,6 +13,7 @@ from benison.config.debugging_options import DebuggingOptions
 from benison.config.faults import ConfigPart, Fault
 from benison.config.fields import (
     POINT,
+    WORSE,
     ColumnType,
     ConfidenceIntervalMethod,
     Finite,
@@ -367,9 +368,14 @@ class EvalSpecs(ConfigPart):
 
     @property
     def alpha(self) -> float:
-        """The share of false alarms of all checks; a gate on weak slices has the other half."""
-        halved = self.weak_slices is not None and self.weak_slices.gate == FAIL
-        return self.options.certainty.alpha / (2 if halved else 1)
+        """The share of false alarms of all checks of metrics.
+
+        A gate on weak slices has as much, and so have bounds of probes with `evidence: worse`.
+        """
+        gates = 1 + (self.weak_slices is not None and self.weak_slices.gate == FAIL)
+        probes = () if self.debugging is None else self.debugging.probes
+        gates += any(probe.evidence == WORSE for probe in probes)
+        return self.options.certainty.alpha / gates
 
     @property
     def needs_evidence(self) -> bool:

@@ -12,7 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from benison.config import EvalConfig, ProbeSpec
+from benison.config.fields import POINT
 from benison.data.batch import Target
+from benison.evaluation.probe_evidence import ProbeEvidence
 from benison.probes.probe_findings import ProbeFinding
 from benison.table.schema import CHECKS_SCHEMA
 from benison.validation.rules import holds
@@ -22,10 +24,15 @@ from benison.validation.verdict import BLESSED, NOT_BLESSED, Verdict
 PROBE = "probe"
 
 
-def probe_row(target: Target, spec: ProbeSpec, finding: ProbeFinding) -> dict[str, Any]:
+def probe_row(
+    target: Target, spec: ProbeSpec, finding: ProbeFinding, evidence: ProbeEvidence | None = None
+) -> dict[str, Any]:
     """A row of probes.parquet: a finding with what is allowed, and what came of that."""
     bound = spec.at_least if spec.at_most is None else spec.at_most
     outcome, allowed = ("", "") if bound is None else _judged(spec, finding, bound)
+    if evidence is not None and outcome:
+        outcome = evidence.outcome(spec.evidence)
+        allowed += evidence.words(finding.rows or 0)
     return {
         "model": target[0],
         "output": target[1],
@@ -33,6 +40,7 @@ def probe_row(target: Target, spec: ProbeSpec, finding: ProbeFinding) -> dict[st
         "bound": math.nan if bound is None else bound,
         "side": "" if bound is None else UPPER if spec.at_least is None else LOWER,
         "outcome": outcome,
+        **({} if evidence is None else evidence.fields(spec.evidence)),
         "notable": finding.is_notable or outcome == FAIL,
         "sentence": f"{finding.words.rstrip('.')}{allowed}.",
     }
@@ -92,13 +100,18 @@ def _check(row: Mapping[str, Any], level: float) -> dict[str, Any]:
     changed = ", ".join(
         filter(None, (row["feature"], row["detail"] if row["count"] is None else ""))
     )
-    undefined = ("baseline", "change", "p_value", "p_adjusted", "detectable", "passing")
+    undefined = ("baseline", "change", "detectable", "passing")
     return {
         **{name: row[name] for name in ("model", "output", "side", "bound", "value", "outcome")},
         **{name: row[name] for name in ("lower", "upper")},
-        **dict.fromkeys(("dataset", "variant", "sub_key", "aggregation", "zone"), ""),
+        **dict.fromkeys(("dataset", "variant", "sub_key", "aggregation"), ""),
         **dict.fromkeys(undefined, math.nan),
-        **dict.fromkeys(("family_size", "needed_examples", "lost", "won"), None),
+        **{name: row[name] for name in ("family_size", "needed_examples")},
+        **{
+            name: math.nan if row[name] is None else row[name] for name in ("p_value", "p_adjusted")
+        },
+        **dict.fromkeys(("lost", "won"), None),
+        "zone": row["zone"] or "",
         "weighted": False,
         "slice": "Overall",
         "slice_key": [],
@@ -106,7 +119,7 @@ def _check(row: Mapping[str, Any], level: float) -> dict[str, Any]:
         "metric": f"{row['probe']}({changed})" if changed else row["probe"],
         "kind": "value",
         "check": PROBE,
-        "evidence": "point",
+        "evidence": row["evidence"] or POINT,
         "level": level,
         "examples": row["rows"] or 0,
         "evaluated": row["rows"],

@@ -29,9 +29,11 @@ from benison.engine.plan import Plan
 from benison.engine.stages import Extractor
 from benison.errors import ModelError
 from benison.evaluation.probe_checks import probe_row
+from benison.evaluation.probe_evidence import evidence_of
 from benison.evaluation.probe_metrics import ProbeMetrics
 from benison.evaluation.training_examples import TrainingExamples
 from benison.probes.changes import is_changeable
+from benison.probes.probe_findings import ProbeFinding
 from benison.probes.probe_rows import OUTPUT_KEY, ProbeRows, ProbeRowsEvaluator
 from benison.probes.residual_order import OUTPUT_KEY as ORDER_KEY
 from benison.probes.residual_order import ResidualOrderEvaluator, Stretch
@@ -104,6 +106,7 @@ class _Probing:
         options = self.plan.config.debugging
         assert options is not None
         alpha = self.plan.config.options.certainty.alpha
+        judged: list[tuple[Target, ProbeSpec, ProbeFinding]] = []
         for target in self._targets():
             specs = self._specs(target[0])
             try:
@@ -112,7 +115,14 @@ class _Probing:
                 findings = unprobed(specs, error)
             else:
                 findings = probed(subject, specs, options.budget, alpha)
-            yield from (probe_row(target, spec, finding) for spec, finding in findings)
+            judged += ((target, spec, finding) for spec, finding in findings)
+        shown = evidence_of(
+            [each[1:] for each in judged],
+            self.plan.config.alpha,
+            self.plan.config.options.certainty.correction,
+        )
+        for each, evidence in zip(judged, shown, strict=True):
+            yield probe_row(*each, evidence)
 
     def _targets(self) -> Iterator[Target]:
         """The outputs of the candidates."""

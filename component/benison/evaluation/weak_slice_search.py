@@ -110,10 +110,11 @@ def _is_possible(plan: Plan, options: WeakSliceOptions) -> bool:
 
 
 def _alpha(plan: Plan) -> float:
-    """The share of false alarms: half of it where the other half is for the checks of metrics."""
+    """The share of false alarms, of which the checks of metrics have as much where it is a gate."""
     options = plan.config.weak_slices
-    alpha = plan.config.options.certainty.alpha
-    return alpha / 2 if options is not None and options.gate == FAIL else alpha
+    if options is not None and options.gate == FAIL:
+        return plan.config.alpha
+    return plan.config.options.certainty.alpha
 
 
 def _features(plan: Plan, dataset: Dataset) -> Iterator[str]:

@@ -128,6 +128,9 @@ PROBES_SCHEMA = pa.schema(
         pa.field("rows", pa.int64()),
         *map(_number, ("value", "lower", "upper", "bound")),
         *map(_text, ("side", "outcome")),
+        *(pa.field(name, pa.string()) for name in ("evidence", "zone")),
+        *(pa.field(name, pa.float64()) for name in ("p_value", "p_adjusted")),
+        *(pa.field(name, pa.int64()) for name in ("family_size", "needed_examples")),
         pa.field("notable", pa.bool_(), nullable=False),
         _text("sentence"),
         pa.field("curve", pa.list_(pa.struct([_text("at"), _number("value")])), nullable=False),
@@ -139,7 +142,8 @@ PROBES_SCHEMA = pa.schema(
 `feature` is the one that was changed, "" where all were, `detail` what tells findings of a feature apart. A
 share is `count` of `rows`; `count` is null where the value is no share, and `rows` where it rests on none.
 `value` has the interval `lower` to `upper`. `side` says whether `bound` limits from below (`lower`) or above
-(`upper`), "" without a bound, and `outcome` what came of it: pass, fail, not_evaluated, or "" without one.
+(`upper`), "" without a bound, and `outcome` what came of it: pass, fail, undecided, not_evaluated, or ""
+without one; `evidence` to `needed_examples` are those of checks.parquet, null of a bound without evidence.
 `notable` is what a person should look at, bound or not. `curve` are the points of a probe that draws one,
 and `lines` what single rows have at the same points, of the first rows; null where there are none.
 """
