@@ -134,6 +134,15 @@ def test_the_slices_are_features_of_few_values_and_bins(in_folder: Path) -> None
     assert config.model_specs[0].example_weight_key == "weight"
 
 
+def test_a_log_of_inspect_has_its_references_and_averages_of_its_scores(in_folder: Path) -> None:
+    log = Path(__file__).parent / "data/scores/sums.eval"
+    first = run("init", str(log))
+    assert first.exit_code == 0, first.output
+    assert "generated texts with several references" in first.output
+    assert run("evaluate", "-e", str(log), "-c", "eval.yaml", "-o", "out").exit_code == 0
+    assert np.isfinite(benison.load_result("out").value("token_f1"))
+
+
 def test_the_config_of_the_readme_is_what_init_writes_of_such_trips(in_folder: Path) -> None:
     readme = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
     Path("readme.yaml").write_text(readme.partition("```yaml\n")[2].partition("```")[0])

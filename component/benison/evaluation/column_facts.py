@@ -18,7 +18,7 @@ from benison.slicing.bin_edges import DistinctNumbers
 FIRST_ROWS = 50_000
 """How many rows are looked at."""
 
-NUMBER, TEXT, LIST, OTHER = "number", "text", "list", "other"
+NUMBER, TEXT, LIST, TEXT_LIST, OTHER = "number", "text", "list", "text list", "other"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +27,7 @@ class ColumnFacts:
 
     name: str
     kind: str
-    """`NUMBER`, `TEXT`, `LIST` (of numbers) or `OTHER`."""
+    """`NUMBER`, `TEXT`, `LIST` (of numbers), `TEXT_LIST` or `OTHER`."""
     rows: int
     """The rows with a value."""
     distinct: int
@@ -93,7 +93,8 @@ def _facts(name: str, column: Any) -> ColumnFacts:
     if is_text(kind):
         distinct, share = _counted(values)
         return ColumnFacts(name, TEXT, len(values), distinct, share=share)
-    return ColumnFacts(name, OTHER, len(values), 0)
+    is_of_texts = is_list(kind) and is_text(kind.value_type)
+    return ColumnFacts(name, TEXT_LIST if is_of_texts else OTHER, len(values), 0)
 
 
 def _of_numbers(name: str, values: Any) -> ColumnFacts:

@@ -19,6 +19,7 @@ from benison.evaluation.first_guess import (
     CLASSES,
     LABEL_SETS,
     RANKING,
+    REFERENCES,
     REGRESSION,
     SCORES,
     TASKS,
@@ -86,6 +87,7 @@ _METRICS: dict[str, tuple[Suggested, ...]] = {
         *map(Suggested, ("MeanReciprocalRank", "MeanAveragePrecision", "TotalQueries")),
     ),
     TEXTS: (Suggested("ExactMatch"), Suggested("TokenF1", judged=True)),
+    REFERENCES: (Suggested("TokenF1", judged=True),),
 }
 _ACCURACIES = ("CategoricalAccuracy", "ExactMatch")
 

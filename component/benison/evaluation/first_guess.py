@@ -8,11 +8,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 from benison.errors import ConfigError, DataError, suggestion, visible
-from benison.evaluation.column_facts import LIST, NUMBER, OTHER, TEXT, ColumnFacts
+from benison.evaluation.column_facts import LIST, NUMBER, OTHER, TEXT, TEXT_LIST, ColumnFacts
 
-BINARY, SCORES, CLASSES, CLASS_NUMBERS, CLASS_TEXTS, LABEL_SETS, REGRESSION, RANKING, TEXTS = (
+BINARY, SCORES, CLASSES, CLASS_NUMBERS, CLASS_TEXTS, LABEL_SETS, REGRESSION, RANKING, TEXTS, REFERENCES = (
     "binary", "scores", "classes", "class numbers", "class texts", "label sets", "regression", "ranking",
-    "texts",
+    "texts", "references",
 )  # fmt: skip
 
 TASKS = {
@@ -25,6 +25,7 @@ TASKS = {
     REGRESSION: "regression",
     RANKING: "ranking",
     TEXTS: "generated texts",
+    REFERENCES: "generated texts with several references",
 }
 """What each task is called."""
 
@@ -210,6 +211,8 @@ def _task(columns: Columns, made: Guess) -> tuple[str, str]:
     prediction = columns[made.prediction]
     if LIST in (prediction.kind, label.kind):
         return _task_of_lists(label, prediction)
+    if (label.kind, prediction.kind) == (TEXT_LIST, TEXT):
+        return REFERENCES, "the prediction is text, and the label is texts"
     if label.kind != prediction.kind:
         raise ConfigError(_not_together(label, prediction))
     if label.kind == TEXT:
@@ -281,4 +284,10 @@ def _not_together(label: ColumnFacts, prediction: ColumnFacts) -> str:
 
 
 def _kind(of: ColumnFacts) -> str:
-    return {NUMBER: "a number", TEXT: "text", LIST: "a list of numbers"}.get(of.kind, "neither")
+    kinds = {
+        NUMBER: "a number",
+        TEXT: "text",
+        LIST: "a list of numbers",
+        TEXT_LIST: "a list of texts",
+    }
+    return kinds.get(of.kind, "neither")
