@@ -140,7 +140,9 @@ def test_a_log_of_inspect_has_its_references_and_averages_of_its_scores(in_folde
     assert first.exit_code == 0, first.output
     assert "generated texts with several references" in first.output
     assert run("evaluate", "-e", str(log), "-c", "eval.yaml", "-o", "out").exit_code == 0
-    assert np.isfinite(benison.load_result("out").value("token_f1"))
+    result = benison.load_result("out")
+    assert np.isfinite(result.value("token_f1"))
+    assert result.value("mean_score_match") == 0.5
 
 
 def test_the_config_of_the_readme_is_what_init_writes_of_such_trips(in_folder: Path) -> None:

@@ -208,7 +208,17 @@ def _specs(
     if not bounds:
         yield "        # No threshold, so the verdict is `not evaluated`. Give a metric what it must reach:"
         yield "        #   threshold: {value_threshold: {lower_bound: 0.5}}"
+    if made.task in (TEXTS, REFERENCES):
+        yield from _scores(columns)
     yield from _averages(columns, made)
+
+
+def _scores(columns: Mapping[str, ColumnFacts]) -> Iterator[str]:
+    """The averages of what a judge has scored."""
+    for name, of in columns.items():
+        if of.kind == NUMBER and of.low is not None and name.split("_")[0] == "score":
+            key = scalar(name)
+            yield f"      - {{class_name: Mean, config: {{feature_key_path: [{key}]}}}}"
 
 
 def _floored(metric: Suggested, label: ColumnFacts, made: Guess) -> Suggested:
