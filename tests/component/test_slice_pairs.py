@@ -116,6 +116,34 @@ def test_evidence_on_slices_that_share_rows_is_refused(
         judge(rows, base, [other], below(100, "worse"), slices=slices)
 
 
+def test_slices_that_share_clusters_have_no_error_of_their_difference() -> None:
+    """Each user has a row in either slice, so that the slices' values are not independent."""
+    columns = {"y": np.zeros(120), "n": np.repeat(np.linspace(0, 1, 60), 2), "s": ["a", "b"] * 60}
+    columns["user"] = np.repeat(np.arange(60), 2)
+    crossing = {
+        "baseline_spec": {"feature_values": {"s": "a"}},
+        "slicing_specs": [{"feature_values": {"s": "b"}}],
+    }
+    threshold = {"cross_slicing_specs": [crossing], "threshold": below(100, "worse")}
+    made: dict[str, Any] = {
+        "model_specs": [{"prediction_key": "n", "label_key": "y"}],
+        "slicing_specs": [{"feature_keys": ["s"]}],
+        "cross_slicing_specs": [crossing],
+        "metrics_specs": [{"metrics": ["MeanSquaredError"]}],
+        "options": {"confidence": {"cluster_key": "user"}},
+    }
+    errors = {
+        row["kind"]: row["std_error"]
+        for row in benison.evaluate(pa.table(columns), made).metrics.to_pylist()
+    }
+    assert np.isfinite(errors["value"])
+    assert np.isnan(errors["slice_difference"])
+    crossed = {"mean_squared_error": {"thresholds": [threshold]}}
+    made["metrics_specs"][0]["cross_slice_thresholds"] = crossed
+    with pytest.raises(benison.ConfigError, match="share the clusters of cluster_key"):
+        benison.evaluate(pa.table(columns), made)
+
+
 def student(values: list[float], errors: list[float]) -> Student:
     return Student(np.array(values), np.array(errors), np.full(len(values), 49.0))
 
