@@ -26,7 +26,8 @@ def probe_section(result: EvalResult) -> str:
     return (
         '<section id="probes" aria-labelledby="probes-title"><h2 id="probes-title">Probes</h2>'
         '<p class="note">The model was called on changed examples. What a person should look at is said in '
-        f'words.</p><div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
+        'words.</p><div class="scroll" tabindex="0" role="region" aria-label="What probes say"><table>'
+        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
         "</div></section>"
     )
 

@@ -32,7 +32,8 @@ def structured_section(result: EvalResult) -> str:
     note = f'<p class="note">{more}</p>' if left else ""
     return (
         '<section id="structured" aria-labelledby="structured-title"><h2 id="structured-title">Tables and '
-        f'lists</h2><div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
+        'lists</h2><div class="scroll" tabindex="0" role="region" aria-label="Tables and lists">'
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
         f"</div>{note}</section>"
     )
 

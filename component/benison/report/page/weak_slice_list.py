@@ -22,7 +22,8 @@ def weak_slice_section(result: EvalResult) -> str:
     heads = "".join(f'<th scope="col">{heading.capitalize()}</th>' for heading in headings)
     body = "".join(map(_row, rows))
     content = (
-        f'<div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{title}"><table><thead>'
+        f"<tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
         if rows
         else '<p class="note">None was confirmed.</p>'
     )
