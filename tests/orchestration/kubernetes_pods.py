@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import Any
 
 Json = dict[str, Any]
-FATES = ("answer lost", "gone", "evicted", "swept", "slow")
+FATES = ("answer lost", "gone", "evicted", "swept", "slow", "endless")
 """What may befall the first pod of a DAG: it is made but the answer is lost, its node goes, it is evicted, it
-is swept away as soon as somebody has seen its end, or its process takes its time."""
-SLOW_SECONDS = 4
+is swept away as soon as somebody has seen its end, or its process begins its work late, or never."""
+_LATE_SECONDS = {"slow": 4, "endless": 3_600}
 _NAME = r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"
 _LABEL = r"(([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9])?"
 
@@ -64,10 +64,12 @@ class Pod:
 
     def run(self, env: Mapping[str, str]) -> int:
         """Run the first container to its end; its exit code."""
-        slowly = ["sh", "-c", f'sleep {SLOW_SECONDS}; exec "$@"', "sh"]
+        seconds = _LATE_SECONDS.get(self.fate, 0)
         command = [*self.base.get("command", ()), *self.base.get("args", ())]
+        if seconds:
+            command = ["sh", "-c", f'sleep {seconds}; exec "$@"', "sh", *command]
         self.process = subprocess.Popen(
-            [*(slowly if self.fate == "slow" else ()), *command],
+            command,
             env={name: self.here(value) for name, value in env.items()},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

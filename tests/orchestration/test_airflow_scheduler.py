@@ -30,10 +30,14 @@ from tests.orchestration.airflow_host import (
     wait_for,
 )
 from tests.orchestration.airflow_services import AirflowServices
+from tests.orchestration.kubernetes_api import serving
+from tests.orchestration.kubernetes_pods import Cluster
 
 PIPELINES = ROOT / "pipelines"
 DAGS = Path(__file__).parent / "dags"
 SCHEDULED = ("common.py", "scheduled.py")
+# The DAGs whose pods do not end, and in which state of the task they are ended.
+PODS = {"pod_slow": "running", "pod_deferred_slow": "deferred"}
 # The Python of the evaluations: for the run `stopped` it never comes to its work.
 PYTHON = f"""case "$AIRFLOW_CTX_DAG_RUN_ID" in stopped*) sleep 300 & wait ;; esac
 export PYTHONPATH={shlex.quote(SOURCES)}
@@ -49,6 +53,7 @@ class Taxi:
     airflow: AirflowServices
     folder: Path
     metadata: str
+    cluster: Cluster
 
     def trigger(self, run: str, candidate: str) -> None:
         conf = {"folder": str(self.folder), "candidate": candidate, "metadata": "benison_metadata"}
@@ -118,17 +123,20 @@ def taxi(
         dags,
         AIRFLOW_CONN_BENISON_METADATA=metadata,
         BENISON_PYTHON=str(python),
+        KUBECONFIG=str(home / "kubeconfig"),
         PROBES=str(folder),
     )
+    cluster = Cluster({}, dict.fromkeys(PODS, "endless"))
     demo = [sys.executable, str(PIPELINES / "taxi_local.py"), "--output", str(folder)]
     making = subprocess.Popen(demo, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    with making, airflow.running(airflow_databases):
+    pods = serving(cluster, home / "kubeconfig")
+    with making, pods, airflow.running(airflow_databases):
         message = making.communicate(timeout=300)[0]
         assert making.returncode == 0, message.decode()
         # The demo takes no folder that holds anything else.
         pq.write_table(taxi_like(2_000), folder / "eval.parquet")
         program(folder / "slow python", 'echo $$ >>"$PROBES/pids"\nsleep 300 &\nwait\n')
-        yield Taxi(airflow, folder, metadata)
+        yield Taxi(airflow, folder, metadata, cluster)
 
 
 @pytest.fixture(scope="module")
@@ -224,6 +232,21 @@ def test_a_deferred_task_that_is_stopped_ends_its_evaluation(taxi: Taxi) -> None
     taxi.airflow.fail("deferred_slow", "stopped", "evaluate")
     wait_for(lambda: not is_running(pid))
     assert taxi.airflow.finished("deferred_slow", "stopped") == {"evaluate": "failed"}
+
+
+@pytest.mark.parametrize(("dag", "state"), PODS.items())
+def test_a_task_that_is_stopped_ends_its_pod(taxi: Taxi, dag: str, state: str) -> None:
+    """By its worker, or by the triggerer; Kubernetes is a fake that speaks its HTTP API."""
+    taxi.airflow.trigger(dag, "stopped")
+    task = f"dags/{dag}/dagRuns/stopped/taskInstances/evaluate"
+    wait_for(lambda: taxi.cluster.pods and taxi.airflow.get(task)["state"] == state)
+    (pod,) = taxi.cluster.pods.values()
+    wait_for(lambda: pod.process)
+    taxi.airflow.fail(dag, "stopped", "evaluate")
+    wait_for(lambda: not taxi.cluster.pods)
+    assert pod.process is not None
+    assert pod.process.poll() is not None
+    assert taxi.airflow.finished(dag, "stopped") == {"evaluate": "failed"}
 
 
 @pytest.mark.parametrize("dag", ["late", "deferred_late"])

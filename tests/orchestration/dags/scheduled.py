@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import DAG
 from common import APART, FOLDER, THRICE, push, spec
 
 from benison_orchestration.airflow import EvaluatorOperator
+from benison_orchestration.airflow_kubernetes import KubernetesEvaluatorOperator
 
 SLOW = {**APART, "python": str(FOLDER / "slow python")}
 SOON = datetime.timedelta(seconds=5)
@@ -32,3 +33,15 @@ with DAG("deferred_late", schedule=None):
 
 with DAG("late", schedule=None):
     EvaluatorOperator(task_id="evaluate", spec=spec(0.5), execution_timeout=SOON, **SLOW)
+
+for name, deferrable in (("pod_slow", False), ("pod_deferred_slow", True)):
+    with DAG(name, schedule=None) as dag:
+        KubernetesEvaluatorOperator(
+            task_id="evaluate",
+            spec=spec(0.5),
+            image="benison",
+            namespace="default",
+            deferrable=deferrable,
+            startup_check_interval_seconds=1,
+        )
+    globals()[name] = dag
