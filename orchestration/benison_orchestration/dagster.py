@@ -17,10 +17,10 @@ def served(): ...  # is not made unless the model is blessed
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from benison.errors import BenisonError, MetadataError, MissingExtraError
+from benison.errors import BenisonError, MissingExtraError
 from benison.lineage import RunKey
 from benison.validation.terms import UNDECIDED
-from benison_orchestration.host_outcome import evaluate_as
+from benison_orchestration.host_outcome import evaluate_as, may_pass
 
 # Dagster reads an annotation as what it is, and would not read it as text.
 try:
@@ -60,9 +60,9 @@ def evaluation_check(  # noqa: PLR0913 - what a check can be told
         given = spec(context) if callable(spec) else spec
         try:
             outcome = evaluate_as(key, given, output_root)
-        except MetadataError:
-            raise
         except BenisonError as error:
+            if may_pass(error):
+                raise
             raise dagster.Failure(str(error), allow_retries=False) from error
         return _result(outcome)
 

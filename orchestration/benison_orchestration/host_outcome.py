@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import islice
@@ -13,7 +14,7 @@ from typing import Any
 
 import benison
 from benison import terminal
-from benison.errors import OutputError
+from benison.errors import BenisonError, MetadataError, OutputError
 from benison.evaluation.spec import read_spec
 from benison.lineage import RunKey
 from benison.output.blessing import read_manifest
@@ -24,6 +25,21 @@ from benison_orchestration.airflow_spec import check_no_secrets, default_output,
 
 _MOST = 20
 _MOST_METRICS = 200
+# How Arrow says that an object store was not reached, or had too much to do.
+_AWAY = re.compile(
+    r"AWS Error (NETWORK_CONNECTION|SERVICE_UNAVAILABLE|SLOW_DOWN|THROTTLING|REQUEST_TIMEOUT)"
+    r"|google::cloud::Status\((UNAVAILABLE|DEADLINE_EXCEEDED|RESOURCE_EXHAUSTED|INTERNAL)\b"
+)
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether the next try may end otherwise: a metadata store or an object store was away."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, (MetadataError, ConnectionError, TimeoutError)):
+            return True
+        cause = cause.__cause__
+    return not isinstance(error, BenisonError) or bool(_AWAY.search(str(error)))
 
 
 def evaluate(spec: dict[str, Any]) -> dict[str, Any]:

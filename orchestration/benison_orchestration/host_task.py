@@ -6,7 +6,7 @@
 The spec names the run that it is for. It comes by standard input, or packed in the environment, which is
 the only way into a container. The outcome goes into the file that BENISON_RETURN
 names: the verdict, the first reasons, and the numbers on all data. An evaluation that cannot be done exits
-with 2 and its reason; with 75 if it is the metadata store that failed, which may work at the next try.
+with 2 and its reason; with 75 if a metadata store or an object store was away, and may be back at the next.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benison import terminal
-from benison.errors import BenisonError, MetadataError
+from benison.errors import BenisonError
 from benison.evaluation.spec import read_spec
 from benison_orchestration.airflow_spec import (
     AGAIN,
@@ -29,7 +29,7 @@ from benison_orchestration.airflow_spec import (
     fields_of,
     unpacked,
 )
-from benison_orchestration.host_outcome import evaluate
+from benison_orchestration.host_outcome import evaluate, may_pass
 
 
 def main() -> int:
@@ -37,10 +37,8 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         document = evaluate(_spec())
-    except MetadataError as error:
-        return _refused(error, AGAIN)
     except BenisonError as error:
-        return _refused(error, WRONG)
+        return _refused(error, AGAIN if may_pass(error) else WRONG)
     path = Path(os.environ[RETURN])
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, allow_nan=False), encoding="utf-8")

@@ -21,10 +21,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benison import load_result
-from benison.errors import BenisonError, ConfigError, MetadataError, MissingExtraError
+from benison.errors import ConfigError, MissingExtraError
 from benison.lineage import RunKey
 from benison.report.ci import Reports
-from benison_orchestration.host_outcome import evaluate_as
+from benison_orchestration.host_outcome import evaluate_as, may_pass
 
 try:
     from prefect import get_run_logger, runtime, task
@@ -91,8 +91,7 @@ def _artifact_key(*names: str) -> str:
 def _may_go_better(_task: Any, _run: Any, state: Any) -> bool:
     """Whether another try may end otherwise: a store may be back, a worker have more memory."""
     error = state.result(raise_on_failure=False)
-    is_wrong = isinstance(error, BenisonError) and not isinstance(error, MetadataError)
-    return not is_wrong and not isinstance(error, NotBlessedError)
+    return may_pass(error) and not isinstance(error, NotBlessedError)
 
 
 evaluate = task(name="evaluate", retry_condition_fn=_may_go_better)(_evaluate)

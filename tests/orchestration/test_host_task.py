@@ -136,9 +136,29 @@ def test_what_is_wrong_is_told_from_what_may_pass(run: Run, tmp_path: Path) -> N
     code, outcome, words = run({"examples": str(tmp_path / "nothing.parquet")})
     assert (code, outcome) == (2, None)
     assert "error: " in words
-    code, outcome, words = run({"metadata": "sqlite:////nowhere/metadata.db"})
-    assert (code, outcome) == (75, None)
-    assert "error: " in words
+    away = "gs://anonymous@b/x?endpoint_override=127.0.0.1:9&scheme=http&retry_limit_seconds=1"
+    for more in ({"metadata": "sqlite:////nowhere/metadata.db"}, {"examples": away}):
+        code, outcome, words = run(more)
+        assert (code, outcome) == (75, None)
+        assert "error: " in words
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        ("AWS Error NETWORK_CONNECTION during HeadObject operation: curlCode: 7", True),
+        ("AWS Error SLOW_DOWN during PutObject operation: Please reduce your request rate.", True),
+        ("google::cloud::Status(UNAVAILABLE: Retry policy exhausted", True),
+        ("AWS Error ACCESS_DENIED during HeadObject operation: No response body.", False),
+        ("google::cloud::Status(PERMISSION_DENIED: Permanent error", False),
+        ("there is no such file", False),
+    ],
+)
+def test_a_store_that_is_away_may_be_back(reason: str, expected: bool) -> None:
+    error = benison.DataError(f"s3://bucket/eval cannot be read: {reason}.")
+    assert host_outcome.may_pass(error) is expected
+    error.__cause__ = ConnectionResetError("by peer")
+    assert host_outcome.may_pass(error)
 
 
 def test_the_outcome_says_what_is_undecided(tmp_path: Path) -> None:
