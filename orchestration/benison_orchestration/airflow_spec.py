@@ -186,7 +186,9 @@ def default_output(root: str, key: RunKey) -> str:
     """The folder of a task instance, which no other one has: DAG, run, task and map index."""
     last = _WHOLE if key.map_index is None else str(key.map_index)
     names = map(_escaped, (key.pipeline, key.run, key.task, last))
-    return "/".join([root.rstrip("/"), *names])
+    # The options of an address follow its path.
+    folder, mark, options = root.partition("?") if "://" in root else (root, "", "")
+    return "/".join([folder.rstrip("/"), *names]) + mark + options
 
 
 def _escaped(text: str) -> str:

@@ -96,7 +96,7 @@ def outcome(result: benison.EvalResult, arguments: dict[str, Any]) -> dict[str, 
         "metrics": dict(islice(headline(result).items(), _MOST_METRICS)),
         "rows": result.manifest["rows"],
         "output": output,
-        "report": _address(f"{output}/report.html"),
+        "report": _report_of(output),
         "examples": _first(arguments["examples"]),
         "model": arguments.get("model"),
         "baseline": arguments.get("baseline"),
@@ -113,6 +113,6 @@ def _first(examples: str | list[str]) -> list[str]:
     return [examples] if isinstance(examples, str) else examples[:_MOST]
 
 
-def _address(path: str) -> str:
-    location = locate(path)
-    return location.as_uri() if isinstance(location, Path) else path
+def _report_of(output: str) -> str:
+    report = locate(output) / "report.html"
+    return report.as_uri() if isinstance(report, Path) else str(report)

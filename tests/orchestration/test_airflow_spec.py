@@ -179,3 +179,8 @@ def test_a_default_output_is_below_its_root() -> None:
     run = "manual__2030-01-31T00:00:00+00:00"
     assert default_output("/e/", RunKey("d", run, "t")) == f"/e/d/{run}/t/evaluation"
     assert default_output("s3://b/e", RunKey("d", run, "t", 3)) == f"s3://b/e/d/{run}/t/3"
+    assert (
+        default_output("s3://b/e?a=1", RunKey("d", run, "t"))
+        == f"s3://b/e/d/{run}/t/evaluation?a=1"
+    )
+    assert default_output("/e?a=1", RunKey("d", run, "t")) == f"/e?a=1/d/{run}/t/evaluation"

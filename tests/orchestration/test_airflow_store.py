@@ -15,11 +15,13 @@ from sklearn.linear_model import LogisticRegression
 import benison
 from benison import lineage
 from tests.conftest import taxi_like
+from tests.object_store import Bucket
 from tests.orchestration.airflow_host import ENVIRONMENTS, Probed, Prober, program
 
 DAGS = Path(__file__).parent / "dags"
 # Both kinds of store, each with one of the versions.
 STORES = {"3": "sql+sqlite", "2": "sqlite"}
+LOGIN = {"AWS_ACCESS_KEY_ID": "ada", "AWS_SECRET_ACCESS_KEY": "open-sesame"}
 SPY = """cat >"$PROBES/given.json"
 echo "$BENISON_METADATA_PASSWORD $STORE_PASSWORD" >"$PROBES/given.password"
 exit 2
@@ -42,7 +44,15 @@ def probed(
     model = LogisticRegression().fit(frame[["prediction"]], frame["label"])
     (folder / "model.pkl").write_bytes(pickle.dumps(model))
     program(folder / "spy", SPY)
+    server, name = request.getfixturevalue("s3"), f"airflow-{request.param}"
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, value in LOGIN.items():
+            patch.setenv(variable, value)
+        bucket = Bucket(server, name)
+        bucket.upload(folder / "eval.parquet", "eval.parquet")
     env = {
+        "STORED": f"{bucket.address}/{{}}{bucket.query}&region=us-east-1",
+        "AIRFLOW_CONN_S3": "aws://ada:open-sesame@",
         "AIRFLOW_CONN_STORE": url(request.param, folder),
         "AIRFLOW_CONN_SERVER": "mysql://me:open-sesame@db/metadata",
         "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(
@@ -109,6 +119,20 @@ def test_a_password_reaches_the_process_and_no_spec(probed: Probed) -> None:
     assert "open-sesame" not in given + probed.log
     for table in ("rendered_task_instance_fields", "xcom"):
         assert "open-sesame" not in str(probed.host.ask(f"SELECT * FROM {table}"))
+
+
+def test_data_and_output_may_be_on_a_store_whose_login_is_a_connection(
+    probed: Probed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert probed.of("stored") == {"evaluate": "success"}
+    for variable, value in LOGIN.items():
+        monkeypatch.setenv(variable, value)
+    result = benison.load_result(probed.verdict("stored")["output"])
+    ours = benison.evaluate(probed.folder / "eval.parquet", result.config)
+    assert str(result.metrics.to_pydict()) == str(ours.metrics.to_pydict())
+    rendered = str(probed.host.ask("SELECT * FROM rendered_task_instance_fields"))
+    assert "AWS_SECRET_ACCESS_KEY" in rendered
+    assert "open-sesame" not in rendered + probed.log
 
 
 def test_openlineage_hears_of_data_model_checks_and_verdict(probed: Probed) -> None:

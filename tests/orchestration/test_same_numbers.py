@@ -34,11 +34,13 @@ def by_command(spec: Spec, folder: Path, patch: pytest.MonkeyPatch) -> str:
 
 def by_airflow_or_argo(spec: Spec, folder: Path, patch: pytest.MonkeyPatch) -> str:
     """What their tasks run; the output is on the store too."""
-    output = spec["examples"].replace("eval.parquet", "out")
+    output = spec["examples"].replace("eval.parquet", "out") + "?region=us-east-1"
     for name, value in airflow_spec.packed({**spec, "output": output}).items():
         patch.setenv(name, value)
     patch.setenv(airflow_spec.RETURN, str(folder / "outcome.json"))
     assert host_task.main() == 0
+    report = json.loads((folder / "outcome.json").read_text())["report"]
+    assert report == output.replace("out?", "out/report.html?")
     return output
 
 

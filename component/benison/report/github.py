@@ -80,7 +80,7 @@ def _outputs(result: EvalResult) -> Iterator[str]:
             [{"metric": c.metric, "slice": c.slice, "reason": c.reason} for c in failed]
         ),
         "output": str(result.path),
-        "report": f"{result.path}/report.html",
+        "report": "" if result.path is None else str(result.path / "report.html"),
     }
     end = f"end-{uuid.uuid4().hex}"
     for name, value in values.items():

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,20 @@ with DAG("secret", schedule=None) as secret:
         append_env=True,
     )
 
-ALL = (decided, changed, nobody, secret)
+# On an object store, whose login is a connection of Airflow's.
+with DAG("stored", schedule=None) as stored:
+    at = os.environ["STORED"].format
+    login = {
+        "AWS_ACCESS_KEY_ID": "{{ conn.s3.login }}",
+        "AWS_SECRET_ACCESS_KEY": "{{ conn.s3.password }}",
+    }
+    EvaluatorOperator(
+        task_id="evaluate",
+        spec=spec(0.5, examples=at("eval.parquet"), output=at("out")),
+        **{**APART, "env": {**APART["env"], **login}},
+    )
+
+ALL = (decided, changed, nobody, secret, stored)
 
 if __name__ == "__main__":
     names = sys.argv[1:] or [dag.dag_id for dag in ALL]
