@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 import benison
 from benison.cli import app
 from benison.errors import BenisonError, PublishError
-from benison.monitoring import Alert, MonitorReport, Watch, monitor, monitor_stream
+from benison.monitoring import Alert, MonitorReport, Watch, monitor, monitor_columns, monitor_stream
 from benison.monitoring.detectors import BucketCounts
 from benison.monitoring.e_detector import EDetector
 from benison.monitoring.explanations import explained
@@ -415,3 +415,22 @@ def test_sentences_tell_the_classes_of_a_metric_apart() -> None:
     assert alert.reason.startswith(
         "precision (classId:1) of Overall fell from 0.9 to 0.8 since b (1 row)"
     )
+
+
+def test_columns_of_a_stream_are_watched_without_labels(tmp_path: Path) -> None:
+    """From a day on other companies have trips; hours stay, and so do labels."""
+    table = stream()
+    changed = np.array(table["pickup"]) >= FIRST.timestamp() + CHANGE_AT * 86_400
+    company = np.where(
+        changed & (np.array(table["company"]) == "Sun"), "Blue", np.array(table["company"])
+    )
+    data = tmp_path / "trips.parquet"
+    pq.write_table(table.set_column(0, "company", pa.array(company)), data)
+    report = monitor_columns(str(data), time_key="pickup")
+    (alert,) = report.alerts
+    assert (alert.metric, alert.raised) == ("company", f"2026-03-{CHANGE_AT + 1:02}")
+    assert alert.reason.startswith(f"At {alert.raised} company drifted: its distance is")
+    command = ["monitor", "--detector", "hdddm", "--examples", str(data), "--time-key", "pickup"]
+    run = CliRunner().invoke(app, [*command, "--gate"])
+    assert (run.exit_code, "company drifted" in run.stdout) == (1, True)
+    assert CliRunner().invoke(app, [*command, "--metric", "auc"]).exit_code == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from benison.cli.options import NOT_BLESSED, AsJson, errors
 from benison.config.slicing_specs import PERIODS
 from benison.errors import ConfigError
 from benison.monitoring import DETECTORS, MonitorReport
+from benison.monitoring.column_drift import HDDDM, monitor_columns
 from benison.monitoring.drift_links import with_drift
 from benison.monitoring.handing_on import publish_alerts, targets_of, write_junit
 from benison.monitoring.kinds import E_DETECTOR
@@ -22,6 +24,7 @@ from benison.monitoring.streams import evaluated_in_periods
 from benison.monitoring.timeline import Timeline
 from benison.monitoring.watching import Watch, timeline_of
 from benison.results.result import EvalResult, load_result
+from benison.sinks.publishing import Publisher
 from benison.terminal import console, plain
 
 MONITOR_HELP = """Tell which slices have become worse over time, since when and by how much.
@@ -77,7 +80,7 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
         bool, typer.Option("--as-given", help="Keep the order; else by time of evaluation.")
     ] = False,
     detector: Annotated[
-        str, typer.Option(help=f"How a change is seen: {', '.join(DETECTORS)}.")
+        str, typer.Option(help=f"How a change is seen: {', '.join([*DETECTORS, HDDDM])}.")
     ] = E_DETECTOR,
     metric: Annotated[
         list[str] | None,
@@ -119,6 +122,17 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
 ) -> None:
     """The command behind MONITOR_HELP."""
     with errors(as_json):
+        if detector == HDDDM:
+            asked = (runs, config, reference, metric, slice_, model, threshold, publish, format_)
+            _refuse_of_columns(any(asked) or replay or as_given)
+            report = StreamOptions(examples, None, time_key, bucket, None, None).columns(
+                reference_buckets, horizon, false_alarms
+            )
+            _finish(report, junit, as_json, gate)
+            return
+        _refuse_together(
+            replay and (gate or junit is not None or bool(publish)), as_given, examples
+        )
         watch = Watch(
             detector,
             metric or None,
@@ -129,12 +143,6 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
             labelled,
             threshold,
         )
-        if replay and (gate or junit is not None or publish):
-            raise ConfigError(
-                "--replay prints alarms that would have been; leave out --gate, --junit and --publish."
-            )
-        if as_given and examples is not None:
-            raise ConfigError("--as-given is of runs; a stream is in the order of its times.")
         sinks = targets_of(publish or ())
         first = None if reference is None else load_result(reference)
         stream = StreamOptions(examples, config, time_key, bucket, model, format_)
@@ -143,12 +151,38 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
             _print_replay(replayed(watch, timeline), as_json)
             return
         report = with_drift(watch.report(timeline), timeline, examples, format_)
-        if junit is not None:
-            write_junit(report, junit)
-        _print(report, as_json)
-        publish_alerts(report, sinks)
+        _finish(report, junit, as_json, gate, sinks)
+
+
+def _finish(
+    report: MonitorReport,
+    junit: str | None,
+    as_json: bool,
+    gate: bool,
+    sinks: Sequence[Publisher] = (),
+) -> None:
+    """Write, print and publish a report, and under the gate exit with 1 if there is an alert."""
+    if junit is not None:
+        write_junit(report, junit)
+    _print(report, as_json)
+    publish_alerts(report, sinks)
     if gate and report.alerts:
         raise typer.Exit(NOT_BLESSED)
+
+
+def _refuse_of_columns(has_others: bool) -> None:
+    if has_others:
+        raise ConfigError(
+            "hdddm looks at the columns of one stream: give --examples and --time-key, and of the others "
+            "--bucket, --reference-buckets, --horizon, --false-alarms, --gate, --junit and --json."
+        )
+
+
+def _refuse_together(is_replay_with_alerts: bool, as_given: bool, examples: str | None) -> None:
+    if is_replay_with_alerts:
+        raise ConfigError("--replay raises no alerts; leave out --gate, --junit and --publish.")
+    if as_given and examples is not None:
+        raise ConfigError("--as-given is of runs; a stream is in the order of its times.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,6 +195,19 @@ class StreamOptions:
     bucket: str | None
     model: str | None
     format: str | None
+
+    def columns(self, reference_buckets: int, horizon: int, false_alarms: float) -> MonitorReport:
+        """The report on columns; raises ConfigError without data or a time."""
+        if self.examples is None or self.time_key is None:
+            raise ConfigError("hdddm needs --examples DATA and --time-key COLUMN.")
+        return monitor_columns(
+            self.examples,
+            time_key=self.time_key,
+            bucket=self.bucket or "day",
+            reference_buckets=reference_buckets,
+            horizon=horizon,
+            false_alarms=false_alarms,
+        )
 
     def timeline(self, runs: list[str], as_given: bool, reference: EvalResult | None) -> Timeline:
         """Of the stream, or of runs.

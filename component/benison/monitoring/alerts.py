@@ -12,6 +12,8 @@ from benison.slicing.keys import SliceKey
 from benison.table.key import Key
 from benison.table.words import counted
 
+DRIFTED = "drifted"
+"""The side of an alert that is about the distribution of a column."""
 _MOST_NAMED = 3
 
 
@@ -20,15 +22,15 @@ class Alert:
     """A slice that became worse.
 
     Attributes:
-        metric: Its name.
+        metric: Its name; of `hdddm` that of a column.
         slice: The name of the slice, such as "company=Blue".
         slice_key: The identity of the slice.
         key: The metric with its model, output and class.
         since: The bucket in which the change began, as far as the counts show it.
         raised: The bucket in which the alarm was raised, and
         again: those in which it was raised again.
-        side: `fell` or `rose`.
-        before: The metric until then, and
+        side: `fell` or `rose`; of a column `drifted`.
+        before: The metric until then (of a column the share of the values that changed most), and
         after: since then, until the last alarm.
         rows: Rows since then, on which `after` rests; of what is no share of rows, such as AUC, as many as
             would give a share the same error.
@@ -59,6 +61,8 @@ class Alert:
     @property
     def reason(self) -> str:
         """The alert in words."""
+        if self.side == DRIFTED:
+            return f"At {self.raised} {self.drift[0]}"
         until = "" if self.raised == self.since else f", seen at {self.raised}"
         name = metric_name(self.key, several=bool(self.key.model))
         change = f"{name} of {self.slice} {self.side} from {self.before:.4g} to {self.after:.4g}"
