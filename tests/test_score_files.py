@@ -130,6 +130,11 @@ def test_a_log_with_other_bytes_is_called_damaged(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(benison.DataError, match="cannot be read"):
         Dataset.open(path)
+    directory = content.index(b"PK\x01\x02")
+    content[directory + 10] = 97  # a compression that nobody knows
+    path.write_bytes(content)
+    with pytest.raises(benison.DataError, match="cannot be read"):
+        Dataset.open(path)
 
 
 def log_with(folder: Path, *values_: Any) -> Path:

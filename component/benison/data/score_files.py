@@ -25,7 +25,7 @@ _ZIP = b"PK\x03\x04"
 _ZSTD = 93  # among the compressions of zip, which Python knows from 3.14 on
 _LOCAL_HEADER = struct.Struct("<26xHH")
 _DAMAGED = (
-    zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error,
+    zipfile.BadZipFile, RuntimeError, ValueError, KeyError, TypeError, AttributeError, struct.error,
 )  # fmt: skip
 _CURE = (
     "It is no finished log of Inspect, no results of promptfoo and no samples of lm-evaluation-harness "
@@ -47,11 +47,14 @@ def read(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
 
 def _table(path: str) -> pa.Table:
     try:
-        rows = list(_rows(path))
+        return _columns(list(_rows(path)))
     except DataError as error:
         raise DataError(f"{path} cannot be read as scores: {error}") from error
     except _DAMAGED as error:
         raise DataError(f"{path} cannot be read as scores: {error}. {_CURE}") from error
+
+
+def _columns(rows: list[score_rows.Row]) -> pa.Table:
     names = dict.fromkeys(name for row in rows for name in row)
     return pa.table({name: column_of([row.get(name) for row in rows]) for name in names})
 

@@ -159,7 +159,7 @@ def of_lm_eval(sample: Mapping[str, Any], path: str) -> Row:
         ("target", _text(sample["target"])),
         ("output", _text(_single(answers))),
         *_flat("doc", sample["doc"]),
-        *((name, value) for name, value in sample.items() if name not in nested),
+        *(pair for name, value in sample.items() if name not in nested for pair in _flat(name, value)),
     ])  # fmt: skip
 
 
