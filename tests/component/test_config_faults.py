@@ -55,13 +55,13 @@ FAULTS: list[tuple[Any, str, str]] = [
     ({"debugging": None}, "debugging", "has nothing behind it; write {} for the defaults, or leave it out."),
     ({"weak_slices": None}, "weak_slices", "has nothing behind it; write {} for the defaults, or leave it out."),
     ({"options": {"qqq": 1}}, "options.qqq", "Options has no field 'qqq'. There are: analysis_columns, column_types, "
-     "compute_confidence_intervals, confidence, confidence_intervals, disabled_outputs, include_default_metrics, "
-     "memory_limit, min_slice_size, null_values, profile_columns, row_key."),
+     "compute_confidence_intervals, confidence, confidence_intervals, disabled_outputs, examples_per_slice, "
+     "include_default_metrics, memory_limit, min_slice_size, null_values, profile_columns, and 1 more."),
     ({"options": {"column_types": {"zip": "str"}}}, "options.column_types.zip",
      "expected one of bool, int64, float64, string, got the text 'str'."),
     ({"options": {3: 1}}, "options['3']", "Options has no field '3'. There are: analysis_columns, column_types, "
-     "compute_confidence_intervals, confidence, confidence_intervals, disabled_outputs, include_default_metrics, "
-     "memory_limit, min_slice_size, null_values, profile_columns, row_key."),
+     "compute_confidence_intervals, confidence, confidence_intervals, disabled_outputs, examples_per_slice, "
+     "include_default_metrics, memory_limit, min_slice_size, null_values, profile_columns, and 1 more."),
     ({"model_specs": [{"labelKey": "a", "label_key": "a"}]}, "model_specs[0].label_key",
      "'labelKey' is the same field; give one of them."),
     ({"metrics_specs": [{"metrics": [{}]}]}, "metrics_specs[0].metrics[0].class_name",
@@ -202,7 +202,7 @@ FAULTS: list[tuple[Any, str, str]] = [
      "1 does not ascend from 1 before it."),
     ({"slicing_specs": [{"bins": {"a": []}}]}, "slicing_specs[0].bins.a.edges", "has no edge; one makes two bins."),
     ({"slicing_specs": [{"bins": {"a": {}}}]}, "slicing_specs[0].bins.a",
-     "has neither edges nor quantiles; give [0, 10, 20] or {quantiles: 4}."),
+     "has neither edges nor quantiles; give [0, 10, 20] or {quantiles: 4}, or of a time {every: day}."),
     ({"slicing_specs": [{"bins": {"a": {"quantiles": 1}}}]}, "slicing_specs[0].bins.a.quantiles",
      "expected a number that is at least 2, got the number 1."),
     ({"slicing_specs": [{"bins": {"a": ["1"]}}]}, "slicing_specs[0].bins.a.edges[0]",
