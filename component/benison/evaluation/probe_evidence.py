@@ -63,7 +63,9 @@ def evidence_of(
         alpha: The share of false alarms.
         correction: As `options.confidence` has it.
     """
-    has_evidence = [spec.evidence != POINT and bool(finding.rows) for spec, finding in judged]
+    has_evidence = [
+        spec.evidence != POINT and finding.count is not None for spec, finding in judged
+    ]
     family = [i for i, (spec, _) in enumerate(judged) if has_evidence[i] and spec.evidence == WORSE]
     p = np.array([_p_values(*judged[i])[0] for i in family], float)
     adjusted = dict(zip(family, _corrected(p, correction).tolist(), strict=True))
