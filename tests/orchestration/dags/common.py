@@ -55,8 +55,8 @@ def run(*dags: Any, **how: Any) -> None:
         try:
             ended = dag.test(**how).get_task_instances()
         except AirflowTaskTimeout:  # which Airflow 2 leaves to whoever runs the task
-            print("STATE", dag.dag_id, dag.task_ids[0], "failed", 1)
+            print("STATE", dag.dag_id, dag.task_ids[0], "failed", 1, flush=True)
             continue
         for ti in ended:
             index = "" if ti.map_index < 0 else f"[{ti.map_index}]"
-            print("STATE", dag.dag_id, f"{ti.task_id}{index}", ti.state, ti.try_number)
+            print("STATE", dag.dag_id, f"{ti.task_id}{index}", ti.state, ti.try_number, flush=True)
