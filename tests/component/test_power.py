@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What falls the slices of a result, or of data before any model, can show."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from scipy import stats
+from typer.testing import CliRunner
+
+import benison
+from benison.cli import app
+from benison.results.sample_sizes import of_churn
+
+
+def test_power_says_what_slices_can_show(tmp_path: Path) -> None:
+    """Rows for 80 % power of a fall of two points, over 100 slices, at three churns."""
+    arguments = [
+        "power",
+        "--slices",
+        "100",
+        "--fall",
+        "0.02",
+        "--rows",
+        "1000",
+        "--json",
+        "--churn",
+    ]
+    needed = []
+    for churn in ("0.02", "0.06", "0.12"):
+        printed = CliRunner().invoke(app, [*arguments, churn])
+        needed.append(json.loads(printed.output)[0]["needed_examples"])
+    distance = (stats.norm.isf(0.05 / 100) + stats.norm.isf(0.2)) / 0.02
+    assert needed == [int(np.ceil((c - 0.02**2) * distance**2)) for c in (0.02, 0.06, 0.12)]
+    label = np.tile([1.0, 0.0], 200)
+    data = pa.table(
+        {"label": label, "p": np.abs(label - 0.2), "q": np.roll(label, 1), "hour": label}
+    )
+    specs = [
+        {"name": n, "label_key": "label", "prediction_key": c} for n, c in (("a", "p"), ("b", "q"))
+    ]
+    specs[1]["is_baseline"] = True  # type: ignore[assignment]
+    made = {
+        "model_specs": specs,
+        "slicing_specs": [{}, {"feature_keys": ["hour"]}],
+        "metrics_specs": [{"metrics": ["MeanSquaredError", "BinaryAccuracy"]}],
+        "options": {"confidence": {"level": 0.95}},
+    }
+    data = data.set_column(1, "p", pa.array(np.random.default_rng(0).random(400)))
+    benison.evaluate(data, made, output=tmp_path / "out")
+    more = ["--metric", "mean_squared_error", "--fall", "0.1"]
+    printed = CliRunner().invoke(app, ["power", str(tmp_path / "out"), *more, "--json"])
+    rows = json.loads(printed.output)
+    assert [row["examples"] for row in rows] == [400, 200, 200]
+    assert all(row["needed_examples"] > 0 and row["detectable"] > 0 for row in rows)
+    _hold_power_against_a_threshold(data, made, rows, tmp_path / "gated")
+    refused = CliRunner().invoke(app, ["power", str(tmp_path / "out"), "--metric", "auc"])
+    assert refused.exit_code == 2
+
+
+def _hold_power_against_a_threshold(
+    data: pa.Table, made: dict[str, Any], rows: list[dict[str, Any]], out: Path
+) -> None:
+    """A rise that a threshold allows is added to what can be seen without it."""
+    bound = {"change_threshold": {"absolute": 0.05, "direction": "LOWER_IS_BETTER"}}
+    gated = {"class_name": "MeanSquaredError", "threshold": {**bound, "evidence": "worse"}}
+    benison.evaluate(data, {**made, "metrics_specs": [{"metrics": [gated]}]}, output=out)
+    for rise, factor in (("0.15", 1), ("0.05", None), ("0.050000001", None)):
+        command = ["power", str(out), "--metric", "mean_squared_error", "--fall", rise]
+        again = json.loads(CliRunner().invoke(app, [*command, "--json"]).output)
+        for row, free in zip(again, rows, strict=True):
+            assert row["detectable"] == pytest.approx(free["detectable"] + 0.05)
+            if factor:  # 0.15 beyond 0.05 is as far as 0.1 beyond 0
+                assert row["needed_examples"] == pytest.approx(free["needed_examples"], abs=1)
+    assert (
+        "more than 1,000,000,000" in CliRunner().invoke(app, command, env={"COLUMNS": "120"}).output
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--fall", "0"], "above 0"),
+        (["--fall", "1e-200"], "above 0"),
+        (["--fall", "0.3"], "no fall is larger"),
+        (["--churn", "0"], "never differ"),
+    ],
+)
+def test_a_fall_that_cannot_be_is_refused(more: list[str], sentence: str) -> None:
+    done = CliRunner().invoke(app, ["power", "--rows", "500", "--churn", "0.06", *more])
+    assert done.exit_code == 2
+    assert sentence in " ".join(done.output.split())
+
+
+def test_power_plans_for_data_before_there_is_a_model(in_folder: Path) -> None:
+    """As many rows as the sizes of the slices, over as many checks as there are slices."""
+    company = np.repeat(["Blue", "Red"], [2_400, 100])
+    pq.write_table(pa.table({"company": company, "fare": np.ones(2_500)}), "trips.parquet")
+    Path("eval.yaml").write_text("slicing_specs: [{}, {feature_keys: [company]}]\n")
+    asked = ["power", "trips.parquet", "--churn", "0.06", "--fall", "0.02", "--json"]
+    rows = json.loads(CliRunner().invoke(app, [*asked, "--config", "eval.yaml"]).output)
+    sizes = [(row["slice"], row["examples"]) for row in rows]
+    assert sizes == [("Overall", 2_500), ("company=Blue", 2_400), ("company=Red", 100)]
+    expected = of_churn([2_500, 2_400, 100], 0.06, 3, 0.02)
+    assert [{**row, "slice": ""} for row in rows] == expected
+    assert len(json.loads(CliRunner().invoke(app, asked).output)) == 1  # Overall alone
+    for more in (["--rows", "5"], ["--slices", "3"], ["--metric", "auc"]):
+        assert CliRunner().invoke(app, [*asked, *more]).exit_code == 2
+
+
+def _falls(allowed: float) -> dict[str, Any]:
+    """A threshold on a fall."""
+    return {"change_threshold": {"direction": "HIGHER_IS_BETTER", "absolute": -allowed}}
+
+
+@pytest.mark.parametrize(
+    ("threshold", "sentence"),
+    [
+        (
+            {"evidence": "not_worse", "value_threshold": {"lower_bound": 0.99}},
+            "1 of 3 slices has not the 299 rows that could show binary_accuracy to be within its bound 0.99, "
+            "however good it is",  # 0.99^299 is below 0.05, and 0.99^298 is not
+        ),
+        (
+            {"evidence": "worse", "value_threshold": {"lower_bound": 0.01}},
+            "1 of 3 slices has not the 408 rows",  # 0.99^408 is below 0.05 / 3
+        ),
+        (
+            {"evidence": "not_worse", **_falls(0.0001)},
+            "no slice of 3 has the 27,053 rows that could show binary_accuracy to be within its bound "
+            "-0.0001, where both models are right on the same rows",
+        ),
+        ({"evidence": "worse", **_falls(0.01)}, ""),
+        ({"evidence": "not_worse", "value_threshold": {"lower_bound": 0.9}}, ""),
+    ],
+)
+def test_check_config_names_gates_that_slices_are_too_small_for(
+    in_folder: Path, threshold: dict[str, Any], sentence: str
+) -> None:
+    columns = {"company": np.repeat(["Blue", "Red"], [2_400, 100]), "y": np.ones(2_500)}
+    pq.write_table(pa.table({**columns, "n": np.ones(2_500), "o": np.ones(2_500)}), "trips.parquet")
+    made = {
+        "model_specs": [
+            {"name": "new", "label_key": "y", "prediction_key": "n"},
+            {"name": "old", "label_key": "y", "prediction_key": "o", "is_baseline": True},
+        ],
+        "slicing_specs": [{}, {"feature_keys": ["company"]}],
+        "metrics_specs": [{"metrics": [{"class_name": "BinaryAccuracy", "threshold": threshold}]}],
+    }
+    Path("eval.json").write_text(json.dumps(made))
+    asked = ["check-config", "eval.json", "--examples", "trips.parquet", "--json"]
+    notes = json.loads(CliRunner().invoke(app, asked).output)["notes"]
+    assert len(notes) == bool(sentence)
+    assert all(sentence in note for note in notes), notes
+
+
+def test_power_tells_candidates_apart(in_folder: Path) -> None:
+    rng = np.random.default_rng(3)
+    y = np.tile([1.0, 0.0], 60)
+    scores = {name: rng.random(120) for name in ("new", "rival", "old")}
+    specs = [{"name": name, "label_key": "y", "prediction_key": name} for name in scores]
+    specs[2]["is_baseline"] = True  # type: ignore[assignment]
+    metrics = [{"metrics": ["BinaryAccuracy"]}]
+    made = {"model_specs": specs, "metrics_specs": metrics, "options": {"confidence": {}}}
+    benison.evaluate(pa.table({"y": y, **scores}), made, output="out")
+    asked = ["power", "out", "--metric", "binary_accuracy"]
+    rows = json.loads(CliRunner().invoke(app, [*asked, "--json"]).output)
+    assert sorted((row["slice"], row["model"]) for row in rows) == [
+        ("Overall", "new"),
+        ("Overall", "rival"),
+    ]
+    shown = CliRunner().invoke(app, [*asked, "--fall", "0.01"])
+    assert "rival" in shown.output
+    refused = CliRunner().invoke(app, [*asked, "--rows", "500", "--churn", "0.06"])
+    assert refused.exit_code == 2
+    assert "either an output and --metric" in " ".join(refused.output.split())
+
+
+def test_power_sees_what_the_gate_of_the_same_output_sees(in_folder: Path) -> None:
+    """With all checks of the run in the family, weights, relative bounds, and evidence not_worse."""
+    rng = np.random.default_rng(5)
+    y, shop = np.tile([1.0, 0.0], 200), np.repeat(["a", "b"], [100, 300])
+    scores = {name: np.abs(y - (rng.random(400) < 0.2) * 0.9) for name in ("new", "old")}
+    specs = [{"name": name, "label_key": "y", "prediction_key": name} for name in scores]
+    specs[1]["is_baseline"] = True  # type: ignore[assignment]
+    fall = {"direction": "HIGHER_IS_BETTER", "absolute": -0.01}
+    rise = {"direction": "LOWER_IS_BETTER", "relative": 0.02}
+    gates = {
+        "BinaryAccuracy": {"change_threshold": fall, "evidence": "worse", "weight": 3},
+        "MeanSquaredError": {"change_threshold": rise, "evidence": "worse"},
+        "Recall": {"change_threshold": fall, "evidence": "not_worse"},
+    }
+    metrics = [{"class_name": name, "threshold": gate} for name, gate in gates.items()]
+    slices = [{}, {"feature_keys": ["shop"]}]
+    made = {"model_specs": specs, "slicing_specs": slices, "metrics_specs": [{"metrics": metrics}]}
+    data = pa.table({"y": y, "shop": shop, **scores})
+    checks = benison.evaluate(data, made, output="out").verdict.checks
+    for name, metric, family in (
+        ("BinaryAccuracy", "binary_accuracy", 6),
+        ("MeanSquaredError", "mean_squared_error", 6),
+        ("Recall", "recall", 1),
+    ):
+        asked = ["power", "out", "--metric", name, "--fall", "0.01"]
+        rows = json.loads(CliRunner().invoke(app, [*asked, "--json"]).output)
+        seen = {
+            check.slice: check.detectable
+            * (abs(check.baseline) if "relative" in check.check else 1)
+            for check in checks
+            if check.metric == metric
+        }
+        assert {row["slice"]: row["detectable"] for row in rows} == pytest.approx(seen)
+        assert {row["family_size"] for row in rows} == {family}
+        text = " ".join(CliRunner().invoke(app, asked, env={"COLUMNS": "120"}).output.split())
+        assert f"Corrected over {family} check" in text
+        allows = "A fall of 0.01 has no rows (-) where a threshold of the result allows it."
+        assert (allows in text) == any(row["needed_examples"] is None for row in rows)
+        assert (allows in text) == (name != "MeanSquaredError")
