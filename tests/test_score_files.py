@@ -156,6 +156,7 @@ def log_with(folder: Path, *values_: Any) -> Path:
         (("0.5", "1e-1", 2, None), [0.5, 0.1, 2, None]),
         (("A", "B", "C", None), ["A", "B", "C", None]),
         (([1, 2], [3, 4]), [[1, 2], [3, 4]]),
+        (("1e400", "C"), ["1e400", "C"]),
     ],
 )
 def test_scores_are_numbers_as_inspect_sees_them(
@@ -163,6 +164,23 @@ def test_scores_are_numbers_as_inspect_sees_them(
 ) -> None:
     (batch,) = Dataset.open(log_with(tmp_path, *given)).batches()
     assert batch.column("score_m").to_pylist() == expected
+
+
+def test_a_log_that_lacks_samples_is_refused(tmp_path: Path) -> None:
+    """Those that it lacks could be the worst."""
+    log = json.loads((FOLDER / "sums.json").read_text())
+    total = log["results"]["total_samples"]
+    assert total == len(log["samples"])
+    (tmp_path / "sums.json").write_text(json.dumps({**log, "samples": log["samples"][:1]}))
+    with pytest.raises(benison.DataError, match=f"It has 1 of the {total} samples that it counts"):
+        Dataset.open(tmp_path / "sums.json")
+
+
+def test_the_task_is_named_by_the_file_and_not_by_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "samples_run").mkdir()
+    shutil.copy(FOLDER / SAMPLES.format("sums"), tmp_path / "samples_run")
+    (batch, *_) = Dataset.open(tmp_path / "samples_run" / SAMPLES.format("sums")).batches()
+    assert set(batch.column("task").to_pylist()) == {"sums"}
 
 
 def test_a_score_that_is_no_number_beside_numbers_is_named(tmp_path: Path) -> None:

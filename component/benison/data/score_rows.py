@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -17,19 +18,21 @@ Pairs: TypeAlias = "Iterable[tuple[str, Any]]"
 _GRADES = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0, "yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
 _FINITE = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 _SCORE = "score_"
-_TASK = re.compile(r"samples_(.+)_\d{4}-\d\d-\d\dT[^/]*$")
+_TASK = re.compile(r"(?:^|[/\\])samples_([^/\\]+)_\d{4}-\d\d-\d\dT[^/\\]*$")
 
 
 def of_inspect(header: Mapping[str, Any], samples: Iterable[Any]) -> Iterator[Row]:
     """Rows of Inspect's samples, with the names of its own data frames.
 
     Raises:
-        DataError: There are none, or a score is a number in one and a word without a number in another.
+        DataError: There are none, or fewer than the log counts, or a score is a number in one and a word
+            without a number in another.
     """
     run = header["eval"]
     rows = [*numbered(lambda sample: _row(_of_sample(run, sample)), samples)]
     if not rows:
         raise DataError("It has no samples. Let Inspect keep them: without --no-log-samples.")
+    _check_whole(header, len(rows))
     targets = [row["target"] for row in rows]
     if any(isinstance(target, list) for target in targets):  # some samples have several
         for row in rows:
@@ -37,6 +40,16 @@ def of_inspect(header: Mapping[str, Any], samples: Iterable[Any]) -> Iterator[Ro
     for name in dict.fromkeys(name for row in rows for name in row if name.startswith(_SCORE)):
         _grade(rows, name)
     yield from rows
+
+
+def _check_whole(header: Mapping[str, Any], count: int) -> None:
+    """Refuse a log without some of its samples, which could be the worst."""
+    total = (header.get("results") or {}).get("total_samples") or 0
+    if count < total:
+        raise DataError(
+            f"It has {count:,} of the {total:,} samples that it counts itself. Give the log as Inspect "
+            "wrote it."
+        )
 
 
 def numbered(make: Callable[[Any], Row], samples: Iterable[Any]) -> Iterator[Row]:
@@ -87,8 +100,8 @@ def _of_sample(run: Mapping[str, Any], sample: Mapping[str, Any]) -> Iterator[tu
 def _number(value: Any) -> Any:
     """A score as a number, as Inspect's metrics see it; what stands for none as it is.
 
-    >>> [_number(value) for value in ("C", "I", "P", "Yes", "false", True, "0.5", "inf", "maybe")]
-    [1.0, 0.0, 0.5, 1.0, 0.0, 1.0, 0.5, 'inf', 'maybe']
+    >>> [_number(value) for value in ("C", "I", "P", "Yes", "false", True, "0.5", "1e400", "maybe")]
+    [1.0, 0.0, 0.5, 1.0, 0.0, 1.0, 0.5, '1e400', 'maybe']
     """
     if isinstance(value, bool):
         return float(value)
@@ -97,7 +110,7 @@ def _number(value: Any) -> Any:
     number = _GRADES.get(value, _GRADES.get(value.lower()))
     if number is None and re.fullmatch(_FINITE, value.strip()):
         number = float(value)
-    return value if number is None else number
+    return number if number is not None and math.isfinite(number) else value
 
 
 def _completion(output: Mapping[str, Any]) -> str | None:
