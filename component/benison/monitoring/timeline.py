@@ -193,12 +193,16 @@ def _from_blessed(ordered: list[EvalResult]) -> list[EvalResult]:
 def _after(reference: EvalResult, ordered: list[EvalResult], as_given: bool) -> list[EvalResult]:
     """The results without the reference, and without those that were evaluated before it."""
 
-    def is_later(result: EvalResult) -> bool:
-        if result is reference or (result.path is not None and result.path == reference.path):
-            return False
-        return as_given or str(result.manifest["created"]) >= str(reference.manifest["created"])
+    def is_reference(result: EvalResult) -> bool:
+        return result is reference or (result.path is not None and result.path == reference.path)
 
-    return [result for result in ordered if is_later(result)]
+    others = [result for result in ordered if not is_reference(result)]
+    if as_given:
+        return others
+    if len(others) < len(ordered):  # in whose order those of one second are as they were given
+        return ordered[[*map(is_reference, ordered)].index(True) + 1 :]
+    since = str(reference.manifest["created"])
+    return [result for result in others if str(result.manifest["created"]) >= since]
 
 
 def _rows(result: EvalResult, bucket: int) -> pa.Table:
