@@ -19,40 +19,28 @@ from benison.cli import app
 from benison.results.sample_sizes import of_churn
 
 
-def test_power_says_what_slices_can_show(tmp_path: Path) -> None:
+def test_power_says_how_many_rows_a_fall_needs() -> None:
     """Rows for 80 % power of a fall of two points, over 100 slices, at three churns."""
-    arguments = [
-        "power",
-        "--slices",
-        "100",
-        "--fall",
-        "0.02",
-        "--rows",
-        "1000",
-        "--json",
-        "--churn",
-    ]
-    needed = []
-    for churn in ("0.02", "0.06", "0.12"):
-        printed = CliRunner().invoke(app, [*arguments, churn])
-        needed.append(json.loads(printed.output)[0]["needed_examples"])
+    asked = ["power", "--slices", "100", "--fall", "0.02", "--rows", "1000", "--json", "--churn"]
+    churns = [0.02, 0.06, 0.12]
+    printed = [CliRunner().invoke(app, [*asked, str(churn)]).output for churn in churns]
+    needed = [json.loads(output)[0]["needed_examples"] for output in printed]
     distance = (stats.norm.isf(0.05 / 100) + stats.norm.isf(0.2)) / 0.02
-    assert needed == [int(np.ceil((c - 0.02**2) * distance**2)) for c in (0.02, 0.06, 0.12)]
-    label = np.tile([1.0, 0.0], 200)
-    data = pa.table(
-        {"label": label, "p": np.abs(label - 0.2), "q": np.roll(label, 1), "hour": label}
-    )
-    specs = [
-        {"name": n, "label_key": "label", "prediction_key": c} for n, c in (("a", "p"), ("b", "q"))
-    ]
-    specs[1]["is_baseline"] = True  # type: ignore[assignment]
+    assert needed == [int(np.ceil((churn - 0.02**2) * distance**2)) for churn in churns]
+
+
+def test_power_says_what_slices_can_show(tmp_path: Path) -> None:
+    label, scores = np.tile([1.0, 0.0], 200), np.random.default_rng(0).random(400)
+    data = pa.table({"label": label, "p": scores, "q": np.roll(label, 1), "hour": label})
     made = {
-        "model_specs": specs,
+        "model_specs": [
+            {"name": "a", "label_key": "label", "prediction_key": "p"},
+            {"name": "b", "label_key": "label", "prediction_key": "q", "is_baseline": True},
+        ],
         "slicing_specs": [{}, {"feature_keys": ["hour"]}],
         "metrics_specs": [{"metrics": ["MeanSquaredError", "BinaryAccuracy"]}],
         "options": {"confidence": {"level": 0.95}},
     }
-    data = data.set_column(1, "p", pa.array(np.random.default_rng(0).random(400)))
     benison.evaluate(data, made, output=tmp_path / "out")
     more = ["--metric", "mean_squared_error", "--fall", "0.1"]
     printed = CliRunner().invoke(app, ["power", str(tmp_path / "out"), *more, "--json"])
@@ -119,23 +107,26 @@ def _falls(allowed: float) -> dict[str, Any]:
     return {"change_threshold": {"direction": "HIGHER_IS_BETTER", "absolute": -allowed}}
 
 
+LOW = {"value_threshold": {"lower_bound": 0.01}, "evidence": "worse"}
+"""What a model that is never right on n rows fails at a chance of 0.99^n."""
+
+
 @pytest.mark.parametrize(
     ("threshold", "sentence"),
     [
         (
             {"evidence": "not_worse", "value_threshold": {"lower_bound": 0.99}},
             "1 of 3 slices has not the 299 rows that could show binary_accuracy to be within its bound 0.99, "
-            "however good it is",  # 0.99^299 is below 0.05, and 0.99^298 is not
+            "however good the model is",  # 0.99^299 is below 0.05, and 0.99^298 is not
         ),
-        (
-            {"evidence": "worse", "value_threshold": {"lower_bound": 0.01}},
-            "1 of 3 slices has not the 408 rows",  # 0.99^408 is below 0.05 / 3
-        ),
+        (LOW, "1 of 3 slices has not the 408 rows"),  # 0.99^408 is below 0.05 / 3
+        (LOW, "There it refuses nothing unless other checks fail too."),
         (
             {"evidence": "not_worse", **_falls(0.0001)},
             "no slice of 3 has the 27,053 rows that could show binary_accuracy to be within its bound "
             "-0.0001, where both models are right on the same rows",
         ),
+        ({"evidence": "not_worse", **_falls(-0.01)}, ""),  # all rows won show a rise of a point
         ({"evidence": "worse", **_falls(0.01)}, ""),
         ({"evidence": "not_worse", "value_threshold": {"lower_bound": 0.9}}, ""),
     ],
@@ -143,6 +134,23 @@ def _falls(allowed: float) -> dict[str, Any]:
 def test_check_config_names_gates_that_slices_are_too_small_for(
     in_folder: Path, threshold: dict[str, Any], sentence: str
 ) -> None:
+    notes = _gate_notes([{"class_name": "BinaryAccuracy", "threshold": threshold}])
+    assert len(notes) == bool(sentence)
+    assert all(sentence in note for note in notes), notes
+
+
+def test_check_config_takes_the_share_of_alpha_that_a_gate_may_have(in_folder: Path) -> None:
+    gate = {"class_name": "BinaryAccuracy", "threshold": {**LOW, "weight": 9}}
+    weighted = _gate_notes([gate, {"class_name": "Precision", "threshold": LOW}])[0]
+    assert "the 418 rows" in weighted  # 0.99^418 is below 0.05 * 9 / (3 * 9 + 3)
+    gate = {"class_name": "BinaryAccuracy", "threshold": LOW}
+    (note,) = _gate_notes([gate], {"confidence": {"correction": "bh"}})
+    assert "the 299 rows" in note  # where all three fail each may have all of alpha
+    assert note.endswith("There it refuses nothing.")
+
+
+def _gate_notes(metrics: list[Any], options: dict[str, Any] | None = None) -> list[str]:
+    """What `check-config` says of gates on slices of 2,500, 2,400 and 100 rows."""
     columns = {"company": np.repeat(["Blue", "Red"], [2_400, 100]), "y": np.ones(2_500)}
     pq.write_table(pa.table({**columns, "n": np.ones(2_500), "o": np.ones(2_500)}), "trips.parquet")
     made = {
@@ -151,13 +159,13 @@ def test_check_config_names_gates_that_slices_are_too_small_for(
             {"name": "old", "label_key": "y", "prediction_key": "o", "is_baseline": True},
         ],
         "slicing_specs": [{}, {"feature_keys": ["company"]}],
-        "metrics_specs": [{"metrics": [{"class_name": "BinaryAccuracy", "threshold": threshold}]}],
+        "metrics_specs": [{"metrics": metrics}],
+        "options": options or {},
     }
     Path("eval.json").write_text(json.dumps(made))
     asked = ["check-config", "eval.json", "--examples", "trips.parquet", "--json"]
-    notes = json.loads(CliRunner().invoke(app, asked).output)["notes"]
-    assert len(notes) == bool(sentence)
-    assert all(sentence in note for note in notes), notes
+    notes: list[str] = json.loads(CliRunner().invoke(app, asked).output)["notes"]
+    return notes
 
 
 def test_power_tells_candidates_apart(in_folder: Path) -> None:

@@ -331,6 +331,8 @@ def test_probes_are_drawn_as_curves_and_as_values(probed: EvalResult) -> None:
     for name, feature in (("partial_dependenc", ""), ("partial_dependence", "hours")):
         with pytest.raises(DataError, match="Did you mean"):
             probed.view.probe(name, feature)
+    with pytest.raises(DataError, match="says nothing of the output 'zz'"):
+        probed.view.probe("partial_dependence", "hour", output="zz")
 
 
 def probed_companies(result: EvalResult) -> list[str]:

@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Says which gates the slices of some data are too small for, whatever the models do.
 
-Of a share of right rows the most that so many rows can show is known: that all are right, or for a change
-that no row tells the models apart. A gate that not even these would pass, or fail, says nothing.
+Of a share of right rows the most that so many rows can show is known: that all are right. Of a change it is
+that no row tells the models apart, or, where an improvement is asked for, that one model alone is right in
+every row. A gate that not even these would pass, or fail, says nothing.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from benison.config import SlicingSpec
-from benison.config.fields import NO_CORRECTION, NOT_WORSE, POINT
+from benison.config.fields import HOLM, NOT_WORSE, POINT
 from benison.config.plain import Loc, path_of
 from benison.data.batch import Array
 from benison.engine.plan import Plan
@@ -40,24 +41,31 @@ class _Gate:
     path: str
     rule: Rule
     evidence: str
+    weight: float
     sizes: Array
+
+    @property
+    def upwards(self) -> bool:
+        """Whether it takes high values to show it."""
+        return (self.rule.side == LOWER) == (self.evidence == NOT_WORSE)
+
+    @property
+    def rests_on_equals(self) -> bool:
+        """Whether models of which no row tells one from the other are within its bound, as it asks."""
+        inside = self.rule.bound < 0 if self.upwards else self.rule.bound > 0
+        return self.rule.is_change and self.evidence == NOT_WORSE and inside
 
     def p(self, rows: Array) -> Array:
         """The p-values of the most that so many rows can show."""
-        spread = self._extreme(rows)
-        upwards = (self.rule.side == LOWER) == (self.evidence == NOT_WORSE)
-        return spread.p_above(self.rule.bound) if upwards else spread.p_below(self.rule.bound)
+        spread, bound = self._extreme(rows), self.rule.bound
+        return spread.p_above(bound) if self.upwards else spread.p_below(bound)
 
     def _extreme(self, rows: Array) -> Spread:
-        none, upwards = (
-            np.zeros_like(rows),
-            (self.rule.side == LOWER) == (self.evidence == NOT_WORSE),
-        )
-        if not self.rule.is_change:
-            return Share(rows if upwards else none, rows)
-        if self.evidence == NOT_WORSE:
+        none = np.zeros_like(rows)
+        if self.rests_on_equals:
             return PairedShares(none, none, rows)
-        return PairedShares(rows if upwards else none, none if upwards else rows, rows)
+        ones, zeros = (rows, none) if self.upwards else (none, rows)
+        return PairedShares(ones, zeros, rows) if self.rule.is_change else Share(ones, rows)
 
     def needed(self, alpha: float) -> int:
         """The fewest rows that can show it; `_MOST_ROWS` for none."""
@@ -70,29 +78,37 @@ class _Gate:
             low, high = (low, middle) if shown else (middle, high)
         return high
 
-    def sentence(self, needed: int, small: int) -> str:
-        """What is wrong with it."""
-        slices = counted(len(self.sizes), "slice")
-        which = (
-            f"no slice of {len(self.sizes):,} has"
-            if small == len(self.sizes)
-            else (f"{small:,} of {slices} {'have' if small > 1 else 'has'} not")
-        )
+    def sentence(self, needed: int, small: int, alone: bool) -> str:
+        """What is wrong with it.
+
+        Args:
+            needed: The fewest rows that can show it.
+            small: How many of its slices have fewer.
+            alone: Whether no other check has a part in what it takes.
+        """
         rows = f"the {needed:,} rows" if needed < _MOST_ROWS else "enough rows"
-        if self.evidence != NOT_WORSE:
-            return (
-                f"{self.path}: {which} {rows} that could show {self.name} to be beyond its bound "
-                f"{self.rule.bound:g}, however bad the model is. There it refuses nothing."
-            )
-        best = (
-            "where both models are right on the same rows"
-            if self.rule.is_change
-            else "however good it is"
-        )
+        show = f"{self.path}: {self._which(small)} {rows} that could show {self.name} to be"
+        return f"{show} {self._within() if self.evidence == NOT_WORSE else self._beyond(alone)}"
+
+    def _which(self, small: int) -> str:
+        size = len(self.sizes)
+        if small == size:
+            return f"no slice of {size:,} has"
+        return f"{small:,} of {counted(size, 'slice')} {'have' if small > 1 else 'has'} not"
+
+    def _within(self) -> str:
+        models = "where both models are right on the same rows"
+        best = models if self.rests_on_equals else "however good the model is"
         return (
-            f"{self.path}: {which} {rows} that could show {self.name} to be within its bound "
-            f"{self.rule.bound:g}, {best}, and not_worse blesses a model where all do. Ask it of larger "
-            "slices alone (per_slice_thresholds), and evidence: worse of the others."
+            f"within its bound {self.rule.bound:g}, {best}, and not_worse blesses a model where all do. Ask "
+            f"it of larger slices alone (per_slice_thresholds), and evidence: worse of the others."
+        )
+
+    def _beyond(self, alone: bool) -> str:
+        unless = "" if alone else " unless other checks fail too"
+        return (
+            f"beyond its bound {self.rule.bound:g}, however bad the model is. There it refuses nothing"
+            f"{unless}."
         )
 
 
@@ -111,16 +127,21 @@ def gate_notes(plan: Plan, examples: Any, format_: str | None = None) -> list[st
         return np.asarray(table["examples"].to_numpy(), np.float64)
 
     gates = list(_gates(plan, sizes))
-    family = sum(len(gate.sizes) for gate in gates if gate.evidence != NOT_WORSE)
-    is_corrected = plan.config.options.certainty.correction != NO_CORRECTION
     notes = []
     for gate in gates:
-        shared = gate.evidence != NOT_WORSE and is_corrected
-        alpha = plan.config.alpha / (family if shared else 1)
+        share = _share_of_alpha(gate, gates, plan.config.options.certainty.correction)
+        alpha = plan.config.alpha * share
         small = int((~(gate.p(gate.sizes) <= alpha)).sum())
         if small:
-            notes.append(gate.sentence(gate.needed(alpha), small))
+            notes.append(gate.sentence(gate.needed(alpha), small, alone=share == 1))
     return notes
+
+
+def _share_of_alpha(gate: _Gate, gates: Sequence[_Gate], correction: str) -> float:
+    """What a check has of alpha as long as no other fails; by Benjamini and Hochberg's all may have all."""
+    if gate.evidence == NOT_WORSE or correction != HOLM:
+        return 1.0
+    return gate.weight / sum(g.weight * len(g.sizes) for g in gates if g.evidence != NOT_WORSE)
 
 
 def _gates(plan: Plan, sizes: Callable[[tuple[SlicingSpec, ...]], Array]) -> Iterator[_Gate]:
@@ -132,7 +153,8 @@ def _gates(plan: Plan, sizes: Callable[[tuple[SlicingSpec, ...]], Array]) -> Ite
             for rule in rules_of(threshold):
                 if shares and all(_is_share(sampling, rule) for sampling in shares):
                     specs = _specs(plan, loc)
-                    yield _Gate(each.name, path_of(loc), rule, threshold.evidence, sizes(specs))
+                    asked = rule, threshold.evidence, threshold.weight
+                    yield _Gate(each.name, path_of(loc), *asked, sizes(specs))
 
 
 def _is_share(sampling: Sampling, rule: Rule) -> bool:

@@ -233,7 +233,8 @@ class CalibrationPlot(Metric):
 
     Where most predictions of a slice are outside [0, 1], as those of a regression are, and nothing else is
     asked for, its buckets divide the range in which all but a hundredth at either end are, with round ends;
-    predictions are in them to a thousandth of their size.
+    predictions are in them to a thousandth of their size, and those in [0, 1) to one `num_buckets`-th, as the
+    bucket of each there is all that is known of it.
 
     In a bucket label / weight is the mean label and prediction / weight the mean prediction, and a model
     is calibrated where the two are equal. Each column is float64[S, num_buckets + 2]; a bucket without

@@ -29,10 +29,9 @@ def probe_rows(
     if not named:
         hint = suggestion(name, {row["probe"] for row in every})
         raise DataError(f"There is nothing of a probe {name!r}. {hint}")
-    rows = [row for row in named if feature in ("", row["feature"]) and _has(row, keys)]
-    if not rows:
-        hint = suggestion(feature, {row["feature"] for row in named})
-        raise DataError(f"{name} says nothing of the feature {feature!r}. {hint}")
+    rows = named
+    for key, value in {**({"feature": feature} if feature else {}), **keys}.items():
+        rows = _rows_of(name, rows, key, value)
     for key in ("model", "output"):
         choices = sorted({row[key] for row in rows})
         if len(choices) > 1:
@@ -40,8 +39,13 @@ def probe_rows(
     return rows
 
 
-def _has(row: Mapping[str, Any], keys: Mapping[str, Any]) -> bool:
-    return all(row[key] == value for key, value in keys.items())
+def _rows_of(name: str, rows: list[dict[str, Any]], key: str, value: Any) -> list[dict[str, Any]]:
+    """The findings of a probe that have a value."""
+    of_it = [row for row in rows if row[key] == value]
+    if not of_it:
+        hint = suggestion(str(value), {row[key] for row in rows} - {""})
+        raise DataError(f"{name} says nothing of the {key} {value!r}. {hint}")
+    return of_it
 
 
 def curve_points(row: Mapping[str, Any]) -> list[dict[str, Any]]:
