@@ -156,42 +156,53 @@ TIMES = pd.to_datetime(
     ]
 )
 _FREQUENCIES = {"minute": "min", "hour": "h", "day": "D", "month": "M", "year": "Y"}
+_WRITTEN = {"hour": "%Y-%m-%d %Hh"}
+"""How a period is written where pandas would write it as it writes another one."""
 
 
 def in_each_form(times: pd.DatetimeIndex) -> dict[str, pa.Array]:
-    seconds = [None if pd.isna(t) else int(t.timestamp()) for t in times]
     texts = [None if pd.isna(t) else t.isoformat() for t in times]
     return {
         "timestamp": pa.array(times),
         "text": pa.array(texts),
         "dictionary": pa.array(texts).dictionary_encode(),
+    }
+
+
+def in_numbers(times: pd.DatetimeIndex) -> dict[str, pa.Array]:
+    seconds = [None if pd.isna(t) else int(t.timestamp()) for t in times]
+    return {
         "seconds": pa.array(seconds, pa.int64()),
         "milliseconds": pa.array([None if s is None else s * 1000 for s in seconds], pa.float64()),
     }
 
 
+def _by_pandas(time: pd.Timestamp, every: str) -> str | None:
+    return (
+        None if pd.isna(time) else time.to_period(_FREQUENCIES[every]).strftime(_WRITTEN.get(every))
+    )
+
+
 @pytest.mark.parametrize("every", [*_FREQUENCIES, "week"])
 def test_periods_are_those_of_pandas(every: str) -> None:
     forms = in_each_form(TIMES)
-    del forms["milliseconds"]
     if every == "week":
         expected = [
             None if pd.isna(t) else f"{t.isocalendar()[0]}-W{t.isocalendar()[1]:02}" for t in TIMES
         ]
     else:
-        frequency = _FREQUENCIES[every]
-        expected = [None if pd.isna(t) else str(t.to_period(frequency)) for t in TIMES]
+        expected = [_by_pandas(t, every) for t in TIMES]
     assert {
         name: periods("t", of, every).to_pylist() for name, of in forms.items()
     } == dict.fromkeys(forms, expected)
     assert all(Bins(every=every).has(text) for text in expected if text)  # type: ignore[arg-type]
 
 
-def test_later_numbers_are_milliseconds() -> None:
-    late = TIMES[[0, 1, 4]]
-    assert periods("t", in_each_form(late)["milliseconds"], "day").to_pylist() == [
-        str(t.date()) for t in late
-    ]
+@pytest.mark.parametrize("unit", ["seconds", "milliseconds"])
+def test_numbers_are_seconds_and_larger_ones_milliseconds(unit: str) -> None:
+    late = TIMES[[0, 1, 4, 3]]
+    expected = [str(t.date()) for t in late[:3]]
+    assert periods("t", in_numbers(late)[unit], "day").to_pylist() == [*expected, None]
 
 
 def test_slices_of_periods_are_crossed_and_counted() -> None:

@@ -227,15 +227,16 @@ class StreamOptions:
             )
         if self.config is None or self.time_key is None:
             raise ConfigError("A stream of data needs --config eval.yaml and --time-key COLUMN.")
+        every = self.bucket or "day"
         result = evaluated_in_periods(
             self.examples,
             self.config,
             self.time_key,
-            self.bucket or "day",
+            every,
             model=self.model,
             format=self.format,
         )
-        return Timeline.of_periods(result, self.time_key, reference)
+        return Timeline.of_periods(result, self.time_key, reference, every)
 
 
 def _print(report: MonitorReport, as_json: bool) -> None:

@@ -34,21 +34,30 @@ def _edge(value: Any) -> float:
 
 PERIODS = {
     "minute": "%Y-%m-%d %H:%M",
-    "hour": "%Y-%m-%d %H:00",
+    "hour": "%Y-%m-%d %Hh",
     "day": "%Y-%m-%d",
     "week": "%G-W%V",
     "month": "%Y-%m",
     "year": "%Y",
 }
-"""Periods of time, and how each is written, so that texts of one kind sort by time."""
+"""Periods of time, and how each is written: no two alike, and texts of one of them sort by time."""
 _FORMS = {
-    every: re.sub("[YGmdHMV]", r"\\d+", form.replace("%", "")) for every, form in PERIODS.items()
+    every: re.compile("-?" + re.sub("%[YGmdHMV]", r"\\d+", form)) for every, form in PERIODS.items()
 }
 
 T = TypeVar("T")
 Edges: TypeAlias = "Mapping[tuple[str, int], tuple[float, ...]]"
 """The edges of the quantiles of columns, by the column and their number."""
 Edge = Annotated[Any, BeforeValidator(_edge), WithJsonSchema({"type": "number"})]
+
+
+def period_of(label: str) -> str | None:
+    """Which of `PERIODS` a text is the name of; None if of none.
+
+    >>> period_of("2026-01-31 12h"), period_of("2026-01-31 12:00"), period_of("12")
+    ('hour', 'minute', 'year')
+    """
+    return next((every for every, form in _FORMS.items() if form.fullmatch(label)), None)
 
 
 class Bins(ConfigPart):
@@ -103,7 +112,7 @@ class Bins(ConfigPart):
     def has(self, label: str) -> bool:
         """Whether a text may be that of one of the bins."""
         if self.every is not None:
-            return re.fullmatch(_FORMS[self.every], label) is not None
+            return period_of(label) == self.every
         return label in self.labels or (self.edges is None and label.startswith("["))
 
 

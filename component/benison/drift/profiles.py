@@ -21,6 +21,7 @@ from benison.errors import DataError
 from benison.slicing.bin_edges import DistinctNumbers, places
 from benison.slicing.encode import ColumnCodes, SpecCodes, split_values
 from benison.slicing.keys import OVERALL, slice_name
+from benison.slicing.periods import Group, check_zones
 from benison.slicing.spec_columns import columns_of, written_columns
 
 CELLS = 10
@@ -123,8 +124,15 @@ def _of_batches(
     dataset: Dataset,
 ) -> Profiles:
     total: Profiles = {}
+    groups: dict[Group, None] = {}
     for batch in batches:
-        total = merged(total, batch_profiles(batch, columns, slices))
+        codes = _slices_of(batch, slices)
+        for each in codes:
+            if len(each.values):
+                check_zones((each.features, each.kinds), groups)
+                groups[each.features, each.kinds] = None
+        values = {name: batch.column(name) for name in columns}
+        total = merged(total, profiles_of_rows(values, codes))
     if not total:
         raise DataError(f"{dataset.describe()} holds no rows, so there is nothing to compare.")
     return total
@@ -134,11 +142,15 @@ def batch_profiles(
     batch: pa.RecordBatch, columns: Sequence[str], slices: Sequence[SlicingSpec] = ()
 ) -> Profiles:
     """Those of one batch of at least one row."""
+    values = {name: batch.column(name) for name in columns}
+    return profiles_of_rows(values, _slices_of(batch, slices))
+
+
+def _slices_of(batch: pa.RecordBatch, slices: Sequence[SlicingSpec]) -> list[SpecCodes]:
     names = batch.schema.names
     texts = {n.removeprefix(TEXT): batch.column(n) for n in names if n.startswith(TEXT)}
     encoded = ColumnCodes(batch, texts)
-    values = {name: batch.column(name) for name in columns}
-    return profiles_of_rows(values, [SpecCodes.of(spec, encoded) for spec in slices])
+    return [SpecCodes.of(spec, encoded) for spec in slices]
 
 
 def profiles_of_rows(columns: Mapping[str, pa.Array], slices: Sequence[SpecCodes]) -> Profiles:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from benison.config import Bins, EvalConfig, SlicingSpec
+from benison.config.slicing_specs import period_of
 from benison.data.dataset import Dataset
 from benison.drift.comparison import DriftRule
 from benison.drift.drift_sides import WHOLE, Side
@@ -117,12 +118,8 @@ class ProfilesOfPeriods:
 
     def of(self, keys: Sequence[SliceKey], buckets: Sequence[str]) -> dict[SliceKey, Profiles]:
         """As `SliceProfiles` has it, in one pass."""
-        every = next(
-            spec.bins[self.time_key]
-            for spec in self.config.slicing_specs
-            if self.time_key in spec.bins and spec.bins[self.time_key].every
-        )
-        specs = [_spec_of(key, self.config, {self.time_key: every}) for key in keys]
+        every: Any = period_of(buckets[-1])  # the first ones may be a reference
+        specs = [_spec_of(key, self.config, {self.time_key: Bins(every=every)}) for key in keys]
         columns = [name for name in columns_of(self.dataset) if name != self.time_key]
         made = profiles_of(self.dataset, columns, specs)
         named = {

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from benison.config.slicing_specs import PERIODS, period_of
 from benison.errors import DataError, suggestion
 from benison.slicing.keys import PERIOD, SLICE_KEY, slice_name
 from benison.table.slices import as_key, slice_ids
@@ -18,23 +19,27 @@ _CURE = (
 )
 
 
-def in_periods(rows: pa.Table, time_key: str | None, first: int) -> tuple[str, list[str], pa.Table]:
+def in_periods(
+    rows: pa.Table, time_key: str | None, every: str | None, first: int
+) -> tuple[str, list[str], pa.Table]:
     """The column, its periods in their order, and the rows of metrics in one, by the rest of their slices.
 
     Args:
         rows: With the columns of metrics.parquet.
         time_key: The column whose periods they are; None for the only one.
+        every: Which of `PERIODS`; None for the only one. Slices by others are left out.
         first: The number of the first bucket.
 
     Raises:
-        DataError: There are no slices of periods, or of several columns.
+        DataError: There are no slices of periods, or of several columns, or of periods of several sizes.
     """
     encoded = slice_ids(rows).dictionary_encode()
     codes = encoded.indices.to_numpy()
     _, firsts = np.unique(codes, return_index=True)
     keys: list[Any] = rows["slice_key"].take(pa.array(firsts)).to_pylist()
     key = _time_key(keys, time_key)
-    periods = [_value(pairs, key) for pairs in keys]
+    size = _size(keys, key, every)
+    periods = [_period(pairs, key, size) for pairs in keys]
     known = sorted({each for each in periods if each is not None})
     number = {period: first + i for i, period in enumerate(known)}
     rests = [[pair for pair in pairs if pair["feature"] != key] for pairs in keys]
@@ -71,5 +76,26 @@ def _time_key(keys: Sequence[Sequence[Mapping[str, str]]], asked: str | None) ->
     return asked or known[0]
 
 
-def _value(pairs: Sequence[Mapping[str, str]], key: str) -> str | None:
-    return next((pair["value"] for pair in pairs if pair["feature"] == key), None)
+def _size(keys: Sequence[Sequence[Mapping[str, str]]], key: str, asked: str | None) -> str:
+    """Which of `PERIODS` the buckets are."""
+    sizes = {period_of(p["value"]) for pairs in keys for p in pairs if _is_period(p, key)}
+    known = [every for every in PERIODS if every in sizes]
+    named = " and by ".join(known)
+    if asked is None and len(known) > 1:
+        raise DataError(
+            f"The result has slices of {key!r} by {named}, and buckets are of one size. Evaluate with one of "
+            "them in slicing_specs, or give the data, time_key and bucket."
+        )
+    if asked is not None and asked not in known:
+        raise DataError(f"The result has no slices of {key!r} by {asked}, but by {named}. {_CURE}")
+    return asked or known[0]
+
+
+def _period(pairs: Sequence[Mapping[str, str]], key: str, every: str) -> str | None:
+    """The period of such a size that a slice is of; None where it is of none."""
+    values = (pair["value"] for pair in pairs if _is_period(pair, key))
+    return next((value for value in values if period_of(value) == every), None)
+
+
+def _is_period(pair: Mapping[str, str], key: str) -> bool:
+    return pair["feature"] == key and pair["type"] == PERIOD

@@ -44,7 +44,7 @@ def monitor_stream(
         DataError: The column holds no times, or nothing can be watched.
     """
     result = evaluated_in_periods(examples, config, time_key, bucket, **evaluation)
-    timeline = Timeline.of_periods(result, time_key, reference)
+    timeline = Timeline.of_periods(result, time_key, reference, bucket)
     return with_drift(watch.report(timeline), timeline, examples, evaluation.get("format"))
 
 
@@ -72,12 +72,14 @@ def evaluated_in_periods(
 def in_periods_too(config: EvalConfig, time_key: str, bucket: str) -> EvalConfig:
     """The config with each of its slices in each period beside it; searches and probes are left out."""
     specs = config.slicing_specs or (SlicingSpec(),)
-    timed = [_crossed(spec, time_key, bucket) for spec in specs if time_key not in spec.features]
+    untimed = [spec for spec in specs if time_key not in {*spec.features} - {*spec.bins}]
+    timed = [_crossed(spec, time_key, bucket) for spec in untimed]
+    new = [spec for i, spec in enumerate(timed) if spec not in (*specs, *timed[:i])]
     options = config.options
     if options.confidence is None and not options.compute_confidence_intervals:
         options = options.model_copy(update={"confidence": ConfidenceOptions()})
     update: Mapping[str, Any] = {
-        "slicing_specs": (*specs, *timed),
+        "slicing_specs": (*specs, *new),
         "options": options,
         "weak_slices": None,
         "debugging": None,

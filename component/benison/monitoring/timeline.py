@@ -105,15 +105,22 @@ class Timeline:
         result: EvalResult,
         time_key: str | None = None,
         reference: EvalResult | None = None,
+        every: str | None = None,
     ) -> Timeline:
         """Of one result, whose slices are of periods of a time, as `bins: {pickup: {every: day}}` makes them.
 
+        Args:
+            result: Whose periods are the buckets.
+            time_key: The column whose periods they are; by default the only one.
+            reference: What was blessed, before the first of them.
+            every: Which periods, such as "day"; by default the only ones.
+
         Raises:
-            DataError: There are none, or of several columns.
+            DataError: There are none, or of several columns or sizes.
         """
         rows = _rows(result, 0).drop_columns("bucket")
         names = [] if reference is None else run_names([reference])
-        key, periods, timed = in_periods(rows, time_key, len(names))
+        key, periods, timed = in_periods(rows, time_key, every, len(names))
         before = [] if reference is None else [without_periods(_rows(reference, 0), key)]
         table = pa.concat_tables([*before, timed])
         return cls([*names, *periods], table, result, result.level, (result,), key)

@@ -23,8 +23,8 @@ from benison.errors import ConfigError, DataError
 from benison.slicing.bin_edges import numbers_of, places
 from benison.slicing.codes import grouped_count, repeated
 from benison.slicing.expressions import Condition
-from benison.slicing.keys import BIN, PERIOD, same_value
-from benison.slicing.periods import periods
+from benison.slicing.keys import BIN, same_value
+from benison.slicing.periods import with_kind
 
 Codes: TypeAlias = npt.NDArray[np.int64]
 
@@ -238,7 +238,7 @@ def binned(feature: str, column: pa.Array, bins: Bins) -> SpecCodes:
     """
     if bins.every is not None:
         times, rows = _unlisted(column)
-        return _present(rows, _distinct(feature, periods(feature, times, bins.every), PERIOD))
+        return _present(rows, _distinct(feature, *with_kind(feature, times, bins.every)))
     if bins.edges is None:
         raise ConfigError(
             f"The edges of the quantiles of {feature!r} are not known here; write the edges in place of "

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.config import SlicingSpec
+from benison.config.slicing_specs import period_of
 
 SliceKey: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -25,6 +26,8 @@ BIN = "bin"
 """The kind of a value that is a bin of numbers, such as `[10, 20)`; bins are compared as text."""
 PERIOD = "period"
 """The kind of a value that is a period of time, such as `2026-01-31`; periods are compared as text."""
+ZONED_PERIOD = "zoned period"
+"""The kind of such a value within a pass, where it is of texts with zones: that of a time in UTC."""
 
 # Numbers that Arrow reads, and the beginning of whatever else may be one.
 _PLAIN = r"^-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]{1,2})?$"
@@ -188,7 +191,7 @@ def are_apart(
 
 def _have_nothing_in_common(value: str, other: str, kind: str | None) -> bool:
     if kind == PERIOD:  # a day is in a month
-        return len(value) == len(other) and value != other
+        return period_of(value) == period_of(other) and value != other
     return _bins_apart(value, other) if kind == BIN else value != other
 
 

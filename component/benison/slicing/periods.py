@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -12,10 +14,16 @@ import pyarrow.compute as pc
 from benison.config.slicing_specs import PERIODS
 from benison.data.values import innermost, is_number, is_text, undictionary
 from benison.errors import DataError
+from benison.slicing.keys import PERIOD, ZONED_PERIOD
+
+Group: TypeAlias = "tuple[tuple[str, ...], tuple[str, ...]]"
+"""The features of slices, and how their values are compared: those of a number and of its bins are two."""
 
 _ZONE = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
 _SCALES = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
 """From which number on times are not seconds, and how many to a second they are then."""
+_FIRST, _END = 31_536_000, 7_258_118_400  # the years from 1971 to 2199 in seconds
+_FORMS = "2026-01-31 or 2026-01-31 12:00:00, all with a zone or all without"
 
 
 def check_times(feature: str, kind: pa.DataType) -> None:
@@ -30,13 +38,41 @@ def check_times(feature: str, kind: pa.DataType) -> None:
         )
 
 
+def check_zones(group: Group, known: Iterable[Group]) -> None:
+    """Refuse slices by periods of texts with zones beside slices by those of texts without.
+
+    A batch has texts of one kind, so that a column has, where no two of its batches differ.
+
+    Args:
+        group: The features of slices and the kinds of their values, and
+        known: those of slices of other batches.
+
+    Raises:
+        DataError: A feature has both.
+    """
+    pairs = (
+        each
+        for features, kinds in known
+        if features == group[0]
+        for each in zip(features, kinds, group[1], strict=True)
+    )
+    for feature, *both in pairs:
+        if {*both} == {PERIOD, ZONED_PERIOD}:
+            raise DataError(
+                f"Column {feature!r} holds texts of times with a zone and others without, in different "
+                f"parts of the data. Write them as {_FORMS}."
+            )
+
+
 def periods(feature: str, column: pa.Array, every: str) -> pa.Array:
     """The period of each row: string[N], null where the time is missing.
 
     Args:
         feature: The name of the column.
-        column: Timestamps, in their own time zone where they have one; dates; texts of ISO 8601; or numbers:
-            seconds since 1970, from 1e11 on milliseconds, from 1e14 microseconds, from 1e17 nanoseconds.
+        column: Timestamps, in their own time zone where they have one; dates; texts of ISO 8601, in UTC where
+            they have zones, which all of a column have or none (`check_zones`); or numbers of the years
+            from 1971 to 2199: seconds since 1970, from 1e11 on milliseconds, from 1e14 microseconds, from
+            1e17 nanoseconds.
         every: One of `PERIODS`; a week begins on Monday and is named as in ISO 8601.
 
     Raises:
@@ -45,10 +81,18 @@ def periods(feature: str, column: pa.Array, every: str) -> pa.Array:
     >>> periods("t", pa.array(["2026-01-31 12:30:00", None]), "week").to_pylist()
     ['2026-W05', None]
     """
+    return with_kind(feature, column, every)[0]
+
+
+def with_kind(feature: str, column: pa.Array, every: str) -> tuple[pa.Array, str]:
+    """What `periods` gives, and its kind: `ZONED_PERIOD` of texts with zones, else `PERIOD`."""
     check_times(feature, column.type)
-    times = _times(feature, undictionary(column))
+    column = undictionary(column)
+    times = _times(feature, column)
     encoded = pc.floor_temporal(times, unit=every).dictionary_encode()
-    return pc.strftime(encoded.dictionary, PERIODS[every]).take(encoded.indices)
+    is_zoned = is_text(column.type) and times.type.tz is not None
+    labels = pc.strftime(encoded.dictionary, PERIODS[every]).take(encoded.indices)
+    return labels, ZONED_PERIOD if is_zoned else PERIOD
 
 
 def _times(feature: str, column: pa.Array) -> pa.Array:
@@ -58,7 +102,7 @@ def _times(feature: str, column: pa.Array) -> pa.Array:
         return column.cast(pa.timestamp("s", kind.tz), safe=False)
     if pa.types.is_date(kind) or pa.types.is_null(kind):
         return column.cast(pa.timestamp("s"), safe=False)
-    return _of_texts(feature, column) if is_text(kind) else _of_numbers(column)
+    return _of_texts(feature, column) if is_text(kind) else _of_numbers(feature, column)
 
 
 def _of_texts(feature: str, column: pa.Array) -> pa.Array:
@@ -69,17 +113,22 @@ def _of_texts(feature: str, column: pa.Array) -> pa.Array:
         times = texts.cast(pa.timestamp("us", "UTC" if has_zones else None))
     except pa.ArrowException as error:
         raise DataError(
-            f"Column {feature!r} holds texts that are no times: {error}. Write them as 2026-01-31 or "
-            "2026-01-31 12:00:00, all with a zone or all without."
+            f"Column {feature!r} holds texts that are no times: {error}. Write them as {_FORMS}."
         ) from error
     seconds: pa.Array = times.cast(pa.timestamp("s", times.type.tz), safe=False)
     return seconds.take(distinct.indices)
 
 
-def _of_numbers(column: pa.Array) -> pa.Array:
+def _of_numbers(feature: str, column: pa.Array) -> pa.Array:
     numbers = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     size = np.abs(numbers)
     scale = np.select([size >= least for least, _ in _SCALES], [each for _, each in _SCALES], 1.0)
-    is_time = np.isfinite(numbers)
-    seconds = np.floor(np.where(is_time, numbers, 0.0) / scale).astype(np.int64)
-    return pa.array(seconds, pa.int64(), mask=~is_time).cast(pa.timestamp("s"))
+    is_missing, seconds = np.isnan(numbers), np.floor(numbers / scale)
+    is_other = ~is_missing & ~((seconds >= _FIRST) & (seconds < _END))
+    if is_other.any():
+        raise DataError(
+            f"Column {feature!r} holds {numbers[is_other][0]:.17g}, which as seconds since 1970 is outside "
+            "1971 to 2200. Give timestamps, or texts such as 2026-01-31 in place of yyyymmdd."
+        )
+    whole = np.where(is_missing, 0.0, seconds).astype(np.int64)
+    return pa.array(whole, pa.int64(), mask=is_missing).cast(pa.timestamp("s"))

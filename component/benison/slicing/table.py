@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -14,10 +13,8 @@ import pyarrow.compute as pc
 from benison.data.mixing import Numbers, mixed, text_numbers
 from benison.slicing.codes import SliceCodes, is_repeated, repeated
 from benison.slicing.encode import Codes, SpecCodes, split_values
-from benison.slicing.keys import SLICE_KEY, SliceKey, as_numbers
-
-Group: TypeAlias = "tuple[tuple[str, ...], tuple[str, ...]]"
-"""The features of slices, and how their values are compared: those of a number and of its bins are two."""
+from benison.slicing.keys import PERIOD, SLICE_KEY, ZONED_PERIOD, SliceKey, as_numbers
+from benison.slicing.periods import Group, check_zones
 
 _MANY = 10_000
 _OVERALL: Group = ((), ())
@@ -63,7 +60,7 @@ class SliceTable:
         """How the values of each slice are compared, by feature: "string", "int", "bin", ... or a type."""
         kinds: list[Mapping[str, str]] = [{}] * len(self)
         for group, ids in self._ids.items():
-            of_group = dict(zip(*group, strict=True))
+            of_group = dict(zip(group[0], _lasting(group[1]), strict=True))
             for i in ids.tolist():
                 kinds[i] = of_group
         return kinds
@@ -102,6 +99,8 @@ class SliceTable:
         if positions.null_count or group not in self._ids:
             is_new = pc.is_null(positions).to_numpy(zero_copy_only=False)
             fresh = values.filter(pa.array(is_new))
+            if len(fresh) and not len(known):
+                check_zones(group, (each for each, texts in self._known.items() if len(texts)))
             ends = np.cumsum(is_new) - 1 + len(known)
             positions = np.where(is_new, ends, pc.fill_null(positions, 0))
             self._known[group] = pa.concat_arrays([known, fresh])
@@ -160,6 +159,11 @@ def _comparable(group: Group, values: pa.Array, known: pa.Array) -> tuple[pa.Arr
     return values, known
 
 
+def _lasting(kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """How values are compared beyond the pass, to which alone it matters whether times had zones."""
+    return tuple(PERIOD if kind == ZONED_PERIOD else kind for kind in kinds)
+
+
 def _shifted(codes: Codes, by: int) -> Codes:
     if is_repeated(codes):
         return repeated(int(codes[0]) + by, len(codes))
@@ -175,7 +179,7 @@ def _texts(
     flat = split_values(values, len(features))
     repeated = pa.array(np.tile(np.arange(len(features)), len(values)))
     named = pa.array(features).take(repeated)
-    typed = pa.array(kinds, pa.string()).take(repeated)
+    typed = pa.array(_lasting(kinds), pa.string()).take(repeated)
     offsets = pa.array(np.arange(len(values) + 1) * len(features), pa.int32())
     pairs = pc.binary_join_element_wise(named, flat, "=")
     names = pc.binary_join(pa.ListArray.from_arrays(offsets, pairs), ", ")
