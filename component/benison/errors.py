@@ -4,6 +4,7 @@
 BenisonError (ValueError)
 ├── ConfigError           the evaluation config contradicts itself, the data or the model
 ├── DataError             the evaluation data cannot be read or cannot be scored
+│   └── NothingYetError   there is nothing yet that could be watched over time
 ├── ModelError            a model directory or a signature cannot be used
 ├── OutputError           the results cannot be written, or what was written is not whole
 ├── PublishError          a result did not reach the tool that it was to go on to
@@ -92,6 +93,10 @@ class DataError(BenisonError):
     def from_missing_column(cls, column: str, columns: Iterable[str], source: str) -> DataError:
         """Say which column is missing, from what, and which one may have been meant."""
         return cls(f"{source} has no column {column!r}. {suggestion(column, columns)}")
+
+
+class NothingYetError(DataError):
+    """There is nothing yet to be watched over time: no evaluation, or none after what was blessed."""
 
 
 class ModelError(BenisonError):

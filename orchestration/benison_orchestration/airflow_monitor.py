@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from benison.errors import ConfigError, suggestion
@@ -17,16 +15,14 @@ from benison_orchestration.airflow_sdk import (
 )
 
 _ON_ALERT = ("fail", "continue")
-# How the command says that there is nothing yet to be held against the first result.
-_NONE_LEFT = "none is left to be watched"
 
 
 class MonitorOperatorBase(PythonOperatorBase):
     """What an operator that runs `benison monitor` takes.
 
     Args:
-        evaluations: A glob of outputs of evaluations, such as `/evaluations/taxi/*/evaluate/evaluation`; each
-            is a bucket of time, in the order of their evaluation.
+        evaluations: A pattern of outputs of evaluations, such as `/evaluations/taxi/*/evaluate/evaluation` or
+            `s3://bucket/taxi/*`; each is a bucket of time, in the order of their evaluation.
         reference: The output of what was blessed; default: the first blessed one among them.
         metrics: Rates to watch; default: those with thresholds.
         slices: Names of slices; default: all.
@@ -58,16 +54,14 @@ class MonitorOperatorBase(PythonOperatorBase):
         self.detector = detector
 
     def report(self) -> dict[str, Any] | None:
-        """What the command says; None where there is nothing yet to be watched."""
-        runs = sorted(p for p in glob.glob(self.evaluations) if Path(p, "verdict.json").is_file())
-        if not runs:
-            return None
+        """What the command says; None, and a warning in the log, where there is nothing yet to watch."""
         words = [f"--metric={name}" for name in self.metrics]
         words += [f"--slice={name}" for name in self.slices]
         words += [f"--reference={self.reference}"] if self.reference else []
-        words += [f"--detector={self.detector}", "--", *runs]
+        words += [f"--detector={self.detector}", "--", self.evaluations]
         code, document = self.run_command("monitor", *words, variables={})
-        if code == 2 and _NONE_LEFT in document["error"]:  # noqa: PLR2004 - wrong usage or data
+        if document.get("nothing_yet"):
+            self.log.warning("There is nothing yet to be watched. %s", document["error"])
             return None
         if code:
             raise failure(code, f"error: {document['error']}")

@@ -390,6 +390,63 @@ def test_only_what_comes_after_the_reference_is_watched(quiet: list[EvalResult])
         watched([benison.evaluate(trips(1), failing), quiet[0]])
 
 
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two evaluations, of which only the last is blessed."""
+    folder = tmp_path_factory.mktemp("runs")
+    failing = {**CONFIG, "metrics_specs": [{"metrics": [{"class_name": "BinaryAccuracy"}]}]}
+    benison.evaluate(trips(0), failing, output=folder / "1")
+    benison.evaluate(trips(1), CONFIG, output=folder / "2")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["1"], "no slices by periods of time"),
+        (["1", "2"], "Only the last result"),
+        (["2", "--reference", "2"], "takes a reference and a later result"),
+        (["1", "2", "--as-given", "--reference", "1", "--reference-buckets", "2"], "none is left"),
+        (["3"], "There is no result at 3"),
+        (["nowhere/*"], "Nothing matches nowhere/*"),
+    ],
+)
+def test_that_there_is_nothing_yet_to_watch_is_said_to_machines(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], why: str
+) -> None:
+    monkeypatch.chdir(runs)
+    done = CliRunner().invoke(app, ["monitor", "--json", *words])
+    document = json.loads(done.output)
+    assert why in document.pop("error")
+    assert (done.exit_code, document) == (2, {"ok": False, "nothing_yet": True})
+
+
+def test_what_is_wrong_is_not_that_there_is_nothing_yet(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(runs)
+    done = CliRunner().invoke(app, ["monitor", "--json", "1", "--time-key", "pick"])
+    assert [*json.loads(done.output)] == ["ok", "error"]
+
+
+@pytest.mark.parametrize("scheme", ["", "memory://"])
+def test_a_pattern_is_of_whole_results(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    """On an object store too, where no shell expands it; what is still being written is left out."""
+    pattern = f"{runs}/*"
+    if scheme:
+        fsspec = pytest.importorskip("fsspec")
+        fsspec.filesystem("memory").put(f"{runs}/", "/evaluations/", recursive=True)
+        pattern = "memory://evaluations/*"
+    else:
+        (runs / "3").mkdir()
+    words = ["--as-given", "--metric", "binary_accuracy", "--reference", str(runs / "1")]
+    done = CliRunner().invoke(app, ["monitor", "--json", pattern, *words])
+    assert done.exit_code == 0, done.output
+    assert len(json.loads(done.output)["buckets"]) == (2 if scheme else 1)
+
+
 def test_a_sink_that_fails_keeps_alerts_from_no_other(
     concept: list[EvalResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:

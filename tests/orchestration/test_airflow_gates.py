@@ -61,7 +61,8 @@ def write_days(folder: Path) -> None:
 def test_what_became_worse_is_an_alert(probed: Probed) -> None:
     assert probed.of("watched") == {
         "alert": "success",
-        "too_few": "skipped",
+        "too_few": "success",
+        "no_match": "success",
         "none": "skipped",
         "monitor": "failed",
     }
@@ -69,6 +70,7 @@ def test_what_became_worse_is_an_alert(probed: Probed) -> None:
     (alert,) = probed.host.xcoms()["watched", "alert", -1]["alerts"]
     assert alert["slice"].startswith("company=")
     assert "fell from" in alert["reason"]
+    assert "Nothing matches " in probed.log
 
 
 def test_a_skip_leaves_teardowns_and_what_runs_anyway(probed: Probed) -> None:

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import dataclasses
+import glob
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from rich.table import Table
 
 from benison.cli.options import NOT_BLESSED, AsJson, errors
 from benison.config.slicing_specs import PERIODS
-from benison.errors import ConfigError
+from benison.errors import ConfigError, NothingYetError, OutputError
 from benison.monitoring import DETECTORS, MonitorReport
 from benison.monitoring.column_drift import HDDDM, monitor_columns
 from benison.monitoring.drift_links import with_drift
@@ -23,13 +24,15 @@ from benison.monitoring.replaying import Replayed, replayed
 from benison.monitoring.streams import evaluated_in_periods
 from benison.monitoring.timeline import Timeline
 from benison.monitoring.watching import Watch, timeline_of
+from benison.paths import locate, matching
 from benison.results.result import EvalResult, load_result
 from benison.sinks.publishing import Publisher
 from benison.terminal import console, plain
 
 MONITOR_HELP = """Tell which slices have become worse over time, since when and by how much.
 
-RUNS are output directories of evaluations, each of which is a bucket of time.
+RUNS are output directories of evaluations, or patterns of them, such as
+"s3://bucket/evaluations/*"; each of them is a bucket of time.
 The first that was blessed is what the others are held against. Or one stream
 of data is read once, in buckets of a time that it has. An alarm that a change
 of another slice explains is not an alert of its own.
@@ -223,7 +226,7 @@ class StreamOptions:
                     "--bucket, --config and --model are of a stream of data, --examples."
                 )
             return timeline_of(
-                [load_result(run) for run in runs], as_given, reference, self.time_key
+                [load_result(run) for run in _outputs(runs)], as_given, reference, self.time_key
             )
         if self.config is None or self.time_key is None:
             raise ConfigError("A stream of data needs --config eval.yaml and --time-key COLUMN.")
@@ -237,6 +240,33 @@ class StreamOptions:
             format=self.format,
         )
         return Timeline.of_periods(result, self.time_key, reference, every)
+
+
+def _outputs(runs: Iterable[str]) -> Iterator[str]:
+    """The outputs of evaluations that names and patterns mean; of a pattern what is being written is none.
+
+    Raises:
+        NothingYetError: There is none.
+        OutputError: A store cannot be asked.
+    """
+    for run in runs:
+        location = locate(run, OutputError)
+        try:
+            is_there = location.exists()
+            files = [] if is_there else matching(location / "verdict.json")
+        except OSError as error:
+            raise OutputError(f"{run} cannot be read: {error}.") from error
+        if is_there:
+            yield run
+        elif not files:
+            raise NothingYetError(_nothing_at(run))
+        yield from (str(file.parent) for file in files)
+
+
+def _nothing_at(run: str) -> str:
+    if glob.has_magic(run):
+        return f"Nothing matches {run}, or nothing of it holds a result."
+    return f"There is no result at {run}."
 
 
 def _print(report: MonitorReport, as_json: bool) -> None:

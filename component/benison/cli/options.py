@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from benison import terminal
-from benison.errors import BenisonError
+from benison.errors import BenisonError, NothingYetError
 from benison.report import github
 from benison.results.result import EvalResult
 from benison.terminal.probe_table import probes
@@ -97,7 +97,8 @@ def errors(as_json: bool) -> Iterator[None]:
     try:
         yield
     except BenisonError as error:
-        _print_error(str(error), as_json)
+        more = {"nothing_yet": True} if isinstance(error, NothingYetError) else {}
+        _print_error(str(error), as_json, **more)
         raise typer.Exit(WRONG) from error
     except UnicodeEncodeError as error:
         if error.reason != "surrogates not allowed":
@@ -108,10 +109,10 @@ def errors(as_json: bool) -> Iterator[None]:
         raise typer.Exit(WRONG) from error
 
 
-def _print_error(text: str, as_json: bool) -> None:
+def _print_error(text: str, as_json: bool, **more: bool) -> None:
     github.show_error(text)
     if as_json:
-        print(json.dumps({"ok": False, "error": text}))
+        print(json.dumps({"ok": False, "error": text, **more}))
     else:
         Console(stderr=True, soft_wrap=True).print(
             f"[bold red]error[/bold red]: {terminal.plain_lines(text)}"

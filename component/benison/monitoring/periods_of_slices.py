@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from benison.config.slicing_specs import PERIODS, period_of
-from benison.errors import DataError, suggestion
+from benison.errors import DataError, NothingYetError, suggestion
 from benison.slicing.keys import PERIOD, SLICE_KEY, slice_name
 from benison.table.slices import as_key, slice_ids
 
@@ -31,7 +31,8 @@ def in_periods(
         first: The number of the first bucket.
 
     Raises:
-        DataError: There are no slices of periods, or of several columns, or of periods of several sizes.
+        DataError: There are none of the column, or of several columns, or of periods of several sizes.
+        NothingYetError: There are no slices of periods.
     """
     encoded = slice_ids(rows).dictionary_encode()
     codes = encoded.indices.to_numpy()
@@ -70,7 +71,9 @@ def _time_key(keys: Sequence[Sequence[Mapping[str, str]]], asked: str | None) ->
         hint = suggestion(asked, known) if known else ""
         raise DataError(f"The result has no slices by periods of {asked!r}. {hint} {_CURE}")
     if not known:
-        raise DataError(f"The result has no slices by periods of time. {_CURE}")
+        raise NothingYetError(
+            f"There is one result, which has no slices by periods of time. {_CURE}"
+        )
     if asked is None and len(known) > 1:
         raise DataError(f"The result has slices by periods of {', '.join(known)}; say time_key.")
     return asked or known[0]

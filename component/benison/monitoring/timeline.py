@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from benison.config import EvalConfig
 from benison.data.batch import Array
-from benison.errors import ConfigError, DataError, suggestion
+from benison.errors import ConfigError, DataError, NothingYetError, suggestion
 from benison.metrics.groups import members
 from benison.monitoring.detectors import BucketCounts, Mask
 from benison.monitoring.periods_of_slices import in_periods, without_periods
@@ -81,7 +81,7 @@ class Timeline:
         Without a reference, results before the first blessed one are left out, if any is blessed.
 
         Raises:
-            DataError: There are fewer than two.
+            NothingYetError: There are fewer than two.
         """
         given = list(results)
         ordered = given if as_given else in_order(given)
@@ -90,7 +90,7 @@ class Timeline:
         else:
             ordered = [reference, *_after(reference, ordered, as_given)]
         if len(ordered) < 2:
-            raise DataError(
+            raise NothingYetError(
                 f"To monitor takes a reference and a later result; there is {len(ordered)}. Name more "
                 "folders of results."
             )
@@ -187,10 +187,10 @@ class Timeline:
 
 
 def _from_blessed(ordered: list[EvalResult]) -> list[EvalResult]:
-    """From the first blessed one on; raises DataError where there is none but the last."""
+    """From the first blessed one on; raises NothingYetError where only the last is."""
     first = next((i for i, each in enumerate(ordered) if each.verdict.status == BLESSED), 0)
     if 0 < first == len(ordered) - 1:
-        raise DataError(
+        raise NothingYetError(
             f"Only the last result, {ordered[-1].path}, is blessed, so there is nothing after it to be "
             "watched. Name what was blessed before as the reference (--reference)."
         )

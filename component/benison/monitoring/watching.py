@@ -7,7 +7,7 @@ import dataclasses
 import os
 from collections.abc import Iterable, Sequence
 
-from benison.errors import ConfigError, DataError, suggestion
+from benison.errors import ConfigError, DataError, NothingYetError, suggestion
 from benison.monitoring.alerts import Alert, MonitorReport
 from benison.monitoring.detectors import Detector, Mask
 from benison.monitoring.drift_links import with_drift
@@ -124,7 +124,7 @@ class Watch:
         """What is watched, of every metric that is a rate."""
         wanted = self._names(timeline)
         if len(timeline.buckets) <= self.known:
-            raise DataError(
+            raise NothingYetError(
                 f"There are {len(timeline.buckets)} buckets, of which {self.known} are the reference, so "
                 "none is left to be watched."
             )
@@ -223,7 +223,8 @@ def monitor(  # noqa: PLR0913 - the whole job has this many choices, all with de
 
     Raises:
         ConfigError: A choice is none.
-        DataError: A metric or slice is not there, nothing is a rate, or nothing is left to be watched.
+        DataError: A metric or slice is not there, or nothing is a rate.
+        NothingYetError: Nothing is left to be watched, as of one result, or where only the last is blessed.
         OutputError: A folder holds no whole result.
     """
     loaded = [_loaded(each) for each in results]

@@ -94,8 +94,9 @@ choose_unsaid = choosing("choose_unsaid", 0.5, 0.6, **THRICE)
 with DAG("watched", schedule=None) as watched:
     once: dict[str, Any] = {"poke_interval": 0.1, "timeout": 0, "soft_fail": True, **APART}
     AlertSensor(task_id="alert", evaluations=str(FOLDER / "days" / "*"), **once)
-    AlertSensor(task_id="too_few", evaluations=str(FOLDER / "days" / "1"), **once)
     AlertSensor(task_id="none", evaluations=str(FOLDER / "nowhere" / "*"), **once)
+    MonitorOperator(task_id="too_few", evaluations=str(FOLDER / "days" / "1"), **APART)
+    MonitorOperator(task_id="no_match", evaluations=str(FOLDER / "nowhere" / "*"), **APART)
     all_days = str(FOLDER / "days" / "{{ '*' }}")
     MonitorOperator(task_id="monitor", evaluations=all_days, **APART, **THRICE)
 
