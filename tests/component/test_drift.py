@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 import benison
 from benison.cli import app
+from benison.config import SlicingSpec
 from benison.drift import compare, profile
 from benison.drift.distances import DISTANCES
 from benison.drift.profile_evaluator import ProfileEvaluator
@@ -212,7 +213,7 @@ def test_a_column_drifts_in_one_slice_alone() -> None:
 def test_a_stored_profile_stands_for_its_data(measure: str, tmp_path: Path) -> None:
     """Cells of numbers and texts are the same ones; a distribution function is known at 4,000 points."""
     rows = 20_000
-    before = columns_of(rows).append_column("many", pa.array([f"t{i % 3000}" for i in range(rows)]))
+    before = columns_of(rows).append_column("many", pa.array([f"t{i % 1000}" for i in range(rows)]))
     before = before.append_column("huge", pa.array([*range(rows - 1), float("inf")]))
     now = columns_of(3000).append_column("many", pa.array(["t5"] * 3000))
     now = now.append_column("huge", pa.array(RNG.integers(0, rows, 3000).astype(float)))
@@ -227,6 +228,63 @@ def test_a_stored_profile_stands_for_its_data(measure: str, tmp_path: Path) -> N
         apart = 1e-12 if measure != "ks" else 1 / 2000
         assert stored[name].distance == pytest.approx(check.distance, abs=apart)
         assert stored[name].shares == pytest.approx(check.shares)
+
+
+def many_texts(rows: int, kinds: int, first: int = 0) -> pa.Table:
+    return pa.table({"x": [f"t{i}" for i in RNG.integers(first, first + kinds, rows)]})
+
+
+def test_texts_that_a_profile_does_not_count_do_not_drift_by_that(tmp_path: Path) -> None:
+    """Never farther apart than the data, and still apart where all texts are other ones."""
+    before, same, new = (many_texts(30_000, *of) for of in ((1500,), (1500,), (1100, 9000)))
+    files = [tmp_path / f"{name}.profile.parquet" for name in ("before", "same", "new")]
+    for table, file in zip((before, same, new), files, strict=True):
+        profile(table, file)
+    for reference in (before, files[0]):
+        (known,) = compare(before, same).checks
+        (check,) = compare(reference, files[1]).checks
+        assert (check.outcome, known.outcome) == ("no_drift", "no_drift")
+        assert check.distance <= known.distance
+        assert compare(reference, files[2]).drifted == ["x"]
+
+
+def test_few_rows_of_many_texts_do_not_drift_by_the_choice_of_the_frequent_ones() -> None:
+    """Those that are frequent by chance are not so again; with other texts than before there is drift."""
+    tables = [many_texts(3000, 1500, first) for first in (0, 0, 750)]
+    for measure in ("jensen_shannon", "hellinger", "l_infinity"):
+        assert not compare(*tables[:2], measure=measure).drifted
+    assert compare(tables[0], tables[2]).drifted == ["x"]
+
+
+def test_slices_by_a_feature_are_no_crosses_with_it(tmp_path: Path) -> None:
+    """Nor those of a feature whose value is written as a cross is, nor other values than are asked for."""
+    data = {"x": [1.0] * 40, "co": ["A", "A, h=1"] * 20, "h": [1, 1, 2, 2] * 10}
+    file = tmp_path / "a.profile.parquet"
+    specs = [SlicingSpec(feature_keys=keys) for keys in (("co",), ("co", "h"))]
+    profile(pa.table(data), file, columns=["x"], slices=specs)
+    fixed = SlicingSpec(feature_values={"co": "A"})
+    for other in (pa.table(data), file):
+        for asked, slices in (
+            ("co", ["Overall", "co=A", "co=A, h=1"]),
+            (fixed, ["Overall", "co=A"]),
+        ):
+            report = compare(file, other, columns=["x"], slices=[asked])
+            assert [check.slice for check in report.checks] == slices
+            report = compare(other, file, columns=["x"], slices=[asked])
+            assert [check.slice for check in report.checks] == slices
+    with pytest.raises(benison.ConfigError, match="no slices by h"):
+        compare(file, file, columns=["x"], slices=["h"])
+
+
+@pytest.mark.parametrize("column", ["labels", "predictions", "predictions/new"])
+def test_no_column_has_the_name_of_a_role_in_a_profile(column: str) -> None:
+    with pytest.raises(benison.ConfigError, match="rename the column"):
+        ProfileEvaluator((column,))
+    made = {"options": {"profile_columns": [column]}, "metrics_specs": [{"metrics": ["AUC"]}]}
+    data = pa.table({column: [1.0, 2.0], "y": [0, 1], "p": [0.1, 0.9]})
+    made["model_specs"] = [{"label_key": "y", "prediction_key": "p"}]  # type: ignore[assignment]
+    with pytest.raises(benison.ConfigError, match=r"profile_columns\[0\].*rename the column"):
+        benison.evaluate(data, made)
 
 
 def test_profiles_of_parts_merge_to_that_of_all() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from benison.config import SlicingSpec
 from benison.data.batch import Index
 from benison.drift.distances import DISTANCES, Measure
-from benison.drift.drift_sides import WHOLE, Side, check_names, common_columns
+from benison.drift.drift_sides import Side, check_names, common_columns
 from benison.drift.profiles import (
     CellRows,
     Column,
@@ -23,6 +23,9 @@ from benison.drift.profiles import (
 )
 from benison.errors import ConfigError, suggestion
 from benison.evidence.correction import holm
+from benison.slicing.keys import OVERALL, SliceKey, slice_name
+
+WHOLE = slice_name(OVERALL)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,7 +210,7 @@ class DriftRule:
                 f"No column has what {self.measure} is of, numbers. Take another measure."
             )
         checks = self._judged(known)
-        first = cells_of(names[0], before[WHOLE][names[0]], now[WHOLE][names[0]])
+        first = cells_of(names[0], before[OVERALL][names[0]], now[OVERALL][names[0]])
         rows = int(first.reference.sum()), int(first.current.sum())
         return DriftReport(checks, *rows, self.measure, self.level)
 
@@ -224,7 +227,7 @@ class DriftRule:
         return tuple(ordered)
 
     def _check_of(
-        self, key: str, name: str, before: Column, now: Column, is_chosen: bool
+        self, key: SliceKey, name: str, before: Column, now: Column, is_chosen: bool
     ) -> DriftCheck | None:
         """Of one column; None where the measure is of numbers and it has none."""
         distance, threshold = DISTANCES[self.measure], self.thresholds.get(name, self.threshold)
@@ -252,7 +255,7 @@ class DriftRule:
             "no_drift",
             pooled.names[largest],
             (float(p[largest]), float(q[largest])),
-            key,
+            slice_name(key),
         )
 
 

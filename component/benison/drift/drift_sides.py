@@ -15,9 +15,7 @@ from benison.drift.profiles import Profiles, profiles_of
 from benison.drift.stored_profiles import profile_file, read_profile
 from benison.errors import ConfigError, DataError, suggestion
 from benison.paths import Location
-from benison.slicing.keys import OVERALL, slice_name
-
-WHOLE = slice_name(OVERALL)
+from benison.slicing.keys import OVERALL, matches
 
 _BYTES = (
     pa.types.is_binary,
@@ -50,7 +48,7 @@ class Side:
     def columns(self) -> list[str]:
         """Those of which each value is a number or text."""
         if self.dataset is None:
-            return [*self.profiles.get(WHOLE, {})]
+            return [*self.profiles.get(OVERALL, {})]
         fields: Iterable[pa.Field] = self.dataset.schema
         return [field.name for field in fields if _is_plain(field.type)]
 
@@ -63,11 +61,11 @@ class Side:
         if self.dataset is not None:
             return profiles_of(self.dataset, columns, slices)
         for name in columns:
-            if name not in self.profiles.get(WHOLE, {}):
+            if name not in self.profiles.get(OVERALL, {}):
                 raise DataError.from_missing_column(name, self.columns(), str(self.file))
-        kept = {WHOLE: self.profiles[WHOLE]}
+        kept = {OVERALL: self.profiles[OVERALL]}
         for spec in slices:
-            of_spec = {k: v for k, v in self.profiles.items() if _is_of(k, spec.features)}
+            of_spec = {k: v for k, v in self.profiles.items() if matches(spec, k)}
             if not of_spec:
                 raise ConfigError(
                     f"{self.file} has no slices by {', '.join(spec.features)}. Give the data, or keep a "
@@ -75,12 +73,6 @@ class Side:
                 )
             kept |= of_spec
         return kept
-
-
-def _is_of(key: str, features: Sequence[str]) -> bool:
-    """Whether a name is that of a slice by some features."""
-    parts = [f"{', ' if i else ''}{feature}=" for i, feature in enumerate(sorted(features))]
-    return key.startswith(parts[0]) and all(part in key for part in parts[1:])
 
 
 def _is_plain(kind: pa.DataType) -> bool:

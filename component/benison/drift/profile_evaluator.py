@@ -13,11 +13,17 @@ import pyarrow as pa
 from benison.data.batch import Extracts
 from benison.drift.profiles import Profiles, merged, profiles_of_rows
 from benison.drift.stored_profiles import stored
-from benison.errors import DataError
+from benison.errors import ConfigError, DataError
 
 OUTPUT_KEY = "profile"
 
 _ROLES = ("labels", "predictions")
+CLASH = "is what the profile calls labels or predictions themselves; leave it out, or rename the column."
+
+
+def is_role(column: str) -> bool:
+    """Whether a column has the name that a profile gives labels or predictions."""
+    return column.split("/", 1)[0] in _ROLES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +40,12 @@ class ProfileEvaluator:
     stage_name: str = "MakeProfile"
     run_after: str = "ExtractSliceKeys"
     concurrent: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse columns with the names of labels and predictions; raises ConfigError."""
+        for column in self.columns:
+            if is_role(column):
+                raise ConfigError(f"{column!r} {CLASH}")
 
     def zero(self) -> Profiles:
         """Of no rows."""

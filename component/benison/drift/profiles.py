@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from benison.config import SlicingSpec
@@ -20,16 +19,18 @@ from benison.data.widening import MisfitError
 from benison.errors import DataError
 from benison.slicing.bin_edges import DistinctNumbers, places
 from benison.slicing.encode import ColumnCodes, SpecCodes, split_values
-from benison.slicing.keys import OVERALL, slice_name
+from benison.slicing.keys import OVERALL, SliceKey
 from benison.slicing.periods import Group, check_zones
 from benison.slicing.spec_columns import columns_of, written_columns
 
 CELLS = 10
 """Into how many cells of equally many rows of the reference numbers go."""
 TOP = 1_000
-"""So many of the reference's most frequent texts have a cell each."""
+"""So many of the most frequent texts a profile has."""
+_FREQUENT = 20
+"""So many rows of the reference a text needs for a cell, where the most frequent ones are chosen by them."""
 
-_MISSING, _OTHER = "missing", "other"
+_MISSING, _OTHER, _RARER = "missing", "other", "texts not among the most frequent now"
 _MOST_TEXTS = 2_000_000
 
 
@@ -65,6 +66,16 @@ class Texts:
     other: int = 0
     """Rows with texts that are not counted one by one."""
 
+    def rows_of(self, texts: Sequence[str]) -> Index:
+        """How many rows have each of some texts, int64[len(texts)]; -1 where that is not known."""
+        unknown = -1 if self.other else 0
+        return np.array([self.counts.get(text, unknown) for text in texts], np.int64)
+
+    @property
+    def rows(self) -> int:
+        """Those with a text."""
+        return sum(self.counts.values()) + self.other
+
     @classmethod
     def of(cls, column: pa.Array) -> Texts:
         """Of one batch."""
@@ -93,8 +104,8 @@ class Texts:
 Column: TypeAlias = "Numbers | Texts"
 Profile: TypeAlias = "dict[str, Column]"
 """The columns of some rows, by their names."""
-Profiles: TypeAlias = "dict[str, Profile]"
-"""Those of all rows, `Overall`, and of slices, by the names of these."""
+Profiles: TypeAlias = "dict[SliceKey, Profile]"
+"""Those of all rows and of slices, by their keys."""
 
 
 def profiles_of(
@@ -155,7 +166,7 @@ def _slices_of(batch: pa.RecordBatch, slices: Sequence[SlicingSpec]) -> list[Spe
 
 def profiles_of_rows(columns: Mapping[str, pa.Array], slices: Sequence[SpecCodes]) -> Profiles:
     """Those of all rows, and of each slice of some specs."""
-    made = {slice_name(OVERALL): _profile(columns)}
+    made = {OVERALL: _profile(columns)}
     for codes in slices:
         for key, rows in _rows_of_slices(codes):
             taken = {name: column.take(pa.array(rows)) for name, column in columns.items()}
@@ -167,15 +178,15 @@ def _profile(columns: Mapping[str, pa.Array]) -> Profile:
     return {name: column_profile(name, column) for name, column in columns.items()}
 
 
-def _rows_of_slices(codes: SpecCodes) -> Iterator[tuple[str, Index]]:
-    """The name and the rows of each slice of a spec."""
+def _rows_of_slices(codes: SpecCodes) -> Iterator[tuple[SliceKey, Index]]:
+    """The key and the rows of each slice of a spec."""
     order = np.argsort(codes.codes, kind="stable")
     ends = np.cumsum(codes.counts())
     width = len(codes.features)
     values = split_values(codes.values, width).to_pylist()
     for i, rows in enumerate(np.split(order, ends[:-1])):
         key = zip(codes.features, values[i * width : (i + 1) * width], strict=True)
-        yield slice_name(tuple(sorted(key))), rows if codes.rows is None else codes.rows[rows]
+        yield tuple(sorted(key)), rows if codes.rows is None else codes.rows[rows]
 
 
 def column_profile(name: str, column: pa.Array) -> Column:
@@ -302,14 +313,45 @@ def _rows_between(numbers: Numbers, edges: Sequence[float]) -> Index:
 
 
 def _cells_of_texts(reference: Texts, current: Texts) -> CellRows:
-    frequent = sorted(reference.counts, key=lambda text: (-reference.counts[text], text))[:TOP]
-    rows: list[npt.NDArray[np.int64]] = []
-    for of in (reference, current):
-        own = [of.counts.get(text, 0) for text in frequent]
-        others = sum(of.counts.values()) - sum(own) + of.other
-        rows.append(np.array([*own, others, of.missing], np.int64))
-    names = [text or "empty text" for text in frequent]
-    return CellRows([*names, _OTHER, _MISSING], *rows)
+    frequent = _with_cells(reference, current)
+    before, now = reference.rows_of(frequent), current.rows_of(frequent)
+    known = now >= 0
+    rarer, others = int(before[~known].sum()), reference.rows - int(before.sum())
+    rest = current.rows - int(now[known].sum())
+    rarer_now = min(rest * rarer // max(rarer + others, 1), _most(current, int((~known).sum())))
+    names = [frequent[i] or "empty text" for i in np.flatnonzero(known)]
+    return CellRows(
+        [*names, _RARER, _OTHER, _MISSING],
+        np.array([*before[known], rarer, others, reference.missing], np.int64),
+        np.array([*now[known], rarer_now, rest - rarer_now, current.missing], np.int64),
+    )
+
+
+def _with_cells(reference: Texts, current: Texts) -> list[str]:
+    """The texts with a cell each, in an order that does not depend on how many rows have them.
+
+    The most frequent of one side are less so on the other by chance alone. So they are all texts, or where a
+    side does not know all of its own those of the reference that chance makes little of.
+    """
+    if not reference.other and not current.other:
+        return sorted(reference.counts.keys() | current.counts.keys())
+    frequent = frequent_texts(reference)
+    if not reference.other and len(frequent) == len(reference.counts):
+        return sorted(frequent)
+    return sorted(text for text in frequent if reference.counts[text] >= _FREQUENT)
+
+
+def frequent_texts(texts: Texts) -> list[str]:
+    """Those that most rows have, the most frequent first."""
+    return sorted(texts.counts, key=lambda text: (-texts.counts[text], text))[:TOP]
+
+
+def _most(of: Texts, texts: int) -> int:
+    """How many rows so many texts can have that are not counted one by one.
+
+    None is more frequent than those that are. The distance is the least that may be then.
+    """
+    return min(of.other, texts * min(of.counts.values(), default=of.other))
 
 
 def cells_of_each_number(reference: Numbers, current: Numbers) -> tuple[Index, Index]:

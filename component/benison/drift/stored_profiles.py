@@ -10,13 +10,16 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benison.drift.profiles import TOP, Column, Numbers, Profiles, Texts
+from benison.drift.profiles import Column, Numbers, Profiles, Texts, frequent_texts
 from benison.errors import BenisonError, DataError
 from benison.paths import Location, RemotePath, in_arrow, locate
 from benison.slicing.bin_edges import DistinctNumbers
+from benison.slicing.keys import SLICE_KEY, SliceKey, slice_name
 from benison.table.schema import PROFILE_SCHEMA
+from benison.table.slices import as_key
 
 FILE = "profile.parquet"
 RANKS = 4_000
@@ -45,9 +48,8 @@ def coarse(numbers: Numbers) -> Numbers:
 
 def frequent(texts: Texts) -> Texts:
     """With the most frequent texts alone; all others are counted as one."""
-    ordered = sorted(texts.counts.items(), key=lambda entry: (-entry[1], entry[0]))
-    others = sum(count for _, count in ordered[TOP:])
-    return Texts(dict(ordered[:TOP]), texts.missing, texts.other + others)
+    counts = {text: texts.counts[text] for text in frequent_texts(texts)}
+    return Texts(counts, texts.missing, texts.rows - sum(counts.values()))
 
 
 def stored(profiles: Profiles) -> pa.Table:
@@ -56,7 +58,7 @@ def stored(profiles: Profiles) -> pa.Table:
     return pa.concat_tables([PROFILE_SCHEMA.empty_table(), *parts])
 
 
-def _stored(key: str, name: str, column: Column) -> pa.Table:
+def _stored(key: SliceKey, name: str, column: Column) -> pa.Table:
     if isinstance(column, Numbers):
         few = coarse(column)
         numbers = pa.array(few.distinct.numbers.astype(np.float64))
@@ -70,7 +72,7 @@ def _stored(key: str, name: str, column: Column) -> pa.Table:
 
 
 def _table(
-    of: tuple[str, str, str],
+    of: tuple[SliceKey, str, str],
     numbers: pa.Array | None,
     texts: pa.Array | None,
     rows: list[int],
@@ -85,7 +87,11 @@ def _table(
     if texts is not None:
         text = pa.concat_arrays([texts, pa.nulls(behind, pa.string())])
     kind = [*[_VALUE] * (size - behind), *kinds]
-    columns = [*([word] * size for word in of), kind, number, text, rows]
+    key, name, type_ = of
+    pairs = pa.array([[{"feature": f, "value": v} for f, v in key]], SLICE_KEY)
+    keys = pa.DictionaryArray.from_arrays(np.zeros(size, np.int32), pairs).dictionary_decode()
+    words = ([word] * size for word in (slice_name(key), name, type_))
+    columns = [*words, kind, number, text, rows, keys]
     return pa.table(columns, schema=PROFILE_SCHEMA)
 
 
@@ -100,10 +106,9 @@ def restored(table: pa.Table) -> Profiles:
     except (pa.ArrowException, ValueError) as error:
         raise DataError(f"The profile has not the columns of one: {error}.") from error
     profiles: Profiles = {}
-    keys = [*zip(rows["slice"].to_pylist(), rows["column"].to_pylist(), strict=True)]
-    starts = [i for i, key in enumerate(keys) if not i or key != keys[i - 1]]
-    for start, end in itertools.pairwise([*starts, len(keys)]):
-        key, name = keys[start]
+    ends = np.flatnonzero(pc.equal(rows["kind"], _MISSING).to_numpy()) + 1  # each column's last row
+    for start, end in itertools.pairwise([0, *ends.tolist()]):
+        key, name = as_key(rows["slice_key"][start].as_py()), rows["column"][start].as_py()
         profiles.setdefault(key, {})[name] = _restored(rows.slice(start, end - start))
     return profiles
 

@@ -13,6 +13,7 @@ from benison.config import EvalConfig, ModelSpec
 from benison.config.constraints import located_specs
 from benison.config.faults import Fault
 from benison.config.plain import Loc, loc_of
+from benison.drift.profile_evaluator import CLASH, is_role
 from benison.engine.analysis import HIDES_SLICES
 from benison.engine.plan import Plan
 from benison.errors import ConfigError, ModelError, suggestion
@@ -128,6 +129,9 @@ def _options(config: EvalConfig, columns: Collection[str] | None) -> Iterator[Fa
     for field, text in (*rows, ("profile_columns", _COUNTS_FEW)):
         if getattr(options, field) and (options.min_slice_size or 1) > 1:
             yield Fault(("options", field), text)
+    for i, name in enumerate(options.profile_columns):
+        if is_role(name):
+            yield Fault(("options", "profile_columns", i), f"{name!r} {CLASH}")
     named: list[tuple[Loc, str]] = [(("column_types", name), name) for name in options.column_types]
     for field in ("analysis_columns", "profile_columns", "row_key"):
         named += [((field, i), name) for i, name in enumerate(getattr(options, field))]

@@ -11,12 +11,12 @@ from benison.config import Bins, SlicingSpec
 from benison.config.slicing_specs import PERIODS
 from benison.data.dataset import Dataset
 from benison.drift.comparison import DriftCheck, DriftRule
-from benison.drift.drift_sides import WHOLE
 from benison.drift.profiles import Profile, Profiles, merged, profiles_of
 from benison.errors import ConfigError, DataError, suggestion
 from benison.monitoring.alerts import DRIFTED, Alert, MonitorReport
 from benison.monitoring.drift_links import columns_of
 from benison.monitoring.e_detector import EDetector
+from benison.slicing.keys import OVERALL, slice_name
 from benison.table.key import Key
 
 HDDDM = "hdddm"
@@ -59,9 +59,9 @@ def monitor_columns(  # noqa: PLR0913 - each by its name
     known, later = [*by_bucket][:reference_buckets], [*by_bucket][reference_buckets:]
     if reference_buckets < 1 or not later:
         raise DataError(f"Of {len(by_bucket)} buckets {reference_buckets} cannot be the reference.")
-    parts: list[Profiles] = [{WHOLE: by_bucket[each]} for each in known]
+    parts: list[Profiles] = [{OVERALL: by_bucket[each]} for each in known]
     watched = {each: by_bucket[each] for each in later}
-    alerts = hellinger_drift(reduce(merged, parts)[WHOLE], watched, false_alarms, horizon)
+    alerts = hellinger_drift(reduce(merged, parts)[OVERALL], watched, false_alarms, horizon)
     empty = ((), (), ())
     report = (tuple(alerts), tuple(later), tuple(known), tuple(names), len(names), *empty)
     return MonitorReport(*report, HDDDM, horizon, false_alarms, _MEASURED)
@@ -73,8 +73,7 @@ def _in_buckets(
     """The profile of each bucket, in the order of time."""
     spec = SlicingSpec(bins={time_key: Bins(every=bucket)})  # type: ignore[arg-type]
     profiles = profiles_of(dataset, names, [spec])
-    prefix = f"{time_key}="
-    of_buckets = {key.removeprefix(prefix): of for key, of in profiles.items() if key != WHOLE}
+    of_buckets = {key[0][1]: of for key, of in profiles.items() if key != OVERALL}
     return dict(sorted(of_buckets.items()))
 
 
@@ -96,7 +95,7 @@ def hellinger_drift(
     rule = DriftRule.of("hellinger", None, 1 - false_alarms / horizon)
     names, seen = [*reference], dict[str, list[tuple[str, DriftCheck]]]()
     for bucket, profile in buckets.items():
-        report = rule.report({WHOLE: reference}, {WHOLE: profile}, names, is_chosen=False)
+        report = rule.report({OVERALL: reference}, {OVERALL: profile}, names, is_chosen=False)
         for check in report.checks:
             if check.outcome == "drift":
                 seen.setdefault(check.feature, []).append((bucket, check))
@@ -107,7 +106,7 @@ def _alert(name: str, drifts: Sequence[tuple[str, DriftCheck]]) -> Alert:
     bucket, check = drifts[0]
     return Alert(
         name,
-        WHOLE,
+        slice_name(OVERALL),
         (),
         Key(name),
         bucket,

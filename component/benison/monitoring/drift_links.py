@@ -7,7 +7,7 @@ import dataclasses
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import pyarrow as pa
 
@@ -15,24 +15,28 @@ from benison.config import Bins, EvalConfig, SlicingSpec
 from benison.config.slicing_specs import period_of
 from benison.data.dataset import Dataset
 from benison.drift.comparison import DriftRule
-from benison.drift.drift_sides import WHOLE, Side
+from benison.drift.drift_sides import Side
 from benison.drift.profiles import Profile, Profiles, merged, profiles_of
 from benison.errors import BenisonError
 from benison.evaluation.examples import open_examples
 from benison.monitoring.alerts import Alert, MonitorReport
 from benison.monitoring.timeline import Timeline
 from benison.results.result import EvalResult
-from benison.slicing.keys import SliceKey, slice_name
+from benison.slicing.keys import OVERALL, SliceKey
 
 _LOGGER = logging.getLogger("benison")
 _UNSEEN = "Drift of columns is not looked at: %s"
 _MOST_ALERTS, _MOST_COLUMNS = 5, 3
 
 
+InBuckets: TypeAlias = "dict[str, Profile]"
+"""The profile of each bucket."""
+
+
 class SliceProfiles(Protocol):
     """Knows how columns are distributed in a slice in each bucket."""
 
-    def of(self, keys: Sequence[SliceKey], buckets: Sequence[str]) -> dict[SliceKey, Profiles]:
+    def of(self, keys: Sequence[SliceKey], buckets: Sequence[str]) -> dict[SliceKey, InBuckets]:
         """The profiles of slices, by bucket.
 
         Raises:
@@ -85,7 +89,7 @@ def linked(report: MonitorReport, known: SliceProfiles) -> MonitorReport:
     return dataclasses.replace(report, alerts=(*alerts, *report.alerts[_MOST_ALERTS:]))
 
 
-def _linked(alert: Alert, profiles: Profiles, names: Sequence[str]) -> Alert:
+def _linked(alert: Alert, profiles: InBuckets, names: Sequence[str]) -> Alert:
     start, end = names.index(alert.since), names.index((alert.raised, *alert.again)[-1])
     before, now = (_together(profiles, of) for of in (names[:start], names[start : end + 1]))
     own = {feature for feature, _ in alert.slice_key}
@@ -93,7 +97,7 @@ def _linked(alert: Alert, profiles: Profiles, names: Sequence[str]) -> Alert:
     if not columns:
         return alert
     rule = DriftRule.of("jensen_shannon", None, 0.99)
-    checks = rule.report({WHOLE: before}, {WHOLE: now}, columns, is_chosen=False).checks
+    checks = rule.report({OVERALL: before}, {OVERALL: now}, columns, is_chosen=False).checks
     drifted = [check for check in checks if check.outcome == "drift"][:_MOST_COLUMNS]
     return dataclasses.replace(
         alert,
@@ -102,10 +106,10 @@ def _linked(alert: Alert, profiles: Profiles, names: Sequence[str]) -> Alert:
     )
 
 
-def _together(profiles: Profiles, buckets: Iterable[str]) -> Profile:
+def _together(profiles: InBuckets, buckets: Iterable[str]) -> Profile:
     """The profile over several buckets; nothing where none has rows."""
-    parts: list[Profiles] = [{WHOLE: profiles[each]} for each in buckets if each in profiles]
-    return reduce(merged, parts)[WHOLE] if parts else {}
+    parts: list[Profiles] = [{OVERALL: profiles[each]} for each in buckets if each in profiles]
+    return reduce(merged, parts)[OVERALL] if parts else {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,14 +120,14 @@ class ProfilesOfPeriods:
     config: EvalConfig
     time_key: str
 
-    def of(self, keys: Sequence[SliceKey], buckets: Sequence[str]) -> dict[SliceKey, Profiles]:
+    def of(self, keys: Sequence[SliceKey], buckets: Sequence[str]) -> dict[SliceKey, InBuckets]:
         """As `SliceProfiles` has it, in one pass."""
         every: Any = period_of(buckets[-1])  # the first ones may be a reference
         specs = [_spec_of(key, self.config, {self.time_key: Bins(every=every)}) for key in keys]
         columns = [name for name in columns_of(self.dataset) if name != self.time_key]
         made = profiles_of(self.dataset, columns, specs)
         named = {
-            (key, bucket): slice_name(tuple(sorted((*key, (self.time_key, bucket)))))
+            (key, bucket): tuple(sorted((*key, (self.time_key, bucket))))
             for key in keys
             for bucket in buckets
         }
@@ -139,9 +143,9 @@ class ProfilesOfRuns:
     results: Mapping[str, EvalResult]
     """By the names of the buckets."""
 
-    def of(self, keys: Sequence[SliceKey], buckets: Sequence[str]) -> dict[SliceKey, Profiles]:
+    def of(self, keys: Sequence[SliceKey], buckets: Sequence[str]) -> dict[SliceKey, InBuckets]:
         """As `SliceProfiles` has it, in one pass over the data of each result."""
-        made: dict[SliceKey, Profiles] = {key: {} for key in keys}
+        made: dict[SliceKey, InBuckets] = {key: {} for key in keys}
         for bucket in buckets:
             result = self.results[bucket]
             if not result.manifest.get("examples"):
@@ -150,8 +154,8 @@ class ProfilesOfRuns:
             specs = [_spec_of(key, result.config, {}) for key in keys if key]
             profiles = profiles_of(dataset, columns_of(dataset), specs)
             for key in keys:
-                if slice_name(key) in profiles:
-                    made[key][bucket] = profiles[slice_name(key)]
+                if key in profiles:
+                    made[key][bucket] = profiles[key]
         return made
 
 

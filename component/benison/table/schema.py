@@ -155,13 +155,14 @@ PROFILE_SCHEMA = pa.schema(
         pa.field("number", pa.float64()),
         pa.field("text", pa.string()),
         pa.field("rows", pa.int64(), nullable=False),
+        pa.field("slice_key", SLICE_KEY, nullable=False),
     ]
 )
 """How often each value of a column is there, so that drift is seen without the data.
 
 `type` is `numbers`, `texts`, or `ranks`: few of many numbers, each of which stands for those from it up to
-the next. `kind` is `value`, `missing`, or `other`, of texts that are not counted one by one. Each column of
-each slice has a row of `missing`.
+the next. `kind` is `value`, `missing`, or `other`, of texts that are not counted one by one. The last
+row of each column of each slice is that of `missing`. Keys are without types.
 """
 
 
