@@ -63,6 +63,26 @@ def test_the_baseline_is_a_benchmark_on_all_rows(bound: float, status: str) -> N
     assert (row["rows"], result.verdict.status) == (table.num_rows, status)
 
 
+def test_what_is_undefined_of_a_model_is_said_to_be_that() -> None:
+    table = trips(6).append_column("p", pa.array([np.nan, *np.ones(trips(6).num_rows - 1)]))
+    config = asked({"name": "better_than_baseline", "metric": "auc", "at_least": 0})
+    config["model_specs"] = [
+        {"name": "new", "label_key": "tip", "prediction_key": "p"},
+        {"name": "old", "label_key": "tip", "prediction_key": "fare", "is_baseline": True},
+    ]
+    result = benison.evaluate(table, config)
+    (row,) = result.probes.to_pylist()
+    assert (row["outcome"], result.verdict.status) == ("not_evaluated", "not_evaluated")
+    assert "auc is undefined of the model or of the baseline" in row["sentence"]
+
+
+@pytest.mark.parametrize("bound", [{"at_least": 2}, {"at_most": -1.5}])
+def test_bounds_that_no_gain_reaches_are_refused(bound: dict[str, float]) -> None:
+    probe = {"name": "better_than_prior", "metric": "auc", **bound}
+    with pytest.raises(ConfigError, match="two values are never more than 1 apart"):
+        benison.evaluate(trips(6), asked(probe), model=sound)
+
+
 def test_a_first_model_passes_without_a_baseline() -> None:
     probe = {"name": "better_than_baseline", "at_least": 0}
     result = benison.evaluate(trips(6), asked(probe), model=sound)

@@ -387,5 +387,7 @@ def test_row_keys_of_lists_are_those_of_their_rows() -> None:
     assert numbers([["z"], ["x"]])[1] == numbers([["x"]])[0]
     with pytest.raises(benison.DataError, match="the row_key id is missing in some rows"):
         numbers([["x"], [], ["z"]])
+    with pytest.raises(benison.DataError, match="the row_key id is missing in some rows"):
+        numbers([7.0, np.nan])
     with pytest.raises(benison.DataError, match="column 'id' of the row_key is list"):
         numbers([["x", "y"], [], ["z"]])

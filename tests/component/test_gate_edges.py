@@ -257,9 +257,10 @@ def test_rows_are_lost_where_wrong_decisions_are_counted_too() -> None:
     assert (check["lost"] > 50, check["won"], check["outcome"]) == (True, 0, "fail")
 
 
-def test_clusters_that_are_missing_are_refused() -> None:
+@pytest.mark.parametrize("kind", [str, float])
+def test_clusters_that_are_missing_are_refused(kind: type) -> None:
     y, p = _rows()
-    user = [f"u{i % 50}" if i % 2 else None for i in range(len(y))]
+    user = [kind(i % 50) if i % 2 else {str: None, float: np.nan}[kind] for i in range(len(y))]
     with pytest.raises(benison.DataError, match="'user', the cluster_key .* is missing"):
         _judged({"y": y, "n": p, "o": p, "user": user}, "AUC", "worse", _FALL, cluster_key="user")
 

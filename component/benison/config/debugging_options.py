@@ -51,7 +51,7 @@ _OF_NAMED_FEATURES = (
 
 _WITH_BY = (NOISE_FLIPS, MONOTONE, DIRECTIONAL, BOUNDARY_DISTANCE, RANDOM_ATTACK)
 _WITH_DIRECTION = (MONOTONE, DIRECTIONAL)
-_WITH_METRIC = (
+WITH_METRIC = (
     PERMUTATION_IMPORTANCE, BETTER_THAN_PRIOR, BETTER_THAN_MAJORITY, BETTER_THAN_SLICE_MEAN,
     BETTER_THAN_LINEAR, BETTER_THAN_BASELINE,
 )  # fmt: skip
@@ -60,12 +60,12 @@ _WITHOUT_FEATURES = (
     RESIDUAL_NORMALITY,
 )  # fmt: skip
 WITHOUT_CALLS = (
-    *_WITH_METRIC[1:], RESIDUALS_BY_FEATURE, RESIDUALS_BY_PREDICTION, RESIDUAL_NORMALITY,
+    *WITH_METRIC[1:], RESIDUALS_BY_FEATURE, RESIDUALS_BY_PREDICTION, RESIDUAL_NORMALITY,
     RESIDUAL_AUTOCORRELATION,
 )  # fmt: skip
 """They look at predictions of the rows as they are, which may be in the data."""
 _RANGES = {
-    **dict.fromkeys(_WITH_METRIC, (-math.inf, math.inf)),
+    **dict.fromkeys(WITH_METRIC, (-math.inf, math.inf)),
     **dict.fromkeys((RESIDUAL_NORMALITY, RESIDUAL_AUTOCORRELATION), (-1.0, 1.0)),
     **dict.fromkeys(
         (PARTIAL_DEPENDENCE, RESIDUALS_BY_FEATURE, RESIDUALS_BY_PREDICTION), (0.0, math.inf)
@@ -185,7 +185,7 @@ class ProbeSpec(ConfigPart):
             "features": (bool(self.features), self.name not in _WITHOUT_FEATURES),
             "by": (self.by is not None, self.name in _WITH_BY),
             "direction": (self.direction != UP, self.name in _WITH_DIRECTION),
-            "metric": (bool(self.metric), self.name in _WITH_METRIC),
+            "metric": (bool(self.metric), self.name in WITH_METRIC),
         }
         for field, (is_given, has_effect) in uses.items():
             if is_given and not has_effect:

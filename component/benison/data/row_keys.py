@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from benison.data.mixing import Numbers, mixed, text_numbers
-from benison.data.values import is_list, single_values, undictionary
+from benison.data.values import is_list, is_missing, single_values, undictionary
 from benison.errors import DataError
 
 
@@ -30,8 +29,9 @@ def key_numbers(batch: pa.RecordBatch, row_key: Sequence[str], source: str) -> N
     for name in row_key:
         if name not in batch.schema.names:
             raise DataError.from_missing_column(name, batch.schema.names, source)
-        column = _as_text(batch.column(name), name, source)
-        missing &= pc.is_null(column).to_numpy(zero_copy_only=False)
+        values = _values(batch.column(name), name, source)
+        missing &= is_missing(values)
+        column = _as_text(values, name, source)
         made = mixed(made ^ text_numbers(column))
     if missing.any():
         raise DataError(
@@ -41,14 +41,22 @@ def key_numbers(batch: pa.RecordBatch, row_key: Sequence[str], source: str) -> N
     return made
 
 
-def _as_text(column: pa.Array, name: str, source: str) -> pa.Array:
+def _values(column: pa.Array, name: str, source: str) -> pa.Array:
+    singles = single_values(column) if is_list(column.type) else column
+    if singles is None:
+        raise _unfit(column, name, source)
+    return undictionary(singles)
+
+
+def _as_text(values: pa.Array, name: str, source: str) -> pa.Array:
     try:
-        singles = single_values(column) if is_list(column.type) else column
-        if singles is not None:
-            return undictionary(singles).cast(pa.large_string())
-    except pa.ArrowException:
-        pass  # it has no text
-    raise DataError(
+        return values.cast(pa.large_string())
+    except pa.ArrowException as error:
+        raise _unfit(values, name, source) from error
+
+
+def _unfit(column: pa.Array, name: str, source: str) -> DataError:
+    return DataError(
         f"{source}: column {name!r} of the row_key is {column.type}; name one with a text or a number in "
         f"each row."
     )

@@ -88,6 +88,19 @@ def single_values(column: pa.Array) -> pa.Array | None:
     return values.take(pa.array(np.maximum(np.cumsum(lengths) - 1, 0), mask=lengths == 0))
 
 
+def is_missing(column: pa.Array) -> npt.NDArray[np.bool_]:
+    """Where values, which are no lists, are null or NaN: bool[N].
+
+    >>> is_missing(pa.array([1.0, None, float("nan")]).dictionary_encode())
+    array([False,  True,  True])
+    """
+    if not pa.types.is_dictionary(column.type):
+        return np.asarray(pc.is_null(column, nan_is_null=True).to_numpy(zero_copy_only=False))
+    of_entries = np.append(is_missing(column.dictionary), True)
+    at = pc.fill_null(column.indices.cast(pa.int64()), len(of_entries) - 1)
+    return np.asarray(of_entries[at.to_numpy(zero_copy_only=False)])
+
+
 def undictionary(column: pa.Array) -> pa.Array:
     """The column without an encoding: the values themselves, null where the dictionary holds null.
 

@@ -3,18 +3,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator
 
 from benison.config import EvalConfig, ProbeSpec
 from benison.config.debugging_options import (
     PERMUTATION_IMPORTANCE,
     RESIDUAL_AUTOCORRELATION,
+    WITH_METRIC,
     WITHOUT_CALLS,
 )
 from benison.config.faults import Fault
 from benison.engine.plan import Plan
 from benison.errors import suggestion
 from benison.evaluation.probe_metrics import title_of
+from benison.metrics import About
 from benison.results.result import described_metrics
 
 
@@ -76,17 +79,34 @@ def _titles(plan: Plan) -> dict[str, str]:
 
 def _metric(probe: ProbeSpec, titles: dict[str, str], config: EvalConfig) -> Iterator[Fault]:
     """A metric that the config does not ask for, or of which no end is good, so that none is better."""
-    if not probe.metric or not titles:
+    if not titles or probe.name not in WITH_METRIC:
         return
-    known = titles
+    known, about = titles, described_metrics([config])
     if probe.name != PERMUTATION_IMPORTANCE:
-        about = described_metrics([config])
         known = {
             title: metric
             for title, metric in titles.items()
             if metric not in about or about[metric].higher_is_better is not None
         }
-    if probe.metric not in known:
+    if probe.metric in ("", *known):
+        names = [known[probe.metric]] if probe.metric else [*known.values()]
+        yield from _out_of_reach(
+            probe, max((_reach(about.get(n)) for n in names), default=math.inf)
+        )
+    else:
         hint = suggestion(probe.metric, known)
         text = f"there is no metric {probe.metric!r} that {probe.name} could be about. {hint}"
         yield Fault(("metric",), text)
+
+
+def _reach(about: About | None) -> float:
+    """How far two values of a metric can be apart."""
+    return math.inf if about is None else about.high - about.low
+
+
+def _out_of_reach(probe: ProbeSpec, reach: float) -> Iterator[Fault]:
+    """A bound that no difference of values can be at."""
+    for field, bound in (("at_most", probe.at_most), ("at_least", probe.at_least)):
+        if bound is not None and abs(bound) > reach:
+            text = f"two values are never more than {reach:g} apart, and {bound:g} is."
+            yield Fault((field,), text)

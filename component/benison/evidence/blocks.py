@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from benison.data.batch import Index, Inputs
 from benison.data.mixing import Numbers, mixed
+from benison.data.values import is_missing
 from benison.errors import DataError
 from benison.metrics.base import Statistic
 from benison.slicing.codes import SliceCodes
@@ -82,7 +83,7 @@ class Blocked(Statistic[Any]):
         if self.cluster_key:
             assert inputs.features is not None
             clusters = inputs.features.column(self.cluster_key)
-            if clusters.null_count:
+            if is_missing(clusters).any():
                 raise DataError(
                     f"Column {self.cluster_key!r}, the cluster_key of options.confidence, is missing in some "
                     "rows, of which nobody knows with which others they belong together. Fill it in."

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from benison.data.batch import Array, Index, Mask
 from benison.data.values import is_measured, undictionary
-from benison.errors import MissingExtraError, ModelError, suggestion
+from benison.errors import MissingExtraError, ModelError
 from benison.probes import changes
 from benison.probes.base import Probe
 from benison.probes.metamorphic import frequent_values
@@ -90,10 +90,11 @@ class Benchmark(Probe):
 
     def _findings(self, subject: Subject, compared: Sequence[Gain]) -> Iterator[ProbeFinding]:
         if self.spec.metric and self.spec.metric not in {each.metric for each in compared}:
-            hint = suggestion(self.spec.metric, [each.metric for each in compared])
-            yield unmeasured(
-                self.name, f"there is no metric {self.spec.metric!r} to compare. {hint}"
+            why = (
+                f"{self.spec.metric} is undefined of the model or of {self.title(subject)}, as where a "
+                "prediction is missing or all labels are of one class"
             )
+            yield unmeasured(self.name, why)
         for each in compared:
             if self.spec.metric in ("", each.metric):
                 yield self._finding(each, self.title(subject))
