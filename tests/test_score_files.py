@@ -137,6 +137,23 @@ def test_a_log_with_other_bytes_is_called_damaged(tmp_path: Path) -> None:
         Dataset.open(path)
 
 
+@pytest.mark.parametrize(
+    "compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
+def test_a_log_of_any_compression_with_other_bytes_is_called_damaged(
+    compression: int, tmp_path: Path
+) -> None:
+    """Wherever the bytes of a member were changed."""
+    path = tmp_path / "log.eval"
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("header.json", json.dumps({"status": "success", "eval": {}}))
+    whole, start = path.read_bytes(), 30 + len("header.json")
+    for at in range(start, whole.index(b"PK\x01\x02")):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
+        with pytest.raises(benison.DataError, match=r"log\.eval cannot be read as scores"):
+            Dataset.open(path)
+
+
 def log_with(folder: Path, *values_: Any) -> Path:
     """A log of Inspect whose samples have these scores, in the order of their ids."""
     samples = [

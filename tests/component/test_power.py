@@ -98,6 +98,11 @@ def test_power_plans_for_data_before_there_is_a_model(in_folder: Path) -> None:
     expected = of_churn([2_500, 2_400, 100], 0.06, 3, 0.02)
     assert [{**row, "slice": ""} for row in rows] == expected
     assert len(json.loads(CliRunner().invoke(app, asked).output)) == 1  # Overall alone
+    few = "slicing_specs: [{feature_keys: [company]}]\noptions: {min_slice_size: 3000}\n"
+    Path("few.yaml").write_text(few)
+    refused = CliRunner().invoke(app, [*asked, "--config", "few.yaml"])
+    assert refused.exit_code == 2
+    assert "No slice has 3,000 rows" in " ".join(refused.output.split())
     for more in (["--rows", "5"], ["--slices", "3"], ["--metric", "auc"]):
         assert CliRunner().invoke(app, [*asked, *more]).exit_code == 2
 

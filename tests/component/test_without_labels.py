@@ -19,6 +19,7 @@ import benison
 from benison.cli import app
 from benison.config import Bins, SlicingSpec
 from benison.estimation import estimate, prediction_powered_mean
+from benison.estimation.expected_counts import CalibratedCells
 from tests.statistics.estimates import covered, drawn, powered
 
 COLUMNS: dict[str, Any] = {"label": "label", "prediction": "score"}
@@ -81,6 +82,16 @@ def test_the_error_is_that_of_labels_drawn_again() -> None:
     )
     assert (auc.upper - auc.lower) / 2 / 1.96 == pytest.approx(np.std(errors), rel=0.2)
     assert auc.lower < expected["auc"] < auc.upper
+
+
+@pytest.mark.parametrize("labelled", [10, 25, 1000])
+def test_the_variance_of_even_cells_is_right_however_few_labels_they_have(labelled: int) -> None:
+    """Over all labels that may be drawn of a cell whose rows are positive half of the time."""
+    positive, side = np.arange(labelled + 1.0), np.ones(labelled + 1, np.bool_)
+    same = np.full(labelled + 1, 40.0)
+    cells = CalibratedCells(positive, np.full_like(same, labelled), same, 0 * same, 0 * same, side)
+    expected = stats.binom.pmf(positive, labelled, 0.5) @ cells.estimates().variance
+    assert expected == pytest.approx(40 / 4 + 40**2 / 4 / labelled)
 
 
 def test_intervals_hold_what_labels_show_where_only_features_shift() -> None:

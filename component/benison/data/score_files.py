@@ -7,6 +7,7 @@ They are logs of Inspect, results of promptfoo and samples of lm-evaluation-harn
 from __future__ import annotations
 
 import json
+import lzma
 import struct
 import zipfile
 import zlib
@@ -149,6 +150,13 @@ def _content(file: Any, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> byte
     Raises:
         zipfile.BadZipFile: They are not those that were written.
     """
+    try:
+        return _unpacked(file, archive, info)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise zipfile.BadZipFile(f"{info.filename} is damaged: {error}") from error
+
+
+def _unpacked(file: Any, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     if info.compress_type != _ZSTD:
         return archive.read(info)
     file.seek(info.header_offset)

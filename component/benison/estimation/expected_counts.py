@@ -58,8 +58,11 @@ class CalibratedCells:
     def estimates(self) -> Expected:
         """What the rows now are expected to hold, with how far their labels may be off."""
         # Half a row is added to both classes, as after Jeffreys: no row that differs is no certainty.
-        p = (self.positive + 0.5) / (self.labelled + 1)
-        variance = self.rows * p * (1 - p) * (1 + self.rows / self.labelled)
+        m = self.labelled
+        p = (self.positive + 0.5) / (m + 1)
+        # p (1 - p) of few rows is too small on average, by this factor where both classes are as probable.
+        of_label = p * (1 - p) * (m + 1) ** 2 / (m**2 + m + 1)
+        variance = self.rows * of_label * (1 + self.rows / m)
         return Expected(self.rows * self.probability, self.rows, self.is_above, variance)
 
 

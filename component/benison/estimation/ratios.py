@@ -12,7 +12,7 @@ from benison.data.batch import Array
 
 
 class RowShares(NamedTuple):
-    """RowShares of rows, from 0 to 1; NumPy's numbers, so that what divides by 0 is NaN."""
+    """Shares of rows, from 0 to 1; NumPy's numbers, so that what divides by 0 is NaN."""
 
     right: np.float64
     hit: np.float64

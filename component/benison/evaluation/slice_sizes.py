@@ -12,6 +12,7 @@ import pyarrow as pa
 from benison.config import EvalConfig, MetricConfig, MetricsSpec, Options, SlicingSpec
 from benison.config.fields import NO_CORRECTION
 from benison.data.batch import Array
+from benison.errors import DataError
 from benison.evaluation.api import evaluate
 from benison.results import sample_sizes
 
@@ -60,8 +61,16 @@ def of_data(
         config: What is sliced, and how sure a verdict must be.
         churn: The share of rows on which exactly one of two models is right.
         fall: The fall that is to be seen.
+
+    Raises:
+        DataError: No slice has as many rows as `min_slice_size`.
     """
     sizes = slice_sizes(examples, config)
+    if not sizes.num_rows:
+        raise DataError(
+            f"No slice has {config.options.min_slice_size:,} rows, so there is none to plan for. Lower "
+            "options.min_slice_size, or give more data."
+        )
     counts: Array = np.asarray(sizes["examples"].to_numpy(), float)
     is_corrected = config.options.certainty.correction != NO_CORRECTION
     family = len(counts) if is_corrected else 1
