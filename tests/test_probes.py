@@ -151,6 +151,7 @@ def test_a_bound_is_a_check_with_an_interval_and_a_sentence(tmp_path: Path) -> N
     assert loaded.verdict.status == "not_blessed"
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert '<section id="probes"' in page
+    assert "what probes say is of a part of them" in page
     assert "decisions flip when fare is permuted" in page
     shown = CliRunner().invoke(app, ["show", str(tmp_path / "out")], env={"COLUMNS": "120"})
     assert "permutation_flips" in shown.output

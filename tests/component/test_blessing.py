@@ -184,6 +184,18 @@ def test_a_copy_of_the_model_will_do(seal: Callable[..., Path], model: Path) -> 
     refused(directory, "There is no model at")
 
 
+def test_another_model_is_named_as_another(
+    seal: Callable[..., Path], model: Path, tmp_path: Path
+) -> None:
+    judged, other = tmp_path / "this.joblib", tmp_path / "other.joblib"
+    judged.write_bytes(b"this")
+    other.write_bytes(b"other")
+    directory = seal(models=[model_record(judged)])
+    refused(directory, f"{other} is not the model that was judged ({judged}).", model=other)
+    judged.write_bytes(b"changed")
+    refused(directory, f"{judged} was changed since the model was judged.", model=judged)
+
+
 def test_one_of_several_candidates(seal: Callable[..., Path], model: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.onnx"
     other.write_bytes(b"onnx")

@@ -12,6 +12,7 @@ from rich.table import Table
 from benison.cli.options import AsJson, errors
 from benison.estimation import EstimatedMetric, EstimateReport, estimate
 from benison.terminal import console, plain
+from benison.terminal.fitted_table import fitted_table
 
 ESTIMATE_HELP = """Estimate accuracy, AUC, precision, recall and F1 of CURRENT data without labels.
 
@@ -31,6 +32,7 @@ Of each company too, at another threshold:
 """
 
 
+_COLUMNS = ("slice", "metric", "estimate", "lower", "upper", "reference", "rows", "labels")
 _BY_SCORES = "what scores meant on the reference, they are taken to mean now."
 _BY_LABELS = "the labels of few rows correct what scores meant on the reference, but for the AUC."
 
@@ -78,19 +80,28 @@ def _show(report: EstimateReport) -> None:
     out.print(f"Estimates, not measured: {_BY_LABELS if by_labels else _BY_SCORES}", soft_wrap=True)
     if report.unscored:
         out.print(f"{report.unscored:,} rows without a score are left out.")
-    level = f"{100 * report.confidence:g} % between"
-    table = Table("slice", "metric", "estimate", level, "reference", "rows", "labels", box=None)
-    for each in report.estimates:
-        table.add_row(plain(each.slice), each.metric, *_numbers(each))
-    out.print(table)
+    out.print(_table(report))
     for reason in dict.fromkeys((each.slice, each.reason) for each in report.estimates):
         if reason[1]:
-            out.print(plain(f"{reason[0]}: {reason[1]}."), soft_wrap=True)
+            out.print(plain(f"{reason[0]}: {reason[1]}.", 1_000), soft_wrap=True)
+
+
+def _table(report: EstimateReport) -> Table:
+    lines = [
+        (plain(each.slice), each.metric.removeprefix("estimated_"), *_numbers(each))
+        for each in report.estimates
+    ]
+    columns = zip(*lines, strict=True)
+    return fitted_table(
+        f"Estimated, with {100 * report.confidence:g} % intervals",
+        {name: [*column] for name, column in zip(_COLUMNS, columns, strict=True)},
+        names=("slice",),
+        left_out_first=("labels", "rows", "reference"),
+        words=("metric",),
+    )
 
 
 def _numbers(each: EstimatedMetric) -> tuple[str, ...]:
     rows = f"{each.rows:,}", f"{each.labelled:,}"
-    if each.reason:
-        return ("-", "-", "-", *rows)
-    limits = f"{each.lower:.4f} and {each.upper:.4f}"
-    return (f"{each.value:.4f}", limits, f"{each.on_reference:.4f}", *rows)
+    values = (each.value, each.lower, each.upper, each.on_reference)
+    return (*("-" if each.reason else f"{value:.4f}" for value in values), *rows)

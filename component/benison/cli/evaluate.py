@@ -21,6 +21,8 @@ from benison.cli.options import (
     Output,
     Registry,
     Summary,
+    TrustOps,
+    TrustPickle,
     errors,
     print_result,
 )
@@ -157,17 +159,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the output if it exists.")
     ] = False,
-    trust_pickle: Annotated[
-        bool,
-        typer.Option("--trust-pickle", help="Load pickled models, which runs code that they hold."),
-    ] = False,
-    trust_ops: Annotated[
-        bool,
-        typer.Option(
-            "--trust-ops",
-            help="Run graphs of TensorFlow that read or write files, or run Python.",
-        ),
-    ] = False,
+    trust_pickle: TrustPickle = False,
+    trust_ops: TrustOps = False,
     module_path: ModulePath = None,
     tfma: Annotated[
         bool,

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from benison.cli.options import NOT_BLESSED, AsJson, errors
+from benison.cli.options import NOT_BLESSED, AsJson, TrustOps, TrustPickle, errors
 from benison.config.slicing_specs import PERIODS
 from benison.errors import ConfigError, NothingYetError, OutputError
 from benison.monitoring import DETECTORS, MonitorReport
@@ -28,6 +28,8 @@ from benison.paths import locate, matching
 from benison.results.result import EvalResult, load_result
 from benison.sinks.publishing import Publisher
 from benison.terminal import console, plain
+
+_LONG = 10_000  # characters of a sentence; it is wrapped, and its numbers are in its middle too
 
 MONITOR_HELP = """Tell which slices have become worse over time, since when and by how much.
 
@@ -75,6 +77,8 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
     format_: Annotated[
         str | None, typer.Option("--format", help="Of the data, where names do not tell.")
     ] = None,
+    trust_pickle: TrustPickle = False,
+    trust_ops: TrustOps = False,
     reference: Annotated[
         str | None,
         typer.Option(help="The output of what was blessed; default: the first blessed run."),
@@ -148,7 +152,9 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
         )
         sinks = targets_of(publish or ())
         first = None if reference is None else load_result(reference)
-        stream = StreamOptions(examples, config, time_key, bucket, model, format_)
+        stream = StreamOptions(
+            examples, config, time_key, bucket, model, format_, trust_pickle, trust_ops
+        )
         timeline = stream.timeline(runs or [], as_given, first)
         if replay:
             _print_replay(replayed(watch, timeline), as_json)
@@ -198,6 +204,8 @@ class StreamOptions:
     bucket: str | None
     model: str | None
     format: str | None
+    trust_pickle: bool = False
+    trust_ops: bool = False
 
     def columns(self, reference_buckets: int, horizon: int, false_alarms: float) -> MonitorReport:
         """The report on columns; raises ConfigError without data or a time."""
@@ -238,6 +246,8 @@ class StreamOptions:
             every,
             model=self.model,
             format=self.format,
+            trust_pickle=self.trust_pickle,
+            trust_ops=self.trust_ops,
         )
         return Timeline.of_periods(result, self.time_key, reference, every)
 
@@ -274,9 +284,9 @@ def _print(report: MonitorReport, as_json: bool) -> None:
         print(json.dumps(report.to_dict()))
         return
     out = console()
-    out.print(plain(report.summary))
+    out.print(plain(report.summary, _LONG))
     for alert in report.alerts:
-        out.print(plain(alert.reason))
+        out.print(plain(alert.reason, _LONG))
     out.print(plain(report.error_rate), style="dim")
 
 

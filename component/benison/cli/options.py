@@ -51,6 +51,16 @@ Registry = Annotated[
         "?alias=NAME another than `blessed`, with ?log=true metrics and report beside the model.",
     ),
 ]
+TrustPickle = Annotated[
+    bool,
+    typer.Option("--trust-pickle", help="Load pickled models, which runs code that they hold."),
+]
+TrustOps = Annotated[
+    bool,
+    typer.Option(
+        "--trust-ops", help="Run graphs of TensorFlow that read or write files, or run Python."
+    ),
+]
 Output = Annotated[
     str, typer.Argument(help="The output directory of an evaluation.", show_default=False)
 ]

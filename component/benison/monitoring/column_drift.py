@@ -16,6 +16,7 @@ from benison.errors import ConfigError, DataError, suggestion
 from benison.monitoring.alerts import DRIFTED, Alert, MonitorReport
 from benison.monitoring.drift_links import columns_of
 from benison.monitoring.e_detector import EDetector
+from benison.monitoring.streams import check_time_key
 from benison.slicing.keys import OVERALL, slice_name
 from benison.table.key import Key
 
@@ -53,6 +54,7 @@ def monitor_columns(  # noqa: PLR0913 - each by its name
     if bucket not in PERIODS:
         raise ConfigError(f"There is no period {bucket!r}. {suggestion(bucket, PERIODS)}")
     dataset = Dataset.open(examples)
+    check_time_key(dataset, time_key)
     names = [*(columns_of(dataset) if columns is None else columns)]
     names = [name for name in names if name != time_key]
     by_bucket = _in_buckets(dataset, names, time_key, bucket)

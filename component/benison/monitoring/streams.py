@@ -9,6 +9,8 @@ from typing import Any
 from benison.config import Bins, EvalConfig, SlicingSpec
 from benison.config.confidence import ConfidenceOptions
 from benison.config.slicing_specs import PERIODS
+from benison.data.dataset import Dataset
+from benison.data.reading import Rules
 from benison.errors import ConfigError, suggestion
 from benison.evaluation.api import evaluate
 from benison.monitoring.alerts import MonitorReport
@@ -61,12 +63,23 @@ def evaluated_in_periods(
         evaluation: What else `benison.evaluate` takes, such as `model` and `output`.
 
     Raises:
-        ConfigError: There is no such period, or what `benison.evaluate` refuses.
+        ConfigError: There is no such period or column of times, or what `benison.evaluate` refuses.
     """
     if bucket not in PERIODS:
         raise ConfigError(f"There is no period {bucket!r}. {suggestion(bucket, PERIODS)}")
     loaded = EvalConfig.load(config)
+    are_made = any(spec.preprocessing_function_names for spec in loaded.model_specs)
+    if not are_made and evaluation.get("extractors") is None:
+        rules = Rules(loaded.options.null_values)
+        check_time_key(Dataset.open(examples, evaluation.get("format"), rules), time_key)
     return evaluate(examples, in_periods_too(loaded, time_key, bucket), **evaluation)
+
+
+def check_time_key(dataset: Dataset, time_key: str) -> None:
+    """Raise ConfigError unless the data have the column of times."""
+    known = dataset.knowing([time_key]).names
+    if time_key not in known:
+        raise ConfigError(f"--time-key: no column {time_key!r}. {suggestion(time_key, known)}")
 
 
 def in_periods_too(config: EvalConfig, time_key: str, bucket: str) -> EvalConfig:

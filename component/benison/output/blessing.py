@@ -25,7 +25,7 @@ from benison.models.digest import (
 from benison.models.fetch import readable
 from benison.output.upload import MANIFEST, MARKERS, is_unfinished
 from benison.output.writers import write_json
-from benison.paths import Location, locate
+from benison.paths import Location, absolute, locate
 from benison.table import documents
 from benison.table.schema import SCHEMA_VERSION
 
@@ -155,7 +155,21 @@ def _faults_of_models(manifest: dict[str, Any], model: Location | None) -> list[
         was = f"it was a {held}, which has no bytes" if held else "the predictions were in the data"
         return [f"No model was evaluated here: {was}."]
     # With several candidates, the model is compared with the one that it differs least from.
-    return min((_model_faults(record, model) for record in judged), key=len)
+    faults = min((_model_faults(record, model) for record in judged), key=len)
+    if faults and _is_another(judged, model):
+        paths = ", ".join(record["path"] for record in judged)
+        return [f"{model} is not the model that was judged ({paths})."]
+    return faults
+
+
+def _is_another(judged: Sequence[dict[str, Any]], model: Location) -> bool:
+    """Whether a model is neither where a judged one was nor has a file of one, as a changed copy has."""
+    root = model_root(model)
+    here = {absolute(model), absolute(root)}
+    if not root.exists() or any(record["path"] in here for record in judged):
+        return False
+    known = {digest for record in judged for digest in record["files"].values()}
+    return known.isdisjoint(digest_model(root).values())
 
 
 def _faults_where_it_was(record: dict[str, Any]) -> list[str]:

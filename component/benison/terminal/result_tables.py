@@ -5,13 +5,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Collection, Sequence
 
 import numpy as np
-from rich.cells import cell_len
 from rich.table import Table
-from rich.text import Text
 
 from benison.results import query
 from benison.results.query import Rows
@@ -19,6 +16,7 @@ from benison.results.result import UNDIRECTED, EvalResult
 from benison.table.key import Key
 from benison.table.words import view_text
 from benison.terminal import console, plain, verdict
+from benison.terminal.fitted_table import fitted_table
 from benison.terminal.probe_table import probes
 from benison.terminal.weak_slice_table import weak_slices
 
@@ -32,14 +30,12 @@ _ENDS = {
     "was interval": ("was_lower", "was_upper"),
     "is interval": ("is_lower", "is_upper"),
 }
-_WORDS = ("slice", "metric", "of", "")
+_WORDS = ("", "over runs")
 # What a narrow terminal does without, in this order; the value, its change and the mark always stay.
 _LEFT_OUT_FIRST = (
-    "over runs", "was interval", "is interval", "change interval", "interval", "baseline", "was", "examples",
+    "over runs", "was interval", "is interval", "interval", "baseline", "was", "examples",
 )  # fmt: skip
-_NAME_WIDTH = 24  # of the first column; longer names go on in the next line
 _MOST_OF_STRUCTURED = 40  # characters of a value that is no number; --json has all
-_AROUND = 3  # characters between two columns
 
 
 def show(result: EvalResult, metrics: Sequence[str], worst: int) -> None:
@@ -151,38 +147,20 @@ def _table(result: EvalResult, title: str, rows: Rows, columns: Sequence[str]) -
     full = [k for k in range(len(columns)) if k == 0 or any(row[k] for row in texts)]
     cells = {columns[k]: [row[k] for row in texts] for k in full}
     intervals = f"{100 * result.level:.4g} % interval"
-    headings = {column: intervals if column in _ENDS else column for column in cells}
-    kept = _fitting(cells, headings, console().width)
-    table = Table(title=title, title_justify="left", caption_justify="left")
-    for column in kept:
-        words = column in (*_WORDS, "over runs")
-        justify: Literal["left", "right"] = "left" if words else "right"
-        wraps = column == columns[0]  # names of slices may be longer than any terminal
-        table.add_column(headings[column], justify=justify, overflow="fold", no_wrap=not wraps)
-    for row in zip(*(cells[column] for column in kept), strict=True):
-        table.add_row(*row)
-    if left_out := [column for column in cells if column not in kept]:
-        table.caption = f"No room for: {', '.join(left_out)}. A wider terminal or --json has them."
-    return table
+    return fitted_table(
+        title,
+        cells,
+        names=(columns[0], "of"),
+        left_out_first=_left_out_first(cells),
+        words=_WORDS,
+        headings={column: intervals for column in cells if column in _ENDS},
+    )
 
 
-def _fitting(
-    cells: Mapping[str, Sequence[str]], headings: Mapping[str, str], width: int
-) -> list[str]:
-    """The columns that fit next to each other whole, the less important ones left out first."""
-    first = next(iter(cells))
-    widths = {
-        column: max(cell_len(Text.from_markup(text).plain) for text in (headings[column], *texts))
-        for column, texts in cells.items()
-    }
-    widths[first] = min(widths[first], _NAME_WIDTH)
-    kept = list(cells)
-    for column in _LEFT_OUT_FIRST:
-        if sum(widths[each] + _AROUND for each in kept) + 1 <= width:
-            break
-        if column in kept and column != first:
-            kept.remove(column)
-    return kept
+def _left_out_first(columns: Collection[str]) -> Sequence[str]:
+    """What a narrow terminal does without: last the interval that a threshold is held against."""
+    judged = "change interval" if "change interval" in columns else "interval"
+    return (*(column for column in _LEFT_OUT_FIRST if column != judged), judged)
 
 
 def _mark(row: dict[str, object]) -> str:

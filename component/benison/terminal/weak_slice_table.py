@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from rich.table import Table
-
 from benison.config.weak_slice_options import CHANGE
 from benison.results.result import EvalResult
 from benison.table.weak_slice_words import NONE_CONFIRMED, weak_slice_table, weak_slice_title
 from benison.terminal import console, plain
+from benison.terminal.fitted_table import fitted_table
+
+_NAMES = ("slice", "of")
+_LEFT_OUT_FIRST = ("confirmed on", "expected", "mean loss")
 
 
 def weak_slices(result: EvalResult) -> None:
@@ -19,14 +21,14 @@ def weak_slices(result: EvalResult) -> None:
     if not rows:
         print(NONE_CONFIRMED)
         return
-    headings, cells = weak_slice_table(rows)
-    table = Table(title=weak_slice_title(options.loss == CHANGE), title_justify="left")
-    for name in headings:
-        is_name = name in ("slice", "of")
-        if is_name:
-            table.add_column(name, overflow="fold")
-        else:
-            table.add_column(name, justify="right", no_wrap=True)
-    for row in cells:
-        table.add_row(*map(plain, row))
+    headings, lines = weak_slice_table(rows)
+    columns = zip(*lines, strict=True)
+    cells = {name: [*map(plain, column)] for name, column in zip(headings, columns, strict=True)}
+    table = fitted_table(
+        weak_slice_title(options.loss == CHANGE),
+        cells,
+        names=_NAMES,
+        left_out_first=(*_LEFT_OUT_FIRST, headings[-1], "examples", "interval"),
+        elsewhere="report.html",
+    )
     console().print(table)
