@@ -148,4 +148,4 @@ def _show(report: DriftReport) -> None:
     out.print(table)
     for check in report.checks:
         if check.outcome == "drift":
-            out.print(plain(check.reason))
+            out.print(plain(check.reason, 1_000))
