@@ -377,6 +377,18 @@ def test_a_row_key_makes_results_independent_of_files_and_order(tmp_path: Path) 
         benison.evaluate(holes, made)
 
 
+@pytest.mark.parametrize(
+    ("step", "shared"), [(1, None), (2, "1,024 of 1,024"), (3_000, "1,024 of 1,024")]
+)
+def test_rows_that_a_row_key_does_not_tell_apart_are_named(step: int, shared: str | None) -> None:
+    table = taxi_like(3_000).append_column("trip", pa.array(np.arange(3_000) // step))
+    options = {"confidence": {"level": 0.95}, "row_key": ["trip"]}
+    made = {**config("KolmogorovSmirnov"), "options": options}
+    advice = benison.evaluate(table, made).manifest["advice"]
+    start = f"{shared} rows that were looked at share their options.row_key (trip) with another."
+    assert [sentence.startswith(start) for sentence in advice] == [True] * (shared is not None)
+
+
 def test_row_keys_of_lists_are_those_of_their_rows() -> None:
     def numbers(lists: Any) -> list[int]:
         batch = pa.record_batch({"id": pa.array(lists)})

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from benison.engine.row_key_sample import SHARED_KEYS
 from benison.table.words import counted
 
 # Slices of one example are an id's if they are many, and nearly all there are.
@@ -30,6 +32,18 @@ def advice(
         least: options.min_slice_size.
     """
     return [*_ids_among_slices(metrics), *_much_missing(rows, missing), *_hidden(small, least)]
+
+
+def shared_keys(row_key: Sequence[str], outputs: Mapping[str, Any]) -> list[str]:
+    """A sentence on rows that options.row_key does not tell apart, from what the evaluators gave."""
+    shared, rows = outputs.get(SHARED_KEYS, (0, 0))
+    if not shared:
+        return []
+    return [
+        f"{shared:,} of {rows:,} rows that were looked at share their options.row_key "
+        f"({', '.join(row_key)}) with another. What rests on blocks, halves or samples of rows takes these "
+        "together, and says little or nothing where they are many: name columns that tell rows apart."
+    ]
 
 
 def _hidden(small: int, least: int) -> list[str]:

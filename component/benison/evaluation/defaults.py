@@ -7,13 +7,14 @@ from benison.config import EvalConfig
 from benison.engine.analysis import AnalysisEvaluator
 from benison.engine.outcome import MetricsEvaluator
 from benison.engine.plan import Plan
+from benison.engine.row_key_sample import RowKeyEvaluator
 from benison.engine.stages import Evaluator, RowEvaluator
 from benison.output.writers import Writer, table_writers
 from benison.report.page.build import ReportWriter
 
 
 def default_evaluators(config: EvalConfig) -> list[Evaluator | RowEvaluator]:
-    """Those of metrics and plots, and of rows and profiles if the options ask for some.
+    """Those of metrics and plots, and of rows, profiles and keys of rows if the options ask for some.
 
     `config` has its defaults.
     """
@@ -24,7 +25,8 @@ def evaluators_of(plan: Plan) -> list[Evaluator | RowEvaluator]:
     """As `default_evaluators`, of a plan that was made already."""
     options = plan.config.options
     rows = [AnalysisEvaluator(options.analysis_columns)] if options.analysis_columns else []
-    return [MetricsEvaluator(plan), *rows, *_profiles(options.profile_columns)]
+    keys = [RowKeyEvaluator()] if options.row_key else []
+    return [MetricsEvaluator(plan), *rows, *_profiles(options.profile_columns), *keys]
 
 
 def _profiles(columns: tuple[str, ...]) -> list[Evaluator]:

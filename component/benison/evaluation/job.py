@@ -37,7 +37,7 @@ from benison.engine.stages import (
 from benison.engine.variants import Variant
 from benison.engine.work import Work
 from benison.errors import ConfigError, ModelError, OutputError, as_visible
-from benison.evaluation.advice import advice
+from benison.evaluation.advice import advice, shared_keys
 from benison.evaluation.judgement import directions, judged, log
 from benison.evaluation.provenance import digests_of, model_record, same_models
 from benison.evaluation.row_folder import row_folder
@@ -260,7 +260,8 @@ class Job:
             verdict = judged(self.plan, outputs, self.look())
             hidden = len(outputs["small_slices"]), self.config.options.min_slice_size
             sentences = advice(outputs["metrics"], self.rows, self.missing, *hidden)
-            self.advice = [*self.words, *sentences]
+            shared = shared_keys(self.config.options.row_key, outputs)
+            self.advice = [*self.words, *sentences, *shared]
         log(verdict)
         for sentence in self.advice:
             _LOGGER.warning("%s", sentence)

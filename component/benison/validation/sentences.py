@@ -108,8 +108,8 @@ def _cannot_tell(check: CheckFacts) -> str:
         what = f"it {verb} by {'more' if is_allowance else 'less'} than {size}"
     if math.isnan(check.detectable) and check.needed_examples is None:
         return (
-            f"{rows} do not tell how far it may be from the true one, as where none differ or of a class too "
-            f"few are there, and so not whether {what}"
+            f"{rows} do not tell how far it may be from the true one, as where none differ or of a class, "
+            f"clusters or row keys too few are there, and so not whether {what}"
         )
     could = "" if check.needed_examples is None else f", {rows_text(check.needed_examples)} could"
     return f"{rows} cannot tell whether {what}{could}"
