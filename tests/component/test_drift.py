@@ -24,6 +24,7 @@ from benison.drift.distances import DISTANCES
 from benison.drift.profile_evaluator import ProfileEvaluator
 from benison.drift.profiles import batch_profiles, merged
 from benison.drift.stored_profiles import restored, stored
+from benison.errors import BenisonError
 from tests.statistics.drift_alarms import SIZES, comparisons
 
 RNG = np.random.default_rng(11)
@@ -123,7 +124,8 @@ def test_integers_booleans_dictionaries_and_empty_columns() -> None:
         }
     )
     report = compare(table, table)
-    assert {check.feature for check in report.checks} == {"whole", "flag", "code", "empty", "day"}
+    assert {check.feature for check in report.checks} == {"whole", "flag", "code", "empty"}
+    assert report.left_out == ("day",)
     assert all(check.distance == 0 for check in report.checks)
     assert {check.feature: check.missing[0] for check in report.checks}["flag"] == 0.25
 
@@ -344,3 +346,37 @@ def test_predictions_of_classes_drift_in_a_slice(tmp_path: Path) -> None:
     report = compare(*outputs, slices=["half"])
     assert {*report.drifted} == {"predictions", "predictions of half=b"}
     assert report.checks[0].cell == "0"
+
+
+IDS = {
+    "id": [f"trip-{i}" for i in range(1200)],
+    "at": [f"2026-03-01T{i % 24:02}:00:00" for i in range(1200)],
+}
+LATER = {
+    "id": [f"ride-{i}" for i in range(1200)],
+    "at": [f"2026-03-02T{i % 24:02}:00:00" for i in range(1200)],
+}
+PLAIN = {"company": ["Blue", "Sun", "Star"] * 400, "paid": [True, False] * 600}
+
+
+@pytest.mark.parametrize("is_stored", [False, True])
+def test_ids_and_times_are_compared_only_where_they_are_named(
+    is_stored: bool, tmp_path: Path
+) -> None:
+    reference: Any = pa.table({**IDS, **PLAIN})
+    now = pa.table({**LATER, **PLAIN})
+    if is_stored:
+        profile(reference, tmp_path / "profile.parquet")
+        reference = tmp_path / "profile.parquet"
+    report = compare(reference, now)
+    assert (report.drifted, report.left_out) == ([], ("id", "at"))
+    assert [each.feature for each in compare(reference, now, columns=["id"]).checks] == ["id"]
+    assert compare(reference, now, threshold={"at": 0.2}).drifted == ["at"]
+    with pytest.raises(BenisonError, match=r"No column can be compared.*id, at.*-c"):
+        compare(*(pa.table(of) for of in (IDS, LATER)))
+
+
+def test_timestamps_are_left_out_by_default() -> None:
+    times = [pa.array([day] * 50).cast(pa.timestamp("s")) for day in (0, 86_400)]
+    before, now = (pa.table({"t": of, "x": [1.0] * 50}) for of in times)
+    assert compare(before, now).left_out == ("t",)

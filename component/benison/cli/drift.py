@@ -12,6 +12,7 @@ from rich.table import Table
 from benison.cli.options import NOT_BLESSED, AsJson, errors
 from benison.drift import DriftReport, compare, profile
 from benison.drift.distances import DISTANCES
+from benison.drift.left_out import left_out_sentence
 from benison.errors import ConfigError
 from benison.table.words import counted
 from benison.terminal import console, plain
@@ -149,3 +150,5 @@ def _show(report: DriftReport) -> None:
     for check in report.checks:
         if check.outcome == "drift":
             out.print(plain(check.reason, 1_000))
+    if report.left_out:
+        out.print(plain(left_out_sentence(report.left_out), 1_000), style="dim")

@@ -16,10 +16,10 @@ from benison.cli.options import NOT_BLESSED, AsJson, TrustOps, TrustPickle, erro
 from benison.config.slicing_specs import PERIODS
 from benison.errors import ConfigError, NothingYetError, OutputError
 from benison.monitoring import DETECTORS, MonitorReport
-from benison.monitoring.column_drift import HDDDM, monitor_columns
+from benison.monitoring.column_drift import monitor_columns
 from benison.monitoring.drift_links import with_drift
 from benison.monitoring.handing_on import publish_alerts, targets_of, write_junit
-from benison.monitoring.kinds import E_DETECTOR
+from benison.monitoring.kinds import E_DETECTOR, HDDDM
 from benison.monitoring.replaying import Replayed, replayed
 from benison.monitoring.streams import evaluated_in_periods
 from benison.monitoring.timeline import Timeline
@@ -110,9 +110,19 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
         typer.Option(help="The parameter of ddm, eddm or adwin, where it is not the usual one."),
     ] = None,
     labelled: Annotated[
-        float,
-        typer.Option(help="The share of the labels that must be in for a bucket to be judged."),
-    ] = 0.9,
+        float | None,
+        typer.Option(
+            help="The share of the labels that must be in for a bucket to be judged. Default: 0.9."
+        ),
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--column",
+            "-c",
+            help="A column that hdddm watches; repeatable. Default: numbers and texts, but no ids and times.",
+        ),
+    ] = None,
     replay: Annotated[
         bool, typer.Option("--replay", help="Say which alarms each threshold would have given.")
     ] = False,
@@ -130,16 +140,23 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
     """The command behind MONITOR_HELP."""
     with errors(as_json):
         if detector == HDDDM:
-            asked = (runs, config, reference, metric, slice_, model, threshold, publish, format_)
-            _refuse_of_columns(any(asked) or replay or as_given)
-            report = StreamOptions(examples, None, time_key, bucket, None, None).columns(
-                reference_buckets, horizon, false_alarms
+            asked = (config, reference, model, threshold, format_, labelled)
+            several = (runs, metric, slice_, publish, replay, as_given)
+            _refuse_of_columns(any(each is not None for each in asked) or any(several))
+            data, time = _stream(examples, time_key)
+            report = monitor_columns(
+                data,
+                time_key=time,
+                bucket=bucket or "day",
+                columns=columns or None,
+                reference_buckets=reference_buckets,
+                horizon=horizon,
+                false_alarms=false_alarms,
             )
             _finish(report, junit, as_json, gate)
             return
-        _refuse_together(
-            replay and (gate or junit is not None or bool(publish)), as_given, examples
-        )
+        has_alerts = gate or junit is not None or bool(publish)
+        _refuse_together(replay and has_alerts, as_given and examples is not None, bool(columns))
         watch = Watch(
             detector,
             metric or None,
@@ -147,7 +164,7 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
             reference_buckets,
             horizon,
             false_alarms,
-            labelled,
+            Watch.labelled if labelled is None else labelled,
             threshold,
         )
         sinks = targets_of(publish or ())
@@ -183,15 +200,26 @@ def _refuse_of_columns(has_others: bool) -> None:
     if has_others:
         raise ConfigError(
             "hdddm looks at the columns of one stream: give --examples and --time-key, and of the others "
-            "--bucket, --reference-buckets, --horizon, --false-alarms, --gate, --junit and --json."
+            "--bucket, --column, --reference-buckets, --horizon, --false-alarms, --gate, --junit and --json."
         )
 
 
-def _refuse_together(is_replay_with_alerts: bool, as_given: bool, examples: str | None) -> None:
+def _refuse_together(
+    is_replay_with_alerts: bool, is_stream_as_given: bool, has_columns: bool
+) -> None:
     if is_replay_with_alerts:
         raise ConfigError("--replay raises no alerts; leave out --gate, --junit and --publish.")
-    if as_given and examples is not None:
+    if is_stream_as_given:
         raise ConfigError("--as-given is of runs; a stream is in the order of its times.")
+    if has_columns:
+        raise ConfigError("--column is of --detector hdddm; other detectors take --metric.")
+
+
+def _stream(examples: str | None, time_key: str | None) -> tuple[str, str]:
+    """The data of hdddm and their time; raises ConfigError without them."""
+    if examples is None or time_key is None:
+        raise ConfigError("hdddm needs --examples DATA and --time-key COLUMN.")
+    return examples, time_key
 
 
 @dataclasses.dataclass(frozen=True)
@@ -206,19 +234,6 @@ class StreamOptions:
     format: str | None
     trust_pickle: bool = False
     trust_ops: bool = False
-
-    def columns(self, reference_buckets: int, horizon: int, false_alarms: float) -> MonitorReport:
-        """The report on columns; raises ConfigError without data or a time."""
-        if self.examples is None or self.time_key is None:
-            raise ConfigError("hdddm needs --examples DATA and --time-key COLUMN.")
-        return monitor_columns(
-            self.examples,
-            time_key=self.time_key,
-            bucket=self.bucket or "day",
-            reference_buckets=reference_buckets,
-            horizon=horizon,
-            false_alarms=false_alarms,
-        )
 
     def timeline(self, runs: list[str], as_given: bool, reference: EvalResult | None) -> Timeline:
         """Of the stream, or of runs.

@@ -13,6 +13,7 @@ from benison.config import SlicingSpec
 from benison.data.batch import Index
 from benison.drift.distances import DISTANCES, Measure
 from benison.drift.drift_sides import Side, check_names, common_columns
+from benison.drift.left_out import left_out, left_out_sentence
 from benison.drift.profiles import (
     CellRows,
     Column,
@@ -92,6 +93,8 @@ class DriftReport:
     current_rows: int
     measure: str
     level: float
+    left_out: tuple[str, ...] = ()
+    """The columns that were not compared, as they are ids or times and nobody named them."""
 
     @property
     def drifted(self) -> list[str]:
@@ -134,7 +137,8 @@ def compare(  # noqa: PLR0913 - each by its name
         reference: What was expected, such as the training data: whatever `benison.evaluate` reads, or a
             stored profile: a file whose name ends with `profile.parquet`, or an output that has one.
         current: What is there now, as data or as a profile.
-        columns: Those to compare; by default all that both have and that are numbers, text or booleans.
+        columns: Those to compare; by default all that both have and that are numbers, text or booleans,
+            without texts of which most rows of the reference have one of their own, and without times.
         slices: Features of which every value is a slice, or slicing specs: the columns are compared in
             each slice that both have, too.
         measure: `jensen_shannon` (the root of the divergence in nats, 0 to 0.83), `hellinger` (0 to 1),
@@ -195,14 +199,19 @@ class DriftRule:
         """Of columns over all rows, and in each slice that both profiles have.
 
         Raises:
-            ConfigError: A chosen column is not what the measure is of.
+            ConfigError: A chosen column is not what the measure is of, or no column is to be compared.
             DataError: A column is of another type in the other data.
         """
+        others = [name for name in names if name not in self.thresholds]
+        unnamed = () if is_chosen else left_out(before[OVERALL], others)
+        compared = [name for name in names if name not in unnamed]
+        if not compared and unnamed:
+            raise ConfigError(f"No column can be compared. {left_out_sentence(unnamed)}")
         shared = [key for key in before if key in now]
         raw = [
             self._check_of(key, name, before[key][name], now[key][name], is_chosen)
             for key in shared
-            for name in names
+            for name in compared
         ]
         known = [check for check in raw if check is not None]
         if not known:
@@ -212,7 +221,7 @@ class DriftRule:
         checks = self._judged(known)
         first = cells_of(names[0], before[OVERALL][names[0]], now[OVERALL][names[0]])
         rows = int(first.reference.sum()), int(first.current.sum())
-        return DriftReport(checks, *rows, self.measure, self.level)
+        return DriftReport(checks, *rows, self.measure, self.level, unnamed)
 
     def _judged(self, checks: Sequence[DriftCheck]) -> tuple[DriftCheck, ...]:
         """With what is shown of all of them together, the farthest first."""

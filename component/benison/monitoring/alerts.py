@@ -7,6 +7,8 @@ import dataclasses
 import math
 from typing import Any
 
+from benison.drift.left_out import left_out_sentence
+from benison.monitoring.kinds import HDDDM
 from benison.report.ci import metric_name
 from benison.slicing.keys import SliceKey
 from benison.table.key import Key
@@ -33,7 +35,7 @@ class Alert:
         before: The metric until then (of a column the share of the values that changed most), and
         after: since then, until the last alarm.
         rows: Rows since then, on which `after` rests; of what is no share of rows, such as AUC, as many as
-            would give a share the same error.
+            would give a share the same error; of a column those of the bucket.
         statistic: Of the detector, where it was first above `threshold`.
         threshold: Of the detector.
         explains: Names of other slices whose alarms this one explains.
@@ -100,7 +102,8 @@ class MonitorReport:
         streams: How many slices of metrics.
         pending: The buckets that are not judged yet, as their labels are not in; with the metric, where not
             all wait.
-        unwatched: The metrics that are no rates from 0 to 1 whose number of rows is known.
+        unwatched: The metrics that are no rates from 0 to 1 whose number of rows is known; of `hdddm` the
+            columns that are ids or times.
         unknown: The slices that the reference does not have.
         detector: Its name.
         horizon: In buckets, and
@@ -129,13 +132,16 @@ class MonitorReport:
     def summary(self) -> str:
         """One sentence."""
         alerts = counted(len(self.alerts), "alert") if self.alerts else "No alert"
-        watched = f"{counted(self.streams, 'rate')} in {counted(len(self.buckets), 'bucket')}"
+        noun = "column" if self.detector == HDDDM else "rate"
+        watched = f"{counted(self.streams, noun)} in {counted(len(self.buckets), 'bucket')}"
         text = f"{alerts}: {watched} after {self.reference[-1]}."
         if self.pending:
             text += f" Not judged, as labels are not in yet: {_listed(self.pending)}."
         if self.unknown:
             text += f" Not watched, as the reference has no rows of them: {_listed(self.unknown)}."
-        if self.unwatched:
+        if self.unwatched and self.detector == HDDDM:
+            text += f" {left_out_sentence(self.unwatched)}"
+        elif self.unwatched:
             text += (
                 f" Not watched: {_listed(self.unwatched)}; what is watched is a rate from 0 to 1 by its "
                 "definition, with an interval (options: {confidence: {level: 0.95}}) or a share of all rows "

@@ -5,22 +5,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
-from typing import Any
+from typing import Any, TypeAlias
 
 from benison.config import Bins, SlicingSpec
 from benison.config.slicing_specs import PERIODS
 from benison.data.dataset import Dataset
 from benison.drift.comparison import DriftCheck, DriftRule
+from benison.drift.left_out import left_out, left_out_sentence
 from benison.drift.profiles import Profile, Profiles, merged, profiles_of
-from benison.errors import ConfigError, DataError, suggestion
+from benison.errors import ConfigError, NothingYetError, suggestion
 from benison.monitoring.alerts import DRIFTED, Alert, MonitorReport
 from benison.monitoring.drift_links import columns_of
 from benison.monitoring.e_detector import EDetector
+from benison.monitoring.kinds import HDDDM
 from benison.monitoring.streams import check_time_key
 from benison.slicing.keys import OVERALL, slice_name
 from benison.table.key import Key
+from benison.table.words import counted
 
-HDDDM = "hdddm"
+_Drift: TypeAlias = "tuple[str, DriftCheck, int]"
+"""The bucket in which a column drifted, what is known of it, and the rows of the bucket."""
 _MEASURED = 0.0
 """The share of streams without a change with an alarm: tests/statistics/change_detectors.py."""
 
@@ -41,32 +45,82 @@ def monitor_columns(  # noqa: PLR0913 - each by its name
         examples: As `benison.evaluate` takes them.
         time_key: The column of times.
         bucket: The period: minute, hour, day, week, month or year.
-        columns: Those to watch; by default all numbers and texts.
+        columns: Those to watch; by default all numbers and texts, without texts of which most rows of the
+            reference have one of their own, and without times.
         reference_buckets: How many of the first buckets are the reference.
         horizon: In buckets, within which
         false_alarms: is the chance of any false alarm, over all columns.
 
     Raises:
-        ConfigError: A choice is none.
-        DataError: A column is missing, or no bucket is left to be watched.
+        ConfigError: A choice is none, or no column is left to be watched.
+        DataError: A column is missing.
+        NothingYetError: No bucket is left to be watched.
     """
-    EDetector(horizon, false_alarms)  # checks both
-    if bucket not in PERIODS:
-        raise ConfigError(f"There is no period {bucket!r}. {suggestion(bucket, PERIODS)}")
+    limit = _checked(bucket, reference_buckets, horizon, false_alarms)
     dataset = Dataset.open(examples)
     check_time_key(dataset, time_key)
     names = [*(columns_of(dataset) if columns is None else columns)]
     names = [name for name in names if name != time_key]
+    if not names:
+        raise ConfigError(
+            f"No column is left to be watched: name numbers or texts beside {time_key!r}."
+        )
     by_bucket = _in_buckets(dataset, names, time_key, bucket)
     known, later = [*by_bucket][:reference_buckets], [*by_bucket][reference_buckets:]
-    if reference_buckets < 1 or not later:
-        raise DataError(f"Of {len(by_bucket)} buckets {reference_buckets} cannot be the reference.")
+    if not later:
+        raise NothingYetError(
+            f"The data have {counted(len(by_bucket), bucket)} and the reference is the first "
+            f"{counted(reference_buckets, bucket)}, so that none is left to be watched. Give later data too, "
+            "a smaller reference, or shorter buckets."
+        )
+    return _report(by_bucket, known, later, columns is not None, limit)
+
+
+def _checked(bucket: str, reference_buckets: int, horizon: int, false_alarms: float) -> EDetector:
+    """The horizon and the share of false alarms; raises ConfigError where a choice is none."""
+    limit = EDetector(horizon, false_alarms)
+    if not 0.5 < 1 - false_alarms / horizon < 1:
+        raise ConfigError(
+            "The share of false alarms over the horizon, which is that of one bucket, is above 1e-16 and "
+            f"below 0.5, not {false_alarms} / {horizon}. Take a longer horizon or another share."
+        )
+    if reference_buckets < 1:
+        raise ConfigError(f"The reference is 1 bucket or more, not {reference_buckets}.")
+    if bucket not in PERIODS:
+        raise ConfigError(f"There is no period {bucket!r}. {suggestion(bucket, PERIODS)}")
+    return limit
+
+
+def _report(
+    by_bucket: Mapping[str, Profile],
+    known: Sequence[str],
+    later: Sequence[str],
+    is_chosen: bool,
+    limit: EDetector,
+) -> MonitorReport:
+    """On the columns of the later buckets against those of the known ones; all where they were chosen."""
     parts: list[Profiles] = [{OVERALL: by_bucket[each]} for each in known]
+    profile = reduce(merged, parts)[OVERALL]
+    unnamed = () if is_chosen else left_out(profile, [*profile])
+    reference = {name: column for name, column in profile.items() if name not in unnamed}
+    if not reference:
+        raise ConfigError(f"No column is left to be watched. {left_out_sentence(unnamed)}")
     watched = {each: by_bucket[each] for each in later}
-    alerts = hellinger_drift(reduce(merged, parts)[OVERALL], watched, false_alarms, horizon)
-    empty = ((), (), ())
-    report = (tuple(alerts), tuple(later), tuple(known), tuple(names), len(names), *empty)
-    return MonitorReport(*report, HDDDM, horizon, false_alarms, _MEASURED)
+    alerts = hellinger_drift(reference, watched, limit.false_alarms, limit.horizon)
+    return MonitorReport(
+        alerts=tuple(alerts),
+        buckets=tuple(later),
+        reference=tuple(known),
+        metrics=tuple(reference),
+        streams=len(reference),
+        pending=(),
+        unwatched=unnamed,
+        unknown=(),
+        detector=HDDDM,
+        horizon=limit.horizon,
+        false_alarms=limit.false_alarms,
+        measured=_MEASURED,
+    )
 
 
 def _in_buckets(
@@ -89,23 +143,23 @@ def hellinger_drift(
     rows. Over all columns and `horizon` buckets the chance of a false alarm is `false_alarms`.
 
     Args:
-        reference: How the columns were distributed.
+        reference: How the columns that are watched were distributed.
         buckets: The same of each bucket, in their order.
         false_alarms: Above 0 and below 1.
         horizon: In buckets.
     """
     rule = DriftRule.of("hellinger", None, 1 - false_alarms / horizon)
-    names, seen = [*reference], dict[str, list[tuple[str, DriftCheck]]]()
+    names, seen = [*reference], dict[str, list[_Drift]]()
     for bucket, profile in buckets.items():
-        report = rule.report({OVERALL: reference}, {OVERALL: profile}, names, is_chosen=False)
+        report = rule.report({OVERALL: reference}, {OVERALL: profile}, names, is_chosen=True)
         for check in report.checks:
             if check.outcome == "drift":
-                seen.setdefault(check.feature, []).append((bucket, check))
+                seen.setdefault(check.feature, []).append((bucket, check, report.current_rows))
     return [_alert(name, drifts) for name, drifts in seen.items()]
 
 
-def _alert(name: str, drifts: Sequence[tuple[str, DriftCheck]]) -> Alert:
-    bucket, check = drifts[0]
+def _alert(name: str, drifts: Sequence[_Drift]) -> Alert:
+    bucket, check, rows = drifts[0]
     return Alert(
         name,
         slice_name(OVERALL),
@@ -113,10 +167,10 @@ def _alert(name: str, drifts: Sequence[tuple[str, DriftCheck]]) -> Alert:
         Key(name),
         bucket,
         bucket,
-        tuple(each for each, _ in drifts[1:]),
+        tuple(each for each, _, _ in drifts[1:]),
         DRIFTED,
         *check.shares,
-        0,
+        rows,
         check.distance,
         check.threshold,
         drifted=(name,),

@@ -16,6 +16,7 @@ from benison.config.slicing_specs import period_of
 from benison.data.dataset import Dataset
 from benison.drift.comparison import DriftRule
 from benison.drift.drift_sides import Side
+from benison.drift.left_out import left_out
 from benison.drift.profiles import Profile, Profiles, merged, profiles_of
 from benison.errors import BenisonError
 from benison.evaluation.examples import open_examples
@@ -93,11 +94,12 @@ def _linked(alert: Alert, profiles: InBuckets, names: Sequence[str]) -> Alert:
     start, end = names.index(alert.since), names.index((alert.raised, *alert.again)[-1])
     before, now = (_together(profiles, of) for of in (names[:start], names[start : end + 1]))
     own = {feature for feature, _ in alert.slice_key}
-    columns = [name for name in before if name in now and name not in own]
+    known = [name for name in before if name in now and name not in own]
+    columns = [name for name in known if name not in left_out(before, known)]
     if not columns:
         return alert
     rule = DriftRule.of("jensen_shannon", None, 0.99)
-    checks = rule.report({OVERALL: before}, {OVERALL: now}, columns, is_chosen=False).checks
+    checks = rule.report({OVERALL: before}, {OVERALL: now}, columns, is_chosen=True).checks
     drifted = [check for check in checks if check.outcome == "drift"][:_MOST_COLUMNS]
     return dataclasses.replace(
         alert,

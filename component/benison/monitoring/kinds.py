@@ -13,6 +13,8 @@ from benison.monitoring.error_rates import DriftDetectionMethod, EarlyDriftDetec
 
 E_DETECTOR = "e-detector"
 LFR = "lfr"
+HDDDM = "hdddm"
+"""Of columns in place of rates, which `monitor_columns` watches."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -105,6 +105,19 @@ def _times(feature: str, column: pa.Array) -> pa.Array:
     return _of_texts(feature, column) if is_text(kind) else _of_numbers(feature, column)
 
 
+def are_times(texts: pa.Array) -> bool:
+    """Whether all texts are times of ISO 8601, with a zone or without: string[n].
+
+    >>> are_times(pa.array(["2026-01-31 12:00:00"])), are_times(pa.array(["2026-01-31", "blue"]))
+    (True, False)
+    """
+    try:
+        _of_texts("", texts)
+    except DataError:
+        return False
+    return True
+
+
 def _of_texts(feature: str, column: pa.Array) -> pa.Array:
     distinct = column.cast(pa.string()).dictionary_encode()
     texts = distinct.dictionary
