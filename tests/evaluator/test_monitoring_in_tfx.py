@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,13 +14,14 @@ import pytest
 pytest.importorskip("tfx")
 
 from tfx import v1 as tfx
-from tfx.types.channel_utils import union
 
 import benison
 from benison.evaluator import Monitor
+from benison.evaluator.monitor_component import Alerts, MonitorExecutor
 from tests.conftest import config, taxi_like
 
 pytestmark = pytest.mark.slow
+ModelEvaluation = tfx.types.standard_artifacts.ModelEvaluation
 
 
 def test_a_pipeline_says_which_slice_became_worse(tmp_path: Path) -> None:
@@ -37,19 +39,46 @@ def test_a_pipeline_says_which_slice_became_worse(tmp_path: Path) -> None:
     imported = []
     for day, data in (("1", trips), ("2", worse)):
         benison.evaluate(data, made, output=tmp_path / day)
-        kind = tfx.types.standard_artifacts.ModelEvaluation
-        node = tfx.dsl.Importer(source_uri=str(tmp_path / day), artifact_type=kind)
+        node = tfx.dsl.Importer(source_uri=str(tmp_path / day), artifact_type=ModelEvaluation)
         imported.append(node.with_id(f"day{day}"))
-    channels = [node.outputs["result"] for node in imported]
-    monitor = Monitor(union(channels), metrics=["binary_accuracy"])
+    channel = tfx.dsl.Channel(type=ModelEvaluation)
+    every = tfx.dsl.Resolver(evaluations=channel).with_id("evaluations")
+    every.add_upstream_nodes(imported)
+    monitor = Monitor(every.outputs["evaluations"], metrics=["binary_accuracy"])
     metadata = tfx.orchestration.metadata.sqlite_metadata_connection_config(str(tmp_path / "db"))
     pipeline = tfx.dsl.Pipeline(
         pipeline_name="watched",
         pipeline_root=str(tmp_path / "artifacts"),
-        components=[*imported, monitor],
+        components=[*imported, every, monitor],
         metadata_connection_config=metadata,
     )
     tfx.orchestration.LocalDagRunner().run(pipeline)
     (file,) = (tmp_path / "artifacts").rglob("alerts.json")
     (alert,) = json.loads(file.read_text(encoding="utf-8"))["alerts"]
     assert alert["slice"].startswith("company=")
+
+
+def test_the_first_evaluation_is_nothing_to_fail_at(tmp_path: Path) -> None:
+    benison.evaluate(taxi_like(200), config("BinaryAccuracy"), output=tmp_path / "1")
+    evaluation, alerts = ModelEvaluation(), Alerts()
+    evaluation.uri, alerts.uri = str(tmp_path / "1"), str(tmp_path / "alerts")
+    choices = {"choices": "{}", "fail": 1}
+    MonitorExecutor().Do({"evaluations": [evaluation]}, {"alerts": [alerts]}, choices)
+    document = json.loads((tmp_path / "alerts" / "alerts.json").read_text(encoding="utf-8"))
+    assert (alerts.alerts, document["alerts"], document["nothing_yet"]) == (0, [], True)
+
+
+@pytest.mark.parametrize(
+    ("choices", "cure"),
+    [
+        ({"metricz": ["auc"]}, "Did you mean 'metrics'"),
+        ({"results": ["x"]}, "There are: "),
+        ({"detector": "e-detektor"}, "Did you mean 'e-detector'"),
+        ({"reference_buckets": 0}, "one bucket or more"),
+    ],
+)
+def test_a_choice_that_is_none_is_refused_in_the_pipeline(
+    choices: dict[str, Any], cure: str
+) -> None:
+    with pytest.raises(benison.ConfigError, match=cure):
+        Monitor(tfx.dsl.Channel(type=ModelEvaluation), **choices)

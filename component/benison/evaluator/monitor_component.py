@@ -3,12 +3,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benison.errors import DataError, MissingExtraError
+from benison.errors import (
+    ConfigError,
+    DataError,
+    MissingExtraError,
+    NothingYetError,
+    suggestion,
+)
 from benison.evaluator.tfx_v1 import stand_in_for_gone_modules
-from benison.monitoring import MonitorReport, monitor
+from benison.monitoring import Watch, monitor
 from benison.paths import locate, write
 
 try:
@@ -54,21 +63,41 @@ class MonitorExecutor(base_executor.BaseExecutor):  # type: ignore[misc]
         """Watch, and write what is seen.
 
         Raises:
-            DataError: There is an alert, and the component is to fail at one; or there is one evaluation.
+            DataError: There is an alert, and it is to fail at one; or a metric or slice is not there.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         runs = [artifact.uri for artifact in input_dict["evaluations"]]
-        report: MonitorReport = monitor(runs, **json.loads(exec_properties["choices"]))
+        report = _report(runs, json.loads(exec_properties["choices"]))
         (output,) = output_dict["alerts"]
-        output.alerts = len(report.alerts)
-        text = json.dumps(report.to_dict(), indent=1)
-        write(locate(output.uri) / FILE, text.encode())
-        if report.alerts and exec_properties["fail"]:
-            raise DataError(" ".join(alert.reason for alert in report.alerts))
+        output.alerts = len(report["alerts"])
+        write(locate(output.uri) / FILE, json.dumps(report, indent=1).encode())
+        if report["alerts"] and exec_properties["fail"]:
+            raise DataError(" ".join(alert["reason"] for alert in report["alerts"]))
+
+
+def _report(runs: Sequence[str], choices: Mapping[str, Any]) -> dict[str, Any]:
+    """What monitoring says, for machines; after the first evaluation, that there is nothing yet."""
+    try:
+        return monitor(runs, **choices).to_dict()
+    except NothingYetError as error:
+        return {"alerts": [], "nothing_yet": True, "summary": str(error)}
+
+
+def _check(choices: Mapping[str, Any]) -> None:
+    """Say while the pipeline is written what monitoring would refuse when it runs."""
+    known = [*inspect.signature(monitor).parameters][1:]
+    for name in choices:
+        if name not in known:
+            raise ConfigError(f"Monitor takes no {name!r}. {suggestion(name, known)}")
+    named = {"known" if name == "reference_buckets" else name: choices[name] for name in choices}
+    fields = {field.name for field in dataclasses.fields(Watch)}
+    Watch(**{name: value for name, value in named.items() if name in fields})
 
 
 class Monitor(base_component.BaseComponent):  # type: ignore[misc]
     """Says which slices have become worse over the evaluations of a pipeline, since when and by how much.
+
+    After the first evaluation there is nothing to hold against it: then `alerts.json` says `nothing_yet`.
 
     Outputs:
         alerts: An `Alerts`, with `alerts.json` and how many there are.
@@ -83,11 +112,15 @@ class Monitor(base_component.BaseComponent):  # type: ignore[misc]
         """Declare a Monitor.
 
         Args:
-            evaluations: ModelEvaluations, such as those that a Resolver with a `LatestArtifactStrategy` of
-                several gives; each is a bucket of time.
+            evaluations: ModelEvaluations, such as a Resolver without a strategy gives, which are all of the
+                pipeline; each is a bucket of time.
             fail_on_alert: Whether the execution fails where a slice has become worse.
             choices: As `benison.monitoring.monitor` takes them: metrics, slices, detector, ...
+
+        Raises:
+            ConfigError: A choice is none.
         """
+        _check(choices)
         spec = MonitorSpec(
             evaluations=evaluations,
             choices=json.dumps(choices),
