@@ -4,14 +4,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from benison.errors import ConfigError, MissingExtraError
 from benison.lineage.connection import PASSWORD_VARIABLE
 from benison_orchestration.airflow import BaseEvaluatorOperator
 from benison_orchestration.airflow_process import failure
-from benison_orchestration.airflow_sdk import AirflowException, AirflowFailException
+from benison_orchestration.airflow_sdk import (
+    AirflowException,
+    AirflowFailException,
+    TaskDeferred,
+)
 from benison_orchestration.airflow_spec import COMMAND, RETURN, check, check_environment, packed
 
 try:
@@ -20,6 +24,7 @@ except ModuleNotFoundError as error:
     raise MissingExtraError("Airflow's Kubernetes provider", "airflow-kubernetes") from error
 
 _CURE = "Give it from a Secret of Kubernetes: secrets=[Secret('env', NAME, SECRET, KEY)]."
+_ENDED = ("Succeeded", "Failed")  # phases of pods
 _RETURNED = "/airflow/xcom/return.json"  # where Airflow's sidecar looks
 
 
@@ -27,10 +32,10 @@ class KubernetesEvaluatorOperator(BaseEvaluatorOperator, KubernetesPodOperator):
     """Evaluates a model in a pod of Benison's image.
 
     With `deferrable=True` no worker waits for the pod. One for which nobody waits any longer, such as after
-    `execution_timeout`, is deleted while it evaluates, whatever `on_finish_action` says. Paths in the spec
-    are the pod's; what is read and written there is on volumes. A pod can be read by many, so the password
-    of the metadata store is not put there: give it from a Secret of Kubernetes, and leave it out of the
-    connection.
+    `execution_timeout`, is deleted before it has evaluated, whatever `on_finish_action` says. Paths in the
+    spec are the pod's; what is read and written there is on volumes. A pod can be read by many, so the
+    password of the metadata store is not put there: give it from a Secret of Kubernetes, and leave it out
+    of the connection.
 
         secrets=[Secret("env", "BENISON_METADATA_PASSWORD", "the-secret", "its-key")]
 
@@ -77,7 +82,8 @@ class KubernetesEvaluatorOperator(BaseEvaluatorOperator, KubernetesPodOperator):
         # A pod that has ended before it could be deferred is concluded in between.
         self._is_starting = True
         try:
-            returned = KubernetesPodOperator.execute(self, context)
+            with self._ended_on_failure():
+                returned = KubernetesPodOperator.execute(self, context)
         except AirflowException as error:
             raise self._failure(error) from error
         finally:
@@ -97,11 +103,24 @@ class KubernetesEvaluatorOperator(BaseEvaluatorOperator, KubernetesPodOperator):
         return self.conclude(context, returned)
 
     def process_pod_deletion(self, pod: Any, *, reraise: bool = True) -> bool:
-        """Delete a pod as it was asked, and one that still evaluates in any case."""
+        """Delete a pod as it was asked, and in any case one that may still evaluate."""
         if pod is not None and self._still_evaluates(pod):
             self.pod_manager.delete_pod(pod)
             return True
         return bool(super().process_pod_deletion(pod, reraise=reraise))
+
+    @contextlib.contextmanager
+    def _ended_on_failure(self) -> Iterator[None]:
+        """Delete the pod where it is not waited for, as the provider does once it waits."""
+        try:
+            yield
+        except TaskDeferred:
+            raise
+        except BaseException:  # of a timeout too
+            if self.pod is not None and not self._killed and self._still_evaluates(self.pod):
+                self.patch_already_checked(self.pod, reraise=False)
+                self.pod_manager.delete_pod(self.pod)
+            raise
 
     def _end_if_late(self, event: Mapping[str, Any]) -> None:
         """Delete a pod whose time is over, before its log is followed until it has blessed."""
@@ -114,11 +133,12 @@ class KubernetesEvaluatorOperator(BaseEvaluatorOperator, KubernetesPodOperator):
                 raise AirflowException(event["message"])
 
     def _still_evaluates(self, pod: Any) -> bool:
+        """Whether a pod may still bless: it runs, or its image is pulled, or its node is not heard of."""
         try:
             current = self.pod_manager.read_pod(pod)
         except self._api_error():  # which is also how it is said that there is no such pod
             return False
-        return current.status.phase == "Running" and _ended(current, self) is None
+        return current.status.phase not in _ENDED and _ended(current, self) is None
 
     @staticmethod
     def _api_error() -> type[Exception]:

@@ -33,7 +33,11 @@ _AWAY = re.compile(
 
 
 def may_pass(error: BaseException) -> bool:
-    """Whether the next try may end otherwise: a metadata store or an object store was away."""
+    """Whether the next try may end otherwise.
+
+    So it may where a metadata store or an object store was away, or anything else that is reached by a
+    network, such as a model server or a registry; and where the error is none of Benison's own.
+    """
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, (MetadataError, ConnectionError, TimeoutError)):

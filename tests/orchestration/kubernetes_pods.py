@@ -23,10 +23,12 @@ from pathlib import Path
 from typing import Any
 
 Json = dict[str, Any]
-FATES = ("answer lost", "gone", "evicted", "swept", "slow", "endless")
+FATES = ("answer lost", "gone", "evicted", "swept", "slow", "pulling", "endless")
 """What may befall the first pod of a DAG: it is made but the answer is lost, its node goes, it is evicted, it
-is swept away as soon as somebody has seen its end, or its process begins its work late, or never."""
+is swept away as soon as somebody has seen its end, its image is pulled for long, or its process begins its work late, or
+never."""
 _LATE_SECONDS = {"slow": 4, "endless": 3_600}
+_PULL_SECONDS = 6
 _NAME = r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"
 _LABEL = r"(([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9])?"
 
@@ -257,6 +259,10 @@ class Cluster:
             self._say(pod, "Failed", f"Error: secret or key {missing} not found", "Warning")
             waiting = {"reason": "CreateContainerConfigError", "message": f"{missing} not found"}
             return self._show(pod, "Pending", "MODIFIED", {"waiting": waiting})
+        if pod.fate == "pulling":
+            self._show(pod, "Pending", "MODIFIED", {"waiting": {"reason": "ContainerCreating"}})
+            if pod.killed.wait(_PULL_SECONDS):  # deleted meanwhile
+                return None
         running = {"running": {"startedAt": now()}}
         self._show(pod, "Running", "MODIFIED", running)
         self._say(pod, "Started", "Started container base")

@@ -34,6 +34,9 @@ FATES = {
     "pod_swept": "swept",
     "pod_late": "slow",
     "pod_late_deferred": "slow",
+    "pod_pulled": "pulling",
+    "pod_pulled_deferred": "pulling",
+    "pod_left_deferred": "slow",
 }
 PLAIN = (
     "pod",
@@ -140,9 +143,18 @@ def test_a_pod_that_is_lost_is_tried_again(pods: Pods, dag: str) -> None:
 
 
 @ON_3
-@pytest.mark.parametrize("dag", ["pod_late", "pod_late_deferred"])
-def test_a_pod_whose_time_is_over_blesses_nothing(pods: Pods, dag: str) -> None:
-    """Nor does one that is to be kept when it has finished."""
+@pytest.mark.parametrize(
+    "dag",
+    [
+        "pod_late",
+        "pod_late_deferred",
+        "pod_pulled",
+        "pod_pulled_deferred",
+        "pod_left_deferred",
+    ],
+)
+def test_a_pod_for_which_nobody_waits_blesses_nothing(pods: Pods, dag: str) -> None:
+    """Also one whose image is still pulled, and one that could not be deferred; all are to be kept."""
     assert pods.probed.of(dag) == {"evaluate": "failed", "push": "upstream_failed"}
     (body,) = pods.asked_for(dag)
     assert body["metadata"]["name"] not in pods.cluster.pods

@@ -11,6 +11,7 @@ import os
 import sys
 from typing import Any
 
+from airflow.providers.cncf.kubernetes.callbacks import KubernetesPodOperatorCallback
 from airflow.providers.cncf.kubernetes.secret import Secret
 from airflow.providers.common.compat.sdk import DAG
 from common import FOLDER, THRICE, push, run, spec
@@ -24,6 +25,14 @@ PASSWORD = Secret("env", "BENISON_METADATA_PASSWORD", "the-secret", "its-key")
 OFTEN: dict[str, Any] = {"startup_check_interval_seconds": 0.1, "poll_interval": 0.1}
 SOON = {"execution_timeout": datetime.timedelta(seconds=3)}
 KEPT = {"on_finish_action": "keep_pod"}
+
+
+class FailingCallback(KubernetesPodOperatorCallback):
+    """What fails between a pod's creation and its deferral."""
+
+    @staticmethod
+    def on_pod_creation(**_: Any) -> None:
+        raise ConnectionError("nobody is there")
 
 
 def in_docker(dag_id: str, examples: str = "eval.parquet", **more: Any) -> DAG:
@@ -79,6 +88,13 @@ pod_evicted = in_pod("pod_evicted")
 pod_swept = in_pod("pod_swept", deferrable=True)
 pod_late = in_pod("pod_late", retries=0, **SOON, **KEPT)
 pod_late_deferred = in_pod("pod_late_deferred", deferrable=True, retries=0, **SOON, **KEPT)
+pod_pulled = in_pod("pod_pulled", retries=0, **SOON, **KEPT)
+pod_pulled_deferred = in_pod(
+    "pod_pulled_deferred", deferrable=True, retries=0, startup_timeout_seconds=1, **KEPT
+)
+pod_left_deferred = in_pod(
+    "pod_left_deferred", deferrable=True, retries=0, callbacks=FailingCallback, **KEPT
+)
 pod_long = in_pod("pod_long", [str(path) for path in FOLDER.glob("parts/**/*.parquet")])
 pod_secret = in_pod("pod_secret", metadata_conn_id="store", secrets=[PASSWORD], retries=0)
 pod_open = in_pod("pod_open", metadata_conn_id="store")
