@@ -145,6 +145,8 @@ def test_integers_booleans_dictionaries_and_empty_columns() -> None:
         ({"x": [1.0]}, {"threshold": {"y": 0.1}}, "of the column 'y', which is not compared"),
         ({"x": [1.0]}, {"threshold": {"x": -0.1}}, "a number from 0 up"),
         ({"x": [1.0]}, {"threshold": -1.0}, "a number from 0 up"),
+        ({"x": [1.0]}, {"threshold": 2}, "No distance is above 2: jensen_shannon is 0.833 at most"),
+        ({"x": [1.0]}, {"threshold": {"x": 1.0}, "measure": "ks"}, "No distance is above 1"),
         ({"x": [1.0]}, {"level": 1.0}, "between 0.5 and 1"),
         ({"x": pa.array([], pa.float64())}, {}, "no rows"),
     ],
@@ -170,7 +172,7 @@ def test_the_command_says_it_and_ends_with_1_as_a_gate(tmp_path: Path) -> None:
     assert json.loads(done.output)["checks"][0]["ks"] is None
     kept = str(tmp_path / "before.profile.parquet")
     assert CliRunner().invoke(app, ["profile", files[0], kept, "--slice", "cash"]).exit_code == 0
-    asked = ["drift", kept, files[1], "--slice", "cash", "--threshold", "fare=0.9"]
+    asked = ["drift", kept, files[1], "--slice", "cash", "--threshold", "fare=0.8"]
     done = CliRunner().invoke(app, asked, env={"COLUMNS": "120"})
     assert "0 of 6 columns drifted (1,000 rows of the reference, 1,000 now)." in done.output
     for wrong in (["--threshold", "fare=high"], ["--threshold", "0.2"], ["--slice", "fare"]):
@@ -276,6 +278,40 @@ def test_slices_by_a_feature_are_no_crosses_with_it(tmp_path: Path) -> None:
             assert [check.slice for check in report.checks] == slices
     with pytest.raises(benison.ConfigError, match="no slices by h"):
         compare(file, file, columns=["x"], slices=["h"])
+
+
+def test_a_column_without_a_value_has_no_slices() -> None:
+    table = pa.table({"x": [1.0] * 40, "s": pa.nulls(40, pa.string()), "t": pa.nulls(40)})
+    for name in ("s", "t"):
+        checks = compare(table, table, columns=["x"], slices=[name]).checks
+        assert [check.slice for check in checks] == ["Overall"]
+
+
+def test_a_profile_is_written_whole_and_over_nothing_but_a_profile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, table = tmp_path / "a.profile.parquet", pa.table({"x": [1.0, 2.0]})
+    pq.write_table(table, file)
+    with pytest.raises(benison.OutputError, match="is no profile"):
+        profile(table, file)
+    assert pq.read_table(file) == table
+    file.unlink()
+    profile(table, file)
+    before = file.read_bytes()
+
+    def full(partial: Path, content: bytes) -> None:
+        with partial.open("wb") as written:
+            written.write(content[:100])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(benison.OutputError, match="cannot be written: No space left"):
+        profile(pa.table({"x": [3.0]}), file)
+    monkeypatch.undo()
+    assert {each.name: each.read_bytes() == before for each in tmp_path.iterdir()} == {
+        file.name: True
+    }
+    profile(pa.table({"x": [3.0]}), file)
 
 
 @pytest.mark.parametrize("column", ["labels", "predictions", "predictions/new"])

@@ -181,6 +181,7 @@ def test_what_a_slice_does_not_show_has_its_reason() -> None:
         ),
         ({}, {"score": [0.5] * 20, "label": [1] * 20}, {}, "Every row of The table has a label"),
         ({}, {"score": pa.nulls(20, pa.float64())}, {}, "no score in any row"),
+        ({"score": [2**60 + 1] * 200, "label": [0, 1] * 100}, {}, {}, "beyond 2\\^53"),
         ({}, {}, {"confidence": 95}, "between 0.5 and 1"),
         ({}, {}, {"decision_threshold": float("nan")}, "a finite number"),
         ({}, {}, {"most_outside": 2}, "from 0 to 1"),
@@ -193,6 +194,35 @@ def test_what_cannot_be_estimated_is_refused(
     before = pa.table({"score": np.linspace(0, 1, 200), **labels})
     with pytest.raises(benison.BenisonError, match=sentence):
         estimate(before, pa.table(now or {"score": [0.5] * 20}), **COLUMNS, **given)
+
+
+def test_rows_too_few_or_alike_have_no_value() -> None:
+    before = table(2000, 1)
+    for scores, without in (([0.7], 5), ([0.2], 5), ([0.7] * 10, 1)):
+        each = estimate(before, pa.table({"score": scores}), **COLUMNS).estimates
+        assert sum(bool(e.reason) for e in each) == without
+        assert all(e.reason for e in each if e.metric == "estimated_auc")
+    assert estimate(
+        before, table(50, 2).drop(["label"]), **COLUMNS, decision_threshold=np.finfo(float).max
+    )
+
+
+def test_values_are_within_their_ranges() -> None:
+    """Few labels may correct a share to more than 1."""
+    rng, before = np.random.default_rng(2), table(4000, 1)
+    scores = rng.choice([0.2, 0.45, 0.6, 0.9], 2000, p=[0.1, 0.6, 0.1, 0.2])
+    right = np.where(np.arange(2000) < 50, scores > 0.5, np.nan)
+    now = pa.table({"label": pa.array(right, from_pandas=True), "score": scores})
+    for e in estimate(before, now, **COLUMNS).estimates:
+        assert e.reason or 0 <= e.lower <= e.value <= e.upper <= 1, e.sentence
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"), [(np.arange(60) * 1e200, "beyond 1e"), (["a"] * 60, "are numbers")]
+)
+def test_what_has_no_mean_is_refused(values: Any, sentence: str) -> None:
+    with pytest.raises(benison.DataError, match=sentence):
+        prediction_powered_mean(values, np.arange(60), np.arange(60))
 
 
 def test_labels_that_agree_are_no_certainty() -> None:

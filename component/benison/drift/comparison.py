@@ -27,6 +27,7 @@ from benison.evidence.correction import holm
 from benison.slicing.keys import OVERALL, SliceKey, slice_name
 
 WHOLE = slice_name(OVERALL)
+_MOST = {"jensen_shannon": np.log(2) ** 0.5, "hellinger": 1.0, "l_infinity": 1.0, "ks": 1.0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,6 +192,7 @@ class DriftRule:
         limit = threshold if isinstance(threshold, (int, float)) else default
         for value in (limit, *each.values()):
             _check(value, level)
+            _check_reach(measure, value)
         return cls(measure, each, limit, level)
 
     def report(
@@ -265,6 +267,14 @@ class DriftRule:
             pooled.names[largest],
             (float(p[largest]), float(q[largest])),
             slice_name(key),
+        )
+
+
+def _check_reach(measure: str, threshold: float) -> None:
+    most = _MOST.get(measure, np.inf)
+    if threshold >= most:
+        raise ConfigError(
+            f"No distance is above {threshold:g}: {measure} is {most:.3g} at most. Take a lower threshold."
         )
 
 

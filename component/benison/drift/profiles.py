@@ -179,7 +179,9 @@ def _profile(columns: Mapping[str, pa.Array]) -> Profile:
 
 
 def _rows_of_slices(codes: SpecCodes) -> Iterator[tuple[SliceKey, Index]]:
-    """The key and the rows of each slice of a spec."""
+    """The key and the rows of each slice of a spec; there is none where no row has a value."""
+    if not len(codes.values):
+        return
     order = np.argsort(codes.codes, kind="stable")
     ends = np.cumsum(codes.counts())
     width = len(codes.features)

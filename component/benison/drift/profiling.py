@@ -38,6 +38,7 @@ def profile(
     Raises:
         ConfigError: The file has another name.
         DataError: A column is missing, or there are no rows.
+        OutputError: The file is there and is no profile, or it cannot be written.
     """
     if not os.fspath(file).endswith(FILE):
         raise ConfigError(f"Let the name of the profile {os.fspath(file)} end with {FILE}.")

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benison.drift.profiles import Column, Numbers, Profiles, Texts, frequent_texts
-from benison.errors import BenisonError, DataError
-from benison.paths import Location, RemotePath, in_arrow, locate
+from benison.errors import BenisonError, DataError, OutputError
+from benison.paths import Location, RemotePath, in_arrow, locate, write_whole
 from benison.slicing.bin_edges import DistinctNumbers
 from benison.slicing.keys import SLICE_KEY, SliceKey, slice_name
 from benison.table.schema import PROFILE_SCHEMA
@@ -154,6 +154,28 @@ def read_profile(file: Location) -> Profiles:
 
 
 def write_profile(profiles: Profiles, file: Location) -> None:
-    """Store profiles."""
+    """Store profiles, in place of an earlier profile.
+
+    Raises:
+        OutputError: There is another file, or it cannot be written; what was there stays.
+    """
+    sink = pa.BufferOutputStream()
+    pq.write_table(stored(profiles), sink)
+    try:
+        if file.is_file() and not _is_profile(file):
+            raise OutputError(
+                f"{file} is there and is no profile. Choose another name, or remove it."
+            )
+        write_whole(file, sink.getvalue().to_pybytes())
+    except OSError as error:
+        raise OutputError(f"{file} cannot be written: {error.strerror or error}.") from error
+
+
+def _is_profile(file: Location) -> bool:
     system, name = in_arrow(file)
-    pq.write_table(stored(profiles), name, filesystem=system)
+    try:
+        return {"slice", "column", "type", "kind"} <= {
+            *pq.read_schema(name, filesystem=system).names
+        }
+    except (pa.ArrowException, OSError):
+        return False

@@ -95,6 +95,8 @@ class Expected:
         below = np.cumsum(negative) - negative / 2
         above = self.positive.sum() - np.cumsum(self.positive) + self.positive / 2
         p, n = self.positive.sum(), negative.sum()
+        if np.count_nonzero(self.rows) < 2:  # noqa: PLR2004 - else no pair is known to be in order
+            return float("nan"), np.zeros(len(self.rows))
         with np.errstate(all="ignore"):
             value = (self.positive * below).sum() / (p * n)
             return float(value), (below - above) / (p * n) - value * (1 / p - 1 / n)

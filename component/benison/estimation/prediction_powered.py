@@ -22,6 +22,7 @@ from benison.evidence.tails import student_quantile
 LEAST_LABELS = 50
 """With fewer labels the interval would be wrong."""
 _LEAST_OTHERS = 2
+_LARGEST = 1e100  # the squares of larger ones overflow in sums
 _ROUNDING = (
     1e-12  # a variance that is no more; a judge that says the same of all rows knows nothing
 )
@@ -132,7 +133,7 @@ def prediction_powered_mean(
     (0.76, 0.79, 0.82)
     """
     check_confidence(confidence)
-    known, judgements, others = (np.asarray(of, np.float64) for of in (labels, judged, unlabelled))
+    known, judgements, others = (_numbers(of) for of in (labels, judged, unlabelled))
     _check(known, judgements, others)
     rows = JudgedRows(known[None], judgements[None], np.ones(len(known)))
     each = others[None], np.ones(len(others))
@@ -152,6 +153,13 @@ def prediction_powered_mean(
     return PoweredMean(value, lower, upper, len(known), len(others))
 
 
+def _numbers(values: Any) -> Array:
+    try:
+        return np.asarray(values, np.float64)
+    except (ValueError, TypeError) as error:
+        raise DataError(f"Labels and judgements are numbers: {error}.") from error
+
+
 def _check(labels: Array, judged: Array, others: Array) -> None:
     if labels.shape != judged.shape or labels.ndim != 1 or others.ndim != 1:
         raise DataError("Give one judgement for each label, and one for each other row.")
@@ -159,3 +167,5 @@ def _check(labels: Array, judged: Array, others: Array) -> None:
         raise DataError(f"{len(labels)} labels are too few for an interval; give {LEAST_LABELS}.")
     if not all(np.isfinite(of).all() for of in (labels, judged, others)):
         raise DataError("A label or a judgement is missing or infinite; leave out its row.")
+    if max(float(np.abs(of).max(initial=0)) for of in (labels, judged, others)) > _LARGEST:
+        raise DataError(f"A label or a judgement is beyond {_LARGEST:g}; divide all by a number.")

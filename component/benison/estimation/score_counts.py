@@ -49,7 +49,8 @@ class ScoreCells:
     @classmethod
     def of(cls, scores: DistinctNumbers, decision_threshold: float) -> ScoreCells:
         """The cells of the scores of a reference, each on one side of the threshold."""
-        above = np.nextafter([float(scores.numbers[-1]), decision_threshold], np.inf)
+        with np.errstate(over="ignore"):  # above the largest number is infinity
+            above = np.nextafter([float(scores.numbers[-1]), decision_threshold], np.inf)
         edges = np.unique([*scores.edges(CELLS), float(scores.numbers[0]), *above])
         return cls(edges, np.append(-np.inf, edges) > decision_threshold)
 
@@ -172,7 +173,13 @@ def _numbers(batch: pa.RecordBatch, name: str) -> Array:
             f"Column {name!r} holds {kind}. Estimates need one score a row, and labels that are 0 or 1; make "
             "numbers of it in the data."
         )
-    return np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
+    try:
+        return np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            f"Column {name!r} has whole numbers beyond 2^53, which would be rounded: {error}. Make them "
+            "smaller, or floating-point numbers."
+        ) from error
 
 
 def _added(total: Index, more: Index) -> Index:

@@ -30,6 +30,10 @@ from benison.evidence.tails import normal_quantile, student_quantile
 from benison.slicing.keys import SliceKey
 from benison.slicing.table import SliceTable
 
+_LEAST_ROWS = 10
+"""With fewer rows now an interval says nothing: of those on one side of the threshold all seem sure."""
+_WITHOUT_VALUE = ("no row has what it divides by", "its rows are of one class or have alike scores")
+
 
 def estimate(  # noqa: PLR0913 - each by its name
     reference: Any,
@@ -149,7 +153,7 @@ class Estimation:
         limits = Limits(None if reason else known, labelled, self.confidence)
         for metric in METRICS:
             value, lower, upper, method = limits.of(metric)
-            why = reason or ("" if np.isfinite(value) else "no row has what it divides by")
+            why = reason or ("" if np.isfinite(value) else _WITHOUT_VALUE[metric == AUC])
             before, _ = self._on_reference(i).of(metric)
             name = f"estimated_{metric}"
             yield EstimatedMetric(
@@ -181,6 +185,8 @@ class Estimation:
             return f"{100 * outside:.3g} % of its scores lie outside those of the reference"
         if known is None:
             return f"the reference has fewer than {LEAST} labels on a side of the threshold that rows are on"
+        if self.current.scored[i].sum() < _LEAST_ROWS:
+            return f"it has fewer than {_LEAST_ROWS} rows now"
         return ""
 
 
@@ -209,4 +215,5 @@ class Limits:
 
 
 def _clipped(value: float, lower: float, upper: float) -> tuple[float, float, float]:
-    return value, float(np.clip(lower, 0, 1)), float(np.clip(upper, 0, 1))
+    value, lower, upper = np.clip([value, lower, upper], 0, 1).tolist()
+    return value, lower, upper
