@@ -231,6 +231,22 @@ def test_power_sees_what_the_gate_of_the_same_output_sees(in_folder: Path) -> No
         assert {row["family_size"] for row in rows} == {family}
         text = " ".join(CliRunner().invoke(app, asked, env={"COLUMNS": "120"}).output.split())
         assert f"Corrected over {family} check" in text
-        allows = "A fall of 0.01 has no rows (-) where a threshold of the result allows it."
+        allows = "A fall of 0.01 has no rows (-) where a threshold allows it."
         assert (allows in text) == any(row["needed_examples"] is None for row in rows)
         assert (allows in text) == (name != "MeanSquaredError")
+    _hold_the_plan_against_the_gate(data, made)
+
+
+def _hold_the_plan_against_the_gate(data: pa.Table, made: dict[str, Any]) -> None:
+    """Before there is a model: what the thresholds allow, over all checks of the config, by weight."""
+    asked = ["power", "trips.parquet", "--churn", "0.3", "--fall", "0.05", "--config", "eval.json"]
+    pq.write_table(data, "trips.parquet")
+    Path("eval.json").write_text(json.dumps(made))
+    planned = json.loads(CliRunner().invoke(app, [*asked, "--json"]).output)
+    reached = stats.norm.isf(0.05 * 3 / 12) + stats.norm.isf(0.2)  # 3 of accuracy weigh 3 each
+    for row in planned:
+        error = np.sqrt((0.3 - 0.05**2) / row["examples"])
+        assert (row["family_size"], row["allowed"]) == (6, 0.01)
+        assert row["detectable"] == pytest.approx(reached * error + 0.01)
+        assert row["needed_examples"] == np.ceil((0.3 - 0.05**2) * (reached / 0.04) ** 2)
+    assert len(planned) == 3

@@ -33,6 +33,7 @@ Of each company too, at another threshold:
 
 
 _COLUMNS = ("slice", "metric", "estimate", "lower", "upper", "reference", "rows", "labels")
+_UNCORRECTED = "*"
 _BY_SCORES = "what scores meant on the reference, they are taken to mean now."
 _BY_LABELS = "the labels of few rows correct what scores meant on the reference, but for the AUC."
 
@@ -84,6 +85,9 @@ def _show(report: EstimateReport) -> None:
     for reason in dict.fromkeys((each.slice, each.reason) for each in report.estimates):
         if reason[1]:
             out.print(plain(f"{reason[0]}: {reason[1]}.", 1_000), soft_wrap=True)
+    for few in dict.fromkeys((each.slice, each.uncorrected) for each in report.estimates):
+        if few[1]:
+            out.print(plain(f"{_UNCORRECTED} {few[0]}: {few[1]}.", 1_000), soft_wrap=True)
 
 
 def _table(report: EstimateReport) -> Table:
@@ -104,4 +108,5 @@ def _table(report: EstimateReport) -> Table:
 def _numbers(each: EstimatedMetric) -> tuple[str, ...]:
     rows = f"{each.rows:,}", f"{each.labelled:,}"
     values = (each.value, each.lower, each.upper, each.on_reference)
-    return (*("-" if each.reason else f"{value:.4f}" for value in values), *rows)
+    value, *others = ("-" if each.reason else f"{value:.4f}" for value in values)
+    return (f"{value}{_UNCORRECTED if each.uncorrected else ''}", *others, *rows)

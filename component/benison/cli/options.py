@@ -17,6 +17,7 @@ from benison.report import github
 from benison.results.result import EvalResult
 from benison.terminal.probe_table import probes
 from benison.terminal.weak_slice_table import weak_slices
+from benison.validation.terms import RUBBER_STAMPED
 
 NOT_BLESSED, WRONG, CRASHED = 1, 2, 3  # exit codes; 0 is blessed, or no gate asked
 
@@ -83,8 +84,17 @@ def print_result(result: EvalResult, as_json: bool, gate: bool = False) -> None:
     if gate and not result.verdict.total:
         print(_NO_THRESHOLDS)
     print(locations(result))
+    stamped = result.verdict.counts[RUBBER_STAMPED]
+    if stamped and stamped == result.verdict.total:
+        typer.echo(_all_stamped(stamped), err=True)
     if result.unannounced:
         _print_error(result.unannounced, as_json=False)
+
+
+def _all_stamped(checks: int) -> str:
+    """That a blessing without a baseline says nothing, and what would make it say something."""
+    whom = f"none of {checks:,} changes was" if checks > 1 else "the change was not"
+    return f"! No baseline was given, so {whom} judged. Give --baseline to judge {'them' if checks > 1 else 'it'}."
 
 
 def result_document(result: EvalResult) -> dict[str, Any]:

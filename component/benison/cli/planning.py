@@ -9,11 +9,13 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from benison.cli.evaluate import ModulePath
 from benison.cli.options import AsJson, errors
 from benison.config import EvalConfig
 from benison.errors import ConfigError, OutputError
-from benison.evaluation.slice_sizes import of_data
+from benison.evaluation.planned_checks import of_data
 from benison.evidence.power import MOST_NEEDED, rows_text
+from benison.metrics import modules
 from benison.paths import locate
 from benison.results import sample_sizes
 from benison.results.checks_query import metrics_named
@@ -38,7 +40,8 @@ Before any model is there, for two of 100 slices, where exactly one of two model
 Of the slices that a config makes of data, before any model is there:
   benison power eval.parquet --config eval.yaml --churn 0.06 --fall 0.01
 
-A fall that a threshold of the result allows is added to what can be seen, and taken from what is to be seen.
+A fall that a threshold of the result, or of the config, allows is added to what can be seen, and taken from
+what is to be seen. Of a config these are thresholds on a change of the share of right rows, such as accuracy.
 A fall counts as seen where 80 % of such samples show it after the correction (Holm): over all checks of the
 run, as its gate does, where the metric has a threshold with evidence; else over all slices of the metric.
 """
@@ -61,12 +64,14 @@ def power(  # noqa: PLR0913, PLR0917 - one parameter an option
     ] = None,
     slices: Annotated[int, typer.Option(min=1, help="How many slices are judged.")] = 1,
     config: Annotated[
-        str | None, typer.Option(help="The config whose slices of the data are planned for.")
+        str | None,
+        typer.Option(help="The config whose slices of the data, and thresholds, are planned for."),
     ] = None,
+    module_path: ModulePath = None,
     as_json: AsJson = False,
 ) -> None:
     """The command behind POWER_HELP."""
-    with errors(as_json):
+    with errors(as_json), modules.importable(module_path) as folder:
         _check(fall, churn)
         is_data = output is not None and churn is not None and not _is_output(output)
         if (output or metric) and (rows or slices > 1 or not is_data and churn is not None):
@@ -74,7 +79,7 @@ def power(  # noqa: PLR0913, PLR0917 - one parameter an option
         if config is not None and not is_data:
             raise ConfigError(f"--config is for data. {_EITHER}")
         if output is not None and churn is not None and metric is None:
-            planned = of_data(output, EvalConfig.load(config or {}), churn, fall)
+            planned = of_data(output, EvalConfig.load(config or {}), churn, fall, folder)
         elif output is not None and metric is not None and not is_data:
             planned = _of_output(output, metric, fall)
         elif output is None and rows and churn is not None:
@@ -120,7 +125,7 @@ def _needed(count: int) -> str:
 def _print(planned: list[dict[str, Any]], fall: float | None) -> None:
     console().print(_table(planned, fall))
     if fall is not None and any(row["needed_examples"] is None for row in planned):
-        text = f"A fall of {fall:g} has no rows (-) where a threshold of the result allows it."
+        text = f"A fall of {fall:g} has no rows (-) where a threshold allows it."
         console().print(text, soft_wrap=True)
 
 

@@ -7,6 +7,8 @@ import dataclasses
 import math
 from typing import Any, Literal
 
+from benison.estimation.expected_counts import AUC
+from benison.estimation.prediction_powered import LEAST_LABELS
 from benison.slicing.keys import SliceKey, slice_name
 
 Method = Literal["calibrated_scores", "prediction_powered"]
@@ -54,13 +56,22 @@ class EstimatedMetric:
         return slice_name(self.slice_key)
 
     @property
+    def uncorrected(self) -> str:
+        """Why the labels of the slice correct nothing, "" where they do or where there are none."""
+        is_few = 0 < self.labelled < LEAST_LABELS
+        if not is_few or self.reason or self.metric == f"estimated_{AUC}":
+            return ""
+        return f"too few labels ({self.labelled} < {LEAST_LABELS}), not corrected"
+
+    @property
     def sentence(self) -> str:
         """What is estimated, in words."""
         if self.reason:
             return f"{self.metric} of {self.slice} is not known: {self.reason}."
         limits = f"between {self.lower:.4g} and {self.upper:.4g}"
         was = f"{self.on_reference:.4g} was measured on the reference"
-        return f"{self.metric} of {self.slice} is {self.value:.4g}, {limits}, {_FROM[self.method]}; {was}."
+        how = ", ".join(filter(None, (_FROM[self.method], self.uncorrected)))
+        return f"{self.metric} of {self.slice} is {self.value:.4g}, {limits}, {how}; {was}."
 
     def to_dict(self) -> dict[str, Any]:
         """For machines; what is not known is None."""

@@ -6,15 +6,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
-from benison.config import EvalConfig, MetricConfig, MetricsSpec, Options, SlicingSpec
-from benison.config.fields import NO_CORRECTION
-from benison.data.batch import Array
-from benison.errors import DataError
+from benison.config import (
+    CrossSlicingSpec,
+    EvalConfig,
+    MetricConfig,
+    MetricsSpec,
+    Options,
+    SlicingSpec,
+)
 from benison.evaluation.api import evaluate
-from benison.results import sample_sizes
 
 _KEPT = ("column_types", "null_values", "min_slice_size")
 """The options that change which slices there are."""
@@ -39,42 +41,31 @@ def slice_sizes(
     {'slice': ['company=Blue', 'company=Red'], 'examples': [2, 1]}
     """
     chosen = config.slicing_specs if specs is None else tuple(specs)
+    metrics = counted_slices(examples, config, chosen, format_=format_)
+    return metrics.select(["slice", "examples"])
+
+
+def counted_slices(
+    examples: Any,
+    config: EvalConfig,
+    specs: Iterable[SlicingSpec],
+    crossings: Iterable[CrossSlicingSpec] = (),
+    format_: str | None = None,
+) -> pa.Table:
+    """The slices of some data, and comparisons of them, as rows of metrics.parquet, the largest first.
+
+    Args:
+        examples: As `evaluate` takes them; only the columns of slices are read.
+        config: How columns are read, and how few rows a slice may have.
+        specs: What is sliced.
+        crossings: Which slices are compared.
+        format_: As `evaluate` takes it.
+    """
     counting = EvalConfig(
-        slicing_specs=chosen,
+        slicing_specs=tuple(specs),
+        cross_slicing_specs=tuple(crossings),
         metrics_specs=(MetricsSpec(metrics=(MetricConfig(class_name="ExampleCount"),)),),
         options=Options(**{name: getattr(config.options, name) for name in _KEPT}),
     )
     metrics = evaluate(examples, counting, format=format_).metrics
-    order = [("examples", "descending"), ("slice", "ascending")]
-    return metrics.select(["slice", "examples"]).sort_by(order)
-
-
-def of_data(
-    examples: Any, config: EvalConfig, churn: float, fall: float | None = None
-) -> list[dict[str, Any]]:
-    """What each slice of some data can show of two models, of which exactly one is right on so many rows.
-
-    The rows are those of `sample_sizes.of_result`, over as many checks as there are slices.
-
-    Args:
-        examples: As `evaluate` takes them.
-        config: What is sliced, and how sure a verdict must be.
-        churn: The share of rows on which exactly one of two models is right.
-        fall: The fall that is to be seen.
-
-    Raises:
-        DataError: No slice has as many rows as `min_slice_size`.
-    """
-    sizes = slice_sizes(examples, config)
-    if not sizes.num_rows:
-        raise DataError(
-            f"No slice has {config.options.min_slice_size:,} rows, so there is none to plan for. Lower "
-            "options.min_slice_size, or give more data."
-        )
-    counts: Array = np.asarray(sizes["examples"].to_numpy(), float)
-    is_corrected = config.options.certainty.correction != NO_CORRECTION
-    family = len(counts) if is_corrected else 1
-    planned = sample_sizes.of_churn(counts.tolist(), churn, family, fall, config.alpha)
-    return [
-        row | {"slice": name} for row, name in zip(planned, sizes["slice"].to_pylist(), strict=True)
-    ]
+    return metrics.sort_by([("examples", "descending"), ("slice", "ascending")])

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from benison.config.fields import NO_CORRECTION, NOT_WORSE
 from benison.data.batch import Array
 from benison.errors import OutputError, suggestion
-from benison.evidence.power import MOST_NEEDED, detectable, rows_needed
+from benison.evidence.power import MOST_NEEDED, detectable, reach, rows_needed
 from benison.results.result import EvalResult
 from benison.table.key import CHANGE, VIEW_COLUMNS, Key
 from benison.table.slices import slice_ids
@@ -110,10 +110,35 @@ def of_churn(
     >>> of_churn([2500], 0.06, 100, fall=0.02)[0]["needed_examples"]
     2545
     """
-    counts = np.array(rows, float)
+    names = [{"slice": ""}] * len(rows)
+    alphas = np.full(len(rows), alpha / slices)
+    return of_gates(names, np.array(rows, float), churn, alphas, slices, fall)
+
+
+def of_gates(  # noqa: PLR0913, PLR0917 - the columns of the rows
+    names: Sequence[dict[str, Any]],
+    counts: Array,
+    churn: float,
+    alphas: Array,
+    family: int,
+    fall: float | None = None,
+    allowed: Array | float = 0.0,
+) -> list[dict[str, Any]]:
+    """The same where each size has a gate of its own.
+
+    Args:
+        names: What tells the rows apart.
+        counts: The sizes, float64[N].
+        churn: The share of rows on which exactly one of the two models is right.
+        alphas: What the p-value of each is held against, float64[N].
+        family: Over how many checks false alarms are held.
+        fall: The fall that is to be seen.
+        allowed: The fall that the gate of each lets pass, float64[N].
+    """
     errors = np.sqrt(np.maximum(churn - (fall or 0.0) ** 2, 0.0) / counts)
-    reached = detectable(errors, alpha / slices)
-    return _described([{"slice": ""}] * len(rows), counts, reached, slices, fall)
+    distinct, which = np.unique(alphas, return_inverse=True)
+    reached = np.array([reach(alpha) for alpha in distinct.tolist()])[which] * errors
+    return _described(names, counts, reached, family, fall, allowed)
 
 
 def _described(  # noqa: PLR0913, PLR0917 - the columns of the rows

@@ -137,14 +137,9 @@ class _Bench:
 
     def judge(self, each: MetricKeys) -> None:
         """Hold the thresholds of one metric against its values, and those on the ratios of slices."""
-        spec = self._config.metrics_specs[each.spec]
-        own = own_thresholds(spec.metrics[each.metric])
-        plain = [*own, *_named_thresholds(spec, each.name)]
-        ratios = [*_named_thresholds(spec, metric_text(each.name, SLICE_RATIO))]
+        plain, ratios = thresholds_of(self._config, each)
         if plain and not each.keys:  # it compares with a baseline, and there is none
             self._uncompared(each.name, [threshold for _, threshold in plain])
-        elif each.compares:
-            plain = [(slices, on_value(threshold)) for slices, threshold in plain]
         for kinds, thresholds in ((PLAIN_KINDS, plain), (RATIO_KINDS, ratios)):
             for key in each.keys if thresholds else ():
                 values = self._rows.values(key.as_kind(kinds[0]), kinds, self._baseline)
@@ -286,6 +281,16 @@ def slice_ids_of(slices: Slices) -> list[str]:
     columns = {"slice_key": slices.key_array, "other_slice_key": slices.other_array}
     ids: list[str] = slice_ids(pa.table(columns)).to_pylist()
     return ids
+
+
+def thresholds_of(config: EvalConfig, each: MetricKeys) -> tuple[list[Threshold], list[Threshold]]:
+    """The thresholds on the values of a metric, and those on its ratios of slices."""
+    spec = config.metrics_specs[each.spec]
+    plain = [*own_thresholds(spec.metrics[each.metric]), *_named_thresholds(spec, each.name)]
+    ratios = [*_named_thresholds(spec, metric_text(each.name, SLICE_RATIO))]
+    if each.compares and each.keys:
+        plain = [(slices, on_value(threshold)) for slices, threshold in plain]
+    return plain, ratios
 
 
 def own_thresholds(metric: MetricConfig) -> Iterator[Threshold]:
