@@ -40,7 +40,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
     "a scorer of the other sign": (config("neg_mean_squared_error"), "Did you mean 'MeanSquaredError'?"),
     "a label with a typo": (config("AUC", model={"label_key": "lable"}), "Did you mean 'label'?"),
     "no label": (config("AUC", model={"label_key": ""}), "name the column that holds the labels"),
-    "no prediction": (config("AUC", model={"prediction_key": ""}), "name the column that holds the predictions"),
+    "no prediction": (config("AUC", model={"prediction_key": ""}), "say --with-model to check-config"),
     "a slice with a typo": (config("AUC", slices=({"feature_keys": ["shp"]},)), "Did you mean 'shop'?"),
     "a text for a list": (config("AUC", slices=({"feature_keys": "shop"},)), "Write ['shop']"),
     "bins of a text": (config("AUC", slices=({"bins": {"shop": [1, 2]}},)), "feature_keys"),
@@ -58,6 +58,9 @@ CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a field with a typo": ({**config("AUC"), "metric_specs": []}, "Did you mean 'metrics_specs'?"),
     "no metric": (config(), "name at least one"),
+    "a rule on a text": (
+        {**config("AUC"), "debugging": {"probes": [{"name": "monotone", "features": ["shop"]}]}}, "does not rise",
+    ),
     "text labels beside scores": (config("AUC", model={"label_key": "word"}), "which is 0 or 1"),
     "text labels beside a score for each class": (
         config("CategoricalAccuracy", model={"label_key": "word", "prediction_key": "scores"}), "from 0",
@@ -80,6 +83,15 @@ def test_a_config(mistake: str) -> None:
     with pytest.raises(benison.BenisonError) as refused:
         benison.evaluate(TABLE, wrong)
     assert next_step in str(refused.value)
+
+
+def test_faults_inside_of_each_other_come_at_once() -> None:
+    """A metric with a typo whose threshold has one too, and a slice."""
+    wrong = {**threshold(evidence="worst"), "class_name": "AUCC"}
+    with pytest.raises(benison.ConfigError) as refused:
+        benison.evaluate(TABLE, config(wrong, slices=({"feature_keys": ["shp"]},)))
+    for next_step in ("worse, not_worse", "Did you mean 'AUC'?", "Did you mean 'shop'?"):
+        assert next_step in str(refused.value)
 
 
 COMMANDS = {

@@ -200,6 +200,24 @@ def test_a_result_that_was_not_blessed_gives_no_thresholds(in_folder: Path) -> N
     assert not Path("next.yaml").exists()
 
 
+def test_a_run_whose_checks_all_need_a_baseline_says_so(in_folder: Path) -> None:
+    pq.write_table(binary(), "eval.parquet")
+    Path("eval.yaml").write_text("""
+model_specs: [{label_key: clicked, prediction_key: score}]
+slicing_specs: [{}, {feature_keys: [shop]}]
+metrics_specs:
+  - metrics:
+      - class_name: AUC
+        threshold: {change_threshold: {direction: HIGHER_IS_BETTER, absolute: -0.01}}
+""")
+    done = run("evaluate", "-e", "eval.parquet", "-c", "eval.yaml", "-o", "out")
+    assert (
+        "! No baseline was given, so none of 4 changes was judged. Give --baseline to judge them.\n"
+        in done.stderr
+    )
+    assert done.stdout.startswith("BLESSED")
+
+
 @pytest.mark.parametrize("rows", [100, 50_000])
 def test_few_rows_have_intervals_though_no_file_says_how_many_they_are(
     rows: int, in_folder: Path
@@ -257,13 +275,42 @@ def test_what_cannot_be_guessed_is_asked_for(
     assert not Path("eval.yaml").exists()
 
 
+def test_changes_are_judged_where_an_old_model_is_named_and_else_suggested(in_folder: Path) -> None:
+    """The model is not opened: what it says of the data, `evaluate` asks."""
+    (in_folder / "old.joblib").touch()
+    days = pa.array(np.arange(ROWS), pa.timestamp("s"))
+    table = binary().drop_columns(["score"]).append_column("begun", days)
+    pq.write_table(table, "trips.parquet")
+    pq.write_table(binary(), "scored.parquet")
+    refused = run("init", "scored.parquet", "--baseline", "old.joblib")
+    assert (refused.exit_code, "both models are called" in refused.stderr) == (2, True)
+    done = run("init", "trips.parquet", "--baseline", "old.joblib", "--label", "clicked")
+    assert done.exit_code == 0, done.output
+    assert "baseline   old.joblib: a model" in done.output
+    assert "--model MODEL --baseline old.joblib --config" in done.output
+    assert "time       begun: not sliced" in done.output
+    plain = run("init", "trips.parquet", "--label", "clicked", "--output", "plain.yaml")
+    assert plain.exit_code == 0, plain.output
+    text = Path("plain.yaml").read_text()
+    assert "# - {bins: {begun: {every: month}}}  # a time: benison monitor" in text
+    without = benison.EvalConfig.load("plain.yaml")
+    assert not any(spec.has_change_threshold for spec in without.metrics_specs)
+    for remark in ("change_threshold", "threshold: {change", "- {bins: {begun"):
+        text = text.replace(f"# {remark}", remark)
+    Path("plain.yaml").write_text(text)
+    for name in ("eval.yaml", "plain.yaml"):
+        (spec,) = benison.EvalConfig.load(name).metrics_specs
+        assert sum(t.change_threshold is not None for t in spec.all_thresholds()) == 2, name
+    assert "bins of begun" in [str(s) for s in benison.EvalConfig.load("plain.yaml").slicing_specs]
+
+
 @pytest.mark.parametrize(
-    ("baseline", "hint"), [("scroe", "Did you mean 'score'?"), ("old.joblib", "given to evaluate")]
+    ("baseline", "hint"),
+    [("scroe", "Did you mean 'score'?"), ("old.joblib", "Nor is there a model")],
 )
-def test_a_baseline_that_is_no_column_and_no_result_is_refused(
+def test_a_baseline_that_is_no_column_no_result_and_no_model_is_refused(
     baseline: str, hint: str, in_folder: Path
 ) -> None:
-    (in_folder / "old.joblib").touch()
     pq.write_table(binary(), "trips.parquet")
     done = run("init", "trips.parquet", "--baseline", baseline)
     assert (done.exit_code, Path("eval.yaml").exists()) == (2, False)

@@ -294,6 +294,14 @@ def test_the_command_marks_all_it_shows_as_estimates(tmp_path: Path) -> None:
     assert "\nEstimated, with 95 % intervals" in done.output
     assert "binary_accuracy" in done.output
     assert "…" not in done.output
+    few = table(500, 2)
+    label = pa.array([*few["label"].to_pylist()[:30], *[None] * 470])
+    few = few.set_column(few.schema.get_field_index("label"), "label", label)
+    pyarrow.csv.write_csv(few, names[1])
+    some = CliRunner().invoke(app, asked, env={"COLUMNS": "120"})
+    assert some.output.count("*") == 4 + 1  # all but the AUC, and the sentence that explains it
+    assert "* Overall: too few labels (30 < 50), not corrected." in some.output
+    pyarrow.csv.write_csv(table(500, 2).drop(["label"]), names[1])
     document = json.loads(CliRunner().invoke(app, [*asked, "--json"]).output)
     assert document["are_estimates"] is True
     assert all(row["metric"].startswith("estimated_") for row in document["estimates"])

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,7 +14,7 @@ from benison.cli.options import AsJson, Format, errors
 from benison.config import EvalConfig
 from benison.config.yaml_text import parse
 from benison.data.dataset import Dataset
-from benison.errors import ConfigError, OutputError, suggestion, visible
+from benison.errors import BenisonError, ConfigError, OutputError, suggestion, visible
 from benison.evaluation.column_facts import FIRST_ROWS, facts_of_columns
 from benison.evaluation.first_config import first_config, judged_in, words
 from benison.evaluation.first_guess import Columns, Guess, guess
@@ -37,7 +37,7 @@ From a file to a verdict:
   benison evaluate --examples eval.parquet --config eval.yaml --output out
 
 With two models, which are pickles that you trust:
-  benison init eval.parquet --label tipped
+  benison init eval.parquet --label tipped --baseline old.joblib
   benison evaluate -e eval.parquet -c eval.yaml -m new.joblib --baseline old.joblib --trust-pickle -o out
 
 With the columns named, and thresholds by what an earlier evaluation reached:
@@ -57,8 +57,8 @@ def init(  # noqa: PLR0913, PLR0917 - one parameter an option
     baseline: Annotated[
         str,
         typer.Option(
-            help="The column of a baseline's predictions; or the output of an earlier evaluation, whose "
-            "values become thresholds."
+            help="What to compare with: the column of a baseline's predictions; or a model, which evaluate "
+            "gets too; or the output of an earlier evaluation, whose values become thresholds."
         ),
     ] = "",
     format: Format = None,  # noqa: A002 - the field's word
@@ -73,18 +73,25 @@ def init(  # noqa: PLR0913, PLR0917 - one parameter an option
         dataset = Dataset.open(examples, format)
         columns = facts_of_columns(dataset)
         is_column = baseline in columns
-        result = _earlier(baseline, columns) if baseline and not is_column else None
+        old_model = baseline if not is_column and _is_model(baseline) else ""
+        result = _earlier(baseline, columns) if baseline and not (is_column or old_model) else None
         made = guess(columns, label, prediction, baseline if is_column else "")
+        _check_callable(made, old_model)
         named = ["--baseline", baseline] if baseline else []
         command = shlex.join(["benison", "init", *examples, *named])
-        text = first_config(columns, made, command, result, dataset.num_rows)
+        text = first_config(columns, made, command, result, dataset.num_rows, old_model)
         resolve(Request(EvalConfig.load(parse(text)), examples=examples, format=format,
                         called=not made.prediction))  # fmt: skip
         if output == "-":
             print(text, end="")
         else:
             _write(output, text)
-    _print({**dict(words(made)), **_thresholds(made, result)}, made, examples, output, as_json)
+    guessed = {**dict(words(made, columns)), **_thresholds(made, result)}
+    if old_model:
+        guessed["baseline"] = (
+            f"{visible(old_model)}: a model; the config holds changes against it, and evaluate calls it"
+        )
+    _print(guessed, _next(made, examples, output, old_model), output, as_json)
 
 
 def _check_output(output: str, overwrite: bool) -> None:
@@ -103,6 +110,30 @@ def _check_output(output: str, overwrite: bool) -> None:
         raise OutputError(f"{output} exists. Say --overwrite to replace it, or another --output.")
 
 
+def _check_callable(made: Guess, old_model: str) -> None:
+    """Refuse a model beside predictions, as both models are called or none is."""
+    if old_model and made.prediction:
+        raise ConfigError(
+            f"{visible(old_model)} is no column, and {visible(made.prediction)} holds the candidate's "
+            "predictions: both models are called, or both have a column. Name the column of the baseline's "
+            "predictions, or give data without any."
+        )
+
+
+def _is_model(path: str) -> bool:
+    """Whether something is there that is no output of an evaluation."""
+    try:
+        there = locate(path, OutputError) if path else None
+        return there is not None and there.exists() and not _is_output(there)
+    except BenisonError:
+        return False
+
+
+def _is_output(folder: Any) -> bool:
+    """Whether a folder is the output of an evaluation, or was meant to be one."""
+    return any((folder / name).exists() for name in ("verdict.json", "manifest.json"))
+
+
 def _earlier(path: str, columns: Columns) -> EvalResult:
     """A result whose values may become thresholds."""
     try:
@@ -110,7 +141,7 @@ def _earlier(path: str, columns: Columns) -> EvalResult:
     except OutputError as error:
         raise ConfigError(
             f"{visible(path)} is no column, nor the output of an evaluation. {suggestion(path, columns)} "
-            f"{error} A model to compare with is given to evaluate, as its --baseline."
+            f"{error} Nor is there a model of that name to compare with."
         ) from error
     if result.verdict.status == "not_blessed":
         raise ConfigError(
@@ -135,9 +166,7 @@ def _thresholds(made: Guess, result: EvalResult | None) -> dict[str, str]:
     return {"thresholds": f"none from {path}, which has no value of what this task is judged by"}
 
 
-def _print(
-    guessed: dict[str, str], made: Guess, examples: list[str], output: str, as_json: bool
-) -> None:
+def _print(guessed: dict[str, str], next_steps: str, output: str, as_json: bool) -> None:
     to_stderr = output == "-"
     if as_json and not to_stderr:
         print(json.dumps({"ok": True, "output": output, **guessed}))
@@ -147,15 +176,16 @@ def _print(
     lines += ["Another column: --label, --prediction, --baseline."]
     typer.echo("\n".join(lines), err=to_stderr)
     if not to_stderr:
-        print(_next(made, examples, output))
+        print(next_steps)
 
 
-def _next(made: Guess, examples: list[str], output: str) -> str:
+def _next(made: Guess, examples: list[str], output: str, old_model: str) -> str:
     """The commands that come next, to copy."""
     data = " ".join(f"--examples {shlex.quote(path)}" for path in examples)
     config = shlex.quote(output)
     check = "" if made.prediction else " --with-model"
     model = "" if made.prediction else " --model MODEL"
+    model += f" --baseline {shlex.quote(old_model)}" if old_model else ""
     out = "out" if not Path("out").exists() else "NEW_FOLDER"
     return (
         f"Wrote {output}. Next:\n"

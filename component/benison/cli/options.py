@@ -93,8 +93,12 @@ def print_result(result: EvalResult, as_json: bool, gate: bool = False) -> None:
 
 def _all_stamped(checks: int) -> str:
     """That a blessing without a baseline says nothing, and what would make it say something."""
-    whom = f"none of {checks:,} changes was" if checks > 1 else "the change was not"
-    return f"! No baseline was given, so {whom} judged. Give --baseline to judge {'them' if checks > 1 else 'it'}."
+    if checks == 1:
+        return "! No baseline was given, so the change was not judged. Give --baseline to judge it."
+    return (
+        f"! No baseline was given, so none of {checks:,} changes was judged. "
+        "Give --baseline to judge them."
+    )
 
 
 def result_document(result: EvalResult) -> dict[str, Any]:

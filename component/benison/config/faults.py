@@ -49,6 +49,8 @@ class Fault(NamedTuple):
     """The sentence that explains it."""
     rests_on: tuple[tuple[str, ...], ...] = ()
     """The fields that it was compared with; a fault in one of these may have caused this one."""
+    fields: tuple[str, ...] = ()
+    """The fields of what is there that it is about, by default all: faults of others did not cause it."""
 
     @property
     def path(self) -> str:
@@ -256,6 +258,12 @@ def _related(loc: Loc, other: Loc) -> bool:
     return all(a == b for a, b in zip(loc, other, strict=False))
 
 
+def _may_cause(cut: Loc, fault: Fault) -> bool:
+    """Whether what was cut is around a fault, or is one of the fields that it is about."""
+    is_inside = len(cut) > len(fault.loc) and bool(fault.fields)
+    return _related(cut, fault.loc) and not (is_inside and cut[len(fault.loc)] not in fault.fields)
+
+
 def _plain(value: Any) -> Any:
     """Data whose mappings have text as keys; in YAML a key may be a number or true."""
     if isinstance(value, Mapping):
@@ -302,7 +310,7 @@ class _Rest:
         cuts = list(self._cuts.values())
         fields = [tuple(step for step in cut if isinstance(step, str)) for cut in cuts]
         compared = (_related(cut, other) for cut in fields for other in fault.rests_on)
-        return any(compared) or any(_related(cut, fault.loc) for cut in cuts)
+        return any(compared) or any(_may_cause(cut, fault) for cut in cuts)
 
     def _left(self, value: Any, loc: Loc) -> Any:
         if isinstance(value, dict):

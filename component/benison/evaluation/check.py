@@ -77,14 +77,16 @@ def all_faults(plan: Plan, broken: list[tuple[str, str]], known: Known) -> list[
         known: What is known of data and models.
     """
     config = plan.config
-    faults = [Fault(loc_of(path), text) for path, text in broken]
+    faults = [_of_metric(Fault(loc_of(path), text)) for path, text in broken]
     faults += [
         *_whole(config),
         *metric_faults(plan, known.wide, known.single),
         *evidence_faults(plan),
         *_missing_labels(plan),
         *_variants(config, known.called),
-        *probe_faults(plan, known.columns, known.called, is_transformed=_is_transformed(config)),
+        *probe_faults(
+            plan, known.columns, known.called, known.types, is_transformed=_is_transformed(config)
+        ),
     ]
     for i, model in enumerate(config.model_specs):
         of_model = [*_model(model, _scored(plan, model), model.name in known.called)]
@@ -95,6 +97,14 @@ def all_faults(plan: Plan, broken: list[tuple[str, str]], known: Known) -> list[
     if known.columns is not None and not _is_transformed(config):
         faults += _slice_columns(plan, known.columns, known.types)
     return faults
+
+
+def _of_metric(fault: Fault) -> Fault:
+    """The fault of a metric as a whole is one of its name and parameters, whatever its thresholds are."""
+    match fault.loc:
+        case ("metrics_specs", int(), "metrics", int()):
+            return fault._replace(fields=("class_name", "module", "config"))
+    return fault
 
 
 def _whole(config: EvalConfig) -> Iterator[Fault]:
@@ -187,7 +197,10 @@ def _missing_predictions(model: ModelSpec, outputs: Collection[str]) -> Iterator
     for output in outputs:
         if not model.prediction_key_for(output):
             of = f" of the output {output!r}" if output else ""
-            text = f"without a model, name the column that holds the predictions{of}."
+            text = (
+                f"without a model, name the column that holds the predictions{of}. Where a model makes them, "
+                "give it (--model of evaluate), or say --with-model to check-config."
+            )
             yield Fault(_key_of("prediction", output), text, _MODELS)
 
 

@@ -4,16 +4,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+
+import pyarrow as pa
 
 from benison.config import EvalConfig, ProbeSpec
 from benison.config.debugging_options import (
+    DIRECTIONAL,
+    INVARIANT,
+    MONOTONE,
     PERMUTATION_IMPORTANCE,
     RESIDUAL_AUTOCORRELATION,
     WITH_METRIC,
     WITHOUT_CALLS,
 )
 from benison.config.faults import Fault
+from benison.data.values import is_measured
 from benison.engine.plan import Plan
 from benison.errors import suggestion
 from benison.evaluation.probe_metrics import title_of
@@ -22,7 +28,12 @@ from benison.results.result import described_metrics
 
 
 def probe_faults(
-    plan: Plan, columns: Collection[str] | None, called: Collection[str], *, is_transformed: bool
+    plan: Plan,
+    columns: Collection[str] | None,
+    called: Collection[str],
+    types: Mapping[str, pa.DataType],
+    *,
+    is_transformed: bool,
 ) -> Iterator[Fault]:
     """What is wrong with `debugging`.
 
@@ -30,6 +41,7 @@ def probe_faults(
         plan: With the metrics of which probes may ask.
         columns: Those of the data, None where they are not known.
         called: The names of the models that are called.
+        types: The types of the columns, as far as they are known.
         is_transformed: Whether functions make columns of their own.
     """
     if plan.config.debugging is None:
@@ -48,7 +60,7 @@ def probe_faults(
         faults = [*_uncalled(probe, names, called), *_metric(probe, titles, plan.config)]
         is_of_data = probe.name == RESIDUAL_AUTOCORRELATION or not is_transformed
         if columns is not None and is_of_data:
-            faults += _unknown_columns(probe, columns)
+            faults += [*_unknown_columns(probe, columns), *_no_numbers(probe, types)]
         yield from (f._replace(loc=("debugging", "probes", i, *f.loc)) for f in faults)
 
 
@@ -68,6 +80,15 @@ def _unknown_columns(probe: ProbeSpec, columns: Collection[str]) -> Iterator[Fau
         if column not in columns:
             text = f"the data have no column {column!r}. {suggestion(column, columns)}"
             yield Fault(("features",), text)
+
+
+def _no_numbers(probe: ProbeSpec, types: Mapping[str, pa.DataType]) -> Iterator[Fault]:
+    """Features of which a rule says what happens when they rise, and which do not."""
+    for i, column in enumerate(probe.features if probe.name in (MONOTONE, DIRECTIONAL) else ()):
+        kind = types.get(column)
+        if kind is not None and not pa.types.is_null(kind) and not is_measured(kind):
+            text = f"{column!r} holds {kind}, which does not rise, and {probe.name} is about numbers that do."
+            yield Fault(("features", i), f"{text} Name a column of numbers, or say {INVARIANT}.")
 
 
 def _titles(plan: Plan) -> dict[str, str]:

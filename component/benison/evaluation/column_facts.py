@@ -46,6 +46,8 @@ class ColumnFacts:
     """The numbers that part the rows into four, without repetitions, to three digits."""
     read: int = 0
     """The rows that were looked at."""
+    is_time: bool = False
+    """Whether its values are timestamps or dates."""
 
     @property
     def is_yes_or_no(self) -> bool:
@@ -94,7 +96,8 @@ def _facts(name: str, column: Any) -> ColumnFacts:
         distinct, share = _counted(values)
         return ColumnFacts(name, TEXT, len(values), distinct, share=share)
     is_of_texts = is_list(kind) and is_text(kind.value_type)
-    return ColumnFacts(name, TEXT_LIST if is_of_texts else OTHER, len(values), 0)
+    is_time = pa.types.is_timestamp(kind) or pa.types.is_date(kind)
+    return ColumnFacts(name, TEXT_LIST if is_of_texts else OTHER, len(values), 0, is_time=is_time)
 
 
 def _of_numbers(name: str, values: Any) -> ColumnFacts:

@@ -98,6 +98,7 @@ def first_config(
     command: str,
     result: EvalResult | None = None,
     rows: int | None = None,
+    old_model: str = "",
 ) -> str:
     """A config as YAML, whose remarks say where it comes from and what else there is.
 
@@ -107,6 +108,7 @@ def first_config(
         command: How the config was asked for.
         result: An earlier result, which thresholds are taken from.
         rows: The rows in all, where they are known.
+        old_model: Where the model lies that is to be compared with, if one is to be called.
     """
     rows = _all_read(columns) if rows is None else rows
     lines = [
@@ -122,7 +124,7 @@ def first_config(
         "",
         "# benison metrics lists all metrics, and benison metrics AUC says all about one.",
         "metrics_specs:",
-        *_specs(columns, made, result),
+        *_specs(columns, made, result, old_model),
         "",
         *_options(rows),
     ]
@@ -169,6 +171,9 @@ def _slices(columns: Mapping[str, ColumnFacts], made: Guess) -> Iterator[str]:
             edges = ", ".join(f"{edge:g}" for edge in of.quartiles)
             bins = f"bins: {{{scalar(name)}: [{edges}]}}"
             yield f"  - {{{bins}}}  # quartiles of {of.low:g} to {of.high:g}"
+        elif of.is_time:
+            bins = f"bins: {{{scalar(name)}: {{every: month}}}}"
+            yield f"  # - {{{bins}}}  # a time: benison monitor watches the periods of a result"
         elif of.kind in (NUMBER, TEXT) and of.distinct > 1:
             left.append(f"  # - {{{spec}}}  # {of.distinct:,} values")
     yield from left[:_MOST_REMARKS]
@@ -190,7 +195,7 @@ def _has_amounts(of: ColumnFacts) -> bool:
 
 
 def _specs(
-    columns: Mapping[str, ColumnFacts], made: Guess, result: EvalResult | None
+    columns: Mapping[str, ColumnFacts], made: Guess, result: EvalResult | None, old_model: str
 ) -> Iterator[str]:
     """The metrics, with thresholds."""
     if made.query:
@@ -202,9 +207,9 @@ def _specs(
     bounds = 0
     for metric in _METRICS[made.task]:
         floored = _floored(metric, columns[made.label], made)
-        lines = [*_metric(floored, _threshold(floored, made, result))]
-        bounds += len(lines) > 1
-        yield from lines
+        threshold = _threshold(floored, made, result, old_model)
+        bounds += any(_is_live(line) for line in threshold)
+        yield from _metric(floored, threshold)
     if not bounds:
         yield "        # No threshold, so the verdict is `not evaluated`. Give a metric what it must reach:"
         yield "        #   threshold: {value_threshold: {lower_bound: 0.5}}"
@@ -236,14 +241,23 @@ def _metric(metric: Suggested, threshold: Sequence[str]) -> Iterator[str]:
     yield f"      - class_name: {metric.class_name}"
     if metric.config:
         yield f"        config: {json.dumps(metric.config)}"
-    if threshold:
+    if any(map(_is_live, threshold)):
         yield "        per_slice_thresholds:"
         yield "          - slicing_specs: [{}]  # Overall; add {feature_keys: [...]} for every value of one"
         yield "            threshold:"
         yield from (f"              {line}" for line in threshold)
+    else:
+        yield from (f"        # {line.removeprefix('# ')}" for line in threshold)
 
 
-def _threshold(metric: Suggested, made: Guess, result: EvalResult | None) -> list[str]:
+def _is_live(line: str) -> bool:
+    """Whether a line of YAML is more than a remark."""
+    return not line.startswith("#")
+
+
+def _threshold(
+    metric: Suggested, made: Guess, result: EvalResult | None, old_model: str
+) -> list[str]:
     """The fields of a threshold of the metric, each with a remark."""
     lines = []
     worst, why = _worst_of(metric, result) if metric.judged else (None, "")
@@ -252,15 +266,24 @@ def _threshold(metric: Suggested, made: Guess, result: EvalResult | None) -> lis
     if bound is not None:
         side = "lower_bound" if better else "upper_bound"
         lines.append(f"value_threshold: {{{side}: {bound:.4g}}}  # {because}")
-    if metric.judged and made.baseline:
-        direction, change = ("HIGHER", -_FALL) if better else ("LOWER", _FALL)
-        kind = "absolute" if better else "relative"
-        limits = f"direction: {direction}_IS_BETTER, {kind}: {change:g}"
-        lines.append(f"change_threshold: {{{limits}}}  # against {visible(made.baseline)}")
+    against = made.baseline or old_model
+    if metric.judged and against:
+        lines.append(f"{_change(better)}  # against {visible(against)}")
         lines.append(
             "# evidence: worse  # refuses only where chance does not explain the fall (docs/verdict.md)"
         )
+    elif metric.judged and not made.prediction:
+        change = _change(better)
+        change = change if lines else f"threshold: {{{change}}}"
+        lines.append(f"# {change}  # with --baseline OLD_MODEL")
     return lines
+
+
+def _change(better: bool | None) -> str:
+    """How much worse than the baseline a model may be."""
+    direction, change = ("HIGHER", -_FALL) if better else ("LOWER", _FALL)
+    kind = "absolute" if better else "relative"
+    return f"change_threshold: {{direction: {direction}_IS_BETTER, {kind}: {change:g}}}"
 
 
 def _worst_of(metric: Suggested, result: EvalResult | None) -> tuple[float | None, str]:
@@ -321,10 +344,16 @@ def scalar(text: str) -> str:
     return text if is_plain else json.dumps(text, ensure_ascii=False)
 
 
-def words(made: Guess) -> Iterable[tuple[str, str]]:
+def words(made: Guess, columns: Mapping[str, ColumnFacts]) -> Iterable[tuple[str, str]]:
     """What was guessed, each with its reason, as (name, sentence)."""
     yield "task", f"{TASKS[made.task]}: {made.reasons['task']}"
     for role in ("label", "prediction", "baseline", "weight", "query"):
         column = getattr(made, role)
         if column or role == "prediction":
             yield role, f"{visible(column) or 'none'}: {made.reasons[role]}"
+    times = [visible(name) for name, of in columns.items() if of.is_time and name not in made.used]
+    if times:
+        yield (
+            "time",
+            f"{', '.join(times)}: not sliced; the config has months as a remark, for benison monitor",
+        )
