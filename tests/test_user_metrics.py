@@ -220,7 +220,7 @@ def test_the_direction_of_a_metric_of_ones_own(tmp_path: Path, better: bool | No
         result, metrics=table.set_column(column, "value", pc.add(table["value"], 1.0))
     )
     rows = query.changes(higher, [result], ["off"], None)
-    assert {row["worse"] for row in rows} == {bad}
+    assert {row["bad_way"] for row in rows} == {None if bad is None else "higher" if bad else ""}
     shown = CliRunner().invoke(app, ["show", str(tmp_path / "out"), "--metric", "off"]).output
     assert ("worst slices" in shown, "direction unknown" in shown) == (bad is not None, bad is None)
     (metric,) = Carried.of(page.render(result)).header["views"][0]["metrics"]
