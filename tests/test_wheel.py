@@ -18,7 +18,7 @@ OFFLINE = ("NewConnectionError", "ConnectTimeoutError", "NameResolutionError", "
 # Besides what only the process of a container needs.
 OF_AIRFLOW = [
     *("base", "decorator", "docker", "evaluator", "gates", "hook", "kubernetes", "process", "sdk"),
-    *("docker_trigger", "trigger"),
+    *("docker_trigger", "monitor", "trigger"),
 ]
 # What subclasses the classes of a host cannot be imported without the host.
 HOSTED = {
@@ -26,6 +26,7 @@ HOSTED = {
     "benison.engine.beam_fns": "beam",
     "benison.evaluator.component": "tfx",
     "benison.evaluator.executor": "tfx",
+    "benison.evaluator.monitor_component": "tfx",
     **{f"benison.lineage.{name}": "sql" for name in ("database", "sql", "statements", "tables")},
     "benison.sinks.openlineage": "openlineage",
     "benison_orchestration.airflow": "airflow",

@@ -53,7 +53,7 @@ def prepare(form: str, shared: Path) -> None:
         manifest |= {"created": "2026-01-31T12:00:00+00:00", "seconds": {"load": 0.5}}
         (output / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
         _seal(output)
-    for old in sorted(_OLD.iterdir()):
+    for old in sorted(_OLD.glob("result-*")):
         shutil.copytree(old, shared / old.name)
 
 
