@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import benison
 from benison.cli import app
-from benison.engine.extract import _scores
+from benison.engine.prediction_outputs import scores_of
 from tests.component.test_formats import write_examples
 from tests.conftest import config
 
@@ -139,7 +139,7 @@ def test_code_that_ends_the_program_says_nothing_of_the_model(code: str, tmp_pat
 def test_a_score_that_is_complex_is_no_prediction() -> None:
     scores = np.array([0.5 + 1j, 0.25])
     with pytest.raises(benison.ModelError, match="is not numbers"):
-        _scores(scores, "output", 2)
+        scores_of(scores, "output", 2)
 
 
 @pytest.mark.parametrize("field", ["examples", "model", "baseline", "output"])

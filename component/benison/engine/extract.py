@@ -12,18 +12,18 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 import pyarrow as pa
 
 from benison import models
 from benison.config import EvalConfig, ModelSpec, SlicingSpec
-from benison.data.batch import Extracts, Ragged, Target, check_weights
+from benison.data.batch import Extracts, Target, check_weights
 from benison.engine.class_numbers import ClassNumbers
 from benison.engine.plan import Plan
+from benison.engine.prediction_outputs import prediction_outputs, scores_of
 from benison.engine.read_columns import as_column, as_floats
 from benison.engine.stages import Extractor, FeatureConsumer
 from benison.engine.variants import Variant
-from benison.errors import DataError, ModelError, suggestion
+from benison.errors import DataError
 from benison.paths import whole
 from benison.slicing.encode import ColumnCodes, SpecCodes
 from benison.slicing.spec_columns import columns_of
@@ -31,9 +31,6 @@ from benison.slicing.spec_columns import columns_of
 if TYPE_CHECKING:
     from benison.models.preprocessing import Function
     from benison.models.text_functions import ColumnFunction
-
-# What TensorFlow's heads and Keras call the output that scores an example, in order of preference.
-WELL_KNOWN_OUTPUTS = ("scores", "outputs", "predictions", "logistic", "probabilities", "logits")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,7 +177,7 @@ class PredictionsExtractor:
         outputs = self.predictors[model].predict(features, examples)
         known = getattr(self.predictors[model], "classes", {})
         for target, name in prediction_outputs(spec, outputs):
-            predictions[target] = _scores(outputs[name], name, features.num_rows)
+            predictions[target] = scores_of(outputs[name], name, features.num_rows)
             self.numbers.learn(target, known.get(name, ()))
         return predictions
 
@@ -232,64 +229,6 @@ class TransformedFeaturesExtractor:
             if columns:
                 transformed[model] = pa.RecordBatch.from_pydict(columns)
         return {**extracts, "transformed_features": transformed} if transformed else extracts
-
-
-def _scores(output: Any, name: str, rows: int) -> Any:
-    try:
-        if np.iscomplexobj(output):
-            raise TypeError("Numbers are real")  # noqa: TRY301 - as for what is no number at all
-        scores = np.asarray(output, np.float64)
-    except (TypeError, ValueError) as error:
-        raise ModelError(
-            f"Output {name!r} of the model is not numbers, so it cannot be the prediction. Name another "
-            f"one with prediction_key in model_specs."
-        ) from error
-    if scores.ndim == 3 and len(scores) == rows:  # noqa: PLR2004 - such as boxes of an image
-        values = scores.reshape(-1, scores.shape[2])
-        return Ragged(values, np.arange(rows + 1) * scores.shape[1])
-    if scores.ndim not in (1, 2) or len(scores) != rows:
-        raise ModelError(
-            f"Output {name!r} of the model has the shape {scores.shape} for {rows:,} rows; predictions have "
-            f"one row for each example, and one number, a list of numbers or a list of boxes in it."
-        )
-    return scores
-
-
-def prediction_outputs(spec: ModelSpec, outputs: Iterable[str]) -> list[tuple[Target, str]]:
-    """Which of a model's outputs is the prediction of which (model, output) of the config.
-
-    Raises:
-        ModelError: The config names an output that the model does not have, or names none although
-            the model has several and none of them has a well-known name.
-    """
-    names = list(outputs)
-    wanted = spec.prediction_keys or {output: output for output in spec.label_keys}
-    if not wanted:
-        wanted = {"": spec.prediction_key or _only_output(spec, names)}
-    for name in wanted.values():
-        if name not in names:
-            raise ModelError(
-                f"{_called(spec)} has no output {name!r}. {suggestion(name, names)} With a model, "
-                f"prediction_key names one of its outputs: take it out, or leave out the model if {name!r} "
-                f"is a column."
-            )
-    return [((spec.name, output), name) for output, name in wanted.items()]
-
-
-def _called(spec: ModelSpec) -> str:
-    return f"Model {spec.name!r}" if spec.name else "The model"
-
-
-def _only_output(spec: ModelSpec, names: list[str]) -> str:
-    if len(names) == 1:
-        return names[0]
-    for name in WELL_KNOWN_OUTPUTS:
-        if name in names:
-            return name
-    raise ModelError(
-        f"{_called(spec)} has the outputs {', '.join(sorted(names))}; say which one is the "
-        f"prediction with prediction_key in model_specs."
-    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from benison.errors import ConfigError
 from benison.metrics.groups import members
-from benison.results.result import EvalResult, filter_rows
+from benison.results.result import EvalResult
+from benison.results.row_filters import filter_rows
 from benison.table.slices import name_in_any_order
 from benison.validation.checks import Check
 from benison.validation.terms import FAIL, OUTCOMES, PASS

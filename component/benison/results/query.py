@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.errors import DataError, suggestion
-from benison.results.result import IDENTITY, EvalResult, filter_rows
+from benison.results.result import IDENTITY, EvalResult
+from benison.results.row_filters import filter_rows
 from benison.slicing.keys import OVERALL
 from benison.table.key import CHANGE, KEY_COLUMNS, Key
 from benison.table.slices import slice_id, slice_ids

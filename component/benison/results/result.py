@@ -16,13 +16,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benison.config import EvalConfig, SlicingSpec
+from benison.config import EvalConfig
 from benison.errors import ConfigError, DataError, MissingExtraError, OutputError, suggestion
 from benison.metrics import About, describe
 from benison.metrics.groups import members
 from benison.output import blessing
 from benison.paths import Location, RemotePath, fetched, locate
 from benison.results import viewing
+from benison.results.row_filters import filter_rows, filter_slice, shown_slice
 from benison.results.viewing import Viewer
 from benison.results.written_rows import no_rows, written_rows
 from benison.results.written_tables import (
@@ -38,8 +39,8 @@ from benison.table import documents
 from benison.table.key import CHANGE, KEY_COLUMNS, SLICE_RATIO, VALUE, VIEW_COLUMNS
 from benison.table.row_files import ANALYSIS
 from benison.table.schema import METRICS_SCHEMA, PLOTS_SCHEMA
-from benison.table.slices import Slices, name_in_any_order, slice_id, slice_ids
-from benison.table.words import metric_kind, slice_text
+from benison.table.slices import slice_ids
+from benison.table.words import metric_kind
 from benison.validation.terms import LOWER
 from benison.validation.verdict import Verdict
 
@@ -178,7 +179,9 @@ class EvalResult:
             varied = [key for key in _CHOICES if len(pc.unique(rows[key])) > 1]
             ambiguous = "the features and values of the slice, because two slices have that name"
             what = f"which {', '.join(varied)}" if varied else ambiguous
-            raise DataError(f"{metric} of {_shown(slice)} has {rows.num_rows} values; say {what}.")
+            raise DataError(
+                f"{metric} of {shown_slice(slice)} has {rows.num_rows} values; say {what}."
+            )
         number: float = rows["value"][0].as_py()
         return number
 
@@ -283,43 +286,6 @@ def _with_ids(metrics: pa.Table) -> pa.Table:
     return metrics.select(columns).append_column(IDENTITY, slice_ids(metrics))
 
 
-def filter_rows(table: pa.Table, **wanted: Any) -> pa.Table:
-    """The rows of a table of metrics or plots that have certain values.
-
-    Raises:
-        DataError: No row has one of the values; the message lists those that exist.
-    """
-    for column, value in wanted.items():
-        matching = table.filter(pc.equal(table[column], pa.scalar(value)))
-        if not matching.num_rows:
-            hint = suggestion(str(value), map(str, pc.unique(table[column]).to_pylist()))
-            raise DataError(f"The results have no {column} {value!r}. {hint}")
-        table = matching
-    return table
-
-
-def filter_slice(table: pa.Table, wanted: str | Mapping[str, Any] | SliceKey) -> pa.Table:
-    """The rows of a slice, given by its name, or by its features and values.
-
-    Raises:
-        DataError: There is no such slice; it says which there are.
-    """
-    if isinstance(wanted, str):
-        return filter_rows(table, slice=name_in_any_order(table, wanted) or wanted)
-    texts = {feature: _text(value) for feature, value in dict(wanted).items()}
-    key = tuple(sorted(texts.items()))
-    rows = table.filter(pc.equal(slice_ids(table), slice_id(key)))
-    if not rows.num_rows and key:
-        # Of numbers, 5, 5.0 and "5" are one.
-        same = Slices.of_table(table).of_spec(SlicingSpec(feature_values=texts))
-        rows = table.take(pa.array(same))
-    return rows if rows.num_rows else filter_rows(table, slice=slice_text(key))
-
-
-def _shown(wanted: str | Mapping[str, Any] | SliceKey) -> str:
-    return wanted if isinstance(wanted, str) else slice_text(tuple(sorted(dict(wanted).items())))
-
-
 def metric_info(results: Iterable[EvalResult]) -> dict[str, About]:
     """What is known of each metric by its name in results.
 
@@ -360,10 +326,6 @@ def _as_candidate_of(config: EvalConfig, other: EvalResult) -> pa.Table:
     renamed = pc.if_else(pc.equal(model, theirs[0].name), ours[0].name, model)
     index = other.metrics.schema.get_field_index("model")
     return other.metrics.set_column(index, other.metrics.schema.field(index), renamed)
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def load_result(path: str | os.PathLike[str] | RemotePath) -> EvalResult:

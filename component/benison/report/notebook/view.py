@@ -21,7 +21,8 @@ from benison.errors import DataError, suggestion
 from benison.report.notebook import cell, charts
 from benison.report.notebook.plot_data import ASKED_BY, PLOTS, Kind, thinned
 from benison.report.notebook.probe_data import curve_points, probe_rows
-from benison.results.result import UNDIRECTED, EvalResult, filter_rows, load_result
+from benison.results.result import UNDIRECTED, EvalResult, load_result
+from benison.results.row_filters import filter_rows
 from benison.slicing.keys import OVERALL
 from benison.table.key import SLICE_DIFFERENCE, VALUE, VIEW_COLUMNS
 from benison.table.slices import slice_id, slice_ids
