@@ -170,6 +170,10 @@ def test_the_command_says_it_and_ends_with_1_as_a_gate(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["drift", *files, "--json", "-c", "cash"])
     assert done.exit_code == 0
     assert json.loads(done.output)["checks"][0]["ks"] is None
+    assert "So few rows" not in CliRunner().invoke(app, ["drift", *files]).output
+    pq.write_table(table.slice(0, 1), tmp_path / "one.parquet")
+    done = CliRunner().invoke(app, ["drift", files[0], str(tmp_path / "one.parquet")])
+    assert "So few rows as 1 show hardly any drift" in done.output
     kept = str(tmp_path / "before.profile.parquet")
     assert CliRunner().invoke(app, ["profile", files[0], kept, "--slice", "cash"]).exit_code == 0
     asked = ["drift", kept, files[1], "--slice", "cash", "--threshold", "fare=0.8"]

@@ -55,6 +55,8 @@ Slices = Annotated[
     typer.Option("--slice", help="A feature of which every value is a slice; repeatable."),
 ]
 
+_FEW_ROWS = 50
+
 
 def drift(  # noqa: PLR0913, PLR0917 - one parameter an option
     reference: Annotated[
@@ -140,6 +142,9 @@ def _show(report: DriftReport) -> None:
     drifted = f"{len(report.drifted)} of {len(report.checks)} columns drifted"
     rows = f"{report.reference_rows:,} rows of the reference, {report.current_rows:,} now"
     out.print(f"{drifted} ({rows}).")
+    least = min(report.reference_rows, report.current_rows)
+    if least < _FEW_ROWS:
+        out.print(f"So few rows as {least:,} show hardly any drift; give at least {_FEW_ROWS}.")
     table = Table("column", "distance", "debiased", "p", "missing", "now", box=None)
     for check in report.checks:
         numbers = (f"{check.distance:.3f}", f"{check.debiased:.3f}", f"{check.p_adjusted:.2g}")
