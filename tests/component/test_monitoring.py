@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 import benison
 from benison.cli import app
-from benison.errors import BenisonError, PublishError
+from benison.errors import BenisonError, NothingYetError, PublishError
 from benison.monitoring import Alert, MonitorReport, Watch, monitor, monitor_columns, monitor_stream
 from benison.monitoring.detectors import BucketCounts
 from benison.monitoring.e_detector import EDetector
@@ -219,6 +219,8 @@ def test_a_bucket_without_its_labels_is_said_and_not_judged(concept: list[EvalRe
     assert report.pending == (report.buckets[-1],)
     assert "labels are not in yet" in report.summary
     assert not watched([*concept, benison.evaluate(late, CONFIG)], labelled=0.4).pending
+    with pytest.raises(NothingYetError, match="labels are not in yet"):
+        watched([concept[0], benison.evaluate(late, CONFIG)])
 
 
 def test_shares_of_all_rows_are_watched_without_intervals() -> None:

@@ -155,7 +155,7 @@ class Timeline:
         return [known for known in named.values() if known is not None]
 
     def series(self, metric: str, known: int, labelled: float) -> list[Series]:
-        """The rates of a metric by slice and bucket, each key and each bad end by itself.
+        """The rates of a metric by slice and bucket, each key and each bad end by itself; slices may be none.
 
         Args:
             metric: Its name.
@@ -174,7 +174,7 @@ class Timeline:
             own = rows.filter(pc.equal(texts, text))
             dense = _Dense.of(own, len(self.buckets), self.level, metric in shares)
             made += (dense.series(side, known, labelled) for side in sides)
-        return [each for each in made if len(each.slices)]
+        return made
 
     def _is_rate(self, metric: str, rows: pa.Table) -> bool:
         """Whether a metric is from 0 to 1 by its definition; or the mean of numbers that all are so far."""

@@ -128,9 +128,13 @@ class Watch:
                 f"There are {len(timeline.buckets)} buckets, of which {self.known} are the reference, so "
                 "none is left to be watched."
             )
-        made = [
+        every = [
             series for name in wanted for series in timeline.series(name, self.known, self.labelled)
         ]
+        made = [series for series in every if len(series.slices)]
+        if not made and any(series.is_pending.any() for series in every):
+            waiting = ", ".join(_pending(every, timeline.buckets[self.known :]))
+            raise NothingYetError(f"Nothing can be watched, as labels are not in yet: {waiting}.")
         if not made:
             raise DataError(
                 f"Nothing can be watched: of {', '.join(wanted) or 'no metric'} no slice has a rate from "
