@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +125,57 @@ def test_a_batch_without_times_has_no_zone(tmp_path: Path) -> None:
     assert result.slices() == ["day=2026-03-02"]
     (pair,) = result.metrics["slice_key"][0].as_py()
     assert pair["type"] == PERIOD
+
+
+@pytest.mark.parametrize(
+    ("zone", "every", "labels"),
+    [
+        # An hour that comes twice, a midnight that is skipped, and one that comes twice.
+        (
+            "Europe/Berlin",
+            "hour",
+            {
+                "2026-10-24T23:30:00Z": "2026-10-25 01h",
+                "2026-10-25T00:30:00Z": "2026-10-25 02h",
+                "2026-10-25T01:30:00Z": "2026-10-25 02h",
+                "2026-10-25T02:30:00Z": "2026-10-25 03h",
+            },
+        ),
+        (
+            "Asia/Beirut",
+            "day",
+            {"2026-03-28T21:30:00Z": "2026-03-28", "2026-03-28T22:30:00Z": "2026-03-29"},
+        ),
+        (
+            "America/Havana",
+            "day",
+            {
+                "2026-11-01T03:30:00Z": "2026-10-31",
+                "2026-11-01T04:30:00Z": "2026-11-01",
+                "2026-11-01T05:30:00Z": "2026-11-01",
+            },
+        ),
+        (
+            "+05:30",
+            "day",
+            {"2026-03-01T18:29:59Z": "2026-03-01", "2026-03-01T18:30:00Z": "2026-03-02"},
+        ),
+        (
+            "-0330",
+            "hour",
+            {"2026-03-01T03:29:59Z": "2026-02-28 23h", "2026-03-01T03:30:00Z": "2026-03-01 00h"},
+        ),
+    ],
+)
+def test_times_are_labelled_by_the_clock_of_their_zone(
+    zone: str, every: str, labels: dict[str, str]
+) -> None:
+    times = pa.array([*labels, None]).cast(pa.timestamp("s", "UTC")).cast(pa.timestamp("ns", zone))
+    assert periods("t", times, every).to_pylist() == [*labels.values(), None]
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "UTC+3"])
+def test_a_zone_that_is_unknown_is_refused(zone: str) -> None:
+    times = pa.array([0], pa.timestamp("s", zone))
+    with pytest.raises(DataError, match=f"'day'.*{re.escape(repr(zone))}.*Cast the column"):
+        benison.evaluate(pa.table({"day": times, "label": [1], "score": [1]}), config(by("day")))

@@ -20,6 +20,7 @@ Group: TypeAlias = "tuple[tuple[str, ...], tuple[str, ...]]"
 """The features of slices, and how their values are compared: those of a number and of its bins are two."""
 
 _ZONE = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
+_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
 _SCALES = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
 """From which number on times are not seconds, and how many to a second they are then."""
 _FIRST, _END = 31_536_000, 7_258_118_400  # the years from 1971 to 2199 in seconds
@@ -69,10 +70,10 @@ def periods(feature: str, column: pa.Array, every: str) -> pa.Array:
 
     Args:
         feature: The name of the column.
-        column: Timestamps, in their own time zone where they have one; dates; texts of ISO 8601, in UTC where
-            they have zones, which all of a column have or none (`check_zones`); or numbers of the years
-            from 1971 to 2199: seconds since 1970, from 1e11 on milliseconds, from 1e14 microseconds, from
-            1e17 nanoseconds.
+        column: Timestamps, by the clock of their zone where they have one, so that an hour that a change of
+            the clock repeats is one period; dates; texts of ISO 8601, in UTC where they have zones, which
+            all of a column have or none (`check_zones`); or numbers of the years from 1971 to 2199: seconds
+            since 1970, from 1e11 on milliseconds, from 1e14 microseconds, from 1e17 nanoseconds.
         every: One of `PERIODS`; a week begins on Monday and is named as in ISO 8601.
 
     Raises:
@@ -89,7 +90,7 @@ def with_kind(feature: str, column: pa.Array, every: str) -> tuple[pa.Array, str
     check_times(feature, column.type)
     column = undictionary(column)
     times = _times(feature, column)
-    encoded = pc.floor_temporal(times, unit=every).dictionary_encode()
+    encoded = pc.floor_temporal(_local(feature, times), unit=every).dictionary_encode()
     is_zoned = is_text(column.type) and times.type.tz is not None
     labels = pc.strftime(encoded.dictionary, PERIODS[every]).take(encoded.indices)
     return labels, ZONED_PERIOD if is_zoned else PERIOD
@@ -103,6 +104,24 @@ def _times(feature: str, column: pa.Array) -> pa.Array:
     if pa.types.is_date(kind) or pa.types.is_null(kind):
         return column.cast(pa.timestamp("s"), safe=False)
     return _of_texts(feature, column) if is_text(kind) else _of_numbers(feature, column)
+
+
+def _local(feature: str, times: pa.Array) -> pa.Array:
+    """What the clock of their zone shows, without a zone: a period may begin where that is no instant or two.
+
+    Arrow looks zones up by name, and so knows none such as +05:30.
+    """
+    if offset := _OFFSET.fullmatch(times.type.tz or ""):
+        sign, hours, minutes = offset.groups()
+        seconds = int(f"{sign}1") * (int(hours) * 3600 + int(minutes) * 60)
+        return pc.add(times.cast(pa.timestamp("s")), pa.scalar(seconds, pa.duration("s")))
+    try:
+        return pc.local_timestamp(times)
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            f"Column {feature!r} holds times in the zone {times.type.tz!r}, which is unknown here. Cast the "
+            "column to UTC, or to a zone such as Europe/Berlin or +02:00."
+        ) from error
 
 
 def are_times(texts: pa.Array) -> bool:
