@@ -89,7 +89,7 @@ class AlertSensor(BaseSensorOperator, MonitorOperatorBase):
 
 
 class MonitorOperator(MonitorOperatorBase):
-    """Fails, and is not tried again, where a slice has become worse; what it returns is the report.
+    """Fails, and is not tried again, where a slice is worse or undefined; what it returns is the report.
 
     Args:
         on_alert: `fail`, or `continue`, for tasks behind it that look at the report.
@@ -108,7 +108,7 @@ class MonitorOperator(MonitorOperatorBase):
     def execute(self, context: Any) -> dict[str, Any] | None:
         """Watch; the report, or None where there is nothing yet to be watched."""
         report = self.report()
-        alerts = report["alerts"] if report else []
-        if alerts and self.on_alert == "fail":
-            raise AirflowFailException("\n".join(alert["reason"] for alert in alerts))
+        if report and not report["passes"] and self.on_alert == "fail":
+            reasons = [alert["reason"] for alert in report["alerts"]]
+            raise AirflowFailException("\n".join(reasons or [report["summary"]]))
         return report

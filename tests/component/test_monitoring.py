@@ -106,6 +106,34 @@ def test_nothing_that_changed_is_no_alert(quiet: list[EvalResult]) -> None:
     assert report.summary.startswith("No alert")
 
 
+def test_missing_predictions_hide_nothing(tmp_path: Path) -> None:
+    """A value that is undefined, though rows are there, is no bucket without rows and no late label."""
+    results = []
+    for day in range(3):
+        table = trips(day)
+        score = table["score"].to_numpy().copy()
+        score[: 400 * (day == 2) + (day == 1)] = np.nan
+        table = table.set_column(3, "score", pa.array(score))
+        output = tmp_path / str(day)
+        results.append(benison.evaluate(table, CONFIG, output=output))
+    report = watched(results)
+    assert (report.alerts, report.passes, report.pending) == ((), False, ())
+    assert report.undefined == ("1", "2")
+    assert "as where predictions are missing: 1; 2" in report.summary
+    folders = [str(tmp_path / str(day)) for day in range(3)]
+    command = ["monitor", *folders, "--as-given", "--gate", "--junit", str(tmp_path / "j.xml")]
+    assert CliRunner().invoke(app, command).exit_code == 1
+    assert len(list(ElementTree.parse(tmp_path / "j.xml").iter("failure"))) == 2
+
+
+def test_what_moves_with_the_number_of_rows_alone_is_not_watched() -> None:
+    metrics = [{"class_name": name} for name in ("BinaryAccuracy", "ExpectedCalibrationError")]
+    given = {**CONFIG, "metrics_specs": [{"metrics": metrics}]}
+    report = watched([benison.evaluate(trips(day), given) for day in range(2)])
+    assert report.metrics == ("binary_accuracy",)
+    assert "Not watched: expected_calibration_error" in report.summary
+
+
 FIRST = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
 
 
@@ -217,9 +245,9 @@ def test_a_bucket_without_its_labels_is_said_and_not_judged(concept: list[EvalRe
     late = late.set_column(2, "label", pa.array(labels))
     report = watched([*concept, benison.evaluate(late, CONFIG)])
     assert report.pending == (report.buckets[-1],)
-    assert "labels are not in yet" in report.summary
+    assert "few rows have a label and a prediction" in report.summary
     assert not watched([*concept, benison.evaluate(late, CONFIG)], labelled=0.4).pending
-    with pytest.raises(NothingYetError, match="labels are not in yet"):
+    with pytest.raises(NothingYetError, match="few rows have a label and a prediction"):
         watched([concept[0], benison.evaluate(late, CONFIG)])
 
 
@@ -302,7 +330,8 @@ def series_of(keys: list[SliceKey], failures: Any, rows: Any) -> Series:
     known = np.full(len(keys), 1_000.0), np.full(len(keys), 10_000.0)
     counts = BucketCounts(k, n, *known)
     names, pending = [slice_name(key) for key in keys], np.zeros(k.shape[1], np.bool_)
-    return Series(Key("fall_out"), "rose", names, keys, k / n, known[0] / known[1], counts, pending)
+    numbers = (k / n, known[0] / known[1], counts, pending, pending)
+    return Series(Key("fall_out"), "rose", names, keys, *numbers)
 
 
 def test_causes_of_their_own_are_each_an_alert_and_have_the_numbers_that_were_measured() -> None:

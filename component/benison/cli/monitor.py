@@ -126,7 +126,9 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
     replay: Annotated[
         bool, typer.Option("--replay", help="Say which alarms each threshold would have given.")
     ] = False,
-    gate: Annotated[bool, typer.Option("--gate", help="Exit with 1 if there is an alert.")] = False,
+    gate: Annotated[
+        bool, typer.Option("--gate", help="Exit with 1 if there is an alert or an undefined value.")
+    ] = False,
     junit: Annotated[
         str | None,
         typer.Option(help="A JUnit file to write, in which each alert is a failed case."),
@@ -187,12 +189,12 @@ def _finish(
     gate: bool,
     sinks: Sequence[Publisher] = (),
 ) -> None:
-    """Write, print and publish a report, and under the gate exit with 1 if there is an alert."""
+    """Write, print and publish a report, and under the gate exit with 1 if it does not pass."""
     if junit is not None:
         write_junit(report, junit)
     _print(report, as_json)
     publish_alerts(report, sinks)
-    if gate and report.alerts:
+    if gate and not report.passes:
         raise typer.Exit(NOT_BLESSED)
 
 

@@ -71,8 +71,9 @@ class MonitorExecutor(base_executor.BaseExecutor):  # type: ignore[misc]
         (output,) = output_dict["alerts"]
         output.alerts = len(report["alerts"])
         write(locate(output.uri) / FILE, json.dumps(report, indent=1).encode())
-        if report["alerts"] and exec_properties["fail"]:
-            raise DataError(" ".join(alert["reason"] for alert in report["alerts"]))
+        if not report["passes"] and exec_properties["fail"]:
+            reasons = [alert["reason"] for alert in report["alerts"]]
+            raise DataError(" ".join(reasons or [report["summary"]]))
 
 
 def _report(runs: Sequence[str], choices: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def _report(runs: Sequence[str], choices: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return monitor(runs, **choices).to_dict()
     except NothingYetError as error:
-        return {"alerts": [], "nothing_yet": True, "summary": str(error)}
+        return {"alerts": [], "passes": True, "nothing_yet": True, "summary": str(error)}
 
 
 def _check(choices: Mapping[str, Any]) -> None:

@@ -102,6 +102,8 @@ class MonitorReport:
         streams: How many slices of metrics.
         pending: The buckets that are not judged yet, as their labels are not in; with the metric, where not
             all wait.
+        undefined: The buckets, likewise, in which rows have no value though others of them are evaluated, as
+            where predictions are missing: a gate does not pass them.
         unwatched: The metrics that are no rates from 0 to 1 whose number of rows is known; of `hdddm` the
             columns that are ids or times.
         unknown: The slices that the reference does not have.
@@ -117,6 +119,7 @@ class MonitorReport:
     metrics: tuple[str, ...]
     streams: int
     pending: tuple[str, ...]
+    undefined: tuple[str, ...]
     unwatched: tuple[str, ...]
     unknown: tuple[str, ...]
     detector: str
@@ -136,7 +139,14 @@ class MonitorReport:
         watched = f"{counted(self.streams, noun)} in {counted(len(self.buckets), 'bucket')}"
         text = f"{alerts}: {watched} after {self.reference[-1]}."
         if self.pending:
-            text += f" Not judged, as labels are not in yet: {_listed(self.pending)}."
+            text += (
+                f" Not judged, as few rows have a label and a prediction: {_listed(self.pending)}."
+            )
+        if self.undefined:
+            text += (
+                " Not judged, as the value is undefined, as where predictions are missing: "
+                f"{_listed(self.undefined)}."
+            )
         if self.unknown:
             text += f" Not watched, as the reference has no rows of them: {_listed(self.unknown)}."
         if self.unwatched and self.detector == HDDDM:
@@ -144,10 +154,15 @@ class MonitorReport:
         elif self.unwatched:
             text += (
                 f" Not watched: {_listed(self.unwatched)}; what is watched is a rate from 0 to 1 by its "
-                "definition, with an interval (options: {confidence: {level: 0.95}}) or a share of all rows "
-                "without weights."
+                "definition, which does not move with the number of rows, with an interval (options: "
+                "{confidence: {level: 0.95}}) or a share of all rows without weights."
             )
         return text
+
+    @property
+    def passes(self) -> bool:
+        """Whether there is no alert, and no value is undefined."""
+        return not self.alerts and not self.undefined
 
     @property
     def error_rate(self) -> str:
@@ -168,6 +183,7 @@ class MonitorReport:
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return {
             **fields,
+            "passes": self.passes,
             "summary": self.summary,
             "error_rate": self.error_rate,
             "alerts": [alert.to_dict() for alert in self.alerts],

@@ -114,6 +114,7 @@ def _report(
         metrics=tuple(reference),
         streams=len(reference),
         pending=(),
+        undefined=(),
         unwatched=unnamed,
         unknown=(),
         detector=HDDDM,

@@ -26,6 +26,7 @@ def write_junit(report: MonitorReport, path: str | os.PathLike[str]) -> None:
     alarmed = {alert.metric for alert in report.alerts}
     cases = [(alert.metric, _case(alert), alert.reason) for alert in report.alerts]
     cases += [(name, "no alert", "") for name in report.metrics if name not in alarmed]
+    cases += [("undefined", bucket, report.summary) for bucket in report.undefined]
     facts = {"Summary": report.summary, "Detector": report.error_rate}
     write_cases(path, cases, facts)
 

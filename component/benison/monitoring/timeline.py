@@ -46,6 +46,18 @@ _OF_ALL_ROWS = (
 """The metrics that are shares of all rows that they are evaluated on, whatever their intervals."""
 _MEANS = ("MeanLabel", "MeanPrediction")
 """The metrics that are rates where labels are 0 and 1, or predictions probabilities."""
+_BIASED = (
+    "BrierReliability",
+    "BrierResolution",
+    "DemographicParityDifference",
+    "DemographicParityRatio",
+    "EqualOpportunityDifference",
+    "EqualOpportunityRatio",
+    "EqualizedOddsDifference",
+    "EqualizedOddsRatio",
+    "ExpectedCalibrationError",
+)
+"""The metrics from 0 to 1 that move with the number of rows alone."""
 _NEARLY = 1.5  # rows: an error that is divided by n - 1 makes one row less
 
 
@@ -164,7 +176,7 @@ class Timeline:
                 still waits for them.
         """
         rows = self.rows.filter(pc.equal(self.rows["metric"], metric))
-        if not self._is_rate(metric, rows):
+        if metric in {*_named(self.latest.config, _BIASED)} or not self._is_rate(metric, rows):
             return []
         texts = pc.binary_join_element_wise(*_texts(rows), _SEPARATOR)
         bad = self.latest.is_bad_when_high(metric)
@@ -243,6 +255,8 @@ class Series:
         known: The value of what was blessed: float64[S].
         counts: The same as failures among rows. A bucket that waits for labels has no rows.
         is_pending: Which buckets wait: bool[T].
+        is_undefined: In which buckets a slice has rows that are evaluated and others that are not, and no
+            value, as where predictions are missing: bool[T].
         unknown: The names of slices that the reference does not have; they are not watched.
     """
 
@@ -254,6 +268,7 @@ class Series:
     known: Array
     counts: BucketCounts
     is_pending: Mask
+    is_undefined: Mask
     unknown: tuple[str, ...] = ()
 
     def value_of(self, rate: float) -> float:
@@ -291,14 +306,15 @@ class _Dense:
         rows = rows_of_rates(self.numbers, self.level, self.is_of_rows and not self.key.weighted)
         rates = 1 - self.numbers["value"] if side == FALLS else self.numbers["value"]
         failures = np.where(rows > 0, rates * rows, 0.0)
-        pending = self._pending(known, labelled)
+        undefined = self._undefined(known)
+        pending = self._pending(known, labelled) & ~undefined
         rows = np.where(pending, 0.0, rows)
         failures = np.where(rows > 0, failures, 0.0)
         before = [of[:, :known].sum(1) for of in (failures, rows)]
         with np.errstate(invalid="ignore", divide="ignore"):
             rate = before[0] / before[1]
         counts = BucketCounts(failures[:, known:], rows[:, known:], before[0], before[1])
-        index = np.flatnonzero((before[1] > 0) & counts.rows.any(1))
+        index = np.flatnonzero((before[1] > 0) & (counts.rows.any(1) | undefined.any()))
         is_new = (before[1] <= 0) & counts.rows.any(1)
         return Series(
             self.key,
@@ -309,8 +325,17 @@ class _Dense:
             (1 - rate if side == FALLS else rate)[index],
             counts.take(index),
             pending[known:],
+            undefined[known:],
             tuple(self.slices[i] for i in np.flatnonzero(is_new)),
         )
+
+    def _undefined(self, known: int) -> Mask:
+        """The buckets in which a slice of the reference has rows but no value: bool[T]."""
+        value, evaluated, examples = (self.numbers[n] for n in ("value", "evaluated", "examples"))
+        is_known = np.isfinite(value[:, :known]).any(1, keepdims=True)
+        undefined = np.isnan(value) & (evaluated > 0) & (evaluated < examples) & is_known
+        undefined[:, :known] = False
+        return np.asarray(undefined.any(0))
 
     def _pending(self, known: int, labelled: float) -> Mask:
         """The buckets that wait for labels, by the share of all rows on which values rest: bool[T]."""

@@ -94,7 +94,8 @@ class Watch:
             tuple(timeline.buckets[: self.known]),
             watched,
             streams,
-            _pending(series, names),
+            _where([each.is_pending for each in series], series, names),
+            _where([each.is_undefined for each in series], series, names),
             tuple(name for name in self._names(timeline) if name not in watched),
             tuple(dict.fromkeys(name for each in series for name in each.unknown)),
             self.detector,
@@ -133,8 +134,11 @@ class Watch:
         ]
         made = [series for series in every if len(series.slices)]
         if not made and any(series.is_pending.any() for series in every):
-            waiting = ", ".join(_pending(every, timeline.buckets[self.known :]))
-            raise NothingYetError(f"Nothing can be watched, as labels are not in yet: {waiting}.")
+            masks, later = [each.is_pending for each in every], timeline.buckets[self.known :]
+            waiting = ", ".join(_where(masks, every, later))
+            raise NothingYetError(
+                f"Nothing can be watched, as few rows have a label and a prediction: {waiting}."
+            )
         if not made:
             raise DataError(
                 f"Nothing can be watched: of {', '.join(wanted) or 'no metric'} no slice has a rate from "
@@ -156,16 +160,20 @@ def _is_of(change: Change, chosen: Sequence[str] | None) -> bool:
     return chosen is None or any(name in chosen for name in names)
 
 
-def _pending(series: Sequence[Series], buckets: Sequence[str]) -> tuple[str, ...]:
-    """The buckets that wait for labels; with the metrics, where others do not."""
-    waiting = []
+def _where(
+    masks: Sequence[Mask], series: Sequence[Series], buckets: Sequence[str]
+) -> tuple[str, ...]:
+    """The buckets of masks over the series; with the metrics, where not all are of them."""
+    named = []
     for i, bucket in enumerate(buckets):
-        metrics = dict.fromkeys(each.key.metric for each in series if each.is_pending[i])
-        if metrics and all(each.is_pending[i] for each in series):
-            waiting.append(bucket)
+        metrics = dict.fromkeys(
+            each.key.metric for mask, each in zip(masks, series, strict=True) if mask[i]
+        )
+        if metrics and all(mask[i] for mask in masks):
+            named.append(bucket)
         elif metrics:
-            waiting.append(f"{bucket} of {', '.join(metrics)}")
-    return tuple(waiting)
+            named.append(f"{bucket} of {', '.join(metrics)}")
+    return tuple(named)
 
 
 def _alert(change: Change, buckets: Sequence[str]) -> Alert:
