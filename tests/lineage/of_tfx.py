@@ -63,8 +63,8 @@ def number(folder: Path) -> int:
 
 
 def output(folder: Path) -> Path:
-    """The newest output that is whole; one that a killed run has begun has no marker."""
-    markers = (folder / "root/Evaluator/evaluation").glob("*/*BLESSED")
+    """The newest output that is whole; one that a killed run has begun has no marker, or no number yet."""
+    markers = (folder / "root/Evaluator/evaluation").glob("[0-9]*/*BLESSED")
     return max((m.parent for m in markers), key=number, default=folder / "none yet")
 
 
