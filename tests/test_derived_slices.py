@@ -117,7 +117,9 @@ def test_beam_has_the_same_slices_and_edges(
     form: Callable[[pa.Table, Path], Any], fares: pa.Table, tmp_path: Path
 ) -> None:
     pytest.importorskip("apache_beam", reason="needs Beam")
-    slices = [*SLICES, {"bins": {"hour": {"every": "minute"}}, "feature_keys": ["company"]}]
+    slices = [*SLICES, {"bins": {"pickup": {"every": "hour"}}, "feature_keys": ["company"]}]
+    seconds = pc.add(pc.multiply(fares["hour"].cast(pa.int64()), 1_800), 1_772_000_000)
+    fares = fares.append_column("pickup", seconds)
     made, data = config("ExampleCount", "AUC", slices=slices), form(fares, tmp_path)
     local = benison.evaluate(data, made)
     beam = benison.evaluate(data, made, engine="beam", beam_options=["--runner=FnApiRunner"])
