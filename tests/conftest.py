@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+import benison
 from benison.data.batch import Inputs
 from benison.metrics import Metric
 from benison.testing import WAYS, states_of, value_of
@@ -86,6 +87,24 @@ def config(*metrics: Any, slices: Any = ({},), **more: Any) -> dict[str, Any]:
         "metrics_specs": [{"metrics": named, **more.pop("spec", {})}],
         **more,
     }
+
+
+def write_days(folder: Path) -> None:
+    """Two evaluations, of which the second has every label of a company wrong."""
+    accuracy = {
+        "class_name": "BinaryAccuracy",
+        "threshold": {"value_threshold": {"lower_bound": 0}},
+    }
+    made = config(accuracy, slices=({}, {"feature_keys": ["company"]}))
+    made["options"] = {"confidence": {"level": 0.95}}
+    trips = taxi_like(2_000)
+    company = trips["company"].to_numpy()
+    wrong = np.where(
+        company == company[0], 1 - trips["label"].to_numpy(), trips["label"].to_numpy()
+    )
+    worse = trips.set_column(trips.column_names.index("label"), "label", pa.array(wrong))
+    for day, data in (("1", trips), ("2", worse)):
+        benison.evaluate(data, made, output=folder / day)
 
 
 @pytest.fixture

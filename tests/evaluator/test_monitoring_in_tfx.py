@@ -7,8 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
 import pytest
 
 pytest.importorskip("tfx")
@@ -18,7 +16,7 @@ from tfx import v1 as tfx
 import benison
 from benison.evaluator import Monitor
 from benison.evaluator.monitor_component import Alerts, MonitorExecutor
-from tests.conftest import config, taxi_like
+from tests.conftest import config, taxi_like, write_days
 
 pytestmark = pytest.mark.slow
 ModelEvaluation = tfx.types.standard_artifacts.ModelEvaluation
@@ -26,19 +24,9 @@ ModelEvaluation = tfx.types.standard_artifacts.ModelEvaluation
 
 def test_a_pipeline_says_which_slice_became_worse(tmp_path: Path) -> None:
     """Two evaluations, of which the second has every label of a company wrong."""
-    accuracy = {
-        "class_name": "BinaryAccuracy",
-        "threshold": {"value_threshold": {"lower_bound": 0}},
-    }
-    made = config(accuracy, slices=({}, {"feature_keys": ["company"]}))
-    made["options"] = {"confidence": {"level": 0.95}}
-    trips = taxi_like(2_000)
-    label, company = trips["label"].to_numpy(), trips["company"].to_numpy()
-    wrong = np.where(company == company[0], 1 - label, label)
-    worse = trips.set_column(trips.column_names.index("label"), "label", pa.array(wrong))
+    write_days(tmp_path)
     imported = []
-    for day, data in (("1", trips), ("2", worse)):
-        benison.evaluate(data, made, output=tmp_path / day)
+    for day in ("1", "2"):
         node = tfx.dsl.Importer(source_uri=str(tmp_path / day), artifact_type=ModelEvaluation)
         imported.append(node.with_id(f"day{day}"))
     channel = tfx.dsl.Channel(type=ModelEvaluation)

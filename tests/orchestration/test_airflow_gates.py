@@ -6,14 +6,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import benison
 from benison_orchestration.airflow_verdicts import choose
-from tests.conftest import config, taxi_like
+from tests.conftest import taxi_like, write_days
 from tests.orchestration.airflow_host import ENVIRONMENTS, Probed, Prober
 
 DAGS = Path(__file__).parent / "dags"
@@ -36,26 +34,8 @@ def probed(
 ) -> Probed:
     folder = tmp_path_factory.mktemp("gates")
     pq.write_table(taxi_like(2_000), folder / "eval.parquet")
-    write_days(folder)
+    write_days(folder / "days")
     return probe(request.param, DAGS / "gates.py", folder)
-
-
-def write_days(folder: Path) -> None:
-    """Two evaluations, of which the second has every label of a company wrong."""
-    accuracy = {
-        "class_name": "BinaryAccuracy",
-        "threshold": {"value_threshold": {"lower_bound": 0}},
-    }
-    made = config(accuracy, slices=({}, {"feature_keys": ["company"]}))
-    made["options"] = {"confidence": {"level": 0.95}}
-    trips = taxi_like(2_000)
-    company = trips["company"].to_numpy()
-    wrong = np.where(
-        company == company[0], 1 - trips["label"].to_numpy(), trips["label"].to_numpy()
-    )
-    worse = trips.set_column(trips.column_names.index("label"), "label", pa.array(wrong))
-    for day, data in (("1", trips), ("2", worse)):
-        benison.evaluate(data, made, output=folder / "days" / day)
 
 
 def test_what_became_worse_is_an_alert(probed: Probed) -> None:

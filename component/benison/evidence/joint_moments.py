@@ -20,10 +20,10 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from benison.data.batch import Array, Index, Inputs
-from benison.errors import DataError
 from benison.evidence.paired_cells import differ
 from benison.metrics.base import Statistic, ratio
 from benison.metrics.statistics.binary import heavy
+from benison.metrics.statistics.sums import check_single
 from benison.slicing.codes import SliceCodes
 
 Powers: TypeAlias = tuple[int, ...]
@@ -117,11 +117,7 @@ class PairedJointMoments(Statistic[JointMoments]):
         return JointMoments(*(np.zeros((size, *shape)) for shape in shapes))
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> JointMoments:
-        if inputs.labels.ndim != 1 or inputs.predictions.ndim != 1:
-            raise DataError(
-                "A correlation needs one label and one prediction in each row, and there are several. For "
-                "several classes, choose them with binarize.class_ids in metrics_specs."
-            )
+        check_single("A correlation", inputs.labels, inputs.predictions)
         inputs, codes = heavy(inputs, codes)
         differing = codes.sum(differ(inputs)) if self.paired else np.zeros(codes.size)
         with np.errstate(all="ignore"):  # infinite values have no moments

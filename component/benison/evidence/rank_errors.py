@@ -18,12 +18,10 @@ from typing import Any
 import numpy as np
 
 from benison.data.batch import Array, Index, Inputs, Mask
-from benison.data.mixing import mixed
-from benison.errors import DataError
 from benison.evidence.correlation_spread import Correlation
 from benison.evidence.estimators import Estimator
 from benison.evidence.paired_spread import Paired
-from benison.evidence.score_samples import Drawn, DrawnRows, ScoreSample
+from benison.evidence.score_samples import Drawn, DrawnRows, SampledPairs, ScoreSample
 from benison.evidence.spread import Student
 from benison.metrics.base import Metric, Statistic, ratio
 from benison.metrics.rank_correlation import KendallTau, RankAxis, SpearmanCorrelation
@@ -39,41 +37,17 @@ _OWN, _OTHER, _WEIGHT, _LABEL = range(4)
 
 
 @dataclasses.dataclass(frozen=True)
-class PairedRows(Statistic[ScoreSample]):
-    """A sample of the labels and predictions of one model or of two.
+class PairedRows(SampledPairs):
+    """A sample of the labels and predictions of one model or of two."""
 
-    Attributes:
-        paired: Whether there are two models.
-    """
-
-    paired: bool
-
-    def zero(self, size: int) -> ScoreSample:
-        return ScoreSample(np.zeros(2 * size, np.int64), (Drawn.joined([]),), (), is_compact=True)
+    interval_of = "a rank correlation"
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> ScoreSample:
         inputs, codes = heavy(inputs, codes)
-        if inputs.numbers is None:
-            raise DataError(
-                "The confidence interval of a rank correlation rests on a sample of rows, and these rows "
-                "have no numbers by which they could be drawn. Name a column as "
-                "options.confidence.cluster_key."
-            )
-        other = inputs.baseline if self.paired else inputs.predictions
-        ones = inputs.weighted(np.ones(len(inputs)))
-        numbers = np.stack([inputs.predictions, other, ones, inputs.labels], axis=1)
+        numbers = np.stack([*self.numbers_of(inputs), inputs.labels], axis=1)
         sides = np.zeros(len(inputs), np.int64)  # all are of one class
-        rows = DrawnRows(codes, sides, mixed(inputs.numbers), numbers)
+        rows = DrawnRows(codes, sides, self.drawn_by(inputs), numbers)
         return ScoreSample(codes.tabulate(sides, 2).ravel(), (), (rows,))
-
-    def merge(self, a: ScoreSample, b: ScoreSample) -> ScoreSample:
-        return a.merge(b)
-
-    def scatter(self, state: ScoreSample, index: Index, size: int) -> ScoreSample:
-        return state.relabelled(index, size)
-
-    def gather(self, state: ScoreSample, index: Index) -> ScoreSample:
-        return state.take(index)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -186,37 +186,63 @@ def _limits(rows: Index) -> Numbers:
 
 
 @dataclasses.dataclass(frozen=True)
-class PairedScores(Statistic[ScoreSample]):
-    """A sample of labels and scores of one model or of two.
+class SampledPairs(Statistic[ScoreSample]):
+    """A sample of the rows of each slice, with the predictions of one model or of two.
 
     Attributes:
         paired: Whether there are two models.
     """
 
+    interval_of: ClassVar[str]
+    """What has an interval by it, for a sentence."""
     paired: bool
 
     def zero(self, size: int) -> ScoreSample:
         return ScoreSample(np.zeros(2 * size, np.int64), (Drawn.joined([]),), (), is_compact=True)
 
+    def drawn_by(self, inputs: Inputs) -> Numbers:
+        """The numbers by which rows are drawn: uint64[N]; raises DataError where there are none."""
+        if inputs.numbers is None:
+            raise DataError(
+                f"The confidence interval of {self.interval_of} rests on a sample of rows, and these rows "
+                "have no numbers by which they could be drawn. Name a column as "
+                "options.confidence.cluster_key."
+            )
+        return mixed(inputs.numbers)
+
+    def numbers_of(self, inputs: Inputs) -> list[Array]:
+        """The predictions of both models, the one model's twice, and the weights: float64[N] each."""
+        other = inputs.baseline if self.paired else inputs.predictions
+        return [inputs.predictions, other, inputs.weighted(np.ones(len(inputs)))]
+
+    def merge(self, a: ScoreSample, b: ScoreSample) -> ScoreSample:
+        return a.merge(b)
+
+    def scatter(self, state: ScoreSample, index: Index, size: int) -> ScoreSample:
+        return state.relabelled(index, size)
+
+    def gather(self, state: ScoreSample, index: Index) -> ScoreSample:
+        return state.take(index)
+
+
+@dataclasses.dataclass(frozen=True)
+class PairedScores(SampledPairs):
+    """A sample of labels and scores of one model or of two."""
+
+    interval_of = "an AUC"
+
     def add(self, inputs: Inputs, codes: SliceCodes) -> ScoreSample:
         inputs, codes = heavy(inputs, codes)
         whole = check_binary(inputs)
-        if inputs.numbers is None:
-            raise DataError(
-                "The confidence interval of an AUC rests on a sample of rows, and these rows have no numbers "
-                "by which they could be drawn. Name a column as options.confidence.cluster_key."
-            )
         rows = self._rows(inputs, codes) if whole else self._shares(inputs, codes)
         counts = rows.codes.tabulate(rows.sides, 2).ravel()
         return ScoreSample(counts, (), (rows,))
 
     def _rows(self, inputs: Inputs, codes: SliceCodes) -> DrawnRows:
-        assert inputs.numbers is not None
-        other = inputs.baseline if self.paired else inputs.predictions
-        weights = inputs.weighted(np.ones(len(inputs)))
-        numbers = np.stack([inputs.predictions, other, weights], axis=1)
         sides = (inputs.labels == 1).astype(np.int64)
-        return DrawnRows(codes, sides, mixed(inputs.numbers), numbers)
+        return DrawnRows(
+            codes, sides, self.drawn_by(inputs), np.stack(self.numbers_of(inputs), axis=1)
+        )
 
     def _shares(self, inputs: Inputs, codes: SliceCodes) -> DrawnRows:
         """A row with a fractional label is in both classes with a share."""
@@ -228,15 +254,6 @@ class PairedScores(Statistic[ScoreSample]):
         weights = inputs.take(origin).weighted(shares[kept])
         split = dataclasses.replace(inputs.take(origin), labels=ones, weights=weights)
         return self._rows(split, codes.take(origin))
-
-    def merge(self, a: ScoreSample, b: ScoreSample) -> ScoreSample:
-        return a.merge(b)
-
-    def scatter(self, state: ScoreSample, index: Index, size: int) -> ScoreSample:
-        return state.relabelled(index, size)
-
-    def gather(self, state: ScoreSample, index: Index) -> ScoreSample:
-        return state.take(index)
 
 
 def _both_classes(index: Index) -> Index:

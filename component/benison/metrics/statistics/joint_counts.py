@@ -17,13 +17,12 @@ from typing import Any
 import numpy as np
 
 from benison.data.batch import Array, Index, Inputs, Mask
-from benison.errors import DataError
 from benison.metrics.base import Statistic
 from benison.metrics.statistics.binary import heavy
 from benison.metrics.statistics.cells import Cells
 from benison.metrics.statistics.ranks import WAITING
 from benison.metrics.statistics.scale import bins_of
-from benison.metrics.statistics.sums import RowFunction
+from benison.metrics.statistics.sums import RowFunction, check_single
 from benison.slicing.codes import SliceCodes
 
 EXACT_PAIRS = 4096
@@ -292,11 +291,7 @@ class JointRanks(Statistic[JointCounts]):
     def add(self, inputs: Inputs, codes: SliceCodes) -> JointCounts:
         inputs, codes = heavy(inputs, codes)
         x, y = self.x(inputs), self.y(inputs)
-        if x.ndim != 1 or y.ndim != 1:
-            raise DataError(
-                "A rank correlation needs one label and one prediction in each row, and there are several. "
-                "For several classes, choose them with binarize.class_ids in metrics_specs."
-            )
+        check_single("A rank correlation", x, y)
         weights = np.ones(len(x)) if inputs.weights is None else inputs.weights
         missing = np.isnan(x) | np.isnan(y)
         weights = np.where(missing, np.nan, weights)

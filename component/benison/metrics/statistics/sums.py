@@ -192,6 +192,15 @@ def weight_of(inputs: Inputs, codes: SliceCodes) -> Array:
     return codes.sum(inputs.weights)
 
 
+def check_single(what: str, labels: Array, predictions: Array) -> None:
+    """Refuse rows of several labels or predictions; raises DataError unless both are float64[N]."""
+    if labels.ndim != 1 or predictions.ndim != 1:
+        raise DataError(
+            f"{what} needs one label and one prediction in each row, and there are several. For several "
+            "classes, choose them with binarize.class_ids in metrics_specs."
+        )
+
+
 @dataclasses.dataclass(frozen=True)
 class Moments(ArraysStatistic):
     """Weight, means and centred second moments of labels (y) and predictions (p).
@@ -214,11 +223,7 @@ class Moments(ArraysStatistic):
         return ((),) * 6
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> Arrays:
-        if inputs.labels.ndim != 1 or inputs.predictions.ndim != 1:
-            raise DataError(
-                "A correlation needs one label and one prediction in each row, and there are several. For "
-                "several classes, choose them with binarize.class_ids in metrics_specs."
-            )
+        check_single("A correlation", inputs.labels, inputs.predictions)
         inputs, codes = heavy(inputs, codes)
         weights = None if inputs.weights is None else codes.expand(inputs.weights)
         n = weight_of(inputs, codes)
