@@ -17,7 +17,7 @@ from benison.data.reading import TEXT
 from benison.data.values import is_list, is_number, undictionary
 from benison.data.widening import MisfitError
 from benison.errors import DataError
-from benison.slicing.bin_edges import DistinctNumbers, places
+from benison.slicing.bin_edges import DistinctNumbers, joined_neighbours, places
 from benison.slicing.encode import ColumnCodes, SpecCodes, split_values
 from benison.slicing.keys import OVERALL, SliceKey
 from benison.slicing.periods import Group, check_zones
@@ -237,14 +237,7 @@ class CellRows:
     def _joined(self, least: float) -> CellRows:
         total = self.reference + self.current
         expected = total * (min(self.reference.sum(), self.current.sum()) / max(total.sum(), 1))
-        starts, held = [0], 0.0
-        for cell, rows in enumerate(expected.tolist()):
-            if held >= least:
-                starts.append(cell)
-                held = 0.0
-            held += rows
-        if held < least and len(starts) > 1:
-            starts.pop()
+        starts = joined_neighbours(expected, least)
         names = [self._name(a, b) for a, b in zip(starts, [*starts[1:], len(total)], strict=True)]
         sums = (np.add.reduceat(of, starts) for of in (self.reference, self.current))
         return CellRows(names, *sums)

@@ -17,6 +17,7 @@ import numpy as np
 
 from benison.data.batch import Array, Index, Mask
 from benison.estimation.ratios import ratio, shares_of
+from benison.slicing.bin_edges import joined_neighbours
 
 AUC = "auc"
 METRICS = ("binary_accuracy", AUC, "precision", "recall", "f1_score")
@@ -117,7 +118,7 @@ def calibrated(counts: Sequence[Index], is_above: Mask) -> CalibratedCells | Non
     """
     labelled = counts[1]
     sides = [np.flatnonzero(is_above == side) for side in (False, True)]
-    groups = [group for side in sides for group in _joined(labelled, side)]
+    groups = [group for side in sides for group in _groups(labelled, side)]
     sums = np.array([[of[group].sum() for group in groups] for of in counts], np.float64)
     used = (sums[1] > 0) | (sums[2] > 0)
     sides_of = np.array([bool(is_above[group[0]]) for group in groups])
@@ -127,14 +128,7 @@ def calibrated(counts: Sequence[Index], is_above: Mask) -> CalibratedCells | Non
     return kept if all(kept.labelled[side].sum() >= LEAST for side in used_sides) else None
 
 
-def _joined(labelled: Index, cells: Index) -> list[Index]:
-    """Neighbouring cells until each group has labels enough; the last ones join the group before them."""
-    starts, held = [0], 0
-    for i, count in enumerate(labelled[cells].tolist()):
-        if held >= _LEAST_OF_CELL:
-            starts.append(i)
-            held = 0
-        held += count
-    if held < _LEAST_OF_CELL and len(starts) > 1:
-        starts.pop()
+def _groups(labelled: Index, cells: Index) -> list[Index]:
+    """Neighbouring cells, with labels enough in each group."""
+    starts = joined_neighbours(labelled[cells], _LEAST_OF_CELL)
     return [group for group in np.split(cells, starts[1:]) if len(group)]

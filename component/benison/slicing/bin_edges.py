@@ -148,3 +148,20 @@ def open_quantiles(specs: Iterable[SlicingSpec]) -> dict[str, set[int]]:
 def edges_of(ranked: Mapping[str, DistinctNumbers], wanted: Mapping[str, set[int]]) -> Edges:
     """The edges of the quantiles of columns, by column and number of bins."""
     return {(name, n): ranked[name].edges(n) for name, of in wanted.items() for n in sorted(of)}
+
+
+def joined_neighbours(rows: npt.NDArray[Any], least: float) -> list[int]:
+    """Where groups of neighbouring cells start, so that each holds enough; the last cells join those before.
+
+    >>> joined_neighbours(np.array([1, 9, 2, 3, 8, 1]), 10)
+    [0, 2]
+    """
+    starts, held = [0], 0.0
+    for cell, count in enumerate(rows.tolist()):
+        if held >= least:
+            starts.append(cell)
+            held = 0.0
+        held += count
+    if held < least and len(starts) > 1:
+        starts.pop()
+    return starts
