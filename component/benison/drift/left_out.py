@@ -5,34 +5,51 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 
-from benison.drift.profiles import Column, Profile, Texts
+from benison.drift.profiles import Column, Numbers, Profile, Texts
 from benison.slicing.periods import are_times
 
 _FEW = 2
 _MOST_TIMES = 1_000
+_PAIRS = 3.0
+"""So many pairs of rows would have the same number by chance, where none has as rows are counted by it."""
 
 
 def left_out(reference: Profile, names: Sequence[str]) -> tuple[str, ...]:
-    """The columns of texts of which most rows of the reference have one of their own, or that are all times.
+    """The columns of ids, and of texts that are all times.
 
-    Rows of other data have other ones, whether anything changed or not.
+    Of ids most rows of the reference have a text of their own, or all have a whole number of their own, from
+    a range so narrow that some would share one by chance. Rows of other data have other ones, whether
+    anything changed or not.
     """
-    return tuple(name for name in names if _is_id(reference[name]) or _has_times(reference[name]))
+    return tuple(name for name in names if _is_unlike(reference[name]))
 
 
 def left_out_sentence(names: Sequence[str]) -> str:
     """Which they are, why, and what to do."""
     return (
-        "Left out, as most rows have a text of their own or the texts are times: "
+        "Left out, as rows have a text or a whole number of their own, as ids are, or the texts are times: "
         f"{', '.join(names)}. Name a column (-c) to have it compared all the same."
     )
 
 
-def _is_id(column: Column) -> bool:
-    if not isinstance(column, Texts):
+def _is_unlike(column: Column) -> bool:
+    if isinstance(column, Numbers):
+        return _counts_rows(column)
+    return _is_id(column) or _has_times(column)
+
+
+def _counts_rows(column: Numbers) -> bool:
+    held, rows = column.distinct.numbers, int(column.distinct.counts.sum())
+    if rows <= _FEW or column.distinct_numbers != rows:
         return False
+    is_whole = np.isfinite(held.astype(np.float64)).all() and (held == np.trunc(held)).all()
+    return bool(is_whole) and rows * (rows - 1) / 2 >= _PAIRS * (int(held[-1]) - int(held[0]) + 1)
+
+
+def _is_id(column: Texts) -> bool:
     counts = [*column.counts.values()]
     alone = counts.count(1)
     if alone:  # the others of a stored profile are not more frequent than those that it names
@@ -40,7 +57,7 @@ def _is_id(column: Column) -> bool:
     return alone > max(_FEW, (sum(counts) + column.other) / 2)
 
 
-def _has_times(column: Column) -> bool:
-    if not isinstance(column, Texts) or not column.counts:
+def _has_times(column: Texts) -> bool:
+    if not column.counts:
         return False
     return are_times(pa.array([*column.counts][:_MOST_TIMES], pa.string()))

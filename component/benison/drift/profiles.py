@@ -38,12 +38,19 @@ _MOST_TEXTS = 2_000_000
 class Numbers:
     """A column of numbers: its distinct ones, and the rows where it is missing or NaN.
 
-    A coarse one has few numbers, each of which stands for those from it up to the next.
+    A coarse one has few numbers, each of which stands for those from it up to the next; how many distinct
+    ones these are, where that is known, is `held`.
     """
 
     distinct: DistinctNumbers
     missing: int
     is_coarse: bool = False
+    held: int | None = None
+
+    @property
+    def distinct_numbers(self) -> int | None:
+        """How many distinct numbers there are; None where that is not known."""
+        return self.held if self.is_coarse else len(self.distinct.numbers)
 
     @classmethod
     def of(cls, name: str, column: pa.Array) -> Numbers:
@@ -261,11 +268,16 @@ def cells_of(name: str, reference: Column, current: Column) -> CellRows:
         return _cells_of_numbers(reference, current)
     if isinstance(reference, Texts) and isinstance(current, Texts):
         return _cells_of_texts(reference, current)
-    kinds = ["numbers" if isinstance(of, Numbers) else "text" for of in (reference, current)]
     raise DataError(
-        f"Column {name!r} is of {kinds[0]} in the reference and of {kinds[1]} in the current data. Give both "
-        "one type, in CSV with options.column_types."
+        f"Column {name!r} is of {_kind(reference)} in the reference and of {_kind(current)} in the current "
+        "data. Write both with one type, or name all but it with -c (columns=)."
     )
+
+
+def _kind(column: Column) -> str:
+    if isinstance(column, Numbers):
+        return "numbers"
+    return "booleans" if {*column.counts} <= {"true", "false"} else "text"
 
 
 def _as(column: Column, other: Column) -> Column:

@@ -25,7 +25,7 @@ FILE = "profile.parquet"
 RANKS = 4_000
 """So many parts of equally many rows numbers have; a multiple of `CELLS`, whose ends are among theirs."""
 
-_VALUE, _MISSING, _OTHER = "value", "missing", "other"
+_VALUE, _MISSING, _OTHER, _HELD = "value", "missing", "other", "distinct"
 _NUMBERS, _RANKS, _TEXTS = "numbers", "ranks", "texts"
 
 
@@ -43,7 +43,8 @@ def coarse(numbers: Numbers) -> Numbers:
     ends_of = np.array([0, len(ends) - 1, finite[0], finite[-1]])
     starts = np.union1d(np.searchsorted(ends, ranks, side="right"), ends_of)
     counts = np.add.reduceat(held.counts, starts)
-    return Numbers(DistinctNumbers(held.numbers[starts], counts), numbers.missing, True)
+    few = DistinctNumbers(held.numbers[starts], counts)
+    return Numbers(few, numbers.missing, True, numbers.distinct_numbers)
 
 
 def frequent(texts: Texts) -> Texts:
@@ -62,9 +63,12 @@ def _stored(key: SliceKey, name: str, column: Column) -> pa.Table:
     if isinstance(column, Numbers):
         few = coarse(column)
         numbers = pa.array(few.distinct.numbers.astype(np.float64))
-        rows = [*few.distinct.counts.tolist(), column.missing]
-        kind = _RANKS if few.is_coarse else _NUMBERS
-        return _table((key, name, kind), numbers, None, rows, [_MISSING])
+        counts, kind = few.distinct.counts.tolist(), _RANKS if few.is_coarse else _NUMBERS
+        behind = {_MISSING: column.missing}
+        if few.held is not None:
+            behind = {_HELD: few.held, **behind}
+        rows = [*counts, *behind.values()]
+        return _table((key, name, kind), numbers, None, rows, [*behind])
     texts = frequent(column)
     rows = [*texts.counts.values(), texts.other, texts.missing]
     names = pa.array([*texts.counts], pa.string())
@@ -122,7 +126,10 @@ def _restored(rows: pa.Table) -> Column:
         texts = rows["text"].filter(pa.array(is_value)).to_pylist()
         return Texts(dict(zip(texts, counts[is_value].tolist(), strict=True)), missing, other)
     numbers = rows["number"].to_numpy()[is_value]
-    return Numbers(DistinctNumbers(numbers, counts[is_value]), missing, type_ == _RANKS)
+    held = counts[kinds == _HELD].tolist()
+    return Numbers(
+        DistinctNumbers(numbers, counts[is_value]), missing, type_ == _RANKS, held[0] if held else None
+    )
 
 
 def profile_file(source: Any) -> Location | None:

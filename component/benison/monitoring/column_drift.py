@@ -45,8 +45,8 @@ def monitor_columns(  # noqa: PLR0913 - each by its name
         examples: As `benison.evaluate` takes them.
         time_key: The column of times.
         bucket: The period: minute, hour, day, week, month or year.
-        columns: Those to watch; by default all numbers and texts, without texts of which most rows of the
-            reference have one of their own, and without times.
+        columns: Those to watch; by default all numbers and texts, without ids, which are texts or whole
+            numbers that rows of the reference have of their own, and without times.
         reference_buckets: How many of the first buckets are the reference.
         horizon: In buckets, within which
         false_alarms: is the chance of any false alarm, over all columns.
