@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 import benison
 from benison import terminal
-from benison.cli import app
+from benison.cli import app, main
 from benison.terminal.pipes import outlive_readers
 from tests.conftest import config, taxi_like
 
@@ -149,6 +149,23 @@ def test_a_reader_that_has_gone_ends_nothing(monkeypatch: pytest.MonkeyPatch) ->
         os.close(reader)
         print("lost" * 100_000, flush=True)
         assert sys.stdout is not stream
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full device")
+@pytest.mark.parametrize("words", [["metrics"], ["schema"], ["--version"], ["metrics", "--json"]])
+def test_output_that_is_lost_is_said_and_ends_with_2(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["benison", *words])
+    for of_process in ("terminal.own_the_log", "signals.finish"):
+        monkeypatch.setattr(f"benison.cli.{of_process}", lambda *_: None)
+    with open("/dev/full", "w", encoding="utf-8") as stream:
+        for name in ("stdout", "__stdout__"):
+            monkeypatch.setattr(sys, name, stream)
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert ended.value.code == 2
+    assert "error: Standard output cannot be written: No space" in capsys.readouterr().err
 
 
 def test_a_process_without_output_prints_to_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:

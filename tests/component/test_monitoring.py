@@ -24,7 +24,7 @@ from benison.monitoring import Alert, MonitorReport, Watch, monitor, monitor_col
 from benison.monitoring.detectors import BucketCounts
 from benison.monitoring.e_detector import EDetector
 from benison.monitoring.explanations import explained
-from benison.monitoring.handing_on import publish_alerts, targets_of
+from benison.monitoring.handing_on import publish_alerts, targets_of, write_junit
 from benison.monitoring.streams import evaluated_in_periods
 from benison.monitoring.timeline import Series
 from benison.results.result import EvalResult
@@ -124,6 +124,22 @@ def test_missing_predictions_hide_nothing(tmp_path: Path) -> None:
     command = ["monitor", *folders, "--as-given", "--gate", "--junit", str(tmp_path / "j.xml")]
     assert CliRunner().invoke(app, command).exit_code == 1
     assert len(list(ElementTree.parse(tmp_path / "j.xml").iter("failure"))) == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full device")
+def test_a_file_of_cases_stays_as_it_was_on_a_full_disk(
+    quiet: list[EvalResult], tmp_path: Path
+) -> None:
+    file, link = tmp_path / "alerts.xml", tmp_path / "link.xml"
+    link.symlink_to(file)
+    report = watched(quiet[:2])
+    write_junit(report, link)
+    before = file.read_bytes()
+    (tmp_path / ".alerts.xml.partial").symlink_to("/dev/full")
+    with pytest.raises(BenisonError, match=r"alerts.xml cannot be written: No space"):
+        write_junit(report, file)
+    assert (file.read_bytes() == before, link.is_symlink()) == (True, True)
+    write_junit(report, "/dev/null")
 
 
 def test_what_moves_with_the_number_of_rows_alone_is_not_watched() -> None:
@@ -271,6 +287,8 @@ def test_shares_of_all_rows_are_watched_without_intervals() -> None:
         ({"reference_buckets": DAYS}, "none is left"),
         ({"threshold": 3.0}, "horizon / false alarms"),
         ({"false_alarms": 0.0}, "false alarms"),
+        ({"false_alarms": 1e-300}, "false alarms is above 1e-100"),
+        ({"horizon": 10**400}, "from 1 bucket to 1,000,000,000"),
         ({"slices": ["company=Blu"]}, "company=Blue"),
         ({"labelled": 2.0}, "share of labels"),
         ({"detector": "adwin", "threshold": -1.0}, "delta of adwin"),

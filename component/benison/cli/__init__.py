@@ -26,12 +26,12 @@ from benison.cli.explain import (
 from benison.cli.init import INIT_HELP, init
 from benison.cli.lineage import bless, blessings, lineage, record, revoke
 from benison.cli.monitor import MONITOR_HELP, monitor
-from benison.cli.options import CRASHED
+from benison.cli.options import CRASHED, NOT_BLESSED, WRONG
 from benison.cli.planning import POWER_HELP, power
 from benison.cli.promote import PROMOTE_HELP, promote
 from benison.cli.publish import PUBLISH_HELP, publish
 from benison.cli.show import REPORT_HELP, SHOW_HELP, report, show
-from benison.terminal.pipes import outlive_readers
+from benison.terminal.pipes import outlive_readers, why_unwritten
 
 _WRONG = "2 wrong usage, config or data; 3 a fault of Benison's own."
 _DONE = f"Exit code: 0 done; {_WRONG}"
@@ -97,6 +97,15 @@ def main() -> None:
     except Exception:  # Python's own exit code would be 1, which means "not blessed"
         if signals.was_stopped() is None:
             traceback.print_exc()
-    code = signals.was_stopped() or code
+    code = signals.was_stopped() or _of_output(code)
     signals.finish(code)
     raise SystemExit(code)
+
+
+def _of_output(code: int) -> int:
+    """The exit code, which is another one where what was printed is lost, as on a full disk."""
+    reason = why_unwritten()
+    if reason is None:
+        return code
+    typer.echo(f"error: Standard output cannot be written: {reason}.", err=True)
+    return WRONG if code in (0, NOT_BLESSED) else code

@@ -128,7 +128,10 @@ def _restored(rows: pa.Table) -> Column:
     numbers = rows["number"].to_numpy()[is_value]
     held = counts[kinds == _HELD].tolist()
     return Numbers(
-        DistinctNumbers(numbers, counts[is_value]), missing, type_ == _RANKS, held[0] if held else None
+        DistinctNumbers(numbers, counts[is_value]),
+        missing,
+        type_ == _RANKS,
+        held[0] if held else None,
     )
 
 

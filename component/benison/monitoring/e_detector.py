@@ -16,7 +16,8 @@ from benison.monitoring.detectors import Alarms, BucketCounts
 
 ODDS = (1.3, 1.6, 2.5)
 """By how much the odds of a failure may have grown: the alternatives that are averaged."""
-_STEPS, _CLOSE = 40, 1e-12
+_STEPS, _CLOSE = 40, 1e-10
+_LONGEST, _RAREST = 10**9, 1e-100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,8 +32,9 @@ class EDetector:
     their number.
 
     Attributes:
-        horizon: In buckets, from 1.
-        false_alarms: The chance of an alarm within the horizon while nothing changes, above 0 and below 1.
+        horizon: In buckets, from 1 to a billion.
+        false_alarms: The chance of an alarm within the horizon while nothing changes, above 1e-100 and
+            below 1.
 
     >>> counts = BucketCounts(
     ...     np.array([[10.0, 11, 30, 31]]), np.full((1, 4), 100.0), np.array([100.0]), np.array([1000.0])
@@ -45,11 +47,12 @@ class EDetector:
     false_alarms: float = 0.02
 
     def __post_init__(self) -> None:
-        if self.horizon < 1:
-            raise ConfigError(f"A horizon is 1 bucket or more, not {self.horizon}.")
-        if not 0 < self.false_alarms < 1:
+        if not 1 <= self.horizon <= _LONGEST:
+            raise ConfigError(f"A horizon is from 1 bucket to {_LONGEST:,}.")
+        if not _RAREST < self.false_alarms < 1:
             raise ConfigError(
-                f"The share of false alarms is above 0 and below 1, such as 0.02, not {self.false_alarms}."
+                f"The share of false alarms is above {_RAREST:g} and below 1, such as 0.02, not "
+                f"{self.false_alarms}."
             )
 
     @property
@@ -101,12 +104,12 @@ def upper_limit(failures: Array, rows: Array, share: float = 0.05) -> Array:
     a, b = np.where(known, failures + 1, 1.0), np.where(known, rows - failures, 1.0)
     low, high = np.zeros(len(rows)), np.ones(len(rows))
     log_beta = np.array([lgamma(x) + lgamma(y) - lgamma(x + y) for x, y in zip(a, b, strict=True)])
-    z = NormalDist().inv_cdf(1 - share)
+    z = -NormalDist().inv_cdf(share)
     mean = a / (a + b)
     x = np.clip(mean + z * np.sqrt(mean * (1 - mean) / (a + b + 1)), 1e-12, 1 - 1e-12)
     for _ in range(_STEPS):  # Newton's, and halving where that leaves what is known
-        excess = beta_share(a, b, x) - (1 - share)
-        if np.all(np.abs(excess) < _CLOSE):
+        excess = share - beta_share(b, a, 1 - x)  # of the tail itself, which may be tiny
+        if np.all(np.abs(excess) < _CLOSE * share):
             break
         low, high = np.where(excess < 0, x, low), np.where(excess < 0, high, x)
         density = np.exp((a - 1) * np.log(x) + (b - 1) * np.log1p(-x) - log_beta)

@@ -9,9 +9,11 @@ whatever it knows; the Beam engine adds what Beam knows.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import glob
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -51,6 +53,7 @@ _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+)://([^/?]*)(.*)", re.IGNORECASE | re.
 _FILE_URL = re.compile(r"file:(?://(?:localhost)?)?(/[^/].*)", re.IGNORECASE | re.DOTALL)
 # What pathlib and os.path make of an address.
 _TIDIED = re.compile(rf"(?:^|/)({'|'.join(OF_ARROW)}|https?):/(?!/)")
+_NOT_REPLACED = (errno.EACCES, errno.EPERM, errno.EBUSY, errno.EXDEV, errno.EROFS)
 _COPIES = 8  # at once, of which each waits for the network most of the time
 
 Location: TypeAlias = "Path | RemotePath"
@@ -182,14 +185,24 @@ def download(file: RemotePath, target: Path) -> None:
 
 
 def write(location: Location, content: bytes) -> None:
-    """Write a file anew, and make the folders above it.
+    """Write a file whole or not at all, and make the folders above it.
+
+    A device, a pipe, and a file that nothing can replace, as a mounted one, is written in place.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: It cannot be written; what was there stays, as on a full disk.
     """
     if isinstance(location, Path):
         location.parent.mkdir(parents=True, exist_ok=True)
-    location.write_bytes(content)
+        if location.exists() and not location.is_file():
+            location.write_bytes(content)
+            return
+    try:
+        write_whole(location, content)
+    except OSError as error:
+        if error.errno not in _NOT_REPLACED or not location.is_file():
+            raise
+        location.write_bytes(content)
 
 
 def write_whole(location: Location, content: bytes) -> None:
@@ -201,10 +214,13 @@ def write_whole(location: Location, content: bytes) -> None:
     if isinstance(location, RemotePath):
         location.write_bytes(content)
         return
-    partial = location.with_name(f".{location.name}.partial")
+    target = location.resolve()  # of a link what it leads to, and the link stays
+    partial = target.with_name(f".{target.name}.partial")
     try:
         partial.write_bytes(content)
-        partial.replace(location)
+        if target.is_file():
+            shutil.copymode(target, partial)
+        partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Output to a program that may stop reading, such as `head`, which is no fault and changes no exit code."""
+"""Output to a program that may stop reading, such as `head`, which is no fault, or to a disk that is full."""
 
 from __future__ import annotations
 
@@ -22,13 +22,28 @@ def outlive_readers() -> None:
         sys.stderr = _lasting(sys.stderr)
 
 
+def why_unwritten() -> str | None:
+    """Why not all that this process has printed is on standard output; None where it is, or nobody reads."""
+    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    if not isinstance(raw, _LastingFile):
+        return None
+    sys.stdout.flush()
+    return raw.failure
+
+
 class _LastingFile(io.FileIO):
     """A file that takes what it can no longer hand on."""
+
+    failure: str | None = None
+    """Why, where it is not that the reader has gone."""
 
     def write(self, content: Any, /) -> int:
         try:
             return super().write(content)
         except BrokenPipeError:
+            return memoryview(content).nbytes
+        except OSError as error:
+            self.failure = self.failure or error.strerror or str(error)
             return memoryview(content).nbytes
 
 
