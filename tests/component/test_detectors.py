@@ -43,10 +43,11 @@ def firsts(detector: Detector, counts: BucketCounts) -> list[int | None]:
     [
         (DriftDetectionMethod(), drift.binary.DDM),
         (EarlyDriftDetection(), drift.binary.EDDM),
-        # With so many buckets of one size river tries every split, as we do.
-        (AdaptiveWindow(), lambda: drift.ADWIN(clock=1, max_buckets=1000)),
+        (AdaptiveWindow(), lambda: drift.ADWIN(clock=1)),
+        # With so many buckets of one size every split is tried.
+        (AdaptiveWindow(kept=1000), lambda: drift.ADWIN(clock=1, max_buckets=1000)),
     ],
-    ids=["ddm", "eddm", "adwin"],
+    ids=["ddm", "eddm", "adwin", "adwin of every split"],
 )
 def test_alarms_are_at_the_rows_at_which_river_has_them(ours: Detector, rivers: Any) -> None:
     streams = np.stack([wrong_rows(seed) for seed in range(6)])
