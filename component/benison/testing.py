@@ -89,7 +89,12 @@ def example_inputs(metric: Metric, rows: int = 40, seed: int = 0, weighted: bool
     weights = rng.integers(0, 4, rows) / 2 if weighted and metric.takes_weights else None
     labels, predictions = _columns(metric, rng, rows)
     groups = pa.array([f"q{i}" for i in rng.integers(0, max(rows // 5, 1), rows)], pa.string())
-    names = {name for statistic in metric.statistics() for name in statistic.columns()}
+    names = {
+        name
+        for statistic in metric.statistics()
+        for name in (*statistic.columns(), *statistic.prediction_columns())
+        if name not in statistic.optional_columns()
+    }
     batch = pa.record_batch({name: rng.integers(0, 9, rows).astype(float) for name in names})
     batch = example_images(rng, rows) if "images" in metric.accepts else batch
     if "classes" in names:  # predicted ones, beside their scores

@@ -89,3 +89,18 @@ def test_a_pixel_without_a_label_is_none_and_without_a_prediction_undefines_the_
     assert values(unlabelled) == {"classId:1": 1.0, "classId:2": 0.0}
     unknown = evaluated([[[1, 2, 2]]], [[[1, None, 1]]], decode_ground_truth=False)
     assert all(math.isnan(value) for value in values(unknown).values())
+
+
+def test_images_are_one_of_several_outputs_of_each_model() -> None:
+    config = {"class_ids": [1], "ground_truth_key": "truth", "prediction_key": "mask"}
+    config |= {"decode_ground_truth": False}
+    metric = {"class_name": "SemanticSegmentationTruePositive", "config": config}
+    table = pa.table({"truth": [TRUTH.tolist()], "mask": [FOUND.tolist()]})
+
+    def cutter(image: Any) -> Any:
+        return lambda frame: {"mask": np.array([image]), "edges": np.zeros((1, 2, 3))}
+
+    made = {"metrics_specs": [{"metrics": [metric]}]}
+    result = benison.evaluate(table, made, model=cutter(TRUTH), baseline=cutter(0 * TRUTH))
+    by_model = {r["model"]: r["value"] for r in result.metrics.to_pylist() if r["kind"] == "value"}
+    assert by_model == {"candidate": (TRUTH == 1).sum(), "baseline": 0}

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -82,3 +83,23 @@ def test_columns_are_of_no_model_among_several(metric: Any) -> None:
     ]
     with pytest.raises(benison.ConfigError, match="the same for every model"):
         benison.evaluate(TABLE, made)
+
+
+def test_classes_are_outputs_of_each_model() -> None:
+    def tagger(names: list[list[str]]) -> Any:
+        scores = np.array([[0.9, 0.8], [0.9, 0.8]])
+        return lambda frame: {"classes": np.array(names), "scores": scores[: len(frame)]}
+
+    right, wrong = (
+        tagger([["cat", "sun"], ["sea", "sky"]]),
+        tagger([["sun", "sky"], ["sea", "cat"]]),
+    )
+    table = pa.table({"label": [["cat"], ["sea", "sky"]], "n": [0, 1]})
+    models = [{"label_key": "label"}]
+    made = {
+        "model_specs": models,
+        "metrics_specs": [{"metrics": [{"class_name": "SetMatchRecall"}]}],
+    }
+    result = benison.evaluate(table, made, model=right, baseline=wrong).metrics.to_pylist()
+    values = {row["model"]: row["value"] for row in result if row["kind"] == "value"}
+    assert values == {"candidate": 1.0, "baseline": pytest.approx(1 / 3)}

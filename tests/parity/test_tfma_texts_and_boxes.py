@@ -220,3 +220,90 @@ def test_boxes_of_a_class(case: Any) -> None:
     name, config, expected = case
     metrics = [(name, {"class_id": 0, "max_num_detections": 100, **config, "name": "made"})]
     assert values(BOXES, DETECTED, metrics)["made"] == pytest.approx(expected, abs=1e-3)
+
+
+# The same boxes as TFMA's test of split data has them: what a model returns, padded to one length.
+STACKS = {
+    "labels_to_stack": ["xmin", "ymin", "xmax", "ymax", "class_id"],
+    "predictions_to_stack": ["bbox", "class_id", "scores"],
+    "class_ids": [1, 2],
+    "iou_thresholds": [0.5],
+    "max_num_detections": 100,
+}
+PARTS = {
+    "xmin": [[box[0] for box in image] for image in COCO_LABELS],
+    "ymin": [[box[1] for box in image] for image in COCO_LABELS],
+    "xmax": [[box[2] for box in image] for image in COCO_LABELS],
+    "ymax": [[box[3] for box in image] for image in COCO_LABELS],
+    "class_id": [[box[4] for box in image] for image in COCO_LABELS],
+}
+DETECTED_PARTS = {
+    "bbox": [[box[:4] for box in image] for image in COCO_PREDICTIONS],
+    "class_id": [[box[4] for box in image] for image in COCO_PREDICTIONS],
+    "scores": [[box[5] for box in image] for image in COCO_PREDICTIONS],
+}
+
+
+def detector(frame: Any) -> dict[str, Any]:
+    """Detections of the images of a frame as four outputs, of which the last row of the first is padding."""
+    image = [DETECTED_PARTS["bbox"][i] for i in frame["image"]]
+    padded = [[*boxes, *[[0.0, 0.0, 9e9, 9e9]] * (4 - len(boxes))] for boxes in image]
+    made = {"bbox": np.array(padded), "num_detections": np.array([[len(boxes)] for boxes in image])}
+    for name in ("class_id", "scores"):
+        rows = [DETECTED_PARTS[name][i] for i in frame["image"]]
+        made[name] = np.array([[*row, *[1.0] * (4 - len(row))] for row in rows])
+    return made
+
+
+def split(config: dict[str, Any], model: Any = None, **columns: Any) -> list[dict[str, Any]]:
+    metric = {"class_name": PRECISION, "config": {**STACKS, "name": "iou0.5", **config}}
+    specs = columns.pop("model_specs", [{}])
+    made = {"model_specs": specs, "metrics_specs": [{"metrics": [metric]}]}
+    return benison.evaluate(pa.table(columns), made, model=model).metrics.to_pylist()
+
+
+def test_boxes_are_outputs_of_a_model() -> None:
+    """Outputs come before columns of the data of the same name, as class_id is; images after padding are none."""
+    (row,) = split({"num_detections_key": "num_detections"}, detector, image=[0, 1], **PARTS)
+    assert row["value"] == pytest.approx(0.916, abs=1e-3)
+
+
+def test_boxes_are_parts_of_two_columns() -> None:
+    """As in TFMA's test, where label and prediction are dicts."""
+    columns = {
+        "labels": [dict(zip(PARTS, row, strict=True)) for row in zip(*PARTS.values(), strict=True)],
+        "predictions": [
+            dict(zip(DETECTED_PARTS, row, strict=True))
+            for row in zip(*DETECTED_PARTS.values(), strict=True)
+        ],
+    }
+    specs = [{"label_key": "labels", "prediction_key": "predictions"}]
+    (row,) = split({}, model_specs=specs, **columns)
+    assert row["value"] == pytest.approx(0.916, abs=1e-3)
+    with pytest.raises(
+        benison.DataError, match="labels are structs of .*'xmin'.* needs one of these"
+    ):
+        split({"labels_to_stack": []}, model_specs=specs, **columns)
+
+
+def test_two_models_have_boxes_of_their_own() -> None:
+    def blind(frame: Any) -> dict[str, Any]:
+        return {**detector(frame), "num_detections": np.full(len(frame), 1.0)}
+
+    metric = {"class_name": PRECISION, "config": {**STACKS, "num_detections_key": "num_detections"}}
+    config = {"metrics_specs": [{"metrics": [metric]}]}
+    table = pa.table({"image": [0, 1], **PARTS})
+    result = benison.evaluate(table, config, model=detector, baseline=blind).metrics.to_pylist()
+    values = {(row["model"], row["kind"]): row["value"] for row in result}
+    assert values["candidate", "value"] == pytest.approx(0.916, abs=1e-3)
+    assert values["baseline", "value"] < values["candidate", "value"]
+
+
+def test_an_output_that_is_nowhere() -> None:
+    stacks = {"predictions_to_stack": ["bbox", "class_ids", "scores"]}
+    with pytest.raises(benison.DataError, match="'class_ids'.*class_id"):
+        split(stacks, detector, image=[0, 1], **PARTS)
+    assert (
+        split({**stacks, "allow_missing_key": True}, detector, image=[0, 1], **PARTS)[0]["value"]
+        == 0
+    )

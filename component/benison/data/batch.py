@@ -20,6 +20,10 @@ key                           value                                             
 ``predictions``               as `labels`                                             extractor
 ``variants``                  {variant: predictions}, of models called on changed     extractor
                               features; absent unless the config has variants
+``parts``                     {(role, model, variant): Arrow RecordBatch, N rows}:     extractor
+                              the outputs of a model that metrics ask for by name,
+                              and the fields of a column of structs; absent without
+                              any. The role is "labels" or "predictions"
 ``example_weights``           {(model, output): float64[N], or float64[N, C]}, finite  extractor
                               and >= 0; a model without a weight column has no entry
 ``slice_codes``               a `SpecCodes` for each slicing spec, later numbered as  extractor
@@ -50,6 +54,7 @@ Array: TypeAlias = npt.NDArray[np.float64]
 Index: TypeAlias = npt.NDArray[np.int64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 Target: TypeAlias = tuple[str, str]  # (model name, output name)
+Parts: TypeAlias = "dict[tuple[str, str, str], pa.RecordBatch]"  # by (role, model name, variant)
 
 
 class Extracts(TypedDict, total=False):
@@ -63,6 +68,7 @@ class Extracts(TypedDict, total=False):
     labels: dict[Target, Any]
     predictions: dict[Target, Any]
     variants: dict[str, dict[Target, Any]]
+    parts: Parts
     example_weights: dict[Target, Array]
     slice_codes: Any
     attributions: dict[str, dict[str, Array]]
@@ -177,6 +183,10 @@ class Inputs:
     """The baseline's predictions, as `predictions` are, for metrics that compare two models."""
     batch_numbers: npt.NDArray[np.uint64] | None = None
     """The numbers of the rows of `batch`; None where nobody asked for them."""
+    label_parts: pa.RecordBatch | None = None
+    """What labels have by name, beside `batch`: its rows are those of `batch`."""
+    prediction_parts: pa.RecordBatch | None = None
+    """What predictions have by name, such as the outputs of a model."""
 
     @classmethod
     def of(cls, labels: Any, predictions: Any, weights: Any = None) -> Inputs:
@@ -198,7 +208,40 @@ class Inputs:
             None if self.groups is None else self.groups.take(pa.array(rows)),
             None if self.baseline is None else take_rows(self.baseline, rows),
             self.batch_numbers,
+            self.label_parts,
+            self.prediction_parts,
         )
+
+    def label_column(self, name: str) -> pa.Array:
+        """The part `name` of the labels, else the column of the data: N rows.
+
+        Raises:
+            DataError: There is neither.
+        """
+        return self._column(self.label_parts, name)
+
+    def prediction_column(self, name: str) -> pa.Array:
+        """The part `name` of the predictions, as an output of the model, else the column of the data.
+
+        Raises:
+            DataError: There is neither.
+
+        >>> outputs = pa.record_batch({"boxes": [1.0, 2.0]})
+        >>> rows = Inputs(np.zeros(2), np.zeros(2), prediction_parts=outputs).take(np.array([1]))
+        >>> rows.prediction_column("boxes").to_pylist()
+        [2.0]
+        """
+        return self._column(self.prediction_parts, name)
+
+    def _column(self, parts: pa.RecordBatch | None, name: str) -> pa.Array:
+        of = [batch for batch in (parts, self.batch) if batch is not None]
+        for batch in of:
+            if name in batch.schema.names:
+                column = batch.column(name)
+                return column if self.rows is None else column.take(pa.array(self.rows))
+        source = "The data" if parts is None else "With what labels or predictions hold, the data"
+        names = [other for batch in of for other in batch.schema.names]
+        raise DataError.from_missing_column(name, names, source)
 
     @functools.cached_property
     def features(self) -> pa.RecordBatch | None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 
 import pyarrow as pa
 
@@ -44,7 +44,9 @@ def check_accepted(
     """
     metrics = list(metrics)
     if len(config.model_specs) > 1 and inputs.features is not None:
-        _check_predicted(inputs.features.schema.names, metrics)
+        own = inputs.prediction_parts
+        made = () if own is None else own.schema.names
+        _check_predicted({*inputs.features.schema.names} - {*made}, metrics)
     kind = kind_of_inputs(inputs)
     for metric in metrics if kind in _CURES else ():
         if kind not in metric.accepts:
@@ -63,7 +65,7 @@ def check_accepted(
             )
 
 
-def _check_predicted(columns: Sequence[str], metrics: Iterable[Metric]) -> None:
+def _check_predicted(columns: Collection[str], metrics: Iterable[Metric]) -> None:
     for metric in metrics:
         if metric.prediction_column is not None and metric.prediction_column in columns:
             raise DataError(

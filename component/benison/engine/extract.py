@@ -10,16 +10,23 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 
 from benison import models
 from benison.config import EvalConfig, ModelSpec, SlicingSpec
-from benison.data.batch import Extracts, Target, check_weights
+from benison.data.batch import Extracts, Parts, Target, check_weights
 from benison.engine.class_numbers import ClassNumbers
+from benison.engine.named_columns import prediction_columns
 from benison.engine.plan import Plan
-from benison.engine.prediction_outputs import prediction_outputs, scores_of
+from benison.engine.prediction_outputs import (
+    AskedOutputs,
+    parts_of,
+    prediction_outputs,
+    scores_of,
+)
 from benison.engine.read_columns import as_column, as_floats
 from benison.engine.stages import Extractor, FeatureConsumer
 from benison.engine.variants import Variant
@@ -51,12 +58,25 @@ class ColumnExtractor:
     def extract(self, extracts: Extracts) -> Extracts:
         columns: dict[Target, Any] = dict(extracts.get(self.key, {}))  # type: ignore[call-overload]
         read: dict[tuple[str, str], Any] = {}
+        parts = dict(extracts.get("parts", {}))
         for target, column in self.sources:
             source, batch = _source(extracts, target[0], column)
+            if fields := _fields(batch, column):
+                parts[self.key, target[0], ""] = fields
+                continue
             if (source, column) not in read:
                 read[source, column] = self.convert(batch, column)
             columns[target] = read[source, column]
-        return {**extracts, self.key: columns}  # type: ignore[misc]
+        extracted: Extracts = {**extracts, self.key: columns}  # type: ignore[misc]
+        return {**extracted, "parts": parts} if parts else extracted
+
+
+def _fields(batch: pa.RecordBatch, name: str) -> pa.RecordBatch | None:
+    """The fields of a column of structs as columns; None where it is something else."""
+    if name not in batch.schema.names or not pa.types.is_struct(batch.schema.field(name).type):
+        return None
+    column = batch.column(name)
+    return pa.RecordBatch.from_arrays(column.flatten(), [field.name for field in column.type])
 
 
 def _source(extracts: Extracts, model: str, column: str) -> tuple[str, pa.RecordBatch]:
@@ -105,8 +125,10 @@ class PredictionsExtractor:
         trust_pickle: bool,
         variants: Sequence[Variant] = (),
         trust_ops: bool = False,
+        asked: Mapping[str, AskedOutputs] = MappingProxyType({}),
     ) -> None:
         self.specs = tuple(specs)
+        self.asked = dict(asked)
         self.paths = dict(paths)
         self.trust_pickle = trust_pickle
         self.variants = tuple(variants)
@@ -118,7 +140,7 @@ class PredictionsExtractor:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A loaded model does not travel; another process, in another folder, loads it again.
-        more = (self.trust_pickle, self.variants, self.trust_ops)
+        more = (self.trust_pickle, self.variants, self.trust_ops, self.asked)
         return type(self), (self.specs, whole(self.paths), *more), {"expected": self.expected}
 
     def setup(self) -> None:
@@ -149,7 +171,8 @@ class PredictionsExtractor:
 
     def extract(self, extracts: Extracts) -> Extracts:
         features = extracts["features"]
-        predictions = self._predictions(features, extracts.get("input"))
+        parts = dict(extracts.get("parts", {}))
+        predictions = self._predictions(features, extracts.get("input"), "", parts)
         extracted: Extracts = {
             **extracts,
             "predictions": extracts.get("predictions", {}) | predictions,
@@ -158,26 +181,43 @@ class PredictionsExtractor:
             extracted["labels"] = self.numbers.numbered(extracts["labels"])
         if self.variants:
             # Serialized examples hold the features as they were: changed ones are encoded again.
-            changed = {v.name: self._predictions(v.change(features), None) for v in self.variants}
+            changed = {
+                v.name: self._predictions(v.change(features), None, v.name, parts)
+                for v in self.variants
+            }
             extracted["variants"] = extracts.get("variants", {}) | changed
-        return extracted
+        return {**extracted, "parts": parts} if parts else extracted
 
     def _predictions(
-        self, features: pa.RecordBatch, examples: pa.Array | None
+        self, features: pa.RecordBatch, examples: pa.Array | None, variant: str, parts: Parts
     ) -> dict[Target, Any]:
-        each = [self.predict(spec.name, features, examples) for spec in self.specs]
-        return {target: scores for predictions in each for target, scores in predictions.items()}
+        """The predictions of all models; outputs that are asked for by name go to `parts`."""
+        predictions: dict[Target, Any] = {}
+        for spec in self.specs:
+            outputs = self.predictors[spec.name].predict(features, examples)
+            predictions |= self._of_outputs(spec, outputs, features.num_rows)
+            if names := self._asked(spec).names & {*outputs}:
+                parts["predictions", spec.name, variant] = parts_of(outputs, names)
+        return predictions
+
+    def _asked(self, spec: ModelSpec) -> AskedOutputs:
+        return self.asked.get(spec.name, AskedOutputs())
 
     def predict(
         self, model: str, features: pa.RecordBatch, examples: pa.Array | None
     ) -> dict[Target, Any]:
         """The predictions of one model; raises ModelError or DataError where it cannot be called."""
         (spec,) = (spec for spec in self.specs if spec.name == model)
-        predictions: dict[Target, Any] = {}
         outputs = self.predictors[model].predict(features, examples)
-        known = getattr(self.predictors[model], "classes", {})
-        for target, name in prediction_outputs(spec, outputs):
-            predictions[target] = scores_of(outputs[name], name, features.num_rows)
+        return self._of_outputs(spec, outputs, features.num_rows)
+
+    def _of_outputs(
+        self, spec: ModelSpec, outputs: Mapping[str, Any], rows: int
+    ) -> dict[Target, Any]:
+        predictions: dict[Target, Any] = {}
+        known = getattr(self.predictors[spec.name], "classes", {})
+        for target, name in prediction_outputs(spec, outputs, self._asked(spec)):
+            predictions[target] = scores_of(outputs[name], name, rows)
             self.numbers.learn(target, known.get(name, ()))
         return predictions
 
@@ -300,7 +340,8 @@ def extractors_of(
     called = [spec for spec in specs if spec.name in paths]
     given = [spec for spec in specs if spec.name not in paths]
     variants = [Variant.of(spec) for spec in plan.config.variants]
-    predictions = PredictionsExtractor(called, paths, trust_pickle, variants, trust_ops)
+    asked = {spec.name: _asked_of(plan, spec.name) for spec in called}
+    predictions = PredictionsExtractor(called, paths, trust_pickle, variants, trust_ops, asked)
     stages: list[Extractor] = []
     if called or any(spec.preprocessing_function_names for spec in specs):
         stages.append(TransformedFeaturesExtractor(specs, predictions))
@@ -315,6 +356,13 @@ def extractors_of(
             ColumnExtractor("ExtractMaterializedPredictions", "predictions", columns, as_column)
         )
     return [*stages, SliceKeyExtractor(plan.slicing_specs)]
+
+
+def _asked_of(plan: Plan, model: str) -> AskedOutputs:
+    names = frozenset(prediction_columns(plan, model))
+    return AskedOutputs(
+        names, any(v.scored and model in (v.model, v.baseline) for v in plan.views())
+    )
 
 
 def _by_output(spec: ModelSpec, outputs: tuple[str, ...]) -> ModelSpec:

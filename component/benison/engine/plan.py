@@ -279,13 +279,6 @@ class _Builder:
             text = f"{metric.name} takes no example weights; ask for example_weights.unweighted."
             self.faults.append((path, text))
             return
-        if metric.predicts_by_columns and len(self.config.model_specs) > 1:
-            text = (
-                f"{metric.name} takes predictions from columns of the data, which are the same for every "
-                "model; ask for it in a config of one model."
-            )
-            self.faults.append((path, text))
-            return
         if metric.needs_groups and not view.query_key:
             text = f"{metric.name} looks at queries; name their column as query_key."
             self.faults.append((path, text))

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
 from benison.config import ModelSpec
 from benison.data.batch import Ragged, Target
@@ -16,17 +19,37 @@ from benison.errors import ModelError, suggestion
 WELL_KNOWN_OUTPUTS = ("scores", "outputs", "predictions", "logistic", "probabilities", "logits")
 
 
-def prediction_outputs(spec: ModelSpec, outputs: Iterable[str]) -> list[tuple[Target, str]]:
+@dataclasses.dataclass(frozen=True)
+class AskedOutputs:
+    """What the metrics look at of a model's outputs.
+
+    Attributes:
+        names: Outputs that they ask for by name.
+        is_scored: Whether some look at the prediction, so that one of the outputs must be it.
+    """
+
+    names: frozenset[str] = frozenset()
+    is_scored: bool = True
+
+
+def prediction_outputs(
+    spec: ModelSpec, outputs: Mapping[str, Any], asked: AskedOutputs
+) -> list[tuple[Target, str]]:
     """Which of a model's outputs is the prediction of which (model, output) of the config.
+
+    None is where the config names none and metrics ask for outputs by name alone.
 
     Raises:
         ModelError: The config names an output that the model does not have, or names none although
             the model has several and none of them has a well-known name.
     """
     names = list(outputs)
+    if asked.names and not asked.is_scored and not spec.columns_of("prediction"):
+        return []
     wanted = spec.prediction_keys or {output: output for output in spec.label_keys}
     if not wanted:
-        wanted = {"": spec.prediction_key or _only_output(spec, names)}
+        scores = [name for name in names if np.ndim(outputs[name]) <= 2]  # noqa: PLR2004 - or boxes
+        wanted = {"": spec.prediction_key or _only_output(spec, scores or names)}
     for name in wanted.values():
         if name not in names:
             raise ModelError(
@@ -73,3 +96,17 @@ def scores_of(output: Any, name: str, rows: int) -> Any:
             f"one row for each example, and one number, a list of numbers or a list of boxes in it."
         )
     return scores
+
+
+def parts_of(outputs: Mapping[str, Any], names: frozenset[str]) -> pa.RecordBatch:
+    """The outputs of those names, as columns; of several numbers in a row, lists."""
+    columns = {name: _listed(np.asarray(outputs[name])) for name in outputs if name in names}
+    return pa.RecordBatch.from_pydict(columns)
+
+
+def _listed(array: npt.NDArray[Any]) -> pa.Array:
+    flat = array.ravel()
+    column = pa.array(flat.tolist() if flat.dtype == object else flat)
+    for width in reversed(array.shape[1:]):
+        column = pa.FixedSizeListArray.from_arrays(column, width)
+    return column

@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benison.data.batch import Extracts, Index, Inputs, Mask, Seen, missing_rows
+from benison.data.batch import Extracts, Index, Inputs, Mask, Seen, Target, missing_rows
 from benison.data.mixing import Numbers
 from benison.engine.pairs import Pairs, columns, replaced
-from benison.errors import ConfigError
+from benison.errors import ConfigError, DataError
 from benison.table.key import Key
 
 
@@ -88,7 +88,27 @@ class View:
             others = extracts.get("predictions", {})
             other = others.get((self.baseline, self.output), nothing)
             baseline = _of_same_width(pair[1], other)[1]
-        return Inputs(*pair, weights, batch, None, groups, baseline, _numbers(extracts))
+        parts = (
+            self._part(extracts, "labels", self.labelled),
+            self._part(extracts, "predictions", self.scored),
+        )
+        return Inputs(*pair, weights, batch, None, groups, baseline, _numbers(extracts), *parts)
+
+    def _part(self, extracts: Extracts, role: str, is_needed: bool) -> pa.RecordBatch | None:
+        """What labels or predictions hold by name; None for nothing.
+
+        Raises:
+            DataError: They hold nothing else, and a metric looks at them as a whole.
+        """
+        variant = self.variant if role == "predictions" else ""
+        held = extracts.get("parts", {}).get((role, self.model, variant))
+        whole: dict[Target, Any] = extracts.get(role, {})  # type: ignore[assignment]
+        if is_needed and held is not None and (self.model, self.output) not in whole:
+            names = ", ".join(repr(name) for name in held.schema.names[:12])
+            raise DataError(
+                f"The {role} are structs of {names}, and a metric needs one of these. Make it a column."
+            )
+        return held
 
     def _kept(self, inputs: Inputs) -> Index | None:
         """The rows with a label and a query, where they matter, and a weight; None is all."""

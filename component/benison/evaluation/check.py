@@ -19,6 +19,7 @@ from benison.engine.plan import Plan
 from benison.errors import ConfigError, ModelError, suggestion
 from benison.evaluation.check_evidence import evidence_faults
 from benison.evaluation.check_metrics import metric_faults
+from benison.evaluation.check_parts import named_faults
 from benison.evaluation.check_probes import probe_faults
 from benison.models import TYPES
 from benison.models.preprocessing import is_path
@@ -96,6 +97,7 @@ def all_faults(plan: Plan, broken: list[tuple[str, str]], known: Known) -> list[
     faults += _options(config, known.columns)
     if known.columns is not None and not _is_transformed(config):
         faults += _slice_columns(plan, known.columns, known.types)
+        faults += named_faults(plan, known.columns, known.called, known.types)
     return faults
 
 

@@ -183,7 +183,7 @@ def _several_scores(plan: Plan, wide: Collection[str]) -> Iterator[Fault]:
         view = computation.view
         model = keys[view.model]
         column = model.prediction_key_for(view.output)
-        boxes = "boxes" in computation.metric.accepts
+        boxes = "boxes" in computation.metric.accepts or not view.scored
         if column not in wide or type(view.pairs) is not Pairs or boxes:
             continue
         why = _refusal(computation.metric, model.label_key_for(view.output) in wide)

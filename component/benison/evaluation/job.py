@@ -22,6 +22,7 @@ from benison.data.identity import Identity
 from benison.data.widening import MisfitError
 from benison.engine import beam_jobs, local
 from benison.engine.extract import PredictionsExtractor, TransformedFeaturesExtractor
+from benison.engine.named_columns import optional_columns
 from benison.engine.plan import Plan
 from benison.engine.row_streams import streamed
 from benison.engine.stages import (
@@ -351,7 +352,7 @@ class Job:
 
     def columns(self) -> list[str] | None:
         """The columns to read; None is all, when it is not known what a model reads."""
-        wanted = self.plan.feature_columns | self.plan.optional_columns & {*self.dataset.names}
+        wanted = self.plan.feature_columns | optional_columns(self.plan) & {*self.dataset.names}
         for spec in self.config.model_specs:
             wanted |= spec.columns(with_predictions=spec.name not in self.paths)
         wanted |= {name for variant in self._variants() for name in variant.columns}

@@ -71,6 +71,12 @@ class Blocked(Statistic[Any]):
     def optional_columns(self) -> tuple[str, ...]:
         return self.statistic.optional_columns()
 
+    def label_columns(self) -> tuple[str, ...]:
+        return self.statistic.label_columns()
+
+    def prediction_columns(self) -> tuple[str, ...]:
+        return self.statistic.prediction_columns()
+
     def zero(self, size: int) -> Any:
         return self.statistic.zero(size * BLOCKS)
 

@@ -112,6 +112,14 @@ class Statistic(abc.ABC, Generic[StateT]):
         """The columns that it reads where the data have them."""
         return ()
 
+    def label_columns(self) -> tuple[str, ...]:
+        """What it reads by `Inputs.label_column`: fields of a column of structs, or columns of the data."""
+        return ()
+
+    def prediction_columns(self) -> tuple[str, ...]:
+        """What it reads by `Inputs.prediction_column`: outputs of the model, or columns of the data."""
+        return ()
+
 
 class Metric(abc.ABC):
     """A formula over statistics. Subclasses are frozen dataclasses with a field `name`.
@@ -158,7 +166,8 @@ class Metric(abc.ABC):
     empty_value: ClassVar[float] = math.nan
     """The value of a slice without rows: NaN, or 0 for counts and sums."""
     predicts_by_columns: ClassVar[bool] = False
-    """Whether predictions are columns of the data that its parameters name, the same for every model."""
+    """Whether predictions are what its parameters name: outputs of the model, or columns of the data, which
+    are the same for every model."""
     prediction_column: ClassVar[str | None] = None
     """The column whose values are the predictions where the data have it; elsewhere the model makes them."""
     class_id: ClassVar[int | None] = None

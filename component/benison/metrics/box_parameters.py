@@ -21,9 +21,11 @@ class BoxMetric(Metric):
         area_range: The least and the largest area of a box that counts, both included.
         max_num_detections: How many detections of a class count in an image, from the highest score down.
         labels_to_stack: Columns of the data that hold left, top, right, bottom and class of the labelled
-            boxes, each a list for each image; without them the label holds boxes.
-        predictions_to_stack: Columns that hold the same and the score of the detections.
-        num_detections_key: The column that says how many detections an image has; those after it are padding.
+            boxes, each a list for each image, or fields of a column of structs that is the label; without
+            them the label holds boxes.
+        predictions_to_stack: What holds the same and the score of the detections: outputs of the model,
+            fields of a column of structs that is the prediction, or columns of the data.
+        num_detections_key: That which says how many detections an image has; those after it are padding.
         allow_missing_key: Whether there are no boxes where such a column is missing.
     """
 
@@ -56,7 +58,7 @@ class BoxMetric(Metric):
 
     @property
     def predicts_by_columns(self) -> bool:  # type: ignore[override]
-        """Boxes in columns are the same for every model."""
+        """Boxes in columns of the data are the same for every model."""
         return bool(self.predictions_to_stack)
 
     def classes(self) -> tuple[Sequence[int], Sequence[float]]:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Precision and recall of predicted sets, such as the tags of a picture, whose classes are not known before.
 
-The label is a text, a number or a list of these. Predicted classes and their scores are lists in columns of
-the data, in the order of the prediction, best first. Names, parameters and values are TFMA's, where these
-columns are parts of the prediction.
+The label is a text, a number or a list of these. Predicted classes and their scores are lists in the order of
+the prediction, best first: outputs of the model, or columns of the data. Names, parameters and values are
+TFMA's.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class SetMatch(Metric):
     rate divides by 0, and where the classes of a row are missing. Rows without a label are left out; an empty
     list of labels is no label.
 
-    The columns are the same for every model, so there can be no baseline beside the model.
+    Columns of the data are the same for every model, so that only models that are called have a baseline.
 
     Attributes:
         thresholds: A class with a score above it counts as predicted; 0.5, and -inf with `top_k`.
         top_k: How many classes of a row count, the first ones as they stand; None for all.
-        prediction_class_key: The column of the predicted classes.
-        prediction_score_key: The column of their scores; "" where all are sure.
+        prediction_class_key: The output or column of the predicted classes.
+        prediction_score_key: That of their scores; "" where all are sure.
         class_key: The column of the classes that `weight_key` weighs; "" for the labels.
         weight_key: The column of weights of classes, by which those of a row are multiplied.
         name: The metric's name in the results.

@@ -108,12 +108,12 @@ class BatchedCalls:
 
 
 def _of_examples(outputs: Mapping[str, Any], rows: int) -> dict[str, npt.NDArray[Any]]:
-    """The outputs that can be predictions, [N] or [N, C], with [N, 1] as [N].
+    """The outputs that have a row for each example, [N], [N, C] or [N, M, k], with [N, 1] as [N].
 
-    Other outputs, such as embeddings or the names of classes, are dropped.
+    Other outputs, such as the names of classes, are dropped.
     """
     arrays = {name: in_order(output, rows) for name, output in outputs.items()}
-    fit = {name: a for name, a in arrays.items() if a.ndim in (1, 2) and len(a) == rows}
+    fit = {name: a for name, a in arrays.items() if a.ndim in (1, 2, 3) and len(a) == rows}
     if not fit:
         shapes = ", ".join(f"{name!r} of shape {array.shape}" for name, array in arrays.items())
         raise ModelError(

@@ -6,11 +6,12 @@ A labelled box is left, top, right, bottom and class, a detected one has a score
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+import pyarrow as pa
 
-from benison.data.batch import Array, Index, Inputs, Ragged
+from benison.data.batch import Array, Index, Ragged
 from benison.data.nested import as_ragged
 from benison.errors import DataError
 
@@ -69,30 +70,31 @@ def _checked(boxes: Ragged, width: int, what: str) -> Ragged:
     return boxes
 
 
-def stacked(inputs: Inputs, columns: Sequence[str], width: int, allow_missing: bool) -> Ragged:
-    """Boxes whose numbers are in columns of the data, in the order of the columns.
+def stacked(
+    column_of: Callable[[str], pa.Array], names: Sequence[str], width: int, none: Ragged | None
+) -> Ragged:
+    """Boxes whose numbers are in columns, in the order of the columns.
 
     Args:
-        inputs: The N rows, with the columns.
-        columns: The columns; one of lists of lists has several numbers of a box.
+        column_of: The column of a name; raises DataError where it is missing.
+        names: Their names; one of lists of lists has several numbers of a box.
         width: The numbers of a box.
-        allow_missing: Whether there are no boxes where a column is missing.
+        none: The boxes where a column is missing; None refuses that.
 
     Raises:
         DataError: A column is missing, or the columns are of different lengths in a row.
     """
-    batch = inputs.features
-    assert batch is not None
-    absent = [name for name in columns if name not in batch.schema.names]
-    if absent and allow_missing:
-        return Ragged(np.zeros((0, width)), np.zeros(len(inputs) + 1, np.int64))
-    if absent:
-        raise DataError.from_missing_column(absent[0], batch.schema.names, "The data")
-    parts = [as_ragged(batch.column(name), name) for name in columns]
-    for name, part in zip(columns, parts, strict=True):
+    try:
+        columns = [column_of(name) for name in names]
+    except DataError:
+        if none is None:
+            raise
+        return none
+    parts = [as_ragged(column, name) for column, name in zip(columns, names, strict=True)]
+    for name, part in zip(names, parts, strict=True):
         if not np.array_equal(part.offsets, parts[0].offsets):
             raise DataError(
-                f"The columns {columns[0]!r} and {name!r} are parts of the same boxes, and hold different "
+                f"The columns {names[0]!r} and {name!r} are parts of the same boxes, and hold different "
                 f"numbers of values in a row."
             )
     values = np.concatenate([part.values for part in parts], axis=1)

@@ -79,29 +79,37 @@ class BoxRule:
         return len(self.class_ids) * len(self.iou_thresholds)
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns of the data that it reads."""
-        names = (*self.labels_to_stack, *self.predictions_to_stack, self.num_detections_key)
+    def prediction_columns(self) -> tuple[str, ...]:
+        """What it reads of detections by name."""
+        names = (*self.predictions_to_stack, self.num_detections_key)
         return tuple(dict.fromkeys(filter(None, names)))
 
     def truth(self, inputs: Inputs) -> Ragged:
         """The labelled boxes of each row; raises DataError for columns that hold something else."""
         if self.labels_to_stack:
-            return stacked(inputs, self.labels_to_stack, LABEL, self.allow_missing_key)
+            none = self._none(inputs, LABEL)
+            return stacked(inputs.label_column, self.labels_to_stack, LABEL, none)
         return boxes_of(inputs.labels, LABEL)
 
     def detections(self, inputs: Inputs) -> Ragged:
         """The detected boxes of each row; raises DataError for columns that hold something else."""
+        column_of = inputs.prediction_column
         if self.predictions_to_stack:
-            boxes = stacked(inputs, self.predictions_to_stack, DETECTION, self.allow_missing_key)
+            none = self._none(inputs, DETECTION)
+            boxes = stacked(column_of, self.predictions_to_stack, DETECTION, none)
         else:
             boxes = boxes_of(inputs.predictions, DETECTION)
         if not self.num_detections_key:
             return boxes
-        counts = stacked(inputs, [self.num_detections_key], 1, self.allow_missing_key)
+        counts = stacked(column_of, [self.num_detections_key], 1, self._none(inputs, 1))
         limits = np.full(len(inputs), np.nan)
         limits[counts.lengths > 0] = counts.values[counts.offsets[:-1][counts.lengths > 0], 0]
         return truncated(boxes, limits)
+
+    def _none(self, inputs: Inputs, width: int) -> Ragged | None:
+        """No boxes, where columns may be missing."""
+        nothing = Ragged(np.zeros((0, width)), np.zeros(len(inputs) + 1, np.int64))
+        return nothing if self.allow_missing_key else None
 
 
 def _check(parameter: str, values: tuple[float, ...], most: float) -> None:
@@ -160,11 +168,15 @@ class BoxScores(Statistic[DetectionScores]):
     rule: BoxRule
     of_scores: Statistic[Any]
 
-    def columns(self) -> tuple[str, ...]:
-        return () if self.rule.allow_missing_key else self.rule.columns
-
     def optional_columns(self) -> tuple[str, ...]:
-        return self.rule.columns
+        named = (*self.rule.labels_to_stack, *self.rule.prediction_columns)
+        return named if self.rule.allow_missing_key else ()
+
+    def label_columns(self) -> tuple[str, ...]:
+        return self.rule.labels_to_stack
+
+    def prediction_columns(self) -> tuple[str, ...]:
+        return self.rule.prediction_columns
 
     def zero(self, size: int) -> DetectionScores:
         cells = size * self.rule.cells

@@ -127,7 +127,8 @@ class PixelCounts(ArraysStatistic):
     Attributes:
         class_ids: The C classes.
         truth: The column of the labelled images.
-        predicted: The column of the predicted images; the model's output where the data lack it.
+        predicted: The predicted images: the output of the model of that name, else the column of the data,
+            else the only output.
         decode_truth: Whether labelled images are files such as PNG, and not lists.
         decode_predicted: Whether predicted ones are.
         ignored: The labelled class whose pixels are no false positives and no true negatives.
@@ -152,6 +153,9 @@ class PixelCounts(ArraysStatistic):
     def optional_columns(self) -> tuple[str, ...]:
         return (self.predicted,)
 
+    def prediction_columns(self) -> tuple[str, ...]:
+        return (self.predicted,)
+
     def shapes(self) -> tuple[tuple[int, ...], ...]:
         return ((len(self.class_ids), 4),)
 
@@ -172,17 +176,16 @@ class PixelCounts(ArraysStatistic):
         return (total,)
 
     def _predicted(self, inputs: Inputs) -> Images:
-        batch = inputs.features
-        if batch is not None and self.predicted in batch.schema.names:
-            column = batch.column(self.predicted)
-            return images_of(column, self.predicted, self.decode_predicted)
-        output = inputs.predictions
-        if isinstance(output, Ragged) and getattr(output.values, "ndim", 1) == 2:  # noqa: PLR2004
+        try:
+            column = inputs.prediction_column(self.predicted)
+        except DataError:
+            output = inputs.predictions
+            if not isinstance(output, Ragged) or getattr(output.values, "ndim", 1) != 2:  # noqa: PLR2004
+                raise
             nothing = np.zeros(len(output), np.bool_)
             sizes = output.lengths * output.values.shape[1]
             return Images(output.values.ravel(), sizes, output.lengths, nothing)
-        names = [] if batch is None else batch.schema.names
-        raise DataError.from_missing_column(self.predicted, names, "The data")
+        return images_of(column, self.predicted, self.decode_predicted)
 
     def _check(self, truth: Images, predicted: Images) -> None:
         both = ~truth.missing & ~predicted.missing

@@ -32,13 +32,9 @@ class Members:
     missing: Mask
 
     @classmethod
-    def of_column(cls, inputs: Inputs, name: str) -> Members:
-        """Of a column of the data, of lists or of single values; a null is a missing row, [] is none."""
-        batch = inputs.features
-        assert batch is not None
-        if name not in batch.schema.names:
-            raise DataError.from_missing_column(name, batch.schema.names, "The data")
-        column = undictionary(batch.column(name))
+    def of_column(cls, column: pa.Array) -> Members:
+        """Of a column of lists or of single values; a null is a missing row, [] is none."""
+        column = undictionary(column)
         missing = np.asarray(pc.is_null(column).to_numpy(zero_copy_only=False), np.bool_)
         values, lengths = column, np.ones(len(column), np.int64)
         if is_list(column.type):
@@ -84,8 +80,8 @@ class SetPairs(ThresholdCells):
     prediction, which makes its slices NaN; an empty list of classes is none.
 
     Attributes:
-        classes: The column of the predicted classes.
-        scores: The column of their scores, in the same order; "" for 1 each.
+        classes: The predicted classes: an output of the model, or a column of the data.
+        scores: Their scores, in the same order, likewise; "" for 1 each.
         top_k: How many of a row's classes count, the first ones; None for all.
         weighed: The column of the classes that weights are of; "" for the labels as they stand.
         weights: The column of these weights; "" for 1 each.
@@ -98,8 +94,10 @@ class SetPairs(ThresholdCells):
     weights: str = ""
 
     def columns(self) -> tuple[str, ...]:
-        named = (self.classes, self.scores, self.weighed, self.weights)
-        return tuple(name for name in named if name)
+        return tuple(name for name in (self.weighed, self.weights) if name)
+
+    def prediction_columns(self) -> tuple[str, ...]:
+        return tuple(name for name in (self.classes, self.scores) if name)
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> Cells:
         inputs, codes = heavy(inputs, codes)
@@ -108,7 +106,8 @@ class SetPairs(ThresholdCells):
 
     def _pairs(self, inputs: Inputs) -> tuple[Inputs, Index]:
         """A row for each pair, and which row of the batch it is of."""
-        labels, classes = Members.of_labels(inputs), Members.of_column(inputs, self.classes)
+        labels = Members.of_labels(inputs)
+        classes = Members.of_column(inputs.prediction_column(self.classes))
         weighed, weights = self._weights(inputs, labels)
         keys, width = _keys([labels, classes, weighed])
         truth = np.unique(keys[0][keys[0] >= 0])
@@ -138,7 +137,7 @@ class SetPairs(ThresholdCells):
         """
         scores = np.ones(len(keys))
         if self.scores:
-            column = Members.of_column(inputs, self.scores)
+            column = Members.of_column(inputs.prediction_column(self.scores))
             if not column.fits(classes):
                 raise DataError(
                     f"The columns {self.classes!r} and {self.scores!r} hold different numbers of values in a "
@@ -158,8 +157,10 @@ class SetPairs(ThresholdCells):
         """
         if not self.weights:
             return Members(labels.rows[:0], labels.values[:0], labels.missing), np.zeros(0)
-        weighed = Members.of_column(inputs, self.weighed) if self.weighed else labels
-        column = Members.of_column(inputs, self.weights)
+        weighed = labels
+        if self.weighed:
+            weighed = Members.of_column(inputs.label_column(self.weighed))
+        column = Members.of_column(inputs.label_column(self.weights))
         if not column.fits(weighed):
             raise DataError(
                 f"The column {self.weights!r} must hold a weight for each of the classes in "
