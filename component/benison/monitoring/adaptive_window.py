@@ -103,7 +103,7 @@ class AdaptiveWindow:
         m *= 2 / 3 * d
         epsilon += m
         gap /= epsilon
-        gap[is_small] = 0.0
+        np.copyto(gap, 0.0, where=is_small)
         return gap
 
 
