@@ -55,10 +55,11 @@ bench-check: .venv/ready ## compare this tree with the commit BASE, by runs in t
 fuzz: .venv/ready ## feed every entry with INPUTS odd or damaged inputs; ARGS="ENTRY ... --seed 2 --jobs 2"
 	@inputs='$(INPUTS)'; $(py) -m tests.fuzz $${inputs:+--inputs $$inputs} $(ARGS)
 
-trust: .venv/ready ## measure how often gates err, and weak slices are found, over RUNS runs
+trust: .venv/ready ## measure how often gates and detectors err, and weak slices are found, over RUNS runs
 	@$(py) -m tests.statistics.gates $(RUNS)
 	@$(py) -m tests.statistics.coverage
 	@$(py) -m tests.statistics.weak_slices $(ARGS)
+	@$(py) -m tests.statistics.change_detectors $(RUNS)
 
 kills: .venv/ready ## end ROUNDS evaluations at random moments, in ARGS="sqlite mysql sql+postgresql ..."
 	@$(py) -m tests.lineage.kills --rounds $(ROUNDS) $(ARGS)

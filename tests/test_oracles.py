@@ -294,6 +294,7 @@ COMPARISONS: dict[str, Oracle] = {
     "ExpectedCalibrationError": expected_calibration_error,
     "Gini": lambda y, p, w: 2 * sk.roc_auc_score(y, p, sample_weight=w) - 1,
     "KolmogorovSmirnov": kolmogorov_smirnov,
+    "MarginDensity": lambda y, p, w: np.average(np.abs(2 * p - 1) < HALF, weights=w),
     "SymmetricFlipRate": flips(lambda p, q: p != q),
     "NegToNegFlipRate": flips(lambda p, q: ~p & ~q),
     "NegToPosFlipRate": flips(lambda p, q: p & ~q),

@@ -238,6 +238,28 @@ def test_four_rates_are_watched_where_the_results_have_them(concept: list[EvalRe
         watched(concept, detector="lfr")
 
 
+def test_scores_near_the_threshold_are_watched_without_labels() -> None:
+    """From a day on the model is sure of fewer of Blue's trips; nobody has labelled any."""
+    table, rng = stream(), np.random.default_rng(2)
+    later = np.array(table["pickup"]) >= FIRST.timestamp() + CHANGE_AT * 86_400
+    blue = np.array(table["company"]) == "Blue"
+    is_near = rng.random(table.num_rows) < np.where(blue & later, 0.25, 0.1)
+    table = table.drop_columns(["label", "score"]).append_column(
+        "score", pa.array(np.where(is_near, 0.6, 0.9))
+    )
+    given = {"model_specs": [{"prediction_key": "score"}], "slicing_specs": CONFIG["slicing_specs"]}
+    metric = {"class_name": "MarginDensity"}
+    config = {**given, "metrics_specs": [{"metrics": [metric]}]}
+    report = monitor_stream(table, config, time_key="pickup", watch=Watch("md3"))
+    (alert,) = report.alerts
+    assert (alert.metric, alert.slice, alert.side) == ("margin_density", "company=Blue", "rose")
+    assert alert.since == f"2026-03-{CHANGE_AT + 1:02}"
+    assert alert.after == pytest.approx(0.25, abs=0.03)
+    without = {**given, "metrics_specs": [{"metrics": [{"class_name": "MeanPrediction"}]}]}
+    with pytest.raises(BenisonError, match="md3 watches MarginDensity"):
+        monitor_stream(table, without, time_key="pickup", watch=Watch("md3"))
+
+
 def test_a_rate_that_rests_on_a_part_of_the_rows_has_its_own_number(
     concept: list[EvalResult],
 ) -> None:

@@ -20,8 +20,9 @@ FEW = 40
 """Runs of river, whose detector sees row after row."""
 
 
-def test_two_in_a_hundred_streams_alarm_by_chance_at_most() -> None:
-    assert false_alarms("e-detector", RUNS) <= 0.02
+@pytest.mark.parametrize("name", ["e-detector", "md3", "adwin"])
+def test_two_in_a_hundred_streams_alarm_by_chance_at_most(name: str) -> None:
+    assert false_alarms(name, RUNS) <= 0.02
 
 
 def test_small_references_alarm_no_more_often() -> None:

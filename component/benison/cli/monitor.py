@@ -103,7 +103,7 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
     horizon: Annotated[int, typer.Option(help="In buckets, over which false alarms count.")] = 60,
     false_alarms: Annotated[
         float,
-        typer.Option(help="The chance of any false alarm within it, of e-detector and lfr."),
+        typer.Option(help="The chance of any false alarm within it, of e-detector, lfr and md3."),
     ] = 0.02,
     threshold: Annotated[
         float | None,

@@ -45,6 +45,7 @@ FAMILIES = {
     """,
     "fbeta": "FBetaScore",
     "generation": "Bleu RougeFMeasure RougePrecision RougeRecall TokenF1",
+    "margin_density": "MarginDensity",
     "model_comparison": """
         ModelCosineSimilarity NegToNegFlipRate NegToPosFlipRate PosToNegFlipRate PosToPosFlipRate
         SymmetricFlipRate SymmetricPredictionDifference

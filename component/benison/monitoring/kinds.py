@@ -13,6 +13,7 @@ from benison.monitoring.error_rates import DriftDetectionMethod, EarlyDriftDetec
 
 E_DETECTOR = "e-detector"
 LFR = "lfr"
+MD3 = "md3"
 HDDDM = "hdddm"
 """Of columns in place of rates, which `monitor_columns` watches."""
 
@@ -27,7 +28,8 @@ class DetectorKind:
         usual: Its usual value.
         levels: Those that a replay tries, from the most alarms to the fewest.
         measured: The share of streams without a change that have an alarm within 60 buckets of 250 rows, of
-            which a tenth is wrong, after a reference of 10,000 rows (`tests/statistics/change_detectors.py`).
+            which a tenth is wrong, after a reference of 10,000 or 100,000 rows, whichever is more
+            (`tests/statistics/change_detectors.py`).
         low: Below every value of the parameter, and
         high: above every.
         is_bounded: Whether the parameter is the share of false alarms, which is then held.
@@ -59,19 +61,20 @@ _BOUNDED = DetectorKind(_e_detector, "false_alarms", 0.02, _SHARES, 0.001, is_bo
 DETECTORS: Mapping[str, DetectorKind] = {
     E_DETECTOR: _BOUNDED,
     LFR: _BOUNDED,
+    MD3: dataclasses.replace(_BOUNDED, measured=0.001),
     "ddm": DetectorKind(
         lambda deviations, _: DriftDetectionMethod(deviations),
         "deviations",
         3.0,
         (2.0, 3.0, 4.0, 5.0, 6.0),
-        0.009,
+        0.008,
         high=100.0,
     ),
     "eddm": DetectorKind(
         lambda beta, _: EarlyDriftDetection(beta), "beta", 0.9, (0.95, 0.9, 0.85, 0.8, 0.7), 0.0
     ),
     "adwin": DetectorKind(
-        lambda delta, _: AdaptiveWindow(delta), "delta", 0.002, (0.1, 0.02, 0.002, 0.0002), 0.002
+        lambda delta, _: AdaptiveWindow(delta), "delta", 0.002, (0.1, 0.02, 0.002, 0.0002), 0.001
     ),
 }
-"""By name; `lfr` watches four rates."""
+"""By name; `lfr` watches four rates, and `md3` the share of scores near the threshold, on both sides."""

@@ -37,6 +37,7 @@ _OF_ALL_ROWS = (
     "BinaryAccuracy",
     "CategoricalAccuracy",
     "ExactMatch",
+    "MarginDensity",
     "PredictedPositiveRate",
     "Prevalence",
     "SparseCategoricalAccuracy",

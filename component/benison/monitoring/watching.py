@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from benison.errors import ConfigError, DataError, NothingYetError, suggestion
 from benison.monitoring.alerts import Alert, MonitorReport
@@ -13,12 +13,16 @@ from benison.monitoring.detectors import Detector, Mask
 from benison.monitoring.drift_links import with_drift
 from benison.monitoring.e_detector import EDetector
 from benison.monitoring.explanations import Change, explained
-from benison.monitoring.kinds import DETECTORS, E_DETECTOR, LFR
+from benison.monitoring.kinds import DETECTORS, E_DETECTOR, LFR, MD3
 from benison.monitoring.timeline import Series, Timeline
 from benison.results.result import EvalResult, load_result
 
-LFR_METRICS = ("recall", "specificity", "precision", "negative_predictive_value")
-"""The four rates of LFR (Wang and Abraham, "Concept drift detection for streaming data", 2015)."""
+OWN_METRICS: Mapping[str, Sequence[str]] = {
+    LFR: ("recall", "specificity", "precision", "negative_predictive_value"),
+    MD3: ("MarginDensity",),
+}
+"""What a detector is of: the four rates of LFR (Wang and Abraham, "Concept drift detection for streaming
+data", 2015), and the share of scores near the threshold of MD3."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,8 +122,15 @@ class Watch:
         return kind.make(kind.usual if self.threshold is None else self.threshold, self.horizon)
 
     def _names(self, timeline: Timeline) -> list[str]:
-        names = list(LFR_METRICS) if self.detector == LFR and not self.metrics else self.metrics
-        return timeline.metrics(names)
+        own = OWN_METRICS.get(self.detector)
+        if self.metrics or own is None:
+            return timeline.metrics(self.metrics)
+        try:
+            return timeline.metrics(own)
+        except DataError as error:
+            raise DataError(
+                f"{self.detector} watches {', '.join(own)}. {error} Add what is missing to metrics_specs."
+            ) from error
 
     def _series(self, timeline: Timeline) -> list[Series]:
         """What is watched, of every metric that is a rate."""
@@ -219,14 +230,14 @@ def monitor(  # noqa: PLR0913 - the whole job has this many choices, all with de
         reference: What was blessed; by default the first blessed result, from which on the others are
             watched, or the first where none is blessed.
         as_given: Keep the order; by default it is that of the evaluations.
-        detector: One of `DETECTORS`: "e-detector", "lfr", "ddm", "eddm", "adwin".
+        detector: One of `DETECTORS`: "e-detector", "lfr", "md3", "ddm", "eddm", "adwin".
         metrics: Names of metrics that are rates from 0 to 1; by default those with thresholds, else all whose
             good end is known. One without a good end is watched on both sides.
         slices: Names of slices, such as "Overall"; by default all.
         reference_buckets: How many of the first results together are the reference.
         horizon: In buckets: within so many
         false_alarms: so many alarms at most may be by chance, over all slices and metrics together, as far as
-            the detector bounds them: `e-detector` and `lfr` do.
+            the detector bounds them: `e-detector`, `lfr` and `md3` do.
         labelled: A bucket waits for its labels, and is not judged, where the share of its rows that have
             them is less than this share of the reference's.
         threshold: The parameter of a detector whose false alarms have no bound: `deviations` of ddm, `beta`
