@@ -17,9 +17,13 @@ from benison_orchestration.airflow_sdk import (
     TaskDeferred,
 )
 from benison_orchestration.airflow_spec import COMMAND, RETURN, check, check_environment, packed
+from benison_orchestration.host_permission import PERMISSION
 
 try:
     from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+    from urllib3.exceptions import HTTPError
+
+    from benison_orchestration.airflow_pods import PERMISSION_FILE, PodTrigger, permitting
 except ModuleNotFoundError as error:
     raise MissingExtraError("Airflow's Kubernetes provider", "airflow-kubernetes") from error
 
@@ -31,11 +35,12 @@ _RETURNED = "/airflow/xcom/return.json"  # where Airflow's sidecar looks
 class KubernetesEvaluatorOperator(BaseEvaluatorOperator, KubernetesPodOperator):
     """Evaluates a model in a pod of Benison's image.
 
-    With `deferrable=True` no worker waits for the pod. One for which nobody waits any longer, such as after
-    `execution_timeout`, is deleted before it has evaluated, whatever `on_finish_action` says. Paths in the
-    spec are the pod's; what is read and written there is on volumes. A pod can be read by many, so the
-    password of the metadata store is not put there: give it from a Secret of Kubernetes, and leave it out
-    of the connection.
+    With `deferrable=True` no worker waits for the pod while it evaluates. What it has evaluated it publishes
+    only when a worker of the task says so, so that a pod whose task was stopped, or was lost, blesses
+    nothing. One for which nobody waits any longer, such as after `execution_timeout`, is deleted, whatever
+    `on_finish_action` says. Paths in the spec are the pod's; what is read and written there is on volumes. A
+    pod can be read by many, so the password of the metadata store is not put there: give it from a Secret of
+    Kubernetes, and leave it out of the connection.
 
         secrets=[Secret("env", "BENISON_METADATA_PASSWORD", "the-secret", "its-key")]
 
@@ -74,7 +79,8 @@ class KubernetesEvaluatorOperator(BaseEvaluatorOperator, KubernetesPodOperator):
         from kubernetes.client import V1EnvVar
 
         try:
-            given = {**packed(self.full_spec(context)), RETURN: _RETURNED}
+            more = {RETURN: _RETURNED, PERMISSION: PERMISSION_FILE}
+            given = {**packed(self.full_spec(context)), **more}
         except ConfigError as error:
             raise AirflowFailException(str(error)) from error
         self._check_password()
@@ -82,7 +88,7 @@ class KubernetesEvaluatorOperator(BaseEvaluatorOperator, KubernetesPodOperator):
         # A pod that has ended before it could be deferred is concluded in between.
         self._is_starting = True
         try:
-            with self._ended_on_failure():
+            with self._ended_on_failure(context):
                 returned = KubernetesPodOperator.execute(self, context)
         except AirflowException as error:
             raise self._failure(error) from error
@@ -97,10 +103,21 @@ class KubernetesEvaluatorOperator(BaseEvaluatorOperator, KubernetesPodOperator):
             return self._returned
         self._end_if_late(event)
         try:
+            with self._ended_on_failure(context):
+                event = self._published(event)
             returned = super().trigger_reentry(context, event)
         except AirflowException as error:
             raise self._failure(error) from error
         return self.conclude(context, returned)
+
+    def defer(self, *, trigger: Any, **how: Any) -> None:
+        """Let a trigger wait that also sees when the pod has to be let publish."""
+        super().defer(trigger=PodTrigger(**trigger.serialize()[1]), **how)
+
+    def await_pod_completion(self, pod: Any) -> None:
+        """Wait for a pod, and let it publish."""
+        with permitting(self, pod):
+            super().await_pod_completion(pod)
 
     def process_pod_deletion(self, pod: Any, *, reraise: bool = True) -> bool:
         """Delete a pod as it was asked, and in any case one that may still evaluate."""
@@ -110,17 +127,49 @@ class KubernetesEvaluatorOperator(BaseEvaluatorOperator, KubernetesPodOperator):
         return bool(super().process_pod_deletion(pod, reraise=reraise))
 
     @contextlib.contextmanager
-    def _ended_on_failure(self) -> Iterator[None]:
+    def _ended_on_failure(self, context: Any) -> Iterator[None]:
         """Delete the pod where it is not waited for, as the provider does once it waits."""
         try:
             yield
         except TaskDeferred:
             raise
         except BaseException:  # of a timeout too
-            if self.pod is not None and not self._killed and self._still_evaluates(self.pod):
+            if self.pod is None:
+                self._end_unknown(context)
+            elif not self._killed and self._still_evaluates(self.pod):
                 self.patch_already_checked(self.pod, reraise=False)
                 self.pod_manager.delete_pod(self.pod)
             raise
+
+    def _end_unknown(self, context: Any) -> None:
+        """Delete a pod of which no try comes to know, as the answer to its creation was lost."""
+        ti, pod = context["ti"], self.pod_request_obj
+        if pod is None or ti.try_number <= ti.max_tries:
+            return
+        try:
+            self.pod_manager.delete_pod(pod)
+        except (self._api_error(), HTTPError) as error:
+            self.log.warning(
+                "There may be a pod %s, which blesses nothing: %s", pod.metadata.name, error
+            )
+
+    def _published(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The event of a pod that has ended: one that has yet to publish does so first."""
+        if event["status"] != "success":
+            return event
+        with contextlib.suppress(
+            self._api_error()
+        ):  # of a pod that is gone, by which the event is told apart
+            pod = self.hook.get_pod(event["name"], event["namespace"])
+            if self._still_evaluates(pod):
+                self.pod = pod
+                name, seconds = self.base_container_name, self.poll_interval
+                with permitting(self, pod):
+                    self.pod_manager.await_container_completion(pod, name, seconds)
+                ended = _ended(self.pod_manager.read_pod(pod), self)
+                if ended is not None and ended.exit_code:
+                    return {**event, "status": "failed", "message": "The container has failed."}
+        return event
 
     def _end_if_late(self, event: Mapping[str, Any]) -> None:
         """Delete a pod whose time is over, before its log is followed until it has blessed."""

@@ -82,7 +82,7 @@ class Child:
             self._process = self._start()
             # Not in this thread: a signal's handler ends the process, and would wait for a lock of this one.
             threading.Thread(target=self._wait, args=(self._process,), daemon=True).start()
-            reader = _in_this_context(self._read, self._process)
+            reader = in_this_context(self._read, self._process)
             while self._code is None and not self._is_to_end:
                 time.sleep(_STEP_SECONDS)
         finally:  # of a timeout too, which is no Exception
@@ -257,7 +257,7 @@ def _reason(code: int, text: str) -> str:
     return f"The process {how}.\n{text}"
 
 
-def _in_this_context(function: Callable[..., None], *arguments: Any) -> threading.Thread:
+def in_this_context(function: Callable[..., None], *arguments: Any) -> threading.Thread:
     """A thread that logs as this one does: Airflow may keep in the context whose log it is."""
     context = contextvars.copy_context()
     thread = threading.Thread(target=context.run, args=(function, *arguments), daemon=True)

@@ -23,7 +23,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from tests.orchestration.kubernetes_pods import Cluster, Json, Pod, RefusedError, now
+from tests.orchestration.kubernetes_pods import LOST, Cluster, Json, Pod, RefusedError, now
 
 TOKEN = "of-this-test-alone"
 _WEBSOCKET = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455
@@ -72,7 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def create(self, namespace: str) -> None:
         pod = self.cluster.create(namespace, json.loads(self.body))
-        if pod.fate == "answer lost":
+        if pod.fate in LOST:
             raise ConnectionAbortedError
         self._say(201, pod.body)
 
@@ -97,8 +97,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def list_pods(self, namespace: str) -> None:
         for pod in list(self.cluster.pods.values()):
-            if pod.fate == "answer lost":  # whoever asks again finds it at its end
-                pod.ended.wait(60)
+            if pod.fate in LOST:  # whoever asks again finds it at its end, or shortly before
+                pod.evaluate()
         self._list("Pod", namespace)
 
     def list_events(self, namespace: str) -> None:

@@ -22,11 +22,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benison_orchestration.host_permission import ASKS, PERMISSION
+from tests.orchestration.airflow_host import wait_for
+
 Json = dict[str, Any]
-FATES = ("answer lost", "gone", "evicted", "swept", "slow", "pulling", "endless")
-"""What may befall the first pod of a DAG: it is made but the answer is lost, its node goes, it is evicted, it
-is swept away as soon as somebody has seen its end, its image is pulled for long, or its process begins its work late, or
-never."""
+FATES = ("answer lost", "let go", "gone", "evicted", "swept", "slow", "pulling", "endless")
+"""What may befall the first pod of a DAG: it is made but the answer is lost, also after it was let publish, its
+node goes, it is evicted, it is swept away as soon as somebody has seen its end, its process begins its work late, its
+image is pulled for long, or its process never begins."""
+LOST = ("answer lost", "let go")
 _LATE_SECONDS = {"slow": 4, "endless": 3_600}
 _PULL_SECONDS = 6
 _NAME = r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"
@@ -88,6 +92,18 @@ class Pod:
                 self.lines.append((time.time(), line))
         code = process.wait()
         return 128 - code if code < 0 else code
+
+    def asks(self) -> bool:
+        """Whether it has evaluated, and asks whether it may publish."""
+        return any(ASKS in line for _, line in self.lines)
+
+    def evaluate(self) -> None:
+        """Wait until it has evaluated; until its end, if somebody has let it publish."""
+        wait_for(lambda: self.asks() or self.ended.is_set(), 60)
+        if self.fate == "let go" and not self.ended.is_set():
+            (file,) = (each["value"] for each in self.base["env"] if each["name"] == PERMISSION)
+            Path(self.here(file)).touch()
+            self.ended.wait(60)
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         if self.process is not None and self.process.poll() is None:

@@ -18,7 +18,14 @@ import pytest
 
 import benison
 from tests.conftest import taxi_like
-from tests.orchestration.airflow_host import ENVIRONMENTS, Probed, Prober, rows, with_long_names
+from tests.orchestration.airflow_host import (
+    ENVIRONMENTS,
+    Probed,
+    Prober,
+    rows,
+    wait_for,
+    with_long_names,
+)
 from tests.orchestration.kubernetes_api import serving
 from tests.orchestration.kubernetes_pods import Cluster
 
@@ -26,7 +33,8 @@ DAGS = Path(__file__).parent / "dags"
 PASSWORD = "open-sesame"
 FATES = {
     "pod_again": "answer lost",
-    "pod_ended": "answer lost",
+    "pod_ended": "let go",
+    "pod_unknown": "answer lost",
     "pod_wrong_ended": "answer lost",
     "pod_gone": "gone",
     "pod_gone_deferred": "gone",
@@ -46,9 +54,13 @@ PLAIN = (
     "pod_long",
     "pod_secret",
     "pod_open",
+    "pod_unwanted",
 )
 # The provider is the same on both; on Airflow 2 what goes through Airflow's own code is enough.
-ON_2 = ("pod", "pod_deferred", "pod_wrong_deferred", "pod_ended", "pod_secret", "pod_late")
+ON_2 = (
+    *("pod", "pod_deferred", "pod_wrong_deferred", "pod_ended", "pod_secret", "pod_late"),
+    "pod_unwanted",
+)
 RUN = {"3": (*PLAIN, *FATES), "2": ON_2}
 ON_BOTH = pytest.mark.parametrize("pods", [*ENVIRONMENTS], indirect=True, scope="module")
 ON_3 = pytest.mark.parametrize("pods", ["3"], indirect=True, scope="module")
@@ -117,7 +129,7 @@ def test_a_pod_that_cannot_evaluate_fails_with_its_reason(pods: Pods, dag: str) 
 @ON_3
 @pytest.mark.parametrize("dag", ["pod_again", "pod_ended"])
 def test_a_second_try_goes_on_with_the_pod_of_the_first(pods: Pods, dag: str) -> None:
-    """The answer to the first was lost; by the second, its pod has ended. The last could not be deferred."""
+    """The answer to the first was lost; by the second, its pod has evaluated, or has ended and is not deferred."""
     assert pods.probed.of(dag) == {"evaluate": "success", "push": "success"}
     assert pods.probed.tries[dag, "evaluate"] == 2
     assert (len(pods.asked_for(dag)), pods.markers(dag)) == (1, ["BLESSED"])
@@ -155,6 +167,28 @@ def test_a_pod_that_is_lost_is_tried_again(pods: Pods, dag: str) -> None:
 )
 def test_a_pod_for_which_nobody_waits_blesses_nothing(pods: Pods, dag: str) -> None:
     """Also one whose image is still pulled, and one that could not be deferred; all are to be kept."""
+    assert pods.probed.of(dag) == {"evaluate": "failed", "push": "upstream_failed"}
+    (body,) = pods.asked_for(dag)
+    assert body["metadata"]["name"] not in pods.cluster.pods
+    assert pods.markers(dag) == []
+
+
+@ON_BOTH
+@pytest.mark.parametrize("dag", ["pod_unwanted"])
+def test_a_pod_whose_task_is_stopped_before_it_is_waited_for_blesses_nothing(
+    pods: Pods, dag: str
+) -> None:
+    """It evaluates, and asks; nobody answers."""
+    assert pods.probed.of(dag) == {"evaluate": "failed", "push": "upstream_failed"}
+    (body,) = pods.asked_for(dag)
+    pod = pods.cluster.pods[body["metadata"]["name"]]
+    wait_for(pod.asks)
+    assert (pod.ended.is_set(), pods.markers(dag)) == (False, [])
+
+
+@ON_3
+@pytest.mark.parametrize("dag", ["pod_unknown"])
+def test_a_pod_of_which_its_only_try_does_not_know_is_deleted(pods: Pods, dag: str) -> None:
     assert pods.probed.of(dag) == {"evaluate": "failed", "push": "upstream_failed"}
     (body,) = pods.asked_for(dag)
     assert body["metadata"]["name"] not in pods.cluster.pods

@@ -37,7 +37,7 @@ PIPELINES = ROOT / "pipelines"
 DAGS = Path(__file__).parent / "dags"
 SCHEDULED = ("common.py", "scheduled.py")
 # The DAGs whose pods do not end, and in which state of the task they are ended.
-POD = "pod_slow"
+PODS = {"pod_slow": "running", "pod_deferred_slow": "deferred"}
 # The Python of the evaluations: for the run `stopped` it never comes to its work.
 PYTHON = f"""case "$AIRFLOW_CTX_DAG_RUN_ID" in stopped*) sleep 300 & wait ;; esac
 export PYTHONPATH={shlex.quote(SOURCES)}
@@ -126,7 +126,7 @@ def taxi(
         KUBECONFIG=str(home / "kubeconfig"),
         PROBES=str(folder),
     )
-    cluster = Cluster({}, {POD: "endless"})
+    cluster = Cluster({}, dict.fromkeys(PODS, "endless"))
     demo = [sys.executable, str(PIPELINES / "taxi_local.py"), "--output", str(folder)]
     making = subprocess.Popen(demo, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     pods = serving(cluster, home / "kubeconfig")
@@ -234,18 +234,21 @@ def test_a_deferred_task_that_is_stopped_ends_its_evaluation(taxi: Taxi) -> None
     assert taxi.airflow.finished("deferred_slow", "stopped") == {"evaluate": "failed"}
 
 
-def test_a_task_that_is_stopped_ends_its_pod(taxi: Taxi) -> None:
-    """By its worker; Kubernetes is a fake that speaks its HTTP API."""
-    taxi.airflow.trigger(POD, "stopped")
-    task = f"dags/{POD}/dagRuns/stopped/taskInstances/evaluate"
-    wait_for(lambda: taxi.cluster.pods and taxi.airflow.get(task)["state"] == "running")
+@pytest.mark.parametrize(("dag", "state"), PODS.items())
+def test_a_task_that_is_stopped_ends_its_pod(taxi: Taxi, dag: str, state: str) -> None:
+    """By its worker, or by the triggerer; Kubernetes is a fake that speaks its HTTP API."""
+    taxi.airflow.trigger(dag, "stopped")
+    task = f"dags/{dag}/dagRuns/stopped/taskInstances/evaluate"
+    wait_for(lambda: taxi.cluster.pods and taxi.airflow.get(task)["state"] == state)
     (pod,) = taxi.cluster.pods.values()
     wait_for(lambda: pod.process)
-    taxi.airflow.fail(POD, "stopped", "evaluate")
+    before = len(taxi.cluster.asked)
+    wait_for(lambda: taxi.cluster.asked[before:])  # so that there is somebody who waits for it
+    taxi.airflow.fail(dag, "stopped", "evaluate")
     wait_for(lambda: not taxi.cluster.pods)
     assert pod.process is not None
     assert pod.process.poll() is not None
-    assert taxi.airflow.finished(POD, "stopped") == {"evaluate": "failed"}
+    assert taxi.airflow.finished(dag, "stopped") == {"evaluate": "failed"}
 
 
 @pytest.mark.parametrize("dag", ["late", "deferred_late"])

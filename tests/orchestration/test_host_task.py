@@ -20,8 +20,9 @@ import pytest
 import benison
 from benison import lineage
 from benison.validation.terms import OUTCOMES
-from benison_orchestration import host_outcome, host_task
+from benison_orchestration import host_outcome, host_permission, host_task
 from benison_orchestration.airflow_spec import COMMAND, packed
+from benison_orchestration.host_permission import ASKS
 from tests.conftest import config, taxi_like
 from tests.orchestration.airflow_host import wait_for
 
@@ -137,7 +138,7 @@ def test_what_is_wrong_is_told_from_what_may_pass(run: Run, tmp_path: Path) -> N
     assert (code, outcome) == (2, None)
     assert "error: " in words
     away = "gs://anonymous@b/x?endpoint_override=127.0.0.1:9&scheme=http&retry_limit_seconds=1"
-    for more in ({"metadata": "sqlite:////nowhere/metadata.db"}, {"examples": away}):
+    for more in ({"metadata": "sql+postgresql://me@127.0.0.1:9/runs"}, {"examples": away}):
         code, outcome, words = run(more)
         assert (code, outcome) == (75, None)
         assert "error: " in words
@@ -237,6 +238,47 @@ def test_a_task_that_was_cut_off_finds_the_same_weak_slices(
     assert whole.weak_slices.num_rows > 0
     assert again.weak_slices.equals(whole.weak_slices)
     assert [*map(repr, again.verdict.checks)] == [*map(repr, whole.verdict.checks)]
+
+
+def asked_for(folder: Path, **more: Any) -> str:
+    """A spec of a run that blesses, as JSON."""
+    pq.write_table(taxi_like(200), folder / "eval.parquet")
+    low = {**BOUND, "threshold": {"value_threshold": {"lower_bound": 0.1}}}
+    given = {"examples": str(folder / "eval.parquet"), "output": str(folder / "out")}
+    key = {"pipeline": "dag", "run": "r1", "task": "evaluate"}
+    return json.dumps({**given, **key, "config": config(low), **more})
+
+
+def test_a_process_that_has_to_ask_publishes_when_it_is_still_wanted(tmp_path: Path) -> None:
+    permission = tmp_path / "permission"
+    with start(tmp_path, BENISON_PERMISSION=str(permission)) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with process.stdin as stdin:
+            stdin.write(asked_for(tmp_path))
+        assert any(ASKS in line for line in process.stdout)
+        assert not (tmp_path / "out").exists()
+        permission.touch()
+        process.stdout.read()
+    assert process.returncode == 0
+    assert (tmp_path / "out" / "BLESSED").exists()
+
+
+def test_a_process_that_nobody_wants_any_longer_blesses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = f"sql+sqlite:///{tmp_path}/m.db?create=true"
+    monkeypatch.setattr(host_permission, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setenv("BENISON_PERMISSION", str(tmp_path / "permission"))
+    monkeypatch.setenv("BENISON_RETURN", str(tmp_path / "return.json"))
+    monkeypatch.setenv("BENISON_SPEC", asked_for(tmp_path, metadata=store))
+    assert host_task.main() == 75
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["eval.parquet", "m.db"]
+    ledger = lineage.connect(store)
+    assert (ledger.latest_blessed("dag"), [*ledger.blessings("dag")]) == (None, [])
+    (tmp_path / "permission").touch()
+    assert host_task.main() == 0  # as another try does
+    assert [blessing.status for blessing in ledger.blessings("dag")] == ["blessed"]
 
 
 GIVEN = {"examples": "eval.csv", "config": "eval.yaml", "output": "out"}

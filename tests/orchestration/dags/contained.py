@@ -13,7 +13,7 @@ from typing import Any
 
 from airflow.providers.cncf.kubernetes.callbacks import KubernetesPodOperatorCallback
 from airflow.providers.cncf.kubernetes.secret import Secret
-from airflow.providers.common.compat.sdk import DAG
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, TaskDeferred
 from common import FOLDER, THRICE, push, run, spec
 from docker.types import Mount
 
@@ -35,6 +35,16 @@ class FailingCallback(KubernetesPodOperatorCallback):
         raise ConnectionError("nobody is there")
 
 
+class StoppedOperator(KubernetesEvaluatorOperator):
+    """One whose task is stopped as soon as it is deferred, before anybody has taken its trigger."""
+
+    def execute(self, context: Any) -> Any:
+        try:
+            return super().execute(context)
+        except TaskDeferred as deferred:
+            raise AirflowFailException("stopped") from deferred
+
+
 def in_docker(dag_id: str, examples: str = "eval.parquet", **more: Any) -> DAG:
     with DAG(dag_id, schedule=None) as dag:
         given = spec(
@@ -53,12 +63,17 @@ def in_docker(dag_id: str, examples: str = "eval.parquet", **more: Any) -> DAG:
     return dag
 
 
-def in_pod(dag_id: str, examples: Any = "eval.parquet", **more: Any) -> DAG:
+def in_pod(
+    dag_id: str,
+    examples: Any = "eval.parquet",
+    operator: type[KubernetesEvaluatorOperator] = KubernetesEvaluatorOperator,
+    **more: Any,
+) -> DAG:
     with DAG(dag_id, schedule=None) as dag:
         paths = [
             str(FOLDER / path) for path in ([examples] if isinstance(examples, str) else examples)
         ]
-        evaluate = KubernetesEvaluatorOperator(
+        evaluate = operator(
             task_id="evaluate",
             spec=spec(0.5, examples=paths),
             image="benison",
@@ -81,6 +96,8 @@ pod_again = in_pod("pod_again")
 pod_ended = in_pod("pod_ended", deferrable=True)
 pod_wrong = in_pod("pod_wrong", "nothing.parquet")
 pod_wrong_deferred = in_pod("pod_wrong_deferred", "nothing.parquet", deferrable=True)
+pod_unknown = in_pod("pod_unknown", retries=0)
+pod_unwanted = in_pod("pod_unwanted", operator=StoppedOperator, deferrable=True, retries=0)
 pod_wrong_ended = in_pod("pod_wrong_ended", "nothing.parquet", deferrable=True)
 pod_gone = in_pod("pod_gone")
 pod_gone_deferred = in_pod("pod_gone_deferred", deferrable=True)

@@ -34,11 +34,14 @@ with DAG("deferred_late", schedule=None):
 with DAG("late", schedule=None):
     EvaluatorOperator(task_id="evaluate", spec=spec(0.5), execution_timeout=SOON, **SLOW)
 
-with DAG("pod_slow", schedule=None):
-    KubernetesEvaluatorOperator(
-        task_id="evaluate",
-        spec=spec(0.5),
-        image="benison",
-        namespace="default",
-        startup_check_interval_seconds=1,
-    )
+for name, deferrable in (("pod_slow", False), ("pod_deferred_slow", True)):
+    with DAG(name, schedule=None) as dag:
+        KubernetesEvaluatorOperator(
+            task_id="evaluate",
+            spec=spec(0.5),
+            image="benison",
+            namespace="default",
+            deferrable=deferrable,
+            startup_check_interval_seconds=1,
+        )
+    globals()[name] = dag
