@@ -8,7 +8,8 @@ BenisonError (ValueError)
 ├── ModelError            a model directory or a signature cannot be used
 ├── OutputError           the results cannot be written, or what was written is not whole
 ├── PublishError          a result did not reach the tool that it was to go on to
-├── MetadataError         the metadata store cannot be reached, or refuses a record
+├── MetadataError         the metadata store refuses a record, or what is asked of it
+│   └── StoreAwayError    it cannot be reached, or is locked, and may be back
 └── MissingExtraError     an optional dependency is not installed
 """
 
@@ -17,13 +18,58 @@ from __future__ import annotations
 import difflib
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 # What is not shown, what turns the direction of a line, and what neither XML nor UTF-8 can hold.
 _INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
+
+AGAIN = 75
+"""The exit code where `is_away` holds, which sysexits.h calls a temporary failure."""
+# How Arrow says that an object store was not reached, or had too much to do.
+_AWAY = re.compile(
+    r"AWS Error (NETWORK_CONNECTION|SERVICE_UNAVAILABLE|SLOW_DOWN|THROTTLING|REQUEST_TIMEOUT)"
+    r"|google::cloud::Status\((UNAVAILABLE|DEADLINE_EXCEEDED|RESOURCE_EXHAUSTED|INTERNAL)\b"
+)
+# What Python and the clients of services, none of which is imported for it, call a network that fails.
+_NETWORK = {
+    *("ConnectionError", "TimeoutError", "Timeout", "MaxRetryError", "ClientConnectionError"),
+    *("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError"),
+}
+_BUSY = (429, 502, 503, 504)  # of HTTP
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the same may succeed another time: what was reached by a network was not there, or too busy.
+
+    So it is with a metadata store, an object store, a model server, a registry, or a tool that is told.
+
+    >>> is_away(OSError("AWS Error SLOW_DOWN during PutObject operation: Please reduce your request rate."))
+    True
+    >>> is_away(ConfigError("There is no metric 'ACU'."))
+    False
+    """
+    return any(map(_is_network, _chain(error)))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it came from, whether it is shown or not."""
+    known: list[BaseException] = []
+    each: BaseException | None = error
+    while each is not None and each not in known:
+        yield each
+        known.append(each)
+        each = each.__cause__ or each.__context__
+
+
+def _is_network(error: BaseException) -> bool:
+    if isinstance(error, StoreAwayError) or getattr(error, "code", None) in _BUSY:
+        return True
+    reasons = (error, getattr(error, "reason", None))
+    names = {kind.__name__ for each in reasons for kind in type(each).__mro__}
+    return not names.isdisjoint(_NETWORK) or bool(_AWAY.search(str(error)))
 
 
 def visible(text: str) -> str:
@@ -109,6 +155,10 @@ class OutputError(BenisonError):
 
 class MetadataError(BenisonError):
     """The metadata store cannot be reached, is not one, or refuses a record."""
+
+
+class StoreAwayError(MetadataError):
+    """The metadata store cannot be reached, or stayed locked; another time it may be there."""
 
 
 class RegistryError(BenisonError):

@@ -13,9 +13,8 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from benison.errors import MissingExtraError
+from benison.errors import AGAIN, MissingExtraError
 from benison_orchestration.airflow_sdk import BaseTrigger, TriggerEvent, sync_to_async
-from benison_orchestration.airflow_spec import AGAIN
 
 try:
     from airflow.providers.docker.hooks.docker import DockerHook

@@ -27,7 +27,7 @@ RETURN = "BENISON_RETURN"
 """The variable with the file that takes the outcome."""
 COMMAND = ("python", "-m", "benison_orchestration.host_task")
 """What a container runs."""
-WRONG, AGAIN = 2, 75  # exit codes; the second is what sysexits.h calls a temporary failure
+WRONG = 2  # the exit code of what no other try mends
 
 _PARTS = f"{SPEC}_PARTS"
 # Linux takes 128 KiB in a variable, and Kubernetes about a megabyte in a pod.

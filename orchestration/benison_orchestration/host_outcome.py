@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import islice
@@ -14,7 +13,7 @@ from typing import Any
 
 import benison
 from benison import terminal
-from benison.errors import BenisonError, MetadataError, OutputError
+from benison.errors import BenisonError, OutputError, is_away
 from benison.evaluation.spec import read_spec
 from benison.lineage import RunKey
 from benison.output.blessing import read_manifest
@@ -22,28 +21,15 @@ from benison.paths import absolute, locate
 from benison.results.overall import headline
 from benison.validation.terms import FAIL
 from benison_orchestration.airflow_spec import check_no_secrets, default_output, fields_of
+from benison_orchestration.host_permission import permission_writers
 
 _MOST = 20
 _MOST_METRICS = 200
-# How Arrow says that an object store was not reached, or had too much to do.
-_AWAY = re.compile(
-    r"AWS Error (NETWORK_CONNECTION|SERVICE_UNAVAILABLE|SLOW_DOWN|THROTTLING|REQUEST_TIMEOUT)"
-    r"|google::cloud::Status\((UNAVAILABLE|DEADLINE_EXCEEDED|RESOURCE_EXHAUSTED|INTERNAL)\b"
-)
 
 
 def may_pass(error: BaseException) -> bool:
-    """Whether the next try may end otherwise.
-
-    So it may where a metadata store or an object store was away, or anything else that is reached by a
-    network, such as a model server or a registry; and where the error is none of Benison's own.
-    """
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, (MetadataError, ConnectionError, TimeoutError)):
-            return True
-        cause = cause.__cause__
-    return not isinstance(error, BenisonError) or bool(_AWAY.search(str(error)))
+    """Whether the next try may end otherwise: something is away, or the error is none of Benison's own."""
+    return is_away(error) or not isinstance(error, BenisonError)
 
 
 def evaluate(spec: dict[str, Any]) -> dict[str, Any]:
@@ -56,6 +42,7 @@ def evaluate(spec: dict[str, Any]) -> dict[str, Any]:
     if arguments.get("overwrite") is None:
         # Which replaces, where there is an output of a run, that of this run alone.
         arguments["overwrite"] = _is_of_a_run(arguments["output"])
+    arguments["writers"] = [*benison.default_writers(), *permission_writers()]
     with terminal.progress() as progress:
         result = benison.evaluate(**arguments, progress=progress)
     return outcome(result, arguments)

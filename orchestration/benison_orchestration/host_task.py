@@ -19,10 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from benison import terminal
-from benison.errors import BenisonError
+from benison.errors import AGAIN, BenisonError
 from benison.evaluation.spec import read_spec
 from benison_orchestration.airflow_spec import (
-    AGAIN,
     RETURN,
     WRONG,
     check_no_secrets,

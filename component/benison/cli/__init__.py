@@ -33,7 +33,7 @@ from benison.cli.publish import PUBLISH_HELP, publish
 from benison.cli.show import REPORT_HELP, SHOW_HELP, report, show
 from benison.terminal.pipes import outlive_readers, why_unwritten
 
-_WRONG = "2 wrong usage, config or data; 3 a fault of Benison's own."
+_WRONG = "2 wrong usage, config or data; 3 a fault of Benison's own; 75 a store or service is away."
 _DONE = f"Exit code: 0 done; {_WRONG}"
 _GATE = f"Exit code: 0 blessed; 1 not blessed; {_WRONG}"
 _DRIFT = f"Exit code: 0 no drift, or no --gate; 1 drift under --gate; {_WRONG}"

@@ -76,7 +76,7 @@ On a Beam runner:
       --engine beam -- --runner=DataflowRunner --temp_location=gs://b/tmp
 
 Exit code: 0 blessed, or no --gate; 1 not blessed under --gate; 2 wrong usage, config or data;
-3 a fault of Benison's own.
+3 a fault of Benison's own; 75 a store or service is away.
 """
 
 
@@ -366,7 +366,7 @@ def verify(
     """Check that an output, the model it judged, and the data if named, are byte for byte as they were.
 
     Exit code 0 when nothing differs and the model is blessed, 1 when it is not blessed, 2 when
-    something differs or is not recorded in --metadata.
+    something differs or is not recorded in --metadata, 75 when a store is away.
 
     [bold]Example[/bold]:  benison verify out --model serving/1700000000 --examples eval.parquet
     """

@@ -12,14 +12,18 @@ import typer
 from rich.console import Console
 
 from benison import terminal
-from benison.errors import BenisonError, NothingYetError
+from benison.errors import AGAIN, BenisonError, NothingYetError, is_away
 from benison.report import github
 from benison.results.result import EvalResult
 from benison.terminal.probe_table import probes
 from benison.terminal.weak_slice_table import weak_slices
 from benison.validation.terms import RUBBER_STAMPED
 
-NOT_BLESSED, WRONG, CRASHED = 1, 2, 3  # exit codes; 0 is blessed, or no gate asked
+NOT_BLESSED, WRONG, CRASHED = (
+    1,
+    2,
+    3,
+)  # exit codes beside errors.AGAIN; 0 is blessed, or no gate asked
 
 _NO_THRESHOLDS = (
     "A gate passes what a threshold has passed. Give a metric of the config one, such as\n"
@@ -117,13 +121,18 @@ def locations(result: EvalResult) -> str:
 
 @contextmanager
 def errors(as_json: bool) -> Iterator[None]:
-    """Print a BenisonError as a sentence and exit with 2, without a traceback."""
+    """Print a BenisonError as a sentence, without a traceback, and exit with 2, or 75 if it may pass."""
     try:
         yield
     except BenisonError as error:
         more = {"nothing_yet": True} if isinstance(error, NothingYetError) else {}
         _print_error(str(error), as_json, **more)
-        raise typer.Exit(WRONG) from error
+        raise typer.Exit(AGAIN if is_away(error) else WRONG) from error
+    except OSError as error:
+        if not is_away(error):
+            raise
+        _print_error(f"{error}.", as_json)
+        raise typer.Exit(AGAIN) from error
     except UnicodeEncodeError as error:
         if error.reason != "surrogates not allowed":
             raise

@@ -136,7 +136,11 @@ def _restored(rows: pa.Table) -> Column:
 
 
 def profile_file(source: Any) -> Location | None:
-    """The file of a profile, where a source is one, or the output of an evaluation that has one."""
+    """The file of a profile, where a source is one, or the output of an evaluation that has one.
+
+    Raises:
+        DataError: A store cannot be asked.
+    """
     if not isinstance(source, (str, os.PathLike, RemotePath)):
         return None
     try:
@@ -145,7 +149,11 @@ def profile_file(source: Any) -> Location | None:
         return None
     if PurePath(str(source)).name.endswith(FILE):
         return path
-    return path / FILE if (path / FILE).is_file() and (path / "verdict.json").is_file() else None
+    try:
+        is_output = (path / FILE).is_file() and (path / "verdict.json").is_file()
+    except OSError as error:
+        raise DataError(f"{source} cannot be read: {error}.") from error
+    return path / FILE if is_output else None
 
 
 def read_profile(file: Location) -> Profiles:

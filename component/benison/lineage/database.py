@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from sqlalchemy.pool import NullPool
 from tenacity import Retrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
-from benison.errors import MetadataError, MissingExtraError
+from benison.errors import MetadataError, MissingExtraError, StoreAwayError
 from benison.lineage.connection import (
     UNREADABLE,
     check_no_password,
@@ -32,6 +33,12 @@ T = TypeVar("T")
 
 _ATTEMPTS = 8
 _LOCK_SECONDS = 30
+# What a password, a name or a file has to be mended for.
+_FINAL = re.compile(
+    r"denied|authentication failed|password supplied|does not exist|Unknown database|unable to open"
+    r"|no such|readonly|malformed|disk is full",
+    re.IGNORECASE,
+)
 _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
 _FORMS = (
     "Say sql+sqlite:///relative/path.db, sql+sqlite:////absolute/path.db, "
@@ -98,7 +105,8 @@ class Database:
         try:
             return attempts(lambda: self._transaction(work))
         except exc.DBAPIError as error:
-            raise MetadataError(
+            kind = StoreAwayError if _may_pass(error) else MetadataError
+            raise kind(
                 f"The metadata store {self.shown} cannot be used: {_cause(error)}"
             ) from None  # the rest has what was to be written
 
@@ -196,6 +204,8 @@ def _sqlite(path: Path) -> Engine:
 
 def _may_pass(error: BaseException) -> bool:
     """Whether another try may succeed: a lock, a lost connection, a row that another process just made."""
+    if isinstance(error, exc.OperationalError) and _FINAL.search(str(error.orig)):
+        return False
     kinds = (exc.OperationalError, exc.IntegrityError, exc.InterfaceError)
     lost = isinstance(error, exc.DBAPIError) and error.connection_invalidated
     # Of tables that several processes make at once.

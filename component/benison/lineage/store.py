@@ -12,7 +12,7 @@ import logging
 import os
 from typing import Any
 
-from benison.errors import MetadataError, MissingExtraError
+from benison.errors import MetadataError, MissingExtraError, StoreAwayError
 from benison.lineage.client import Client
 from benison.lineage.connection import DAMAGED, Connection
 
@@ -89,14 +89,14 @@ class Store(Client):
         except (errors.AlreadyExistsError, errors.NotFoundError):
             raise
         except errors.AbortedError as error:
-            raise MetadataError(
+            raise StoreAwayError(
                 f"The metadata store {self.connection.shown} stayed locked by another process: {error}."
             ) from error
         except errors.StatusError as error:
             why = _cure(error) or f"{str(error) or type(error).__name__}."
-            raise MetadataError(
-                f"The metadata store {self.connection.shown} refused {method}: {why}"
-            ) from error
+            raise (
+                StoreAwayError if isinstance(error, lost) and not _cure(error) else MetadataError
+            )(f"The metadata store {self.connection.shown} refused {method}: {why}") from error
         except UnicodeEncodeError as error:
             raise MetadataError(
                 f"A metadata store holds UTF-8, which {error.object[:60]!r} is not."
@@ -129,7 +129,7 @@ class Store(Client):
             return attempts(lambda: mlmd.MetadataStore(_message(self.connection)))
         except (RuntimeError, RetryError) as error:
             why: Any = error.last_attempt.exception() if isinstance(error, RetryError) else error
-            raise MetadataError(
+            raise (MetadataError if _cure(why) else StoreAwayError)(
                 f"The metadata store {self.connection.shown} cannot be opened: {why}. {_cure(why)}".rstrip()
             ) from error
 

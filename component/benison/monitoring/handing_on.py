@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from benison.errors import BenisonError, ConfigError, PublishError
+from benison.errors import BenisonError, ConfigError, PublishError, is_away
 from benison.monitoring.alerts import Alert, MonitorReport
 from benison.report.ci import metric_name, write_cases
 from benison.sinks.message import SlackMessage, Webhook, escaped
@@ -59,14 +59,15 @@ def publish_alerts(report: MonitorReport, sinks: Iterable[Publisher]) -> None:
     """
     if not report.alerts:
         return
-    failures = []
+    failures, causes = [], []
     for sink in sinks:
         try:
             _send(report, sink)
         except BenisonError as error:
             failures.append(f"{type(sink).__name__}: {error}")
+            causes.append(error)
     if failures:
-        raise PublishError(*failures)
+        raise PublishError(*failures) from min(causes, key=is_away)
 
 
 def _send(report: MonitorReport, sink: Publisher) -> None:

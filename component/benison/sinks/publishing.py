@@ -9,7 +9,7 @@ from importlib import import_module, metadata
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from benison.config.faults import described
-from benison.errors import BenisonError, ConfigError, PublishError, suggestion
+from benison.errors import BenisonError, ConfigError, PublishError, is_away, suggestion
 from benison.results.result import EvalResult
 
 GROUP = "benison.sinks"
@@ -133,19 +133,21 @@ def publish(result: EvalResult, targets: Target | Iterable[Target]) -> None:
     """
     sinks = _sinks_of(targets)
     failures: list[str] = []
-    unforeseen: Exception | None = None
+    causes: list[Exception] = []
     for sink in sinks:
         name = type(sink).__name__
         try:
             sink.publish(result)
         except BenisonError as error:
             failures.append(f"{name}: {error}")
+            causes.append(error)
         except Exception as error:  # a sink may be anybody's
             from benison.sinks.web import (
                 without_paths,  # with the client of HTTP, which a file needs not
             )
 
             failures.append(f"{name}: {type(error).__name__}: {without_paths(str(error))}")
-            unforeseen = error
+            causes.append(error)
     if failures:
-        raise PublishError(*failures) from unforeseen
+        # What another time does not mend, if there is any.
+        raise PublishError(*failures) from min(causes, key=is_away)
