@@ -10,7 +10,7 @@ from benison.errors import ConfigError
 from benison.metrics import parameters
 from benison.metrics.base import Metric
 from benison.metrics.confusion import as_thresholds
-from benison.metrics.registry import from_config
+from benison.metrics.registry import factory_of, from_config
 
 Members: TypeAlias = "Iterator[tuple[str, dict[str, Any]]]"
 
@@ -229,6 +229,10 @@ def members(class_name: str, config: dict[str, Any]) -> tuple[tuple[str, Metric]
     """
     if class_name == "NDCG" and "top_k_list" in config:
         return tuple((class_name, from_config(class_name, own)) for own in _ndcg_of_ranks(**config))
+    parts = getattr(factory_of(class_name), "parts", None)  # of one of Keras whose result is a dict
+    if parts is not None and [*parts(config)] != [""]:
+        each = ({**config, "part": part} for part in parts(config))
+        return tuple((class_name, from_config(class_name, own)) for own in each)
     if class_name not in GROUPS:
         return ((class_name, from_config(class_name, config)),)
     factory, meant = GROUPS[class_name], parameters.meant(config)

@@ -164,6 +164,12 @@ def _from_module(class_name: str, name: str, folder: str) -> Origin:
 
 def _register(class_name: str, factory: Any, origin: Origin) -> None:
     """Note a user's metric; a module that was imported anew replaces what it made before."""
+    if isinstance(factory, type) and not issubclass(factory, Metric):
+        from benison.metrics.keras_own import keras_factory
+        from benison.models.keras_objects import is_keras
+
+        made: Any = factory  # mypy takes a class for unhashable
+        factory = keras_factory(made) if is_keras(made) else made
     if not callable(factory) or (isinstance(factory, type) and not issubclass(factory, Metric)):
         raise ConfigError(
             f"{class_name!r} of {origin.module!r} is not a metric of Benison but {_kind(factory)}. Write it "
