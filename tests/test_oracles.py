@@ -433,6 +433,7 @@ ORACLES: dict[str, Oracle] = {
     "ConfusionMatrixPlot": confusion_plot,
     "CalibrationPlot": calibration_plot,
     "ExampleCount": lambda y, p, w: w.sum(),
+    "LabelCount": lambda y, p, w: w.sum(),
     "WeightedExampleCount": lambda y, p, w: w.sum(),
     "MeanLabel": lambda y, p, w: np.average(y, weights=w),
     "MeanPrediction": lambda y, p, w: np.average(p, weights=w),

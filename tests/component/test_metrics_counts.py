@@ -14,7 +14,7 @@ from benison.metrics import from_config
 Evaluate = Callable[..., Any]
 
 
-@pytest.mark.parametrize("name", ["ExampleCount", "WeightedExampleCount"])
+@pytest.mark.parametrize("name", ["ExampleCount", "LabelCount", "WeightedExampleCount"])
 def test_a_row_counts_as_its_weight(evaluate_metric: Evaluate, name: str) -> None:
     metric = from_config(name, {})
     assert evaluate_metric(metric, Inputs.of([1, 0, 1], [0.1, 0.2, 0.3])) == 3.0

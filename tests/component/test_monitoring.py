@@ -25,8 +25,8 @@ from benison.monitoring.detectors import BucketCounts
 from benison.monitoring.e_detector import EDetector
 from benison.monitoring.explanations import explained
 from benison.monitoring.handing_on import publish_alerts, targets_of, write_junit
+from benison.monitoring.series import Series
 from benison.monitoring.streams import evaluated_in_periods
-from benison.monitoring.timeline import Series
 from benison.results.result import EvalResult
 from benison.slicing.keys import SliceKey, slice_name
 from benison.table.key import Key
@@ -210,6 +210,71 @@ def test_the_columns_that_drifted_in_the_slice_are_named(tmp_path: Path) -> None
         (alert,) = report.alerts
         assert (alert.slice, alert.drifted) == ("company=Blue", ("fare",))
         assert "In it fare drifted: its distance is" in alert.reason
+
+
+@pytest.mark.parametrize(
+    ("column", "where", "undefined"),
+    [("score", "", True), ("score", "Blue", True), ("label", "", False)],
+)
+def test_a_bucket_without_predictions_does_not_wait_for_labels(
+    column: str, where: str, undefined: bool
+) -> None:
+    """All predictions of a day are missing, or all of a slice of it; or all labels."""
+    table, (*_, last) = stream(), (FIRST + datetime.timedelta(days=day) for day in range(DAYS))
+    is_lost = np.array(table["pickup"]) >= last.timestamp()
+    if where:
+        is_lost &= np.array(table["company"]) == where
+    values = pa.array(np.array(table[column], float), mask=is_lost)
+    table = table.set_column(table.schema.get_field_index(column), column, values)
+    config = {**CONFIG, "slicing_specs": [{"feature_keys": ["company"]}]}
+    report = monitor_stream(table, config, time_key="pickup")
+    days_of = (report.undefined, report.pending)
+    assert days_of == ((str(last.date()),), ()) if undefined else ((), (str(last.date()),))
+    assert report.passes == (not undefined)
+
+
+def test_rows_without_a_time_and_slices_that_vanish_are_mentioned() -> None:
+    table, rng = stream(), np.random.default_rng(0)
+    seconds = np.array(table["pickup"])
+    is_later = seconds >= FIRST.timestamp() + (DAYS - 2) * 86_400
+    table = table.filter(pa.array(~(is_later & (np.array(table["company"]) == "Blue"))))
+    times = pa.array(np.array(table["pickup"]), mask=rng.random(table.num_rows) < 0.1)
+    table = table.set_column(table.schema.get_field_index("pickup"), "pickup", times)
+    report = monitor_stream(table, CONFIG, time_key="pickup")
+    assert report.untimed == times.null_count
+    assert report.vanished == (f"company=Blue since {report.buckets[DAYS - 3]}",)
+    assert f"as they have no time: {times.null_count:,} rows" in report.summary
+    assert "Without rows now, where some were to be expected: company=Blue" in report.summary
+
+
+def test_two_metrics_of_one_cause_are_one_alert(concept: list[EvalResult]) -> None:
+    report = watched(concept, metrics=["binary_accuracy", "recall"])
+    (alert,) = report.alerts
+    assert (alert.slice, {*alert.metrics}) == ("company=Blue", {"binary_accuracy", "recall"})
+    (other,) = alert.also
+    assert f"With it {other.metric} fell from {other.before:.4g} to" in alert.reason
+    assert json.loads(json.dumps(alert.to_dict()))["also"][0]["metric"] == other.metric
+
+
+def test_a_reference_without_an_error_is_watched() -> None:
+    """Of an area of 1 no error is known."""
+    config = {**CONFIG, "slicing_specs": [], "metrics_specs": [{"metrics": ["AUC"]}]}
+    data = errors_by_day([0.0, 0.0, 0.1, 0.1, 0.1])
+    label = np.arange(data.num_rows) % 2
+    data = data.set_column(1, "label", pa.array(label))
+    wrong = np.random.default_rng(0).random(data.num_rows) < np.array(data["score"])
+    data = data.set_column(2, "score", pa.array(np.where(wrong, 1.0 - label, label)))
+    (alert,) = monitor_stream(data, config, time_key="t").alerts
+    assert (alert.metric, alert.before, alert.since) == ("auc", 1.0, HOURS[2])
+
+
+def test_how_small_a_change_could_have_been_seen_is_said(quiet: list[EvalResult]) -> None:
+    report = watched(quiet, metrics=["binary_accuracy"])
+    worst, best = report.smallest[0], report.smallest[-1]
+    assert (best.slice, len(report.smallest)) == ("Overall", report.streams)
+    assert 0 < best.size < worst.size < 0.2
+    assert f"by {worst.size:.2g} in {worst.slice}" in report.sight
+    assert not watched(quiet, metrics=["binary_accuracy"], detector="ddm").sight
 
 
 def test_a_result_with_slices_of_periods_is_watched_as_it_is() -> None:
@@ -429,14 +494,17 @@ def test_weighted_shares_without_intervals_are_not_watched() -> None:
         "options": {"confidence": "off"},
     }
     data = errors_by_day([0.3] * 5, w=weights)
-    with pytest.raises(BenisonError, match="Nothing can be watched"):
+    with pytest.raises(BenisonError, match="watched: binary_accuracy has no interval in the ref"):
         monitor_stream(data, config, time_key="t")
+    others = {**config, "metrics_specs": [{"metrics": ["MeanSquaredError"]}]}
+    with pytest.raises(BenisonError, match="watched: mean_squared_error is no rate from 0 to 1"):
+        monitor_stream(data, others, time_key="t")
 
 
 def test_slices_that_only_one_side_has_are_not_watched(concept: list[EvalResult]) -> None:
     of_company = {**CONFIG, "slicing_specs": [{"feature_keys": ["company"]}]}
     reference = benison.evaluate(trips(0, rows=4000), of_company)
-    with pytest.raises(BenisonError, match="Nothing can be watched"):
+    with pytest.raises(BenisonError, match="Nothing can be watched: of binary_acc.*no slice in co"):
         monitor_stream(
             stream(), {**CONFIG, "slicing_specs": []}, time_key="pickup", reference=reference
         )

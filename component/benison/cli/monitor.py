@@ -304,6 +304,8 @@ def _print(report: MonitorReport, as_json: bool) -> None:
     out.print(plain(report.summary, _LONG))
     for alert in report.alerts:
         out.print(plain(alert.reason, _LONG))
+    if report.sight:
+        out.print(plain(report.sight, _LONG), style="dim")
     out.print(plain(report.error_rate), style="dim")
 
 

@@ -61,5 +61,21 @@ class WeightedExampleCount(ExampleCount):
     name: str = "weighted_example_count"
 
 
+@dataclasses.dataclass(frozen=True)
+class LabelCount(ExampleCount):
+    """Number of examples with a label, or the sum of their weights when the metrics are weighted.
+
+    From 0 up, neither end is good; 0 for a slice without labels. Beside ExampleCount it tells whether
+    labels are late. It has no interval, because it describes the data and not the model.
+
+    >>> LabelCount().of(Inputs.of([1, 0], [0.7, 0.2]))
+    2.0
+    """
+
+    name: str = "label_count"
+    needs_label = True
+
+
 register("ExampleCount", ExampleCount)
+register("LabelCount", LabelCount)
 register("WeightedExampleCount", WeightedExampleCount)

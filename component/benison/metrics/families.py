@@ -37,7 +37,7 @@ FAMILIES = {
         TPR ThreatScore TrueNegatives TruePositives
     """,
     "correlation": "PearsonCorrelation SquaredPearsonCorrelation",
-    "counts": "ExampleCount WeightedExampleCount",
+    "counts": "ExampleCount LabelCount WeightedExampleCount",
     "curves": "AUC AUCPrecisionRecall",
     "disparities": """
         DemographicParityDifference DemographicParityRatio EqualOpportunityDifference

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from benison.drift.left_out import left_out_sentence
@@ -17,6 +18,41 @@ from benison.table.words import counted
 DRIFTED = "drifted"
 """The side of an alert that is about the distribution of a column."""
 _MOST_NAMED = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class OtherRate:
+    """Another metric that changed in the same slice at the same time.
+
+    Attributes:
+        metric: Its name.
+        key: The metric with its model, output and class.
+        side: `fell` or `rose`.
+        before: The metric until then, and
+        after: since then.
+        rows: Rows since then.
+    """
+
+    metric: str
+    key: Key
+    side: str
+    before: float
+    after: float
+    rows: int
+
+    @property
+    def words(self) -> str:
+        """The end of a sentence."""
+        return f"{metric_name(self.key)} {_change(self)} ({counted(self.rows, 'row')})"
+
+
+@dataclasses.dataclass(frozen=True)
+class Fall:
+    """How far a rate had to fall or rise in a slice to be seen within the buckets that were watched."""
+
+    metric: str
+    slice: str
+    size: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +77,7 @@ class Alert:
         explains: Names of other slices whose alarms this one explains.
         drifted: Columns that drifted in the same slice since then, where the data were given.
         drift: A sentence on each of them.
+        also: The other metrics that changed with it, which are the same alert.
     """
 
     metric: str
@@ -59,6 +96,12 @@ class Alert:
     explains: tuple[str, ...] = ()
     drifted: tuple[str, ...] = ()
     drift: tuple[str, ...] = ()
+    also: tuple[OtherRate, ...] = ()
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """All that changed."""
+        return tuple(dict.fromkeys([self.metric, *(each.metric for each in self.also)]))
 
     @property
     def reason(self) -> str:
@@ -67,8 +110,10 @@ class Alert:
             return f"At {self.raised} {self.drift[0]}"
         until = "" if self.raised == self.since else f", seen at {self.raised}"
         name = metric_name(self.key, several=bool(self.key.model))
-        change = f"{name} of {self.slice} {self.side} from {self.before:.4g} to {self.after:.4g}"
+        change = f"{name} of {self.slice} {_change(self)}"
         text = f"{change} since {self.since} ({counted(self.rows, 'row')}{until})."
+        if self.also:
+            text += f" With it {_listed([each.words for each in self.also])}."
         if self.explains:
             text += f" That explains the alarm of {_listed(self.explains)}."
         return " ".join([text, *(f"In it {sentence}" for sentence in self.drift)])
@@ -76,15 +121,20 @@ class Alert:
     def to_dict(self) -> dict[str, Any]:
         """For machines."""
         fields = {**dataclasses.asdict(self), "reason": self.reason}
-        fields["key"] = {name: value for name, value in fields["key"].items() if value}
+        for each in (fields, *fields["also"]):
+            each["key"] = {name: value for name, value in each["key"].items() if value}
         return {name: _plain(value) for name, value in fields.items()}
+
+
+def _change(rate: Alert | OtherRate) -> str:
+    return f"{rate.side} from {rate.before:.4g} to {rate.after:.4g}"
 
 
 def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _listed(names: tuple[str, ...]) -> str:
+def _listed(names: Sequence[str]) -> str:
     more = len(names) - _MOST_NAMED
     shown = "; ".join(names[:_MOST_NAMED])
     return f"{shown} and {more:,} more" if more > 0 else shown
@@ -95,7 +145,7 @@ class MonitorReport:
     """What was watched, and the alerts, the strongest first.
 
     Attributes:
-        alerts: One for each metric and slice that is worse for a reason of its own.
+        alerts: One for each slice that is worse for a reason of its own.
         buckets: Their names, those of what was blessed left out.
         reference: The names of those.
         metrics: What was watched.
@@ -111,6 +161,11 @@ class MonitorReport:
         horizon: In buckets, and
         false_alarms: how many streams may alarm by chance within it; None where the detector has no bound.
         measured: The share of streams without a change in which the detector alarms within 60 buckets.
+        vanished: The slices of the reference that have no rows any more, though some were to be expected,
+            each with the first bucket without one.
+        untimed: How many rows of one stream are in no bucket, as they have no time.
+        smallest: How far each rate had to change to be seen, the least visible first; nothing of detectors
+            without a bound.
     """
 
     alerts: tuple[Alert, ...]
@@ -126,6 +181,9 @@ class MonitorReport:
     horizon: int
     false_alarms: float | None
     measured: float
+    vanished: tuple[str, ...] = ()
+    untimed: int = 0
+    smallest: tuple[Fall, ...] = ()
 
     def __repr__(self) -> str:
         alerts = f"{len(self.alerts)} alert{'' if len(self.alerts) == 1 else 's'}"
@@ -137,27 +195,39 @@ class MonitorReport:
         alerts = counted(len(self.alerts), "alert") if self.alerts else "No alert"
         noun = "column" if self.detector == HDDDM else "rate"
         watched = f"{counted(self.streams, noun)} in {counted(len(self.buckets), 'bucket')}"
-        text = f"{alerts}: {watched} after {self.reference[-1]}."
-        if self.pending:
-            text += (
-                f" Not judged, as few rows have a label and a prediction: {_listed(self.pending)}."
-            )
-        if self.undefined:
-            text += (
-                " Not judged, as the value is undefined, as where predictions are missing: "
-                f"{_listed(self.undefined)}."
-            )
-        if self.unknown:
-            text += f" Not watched, as the reference has no rows of them: {_listed(self.unknown)}."
+        first = f"{alerts}: {watched} after {self.reference[-1]}."
+        return " ".join([first, *self._notes()])
+
+    def _notes(self) -> Iterator[str]:
+        """What was not judged or not watched, and why."""
+        of = {
+            "Not judged, as few rows have a label and a prediction": self.pending,
+            "Not judged, as the value is undefined, as where predictions are missing": self.undefined,
+            "Not watched, as the reference has no rows of them": self.unknown,
+            "Without rows now, where some were to be expected": self.vanished,
+        }
+        yield from (f"{why}: {_listed(names)}." for why, names in of.items() if names)
+        if self.untimed:
+            yield f"In no bucket, as they have no time: {counted(self.untimed, 'row')}."
         if self.unwatched and self.detector == HDDDM:
-            text += f" {left_out_sentence(self.unwatched)}"
+            yield left_out_sentence(self.unwatched)
         elif self.unwatched:
-            text += (
-                f" Not watched: {_listed(self.unwatched)}; what is watched is a rate from 0 to 1 by its "
+            yield (
+                f"Not watched: {_listed(self.unwatched)}; what is watched is a rate from 0 to 1 by its "
                 "definition, which does not move with the number of rows, with an interval (options: "
                 "{confidence: {level: 0.95}}) or a share of all rows without weights."
             )
-        return text
+
+    @property
+    def sight(self) -> str:
+        """One sentence on the change that could have been seen; "" where none is known."""
+        if not self.smallest:
+            return ""
+        worst, best = self.smallest[0], self.smallest[-1]
+        text = f"A change of {best.metric} by {best.size:.2g} would have been seen in {best.slice}"
+        if worst != best:
+            text += f", at worst one of {worst.metric} by {worst.size:.2g} in {worst.slice}"
+        return f"{text} (in 80 % of such streams)."
 
     @property
     def passes(self) -> bool:
@@ -186,5 +256,6 @@ class MonitorReport:
             "passes": self.passes,
             "summary": self.summary,
             "error_rate": self.error_rate,
+            "smallest": [dataclasses.asdict(each) for each in self.smallest],
             "alerts": [alert.to_dict() for alert in self.alerts],
         }

@@ -11,7 +11,8 @@ import numpy as np
 
 from benison.data.batch import Array
 from benison.errors import ConfigError
-from benison.evidence.tails import beta_share
+from benison.evidence.power import POWER
+from benison.evidence.tails import beta_share, normal_quantile
 from benison.monitoring.detectors import Alarms, BucketCounts
 
 ODDS = (1.3, 1.6, 2.5)
@@ -73,6 +74,30 @@ class EDetector:
             statistic[:, t] = np.logaddexp.reduce(log_r) - np.log(len(ODDS))
             log_r[:, statistic[:, t] >= self.threshold] = -np.inf
         return Alarms(statistic, self.threshold, statistic >= self.threshold)
+
+    def smallest_rise(self, counts: BucketCounts) -> Array:
+        """By how much a rate must rise with the first bucket to be seen within the buckets: float64[S].
+
+        At that rate the evidence of all rows, as the best theta has it, is above A in 80 % of streams or
+        more (by the normal distribution); 1 where no rise is large enough.
+
+        >>> rows = np.full((1, 4), 500.0)
+        >>> counts = BucketCounts(rows / 10, rows, np.array([1000.0]), np.array([10_000.0]))
+        >>> EDetector().smallest_rise(counts).round(3).tolist()
+        [0.046]
+        """
+        rows, gains = counts.rows.sum(1), _Gains(counts, self.false_alarms / 2)
+        rate = counts.known_failures / np.maximum(counts.known_rows, 1)
+        low, high = np.tile(rate, (len(ODDS), 1)), np.ones((len(ODDS), len(rate)))
+        needed, reach = self.threshold + np.log(len(ODDS)), normal_quantile(1 - POWER)
+        for _ in range(_STEPS):
+            theta = (low + high) / 2
+            mean = theta * gains.failed + (1 - theta) * gains.passed
+            spread = np.sqrt(rows * theta * (1 - theta)) * (gains.failed - gains.passed)
+            is_seen = rows * mean - reach * spread >= needed
+            low, high = np.where(is_seen, low, theta), np.where(is_seen, theta, high)
+        is_any = rows * gains.failed >= needed
+        return np.asarray(np.where(is_any, high - rate, 1.0).min(0))
 
 
 class _Gains:

@@ -15,7 +15,7 @@ import numpy as np
 from benison.data.batch import Array, Index
 from benison.monitoring.detectors import Alarms, BucketCounts, Detector
 from benison.monitoring.e_detector import upper_limit
-from benison.monitoring.timeline import Series
+from benison.monitoring.series import Series
 from benison.slicing.keys import OVERALL, SliceKey
 
 _ROUNDED = 1.01

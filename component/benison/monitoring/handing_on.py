@@ -23,7 +23,7 @@ def write_junit(report: MonitorReport, path: str | os.PathLike[str]) -> None:
     Raises:
         OutputError: It cannot be written.
     """
-    alarmed = {alert.metric for alert in report.alerts}
+    alarmed = {name for alert in report.alerts for name in alert.metrics}
     cases = [(alert.metric, _case(alert), alert.reason) for alert in report.alerts]
     cases += [(name, "no alert", "") for name in report.metrics if name not in alarmed]
     cases += [("undefined", bucket, report.summary) for bucket in report.undefined]

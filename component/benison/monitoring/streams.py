@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benison.config import Bins, EvalConfig, SlicingSpec
+from benison.config import Bins, EvalConfig, MetricConfig, MetricsSpec, SlicingSpec
 from benison.config.confidence import ConfidenceOptions
 from benison.config.slicing_specs import PERIODS
 from benison.data.dataset import Dataset
@@ -92,12 +92,22 @@ def in_periods_too(config: EvalConfig, time_key: str, bucket: str) -> EvalConfig
     if options.confidence is None and not options.compute_confidence_intervals:
         options = options.model_copy(update={"confidence": ConfidenceOptions()})
     update: Mapping[str, Any] = {
+        "metrics_specs": (*config.metrics_specs, *_label_counts(config)),
         "slicing_specs": (*specs, *new),
         "options": options,
         "weak_slices": None,
         "debugging": None,
     }
     return config.model_copy(update=update)
+
+
+def _label_counts(config: EvalConfig) -> Iterator[MetricsSpec]:
+    """How many rows have labels, by which late labels are told from missing predictions."""
+    names = {metric.class_name for spec in config.metrics_specs for metric in spec.metrics}
+    models = config.model_specs
+    are_labelled = bool(models) and all(m.label_key or m.label_keys for m in models)
+    if config.metrics_specs and are_labelled and "LabelCount" not in names:
+        yield MetricsSpec(metrics=(MetricConfig(class_name="LabelCount"),))
 
 
 def _crossed(spec: SlicingSpec, time_key: str, bucket: str) -> SlicingSpec:

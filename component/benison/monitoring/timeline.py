@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
@@ -16,21 +15,21 @@ import pyarrow.compute as pc
 from benison.config import EvalConfig
 from benison.data.batch import Array
 from benison.errors import ConfigError, DataError, NothingYetError, suggestion
+from benison.metrics import Metric
 from benison.metrics.groups import members
-from benison.monitoring.detectors import BucketCounts, Mask
 from benison.monitoring.periods_of_slices import in_periods, without_periods
+from benison.monitoring.series import FALLS, NUMBERS, RISES, Labels, Series, SliceNumbers
 from benison.report.notebook.view import in_order, run_names
 from benison.results.checks_query import metrics_named
 from benison.results.query import judged
 from benison.results.result import EvalResult
-from benison.slicing.keys import SliceKey
-from benison.table.key import KEY_COLUMNS, VALUE, Key
-from benison.table.slices import as_key, name_in_any_order, slice_ids
+from benison.table.key import KEY_COLUMNS, VALUE
+from benison.table.slices import name_in_any_order, slice_ids
 from benison.validation.verdict import BLESSED
 
-FALLS, RISES = "fell", "rose"
-_NUMBERS = ("value", "std_error", "lower", "upper", "examples", "evaluated")
-_COLUMNS = (*KEY_COLUMNS, "slice", "slice_key", "other_slice_key", *_NUMBERS)
+LABEL_COUNT = "label_count"
+"""The metric by which buckets of one result know how many of their rows have labels."""
+_COLUMNS = (*KEY_COLUMNS, "slice", "slice_key", "other_slice_key", *NUMBERS, "interval_method")
 _SEPARATOR = "\x1f"
 _OF_ALL_ROWS = (
     "Accuracy",
@@ -59,7 +58,6 @@ _BIASED = (
     "ExpectedCalibrationError",
 )
 """The metrics from 0 to 1 that move with the number of rows alone."""
-_NEARLY = 1.5  # rows: an error that is divided by n - 1 makes one row less
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +71,8 @@ class Timeline:
         level: The confidence of the intervals.
         results: Of each bucket; or of all periods one, before which there may be a reference.
         time_key: The column whose periods the buckets are.
+        label_shares: Which share of the rows of each bucket has labels: float64[T], NaN where not known.
+        untimed: How many rows of the data are in no bucket, as they have no time.
     """
 
     buckets: list[str]
@@ -80,7 +80,9 @@ class Timeline:
     latest: EvalResult
     level: float
     results: tuple[EvalResult, ...]
+    label_shares: Array
     time_key: str | None = None
+    untimed: int = 0
 
     @classmethod
     def of(
@@ -110,7 +112,8 @@ class Timeline:
         parts = [_rows(result, i) for i, result in enumerate(ordered)]
         last = ordered[-1]
         rows = pa.concat_tables(parts)
-        return cls(run_names(ordered), rows, last, last.level, tuple(ordered))
+        shares = np.array([*map(_label_share, ordered)])
+        return cls(run_names(ordered), rows, last, last.level, tuple(ordered), shares)
 
     @classmethod
     def of_periods(
@@ -136,7 +139,11 @@ class Timeline:
         key, periods, timed = in_periods(rows, time_key, every, len(names))
         before = [] if reference is None else [without_periods(_rows(reference, 0), key)]
         table = pa.concat_tables([*before, timed])
-        return cls([*names, *periods], table, result, result.level, (result,), key)
+        shares = _label_shares(timed, len(names) + len(periods))
+        shares[: len(names)] = [] if reference is None else [_label_share(reference)]
+        untimed = _untimed(without_periods(rows, key), timed)
+        buckets = [*names, *periods]
+        return cls(buckets, table, result, result.level, (result,), shares, key, untimed)
 
     def metrics(self, asked: Sequence[str] | None) -> list[str]:
         """Those that are watched: what was asked for, else what has thresholds, else what has a direction."""
@@ -183,11 +190,37 @@ class Timeline:
         bad = self.latest.is_bad_when_high(metric)
         sides = (FALLS, RISES) if bad is None else (RISES if bad else FALLS,)
         shares, made = {*_named(self.latest.config, _OF_ALL_ROWS)}, list[Series]()
+        labels = Labels(self.label_shares, labelled, metric not in _unlabelled(self.latest.config))
         for text in pc.unique(texts).to_pylist():
             own = rows.filter(pc.equal(texts, text))
-            dense = _Dense.of(own, len(self.buckets), self.level, metric in shares)
-            made += (dense.series(side, known, labelled) for side in sides)
+            dense = SliceNumbers.of(own, len(self.buckets), self.level, metric in shares)
+            made += (dense.series(side, known, labels) for side in sides)
         return made
+
+    def why_unwatched(self, metric: str, known: int) -> str:
+        """Why a metric has no series, as the words of a sentence."""
+        rows = self.rows.filter(pc.equal(self.rows["metric"], metric))
+        if metric in {*_named(self.latest.config, _BIASED)}:
+            return f"{metric} moves with the number of rows alone"
+        if not self._is_rate(metric, rows):
+            return f"{metric} is no rate from 0 to 1 by its definition"
+        is_before = pc.less(rows["bucket"], known)
+        sides = [rows.filter(is_before), rows.filter(pc.invert(is_before))]
+        ids = [{*slice_ids(side).to_pylist()} for side in sides]
+        if not ids[0] & ids[1]:
+            return f"of {metric} the reference and the later buckets have no slice in common"
+        for side, name in zip(sides, ("the reference", "the later buckets"), strict=True):
+            if pc.all(pc.is_nan(side["value"])).as_py():
+                return f"{metric} is undefined in {name}"
+            if (
+                pc.all(pc.is_nan(side["std_error"])).as_py()
+                and pc.all(pc.is_nan(side["upper"])).as_py()
+            ):
+                return (
+                    f"{metric} has no interval in {name}; evaluate it with options: "
+                    "{confidence: {level: 0.95}}"
+                )
+        return f"{metric} has in no slice rows on which it rests both before and after"
 
     def _is_rate(self, metric: str, rows: pa.Table) -> bool:
         """Whether a metric is from 0 to 1 by its definition; or the mean of numbers that all are so far."""
@@ -239,145 +272,51 @@ def _rows(result: EvalResult, bucket: int) -> pa.Table:
     return rows.append_column("bucket", pa.array(np.full(rows.num_rows, bucket)))
 
 
+def _label_share(result: EvalResult) -> float:
+    """Which share of the rows of a result has labels; NaN where it does not say so."""
+    missing = result.manifest.get("missing", {})
+    counts = [count for what, count in missing.items() if what.split("/")[0] == "labels"]
+    return 1 - max(counts) / result.manifest["rows"] if counts else np.nan
+
+
+def _label_shares(rows: pa.Table, buckets: int) -> Array:
+    """The same of the buckets of one result: float64[T]."""
+    counts = rows.filter(pc.equal(rows["metric"], LABEL_COUNT))
+    sums = [
+        np.bincount(counts["bucket"].to_numpy(), counts[name].to_numpy(), buckets)
+        for name in ("evaluated", "examples")
+    ]
+    return np.where(sums[1] > 0, sums[0] / np.maximum(sums[1], 1), np.nan)
+
+
+def _untimed(whole: pa.Table, timed: pa.Table) -> int:
+    """How many rows of all data are in none of their periods; 0 where either is no slice of the result."""
+    counts = []
+    for rows in (whole, timed):
+        overall = rows.filter(pc.equal(pc.list_value_length(rows["slice_key"]), 0))
+        names = [c for c in KEY_COLUMNS if c in overall.schema.names]
+        by_key = overall.group_by(names).aggregate([("examples", "sum")])
+        counts.append(pc.max(by_key["examples_sum"]).as_py())
+    return 0 if None in counts else max(counts[0] - counts[1], 0)
+
+
 def _texts(rows: pa.Table) -> list[Any]:
     return [rows[name].cast(pa.string()) for name in KEY_COLUMNS]
 
 
-@dataclasses.dataclass(frozen=True)
-class Series:
-    """One metric of S slices in T buckets after what was blessed.
-
-    Attributes:
-        key: The metric, its model, output and class.
-        side: `fell` or `rose`: the end that is watched.
-        slices: Names of slices, and
-        keys: their identities.
-        values: float64[S, T], NaN where there is none.
-        known: The value of what was blessed: float64[S].
-        counts: The same as failures among rows. A bucket that waits for labels has no rows.
-        is_pending: Which buckets wait: bool[T].
-        is_undefined: In which buckets a slice has rows that are evaluated and others that are not, and no
-            value, as where predictions are missing: bool[T].
-        unknown: The names of slices that the reference does not have; they are not watched.
-    """
-
-    key: Key
-    side: str
-    slices: list[str]
-    keys: list[SliceKey]
-    values: Array
-    known: Array
-    counts: BucketCounts
-    is_pending: Mask
-    is_undefined: Mask
-    unknown: tuple[str, ...] = ()
-
-    def value_of(self, rate: float) -> float:
-        """The metric of a rate of failures."""
-        return 1 - rate if self.side == FALLS else rate
-
-
-@dataclasses.dataclass(frozen=True)
-class _Dense:
-    """The numbers of one key by slice and bucket: float64[S, T], NaN where there is no row."""
-
-    key: Key
-    slices: list[str]
-    keys: list[SliceKey]
-    numbers: dict[str, Array]
-    level: float
-    is_of_rows: bool
-
-    @classmethod
-    def of(cls, rows: pa.Table, buckets: int, level: float, is_of_rows: bool) -> _Dense:
-        encoded = slice_ids(rows).dictionary_encode()
-        codes = encoded.indices.to_numpy().astype(np.int64)
-        size, (_, firsts) = len(encoded.dictionary), np.unique(codes, return_index=True)
-        heads = rows.take(pa.array(firsts))
-        numbers = {name: np.full((size, buckets), np.nan) for name in _NUMBERS}
-        for name, dense in numbers.items():
-            column = rows[name].cast(pa.float64()).to_numpy()
-            dense[codes, rows["bucket"].to_numpy()] = column
-        keys = [as_key(pairs) for pairs in heads["slice_key"].to_pylist()]
-        key = Key.of(rows.slice(0, 1).to_pylist()[0])
-        return cls(key, heads["slice"].to_pylist(), keys, numbers, level, is_of_rows)
-
-    def series(self, side: str, known: int, labelled: float) -> Series:
-        """What is watched of it: the slices that the reference and a later bucket have."""
-        rows = rows_of_rates(self.numbers, self.level, self.is_of_rows and not self.key.weighted)
-        rates = 1 - self.numbers["value"] if side == FALLS else self.numbers["value"]
-        failures = np.where(rows > 0, rates * rows, 0.0)
-        undefined = self._undefined(known)
-        pending = self._pending(known, labelled) & ~undefined
-        rows = np.where(pending, 0.0, rows)
-        failures = np.where(rows > 0, failures, 0.0)
-        before = [of[:, :known].sum(1) for of in (failures, rows)]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            rate = before[0] / before[1]
-        counts = BucketCounts(failures[:, known:], rows[:, known:], before[0], before[1])
-        index = np.flatnonzero((before[1] > 0) & (counts.rows.any(1) | undefined.any()))
-        is_new = (before[1] <= 0) & counts.rows.any(1)
-        return Series(
-            self.key,
-            side,
-            [self.slices[i] for i in index],
-            [self.keys[i] for i in index],
-            self.numbers["value"][index, known:],
-            (1 - rate if side == FALLS else rate)[index],
-            counts.take(index),
-            pending[known:],
-            undefined[known:],
-            tuple(self.slices[i] for i in np.flatnonzero(is_new)),
-        )
-
-    def _undefined(self, known: int) -> Mask:
-        """The buckets in which a slice of the reference has rows but no value: bool[T]."""
-        value, evaluated, examples = (self.numbers[n] for n in ("value", "evaluated", "examples"))
-        is_known = np.isfinite(value[:, :known]).any(1, keepdims=True)
-        undefined = np.isnan(value) & (evaluated > 0) & (evaluated < examples) & is_known
-        undefined[:, :known] = False
-        return np.asarray(undefined.any(0))
-
-    def _pending(self, known: int, labelled: float) -> Mask:
-        """The buckets that wait for labels, by the share of all rows on which values rest: bool[T]."""
-        sums = (np.nansum(self.numbers[name], 0) for name in ("evaluated", "examples"))
-        evaluated, examples = sums
-        share = evaluated / np.maximum(examples, 1)
-        usual = evaluated[:known].sum() / max(examples[:known].sum(), 1)
-        pending = (examples > 0) & (share < labelled * usual)
-        pending[:known] = False
-        return np.asarray(pending)
-
-
 def _named(config: EvalConfig, classes: Sequence[str]) -> Iterator[str]:
     """The names of the metrics of a config that are of some classes."""
+    return (each.name for name, each in _members(config) if name in classes)
+
+
+def _unlabelled(config: EvalConfig) -> set[str]:
+    """The names of those that look at no label."""
+    return {each.name for _, each in _members(config) if not each.needs_label}
+
+
+def _members(config: EvalConfig) -> Iterator[tuple[str, Metric]]:
+    """The metrics of a config, each with its class."""
     for spec in config.metrics_specs:
         for metric in spec.metrics:
             with suppress(ConfigError):  # the class of a user, which is not registered here
-                named = members(metric.class_name, dict(metric.config))
-                yield from (each.name for name, each in named if name in classes)
-
-
-def rows_of_rates(numbers: dict[str, Array], level: float, is_of_rows: bool = False) -> Array:
-    """On how many rows each rate rests, 0 for what is no rate: float64 of the shape of the numbers.
-
-    It is what its standard error says, v (1 - v) / n, so that it holds for what rests on a part of the rows,
-    as precision, and for weighted rows. A rate of 0 or 1 has no such error, but an interval: one of n rows
-    without a failure ends at 1 - (alpha / 2)^(1 / n), after Clopper and Pearson. Without an interval it is
-    known of a share of all rows alone.
-
-    >>> numbers = {"value": np.array([0.9]), "std_error": np.array([0.03]), "evaluated": np.array([100.0])}
-    >>> rows_of_rates({**numbers, "lower": np.array([0.8]), "upper": np.array([0.95])}, 0.95)
-    array([100.])
-    """
-    value, error, evaluated = (numbers[name] for name in ("value", "std_error", "evaluated"))
-    with np.errstate(all="ignore"):
-        by_error = value * (1 - value) / error**2
-        width = np.clip(numbers["upper"] - numbers["lower"], 0.0, 1.0)
-        by_width = math.log((1 - level) / 2) / np.log1p(-width)
-    is_end = (value == 0) | (value == 1)
-    rows = np.where(is_end, by_width, by_error)
-    rows = np.where(np.isnan(rows) & is_of_rows, evaluated, rows)
-    rows = np.where(np.abs(rows - evaluated) <= _NEARLY, evaluated, rows)
-    is_rate = (value >= 0) & (value <= 1) & np.isfinite(rows) & (rows > 0)
-    return np.where(is_rate, np.where(np.isnan(evaluated), rows, np.minimum(rows, evaluated)), 0.0)
+                yield from members(metric.class_name, dict(metric.config))

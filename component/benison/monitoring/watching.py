@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from benison.errors import ConfigError, DataError, NothingYetError, suggestion
-from benison.monitoring.alerts import Alert, MonitorReport
+from benison.monitoring.alerts import Alert, MonitorReport, OtherRate
+from benison.monitoring.causes import in_causes, smallest_falls
 from benison.monitoring.detectors import Detector, Mask
 from benison.monitoring.drift_links import with_drift
 from benison.monitoring.e_detector import EDetector
 from benison.monitoring.explanations import Change, explained
 from benison.monitoring.kinds import DETECTORS, E_DETECTOR, LFR, MD3
-from benison.monitoring.timeline import Series, Timeline
+from benison.monitoring.series import Series
+from benison.monitoring.timeline import Timeline
 from benison.results.result import EvalResult, load_result
 
 OWN_METRICS: Mapping[str, Sequence[str]] = {
@@ -89,11 +91,11 @@ class Watch:
         detector, names = self.made(streams), timeline.buckets[self.known :]
         watched = tuple(dict.fromkeys(each.key.metric for each in series))
         changes = [change for each in series for change in explained(each, detector)]
-        shown = [change for change in changes if _is_of(change, chosen)]
-        shown.sort(key=lambda change: -change.gain)
+        causes = in_causes(changes)
+        shown = [cause for cause in causes if any(_is_of(change, chosen) for change in cause)]
         kind = DETECTORS[self.detector]
         return MonitorReport(
-            tuple(_alert(change, names) for change in shown),
+            tuple(_alert(cause, names) for cause in shown),
             tuple(names),
             tuple(timeline.buckets[: self.known]),
             watched,
@@ -106,6 +108,9 @@ class Watch:
             self.horizon,
             self.false_alarms if kind.is_bounded else None,
             kind.measured,
+            _vanished(series, names),
+            timeline.untimed,
+            smallest_falls(series, detector, chosen) if isinstance(detector, EDetector) else (),
         )
 
     def raised(self, timeline: Timeline) -> list[Mask]:
@@ -151,11 +156,9 @@ class Watch:
                 f"Nothing can be watched, as few rows have a label and a prediction: {waiting}."
             )
         if not made:
-            raise DataError(
-                f"Nothing can be watched: of {', '.join(wanted) or 'no metric'} no slice has a rate from "
-                "0 to 1, with an interval, in the reference and in a later bucket. Evaluate both with the "
-                "same slices and with options: {confidence: {level: 0.95}}."
-            )
+            why = [timeline.why_unwatched(name, self.known) for name in wanted]
+            text = "; ".join(why) or "of no metric of the results one end is good; name some"
+            raise DataError(f"Nothing can be watched: {text}.")
         return made
 
 
@@ -187,8 +190,17 @@ def _where(
     return tuple(named)
 
 
-def _alert(change: Change, buckets: Sequence[str]) -> Alert:
+def _vanished(series: Sequence[Series], buckets: Sequence[str]) -> tuple[str, ...]:
+    """The slices without rows at the end, each with the bucket since which."""
+    since = {name: at for each in series for name, at in each.vanished}
+    return tuple(f"{name} since {buckets[at]}" for name, at in since.items())
+
+
+def _alert(cause: Sequence[Change], buckets: Sequence[str]) -> Alert:
+    """Of the change that is clearest, with the others of the same cause."""
+    change, *others = cause
     series, i = change.series, change.slice
+    explains = {s.slices[at]: None for s, own in _explained(cause) for at in own}
     return Alert(
         series.key.metric,
         series.slices[i],
@@ -203,8 +215,20 @@ def _alert(change: Change, buckets: Sequence[str]) -> Alert:
         round(change.rows),
         change.statistic,
         change.threshold,
-        tuple(series.slices[at] for at in change.explains),
+        tuple(name for name in explains if name != series.slices[i]),
+        also=tuple(map(_other, others)),
     )
+
+
+def _explained(cause: Sequence[Change]) -> Iterator[tuple[Series, tuple[int, ...]]]:
+    """The slices whose alarms each change explains, and its own."""
+    return ((each.series, (*each.explains, each.slice)) for each in cause)
+
+
+def _other(change: Change) -> OtherRate:
+    series = change.series
+    rates = series.value_of(change.before), series.value_of(change.after)
+    return OtherRate(series.key.metric, series.key, series.side, *rates, round(change.rows))
 
 
 def monitor(  # noqa: PLR0913 - the whole job has this many choices, all with defaults
