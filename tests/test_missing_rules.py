@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import functools
 import json
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +23,7 @@ from tests.test_laws import build, inputs_for
 
 EQUALITY = ("Accuracy", "ExactMatch")  # of classes or texts, which a probability is not
 SLICES = ("Overall", "g=a", "g=b")
+Rows: TypeAlias = "dict[str, dict[str, dict[str, Any]]]"  # by metric and slice
 
 
 def kind_of(name: str) -> str:
@@ -89,7 +91,8 @@ def whole(name: str) -> dict[str, Any]:
 
 
 @functools.cache
-def evaluated(kind: str, scenario: str, weighted: bool) -> benison.EvalResult:
+def evaluated(kind: str, scenario: str, weighted: bool) -> Rows:
+    """Values and plots of every metric of a kind, from one evaluation."""
     infinite: Any = {"classes": [math.inf, 0.0, 9.0], "text": ""}.get(kind, -math.inf)
     wrong: Any = "?" if kind == "text" else -7.0
     if kind == "boxes":
@@ -116,24 +119,31 @@ def evaluated(kind: str, scenario: str, weighted: bool) -> benison.EvalResult:
     model = {"label_key": "label", "prediction_key": "prediction", **weights}
     slices = [{}, {"feature_keys": ["g"]}]
     made = {"model_specs": [model], "slicing_specs": slices, "metrics_specs": specs}
-    return benison.evaluate(table, made)
+    result = benison.evaluate(table, made)
+    rows: Rows = collections.defaultdict(dict)
+    for row in (*result.metrics.to_pylist(), *result.plots.to_pylist()):
+        rows[row.get("metric", row.get("plot"))][row["slice"]] = row
+    return rows
 
 
-def rows_of(result: benison.EvalResult, name: str) -> dict[str, Any]:
+def rows_of(result: Rows, name: str) -> dict[str, Any]:
     """The value, or the plot, in each slice, and the rows that it rests on."""
-    table = result.plots if build(name).is_plot else result.metrics
-    rows = [row for row in table.to_pylist() if row.get("metric", row.get("plot")) == name.lower()]
-    assert {row["slice"] for row in rows} == set(SLICES)
-    return {row["slice"]: row for row in rows}
+    rows = result[name.lower()]
+    assert rows.keys() == set(SLICES)
+    return rows
 
 
-def same(name: str, result: benison.EvalResult, expected: benison.EvalResult, *more: str) -> None:
+def comparable(name: str, row: dict[str, Any], column: str) -> Any:
+    """A column of a row; the drawn rows of a sample are in no order."""
+    drawn = column == "structured" and build(name).needs_row_numbers
+    return sorted(json.loads(row[column]), key=str) if drawn else row.get(column)
+
+
+def same(name: str, result: Rows, expected: Rows, *more: str) -> None:
     ours, theirs = rows_of(result, name), rows_of(expected, name)
-    for row in (*ours.values(), *theirs.values()) if build(name).needs_row_numbers else ():
-        row["structured"] = sorted(json.loads(row["structured"]), key=str)
     for where in SLICES:
         for column in ("value", "structured", *more, *(c for c in ours[where] if c in ("points",))):
-            a, b = ours[where].get(column), theirs[where].get(column)
+            a, b = (comparable(name, rows[where], column) for rows in (ours, theirs))
             if isinstance(a, float):
                 assert a == pytest.approx(b, rel=1e-12, nan_ok=True), (where, column)
             else:
