@@ -545,9 +545,7 @@ def test_every_metric_has_an_oracle() -> None:
 def test_value(name: str, weighted: bool, way: Any) -> None:
     actual = numbers(value_of(build(name), data(name, weighted, 0.0), np.zeros(300), 1, way))
     tolerance = 0.02 if name in SIMULATED else 1e-9
-    np.testing.assert_allclose(
-        actual, expected_value(name, weighted), rtol=tolerance, atol=1e-9
-    )
+    np.testing.assert_allclose(actual, expected_value(name, weighted), rtol=tolerance, atol=1e-9)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
