@@ -3,22 +3,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from benison.errors import ConfigError, MissingExtraError
 from benison_orchestration.airflow import BaseEvaluatorOperator
-from benison_orchestration.airflow_process import failure
+from benison_orchestration.airflow_process import failure, in_this_context
 from benison_orchestration.airflow_sdk import AirflowFailException
 from benison_orchestration.airflow_spec import COMMAND, RETURN, check, check_environment, packed
+from benison_orchestration.host_permission import PERMISSION
 
 try:
     from airflow.providers.docker.exceptions import DockerContainerFailedException
     from airflow.providers.docker.operators.docker import DockerOperator
+    from docker.errors import DockerException
 
-    from benison_orchestration.airflow_docker_trigger import ContainerTrigger
+    from benison_orchestration.airflow_docker_trigger import (
+        ASKING,
+        PERMISSION_FILE,
+        STEP_SECONDS,
+        ContainerTrigger,
+        answer,
+        asks,
+        client_of,
+    )
 except ModuleNotFoundError as error:
     raise MissingExtraError("Airflow's Docker provider", "airflow-docker") from error
 
@@ -29,9 +41,10 @@ _RETURNED = "/tmp/benison/return.json"  # noqa: S108 - of the container, which i
 class DockerEvaluatorOperator(BaseEvaluatorOperator, DockerOperator):
     """Evaluates a model in a container of Benison's image.
 
-    Paths in the spec are the container's. The container is removed when it has ended, unless
-    `auto_remove` says otherwise. The password of the metadata store is in its private environment, where
-    others belong too.
+    Paths in the spec are the container's. It publishes what it has evaluated only when a worker of the task
+    says so, so that one whose task was stopped, or was lost, blesses nothing. It is removed when it has
+    ended, unless `auto_remove` says otherwise. The password of the metadata store is in its private
+    environment, where others belong too.
 
     Args:
         image: The image, whose `python` has Benison.
@@ -63,7 +76,8 @@ class DockerEvaluatorOperator(BaseEvaluatorOperator, DockerOperator):
 
     def evaluate(self, context: Any) -> Mapping[str, Any] | None:
         try:
-            given = {**packed(self.full_spec(context)), RETURN: _RETURNED}
+            more = {RETURN: _RETURNED, PERMISSION: PERMISSION_FILE}
+            given = {**packed(self.full_spec(context)), **more}
         except ConfigError as error:
             raise AirflowFailException(str(error)) from error
         self._private_environment = {
@@ -74,7 +88,8 @@ class DockerEvaluatorOperator(BaseEvaluatorOperator, DockerOperator):
         if self.deferrable:
             self._defer(context)
         try:
-            returned: Mapping[str, Any] | None = DockerOperator.execute(self, context)
+            with self._permitting():
+                returned: Mapping[str, Any] | None = DockerOperator.execute(self, context)
         except DockerContainerFailedException as error:
             code = re.search(r"'StatusCode': (\d+)", str(error))
             text = "\n".join(map(str, error.logs or ()))
@@ -92,6 +107,34 @@ class DockerEvaluatorOperator(BaseEvaluatorOperator, DockerOperator):
         deadline = self.deadline()
         trigger = ContainerTrigger(container, self.engine(), path, auto_remove, deadline)
         self.wait_for(trigger)
+
+    def resume(self, context: Any, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Act on the verdict of a container, which is let publish if it asks for that."""
+        if ASKING in event:
+            event = ContainerTrigger(**event[ASKING]).published()
+        return super().resume(context, event)
+
+    @contextlib.contextmanager
+    def _permitting(self) -> Iterator[None]:
+        """Meanwhile, let the container publish when it asks for that."""
+        client, over = client_of(self.engine()), threading.Event()
+        thread = in_this_context(self._permit, client, over)
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join(self.timeout)
+
+    def _permit(self, client: Any, over: threading.Event) -> None:
+        while not over.wait(STEP_SECONDS):
+            try:
+                if self.container and asks(client, self.container["Id"]):
+                    return answer(client, self.container["Id"])
+            except DockerException as error:
+                self.log.warning(
+                    "The container cannot be asked whether it has evaluated: %s", error
+                )
+        return None
 
     def engine(self) -> dict[str, Any]:
         """How the engine is reached, as a trigger can take it."""

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The trigger that waits for a container of Docker's, and ends it when nobody waits any longer."""
+"""The trigger that waits for a container of Docker's, and ends it when nobody waits any longer.
+
+A container asks in its log before it publishes what it has evaluated. The trigger only sees that; the worker
+of the task answers, which Airflow starts for no task that was stopped meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from typing import Any
 
 from benison.errors import AGAIN, MissingExtraError
 from benison_orchestration.airflow_sdk import BaseTrigger, TriggerEvent, sync_to_async
+from benison_orchestration.host_permission import ASKS
 
 try:
     from airflow.providers.docker.hooks.docker import DockerHook
@@ -23,12 +28,18 @@ except ModuleNotFoundError as error:
     raise MissingExtraError("Airflow's Docker provider", "airflow-docker") from error
 
 TIMED_OUT = 124  # the exit code of the command timeout
-_STEP_SECONDS = 2.0
+STEP_SECONDS = 2.0
+"""How often a container is looked at."""
+PERMISSION_FILE = "/tmp/benison-permission"  # noqa: S108 - of the container, which is removed
+"""Where a container waits for the answer."""
+ASKING = "asking"
+"""What an event has of a container that asks: the arguments of its trigger."""
+_ARGUMENTS = ("container", "engine", "path", "auto_remove", "deadline")
 _SHOWN_LINES = 50
 
 
 class ContainerTrigger(BaseTrigger):
-    """Waits for a container; the event has its exit code, and outcome or words.
+    """Waits for a container; the event has its exit code, and outcome or words, or that it asks to publish.
 
     Args:
         container: Its id.
@@ -55,9 +66,8 @@ class ContainerTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class and its arguments, as Airflow's database has them."""
-        names = ("container", "engine", "path", "auto_remove", "deadline")
         path = f"{type(self).__module__}.{type(self).__name__}"
-        return path, {name: getattr(self, name) for name in names}
+        return path, {name: getattr(self, name) for name in _ARGUMENTS}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait; one event, at the end."""
@@ -66,9 +76,21 @@ class ContainerTrigger(BaseTrigger):
         try:
             event = await self._event(client)
         finally:
-            # Not awaited: when the trigger is cancelled, nobody waits for what it does yet.
-            threading.Thread(target=self._end, args=(client, event)).start()
+            if event is None or ASKING not in event:
+                # Not awaited: when the trigger is cancelled, nobody waits for what it does yet.
+                threading.Thread(target=self._end, args=(client, event)).start()
         yield TriggerEvent(event)
+
+    def published(self) -> dict[str, Any]:
+        """Let the container publish, and wait for its end: the event of that."""
+        client = client_of(self.engine)
+        event: dict[str, Any] | None = None
+        try:
+            answer(client, self.container)
+            event = self._outcome(client, client.wait(self.container)["StatusCode"])
+            return event
+        finally:
+            self._end(client, event)
 
     async def _event(self, client: Any) -> dict[str, Any]:
         try:
@@ -81,7 +103,9 @@ class ContainerTrigger(BaseTrigger):
         while (state := (await ask(self.container))["State"])["Running"]:
             if self.deadline is not None and time.time() > self.deadline:
                 return {"code": TIMED_OUT, "text": "error: The evaluation took longer than it may."}
-            await asyncio.sleep(_STEP_SECONDS)
+            if await sync_to_async(asks)(client, self.container):
+                return {ASKING: self.serialize()[1]}
+            await asyncio.sleep(STEP_SECONDS)
         return dict(await sync_to_async(self._outcome)(client, state["ExitCode"]))
 
     def _outcome(self, client: Any, code: int) -> dict[str, Any]:
@@ -107,3 +131,14 @@ def client_of(engine: Mapping[str, Any]) -> Any:
     options = dict(engine)
     tls = DockerHook.construct_tls_config(**options.pop("tls"))
     return DockerHook(**options, tls=tls).api_client
+
+
+def asks(client: Any, container: str) -> bool:
+    """Whether a container asks to publish: the last lines of its log say so."""
+    return ASKS.encode() in client.logs(container, tail=_SHOWN_LINES)
+
+
+def answer(client: Any, container: str) -> None:
+    """Let a container publish."""
+    asked = client.exec_create(container, ["touch", PERMISSION_FILE])
+    client.exec_start(asked["Id"], detach=True)

@@ -34,7 +34,7 @@ def get_provider_info() -> dict[str, Any]:
         ),
         "sensors": _of("airflow_gates", "airflow_monitor"),
         "hooks": _of("airflow_hook"),
-        "triggers": _of("airflow_trigger", "airflow_docker_trigger"),
+        "triggers": _of("airflow_trigger", "airflow_docker_trigger", "airflow_pods"),
         "task-decorators": [
             {"class-name": f"{_HERE}.airflow_decorator.benison_task", "name": "benison"}
         ],

@@ -86,3 +86,16 @@ def test_a_container_ends_with_the_task_that_waits_for_it(version: str, tmp_path
     assert ways["late"]["event"]["code"] == 124
     gone = ways["gone"]["event"]
     assert gone == {"code": 75, "text": "error: The container is gone before it has ended."}
+    # A container that has evaluated is answered by the worker alone, and then waited for and removed.
+    asking = ways["asking"]
+    changes = [asked for asked in asking["asked"] if not asked.startswith("GET")]
+    assert [a for a in asking["asked"][: asking["before"]] if not a.startswith("GET")] == []
+    assert changes == [
+        *(
+            "POST /containers/asking/exec",
+            "POST /exec/touching/start",
+            "POST /containers/asking/wait",
+        ),
+        *("POST /containers/asking/stop", "DELETE /containers/asking"),
+    ]
+    assert asking["event"] == ["asking", {"code": 0, "outcome": {"status": "blessed"}}]

@@ -8,38 +8,52 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import json
 import re
+import tarfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from benison_orchestration.airflow_docker_trigger import ContainerTrigger
+from benison_orchestration.host_permission import ASKS
 
 
 class Engine(BaseHTTPRequestHandler):
-    """Has the container `slow`, which runs until it is stopped."""
+    """Has the containers `slow`, which runs until it is stopped, and `asking`, which ends once it is answered."""
 
     asked: list[str]
     protocol_version = "HTTP/1.1"
 
     def _answer(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path = re.sub(r"^/v[\d.]+|\?.*", "", self.path)
         if path == "/_ping":
-            return self._say(200, text="OK")
+            return self._say(b"OK")
         self.asked.append(f"{self.command} {path}")
-        if not path.startswith("/containers/slow"):
-            return self._say(404, {"message": "No such container"})
-        if self.command == "GET":
-            return self._say(200, {"Id": "slow", "State": {"Running": True, "ExitCode": 0}})
-        return self._say(204)
+        _, _, name, *rest = path.split("/")
+        if name == "gone":
+            return self._say({"message": "No such container"}, 404)
+        if rest in (["json"], ["archive"], ["logs"]):
+            return self._say(self._about(name)[rest[0]])
+        return self._say({"StatusCode": 0, "Id": "touching"} if "stop" not in rest else b"")
+
+    def _about(self, name: str) -> dict[str, Any]:
+        state = {"Running": True, "ExitCode": 0}
+        return {
+            "json": {"Id": name, "State": state, "Config": {"Tty": True}},
+            "archive": archived({"status": "blessed"}),
+            "logs": ASKS.encode() if name == "asking" else b"",
+        }
 
     do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - as http.server calls them
 
-    def _say(self, status: int, document: Any = None, text: str = "") -> None:
-        body = (text if document is None else json.dumps(document)).encode()
+    def _say(self, content: Any, status: int = 200) -> None:
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
+        self.send_header("X-Docker-Container-Path-Stat", "e30=")  # of a file in an archive
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -49,16 +63,29 @@ class Engine(BaseHTTPRequestHandler):
         pass
 
 
+def archived(outcome: dict[str, Any]) -> bytes:
+    """A file as an archive, as the engine gives it."""
+    content, target = json.dumps(outcome).encode(), io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w") as archive:
+        about = tarfile.TarInfo("return.json")
+        about.size = len(content)
+        archive.addfile(about, io.BytesIO(content))
+    return target.getvalue()
+
+
 def when(way: str) -> dict[str, Any]:
     """Wait for a container until something else comes: what is asked of the engine, and the event."""
     engine = type("AnEngine", (Engine,), {"asked": []})
     with ThreadingHTTPServer(("127.0.0.1", 0), engine) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         event = asyncio.run(_event(way, engine.asked, server.server_port))
-        if way != "gone":
+        before = len(engine.asked)
+        if way == "asking":  # and a worker goes on with the task
+            event = [*event, ContainerTrigger(**event["asking"]).published()]
+        elif way != "gone":
             _await(lambda: "DELETE /containers/slow" in engine.asked)
         server.shutdown()
-    return {"asked": engine.asked, "event": event}
+    return {"asked": engine.asked, "event": event, "before": before}
 
 
 async def _event(way: str, asked: list[str], port: int) -> Any:
@@ -66,7 +93,7 @@ async def _event(way: str, asked: list[str], port: int) -> Any:
     tls = dict.fromkeys(("ca_cert", "client_cert", "client_key", "assert_hostname", "ssl_version"))
     deadline = time.time() - 1 if way == "late" else None
     trigger = ContainerTrigger(
-        "gone" if way == "gone" else "slow",
+        way if way in ("gone", "asking") else "slow",
         {**reached, "timeout": 10, "tls": {**tls, "verify": True}},
         "/tmp/return.json",
         deadline=deadline,
@@ -93,4 +120,4 @@ def _await(is_so: Any) -> None:
 
 
 if __name__ == "__main__":
-    print(json.dumps({way: when(way) for way in ("cancelled", "late", "gone")}))
+    print(json.dumps({way: when(way) for way in ("cancelled", "late", "gone", "asking")}))
