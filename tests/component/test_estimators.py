@@ -19,8 +19,8 @@ from benison.data.batch import Array, Inputs
 from benison.data.row_keys import key_numbers
 from benison.evidence.block_errors import BlocksEstimator
 from benison.evidence.blocks import hashes_of
-from benison.evidence.choice import estimator_of, is_number
-from benison.evidence.estimators import Estimator
+from benison.evidence.choice import estimator_of
+from benison.evidence.estimators import Estimator, is_number
 from benison.metrics import Metric, from_config, registered
 from benison.slicing.codes import SliceCodes
 from benison.testing import check_metric, example_config, example_inputs

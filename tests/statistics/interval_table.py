@@ -12,8 +12,8 @@ from collections import defaultdict
 import numpy as np
 
 from benison.data.batch import Inputs
-from benison.evidence.choice import estimator_of, is_number
-from benison.evidence.estimators import Estimator
+from benison.evidence.choice import estimator_of
+from benison.evidence.estimators import Estimator, is_number
 from benison.evidence.spread import Share, Spread
 from benison.metrics import Metric, from_config, registered
 from benison.slicing.codes import SliceCodes

@@ -19,7 +19,6 @@ from benison.engine.plan import Computation, Plan
 from benison.engine.samplings import interval_of
 from benison.engine.views import Average
 from benison.evidence.estimators import Evidenced
-from benison.evidence.slice_pairs import compared
 from benison.metrics.averages import weighted_mean
 from benison.slicing.keys import SliceKey, are_apart, matches
 from benison.table.key import CHANGE, SLICE_DIFFERENCE, SLICE_RATIO, VALUE, Key
@@ -123,6 +122,8 @@ class Outcome:
 
     def _between(self, known: Mapping[Key, Evidenced]) -> Iterator[tuple[Key, Evidenced]]:
         """The same of the comparisons of slices."""
+        from benison.evidence.slice_pairs import compared  # of use to comparisons alone
+
         for key, each in known.items():
             if key.kind == VALUE:
                 both = compared(each, self._pairs, self._are_apart)

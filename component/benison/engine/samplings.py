@@ -12,9 +12,7 @@ import numpy as np
 from benison.config import EvalConfig
 from benison.engine.pairs import ClassOf, Pairs
 from benison.engine.views import Comparison, View
-from benison.evidence.block_errors import BlocksEstimator
-from benison.evidence.choice import estimator_of, is_number
-from benison.evidence.estimators import Estimator, Evidenced
+from benison.evidence.estimators import Estimator, Evidenced, is_number
 from benison.evidence.spread import Spread
 from benison.metrics.base import Metric, Statistic
 from benison.table.key import CHANGE, Key
@@ -103,6 +101,11 @@ class Samplings:
 
     def _estimator(self, key: Key, metric: Metric, view: View, paired: bool) -> Estimator:
         """In closed form where rows are independent, and the two models' are the same; else by blocks."""
+        from benison.evidence.block_errors import (
+            BlocksEstimator,  # many modules, of use to few runs
+        )
+        from benison.evidence.choice import estimator_of
+
         cluster_key = self.config.options.certainty.cluster_key
         are_examples = isinstance(view.pairs, ClassOf) or type(view.pairs) is Pairs
         closed = None

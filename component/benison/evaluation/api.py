@@ -29,8 +29,6 @@ from benison.evaluation.quantile_edges import completed, quantile_edges, with_kn
 from benison.evaluation.recording import Recording, check_output
 from benison.evaluation.registering import Announcer, pin
 from benison.evaluation.resolve import Request, Resolved, resolve
-from benison.evaluation.slice_examples import with_slice_examples
-from benison.evaluation.weak_slice_search import weak_slice_stages
 from benison.lineage import Recorder
 from benison.metrics import modules
 from benison.models import local_copies
@@ -151,7 +149,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         _check_portable(paths, engine, recording)
         edges = quantile_edges(resolved.plan, resolved.data, engine, beam_options)
         plan, scanned = completed(resolved.plan, edges), time.monotonic() - started
-        plan, weak = weak_slice_stages(plan, resolved.data, engine, beam_options)
+        plan, weak = _weak_slice_stages(plan, resolved.data, engine, beam_options)
         probes = _probe_stages(plan, resolved.data, paths)
         summaries = _evaluators(plan, [*weak, *probes, *evaluators])
         check_outputs(summaries)
@@ -171,7 +169,10 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
 def _complete(job: Job, resolved: Resolved, threads: int, seconds: Mapping[str, float]) -> None:
     """Give a job what is known beside its stages."""
     job.user_metrics, job.words, job.threads = resolved.metrics, resolved.words, threads
-    job.after = with_slice_examples
+    if job.config.options.examples_per_slice:
+        from benison.evaluation.slice_examples import with_slice_examples
+
+        job.after = with_slice_examples
     job.seconds |= seconds
 
 
@@ -186,8 +187,20 @@ def _check_portable(paths: Mapping[str, str], engine: str, recording: Recording)
         )
 
 
+# The modules of what few runs ask for are imported by those, because they would delay the start of all.
+def _weak_slice_stages(
+    plan: Plan, dataset: Dataset, engine: str, beam_options: Sequence[str]
+) -> tuple[Plan, Sequence[Evaluator]]:
+    """What looks for weak slices, and the plan with the bins that are searched."""
+    if plan.config.weak_slices is None:
+        return plan, []
+    from benison.evaluation.weak_slice_search import weak_slice_stages
+
+    return weak_slice_stages(plan, dataset, engine, beam_options)
+
+
 def _probe_stages(plan: Plan, dataset: Dataset, called: Collection[str]) -> Sequence[Evaluator]:
-    """What keeps rows for probes; their modules are of no use to other runs, whose start they would delay."""
+    """What keeps rows for probes."""
     if plan.config.debugging is None:
         return []
     from benison.evaluation.probing import probe_stages

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -13,17 +13,14 @@ from benison.config import EvalConfig, ModelSpec
 from benison.config.constraints import located_specs
 from benison.config.faults import Fault
 from benison.config.plain import Loc, loc_of
-from benison.drift.profile_evaluator import CLASH, is_role
 from benison.engine.analysis import HIDES_SLICES
 from benison.engine.plan import Plan
 from benison.errors import ConfigError, ModelError, suggestion
 from benison.evaluation.check_evidence import evidence_faults
 from benison.evaluation.check_metrics import metric_faults
 from benison.evaluation.check_parts import named_faults
-from benison.evaluation.check_probes import probe_faults
 from benison.models import TYPES
-from benison.models.preprocessing import is_path
-from benison.models.text_functions import ColumnFunction, is_of_column
+from benison.models.text_functions import ColumnFunction, is_of_column, is_path
 from benison.slicing.spec_columns import misfits
 
 _MODELS = (("model_specs",),)
@@ -85,9 +82,7 @@ def all_faults(plan: Plan, broken: list[tuple[str, str]], known: Known) -> list[
         *evidence_faults(plan),
         *_missing_labels(plan),
         *_variants(config, known.called),
-        *probe_faults(
-            plan, known.columns, known.called, known.types, is_transformed=_is_transformed(config)
-        ),
+        *_probes(plan, known),
     ]
     for i, model in enumerate(config.model_specs):
         of_model = [*_model(model, _scored(plan, model), model.name in known.called)]
@@ -107,6 +102,15 @@ def _of_metric(fault: Fault) -> Fault:
         case ("metrics_specs", int(), "metrics", int()):
             return fault._replace(fields=("class_name", "module", "config"))
     return fault
+
+
+def _probes(plan: Plan, known: Known) -> Iterator[Fault]:
+    """The faults of `debugging`; its modules would delay the start of runs without it."""
+    if plan.config.debugging is not None:
+        from benison.evaluation.check_probes import probe_faults
+
+        named = known.columns, known.called, known.types
+        yield from probe_faults(plan, *named, is_transformed=_is_transformed(plan.config))
 
 
 def _whole(config: EvalConfig) -> Iterator[Fault]:
@@ -130,6 +134,16 @@ def _variants(config: EvalConfig, called: Collection[str]) -> Iterator[Fault]:
         yield Fault(("variants",), text)
 
 
+def _profiled(columns: Sequence[str]) -> Iterator[Fault]:
+    """The columns whose profiles would have the names of others."""
+    if columns:
+        from benison.drift.profile_evaluator import CLASH, is_role
+
+        for i, name in enumerate(columns):
+            if is_role(name):
+                yield Fault(("options", "profile_columns", i), f"{name!r} {CLASH}")
+
+
 _COUNTS_FEW = (
     "has values that fewer rows have than options.min_slice_size shows; leave out one of the two."
 )
@@ -141,9 +155,7 @@ def _options(config: EvalConfig, columns: Collection[str] | None) -> Iterator[Fa
     for field, text in (*rows, ("profile_columns", _COUNTS_FEW)):
         if getattr(options, field) and (options.min_slice_size or 1) > 1:
             yield Fault(("options", field), text)
-    for i, name in enumerate(options.profile_columns):
-        if is_role(name):
-            yield Fault(("options", "profile_columns", i), f"{name!r} {CLASH}")
+    yield from _profiled(options.profile_columns)
     named: list[tuple[Loc, str]] = [(("column_types", name), name) for name in options.column_types]
     for field in ("analysis_columns", "profile_columns", "row_key"):
         named += [((field, i), name) for i, name in enumerate(getattr(options, field))]

@@ -20,7 +20,7 @@ from benison.config import EvalConfig
 from benison.data.dataset import Dataset
 from benison.data.identity import Identity
 from benison.data.widening import MisfitError
-from benison.engine import beam_jobs, local
+from benison.engine import local
 from benison.engine.extract import PredictionsExtractor, TransformedFeaturesExtractor
 from benison.engine.named_columns import optional_columns
 from benison.engine.plan import Plan
@@ -203,6 +203,8 @@ class Job:
         """The evaluators' states, made by a Beam runner."""
         if engine != "beam":
             raise ConfigError(f"There is no engine {engine!r}. There are: beam, local.")
+        from benison.engine import beam_jobs
+
         if self.dataset.table is not None:
             raise ConfigError(
                 "The Beam engine reads files; write the table to Parquet, or use the local engine."

@@ -10,8 +10,6 @@ from typing import Any
 
 from benison.config import EvalConfig
 from benison.engine.plan import Plan
-from benison.evaluation.probe_checks import with_probes
-from benison.evaluation.weak_slice_checks import with_weak_slices
 from benison.results.result import described_metrics
 from benison.validation.judge import validate
 from benison.validation.terms import FAIL
@@ -37,10 +35,22 @@ def judged(plan: Plan, outputs: Mapping[str, Any], look: int | None) -> Verdict:
         outputs["notes"],
         outputs.get("evidence"),
     )
-    searched = outputs.get("weak_slices"), outputs.get("weak_slice_searches", ())
-    verdict = with_weak_slices(verdict, plan.config, *searched)
-    verdict = with_probes(verdict, plan.config, outputs.get("probes"))
+    verdict = _with_searches(verdict, plan.config, outputs)
     return dataclasses.replace(verdict, look=look)
+
+
+def _with_searches(verdict: Verdict, config: EvalConfig, outputs: Mapping[str, Any]) -> Verdict:
+    """The verdict with the checks of weak slices and of probes, as far as these are asked for."""
+    if config.weak_slices is not None:
+        from benison.evaluation.weak_slice_checks import with_weak_slices
+
+        searched = outputs.get("weak_slices"), outputs.get("weak_slice_searches", ())
+        verdict = with_weak_slices(verdict, config, *searched)
+    if config.debugging is not None:
+        from benison.evaluation.probe_checks import with_probes
+
+        verdict = with_probes(verdict, config, outputs.get("probes"))
+    return verdict
 
 
 def log(verdict: Verdict) -> None:

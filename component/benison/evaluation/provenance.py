@@ -13,8 +13,8 @@ from benison.models.descriptions import description
 from benison.models.digest import digest_model, digest_of, model_root
 from benison.models.in_memory import InMemory
 from benison.models.locate import DESCRIPTION, find
-from benison.models.preprocessing import is_path
 from benison.models.registered import is_registered
+from benison.models.text_functions import is_path
 from benison.paths import absolute, locate
 
 _COVERED = (

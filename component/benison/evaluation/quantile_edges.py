@@ -6,17 +6,19 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from benison.config.constraints import disagreements
 from benison.config.slicing_specs import Edges, with_edges
 from benison.data.dataset import Dataset
-from benison.engine import beam_jobs
 from benison.engine.extract import SliceKeyExtractor
 from benison.engine.plan import Plan
-from benison.engine.quantiles import NumbersOfColumns, scan_beam, scan_local
 from benison.engine.stages import Extractor
 from benison.errors import ConfigError
 from benison.slicing.bin_edges import edges_of, open_quantiles
+
+if TYPE_CHECKING:
+    from benison.engine.quantiles import NumbersOfColumns
 
 
 def quantile_edges(plan: Plan, dataset: Dataset, engine: str, options: Sequence[str]) -> Edges:
@@ -41,6 +43,9 @@ def quantile_edges(plan: Plan, dataset: Dataset, engine: str, options: Sequence[
 def _scanned(
     dataset: Dataset, columns: Sequence[str], engine: str, options: Sequence[str]
 ) -> NumbersOfColumns:
+    from benison.engine import beam_jobs
+    from benison.engine.quantiles import scan_beam, scan_local
+
     if engine != "beam" or dataset.table is not None:
         return scan_local(dataset, columns)
     with tempfile.TemporaryDirectory(prefix="benison-") as folder:

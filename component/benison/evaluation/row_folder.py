@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from benison.engine import beam_jobs
 from benison.errors import OutputError
 from benison.output import directory
 from benison.paths import locate
@@ -19,7 +18,11 @@ def row_folder(
     engine: str, options: Sequence[str], output: str | os.PathLike[str] | None
 ) -> Iterator[str]:
     """A folder that all workers reach, beside the output where it is on this machine."""
-    shared = beam_jobs.temp_location(options) if engine == "beam" else None
+    shared = None
+    if engine == "beam":
+        from benison.engine import beam_jobs
+
+        shared = beam_jobs.temp_location(options)
     beside = locate(shared, OutputError) / "rows" if shared else None
     if beside is None and output is not None:
         path = locate(output, OutputError)

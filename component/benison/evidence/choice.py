@@ -3,11 +3,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from benison.evidence.area_errors import AreaEstimator
 from benison.evidence.cell_errors import CellsEstimator
-from benison.evidence.estimators import Estimator
+from benison.evidence.estimators import Estimator, is_number
 from benison.evidence.moment_errors import MomentsEstimator
 from benison.evidence.polynomial_errors import PolynomialEstimator
 from benison.evidence.rank_errors import RanksEstimator
@@ -34,12 +32,3 @@ def estimator_of(metric: Metric, paired: bool, weighted: bool) -> Estimator | No
         if kind.fits(metric):
             return kind(metric, paired)
     return None
-
-
-def is_number(metric: Metric) -> bool:
-    """Whether a slice has one number, which another sample would have otherwise."""
-    if metric.is_plot or not metric.has_interval or metric.needs_row_numbers:
-        return False
-    with np.errstate(all="ignore"):
-        value = metric.result(*(statistic.zero(1) for statistic in metric.statistics()))
-    return not isinstance(value, dict) and value.ndim == 1

@@ -7,10 +7,12 @@ import abc
 import dataclasses
 from typing import Any, ClassVar
 
+import numpy as np
+
 from benison.data.batch import Index
 from benison.evidence.paired_spread import Paired
 from benison.evidence.spread import Spread
-from benison.metrics.base import Statistic
+from benison.metrics.base import Metric, Statistic
 
 
 class Estimator(abc.ABC):
@@ -65,3 +67,12 @@ class Evidenced:
         """Of the slices `index`."""
         paired = None if self.paired is None else self.paired.take(index)
         return Evidenced(self.value.take(index), paired)
+
+
+def is_number(metric: Metric) -> bool:
+    """Whether a slice has one number, which another sample would have otherwise."""
+    if metric.is_plot or not metric.has_interval or metric.needs_row_numbers:
+        return False
+    with np.errstate(all="ignore"):
+        value = metric.result(*(statistic.zero(1) for statistic in metric.statistics()))
+    return not isinstance(value, dict) and value.ndim == 1

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -21,17 +20,12 @@ from benison.models.graph_ops import parses_examples
 from benison.models.matrix import fails
 from benison.models.predictor import Predictor
 from benison.models.savedmodel import CALL_ROWS, load_graph, tensorflow
-from benison.models.text_functions import ColumnFunction, is_of_column
+from benison.models.text_functions import ColumnFunction, is_of_column, is_path
 
 Digests: TypeAlias = "Mapping[str, Mapping[str, str]]"
 
 # The names that TFMA looks for when a config names none.
 USUAL = ("transformed_features", "transformed_labels")
-
-
-def is_path(name: str) -> bool:
-    """Whether a name is the directory of a graph that TensorFlow Transform has written."""
-    return "/" in name or os.sep in name
 
 
 def functions_of(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import string
 from collections.abc import Callable
@@ -41,6 +42,11 @@ FUNCTIONS: dict[str, Callable[[pa.Array], pa.Array]] = {
     "whitespace_tokenization": whitespace_tokenization
 }
 """By their names in TFMA."""
+
+
+def is_path(name: str) -> bool:
+    """Whether a name is the directory of a graph that TensorFlow Transform has written."""
+    return "/" in name or os.sep in name
 
 
 def is_of_column(name: str) -> bool:
