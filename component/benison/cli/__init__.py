@@ -10,27 +10,8 @@ import typer
 
 import benison
 from benison import signals, terminal
-from benison.cli.catalogue import METRICS_HELP, metrics
-from benison.cli.convert import CONVERT_HELP, convert
-from benison.cli.drift import DRIFT_HELP, PROFILE_HELP, drift, profile_data
-from benison.cli.estimating import ESTIMATE_HELP, estimating
-from benison.cli.evaluate import EVALUATE_HELP, check, evaluate, gate, schema, verify
-from benison.cli.explain import (
-    CHECKS_HELP,
-    COMPARE_HELP,
-    EXPLAIN_HELP,
-    checks,
-    compare,
-    explain,
-)
-from benison.cli.init import INIT_HELP, init
-from benison.cli.lineage import bless, blessings, lineage, record, revoke
-from benison.cli.monitor import MONITOR_HELP, monitor
-from benison.cli.options import CRASHED, NOT_BLESSED, WRONG
-from benison.cli.planning import POWER_HELP, power
-from benison.cli.promote import PROMOTE_HELP, promote
-from benison.cli.publish import PUBLISH_HELP, publish
-from benison.cli.show import REPORT_HELP, SHOW_HELP, report, show
+from benison.cli.exit_codes import CRASHED, NOT_BLESSED, WRONG
+from benison.cli.late_commands import Late, LateCommands
 from benison.terminal.pipes import outlive_readers, why_unwritten
 
 _WRONG = "2 wrong usage, config or data; 3 a fault of Benison's own; 75 a store or service is away."
@@ -39,8 +20,42 @@ _GATE = f"Exit code: 0 blessed; 1 not blessed; {_WRONG}"
 _DRIFT = f"Exit code: 0 no drift, or no --gate; 1 drift under --gate; {_WRONG}"
 _MONITOR = f"Exit code: 0 no alert, or no --gate; 1 an alert under --gate; {_WRONG}"
 
+_COMMANDS = {
+    "init": Late("init", "init", _DONE, "INIT_HELP"),
+    "evaluate": Late("evaluate", "evaluate", None, "EVALUATE_HELP"),
+    "gate": Late("evaluate", "gate", _GATE),
+    "show": Late("show", "show", _DONE, "SHOW_HELP"),
+    "compare": Late("explain", "compare", _DONE, "COMPARE_HELP"),
+    "explain": Late("explain", "explain", _DONE, "EXPLAIN_HELP"),
+    "checks": Late("explain", "checks", _DONE, "CHECKS_HELP"),
+    "report": Late("show", "report", _DONE, "REPORT_HELP"),
+    "publish": Late("publish", "publish", _DONE, "PUBLISH_HELP"),
+    "promote": Late("promote", "promote", _DONE, "PROMOTE_HELP"),
+    "check-config": Late("evaluate", "check", _DONE),
+    "convert": Late("convert", "convert", _DONE, "CONVERT_HELP"),
+    "metrics": Late("catalogue", "metrics", _DONE, "METRICS_HELP"),
+    "drift": Late("drift", "drift", _DRIFT, "DRIFT_HELP"),
+    "profile": Late("drift", "profile_data", _DONE, "PROFILE_HELP"),
+    "estimate": Late("estimating", "estimating", _DONE, "ESTIMATE_HELP"),
+    "monitor": Late("monitor", "monitor", _MONITOR, "MONITOR_HELP"),
+    "power": Late("planning", "power", _DONE, "POWER_HELP"),
+    "schema": Late("evaluate", "schema", _DONE),
+    "verify": Late("evaluate", "verify"),
+    "blessings": Late("lineage", "blessings", _DONE),
+    "lineage": Late("lineage", "lineage", _DONE),
+    "bless": Late("lineage", "bless", _DONE),
+    "revoke": Late("lineage", "revoke", _DONE),
+    "record": Late("lineage", "record", _DONE),
+}
+
+
+class _Commands(LateCommands):
+    late = _COMMANDS
+
+
 app = typer.Typer(
     name="benison",
+    cls=_Commands,
     help="The step between trained and served: every metric on every slice, and a blessing that says why.",
     epilog=f"Exit code: 0 blessed, or no gate; 1 not blessed, under a gate; {_WRONG} Machine output "
     "(--json) is on standard output, progress and errors on standard error. NO_COLOR=1 leaves colours out.",
@@ -49,31 +64,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-app.command(help=INIT_HELP, epilog=_DONE)(init)
-app.command(help=EVALUATE_HELP)(evaluate)
-app.command(epilog=_GATE)(gate)
-app.command(help=SHOW_HELP, epilog=_DONE)(show)
-app.command(help=COMPARE_HELP, epilog=_DONE)(compare)
-app.command(help=EXPLAIN_HELP, epilog=_DONE)(explain)
-app.command(help=CHECKS_HELP, epilog=_DONE)(checks)
-app.command(help=REPORT_HELP, epilog=_DONE)(report)
-app.command(help=PUBLISH_HELP, epilog=_DONE)(publish)
-app.command(help=PROMOTE_HELP, epilog=_DONE)(promote)
-app.command("check-config", epilog=_DONE)(check)
-app.command(help=CONVERT_HELP, epilog=_DONE)(convert)
-app.command(help=METRICS_HELP, epilog=_DONE)(metrics)
-app.command(help=DRIFT_HELP, epilog=_DRIFT)(drift)
-app.command("profile", help=PROFILE_HELP, epilog=_DONE)(profile_data)
-app.command("estimate", help=ESTIMATE_HELP, epilog=_DONE)(estimating)
-app.command(help=MONITOR_HELP, epilog=_MONITOR)(monitor)
-app.command(help=POWER_HELP, epilog=_DONE)(power)
-app.command(epilog=_DONE)(schema)
-app.command()(verify)
-app.command(epilog=_DONE)(blessings)
-app.command(epilog=_DONE)(lineage)
-app.command(epilog=_DONE)(bless)
-app.command(epilog=_DONE)(revoke)
-app.command(epilog=_DONE)(record)
 
 
 @app.callback(invoke_without_command=True)

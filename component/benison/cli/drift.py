@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from benison.cli.options import NOT_BLESSED, AsJson, errors
+from benison.cli.exit_codes import NOT_BLESSED
+from benison.cli.options import AsJson, errors
 from benison.drift import DriftReport, compare, profile
 from benison.drift.distances import DISTANCES
 from benison.drift.left_out import left_out_sentence

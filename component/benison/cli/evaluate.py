@@ -13,8 +13,8 @@ import typer
 
 import benison
 from benison import terminal
+from benison.cli.exit_codes import NOT_BLESSED
 from benison.cli.options import (
-    NOT_BLESSED,
     AsJson,
     Format,
     Junit,
@@ -29,13 +29,10 @@ from benison.cli.options import (
 from benison.cli.publish import To, publish_after
 from benison.config import EvalConfig
 from benison.errors import BenisonError, ConfigError, OutputError
-from benison.evaluation.estimate import estimate
-from benison.evaluation.gate_plans import gate_notes
 from benison.evaluation.recording import check_recorded
 from benison.evaluation.resolve import UNKNOWN, Request, Resolved, resolve
 from benison.evaluation.spec import read_spec
 from benison.metrics import modules, names, registered
-from benison.metrics.groups import GROUPS
 from benison.models.fetch import readable
 from benison.output import blessing
 from benison.paths import locate
@@ -230,6 +227,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 def _print_cost(arguments: Mapping[str, Any], as_json: bool) -> None:
     """Print what an evaluation would cost."""
+    from benison.evaluation.estimate import estimate
+
     cost = estimate(arguments)
     if as_json:
         print(json.dumps(dataclasses.asdict(cost)))
@@ -327,6 +326,8 @@ def _gate_notes(resolved: Resolved, request: Request) -> list[str]:
         spec.needs_evidence for spec in resolved.plan.config.metrics_specs
     ):
         return []
+    from benison.evaluation.gate_plans import gate_notes
+
     return gate_notes(resolved.plan, request.examples, request.format)
 
 
@@ -335,6 +336,8 @@ def schema() -> None:
 
     [bold]Example[/bold]:  benison schema > eval.schema.json
     """
+    from benison.metrics.groups import GROUPS
+
     names_known = {*registered(), *GROUPS, *modules.offered(), *names.ALIASES}
     print(json.dumps(EvalConfig.json_schema(names_known), indent=2))
 

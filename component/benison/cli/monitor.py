@@ -12,7 +12,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from benison.cli.options import NOT_BLESSED, AsJson, TrustOps, TrustPickle, errors
+from benison.cli.exit_codes import NOT_BLESSED
+from benison.cli.options import AsJson, TrustOps, TrustPickle, errors
 from benison.config.slicing_specs import PERIODS
 from benison.errors import ConfigError, NothingYetError, OutputError
 from benison.monitoring import DETECTORS, MonitorReport

@@ -12,18 +12,13 @@ import typer
 from rich.console import Console
 
 from benison import terminal
+from benison.cli.exit_codes import WRONG
 from benison.errors import AGAIN, BenisonError, NothingYetError, is_away
 from benison.report import github
 from benison.results.result import EvalResult
 from benison.terminal.probe_table import probes
 from benison.terminal.weak_slice_table import weak_slices
 from benison.validation.terms import RUBBER_STAMPED
-
-NOT_BLESSED, WRONG, CRASHED = (
-    1,
-    2,
-    3,
-)  # exit codes beside errors.AGAIN; 0 is blessed, or no gate asked
 
 _NO_THRESHOLDS = (
     "A gate passes what a threshold has passed. Give a metric of the config one, such as\n"

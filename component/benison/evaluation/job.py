@@ -105,7 +105,7 @@ class Job:
     rows: int = 0
     missing: dict[str, int] = dataclasses.field(default_factory=dict)
     words: tuple[str, ...] = ()
-    """What was taken for something else than was written, a sentence each."""
+    """What was taken for something else than was written."""
     advice: list[str] = dataclasses.field(default_factory=list)
     """What to do about results that say little."""
     more: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -216,12 +216,11 @@ class Job:
         with self.timed("evaluate"), tempfile.TemporaryDirectory(prefix="benison-") as folder:
             beam_run = beam_jobs.BeamRun(beam_jobs.temp_location(options) or folder, options)
             if self.dataset.infers_types:
-                scans = self.dataset.scans(
-                    self.dataset.names if work.columns is None else work.columns
-                )
+                read = self.dataset.names if work.columns is None else work.columns
+                scans = self.dataset.scans(read)
                 self.dataset = self.dataset.widened(beam_jobs.run_scans(scans, beam_run))
-            rows = {file.path: file.rows for file in self.dataset.files}
-            return beam_jobs.run(self.dataset.shards(), work, rows, beam_run)
+            known = {file.path: file.rows for file in self.dataset.files}
+            return beam_jobs.run(self.dataset.shards(), work, known, beam_run)
 
     def work(self, summaries: Sequence[Evaluator]) -> Work:
         """What a worker of the Beam engine does."""
@@ -385,13 +384,12 @@ class Job:
 
     def _numbers_rows(self) -> bool:
         drawn = any(getattr(each, "needs_row_numbers", False) for each in self.evaluators)
-        asked = drawn or self.plan.needs_row_numbers
-        return asked or self.config.options.compute_confidence_intervals
+        resampled = self.config.options.compute_confidence_intervals
+        return drawn or resampled or self.plan.needs_row_numbers
 
     def _called(self) -> list[FeatureConsumer]:
         """The models and the preprocessing functions."""
-        stages = [e for e in self.extractors if isinstance(e, _CALLERS)]
-        return [reader for stage in stages for reader in stage.called]
+        return [r for e in self.extractors if isinstance(e, _CALLERS) for r in e.called]
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
