@@ -117,6 +117,7 @@ FEATURES = {"columns": ["feature1", "feature2"]}
 SHARES: list[tuple[str, Any, Any, Any, tuple[float, float]]] = [
     ("TotalAttributions", ONE, {}, {}, (1.1 - 2.1 + 3.1, -1.2 + 2.2 - 3.2)),
     ("TotalAttributions", SEVERAL, {"class_id": 0}, {}, (6.33, 6.63)),
+    ("TotalAttributions", SEVERAL, {"k": 2}, {}, (6.36, 6.66)),
     (
         "TotalAbsoluteAttributions",
         WEIGHTED,
@@ -132,6 +133,20 @@ def test_attributions(case: Any) -> None:
     name, data, config, model, expected = case
     made = values(data, (name, FEATURES | config), **model)
     assert tuple(made.values()) == pytest.approx(expected)
+
+
+def test_attributions_of_several_classes() -> None:
+    """As TFMA's test with sub keys; a list of all classes is asked for class by class."""
+    asked = {"class_ids": [0], "k_list": [2], "top_k_list": [2]}
+    metric = {"class_name": "TotalAttributions", "config": FEATURES}
+    config = {"metrics_specs": [{"metrics": [metric], "binarize": asked}]}
+    made = benison.evaluate(pa.table(SEVERAL), config).metrics.to_pylist()
+    of_first = {r["sub_key"]: r for r in made if r["metric"].endswith("feature1")}
+    assert of_first["classId:0"]["value"] == pytest.approx(6.33)
+    assert of_first["k:2"]["value"] == pytest.approx(6.36)
+    assert json.loads(of_first["topK:2"]["structured"]) == pytest.approx([6.39, 6.36])
+    with pytest.raises(benison.DataError, match="binarize.class_ids"):
+        values(SEVERAL, ("TotalAttributions", FEATURES))
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,17 @@ class BoxesOf(Pairs):
 
 
 @dataclasses.dataclass(frozen=True)
+class Taken(Pairs):
+    """The rows as they are, of which a metric takes some classes itself."""
+
+    taken: str
+
+    @property
+    def sub_key(self) -> str:
+        return self.taken
+
+
+@dataclasses.dataclass(frozen=True)
 class Kth(Pairs):
     """The prediction with the k-th highest score, counted from 1, against its label; ties in order."""
 

@@ -16,8 +16,7 @@ from benison.config import EvalConfig, MetricConfig, MetricsSpec, ModelSpec, Sli
 from benison.config.constraints import located_specs
 from benison.config.plain import path_of
 from benison.engine.intervals import NoResampling, Resampling, resampling_of
-from benison.engine.pairs import Pairs
-from benison.engine.requests import Asked, asked_of, macro_of, pairs_of
+from benison.engine.requests import Asked, asked_of, macro_of, pairs_of, ways_of
 from benison.engine.samplings import Sampling, Samplings
 from benison.engine.views import Average, Comparison, View
 from benison.errors import ConfigError
@@ -208,11 +207,8 @@ class _Builder:
         self, spec: MetricsSpec, path: str, asked: Asked
     ) -> Iterator[tuple[int, Metric, Asked]]:
         """Each metric with the pairs of which it is; of the k highest scores it is by its own parameter."""
-        ways: list[tuple[dict[str, Any], Asked]] = (
-            [({}, asked)] if asked.pairs or asked.macros else []
-        )
-        ways += [({"top_k": k}, Asked((Pairs(),))) for k in asked.top_k]
         for i, metric in enumerate(spec.metrics):
+            ways = [*ways_of(spec, metric.class_name, asked)]
             try:
                 made = [
                     (class_name, _of_highest(member, metric, more), pairs)
@@ -353,7 +349,7 @@ def _of_highest(member: Metric, asked: MetricConfig, more: Mapping[str, Any]) ->
     """
     if more and asked.config.get("top_k") is not None:
         raise ConfigError(f"{asked.class_name} has a top_k, and its spec a top_k_list; keep one.")
-    if more and member.top_k_scores is None:
+    if more and member.top_k_scores is None and not member.taken:
         raise ConfigError(
             f"{asked.class_name} counts ranks of a query by its top_k, and top_k_list is of the highest "
             "scores of a row; ask for it in a spec without top_k_list."

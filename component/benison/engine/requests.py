@@ -7,8 +7,18 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 
 from benison.config import AggregationOptions, MetricsSpec
-from benison.engine.pairs import BoxesOf, ClassAmongTopK, ClassOf, Flattened, Kth, Pairs, TopK
+from benison.engine.pairs import (
+    BoxesOf,
+    ClassAmongTopK,
+    ClassOf,
+    Flattened,
+    Kth,
+    Pairs,
+    Taken,
+    TopK,
+)
 from benison.metrics.base import Metric
+from benison.metrics.groups import ATTRIBUTIONS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +45,9 @@ class Asked:
     """Metrics of the k highest scores, which they are by a parameter of their own."""
 
 
+_ROWS = Asked((Pairs(),))
+
+
 def asked_of(spec: MetricsSpec) -> tuple[Asked, list[tuple[str, str]]]:
     """What a metrics spec asks for, and what it cannot ask for, as (field, sentence)."""
     faults = list(_unsupported(spec))
@@ -56,8 +69,29 @@ def asked_of(spec: MetricsSpec) -> tuple[Asked, list[tuple[str, str]]]:
     return Asked(tuple(pairs), tuple(macros), top_k), faults
 
 
+def ways_of(
+    spec: MetricsSpec, class_name: str, asked: Asked
+) -> Iterator[tuple[dict[str, int], Asked]]:
+    """The parameters that a metric gets from its spec, each with the pairs of which it is then.
+
+    Of the k highest scores it is by its own parameter, and attributions are of a class by theirs, because
+    they are neither labels nor predictions.
+    """
+    options = spec.binarize
+    if class_name in ATTRIBUTIONS and options is not None:
+        names = {"class_id": options.class_ids, "k": options.k_list, "top_k": options.top_k_list}
+        for name, values in names.items():
+            yield from (({name: value}, _ROWS) for value in dict.fromkeys(values))
+        return
+    if asked.pairs or asked.macros:
+        yield {}, asked
+    yield from (({"top_k": k}, _ROWS) for k in asked.top_k)
+
+
 def own_pairs(metric: Metric) -> Pairs | None:
     """The pairs that a metric's own parameters ask for; None where it leaves them to its spec."""
+    if metric.taken:
+        return Taken(metric.taken)
     if metric.class_id is not None and metric.top_k_scores is not None:
         return ClassAmongTopK(metric.class_id, metric.top_k_scores)
     if metric.class_id is not None:
@@ -72,7 +106,7 @@ def pairs_of(metric: Metric, asked: Asked) -> tuple[Pairs, ...] | None:
     own = own_pairs(metric)
     if own is None:
         return asked.pairs
-    if asked == Asked((Pairs(),)):
+    if asked == _ROWS:
         return (own,)
     each = (*asked.pairs, *(pairs for macro in asked.macros for pairs in macro.pairs))
     if not isinstance(own, TopK) or not all(isinstance(pairs, ClassOf) for pairs in each):

@@ -172,6 +172,8 @@ class Metric(abc.ABC):
     """The column whose values are the predictions where the data have it; elsewhere the model makes them."""
     class_id: ClassVar[int | None] = None
     """The one class of which it is, by a parameter of its own."""
+    taken: ClassVar[str] = ""
+    """The sub key of the classes that it takes itself, such as `k:2`, by a parameter of its own."""
     top_k_scores: ClassVar[int | None] = None
     """How many of the highest scores of a row can be positive, by a parameter of its own."""
     is_plot: ClassVar[bool] = False

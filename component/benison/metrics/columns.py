@@ -18,18 +18,22 @@ from benison.data.batch import Array, Inputs, check_weights
 from benison.data.values import is_list, is_number, undictionary, unlisted
 from benison.errors import DataError
 from benison.metrics.base import Metric, Statistic, ratio
+from benison.metrics.parameters import MOST, MOST_VALUES, check_count
 from benison.metrics.registry import register
 from benison.metrics.statistics.sums import Arrays, ArraysStatistic
 from benison.slicing.codes import SliceCodes
 
 
-def column_floats(inputs: Inputs, name: str, element: int | None = None) -> Array:
+def column_floats(
+    inputs: Inputs, name: str, element: int | None = None, rank: int | None = None
+) -> Array:
     """A column as float64[N]; NaN where it has no value.
 
     Args:
         inputs: The rows.
         name: The column.
         element: Of a column of lists, which value, counted from 0; None where they have one at most.
+        rank: Which value instead from the highest down, counted from 1.
 
     Raises:
         DataError: It holds no numbers, or several in a row and it is not said which.
@@ -37,16 +41,22 @@ def column_floats(inputs: Inputs, name: str, element: int | None = None) -> Arra
     assert inputs.features is not None
     column = undictionary(inputs.features.column(name))
     if not is_list(column.type):
-        if element is not None:
+        if element is not None or rank is not None:
             raise DataError(f"The column {name!r} has one value in a row; take out which is meant.")
         return _floats(column, name)
     values, lengths = unlisted(column)
-    if element is None and lengths.max(initial=0) > 1:
-        raise DataError(f"The column {name!r} has several values in a row; name one with one.")
-    at = element or 0
+    if element is None and rank is None and lengths.max(initial=0) > 1:
+        raise DataError(
+            f"The column {name!r} has several values in a row; name one with one, or of attributions the "
+            "class that is meant (class_id, or binarize.class_ids)."
+        )
+    floats = _floats(values, name)
+    if rank is not None:  # in each row from the highest down
+        floats = floats[np.lexsort((-floats, np.repeat(np.arange(len(lengths)), lengths)))]
+    at = (element or 0) if rank is None else rank - 1
     present, starts = lengths > at, np.cumsum(lengths) - lengths
     numbers = np.full(len(column), np.nan)
-    numbers[present] = _floats(values, name)[starts[present] + at]
+    numbers[present] = floats[starts[present] + at]
     return numbers
 
 
@@ -69,18 +79,20 @@ class ColumnSums(ArraysStatistic):
         weights: The column that weighs; "" takes the example weights.
         absolute: Whether signs are left out.
         element: Of a column of lists, which value.
+        rank: Which of them from the highest down.
     """
 
     column: str
     weights: str = ""
     absolute: bool = False
     element: int | None = None
+    rank: int | None = None
 
     def columns(self) -> tuple[str, ...]:
         return tuple(filter(None, (self.column, self.weights)))
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> Arrays:
-        values = column_floats(inputs, self.column, self.element)
+        values = column_floats(inputs, self.column, self.element, self.rank)
         values = np.abs(values) if self.absolute else values
         known = ~np.isnan(values)
         if self.weights:
@@ -105,11 +117,22 @@ class ColumnMean(Metric):
         name: The metric's name in the results; mean_features.age by default.
         absolute: Whether the signs of values are left out.
         element: Of a column of lists, which value, counted from 0; by default lists must have one.
+        k: Which value of a list instead, from the highest down, counted from 1.
+        highest: How many of the highest values of a list, each of which has a mean: then it is a list.
 
     >>> batch = pa.record_batch({"age": [20, 40, None]})
     >>> rows = dataclasses.replace(Inputs.of([1, 0, 0], [1, 0, 0]), batch=batch)
     >>> ColumnMean(["features", "age"]).of(rows)
     30.0
+
+    Of lists, such as the attributions of each class, it takes one value of a row, or some:
+
+    >>> batch = pa.record_batch({"share": [[0.5, 0.25, 0.75], [0.0, 1.0, 0.5]]})
+    >>> rows = dataclasses.replace(Inputs.of([1, 0], [1, 0]), batch=batch)
+    >>> ColumnMean(["share"], element=0).of(rows), ColumnMean(["share"], k=3).of(rows)
+    (0.25, 0.125)
+    >>> ColumnMean(["share"], highest=2).of(rows)
+    [0.875, 0.5]
     """
 
     feature_key_path: Sequence[str]
@@ -117,11 +140,15 @@ class ColumnMean(Metric):
     name: str = ""
     absolute: bool = False
     element: int | None = None
+    k: int | None = None
+    highest: int | None = None
     accepts = frozenset({"binary", "real", "classes", "text", "ragged"})
     needs_label = False
     needs_prediction = False
 
     def __post_init__(self) -> None:
+        check_count("k", self.k, MOST, least=1)
+        check_count("highest", self.highest, MOST_VALUES, least=1)
         for way in (self.feature_key_path, self.example_weights_key_path):
             if isinstance(way, str):
                 raise ValueError(
@@ -143,10 +170,21 @@ class ColumnMean(Metric):
     def statistics(self) -> tuple[Statistic[Arrays], ...]:
         weights = _column(self.example_weights_key_path or ())
         column = _column(self.feature_key_path)
-        return (ColumnSums(column, weights, self.absolute, self.element),)
+        ranks = [self.k] if self.highest is None else range(1, self.highest + 1)
+        more = (self.absolute, self.element)
+        return tuple(ColumnSums(column, weights, *more, rank) for rank in ranks)
 
-    def result(self, sums: Arrays) -> Array:
-        return ratio(*sums)
+    @property
+    def taken(self) -> str:  # type: ignore[override]
+        """The sub key of the classes of which the value is, as in TFMA."""
+        named = {"classId": self.element, "k": self.k, "topK": self.highest}
+        return next((f"{name}:{n}" for name, n in named.items() if n is not None), "")
+
+    def result(self, *states: Arrays) -> Array:
+        return self._listed([ratio(*sums) for sums in states])
+
+    def _listed(self, values: list[Array]) -> Array:
+        return values[0] if self.highest is None else np.stack(values, axis=1)
 
 
 def _column(path: Sequence[str]) -> str:
@@ -171,8 +209,8 @@ class ColumnSum(ColumnMean):
 
     empty_value = 0.0
 
-    def result(self, sums: Arrays) -> Array:
-        return sums[0]
+    def result(self, *states: Arrays) -> Array:
+        return self._listed([total for total, _ in states])
 
 
 register("Mean", ColumnMean)

@@ -108,45 +108,57 @@ def rouge(
 Columns: TypeAlias = "Mapping[str, str] | Sequence[str]"
 
 
-def total_attributions(
-    columns: Columns, name: str = "total_attributions", class_id: int | None = None
-) -> Members:
-    """Sum of the attributions of each feature, called such as total_attributions/age.
+def _attributions(class_name: str, prefix: str, sentence: str) -> Callable[..., Members]:
+    """One of TFMA's metrics of attributions, as a mean or a sum of ours for each feature.
 
-    `columns` says in which column the attributions of each feature are, {age: shap_age}, or names columns.
-    Of columns that hold a list, a value for each class, `class_id` is the one that is meant.
+    Args:
+        class_name: "Mean" or "Sum".
+        prefix: The name in the results, by default; one with "absolute" is without signs.
+        sentence: What it is.
     """
-    yield from _attributions("Sum", columns, name, class_id)
+
+    def metrics(
+        columns: Columns,
+        name: str = prefix,
+        class_id: int | None = None,
+        k: int | None = None,
+        top_k: int | None = None,
+    ) -> Members:
+        named = columns if isinstance(columns, Mapping) else {column: column for column in columns}
+        own = {"absolute": "absolute" in prefix, "element": class_id, "k": k, "highest": top_k}
+        for feature, column in named.items():
+            yield class_name, {"feature_key_path": [column], "name": f"{name}/{feature}", **own}
+
+    metrics.__doc__ = f"""{sentence}
+
+    Each is called such as {prefix}/age. `columns` says in which column the attributions of each feature
+    are, {{age: shap_age}}, or names columns. Of columns that hold a list, a value for each class,
+    `class_id` is the one that is meant, or `k` the k-th highest value of a row; `top_k` gives a list, a
+    value for each of the k highest.
+    """
+    return metrics
 
 
-def total_absolute_attributions(
-    columns: Columns, name: str = "total_absolute_attributions", class_id: int | None = None
-) -> Members:
-    """Sum of the attributions of each feature without their signs; as TotalAttributions."""
-    yield from _attributions("Sum", columns, name, class_id, absolute=True)
-
-
-def mean_attributions(
-    columns: Columns, name: str = "mean_attributions", class_id: int | None = None
-) -> Members:
-    """Weighted mean of the attributions of each feature; as TotalAttributions."""
-    yield from _attributions("Mean", columns, name, class_id)
-
-
-def mean_absolute_attributions(
-    columns: Columns, name: str = "mean_absolute_attributions", class_id: int | None = None
-) -> Members:
-    """Weighted mean of the attributions of each feature without their signs; as TotalAttributions."""
-    yield from _attributions("Mean", columns, name, class_id, absolute=True)
-
-
-def _attributions(
-    class_name: str, columns: Columns, name: str, class_id: int | None, absolute: bool = False
-) -> Members:
-    named = columns if isinstance(columns, Mapping) else {column: column for column in columns}
-    for feature, column in named.items():
-        options = {"absolute": absolute, "element": class_id}
-        yield class_name, {"feature_key_path": [column], "name": f"{name}/{feature}", **options}
+_OF_FEATURES = {
+    "MeanAbsoluteAttributions": _attributions(
+        "Mean",
+        "mean_absolute_attributions",
+        "Weighted mean of the attributions of each feature without their signs.",
+    ),
+    "MeanAttributions": _attributions(
+        "Mean", "mean_attributions", "Weighted mean of the attributions of each feature."
+    ),
+    "TotalAbsoluteAttributions": _attributions(
+        "Sum",
+        "total_absolute_attributions",
+        "Sum of the attributions of each feature without their signs.",
+    ),
+    "TotalAttributions": _attributions(
+        "Sum", "total_attributions", "Sum of the attributions of each feature."
+    ),
+}
+ATTRIBUTIONS = frozenset(_OF_FEATURES)
+"""Metrics that take classes by a parameter of their own, since they look at neither labels nor scores."""
 
 
 def _segmentation(class_name: str, sentence: str) -> Callable[..., Members]:
@@ -181,8 +193,6 @@ GROUPS: dict[str, Callable[..., Members]] = {
     "BooleanFlipRates": boolean_flip_rates,
     "BrierDecomposition": brier_decomposition,
     "FairnessIndicators": fairness_indicators,
-    "MeanAbsoluteAttributions": mean_absolute_attributions,
-    "MeanAttributions": mean_attributions,
     "QueryStatistics": query_statistics,
     "Rouge": rouge,
     "SemanticSegmentationConfusionMatrix": _segmentation(
@@ -200,8 +210,7 @@ GROUPS: dict[str, Callable[..., Members]] = {
         "Pixels of a class that are predicted as it, in images that are cut into classes; from 0 up, for "
         "each of some classes.",
     ),
-    "TotalAbsoluteAttributions": total_absolute_attributions,
-    "TotalAttributions": total_attributions,
+    **_OF_FEATURES,
 }
 
 
