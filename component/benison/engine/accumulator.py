@@ -14,7 +14,7 @@ from benison.data.batch import Extracts, Index, Inputs, Seen, missing_rows
 from benison.engine.accepted import check_accepted
 from benison.engine.memory import COPIES, Budget, Used, bytes_of
 from benison.engine.plan import Computation, Plan, ViewPair
-from benison.engine.samplings import Sampling
+from benison.engine.samplings import PART, PlotSampling, Sampling
 from benison.engine.views import View
 from benison.errors import ConfigError, DataError, suggestion
 from benison.metrics.base import Value
@@ -22,6 +22,8 @@ from benison.slicing.codes import SliceCodes
 from benison.slicing.table import SliceTable
 
 Part: TypeAlias = "tuple[Inputs, SliceCodes]"
+User: TypeAlias = Computation | Sampling | PlotSampling
+"""What reads states."""
 
 # Below that many slices, states are merged at once; above, ranges of slices are merged apart.
 _SLICES_APART, _RANGES = 4096, 16
@@ -72,9 +74,9 @@ class States:
         """Of the slices `index`."""
         return self._each(lambda s, state: s.gather(state, index), self.states)
 
-    def gather_for(self, computations: Sequence[Computation], index: Index) -> States:
+    def gather_for(self, users: Sequence[User], index: Index) -> States:
         """Of the slices `index`, with the states behind some metrics alone."""
-        slots = {slot for computation in computations for slot in computation.slots}
+        slots = {slot for user in users for slot in user.slots}
         each = enumerate(zip(self.plan.slots, self.states, strict=True))
         states = (s.gather(state, index) if i in slots else None for i, ((_, s), state) in each)
         return States(self.plan, tuple(states))
@@ -84,8 +86,10 @@ class States:
         counted: set[int] = set()
         held: dict[str, int] = {}
         for slot, state in enumerate(self.states):
-            users: list[Computation | Sampling] = [*self.plan.computations, *self.plan.samplings]
-            names = {user.key.metric for user in users if slot in user.slots}
+            plan = self.plan
+            users: list[User] = [*plan.computations, *plan.samplings, *plan.plot_samplings]
+            of = [user.key.metric for user in users if slot in user.slots]
+            names = {name.partition(PART)[0] for name in of}
             name = ", ".join(sorted(names))
             held[name] = held.get(name, 0) + bytes_of(state, counted)
         return Used(held)

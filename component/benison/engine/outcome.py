@@ -16,14 +16,15 @@ from benison.data.batch import Array, Extracts, Index, Mask
 from benison.engine.accumulator import Accumulator, States, check_rows
 from benison.engine.intervals import Estimate
 from benison.engine.plan import Computation, Plan
-from benison.engine.samplings import interval_of
+from benison.engine.samplings import PlotSampling, interval_of, part_keys
 from benison.engine.views import Average
 from benison.evidence.estimators import Evidenced
 from benison.metrics.averages import weighted_mean
+from benison.metrics.base import AXES
 from benison.slicing.keys import SliceKey, are_apart, matches
 from benison.table.key import CHANGE, SLICE_DIFFERENCE, SLICE_RATIO, VALUE, Key
 from benison.table.schema import METRICS_SCHEMA
-from benison.table.slice_columns import Interval, SliceColumns
+from benison.table.slice_columns import Ends, Interval, SliceColumns
 from benison.table.slices import is_compared, slice_id
 from benison.table.words import slice_text
 
@@ -81,7 +82,8 @@ class Outcome:
         estimate = row.estimate.pick(self.order)
         numbers = row.resolution[self.order], row.evaluated[self.order]
         interval = estimate.interval(resampling) or self._interval(row.key, estimate)
-        yield self._columns.metric_rows(row.key, estimate.value, interval, *numbers)
+        ends = self._ends(row.key, estimate)
+        yield self._columns.metric_rows(row.key, estimate.value, interval, *numbers, ends=ends)
         if not len(pairs) or row.estimate.is_sample:
             return
         base, compared = (row.estimate.pick(pairs[:, side]) for side in (0, 1))
@@ -95,7 +97,9 @@ class Outcome:
             key = row.key.as_kind(kind)
             known = None if kind == CHANGE else self._interval(key, between)
             interval = between.interval(resampling) or known
-            yield self._compared.metric_rows(key, between.value, interval, exact, rests_on)
+            numbers = exact, rests_on
+            ends = None if kind == CHANGE else self._ends(key, between)
+            yield self._compared.metric_rows(key, between.value, interval, *numbers, ends=ends)
 
     def _interval(self, key: Key, estimate: Estimate) -> Interval | None:
         """The interval in closed form, where there is one."""
@@ -104,6 +108,29 @@ class Outcome:
             return None
         level = self.config.options.certainty.level
         return interval_of(known.value, level, estimate.low, estimate.high)
+
+    def _ends(self, key: Key, estimate: Estimate) -> Ends | None:
+        """The intervals of the points of a list or a table, where they are known."""
+        columns = self._parts.get(key.as_kind(VALUE), {})
+        known = {
+            column: [self._interval(of.as_kind(key.kind), estimate) for of in keys]
+            for column, keys in columns.items()
+        }
+        if not known or any(each is None for of in known.values() for each in of):
+            return None
+        lower, upper = (
+            {column: np.stack([getattr(i, side) for i in of], 1) for column, of in known.items()}
+            for side in ("lower", "upper")
+        )
+        if not isinstance(estimate.value, dict):
+            return lower[""], upper[""]
+        axes = {name: of for name, of in estimate.value.items() if name in AXES}
+        return axes | lower, axes | upper
+
+    @functools.cached_property
+    def _parts(self) -> dict[Key, dict[str, list[Key]]]:
+        """The keys of the numbers that the value of each key is made of."""
+        return {c.key: part_keys(c.key, c.metric) for c in self.accumulator.plan.computations}
 
     @functools.cached_property
     def evidence(self) -> dict[Key, Evidenced]:
@@ -144,11 +171,24 @@ class Outcome:
         for start in range(0, len(self.order) if plots else 0, PLOT_BLOCK):
             block = self.order[start : start + PLOT_BLOCK]
             columns = self._columns.block(start, len(block))
-            states = self._total.gather_for(plots, block)
+            samplings = {each.key: each for each in self.accumulator.plan.plot_samplings}
+            states = self._total.gather_for([*plots, *samplings.values()], block)
             for plot in plots:
                 value = states.value(plot)
                 assert isinstance(value, dict)
-                yield columns.plot_rows(plot.key, value)
+                limits = self._limits(states, plot, samplings.get(plot.key))
+                yield columns.plot_rows(plot.key, value | limits)
+
+    def _limits(
+        self, states: States, plot: Computation, sampling: PlotSampling | None
+    ) -> dict[str, Array]:
+        """The columns of the limits of a plot's points, where they are known."""
+        if sampling is None:
+            return {}
+        alpha = (1 - self.config.options.certainty.level) / 2
+        beside = [states.states[slot] for slot in sampling.slots]
+        with np.errstate(all="ignore"):
+            return sampling.limits.columns(states.of(plot), beside, alpha)
 
     def notes(self) -> dict[tuple[Key, str], str]:
         """Why values are undefined, by key and slice, where it is known."""

@@ -17,7 +17,7 @@ from benison.config.constraints import located_specs
 from benison.config.plain import path_of
 from benison.engine.intervals import NoResampling, Resampling, resampling_of
 from benison.engine.requests import Asked, asked_of, macro_of, pairs_of, ways_of
-from benison.engine.samplings import Sampling, Samplings
+from benison.engine.samplings import PlotSampling, Sampling, Samplings
 from benison.engine.views import Average, Comparison, View
 from benison.errors import ConfigError
 from benison.metrics.averages import PositiveWeight
@@ -68,6 +68,8 @@ class Plan:
     """The ends of the range of each metric, by its name."""
     samplings: tuple[Sampling, ...] = ()
     """How the sampling errors of values are known, where they are asked for."""
+    plot_samplings: tuple[PlotSampling, ...] = ()
+    """The same of the points of plots."""
 
     @classmethod
     def of(cls, config: EvalConfig) -> Plan:
@@ -153,7 +155,7 @@ class _Builder:
     def plan(self) -> Plan:
         baseline = self.config.baseline_spec
         comparison = None if baseline is None else Comparison(CHANGE, baseline.name)
-        samplings = tuple(self._samplings(comparison))
+        samplings, of_plots = self._samplings(comparison)
         return Plan(
             self.config,
             tuple(self._computations.values()),
@@ -166,12 +168,17 @@ class _Builder:
             resampling_of(self.config.options),
             self._ranges,
             samplings,
+            of_plots,
         )
 
-    def _samplings(self, comparison: Comparison | None) -> Iterator[Sampling]:
-        if self.config.needs_evidence:
-            shown = [(c.key, c.metric, c.view) for c in self._computations.values() if c.shown]
-            yield from Samplings(self.config, comparison, self._slot).of(shown)
+    def _samplings(
+        self, comparison: Comparison | None
+    ) -> tuple[tuple[Sampling, ...], tuple[PlotSampling, ...]]:
+        if not self.config.needs_evidence:
+            return (), ()
+        shown = [(c.key, c.metric, c.view) for c in self._computations.values() if c.shown]
+        known = Samplings(self.config, comparison, self._slot)
+        return tuple(known.of(shown)), tuple(known.of_plots(shown))
 
     def _slot(self, view: View, statistic: Statistic[Any]) -> int:
         """The number of a statistic through a view, which is one however many ask for it."""

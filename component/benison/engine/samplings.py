@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from benison.evidence.spread import Spread
 from benison.metrics.base import Metric, Statistic
 from benison.table.key import CHANGE, Key
 from benison.table.slice_columns import Interval
+
+if TYPE_CHECKING:
+    from benison.evidence.point_limits import PointLimits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +45,45 @@ class Sampling:
         }
 
 
+PART = "\0"
+"""What stands behind the name of a metric in the keys of its parts, before the column and the place there."""
+_MOST_PARTS = 100
+"""Lists and columns of more points have no intervals: each point is as much work as a metric of one."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PlotSampling:
+    """How the limits of the points of a plot are known, and in which slots."""
+
+    key: Key
+    limits: PointLimits
+    slots: tuple[int, ...]
+
+
+def part_keys(key: Key, metric: Metric) -> dict[str, list[Key]]:
+    """The keys of the numbers that a list or a table is made of, by column; none where they are too many."""
+    parts = metric.parts()
+    if not 0 < sum(map(len, parts.values())) <= _MOST_PARTS * len(parts):
+        return {}
+    return {
+        column: [
+            dataclasses.replace(key, metric=PART.join((key.metric, column, str(i))))
+            for i in range(len(of))
+        ]
+        for column, of in parts.items()
+    }
+
+
+def _numbers(key: Key, metric: Metric, view: View) -> Iterator[tuple[Key, Metric, View]]:
+    """A value that is a number, or those that it is made of."""
+    if is_number(metric):
+        yield key, metric, view
+        return
+    parts = metric.parts()
+    for column, keys in part_keys(key, metric).items():
+        yield from ((of, part, view) for of, part in zip(keys, parts[column], strict=True))
+
+
 @dataclasses.dataclass(frozen=True)
 class Samplings:
     """Chooses how errors are known, and asks for the slots that this takes."""
@@ -52,7 +94,7 @@ class Samplings:
 
     def of(self, values: Iterable[tuple[Key, Metric, View]]) -> Iterator[Sampling]:
         """The samplings of shown values; the candidate's are of the baseline too."""
-        values = [value for value in values if is_number(value[1])]
+        values = [number for value in values for number in _numbers(*value)]
         keys = {key for key, _, _ in values}
         covered: set[Key] = set()
         for key, metric, view in values:
@@ -63,6 +105,21 @@ class Samplings:
         for key, metric, view in values:
             if key not in covered and (metric.needs_baseline or self._base(key) not in keys):
                 yield self._sampling(key, metric, view, paired=False)
+
+    def of_plots(self, plots: Iterable[tuple[Key, Metric, View]]) -> Iterator[PlotSampling]:
+        """How the limits of points are known, of plots of rows that are independent."""
+        from benison.evidence.point_limits import limits_of
+
+        for key, metric, view in plots:
+            limits = limits_of(metric, view.weighted)
+            if limits is not None and self._are_independent(view):
+                slots = tuple(self.slot_of(view, each) for each in limits.statistics())
+                yield PlotSampling(key, limits, slots)
+
+    def _are_independent(self, view: View) -> bool:
+        """Whether what a view shows are examples, each of which is evidence of its own."""
+        are_examples = isinstance(view.pairs, ClassOf) or type(view.pairs) is Pairs
+        return are_examples and not self.config.options.certainty.cluster_key
 
     def _base(self, key: Key) -> Key | None:
         """The baseline's key of a candidate's."""
@@ -107,9 +164,8 @@ class Samplings:
         from benison.evidence.choice import estimator_of
 
         cluster_key = self.config.options.certainty.cluster_key
-        are_examples = isinstance(view.pairs, ClassOf) or type(view.pairs) is Pairs
         closed = None
-        if are_examples and not cluster_key and not metric.needs_groups:
+        if self._are_independent(view) and not metric.needs_groups:
             closed = estimator_of(metric, paired, view.weighted)
         if closed is not None and paired:
             base = self._base(key)

@@ -256,17 +256,11 @@ class Share(Spread):
         return np.where(self.total > 0, np.where(outside, 0.0, p), np.nan)
 
     def limits(self, alpha: float) -> tuple[Array, Array]:
-        z = normal_quantile(alpha)
-        with np.errstate(all="ignore"):
-            n, share = self.total, self.value
-            centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-            half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-        lower, upper = centre - half, centre + half
-        few = self._few & (n > 0)
+        lower, upper = wilson(self.value, self.total, alpha)
+        few = self._few & (self.total > 0)
         if few.any():
             lower[few], upper[few] = self._exact(few, alpha)
-        lower = np.where((self.successes == 0) & (n > 0), 0.0, np.maximum(lower, 0.0))
-        return lower, np.where((self.successes == n) & (n > 0), 1.0, np.minimum(upper, 1.0))
+        return lower, upper
 
     def _exact(self, few: Mask, alpha: float) -> tuple[Array, Array]:
         """The limits of some shares; many slices have equal counts, which are looked at once."""
@@ -281,6 +275,20 @@ class Share(Spread):
             lambda bound: spread.p_below(bound) < alpha,
         )
         return lower[back.ravel()], upper[back.ravel()]
+
+
+def wilson(share: Array, rows: Array, alpha: float) -> tuple[Array, Array]:
+    """Wilson's limits of shares of so many rows, each alpha often wrong; NaN without rows.
+
+    >>> [limit.round(4) for limit in wilson(np.array([0.9, 0.0]), np.array([300.0, 5.0]), 0.025)]
+    [array([0.8608, 0.    ]), array([0.9291, 0.4345])]
+    """
+    z = normal_quantile(alpha)
+    with np.errstate(all="ignore"):
+        centre = (share + z**2 / (2 * rows)) / (1 + z**2 / rows)
+        half = z * np.sqrt(share * (1 - share) / rows + z**2 / (4 * rows**2)) / (1 + z**2 / rows)
+    lower, upper = np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)
+    return np.where(share == 0, 0 * upper, lower), np.where(share == 1, 1 + 0 * lower, upper)
 
 
 @dataclasses.dataclass(frozen=True)

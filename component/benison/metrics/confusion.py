@@ -27,7 +27,7 @@ from math import inf
 import numpy as np
 
 from benison.data.batch import Array, Inputs  # noqa: F401 - Inputs is for the examples
-from benison.metrics.base import Statistic, ratio
+from benison.metrics.base import Metric, Statistic, ratio
 from benison.metrics.binarized import Binarized
 from benison.metrics.registry import HIGHER, LOWER, About, register
 from benison.metrics.statistics.binary import LabelCells, ThresholdCells
@@ -255,6 +255,10 @@ class ConfusionRate(Binarized):
             return values[:, 0]
         return values[:, np.searchsorted(ascending(self.thresholds), self.thresholds)]
 
+    def parts(self) -> dict[str, tuple[Metric, ...]]:
+        each = (dataclasses.replace(self, thresholds=(above,)) for above in self.thresholds)
+        return {"": tuple(each)} if len(self.thresholds) > 1 else {}
+
 
 @dataclasses.dataclass(frozen=True)
 class ConfusionMatrixAtThresholds(Binarized):
@@ -293,12 +297,28 @@ class ConfusionMatrixAtThresholds(Binarized):
         }
         return {"threshold": thresholds, **columns}
 
+    def parts(self) -> dict[str, tuple[Metric, ...]]:
+        classes = {"class_id": self.class_id, "top_k": self.top_k}
+        return {
+            column: tuple(
+                ConfusionRate(_CELLS[column], column, (above,), **classes)
+                for above in as_thresholds(self.thresholds)
+            )
+            for column in RATE_COLUMNS.values()
+        }
+
 
 RATE_COLUMNS = {
     "tp": "true_positives",
     "fp": "false_positives",
     "tn": "true_negatives",
     "fn": "false_negatives",
+}
+_CELLS = {
+    "true_positives": "TruePositives",
+    "false_positives": "FalsePositives",
+    "true_negatives": "TrueNegatives",
+    "false_negatives": "FalseNegatives",
 }
 
 
@@ -380,4 +400,8 @@ def _register_rates() -> None:
 
 _register_rates()
 register("MaxRecall", _max_recall, About("Recall at a threshold just above 0.", HIGHER, 0, 1))
-register("ConfusionMatrixAtThresholds", ConfusionMatrixAtThresholds)
+register(
+    "ConfusionMatrixAtThresholds",
+    ConfusionMatrixAtThresholds,
+    About.of(ConfusionMatrixAtThresholds, low=0.0),
+)

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from benison.data.batch import Array, Inputs, Mask  # noqa: F401 - Inputs is for the examples
-from benison.metrics.base import ratio
+from benison.metrics.base import Metric, ratio
 from benison.metrics.confusion import ascending, matrix_of
 from benison.metrics.curve_metric import CurveMetric, Thresholds
 from benison.metrics.registry import HIGHER, About, register
@@ -57,6 +57,12 @@ class OperatingPoint(CurveMetric):
     def _shape(self) -> tuple[int, ...]:
         bounds = getattr(self, self.bound)
         return (len(bounds),) if isinstance(bounds, tuple) else ()
+
+    def parts(self) -> dict[str, tuple[Metric, ...]]:
+        bounds = getattr(self, self.bound)
+        if not isinstance(bounds, tuple):
+            return {}
+        return {"": tuple(dataclasses.replace(self, **{self.bound: each}) for each in bounds)}
 
     def at(self, curve: Curve) -> Array:
         sign = -1 if self.limit == "fall_out" else 1

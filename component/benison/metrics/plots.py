@@ -64,9 +64,16 @@ class ConfusionMatrixPlot(Metric):
         return (ScoreRanks(),)
 
     def result(self, ranks: Ranks) -> dict[str, Array]:
+        return self.matrices(ranks, self.thresholds_of(ranks))
+
+    def thresholds_of(self, ranks: Ranks) -> Array:
+        """Those that fit the scores of all slices: float64[T]."""
         given = self.num_thresholds != _POINTS
         wide = not given and lies_outside((ranks.source or ranks).compact)
-        thresholds = wide_thresholds() if wide else even_thresholds(self.num_thresholds)
+        return wide_thresholds() if wide else even_thresholds(self.num_thresholds)
+
+    def matrices(self, ranks: Ranks, thresholds: Array) -> dict[str, Array]:
+        """The columns at these thresholds."""
         flat = np.zeros((2, ranks.size * len(thresholds)))
         for low, high, weights in scored_weights(ranks):
             keys = weights.slices * len(thresholds) + self._above(thresholds, low, high)
@@ -108,8 +115,8 @@ class ScoreDistributionPlot(ConfusionMatrixPlot):
 
     name: str = "score_distribution_plot"
 
-    def result(self, ranks: Ranks) -> dict[str, Array]:
-        matrix = super().result(ranks)
+    def matrices(self, ranks: Ranks, thresholds: Array) -> dict[str, Array]:
+        matrix = super().matrices(ranks, thresholds)
         above = matrix["true_positives"] + matrix["false_positives"]
         below = matrix["true_negatives"] + matrix["false_negatives"]
         return matrix | {
@@ -273,24 +280,26 @@ class CalibrationPlot(Metric):
         return BucketSums(self.num_buckets, left, right)
 
     def result(self, cells: Cells, *outside: Cells) -> dict[str, Array]:
-        columns = self._within(cells)
-        for of_all in outside:
-            for i, bins, sums in OutsideSums().by_slice(of_all):
-                if are_most(bins, sums[:, 2], columns["weight"][i].sum()):
-                    self._move(columns, i, positions_of(bins), sums)
-        return columns
+        return self.tables((cells, *outside))[0]
 
-    def _move(self, columns: dict[str, Array], i: int, positions: Array, sums: Array) -> None:
-        """Give slice i buckets on the range of its predictions, which lie at `positions` outside [0, 1]."""
-        own = np.stack([columns[name][i] for name in ("label", "prediction", "weight")], axis=1)
-        positions = np.concatenate([columns["lower"][i][1:-1], positions])
-        sums = np.concatenate([own[1:-1], sums])  # the ends have what is outside
-        buckets = self._buckets(*range_of(positions, sums[:, 2]))
-        cells = buckets.bucket(positions)
-        for which, name in enumerate(("label", "prediction", "weight")):
-            columns[name][i] = np.bincount(cells, sums[:, which], self.num_buckets + 2)
-        edges = buckets.edges()
-        columns["lower"][i], columns["upper"][i] = edges[:-1], edges[1:]
+    def tables(self, *states: tuple[Cells, ...]) -> list[dict[str, Array]]:
+        """The columns of the states of sums of the same rows, all in the buckets that fit the first."""
+        tables = [self._within(cells) for cells, *_ in states]
+        outside = [
+            {i: (bins, sums) for i, bins, sums in OutsideSums().by_slice(of_all)}
+            for _, *rest in states
+            for of_all in rest
+        ]
+        for i, (bins, sums) in outside[0].items() if outside else ():
+            if are_most(bins, sums[:, 2], tables[0]["weight"][i].sum()):
+                parts = [
+                    _all_at(table, i, *of.get(i, (bins[:0], sums[:0])))
+                    for table, of in zip(tables, outside, strict=True)
+                ]
+                buckets = self._buckets(*range_of(parts[0][0], parts[0][1][:, 2]))
+                for table, part in zip(tables, parts, strict=True):
+                    _move(table, i, buckets, *part)
+        return tables
 
     def _within(self, cells: Cells) -> dict[str, Array]:
         edges = self._buckets(self.left, self.right).edges()
@@ -306,6 +315,23 @@ class CalibrationPlot(Metric):
             "prediction": sums[..., 1],
             "weight": sums[..., 2],
         }
+
+
+def _all_at(columns: dict[str, Array], i: int, bins: Index, sums: Array) -> tuple[Array, Array]:
+    """Where all sums of slice i are, float64[n], and the sums, float64[n, 3]; `bins` are outside [0, 1)."""
+    own = np.stack([columns[name][i] for name in ("label", "prediction", "weight")], axis=1)
+    positions = np.concatenate([columns["lower"][i][1:-1], positions_of(bins)])
+    return positions, np.concatenate([own[1:-1], sums])  # the ends have what is outside
+
+
+def _move(
+    columns: dict[str, Array], i: int, buckets: BucketSums, positions: Array, sums: Array
+) -> None:
+    """Give slice i buckets on the range of its predictions."""
+    cells, edges = buckets.bucket(positions), buckets.edges()
+    for which, name in enumerate(("label", "prediction", "weight")):
+        columns[name][i] = np.bincount(cells, sums[:, which], buckets.buckets + 2)
+    columns["lower"][i], columns["upper"][i] = edges[:-1], edges[1:]
 
 
 register("CalibrationPlot", CalibrationPlot)

@@ -25,6 +25,7 @@ from benison.validation.terms import FAIL
 Rows: TypeAlias = "list[dict[str, Any]]"
 
 _SHOWN = (*KEY_COLUMNS, "slice")
+_STRUCTURED = ("structured", "structured_lower", "structured_upper")
 
 
 def judged(result: EvalResult) -> list[str]:
@@ -176,7 +177,7 @@ def _shown_rows(result: EvalResult, table: pa.Table) -> Iterator[dict[str, Any]]
             "examples": row["examples"],
             "evaluated": row["evaluated"],
             **{name: _plain(row[name]) for name in ("value", "lower", "upper")},
-            "structured": _structured(row["structured"]),
+            **{name: _structured(row[name]) for name in _STRUCTURED},
             "baseline": _plain(before),
             "change": _plain(None if before is None else value - before),
             "change_lower": _plain(lower),

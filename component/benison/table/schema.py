@@ -44,6 +44,8 @@ METRICS_SCHEMA = pa.schema(
         *map(_number, ("value", "lower", "upper", "std_error", "df", "resolution")),
         _text("interval_method"),
         pa.field("structured", pa.string()),
+        pa.field("structured_lower", pa.string()),
+        pa.field("structured_upper", pa.string()),
         pa.field("examples", pa.int64(), nullable=False),
         pa.field("evaluated", pa.int64()),
     ]
@@ -51,8 +53,9 @@ METRICS_SCHEMA = pa.schema(
 """One row per key (`table.key.Key`) and slice.
 
 `value` is NaN where undefined and for structured values, whose JSON is `structured`. `lower`, `upper`,
-`std_error` and `df` are NaN without an interval. `examples` are the rows of the data in the slice,
-`evaluated` those of them that enter the value; null where it is not known, as in tables of schema 1.
+`std_error` and `df` are NaN without an interval; `structured_lower` and `structured_upper` are the ends of
+the intervals of points, in the form of `structured`, null without. `examples` are the rows of the data in the
+slice, `evaluated` those of them that enter the value; null where it is not known, as in tables of schema 1.
 """
 
 PLOTS_SCHEMA = pa.schema(
@@ -177,7 +180,7 @@ def upgraded(table: pa.Table, schema: pa.Schema) -> pa.Table:
         ValueError: A value is missing, or of a type that does not fit.
     """
     if "kind" in table.column_names or ("plot" in schema.names and "dataset" in table.column_names):
-        return whole(table.select(schema.names).cast(schema))
+        return whole(_with_nulls(table, schema).select(schema.names).cast(schema))
     table = _without_ratios_of_changes(table)
     columns = {name: table[name] for name in table.column_names}
     columns |= _split_keys(table)
@@ -185,6 +188,14 @@ def upgraded(table: pa.Table, schema: pa.Schema) -> pa.Table:
         columns |= _split_names(table, columns["other_slice_key"])
     upgraded = [_column(columns, field, table.num_rows) for field in schema]
     return whole(pa.table(upgraded, schema=schema))
+
+
+def _with_nulls(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """With the columns that may be null and that came later."""
+    for field in schema:
+        if field.nullable and field.name not in table.column_names:
+            table = table.append_column(field, pa.nulls(table.num_rows, field.type))
+    return table
 
 
 def completed(table: pa.Table, schema: pa.Schema) -> pa.Table:

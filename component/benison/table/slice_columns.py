@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,10 @@ from benison.table.words import slice_text
 
 # scipy.stats.t.ppf(0.975, 19): two-sided 95 % with one degree of freedom less than replicates.
 QUANTILE = 2.093024054408263
+
+
+Ends: TypeAlias = "tuple[Value, Value]"
+"""The lower and the upper ends of the intervals of the points of a list or a table, in its form."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,9 +86,12 @@ class SliceColumns:
         interval: Interval | None = None,
         resolution: Array | None = None,
         evaluated: Index | None = None,
+        ends: Ends | None = None,
     ) -> pa.RecordBatch:
-        """The rows of one key in metrics.parquet."""
+        """The rows of one key in metrics.parquet; `ends` are the intervals of points."""
         numbers, structured = _numbers_and_json(value, len(self))
+        nothing = pa.nulls(len(self), pa.string())
+        limits = [_numbers_and_json(end, len(self))[1] for end in ends or ()] or [nothing] * 2
         sure = interval or Interval.none(len(self))
         exact = np.zeros(len(self)) if resolution is None else resolution
         floats = (numbers, sure.lower, sure.upper, sure.std_error, sure.df, exact)
@@ -96,6 +103,7 @@ class SliceColumns:
             if isinstance(sure.method, str)
             else pa.array(sure.method, pa.string()),
             structured,
+            *limits,
             self.examples,
             self.examples if evaluated is None else pa.array(evaluated, pa.int64()),
         ]

@@ -30,6 +30,7 @@ UnknownType: 1 error string, 2 value bytes
 BoundedValue: 1 lower_bound DoubleValue, 2 upper_bound DoubleValue, 3 value DoubleValue
 Matrix: 1 threshold double, 2 false_negatives double, 3 true_negatives double, \
     4 false_positives double, 5 true_positives double, 6 precision double, 7 recall double, \
+    12 bounded_precision BoundedValue, 13 bounded_recall BoundedValue, \
     20 false_positive_rate double, 21 f1 double, 22 accuracy double, 23 false_omission_rate double
 Matrices: 1 matrices Matrix*
 MultiClassEntry: 1 actual_class_id int32, 2 predicted_class_id int32, 3 num_weighted_examples double

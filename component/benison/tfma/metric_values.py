@@ -24,6 +24,9 @@ _BUCKET = {
     "prediction": "total_weighted_refined_prediction",
     "weight": "num_weighted_examples",
 }
+_BOUNDED = ("precision", "recall")
+"""The rates of a matrix whose limits TFMA has a field for."""
+_LIMITS = ("_lower", "_upper", "effective")
 _CLASSES = ("threshold", "actual_class_id", "predicted_class_id")
 _MULTI_CLASS = (*_CLASSES, "num_weighted_examples")
 _MULTI_LABEL = (*_CLASSES, *_COUNTS)
@@ -41,6 +44,8 @@ class MetricResult(NamedTuple):
     lower: float = math.nan
     upper: float = math.nan
     structured: str | None = None
+    structured_lower: str | None = None
+    structured_upper: str | None = None
 
 
 def write_value(message: Any, value: float, structured: str | None) -> None:
@@ -85,6 +90,12 @@ def write_interval(message: Any, lower: float, upper: float, std_error: float) -
     message.degrees_of_freedom.value = REPLICATES - 1
 
 
+def write_ends(message: Any, lower: str, upper: str) -> None:
+    """Set a ConfidenceInterval of a structured value, whose ends are of its form."""
+    write_value(message.lower_bound, math.nan, lower)
+    write_value(message.upper_bound, math.nan, upper)
+
+
 def read_value(pair: Any) -> MetricResult:
     """The value of a MetricKeyAndValue, with its interval."""
     value = pair.value
@@ -97,7 +108,10 @@ def read_value(pair: Any) -> MetricResult:
         return MetricResult(
             bounded.value.value, bounded.lower_bound.value, bounded.upper_bound.value
         )
-    return MetricResult(structured=json.dumps(_strict(_structured(value))))
+    interval = pair.confidence_interval
+    ends = [end for end in (interval.lower_bound, interval.upper_bound) if end.ListFields()]
+    texts = (json.dumps(_strict(_structured(of))) for of in (value, *ends))
+    return MetricResult(math.nan, math.nan, math.nan, *texts)
 
 
 def _bound(message: Any) -> float:
@@ -141,8 +155,9 @@ def _strict(value: Any) -> Any:
 
 def write_plot(message: Any, columns: Columns) -> str | None:
     """Set in a PlotData what these columns are; the name of the field, None when TFMA has none."""
+    points = {name for name in columns if not name.endswith(_LIMITS)}
     for field, (shape, write) in _PLOTS.items():
-        if set(columns) == set(shape):
+        if points == set(shape):
             write(getattr(message, field), columns)
             return field
     return None
@@ -188,8 +203,14 @@ def _write_matrices(message: Any, columns: Columns) -> None:
         "false_omission_rate": _share(fn, tn + fn, math.nan),
     }
     message.SetInParent()
-    for row in _rows({**columns, **rates}, names := (*columns, *rates)):
+    for row in _rows({**columns, **rates}, names := (*_MATRIX, *rates)):
         message.matrices.add(**dict(zip(names, row, strict=True)))
+    for rate in _BOUNDED if "recall_lower" in columns else ():
+        ends = (columns[f"{rate}_lower"], columns[f"{rate}_upper"], rates[rate])
+        for matrix, lower, upper, value in zip(message.matrices, *ends, strict=True):
+            bounded = getattr(matrix, f"bounded_{rate}")
+            bounded.lower_bound.value, bounded.upper_bound.value = lower, upper
+            bounded.value.value = value
 
 
 def _share(part: Any, whole: Any, empty: float) -> Any:
@@ -197,7 +218,15 @@ def _share(part: Any, whole: Any, empty: float) -> Any:
 
 
 def _read_matrices(message: Any) -> dict[str, list[float]]:
-    return {name: [getattr(matrix, name) for matrix in message.matrices] for name in _MATRIX}
+    columns = {name: [getattr(matrix, name) for matrix in message.matrices] for name in _MATRIX}
+    for rate in _BOUNDED:
+        bounded = [
+            getattr(m, f"bounded_{rate}") for m in message.matrices if m.HasField(f"bounded_{rate}")
+        ]
+        if bounded and len(bounded) == len(message.matrices):
+            columns[f"{rate}_lower"] = [each.lower_bound.value for each in bounded]
+            columns[f"{rate}_upper"] = [each.upper_bound.value for each in bounded]
+    return columns
 
 
 def _write_entries(message: Any, columns: Columns, names: Sequence[str]) -> None:

@@ -176,10 +176,11 @@ def _rows(
     numbers = np.array([value[:3] for value in values], np.float64).reshape(-1, 3).T
     nothing = np.full(len(slices), np.nan)
     batch = columns.metric_rows(key, numbers[0], Interval(numbers[1], numbers[2], nothing, nothing))
-    structured = pa.array([value.structured for value in values], pa.string())
+    texts = ("structured", "structured_lower", "structured_upper")
+    structured = {name: pa.array([getattr(v, name) for v in values], pa.string()) for name in texts}
     unknown = pa.nulls(len(slices), pa.int64())
     columns_by_name = dict(zip(METRICS_SCHEMA.names, batch.columns, strict=True))
-    columns_by_name |= {"structured": structured, "evaluated": unknown}
+    columns_by_name |= {**structured, "evaluated": unknown}
     yield pa.RecordBatch.from_arrays(list(columns_by_name.values()), schema=METRICS_SCHEMA)
 
 

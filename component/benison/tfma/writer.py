@@ -22,7 +22,13 @@ from benison.table.slices import Sides, Slices, slice_ids
 from benison.tfma.eval_run import EVAL_CONFIG, write_eval_run
 from benison.tfma.messages import messages
 from benison.tfma.metric_keys import write_key, write_slice
-from benison.tfma.metric_values import DEFAULT_PLOTS, write_interval, write_plot, write_value
+from benison.tfma.metric_values import (
+    DEFAULT_PLOTS,
+    write_ends,
+    write_interval,
+    write_plot,
+    write_value,
+)
 from benison.tfma.validations import write_verdict
 
 Types: TypeAlias = Mapping[str, str]
@@ -103,6 +109,7 @@ def _metrics(metrics: pa.Table, slices: Mapping[Sides, list[int]], types: Types)
     columns = [
         metrics[name].to_pylist() for name in ("value", "structured", "lower", "upper", "std_error")
     ]
+    ends = [metrics[name].to_pylist() for name in ("structured_lower", "structured_upper")]
     examples = metrics["examples"].to_pylist()
     for sides, rows in slices.items():
         message = messages().MetricsForSlice(examples=examples[rows[0]])
@@ -113,6 +120,8 @@ def _metrics(metrics: pa.Table, slices: Mapping[Sides, list[int]], types: Types)
             write_value(pair.value, value, structured)
             if not math.isnan(interval[0]):
                 write_interval(pair.confidence_interval, *interval)
+            if ends[0][i] is not None:
+                write_ends(pair.confidence_interval, ends[0][i], ends[1][i])
         yield message.SerializeToString()
 
 

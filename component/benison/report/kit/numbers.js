@@ -70,12 +70,12 @@ function worseOrBetter(better, change) {
 }
 
 /**
- * The 95% interval of a share, after Wilson, 1927.
+ * The interval of a share, of 95% or of other standard errors, after Wilson, 1927.
  * @param {number} share
  * @param {number} n
+ * @param {number} z
  */
-function wilson(share, n) {
-  const z = 1.96;
+function wilson(share, n, z = 1.96) {
   const middle = (share + (z * z) / (2 * n)) / (1 + (z * z) / n);
   const spread = Math.sqrt((share * (1 - share)) / n + (z * z) / (4 * n * n));
   const half = (z / (1 + (z * z) / n)) * spread;

@@ -8,7 +8,7 @@ const MOST_BUCKETS = 10;
  * @param {Sums} sums
  * @returns {Bucket[]}
  */
-function coarse({ label, prediction, weight }) {
+function coarse({ label, prediction, weight, effective }) {
   const last = weight.length - 1;
   const every = Math.max(1, Math.ceil((last - 1) / MOST_BUCKETS));
   const starts = [0];
@@ -23,9 +23,27 @@ function coarse({ label, prediction, weight }) {
       return sum;
     };
     const sums = { label: total(label), prediction: total(prediction), weight: total(weight) };
-    return { ...sums, x: sums.prediction / sums.weight, y: sums.label / sums.weight };
+    const says = effective ? alike(weight, effective, start, end) : sums.weight;
+    const means = { x: sums.prediction / sums.weight, y: sums.label / sums.weight };
+    return { ...sums, ...means, effective: says };
   });
   return buckets.filter((bucket) => bucket.weight > 0);
+}
+
+/**
+ * As many examples of equal weight as say as much as those of some buckets.
+ * @param {Numbers} weight
+ * @param {Numbers} effective
+ * @param {number} start
+ * @param {number} end
+ */
+function alike(weight, effective, start, end) {
+  let [sum, squares] = [0, 0];
+  for (let i = start; i < end; i++) {
+    sum += weight[i];
+    if (effective[i] > 0) squares += weight[i] ** 2 / effective[i];
+  }
+  return sum ** 2 / squares;
 }
 
 /**
@@ -38,9 +56,12 @@ const bucketsOf = (sides) =>
 /** @param {number[]} numbers */
 const areShares = (numbers) => numbers.every((x) => x >= 0 && x <= 1);
 
+/** @param {number} x */
+const threeOf = (x) => x.toPrecision(3);
+
 /** @param {Bucket} bucket */
 const whereOf = ({ x, weight }) =>
-  `where the mean prediction is ${x.toPrecision(3)} (${examplesText(weight)})`;
+  `where the mean prediction is ${threeOf(x)} (${examplesText(weight)})`;
 
 /** @type {PlotKind["draw"]} */
 function drawCalibration(figure, slice) {
@@ -50,7 +71,7 @@ function drawCalibration(figure, slice) {
   const ends = lines.flatMap(({ buckets }) => buckets.flatMap(({ x, y }) => [x, y]));
   const isShare = areShares(ends);
   const { min, max } = isShare ? UNIT : roomy(ends);
-  const chart = calibrationChart(data.names[slice], lines, { min, max, label: "" });
+  const chart = calibrationChart(data.names[slice], lines, { min, max, label: "" }, isShare);
   const diagonal = CHANCE.map((corner) => corner.map((end) => (end ? max : min)));
   drawChart(figure, chart, (layer, x, y) => {
     layer.append(svg("path", { class: "even", d: path(diagonal, x, y) }));
@@ -70,35 +91,46 @@ function drawCalibration(figure, slice) {
  * @param {string} slice
  * @param {Bucketed[]} lines
  * @param {Axis} axis
+ * @param {boolean} isShare
  * @returns {Chart}
  */
-function calibrationChart(slice, lines, axis) {
+function calibrationChart(slice, lines, axis, isShare) {
   return {
     title: slice,
     summary: `Calibration of ${slice}: mean label against mean prediction`,
     points: lines.flatMap(({ name, buckets }) =>
       buckets.map((bucket) => {
         const { x, y } = bucket;
-        return { x, y, tip: () => `${name}: mean label ${y.toPrecision(3)} ${whereOf(bucket)}` };
+        const ends = isShare ? endsText(labelEnds(bucket), threeOf) : "";
+        const label = `mean label ${threeOf(y)}${ends}`;
+        return { x, y, tip: () => `${name}: ${label} ${whereOf(bucket)}` };
       }),
     ),
     x: { ...axis, label: "mean prediction" },
     y: { ...axis, label: "mean label" },
     rows: () => [
-      ["model", "mean prediction", "mean label", "weight"],
-      ...lines.flatMap(({ name, buckets }) => buckets.map((b) => [name, b.x, b.y, b.weight])),
+      ["model", "mean prediction", "mean label", "weight", ...(isShare ? ["lower", "upper"] : [])],
+      ...lines.flatMap(({ name, buckets }) =>
+        buckets.map((b) => [name, b.x, b.y, b.weight, ...(isShare ? labelEnds(b) : [])]),
+      ),
     ],
   };
 }
 
 /**
- * The interval of a mean label, as if each label were 0 or 1 and weighed 1.
+ * The interval of a mean label, as if each label were 0 or 1.
+ * @param {Bucket} bucket
+ */
+const labelEnds = ({ y, effective }) => wilson(y, effective, data.reach);
+
+/**
  * @param {Bucket} bucket
  * @param {Scale} px
  * @param {Scale} py
  */
-function errorBar({ x, y, weight }, px, py) {
-  const [low, high] = wilson(y, weight).map(py);
+function errorBar(bucket, px, py) {
+  const { x } = bucket;
+  const [low, high] = labelEnds(bucket).map(py);
   return svg("line", { class: "error", x1: px(x), x2: px(x), y1: low, y2: high });
 }
 

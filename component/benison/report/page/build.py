@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from benison.evidence.tails import normal_quantile
 from benison.output.writers import Evaluation
 from benison.paths import Location
 from benison.report.kit.document import MAX_BYTES, Document
@@ -92,12 +93,15 @@ def _page_text(columns: PageColumns, curves: Curves, size: int) -> str:
     payload = Payload(exact=size * columns.width <= _EXACT)
     spec = columns.result.config.baseline_spec
     baseline = None if spec is None else spec.name
+    level = columns.result.config.options.interval_level
     header: dict[str, Any] = {
         **columns.page(payload, size),
         "exact": payload.exact,
         "sliceCount": columns.count,
         "failed": columns.failed(size),
         "baseline": baseline,
+        "level": level,
+        "reach": float(normal_quantile((1 - level) / 2)),
         "plots": curves.first(size).page(payload, columns.views, baseline),
         "plotSlices": min(size, len(curves.slices)),
     }

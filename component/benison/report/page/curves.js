@@ -25,16 +25,18 @@ function lineChart(figure, slice, sides, how, pointsOf) {
     some.map(([x, y, say]) => ({ x, y, tip: () => `${name}: ${say()}` })),
   );
   const { title, x: across, y: upright, diagonal, dotted } = how;
+  const endNames = lines.some((line) => line.points.some(([, , , ends]) => ends)) ? END_NAMES : [];
   const chart = {
     title: slice,
     summary: `${title} of ${slice}: ${lines.map((line) => line.name).join(" and ")}`,
     ...{ x: across, y: upright },
     points: points.filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y)),
-    rows: () => [["model", across.label, upright.label], ...lines.flatMap(rowsOf)],
+    rows: () => [["model", across.label, upright.label, ...endNames], ...lines.flatMap(rowsOf)],
   };
   drawChart(figure, chart, (layer, x, y) => {
     if (diagonal) layer.append(svg("path", { class: "even", d: path(diagonal, x, y) }));
     for (const line of lines) {
+      if (line.css === "ours") layer.append(...bandOf(line.points, x, y));
       const places = line.points.map(([a, b]) => [a, b]);
       layer.append(svg("path", { class: `line ${line.css}`, d: path(places, x, y) }));
       if (dotted) layer.append(svg("path", { class: `dot ${line.css}`, d: dots(places, x, y) }));
@@ -46,33 +48,68 @@ function lineChart(figure, slice, sides, how, pointsOf) {
  * @param {Side & {points: CurvePoint[]}} line
  * @returns {Cell[][]}
  */
-const rowsOf = ({ name, points }) => points.map(([x, y]) => [name, x, y]);
+const rowsOf = ({ name, points }) => points.map(([x, y, , ends]) => [name, x, y, ...(ends ?? [])]);
+
+const END_NAMES = ["lower", "upper"];
+
+/**
+ * What lies between the ends of the intervals of points, where they have some.
+ * @param {CurvePoint[]} points
+ * @param {Scale} px
+ * @param {Scale} py
+ */
+function bandOf(points, px, py) {
+  const known = points.flatMap(([x, , , ends]) =>
+    ends && Number.isFinite(x + ends[0] + ends[1]) ? [{ x, low: ends[0], high: ends[1] }] : [],
+  );
+  if (!known.length) return [];
+  const above = known.map(({ x, high }) => [x, high]);
+  const below = known.map(({ x, low }) => [x, low]).reverse();
+  return [svg("path", { class: "band", d: `${path([...above, ...below], px, py)}Z` })];
+}
+
+/**
+ * An interval behind a number; "" where it is unknown.
+ * @param {number[] | undefined} ends
+ * @param {(x: number) => string} text
+ */
+function endsText(ends, text = percent) {
+  if (!ends || !Number.isFinite(ends[0] + ends[1])) return "";
+  return ` (${text(ends[0])} to ${text(ends[1])}, ${brief(100 * data.level)}% interval)`;
+}
 
 /** @typedef {(tp: number, fp: number, c: Counts) => [x: number, y: number]} CurveFormula */
+/** @typedef {(x: number, y: number, across: string, upright: string) => string} Saying */
+/** @typedef {[across: "falls" | "recall", upright: "recall" | "precision"]} Limited */
 
 /**
  * Points of a curve over thresholds.
  * @param {CurveFormula} of
- * @param {(x: number, y: number) => string} say
+ * @param {Saying} say
+ * @param {Limited} [limited] The rates whose intervals are said, where they were computed.
  * @returns {(side: Counted) => CurvePoint[]}
  */
 const overThresholds =
-  (of, say) =>
-  ({ counts }) =>
-    Array.from(counts.thresholds, (threshold, i) => {
+  (of, say, limited) =>
+  ({ counts }) => {
+    const [across, upright] = limited?.map((name) => counts.limits?.[name]) ?? [];
+    return Array.from(counts.thresholds, (threshold, i) => {
       const [x, y] = of(counts.tp[i], counts.fp[i], counts);
-      return [x, y, () => `${say(x, y)} at threshold ${brief(threshold)}`];
+      const text = () => say(x, y, endsText(across?.[i]), endsText(upright?.[i]));
+      return [x, y, () => `${text()} at threshold ${brief(threshold)}`, upright?.[i]];
     });
+  };
 
 /**
  * How a curve is drawn.
  * @param {Curve} how
  * @param {CurveFormula} of
- * @param {(x: number, y: number) => string} say
+ * @param {Saying} say
+ * @param {Limited} [limited]
  * @returns {PlotKind["draw"]}
  */
-const curve = (how, of, say) => (figure, slice) => {
-  const points = overThresholds(of, say);
+const curve = (how, of, say, limited) => (figure, slice) => {
+  const points = overThresholds(of, say, limited);
   const sides = countsOf(slice);
   if (!sides.length) return false;
   const heights = sides.flatMap((side) => points(side).map(([, y]) => y));
@@ -91,14 +128,17 @@ const CURVES = {
     needs: "counts",
     about:
       "Share of the positives found against share of the negatives taken for positives, over all " +
-      "thresholds; the upper left corner is perfect, the diagonal is chance.",
+      "thresholds; the upper left corner is perfect, the diagonal is chance. A band is the interval " +
+      "of the first at each threshold by itself.",
     draw: curve(
       {
         ...{ title: "ROC", diagonal: CHANCE },
         ...{ x: unitAxis("false positive rate"), y: unitAxis("true positive rate") },
       },
       (tp, fp, c) => [ratio(fp, c.negatives), ratio(tp, c.positives)],
-      (x, y) => `finds ${percent(y)} of positives, takes ${percent(x)} of negatives`,
+      (x, y, across, upright) =>
+        `finds ${percent(y)} of positives${upright}, takes ${percent(x)} of negatives${across}`,
+      ["falls", "recall"],
     ),
   },
   pr: {
@@ -106,11 +146,13 @@ const CURVES = {
     needs: "counts",
     about:
       "Share of right ones among what is predicted positive against share of the positives found, " +
-      "over all thresholds; the upper right corner is perfect.",
+      "over all thresholds; the upper right corner is perfect. A band is the interval of the first at " +
+      "each threshold by itself.",
     draw: curve(
       { title: "Precision and recall", x: unitAxis("recall"), y: unitAxis("precision") },
       (tp, fp, c) => [ratio(tp, c.positives), ratio(tp, tp + fp)],
-      (x, y) => `precision ${percent(y)}, recall ${percent(x)}`,
+      (x, y, across, upright) => `precision ${percent(y)}${upright}, recall ${percent(x)}${across}`,
+      ["recall", "precision"],
     ),
   },
   gain: {

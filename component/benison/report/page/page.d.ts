@@ -44,6 +44,10 @@ interface Data {
   sliceCount: number;
   failed: [slice: number, view: number, metric: string][];
   baseline: string | null;
+  /** The confidence of intervals. */
+  level: number;
+  /** The standard errors from a value to the end of its interval. */
+  reach: number;
   plots: Plot[];
   plotSlices: number;
 }
@@ -99,6 +103,17 @@ interface Counts {
   negatives: number;
   positivesBetween: Numbers;
   negativesBetween: Numbers;
+  /** Where intervals were computed. */
+  limits?: CurveLimits;
+}
+
+type Ends = [low: number, high: number];
+
+/** The intervals of rates at each threshold. */
+interface CurveLimits {
+  recall: Ends[];
+  falls: Ends[];
+  precision: Ends[];
 }
 
 /** Sums of the examples whose predictions are between edges, and outside all at both ends. */
@@ -107,12 +122,16 @@ interface Sums {
   label: Numbers;
   prediction: Numbers;
   weight: Numbers;
+  /** As many examples of equal weight as say as much, where intervals were computed. */
+  effective?: Numbers;
 }
 
 interface Bucket {
   label: number;
   prediction: number;
   weight: number;
+  /** As many examples of equal weight as say as much. */
+  effective: number;
   x: number;
   y: number;
 }
@@ -145,7 +164,7 @@ type Summed = Side & { sums: Sums };
 type Paired = Side & { pairs: Pair[] };
 type Bucketed = Side & { buckets: Bucket[] };
 
-type CurvePoint = [x: number, y: number, say: () => string];
+type CurvePoint = [x: number, y: number, say: () => string, ends?: Ends];
 
 interface Curve {
   title: string;

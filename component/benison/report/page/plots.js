@@ -10,8 +10,8 @@ const KINDS = {
     needs: "sums",
     about:
       "Mean label against mean prediction in ten buckets of the prediction; on the diagonal a " +
-      "prediction means what it says. Bars are 95% intervals of the candidate's mean label, as if " +
-      "labels were 0 or 1 and weights 1.",
+      "prediction means what it says. Bars are intervals of the candidate's mean label, as if labels " +
+      "were 0 or 1; without options.confidence as if weights were 1.",
     draw: drawCalibration,
   },
   scores: {

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benison.data.batch import Array
+from benison.metrics.base import ratio
 from benison.paths import Location, in_arrow
 from benison.report.page.page_columns import ROW_COLUMNS
 from benison.report.page.payload import Payload
@@ -36,6 +37,9 @@ _CONFUSION = {"threshold", "true_positives", "false_positives", "false_negatives
 _CALIBRATION = {"lower", "upper", "label", "prediction", "weight"}
 _CLASSES = {"threshold", "actual_class_id", "predicted_class_id", "num_weighted_examples"}
 _BUCKETS = 50
+_LIMITS = ("recall", "false_positive_rate", "precision")
+_UNITS = 10_000
+"""Limits are whole numbers of these parts of 1, finer than a pixel; -1 where they are unknown."""
 _PAIRS = 1_000
 
 
@@ -178,6 +182,11 @@ def _histogram(columns: dict[str, Array], most: int) -> dict[str, Array]:
         "threshold": columns["threshold"][kept],
         "positives": _between(above["true_positives"], columns["false_negatives"][0]),
         "negatives": _between(above["false_positives"], columns["true_negatives"][0]),
+        **{
+            name: np.nan_to_num(np.rint(_UNITS * columns[name][kept]), nan=-1.0)
+            for name in (f"{rate}_{end}" for rate in _LIMITS for end in ("lower", "upper"))
+            if name in columns
+        },
     }
 
 
@@ -192,13 +201,13 @@ def _merged(columns: dict[str, Array], most: int) -> dict[str, Array]:
     """
     count = len(columns["weight"]) - 2
     starts = np.r_[0, np.arange(1, count + 1, max(1, -(-count // most))), count + 1]
-    return {
-        "edge": columns["lower"][np.append(starts[1:], starts[-1])],
-        **{
-            name: np.add.reduceat(columns[name], starts)
-            for name in ("label", "prediction", "weight")
-        },
-    }
+    sums = {n: np.add.reduceat(columns[n], starts) for n in ("label", "prediction", "weight")}
+    edges = columns["lower"][np.append(starts[1:], starts[-1])]
+    if "effective" in columns:
+        squares = np.nan_to_num(ratio(columns["weight"] ** 2, columns["effective"]))
+        squares = np.add.reduceat(squares, starts)
+        sums["effective"] = np.nan_to_num(ratio(sums["weight"] ** 2, squares))
+    return {"edge": edges, **sums}
 
 
 def _confused(columns: dict[str, Array]) -> dict[str, Array]:

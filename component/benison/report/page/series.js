@@ -65,8 +65,32 @@ const countsOf = (slice) =>
     const [tp, fp] = [above(positives), above(negatives)];
     const totals = { positives: tp[0] + positives[0], negatives: fp[0] + negatives[0] };
     const between = { positivesBetween: positives, negativesBetween: negatives };
-    return { counts: { thresholds, tp, fp, ...totals, ...between } };
+    const limits = limitsOf(columns, rank, thresholds.length);
+    return { counts: { thresholds, tp, fp, ...totals, ...between, limits } };
   });
+
+const LIMIT_UNITS = 10_000; // of which points.py has limits
+
+/**
+ * The intervals of a slice's rates at each threshold, where they were computed.
+ * @param {Record<string, Column>} columns
+ * @param {number} rank
+ * @param {number} size
+ * @returns {CurveLimits | undefined}
+ */
+function limitsOf(columns, rank, size) {
+  if (!("recall_lower" in columns)) return undefined;
+  /** @param {string} name */
+  const of = (name) => {
+    const [low, high] = ["lower", "upper"].map((end) =>
+      part(column(columns[`${name}_${end}`]), rank, size).map((parts) =>
+        parts < 0 ? NaN : parts / LIMIT_UNITS,
+      ),
+    );
+    return low.map((number, i) => /** @type {Ends} */ ([number, high[i]]));
+  };
+  return { recall: of("recall"), falls: of("false_positive_rate"), precision: of("precision") };
+}
 
 /**
  * The scores between which all weights lie: 0 and 1, or more where some are outside, as logits are.
@@ -107,7 +131,8 @@ const sumsOf = (slice) =>
     const of = (name) => part(column(columns[name]), rank, size);
     const edges = of("edge").slice(0, -1);
     const sums = { label: of("label"), prediction: of("prediction"), weight: of("weight") };
-    return { sums: { edges, ...sums } };
+    const effective = "effective" in columns ? of("effective") : undefined;
+    return { sums: { edges, ...sums, effective } };
   });
 
 /**

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from benison.metrics.base import AXES
 from benison.results.result import EvalResult
 from benison.table.key import Key
 from benison.table.words import counted, cut, metric_text, qualifier
@@ -40,10 +41,30 @@ def structured_section(result: EvalResult) -> str:
 
 def _row(row: dict[str, Any], several_models: bool) -> str:
     of = metric_text(row["metric"], row["kind"]) + qualifier(Key.of(row), several_models)
-    text = "; ".join(_lines(json.loads(row["structured"])))
+    ends = (row["structured_lower"], row["structured_upper"])
+    value = json.loads(row["structured"])
+    if None not in ends:
+        value = with_intervals(value, *map(json.loads, ends))
+    text = "; ".join(_lines(value))
     name = f'<th scope="row" dir="auto">{escape(cut(row["slice"]))}</th>'
     cells = (escape(of), escape(cut(text, _MOST_TEXT)), f"{row['examples']:,}")
     return f"<tr>{name}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def with_intervals(value: Any, lower: Any, upper: Any) -> Any:
+    """A list, or the columns of a table, with the interval behind each number.
+
+    >>> with_intervals({"threshold": [0.5], "true_positives": [3.0]}, *(
+    ...     {"threshold": [0.5], "true_positives": [end]} for end in (1.5, 4.5)))
+    {'threshold': [0.5], 'true_positives': ['3 (1.5 to 4.5)']}
+    """
+    if isinstance(value, dict):
+        return {
+            name: of if name in AXES else with_intervals(of, lower[name], upper[name])
+            for name, of in value.items()
+        }
+    ends = zip(value, lower, upper, strict=True)
+    return [f"{_text(x)} ({_text(a)} to {_text(b)})" for x, a, b in ends]
 
 
 def _lines(value: Any) -> list[str]:
