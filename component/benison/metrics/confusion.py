@@ -298,13 +298,11 @@ class ConfusionMatrixAtThresholds(Binarized):
         return {"threshold": thresholds, **columns}
 
     def parts(self) -> dict[str, tuple[Metric, ...]]:
-        classes = {"class_id": self.class_id, "top_k": self.top_k}
+        above, classes = as_thresholds(self.thresholds), {"class_id": self.class_id}
+        names = {column: column.title().replace("_", "") for column in RATE_COLUMNS.values()}
         return {
-            column: tuple(
-                ConfusionRate(_CELLS[column], column, (above,), **classes)
-                for above in as_thresholds(self.thresholds)
-            )
-            for column in RATE_COLUMNS.values()
+            column: tuple(ConfusionRate(rate, column, (each,), **classes) for each in above)
+            for column, rate in names.items()
         }
 
 
@@ -313,12 +311,6 @@ RATE_COLUMNS = {
     "fp": "false_positives",
     "tn": "true_negatives",
     "fn": "false_negatives",
-}
-_CELLS = {
-    "true_positives": "TruePositives",
-    "false_positives": "FalsePositives",
-    "true_negatives": "TrueNegatives",
-    "false_negatives": "FalseNegatives",
 }
 
 
