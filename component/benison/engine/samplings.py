@@ -62,7 +62,7 @@ class PlotSampling:
 
 def part_keys(key: Key, metric: Metric) -> dict[str, list[Key]]:
     """The keys of the numbers that a list or a table is made of, by column; none where they are too many."""
-    parts = metric.parts()
+    parts = metric.points()
     if not 0 < sum(map(len, parts.values())) <= _MOST_PARTS * len(parts):
         return {}
     return {
@@ -79,7 +79,7 @@ def _numbers(key: Key, metric: Metric, view: View) -> Iterator[tuple[Key, Metric
     if is_number(metric):
         yield key, metric, view
         return
-    parts = metric.parts()
+    parts = metric.points()
     for column, keys in part_keys(key, metric).items():
         yield from ((of, part, view) for of, part in zip(keys, parts[column], strict=True))
 

@@ -224,7 +224,7 @@ class Metric(abc.ABC):
             DataError: With what is wrong, and the cure.
         """
 
-    def parts(self) -> dict[str, tuple[Metric, ...]]:
+    def points(self) -> dict[str, tuple[Metric, ...]]:
         """The metrics of one number that a list, under "", or the columns of a table are made of.
 
         Their intervals are those of the points. What is not made of such metrics has none.

@@ -255,7 +255,7 @@ class ConfusionRate(Binarized):
             return values[:, 0]
         return values[:, np.searchsorted(ascending(self.thresholds), self.thresholds)]
 
-    def parts(self) -> dict[str, tuple[Metric, ...]]:
+    def points(self) -> dict[str, tuple[Metric, ...]]:
         each = (dataclasses.replace(self, thresholds=(above,)) for above in self.thresholds)
         return {"": tuple(each)} if len(self.thresholds) > 1 else {}
 
@@ -297,11 +297,11 @@ class ConfusionMatrixAtThresholds(Binarized):
         }
         return {"threshold": thresholds, **columns}
 
-    def parts(self) -> dict[str, tuple[Metric, ...]]:
-        above, classes = as_thresholds(self.thresholds), {"class_id": self.class_id}
+    def points(self) -> dict[str, tuple[Metric, ...]]:
+        above = as_thresholds(self.thresholds)
         names = {column: column.title().replace("_", "") for column in RATE_COLUMNS.values()}
         return {
-            column: tuple(ConfusionRate(rate, column, (each,), **classes) for each in above)
+            column: tuple(ConfusionRate(rate, column, (each,)) for each in above)
             for column, rate in names.items()
         }
 

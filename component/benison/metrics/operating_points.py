@@ -58,7 +58,7 @@ class OperatingPoint(CurveMetric):
         bounds = getattr(self, self.bound)
         return (len(bounds),) if isinstance(bounds, tuple) else ()
 
-    def parts(self) -> dict[str, tuple[Metric, ...]]:
+    def points(self) -> dict[str, tuple[Metric, ...]]:
         bounds = getattr(self, self.bound)
         if not isinstance(bounds, tuple):
             return {}
