@@ -227,7 +227,8 @@ class Metric(abc.ABC):
     def points(self) -> dict[str, tuple[Metric, ...]]:
         """The metrics of one number that a list, under "", or the columns of a table are made of.
 
-        Their intervals are those of the points. What is not made of such metrics has none.
+        Their intervals are those of the points, in the order of the list or of the rows of the table. What is
+        not made of such metrics has none.
         """
         return {}
 

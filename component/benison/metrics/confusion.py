@@ -256,6 +256,7 @@ class ConfusionRate(Binarized):
         return values[:, np.searchsorted(ascending(self.thresholds), self.thresholds)]
 
     def points(self) -> dict[str, tuple[Metric, ...]]:
+        """One for each threshold, where there are several."""
         each = (dataclasses.replace(self, thresholds=(above,)) for above in self.thresholds)
         return {"": tuple(each)} if len(self.thresholds) > 1 else {}
 
@@ -298,6 +299,7 @@ class ConfusionMatrixAtThresholds(Binarized):
         return {"threshold": thresholds, **columns}
 
     def points(self) -> dict[str, tuple[Metric, ...]]:
+        """The counts of each cell at each threshold."""
         above = as_thresholds(self.thresholds)
         names = {column: column.title().replace("_", "") for column in RATE_COLUMNS.values()}
         return {
@@ -392,8 +394,5 @@ def _register_rates() -> None:
 
 _register_rates()
 register("MaxRecall", _max_recall, About("Recall at a threshold just above 0.", HIGHER, 0, 1))
-register(
-    "ConfusionMatrixAtThresholds",
-    ConfusionMatrixAtThresholds,
-    About.of(ConfusionMatrixAtThresholds, low=0.0),
-)
+_ABOUT = About.of(ConfusionMatrixAtThresholds, low=0.0)
+register("ConfusionMatrixAtThresholds", ConfusionMatrixAtThresholds, _ABOUT)

@@ -59,6 +59,7 @@ class OperatingPoint(CurveMetric):
         return (len(bounds),) if isinstance(bounds, tuple) else ()
 
     def points(self) -> dict[str, tuple[Metric, ...]]:
+        """One for each bound of a list."""
         bounds = getattr(self, self.bound)
         if not isinstance(bounds, tuple):
             return {}

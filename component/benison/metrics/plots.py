@@ -73,7 +73,11 @@ class ConfusionMatrixPlot(Metric):
         return wide_thresholds() if wide else even_thresholds(self.num_thresholds)
 
     def matrices(self, ranks: Ranks, thresholds: Array) -> dict[str, Array]:
-        """The columns at these thresholds."""
+        """The columns at these thresholds, float64[T] ascending: float64[S, T] each.
+
+        They are those of `result` where the thresholds are, whatever the ranks: those of other weights of the
+        same rows too.
+        """
         flat = np.zeros((2, ranks.size * len(thresholds)))
         for low, high, weights in scored_weights(ranks):
             keys = weights.slices * len(thresholds) + self._above(thresholds, low, high)
