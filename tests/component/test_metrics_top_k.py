@@ -140,7 +140,7 @@ def test_a_spec_asks_for_the_k_highest_scores_of_each_metric() -> None:
 
 
 def test_metrics_of_all_scores_have_no_k_highest() -> None:
-    with pytest.raises(benison.ConfigError, match="MeanPrediction has no parameter 'top_k'"):
+    with pytest.raises(benison.ConfigError, match="MeanPrediction would see the scores"):
         values("MeanPrediction", spec={"binarize": {"top_k_list": [2]}})
 
 

@@ -246,3 +246,39 @@ def test_the_calibration_of_the_second_best_class() -> None:
             i for i, value in zip(filled, expected, strict=True) if value
         ]
         assert [made[column][i] for i in filled] == pytest.approx(expected)
+
+
+def test_the_calibration_of_the_best_classes() -> None:
+    """Scores that are not among the best are minus infinity in TFMA's plot, and so is their sum; here they are none."""
+    columns = {
+        "label": [2, 2, 3, 0],
+        "prediction": [[0.2, 0.05, 0.5, 0.05], [0.8, 0.1, 0.8, 0.5], [0.2, 0.5, 0.1, 0.1], [-0.1, 1.1, -0.7, -0.4]],
+        "weight": [1.0, 2.0, 3.0, 4.0],
+    }  # fmt: skip
+    with pytest.raises(benison.ConfigError, match="aggregate, micro_average and top_k_list"):
+        plot(columns, "CalibrationPlot", {}, FIRST_TWO)
+    best = {"aggregate": {"micro_average": True, "top_k_list": [2]}}
+    made = plot(columns, "CalibrationPlot", {"num_buckets": 10, "left": 0, "right": 1}, best)
+    filled = [0, 3, 6, 9, 11]
+    for column, expected in (
+        ("label", [4, 0, 1, 2, 0]),
+        ("prediction", [-0.4, 0.8, 2.0, 3.2, 4.4]),
+        ("weight", [4, 4, 4, 4, 4]),
+    ):
+        assert [made[column][i] for i in filled] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("names", ["all_classes", "classes"])
+def test_labels_are_names_of_classes_that_a_model_returns(names: str) -> None:
+    """A label that is none of them is a row of no class in TFMA; here it is refused."""
+
+    def model(frame: Any) -> dict[str, Any]:
+        classes = np.array([["a", "b", "c"]] * len(frame), dtype=object)
+        return {"scores": np.array([[0.2, 0.7, 0.1]] * len(frame)), names: classes}
+
+    metric = {"class_name": "SparseCategoricalAccuracy"}
+    config = {"model_specs": [{"label_key": "label"}], "metrics_specs": [{"metrics": [metric]}]}
+    made = benison.evaluate(pa.table({"label": ["b", "c", "b"]}), config, model=model)
+    assert made.value("sparse_categorical_accuracy") == pytest.approx(2 / 3)
+    with pytest.raises(benison.DataError, match="'d', which is none of the model's classes"):
+        benison.evaluate(pa.table({"label": ["d"]}), config, model=model)

@@ -247,3 +247,17 @@ def test_metrics_of_a_keras_saved_model_are_found(
         (spec.output_names, m.class_name, m.config["name"]) for spec in specs for m in spec.metrics
     ]
     assert made == expected
+
+
+@pytest.mark.parametrize(
+    ("chosen", "columns"),
+    [({"columns": ["a"]}, ["a"]), ({"exclude": ["a"]}, ["b"]), ({"exclude": []}, ["a", "b"]), ({"columns": []}, [])],
+)  # fmt: skip
+def test_columns_of_the_analysis_are_included_or_excluded(chosen: Any, columns: list[str]) -> None:
+    """Without either, TFMA takes all keys but the serialized input; here the labels and predictions alone."""
+    config = {"model_specs": [KEYS], "metrics_specs": [{"metrics": [{"class_name": "AUC"}]}]}
+    rows = {"label": [1.0, 0.0], "prediction": [0.0, 0.5], "a": [1, 2], "b": [3, 4]}
+    evaluator = benison.AnalysisEvaluator(**{"columns": (), **chosen})
+    table = benison.evaluate(pa.table(rows), config, evaluators=[evaluator]).analysis()
+    assert [name for name in table.column_names if name in ("a", "b")] == columns
+    assert table["labels"].to_pylist() == rows["label"]

@@ -27,28 +27,28 @@ HIDES_SLICES = (
 class AnalysisEvaluator:
     """Writes a row for each example, to look at what a metric is made of, in Parquet under `analysis/`.
 
-    It has the columns `columns` of the data; `labels`, `predictions` and `example_weights`, with the names of
-    model and output where there are several (`predictions/new/ctr`); `slices`, the names of the slices of the
-    example, and `slice_keys`, their keys as in metrics.parquet.
+    It has the columns `columns` of the data, or with `exclude` all but those; `labels`, `predictions` and
+    `example_weights`, with the names of model and output where there are several (`predictions/new/ctr`);
+    `slices`, the names of the slices of the example, and `slice_keys`, their keys as in metrics.parquet.
 
     Raises:
         ConfigError: A column has the name of one that is written anyway.
     """
 
-    columns: Sequence[str]
+    columns: Sequence[str] | None = ()
     outputs: tuple[str, ...] = (ANALYSIS,)
     stage_name: str = "EvaluateAnalysis"
     run_after: str = "ExtractSliceKeys"
+    exclude: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "columns", tuple(self.columns))
-        for column in self.columns:
-            role = column.partition("/")[0]
-            if role in (*_ROLES, *_SLICES):
-                raise ConfigError(
-                    f"The column {column!r} cannot be among those of the analysis, whose own are named "
-                    f"{role!r}{'' if role in _SLICES else f' or {role}/...'}; rename it in the data."
-                )
+        if self.columns and self.exclude is not None:
+            raise ConfigError(
+                "Name the columns of the analysis, or with exclude those that are not in it."
+            )
+        known = None if self.exclude is not None else tuple(self.columns or ())
+        object.__setattr__(self, "columns", known)  # None is all, for the reader too
+        _check_free(known or ())
 
     def rows(self, extracts: Extracts) -> pa.RecordBatch:
         """The rows of a batch.
@@ -57,13 +57,28 @@ class AnalysisEvaluator:
             DataError: The data lack one of the columns.
         """
         features, table = extracts["features"], SliceTable()
-        for column in self.columns:
-            if column not in features.schema.names:
-                raise DataError.from_missing_column(column, features.schema.names, "The data")
-        columns = {column: features.column(column) for column in self.columns}
+        names = features.schema.names
+        for column in self.columns or self.exclude or ():
+            if column not in names:
+                raise DataError.from_missing_column(column, names, "The data")
+        chosen = self.columns
+        if chosen is None:
+            chosen = [name for name in names if name not in (self.exclude or ())]
+            _check_free(chosen)
+        columns = {column: features.column(column) for column in chosen}
         columns |= score_columns(extracts)
         columns |= zip(_SLICES, _slices(extracts, table), strict=True)
         return pa.RecordBatch.from_pydict(columns)
+
+
+def _check_free(columns: Sequence[str]) -> None:
+    for column in columns:
+        role = column.partition("/")[0]
+        if role in (*_ROLES, *_SLICES):
+            raise ConfigError(
+                f"The column {column!r} cannot be among those of the analysis, whose own are named "
+                f"{role!r}{'' if role in _SLICES else f' or {role}/...'}; rename it in the data."
+            )
 
 
 def score_columns(extracts: Extracts) -> Iterator[tuple[str, pa.Array]]:

@@ -23,6 +23,7 @@ from benison.engine.named_columns import prediction_columns
 from benison.engine.plan import Plan
 from benison.engine.prediction_outputs import (
     AskedOutputs,
+    named_classes,
     parts_of,
     prediction_outputs,
     scores_of,
@@ -216,9 +217,10 @@ class PredictionsExtractor:
     ) -> dict[Target, Any]:
         predictions: dict[Target, Any] = {}
         known = getattr(self.predictors[spec.name], "classes", {})
+        named = named_classes(outputs)
         for target, name in prediction_outputs(spec, outputs, self._asked(spec)):
             predictions[target] = scores_of(outputs[name], name, rows)
-            self.numbers.learn(target, known.get(name, ()))
+            self.numbers.learn(target, known.get(name) or named)
         return predictions
 
 

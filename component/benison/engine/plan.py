@@ -22,7 +22,7 @@ from benison.engine.views import Average, Comparison, View
 from benison.errors import ConfigError
 from benison.metrics.averages import PositiveWeight
 from benison.metrics.base import Metric, Statistic
-from benison.metrics.groups import members
+from benison.metrics.groups import members, takes
 from benison.metrics.registry import About, describe
 from benison.slicing.spec_columns import columns_of, unreadable
 from benison.table.key import CHANGE, Key, MetricKeys
@@ -218,9 +218,9 @@ class _Builder:
             ways = [*ways_of(spec, metric.class_name, asked)]
             try:
                 made = [
-                    (class_name, _of_highest(member, metric, more), pairs)
+                    (class_name, member, pairs)
                     for more, pairs in ways
-                    for class_name, member in members(metric.class_name, {**metric.config, **more})
+                    for class_name, member in _members(metric, more)
                 ]
             except ConfigError as error:
                 self.faults.append((f"{path}.metrics[{i}]", str(error)))
@@ -348,20 +348,27 @@ class _Builder:
             yield self._average(Average(key, tuple(of), weights), path)
 
 
-def _of_highest(member: Metric, asked: MetricConfig, more: Mapping[str, Any]) -> Metric:
-    """A metric, which must be of the highest scores by `more` where top_k_list asks for these.
+def _members(asked: MetricConfig, more: Mapping[str, Any]) -> tuple[tuple[str, Metric], ...]:
+    """The metrics of a class name, which must be of the highest scores where top_k_list asks for these.
 
     Raises:
-        ConfigError: It has a top_k of its own, or one of ranks in a query.
+        ConfigError: It has a top_k of its own, one of ranks in a query, or none.
     """
+    name = asked.class_name
     if more and asked.config.get("top_k") is not None:
-        raise ConfigError(f"{asked.class_name} has a top_k, and its spec a top_k_list; keep one.")
-    if more and member.top_k_scores is None and not member.taken:
+        raise ConfigError(f"{name} has a top_k, and its spec a top_k_list; keep one.")
+    if "top_k" in more and not takes(name, "top_k"):
         raise ConfigError(
-            f"{asked.class_name} counts ranks of a query by its top_k, and top_k_list is of the highest "
-            "scores of a row; ask for it in a spec without top_k_list."
+            f"{name} would see the scores that are not among the highest as minus infinity. Ask for it in a "
+            "spec with aggregate, micro_average and top_k_list, which leaves them out."
         )
-    return member
+    made = members(name, {**asked.config, **more})
+    if more and any(m.top_k_scores is None and not m.taken for _, m in made):
+        raise ConfigError(
+            f"{name} counts ranks of a query by its top_k, and top_k_list is of the highest scores of a row; "
+            "ask for it in a spec without top_k_list."
+        )
+    return made
 
 
 def outputs_of(config: EvalConfig, model: ModelSpec) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from benison.config import ModelSpec
 from benison.data.batch import Ragged, Target
 from benison.errors import ModelError, suggestion
+from benison.models.classes import Classes
 
 # What TensorFlow's heads and Keras call the output that scores an example, in order of preference.
 WELL_KNOWN_OUTPUTS = ("scores", "outputs", "predictions", "logistic", "probabilities", "logits")
@@ -110,3 +111,20 @@ def _listed(array: npt.NDArray[Any]) -> pa.Array:
     for width in reversed(array.shape[1:]):
         column = pa.FixedSizeListArray.from_arrays(column, width)
     return column
+
+
+def named_classes(outputs: Mapping[str, Any]) -> Classes:
+    """The classes that a model returns beside its scores, as TensorFlow's heads do; none without any.
+
+    They are its output `all_classes`, or `classes` beside `scores`: the same text in each row.
+
+    >>> named_classes({"scores": np.zeros((1, 2)), "classes": np.array([[b"no", b"yes"]])})
+    ('no', 'yes')
+    """
+    array = outputs.get("all_classes", outputs.get("classes") if "scores" in outputs else None)
+    rows = None if array is None else np.asarray(array)
+    if rows is None or rows.ndim != 2 or not len(rows) or rows.dtype.kind not in "OSU":  # noqa: PLR2004
+        return ()
+    if (rows != rows[0]).any():  # the best few of each row, which name no columns
+        return ()
+    return tuple(x.decode() if isinstance(x, bytes) else str(x) for x in rows[0].tolist())

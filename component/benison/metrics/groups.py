@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -223,6 +224,18 @@ def _ndcg_of_ranks(
         raise ConfigError('NDCG: top_k_list is a list of ranks such as [1, 5], without "top_k".')
     for rank in ranks:
         yield {**config, "top_k": rank, "name": name if len(ranks) == 1 else f"{name}@{rank}"}
+
+
+def takes(class_name: str, parameter: str) -> bool:
+    """Whether the metrics of a class name have a parameter, or nobody knows the name.
+
+    >>> takes("Recall", "top_k"), takes("MeanLabel", "top_k")
+    (True, False)
+    """
+    factory = GROUPS.get(class_name) or factory_of(class_name)
+    known = {} if factory is None else inspect.signature(factory).parameters
+    free = any(each.kind is each.VAR_KEYWORD for each in known.values())
+    return factory is None or free or parameter in known
 
 
 def members(class_name: str, config: dict[str, Any]) -> tuple[tuple[str, Metric], ...]:
