@@ -12,6 +12,7 @@ import pytest
 
 from benison import EvalResult
 from benison.report import history
+from benison.table.key import Key
 from tests.component.browsing import opened, too_small
 from tests.component.test_history import HOSTILE, RUNS, hostile_runs, run
 
@@ -102,6 +103,34 @@ def test_verdicts_are_marked_and_baselines_drawn(
     assert len(heights) == RUNS
     assert len(set(heights)) == 2  # odd days ask for more
     assert page.locator("#runs tbody tr").count() == RUNS
+
+
+@pytest.mark.slow
+def test_alerts_are_listed_and_marked(
+    shown: tuple[Any, list[str], str], runs: list[EvalResult], folder: Path
+) -> None:
+    key = (("hour", "5"),)
+    marks = tuple(
+        history.Mark(Key("auc"), key, since, since + 1, f"It fell in {since}.") for since in (2, 3)
+    )
+    watched = history.Watched("2 alerts.", "Seldom wrong.", marks)
+    text = history.render(runs, as_given=True, watched=watched)
+    (folder / "watched.html").write_text(text, encoding="utf-8")
+    page, heard, _ = shown
+    page.goto((folder / "watched.html").as_uri())
+    page.wait_for_selector("#chart .point")
+    assert page.input_value("#slice") == "hour=5"  # that of the first alert
+    assert page.locator("#chart .began").count() == 2
+    assert page.get_attribute("#chart .began", "aria-label") == "It fell in 2."
+    page.select_option("#slice", "Overall")
+    assert page.locator("#chart .began").count() == 0
+    page.click("#alerts button >> nth=1")
+    assert page.input_value("#slice") == "hour=5"
+    rows = page.locator("#runs tbody tr")
+    assert ["▼" in rows.nth(i).inner_text() for i in range(RUNS)] == [
+        i in {2, 3} for i in range(RUNS)
+    ]
+    assert heard == []
 
 
 @pytest.mark.slow

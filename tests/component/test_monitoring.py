@@ -25,11 +25,14 @@ from benison.monitoring.detectors import BucketCounts
 from benison.monitoring.e_detector import EDetector
 from benison.monitoring.explanations import explained
 from benison.monitoring.handing_on import publish_alerts, targets_of, write_junit
+from benison.monitoring.history_pages import history_page
 from benison.monitoring.series import Series
 from benison.monitoring.streams import evaluated_in_periods
+from benison.monitoring.watching import timeline_of
 from benison.results.result import EvalResult
 from benison.slicing.keys import SliceKey, slice_name
 from benison.table.key import Key
+from tests.component.test_history import carried
 
 CHANGE_AT, DAYS = 3, 6
 CONFIG: dict[str, Any] = {
@@ -284,6 +287,14 @@ def test_a_result_with_slices_of_periods_is_watched_as_it_is() -> None:
     assert [(each.slice, each.since) for each in report.alerts] == [
         ("company=Blue", f"2026-03-{CHANGE_AT + 1:02}")
     ]
+    page = history_page(report, timeline_of([result]))
+    assert on_page(page) == [("binary_accuracy", "company=Blue", f"2026-03-{CHANGE_AT + 1:02}")]
+    data = carried(page)
+    assert len(data["points"]) == DAYS
+    blue = data["slices"].index("company=Blue")
+    for i, value in enumerate(data["metrics"][0]["value"][blue]):
+        own = f"company=Blue, pickup=2026-03-{i + 1:02}"
+        assert value == pytest.approx(result.value("binary_accuracy", own), rel=1e-4)
     with pytest.raises(BenisonError, match="no slices by periods of 'pick'"):
         monitor([result], time_key="pick")
 
@@ -389,16 +400,33 @@ def test_what_cannot_be_watched_is_refused(
         watched(quiet, **choice)
 
 
+def on_page(page: str) -> list[tuple[str, str, str]]:
+    """The metric, slice and beginning of each alert of a page over time."""
+    data = carried(page)
+    return [
+        (
+            data["metrics"][each["metric"]]["label"],
+            data["slices"][each["slice"]],
+            data["points"][each["since"]]["run"],
+        )
+        for each in data["watched"]["alerts"]
+    ]
+
+
 def test_the_command_gates_and_replays(tmp_path: Path) -> None:
     for day in (0, *range(CHANGE_AT, CHANGE_AT + 1)):
         benison.evaluate(trips(day, "concept", 4000), CONFIG, output=tmp_path / f"day-{day:02}")
     runs, junit = sorted(map(str, tmp_path.glob("day-*"))), tmp_path / "alerts.xml"
-    run = CliRunner().invoke(app, ["monitor", *runs, "--gate", "--junit", str(junit)])
+    command = ["monitor", *runs, "--gate", "--junit", str(junit), "--page", str(tmp_path / "p")]
+    run = CliRunner().invoke(app, command)
     assert run.exit_code == 1
     assert "binary_accuracy of company=Blue fell" in run.stdout
     assert "at most 2 %" in run.stdout
     suite = ElementTree.parse(junit).getroot()[0]
     assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
+    assert on_page((tmp_path / "p").read_text(encoding="utf-8")) == [
+        ("binary_accuracy", "company=Blue", f"day-{CHANGE_AT:02}")
+    ]
     as_json = CliRunner().invoke(app, ["monitor", *runs, "--json", "--detector", "ddm"])
     assert as_json.exit_code == 0
     assert json.loads(as_json.stdout)["alerts"][0]["since"] == f"day-{CHANGE_AT:02}"

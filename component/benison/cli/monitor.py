@@ -14,12 +14,14 @@ from rich.table import Table
 
 from benison.cli.exit_codes import NOT_BLESSED
 from benison.cli.options import AsJson, TrustOps, TrustPickle, errors
+from benison.cli.show import write_page
 from benison.config.slicing_specs import PERIODS
 from benison.errors import ConfigError, NothingYetError, OutputError
 from benison.monitoring import DETECTORS, MonitorReport
 from benison.monitoring.column_drift import monitor_columns
 from benison.monitoring.drift_links import with_drift
 from benison.monitoring.handing_on import publish_alerts, targets_of, write_junit
+from benison.monitoring.history_pages import history_page
 from benison.monitoring.kinds import E_DETECTOR, HDDDM
 from benison.monitoring.replaying import Replayed, replayed
 from benison.monitoring.streams import evaluated_in_periods
@@ -44,6 +46,9 @@ of another slice explains is not an alert of its own.
 
 A job that ends with 1 on an alert, after each day's evaluation:
   benison monitor evaluations/* --gate --junit alerts.xml
+
+A page of all metrics and slices over time, with a mark where a change began:
+  benison monitor evaluations/* --page history.html
 
 One metric of two slices, in the order in which they are named:
   benison monitor day-1 day-2 day-3 --as-given --metric recall --slice Overall --slice hour=5
@@ -134,6 +139,10 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
         str | None,
         typer.Option(help="A JUnit file to write, in which each alert is a failed case."),
     ] = None,
+    page: Annotated[
+        str | None,
+        typer.Option("--page", help="An HTML file to write: all over time, with the alerts."),
+    ] = None,
     publish: Annotated[
         list[str] | None,
         typer.Option(help="Send alerts: webhook=URL or slack=env:NAME; repeatable."),
@@ -142,9 +151,10 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
 ) -> None:
     """The command behind MONITOR_HELP."""
     with errors(as_json):
+        outputs = AlertOutputs(junit, page, as_json, gate, targets_of(publish or ()))
         if detector == HDDDM:
             asked = (config, reference, model, threshold, format_, labelled)
-            several = (runs, metric, slice_, publish, replay, as_given)
+            several = (runs, metric, slice_, publish, replay, as_given, page)
             _refuse_of_columns(any(each is not None for each in asked) or any(several))
             data, time = _stream(examples, time_key)
             report = monitor_columns(
@@ -156,10 +166,10 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
                 horizon=horizon,
                 false_alarms=false_alarms,
             )
-            _finish(report, junit, as_json, gate)
+            outputs.finish(report)
             return
-        has_alerts = gate or junit is not None or bool(publish)
-        _refuse_together(replay and has_alerts, as_given and examples is not None, bool(columns))
+        is_stream_as_given = as_given and examples is not None
+        _refuse_together(replay and outputs.are_asked, is_stream_as_given, bool(columns))
         watch = Watch(
             detector,
             metric or None,
@@ -170,7 +180,6 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
             Watch.labelled if labelled is None else labelled,
             threshold,
         )
-        sinks = targets_of(publish or ())
         first = None if reference is None else load_result(reference)
         stream = StreamOptions(
             examples, config, time_key, bucket, model, format_, trust_pickle, trust_ops
@@ -180,23 +189,34 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
             _print_replay(replayed(watch, timeline), as_json)
             return
         report = with_drift(watch.report(timeline), timeline, examples, format_)
-        _finish(report, junit, as_json, gate, sinks)
+        outputs.finish(report, timeline)
 
 
-def _finish(
-    report: MonitorReport,
-    junit: str | None,
-    as_json: bool,
-    gate: bool,
-    sinks: Sequence[Publisher] = (),
-) -> None:
-    """Write, print and publish a report, and under the gate exit with 1 if it does not pass."""
-    if junit is not None:
-        write_junit(report, junit)
-    _print(report, as_json)
-    publish_alerts(report, sinks)
-    if gate and not report.passes:
-        raise typer.Exit(NOT_BLESSED)
+@dataclasses.dataclass(frozen=True)
+class AlertOutputs:
+    """Where a report goes."""
+
+    junit: str | None
+    page: str | None
+    as_json: bool
+    gate: bool
+    sinks: Sequence[Publisher]
+
+    @property
+    def are_asked(self) -> bool:
+        """Whether it is to go anywhere but to the terminal."""
+        return self.gate or self.junit is not None or self.page is not None or bool(self.sinks)
+
+    def finish(self, report: MonitorReport, timeline: Timeline | None = None) -> None:
+        """Write, print and publish a report, and under the gate exit with 1 if it does not pass."""
+        if self.page is not None and timeline is not None:
+            write_page(self.page, history_page(report, timeline))
+        if self.junit is not None:
+            write_junit(report, self.junit)
+        _print(report, self.as_json)
+        publish_alerts(report, self.sinks)
+        if self.gate and not report.passes:
+            raise typer.Exit(NOT_BLESSED)
 
 
 def _refuse_of_columns(has_others: bool) -> None:
@@ -211,7 +231,9 @@ def _refuse_together(
     is_replay_with_alerts: bool, is_stream_as_given: bool, has_columns: bool
 ) -> None:
     if is_replay_with_alerts:
-        raise ConfigError("--replay raises no alerts; leave out --gate, --junit and --publish.")
+        raise ConfigError(
+            "--replay raises no alerts; leave out --gate, --junit, --page and --publish."
+        )
     if is_stream_as_given:
         raise ConfigError("--as-given is of runs; a stream is in the order of its times.")
     if has_columns:

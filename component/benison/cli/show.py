@@ -94,6 +94,9 @@ The report of one run, to send to someone:
 Every metric of every slice over the runs, oldest first, with verdicts and baselines:
   benison report evaluations/* --output history.html
 
+The same with a mark where a slice became worse:
+  benison monitor evaluations/* --page history.html
+
 In the order in which they are named, as where the data of later days were evaluated first:
   benison report day-1 day-2 day-3 --as-given --output history.html
 """

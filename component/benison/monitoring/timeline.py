@@ -73,6 +73,7 @@ class Timeline:
         time_key: The column whose periods the buckets are.
         label_shares: Which share of the rows of each bucket has labels: float64[T], NaN where not known.
         untimed: How many rows of the data are in no bucket, as they have no time.
+        reference: What stands before the periods.
     """
 
     buckets: list[str]
@@ -83,6 +84,7 @@ class Timeline:
     label_shares: Array
     time_key: str | None = None
     untimed: int = 0
+    reference: EvalResult | None = None
 
     @classmethod
     def of(
@@ -143,7 +145,7 @@ class Timeline:
         shares[: len(names)] = [] if reference is None else [_label_share(reference)]
         untimed = _untimed(without_periods(rows, key), timed)
         buckets = [*names, *periods]
-        return cls(buckets, table, result, result.level, (result,), shares, key, untimed)
+        return cls(buckets, table, result, result.level, (result,), shares, key, untimed, reference)
 
     def metrics(self, asked: Sequence[str] | None) -> list[str]:
         """Those that are watched: what was asked for, else what has thresholds, else what has a direction."""

@@ -23,16 +23,19 @@ import pyarrow.compute as pc
 from benison.data.batch import Array
 from benison.errors import DataError
 from benison.metrics.base import Index
+from benison.report.history.marks import Watched
 from benison.report.kit.document import MAX_BYTES, Document
 from benison.report.notebook.view import in_order, run_names
 from benison.results.result import EvalResult, metric_info
 from benison.slicing.keys import OVERALL
-from benison.table.key import CHANGE, SLICE_RATIO, VALUE, VIEW_COLUMNS
+from benison.table.key import CHANGE, SLICE_RATIO, VALUE, VIEW_COLUMNS, Key
 from benison.table.slices import slice_id, slice_ids
 from benison.table.words import distinct, metric_kind, metric_text, model_source, shortened
 from benison.validation.terms import FAIL
 
-_PAGE = Document("history", scripts=("state", "chart", "tables", "main"), styles=("history",))
+_PAGE = Document(
+    "history", scripts=("state", "alerts", "chart", "tables", "main"), styles=("history",)
+)
 _MAX_NUMBERS = 1_200_000  # a number of five digits takes about three bytes of the page
 _MAX_REASONS, _MAX_SENTENCE = 5, 500
 _KEYS = (*(name for name in VIEW_COLUMNS if name != "model"), "metric")
@@ -41,14 +44,25 @@ _SHA256 = 64  # characters in hexadecimal
 _DATA_MARK = "\0"  # does not occur in the template, because HTML forbids it
 
 
-def render(results: Sequence[EvalResult], as_given: bool = False) -> str:
+def render(
+    results: Sequence[EvalResult],
+    as_given: bool = False,
+    names: Sequence[str] | None = None,
+    watched: Watched | None = None,
+) -> str:
     """The page of several results, ordered by time of evaluation, or as given.
+
+    Args:
+        results: Of any number.
+        as_given: Whether they stay in their order.
+        names: What they are called, in their order as given; by default the names of their folders.
+        watched: What monitoring says of them, in their order as given.
 
     Raises:
         DataError: There is nothing to draw.
     """
     ordered = list(results) if as_given else in_order(results)
-    history = History.of(ordered)
+    history = History.of(ordered, names or run_names(ordered), watched)
     page = Template(_PAGE.template()).substitute(_PAGE.pieces(), data=_DATA_MARK)
     before, _, after = page.partition(_DATA_MARK)
     return before + _fitting(history, MAX_BYTES - len(page)) + after
@@ -74,6 +88,8 @@ class Point:
     """One candidate of one result: a point on the time axis."""
 
     result: EvalResult
+    at: int
+    """The position of the result."""
     run: str
     model: str
     """The name of its model spec."""
@@ -138,13 +154,16 @@ class History:
     ids: list[str]
     slices: list[str]
     rows: dict[str, Any]
+    watched: Watched | None
 
     @classmethod
-    def of(cls, results: Sequence[EvalResult]) -> History:
+    def of(
+        cls, results: Sequence[EvalResult], names: Sequence[str], watched: Watched | None
+    ) -> History:
         """Every number of every candidate and baseline; changes are left to the page to subtract."""
         points = [
-            Point(result, name, spec.name)
-            for result, name in zip(results, run_names(results), strict=True)
+            Point(result, i, name, spec.name)
+            for i, (result, name) in enumerate(zip(results, names, strict=True))
             for spec in result.config.candidate_specs
         ]
         parts = [part for i, point in enumerate(points) for part in _rows(i, point)]
@@ -154,11 +173,12 @@ class History:
         keys, key = _codes(pc.binary_join_element_wise(*_texts(table), _SEPARATOR))
         ids, slice_code = _codes(table["slice_id"])
         order, rank = _by_size(ids, slice_code, table["examples"].to_numpy())
-        names = dict(zip(table["slice_id"].to_pylist(), table["slice"].to_pylist(), strict=True))
+        known = dict(zip(table["slice_id"].to_pylist(), table["slice"].to_pylist(), strict=True))
         numbers = ("point", "value", "lower", "upper", "examples")
-        rows = {name: table[name].to_numpy() for name in numbers}
-        slices = [names[identity] for identity in order]
-        return cls(points, keys, order, slices, {**rows, "key": key, "slice": rank[slice_code]})
+        rows: dict[str, Any] = {name: table[name].to_numpy() for name in numbers}
+        slices = [known[identity] for identity in order]
+        rows |= {"key": key, "slice": rank[slice_code]}
+        return cls(points, keys, order, slices, rows, watched)
 
     def first_size(self) -> int:
         """An upper estimate of how many slices fit."""
@@ -202,7 +222,29 @@ class History:
             "metrics": [self._metric(i, fields) for i in range(len(self.keys))],
             "failed": [where for where, _ in self._checks(size, _has_failed)],
             "bounds": [[*where, bound] for where, bound in self._checks(size, _bounds_a_value)],
+            "watched": None if self.watched is None else self._watched(self.watched, size),
         }
+
+    def _watched(self, watched: Watched, size: int) -> dict[str, Any]:
+        """What monitoring says, by the places of metrics, slices and points, -1 where one is not here."""
+        slices = {identity: i for i, identity in enumerate(self.ids[:size])}
+        alerts = [
+            {
+                "metric": self.keys.index(text) if (text := _text(mark.key)) in self.keys else -1,
+                "slice": slices.get(slice_id(mark.slice_key), -1),
+                "since": self._point(mark.since, mark.key.model),
+                "raised": self._point(mark.raised, mark.key.model),
+                "sentence": shortened(mark.sentence, _MAX_SENTENCE),
+            }
+            for mark in watched.marks
+        ]
+        said = {"summary": watched.summary, "errorRate": watched.error_rate, "noun": watched.noun}
+        return {**said, "alerts": alerts}
+
+    def _point(self, at: int, model: str) -> int:
+        """The point of a result, and of one of its candidates where it has several."""
+        own = (i for i, point in enumerate(self.points) if point.at == at)
+        return next((i for i in own if model in {"", self.points[i].model}), -1)
 
     def _first(self) -> int:
         """The place of the metric to show first: the last run's judged one, failures before others."""
@@ -280,6 +322,12 @@ def _texts(table: pa.Table) -> list[pa.ChunkedArray]:
         "metric": pc.binary_join_element_wise(table["metric"], ratio, ""),
     }
     return [made.get(key, table[key]) for key in _KEYS]
+
+
+def _text(key: Key) -> str:
+    """What `_texts` makes of the key of a value."""
+    texts = {**dataclasses.asdict(key), "weighted": "weighted" if key.weighted else ""}
+    return _SEPARATOR.join(texts[name] for name in _KEYS)
 
 
 def _distinct_keys(table: pa.Table) -> list[str]:

@@ -50,6 +50,7 @@ function drawOverTime() {
   const picture = pictureOf(width, HEIGHT, label);
   picture.setAttribute("role", "group");
   picture.append(
+    ...beginnings(lines, frame),
     ...grid(axis, frame.y, frame.left, frame.right),
     ...runLabels(names, frame, room.most),
     ...curves(lines, frame),
@@ -216,6 +217,7 @@ function keyOf(lines) {
     sliceRank() && "thin line: Overall",
     metric().lower && "upright lines: confidence intervals",
     data.points.some((_, i) => boundsOf(sliceRank(), i).length) && "red lines: bounds of the value",
+    alertsHere().length && `${BEGAN} where a change began`,
   ];
   const parts = texts.filter(Boolean).map((text) => make("span", {}, String(text)));
   if (state.over === "runs") return parts;

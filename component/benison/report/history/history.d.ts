@@ -28,6 +28,26 @@ interface Point {
   data: Named;
 }
 
+/** What monitoring said: -1 for a metric, slice or point that the page does not have. */
+interface Alert {
+  metric: number;
+  slice: number;
+  /** The point in which the change began. */
+  since: number;
+  /** The point in which it was seen. */
+  raised: number;
+  sentence: string;
+}
+
+interface Watched {
+  summary: string;
+  errorRate: string;
+  /** What a point is: an evaluation, or a period of one. */
+  noun: string;
+  /** The strongest first. */
+  alerts: Alert[];
+}
+
 interface Data {
   points: Point[];
   /** The metric that is shown first. */
@@ -39,6 +59,8 @@ interface Data {
   failed: [metric: number, slice: number, point: number][];
   /** The bounds of the checks of values. */
   bounds: [metric: number, slice: number, point: number, bound: number][];
+  /** Nothing where nobody watched. */
+  watched: Watched | null;
 }
 
 type Over = "runs" | "model" | "data";

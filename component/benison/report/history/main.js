@@ -51,13 +51,25 @@ function draw() {
   drawRuns();
 }
 
-/** How many evaluations there are, and how they ended. */
+/** How many evaluations, or periods of one, there are, and how they ended. */
 function summary() {
   const { points } = data;
   const blessed = points.filter(({ verdict }) => verdict === "blessed").length;
-  const [from, to] = [points[0], points[lastPoint()]].map(({ created }) => created.slice(0, 10));
+  const [from, to] = [points[0], points[lastPoint()]].map(({ run, created }) =>
+    arePeriods() ? run : created.slice(0, 10),
+  );
   const when = from === to ? `on ${from}` : `from ${from} to ${to}`;
-  return `${counted(points.length, "evaluation")} ${when}: ${blessed} blessed`;
+  return `${counted(points.length, noun())} ${when}: ${blessed} blessed`;
+}
+
+const noun = () => data.watched?.noun ?? "evaluation";
+const arePeriods = () => noun() !== "evaluation";
+
+/** Periods of one evaluation have one model and the same data. */
+function namePeriods() {
+  if (!arePeriods()) return;
+  at("runs-title").textContent = "Periods";
+  at("over-label").hidden = true;
 }
 
 function startControls() {
@@ -78,6 +90,8 @@ orSayWhyNot(async () => {
   chooseFirst();
   address.begin();
   startControls();
+  listAlerts();
+  namePeriods();
   explainOnHover();
   at("summary").textContent = summary();
   at("rooms").hidden = false;

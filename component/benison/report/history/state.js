@@ -47,8 +47,9 @@ const lastPoint = () => data.points.length - 1;
 
 /** What is shown before anything is chosen. */
 function chooseFirst() {
-  DEFAULTS.metric = data.metrics[data.first].label;
-  DEFAULTS.slice = data.slices[0];
+  const alert = data.watched?.alerts.find(({ metric: m, slice }) => m >= 0 && slice >= 0);
+  DEFAULTS.metric = data.metrics[alert?.metric ?? data.first].label;
+  DEFAULTS.slice = data.slices[alert?.slice ?? 0];
   DEFAULTS.from = Math.max(0, lastPoint() - 1);
   DEFAULTS.to = lastPoint();
 }

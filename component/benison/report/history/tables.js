@@ -3,7 +3,7 @@
 
 const MOST_MOVED = 15;
 const NONE_MOVED = "No slice moved. Choose other runs, or ask for fewer examples.";
-const WORDS = ["slice", "run", "verdict", "evaluated", "model", "data"];
+const WORDS = ["slice", "run", "verdict", "alert", "evaluated", "model", "data"];
 
 /**
  * @param {string[]} head
@@ -89,6 +89,7 @@ function runColumns() {
   return [
     { name: "run", of: (i) => data.points[i].run },
     { name: "verdict", of: (i) => VERDICTS[data.points[i].verdict].words, draw: verdictText },
+    ...(data.watched ? [{ name: "alert", of: alertAt }] : []),
     { name: "examples", of: (i) => examplesOf(slice, i), draw: (n) => sizeText(Number(n)) },
     column("value"),
     column("lower"),
@@ -109,8 +110,8 @@ function verdictText(words, i) {
 
 function drawRuns() {
   const { lower, upper, baseline } = metric();
-  /** @type {Record<string, Grid | undefined>} */
-  const optional = { lower, upper, baseline, change: baseline };
+  /** @type {Record<string, unknown>} */
+  const optional = { lower, upper, baseline, change: baseline, alert: alertsHere().length };
   const columns = runColumns().filter(({ name }) => !(name in optional) || optional[name]);
   const rows = data.points.map((_, i) =>
     columns.map(({ of, draw: drawn }) => {
