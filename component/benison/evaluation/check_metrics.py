@@ -114,6 +114,8 @@ def _bounds(spec: MetricsSpec, metrics: list[tuple[Metric, ...]]) -> Iterator[Fa
 def _means(spec: MetricsSpec, metrics: list[tuple[Metric, ...]]) -> Iterator[Fault]:
     """Means over classes or outputs of what is no number, which would not be there."""
     over_classes = spec.aggregate is not None and not spec.aggregate.micro_average
+    if not over_classes and not spec.output_weights:
+        return
     for i, built in enumerate(metrics):
         for metric in built:
             form, _, _ = _form(metric).partition(", so that")

@@ -26,13 +26,13 @@ from benison.metrics.base import Metric, Statistic, ratio
 from benison.metrics.statistics.binary import Weights
 from benison.metrics.statistics.cells import starts
 from benison.metrics.statistics.ranks import Ranks
-from benison.metrics.statistics.scale import BINS, bins_of
+from benison.metrics.statistics.scale import bins_of
 
 _FEWEST = 5
 """Fewer rows of a class say nothing of the error."""
 _NOISE = 1e-13
 """The error of an area that rounding leaves where all placements are alike."""
-_SEARCHES = 8
+_SEARCHES = 32
 """A search among the scores of a slice takes as long as to count so many bins."""
 
 
@@ -126,7 +126,10 @@ def _moments(sample: ScoreSample, own: Ranks, other: Ranks | None) -> ClassMomen
         return np.asarray(scale * np.bincount(drawn.keys, a * b, minlength=keys))
 
     effective = ratio(sample.rows * total**2, count * squares)
-    return ClassMoments(product(z, z), product(y, y), product(z, y), effective)
+    single = product(z, z)
+    if other is None:
+        return ClassMoments(single, single, single, effective)
+    return ClassMoments(single, product(y, y), product(z, y), effective)
 
 
 def _influences(drawn: Drawn, placed: Array, keys: int) -> Array:
@@ -188,12 +191,13 @@ class ScoreSums(NamedTuple):
 
     def _positions(self, known: Array | Index, values: Array) -> tuple[Index, Index]:
         """How many entries of a slice are below each value, and how many up to it."""
-        if not self.are_bins or _SEARCHES * len(values) < BINS:
+        span = int(known[-1] - known[0]) + 1 if self.are_bins else 0
+        if not self.are_bins or _SEARCHES * len(values) < span:
             left, right = (np.searchsorted(known, values, side) for side in ("left", "right"))
             return left, right
-        ends = np.append(0, np.cumsum(np.bincount(known, minlength=BINS)))
-        bins = np.nan_to_num(values).astype(np.int64)
-        return ends[bins], ends[bins + 1]
+        ends = np.append(0, np.cumsum(np.bincount(known - known[0], minlength=span)))
+        bins = np.fmax(values, 0.0).astype(np.int64) - known[0]
+        return ends[np.clip(bins, 0, span)], ends[np.clip(bins + 1, 0, span)]
 
 
 def _score_sums(ranks: Ranks) -> Iterator[ScoreSums]:

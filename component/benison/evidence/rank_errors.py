@@ -44,10 +44,11 @@ class PairedRows(SampledPairs):
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> ScoreSample:
         inputs, codes = heavy(inputs, codes)
-        numbers = np.stack([*self.numbers_of(inputs), inputs.labels], axis=1)
+        numbers = (*self.numbers_of(inputs), inputs.labels)
         sides = np.zeros(len(inputs), np.int64)  # all are of one class
         rows = DrawnRows(codes, sides, self.drawn_by(inputs), numbers)
-        return ScoreSample(codes.tabulate(sides, 2).ravel(), (), (rows,))
+        counts = np.stack([codes.count(), np.zeros_like(codes.count())], axis=1)
+        return ScoreSample(counts.ravel(), (), (rows,))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,14 +11,16 @@ import functools
 import inspect
 import math
 import typing
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
 from benison.config.faults import described
 from benison.config.plain import shortened
 from benison.errors import ConfigError, suggestion
+
+ReadT = TypeVar("ReadT")
 
 MOST = 1_000_000
 """Thresholds or buckets: of a slice they are 24 MB."""
@@ -75,7 +77,7 @@ def check(class_name: str, factory: Any, config: Mapping[str, Any]) -> None:
     Traceback (most recent call last):
     benison.errors.ConfigError: ExampleCount has no parameter 'nmae'. Did you mean 'name'?
     """
-    known = inspect.signature(factory).parameters
+    known = _read_once(_parameters, factory)
     faults = [*_unknown(class_name, known, config), *_missing(class_name, known, config)]
     for name, value in config.items():
         faults += [f"{class_name}: {name} {fault}" for fault in _too_large(name, value)]
@@ -92,7 +94,7 @@ def check_types(class_name: str, factory: Any, config: Mapping[str, Any]) -> Non
     Raises:
         ConfigError: One sentence for each.
     """
-    hints, faults = _hints(factory), []
+    hints, faults = _read_once(_hints, factory), []
     for name, value in config.items():
         if name == "name" and not (
             isinstance(value, str) and value.strip() and value.isprintable()
@@ -167,6 +169,21 @@ def _missing(
             yield f"{class_name} needs the parameter {name!r}."
 
 
+def _read_once(read: Callable[[Any], ReadT], factory: Any) -> ReadT:
+    """What `read` says of a factory, which is asked several times in a run; anew where it has no hash."""
+    return _kept(read, factory) if isinstance(factory, Hashable) else read(factory)
+
+
+@functools.lru_cache(maxsize=1024)
+def _kept(read: Callable[[Any], ReadT], of: Any) -> ReadT:
+    return read(of)
+
+
+def _parameters(factory: Any) -> Mapping[str, inspect.Parameter]:
+    """The parameters of a factory, by name."""
+    return inspect.signature(factory).parameters
+
+
 def _hints(factory: Any) -> dict[str, Any]:
     """The types of a factory's parameters; nothing of one whose annotations cannot be read."""
     while isinstance(factory, functools.partial):
@@ -188,7 +205,7 @@ def _too_large(name: str, value: Any) -> Iterator[str]:
 
 def _fits(hint: Any, value: Any) -> bool:
     try:
-        TypeAdapter(hint).validate_python(value, strict=True)
+        _read_once(TypeAdapter, hint).validate_python(value, strict=True)
     except ValidationError:
         return False
     except PydanticUserError:  # a type of the user's own, which the class itself must check

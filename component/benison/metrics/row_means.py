@@ -127,6 +127,9 @@ class LogCoshError(LogCosh):
 
     name: str = "log_cosh_error"
 
+    def statistics(self) -> tuple[Statistic[Arrays], ...]:
+        return LogCosh().statistics()
+
 
 @dataclasses.dataclass(frozen=True)
 class Huber(PerRowMean):

@@ -39,7 +39,7 @@ from benison.table import documents
 from benison.table.key import CHANGE, KEY_COLUMNS, SLICE_RATIO, VALUE, VIEW_COLUMNS
 from benison.table.row_files import ANALYSIS
 from benison.table.schema import METRICS_SCHEMA, PLOTS_SCHEMA
-from benison.table.slices import slice_ids
+from benison.table.slices import grouped, slice_ids
 from benison.table.words import metric_kind
 from benison.validation.terms import LOWER
 from benison.validation.verdict import Verdict
@@ -248,15 +248,22 @@ class EvalResult:
 
         Thresholds on one side say it, else the metric (`Metric.higher_is_better`).
         """
-        name = metric if metric in self.metric_names() else metric_kind(metric)[0]
-        judged = self.verdict.table
-        of_metric = judged["side"].filter(pc.equal(judged["metric"], name))
-        sides = set(pc.unique(of_metric).to_pylist()) - {""}
+        name = metric if metric in self._sides else metric_kind(metric)[0]
+        sides = self._sides.get(name, set())
         if len(sides) == 1:
             return LOWER not in sides
         about = self.about.get(name)
         better = None if about is None else about.higher_is_better
         return None if better is None else not better
+
+    @cached_property
+    def _sides(self) -> dict[str, set[str]]:
+        """On which sides each metric has thresholds, by its name in the results."""
+        sides: dict[str, set[str]] = {name: set() for name in self.metric_names()}
+        judged = grouped(self.verdict.table, ["metric", "side"])
+        for name, side in zip(*(judged[c].to_pylist() for c in ("metric", "side")), strict=True):
+            sides.setdefault(name, set()).update({side} - {""})
+        return sides
 
     @cached_property
     def about(self) -> dict[str, About]:

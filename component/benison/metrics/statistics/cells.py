@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from benison.data.batch import Array
+from benison.data.batch import Array, Mask
 from benison.metrics.base import Index, Statistic
 from benison.metrics.statistics.pending_cells import Pending, joined, neighbours, table_of
 from benison.slicing.codes import SliceCodes, grouped_sum
@@ -224,10 +224,11 @@ class Cells:
             return
         step = max(1, BLOCK_CELLS // self.width)
         for start in range(0, self.size, step):
-            both = compact.sums[start * self.width : (start + step) * self.width].reshape(-1, 2)
-            occupied = np.flatnonzero((both[:, 0] != 0) | (both[:, 1] != 0))
+            both = compact.sums[start * self.width : (start + step) * self.width]
+            occupied = np.flatnonzero(_held_pairs(both))
+            held = both.reshape(-1, 2).take(occupied, axis=0)
             keys = occupied + start * self.width // 2
-            yield CellPairs(min(start + step, self.size), keys, *both[occupied].T)
+            yield CellPairs(min(start + step, self.size), keys, *held.T)
 
     def count_pairs(self, columns: int) -> Index:
         """How many of the first `columns` pairs of cells of each slice are occupied: int64[S]."""
@@ -238,7 +239,7 @@ class Cells:
             return np.bincount(slices[cells < 2 * columns], minlength=self.size)
         sums = compact.sums.reshape(self.size, self.width)[:, : 2 * columns]
         # Slice by slice, which needs no more memory.
-        counts = [np.count_nonzero((row[::2] != 0) | (row[1::2] != 0)) for row in sums]
+        counts = [np.count_nonzero(_held_pairs(row)) for row in sums]
         return np.array(counts, np.int64)
 
     def _sparse_pairs(self, keys: Index) -> Iterator[CellPairs]:
@@ -294,6 +295,11 @@ class Cells:
             sums = np.zeros(self.size * self.width)
             sums[compact.keys] = compact.sums
         return sums.reshape(self.size, self.width)
+
+
+def _held_pairs(sums: Array) -> Mask:
+    """Which pairs of neighbours, of contiguous float64[2 n], are not both 0: bool[n]."""
+    return np.asarray((sums != 0).view(np.int16) != 0)
 
 
 def _table(keys: Index, sums: Array | None, cells: int) -> Array:
