@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
@@ -90,3 +92,29 @@ def test_what_does_not_fit_is_refused_as_by_a_run(trips: pa.Table) -> None:
         estimate({"examples": trips, "config": config("AUCC")})
     with pytest.raises(benison.ConfigError, match="baseline"):
         estimate({"examples": trips, "config": MADE, "baseline": "latest-blessed"})
+
+
+def test_rows_that_probes_have_predicted_are_said_against_the_budget() -> None:
+    """As many as are predicted; feature swaps have as many as they have where no feature has few values."""
+    rows = np.random.default_rng(0).normal(size=(300, 2))
+    company = [f"company {i % 12}" for i in range(300)]
+    table = pa.table(
+        {"fare": rows[:, 0], "company": company, "label": (rows[:, 1] > 0).astype(int)}
+    )
+    calls: list[int] = []
+
+    def model(frame: Any) -> Any:
+        calls.append(len(frame))
+        return 1 / (1 + np.exp(-frame["fare"].fillna(0.0).to_numpy(float)))
+
+    swaps = {"name": "feature_swaps", "features": ["company"]}
+    names = ["hostile_values", "permutation_flips", swaps, "noise_flips"]
+    debugging = {"rows": 100, "budget": 1_700, "probes": names}
+    asked = {**config("AUC"), "model_specs": [{"label_key": "label"}], "debugging": debugging}
+    (cost,) = estimate({"examples": table, "config": asked, "model": model}).probes
+    assert not calls
+    benison.evaluate(table, asked, model=model)
+    predicted = sum(calls) - 300  # for the metrics
+    assert cost.total - cost.probes["noise_flips"] == predicted
+    assert f"{predicted + cost.probes['noise_flips']:,} rows predicted, of 1,700" in cost.sentence
+    assert cost.sentence.endswith("Beyond it, and not begun: noise_flips.")

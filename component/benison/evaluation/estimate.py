@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benison.data.shards import BATCH_ROWS
 from benison.engine.cores import threads_of
@@ -29,6 +29,9 @@ from benison.metrics.statistics.ranks import ScoreRanks
 from benison.models import local_copies
 from benison.table.words import counted
 from benison.weak_slices.layout import counted_depth
+
+if TYPE_CHECKING:
+    from benison.evaluation.probe_costs import ProbeCost
 
 _ROW, _SPEC, _STATE, _RANKS = 15, 22, 5, 65  # nanoseconds
 _FEATURE, _COMBINATION = 40, 8  # of weak slices; nanoseconds
@@ -52,6 +55,7 @@ class CostEstimate:
         models: The models that are called.
         weak_slice_features: The features of which weak slices are looked for.
         examples_per_slice: How many rows of each failed slice a second pass keeps.
+        probes: How many rows probes have predicted, of each output that is probed.
     """
 
     columns: list[str] | None
@@ -63,6 +67,7 @@ class CostEstimate:
     models: list[str]
     weak_slice_features: list[str]
     examples_per_slice: int = 0
+    probes: list[ProbeCost] = dataclasses.field(default_factory=list)
 
     def sentences(self) -> Iterator[str]:
         """What a command prints."""
@@ -79,6 +84,7 @@ class CostEstimate:
             yield f"Looks for weak slices of {count}, whose values a scan before the pass finds."
         if self.examples_per_slice:
             yield "If slices fail, all columns are read a second time for their worst rows."
+        yield from (each.sentence for each in self.probes)
         if self.models:
             yield f"What calling {', '.join(self.models)} takes is not in it."
 
@@ -144,7 +150,16 @@ def _of_job(job: Job, threads: int) -> CostEstimate:
         sorted(job.paths),
         features,
         job.config.options.examples_per_slice,
+        _probe_costs(job),
     )
+
+
+def _probe_costs(job: Job) -> list[ProbeCost]:
+    if job.config.debugging is None:
+        return []
+    from benison.evaluation.probe_costs import probe_costs  # of no use to other runs
+
+    return probe_costs(job.plan, job.dataset, job.extractors)
 
 
 def _search_cost(plan: Plan, features: int) -> float:

@@ -88,13 +88,15 @@ def with_probing(
     others = {key: value for key, value in outputs.items() if key not in used}
     kept = outputs.get(OUTPUT_KEY)
     rows = (
-        [] if kept is None else [*_Probing(plan, extractors, kept.batch, outputs, training).rows()]
+        [] if kept is None else [*Probing(plan, extractors, kept.batch, outputs, training).rows()]
     )
     return {**others, PROBES_KEY: pa.Table.from_pylist(rows, PROBES_SCHEMA)}
 
 
 @dataclasses.dataclass
-class _Probing:
+class Probing:
+    """The models of a plan, put to its probes on some rows."""
+
     plan: Plan
     extractors: Sequence[Extractor]
     batch: pa.RecordBatch
@@ -107,8 +109,8 @@ class _Probing:
         assert options is not None
         alpha = self.plan.config.options.certainty.alpha
         judged: list[tuple[Target, ProbeSpec, ProbeFinding]] = []
-        for target in self._targets():
-            specs = self._specs(target[0])
+        for target in self.targets():
+            specs = self.specs(target[0])
             try:
                 subject = self._subject(target)
             except ModelError as error:
@@ -124,7 +126,7 @@ class _Probing:
         for each, evidence in zip(judged, shown, strict=True):
             yield probe_row(*each, evidence)
 
-    def _targets(self) -> Iterator[Target]:
+    def targets(self) -> Iterator[Target]:
         """The outputs of the candidates."""
         for spec in self.plan.config.candidate_specs:
             yield from ((spec.name, output) for output in self.plan.outputs[spec.name])
@@ -132,7 +134,7 @@ class _Probing:
     def _is_called(self, model: str) -> bool:
         return any(spec.name == model for spec in self._predictions.specs)
 
-    def _specs(self, model: str) -> list[ProbeSpec]:
+    def specs(self, model: str) -> list[ProbeSpec]:
         """The probes of a model; those alone that look at its predictions, where these are in the data."""
         options = self.plan.config.debugging
         assert options is not None
@@ -152,7 +154,7 @@ class _Probing:
         subject = Subject(
             functools.partial(self._scores, target),
             self.batch,
-            self._features(target[0]),
+            self.features(target[0]),
             threshold=options.decision_threshold,
             tolerance=options.tolerance,
             measure=metrics.values,
@@ -190,7 +192,7 @@ class _Probing:
             )
         return scores
 
-    def _features(self, model: str) -> tuple[str, ...]:
+    def features(self, model: str) -> tuple[str, ...]:
         """What the model reads, as far as the data have it and it can be changed."""
         config = self.plan.config
         spec = next(each for each in config.model_specs if each.name == model)
