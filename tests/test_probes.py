@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -132,6 +133,10 @@ def test_a_fault_is_named_by_its_probe_alone(
     if model is failing:
         (sentence,) = [row["sentence"] for row in rows if row["notable"]]
         assert sentence.endswith("ZeroDivisionError: miles is missing.")
+    if model is bent:
+        (sentence,) = [row["sentence"] for row in rows if row["notable"]]
+        mean, most = re.search(r"rows, by (\S+) on average and (\S+) at most", sentence).groups()
+        assert 0.01 < float(mean) < float(most) < 1
     if model is overfitted:
         (area,) = [row["value"] for row in rows if row["probe"] == "membership"]
         assert area >= 0.7

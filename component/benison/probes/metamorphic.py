@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +32,30 @@ _ROUNDING = 1e-6
 _RARE = 0.01
 
 
+class Broken(NamedTuple):
+    """On which rows a rule does not hold.
+
+    Attributes:
+        rows: bool[N].
+        known: Those of which that is known: bool[N].
+        falls: By how much the prediction moves the wrong way: float64[N]; None of rules about other things.
+    """
+
+    rows: Mask
+    known: Mask
+    falls: Array | None = None
+
+    @property
+    def words(self) -> str:
+        """The end of a sentence."""
+        broken = self.rows & self.known
+        text = f"on {percent(int(broken.sum()), int(self.known.sum()))} rows"
+        if self.falls is None or not broken.any():
+            return text
+        falls = self.falls[broken]
+        return f"{text}, by {falls.mean():.3g} on average and {falls.max():.3g} at most"
+
+
 @dataclasses.dataclass(frozen=True)
 class BrokenRule(Probe):
     """Rows on which a rule does not hold, of each feature that the rule is about."""
@@ -42,9 +66,9 @@ class BrokenRule(Probe):
         yield from self.of_each(self.features(subject), lambda each: self._of(subject, each))
 
     def _of(self, subject: Subject, feature: str) -> Iterator[ProbeFinding]:
-        broken, known = self.broken(subject, feature)
-        count, total = int((broken & known).sum()), int(known.sum())
-        words = f"the rule that {self.rule(feature)} is broken on {percent(count, total)} rows"
+        broken = self.broken(subject, feature)
+        count, total = int((broken.rows & broken.known).sum()), int(broken.known.sum())
+        words = f"the rule that {self.rule(feature)} is broken {broken.words}"
         yield of_share(
             self.name, count, total, words, alpha=self.alpha, usual=_RARE, feature=feature
         )
@@ -54,8 +78,8 @@ class BrokenRule(Probe):
         """What must hold."""
 
     @abstractmethod
-    def broken(self, subject: Subject, feature: str) -> tuple[Mask, Mask]:
-        """The rows on which it does not, and those of which that is known: bool[N] each.
+    def broken(self, subject: Subject, feature: str) -> Broken:
+        """The rows on which it does not.
 
         Raises:
             ModelError: The model fails, or the rule cannot be about it.
@@ -112,15 +136,15 @@ class Monotone(BrokenRule):
         verb = "raises" if self.spec.direction == DOWN else "lowers"
         return f"{feature} up never {verb} the prediction"
 
-    def broken(self, subject: Subject, feature: str) -> tuple[Mask, Mask]:
+    def broken(self, subject: Subject, feature: str) -> Broken:
         self.check_numbers(subject, feature)
         spread = changes.spread_of(subject.rows.column(feature))
         raised, is_higher = self.raised(subject, feature, [step * spread for step in self.steps])
         scores = np.stack([self.signed(self.before(subject)), *raised])
-        falls = np.diff(scores, axis=0) < -_step(subject)
-        return np.asarray(falls.any(axis=0)), np.asarray(
-            np.isfinite(scores).all(axis=0) & is_higher
-        )
+        with np.errstate(invalid="ignore"):
+            falls = -np.diff(scores, axis=0).min(axis=0)
+        known = np.isfinite(scores).all(axis=0) & is_higher
+        return Broken(np.asarray(falls > _step(subject)), np.asarray(known), np.asarray(falls))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,7 +158,7 @@ class Directional(BrokenRule):
         verb = "lowers" if self.spec.direction == DOWN else "raises"
         return f"{feature} up by {self.spec.by:g} {verb} the prediction"
 
-    def broken(self, subject: Subject, feature: str) -> tuple[Mask, Mask]:
+    def broken(self, subject: Subject, feature: str) -> Broken:
         self.check_numbers(subject, feature)
         by, kind = self.spec.by or 0.0, innermost(subject.rows.schema.field(feature).type)
         if pa.types.is_integer(kind) and by != np.rint(by):
@@ -142,7 +166,7 @@ class Directional(BrokenRule):
         before = self.signed(self.before(subject))
         (after,), is_higher = self.raised(subject, feature, [by])
         stays = np.asarray(after - before <= _step(subject))
-        return stays, np.asarray(np.isfinite(before) & np.isfinite(after) & is_higher)
+        return Broken(stays, np.asarray(np.isfinite(before) & np.isfinite(after) & is_higher))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,7 +179,7 @@ class Invariant(BrokenRule):
     def rule(self, feature: str) -> str:
         return f"{feature} never moves the prediction"
 
-    def broken(self, subject: Subject, feature: str) -> tuple[Mask, Mask]:
+    def broken(self, subject: Subject, feature: str) -> Broken:
         rows, before = self.sample(subject), self.before(subject)
         moved, known = np.zeros(len(before), np.bool_), finite(before)
         column = rows.column(feature)
@@ -166,7 +190,7 @@ class Invariant(BrokenRule):
             apart = np.abs(after - before).reshape(len(before), -1).max(axis=1, initial=0.0)
             moved |= apart > _step(subject)
             known &= finite(after)
-        return moved, known
+        return Broken(moved, known)
 
 
 def _step(subject: Subject) -> float:
