@@ -9,6 +9,7 @@ or the cells, that such arrays have.
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -107,6 +108,8 @@ REFUSED: list[tuple[Any, Any, Any, dict[str, Any], str]] = [
     (THIRD, "MeanLabel", {"binarize": {"k_list": [5]}}, {}, "there is no 5-th one"),
     (THIRD, "SparseCategoricalCrossentropy", MICRO, {}, "need a prediction for each class"),
     (ONE_HOT, "Precision", {}, {}, "choose them with binarize.class_ids"),
+    (ONE_HOT, ("Precision", {"class_id": 2}), {"binarize": {"class_ids": [2]}}, {}, "keep one"),
+    (ONE_HOT, ("Precision", {"top_k": 2}), FIRST_TWO, {}, "keep one"),
     (
         {"label": ["b"], "prediction": [[0.2, 0.7, 0.1]]},
         "MeanLabel",
@@ -266,6 +269,34 @@ def test_the_calibration_of_the_best_classes() -> None:
         ("weight", [4, 4, 4, 4, 4]),
     ):
         assert [made[column][i] for i in filled] == pytest.approx(expected)
+
+
+CARS = {
+    "probabilities": [[1.0, 6.9407083e-24, 2.7419115e-38, 0.0], [0.2, 0.3, 0.4, 0.1]],
+    "all_classes": [["unacc", "acc", "vgood", "good"]] * 2,
+}
+
+
+@pytest.mark.parametrize(
+    ("class_name", "of_second"),
+    [("MultiClassConfusionMatrixAtThresholds", -1), ("MultiClassConfusionMatrixPlot", 2)],
+)
+def test_the_matrix_of_classes_of_which_a_model_returns_the_names(
+    class_name: str, of_second: int
+) -> None:
+    def model(frame: Any) -> dict[str, Any]:
+        return {name: np.array(values)[: len(frame)] for name, values in CARS.items()}
+
+    spec = {"label_key": "label", "example_weight_key": "weight"}
+    metrics = [{"class_name": class_name}]
+    config = {"model_specs": [spec], "metrics_specs": [{"metrics": metrics}]}
+    rows = {"label": ["unacc", "vgood"], "weight": [0.5, 1.0]}
+    result = benison.evaluate(pa.table(rows), config, model=model)
+    is_plot = result.plots.num_rows
+    made = dict(result.plots["columns"][0].as_py()) if is_plot else json.loads(result.metrics["structured"][0].as_py())  # fmt: skip
+    columns = ("actual_class_id", "predicted_class_id", "num_weighted_examples")
+    cells = {tuple(cell[:2]): cell[2] for cell in zip(*(made[c] for c in columns), strict=True)}
+    assert {at: n for at, n in cells.items() if n} == {(0, 0): 0.5, (2, of_second): 1.0}
 
 
 @pytest.mark.parametrize("names", ["all_classes", "classes"])

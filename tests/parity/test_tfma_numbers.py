@@ -300,6 +300,10 @@ CASES = [
         for name, value, config, spec in [
             ("Precision", 1.6 / 4.8, {"top_k": 2}, {}),
             ("Recall", 1.6 / 2.4, {"top_k": 2}, {}),
+            ("Precision", 1.6 / 4.8, {}, FIRST_TWO),
+            ("Recall", 1.6 / 2.4, {}, FIRST_TWO),
+            ("Precision", 1.9 / 7.2, {}, {"binarize": {"top_k_list": [3]}}),
+            ("Recall", 1.9 / 2.4, {}, {"binarize": {"top_k_list": [3]}}),
         ]
     ),
     *(
