@@ -20,7 +20,15 @@ from typer.testing import CliRunner
 import benison
 from benison.cli import app
 from benison.errors import BenisonError, NothingYetError, PublishError
-from benison.monitoring import Alert, MonitorReport, Watch, monitor, monitor_columns, monitor_stream
+from benison.monitoring import (
+    DETECTORS,
+    Alert,
+    MonitorReport,
+    Watch,
+    monitor,
+    monitor_columns,
+    monitor_stream,
+)
 from benison.monitoring.detectors import BucketCounts
 from benison.monitoring.e_detector import EDetector
 from benison.monitoring.explanations import explained
@@ -432,10 +440,23 @@ def test_the_command_gates_and_replays(tmp_path: Path) -> None:
     assert json.loads(as_json.stdout)["alerts"][0]["since"] == f"day-{CHANGE_AT:02}"
     replay = CliRunner().invoke(app, ["monitor", *runs, "--replay", "--json"])
     values = json.loads(replay.stdout)
-    assert [each["alarms"] for each in values] == sorted(
-        (each["alarms"] for each in values), reverse=True
-    )
     assert values[0]["slices"][0] == "company=Blue"
+    alarms: dict[str, list[int]] = {}
+    for each in values:
+        alarms.setdefault(each["detector"], []).append(each["alarms"])
+    # The results have no specificity and no margin density.
+    assert [*alarms] == [name for name in DETECTORS if name not in {"lfr", "md3"}]
+    assert all(counts == sorted(counts, reverse=True) for counts in alarms.values())
+    two = ["--detector", "adwin", "--detector", "ddm"]
+    table = CliRunner().invoke(app, ["monitor", *runs, "--replay", *two], env={"COLUMNS": "120"})
+    assert [line.split()[0] for line in table.stdout.splitlines()] == [
+        "detector",
+        *["adwin"] * len(alarms["adwin"]),
+        *["ddm"] * len(alarms["ddm"]),
+        "Where",
+    ]
+    refused = CliRunner().invoke(app, ["monitor", *runs, *two])
+    assert (refused.exit_code, "compared by --replay" in refused.stderr) == (2, True)
 
 
 def test_the_command_reads_a_stream(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from benison.monitoring.drift_links import with_drift
 from benison.monitoring.handing_on import publish_alerts, targets_of, write_junit
 from benison.monitoring.history_pages import history_page
 from benison.monitoring.kinds import E_DETECTOR, HDDDM
-from benison.monitoring.replaying import Replayed, replayed
+from benison.monitoring.replaying import Replayed, compared
 from benison.monitoring.streams import evaluated_in_periods
 from benison.monitoring.timeline import Timeline
 from benison.monitoring.watching import Watch, timeline_of
@@ -56,8 +56,8 @@ One metric of two slices, in the order in which they are named:
 The trips of a month by day, against the run that was blessed:
   benison monitor --examples trips.parquet --config eval.yaml --time-key pickup --reference out
 
-Which alarms each threshold would have given, to choose one:
-  benison monitor evaluations/* --replay --detector adwin
+Which alarms each threshold of each detector would have given, to choose one:
+  benison monitor evaluations/* --replay
 """
 
 
@@ -93,8 +93,13 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
         bool, typer.Option("--as-given", help="Keep the order; else by time of evaluation.")
     ] = False,
     detector: Annotated[
-        str, typer.Option(help=f"How a change is seen: {', '.join([*DETECTORS, HDDDM])}.")
-    ] = E_DETECTOR,
+        list[str] | None,
+        typer.Option(
+            help=f"How a change is seen: {', '.join([*DETECTORS, HDDDM])}; several to --replay. "
+            f"Default: {E_DETECTOR}.",
+            show_default=False,
+        ),
+    ] = None,
     metric: Annotated[
         list[str] | None,
         typer.Option(help="Rates to watch; repeatable. Default: those with thresholds."),
@@ -130,7 +135,10 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
         ),
     ] = None,
     replay: Annotated[
-        bool, typer.Option("--replay", help="Say which alarms each threshold would have given.")
+        bool,
+        typer.Option(
+            "--replay", help="Say which alarms each threshold of each detector would have given."
+        ),
     ] = False,
     gate: Annotated[
         bool, typer.Option("--gate", help="Exit with 1 if there is an alert or an undefined value.")
@@ -152,7 +160,9 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
     """The command behind MONITOR_HELP."""
     with errors(as_json):
         outputs = AlertOutputs(junit, page, as_json, gate, targets_of(publish or ()))
-        if detector == HDDDM:
+        detectors = detector or []
+        _refuse_several(detectors, replay)
+        if HDDDM in detectors:
             asked = (config, reference, model, threshold, format_, labelled)
             several = (runs, metric, slice_, publish, replay, as_given, page)
             _refuse_of_columns(any(each is not None for each in asked) or any(several))
@@ -171,7 +181,7 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
         is_stream_as_given = as_given and examples is not None
         _refuse_together(replay and outputs.are_asked, is_stream_as_given, bool(columns))
         watch = Watch(
-            detector,
+            detectors[0] if len(detectors) == 1 else E_DETECTOR,
             metric or None,
             slice_ or None,
             reference_buckets,
@@ -186,7 +196,7 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
         )
         timeline = stream.timeline(runs or [], as_given, first)
         if replay:
-            _print_replay(replayed(watch, timeline), as_json)
+            _print_replay(compared(watch, timeline, detectors), as_json)
             return
         report = with_drift(watch.report(timeline), timeline, examples, format_)
         outputs.finish(report, timeline)
@@ -217,6 +227,11 @@ class AlertOutputs:
         publish_alerts(report, self.sinks)
         if self.gate and not report.passes:
             raise typer.Exit(NOT_BLESSED)
+
+
+def _refuse_several(detectors: Sequence[str], is_replay: bool) -> None:
+    if len(detectors) > 1 and not is_replay:
+        raise ConfigError("One --detector watches; several are compared by --replay.")
 
 
 def _refuse_of_columns(has_others: bool) -> None:
@@ -336,8 +351,12 @@ def _print_replay(values: list[Replayed], as_json: bool) -> None:
     if as_json:
         print(json.dumps([each.to_dict() for each in values]))
         return
-    table = Table(values[0].parameter, "alarms", "slices with any", "alerts", box=None)
+    columns = ("detector", "threshold", "alarms", "slices with any", "alerts")
+    table, out = Table(*columns, box=None), console()
     for each in values:
         streams = f"{each.streams:,} of {each.of_streams:,}"
-        table.add_row(f"{each.value:g}", f"{each.alarms:,}", streams, plain("; ".join(each.slices)))
-    console().print(table)
+        threshold = f"{each.parameter} = {each.value:g}"
+        alerts = plain("; ".join(each.slices))
+        table.add_row(each.detector, threshold, f"{each.alarms:,}", streams, alerts)
+    out.print(table)
+    out.print("Where nothing had changed, each of these alarms is a false one.", style="dim")

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from benison.errors import DataError
 from benison.monitoring.kinds import DETECTORS
 from benison.monitoring.timeline import Timeline
-from benison.monitoring.watching import Watch
+from benison.monitoring.watching import OWN_METRICS, Watch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +38,39 @@ class Replayed:
     def to_dict(self) -> dict[str, Any]:
         """For machines."""
         return dataclasses.asdict(self)
+
+
+def compared(watch: Watch, timeline: Timeline, detectors: Sequence[str] = ()) -> list[Replayed]:
+    """What several detectors would have said, each with every value of its parameter.
+
+    Args:
+        watch: What is watched.
+        timeline: The old results.
+        detectors: Names; by default all, but for those of metrics that the results do not have.
+
+    Raises:
+        ConfigError: There is no such detector.
+        DataError: A metric or slice is not there, no metric is a rate, or nothing is left to be watched.
+    """
+    watches = [
+        dataclasses.replace(watch, detector=name, threshold=None)
+        for name in dict.fromkeys(detectors or _watchable(watch, timeline))
+    ]
+    return [each for own in watches for each in replayed(own, timeline)]
+
+
+def _watchable(watch: Watch, timeline: Timeline) -> Iterator[str]:
+    """The detectors of any rates, and those whose own are there, unless other rates are asked for."""
+    for name in DETECTORS:
+        if name not in OWN_METRICS or (not watch.metrics and _has(timeline, OWN_METRICS[name])):
+            yield name
+
+
+def _has(timeline: Timeline, metrics: Sequence[str]) -> bool:
+    try:
+        return bool(timeline.metrics(metrics))
+    except DataError:
+        return False
 
 
 def replayed(watch: Watch, timeline: Timeline) -> list[Replayed]:

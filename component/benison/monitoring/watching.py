@@ -102,7 +102,7 @@ class Watch:
             streams,
             _where([each.is_pending for each in series], series, names),
             _where([each.is_undefined for each in series], series, names),
-            tuple(name for name in self._names(timeline) if name not in watched),
+            tuple(name for name in self.names(timeline) if name not in watched),
             tuple(dict.fromkeys(name for each in series for name in each.unknown)),
             self.detector,
             self.horizon,
@@ -126,7 +126,12 @@ class Watch:
             return kind.make(self.false_alarms / max(streams, 1), self.horizon)
         return kind.make(kind.usual if self.threshold is None else self.threshold, self.horizon)
 
-    def _names(self, timeline: Timeline) -> list[str]:
+    def names(self, timeline: Timeline) -> list[str]:
+        """The metrics that are asked for, or that the detector is of, or that a gate judges.
+
+        Raises:
+            DataError: The results do not have one.
+        """
         own = OWN_METRICS.get(self.detector)
         if self.metrics or own is None:
             return timeline.metrics(self.metrics)
@@ -139,7 +144,7 @@ class Watch:
 
     def _series(self, timeline: Timeline) -> list[Series]:
         """What is watched, of every metric that is a rate."""
-        wanted = self._names(timeline)
+        wanted = self.names(timeline)
         if len(timeline.buckets) <= self.known:
             raise NothingYetError(
                 f"There are {len(timeline.buckets)} buckets, of which {self.known} are the reference, so "

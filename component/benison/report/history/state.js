@@ -50,7 +50,7 @@ function chooseFirst() {
   const alert = data.watched?.alerts.find(({ metric: m, slice }) => m >= 0 && slice >= 0);
   DEFAULTS.metric = data.metrics[alert?.metric ?? data.first].label;
   DEFAULTS.slice = data.slices[alert?.slice ?? 0];
-  DEFAULTS.from = Math.max(0, lastPoint() - 1);
+  DEFAULTS.from = Math.max(0, (alert?.since ?? lastPoint()) - 1);
   DEFAULTS.to = lastPoint();
 }
 
