@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import benison
+from tests.component.test_history import carried
 from tests.orchestration.airflow_host import AirflowDatabases, AirflowHost
 
 PIPELINES = Path(__file__).parents[1] / "pipelines"
@@ -83,6 +85,19 @@ def test_taxi_airflow(
         "file:///models/taxi",
         str(demo[0] / "models" / "candidate-2"),
     )
+
+
+def test_taxi_month(tmp_path: Path) -> None:
+    report = runpy.run_path(str(PIPELINES / "taxi_month.py"))["run"](tmp_path)
+    (alert,) = report.alerts
+    slice_ = "company=Flash Cab, payment_type=Credit Card"
+    assert (alert.metric, alert.slice, alert.since) == ("binary_accuracy", slice_, "2026-03-21")
+    assert benison.load_result(tmp_path / "march").verdict.status == "blessed"
+    data = carried((tmp_path / "history.html").read_text(encoding="utf-8"))
+    (shown,) = data["watched"]["alerts"]
+    assert data["slices"][shown["slice"]] == slice_
+    assert data["points"][shown["since"]]["run"] == "2026-03-21"
+    assert shown["sentence"] == alert.reason
 
 
 def test_every_pipeline_is_run() -> None:
