@@ -21,6 +21,7 @@ from benison.monitoring import DETECTORS
 from benison.monitoring.column_drift import hellinger_drift
 from benison.monitoring.detectors import BucketCounts
 from benison.monitoring.kinds import MD3
+from tests.statistics.gates import Measured, tell_within
 
 BUCKETS, ROWS, BLESSED_ROWS, CHANGE_AT, RATE = 60, 250, 100_000, 30, 0.10
 
@@ -141,7 +142,9 @@ def column_alarms(runs: int) -> float:
     return hits / runs
 
 
-def main(runs: int) -> None:
+def main(runs: int) -> int:
+    """Print a line for each measurement; 1 if one does not hold."""
+    failed = 0
     print(
         f"{'detector':12} {'false alarms':>12}  to .12: seen, rows   to .15: seen, rows   to .20: seen, rows"
     )
@@ -149,20 +152,29 @@ def main(runs: int) -> None:
     for name in DETECTORS:
         seen = [Seen.of(ours(name, counts)) for counts in changed]
         cells = [f"{each.seen:12.3f} {each.delay:6.0f}" for each in seen]
-        print(f"{name:12} {false_alarms(name, runs):12.4f} {'  '.join(cells)}")
+        alarms = false_alarms(name, runs)
+        print(f"{name:12} {alarms:12.4f} {'  '.join(cells)}")
+        if name == "e-detector":
+            failed |= _tell("false alarms of the e-detector", alarms, runs)
     few = np.arange(min(runs, 100))
     seen = [Seen.of(rivers(counts.take(few))) for counts in changed]
     cells = [f"{each.seen:12.3f} {each.delay:6.0f}" for each in seen]
-    print(f"{'hdddm':12} {column_alarms(min(runs, 400)):12.4f}")
+    columns = min(runs, 400)
+    failed |= _tell("false alarms of hdddm", column_alarms(columns), columns)
     for name, share in small_references(runs).items():
-        print(f"e-detector, {name}: {share:.4f}")
+        failed |= _tell(f"those of the e-detector, {name}", share, runs)
     for known in (1_000, 10_000):
         seen = [Seen.of(ours("e-detector", drawn(runs, r, 1, known))) for r in (0.12, 0.15, 0.20)]
         few_cells = [f"{each.seen:12.3f} {each.delay:6.0f}" for each in seen]
         print(f"e-detector after {known:,} rows: {'  '.join(few_cells)}")
     null = np.isfinite(rivers(drawn(runs, RATE).take(few))).mean()
     print(f"{'river ADWIN':12} {null:12.4f} {'  '.join(cells)}")
+    return int(failed)
+
+
+def _tell(what: str, share: float, runs: int) -> bool:
+    return tell_within(Measured(what, round(share * runs), runs), 0, 0.02)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 400)
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 400))

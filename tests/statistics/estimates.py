@@ -20,6 +20,8 @@ from sklearn import metrics
 
 from benison.data.batch import Array
 from benison.estimation import estimate, prediction_powered_mean
+from tests.statistics.coverage import LEAST, MOST
+from tests.statistics.gates import Measured, tell_within
 
 OF_SKLEARN = {
     "binary_accuracy": lambda y, s: metrics.accuracy_score(y, s > 0.5),
@@ -83,8 +85,9 @@ def powered(runs: int, labels: int = 300, judged: int = 20_000) -> tuple[float, 
     return hits / runs, widths, alone
 
 
-def main(runs: int) -> None:
-    """Print a table."""
+def main(runs: int) -> int:
+    """Print a line for each measurement; 1 if one does not hold."""
+    failed = 0
     for of in (
         (50_000, 2_000, 0.8),
         (50_000, 5_000, -0.8),
@@ -93,14 +96,20 @@ def main(runs: int) -> None:
         (20_000, 1_000, -0.8),
         (2_000, 1_000, 0.5),
     ):
-        print(f"reference {of[0]:,}, rows {of[1]:,}, shift {of[2]:+g}:", dict(shares(runs, *of)))
+        about = f"{of[0]:,} rows before, {of[1]:,} now, shift {of[2]:+g}"
+        failed |= _tell(about, shares(runs, *of), runs)
     few = shares(runs, 20_000, 20_300, 0.5, labels=300)
-    print("300 labels, the relation changed:", dict(few))
+    failed |= _tell("300 labels, the relation changed", few, runs)
     held, width, alone = powered(runs)
-    print(
-        f"a mean, 300 labels, 20,000 judged: held {held:.3f}, width {width:.3f}, alone {alone:.3f}"
-    )
+    failed |= _tell("300 labels, 20,000 judged", {"mean": held}, runs)
+    print(f"its width {width:.3f}, that of the labels alone {alone:.3f}")
+    return int(failed)
+
+
+def _tell(about: str, held: Mapping[str, float], runs: int) -> bool:
+    each = (Measured(f"{name}, {about}", round(s * runs), runs) for name, s in held.items())
+    return any([tell_within(measured, LEAST, MOST) for measured in each])
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 400)
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 400))

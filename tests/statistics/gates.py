@@ -17,10 +17,19 @@ import numpy as np
 from scipy import stats
 
 from benison.data.batch import Array
+from benison.evidence.block_errors import Replicates
+from benison.evidence.blocks import BLOCKS
+from benison.evidence.cell_errors import CellsEstimator
 from benison.evidence.correction import holm
+from benison.evidence.moment_errors import skew_of_means
+from benison.evidence.paired_cells import DECISIONS, CellCounts
+from benison.evidence.paired_spread import Paired
 from benison.evidence.spread import PairedShares, Share, Skewed
+from benison.metrics import from_config
+from benison.metrics.statistics.cells import Cells
 
 ALPHA = 0.05
+_AT_ONCE = 20
 MOST = 0.06
 """The most that the upper limit of an error may be."""
 
@@ -41,6 +50,19 @@ class Measured:
 
     def __str__(self) -> str:
         return f"{self.name:62} {self.hits / self.runs:7.4f} [{self.limit(False):.4f}, {self.limit(True):.4f}]"
+
+
+def tell(measured: object, claim: str, holds: bool) -> bool:
+    """Print what was measured beside what must hold, and whether it does; True where it does not."""
+    print(f"{measured}  {claim}: {'holds' if holds else 'DOES NOT HOLD'}", flush=True)
+    return not holds
+
+
+def tell_within(measured: Measured, least: float, most: float) -> bool:
+    """The same of a share that no chance of 1 % may show to be outside."""
+    holds = measured.limit(is_upper=True) >= least and measured.limit(is_upper=False) <= most
+    claim = f"at most {most:g}" if least == 0 else f"from {least:g} to {most:g}"
+    return tell(measured, claim, holds)
 
 
 def sizes(slices: int, seed: int = 0) -> Array:
@@ -71,6 +93,66 @@ def _family_errors(slices: int, churn: float, runs: int, bound: float) -> Measur
     )
 
 
+def _weighted(rng: np.random.Generator, rows: Array, churn: float, name: str) -> Paired:
+    """What rows of which three in ten weigh 3, and the others 1, say of two equal models.
+
+    One row in twenty is positive. Which weight a row has does not depend on who is right.
+    """
+    chances = np.zeros((2, DECISIONS, DECISIONS, 2))  # weight, candidate, baseline, label
+    for label, share in enumerate((0.95, 0.05)):
+        right, wrong = share * (0.9 - churn / 2), share * (0.1 - churn / 2)
+        chances[:, label, label, label] = right
+        chances[:, 1 - label, 1 - label, label] = wrong
+        chances[:, label, 1 - label, label] = chances[:, 1 - label, label, label] = (
+            share * churn / 2
+        )
+    chances *= np.array([0.7, 0.3]).reshape(2, 1, 1, 1)
+    size, width = len(rows), 2 * DECISIONS**2
+    counts = rng.multinomial(rows.astype(int), chances.ravel()).reshape(size, 2, width)
+    sums, squares = ((counts * [[each[0]], [each[1]]]).sum(1) for each in ((1, 3), (1, 9)))
+    cells = [Cells(size, width, of.astype(float).ravel(), None) for of in (sums, squares)]
+    nothing = Cells(size, width // 2, np.zeros(size * width // 2), None)
+    state = CellCounts(rows, cells[0], cells[1], nothing, np.ones(size))
+    return CellsEstimator(from_config(name, {}), paired=True, weighted=True).compared(state)
+
+
+def _clustered(rng: np.random.Generator, rows: Array, churn: float) -> Paired:
+    """What two equal models say of the accuracy of rows of which those of a cluster are alike."""
+    of_block = np.floor(rows / BLOCKS) + (rng.random((BLOCKS, len(rows))) < (rows / BLOCKS) % 1)
+    # A cluster has three rows, and all of them go the same way.
+    clusters = np.ceil(of_block / 3).astype(int)
+    won = rng.binomial(clusters, churn / 2)
+    lost = rng.binomial(clusters - won, churn / 2 / (1 - churn / 2))
+    sides = [np.minimum(3.0 * (0.9 * clusters + x), of_block) for x in (won, lost)]
+    own, other = (_without_each(hits, of_block) for hits in sides)
+    change = own.minus(other)
+    return Paired(own.spread, other.spread, change.spread, own.covariance(other))
+
+
+def _without_each(hits: Array, rows: Array) -> Replicates:
+    """The share of hits, and that without each block."""
+    value = hits.sum(0) / rows.sum(0)
+    without = (hits.sum(0) - hits) / np.maximum(rows.sum(0) - rows, 1.0)
+    return Replicates(value, without, rows > 0, np.abs(value))
+
+
+def _family_of(kind: str, slices: int, runs: int) -> Measured:
+    """Runs in which one of two equal models is refused somewhere, by weighted or clustered rows."""
+    rng, rows = np.random.default_rng(slices + 1), sizes(slices)
+    hits = 0
+    for start in range(0, runs, _AT_ONCE):
+        count = min(_AT_ONCE, runs - start)
+        many = np.tile(rows, count)
+        paired = (
+            _clustered(rng, many, 0.06)
+            if kind == "clustered"
+            else _weighted(rng, many, 0.06, kind.removeprefix("weighted "))
+        )
+        p = np.nan_to_num(paired.change.p_below(0.0), nan=1.0).reshape(count, slices)
+        hits += sum(bool((holm(of) <= ALPHA).any()) for of in p)
+    return Measured(f"refused though equal, {slices:,} slices, {kind}", hits, runs)
+
+
 def _falsely_blessed(rows: int, churn: float, bound: float, runs: int) -> Measured:
     """Models that are as bad as is no longer allowed, and are shown not to be worse."""
     rng = np.random.default_rng(rows)
@@ -94,11 +176,10 @@ def _skewed_losses(rows: int, runs: int) -> Measured:
     """Means of skewed changes of a loss at their bound, shown to be below it."""
     rng = np.random.default_rng(rows)
     values = rng.exponential(size=(runs, rows))
-    mean, deviation = values.mean(1), values.std(1, ddof=1)
-    third = ((values - mean[:, None]) ** 3).mean(1) / values.std(1) ** 3
-    spread = Skewed(
-        mean, deviation / np.sqrt(rows), np.full(runs, rows - 1.0), skew=third / np.sqrt(rows)
-    )
+    mean, error = values.mean(1), values.std(1, ddof=1) / np.sqrt(rows)
+    third = ((values - mean[:, None]) ** 3).sum(1)
+    many = np.full(runs, float(rows))
+    spread = Skewed(mean, error, many - 1, skew=skew_of_means(third, many, error))
     hits = int((spread.p_below(1.0) <= ALPHA).sum())
     return Measured(f"skewed loss shown below its bound, {rows:,} rows", hits, runs)
 
@@ -121,6 +202,11 @@ def errors(runs: int) -> Iterator[Measured]:
     for slices in (100, 1_000):
         yield _family_errors(slices, 0.06, max(runs * 100 // slices, 1), 0.0)
         yield _family_errors(slices, 0.06, max(runs * 100 // slices, 1), -0.01)
+    for kind in ("weighted BinaryAccuracy", "weighted Recall", "clustered"):
+        for slices in (100, 1_000):
+            yield _family_of(kind, slices, max(runs * 100 // slices, 1))
+    yield _family_errors(10_000, 0.06, max(runs // 20, 1), 0.0)
+    yield _falsely_blessed(20, 0.2, -0.1, runs)  # as the recall of few positives
     for rows in (30, 200, 1_000):
         yield _falsely_blessed(rows, 0.06, -0.01, runs)
         yield _falsely_blessed(rows, 0.06, -0.05, runs)
@@ -139,13 +225,9 @@ def main(runs: int) -> int:
     """Print a line for each measurement; 1 if one does not hold."""
     failed = 0
     for each in errors(runs):
-        holds = each.limit(is_upper=True) <= MOST
-        failed |= not holds
-        print(each, "" if holds else f"is more than {MOST}", flush=True)
+        failed |= tell(each, f"upper limit at most {MOST}", each.limit(is_upper=True) <= MOST)
     for each, least in powers(max(runs // 2, 1)):
-        holds = each.hits / each.runs >= least
-        failed |= not holds
-        print(each, "" if holds else f"is less than {least}", flush=True)
+        failed |= tell(each, f"at least {least}", each.hits / each.runs >= least)
     return int(failed)
 
 

@@ -89,12 +89,8 @@ class MomentsEstimator(Estimator):
         degrees = self._degrees(state)
         if not (self._statistic.cubes and is_mean(self.metric)):
             return Student(value, error, degrees)
-        with np.errstate(all="ignore"):
-            # The third central moment over the cube of the standard deviation, over the root of n.
-            skew = state.third[:, cube] / state.rows**3 / error**3
-            most = (state.rows - 2) / np.sqrt(state.rows * degrees)  # of one row unlike all others
-            skew = np.clip(skew, -most, most)
-        return Skewed(value, error, degrees, skew=np.where(np.isfinite(skew), skew, 0.0))
+        skew = skew_of_means(state.third[:, cube], state.rows, error)
+        return Skewed(value, error, degrees, skew=skew)
 
     def _degrees(self, state: RowMoments) -> Array:
         """(sum w)^2 / sum w^2 - 1, which is n - 1 without weights, float64[S]."""
@@ -140,6 +136,24 @@ class MomentsEstimator(Estimator):
         known[None] = sums[:, -1] if self.weighted else state.rows
         with np.errstate(all="ignore"):
             return np.asarray(self.metric.result(*_states_of(self.metric, known)))
+
+
+def skew_of_means(third: Array, rows: Array, error: Array) -> Array:
+    """The skewness of rows over the root of their number, as `Skewed` takes it; 0 where it is unknown.
+
+    That of few rows is too small, where they are skewed: of 30 exponential ones by a fifth. A factor of
+    1 + 6 / n makes up for it, and leaves that of rows which are not skewed around 0.
+
+    Args:
+        third: The sum of the cubes of their distances from the mean.
+        rows: How many rows there are.
+        error: The standard error of their mean.
+    """
+    with np.errstate(all="ignore"):
+        skew = third / rows**3 / error**3
+        most = (rows - 2) / np.sqrt(rows * (rows - 1))  # of one row unlike all others
+        skew = np.clip(skew, -most, most) * (1 + 6 / rows)
+    return np.where(np.isfinite(skew), skew, 0.0)
 
 
 def summands_of(metric: Metric) -> list[RowFunction | None] | None:

@@ -155,10 +155,12 @@ def joined_neighbours(rows: npt.NDArray[Any], least: float) -> list[int]:
 
     >>> joined_neighbours(np.array([1, 9, 2, 3, 8, 1]), 10)
     [0, 2]
+    >>> joined_neighbours(np.array([3, 0, 2]), 0)
+    [0, 1, 2]
     """
     starts, held = [0], 0.0
     for cell, count in enumerate(rows.tolist()):
-        if held >= least:
+        if cell and held >= least:
             starts.append(cell)
             held = 0.0
         held += count
