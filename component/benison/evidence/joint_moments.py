@@ -15,6 +15,7 @@ import dataclasses
 import functools
 import itertools
 import math
+from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -31,6 +32,8 @@ Powers: TypeAlias = tuple[int, ...]
 
 _FIRST = 1024
 _ORDER = 4
+_OCTAVES = 1000
+"""Powers of two within so many octaves of 1 are floats with all digits."""
 _MEANS = 2
 """The order up to which moments with the weights themselves are read, and not with their squares."""
 
@@ -126,7 +129,7 @@ class PairedJointMoments(Statistic[JointMoments]):
             centres = np.array([_centre(column) for column in columns])
             distances = [column - centre for column, centre in zip(columns, centres, strict=True)]
             units = [_octave(distance) for distance in distances]
-            scaled = [np.ldexp(x, -unit) for x, unit in zip(distances, units, strict=True)]
+            scaled = [_scaled(x, -unit) for x, unit in zip(distances, units, strict=True)]
             first, second = self._sums(scaled, inputs.weights, codes)
             rows = codes.count().astype(np.float64)
             centre, octaves = (
@@ -140,18 +143,15 @@ class PairedJointMoments(Statistic[JointMoments]):
         """`first` and `second`, about the same numbers in all slices."""
         columns = monomials(self.variables)
         first, second = np.zeros((2, codes.size, len(columns)))
-        products: dict[Powers, Array] = {(0,) * self.variables: np.ones(len(distances[0]))}
-        for powers, column in columns.items():
-            product = (
-                products[powers] if powers in products else _product(powers, products, distances)
-            )
-            products[powers] = product
-            if weights is not None and sum(powers) <= _MEANS:
-                first[:, column] = codes.sum(product * weights)
-            second[:, column] = codes.sum(product if weights is None else product * weights**2)
-        if weights is None:
-            low = sum(sum(powers) <= _MEANS for powers in columns)
-            first[:, :low] = second[:, :low]
+        squares = None if weights is None else weights**2
+        first[:, 0] = codes.count() if weights is None else codes.sum(weights)
+        second[:, 0] = first[:, 0] if squares is None else codes.sum(squares)
+        for powers, product in _products(distances):
+            column = columns[powers]
+            second[:, column] = codes.sum(product if squares is None else product * squares)
+            if sum(powers) <= _MEANS:
+                low = second[:, column] if weights is None else codes.sum(product * weights)
+                first[:, column] = low
         return first, second
 
     def merge(self, a: JointMoments, b: JointMoments) -> JointMoments:
@@ -181,11 +181,28 @@ class PairedJointMoments(Statistic[JointMoments]):
         return JointMoments(*(array[index] for array in state))
 
 
-def _product(powers: Powers, known: dict[Powers, Array], distances: list[Array]) -> Array:
-    """A product of distances from one of the order below."""
-    variable = next(i for i, power in enumerate(powers) if power)
-    lower = tuple(power - (i == variable) for i, power in enumerate(powers))
-    return known[lower] * distances[variable]
+def _products(distances: list[Array]) -> Iterator[tuple[Powers, Array]]:
+    """The products of powers from the first to the fourth order, float64[N] each.
+
+    Each is made of one of the order below it, in memory that the next ones of its order take: fresh memory
+    for each would cost many times what the product does.
+    """
+    memory = np.empty((_ORDER - 1, len(distances[0])))
+
+    def raised(powers: Powers, product: Array, least: int) -> Iterator[tuple[Powers, Array]]:
+        yield powers, product
+        order = sum(powers)
+        for i in range(least, len(distances) if order < _ORDER else 0):
+            higher = np.multiply(product, distances[i], out=memory[order - 1])
+            yield from raised(_times(powers, i), higher, i)
+
+    for i, distance in enumerate(distances):
+        yield from raised(_times((0,) * len(distances), i), distance, i)
+
+
+def _times(powers: Powers, variable: int) -> Powers:
+    """The powers of the product with one more factor."""
+    return tuple(power + (i == variable) for i, power in enumerate(powers))
 
 
 def _about(state: JointMoments, centre: Array) -> JointMoments:
@@ -213,7 +230,17 @@ def _centred(state: JointMoments) -> JointMoments:
 def _octave(distances: Array) -> int:
     """The power of two above all finite distances."""
     sizes = np.abs(distances)
-    return int(np.frexp(np.where(np.isfinite(sizes), sizes, 0.0).max(initial=0.0))[1])
+    largest = sizes.max(initial=0.0)
+    if not np.isfinite(largest):
+        largest = np.where(np.isfinite(sizes), sizes, 0.0).max(initial=0.0)
+    return int(np.frexp(largest)[1])
+
+
+def _scaled(values: Array, octaves: int) -> Array:
+    """Values times a power of two, by one product where that power is a float with all digits."""
+    if abs(octaves) < _OCTAVES:
+        return np.asarray(values * 2.0**octaves)
+    return np.asarray(np.ldexp(values, octaves))
 
 
 def _known_octaves(state: JointMoments) -> Array:
