@@ -8,12 +8,9 @@ TP / P. Both run over all thresholds, a prediction above the threshold being pos
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-
-import numpy as np
 
 from benison.data.batch import Array, Inputs  # noqa: F401 - Inputs is for the examples
-from benison.metrics.base import ratio
+from benison.metrics.areas import HEIGHTS, area, trapezoid
 from benison.metrics.curve_metric import CurveMetric, Thresholds
 from benison.metrics.registry import HIGHER, About, register
 from benison.metrics.statistics.curve import Curve
@@ -57,13 +54,13 @@ class AUC(CurveMetric):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for parameter, known in (("curve", _CURVES), ("summation_method", tuple(_HEIGHTS))):
+        for parameter, known in (("curve", _CURVES), ("summation_method", tuple(HEIGHTS))):
             value = getattr(self, parameter)
             if not isinstance(value, str) or value.lower() not in map(str.lower, known):
                 raise ValueError(f"{parameter} must be one of {', '.join(known)}, not {value!r}")
 
     def at(self, curve: Curve) -> Array:
-        return self._area(curve, self.summation_method.lower())
+        return area(curve, self._is_roc, self.summation_method.lower())
 
     def extremes(self, curve: Curve) -> tuple[Array, Array]:
         # Between points of unknown order a sum of rectangles may miss what a curve there would have.
@@ -71,7 +68,7 @@ class AUC(CurveMetric):
         low, high = (
             "interpolation" if method == missing else method for missing in ("majoring", "minoring")
         )
-        return self._area(curve.worst, low), self._area(curve.best, high)
+        return area(curve.worst, self._is_roc, low), area(curve.best, self._is_roc, high)
 
     def _value(self, curve: Curve) -> Array:
         return self.at(curve) if self._is_trapezoid else super()._value(curve)
@@ -79,15 +76,7 @@ class AUC(CurveMetric):
     def _both(self, curve: Curve) -> tuple[Array, Array]:
         if not self._is_trapezoid or curve.is_exact:
             return super()._both(curve)
-        x, y = self._axes(curve)
-        across = x[:, :-1] - x[:, 1:]
-        area = self._where_defined(
-            curve, (across * _HEIGHTS["interpolation"](y[:, :-1], y[:, 1:])).sum(axis=1)
-        )
-        across *= y[:, :-1] - y[:, 1:]
-        across[curve.equal] = 0.0
-        half: Array = across.sum(axis=1) / 2
-        return area, np.nan_to_num(half)
+        return trapezoid(curve)
 
     @property
     def slope_of_area(self) -> float:  # type: ignore[override]
@@ -101,55 +90,14 @@ class AUC(CurveMetric):
 
         Positives x and negatives y of unknown order make a rectangle x y, which the diagonal halves.
         """
-        return self.curve.upper() == "ROC" and self.summation_method.lower() == "interpolation"
+        return self._is_roc and self.summation_method.lower() == "interpolation"
 
-    def _area(self, curve: Curve, method: str) -> Array:
-        is_roc = self.curve.upper() == "ROC"
-        if not is_roc and method == "interpolation":
-            area = _davis_goadrich(curve)
-        else:
-            x, y = self._axes(curve)
-            heights = _HEIGHTS[method](y[:, :-1], y[:, 1:])
-            area = ((x[:, :-1] - x[:, 1:]) * heights).sum(axis=1)
-        return self._where_defined(curve, area)
-
-    def _where_defined(self, curve: Curve, area: Array) -> Array:
-        positives, negatives = curve.positives[:, 0], curve.negatives[:, 0]
-        # A missing prediction has made both sums NaN, and then no comparison holds.
-        enough = negatives > 0 if self.curve.upper() == "ROC" else negatives >= 0
-        return np.where((positives > 0) & enough, area, np.nan)
-
-    def _axes(self, curve: Curve) -> tuple[Array, Array]:
-        if self.curve.upper() == "ROC":
-            return curve.fall_out, curve.recall
-        # Where nothing is predicted positive precision is 0, as Keras has it.
-        return curve.recall, np.nan_to_num(curve.precision)
-
-
-def _davis_goadrich(curve: Curve) -> Array:
-    """The area under the precision-recall curve between its points: float64[n].
-
-    Between two points true positives grow linearly with what is predicted positive, TP = slope D + intercept
-    with D = TP + FP, so precision is slope + intercept / D. Its integral over recall from D0 to D1 is
-    slope (D1 - D0 + intercept ln(D1 / D0)) / P, up to the factor that Keras' `AUC` has too.
-    """
-    tp, predicted = curve.tp, curve.tp + curve.fp
-    rise, run = tp[:, :-1] - tp[:, 1:], predicted[:, :-1] - predicted[:, 1:]
-    slope = np.divide(rise, run, out=np.zeros(run.shape), where=run > 0)
-    intercept = tp[:, 1:] - slope * predicted[:, 1:]
-    after = predicted[:, 1:]
-    growth = np.divide(predicted[:, :-1], after, out=np.ones(after.shape), where=after > 0)
-    area = (slope * (rise + intercept * np.log(growth))).sum(axis=1, keepdims=True)
-    return ratio(area, curve.positives)[:, 0]
+    @property
+    def _is_roc(self) -> bool:
+        return self.curve.upper() == "ROC"
 
 
 _CURVES = ("ROC", "PR")  # Keras' and TFMA's, upper or lower case
-
-_HEIGHTS: dict[str, Callable[[Array, Array], Array]] = {
-    "interpolation": lambda a, b: (a + b) / 2,
-    "minoring": np.minimum,
-    "majoring": np.maximum,
-}
 
 
 @dataclasses.dataclass(frozen=True)
