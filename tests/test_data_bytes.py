@@ -246,6 +246,23 @@ def test_the_same_run_with_a_new_time_compares_contents(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "manifest.json").is_file()
 
 
+def test_the_same_run_with_a_file_of_the_same_size_and_time_compares_contents(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.csv"
+    write_csv(TRIPS, path)
+    first, stat = again(path, tmp_path), path.stat()
+    for table in (TRIPS, flipped()):
+        write_csv(table, tmp_path / "copy.csv")
+        (tmp_path / "copy.csv").rename(path)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        assert path.stat().st_size == stat.st_size
+        if table is TRIPS:
+            assert is_kept(again(path, tmp_path), first)
+    with pytest.raises(OutputError, match="but of other data, models or config than now"):
+        again(path, tmp_path)
+
+
 def test_the_same_run_with_another_table_is_refused(tmp_path: Path) -> None:
     first = again(TRIPS, tmp_path)
     assert is_kept(again(TRIPS.to_pandas(), tmp_path), first)

@@ -58,12 +58,13 @@ class Identity:
     def fingerprint(self) -> str:
         """What tells these data from others without reading files: of their names, sizes, times or versions.
 
-        That of a table in memory is its digest.
+        On this machine also which files they are, and when they were changed: a copy may have the size and
+        the time of another file. That of a table in memory is its digest.
         """
         if self._dataset.table is not None:
             return self.digest()
         known = [
-            (name, file.facts.to_dict(), file.values)
+            (name, file.facts.to_dict(), file.facts.changed, file.values)
             for name, file in zip(self._names, self._dataset.files, strict=True)
         ]
         return _sha256(known)
