@@ -9,7 +9,7 @@ from typing import Any
 
 from benison.errors import ConfigError, suggestion
 from benison_orchestration.airflow_hook import MetadataHook
-from benison_orchestration.airflow_process import PythonOperatorBase, failure
+from benison_orchestration.airflow_process import AwayException, PythonOperatorBase, failure
 from benison_orchestration.airflow_sdk import (
     AirflowFailException,
     AirflowSkipException,
@@ -169,8 +169,12 @@ class BlessedSensor(BaseSensorOperator, StoreOperatorBase):
             raise ConfigError(f"on_not_blessed is {on_not_blessed!r}. {cure}")
 
     def poke(self, context: Any) -> Any:
-        """Look once."""
-        blessing = self._of_files() if self.evaluation else self._of_store(str(self.model))
+        """Look once; what is away now is looked for another time."""
+        try:
+            blessing = self._of_files() if self.evaluation else self._of_store(str(self.model))
+        except AwayException as error:
+            self.log.warning("%s", error)
+            return PokeReturnValue(False)
         if blessing is None or blessing["status"] == "blessed":
             return PokeReturnValue(blessing is not None, blessing)
         text = f"{self.evaluation or self.model} is {blessing['status'].replace('_', ' ')}."

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benison.errors import ConfigError, suggestion
-from benison_orchestration.airflow_process import PythonOperatorBase, failure
+from benison_orchestration.airflow_process import AwayException, PythonOperatorBase, failure
 from benison_orchestration.airflow_sdk import (
     AirflowFailException,
     BaseSensorOperator,
@@ -83,8 +83,12 @@ class AlertSensor(BaseSensorOperator, MonitorOperatorBase):
     template_fields = MonitorOperatorBase.template_fields
 
     def poke(self, context: Any) -> Any:
-        """Look once."""
-        report = self.report()
+        """Look once; what is away now is looked for another time."""
+        try:
+            report = self.report()
+        except AwayException as error:
+            self.log.warning("%s", error)
+            return PokeReturnValue(False)
         return PokeReturnValue(bool(report and report["alerts"]), report)
 
 

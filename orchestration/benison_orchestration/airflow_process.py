@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benison.errors import AGAIN
 from benison_orchestration.airflow_sdk import (
     AirflowException,
     AirflowFailException,
@@ -243,9 +244,13 @@ def environment(
     return {**(inherited if append_env else {}), **env}
 
 
+class AwayException(AirflowException):  # type: ignore[misc]  # noqa: N818 - as Airflow calls them
+    """A store or a service is away, and may be back at the next try, or at the next look of a sensor."""
+
+
 def failure(code: int, text: str) -> Exception:
     """The exception for an exit code, with the reason among what was printed; no retry after a 2."""
-    kind = AirflowFailException if code == WRONG else AirflowException
+    kind = {WRONG: AirflowFailException, AGAIN: AwayException}.get(code, AirflowException)
     return kind(_reason(code, text))  # type: ignore[no-any-return]
 
 

@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import DAG, task
 from common import APART, FOLDER, THRICE, run, spec
 
 from benison_orchestration.airflow import (
+    AlertSensor,
     BlessedSensor,
     BlessOperator,
     EvaluatorOperator,
@@ -71,6 +72,10 @@ with DAG("nobody", schedule=None) as nobody:
     once: dict[str, Any] = {"poke_interval": 0.1, "timeout": 0, "soft_fail": True}
     BlessedSensor(task_id="pipeline", model=MODEL, pipeline="nobody", **STORE, **once)
     BlessedSensor(task_id="output", evaluation=str(FOLDER / "nowhere"), **once)
+    # A store of no server, which may be back.
+    away = "gs://anonymous@b/x?endpoint_override=127.0.0.1:9&scheme=http&retry_limit_seconds=0.1"
+    BlessedSensor(task_id="away", evaluation=away, **once)
+    AlertSensor(task_id="alert", evaluations=away, **once)
 
 # The process leaves what it was given, and fails.
 with DAG("secret", schedule=None) as secret:
