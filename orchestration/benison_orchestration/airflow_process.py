@@ -244,7 +244,7 @@ def environment(
     return {**(inherited if append_env else {}), **env}
 
 
-class AwayException(AirflowException):  # type: ignore[misc]  # noqa: N818 - as Airflow calls them
+class AwayException(AirflowException):  # noqa: N818 - as Airflow calls them
     """A store or a service is away, and may be back at the next try, or at the next look of a sensor."""
 
 
