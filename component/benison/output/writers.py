@@ -6,8 +6,9 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -46,6 +47,7 @@ class TableWriter:
     key: str
     file_name: str
     schema: pa.Schema
+    reads_files: ClassVar[bool] = False
     optional: bool = False
     """Whether an evaluation may be without it; then no file is written."""
 
@@ -70,6 +72,7 @@ class JsonWriter:
     stage_name: str
     key: str
     file_name: str
+    reads_files: ClassVar[bool] = False
 
     def write(self, evaluation: Evaluation, directory: Path) -> None:
         """One file, indented, with its keys in the order of the values."""
@@ -81,6 +84,7 @@ class RowsWriter:
     """Puts the rows of all evaluators of rows into the folder `analysis`."""
 
     stage_name: str = "WriteAnalysis"
+    reads_files: ClassVar[bool] = False
 
     def write(self, evaluation: Evaluation, directory: Path) -> None:
         """The files of each output key that is rows, `analysis/KEY-00000-of-00001.parquet`."""
@@ -143,6 +147,21 @@ def _json(value: Any, indent: int | None = None) -> str:
 
 
 def run(writers: Iterable[Writer], evaluation: Evaluation, directory: Path) -> None:
-    """Let each writer write."""
-    for writer in writers:
-        writer.write(evaluation, directory)
+    """Let each writer write; tables are written beside what has `reads_files` False, before all others."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting: list[Future[None]] = []
+        for writer in writers:
+            if isinstance(writer, TableWriter) and isinstance(evaluation.get(writer.key), pa.Table):
+                waiting.append(pool.submit(writer.write, evaluation, directory))
+                continue
+            if getattr(writer, "reads_files", True):
+                _finish(waiting)
+            writer.write(evaluation, directory)
+        _finish(waiting)
+
+
+def _finish(waiting: list[Future[None]]) -> None:
+    """Wait for tables that are written; raises what ended one of them."""
+    for written in waiting:
+        written.result()
+    waiting.clear()

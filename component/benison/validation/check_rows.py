@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from benison.config.fields import POINT
 from benison.data.batch import Array
@@ -45,8 +46,6 @@ def rows_of(
         evidence: What the threshold asks for.
     """
     size, key = len(values), values.key
-    plain = values.slices.plain
-    checks = np.where(plain, rule.check, CROSS + rule.check).astype(object)
     ends = _interval(values, rule, judged, level)
     rests_on = values.rests_on(rule.is_change)
     columns: dict[str, Any] = {
@@ -56,7 +55,7 @@ def rows_of(
         "other_slice_key": values.slices.other_array,
         "metric": pa.repeat(pa.scalar(key.metric), size),
         "kind": _kinds(key, values),
-        "check": pa.array(checks, pa.string()),
+        "check": pc.if_else(pa.array(values.slices.plain), rule.check, CROSS + rule.check),
         "side": pa.repeat(pa.scalar(rule.side), size),
         "bound": pa.repeat(pa.scalar(float(rule.bound)), size),
         "value": values.value,
@@ -100,8 +99,7 @@ def _interval(values: Values, rule: Rule, judged: Judged, level: float) -> tuple
 def _kinds(key: Key, values: Values) -> pa.Array:
     if key.kind == SLICE_RATIO:
         return pa.repeat(pa.scalar(SLICE_RATIO), len(values))
-    kinds = np.where(values.slices.plain, PLAIN_KINDS[0], PLAIN_KINDS[1])
-    return pa.array(kinds.astype(object), pa.string())
+    return pc.if_else(pa.array(values.slices.plain), *PLAIN_KINDS)
 
 
 def _batch(columns: dict[str, Any], size: int) -> pa.RecordBatch:

@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benison.data.batch import Array
+from benison.data.batch import Array, Index
 from benison.validation.terms import LOWER
 
+_FEW = 16  # subjects among which it is faster to look for each one's farthest than to sort all
 _JUDGED = ["metric", "kind", "check", "change", "value", "side", "bound"]
 
 
@@ -39,12 +40,29 @@ def farthest_off(table: pa.Table, outcomes: Sequence[str], most: int | None = No
     kind = pc.index_in(table["outcome"], value_set=pa.array(outcomes, pa.string()))
     rows = np.flatnonzero(pc.is_valid(kind).to_numpy())
     kind = pc.drop_null(kind).to_numpy()
-    judged = table.select(_JUDGED).take(pa.array(rows))  # to move keys of slices takes far longer
+    judged = table.select(_JUDGED)  # to move keys of slices takes far longer
+    judged = judged if len(rows) == len(judged) else judged.take(pa.array(rows))
     names = [judged[name] for name in ("metric", "kind", "check")]
     encoded = pc.binary_join_element_wise(*names, " ").combine_chunks().dictionary_encode()
     subject = encoded.indices.to_numpy() + len(encoded.dictionary) * kind
-    order = np.lexsort((-misses(judged), subject))
+    off = misses(judged)
+    near = np.arange(len(off)) if most is None else _nearest(off, subject, most)
+    order = near[np.lexsort((-off[near], subject[near]))]
     first = np.searchsorted(subject[order], subject[order])  # of the same subject
     rank = np.arange(len(order)) - first
     chosen = np.sort(np.lexsort((rank, kind[order]))[:most])
     return table.take(pa.array(rows[order[chosen]]))
+
+
+def _nearest(off: Array, subject: Index, most: int) -> Index:
+    """The rows among which are the `most` farthest off of each subject; all where there are many subjects."""
+    subjects = np.unique(subject)
+    if len(subjects) > _FEW:
+        return np.arange(len(off))
+    is_near = np.zeros(len(off), np.bool_)
+    for each in subjects:
+        own = subject == each
+        if np.count_nonzero(own) > most:
+            own &= off >= np.partition(off[own], -most)[-most]
+        is_near |= own
+    return np.flatnonzero(is_near)

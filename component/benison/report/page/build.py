@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 
@@ -54,6 +54,7 @@ class ReportWriter:
     """Writes report.html, after plots.parquet."""
 
     stage_name: str = "WriteReport"
+    reads_files: ClassVar[bool] = False  # but plots.parquet, which is not written beside it
 
     def write(self, evaluation: Evaluation, directory: Path) -> None:
         """One file, from the result under the key `result` and the plots in the directory."""
