@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -15,6 +16,7 @@ from statsmodels.stats.stattools import durbin_watson
 from statsmodels.tsa.stattools import acovf
 
 import benison
+from benison.probes.residual_bins import ResidualMoments
 from benison.probes.residual_order import Stretch, in_order
 
 Model: TypeAlias = "Callable[[Any], Any]"
@@ -96,6 +98,54 @@ def test_residuals_are_tested_as_scipy_and_statsmodels_do() -> None:
     in_time = rows["residual_autocorrelation", "day"]
     assert in_time["value"] == pytest.approx(at_1 / at_0)
     assert f"Durbin-Watson {watson:.3g}, 1,500 rows" in in_time["sentence"]
+
+
+def test_bins_of_features_are_over_all_rows() -> None:
+    """Beyond the rows of probes, as SciPy tests them; numbers with many values in cells of a fixed scale."""
+    data = sales(30_000)
+    rows = of_residuals(data, red_too_low)
+    residuals = data["tip"].to_numpy() - np.array(red_too_low(data.to_pandas()))
+    is_red = data["company"].to_numpy() == "Red"
+    theirs = stats.ttest_ind(residuals[is_red], residuals[~is_red], equal_var=False)
+    red = rows["residuals_by_feature", "company"]
+    assert (red["rows"], red["detail"] in {"Red", "Blue"}) == (30_000, True)
+    ends = theirs.confidence_interval(0.95)
+    assert sorted([red["lower"], red["upper"]]) == pytest.approx(sorted(np.abs([*ends])), rel=1e-6)
+    assert rows["residuals_by_feature", "fare"]["rows"] == 30_000
+    assert rows["residuals_by_prediction", "the prediction"]["rows"] == 30_000
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array(np.random.default_rng(0).normal(0, 50, 9_000)),
+        pa.array([*range(6_000), *range(3_000)]),
+        pa.array(["Blue", None, "Red"] * 3_000),
+        pa.array([1.5, None, float("nan")] * 3_000),
+        pa.array([True, False, None] * 3_000),
+    ],
+    ids=["numbers", "whole", "texts", "missing", "booleans"],
+)
+def test_residuals_of_parts_are_those_of_all(column: pa.Array) -> None:
+    """However rows are split, and whichever part has too many values first; sums are NumPy's."""
+    residuals = np.random.default_rng(1).normal(5, 2, len(column))
+    residuals[::7] = np.nan
+    whole = ResidualMoments.of(column, residuals)
+    cuts = itertools.pairwise([0, 10, 4_500, 4_501, 9_000])
+    parts = [ResidualMoments.of(column[a:b], residuals[a:b]) for a, b in cuts]
+    for order in (parts, parts[::-1]):
+        made = functools.reduce(ResidualMoments.merge, order)
+        known = [{*each.values.to_pylist()} for each in (made, whole)]
+        assert known[0] == known[1]
+        place = [whole.values.to_pylist().index(value) for value in made.values.to_pylist()]
+        for name in ("rows", "means", "squares"):
+            ours, all_ = getattr(made, name), getattr(whole, name)[place]
+            assert ours == pytest.approx(all_, rel=1e-9, abs=1e-9)
+    known_residuals = residuals[np.isfinite(residuals)]
+    assert whole.rows.sum() == len(known_residuals)
+    assert (whole.rows * whole.means).sum() == pytest.approx(known_residuals.sum())
+    apart = whole.squares + whole.rows * (whole.means - known_residuals.mean()) ** 2
+    assert apart.sum() == pytest.approx(known_residuals.var() * len(known_residuals))
 
 
 def test_stretches_of_any_size_are_joined_in_the_order_of_time() -> None:

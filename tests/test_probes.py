@@ -244,8 +244,8 @@ def test_every_engine_probes_the_same_rows(tmp_path: Path) -> None:
     joblib.dump(
         LogisticRegression().fit(frame[[*NUMBERS]], frame["tip"]), tmp_path / "model.joblib"
     )
-    asked = config("missing_flips", "noise_flips", "permutation_importance", rows=100)
-    seen = []
+    probes = ("missing_flips", "noise_flips", "permutation_importance", "residuals_by_feature")
+    asked, seen = config(*probes, rows=100), []
     for size, engine in ((37, "local"), (150, "beam")):
         folder = tmp_path / str(size)
         folder.mkdir()
@@ -254,8 +254,13 @@ def test_every_engine_probes_the_same_rows(tmp_path: Path) -> None:
             folder, asked, model=tmp_path / "model.joblib", engine=engine, trust_pickle=True
         )
         seen.append(result.probes.to_pylist())
-    assert str(seen[0]) == str(seen[1])
-    assert seen[0][-1]["value"] > 0
+    summed = [[row for row in rows if row["probe"] == probes[-1]] for rows in seen]
+    changed = [[row for row in rows if row["probe"] != probes[-1]] for rows in seen]
+    assert str(changed[0]) == str(changed[1])
+    assert changed[0][-1]["value"] > 0
+    for local, beam in zip(*summed, strict=True):
+        assert (local["sentence"], local["rows"]) == (beam["sentence"], ROWS)
+        assert local["value"] == pytest.approx(beam["value"], rel=1e-12)
 
 
 def test_partial_dependence_is_that_of_scikit_learn() -> None:

@@ -18,6 +18,7 @@ from benison.config.debugging_options import (
     BETTER_THAN_LINEAR,
     RESIDUAL_AUTOCORRELATION,
     RESIDUALS_BY_FEATURE,
+    RESIDUALS_BY_PREDICTION,
     WITHOUT_CALLS,
 )
 from benison.data.batch import Array, Extracts, Target
@@ -35,6 +36,8 @@ from benison.evaluation.training_examples import TrainingExamples
 from benison.probes.changes import is_changeable
 from benison.probes.probe_findings import ProbeFinding
 from benison.probes.probe_rows import OUTPUT_KEY, ProbeRows, ProbeRowsEvaluator
+from benison.probes.residual_bins import OUTPUT_KEY as BINS_KEY
+from benison.probes.residual_bins import ResidualBinsEvaluator, ResidualMoments
 from benison.probes.residual_order import OUTPUT_KEY as ORDER_KEY
 from benison.probes.residual_order import ResidualOrderEvaluator, Stretch
 from benison.probes.running import probed, unprobed
@@ -47,7 +50,7 @@ _OF_ALL_FEATURES = (BETTER_THAN_LINEAR, RESIDUALS_BY_FEATURE)
 
 def probe_stages(
     plan: Plan, dataset: Dataset, called: Collection[str]
-) -> list[ProbeRowsEvaluator | ResidualOrderEvaluator]:
+) -> list[ProbeRowsEvaluator | ResidualOrderEvaluator | ResidualBinsEvaluator]:
     """The stages that keep what the probes of the config look at; `called` are the models that are."""
     options = plan.config.debugging
     assert options is not None
@@ -56,7 +59,27 @@ def probe_stages(
     times = tuple(dict.fromkeys(name for names in orders for name in names))
     models = [spec.name for spec in plan.config.candidate_specs]
     targets = tuple((model, output) for model in models for output in plan.outputs[model])
-    return [rows, *([ResidualOrderEvaluator(targets, times)] if times else [])]
+    ordered = [ResidualOrderEvaluator(targets, times)] if times else []
+    return [rows, *ordered, *_binned(plan.config, targets)]
+
+
+def _binned(config: EvalConfig, targets: tuple[Target, ...]) -> list[ResidualBinsEvaluator]:
+    """What adds up residuals by the values of features and of predictions, where a probe asks for them."""
+    assert config.debugging is not None
+    by_feature = [p.features for p in config.debugging.probes if p.name == RESIDUALS_BY_FEATURE]
+    by_prediction = any(p.name == RESIDUALS_BY_PREDICTION for p in config.debugging.probes)
+    if not by_feature and not by_prediction:
+        return []
+    names = None if () in by_feature else sorted({n for names in by_feature for n in names})
+    others = frozenset(_no_features(config))
+    return [ResidualBinsEvaluator(targets, None if names is None else tuple(names), others)]
+
+
+def _no_features(config: EvalConfig) -> set[str]:
+    """The columns that hold labels, weights, predictions or keys."""
+    used = {key for m in config.model_specs for key in m.columns(with_predictions=True)}
+    used |= {spec.query_key for spec in config.metrics_specs}
+    return used | {config.options.certainty.cluster_key, *config.options.row_key}
 
 
 def _columns(
@@ -84,7 +107,7 @@ def with_probing(
 
     What a probe cannot say costs no other output.
     """
-    used = (OUTPUT_KEY, ORDER_KEY)
+    used = (OUTPUT_KEY, ORDER_KEY, BINS_KEY)
     others = {key: value for key, value in outputs.items() if key not in used}
     kept = outputs.get(OUTPUT_KEY)
     rows = (
@@ -151,6 +174,7 @@ class Probing:
         assert options is not None
         metrics = ProbeMetrics(self.plan.config, target, lambda: self._extracts(self.batch))
         orders: Mapping[tuple[Target, str], Stretch | None] = self.outputs.get(ORDER_KEY, {})
+        binned: Mapping[tuple[Target, str], ResidualMoments] = self.outputs.get(BINS_KEY, {})
         subject = Subject(
             functools.partial(self._scores, target),
             self.batch,
@@ -161,6 +185,7 @@ class Probing:
             compare=metrics.against,
             training=functools.partial(self._training, target),
             orders={column: order for (own, column), order in orders.items() if own == target},
+            residuals={name: of for (own, name), of in binned.items() if own == target},
             gains=self._gains(metrics, target),
         )
         if self.batch.num_rows <= options.budget:
@@ -204,10 +229,7 @@ class Probing:
 
     def _others(self) -> list[str]:
         """The columns that hold no label, weight, prediction or key."""
-        config = self.plan.config
-        used = {key for m in config.model_specs for key in m.columns(with_predictions=True)}
-        used |= {spec.query_key for spec in config.metrics_specs}
-        used |= {config.options.certainty.cluster_key, *config.options.row_key}
+        used = _no_features(self.plan.config)
         return [name for name in self.batch.schema.names if name not in used]
 
     def _extracts(self, rows: pa.RecordBatch) -> Extracts:

@@ -23,6 +23,8 @@ from benison.probes.subject import Gain, Subject
 _FOLDS = 5
 _BINS = 10
 _TEXTS = 20
+VALUES = _TEXTS
+"""So many values of numbers are bins of their own."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -275,6 +277,11 @@ def bins_of(column: pa.Array, most: int = _BINS) -> tuple[Index, list[str]]:
 def _quantile_bins(known: Array, finite: Array, most: int) -> tuple[Index, list[str]]:
     shares = np.linspace(0, 1, most + 1)[1:-1]
     edges = np.unique(np.quantile(finite, shares, method="higher"))
+    return binned(known, edges)
+
+
+def binned(known: Array, edges: Array) -> tuple[Index, list[str]]:
+    """The bin of each number by its edges, ascending, 0 where it is not finite; and what bins are called."""
     codes = np.where(np.isfinite(known), 1 + np.searchsorted(edges, known, "right"), 0)
     ends = [f"{edge:.6g}" for edge in edges]
     between = [f"from {low} to {high}" for low, high in zip(ends, ends[1:], strict=False)]

@@ -5,21 +5,23 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from benison.data.batch import Array
-from benison.data.values import undictionary
+from benison.data.batch import Array, Index
+from benison.data.values import is_measured
 from benison.errors import ModelError
 from benison.evidence.correction import holm
 from benison.evidence.tails import normal_quantile, student_quantile, student_tail
+from benison.probes import changes
 from benison.probes.base import Probe
-from benison.probes.benchmarks import bins_of
+from benison.probes.benchmarks import VALUES, binned
 from benison.probes.probe_findings import ProbeFinding, unmeasured
+from benison.probes.residual_bins import OF_PREDICTION, ResidualMoments, joined
 from benison.probes.residual_order import residuals_of
 from benison.probes.subject import Subject
 
@@ -28,6 +30,7 @@ _UNPARTED = f"none of its values has {_LEAST_ROWS} labelled rows and leaves as m
 _POINTS = 20
 _STRAIGHT = 0.98
 _FOLLOWS = 0.1
+_ROUNDING = 1e-9
 
 
 def _residuals(subject: Subject) -> Array:
@@ -68,9 +71,12 @@ class ResidualsByFeature(ResidualProbe):
     def run(self, subject: Subject) -> Iterator[ProbeFinding]:
         residuals = _residuals(subject)
         by_feature: dict[str, list[_Bin]] = {}
+        rows: dict[str, int] = {}
         for name in self.parting(subject):
             try:
-                by_feature[name] = [*_bins(self.column(subject, name), residuals, self.alpha)]
+                moments = self.moments(subject, name, residuals)
+                by_feature[name] = [*_bins(moments, self.alpha)]
+                rows[name] = int(moments.rows.sum())
             except ModelError as error:
                 yield unmeasured(self.name, str(error), name)
         adjusted = iter(holm(np.array([b.p for bins in by_feature.values() for b in bins])))
@@ -79,11 +85,20 @@ class ResidualsByFeature(ResidualProbe):
             if not bins:
                 yield unmeasured(self.name, _UNPARTED, name)
                 continue
-            yield self._finding(name, bins, own, int(np.isfinite(residuals).sum()))
+            yield self._finding(name, bins, own, rows[name])
 
     def parting(self, subject: Subject) -> tuple[str, ...]:
         """By what the rows are parted."""
         return self.features(subject)
+
+    def moments(self, subject: Subject, name: str, residuals: Array) -> ResidualMoments:
+        """Of all rows; of those of the probes where the pass does not know them, as of labels of text.
+
+        Raises:
+            ModelError: A row has several values.
+        """
+        known = subject.residuals.get(name)
+        return known or ResidualMoments.of(self.column(subject, name), residuals)
 
     def column(self, subject: Subject, name: str) -> pa.Array:
         """The single values by which they are parted: [N]; raises ModelError where there are several."""
@@ -119,37 +134,57 @@ class ResidualsByPrediction(ResidualsByFeature):
     """The bin of the prediction whose mean residual is farthest from that of all other rows."""
 
     def parting(self, subject: Subject) -> tuple[str, ...]:
-        return ("the prediction",)
+        return (OF_PREDICTION,)
 
     def column(self, subject: Subject, name: str) -> pa.Array:
         return pa.array(subject.before)
 
 
-def _bins(column: pa.Array, residuals: Array, alpha: float) -> Iterator[_Bin]:
-    """Of the rows that have a residual; of numbers at most ten, and each of at least 20 rows."""
-    known = np.isfinite(residuals)
-    residuals, labelled = residuals[known], undictionary(column).filter(pa.array(known))
-    codes, names = bins_of(labelled, min(_BINS, max(2, len(residuals) // _LEAST_ROWS)))
+def _bins(moments: ResidualMoments, alpha: float) -> Iterator[_Bin]:
+    """Of numbers at most ten, and each of at least 20 rows."""
+    total = int(moments.rows.sum())
+    codes, names = _bins_of(moments, min(_BINS, max(2, total // _LEAST_ROWS)))
+    parts = np.stack([moments.rows, moments.means, moments.squares])
+    inside = joined(codes, len(names), *parts)
     for code, name in enumerate(names):
-        inside, others = residuals[codes == code], residuals[codes != code]
-        if min(len(inside), len(others)) < _LEAST_ROWS:
+        if min(inside[0][code], total - inside[0][code]) < _LEAST_ROWS:
             continue
-        apart, reach, p = _welch(inside, others, alpha)
-        yield _Bin(name, float(inside.mean()), apart, reach, len(inside), p)
+        outer = parts[:, codes != code]
+        others = joined(np.zeros(outer.shape[1], np.int64), 1, *outer)
+        own = [float(each[code]) for each in inside]
+        apart, reach, p = _welch(own, [float(each[0]) for each in others], alpha)
+        yield _Bin(name, own[1], apart, reach, int(own[0]), p)
 
 
-def _welch(inside: Array, others: Array, alpha: float) -> tuple[float, float, float]:
-    """The difference of the means, how far its interval reaches either way, and the p-value."""
-    apart = float(inside.mean() - others.mean())
-    with np.errstate(over="ignore"):
-        parts = np.array([part.var(ddof=1) / len(part) for part in (inside, others)])
+def _bins_of(moments: ResidualMoments, most: int) -> tuple[Index, list[str]]:
+    """The bin of each value, as `bins_of` has it of each row: int64[K]."""
+    if is_measured(moments.values.type):
+        known = changes.numbers(moments.values)
+        order = np.argsort(np.where(np.isfinite(known), known, np.inf), kind="stable")
+        order = order[: int(np.isfinite(known).sum())]
+        if len(order) > VALUES:
+            upto = np.cumsum(moments.rows[order])
+            ranks = np.ceil(np.linspace(0, 1, most + 1)[1:-1] * (upto[-1] - 1) - _ROUNDING)
+            return binned(known, np.unique(known[order][np.searchsorted(upto, ranks, "right")]))
+    return np.arange(len(moments.values)), changes.names_of(moments.values)
+
+
+def _welch(
+    inside: Sequence[float], others: Sequence[float], alpha: float
+) -> tuple[float, float, float]:
+    """The difference of the means, how far its interval reaches either way, and the p-value.
+
+    Both sides are rows, mean and squares.
+    """
+    apart = inside[1] - others[1]
+    parts = np.array([squares / (rows - 1) / rows for rows, _, squares in (inside, others)])
     error = math.sqrt(parts.sum())
     if not math.isfinite(error):
         return apart, math.inf, 1.0
     if not error:  # each side has one residual alone: nothing is by chance
         return apart, 0.0, float(not apart)
     shares = parts / parts.sum()
-    degrees = 1 / (shares**2 / [len(inside) - 1, len(others) - 1]).sum()
+    degrees = 1 / (shares**2 / [inside[0] - 1, others[0] - 1]).sum()
     p = 2 * float(student_tail([abs(apart) / error], [degrees])[0])
     return apart, float(student_quantile(alpha / 2, np.array([degrees]))[0]) * error, p
 

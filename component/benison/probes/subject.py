@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,9 @@ from benison.data.batch import Array, Index, Mask
 from benison.data.values import is_list, single_values, undictionary
 from benison.errors import ModelError
 from benison.probes.residual_order import Stretch
+
+if TYPE_CHECKING:
+    from benison.probes.residual_bins import ResidualMoments
 
 _YES = 0.5
 _FENCE = 3.0
@@ -109,6 +112,7 @@ class Subject:
         measure: The metrics of the config from the scores of all rows, by name.
         compare: The same, of two arrays of scores: the model's and those of a benchmark.
         orders: How residuals follow each other, by the time column.
+        residuals: Of all rows by the values of columns, as far as the pass knows them.
         gains: By how much each metric of all rows is better than the baseline's; None without a baseline.
         training: Gives rows that the model was trained on, with their labels; None of no rows.
         weights: The weight of each row, float64[N], or None where all have the same.
@@ -125,6 +129,7 @@ class Subject:
     training: Callable[[], tuple[pa.RecordBatch, Any] | None] = lambda: None
     gains: Sequence[Gain] | None = None
     orders: Mapping[str, Stretch | None] = dataclasses.field(default_factory=dict)
+    residuals: Mapping[str, ResidualMoments] = dataclasses.field(default_factory=dict)
     weights: Array | None = None
     predicted: int = 0
 

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Adds up residuals by the values of columns, over all rows: counts, means and squares, which merge."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from benison.data.batch import Array, Extracts, Index, Target
+from benison.data.reading import TEXT
+from benison.data.values import is_list, is_measured, single_values, undictionary
+from benison.probes import changes
+from benison.probes.residual_order import residuals_of
+
+OUTPUT_KEY = "residual_bins"
+OF_PREDICTION = "the prediction"
+"""What stands for the prediction among the columns."""
+MOST = 4_096
+"""So many values are kept apart; of numbers with more those in one of 128 cells of an octave are one."""
+_CELL = np.int64(-1) << np.int64(52 - 7)
+
+
+@dataclasses.dataclass(frozen=True)
+class ResidualMoments:
+    """The residuals of the rows with each of K values of a column.
+
+    Attributes:
+        values: Different ones, null where missing: [K].
+        rows: float64[K].
+        means: float64[K].
+        squares: Of the distances from the mean, summed: float64[K].
+        are_coarse: Whether numbers stand for those of their cells.
+    """
+
+    values: pa.Array
+    rows: Array
+    means: Array
+    squares: Array
+    are_coarse: bool = False
+
+    @classmethod
+    def of(cls, column: pa.Array, residuals: Array) -> ResidualMoments:
+        """Of the rows with a finite residual; the column has single values."""
+        known = np.isfinite(residuals)
+        values = changes.settled(undictionary(column)).filter(pa.array(known))
+        parts = (np.ones(known.sum()), residuals[known], np.zeros(known.sum()))
+        return cls._summed(values, *parts)
+
+    def merge(self, other: ResidualMoments) -> ResidualMoments:
+        """Of the rows of both."""
+        kinds = [each.values.type for each in (self, other)]
+        is_measured_both = kinds[0] != kinds[1] and all(map(is_measured, kinds))
+        kind = pa.float64() if is_measured_both else kinds[pa.types.is_null(kinds[0])]
+        values = pa.concat_arrays([self.values.cast(kind), other.values.cast(kind)])
+        rows, means, squares = (
+            np.concatenate([getattr(each, name) for each in (self, other)])
+            for name in ("rows", "means", "squares")
+        )
+        return self._summed(values, rows, means, squares, self.are_coarse or other.are_coarse)
+
+    @classmethod
+    def _summed(
+        cls, values: pa.Array, rows: Array, means: Array, squares: Array, are_coarse: bool = False
+    ) -> ResidualMoments:
+        encoded = values.dictionary_encode(null_encoding="encode")
+        are_coarse |= len(encoded.dictionary) > MOST and is_measured(values.type)
+        if are_coarse:
+            encoded = _coarse(values).dictionary_encode(null_encoding="encode")
+        codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+        sums = joined(codes, len(encoded.dictionary), rows, means, squares)
+        return cls(encoded.dictionary, *sums, are_coarse)
+
+    @property
+    def are_too_many(self) -> bool:
+        """Whether there are more values than are kept apart, as of an id."""
+        return len(self.values) > MOST and not is_measured(self.values.type)
+
+
+def joined(
+    codes: Index, size: int, rows: Array, means: Array, squares: Array
+) -> tuple[Array, Array, Array]:
+    """Rows, means and squares of groups, of which each is some of the given ones: float64[size] each."""
+    total = np.bincount(codes, rows, size).astype(np.float64)
+    mean = np.bincount(codes, rows * means, size) / np.maximum(total, 1)
+    apart = rows * (means - mean[codes]) ** 2
+    return total, mean, np.bincount(codes, squares + apart, size).astype(np.float64)
+
+
+def _coarse(values: pa.Array) -> pa.Array:
+    """Numbers as the end of their cell that is nearest to zero: float64."""
+    floats = np.asarray(values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+    cells = (floats.view(np.int64) & _CELL).view(np.float64)
+    return pa.array(cells, mask=np.isnan(floats))
+
+
+State: TypeAlias = "dict[tuple[Target, str], ResidualMoments | None]"
+"""None of a column with too many values."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ResidualBinsEvaluator:
+    """Adds up the residuals of each output by the values of columns, and by the prediction."""
+
+    targets: tuple[Target, ...]
+    names: tuple[str, ...] | None
+    """The columns; None is all that are read but `others`."""
+    others: frozenset[str] = frozenset()
+    columns: tuple[str, ...] = ()
+    """Those that are read for its sake: none, as the rows of probes have all."""
+    outputs: tuple[str, ...] = (OUTPUT_KEY,)
+    stage_name: str = "BinResiduals"
+    run_after: str = "ExtractSliceKeys"
+    concurrent: bool = True
+
+    def zero(self) -> State:
+        """Of no rows."""
+        return {}
+
+    def add(self, state: State, extracts: Extracts) -> State:
+        """The state with one more batch."""
+        made: State = {}
+        for target in self.targets:
+            pair = [extracts[key].get(target) for key in ("labels", "predictions")]
+            residuals = residuals_of(*pair)
+            if residuals is None or not len(residuals):
+                continue
+            made[target, OF_PREDICTION] = ResidualMoments.of(pa.array(pair[1]), residuals)
+            for name, column in self._singles(extracts["features"]):
+                if state.get((target, name), made) is None:
+                    continue
+                moments = None if column is None else ResidualMoments.of(column, residuals)
+                made[target, name] = None if moments is None or moments.are_too_many else moments
+        return self.merge(state, made)
+
+    def _singles(self, batch: pa.RecordBatch) -> Iterator[tuple[str, pa.Array | None]]:
+        """The columns, as single values where they are lists; None where a row has several."""
+        names = batch.schema.names if self.names is None else self.names
+        for name in names:
+            if name in self.others or name.startswith(TEXT) or name not in batch.schema.names:
+                continue
+            column = undictionary(batch.column(name))
+            if changes.is_changeable(column.type):
+                yield name, single_values(column) if is_list(column.type) else column
+
+    def merge(self, state: State, other: State) -> State:
+        """The state of both."""
+        merged = {**state, **other}
+        for key in state.keys() & other.keys():
+            a, b = state[key], other[key]
+            both = None if a is None or b is None else a.merge(b)
+            merged[key] = None if both is None or both.are_too_many else both
+        return merged
+
+    def result(self, state: State) -> dict[str, Any]:
+        """What is known of each output and column."""
+        return {OUTPUT_KEY: {key: of for key, of in state.items() if of is not None}}
