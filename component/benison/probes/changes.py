@@ -22,7 +22,7 @@ from benison.data.values import (
     unlisted,
 )
 from benison.errors import ModelError
-from benison.probes.subject import spread_of as spread_of_numbers
+from benison.probes.deviations import spread_of as spread_of_numbers
 
 MISSING = "missing"
 _LONG = 10_000

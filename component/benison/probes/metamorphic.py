@@ -21,8 +21,9 @@ from benison.data.values import innermost, is_list, undictionary, unlisted
 from benison.errors import ModelError
 from benison.probes import changes
 from benison.probes.base import Probe
+from benison.probes.deviations import spread_of
 from benison.probes.probe_findings import ProbeFinding, of_share, percent
-from benison.probes.subject import NO_SPREAD, Subject, finite, spread_of
+from benison.probes.subject import NO_SPREAD, Subject, finite
 
 _STEPS = (0.25, 0.5, 1.0, 2.0)
 _SWAPS = 4

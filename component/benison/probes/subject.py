@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,13 +16,11 @@ from benison import signals
 from benison.data.batch import Array, Index, Mask
 from benison.data.values import is_list, single_values, undictionary
 from benison.errors import ModelError
+from benison.probes.deviations import spread_of
+from benison.probes.residual_bins import ResidualMoments
 from benison.probes.residual_order import Stretch
 
-if TYPE_CHECKING:
-    from benison.probes.residual_bins import ResidualMoments
-
 _YES = 0.5
-_FENCE = 3.0
 _SIGNALS = 128
 """The exit code of a program that a signal has ended is above this, by custom of shells."""
 NO_SPREAD = "the predictions are too large to have a standard deviation"
@@ -206,25 +204,6 @@ def reason_of(error: BaseException) -> str:
         return f"its code ended the program with sys.exit({error.code!r})"
     # Errors have line ends escaped; the first line says what is wrong.
     return str(error).replace("\\n", "\n").partition("\n")[0]
-
-
-def spread_of(numbers: Array) -> float:
-    """The standard deviation of the finite numbers, those beyond Tukey's outer fences brought back to them.
-
-    One outlier, such as a sentinel of -999999, is not the scale of all others.
-
-    >>> round(spread_of(np.array([1.0, 2.0, 3.0, np.nan])), 4)
-    0.8165
-    >>> spread_of(np.array([*range(20), 1e200])) < 20
-    True
-    """
-    known = numbers[np.isfinite(numbers)]
-    if not len(known):
-        return 0.0
-    low, high = np.quantile(known, (0.25, 0.75), method="inverted_cdf")
-    with np.errstate(over="ignore", invalid="ignore"):
-        reach = _FENCE * (high - low)
-        return float(np.std(np.clip(known, low - reach, high + reach) if reach else known))
 
 
 def finite(scores: Array) -> Mask:
