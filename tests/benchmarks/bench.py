@@ -222,6 +222,11 @@ def slices(options: argparse.Namespace) -> Iterator[Line]:
 def intervals(options: argparse.Namespace) -> Iterator[Line]:
     """What intervals of every metric on every slice cost."""
     path = generate(options.rows)
+    names = ("benison-evidence", "benison-compared")
+    rounds = in_rounds({n: (lambda n=n: run(n, path)) for n in names}, options.rounds)
+    what = "closed-form intervals with a baseline against none"
+    yield Line(what, ratios(rounds, *names), "x", "1.35 x")
+    yield Line("... in processor time", ratios(rounds, *names, of="cpu"), "x", "")
     names = ("benison", "benison-jackknife", "benison-bootstrap")
     rounds = in_rounds({n: (lambda n=n: run(n, path)) for n in names}, min(2, options.rounds))
     for name in names[1:]:
@@ -233,7 +238,9 @@ def families(options: argparse.Namespace) -> Iterator[Line]:
     """What other metrics cost than the seven."""
     costs = measure("families.py", generate(min(options.rows, FILE_ROWS)))["costs"]
     for family, rows, seconds, beside, theirs in costs:
-        yield Line(f"{family}: {rows:,} rows against {beside}", [seconds / theirs], "x", "")
+        target = "4 x" if family.startswith("all") else ""
+        yield Line(f"{family}: {rows:,} rows against {beside}", [seconds / theirs], "x", target)
+        yield Line("... its rate", [rows / seconds], "rows/s", "")
 
 
 def models(options: argparse.Namespace) -> Iterator[Line]:

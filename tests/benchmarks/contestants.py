@@ -39,19 +39,32 @@ def eval_config(specs: tuple[tuple[str, ...], ...] = SPECS) -> dict[str, Any]:
     }
 
 
-def benison(specs: tuple[tuple[str, ...], ...] = SPECS, intervals: str = "") -> Task:
+def benison(specs: tuple[tuple[str, ...], ...] = SPECS, **changes: Any) -> Task:
     import benison
 
-    options = {"compute_confidence_intervals": True, "confidence_intervals": {"method": intervals}}
-    config = eval_config(specs) | ({"options": options} if intervals else {})
+    config = eval_config(specs) | changes
+    model = config["model_specs"][0].get("name", "")
 
     def task(path: str) -> Values:
         with tempfile.TemporaryDirectory() as folder:
             result = benison.evaluate(path, config, output=Path(folder) / "out")
         chosen = "Overall" if () in specs else result.slices()[0]
-        return {name: result.value(name, slice=chosen) for name in SHOWN}
+        return {name: result.value(name, slice=chosen, model=model) for name in SHOWN}
 
     return task
+
+
+def resampled(method: str) -> Task:
+    """With intervals by one of TFMA's methods."""
+    intervals = {"compute_confidence_intervals": True, "confidence_intervals": {"method": method}}
+    return benison(options=intervals)
+
+
+def compared(confidence: Any) -> Task:
+    """With a baseline, whose predictions are the candidate's own."""
+    keys = {"label_key": "label", "prediction_key": "prediction"}
+    models = [{"name": "candidate", **keys}, {"name": "baseline", "is_baseline": True, **keys}]
+    return benison(model_specs=models, options={"confidence": confidence})
 
 
 def scan() -> Task:
@@ -206,8 +219,10 @@ CONTESTANTS: dict[str, Callable[[], Task]] = {
     "benison": benison,
     "benison-overall": lambda: benison(((),)),
     "benison-company": lambda: benison((("company",),)),
-    "benison-jackknife": lambda: benison(intervals="JACKKNIFE"),
-    "benison-bootstrap": lambda: benison(intervals="POISSON_BOOTSTRAP"),
+    "benison-jackknife": lambda: resampled("JACKKNIFE"),
+    "benison-bootstrap": lambda: resampled("POISSON_BOOTSTRAP"),
+    "benison-compared": lambda: compared("off"),
+    "benison-evidence": lambda: compared({"level": 0.95}),
     "scan": scan,
     "bare-csv": bare_csv,
     "bare-jsonl": bare_json,
