@@ -36,6 +36,7 @@ from benison.monitoring.handing_on import publish_alerts, targets_of, write_juni
 from benison.monitoring.history_pages import history_page
 from benison.monitoring.series import Series
 from benison.monitoring.streams import evaluated_in_periods
+from benison.monitoring.timeline import Timeline
 from benison.monitoring.watching import timeline_of
 from benison.results.result import EvalResult
 from benison.slicing.keys import SliceKey, slice_name
@@ -570,6 +571,19 @@ def test_a_reference_that_is_sliced_by_time_too_adds_no_series() -> None:
     reference = evaluated_in_periods(data, config, "pickup")
     report = monitor_stream(data, config, time_key="pickup", reference=reference, watch=watch)
     assert report.streams == 1
+
+
+def test_a_page_of_periods_has_those_slices_and_checks_alone() -> None:
+    """The reference is sliced by periods of its own, and its thresholds are on all data alone."""
+    whole = {"slicing_specs": [{}], "threshold": {"value_threshold": {"lower_bound": 0.7}}}
+    metric = {"class_name": "BinaryAccuracy", "per_slice_thresholds": [whole]}
+    given = {**CONFIG, "slicing_specs": [{}], "metrics_specs": [{"metrics": [metric]}]}
+    result = evaluated_in_periods(stream(), given, "pickup")
+    timeline = Timeline.of_periods(result, "pickup", result)
+    data = carried(history_page(Watch().report(timeline), timeline))
+    assert (data["slices"], data["watched"]["alerts"]) == (["Overall"], [])
+    verdicts = [point["verdict"] for point in data["points"]]
+    assert verdicts == ["blessed", *["not_evaluated"] * DAYS]
 
 
 def test_a_slice_that_is_asked_for_is_explained_by_others(concept: list[EvalResult]) -> None:

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.config.slicing_specs import period_of
-from benison.errors import NothingYetError
+from benison.errors import DataError
 from benison.monitoring.alerts import Alert, MonitorReport
-from benison.monitoring.periods_of_slices import in_periods
+from benison.monitoring.periods_of_slices import in_periods, without_periods
 from benison.monitoring.timeline import Timeline
 from benison.report import history
 from benison.results.result import EvalResult
@@ -47,8 +47,15 @@ def _results(timeline: Timeline) -> list[EvalResult]:
         return [*timeline.results]
     result, key = timeline.latest, timeline.time_key
     periods = _periods(result, key, timeline.buckets[-1])
-    before = [timeline.reference] if timeline.reference is not None else []
-    return [*before, *periods]
+    return [*_untimed(timeline.reference, key), *periods]
+
+
+def _untimed(reference: EvalResult | None, time_key: str) -> list[EvalResult]:
+    """The reference without its own periods, if there is one."""
+    if reference is None:
+        return []
+    metrics = without_periods(reference.metrics, time_key)
+    return [dataclasses.replace(reference, metrics=metrics)]
 
 
 def _periods(result: EvalResult, time_key: str, last: str) -> list[EvalResult]:
@@ -57,7 +64,7 @@ def _periods(result: EvalResult, time_key: str, last: str) -> list[EvalResult]:
     _, names, metrics = in_periods(_of_one_slice(result.metrics), time_key, every, 0)
     try:
         _, judged, checks = in_periods(_of_one_slice(result.verdict.table), time_key, every, 0)
-    except NothingYetError:
+    except DataError:  # no check is of a period
         judged, checks = [], result.verdict.table.slice(0, 0)
     return [
         dataclasses.replace(
