@@ -10,6 +10,7 @@ import contextlib
 import doctest
 import json
 import re
+import runpy
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -44,6 +45,14 @@ def reports() -> Iterator[tuple[str, str]]:
     """The report of each page of the gallery by its path in the site."""
     for name in GALLERY:
         yield f"gallery/{Path(name).name}.html", page.render(first_result(DOCS / f"{name}.md"))
+    yield "gallery/month.html", month()
+
+
+def month() -> str:
+    """The page over time of the pipeline that watches a month."""
+    with tempfile.TemporaryDirectory() as folder:
+        runpy.run_path(str(DOCS.parent / "pipelines" / "taxi_month.py"))["run"](Path(folder))
+        return (Path(folder) / "history.html").read_text(encoding="utf-8")
 
 
 def first_result(path: Path) -> benison.EvalResult:
