@@ -61,9 +61,9 @@ def _untimed(reference: EvalResult | None, time_key: str) -> list[EvalResult]:
 def _periods(result: EvalResult, time_key: str, last: str) -> list[EvalResult]:
     """The parts of a result, each of a period, which is left out of the names of its slices."""
     every = period_of(last)
-    _, names, metrics = in_periods(_of_one_slice(result.metrics), time_key, every, 0)
+    _, names, metrics = in_periods(_uncompared(result.metrics), time_key, every, 0)
     try:
-        _, judged, checks = in_periods(_of_one_slice(result.verdict.table), time_key, every, 0)
+        _, judged, checks = in_periods(_uncompared(result.verdict.table), time_key, every, 0)
     except DataError:  # no check is of a period
         judged, checks = [], result.verdict.table.slice(0, 0)
     return [
@@ -76,7 +76,7 @@ def _periods(result: EvalResult, time_key: str, last: str) -> list[EvalResult]:
     ]
 
 
-def _of_one_slice(rows: pa.Table) -> pa.Table:
+def _uncompared(rows: pa.Table) -> pa.Table:
     return rows.filter(pc.is_null(rows["other_slice_key"]))
 
 

@@ -238,8 +238,8 @@ class History:
             }
             for mark in watched.marks
         ]
-        said = {"summary": watched.summary, "errorRate": watched.error_rate, "noun": watched.noun}
-        return {**said, "alerts": alerts}
+        facts = {"summary": watched.summary, "errorRate": watched.error_rate, "noun": watched.noun}
+        return {**facts, "alerts": alerts}
 
     def _point(self, at: int, model: str) -> int:
         """The point of a result, and of one of its candidates where it has several."""
