@@ -11,7 +11,8 @@ import pytest
 
 pytest.importorskip("tfx")
 
-from tfx import v1 as tfx
+from tfx.types import Channel
+from tfx.types.standard_artifacts import ModelEvaluation
 
 import benison
 from benison.evaluator import Monitor
@@ -19,11 +20,12 @@ from benison.evaluator.monitor_component import Alerts, MonitorExecutor
 from tests.conftest import config, taxi_like, write_days
 
 pytestmark = pytest.mark.slow
-ModelEvaluation = tfx.types.standard_artifacts.ModelEvaluation
 
 
 def test_a_pipeline_says_which_slice_became_worse(tmp_path: Path) -> None:
     """Two evaluations, of which the second has every label of a company wrong."""
+    from tfx import v1 as tfx  # which takes seconds, of the one worker that runs it
+
     write_days(tmp_path)
     imported = []
     for day in ("1", "2"):
@@ -69,4 +71,4 @@ def test_a_choice_that_is_none_is_refused_in_the_pipeline(
     choices: dict[str, Any], cure: str
 ) -> None:
     with pytest.raises(benison.ConfigError, match=cure):
-        Monitor(tfx.dsl.Channel(type=ModelEvaluation), **choices)
+        Monitor(Channel(type=ModelEvaluation), **choices)
