@@ -51,6 +51,9 @@ bench: .venv/ready ## print the performance table; ARGS goes to the benchmark
 bench-check: .venv/ready ## compare this tree with the commit BASE, by runs in turn
 	@$(py) -m tests.benchmarks.bench_check $(BASE) $(ARGS)
 
+growth: .venv/ready ## fit what rows, slices and metrics cost, check it, and draw docs/growth.svg
+	@$(py) -m tests.benchmarks.growth $(ARGS)
+
 # Without INPUTS each entry has its own number, a million in all.
 fuzz: .venv/ready ## feed every entry with INPUTS odd or damaged inputs; ARGS="ENTRY ... --seed 2 --jobs 2"
 	@inputs='$(INPUTS)'; $(py) -m tests.fuzz $${inputs:+--inputs $$inputs} $(ARGS)
@@ -196,4 +199,4 @@ clean: ## remove everything that make has made
 
 FORCE:
 
-.PHONY: help demo test bench bench-check fuzz kills hosts lint lint-web docs dist airflow-env clusters-env hosts-env frameworks-env test-clusters image requirements clean FORCE
+.PHONY: help demo test bench bench-check growth fuzz kills hosts lint lint-web docs dist airflow-env clusters-env hosts-env frameworks-env test-clusters image requirements clean FORCE

@@ -18,11 +18,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -37,7 +39,7 @@ ROOT = HERE.parents[1]
 FOLDER = ROOT / ".bench"
 # More rows would take minutes; their rates are flat.
 SLOW_ROWS = {"tfma": 100_000, "fairlearn": 1_000_000}
-FILE_ROWS, MODEL_ROWS, BEAM_ROWS = 1_000_000, 500_000, 4_000_000
+FILE_ROWS, MODEL_ROWS, BEAM_ROWS, TF_ROWS = 1_000_000, 500_000, 4_000_000, 200_000
 PAYMENTS, COMPANIES = 8, 114
 TOLERANCE = {"auc": 2e-4}  # the hand-written queries bin a little differently at the edges
 BARE = "import numpy, pyarrow, pyarrow.parquet, pyarrow.compute"
@@ -98,6 +100,38 @@ def as_text(path: Path, ending: str) -> Path:
         form = "CSV, HEADER" if ending == "csv" else "JSON"
         duckdb.execute(f"COPY (FROM read_parquet('{path}')) TO '{made}' (FORMAT {form})")
     return made
+
+
+def in_one_group(path: Path) -> Path:
+    """The same rows in one row group, made once and kept."""
+    made = path.with_name(f"{path.stem}-whole.parquet")
+    if not made.exists():
+        rows = pq.read_table(path)
+        pq.write_table(rows, made, row_group_size=rows.num_rows)
+    return made
+
+
+def as_tfrecord(path: Path) -> Path:
+    """The same rows as tf.Examples, made once and kept."""
+    made = path.with_suffix(".tfrecord")
+    if not made.exists():
+        import tensorflow as tf
+
+        with tf.io.TFRecordWriter(str(made)) as writer:
+            for row in pq.read_table(path).to_pylist():
+                writer.write(tf.train.Example(features=_features(tf, row)).SerializeToString())
+    return made
+
+
+def _features(tf: Any, row: dict[str, Any]) -> Any:
+    def feature(value: Any) -> Any:
+        if isinstance(value, str):
+            return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode()]))
+        if isinstance(value, int):
+            return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+        return tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
+
+    return tf.train.Features(feature={name: feature(value) for name, value in row.items()})
 
 
 def measure(
@@ -190,6 +224,10 @@ def files(options: argparse.Namespace) -> Iterator[Line]:
         rounds = in_rounds(cases, options.rounds)
         against = ratios(rounds, "benison", f"bare-{ending}")
         yield Line(f"{FILE_ROWS:,} rows of {ending} against the bare reader", against, "x", target)
+    path, names = as_tfrecord(generate(TF_ROWS)), ("benison", "bare-tfrecord")
+    rounds = in_rounds({n: (lambda n=n: run(n, path)) for n in names}, options.rounds)
+    against = ratios(rounds, *names)
+    yield Line(f"{TF_ROWS:,} rows of TFRecord against tf.data", against, "x", "1.2 x")
 
 
 def start(options: argparse.Namespace) -> Iterator[Line]:
@@ -234,6 +272,17 @@ def intervals(options: argparse.Namespace) -> Iterator[Line]:
         yield Line(f"{name.partition('-')[2]} intervals against none", against, "x", "")
 
 
+def memory(options: argparse.Namespace) -> Iterator[Line]:
+    """One row group of all rows beside many."""
+    path = generate(options.rows)
+    whole = in_one_group(path)
+    cases: Cases = {
+        name: (lambda p=p: run("benison", p)) for name, p in (("1", whole), ("10", path))
+    }
+    against = ratios(in_rounds(cases, options.rounds), "1", "10", "peak_mb")
+    yield Line("memory with one row group against many", against, "x", "1 x")
+
+
 def families(options: argparse.Namespace) -> Iterator[Line]:
     """What other metrics cost than the seven."""
     costs = measure("families.py", generate(min(options.rows, FILE_ROWS)))["costs"]
@@ -261,8 +310,28 @@ def beam(options: argparse.Namespace) -> Iterator[Line]:
 
 PARTS = {
     part.__name__: part
-    for part in (others, start, files, slices, intervals, families, slow, models, beam)
+    for part in (others, start, files, slices, intervals, memory, families, slow, models, beam)
 }
+
+
+def chart(lines: Sequence[Line]) -> str:
+    """An SVG of the ratios: how far each is of its target, which is the line in the middle."""
+    known = [
+        (line, float(line.target[:-2])) for line in lines if re.fullmatch(r"[\d.]+ x", line.target)
+    ]
+    rows = []
+    for i, (line, target) in enumerate(known):
+        share = min(2.0, statistics.median(line.figures) / target)
+        y = 26 * i
+        rows.append(f'<text x="430" y="{y + 17}" text-anchor="end">{escape(line.what)}</text>')
+        rows.append(
+            f'<rect x="440" y="{y + 4}" width="{120 * share:.0f}" height="18" fill="#00796b"/>'
+        )
+        rows.append(f'<text x="690" y="{y + 17}">{line.cells()[1]} of {line.target}</text>')
+    height = 26 * len(known)
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 820 {height}" font-family="sans-serif"'
+    goal = f'<path d="M560 0V{height}" stroke="#d84315" stroke-width="2"/>'
+    return "\n".join((f'{head} font-size="13" fill="#666">', *rows, goal, "</svg>\n"))
 
 
 def table_of(title: str, columns: Sequence[str]) -> Table:
@@ -283,14 +352,17 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="some parts")
     options = parser.parse_args()
     console = Console(width=110)
+    lines: list[Line] = []
     table = table_of(
         f"{os.cpu_count()} cores, {options.rounds} rounds", ("what", "median", "range", "target")
     )
     for name in options.only:
         for line in PARTS[name](options):
+            lines.append(line)
             table.add_row(*line.cells())
             console.print(*line.cells(), sep=" | ", highlight=False)
     console.print(table)
+    (FOLDER / "bench.svg").write_text(chart(lines), encoding="utf-8")
 
 
 if __name__ == "__main__":

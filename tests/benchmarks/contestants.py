@@ -98,6 +98,21 @@ def bare_json() -> Task:
     return lambda path: {"example_count": float(arrow_json.read_json(path, options).num_rows)}
 
 
+def bare_tfrecord() -> Task:
+    """Only reading and parsing the rows of TFRecord, as tf.data does it."""
+    import tensorflow as tf
+
+    def task(path: str) -> Values:
+        number, text = tf.io.FixedLenFeature([], tf.float32), tf.io.FixedLenFeature([], tf.string)
+        kinds = {"label": number, "prediction": number, "payment": text, "company": text}
+        kinds["hour"] = tf.io.FixedLenFeature([], tf.int64)
+        batches = tf.data.TFRecordDataset(path).batch(2**14)
+        parsed = batches.map(lambda rows: tf.io.parse_example(rows, kinds))
+        return {"example_count": float(sum(len(batch["label"]) for batch in parsed))}
+
+    return task
+
+
 def importing() -> Task:
     """Only what the argument imports."""
 
@@ -224,6 +239,7 @@ CONTESTANTS: dict[str, Callable[[], Task]] = {
     "benison-compared": lambda: compared("off"),
     "benison-evidence": lambda: compared({"level": 0.95}),
     "scan": scan,
+    "bare-tfrecord": bare_tfrecord,
     "bare-csv": bare_csv,
     "bare-jsonl": bare_json,
     "import": importing,
