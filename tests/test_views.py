@@ -158,6 +158,43 @@ def test_weights_of_classes_are_those_of_scikit_learn() -> None:
     assert result.value("precision", aggregation="micro_average") == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    "average",
+    [
+        {"micro_average": True},
+        {"micro_average": True, "top_k_list": [2]},
+        {"macro_average": True, "class_weights": WEIGHTS[0]},
+        {"weighted_macro_average": True, "class_weights": WEIGHTS[0]},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("weight", [None, "weight"])
+def test_what_looks_at_rows_alone_is_of_each_row_once(
+    average: dict[str, Any], weight: str | None
+) -> None:
+    """A sum over an average's pairs of row and class would be as many times too large as there are classes."""
+    shap, weights = RNG.normal(size=600), RNG.integers(1, 4, 600).astype(float)
+    data = CLASSES.append_column("weight", [weights]).append_column("shap", [shap])
+    own: list[Any] = [
+        {"class_name": "TotalAttributions", "config": {"columns": ["shap"]}},
+        {"class_name": "MeanAbsoluteAttributions", "config": {"columns": ["shap"]}},
+        {"class_name": "Sum", "config": {"feature_key_path": ["shap"], "name": "sum"}},
+        "ExampleCount",
+    ]
+    model = {} if weight is None else {"example_weight_key": weight}
+    made = config(*own, "Recall", spec={"aggregate": average}, model=model)
+    result = benison.evaluate(data, made)
+    weights = np.ones(600) if weight is None else weights
+    for name, expected in {
+        "total_attributions/shap": weights @ shap,
+        "mean_absolute_attributions/shap": np.average(np.abs(shap), weights=weights),
+        "sum": weights @ shap,
+        "example_count": weights.sum(),
+    }.items():
+        assert result.value(name, aggregation="") == pytest.approx(expected, rel=1e-12)
+    assert {*result.metrics["aggregation"].to_pylist()} == {"", next(iter(average))}
+
+
 def test_averages_without_classes_are_refused() -> None:
     with pytest.raises(benison.ConfigError, match="name them in class_weights"):
         averaged("Recall", aggregate={"macro_average": True})

@@ -247,8 +247,8 @@ def weights_of_rows(weights: Array | None) -> Array | None:
     if not (weights == weights[:, :1]).all():
         raise DataError(
             f"A row has {weights.shape[1]} weights, which are of its classes one by one. Ask for a metric by "
-            "class (binarize, or aggregate with micro_average), say example_weights: {unweighted: true}, or "
-            "name a column of one weight a row."
+            "class (binarize, or, if it looks at labels or predictions, micro_average), say example_weights: "
+            "{unweighted: true}, or name a column of one weight a row."
         )
     return weights[:, 0]
 

@@ -12,17 +12,24 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from benison.config import EvalConfig, MetricConfig, MetricsSpec, ModelSpec, SlicingSpec
+from benison.config import EvalConfig, MetricsSpec, ModelSpec, SlicingSpec
 from benison.config.constraints import located_specs
 from benison.config.plain import path_of
 from benison.engine.intervals import NoResampling, Resampling, resampling_of
-from benison.engine.requests import Asked, asked_of, macro_of, pairs_of, ways_of
+from benison.engine.requests import (
+    Asked,
+    asked_of,
+    macro_of,
+    members_of,
+    pairs_of,
+    ways_of,
+    without_average,
+)
 from benison.engine.samplings import PlotSampling, Sampling, Samplings
 from benison.engine.views import Average, Comparison, View
 from benison.errors import ConfigError
 from benison.metrics.averages import PositiveWeight
 from benison.metrics.base import Metric, Statistic
-from benison.metrics.groups import members, takes
 from benison.metrics.registry import About, describe
 from benison.slicing.spec_columns import columns_of, unreadable
 from benison.table.key import CHANGE, Key, MetricKeys
@@ -220,7 +227,7 @@ class _Builder:
                 made = [
                     (class_name, member, pairs)
                     for more, pairs in ways
-                    for class_name, member in _members(metric, more)
+                    for class_name, member in members_of(metric, more)
                 ]
             except ConfigError as error:
                 self.faults.append((f"{path}.metrics[{i}]", str(error)))
@@ -286,6 +293,7 @@ class _Builder:
             text = f"{metric.name} looks at queries; name their column as query_key."
             self.faults.append((path, text))
             return
+        asked = without_average(metric, asked)
         each_pairs = pairs_of(metric, asked)
         if each_pairs is None:
             text = f"{metric.name} has class_id or top_k, and its spec has binarize or aggregate; keep one."
@@ -346,29 +354,6 @@ class _Builder:
         for key, of in groups.items():
             weights = tuple(spec.output_weights[part.output] for part in of)
             yield self._average(Average(key, tuple(of), weights), path)
-
-
-def _members(asked: MetricConfig, more: Mapping[str, Any]) -> tuple[tuple[str, Metric], ...]:
-    """The metrics of a class name, which must be of the highest scores where top_k_list asks for these.
-
-    Raises:
-        ConfigError: It has a top_k of its own, one of ranks in a query, or none.
-    """
-    name = asked.class_name
-    if more and asked.config.get("top_k") is not None:
-        raise ConfigError(f"{name} has a top_k, and its spec a top_k_list; keep one.")
-    if "top_k" in more and not takes(name, "top_k"):
-        raise ConfigError(
-            f"{name} would see the scores that are not among the highest as minus infinity. Ask for it in a "
-            "spec with aggregate, micro_average and top_k_list, which leaves them out."
-        )
-    made = members(name, {**asked.config, **more})
-    if more and any(m.top_k_scores is None and not m.taken for _, m in made):
-        raise ConfigError(
-            f"{name} counts ranks of a query by its top_k, and top_k_list is of the highest scores of a row; "
-            "ask for it in a spec without top_k_list."
-        )
-    return made
 
 
 def outputs_of(config: EvalConfig, model: ModelSpec) -> tuple[str, ...]:

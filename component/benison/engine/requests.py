@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
-from benison.config import AggregationOptions, MetricsSpec
+from benison.config import AggregationOptions, MetricConfig, MetricsSpec
 from benison.engine.pairs import (
     BoxesOf,
     ClassAmongTopK,
@@ -17,8 +18,9 @@ from benison.engine.pairs import (
     Taken,
     TopK,
 )
+from benison.errors import ConfigError
 from benison.metrics.base import Metric
-from benison.metrics.groups import ATTRIBUTIONS
+from benison.metrics.groups import ATTRIBUTIONS, members, takes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +88,43 @@ def ways_of(
     if asked.pairs or asked.macros:
         yield {}, asked
     yield from (({"top_k": k}, _ROWS) for k in asked.top_k)
+
+
+def members_of(asked: MetricConfig, more: Mapping[str, Any]) -> tuple[tuple[str, Metric], ...]:
+    """The metrics of a class name, which must be of the highest scores where top_k_list asks for these.
+
+    Raises:
+        ConfigError: It has a top_k of its own, one of ranks in a query, or none.
+    """
+    name = asked.class_name
+    if more and asked.config.get("top_k") is not None:
+        raise ConfigError(f"{name} has a top_k, and its spec a top_k_list; keep one.")
+    if "top_k" in more and not takes(name, "top_k"):
+        raise ConfigError(
+            f"{name} would see the scores that are not among the highest as minus infinity. Ask for it in a "
+            "spec with aggregate, micro_average and top_k_list, which leaves them out."
+        )
+    made = members(name, {**asked.config, **more})
+    if more and any(m.top_k_scores is None and not m.taken for _, m in made):
+        raise ConfigError(
+            f"{name} counts ranks of a query by its top_k, and top_k_list is of the highest scores of a row; "
+            "ask for it in a spec without top_k_list."
+        )
+    return made
+
+
+def without_average(metric: Metric, asked: Asked) -> Asked:
+    """What is asked of a metric: one of rows alone, such as a count, has no classes to average over.
+
+    As in TFMA it is what it is without `aggregate`; summed over pairs of a row and a class it would be
+    as many times too large as there are classes. Queries are of what a ranking ranks,
+    which then are such pairs.
+    """
+    looks_at_pairs = metric.needs_label or metric.needs_prediction or metric.needs_groups
+    if looks_at_pairs or own_pairs(metric) is not None:
+        return asked
+    pairs = [Pairs() if isinstance(each, Flattened) else each for each in asked.pairs]
+    return Asked((*dict.fromkeys(pairs + [Pairs()] * bool(asked.macros)),))
 
 
 def own_pairs(metric: Metric) -> Pairs | None:
