@@ -299,17 +299,43 @@ def test_the_matrix_of_classes_of_which_a_model_returns_the_names(
     assert {at: n for at, n in cells.items() if n} == {(0, 0): 0.5, (2, of_second): 1.0}
 
 
+@pytest.mark.parametrize("is_called", [True, False], ids=["called", "column"])
 @pytest.mark.parametrize("names", ["all_classes", "classes"])
-def test_labels_are_names_of_classes_that_a_model_returns(names: str) -> None:
+def test_labels_are_names_of_classes_beside_the_scores(names: str, is_called: bool) -> None:
     """A label that is none of them is a row of no class in TFMA; here it is refused."""
+    row = {"scores": [0.2, 0.7, 0.1], names: ["a", "b", "c"]}
 
     def model(frame: Any) -> dict[str, Any]:
-        classes = np.array([["a", "b", "c"]] * len(frame), dtype=object)
-        return {"scores": np.array([[0.2, 0.7, 0.1]] * len(frame)), names: classes}
+        return {name: np.array([values] * len(frame), dtype=object) for name, values in row.items()}
 
-    metric = {"class_name": "SparseCategoricalAccuracy"}
-    config = {"model_specs": [{"label_key": "label"}], "metrics_specs": [{"metrics": [metric]}]}
-    made = benison.evaluate(pa.table({"label": ["b", "c", "b"]}), config, model=model)
-    assert made.value("sparse_categorical_accuracy") == pytest.approx(2 / 3)
+    def evaluated(labels: list[str]) -> benison.EvalResult:
+        metric = {"class_name": "SparseCategoricalAccuracy"}
+        spec = (
+            {"label_key": "label"}
+            if is_called
+            else {"label_key": "label", "prediction_key": "made"}
+        )
+        config = {"model_specs": [spec], "metrics_specs": [{"metrics": [metric]}]}
+        table = pa.table({"label": labels, "made": [row] * len(labels)})
+        return benison.evaluate(table, config, model=model if is_called else None)
+
+    assert evaluated(["b", "c", "b"]).value("sparse_categorical_accuracy") == pytest.approx(2 / 3)
     with pytest.raises(benison.DataError, match="'d', which is none of the model's classes"):
-        benison.evaluate(pa.table({"label": ["d"]}), config, model=model)
+        evaluated(["d"])
+
+
+@pytest.mark.parametrize("fields", ["p", "p logits", "p scores"])
+def test_which_field_of_a_column_is_the_prediction(fields: str) -> None:
+    """The only one of numbers, else one of a well-known name; with several others none is taken silently."""
+    values = {"p": 0.9, "logits": 2.0, "scores": 0.3}
+    row = {name: values[name] for name in fields.split()} | {"text": "x"}
+    spec = {"label_key": "label", "prediction_key": "made"}
+    config = {
+        "model_specs": [spec],
+        "metrics_specs": [{"metrics": [{"class_name": "MeanPrediction"}]}],
+    }
+    table = pa.table({"label": [0, 1], "made": [row] * 2})
+    expected = values[fields.split()[-1]]
+    assert benison.evaluate(table, config).value("mean_prediction") == pytest.approx(expected)
+    with pytest.raises(benison.DataError, match="a metric needs one of these"):
+        benison.evaluate(pa.table({"label": [0], "made": [{"p": 0.1, "q": 0.2}]}), config)

@@ -9,7 +9,7 @@ batches.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,8 +17,13 @@ import pyarrow as pa
 
 from benison import models
 from benison.config import EvalConfig, ModelSpec, SlicingSpec
-from benison.data.batch import Extracts, Parts, Target, check_weights
+from benison.data.batch import Extracts, Parts, Target
 from benison.engine.class_numbers import ClassNumbers
+from benison.engine.column_extractors import (
+    ColumnExtractor,
+    GivenPredictionsExtractor,
+    WeightsExtractor,
+)
 from benison.engine.named_columns import prediction_columns
 from benison.engine.plan import Plan
 from benison.engine.prediction_outputs import (
@@ -28,10 +33,9 @@ from benison.engine.prediction_outputs import (
     prediction_outputs,
     scores_of,
 )
-from benison.engine.read_columns import as_column, as_floats
+from benison.engine.read_columns import as_column
 from benison.engine.stages import Extractor, FeatureConsumer
 from benison.engine.variants import Variant
-from benison.errors import DataError
 from benison.paths import whole
 from benison.slicing.encode import ColumnCodes, SpecCodes
 from benison.slicing.spec_columns import columns_of
@@ -39,79 +43,6 @@ from benison.slicing.spec_columns import columns_of
 if TYPE_CHECKING:
     from benison.models.preprocessing import Function
     from benison.models.text_functions import ColumnFunction
-
-
-@dataclasses.dataclass(frozen=True)
-class ColumnExtractor:
-    """Reads columns into one key of the extracts, as `convert` makes them; one for each model and output."""
-
-    concurrent: ClassVar[bool] = True
-    stage_name: str
-    key: str
-    sources: tuple[tuple[Target, str], ...]
-    convert: Callable[[pa.RecordBatch, str], Any]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that it reads."""
-        return tuple(column for _, column in self.sources)
-
-    def extract(self, extracts: Extracts) -> Extracts:
-        columns: dict[Target, Any] = dict(extracts.get(self.key, {}))  # type: ignore[call-overload]
-        read: dict[tuple[str, str], Any] = {}
-        parts = dict(extracts.get("parts", {}))
-        for target, column in self.sources:
-            source, batch = _source(extracts, target[0], column)
-            if fields := _fields(batch, column):
-                parts[self.key, target[0], ""] = fields
-                continue
-            if (source, column) not in read:
-                read[source, column] = self.convert(batch, column)
-            columns[target] = read[source, column]
-        extracted: Extracts = {**extracts, self.key: columns}  # type: ignore[misc]
-        return {**extracted, "parts": parts} if parts else extracted
-
-
-def _fields(batch: pa.RecordBatch, name: str) -> pa.RecordBatch | None:
-    """The fields of a column of structs as columns; None where it is something else."""
-    if name not in batch.schema.names or not pa.types.is_struct(batch.schema.field(name).type):
-        return None
-    column = batch.column(name)
-    return pa.RecordBatch.from_arrays(column.flatten(), [field.name for field in column.type])
-
-
-def _source(extracts: Extracts, model: str, column: str) -> tuple[str, pa.RecordBatch]:
-    """Where a model's column is: in its transformed features, else in the data; and whose it is."""
-    made = extracts.get("transformed_features", {}).get(model)
-    if made is not None and column in made.schema.names:
-        return model, made
-    if made is not None and column not in extracts["features"].schema.names:
-        names = [*made.schema.names, *extracts["features"].schema.names]
-        raise DataError.from_missing_column(
-            column, names, "With the transformed features, the data"
-        )
-    return "", extracts["features"]
-
-
-@dataclasses.dataclass(frozen=True)
-class WeightsExtractor:
-    """Reads the example weights, and refuses those that could not be weights."""
-
-    concurrent: ClassVar[bool] = True
-    sources: tuple[tuple[Target, str], ...]
-    stage_name: str = "ExtractExampleWeights"
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that it reads."""
-        return tuple(column for _, column in self.sources)
-
-    def extract(self, extracts: Extracts) -> Extracts:
-        reader = ColumnExtractor(self.stage_name, "example_weights", self.sources, as_floats)
-        extracted = reader.extract(extracts)
-        for target, column in self.sources:
-            check_weights(extracted["example_weights"][target], column)
-        return extracted
 
 
 class PredictionsExtractor:
@@ -353,10 +284,8 @@ def extractors_of(
     if called:
         stages.append(predictions)
     if given:
-        columns = _columns(given, "prediction")
-        stages.append(
-            ColumnExtractor("ExtractMaterializedPredictions", "predictions", columns, as_column)
-        )
+        scored = frozenset(spec.name for spec in given if _asked_of(plan, spec.name).is_scored)
+        stages.append(GivenPredictionsExtractor(_columns(given, "prediction"), scored))
     return [*stages, SliceKeyExtractor(plan.slicing_specs)]
 
 

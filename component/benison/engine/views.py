@@ -106,7 +106,8 @@ class View:
         if is_needed and held is not None and (self.model, self.output) not in whole:
             names = ", ".join(repr(name) for name in held.schema.names[:12])
             raise DataError(
-                f"The {role} are structs of {names}, and a metric needs one of these. Make it a column."
+                f"The {role} are structs of {names}, and a metric needs one of these. Make it a column"
+                f"{', or call it scores' if role == 'predictions' else ''}."
             )
         return held
 
