@@ -91,6 +91,19 @@ def test_a_pixel_without_a_label_is_none_and_without_a_prediction_undefines_the_
     assert all(math.isnan(value) for value in values(unknown).values())
 
 
+def test_a_column_of_images_is_no_output_of_a_model() -> None:
+    config = {"class_ids": [1], "ground_truth_key": "truth", "prediction_key": "mask"}
+    metric = {"class_name": "SemanticSegmentationTruePositive", "config": config}
+    metric["config"] |= {"decode_ground_truth": False}
+    table = pa.table({"truth": [TRUTH.tolist()], "mask": [TRUTH.tolist()]})
+    with pytest.raises(benison.BenisonError, match="no output 'mask'"):
+        benison.evaluate(
+            table,
+            {"metrics_specs": [{"metrics": [metric]}]},
+            model=lambda frame: {"edges": np.zeros((len(frame), 2)), "lines": np.zeros((1, 2))},
+        )
+
+
 def test_images_are_one_of_several_outputs_of_each_model() -> None:
     config = {"class_ids": [1], "ground_truth_key": "truth", "prediction_key": "mask"}
     config |= {"decode_ground_truth": False}

@@ -69,7 +69,7 @@ def test_scores_without_their_classes_are_refused() -> None:
         value("SetMatchPrecision", table)
 
 
-BOXES = {"class_id": 0, "predictions_to_stack": ["boxes", "scores"]}
+BOXES = {"class_id": 0, "labels_to_stack": ["label"], "predictions_to_stack": ["boxes", "scores"]}
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,39 @@ def test_columns_are_of_no_model_among_several(metric: Any) -> None:
     ]
     with pytest.raises(benison.ConfigError, match="the same for every model"):
         benison.evaluate(TABLE, made)
+
+
+@pytest.mark.parametrize(
+    ("metric", "name"),
+    [
+        ({"class_name": "SetMatchPrecision"}, "classes"),
+        ({"class_name": "ObjectDetectionRecall", "config": BOXES}, "boxes"),
+    ],
+)
+@pytest.mark.parametrize("models", [["model"], ["model", "baseline"]])
+def test_columns_of_the_data_are_no_predictions_of_a_model(
+    metric: Any, name: str, models: list[str]
+) -> None:
+    def scorer(frame: Any) -> Any:
+        return {"scores": np.full((len(frame), 2), 0.5), "top": np.zeros(len(frame))}
+
+    table = TABLE.append_column("boxes", TABLE["scores"])
+    made = {"model_specs": [{"label_key": "label"}], "metrics_specs": [{"metrics": [metric]}]}
+    sentence = f"has no output '{name}'.*There are: scores, top"
+    with pytest.raises(benison.ModelError, match=sentence):
+        benison.evaluate(table, made, **dict.fromkeys(models, scorer))
+
+
+def test_structs_without_what_a_metric_reads_are_no_predictions_of_several_models() -> None:
+    scored = pa.array([{"scores": [0.1, 0.3]}, {"scores": [0.1, 0.3]}])
+    table = TABLE.append_column("new", scored).append_column("old", scored)
+    made = config("SetMatchPrecision")
+    made["model_specs"] = [
+        {"name": "new", "label_key": "label", "prediction_key": "new"},
+        {"name": "old", "label_key": "label", "prediction_key": "old", "is_baseline": True},
+    ]
+    with pytest.raises(benison.BenisonError, match="'classes', which is the same for every model"):
+        benison.evaluate(table, made)
 
 
 def test_classes_are_outputs_of_each_model() -> None:

@@ -301,7 +301,7 @@ def test_two_models_have_boxes_of_their_own() -> None:
 
 def test_an_output_that_is_nowhere() -> None:
     stacks = {"predictions_to_stack": ["bbox", "class_ids", "scores"]}
-    with pytest.raises(benison.DataError, match="'class_ids'.*class_id"):
+    with pytest.raises(benison.ModelError, match="'class_ids'.*class_id"):
         split(stacks, detector, image=[0, 1], **PARTS)
     assert (
         split({**stacks, "allow_missing_key": True}, detector, image=[0, 1], **PARTS)[0]["value"]

@@ -23,7 +23,8 @@ key                           value                                             
 ``parts``                     {(role, model, variant): Arrow RecordBatch, N rows}:     extractor
                               the outputs of a model that metrics ask for by name,
                               and the fields of a column of structs; absent without
-                              any. The role is "labels" or "predictions"
+                              any. The role is "labels", "predictions" or, of a model
+                              that was called, "outputs"
 ``example_weights``           {(model, output): float64[N], or float64[N, C]}, finite  extractor
                               and >= 0; a model without a weight column has no entry
 ``slice_codes``               a `SpecCodes` for each slicing spec, later numbered as  extractor
@@ -187,6 +188,8 @@ class Inputs:
     """What labels have by name, beside `batch`: its rows are those of `batch`."""
     prediction_parts: pa.RecordBatch | None = None
     """What predictions have by name, such as the outputs of a model."""
+    is_called: bool = False
+    """Whether a model was called, of whose predictions columns of the data are none."""
 
     @classmethod
     def of(cls, labels: Any, predictions: Any, weights: Any = None) -> Inputs:
@@ -210,6 +213,7 @@ class Inputs:
             self.batch_numbers,
             self.label_parts,
             self.prediction_parts,
+            self.is_called,
         )
 
     def label_column(self, name: str) -> pa.Array:
@@ -221,17 +225,20 @@ class Inputs:
         return self._column(self.label_parts, name)
 
     def prediction_column(self, name: str) -> pa.Array:
-        """The part `name` of the predictions, as an output of the model, else the column of the data.
+        """The part `name` of the predictions, as an output of the model; the column if none is called.
 
         Raises:
-            DataError: There is neither.
+            DataError: There is neither, or a model was called that has no such output.
 
         >>> outputs = pa.record_batch({"boxes": [1.0, 2.0]})
         >>> rows = Inputs(np.zeros(2), np.zeros(2), prediction_parts=outputs).take(np.array([1]))
         >>> rows.prediction_column("boxes").to_pylist()
         [2.0]
         """
-        return self._column(self.prediction_parts, name)
+        parts = self.prediction_parts
+        if self.is_called and (parts is None or name not in parts.schema.names):
+            raise DataError(f"The model has no output {name!r}, which a metric reads.")
+        return self._column(parts, name)
 
     def _column(self, parts: pa.RecordBatch | None, name: str) -> pa.Array:
         of = [batch for batch in (parts, self.batch) if batch is not None]

@@ -43,7 +43,7 @@ def check_accepted(
         DataError: With the metric and the columns.
     """
     metrics = list(metrics)
-    if len(config.model_specs) > 1 and inputs.features is not None:
+    if len(config.model_specs) > 1 and inputs.features is not None and not inputs.is_called:
         own = inputs.prediction_parts
         made = () if own is None else own.schema.names
         _check_predicted({*inputs.features.schema.names} - {*made}, metrics)
@@ -67,8 +67,9 @@ def check_accepted(
 
 def _check_predicted(columns: Collection[str], metrics: Iterable[Metric]) -> None:
     for metric in metrics:
-        if metric.prediction_column is not None and metric.prediction_column in columns:
+        named = [name for each in metric.statistics() for name in each.prediction_columns()]
+        for name in (name for name in (metric.prediction_column, *named) if name in columns):
             raise DataError(
-                f"{metric.name} takes predictions from the column {metric.prediction_column!r}, which is the "
-                "same for every model; ask for it in a config of one model."
+                f"{metric.name} takes predictions from the column {name!r}, which is the same for every "
+                "model; ask for it in a config of one model."
             )

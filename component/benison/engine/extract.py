@@ -127,9 +127,9 @@ class PredictionsExtractor:
         predictions: dict[Target, Any] = {}
         for spec in self.specs:
             outputs = self.predictors[spec.name].predict(features, examples)
+            if (asked := self._asked(spec)).names:
+                parts["outputs", spec.name, variant] = parts_of(spec, outputs, asked)
             predictions |= self._of_outputs(spec, outputs, features.num_rows)
-            if names := self._asked(spec).names & {*outputs}:
-                parts["predictions", spec.name, variant] = parts_of(outputs, names)
         return predictions
 
     def _asked(self, spec: ModelSpec) -> AskedOutputs:
@@ -291,9 +291,8 @@ def extractors_of(
 
 def _asked_of(plan: Plan, model: str) -> AskedOutputs:
     names = frozenset(prediction_columns(plan, model))
-    return AskedOutputs(
-        names, any(v.scored and model in (v.model, v.baseline) for v in plan.views())
-    )
+    is_scored = any(v.scored and model in (v.model, v.baseline) for v in plan.views())
+    return AskedOutputs(names, is_scored, names & plan.optional_columns)
 
 
 def _by_output(spec: ModelSpec, outputs: tuple[str, ...]) -> ModelSpec:

@@ -27,10 +27,12 @@ class AskedOutputs:
     Attributes:
         names: Outputs that they ask for by name.
         is_scored: Whether some look at the prediction, so that one of the outputs must be it.
+        optional: Those of the names that need not be there.
     """
 
     names: frozenset[str] = frozenset()
     is_scored: bool = True
+    optional: frozenset[str] = frozenset()
 
 
 def prediction_outputs(
@@ -99,9 +101,18 @@ def scores_of(output: Any, name: str, rows: int) -> Any:
     return scores
 
 
-def parts_of(outputs: Mapping[str, Any], names: frozenset[str]) -> pa.RecordBatch:
-    """The outputs of those names, as columns; of several numbers in a row, lists."""
-    columns = {name: _listed(np.asarray(outputs[name])) for name in outputs if name in names}
+def parts_of(spec: ModelSpec, outputs: Mapping[str, Any], asked: AskedOutputs) -> pa.RecordBatch:
+    """The outputs that metrics ask for, as columns; of several numbers in a row, lists.
+
+    Raises:
+        ModelError: The model lacks one, for which a column of the data of that name does not stand in.
+    """
+    for name in sorted(asked.names - asked.optional - {*outputs}):
+        raise ModelError(
+            f"{_called(spec)} has no output {name!r}, which a metric reads as predictions. "
+            f"{suggestion(name, outputs)} A column of the data is no prediction of a model that is called."
+        )
+    columns = {name: _listed(np.asarray(outputs[name])) for name in outputs if name in asked.names}
     return pa.RecordBatch.from_pydict(columns)
 
 

@@ -92,7 +92,9 @@ class View:
             self._part(extracts, "labels", self.labelled),
             self._part(extracts, "predictions", self.scored),
         )
-        return Inputs(*pair, weights, batch, None, groups, baseline, _numbers(extracts), *parts)
+        is_called = ("outputs", self.model, self.variant) in extracts.get("parts", {})
+        numbers = _numbers(extracts)
+        return Inputs(*pair, weights, batch, None, groups, baseline, numbers, *parts, is_called)
 
     def _part(self, extracts: Extracts, role: str, is_needed: bool) -> pa.RecordBatch | None:
         """What labels or predictions hold by name; None for nothing.
@@ -101,7 +103,9 @@ class View:
             DataError: They hold nothing else, and a metric looks at them as a whole.
         """
         variant = self.variant if role == "predictions" else ""
-        held = extracts.get("parts", {}).get((role, self.model, variant))
+        all_held = extracts.get("parts", {})
+        outputs = all_held.get(("outputs", self.model, variant)) if role == "predictions" else None
+        held = all_held.get((role, self.model, variant)) if outputs is None else outputs
         whole: dict[Target, Any] = extracts.get(role, {})  # type: ignore[assignment]
         if is_needed and held is not None and (self.model, self.output) not in whole:
             names = ", ".join(repr(name) for name in held.schema.names[:12])

@@ -117,7 +117,7 @@ class Statistic(abc.ABC, Generic[StateT]):
         return ()
 
     def prediction_columns(self) -> tuple[str, ...]:
-        """What it reads by `Inputs.prediction_column`: outputs of the model, or columns of the data."""
+        """What it reads by `Inputs.prediction_column`: outputs of the model, or columns if none is called."""
         return ()
 
 

@@ -23,8 +23,8 @@ class BoxMetric(Metric):
         labels_to_stack: Columns of the data that hold left, top, right, bottom and class of the labelled
             boxes, each a list for each image, or fields of a column of structs that is the label; without
             them the label holds boxes.
-        predictions_to_stack: What holds the same and the score of the detections: outputs of the model,
-            fields of a column of structs that is the prediction, or columns of the data.
+        predictions_to_stack: What holds the same and the score of the detections: outputs of the model; or,
+            where none is called, fields of a column of structs that is the prediction, or columns.
         num_detections_key: That which says how many detections an image has; those after it are padding.
         allow_missing_key: Whether there are no boxes where such a column is missing.
     """

@@ -127,8 +127,8 @@ class PixelCounts(ArraysStatistic):
     Attributes:
         class_ids: The C classes.
         truth: The column of the labelled images.
-        predicted: The predicted images: the output of the model of that name, else the column of the data,
-            else the only output.
+        predicted: The predicted images: the output of the model of that name, or, where none is called, the
+            column of the data; else the only output.
         decode_truth: Whether labelled images are files such as PNG, and not lists.
         decode_predicted: Whether predicted ones are.
         ignored: The labelled class whose pixels are no false positives and no true negatives.
