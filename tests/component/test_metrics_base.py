@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import runpy
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +26,13 @@ from benison.metrics import (
     registered,
     registry,
 )
-from benison.metrics.counts import ones
+from benison.metrics.counts import ExampleCount, ones
+from benison.metrics.custom import FunctionMetric
+from benison.metrics.disparities import DemographicParityDifference
 from benison.metrics.families import FAMILIES, GROUP_NAMES, OWNERS
-from benison.metrics.groups import GROUPS
+from benison.metrics.groups import GROUPS, members
+from benison.metrics.margin_density import MarginDensity
+from benison.metrics.row_samples import FalsePositiveFeatureSampler
 from benison.metrics.statistics.sums import Arrays, Total
 from benison.testing import flat, value_of
 from tests.test_laws import build, inputs_for
@@ -181,3 +188,30 @@ def test_configs_as_tfma_writes_them_for_keras_metrics(name: str, config: dict[s
 def test_other_settings_of_keras_are_refused() -> None:
     with pytest.raises(ConfigError, match="R2Score has no parameter 'num_regressors'"):
         from_config("R2Score", {"num_regressors": 3})
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        MarginDensity,
+        partial(DemographicParityDifference, "sex"),
+        partial(FalsePositiveFeatureSampler, "company", 1),
+        partial(FunctionMetric, max, "max"),
+    ],
+)
+def test_nothing_is_above_a_threshold_that_is_no_number(make: Callable[..., Metric]) -> None:
+    with pytest.raises(ValueError, match="thresholds must be numbers"):
+        make(threshold=math.nan)
+
+
+@dataclasses.dataclass(frozen=True)
+class CountInParts(ExampleCount):
+    """The examples over how many parts there are."""
+
+    parts: int = 5
+
+
+def test_a_metric_may_have_a_parameter_called_parts() -> None:
+    register("CountInParts", CountInParts)
+    ((_, metric),) = members("CountInParts", {"parts": 2})
+    assert metric == CountInParts(parts=2)

@@ -14,6 +14,7 @@ import benison
 from benison.data.batch import Inputs
 from benison.errors import DataError
 from benison.metrics import from_config
+from benison.metrics.columns import ColumnMean
 from tests.conftest import config
 
 WEIGHTED = {"feature_key_path": ["age"], "example_weights_key_path": ["weight"]}
@@ -97,3 +98,37 @@ def test_which_class_of_attributions_is_meant_must_be_said() -> None:
         metric = {"class_name": "TotalAttributions", "config": options}
         with pytest.raises(benison.DataError, match=words):
             benison.evaluate(table, config(metric))
+
+
+@pytest.mark.parametrize(
+    ("options", "spec", "words"),
+    [
+        ({"class_id": 0, "k": 1}, {}, "class_id and k are two answers"),
+        ({"class_id": 0, "top_k": 1}, {}, "class_id and top_k are two answers"),
+        ({"class_id": 1}, {"class_ids": [0]}, "has class_id, and its spec binarize"),
+        ({"k": 1}, {"class_ids": [0]}, "has k, and its spec binarize"),
+        ({"top_k": 1}, {"k_list": [2]}, "has top_k, and its spec binarize"),
+        ({"class_id": -1}, {}, "class_id must be a whole number from 0 up"),
+    ],
+    ids=str,
+)
+def test_values_of_attributions_are_chosen_in_a_single_way(
+    options: dict[str, int], spec: dict[str, list[int]], words: str
+) -> None:
+    metric = {"class_name": "MeanAttributions", "config": {"columns": ["fare"], **options}}
+    table = pa.table({"label": [0.0], "prediction": [[0.1, 0.9]], "fare": [[1.0, 2.0]]})
+    with pytest.raises(benison.ConfigError, match=words):
+        benison.evaluate(table, config(metric, spec={"binarize": spec} if spec else {}))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"element": 0, "k": 1}, "element and k are two answers"),
+        ({"element": -1}, "element must be a whole number from 0 up"),
+    ],
+    ids=str,
+)
+def test_values_of_lists_are_chosen_in_a_single_way(options: dict[str, int], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        ColumnMean(["fare"], **options)

@@ -97,8 +97,10 @@ def members_of(asked: MetricConfig, more: Mapping[str, Any]) -> tuple[tuple[str,
         ConfigError: It has a top_k of its own, one of ranks in a query, or none.
     """
     name = asked.class_name
-    if more and asked.config.get("top_k") is not None:
-        raise ConfigError(f"{name} has a top_k, and its spec a top_k_list; keep one.")
+    clashing = ("class_id", "k", "top_k") if name in ATTRIBUTIONS else ("top_k",)
+    own = [key for key in clashing if asked.config.get(key) is not None]
+    if more and own:
+        raise ConfigError(f"{name} has {own[0]}, and its spec binarize; keep one.")
     if "top_k" in more and not takes(name, "top_k"):
         raise ConfigError(
             f"{name} would see the scores that are not among the highest as minus infinity. Ask for it in a "

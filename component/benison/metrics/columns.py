@@ -18,7 +18,7 @@ from benison.data.batch import Array, Inputs, check_weights
 from benison.data.values import is_list, is_number, undictionary, unlisted
 from benison.errors import DataError
 from benison.metrics.base import Metric, Statistic, ratio
-from benison.metrics.parameters import MOST, MOST_VALUES, check_count
+from benison.metrics.parameters import MOST, MOST_VALUES, check_count, check_single
 from benison.metrics.registry import register
 from benison.metrics.statistics.sums import Arrays, ArraysStatistic
 from benison.slicing.codes import SliceCodes
@@ -147,6 +147,8 @@ class ColumnMean(Metric):
     needs_prediction = False
 
     def __post_init__(self) -> None:
+        check_single({"element": self.element, "k": self.k, "highest": self.highest})
+        check_count("element", self.element, MOST, least=0)
         check_count("k", self.k, MOST, least=1)
         check_count("highest", self.highest, MOST_VALUES, least=1)
         for way in (self.feature_key_path, self.example_weights_key_path):

@@ -18,6 +18,7 @@ import numpy as np
 
 from benison.data.batch import Array, Inputs  # noqa: F401 - Inputs is for the example
 from benison.metrics.base import Metric, Statistic
+from benison.metrics.confusion import as_thresholds
 from benison.metrics.registry import About, register
 from benison.metrics.statistics.kept_rows import KeptRows, Rows
 
@@ -55,6 +56,7 @@ class FunctionMetric(Metric):
     def __post_init__(self) -> None:
         if self.limit < 1:
             raise ValueError(f"limit must be a number of rows from 1 up, not {self.limit!r}")
+        as_thresholds(0.5 if self.threshold is None else self.threshold)
 
     @property
     def takes_weights(self) -> bool:  # type: ignore[override]

@@ -18,7 +18,7 @@ import numpy as np
 
 from benison.data.batch import Array, Index, Inputs  # noqa: F401 - Inputs is for the example
 from benison.metrics.base import Metric, Statistic, ratio
-from benison.metrics.confusion import snake_case
+from benison.metrics.confusion import as_thresholds, snake_case
 from benison.metrics.registry import HIGHER, LOWER, About, register
 from benison.metrics.statistics.group_cells import GroupCells, Groups
 
@@ -80,6 +80,7 @@ class DemographicParityDifference(Metric):
             raise ValueError(
                 f"sensitive_features must be a column or a list of some, not {given!r}"
             )
+        as_thresholds(self.threshold)
         if self.method not in METHODS:
             raise ValueError(f"method must be {' or '.join(METHODS)}, not {self.method!r}")
         object.__setattr__(self, "sensitive_features", tuple(sorted(set(names))))

@@ -125,6 +125,8 @@ def _attributions(class_name: str, prefix: str, sentence: str) -> Callable[..., 
         k: int | None = None,
         top_k: int | None = None,
     ) -> Members:
+        parameters.check_single({"class_id": class_id, "k": k, "top_k": top_k})
+        parameters.check_count("class_id", class_id, parameters.MOST, least=0)
         named = columns if isinstance(columns, Mapping) else {column: column for column in columns}
         own = {"absolute": "absolute" in prefix, "element": class_id, "k": k, "highest": top_k}
         for feature, column in named.items():
@@ -251,7 +253,10 @@ def members(class_name: str, config: dict[str, Any]) -> tuple[tuple[str, Metric]
     """
     if class_name == "NDCG" and "top_k_list" in config:
         return tuple((class_name, from_config(class_name, own)) for own in _ndcg_of_ranks(**config))
-    parts = getattr(factory_of(class_name), "parts", None)  # of one of Keras whose result is a dict
+    made_by = factory_of(
+        class_name
+    )  # one of Keras whose result is a dict is a function with its parts
+    parts = None if isinstance(made_by, type) else getattr(made_by, "parts", None)
     if parts is not None and [*parts(config)] != [""]:
         each = ({**config, "part": part} for part in parts(config))
         return tuple((class_name, from_config(class_name, own)) for own in each)
@@ -260,4 +265,8 @@ def members(class_name: str, config: dict[str, Any]) -> tuple[tuple[str, Metric]
     factory, meant = GROUPS[class_name], parameters.meant(config)
     parameters.check(class_name, factory, meant)
     parameters.check_types(class_name, factory, meant)
-    return tuple((name, from_config(name, own)) for name, own in factory(**meant))
+    try:
+        made = tuple(factory(**meant))
+    except ValueError as error:
+        raise ConfigError(f"{class_name}: {error}") from error
+    return tuple((name, from_config(name, own)) for name, own in made)

@@ -9,6 +9,7 @@ import numpy as np
 
 from benison.data.batch import Array, Inputs
 from benison.errors import DataError
+from benison.metrics.confusion import as_thresholds
 from benison.metrics.parameters import not_negative
 from benison.metrics.registry import About, register
 from benison.metrics.row_means import PerRowMean
@@ -45,6 +46,7 @@ class MarginDensity(PerRowMean):
     is_share = True
 
     def __post_init__(self) -> None:
+        as_thresholds(self.threshold)
         not_negative("margin", self.margin)
 
     def __call__(self, inputs: Inputs) -> Array:

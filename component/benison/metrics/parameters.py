@@ -125,6 +125,18 @@ def check_count(parameter: str, count: int | None, most: int, least: int = 2) ->
         raise ValueError(f"{parameter} must be at most {most:,}, not {count:,}")
 
 
+def check_single(values: Mapping[str, Any]) -> None:
+    """Raise ValueError unless at most one of some parameters, by name, is given.
+
+    >>> check_single({"class_id": 0, "k": 1, "top_k": None})
+    Traceback (most recent call last):
+    ValueError: class_id and k are two answers to one question; keep one
+    """
+    given = [name for name, value in values.items() if value is not None]
+    if len(given) > 1:
+        raise ValueError(f"{' and '.join(given)} are two answers to one question; keep one")
+
+
 def check_share(parameter: str, value: float) -> None:
     """Raise ValueError unless `value` is from 0 to 1."""
     if not 0 <= value <= 1:

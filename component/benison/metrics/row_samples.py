@@ -16,6 +16,7 @@ import numpy as np
 from benison.data.batch import Array, Inputs
 from benison.metrics.base import Metric, Statistic
 from benison.metrics.binarized import Binarized
+from benison.metrics.confusion import as_thresholds
 from benison.metrics.parameters import check_count
 from benison.metrics.registry import register
 from benison.metrics.statistics.binary import check_binary
@@ -116,6 +117,7 @@ class FalsePositiveFeatureSampler(Binarized):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_count("sample_size", self.sample_size, MOST_SAMPLED, 1)
+        as_thresholds(0.5 if self.threshold is None else self.threshold)
 
     def statistics(self) -> tuple[Statistic[Sample], ...]:
         usual = 0.5 if self.top_k is None else -math.inf
