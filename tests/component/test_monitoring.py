@@ -192,6 +192,7 @@ def test_a_stream_of_data_has_the_alerts_of_results_a_day(concept: list[EvalResu
             since=days_of[each.since],
             raised=days_of[each.raised],
             again=tuple(days_of[at] for at in each.again),
+            also=tuple(dataclasses.replace(rate, since=days_of[rate.since]) for rate in each.also),
         )
         for each in by_day.alerts
     ]
@@ -265,7 +266,44 @@ def test_two_metrics_of_one_cause_are_one_alert(concept: list[EvalResult]) -> No
     assert (alert.slice, {*alert.metrics}) == ("company=Blue", {"binary_accuracy", "recall"})
     (other,) = alert.also
     assert f"With it {other.metric} fell from {other.before:.4g} to" in alert.reason
+    later = dataclasses.replace(alert, also=(dataclasses.replace(other, since="4"),))
+    assert f"{other.after:.4g} since 4 ({other.rows} rows)" in later.reason
     assert json.loads(json.dumps(alert.to_dict()))["also"][0]["metric"] == other.metric
+
+
+def test_falls_in_two_slices_are_each_told_with_their_own_numbers() -> None:
+    """From a day on positives of Blue and negatives of Sun are missed, which all data show too."""
+    table, rng = stream(), np.random.default_rng(0)
+    company, label = np.array(table["company"]), np.array(table["label"])
+    later = np.array(table["pickup"]) >= FIRST.timestamp() + CHANGE_AT * 86_400
+    missed = ((company == "Blue") & (label == 1)) | ((company == "Sun") & (label == 0))
+    score = np.where(
+        later & missed & (rng.random(len(label)) < 0.5), 1 - label, np.array(table["score"])
+    )
+    table = table.set_column(3, "score", pa.array(score))
+    metrics = ["BinaryAccuracy", "Recall", "Specificity"]
+    config = {**CONFIG, "metrics_specs": [{"metrics": metrics}]}
+    alerts = monitor_stream(table, config, time_key="pickup").alerts
+    for alert in alerts:
+        own = (company == alert.slice.split("=")[-1]) | (alert.slice == "Overall")
+        rows = {"recall": label == 1, "specificity": label == 0, "binary_accuracy": label >= 0}
+        for each in (alert, *alert.also):
+            after = (score == label)[own & later & rows[each.metric]].mean()
+            assert each.after == pytest.approx(after, abs=0.02)
+        assert alert.slice == "Overall" or not {*alert.explains} & {"company=Blue", "company=Sun"}
+    assert {("recall", "company=Blue"), ("specificity", "company=Sun")} <= {
+        (metric, alert.slice) for alert in alerts for metric in alert.metrics
+    }
+
+
+@pytest.mark.parametrize("name", ["ddm", "eddm", "adwin"])
+def test_an_alarm_of_a_rate_that_became_no_worse_is_no_alert(name: str) -> None:
+    """Failures were fewer for a while, and are as many as before now."""
+    failures = [1.0] * 50 + [20.0] * 30
+    series = series_of([()], [failures], [[200] * len(failures)])
+    detector = DETECTORS[name].standard
+    assert detector.watch(series.counts).raised.any()
+    assert all(each.after > each.before for each in explained(series, detector))
 
 
 def test_a_reference_without_an_error_is_watched() -> None:
@@ -511,7 +549,7 @@ def test_values_of_which_rows_have_several_are_one_cause() -> None:
     rows = [[1000] * 3, [900] * 3, [900] * 3]
     series = series_of(tags, [[100, 400, 400], [90, 390, 390], [90, 388, 388]], rows)
     (change,) = explained(series, EDetector())
-    assert {change.slice, *change.explains} == {0, 1, 2}
+    assert {change.name, *change.explains} == {"Overall", "tag=a", "tag=b"}
 
 
 HOURS = [f"2026-03-{day:02}" for day in range(1, 6)]
@@ -588,8 +626,16 @@ def test_a_page_of_periods_has_those_slices_and_checks_alone() -> None:
 
 def test_a_slice_that_is_asked_for_is_explained_by_others(concept: list[EvalResult]) -> None:
     report = watched(concept, slices=["Overall"], metrics=["BinaryAccuracy"])
-    assert [each.slice for each in report.alerts] == ["company=Blue"]
+    (alert,) = report.alerts
+    assert (alert.slice, alert.explained_by) == ("Overall", ("company=Blue",))
+    assert alert.reason.startswith(f"binary_accuracy of Overall fell from {alert.before:.4g} to ")
+    assert alert.reason.endswith("It is explained by the change in company=Blue.")
+    assert alert.after == pytest.approx(
+        np.mean([each.value("binary_accuracy") for each in concept[CHANGE_AT:]])
+    )
     assert report.streams == 1
+    (alert,) = watched(concept, slices=["company=Blue"], metrics=["BinaryAccuracy"]).alerts
+    assert (alert.slice, alert.explains) == ("company=Blue", ())
     assert not watched(concept, slices=["company=Sun"]).alerts
 
 

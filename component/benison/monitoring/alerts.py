@@ -31,6 +31,7 @@ class OtherRate:
         before: The metric until then, and
         after: since then.
         rows: Rows since then.
+        since: The bucket in which its change began.
     """
 
     metric: str
@@ -39,11 +40,12 @@ class OtherRate:
     before: float
     after: float
     rows: int
+    since: str
 
-    @property
-    def words(self) -> str:
-        """The end of a sentence."""
-        return f"{metric_name(self.key)} {_change(self)} ({counted(self.rows, 'row')})"
+    def words(self, since: str) -> str:
+        """The end of a sentence; it names the bucket where it is another one."""
+        own = "" if self.since == since else f" since {self.since}"
+        return f"{metric_name(self.key)} {_change(self)}{own} ({counted(self.rows, 'row')})"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +79,8 @@ class Alert:
         explains: Names of other slices whose alarms this one explains.
         drifted: Columns that drifted in the same slice since then, where the data were given.
         drift: A sentence on each of them.
-        also: The other metrics that changed with it, which are the same alert.
+        also: The other metrics that changed in the same slice at the same time, which are the same alert.
+        explained_by: Where some slices were asked for, the others whose change is what is seen in it.
     """
 
     metric: str
@@ -97,6 +100,7 @@ class Alert:
     drifted: tuple[str, ...] = ()
     drift: tuple[str, ...] = ()
     also: tuple[OtherRate, ...] = ()
+    explained_by: tuple[str, ...] = ()
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -113,9 +117,11 @@ class Alert:
         change = f"{name} of {self.slice} {_change(self)}"
         text = f"{change} since {self.since} ({counted(self.rows, 'row')}{until})."
         if self.also:
-            text += f" With it {_listed([each.words for each in self.also])}."
+            text += f" With it {_listed([each.words(self.since) for each in self.also])}."
         if self.explains:
             text += f" That explains the alarm of {_listed(self.explains)}."
+        if self.explained_by:
+            text += f" It is explained by the change in {_listed(self.explained_by)}."
         return " ".join([text, *(f"In it {sentence}" for sentence in self.drift)])
 
     def to_dict(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ def in_causes(changes: Iterable[Change]) -> list[list[Change]]:
     """The changes of each cause, the clearest first, in the order of the clearest.
 
     Two metrics of one output that changed at the same time have one cause where they changed in the same
-    slice, or where the one explains an alarm in the slice of the other.
+    slice.
     """
     causes: list[list[Change]] = []
     for change in sorted(changes, key=lambda each: -each.gain):
@@ -33,10 +33,7 @@ def _is_same(a: Change, b: Change) -> bool:
     if a.series is b.series or (keys[0].model, keys[0].output) != (keys[1].model, keys[1].output):
         return False
     is_at_once = a.since <= b.raised[-1] and b.since <= a.raised[-1]
-    own = [each.series.keys[each.slice] for each in (a, b)]
-    explained = [{each.series.keys[i] for i in each.explains} for each in (a, b)]
-    is_there = own[0] == own[1] or own[1] in explained[0] or own[0] in explained[1]
-    return is_at_once and is_there
+    return is_at_once and a.series.keys[a.slice] == b.series.keys[b.slice]
 
 
 def smallest_falls(

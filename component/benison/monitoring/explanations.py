@@ -9,6 +9,7 @@ others, and those that still alarm have another cause.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 
 import numpy as np
 
@@ -36,7 +37,8 @@ class Change:
         rows: On which `after` rests.
         statistic: Of the detector at the first alarm, and
         threshold: what it was compared with.
-        explains: Positions of slices whose alarms it explains.
+        seen_again: The changes of other slices that it explains.
+        cause: The one that explains it, where it is no cause itself.
     """
 
     series: Series
@@ -49,21 +51,48 @@ class Change:
     rows: float
     statistic: float
     threshold: float
-    explains: tuple[int, ...] = ()
+    seen_again: tuple[Change, ...] = ()
+    cause: Change | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the slice."""
+        return self.series.slices[self.slice]
+
+    @property
+    def explains(self) -> tuple[str, ...]:
+        """The names of the slices whose alarms it explains."""
+        return tuple(each.name for each in self.seen_again)
+
+    def of(self, chosen: Collection[str] | None) -> tuple[Change, ...]:
+        """It, if its slice is a chosen one, else each that it explains of those. None is all."""
+        if chosen is None:
+            return (self,)
+        own = tuple(each for each in self.seen_again if each.name in chosen)
+        if self.name in chosen:
+            return (dataclasses.replace(self, seen_again=own),)
+        return tuple(dataclasses.replace(each, cause=self) for each in own)
 
 
 def explained(series: Series, detector: Detector) -> list[Change]:
-    """The changes of a series that have a cause of their own, the strongest first."""
+    """The changes to the worse of a series that have a cause of their own, the strongest first.
+
+    A detector without a bound on false alarms alarms on other things too, as EDDM where failures come at
+    steadier distances.
+    """
     counts, slices, changes = series.counts, np.arange(len(series.slices)), []
     slices, alarms = _alarmed(detector, counts, slices)
     while len(slices):
-        each = (_change(series, counts, alarms, at, int(i)) for at, i in enumerate(slices))
-        cause = max(each, key=lambda change: change.gain)
+        every = [_change(series, counts, alarms, at, int(i)) for at, i in enumerate(slices)]
+        worse = [change for change in every if change.after > change.before]
+        if not worse:
+            break
+        cause = max(worse, key=lambda change: change.gain)
         others = slices[slices != cause.slice]
         counts = without(counts, series.keys, cause)
         slices, alarms = _alarmed(detector, counts, others)
-        seen_again = tuple(int(i) for i in np.setdiff1d(others, slices))
-        changes.append(dataclasses.replace(cause, explains=seen_again))
+        seen_again = tuple(each for each in worse if each is not cause and each.slice not in slices)
+        changes.append(dataclasses.replace(cause, seen_again=seen_again))
     return changes
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from benison.errors import ConfigError, DataError, NothingYetError, suggestion
 from benison.monitoring.alerts import Alert, MonitorReport, OtherRate
@@ -90,12 +90,11 @@ class Watch:
         streams = _streams(series, chosen)
         detector, names = self.made(streams), timeline.buckets[self.known :]
         watched = tuple(dict.fromkeys(each.key.metric for each in series))
-        changes = [change for each in series for change in explained(each, detector)]
-        causes = in_causes(changes)
-        shown = [cause for cause in causes if any(_is_of(change, chosen) for change in cause)]
+        own = (change for each in series for change in explained(each, detector))
+        causes = in_causes(change for each in own for change in each.of(chosen))
         kind = DETECTORS[self.detector]
         return MonitorReport(
-            tuple(_alert(cause, names) for cause in shown),
+            tuple(_alert(cause, names) for cause in causes),
             tuple(names),
             tuple(timeline.buckets[: self.known]),
             watched,
@@ -173,12 +172,6 @@ def _streams(series: Iterable[Series], chosen: Sequence[str] | None) -> int:
     return sum(chosen is None or name in chosen for name in names)
 
 
-def _is_of(change: Change, chosen: Sequence[str] | None) -> bool:
-    """Whether a change is one of a chosen slice, or is why one has an alarm."""
-    names = (change.series.slices[i] for i in (change.slice, *change.explains))
-    return chosen is None or any(name in chosen for name in names)
-
-
 def _where(
     masks: Sequence[Mask], series: Sequence[Series], buckets: Sequence[str]
 ) -> tuple[str, ...]:
@@ -202,10 +195,9 @@ def _vanished(series: Sequence[Series], buckets: Sequence[str]) -> tuple[str, ..
 
 
 def _alert(cause: Sequence[Change], buckets: Sequence[str]) -> Alert:
-    """Of the change that is clearest, with the others of the same cause."""
+    """Of the change that is clearest, with those of other metrics in the same slice."""
     change, *others = cause
     series, i = change.series, change.slice
-    explains = {s.slices[at]: None for s, own in _explained(cause) for at in own}
     return Alert(
         series.key.metric,
         series.slices[i],
@@ -220,20 +212,17 @@ def _alert(cause: Sequence[Change], buckets: Sequence[str]) -> Alert:
         round(change.rows),
         change.statistic,
         change.threshold,
-        tuple(name for name in explains if name != series.slices[i]),
-        also=tuple(map(_other, others)),
+        tuple(dict.fromkeys(name for each in cause for name in each.explains)),
+        also=tuple(_other(each, buckets) for each in others),
+        explained_by=tuple(dict.fromkeys(each.cause.name for each in cause if each.cause)),
     )
 
 
-def _explained(cause: Sequence[Change]) -> Iterator[tuple[Series, tuple[int, ...]]]:
-    """The slices whose alarms each change explains, and its own."""
-    return ((each.series, (*each.explains, each.slice)) for each in cause)
-
-
-def _other(change: Change) -> OtherRate:
+def _other(change: Change, buckets: Sequence[str]) -> OtherRate:
     series = change.series
     rates = series.value_of(change.before), series.value_of(change.after)
-    return OtherRate(series.key.metric, series.key, series.side, *rates, round(change.rows))
+    rows, since = round(change.rows), buckets[change.since]
+    return OtherRate(series.key.metric, series.key, series.side, *rates, rows, since)
 
 
 def monitor(  # noqa: PLR0913 - the whole job has this many choices, all with defaults
