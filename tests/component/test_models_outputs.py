@@ -153,3 +153,23 @@ def test_candidate_and_baseline_are_judged_by_output(tmp_path: Path) -> None:
     assert result.verdict.status == "not_blessed"
     failed = [check for check in result.verdict.checks if check.outcome == "fail"]
     assert [check.key.output for check in failed] == ["ctr"]
+
+
+def test_fields_of_a_column_are_those_of_its_output() -> None:
+    """Of two outputs that are structs, the one finds its box and the other none, in either order."""
+    sides = ["left", "top", "right", "bottom", "class_id"]
+
+    def boxes(*values: float) -> list[dict[str, list[float]]]:
+        return [{name: [value] for name, value in zip([*sides, "score"], values, strict=False)}] * 4
+
+    near, far = (0, 0, 10, 10, 1), (50, 50, 60, 60, 1)
+    table = pa.table({"near": boxes(*near), "far": boxes(*far), "made": boxes(*near, 0.9)})
+    stacks = {"labels_to_stack": sides, "predictions_to_stack": [*sides, "score"]}
+    metric = {"class_name": "COCOAveragePrecision", "config": {"class_id": 1, "iou_threshold": 0.5}}
+    metric["config"].update(stacks, name="ap")
+    for labels in ({"a": "near", "b": "far"}, {"a": "far", "b": "near"}):
+        spec = {"label_keys": labels, "prediction_keys": {"a": "made", "b": "made"}}
+        metrics = [{"output_names": ["a", "b"], "metrics": [metric]}]
+        result = benison.evaluate(table, {"model_specs": [spec], "metrics_specs": metrics})
+        values = {labels[output]: result.value("ap", output=output) for output in "ab"}
+        assert values == {"near": 1, "far": 0}

@@ -20,11 +20,11 @@ key                           value                                             
 ``predictions``               as `labels`                                             extractor
 ``variants``                  {variant: predictions}, of models called on changed     extractor
                               features; absent unless the config has variants
-``parts``                     {(role, model, variant): Arrow RecordBatch, N rows}:     extractor
-                              the outputs of a model that metrics ask for by name,
-                              and the fields of a column of structs; absent without
-                              any. The role is "labels", "predictions" or, of a model
-                              that was called, "outputs"
+``parts``                     {(role, model, output, variant): Arrow RecordBatch, N    extractor
+                              rows}: the outputs of a model that metrics ask for by
+                              name, and the fields of a column of structs; absent
+                              without any. The role is "labels", "predictions" or,
+                              of a model that was called, "outputs", with "" as output
 ``example_weights``           {(model, output): float64[N], or float64[N, C]}, finite  extractor
                               and >= 0; a model without a weight column has no entry
 ``slice_codes``               a `SpecCodes` for each slicing spec, later numbered as  extractor
@@ -55,7 +55,8 @@ Array: TypeAlias = npt.NDArray[np.float64]
 Index: TypeAlias = npt.NDArray[np.int64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 Target: TypeAlias = tuple[str, str]  # (model name, output name)
-Parts: TypeAlias = "dict[tuple[str, str, str], pa.RecordBatch]"  # by (role, model name, variant)
+Parts: TypeAlias = "dict[tuple[str, str, str, str], pa.RecordBatch]"
+"""By role, names of model and output, and variant."""
 
 
 class Extracts(TypedDict, total=False):

@@ -44,7 +44,7 @@ class ColumnExtractor:
         for target, column in self.sources:
             source, batch = _source(extracts, target[0], column)
             if fields := _fields(batch, column):
-                parts[self.key, target[0], ""] = fields
+                parts[self.key, *target, ""] = fields
                 continue
             if (source, column) not in read:
                 read[source, column] = self.convert(batch, column)

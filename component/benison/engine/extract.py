@@ -128,7 +128,7 @@ class PredictionsExtractor:
         for spec in self.specs:
             outputs = self.predictors[spec.name].predict(features, examples)
             if (asked := self._asked(spec)).names:
-                parts["outputs", spec.name, variant] = parts_of(spec, outputs, asked)
+                parts["outputs", spec.name, "", variant] = parts_of(spec, outputs, asked)
             predictions |= self._of_outputs(spec, outputs, features.num_rows)
         return predictions
 

@@ -92,7 +92,7 @@ class View:
             self._part(extracts, "labels", self.labelled),
             self._part(extracts, "predictions", self.scored),
         )
-        is_called = ("outputs", self.model, self.variant) in extracts.get("parts", {})
+        is_called = ("outputs", self.model, "", self.variant) in extracts.get("parts", {})
         numbers = _numbers(extracts)
         return Inputs(*pair, weights, batch, None, groups, baseline, numbers, *parts, is_called)
 
@@ -104,8 +104,9 @@ class View:
         """
         variant = self.variant if role == "predictions" else ""
         all_held = extracts.get("parts", {})
-        outputs = all_held.get(("outputs", self.model, variant)) if role == "predictions" else None
-        held = all_held.get((role, self.model, variant)) if outputs is None else outputs
+        held = all_held.get((role, self.model, self.output, variant))
+        if role == "predictions":
+            held = all_held.get(("outputs", self.model, "", variant), held)
         whole: dict[Target, Any] = extracts.get(role, {})  # type: ignore[assignment]
         if is_needed and held is not None and (self.model, self.output) not in whole:
             names = ", ".join(repr(name) for name in held.schema.names[:12])
