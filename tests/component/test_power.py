@@ -229,6 +229,7 @@ def test_power_sees_what_the_gate_of_the_same_output_sees(in_folder: Path) -> No
         }
         assert {row["slice"]: row["detectable"] for row in rows} == pytest.approx(seen)
         assert {row["family_size"] for row in rows} == {family}
+        assert {row["evidence"] for row in rows} == {gates[name]["evidence"]}
         text = " ".join(CliRunner().invoke(app, asked, env={"COLUMNS": "120"}).output.split())
         assert f"Corrected over {family} check" in text
         allows = "A fall of 0.01 has no rows (-) where a threshold allows it."
@@ -250,3 +251,24 @@ def _hold_the_plan_against_the_gate(data: pa.Table, made: dict[str, Any]) -> Non
         assert row["detectable"] == pytest.approx(reached * error + 0.01)
         assert row["needed_examples"] == np.ceil((0.3 - 0.05**2) * (reached / 0.04) ** 2)
     assert len(planned) == 3
+
+
+@pytest.mark.parametrize("bound", [-0.01, -0.02])
+def test_power_says_how_many_rows_bless_an_equal_model(bound: float, in_folder: Path) -> None:
+    """As many that 80 % of equal models are shown to be within the bound, drawn from the normal law."""
+    churn = 0.06
+    fall = {"direction": "HIGHER_IS_BETTER", "absolute": bound}
+    gate = {"change_threshold": fall, "evidence": "not_worse"}
+    made = {
+        "model_specs": [{"label_key": "y", "prediction_key": "p"}],
+        "metrics_specs": [{"metrics": [{"class_name": "BinaryAccuracy", "threshold": gate}]}],
+    }
+    Path("eval.json").write_text(json.dumps(made))
+    pq.write_table(pa.table({"y": [1.0, 0.0] * 50, "p": [0.6, 0.4] * 50}), "data.parquet")
+    asked = ["power", "data.parquet", "--config", "eval.json", "--churn", str(churn)]
+    (row,) = json.loads(CliRunner().invoke(app, [*asked, "--json"]).output)
+    error = np.sqrt(churn / row["needed_to_bless"])
+    lower = np.random.default_rng(0).normal(0, error, 20_000) - stats.norm.isf(0.05) * error
+    assert (lower > bound).mean() == pytest.approx(0.8, abs=0.02)
+    printed = CliRunner().invoke(app, asked, env={"COLUMNS": "120"}).output
+    assert "rows to bless an equal model" in " ".join(printed.split())

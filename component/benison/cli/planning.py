@@ -25,7 +25,15 @@ from benison.terminal import console, plain
 
 _LEAST_FALL = 1e-9
 _EITHER = "Say either an output and --metric, or data and --churn, or --rows and --churn."
-_NUMBERS = ("examples", "allowed", "detectable", "family_size", "needed_examples")
+_NUMBERS = (
+    "examples",
+    "allowed",
+    "detectable",
+    "family_size",
+    "needed_examples",
+    "needed_to_bless",
+)
+_BLESSES = "rows to bless an equal model"
 
 POWER_HELP = """Say which fall each slice can show, and how many rows a fall needs to be seen.
 
@@ -44,6 +52,8 @@ A fall that a threshold of the result, or of the config, allows is added to what
 what is to be seen. Of a config these are thresholds on a change of the share of right rows, such as accuracy.
 A fall counts as seen where 80 % of such samples show it after the correction (Holm): over all checks of the
 run, as its gate does, where the metric has a threshold with evidence; else over all slices of the metric.
+With evidence: not_worse a model must be shown to be within the bound: from so many rows 80 % of models that
+are equal to the baseline are blessed, and with fewer most are refused.
 """
 
 
@@ -133,15 +143,35 @@ def _table(planned: list[dict[str, Any]], fall: float | None) -> Table:
     family = counted(planned[0]["family_size"], "check")
     caption = f"Corrected over {family}, seen in 80 % of samples."
     table = Table(caption=caption, caption_justify="left")
-    names = [column for column in planned[0] if column not in _NUMBERS]
+    names = [
+        column for column in planned[0] if column not in _NUMBERS and _is_said(planned, column)
+    ]
     for column in names:
         table.add_column(column, overflow="fold")
-    wanted = [] if fall is None else [f"rows for {fall:g}"]
-    for column in ("examples", "smallest fall seen", *wanted):
+    numbers = [_cells(row, fall) for row in planned]
+    shown = [column for column in numbers[0] if any(row[column] for row in numbers)]
+    for column in shown:
         table.add_column(column, justify="right", overflow="fold")
-    for row in planned:
-        count = row["needed_examples"]
-        needed = [] if fall is None else ["-" if count is None else _needed(count)]
+    for row, cells in zip(planned, numbers, strict=True):
         texts = [plain(str(row[name])) or "-" for name in names]
-        table.add_row(*texts, f"{row['examples']:,}", f"{row['detectable']:.4g}", *needed)
+        table.add_row(*texts, *(cells[column] or "-" for column in shown))
     return table
+
+
+def _is_said(planned: list[dict[str, Any]], column: str) -> bool:
+    return column != "evidence" or any(row[column] for row in planned)
+
+
+def _cells(row: dict[str, Any], fall: float | None) -> dict[str, str]:
+    """The numbers of a row by their columns; a column of empty ones is left out."""
+    blesses = row["needed_to_bless"]
+    cells = {
+        "examples": f"{row['examples']:,}",
+        "allowed": f"{row['allowed']:.4g}" if row["evidence"] else "",
+        "smallest fall seen": f"{row['detectable']:.4g}",
+        _BLESSES: "" if blesses is None else _needed(blesses),
+    }
+    if fall is not None:
+        count = row["needed_examples"]
+        cells[f"rows for {fall:g}"] = "-" if count is None else _needed(count)
+    return cells

@@ -94,10 +94,10 @@ def of_data(
     names = counted.select(["slice"]).slice(0, size).to_pylist()
     counts: Array = counted["examples"].to_numpy()[:size].astype(float)
     family = _family(checks, size)
-    allowed, alphas = _bounds(checks, size, full, family)
+    allowed, alphas, evidence = _bounds(checks, size, full, family)
     is_corrected = full.options.certainty.correction != NO_CORRECTION
     shown = family if is_corrected else 1
-    return sample_sizes.of_gates(names, counts, churn, alphas, shown, fall, allowed)
+    return sample_sizes.of_gates(names, counts, churn, alphas, shown, fall, allowed, evidence)
 
 
 def _plan(config: EvalConfig, module_path: str) -> Plan:
@@ -169,19 +169,19 @@ def _family(checks: Sequence[PlannedChecks], slices: int) -> int:
 
 def _bounds(
     checks: Sequence[PlannedChecks], slices: int, config: EvalConfig, family: int
-) -> tuple[Array, Array]:
-    """What the strictest threshold on each slice allows, and what its p-value is held against."""
+) -> tuple[Array, Array, list[str]]:
+    """What the strictest threshold on each slice allows, what its p-value is held against, its evidence."""
     is_corrected = config.options.certainty.correction != NO_CORRECTION
     shares = sum(each.weight * len(each) for each in checks if each.evidence == WORSE)
-    allowed = np.full(slices, math.inf)
+    allowed, evidence = np.full(slices, math.inf), np.full(slices, "", object)
     alphas = np.full(slices, config.alpha / (family if is_corrected else 1))
     for each in checks:
         if not each.is_of_right_rows or not each.rule.is_change:
             continue
         at = each.slices[each.allowed < allowed[each.slices]]
-        allowed[at] = each.allowed
+        allowed[at], evidence[at] = each.allowed, each.evidence
         if each.evidence == WORSE and is_corrected:
             alphas[at] = config.alpha * each.weight / max(shares, each.weight)
         elif each.evidence != POINT:
             alphas[at] = config.alpha
-    return np.where(np.isinf(allowed), 0.0, allowed), alphas
+    return np.where(np.isinf(allowed), 0.0, allowed), alphas, evidence.tolist()

@@ -28,9 +28,11 @@ def of_result(result: EvalResult, metric: str, fall: float | None = None) -> lis
     Each is a row with slice, examples, `allowed` (the change that a threshold of the result lets pass),
     `detectable` (the change that 80 % of such samples show to be beyond it, after the correction of the
     config), `family_size` (over how many checks: all of the run that are corrected together, as its gate
-    does, where the metric has a threshold with evidence; else the rows) and, with a fall, `needed_examples`,
-    which is None where it is allowed. What else tells rows of a slice apart is in columns of its own:
-    `model` where there are several candidates, `output`, `sub_key`.
+    does, where the metric has a threshold with evidence; else the rows), `evidence` (what the threshold asks
+    for, "" without one), `needed_to_bless` (the rows from which `not_worse` blesses 80 % of models that are
+    equal to the baseline; None for other evidence) and, with a fall, `needed_examples`, which is None where
+    it is allowed. What else tells rows of a slice apart is in columns of its own: `model` where there are
+    several candidates, `output`, `sub_key`.
 
     Raises:
         OutputError: The result has no errors of that change.
@@ -56,9 +58,9 @@ def of_result(result: EvalResult, metric: str, fall: float | None = None) -> lis
     is_corrected = result.config.options.certainty.correction != NO_CORRECTION
     alpha = result.config.alpha / (family if is_corrected else 1)
     bounds = _bounds(result, ordered)
-    allowed, beyond = (np.array(column) for column in zip(*bounds, strict=True))
+    allowed, beyond, evidence = (np.array(column) for column in zip(*bounds, strict=True))
     reached = np.where(np.isnan(beyond), detectable(errors, alpha), beyond)
-    return _described(names, counts, reached, family, fall, allowed)
+    return _described(names, counts, reached, family, fall, allowed, evidence.tolist())
 
 
 def _family(result: EvalResult, metric: str, rows: int) -> int:
@@ -71,23 +73,23 @@ def _family(result: EvalResult, metric: str, rows: int) -> int:
     return 1 if NOT_WORSE in checks["evidence"].to_pylist() else rows
 
 
-def _bounds(result: EvalResult, rows: pa.Table) -> list[tuple[float, float]]:
-    """The change that the strictest threshold of each row lets pass, and what is seen beyond it.
+def _bounds(result: EvalResult, rows: pa.Table) -> list[tuple[float, float, str]]:
+    """The change that the strictest threshold of each row lets pass, what is seen beyond it, its evidence.
 
-    Without a threshold they are 0 and NaN; NaN is also what a threshold without evidence sees.
+    Without a threshold they are 0, NaN and ""; NaN is also what a threshold without evidence sees.
     """
     checks = result.verdict.table
     checks = checks.filter(pc.is_in(checks["check"], pa.array([CHANGE_ABSOLUTE, CHANGE_RELATIVE])))
-    bounds: dict[tuple[Any, ...], tuple[float, float]] = {}
+    bounds: dict[tuple[Any, ...], tuple[float, float, str]] = {}
     for check, identity in zip(checks.to_pylist(), slice_ids(checks).to_pylist(), strict=True):
         share = abs(check["baseline"]) if check["check"] == CHANGE_RELATIVE else 1.0
         allowed = share * check["bound"] * (-1 if check["side"] == LOWER else 1)
         key = Key.of(check).as_kind(CHANGE), identity
-        bound = allowed, share * check["detectable"] - allowed
+        bound = allowed, share * check["detectable"] - allowed, check["evidence"]
         bounds[key] = min(bounds.get(key, bound), bound)
     ids = slice_ids(rows).to_pylist()
     keys = ((Key.of(row), identity) for row, identity in zip(rows.to_pylist(), ids, strict=True))
-    return [bounds.get(key, (0.0, math.nan)) for key in keys]
+    return [bounds.get(key, (0.0, math.nan, "")) for key in keys]
 
 
 def _several(rows: pa.Table) -> list[str]:
@@ -123,6 +125,7 @@ def of_gates(  # noqa: PLR0913, PLR0917 - the columns of the rows
     family: int,
     fall: float | None = None,
     allowed: Array | float = 0.0,
+    evidence: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """The same where each size has a gate of its own.
 
@@ -134,11 +137,12 @@ def of_gates(  # noqa: PLR0913, PLR0917 - the columns of the rows
         family: Over how many checks false alarms are held.
         fall: The fall that is to be seen.
         allowed: The fall that the gate of each lets pass, float64[N].
+        evidence: What the gate of each asks for; "", or nothing for all, where there is none.
     """
     errors = np.sqrt(np.maximum(churn - (fall or 0.0) ** 2, 0.0) / counts)
     distinct, which = np.unique(alphas, return_inverse=True)
     reached = np.array([reach(alpha) for alpha in distinct.tolist()])[which] * errors
-    return _described(names, counts, reached, family, fall, allowed)
+    return _described(names, counts, reached, family, fall, allowed, evidence)
 
 
 def _described(  # noqa: PLR0913, PLR0917 - the columns of the rows
@@ -147,15 +151,14 @@ def _described(  # noqa: PLR0913, PLR0917 - the columns of the rows
     reached: Array,
     family: int,
     fall: float | None,
-    allowed: Array | float = 0.0,
+    allowed: Array | float,
+    evidence: Sequence[str],
 ) -> list[dict[str, Any]]:
     """The rows, of what is seen beyond what is allowed."""
     allowed = np.broadcast_to(allowed, counts.shape)
-    needed = np.full(len(counts), float(UNKNOWN))
-    if fall:
-        distance = fall - allowed
-        needed = np.ceil(rows_needed(counts, reached, distance))
-        needed = np.where(distance > 0, np.minimum(needed, MOST_NEEDED), UNKNOWN)
+    asked = np.array(evidence or [""] * len(counts))
+    needed = _rows_for(counts, reached, np.where(bool(fall), (fall or 0.0) - allowed, 0.0))
+    equal = _rows_for(counts, reached, np.where(asked == NOT_WORSE, allowed, 0.0))
     return [
         {
             **name,
@@ -163,9 +166,21 @@ def _described(  # noqa: PLR0913, PLR0917 - the columns of the rows
             "allowed": float(within),
             "detectable": float(beyond + within),
             "family_size": family,
-            "needed_examples": int(rows) if rows >= 0 else None,
+            "needed_examples": _known(rows),
+            "evidence": kind,
+            "needed_to_bless": _known(blessed),
         }
-        for name, count, within, beyond, rows in zip(
-            names, counts, allowed, reached, needed, strict=True
+        for name, count, within, beyond, rows, kind, blessed in zip(
+            names, counts, allowed, reached, needed, asked.tolist(), equal, strict=True
         )
     ]
+
+
+def _rows_for(counts: Array, reached: Array, distance: Array) -> Array:
+    """The rows that tell a distance above 0, where so many reach so far; else `UNKNOWN`."""
+    needed = np.minimum(np.ceil(rows_needed(counts, reached, distance)), MOST_NEEDED)
+    return np.where(distance > 0, needed, float(UNKNOWN))
+
+
+def _known(rows: float) -> int | None:
+    return int(rows) if rows >= 0 else None
