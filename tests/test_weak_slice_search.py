@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 import benison
 from benison.cli import app
 from benison.errors import ConfigError
+from benison.table.weak_slice_words import weak_slice_table
 from benison.weak_slices import promotion
 
 YAML_READER = YAML(typ="safe")
@@ -132,6 +133,9 @@ def test_squared_errors_are_measured_by_their_mean() -> None:
     assert row["share_of_errors"] == pytest.approx(
         (noise[group == "b"] ** 2).sum() / (noise**2).sum()
     )
+    assert weak_slice_table([row])[0][-1] == "of all errors"
+    unknown = {**row, "loss": "change", "share_of_errors": np.nan}
+    assert weak_slice_table([unknown])[0][-1] == "examples"
 
 
 @pytest.mark.parametrize("listed", [False, True])

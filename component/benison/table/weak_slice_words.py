@@ -8,6 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 NONE_CONFIRMED = "No weak slice was confirmed."
+BY_DECISIONS = (
+    "Where labels are classes they are looked for by decisions, which hardly move where one class is rare; "
+    "measure: log_loss looks at the scores."
+)
+"""What is said beside it where `measure` was left to the data."""
 CONFIRMED = (
     "Half of the examples showed them without their being named; effects, intervals and losses are of the "
     "other half, which confirms them."
@@ -46,11 +51,14 @@ def weak_slice_table(
     Where they are of several models or outputs, the second column says of which.
     """
     of_all = {shared(row) for row in rows}
-    columns = (*_COLUMNS, f"of {of_all.pop()}" if len(of_all) == 1 else "share")
+    columns: tuple[str, ...] = (*_COLUMNS, f"of {of_all.pop()}" if len(of_all) == 1 else "share")
+    numbers = [_numbers(row) for row in rows]
+    if not any(cells[-1] for cells in numbers):  # of added loss there is no share
+        columns, numbers = _COLUMNS, [cells[:-1] for cells in numbers]
     whose = ["/".join(filter(None, (row["model"], row["output"]))) for row in rows]
     if len(set(whose)) < 2:  # noqa: PLR2004 - of one there is nothing to tell apart
-        return ("slice", *columns), [(row["slice"], *_numbers(row)) for row in rows]
-    cells = [(row["slice"], of, *_numbers(row)) for row, of in zip(rows, whose, strict=True)]
+        return ("slice", *columns), [(r["slice"], *n) for r, n in zip(rows, numbers, strict=True)]
+    cells = [(r["slice"], of, *n) for r, of, n in zip(rows, whose, numbers, strict=True)]
     return ("slice", "of", *columns), cells
 
 

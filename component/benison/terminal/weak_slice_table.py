@@ -3,9 +3,14 @@
 
 from __future__ import annotations
 
-from benison.config.weak_slice_options import CHANGE
+from benison.config.weak_slice_options import AUTO, CHANGE
 from benison.results.result import EvalResult
-from benison.table.weak_slice_words import NONE_CONFIRMED, weak_slice_table, weak_slice_title
+from benison.table.weak_slice_words import (
+    BY_DECISIONS,
+    NONE_CONFIRMED,
+    weak_slice_table,
+    weak_slice_title,
+)
 from benison.terminal import console, plain
 from benison.terminal.fitted_table import fitted_table
 
@@ -19,16 +24,17 @@ def weak_slices(result: EvalResult) -> None:
     if options is None:
         return
     if not rows:
-        print(NONE_CONFIRMED)
+        print(f"{NONE_CONFIRMED} {BY_DECISIONS}" if options.measure == AUTO else NONE_CONFIRMED)
         return
     headings, lines = weak_slice_table(rows)
+    left_out_first = dict.fromkeys((*_LEFT_OUT_FIRST, headings[-1], "examples", "interval"))
     columns = zip(*lines, strict=True)
     cells = {name: [*map(plain, column)] for name, column in zip(headings, columns, strict=True)}
     table = fitted_table(
         weak_slice_title(options.loss == CHANGE),
         cells,
         names=_NAMES,
-        left_out_first=(*_LEFT_OUT_FIRST, headings[-1], "examples", "interval"),
+        left_out_first=[*left_out_first],
         elsewhere="report.html",
     )
     console().print(table)
