@@ -165,6 +165,30 @@ def test_mean_labels_of_a_regression_have_students_limits(
     assert actual == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(("base", "scale"), [(0.0, 32.0), (1e8, 1.0), (1.7e9, 32.0), (-1e10, 1.0)])
+def test_mean_labels_far_from_zero_have_the_limits_of_those_near_it(
+    base: float, scale: float
+) -> None:
+    rng = np.random.default_rng(0)
+    score = rng.integers(1, 4, 600) * scale / 4
+    label, weight = rng.normal(size=600), rng.exponential(size=600)
+    columns = {"new": score, "old": score, "weight": weight, "label": label + base}
+    chunks = [pa.table(columns).slice(start, 200) for start in range(0, 600, 200)]
+    given = {} if scale > 1 else {"left": 0.0, "right": 1.0, "num_buckets": 4}
+    result = evaluated(pa.concat_tables(chunks), ("CalibrationPlot", given))
+    for weighted in (True, False):
+        made = points(result, "calibration_plot", weighted)
+        i = int(np.argmax(made["weight"]))
+        within = (score >= made["lower"][i]) & (score < made["upper"][i])
+        own = weight[within] if weighted else np.ones(within.sum())
+        rows = own.sum() ** 2 / (own**2).sum()
+        mean = np.average(label[within], weights=own)
+        error = np.sqrt((own**2 * (label[within] - mean) ** 2).sum()) / own.sum()
+        half = stats.t.ppf((1 + LEVEL) / 2, rows - 1) * error * np.sqrt(rows / (rows - 1))
+        actual = (made["label_upper"][i] - made["label_lower"][i]) / 2
+        assert actual == pytest.approx(half, rel=1e-4)
+
+
 def test_files_of_tfma_hold_what_they_have_fields_for(rows: pa.Table, tmp_path: Path) -> None:
     asked = (
         ("Precision", {"thresholds": ABOVE}),

@@ -13,20 +13,29 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from benison.data.batch import Array, Index, Inputs
+from benison.data.batch import Array, Index, Inputs, Mask
+from benison.evidence.label_moments import CellMoments, LabelMoments, Moments
 from benison.evidence.spread import wilson
 from benison.evidence.tails import student_quantile
 from benison.metrics.base import Metric, Statistic, ratio
-from benison.metrics.plots import CalibrationPlot, ConfusionMatrixPlot, ScoreDistributionPlot
+from benison.metrics.plots import (
+    BucketSums,
+    CalibrationPlot,
+    ConfusionMatrixPlot,
+    ScoreDistributionPlot,
+)
+from benison.metrics.statistics.outside import positions_of
 from benison.slicing.codes import SliceCodes
 
 _ROUNDING = 1e-12
 """What sums of weights leave of a share that is 0 or 1."""
+_ALIKE = 1e-9
+"""How far the squares of labels that are 0 or 1 are from the labels, over these."""
 Columns: TypeAlias = dict[str, Array]
 """The points of a plot: float64[S, T] each."""
 
@@ -41,10 +50,9 @@ _SHARE_ABOVE = {"share_above": ("true_positives", "true_negatives")}
 
 @dataclasses.dataclass(frozen=True)
 class Squared(Statistic[Any]):
-    """A statistic of rows with the squares of their weights, and of their labels where that is said."""
+    """A statistic of rows with the squares of their weights."""
 
     statistic: Statistic[Any]
-    labels: bool = False
 
     def columns(self) -> tuple[str, ...]:
         return self.statistic.columns()
@@ -55,8 +63,6 @@ class Squared(Statistic[Any]):
     def add(self, inputs: Inputs, codes: SliceCodes) -> Any:
         if inputs.weights is not None:
             inputs = dataclasses.replace(inputs, weights=np.square(inputs.weights))
-        if self.labels:
-            inputs = dataclasses.replace(inputs, labels=np.square(inputs.labels))
         return self.statistic.add(inputs, codes)
 
     def merge(self, a: Any, b: Any) -> Any:
@@ -127,37 +133,78 @@ class BucketLimits(PointLimits):
     """Those of the mean label in each bucket: Wilson's where labels are 0 or 1, else Student's."""
 
     plot: CalibrationPlot
-    weighted: bool
 
     def statistics(self) -> tuple[Statistic[Any], ...]:
-        own = self.plot.statistics()
-        labels = tuple(Squared(statistic, labels=True) for statistic in own)
-        return (*labels, *map(Squared, own)) if self.weighted else labels
+        return tuple(LabelMoments(sums) for sums in self.plot.statistics())
 
     def columns(self, own: Sequence[Any], beside: Sequence[Any], alpha: float) -> Columns:
-        width = len(own)
-        states = [tuple(own), *(tuple(beside[i : i + width]) for i in range(0, len(beside), width))]
-        sums, labels, *weights = self.plot.tables(*states)
-        squares = weights[0] if self.weighted else sums
+        sums, ranges = self.plot.table(*own)
         mean = ratio(sums["label"], sums["weight"])
-        second = labels["label"] - 2 * mean * squares["label"] + mean**2 * squares["weight"]
-        second = np.maximum(second, 0.0)  # which rounding may leave below 0
-        are_shares = np.isclose(labels["label"], squares["label"], rtol=1e-12, atol=0)
+        squares, second, are_shares = self._spread(mean, ranges, *beside)
         are_shares = (are_shares | (sums["weight"] == 0)).all(axis=1, keepdims=True)
-        kish = ratio(sums["weight"] ** 2, squares["weight"])
-        rows = alike_rows(np.clip(mean, 0, 1), sums["weight"], second, squares["weight"])
+        kish = ratio(sums["weight"] ** 2, squares)
+        rows = alike_rows(np.clip(mean, 0, 1), sums["weight"], second, squares)
         rows = np.where(are_shares, rows, kish)
         limits = wilson(np.clip(mean, 0, 1), rows, alpha)
         of_mean = _student(mean, np.sqrt(second) / np.abs(sums["weight"]), kish, alpha)
         both = (np.where(are_shares, a, b) for a, b in zip(limits, of_mean, strict=True))
         return {**_named("label", *both), "effective": rows}
 
+    def _spread(
+        self, mean: Array, ranges: Mapping[int, BucketSums], *moments: CellMoments
+    ) -> tuple[Array, Array, Mask]:
+        """Of each bucket the squares of weights, those of distances from the mean, and if labels are 0 or 1.
+
+        Args:
+            mean: The mean label of each bucket, float64[S, T].
+            ranges: The buckets of slices that have them on the range of their predictions.
+            moments: Those within the plot's own buckets, and those outside [0, 1).
+        """
+        parts = [
+            _in_buckets(each.compact(), each.width, mean.shape[1], ranges, i > 0)
+            for i, each in enumerate(moments)
+        ]
+        keys, weight, means, seconds = (
+            np.concatenate([vars(part)[name] for part in parts])
+            for name in ("keys", "weight", "mean", "second")
+        )
+        squares, second, first, raw = (
+            np.bincount(keys, values, mean.size).reshape(mean.shape).astype(np.float64)
+            for values in (
+                weight,
+                seconds + weight * (means - mean.ravel()[keys]) ** 2,
+                weight * means,
+                seconds + weight * means**2,
+            )
+        )
+        return squares, second, np.isclose(raw, first, rtol=_ALIKE, atol=0)
+
+
+def _in_buckets(
+    moments: Moments, width: int, buckets: int, ranges: Mapping[int, BucketSums], is_outside: bool
+) -> Moments:
+    """Moments of a slice's own buckets; without those that are in other moments too."""
+    slices, cells = np.divmod(moments.keys, width)
+    targets = np.full(len(cells), -1) if is_outside else cells.copy()
+    for i, own in ranges.items():
+        start, end = np.searchsorted(slices, [i, i + 1])
+        of_slice = cells[start:end]
+        if is_outside:
+            targets[start:end] = own.bucket(positions_of(of_slice))
+        else:
+            lower = np.linspace(0.0, 1.0, buckets - 1)[np.clip(of_slice - 1, 0, buckets - 2)]
+            is_inner = (of_slice > 0) & (of_slice < buckets - 1)
+            targets[start:end] = np.where(is_inner, own.bucket(lower), -1)
+    kept = targets >= 0
+    columns = (moments.weight[kept], moments.mean[kept], moments.second[kept])
+    return Moments((slices * buckets + targets)[kept], *columns)
+
 
 def limits_of(metric: Metric, weighted: bool) -> PointLimits | None:
     """How the limits of a plot's points are known; None where they are not."""
     if type(metric) in (ConfusionMatrixPlot, ScoreDistributionPlot):
         return MatrixLimits(metric, weighted)  # type: ignore[arg-type]
-    return BucketLimits(metric, weighted) if type(metric) is CalibrationPlot else None
+    return BucketLimits(metric) if type(metric) is CalibrationPlot else None
 
 
 def alike_rows(share: Array, total: Array, second: Array, squares: Array) -> Array:

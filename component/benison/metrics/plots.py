@@ -284,26 +284,20 @@ class CalibrationPlot(Metric):
         return BucketSums(self.num_buckets, left, right)
 
     def result(self, cells: Cells, *outside: Cells) -> dict[str, Array]:
-        return self.tables((cells, *outside))[0]
+        return self.table(cells, *outside)[0]
 
-    def tables(self, *states: tuple[Cells, ...]) -> list[dict[str, Array]]:
-        """The columns of the states of sums of the same rows, all in the buckets that fit the first."""
-        tables = [self._within(cells) for cells, *_ in states]
-        outside = [
-            {i: (bins, sums) for i, bins, sums in OutsideSums().by_slice(of_all)}
-            for _, *rest in states
-            for of_all in rest
-        ]
-        for i, (bins, sums) in outside[0].items() if outside else ():
-            if are_most(bins, sums[:, 2], tables[0]["weight"][i].sum()):
-                parts = [
-                    _all_at(table, i, *of.get(i, (bins[:0], sums[:0])))
-                    for table, of in zip(tables, outside, strict=True)
-                ]
-                buckets = self._buckets(*range_of(parts[0][0], parts[0][1][:, 2]))
-                for table, part in zip(tables, parts, strict=True):
-                    _move(table, i, buckets, *part)
-        return tables
+    def table(
+        self, cells: Cells, *outside: Cells
+    ) -> tuple[dict[str, Array], dict[int, BucketSums]]:
+        """The columns, and the buckets of the slices that have them on the range of their predictions."""
+        table, ranges = self._within(cells), {}
+        for of_all in outside:
+            for i, bins, sums in OutsideSums().by_slice(of_all):
+                if are_most(bins, sums[:, 2], table["weight"][i].sum()):
+                    positions, parts = _all_at(table, i, bins, sums)
+                    ranges[i] = self._buckets(*range_of(positions, parts[:, 2]))
+                    _move(table, i, ranges[i], positions, parts)
+        return table, ranges
 
     def _within(self, cells: Cells) -> dict[str, Array]:
         edges = self._buckets(self.left, self.right).edges()

@@ -11,7 +11,8 @@ const KINDS = {
     about:
       "Mean label against mean prediction in ten buckets of the prediction; on the diagonal a " +
       "prediction means what it says. Bars are intervals of the candidate's mean label, as if labels " +
-      "were 0 or 1; without options.confidence as if weights were 1.",
+      "were 0 or 1; without options.confidence, and with its cluster_key, as if weights were 1 and " +
+      "rows independent.",
     draw: drawCalibration,
   },
   scores: {
