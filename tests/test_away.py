@@ -13,7 +13,15 @@ from typer.testing import CliRunner
 
 import benison
 from benison.cli import app
-from benison.errors import AGAIN, ConfigError, DataError, PublishError, StoreAwayError, is_away
+from benison.errors import (
+    AGAIN,
+    ConfigError,
+    DataError,
+    MissingExtraError,
+    PublishError,
+    StoreAwayError,
+    is_away,
+)
 from benison.lineage import database
 from tests.conftest import config, taxi_like
 
@@ -86,6 +94,20 @@ def test_what_is_away_is_told_from_what_is_wrong(error: Exception, expected: boo
     assert is_away(error) is expected
     error.__cause__ = urllib.error.URLError(ConnectionRefusedError())
     assert is_away(error)
+
+
+def test_a_pipe_to_a_process_is_no_network() -> None:
+    error = benison.ModelError("The command 'python score.py' ended with 1.")
+    error.__cause__ = BrokenPipeError(32, "Broken pipe")
+    assert not is_away(error)
+    error.__cause__ = urllib.error.URLError(BrokenPipeError(32, "Broken pipe"))
+    assert is_away(error)
+
+
+@pytest.mark.parametrize("error", [ConfigError("No."), MissingExtraError("PyMySQL", "mysql")])
+def test_what_is_wrong_whatever_came_before_is_not_away(error: benison.BenisonError) -> None:
+    error.__context__, error.__suppress_context__ = ConnectionRefusedError(), True
+    assert not is_away(error)
 
 
 @pytest.mark.parametrize(("status", "expected"), [(503, True), (429, True), (404, False)])

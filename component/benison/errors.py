@@ -55,19 +55,22 @@ def is_away(error: BaseException) -> bool:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and what it came from, whether it is shown or not."""
+    """An error and what it came from, shown or not; what is wrong "from None" came from nothing."""
     known: list[BaseException] = []
     each: BaseException | None = error
     while each is not None and each not in known:
         yield each
         known.append(each)
-        each = each.__cause__ or each.__context__
+        is_all = isinstance(each, ConfigError | MissingExtraError) and each.__suppress_context__
+        each = each.__cause__ or (None if is_all else each.__context__)
 
 
 def _is_network(error: BaseException) -> bool:
     if isinstance(error, StoreAwayError) or getattr(error, "code", None) in _BUSY:
         return True
-    reasons = (error, getattr(error, "reason", None))
+    # A pipe of its own is one to a process, which ended; that of a connection is the reason of another error.
+    own = None if isinstance(error, BrokenPipeError) else error
+    reasons = (own, getattr(error, "reason", None))
     names = {kind.__name__ for each in reasons for kind in type(each).__mro__}
     return not names.isdisjoint(_NETWORK) or bool(_AWAY.search(str(error)))
 
