@@ -24,7 +24,7 @@ _PENDING = 2**18  # so many cells, at least, wait before they are merged
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Moments:
+class MomentRows:
     """Moments of the labels in cells.
 
     Attributes:
@@ -40,11 +40,11 @@ class Moments:
     second: Array
 
     @classmethod
-    def joined(cls, parts: Sequence[Moments], table: int) -> Moments:
+    def joined(cls, parts: Sequence[MomentRows], table: int) -> MomentRows:
         """Those of all parts, a row for each of `table` cells that has any; keys ascend.
 
-        >>> rows = Moments(np.array([7, 2, 7]), np.ones(3), np.array([1e9, 5.0, 1e9 + 2]), np.zeros(3))
-        >>> made = Moments.joined([rows], 8)
+        >>> rows = MomentRows(np.array([7, 2, 7]), np.ones(3), np.array([1e9, 5.0, 1e9 + 2]), np.zeros(3))
+        >>> made = MomentRows.joined([rows], 8)
         >>> made.keys.tolist(), made.weight.tolist(), made.second.tolist()
         ([2, 7], [1.0, 2.0], [0.0, 2.0])
         """
@@ -72,14 +72,14 @@ class CellMoments:
 
     size: int
     width: int
-    parts: tuple[Moments, ...] = ()
+    parts: tuple[MomentRows, ...] = ()
 
-    def compact(self) -> Moments:
+    def compact(self) -> MomentRows:
         """One row for each cell that has any."""
-        empty = Moments(np.zeros(0, np.int64), *(np.zeros(0) for _ in range(3)))
-        return Moments.joined([empty, *self.parts], self.size * self.width)
+        empty = MomentRows(np.zeros(0, np.int64), *(np.zeros(0) for _ in range(3)))
+        return MomentRows.joined([empty, *self.parts], self.size * self.width)
 
-    def with_parts(self, parts: Sequence[Moments]) -> CellMoments:
+    def with_parts(self, parts: Sequence[MomentRows]) -> CellMoments:
         """With more of them, joined where many wait."""
         more = CellMoments(self.size, self.width, (*self.parts, *parts))
         lengths = [len(part.keys) for part in more.parts]
@@ -115,7 +115,7 @@ class LabelMoments(Statistic[CellMoments]):
         parts = []
         for keys, of_part in codes.keys(self._cells(inputs.predictions), self.width):
             of_rows = columns if of_part is None else [column[of_part] for column in columns]
-            parts.append(Moments.joined([Moments(keys, *of_rows)], table))
+            parts.append(MomentRows.joined([MomentRows(keys, *of_rows)], table))
         return self.zero(codes.size).with_parts(parts)
 
     def _cells(self, predictions: Array) -> Index:
@@ -140,5 +140,5 @@ class LabelMoments(Statistic[CellMoments]):
         chosen = Ragged(np.arange(len(held.keys)), begin).take(index)
         slices, at = np.repeat(np.arange(len(index)), chosen.lengths), chosen.values
         keys = slices * state.width + held.keys[at] % state.width
-        taken = Moments(keys, held.weight[at], held.mean[at], held.second[at])
+        taken = MomentRows(keys, held.weight[at], held.mean[at], held.second[at])
         return CellMoments(len(index), state.width, (taken,))

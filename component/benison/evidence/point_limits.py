@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from benison.data.batch import Array, Index, Inputs, Mask
-from benison.evidence.label_moments import CellMoments, LabelMoments, Moments
+from benison.evidence.label_moments import CellMoments, LabelMoments, MomentRows
 from benison.evidence.spread import wilson
 from benison.evidence.tails import student_quantile
 from benison.metrics.base import Metric, Statistic, ratio
@@ -181,8 +181,12 @@ class BucketLimits(PointLimits):
 
 
 def _in_buckets(
-    moments: Moments, width: int, buckets: int, ranges: Mapping[int, BucketSums], is_outside: bool
-) -> Moments:
+    moments: MomentRows,
+    width: int,
+    buckets: int,
+    ranges: Mapping[int, BucketSums],
+    is_outside: bool,
+) -> MomentRows:
     """Moments of a slice's own buckets; without those that are in other moments too."""
     slices, cells = np.divmod(moments.keys, width)
     targets = np.full(len(cells), -1) if is_outside else cells.copy()
@@ -197,7 +201,7 @@ def _in_buckets(
             targets[start:end] = np.where(is_inner, own.bucket(lower), -1)
     kept = targets >= 0
     columns = (moments.weight[kept], moments.mean[kept], moments.second[kept])
-    return Moments((slices * buckets + targets)[kept], *columns)
+    return MomentRows((slices * buckets + targets)[kept], *columns)
 
 
 def limits_of(metric: Metric, weighted: bool) -> PointLimits | None:
