@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import benison
 import benison.models
+from benison.engine import local
 from tests.component.test_models_files import FLOAT, INT64, node, onnx_model
 
 ROWS = 120
@@ -161,3 +163,50 @@ def test_a_model_of_texts_is_told_to_take_a_column(tmp_path: Path) -> None:
     batch = pa.RecordBatch.from_pandas(frame)
     scores = benison.models.load(path, trust_pickle=True).predict(batch, None)["output"]
     assert scores.tolist() == pytest.approx(alone.predict_proba(frame.x)[:, 1].tolist())
+
+
+BEST_FIRST = [
+    {"scores": [0.9, 0.1], "classes": ["b", "a"]},
+    {"scores": [0.8, 0.2], "classes": ["a", "b"]},
+    {"scores": [0.7, 0.2, 0.1], "classes": ["a", "b", "c"]},
+]
+
+
+def accuracy(model: Any) -> dict[str, Any]:
+    return {"model_specs": [model], "metrics_specs": [{"metrics": ["SparseCategoricalAccuracy"]}]}
+
+
+def best_first(frame: Any) -> dict[str, Any]:
+    rows = [BEST_FIRST[i] for i in frame["i"]]
+    return {name: np.array([row[name] for row in rows], object) for name in BEST_FIRST[0]}
+
+
+@pytest.mark.parametrize("is_called", [True, False], ids=["called", "column"])
+@pytest.mark.parametrize("rows", [[0, 1], [0, 2], [0, 1, 1, 0], [1, 0]], ids=str)
+def test_the_best_classes_of_a_row_name_no_columns(
+    rows: list[int], is_called: bool, tmp_path: Path
+) -> None:
+    """A file of one row does not tell, and what it names is not taken for what the next one means."""
+    columns = {"i": rows, "y": ["b"] * len(rows), "made": [BEST_FIRST[i] for i in rows]}
+    table = pa.table({name: columns[name] for name in (["i", "y"] if is_called else ["y", "made"])})
+    pq.write_table(table[:1], tmp_path / "0.parquet")
+    pq.write_table(table[1:], tmp_path / "1.parquet")
+    spec = {"label_key": "y"} if is_called else {"label_key": "y", "prediction_key": "made"}
+    with pytest.raises(benison.DataError, match="not the same in all rows"):
+        benison.evaluate(tmp_path, accuracy(spec), model=best_first if is_called else None)
+
+
+def test_workers_that_know_other_classes_are_not_added_up() -> None:
+    asked = benison.EvalConfig.load(
+        accuracy({"label_key": "y", "prediction_key": "made"})
+    ).with_defaults(False)
+    (evaluator,) = benison.default_evaluators(asked)
+
+    def added(*rows: int) -> Any:
+        table = pa.table({"y": ["b"] * len(rows), "made": [BEST_FIRST[i] for i in rows]})
+        (state,) = local.run(table.to_batches(), benison.default_extractors(asked), [evaluator])
+        return state
+
+    evaluator.merge(added(0, 0), added(0))
+    with pytest.raises(benison.DataError, match="not the same in all rows"):
+        evaluator.merge(added(0, 0), added(1))

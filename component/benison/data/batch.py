@@ -17,6 +17,8 @@ key                           value                                             
 ``transformed_features``      {model: Arrow RecordBatch}, as `features`               extractor
 ``labels``                    {(model, output): a column, see below}; missing is      extractor
                               NaN, or null where it is text
+``label_classes``             {(model, output): texts}, the classes in which labels   extractor
+                              that were text are positions
 ``predictions``               as `labels`                                             extractor
 ``variants``                  {variant: predictions}, of models called on changed     extractor
                               features; absent unless the config has variants
@@ -68,6 +70,7 @@ class Extracts(TypedDict, total=False):
     slice_texts: dict[str, pa.Array]
     transformed_features: dict[str, pa.RecordBatch]
     labels: dict[Target, Any]
+    label_classes: dict[Target, Any]
     predictions: dict[Target, Any]
     variants: dict[str, dict[Target, Any]]
     parts: Parts

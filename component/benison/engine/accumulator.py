@@ -10,14 +10,16 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from benison.data.batch import Extracts, Index, Inputs, Seen, missing_rows
+from benison.data.batch import Extracts, Index, Inputs, Seen, Target, missing_rows
 from benison.engine.accepted import check_accepted
+from benison.engine.class_numbers import agreed
 from benison.engine.memory import COPIES, Budget, Used, bytes_of
 from benison.engine.plan import Computation, Plan, ViewPair
 from benison.engine.samplings import PART, PlotSampling, Sampling
 from benison.engine.views import View
 from benison.errors import ConfigError, DataError, suggestion
 from benison.metrics.base import Value
+from benison.models.classes import Classes
 from benison.slicing.codes import SliceCodes
 from benison.slicing.table import SliceTable
 
@@ -115,6 +117,8 @@ class Accumulator:
         self.missing: dict[str, int] = {}
         self.multivalent: frozenset[str] = frozenset()
         """The features of which a row has several values, so that it may be in several slices of them."""
+        self.label_classes: dict[Target, Classes] = {}
+        """The classes in which labels that were text are positions."""
         self._dropped: dict[ViewPair, Index] = {}
         self._groups = [States.zero(plan)] * plan.resampling.groups
         self._budget = Budget(plan.config.options)
@@ -132,6 +136,7 @@ class Accumulator:
         self.rows += extracts["features"].num_rows
         self.examples = self.examples + codes.count()
         self.multivalent = self.multivalent.union(*(s.multivalent for s in extracts["slice_codes"]))
+        self.label_classes = agreed(self.label_classes, extracts.get("label_classes", {}))
         self._count_missing(extracts)
         seen = {view: view.seen(extracts) for view in self.plan.views()}
         for view, metrics in self.plan.consumers.items():
@@ -205,6 +210,7 @@ class Accumulator:
         self._grow(size)
         self.rows += other.rows
         self.multivalent = self.multivalent | other.multivalent
+        self.label_classes = agreed(self.label_classes, other.label_classes)
         np.add.at(self.examples, index, other.examples)
         for key, count in other.missing.items():
             self.missing[key] = self.missing.get(key, 0) + count
@@ -228,7 +234,7 @@ class Accumulator:
         """Of the slices `index`; what is not of slices is with the first."""
         part = Accumulator(self.plan)
         part.table, part.examples = self.table.take(index), self.examples[index]
-        part.multivalent = self.multivalent
+        part.multivalent, part.label_classes = self.multivalent, self.label_classes
         part.rows, part.missing = (self.rows, dict(self.missing)) if is_first else (0, {})
         size = len(self.table)
         for pair, counts in self._dropped.items():

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
 
 import pyarrow as pa
 
-from benison.data.batch import Target
+from benison.data.batch import Extracts, Target
+from benison.errors import DataError
 from benison.models.classes import Classes, are_counted, explained, positions
 
 _LOGGER = logging.getLogger("benison")
@@ -19,26 +19,36 @@ class ClassNumbers:
     """What the classes of models are, as these say when they are called, and labels as their numbers."""
 
     def __init__(self) -> None:
-        self._classes: dict[Target, Classes] = {}
+        self._named: dict[Target, set[Classes | None]] = {}
         self._explained: set[Target] = set()
 
-    def learn(self, target: Target, classes: Classes) -> None:
-        """Keep the classes of which an output has the scores, if they are not counted from 0."""
-        if not are_counted(classes):
-            self._classes.setdefault(target, classes)
+    def learn(self, target: Target, classes: Classes | None) -> None:
+        """Keep the classes of which an output has the scores, if they are not counted from 0.
 
-    def numbered(self, labels: Mapping[Target, Any]) -> dict[Target, Any]:
-        """The labels, as positions where the classes of their model are not counted from 0.
+        None means that rows name different ones. One row alone names some, whatever these are.
+        """
+        if classes is None or not are_counted(classes):
+            self._named.setdefault(target, set()).add(classes)
+
+    def numbered(self, extracts: Extracts) -> Extracts:
+        """With labels as positions where the classes of their model are not counted from 0.
 
         Raises:
-            DataError: A label is none of the classes.
+            DataError: A label is none of the classes, or these were others in rows before.
         """
-        numbered = dict(labels)
-        for target, classes in self._classes.items():
-            if target in labels:
-                self._explain(target, classes, isinstance(labels[target], pa.Array))
-                numbered[target] = positions(labels[target], classes)
-        return numbered
+        labels = dict(extracts.get("labels", {}))
+        used = dict(extracts.get("label_classes", {}))
+        for target in [target for target in labels if target in self._named]:
+            is_text, named = isinstance(labels[target], pa.Array), tuple(self._named[target])
+            if len(named) > 1 and is_text:
+                raise _different(target)
+            if len(named) > 1 or named[0] is None:
+                continue
+            self._explain(target, named[0], is_text)
+            labels[target] = positions(labels[target], named[0])
+            if is_text:
+                used[target] = named[0]
+        return {**extracts, "labels": labels, "label_classes": used} if labels else extracts
 
     def _explain(self, target: Target, classes: Classes, is_text: bool) -> None:
         """Say what class numbers mean, once for a model; loudly where a user may count otherwise."""
@@ -51,3 +61,25 @@ class ClassNumbers:
             "Class numbers, in the config and in results, are positions in the model's classes: %s.",
             explained(classes),
         )
+
+
+def agreed(
+    known: Mapping[Target, Classes], others: Mapping[Target, Classes]
+) -> dict[Target, Classes]:
+    """The classes in which labels are positions, of rows of two batches or workers.
+
+    Raises:
+        DataError: An output has others in the one than in the other, so that numbers do not mean the same.
+    """
+    for target, classes in others.items():
+        if known.get(target, classes) != classes:
+            raise _different(target)
+    return {**known, **others}
+
+
+def _different(target: Target) -> DataError:
+    of = "/".join(filter(None, target))
+    return DataError(
+        f"Labels are text, and the classes{f' of {of}' if of else ''} beside the scores are not the same in "
+        f"all rows, so that they name no columns of scores. Give the scores of all classes in one order."
+    )

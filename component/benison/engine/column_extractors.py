@@ -128,9 +128,7 @@ class GivenPredictionsExtractor:
                 predictions[target] = as_column(fields, scores)
                 self.numbers.learn(target, named_classes(_texts(fields)))
         extracted["predictions"] = predictions
-        if "labels" in extracts:
-            extracted["labels"] = self.numbers.numbered(extracts["labels"])
-        return extracted
+        return self.numbers.numbered(extracted)
 
 
 def _scores(fields: pa.RecordBatch) -> str | None:
@@ -142,13 +140,13 @@ def _scores(fields: pa.RecordBatch) -> str | None:
 
 
 def _texts(fields: pa.RecordBatch) -> Mapping[str, Any]:
-    """The fields by name; those of C texts in each row as arrays [N, C], without rows that have none."""
+    """The fields by name; those of up to C texts in a row as arrays [N, C], without rows that have none."""
     arrays: dict[str, Any] = dict.fromkeys(fields.schema.names)
     for field, column in zip(fields.schema, fields.columns, strict=True):
         if is_list(field.type) and is_text(innermost(field.type)):
             values, lengths = unlisted(column)
-            widths = np.unique(lengths[lengths > 0])
-            if len(widths) == 1:
-                texts = undictionary(values).to_numpy(zero_copy_only=False)
-                arrays[field.name] = texts.reshape(-1, widths[0])
+            widths = lengths[lengths > 0]
+            texts = np.full((len(widths), widths.max(initial=0)), None)
+            texts[np.arange(texts.shape[1]) < widths[:, None]] = undictionary(values)
+            arrays[field.name] = texts
     return arrays

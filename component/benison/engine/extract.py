@@ -109,8 +109,7 @@ class PredictionsExtractor:
             **extracts,
             "predictions": extracts.get("predictions", {}) | predictions,
         }
-        if "labels" in extracts:
-            extracted["labels"] = self.numbers.numbered(extracts["labels"])
+        extracted = self.numbers.numbered(extracted)
         if self.variants:
             # Serialized examples hold the features as they were: changed ones are encoded again.
             changed = {

@@ -124,10 +124,11 @@ def _listed(array: npt.NDArray[Any]) -> pa.Array:
     return column
 
 
-def named_classes(outputs: Mapping[str, Any]) -> Classes:
+def named_classes(outputs: Mapping[str, Any]) -> Classes | None:
     """The classes that a model returns beside its scores, as TensorFlow's heads do; none without any.
 
-    They are its output `all_classes`, or `classes` beside `scores`: the same text in each row.
+    They are its output `all_classes`, or `classes` beside `scores`: the same text in each row. None is where
+    rows have different ones, as the best few of each, which name no columns.
 
     >>> named_classes({"scores": np.zeros((1, 2)), "classes": np.array([[b"no", b"yes"]])})
     ('no', 'yes')
@@ -136,6 +137,6 @@ def named_classes(outputs: Mapping[str, Any]) -> Classes:
     rows = None if array is None else np.asarray(array)
     if rows is None or rows.ndim != 2 or not len(rows) or rows.dtype.kind not in "OSU":  # noqa: PLR2004
         return ()
-    if (rows != rows[0]).any():  # the best few of each row, which name no columns
-        return ()
+    if (rows != rows[0]).any():
+        return None
     return tuple(x.decode() if isinstance(x, bytes) else str(x) for x in rows[0].tolist())

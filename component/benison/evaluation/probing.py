@@ -238,10 +238,7 @@ class Probing:
         for stage in self.extractors:
             if not isinstance(stage, (PredictionsExtractor, SliceKeyExtractor)):
                 extracts = stage.extract(extracts)
-        return {
-            **extracts,
-            "labels": self._predictions.numbers.numbered(extracts.get("labels", {})),
-        }
+        return self._predictions.numbers.numbered(extracts)
 
     def _labels(self, rows: pa.RecordBatch, target: Target) -> Any:
         """The labels, None where they are no numbers; text is numbered as the model's classes are."""
