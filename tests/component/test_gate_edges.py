@@ -17,17 +17,21 @@ def _judged(
     columns: dict[str, Any], metric: str, evidence: str, threshold: dict[str, Any], **more: Any
 ) -> str:
     """The verdict on the column `n` beside `o`."""
+    made = _made(metric, evidence, threshold, **more)
+    return benison.evaluate(pa.table(columns), made).verdict.status
+
+
+def _made(metric: str, evidence: str, threshold: dict[str, Any], **more: Any) -> dict[str, Any]:
     specs = [
         {"name": "n", "prediction_key": "n", "label_key": "y"},
         {"name": "o", "prediction_key": "o", "label_key": "y", "is_baseline": True},
     ]
     bound = {"class_name": metric, "threshold": {**threshold, "evidence": evidence}}
-    made = {
+    return {
         "model_specs": specs,
         "metrics_specs": [{"metrics": [bound]}],
         "options": {"confidence": {"level": 0.95, **more}},
     }
-    return benison.evaluate(pa.table(columns), made).verdict.status
 
 
 _FALL = {"change_threshold": {"absolute": -0.01, "direction": "HIGHER_IS_BETTER"}}
@@ -74,6 +78,37 @@ def test_what_no_error_is_known_of_blesses_nothing(
     y, p = _rows()
     columns = {"y": y, "n": n(y, p), "o": o(y, p), "user": [f"u{i % 3}" for i in range(len(y))]}
     assert _judged(columns, metric, evidence, threshold, **more) != "blessed"
+
+
+@pytest.mark.parametrize(
+    ("metric", "threshold"),
+    [("AUC", _FALL), ("BinaryAccuracy", _FALL), ("MeanSquaredError", _RISE)],
+)
+@pytest.mark.parametrize("unlabelled", [0, 50])
+def test_a_score_that_both_models_lack_hides_no_fall(
+    metric: str, threshold: dict[str, Any], unlabelled: int
+) -> None:
+    """Beside a slice that is as good as before, and of which all is known."""
+    y, p = _rows()
+    y[:unlabelled] = np.nan
+    missing = np.arange(len(y)) == len(y) // 4
+    hour = np.arange(len(y)) * 2 // len(y)
+    noise = np.random.default_rng(5).random(len(y))
+    columns = {
+        "y": y,
+        "n": np.where(missing, np.nan, np.where(hour == 0, noise, p)),
+        "o": np.where(missing, np.nan, p),
+        "hour": hour,
+    }
+    made = _made(metric, "worse", threshold)
+    made["slicing_specs"] = [{"feature_keys": ["hour"]}]
+    result = benison.evaluate(pa.table(columns), made)
+    outcomes = {check.slice: check.outcome for check in result.verdict.checks}
+    assert outcomes["hour=0"] == "fail"
+    assert outcomes["hour=1"] in {"pass", "undecided"}
+    assert any(
+        "1 of 600 predictions of n, o are missing" in each for each in result.manifest["advice"]
+    )
 
 
 def test_a_rise_from_no_error_at_all_is_shown() -> None:

@@ -59,11 +59,11 @@ def _hidden(small: int, least: int) -> list[str]:
 
 
 def _much_missing(rows: int, missing: Mapping[str, int]) -> list[str]:
-    """Sentences on labels and predictions of which a tenth or more are missing; one for equal models."""
+    """Sentences on any missing predictions, and on labels from a tenth on; one for equal models."""
     counts: dict[tuple[str, int], list[str]] = {}
     for what, count in missing.items():
         role, _, of = what.partition("/")
-        if count >= _MUCH_MISSING * rows:
+        if count >= (_MUCH_MISSING * rows if role == "labels" else 1):
             counts.setdefault((role, count), []).append(of)
     return [
         f"{count:,} of {rows:,} {role}{_of(names)} are missing. What looks at {role} "

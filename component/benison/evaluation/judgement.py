@@ -34,6 +34,7 @@ def judged(plan: Plan, outputs: Mapping[str, Any], look: int | None) -> Verdict:
         outputs["small_slices"],
         outputs["notes"],
         outputs.get("evidence"),
+        outputs.get("missing"),
     )
     verdict = _with_searches(verdict, plan.config, outputs)
     return dataclasses.replace(verdict, look=look)

@@ -85,6 +85,10 @@ class Gated:
         if not self.rule.is_change:
             return np.asarray(np.isnan(self.values.value) | rests_on_nothing)
         both = np.isnan(self.values.value) & np.isnan(self.values.baseline)
+        if (
+            self.values.lacks_predictions
+        ):  # a value that one has taken away is no value that there cannot be
+            both &= self.values.rests_on(is_change=True) == self.values.examples
         return np.asarray((np.isnan(self.judged.change) & ~both) | rests_on_nothing)
 
     @cached_property

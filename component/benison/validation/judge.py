@@ -68,13 +68,14 @@ Notes: TypeAlias = Mapping[tuple[Key, str], str]
 """Why values are undefined, by key and the text of `slice_ids`."""
 
 
-def validate(
+def validate(  # noqa: PLR0913, PLR0917 - the outputs of a pass
     config: EvalConfig,
     judged: Sequence[MetricKeys],
     metrics: pa.Table,
     small_slices: Sequence[SliceKey] = (),
     notes: Notes | None = None,
     evidence: Evidence | None = None,
+    missing: Mapping[str, int] | None = None,
 ) -> Verdict:
     """Judge the results by the thresholds of the config.
 
@@ -85,9 +86,10 @@ def validate(
         small_slices: Those that were left out for having fewer than `min_slice_size` examples.
         notes: Why values are undefined, where it is known.
         evidence: How far the true values may be from those of the keys, in the order of their rows.
+        missing: How many predictions are missing, by `predictions/model/output`.
     """
     rows = MetricRows(metrics, evidence)
-    bench = _Bench(config, rows, Slices.of_keys(small_slices), notes or {})
+    bench = _Bench(config, rows, Slices.of_keys(small_slices), notes or {}, missing or {})
     for each in judged:
         bench.judge(each)
     for i, spec in enumerate(config.metrics_specs):
@@ -103,8 +105,16 @@ def validate(
 class _Bench:
     """Where thresholds are held against values; collects the rows of checks.parquet."""
 
-    def __init__(self, config: EvalConfig, rows: MetricRows, small: Slices, notes: Notes) -> None:
+    def __init__(
+        self,
+        config: EvalConfig,
+        rows: MetricRows,
+        small: Slices,
+        notes: Notes,
+        missing: Mapping[str, int],
+    ) -> None:
         self._config, self._rows, self._small, self._notes = config, rows, small, notes
+        self._missing = missing
         baseline = config.baseline_spec
         self._baseline = None if baseline is None else baseline.name
         self._several = len(config.candidate_specs) > 1
@@ -143,7 +153,11 @@ class _Bench:
         for kinds, thresholds in ((PLAIN_KINDS, plain), (RATIO_KINDS, ratios)):
             for key in each.keys if thresholds else ():
                 values = self._rows.values(key.as_kind(kinds[0]), kinds, self._baseline)
-                values = dataclasses.replace(values, low=each.low, high=each.high)
+                of = "/".join(filter(None, ("predictions", key.model, key.output)))
+                lacks = self._missing.get(of, 0) > 0
+                values = dataclasses.replace(
+                    values, low=each.low, high=each.high, lacks_predictions=lacks
+                )
                 for threshold in dict.fromkeys(thresholds):
                     self._hold(values, *threshold)
 

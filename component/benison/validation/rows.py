@@ -84,6 +84,8 @@ class Values:
     """No value of the metric in a slice is below it."""
     high: float = math.inf
     """No value of the metric in a slice is above it."""
+    lacks_predictions: bool = False
+    """Whether the model has left rows of the data without a prediction."""
 
     @property
     def spread(self) -> Spread | None:
