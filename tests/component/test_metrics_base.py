@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 import re
 import runpy
@@ -202,6 +203,12 @@ def test_other_settings_of_keras_are_refused() -> None:
 def test_nothing_is_above_a_threshold_that_is_no_number(make: Callable[..., Metric]) -> None:
     with pytest.raises(ValueError, match="thresholds must be numbers"):
         make(threshold=math.nan)
+
+
+def test_a_metric_with_its_docstring_fits_on_a_screen() -> None:
+    classes = {type(build(name)) for name in registered()}
+    lines = {made.__name__: len(inspect.getsourcelines(made)[0]) for made in classes}
+    assert {name: count for name, count in lines.items() if count > 65} == {}
 
 
 @dataclasses.dataclass(frozen=True)

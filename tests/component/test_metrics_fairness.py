@@ -87,5 +87,7 @@ def test_what_has_as_many_values_as_an_id_has_no_groups() -> None:
 
 
 def test_a_misspelt_method_is_refused() -> None:
-    with pytest.raises(benison.ConfigError, match="method must be between_groups or to_overall"):
+    with pytest.raises(
+        benison.ConfigError, match="method must be one of between_groups, to_overall"
+    ):
         from_config("DemographicParityRatio", {"sensitive_features": "g", "method": "worst"})

@@ -116,23 +116,16 @@ class ColumnMean(Metric):
             example weights do.
         name: The metric's name in the results; mean_features.age by default.
         absolute: Whether the signs of values are left out.
-        element: Of a column of lists, which value, counted from 0; by default lists must have one.
+        element: Of lists, as of attributions by class, which value, from 0; by default lists must have one.
         k: Which value of a list instead, from the highest down, counted from 1.
         highest: How many of the highest values of a list, each of which has a mean: then it is a list.
 
-    >>> batch = pa.record_batch({"age": [20, 40, None]})
+    >>> batch = pa.record_batch({"age": [20, 40, None], "share": [[0.5, 0.25], [0.0, 1.0], None]})
     >>> rows = dataclasses.replace(Inputs.of([1, 0, 0], [1, 0, 0]), batch=batch)
-    >>> ColumnMean(["features", "age"]).of(rows)
-    30.0
-
-    Of lists, such as the attributions of each class, it takes one value of a row, or some:
-
-    >>> batch = pa.record_batch({"share": [[0.5, 0.25, 0.75], [0.0, 1.0, 0.5]]})
-    >>> rows = dataclasses.replace(Inputs.of([1, 0], [1, 0]), batch=batch)
-    >>> ColumnMean(["share"], element=0).of(rows), ColumnMean(["share"], k=3).of(rows)
-    (0.25, 0.125)
-    >>> ColumnMean(["share"], highest=2).of(rows)
-    [0.875, 0.5]
+    >>> ColumnMean(["features", "age"]).of(rows), ColumnMean(["share"], element=0).of(rows)
+    (30.0, 0.25)
+    >>> ColumnMean(["share"], highest=2).of(rows), ColumnMean(["share"], k=2).of(rows)
+    ([0.75, 0.125], 0.125)
     """
 
     feature_key_path: Sequence[str]
@@ -151,20 +144,11 @@ class ColumnMean(Metric):
         check_count("element", self.element, MOST, least=0)
         check_count("k", self.k, MOST, least=1)
         check_count("highest", self.highest, MOST_VALUES, least=1)
-        for way in (self.feature_key_path, self.example_weights_key_path):
-            if isinstance(way, str):
-                raise ValueError(
-                    f"a way to a column is a list, not the text {way!r}; write [{way}]"
-                )
-        path = tuple(self.feature_key_path)
-        weights = tuple(self.example_weights_key_path or ())
-        for parameter, way in (("feature_key_path", path), ("example_weights_key_path", weights)):
-            if not _column(way) and (way or parameter == "feature_key_path"):
-                raise ValueError(
-                    f"{parameter} must be the way to a column, such as [features, age], not {list(way)}"
-                )
+        path = _path("feature_key_path", self.feature_key_path)
         object.__setattr__(self, "feature_key_path", path)
-        object.__setattr__(self, "example_weights_key_path", weights or None)
+        if weights := self.example_weights_key_path or None:
+            weights = _path("example_weights_key_path", weights)
+        object.__setattr__(self, "example_weights_key_path", weights)
         prefix = type(self).__name__.removeprefix("Column").lower()
         prefix += "_absolute" if self.absolute else ""
         object.__setattr__(self, "name", self.name or f"{prefix}_{'.'.join(path)}")
@@ -183,10 +167,19 @@ class ColumnMean(Metric):
         return next((f"{name}:{n}" for name, n in named.items() if n is not None), "")
 
     def result(self, *states: Arrays) -> Array:
-        return self._listed([ratio(*sums) for sums in states])
-
-    def _listed(self, values: list[Array]) -> Array:
+        values = [ratio(*sums) for sums in states]
         return values[0] if self.highest is None else np.stack(values, axis=1)
+
+
+def _path(parameter: str, way: Sequence[str]) -> tuple[str, ...]:
+    """The way to a column; raises ValueError where it leads to none."""
+    if isinstance(way, str):
+        raise ValueError(f"a way to a column is a list, not the text {way!r}; write [{way}]")
+    if not _column(way):
+        raise ValueError(
+            f"{parameter} must be the way to a column, such as [features, age], not {list(way)}"
+        )
+    return tuple(way)
 
 
 def _column(path: Sequence[str]) -> str:
@@ -212,7 +205,8 @@ class ColumnSum(ColumnMean):
     empty_value = 0.0
 
     def result(self, *states: Arrays) -> Array:
-        return self._listed([total for total, _ in states])
+        values = [total for total, _ in states]
+        return values[0] if self.highest is None else np.stack(values, axis=1)
 
 
 register("Mean", ColumnMean)

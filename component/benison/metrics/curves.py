@@ -3,6 +3,14 @@
 
 The ROC curve is recall over fall-out, TP / P over FP / N; the precision-recall curve is TP / (TP + FP) over
 TP / P. Both run over all thresholds, a prediction above the threshold being positive.
+
+Between two points of the ROC curve lies a straight line, as in scikit-learn's `roc_auc_score`. Between two of
+the precision-recall curve lies the curve of Davis and Goadrich, because a straight line is above what any
+threshold reaches; scikit-learn's `average_precision_score` is the area below steps instead, another number.
+
+Source: Hanley and McNeil, "The meaning and use of the area under a receiver operating characteristic
+(ROC) curve", Radiology 143, 1982; Davis and Goadrich, "The relationship between precision-recall and ROC
+curves", ICML 2006.
 """
 
 from __future__ import annotations
@@ -12,6 +20,7 @@ import dataclasses
 from benison.data.batch import Array, Inputs  # noqa: F401 - Inputs is for the examples
 from benison.metrics.areas import HEIGHTS, area, trapezoid
 from benison.metrics.curve_metric import CurveMetric, Thresholds
+from benison.metrics.parameters import check_choice
 from benison.metrics.registry import HIGHER, About, register
 from benison.metrics.statistics.curve import Curve
 
@@ -24,13 +33,8 @@ class AUC(CurveMetric):
     negative one, ties counting half: 0.5 is chance. For PR chance is the share of positives. NaN without
     positives, and for ROC also without negatives, and where a prediction is missing.
 
-    Interpolation is the trapezoid for ROC, as in scikit-learn's `roc_auc_score`. For PR it is that of Davis
-    and Goadrich, because a straight line between two points is above what any threshold reaches;
-    scikit-learn's `average_precision_score` is the area below steps instead, another number.
-
-    Source: Hanley and McNeil, "The meaning and use of the area under a receiver operating characteristic
-    (ROC) curve", Radiology 143, 1982; Davis and Goadrich, "The relationship between precision-recall and ROC
-    curves", ICML 2006. Parameters and values are those of Keras and TFMA.
+    Interpolation is the trapezoid for ROC, and that of Davis and Goadrich (2006) for PR. Parameters and
+    values are those of Keras and TFMA.
 
     Attributes:
         num_thresholds: How many evenly spaced thresholds the curve goes through; None for every score.
@@ -40,10 +44,9 @@ class AUC(CurveMetric):
         name: The metric's name in the results.
         thresholds: The curve goes through these and the two ends.
 
-    >>> AUC().of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]))
-    0.75
-    >>> AUC(summation_method="minoring").of(Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.4, 0.8]))
-    0.75
+    >>> rows = Inputs.of([0, 0, 1, 1], [0.1, 0.4, 0.4, 0.8])
+    >>> AUC().of(rows), AUC(summation_method="minoring").of(rows)
+    (0.875, 0.75)
     """
 
     num_thresholds: int | None = None
@@ -54,29 +57,22 @@ class AUC(CurveMetric):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for parameter, known in (("curve", _CURVES), ("summation_method", tuple(HEIGHTS))):
-            value = getattr(self, parameter)
-            if not isinstance(value, str) or value.lower() not in map(str.lower, known):
-                raise ValueError(f"{parameter} must be one of {', '.join(known)}, not {value!r}")
+        check_choice("curve", self.curve, _CURVES, any_case=True)
+        check_choice("summation_method", self.summation_method, HEIGHTS, any_case=True)
 
     def at(self, curve: Curve) -> Array:
         return area(curve, self._is_roc, self.summation_method.lower())
 
     def extremes(self, curve: Curve) -> tuple[Array, Array]:
-        # Between points of unknown order a sum of rectangles may miss what a curve there would have.
-        method = self.summation_method.lower()
-        low, high = (
-            "interpolation" if method == missing else method for missing in ("majoring", "minoring")
-        )
+        low, high = _outer_methods(self.summation_method.lower())
         return area(curve.worst, self._is_roc, low), area(curve.best, self._is_roc, high)
 
     def _value(self, curve: Curve) -> Array:
         return self.at(curve) if self._is_trapezoid else super()._value(curve)
 
     def _both(self, curve: Curve) -> tuple[Array, Array]:
-        if not self._is_trapezoid or curve.is_exact:
-            return super()._both(curve)
-        return trapezoid(curve)
+        is_midway = self._is_trapezoid and not curve.is_exact
+        return trapezoid(curve) if is_midway else super()._both(curve)
 
     @property
     def slope_of_area(self) -> float:  # type: ignore[override]
@@ -86,15 +82,21 @@ class AUC(CurveMetric):
 
     @property
     def _is_trapezoid(self) -> bool:
-        """Whether the value is in the middle of the extremes as it is.
-
-        Positives x and negatives y of unknown order make a rectangle x y, which the diagonal halves.
-        """
+        """Whether the value lies midway: the diagonal halves the pairs of unknown order, a rectangle."""
         return self._is_roc and self.summation_method.lower() == "interpolation"
 
     @property
     def _is_roc(self) -> bool:
         return self.curve.upper() == "ROC"
+
+
+def _outer_methods(method: str) -> tuple[str, str]:
+    """The summation below and above all that a curve between points of unknown order would have.
+
+    There a sum of the other rectangles may miss some of it, and the interpolation does not.
+    """
+    low = "interpolation" if method == "majoring" else method
+    return low, "interpolation" if method == "minoring" else method
 
 
 _CURVES = ("ROC", "PR")  # Keras' and TFMA's, upper or lower case

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benison.data.batch import Array, Inputs  # noqa: F401 - Inputs is for the example
+from benison.data.batch import Array, Inputs
 from benison.metrics.base import Metric, Statistic
 from benison.metrics.confusion import as_thresholds
 from benison.metrics.registry import About, register
@@ -69,30 +69,29 @@ class FunctionMetric(Metric):
     def result(self, rows: KeptRows) -> Array:
         values = np.full(len(rows.counts), np.nan)
         for i in np.flatnonzero(np.diff(rows.offsets)):  # the function takes one slice at a time
-            values[i] = self._value(rows, int(i))
+            values[i] = _value_of(self.function, rows.of_slice(int(i)), self.threshold)
         return values
-
-    def _value(self, rows: KeptRows, i: int) -> float:
-        inputs = rows.of_slice(i)
-        predictions = inputs.predictions
-        if not isinstance(predictions, np.ndarray) or not np.isnan(predictions).any():
-            if self.threshold is not None:
-                predictions = (predictions > self.threshold).astype(np.float64)
-            more = {} if inputs.weights is None else {"sample_weight": inputs.weights}
-            with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore"
-                )  # what is undefined is NaN here, and needs no warning
-                try:
-                    return float(self.function(_plain(inputs.labels), _plain(predictions), **more))
-                except ValueError:
-                    return np.nan
-        return np.nan
 
     def notes(self, rows: KeptRows) -> dict[int, str]:
         over = np.flatnonzero(rows.counts > self.limit)
         reason = f"its function is given at most {self.limit:,} rows of a slice (limit)"
         return {int(i): f"the slice has {rows.counts[i]:,} rows and {reason}" for i in over}
+
+
+def _value_of(function: Callable[..., Any], rows: Inputs, threshold: float | None) -> float:
+    """What a function says of some rows; NaN where one has no prediction or the function refuses them."""
+    predictions = rows.predictions
+    if isinstance(predictions, np.ndarray) and np.isnan(predictions).any():
+        return np.nan
+    if threshold is not None:
+        predictions = (predictions > threshold).astype(np.float64)
+    more = {} if rows.weights is None else {"sample_weight": rows.weights}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is undefined is NaN here, and needs no warning
+        try:
+            return float(function(_plain(rows.labels), _plain(predictions), **more))
+        except ValueError:
+            return np.nan
 
 
 def _plain(column: Any) -> Any:

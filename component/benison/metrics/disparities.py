@@ -19,6 +19,7 @@ import numpy as np
 from benison.data.batch import Array, Index, Inputs  # noqa: F401 - Inputs is for the example
 from benison.metrics.base import Metric, Statistic, ratio
 from benison.metrics.confusion import as_thresholds, snake_case
+from benison.metrics.parameters import check_choice
 from benison.metrics.registry import HIGHER, LOWER, About, register
 from benison.metrics.statistics.group_cells import GroupCells, Groups
 
@@ -74,16 +75,9 @@ class DemographicParityDifference(Metric):
     is_ratio: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        given = self.sensitive_features
-        names = (given,) if isinstance(given, str) else tuple(given)
-        if not names or not all(isinstance(name, str) and name for name in names):
-            raise ValueError(
-                f"sensitive_features must be a column or a list of some, not {given!r}"
-            )
+        object.__setattr__(self, "sensitive_features", _columns(self.sensitive_features))
         as_thresholds(self.threshold)
-        if self.method not in METHODS:
-            raise ValueError(f"method must be {' or '.join(METHODS)}, not {self.method!r}")
-        object.__setattr__(self, "sensitive_features", tuple(sorted(set(names))))
+        check_choice("method", self.method, METHODS)
         object.__setattr__(self, "name", self.name or snake_case(type(self).__name__))
 
     def statistics(self) -> tuple[Statistic[Groups], ...]:
@@ -97,31 +91,41 @@ class DemographicParityDifference(Metric):
         for rate in self.rates:
             rates = rate(cells)
             if not overall:
-                distances.append(self._between(rates, slices, groups.size))
+                distances.append(_between(rates, slices, groups.size, self.is_ratio))
                 continue
             whole = np.full(groups.size, np.nan)
             known, sums = overall[0].occupied()
             whole[known] = rate(sums)
-            distances.append(self._to(rates, whole[slices], slices, groups.size))
+            distances.append(_to(rates, whole[slices], slices, groups.size, self.is_ratio))
         return self._combined(np.stack(distances))
-
-    def _between(self, rates: Array, slices: Index, size: int) -> Array:
-        low, high = (
-            _reduced(np.minimum, rates, slices, size),
-            _reduced(np.maximum, rates, slices, size),
-        )
-        return ratio(low, high) if self.is_ratio else high - low
-
-    def _to(self, rates: Array, whole: Array, slices: Index, size: int) -> Array:
-        if not self.is_ratio:
-            return _reduced(np.maximum, np.abs(rates - whole), slices, size)
-        low, high = np.minimum(rates, whole), np.maximum(rates, whole)
-        return _reduced(np.minimum, ratio(low, high), slices, size)
 
     def _combined(self, distances: Array) -> Array:
         """One number of those of several rates: float64[S] of float64[R, S]."""
         worst: Array = distances.min(axis=0) if self.is_ratio else distances.max(axis=0)
         return worst
+
+
+def _columns(given: str | Sequence[str]) -> tuple[str, ...]:
+    """The distinct names of columns, sorted; raises ValueError for none."""
+    names = (given,) if isinstance(given, str) else tuple(given)
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise ValueError(f"sensitive_features must be a column or a list of some, not {given!r}")
+    return tuple(sorted(set(names)))
+
+
+def _between(rates: Array, slices: Index, size: int, is_ratio: bool) -> Array:
+    """How far the most different groups of each slice are apart: float64[S] of rates float64[M]."""
+    low = _reduced(np.minimum, rates, slices, size)
+    high = _reduced(np.maximum, rates, slices, size)
+    return ratio(low, high) if is_ratio else high - low
+
+
+def _to(rates: Array, whole: Array, slices: Index, size: int, is_ratio: bool) -> Array:
+    """How far the most different group is from the rate of all rows of its slice, `whole`: float64[S]."""
+    if not is_ratio:
+        return _reduced(np.maximum, np.abs(rates - whole), slices, size)
+    low, high = np.minimum(rates, whole), np.maximum(rates, whole)
+    return _reduced(np.minimum, ratio(low, high), slices, size)
 
 
 def _reduced(ufunc: np.ufunc, values: Array, slices: Index, size: int) -> Array:
@@ -183,8 +187,7 @@ class EqualizedOddsDifference(EqualOpportunityDifference):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.agg not in AGGREGATIONS:
-            raise ValueError(f"agg must be {' or '.join(AGGREGATIONS)}, not {self.agg!r}")
+        check_choice("agg", self.agg, AGGREGATIONS)
 
     def _combined(self, distances: Array) -> Array:
         if self.agg == "worst_case":

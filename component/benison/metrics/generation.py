@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from benison.data.batch import Array, Index, Inputs
 from benison.errors import ConfigError
 from benison.metrics.base import Metric, Statistic, ratio
-from benison.metrics.parameters import check_count
+from benison.metrics.parameters import check_choice, check_count
 from benison.metrics.references import compared, hypotheses, references, require
 from benison.metrics.registry import HIGHER, About, register
 from benison.metrics.statistics.sums import Arrays, Totals
@@ -108,11 +108,8 @@ class Bleu(Metric):
     accepts = frozenset({"text", "ragged"})
 
     def __post_init__(self) -> None:
-        for parameter, known in (("tokenize", TOKENIZERS), ("smooth_method", SMOOTHING)):
-            if getattr(self, parameter) not in known:
-                raise ValueError(
-                    f"{parameter} must be one of {', '.join(known)}, not {getattr(self, parameter)!r}"
-                )
+        check_choice("tokenize", self.tokenize, TOKENIZERS)
+        check_choice("smooth_method", self.smooth_method, SMOOTHING)
         check_count("max_ngram_order", self.max_ngram_order, 9, 1)
 
     def statistics(self) -> tuple[Statistic[Arrays], ...]:
@@ -122,42 +119,49 @@ class Bleu(Metric):
 
     def result(self, totals: Arrays) -> Array:
         rows, predicted, referred, *counts = totals
-        correct, total = (
-            np.stack(counts, axis=1).reshape(len(predicted), 2, len(counts) // 2).swapaxes(0, 1)
-        )
-        smoothed, total = self._with_added(correct, total)
-        precisions = self._precisions(smoothed, total)
-        used = precisions.shape[1]
-        if self.use_effective_order:
-            used = np.maximum(_leading(total > 0).sum(axis=1), 1)
-            precisions[np.arange(precisions.shape[1]) >= used[:, None]] = 1
-        geometric = np.exp(np.log(precisions).sum(axis=1) / used)
+        shape = (len(predicted), 2, self.max_ngram_order)
+        correct, total = np.stack(counts, axis=1).reshape(shape).swapaxes(0, 1)
+        amount = self.smooth_value
+        amount = SMOOTHING[self.smooth_method] if amount is None else amount
+        precisions, longest = _precisions(correct, total, self.smooth_method, amount)
         short = np.where(predicted < referred, np.exp(1 - referred / predicted), 1.0)
-        score = np.where((correct == 0).all(axis=1), 0.0, 100 * short * geometric)
+        score = (
+            100
+            * short
+            * _geometric_mean(precisions, longest if self.use_effective_order else shape[2])
+        )
+        score = np.where((correct == 0).all(axis=1), 0.0, score)
         return np.where(rows == 0, np.nan, score)
 
-    @property
-    def _amount(self) -> float:
-        """What `smooth_method` adds."""
-        default = SMOOTHING[self.smooth_method]
-        return default if self.smooth_value is None else self.smooth_value
 
-    def _with_added(self, correct: Array, total: Array) -> tuple[Array, Array]:
-        """With what add-k adds to the counts of all n-grams but words."""
-        if self.smooth_method != "add-k":
-            return correct, total
-        added = self._amount * (np.arange(correct.shape[1]) > 0)
-        return correct + added, total + added
+def _precisions(correct: Array, total: Array, method: str, amount: float) -> tuple[Array, Index]:
+    """The share of n-grams that are right, smoothed, and the longest that there are, int64[S].
 
-    def _precisions(self, correct: Array, total: Array) -> Array:
-        """The share of n-grams that are right, smoothed: float64[S, n]; 0 from where there are none."""
-        none = (correct == 0) & _leading(total > 0)
-        smoothed = correct
-        if self.smooth_method == "exp":
-            smoothed = np.where(none, 0.5 ** np.cumsum(none, axis=1), correct)
-        elif self.smooth_method == "floor":
-            smoothed = np.where(none, self._amount, correct)
-        return np.where(_leading(total != 0), smoothed / total, 0.0)
+    Shares are float64[S, n], and 0 from where there are no n-grams.
+
+    Args:
+        correct: How many are right: float64[S, n].
+        total: How many there are: float64[S, n].
+        method: How a share of 0 is smoothed, a key of `SMOOTHING`; add-k adds to all n-grams but words.
+        amount: What floor takes for no right one, and what add-k adds.
+    """
+    if method == "add-k":
+        added = amount * (np.arange(correct.shape[1]) > 0)
+        correct, total = correct + added, total + added
+    none = (correct == 0) & _leading(total > 0)
+    if method == "exp":
+        correct = np.where(none, 0.5 ** np.cumsum(none, axis=1), correct)
+    elif method == "floor":
+        correct = np.where(none, amount, correct)
+    shares = np.where(_leading(total != 0), correct / total, 0.0)
+    return shares, _leading(total > 0).sum(axis=1)
+
+
+def _geometric_mean(shares: Array, length: Index | int) -> Array:
+    """The mean of the first shares in each row, as many as `length`, at least of one: float64[S]."""
+    used = np.maximum(length, 1)
+    first = np.where(np.arange(shares.shape[1]) < np.reshape(used, (-1, 1)), shares, 1.0)
+    return np.asarray(np.exp(np.log(first).sum(axis=1) / used))
 
 
 def _leading(conditions: Any) -> Any:
@@ -235,10 +239,7 @@ class RougePrecision(Metric):
     measure = "precision"
 
     def __post_init__(self) -> None:
-        if self.rouge_type not in ROUGE_TYPES:
-            raise ValueError(
-                f"rouge_type must be one of {', '.join(ROUGE_TYPES)}, not {self.rouge_type!r}"
-            )
+        check_choice("rouge_type", self.rouge_type, ROUGE_TYPES)
         object.__setattr__(self, "name", self.name or f"{self.rouge_type}/{self.measure}")
 
     def statistics(self) -> tuple[Statistic[Arrays], ...]:

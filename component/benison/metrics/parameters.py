@@ -137,6 +137,21 @@ def check_single(values: Mapping[str, Any]) -> None:
         raise ValueError(f"{' and '.join(given)} are two answers to one question; keep one")
 
 
+def check_choice(parameter: str, value: Any, known: Iterable[str], any_case: bool = False) -> None:
+    """Raise ValueError unless `value` is one of the known words, or is but for its case.
+
+    >>> check_choice("curve", "roc", ("ROC", "PR"))
+    Traceback (most recent call last):
+    ValueError: curve must be one of ROC, PR, not 'roc'
+    """
+    words = tuple(known)
+    is_known = isinstance(value, str) and (
+        value.lower() in map(str.lower, words) if any_case else value in words
+    )
+    if not is_known:
+        raise ValueError(f"{parameter} must be one of {', '.join(words)}, not {value!r}")
+
+
 def check_share(parameter: str, value: float) -> None:
     """Raise ValueError unless `value` is from 0 to 1."""
     if not 0 <= value <= 1:

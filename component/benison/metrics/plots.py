@@ -84,18 +84,7 @@ class ConfusionMatrixPlot(Metric):
             for label, of_label in enumerate((weights.negatives, weights.positives)):
                 flat[label] += np.bincount(keys, of_label, minlength=flat.shape[1])
         rows = flat.reshape(2, ranks.size, len(thresholds))
-        # A missing prediction, whose row weighs NaN, could be above any threshold.
-        missing = np.isnan(rows).any(axis=(0, 2))
-        rows[:, missing] = np.nan
-        above = np.cumsum(rows[..., ::-1], axis=-1)[..., ::-1]
-        below = above[..., :1] - above
-        return {
-            "threshold": np.broadcast_to(thresholds, above.shape[1:]),
-            "true_positives": above[1],
-            "false_positives": above[0],
-            "true_negatives": below[0],
-            "false_negatives": below[1],
-        }
+        return _matrices(thresholds, rows)
 
     def _above(self, thresholds: Array, low: Array, high: Array) -> Index:
         """The last threshold that scores between `low` and `high` are above; 0 is above 0, as in TFMA."""
@@ -103,6 +92,27 @@ class ConfusionMatrixPlot(Metric):
             return interval_of_bucket(thresholds)[bucket_between(low, high)]
         edges = np.where(thresholds == 0, -np.finfo(np.float64).tiny, thresholds)
         return _last_below(edges, high)
+
+
+def _matrices(thresholds: Array, rows: Array) -> dict[str, Array]:
+    """The columns of a plot, float64[S, T] each.
+
+    Args:
+        thresholds: float64[T], ascending.
+        rows: The weights of negatives and positives by the last threshold they are above: float64[2, S, T].
+    """
+    # A missing prediction, whose row weighs NaN, could be above any threshold.
+    missing = np.isnan(rows).any(axis=(0, 2))
+    rows[:, missing] = np.nan
+    above = np.cumsum(rows[..., ::-1], axis=-1)[..., ::-1]
+    below = above[..., :1] - above
+    return {
+        "threshold": np.broadcast_to(thresholds, above.shape[1:]),
+        "true_positives": above[1],
+        "false_positives": above[0],
+        "true_negatives": below[0],
+        "false_negatives": below[1],
+    }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -278,10 +288,7 @@ class CalibrationPlot(Metric):
 
     def statistics(self) -> tuple[BucketSums, *tuple[OutsideSums, ...]]:
         outside = (OutsideSums(),) if (self.left, self.right) == (0, 1) else ()
-        return (self._buckets(self.left, self.right), *outside)
-
-    def _buckets(self, left: float, right: float) -> BucketSums:
-        return BucketSums(self.num_buckets, left, right)
+        return (BucketSums(self.num_buckets, self.left, self.right), *outside)
 
     def result(self, cells: Cells, *outside: Cells) -> dict[str, Array]:
         return self.table(cells, *outside)[0]
@@ -290,29 +297,31 @@ class CalibrationPlot(Metric):
         self, cells: Cells, *outside: Cells
     ) -> tuple[dict[str, Array], dict[int, BucketSums]]:
         """The columns, and the buckets of the slices that have them on the range of their predictions."""
-        table, ranges = self._within(cells), {}
+        buckets = BucketSums(self.num_buckets, self.left, self.right)
+        table, ranges = _columns(buckets, cells), {}
         for of_all in outside:
             for i, bins, sums in OutsideSums().by_slice(of_all):
                 if are_most(bins, sums[:, 2], table["weight"][i].sum()):
                     positions, parts = _all_at(table, i, bins, sums)
-                    ranges[i] = self._buckets(*range_of(positions, parts[:, 2]))
+                    ranges[i] = BucketSums(self.num_buckets, *range_of(positions, parts[:, 2]))
                     _move(table, i, ranges[i], positions, parts)
         return table, ranges
 
-    def _within(self, cells: Cells) -> dict[str, Array]:
-        edges = self._buckets(self.left, self.right).edges()
-        shape = (cells.size, self.num_buckets + 2)
-        sums = cells.dense().reshape(*shape, 3)
-        # A missing prediction could be in any bucket, so no point is known.
-        missing = np.isnan(sums).any(axis=(1, 2), keepdims=True)
-        sums = np.where(missing, np.nan, sums)
-        return {
-            "lower": np.tile(edges[:-1], (cells.size, 1)),
-            "upper": np.tile(edges[1:], (cells.size, 1)),
-            "label": sums[..., 0],
-            "prediction": sums[..., 1],
-            "weight": sums[..., 2],
-        }
+
+def _columns(buckets: BucketSums, cells: Cells) -> dict[str, Array]:
+    """The columns of sums in buckets that are the same for every slice: float64[S, num_buckets + 2] each."""
+    edges = buckets.edges()
+    sums = cells.dense().reshape(cells.size, buckets.buckets + 2, 3)
+    # A missing prediction could be in any bucket, so no point is known.
+    missing = np.isnan(sums).any(axis=(1, 2), keepdims=True)
+    sums = np.where(missing, np.nan, sums)
+    return {
+        "lower": np.tile(edges[:-1], (cells.size, 1)),
+        "upper": np.tile(edges[1:], (cells.size, 1)),
+        "label": sums[..., 0],
+        "prediction": sums[..., 1],
+        "weight": sums[..., 2],
+    }
 
 
 def _all_at(columns: dict[str, Array], i: int, bins: Index, sums: Array) -> tuple[Array, Array]:

@@ -71,16 +71,10 @@ class PixelConfusionMatrix(Metric):
         return self.prediction_key
 
     def statistics(self) -> tuple[Statistic[Any], ...]:
-        return (
-            PixelCounts(
-                tuple(self.class_ids),
-                self.ground_truth_key,
-                self.prediction_key,
-                self.decode_ground_truth,
-                self.decode_prediction,
-                self.ignore_ground_truth_id,
-            ),
-        )
+        keys = (self.ground_truth_key, self.prediction_key)
+        decoded = (self.decode_ground_truth, self.decode_prediction)
+        ignored = self.ignore_ground_truth_id
+        return (PixelCounts(tuple(self.class_ids), *keys, *decoded, ignored),)
 
     def result(self, counts: Arrays) -> Any:
         of_class = self._of_class(counts)
