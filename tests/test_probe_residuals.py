@@ -93,8 +93,8 @@ def test_residuals_are_tested_as_scipy_and_statsmodels_do() -> None:
     interval = theirs.confidence_interval(0.95)
     ends = sorted(np.sign(theirs.statistic) * np.array([*interval]))
     assert [by_company["lower"], by_company["upper"]] == pytest.approx(ends, rel=1e-6)
-    at_0, at_1 = acovf(residuals, demean=False, fft=False, nlag=1)
-    watson = durbin_watson(residuals)
+    at_0, at_1 = acovf(residuals, fft=False, nlag=1)
+    watson = durbin_watson(residuals - residuals.mean())
     in_time = rows["residual_autocorrelation", "day"]
     assert in_time["value"] == pytest.approx(at_1 / at_0)
     assert f"Durbin-Watson {watson:.3g}, 1,500 rows" in in_time["sentence"]
@@ -165,6 +165,50 @@ def test_stretches_of_any_size_are_joined_in_the_order_of_time() -> None:
     assert joined[:5] == whole[:5]
     assert joined.durbin_watson == pytest.approx(whole.durbin_watson)
     assert in_order(stretches(slice(0, None, 2), slice(1, None, 2))) is None
+
+
+def with_tips(data: pa.Table, residuals: Any) -> pa.Table:
+    """The data with labels that are so much above the fare, which is predicted."""
+    tips = data["fare"].to_numpy() + residuals
+    return data.set_column(data.schema.get_field_index("tip"), "tip", pa.array(tips))
+
+
+@pytest.mark.parametrize(
+    ("residuals", "sentence"),
+    [
+        ([1.0], "fewer than 20 rows have a time, a label and a score"),
+        ([0.0] * 30, "all residuals are equal"),
+        ([1e300, *range(50)], "residuals are too large to be squared"),
+    ],
+)
+def test_residuals_of_which_none_says_anything_of_the_next_are_not_measured(
+    residuals: list[float], sentence: str
+) -> None:
+    data = with_tips(sales(len(residuals)), np.array(residuals))
+    ordered = of_residuals(data)["residual_autocorrelation", "day"]
+    assert ordered["value"] is None or np.isnan(ordered["value"])
+    assert sentence in ordered["sentence"]
+
+
+def test_a_constant_error_follows_from_nothing() -> None:
+    data = sales(1_500)
+    higher = with_tips(data, data["tip"].to_numpy() - data["fare"].to_numpy() + 50)
+    expected, value = (
+        of_residuals(each)["residual_autocorrelation", "day"]["value"] for each in (data, higher)
+    )
+    assert value == pytest.approx(expected, abs=1e-6)
+    assert abs(value) < 0.1
+
+
+def test_ids_beyond_the_whole_floats_are_binned() -> None:
+    """Many of them as floats, and a few later ones as the whole numbers that they are."""
+    ids = 2**53 + 1 + 2 * np.arange(6_000)
+    cuts = (slice(0, 5_000), slice(5_000, 5_100), slice(5_100, 6_000))
+    parts = [ResidualMoments.of(pa.array(ids[cut]), ids[cut] % 7.0) for cut in cuts]
+    for order in (parts, parts[::-1]):
+        made = functools.reduce(ResidualMoments.merge, order)
+        assert (made.rows.sum(), made.are_coarse) == (6_000, True)
+        assert (made.rows * made.means).sum() == pytest.approx((ids % 7).sum())
 
 
 @pytest.mark.parametrize(

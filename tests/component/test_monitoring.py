@@ -325,6 +325,95 @@ def test_how_small_a_change_could_have_been_seen_is_said(quiet: list[EvalResult]
     assert 0 < best.size < worst.size < 0.2
     assert f"by {worst.size:.2g} in {worst.slice}" in report.sight
     assert not watched(quiet, metrics=["binary_accuracy"], detector="ddm").sight
+    assert report.smallest[0].name == "binary_accuracy"
+
+
+def test_that_no_change_could_be_seen_in_few_rows_is_said() -> None:
+    rare = pa.table({**trips(1).slice(0, 3).to_pydict(), "company": ["Rare"] * 3})
+    results = [
+        benison.evaluate(pa.concat_tables([trips(day), rare.cast(trips(day).schema)]), CONFIG)
+        for day in range(3)
+    ]
+    report = watched(results, metrics=["binary_accuracy"])
+    first, *others = report.smallest
+    assert (first.slice, first.is_possible, first.to_dict()["size"]) == (
+        "company=Rare",
+        False,
+        None,
+    )
+    assert all(0 < each.size < 1 for each in others)
+    assert report.sight.endswith(
+        "In so few rows no change could have been seen of binary_accuracy in company=Rare."
+    )
+    json.loads(json.dumps(report.to_dict(), allow_nan=False))
+
+
+@pytest.mark.parametrize(
+    ("detector", "rows", "sentence"),
+    [
+        ("e-detector", 10_000, "with references of 100 rows 0.1 % of"),
+        ("eddm", 200, "with references of 100 rows 70 % of"),
+        ("eddm", 20_000, "with references of 10,000 rows 0 % of"),
+        ("ddm", 30, "with references of 100 rows (some here are smaller) 8.1 % of"),
+    ],
+)
+def test_false_alarms_are_those_after_references_of_the_same_size(
+    detector: str, rows: int, sentence: str
+) -> None:
+    data = [trips(0, rows=rows), trips(1, rows=200)]
+    config = {**CONFIG, "slicing_specs": []}
+    report = watched([benison.evaluate(each, config) for each in data], detector=detector)
+    assert sentence in report.error_rate
+
+
+def test_what_is_hidden_has_not_vanished() -> None:
+    """Of 50 rows and more alone a slice is shown, and so is a day."""
+    table = stream()
+    seconds, company = np.array(table["pickup"]), np.array(table["company"])
+    is_last = seconds >= FIRST.timestamp() + (DAYS - 1) * 86_400
+    blue, sun = (np.cumsum(is_last & (company == name)) for name in ("Blue", "Sun"))
+    few = (is_last & (company == "Blue") & (blue > 45)) | (
+        is_last & (company == "Sun") & (sun > 60)
+    )
+    first = (seconds < FIRST.timestamp() + 86_400) & (seconds >= FIRST.timestamp())
+    star = first & (company == "Star")
+    table = table.filter(pa.array(~few & ~(star & (np.cumsum(star) > 60))))
+    late = table.slice(0, 20).set_column(
+        table.schema.get_field_index("pickup"), "pickup", pa.array([2_000_000_000] * 20)
+    )
+    given = {**CONFIG, "options": {"min_slice_size": 50}}
+    report = monitor_stream(table, given, time_key="pickup")
+    assert report.vanished == (f"company=Blue since {report.buckets[-1]}",)
+    assert "With fewer than 50 rows now, where more were to be expected: company" in report.summary
+    report = monitor_stream(pa.concat_tables([late, table]), given, time_key="pickup")
+    assert report.untimed == 20
+    assert "as they have no time or are in one of fewer than 50 rows: 20 rows" in report.summary
+
+
+def test_a_reference_that_is_not_blessed_is_named() -> None:
+    failing = {**CONFIG, "metrics_specs": [{"metrics": [{**ACCURATE, "threshold": UNMET}]}]}
+    results = [benison.evaluate(trips(day), failing) for day in range(2)]
+    report = watched(results)
+    assert report.unblessed == report.reference
+    assert "The reference is not blessed: " in report.summary
+
+
+def test_boxes_of_structs_are_watched() -> None:
+    """They are no labels that can be counted."""
+    box = {
+        name: [float(name in ("right", "bottom"))] for name in ("left", "top", "right", "bottom")
+    }
+    box["class"] = [1.0]
+    scored = {**box, "score": [0.9]}
+    parts = {"labels_to_stack": [*box], "predictions_to_stack": [*scored], "class_id": 1}
+    metric = {"class_name": "ObjectDetectionPrecision", "config": parts}
+    config = {
+        "model_specs": [{"label_key": "boxes", "prediction_key": "found"}],
+        "metrics_specs": [{"metrics": [metric]}],
+    }
+    times = [HOURS[i % 2] for i in range(40)]
+    data = pa.table({"boxes": [box] * 40, "found": [scored] * 40, "t": times})
+    assert evaluated_in_periods(data, config, "t").value("object_detection_precision") == 1
 
 
 def test_a_result_with_slices_of_periods_is_watched_as_it_is() -> None:
@@ -552,6 +641,8 @@ def test_values_of_which_rows_have_several_are_one_cause() -> None:
     assert {change.name, *change.explains} == {"Overall", "tag=a", "tag=b"}
 
 
+ACCURATE = {"class_name": "BinaryAccuracy"}
+UNMET = {"value_threshold": {"lower_bound": 0.99}}
 HOURS = [f"2026-03-{day:02}" for day in range(1, 6)]
 
 
@@ -599,7 +690,7 @@ def test_slices_that_only_one_side_has_are_not_watched(concept: list[EvalResult]
     report = watched(concept[1:], reference=reference)
     assert report.streams == 3
     assert report.summary.startswith("1 alert: 3 rates in 5 buckets after")
-    assert "the reference has no rows of them: " in report.summary
+    assert "the reference has no value of them: " in report.summary
     assert set(report.unknown) == {"Overall", *(f"hour={hour}" for hour in range(4))}
 
 
@@ -622,6 +713,26 @@ def test_a_page_of_periods_has_those_slices_and_checks_alone() -> None:
     assert (data["slices"], data["watched"]["alerts"]) == (["Overall"], [])
     verdicts = [point["verdict"] for point in data["points"]]
     assert verdicts == ["blessed", *["not_evaluated"] * DAYS]
+
+
+def test_periods_without_a_check_that_was_judged_are_not_blessed() -> None:
+    """Areas over three thresholds may be on either side of the bound."""
+    specs = [{}, {"bins": {"pickup": {"every": "day"}}}]
+    bound = {"value_threshold": {"lower_bound": 0.9}}
+    metric = {
+        "class_name": "AUC",
+        "config": {"num_thresholds": 3},
+        "per_slice_thresholds": [{"slicing_specs": specs, "threshold": bound}],
+    }
+    table = stream()
+    scores = 0.4 * np.array(table["score"]) + 0.6 * np.random.default_rng(0).random(len(table))
+    table = table.set_column(table.schema.get_field_index("score"), "score", pa.array(scores))
+    given = {**CONFIG, "slicing_specs": specs, "metrics_specs": [{"metrics": [metric]}]}
+    result = evaluated_in_periods(table, given, "pickup")
+    timeline = Timeline.of_periods(result, "pickup")
+    data = carried(history_page(Watch().report(timeline), timeline))
+    assert result.verdict.status == "not_evaluated"
+    assert {point["verdict"] for point in data["points"]} == {"not_evaluated"}
 
 
 def test_a_slice_that_is_asked_for_is_explained_by_others(concept: list[EvalResult]) -> None:

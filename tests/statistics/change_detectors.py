@@ -167,6 +167,12 @@ def main(runs: int) -> int:
         seen = [Seen.of(ours("e-detector", drawn(runs, r, 1, known))) for r in (0.12, 0.15, 0.20)]
         few_cells = [f"{each.seen:12.3f} {each.delay:6.0f}" for each in seen]
         print(f"e-detector after {known:,} rows: {'  '.join(few_cells)}")
+    for name, kind in DETECTORS.items():
+        for known, share in kind.measured:
+            alarms = np.isfinite(ours(name, drawn(min(runs, 400), RATE, known=known))).mean()
+            print(
+                f"{name} after {known:,} rows: {alarms:.4f} false alarms; the command says {share}"
+            )
     null = np.isfinite(rivers(drawn(runs, RATE).take(few))).mean()
     print(f"{'river ADWIN':12} {null:12.4f} {'  '.join(cells)}")
     return int(failed)

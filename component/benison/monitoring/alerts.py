@@ -50,11 +50,34 @@ class OtherRate:
 
 @dataclasses.dataclass(frozen=True)
 class Fall:
-    """How far a rate had to fall or rise in a slice to be seen within the buckets that were watched."""
+    """How far a rate had to fall or rise in a slice to be seen within the buckets that were watched.
+
+    Attributes:
+        metric: Its name.
+        slice: The name of the slice.
+        size: From 0 to 1; NaN where nothing could be seen, as in few rows.
+        key: The metric with its model, output and class.
+    """
 
     metric: str
     slice: str
     size: float
+    key: Key
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether a change could have been seen."""
+        return math.isfinite(self.size)
+
+    @property
+    def name(self) -> str:
+        """The metric, told from others of its name."""
+        return metric_name(self.key, several=bool(self.key.model))
+
+    def to_dict(self) -> dict[str, Any]:
+        """For machines."""
+        key = {name: value for name, value in dataclasses.asdict(self.key).items() if value}
+        return {**dataclasses.asdict(self), "size": _plain(self.size), "key": key}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,12 +189,16 @@ class MonitorReport:
         detector: Its name.
         horizon: In buckets, and
         false_alarms: how many streams may alarm by chance within it; None where the detector has no bound.
-        measured: The share of streams without a change in which the detector alarms within 60 buckets.
+        measured: The share of streams without a change in which the detector alarms within 60 buckets, in
+            simulations with references like these.
         vanished: The slices of the reference that have no rows any more, though some were to be expected,
-            each with the first bucket without one.
-        untimed: How many rows of one stream are in no bucket, as they have no time.
+            each with the first bucket without one; where slices are hidden, that have fewer than are shown.
+        untimed: How many rows of one stream are in no bucket, as they have no time, or are in a hidden one.
         smallest: How far each rate had to change to be seen, the least visible first; nothing of detectors
             without a bound.
+        simulated: The references of those simulations.
+        least_rows: `min_slice_size`: slices of fewer rows are hidden.
+        unblessed: The buckets of the reference that were evaluated and are not blessed.
     """
 
     alerts: tuple[Alert, ...]
@@ -190,6 +217,9 @@ class MonitorReport:
     vanished: tuple[str, ...] = ()
     untimed: int = 0
     smallest: tuple[Fall, ...] = ()
+    simulated: str = "references of 10,000 rows"
+    least_rows: int = 1
+    unblessed: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         alerts = f"{len(self.alerts)} alert{'' if len(self.alerts) == 1 else 's'}"
@@ -206,15 +236,21 @@ class MonitorReport:
 
     def _notes(self) -> Iterator[str]:
         """What was not judged or not watched, and why."""
+        fewer = f"fewer than {self.least_rows:,} rows"
+        are_hidden = self.least_rows > 1
         of = {
+            "The reference is not blessed": self.unblessed,
             "Not judged, as few rows have a label and a prediction": self.pending,
             "Not judged, as the value is undefined, as where predictions are missing": self.undefined,
-            "Not watched, as the reference has no rows of them": self.unknown,
-            "Without rows now, where some were to be expected": self.vanished,
+            "Not watched, as the reference has no value of them": self.unknown,
+            f"With {fewer} now, where more were to be expected"
+            if are_hidden
+            else "Without rows now, where some were to be expected": self.vanished,
         }
         yield from (f"{why}: {_listed(names)}." for why, names in of.items() if names)
         if self.untimed:
-            yield f"In no bucket, as they have no time: {counted(self.untimed, 'row')}."
+            why = f" or are in one of {fewer}" if are_hidden else ""
+            yield f"In no bucket, as they have no time{why}: {counted(self.untimed, 'row')}."
         if self.unwatched and self.detector == HDDDM:
             yield left_out_sentence(self.unwatched)
         elif self.unwatched:
@@ -226,14 +262,21 @@ class MonitorReport:
 
     @property
     def sight(self) -> str:
-        """One sentence on the change that could have been seen; "" where none is known."""
-        if not self.smallest:
-            return ""
-        worst, best = self.smallest[0], self.smallest[-1]
-        text = f"A change of {best.metric} by {best.size:.2g} would have been seen in {best.slice}"
-        if worst != best:
-            text += f", at worst one of {worst.metric} by {worst.size:.2g} in {worst.slice}"
-        return f"{text} (in 80 % of such streams)."
+        """What change could have been seen, and where none could; "" where that is not known."""
+        possible = [fall for fall in self.smallest if fall.is_possible]
+        unseen = [f"{fall.name} in {fall.slice}" for fall in self.smallest if not fall.is_possible]
+        sentences = []
+        if possible:
+            worst, best = possible[0], possible[-1]
+            text = (
+                f"A change of {best.name} by {best.size:.2g} would have been seen in {best.slice}"
+            )
+            if worst != best:
+                text += f", at worst one of {worst.name} by {worst.size:.2g} in {worst.slice}"
+            sentences.append(f"{text} (in 80 % of such streams).")
+        if unseen:
+            sentences.append(f"In so few rows no change could have been seen of {_listed(unseen)}.")
+        return " ".join(sentences)
 
     @property
     def passes(self) -> bool:
@@ -244,7 +287,7 @@ class MonitorReport:
     def error_rate(self) -> str:
         """One sentence on how often the detector is wrong."""
         measured = f"{100 * self.measured:.2g} % of streams in which nothing changed had an alarm"
-        measured = f"In simulations {measured} within 60 buckets."
+        measured = f"In simulations with {self.simulated} {measured} within 60 buckets of 250."
         if self.false_alarms is not None:
             held = f"within {self.horizon} buckets the chance of any false alarm is at most"
             return f"{self.detector}: {held} {100 * self.false_alarms:.3g} %. {measured}"
@@ -262,6 +305,6 @@ class MonitorReport:
             "passes": self.passes,
             "summary": self.summary,
             "error_rate": self.error_rate,
-            "smallest": [dataclasses.asdict(each) for each in self.smallest],
+            "smallest": [each.to_dict() for each in self.smallest],
             "alerts": [alert.to_dict() for alert in self.alerts],
         }

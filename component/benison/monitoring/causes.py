@@ -39,7 +39,7 @@ def _is_same(a: Change, b: Change) -> bool:
 def smallest_falls(
     series: Sequence[Series], detector: EDetector, chosen: Sequence[str] | None = None
 ) -> tuple[Fall, ...]:
-    """How far each rate had to change to be seen in 80 % of streams, the largest first.
+    """How far each rate had to change to be seen in 80 % of streams, the largest first, before it NaN.
 
     Args:
         series: What is watched.
@@ -47,9 +47,19 @@ def smallest_falls(
         chosen: The slices that were asked for; None is all.
     """
     falls = [
-        Fall(each.key.metric, name, float(size))
+        Fall(each.key.metric, name, float(size), each.key)
         for each in series
         for name, size in zip(each.slices, detector.smallest_rise(each.counts), strict=True)
         if chosen is None or name in chosen
     ]
-    return tuple(sorted(falls, key=lambda fall: (-fall.size, fall.metric, fall.slice)))
+    return tuple(
+        sorted(
+            falls,
+            key=lambda fall: (
+                fall.is_possible,
+                -fall.size if fall.is_possible else 0.0,
+                fall.name,
+                fall.slice,
+            ),
+        )
+    )

@@ -79,7 +79,8 @@ class EDetector:
         """By how much a rate must rise with the first bucket to be seen within the buckets: float64[S].
 
         At that rate the evidence of all rows, as the best theta has it, is above A in 80 % of streams or
-        more (by the normal distribution); 1 where no rise is large enough.
+        more (by the normal distribution) after a reference with these very failures; NaN where no rise is
+        large enough, as of few rows.
 
         >>> rows = np.full((1, 4), 500.0)
         >>> counts = BucketCounts(rows / 10, rows, np.array([1000.0]), np.array([10_000.0]))
@@ -97,7 +98,8 @@ class EDetector:
             is_seen = rows * mean - reach * spread >= needed
             low, high = np.where(is_seen, low, theta), np.where(is_seen, theta, high)
         is_any = rows * gains.failed >= needed
-        return np.asarray(np.where(is_any, high - rate, 1.0).min(0))
+        least = np.where(is_any, high - rate, np.inf).min(0)
+        return np.asarray(np.where(np.isfinite(least), least, np.nan))
 
 
 class _Gains:

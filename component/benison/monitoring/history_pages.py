@@ -15,7 +15,7 @@ from benison.monitoring.periods_of_slices import in_periods, without_periods
 from benison.monitoring.timeline import Timeline
 from benison.report import history
 from benison.results.result import EvalResult
-from benison.validation.terms import FAIL, NOT_EVALUATED
+from benison.validation.terms import FAIL, NOT_EVALUATED, PASS, RUBBER_STAMPED, UNDECIDED
 from benison.validation.verdict import BLESSED, NOT_BLESSED, Verdict
 
 
@@ -88,8 +88,9 @@ def _of_bucket(rows: pa.Table, bucket: int | None) -> pa.Table:
 
 
 def _verdict(checks: pa.Table) -> Verdict:
-    """What the checks of a period say, if there are any."""
-    if not checks.num_rows:
-        return Verdict(NOT_EVALUATED)
-    has_failed = pc.any(pc.equal(checks["outcome"], FAIL)).as_py()
-    return Verdict(NOT_BLESSED if has_failed else BLESSED, checks)
+    """What the checks of a period say; not evaluated where none of them could be judged."""
+    outcomes = {*pc.unique(checks["outcome"]).to_pylist()}
+    if FAIL in outcomes:
+        return Verdict(NOT_BLESSED, checks)
+    status = BLESSED if outcomes & {PASS, RUBBER_STAMPED, UNDECIDED} else NOT_EVALUATED
+    return Verdict(status, checks, RUBBER_STAMPED in outcomes)

@@ -21,6 +21,7 @@ NUMBERS = ("value", "std_error", "lower", "upper", "examples", "evaluated")
 _ASKED = "asked"
 _NEARLY = 1.5  # rows: an error that is divided by n - 1 makes one row less
 _EXPECTED = 10.0
+_ROUNDING = 1e-9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +69,8 @@ class Series:
             value, as where predictions are missing: bool[T].
         unknown: The names of slices that the reference does not have; they are not watched.
         vanished: Slices of the reference without a row in the last bucket, where as many as ten were to be
-            expected, each with the first bucket without one.
+            expected, each with the first bucket without one; where small slices are hidden, without so many
+            rows as are shown, where clearly more were to be expected.
     """
 
     key: Key
@@ -98,9 +100,13 @@ class SliceNumbers:
     numbers: dict[str, Array]
     level: float
     is_of_rows: bool
+    least_rows: int = 1
+    """Slices of fewer rows are hidden."""
 
     @classmethod
-    def of(cls, rows: pa.Table, buckets: int, level: float, is_of_rows: bool) -> SliceNumbers:
+    def of(
+        cls, rows: pa.Table, buckets: int, level: float, is_of_rows: bool, least_rows: int = 1
+    ) -> SliceNumbers:
         """Of the rows of metrics, with `bucket`."""
         encoded = slice_ids(rows).dictionary_encode()
         codes = encoded.indices.to_numpy().astype(np.int64)
@@ -114,7 +120,7 @@ class SliceNumbers:
             dense[codes, rows["bucket"].to_numpy()] = column
         keys = [as_key(pairs) for pairs in heads["slice_key"].to_pylist()]
         key = Key.of(rows.slice(0, 1).to_pylist()[0])
-        return cls(key, heads["slice"].to_pylist(), keys, numbers, level, is_of_rows)
+        return cls(key, heads["slice"].to_pylist(), keys, numbers, level, is_of_rows, least_rows)
 
     def series(self, side: str, known: int, labels: Labels) -> Series:
         """What is watched of it: the slices that the reference and a later bucket have."""
@@ -185,7 +191,10 @@ class SliceNumbers:
         examples = np.nan_to_num(self.numbers["examples"])
         whole = examples[self.keys.index(OVERALL)]
         share = examples[:, :known].sum(1) / max(whole[:known].sum(), 1)
-        is_gone = (examples[:, -1] == 0) & (share * whole[-1] >= _EXPECTED)
+        least = (
+            math.sqrt(self.least_rows - 1) + math.sqrt(_EXPECTED)
+        ) ** 2  # Poisson's, apart by chance
+        is_gone = (examples[:, -1] == 0) & (share * whole[-1] >= least * (1 - _ROUNDING))
         return tuple(
             (self.slices[i], _after_last(examples[i, known:])) for i in np.flatnonzero(is_gone)
         )

@@ -13,6 +13,7 @@ from benison.data.dataset import Dataset
 from benison.data.reading import Rules
 from benison.errors import ConfigError, suggestion
 from benison.evaluation.api import evaluate
+from benison.metrics.groups import members
 from benison.monitoring.alerts import MonitorReport
 from benison.monitoring.drift_links import with_drift
 from benison.monitoring.timeline import Timeline
@@ -102,12 +103,26 @@ def in_periods_too(config: EvalConfig, time_key: str, bucket: str) -> EvalConfig
 
 
 def _label_counts(config: EvalConfig) -> Iterator[MetricsSpec]:
-    """How many rows have labels, by which late labels are told from missing predictions."""
+    """How many rows have labels, by which late labels are told from missing predictions.
+
+    Of the models and outputs of which a metric looks at labels: those of others may be structs.
+    """
     names = {metric.class_name for spec in config.metrics_specs for metric in spec.metrics}
     models = config.model_specs
     are_labelled = bool(models) and all(m.label_key or m.label_keys for m in models)
-    if config.metrics_specs and are_labelled and "LabelCount" not in names:
-        yield MetricsSpec(metrics=(MetricConfig(class_name="LabelCount"),))
+    if not are_labelled or "LabelCount" in names:
+        return
+    labelled = (spec for spec in config.metrics_specs if any(map(_needs_label, spec.metrics)))
+    count = (MetricConfig(class_name="LabelCount"),)
+    for of_models, outputs in dict.fromkeys((s.model_names, s.output_names) for s in labelled):
+        yield MetricsSpec(metrics=count, model_names=of_models, output_names=outputs)
+
+
+def _needs_label(metric: MetricConfig) -> bool:
+    try:
+        return any(each.needs_label for _, each in members(metric.class_name, dict(metric.config)))
+    except ConfigError:  # the class of a user, which is not registered here
+        return True
 
 
 def _crossed(spec: SlicingSpec, time_key: str, bucket: str) -> SlicingSpec:

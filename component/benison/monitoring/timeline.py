@@ -25,7 +25,7 @@ from benison.results.query import judged
 from benison.results.result import EvalResult
 from benison.table.key import KEY_COLUMNS, VALUE
 from benison.table.slices import name_in_any_order, slice_ids
-from benison.validation.verdict import BLESSED
+from benison.validation.verdict import BLESSED, NOT_BLESSED
 
 LABEL_COUNT = "label_count"
 """The metric by which buckets of one result know how many of their rows have labels."""
@@ -147,6 +147,18 @@ class Timeline:
         buckets = [*names, *periods]
         return cls(buckets, table, result, result.level, (result,), shares, key, untimed, reference)
 
+    @property
+    def least_rows(self) -> int:
+        """Slices of fewer rows are hidden in one of the results."""
+        every = [*self.results, *([] if self.reference is None else [self.reference])]
+        return max(result.config.options.min_slice_size or 1 for result in every)
+
+    def unblessed(self, known: int) -> tuple[str, ...]:
+        """Those of the first buckets whose result is not blessed."""
+        named = zip(self.buckets[:known], self.results, strict=False)
+        is_whole = self.time_key is None
+        return tuple(name for name, of in named if is_whole and of.verdict.status == NOT_BLESSED)
+
     def metrics(self, asked: Sequence[str] | None) -> list[str]:
         """Those that are watched: what was asked for, else what has thresholds, else what has a direction."""
         known: list[str] = pc.unique(self.rows["metric"]).to_pylist()
@@ -195,7 +207,8 @@ class Timeline:
         labels = Labels(self.label_shares, labelled, metric not in _unlabelled(self.latest.config))
         for text in pc.unique(texts).to_pylist():
             own = rows.filter(pc.equal(texts, text))
-            dense = SliceNumbers.of(own, len(self.buckets), self.level, metric in shares)
+            of_rows, least = metric in shares, self.least_rows
+            dense = SliceNumbers.of(own, len(self.buckets), self.level, of_rows, least)
             made += (dense.series(side, known, labels) for side in sides)
         return made
 
@@ -313,6 +326,8 @@ def _named(config: EvalConfig, classes: Sequence[str]) -> Iterator[str]:
 
 def _unlabelled(config: EvalConfig) -> set[str]:
     """The names of those that look at no label."""
+    return {each.name for _, each in _members(config) if not each.needs_label}
+
     return {each.name for _, each in _members(config) if not each.needs_label}
 
 

@@ -87,12 +87,13 @@ class Watch:
             DataError: A metric or slice is not there, or nothing can be watched.
         """
         series, chosen = self._series(timeline), timeline.slices(self.slices)
-        streams = _streams(series, chosen)
+        streams = len(_reference_rows(series, chosen))
         detector, names = self.made(streams), timeline.buckets[self.known :]
         watched = tuple(dict.fromkeys(each.key.metric for each in series))
         own = (change for each in series for change in explained(each, detector))
         causes = in_causes(change for each in own for change in each.of(chosen))
         kind = DETECTORS[self.detector]
+        measured, simulated = kind.simulated(_reference_rows(series, chosen))
         return MonitorReport(
             tuple(_alert(cause, names) for cause in causes),
             tuple(names),
@@ -106,16 +107,19 @@ class Watch:
             self.detector,
             self.horizon,
             self.false_alarms if kind.is_bounded else None,
-            kind.measured,
+            measured,
             _vanished(series, names),
             timeline.untimed,
             smallest_falls(series, detector, chosen) if isinstance(detector, EDetector) else (),
+            simulated,
+            timeline.least_rows,
+            timeline.unblessed(self.known),
         )
 
     def raised(self, timeline: Timeline) -> list[Mask]:
         """All alarms of each series, whatever explains them: bool[S, T] each."""
         series = self._series(timeline)
-        detector = self.made(_streams(series, timeline.slices(self.slices)))
+        detector = self.made(len(_reference_rows(series, timeline.slices(self.slices))))
         return [detector.watch(each.counts).raised for each in series]
 
     def made(self, streams: int) -> Detector:
@@ -166,10 +170,14 @@ class Watch:
         return made
 
 
-def _streams(series: Iterable[Series], chosen: Sequence[str] | None) -> int:
-    """How many rates are watched: those of the chosen slices, or of all."""
-    names = (name for each in series for name in each.slices)
-    return sum(chosen is None or name in chosen for name in names)
+def _reference_rows(series: Iterable[Series], chosen: Sequence[str] | None) -> list[float]:
+    """The rows of the reference of each rate that is watched: those of the chosen slices, or of all."""
+    return [
+        float(rows)
+        for each in series
+        for name, rows in zip(each.slices, each.counts.known_rows, strict=True)
+        if chosen is None or name in chosen
+    ]
 
 
 def _where(

@@ -55,7 +55,8 @@ class ResidualMoments:
         kinds = [each.values.type for each in (self, other)]
         is_measured_both = kinds[0] != kinds[1] and all(map(is_measured, kinds))
         kind = pa.float64() if is_measured_both else kinds[pa.types.is_null(kinds[0])]
-        values = pa.concat_arrays([self.values.cast(kind), other.values.cast(kind)])
+        # Beyond 2^53 a whole number is in the cell of the float that is nearest.
+        values = pa.concat_arrays([each.values.cast(kind, safe=False) for each in (self, other)])
         rows, means, squares = (
             np.concatenate([getattr(each, name) for each in (self, other)])
             for name in ("rows", "means", "squares")
@@ -85,9 +86,12 @@ def joined(
 ) -> tuple[Array, Array, Array]:
     """Rows, means and squares of groups, of which each is some of the given ones: float64[size] each."""
     total = np.bincount(codes, rows, size).astype(np.float64)
-    mean = np.bincount(codes, rows * means, size) / np.maximum(total, 1)
-    apart = rows * (means - mean[codes]) ** 2
-    return total, mean, np.bincount(codes, squares + apart, size).astype(np.float64)
+    with np.errstate(
+        over="ignore", invalid="ignore"
+    ):  # what is infinite is no distance that is tested
+        mean = np.bincount(codes, rows * means, size) / np.maximum(total, 1)
+        apart = rows * (means - mean[codes]) ** 2
+        return total, mean, np.bincount(codes, squares + apart, size).astype(np.float64)
 
 
 def _coarse(values: pa.Array) -> pa.Array:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -15,6 +16,7 @@ from benison.data.values import is_list, is_text, single_values, undictionary
 from benison.errors import DataError
 
 OUTPUT_KEY = "residual_order"
+_ROUNDING = 1e-12
 
 
 class Stretch(NamedTuple):
@@ -26,7 +28,9 @@ class Stretch(NamedTuple):
     first_residual: float
     last_residual: float
     rows: int
+    mean: float
     squares: float
+    """Of the distances from the mean, summed."""
     steps: float
     """The sum of the squared differences of neighbours."""
 
@@ -40,32 +44,44 @@ class Stretch(NamedTuple):
         order = np.lexsort((numbers, times))
         times, numbers, residuals = times[order], numbers[order], residuals[order]
         first, last = ((float(times[i]), int(numbers[i])) for i in (0, -1))
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = residuals.mean()
+            squares, steps = ((residuals - mean) ** 2).sum(), (np.diff(residuals) ** 2).sum()
+        numbers_of = map(float, (mean, squares, steps))
         return cls(
-            first, last, float(residuals[0]), float(residuals[-1]), len(residuals),
-            float((residuals**2).sum()), float((np.diff(residuals) ** 2).sum()),
-        )  # fmt: skip
+            first, last, float(residuals[0]), float(residuals[-1]), len(residuals), *numbers_of
+        )
 
     def joined(self, later: Stretch) -> Stretch:
         """With the rows that follow."""
-        between = (later.first_residual - self.last_residual) ** 2
+        rows = self.rows + later.rows
+        between, apart = later.first_residual - self.last_residual, later.mean - self.mean
         return Stretch(
-            self.first, later.last, self.first_residual, later.last_residual, self.rows + later.rows,
-            self.squares + later.squares, self.steps + between + later.steps,
+            self.first, later.last, self.first_residual, later.last_residual, rows,
+            self.mean + apart * (later.rows / rows),
+            self.squares + later.squares + apart * apart * (self.rows * later.rows / rows),
+            self.steps + between * between + later.steps,
         )  # fmt: skip
 
     @property
+    def are_equal(self) -> bool:
+        """Whether the residuals differ by rounding alone, so that none says anything of the next."""
+        return math.sqrt(self.squares / self.rows) <= _ROUNDING * abs(self.mean)
+
+    @property
     def durbin_watson(self) -> float:
-        """From 0 to 4; 2 where residuals do not follow from each other.
+        """Of residuals less their mean: from 0 to 4; 2 where residuals do not follow from each other.
 
         Durbin and Watson, "Testing for serial correlation in least squares regression", Biometrika 37, 1950.
         """
-        return self.steps / self.squares if self.squares else float("nan")
+        return self.steps / self.squares if self.squares else math.nan
 
     @property
     def autocorrelation(self) -> float:
-        """Of neighbours, about residuals of mean 0: from -1 to 1."""
-        ends = self.first_residual**2 + self.last_residual**2
-        return 1 - (self.steps + ends) / (2 * self.squares) if self.squares else float("nan")
+        """Of neighbours, about the mean of all: from -1 to 1; NaN where squares are beyond all numbers."""
+        first, last = self.first_residual - self.mean, self.last_residual - self.mean
+        around = self.steps + first * first + last * last
+        return 1 - around / (2 * self.squares) if self.squares else math.nan
 
 
 def in_order(stretches: Iterable[Stretch]) -> Stretch | None:

@@ -22,7 +22,7 @@ from benison.probes.base import Probe
 from benison.probes.benchmarks import VALUES, binned
 from benison.probes.probe_findings import ProbeFinding, unmeasured
 from benison.probes.residual_bins import OF_PREDICTION, ResidualMoments, joined
-from benison.probes.residual_order import residuals_of
+from benison.probes.residual_order import Stretch, residuals_of
 from benison.probes.subject import Subject
 
 _LEAST_ROWS, _BINS = 20, 10
@@ -228,17 +228,30 @@ class ResidualAutocorrelation(ResidualProbe):
     def run(self, subject: Subject) -> Iterator[ProbeFinding]:
         for name in self.spec.features:
             whole = subject.orders.get(name)
-            if whole is None:
-                why = "the rows are not in the order of the column from batch to batch; sort the data by it"
+            why = _unordered(whole)
+            if whole is None or why:
                 yield unmeasured(self.name, why, name)
                 continue
             value = whole.autocorrelation
-            reach = normal_quantile(self.alpha / 2) / math.sqrt(max(whole.rows, 1))
+            reach = normal_quantile(self.alpha / 2) / math.sqrt(whole.rows)
             words = (
                 f"residuals in the order of {name} have an autocorrelation of {value:.3g} (Durbin-Watson "
                 f"{whole.durbin_watson:.3g}, {whole.rows:,} rows)"
             )
             yield ProbeFinding(
-                self.name, words, name, value=value, rows=whole.rows, lower=value - reach,
-                upper=value + reach, is_notable=abs(value) - reach > _FOLLOWS,
+                self.name, words, name, value=value, rows=whole.rows, lower=max(value - reach, -1.0),
+                upper=min(value + reach, 1.0), is_notable=abs(value) - reach > _FOLLOWS,
             )  # fmt: skip
+
+
+def _unordered(whole: Stretch | None) -> str:
+    """Why rows in their order cannot be measured; "" where they can."""
+    if whole is None:
+        return (
+            "the rows are not in the order of the column from batch to batch; sort the data by it"
+        )
+    if whole.rows < _LEAST_ROWS:
+        return f"fewer than {_LEAST_ROWS} rows have a time, a label and a score"
+    if whole.are_equal:
+        return "all residuals are equal"
+    return "" if math.isfinite(whole.autocorrelation) else "residuals are too large to be squared"
