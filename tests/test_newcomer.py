@@ -170,7 +170,7 @@ def test_an_earlier_result_gives_the_thresholds(in_folder: Path) -> None:
     run("evaluate", "-e", "eval.parquet", "-c", "eval.yaml", "-o", "out")
     again = run("init", "eval.parquet", "--baseline", "out", "--output", "next.yaml")
     assert again.exit_code == 0, again.output
-    assert "init eval.parquet --baseline out" in Path("next.yaml").read_text()
+    assert "init eval.parquet --output next.yaml --baseline out" in Path("next.yaml").read_text()
     lower = benison.load_result("out").rows("auc")["lower"][0].as_py()
     assert f"lower_bound: {lower:.4g}}}  # it was" in Path("next.yaml").read_text()
     assert (
@@ -237,6 +237,28 @@ def test_a_baseline_in_the_data_is_compared_with(in_folder: Path) -> None:
     assert any(spec.has_change_threshold for spec in config.metrics_specs)
 
 
+DATES = pa.array(np.arange(ROWS, dtype=np.int32)).cast(pa.date32())
+
+
+@pytest.mark.parametrize("kind", [pa.date32(), pa.timestamp("ms"), pa.string()], ids=str)
+def test_a_time_is_no_label_and_the_config_says_by_which_command_it_was_written(
+    kind: pa.DataType, in_folder: Path
+) -> None:
+    rows = binary().append_column("label_date", DATES.cast(kind))
+    rows = rows.rename_columns({"clicked": "default"})
+    pq.write_table(rows, "eval.parquet")
+    done = run("init", "eval.parquet")
+    assert "label      default: the only column whose values are 0 and 1" in done.output
+    named = ("init", "eval.parquet", "--output", "b.yaml", "--label", "default")
+    assert run(*named, "--prediction", "score").exit_code == 0
+    command = " ".join(("benison", *named, "--prediction", "score"))
+    assert f"# Written by: {command}. " in Path("b.yaml").read_text()
+    for table in (rows, rows.drop_columns(["score"])):  # where a model is to be called too
+        pq.write_table(table, "eval.parquet")
+        refused = run("init", "eval.parquet", "-o", "c.yaml", "--label", "label_date")
+        assert (refused.exit_code, "label_date holds times" in refused.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("columns", "options", "sentence"),
     [
@@ -300,7 +322,9 @@ def test_changes_are_judged_where_an_old_model_is_named_and_else_suggested(in_fo
     Path("plain.yaml").write_text(text)
     for name in ("eval.yaml", "plain.yaml"):
         (spec,) = benison.EvalConfig.load(name).metrics_specs
-        assert sum(t.change_threshold is not None for t in spec.all_thresholds()) == 2, name
+        changes = [t for t in spec.all_thresholds() if t.change_threshold is not None]
+        asked = "worse" if name == "eval.yaml" else "point"
+        assert [t.evidence for t in changes] == [asked] * 2, name
     assert "bins of begun" in [str(s) for s in benison.EvalConfig.load("plain.yaml").slicing_specs]
 
 

@@ -77,7 +77,11 @@ def init(  # noqa: PLR0913, PLR0917 - one parameter an option
         result = _earlier(baseline, columns) if baseline and not (is_column or old_model) else None
         made = guess(columns, label, prediction, baseline if is_column else "")
         _check_callable(made, old_model)
-        named = ["--baseline", baseline] if baseline else []
+        given = "" if output == "eval.yaml" else output
+        options = {"--output": given, "--label": label, "--prediction": prediction}
+        options |= {"--baseline": baseline, "--format": format or ""}
+        named = [word for name, value in options.items() if value for word in (name, value)]
+        named += ["--overwrite"] if overwrite else []
         command = shlex.join(["benison", "init", *examples, *named])
         text = first_config(columns, made, command, result, dataset.num_rows, old_model)
         resolve(Request(EvalConfig.load(parse(text)), examples=examples, format=format,

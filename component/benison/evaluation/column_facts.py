@@ -14,9 +14,12 @@ from benison.data.dataset import Dataset
 from benison.data.nested import is_nested
 from benison.data.values import is_list, is_number, is_text, undictionary
 from benison.slicing.bin_edges import DistinctNumbers
+from benison.slicing.periods import are_times
 
 FIRST_ROWS = 50_000
 """How many rows are looked at."""
+
+_MOST_TIMES = 1_000  # of texts tell whether all are
 
 NUMBER, TEXT, LIST, TEXT_LIST, OTHER = "number", "text", "list", "text list", "other"
 
@@ -47,7 +50,7 @@ class ColumnFacts:
     read: int = 0
     """The rows that were looked at."""
     is_time: bool = False
-    """Whether its values are timestamps or dates."""
+    """Whether its values are timestamps, dates or texts of these."""
 
     @property
     def is_yes_or_no(self) -> bool:
@@ -94,7 +97,8 @@ def _facts(name: str, column: Any) -> ColumnFacts:
         return _of_numbers(name, values.cast(pa.float64(), safe=False))
     if is_text(kind):
         distinct, share = _counted(values)
-        return ColumnFacts(name, TEXT, len(values), distinct, share=share)
+        is_time = len(values) > 0 and are_times(values.cast(pa.string()).slice(0, _MOST_TIMES))
+        return ColumnFacts(name, TEXT, len(values), distinct, share=share, is_time=is_time)
     is_of_texts = is_list(kind) and is_text(kind.value_type)
     is_time = pa.types.is_timestamp(kind) or pa.types.is_date(kind)
     return ColumnFacts(name, TEXT_LIST if is_of_texts else OTHER, len(values), 0, is_time=is_time)

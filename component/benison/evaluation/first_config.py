@@ -124,7 +124,7 @@ def first_config(
         "",
         "# benison metrics lists all metrics, and benison metrics AUC says all about one.",
         "metrics_specs:",
-        *_specs(columns, made, result, old_model),
+        *_specs(columns, made, result, old_model, _has_intervals(rows)),
         "",
         *_options(rows),
     ]
@@ -195,7 +195,11 @@ def _has_amounts(of: ColumnFacts) -> bool:
 
 
 def _specs(
-    columns: Mapping[str, ColumnFacts], made: Guess, result: EvalResult | None, old_model: str
+    columns: Mapping[str, ColumnFacts],
+    made: Guess,
+    result: EvalResult | None,
+    old_model: str,
+    has_intervals: bool,
 ) -> Iterator[str]:
     """The metrics, with thresholds."""
     if made.query:
@@ -208,6 +212,8 @@ def _specs(
     for metric in _METRICS[made.task]:
         floored = _floored(metric, columns[made.label], made)
         threshold = _threshold(floored, made, result, old_model)
+        if not has_intervals:
+            threshold = [f"# {x}" if x.startswith("evidence:") else x for x in threshold]
         bounds += any(_is_live(line) for line in threshold)
         yield from _metric(floored, threshold)
     if not bounds:
@@ -270,7 +276,7 @@ def _threshold(
     if metric.judged and against:
         lines.append(f"{_change(better)}  # against {visible(against)}")
         lines.append(
-            "# evidence: worse  # refuses only where chance does not explain the fall (docs/verdict.md)"
+            "evidence: worse  # refuses only where chance does not explain the fall (docs/verdict.md)"
         )
     elif metric.judged and not made.prediction:
         change = _change(better)
@@ -325,8 +331,13 @@ def _classes(columns: Mapping[str, ColumnFacts], made: Guess) -> int:
     return label.distinct if label.kind != NUMBER else int((label.high or 0) + 1)
 
 
+def _has_intervals(rows: int | None) -> bool:
+    """Whether there are so few rows that intervals, and evidence with them, cost nothing that is felt."""
+    return rows is not None and rows <= _INTERVAL_ROWS
+
+
 def _options(rows: int | None) -> Iterator[str]:
-    small = rows is not None and rows <= _INTERVAL_ROWS
+    small = _has_intervals(rows)
     yield "options:"
     yield (
         "  confidence: {level: 0.95}" if small else "  confidence: off  # intervals: {level: 0.95}"

@@ -99,7 +99,7 @@ def guess(columns: Columns, label: str = "", prediction: str = "", baseline: str
     others.pop(prediction, None)
     query = _query(others, reasons)
     others.pop(query, None)
-    label = label or _label(others, reasons)
+    label = label or _label(others, columns.get(prediction), reasons)
     made = Guess("", label, prediction, baseline, weight, query, reasons)
     task, why = _task(columns, made)
     query = query if task == RANKING else ""
@@ -145,7 +145,7 @@ def _weight(columns: Columns, reasons: dict[str, str]) -> str:
 
 
 def _is_prediction(of: ColumnFacts) -> bool:
-    return of.kind in (NUMBER, LIST, TEXT)
+    return of.kind in (NUMBER, LIST, TEXT) and not of.is_time
 
 
 def _baseline(columns: Columns, reasons: dict[str, str]) -> str:
@@ -187,8 +187,9 @@ def _query(columns: Columns, reasons: dict[str, str]) -> str:
     return name
 
 
-def _label(columns: Columns, reasons: dict[str, str]) -> str:
-    name, reasons["label"] = _by_name(columns, _LABELS, _LIKE_LABEL)
+def _label(columns: Columns, prediction: ColumnFacts | None, reasons: dict[str, str]) -> str:
+    usable = {name: of for name, of in columns.items() if _can_be_label(of, prediction)}
+    name, reasons["label"] = _by_name(usable, _LABELS, _LIKE_LABEL)
     if name:
         return name
     name = _only(columns, lambda of: of.is_yes_or_no)
@@ -199,6 +200,12 @@ def _label(columns: Columns, reasons: dict[str, str]) -> str:
     raise ConfigError(
         f"Nothing tells which column holds the labels. Say it: --label COLUMN. {shown}"
     )
+
+
+def _can_be_label(of: ColumnFacts, prediction: ColumnFacts | None) -> bool:
+    """Not a time; nor many texts, unless texts are predicted."""
+    is_scored = prediction is not None and prediction.kind != TEXT
+    return not of.is_time and not (is_scored and of.kind == TEXT and of.distinct > MOST_CLASSES)
 
 
 def _task(columns: Columns, made: Guess) -> tuple[str, str]:
@@ -225,6 +232,11 @@ def _check_known(of: ColumnFacts) -> None:
         raise ConfigError(
             f"Column {visible(of.name)} holds no value in the first {of.read:,} rows, so it tells nothing. "
             "Name another one with --label or --prediction, or fill it."
+        )
+    if of.is_time:
+        raise ConfigError(
+            f"Column {visible(of.name)} holds times, which no metric compares. Name another one with --label "
+            "or --prediction."
         )
 
 
@@ -260,6 +272,13 @@ def _task_of_label(label: ColumnFacts) -> tuple[str, str]:
         return CLASSES, f"the label has {label.distinct:,} values"
     if label.kind == LIST:
         return LABEL_SETS, "the label has several numbers in a row"
+    if label.kind == TEXT_LIST:
+        return REFERENCES, "the label is texts"
+    if label.kind == OTHER:
+        raise ConfigError(
+            f"The label {visible(label.name)} is {_kind(label)}. Name another one with --label, or write the "
+            "config by hand: docs/data.md says which metrics take such labels."
+        )
     return REGRESSION, "the label is a number"
 
 
@@ -290,4 +309,4 @@ def _kind(of: ColumnFacts) -> str:
         LIST: "a list of numbers",
         TEXT_LIST: "a list of texts",
     }
-    return kinds.get(of.kind, "neither")
+    return kinds.get(of.kind, "no number, no text and no list of these")
