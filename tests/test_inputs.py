@@ -127,6 +127,7 @@ def test_any_frame_that_speaks_arrow() -> None:
         ),
         ({"weight": [1, None, 1, 1]}, "it holds nan. Fill missing weights"),
         ({"weight": ["a"] * 4}, "Column 'weight' holds string, not numbers"),
+        ({"weight": [{"a": 1}] * 4}, "Column 'weight' holds struct<a: int64>, not numbers"),
         ({"weight": [[1.0, 2.0]] * 4}, "A row has 2 weights, which are of its classes one by one"),
         ({"weight": [[1.0, -2.0]] * 4}, "it holds -2. Fill missing weights"),
         (

@@ -249,6 +249,13 @@ def test_columns_of_the_analysis_are_checked_before_the_data_are_read() -> None:
         benison.AnalysisEvaluator(["labels/x"])
 
 
+def test_all_columns_are_in_an_analysis_that_names_none() -> None:
+    data = with_trips()
+    every = benison.AnalysisEvaluator(columns=None)
+    table = benison.evaluate(data, config("AUC"), evaluators=[every]).analysis()
+    assert {*data.column_names} <= {*table.column_names}
+
+
 def test_rows_of_several_models_classes_and_lists() -> None:
     rows = 40
     rng = np.random.default_rng(0)

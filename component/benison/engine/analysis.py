@@ -27,9 +27,10 @@ HIDES_SLICES = (
 class AnalysisEvaluator:
     """Writes a row for each example, to look at what a metric is made of, in Parquet under `analysis/`.
 
-    It has the columns `columns` of the data, or with `exclude` all but those; `labels`, `predictions` and
-    `example_weights`, with the names of model and output where there are several (`predictions/new/ctr`);
-    `slices`, the names of the slices of the example, and `slice_keys`, their keys as in metrics.parquet.
+    It has the columns `columns` of the data, None for all, or with `exclude` all but those; `labels`,
+    `predictions` and `example_weights`, with the names of model and output where there are several
+    (`predictions/new/ctr`); `slices`, the names of the slices of the example, and `slice_keys`, their keys as
+    in metrics.parquet.
 
     Raises:
         ConfigError: A column has the name of one that is written anyway.
@@ -46,7 +47,8 @@ class AnalysisEvaluator:
             raise ConfigError(
                 "Name the columns of the analysis, or with exclude those that are not in it."
             )
-        known = None if self.exclude is not None else tuple(self.columns or ())
+        is_open = self.columns is None or self.exclude is not None
+        known = None if is_open else tuple(self.columns or ())
         object.__setattr__(self, "columns", known)  # None is all, for the reader too
         _check_free(known or ())
 

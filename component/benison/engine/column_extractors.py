@@ -21,6 +21,8 @@ from benison.engine.prediction_outputs import WELL_KNOWN_OUTPUTS, named_classes
 from benison.engine.read_columns import as_column, as_floats
 from benison.errors import DataError
 
+_OF_PARTS = ("labels", "predictions")  # which metrics may ask for by name; a weight is one number
+
 
 @dataclasses.dataclass(frozen=True)
 class ColumnExtractor:
@@ -43,7 +45,7 @@ class ColumnExtractor:
         parts = dict(extracts.get("parts", {}))
         for target, column in self.sources:
             source, batch = _source(extracts, target[0], column)
-            if fields := _fields(batch, column):
+            if self.key in _OF_PARTS and (fields := _fields(batch, column)):
                 parts[self.key, *target, ""] = fields
                 continue
             if (source, column) not in read:
