@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,18 +26,13 @@ from benison.lineage.connection import (
     sqlite_path,
     truth,
 )
+from benison.lineage.database_errors import is_lost, is_raced
 from benison.lineage.tables import METADATA, STORE, VERSION
 
 T = TypeVar("T")
 
 _ATTEMPTS = 8
 _LOCK_SECONDS = 30
-# What a password, a name or a file has to be mended for.
-_FINAL = re.compile(
-    r"denied|authentication failed|password supplied|does not exist|Unknown database|unable to open"
-    r"|no such|readonly|malformed|disk is full",
-    re.IGNORECASE,
-)
 _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
 _FORMS = (
     "Say sql+sqlite:///relative/path.db, sql+sqlite:////absolute/path.db, "
@@ -105,7 +99,7 @@ class Database:
         try:
             return attempts(lambda: self._transaction(work))
         except exc.DBAPIError as error:
-            kind = StoreAwayError if _may_pass(error) else MetadataError
+            kind = StoreAwayError if is_lost(error) else MetadataError
             raise kind(
                 f"The metadata store {self.shown} cannot be used: {_cause(error)}"
             ) from None  # the rest has what was to be written
@@ -204,13 +198,7 @@ def _sqlite(path: Path) -> Engine:
 
 def _may_pass(error: BaseException) -> bool:
     """Whether another try may succeed: a lock, a lost connection, a row that another process just made."""
-    if isinstance(error, exc.OperationalError) and _FINAL.search(str(error.orig)):
-        return False
-    kinds = (exc.OperationalError, exc.IntegrityError, exc.InterfaceError)
-    lost = isinstance(error, exc.DBAPIError) and error.connection_invalidated
-    # Of tables that several processes make at once.
-    raced = isinstance(error, exc.ProgrammingError) and "already exists" in str(error.orig)
-    return lost or raced or isinstance(error, kinds)
+    return is_lost(error) or is_raced(error)
 
 
 def _cause(error: exc.DBAPIError) -> str:
