@@ -20,7 +20,6 @@ from benison_orchestration.host_permission import PERMISSION
 try:
     from airflow.providers.docker.exceptions import DockerContainerFailedException
     from airflow.providers.docker.operators.docker import DockerOperator
-    from docker.errors import DockerException
 
     from benison_orchestration.airflow_docker_trigger import (
         ASKING,
@@ -130,7 +129,7 @@ class DockerEvaluatorOperator(BaseEvaluatorOperator, DockerOperator):
             try:
                 if self.container and asks(client, self.container["Id"]):
                     return answer(client, self.container["Id"])
-            except DockerException as error:
+            except Exception as error:  # noqa: BLE001 - of the client, the network or the engine
                 self.log.warning(
                     "The container cannot be asked whether it has evaluated: %s", error
                 )

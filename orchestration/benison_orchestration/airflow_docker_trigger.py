@@ -23,7 +23,7 @@ from benison_orchestration.host_permission import ASKS
 
 try:
     from airflow.providers.docker.hooks.docker import DockerHook
-    from docker.errors import APIError, NotFound
+    from docker.errors import DockerException, NotFound
 except ModuleNotFoundError as error:
     raise MissingExtraError("Airflow's Docker provider", "airflow-docker") from error
 
@@ -36,6 +36,9 @@ ASKING = "asking"
 """What an event has of a container that asks: the arguments of its trigger."""
 _ARGUMENTS = ("container", "engine", "path", "auto_remove", "deadline")
 _SHOWN_LINES = 50
+_MOST_FAILURES = 30
+"""How often in a row a container may not be looked at before it is given up."""
+_FAILURES = (DockerException, OSError)  # of the engine, and of the network to it
 
 
 class ContainerTrigger(BaseTrigger):
@@ -97,16 +100,33 @@ class ContainerTrigger(BaseTrigger):
             return await self._awaited(client)
         except NotFound:  # such as after a triggerer that was ended, with which a container is, too
             return {"code": AGAIN, "text": "error: The container is gone before it has ended."}
+        except _FAILURES as error:
+            return {"code": AGAIN, "text": f"error: The container cannot be looked at: {error}"}
 
     async def _awaited(self, client: Any) -> dict[str, Any]:
-        ask = sync_to_async(client.inspect_container)
-        while (state := (await ask(self.container))["State"])["Running"]:
-            if self.deadline is not None and time.time() > self.deadline:
-                return {"code": TIMED_OUT, "text": "error: The evaluation took longer than it may."}
-            if await sync_to_async(asks)(client, self.container):
-                return {ASKING: self.serialize()[1]}
+        failures = 0
+        while True:
+            try:
+                if event := await sync_to_async(self._looked)(client):
+                    return dict(event)
+                failures = 0
+            except NotFound:
+                raise
+            except _FAILURES as error:
+                failures += 1
+                if failures > _MOST_FAILURES:
+                    raise
+                self.log.warning("The container cannot be looked at: %s", error)
             await asyncio.sleep(STEP_SECONDS)
-        return dict(await sync_to_async(self._outcome)(client, state["ExitCode"]))
+
+    def _looked(self, client: Any) -> dict[str, Any] | None:
+        """The event of a container that has ended, asks or is late; None of one that only runs."""
+        state = client.inspect_container(self.container)["State"]
+        if not state["Running"]:
+            return self._outcome(client, state["ExitCode"])
+        if self.deadline is not None and time.time() > self.deadline:
+            return {"code": TIMED_OUT, "text": "error: The evaluation took longer than it may."}
+        return {ASKING: self.serialize()[1]} if asks(client, self.container) else None
 
     def _outcome(self, client: Any, code: int) -> dict[str, Any]:
         if code:
@@ -119,7 +139,7 @@ class ContainerTrigger(BaseTrigger):
 
     def _end(self, client: Any, event: Mapping[str, Any] | None) -> None:
         """Stop the container, and remove it as it was asked."""
-        with contextlib.suppress(APIError):  # it is gone
+        with contextlib.suppress(*_FAILURES):  # it is gone, or the engine is
             client.stop(self.container)
             succeeded = event is not None and event["code"] == 0
             if self.auto_remove == "force" or (self.auto_remove == "success" and succeeded):

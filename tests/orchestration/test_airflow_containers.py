@@ -99,3 +99,7 @@ def test_a_container_ends_with_the_task_that_waits_for_it(version: str, tmp_path
         *("POST /containers/asking/stop", "DELETE /containers/asking"),
     ]
     assert asking["event"] == ["asking", {"code": 0, "outcome": {"status": "blessed"}}]
+    # A network that is cut for once keeps neither the trigger nor a worker from seeing that it asks.
+    assert [*ways["cut"]["event"]] == ["asking"]
+    assert ways["waiting"]["asked"].count("POST /containers/cut/exec") == 2
+    assert ways["waiting"]["asked"][-1] == "POST /exec/touching/start"

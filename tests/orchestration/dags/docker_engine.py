@@ -17,12 +17,19 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from benison_orchestration.airflow_docker import DockerEvaluatorOperator
 from benison_orchestration.airflow_docker_trigger import ContainerTrigger
 from benison_orchestration.host_permission import ASKS
 
+SPEC = {"examples": "x.parquet", "config": {}, "output": "out"}
+WAYS = ("cancelled", "late", "gone", "asking", "cut", "waiting")
+
 
 class Engine(BaseHTTPRequestHandler):
-    """Has the containers `slow`, which runs until it is stopped, and `asking`, which ends once it is answered."""
+    """Has the containers `slow`, which runs until it is stopped, and `asking`, which ends once it is answered.
+
+    `cut` asks, too; the network is cut where it is first looked at.
+    """
 
     asked: list[str]
     protocol_version = "HTTP/1.1"
@@ -32,8 +39,12 @@ class Engine(BaseHTTPRequestHandler):
         path = re.sub(r"^/v[\d.]+|\?.*", "", self.path)
         if path == "/_ping":
             return self._say(b"OK")
+        is_first = f"{self.command} {path}" not in self.asked
         self.asked.append(f"{self.command} {path}")
         _, _, name, *rest = path.split("/")
+        if name == "cut" and is_first:
+            self.close_connection = True
+            return None
         if name == "gone":
             return self._say({"message": "No such container"}, 404)
         if rest in (["json"], ["archive"], ["logs"]):
@@ -45,7 +56,7 @@ class Engine(BaseHTTPRequestHandler):
         return {
             "json": {"Id": name, "State": state, "Config": {"Tty": True}},
             "archive": archived({"status": "blessed"}),
-            "logs": ASKS.encode() if name == "asking" else b"",
+            "logs": b"" if name == "slow" else ASKS.encode(),
         }
 
     do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - as http.server calls them
@@ -78,11 +89,15 @@ def when(way: str) -> dict[str, Any]:
     engine = type("AnEngine", (Engine,), {"asked": []})
     with ThreadingHTTPServer(("127.0.0.1", 0), engine) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        event = asyncio.run(_event(way, engine.asked, server.server_port))
+        event: Any = None
+        if way == "waiting":
+            _permitted(engine.asked, server.server_port)
+        else:
+            event = asyncio.run(_event(way, engine.asked, server.server_port))
         before = len(engine.asked)
         if way == "asking":  # and a worker goes on with the task
             event = [*event, ContainerTrigger(**event["asking"]).published()]
-        elif way != "gone":
+        elif way in ("cancelled", "late"):
             _await(lambda: "DELETE /containers/slow" in engine.asked)
         server.shutdown()
     return {"asked": engine.asked, "event": event, "before": before}
@@ -93,7 +108,7 @@ async def _event(way: str, asked: list[str], port: int) -> Any:
     tls = dict.fromkeys(("ca_cert", "client_cert", "client_key", "assert_hostname", "ssl_version"))
     deadline = time.time() - 1 if way == "late" else None
     trigger = ContainerTrigger(
-        way if way in ("gone", "asking") else "slow",
+        way if way in ("gone", "asking", "cut") else "slow",
         {**reached, "timeout": 10, "tls": {**tls, "verify": True}},
         "/tmp/return.json",
         deadline=deadline,
@@ -105,6 +120,16 @@ async def _event(way: str, asked: list[str], port: int) -> Any:
     with contextlib.suppress(asyncio.CancelledError):
         return await waiting
     return None
+
+
+def _permitted(asked: list[str], port: int) -> None:
+    """As a worker does that waits for its container."""
+    operator = DockerEvaluatorOperator(
+        task_id="t", image="i", spec=SPEC, docker_url=f"tcp://127.0.0.1:{port}", api_version="1.41"
+    )
+    operator.container = {"Id": "cut"}
+    with operator._permitting():
+        _await(lambda: "POST /exec/touching/start" in asked)
 
 
 async def _first(trigger: ContainerTrigger) -> Any:
@@ -120,4 +145,4 @@ def _await(is_so: Any) -> None:
 
 
 if __name__ == "__main__":
-    print(json.dumps({way: when(way) for way in ("cancelled", "late", "gone", "asking")}))
+    print(json.dumps({way: when(way) for way in WAYS}))
