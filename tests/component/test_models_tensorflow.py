@@ -14,6 +14,8 @@ import pytest
 
 import benison
 from benison import models
+from benison.data.batch import Ragged
+from benison.engine.prediction_outputs import scores_of
 from benison.errors import DataError, ModelError
 from benison.models.arrays import as_examples
 from tests.component.test_models import FEATURES, N
@@ -65,6 +67,35 @@ def saved(tf: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("models") / "saved"
     tf.saved_model.save(module, str(path), signatures=signatures)
     return path
+
+
+@pytest.mark.parametrize(
+    ("lengths", "expected"),
+    [
+        ([1, 0, 2, 2], ([0, 1, 2, 3, 4], [0, 1, 1, 3, 5])),
+        ([2, 2, 2, 2], [[0, 1], [2, 3], [4, 5], [6, 7]]),
+    ],
+    ids=["ragged", "even"],
+)
+def test_outputs_that_are_ragged_or_sparse(
+    tf: Any, tmp_path: Path, lengths: list[int], expected: Any
+) -> None:
+    def made(n: Any) -> dict[str, Any]:
+        values = tf.range(tf.reduce_sum(n))
+        lists = tf.RaggedTensor.from_row_lengths(values, n)
+        sparse = tf.sparse.from_dense(tf.stack([n, 0 * n], axis=1))
+        words = tf.strings.join(["w", tf.strings.as_string(values)])
+        return {"lists": lists, "sparse": sparse, "names": lists.with_values(words)}
+
+    signature = tf.function(made, input_signature=[tf.TensorSpec([None], tf.int64, "n")])
+    tf.saved_model.save(tf.Module(), str(tmp_path), signatures=signature)
+    outputs = models.load(tmp_path).predict(pa.record_batch({"n": lengths}), None)
+    assert outputs["sparse"].tolist() == [[n, 0] for n in lengths]
+    scores = scores_of(outputs["lists"], "lists", 4)
+    parts = (scores.values, scores.offsets) if isinstance(scores, Ragged) else scores
+    assert [x.tolist() for x in parts] == [*expected]
+    with pytest.raises(ModelError, match="'names' of the model is not numbers"):
+        scores_of(outputs["names"], "names", 4)
 
 
 EXPECTED = (np.array([0, 6, 12, 18, 23]) + np.arange(1, 6)) / 24

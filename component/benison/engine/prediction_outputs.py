@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from benison.config import ModelSpec
-from benison.data.batch import Ragged, Target
+from benison.data.batch import Array, Ragged, Target
 from benison.errors import ModelError, suggestion
 from benison.models.classes import Classes
 
@@ -79,12 +80,32 @@ def _only_output(spec: ModelSpec, names: list[str]) -> str:
     )
 
 
+def _even(output: Any) -> Array | Ragged:
+    """An output as numbers: of a list in each row as an array where all have one length, else `Ragged`.
+
+    Raises:
+        ValueError: They are no numbers.
+    """
+    rows = np.asarray(output)
+    is_listed = rows.dtype == object and rows.ndim == 1 and len(rows)
+    if not is_listed or not all(isinstance(row, list) for row in rows):
+        return np.asarray(output, np.float64)
+    lengths = np.fromiter(map(len, output), np.int64)
+    values = np.asarray(list(itertools.chain.from_iterable(output)), np.float64)
+    width = int(lengths.max(initial=0))
+    if values.ndim != 1 or not width or (lengths < width).any():
+        return Ragged(values, np.concatenate([[0], np.cumsum(lengths)]))
+    return values if width == 1 else values.reshape(-1, width)
+
+
 def scores_of(output: Any, name: str, rows: int) -> Any:
     """An output of a model as the predictions of so many rows; raises ModelError where it cannot be that."""
     try:
         if np.iscomplexobj(output):
             raise TypeError("Numbers are real")  # noqa: TRY301 - as for what is no number at all
-        scores = np.asarray(output, np.float64)
+        scores = _even(output)
+        if isinstance(scores, Ragged):
+            return scores
     except (TypeError, ValueError) as error:
         raise ModelError(
             f"Output {name!r} of the model is not numbers, so it cannot be the prediction. Name another "

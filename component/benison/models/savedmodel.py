@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
@@ -126,7 +127,7 @@ class SavedModelPredictor:
 
         def call(part: slice) -> dict[str, Any]:
             fed = {name: constant(fill(of(part))) for name, of in arguments.items()}
-            return {name: tensor.numpy() for name, tensor in self._call(**fed).items()}
+            return {name: self._array(tensor) for name, tensor in self._call(**fed).items()}
 
         try:
             return self._calls.run(features.num_rows, call)
@@ -134,6 +135,17 @@ class SavedModelPredictor:
             raise ModelError(
                 f"The SavedModel {self.path} fails on the data: {_cause(error)}"
             ) from error
+
+    def _array(self, output: Any) -> npt.NDArray[Any]:
+        """An output as an array: of a sparse one with its zeros, of a ragged one lists as objects [N].
+
+        NumPy's own form of ragged ones is a matrix where the rows of a call happen to have one length.
+        """
+        if isinstance(output, self._tf.SparseTensor):
+            output = self._tf.sparse.to_dense(output)
+        if not isinstance(output, self._tf.RaggedTensor):
+            return np.asarray(output.numpy())
+        return np.fromiter(output.to_list(), object)
 
     def _arguments(
         self, features: pa.RecordBatch, serialized: pa.Array | None
