@@ -117,6 +117,25 @@ def test_boxes_come_in_a_column_for_each_number() -> None:
     assert (actual["value"], actual["sub_key"]) == (pytest.approx(expected, rel=1e-12), "classId:1")
 
 
+@pytest.mark.parametrize("is_struct", [False, True])
+def test_detections_that_are_missing_are_no_image_without_any(is_struct: bool) -> None:
+    names = ["left", "top", "right", "bottom", "class", "score"]
+    box = dict(zip(names, [0.0, 0.0, 2.0, 2.0, 1.0, 0.9], strict=True))
+    stacks = {"class_id": 1, "predictions_to_stack": names}
+    metric = {"class_name": "ObjectDetectionPrecision", "config": stacks}
+    model = {"prediction_key": "found"} if is_struct else {"prediction_key": ""}
+
+    def value(second: Any) -> float:
+        rows = [{name: [number] for name, number in box.items()}, second]
+        columns = {name: [row and row[name] for row in rows] for name in names}
+        columns = {"found": rows} if is_struct else columns
+        table = pa.table({"label": [[[0.0, 0.0, 2.0, 2.0, 1.0]]] * 2, **columns})
+        return benison.evaluate(table, config(metric, model=model)).metrics["value"][0].as_py()
+
+    assert value({name: [] for name in names}) == 1
+    assert np.isnan(value(dict.fromkeys(names) if not is_struct else None))
+
+
 @pytest.mark.parametrize(
     ("parameters", "sentence"),
     [

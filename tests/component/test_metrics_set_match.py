@@ -118,6 +118,23 @@ def test_structs_without_what_a_metric_reads_are_no_predictions_of_several_model
         benison.evaluate(table, made)
 
 
+def test_columns_are_of_no_model_though_functions_make_others() -> None:
+    made = config("SetMatchPrecision")
+    made["model_specs"] = [
+        {
+            "name": name,
+            "label_key": "label",
+            "prediction_key": "classes",
+            "is_baseline": name == "old",
+            "preprocessing_function_names": ["whitespace_tokenization@text"],
+        }
+        for name in ("new", "old")
+    ]
+    table = TABLE.append_column("text", pa.array(["a b", "c"]))
+    with pytest.raises(benison.BenisonError, match="the same for every model"):
+        benison.evaluate(table, made)
+
+
 def test_classes_are_outputs_of_each_model() -> None:
     def tagger(names: list[list[str]]) -> Any:
         scores = np.array([[0.9, 0.8], [0.9, 0.8]])
