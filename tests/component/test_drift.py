@@ -421,6 +421,13 @@ def test_ids_and_times_are_compared_only_where_they_are_named(
 
 
 def test_timestamps_are_left_out_by_default() -> None:
-    times = [pa.array([day] * 50).cast(pa.timestamp("s")) for day in (0, 86_400)]
-    before, now = (pa.table({"t": of, "x": [1.0] * 50}) for of in times)
-    assert compare(before, now).left_out == ("t",)
+    for unit in ("s", "ns"):
+        seconds = [pa.array([day] * 50).cast(pa.timestamp("s")) for day in (0, 86_400)]
+        times = [of.cast(pa.timestamp(unit)) for of in seconds]
+        before, now = (pa.table({"t": of, "x": [1.0] * 50}) for of in times)
+        assert compare(before, now).left_out == ("t",)
+
+
+def test_few_rows_with_numbers_of_their_own_are_no_ids() -> None:
+    before, now = (pa.table({"hour": range(low, low + 7)}) for low in (0, 50))
+    assert compare(before, now).left_out == ()

@@ -775,7 +775,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["1", "2"], "Only the last result"),
         (["2", "--reference", "2"], "takes a reference and a later result"),
         (["1", "2", "--as-given", "--reference", "1", "--reference-buckets", "2"], "none is left"),
-        (["3"], "There is no result at 3"),
         (["nowhere/*"], "Nothing matches nowhere/*"),
     ],
 )
@@ -789,11 +788,12 @@ def test_that_there_is_nothing_yet_to_watch_is_said_to_machines(
     assert (done.exit_code, document) == (2, {"ok": False, "nothing_yet": True})
 
 
+@pytest.mark.parametrize("words", [["1", "--time-key", "pick"], ["3"], ["1", "3"]])
 def test_what_is_wrong_is_not_that_there_is_nothing_yet(
-    runs: Path, monkeypatch: pytest.MonkeyPatch
+    runs: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
     monkeypatch.chdir(runs)
-    done = CliRunner().invoke(app, ["monitor", "--json", "1", "--time-key", "pick"])
+    done = CliRunner().invoke(app, ["monitor", "--json", *words])
     assert [*json.loads(done.output)] == ["ok", "error"]
 
 

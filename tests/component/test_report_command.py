@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 import benison
 from benison.cli import app
+from benison.cli.show import write_page
 from benison.metrics import registry
 from benison.metrics.counts import ExampleCount
 from tests.component.test_history import carried, run
@@ -82,6 +84,17 @@ def test_a_page_that_has_no_name(folder: Path, path: str, sentence: str) -> None
     done = command(str(folder / "run-0"), "--output", path)
     assert done.exit_code == 2
     assert sentence in " ".join(done.output.split())
+
+
+def test_a_pipe_is_written_to_and_stays(tmp_path: Path) -> None:
+    pipe = tmp_path / "page.html"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        write_page(str(pipe), "<p>")
+        assert (os.read(reader, 9), pipe.is_fifo()) == (b"<p>", True)
+    finally:
+        os.close(reader)
 
 
 def test_a_page_that_cannot_be_written(folder: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from benison.cli.exit_codes import NOT_BLESSED
 from benison.cli.options import AsJson, TrustOps, TrustPickle, errors
 from benison.cli.show import write_page
 from benison.config.slicing_specs import PERIODS
-from benison.errors import ConfigError, NothingYetError, OutputError
+from benison.errors import BenisonError, ConfigError, NothingYetError, OutputError
 from benison.monitoring import DETECTORS, MonitorReport
 from benison.monitoring.column_drift import monitor_columns
 from benison.monitoring.drift_links import with_drift
@@ -311,8 +311,8 @@ def _outputs(runs: Iterable[str]) -> Iterator[str]:
     """The outputs of evaluations that names and patterns mean; of a pattern what is being written is none.
 
     Raises:
-        NothingYetError: There is none.
-        OutputError: A store cannot be asked.
+        NothingYetError: A pattern has none.
+        OutputError: A store cannot be asked, or what is named is not there.
     """
     for run in runs:
         location = locate(run, OutputError)
@@ -324,14 +324,14 @@ def _outputs(runs: Iterable[str]) -> Iterator[str]:
         if is_there:
             yield run
         elif not files:
-            raise NothingYetError(_nothing_at(run))
+            raise _nothing_at(run)
         yield from (str(file.parent) for file in files)
 
 
-def _nothing_at(run: str) -> str:
+def _nothing_at(run: str) -> BenisonError:
     if glob.has_magic(run):
-        return f"Nothing matches {run}, or nothing of it holds a result."
-    return f"There is no result at {run}."
+        return NothingYetError(f"Nothing matches {run}, or nothing of it holds a result.")
+    return OutputError(f"There is no result at {run}.")
 
 
 def _print(report: MonitorReport, as_json: bool) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from benison.drift.profiles import Column, Numbers, Profile, Texts
 from benison.slicing.periods import are_times
 
-_FEW = 2
+_FEW, _FEW_NUMBERS = 2, 30
 _MOST_TIMES = 1_000
 _PAIRS = 3.0
 """So many pairs of rows would have the same number by chance, where none has as rows are counted by it."""
@@ -21,8 +21,8 @@ def left_out(reference: Profile, names: Sequence[str]) -> tuple[str, ...]:
     """The columns of ids, and of texts that are all times.
 
     Of ids most rows of the reference have a text of their own, or all have a whole number of their own, from
-    a range so narrow that some would share one by chance. Rows of other data have other ones, whether
-    anything changed or not.
+    a range so narrow that some would share one by chance, and there are 30 or more. Rows of other data have
+    other ones, whether anything changed or not.
     """
     return tuple(name for name in names if _is_unlike(reference[name]))
 
@@ -43,7 +43,7 @@ def _is_unlike(column: Column) -> bool:
 
 def _counts_rows(column: Numbers) -> bool:
     held, rows = column.distinct.numbers, int(column.distinct.counts.sum())
-    if rows <= _FEW or column.distinct_numbers != rows:
+    if rows < _FEW_NUMBERS or column.distinct_numbers != rows:
         return False
     is_whole = np.isfinite(held.astype(np.float64)).all() and (held == np.trunc(held)).all()
     return bool(is_whole) and rows * (rows - 1) / 2 >= _PAIRS * (int(held[-1]) - int(held[0]) + 1)

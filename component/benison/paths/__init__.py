@@ -187,16 +187,13 @@ def download(file: RemotePath, target: Path) -> None:
 def write(location: Location, content: bytes) -> None:
     """Write a file whole or not at all, and make the folders above it.
 
-    A device, a pipe, and a file that nothing can replace, as a mounted one, is written in place.
+    A file that nothing can replace, as a mounted one, is written in place.
 
     Raises:
         OSError: It cannot be written; what was there stays, as on a full disk.
     """
     if isinstance(location, Path):
         location.parent.mkdir(parents=True, exist_ok=True)
-        if location.exists() and not location.is_file():
-            location.write_bytes(content)
-            return
     try:
         write_whole(location, content)
     except OSError as error:
@@ -208,10 +205,12 @@ def write(location: Location, content: bytes) -> None:
 def write_whole(location: Location, content: bytes) -> None:
     """Write a file whole or not at all; the folder above it must be there.
 
+    A device or a pipe is written in place, never replaced.
+
     Raises:
         OSError: It cannot be written.
     """
-    if isinstance(location, RemotePath):
+    if isinstance(location, RemotePath) or (location.exists() and not location.is_file()):
         location.write_bytes(content)
         return
     target = location.resolve()  # of a link what it leads to, and the link stays

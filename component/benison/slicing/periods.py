@@ -129,6 +129,8 @@ def are_times(texts: pa.Array) -> bool:
 
     >>> are_times(pa.array(["2026-01-31 12:00:00"])), are_times(pa.array(["2026-01-31", "blue"]))
     (True, False)
+    >>> are_times(pa.array(["2026-01-31 12:00:00.123456789"]))
+    True
     """
     try:
         _of_texts("", texts)
@@ -139,7 +141,7 @@ def are_times(texts: pa.Array) -> bool:
 
 def _of_texts(feature: str, column: pa.Array) -> pa.Array:
     distinct = column.cast(pa.string()).dictionary_encode()
-    texts = distinct.dictionary
+    texts = pc.replace_substring_regex(distinct.dictionary, r"(\.\d{6})\d+", r"\1")  # nanoseconds
     has_zones = pc.any(pc.match_substring_regex(texts, _ZONE.pattern)).as_py()
     try:
         times = texts.cast(pa.timestamp("us", "UTC" if has_zones else None))
