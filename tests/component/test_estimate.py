@@ -118,3 +118,19 @@ def test_rows_that_probes_have_predicted_are_said_against_the_budget() -> None:
     assert cost.total - cost.probes["noise_flips"] == predicted
     assert f"{predicted + cost.probes['noise_flips']:,} rows predicted, of 1,700" in cost.sentence
     assert cost.sentence.endswith("Beyond it, and not begun: noise_flips.")
+
+
+@pytest.mark.parametrize("name", ["partial_dependence", "residuals_by_feature", "hostile_values"])
+def test_lists_of_lists_are_no_feature_that_a_probe_changes(trips: pa.Table, name: str) -> None:
+    table = trips.select(["label", "hour"]).append_column("boxes", pa.array([[[1.0]]] * len(trips)))
+    debugging = {"probes": [name]}
+    asked = {**config("AUC"), "model_specs": [{"label_key": "label"}], "debugging": debugging}
+    (cost,) = estimate({"examples": table, "config": asked, "model": by_hour}).probes
+    rows = benison.evaluate(table, asked, model=by_hour).probes.to_pylist()
+    assert {row["feature"] for row in rows} <= {"hour", ""}
+    assert "not measured" not in str(rows)
+    assert cost.probes[name] > 0 or name == "residuals_by_feature"
+
+
+def by_hour(frame: Any) -> Any:
+    return frame["hour"].fillna(0).to_numpy(float) / 24

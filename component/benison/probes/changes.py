@@ -37,9 +37,14 @@ _TEXTS = {
 
 
 def is_changeable(kind: pa.DataType) -> bool:
-    """Whether a column holds numbers, text or booleans, singly or in lists."""
-    kind = innermost(kind)
-    return is_number(kind) or is_text(kind)
+    """Whether a column holds numbers, text or booleans, singly or in lists, and not in lists of lists.
+
+    >>> is_changeable(pa.list_(pa.int64())), is_changeable(pa.list_(pa.list_(pa.int64())))
+    (True, False)
+    """
+    values = kind.value_type if is_list(kind) else kind
+    plain = innermost(values)
+    return not is_list(values) and (is_number(plain) or is_text(plain))
 
 
 def is_same(column: pa.Array, other: pa.Array) -> bool:

@@ -46,6 +46,8 @@ class PartialDependence(Probe):
         column = subject.rows.column(feature)
         if not is_measured(column.type):
             return frequent_values(column, _POINTS)
+        if not changes.is_changeable(column.type):
+            raise ModelError(f"{feature!r} holds {column.type}, in which no value is set")
         known = changes.numbers(column)
         known = known[np.isfinite(known)]
         if not len(known):
