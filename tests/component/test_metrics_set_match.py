@@ -135,6 +135,16 @@ def test_columns_are_of_no_model_though_functions_make_others() -> None:
         benison.evaluate(table, made)
 
 
+def test_weak_slices_of_outputs_by_name_are_refused() -> None:
+    def tagger(frame: Any) -> Any:
+        return {name: np.zeros((len(frame), 2)) for name in ("classes", "confidences")}
+
+    metric = {"class_name": "SetMatchRecall", "config": {"prediction_score_key": "confidences"}}
+    made = {**config(metric), "model_specs": [{"label_key": "label"}], "weak_slices": {}}
+    with pytest.raises(benison.BenisonError, match="prediction"):
+        benison.evaluate(TABLE.append_column("n", pa.array([0, 1])), made, model=tagger)
+
+
 def test_classes_are_outputs_of_each_model() -> None:
     def tagger(names: list[list[str]]) -> Any:
         scores = np.array([[0.9, 0.8], [0.9, 0.8]])

@@ -36,6 +36,7 @@ from benison.engine.prediction_outputs import (
 from benison.engine.read_columns import as_column
 from benison.engine.stages import Extractor, FeatureConsumer
 from benison.engine.variants import Variant
+from benison.errors import ModelError
 from benison.paths import whole
 from benison.slicing.encode import ColumnCodes, SpecCodes
 from benison.slicing.spec_columns import columns_of
@@ -140,7 +141,12 @@ class PredictionsExtractor:
         """The predictions of one model; raises ModelError or DataError where it cannot be called."""
         (spec,) = (spec for spec in self.specs if spec.name == model)
         outputs = self.predictors[model].predict(features, examples)
-        return self._of_outputs(spec, outputs, features.num_rows)
+        if predictions := self._of_outputs(spec, outputs, features.num_rows):
+            return predictions
+        raise ModelError(
+            f"The outputs {', '.join(sorted(outputs))} are asked for by name, and none is the prediction, "
+            "which probes look at. Say which one is, with prediction_key in model_specs."
+        )
 
     def _of_outputs(
         self, spec: ModelSpec, outputs: Mapping[str, Any], rows: int
@@ -291,6 +297,7 @@ def extractors_of(
 def _asked_of(plan: Plan, model: str) -> AskedOutputs:
     names = frozenset(prediction_columns(plan, model))
     is_scored = any(v.scored and model in (v.model, v.baseline) for v in plan.views())
+    is_scored |= plan.config.weak_slices is not None  # whose losses are of predictions
     return AskedOutputs(names, is_scored, names & plan.optional_columns)
 
 

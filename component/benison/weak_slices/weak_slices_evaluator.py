@@ -13,7 +13,7 @@ from benison.config import WeakSliceOptions
 from benison.config.weak_slice_options import CHANGE
 from benison.data.batch import Array, Extracts, Mask, Target, missing_rows
 from benison.data.mixing import mixed
-from benison.errors import ConfigError
+from benison.errors import ConfigError, DataError
 from benison.weak_slices.cell_sums import CellSums
 from benison.weak_slices.code_books import CodeBook, encoded
 from benison.weak_slices.findings import Finder, SearchedTarget, findings
@@ -108,8 +108,14 @@ class WeakSlicesEvaluator:
 
     def _losses(self, extracts: Extracts, i: int) -> tuple[Mask, Array, Array]:
         """Which rows have a label of the target, its losses, and those of what it is compared with."""
-        labels, predictions = extracts["labels"], extracts["predictions"]
+        labels, predictions = extracts.get("labels", {}), extracts.get("predictions", {})
         (target, baseline), loss = self.targets[i], self.row_losses[i]
+        read = {target, baseline} if self._is_change else {target}
+        if target not in labels or not read <= {*predictions}:
+            raise DataError(
+                "Weak slices need a label and a prediction of each row, as a column or an output; here "
+                "metrics read parts of them by name. Leave weak_slices out of the config."
+            )
         own = loss.of(labels[target], predictions[target])
         labelled = ~missing_rows(labels[target])
         if not self._is_change:
