@@ -18,7 +18,7 @@ import pytest
 import benison
 from benison.data.dataset import Dataset
 from benison.errors import BenisonError, DataError
-from benison.paths import RemotePath, absolute, locate
+from benison.paths import RemotePath, absolute, locate, write
 from tests.conftest import config
 from tests.object_store import Bucket
 
@@ -199,6 +199,14 @@ def test_file_urls_are_local_names(tmp_path: Path) -> None:
     for url in (folder.as_uri(), f"file://localhost{folder.as_uri().removeprefix('file://')}"):
         assert locate(url) == folder
         assert absolute(url) == str(folder)
+
+
+def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path: Path) -> None:
+    path = tmp_path / ("ü" * 127)  # bytes of two each, of at most 255
+    for content in (b"1", b"2"):
+        write(path, content)
+        assert path.read_bytes() == content
+    assert [*tmp_path.iterdir()] == [path]
 
 
 def test_a_remote_path_has_the_methods_of_a_path(bucket: Bucket) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import glob
+import hashlib
 import os
 import re
 import shutil
@@ -214,7 +215,10 @@ def write_whole(location: Location, content: bytes) -> None:
         location.write_bytes(content)
         return
     target = location.resolve()  # of a link what it leads to, and the link stays
-    partial = target.with_name(f".{target.name}.partial")
+    short = hashlib.sha256(os.fsencode(target.name)).hexdigest()[
+        :16
+    ]  # as the name may be of any length
+    partial = target.with_name(f".{short}.partial")
     try:
         partial.write_bytes(content)
         if target.is_file():
