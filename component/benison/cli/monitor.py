@@ -191,15 +191,13 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
             threshold,
         )
         first = None if reference is None else load_result(reference)
-        stream = StreamOptions(
+        timeline = StreamOptions(
             examples, config, time_key, bucket, model, format_, trust_pickle, trust_ops
-        )
-        timeline = stream.timeline(runs or [], as_given, first)
+        ).timeline(runs or [], as_given, first)
         if replay:
             _print_replay(compared(watch, timeline, detectors), as_json)
             return
-        report = with_drift(watch.report(timeline), timeline, examples, format_)
-        outputs.finish(report, timeline)
+        outputs.finish(with_drift(watch.report(timeline), timeline, examples, format_), timeline)
 
 
 @dataclasses.dataclass(frozen=True)

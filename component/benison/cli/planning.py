@@ -144,7 +144,7 @@ def _table(planned: list[dict[str, Any]], fall: float | None) -> Table:
     caption = f"Corrected over {family}, seen in 80 % of samples."
     table = Table(caption=caption, caption_justify="left")
     names = [
-        column for column in planned[0] if column not in _NUMBERS and _is_said(planned, column)
+        column for column in planned[0] if column not in _NUMBERS and _is_shown(planned, column)
     ]
     for column in names:
         table.add_column(column, overflow="fold")
@@ -158,7 +158,7 @@ def _table(planned: list[dict[str, Any]], fall: float | None) -> Table:
     return table
 
 
-def _is_said(planned: list[dict[str, Any]], column: str) -> bool:
+def _is_shown(planned: list[dict[str, Any]], column: str) -> bool:
     return column != "evidence" or any(row[column] for row in planned)
 
 
