@@ -4,7 +4,8 @@
 The question is whether a passenger tips more than a fifth of the fare. The model in use is a small
 linear one. The first candidate is larger and as good overall, but its training data lost the tips of
 one taxi company, as happens when one source of a join changes: it has learned that this company's
-passengers never tip. Benison refuses it, and says which company. The second candidate is the same
+passengers never tip. Benison refuses it on evidence, says which company, and finds the slice that got
+worse, company and payment together, of which the config has no word. The second candidate is the same
 model trained on whole data.
 
     python pipelines/taxi_local.py --output demo-output
@@ -31,6 +32,7 @@ from rich.console import Console
 import benison
 from benison import terminal
 from benison.models.savedmodel import tensorflow
+from benison.terminal.weak_slice_table import weak_slices
 
 tf = tensorflow()
 # It imports TensorFlow, which is quiet only where it was imported as above.
@@ -179,6 +181,7 @@ def judge(name: str, output: Path, console: Console) -> benison.EvalResult:
             progress=progress,
         )
     terminal.verdict(result, console)
+    weak_slices(result)
     return result
 
 

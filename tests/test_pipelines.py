@@ -37,6 +37,9 @@ def test_taxi_local(demo: tuple[Path, str]) -> None:
     worse = benison.load_result(output / "candidate-1")
     assert worse.verdict.status == "not_blessed"
     assert all("Blue Ribbon Taxi Association Inc." in reason for reason in worse.verdict.reasons)
+    assert all("shown worse" in reason for reason in worse.verdict.reasons)
+    lost = "company=Blue Ribbon Taxi Association Inc., payment_type=Credit Card"
+    assert worse.weak_slices["slice"].to_pylist() == [lost]
     assert benison.load_result(output / "candidate-2").verdict.status == "blessed"
     probes = benison.load_result(output / "candidate-2").probes.to_pylist()
     flips = {row["feature"] for row in probes if row["probe"] == "permutation_flips"}
