@@ -18,7 +18,7 @@ OFFLINE = ("NewConnectionError", "ConnectTimeoutError", "NameResolutionError", "
 # Besides what only the process of a container needs.
 OF_AIRFLOW = [
     *("base", "decorator", "docker", "evaluator", "gates", "hook", "kubernetes", "process", "sdk"),
-    *("docker_trigger", "monitor", "trigger"),
+    *("docker_trigger", "monitor", "pods", "trigger"),
 ]
 # What subclasses the classes of a host cannot be imported without the host.
 HOSTED = {
@@ -27,7 +27,10 @@ HOSTED = {
     "benison.evaluator.component": "tfx",
     "benison.evaluator.executor": "tfx",
     "benison.evaluator.monitor_component": "tfx",
-    **{f"benison.lineage.{name}": "sql" for name in ("database", "sql", "statements", "tables")},
+    **{
+        f"benison.lineage.{name}": "sql"
+        for name in ("database", "database_errors", "sql", "statements", "tables")
+    },
     "benison.sinks.openlineage": "openlineage",
     "benison_orchestration.airflow": "airflow",
     **{f"benison_orchestration.airflow_{name}": "airflow" for name in OF_AIRFLOW},

@@ -14,14 +14,18 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from airflow.providers.cncf.kubernetes.triggers.pod import KubernetesPodTrigger
-from airflow.providers.cncf.kubernetes.utils.xcom_sidecar import PodDefaults
-from kubernetes.client import CoreV1Api
-from kubernetes.stream import stream
-
+from benison.errors import MissingExtraError
 from benison_orchestration.airflow_process import in_this_context
 from benison_orchestration.airflow_sdk import TriggerEvent
 from benison_orchestration.host_permission import ASKED_SECONDS, ASKS
+
+try:
+    from airflow.providers.cncf.kubernetes.triggers.pod import KubernetesPodTrigger
+    from airflow.providers.cncf.kubernetes.utils.xcom_sidecar import PodDefaults
+    from kubernetes.client import CoreV1Api
+    from kubernetes.stream import stream
+except ModuleNotFoundError as error:
+    raise MissingExtraError("Airflow's Kubernetes provider", "airflow-kubernetes") from error
 
 PERMISSION_FILE = f"{PodDefaults.XCOM_MOUNT_PATH}/permission"
 """Where a pod waits for the answer, in the folder that it shares with Airflow's sidecar."""
