@@ -304,6 +304,7 @@ def test_the_header_of_slices_says_what_marks_mean(show: Show, behind: benison.E
     assert page.locator("#table .whisker").count() == 0
     page.select_option("#mark", "interval")
     expect(page).to_have_url(re.compile("mark=interval"))
+    expect(legend).not_to_contain_text("worse")
     assert legend.inner_text().split() == ["interval", "≈", "under", "100", "examples"]
     assert page.locator("#table .track").count() == 0
 
