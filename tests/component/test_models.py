@@ -189,10 +189,11 @@ def test_outputs_that_are_not_predictions_are_left_out() -> None:
 
     def call(part: slice) -> dict[str, Any]:
         n = part.stop - part.start
-        return {"one": np.zeros((n, 1)), "many": np.zeros((n, 3)), "image": np.zeros((n, 2, 2))}
+        shapes = {"one": (n, 1), "many": (n, 3), "boxes": (n, 2, 4), "video": (n, 2, 2, 3)}
+        return {name: np.zeros(shape) for name, shape in shapes.items()}
 
-    outputs = slices.run(10, call)
-    assert {name: array.shape for name, array in outputs.items()} == {"one": (10,), "many": (10, 3)}
+    shapes = {name: array.shape for name, array in slices.run(10, call).items()}
+    assert shapes == {"one": (10,), "many": (10, 3), "boxes": (10, 2, 4)}
     assert slices.run(0, call)["many"].shape == (0, 3)
     with pytest.raises(ModelError, match=r"For 4 rows the model returns 'sum' of shape \(\);"):
         slices.run(10, lambda part: {"sum": np.zeros(())})
