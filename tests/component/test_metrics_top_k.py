@@ -149,7 +149,7 @@ def test_metrics_of_all_scores_have_no_k_highest() -> None:
     [
         (
             {"class_name": "Precision", "config": {"top_k": 2}},
-            "Precision has a top_k, and its spec",
+            "Precision has top_k, and its spec binarize; keep one",
         ),
         ({"class_name": "MRR"}, "MRR counts ranks of a query by its top_k"),
     ],
