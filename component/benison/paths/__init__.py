@@ -215,10 +215,10 @@ def write_whole(location: Location, content: bytes) -> None:
         location.write_bytes(content)
         return
     target = location.resolve()  # of a link what it leads to, and the link stays
-    short = hashlib.sha256(os.fsencode(target.name)).hexdigest()[
-        :16
-    ]  # as the name may be of any length
-    partial = target.with_name(f".{short}.partial")
+    digest = hashlib.sha256(
+        os.fsencode(target.name)
+    ).hexdigest()  # as the name may be of any length
+    partial = target.with_name(f".{digest[:16]}.partial")
     try:
         partial.write_bytes(content)
         if target.is_file():
