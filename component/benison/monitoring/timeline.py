@@ -328,8 +328,6 @@ def _unlabelled(config: EvalConfig) -> set[str]:
     """The names of those that look at no label."""
     return {each.name for _, each in _members(config) if not each.needs_label}
 
-    return {each.name for _, each in _members(config) if not each.needs_label}
-
 
 def _members(config: EvalConfig) -> Iterator[tuple[str, Metric]]:
     """The metrics of a config, each with its class."""
