@@ -16,12 +16,9 @@ from benison import signals  # noqa: F401 - listens before what takes time is im
 from benison.data import lazy_pandas  # noqa: F401 - before Arrow converts anything
 
 # isort: split
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from benison.late_imports import imported
 from benison.results import viewing
 from benison.version import VERSION
 
@@ -120,21 +117,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _OWNERS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    with _uncollected():
-        globals()[name] = value = getattr(import_module(_OWNERS[name]), name)
+    globals()[name] = value = getattr(imported(_OWNERS[name]), name)
     return value
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without garbage collection, which finds nothing in imports and takes a sixth of their time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def __dir__() -> list[str]:

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import functools
-import gc
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any, ClassVar, NamedTuple
 
 import typer
 from typer.core import TyperGroup
+
+from benison.late_imports import imported
 
 
 class Late(NamedTuple):
@@ -30,9 +30,7 @@ class Late(NamedTuple):
 
     def command(self, name: str) -> Any:
         """The command, of which the module is imported."""
-        gc.disable()  # it finds nothing in imports, and takes a sixth of their time
-        module = import_module(f"benison.cli.{self.module}")
-        gc.enable()
+        module = imported(f"benison.cli.{self.module}")
         text = getattr(module, self.help) if self.help else None
         alone = typer.Typer(
             add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False
