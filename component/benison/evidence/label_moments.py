@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How labels vary in buckets of predictions: centred moments, which keep their digits far from zero.
-
-Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979.
-"""
+"""How labels vary in buckets of predictions: centred moments, which keep their digits far from zero."""
 
 from __future__ import annotations
 
@@ -15,6 +12,7 @@ from benison.data.batch import Array, Index, Inputs, Ragged
 from benison.metrics.base import Statistic
 from benison.metrics.plots import BucketSums
 from benison.metrics.statistics.binary import heavy
+from benison.metrics.statistics.moments import joined_moments
 from benison.metrics.statistics.outside import OutsideSums
 from benison.metrics.statistics.scale import BINS, bins_of
 from benison.slicing.codes import SliceCodes
@@ -56,12 +54,7 @@ class MomentRows:
             cells, cell_of = np.arange(table), keys
         else:
             cells, cell_of = np.unique(keys, return_inverse=True)
-        total: Array = np.bincount(cell_of, weight, len(cells)).astype(np.float64, copy=False)
-        centre = mean[0]  # near which differences of labels have more digits than labels
-        moved = np.bincount(cell_of, weight * (mean - centre), len(cells))
-        means = centre + np.divide(moved, total, out=np.zeros_like(total), where=total > 0)
-        second = second + weight * (mean - means[cell_of]) ** 2
-        seconds: Array = np.bincount(cell_of, second, len(cells)).astype(np.float64, copy=False)
+        total, means, seconds = joined_moments(cell_of, len(cells), weight, mean, second)
         some = np.flatnonzero(total > 0)
         return cls(cells[some], total[some], means[some], seconds[some])
 

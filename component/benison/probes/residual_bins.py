@@ -10,9 +10,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from benison.data.batch import Array, Extracts, Index, Target
+from benison.data.batch import Array, Extracts, Target
 from benison.data.reading import TEXT
 from benison.data.values import is_list, is_measured, single_values, undictionary
+from benison.metrics.statistics.moments import joined_moments
 from benison.probes import changes
 from benison.probes.residual_order import residuals_of
 
@@ -72,26 +73,13 @@ class ResidualMoments:
         if are_coarse:
             encoded = _coarse(values).dictionary_encode(null_encoding="encode")
         codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-        sums = joined(codes, len(encoded.dictionary), rows, means, squares)
+        sums = joined_moments(codes, len(encoded.dictionary), rows, means, squares)
         return cls(encoded.dictionary, *sums, are_coarse)
 
     @property
     def are_too_many(self) -> bool:
         """Whether there are more values than are kept apart, as of an id."""
         return len(self.values) > MOST and not is_measured(self.values.type)
-
-
-def joined(
-    codes: Index, size: int, rows: Array, means: Array, squares: Array
-) -> tuple[Array, Array, Array]:
-    """Rows, means and squares of groups, of which each is some of the given ones: float64[size] each."""
-    total = np.bincount(codes, rows, size).astype(np.float64)
-    with np.errstate(
-        over="ignore", invalid="ignore"
-    ):  # what is infinite is no distance that is tested
-        mean = np.bincount(codes, rows * means, size) / np.maximum(total, 1)
-        apart = rows * (means - mean[codes]) ** 2
-        return total, mean, np.bincount(codes, squares + apart, size).astype(np.float64)
 
 
 def _coarse(values: pa.Array) -> pa.Array:

@@ -17,11 +17,12 @@ from benison.data.values import is_measured
 from benison.errors import ModelError
 from benison.evidence.correction import holm
 from benison.evidence.tails import normal_quantile, student_quantile, student_tail
+from benison.metrics.statistics.moments import joined_moments
 from benison.probes import changes
 from benison.probes.base import Probe
 from benison.probes.benchmarks import VALUES, binned
 from benison.probes.probe_findings import ProbeFinding, unmeasured
-from benison.probes.residual_bins import OF_PREDICTION, ResidualMoments, joined
+from benison.probes.residual_bins import OF_PREDICTION, ResidualMoments
 from benison.probes.residual_order import Stretch, residuals_of
 from benison.probes.subject import Subject
 
@@ -145,12 +146,12 @@ def _bins(moments: ResidualMoments, alpha: float) -> Iterator[_Bin]:
     total = int(moments.rows.sum())
     codes, names = _bins_of(moments, min(_BINS, max(2, total // _LEAST_ROWS)))
     parts = np.stack([moments.rows, moments.means, moments.squares])
-    inside = joined(codes, len(names), *parts)
+    inside = joined_moments(codes, len(names), *parts)
     for code, name in enumerate(names):
         if min(inside[0][code], total - inside[0][code]) < _LEAST_ROWS:
             continue
         outer = parts[:, codes != code]
-        others = joined(np.zeros(outer.shape[1], np.int64), 1, *outer)
+        others = joined_moments(np.zeros(outer.shape[1], np.int64), 1, *outer)
         own = [float(each[code]) for each in inside]
         apart, reach, p = _welch(own, [float(each[0]) for each in others], alpha)
         yield _Bin(name, own[1], apart, reach, int(own[0]), p)
