@@ -45,7 +45,8 @@ class ColumnExtractor:
         parts = dict(extracts.get("parts", {}))
         for target, column in self.sources:
             source, batch = _source(extracts, target[0], column)
-            if self.key in _OF_PARTS and (fields := _fields(batch, column)):
+            fields = _fields(batch, column) if self.key in _OF_PARTS else None
+            if fields is not None:
                 parts[self.key, *target, ""] = fields
                 continue
             if (source, column) not in read:
@@ -122,9 +123,9 @@ class GivenPredictionsExtractor:
         extracted = ColumnExtractor(
             self.stage_name, "predictions", self.sources, as_column
         ).extract(extracts)
-        predictions = dict(extracted["predictions"])
-        for target, column in self.sources:
-            fields = _fields(_source(extracts, target[0], column)[1], column)
+        predictions, parts = dict(extracted["predictions"]), extracted.get("parts", {})
+        for target, _ in self.sources:
+            fields = parts.get(("predictions", *target, ""))
             scores = None if fields is None else _scores(fields)
             if fields is not None and scores is not None and target[0] in self.scored:
                 predictions[target] = as_column(fields, scores)
