@@ -61,6 +61,15 @@ Parts: TypeAlias = "dict[tuple[str, str, str, str], pa.RecordBatch]"
 """By role, names of model and output, and variant."""
 
 
+def joined_name(*names: str) -> str:
+    """One name of several, of which those that are "" say nothing.
+
+    >>> joined_name("predictions", "candidate", ""), joined_name("", "")
+    ('predictions/candidate', '')
+    """
+    return "/".join(filter(None, names))
+
+
 class Extracts(TypedDict, total=False):
     """The columns of one batch; the module's table says what each key holds."""
 

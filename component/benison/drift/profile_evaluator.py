@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from benison.data.batch import Extracts
+from benison.data.batch import Extracts, joined_name
 from benison.drift.profiles import Profiles, merged, profiles_of_rows
 from benison.drift.stored_profiles import stored
 from benison.errors import ConfigError, DataError
@@ -82,7 +82,7 @@ def _scores(extracts: Extracts) -> Iterator[tuple[str, pa.Array]]:
         for target, values in extracts.get(role, {}).items():  # type: ignore[attr-defined]
             column = _as_column(values)
             if column is not None:
-                yield "/".join(filter(None, (role, *target))), column
+                yield joined_name(role, *target), column
 
 
 def _as_column(values: Any) -> pa.Array | None:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from benison.data.batch import Extracts, Index, Inputs, Seen, Target, missing_rows
+from benison.data.batch import Extracts, Index, Inputs, Seen, Target, joined_name, missing_rows
 from benison.engine.accepted import check_accepted
 from benison.engine.class_numbers import agreed
 from benison.engine.memory import COPIES, Budget, Used, bytes_of
@@ -273,7 +273,7 @@ class Accumulator:
     def _count_missing(self, extracts: Extracts) -> None:
         for role in ("labels", "predictions"):
             for (model, output), values in extracts.get(role, {}).items():  # type: ignore[attr-defined]
-                key = "/".join(filter(None, (role, model, output)))
+                key = joined_name(role, model, output)
                 self.missing[key] = self.missing.get(key, 0) + int(missing_rows(values).sum())
 
 

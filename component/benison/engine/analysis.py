@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from benison.data.batch import Extracts, Ragged
+from benison.data.batch import Extracts, Ragged, joined_name
 from benison.errors import ConfigError, DataError
 from benison.slicing.table import SliceTable
 from benison.table.row_files import ANALYSIS
@@ -87,7 +87,7 @@ def score_columns(extracts: Extracts) -> Iterator[tuple[str, pa.Array]]:
     """Labels, predictions and weights of a batch by role, model and output, as `predictions/new/ctr`."""
     for role in _ROLES:
         for target, values in extracts.get(role, {}).items():  # type: ignore[attr-defined]
-            yield "/".join(filter(None, (role, *target))), _as_arrow(values)
+            yield joined_name(role, *target), _as_arrow(values)
 
 
 def _as_arrow(values: Any) -> pa.Array:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from benison.data.batch import Extracts, Target
+from benison.data.batch import Extracts, Target, joined_name
 from benison.errors import DataError
 from benison.models.classes import Classes, are_counted, explained, positions
 
@@ -78,7 +78,7 @@ def agreed(
 
 
 def _different(target: Target) -> DataError:
-    of = "/".join(filter(None, target))
+    of = joined_name(*target)
     return DataError(
         f"Labels are text, and the classes{f' of {of}' if of else ''} beside the scores are not the same in "
         f"all rows, so that they name no columns of scores. Give the scores of all classes in one order."

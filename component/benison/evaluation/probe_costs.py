@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from benison.data.batch import Array
+from benison.data.batch import Array, joined_name
 from benison.data.dataset import Dataset
 from benison.data.values import innermost, is_list
 from benison.engine.plan import Plan
@@ -82,9 +82,7 @@ def probe_costs(plan: Plan, dataset: Dataset, extractors: Sequence[Extractor]) -
             probe = PROBES[spec.name](spec)
             count = probe.calls(subject) * min(rows, probe.rows)
             probes[spec.name] = probes.get(spec.name, 0) + count
-        costs.append(
-            ProbeCost("/".join(filter(None, (model, output))), rows, probes, options.budget)
-        )
+        costs.append(ProbeCost(joined_name(model, output), rows, probes, options.budget))
     return costs
 
 

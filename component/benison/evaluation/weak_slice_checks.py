@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from benison.config import EvalConfig, WeakSliceOptions
 from benison.config.weak_slice_options import CHANGE, FAIL, OFF
+from benison.data.batch import joined_name
 from benison.table.schema import CHECKS_SCHEMA
 from benison.table.words import counted
 from benison.validation import terms
@@ -66,7 +67,7 @@ def _rows(
     several = len(searched) > 1
     rows = slices.to_pylist()
     for about in searched:
-        whose = "/".join(filter(None, (about.model, about.output))) if several else ""
+        whose = joined_name(about.model, about.output) if several else ""
         own = [r for r in rows if (r["model"], r["output"]) == (about.model, about.output)]
         outcome = terms.FAIL if options.gate == FAIL else terms.WARN
         for row, note in zip(own, sentences(own, whose), strict=True):

@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benison.data.batch import joined_name
+
 NONE_CONFIRMED = "No weak slice was confirmed."
 BY_DECISIONS = (
     "Where labels are classes they are looked for by decisions, which hardly move where one class is rare; "
@@ -55,7 +57,7 @@ def weak_slice_table(
     numbers = [_numbers(row) for row in rows]
     if not any(cells[-1] for cells in numbers):  # of added loss there is no share
         columns, numbers = _COLUMNS, [cells[:-1] for cells in numbers]
-    whose = ["/".join(filter(None, (row["model"], row["output"]))) for row in rows]
+    whose = [joined_name(row["model"], row["output"]) for row in rows]
     if len(set(whose)) < 2:  # noqa: PLR2004 - of one there is nothing to tell apart
         return ("slice", *columns), [(r["slice"], *n) for r, n in zip(rows, numbers, strict=True)]
     cells = [(r["slice"], of, *n) for r, of, n in zip(rows, whose, numbers, strict=True)]

@@ -38,6 +38,7 @@ from benison.config import (
     SlicingSpec,
 )
 from benison.config.fields import POINT
+from benison.data.batch import joined_name
 from benison.errors import suggestion
 from benison.slicing.keys import SliceKey
 from benison.table.key import SLICE_RATIO, Key, MetricKeys
@@ -153,7 +154,7 @@ class _Bench:
         for kinds, thresholds in ((PLAIN_KINDS, plain), (RATIO_KINDS, ratios)):
             for key in each.keys if thresholds else ():
                 values = self._rows.values(key.as_kind(kinds[0]), kinds, self._baseline)
-                of = "/".join(filter(None, ("predictions", key.model, key.output)))
+                of = joined_name("predictions", key.model, key.output)
                 lacks = self._missing.get(of, 0) > 0
                 values = dataclasses.replace(
                     values, low=each.low, high=each.high, lacks_predictions=lacks

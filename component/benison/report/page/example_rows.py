@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from benison.data.batch import joined_name
 from benison.errors import DataError
 from benison.results.result import EvalResult
 from benison.table.row_files import FAILED_SLICES
@@ -63,7 +64,7 @@ def _cells(
     row: Mapping[str, Any], target: Sequence[str], used: Container[str]
 ) -> Iterator[tuple[str, str]]:
     """What is shown of a row: its error, label and predictions, then the other columns of the data."""
-    label, prediction = ("/".join(filter(None, (r, *target))) for r in ("labels", "predictions"))
+    label, prediction = (joined_name(r, *target) for r in ("labels", "predictions"))
     yield "error", _text(row["error"])
     yield "label", _text(row.get(label))
     yield "prediction", _text(row.get(prediction))
