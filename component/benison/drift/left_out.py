@@ -12,7 +12,6 @@ from benison.drift.profiles import Column, Numbers, Profile, Texts
 from benison.slicing.periods import are_times
 
 _FEW, _FEW_NUMBERS = 2, 30
-_MOST_TIMES = 1_000
 _PAIRS = 3.0
 """So many pairs of rows would have the same number by chance, where none has as rows are counted by it."""
 
@@ -58,6 +57,4 @@ def _is_id(column: Texts) -> bool:
 
 
 def _has_times(column: Texts) -> bool:
-    if not column.counts:
-        return False
-    return are_times(pa.array([*column.counts][:_MOST_TIMES], pa.string()))
+    return are_times(pa.array([*column.counts], pa.string()))

@@ -158,9 +158,8 @@ class Samplings:
 
     def _estimator(self, key: Key, metric: Metric, view: View, paired: bool) -> Estimator:
         """In closed form where rows are independent, and the two models' are the same; else by blocks."""
-        from benison.evidence.block_errors import (
-            BlocksEstimator,  # many modules, of use to few runs
-        )
+        # Many modules, of use to few runs.
+        from benison.evidence.block_errors import BlocksEstimator
         from benison.evidence.choice import estimator_of
 
         cluster_key = self.config.options.certainty.cluster_key

@@ -19,7 +19,6 @@ from benison.slicing.periods import are_times
 FIRST_ROWS = 50_000
 """How many rows are looked at."""
 
-_MOST_TIMES = 1_000  # of texts tell whether all are
 
 NUMBER, TEXT, LIST, TEXT_LIST, OTHER = "number", "text", "list", "text list", "other"
 
@@ -97,7 +96,7 @@ def _facts(name: str, column: Any) -> ColumnFacts:
         return _of_numbers(name, values.cast(pa.float64(), safe=False))
     if is_text(kind):
         distinct, share = _counted(values)
-        is_time = len(values) > 0 and are_times(values.cast(pa.string()).slice(0, _MOST_TIMES))
+        is_time = are_times(values.cast(pa.string()))
         return ColumnFacts(name, TEXT, len(values), distinct, share=share, is_time=is_time)
     is_of_texts = is_list(kind) and is_text(kind.value_type)
     is_time = pa.types.is_timestamp(kind) or pa.types.is_date(kind)

@@ -15,11 +15,8 @@ from sqlalchemy import exc
 
 # Connection failures, rollbacks, lack of resources; a lock, a server that starts or stops, a canceled query.
 _STATES = ("08", "40", "53", "55P03", "57014", "57P")
-_FINAL_STATES = (
-    "08P01",
-    "53100",
-    "57P04",
-)  # of a protocol, a full disk, a database that was dropped
+# Of a protocol, of a full disk, of a database that was dropped.
+_FINAL_STATES = ("08P01", "53100", "57P04")
 _SQLITE = (5, 6, 10, 15, 17)  # busy, locked, input or output, locking protocol, another schema
 # Of the client: no host, no server, a lost connection. Of the server: connections, shutdown, locks,
 # deadlocks, the network, time, and a cluster's node that is not ready.

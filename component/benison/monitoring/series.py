@@ -191,9 +191,8 @@ class SliceNumbers:
         examples = np.nan_to_num(self.numbers["examples"])
         whole = examples[self.keys.index(OVERALL)]
         share = examples[:, :known].sum(1) / max(whole[:known].sum(), 1)
-        least = (
-            math.sqrt(self.least_rows - 1) + math.sqrt(_EXPECTED)
-        ) ** 2  # Poisson's, apart by chance
+        # The root of a Poisson number moves by chance as much whatever the number is.
+        least = (math.sqrt(self.least_rows - 1) + math.sqrt(_EXPECTED)) ** 2
         is_gone = (examples[:, -1] == 0) & (share * whole[-1] >= least * (1 - _ROUNDING))
         return tuple(
             (self.slices[i], _after_last(examples[i, known:])) for i in np.flatnonzero(is_gone)

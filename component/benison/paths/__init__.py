@@ -215,9 +215,8 @@ def write_whole(location: Location, content: bytes) -> None:
         location.write_bytes(content)
         return
     target = location.resolve()  # of a link what it leads to, and the link stays
-    digest = hashlib.sha256(
-        os.fsencode(target.name)
-    ).hexdigest()  # as the name may be of any length
+    # The name of a file may be as long as the file system allows.
+    digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()
     partial = target.with_name(f".{digest[:16]}.partial")
     try:
         partial.write_bytes(content)
