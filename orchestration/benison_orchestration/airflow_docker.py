@@ -3,16 +3,16 @@
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import json
 import re
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from benison.errors import ConfigError, MissingExtraError
 from benison_orchestration.airflow import BaseEvaluatorOperator
-from benison_orchestration.airflow_process import failure, in_this_context
+from benison_orchestration.airflow_process import failure, permitting
 from benison_orchestration.airflow_sdk import AirflowFailException
 from benison_orchestration.airflow_spec import COMMAND, RETURN, check, check_environment, packed
 from benison_orchestration.host_permission import PERMISSION
@@ -113,27 +113,17 @@ class DockerEvaluatorOperator(BaseEvaluatorOperator, DockerOperator):
             event = ContainerTrigger(**event[ASKING]).published()
         return super().resume(context, event)
 
-    @contextlib.contextmanager
-    def _permitting(self) -> Iterator[None]:
+    def _permitting(self) -> AbstractContextManager[None]:
         """Meanwhile, let the container publish when it asks for that."""
-        client, over = client_of(self.engine()), threading.Event()
-        thread = in_this_context(self._permit, client, over)
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join(self.timeout)
-
-    def _permit(self, client: Any, over: threading.Event) -> None:
-        while not over.wait(STEP_SECONDS):
-            try:
-                if self.container and asks(client, self.container["Id"]):
-                    return answer(client, self.container["Id"])
-            except Exception as error:  # noqa: BLE001 - of the client, the network or the engine
-                self.log.warning(
-                    "The container cannot be asked whether it has evaluated: %s", error
-                )
-        return None
+        client = client_of(self.engine())
+        complaint = "The container cannot be asked whether it has evaluated: %s"
+        return permitting(
+            lambda: bool(self.container) and asks(client, self.container["Id"]),
+            lambda: answer(client, self.container["Id"]),
+            STEP_SECONDS,
+            self.timeout,
+            functools.partial(self.log.warning, complaint),
+        )
 
     def engine(self) -> dict[str, Any]:
         """How the engine is reached, as a trigger can take it."""

@@ -23,7 +23,7 @@ try:
     from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
     from urllib3.exceptions import HTTPError
 
-    from benison_orchestration.airflow_pods import PERMISSION_FILE, PodTrigger, permitting
+    from benison_orchestration.airflow_pods import PERMISSION_FILE, PodTrigger, permitting_pod
 except ModuleNotFoundError as error:
     raise MissingExtraError("Airflow's Kubernetes provider", "airflow-kubernetes") from error
 
@@ -116,7 +116,7 @@ class KubernetesEvaluatorOperator(BaseEvaluatorOperator, KubernetesPodOperator):
 
     def await_pod_completion(self, pod: Any) -> None:
         """Wait for a pod, and let it publish."""
-        with permitting(self, pod):
+        with permitting_pod(self, pod):
             super().await_pod_completion(pod)
 
     def process_pod_deletion(self, pod: Any, *, reraise: bool = True) -> bool:
@@ -164,7 +164,7 @@ class KubernetesEvaluatorOperator(BaseEvaluatorOperator, KubernetesPodOperator):
             if self._still_evaluates(pod):
                 self.pod = pod
                 name, seconds = self.base_container_name, self.poll_interval
-                with permitting(self, pod):
+                with permitting_pod(self, pod):
                     self.pod_manager.await_container_completion(pod, name, seconds)
                 ended = _ended(self.pod_manager.read_pod(pod), self)
                 if ended is not None and ended.exit_code:

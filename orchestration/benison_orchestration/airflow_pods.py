@@ -8,14 +8,13 @@ starts for no task that was stopped meanwhile.
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import functools
 import math
-import threading
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 from benison.errors import MissingExtraError
-from benison_orchestration.airflow_process import in_this_context
+from benison_orchestration.airflow_process import permitting
 from benison_orchestration.airflow_sdk import TriggerEvent
 from benison_orchestration.host_permission import ASKED_SECONDS, ASKS
 
@@ -74,8 +73,7 @@ class PodTrigger(KubernetesPodTrigger):
             await asyncio.sleep(self.poll_interval)
 
 
-@contextlib.contextmanager
-def permitting(operator: Any, pod: Any) -> Iterator[None]:
+def permitting_pod(operator: Any, pod: Any) -> AbstractContextManager[None]:
     """Meanwhile, let a pod publish that asks for it.
 
     Args:
@@ -84,23 +82,14 @@ def permitting(operator: Any, pod: Any) -> Iterator[None]:
     """
     # A client of its own, since one that talks to a container can do nothing else.
     client = CoreV1Api(operator.hook.get_conn())
-    over = threading.Event()
-    thread = in_this_context(_permit, operator, client, pod, over)
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join(_REQUEST_SECONDS)
-
-
-def _permit(operator: Any, client: Any, pod: Any, over: threading.Event) -> None:
-    while not over.wait(operator.poll_interval):
-        try:
-            if _asks(operator, client, pod) and not over.is_set():
-                return _answer(client, pod)
-        except Exception as error:  # noqa: BLE001 - of the client, the network or the server
-            operator.log.warning("The pod cannot be asked whether it has evaluated: %s", error)
-    return None
+    complaint = "The pod cannot be asked whether it has evaluated: %s"
+    return permitting(
+        lambda: _asks(operator, client, pod),
+        lambda: _answer(client, pod),
+        operator.poll_interval,
+        _REQUEST_SECONDS,
+        functools.partial(operator.log.warning, complaint),
+    )
 
 
 def _asks(operator: Any, client: Any, pod: Any) -> bool:

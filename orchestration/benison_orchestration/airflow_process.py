@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -268,6 +268,42 @@ def in_this_context(function: Callable[..., None], *arguments: Any) -> threading
     thread = threading.Thread(target=context.run, args=(function, *arguments), daemon=True)
     thread.start()
     return thread
+
+
+@contextlib.contextmanager
+def permitting(
+    asks: Callable[[], bool],
+    answer: Callable[[], None],
+    every: float,
+    patience: float,
+    warn: Callable[[Exception], None],
+) -> Iterator[None]:
+    """Meanwhile, let an evaluation elsewhere publish when it asks for that.
+
+    Args:
+        asks: Whether it asks now.
+        answer: Lets it publish.
+        every: So many seconds lie between two looks.
+        patience: So many seconds a look that is not over is waited for in the end.
+        warn: Says why it cannot be looked at, or answered; it is tried again.
+    """
+    over = threading.Event()
+
+    def permit() -> None:
+        while not over.wait(every):
+            try:
+                if asks() and not over.is_set():
+                    return answer()
+            except Exception as error:  # noqa: BLE001 - of the client, the network or the server
+                warn(error)
+        return None
+
+    thread = in_this_context(permit)
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(patience)
 
 
 def _signal(group: int, number: signal.Signals) -> None:
