@@ -56,7 +56,8 @@ class FunctionMetric(Metric):
     def __post_init__(self) -> None:
         if self.limit < 1:
             raise ValueError(f"limit must be a number of rows from 1 up, not {self.limit!r}")
-        as_thresholds(0.5 if self.threshold is None else self.threshold)
+        if self.threshold is not None:
+            as_thresholds(self.threshold)
 
     @property
     def takes_weights(self) -> bool:  # type: ignore[override]

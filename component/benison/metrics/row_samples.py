@@ -117,7 +117,8 @@ class FalsePositiveFeatureSampler(Binarized):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_count("sample_size", self.sample_size, MOST_SAMPLED, 1)
-        as_thresholds(0.5 if self.threshold is None else self.threshold)
+        if self.threshold is not None:
+            as_thresholds(self.threshold)
 
     def statistics(self) -> tuple[Statistic[Sample], ...]:
         usual = 0.5 if self.top_k is None else -math.inf
