@@ -180,6 +180,26 @@ def test_a_revoked_model_is_no_longer_found(judged: str, tmp_path: Path) -> None
     assert lineage.connect(judged).latest_blessed("taxi") is None
 
 
+def test_a_revoked_override_still_says_who_made_it_and_why(judged: str, tmp_path: Path) -> None:
+    said = ["--by", "ada", "--reason", "late labels"]
+    as_json(judged, "bless", tmp_path / "bad/out", "--override", *said, "--until", "2999-01-01")
+    as_json(judged, "revoke", tmp_path / "bad/out", "--by", "bob", "--reason", "wrong labels")
+    revoked = "revoked by bob: wrong labels"
+    overridden = "overridden by ada until 2999-01-01T00:00:00+00:00: late labels"
+    newest, *_ = as_json(judged, "blessings")
+    assert newest["note"] == f"{revoked}; before that {overridden}"
+    listed = " ".join(call(judged, "blessings").stdout.split())
+    assert "late labels" in listed
+    run = make_run(tmp_path / "bad", "bad", digest="other")
+    lineage.connect(judged).begin(run, overwrite=True).complete(BLESSED)
+    notes = [each["note"] for each in as_json(judged, "blessings")]
+    newer = "superseded by taxi/bad/Evaluator#2"
+    assert [n for n in notes if newer in n] == [
+        f"{newer}; before that {revoked}; before that {overridden}",
+        newer,
+    ]
+
+
 def test_lineage_leads_from_a_blessing_to_the_data(judged: str, tmp_path: Path) -> None:
     tree = as_json(judged, "lineage", tmp_path / "good/out", pipeline=False)
     assert tree["kind"] == "ModelBlessing"

@@ -18,7 +18,7 @@ from typing import Any
 
 from benison.errors import MetadataError
 from benison.lineage.run import joined
-from benison.lineage.sink import Blessing, Node, uris_of
+from benison.lineage.sink import Blessing, Node, note_of, uris_of
 from benison.lineage.store import Store
 from benison.lineage.types import OVERRIDE, SERVING, check_spelling, number, set_properties, text
 
@@ -262,20 +262,15 @@ def override_name(pipeline: str, decision: str = "") -> str:
 
 
 def _note(artifact: Any) -> str:
-    newer = text(artifact, "benison_superseded_by")
-    if newer:
-        return f"superseded by {newer}"
-    revoked, overridden = (
-        text(artifact, "benison_revoked_by"),
-        text(artifact, "benison_override_by"),
+    def texts(*keys: str) -> tuple[str, ...]:
+        return tuple(text(artifact, f"benison_{key}") for key in keys)
+
+    return note_of(
+        superseded_by=text(artifact, "benison_superseded_by"),
+        revoked=texts("revoked_by", "revoked_reason"),
+        overridden=texts("override_by", "override_reason", "until"),
+        rubber_stamped=bool(number(artifact, "benison_rubber_stamped")),
     )
-    if revoked:
-        return f"revoked by {revoked}: {text(artifact, 'benison_revoked_reason')}"
-    if overridden:
-        until = text(artifact, "benison_until")
-        end = f" until {until}" if until else ""
-        return f"overridden by {overridden}{end}: {text(artifact, 'benison_override_reason')}"
-    return "rubber-stamped" if number(artifact, "benison_rubber_stamped") else ""
 
 
 def _iso(milliseconds: int) -> str:

@@ -50,7 +50,7 @@ class Blessing:
     """UTC, in ISO 8601."""
     reasons: tuple[str, ...]
     note: str
-    """Who overrode or revoked it, why and until when; what superseded it; "" for neither."""
+    """Who overrode and revoked it, why and until when; what superseded it; "" for none of these."""
     uri: str
     """The output of the evaluation."""
     revoked: bool = False
@@ -78,6 +78,40 @@ class Node:
     sources: tuple[Node, ...]
     role: str = ""
     """What an artifact was to the execution it was read by: model, baseline_model, examples; else ""."""
+
+
+def note_of(
+    *,
+    superseded_by: str | None,
+    revoked: Sequence[str | None],
+    overridden: Sequence[str | None],
+    rubber_stamped: bool | None,
+) -> str:
+    """All that has come of a blessing, the last of it first.
+
+    Args:
+        superseded_by: The execution that was recorded in its place.
+        revoked: Who took it back, and why.
+        overridden: Who made it against a verdict, why, and until when.
+        rubber_stamped: Whether a threshold was not judged, for want of a baseline.
+
+    >>> note_of(
+    ...     superseded_by=None,
+    ...     revoked=("bob", "wrong labels"),
+    ...     overridden=("ada", "late labels", "2030-01-31T00:00:00+00:00"),
+    ...     rubber_stamped=False,
+    ... )
+    'revoked by bob: wrong labels; before that overridden by ada until 2030-01-31T00:00:00+00:00: late labels'
+    """
+    (by, why), (author, motive, until) = revoked, overridden
+    end = f" until {until}" if until else ""
+    events = {
+        f"superseded by {superseded_by}": superseded_by,
+        f"revoked by {by}: {why}": by,
+        f"overridden by {author}{end}: {motive}": author,
+        "rubber-stamped": rubber_stamped,
+    }
+    return "; before that ".join(event for event, is_so in events.items() if is_so)
 
 
 def uris_of(target: str) -> list[str]:

@@ -17,7 +17,7 @@ from benison.errors import MetadataError
 from benison.lineage import statements
 from benison.lineage.database import Database
 from benison.lineage.run import Finding, ModelFiles, Run, RunKey
-from benison.lineage.sink import Attempt, Blessing, Node, Override, uris_of
+from benison.lineage.sink import Attempt, Blessing, Node, Override, note_of, uris_of
 from benison.lineage.states import ASKED, CLOSED, OPEN, RECORDED, SUPERSEDED
 from benison.lineage.tables import ARTIFACTS, RUNS, sha256
 from benison.lineage.types import checked, checked_name
@@ -224,7 +224,12 @@ class SqlSink:
             statements.status(row),
             row.created,
             tuple(filter(None, (row.reasons or "").split("\n"))),
-            statements.note(row),
+            note_of(
+                superseded_by=row.superseded_by,
+                revoked=(row.revoked_by, row.revoked_reason),
+                overridden=(row.decided_by, row.decision, row.until),
+                rubber_stamped=row.rubber_stamped,
+            ),
             row.uri,
             row.revoked_by is not None,
         )

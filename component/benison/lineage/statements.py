@@ -173,18 +173,6 @@ def status(row: Row[Any]) -> str:
     return "blessed" if row.blessed == 1 and not is_over(row.until) else "not_blessed"
 
 
-def note(row: Row[Any]) -> str:
-    """Who has decided on a blessing, and why."""
-    if row.superseded_by is not None:
-        return f"superseded by {row.superseded_by}"
-    if row.revoked_by is not None:
-        return f"revoked by {row.revoked_by}: {row.revoked_reason}"
-    if row.decided_by is not None:
-        end = f" until {row.until}" if row.until else ""
-        return f"overridden by {row.decided_by}{end}: {row.decision}"
-    return "rubber-stamped" if row.rubber_stamped else ""
-
-
 def is_over(until: str | None) -> bool:
     """Whether the time of a blessing has ended."""
     return until is not None and datetime.datetime.fromisoformat(until) <= _now()
