@@ -69,6 +69,13 @@ def test_help_fits_80_columns_and_ends_with_the_exit_codes(command: str) -> None
 
 
 @pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_that_takes_a_store_takes_a_pipeline(command: str) -> None:
+    made = get_command(app).get_command(None, command)  # type: ignore[attr-defined]
+    options = {option for each in made.params for option in each.opts}
+    assert ("--metadata" in options) == ("--pipeline" in options)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_h_is_help(command: str) -> None:
     assert run(command, "-h").output == run(command, "--help").output
 

@@ -17,7 +17,7 @@ pytest.importorskip("tfx")
 
 import benison
 from benison import lineage
-from benison.evaluation import recording
+from benison.evaluation import written_runs
 from benison.evaluator.tfx_v1 import import_tfx
 from benison.lineage.connection import Connection
 from benison.lineage.store import _message
@@ -201,17 +201,19 @@ def test_the_evaluator_in_a_pipeline_on_beam_with_a_module(
 
 def decide_on_what_tfx_has_recorded(folder: Path, url: str) -> None:
     """By the path of the evaluation, beside which TFX has the blessing in a folder of its own."""
-    assert recording.check_recorded(folder, url).status == "blessed"
+    assert written_runs.check_recorded(folder, url, "taxi").status == "blessed"
+    with pytest.raises(benison.MetadataError, match="evaluation of the pipeline 'bikes' there"):
+        written_runs.check_recorded(folder, url, "bikes")
     ledger = lineage.connect(url)
     ledger.revoke("taxi", str(folder), by="ada", reason="labels")
-    assert recording.check_recorded(folder, url).note == "revoked by ada: labels"
+    assert written_runs.check_recorded(folder, url).note == "revoked by ada: labels"
     ledger.override("taxi", str(folder), by="ada", reason="no, they are right")
-    assert recording.check_recorded(folder, url).status == "blessed"
+    assert written_runs.check_recorded(folder, url).status == "blessed"
     shutil.copytree(folder, folder.parent / "copy")
     with pytest.raises(
         benison.MetadataError, match="copy is not recorded: .* no finished evaluation"
     ):
-        recording.check_recorded(folder.parent / "copy", url)
+        written_runs.check_recorded(folder.parent / "copy", url)
 
 
 def test_the_other_runners_that_tfx_has(

@@ -90,6 +90,25 @@ def test_lineage_tells_the_model_from_its_baseline(url: str, tmp_path: Path) -> 
     assert "baseline_model: Model" in call(url, "lineage", run.output, pipeline=False).stdout
 
 
+def test_each_command_takes_a_pipeline_and_refuses_what_is_not_of_it(
+    url: str, tmp_path: Path
+) -> None:
+    for pipeline in ("taxi", "bikes"):
+        run = make_run(tmp_path, pipeline=pipeline)
+        lineage.connect(url).begin(run).complete(BLESSED)
+    for target in ("out", "model", "eval.parquet"):
+        path = tmp_path / target
+        assert as_json(url, "lineage", path)["name"] == str(path)
+        other = call(url, "lineage", path, "--pipeline", "trams", pipeline=False)
+        assert other.exit_code == 2
+        assert "in the pipeline 'trams'" in " ".join(other.output.split())
+    (mine,) = as_json(url, "blessings")
+    assert as_json(url, "lineage", tmp_path / "out")["id"] == mine["id"]  # bikes' is newer
+    assert as_json(url, "lineage", mine["id"])["id"] == mine["id"]
+    (theirs,) = as_json(url, "blessings", "--pipeline", "bikes", pipeline=False)
+    assert call(url, "lineage", theirs["id"]).exit_code == 2
+
+
 def test_an_override_ends(judged: str, tmp_path: Path) -> None:
     end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=1)
     decision = {"by": "ada", "reason": "r", "until": end.isoformat()}

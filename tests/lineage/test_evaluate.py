@@ -14,7 +14,7 @@ import pytest
 
 import benison
 from benison import lineage
-from benison.evaluation.recording import check_recorded
+from benison.evaluation.written_runs import check_recorded
 from benison.lineage import Finding, Run, RunKey, history
 from benison.lineage.ledger import Ledger
 from benison.lineage.store import Store

@@ -136,6 +136,19 @@ def test_an_output_without_its_record_is_said_to_be(workplace: Workplace, tmp_pa
     assert workplace.verify() == 0
 
 
+def test_an_output_of_another_pipeline_is_refused(workplace: Workplace) -> None:
+    output = f"{workplace.folder}/out"
+    assert workplace.evaluate() == 0
+    for words in (("verify", output), ("verify", output, "--metadata", workplace.url)):
+        assert workplace.call(*words, "--pipeline", "taxi").exit_code == 0
+        refused = workplace.call(*words, "--pipeline", "bikes")
+        assert refused.exit_code == 2
+        said = " ".join(refused.output.split())
+        assert "is of the pipeline 'taxi', not of the pipeline 'bikes'." in said
+    assert workplace.call("record", output, "--pipeline", "taxi").exit_code == 0
+    assert workplace.call("record", output, "--pipeline", "bikes").exit_code == 2
+
+
 def test_decisions_are_part_of_what_is_verified(workplace: Workplace) -> None:
     target = f"{workplace.folder}/out"
     decision = ("--by", "ada", "--reason", "labels", "--pipeline", "taxi")

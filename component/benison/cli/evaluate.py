@@ -15,9 +15,12 @@ import benison
 from benison import terminal
 from benison.cli.exit_codes import NOT_BLESSED
 from benison.cli.options import (
+    METADATA,
+    PIPELINE,
     AsJson,
     Format,
     Junit,
+    OfPipeline,
     Output,
     Registry,
     Summary,
@@ -29,9 +32,9 @@ from benison.cli.options import (
 from benison.cli.publish import To, publish_after
 from benison.config import EvalConfig
 from benison.errors import BenisonError, ConfigError, OutputError
-from benison.evaluation.recording import check_recorded
 from benison.evaluation.resolve import UNKNOWN, Request, Resolved, resolve
 from benison.evaluation.spec import read_spec
+from benison.evaluation.written_runs import check_pipeline, check_recorded
 from benison.metrics import modules, names, registered
 from benison.models.fetch import readable
 from benison.output import blessing
@@ -114,20 +117,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
             help="The model to compare with; latest-blessed looks it up in --metadata.",
         ),
     ] = None,
-    metadata: Annotated[
-        str | None,
-        typer.Option(
-            envvar="BENISON_METADATA",
-            help="The ML Metadata store to record in: sqlite:///metadata.db, with ?create=true if it "
-            "is to be made; mysql://user@host/db, with its password in BENISON_METADATA_PASSWORD.",
-        ),
-    ] = None,
-    pipeline: Annotated[
-        str | None,
-        typer.Option(
-            envvar="BENISON_PIPELINE", help="The pipeline in whose history it is recorded."
-        ),
-    ] = None,
+    metadata: Annotated[str | None, METADATA] = None,
+    pipeline: Annotated[str | None, PIPELINE] = None,
     run: Annotated[
         str | None,
         typer.Option(help="The id of this run, stable over retries; default: a new one."),
@@ -358,12 +349,14 @@ def verify(
             "--examples", "-e", help="The data, to be compared with those that were evaluated."
         ),
     ] = None,
+    # No variable stands for these two: what is not asked for by name is not asked.
     metadata: Annotated[
         str | None,
         typer.Option(
             help="The metadata store that must have recorded it, and not revoked it since."
         ),
     ] = None,
+    pipeline: OfPipeline = None,
     as_json: AsJson = False,
 ) -> None:
     """Check that an output, the model it judged, and the data if named, are byte for byte as they were.
@@ -378,8 +371,10 @@ def verify(
             manifest = blessing.verify(locate(output, OutputError), served, examples or ())
         verdict, note = manifest["verdict"], ""
         if metadata is not None:
-            recorded = check_recorded(output, metadata)
+            recorded = check_recorded(output, metadata, pipeline)
             verdict, note = recorded.status, recorded.note
+        elif pipeline is not None:
+            check_pipeline(output, pipeline)
     if as_json:
         compared = {"data": "unchanged" if examples else "not compared"}
         print(json.dumps({"ok": True, "verdict": verdict, "note": note, **compared}))

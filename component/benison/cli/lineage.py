@@ -10,22 +10,23 @@ from typing import Annotated
 import typer
 
 from benison import terminal
-from benison.cli.options import AsJson, Output, Registry, errors, print_result
+from benison.cli.options import (
+    METADATA,
+    PIPELINE,
+    AsJson,
+    OfPipeline,
+    Output,
+    Registry,
+    errors,
+    print_result,
+)
 from benison.errors import ConfigError
-from benison.evaluation import recording
+from benison.evaluation import written_runs
 from benison.evaluation.registering import announce, follow_decision
 from benison.lineage import connect
 
-METADATA = typer.Option(
-    envvar="BENISON_METADATA",
-    help="The ML Metadata store: sqlite:///metadata.db, mysql://user@host/db with its password in "
-    "BENISON_METADATA_PASSWORD, grpc://host:8080.",
-    show_default=False,
-)
 Metadata = Annotated[str, METADATA]
-Pipeline = Annotated[
-    str, typer.Option(envvar="BENISON_PIPELINE", help="The pipeline.", show_default=False)
-]
+Pipeline = Annotated[str, PIPELINE]
 By = Annotated[str, typer.Option(help="Who decides.", show_default=False)]
 Reason = Annotated[str, typer.Option(help="Why.", show_default=False)]
 Target = Annotated[
@@ -54,13 +55,15 @@ def blessings(
         terminal.blessings(newest)
 
 
-def lineage(target: Target, metadata: Metadata, as_json: AsJson = False) -> None:
+def lineage(
+    target: Target, metadata: Metadata, pipeline: OfPipeline = None, as_json: AsJson = False
+) -> None:
     """Show what a blessing, an evaluation or a model was made from, back to what came from outside.
 
     [bold]Example[/bold]:  benison lineage out --metadata sqlite:///metadata.db
     """
     with errors(as_json):
-        node = connect(metadata).trace(target)
+        node = connect(metadata).trace(target, pipeline)
     if as_json:
         print(json.dumps(dataclasses.asdict(node)))
     else:
@@ -136,6 +139,7 @@ def revoke(  # noqa: PLR0913, PLR0917 - one parameter an option
 def record(
     output: Output,
     metadata: Annotated[str | None, METADATA] = None,
+    pipeline: OfPipeline = None,
     registry: Registry = None,
     as_json: AsJson = False,
 ) -> None:
@@ -149,8 +153,10 @@ def record(
     with errors(as_json):
         if metadata is None and registry is None:
             raise ConfigError("Say where to record it: --metadata, --registry, or both.")
+        if pipeline is not None:
+            written_runs.check_pipeline(output, pipeline)
         if metadata is not None:
-            result = recording.record(output, metadata)
+            result = written_runs.record(output, metadata)
         if registry is not None:
             result = announce(output, registry, metadata)
     print_result(result, as_json)

@@ -61,6 +61,21 @@ TrustOps = Annotated[
         "--trust-ops", help="Run graphs of TensorFlow that read or write files, or run Python."
     ),
 ]
+METADATA = typer.Option(
+    envvar="BENISON_METADATA",
+    help="The metadata store: sqlite:///metadata.db, with ?create=true if it is to be made; "
+    "mysql://user@host/db with its password in BENISON_METADATA_PASSWORD; grpc://host:8080; or "
+    "sql+postgresql://user@host/db.",
+    show_default=False,
+)
+PIPELINE = typer.Option(
+    envvar="BENISON_PIPELINE",
+    help="The pipeline in whose history it is recorded.",
+    show_default=False,
+)
+OfPipeline = Annotated[
+    str | None, typer.Option("--pipeline", help="Refuse what is not of this pipeline.")
+]
 Output = Annotated[
     str, typer.Argument(help="The output directory of an evaluation.", show_default=False)
 ]

@@ -18,17 +18,15 @@ from typing import Any
 from benison import lineage, signals
 from benison.errors import BenisonError, ConfigError, MetadataError, ModelError, OutputError
 from benison.evaluation.job import Job, PathLike
+from benison.evaluation.written_runs import addressed, files_of, finding_of, key_of
 from benison.lineage import (
     DataContent,
-    Finding,
-    ModelFiles,
     Record,
     Recorder,
     Run,
     RunKey,
     RunStateError,
 )
-from benison.lineage.sink import Blessing
 from benison.lineage.states import WRITTEN
 from benison.models.digest import digest_model, digest_of
 from benison.models.fetch import readable
@@ -116,7 +114,7 @@ class Recording:
 
     def has_written(self, output: PathLike) -> bool:
         """Whether the output is there and of this run."""
-        return self.key is not None and _key_of(output) == self.key
+        return self.key is not None and key_of(output) == self.key
 
     def keep(
         self, job: Job, output: PathLike | None, evaluate: Callable[[], EvalResult]
@@ -140,7 +138,7 @@ class Recording:
         if self.recorder is None:
             job.lineage = self.key.to_dict()
             return self._finished(job, output) or self._evaluated(job, output, evaluate)
-        run = _addressed(_run(job, self.key, output), self.mounts)
+        run = addressed(_run(job, self.key, output), self.mounts)
         record = self.recorder.begin(run, job.overwrite)
         job.lineage = self._lineage(record, run)
         job.note = functools.partial(self._note, job, record, run)
@@ -151,7 +149,7 @@ class Recording:
                 self._end(record, job, output, error)
             raise
         try:
-            record.complete(_finding(result.verdict))
+            record.complete(finding_of(result.verdict))
         except MetadataError as error:
             raise MetadataError(
                 f"{error} The results are whole in {output}, but they are not recorded, so no resolver "
@@ -219,7 +217,7 @@ class Recording:
     ) -> None:
         """Note a state; a store that is away for a while ends no evaluation, which the record may survive."""
         try:
-            record.note(state, None if verdict is None else _finding(verdict))
+            record.note(state, None if verdict is None else finding_of(verdict))
             job.lineage = self._lineage(
                 record, run
             )  # of another execution, if the verdict has changed
@@ -251,7 +249,7 @@ def check_output(recording: Recording, output: PathLike | None, overwrite: bool)
     """
     if output is None or recording.has_written(output):
         return
-    other = _key_of(output) if overwrite and recording.is_named else None
+    other = key_of(output) if overwrite and recording.is_named else None
     if other is not None:
         raise OutputError(
             f"The output {output} was written by the run {other.name!r}, and --overwrite replaces only what "
@@ -260,70 +258,13 @@ def check_output(recording: Recording, output: PathLike | None, overwrite: bool)
     directory.check_output(locate(output, OutputError), overwrite)
 
 
-def record(output: PathLike, metadata: str) -> EvalResult:
-    """Record a finished output, of a run that ended before it was recorded; else nothing is changed.
-
-    Raises:
-        OutputError: It is not a whole output of Benison, or not that of a run.
-        MetadataError: The store cannot be used, or has the run with other inputs.
-    """
-    result, run = _written_run(output)
-    ledger = lineage.connect(metadata)
-    if not ledger.has_recorded(run):
-        ledger.begin(run).complete(_finding(result.verdict))
-    return result
-
-
-def check_recorded(output: PathLike, metadata: str) -> Blessing:
-    """The verdict that a store has of an output, or the newest decision on it.
-
-    Raises:
-        OutputError: It is not a whole output of Benison.
-        MetadataError: The store does not have it, or has another verdict.
-    """
-    ledger = lineage.connect(metadata)
-    if _key_of(output) is None:
-        blessing.check_whole(locate(output, OutputError))
-        result, recorded = load_result(os.fspath(output)), ledger.recorded_at(os.fspath(output))
-    else:
-        result, run = _written_run(output)
-        recorded = ledger.standing(run)
-    if recorded.status != result.verdict.status and not recorded.note:
-        raise MetadataError(
-            f"{output} says {result.verdict.status.replace('_', ' ')}, and the store "
-            f"{recorded.status.replace('_', ' ')}."
-        )
-    return recorded
-
-
-def _written_run(output: PathLike) -> tuple[EvalResult, Run]:
-    key = _key_of(output)
-    manifest = blessing.check_whole(locate(output, OutputError))
-    if key is None:
-        raise OutputError(
-            f"{output} is not of a named run, so it has no record. Evaluate with --pipeline and --run."
-        )
-    result = load_result(os.fspath(output))
-    models = [(m["is_baseline"], _files(m)) for m in manifest["models"]]
-    candidate = next(files for is_baseline, files in models if not is_baseline)
-    baseline = next((files for is_baseline, files in models if is_baseline), None)
-    fingerprint = manifest["data"]["fingerprint"]
-    digest = manifest["data"]["digest"] or f"fingerprint:{fingerprint}"
-    data = DataContent(fingerprint, lambda: digest)
-    named = manifest["lineage"]
-    written = named.get("output", absolute(output))  # it may have been moved or fetched since
-    sources = tuple(manifest.get("examples", ()))
-    run = Run(key, sources, data, candidate, baseline, result.config.to_json(), written)
-    return result, _addressed(run, named.get("mounts", {}))
-
-
 def _run(job: Job, key: RunKey, output: PathLike) -> Run:
-    candidates = [_files(m) for m in job.models if not m["is_baseline"]]
+    candidates = [files_of(m) for m in job.models if not m["is_baseline"]]
     if len(candidates) > 1:
         raise ConfigError(
             f"A record is of one candidate; the config has {len(candidates)}: evaluate each apart."
         )
-    baselines = [_files(m) for m in job.models if m["is_baseline"]]
+    baselines = [files_of(m) for m in job.models if m["is_baseline"]]
     return Run(
         key,
         job.dataset.sources,
@@ -344,35 +285,6 @@ def _mounted(address: str, mounts: Mapping[str, str]) -> str:
     return address
 
 
-def _addressed(run: Run, mounts: Mapping[str, str]) -> Run:
-    """The run with the addresses of what is mounted here, which hold on other machines too."""
-
-    def address(path: str) -> str:
-        pairs = ((prefix, folder) for prefix, folder in mounts.items() if path.startswith(folder))
-        return next((prefix + path.removeprefix(folder) for prefix, folder in pairs), path)
-
-    def of_model(files: ModelFiles | None) -> ModelFiles | None:
-        return files and dataclasses.replace(files, path=address(files.path))
-
-    return dataclasses.replace(
-        run,
-        examples=tuple(map(address, run.examples)),
-        model=of_model(run.model),
-        baseline=of_model(run.baseline),
-        output=address(run.output),
-    )
-
-
-def _key_of(output: PathLike) -> RunKey | None:
-    """The key of the run that has written an output; None where there is none."""
-    with suppress(OutputError):
-        known = blessing.read_manifest(locate(output, OutputError)).get("lineage") or {}
-        names = [field.name for field in dataclasses.fields(RunKey)]
-        if set(names) <= known.keys():
-            return RunKey(**{name: known[name] for name in names})
-    return None
-
-
 def _reason(error: BaseException) -> str:
     """Why a run has failed; an exception that is no fault has only a number to say."""
     text, kind = str(error), type(error).__name__
@@ -383,13 +295,3 @@ def _reason(error: BaseException) -> str:
 def _digest(path: str) -> str:
     with readable(path) as location:
         return digest_of(digest_model(location))
-
-
-def _files(model: dict[str, Any]) -> ModelFiles | None:
-    return None if model["path"] is None else ModelFiles(model["path"], model["digest"])
-
-
-def _finding(verdict: Verdict) -> Finding:
-    return Finding(
-        verdict.status, verdict.summary(), verdict.first_reasons(), verdict.rubber_stamped
-    )

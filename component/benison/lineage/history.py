@@ -18,7 +18,7 @@ from typing import Any
 
 from benison.errors import MetadataError
 from benison.lineage.run import joined
-from benison.lineage.sink import Blessing, Node, note_of, uris_of
+from benison.lineage.sink import Blessing, Node, no_artifact, note_of, uris_of
 from benison.lineage.store import Store
 from benison.lineage.types import OVERRIDE, SERVING, check_spelling, number, set_properties, text
 
@@ -136,22 +136,23 @@ def withdraw_expired(store: Store, pipeline: str) -> None:
                 store.put_artifacts([artifact])
 
 
-def trace(store: Store, target: str) -> Node:
+def trace(store: Store, target: str, pipeline: str | None = None) -> Node:
     """What an artifact was made from, back to what came from outside.
 
     Args:
         store: Where to look.
         target: The id of an artifact, or its URI or path; of several at one place the newest, a blessing
             first.
+        pipeline: The pipeline that must have made or read it; None for any.
 
     Raises:
         MetadataError: The store has no such artifact.
     """
-    return _artifact_node(store, find(store, target), set())
+    return _artifact_node(store, find(store, target, pipeline), set())
 
 
-def find(store: Store, target: str) -> Any:
-    """The artifact that an id, a URI or a path names.
+def find(store: Store, target: str, pipeline: str | None = None) -> Any:
+    """The artifact that an id, a URI or a path names, of those of a pipeline if one is given.
 
     Raises:
         MetadataError: The store has no such artifact.
@@ -162,11 +163,10 @@ def find(store: Store, target: str) -> Any:
     above = [folder for folder, _, name in (uri.rpartition("/") for uri in uris) if name == SERVING]
     for uri in (*uris, *above):
         artifacts = artifacts or store.get_artifacts_by_uri(uri)
+    if pipeline is not None:
+        artifacts = [each for each in artifacts if is_produced_in(store, each.id, pipeline)]
     if not artifacts:
-        raise MetadataError(
-            f"{store.connection.shown} has no artifact {target!r}. Say an id, or the path of a model or of "
-            "an output; `benison blessings` lists them."
-        )
+        raise no_artifact(store.connection.shown, target, pipeline)
     return max(artifacts, key=lambda a: (a.type == "ModelBlessing", a.id))
 
 

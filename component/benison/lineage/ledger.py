@@ -115,18 +115,19 @@ class Ledger:
             )
         return blessing
 
-    def recorded_at(self, output: str) -> Blessing:
+    def recorded_at(self, output: str, pipeline: str | None = None) -> Blessing:
         """The verdict that a host has recorded of an output that is of no named run, or the newest decision.
 
         Raises:
             MetadataError: It is not recorded.
         """
-        blessing = self.sink.recorded_at(output)
+        blessing = self.sink.recorded_at(output, pipeline)
         if blessing is None:
+            of = f" of the pipeline {pipeline!r}" if pipeline else ""
             raise MetadataError(
                 f"{output} is not recorded: it is not of a named run, and {self.sink.shown} has no finished "
-                "evaluation there. Evaluate with --pipeline and --run; what TFX has not finished, it does "
-                "again."
+                f"evaluation{of} there. Evaluate with --pipeline and --run; what TFX has not finished, it "
+                "does again."
             )
         return blessing
 
@@ -138,13 +139,18 @@ class Ledger:
         """
         return self.sink.blessings(pipeline, limit)
 
-    def trace(self, target: str) -> Node:
+    def trace(self, target: str, pipeline: str | None = None) -> Node:
         """What an artifact was made from; `target` is its id, URI or path.
+
+        Args:
+            target: The id of an artifact, or its URI or path; of several at one place the newest, a
+                blessing first.
+            pipeline: The pipeline that must have made or read it; None for any.
 
         Raises:
             MetadataError: The store has no such artifact.
         """
-        return self.sink.trace(target)
+        return self.sink.trace(target, pipeline)
 
     def look(self, data: str, model: str) -> int:
         """Which candidate a model is, from 1, among those that were judged on the same data.

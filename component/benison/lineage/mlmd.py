@@ -191,8 +191,10 @@ class MetadataSink:
             return None
         return self._newest_decision(self._outputs(attempt)["blessing"])
 
-    def recorded_at(self, output: str) -> Blessing | None:
+    def recorded_at(self, output: str, pipeline: str | None) -> Blessing | None:
         verdict = history.verdict_at(self.store, output)
+        if verdict and pipeline and not history.is_produced_in(self.store, verdict.id, pipeline):
+            return None
         return verdict and self._newest_decision(verdict)
 
     def _newest_decision(self, verdict: Any) -> Blessing:
@@ -224,8 +226,8 @@ class MetadataSink:
     def revoke(self, pipeline: str, judged: Blessing, by: str, reason: str) -> list[Blessing]:
         return decisions.revoke(self.store, pipeline, judged, by, reason)
 
-    def trace(self, target: str) -> Node:
-        return history.trace(self.store, target)
+    def trace(self, target: str, pipeline: str | None) -> Node:
+        return history.trace(self.store, target, pipeline)
 
     def _execution(self, attempt: Attempt) -> Any:
         (stored,) = self.store.get_executions_by_id([attempt.id])

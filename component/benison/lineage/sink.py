@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
-from benison.errors import BenisonError
+from benison.errors import BenisonError, MetadataError
 from benison.lineage.run import Finding, ModelFiles, Run, RunKey
 from benison.paths import absolute
 
@@ -114,6 +114,15 @@ def note_of(
     return "; before that ".join(event for event, is_so in events.items() if is_so)
 
 
+def no_artifact(store: str, target: str, pipeline: str | None) -> MetadataError:
+    """That a store, or a pipeline in it, has nothing of an id, a URI or a path."""
+    of = f" in the pipeline {pipeline!r}" if pipeline is not None else ""
+    return MetadataError(
+        f"{store} has no artifact {target!r}{of}. Say an id, or the path of a model or of an output; "
+        "`benison blessings` lists them."
+    )
+
+
 def uris_of(target: str) -> list[str]:
     """What somebody may mean: the words themselves, or the full name of a path."""
     with suppress(BenisonError):  # of a scheme that is not opened here
@@ -160,8 +169,11 @@ class Sink(Protocol):
     def blessing_of(self, attempt: Attempt) -> Blessing | None:
         """The verdict that an execution has recorded, or the newest decision on it."""
 
-    def recorded_at(self, output: str) -> Blessing | None:
-        """What a host that keeps its own records, as TFX, has recorded of an output; None for nothing."""
+    def recorded_at(self, output: str, pipeline: str | None) -> Blessing | None:
+        """What a host that keeps its own records, as TFX, has recorded of an output; None for nothing.
+
+        With a pipeline, what it has recorded there.
+        """
 
     def candidates(self, data: str) -> list[str]:
         """The digests of the models that were judged on data of this digest, in order, each once."""
@@ -189,12 +201,13 @@ class Sink(Protocol):
     def revoke(self, pipeline: str, judged: Blessing, by: str, reason: str) -> list[Blessing]:
         """Take back every blessing of the model that was judged; those that were taken."""
 
-    def trace(self, target: str) -> Node:
+    def trace(self, target: str, pipeline: str | None) -> Node:
         """What an artifact was made from, back to what came from outside.
 
         Args:
             target: The id of an artifact, or its URI or path; of several at one place the newest, a
                 blessing first.
+            pipeline: The pipeline that must have made or read it; None for any.
 
         Raises:
             MetadataError: The store has no such artifact.

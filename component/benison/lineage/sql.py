@@ -11,13 +11,13 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, or_, select
+from sqlalchemy import Connection, Row, and_, or_, select, true
 
 from benison.errors import MetadataError
 from benison.lineage import statements
 from benison.lineage.database import Database
 from benison.lineage.run import Finding, ModelFiles, Run, RunKey
-from benison.lineage.sink import Attempt, Blessing, Node, Override, note_of, uris_of
+from benison.lineage.sink import Attempt, Blessing, Node, Override, no_artifact, note_of, uris_of
 from benison.lineage.states import ASKED, CLOSED, OPEN, RECORDED, SUPERSEDED
 from benison.lineage.tables import ARTIFACTS, RUNS, sha256
 from benison.lineage.types import checked, checked_name
@@ -95,7 +95,7 @@ class SqlSink:
         newest = self._artifacts(mine, newest_first=True)
         return self._blessing(newest[0]) if newest else None
 
-    def recorded_at(self, output: str) -> None:
+    def recorded_at(self, output: str, pipeline: str | None) -> None:
         return None  # TFX writes ML Metadata alone
 
     def candidates(self, data: str) -> list[str]:
@@ -180,22 +180,20 @@ class SqlSink:
 
         return [self._blessing(row) for row in self.database.run(work)]
 
-    def trace(self, target: str) -> Node:
-        row = self._find(target)
+    def trace(self, target: str, pipeline: str | None) -> Node:
+        row = self._find(target, pipeline)
         return self.database.run(lambda c: statements.node(c, row.id))
 
-    def _find(self, target: str) -> Row[Any]:
+    def _find(self, target: str, pipeline: str | None = None) -> Row[Any]:
         """The artifact that an id, a URI or a path names; of several the newest, a blessing first."""
         is_id = target.isascii() and target.isdigit() and int(target) <= _LAST_ID
         uris = [sha256(checked(uri)) for uri in uris_of(target)]
         wanted = ARTIFACTS.c.uri_digest.in_(uris)
-        rows = self._artifacts(ARTIFACTS.c.id == int(target)) if is_id else []
-        rows = rows or self._artifacts(wanted)
+        mine = true() if pipeline is None else statements.is_of(pipeline)
+        rows = self._artifacts(and_(ARTIFACTS.c.id == int(target), mine)) if is_id else []
+        rows = rows or self._artifacts(and_(wanted, mine))
         if not rows:
-            raise MetadataError(
-                f"{self.shown} has no artifact {target!r}. Say an id, or the path of a model or of an "
-                "output; `benison blessings` lists them."
-            )
+            raise no_artifact(self.shown, target, pipeline)
         return max(rows, key=lambda row: (row.kind == statements.BLESSING, row.id))
 
     def _artifacts(

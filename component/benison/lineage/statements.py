@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, select
+from sqlalchemy import Connection, Row, and_, exists, func, or_, select
 
 from benison.lineage.run import Finding, ModelFiles, Run
 from benison.lineage.sink import Attempt, Node
@@ -157,6 +157,14 @@ def _given(properties: dict[str, Any]) -> dict[str, str | int]:
 def by_id(artifact: int) -> Any:
     """The query for one artifact."""
     return select(ARTIFACTS).where(ARTIFACTS.c.id == artifact)
+
+
+def is_of(pipeline: str) -> Any:
+    """The condition that a run of a pipeline has made or read an artifact."""
+    as_data = and_(ARTIFACTS.c.kind == "Examples", ARTIFACTS.c.digest == RUNS.c.fingerprint)
+    as_model = ARTIFACTS.c.id.in_([RUNS.c.model_id, RUNS.c.baseline_id])
+    used = or_(ARTIFACTS.c.run_id == RUNS.c.id, as_model, as_data)
+    return exists().where(RUNS.c.pipeline_digest == sha256(pipeline), used)
 
 
 def newest(wanted: Any) -> Any:
