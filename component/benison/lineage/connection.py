@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -46,9 +47,10 @@ _SSL = {
 }
 _GRPC_TLS = {"ssl_ca": "custom_ca", "ssl_cert": "server_cert", "ssl_key": "client_key"}
 # Another copy of SQLite in this process would drop the locks of ML Metadata's: a process of its own asks.
-_IS_STORE = (
-    # It may write: what a killed process has left half written is undone by the first that opens it.
-    "import sqlite3, sys; c = sqlite3.connect('file:' + sys.argv[1] + '?mode=rw', uri=True);"
+# It may write: what a killed process has left half written is undone by the first that opens it.
+_OPEN = "import sqlite3, sys; c = sqlite3.connect('file:' + sys.argv[1] + '?mode=rw', uri=True);"
+_IS_LOCKED = _OPEN + "c.execute('begin immediate')"
+_IS_STORE = _OPEN + (
     "names = {r[0] for r in c.execute('select name from sqlite_master where type = \"table\"')};"
     # Damage of a table is seen when it is read; ML Metadata says of it that other processes are in the way.
     "[c.execute(f'select * from \"{name}\" limit 1').fetchall() for name in names];"
@@ -129,15 +131,28 @@ def _sqlite(parts: SplitResult, options: dict[str, str]) -> Connection:
     )
 
 
+def _ask_sqlite(program: str, path: str | Path) -> subprocess.CompletedProcess[str]:
+    address = str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    command = [sys.executable, "-I", "-c", program, address]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def is_locked(path: str | Path) -> bool:
+    """Whether another process keeps a SQLite file from being written for some seconds now."""
+    return "locked" in _ask_sqlite(_IS_LOCKED, path).stderr
+
+
+def locked(shown: str, path: str | Path) -> str:
+    """That a SQLite store is locked, and what to do."""
+    return (
+        f"The metadata store {shown} is locked: another process is writing its file {path}, or was stopped "
+        "while it did. Try again when it has ended; "
+        f"`fuser {shlex.quote(str(path))}` says which it is."
+    )
+
+
 def _check_is_store(path: Path) -> None:
-    command = [
-        sys.executable,
-        "-I",
-        "-c",
-        _IS_STORE,
-        str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23"),
-    ]
-    asked = subprocess.run(command, capture_output=True, text=True, check=False)
+    asked = _ask_sqlite(_IS_STORE, path)
     if asked.returncode == 3:
         raise MetadataError(
             f"{path} is a SQLite database of another program, not a metadata store."

@@ -21,12 +21,13 @@ from benison.lineage.connection import (
     UNREADABLE,
     check_no_password,
     check_options,
+    locked,
     password_of,
     shown_url,
     sqlite_path,
     truth,
 )
-from benison.lineage.database_errors import is_lost, is_raced
+from benison.lineage.database_errors import is_locked, is_lost, is_raced
 from benison.lineage.tables import METADATA, STORE, VERSION
 
 T = TypeVar("T")
@@ -99,6 +100,9 @@ class Database:
         try:
             return attempts(lambda: self._transaction(work))
         except exc.DBAPIError as error:
+            if is_locked(error):
+                path = self._engine.url.database or ""
+                raise StoreAwayError(locked(self.shown, path)) from None
             kind = StoreAwayError if is_lost(error) else MetadataError
             raise kind(
                 f"The metadata store {self.shown} cannot be used: {_cause(error)}"

@@ -17,7 +17,13 @@ from sqlalchemy import exc
 _STATES = ("08", "40", "53", "55P03", "57014", "57P")
 # Of a protocol, of a full disk, of a database that was dropped.
 _FINAL_STATES = ("08P01", "53100", "57P04")
-_SQLITE = (5, 6, 10, 15, 17)  # busy, locked, input or output, locking protocol, another schema
+_LOCKED_SQLITE = (5, 6)
+_SQLITE = (
+    *_LOCKED_SQLITE,
+    10,
+    15,
+    17,
+)  # busy, locked, input or output, locking protocol, another schema
 # Of the client: no host, no server, a lost connection. Of the server: connections, shutdown, locks,
 # deadlocks, the network, time, and a cluster's node that is not ready.
 _MYSQL = frozenset(
@@ -45,6 +51,12 @@ def is_raced(error: BaseException) -> bool:
     if state in _RACED_STATES or sqlite in _RACED_SQLITE or mysql in _RACED_MYSQL:
         return True
     return sqlite == 1 and "already exists" in str(error.orig)  # which has no code of its own
+
+
+def is_locked(error: exc.DBAPIError) -> bool:
+    """Whether another process keeps the file of SQLite from being written."""
+    sqlite = _codes(error.orig)[1]
+    return sqlite is not None and sqlite & 0xFF in _LOCKED_SQLITE
 
 
 def is_lost(error: BaseException) -> bool:

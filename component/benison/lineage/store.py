@@ -14,7 +14,7 @@ from typing import Any
 
 from benison.errors import MetadataError, MissingExtraError, StoreAwayError
 from benison.lineage.client import Client
-from benison.lineage.connection import DAMAGED, Connection
+from benison.lineage.connection import DAMAGED, Connection, is_locked, locked
 
 _ATTEMPTS = 4
 _OPEN_SECONDS = {"sqlite": 60, "mysql": 6, "grpc": 6}
@@ -89,14 +89,15 @@ class Store(Client):
         except (errors.AlreadyExistsError, errors.NotFoundError):
             raise
         except errors.AbortedError as error:
-            raise StoreAwayError(
-                f"The metadata store {self.connection.shown} stayed locked by another process: {error}."
-            ) from error
+            raise self._locked(error) from error
         except errors.StatusError as error:
             why = _cure(error) or f"{str(error) or type(error).__name__}."
-            raise (
-                StoreAwayError if isinstance(error, lost) and not _cure(error) else MetadataError
-            )(f"The metadata store {self.connection.shown} refused {method}: {why}") from error
+            is_away = isinstance(error, lost) and not _cure(error)
+            if is_away and self._is_locked():
+                raise self._locked(error) from error
+            raise (StoreAwayError if is_away else MetadataError)(
+                f"The metadata store {self.connection.shown} refused {method}: {why}"
+            ) from error
         except UnicodeEncodeError as error:
             raise MetadataError(
                 f"A metadata store holds UTF-8, which {error.object[:60]!r} is not."
@@ -129,9 +130,26 @@ class Store(Client):
             return attempts(lambda: mlmd.MetadataStore(_message(self.connection)))
         except (RuntimeError, RetryError) as error:
             why: Any = error.last_attempt.exception() if isinstance(error, RetryError) else error
+            if not _cure(why) and self._is_locked():
+                raise self._locked(why) from error
             raise (MetadataError if _cure(why) else StoreAwayError)(
                 f"The metadata store {self.connection.shown} cannot be opened: {why}. {_cure(why)}".rstrip()
             ) from error
+
+    def _is_locked(self) -> bool:
+        return self.connection.backend == "sqlite" and is_locked(self._file)
+
+    @property
+    def _file(self) -> str:
+        return str(self.connection.fields["filename_uri"])
+
+    def _locked(self, error: Any) -> StoreAwayError:
+        shown = self.connection.shown
+        if self.connection.backend == "sqlite":
+            return StoreAwayError(locked(shown, self._file))
+        return StoreAwayError(
+            f"The metadata store {shown} stayed locked by another process: {error}."
+        )
 
 
 def _is_no_password(record: logging.LogRecord) -> bool:
