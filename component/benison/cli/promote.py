@@ -39,7 +39,7 @@ def promote(  # noqa: PLR0913, PLR0917 - one parameter an option
     ],
     metric: Annotated[str, typer.Option(help="The class or the name of a metric of the config.")],
     config: Annotated[
-        str, typer.Option(help="The config to change, YAML or JSON; comments of YAML stay.")
+        str, typer.Option(help="The config to change, YAML or JSON; its other lines stay.")
     ],
     lower_bound: Annotated[float | None, typer.Option(help="The least value allowed.")] = None,
     upper_bound: Annotated[float | None, typer.Option(help="The largest value allowed.")] = None,

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -20,6 +18,8 @@ from benison.config import (
     MetricThreshold,
     PerSliceMetricThreshold,
     SlicingSpec,
+    text_edits,
+    yaml_text,
 )
 from benison.config.fields import NOT_WORSE, POINT, WORSE
 from benison.config.text_forms import unwrapped
@@ -33,7 +33,7 @@ _BIN = "bin"
 def promoted(
     text: str, is_json: bool, row: Mapping[str, Any], metric: str, threshold: Mapping[str, Any]
 ) -> tuple[str, dict[str, Any]]:
-    """The text of a config with one more slice and a threshold on it, and that; comments of YAML stay.
+    """The text of a config with one more slice and a threshold on it, and that; all other lines stay.
 
     The threshold asks for the evidence that those on the metric ask for, and one on a change for some in any
     case: in a slice that has not changed half of all samples show a fall.
@@ -48,39 +48,11 @@ def promoted(
     Raises:
         ConfigError: The config has no such metric, has the threshold already, or is wrong with it.
     """
-    if is_json:
-        data = json.loads(text)
-        added = _add(data, row, metric, threshold)
-        written = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
-    else:
-        written, added = _with_comments(text, row, metric, threshold)
-    EvalConfig.load(json.loads(written) if is_json else _plain(written))
-    return written, added
-
-
-def _with_comments(
-    text: str, row: Mapping[str, Any], metric: str, threshold: Mapping[str, Any]
-) -> tuple[str, dict[str, Any]]:
-    from ruamel.yaml import YAML
-
-    _plain(text)  # says what is wrong with it
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 2**16  # lines stay as they are
-    lists = [line for line in text.splitlines() if line.lstrip().startswith("- ")]
-    if any(line.startswith(" ") for line in lists):
-        yaml.indent(mapping=2, sequence=4, offset=2)
-    data = yaml.load(text)
+    data = yaml_text.parse(text)
     added = _add(data, row, metric, threshold)
-    stream = io.StringIO()
-    yaml.dump(data, stream)
-    return stream.getvalue(), added
-
-
-def _plain(text: str) -> Any:
-    from benison.config import yaml_text
-
-    return yaml_text.parse(text)
+    written = text_edits.edited(text, data, is_json)
+    EvalConfig.load(yaml_text.parse(written))
+    return written, added
 
 
 def _add(
