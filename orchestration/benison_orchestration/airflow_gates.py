@@ -277,7 +277,8 @@ class BlessOperator(_Decision):
         target: The output of its evaluation, the model, or the id of either in the metadata store.
         by: Who decides, such as who has approved in a task before this one.
         reason: Why.
-        until: When the blessing ends, in ISO 8601; default: never.
+        until: When the blessing ends: a day, which is 00:00 UTC of it, or a time in ISO 8601, in UTC without
+            an offset; default: never.
         kwargs: As `StoreOperatorBase`.
     """
 

@@ -117,7 +117,9 @@ def test_an_override_ends(judged: str, tmp_path: Path) -> None:
     while datetime.datetime.now(datetime.UTC) <= end:
         time.sleep(0.1)
     assert ledger.latest_blessed("taxi").path == str(tmp_path / "good/model")
-    assert [b.status for b in ledger.blessings("taxi") if b.id == bad.id] == ["not_blessed"]
+    (ended,) = (b for b in ledger.blessings("taxi") if b.id == bad.id)
+    assert ended.status == "not_blessed"
+    assert ended.note == f"overridden by ada until {end.isoformat()}, which is over: r"
 
 
 def test_an_override_ends_for_readers_that_know_no_time(tmp_path: Path) -> None:
@@ -241,12 +243,12 @@ def test_lineage_leads_from_a_blessing_to_the_data(judged: str, tmp_path: Path) 
         (
             "bless",
             ["bad/out", "--override", "--by", "a", "--reason", "r", "--until", "2001-01-01"],
-            "is over already: it is 2001-01-01T00:00:00+00:00.",
+            "over already: that is 2001-01-01T00:00:00+00:00. A day begins at 00:00 UTC",
         ),
         (
             "bless",
             ["bad/out", "--override", "--by", "a", "--reason", "r", "--until", "soon"],
-            "not a date or time in ISO 8601",
+            "'soon' is neither a day such as 2030-01-31 nor a time such as",
         ),
         ("bless", ["nothing", "--override", "--by", "a", "--reason", "r"], "has no artifact"),
         (

@@ -79,7 +79,8 @@ def bless(  # noqa: PLR0913, PLR0917 - one parameter an option
     until: Annotated[
         str | None,
         typer.Option(
-            help="When the blessing ends, in ISO 8601: 2030-01-31 is its first moment in UTC."
+            help="When the blessing ends: a day such as 2030-01-31, which is 00:00 UTC of it, or a time "
+            "such as 2030-01-31T18:00+02:00, in UTC without an offset. Default: never."
         ),
     ] = None,
     override: Annotated[
@@ -90,8 +91,9 @@ def bless(  # noqa: PLR0913, PLR0917 - one parameter an option
 ) -> None:
     r"""Bless a model against its verdict, on record: who, why, until when.
 
-    The verdict stays as it is; resolvers find the new blessing beside it. Benison heeds --until at once;
-    TFX's own resolvers know no time, and stop finding it when Benison is next used on the pipeline.
+    The verdict stays as it is, and the new blessing stands beside it, where resolvers find it. From --until
+    on the model is not blessed again, and the latest blessed one is the one before it. Benison heeds that
+    at once; TFX's own resolvers know no time, and heed it when Benison is next used on the pipeline.
 
     [bold]Example[/bold]:  benison bless out --override --by ada --reason 'known label delay' \
       --until 2030-01-31 --metadata sqlite:///metadata.db --pipeline taxi

@@ -18,7 +18,7 @@ from typing import Any
 
 from benison.errors import MetadataError
 from benison.lineage.run import joined
-from benison.lineage.sink import Blessing, Node, no_artifact, note_of, uris_of
+from benison.lineage.sink import Blessing, Node, is_over, no_artifact, note_of, uris_of
 from benison.lineage.store import Store
 from benison.lineage.types import OVERRIDE, SERVING, check_spelling, number, set_properties, text
 
@@ -98,8 +98,7 @@ def is_superseded(artifact: Any) -> bool:
 
 def is_expired(artifact: Any) -> bool:
     """Whether a blessing was an override whose time is over."""
-    until = text(artifact, "benison_until")
-    return bool(until) and datetime.datetime.fromisoformat(until) <= _now()
+    return is_over(text(artifact, "benison_until"))
 
 
 def is_produced_in(store: Store, artifact_id: int, pipeline: str) -> bool:
@@ -276,7 +275,3 @@ def _note(artifact: Any) -> str:
 def _iso(milliseconds: int) -> str:
     moment = datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.UTC)
     return moment.isoformat(timespec="seconds")
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)

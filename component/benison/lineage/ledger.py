@@ -172,8 +172,10 @@ class Ledger:
             target: The output of its evaluation, the model, or the id of either.
             by: Who decides.
             reason: Why.
-            until: When the blessing ends, in ISO 8601; a date is its first moment in UTC. Benison heeds it
-                at once; TFX's resolvers, which know no time, from Benison's next use of the pipeline on.
+            until: When the blessing ends: a day such as `2030-01-31`, which is 00:00 UTC of it, or a time
+                such as `2030-01-31T18:00+02:00`, in UTC without an offset; None for never. The model is not
+                blessed from then on. Benison heeds it at once; TFX's resolvers, which know no time, from
+                Benison's next use of the pipeline on.
 
         Raises:
             MetadataError: Nothing was judged there, it is blessed already, or an argument is wrong.
@@ -359,11 +361,14 @@ def _moment(until: str) -> str:
         moment = datetime.datetime.fromisoformat(until)
     except ValueError as error:
         raise MetadataError(
-            f"{until!r} is not a date or time in ISO 8601, as 2030-01-31."
+            f"{until!r} is neither a day such as 2030-01-31 nor a time such as 2030-01-31T18:00+02:00."
         ) from error
     moment = moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
     if moment <= datetime.datetime.now(datetime.UTC):
-        raise MetadataError(f"{until} is over already: it is {moment.isoformat()}.")
+        raise MetadataError(
+            f"A blessing until {until} would be over already: that is {moment.isoformat()}. A day begins at "
+            "00:00 UTC, and a time without an offset is in UTC."
+        )
     return moment.isoformat()
 
 

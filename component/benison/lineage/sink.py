@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Protocol
@@ -97,14 +98,14 @@ def note_of(
 
     >>> note_of(
     ...     superseded_by=None,
-    ...     revoked=("bob", "wrong labels"),
-    ...     overridden=("ada", "late labels", "2030-01-31T00:00:00+00:00"),
+    ...     revoked=("bob", "labels"),
+    ...     overridden=("ada", "late", "2020-01-31T00Z"),
     ...     rubber_stamped=False,
     ... )
-    'revoked by bob: wrong labels; before that overridden by ada until 2030-01-31T00:00:00+00:00: late labels'
+    'revoked by bob: labels; before that overridden by ada until 2020-01-31T00Z, which is over: late'
     """
     (by, why), (author, motive, until) = revoked, overridden
-    end = f" until {until}" if until else ""
+    end = f" until {until}" + (", which is over" if is_over(until) else "") if until else ""
     events = {
         f"superseded by {superseded_by}": superseded_by,
         f"revoked by {by}: {why}": by,
@@ -121,6 +122,12 @@ def no_artifact(store: str, target: str, pipeline: str | None) -> MetadataError:
         f"{store} has no artifact {target!r}{of}. Say an id, or the path of a model or of an output; "
         "`benison blessings` lists them."
     )
+
+
+def is_over(until: str | None) -> bool:
+    """Whether the time of a blessing has ended; one without an end goes on."""
+    now = datetime.datetime.now(datetime.UTC)
+    return bool(until) and datetime.datetime.fromisoformat(str(until)) <= now
 
 
 def uris_of(target: str) -> list[str]:

@@ -17,7 +17,16 @@ from benison.errors import MetadataError
 from benison.lineage import statements
 from benison.lineage.database import Database
 from benison.lineage.run import Finding, ModelFiles, Run, RunKey
-from benison.lineage.sink import Attempt, Blessing, Node, Override, no_artifact, note_of, uris_of
+from benison.lineage.sink import (
+    Attempt,
+    Blessing,
+    Node,
+    Override,
+    is_over,
+    no_artifact,
+    note_of,
+    uris_of,
+)
 from benison.lineage.states import ASKED, CLOSED, OPEN, RECORDED, SUPERSEDED
 from benison.lineage.tables import ARTIFACTS, RUNS, sha256
 from benison.lineage.types import checked, checked_name
@@ -119,9 +128,7 @@ class SqlSink:
             .order_by(model.c.id.desc())
         )
         rows = self.database.run(lambda c: c.execute(query).all())
-        return next(
-            (ModelFiles(r.uri, r.digest) for r in rows if not statements.is_over(r.until)), None
-        )
+        return next((ModelFiles(r.uri, r.digest) for r in rows if not is_over(r.until)), None)
 
     def blessings(self, pipeline: str, limit: int) -> list[Blessing]:
         self._check_known(pipeline)

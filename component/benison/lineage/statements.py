@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, exists, func, or_, select
 
 from benison.lineage.run import Finding, ModelFiles, Run
-from benison.lineage.sink import Attempt, Node
+from benison.lineage.sink import Attempt, Node, is_over
 from benison.lineage.states import ABANDONED, ASKED, OPEN, RECORDED, SUPERSEDED
 from benison.lineage.tables import ARTIFACTS, RUNS, sha256
 from benison.version import VERSION
@@ -179,11 +179,6 @@ def status(row: Row[Any]) -> str:
     if row.blessed is None:
         return "not_evaluated"
     return "blessed" if row.blessed == 1 and not is_over(row.until) else "not_blessed"
-
-
-def is_over(until: str | None) -> bool:
-    """Whether the time of a blessing has ended."""
-    return until is not None and datetime.datetime.fromisoformat(until) <= _now()
 
 
 def _now() -> datetime.datetime:
