@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hosts of the matrix: how each evaluates in a process of its own, and how its verdict is seen.
 
-The command, the function, the process that Airflow's operator starts, the step of Kubeflow, and TFX's runner;
-each is what the host itself runs. An exit code of 0 or 1 stands for the verdict, also where the host says
+The command, the function, the process that Airflow's operator starts, the one in its pod, the step of Kubeflow,
+and TFX's runner; each is what the host itself runs. A pod is answered here as by Airflow's worker, which is
+tried against a fake of Kubernetes elsewhere. An exit code of 0 or 1 stands for the verdict, also where the host says
 it otherwise.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +37,12 @@ STOPS: dict[str, Stop] = {
     "recorded": ("benison.lineage.ledger.LedgerRecord.complete", 1, "after"),
 }
 """Name of a stop -> (where the process is stopped, the count of the call, before or after it)."""
+_ASKED = "benison_orchestration.host_permission.PermissionWriter.write"
+POD_STOPS: dict[str, Stop] = {
+    **STOPS,
+    "asking": (_ASKED, 1, "before"),
+    "permitted": (_ASKED, 1, "after"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,6 +132,34 @@ def _airflow(asked: Asked) -> Act:
     return act
 
 
+def _pod(asked: Asked) -> Act:
+    def act() -> None:
+        from benison_orchestration.host_permission import PERMISSION
+
+        permission = asked.folder / "permission"
+        permission.unlink(missing_ok=True)  # a pod's volumes are empty when it begins
+        os.environ[PERMISSION] = str(permission)
+        _answered(permission)
+        _airflow(asked)()
+
+    return act
+
+
+def _answered(permission: Path) -> None:
+    """Have another process let this one publish, once its log asks for that."""
+    from benison_orchestration.host_permission import ASKS
+
+    pod, log = os.getpid(), Path("/proc/self/fd/1").resolve()
+    if os.fork():
+        return
+    with contextlib.suppress(OSError):  # the log goes with the pod
+        while os.getppid() == pod and ASKS not in log.read_text():
+            time.sleep(0.02)
+        if os.getppid() == pod:
+            permission.touch()
+    os._exit(0)
+
+
 def _kubeflow(asked: Asked) -> Act:
     def act() -> None:
         from benison_orchestration import kubeflow_task
@@ -156,6 +193,7 @@ HOSTS = {
     "command": Host(_command, overwrites=False, fault=3),
     "function": Host(_function, overwrites=False),
     "Airflow": Host(_airflow),
+    "pods": Host(_pod, stops=POD_STOPS),
     "Kubeflow": Host(_kubeflow),
     "TFX": Host(
         _tfx,
