@@ -105,6 +105,15 @@ def unfinished(folder: Path, name: str) -> Path:
     return folder / name
 
 
+@pytest.mark.parametrize("nested", [b"[" * 100_000, b'{"a":' * 980 + b"1" + b"}" * 980])
+def test_what_is_nested_too_deep_is_said_to_be(nested: bytes, tmp_path: Path) -> None:
+    sample = b'{"doc": ' + nested + b', "filtered_resps": [], "target": ""}'
+    (tmp_path / "a.json").write_bytes(sample)
+    with pytest.raises(benison.DataError, match="nested too deep. .* say --format jsonl") as error:
+        Dataset.open(tmp_path / "a.json", "scores")
+    assert error.value.__cause__ is None
+
+
 @pytest.mark.parametrize("name", ["sums.eval", "sums.json"])
 def test_a_log_that_is_not_finished_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(benison.DataError, match="Inspect has not finished this log"):

@@ -15,6 +15,7 @@ _ALL = (
         for name in ("parquet", "arrow", "stream", "csv", "jsonl", "tfrecord")
     ),
     *(Entry(name, "frames", 20_000, name) for name in ("pandas", "table", "polars")),
+    Entry("scores", "score_files", 20_000),
     Entry("slices", "slices", 20_000),
     Entry("results", "results", 20_000),
     Entry("models", "model_files", 20_000),

@@ -173,11 +173,11 @@ def _damaged_json(random: Random, content: bytes) -> bytes:
         case _:
             tree = json.loads(content or b"{}")
             for _ in range(random.choice((1, 1, 2))):
-                tree = _damaged_tree(random, tree)
+                tree = damaged_tree(random, tree)
             return json.dumps(tree).encode()
 
 
-def _damaged_tree(random: Random, tree: Any) -> Any:
+def damaged_tree(random: Random, tree: Any) -> Any:
     """The tree with one value replaced, left out, doubled, or under another name."""
     if not isinstance(tree, (dict, list)) or not tree or random.random() < 0.1:
         return random.choice((*trees.ODD, *trees.ODD_NUMBERS, *trees.ODD_TEXTS))
@@ -186,7 +186,7 @@ def _damaged_tree(random: Random, tree: Any) -> Any:
     changed = dict(tree) if isinstance(tree, dict) else list(tree)
     action = random.random()
     if action < 0.7:
-        changed[step] = _damaged_tree(random, tree[step])
+        changed[step] = damaged_tree(random, tree[step])
     elif action < 0.85:
         del changed[step]
     elif isinstance(changed, dict):

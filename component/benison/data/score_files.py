@@ -51,6 +51,10 @@ def _table(path: str) -> pa.Table:
         return _columns(list(_rows(path)))
     except DataError as error:
         raise DataError(f"{path} cannot be read as scores: {error}") from error
+    except RecursionError:
+        raise DataError(
+            f"{path} cannot be read as scores: its lists and objects are nested too deep. {_CURE}"
+        ) from None
     except _DAMAGED as error:
         raise DataError(f"{path} cannot be read as scores: {error}. {_CURE}") from error
 
