@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An MLflow server of this machine, and models in its registry."""
+"""A result, an MLflow server of this machine, and models in its registry."""
 
 from __future__ import annotations
 
@@ -16,12 +16,28 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+import benison
 from tests.component.test_models_files import FLOAT, node, onnx_model
-from tests.conftest import taxi_like
+from tests.conftest import config, taxi_like
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv-hosts/bin/python"
 QUICK: dict[str, Any] = {"pip_requirements": []}  # else MLflow loads a model to see what it imports
+AUC = {"class_name": "AUC", "threshold": {"value_threshold": {"lower_bound": 0.9}}}
+MODELS = [
+    {"name": "new", "label_key": "label", "prediction_key": "prediction"},
+    {"name": "old", "label_key": "label", "prediction_key": "old_prediction", "is_baseline": True},
+]
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> benison.EvalResult:
+    folder = tmp_path_factory.mktemp("published")
+    pq.write_table(taxi_like(500), folder / "eval.parquet")
+    slices = ({}, {"feature_keys": ["company"]})
+    more = {"options": {"compute_confidence_intervals": True}}
+    made = {**config(AUC, "BinaryAccuracy", slices=slices, **more), "model_specs": MODELS}
+    return benison.evaluate(folder / "eval.parquet", made, output=folder / "out")
 
 
 @pytest.fixture(scope="session")

@@ -3,44 +3,25 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-import io
 import json
 import os
-import re
 import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from markdown_it import MarkdownIt
-from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 import benison
 from benison.cli import app
 from benison.errors import ConfigError, PublishError
-from benison.report import github
-from benison.report.ci import summary_page
 from benison.results.overall import headline
-from benison.sinks import mlflow_run, publishing
-from benison.sinks.message import document, slack_message
-from benison.sinks.model_card import ModelCard
+from benison.sinks import publishing
 from benison.sinks.publishing import publish, publisher_of
 from tests.conftest import config, taxi_like
-
-AUC = {"class_name": "AUC", "threshold": {"value_threshold": {"lower_bound": 0.9}}}
-MODELS = [
-    {"name": "new", "label_key": "label", "prediction_key": "prediction"},
-    {"name": "old", "label_key": "label", "prediction_key": "old_prediction", "is_baseline": True},
-]
 
 
 class Server(ThreadingHTTPServer):
@@ -88,16 +69,6 @@ def server() -> Iterator[Server]:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def result(tmp_path_factory: pytest.TempPathFactory) -> benison.EvalResult:
-    folder = tmp_path_factory.mktemp("published")
-    pq.write_table(taxi_like(500), folder / "eval.parquet")
-    slices = ({}, {"feature_keys": ["company"]})
-    more = {"options": {"compute_confidence_intervals": True}}
-    made = {**config(AUC, "BinaryAccuracy", slices=slices, **more), "model_specs": MODELS}
-    return benison.evaluate(folder / "eval.parquet", made, output=folder / "out")
 
 
 def test_prometheus_reads_its_file(result: benison.EvalResult, tmp_path: Path) -> None:
@@ -226,56 +197,6 @@ def test_targets_that_are_none(result: benison.EvalResult, target: str, says: st
         publish(result, [target])
 
 
-def test_a_model_card_keeps_what_people_wrote(result: benison.EvalResult, tmp_path: Path) -> None:
-    card = tmp_path / "README.md"
-    publish(result, [f"model-card={card}"])
-    text = card.read_text()
-    _, matter, body = text.split("---\n", 2)
-    read = YAML(typ="safe").load(matter)
-    (listed,) = read["model-index"][0]["results"]
-    assert {each["name"]: each["value"] for each in listed["metrics"]} == headline(result)
-    assert "| Metric | Value | Interval | Change from the baseline |" in body
-    assert "| auc | at least 0.9 | 5 | 0 | 5 | 0 |" in body
-    card.write_text(text.replace("whom its mistakes may harm", "it was trained on trips of 2013"))
-    publish(result, [f"model-card={card}"])
-    assert "it was trained on trips of 2013" in card.read_text()
-
-
-def test_a_model_card_tells_a_change_from_a_value(tmp_path: Path) -> None:
-    change = {"change_threshold": {"absolute": -0.5, "direction": "HIGHER_IS_BETTER"}}
-    metric = {"class_name": "AUC", "threshold": {**change, "evidence": "worse"}}
-    made = {"model_specs": MODELS, "metrics_specs": [{"metrics": [metric]}]}
-    publish(benison.evaluate(taxi_like(300), made), [f"model-card={tmp_path / 'card.md'}"])
-    rule = "| auc | change from the baseline at least -0.5 | 1 | 1 | 0 | 0 |"
-    assert rule in (tmp_path / "card.md").read_text()
-
-
-def test_a_model_card_leads_to_the_lineage(result: benison.EvalResult) -> None:
-    ids = {"execution": 6, "examples": 1, "model": 6, "baseline_model": 3, "map_index": None}
-    named = {
-        "store": "sqlite:////home/me/meta.db",
-        "pipeline": "taxi",
-        "run": "7",
-        "task": "Evaluator",
-    }
-    manifest = {**result.manifest, "lineage": {**named, **ids}}
-    card = ModelCard("card.md").text(dataclasses.replace(result, manifest=manifest))
-    assert "| Recorded as | pipeline taxi, run 7, task Evaluator |" in card
-    assert "(sqlite) | execution 6, examples 1, model 6, baseline model 3 |" in card.replace(
-        "\\", ""
-    )
-    assert f"| Digest of the data | {result.manifest['data']['digest']} |" in card
-    assert "/home/me" not in card
-
-
-def test_a_model_card_as_a_page(result: benison.EvalResult, tmp_path: Path) -> None:
-    publish(result, [f"model-card={tmp_path / 'card.html'}"])
-    page = (tmp_path / "card.html").read_text()
-    assert page.count("<table>") == 4
-    assert "<h1>new</h1>" in page
-    assert "<script" not in MarkdownIt().render(page)
-
-
 def test_a_pull_request_has_one_comment(
     result: benison.EvalResult, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -400,66 +321,3 @@ def test_two_evaluations_have_no_series_in_common(
     assert {s.labels["evaluation"] for s in series[1]} == {"churn"}
     models = [{s.labels.get("model", "new") for s in samples} for samples in series]
     assert models == [{"new"}, {"new", "model"}]
-
-
-def test_a_card_shows_nobody_where_the_files_are(
-    result: benison.EvalResult, tmp_path: Path
-) -> None:
-    publish(result, f"model-card={tmp_path / 'card.md'}")
-    text = (tmp_path / "card.md").read_text()
-    assert str(result.path.parent) not in text
-    assert "| Results | out |" in text
-
-
-def test_names_are_on_one_line_wherever_people_read_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    hostile = "a\n::stop-commands::x\x1b[31m"
-    columns = {"label": [1.0, 0.0], "prediction": [0.9, 0.8], hostile: ["v\n• forged"] * 2}
-    least = {"value_threshold": {"lower_bound": 0.9}}
-    metric = {"class_name": "BinaryAccuracy", "threshold": least}
-    specs = [{**MODELS[0], "name": name} for name in (hostile, "two")]
-    made = {
-        "model_specs": specs,
-        "slicing_specs": [{"feature_keys": [hostile]}],
-        "metrics_specs": [{"metrics": [metric]}],
-    }
-    judged = benison.evaluate(pa.table(columns), made)
-    monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    log = io.StringIO()
-    with contextlib.redirect_stderr(log):
-        github.show(judged, gate=True)
-    slack = slack_message(judged)
-    plain = document(judged)
-    texts = {
-        "slack": [slack["text"], *slack["blocks"][1]["text"]["text"].splitlines()],
-        "webhook": [plain["model"], plain["summary"], *plain["reasons"]],
-        "mlflow": [*_tags(judged).values()],
-        "openlineage": [*_names_of_tests(judged)],
-        "log": log.getvalue().splitlines(),
-        "card": ModelCard("card.md").text(judged).splitlines(),
-        "comment": summary_page(judged).splitlines(),
-    }
-    for sink, lines in texts.items():
-        assert any("stop-commands" in line for line in lines), sink
-        for line in lines:
-            assert not re.match("::stop|. forged", line), sink
-            assert line.isprintable(), sink
-    assert "%0A" not in log.getvalue()
-    assert len(texts["slack"]) == 1 + len(judged.verdict.failures)
-
-
-def _tags(result: benison.EvalResult) -> dict[str, str]:
-    """The tags and the name of a new run of MLflow."""
-    known: dict[str, str] = {}
-    run = SimpleNamespace(info=SimpleNamespace(run_id="1"))
-    client = SimpleNamespace(
-        search_runs=lambda *_: [],
-        create_run=lambda _, tags, run_name: known.update(tags, name=run_name) or run,
-    )
-    mlflow_run._run_of(client, "0", result)
-    return known
-
-
-def _names_of_tests(result: benison.EvalResult) -> Iterator[str]:
-    openlineage = pytest.importorskip("benison.sinks.openlineage")
-    for test in openlineage.event_of(result).run.facets["test"].tests:
-        yield from (test.name, test.description)
