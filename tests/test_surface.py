@@ -103,6 +103,7 @@ for form in ("parquet", "csv", "arrow", "jsonl"):
     result = benison.evaluate(folder / f"a.{form}", config, output=folder / form)
     assert result.value("auc", slice={"shop": "a"}) >= 0, form
     assert "pandas" not in sys.modules, form
+    assert form != "parquet" or not {"pyarrow.dataset", "pyarrow.acero"} & sys.modules.keys(), "engines of Arrow"
 
 import pandas
 assert pa.array(pandas.Series([1.0, float("nan")])).null_count == 1, "Arrow does not know pandas"
@@ -110,7 +111,7 @@ assert type(pandas.__spec__.loader).__name__ == "SourceFileLoader"
 """
 
 
-def test_files_are_evaluated_without_pandas_and_arrow_knows_it_once_it_is_there(
+def test_files_are_evaluated_without_what_they_do_not_need_and_arrow_knows_pandas_once_it_is_there(
     tmp_path: Path,
 ) -> None:
     command = [sys.executable, "-c", EVALUATES_WITHOUT_PANDAS, str(tmp_path)]

@@ -18,7 +18,7 @@ from benison.errors import OutputError
 from benison.report import page as report_page
 from benison.report.page import build
 from benison.report.page.payload import Payload
-from benison.table.slices import grouped
+from benison.table.slices import rows_by
 from tests.component.pages import Carried, Tags, report_of
 from tests.conftest import config, taxi_like
 
@@ -260,11 +260,28 @@ def test_chunks_without_rows_ask_for_no_memory(rows: int) -> None:
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (taken + 2**28, limit[1]))
     try:
-        counted = grouped(table, ["name"], ([], "count_all")).to_pylist()
+        places = {key: rows.tolist() for key, rows in rows_by(table, ["name"]).items()}
     finally:
         resource.setrlimit(resource.RLIMIT_AS, limit)
-    assert counted == [{"name": "a", "count_all": 3}][: bool(rows)]
+    assert places == ({("a",): [0, 1, 2]} if rows else {})
     assert pa.total_allocated_bytes() - before < 2**20
+
+
+def test_rows_alike_in_some_columns_are_those_that_python_finds() -> None:
+    rng = np.random.default_rng(0)
+    columns = {
+        "name": [None if i == 0 else f"n{i}" for i in rng.integers(0, 5, 200)],
+        "weighted": rng.integers(0, 2, 200).astype(bool).tolist(),
+        "same": ["x"] * 200,
+        "bound": [None if i == 0 else i / 3 for i in rng.integers(0, 4, 200)],
+    }
+    expected: dict[tuple[Any, ...], list[int]] = {}
+    for row, key in enumerate(zip(*columns.values(), strict=True)):
+        expected.setdefault(key, []).append(row)
+    table = pa.table(columns)
+    table = pa.concat_tables([table.slice(0, 70), table.slice(70)])
+    actual = {key: rows.tolist() for key, rows in rows_by(table, list(columns)).items()}
+    assert list(actual.items()) == list(expected.items())
 
 
 def test_a_page_of_plots_of_another_type(tmp_path: Path) -> None:

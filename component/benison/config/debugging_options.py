@@ -236,7 +236,7 @@ class DebuggingOptions(ConfigPart):
                 "items": {"anyOf": [{"type": "string", "enum": list(PROBES)}, {"type": "object"}]},
             }
         ),
-    ] = tuple(ProbeSpec(name=name) for name in DEFAULT_PROBES)
+    ] = tuple(ProbeSpec.model_construct(name=name) for name in DEFAULT_PROBES)
     """The probes, by name or with what their values may be."""
     decision_threshold: Finite | None = None
     """The score above which a decision is yes; by default 0.5 where labels are 0 and 1."""

@@ -297,7 +297,7 @@ class Options(ConfigPart):
     """Whether the metrics and the loss that a Keras model was compiled with are computed too."""
     compute_confidence_intervals: Flag = False
     """Whether every metric gets a 95 % confidence interval."""
-    confidence_intervals: ConfidenceIntervalOptions = ConfidenceIntervalOptions()
+    confidence_intervals: ConfidenceIntervalOptions = ConfidenceIntervalOptions.model_construct()
     """How."""
     confidence: OrOff = None
     """How sure verdicts must be, and which intervals values get: level, correction, cluster_key, looks; off
@@ -357,7 +357,7 @@ class EvalSpecs(ConfigPart):
     """Comparisons of slices with slices; the slices are computed whether listed above or not."""
     metrics_specs: tuple[MetricsSpec, ...] = ()
     """The metrics and their thresholds."""
-    options: Options = Options()
+    options: Options = Options.model_construct()
     """What concerns the whole evaluation."""
     variants: tuple[VariantSpec, ...] = ()
     """Changed examples on which the models are called too."""

@@ -234,7 +234,7 @@ class SlicingSpec(ConfigPart):
 class CrossSlicingSpec(ConfigPart):
     """The slices of `baseline_spec` compared with other slices: their difference and ratio."""
 
-    baseline_spec: SlicingSpec = SlicingSpec()
+    baseline_spec: SlicingSpec = SlicingSpec.model_construct()
     """The slices to compare with."""
     slicing_specs: tuple[SlicingSpec, ...] = ()
     """The slices to compare; none means every slice that is not one of the baseline's."""

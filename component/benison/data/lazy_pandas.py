@@ -12,7 +12,6 @@ import contextlib
 import sys
 import threading
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -20,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 
-class _Watch(MetaPathFinder):
+class _Watch:
     """Hides pandas from one thread for a moment, and lets Arrow know when it is imported later."""
 
     def __init__(self) -> None:

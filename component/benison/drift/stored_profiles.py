@@ -18,6 +18,7 @@ from benison.errors import BenisonError, DataError, OutputError
 from benison.paths import Location, RemotePath, in_arrow, locate, write_whole
 from benison.slicing.bin_edges import DistinctNumbers
 from benison.slicing.keys import SLICE_KEY, SliceKey, slice_name
+from benison.table.row_files import read_rows
 from benison.table.schema import PROFILE_SCHEMA
 from benison.table.slices import as_key
 
@@ -164,9 +165,8 @@ def read_profile(file: Location) -> Profiles:
     """
     if not file.is_file():
         raise DataError(f"There is no profile {file}.")
-    system, name = in_arrow(file)
     try:
-        return restored(pq.read_table(name, filesystem=system))
+        return restored(read_rows(file))
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{file} cannot be read as a profile: {error}.") from error
 

@@ -24,7 +24,7 @@ from benison.results.checks_query import metrics_named
 from benison.results.query import judged
 from benison.results.result import EvalResult
 from benison.table.key import KEY_COLUMNS, VALUE
-from benison.table.slices import name_in_any_order, slice_ids
+from benison.table.slices import name_in_any_order, rows_by, slice_ids
 from benison.validation.verdict import BLESSED, NOT_BLESSED
 
 LABEL_COUNT = "label_count"
@@ -310,9 +310,12 @@ def _untimed(whole: pa.Table, timed: pa.Table) -> int:
     for rows in (whole, timed):
         overall = rows.filter(pc.equal(pc.list_value_length(rows["slice_key"]), 0))
         names = [c for c in KEY_COLUMNS if c in overall.schema.names]
-        by_key = overall.group_by(names).aggregate([("examples", "sum")])
-        counts.append(pc.max(by_key["examples_sum"]).as_py())
-    return 0 if None in counts else max(counts[0] - counts[1], 0)
+        examples = overall["examples"].to_numpy()
+        sizes = [int(examples[at].sum()) for at in rows_by(overall, names).values()]
+        if not sizes:
+            return 0
+        counts.append(max(sizes))
+    return max(counts[0] - counts[1], 0)
 
 
 def _texts(rows: pa.Table) -> list[Any]:

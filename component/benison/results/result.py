@@ -39,7 +39,7 @@ from benison.table import documents
 from benison.table.key import CHANGE, KEY_COLUMNS, SLICE_RATIO, VALUE, VIEW_COLUMNS
 from benison.table.row_files import ANALYSIS
 from benison.table.schema import METRICS_SCHEMA, PLOTS_SCHEMA
-from benison.table.slices import grouped, slice_ids
+from benison.table.slices import rows_by, slice_ids
 from benison.table.words import metric_kind
 from benison.validation.terms import LOWER
 from benison.validation.verdict import Verdict
@@ -260,8 +260,7 @@ class EvalResult:
     def _sides(self) -> dict[str, set[str]]:
         """On which sides each metric has thresholds, by its name in the results."""
         sides: dict[str, set[str]] = {name: set() for name in self.metric_names()}
-        judged = grouped(self.verdict.table, ["metric", "side"])
-        for name, side in zip(*(judged[c].to_pylist() for c in ("metric", "side")), strict=True):
+        for name, side in rows_by(self.verdict.table, ["metric", "side"]):
             sides.setdefault(name, set()).update({side} - {""})
         return sides
 

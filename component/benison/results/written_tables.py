@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from benison.errors import OutputError
 from benison.output import blessing
-from benison.paths import Location, in_arrow
+from benison.paths import Location
 from benison.table import documents
+from benison.table.row_files import read_rows
 from benison.table.schema import (
     CHECKS_SCHEMA,
     PROBES_SCHEMA,
@@ -46,7 +46,7 @@ def written_table(path: Location, schema: pa.Schema) -> pa.Table:
         OutputError: It lacks columns.
         ValueError: A value is missing, or of a type that does not fit.
     """
-    table = _table(path)
+    table = read_rows(path)
     try:
         return upgraded(table, schema)
     except KeyError:
@@ -65,7 +65,7 @@ def written_verdict(directory: Location) -> Verdict:
         ValueError: It has not the fields, or the columns, of a verdict.
     """
     path = directory / CHECKS
-    checks = whole(completed(_table(path), CHECKS_SCHEMA)) if path.is_file() else None
+    checks = whole(completed(read_rows(path), CHECKS_SCHEMA)) if path.is_file() else None
     document = documents.read_json((directory / "verdict.json").read_bytes())
     return Verdict.from_dict(document, checks)
 
@@ -93,9 +93,4 @@ def _optional_table(directory: Location | None, name: str, schema: pa.Schema) ->
         return schema.empty_table()
     blessing.check_whole(directory, name)
     with readable(directory):
-        return whole(completed(_table(directory / name), schema))
-
-
-def _table(path: Location) -> pa.Table:
-    file_system, name = in_arrow(path)
-    return pq.read_table(name, filesystem=file_system)
+        return whole(completed(read_rows(directory / name), schema))

@@ -24,6 +24,7 @@ from benison.results.result import EvalResult
 from benison.sinks.metrics_file import check_file, write_file
 from benison.sinks.result_names import shared_model_of, shared_path
 from benison.table.key import CHANGE, VALUE, Key
+from benison.table.slices import rows_by
 from benison.table.words import metric_text
 from benison.validation.terms import CHANGE_ABSOLUTE, CHANGE_RELATIVE, FAIL, LOWER, PASS
 
@@ -180,13 +181,9 @@ def _origin(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _rules(result: EvalResult) -> Iterator[tuple[str, ...]]:
     """Each bound, the slices on which it stands, and how many passed, failed, and did neither."""
     keys = ["metric", "kind", "check", "side", "bound"]
-    table = result.verdict.table
-    counts = (
-        table.select([*keys, "outcome"]).group_by([*keys, "outcome"]).aggregate([([], "count_all")])
-    )
     rules: dict[tuple[Any, ...], dict[str, int]] = {}
-    for row in counts.to_pylist():
-        rules.setdefault(tuple(row[key] for key in keys), {})[row["outcome"]] = row["count_all"]
+    for (*rule, outcome), rows in rows_by(result.verdict.table, [*keys, "outcome"]).items():
+        rules.setdefault(tuple(rule), {})[outcome] = len(rows)
     for (metric, kind, check, side, bound), outcomes in list(rules.items())[:_MOST_RULES]:
         least = "at least" if side == LOWER else "at most"
         has_to = "" if bound is None else f"{_CHANGES.get(check, '')}{least} {bound:g}"

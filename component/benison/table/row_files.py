@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -48,6 +48,19 @@ class RowFiles:
             else:
                 with path.open() as source, target.open("wb") as copy:
                     shutil.copyfileobj(source, copy)
+
+
+def read_rows(path: Location, columns: Sequence[str] | None = None) -> pa.Table:
+    """The rows of a Parquet file, or some columns of them.
+
+    Arrow's own `read_table` imports an engine for it that it does not need.
+    """
+    file_system, name = in_arrow(path)
+    with pq.ParquetFile(name, filesystem=file_system) as file:
+        names = file.schema_arrow.names if columns is None else list(columns)
+        # Arrow cannot read lists of a file without row groups.
+        rows = file.read(names) if file.num_row_groups else file.schema_arrow.empty_table()
+        return rows.select(names)
 
 
 def _linked(source: Path, target: Path) -> None:

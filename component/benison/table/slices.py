@@ -70,16 +70,23 @@ def name_in_any_order(table: pa.Table, asked: str) -> str | None:
     return None
 
 
-def grouped(table: pa.Table, by: Sequence[str], *aggregations: Any) -> pa.Table:
-    """The distinct rows of some columns, with aggregations of others as `pa.TableGroupBy` has them.
+def rows_by(table: pa.Table, names: Sequence[str]) -> dict[tuple[Any, ...], Index]:
+    """The distinct rows of some columns, in the order in which they come, and where each is.
 
-    Arrow 18 takes whatever is in memory for the size of a chunk without rows, and asks for gigabytes.
+    Arrow's own `group_by` imports an engine for it, and takes memory without bounds for chunks without rows.
     """
-    if not table.num_rows:
-        nulls = pa.table([pa.nulls(1, field.type) for field in table.schema], schema=table.schema)
-        return grouped(nulls, by, *aggregations).slice(0, 0)
-    filled = pa.Table.from_batches(table.to_batches(), table.schema)
-    return filled.group_by(list(by), use_threads=False).aggregate(list(aggregations))
+    codes = np.zeros(table.num_rows, np.int64)
+    for name in names:
+        column = table[name].combine_chunks().dictionary_encode("encode")
+        if len(column.dictionary) > 1:  # most columns of keys hold one value
+            both = codes * len(column.dictionary) + column.indices.to_numpy()
+            codes = pa.array(both).dictionary_encode().indices.to_numpy().astype(np.int64)
+    order = np.argsort(codes, kind="stable")
+    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    groups = np.split(order, starts[1:]) if len(order) else []
+    firsts = table.select(list(names)).take(pa.array([group[0] for group in groups], pa.int64()))
+    keys = (tuple(row.values()) for row in firsts.to_pylist())
+    return dict(zip(keys, groups, strict=True))
 
 
 def sides(name: str, key: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any] | None]:
@@ -277,12 +284,4 @@ def sort_key(key: SliceKey) -> tuple[int, tuple[str, ...], Sequence[tuple[float,
 
 def rows_by_key(table: pa.Table) -> dict[Key, Index]:
     """The rows of each key of a table of metrics."""
-    keys = table.select(list(KEY_COLUMNS)).combine_chunks()
-    texts = [keys[name].cast(pa.string()) for name in KEY_COLUMNS]
-    joined = pc.binary_join_element_wise(*texts, _SEPARATOR).combine_chunks().dictionary_encode()
-    codes = joined.indices.to_numpy()
-    order = np.argsort(codes, kind="stable")
-    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
-    groups = np.split(order, starts[1:]) if len(order) else []
-    firsts = keys.take(pa.array([group[0] for group in groups], pa.int64())).to_pylist()
-    return {Key.of(row): group for row, group in zip(firsts, groups, strict=True)}
+    return {Key(*values): rows for values, rows in rows_by(table, KEY_COLUMNS).items()}

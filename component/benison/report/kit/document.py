@@ -10,9 +10,9 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hashlib
+import pkgutil
 import re
 from collections.abc import Sequence
-from importlib import resources
 
 from benison.report.look import colours
 from benison.table.words import FEW_EXAMPLES
@@ -59,8 +59,9 @@ class Document:
 
 def _asset(name: str) -> str:
     """A script, style sheet or template, less what only its authors read."""
-    text = (resources.files("benison.report") / name).read_text(encoding="utf-8")
-    return _FOR_AUTHORS.sub("", text)
+    content = pkgutil.get_data("benison.report", name)
+    assert content is not None, name
+    return _FOR_AUTHORS.sub("", content.decode())
 
 
 def _digest(text: str) -> str:

@@ -30,7 +30,7 @@ from benison.table.key import (
     VIEW_COLUMNS,
     Key,
 )
-from benison.table.slices import grouped, rows_by_key, slice_id, slice_ids
+from benison.table.slices import rows_by, rows_by_key, slice_id, slice_ids
 from benison.table.words import cut, distinct, metric_kind, metric_text, view_text
 from benison.validation.terms import FAIL
 
@@ -131,8 +131,7 @@ class PageColumns:
     def views(self) -> list[Key]:
         """The views of the candidates, in the order of the results."""
         candidates = {spec.name for spec in self.result.config.candidate_specs}
-        rows = grouped(self._rows, VIEW_COLUMNS).to_pylist()
-        keys = [Key("", **row) for row in rows]
+        keys = [Key("", *values) for values in rows_by(self._rows, VIEW_COLUMNS)]
         return [key for key in keys if key.model in candidates]
 
     def baseline_of(self, view: Key) -> Key | None:

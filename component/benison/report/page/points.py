@@ -24,6 +24,7 @@ from benison.report.page.page_columns import ROW_COLUMNS
 from benison.report.page.payload import Payload
 from benison.results.written_tables import readable
 from benison.table.key import VIEW_COLUMNS, Key
+from benison.table.row_files import read_rows
 from benison.table.schema import PLOTS_SCHEMA, upgraded, whole
 from benison.table.slices import slice_ids
 from benison.table.words import cut
@@ -104,13 +105,10 @@ def key_columns(plots: Location | pa.Table) -> pa.Table:
     """The columns that identify each plot, without its points."""
     if isinstance(plots, pa.Table):
         return plots.select(ROW_COLUMNS)
-    file_system, name = in_arrow(plots)
     with readable(plots):
         if _is_current(plots):
-            return whole(pq.read_table(name, filesystem=file_system, columns=ROW_COLUMNS))
-        return upgraded(pq.read_table(name, filesystem=file_system), PLOTS_SCHEMA).select(
-            ROW_COLUMNS
-        )
+            return whole(read_rows(plots, ROW_COLUMNS))
+        return upgraded(read_rows(plots), PLOTS_SCHEMA).select(ROW_COLUMNS)
 
 
 def _is_current(plots: Location) -> bool:
@@ -146,8 +144,7 @@ def _columns(points: Any) -> dict[str, Array]:
 
 def _batches(plots: Location | pa.Table) -> Iterator[pa.RecordBatch]:
     if not isinstance(plots, pa.Table) and not _is_current(plots):
-        old_system, old_name = in_arrow(plots)
-        plots = upgraded(pq.read_table(old_name, filesystem=old_system), PLOTS_SCHEMA)
+        plots = upgraded(read_rows(plots), PLOTS_SCHEMA)
     if isinstance(plots, pa.Table):
         yield from plots.to_batches(max_chunksize=_ROWS)
         return

@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 from benison.metrics import About
 from benison.report.page.axis import level
 from benison.results.result import EvalResult
-from benison.table.key import CHANGE, VALUE, Key
-from benison.table.slices import grouped
+from benison.table.key import CHANGE, KEY_COLUMNS, VALUE, Key
+from benison.table.slices import rows_by
 from benison.table.words import cut, view_text
 from benison.validation.terms import FAIL, PASS
 from benison.validation.verdict import checks_text
@@ -123,10 +123,8 @@ def _overall(result: EvalResult) -> dict[Key, Row]:
 def _outcomes(result: EvalResult) -> defaultdict[Key, Counter[str]]:
     """The checks of each metric by outcome."""
     outcomes: defaultdict[Key, Counter[str]] = defaultdict(Counter)
-    names = [field.name for field in dataclasses.fields(Key)]
-    counted = grouped(result.verdict.table, [*names, "outcome"], ([], "count_all"))
-    for row in counted.to_pylist():
-        outcomes[Key.of(row).as_kind(VALUE)][row["outcome"]] += row["count_all"]
+    for (*key, outcome), rows in rows_by(result.verdict.table, [*KEY_COLUMNS, "outcome"]).items():
+        outcomes[Key(*key).as_kind(VALUE)][outcome] += len(rows)
     return outcomes
 
 
