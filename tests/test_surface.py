@@ -80,6 +80,33 @@ def test_what_is_not_there_is_said_as_of_any_module() -> None:
     assert set(benison.__all__) <= set(dir(benison))
 
 
+AGES = """
+import gc, weakref, benison
+
+class Cycle:
+    def __init__(self):
+        self.itself = self
+
+cycle = weakref.ref(Cycle())
+if FROZEN:
+    gc.freeze()
+benison.evaluate
+assert gc.isenabled()
+young = len(gc.get_objects(generation=0)) + len(gc.get_objects(generation=1))
+assert (young < 2_000) != FROZEN, young
+assert bool(gc.get_freeze_count()) == FROZEN
+gc.collect()
+assert (cycle() is None) != FROZEN
+"""
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_what_imports_leave_in_memory_is_old_unless_the_program_keeps_generations_of_its_own(
+    frozen: bool,
+) -> None:
+    imported_by(f"exec({AGES!r}, {{'FROZEN': {frozen}}})")
+
+
 EVALUATES_WITHOUT_PANDAS = """
 import json, pathlib, sys, benison, pyarrow as pa, pyarrow.csv, pyarrow.parquet
 
