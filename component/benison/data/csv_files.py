@@ -316,10 +316,8 @@ def _opened(
     path: str, convert: csv.ConvertOptions, only_first: bool = False
 ) -> Iterator[_Opened | None]:
     """The batches of a CSV file, with `only_first` one of them; None for a file without a line."""
-    types_known = convert.column_types and not only_first
-    options = csv.ReadOptions(
-        block_size=min(_READ_BYTES, BLOCK_BYTES) if types_known else BLOCK_BYTES
-    )
+    most = _READ_BYTES if convert.column_types else BLOCK_BYTES
+    options = csv.ReadOptions(block_size=min(most, BLOCK_BYTES))
     _Unraisable.install()
     with open_stream(path) as stream, _in_blocks(path, options.block_size):
         pieces = _Pieces(stream, only_first)
