@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 from pyarrow import fs
 
@@ -24,13 +28,17 @@ sys.stdin.read()
 @contextmanager
 def server() -> Iterator[str]:
     """The URL of a server that runs meanwhile."""
-    with subprocess.Popen(
-        [sys.executable, "-c", _SERVER],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        subprocess.Popen(
+            [sys.executable, "-c", _SERVER],
+            env={**os.environ, "MOTO_RECORDER_FILEPATH": f"{folder}/requests"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as process,
+    ):
         assert process.stdout is not None
         yield f"http://127.0.0.1:{int(process.stdout.readline())}"
         process.kill()
@@ -47,6 +55,7 @@ class Bucket:
     """A bucket of the server, seen from outside."""
 
     def __init__(self, url: str, name: str) -> None:
+        self.url = url
         self.store = file_system(url)
         self.name = name
         self.address = f"s3://{name}"
@@ -83,3 +92,26 @@ class Bucket:
     def delete(self, key: str) -> None:
         """Remove a file."""
         self.store.delete_file(f"{self.name}/{key}")
+
+    @contextmanager
+    def recorded(self) -> Iterator[Callable[[], list[str]]]:
+        """What has been asked of the server meanwhile: the ranges of all reads, in their order."""
+
+        def recorder(method: str, action: str) -> str:
+            request = Request(f"{self.url}/moto-api/recorder/{action}", method=method)  # noqa: S310
+            with urlopen(request) as answer:  # noqa: S310
+                return str(answer.read(), "utf-8")
+
+        def ranges() -> list[str]:
+            asked = map(json.loads, filter(None, recorder("GET", "download-recording").split("\n")))
+            read = (
+                request["headers"].get("Range") for request in asked if request["method"] == "GET"
+            )
+            return [each for each in read if each]
+
+        recorder("POST", "reset-recording")
+        recorder("POST", "start-recording")
+        try:
+            yield ranges
+        finally:
+            recorder("POST", "stop-recording")

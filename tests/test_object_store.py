@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import html
 import json
+import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from typer.testing import CliRunner
 
 import benison
 from benison.cli import app
+from benison.data.dataset import Dataset
 from benison.errors import OutputError
 from benison.output import blessing, directory, upload
 from benison.paths import RemotePath, locate
@@ -66,6 +70,36 @@ def test_every_path_may_be_on_an_object_store(stored: Bucket, in_folder: Path) -
     assert run("evaluate", "--spec", f"{at}/spec.json").exit_code == 0
     assert run("report", f"{at}/runs/1", f"{at}/runs/2", "-o", f"{at}/all.html").exit_code == 0
     assert not [*in_folder.glob("s3*"), *in_folder.glob("gs*")]
+
+
+def test_the_next_row_group_is_fetched_while_one_is_in_use(
+    bucket: Bucket, trips: pa.Table, tmp_path: Path
+) -> None:
+    pq.write_table(trips, tmp_path / "a.parquet", row_group_size=-(-trips.num_rows // 3))
+    footer = pq.read_metadata(tmp_path / "a.parquet")
+    firsts = [footer.row_group(group).column(0) for group in range(footer.num_row_groups)]
+    begins = [
+        f"bytes={first.dictionary_page_offset or first.data_page_offset}-" for first in firsts
+    ]
+    dataset = Dataset.open(bucket.upload(tmp_path / "a.parquet", "a.parquet"))
+    with bucket.recorded() as ranges, closing(dataset.batches()) as batches:
+        first = next(batches)
+        assert is_soon(lambda: any(each.startswith(begins[1]) for each in ranges())), ranges()
+        assert not any(each.startswith(begins[2]) for each in ranges())
+        rest = [*batches]
+        assert len(ranges()) == 1 + len(begins), "the footer, and each row group once"
+    read = pa.Table.from_batches([first, *rest]).cast(trips.schema)
+    assert read.drop_columns("tags").equals(trips.drop_columns("tags"))
+
+
+def is_soon(condition: Callable[[], bool], seconds: float = 30) -> bool:
+    """Whether something becomes true."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 @ON_EACH_STORE

@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benison.data.ahead import read_ahead
 from benison.data.reading import Inspected, Part, ReadOptions, Rules
-from benison.paths import in_arrow
+from benison.paths import RemotePath, in_arrow, locate
 
 
 def _open(path: str, **options: Any) -> Any:
@@ -31,16 +32,37 @@ def inspect(path: str, rules: Rules) -> Inspected:
 
 
 def read(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
-    """The rows of some row groups, or of all."""
+    """The rows of some row groups, or of all.
+
+    Of a file on a store the next row group is fetched while one is in use: Arrow asks for it only when
+    its first row is wanted.
+    """
     metadata = _metadata(path)
     schema = metadata.schema.to_arrow_schema()
     present = options.present(schema.names)
     # Text is a dictionary in most files already; decoding it would only be undone by slicing.
     coded = _coded(metadata)
     text = [n for n in present if n in coded and pa.types.is_string(schema.field(n).type)]
-    with _open(path, read_dictionary=text, pre_buffer=True) as file:
-        groups = None if options.row_groups is None else list(options.row_groups)
-        yield from file.iter_batches(options.batch_size, row_groups=groups, columns=present)
+
+    every = range(metadata.num_row_groups)
+    groups = [*(every if options.row_groups is None else options.row_groups)]
+
+    def rows(groups: list[int]) -> Iterator[pa.RecordBatch]:
+        # The footer is there: a store would be asked for it once more.
+        with _open(path, metadata=metadata, read_dictionary=text, pre_buffer=True) as file:
+            yield from file.iter_batches(options.batch_size, row_groups=groups, columns=present)
+
+    if isinstance(locate(path), RemotePath):
+        for batches in read_ahead(_begun(rows([group])) for group in groups):
+            yield from batches
+    elif groups:
+        yield from rows(groups)
+
+
+def _begun(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The batches of a row group, of which the first is read: all bytes of the group are here then."""
+    first = next(batches, None)
+    return batches if first is None else chain([first], batches)
 
 
 def _coded(metadata: Any) -> set[str]:

@@ -24,7 +24,10 @@ Objects: TypeAlias = npt.NDArray[np.object_]
 Offsets: TypeAlias = npt.NDArray[np.int64]
 Words: TypeAlias = npt.NDArray[np.uint32]
 
-_BLOCK_BYTES = 2**23
+_FIRST_BYTES, _BLOCK_BYTES = (
+    2**20,
+    2**23,
+)  # whoever looks at the first records needs no more of them
 _GZIP_MAGIC = b"\x1f\x8b"
 _MASK_DELTA = 0xA282EAD8  # tensorflow/core/lib/hash/crc32c.h
 _LENGTH = struct.Struct("<Q")
@@ -108,18 +111,18 @@ def _crc32c() -> Crc:
 
 def _blocks(file: BinaryIO) -> Iterator[bytes]:
     """The bytes of a file; those before a fault come before its exception."""
-    pieces, size = [], 0
+    pieces, size, most = [], 0, min(_FIRST_BYTES, _BLOCK_BYTES)
     fault: Exception | None = None
     while fault is None:
         try:
-            piece = file.read1(_BLOCK_BYTES - size)  # type: ignore[attr-defined]
+            piece = file.read1(most - size)  # type: ignore[attr-defined]
         except Exception as error:  # isal has one of its own beside those of files
             fault, piece = error, b""
         pieces.append(piece)
         size += len(piece)
-        if size >= _BLOCK_BYTES or not piece:
+        if size >= most or not piece:
             yield b"".join(pieces)
-            pieces, size = [], 0
+            pieces, size, most = [], 0, min(2 * most, _BLOCK_BYTES)
         if not piece:
             break
     if fault is not None:
