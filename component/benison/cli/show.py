@@ -9,8 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from benison.cli.options import AsJson, Output, errors, locations, result_document
-from benison.errors import OutputError
-from benison.paths import locate, write_whole
+from benison.output.report_file import PAGE, ReportFile
 from benison.report import history, page
 from benison.results import query
 from benison.results.checks_query import metrics_named, slice_named
@@ -130,14 +129,6 @@ def write_page(output: str, page: str) -> None:
     """Write a file whole or not at all.
 
     Raises:
-        OutputError: It cannot be written.
+        OutputError: It cannot be written, or another kind of file would be lost.
     """
-    path = locate(output, OutputError)
-    try:
-        if path.is_dir():
-            raise OutputError(
-                f"The report cannot be written to {path}: it is a directory. Name a file."
-            )
-        write_whole(path, page.encode())
-    except OSError as error:
-        raise OutputError(f"The report cannot be written to {path}: {error}.") from error
+    ReportFile(output, PAGE).write(page.encode())

@@ -27,10 +27,11 @@ __all__ = ["MANIFEST", "MARKERS", "check_output", "is_unfinished", "output_direc
 def output_directory(path: Location, overwrite: bool = False) -> Iterator[Path]:
     """A folder to write into, which becomes `path` when the block ends without an exception.
 
-    On this machine it is a hidden sibling that no reader looks at. If the block fails, the folder is
-    removed; if the process is killed, the next run of the same output on the same machine removes it. With
-    `overwrite`, the old result stays until the new one is complete; a process that is killed between the
-    two renames leaves neither. `benison.output.upload` says what happens on an object store.
+    On this machine it is a hidden sibling that no reader looks at; where `path` is a link, of what it leads
+    to, and the link stays. If the block fails, the folder is removed; if the process is killed, the next run
+    of the same output on the same machine removes it. With `overwrite`, the old result stays until the new
+    one is complete; a process that is killed between the two renames leaves neither.
+    `benison.output.upload` says what happens on an object store.
 
     Raises:
         OutputError: `path` exists already, or cannot be written.
@@ -42,7 +43,7 @@ def output_directory(path: Location, overwrite: bool = False) -> Iterator[Path]:
                 yield folder
                 check_output(path, overwrite)  # another run may have been first
         else:
-            with _renamed(Path(os.path.abspath(path)), overwrite) as folder:
+            with _renamed(Path(os.path.realpath(path)), overwrite) as folder:
                 yield folder
     except (OSError, pa.ArrowException) as error:
         raise OutputError(
@@ -83,7 +84,7 @@ def scratch(beside: Location | None) -> Iterator[Location]:
 def _scratch_folder(beside: Location) -> Location:
     if isinstance(beside, RemotePath):
         return beside.parent / f"benison-{uuid.uuid4().hex}"
-    partial = _partial(Path(os.path.abspath(beside)))
+    partial = _partial(Path(os.path.realpath(beside)))
     partial.mkdir(parents=True)
     return partial
 
@@ -185,7 +186,7 @@ def remove_abandoned(path: Location) -> None:
     """Remove the partial folders of this output whose processes, on this machine, no longer run."""
     if not isinstance(path, Path):  # on an object store there are none
         return
-    host = socket.gethostname()
+    path, host = Path(os.path.realpath(path)), socket.gethostname()
     for left in path.parent.glob(f".{glob.escape(path.name)}.{glob.escape(host)}.*.partial"):
         pid = left.name.removeprefix(f".{path.name}.{host}.").split(".", 1)[0]
         if pid.isdigit() and not _runs(int(pid)):

@@ -25,8 +25,8 @@ from xml.etree.ElementTree import Element, SubElement
 import pyarrow.compute as pc
 
 from benison.config.weak_slice_options import CHANGE as CHANGE_LOSS
-from benison.errors import OutputError, visible
-from benison.paths import locate, write
+from benison.errors import visible
+from benison.output.report_file import JUNIT, SUMMARY, ReportFile
 from benison.results.result import EvalResult
 from benison.table.key import CHANGE, KEY_COLUMNS, VALUE, Key
 from benison.table.slices import slice_ids
@@ -57,8 +57,7 @@ class Reports:
     @cached_property
     def _before(self) -> bytes:
         """What the summary held when this was first asked."""
-        path = locate(self.summary or "", OutputError)
-        content = path.read_bytes() if path.is_file() else b""
+        content = ReportFile(self.summary or "", SUMMARY).read()
         return content.rstrip(b"\n") + b"\n\n" if content.strip() else b""
 
     @contextmanager
@@ -93,19 +92,10 @@ class Reports:
 
     def _write(self, suite: Element, page: str) -> None:
         if self.junit is not None:
-            _write(self.junit, _document(suite))
+            ReportFile(self.junit, JUNIT).write(_document(suite), make_folders=True)
         if self.summary is not None:
-            _write(self.summary, page.encode(), lambda: self._before)
-
-
-def _write(
-    path: str | os.PathLike[str], content: bytes, before: Callable[[], bytes] = bytes
-) -> None:
-    try:
-        write(locate(path, OutputError), before() + content)
-    except OSError as error:
-        reason = error.strerror or error
-        raise OutputError(f"The report {path} cannot be written: {reason}.") from error
+            file = ReportFile(self.summary, SUMMARY)
+            file.write(self._before + page.encode(), make_folders=True)
 
 
 def markdown(text: str) -> str:
@@ -163,7 +153,7 @@ def write_cases(
             _say(case, "failure", reason, "alert")
         made.append(case)
     now = datetime.datetime.now(datetime.UTC).isoformat()
-    _write(path, _document(_suite(made, facts, now, 0)))
+    ReportFile(path, JUNIT).write(_document(_suite(made, facts, now, 0)), make_folders=True)
 
 
 def _document(suite: Element) -> bytes:

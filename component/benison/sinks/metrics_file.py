@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
 from typing import Any
 
-from benison.errors import ConfigError, MissingExtraError, OutputError
-from benison.paths import Location, check_writable, locate, write_whole
+from benison.errors import ConfigError, MissingExtraError
+from benison.output.report_file import DVC, PROMETHEUS, ReportFile
 from benison.results.overall import headline
 from benison.results.result import EvalResult
 from benison.sinks.headline_rows import Gauge, gauges
@@ -26,10 +25,10 @@ class PrometheusMetrics:
         _client()
 
     def publish(self, result: EvalResult) -> None:
-        write_file(self.path, _exposition(gauges(result)))
+        ReportFile(self.path, PROMETHEUS).write(_exposition(gauges(result)))
 
     def check_target(self) -> None:
-        check_file(self.path)
+        ReportFile(self.path, PROMETHEUS).check()
 
 
 def _client() -> Any:
@@ -73,38 +72,13 @@ class DvcMetrics:
             "examples": result.manifest["rows"],
             "overall": headline(result),
         }
-        write_file(self.path, (json.dumps(document, indent=2, allow_nan=False) + "\n").encode())
+        content = json.dumps(document, indent=2, allow_nan=False) + "\n"
+        ReportFile(self.path, DVC).write(content.encode())
 
     def check_target(self) -> None:
-        check_file(self.path)
+        ReportFile(self.path, DVC).check()
 
 
 def _check_named(kind: str, path: str, example: str) -> None:
     if not path:
         raise ConfigError(f"{kind} needs the file to write: {kind}={example}.")
-
-
-def check_file(path: str) -> None:
-    """Find before there is a result what would keep it from being written.
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
-    _at(path, check_writable)
-
-
-def write_file(path: str, content: bytes) -> None:
-    """Write a file whole or not at all, at a local path or an address.
-
-    Raises:
-        OutputError: It cannot be written.
-    """
-    _at(path, lambda location: write_whole(location, content))
-
-
-def _at(path: str, act: Callable[[Location], None]) -> None:
-    location = locate(path, OutputError)
-    try:
-        act(location)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error

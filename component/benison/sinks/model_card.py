@@ -15,13 +15,13 @@ from markdown_it import MarkdownIt
 from ruamel.yaml import YAML
 
 from benison.errors import ConfigError, OutputError, visible
+from benison.output.report_file import CARD, ReportFile
 from benison.paths import locate
 from benison.report.ci import facts_of, markdown, markdown_table, metric_name
 from benison.report.look import colours
 from benison.results.overall import headline, overall
 from benison.results.query import judged
 from benison.results.result import EvalResult
-from benison.sinks.metrics_file import check_file, write_file
 from benison.sinks.result_names import shared_model_of, shared_path
 from benison.table.key import CHANGE, VALUE, Key
 from benison.table.slices import rows_by
@@ -66,10 +66,10 @@ class ModelCard:
         return locate(self.path, ConfigError).suffix
 
     def publish(self, result: EvalResult) -> None:
-        write_file(self.path, self.text(result).encode())
+        ReportFile(self.path, CARD).write(self.text(result).encode())
 
     def check_target(self) -> None:
-        check_file(self.path)
+        ReportFile(self.path, CARD).check()
         self._before()
 
     def text(self, result: EvalResult) -> str:
