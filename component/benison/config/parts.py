@@ -172,6 +172,12 @@ class AggregationOptions(ConfigPart):
         if not any(getattr(self, field) for field in averages):
             yield Fault((), f"names no average; set one of {', '.join(averages)}.")
         yield from exclusive(self, "class_weights", "top_k_list")
+        for class_id, weight in self.class_weights.items():
+            if weight < 0:
+                text = f"is {weight:g}, and a mean with weights below 0 is in no range; give 0 or more."
+                yield Fault(("class_weights", class_id), text)
+        if self.class_weights and not any(self.class_weights.values()):
+            yield Fault(("class_weights",), "are all 0, so that there is nothing to average over.")
 
 
 class BinarizationOptions(ConfigPart):

@@ -44,6 +44,8 @@ class GenericValueThreshold(ConfigPart):
             yield Fault(
                 (), "has neither lower_bound nor upper_bound, so every number would pass; give one."
             )
+        elif low in (None, -math.inf) and high in (None, math.inf):
+            yield Fault((), "has infinite bounds, so every number would pass; give finite ones.")
         if low is not None and high is not None and low > high:
             yield Fault(
                 ("lower_bound",), f"{low} is above the upper_bound {high}: no value would pass."
@@ -72,6 +74,9 @@ class GenericChangeThreshold(ConfigPart):
             yield Fault(
                 ("direction",), "a bound needs LOWER_IS_BETTER or HIGHER_IS_BETTER to be one."
             )
+        for field in ("absolute", "relative"):
+            if math.isinf(getattr(self, field) or 0):
+                yield Fault((field,), "is infinite, which bounds no change; give a finite number.")
 
 
 def _not_nan(part: ConfigPart, *fields: str) -> Iterator[Fault]:

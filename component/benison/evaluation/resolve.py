@@ -22,6 +22,7 @@ from benison.errors import BenisonError, ConfigError, suggestion
 from benison.evaluation.aliases import with_our_names
 from benison.evaluation.check import Known, all_faults
 from benison.evaluation.compiled import with_compiled
+from benison.evaluation.doubts import doubts
 from benison.evaluation.examples import open_examples
 from benison.metrics import modules
 from benison.metrics.modules import Origin, UserMetrics
@@ -107,7 +108,8 @@ def resolve(request: Request) -> Resolved:
     findings.add(fault for fault in faults if _metric_of(fault) not in unknown)
     if findings.any_faults:
         raise findings.error()
-    return Resolved(plan, paths or {}, dataset, metrics, (*words, *in_memory(paths or {})))
+    sentences = (*words, *doubts(plan, names), *in_memory(paths or {}))
+    return Resolved(plan, paths or {}, dataset, metrics, sentences)
 
 
 def with_examples_per_slice(config: EvalConfig, rows: int) -> EvalConfig:
