@@ -75,8 +75,8 @@ class Own(ExampleCount):
 @pytest.mark.parametrize(
     ("path", "sentence"),
     [
-        ("/", "The report cannot be written to"),
-        ("..", "The report cannot be written to"),
+        ("/", "cannot be written: "),
+        ("..", "cannot be written: "),
         ("", "A path is empty text"),
     ],
 )
@@ -100,7 +100,7 @@ def test_a_pipe_is_written_to_and_stays(tmp_path: Path) -> None:
 def test_a_page_that_cannot_be_written(folder: Path, tmp_path: Path) -> None:
     done = command(str(folder / "run-0"), "--output", str(tmp_path / "no" / "where.html"))
     assert done.exit_code == 2
-    assert "The report cannot be written to" in " ".join(done.output.split())
+    assert "cannot be written: " in " ".join(done.output.split())
     missing = command("nowhere", "--output", str(tmp_path / "x.html"))
     assert missing.exit_code == 2
     assert "There is no result at nowhere." in missing.output

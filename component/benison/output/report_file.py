@@ -15,7 +15,7 @@ _HEAD = 4096  # bytes; enough for what a file begins with, however it is indente
 
 
 @dataclasses.dataclass(frozen=True)
-class Kind:
+class ReportKind:
     """What a report is, and how its files are told."""
 
     name: str
@@ -31,12 +31,12 @@ class Kind:
         return not begun or (named and begun.startswith(self.starts))
 
 
-PAGE = Kind("an HTML page", (b"<!doctypehtml", b"<html", b"<!--"))
-JUNIT = Kind("a JUnit file", (b"<?xml", b"<testsuite"))
-PROMETHEUS = Kind("a file of Prometheus' metrics", (b"#helpbenison_",))
-SUMMARY = Kind("a page of Markdown (.md)", endings=("", ".md", ".markdown", ".txt"))
-CARD = Kind("a model card")  # its writer looks for the mark
-DVC = Kind("a file of DVC's metrics that Benison wrote", (b'{"verdict":{"status":',))
+PAGE = ReportKind("an HTML page", (b"<!doctypehtml", b"<html", b"<!--"))
+JUNIT = ReportKind("a JUnit file", (b"<?xml", b"<testsuite"))
+PROMETHEUS = ReportKind("a file of Prometheus' metrics", (b"#helpbenison_",))
+SUMMARY = ReportKind("a page of Markdown (.md)", endings=("", ".md", ".markdown", ".txt"))
+CARD = ReportKind("a model card")  # its writer looks for the mark
+DVC = ReportKind("a file of DVC's metrics that Benison wrote", (b'{"verdict":{"status":',))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +44,7 @@ class ReportFile:
     """A file, or the address of one, that a report is written to."""
 
     path: str | os.PathLike[str]
-    kind: Kind
+    kind: ReportKind
 
     def check(self) -> None:
         """Find before there is a report what would keep it from being written.
