@@ -134,6 +134,15 @@ def test_the_slices_are_features_of_few_values_and_bins(in_folder: Path) -> None
     assert config.model_specs[0].example_weight_key == "weight"
 
 
+def test_every_hour_is_a_slice_and_minutes_are_binned(in_folder: Path) -> None:
+    minute = np.arange(4_800) % 1_440
+    table = pa.table({"hour": minute // 60, "minute": minute, "tip": minute % 2, "score": 0.1})
+    pq.write_table(table, "eval.parquet")
+    run("init", "eval.parquet")
+    config = benison.EvalConfig.load("eval.yaml")
+    assert [str(spec) for spec in config.slicing_specs] == ["Overall", "hour", "bins of minute"]
+
+
 def test_a_log_of_inspect_has_its_references_and_averages_of_its_scores(in_folder: Path) -> None:
     log = Path(__file__).parent / "data/scores/sums.eval"
     first = run("init", str(log))

@@ -148,6 +148,39 @@ def test_residuals_of_parts_are_those_of_all(column: pa.Array) -> None:
     assert apart.sum() == pytest.approx(known_residuals.var() * len(known_residuals))
 
 
+@pytest.mark.parametrize("centre", [41.9, -87.6, 0.0, 1.7e9], ids=str)
+def test_cells_of_many_numbers_are_fine_wherever_these_are(centre: float) -> None:
+    """As NumPy counts them from the lowest number of each cell on: no number is in the cell above its own."""
+    column = np.random.default_rng(4).normal(centre, 0.05, 20_000)
+    rows = []
+    for values in (column, -column):
+        made = ResidualMoments.of(pa.array(values), np.zeros(len(values)))
+        order = np.argsort(made.values.to_numpy())
+        edges = [*made.values.to_numpy()[order], np.inf]
+        assert made.rows[order].tolist() == np.histogram(values, edges)[0].tolist()
+        rows.append(made.rows)
+        assert len(made.rows) > 1_000
+        assert made.rows.max() < 200
+    assert len(rows[0]) == pytest.approx(len(rows[1]), abs=2)
+
+
+@pytest.mark.parametrize("hours", [24, 25, 26])
+def test_whole_numbers_of_few_values_are_each_a_bin(hours: int) -> None:
+    """Hours are not cut in quantiles: of one in which the model is off its own number is said."""
+    rng = np.random.default_rng(6)
+    hour, residual = rng.integers(0, hours, 6_000), rng.normal(size=6_000)
+    data = pa.table({"hour": hour, "tip": residual + 2 * (hour == 5), "score": np.zeros(6_000)})
+    probe = {"name": "residuals_by_feature", "features": ["hour"]}
+    config = {
+        "model_specs": [{"label_key": "tip", "prediction_key": "score"}],
+        "metrics_specs": [{"metrics": ["MeanSquaredError"]}],
+        "debugging": {"probes": [probe]},
+    }
+    (row,) = benison.evaluate(data, config).probes.to_pylist()
+    assert len(row["curve"]) == (hours if hours <= 25 else 10)
+    assert (row["detail"] == "5") == (hours <= 25)
+
+
 def test_stretches_of_any_size_are_joined_in_the_order_of_time() -> None:
     rng = np.random.default_rng(2)
     times, residuals = np.repeat(np.arange(50.0), 2), rng.normal(size=100)
@@ -207,7 +240,7 @@ def test_ids_beyond_the_whole_floats_are_binned() -> None:
     parts = [ResidualMoments.of(pa.array(ids[cut]), ids[cut] % 7.0) for cut in cuts]
     for order in (parts, parts[::-1]):
         made = functools.reduce(ResidualMoments.merge, order)
-        assert (made.rows.sum(), made.are_coarse) == (6_000, True)
+        assert (made.rows.sum(), made.values.type) == (6_000, pa.float64())
         assert (made.rows * made.means).sum() == pytest.approx((ids % 7).sum())
 
 

@@ -326,6 +326,22 @@ def test_bins_beside_each_other_are_a_range_and_their_edges_are_kept_for_a_rerun
     assert again == kept.weak_slices
 
 
+def test_hours_and_months_are_each_searched_by_themselves() -> None:
+    rng = np.random.default_rng(1)
+    month, hour = rng.integers(1, 13, 20_000), rng.integers(0, 24, 20_000)
+    label = rng.integers(0, 2, 20_000)
+    is_wrong = rng.random(20_000) < np.where((month == 7) | (hour == 5), 0.5, 0.1)
+    score = np.where(is_wrong, 1 - label, label).astype(float)
+    data = pa.table({"month": month, "hour": hour, "label": label, "score": score})
+    config = {
+        "model_specs": [{"label_key": "label", "prediction_key": "score"}],
+        "metrics_specs": [{"metrics": ["BinaryAccuracy"]}],
+        "weak_slices": {},
+    }
+    found = benison.evaluate(data, config).weak_slices["slice"].to_pylist()
+    assert sorted(found) == ["hour=5", "month=7"]
+
+
 def test_bins_can_be_given() -> None:
     asked = config(gate="warn", bins={"fare": [40, 60]})
     result = benison.evaluate(of_fares((40, 60)), asked)

@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -35,6 +36,7 @@ from benison.monitoring.e_detector import EDetector
 from benison.monitoring.explanations import explained
 from benison.monitoring.handing_on import publish_alerts, targets_of, write_junit
 from benison.monitoring.history_pages import history_page
+from benison.monitoring.replaying import compared
 from benison.monitoring.series import Series
 from benison.monitoring.streams import evaluated_in_periods
 from benison.monitoring.timeline import Timeline
@@ -248,6 +250,36 @@ def test_a_bucket_without_predictions_does_not_wait_for_labels(
     assert report.passes == (not undefined)
 
 
+@pytest.mark.parametrize(
+    ("column", "is_lost", "known"),
+    [
+        ("score", lambda table: np.full(table.num_rows, True), 3),
+        ("score", lambda table: np.arange(table.num_rows) % 7 == 0, 3),
+        ("score", lambda table: np.array(table["company"]) == "Blue", 3),
+        ("label", lambda table: np.full(table.num_rows, True), 3),
+        ("score", lambda table: np.full(table.num_rows, True), 1),
+    ],
+    ids=["all", "some", "slice", "labels", "only"],
+)
+def test_a_day_of_the_reference_without_predictions_is_named(
+    column: str, is_lost: Any, known: int
+) -> None:
+    """The reference is then the other days, which nobody would see; of a sound one nothing is said."""
+    table = stream()
+    day = FIRST + datetime.timedelta(days=1 if known > 1 else 0)
+    seconds = np.array(table["pickup"]) - day.timestamp()
+    gone = is_lost(table) & (seconds >= 0) & (seconds < 86_400)
+    values = pa.array(np.array(table[column], float), mask=gone)
+    lost = table.set_column(table.schema.get_field_index(column), column, values)
+    watch = Watch(known=known, metrics=["binary_accuracy", "mean_label"])
+    reports = [monitor_stream(of, CONFIG, time_key="pickup", watch=watch) for of in (table, lost)]
+    assert "Left out of the reference" not in reports[0].summary
+    (left_out,) = reports[1].left_out
+    assert left_out.startswith(str(day.date()))
+    assert left_out == reports[1].to_dict()["left_out"][0]
+    assert f"as where predictions or labels are missing: {left_out}." in reports[1].summary
+
+
 def test_rows_without_a_time_and_slices_that_vanish_are_mentioned() -> None:
     table, rng = stream(), np.random.default_rng(0)
     seconds = np.array(table["pickup"])
@@ -448,8 +480,37 @@ def test_more_positive_labels_everywhere_are_one_alert_of_all_data() -> None:
 
 
 def test_four_rates_are_watched_where_the_results_have_them(concept: list[EvalResult]) -> None:
-    with pytest.raises(BenisonError, match="'specificity'"):
+    with pytest.raises(BenisonError, match="'Specificity'"):
         watched(concept, detector="lfr")
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        ("Recall", "Specificity", "Precision", "NegativePredictiveValue"),
+        ("TPR", "TNR", "PPV", "NPV"),
+        ("Recall", "TNR", "FairnessIndicators", "Precision", "NPV"),
+        ({"class_name": "Recall", "config": {"name": "found"}}, "Specificity", "PPV", "NPV"),
+    ],
+    ids=["names", "short", "fairness", "named"],
+)
+def test_the_four_rates_go_by_any_of_their_names(classes: tuple[Any, ...]) -> None:
+    """From a day on the model calls more of the negatives positive: two of the four rates fall."""
+    results = []
+    for day in range(4):
+        table, rng = trips(day, rows=3_000), np.random.default_rng(day)
+        is_more = (rng.random(table.num_rows) < 0.3) & (day > 1)
+        score = np.where(is_more, 1.0, table["score"].to_numpy())
+        table = table.set_column(3, "score", pa.array(score))
+        config = {**CONFIG, "slicing_specs": [{}], "metrics_specs": [{"metrics": [*classes]}]}
+        results.append(benison.evaluate(table, config))
+    report = watched(results, detector="lfr")
+    assert len(report.metrics) == report.streams == 4
+    falls = {key for each in report.alerts for key in each.metrics}
+    falling = [i for i, name in enumerate(report.metrics) if name in falls]
+    assert falling == [1, 2]
+    replays = compared(Watch(), Timeline.of(results, as_given=True))
+    assert {"lfr"} <= {each.detector for each in replays}
 
 
 def test_scores_near_the_threshold_are_watched_without_labels() -> None:
@@ -614,8 +675,34 @@ def series_of(keys: list[SliceKey], failures: Any, rows: Any) -> Series:
     known = np.full(len(keys), 1_000.0), np.full(len(keys), 10_000.0)
     counts = BucketCounts(k, n, *known)
     names, pending = [slice_name(key) for key in keys], np.zeros(k.shape[1], np.bool_)
-    numbers = (k / n, known[0] / known[1], counts, pending, pending)
+    numbers = (k / n, known[0] / known[1], counts, pending, pending, pending[:1])
     return Series(Key("fall_out"), "rose", names, keys, *numbers)
+
+
+def test_long_names_are_cut_for_the_terminal_and_stay_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """JSON has them whole."""
+    monkeypatch.setenv("COLUMNS", "2000")
+    table, rng = stream(), np.random.default_rng(3)
+    old = np.array(table["company"])
+    names = {name: f"{'x' * 400}{name}{'y' * 400}" if name != "Star" else name for name in {*old}}
+    later = np.array(table["pickup"]) >= FIRST.timestamp() + CHANGE_AT * 86_400
+    share = np.where(later, np.select([old == "Blue", old == "Sun"], [0.4, 0.2], 0.0), 0.0)
+    label, score = (np.array(table[name]) for name in ("label", "score"))
+    score = np.where(rng.random(len(old)) < share, 1 - label, score)
+    table = table.drop_columns(["company", "score"])
+    table = table.append_column("company", pa.array([names[name] for name in old]))
+    pq.write_table(table.append_column("score", pa.array(score)), tmp_path / "long.parquet")
+    spec = {**CONFIG, "slicing_specs": [{}, {"feature_keys": ["company"]}]}
+    (tmp_path / "eval.json").write_text(json.dumps(spec), encoding="utf-8")
+    given = ("monitor", "--examples", tmp_path / "long.parquet", "--config", tmp_path / "eval.json")
+    for more in ((), ("--replay", "--detector", "adwin")):
+        asked = [*map(str, (*given, "--time-key", "pickup", *more))]
+        shown = set(re.findall(r"company=x+…y+(?: \(\d\))?", CliRunner().invoke(app, asked).output))
+        assert len(shown) == 2
+        assert max(map(len, shown)) < 300
+        assert "x" * 400 in CliRunner().invoke(app, [*asked, "--json"]).output
 
 
 def test_causes_of_their_own_are_each_an_alert_and_have_the_numbers_that_were_measured() -> None:

@@ -303,6 +303,22 @@ def test_hostile_names_command_no_terminal(tmp_path: Path) -> None:
     assert "x" * 2_000 not in text.replace("\n", "")
 
 
+def test_long_names_that_differ_in_their_middle_stay_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "2000")
+    names = [f"{'x' * 400}{letter}{'y' * 400}" for letter in "ab"]
+    trips = pa.table({"label": [1.0, 0], "prediction": [0.9, 0.2], "f": names})
+    low = {"class_name": "BinaryAccuracy", "threshold": {"value_threshold": {"lower_bound": 2.0}}}
+    made = config(low, slices=({}, {"feature_keys": ["f"]}))
+    result = benison.evaluate(trips, made, output=tmp_path / "out")
+    checks = CliRunner().invoke(app, ["checks", str(result.path)]).output
+    for text in (show(result.path, "--worst", "9"), checks):
+        shown = set(re.findall(r"f=x+…y+(?: \(\d\))?", text))
+        assert len(shown) == 2
+        assert max(map(len, shown)) < 300
+
+
 def test_an_infinite_value_is_in_no_histogram(
     runs: list[EvalResult], capsys: pytest.CaptureFixture[str]
 ) -> None:

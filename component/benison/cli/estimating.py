@@ -11,6 +11,7 @@ from rich.table import Table
 
 from benison.cli.options import AsJson, errors
 from benison.estimation import EstimatedMetric, EstimateReport, estimate
+from benison.table.words import cut_apart
 from benison.terminal import console, plain
 from benison.terminal.fitted_table import fitted_table
 
@@ -91,8 +92,9 @@ def _show(report: EstimateReport) -> None:
 
 
 def _table(report: EstimateReport) -> Table:
+    called = cut_apart(each.slice for each in report.estimates)
     lines = [
-        (plain(each.slice), each.metric.removeprefix("estimated_"), *_numbers(each))
+        (plain(called[each.slice]), each.metric.removeprefix("estimated_"), *_numbers(each))
         for each in report.estimates
     ]
     columns = zip(*lines, strict=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import glob
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -30,6 +30,7 @@ from benison.monitoring.watching import Watch, timeline_of
 from benison.paths import locate, matching
 from benison.results.result import EvalResult, load_result
 from benison.sinks.publishing import Publisher
+from benison.table.words import cut_apart
 from benison.terminal import console, plain
 
 _LONG = 10_000  # characters of a sentence; it is wrapped, and its numbers are in its middle too
@@ -336,13 +337,20 @@ def _print(report: MonitorReport, as_json: bool) -> None:
     if as_json:
         print(json.dumps(report.to_dict()))
         return
-    out = console()
-    out.print(plain(report.summary, _LONG))
-    for alert in report.alerts:
-        out.print(plain(alert.reason, _LONG))
+    out, names = console(), cut_apart(report.slices)
+    for text in (report.summary, *(alert.reason for alert in report.alerts)):
+        out.print(plain(_cut(text, names), _LONG))
     if report.sight:
-        out.print(plain(report.sight, _LONG), style="dim")
+        out.print(plain(_cut(report.sight, names), _LONG), style="dim")
     out.print(plain(report.error_rate), style="dim")
+
+
+def _cut(text: str, names: Mapping[str, str]) -> str:
+    """A text with names as they are shown; the longest first, as others may be a part of one."""
+    for name in sorted(names, key=len, reverse=True):
+        if name != names[name]:
+            text = text.replace(name, names[name])
+    return text
 
 
 def _print_replay(values: list[Replayed], as_json: bool) -> None:
@@ -351,10 +359,11 @@ def _print_replay(values: list[Replayed], as_json: bool) -> None:
         return
     columns = ("detector", "threshold", "alarms", "slices with any", "alerts")
     table, out = Table(*columns, box=None), console()
+    called = cut_apart(name for each in values for name in each.slices)
     for each in values:
         streams = f"{each.streams:,} of {each.of_streams:,}"
         threshold = f"{each.parameter} = {each.value:g}"
-        alerts = plain("; ".join(each.slices))
+        alerts = plain("; ".join(called[name] for name in each.slices), _LONG)
         table.add_row(each.detector, threshold, f"{each.alarms:,}", streams, alerts)
     out.print(table)
     out.print("Where nothing had changed, each of these alarms is a false one.", style="dim")

@@ -29,7 +29,7 @@ from benison.evaluation.first_guess import (
 from benison.metrics import describe, from_config
 from benison.results.result import EvalResult
 
-_MOST_VALUES = 20  # of a feature whose every value is a slice
+_MOST_VALUES = 25  # of a feature whose every value is a slice, as the hours of a day
 _LEAST_ROWS = 10  # of a slice, on average
 _MOST_SLICED, _MOST_BINNED, _MOST_REMARKS = 8, 3, 10
 _MOST_CLASSES = 100  # that are averaged over

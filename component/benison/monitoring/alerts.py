@@ -18,6 +18,8 @@ from benison.table.words import counted
 DRIFTED = "drifted"
 """The side of an alert that is about the distribution of a column."""
 _MOST_NAMED = 3
+_SINCE = " since "
+_UNDEFINED = "as the value is undefined, as where predictions"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,6 +201,8 @@ class MonitorReport:
         simulated: The references of those simulations.
         least_rows: `min_slice_size`: slices of fewer rows are hidden.
         unblessed: The buckets of the reference that were evaluated and are not blessed.
+        left_out: The buckets of the reference, likewise with the metric, in which rows have no value: it is
+            the others.
     """
 
     alerts: tuple[Alert, ...]
@@ -220,6 +224,7 @@ class MonitorReport:
     simulated: str = "references of 10,000 rows"
     least_rows: int = 1
     unblessed: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         alerts = f"{len(self.alerts)} alert{'' if len(self.alerts) == 1 else 's'}"
@@ -240,8 +245,9 @@ class MonitorReport:
         are_hidden = self.least_rows > 1
         of = {
             "The reference is not blessed": self.unblessed,
+            f"Left out of the reference, {_UNDEFINED} or labels are missing": self.left_out,
             "Not judged, as few rows have a label and a prediction": self.pending,
-            "Not judged, as the value is undefined, as where predictions are missing": self.undefined,
+            f"Not judged, {_UNDEFINED} are missing": self.undefined,
             "Not watched, as the reference has no value of them": self.unknown,
             f"With {fewer} now, where more were to be expected"
             if are_hidden
@@ -277,6 +283,15 @@ class MonitorReport:
         if unseen:
             sentences.append(f"In so few rows no change could have been seen of {_listed(unseen)}.")
         return " ".join(sentences)
+
+    @property
+    def slices(self) -> tuple[str, ...]:
+        """The names of the slices that its sentences are about."""
+        named = (name for a in self.alerts for name in (a.slice, *a.explains, *a.explained_by))
+        gone = (text.rpartition(_SINCE)[0] for text in self.vanished)
+        return tuple(
+            dict.fromkeys([*named, *gone, *self.unknown, *(fall.slice for fall in self.smallest)])
+        )
 
     @property
     def passes(self) -> bool:

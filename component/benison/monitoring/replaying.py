@@ -10,7 +10,7 @@ from typing import Any
 from benison.errors import DataError
 from benison.monitoring.kinds import DETECTORS
 from benison.monitoring.timeline import Timeline
-from benison.monitoring.watching import OWN_METRICS, Watch
+from benison.monitoring.watching import OWN_METRICS, Watch, own_metrics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,13 +62,13 @@ def compared(watch: Watch, timeline: Timeline, detectors: Sequence[str] = ()) ->
 def _watchable(watch: Watch, timeline: Timeline) -> Iterator[str]:
     """The detectors of any rates, and those whose own are there, unless other rates are asked for."""
     for name in DETECTORS:
-        if name not in OWN_METRICS or (not watch.metrics and _has(timeline, OWN_METRICS[name])):
+        if name not in OWN_METRICS or (not watch.metrics and _has(timeline, name)):
             yield name
 
 
-def _has(timeline: Timeline, metrics: Sequence[str]) -> bool:
+def _has(timeline: Timeline, detector: str) -> bool:
     try:
-        return bool(timeline.metrics(metrics))
+        return bool(timeline.metrics(own_metrics(detector, timeline)))
     except DataError:
         return False
 

@@ -67,6 +67,8 @@ class Series:
         is_pending: Which buckets wait: bool[T].
         is_undefined: In which buckets a slice has rows that are evaluated and others that are not, and no
             value, as where predictions are missing: bool[T].
+        is_left_out: Which buckets of what was blessed a slice has no value of though it has rows, as where
+            predictions are missing; the reference is the others: bool[known].
         unknown: The names of slices that the reference does not have; they are not watched.
         vanished: Slices of the reference without a row in the last bucket, where as many as ten were to be
             expected, each with the first bucket without one; where small slices are hidden, without so many
@@ -82,6 +84,7 @@ class Series:
     counts: BucketCounts
     is_pending: Mask
     is_undefined: Mask
+    is_left_out: Mask
     unknown: tuple[str, ...] = ()
     vanished: tuple[tuple[str, int], ...] = ()
 
@@ -146,6 +149,7 @@ class SliceNumbers:
             counts.take(index),
             pending[known:],
             undefined[known:],
+            self._left_out(known, labels),
             tuple(self.slices[i] for i in np.flatnonzero(is_new)),
             self._vanished(known),
         )
@@ -165,15 +169,27 @@ class SliceNumbers:
 
     def _unjudged(self, known: int, labels: Labels) -> tuple[Mask, Mask]:
         """The buckets in which a slice has rows and no value, and those without labels yet: bool[T] each."""
-        value, evaluated, examples = (self.numbers[n] for n in ("value", "evaluated", "examples"))
-        is_known = np.isfinite(value[:, :known]).any(1, keepdims=True)
-        in_part = (evaluated > 0) & (evaluated < examples)
-        unpredicted = (evaluated == 0) & (examples > 0) & labels.are_all_in
-        undefined = (np.isnan(value) & (in_part | unpredicted) & is_known).any(0)
+        is_known = np.isfinite(self.numbers["value"][:, :known]).any(1, keepdims=True)
+        undefined = (self._without_value(labels.are_all_in) & is_known).any(0)
         few = self._few_evaluated(known, labels.least)
         undefined |= few & ~labels.are_late(known) & is_known.any()
         undefined[:known] = False
         return undefined, few & ~undefined
+
+    def _without_value(self, is_labelled: Mask) -> Mask:
+        """Where rows have no value as not all of them are evaluated, for want of predictions: bool[S, T]."""
+        value, evaluated, examples = (self.numbers[n] for n in ("value", "evaluated", "examples"))
+        in_part = (evaluated > 0) & (evaluated < examples)
+        unpredicted = (evaluated == 0) & (examples > 0) & is_labelled
+        return np.asarray(np.isnan(value) & (in_part | unpredicted))
+
+    def _left_out(self, known: int, labels: Labels) -> Mask:
+        """The buckets of what was blessed in which a slice that is known has no value: bool[known]."""
+        is_known = np.isfinite(self.numbers["value"]).any(1, keepdims=True)
+        evaluated = np.nansum(self.numbers["evaluated"], 0)
+        is_labelled = labels.are_all_in | (evaluated == 0)
+        is_without: Mask = self._without_value(is_labelled) & is_known
+        return np.asarray(is_without[:, :known].any(0))
 
     def _few_evaluated(self, known: int, least: float) -> Mask:
         """The buckets of which fewer rows are evaluated than usual, over all slices: bool[T]."""

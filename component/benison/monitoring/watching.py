@@ -19,12 +19,26 @@ from benison.monitoring.series import Series
 from benison.monitoring.timeline import Timeline
 from benison.results.result import EvalResult, load_result
 
-OWN_METRICS: Mapping[str, Sequence[str]] = {
-    LFR: ("recall", "specificity", "precision", "negative_predictive_value"),
-    MD3: ("MarginDensity",),
+OWN_METRICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    LFR: {
+        "Recall": ("recall", "tpr"),
+        "Specificity": ("specificity", "tnr"),
+        "Precision": ("precision", "ppv"),
+        "NegativePredictiveValue": ("negative_predictive_value", "npv"),
+    },
+    MD3: {"MarginDensity": ("margin_density",)},
 }
-"""What a detector is of: the four rates of LFR (Wang and Abraham, "Concept drift detection for streaming
-data", 2015), and the share of scores near the threshold of MD3."""
+"""What a detector is of, each class with what results call it: the four rates of LFR (Wang and Abraham,
+"Concept drift detection for streaming data", 2015), and the share of scores near the threshold of MD3."""
+
+
+def own_metrics(detector: str, timeline: Timeline) -> list[str]:
+    """What a detector is of, as the results call it, else by class: names may be those of a config."""
+    known = timeline.latest.metric_names()
+    return [
+        next((name for name in names if name in known), of_class)
+        for of_class, names in OWN_METRICS[detector].items()
+    ]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +100,8 @@ class Watch:
         Raises:
             DataError: A metric or slice is not there, or nothing can be watched.
         """
-        series, chosen = self._series(timeline), timeline.slices(self.slices)
+        every = self._every(timeline)
+        series, chosen = self._watched(every, timeline), timeline.slices(self.slices)
         streams = len(_reference_rows(series, chosen))
         detector, names = self.made(streams), timeline.buckets[self.known :]
         watched = tuple(dict.fromkeys(each.key.metric for each in series))
@@ -114,11 +129,12 @@ class Watch:
             simulated,
             timeline.least_rows,
             timeline.unblessed(self.known),
+            _where([each.is_left_out for each in every], every, timeline.buckets[: self.known]),
         )
 
     def raised(self, timeline: Timeline) -> list[Mask]:
         """All alarms of each series, whatever explains them: bool[S, T] each."""
-        series = self._series(timeline)
+        series = self._watched(self._every(timeline), timeline)
         detector = self.made(len(_reference_rows(series, timeline.slices(self.slices))))
         return [detector.watch(each.counts).raised for each in series]
 
@@ -139,23 +155,32 @@ class Watch:
         if self.metrics or own is None:
             return timeline.metrics(self.metrics)
         try:
-            return timeline.metrics(own)
+            return timeline.metrics(own_metrics(self.detector, timeline))
         except DataError as error:
+            classes = ", ".join(own)
             raise DataError(
-                f"{self.detector} watches {', '.join(own)}. {error} Add what is missing to metrics_specs."
+                f"{self.detector} watches {classes}. {error} Add what is missing to metrics_specs."
             ) from error
 
-    def _series(self, timeline: Timeline) -> list[Series]:
-        """What is watched, of every metric that is a rate."""
-        wanted = self.names(timeline)
+    def _every(self, timeline: Timeline) -> list[Series]:
+        """The series of every metric that is a rate."""
         if len(timeline.buckets) <= self.known:
             raise NothingYetError(
                 f"There are {len(timeline.buckets)} buckets, of which {self.known} are the reference, so "
                 "none is left to be watched."
             )
-        every = [
-            series for name in wanted for series in timeline.series(name, self.known, self.labelled)
+        return [
+            series
+            for name in self.names(timeline)
+            for series in timeline.series(name, self.known, self.labelled)
         ]
+
+    def _watched(self, every: Sequence[Series], timeline: Timeline) -> list[Series]:
+        """Those of slices that the reference and a later bucket have.
+
+        Raises:
+            DataError: There is none.
+        """
         made = [series for series in every if len(series.slices)]
         if not made and any(series.is_pending.any() for series in every):
             masks, later = [each.is_pending for each in every], timeline.buckets[self.known :]
@@ -164,7 +189,8 @@ class Watch:
                 f"Nothing can be watched, as few rows have a label and a prediction: {waiting}."
             )
         if not made:
-            why = [timeline.why_unwatched(name, self.known) for name in wanted]
+            names = self.names(timeline)
+            why = [timeline.why_unwatched(name, self.known) for name in names]
             text = "; ".join(why) or "of no metric of the results one end is good; name some"
             raise DataError(f"Nothing can be watched: {text}.")
         return made

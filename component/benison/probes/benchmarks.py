@@ -23,8 +23,8 @@ from benison.probes.subject import Gain, Subject
 _FOLDS = 5
 _BINS = 10
 _TEXTS = 20
-VALUES = _TEXTS
-"""So many values of numbers are bins of their own."""
+VALUES = 25
+"""So many values of numbers are bins of their own, as the hours of a day are."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -267,7 +267,7 @@ def bins_of(column: pa.Array, most: int = _BINS) -> tuple[Index, list[str]]:
     if is_measured(values.type):
         known = changes.numbers(values)
         finite = known[np.isfinite(known)]
-        if len(np.unique(finite)) > _TEXTS:
+        if len(np.unique(finite)) > VALUES:
             return _quantile_bins(known, finite, most)
     encoded = values.dictionary_encode()
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False) + 1

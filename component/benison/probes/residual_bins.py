@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 from collections.abc import Iterator
 from typing import Any, TypeAlias
@@ -10,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from benison.data.batch import Array, Extracts, Target
+from benison.data.batch import Array, Extracts, Index, Target
 from benison.data.reading import TEXT
 from benison.data.values import is_list, is_measured, single_values, undictionary
 from benison.metrics.statistics.moments import joined_moments
@@ -21,8 +22,8 @@ OUTPUT_KEY = "residual_bins"
 OF_PREDICTION = "the prediction"
 """What stands for the prediction among the columns."""
 MOST = 4_096
-"""So many values are kept apart; of numbers with more those in one of 128 cells of an octave are one."""
-_CELL = np.int64(-1) << np.int64(52 - 7)
+"""So many values are kept apart; of numbers with more as few last bits are left out as make them so many."""
+_MANTISSA = 52  # bits: without them floats are 4,092 octaves
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,14 +35,16 @@ class ResidualMoments:
         rows: float64[K].
         means: float64[K].
         squares: Of the distances from the mean, summed: float64[K].
-        are_coarse: Whether numbers stand for those of their cells.
+        dropped: How many of the last bits of numbers are left out, by which they are cells; 0 where each
+            stands for itself. They are as few as leave up to `MOST` cells, so that parts of the rows add up
+            to the same cells in any order.
     """
 
     values: pa.Array
     rows: Array
     means: Array
     squares: Array
-    are_coarse: bool = False
+    dropped: int = 0
 
     @classmethod
     def of(cls, column: pa.Array, residuals: Array) -> ResidualMoments:
@@ -62,19 +65,19 @@ class ResidualMoments:
             np.concatenate([getattr(each, name) for each in (self, other)])
             for name in ("rows", "means", "squares")
         )
-        return self._summed(values, rows, means, squares, self.are_coarse or other.are_coarse)
+        return self._summed(values, rows, means, squares, max(self.dropped, other.dropped))
 
     @classmethod
     def _summed(
-        cls, values: pa.Array, rows: Array, means: Array, squares: Array, are_coarse: bool = False
+        cls, values: pa.Array, rows: Array, means: Array, squares: Array, dropped: int = 0
     ) -> ResidualMoments:
         encoded = values.dictionary_encode(null_encoding="encode")
-        are_coarse |= len(encoded.dictionary) > MOST and is_measured(values.type)
-        if are_coarse:
-            encoded = _coarse(values).dictionary_encode(null_encoding="encode")
+        if dropped or (len(encoded.dictionary) > MOST and is_measured(values.type)):
+            coarse, dropped = _coarse(values, dropped)
+            encoded = coarse.dictionary_encode(null_encoding="encode")
         codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
         sums = joined_moments(codes, len(encoded.dictionary), rows, means, squares)
-        return cls(encoded.dictionary, *sums, are_coarse)
+        return cls(encoded.dictionary, *sums, dropped)
 
     @property
     def are_too_many(self) -> bool:
@@ -82,11 +85,25 @@ class ResidualMoments:
         return len(self.values) > MOST and not is_measured(self.values.type)
 
 
-def _coarse(values: pa.Array) -> pa.Array:
-    """Numbers as the end of their cell that is nearest to zero: float64."""
+def _coarse(values: pa.Array, dropped: int) -> tuple[pa.Array, int]:
+    """Numbers as the lowest of their cell, float64, and how many bits that leaves out, `dropped` or more."""
     floats = np.asarray(values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
-    cells = (floats.view(np.int64) & _CELL).view(np.float64)
-    return pa.array(cells, mask=np.isnan(floats))
+    ranks = _ranks(floats)
+    ordered = np.unique(ranks[np.isfinite(floats)])
+
+    def are_few(bits: int) -> bool:
+        return bool(np.count_nonzero(np.diff(ordered >> bits)) < MOST)
+
+    dropped = bisect.bisect_left(range(_MANTISSA), True, dropped, key=are_few)
+    cells = _ranks((ranks >> dropped << dropped).view(np.float64)).view(np.float64)
+    cells = np.where(np.isfinite(floats), cells, floats)
+    return pa.array(cells, mask=np.isnan(floats)), dropped
+
+
+def _ranks(floats: Array) -> Index:
+    """The bits of floats as whole numbers in the same order, its own inverse: int64[N]."""
+    bits = np.ascontiguousarray(floats).view(np.int64)
+    return np.asarray(bits ^ ((bits >> 63) & np.int64(2**63 - 1)))
 
 
 State: TypeAlias = "dict[tuple[Target, str], ResidualMoments | None]"

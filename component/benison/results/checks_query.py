@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
 
 import pyarrow.compute as pc
 
 from benison.errors import ConfigError
+from benison.metrics.confusion import ALIASES
 from benison.metrics.groups import members
 from benison.results.result import EvalResult
 from benison.results.row_filters import filter_rows
@@ -43,8 +44,19 @@ def metrics_named(result: EvalResult, given: Sequence[str] | None) -> list[str]:
     return [
         name
         for text in given or ()
-        for name in ([text] if text in known else classes.get(text, [text]))
+        for name in ([text] if text in known else _of_class(classes, text))
     ]
+
+
+def _of_class(classes: Mapping[str, list[str]], text: str) -> list[str]:
+    """The names of a class, else of what is the same by a short name, as NPV is; else the text."""
+    same = [
+        name
+        for asked, names in classes.items()
+        if ALIASES.get(asked, asked) == ALIASES.get(text, text)
+        for name in names
+    ]
+    return classes.get(text, same or [text])
 
 
 def _names_of_classes(result: EvalResult) -> dict[str, list[str]]:

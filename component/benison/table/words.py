@@ -116,6 +116,16 @@ def distinct(names: Iterable[str]) -> list[str]:
     return list(unique)
 
 
+def cut_apart(names: Iterable[str], most: int = 290) -> dict[str, str]:
+    """What each name is called where it is shown: a long one is `shortened`, and yet no two are equal.
+
+    >>> cut_apart(["ab", "abcdefgh-1", "abcdefgh+1", "ab"], 6)
+    {'ab': 'ab', 'abcdefgh-1': 'abcde…1', 'abcdefgh+1': 'abcde…1 (2)'}
+    """
+    apart = [*dict.fromkeys(names)]
+    return dict(zip(apart, distinct(shortened(name, most) for name in apart), strict=True))
+
+
 def path_names(paths: Sequence[Sequence[str]]) -> list[str]:
     """A name for each path, given by its parts: the last ones, as many as tell them apart.
 

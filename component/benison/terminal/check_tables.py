@@ -12,6 +12,7 @@ from benison.config.fields import POINT
 from benison.results.query import Rows
 from benison.results.result import EvalResult, metric_info
 from benison.table.check_words import of_probe_or_slice
+from benison.table.words import cut_apart
 from benison.terminal import console, plain
 from benison.validation.checks import Check
 from benison.validation.terms import (
@@ -39,9 +40,10 @@ def print_checks(result: EvalResult, checks: Sequence[Check]) -> None:
         out.print("No check is of that kind.")
         return
     table = Table("outcome", "slice", "metric", "must hold", "is", "examples")
+    called = cut_apart(check.slice for check in checks)
     for check in checks:
         value = check.change if check.is_change else check.value
-        names = (plain(check.slice), plain(check.name), plain(check.formula))
+        names = (plain(called[check.slice]), plain(check.name), plain(check.formula))
         table.add_row(_outcome(check.outcome), *names, _number(value), f"{check.examples:,}")
     out.print(table)
 

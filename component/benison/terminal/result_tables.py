@@ -14,7 +14,7 @@ from benison.results import query
 from benison.results.query import Rows
 from benison.results.result import UNDIRECTED, EvalResult
 from benison.table.key import Key
-from benison.table.words import view_text
+from benison.table.words import cut_apart, view_text
 from benison.terminal import console, plain, verdict
 from benison.terminal.fitted_table import fitted_table
 from benison.terminal.probe_table import probes
@@ -143,6 +143,8 @@ def _bar(share: float) -> str:
 
 def _table(result: EvalResult, title: str, rows: Rows, columns: Sequence[str]) -> Table:
     """A table of those columns that say something and for which there is room."""
+    names = cut_apart(row["slice"] for row in rows)
+    rows = [{**row, "slice": names[row["slice"]]} for row in rows]
     texts = [[_cell(row, column) for column in columns] for row in rows]
     full = [k for k in range(len(columns)) if k == 0 or any(row[k] for row in texts)]
     cells = {columns[k]: [row[k] for row in texts] for k in full}

@@ -11,6 +11,7 @@ from benison.table.weak_slice_words import (
     weak_slice_table,
     weak_slice_title,
 )
+from benison.table.words import cut_apart
 from benison.terminal import console, plain
 from benison.terminal.fitted_table import fitted_table
 
@@ -29,7 +30,11 @@ def weak_slices(result: EvalResult) -> None:
     headings, lines = weak_slice_table(rows)
     left_out_first = dict.fromkeys((*_LEFT_OUT_FIRST, headings[-1], "examples", "interval"))
     columns = zip(*lines, strict=True)
-    cells = {name: [*map(plain, column)] for name, column in zip(headings, columns, strict=True)}
+    called = cut_apart(row["slice"] for row in rows)
+    cells = {
+        name: [plain(called[text] if name == "slice" else text) for text in column]
+        for name, column in zip(headings, columns, strict=True)
+    }
     table = fitted_table(
         weak_slice_title(options.loss == CHANGE),
         cells,
