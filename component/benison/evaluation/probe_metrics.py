@@ -11,18 +11,20 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from benison.config import ConfidenceOptions, EvalConfig, Options, SlicingSpec
+from benison.config import ConfidenceOptions, EvalConfig, MetricConfig, Options, SlicingSpec
 from benison.config.confidence import OFF
 from benison.data.batch import Array, Extracts, Target
 from benison.engine.extract import SliceKeyExtractor
 from benison.engine.outcome import MetricsEvaluator
 from benison.engine.plan import Plan
+from benison.metrics.groups import members
 from benison.probes.subject import Gain
 from benison.results.result import described_metrics
 from benison.table.key import CHANGE, VALUE, Key
 from benison.table.words import qualifier
 
 _MODEL, _BENCHMARK = "model", "benchmark"
+_WEIGHT = "weight"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +53,27 @@ class ProbeMetrics:
             _name(row): row["value"] for row in rows if self._is_own(row, self.target[0], VALUE)
         }
 
+    def counted(
+        self, labels: Array, weights: Array, scores: Array, are_weights: bool
+    ) -> dict[str, float]:
+        """The metrics of rows that each stand for several, or have a weight of the data, by name."""
+        extracts: Extracts = {
+            "features": pa.RecordBatch.from_pydict({_WEIGHT: pa.array(weights)}),
+            "labels": {self.target: labels},
+            "predictions": {self.target: scores},
+            "example_weights": {self.target: weights},
+        }
+        return {
+            title_of(dataclasses.replace(Key.of(row), weighted=are_weights)): row["value"]
+            for row in _rows(self._counting, extracts)
+            if self._is_own(row, self.target[0], VALUE)
+        }
+
+    def whole(self, table: list[dict[str, Any]]) -> dict[str, tuple[float, int | None]]:
+        """The metrics of the model over all rows, with the rows that they rest on, by name."""
+        own = (row for row in table if self._is_own(row, self.target[0], VALUE))
+        return {_name(row): (row["value"], row["evaluated"]) for row in own}
+
     def against(self, scores: Array, benchmark: Array) -> list[Gain]:
         """By how much each metric of which one end is good is better than with the benchmark's scores."""
         own, other = ((name, self.target[1]) for name in (_MODEL, _BENCHMARK))
@@ -75,6 +98,7 @@ class ProbeMetrics:
                 *_gain(r, self._better(r)),
                 r["weighted"],
                 r["evaluated"],
+                bool(self._better(r)),
             )
             for r in changes
             if self._better(r) is not None and _name(r) in values and _name(r) in others
@@ -100,6 +124,29 @@ class ProbeMetrics:
         return self._evaluator(Options(confidence=OFF), {self.target[0]: False})
 
     @functools.cached_property
+    def _counting(self) -> MetricsEvaluator:
+        """As `_alone`, of those that take weights, each with the weights that stand for rows."""
+        specs = [
+            spec.model_copy(
+                update={
+                    "metrics": tuple(filter(_takes_weights, spec.metrics)),
+                    "example_weights": None,
+                }
+            )
+            for spec in self.config.metrics_specs
+        ]
+        models = [
+            spec.model_copy(update={"example_weight_key": _WEIGHT, "example_weight_keys": {}})
+            for spec in self.config.model_specs
+        ]
+        update = {
+            "metrics_specs": tuple(s for s in specs if s.metrics),
+            "model_specs": tuple(models),
+        }
+        weighted = dataclasses.replace(self, config=self.config.model_copy(update=update))
+        return weighted._alone
+
+    @functools.cached_property
     def _beside(self) -> MetricsEvaluator:
         """With the benchmark in the baseline's stead."""
         level = self.config.options.certainty.level
@@ -121,6 +168,11 @@ class ProbeMetrics:
         )
         update = {**_PLAIN, "model_specs": models, "metrics_specs": metrics, "options": options}
         return MetricsEvaluator(Plan.of(self.config.model_copy(update=update)))
+
+
+def _takes_weights(metric: MetricConfig) -> bool:
+    made = members(metric.class_name, dict(metric.config))
+    return all(each.takes_weights for _, each in made)
 
 
 _PLAIN: dict[str, Any] = {

@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import functools
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,9 @@ import pyarrow.compute as pc
 from benison.config import EvalConfig, ProbeSpec
 from benison.config.debugging_options import (
     BETTER_THAN_LINEAR,
+    BETTER_THAN_MAJORITY,
+    BETTER_THAN_PRIOR,
+    BETTER_THAN_SLICE_MEAN,
     RESIDUAL_AUTOCORRELATION,
     RESIDUALS_BY_FEATURE,
     RESIDUALS_BY_PREDICTION,
@@ -34,6 +37,8 @@ from benison.evaluation.probe_evidence import evidence_of
 from benison.evaluation.probe_metrics import ProbeMetrics
 from benison.evaluation.training_examples import TrainingExamples
 from benison.probes.changes import is_changeable
+from benison.probes.counted_labels import OUTPUT_KEY as CELLS_KEY
+from benison.probes.counted_labels import CountedLabels, CountedLabelsEvaluator
 from benison.probes.probe_findings import ProbeFinding
 from benison.probes.probe_rows import OUTPUT_KEY, ProbeRows, ProbeRowsEvaluator
 from benison.probes.residual_bins import OUTPUT_KEY as BINS_KEY
@@ -41,16 +46,20 @@ from benison.probes.residual_bins import ResidualBinsEvaluator, ResidualMoments
 from benison.probes.residual_order import OUTPUT_KEY as ORDER_KEY
 from benison.probes.residual_order import ResidualOrderEvaluator, Stretch
 from benison.probes.running import probed, unprobed
-from benison.probes.subject import Gain, Subject
+from benison.probes.subject import Gain, Subject, WholeRows
 from benison.table.schema import PROBES_SCHEMA
 
 PROBES_KEY = "probes"
+_OF_COUNTS = (BETTER_THAN_PRIOR, BETTER_THAN_MAJORITY, BETTER_THAN_SLICE_MEAN)
 _OF_ALL_FEATURES = (BETTER_THAN_LINEAR, RESIDUALS_BY_FEATURE)
 
 
-def probe_stages(
-    plan: Plan, dataset: Dataset, called: Collection[str]
-) -> list[ProbeRowsEvaluator | ResidualOrderEvaluator | ResidualBinsEvaluator]:
+ProbeStage: TypeAlias = (
+    "ProbeRowsEvaluator | ResidualOrderEvaluator | ResidualBinsEvaluator | CountedLabelsEvaluator"
+)
+
+
+def probe_stages(plan: Plan, dataset: Dataset, called: Collection[str]) -> list[ProbeStage]:
     """The stages that keep what the probes of the config look at; `called` are the models that are."""
     options = plan.config.debugging
     assert options is not None
@@ -60,7 +69,16 @@ def probe_stages(
     models = [spec.name for spec in plan.config.candidate_specs]
     targets = tuple((model, output) for model in models for output in plan.outputs[model])
     ordered = [ResidualOrderEvaluator(targets, times)] if times else []
-    return [rows, *ordered, *_binned(plan.config, targets)]
+    return [rows, *ordered, *_binned(plan.config, targets), *_counted(options.probes, targets)]
+
+
+def _counted(
+    probes: Sequence[ProbeSpec], targets: tuple[Target, ...]
+) -> Iterator[CountedLabelsEvaluator]:
+    """What counts the labels for the benchmarks that learn from such counts, where one is asked for."""
+    asked = [probe for probe in probes if probe.name in _OF_COUNTS]
+    if asked:
+        yield CountedLabelsEvaluator(targets, tuple(dict.fromkeys(each.features for each in asked)))
 
 
 def _binned(config: EvalConfig, targets: tuple[Target, ...]) -> list[ResidualBinsEvaluator]:
@@ -107,7 +125,7 @@ def with_probing(
 
     What a probe cannot say costs no other output.
     """
-    used = (OUTPUT_KEY, ORDER_KEY, BINS_KEY)
+    used = (OUTPUT_KEY, ORDER_KEY, BINS_KEY, CELLS_KEY)
     others = {key: value for key, value in outputs.items() if key not in used}
     kept = outputs.get(OUTPUT_KEY)
     rows = (
@@ -187,6 +205,7 @@ class Probing:
             orders={column: order for (own, column), order in orders.items() if own == target},
             residuals={name: of for (own, name), of in binned.items() if own == target},
             gains=self._gains(metrics, target),
+            whole=self._whole(metrics, target),
         )
         if self.batch.num_rows <= options.budget:
             with contextlib.suppress(ModelError):  # all probes say so
@@ -201,10 +220,25 @@ class Probing:
         baseline = self.plan.config.baseline_spec
         if baseline is None:
             return None
+        return metrics.gains(self._overall, target[0], baseline.name)
+
+    def _whole(self, metrics: ProbeMetrics, target: Target) -> WholeRows | None:
+        """What is known of all rows; None where these are no slice, or nothing is evaluated yet."""
+        if not self._overall:
+            return None
+        counted: Mapping[tuple[Target, tuple[str, ...]], CountedLabels] = self.outputs.get(
+            CELLS_KEY, {}
+        )
+        cells = {features: of for (own, features), of in counted.items() if own == target}
+        rows = max(row["examples"] for row in self._overall)
+        return WholeRows(rows, cells, metrics.whole(self._overall), metrics.counted)
+
+    @functools.cached_property
+    def _overall(self) -> list[dict[str, Any]]:
+        """The rows of metrics.parquet of all rows of the data."""
         table = self.outputs["metrics"]
         overall = table.filter(pc.equal(pc.list_value_length(table["slice_key"]), 0)).to_pylist()
-        plain = [row for row in overall if not row["dataset"] and not row["variant"]]
-        return metrics.gains(plain, target[0], baseline.name)
+        return [row for row in overall if not row["dataset"] and not row["variant"]]
 
     def _scores(self, target: Target, rows: pa.RecordBatch) -> Array:
         if self._is_called(target[0]):

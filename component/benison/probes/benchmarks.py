@@ -16,12 +16,12 @@ from benison.data.values import is_measured, undictionary
 from benison.errors import MissingExtraError, ModelError
 from benison.probes import changes
 from benison.probes.base import Probe
+from benison.probes.counted_labels import FOLDS, CountedLabels
 from benison.probes.metamorphic import frequent_values
 from benison.probes.probe_findings import ProbeFinding, listed, unmeasured
-from benison.probes.subject import Gain, Subject
+from benison.probes.subject import Gain, Subject, WholeRows
 
-_FOLDS = 5
-_BINS = 10
+_BINS, _ROUNDING = 10, 1e-9
 _TEXTS = 20
 VALUES = 25
 """So many values of numbers are bins of their own, as the hours of a day are."""
@@ -34,15 +34,17 @@ class Labelled:
     Attributes:
         targets: What the score of each row would best be: float64[N, C], NaN where unknown.
         weights: float64[N].
+        folds: Of which each learns from the others: int64[N].
     """
 
     targets: Array
     weights: Array
+    folds: Index
 
     @classmethod
     def of(cls, subject: Subject, weights: Array) -> Labelled:
         """The labels of a subject; raises ModelError where no row has one and a weight."""
-        learned = cls(_targets(subject), weights)
+        learned = cls(_targets(subject), weights, subject.folds)
         if not learned.is_known.any():
             raise ModelError("no row has a label and a weight above 0")
         return learned
@@ -66,11 +68,10 @@ class Labelled:
 
     def out_of_fold(self, fit: Callable[[Index, Index], Array]) -> Array:
         """The scores of each fold by what `fit` learns from the known rows of the others: float64[N, C]."""
-        folds = np.arange(len(self.targets)) % _FOLDS
         scores = np.empty_like(self.targets)
-        for number in range(_FOLDS):
-            known = np.flatnonzero((folds != number) & self.is_known)
-            fold = np.flatnonzero(folds == number)
+        for number in range(FOLDS):
+            known = np.flatnonzero((self.folds != number) & self.is_known)
+            fold = np.flatnonzero(self.folds == number)
             if not len(known):
                 raise ModelError("there are too few rows with a label")
             scores[fold] = fit(known, fold)
@@ -104,15 +105,42 @@ class Benchmark(Probe):
     def _compared(self, subject: Subject) -> list[Gain]:
         """Metrics with weights against a benchmark that learned with them, others without."""
         assert subject.compare is not None
-        alike = np.ones(len(subject.before))
+        alike = subject.counts
         gains = [*subject.compare(subject.before, self._fitted(subject, alike))]
-        if subject.weights is None or not any(each.is_weighted for each in gains):
+        if subject.weights is not None and any(each.is_weighted for each in gains):
+            weights = np.where(np.isfinite(subject.weights), subject.weights, 0.0)
+            weighted = subject.compare(subject.before, self._fitted(subject, weights))
+            gains = [
+                of if each.is_weighted else each for each, of in zip(gains, weighted, strict=True)
+            ]
+        return self._of_all_rows(subject, gains)
+
+    def _of_all_rows(self, subject: Subject, gains: list[Gain]) -> list[Gain]:
+        """The gains over all rows, where the counts of labels say what the benchmark's metrics are there."""
+        whole, by = subject.whole, self.by
+        labels = np.asarray(subject.labels, np.float64)
+        if whole is None or whole.rows <= len(labels):
             return gains
-        weights = np.where(np.isfinite(subject.weights), subject.weights, 0.0)
-        weighted = subject.compare(subject.before, self._fitted(subject, weights))
-        return [
-            other if each.is_weighted else each for each, other in zip(gains, weighted, strict=True)
-        ]
+        known = None if by is None or labels.ndim > 1 else whole.cells.get(by)
+        if known is None:
+            return [dataclasses.replace(each, of=whole.rows) for each in gains]
+        features = {name: subject.single(name) for name in by or ()}
+        folds = subject.folds * bool(by)
+        weights = np.ones(len(labels)) if subject.weights is None else subject.weights
+        kept = CountedLabels.of(features, folds, labels, weights)
+        on_kept, on_all = (self._values(subject, cells, whole) for cells in (kept, known))
+        return [whole.gain(each, on_kept, on_all) for each in gains]
+
+    def _values(self, subject: Subject, cells: CountedLabels, whole: WholeRows) -> dict[str, float]:
+        """The metrics of the benchmark on rows of which the labels are counted, by name."""
+        stand_in = subject.of_cells(cells)
+        values: dict[str, float] = {}
+        for weights, are_weights in ((cells.rows, False), (cells.weights, True)):
+            if are_weights and (subject.weights is None or not weights.any()):
+                continue
+            scores = self._fitted(stand_in, weights)
+            values |= whole.measure(cells.labels, weights, scores, are_weights)
+        return values
 
     def _fitted(self, subject: Subject, weights: Array) -> Array:
         """The scores of the benchmark, as the model has them: float64[N] or float64[N, C]."""
@@ -123,7 +151,8 @@ class Benchmark(Probe):
     def _finding(self, each: Gain, title: str) -> ProbeFinding:
         verb = "better" if each.gain >= 0 else "worse"
         is_shown = each.gain > 0 if np.isnan(each.lower) else each.lower > 0
-        rows = "" if each.rows is None else f", {each.rows:,} rows"
+        of = "" if each.of is None else f" of {each.of:,}"
+        rows = "" if each.rows is None else f", {each.rows:,}{of} rows"
         words = (
             f"{each.metric} is {each.value:.4g}, {verb} by {abs(each.gain):.3g} than that of {title} "
             f"({each.benchmark:.4g}{rows})"
@@ -134,6 +163,11 @@ class Benchmark(Probe):
             self.name, words, detail=each.metric, value=each.gain, rows=each.rows, lower=each.lower,
             upper=each.upper, is_notable=not is_shown, scale=max(abs(each.value), abs(each.benchmark)),
         )  # fmt: skip
+
+    @property
+    def by(self) -> tuple[str, ...] | None:
+        """The features by which counts of labels are all that it learns from; None where they are not."""
+        return None
 
     @abstractmethod
     def title(self, subject: Subject) -> str:
@@ -152,6 +186,8 @@ class Benchmark(Probe):
 class Prior(Benchmark):
     """A model that gives each row the mean of all labels, or the share of each class."""
 
+    by = ()
+
     def title(self, subject: Subject) -> str:
         return "the mean of all labels"
 
@@ -162,6 +198,8 @@ class Prior(Benchmark):
 @dataclasses.dataclass(frozen=True)
 class Majority(Benchmark):
     """A model that always decides for the most frequent class; of numbers it gives the median."""
+
+    by = ()
 
     def title(self, subject: Subject) -> str:
         return "always the most frequent label" if subject.has_classes else "the median label"
@@ -199,13 +237,17 @@ class BaselineModel(Benchmark):
 class SliceMean(Benchmark):
     """A model that gives each row the mean label of its value of the features, learned on other rows."""
 
+    @property
+    def by(self) -> tuple[str, ...]:
+        return self.spec.features
+
     def title(self, subject: Subject) -> str:
         return f"the mean label by {listed(self.spec.features)}"
 
     def scores(self, subject: Subject, learned: Labelled) -> Array:
         codes = np.zeros(subject.rows.num_rows, np.int64)
         for name in self.features(subject):
-            own, _ = bins_of(subject.single(name))
+            own, _ = bins_of(subject.single(name), subject.counts)
             _, codes = np.unique(codes * (own.max(initial=0) + 1) + own, return_inverse=True)
         return learned.out_of_fold(lambda known, fold: _means(codes, learned, known, fold))
 
@@ -258,26 +300,29 @@ def _means(codes: Index, learned: Labelled, known: Index, fold: Index) -> Array:
     return np.asarray(means[codes[fold]], np.float64)
 
 
-def bins_of(column: pa.Array, most: int = _BINS) -> tuple[Index, list[str]]:
-    """The bin of each row, and what bins are called: values, of many numbers `most` quantiles; int64[N].
+def bins_of(column: pa.Array, counts: Array | None = None) -> tuple[Index, list[str]]:
+    """The bin of each value, and what bins are called: values, of many numbers ten quantiles; int64[N].
 
-    The column has single values; of those that are missing the bin is 0.
+    The column has single values, of one row or so many each; of those that are missing the bin is 0.
     """
     values = changes.settled(undictionary(column))
     if is_measured(values.type):
         known = changes.numbers(values)
-        finite = known[np.isfinite(known)]
-        if len(np.unique(finite)) > VALUES:
-            return _quantile_bins(known, finite, most)
+        if len(np.unique(known[np.isfinite(known)])) > VALUES:
+            of_each = np.ones(len(known)) if counts is None else counts
+            return binned(known, quantiles(known, of_each, _BINS))
     encoded = values.dictionary_encode()
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False) + 1
     return np.asarray(codes, np.int64), [changes.MISSING, *changes.names_of(encoded.dictionary)]
 
 
-def _quantile_bins(known: Array, finite: Array, most: int) -> tuple[Index, list[str]]:
-    shares = np.linspace(0, 1, most + 1)[1:-1]
-    edges = np.unique(np.quantile(finite, shares, method="higher"))
-    return binned(known, edges)
+def quantiles(known: Array, counts: Array, most: int) -> Array:
+    """The edges of so many bins of as many rows each, where each finite number has so many: ascending."""
+    order = np.argsort(np.where(np.isfinite(known), known, np.inf), kind="stable")
+    order = order[: int(np.isfinite(known).sum())]
+    upto = np.cumsum(counts[order])
+    ranks = np.ceil(np.linspace(0, 1, most + 1)[1:-1] * (upto[-1] - 1) - _ROUNDING)
+    return np.unique(known[order][np.searchsorted(upto, ranks, "right")])
 
 
 def binned(known: Array, edges: Array) -> tuple[Index, list[str]]:

@@ -20,7 +20,7 @@ from benison.evidence.tails import normal_quantile, student_quantile, student_ta
 from benison.metrics.statistics.moments import joined_moments
 from benison.probes import changes
 from benison.probes.base import Probe
-from benison.probes.benchmarks import VALUES, binned
+from benison.probes.benchmarks import VALUES, binned, quantiles
 from benison.probes.probe_findings import ProbeFinding, unmeasured
 from benison.probes.residual_bins import OF_PREDICTION, ResidualMoments
 from benison.probes.residual_order import Stretch, residuals_of
@@ -31,7 +31,6 @@ _UNPARTED = f"none of its values has {_LEAST_ROWS} labelled rows and leaves as m
 _POINTS = 20
 _STRAIGHT = 0.98
 _FOLLOWS = 0.1
-_ROUNDING = 1e-9
 
 
 def _residuals(subject: Subject) -> Array:
@@ -161,12 +160,8 @@ def _bins_of(moments: ResidualMoments, most: int) -> tuple[Index, list[str]]:
     """The bin of each value, as `bins_of` has it of each row: int64[K]."""
     if is_measured(moments.values.type):
         known = changes.numbers(moments.values)
-        order = np.argsort(np.where(np.isfinite(known), known, np.inf), kind="stable")
-        order = order[: int(np.isfinite(known).sum())]
-        if len(order) > VALUES:
-            upto = np.cumsum(moments.rows[order])
-            ranks = np.ceil(np.linspace(0, 1, most + 1)[1:-1] * (upto[-1] - 1) - _ROUNDING)
-            return binned(known, np.unique(known[order][np.searchsorted(upto, ranks, "right")]))
+        if np.isfinite(known).sum() > VALUES:
+            return binned(known, quantiles(known, moments.rows, most))
     return np.arange(len(moments.values)), changes.names_of(moments.values)
 
 

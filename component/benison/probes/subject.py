@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,11 +17,13 @@ from benison import signals
 from benison.data.batch import Array, Index, Mask
 from benison.data.values import is_list, single_values, undictionary
 from benison.errors import ModelError
+from benison.probes.counted_labels import FOLDS, CountedLabels
 from benison.probes.deviations import spread_of
 from benison.probes.residual_bins import ResidualMoments
 from benison.probes.residual_order import Stretch
 
 _YES = 0.5
+_ALIKE = 1e-6
 _SIGNALS = 128
 """The exit code of a program that a signal has ended is above this, by custom of shells."""
 NO_SPREAD = "the predictions are too large to have a standard deviation"
@@ -84,7 +87,10 @@ def _binary(labels: Any) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class Gain:
-    """A metric of the model and of a benchmark; `gain` is by how much the model's is better."""
+    """A metric of the model and of a benchmark; `gain` is by how much the model's is better.
+
+    It rests on `rows`, of a sample of all `of` rows where it is one.
+    """
 
     metric: str
     value: float
@@ -94,6 +100,45 @@ class Gain:
     upper: float
     is_weighted: bool = False
     rows: int | None = None
+    higher_is_better: bool = True
+    of: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class WholeRows:
+    """What is known of all rows of the data, of which those of a subject are a sample.
+
+    Attributes:
+        rows: How many there are.
+        cells: The counts of their labels, by the features that part them.
+        values: The metrics of the model, with the rows that they rest on, by name.
+        measure: The metrics, by name, of labels and scores that each stand for so many rows, or for rows of
+            such a weight: of labels, weights, scores, and whether the weights are those of the data.
+    """
+
+    rows: int
+    cells: Mapping[tuple[str, ...], CountedLabels]
+    values: Mapping[str, tuple[float, int | None]]
+    measure: Callable[[Array, Array, Array, bool], Mapping[str, float]]
+
+    def gain(self, each: Gain, on_kept: Mapping[str, float], on_all: Mapping[str, float]) -> Gain:
+        """A gain over all rows, by the metrics of the benchmark from counts of the sample and of all rows.
+
+        Where the counts do not give what the rows of the sample gave, as of a metric that does not look at
+        weights, it is left as it is. How far the interval reaches is what the sample shows of it, and falls
+        with the root of the rows.
+        """
+        known = on_kept.get(each.metric, math.nan)
+        is_counted = math.isclose(known, each.benchmark, rel_tol=_ALIKE, abs_tol=_ALIKE)
+        if not is_counted or not {each.metric} <= self.values.keys() & on_all.keys():
+            return dataclasses.replace(each, of=self.rows)
+        (value, rows), benchmark = self.values[each.metric], on_all[each.metric]
+        gain = (value - benchmark) * (1 if each.higher_is_better else -1)
+        part = math.sqrt(each.rows / rows) if each.rows and rows else 1.0
+        lower, upper = (gain + (end - each.gain) * part for end in (each.lower, each.upper))
+        return dataclasses.replace(
+            each, value=value, benchmark=benchmark, gain=gain, lower=lower, upper=upper, rows=rows
+        )
 
 
 @dataclasses.dataclass
@@ -114,6 +159,9 @@ class Subject:
         gains: By how much each metric of all rows is better than the baseline's; None without a baseline.
         training: Gives rows that the model was trained on, with their labels; None of no rows.
         weights: The weight of each row, float64[N], or None where all have the same.
+        counts: For how many rows each stands: float64[N], by default 1.
+        folds: Of the rows, of which each is predicted by what is learned from the others: int64[N].
+        whole: What is known of all rows, where these are more; None where nothing is.
     """
 
     call: Callable[[pa.RecordBatch], Any]
@@ -129,7 +177,23 @@ class Subject:
     orders: Mapping[str, Stretch | None] = dataclasses.field(default_factory=dict)
     residuals: Mapping[str, ResidualMoments] = dataclasses.field(default_factory=dict)
     weights: Array | None = None
+    counts: Array = dataclasses.field(default_factory=lambda: np.zeros(0))
+    folds: Index = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
+    whole: WholeRows | None = None
     predicted: int = 0
+
+    def __post_init__(self) -> None:
+        if not len(self.counts):
+            self.counts = np.ones(self.rows.num_rows)
+            self.folds = np.arange(self.rows.num_rows) % FOLDS
+
+    def of_cells(self, cells: CountedLabels) -> Subject:
+        """Rows that stand for those of which the labels are counted, with scores of the same shape."""
+        shape = (len(cells.labels), *self.before.shape[1:])
+        return Subject(
+            lambda rows: np.zeros(shape), cells.batch, tuple(cells.features), cells.labels,
+            counts=cells.rows, folds=cells.folds,
+        )  # fmt: skip
 
     def scores(self, rows: pa.RecordBatch) -> Array:
         """The scores of rows.

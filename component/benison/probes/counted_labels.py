@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Counts all rows with each label, by the values of features: what benchmarks learn from and are tried on."""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from benison.data.batch import Array, Extracts, Index, Target
+from benison.data.mixing import mixed
+from benison.data.values import is_list, is_measured, single_values, undictionary
+from benison.probes import changes
+from benison.probes.residual_bins import MANTISSA, lowest, ranks_of
+
+OUTPUT_KEY = "counted_labels"
+FOLDS = 5
+MOST = 2**16
+"""So many cells are kept apart; of numbers as few last bits are left out as make them so many."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CountedLabels:
+    """Rows with a label, those of the same values, fold and label as one.
+
+    Attributes:
+        features: By name, numbers as float64: [K] each.
+        folds: int64[K], of which each has the rows that one learns from, or all 0.
+        labels: Of its rows, their mean where several are one: float64[K].
+        rows: float64[K].
+        weights: The sum of their weights: float64[K].
+        dropped: How many of the last bits of numbers are left out.
+    """
+
+    features: Mapping[str, pa.Array]
+    folds: Index
+    labels: Array
+    rows: Array
+    weights: Array
+    dropped: int = 0
+
+    @classmethod
+    def of(
+        cls, features: Mapping[str, pa.Array], folds: Index, labels: Array, weights: Array
+    ) -> CountedLabels:
+        """Of single values of rows; those without a label are left out, and what has no weight has 0."""
+        known = np.isfinite(labels)
+        kept = {name: _plain(column).filter(pa.array(known)) for name, column in features.items()}
+        finite = np.where(np.isfinite(weights), weights, 0.0)
+        return cls(kept, folds[known], labels[known], np.ones(known.sum()), finite[known])._summed()
+
+    def merge(self, other: CountedLabels) -> CountedLabels:
+        """Of the rows of both."""
+        labels, rows, weights = (
+            np.concatenate([getattr(each, name) for each in (self, other)])
+            for name in ("labels", "rows", "weights")
+        )
+        folds = np.concatenate([self.folds, other.folds])
+        features = {name: _joined(of, other.features[name]) for name, of in self.features.items()}
+        dropped = max(self.dropped, other.dropped)
+        return CountedLabels(features, folds, labels, rows, weights, dropped)._summed()
+
+    def _summed(self) -> CountedLabels:
+        dropped = self.dropped
+        if len(self.labels) > MOST:
+            bits = range(MANTISSA + 1)
+            dropped = bisect.bisect_left(
+                bits, True, dropped, key=lambda at: len(np.unique(self._codes(at))) <= MOST
+            )
+        _, firsts, codes = np.unique(self._codes(dropped), return_index=True, return_inverse=True)
+        rows, weights = (
+            np.bincount(codes, of, len(firsts)).astype(np.float64)
+            for of in (self.rows, self.weights)
+        )
+        # Where all labels of a cell are one, their mean is to be that label, digit by digit.
+        near = self.labels[firsts]
+        labels = near + np.bincount(codes, self.rows * (self.labels - near[codes])) / rows
+        taken = {name: of.take(pa.array(firsts)) for name, of in self.features.items()}
+        features = {name: _lowered(of, dropped) for name, of in taken.items()}
+        return CountedLabels(features, self.folds[firsts], labels, rows, weights, dropped)
+
+    def _codes(self, dropped: int) -> Index:
+        """The cell of each row: int64[N]."""
+        codes = self.folds
+        for column in (*self.features.values(), pa.array(self.labels)):
+            own = _numbered(column, dropped)
+            _, codes = np.unique(codes * (own.max(initial=0) + 1) + own, return_inverse=True)
+        return np.asarray(codes, np.int64)
+
+    @property
+    def are_too_many(self) -> bool:
+        """Whether there are more cells than are kept apart, as of an id."""
+        return len(self.labels) > MOST
+
+    @property
+    def batch(self) -> pa.RecordBatch:
+        """The features, with a column that is no feature, so that there are rows without any."""
+        return pa.RecordBatch.from_pydict({**self.features, OUTPUT_KEY: pa.array(self.labels)})
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    values = changes.settled(undictionary(column))
+    return (
+        pa.array(changes.numbers(values), from_pandas=True) if is_measured(values.type) else values
+    )
+
+
+def _joined(a: pa.Array, b: pa.Array) -> pa.Array:
+    kind = b.type if pa.types.is_null(a.type) else a.type
+    return pa.concat_arrays([a.cast(kind), b.cast(kind)])
+
+
+def _lowered(column: pa.Array, dropped: int) -> pa.Array:
+    return lowest(_floats(column), dropped) if is_measured(column.type) else column
+
+
+def _floats(column: pa.Array) -> Array:
+    return np.asarray(column.to_numpy(zero_copy_only=False), np.float64)
+
+
+def _numbered(column: pa.Array, dropped: int) -> Index:
+    if is_measured(column.type):
+        ranks = ranks_of(_floats(column)) >> dropped
+        return np.asarray(np.unique(ranks, return_inverse=True)[1], np.int64)
+    codes = column.dictionary_encode(null_encoding="encode").indices
+    return np.asarray(codes.to_numpy(zero_copy_only=False), np.int64)
+
+
+State: TypeAlias = "dict[tuple[Target, tuple[str, ...]], CountedLabels | None]"
+"""None of what cannot be counted: features with too many values, or with several in a row."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CountedLabelsEvaluator:
+    """Counts the labels of each output, by nothing and by the features of each benchmark of slices."""
+
+    targets: tuple[Target, ...]
+    by: tuple[tuple[str, ...], ...]
+    """The features, none of which are for what looks at labels alone."""
+    columns: tuple[str, ...] = ()
+    """Those that are read for its sake: none, as the rows of probes have all."""
+    outputs: tuple[str, ...] = (OUTPUT_KEY,)
+    stage_name: str = "CountLabels"
+    run_after: str = "ExtractSliceKeys"
+    needs_row_numbers: bool = True
+    concurrent: bool = True
+
+    def zero(self) -> State:
+        """Of no rows."""
+        return {}
+
+    def add(self, state: State, extracts: Extracts) -> State:
+        """The state with one more batch."""
+        made: State = {}
+        for target, labels, weights in self._labelled(extracts):
+            for names in self.by:
+                if state.get((target, names), made) is not None:
+                    features = _singles(extracts["features"], names)
+                    folds = _folds(extracts["row_numbers"]) * bool(names)
+                    cells = features is not None and CountedLabels.of(
+                        features, folds, labels, weights
+                    )
+                    made[target, names] = cells if cells and not cells.are_too_many else None
+        return self.merge(state, made)
+
+    def _labelled(self, extracts: Extracts) -> Iterator[tuple[Target, Array, Array]]:
+        """The outputs with a number as the label of each row, and the weights of the rows."""
+        for target in self.targets:
+            labels = extracts["labels"].get(target)
+            if isinstance(labels, np.ndarray) and labels.ndim == 1 and len(labels):
+                weights = extracts.get("example_weights", {}).get(target)
+                is_single = weights is not None and weights.ndim == 1
+                known = weights if is_single else np.ones(len(labels))
+                yield target, labels.astype(np.float64), np.asarray(known, np.float64)
+
+    def merge(self, state: State, other: State) -> State:
+        """The state of both."""
+        merged = {**state, **other}
+        for key in state.keys() & other.keys():
+            a, b = state[key], other[key]
+            both = None if a is None or b is None else a.merge(b)
+            merged[key] = None if both is None or both.are_too_many else both
+        return merged
+
+    def result(self, state: State) -> dict[str, Any]:
+        """What is known of each output and features."""
+        return {OUTPUT_KEY: {key: of for key, of in state.items() if of is not None}}
+
+
+def _folds(row_numbers: pa.Array) -> Index:
+    hashes = mixed(row_numbers.to_numpy(zero_copy_only=False))
+    return np.asarray(hashes % np.uint64(FOLDS), np.int64)
+
+
+def _singles(batch: pa.RecordBatch, names: Sequence[str]) -> dict[str, pa.Array] | None:
+    """Columns as single values; None where one is not there, or a row has several."""
+    if not {*names} <= {*batch.schema.names}:
+        return None
+    columns = {name: undictionary(batch.column(name)) for name in names}
+    singles = {
+        name: single_values(column) if is_list(column.type) else column
+        for name, column in columns.items()
+    }
+    return None if any(column is None for column in singles.values()) else singles
