@@ -206,7 +206,7 @@ class DriftRule:
             DataError: A column is of another type in the other data.
         """
         others = [name for name in names if name not in self.thresholds]
-        unnamed = () if is_chosen else left_out(before[OVERALL], others)
+        unnamed = () if is_chosen else left_out(before[OVERALL], others, now[OVERALL])
         compared = [name for name in names if name not in unnamed]
         if not compared and unnamed:
             raise ConfigError(f"No column can be compared. {left_out_sentence(unnamed)}")

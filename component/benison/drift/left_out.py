@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,16 +15,23 @@ from benison.slicing.periods import are_times
 _FEW, _FEW_NUMBERS = 2, 30
 _PAIRS = 3.0
 """So many pairs of rows would have the same number by chance, where none has as rows are counted by it."""
+_REPEATED = 100  # rows, of which one may have a number that another has
+_LARGE, _HUGE = 2.0**40, 2.0**53
+_NARROW = 0.1
 
 
-def left_out(reference: Profile, names: Sequence[str]) -> tuple[str, ...]:
+def left_out(
+    reference: Profile, names: Sequence[str], current: Profile | None = None
+) -> tuple[str, ...]:
     """The columns of ids, and of texts that are all times.
 
-    Of ids most rows of the reference have a text of their own, or all have a whole number of their own, from
-    a range so narrow that some would share one by chance, and there are 30 or more. Rows of other data have
-    other ones, whether anything changed or not.
+    Of ids most rows of the reference have a text of their own, or nearly all of 30 rows or more a whole
+    number, now too: from a range so narrow that far more would share one by chance, or beyond 2^53, or beyond
+    2^40 and all near each other, as times in milliseconds are. Rows of other data have other ones, whether
+    anything changed or not.
     """
-    return tuple(name for name in names if _is_unlike(reference[name]))
+    now = reference if current is None else current
+    return tuple(name for name in names if _is_unlike(reference[name], now[name]))
 
 
 def left_out_sentence(names: Sequence[str]) -> str:
@@ -34,18 +42,43 @@ def left_out_sentence(names: Sequence[str]) -> str:
     )
 
 
-def _is_unlike(column: Column) -> bool:
-    if isinstance(column, Numbers):
-        return _counts_rows(column)
-    return _is_id(column) or _has_times(column)
+def _is_unlike(column: Column, now: Column) -> bool:
+    if not isinstance(column, Numbers):
+        return _is_id(column) or _has_times(column)
+    if not isinstance(now, Numbers) or _rows(column) < _FEW_NUMBERS:
+        return False
+    are_own = _are_own(column) and _are_own(now)
+    return are_own and (_counts_rows(column) or _is_long(column, now))
+
+
+def _rows(column: Numbers) -> int:
+    return int(column.distinct.counts.sum())
+
+
+def _are_own(column: Numbers) -> bool:
+    """Whether nearly every row has a whole number of its own."""
+    held, rows = column.distinct.numbers, _rows(column)
+    if column.distinct_numbers is None or rows - column.distinct_numbers > max(
+        1, rows // _REPEATED
+    ):
+        return False
+    return bool(np.isfinite(held.astype(np.float64)).all() and (held == np.trunc(held)).all())
 
 
 def _counts_rows(column: Numbers) -> bool:
-    held, rows = column.distinct.numbers, int(column.distinct.counts.sum())
-    if rows < _FEW_NUMBERS or column.distinct_numbers != rows:
-        return False
-    is_whole = np.isfinite(held.astype(np.float64)).all() and (held == np.trunc(held)).all()
-    return bool(is_whole) and rows * (rows - 1) / 2 >= _PAIRS * (int(held[-1]) - int(held[0]) + 1)
+    """Whether far more rows would share a number by chance than do, as a Poisson number says."""
+    held, rows = column.distinct.numbers, _rows(column)
+    shared = rows - (column.distinct_numbers or 0)
+    by_chance = rows * (rows - 1) / 2 / (int(held[-1]) - int(held[0]) + 1)
+    return by_chance >= shared + 2 * math.sqrt(shared) + _PAIRS
+
+
+def _is_long(column: Numbers, now: Numbers) -> bool:
+    """Whether numbers are as large as only ids and times are, which amounts are not, or not all so near."""
+    held = np.concatenate([of.distinct.numbers.astype(np.float64) for of in (column, now)])
+    low, high = (float(of(np.abs(held))) for of in (np.min, np.max))
+    middle = float(np.median(np.abs(held)))
+    return middle >= _HUGE or (low >= _LARGE and high - low <= _NARROW * high)
 
 
 def _is_id(column: Texts) -> bool:
