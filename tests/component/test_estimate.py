@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 import benison
 from benison.cli import app
 from benison.evaluation.estimate import estimate
+from benison.evaluation.job import Job
 from tests.conftest import config
 
 MADE = config(
@@ -118,6 +119,41 @@ def test_rows_that_probes_have_predicted_are_said_against_the_budget() -> None:
     assert cost.total - cost.probes["noise_flips"] == predicted
     assert f"{predicted + cost.probes['noise_flips']:,} rows predicted, of 1,700" in cost.sentence
     assert cost.sentence.endswith("Beyond it, and not begun: noise_flips.")
+
+
+@pytest.mark.parametrize(
+    "probe",
+    [
+        "residuals_by_feature",
+        {"name": "residuals_by_feature", "features": ["hour"]},
+        "residuals_by_prediction",
+        {"name": "residual_autocorrelation", "features": ["hour"]},
+        {"name": "better_than_slice_mean", "features": ["company", "hour"]},
+        "better_than_linear",
+        "better_than_prior",
+    ],
+    ids=str,
+)
+def test_the_columns_of_probes_are_those_that_a_run_reads(
+    probe: Any, trips: pa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are more than those of the metrics, which a run without probes reads."""
+    read: list[Any] = []
+    columns = Job.columns
+
+    def recorded(job: Job) -> Any:
+        read.append(columns(job))
+        return read[-1]
+
+    table = trips.drop_columns("tags")
+    asked = {**config("Recall"), "debugging": {"probes": [probe]}}
+    said = estimate({"examples": table, "config": asked}).columns
+    monkeypatch.setattr(Job, "columns", recorded)
+    benison.evaluate(table, asked)
+    assert said == read[-1]
+    named = {*probe["features"]} if isinstance(probe, dict) else set()
+    assert named <= {*(table.column_names if said is None else said)}
+    assert (said is None) == (probe in ("residuals_by_feature", "better_than_linear"))
 
 
 @pytest.mark.parametrize("name", ["partial_dependence", "residuals_by_feature", "hostile_values"])

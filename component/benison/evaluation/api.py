@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benison.data.dataset import Dataset
@@ -22,7 +22,7 @@ from benison.engine.stages import (
     check_outputs,
 )
 from benison.errors import ConfigError
-from benison.evaluation.defaults import default_writers, evaluators_of
+from benison.evaluation.defaults import default_writers, evaluators_of, probe_evaluators
 from benison.evaluation.ending import unended
 from benison.evaluation.job import Job, PathLike, Progress, silent
 from benison.evaluation.quantile_edges import completed, quantile_edges, with_known_edges
@@ -150,7 +150,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         edges = quantile_edges(resolved.plan, resolved.data, engine, beam_options)
         plan, scanned = completed(resolved.plan, edges), time.monotonic() - started
         plan, weak = _weak_slice_stages(plan, resolved.data, engine, beam_options)
-        probes = _probe_stages(plan, resolved.data, paths)
+        probes = probe_evaluators(plan, resolved.data, paths)
         summaries = _evaluators(plan, [*weak, *probes, *evaluators])
         check_outputs(summaries)
         with local_copies(paths) as copies:
@@ -197,15 +197,6 @@ def _weak_slice_stages(
     from benison.evaluation.weak_slice_search import weak_slice_stages
 
     return weak_slice_stages(plan, dataset, engine, beam_options)
-
-
-def _probe_stages(plan: Plan, dataset: Dataset, called: Collection[str]) -> Sequence[Evaluator]:
-    """What keeps rows for probes."""
-    if plan.config.debugging is None:
-        return []
-    from benison.evaluation.probing import probe_stages
-
-    return probe_stages(plan, dataset, called)
 
 
 def _evaluators(

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 from benison.config import EvalConfig
+from benison.data.dataset import Dataset
 from benison.engine.analysis import AnalysisEvaluator
 from benison.engine.outcome import MetricsEvaluator
 from benison.engine.plan import Plan
@@ -36,6 +39,15 @@ def _profiles(columns: tuple[str, ...]) -> list[Evaluator]:
     from benison.drift.profile_evaluator import ProfileEvaluator
 
     return [ProfileEvaluator(columns)]
+
+
+def probe_evaluators(plan: Plan, dataset: Dataset, called: Collection[str]) -> Sequence[Evaluator]:
+    """What keeps rows for the probes of a config, if it asks for some; `called` are the models that are."""
+    if plan.config.debugging is None:
+        return []
+    from benison.evaluation.probing import probe_stages  # of no use to other runs
+
+    return probe_stages(plan, dataset, called)
 
 
 def default_writers() -> list[Writer]:

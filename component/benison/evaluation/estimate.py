@@ -19,7 +19,7 @@ from benison.engine.cores import threads_of
 from benison.engine.extract import extractors_of
 from benison.engine.plan import Plan
 from benison.errors import ConfigError
-from benison.evaluation.defaults import evaluators_of
+from benison.evaluation.defaults import evaluators_of, probe_evaluators
 from benison.evaluation.job import Job, silent
 from benison.evaluation.recording import LATEST_BLESSED
 from benison.evaluation.resolve import Request, resolve
@@ -113,7 +113,8 @@ def estimate(arguments: Mapping[str, Any]) -> CostEstimate:
         with local_copies(resolved.paths) as copies:
             trusted = bool(asked.get("trust_pickle")), bool(asked.get("trust_ops"))
             stages = extractors_of(resolved.plan, copies, *trusted)
-            evaluators = evaluators_of(resolved.plan)
+            probes = probe_evaluators(resolved.plan, resolved.data, resolved.paths)
+            evaluators = [*evaluators_of(resolved.plan), *probes]
             job = Job(
                 resolved.plan,
                 resolved.data,
