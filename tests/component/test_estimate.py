@@ -156,6 +156,23 @@ def test_the_columns_of_probes_are_those_that_a_run_reads(
     assert (said is None) == (probe in ("residuals_by_feature", "better_than_linear"))
 
 
+def test_the_default_probes_have_about_fifty_thousand_rows_predicted() -> None:
+    """Of a model of 20 features; all others are asked for by name."""
+    rng = np.random.default_rng(0)
+    table = pa.table({f"x{i}": rng.normal(size=3_000) for i in range(20)})
+    table = table.append_column("label", pa.array(np.arange(3_000) % 2))
+    asked = {**config("AUC"), "model_specs": [{"label_key": "label"}], "debugging": {}}
+
+    def model(frame: Any) -> Any:
+        return frame["x0"].fillna(0.0)
+
+    (cost,) = estimate({"examples": table, "config": asked, "model": model}).probes
+    flips = ["missing_flips", "permutation_flips"]
+    assert [*cost.probes] == ["hostile_values", *flips, "better_than_prior"]
+    assert 45_000 <= cost.total <= 60_000
+    assert cost.probes["better_than_prior"] == 0
+
+
 @pytest.mark.parametrize("name", ["partial_dependence", "residuals_by_feature", "hostile_values"])
 def test_lists_of_lists_are_no_feature_that_a_probe_changes(trips: pa.Table, name: str) -> None:
     table = trips.select(["label", "hour"]).append_column("boxes", pa.array([[[1.0]]] * len(trips)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from benison.monitoring import DETECTORS
 from tests.statistics.change_detectors import (
     ROWS,
     Seen,
@@ -20,7 +21,7 @@ FEW = 40
 """Runs of river, whose detector sees row after row."""
 
 
-@pytest.mark.parametrize("name", ["e-detector", "md3", "adwin"])
+@pytest.mark.parametrize("name", DETECTORS)
 def test_two_in_a_hundred_streams_alarm_by_chance_at_most(name: str) -> None:
     assert false_alarms(name, RUNS) <= 0.02
 
