@@ -136,7 +136,8 @@ def test_the_slices_are_features_of_few_values_and_bins(in_folder: Path) -> None
 
 def test_every_hour_is_a_slice_and_minutes_are_binned(in_folder: Path) -> None:
     minute = np.arange(4_800) % 1_440
-    table = pa.table({"hour": minute // 60, "minute": minute, "tip": minute % 2, "score": 0.1})
+    score = np.random.default_rng(0).random(len(minute))
+    table = pa.table({"hour": minute // 60, "minute": minute, "tip": minute % 2, "score": score})
     pq.write_table(table, "eval.parquet")
     run("init", "eval.parquet")
     config = benison.EvalConfig.load("eval.yaml")
