@@ -440,12 +440,14 @@ def _ids(kind: str, rows: int, start: int) -> list[int]:
         numbers = at + 1_760_000_000_000
         if kind == "snowflake":
             numbers = ((at + 200 * 86_400_000) << 22) | rng.integers(0, 2**22, rows)
+        if kind == "of months":
+            numbers = (50 * at << 22) | rng.integers(0, 2**22, rows)
     numbers[5] = numbers[4]  # one of them twice, as where a row was sent again
     return [*map(int, numbers)]
 
 
 @pytest.mark.parametrize("rows", [60, 200, 1_000, 20_000])
-@pytest.mark.parametrize("kind", ["counter", "gaps", "snowflake", "milliseconds"])
+@pytest.mark.parametrize("kind", ["counter", "gaps", "snowflake", "of months", "milliseconds"])
 def test_ids_that_grow_with_time_raise_no_alarm(kind: str, rows: int, tmp_path: Path) -> None:
     if kind == "gaps":
         rows = max(rows, 200)

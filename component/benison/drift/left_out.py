@@ -57,10 +57,8 @@ def _rows(column: Numbers) -> int:
 
 def _are_own(column: Numbers) -> bool:
     """Whether nearly every row has a whole number of its own."""
-    held, rows = column.distinct.numbers, _rows(column)
-    if column.distinct_numbers is None or rows - column.distinct_numbers > max(
-        1, rows // _REPEATED
-    ):
+    held, rows, distinct = column.distinct.numbers, _rows(column), column.distinct_numbers
+    if distinct is None or rows - distinct > max(1, rows // _REPEATED):
         return False
     return bool(np.isfinite(held.astype(np.float64)).all() and (held == np.trunc(held)).all())
 
