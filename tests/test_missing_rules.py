@@ -30,7 +30,7 @@ def kind_of(name: str) -> str:
     accepts = build(name).accepts
     if "text" in accepts and "real" not in accepts:
         return "text"
-    if "boxes" in accepts and "images" not in accepts:
+    if accepts == {"boxes"}:
         return "boxes"
     if name in EQUALITY or "class_numbers" in accepts:
         return "equal"

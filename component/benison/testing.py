@@ -92,7 +92,11 @@ def example_inputs(metric: Metric, rows: int = 40, seed: int = 0, weighted: bool
     names = {
         name
         for statistic in metric.statistics()
-        for name in (*statistic.columns(), *statistic.prediction_columns())
+        for name in (
+            *statistic.columns(),
+            *statistic.label_columns(),
+            *statistic.prediction_columns(),
+        )
         if name not in statistic.optional_columns()
     }
     batch = pa.record_batch({name: rng.integers(0, 9, rows).astype(float) for name in names})
@@ -122,7 +126,7 @@ def example_images(rng: np.random.Generator, rows: int) -> pa.RecordBatch:
 
 
 def _columns(metric: Metric, rng: np.random.Generator, rows: int) -> tuple[Any, Any]:
-    if "boxes" in metric.accepts and "images" not in metric.accepts:
+    if metric.accepts == {"boxes"}:
         return _boxes(rng, rows)
     if metric.accepts & {"binary", "real"}:
         return rng.integers(0, 2, rows).astype(float), rng.integers(0, 20, rows) / 20

@@ -42,8 +42,10 @@ A column of labels or predictions is float64[N], float64[N, C] for C classes, an
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias, TypedDict
 
 import numpy as np
@@ -51,6 +53,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from benison.data.values import lacks_value
 from benison.errors import DataError
 
 Array: TypeAlias = npt.NDArray[np.float64]
@@ -252,6 +255,27 @@ class Inputs:
         if self.is_called and (parts is None or name not in parts.schema.names):
             raise DataError(f"The model has no output {name!r}, which a metric reads.")
         return self._column(parts, name)
+
+    def lacks_labels(self, names: Iterable[str]) -> Mask:
+        """Where one of the labels that are read by name is missing: bool[N]; an empty list is not."""
+        return self._lacks(names, self.label_column)
+
+    def lacks_predictions(self, names: Iterable[str]) -> Mask:
+        """Where one of the predictions that are read by name is missing: bool[N]; an empty list is not.
+
+        >>> rows = Inputs.of([0.0, 0.0], [0.0, 0.0])
+        >>> parts = pa.record_batch({"classes": [["a"], ["b"]], "scores": [[0.5], None]})
+        >>> dataclasses.replace(rows, prediction_parts=parts).lacks_predictions(["classes", "scores"])
+        array([False,  True])
+        """
+        return self._lacks(names, self.prediction_column)
+
+    def _lacks(self, names: Iterable[str], column_of: Callable[[str], pa.Array]) -> Mask:
+        lacking = np.zeros(len(self), np.bool_)
+        for name in names:
+            with contextlib.suppress(DataError):  # what reads it refuses that, or does without
+                lacking |= lacks_value(column_of(name))
+        return lacking
 
     def _column(self, parts: pa.RecordBatch | None, name: str) -> pa.Array:
         of = [batch for batch in (parts, self.batch) if batch is not None]

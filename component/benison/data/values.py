@@ -101,6 +101,31 @@ def is_missing(column: pa.Array) -> npt.NDArray[np.bool_]:
     return np.asarray(of_entries[at.to_numpy(zero_copy_only=False)])
 
 
+def without(column: pa.Array, rows: npt.NDArray[np.bool_]) -> pa.Array:
+    """The column, null in some rows.
+
+    >>> without(pa.array([[1], [2]]), np.array([True, False])).to_pylist()
+    [None, [2]]
+    """
+    column = undictionary(column)
+    return pc.if_else(pa.array(rows), pa.scalar(None, column.type), column)
+
+
+def lacks_value(column: pa.Array) -> npt.NDArray[np.bool_]:
+    """Where values are null or NaN, or lists that hold nothing else, at any depth: bool[N].
+
+    >>> lacks_value(pa.array([[1.0], None, [], [2.0, None], [None, float("nan")]]))
+    array([False,  True, False, False,  True])
+    """
+    column = undictionary(column)
+    if not is_list(column.type):
+        return is_missing(column)
+    values, lengths = unlisted(column)
+    rows = np.repeat(np.arange(len(column)), lengths)
+    held = np.bincount(rows, ~lacks_value(values), len(column))
+    return np.asarray(is_missing(column) | ((lengths > 0) & (held == 0)))
+
+
 def undictionary(column: pa.Array) -> pa.Array:
     """The column without an encoding: the values themselves, null where the dictionary holds null.
 

@@ -67,8 +67,8 @@ def check_accepted(
 
 def _check_predicted(columns: Collection[str], metrics: Iterable[Metric]) -> None:
     for metric in metrics:
-        named = [name for each in metric.statistics() for name in each.prediction_columns()]
-        for name in (name for name in (metric.prediction_column, *named) if name in columns):
+        named = (metric.prediction_column, *metric.prediction_names())
+        for name in (name for name in named if name in columns):
             raise DataError(
                 f"{metric.name} takes predictions from the column {name!r}, which is the same for every "
                 "model; ask for it in a config of one model."

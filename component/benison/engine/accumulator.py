@@ -212,8 +212,7 @@ class Accumulator:
         self.multivalent = self.multivalent | other.multivalent
         self.label_classes = agreed(self.label_classes, other.label_classes)
         np.add.at(self.examples, index, other.examples)
-        for key, count in other.missing.items():
-            self.missing[key] = self.missing.get(key, 0) + count
+        self._add_missing(other.missing)
         for pair, counts in other._dropped.items():
             known = self._dropped.get(pair, np.zeros(0, np.int64))
             total = np.pad(known, (0, size - len(known)))
@@ -271,10 +270,18 @@ class Accumulator:
         self._groups = [states.scatter(index, size) for states in self._groups]
 
     def _count_missing(self, extracts: Extracts) -> None:
-        for role in ("labels", "predictions"):
-            for (model, output), values in extracts.get(role, {}).items():  # type: ignore[attr-defined]
-                key = joined_name(role, model, output)
-                self.missing[key] = self.missing.get(key, 0) + int(missing_rows(values).sum())
+        counts = {
+            joined_name(role, *target): int(missing_rows(values).sum())
+            for role in ("labels", "predictions")
+            for target, values in extracts.get(role, {}).items()  # type: ignore[attr-defined]
+        }
+        for view in self.plan.views():
+            counts |= view.missing_by_name(extracts)
+        self._add_missing(counts)
+
+    def _add_missing(self, counts: Mapping[str, int]) -> None:
+        for key, count in counts.items():
+            self.missing[key] = self.missing.get(key, 0) + count
 
 
 def _picked(

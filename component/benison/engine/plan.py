@@ -271,6 +271,8 @@ class _Builder:
                             labelled=metric.needs_label,
                             baseline=beside,
                             scored=metric.needs_prediction,
+                            label_names=metric.label_names(),
+                            prediction_names=metric.prediction_names(),
                         )
 
     def _beside(self, model: ModelSpec, variant: str) -> str | None:

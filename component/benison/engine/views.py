@@ -10,7 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benison.data.batch import Extracts, Index, Inputs, Mask, Seen, Target, missing_rows
+from benison.data.batch import (
+    Extracts,
+    Index,
+    Inputs,
+    Mask,
+    Seen,
+    Target,
+    joined_name,
+    missing_rows,
+)
 from benison.data.mixing import Numbers
 from benison.engine.pairs import Pairs, columns, replaced
 from benison.errors import ConfigError, DataError
@@ -34,6 +43,10 @@ class View:
     its predictions on the unchanged examples, beside those of a variant."""
     scored: bool = True
     """Whether a row without a prediction makes a value undefined and does not count as evaluated."""
+    label_names: tuple[str, ...] = ()
+    """Labels that a metric reads by name; a row that lacks one is left out as one without a label."""
+    prediction_names: tuple[str, ...] = ()
+    """Predictions that it reads by name, of which a row that lacks one lacks a prediction."""
 
     def key(self, metric: str) -> Key:
         """The key of a metric's value through this view."""
@@ -63,6 +76,19 @@ class View:
         if kept is not None and pairs.origin is not None:
             origin = kept[pairs.origin]
         return Seen(pairs.inputs, origin, self._evaluated(rows, kept))
+
+    def missing_by_name(self, extracts: Extracts) -> dict[str, int]:
+        """How many rows of a batch lack each of the labels and predictions that are read by name."""
+        if self.variant or not (self.label_names or self.prediction_names):
+            return {}
+        inputs = self._inputs(extracts)
+        lacks = {"labels": inputs.lacks_labels, "predictions": inputs.lacks_predictions}
+        names = {"labels": self.label_names, "predictions": self.prediction_names}
+        return {
+            joined_name(role, self.model, self.output, name): int(lacks[role]([name]).sum())
+            for role in names
+            for name in names[role]
+        }
 
     def _pairs_of(self, rows: Inputs) -> Seen:
         """The pairs, and of the baseline's predictions those that belong to the same classes."""
@@ -119,6 +145,9 @@ class View:
     def _kept(self, inputs: Inputs) -> Index | None:
         """The rows with a label and a query, where they matter, and a weight; None is all."""
         dropped: Mask | None = missing_rows(inputs.labels) if self.labelled else None
+        if self.label_names:
+            unlabelled = inputs.lacks_labels(self.label_names)
+            dropped = unlabelled if dropped is None else dropped | unlabelled
         if inputs.groups is not None and inputs.groups.null_count:
             queryless = inputs.groups.is_null().to_numpy(zero_copy_only=False)
             dropped = queryless if dropped is None else dropped | queryless
@@ -129,7 +158,9 @@ class View:
 
     def _evaluated(self, rows: Inputs, kept: Index | None) -> Index | None:
         """The batch rows that count as evaluated: those with a prediction, where it matters."""
-        missing = missing_rows(rows.predictions) if self.scored else np.zeros(0, np.bool_)
+        missing = rows.lacks_predictions(self.prediction_names)
+        if self.scored:
+            missing |= missing_rows(rows.predictions)
         if not missing.any():
             return kept
         present = np.flatnonzero(~missing)

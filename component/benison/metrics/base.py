@@ -30,10 +30,13 @@ import numpy.typing as npt
 from benison.data.batch import Array, Index, Inputs
 from benison.slicing.codes import SliceCodes
 
-__all__ = ["AXES", "Index", "Metric", "Statistic", "Value", "ratio"]
+__all__ = ["ANY_ROWS", "AXES", "Index", "Metric", "Statistic", "Value", "ratio"]
 
 AXES = frozenset({"threshold", "lower", "upper", "actual_class_id", "predicted_class_id"})
 """The columns of structured values and plots that say where a point lies, not what is there."""
+
+ANY_ROWS = frozenset({"binary", "real", "classes", "text", "ragged", "boxes"})
+"""What a metric accepts that looks at neither labels nor predictions, or at whether they are there."""
 
 StateT = TypeVar("StateT")
 Value: TypeAlias = "Array | dict[str, Array]"
@@ -231,6 +234,16 @@ class Metric(abc.ABC):
         not made of such metrics has none.
         """
         return {}
+
+    def label_names(self) -> tuple[str, ...]:
+        """What it reads of labels by name; a row that lacks one is not among its rows."""
+        names = (name for each in self.statistics() for name in each.label_columns())
+        return tuple(dict.fromkeys(names))
+
+    def prediction_names(self) -> tuple[str, ...]:
+        """What it reads of predictions by name; a row that lacks one makes the value undefined."""
+        names = (name for each in self.statistics() for name in each.prediction_columns())
+        return tuple(dict.fromkeys(names))
 
     def notes(self, *states: Any) -> dict[int, str]:
         """Why values are undefined, by the number of the slice, where the states alone know the reason."""

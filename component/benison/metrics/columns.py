@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from benison.data.batch import Array, Inputs, check_weights
 from benison.data.values import is_list, is_number, undictionary, unlisted
 from benison.errors import DataError
-from benison.metrics.base import Metric, Statistic, ratio
+from benison.metrics.base import ANY_ROWS, Metric, Statistic, ratio
 from benison.metrics.parameters import MOST, MOST_VALUES, check_count, check_single
 from benison.metrics.registry import register
 from benison.metrics.statistics.sums import Arrays, ArraysStatistic
@@ -135,7 +135,7 @@ class ColumnMean(Metric):
     element: int | None = None
     k: int | None = None
     highest: int | None = None
-    accepts = frozenset({"binary", "real", "classes", "text", "ragged"})
+    accepts = ANY_ROWS
     needs_label = False
     needs_prediction = False
 

@@ -12,7 +12,7 @@ import dataclasses
 import numpy as np
 
 from benison.data.batch import Array, Inputs
-from benison.metrics.base import Metric, Statistic
+from benison.metrics.base import ANY_ROWS, Metric, Statistic
 from benison.metrics.registry import register
 from benison.metrics.statistics.sums import Arrays, Total
 
@@ -34,7 +34,7 @@ class ExampleCount(Metric):
     """
 
     name: str = "example_count"
-    accepts = frozenset({"binary", "real", "classes", "text", "ragged"})
+    accepts = ANY_ROWS
     needs_label = False
     needs_prediction = False
     empty_value = 0.0

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from benison.data.batch import Array, Inputs
-from benison.metrics.base import Metric, Statistic
+from benison.metrics.base import ANY_ROWS, Metric, Statistic
 from benison.metrics.binarized import Binarized
 from benison.metrics.confusion import as_thresholds
 from benison.metrics.parameters import check_count
@@ -49,7 +49,7 @@ class FixedSizeSample(Metric):
     size: int
     name: str = "fixed_size_sample"
     random_seed: int | None = None
-    accepts = frozenset({"binary", "real", "classes", "text", "ragged"})
+    accepts = ANY_ROWS
     needs_label = False
     needs_prediction = False
     needs_row_numbers = True

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from benison.data.batch import Array, Inputs  # noqa: F401 - Inputs is for the examples
-from benison.metrics.base import Metric, Statistic
+from benison.metrics.base import ANY_ROWS, Metric, Statistic
 from benison.metrics.registry import HIGHER, LOWER, About, register
 from benison.metrics.statistics.pixels import PixelCounts
 from benison.metrics.statistics.sums import Arrays
@@ -53,9 +53,7 @@ class PixelConfusionMatrix(Metric):
     ignore_ground_truth_id: int | None = None
     class_ids: Sequence[int] = ()
     name: str = "semantic_segmentation_confusion_matrix"
-    accepts: ClassVar[frozenset[str]] = frozenset(
-        {"binary", "real", "classes", "text", "ragged", "boxes", "images"}
-    )
+    accepts: ClassVar[frozenset[str]] = ANY_ROWS | {"images"}
     needs_label = False
     needs_prediction = False
     empty_value = 0.0

@@ -79,8 +79,7 @@ def stacked(
         column_of: The column of a name; raises DataError where it is missing.
         names: Their names; one of lists of lists has several numbers of a box.
         width: The numbers of a box.
-        none: The boxes where a column is missing; None refuses that. Detections of a row that is missing are
-            a box of NaN.
+        none: The boxes where a column is missing; None refuses that.
 
     Raises:
         DataError: A column is missing, or the columns are of different lengths in a row.
@@ -99,21 +98,13 @@ def stacked(
                 f"numbers of values in a row."
             )
     values = np.concatenate([part.values for part in parts], axis=1)
+    if width == LABEL and np.isnan(values).any():
+        raise DataError(
+            f"A labelled box of the columns {', '.join(map(repr, names))} lacks a number. Fill it in, or "
+            f"make the row null in all of them, which leaves it out."
+        )
     what = "labels_to_stack" if width == LABEL else "predictions_to_stack"
-    boxes = _checked(Ragged(values, parts[0].offsets), width, what)
-    return _with_missing(boxes, columns) if width == DETECTION else boxes
-
-
-def _with_missing(boxes: Ragged, columns: Sequence[pa.Array]) -> Ragged:
-    """With a box of NaN in each row that is missing, which no row without boxes is."""
-    missing = np.zeros(len(boxes), np.bool_)
-    for column in columns:
-        if not pa.types.is_null(column.type):
-            missing |= column.is_null().to_numpy(zero_copy_only=False)
-    if not missing.any():
-        return boxes
-    values = np.insert(boxes.values, boxes.offsets[:-1][missing], np.nan, axis=0)
-    return Ragged(values, np.concatenate([[0], np.cumsum(boxes.lengths + missing)]))
+    return _checked(Ragged(values, parts[0].offsets), width, what)
 
 
 def truncated(boxes: Ragged, counts: Array) -> Ragged:

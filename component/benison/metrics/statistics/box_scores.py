@@ -13,8 +13,10 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from benison.data.batch import Array, Index, Inputs, Ragged, missing_rows
+from benison.data.values import without
 from benison.metrics.base import Statistic
 from benison.metrics.parameters import LARGEST
 from benison.metrics.statistics.binary import heavy
@@ -92,8 +94,16 @@ class BoxRule:
         return boxes_of(inputs.labels, LABEL)
 
     def detections(self, inputs: Inputs) -> Ragged:
-        """The detected boxes of each row; raises DataError for columns that hold something else."""
-        column_of = inputs.prediction_column
+        """The detected boxes of each row, none where they are missing by name.
+
+        Raises:
+            DataError: Columns hold something else.
+        """
+        lacking = inputs.lacks_predictions(self.prediction_columns)
+
+        def column_of(name: str) -> pa.Array:
+            return without(inputs.prediction_column(name), lacking)
+
         if self.predictions_to_stack:
             none = self._none(inputs, DETECTION)
             boxes = stacked(column_of, self.predictions_to_stack, DETECTION, none)
@@ -186,8 +196,8 @@ class BoxScores(Statistic[DetectionScores]):
         inputs, codes = heavy(inputs, codes)
         truth, detected = self.rule.truth(inputs), self.rule.detections(inputs)
         weights = np.ones(len(inputs)) if inputs.weights is None else inputs.weights
-        missing = np.flatnonzero(missing_rows(detected))
-        total = self._of_missing(missing, codes)
+        missing = missing_rows(detected) | inputs.lacks_predictions(self.prediction_columns())
+        total = self._of_missing(np.flatnonzero(missing), codes)
         for start, end in _portions(detected, len(self.rule.iou_thresholds)):
             of_truth, of_model = (self._group(boxes, start, end) for boxes in (truth, detected))
             total = self.merge(total, self._matched(of_truth, of_model, weights, codes))

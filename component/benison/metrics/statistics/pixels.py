@@ -147,11 +147,11 @@ class PixelCounts(ArraysStatistic):
     decode_predicted: bool = False
     ignored: int | None = None
 
-    def columns(self) -> tuple[str, ...]:
-        return (self.truth,)
-
     def optional_columns(self) -> tuple[str, ...]:
         return (self.predicted,)
+
+    def label_columns(self) -> tuple[str, ...]:
+        return (self.truth,)
 
     def prediction_columns(self) -> tuple[str, ...]:
         return (self.predicted,)
@@ -161,12 +161,12 @@ class PixelCounts(ArraysStatistic):
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> Arrays:
         inputs, codes = heavy(inputs, codes)
-        assert inputs.features is not None
-        truth = images_of(inputs.features.column(self.truth), self.truth, self.decode_truth)
+        truth = images_of(inputs.label_column(self.truth), self.truth, self.decode_truth)
         predicted = self._predicted(inputs)
         self._check(truth, predicted)
         pairs = _Pixels.of(truth, predicted)
-        undefined = (predicted.missing & ~truth.missing) | pairs.undefined(len(inputs))
+        lacking = predicted.missing | inputs.lacks_predictions(self.prediction_columns())
+        undefined = (lacking & ~truth.missing) | pairs.undefined(len(inputs))
         total = self.zero(codes.size)[0]
         for i, class_id in enumerate(self.class_ids):
             for j, cell in enumerate(self._cells(class_id, pairs)):

@@ -7,10 +7,17 @@ import dataclasses
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from benison.data.batch import Array, Index, Inputs, Mask, Ragged, check_weights
-from benison.data.values import is_list, is_number, text_of, undictionary, unlisted
+from benison.data.values import (
+    is_list,
+    is_missing,
+    is_number,
+    text_of,
+    undictionary,
+    unlisted,
+    without,
+)
 from benison.errors import DataError
 from benison.metrics.statistics.binary import ThresholdCells, heavy
 from benison.metrics.statistics.cells import Cells
@@ -24,35 +31,33 @@ class Members:
     Attributes:
         rows: The row of each value, int64[M], ascending.
         values: The values.
-        missing: Whether a row has no list at all, bool[N].
     """
 
     rows: Index
     values: pa.Array
-    missing: Mask
 
     @classmethod
     def of_column(cls, column: pa.Array) -> Members:
-        """Of a column of lists or of single values; a null is a missing row, [] is none."""
+        """Of a column of lists or of single values; a row that is null has none."""
         column = undictionary(column)
-        missing = np.asarray(pc.is_null(column).to_numpy(zero_copy_only=False), np.bool_)
-        values, lengths = column, np.ones(len(column), np.int64)
+        lengths = (~is_missing(column)).astype(np.int64)
+        values = column.drop_null()
         if is_list(column.type):
             values, lengths = unlisted(column)
-        return cls(np.repeat(np.arange(len(lengths)), lengths), undictionary(values), missing)
+        return cls(np.repeat(np.arange(len(lengths)), lengths), undictionary(values))
 
     @classmethod
     def of_labels(cls, inputs: Inputs) -> Members:
         """Of the labels: texts, numbers, or lists of either."""
-        labels, missing = inputs.labels, np.zeros(len(inputs), np.bool_)
+        labels = inputs.labels
         if isinstance(labels, Ragged):
             rows = np.repeat(np.arange(len(labels)), labels.lengths)
-            return cls(rows, pa.array(labels.values), missing)
+            return cls(rows, pa.array(labels.values))
         if isinstance(labels, pa.Array):
-            return cls(np.arange(len(labels)), labels, missing)
+            return cls(np.arange(len(labels)), labels)
         width = labels.shape[1] if labels.ndim > 1 else 1
         numbers = pa.array(labels.ravel(), from_pandas=True)
-        return cls(np.repeat(np.arange(len(labels)), width), numbers, missing)
+        return cls(np.repeat(np.arange(len(labels)), width), numbers)
 
     @property
     def places(self) -> Index:
@@ -76,8 +81,8 @@ class SetPairs(ThresholdCells):
     """Counts between thresholds of hits and missed labels, as positives, and of other classes, as negatives.
 
     A row without labels is left out. A missed label scores -inf, so that no threshold makes it a hit. Of a
-    class that stands twice in a row the last score counts. A row whose classes are null is a missing
-    prediction, which makes its slices NaN; an empty list of classes is none.
+    class that stands twice in a row the last score counts. A row without classes or scores lacks its
+    prediction, which makes its slices NaN, as a class without a score does; an empty list of classes is none.
 
     Attributes:
         classes: The predicted classes: an output of the model, or a column of the data.
@@ -107,11 +112,12 @@ class SetPairs(ThresholdCells):
     def _pairs(self, inputs: Inputs) -> tuple[Inputs, Index]:
         """A row for each pair, and which row of the batch it is of."""
         labels = Members.of_labels(inputs)
-        classes = Members.of_column(inputs.prediction_column(self.classes))
+        lacking = inputs.lacks_predictions(self.prediction_columns())
+        classes = Members.of_column(without(inputs.prediction_column(self.classes), lacking))
         weighed, weights = self._weights(inputs, labels)
         keys, width = _keys([labels, classes, weighed])
         truth = np.unique(keys[0][keys[0] >= 0])
-        predicted, scores = self._predicted(inputs, classes, keys[1])
+        predicted, scores = self._predicted(inputs, classes, keys[1], lacking)
         labelled = np.isin(predicted // width, truth // width)
         predicted, scores = predicted[labelled], scores[labelled]
         missed = truth[~np.isin(truth, predicted)]
@@ -119,25 +125,28 @@ class SetPairs(ThresholdCells):
         positive = np.isin(of_pairs, truth).astype(np.float64)
         scores = np.concatenate([scores, np.full(len(missed), -np.inf)])
         rows = of_pairs // width
-        scores[classes.missing[rows]] = np.nan
+        scores[lacking[rows]] = np.nan
         factors = _looked_up(of_pairs, keys[2], weights)
         factors = factors if inputs.weights is None else factors * inputs.weights[rows]
         return Inputs(positive, scores, factors), rows
 
-    def _predicted(self, inputs: Inputs, classes: Members, keys: Index) -> tuple[Index, Array]:
+    def _predicted(
+        self, inputs: Inputs, classes: Members, keys: Index, lacking: Mask
+    ) -> tuple[Index, Array]:
         """The predicted classes that count, each once, and their scores.
 
         Args:
             inputs: N rows.
             classes: Their predicted classes.
             keys: What `_keys` makes of these.
+            lacking: The rows without a prediction.
 
         Raises:
             DataError: There is not one score for each class, or the scores are no numbers.
         """
         scores = np.ones(len(keys))
         if self.scores:
-            column = Members.of_column(inputs.prediction_column(self.scores))
+            column = Members.of_column(without(inputs.prediction_column(self.scores), lacking))
             if not column.fits(classes):
                 raise DataError(
                     f"The columns {self.classes!r} and {self.scores!r} hold different numbers of values in a "
@@ -156,7 +165,7 @@ class SetPairs(ThresholdCells):
             DataError: There is not one weight for each class, or one is negative.
         """
         if not self.weights:
-            return Members(labels.rows[:0], labels.values[:0], labels.missing), np.zeros(0)
+            return Members(labels.rows[:0], labels.values[:0]), np.zeros(0)
         weighed = labels
         if self.weighed:
             weighed = Members.of_column(inputs.label_column(self.weighed))
