@@ -210,3 +210,82 @@ def test_workers_that_know_other_classes_are_not_added_up() -> None:
     evaluator.merge(added(0, 0), added(0))
     with pytest.raises(benison.DataError, match="not the same in all rows"):
         evaluator.merge(added(0, 0), added(1))
+
+
+def ranked_scores(rows: int, names: list[int], seed: int = 0) -> tuple[list[Any], Any, Any]:
+    """Scores of classes from the best down with the classes, scores in the order of these, and labels."""
+    rng = np.random.default_rng(seed)
+    scores = rng.dirichlet(np.ones(len(names)), rows)
+    labels = np.where(rng.random(rows) < 0.6, scores.argmax(axis=1), rng.integers(0, 3, rows))
+    order = np.argsort(-scores, axis=1)
+    made = [
+        {"scores": row[at].tolist(), "classes": np.array(names)[at].tolist()}
+        for row, at in zip(scores, order, strict=True)
+    ]
+    return made, scores, labels
+
+
+@pytest.mark.parametrize("is_called", [True, False], ids=["called", "column"])
+@pytest.mark.parametrize("names", [[0, 1, 2], [7, 20, 300]])
+def test_scores_belong_to_the_numbers_of_classes_beside_them(
+    names: list[int], is_called: bool, tmp_path: Path
+) -> None:
+    """TFMA takes the places in each row for the classes."""
+    made, scores, labels = ranked_scores(60, names)
+
+    def model(frame: Any) -> dict[str, Any]:
+        rows = [made[i] for i in frame["i"]]
+        return {name: np.array([row[name] for row in rows]) for name in ("scores", "classes")}
+
+    columns = {"i": np.arange(60), "y": np.array(names)[labels]}
+    table = pa.table(columns if is_called else {"y": columns["y"], "made": made})
+    pq.write_table(table, tmp_path / "d.parquet", row_group_size=1)
+    spec = {"label_key": "y"} if is_called else {"label_key": "y", "prediction_key": "made"}
+    asked: dict[str, Any] = accuracy(spec)
+    asked["metrics_specs"].append({"metrics": ["AUC"], "binarize": {"class_ids": [1]}})
+    result = benison.evaluate(tmp_path / "d.parquet", asked, model=model if is_called else None)
+    sk = pytest.importorskip("sklearn.metrics")
+    expected = sk.top_k_accuracy_score(labels, scores, k=1, labels=[0, 1, 2])
+    assert result.value("sparse_categorical_accuracy") == pytest.approx(expected)
+    expected = sk.roc_auc_score(labels == 1, scores[:, 1])
+    assert result.value("auc", sub_key="classId:1") == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [[3, 1], [1, 2]],
+        [[2, 2], [2, 2]],
+        [[1, 0], [0, 2]],
+        [["3", "1"], ["1", "2"]],
+    ],
+    ids=str,
+)
+def test_scores_of_the_best_classes_alone_are_refused(rows: Any, tmp_path: Path) -> None:
+    made = [{"scores": [0.9, 0.1], "classes": row} for row in rows]
+    table = pa.table({"y": [1, 2], "made": made})
+    pq.write_table(table, tmp_path / "d.parquet", row_group_size=1)
+    asked = accuracy({"label_key": "y", "prediction_key": "made"})
+    for data in (table, tmp_path / "d.parquet"):
+        with pytest.raises(benison.DataError, match="once each .* such as SetMatchRecall"):
+            benison.evaluate(data, asked)
+
+
+def test_the_best_classes_alone_are_no_fault_where_they_are_read_by_name() -> None:
+    made = [{"scores": [0.9, 0.7], "classes": row} for row in ([3, 1], [1, 2])]
+    table = pa.table({"y": [[1], [3]], "made": made})
+    asked = accuracy({"label_key": "y", "prediction_key": "made"})
+    asked["metrics_specs"] = [{"metrics": ["SetMatchRecall", "ExampleCount"]}]
+    assert benison.evaluate(table, asked).value("set_match_recall") == 0.5
+
+
+def test_a_row_without_classes_lacks_its_scores() -> None:
+    made = [{"scores": [0.9, 0.1], "classes": row} for row in ([1, 0], None, [0, 1])]
+    table = pa.table({"y": [1, 1, 0], "made": made, "g": ["a", "b", "a"]})
+    asked = accuracy({"label_key": "y", "prediction_key": "made"})
+    asked["slicing_specs"] = [{"feature_keys": ["g"]}]
+    result = benison.evaluate(table, asked)
+    values = [result.value("sparse_categorical_accuracy", f"g={g}") for g in "ab"]
+    assert values[0] == 1
+    assert np.isnan(values[1])
+    assert result.manifest["missing"]["predictions"] == 1

@@ -17,8 +17,8 @@ key                           value                                             
 ``transformed_features``      {model: Arrow RecordBatch}, as `features`               extractor
 ``labels``                    {(model, output): a column, see below}; missing is      extractor
                               NaN, or null where it is text
-``label_classes``             {(model, output): texts}, the classes in which labels   extractor
-                              that were text are positions
+``label_classes``             {(model, output): classes}, in which labels are         extractor
+                              positions; absent where a model names none
 ``predictions``               as `labels`                                             extractor
 ``variants``                  {variant: predictions}, of models called on changed     extractor
                               features; absent unless the config has variants

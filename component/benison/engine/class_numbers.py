@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from benison.data.batch import Extracts, Target, joined_name
+from benison.data.batch import Extracts, Ragged, Target, joined_name
 from benison.errors import DataError
 from benison.models.classes import Classes, are_counted, explained, positions
 
@@ -23,11 +23,11 @@ class ClassNumbers:
         self._explained: set[Target] = set()
 
     def learn(self, target: Target, classes: Classes | None) -> None:
-        """Keep the classes of which an output has the scores, if they are not counted from 0.
+        """Keep the classes of which an output has the scores, if there are any.
 
         None means that rows name different ones. One row alone names some, whatever these are.
         """
-        if classes is None or not are_counted(classes):
+        if classes != ():
             self._named.setdefault(target, set()).add(classes)
 
     def numbered(self, extracts: Extracts) -> Extracts:
@@ -40,14 +40,14 @@ class ClassNumbers:
         used = dict(extracts.get("label_classes", {}))
         for target in [target for target in labels if target in self._named]:
             is_text, named = isinstance(labels[target], pa.Array), tuple(self._named[target])
-            if len(named) > 1 and is_text:
-                raise _different(target)
-            if len(named) > 1 or named[0] is None:
+            if isinstance(labels[target], Ragged):
                 continue
-            self._explain(target, named[0], is_text)
-            labels[target] = positions(labels[target], named[0])
-            if is_text:
-                used[target] = named[0]
+            if len(named) > 1 or named[0] is None:
+                raise _different(target)
+            used[target] = named[0]
+            if not are_counted(named[0]):
+                self._explain(target, named[0], is_text)
+                labels[target] = positions(labels[target], named[0])
         return {**extracts, "labels": labels, "label_classes": used} if labels else extracts
 
     def _explain(self, target: Target, classes: Classes, is_text: bool) -> None:
@@ -80,6 +80,7 @@ def agreed(
 def _different(target: Target) -> DataError:
     of = joined_name(*target)
     return DataError(
-        f"Labels are text, and the classes{f' of {of}' if of else ''} beside the scores are not the same in "
-        f"all rows, so that they name no columns of scores. Give the scores of all classes in one order."
+        f"The classes{f' of {of}' if of else ''} beside the scores are not the same in all rows, so that "
+        f"they name no columns of scores. Give the scores of all classes, once each and texts in one order; "
+        f"or ask for metrics that read both by name, such as SetMatchRecall."
     )

@@ -17,7 +17,7 @@ import pyarrow as pa
 from benison.data.batch import Extracts, Target, check_weights
 from benison.data.values import innermost, is_list, is_number, is_text, undictionary, unlisted
 from benison.engine.class_numbers import ClassNumbers
-from benison.engine.prediction_outputs import WELL_KNOWN_OUTPUTS, named_classes
+from benison.engine.prediction_outputs import WELL_KNOWN_OUTPUTS, in_class_order, named_classes
 from benison.engine.read_columns import as_column, as_floats
 from benison.errors import DataError
 
@@ -128,8 +128,9 @@ class GivenPredictionsExtractor:
             fields = parts.get(("predictions", *target, ""))
             scores = None if fields is None else _scores(fields)
             if fields is not None and scores is not None and target[0] in self.scored:
-                predictions[target] = as_column(fields, scores)
-                self.numbers.learn(target, named_classes(_texts(fields)))
+                outputs = {**_texts(fields), **_numbers(fields, scores)}
+                predictions[target], numbers = in_class_order(outputs, scores)
+                self.numbers.learn(target, named_classes(outputs) if numbers == () else numbers)
         extracted["predictions"] = predictions
         return self.numbers.numbered(extracted)
 
@@ -140,6 +141,13 @@ def _scores(fields: pa.RecordBatch) -> str | None:
     if len(numbers) == 1:
         return numbers[0]
     return next((name for name in WELL_KNOWN_OUTPUTS if name in numbers), None)
+
+
+def _numbers(fields: pa.RecordBatch, scores: str) -> dict[str, Any]:
+    """The scores, and classes that are numbers."""
+    kinds = {field.name: innermost(field.type) for field in fields.schema}
+    names = {scores} | {name for name in ("classes",) if name in kinds and is_number(kinds[name])}
+    return {name: as_column(fields, name) for name in names}
 
 
 def _texts(fields: pa.RecordBatch) -> Mapping[str, Any]:

@@ -28,6 +28,7 @@ from benison.engine.named_columns import prediction_columns
 from benison.engine.plan import Plan
 from benison.engine.prediction_outputs import (
     AskedOutputs,
+    in_class_order,
     named_classes,
     parts_of,
     prediction_outputs,
@@ -153,10 +154,14 @@ class PredictionsExtractor:
     ) -> dict[Target, Any]:
         predictions: dict[Target, Any] = {}
         known = getattr(self.predictors[spec.name], "classes", {})
-        named = named_classes(outputs)
-        for target, name in prediction_outputs(spec, outputs, self._asked(spec)):
-            predictions[target] = scores_of(outputs[name], name, rows)
-            self.numbers.learn(target, known.get(name) or named)
+        asked, named = self._asked(spec), named_classes(outputs)
+        for target, name in prediction_outputs(spec, outputs, asked):
+            scores, numbers = (
+                in_class_order(outputs, name) if asked.is_scored else (outputs[name], ())
+            )
+            predictions[target] = scores_of(scores, name, rows)
+            own = known.get(name)
+            self.numbers.learn(target, own or (named if numbers == () else numbers))
         return predictions
 
 

@@ -145,6 +145,33 @@ def _listed(array: npt.NDArray[Any]) -> pa.Array:
     return column
 
 
+def in_class_order(outputs: Mapping[str, Any], name: str) -> tuple[Any, Classes | None]:
+    """An output in the order of the numbers of the classes that stand beside it, and these numbers.
+
+    TensorFlow's classification signature returns `classes` beside `scores`, which each row may have best
+    first. As it stands, and without classes, is what has no number beside each of several scores; None in
+    their place is where rows name different classes, as the best few of more, or one twice.
+
+    >>> order = {"scores": np.array([[0.9, 0.1], [0.8, 0.2]]), "classes": np.array([[1, 0], [0, 1]])}
+    >>> scores, classes = in_class_order(order, "scores")
+    >>> scores.tolist(), classes
+    ([[0.1, 0.9], [0.8, 0.2]], (0.0, 1.0))
+    """
+    scores, classes = (np.asarray(outputs.get(key)) for key in (name, "classes"))
+    is_paired = scores.shape == classes.shape and scores.ndim == 2 and scores.shape[1] > 1  # noqa: PLR2004
+    if name != "scores" or not is_paired or {scores.dtype.kind, classes.dtype.kind} - {*"iuf"}:
+        return outputs[name], ()
+    order = np.argsort(classes, axis=1, kind="stable")
+    scores, classes = (np.take_along_axis(x, order, axis=1) for x in (scores, classes))
+    named = classes[~np.isnan(classes).any(axis=1)]
+    if not len(named):
+        return np.full(scores.shape, np.nan), ()
+    scores = np.where(np.isnan(classes).any(axis=1, keepdims=True), np.nan, scores)
+    if (named != named[0]).any() or (np.diff(named[0]) == 0).any():
+        return scores, None
+    return scores, tuple(named[0].astype(np.float64).tolist())
+
+
 def named_classes(outputs: Mapping[str, Any]) -> Classes | None:
     """The classes that a model returns beside its scores, as TensorFlow's heads do; none without any.
 
