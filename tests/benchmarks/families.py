@@ -72,6 +72,7 @@ def takes_score(name: str) -> bool:
     metric = factory(**example_config(name))
     more = metric.needs_groups or metric.needs_baseline or metric.needs_row_numbers
     columns = [column for statistic in metric.statistics() for column in statistic.columns()]
+    columns += [*metric.label_names(), *metric.prediction_names()]
     return bool(metric.accepts & {"binary", "real"}) and not (more or columns or metric.is_plot)
 
 

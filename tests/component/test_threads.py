@@ -32,7 +32,7 @@ def on_trips(name: str, columns: list[str]) -> bool:
     """Whether a metric can be computed of generated trips."""
     metric = build(name)
     reads = {column for statistic in metric.statistics() for column in statistic.columns()}
-    fits = metric.accepts & {"binary", "real"} and reads <= {*columns}
+    fits = metric.accepts & {"binary", "real"} and reads.union(metric.label_names()) <= {*columns}
     return bool(fits) and not metric.needs_groups and name not in ("Accuracy", "ExactMatch")
 
 
