@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import dataclasses
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from benison.data.batch import Array, Index, Inputs, Mask  # noqa: F401 - Inputs is for the examples
 from benison.metrics.base import Metric, ratio
@@ -34,16 +36,16 @@ class RankAxis:
         shares: The share of the slice's weight, float64[R].
         unknown: The same, and 0 where all values of the run are known to be equal.
         ranks: Its mean rank as a share of the slice's weight, from -1/2 to 1/2, float64[R].
-        run: The run of each pair, int64[n].
         order: The pairs, ascending by slice and value, int64[n].
+        first: Where in this order each run begins, int64[R].
     """
 
     slices: Index
     shares: Array
     unknown: Array
     ranks: Array
-    run: Index
     order: Index
+    first: Index
 
     @classmethod
     def of(cls, slices: Index, values: Array, shares: Array, pooled: Mask) -> RankAxis:
@@ -60,26 +62,29 @@ class RankAxis:
         fresh = np.ones(len(values), np.bool_)
         fresh[1:] = (slices[1:] != slices[:-1]) | (values[1:] != values[:-1])
         first = np.flatnonzero(fresh)
-        run = np.empty(len(values), np.int64)
-        run[order] = np.cumsum(fresh) - 1
-        of_runs = np.add.reduceat(shares[order], first) if len(first) else shares
+        of_runs = sums_of_runs(shares[order], first)
         slices, values = slices[first], values[first]
         in_bins = pooled[slices]
         equal = ~in_bins | holds_equal_scores(np.where(in_bins, values, 0).astype(np.int64))
         ranks = running(of_runs, starts(slices)) - of_runs / 2 - 0.5
-        return cls(slices, of_runs, np.where(equal, 0.0, of_runs), ranks, run, order)
+        return cls(slices, of_runs, np.where(equal, 0.0, of_runs), ranks, order, first)
 
-    @property
-    def of_pairs(self) -> Array:
-        """The rank of each pair: float64[n]."""
-        return self.ranks[self.run]
+    def of_pairs(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The number of each run, [R], for each of its pairs: [n]."""
+        spread = np.empty(len(self.order), values.dtype)
+        spread[self.order] = self.in_order(values)
+        return spread
+
+    def in_order(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The same, ascending by slice and value."""
+        return np.repeat(values, np.diff(self.first, append=len(self.order)))
 
     @cached_property
     def places(self) -> Index:
-        """The number of each pair's run among those of its slice, from 0: int64[n]."""
+        """The number of each run among those of its slice, from 0: int64[R]."""
         begin = starts(self.slices)
         lengths = np.diff(begin, append=len(self.slices))
-        return (np.arange(len(self.slices)) - np.repeat(begin, lengths))[self.run]
+        return np.arange(len(self.slices)) - np.repeat(begin, lengths)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +118,7 @@ class RankedPairs:
     def sums(self, values: Array, axis: RankAxis | None = None) -> Array:
         """The sum of float64[n] over the pairs, or of float64[R] over the runs, of each slice: float64[S]."""
         slices = self.pairs.slices if axis is None else axis.slices
-        return np.asarray(np.bincount(slices, values, len(self.total)), np.float64)
+        return sums_of_slices(slices, values, len(self.total))
 
     @cached_property
     def runs(self) -> tuple[Index, Index]:
@@ -141,16 +146,30 @@ class RankedPairs:
         """
         few, many = sorted((self.x, self.y), key=lambda axis: int(axis.places.max(initial=0)))
         at = many.order  # the values that are few have few bits, and a pass is made for each bit
-        slices, shares = self.pairs.slices[at], self.shares[at]
-        below = dominated(slices, many.places[at], few.places[at], shares)
-        return np.asarray(np.bincount(slices, shares * below, len(self.total)), np.float64)
+        shares, places = self.shares[at], few.of_pairs(few.places)[at]
+        below = dominated(self.pairs.slices, many.in_order(many.places), places, shares)
+        return self.sums(shares * below)
+
+
+def sums_of_runs(values: Array, first: Index) -> Array:
+    """The sum of each run of values, of which `first` says where they begin: float64[R]."""
+    return np.add.reduceat(values, first) if len(first) else values[:0]
+
+
+def sums_of_slices(slices: Index, values: Array, size: int) -> Array:
+    """The sum of the values of each of `size` slices, which are ascending: float64[S]."""
+    # Twenty times as fast as bincount, where each sum waits for the one before it.
+    first = starts(slices)
+    sums = np.zeros(size)
+    sums[slices[first]] = sums_of_runs(values, first)
+    return sums
 
 
 @kept
 def ranked_pairs(counts: JointCounts) -> RankedPairs:
     """The pairs of a state with their ranks, which both correlations are read from: made once for a state."""
     pairs = counts.compact.pairs
-    total = np.bincount(pairs.slices, pairs.weights, counts.size).astype(np.float64)
+    total = sums_of_slices(pairs.slices, pairs.weights, counts.size)
     shares = ratio(pairs.weights, total[pairs.slices])
     return RankedPairs(pairs, counts.compact.pooled, total, np.nan_to_num(shares))
 
@@ -190,7 +209,7 @@ class Between:
 def _ascending(slices: Index, values: Array, in_bins: bool) -> Index:
     """The indices that put pairs in the order of their slice and value: int64[n]."""
     if in_bins:  # which are whole numbers
-        return order_of((slices << BIN_BITS) + values.astype(np.int64))
+        return order_of((slices << BIN_BITS) + values.astype(np.int64), "stable")
     return np.lexsort((values, slices))
 
 
@@ -253,7 +272,7 @@ class SpearmanCorrelation(RankCorrelation):
 
     def between(self, ranked: RankedPairs) -> Between:
         x, y = ranked.x, ranked.y
-        product = ranked.sums(ranked.shares * x.of_pairs * y.of_pairs)
+        product = ranked.sums(ranked.shares * x.of_pairs(x.ranks) * y.of_pairs(y.ranks))
         # Within a run of share s unknown ranks vary by s^2 / 12 at most, as those of all different values.
         (x_known, x_more), (y_known, y_more) = (
             (ranked.sums(of.shares * of.ranks**2, of), ranked.sums(of.unknown**3 / 12, of))
@@ -270,10 +289,12 @@ def _beside(ranked: RankedPairs, axis: RankAxis, other: RankAxis) -> Array:
     By Cauchy and Schwarz, in a run of share s with the standard deviation d of the other ranks,
     s d sqrt(s^2 / 12).
     """
-    runs, ranks = len(axis.slices), other.of_pairs
-    means = ratio(np.bincount(axis.run, ranked.shares * ranks, runs), axis.shares)
-    apart = np.square(ranks - means[axis.run])
-    squares = np.bincount(axis.run, ranked.shares * apart, runs)  # s d^2
+    if not axis.unknown.any():
+        return np.zeros(len(ranked.total))
+    shares, ranks = (values[axis.order] for values in (ranked.shares, other.of_pairs(other.ranks)))
+    means = ratio(sums_of_runs(shares * ranks, axis.first), axis.shares)
+    apart = np.square(ranks - axis.in_order(means))
+    squares = sums_of_runs(shares * apart, axis.first)  # s d^2
     return ranked.sums(np.nan_to_num(np.sqrt(squares * axis.unknown**3 / 12)), axis)
 
 

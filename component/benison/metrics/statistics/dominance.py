@@ -28,24 +28,27 @@ def dominated(slices: Index, x: Index, y: Index, weights: Array) -> Array:
     """
     below, point, group = np.zeros(len(x)), np.arange(len(x)), slices
     for bit in reversed(range(int(y.max(initial=0)).bit_length())):
-        high = (y[point] >> bit & 1).astype(np.bool_)
+        high = (y >> bit & 1).astype(np.bool_)
         begin = starts(group)
-        low_weights = np.where(high, 0.0, weights[point])
+        low_weights = np.where(high, 0.0, weights)
         before = running(low_weights, begin) - low_weights
-        below[point] += np.where(high, before[_runs(group, x[point])], 0.0)
+        below += np.where(high, _at_first(before, group, x), 0.0)
         if not bit:
             break
         order = _parted(high, begin)
-        point, group = point[order], (2 * group + high)[order]
-    return below
+        group = (2 * group + high)[order]
+        below, point, x, y, weights = (of[order] for of in (below, point, x, y, weights))
+    of_points = np.empty(len(x))
+    of_points[point] = below
+    return of_points
 
 
-def _runs(group: Index, x: Index) -> Index:
-    """Where the run of equal x of each point begins, within its group: int64[n]."""
+def _at_first(values: Array, group: Index, x: Index) -> Array:
+    """The value of the first of the points of a group with the same x, for each point: float64[n]."""
     fresh = np.ones(len(x), np.bool_)
     fresh[1:] = (group[1:] != group[:-1]) | (x[1:] != x[:-1])
-    first: Index = np.flatnonzero(fresh)[np.cumsum(fresh) - 1]
-    return first
+    first = np.flatnonzero(fresh)
+    return np.repeat(values[first], np.diff(first, append=len(x)))
 
 
 def _parted(high: Mask, begin: Index) -> Index:

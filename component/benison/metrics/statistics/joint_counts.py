@@ -106,7 +106,8 @@ class WeighedPairs:
     def of_crowded(self, size: int) -> WeighedPairs:
         """Those of the slices with more than `EXACT_PAIRS` pairs, of `size` slices S."""
         crowded = np.bincount(self.slices, minlength=size) > EXACT_PAIRS
-        return self.take(np.flatnonzero(crowded[self.slices]))
+        kept = crowded[self.slices]
+        return self if kept.all() else self.take(np.flatnonzero(kept))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -242,6 +243,8 @@ class JointCounts:
     def gather(self, index: Index) -> JointCounts:
         """Slice i of the result is slice `index[i]`, which may stand there more than once."""
         compact = self.compact
+        if np.array_equal(index, np.arange(self.size)):
+            return compact
         starts, ends = (np.searchsorted(compact.pairs.slices, index + i) for i in (0, 1))
         lengths = ends - starts
         slices = np.repeat(np.arange(len(index)), lengths)
