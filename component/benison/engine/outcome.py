@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -207,7 +208,12 @@ class Outcome:
 
     @functools.cached_property
     def _total(self) -> States:
-        return self.accumulator.total()
+        total, plan = self.accumulator.total(), self.accumulator.plan
+        readers = Counter(slot for each in plan.computations for slot in each.slots)
+        for slot, count in readers.items():
+            if count > 1:
+                plan.slots[slot][1].share(total.states[slot])
+        return total
 
     def _rows(self) -> Iterator[Row]:
         """Every metric over all slices, and its difference from the baseline's."""

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from benison.config import EvalConfig, MetricConfig, MetricsSpec
-from benison.metrics import names, registered
+from benison.metrics import names
+from benison.metrics.registry import is_known
 
 
 def with_our_names(config: EvalConfig) -> tuple[EvalConfig, tuple[str, ...]]:
@@ -27,7 +28,7 @@ def _translated(spec: MetricsSpec, words: dict[str, None]) -> MetricsSpec:
 def _renamed(metric: MetricConfig, words: dict[str, None]) -> MetricConfig:
     theirs = metric.class_name
     ours = names.ALIASES.get(theirs)
-    if ours is None or metric.module or theirs in registered():
+    if ours is None or metric.module or is_known(theirs):
         return metric
     note = names.NOTES.get(ours, "")
     words.setdefault(f"{theirs} of scikit-learn is {ours} here. {note}".strip())

@@ -20,7 +20,8 @@ _CURE = "say evidence: point"
 
 def evidence_faults(plan: Plan) -> Iterator[Fault]:
     """The thresholds whose evidence no pass could give; else they would judge nothing, and bless nothing."""
-    for each in plan.judged:
+    asking = {i for i, spec in enumerate(plan.config.metrics_specs) if spec.needs_evidence}
+    for each in (each for each in plan.judged if each.spec in asking):
         for loc, threshold in thresholds_on(plan, each):
             unknown = "" if threshold.evidence == POINT else _unknown(plan, each, loc, threshold)
             if unknown:

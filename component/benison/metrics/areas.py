@@ -29,7 +29,8 @@ def area(curve: Curve, is_roc: bool, method: str) -> Array:
             that of Davis and Goadrich.
     """
     if not is_roc and method == "interpolation":
-        return _where_defined(curve, is_roc, _davis_goadrich(curve))
+        under = _davis_goadrich(curve, curve.fp[:, 1:], curve.fp[:, :-1])
+        return _where_defined(curve, is_roc, under)
     x, y = _axes(curve, is_roc)
     heights = HEIGHTS[method](y[:, :-1], y[:, 1:])
     return _where_defined(curve, is_roc, ((x[:, :-1] - x[:, 1:]) * heights).sum(axis=1))
@@ -65,18 +66,36 @@ def _axes(curve: Curve, is_roc: bool) -> tuple[Array, Array]:
     return curve.recall, np.nan_to_num(curve.precision)
 
 
-def _davis_goadrich(curve: Curve) -> Array:
+def interpolated_extremes(curve: Curve) -> tuple[Array, Array]:
+    """The least and the largest area under the precision-recall curve of any order of scores between points.
+
+    At worst all negatives between two points have higher scores than all positives, at best lower ones. What
+    true positives rise by while false positives stay is then all that counts, as in `Curve.worst` and `best`.
+    """
+    fp, ahead = curve.fp[:, 1:], curve.fp[:, :-1]
+    least = _davis_goadrich(curve, np.where(curve.equal, fp, ahead), ahead)
+    largest = _davis_goadrich(curve, fp, np.where(curve.equal, ahead, fp))
+    low, high = (_where_defined(curve, False, area) for area in (least, largest))
+    return low, high
+
+
+def _davis_goadrich(curve: Curve, fp: Array, ahead: Array) -> Array:
     """The area under the precision-recall curve between its points: float64[n].
 
     Between two points true positives grow linearly with what is predicted positive, TP = slope D + intercept
     with D = TP + FP, so precision is slope + intercept / D. Its integral over recall from D0 to D1 is
     slope (D1 - D0 + intercept ln(D1 / D0)) / P, up to the factor that Keras' `AUC` has too.
+
+    Args:
+        curve: The true positives.
+        fp: The false positives from where they rise, float64[n, P - 1].
+        ahead: Those up to where.
     """
-    tp, predicted = curve.tp, curve.tp + curve.fp
-    rise, run = tp[:, :-1] - tp[:, 1:], predicted[:, :-1] - predicted[:, 1:]
-    slope = np.divide(rise, run, out=np.zeros(run.shape), where=run > 0)
-    intercept = tp[:, 1:] - slope * predicted[:, 1:]
-    after = predicted[:, 1:]
-    growth = np.divide(predicted[:, :-1], after, out=np.ones(after.shape), where=after > 0)
+    tp, predicted, later = curve.tp[:, 1:], curve.tp[:, 1:] + fp, curve.tp[:, :-1] + ahead
+    rise, run = curve.tp[:, :-1] - tp, later - predicted
+    with np.errstate(all="ignore"):
+        slope = np.where(run > 0, rise / run, 0.0)
+        growth = np.where(predicted > 0, later / predicted, 1.0)
+    intercept = tp - slope * predicted
     under = (slope * (rise + intercept * np.log(growth))).sum(axis=1, keepdims=True)
     return ratio(under, curve.positives)[:, 0]

@@ -95,6 +95,9 @@ class Statistic(abc.ABC, Generic[StateT]):
             raise NotImplementedError(f"{type(self).__name__} lacks the method gather.")
         return self.take(state, index)
 
+    def share(self, state: StateT) -> None:  # noqa: B027 - most states are read as they are
+        """Get ready for several metrics that read a state; it is called before the first one."""
+
     def place(self, state: StateT, index: Index, size: int) -> StateT:
         """The name of `scatter` in version 0.1, kept for one release."""
         return self.scatter(state, index, size)

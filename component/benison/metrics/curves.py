@@ -18,7 +18,7 @@ from __future__ import annotations
 import dataclasses
 
 from benison.data.batch import Array, Inputs  # noqa: F401 - Inputs is for the examples
-from benison.metrics.areas import HEIGHTS, area, trapezoid
+from benison.metrics.areas import HEIGHTS, area, interpolated_extremes, trapezoid
 from benison.metrics.curve_metric import CurveMetric, Thresholds
 from benison.metrics.parameters import check_choice
 from benison.metrics.registry import HIGHER, About, register
@@ -65,6 +65,8 @@ class AUC(CurveMetric):
 
     def extremes(self, curve: Curve) -> tuple[Array, Array]:
         low, high = _outer_methods(self.summation_method.lower())
+        if not self._is_roc and low == high:
+            return interpolated_extremes(curve)
         return area(curve.worst, self._is_roc, low), area(curve.best, self._is_roc, high)
 
     def _value(self, curve: Curve) -> Array:

@@ -87,18 +87,21 @@ class ClassPairs(CellsStatistic):
     ) -> Cells:
         """The cells of some values of each row, float64[N, D] each."""
         rows = np.repeat(np.arange(len(labels)), labels.shape[1])
+        is_whole = labels.shape[1] == 1
         labels, predictions = labels.ravel(), predictions.ravel()
         kept = np.ones(len(labels), np.bool_) if self.ignored is None else labels != self.ignored
         if weighting is not None:
             kept &= weighting[rows] != 0
-        labels, predictions, rows = labels[kept], predictions[kept], rows[kept]
+        if not (is_whole and kept.all()):  # else the rows are as they were
+            labels, predictions, rows = labels[kept], predictions[kept], rows[kept]
+            codes = codes.take(rows)
         weights = None if weighting is None else weighting[rows]
         missing = np.isnan(predictions)
         if missing.any():
             weights = np.where(missing, np.nan, 1.0 if weights is None else weights)
         cells = self.classes * self._checked("label", labels)
         cells += self._checked("prediction", np.where(missing, 0, predictions))
-        return Cells.grouped(cells, weights, codes.take(rows), self.width)
+        return Cells.grouped(cells, weights, codes, self.width)
 
     def _checked(self, what: str, numbers: Array) -> Index:
         wrong = (numbers != np.floor(numbers)) | (numbers < 0) | (numbers >= self.classes)

@@ -219,9 +219,10 @@ class BucketSums(CellsStatistic):
         inputs, codes = heavy(inputs, codes)
         cells = 3 * self.bucket(inputs.predictions)
         sums = self.zero(codes.size)
-        for which, values in enumerate((inputs.labels, inputs.predictions, np.ones(len(inputs)))):
-            weighted = inputs.weighted(values)
-            sums = sums.merge(Cells.grouped(cells + which, weighted, codes, self.width))
+        values = (inputs.labels, inputs.predictions)
+        weighted = (*map(inputs.weighted, values), inputs.weights)
+        for which, each in enumerate(weighted):
+            sums = sums.merge(Cells.grouped(cells + which, each, codes, self.width))
         return sums
 
     def bucket(self, predictions: Array) -> Index:

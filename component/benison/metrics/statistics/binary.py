@@ -19,6 +19,7 @@ from benison.metrics.statistics.cells import Cells, CellsStatistic
 from benison.slicing.codes import SliceCodes
 
 EPSILON = 1e-7  # Keras' and TFMA's: how far the ends of thresholds are from 0 and 1
+_FEW = 16  # thresholds that are compared one by one, which takes less than to search among them
 _TOLERANCE = 1e-7  # how far outside [0, 1] a label may lie by rounding, as in TFMA
 
 
@@ -146,8 +147,11 @@ class BinaryCells(CellsStatistic):
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> Cells:
         rows, thresholds = BinaryRows.of(inputs, codes), self.ascending()
-        if len(thresholds) == 1:
-            cells = (rows.scores > thresholds[0]).view(np.int8) * np.int8(2)
+        if len(thresholds) <= _FEW:
+            cells = np.zeros(len(rows), np.int8)
+            for threshold in thresholds:
+                cells += rows.scores > threshold
+            cells *= 2
         else:
             cells = 2 * np.searchsorted(thresholds, rows.scores, side="left")
         cells += rows.positive

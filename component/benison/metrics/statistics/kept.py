@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
-from weakref import WeakKeyDictionary
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary, WeakSet
+
+_READ_OFTEN: WeakSet[Any] = WeakSet()
 
 StateT = TypeVar("StateT")
 ReadT = TypeVar("ReadT")
@@ -38,13 +40,18 @@ def kept(read: Callable[[StateT], ReadT]) -> Callable[[StateT], ReadT]:
     return reading
 
 
+def expect_readers(state: Any) -> None:
+    """Say that several metrics will read a state, of which the first one then makes what the others need."""
+    _READ_OFTEN.add(state)
+
+
 def kept_if_small(
     read: Callable[[StateT], Iterable[ReadT]], size: Callable[[ReadT], int], most: int
 ) -> Callable[[StateT], Iterator[ReadT]]:
     """Like `read`, whose parts are kept while the state lives, from the second time on that it is read.
 
     What one metric alone reads is then never kept: the first reading streams, the second one keeps, and the
-    third one and all later ones have what was kept.
+    third one and all later ones have what was kept. Where several are expected the first reading keeps.
 
     Args:
         read: Makes the parts, which must not refer to the state itself.
@@ -59,7 +66,7 @@ def kept_if_small(
         if parts is not None:
             yield from parts
             return
-        keeping, total = state in known, 0
+        keeping, total = state in known or state in _READ_OFTEN, 0
         parts = []
         for part in read(state):
             total += size(part)

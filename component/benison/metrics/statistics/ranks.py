@@ -18,6 +18,7 @@ from benison.data.batch import Index, Inputs, Mask
 from benison.metrics.base import Statistic
 from benison.metrics.statistics.binary import BinaryRows
 from benison.metrics.statistics.exact_scores import ExactScores, has_few_scores
+from benison.metrics.statistics.kept import expect_readers
 from benison.metrics.statistics.pooled_scores import PooledScores
 from benison.slicing.codes import SliceCodes
 
@@ -183,6 +184,9 @@ class ScoreRanks(Statistic[Ranks]):
 
     def merge(self, a: Ranks, b: Ranks) -> Ranks:
         return a.merge(b)
+
+    def share(self, state: Ranks) -> None:
+        expect_readers(state.compact)
 
     def scatter(self, state: Ranks, index: Index, size: int) -> Ranks:
         return state.relabelled(index, size)
