@@ -212,7 +212,7 @@ class Outcome:
         readers = Counter(slot for each in plan.computations for slot in each.slots)
         for slot, count in readers.items():
             if count > 1:
-                plan.slots[slot][1].share(total.states[slot])
+                plan.slots[slot][1].prepare(total.states[slot])
         return total
 
     def _rows(self) -> Iterator[Row]:

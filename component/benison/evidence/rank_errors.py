@@ -24,7 +24,13 @@ from benison.evidence.paired_spread import Paired
 from benison.evidence.score_samples import Drawn, DrawnRows, SampledPairs, ScoreSample
 from benison.evidence.spread import Student
 from benison.metrics.base import Metric, Statistic, ratio
-from benison.metrics.rank_correlation import KendallTau, RankAxis, SpearmanCorrelation
+from benison.metrics.rank_correlation import (
+    KendallTau,
+    RankAxis,
+    SpearmanCorrelation,
+    sums_of_runs,
+    sums_of_slices,
+)
 from benison.metrics.statistics.binary import heavy
 from benison.metrics.statistics.cells import starts
 from benison.metrics.statistics.dominance import dominated, running
@@ -85,23 +91,20 @@ class RankedRows:
 
     def ranks_moved(self, axis: RankAxis, values: Array) -> Array:
         """What each row adds to the mean of ranks times values: half of those above it less half below."""
-        order = axis.order
-        weighed = (self.shares * values)[order]
-        slices = self.slices[order]
-        of_runs = np.bincount(axis.run, self.shares * values, len(axis.slices)).astype(np.float64)
+        of_runs = sums_of_runs((self.shares * values)[axis.order], axis.first)
         up_to = running(of_runs, starts(axis.slices))
-        total = np.bincount(slices, weighed, self.size)[axis.slices]
+        total = sums_of_slices(axis.slices, of_runs, self.size)[axis.slices]
         above, below = total - up_to, up_to - of_runs
-        return np.asarray((above - below)[axis.run] / 2)
+        return axis.of_pairs((above - below) / 2)
 
     def unequal(self, axis: RankAxis) -> Array:
         """The weight of the rows whose value is another."""
-        return 1 - axis.shares[axis.run]
+        return axis.of_pairs(1 - axis.shares)
 
 
 def _spearman(rows: RankedRows) -> Array:
     """What each row contributes to Spearman's correlation, of a mean of 0."""
-    x, y = rows.x.of_pairs, rows.y.of_pairs
+    x, y = (axis.of_pairs(axis.ranks) for axis in (rows.x, rows.y))
     products = x * y + rows.ranks_moved(rows.x, y) + rows.ranks_moved(rows.y, x)
     x_squares = x**2 + 2 * rows.ranks_moved(rows.x, x)
     y_squares = y**2 + 2 * rows.ranks_moved(rows.y, y)
@@ -130,7 +133,7 @@ def _concordance(rows: RankedRows) -> Array:
     """The weight of the rows in the same order as each row, less that of those in the opposite order."""
     at = rows.x.order
     slices, shares = rows.slices[at], rows.shares[at]
-    x, y = rows.x.places[at], rows.y.places[at]
+    x, y = rows.x.in_order(rows.x.places), rows.y.of_pairs(rows.y.places)[at]
     below_both = dominated(slices, x, y, shares)
     below_x_above_y = dominated(slices, x, _turned(y), shares)
     back = slice(None, None, -1)

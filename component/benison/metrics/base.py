@@ -95,7 +95,7 @@ class Statistic(abc.ABC, Generic[StateT]):
             raise NotImplementedError(f"{type(self).__name__} lacks the method gather.")
         return self.take(state, index)
 
-    def share(self, state: StateT) -> None:  # noqa: B027 - most states are read as they are
+    def prepare(self, state: StateT) -> None:  # noqa: B027 - most states are read as they are
         """Get ready for several metrics that read a state; it is called before the first one."""
 
     def place(self, state: StateT, index: Index, size: int) -> StateT:

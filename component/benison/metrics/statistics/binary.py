@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from benison.data.batch import Array, Index, Inputs, Mask
 from benison.errors import DataError
@@ -147,15 +148,19 @@ class BinaryCells(CellsStatistic):
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> Cells:
         rows, thresholds = BinaryRows.of(inputs, codes), self.ascending()
-        if len(thresholds) <= _FEW:
-            cells = np.zeros(len(rows), np.int8)
-            for threshold in thresholds:
-                cells += rows.scores > threshold
-            cells *= 2
-        else:
-            cells = 2 * np.searchsorted(thresholds, rows.scores, side="left")
+        cells = 2 * _above(thresholds, rows.scores)
         cells += rows.positive
         return Cells.grouped(cells, rows.weights, rows.codes, self.width)
+
+
+def _above(thresholds: Array, scores: Array) -> npt.NDArray[Any]:
+    """Above how many of the thresholds, ascending, each score is: integers[N]."""
+    if len(thresholds) > _FEW:
+        return np.searchsorted(thresholds, scores, side="left")
+    counts = np.zeros(len(scores), np.int8)
+    for threshold in thresholds:
+        counts += scores > threshold
+    return counts
 
 
 @dataclasses.dataclass(frozen=True)

@@ -37,7 +37,8 @@ def dominated(slices: Index, x: Index, y: Index, weights: Array) -> Array:
             break
         order = _parted(high, begin)
         group = (2 * group + high)[order]
-        below, point, x, y, weights = (of[order] for of in (below, point, x, y, weights))
+        below, weights = below[order], weights[order]
+        point, x, y = point[order], x[order], y[order]
     of_points = np.empty(len(x))
     of_points[point] = below
     return of_points

@@ -264,8 +264,9 @@ def coded(values: Array | Index) -> tuple[Index, Index]:
     >>> coded(np.array([7.0, 3.0, 7.0]))
     (array([3, 7]), array([1, 0, 1]))
     """
-    values = values.astype(np.int64)
-    held = np.bincount(values) > 0
+    values = values.astype(np.int64, copy=False)
+    held = np.zeros(int(values.max(initial=-1)) + 1, np.bool_)
+    held[values] = True
     return np.flatnonzero(held), (np.cumsum(held) - 1)[values]
 
 

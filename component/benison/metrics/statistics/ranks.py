@@ -185,7 +185,7 @@ class ScoreRanks(Statistic[Ranks]):
     def merge(self, a: Ranks, b: Ranks) -> Ranks:
         return a.merge(b)
 
-    def share(self, state: Ranks) -> None:
+    def prepare(self, state: Ranks) -> None:
         expect_readers(state.compact)
 
     def scatter(self, state: Ranks, index: Index, size: int) -> Ranks:

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from benison.data.batch import Array, Inputs
+from benison.data.batch import Array, Inputs, Mask
 from benison.errors import DataError
 from benison.metrics.base import Index, Statistic
 from benison.metrics.statistics.binary import heavy
@@ -28,6 +28,7 @@ Arrays: TypeAlias = tuple[Array, ...]
 # Each merge rounds the mean by up to eps / 2, and errors of random sign grow with the root of their
 # number: of 4,096 merges.
 _ROUNDING = 32 * np.finfo(np.float64).eps
+_LOST = 8  # by which rounding may grow where moments are not centred in each slice: three bits
 _LEAST = 1e-305  # below it squares have lost digits, as floats end at 5e-324
 
 
@@ -225,6 +226,34 @@ class Moments(ArraysStatistic):
     def add(self, inputs: Inputs, codes: SliceCodes) -> Arrays:
         check_single("A correlation", inputs.labels, inputs.predictions)
         inputs, codes = heavy(inputs, codes)
+        moments, rest = self._about_all(inputs, codes)
+        if rest.any():
+            apart = self._about_each(inputs, codes.in_slices(rest))
+            moments = tuple(np.where(rest, own, x) for own, x in zip(apart, moments, strict=True))
+        return moments
+
+    def _about_all(self, inputs: Inputs, codes: SliceCodes) -> tuple[Arrays, Mask]:
+        """The moments, from distances from the means of all rows; and where that loses digits: bool[S].
+
+        It does in slices whose means lie far from these, beside the spread in the slice.
+        """
+        n = weight_of(inputs, codes)
+        means = [_mean_of_finite(values) for values in (inputs.labels, inputs.predictions)]
+        y, p = inputs.labels - means[0], inputs.predictions - means[1]
+        off_y, off_p, yy, yp, pp = (
+            codes.sum(inputs.weighted(values)) for values in (y, p, y * y, y * p, p * p)
+        )
+        off_y, off_p = _mean(off_y, n), _mean(off_p, n)
+        seconds = (yy - n * off_y**2, yp - n * off_y * off_p, pp - n * off_p**2)
+        near = (_LOST * seconds[0] >= yy) & (_LOST * seconds[2] >= pp) & np.isfinite(yy + pp)
+        first = (
+            np.where(n > 0, mean + off, 0.0)
+            for mean, off in zip(means, (off_y, off_p), strict=True)
+        )
+        return (n, *first, *seconds), ~near
+
+    def _about_each(self, inputs: Inputs, codes: SliceCodes) -> Arrays:
+        """The moments, from distances from the means of each slice."""
         weights = None if inputs.weights is None else codes.expand(inputs.weights)
         n = weight_of(inputs, codes)
 
@@ -252,6 +281,15 @@ class Moments(ArraysStatistic):
         crossed = (dy * dy, dy * dp, dp * dp)
         second = (x + y + d * shift for x, y, d in zip(a[3:], b[3:], crossed, strict=True))
         return n, a[1] + dy * share, a[2] + dp * share, *second
+
+
+def _mean_of_finite(values: Array) -> float:
+    """The mean of the values that are finite; 0 where none is."""
+    mean = float(values.mean()) if len(values) else 0.0
+    if np.isfinite(mean):
+        return mean
+    finite = values[np.isfinite(values)]
+    return float(np.nan_to_num((finite / max(len(finite), 1)).sum()))
 
 
 def _mean(total: Array, n: Array) -> Array:
