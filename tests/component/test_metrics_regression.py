@@ -151,3 +151,19 @@ def test_sums_are_the_same_however_rows_are_split() -> None:
     whole = value_of(metric, rows, np.zeros(len(rows)), 1)
     split = value_of(metric, rows, np.zeros(len(rows)), 1, thousands)
     np.testing.assert_allclose([whole, split], 0.1, rtol=1e-12)
+
+
+def test_slices_far_from_each_other_keep_the_digits_of_their_correlation() -> None:
+    rng = np.random.default_rng(4)
+    codes = np.repeat(np.arange(5), 200)
+    labels = rng.normal(size=1000) + np.array([0.0, 1e9, 0.1, -1e7, 0.3])[codes]
+    predictions = labels + rng.normal(size=1000) + np.array([0.0, 5.0, 1e8, 0.0, 0.2])[codes]
+    labels[codes == 4] = 0.3  # which is close to the means of no slice, and varies nowhere
+    rows, each = Inputs.of(labels, predictions), from_config("PearsonCorrelation", {})
+    values = value_of(each, rows, codes, 5)
+    for i in range(4):
+        mine = codes == i
+        expected = np.corrcoef(labels[mine], predictions[mine])[0, 1]
+        assert values[i] == pytest.approx(expected, rel=1e-9)
+        assert values[i] == pytest.approx(each.of(rows.take(np.flatnonzero(mine))), rel=1e-12)
+    assert np.isnan(values[4])
