@@ -26,6 +26,8 @@ from benison.metrics.statistics.joint_counts import JointCounts, JointRanks, Wei
 from benison.metrics.statistics.kept import kept
 from benison.metrics.statistics.scale import BIN_BITS, holds_equal_scores
 
+_TOGETHER = 2**17  # pairs of slices that are looked at together, unless one slice has more
+
 
 @dataclasses.dataclass(frozen=True)
 class RankAxis:
@@ -78,6 +80,11 @@ class RankAxis:
     def in_order(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The same, ascending by slice and value."""
         return np.repeat(values, np.diff(self.first, append=len(self.order)))
+
+    @cached_property
+    def spread(self) -> Array:
+        """The most that unknown ranks within a run vary by, s^2 / 12 of the share s: float64[R]."""
+        return np.asarray(self.unknown**2 / 12)
 
     @cached_property
     def places(self) -> Index:
@@ -166,12 +173,26 @@ def sums_of_slices(slices: Index, values: Array, size: int) -> Array:
 
 
 @kept
-def ranked_pairs(counts: JointCounts) -> RankedPairs:
-    """The pairs of a state with their ranks, which both correlations are read from: made once for a state."""
-    pairs = counts.compact.pairs
-    total = sums_of_slices(pairs.slices, pairs.weights, counts.size)
+def ranked_pairs(counts: JointCounts) -> list[tuple[slice, RankedPairs]]:
+    """The pairs with their ranks, which both correlations are read from, of some slices at a time.
+
+    They are made once for a state, and of so few slices that they stay in the processor's cache.
+    """
+    compact, size = counts.compact, counts.size
+    ends = np.searchsorted(compact.pairs.slices, np.arange(1, size + 1))
+    untils = np.flatnonzero(np.diff(ends // _TOGETHER, append=-1)) + 1
+    blocks, first, start = [], 0, 0
+    for until, end in zip(untils.tolist(), ends[untils - 1].tolist(), strict=True):
+        pairs = compact.pairs.between(start, end, first)
+        blocks.append((slice(first, until), _ranked(pairs, compact.pooled[first:until])))
+        first, start = until, end
+    return blocks
+
+
+def _ranked(pairs: WeighedPairs, pooled: Mask) -> RankedPairs:
+    total = sums_of_slices(pairs.slices, pairs.weights, len(pooled))
     shares = ratio(pairs.weights, total[pairs.slices])
-    return RankedPairs(pairs, counts.compact.pooled, total, np.nan_to_num(shares))
+    return RankedPairs(pairs, pooled, total, np.nan_to_num(shares))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -237,12 +258,15 @@ class RankCorrelation(Metric):
         return self.result_and_resolution(counts)[1]
 
     def result_and_resolution(self, counts: JointCounts) -> tuple[Array, Array]:
-        ranked = ranked_pairs(counts)
-        between = self.between(ranked)
-        value = np.where(ranked.both_vary, between.value, np.nan)
-        rough = ranked.pooled & ~np.isnan(value)
-        resolution = np.where(rough, between.resolution, 0.0)
-        return value, np.where(ranked.crowded, np.nan, resolution)
+        values, resolutions = np.full(counts.size, np.nan), np.zeros(counts.size)
+        for slices, ranked in ranked_pairs(counts):
+            between = self.between(ranked)
+            value = np.where(ranked.both_vary, between.value, np.nan)
+            rough = ranked.pooled & ~np.isnan(value)
+            resolution = np.where(rough, between.resolution, 0.0)
+            values[slices] = value
+            resolutions[slices] = np.where(ranked.crowded, np.nan, resolution)
+        return values, resolutions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -273,9 +297,8 @@ class SpearmanCorrelation(RankCorrelation):
     def between(self, ranked: RankedPairs) -> Between:
         x, y = ranked.x, ranked.y
         product = ranked.sums(ranked.shares * x.of_pairs(x.ranks) * y.of_pairs(y.ranks))
-        # Within a run of share s unknown ranks vary by s^2 / 12 at most, as those of all different values.
         (x_known, x_more), (y_known, y_more) = (
-            (ranked.sums(of.shares * of.ranks**2, of), ranked.sums(of.unknown**3 / 12, of))
+            (ranked.sums(of.shares * of.ranks**2, of), ranked.sums(of.unknown * of.spread, of))
             for of in (x, y)
         )
         error = _beside(ranked, x, y) + _beside(ranked, y, x) + np.sqrt(x_more * y_more)
@@ -295,7 +318,7 @@ def _beside(ranked: RankedPairs, axis: RankAxis, other: RankAxis) -> Array:
     means = ratio(sums_of_runs(shares * ranks, axis.first), axis.shares)
     apart = np.square(ranks - axis.in_order(means))
     squares = sums_of_runs(shares * apart, axis.first)  # s d^2
-    return ranked.sums(np.nan_to_num(np.sqrt(squares * axis.unknown**3 / 12)), axis)
+    return ranked.sums(np.nan_to_num(np.sqrt(squares * axis.unknown * axis.spread)), axis)
 
 
 @dataclasses.dataclass(frozen=True)

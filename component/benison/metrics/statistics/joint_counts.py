@@ -65,6 +65,11 @@ class WeighedPairs:
         """Those at `index`."""
         return WeighedPairs(self.slices[index], self.x[index], self.y[index], self.weights[index])
 
+    def between(self, start: int, end: int, first: int) -> WeighedPairs:
+        """Those from `start` to `end`, with slices that are counted from the slice `first`."""
+        columns = (column[start:end] for column in (self.x, self.y, self.weights))
+        return WeighedPairs(self.slices[start:end] - first, *columns)
+
     def binned(self, chosen: Mask) -> WeighedPairs:
         """With bins in place of values in the slices that are `chosen`, bool[S]."""
         at = np.flatnonzero(chosen[self.slices])
