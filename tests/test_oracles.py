@@ -100,6 +100,12 @@ def davis_goadrich(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
     return area / total
 
 
+def concordance(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
+    (yy, yp), (_, pp) = np.cov(y, p, aweights=w, ddof=0)
+    apart = np.average(y, weights=w) - np.average(p, weights=w)
+    return float(2 * yp / (yy + pp + apart**2))
+
+
 def pearson(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
     repeated = np.repeat(np.stack([y, p]), np.round(w * 2).astype(int), axis=1)
     return float(scipy.stats.pearsonr(*repeated).statistic)
@@ -338,6 +344,9 @@ KERAS: dict[str, Oracle] = {
     "CategoricalFocalCrossentropy": mean_of(
         lambda y, p: -0.25 * (1 - own_scores(y, p)) ** 2 * np.log(own_scores(y, p))
     ),
+    "CategoricalGeneralizedCrossEntropy": mean_of(
+        lambda y, p: (1 - np.sqrt(own_scores(y, p))) / HALF
+    ),
     "CategoricalHinge": categorical_hinge,
     "KLDivergence": kl_divergence,
     "CosineSimilarity": mean_of(lambda y, p: own_scores(y, p) / np.linalg.norm(p, axis=1)),
@@ -349,6 +358,8 @@ KERAS: dict[str, Oracle] = {
     "OneHotMeanIoU": likeliest(jaccard([0, 1, 2])),
     "BinaryIoU": lambda y, p, w: jaccard([0, 1])(y, p >= HALF, w),
     "FBetaScore": on_hard(sk.fbeta_score, beta=1.0),
+    "Dice": lambda y, p, w: 1 - 2 * np.sum(w * y * p) / np.sum(w * (y + p)),
+    "Tversky": lambda y, p, w: 1 - 2 * np.sum(w * y * p) / np.sum(w * (y + p)),
     "Mean": mean_of(lambda y, p: 2 * y + 1),
     "Sum": lambda y, p, w: np.sum(w * (2 * y + 1)),
 }
@@ -449,6 +460,7 @@ ORACLES: dict[str, Oracle] = {
     "R2Score": lambda y, p, w: sk.r2_score(y, p, sample_weight=w),
     "SquaredPearsonCorrelation": squared_pearson,
     "PearsonCorrelation": pearson,
+    "ConcordanceCorrelation": concordance,
     "CoefficientOfDiscrimination": lambda y, p, w: np.subtract(*discrimination(y, p, w)),
     "RelativeCoefficientOfDiscrimination": lambda y, p, w: np.divide(*discrimination(y, p, w)),
     "BinaryCrossEntropy": lambda y, p, w: sk.log_loss(
@@ -472,6 +484,7 @@ ORACLES: dict[str, Oracle] = {
 REGRESSION = {
     "MeanSquaredError", "RootMeanSquaredError", "MeanAbsoluteError", "MeanSquaredLogarithmicError",
     "MeanAbsolutePercentageError", "R2Score", "SquaredPearsonCorrelation", "PearsonCorrelation",
+    "ConcordanceCorrelation",
     "MeanLabel", "MeanPrediction", "Calibration", "SpearmanCorrelation", "KendallTau",
 }  # fmt: skip
 

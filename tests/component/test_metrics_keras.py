@@ -47,6 +47,7 @@ LOSSES: list[tuple[str, Any, dict[str, Any]]] = [
     ("BinaryFocalCrossentropy", LOGITS, {"from_logits": True, "label_smoothing": 0.1}),
     ("CategoricalFocalCrossentropy", CLASSES, {"alpha": 0.4, "gamma": 1.0}),
     ("CategoricalFocalCrossentropy", (CLASSES[0], VECTORS[1]), {"from_logits": True}),
+    ("CategoricalGeneralizedCrossEntropy", SPARSE, {"q": 0.7}),
     ("Huber", COUNTS, {"delta": 1.5}),
     ("LogCosh", COUNTS, {}),
 ]  # fmt: skip
@@ -78,6 +79,38 @@ def test_a_loss_has_the_value_of_keras(name: str, data: Any, config: Any, keras:
     assert ours(name, config, data) == pytest.approx(expected, rel=2e-5, abs=1e-6)
 
 
+def of_keras(loss: Any, data: Any) -> float:
+    """Of all rows as one batch, each as often as it weighs."""
+    return float(loss(*(np.repeat(x, WEIGHTS, axis=0) for x in data)))
+
+
+@pytest.mark.parametrize("data", [BINARY, CLASSES], ids=["one", "several"])
+@pytest.mark.parametrize(
+    ("name", "config"), [("Dice", {}), ("Tversky", {}), ("Tversky", {"alpha": 0.2, "beta": 0.9})]
+)
+def test_a_loss_of_all_rows_is_that_of_one_batch(
+    name: str, config: dict[str, Any], data: Any, keras: Any
+) -> None:
+    theirs = getattr(keras.losses, name)(**config)
+    assert ours(name, config, data) == pytest.approx(of_keras(theirs, data), rel=2e-5)
+    assert ours(name, theirs.get_config(), data) == ours(name, config, data)
+    assert math.isnan(ours(name, config, (BINARY[0] * 0, BINARY[1] * 0)))
+    with pytest.raises(ConfigError, match="axis must be null"):
+        from_config(name, {"axis": -1})
+
+
+@pytest.mark.parametrize("shift", [0.0, 2.0])
+def test_the_concordance_is_that_of_one_batch(shift: float, keras: Any) -> None:
+    data = COUNTS[0][:, 0], COUNTS[1][:, 0] + COUNTS[0][:, 0] + shift
+    theirs = keras.metrics.ConcordanceCorrelation()
+    theirs.update_state(*(np.repeat(x, WEIGHTS) for x in data))
+    assert ours("ConcordanceCorrelation", {}, data) == pytest.approx(
+        float(theirs.result()), rel=2e-5
+    )
+    assert ours("ConcordanceCorrelation", {}, (data[0], data[0] * 0 + 0.1)) == 0
+    assert math.isnan(ours("ConcordanceCorrelation", {}, (data[0] * 0 + 0.1, data[0] * 0 + 0.1)))
+
+
 def test_what_keras_writes_of_a_loss_is_read() -> None:
     written = {"reduction": "auto", "name": "huber_loss", "delta": 2.0, "fn": "huber", "axis": -1}
     assert from_config("Huber", written) == from_config(
@@ -93,6 +126,7 @@ def test_a_loss_that_is_no_mean_is_refused() -> None:
 @pytest.mark.parametrize(
     ("name", "config", "sentence"),
     [
+        ("CategoricalGeneralizedCrossEntropy", {"q": 1}, "q must be a number above 0 and below 1"),
         ("Huber", {"delta": 0}, "delta must be a distance above 0, not 0"),
         ("TopKCategoricalAccuracy", {"k": 0}, "k must be a number of classes from 1 up, not 0"),
         ("FBetaScore", {"beta": -1.0}, "beta must be a number above 0, not -1.0"),

@@ -85,6 +85,11 @@ def test_what_is_not_computed_is_called_that(name: str, library: str) -> None:
     assert "Did you mean" not in message
 
 
+@pytest.mark.parametrize("name", ["CTC", "Circle"])
+def test_a_loss_that_is_none_of_rows_says_what_there_is_instead(name: str) -> None:
+    assert re.search("is not computed.* Ask for", said_of(name))
+
+
 def test_scikit_learn_is_known_by_every_name() -> None:
     """A function of its metrics, or a scorer, leads to the same number of ours or is called its own."""
     metrics = pytest.importorskip("sklearn.metrics")

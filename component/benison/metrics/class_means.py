@@ -97,6 +97,37 @@ class CategoricalHinge(ClassesMean):
 
 
 @dataclasses.dataclass(frozen=True)
+class CategoricalGeneralizedCrossEntropy(ClassesMean):
+    """Mean of (1 - (sum y p)^q) / q, the cross-entropy for q near 0; from 0 (best) to 1 / q.
+
+    The larger q is, the less a row counts whose label may be wrong. NaN without weight, and where a
+    prediction is missing; negative scores are refused.
+
+    Source: Zhang and Sabuncu, "Generalized cross entropy loss for training deep neural networks with noisy
+    labels", NeurIPS 2018.
+
+    Attributes:
+        q: Above 0 and below 1.
+        name: The metric's name in the results.
+
+    >>> round(CategoricalGeneralizedCrossEntropy(q=0.5).of(Inputs.of([1], [[0.75, 0.25]])), 6)
+    1.0
+    """
+
+    q: float
+    name: str = "categorical_generalized_cross_entropy"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.q < 1:
+            raise ValueError(f"q must be a number above 0 and below 1, not {self.q!r}")
+
+    def __call__(self, inputs: Inputs) -> Array:
+        labels, scores = self.of_classes(inputs)
+        check_not_negative(scores)
+        return np.asarray((1 - (labels * scores).sum(axis=1) ** self.q) / self.q)
+
+
+@dataclasses.dataclass(frozen=True)
 class KLDivergence(ClassesMean):
     """Mean of sum y ln(y / p), both clipped to [1e-7, 1], in nats; from 0 (best) up for distributions.
 
@@ -193,7 +224,12 @@ class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
 
 
 def _register_losses() -> None:
-    for loss in (CategoricalFocalCrossentropy, CategoricalHinge, KLDivergence):
+    for loss in (
+        CategoricalFocalCrossentropy,
+        CategoricalGeneralizedCrossEntropy,
+        CategoricalHinge,
+        KLDivergence,
+    ):
         register(loss.__name__, loss, About.of(loss, LOWER, 0))
 
 

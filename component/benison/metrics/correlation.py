@@ -63,6 +63,39 @@ class PearsonCorrelation(SquaredPearsonCorrelation):
         return np.copysign(np.sqrt(super().result(moments)), moments[4])
 
 
+@dataclasses.dataclass(frozen=True)
+class ConcordanceCorrelation(Metric):
+    """Agreement of label and prediction, from -1 to 1, higher is better: 1 where all are equal.
+
+        2 M_yp / (M_yy + M_pp + sum w (mean y - mean p)^2)
+
+    The correlation, made less by a bias and by another spread. NaN where neither labels nor predictions of a
+    slice vary beyond rounding. Values are those of Keras for all rows of a slice as one batch.
+
+    Source: Lin, "A concordance correlation coefficient to evaluate reproducibility", Biometrics 45, 1989.
+
+    >>> ConcordanceCorrelation().of(Inputs.of([1.0, 2.0, 3.0], [2.0, 3.0, 4.0]))
+    0.5714285714285714
+    """
+
+    name: str = "concordance_correlation"
+
+    def statistics(self) -> tuple[Statistic[Arrays], ...]:
+        return (Moments(),)
+
+    def result(self, moments: Arrays) -> Array:
+        n, mean_y, mean_p, yy, yp, pp = moments
+        yy, pp = spread(n, mean_y, yy), spread(n, mean_p, pp)
+        common = np.where((yy == 0) | (pp == 0), 0.0, 2 * yp)
+        apart = np.where((yy == 0) & (pp == 0), 0.0, yy + pp + n * (mean_y - mean_p) ** 2)
+        return ratio(common, apart)
+
+
+register(
+    "ConcordanceCorrelation",
+    ConcordanceCorrelation,
+    About.of(ConcordanceCorrelation, HIGHER, -1, 1),
+)
 register(
     "SquaredPearsonCorrelation",
     SquaredPearsonCorrelation,

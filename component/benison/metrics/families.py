@@ -17,7 +17,8 @@ FAMILIES = {
         MultiLabelConfusionMatrixPlot
     """,
     "class_means": """
-        CategoricalFocalCrossentropy CategoricalHinge CosineSimilarity KLDivergence
+        CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy CategoricalHinge
+        CosineSimilarity KLDivergence
         SparseTopKCategoricalAccuracy TopKCategoricalAccuracy
     """,
     "classification": """
@@ -36,7 +37,7 @@ FAMILIES = {
         Precision PredictedPositiveRate Prevalence PrevalenceThreshold Recall Specificity TN TNR TP
         TPR ThreatScore TrueNegatives TruePositives
     """,
-    "correlation": "PearsonCorrelation SquaredPearsonCorrelation",
+    "correlation": "ConcordanceCorrelation PearsonCorrelation SquaredPearsonCorrelation",
     "counts": "ExampleCount LabelCount WeightedExampleCount",
     "curves": "AUC AUCPrecisionRecall",
     "disparities": """
@@ -59,6 +60,7 @@ FAMILIES = {
         SpecificityAtSensitivity ThresholdAtRecall
     """,
     "overlap": "BinaryIoU IoU MeanIoU OneHotIoU OneHotMeanIoU",
+    "overlap_losses": "Dice Tversky",
     "plots": "CalibrationPlot ConfusionMatrixPlot ScoreDistributionPlot",
     "query_counts": "MaxDocuments MinDocuments TotalDocuments TotalQueries",
     "rank_correlation": "KendallTau SpearmanCorrelation",

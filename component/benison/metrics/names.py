@@ -118,6 +118,10 @@ _MICRO = (
 )
 _AVERAGES = {"macro": "macro_average", "weighted": "weighted_macro_average"}
 INSTEAD = {
+    "CTC": "is a loss of Keras over all ways in which scores of steps may spell a label, and is not "
+    "computed. Ask for TokenF1, Rouge or Bleu of the texts that they are decoded to.",
+    "Circle": "is a loss of Keras over all pairs of rows of a training batch, and is not computed: it would "
+    "be that of how rows come together. Ask for PrecisionAtK or NDCG of what is retrieved.",
     "average_precision": _STEPS,
     "average_precision_score": _STEPS,
     "roc_auc_ovr": _mean("AUC", _AVERAGES["macro"]),

@@ -46,18 +46,21 @@ _ELSEWHERE = {"class_id": "Choose classes with binarize.class_ids in metrics_spe
 _WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
-def meant(config: Mapping[str, Any]) -> dict[str, Any]:
+def meant(config: Mapping[str, Any], factory: Any = None) -> dict[str, Any]:
     """The parameters that say something; null means the default, and sums are float64 whatever the dtype.
+
+    What others write without changing a value says something to a factory that has such a parameter itself.
 
     >>> meant({"thresholds": [0.9], "class_id": None, "dtype": "float32", "axis": -1})
     {'thresholds': [0.9]}
     """
+    own = {} if factory is None else _read_once(_parameters, factory)
     return {
         name: value
         for name, value in config.items()
         if value is not None
         and name not in _NEVER_MEANT
-        and value not in _KERAS_DEFAULTS.get(name, ())
+        and (name in own or value not in _KERAS_DEFAULTS.get(name, ()))
     }
 
 

@@ -219,7 +219,7 @@ def from_config(class_name: str, config: dict[str, Any]) -> Metric:
     'precision'
     """
     factory, _ = _entry(class_name)
-    meant = parameters.meant(config)
+    meant = parameters.meant(config, factory)
     parameters.check(class_name, factory, meant)
     try:
         metric = factory(**meant)
