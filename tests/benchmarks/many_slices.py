@@ -74,14 +74,15 @@ def main() -> None:
         started, cpu = time.monotonic(), time.process_time()
         result = benison.evaluate(data, config, output=output)
         seconds, cpu = time.monotonic() - started, time.process_time() - cpu
-        manifest = benison.load_result(output).manifest
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        manifest = json.loads((output / "manifest.json").read_text())
         sizes = {name: file["bytes"] for name, file in manifest["files"].items()}
     figures = {
         "checks": result.verdict.total,
         "verdict": result.verdict.summary(),
         "seconds": {**manifest["seconds"], "all": round(seconds, 3), "cpu": round(cpu, 3)},
         "bytes": sizes,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "peak_mb": peak,
     }
     print(json.dumps(figures))
 

@@ -18,7 +18,7 @@ from benison.errors import OutputError
 from benison.report import page as report_page
 from benison.report.page import build
 from benison.report.page.payload import Payload
-from benison.table.slices import rows_by
+from benison.table.alike import rows_by
 from tests.component.pages import Carried, Tags, report_of
 from tests.conftest import config, taxi_like
 

@@ -33,6 +33,45 @@ def test_slices_stand_in_the_order_of_their_keys(features: tuple[str, ...]) -> N
     assert [as_key(key) for key in actual.to_pylist()] == [keys[i] for i in table.order()]
 
 
+@pytest.mark.parametrize("apart", [1, 3, 10**6, 2**40])
+def test_many_numbers_are_one_slice_each_in_any_batches(apart: int) -> None:
+    rng = np.random.default_rng(0)
+    values = (rng.integers(0, 20_000, 60_000) - 7_000) * apart
+    values[-1] = -(2**63)  # in the last batch, far from what is known
+    table, found = SliceTable(), np.zeros(0, np.int64)
+    spec = SlicingSpec(feature_keys=("store",))
+    for part in np.split(values, [25_000, 25_000, 50_000]):
+        batch = pa.RecordBatch.from_pydict({"store": part})
+        numbered = table.number([SpecCodes.of(spec, ColumnCodes(batch))])
+        assert (
+            numbered.count().tolist()
+            == np.bincount(numbered.parts[0][1], minlength=len(table)).tolist()
+        )
+        found = np.append(found, numbered.parts[0][1])
+    distinct, codes = np.unique(values, return_inverse=True)
+    names, keys = table.texts(table.order())
+    assert names.to_pylist() == [f"store={value}" for value in distinct]
+    assert keys[0].as_py() == [{"feature": "store", "value": str(-(2**63)), "type": "int"}]
+    assert np.array_equal(table.order()[codes], found)
+    some = rng.permutation(table.order())[:50]
+    assert (
+        table.texts(some)[0].to_pylist()
+        == names.take(pa.array(np.argsort(table.order())[some])).to_pylist()
+    )
+
+
+def test_slices_of_several_specs_are_named_in_the_order_asked_for() -> None:
+    batch = pa.RecordBatch.from_pydict({"f": ["a", "b"], "g": [1, 2]})
+    specs = [SlicingSpec(feature_keys=keys) for keys in ((), ("f",), ("g",), ("f", "g"))]
+    table = SliceTable()
+    table.number([SpecCodes.of(spec, ColumnCodes(batch)) for spec in specs])
+    expected = ["Overall", "f=a", "f=b", "g=1", "g=2", "f=a, g=1", "f=b, g=2"]
+    order = np.array([6, 0, 3, 1, 5, 3])
+    names, keys = table.texts(order)
+    assert names.to_pylist() == [expected[i] for i in order]
+    assert [slice_name(as_key(key)) for key in keys.to_pylist()] == names.to_pylist()
+
+
 SPELLED = [
     "10",
     "9",

@@ -12,7 +12,7 @@ import pyarrow as pa
 from benison.config.slicing_specs import PERIODS, period_of
 from benison.errors import DataError, NothingYetError, suggestion
 from benison.slicing.keys import PERIOD, SLICE_KEY, slice_name
-from benison.table.slices import as_key, slice_ids
+from benison.table.slices import as_key, slice_codes
 
 _CURE = (
     "Evaluate with slicing_specs such as {bins: {pickup: {every: day}}}, or give data and time_key."
@@ -34,8 +34,7 @@ def in_periods(
         DataError: There are none of the column, or of several columns, or of periods of several sizes.
         NothingYetError: There are no slices of periods.
     """
-    encoded = slice_ids(rows).dictionary_encode()
-    codes = encoded.indices.to_numpy()
+    _, codes = slice_codes(rows)
     _, firsts = np.unique(codes, return_index=True)
     keys: list[Any] = rows["slice_key"].take(pa.array(firsts)).to_pylist()
     key = _time_key(keys, time_key)

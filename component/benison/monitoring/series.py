@@ -14,7 +14,7 @@ from benison.data.batch import Array
 from benison.monitoring.detectors import BucketCounts, Mask
 from benison.slicing.keys import OVERALL, SliceKey
 from benison.table.key import Key
-from benison.table.slices import as_key, slice_ids
+from benison.table.slices import as_key, slice_codes
 
 FALLS, RISES = "fell", "rose"
 NUMBERS = ("value", "std_error", "lower", "upper", "examples", "evaluated")
@@ -111,9 +111,8 @@ class SliceNumbers:
         cls, rows: pa.Table, buckets: int, level: float, is_of_rows: bool, least_rows: int = 1
     ) -> SliceNumbers:
         """Of the rows of metrics, with `bucket`."""
-        encoded = slice_ids(rows).dictionary_encode()
-        codes = encoded.indices.to_numpy().astype(np.int64)
-        size, (_, firsts) = len(encoded.dictionary), np.unique(codes, return_index=True)
+        ids, codes = slice_codes(rows)
+        size, (_, firsts) = len(ids), np.unique(codes, return_index=True)
         heads = rows.take(pa.array(firsts))
         asked = pc.not_equal(rows["interval_method"], "").fill_null(False)
         rows = rows.append_column(_ASKED, asked)

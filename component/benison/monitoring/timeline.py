@@ -23,8 +23,9 @@ from benison.report.notebook.view import in_order, run_names
 from benison.results.checks_query import metrics_named
 from benison.results.query import judged
 from benison.results.result import EvalResult
+from benison.table.alike import rows_by
 from benison.table.key import KEY_COLUMNS, VALUE
-from benison.table.slices import name_in_any_order, rows_by, slice_ids
+from benison.table.slices import name_in_any_order, slice_ids
 from benison.validation.verdict import BLESSED, NOT_BLESSED
 
 LABEL_COUNT = "label_count"

@@ -36,10 +36,11 @@ from benison.results.written_tables import (
 )
 from benison.slicing.keys import SliceKey
 from benison.table import documents
+from benison.table.alike import rows_by
 from benison.table.key import CHANGE, KEY_COLUMNS, SLICE_RATIO, VALUE, VIEW_COLUMNS
 from benison.table.row_files import ANALYSIS
 from benison.table.schema import METRICS_SCHEMA, PLOTS_SCHEMA
-from benison.table.slices import rows_by, slice_ids
+from benison.table.slices import slice_codes, slice_ids
 from benison.table.words import metric_kind
 from benison.validation.terms import LOWER
 from benison.validation.verdict import Verdict
@@ -88,7 +89,7 @@ class EvalResult:
         return self.view.html()
 
     def __repr__(self) -> str:
-        slices, values = len(pc.unique(slice_ids(self.metrics))), self.metrics.num_rows
+        slices, values = len(slice_codes(self.metrics)[0]), self.metrics.num_rows
         return (
             f"<EvalResult {self.verdict.status}, {slices:,} slices, {values:,} values, {self.path}>"
         )
@@ -150,8 +151,8 @@ class EvalResult:
 
     def slices(self) -> list[str]:
         """The name of each slice, in their order; two slices may have one name."""
-        ids = slice_ids(self.metrics).dictionary_encode()
-        firsts = np.unique(ids.indices.to_numpy(), return_index=True)[1]
+        _, codes = slice_codes(self.metrics)
+        firsts = np.unique(codes, return_index=True)[1]
         names: list[str] = self.metrics["slice"].take(pa.array(firsts)).to_pylist()
         return names
 

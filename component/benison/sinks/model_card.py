@@ -23,8 +23,8 @@ from benison.results.overall import headline, overall
 from benison.results.query import judged
 from benison.results.result import EvalResult
 from benison.sinks.result_names import shared_model_of, shared_path
+from benison.table.alike import rows_by
 from benison.table.key import CHANGE, VALUE, Key
-from benison.table.slices import rows_by
 from benison.table.words import metric_text
 from benison.validation.terms import CHANGE_ABSOLUTE, CHANGE_RELATIVE, FAIL, LOWER, PASS
 

@@ -32,7 +32,9 @@ Codes: TypeAlias = npt.NDArray[np.int64]
 _SEPARATOR = "\x1f"
 _ESCAPED = (("\x1e", "\x1e0"), (_SEPARATOR, "\x1e1"))
 
-_NARROW = 2**12  # integers of a smaller range are codes already
+_NARROW = (
+    2**12
+)  # integers of a smaller range are codes already, and so are those of few more than rows
 _LOOKUP_LIMIT = 2**20  # a table of this many int64 still fits a processor's cache
 
 
@@ -306,7 +308,7 @@ def _is_narrow(column: pa.Array) -> bool:
     if not pa.types.is_int64(column.type) or column.null_count or not len(column):
         return False
     numbers = column.to_numpy()
-    return int(numbers.max()) - int(numbers.min()) < _NARROW
+    return int(numbers.max()) - int(numbers.min()) < max(_NARROW, 2 * len(numbers))
 
 
 def _in_use(codes: Codes, values: pa.Array) -> tuple[Codes, pa.Array, Codes]:

@@ -17,6 +17,7 @@ from benison.slicing.keys import PERIOD, SLICE_KEY, ZONED_PERIOD, SliceKey, as_n
 from benison.slicing.periods import Group, check_zones
 
 _MANY = 10_000
+_NEAR = 8
 _OVERALL: Group = ((), ())
 
 
@@ -40,11 +41,21 @@ class SliceTable:
     def texts(self, index: Codes) -> tuple[pa.Array, pa.ListArray]:
         """The names of the slices `index`, string[n], and their keys, `SLICE_KEY`[n]."""
         known = self._known or {_OVERALL: pa.array([], pa.string())}
-        names, keys = zip(*(_texts(*group, values) for group, values in known.items()), strict=True)
-        positions = np.empty(len(self), np.int64)
-        positions[np.concatenate([*self._ids.values(), index[:0]])] = np.arange(len(self))
-        wanted = pa.array(positions[index])
-        return pa.concat_arrays(names).take(wanted), pa.concat_arrays(keys).take(wanted)
+        owners, places = np.zeros(len(self), np.int64), np.zeros(len(self), np.int64)
+        for i, ids in enumerate(self._ids.values()):
+            owners[ids], places[ids] = i, np.arange(len(ids))
+        # Texts are made group by group, of what is wanted alone: to move them afterwards takes as long.
+        by_group = np.argsort(owners[index], kind="stable")
+        moved, ends = index[by_group], np.bincount(owners[index], minlength=len(known)).cumsum()
+        parts = np.split(places[moved], ends[:-1])
+        made = zip(known.items(), parts, strict=True)
+        texts = [_texts(*group, values.take(pa.array(part))) for (group, values), part in made]
+        names, keys = (pa.concat_arrays(of) for of in zip(*texts, strict=True))
+        if np.array_equal(by_group, np.arange(len(index))):
+            return names, keys
+        back = np.empty_like(by_group)
+        back[by_group] = np.arange(len(index))
+        return names.take(pa.array(back)), keys.take(pa.array(back))
 
     def order(self) -> Codes:
         """All slices: fewer features first, then by feature, then by value, numbers as numbers."""
@@ -95,7 +106,7 @@ class SliceTable:
     def _positions(self, owner: int, group: Group, values: pa.Array) -> Codes:
         """Where among the known slices of a group each of some distinct values is; new ones are added."""
         known = self._known.setdefault(group, pa.array([], pa.string()))
-        positions = pc.index_in(*_comparable(group, values, known))
+        positions = _positions_among(group, values, known)
         if positions.null_count or group not in self._ids:
             is_new = pc.is_null(positions).to_numpy(zero_copy_only=False)
             fresh = values.filter(pa.array(is_new))
@@ -151,12 +162,26 @@ class SliceTable:
         return table, index
 
 
-def _comparable(group: Group, values: pa.Array, known: pa.Array) -> tuple[pa.Array, pa.Array]:
-    """Values and known values, as numbers where these are integers: to look many up takes half the time."""
+def _positions_among(group: Group, values: pa.Array, known: pa.Array) -> pa.Array:
+    """Where among known values each value is, null where it is not: int64[n]."""
     if group[1] == ("int",) and len(known) > _MANY:
         with suppress(pa.ArrowInvalid):  # one may be beyond 2^63
-            return values.cast(pa.int64()), known.cast(pa.int64())
-    return values, known
+            return _number_positions(values.cast(pa.int64()), known.cast(pa.int64()))
+    return pc.index_in(values, value_set=known)
+
+
+def _number_positions(values: pa.Array, known: pa.Array) -> pa.Array:
+    """The same of numbers, by a table of all between the least and the largest where these are near."""
+    wanted, there = values.to_numpy(), known.to_numpy()
+    least, largest = int(there.min()), int(there.max())
+    if largest - least >= _NEAR * len(there):
+        return pc.index_in(values, value_set=known)
+    # To hash so many numbers would take twenty times as long.
+    places = np.full(largest - least + 2, -1)
+    places[there - least] = np.arange(len(there))
+    outside = (wanted < least) | (wanted > largest)
+    positions = places[np.where(outside, largest + 1, wanted) - least]
+    return pa.array(positions, mask=positions < 0)
 
 
 def _lasting(kinds: tuple[str, ...]) -> tuple[str, ...]:

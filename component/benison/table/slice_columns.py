@@ -55,6 +55,7 @@ class SliceColumns:
     keys: pa.ListArray
     others: pa.ListArray
     examples: pa.Array
+    _constants: dict[str | bool, pa.Array] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(
@@ -125,7 +126,10 @@ class SliceColumns:
         return [*map(self._repeated, constants), self.names, self.keys, self.others]
 
     def _repeated(self, constant: str | bool) -> pa.Array:
-        return pa.repeat(pa.scalar(constant), len(self))
+        """A constant for each slice; metrics have most of them in common, and share the memory."""
+        if constant not in self._constants:
+            self._constants[constant] = pa.repeat(pa.scalar(constant), len(self))
+        return self._constants[constant]
 
 
 def _numbers_and_json(value: Value, size: int) -> tuple[Array, pa.Array]:

@@ -23,7 +23,6 @@ from benison.slicing.keys import (
     same_value,
     slice_name,
 )
-from benison.table.key import KEY_COLUMNS, Key
 from benison.table.words import slice_text
 
 Index: TypeAlias = npt.NDArray[np.int64]
@@ -70,25 +69,6 @@ def name_in_any_order(table: pa.Table, asked: str) -> str | None:
     return None
 
 
-def rows_by(table: pa.Table, names: Sequence[str]) -> dict[tuple[Any, ...], Index]:
-    """The distinct rows of some columns, in the order in which they come, and where each is.
-
-    Arrow's own `group_by` imports an engine for it, and takes memory without bounds for chunks without rows.
-    """
-    codes = np.zeros(table.num_rows, np.int64)
-    for name in names:
-        column = table[name].combine_chunks().dictionary_encode("encode")
-        if len(column.dictionary) > 1:  # most columns of keys hold one value
-            both = codes * len(column.dictionary) + column.indices.to_numpy()
-            codes = pa.array(both).dictionary_encode().indices.to_numpy().astype(np.int64)
-    order = np.argsort(codes, kind="stable")
-    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
-    groups = np.split(order, starts[1:]) if len(order) else []
-    firsts = table.select(list(names)).take(pa.array([group[0] for group in groups], pa.int64()))
-    keys = (tuple(row.values()) for row in firsts.to_pylist())
-    return dict(zip(keys, groups, strict=True))
-
-
 def sides(name: str, key: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any] | None]:
     """Where in the key of a comparison of schema 1 the second slice begins: its name says so."""
     pairs = as_key(key)
@@ -110,6 +90,29 @@ def slice_ids(table: pa.Table | pa.RecordBatch) -> pa.Array:
     else:
         second = pc.if_else(pc.is_valid(others), _ids(others), "\x1e")
     return pc.binary_join_element_wise(_ids(keys), second, "\x1e")
+
+
+def slice_codes(table: pa.Table) -> tuple[pa.Array, Index]:
+    """The distinct of the `slice_ids` of a table, in the order in which they come, and which each row has.
+
+    Metrics have the same slices in the same order, of which a text is made once.
+    """
+    keys = table.select(["slice_key", "other_slice_key"])
+    distinct: list[pa.RecordBatch] = []
+    numbers = [_number_among(block, distinct) for block in keys.to_batches()]
+    encoded = slice_ids(pa.Table.from_batches(distinct, keys.schema)).dictionary_encode()
+    codes = np.asarray(encoded.indices.to_numpy(), np.int64)
+    parts = np.split(codes, np.cumsum([block.num_rows for block in distinct])[:-1])
+    return encoded.dictionary, np.concatenate([codes[:0], *(parts[number] for number in numbers)])
+
+
+def _number_among(block: pa.RecordBatch, blocks: list[pa.RecordBatch]) -> int:
+    """Which of some blocks of rows one is equal to; it joins them where it is equal to none."""
+    for i, known in enumerate(blocks):
+        if known.num_rows == block.num_rows and known.equals(block):
+            return i
+    blocks.append(block)
+    return len(blocks) - 1
 
 
 def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
@@ -280,8 +283,3 @@ def sort_key(key: SliceKey) -> tuple[int, tuple[str, ...], Sequence[tuple[float,
     """Fewer features first, then by feature, then by value, numbers as numbers."""
     values = [(as_number(value), value) for _, value in key]
     return len(key), tuple(feature for feature, _ in key), values
-
-
-def rows_by_key(table: pa.Table) -> dict[Key, Index]:
-    """The rows of each key of a table of metrics."""
-    return {Key(*values): rows for values, rows in rows_by(table, KEY_COLUMNS).items()}

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from benison.data.tf_records import framed
 from benison.output.writers import Evaluation
 from benison.table.key import CHANGE, KEY_COLUMNS, VIEW_COLUMNS, Key
-from benison.table.slices import Sides, Slices, slice_ids
+from benison.table.slices import Sides, Slices, slice_codes, slice_ids
 from benison.tfma.eval_run import EVAL_CONFIG, write_eval_run
 from benison.tfma.messages import messages
 from benison.tfma.metric_keys import write_key, write_slice
@@ -75,8 +75,7 @@ def _write(directory: Path, key: str, serialized: Iterable[bytes]) -> None:
 
 def _sides(table: pa.Table) -> list[Sides]:
     """The slice of each row; a slice is read once."""
-    ids = slice_ids(table).dictionary_encode()
-    codes = ids.indices.to_numpy()
+    _, codes = slice_codes(table)
     firsts = np.unique(codes, return_index=True)[1]
     distinct = Slices.of_table(table.take(pa.array(firsts))).sides
     return [distinct[code] for code in codes]

@@ -48,12 +48,13 @@ def rows_of(
     size, key = len(values), values.key
     ends = _interval(values, rule, judged, level)
     rests_on = values.rests_on(rule.is_change)
+    shared = {of: pa.repeat(pa.scalar(of), size) for of in dataclasses.astuple(key)}
     columns: dict[str, Any] = {
-        **{name: pa.repeat(pa.scalar(getattr(key, name)), size) for name in VIEW_COLUMNS},
+        **{name: shared[getattr(key, name)] for name in VIEW_COLUMNS},
         "slice": values.slices.name_array,
         "slice_key": values.slices.key_array,
         "other_slice_key": values.slices.other_array,
-        "metric": pa.repeat(pa.scalar(key.metric), size),
+        "metric": shared[key.metric],
         "kind": _kinds(key, values),
         "check": pc.if_else(pa.array(values.slices.plain), rule.check, CROSS + rule.check),
         "side": pa.repeat(pa.scalar(rule.side), size),
@@ -104,7 +105,7 @@ def _kinds(key: Key, values: Values) -> pa.Array:
 
 def _batch(columns: dict[str, Any], size: int) -> pa.RecordBatch:
     """A batch of checks.parquet; numbers that are not given are NaN or null."""
-    arrays = []
+    arrays, undefined = [], pa.repeat(pa.scalar(math.nan), size)
     for field in CHECKS_SCHEMA:
         if field.name in columns:
             column = columns[field.name]
@@ -112,7 +113,7 @@ def _batch(columns: dict[str, Any], size: int) -> pa.RecordBatch:
         elif field.nullable:
             arrays.append(pa.nulls(size, field.type))
         else:
-            arrays.append(pa.repeat(pa.scalar(math.nan), size))
+            arrays.append(undefined)
     return pa.RecordBatch.from_arrays(arrays, schema=CHECKS_SCHEMA)
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.data.batch import Array, Index
+from benison.table.alike import alike, few_of
 from benison.validation.terms import LOWER
 
 _FEW = 16  # subjects among which it is faster to look for each one's farthest than to sort all
@@ -42,16 +43,15 @@ def farthest_off(table: pa.Table, outcomes: Sequence[str], most: int | None = No
     kind = pc.drop_null(kind).to_numpy()
     judged = table.select(_JUDGED)  # to move keys of slices takes far longer
     judged = judged if len(rows) == len(judged) else judged.take(pa.array(rows))
-    names = [judged[name] for name in ("metric", "kind", "check")]
-    encoded = pc.binary_join_element_wise(*names, " ").combine_chunks().dictionary_encode()
-    subject = encoded.indices.to_numpy() + len(encoded.dictionary) * kind
+    subjects, codes = alike(judged, ("metric", "kind", "check"))
+    subject = codes + subjects.num_rows * kind
     off = misses(judged)
     near = np.arange(len(off)) if most is None else _nearest(off, subject, most)
     order = near[np.lexsort((-off[near], subject[near]))]
     first = np.searchsorted(subject[order], subject[order])  # of the same subject
     rank = np.arange(len(order)) - first
     chosen = np.sort(np.lexsort((rank, kind[order]))[:most])
-    return table.take(pa.array(rows[order[chosen]]))
+    return few_of(table, rows[order[chosen]])
 
 
 def _nearest(off: Array, subject: Index, most: int) -> Index:

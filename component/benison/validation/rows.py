@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 from benison.data.batch import Array, Index, Mask
 from benison.evidence.paired_spread import Paired
 from benison.evidence.spread import Spread
-from benison.table.key import CHANGE, KEY_COLUMNS, SLICE_DIFFERENCE, SLICE_RATIO, VALUE, Key
+from benison.table.alike import rows_by_key
+from benison.table.key import CHANGE, SLICE_DIFFERENCE, SLICE_RATIO, VALUE, Key
 from benison.table.slices import Slices, slice_ids
 
 UNKNOWN = -1
@@ -139,25 +140,14 @@ class MetricRows:
 
     def __init__(self, metrics: pa.Table, evidence: Evidence | None = None) -> None:
         self._metrics, self._evidence = metrics, evidence or {}
-        self._codes = np.zeros(metrics.num_rows, np.int64)
-        self._known: list[dict[object, int]] = []
-        for column in KEY_COLUMNS:
-            encoded = pc.dictionary_encode(pc.cast(metrics[column], pa.string())).combine_chunks()
-            known = encoded.dictionary.to_pylist()
-            self._codes = self._codes * max(len(known), 1) + encoded.indices.to_numpy()
-            self._known.append({value: i for i, value in enumerate(known)})
+        self._by_key = rows_by_key(metrics)
 
     def of(self, key: Key) -> pa.Table:
         """The rows of one key, none where it was not computed."""
-        code = 0
-        for known, column in zip(self._known, KEY_COLUMNS, strict=True):
-            value = getattr(key, column)
-            text = str(value).lower() if column == "weighted" else value
-            if text not in known:
-                return self._metrics.slice(0, 0)
-            code = code * len(known) + known[text]
-        rows = np.flatnonzero(self._codes == code)
-        if len(rows) and rows[-1] - rows[0] == len(rows) - 1:  # as they are written
+        rows = self._by_key.get(key, np.zeros(0, np.int64))
+        if not len(rows):
+            return self._metrics.slice(0, 0)
+        if rows[-1] - rows[0] == len(rows) - 1:  # as they are written
             return self._metrics.slice(rows[0], len(rows))
         return self._metrics.take(pa.array(rows))
 

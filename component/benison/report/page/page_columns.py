@@ -22,6 +22,7 @@ from benison.metrics import About
 from benison.report.page.payload import Payload
 from benison.results.result import EvalResult
 from benison.slicing.keys import OVERALL
+from benison.table.alike import rows_by, rows_by_key
 from benison.table.key import (
     CHANGE,
     SLICE_DIFFERENCE,
@@ -30,7 +31,7 @@ from benison.table.key import (
     VIEW_COLUMNS,
     Key,
 )
-from benison.table.slices import rows_by, rows_by_key, slice_id, slice_ids
+from benison.table.slices import slice_codes, slice_id, slice_ids
 from benison.table.words import cut, distinct, metric_kind, metric_text, view_text
 from benison.validation.terms import FAIL
 
@@ -73,19 +74,18 @@ class PageColumns:
         )
 
     @cached_property
-    def _encoded(self) -> pa.DictionaryArray:
-        """The slice of each row of `_rows`, as a code among their identities."""
-        return slice_ids(self._rows).dictionary_encode()
+    def _encoded(self) -> tuple[pa.Array, Index]:
+        """The identities of slices, numbered as they come, and the number of each row of `_rows`."""
+        return slice_codes(self._rows)
 
-    @cached_property
+    @property
     def _codes(self) -> Index:
-        """The code of each row of `_rows`: slices are numbered as they come."""
-        return np.asarray(self._encoded.indices.to_numpy(), np.int64)
+        return self._encoded[1]
 
     @cached_property
     def _order(self) -> Index:
         """The codes of all slices in the page's order."""
-        known, table = self._encoded.dictionary, self.result.verdict.table
+        (known, _), table = self._encoded, self.result.verdict.table
         failed = slice_ids(table.filter(pc.equal(table["outcome"], FAIL)))
         chosen = pc.equal(known, slice_id(OVERALL)), pc.is_in(known, value_set=failed)
         is_overall, has_failed = (mask.to_numpy(zero_copy_only=False) for mask in chosen)
@@ -101,31 +101,33 @@ class PageColumns:
     @cached_property
     def ids(self) -> pa.Array:
         """The identity of each slice, in the page's order: string[count]."""
-        return self._encoded.dictionary.take(pa.array(self._order))
+        return self._encoded[0].take(pa.array(self._order))
 
     @cached_property
     def names(self) -> list[str]:
         """The names of the first `MOST_SLICES`, no two of them equal."""
-        first = self._slices["slice"].slice(0, MOST_SLICES)
+        first = self._slices["slice"].take(pa.array(self._order[:MOST_SLICES]))
         return distinct(map(cut, first.to_pylist()))
 
     @cached_property
     def _slices(self) -> pa.Table:
-        """What is known of each slice, in the page's order."""
+        """The first row of each slice, as they come."""
         firsts = np.flatnonzero(np.diff(np.maximum.accumulate(self._codes), prepend=-1))
-        columns = ["slice", "slice_key", "other_slice_key", "examples"]
-        return self._rows.select(columns).take(pa.array(firsts[self._order]))
+        is_first = len(firsts) and firsts[-1] == len(firsts) - 1
+        # Those of a metric that all slices have lie one after the other, and to copy keys takes long.
+        return self._rows.slice(0, len(firsts)) if is_first else self._rows.take(pa.array(firsts))
 
     @cached_property
     def examples(self) -> Index:
         """The examples of each: int64[count]."""
-        return np.asarray(self._slices["examples"].to_numpy(), np.int64)
+        return np.asarray(self._slices["examples"].to_numpy()[self._order], np.int64)
 
     @cached_property
     def kinds(self) -> tuple[list[str], Index]:
         """The features of slices, such as "company × hour" or "comparison", and the code of each slice."""
         encoded = _kinds(self._slices).dictionary_encode()
-        return encoded.dictionary.to_pylist(), np.asarray(encoded.indices.to_numpy(), np.int64)
+        codes = encoded.indices.to_numpy()[self._order]
+        return encoded.dictionary.to_pylist(), np.asarray(codes, np.int64)
 
     @cached_property
     def views(self) -> list[Key]:

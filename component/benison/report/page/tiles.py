@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 from benison.metrics import About
 from benison.report.page.axis import level
 from benison.results.result import EvalResult
+from benison.table.alike import rows_by
 from benison.table.key import CHANGE, KEY_COLUMNS, VALUE, Key
-from benison.table.slices import rows_by
 from benison.table.words import cut, view_text
 from benison.validation.terms import FAIL, PASS
 from benison.validation.verdict import checks_text
