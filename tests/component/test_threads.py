@@ -127,11 +127,57 @@ class RowsInOrder:
         return {"order": state}
 
 
+FINISHED = -1
+
+
+class Waiting:
+    """An evaluator whose states wait until a thread says that its last batch has come."""
+
+    stage_name = "Waiting"
+    run_after = "ExtractSliceKeys"
+    columns = ("prediction",)
+    outputs = ("threads",)
+    concurrent = True
+
+    def zero(self) -> list[int]:
+        return []
+
+    def add(self, state: list[int], extracts: Extracts) -> list[int]:
+        return [*state, threading.get_ident()]
+
+    def finish(self, state: list[int]) -> list[int]:
+        assert {*state} == {threading.get_ident()}
+        return [FINISHED, *state]
+
+    def merge(self, state: list[int], other: list[int]) -> list[int]:
+        assert state[0] == other[0] == FINISHED
+        return state + other
+
+    def result(self, state: list[int]) -> dict[str, Any]:
+        return {"threads": state}
+
+
 class Kept:
     stage_name = "Kept"
 
     def write(self, evaluation: dict[str, Any], directory: Path) -> None:
-        self.order = evaluation["order"]
+        self.order = evaluation.get("order") or evaluation["threads"]
+
+
+def test_each_thread_finishes_its_states_before_they_are_merged(
+    trips: pa.Table, tmp_path: Path
+) -> None:
+    writer = Kept()
+    benison.evaluate(
+        trips,
+        config("AUC"),
+        threads=3,
+        evaluators=[Waiting()],
+        writers=[writer, *benison.default_writers()],
+        output=tmp_path / "out",
+    )
+    assert writer.order.count(FINISHED) == 3
+    assert len({*writer.order} - {FINISHED}) == 3
 
 
 def test_what_is_not_shared_gets_all_rows_in_order(trips: pa.Table, tmp_path: Path) -> None:

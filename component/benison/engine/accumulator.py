@@ -153,7 +153,7 @@ class Accumulator:
     def _keep_within_budget(self) -> None:
         """Add up what waits if memory is short, and refuse what is too much all the same."""
         if not self._budget.allows(self._used()):
-            self._compacted()
+            self.compact()
             self._budget.check(self._used(), self.rows, len(self.examples))
 
     def check_budget(self, total: States) -> None:
@@ -248,18 +248,19 @@ class Accumulator:
 
     def total(self) -> States:
         """The states of all rows."""
-        return self.plan.resampling.total(self._compacted())
+        self.compact()
+        return self.plan.resampling.total(self._groups)
 
     def replicates(self) -> Iterator[States]:
         """The states of resampled data, one for each resampled data set."""
-        return self.plan.resampling.replicates(self._compacted())
+        self.compact()
+        return self.plan.resampling.replicates(self._groups)
 
-    def _compacted(self) -> list[States]:
-        """Each group's states, compacted once, so that later merges do not repeat it."""
+    def compact(self) -> None:
+        """Add up what waits in each group's states, so that later merges do not repeat it."""
         everything = np.arange(len(self.table))
         for i, states in enumerate(self._groups):  # so that there are never two of all groups
             self._groups[i] = states.gather(everything)
-        return self._groups
 
     def _grow(self, size: int) -> None:
         known = len(self.examples)

@@ -125,15 +125,17 @@ class _Lanes:
         add(self._evaluators, self._states[turn], extracts)
 
     def finish(self) -> list[Any]:
-        """The states of all rows, merged in the order of the threads."""
+        """The states of all rows, merged in the order of the threads, of which each finishes its own."""
         while self._waiting:
             self._await_first()
-        merged, *others = self._states or [[]]
+        lanes = zip(self._threads, self._states, strict=True)
+        ends = [thread.submit(finished, self._evaluators, states) for thread, states in lanes]
+        merged, *others = [end.result() for end in ends] or [[]]
         for states in others:
             for i, evaluator in enumerate(self._evaluators):
                 _share(merged[i], 1)
                 merged[i] = evaluator.merge(merged[i], states[i])
-        return finished(self._evaluators, merged)
+        return merged
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:

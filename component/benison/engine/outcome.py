@@ -369,6 +369,11 @@ class MetricsEvaluator:
         state.merge(other)
         return state
 
+    def finish(self, state: Accumulator) -> Accumulator:
+        """The accumulator with what waited added up, which each thread does for itself."""
+        state.compact()
+        return state
+
     def split(self, state: Accumulator) -> list[Accumulator]:
         """The accumulator in parts that merge apart, each of a range of slices."""
         return state.split()

@@ -18,10 +18,10 @@ class Evaluator(Protocol):
     More attributes may be there: `columns`, the names of the columns of the data that it reads (without it
     all are read); `outputs`, the keys of its result, so that two evaluators with one key are refused before
     any data are read; `needs_row_numbers`, for one that reads `row_numbers`; `sliced`, the columns whose
-    values are slices; `finish(state)`, called on a worker after its last batch, for a state that could not
-    travel otherwise; `abort(state)`, called in its place where a stage fails, to let go of open files; and
-    `concurrent`, True if several threads may add to states of their own at once, which are merged then.
-    Without it the local engine gives it all batches in their order.
+    values are slices; `finish(state)`, called on a worker or thread after its last batch and before states
+    are merged, for one that could not travel otherwise; `abort(state)`, called in its place where a stage
+    fails, to let go of open files; and `concurrent`, True if several threads may add to states of their own
+    at once, which are merged then. Without it the local engine gives it all batches in their order.
 
     One with a `ptransform` needs only the names: Beam applies it to the PCollection of all extracts, and it
     gives dicts of output keys and values, each key once.

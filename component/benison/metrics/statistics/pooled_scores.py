@@ -168,6 +168,13 @@ class PooledScores:
     def _at(self, slices: Index, rows: Index) -> PooledScores:
         return PooledScores(slices, self.pages, self.cells.take(rows), self.rare.take(rows))
 
+    @property
+    def compact(self) -> PooledScores:
+        """The same sums with nothing pending."""
+        if not self.cells.pending and not self.rare.pending:
+            return self
+        return dataclasses.replace(self, cells=self.cells.compact, rare=self.rare.compact)
+
     def bins_in(self, size: int) -> Index:
         """How many bins each of S slices has scores at: int64[S]."""
         counts = np.zeros(size, np.int64)

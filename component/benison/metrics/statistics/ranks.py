@@ -154,7 +154,10 @@ class Ranks:
         """Slice i of the result is slice `index[i]`, which may stand there more than once."""
         compact = self.compact
         if np.array_equal(index, np.arange(self.size)):
-            return compact
+            pooled = compact.pooled.compact
+            return (
+                compact if pooled is compact.pooled else dataclasses.replace(compact, pooled=pooled)
+            )
         exact, pooled = compact.exact.take(index), compact.pooled.take(index)
         return Ranks(len(index), exact, pooled, source=self.source or compact)
 
