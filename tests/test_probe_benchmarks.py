@@ -193,6 +193,21 @@ def test_what_counts_do_not_say_is_of_the_rows_of_probes_and_says_so() -> None:
     assert ends == pytest.approx((0.25, 0.25 - 0.1 / 3, 0.25 + 0.1 / 3))
 
 
+def test_without_overall_what_is_of_all_rows_is_refused_or_says_that_it_is_not() -> None:
+    spec = {"label_key": "tip", "prediction_key": "score"}
+    config = {
+        "model_specs": [spec],
+        "slicing_specs": [{"feature_keys": ["city"]}],
+        "metrics_specs": [{"metrics": ["AUC"]}],
+        "debugging": {"rows": 500, "probes": ["better_than_prior"]},
+    }
+    (row,) = benison.evaluate(labelled("yes"), config).probes.to_pylist()
+    assert "500 of 12,000 rows)" in row["sentence"]
+    config["debugging"] = {"probes": ["better_than_baseline"]}
+    with pytest.raises(ConfigError, match=r"all rows, which are no slice here; add \{\} to"):
+        benison.evaluate(labelled("yes"), config)
+
+
 @pytest.mark.parametrize("kind", ["yes", "numbers"])
 def test_counts_are_the_same_on_every_engine(kind: str, tmp_path: Path) -> None:
     found = []

@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterator, Mapping
 
 import pyarrow as pa
 
-from benison.config import EvalConfig, ProbeSpec
+from benison.config import EvalConfig, ProbeSpec, SlicingSpec
 from benison.config.debugging_options import (
+    BETTER_THAN_BASELINE,
     DIRECTIONAL,
     INVARIANT,
     MONOTONE,
@@ -56,8 +57,14 @@ def probe_faults(
         )
         yield Fault(("debugging",), text)
     titles = _titles(plan)
+    has_overall = SlicingSpec() in plan.slicing_specs
     for i, probe in enumerate(plan.config.debugging.probes):
         faults = [*_uncalled(probe, names, called), *_metric(probe, titles, plan.config)]
+        if probe.name == BETTER_THAN_BASELINE and not has_overall:
+            text = (
+                f"{probe.name} is of all rows, which are no slice here; add {{}} to slicing_specs."
+            )
+            faults.append(Fault(("name",), text))
         is_of_data = probe.name == RESIDUAL_AUTOCORRELATION or not is_transformed
         if columns is not None and is_of_data:
             faults += [*_unknown_columns(probe, columns), *_no_numbers(probe, types)]

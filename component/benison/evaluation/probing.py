@@ -222,15 +222,13 @@ class Probing:
             return None
         return metrics.gains(self._overall, target[0], baseline.name)
 
-    def _whole(self, metrics: ProbeMetrics, target: Target) -> WholeRows | None:
-        """What is known of all rows; None where these are no slice, or nothing is evaluated yet."""
-        if not self._overall:
-            return None
+    def _whole(self, metrics: ProbeMetrics, target: Target) -> WholeRows:
+        """What is known of all rows: nothing of their metrics where they are no slice of the config."""
         counted: Mapping[tuple[Target, tuple[str, ...]], CountedLabels] = self.outputs.get(
             CELLS_KEY, {}
         )
         cells = {features: of for (own, features), of in counted.items() if own == target}
-        rows = max(row["examples"] for row in self._overall)
+        rows: int = self.outputs[OUTPUT_KEY].total
         return WholeRows(rows, cells, metrics.whole(self._overall), metrics.counted)
 
     @functools.cached_property

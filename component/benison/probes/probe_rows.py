@@ -19,10 +19,11 @@ OUTPUT_KEY = "probe_rows"
 
 @dataclasses.dataclass(frozen=True)
 class ProbeRows:
-    """Rows in the order of their hashes, and all columns that were read of them."""
+    """Rows in the order of their hashes, with all columns that were read, of `total` rows."""
 
     hashes: Numbers
     table: pa.Table
+    total: int
 
     @classmethod
     def of(cls, numbers: pa.Array, batch: pa.RecordBatch, most: int) -> ProbeRows:
@@ -30,14 +31,16 @@ class ProbeRows:
         hashes = mixed(numbers.to_numpy(zero_copy_only=False))
         order = np.argsort(hashes, kind="stable")[:most]
         taken = {name: _taken(batch.column(name), pa.array(order)) for name in batch.schema.names}
-        return cls(hashes[order], pa.table({k: v for k, v in taken.items() if v is not None}))
+        table = pa.table({k: v for k, v in taken.items() if v is not None})
+        return cls(hashes[order], table, batch.num_rows)
 
     def merge(self, other: ProbeRows, most: int) -> ProbeRows:
         """The rows of both with the smallest hashes."""
         hashes = np.concatenate([self.hashes, other.hashes])
         table = pa.concat_tables([self.table, other.table], promote_options="permissive")
         order = np.argsort(hashes, kind="stable")[:most]
-        return ProbeRows(hashes[order], table.take(pa.array(order)).combine_chunks())
+        kept = table.take(pa.array(order)).combine_chunks()
+        return ProbeRows(hashes[order], kept, self.total + other.total)
 
     @property
     def batch(self) -> pa.RecordBatch:
