@@ -45,7 +45,7 @@ test: lint .venv-airflow/ready .venv-airflow2/ready .venv-hosts/ready ## run lin
 test-clusters: .venv/ready .venv-clusters/ready ## run the tests of Beam's runners, whose workers are processes
 	@$(py) -m pytest -n 0 $(ARGS) tests/clusters
 
-bench: .venv/ready ## print the performance table; ARGS goes to the benchmark
+bench: .venv/ready ## print the performance table, and draw docs/bench.svg; ARGS goes to the benchmark
 	@$(py) tests/benchmarks/bench.py $(ARGS)
 
 bench-check: .venv/ready ## compare this tree with the commit BASE, by runs in turn

@@ -8,7 +8,7 @@ turn, round by round, so that what else the machine does hits all alike; a first
 that of two runs of one round: the table has the median over the rounds and, behind it, the least and the
 largest.
 
-    make bench                       some minutes
+    make bench                       some minutes; draws docs/bench.svg
     make bench ARGS="--rows 1000000 --rounds 3 --only files start"
     make bench-check BASE=v0.1.0     this tree against another commit
 """
@@ -246,12 +246,16 @@ def start(options: argparse.Namespace) -> Iterator[Line]:
         "bare": lambda: measure("contestants.py", "import", BARE),
         "import": lambda: measure("contestants.py", "import", "import benison"),
         "small": lambda: run("benison", path),
+        "command": lambda: measure("contestants.py", "command", path),
     }
     rounds = in_rounds(cases, options.rounds)
     against = "against numpy and pyarrow with parquet and compute"
-    imported, small = (ratios(rounds, name, "bare", "wall") for name in ("import", "small"))
+    imported, small, command = (
+        ratios(rounds, name, "bare", "wall") for name in ("import", "small", "command")
+    )
     yield Line(f"import benison, {against}", imported, "x", "1.5 x")
     yield Line("8,000 rows, process start to verdict, against the same", small, "x", "2 x")
+    yield Line("... by the command", command, "x", "2 x")
 
 
 def slices(options: argparse.Namespace) -> Iterator[Line]:
@@ -371,7 +375,8 @@ def main() -> None:
             table.add_row(*line.cells())
             console.print(*line.cells(), sep=" | ", highlight=False)
     console.print(table)
-    (FOLDER / "bench.svg").write_text(chart(lines), encoding="utf-8")
+    drawn = ROOT / "docs" if options.only == list(PARTS) else FOLDER
+    (drawn / "bench.svg").write_text(chart(lines), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ values for the check of agreement.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import resource
 import sys
@@ -51,6 +52,22 @@ def benison(specs: tuple[tuple[str, ...], ...] = SPECS, **changes: Any) -> Task:
             result = evaluate(path, config, output=Path(folder) / "out")
         chosen = "Overall" if () in specs else result.slices()[0]
         return {name: result.value(name, slice=chosen, model=model) for name in SHOWN}
+
+    return task
+
+
+def command() -> Task:
+    """By the command, in this process."""
+    from benison.__main__ import main
+
+    def task(path: str) -> Values:
+        with tempfile.TemporaryDirectory() as folder, contextlib.suppress(SystemExit):
+            config = Path(folder) / "eval.json"
+            config.write_text(json.dumps(eval_config()), encoding="utf-8")
+            words = {"--examples": path, "--config": config, "--output": Path(folder) / "out"}
+            sys.argv = ["benison", "evaluate", *(str(w) for pair in words.items() for w in pair)]
+            main()
+        return {}
 
     return task
 
@@ -233,6 +250,7 @@ def tfma() -> Task:
 
 CONTESTANTS: dict[str, Callable[[], Task]] = {
     "benison": benison,
+    "command": command,
     "benison-overall": lambda: benison(((),)),
     "benison-company": lambda: benison((("company",),)),
     "benison-jackknife": lambda: resampled("JACKKNIFE"),

@@ -9,10 +9,10 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 from rich.table import Table
 from rich.tree import Tree
 
@@ -24,6 +24,9 @@ from benison.table.words import shortened
 from benison.validation.terms import FAIL
 from benison.validation.ungated import ORDER
 from benison.validation.verdict import BLESSED, NOT_BLESSED, Verdict
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 _COLOURS = {BLESSED: "bold green", NOT_BLESSED: "bold red"}
 _SHOWN_REASONS = 20
@@ -45,20 +48,26 @@ def progress(quiet: bool = False) -> Iterator[Listener]:
     if quiet:
         yield lambda stage, rows, total: None
     elif sys.stderr.isatty():
-        columns = (
-            "{task.description:<9}",
-            BarColumn(),
-            MofNCompleteColumn(),
-            "rows",
-            "{task.fields[rate]}",
-            "{task.fields[left]}",
-        )
-        with Progress(
-            *columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True
-        ) as bar:
+        with _bar() as bar:
             yield _Bar(bar)
     else:
         yield _Log()
+
+
+def _bar() -> Progress:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
+
+    return Progress(
+        "{task.description:<9}",
+        BarColumn(),
+        MofNCompleteColumn(),
+        "rows",
+        "{task.fields[rate]}",
+        "{task.fields[left]}",
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
 
 
 class _Bar:
