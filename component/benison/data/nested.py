@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from benison.data.batch import Array, Index, Ragged
-from benison.data.values import is_list, is_number, undictionary, unlisted
+from benison.data.values import floats_of, is_list, is_number, undictionary, unlisted
 from benison.errors import DataError
 
 
@@ -76,9 +76,7 @@ def as_numbers(column: pa.Array, name: str) -> Array:
         return np.full(len(column), np.nan)
     if not is_number(column.type):
         raise DataError(f"Column {name!r} holds {column.type}, not numbers.")
-    column = column.cast(pa.int8()) if pa.types.is_boolean(column.type) else column
-    floats = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    return np.asarray(floats, np.float64)
+    return np.asarray(floats_of(column).to_numpy(zero_copy_only=False), np.float64)
 
 
 def _offsets(lengths: Index) -> Index:

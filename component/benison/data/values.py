@@ -169,6 +169,20 @@ def _viewless(kind: pa.DataType) -> pa.DataType:
     return pa.large_list(field) if pa.types.is_large_list(kind) else pa.list_(field)
 
 
+def floats_of(values: Any, kind: pa.DataType | None = None) -> Any:
+    """Numbers and truth values, an array or a scalar, as the floats nearest to them: float64 or `kind`.
+
+    >>> floats_of(pa.array([Decimal("0.70"), None])).to_pylist()
+    [0.7, None]
+    """
+    if pa.types.is_boolean(values.type):
+        values = pc.cast(values, pa.int8())
+    elif pa.types.is_decimal(values.type):
+        # Text is read as the nearest float; the cast of a number multiplies by a rounded power of ten.
+        values = pc.cast(values, pa.string())
+    return pc.cast(values, kind or pa.float64(), safe=False)
+
+
 def kind_of(kind: pa.DataType) -> str:
     """How the values of an Arrow type are compared: "string", "int", "float", "bool", or the type's name.
 

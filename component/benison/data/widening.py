@@ -8,13 +8,14 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 
-from benison.data.values import is_list, is_number, is_text, text_of, unlisted
+from benison.data.values import floats_of, is_list, is_number, is_text, text_of, unlisted
 from benison.errors import DataError
 
 _UNITS = ("s", "ms", "us", "ns")
 _INT64_DIGITS = 19
 _UINT64_DIGITS = 20
-_MOST_DIGITS = 76  # of Arrow's decimal256
+MOST_DIGITS = 76
+"""Of Arrow's decimal256."""
 
 
 class MisfitError(DataError):
@@ -79,7 +80,7 @@ def _unify_decimals(a: pa.DataType, b: pa.DataType) -> pa.DataType:
     scales = [t.scale if pa.types.is_decimal(t) else 0 for t in (a, b)]
     whole = [_digits(t) - scale for t, scale in zip((a, b), scales, strict=True)]
     digits = max(whole) + max(scales)
-    if digits > _MOST_DIGITS:
+    if digits > MOST_DIGITS:
         return pa.float64()
     return (
         pa.decimal128(digits, max(scales)) if digits <= 38 else pa.decimal256(digits, max(scales))
@@ -166,6 +167,8 @@ def convert(column: pa.Array, target: pa.DataType, safe: bool = True) -> pa.Arra
         return lists.from_arrays(pa.array(offsets, index), converted)
     if pa.types.is_string(target) and not is_text(kind):
         return text_of(column)
+    if pa.types.is_floating(target) and not (safe and pa.types.is_integer(kind)):
+        return floats_of(column, target)
     if pa.types.is_boolean(kind):
-        return column.cast(pa.int8()).cast(target)
+        column = column.cast(pa.int8())
     return column.cast(target, safe=safe)

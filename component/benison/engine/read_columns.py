@@ -11,7 +11,15 @@ import pyarrow as pa
 
 from benison.data.batch import Array, Ragged
 from benison.data.nested import is_nested, nested_lists
-from benison.data.values import is_list, is_number, is_text, single_values, undictionary, unlisted
+from benison.data.values import (
+    floats_of,
+    is_list,
+    is_number,
+    is_text,
+    single_values,
+    undictionary,
+    unlisted,
+)
 from benison.errors import DataError
 
 
@@ -82,7 +90,4 @@ def _numbers(column: pa.Array, name: str) -> Array:
             f"Column {name!r} holds {column.type}, not numbers. Labels, predictions and weights are "
             f"numbers; encode text as class numbers first."
         )
-    if pa.types.is_boolean(column.type):
-        column = column.cast(pa.int8())
-    numbers = column.cast(pa.float64(), safe=False)
-    return np.asarray(numbers.to_numpy(zero_copy_only=False), np.float64)
+    return np.asarray(floats_of(column).to_numpy(zero_copy_only=False), np.float64)

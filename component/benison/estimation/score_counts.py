@@ -17,7 +17,7 @@ from benison.data.batch import Array, Index
 from benison.data.dataset import Dataset
 from benison.data.reading import TEXT
 from benison.data.values import is_list, is_number, single_values, undictionary
-from benison.data.widening import MisfitError
+from benison.data.widening import MisfitError, convert
 from benison.errors import DataError
 from benison.slicing.bin_edges import DistinctNumbers, places
 from benison.slicing.encode import ColumnCodes, SpecCodes
@@ -174,7 +174,7 @@ def _numbers(batch: pa.RecordBatch, name: str) -> Array:
             "numbers of it in the data."
         )
     try:
-        return np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
+        return np.asarray(convert(values, pa.float64()).to_numpy(zero_copy_only=False), np.float64)
     except pa.ArrowInvalid as error:
         raise DataError(
             f"Column {name!r} has whole numbers beyond 2^53, which would be rounded: {error}. Make them "

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from benison.data.dataset import Dataset
 from benison.data.nested import is_nested
-from benison.data.values import is_list, is_number, is_text, undictionary
+from benison.data.values import floats_of, is_list, is_number, is_text, undictionary
 from benison.slicing.bin_edges import DistinctNumbers
 from benison.slicing.periods import are_times
 
@@ -93,7 +93,7 @@ def _facts(name: str, column: Any) -> ColumnFacts:
     if is_list(kind) and not is_nested(kind) and is_number(kind.value_type):
         return _of_lists(name, values)
     if is_number(kind) and not pa.types.is_null(kind):
-        return _of_numbers(name, values.cast(pa.float64(), safe=False))
+        return _of_numbers(name, floats_of(values))
     if is_text(kind):
         distinct, share = _counted(values)
         is_time = are_times(values.cast(pa.string()))
@@ -119,7 +119,7 @@ def _quartiles(name: str, values: Any) -> tuple[float, ...]:
 
 
 def _of_lists(name: str, values: Any) -> ColumnFacts:
-    numbers = pc.list_flatten(values).cast(pa.float64(), safe=False).drop_null()
+    numbers = floats_of(pc.list_flatten(values)).drop_null()
     flat = _of_numbers(name, numbers)
     lengths = pc.list_value_length(values)
     most = pc.max(lengths).as_py() or 0

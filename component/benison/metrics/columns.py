@@ -12,10 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from benison.data.batch import Array, Inputs, check_weights
-from benison.data.values import is_list, is_number, undictionary, unlisted
+from benison.data.values import floats_of, is_list, is_number, undictionary, unlisted
 from benison.errors import DataError
 from benison.metrics.base import ANY_ROWS, Metric, Statistic, ratio
 from benison.metrics.parameters import MOST, MOST_VALUES, check_count, check_single
@@ -64,8 +63,7 @@ def _floats(column: pa.Array, name: str) -> Array:
     column = undictionary(column)
     if not is_number(column.type):
         raise DataError(f"The column {name!r} holds {column.type}; name one that holds numbers.")
-    floats = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    return np.asarray(floats, np.float64)
+    return np.asarray(floats_of(column).to_numpy(zero_copy_only=False), np.float64)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.data.values import (
+    floats_of,
     is_list,
     is_number,
     is_text,
@@ -25,6 +26,7 @@ from benison.data.values import (
     undictionary,
     unlisted,
 )
+from benison.data.widening import convert
 from benison.errors import DataError, MissingExtraError
 
 
@@ -176,7 +178,7 @@ def _series(values: pa.Array, name: str, as_none: bool) -> Any:
 
     values = undictionary(values)
     if pa.types.is_null(values.type) or pa.types.is_decimal(values.type):
-        values = values.cast(pa.float64())
+        values = floats_of(values)
     elif is_text(values.type):
         values = _utf8(values, name)
     if pa.types.is_interval(
@@ -247,13 +249,11 @@ def _numbers(values: pa.Array, wanted: Input) -> npt.NDArray[Any]:
     if not is_number(values.type):
         raise _wrong_kind(values, wanted)
     dtype = np.dtype(wanted.dtype)
-    # Arrow has no bfloat16, and cannot cast booleans to floats directly.
+    # Arrow has no bfloat16.
     floats = values.type if pa.types.is_floating(values.type) else pa.float64()
     target = floats if wanted.is_float else pa.from_numpy_dtype(dtype)
-    if wanted.is_float and pa.types.is_boolean(values.type):
-        values = values.cast(pa.int8())
     try:
-        cast = values.cast(target, safe=not wanted.is_float)
+        cast = floats_of(values, target) if wanted.is_float else values.cast(target)
     except pa.ArrowInvalid as error:
         raise DataError(
             f"Feature {wanted.name!r} holds {values.type} that {wanted.dtype}, which the model takes, "
@@ -323,11 +323,11 @@ def _as_feature(column: pa.Array) -> pa.Array | None:
     whole = pa.types.is_integer(inner) or pa.types.is_boolean(inner)
     target = pa.binary() if is_text(inner) else pa.int64() if whole else pa.float32()
     if is_list(column.type):
-        lists = column.cast(pa.large_list(target), safe=False)
+        lists = convert(column, pa.large_list(target), safe=False)
         # An empty list is missing too, and a parser with a default refuses a feature without a value.
         has_values = pc.greater(pc.list_value_length(lists), 0)
         return pc.if_else(has_values, lists, pa.scalar(None, lists.type))
-    values = column.cast(target, safe=False).drop_null()
+    values = convert(column, target, safe=False).drop_null()
     ends = np.cumsum(column.is_valid().to_numpy(zero_copy_only=False))
     lists = pa.LargeListArray.from_arrays(np.concatenate([[0], ends]).astype(np.int64), values)
     return pc.if_else(column.is_valid(), lists, pa.scalar(None, lists.type))

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from benison.data.batch import Array, Index, Mask
 from benison.data.values import (
+    floats_of,
     innermost,
     is_list,
     is_number,
@@ -157,8 +158,7 @@ def numbers(column: pa.Array) -> Array:
     """The numbers of a column, NaN where there is none: float64[N], of lists all values one after another."""
     flat = undictionary(column)
     values = unlisted(flat)[0] if is_list(flat.type) else flat
-    cast = values.cast(pa.float64(), safe=False)
-    return np.asarray(cast.to_numpy(zero_copy_only=False), np.float64)
+    return np.asarray(floats_of(values).to_numpy(zero_copy_only=False), np.float64)
 
 
 def with_numbers(column: pa.Array, change: Callable[[Array], Array]) -> pa.Array:

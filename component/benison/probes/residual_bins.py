@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from benison.data.batch import Array, Extracts, Index, Target
 from benison.data.reading import TEXT
-from benison.data.values import is_list, is_measured, single_values, undictionary
+from benison.data.values import floats_of, is_list, is_measured, single_values, undictionary
+from benison.data.widening import convert
 from benison.metrics.statistics.moments import joined_moments
 from benison.probes import changes
 from benison.probes.residual_order import residuals_of
@@ -60,7 +61,9 @@ class ResidualMoments:
         is_measured_both = kinds[0] != kinds[1] and all(map(is_measured, kinds))
         kind = pa.float64() if is_measured_both else kinds[pa.types.is_null(kinds[0])]
         # Beyond 2^53 a whole number is in the cell of the float that is nearest.
-        values = pa.concat_arrays([each.values.cast(kind, safe=False) for each in (self, other)])
+        values = pa.concat_arrays(
+            [convert(each.values, kind, safe=False) for each in (self, other)]
+        )
         rows, means, squares = (
             np.concatenate([getattr(each, name) for each in (self, other)])
             for name in ("rows", "means", "squares")
@@ -87,7 +90,7 @@ class ResidualMoments:
 
 def _coarse(values: pa.Array, dropped: int) -> tuple[pa.Array, int]:
     """Numbers as the lowest of their cell, float64, and how many bits that leaves out, `dropped` or more."""
-    floats = np.asarray(values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+    floats = np.asarray(floats_of(values).to_numpy(zero_copy_only=False))
     ranks = ranks_of(floats)
     ordered = np.unique(ranks[np.isfinite(floats)])
 

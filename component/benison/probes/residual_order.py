@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from benison.data.batch import Array, Extracts, Target
-from benison.data.values import is_list, is_text, single_values, undictionary
+from benison.data.values import floats_of, is_list, is_text, single_values, undictionary
 from benison.errors import DataError
 
 OUTPUT_KEY = "residual_order"
@@ -161,7 +161,7 @@ def _times(column: pa.Array, name: str) -> Array:
             flat = flat.cast(pa.timestamp("us"))
         if pa.types.is_timestamp(flat.type):
             flat = flat.cast(pa.int64())
-        return np.asarray(flat.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+        return np.asarray(floats_of(flat).to_numpy(zero_copy_only=False))
     except pa.ArrowException as error:
         raise DataError(
             f"Column {name!r} holds {column.type}, which are no times; residual_autocorrelation needs "

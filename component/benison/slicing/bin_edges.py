@@ -17,6 +17,7 @@ from benison.config import SlicingSpec
 from benison.config.slicing_specs import Edges
 from benison.data.values import (
     WHOLE_FLOATS,
+    floats_of,
     innermost,
     is_list,
     is_measured,
@@ -66,7 +67,7 @@ def numbers_of(feature: str, column: pa.Array) -> tuple[npt.NDArray[Any], npt.ND
     column = undictionary(column)
     kind = column.type
     if pa.types.is_null(kind) or pa.types.is_decimal(kind):
-        column = column.cast(pa.float64())
+        column = floats_of(column)
     elif pa.types.is_float16(kind):
         column = column.cast(pa.float32())
     elif pa.types.is_integer(kind) and not pa.types.is_uint64(kind):

@@ -2,8 +2,8 @@
 """Conditions on rows: the WHERE of SQL, computed over the columns of a batch.
 
 As in SQL a condition is true, false or, where it looks at a missing value, null. Numbers are compared as
-their columns hold them, exactly; arithmetic is in float64, and what it leaves undefined, such as a division
-by 0, is null.
+their columns hold them, exactly, and a decimal beside a float as the float nearest to it; arithmetic is in
+float64, and what it leaves undefined, such as a division by 0, is null.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.config import sql_text
+from benison.data.values import floats_of
 from benison.errors import ConfigError, suggestion
 from benison.slicing.operands import (
     DIGITS,
@@ -210,8 +211,8 @@ class _Evaluation:
             return pa.scalar(node.this, pa.string())
         if node.this.isdecimal() and int(node.this) in _INT64:
             return pa.scalar(int(node.this), pa.int64())
-        if node.this.isdecimal() and len(node.this) <= DIGITS:
-            return pa.scalar(Decimal(node.this), pa.decimal128(DIGITS, 0))
+        if node.this.replace(".", "", 1).isdecimal() and len(node.this) <= DIGITS:
+            return pa.scalar(Decimal(node.this))
         return pa.scalar(float(node.this), pa.float64())
 
     def _boolean(self, node: Any) -> Operand:
@@ -228,11 +229,11 @@ class _Evaluation:
         value = self._number(node.this)
         if isinstance(value, pa.Scalar) and value.is_valid:
             return pa.scalar(-value.as_py(), value.type)
-        return pc.negate(pc.cast(value, pa.float64(), safe=False))
+        return pc.negate(floats_of(value))
 
     def _calculated(self, name: str, node: Any) -> Operand:
         numbers = (self._number(part) for part in (node.this, node.expression))
-        left, right = (pc.cast(number, pa.float64(), safe=False) for number in numbers)
+        left, right = map(floats_of, numbers)
         if name == "Div":
             right = pc.if_else(pc.equal(right, 0.0), pa.scalar(None, pa.float64()), right)
         return without_nan(_ARITHMETIC[name](left, right))

@@ -12,12 +12,14 @@ import pyarrow.compute as pc
 
 from benison.data.values import (
     WHOLE_FLOATS,
+    floats_of,
     is_list,
     is_number,
     is_text,
     single_values,
     undictionary,
 )
+from benison.data.widening import MOST_DIGITS, unify
 from benison.errors import ConfigError
 
 Operand: TypeAlias = "pa.Array | pa.Scalar"
@@ -44,32 +46,50 @@ def nulls_like(like: Operand, kind: pa.DataType) -> Operand:
 
 
 def _beside(value: Operand, other: Operand) -> Operand:
-    """A number of a condition as a float32, where it is held against a column of them: 0.7 is their 0.7."""
-    is_narrow = pa.types.is_float32(other.type) and isinstance(other, pa.Array)
-    return (
-        pc.cast(value, pa.float32(), safe=False)
-        if is_narrow and isinstance(value, pa.Scalar)
-        else value
-    )
+    """A number of a condition as a column has it that it is held against: 0.7 is its 0.7."""
+    if not isinstance(value, pa.Scalar) or not is_number(other.type):
+        return value
+    if pa.types.is_float32(other.type) and isinstance(other, pa.Array):
+        return floats_of(value, pa.float32())
+    is_exact = pa.types.is_decimal(other.type) or _is_rounded(other)
+    return floats_of(value) if _has_places(value.type) and not is_exact else value
+
+
+def _has_places(kind: pa.DataType) -> bool:
+    """Whether a type is of exact numbers that need not be whole."""
+    return bool(pa.types.is_decimal(kind)) and kind.scale > 0
+
+
+def _alike(a: Operand, b: Operand) -> tuple[Operand, Operand]:
+    """Two values in one type, where one of them is decimals, of which Arrow compares those of one type."""
+    kind = unify(a.type, b.type)
+    if kind is None or not any(pa.types.is_decimal(value.type) for value in (a, b)):
+        return a, b
+    if pa.types.is_floating(kind):  # no decimal has so many digits
+        return floats_of(a), floats_of(b)
+    return pc.cast(a, kind), pc.cast(b, kind)
 
 
 def compared(compare: Callable[..., Operand], a: Operand, b: Operand) -> Operand:
-    """Compare two values; whole numbers beside floats exactly, not as the floats nearest to them."""
+    """Compare two values exactly, and not whole numbers as the floats nearest to them.
+
+    Decimals with places beside floats are, as in SQL, the floats nearest to them: 0.70 is the float 0.7.
+    """
     a, b = _beside(a, b), _beside(b, a)
     if pa.types.is_floating(a.type) == pa.types.is_floating(b.type):
-        return compare(a, b)
-    floats = [pc.cast(value, pa.float64(), safe=False) for value in (a, b)]
+        return compare(*_alike(a, b))
+    floats = [floats_of(value) for value in (a, b)]
     if not any(map(_is_rounded, (a, b))):
         return compare(*floats)
     # Rounding keeps the order of numbers but for those that it makes equal.
     equal = pc.equal(*floats)
-    exact = compare(*(_as_decimal(value, equal) for value in (a, b)))
+    exact = compare(*_alike(*(_as_decimal(value, equal) for value in (a, b))))
     return pc.if_else(equal, exact, compare(*floats))
 
 
 def _is_rounded(value: Operand) -> bool:
     """Whether there may be whole numbers that are no floats."""
-    if pa.types.is_floating(value.type):
+    if pa.types.is_floating(value.type) or _has_places(value.type):
         return False
     ends = pc.min_max(
         value if isinstance(value, pa.Array) else pa.array([value.as_py()], value.type)
@@ -80,8 +100,10 @@ def _is_rounded(value: Operand) -> bool:
 def _as_decimal(value: Operand, where: Operand) -> Operand:
     """Whole numbers, and floats `where` they are whole, without rounding."""
     if pa.types.is_floating(value.type):
-        value = pc.if_else(where, pc.cast(value, pa.float64()), 0.0)
-    return pc.cast(value, pa.decimal128(DIGITS, 0))
+        value = pc.if_else(where, floats_of(value), 0.0)
+    if pa.types.is_decimal(value.type):
+        return value
+    return pc.cast(value, pa.decimal256(MOST_DIGITS, 0))
 
 
 def as_time(name: str, value: Operand, other: str, kind: pa.DataType) -> Operand:
@@ -158,11 +180,20 @@ def as_operand(name: str, column: pa.Array) -> pa.Array:
 
 
 def _as_number(column: pa.Array) -> pa.Array:
-    """A column of numbers as int64, float32 or float64, or exactly as a decimal where int64 is too small."""
+    """A column of numbers as int64, float32, float64 or a decimal, which it is where int64 is too small."""
     kind = column.type
+    if pa.types.is_decimal(kind):
+        return column.cast(_plain_decimal(kind))
     if pa.types.is_uint64(kind):
         return column.cast(pa.decimal128(20, 0))
     if pa.types.is_integer(kind):
         return column.cast(pa.int64())
     is_narrow = pa.types.is_float16(kind) or pa.types.is_float32(kind)
     return without_nan(column.cast(pa.float32() if is_narrow else pa.float64()))
+
+
+def _plain_decimal(kind: pa.DataType) -> pa.DataType:
+    """The decimals that are compared: of 128 or 256 bits, and with all digits before the point."""
+    digits = kind.precision - min(kind.scale, 0)
+    decimal = pa.decimal128 if digits <= DIGITS else pa.decimal256
+    return decimal(digits, max(kind.scale, 0))

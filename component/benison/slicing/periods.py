@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.config.slicing_specs import PERIODS
-from benison.data.values import innermost, is_number, is_text, undictionary
+from benison.data.values import floats_of, innermost, is_number, is_text, undictionary
 from benison.errors import DataError
 from benison.slicing.keys import PERIOD, ZONED_PERIOD
 
@@ -157,7 +157,7 @@ def _of_texts(feature: str, column: pa.Array) -> pa.Array:
 
 
 def _of_numbers(feature: str, column: pa.Array) -> pa.Array:
-    numbers = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    numbers = floats_of(column).to_numpy(zero_copy_only=False)
     size = np.abs(numbers)
     scale = np.select([size >= least for least, _ in _SCALES], [each for _, each in _SCALES], 1.0)
     is_missing, seconds = np.isnan(numbers), np.floor(numbers / scale)

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from benison.config.weak_slice_options import AUTO, DECISION, LOG_LOSS, SQUARED_ERROR
 from benison.data.batch import Array, Mask, Ragged, missing_rows
-from benison.data.values import is_list, is_measured
+from benison.data.values import floats_of, is_list, is_measured
 from benison.errors import DataError
 
 _THRESHOLD = 0.5
@@ -233,5 +233,5 @@ def _numbers(labels: pa.ChunkedArray | None) -> Array | None:
         values = values.flatten()
     if not is_measured(values.type):
         return None
-    known = pc.unique(values.drop_null()).cast(pa.float64(), safe=False).to_numpy()
+    known = floats_of(pc.unique(values.drop_null())).to_numpy(zero_copy_only=False)
     return np.asarray(known[~np.isnan(known)], np.float64)

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from benison.data.batch import Array, Index, Inputs, Mask, Ragged, check_weights
 from benison.data.values import (
+    floats_of,
     is_list,
     is_missing,
     is_number,
@@ -72,8 +73,7 @@ class Members:
         """The values as float64[M]; raises DataError for others than numbers."""
         if not is_number(self.values.type):
             raise DataError(f"Column {name!r} holds {self.values.type}, not lists of numbers.")
-        numbers = self.values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-        return np.asarray(numbers, np.float64)
+        return np.asarray(floats_of(self.values).to_numpy(zero_copy_only=False), np.float64)
 
 
 @dataclasses.dataclass(frozen=True)
