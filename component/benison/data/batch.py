@@ -256,6 +256,11 @@ class Inputs:
             raise DataError(f"The model has no output {name!r}, which a metric reads.")
         return self._column(parts, name)
 
+    @functools.cached_property
+    def are_labels_whole(self) -> bool:
+        """Whether every label is 0 or 1, which all binary metrics ask; made once for all of them."""
+        return bool(np.all((self.labels == 0) | (self.labels == 1)))
+
     def lacks_labels(self, names: Iterable[str]) -> Mask:
         """Where one of the labels that are read by name is missing: bool[N]; an empty list is not."""
         return self._lacks(names, self.label_column)

@@ -252,6 +252,7 @@ class _Builder:
     def _views(self, spec: MetricsSpec, metric: Metric) -> Iterator[View]:
         """The views of a metric: models x outputs x weightings x variants, the baseline's too."""
         models = _models(self.config, spec)
+        by_name = metric.label_names(), metric.prediction_names()
         query = spec.query_key if metric.needs_groups else ""
         variants = ("", *(variant.name for variant in self.config.variants))
         for model in models:
@@ -271,8 +272,8 @@ class _Builder:
                             labelled=metric.needs_label,
                             baseline=beside,
                             scored=metric.needs_prediction,
-                            label_names=metric.label_names(),
-                            prediction_names=metric.prediction_names(),
+                            label_names=by_name[0],
+                            prediction_names=by_name[1],
                         )
 
     def _beside(self, model: ModelSpec, variant: str) -> str | None:

@@ -168,7 +168,8 @@ class CurveMetric(Binarized):
             return value, np.zeros(value.shape)
         low, high = self.extremes(curve)
         value = self._between(curve, low, high)
-        return value, np.nan_to_num(np.maximum(high - value, value - low), posinf=np.inf)
+        apart = np.maximum(high - value, value - low)
+        return value, np.where(np.isnan(apart), 0.0, apart)
 
 
 def _as_count(

@@ -18,13 +18,23 @@ from benison.metrics.base import Metric, Statistic, ratio
 from benison.metrics.pairing import pairs
 from benison.metrics.parameters import not_negative
 from benison.metrics.registry import LOWER, About, register
-from benison.metrics.statistics.sums import Arrays, Totals
+from benison.metrics.statistics.sums import Arrays, Mean
 
 
-def overlaps(inputs: Inputs) -> Array:
-    """Of each row the sums of y p, y and p over its outputs: float64[N, 3]."""
-    labels, p = (x.reshape(len(x), -1 if x.size else 1) for x in pairs(inputs))
-    return np.stack([x.sum(axis=1) for x in (labels * p, labels, p)], axis=1)
+def labelled(inputs: Inputs) -> Array:
+    """The label y: float64[N], or float64[N, C] for several outputs."""
+    return pairs(inputs)[0]
+
+
+def predicted(inputs: Inputs) -> Array:
+    """The prediction p, likewise."""
+    return pairs(inputs)[1]
+
+
+def both(inputs: Inputs) -> Array:
+    """What is labelled and predicted, y p, likewise."""
+    labels, p = pairs(inputs)
+    return np.asarray(labels * p)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,12 +71,12 @@ class Tversky(Metric):
         not_negative("beta", self.beta)
 
     def statistics(self) -> tuple[Statistic[Arrays], ...]:
-        return (Totals(overlaps, 3),)
+        return Mean(both), Mean(labelled), Mean(predicted)
 
-    def result(self, sums: Arrays) -> Array:
-        both, labelled, predicted = sums
-        apart = self.alpha * (labelled - both) + self.beta * (predicted - both)
-        return 1 - ratio(both, both + apart)
+    def result(self, *means: Arrays) -> Array:
+        common, y, p = (total for total, _ in means)
+        apart = self.alpha * (y - common) + self.beta * (p - common)
+        return 1 - ratio(common, common + apart)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -119,7 +119,7 @@ def check_binary(inputs: Inputs) -> bool:
             "Binary metrics need one label and one prediction in each row, and there are several. For "
             "several classes, choose them with binarize.class_ids in metrics_specs."
         )
-    if np.all((labels == 0) | (labels == 1)):
+    if inputs.are_labels_whole:
         return True
     wrong = np.flatnonzero(~((labels >= -_TOLERANCE) & (labels <= 1 + _TOLERANCE)))
     if len(wrong):
