@@ -108,11 +108,14 @@ class WeighedPairs:
         of_slices, of_x = np.divmod(rest, len(x))
         return WeighedPairs(slices[of_slices], _values(x, of_x), _values(y, of_y), weights)
 
-    def of_crowded(self, size: int) -> WeighedPairs:
-        """Those of the slices with more than `EXACT_PAIRS` pairs, of `size` slices S."""
-        crowded = np.bincount(self.slices, minlength=size) > EXACT_PAIRS
+    def of_crowded(self, size: int) -> tuple[WeighedPairs, Mask]:
+        """Those of the slices with more than `EXACT_PAIRS` pairs, and which these are of S = `size`.
+
+        The pairs must be ascending by slice.
+        """
+        crowded = np.diff(np.searchsorted(self.slices, np.arange(size + 1))) > EXACT_PAIRS
         kept = crowded[self.slices]
-        return self if kept.all() else self.take(np.flatnonzero(kept))
+        return self if kept.all() else self.take(np.flatnonzero(kept)), crowded
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -215,9 +218,7 @@ class JointCounts:
         # Of values that are all different the bins show that they are too many, without sorting them.
         possible = np.sum([rows.codes.count() for rows in self.waiting], axis=0) > EXACT_PAIRS
         in_bins = JointRows.summed([rows.in_slices(possible) for rows in self.waiting])
-        crowded = in_bins.of_crowded(self.size)
-        many = np.zeros(self.size, np.bool_)
-        many[crowded.slices] = True
+        crowded, many = in_bins.of_crowded(self.size)
         few = (rows.in_slices(~many).pairs() for rows in self.waiting)
         rest = WeighedPairs.joined(list(itertools.chain.from_iterable(few)))
         summed = JointCounts(self.size, self.pooled | many, crowded)
