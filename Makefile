@@ -62,6 +62,7 @@ trust: .venv/ready ## measure how often gates and detectors err, and weak slices
 	@# Two at a time, all to the end, so that it takes less than an hour on two cores.
 	@failed=$$(mktemp); \
 	{ $(py) -m tests.statistics.gates $(RUNS) || echo gates >> $$failed; \
+	$(py) -m tests.statistics.whole_runs || echo whole_runs >> $$failed; \
 	$(py) -m tests.statistics.coverage || echo coverage >> $$failed; \
 	$(py) -m tests.statistics.estimates || echo estimates >> $$failed; } & \
 	{ $(py) -m tests.statistics.weak_slices $(ARGS) || echo weak_slices >> $$failed; \

@@ -14,7 +14,8 @@ import benison
 from benison.data.batch import Array, Inputs
 from benison.evidence.choice import estimator_of
 from benison.evidence.paired_spread import Paired
-from benison.evidence.spread import Share, Skewed, Spread, Student
+from benison.evidence.skewed import Skewed
+from benison.evidence.spread import Share, Spread, Student
 from benison.metrics import from_config, registered
 from benison.slicing.codes import SliceCodes
 from benison.testing import example_config

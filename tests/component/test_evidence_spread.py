@@ -10,7 +10,8 @@ from scipy import optimize, stats
 from benison.data.batch import Array
 from benison.evidence import correction, power, tails
 from benison.evidence.paired_spread import Paired
-from benison.evidence.spread import PairedShares, Share, Skewed, Spread, Student
+from benison.evidence.skewed import Skewed
+from benison.evidence.spread import PairedShares, Share, Spread, Student
 
 RNG = np.random.default_rng(5)
 

@@ -10,7 +10,6 @@ something changes it is from bucket 30 on.
 from __future__ import annotations
 
 import dataclasses
-import sys
 import time
 
 import numpy as np
@@ -22,7 +21,7 @@ from benison.monitoring import DETECTORS
 from benison.monitoring.column_drift import hellinger_drift
 from benison.monitoring.detectors import BucketCounts
 from benison.monitoring.kinds import MD3
-from tests.statistics.gates import Measured, tell, tell_within
+from tests.statistics.measured import Measured, script, tell, tell_within
 
 BUCKETS, ROWS, BLESSED_ROWS, CHANGE_AT, RATE = 60, 250, 100_000, 30, 0.10
 
@@ -196,4 +195,4 @@ def _tell(what: str, share: float, runs: int) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 400))
+    script(main, 400)

@@ -10,7 +10,6 @@ of many more rows.
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,7 +22,7 @@ from benison.evidence.estimators import Estimator
 from benison.evidence.paired_spread import Paired
 from benison.metrics import from_config
 from benison.slicing.codes import SliceCodes
-from tests.statistics.gates import Measured, tell
+from tests.statistics.measured import Measured, script, tell
 
 CLASSES = ("BinaryAccuracy", "F1Score", "BinaryCrossentropy", "AUC", "Calibration")
 NUMBERS = (
@@ -131,4 +130,4 @@ def main(runs: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 4_000))
+    script(main, 4_000)

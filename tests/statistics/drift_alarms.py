@@ -10,7 +10,6 @@ the worst that must not be called drift. The share of comparisons with an alarm 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -20,7 +19,7 @@ from benison.data.batch import Array
 from benison.drift.distances import DISTANCES, Distance, Measure
 from benison.drift.profiles import CellRows
 from benison.evidence.correction import holm
-from tests.statistics.gates import Measured, tell_within
+from tests.statistics.measured import Measured, script, tell_within
 
 COLUMNS = 30
 SIZES = (200, 1_000, 10_000, 1_000_000)
@@ -85,4 +84,4 @@ def main(runs: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 2000))
+    script(main, 2000)

@@ -10,7 +10,6 @@ labels the relation changes too, and intervals are of the true value.
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Mapping
 
@@ -21,7 +20,7 @@ from sklearn import metrics
 from benison.data.batch import Array
 from benison.estimation import estimate, prediction_powered_mean
 from tests.statistics.coverage import LEAST, MOST
-from tests.statistics.gates import Measured, tell_within
+from tests.statistics.measured import Measured, script, tell_within
 
 OF_SKLEARN = {
     "binary_accuracy": lambda y, s: metrics.accuracy_score(y, s > 0.5),
@@ -112,4 +111,4 @@ def _tell(about: str, held: Mapping[str, float], runs: int) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 400))
+    script(main, 400)

@@ -9,60 +9,25 @@ does. What must hold is held against the limit of the share of runs that is exce
 
 from __future__ import annotations
 
-import dataclasses
-import sys
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import stats
 
 from benison.data.batch import Array
 from benison.evidence.block_errors import Replicates
 from benison.evidence.blocks import BLOCKS
 from benison.evidence.cell_errors import CellsEstimator
 from benison.evidence.correction import holm
-from benison.evidence.moment_errors import skew_of_means
 from benison.evidence.paired_cells import DECISIONS, CellCounts
 from benison.evidence.paired_spread import Paired
-from benison.evidence.spread import PairedShares, Share, Skewed
+from benison.evidence.skewed import Skewed, skew_of_means
+from benison.evidence.spread import PairedShares, Share
 from benison.metrics import from_config
 from benison.metrics.statistics.cells import Cells
+from tests.statistics.measured import Measured, script, tell, tell_error
 
 ALPHA = 0.05
 _AT_ONCE = 20
-MOST = 0.06
-"""The most that the upper limit of an error may be."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Measured:
-    """How often something happened in so many runs."""
-
-    name: str
-    hits: int
-    runs: int
-
-    def limit(self, is_upper: bool) -> float:
-        """The 99 % limit of the share, after Clopper and Pearson."""
-        side = "less" if is_upper else "greater"
-        interval = stats.binomtest(self.hits, self.runs, alternative=side).proportion_ci(0.99)
-        return float(interval.high if is_upper else interval.low)
-
-    def __str__(self) -> str:
-        return f"{self.name:62} {self.hits / self.runs:7.4f} [{self.limit(False):.4f}, {self.limit(True):.4f}]"
-
-
-def tell(measured: object, claim: str, holds: bool) -> bool:
-    """Print what was measured beside what must hold, and whether it does; True where it does not."""
-    print(f"{measured}  {claim}: {'holds' if holds else 'DOES NOT HOLD'}", flush=True)
-    return not holds
-
-
-def tell_within(measured: Measured, least: float, most: float) -> bool:
-    """The same of a share that no chance of 1 % may show to be outside."""
-    holds = measured.limit(is_upper=True) >= least and measured.limit(is_upper=False) <= most
-    claim = f"at most {most:g}" if least == 0 else f"from {least:g} to {most:g}"
-    return tell(measured, claim, holds)
 
 
 def sizes(slices: int, seed: int = 0) -> Array:
@@ -184,6 +149,33 @@ def _skewed_losses(rows: int, runs: int) -> Measured:
     return Measured(f"skewed loss shown below its bound, {rows:,} rows", hits, runs)
 
 
+def _families_of_losses(slices: int, runs: int) -> Measured:
+    """Runs in which one of two equal models is refused somewhere for its log-loss: changes with long tails."""
+    rng = np.random.default_rng(slices + 2)
+    rows = np.floor(np.exp(rng.uniform(np.log(30), np.log(300), slices)))
+    starts = np.append(0, np.cumsum(rows.astype(int)))
+    changes, hits = _changes_of_losses(rng, 1_000_000), 0
+    for _ in range(runs):
+        drawn = rng.choice(changes, starts[-1])
+        sums = [np.add.reduceat(drawn**power, starts[:-1]) / rows for power in (1, 2, 3)]
+        mean = sums[0]
+        variance = sums[1] - mean**2
+        third = (sums[2] - 3 * mean * sums[1] + 2 * mean**3) * rows
+        error = np.sqrt(variance / (rows - 1))
+        spread = Skewed(mean, error, rows - 1, skew=skew_of_means(third, rows, error))
+        hits += bool((holm(spread.p_above(0.0)) <= ALPHA).any())
+    return Measured(f"refused though equal, {slices:,} slices, log-loss", hits, runs)
+
+
+def _changes_of_losses(rng: np.random.Generator, rows: int) -> Array:
+    """What the log-loss of rows changes by from one of two equal models to the other."""
+    chances = rng.beta(1.2, 2.8, rows)
+    right = np.clip(chances + rng.normal(0, 0.1, (2, rows)), 0.02, 0.98)
+    right = np.where(rng.random(rows) < chances, right, 1 - right)
+    change = np.log(right[1]) - np.log(right[0])
+    return np.asarray(np.append(change, -change))
+
+
 def _fall_detected(churn: float, runs: int, slices: int = 100) -> Measured:
     """Falls of 2 points in a slice of 2,500 rows that are refused among equal slices."""
     rng, rows = np.random.default_rng(int(churn * 100)), sizes(slices)
@@ -205,6 +197,8 @@ def errors(runs: int) -> Iterator[Measured]:
     for kind in ("weighted BinaryAccuracy", "weighted Recall", "clustered"):
         for slices in (100, 1_000):
             yield _family_of(kind, slices, max(runs * 100 // slices, 1))
+    for slices in (100, 1_000):
+        yield _families_of_losses(slices, max(runs * 100 // slices, 1))
     yield _family_errors(10_000, 0.06, max(runs // 20, 1), 0.0)
     yield _falsely_blessed(20, 0.2, -0.1, runs)  # as the recall of few positives
     for rows in (30, 200, 1_000):
@@ -225,11 +219,11 @@ def main(runs: int) -> int:
     """Print a line for each measurement; 1 if one does not hold."""
     failed = 0
     for each in errors(runs):
-        failed |= tell(each, f"upper limit at most {MOST}", each.limit(is_upper=True) <= MOST)
+        failed |= tell_error(each)
     for each, least in powers(max(runs // 2, 1)):
         failed |= tell(each, f"at least {least}", each.hits / each.runs >= least)
     return int(failed)
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 20_000))
+    script(main, 20_000)

@@ -7,12 +7,12 @@ Takes the number of runs of each condition, 200 when it is not given.
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 from benison.weak_slices.confirm import confirmed
 from benison.weak_slices.pursuit import WHOLE, Search, pursue
+from tests.statistics.measured import script
 from tests.statistics.planted import SLICES, Drawn, draw
 
 ALPHA = 0.05
@@ -111,4 +111,4 @@ def main(count: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 200))
+    script(main, 200)

@@ -18,7 +18,8 @@ from benison.data.batch import Array, Index, Mask
 from benison.evidence.estimators import Estimator
 from benison.evidence.paired_spread import Paired
 from benison.evidence.row_moments import PairedMoments, RowMoments
-from benison.evidence.spread import PairedShares, Share, Skewed, Spread, Student
+from benison.evidence.skewed import Skewed, skew_of_means
+from benison.evidence.spread import PairedShares, Share, Spread, Student
 from benison.metrics.base import Metric, Statistic, ratio
 from benison.metrics.statistics.extremes import Largest
 from benison.metrics.statistics.sums import ArraysStatistic, RowFunction
@@ -136,24 +137,6 @@ class MomentsEstimator(Estimator):
         known[None] = sums[:, -1] if self.weighted else state.rows
         with np.errstate(all="ignore"):
             return np.asarray(self.metric.result(*_states_of(self.metric, known)))
-
-
-def skew_of_means(third: Array, rows: Array, error: Array) -> Array:
-    """The skewness of rows over the root of their number, as `Skewed` takes it; 0 where it is unknown.
-
-    That of few rows is too small, where they are skewed: of 30 exponential ones by a fifth. A factor of
-    1 + 6 / n makes up for it, and leaves that of rows which are not skewed around 0.
-
-    Args:
-        third: The sum of the cubes of their distances from the mean.
-        rows: How many rows there are.
-        error: The standard error of their mean.
-    """
-    with np.errstate(all="ignore"):
-        skew = third / rows**3 / error**3
-        most = (rows - 2) / np.sqrt(rows * (rows - 1))  # of one row unlike all others
-        skew = np.clip(skew, -most, most) * (1 + 6 / rows)
-    return np.where(np.isfinite(skew), skew, 0.0)
 
 
 def summands_of(metric: Metric) -> list[RowFunction | None] | None:

@@ -148,48 +148,6 @@ class Student(Spread):
 
 
 @dataclasses.dataclass(frozen=True)
-class Skewed(Student):
-    """Means of values that are skewed, tested by Johnson's corrected t.
-
-    With u = (mean - bound) / error the statistic is u + g / 6 + g u^2 / 3, where g is the skewness over the
-    root of the number of rows. It turns back far off the bound, on the side of the short tail; there it
-    stays at its extreme, so that a value farther off is never shown less.
-
-    Johnson, "Modified t tests and confidence intervals for asymmetrical populations", Journal of the American
-    Statistical Association 73, 1978.
-
-    Attributes:
-        skew: g, the third central moment over the cube of the standard deviation, over the root of n.
-    """
-
-    skew: Array = dataclasses.field(default_factory=lambda: np.zeros(0))
-    label: str = "johnson"
-
-    def _distance(self, bound: Bound) -> Array:
-        u = super()._distance(bound)
-        with np.errstate(all="ignore"):
-            turn = -1.5 / self.skew
-            u = np.where(
-                self.skew > 0, np.maximum(u, turn), np.where(self.skew < 0, np.minimum(u, turn), u)
-            )
-            return np.asarray(u + self.skew / 6 + self.skew * u**2 / 3)
-
-    def limits(self, alpha: float) -> tuple[Array, Array]:
-        quantile = student_quantile(alpha, self.degrees)
-        high, low = self._inverse(quantile, np.inf), self._inverse(-quantile, -np.inf)
-        return self.measured - high * self.std_error, self.measured - low * self.std_error
-
-    def _inverse(self, statistic: Array, beyond: float) -> Array:
-        """The u of a statistic; `beyond` where it is never reached."""
-        with np.errstate(all="ignore"):
-            rest = 1 - 4 * self.skew / 3 * (self.skew / 6 - statistic)
-            root = np.where(
-                rest < 0, beyond, (np.sqrt(np.maximum(rest, 0)) - 1) / (2 * self.skew / 3)
-            )
-            return np.where(np.abs(self.skew) < 1e-9, statistic - self.skew / 6, root)
-
-
-@dataclasses.dataclass(frozen=True)
 class Share(Spread):
     """Shares of rows: exact limits (Clopper and Pearson, 1934) below 200 rows, else Wilson's score.
 
