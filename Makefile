@@ -61,11 +61,11 @@ fuzz: .venv/ready ## feed every entry with INPUTS odd or damaged inputs; ARGS="E
 trust: .venv/ready ## measure how often gates and detectors err, and weak slices are found, over RUNS runs
 	@# Two at a time, all to the end, so that it takes less than an hour on two cores.
 	@failed=$$(mktemp); \
-	{ $(py) -m tests.statistics.gates $(RUNS) || echo gates >> $$failed; \
-	$(py) -m tests.statistics.whole_runs || echo whole_runs >> $$failed; \
+	$(py) -m tests.statistics.gates $(RUNS) || echo gates >> $$failed & \
+	{ $(py) -m tests.statistics.whole_runs || echo whole_runs >> $$failed; \
 	$(py) -m tests.statistics.coverage || echo coverage >> $$failed; \
-	$(py) -m tests.statistics.estimates || echo estimates >> $$failed; } & \
-	{ $(py) -m tests.statistics.weak_slices $(ARGS) || echo weak_slices >> $$failed; \
+	$(py) -m tests.statistics.estimates || echo estimates >> $$failed; \
+	$(py) -m tests.statistics.weak_slices $(ARGS) || echo weak_slices >> $$failed; \
 	$(py) -m tests.statistics.drift_alarms 1000 || echo drift_alarms >> $$failed; \
 	$(py) -m tests.statistics.change_detectors || echo change_detectors >> $$failed; } & \
 	wait; sed 's/^/does not hold: /' $$failed; test ! -s $$failed; ended=$$?; rm $$failed; exit $$ended

@@ -27,7 +27,8 @@ from benison.metrics.statistics.cells import Cells
 from tests.statistics.measured import Measured, script, tell, tell_error
 
 ALPHA = 0.05
-_AT_ONCE = 20
+_AT_ONCE = 5_000
+"""Slices of several runs that are drawn together, few enough for the caches of a processor."""
 
 
 def sizes(slices: int, seed: int = 0) -> Array:
@@ -105,8 +106,9 @@ def _family_of(kind: str, slices: int, runs: int) -> Measured:
     """Runs in which one of two equal models is refused somewhere, by weighted or clustered rows."""
     rng, rows = np.random.default_rng(slices + 1), sizes(slices)
     hits = 0
-    for start in range(0, runs, _AT_ONCE):
-        count = min(_AT_ONCE, runs - start)
+    most = max(_AT_ONCE // slices, 1)
+    for start in range(0, runs, most):
+        count = min(most, runs - start)
         many = np.tile(rows, count)
         paired = (
             _clustered(rng, many, 0.06)
@@ -154,10 +156,11 @@ def _families_of_losses(slices: int, runs: int) -> Measured:
     rng = np.random.default_rng(slices + 2)
     rows = np.floor(np.exp(rng.uniform(np.log(30), np.log(300), slices)))
     starts = np.append(0, np.cumsum(rows.astype(int)))
-    changes, hits = _changes_of_losses(rng, 1_000_000), 0
+    changes, hits = _changes_of_losses(rng, 100_000), 0
     for _ in range(runs):
         drawn = rng.choice(changes, starts[-1])
-        sums = [np.add.reduceat(drawn**power, starts[:-1]) / rows for power in (1, 2, 3)]
+        powers = drawn, drawn * drawn, drawn * drawn * drawn
+        sums = [np.add.reduceat(power, starts[:-1]) / rows for power in powers]
         mean = sums[0]
         variance = sums[1] - mean**2
         third = (sums[2] - 3 * mean * sums[1] + 2 * mean**3) * rows
@@ -189,17 +192,23 @@ def _fall_detected(churn: float, runs: int, slices: int = 100) -> Measured:
     return Measured(f"fall of 2 points is refused, {slices} slices, churn {churn:g}", hits, runs)
 
 
-def errors(runs: int) -> Iterator[Measured]:
-    """The shares of errors, each of which must be at most `MOST`, by its upper limit."""
-    for slices in (100, 1_000):
-        yield _family_errors(slices, 0.06, max(runs * 100 // slices, 1), 0.0)
-        yield _family_errors(slices, 0.06, max(runs * 100 // slices, 1), -0.01)
-    for kind in ("weighted BinaryAccuracy", "weighted Recall", "clustered"):
-        for slices in (100, 1_000):
-            yield _family_of(kind, slices, max(runs * 100 // slices, 1))
-    for slices in (100, 1_000):
-        yield _families_of_losses(slices, max(runs * 100 // slices, 1))
-    yield _family_errors(10_000, 0.06, max(runs // 20, 1), 0.0)
+def errors(runs: int, of_many: int | None = None) -> Iterator[Measured]:
+    """The shares of errors, each of which must be at most `MOST`, by its upper limit.
+
+    Args:
+        runs: How many of each.
+        of_many: How many with 1,000 slices or more, which take longer; as many if it is not said.
+    """
+    few, several, many = 100, 1_000, 10_000
+    for slices in (few, several, many):
+        count = of_many if of_many and slices > few else runs
+        yield _family_errors(slices, 0.06, count, 0.0)
+        yield _family_of("weighted BinaryAccuracy", slices, count)
+        yield _family_of("clustered", slices, count)
+        yield _families_of_losses(slices, count)
+        if slices < many:  # of which these would take long, and show nothing else
+            yield _family_errors(slices, 0.06, count, -0.01)
+            yield _family_of("weighted Recall", slices, count)
     yield _falsely_blessed(20, 0.2, -0.1, runs)  # as the recall of few positives
     for rows in (30, 200, 1_000):
         yield _falsely_blessed(rows, 0.06, -0.01, runs)

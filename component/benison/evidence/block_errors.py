@@ -11,6 +11,7 @@ Efron, "The Jackknife, the Bootstrap and Other Resampling Plans", 1982, section 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any, Self
 
 import numpy as np
@@ -66,7 +67,7 @@ class Replicates:
     occupied: Mask
     scale: Array
 
-    @property
+    @functools.cached_property
     def blocks(self) -> Array:
         """How many blocks have rows: float64[S]."""
         return np.asarray(self.occupied.sum(axis=0), np.float64)
@@ -77,7 +78,7 @@ class Replicates:
         scale = self.scale + other.scale
         return Replicates(self.value - other.value, self.without - other.without, both, scale)
 
-    @property
+    @functools.cached_property
     def distances(self) -> Array:
         """From the mean over the blocks with rows, 0 for the others: float64[50, S]."""
         known = np.where(self.occupied, self.without, 0.0)
