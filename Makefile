@@ -64,6 +64,7 @@ trust: .venv/ready ## measure how often gates and detectors err, and weak slices
 	$(py) -m tests.statistics.gates $(RUNS) || echo gates >> $$failed & \
 	{ $(py) -m tests.statistics.whole_runs || echo whole_runs >> $$failed; \
 	$(py) -m tests.statistics.coverage || echo coverage >> $$failed; \
+	$(py) -m tests.statistics.slice_coverage || echo slice_coverage >> $$failed; \
 	$(py) -m tests.statistics.estimates || echo estimates >> $$failed; \
 	$(py) -m tests.statistics.weak_slices $(ARGS) || echo weak_slices >> $$failed; \
 	$(py) -m tests.statistics.drift_alarms 1000 || echo drift_alarms >> $$failed; \

@@ -116,32 +116,77 @@ def test_evidence_on_slices_that_share_rows_is_refused(
         judge(rows, base, [other], below(100, "worse"), slices=slices)
 
 
-def test_slices_that_share_clusters_have_no_error_of_their_difference() -> None:
-    """Each user has a row in either slice, so that the slices' values are not independent."""
-    columns = {"y": np.zeros(120), "n": np.repeat(np.linspace(0, 1, 60), 2), "s": ["a", "b"] * 60}
-    columns["user"] = np.repeat(np.arange(60), 2)
-    crossing = {
-        "baseline_spec": {"feature_values": {"s": "a"}},
-        "slicing_specs": [{"feature_values": {"s": "b"}}],
+def of_users(opposed: bool) -> tuple[pa.Table, Array]:
+    """Rows of 1,500 users, each with one in either slice, and by how much the errors of each differ there."""
+    rng = np.random.default_rng(11)
+    of_user = rng.normal(size=1_500)
+    sides = [of_user, -of_user if opposed else of_user]
+    errors = np.stack([2 + side + rng.normal(0, 0.5, 1_500) for side in sides])
+    columns = {
+        "y": np.zeros(3_000),
+        "n": np.sqrt(np.maximum(errors, 0)).ravel(),
+        "s": np.repeat(["a", "b"], 1_500),
+        "user": np.tile(np.arange(1_500), 2),
     }
-    threshold = {"cross_slicing_specs": [crossing], "threshold": below(100, "worse")}
-    made: dict[str, Any] = {
+    squares = columns["n"] ** 2
+    return pa.table(columns), squares[:1_500] - squares[1_500:]
+
+
+def crossed(base: dict[str, Any], threshold: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A config that compares a slice with that of s=b, of which users are the clusters."""
+    crossing = {"baseline_spec": base, "slicing_specs": [{"feature_values": {"s": "b"}}]}
+    bound = {"cross_slicing_specs": [crossing], "threshold": threshold}
+    thresholds = {} if threshold is None else {"mean_squared_error": {"thresholds": [bound]}}
+    return {
         "model_specs": [{"prediction_key": "n", "label_key": "y"}],
-        "slicing_specs": [{"feature_keys": ["s"]}],
+        "slicing_specs": [{}, {"feature_keys": ["s"]}],
         "cross_slicing_specs": [crossing],
-        "metrics_specs": [{"metrics": ["MeanSquaredError"]}],
+        "metrics_specs": [
+            {"metrics": ["MeanSquaredError"], "cross_slice_thresholds": thresholds},
+        ],
         "options": {"confidence": {"cluster_key": "user"}},
     }
-    errors = {
-        row["kind"]: row["std_error"]
-        for row in benison.evaluate(pa.table(columns), made).metrics.to_pylist()
-    }
-    assert np.isfinite(errors["value"])
-    assert np.isnan(errors["slice_difference"])
-    crossed = {"mean_squared_error": {"thresholds": [threshold]}}
-    made["metrics_specs"][0]["cross_slice_thresholds"] = crossed
-    with pytest.raises(benison.ConfigError, match="share the clusters of cluster_key"):
-        benison.evaluate(pa.table(columns), made)
+
+
+IN_A: dict[str, Any] = {"feature_values": {"s": "a"}}
+
+
+@pytest.mark.parametrize(("base", "share"), [(IN_A, 1.0), ({}, 0.5)], ids=["a", "overall"])
+@pytest.mark.parametrize("opposed", [False, True])
+def test_slices_that_share_clusters_are_compared_user_by_user(
+    opposed: bool, base: dict[str, Any], share: float
+) -> None:
+    """As pairs are; of all rows half are those of the slice, so that half of the difference is left."""
+    rows, differences = of_users(opposed)
+    error = share * float(differences.std(ddof=1)) / 1_500**0.5
+    interval = stats.ttest_1samp(share * differences, 0).confidence_interval()
+    kinds = {row["kind"]: row for row in benison.evaluate(rows, crossed(base)).metrics.to_pylist()}
+    known = kinds["slice_difference"]
+    assert known["value"] == pytest.approx(share * differences.mean())
+    # Of 50 blocks an error is known to within a tenth; that of independent slices is 2.2 times as large, or 0.7.
+    assert known["std_error"] == pytest.approx(error, rel=0.25)
+    assert known["lower"] == pytest.approx(interval.low, abs=0.6 * error)
+    assert known["upper"] == pytest.approx(interval.high, abs=0.6 * error)
+    assert (known["interval_method"], known["df"]) == ("blocks", 49)
+    ratio = kinds["slice_ratio"]
+    assert ratio["interval_method"] == "blocks"
+    assert ratio["lower"] < ratio["value"] < ratio["upper"]
+
+
+def test_evidence_judges_slices_that_share_clusters() -> None:
+    rows, differences = of_users(opposed=False)
+    error = float(differences.std(ddof=1)) / 1_500**0.5
+    for far, outcome in ((0.5, "undecided"), (5.0, "fail")):
+        bound = below(float(differences.mean()) - far * error, "worse")
+        (check,) = benison.evaluate(rows, crossed(IN_A, bound)).verdict.checks
+        assert check.outcome == outcome
+
+
+def test_few_shared_clusters_tell_nothing() -> None:
+    rows, _ = of_users(opposed=False)
+    few = rows.set_column(3, "user", pa.array(np.tile(np.arange(1_500) % 4, 2)))
+    (check,) = benison.evaluate(few, crossed(IN_A, below(0.0, "worse"))).verdict.checks
+    assert check.outcome in ("undecided", "not_evaluated")
 
 
 def student(values: list[float], errors: list[float]) -> Student:

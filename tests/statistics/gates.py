@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from benison.data.batch import Array
-from benison.evidence.block_errors import Replicates
+from benison.evidence.block_errors import Replicates, paired
 from benison.evidence.blocks import BLOCKS
 from benison.evidence.cell_errors import CellsEstimator
 from benison.evidence.correction import holm
@@ -91,15 +91,14 @@ def _clustered(rng: np.random.Generator, rows: Array, churn: float) -> Paired:
     lost = rng.binomial(clusters - won, churn / 2 / (1 - churn / 2))
     sides = [np.minimum(3.0 * (0.9 * clusters + x), of_block) for x in (won, lost)]
     own, other = (_without_each(hits, of_block) for hits in sides)
-    change = own.minus(other)
-    return Paired(own.spread, other.spread, change.spread, own.covariance(other))
+    return paired(own, other)
 
 
 def _without_each(hits: Array, rows: Array) -> Replicates:
     """The share of hits, and that without each block."""
     value = hits.sum(0) / rows.sum(0)
     without = (hits.sum(0) - hits) / np.maximum(rows.sum(0) - rows, 1.0)
-    return Replicates(value, without, rows > 0, np.abs(value))
+    return Replicates.of(value, without, rows > 0)
 
 
 def _family_of(kind: str, slices: int, runs: int) -> Measured:
@@ -110,12 +109,12 @@ def _family_of(kind: str, slices: int, runs: int) -> Measured:
     for start in range(0, runs, most):
         count = min(most, runs - start)
         many = np.tile(rows, count)
-        paired = (
+        compared = (
             _clustered(rng, many, 0.06)
             if kind == "clustered"
             else _weighted(rng, many, 0.06, kind.removeprefix("weighted "))
         )
-        p = np.nan_to_num(paired.change.p_below(0.0), nan=1.0).reshape(count, slices)
+        p = np.nan_to_num(compared.change.p_below(0.0), nan=1.0).reshape(count, slices)
         hits += sum(bool((holm(of) <= ALPHA).any()) for of in p)
     return Measured(f"refused though equal, {slices:,} slices, {kind}", hits, runs)
 

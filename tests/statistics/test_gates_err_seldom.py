@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A short form of `gates`, `whole_runs` and `coverage`, with limits as wide as so few runs need."""
+"""A short form of `gates`, `whole_runs`, `coverage` and `slice_coverage`, with limits as wide as so few runs need."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.statistics import slice_coverage
 from tests.statistics.coverage import LEAST, MOST, coverages
 from tests.statistics.gates import errors, powers
 from tests.statistics.interval_table import interval_table
@@ -37,7 +38,8 @@ def test_falls_are_refused() -> None:
 
 
 def test_intervals_hold_the_true_value() -> None:
-    measured = list(coverages(RUNS, true_rows=15_000))
+    of_slices = slice_coverage.coverages(2 * RUNS, all_users=20_000)
+    measured = [*coverages(RUNS, true_rows=15_000), *of_slices]
     within = (each.limit(True) >= LEAST and each.limit(False) <= MOST for each in measured)
     assert [str(each) for each, holds in zip(measured, within, strict=True) if not holds] == []
 

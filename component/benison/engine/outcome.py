@@ -162,8 +162,7 @@ class Outcome:
         """Which of the compared pairs of slices share no row: bool[P]."""
         kinds, several = self._kinds, self.accumulator.multivalent
         keys = [tuple(pair for pair in key if pair[0] not in several) for key in self._keys]
-        known = not self.config.options.certainty.cluster_key
-        apart = [known and are_apart(keys[i], keys[j], kinds[i], kinds[j]) for i, j in self._pairs]
+        apart = [are_apart(keys[i], keys[j], kinds[i], kinds[j]) for i, j in self._pairs]
         return np.array(apart, np.bool_)
 
     def plots(self) -> Iterator[pa.RecordBatch]:

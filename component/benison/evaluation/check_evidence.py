@@ -44,10 +44,11 @@ def _unknown(plan: Plan, each: MetricKeys, loc: Loc, threshold: MetricThreshold)
 
 def _unknown_between(plan: Plan, each: MetricKeys, loc: Loc, threshold: MetricThreshold) -> str:
     """What a threshold on comparisons of slices needs to know; "" for nothing."""
-    if plan.config.options.certainty.cluster_key:
-        return "slices share the clusters of cluster_key, and how they vary together is not known"
     if _ratio_of(each) in loc and threshold.change_threshold is not None:
         return "how far changes of ratios of slices may be from the true ones is not known"
+    of_each = [sampling.estimator for sampling in plan.samplings if sampling.key in each.keys]
+    if all(estimator.compares_slices for estimator in of_each):
+        return ""
     for crossing in _crossings_at(plan.config, loc):
         others = crossing.slicing_specs or plan.config.slicing_specs
         if not all(_are_apart(crossing.baseline_spec, spec) for spec in others):

@@ -11,12 +11,11 @@ Efron, "The Jackknife, the Bootstrap and Other Resampling Plans", 1982, section 
 from __future__ import annotations
 
 import dataclasses
-import functools
 from typing import Any, Self
 
 import numpy as np
 
-from benison.data.batch import Array, Mask
+from benison.data.batch import Array, Index, Mask
 from benison.evidence.blocks import BLOCKS, Blocked, leave_out_each, merged
 from benison.evidence.estimators import Estimator
 from benison.evidence.paired_spread import Paired
@@ -53,51 +52,81 @@ class BlockStates:
 
 @dataclasses.dataclass(frozen=True)
 class Replicates:
-    """Values of S slices with and without each block of their rows.
+    """Values of S slices, and by how much each block of rows moves them.
 
     Attributes:
         value: Of all rows, float64[S].
-        without: Without the rows of each block, float64[50, S].
-        occupied: Which blocks have rows, bool[50, S].
+        moves: Whose products add up to the variance, 0 of blocks without rows and NaN of too few blocks;
+            float64[50, S].
+        degrees: One less than there are blocks with rows, float64[S].
         scale: The size of what the value is made of, of which its rounding is a share; float64[S].
     """
 
     value: Array
-    without: Array
-    occupied: Mask
+    moves: Array
+    degrees: Array
     scale: Array
 
-    @functools.cached_property
-    def blocks(self) -> Array:
-        """How many blocks have rows: float64[S]."""
-        return np.asarray(self.occupied.sum(axis=0), np.float64)
+    @classmethod
+    def of(cls, value: Array, without: Array, occupied: Mask) -> Replicates:
+        """Of values without the rows of each block, and the blocks that have rows: [50, S]."""
+        blocks = occupied.sum(axis=0).astype(np.float64)
+        known = np.where(occupied, without, 0.0)
+        with np.errstate(all="ignore"):
+            distances = np.where(occupied, known - known.sum(axis=0) / blocks, 0.0)
+            moves = np.sqrt((blocks - 1) / blocks) * distances
+        moves = np.where(blocks >= _FEWEST, moves, np.nan)
+        return cls(value, moves, blocks - 1, np.abs(value))
+
+    def take(self, index: Index) -> Replicates:
+        """The slices `index`."""
+        own = (self.value, self.moves.T, self.degrees, self.scale)
+        value, moves, degrees, scale = (of[index] for of in own)
+        return Replicates(value, moves.T, degrees, scale)
 
     def minus(self, other: Replicates) -> Replicates:
-        """The difference of two values on the same rows."""
-        both = self.occupied | other.occupied
-        scale = self.scale + other.scale
-        return Replicates(self.value - other.value, self.without - other.without, both, scale)
+        """The differences to other values: of another model, or of slices that may share rows or clusters.
 
-    @functools.cached_property
-    def distances(self) -> Array:
-        """From the mean over the blocks with rows, 0 for the others: float64[50, S]."""
-        known = np.where(self.occupied, self.without, 0.0)
-        return np.where(self.occupied, known - known.sum(axis=0) / self.blocks, 0.0)
+        Where the one has rows in fewer blocks, its error may be all that counts.
+        """
+        return Replicates(
+            self.value - other.value,
+            self.moves - other.moves,
+            np.minimum(self.degrees, other.degrees),
+            self.scale + other.scale,
+        )
 
     def covariance(self, other: Replicates) -> Array:
-        """Of two values on the same rows, float64[S]."""
-        products = (self.distances * other.distances).sum(axis=0)
-        scaled = (self.blocks - 1) / self.blocks * products
-        return np.where(self.blocks >= _FEWEST, scaled, np.nan)
+        """Of two values, float64[S]."""
+        return np.asarray((self.moves * other.moves).sum(axis=0))
 
     @property
-    def spread(self) -> Spread:
+    def spread(self) -> Resampled:
         """The value with its error."""
         error = np.sqrt(self.covariance(self))
         error = np.where(error <= _NOISE * self.scale, 0.0, error)
         # Of few blocks, or where there is no value without one of them, it takes more blocks.
-        degrees = np.where(np.isnan(error), 0.0, self.blocks - 1)
-        return Student(self.value, error, degrees, "blocks")
+        degrees = np.where(np.isnan(error), 0.0, self.degrees)
+        return Resampled(self.value, error, degrees, "blocks", self)
+
+
+@dataclasses.dataclass(frozen=True)
+class Resampled(Student):
+    """Values with errors from blocks of rows.
+
+    Attributes:
+        replicates: By which slices are compared; None of some slices, as they are large.
+    """
+
+    replicates: Replicates | None = None
+
+    def take(self, index: Index) -> Self:
+        return dataclasses.replace(super().take(index), replicates=None)
+
+
+def paired(own: Replicates, other: Replicates) -> Paired:
+    """Two models beside each other."""
+    return Paired(own.spread, other.spread, own.minus(other).spread, own.covariance(other))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,6 +143,7 @@ class BlocksEstimator(Estimator):
     cluster_key: str = ""
 
     name = "blocks"
+    compares_slices = True
 
     def alone(self) -> tuple[Blocked, ...]:
         return tuple(self._blocked(statistic) for statistic in (*self._parts, Total(ones)))
@@ -136,9 +166,7 @@ class BlocksEstimator(Estimator):
 
     def compared(self, *states: Any) -> Paired:
         half = len(self._parts) + 1
-        own, other = self._replicates(states[:half]), self._replicates(states[half:])
-        change = own.minus(other)
-        return Paired(own.spread, other.spread, change.spread, own.covariance(other))
+        return paired(self._replicates(states[:half]), self._replicates(states[half:]))
 
     def _replicates(self, states: tuple[Any, ...]) -> Replicates:
         rows = states[-1][0].reshape(-1, BLOCKS).T
@@ -149,7 +177,7 @@ class BlocksEstimator(Estimator):
         replicates = (*leave_out_each(groups[:half], right), *leave_out_each(groups[half:], left))
         without = np.stack([replicate.value for replicate in (*replicates,)])
         value = left.merge(right).value
-        return Replicates(value, without, rows > 0, np.abs(value))
+        return Replicates.of(value, without, rows > 0)
 
     def _block(self, states: tuple[Any, ...], block: int, size: int) -> BlockStates:
         """The states of one block, those of all of the metric's statistics."""

@@ -22,6 +22,8 @@ class Estimator(abc.ABC):
     """
 
     name: ClassVar[str]
+    compares_slices: ClassVar[bool] = False
+    """Whether it knows how slices vary together that share rows, or what rows belong to."""
     paired: bool
     """Whether there are two models."""
 
