@@ -20,7 +20,8 @@ from tests.conftest import config, taxi_like
 TRIPS = taxi_like(50)
 LOW = {"value_threshold": {"lower_bound": 0.5}}
 CROSSING = {"baseline_spec": {}, "slicing_specs": [{"feature_keys": ["hour"]}]}
-CROSSED = {"cross_slicing_specs": [CROSSING], "threshold": {**LOW, "evidence": "worse"}}
+FALL = {"change_threshold": {"absolute": -0.1, "direction": 1}}
+CROSSED = {"cross_slicing_specs": [CROSSING], "threshold": {**FALL, "evidence": "worse"}}
 
 
 def run(*arguments: Any) -> Any:
@@ -421,22 +422,21 @@ def test_evidence_that_no_pass_could_give_is_refused() -> None:
         (
             "MeanLabel",
             {},
-            {"threshold": {"change_threshold": {"absolute": -0.1, "direction": 1}}},
+            {"threshold": {**FALL}},
             "mean_label is the same for both models, as it looks at no predictions; say evidence: point.",
         ),
         (
             "Precision",
             {"cross_slice_thresholds": {"precision_ratio": {"thresholds": [CROSSED]}}},
             {},
-            "slices of Overall share rows with those that they are compared with, and how they vary together is "
-            "not known; say evidence: point.",
+            "how far changes of ratios of slices may be from the true ones is not known; say evidence: point.",
         ),
     ],
 )
 def test_evidence_is_refused_of_what_has_none(
     metric: str, of_spec: Any, of_metric: dict[str, Any], sentence: str
 ) -> None:
-    """Of what looks at labels alone, and, by the name of a ratio, of slices that share rows."""
+    """Of what looks at labels alone, and of changes of a ratio, by its name."""
     for threshold in of_metric.values():
         threshold["evidence"] = "worse"
     slices = ({}, {"feature_keys": ["hour"]})

@@ -14,21 +14,22 @@ import benison
 from benison.data.batch import Array
 from benison.evidence.slice_pairs import Quotient
 from benison.evidence.spread import Student
+from benison.results.result import EvalResult
 from benison.validation.verdict import Verdict
 
 TAGS = [["a"], ["b"], ["a", "b"], ["b"]] * 50
 KEYS = [{"feature_keys": ["tag"]}]
 
 
-def judge(
+def evaluated(
     columns: dict[str, Any],
     base: dict[str, Any],
     others: list[dict[str, Any]],
     threshold: dict[str, Any],
     metric: tuple[str, str] = ("MeanSquaredError", "mean_squared_error"),
     slices: list[dict[str, Any]] | None = None,
-) -> Verdict:
-    """The verdict on a threshold on comparisons of the slices `base` with others."""
+) -> EvalResult:
+    """The result with a threshold on comparisons of the slices `base` with others."""
     crossing = {"baseline_spec": base, "slicing_specs": others}
     crossed = {"cross_slicing_specs": [crossing], "threshold": threshold}
     made = {
@@ -42,7 +43,11 @@ def judge(
             }
         ],
     }
-    return benison.evaluate(pa.table(columns), made).verdict
+    return benison.evaluate(pa.table(columns), made)
+
+
+def judge(*arguments: Any, **more: Any) -> Verdict:
+    return evaluated(*arguments, **more).verdict
 
 
 def below(bound: float, evidence: str) -> dict[str, Any]:
@@ -102,18 +107,18 @@ def test_slices_of_other_features_are_told_apart_beside_lists() -> None:
         ),
     ],
 )
-def test_evidence_on_slices_that_share_rows_is_refused(
+def test_slices_that_share_rows_are_compared_by_blocks(
     base: dict[str, Any], other: dict[str, Any], is_apart: bool
 ) -> None:
-    x = np.arange(80) % 20
-    rows = {"y": np.zeros(80), "n": np.linspace(0, 1, 80), "x": x, "s": ["a", "b"] * 40}
+    x = np.arange(800) % 20
+    n = np.random.default_rng(4).random(800)
+    rows = {"y": np.zeros(800), "n": n, "x": x, "s": ["a", "b"] * 400}
     slices = [base, other, {"bins": {"x": [10]}}]
-    if is_apart:
-        verdict = judge(rows, base, [other], below(100, "worse"), slices=slices)
-        assert verdict.status == "blessed"
-        return
-    with pytest.raises(benison.ConfigError, match=r"share rows with those that they are compared"):
-        judge(rows, base, [other], below(100, "worse"), slices=slices)
+    result = evaluated(rows, base, [other], below(100, "not_worse"), slices=slices)
+    assert result.verdict.status == "blessed"
+    assert {check.outcome for check in result.verdict.checks} == {"pass"}
+    between = [row for row in result.metrics.to_pylist() if row["kind"] == "slice_difference"]
+    assert {row["interval_method"] for row in between} == {"welch" if is_apart else "blocks"}
 
 
 def of_users(opposed: bool) -> tuple[pa.Table, Array]:
@@ -180,6 +185,24 @@ def test_evidence_judges_slices_that_share_clusters() -> None:
         bound = below(float(differences.mean()) - far * error, "worse")
         (check,) = benison.evaluate(rows, crossed(IN_A, bound)).verdict.checks
         assert check.outcome == outcome
+
+
+def test_a_slice_is_compared_with_all_rows_that_it_is_a_part_of() -> None:
+    """Half of them are in it, so that half of its difference to the others is left."""
+    rows, _ = of_users(opposed=False)
+    squares = np.asarray(rows["n"]) ** 2
+    known = stats.ttest_ind(squares[:1_500], squares[1_500:], equal_var=False)
+    apart = float(squares[:1_500].mean() - squares[1_500:].mean())
+    made = {**crossed({}, below(0.0, "worse")), "options": {}}
+    result = benison.evaluate(rows, made)
+    row = next(r for r in result.metrics.to_pylist() if r["kind"] == "slice_difference")
+    assert row["value"] == pytest.approx(apart / 2)
+    assert row["std_error"] == pytest.approx(abs(apart / known.statistic) / 2, rel=0.25)
+    assert row["interval_method"] == "blocks"
+    made["options"] = {"confidence": "off"}
+    made["metrics_specs"][0]["cross_slice_thresholds"] = {}
+    values = {r["kind"]: r["value"] for r in benison.evaluate(rows, made).metrics.to_pylist()}
+    assert values["slice_difference"] == row["value"]
 
 
 def test_few_shared_clusters_tell_nothing() -> None:

@@ -89,7 +89,8 @@ class States:
         held: dict[str, int] = {}
         for slot, state in enumerate(self.states):
             plan = self.plan
-            users: list[User] = [*plan.computations, *plan.samplings, *plan.plot_samplings]
+            users: list[User] = [*plan.computations, *plan.samplings, *plan.pair_samplings]
+            users += plan.plot_samplings
             of = [user.key.metric for user in users if slot in user.slots]
             names = {name.partition(PART)[0] for name in of}
             name = ", ".join(sorted(names))

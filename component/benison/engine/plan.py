@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from benison.config import EvalConfig, MetricsSpec, ModelSpec, SlicingSpec
 from benison.config.constraints import located_specs
 from benison.config.plain import path_of
+from benison.engine.crossings import asks_across
 from benison.engine.intervals import NoResampling, Resampling, resampling_of
 from benison.engine.requests import (
     Asked,
@@ -77,6 +78,8 @@ class Plan:
     """How the sampling errors of values are known, where they are asked for."""
     plot_samplings: tuple[PlotSampling, ...] = ()
     """The same of the points of plots."""
+    pair_samplings: tuple[Sampling, ...] = ()
+    """How comparisons of slices that share rows are known, where evidence is asked of them."""
 
     @classmethod
     def of(cls, config: EvalConfig) -> Plan:
@@ -126,7 +129,8 @@ class Plan:
     def needs_row_numbers(self) -> bool:
         """Whether rows must be numbered, the same however they are read."""
         drawn = any(c.metric.needs_row_numbers for c in self.computations)
-        return drawn or any(s.estimator.needs_row_numbers for s in self.samplings)
+        samplings = (*self.samplings, *self.pair_samplings)
+        return drawn or any(s.estimator.needs_row_numbers for s in samplings)
 
     @property
     def slice_features(self) -> set[str]:
@@ -162,7 +166,7 @@ class _Builder:
     def plan(self) -> Plan:
         baseline = self.config.baseline_spec
         comparison = None if baseline is None else Comparison(CHANGE, baseline.name)
-        samplings, of_plots = self._samplings(comparison)
+        samplings = self._samplings(comparison)  # which asks for slots
         return Plan(
             self.config,
             tuple(self._computations.values()),
@@ -174,18 +178,20 @@ class _Builder:
             comparison,
             resampling_of(self.config.options),
             self._ranges,
-            samplings,
-            of_plots,
+            *samplings,
         )
 
     def _samplings(
         self, comparison: Comparison | None
-    ) -> tuple[tuple[Sampling, ...], tuple[PlotSampling, ...]]:
+    ) -> tuple[tuple[Sampling, ...], tuple[PlotSampling, ...], tuple[Sampling, ...]]:
         if not self.config.needs_evidence:
-            return (), ()
+            return (), (), ()
         shown = [(c.key, c.metric, c.view) for c in self._computations.values() if c.shown]
         known = Samplings(self.config, comparison, self._slot)
-        return tuple(known.of(shown)), tuple(known.of_plots(shown))
+        samplings = tuple(known.of(shown))
+        asked = {k for m in self._judged if asks_across(self.config, m) for k in m.keys}
+        asked -= {each.key for each in samplings if each.estimator.compares_slices}
+        return samplings, tuple(known.of_plots(shown)), tuple(known.across(shown, asked))
 
     def _slot(self, view: View, statistic: Statistic[Any]) -> int:
         """The number of a statistic through a view, which is one however many ask for it."""

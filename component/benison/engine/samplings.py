@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -86,11 +86,23 @@ def _numbers(key: Key, metric: Metric, view: View) -> Iterator[tuple[Key, Metric
 
 @dataclasses.dataclass(frozen=True)
 class Samplings:
-    """Chooses how errors are known, and asks for the slots that this takes."""
+    """Chooses how errors are known, and asks for the slots that this takes.
+
+    `by_blocks` is in the way that says how slices vary together that share rows.
+    """
 
     config: EvalConfig
     comparison: Comparison | None
     slot_of: Callable[[View, Statistic[Any]], int]
+    by_blocks: bool = False
+
+    def across(
+        self, values: Iterable[tuple[Key, Metric, View]], asked: Set[Key]
+    ) -> Iterator[Sampling]:
+        """By blocks, how the values of some keys vary together in slices that share rows."""
+        bases = {self._base(key) for key in asked}
+        beside = [value for value in values if value[0] in asked or value[0] in bases]
+        yield from dataclasses.replace(self, by_blocks=True).of(beside)
 
     def of(self, values: Iterable[tuple[Key, Metric, View]]) -> Iterator[Sampling]:
         """The samplings of shown values; the candidate's are of the baseline too."""
@@ -164,7 +176,7 @@ class Samplings:
 
         cluster_key = self.config.options.certainty.cluster_key
         closed = None
-        if self._are_independent(view) and not metric.needs_groups:
+        if not self.by_blocks and self._are_independent(view) and not metric.needs_groups:
             closed = estimator_of(metric, paired, view.weighted)
         if closed is not None and paired:
             base = self._base(key)

@@ -19,9 +19,9 @@ from benison.config import SlicingSpec
 from benison.config.fields import HOLM, NOT_WORSE, POINT
 from benison.config.plain import Loc, path_of
 from benison.data.batch import Array
+from benison.engine.crossings import part_at, thresholds_on
 from benison.engine.plan import Plan
 from benison.engine.samplings import Sampling
-from benison.evaluation.check_evidence import part_at, thresholds_on
 from benison.evaluation.slice_sizes import slice_sizes
 from benison.evidence.cell_errors import CellsEstimator, share_of
 from benison.evidence.moment_errors import MomentsEstimator
@@ -147,7 +147,7 @@ def _share_of_alpha(gate: _Gate, gates: Sequence[_Gate], correction: str) -> flo
 def _gates(plan: Plan, sizes: Callable[[tuple[SlicingSpec, ...]], Array]) -> Iterator[_Gate]:
     for each in plan.judged:
         shares = [s for s in plan.samplings if s.key in each.keys and not each.compares]
-        for loc, threshold in thresholds_on(plan, each):
+        for loc, threshold in thresholds_on(plan.config, each):
             if threshold.evidence == POINT or "cross_slice_thresholds" in loc:
                 continue
             for rule in rules_of(threshold):
