@@ -7,8 +7,8 @@ from collections.abc import Container, Iterator, Mapping
 
 from benison.config import EvalConfig, ModelSpec
 from benison.config.fields import MetricDirection
+from benison.engine.crossings import thresholds_on
 from benison.engine.plan import Plan
-from benison.evaluation.check_evidence import thresholds_on
 from benison.metrics.registry import About
 from benison.results.result import described_metrics
 
@@ -32,7 +32,7 @@ def _against_direction(plan: Plan, known: Mapping[str, About]) -> Iterator[str]:
     for each in plan.judged:
         about = known.get(each.name)
         better = None if about is None else about.higher_is_better
-        for loc, threshold in thresholds_on(plan, each):
+        for loc, threshold in thresholds_on(plan.config, each):
             bounds = threshold.change_threshold
             if bounds is None or better is None or "cross_slice_thresholds" in loc:
                 continue
