@@ -18,10 +18,12 @@ from benison.engine.plan import Computation, Plan, ViewPair
 from benison.engine.samplings import PART, PlotSampling, Sampling
 from benison.engine.views import View
 from benison.errors import ConfigError, DataError, suggestion
+from benison.evidence.estimators import Evidenced
 from benison.metrics.base import Value
 from benison.models.classes import Classes
 from benison.slicing.codes import SliceCodes
 from benison.slicing.table import SliceTable
+from benison.table.key import Key
 
 Part: TypeAlias = "tuple[Inputs, SliceCodes]"
 User: TypeAlias = Computation | Sampling | PlotSampling
@@ -82,6 +84,12 @@ class States:
         each = enumerate(zip(self.plan.slots, self.states, strict=True))
         states = (s.gather(state, index) if i in slots else None for i, ((_, s), state) in each)
         return States(self.plan, tuple(states))
+
+    def evidenced(self, sampling: Sampling) -> dict[Key, Evidenced]:
+        """Of all slices, as what states have made of themselves for the values serves here too."""
+        states = [self.states[slot] for slot in sampling.slots]
+        with np.errstate(all="ignore"):
+            return sampling.evidenced(states, self.plan.comparison)
 
     def used(self) -> Used:
         """The bytes that they take, by the names of the metrics that they are of."""

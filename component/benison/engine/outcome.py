@@ -17,7 +17,7 @@ from benison.data.batch import Array, Extracts, Index, Mask
 from benison.engine.accumulator import Accumulator, States, check_rows
 from benison.engine.intervals import Estimate
 from benison.engine.plan import Computation, Plan
-from benison.engine.samplings import PlotSampling, Sampling, interval_of, part_keys
+from benison.engine.samplings import PlotSampling, interval_of, part_keys
 from benison.engine.views import Average
 from benison.evidence.estimators import Evidenced
 from benison.metrics.averages import weighted_mean
@@ -139,19 +139,13 @@ class Outcome:
         plan = self.accumulator.plan
         evidence: dict[Key, Evidenced] = {}
         for sampling in plan.samplings:
-            known = self._evidenced(sampling)
+            known = self._total.evidenced(sampling)
             evidence |= {key: each.take(self.order) for key, each in known.items()}
             if len(self._pairs):
                 evidence |= self._between(known)
         for sampling in plan.pair_samplings:
-            evidence |= self._between(self._evidenced(sampling))
+            evidence |= self._between(self._total.evidenced(sampling))
         return evidence
-
-    def _evidenced(self, sampling: Sampling) -> dict[Key, Evidenced]:
-        """Of all slices, as what states have made of themselves for the values serves here too."""
-        states = [self._total.states[slot] for slot in sampling.slots]
-        with np.errstate(all="ignore"):
-            return sampling.evidenced(states, self.accumulator.plan.comparison)
 
     def _between(self, known: Mapping[Key, Evidenced]) -> Iterator[tuple[Key, Evidenced]]:
         """The same of the comparisons of slices."""
