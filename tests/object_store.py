@@ -95,7 +95,7 @@ class Bucket:
 
     @contextmanager
     def recorded(self) -> Iterator[Callable[[], list[str]]]:
-        """What has been asked of the server meanwhile: the ranges of all reads, in their order."""
+        """What has been read meanwhile: names of files with ranges of bytes, in their order."""
 
         def recorder(method: str, action: str) -> str:
             request = Request(f"{self.url}/moto-api/recorder/{action}", method=method)  # noqa: S310
@@ -104,10 +104,8 @@ class Bucket:
 
         def ranges() -> list[str]:
             asked = map(json.loads, filter(None, recorder("GET", "download-recording").split("\n")))
-            read = (
-                request["headers"].get("Range") for request in asked if request["method"] == "GET"
-            )
-            return [each for each in read if each]
+            read = [request for request in asked if "Range" in request["headers"]]
+            return [f"{r['url'].rpartition('/')[2]} {r['headers']['Range']}" for r in read]
 
         recorder("POST", "reset-recording")
         recorder("POST", "start-recording")

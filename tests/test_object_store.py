@@ -79,7 +79,8 @@ def test_the_next_row_group_is_fetched_while_one_is_in_use(
     footer = pq.read_metadata(tmp_path / "a.parquet")
     firsts = [footer.row_group(group).column(0) for group in range(footer.num_row_groups)]
     begins = [
-        f"bytes={first.dictionary_page_offset or first.data_page_offset}-" for first in firsts
+        f"a.parquet bytes={first.dictionary_page_offset or first.data_page_offset}-"
+        for first in firsts
     ]
     dataset = Dataset.open(bucket.upload(tmp_path / "a.parquet", "a.parquet"))
     with bucket.recorded() as ranges, closing(dataset.batches()) as batches:
@@ -90,6 +91,17 @@ def test_the_next_row_group_is_fetched_while_one_is_in_use(
         assert len(ranges()) == 1 + len(begins), "the footer, and each row group once"
     read = pa.Table.from_batches([first, *rest]).cast(trips.schema)
     assert read.drop_columns("tags").equals(trips.drop_columns("tags"))
+
+
+def test_the_next_file_is_fetched_while_one_is_in_use(stored: Bucket, trips: pa.Table) -> None:
+    for name in "bc":
+        stored.write(f"eval/{name}.parquet", stored.read("eval/a.parquet"))
+    dataset = Dataset.open(f"{stored.address}/eval")
+    with stored.recorded() as ranges, closing(dataset.batches()) as batches:
+        next(batches)
+        assert is_soon(lambda: any(each.startswith("b.parquet") for each in ranges())), ranges()
+        assert not any(each.startswith("c.parquet") for each in ranges())
+        assert sum(batch.num_rows for batch in batches) == 2 * trips.num_rows
 
 
 def is_soon(condition: Callable[[], bool], seconds: float = 30) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from itertools import chain
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -26,3 +28,19 @@ def read_ahead(items: Iterator[T]) -> Generator[T, None, None]:
                 yield item  # type: ignore[misc]
     finally:
         getattr(items, "close", lambda: None)()
+
+
+def begun_ahead(parts: Iterator[Iterator[T]]) -> Generator[T, None, None]:
+    """The items of all parts, of which the next part is begun while one is in use: its first item is made.
+
+    >>> list(begun_ahead(iter([iter("ab"), iter(""), iter("c")])))
+    ['a', 'b', 'c']
+    """
+    with closing(read_ahead(_begun(part) for part in parts)) as begun:
+        for items in begun:
+            yield from items
+
+
+def _begun(items: Iterator[T]) -> Iterator[T]:
+    first = next(items, _END)
+    return items if first is _END else chain([first], items)  # type: ignore[list-item]

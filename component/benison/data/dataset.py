@@ -7,11 +7,13 @@ import dataclasses
 import functools
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
 
 from benison.data import discovery, schemas, shards
+from benison.data.ahead import begun_ahead
 from benison.data.discovery import DataFile
 from benison.data.formats import FORMATS
 from benison.data.frames import Frame, frame_of
@@ -19,7 +21,7 @@ from benison.data.queries import address_of, queried
 from benison.data.reading import Format, Inspected, Part, Rules
 from benison.data.shards import BATCH_ROWS, Scan, Shard
 from benison.errors import DataError
-from benison.paths import Facts, facts, locate
+from benison.paths import Facts, RemotePath, facts, locate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -255,9 +257,15 @@ class Dataset:
                 else read(names)
             )
             return
-        for file in self.files:
-            shard = self._shard(file)
-            yield from shards.read_shard(shard, names, batch_size, keep_input, number)
+        parts = (
+            shards.read_shard(self._shard(file), names, batch_size, keep_input, number)
+            for file in self.files
+        )
+        # What is fetched takes a while, which a file of this machine does not.
+        if any(isinstance(locate(file.path), RemotePath) for file in self.files[1:]):
+            yield from begun_ahead(parts)
+        else:
+            yield from chain.from_iterable(parts)
 
     def describe(self) -> str:
         """How messages call the data."""

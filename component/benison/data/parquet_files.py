@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import accumulate, chain
+from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benison.data.ahead import read_ahead
+from benison.data.ahead import begun_ahead
 from benison.data.reading import Inspected, Part, ReadOptions, Rules
 from benison.paths import RemotePath, in_arrow, locate
 
@@ -53,16 +53,9 @@ def read(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
             yield from file.iter_batches(options.batch_size, row_groups=groups, columns=present)
 
     if isinstance(locate(path), RemotePath):
-        for batches in read_ahead(_begun(rows([group])) for group in groups):
-            yield from batches
+        yield from begun_ahead(rows([group]) for group in groups)
     elif groups:
         yield from rows(groups)
-
-
-def _begun(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The batches of a row group, of which the first is read: all bytes of the group are here then."""
-    first = next(batches, None)
-    return batches if first is None else chain([first], batches)
 
 
 def _coded(metadata: Any) -> set[str]:
