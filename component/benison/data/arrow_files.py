@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -25,8 +25,17 @@ def _open(path: str, fields: Sequence[int] | None = None) -> Any:
 
 
 def inspect(path: str, rules: Rules) -> Inspected:
-    """The schema."""
-    return Inspected(_open(path).schema.remove_metadata())
+    """The schema, and whether there is no row."""
+    reader = _open(path)
+    has_rows = any(batch.num_rows for batch in _all(reader))
+    return Inspected(reader.schema.remove_metadata(), None if has_rows else 0)
+
+
+def _all(reader: Any) -> Iterable[pa.RecordBatch]:
+    """The batches of a file, one at a time, or of a stream."""
+    if hasattr(reader, "num_record_batches"):
+        return map(reader.get_batch, range(reader.num_record_batches))
+    return reader  # type: ignore[no-any-return]
 
 
 def contents(path: str) -> tuple[pa.Schema, int | None]:
@@ -39,20 +48,12 @@ def batches(path: str, names: Sequence[str], part: range | None = None) -> Itera
     """Some columns of some batches, or of all, as the file has them; nothing is checked."""
     schema, _ = contents(path)
     reader = _open(path, [schema.get_field_index(name) for name in names])
-    if part is None and not hasattr(reader, "num_record_batches"):
-        yield from reader
-    else:
-        yield from map(reader.get_batch, range(reader.num_record_batches) if part is None else part)
+    yield from _all(reader) if part is None else map(reader.get_batch, part)
 
 
 def read(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
     """The rows. A damaged file would end the process where its offsets point elsewhere."""
-    reader = _open(path)
-    numbered = hasattr(reader, "num_record_batches")
-    batches = (
-        (reader.get_batch(i) for i in range(reader.num_record_batches)) if numbered else reader
-    )
-    for batch in batches:
+    for batch in _all(_open(path)):
         chosen = batch.select(options.present(batch.schema.names))
         chosen.validate(full=True)
         for start in range(0, chosen.num_rows, options.batch_size):

@@ -45,9 +45,10 @@ def _opened(path: str) -> Iterator[Any]:
 
 
 def inspect(path: str, rules: Rules) -> Inspected:
-    """The schema that the writer has left."""
+    """The schema that the writer has left, and whether there is no row."""
     with _opened(path) as reader:
-        return Inspected(_schema(reader.writer_schema))
+        schema = _schema(reader.writer_schema)
+        return Inspected(schema, 0 if next(reader, None) is None else None)
 
 
 def _schema(written: Any) -> pa.Schema:

@@ -208,11 +208,10 @@ class Dataset:
         which slices see as text.
         """
         fitted = self.scanned(self.names if columns is None else columns)
-        same = fitted.schema.field(column).type == self.schema.field(column).type
-        if not same or fitted.rules.texts != self.rules.texts:
+        if fitted.schema.field(column).type != self.schema.field(column).type:
             return fitted
-        rules = dataclasses.replace(self.rules, texts=self.rules.texts | {column})
-        return dataclasses.replace(self, rules=rules)
+        rules = dataclasses.replace(fitted.rules, texts=fitted.rules.texts | {column})
+        return dataclasses.replace(fitted, rules=rules)
 
     def shards(self) -> tuple[Shard, ...]:
         """What can be read apart, in the order of files and rows."""

@@ -50,7 +50,7 @@ def read(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
     for number, block in _blocks(path):
         batch = _parsed(block, explicit)
         if batch is None or _rounded(batch, options.rules.sliced):
-            batch = _by_value(_objects(path, number, block), options.schema, path)
+            batch = _by_value(_objects(path, number, block), options, path)
         yield batch
 
 
@@ -256,19 +256,22 @@ def column_of(values: Sequence[Any]) -> pa.Array:
     return pa.array(_as(values, kind), kind)
 
 
-def _by_value(objects: Sequence[dict[str, Any]], schema: pa.Schema, path: str) -> pa.RecordBatch:
-    columns = []
-    for field in schema:
+def _by_value(objects: Sequence[dict[str, Any]], options: ReadOptions, path: str) -> pa.RecordBatch:
+    columns, written = [], options.rules.sliced & options.rules.texts
+    for field in options.schema:
         values = [row.get(field.name) for row in objects]
+        # Where slices see the texts, whole numbers of a block are not rounded before these are made.
+        is_whole = field.name in written and _type_of(values) == pa.int64()
+        kind = pa.int64() if is_whole else field.type
         try:
-            columns.append(pa.array(_as(values, field.type), field.type))
+            columns.append(pa.array(_as(values, kind), kind))
         except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
             raise MisfitError(
                 f"{path}: column {field.name!r} is {field.type} in the lines before, and then not: "
                 f"{str(error).splitlines()[0]}",
                 field.name,
             ) from error
-    return pa.RecordBatch.from_arrays(columns, schema.names)
+    return pa.RecordBatch.from_arrays(columns, options.schema.names)
 
 
 def _as(values: Sequence[Any], kind: pa.DataType) -> list[Any]:

@@ -22,14 +22,18 @@ Values = tuple[tuple[str, str | None], ...]
 
 
 def unified(files: Iterable[tuple[str, Inspected]]) -> tuple[pa.Schema, dict[str, str]]:
-    """The columns of all files with the types for all, and those that have none, with the reason."""
+    """The columns of all files with the types for all, and those that have none, with the reason.
+
+    A file without rows has columns that others lack, and changes the type of none.
+    """
     types: dict[str, tuple[pa.DataType, str]] = {}
     refused: dict[str, str] = {}
-    for path, inspected in files:
+    for path, inspected in sorted(files, key=lambda file: file[1].rows == 0):
         names = inspected.schema.names
         for field in inspected.schema:
             known, other = types.get(field.name, (pa.null(), path))
-            kind = unify(known, _storage(field.type))
+            is_known = inspected.rows == 0 and field.name in types
+            kind = known if is_known else unify(known, _storage(field.type))
             if names.count(field.name) > 1:
                 several = f"{path} has several columns named {field.name!r}. Rename all but one."
                 refused.setdefault(field.name, several)
@@ -73,7 +77,9 @@ def of_folders(files: Sequence[Values]) -> tuple[list[pa.Field], frozenset[str]]
         for name, text in values:
             cells.setdefault(name, {}).update({} if text is None else {text: None})
     types = {name: type_of(pa.array(list(texts), pa.string())) for name, texts in cells.items()}
-    fields = [pa.field(name, cell.type) for name, cell in types.items()]
+    # NA alone may be Namibia, and is text as it is beside others.
+    kinds = {n: pa.string() if cell.type == pa.null() else cell.type for n, cell in types.items()}
+    fields = [pa.field(name, kind) for name, kind in kinds.items()]
     texts = {n for n, cell in types.items() if is_number(cell.type) and not cell.exact}
     return fields, frozenset(texts)
 
