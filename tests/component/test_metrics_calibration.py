@@ -6,6 +6,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -39,7 +41,8 @@ def test_buckets_of_known_rows(evaluate_metric: Evaluate) -> None:
 @pytest.mark.parametrize(("left", "right"), [(0, 1), (-1, 2), (0.1, 0.7), (1e9, 1e9 + 1)])
 @pytest.mark.parametrize("buckets", [1, 7, 1000])
 def test_every_prediction_lies_between_its_edges(left: float, right: float, buckets: int) -> None:
-    edges = np.linspace(left, right, buckets + 1)
+    low, high = Fraction(str(left)), Fraction(str(right))
+    edges = np.array([float(low + (high - low) * i / buckets) for i in range(buckets + 1)])
     beside = [np.nextafter(edges, way) for way in (-np.inf, np.inf)]
     predictions = np.concatenate([edges, *beside, [-np.inf, np.inf]])
     config = {"num_buckets": buckets, "left": left, "right": right}
@@ -47,6 +50,27 @@ def test_every_prediction_lies_between_its_edges(left: float, right: float, buck
     plot = from_config("CalibrationPlot", config).of(rows)
     expected = np.searchsorted(edges, predictions, side="right")
     np.testing.assert_array_equal(plot["weight"], np.bincount(expected, minlength=buckets + 2))
+
+
+@pytest.mark.parametrize("name", ["ExpectedCalibrationError", "BrierReliability"])
+@pytest.mark.parametrize("buckets", [10, 7, 100])
+def test_predictions_on_an_edge_are_in_the_bucket_above_it(name: str, buckets: int) -> None:
+    """Decimals say exactly where a prediction with two places is."""
+    rng = np.random.default_rng(buckets)
+    texts = [f"{k / 100:.2f}" for k in rng.integers(0, 101, 500)]
+    predictions = np.array([float(text) for text in texts])
+    labels = (rng.random(500) < predictions**2).astype(float)
+    of = np.array([min(int(Decimal(text) * buckets), buckets - 1) for text in texts])
+    rows, *sums = (
+        np.bincount(of, values, buckets) for values in (np.ones(500), labels, predictions)
+    )
+    gaps = np.abs(sums[0] - sums[1])
+    wanted = {
+        "ExpectedCalibrationError": gaps.sum() / 500,
+        "BrierReliability": (gaps[rows > 0] ** 2 / rows[rows > 0]).sum() / 500,
+    }
+    value = from_config(name, {"num_buckets": buckets}).of(Inputs(labels, predictions))
+    assert value == pytest.approx(wanted[name], rel=1e-12)
 
 
 def test_predictions_of_amounts_have_buckets_on_their_range(evaluate_metric: Evaluate) -> None:

@@ -196,7 +196,8 @@ def _in_buckets(
         if is_outside:
             targets[start:end] = own.bucket(positions_of(of_slice))
         else:
-            lower = np.linspace(0.0, 1.0, buckets - 1)[np.clip(of_slice - 1, 0, buckets - 2)]
+            edges = BucketSums(buckets - 2, 0.0, 1.0).edges()[1:-1]
+            lower = edges[np.clip(of_slice - 1, 0, buckets - 2)]
             is_inner = (of_slice > 0) & (of_slice < buckets - 1)
             targets[start:end] = np.where(is_inner, own.bucket(lower), -1)
     kept = targets >= 0

@@ -7,6 +7,7 @@ A plot is a metric whose value is a table of points for each slice. Sums are in 
 from __future__ import annotations
 
 import dataclasses
+from fractions import Fraction
 from functools import lru_cache
 from typing import ClassVar
 
@@ -239,11 +240,20 @@ class BucketSums(CellsStatistic):
     def edges(self) -> Array:
         """The lower edge of each bucket and the upper edge of the last: float64[buckets + 3].
 
-        >>> BucketSums(2, 0.0, 1.0).edges()
-        array([-inf,  0. ,  0.5,  1. ,  inf])
+        They are the floats nearest to the edges as one writes them, so that a prediction of 0.3 is on one.
+
+        >>> BucketSums(10, 0.0, 1.0).edges()[3:6].tolist()
+        [0.2, 0.3, 0.4]
         """
-        inner = np.linspace(self.left, self.right, self.buckets + 1)
-        return np.concatenate([[-np.inf], inner, [np.inf]])
+        return np.concatenate([[-np.inf], _even(self.left, self.right, self.buckets), [np.inf]])
+
+
+@lru_cache(maxsize=64)
+def _even(left: float, right: float, parts: int) -> Array:
+    """The ends of equal parts between two numbers, each rounded once: float64[parts + 1]."""
+    low, high = (Fraction(str(float(end))) for end in (left, right))
+    numerators = (low * (parts - i) + high * i for i in range(parts + 1))
+    return np.array([float(each / parts) for each in numerators])
 
 
 @dataclasses.dataclass(frozen=True)
