@@ -235,7 +235,7 @@ class Cells:
         compact = self.compact
         if compact.keys is not None:
             begin = starts(compact.keys >> 1)
-            slices, cells = np.divmod(compact.keys[begin], self.width)
+            slices, cells = divided(compact.keys[begin], self.width)
             return np.bincount(slices[cells < 2 * columns], minlength=self.size)
         sums = compact.sums.reshape(self.size, self.width)[:, : 2 * columns]
         # Slice by slice, which needs no more memory.
@@ -375,3 +375,13 @@ class CellsStatistic(Statistic[Cells]):
 
     def gather(self, state: Cells, index: Index) -> Cells:
         return state.take(index)
+
+
+def divided(keys: Index, width: int) -> tuple[Index, Index]:
+    """Quotient and remainder of keys by one width, in a fraction of the time of `np.divmod`.
+
+    >>> divided(np.array([5, 12]), 5)
+    (array([1, 2]), array([0, 2]))
+    """
+    quotients = keys // width
+    return quotients, keys - quotients * width

@@ -19,7 +19,7 @@ import numpy as np
 from benison.data.batch import Array, Index, Inputs, Mask
 from benison.metrics.base import Statistic
 from benison.metrics.statistics.binary import heavy
-from benison.metrics.statistics.cells import Cells
+from benison.metrics.statistics.cells import Cells, divided
 from benison.metrics.statistics.ranks import WAITING
 from benison.metrics.statistics.scale import bins_of
 from benison.metrics.statistics.sums import RowFunction, check_single
@@ -104,8 +104,8 @@ class WeighedPairs:
         cells = (of_slices * len(x) + of_x) * len(y) + of_y
         summed = Cells.of(cells, self.weights, len(slices), len(x) * len(y))
         held, weights = summed.occupied()
-        rest, of_y = np.divmod(held, len(y))
-        of_slices, of_x = np.divmod(rest, len(x))
+        rest, of_y = divided(held, len(y))
+        of_slices, of_x = divided(rest, len(x))
         return WeighedPairs(slices[of_slices], _values(x, of_x), _values(y, of_y), weights)
 
     def of_crowded(self, size: int) -> tuple[WeighedPairs, Mask]:
@@ -164,8 +164,8 @@ class JointRows:
             weights = None if np.all(rows.weights == 1) else rows.weights  # to count is faster
             total = total.merge(Cells.grouped(mine, weights, rows.codes, width))
         held, sums = total.occupied()
-        slices, cells = np.divmod(held, max(width, 1))
-        of_x, of_y = np.divmod(cells, max(len(y), 1))
+        slices, cells = divided(held, max(width, 1))
+        of_x, of_y = divided(cells, max(len(y), 1))
         return WeighedPairs(slices, _values(x, of_x), _values(y, of_y), sums)
 
     def relabelled(self, index: Index, size: int) -> JointRows:
@@ -261,7 +261,7 @@ class JointCounts:
 
 
 def _values(codes: Index, at: Index) -> Array:
-    return codes[at].astype(np.float64)
+    return codes.astype(np.float64)[at]
 
 
 def coded(values: Array | Index) -> tuple[Index, Index]:

@@ -11,7 +11,7 @@ import numpy as np
 from benison.data.batch import Array, Inputs
 from benison.metrics.base import Index
 from benison.metrics.statistics.binary import heavy
-from benison.metrics.statistics.cells import Cells, CellsStatistic, starts
+from benison.metrics.statistics.cells import Cells, CellsStatistic, divided, starts
 from benison.metrics.statistics.scale import BINS, bins_of, edges_of
 from benison.slicing.codes import SliceCodes
 
@@ -46,7 +46,7 @@ class OutsideSums(CellsStatistic):
     def by_slice(self, cells: Cells) -> Iterator[tuple[int, Index, Array]]:
         """Each slice with such rows, its occupied bins, int64[n], and their sums, float64[n, 3]."""
         keys, sums = cells.occupied()
-        slices, columns = np.divmod(keys, self.width)
+        slices, columns = divided(keys, self.width)
         first = starts(slices)
         parts = (np.split(each, first[1:]) for each in (slices, columns, sums))
         for own, column, of_slice in zip(*parts, strict=True) if len(keys) else ():
