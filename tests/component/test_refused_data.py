@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 import benison
 from benison.data import csv_files
 from benison.data.dataset import Dataset
+from benison.evaluation.column_facts import facts_of_columns
 from benison.models.arrays import as_frame
 from tests.conftest import config
 
@@ -296,3 +298,58 @@ def test_objects_are_named_by_what_they_are_and_not_by_where() -> None:
         benison.DataError, match="Could not convert <object object> with type object"
     ):
         benison.evaluate(frame, config("ExampleCount", slices=[{"feature_keys": ["c"]}]))
+
+
+# Sentences that say what is there, and what to do.
+
+
+SENTENCES = {
+    "lists.jsonl": ('{"s": ["a"]}\n{"s": "b"}\n', "holds lists in some lines and texts or numbers in others"),
+    "nested.jsonl": ('{"s": [1, [2]]}\n', "column 's' holds lists with values of several kinds"),
+    "objects.jsonl": ('{"s": {"a": 1}}\n{"s": "b"}\n', "holds objects in some lines and texts or numbers in others"),
+    "surrogate.jsonl": ('{"s": "a"}\n{"s": "x\\ud83d"}\n', r"holds 'x\ud83d', with one half of a character"),
+    "empty.csv": ("", "empty.csv: there are no rows."),
+    "empty.jsonl": ("", "empty.jsonl: there are no rows."),
+    "semicolons.csv": ("label;s\n0,5;1\n", "the separator looks like ';': the header is 'label;s'"),
+    "tabs.csv": ("label\ts\n0,5\t1\n", r"the separator looks like '\t'"),
+    "bars.csv": ("label|s\n0,5|1\n", "the separator looks like '|'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SENTENCES)
+def test_a_sentence_names_what_is_there(name: str, tmp_path: Path) -> None:
+    text, sentence = SENTENCES[name]
+    path = tmp_path / name
+    path.write_text(text.replace('{"s"', '{"label": 1, "prediction": 0.5, "s"'))
+    assert sentence in refusal(path, "s")
+
+
+def test_a_header_of_one_word_has_no_separator(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("label\n1,2\n")
+    assert "Expected 1 columns, got 2" in refusal(tmp_path / "a.csv")
+
+
+def test_nothing_is_guessed_of_no_rows(tmp_path: Path) -> None:
+    pq.write_table(pa.table(GOOD).slice(0, 0), tmp_path / "a.parquet")
+    with pytest.raises(benison.BenisonError, match="has no rows"):
+        facts_of_columns(Dataset.open(tmp_path / "a.parquet"))
+
+
+@pytest.mark.parametrize("in_file", [False, True])
+@pytest.mark.parametrize("kind", [pa.string(), pa.int64(), pa.bool_(), pa.float64()], ids=str)
+def test_runs_are_the_values_that_they_stand_for(
+    kind: pa.DataType, in_file: bool, tmp_path: Path
+) -> None:
+    plain = pa.array([1, 1, 0, None, 0]).cast(kind)
+    table = pa.table({"label": [1, 0, 1, 0, 1], "prediction": [0.5] * 5, "s": plain})
+    values = []
+    for each in (plain, pc.run_end_encode(plain)):
+        examples: Any = table.set_column(2, "s", each)
+        if in_file:
+            with pa.ipc.new_file(tmp_path / "a.arrow", examples.schema) as file:
+                file.write_table(examples)
+            examples = tmp_path / "a.arrow"
+        metrics = evaluate(examples, "s").metrics.select(["slice_key", "value"])
+        values.append(metrics.to_pylist())
+    assert values[0] == values[1]
+    assert len(values[0]) == 2

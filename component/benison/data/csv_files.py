@@ -297,12 +297,26 @@ class _Opened:
             )
 
 
+def _check_separator(path: str) -> None:
+    """Refuse a file of one column whose header looks like several; raises DataError."""
+    with open_stream(path) as stream:
+        header = stream.read(_BEGUN).decode(errors="replace").partition("\n")[0].strip()
+    separator = next((sign for sign in (";", "\t", "|") if sign in header), None)
+    if separator:
+        raise DataError(
+            f"{path}: columns are separated by commas, and here the separator looks like {separator!r}: the "
+            f"header is {header[:200]!r}. Save the file with commas and decimal points, or as Parquet."
+        )
+
+
 @contextmanager
 def _in_blocks(path: str, size: int) -> Iterator[None]:
-    """Say that a row is too long where it takes more than a block."""
+    """Say that a row is too long where it takes more than a block, or that a sign is no comma."""
     try:
         yield
     except pa.ArrowInvalid as error:
+        if "Expected 1 columns" in str(error):
+            _check_separator(path)
         if "straddling" not in str(error):
             raise
         raise DataError(

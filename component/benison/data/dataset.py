@@ -97,9 +97,8 @@ class Dataset:
         schema, refused = schemas.unified((file.path, of) for file, _, of in opened)
         if not schema.names and not refused:
             several = f" and {len(opened) - 1:,} more" if len(opened) > 1 else ""
-            raise DataError(
-                f"{opened[0][0].path}{several}: there are no records, or records without features."
-            )
+            nothing = "records, or records without features" if name == "tfrecord" else "rows"
+            raise DataError(f"{opened[0][0].path}{several}: there are no {nothing}.")
         known = {*schema.names, *refused}
         of_folders = [tuple(v for v in f.values if v[0] not in known) for f, _, _ in opened]
         fields, texts = schemas.of_folders(of_folders)

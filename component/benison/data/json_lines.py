@@ -26,6 +26,8 @@ from benison.errors import DataError
 
 # Arrow parses by recursion, which ends the process where lines are nested some 10,000 deep.
 _MOST_NESTED = 200
+_KINDS: dict[type, str] = {list: "lists", dict: "objects"}
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _PARSED_AT_ONCE = 2**22  # by each thread
 
@@ -266,12 +268,31 @@ def _by_value(objects: Sequence[dict[str, Any]], options: ReadOptions, path: str
         try:
             columns.append(pa.array(_as(values, kind), kind))
         except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+            _check_values(field.name, values, path)
             raise MisfitError(
                 f"{path}: column {field.name!r} is {field.type} in the lines before, and then not: "
                 f"{str(error).splitlines()[0]}",
                 field.name,
             ) from error
     return pa.RecordBatch.from_arrays(columns, options.schema.names)
+
+
+def _check_values(name: str, values: Sequence[Any], path: str) -> None:
+    """Refuse what has no type; raises DataError."""
+    if _type_of(values) is None:
+        first, *others = sorted(
+            {_KINDS.get(type(v), "texts or numbers") for v in values if v is not None}
+        )
+        mixed = (
+            f"in some lines and {others[0]} in others" if others else "with values of several kinds"
+        )
+        raise DataError(f"{path}: column {name!r} holds {first} {mixed}. Write values of one kind.")
+    broken = next((v for v in values if isinstance(v, str) and _SURROGATE.search(v)), None)
+    if broken is not None:
+        raise DataError(
+            f"{path}: column {name!r} holds {ascii(broken)}, with one half of a character that takes two "
+            "(a surrogate of UTF-16), which is no text. Write the character in UTF-8, or both halves."
+        )
 
 
 def _as(values: Sequence[Any], kind: pa.DataType) -> list[Any]:

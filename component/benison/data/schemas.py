@@ -50,7 +50,10 @@ def unified(files: Iterable[tuple[str, Inspected]]) -> tuple[pa.Schema, dict[str
 
 
 def _storage(kind: pa.DataType) -> pa.DataType:
-    return kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
+    """The type in which values are read: without an extension, and without runs."""
+    if isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
+    return kind.value_type if pa.types.is_run_end_encoded(kind) else kind
 
 
 def with_types(schema: pa.Schema, types: Mapping[str, pa.DataType], add: bool = False) -> pa.Schema:

@@ -19,7 +19,7 @@ from benison.data.frames import Frame
 from benison.data.reading import TEXT, Inspected, Part, ReadOptions, Rules
 from benison.data.row_keys import keyed
 from benison.data.tf_examples import RAW_RECORD
-from benison.data.values import is_number, text_of
+from benison.data.values import is_number, text_of, undictionary
 from benison.data.widening import MisfitError, convert
 from benison.errors import DataError
 
@@ -183,6 +183,8 @@ def conformed(
 def _cast(column: pa.Array, field: pa.Field, rules: Rules, source: str) -> pa.Array:
     if isinstance(column.type, pa.BaseExtensionType):
         column = column.storage
+    if pa.types.is_run_end_encoded(column.type):
+        column = undictionary(column)
     is_encoded = pa.types.is_dictionary(column.type) and column.type.value_type == field.type
     if is_encoded or column.type == field.type:
         return column

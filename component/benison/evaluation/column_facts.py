@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from benison.data.dataset import Dataset
 from benison.data.nested import is_nested
 from benison.data.values import floats_of, is_list, is_number, is_text, undictionary
+from benison.errors import DataError
 from benison.slicing.bin_edges import DistinctNumbers
 from benison.slicing.periods import are_times
 
@@ -66,12 +67,14 @@ def facts_of_columns(dataset: Dataset) -> dict[str, ColumnFacts]:
     """The facts of each column that can be read, by its name.
 
     Raises:
-        DataError: The data are damaged.
+        DataError: The data are damaged, or have no rows.
     """
     names = dataset.schema.names
     batches = list(_first(dataset.prepared(names).batches(names, FIRST_ROWS)))
     if not batches:
-        return {}
+        raise DataError(
+            f"{dataset.describe()} has no rows, which would tell what its columns hold."
+        )
     table = pa.Table.from_batches(batches).combine_chunks()
     facts = {name: _facts(name, table.column(name).combine_chunks()) for name in names}
     return {n: dataclasses.replace(of, read=table.num_rows) for n, of in facts.items()}
