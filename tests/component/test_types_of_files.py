@@ -89,6 +89,17 @@ def test_large_integers_of_one_file_and_fractions_of_another_are_slices(
     )
 
 
+@pytest.mark.parametrize("write", [write_csv, write_json, write_parquet])
+def test_large_integers_that_nothing_slices_are_the_nearest_floats(
+    write: Callable[[Path, list[Any]], None], tmp_path: Path
+) -> None:
+    for i, values in enumerate(([0.5, 1.5], [BIG, BIG + 1], [True, True])):
+        write(tmp_path / f"{i}", values)
+    made = config("MeanLabel", model={"label_key": "s"})
+    wanted = sum(map(float, (0.5, 1.5, BIG, BIG + 1, 1, 1))) / 6
+    assert benison.evaluate(tmp_path, made).value("mean_label") == pytest.approx(wanted, rel=1e-15)
+
+
 @pytest.mark.parametrize("name", ["NA", "null", "nan", "NULL"])
 def test_a_folder_is_text_whether_it_is_alone_or_not(name: str, tmp_path: Path) -> None:
     for others in ((), ("DE",)):

@@ -96,7 +96,9 @@ def read(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
     """The rows, a block at a time; raises MisfitError for a cell that is not of its column's type."""
     rules = options.rules
     numbers = [f.name for f in options.schema if is_number(f.type) and not pa.types.is_null(f.type)]
-    cells = [name for name in numbers if name in rules.sliced - rules.types.keys()]
+    # Those of texts too, among which may be the truth values that Arrow takes for no numbers.
+    read_by_cell = (rules.sliced | rules.texts) - rules.types.keys()
+    cells = [name for name in numbers if name in read_by_cell]
     types = {f.name: pa.string() if f.name in cells else _readable(f.type) for f in options.schema}
     convert = csv.ConvertOptions(
         column_types=types,
@@ -149,7 +151,7 @@ def _without_empty(column: pa.Array, null_values: Sequence[str]) -> pa.Array:
 def _numbers_and_texts(
     name: str, column: pa.Array, options: ReadOptions, path: str
 ) -> dict[str, pa.Array]:
-    """A column of numbers that slices look at, and the column of its cells where these are the slices."""
+    """A column of numbers, and the column of its cells where these are slices."""
     rules, kind = options.rules, options.schema.field(name).type
     encoded = column.dictionary_encode()
     distinct = encoded.dictionary
@@ -159,6 +161,8 @@ def _numbers_and_texts(
         raise _misfit(path, name, kind, str(error)) from error
     written = pc.if_else(pc.is_valid(numbers), distinct, pa.nulls(len(distinct), pa.string()))
     columns = {name: pa.DictionaryArray.from_arrays(encoded.indices, numbers)}
+    if name not in rules.sliced:
+        return columns
     if name in rules.texts:
         columns[TEXT + name] = pa.DictionaryArray.from_arrays(encoded.indices, written)
     elif not prints_back(written.drop_null(), numbers.drop_null()):

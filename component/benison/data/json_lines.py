@@ -259,11 +259,12 @@ def column_of(values: Sequence[Any]) -> pa.Array:
 
 
 def _by_value(objects: Sequence[dict[str, Any]], options: ReadOptions, path: str) -> pa.RecordBatch:
-    columns, written = [], options.rules.sliced & options.rules.texts
+    columns, exact = [], options.rules.sliced - options.rules.texts
     for field in options.schema:
         values = [row.get(field.name) for row in objects]
-        # Where slices see the texts, whole numbers of a block are not rounded before these are made.
-        is_whole = field.name in written and _type_of(values) == pa.int64()
+        # Whole numbers of a block are rounded later, after the texts are made that slices may see.
+        is_float = pa.types.is_floating(field.type) and field.name not in exact
+        is_whole = is_float and _type_of(values) == pa.int64()
         kind = pa.int64() if is_whole else field.type
         try:
             columns.append(pa.array(_as(values, kind), kind))
