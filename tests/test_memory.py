@@ -5,15 +5,19 @@ from __future__ import annotations
 
 import re
 from functools import reduce
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import benison
 from benison.config import EvalConfig
 from benison.data.batch import Inputs
+from benison.data.parquet_files import read
+from benison.data.reading import ReadOptions
 from benison.engine import local
 from benison.engine.accumulator import Accumulator
 from benison.engine.memory import bytes_of
@@ -86,6 +90,20 @@ def test_many_scores_in_blocks_take_no_more_than_their_bins(method: str) -> None
     assert (
         held <= len(states) * 32 * 14_000
     )  # bins of [0, 1], of which there are 10,000 edges and some more
+
+
+@pytest.mark.parametrize("group_rows", [2**16, 2**22])
+def test_reading_takes_as_much_memory_whatever_the_size_of_row_groups(
+    tmp_path: Path, group_rows: int
+) -> None:
+    numbers = {name: np.random.default_rng(0).random(2**21) for name in ("a", "b")}
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table(numbers), path, row_group_size=group_rows, use_dictionary=False)
+    before, most = pa.total_allocated_bytes(), 0
+    for batch in read(str(path), ReadOptions(pq.read_schema(path), batch_size=2**15)):
+        assert batch.num_rows <= 2**15
+        most = max(most, pa.total_allocated_bytes() - before)
+    assert most < path.stat().st_size / 3
 
 
 def test_rows_that_are_kept_are_counted() -> None:

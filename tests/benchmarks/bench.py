@@ -40,6 +40,7 @@ FOLDER = ROOT / ".bench"
 # More rows would take minutes; their rates are flat.
 SLOW_ROWS = {"tfma": 100_000, "fairlearn": 1_000_000}
 FILE_ROWS, MODEL_ROWS, BEAM_ROWS, TF_ROWS = 1_000_000, 500_000, 4_000_000, 200_000
+LARGE_ROWS, LARGEST_GROUP = 100_000_000, 64_000_000  # pyarrow writes row groups of up to 2^26 rows
 PAYMENTS, COMPANIES = 8, 114
 TOLERANCE = {"auc": 2e-4}  # the hand-written queries bin a little differently at the edges
 BARE = "import numpy, pyarrow, pyarrow.parquet, pyarrow.compute"
@@ -103,13 +104,20 @@ def as_text(path: Path, ending: str) -> Path:
     return made
 
 
-def in_one_group(path: Path) -> Path:
-    """The same rows in one row group, made once and kept."""
-    made = path.with_name(f"{path.stem}-whole.parquet")
-    if not made.exists():
-        rows = pq.read_table(path)
-        pq.write_table(rows, made, row_group_size=rows.num_rows)
-    return made
+def in_large_groups(path: Path, group_rows: int) -> Path:
+    """The same rows in row groups of so many, made once and kept; needs the memory for one of them."""
+    made = path.with_name(f"{path.stem}-by-{group_rows}.parquet")
+    if made.exists():
+        return made
+    partial = made.with_suffix(".partial")
+    with pq.ParquetFile(path, read_dictionary=["payment", "company"]) as file:
+        per_group = max(1, group_rows // file.metadata.row_group(0).num_rows)
+        groups = range(file.num_row_groups)
+        with pq.ParquetWriter(partial, file.schema_arrow) as writer:
+            for start in groups[::per_group]:
+                rows = file.read_row_groups(groups[start : start + per_group])
+                writer.write_table(rows, row_group_size=rows.num_rows)
+    return partial.rename(made)
 
 
 def as_tfrecord(path: Path) -> Path:
@@ -291,12 +299,30 @@ def intervals(options: argparse.Namespace) -> Iterator[Line]:
 def memory(options: argparse.Namespace) -> Iterator[Line]:
     """One row group of all rows beside many."""
     path = generate(options.rows)
-    whole = in_one_group(path)
+    whole = in_large_groups(path, options.rows)
     cases: Cases = {
         name: (lambda p=p: run("benison", p)) for name, p in (("1", whole), ("10", path))
     }
     against = ratios(in_rounds(cases, options.rounds), "1", "10", "peak_mb")
     yield Line("memory with one row group against many", against, "x", "1 x")
+
+
+def large(options: argparse.Namespace) -> Iterator[Line]:
+    """A hundred million rows of metrics that add up, in small row groups and in the largest."""
+    path = generate(LARGE_ROWS)
+    whole = in_large_groups(path, LARGEST_GROUP)
+    cases: Cases = {
+        name: (lambda p=p: run("benison-adding-up", p))
+        for name, p in (("small", path), ("large", whole))
+    }
+    rounds = in_rounds(cases, 1)
+    check_agreement("Another size of row groups", rounds["large"][0], rounds["small"][0])
+    text = f"{LARGE_ROWS:,} rows of metrics that add up"
+    yield Line(text, [f["seconds"] for f in rounds["small"]], "s", "")
+    yield Line("... its memory", [f["peak_mb"] for f in rounds["small"]], "MB", "1,000 MB")
+    groups = f"... in row groups of {LARGEST_GROUP:,} rows"
+    yield Line(groups, [f["peak_mb"] for f in rounds["large"]], "MB", "1,000 MB")
+    yield Line("... against small ones", ratios(rounds, "large", "small", "peak_mb"), "x", "1 x")
 
 
 def families(options: argparse.Namespace) -> Iterator[Line]:
@@ -326,7 +352,10 @@ def beam(options: argparse.Namespace) -> Iterator[Line]:
 
 PARTS = {
     part.__name__: part
-    for part in (others, start, files, slices, intervals, memory, families, slow, models, beam)
+    for part in (
+        *(others, start, files, slices, intervals, memory, large),
+        *(families, slow, models, beam),
+    )
 }
 
 

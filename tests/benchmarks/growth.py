@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import resource
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+from tests.benchmarks.peak import peak_mb
 
 ROOT = Path(__file__).resolve().parents[2]
 METRICS = ("ExampleCount", "MeanLabel", "MeanPrediction", "BinaryAccuracy", "Precision", "Recall")
@@ -107,7 +107,7 @@ def measure_here(run: Run) -> dict[str, float]:
         started = time.process_time()
         benison.evaluate(str(path), config, output=Path(folder) / "out", threads=1)
         seconds = time.process_time() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_mb()
     return {"seconds": seconds, "megabytes": peak, "merge": _merging(run)}
 
 

@@ -15,6 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.benchmarks.peak import peak_mb  # noqa: E402
+
 Slices = list[dict[str, int]]
 SHOWN, DEPTH, LEAST = 10, 3, 50
 _CONFIG: dict[str, Any] = {
@@ -134,13 +137,8 @@ def main(tool: str, path: str) -> None:
     started = time.process_time()
     slices = search()
     seconds = time.process_time() - started
-    print(json.dumps({"seconds": seconds, "megabytes": _peak(), "slices": slices}))
-
-
-def _peak() -> float:
-    """The most megabytes of this program; what getrusage says is at least what the parent had."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+    peak = peak_mb()
+    print(json.dumps({"seconds": seconds, "megabytes": peak, "slices": slices}))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,9 @@ from benison.data.ahead import begun_ahead
 from benison.data.reading import Inspected, Part, ReadOptions, Rules
 from benison.paths import RemotePath, in_arrow, locate
 
+# Whole columns of all row groups would stay in memory until the file is closed.
+_IN_PIECES: dict[str, Any] = {"pre_buffer": False, "buffer_size": 2**20}
+
 
 def _open(path: str, **options: Any) -> Any:
     file_system, name = in_arrow(path)
@@ -47,12 +50,15 @@ def read(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
     every = range(metadata.num_row_groups)
     groups = [*(every if options.row_groups is None else options.row_groups)]
 
+    is_remote = isinstance(locate(path), RemotePath)
+    ahead = {"pre_buffer": True} if is_remote else _IN_PIECES
+
     def rows(groups: list[int]) -> Iterator[pa.RecordBatch]:
         # The footer is there: a store would be asked for it once more.
-        with _open(path, metadata=metadata, read_dictionary=text, pre_buffer=True) as file:
+        with _open(path, metadata=metadata, read_dictionary=text, **ahead) as file:
             yield from file.iter_batches(options.batch_size, row_groups=groups, columns=present)
 
-    if isinstance(locate(path), RemotePath):
+    if is_remote:
         yield from begun_ahead(rows([group]) for group in groups)
     elif groups:
         yield from rows(groups)
