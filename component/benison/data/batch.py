@@ -306,6 +306,17 @@ class Inputs:
             return self.batch_numbers
         return self.batch_numbers[self.rows]
 
+    @functools.cached_property
+    def differing(self) -> Mask:
+        """Where the baseline's prediction is not this one, or where that is not looked at: bool[N]."""
+        own, other = self.predictions, self.baseline
+        if isinstance(own, pa.Array):
+            return np.asarray(pc.fill_null(pc.not_equal(own, other), True), np.bool_)
+        if not isinstance(own, np.ndarray) or not len(own):
+            return np.ones(len(self), np.bool_)
+        unequal = own != other
+        return unequal if unequal.ndim == 1 else unequal.reshape(len(own), -1).any(axis=1)
+
     def weighted(self, values: Array) -> Array:
         """`values` times the weights: float64[N]; 0 where the weight is 0, whatever the value is."""
         if self.weights is None:

@@ -27,13 +27,12 @@ from benison.metrics.statistics.binary import Weights
 from benison.metrics.statistics.cells import starts
 from benison.metrics.statistics.ranks import Ranks
 from benison.metrics.statistics.scale import bins_of
+from benison.metrics.statistics.shares_below import shares_below
 
 _FEWEST = 5
 """Fewer rows of a class say nothing of the error."""
 _NOISE = 1e-13
 """The error of an area that rounding leaves where all placements are alike."""
-_SEARCHES = 32
-"""A search among the scores of a slice takes as long as to count so many bins."""
 
 
 class ClassMoments(NamedTuple):
@@ -152,27 +151,28 @@ def placements(drawn: Drawn, model: int, ranks: Ranks) -> Array:
         ranks: The weights of both classes by score, of all rows of these slices.
     """
     slices, scores = drawn.keys >> 1, drawn.numbers[:, model]
-    pooled = np.zeros(ranks.size, np.bool_)
-    pooled[ranks.compact.pooled.slices] = True
-    in_bins = np.flatnonzero(pooled[slices] & ~np.isnan(scores))
-    values = scores.copy()
-    values[in_bins] = bins_of(scores[in_bins])
-    rows = np.searchsorted(slices, np.arange(ranks.size + 1))
+    known, ranks = ~np.isnan(scores), ranks.compact
     placed = np.full(len(scores), np.nan)
-    for known in _score_sums(ranks):  # those of some slices at a time, which stay in the cache
-        for i, start, stop in known.ranges():
+    rows = np.searchsorted(slices, np.arange(ranks.size + 1))
+    for sums in _score_sums(ranks):  # those of some slices at a time, which stay in the cache
+        for i, start, stop in sums.ranges():
             own = slice(rows[i], rows[i + 1])
-            placed[own] = known.shares(slice(start, stop), values[own], drawn.keys[own] & 1 == 1)
-    placed[np.isnan(scores)] = np.nan
+            placed[own] = sums.shares(slice(start, stop), scores[own], drawn.keys[own] & 1 == 1)
+    placed[~known] = np.nan
+    row_of = np.full(ranks.size, -1)
+    row_of[ranks.pooled.slices] = np.arange(len(ranks.pooled.slices))
+    in_bins = np.flatnonzero((row_of[slices] >= 0) & known)
+    if len(in_bins):
+        bins, others = bins_of(scores[in_bins]), 1 - (drawn.keys[in_bins] & 1)
+        placed[in_bins] = shares_below(ranks.pooled, row_of[slices[in_bins]], bins, others)
     return placed
 
 
 class ScoreSums(NamedTuple):
-    """Scores or bins of some slices, whole ones, ascending, and sums of weights below each of them."""
+    """Scores of some slices, whole ones, ascending, and sums of weights below each of them."""
 
     slices: Index
-    values: Array | Index
-    are_bins: bool
+    values: Array
     below: tuple[Array, Array]
     """Of negatives and positives, float64[n + 1]."""
 
@@ -184,28 +184,18 @@ class ScoreSums(NamedTuple):
 
     def shares(self, there: slice, values: Array, is_positive: Mask) -> Array:
         """The share of the other class in a slice that is below values, ties by half."""
-        left, right = (there.start + at for at in self._positions(self.values[there], values))
+        known = self.values[there]
+        left, right = (
+            there.start + np.searchsorted(known, values, side) for side in ("left", "right")
+        )
         below = [(x[left] + x[right]) / 2 - x[there.start] for x in self.below]
         totals = [x[there.stop] - x[there.start] for x in self.below]
         return np.where(is_positive, *(ratio(b, t) for b, t in zip(below, totals, strict=True)))
 
-    def _positions(self, known: Array | Index, values: Array) -> tuple[Index, Index]:
-        """How many entries of a slice are below each value, and how many up to it."""
-        span = int(known[-1] - known[0]) + 1 if self.are_bins else 0
-        if not self.are_bins or _SEARCHES * len(values) < span:
-            left, right = (np.searchsorted(known, values, side) for side in ("left", "right"))
-            return left, right
-        ends = np.append(0, np.cumsum(np.bincount(known - known[0], minlength=span)))
-        bins = np.fmax(values, 0.0).astype(np.int64) - known[0]
-        return ends[np.clip(bins, 0, span)], ends[np.clip(bins + 1, 0, span)]
-
 
 def _score_sums(ranks: Ranks) -> Iterator[ScoreSums]:
-    compact = ranks.compact
-    for block in compact.exact.blocks(ranks.size):
-        yield ScoreSums(block.weights.slices, block.scores, False, _sums_below(block.weights))
-    for weights in compact.pooled.blocks():
-        yield ScoreSums(weights.slices, weights.bins, True, _sums_below(weights))
+    for block in ranks.exact.blocks(ranks.size):
+        yield ScoreSums(block.weights.slices, block.scores, _sums_below(block.weights))
 
 
 def _sums_below(weights: Weights) -> tuple[Array, Array]:

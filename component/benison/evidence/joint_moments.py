@@ -21,7 +21,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from benison.data.batch import Array, Index, Inputs
-from benison.evidence.paired_cells import differ
+from benison.evidence.paired_cells import differing_rows
 from benison.metrics.base import Statistic, ratio
 from benison.metrics.statistics.binary import heavy
 from benison.metrics.statistics.sums import check_single
@@ -122,7 +122,7 @@ class PairedJointMoments(Statistic[JointMoments]):
     def add(self, inputs: Inputs, codes: SliceCodes) -> JointMoments:
         check_single("A correlation", inputs.labels, inputs.predictions)
         inputs, codes = heavy(inputs, codes)
-        differing = codes.sum(differ(inputs)) if self.paired else np.zeros(codes.size)
+        differing = differing_rows(inputs, codes, self.paired)
         with np.errstate(all="ignore"):  # infinite values have no moments
             columns = [inputs.labels, inputs.labels - inputs.predictions]
             columns += [inputs.labels - inputs.baseline] if self.paired else []

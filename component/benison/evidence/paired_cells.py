@@ -11,8 +11,7 @@ import dataclasses
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+import numpy.typing as npt
 
 from benison.data.batch import Array, Index, Inputs
 from benison.metrics.base import Statistic
@@ -46,14 +45,11 @@ class CellCounts(NamedTuple):
         return self.weights if self.squares is None else self.squares
 
 
-def differ(inputs: Inputs) -> Array:
-    """1 where one model's prediction is not the other's, or where that is not looked at: float64[N]."""
-    own, other = inputs.predictions, inputs.baseline
-    if isinstance(own, pa.Array):
-        return np.asarray(pc.fill_null(pc.not_equal(own, other), True), np.float64)
-    if not isinstance(own, np.ndarray) or not len(own):
-        return np.ones(len(inputs))
-    return np.asarray((own != other).reshape(len(own), -1).any(axis=1), np.float64)
+def differing_rows(inputs: Inputs, codes: SliceCodes, paired: bool) -> Array:
+    """In how many rows of each slice one model's prediction is not the other's; 0 of one: float64[S]."""
+    if not paired:
+        return np.zeros(codes.size)
+    return codes.count_of(inputs.differing).astype(np.float64)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +85,7 @@ class PairedCells(Statistic[CellCounts]):
         whole = check_binary(inputs)
         decisions = self._decisions(inputs)
         rows = codes.count().astype(np.float64)
-        differing = codes.sum(differ(inputs)) if self.paired else np.zeros(codes.size)
+        differing = differing_rows(inputs, codes, self.paired)
         if not whole:
             return CellCounts(rows, *self._shared(inputs, codes, decisions), differing)
         cells = 2 * decisions + (inputs.labels == 1)
@@ -100,21 +96,24 @@ class PairedCells(Statistic[CellCounts]):
         crossed = Cells.empty(codes.size, self.width // 2)
         return CellCounts(rows, weights, squares, crossed, differing)
 
-    def _decisions(self, inputs: Inputs) -> Index:
+    def _decisions(self, inputs: Inputs) -> npt.NDArray[np.int8]:
         candidate = self._decided(inputs.predictions)
-        return DECISIONS * candidate + self._decided(inputs.baseline) if self.paired else candidate
+        if self.paired:
+            candidate *= DECISIONS
+            candidate += self._decided(inputs.baseline)
+        return candidate
 
-    def _decided(self, predictions: Array) -> Index:
+    def _decided(self, predictions: Array) -> npt.NDArray[np.int8]:
         if self.labels_only:
-            return np.zeros(len(predictions), np.int64)
-        decided = (predictions > self.threshold).astype(np.int64)
+            return np.zeros(len(predictions), np.int8)
+        decided = (predictions > self.threshold).view(np.int8)
         missing = np.isnan(predictions)
         if missing.any():
             decided[missing] = 2
         return decided
 
     def _shared(
-        self, inputs: Inputs, codes: SliceCodes, decisions: Index
+        self, inputs: Inputs, codes: SliceCodes, decisions: npt.NDArray[np.int8]
     ) -> tuple[Cells, Cells, Cells]:
         """Weights, squares and products of the shares of rows with fractional labels."""
         labels = np.clip(inputs.labels, 0.0, 1.0)

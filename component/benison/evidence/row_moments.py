@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benison.data.batch import Array, Index, Inputs
-from benison.evidence.paired_cells import differ
+from benison.evidence.paired_cells import differing_rows
 from benison.metrics.averages import label_weight
 from benison.metrics.base import Statistic
 from benison.metrics.pairing import label
@@ -105,15 +105,17 @@ class PairedMoments(Statistic[RowMoments]):
         first = np.stack([codes.sum(distance) for distance in distances], axis=1)
         offsets = np.divide(first, rows[:, None], out=np.zeros_like(first), where=rows[:, None] > 0)
         second = np.zeros((codes.size, self.width, self.width))
+        product = np.empty(len(inputs))  # fresh memory for each would cost many times what it does
         for i, a in enumerate(distances):
             for j, b in enumerate(distances[: i + 1]):
-                second[:, i, j] = second[:, j, i] = codes.sum(a * b)
+                np.multiply(a, b, out=product)
+                second[:, i, j] = second[:, j, i] = codes.sum(product)
         third = self._third(distances, offsets, second, rows, codes)
         noise = _SUMMED * rows[:, None] * np.einsum("sii->si", second)
         second -= rows[:, None, None] * offsets[:, :, None] * offsets[:, None, :]
         mean = np.where(rows[:, None] > 0, np.array(centres) + offsets, 0.0)
         noise += _ROUNDED**2 * rows[:, None] * (np.square(centres) + mean**2)
-        differing = codes.sum(differ(inputs)) if self.paired else np.zeros(codes.size)
+        differing = differing_rows(inputs, codes, self.paired)
         return RowMoments(rows, mean, second, third, noise, differing)
 
     def _columns(self, inputs: Inputs) -> list[Array]:
@@ -132,9 +134,12 @@ class PairedMoments(Statistic[RowMoments]):
         """Sums of cubes of the distances from the means, from those of the distances from any number."""
         if not self.cubes:
             return np.zeros((codes.size, 0))
-        cubes = np.stack(
-            [codes.sum(x * x * x) for x in differences(distances)[: self.cubes]], axis=1
-        )
+        columns, cubes = differences(distances)[: self.cubes], np.zeros((codes.size, self.cubes))
+        product = np.empty(len(distances[0]))
+        for i, column in enumerate(columns):
+            np.multiply(column, column, out=product)
+            product *= column
+            cubes[:, i] = codes.sum(product)
         shift, squares = self._of_single(offsets, second)
         return np.asarray(cubes - 3 * shift * squares + 2 * rows[:, None] * shift**3)
 

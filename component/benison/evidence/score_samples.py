@@ -216,7 +216,10 @@ class SampledPairs(Statistic[ScoreSample]):
     def numbers_of(self, inputs: Inputs) -> list[Array]:
         """The predictions of both models, the one model's twice, and the weights: float64[N] each."""
         other = inputs.baseline if self.paired else inputs.predictions
-        return [inputs.predictions, other, inputs.weighted(np.ones(len(inputs)))]
+        weights = inputs.weights
+        if weights is None:
+            weights = np.broadcast_to(1.0, len(inputs))  # one number that all rows read
+        return [inputs.predictions, other, weights]
 
     def merge(self, a: ScoreSample, b: ScoreSample) -> ScoreSample:
         return a.merge(b)
@@ -238,7 +241,7 @@ class PairedScores(SampledPairs):
         inputs, codes = heavy(inputs, codes)
         whole = check_binary(inputs)
         rows = self._rows(inputs, codes) if whole else self._shares(inputs, codes)
-        positives = rows.codes.sum(rows.sides.astype(np.float64)).astype(np.int64)
+        positives = rows.codes.count_of(rows.sides == 1)
         counts = np.stack([rows.codes.count() - positives, positives], axis=1)
         return ScoreSample(counts.ravel(), (), (rows,))
 

@@ -24,6 +24,8 @@ Parts: TypeAlias = tuple[Part, ...]
 _CROSSED_CELLS = 2**15
 # Values that are added up before their sum joins the total; see `grouped_sum`.
 _SUM_BLOCK = 2**13
+# Rows that are counted at a time, whose keys stay in the cache.
+_COUNT_BLOCK = 2**15
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,22 +132,47 @@ class SliceCodes:
             self._crossed.add_margins(sums, total)
         return total
 
-    def tabulate(self, cells: npt.NDArray[np.int64], width: int) -> npt.NDArray[np.int64]:
-        """How many rows of each slice are in each of the cells, int64[N] in [0, width): int64[S, width].
+    def tabulate(self, cells: npt.NDArray[Any], width: int) -> npt.NDArray[np.int64]:
+        """How many rows of each slice are in each of the cells, integers[N] in [0, width): int64[S, width].
 
         >>> SliceCodes.of([0, 1, 0], size=2).tabulate(np.array([2, 0, 2]), 3)
         array([[0, 0, 2],
                [1, 0, 0]])
         """
         table = np.zeros((self.size, width), np.int64)
-        for rows, codes in self._apart:
-            keys = codes * width + _at(cells, rows)
-            table += np.bincount(keys, minlength=self.size * width).reshape(self.size, width)
-        if self._crossed is not None:
-            keys = self._crossed.keys * width + cells
-            counts = np.bincount(keys, minlength=self._crossed.size * width)
-            self._crossed.add_margins(counts.reshape(-1, width), table)
+        whole, parted = self.nested or (None, None)
+        for part in self.parts:
+            if part is whole:
+                continue
+            counts = self._tabulated(part, cells, width)
+            table += counts
+            if whole is not None and part is parted:
+                table[whole[1][0]] += counts.sum(axis=0)
         return table
+
+    def _tabulated(self, part: Part, cells: npt.NDArray[Any], width: int) -> npt.NDArray[np.int64]:
+        """The table of one part, block by block: fresh memory for all keys would cost more than to count."""
+        (rows, codes), size = part, self.size * width
+        table, block = np.zeros(size, np.int64), max(_COUNT_BLOCK, size)
+        for start in range(0, len(codes), block):
+            keys = codes[start : start + block] * np.int64(width)
+            keys += _at(
+                cells, slice(start, start + block) if rows is None else rows[start : start + block]
+            )
+            table += np.bincount(keys, minlength=size)
+        return table.reshape(self.size, width)
+
+    def count_of(self, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        """How many of the rows that are `chosen`, bool[N], are in each slice: int64[S].
+
+        >>> SliceCodes.of([0, 1, 0], size=3).count_of(np.array([True, False, False]))
+        array([1, 0, 0])
+        """
+        if chosen.all():
+            return self.count()
+        if not chosen.any():
+            return np.zeros(self.size, np.int64)
+        return np.asarray(np.rint(self.sum(chosen.astype(np.float64))), np.int64)
 
     @property
     def _apart(self) -> Parts:
@@ -254,7 +281,7 @@ def _take(
     return repeated, codes[first[repeated] + within]
 
 
-def _at(values: npt.NDArray[Any], rows: npt.NDArray[np.int64] | None) -> npt.NDArray[Any]:
+def _at(values: npt.NDArray[Any], rows: npt.NDArray[np.int64] | slice | None) -> npt.NDArray[Any]:
     return values if rows is None else values[rows]
 
 

@@ -131,6 +131,9 @@ class Cells:
         The slices of a spec that has each row once add up to Overall, which needs no pass of its own then.
         """
         total, table = cls.empty(codes.size, width), codes.size * width
+        if weights is None and table <= len(cells):
+            counts = codes.tabulate(cells, width).astype(np.float64)
+            return cls(codes.size, width, counts.reshape(-1), None)
         # Half the bytes are added in half the time, but a table is summed up by 64 bits.
         kind = np.int32 if len(cells) < table < 2**31 else np.int64
         cells = cells.astype(kind, copy=False)
