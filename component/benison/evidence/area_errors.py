@@ -26,7 +26,6 @@ from benison.metrics.base import Metric, Statistic, ratio
 from benison.metrics.statistics.binary import Weights
 from benison.metrics.statistics.cells import starts
 from benison.metrics.statistics.ranks import Ranks
-from benison.metrics.statistics.scale import bins_of
 from benison.metrics.statistics.shares_below import shares_below
 
 _FEWEST = 5
@@ -163,8 +162,9 @@ def placements(drawn: Drawn, model: int, ranks: Ranks) -> Array:
     row_of[ranks.pooled.slices] = np.arange(len(ranks.pooled.slices))
     in_bins = np.flatnonzero((row_of[slices] >= 0) & known)
     if len(in_bins):
-        bins, others = bins_of(scores[in_bins]), 1 - (drawn.keys[in_bins] & 1)
-        placed[in_bins] = shares_below(ranks.pooled, row_of[slices[in_bins]], bins, others)
+        others = 1 - (drawn.keys[in_bins] & 1)
+        of_bins = row_of[slices[in_bins]], scores[in_bins], others
+        placed[in_bins] = shares_below(ranks.pooled, *of_bins)
     return placed
 
 

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The shares of slices' weights that are below some bins, from the tables in which they were added up."""
+"""The shares of slices' weights that are below some scores, from the tables in which they were added up.
+
+Scores are looked up some at a time: fresh memory for all of them would cost more than the look.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import functools
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -11,13 +16,19 @@ from benison.data.batch import Array, Index
 from benison.metrics.base import ratio
 from benison.metrics.statistics.cells import BLOCK_CELLS, CellPairs, Cells
 from benison.metrics.statistics.pooled_scores import PooledScores
-from benison.metrics.statistics.scale import BINS, PAGE_BITS, PAGES
+from benison.metrics.statistics.scale import BINS, PAGE_BITS, PAGES, bins_of
+
+_PIECE = 2**14
 
 
 class Places(NamedTuple):
-    """M places in a table: its row, ascending, the pairs of cells from `first` to `end`, and which of a pair.
+    """Places in a table: int64[n] each.
 
-    All of them are int64[M].
+    Attributes:
+        rows: The row of the table, ascending.
+        first: The pair of cells where the place starts.
+        end: And where it ends.
+        sides: Which of a pair is looked at.
     """
 
     rows: Index
@@ -25,73 +36,106 @@ class Places(NamedTuple):
     end: Index
     sides: Index
 
-    def at(self, part: slice) -> Places:
-        """Those of a part."""
-        return Places(*(of[part] for of in self))
+
+Look: TypeAlias = Callable[[Places], tuple[Array, Array]]
+"""Gives what lies below places, those themselves by half, and in all of their rows: float64[n] each."""
+Columns: TypeAlias = Callable[[Index], tuple[Index, Index]]
 
 
-def shares_below(pooled: PooledScores, rows: Index, bins: Index, sides: Index) -> Array:
-    """The share of the weights of a slice that is below a bin, that of the bin itself by half: float64[M].
+def shares_below(pooled: PooledScores, rows: Index, scores: Array, sides: Index) -> Array:
+    """The share of the weights of a slice that is below a score's bin, the bin's own by half: float64[M].
 
     Args:
         pooled: The weights.
         rows: Which of its slices, int64[M], ascending.
-        bins: The bins.
+        scores: The scores, without NaN.
         sides: Whose weights: 0 those of negatives, 1 those of positives.
     """
+    below, total = np.zeros((2, len(rows)))
     pages = len(pooled.pages) << PAGE_BITS
-    columns = _columns(pooled.pages, bins)
-    below, total = _sums(pooled.cells.compact, pages, Places(rows, *columns, sides))
-    rare = _sums(pooled.rare.compact, BINS, Places(rows, bins, bins + 1, sides))
-    return ratio(below + rare[0], total + rare[1])
+    tables: tuple[tuple[Cells, int, Columns], ...] = (
+        (pooled.cells.compact, pages, _columns_of(pooled.pages)),
+        (pooled.rare.compact, BINS, lambda bins: (bins, bins + 1)),
+    )
+    for cells, width, columns in tables:
+        for low, high, look in _looks(cells, width):
+            start, stop = np.searchsorted(rows, (low, high)).tolist()
+            for at in range(start, stop, _PIECE):
+                own = slice(at, min(at + _PIECE, stop))
+                sums = look(Places(rows[own], *columns(bins_of(scores[own])), sides[own]))
+                below[own] += sums[0]
+                total[own] += sums[1]
+    return ratio(below, total)
 
 
-def _columns(pages: Index, bins: Index) -> tuple[Index, Index]:
-    """Where a bin starts and ends in a table of some pages; on others it has no width."""
+def _columns_of(pages: Index) -> Columns:
+    """Where bins start and end in a table of some pages; on others they have no width."""
     known = np.zeros(PAGES, np.int64)
     known[pages] = 1
-    lower, page = np.cumsum(known) - known, bins >> PAGE_BITS
-    held = known[page]
-    first = (lower[page] << PAGE_BITS) + held * (bins & ((1 << PAGE_BITS) - 1))
-    return first, first + held
+    lower = (np.cumsum(known) - known) << PAGE_BITS
+
+    def columns(bins: Index) -> tuple[Index, Index]:
+        page = bins >> PAGE_BITS
+        held = known[page]
+        first = lower[page] + held * (bins & ((1 << PAGE_BITS) - 1))
+        return first, first + held
+
+    return columns
 
 
-def _sums(cells: Cells, width: int, places: Places) -> tuple[Array, Array]:
-    """What lies below each place, and in all of the first `width` pairs of its row: float64[M] each."""
-    below, total = np.zeros((2, len(places.rows)))
-    step = max(1, BLOCK_CELLS // cells.width)
+def _looks(cells: Cells, width: int) -> Iterator[tuple[int, int, Look]]:
+    """How to look up places in the rows from one to another, of which the first `width` pairs count."""
     if cells.keys is None:
-        begin = np.searchsorted(places.rows, np.arange(0, cells.size + step, step))
-        for i, start in enumerate(range(0, cells.size, step)):
-            own = slice(begin[i], begin[i + 1])
-            table = cells.sums[start * cells.width : (start + step) * cells.width]
-            below[own], total[own] = _of_table(table, cells.width, width, start, places.at(own))
-        return below, total
-    start = 0
+        step = max(1, BLOCK_CELLS // cells.width)
+        for low in range(0, cells.size, step):
+            rows = cells.sums[low * cells.width : (low + step) * cells.width]
+            table = rows.reshape(-1, cells.width // 2, 2)[:, :width]
+            yield low, low + len(table), _look_of_table(table, low)
+        return
+    low = 0
     for pairs in cells.pairs():
-        end = int(np.searchsorted(places.rows, pairs.until))
-        own = slice(start, end)
-        below[own], total[own] = _of_pairs(pairs, cells.width // 2, width, places.at(own))
-        start = end
-    return below, total
+        pages = cells.width // 2 >> PAGE_BITS
+        yield low, pairs.until, _look_of_pairs(pairs, low, pages, width >> PAGE_BITS)
+        low = pairs.until
 
 
-def _of_table(
-    table: Array, cells: int, width: int, start: int, places: Places
-) -> tuple[Array, Array]:
-    rows = table.reshape(-1, cells // 2, 2)[:, :width]
-    sums = np.zeros((len(rows), width + 1, 2))
-    np.cumsum(rows, axis=1, out=sums[:, 1:])
-    base = 2 * (width + 1) * (places.rows - start) + places.sides
-    first, end, last = (sums.take(base + 2 * at) for at in (places.first, places.end, width))
-    return (first + end) / 2, last
+def _look_of_table(table: Array, low: int) -> Look:
+    width = table.shape[1] + 1
+    sums = np.zeros((len(table), width, 2))
+    np.cumsum(table, axis=1, out=sums[:, 1:])
+
+    def look(places: Places) -> tuple[Array, Array]:
+        start = (places.rows - low) * width
+        at = functools.partial(_at_side, sums, places.sides)
+        return (at(start + places.first) + at(start + places.end)) / 2, at(start + width - 1)
+
+    return look
 
 
-def _of_pairs(pairs: CellPairs, columns: int, width: int, places: Places) -> tuple[Array, Array]:
+def _look_of_pairs(pairs: CellPairs, low: int, pages: int, counted: int) -> Look:
+    """Most places are on pages of a row without any weight, where none needs to be searched for."""
     sums = np.zeros((len(pairs.keys) + 1, 2))
     for side, of in enumerate((pairs.first, pairs.second)):
         np.cumsum(np.nan_to_num(of), out=sums[1:, side])
-    row = places.rows * columns
-    ends = np.stack([row, row + places.first, row + places.end, row + width])
-    none, first, end, last = sums[np.searchsorted(pairs.keys, ends), places.sides]
-    return (first + end) / 2 - none, last - none
+    starts = np.arange(low * pages, pairs.until * pages + 1) << PAGE_BITS
+    starts = np.searchsorted(pairs.keys, starts)
+    has_any, up_to_page = starts[1:] > starts[:-1], sums[starts]
+
+    def look(places: Places) -> tuple[Array, Array]:
+        at = functools.partial(_at_side, up_to_page, places.sides)
+        row = (places.rows - low) * pages
+        page = row + (places.first >> PAGE_BITS)
+        below, held = at(page), np.flatnonzero(has_any[page])
+        row_start = places.rows[held] * pages << PAGE_BITS
+        first, end = (
+            np.searchsorted(pairs.keys, row_start + of[held]) for of in (places.first, places.end)
+        )
+        at_keys = functools.partial(_at_side, sums, places.sides[held])
+        below[held] = (at_keys(first) + at_keys(end)) / 2
+        return below - at(row), at(row + counted) - at(row)
+
+    return look
+
+
+def _at_side(sums: Array, sides: Index, index: Index) -> Array:
+    return np.asarray(sums.take(2 * index + sides))
