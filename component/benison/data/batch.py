@@ -314,8 +314,8 @@ class Inputs:
             return np.asarray(pc.fill_null(pc.not_equal(own, other), True), np.bool_)
         if not isinstance(own, np.ndarray) or not len(own):
             return np.ones(len(self), np.bool_)
-        unequal = own != other
-        return unequal if unequal.ndim == 1 else unequal.reshape(len(own), -1).any(axis=1)
+        unequal: Mask = own != other
+        return unequal if unequal.ndim == 1 else np.asarray(unequal.any(axis=1))
 
     def weighted(self, values: Array) -> Array:
         """`values` times the weights: float64[N]; 0 where the weight is 0, whatever the value is."""
