@@ -163,3 +163,11 @@ def test_shares_at_their_bound_are_rarely_shown_to_be_off_it(rows: int, share: f
     for alpha in (0.05, 5e-5):
         for p in (spread.p_below(share), spread.p_above(share)):
             assert often[p <= alpha].sum() <= alpha * (1 + 1e-9)
+
+
+def test_quantiles_of_the_beta_distribution_are_those_of_scipy() -> None:
+    hits, rows = np.meshgrid(np.arange(1.0, 60.0), [60.0, 199.0])
+    a, b = hits.ravel(), (rows - hits + 1).ravel()
+    for share in (1e-12, 0.0005, 0.025, 0.4, 0.9):
+        actual = tails.beta_quantile(a, b, share)
+        np.testing.assert_allclose(actual, stats.beta.ppf(share, a, b), rtol=1e-11)

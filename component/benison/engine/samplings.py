@@ -120,9 +120,9 @@ class Samplings:
 
     def of_plots(self, plots: Iterable[tuple[Key, Metric, View]]) -> Iterator[PlotSampling]:
         """How the limits of points are known, of plots of rows that are independent."""
-        from benison.evidence.point_limits import limits_of
-
         for key, metric, view in plots:
+            from benison.evidence.point_limits import limits_of  # of use to plots alone
+
             limits = limits_of(metric, view.weighted)
             if limits is not None and self._are_independent(view):
                 slots = tuple(self.slot_of(view, each) for each in limits.statistics())
@@ -170,9 +170,7 @@ class Samplings:
 
     def _estimator(self, key: Key, metric: Metric, view: View, paired: bool) -> Estimator:
         """In closed form where rows are independent, and the two models' are the same; else by blocks."""
-        # Many modules, of use to few runs.
-        from benison.evidence.block_errors import BlocksEstimator
-        from benison.evidence.choice import estimator_of
+        from benison.evidence.choice import estimator_of  # many modules, of use to few runs
 
         cluster_key = self.config.options.certainty.cluster_key
         closed = None
@@ -182,7 +180,11 @@ class Samplings:
             base = self._base(key)
             if base is None or view.variant or not self._same_rows(key, base):
                 closed = None
-        return closed or BlocksEstimator(metric, paired, cluster_key)
+        if closed is not None:
+            return closed
+        from benison.evidence.block_errors import BlocksEstimator
+
+        return BlocksEstimator(metric, paired, cluster_key)
 
 
 def interval_of(spread: Spread, level: float, low: float, high: float) -> Interval:

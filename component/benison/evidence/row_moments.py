@@ -9,6 +9,7 @@ Sandia National Laboratories, SAND2008-6212, 2008.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -101,16 +102,9 @@ class PairedMoments(Statistic[RowMoments]):
         rows = codes.count().astype(np.float64)
         # Distances from one number for all slices: any near the data will do, and none needs the slices.
         centres = [_centre(column) for column in columns]
-        distances = [column - centre for column, centre in zip(columns, centres, strict=True)]
-        first = np.stack([codes.sum(distance) for distance in distances], axis=1)
+        first, second, cubes = self._sums(columns, centres, codes)
         offsets = np.divide(first, rows[:, None], out=np.zeros_like(first), where=rows[:, None] > 0)
-        second = np.zeros((codes.size, self.width, self.width))
-        product = np.empty(len(inputs))  # fresh memory for each would cost many times what it does
-        for i, a in enumerate(distances):
-            for j, b in enumerate(distances[: i + 1]):
-                np.multiply(a, b, out=product)
-                second[:, i, j] = second[:, j, i] = codes.sum(product)
-        third = self._third(distances, offsets, second, rows, codes)
+        third = self._third(cubes, offsets, second, rows)
         noise = _SUMMED * rows[:, None] * np.einsum("sii->si", second)
         second -= rows[:, None, None] * offsets[:, :, None] * offsets[:, None, :]
         mean = np.where(rows[:, None] > 0, np.array(centres) + offsets, 0.0)
@@ -128,18 +122,32 @@ class PairedMoments(Statistic[RowMoments]):
         ones = [np.ones(len(inputs)) if inputs.weights is None else inputs.weights]
         return columns + ones * self.weighted
 
-    def _third(
-        self, distances: list[Array], offsets: Array, second: Array, rows: Array, codes: SliceCodes
-    ) -> Array:
+    def _sums(
+        self, columns: list[Array], centres: list[float], codes: SliceCodes
+    ) -> tuple[Array, Array, Array]:
+        """Sums of the distances from the centres, of their products and their cubes, by slice."""
+        pairs = [(i, j) for i in range(self.width) for j in range(i + 1)]
+
+        def terms(rows: slice | Index) -> Iterator[Array]:
+            distances = [
+                column[rows] - centre for column, centre in zip(columns, centres, strict=True)
+            ]
+            yield from distances
+            yield from (distances[i] * distances[j] for i, j in pairs)
+            yield from (x * x * x for x in differences(distances)[: self.cubes])
+
+        parts = (self.width, len(pairs), self.cubes)
+        sums = codes.sums(terms, sum(parts))
+        first, products, cubes = np.split(sums.T, np.cumsum(parts)[:2], axis=1)
+        second = np.zeros((codes.size, self.width, self.width))
+        for (i, j), product in zip(pairs, products.T, strict=True):
+            second[:, i, j] = second[:, j, i] = product
+        return first, second, cubes
+
+    def _third(self, cubes: Array, offsets: Array, second: Array, rows: Array) -> Array:
         """Sums of cubes of the distances from the means, from those of the distances from any number."""
         if not self.cubes:
-            return np.zeros((codes.size, 0))
-        columns, cubes = differences(distances)[: self.cubes], np.zeros((codes.size, self.cubes))
-        product = np.empty(len(distances[0]))
-        for i, column in enumerate(columns):
-            np.multiply(column, column, out=product)
-            product *= column
-            cubes[:, i] = codes.sum(product)
+            return cubes
         shift, squares = self._of_single(offsets, second)
         return np.asarray(cubes - 3 * shift * squares + 2 * rows[:, None] * shift**3)
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from benison.data.batch import Array, Index, Mask
 from benison.evidence.tails import (
+    beta_quantile,
     binomial_tail,
     normal_quantile,
     normal_tail,
@@ -224,14 +225,11 @@ class Share(Spread):
         """The limits of some shares; many slices have equal counts, which are looked at once."""
         counts = np.stack([self.successes[few], self.total[few]])
         unique, back = np.unique(counts, axis=1, return_inverse=True)
-        spread = Share(*unique)
-        lower, upper = between(
-            spread.value,
-            0.0,
-            1.0,
-            lambda bound: spread.p_above(bound) < alpha,
-            lambda bound: spread.p_below(bound) < alpha,
-        )
+        hits, misses = unique[0], unique[1] - unique[0]
+        lower, upper = np.zeros(len(hits)), np.ones(len(hits))
+        some, not_all = hits > 0, misses > 0
+        lower[some] = beta_quantile(hits[some], misses[some] + 1, alpha)
+        upper[not_all] -= beta_quantile(misses[not_all], hits[not_all] + 1, alpha)
         return lower[back.ravel()], upper[back.ravel()]
 
 
