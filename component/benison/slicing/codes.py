@@ -340,7 +340,7 @@ def grouped_sum(keys: npt.NDArray[np.int64], values: Array, size: int) -> Array:
         total[0, keys[0]] = values.sum()
     else:
         _add_sums(total, keys, None, lambda rows: (values[rows],))
-    return total[0]
+    return np.asarray(total[0])
 
 
 def _add_sums(
