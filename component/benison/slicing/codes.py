@@ -351,12 +351,12 @@ def _add_sums(
 ) -> None:
     """Add to `total`, float64[count, S], the columns of rows by key; see `SliceCodes.sums`."""
     size = total.shape[1]
-    in_one_slice = is_repeated(keys)
-    block = _COUNT_BLOCK if in_one_slice else max(_SUM_BLOCK, 4 * size)
+    repeats = is_repeated(keys)
+    block = _COUNT_BLOCK if repeats else max(_SUM_BLOCK, 4 * size)
     for start in range(0, len(keys), block):  # each block is one vectorised sum
         own = slice(start, start + block)
         for sums, values in zip(total, of(own if rows is None else rows[own]), strict=True):
-            if in_one_slice:  # to add to one number again and again takes twenty times as long
+            if repeats:  # to add to one number again and again takes twenty times as long
                 sums[keys[0]] += values.sum()
             else:
                 sums += np.bincount(keys[own], values, minlength=size)
