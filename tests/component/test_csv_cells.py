@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import collections
 import csv
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -110,3 +112,10 @@ def test_a_quote_in_a_long_header_that_is_never_closed(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('label,"prediction\n' + "1,0.5\n" * 40_000)
     with pytest.raises(benison.DataError, match=r"a\.csv"):
         benison.evaluate(str(tmp_path / "a.csv"), config("ExampleCount", slices=[{}]))
+
+
+def test_a_program_that_ends_after_a_file_is_opened_ends_well(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("label,prediction\n1,0.9\n")
+    read = f"from benison.data.csv_files import Rules, inspect; inspect({str(tmp_path / 'a.csv')!r}, Rules())"
+    ended = [subprocess.run([sys.executable, "-c", read], check=False).returncode for _ in range(5)]
+    assert ended == [0] * 5

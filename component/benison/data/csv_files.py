@@ -7,11 +7,14 @@ their like are missing too.
 
 from __future__ import annotations
 
+import atexit
 import csv as python_csv
 import dataclasses
 import io
 import re
 import sys
+import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import reduce
@@ -192,6 +195,18 @@ def _misfit(path: str, name: str, kind: pa.DataType, why: str) -> MisfitError:
     )
 
 
+_HELD: weakref.WeakSet[_Pieces] = weakref.WeakSet()
+_LONGEST_WAIT = 1.0  # seconds
+
+
+@atexit.register
+def _wait_for_threads() -> None:
+    """Wait until Arrow's threads have let go of files; one that does so while Python ends aborts it."""
+    until = time.monotonic() + _LONGEST_WAIT
+    while len(_HELD) and time.monotonic() < until:
+        time.sleep(0.001)
+
+
 class _Pieces:
     """The bytes of a stream in pieces that never end between the two bytes of a line end.
 
@@ -212,6 +227,7 @@ class _Pieces:
         self._end: bytes | None = None
         self.saw_end = False
         self.is_left = False
+        _HELD.add(self)
 
     def read(self, size: int) -> bytes:
         """At most `size` bytes; none at the end, and none when nobody wants more."""
