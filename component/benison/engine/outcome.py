@@ -17,7 +17,7 @@ from benison.data.batch import Array, Extracts, Index, Mask
 from benison.engine.accumulator import Accumulator, States, check_rows
 from benison.engine.intervals import Estimate
 from benison.engine.plan import Computation, Plan
-from benison.engine.samplings import PlotSampling, interval_of, part_keys
+from benison.engine.samplings import PlotSampling, ends_of, interval_of, part_keys
 from benison.engine.views import Average
 from benison.evidence.estimators import Evidenced
 from benison.metrics.averages import weighted_mean
@@ -113,15 +113,17 @@ class Outcome:
     def _ends(self, key: Key, estimate: Estimate) -> Ends | None:
         """The intervals of the points of a list or a table, where they are known."""
         columns = self._parts.get(key.as_kind(VALUE), {})
-        known = {
-            column: [self._interval(of.as_kind(key.kind), estimate) for of in keys]
-            for column, keys in columns.items()
-        }
-        if not known or any(each is None for of in known.values() for each in of):
+        known = [
+            self.evidence.get(of.as_kind(key.kind)) for keys in columns.values() for of in keys
+        ]
+        spreads = [each.value for each in known if each is not None]
+        if not columns or len(spreads) < len(known):
             return None
+        level = self.config.options.certainty.level
+        starts = np.cumsum([len(keys) for keys in columns.values()])[:-1]
         lower, upper = (
-            {column: np.stack([getattr(i, side) for i in of], 1) for column, of in known.items()}
-            for side in ("lower", "upper")
+            dict(zip(columns, np.split(end.T, starts, axis=1), strict=True))
+            for end in ends_of(spreads, level, estimate.low, estimate.high)
         )
         if not isinstance(estimate.value, dict):
             return lower[""], upper[""]

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benison.config import EvalConfig
+from benison.data.batch import Array
 from benison.engine.pairs import ClassOf, Pairs
 from benison.engine.views import Comparison, View
 from benison.evidence.estimators import Estimator, Evidenced, is_number
-from benison.evidence.spread import Spread
+from benison.evidence.spread import Spread, limits_of_each
 from benison.metrics.base import Metric, Statistic
 from benison.table.key import CHANGE, Key
 from benison.table.slice_columns import Interval
@@ -189,13 +190,15 @@ class Samplings:
 
 def interval_of(spread: Spread, level: float, low: float, high: float) -> Interval:
     """The two-sided interval of values, inside of the range from `low` to `high`."""
+    lower, upper = (end[0] for end in ends_of([spread], level, low, high))
+    return Interval(lower, upper, spread.std_error, spread.df, tuple(spread.method))
+
+
+def ends_of(
+    spreads: Sequence[Spread], level: float, low: float, high: float
+) -> tuple[Array, Array]:
+    """Both ends of the same intervals of several spreads of N values each, float64[len(spreads), N]."""
     with np.errstate(all="ignore"):
-        lower, upper = spread.limits((1 - level) / 2)
-    value = spread.value
-    return Interval(
-        np.maximum(lower, np.minimum(low, value)),
-        np.minimum(upper, np.maximum(high, value)),
-        spread.std_error,
-        spread.df,
-        tuple(spread.method),
-    )
+        lower, upper = limits_of_each(spreads, (1 - level) / 2)
+    value = np.stack([spread.value for spread in spreads])
+    return np.maximum(lower, np.minimum(low, value)), np.minimum(upper, np.maximum(high, value))

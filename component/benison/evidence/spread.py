@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Self, TypeAlias
 
 import numpy as np
@@ -34,6 +35,8 @@ _EXACT_VARIANCE = 1000.0
 """Up to that variance of the number of successes, tests of shares are exact."""
 _EXACT_DISCORDANT = 25
 _HALVINGS = 48
+_AT_ONCE = 1 << 16
+"""As many values have their limits found at once, so that memory does not grow with the points."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -231,6 +234,33 @@ class Share(Spread):
         lower[some] = beta_quantile(hits[some], misses[some] + 1, alpha)
         upper[not_all] -= beta_quantile(misses[not_all], hits[not_all] + 1, alpha)
         return lower[back.ravel()], upper[back.ravel()]
+
+
+def limits_of_each(spreads: Sequence[Spread], alpha: float) -> tuple[Array, Array]:
+    """The limits of several spreads of N values each, float64[len(spreads), N]."""
+    parts = [joined.limits(alpha) for joined in _joined(spreads)]
+    shape = (len(spreads), -1)
+    lower, upper = (np.concatenate(side).reshape(shape) for side in zip(*parts, strict=True))
+    return lower, upper
+
+
+def _joined(spreads: Sequence[Spread]) -> Iterator[Spread]:
+    """The same values in the same order, with neighbours of one kind together."""
+    most = max(1, _AT_ONCE // max(1, len(spreads[0].value)))
+    for kind, group in itertools.groupby(spreads, type):
+        alike = list(group)
+        size = most if kind in (Share, Student) else 1
+        for start in range(0, len(alike), size):
+            yield _concatenated(alike[start : start + size])
+
+
+def _concatenated(spreads: Sequence[Spread]) -> Spread:
+    """Of spreads of one kind."""
+    if len(spreads) == 1:
+        return spreads[0]
+    arrays = [{k: v for k, v in vars(s).items() if isinstance(v, np.ndarray)} for s in spreads]
+    columns = {name: np.concatenate([of[name] for of in arrays]) for name in arrays[0]}
+    return dataclasses.replace(spreads[0], **columns)
 
 
 def wilson(share: Array, rows: Array, alpha: float) -> tuple[Array, Array]:

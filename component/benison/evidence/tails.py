@@ -174,11 +174,16 @@ def student_quantile(alpha: float, df: Array) -> Array:
     >>> student_quantile(0.025, np.array([1.0, 19.0, 1e6])).round(4)
     array([12.7062,  2.093 ,  1.96  ])
     """
+    # Many points of a slice have the same degrees of freedom.
+    unique, back = np.unique(df, return_inverse=True)
+    return _each_quantile(alpha, unique)[back].reshape(np.shape(df))
+
+
+def _each_quantile(alpha: float, df: Array) -> Array:
+    """By Newton's method on the logarithms of both, in which tails are nearly straight."""
     with np.errstate(all="ignore"):
         t = np.full(np.shape(df), max(normal_quantile(alpha), 1e-3))
-        for _ in range(
-            12
-        ):  # Newton's method on the logarithms of both, in which tails are nearly straight
+        for _ in range(12):
             tail = student_tail(t, df)
             slope = -t * _density(t, df) / tail
             step = (np.log(tail) - math.log(alpha)) / slope
