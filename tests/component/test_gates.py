@@ -279,7 +279,7 @@ def _falls(allowed: float) -> dict[str, Any]:
             fall(-0.02),
             "binary_accuracy of hour=0 fell by 0.0208418 against the baseline (0.901103 -> 0.880262, 2,447 "
             "examples; of the 147 on which the models differ 99 were lost, 48 won): undecided; 2,447 examples "
-            "cannot tell whether it fell by more than 0.02, about 800,000 could.",
+            "cannot tell whether it fell by more than 0.02, and it is so near the bound that more may not either.",
         ),
         (
             {"value_threshold": {"lower_bound": 0.85}, "evidence": "not_worse"},

@@ -96,6 +96,13 @@ def test_names_the_file_that_has_the_failures_that_are_not_listed(
     assert "... and 4,221 more in checks.parquet" in capsys.readouterr().out
 
 
+def test_a_metric_without_rows_has_no_table(
+    runs: list[EvalResult], capsys: pytest.CaptureFixture[str]
+) -> None:
+    result_tables.show(runs[0], ["auc"], 0)
+    assert "its 0" not in capsys.readouterr().out
+
+
 def test_how_a_metric_is_spread_over_slices(runs: list[EvalResult]) -> None:
     text = show(runs[0].path, "--metric", "auc")
     values = [runs[0].value("auc", name) for name in runs[0].slices() if name != "Overall"]

@@ -119,7 +119,8 @@ class CellsEstimator(Estimator):
 
 def _tested(value: Array, error: Array, degrees: Array) -> Student:
     """Values with their errors; where there is no value without one row it takes more rows."""
-    return Student(value, error, np.where(np.isnan(error), 0.0, degrees), "cells")
+    degrees = np.where(np.isnan(error) & np.isfinite(degrees), 0.0, degrees)
+    return Student(value, error, degrees, "cells")
 
 
 def _marginal(state: CellCounts, paired: bool, baseline: bool) -> Marginal:

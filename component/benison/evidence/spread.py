@@ -29,6 +29,7 @@ from benison.evidence.tails import (
 Bound: TypeAlias = "Array | float"
 Test: TypeAlias = Callable[[Array], Mask]
 
+OVERFLOW = "overflow"  # squares of values or weights are no numbers: there is no interval
 _EXACT_ROWS = 200
 """Shares of fewer rows have exact limits."""
 _EXACT_VARIANCE = 1000.0
@@ -130,11 +131,13 @@ class Student(Spread):
 
     @property
     def is_unknown(self) -> Mask:
-        return np.asarray(~np.isfinite(self.error) & (self.degrees > 0))
+        # Squares of weights that are no numbers leave no degrees of freedom either.
+        return np.asarray(~np.isfinite(self.error) & ~(self.degrees <= 0))
 
     @property
     def method(self) -> list[str]:
-        return [self.label] * len(self.measured)
+        beyond = self.is_unknown & np.isfinite(self.measured)
+        return [OVERFLOW if i else self.label for i in beyond.tolist()]
 
     def p_below(self, bound: Bound) -> Array:
         return student_tail(-self._distance(bound), self.degrees)

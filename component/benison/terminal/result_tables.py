@@ -46,6 +46,8 @@ def show(result: EvalResult, metrics: Sequence[str], worst: int) -> None:
     probes(result)
     out = console()
     for name, rows in worst_of.items():
+        if not rows:
+            continue
         directed = result.is_bad_when_high(name) is not None
         which = "worst slices" if directed else f"lowest slices ({UNDIRECTED})"
         if any(row["structured"] is not None for row in rows):

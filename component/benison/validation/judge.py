@@ -283,7 +283,8 @@ def _open_note(name: str, values: Values, judged: Judged, i: int, config: EvalCo
     least, rests = config.options.min_slice_size or 1, values.evaluated[i]
     if rests >= least:
         return (
-            f"How far {name} may be from the true value is not known, so evidence cannot judge it."
+            f"How far {name} may be from the true value is not known, so evidence cannot judge it, as where "
+            "weights or values are so large or small that their squares are no numbers."
         )
     return (
         f"{name} rests on {rests:,} of {values.examples[i]:,} examples, fewer than min_slice_size "

@@ -22,6 +22,7 @@ from benison.validation.terms import (
     UNDECIDED,
 )
 
+_FAR = 0.1  # of what is within a standard error of its bound both p-values are above 0.15
 _SMALLEST_DIGIT = -300  # of smaller numbers the last of three digits may be no float
 
 
@@ -111,8 +112,15 @@ def _cannot_tell(check: CheckFacts) -> str:
             f"{rows} do not tell how far it may be from the true one, as where none differ or of a class, "
             f"clusters or row keys too few are there, and so not whether {what}"
         )
-    could = "" if check.needed_examples is None else f", {rows_text(check.needed_examples)} could"
-    return f"{rows} cannot tell whether {what}{could}"
+    if check.needed_examples is not None:
+        return f"{rows} cannot tell whether {what}, {rows_text(check.needed_examples)} could"
+    near = ", and it is so near the bound that more may not either" if _is_near(check) else ""
+    return f"{rows} cannot tell whether {what}{near}"
+
+
+def _is_near(check: CheckFacts) -> bool:
+    """Whether what is judged is within about a standard error of its bound."""
+    return min(check.p_value, 1 - check.p_value) > _FAR
 
 
 def _cure(check: CheckFacts) -> str:
