@@ -120,7 +120,7 @@ def discrimination(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> tuple[float, 
 
 
 def calibration_plot(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> np.ndarray:
-    bucket = np.searchsorted(np.linspace(0, 1, 1001), p, side="right")
+    bucket = np.searchsorted(np.arange(1001) / 1000, p, side="right")
     sums = [[(w * x)[bucket == i].sum() for i in range(1002)] for x in (y, p, np.ones_like(p))]
     return np.concatenate(sums)
 
@@ -258,14 +258,14 @@ def cosine(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
 
 
 def expected_calibration_error(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
-    bucket = np.digitize(p, np.linspace(0, 1, 11)[1:-1])
+    bucket = np.digitize(p, np.arange(1, 10) / 10)
     distances = [abs((w * (p - y))[bucket == i].sum()) for i in range(10)]
     return sum(distances) / w.sum()
 
 
 def brier_terms(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> tuple[float, ...]:
     """Reliability, resolution and uncertainty bucket by bucket, and the two terms within buckets."""
-    bucket, share = np.digitize(p, np.linspace(0, 1, 11)[1:-1]), w / w.sum()
+    bucket, share = np.digitize(p, np.arange(1, 10) / 10), w / w.sum()
     base = np.average(y, weights=w)
     terms = np.zeros(4)
     for k in np.unique(bucket[w > 0]):
