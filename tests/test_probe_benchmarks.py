@@ -18,7 +18,6 @@ from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
 import benison
 from benison.errors import ConfigError
-from benison.probes import counted_labels
 from benison.probes.counted_labels import CountedLabels
 from benison.probes.subject import Gain, WholeRows
 from tests.test_probes import sound, trips
@@ -222,29 +221,68 @@ def test_counts_are_the_same_on_every_engine(kind: str, tmp_path: Path) -> None:
         assert one["sentence"] == other["sentence"]
 
 
-@pytest.mark.parametrize("features", [(), ("fare",), ("fare", "city")], ids=str)
-def test_counts_of_parts_are_those_of_all(
-    features: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+def of_many_values(kind: str, rows: int = 200_000) -> tuple[pa.Table, str]:
+    """Rows with more combinations of values than are counted, and the metric of them."""
+    rng = np.random.default_rng(3)
+    share, (a, b) = rng.random(rows), rng.lognormal(size=(2, rows))
+    if kind == "narrow":  # the last bits of a feature say all, of which the model has a part
+        tip = (rng.random(rows) < share).astype(int)
+        columns = {"a": 1_000 + share, "b": b, "tip": tip, "score": 0.2 + 0.6 * share}
+        return pa.table(columns), "BrierScore"
+    tip = rng.normal(10, 3, rows)
+    if kind == "apart":  # most labels are near each other, others are of any size
+        tip = np.where(rng.random(rows) < 0.6, 1_000 + share, np.exp(-700 * share))
+    score = np.full(rows, np.median(tip))
+    name = "MeanAbsoluteError" if kind == "apart" else "MeanSquaredError"
+    return pa.table({"a": a, "b": b, "tip": tip, "score": score}), name
+
+
+@pytest.mark.parametrize(
+    ("kind", "features", "gain", "bound"),
+    [("narrow", ["a", "b"], -0.0125, 0), ("idle", ["a", "b"], 0.1125, 0), ("apart", [], 0, -0.01)],
+)
+def test_values_too_many_to_count_are_not_rounded(
+    kind: str, features: list[str], gain: float, bound: float
 ) -> None:
-    """However rows are split, where numbers are rounded down too; all rows and weights stay."""
-    monkeypatch.setattr(counted_labels, "MOST", 500)
+    """Cells of rounded numbers took a feature for one value, and labels in them for their mean."""
+    table, metric = of_many_values(kind)
+    name = "better_than_slice_mean" if features else "better_than_majority"
+    probe = {"name": name, "features": features, "at_least": bound}
+    config = asked(probe, prediction_key="score")
+    config["metrics_specs"] = [{"metrics": [metric]}]
+    config["debugging"]["rows"] = 10_000
+    result = benison.evaluate(table, config)
+    (row,) = result.probes.to_pylist()
+    assert "10,000 of 200,000 rows)" in row["sentence"]
+    assert row["lower"] <= gain <= row["upper"]
+    assert result.verdict.status == ("not_blessed" if gain < bound else "blessed")
+
+
+@pytest.mark.parametrize("features", [(), ("fare",), ("fare", "city")], ids=str)
+def test_counts_of_parts_are_those_of_all(features: tuple[str, ...]) -> None:
+    """However rows are split; all rows and weights stay."""
     table = labelled("numbers", 3_000).combine_chunks()
-    label, weight = (table[name].to_numpy() for name in ("tip", "weight"))
+    label, weight = (table[name].to_numpy().round(1) for name in ("tip", "weight"))
     folds = np.arange(3_000) % 5
 
     def cells(part: slice) -> CountedLabels:
         own = {name: table[name].combine_chunks()[part] for name in features}
+        if features:
+            own["fare"] = pa.array(
+                [None if of > 1 else round(of, 1) for of in own["fare"].to_pylist()]
+            )
         return CountedLabels.of(own, folds[part], label[part], weight[part])
 
     def known(of: CountedLabels) -> dict[tuple[Any, ...], tuple[float, ...]]:
         keys = zip(*(c.to_pylist() for c in of.features.values()), of.folds, strict=True)
         rounded = zip(of.labels.round(6), of.rows, of.weights.round(9), strict=True)
-        return {(*key, row[0]): row for key, row in zip(keys, rounded, strict=True)}
+        found = {(*key, row[0]): row for key, row in zip(keys, rounded, strict=True)}
+        assert len(found) == len(of.labels) < 3_000
+        return found
 
     parts = [cells(slice(a, b)) for a, b in itertools.pairwise([0, 10, 1_200, 1_201, 3_000])]
     whole = cells(slice(0, 3_000))
     for order in (parts, parts[::-1]):
         assert known(functools.reduce(CountedLabels.merge, order)) == known(whole)
-    assert len(whole.labels) <= 500
     assert (whole.rows.sum(), whole.weights.sum()) == (3_000, pytest.approx(weight.sum()))
     assert (whole.rows * whole.labels).sum() == pytest.approx(label.sum())

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import bisect
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -15,12 +14,11 @@ from benison.data.batch import Array, Extracts, Index, Target
 from benison.data.mixing import mixed
 from benison.data.values import is_list, is_measured, single_values, undictionary
 from benison.probes import changes
-from benison.probes.residual_bins import MANTISSA, lowest, ranks_of
 
 OUTPUT_KEY = "counted_labels"
 FOLDS = 5
 MOST = 2**16
-"""So many cells are kept apart; of numbers as few last bits are left out as make them so many."""
+"""So many cells are kept, and none of more: rounded to fewer they would be other features and labels."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,10 +28,9 @@ class CountedLabels:
     Attributes:
         features: By name, numbers as float64: [K] each.
         folds: int64[K], of which each has the rows that one learns from, or all 0.
-        labels: Of its rows, their mean where several are one: float64[K].
+        labels: float64[K].
         rows: float64[K].
         weights: The sum of their weights: float64[K].
-        dropped: How many of the last bits of numbers are left out.
     """
 
     features: Mapping[str, pa.Array]
@@ -41,7 +38,6 @@ class CountedLabels:
     labels: Array
     rows: Array
     weights: Array
-    dropped: int = 0
 
     @classmethod
     def of(
@@ -61,39 +57,29 @@ class CountedLabels:
         )
         folds = np.concatenate([self.folds, other.folds])
         features = {name: _joined(of, other.features[name]) for name, of in self.features.items()}
-        dropped = max(self.dropped, other.dropped)
-        return CountedLabels(features, folds, labels, rows, weights, dropped)._summed()
+        return CountedLabels(features, folds, labels, rows, weights)._summed()
 
     def _summed(self) -> CountedLabels:
-        dropped = self.dropped
-        if len(self.labels) > MOST:
-            bits = range(MANTISSA + 1)
-            dropped = bisect.bisect_left(
-                bits, True, dropped, key=lambda at: len(np.unique(self._codes(at))) <= MOST
-            )
-        _, firsts, codes = np.unique(self._codes(dropped), return_index=True, return_inverse=True)
+        _, firsts, codes = np.unique(self._codes, return_index=True, return_inverse=True)
         rows, weights = (
             np.bincount(codes, of, len(firsts)).astype(np.float64)
             for of in (self.rows, self.weights)
         )
-        # Where all labels of a cell are one, their mean is to be that label, digit by digit.
-        near = self.labels[firsts]
-        labels = near + np.bincount(codes, self.rows * (self.labels - near[codes])) / rows
-        taken = {name: of.take(pa.array(firsts)) for name, of in self.features.items()}
-        features = {name: _lowered(of, dropped) for name, of in taken.items()}
-        return CountedLabels(features, self.folds[firsts], labels, rows, weights, dropped)
+        features = {name: of.take(pa.array(firsts)) for name, of in self.features.items()}
+        return CountedLabels(features, self.folds[firsts], self.labels[firsts], rows, weights)
 
-    def _codes(self, dropped: int) -> Index:
+    @property
+    def _codes(self) -> Index:
         """The cell of each row: int64[N]."""
         codes = self.folds
         for column in (*self.features.values(), pa.array(self.labels)):
-            own = _numbered(column, dropped)
+            own = _numbered(column)
             _, codes = np.unique(codes * (own.max(initial=0) + 1) + own, return_inverse=True)
         return np.asarray(codes, np.int64)
 
     @property
     def are_too_many(self) -> bool:
-        """Whether there are more cells than are kept apart, as of an id."""
+        """Whether there are more cells than are kept, as of an id, or of two features that are measured."""
         return len(self.labels) > MOST
 
     @property
@@ -114,24 +100,16 @@ def _joined(a: pa.Array, b: pa.Array) -> pa.Array:
     return pa.concat_arrays([a.cast(kind), b.cast(kind)])
 
 
-def _lowered(column: pa.Array, dropped: int) -> pa.Array:
-    return lowest(_floats(column), dropped) if is_measured(column.type) else column
-
-
-def _floats(column: pa.Array) -> Array:
-    return np.asarray(column.to_numpy(zero_copy_only=False), np.float64)
-
-
-def _numbered(column: pa.Array, dropped: int) -> Index:
+def _numbered(column: pa.Array) -> Index:
     if is_measured(column.type):
-        ranks = ranks_of(_floats(column)) >> dropped
-        return np.asarray(np.unique(ranks, return_inverse=True)[1], np.int64)
+        floats = column.to_numpy(zero_copy_only=False)
+        return np.asarray(np.unique(floats, return_inverse=True)[1], np.int64)
     codes = column.dictionary_encode(null_encoding="encode").indices
     return np.asarray(codes.to_numpy(zero_copy_only=False), np.int64)
 
 
 State: TypeAlias = "dict[tuple[Target, tuple[str, ...]], CountedLabels | None]"
-"""None of what cannot be counted: features with too many values, or with several in a row."""
+"""None of what cannot be counted: too many values of features and labels, or several in a row."""
 
 
 @dataclasses.dataclass(frozen=True)

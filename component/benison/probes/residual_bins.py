@@ -24,7 +24,7 @@ OF_PREDICTION = "the prediction"
 """What stands for the prediction among the columns."""
 MOST = 4_096
 """So many values are kept apart; of numbers with more as few last bits are left out as make them so many."""
-MANTISSA = 52  # bits: without them floats are 4,092 octaves
+_MANTISSA = 52  # bits: without them floats are 4,092 octaves
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,24 +91,26 @@ class ResidualMoments:
 def _coarse(values: pa.Array, dropped: int) -> tuple[pa.Array, int]:
     """Numbers as the lowest of their cell, float64, and how many bits that leaves out, `dropped` or more."""
     floats = np.asarray(floats_of(values).to_numpy(zero_copy_only=False))
-    ranks = ranks_of(floats)
+    ranks = _ranks_of(floats)
     ordered = np.unique(ranks[np.isfinite(floats)])
 
     def are_few(bits: int) -> bool:
         return bool(np.count_nonzero(np.diff(ordered >> bits)) < MOST)
 
-    dropped = bisect.bisect_left(range(MANTISSA), True, dropped, key=are_few)
-    return lowest(floats, dropped), dropped
+    dropped = bisect.bisect_left(range(_MANTISSA), True, dropped, key=are_few)
+    return _lowest(floats, dropped), dropped
 
 
-def lowest(floats: Array, dropped: int) -> pa.Array:
+def _lowest(floats: Array, dropped: int) -> pa.Array:
     """The lowest number of the cell of each, without so many of its last bits; NaN is null."""
-    ranks = ranks_of(floats) >> dropped << dropped
-    cells = np.where(np.isfinite(floats), ranks_of(ranks.view(np.float64)).view(np.float64), floats)
+    ranks = _ranks_of(floats) >> dropped << dropped
+    cells = np.where(
+        np.isfinite(floats), _ranks_of(ranks.view(np.float64)).view(np.float64), floats
+    )
     return pa.array(cells, mask=np.isnan(floats))
 
 
-def ranks_of(floats: Array) -> Index:
+def _ranks_of(floats: Array) -> Index:
     """The bits of floats as whole numbers in the same order, its own inverse: int64[N]."""
     bits = np.ascontiguousarray(floats).view(np.int64)
     return np.asarray(bits ^ ((bits >> 63) & np.int64(2**63 - 1)))
