@@ -276,8 +276,8 @@ def ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Array:
     array([0.5, nan])
     """
     top, bottom = np.asarray(numerator, float), np.asarray(denominator, float)
-    if bottom.all():  # which is looked up before it is broadcast, and spares the mask
-        return np.asarray(top / bottom)
-    top, bottom = np.broadcast_arrays(top, bottom)
-    quotient: Array = np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom != 0)
+    with np.errstate(all="ignore"):
+        quotient = np.asarray(top / bottom)
+    if not bottom.all():
+        np.copyto(quotient, np.nan, where=bottom == 0)
     return quotient

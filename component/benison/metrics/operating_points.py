@@ -66,16 +66,17 @@ class OperatingPoint(CurveMetric):
         return {"": tuple(dataclasses.replace(self, **{self.bound: each}) for each in bounds)}
 
     def at(self, curve: Curve) -> Array:
-        sign = -1 if self.limit == "fall_out" else 1
-        limit, wanted = sign * _RATES[self.limit](curve), _RATES[self.wanted](curve)
+        limit, wanted = _RATES[self.limit](curve), _RATES[self.wanted](curve)
+        # A handful, each with a choice of its own.
+        bounds = np.atleast_1d(getattr(self, self.bound))
+        values = np.stack([_largest(wanted, self._reached(limit, each)) for each in bounds], axis=1)
         defined = np.isfinite(curve.positives + curve.negatives)
-        otherwise = np.where(defined & (curve.positives > 0), self.unreached, np.nan)[:, 0]
-        bounds = np.atleast_1d(
-            getattr(self, self.bound)
-        )  # a handful, each with a choice of its own
-        good = ((limit >= sign * bound - _REACHED) & defined for bound in bounds)
-        values = np.stack([_largest(wanted, chosen, otherwise) for chosen in good], axis=1)
+        otherwise = np.where(defined & (curve.positives > 0), self.unreached, np.nan)
+        values = np.where(defined & ~np.isneginf(values), values, otherwise)
         return values.reshape(len(values), *self._shape())
+
+    def _reached(self, limit: Array, bound: float) -> Mask:
+        return limit <= bound + _REACHED if self.limit == "fall_out" else limit >= bound - _REACHED
 
     def curves(self, state: Any) -> Iterator[Curve]:
         """Thresholds of one's own are the only ones that count: not even the two ends are added."""
@@ -99,10 +100,10 @@ _RATES: dict[str, Callable[[Curve], Array]] = {
 }
 
 
-def _largest(values: Array, where: Mask, otherwise: Array) -> Array:
-    """The largest value of each row where the condition holds: float64[n]."""
-    chosen = np.where(where & ~np.isnan(values), values, -np.inf).max(axis=1)
-    return np.where(np.isneginf(chosen), otherwise, chosen)
+def _largest(values: Array, where: Mask) -> Array:
+    """The largest value of each row where the condition holds, but NaN; -inf if there is none: float64[n]."""
+    largest: Array = np.fmax.reduce(np.where(where, values, -np.inf), axis=1, initial=-np.inf)
+    return largest
 
 
 @dataclasses.dataclass(frozen=True)

@@ -77,7 +77,7 @@ class KolmogorovSmirnov(CurveMetric):
 
     def at(self, curve: Curve) -> Array:
         apart = curve.recall - curve.fall_out
-        return np.asarray(np.abs(apart).max(axis=1))
+        return np.asarray(np.abs(apart, out=apart).max(axis=1))
 
     def extremes(self, curve: Curve) -> tuple[Array, Array]:
         # The points themselves are certain; between two of them either order may reach further.

@@ -91,12 +91,19 @@ class Curve:
 
     def _through(self, tp: Array, fp: Array) -> Curve:
         """With one more point between any two."""
-        both = np.repeat(self.tp, 2, axis=1)[:, :-1], np.repeat(self.fp, 2, axis=1)[:, :-1]
-        both[0][:, 1::2], both[1][:, 1::2] = tp, fp
         steps = self.steps
         return dataclasses.replace(
-            self, tp=both[0], fp=both[1], steps=lambda: np.repeat(steps(), 2, axis=1)[:, :-1]
+            self,
+            tp=_alternating(self.tp, tp),
+            fp=_alternating(self.fp, fp),
+            steps=lambda: np.repeat(steps(), 2, axis=1)[:, :-1],
         )
+
+
+def _alternating(points: Array, between: Array) -> Array:
+    both = np.empty((len(points), points.shape[1] + between.shape[1]))
+    both[:, ::2], both[:, 1::2] = points, between
+    return both
 
 
 def score_curves(ranks: Ranks) -> Iterator[Curve]:
