@@ -387,4 +387,6 @@ def divided(keys: Index, width: int) -> tuple[Index, Index]:
     (array([1, 2]), array([0, 2]))
     """
     quotients = keys // width
-    return quotients, keys - quotients * width
+    remainders = quotients * width
+    np.subtract(keys, remainders, out=remainders)  # without a third array
+    return quotients, remainders
