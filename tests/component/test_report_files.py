@@ -72,6 +72,8 @@ def test_nor_do_other_commands(inputs: list[str], words: list[str], name: str) -
     [
         ["gate", "out", "--junit", "out/verdict.json"],
         ["gate", "out", "--summary", "out/new.md"],
+        ["gate", "out", "--summary", "out/new/deep/page.md"],
+        ["report", "out", "--output", "out/new/page.html"],
         ["report", "out", "--output", "out/report.html"],
         ["publish", "out", "--to", "dvc=link/metrics.json"],
     ],
@@ -79,10 +81,36 @@ def test_nor_do_other_commands(inputs: list[str], words: list[str], name: str) -
 def test_nothing_is_written_into_a_result(inputs: list[str], words: list[str]) -> None:
     run(*inputs)
     Path("link").symlink_to("out")
+    Path("out/new").mkdir()  # which no digest knows
     done = run(*words)
     assert done.exit_code == 2
     assert "sealed as it is" in " ".join(done.stderr.split())
     assert run("verify", "out").exit_code in {0, 1}  # 2 where a byte differs
+
+
+@pytest.mark.parametrize("option", ["--junit", "--summary"])
+@pytest.mark.parametrize("name", ["out/report.md", "./out/deep/report.md"])
+def test_nor_into_one_that_is_to_be_made(inputs: list[str], option: str, name: str) -> None:
+    done = run(*inputs, option, name)
+    assert done.exit_code == 2
+    assert "would be in the output out" in " ".join(done.stderr.split())
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "content"),
+    [
+        (["gate", "out", "--junit"], "pom.xml", '<?xml version="1.0"?>\n<project></project>'),
+        (["report", "out", "--output"], "README.md", "<!-- title -->\n# Mine\n"),
+    ],
+)
+def test_marks_that_several_kinds_begin_with_tell_none(
+    inputs: list[str], words: list[str], name: str, content: str
+) -> None:
+    run(*inputs)
+    Path(name).write_text(content, encoding="utf-8")
+    assert run(*words, name).exit_code == 2
+    assert Path(name).read_text(encoding="utf-8") == content
 
 
 def test_older_reports_are_replaced_and_summaries_added_to(inputs: list[str]) -> None:

@@ -109,6 +109,20 @@ def test_each_command_takes_a_pipeline_and_refuses_what_is_not_of_it(
     assert call(url, "lineage", theirs["id"]).exit_code == 2
 
 
+def test_what_two_pipelines_have_read_is_of_both(url: str, tmp_path: Path) -> None:
+    for pipeline in ("taxi", "bikes"):
+        run = dataclasses.replace(
+            make_run(tmp_path / pipeline, pipeline=pipeline),
+            examples=(str(tmp_path / "all.parquet"),),
+        )
+        lineage.connect(url).begin(run).complete(BLESSED)
+    for pipeline in ("taxi", "bikes"):
+        words = (tmp_path / "all.parquet", "--pipeline", pipeline)
+        assert as_json(url, "lineage", *words, pipeline=False)["name"] == str(words[0])
+    unknown = call(url, "lineage", tmp_path / "all.parquet", "--pipeline", "", pipeline=False)
+    assert unknown.exit_code == 2
+
+
 def test_an_override_ends(judged: str, tmp_path: Path) -> None:
     end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=1)
     decision = {"by": "ada", "reason": "r", "until": end.isoformat()}

@@ -237,9 +237,9 @@ def plot(columns: Any, metric: str, config: Any, spec: Any = None) -> dict[str, 
 
 
 def test_the_calibration_of_the_second_best_class() -> None:
-    """By bins of a tenth: below 0, [0.1, 0.2), [0.4, 0.5), [0.6, 0.7) as 0.7 is 0.7 less a rounding, from 1 up."""
+    """By bins of a tenth: below 0, [0.1, 0.2), [0.4, 0.5), [0.7, 0.8), from 1 up."""
     made = plot(EIGHT, "CalibrationPlot", {"num_buckets": 10}, {"binarize": {"k_list": [2]}})
-    filled = [0, 2, 5, 7, 11]
+    filled = [0, 2, 5, 8, 11]
     for column, expected in (
         ("label", [0, 8, 3, 0, 0]),
         ("prediction", [-0.8, 0.8, 3.2, 5.6, 8.4]),

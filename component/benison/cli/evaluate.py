@@ -180,7 +180,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
     ] = None,
 ) -> None:
     """The command behind EVALUATE_HELP."""
-    reports = Reports(None, None) if dry_run else Reports(junit, summary)
+    reports = Reports() if dry_run else Reports(junit, summary, output)
     with errors(as_json), reports.promised(), terminal.progress(quiet=as_json) as progress:
         arguments = read_spec(
             spec or {},
@@ -369,12 +369,7 @@ def verify(
     with errors(as_json):
         with nullcontext() if model is None else readable(model) as served:
             manifest = blessing.verify(locate(output, OutputError), served, examples or ())
-        verdict, note = manifest["verdict"], ""
-        if metadata is not None:
-            recorded = check_recorded(output, metadata, pipeline)
-            verdict, note = recorded.status, recorded.note
-        elif pipeline is not None:
-            check_pipeline(output, pipeline)
+        verdict, note = _standing(output, metadata, pipeline) or (manifest["verdict"], "")
     if as_json:
         compared = {"data": "unchanged" if examples else "not compared"}
         print(json.dumps({"ok": True, "verdict": verdict, "note": note, **compared}))
@@ -384,3 +379,17 @@ def verify(
         if not examples:
             print("The data were not compared; name them with --examples.")
     raise typer.Exit(0 if verdict == "blessed" else NOT_BLESSED)
+
+
+def _standing(output: str, metadata: str | None, pipeline: str | None) -> tuple[str, str] | None:
+    """The verdict as a store has it now, and why; None without a store.
+
+    Raises:
+        BenisonError: It is not recorded there, or is of another pipeline.
+    """
+    if metadata is not None:
+        recorded = check_recorded(output, metadata, pipeline)
+        return recorded.status, recorded.note
+    if pipeline is not None:
+        check_pipeline(output, pipeline)
+    return None

@@ -101,7 +101,9 @@ def addressed(run: Run, mounts: Mapping[str, str]) -> Run:
     """The run with the addresses of what is mounted here, which hold on other machines too."""
 
     def address(path: str) -> str:
-        pairs = ((prefix, folder) for prefix, folder in mounts.items() if path.startswith(folder))
+        pairs = (
+            pair for pair in mounts.items() if f"{path}/".startswith(f"{pair[1].rstrip('/')}/")
+        )
         return next((prefix + path.removeprefix(folder) for prefix, folder in pairs), path)
 
     def of_model(files: ModelFiles | None) -> ModelFiles | None:

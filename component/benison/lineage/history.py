@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import Any
 
@@ -104,14 +104,14 @@ def is_expired(artifact: Any) -> bool:
 def is_produced_in(store: Store, artifact_id: int, pipeline: str) -> bool:
     """Whether an execution of this pipeline has this artifact among its outputs."""
     events = store.get_events_by_artifact_ids([artifact_id])
-    producers = {e.execution_id for e in events if _is(e, *_PRODUCED)}
-    names = (
-        context.name
-        for execution in producers
-        for context in store.get_contexts_by_execution(execution)
-        if context.type == "pipeline"
-    )
-    return pipeline in names
+    return pipeline in _pipelines_of(store, (e for e in events if _is(e, *_PRODUCED)))
+
+
+def _pipelines_of(store: Store, events: Iterable[Any]) -> Iterator[str]:
+    """The pipelines that have executions with these events."""
+    for execution in {event.execution_id for event in events}:
+        contexts = store.get_contexts_by_execution(execution)
+        yield from (context.name for context in contexts if context.type == "pipeline")
 
 
 def withdraw_expired(store: Store, pipeline: str) -> None:
@@ -151,7 +151,7 @@ def trace(store: Store, target: str, pipeline: str | None = None) -> Node:
 
 
 def find(store: Store, target: str, pipeline: str | None = None) -> Any:
-    """The artifact that an id, a URI or a path names, of those of a pipeline if one is given.
+    """The artifact that an id, a URI or a path names, made or read by the pipeline if one is given.
 
     Raises:
         MetadataError: The store has no such artifact.
@@ -163,7 +163,8 @@ def find(store: Store, target: str, pipeline: str | None = None) -> Any:
     for uri in (*uris, *above):
         artifacts = artifacts or store.get_artifacts_by_uri(uri)
     if pipeline is not None:
-        artifacts = [each for each in artifacts if is_produced_in(store, each.id, pipeline)]
+        events = {each.id: store.get_events_by_artifact_ids([each.id]) for each in artifacts}
+        artifacts = [a for a in artifacts if pipeline in _pipelines_of(store, events[a.id])]
     if not artifacts:
         raise no_artifact(store.connection.shown, target, pipeline)
     return max(artifacts, key=lambda a: (a.type == "ModelBlessing", a.id))

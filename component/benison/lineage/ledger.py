@@ -123,7 +123,7 @@ class Ledger:
         """
         blessing = self.sink.recorded_at(output, pipeline)
         if blessing is None:
-            of = f" of the pipeline {pipeline!r}" if pipeline else ""
+            of = "" if pipeline is None else f" of the pipeline {pipeline!r}"
             raise MetadataError(
                 f"{output} is not recorded: it is not of a named run, and {self.sink.shown} has no finished "
                 f"evaluation{of} there. Evaluate with --pipeline and --run; what TFX has not finished, it "

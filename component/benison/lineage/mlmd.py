@@ -193,9 +193,11 @@ class MetadataSink:
 
     def recorded_at(self, output: str, pipeline: str | None) -> Blessing | None:
         verdict = history.verdict_at(self.store, output)
-        if verdict and pipeline and not history.is_produced_in(self.store, verdict.id, pipeline):
+        if verdict is None or not (
+            pipeline is None or history.is_produced_in(self.store, verdict.id, pipeline)
+        ):
             return None
-        return verdict and self._newest_decision(verdict)
+        return self._newest_decision(verdict)
 
     def _newest_decision(self, verdict: Any) -> Blessing:
         decided = decisions.overrides_of(self.store, [verdict.id])

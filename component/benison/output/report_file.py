@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from benison.errors import OutputError
@@ -12,6 +14,7 @@ from benison.output.upload import MANIFEST
 from benison.paths import Location, check_writable, locate, write, write_whole
 
 _HEAD = 4096  # bytes; enough for what a file begins with, however it is indented
+_DECLARATION = re.compile(rb"^<\?xml.*?\?>")  # which any file of XML may begin with
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,13 +29,13 @@ class ReportKind:
 
     def fits(self, suffix: str, head: bytes) -> bool:
         """Whether a file is of this kind, or holds nothing."""
-        begun = b"".join(head.removeprefix(b"\xef\xbb\xbf").lower().split())
+        begun = _DECLARATION.sub(b"", b"".join(head.removeprefix(b"\xef\xbb\xbf").lower().split()))
         named = not self.endings or suffix.lower() in self.endings
         return not begun or (named and begun.startswith(self.starts))
 
 
-PAGE = ReportKind("an HTML page", (b"<!doctypehtml", b"<html", b"<!--"))
-JUNIT = ReportKind("a JUnit file", (b"<?xml", b"<testsuite"))
+PAGE = ReportKind("an HTML page", (b"<!doctypehtml", b"<html"))
+JUNIT = ReportKind("a JUnit file", (b"<testsuite",))
 PROMETHEUS = ReportKind("a file of Prometheus' metrics", (b"#helpbenison_",))
 SUMMARY = ReportKind("a page of Markdown (.md)", endings=("", ".md", ".markdown", ".txt"))
 CARD = ReportKind("a model card")  # its writer looks for the mark
@@ -104,13 +107,36 @@ def check_outside(location: Location) -> None:
         OutputError: The file is in a result.
         OSError: The folder cannot be looked at.
     """
-    folder = (
-        Path(os.path.realpath(location)).parent if isinstance(location, Path) else location.parent
-    )
-    if all((folder / name).is_file() for name in (MANIFEST, "verdict.json")):
+    for folder in _folders_above(location):
+        if all((folder / name).is_file() for name in (MANIFEST, "verdict.json")):
+            raise OutputError(
+                f"{location} would be in the result {folder}, which is sealed as it is. Name another file."
+            )
+
+
+def check_not_below(path: str | os.PathLike[str], output: str | os.PathLike[str]) -> None:
+    """Refuse a report in an output that is still to be made, which appears whole or not at all.
+
+    Raises:
+        OutputError: The file would be in it.
+    """
+    location, folder = locate(path, OutputError), locate(output, OutputError)
+    if str(_resolved(folder)) in map(str, _folders_above(location)):
         raise OutputError(
-            f"{location} would be in the result {folder}, which is sealed as it is. Name a file elsewhere."
+            f"{path} would be in the output {output}, which is sealed when it is made. Name a file elsewhere."
         )
+
+
+def _folders_above(location: Location) -> Iterator[Location]:
+    """The folder of a file, and all above it but a root."""
+    folder = _resolved(location).parent
+    while folder.name:
+        yield folder
+        folder = folder.parent
+
+
+def _resolved(location: Location) -> Location:
+    return Path(os.path.realpath(location)) if isinstance(location, Path) else location
 
 
 def _head(location: Location) -> bytes:

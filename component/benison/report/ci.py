@@ -26,7 +26,7 @@ import pyarrow.compute as pc
 
 from benison.config.weak_slice_options import CHANGE as CHANGE_LOSS
 from benison.errors import visible
-from benison.output.report_file import JUNIT, SUMMARY, ReportFile
+from benison.output.report_file import JUNIT, SUMMARY, ReportFile, check_not_below
 from benison.results.result import EvalResult
 from benison.table.key import CHANGE, KEY_COLUMNS, VALUE, Key
 from benison.table.slices import slice_ids
@@ -53,6 +53,8 @@ class Reports:
 
     junit: str | os.PathLike[str] | None = None
     summary: str | os.PathLike[str] | None = None
+    output: str | os.PathLike[str] | None = None
+    """The output that is to be made, if it is known."""
 
     @cached_property
     def _before(self) -> bytes:
@@ -65,8 +67,12 @@ class Reports:
         """Write both files as unfinished, and as failed if the block raises; `write` replaces them.
 
         Raises:
-            OutputError: A file cannot be written; so this is known before the evaluation starts.
+            OutputError: A file cannot be written, or would be in the output; so this is known before the
+                evaluation starts.
         """
+        for path in (self.junit, self.summary):
+            if path is not None and self.output:
+                check_not_below(path, self.output)
         self._write_error("Unfinished", "The evaluation was begun and has not ended.")
         try:
             yield
