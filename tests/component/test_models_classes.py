@@ -271,6 +271,50 @@ def test_scores_of_the_best_classes_alone_are_refused(rows: Any, tmp_path: Path)
             benison.evaluate(data, asked)
 
 
+ONE_EACH = [[0, 0, 1, 1], [0, 0, 0, 0], ["0", "0", "1", "1"], ["1", "1", "1", "0"]]
+
+
+def evaluated_one_each(path: Path, classes: Any, how: str, rows: int) -> dict[str, float]:
+    """Of rows with the score of one class each, so many of them in a row group."""
+    as_it_is = how == "number"
+    made = [
+        {"scores": s if as_it_is else [s], "classes": c if as_it_is else [c]}
+        for s, c in zip([0.9, 0.8, 0.9, 0.7], classes, strict=True)
+    ]
+    columns = {"i": [0, 1, 2, 3], "y": [0, 0, 1, 1], "made": made}
+    is_called = how == "called"
+    table = pa.table({name: columns[name] for name in (["i", "y"] if is_called else ["y", "made"])})
+
+    def model(frame: Any) -> dict[str, Any]:
+        return {n: np.array([made[i][n] for i in frame["i"]]) for n in ("scores", "classes")}
+
+    spec = {"label_key": "y"} if is_called else {"label_key": "y", "prediction_key": "made"}
+    asked = accuracy(spec)
+    asked["metrics_specs"] = [{"metrics": ["BinaryAccuracy", "AUC"]}]
+    pq.write_table(table, path, row_group_size=rows)
+    result = benison.evaluate(path, asked, model=model if is_called else None)
+    return {name: result.value(name) for name in ("binary_accuracy", "auc")}
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+@pytest.mark.parametrize("how", ["list", "number", "called"])
+@pytest.mark.parametrize("classes", ONE_EACH, ids=str)
+def test_the_best_class_alone_is_no_binary_score(
+    classes: Any, how: str, rows: int, tmp_path: Path
+) -> None:
+    with pytest.raises(benison.DataError, match="one other than 1 beside each score"):
+        evaluated_one_each(tmp_path / "d.parquet", classes, how, rows)
+
+
+@pytest.mark.parametrize("how", ["list", "number", "called"])
+@pytest.mark.parametrize("one", [1, "1"])
+def test_the_score_of_class_1_in_all_rows_is_a_binary_score(
+    one: Any, how: str, tmp_path: Path
+) -> None:
+    expected = {"binary_accuracy": 0.5, "auc": pytest.approx(0.375)}
+    assert evaluated_one_each(tmp_path / "d.parquet", [one] * 4, how, 2) == expected
+
+
 def test_the_best_classes_alone_are_no_fault_where_they_are_read_by_name() -> None:
     made = [{"scores": [0.9, 0.7], "classes": row} for row in ([3, 1], [1, 2])]
     table = pa.table({"y": [[1], [3]], "made": made})

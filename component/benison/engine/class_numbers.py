@@ -81,6 +81,7 @@ def _different(target: Target) -> DataError:
     of = joined_name(*target)
     return DataError(
         f"The classes{f' of {of}' if of else ''} beside the scores are not the same in all rows, so that "
-        f"they name no columns of scores. Give the scores of all classes, once each and texts in one order; "
-        f"or ask for metrics that read both by name, such as SetMatchRecall."
+        f"they name no columns of scores, or are one other than 1 beside each score. Give the scores of all "
+        f"classes, once each and texts in one order; leave the classes out where each score is of a positive "
+        f"class; or ask for metrics that read both by name, such as SetMatchRecall."
     )

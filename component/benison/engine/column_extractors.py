@@ -151,10 +151,15 @@ def _numbers(fields: pa.RecordBatch, scores: str) -> dict[str, Any]:
 
 
 def _texts(fields: pa.RecordBatch) -> Mapping[str, Any]:
-    """The fields by name; those of up to C texts in a row as arrays [N, C], without rows that have none."""
+    """The fields by name; those of up to C texts in a row as arrays [N, C], without rows that have none.
+
+    Those of one text in a row are arrays [N].
+    """
     arrays: dict[str, Any] = dict.fromkeys(fields.schema.names)
     for field, column in zip(fields.schema, fields.columns, strict=True):
-        if is_list(field.type) and is_text(innermost(field.type)):
+        if is_text(field.type):
+            arrays[field.name] = np.asarray(undictionary(column).drop_null(), object)
+        elif is_list(field.type) and is_text(innermost(field.type)):
             values, lengths = unlisted(column)
             widths = lengths[lengths > 0]
             texts = np.full((len(widths), widths.max(initial=0)), None)

@@ -150,7 +150,8 @@ def in_class_order(outputs: Mapping[str, Any], name: str) -> tuple[Any, Classes 
 
     TensorFlow's classification signature returns `classes` beside `scores`, which each row may have best
     first. As it stands, and without classes, is what has no number beside each of several scores; None in
-    their place is where rows name different classes, as the best few of more, or one twice.
+    their place is where rows name different classes, as the best few of more, or one twice. The best class
+    alone is one score in a row, which is of the positive class only where that class is 1 in all rows.
 
     >>> order = {"scores": np.array([[0.9, 0.1], [0.8, 0.2]]), "classes": np.array([[1, 0], [0, 1]])}
     >>> scores, classes = in_class_order(order, "scores")
@@ -158,9 +159,11 @@ def in_class_order(outputs: Mapping[str, Any], name: str) -> tuple[Any, Classes 
     ([[0.1, 0.9], [0.8, 0.2]], (0.0, 1.0))
     """
     scores, classes = (np.asarray(outputs.get(key)) for key in (name, "classes"))
-    is_paired = scores.shape == classes.shape and scores.ndim == 2 and scores.shape[1] > 1  # noqa: PLR2004
+    is_paired = scores.shape == classes.shape and scores.ndim in (1, 2)
     if name != "scores" or not is_paired or {scores.dtype.kind, classes.dtype.kind} - {*"iuf"}:
         return outputs[name], ()
+    if classes.size == len(classes):
+        return outputs[name], () if (classes[~np.isnan(classes)] == 1).all() else None
     order = np.argsort(classes, axis=1, kind="stable")
     scores, classes = (np.take_along_axis(x, order, axis=1) for x in (scores, classes))
     named = classes[~np.isnan(classes).any(axis=1)]
@@ -176,15 +179,20 @@ def named_classes(outputs: Mapping[str, Any]) -> Classes | None:
     """The classes that a model returns beside its scores, as TensorFlow's heads do; none without any.
 
     They are its output `all_classes`, or `classes` beside `scores`: the same text in each row. None is where
-    rows have different ones, as the best few of each, which name no columns.
+    rows have different ones, as the best few of each, which name no columns; so does one alone that is not 1.
 
     >>> named_classes({"scores": np.zeros((1, 2)), "classes": np.array([[b"no", b"yes"]])})
     ('no', 'yes')
     """
     array = outputs.get("all_classes", outputs.get("classes") if "scores" in outputs else None)
     rows = None if array is None else np.asarray(array)
-    if rows is None or rows.ndim != 2 or not len(rows) or rows.dtype.kind not in "OSU":  # noqa: PLR2004
+    if rows is None or rows.ndim not in (1, 2) or not len(rows) or rows.dtype.kind not in "OSU":
         return ()
     if (rows != rows[0]).any():
         return None
-    return tuple(x.decode() if isinstance(x, bytes) else str(x) for x in rows[0].tolist())
+    named = tuple(
+        x.decode() if isinstance(x, bytes) else str(x) for x in np.ravel(rows[0]).tolist()
+    )
+    if len(named) != 1:
+        return named
+    return () if named == ("1",) else None
