@@ -230,12 +230,19 @@ class MetricsSpec(ConfigPart):
     cross_slice_thresholds: Mapping[str, CrossSliceMetricThresholds] = Field(default_factory=dict)
     """What must hold between slices, by the name of the metric."""
 
-    def located_thresholds(self) -> Iterator[tuple[Loc, MetricThreshold]]:
-        """Every threshold on every metric, in every kind of slice, and where each stands."""
+    def located_thresholds(
+        self, metrics: Iterable[int] | None = None
+    ) -> Iterator[tuple[Loc, MetricThreshold]]:
+        """Every threshold on every metric, in every kind of slice, and where each stands.
+
+        Args:
+            metrics: The places of the metrics whose own thresholds are wanted; all if not given.
+        """
         for name, threshold in self.thresholds.items():
             yield ("thresholds", name), threshold
-        for i, metric in enumerate(self.metrics):
+        for i in range(len(self.metrics)) if metrics is None else metrics:
             loc: Loc = ("metrics", i)
+            metric = self.metrics[i]
             if metric.threshold:
                 yield (*loc, "threshold"), metric.threshold
             yield from _narrow((*loc, "per_slice_thresholds"), metric.per_slice_thresholds)

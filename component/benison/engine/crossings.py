@@ -75,9 +75,9 @@ def part_at(config: EvalConfig, loc: Loc) -> Any:
 
 def thresholds_on(config: EvalConfig, each: MetricKeys) -> Iterator[tuple[Loc, MetricThreshold]]:
     """The thresholds on a metric, and where each stands."""
-    for loc, threshold in config.metrics_specs[each.spec].located_thresholds():
-        own = loc[:2] == ("metrics", each.metric)
-        if own or (loc[0] != "metrics" and loc[1] in (each.name, ratio_of(each))):
+    names = (each.name, ratio_of(each))
+    for loc, threshold in config.metrics_specs[each.spec].located_thresholds([each.metric]):
+        if loc[0] == "metrics" or loc[1] in names:
             yield ("metrics_specs", each.spec, *loc), threshold
 
 
