@@ -171,3 +171,12 @@ def test_a_slice_of_a_condition_and_a_bin_have_the_boundary() -> None:
     result = benison.evaluate(pa.table(data), config("ExampleCount", slices=slices))
     assert result.value("example_count", slice={"cheap": "true"}) == 4.0
     assert result.value("example_count", slice={"d": "[0.7, inf]"}) == 4.0
+
+
+@pytest.mark.parametrize("kind", [pa.float32(), pa.float64()], ids=str)
+def test_decimals_beside_floats_are_the_nearest_ones_of_their_type(kind: pa.DataType) -> None:
+    floats = pa.array(WANTED, kind)
+    batch = pa.RecordBatch.from_pydict({"d": decimals(TEXTS, KINDS[0]), "f": floats})
+    for text in ("f = d", "d = f", "d <= f", "f >= d"):
+        assert all(Condition(text).of(batch).to_pylist()), text
+    assert not any(Condition("f < d").of(batch).to_pylist())

@@ -48,6 +48,7 @@ LOSSES: list[tuple[str, Any, dict[str, Any]]] = [
     ("CategoricalFocalCrossentropy", CLASSES, {"alpha": 0.4, "gamma": 1.0}),
     ("CategoricalFocalCrossentropy", (CLASSES[0], VECTORS[1]), {"from_logits": True}),
     ("CategoricalGeneralizedCrossEntropy", SPARSE, {"q": 0.7}),
+    ("CategoricalGeneralizedCrossEntropy", SPARSE, {}),
     ("Huber", COUNTS, {"delta": 1.5}),
     ("LogCosh", COUNTS, {}),
 ]  # fmt: skip

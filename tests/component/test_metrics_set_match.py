@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 import benison
+from benison.metrics.statistics.set_pairs import Members
 from tests.conftest import config
 
 # The rows of TFMA's set_match_confusion_matrix_metrics_test.py.
@@ -163,3 +164,18 @@ def test_classes_are_outputs_of_each_model() -> None:
     result = benison.evaluate(table, made, model=right, baseline=wrong).metrics.to_pylist()
     values = {row["model"]: row["value"] for row in result if row["kind"] == "value"}
     assert values == {"candidate": 1.0, "baseline": pytest.approx(1 / 3)}
+
+
+@pytest.mark.parametrize("kind", [pa.float64(), pa.float32()], ids=str)
+def test_single_values_that_are_nan_are_of_no_row(kind: pa.DataType) -> None:
+    members = Members.of_column(pa.array([1.0, math.nan, 3.0, None], kind))
+    assert members.rows.tolist() == [0, 2]
+    assert members.values.to_pylist() == [1.0, 3.0]
+
+
+def test_a_single_weight_that_is_nan_is_named() -> None:
+    single = {"label": ["a", "b"], "classes": [["a"], ["a"]], "scores": [[0.5], [0.5]]}
+    for weights in ([1.0, math.nan], [[1.0], [math.nan]]):
+        table = pa.table({**single, "own": ["a", "b"], "weights": weights})
+        with pytest.raises(benison.DataError, match="weights.*(NaN|missing|not)"):
+            value("SetMatchRecall", table, class_key="own", weight_key="weights")

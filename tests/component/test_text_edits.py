@@ -128,3 +128,12 @@ def test_what_cannot_be_added_to_is_refused() -> None:
     text = "note: |+\n  # a text\n\nslicing_specs: []\n"
     with pytest.raises(ConfigError, match="nothing can be added to. `benison convert` writes"):
         text_edits.edited(text, {"note": "other"}, is_json=False)
+
+
+@pytest.mark.parametrize("added", ["c", 2, 0.5, True, None, "...", "1"], ids=repr)
+def test_a_scalar_is_added_to_a_list_of_lines(added: Any) -> None:
+    written = text_edits.edited(
+        "keys:\n- a  # one\n- b\nmore: 1\n", {"keys": ["a", "b", added], "more": 1}, False
+    )
+    assert written.startswith("keys:\n- a  # one\n- b\n- ")
+    assert written.count("\n") == 5

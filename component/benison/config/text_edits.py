@@ -127,7 +127,7 @@ class _Editor:
     def _flow(self, value: Any) -> str:
         if self.is_json:
             return json.dumps(value, ensure_ascii=False)
-        return self._dumped([value], in_flow=True).rstrip()[1:-1]  # a scalar alone would end in ...
+        return self._dumped([value], in_flow=True).rstrip()[1:-1]
 
     def _block(self, value: Any, column: int) -> list[str]:
         blank = " " * column
@@ -148,4 +148,4 @@ class _Editor:
         if any(line.startswith(" ") for line in lists):
             yaml.indent(mapping=2, sequence=4, offset=2)
         yaml.dump(value, stream)
-        return stream.getvalue()
+        return stream.getvalue().removesuffix("...\n")  # which ends a scalar alone

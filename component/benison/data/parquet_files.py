@@ -51,11 +51,11 @@ def read(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
     groups = [*(every if options.row_groups is None else options.row_groups)]
 
     is_remote = isinstance(locate(path), RemotePath)
-    ahead = {"pre_buffer": True} if is_remote else _IN_PIECES
+    buffering = {"pre_buffer": True} if is_remote else _IN_PIECES
 
     def rows(groups: list[int]) -> Iterator[pa.RecordBatch]:
         # The footer is there: a store would be asked for it once more.
-        with _open(path, metadata=metadata, read_dictionary=text, **ahead) as file:
+        with _open(path, metadata=metadata, read_dictionary=text, **buffering) as file:
             yield from file.iter_batches(options.batch_size, row_groups=groups, columns=present)
 
     if is_remote:

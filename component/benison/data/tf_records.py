@@ -24,10 +24,8 @@ Objects: TypeAlias = npt.NDArray[np.object_]
 Offsets: TypeAlias = npt.NDArray[np.int64]
 Words: TypeAlias = npt.NDArray[np.uint32]
 
-_FIRST_BYTES, _BLOCK_BYTES = (
-    2**20,
-    2**23,
-)  # whoever looks at the first records needs no more of them
+# Whoever looks at the first records needs no more of them.
+_FIRST_BYTES, _BLOCK_BYTES = 2**20, 2**23
 _GZIP_MAGIC = b"\x1f\x8b"
 _MASK_DELTA = 0xA282EAD8  # tensorflow/core/lib/hash/crc32c.h
 _LENGTH = struct.Struct("<Q")

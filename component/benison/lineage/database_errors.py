@@ -18,12 +18,8 @@ _STATES = ("08", "40", "53", "55P03", "57014", "57P")
 # Of a protocol, of a full disk, of a database that was dropped.
 _FINAL_STATES = ("08P01", "53100", "57P04")
 _LOCKED_SQLITE = (5, 6)
-_SQLITE = (
-    *_LOCKED_SQLITE,
-    10,
-    15,
-    17,
-)  # busy, locked, input or output, locking protocol, another schema
+# Busy, locked, input or output, locking protocol, another schema.
+_SQLITE = (*_LOCKED_SQLITE, 10, 15, 17)
 # Of the client: no host, no server, a lost connection. Of the server: connections, shutdown, locks,
 # deadlocks, the network, time, and a cluster's node that is not ready.
 _MYSQL = frozenset(

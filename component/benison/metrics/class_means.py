@@ -110,11 +110,11 @@ class CategoricalGeneralizedCrossEntropy(ClassesMean):
         q: Above 0 and below 1.
         name: The metric's name in the results.
 
-    >>> round(CategoricalGeneralizedCrossEntropy(q=0.5).of(Inputs.of([1], [[0.75, 0.25]])), 6)
+    >>> round(CategoricalGeneralizedCrossEntropy().of(Inputs.of([1], [[0.75, 0.25]])), 6)
     1.0
     """
 
-    q: float
+    q: float = 0.5
     name: str = "categorical_generalized_cross_entropy"
 
     def __post_init__(self) -> None:

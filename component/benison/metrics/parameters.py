@@ -36,10 +36,8 @@ _KERAS_DEFAULTS = {
     "num_regressors": (0,),
     "reduction": ("auto", "sum_over_batch_size", "mean", "mean_with_sample_weight"),
 }
-_NEVER_MEANT = (
-    "dtype",
-    "fn",
-)  # the type of sums, and the function of a loss, which its class names
+# The type of sums, and the function of a loss, which its class names.
+_NEVER_MEANT = ("dtype", "fn")
 
 _ELSEWHERE = {"class_id": "Choose classes with binarize.class_ids in metrics_specs."}
 

@@ -32,9 +32,8 @@ Codes: TypeAlias = npt.NDArray[np.int64]
 _SEPARATOR = "\x1f"
 _ESCAPED = (("\x1e", "\x1e0"), (_SEPARATOR, "\x1e1"))
 
-_NARROW = (
-    2**12
-)  # integers of a smaller range are codes already, and so are those of few more than rows
+# Integers of a smaller range are codes already, and so are those of few more than rows.
+_NARROW = 2**12
 _LOOKUP_LIMIT = 2**20  # a table of this many int64 still fits a processor's cache
 
 

@@ -46,10 +46,13 @@ def nulls_like(like: Operand, kind: pa.DataType) -> Operand:
 
 
 def _beside(value: Operand, other: Operand) -> Operand:
-    """A number of a condition as a column has it that it is held against: 0.7 is its 0.7."""
+    """A number as a column has it that it is held against: 0.7 of a condition, or of decimals, is its 0.7."""
+    is_narrow = pa.types.is_float32(other.type) and isinstance(other, pa.Array)
+    if is_narrow and _has_places(value.type):
+        return floats_of(value, pa.float32())
     if not isinstance(value, pa.Scalar) or not is_number(other.type):
         return value
-    if pa.types.is_float32(other.type) and isinstance(other, pa.Array):
+    if is_narrow:
         return floats_of(value, pa.float32())
     is_exact = pa.types.is_decimal(other.type) or _is_rounded(other)
     return floats_of(value) if _has_places(value.type) and not is_exact else value
@@ -73,7 +76,8 @@ def _alike(a: Operand, b: Operand) -> tuple[Operand, Operand]:
 def compared(compare: Callable[..., Operand], a: Operand, b: Operand) -> Operand:
     """Compare two values exactly, and not whole numbers as the floats nearest to them.
 
-    Decimals with places beside floats are, as in SQL, the floats nearest to them: 0.70 is the float 0.7.
+    Decimals with places beside floats are, as in SQL, the floats nearest to them, of the
+    type that these have: 0.70 is the float 0.7.
     """
     a, b = _beside(a, b), _beside(b, a)
     if pa.types.is_floating(a.type) == pa.types.is_floating(b.type):

@@ -39,13 +39,13 @@ class Members:
 
     @classmethod
     def of_column(cls, column: pa.Array) -> Members:
-        """Of a column of lists or of single values; a row that is null has none."""
+        """Of a column of lists or of single values; a row that is null or NaN has none."""
         column = undictionary(column)
-        lengths = (~is_missing(column)).astype(np.int64)
-        values = column.drop_null()
         if is_list(column.type):
             values, lengths = unlisted(column)
-        return cls(np.repeat(np.arange(len(lengths)), lengths), undictionary(values))
+            return cls(np.repeat(np.arange(len(lengths)), lengths), undictionary(values))
+        present = ~is_missing(column)
+        return cls(np.flatnonzero(present), column.filter(pa.array(present)))
 
     @classmethod
     def of_labels(cls, inputs: Inputs) -> Members:
@@ -169,7 +169,10 @@ class SetPairs(ThresholdCells):
         weighed = labels
         if self.weighed:
             weighed = Members.of_column(inputs.label_column(self.weighed))
-        column = Members.of_column(inputs.label_column(self.weights))
+        given = undictionary(inputs.label_column(self.weights))
+        if is_number(given.type):  # else one that is NaN would be one too few
+            check_weights(floats_of(given.drop_null()).to_numpy(zero_copy_only=False), self.weights)
+        column = Members.of_column(given)
         if not column.fits(weighed):
             raise DataError(
                 f"The column {self.weights!r} must hold a weight for each of the classes in "
