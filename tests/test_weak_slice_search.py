@@ -109,6 +109,23 @@ def test_a_gate_refuses_what_became_worse_and_blesses_what_did_not(parquet: Path
     assert benison.evaluate(parquet, alone).verdict.rubber_stamped
 
 
+@pytest.mark.parametrize("library", ["pandas", "pandas of categories", "polars", "dictionaries"])
+def test_a_table_in_memory_has_the_slices_of_a_file(parquet: Path, library: str) -> None:
+    """A data frame does not say what its columns of objects hold."""
+    table = pq.read_table(parquet).drop_columns(["tags"])
+    expected = benison.evaluate(table, config(gate="fail"))
+    zips = table.column("zip").dictionary_encode()
+    given: Any = table.set_column(table.schema.get_field_index("zip"), "zip", zips)
+    if library == "polars":
+        given = pytest.importorskip("polars").from_arrow(table)
+    elif library != "dictionaries":
+        given = (table if library == "pandas" else given).to_pandas()
+    found = benison.evaluate(given, config(gate="fail"))
+    assert found.verdict.status == expected.verdict.status == "not_blessed"
+    assert found.weak_slices.equals(expected.weak_slices)
+    assert benison.evaluate(given, config(features=["zip"])).weak_slices.num_rows
+
+
 def test_values_of_a_csv_are_those_of_slices(parquet: Path, tmp_path: Path) -> None:
     table = pq.read_table(parquet).drop_columns(["tags"])
     pyarrow.csv.write_csv(table, tmp_path / "data.csv")

@@ -116,6 +116,17 @@ class Dataset:
         """The columns, also those that cannot be read."""
         return [*self.schema.names, *self.refused]
 
+    def kind_of(self, name: str) -> pa.DataType:
+        """The type of the values of a column; where a table in memory does not say it, they are converted.
+
+        Raises:
+            DataError: They cannot be converted.
+        """
+        kind = self.schema.field(name).type
+        if self.table is not None and pa.types.is_null(kind):
+            kind = self.table.column(name).type
+        return kind.value_type if pa.types.is_dictionary(kind) else kind
+
     @property
     def num_rows(self) -> int | None:
         """Rows in all, or None when only reading would tell."""

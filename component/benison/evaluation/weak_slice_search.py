@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from benison.config import WeakSliceOptions
 from benison.config.weak_slice_options import CHANGE, FAIL
@@ -97,7 +98,7 @@ def _check_named(options: WeakSliceOptions, dataset: Dataset) -> None:
     for name in sorted(options.bins.keys() - {*dataset.names}):
         raise DataError(f"weak_slices.bins names {name!r}, which is not a column of the data.")
     for name in options.features:
-        kind = dataset.schema.field(name).type if name in dataset.schema.names else None
+        kind = dataset.kind_of(name) if name in dataset.schema.names else None
         if kind is not None and not is_sliceable(kind):
             raise DataError(
                 f"weak_slices names the feature {name!r}, which holds {kind}; its slices are not looked for. "
@@ -122,10 +123,10 @@ def _features(plan: Plan, dataset: Dataset) -> Iterator[str]:
     used = {key for m in plan.config.model_specs for key in m.columns(with_predictions=True)}
     used |= {spec.query_key for spec in plan.config.metrics_specs}
     used |= {plan.config.options.certainty.cluster_key, *plan.config.options.row_key}
-    for field in dataset.schema:
-        is_free = field.name not in used and field.name not in dataset.refused
-        if is_free and is_sliceable(field.type):
-            yield field.name
+    for name in dataset.schema.names:
+        with suppress(DataError):  # of objects that are no values of any type
+            if name not in used and name not in dataset.refused and is_sliceable(dataset.kind_of(name)):
+                yield name
 
 
 def _targets(plan: Plan) -> tuple[tuple[Target, Target], ...]:
