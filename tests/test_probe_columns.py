@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import csv, feather
@@ -44,6 +45,19 @@ def test_columns_of_any_arrow_type_are_probed_or_left_alone() -> None:
         "named",
     ]
     assert not any(row["count"] for row in rows)
+
+
+def test_decimals_meet_hostile_values_as_floats_do() -> None:
+    def failing(frame: Any) -> Any:
+        if (frame["fare"].astype(float) == 0).any():
+            raise ValueError("a fare of 0")
+        return by_fare(frame.astype({"fare": float}))
+
+    fares = pc.add(rides()["fare"], 1).cast(pa.decimal128(12, 2), safe=False)
+    data = pa.table({"fare": fares, "tip": rides()["tip"]})
+    (row,) = evaluated(on("hostile_values", "fare"), data=data, model=failing).probes.to_pylist()
+    assert row["detail"] == "0"
+    assert row["count"] > 0
 
 
 def test_a_model_that_ends_the_program_on_a_changed_row_fails_on_it() -> None:

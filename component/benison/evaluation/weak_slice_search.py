@@ -125,7 +125,11 @@ def _features(plan: Plan, dataset: Dataset) -> Iterator[str]:
     used |= {plan.config.options.certainty.cluster_key, *plan.config.options.row_key}
     for name in dataset.schema.names:
         with suppress(DataError):  # of objects that are no values of any type
-            if name not in used and name not in dataset.refused and is_sliceable(dataset.kind_of(name)):
+            if (
+                name not in used
+                and name not in dataset.refused
+                and is_sliceable(dataset.kind_of(name))
+            ):
                 yield name
 
 

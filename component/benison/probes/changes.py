@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -265,4 +266,12 @@ def hostile_values(kind: pa.DataType) -> dict[str, Any]:
     if pa.types.is_integer(kind):
         limits = np.iinfo(kind.to_pandas_dtype())
         return {"missing": None, "0": 0, "the largest": limits.max, "the least": limits.min}
+    if pa.types.is_decimal(kind):
+        top = Decimal((0, (9,) * kind.precision, -kind.scale))
+        return {
+            "missing": None,
+            "0": Decimal(0),
+            "the largest": top,
+            "the least": top.copy_negate(),
+        }
     return {"missing": None}
