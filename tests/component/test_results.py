@@ -353,3 +353,19 @@ def test_verdict_json_is_strict(written: Path) -> None:
 
     data = json.loads((written / "verdict.json").read_text(), parse_constant=refuse)
     assert Verdict.from_dict(data).total > 0
+
+
+def test_a_bound_on_a_comparison_of_slices_says_nothing_of_the_slices_themselves() -> None:
+    """A difference of at most 0.01 does not make a high accuracy the worst."""
+    bound = {"value_threshold": {"upper_bound": 0.01}}
+    between = {"baseline_spec": {}, "slicing_specs": [{"feature_keys": ["company"]}]}
+    made = config("BinaryAccuracy")
+    made["slicing_specs"] = [{}, {"feature_keys": ["company"]}]
+    made["cross_slicing_specs"] = [between]
+    (metric,) = made["metrics_specs"][0]["metrics"]
+    threshold = {"cross_slicing_specs": [between], "threshold": bound}
+    made["metrics_specs"][0]["metrics"] = [{**metric, "cross_slice_thresholds": [threshold]}]
+    result = benison.evaluate(taxi_like(600), made)
+    assert result.is_bad_when_high("binary_accuracy") is False
+    values = result.worst("binary_accuracy", 3)["value"].to_pylist()
+    assert values == sorted(values)

@@ -259,9 +259,10 @@ class EvalResult:
 
     @cached_property
     def _sides(self) -> dict[str, set[str]]:
-        """On which sides each metric has thresholds, by its name in the results."""
+        """On which sides each metric has thresholds, by its name in the results; those between slices are none."""
         sides: dict[str, set[str]] = {name: set() for name in self.metric_names()}
-        for name, side in rows_by(self.verdict.table, ["metric", "side"]):
+        of_slices = pc.is_in(self.verdict.table["kind"], pa.array([VALUE, CHANGE]))
+        for name, side in rows_by(self.verdict.table.filter(of_slices), ["metric", "side"]):
             sides.setdefault(name, set()).update({side} - {""})
         return sides
 
