@@ -267,11 +267,11 @@ def hostile_values(kind: pa.DataType) -> dict[str, Any]:
         limits = np.iinfo(kind.to_pandas_dtype())
         return {"missing": None, "0": 0, "the largest": limits.max, "the least": limits.min}
     if pa.types.is_decimal(kind):
-        top = Decimal((0, (9,) * kind.precision, -kind.scale))
+        largest = Decimal((0, (9,) * kind.precision, -kind.scale))
         return {
             "missing": None,
             "0": Decimal(0),
-            "the largest": top,
-            "the least": top.copy_negate(),
+            "the largest": largest,
+            "the least": largest.copy_negate(),  # and not -largest, which is rounded to 28 digits
         }
     return {"missing": None}
