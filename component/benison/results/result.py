@@ -259,7 +259,7 @@ class EvalResult:
 
     @cached_property
     def _sides(self) -> dict[str, set[str]]:
-        """On which sides each metric has thresholds, by its name in the results; those between slices are none."""
+        """On which sides each metric has thresholds on slices, by its name in the results."""
         sides: dict[str, set[str]] = {name: set() for name in self.metric_names()}
         of_slices = pc.is_in(self.verdict.table["kind"], pa.array([VALUE, CHANGE]))
         for name, side in rows_by(self.verdict.table.filter(of_slices), ["metric", "side"]):
