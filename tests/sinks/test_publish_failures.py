@@ -143,7 +143,7 @@ def test_several_candidates_and_no_output(result: benison.EvalResult) -> None:
     assert "None" not in json.dumps(slack_message(result))
     assert "None" not in summary_page(result)
     openlineage = pytest.importorskip("benison.sinks.openlineage")
-    other = benison.evaluate(taxi_like(100), result.config)
+    other = benison.evaluate(taxi_like(101), result.config)  # of one second, perhaps
     events = [openlineage.event_of(each) for each in (result, result, other)]
     assert events[0].run.runId == events[1].run.runId != events[2].run.runId
     assert events[0].outputs == []
