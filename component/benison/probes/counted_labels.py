@@ -13,7 +13,7 @@ import pyarrow as pa
 from benison.data.batch import Array, Extracts, Index, Target
 from benison.data.mixing import mixed
 from benison.data.values import is_list, is_measured, single_values, undictionary
-from benison.probes import changes
+from benison.probes import changes, limited_states
 
 OUTPUT_KEY = "counted_labels"
 FOLDS = 5
@@ -157,16 +157,11 @@ class CountedLabelsEvaluator:
 
     def merge(self, state: State, other: State) -> State:
         """The state of both."""
-        merged = {**state, **other}
-        for key in state.keys() & other.keys():
-            a, b = state[key], other[key]
-            both = None if a is None or b is None else a.merge(b)
-            merged[key] = None if both is None or both.are_too_many else both
-        return merged
+        return limited_states.merged(state, other)
 
     def result(self, state: State) -> dict[str, Any]:
         """What is known of each output and features."""
-        return {OUTPUT_KEY: {key: of for key, of in state.items() if of is not None}}
+        return {OUTPUT_KEY: limited_states.kept(state)}
 
 
 def _folds(row_numbers: pa.Array) -> Index:

@@ -16,7 +16,7 @@ from benison.data.reading import TEXT
 from benison.data.values import floats_of, is_list, is_measured, single_values, undictionary
 from benison.data.widening import convert
 from benison.metrics.statistics.moments import joined_moments
-from benison.probes import changes
+from benison.probes import changes, limited_states
 from benison.probes.residual_order import residuals_of
 
 OUTPUT_KEY = "residual_bins"
@@ -167,13 +167,8 @@ class ResidualBinsEvaluator:
 
     def merge(self, state: State, other: State) -> State:
         """The state of both."""
-        merged = {**state, **other}
-        for key in state.keys() & other.keys():
-            a, b = state[key], other[key]
-            both = None if a is None or b is None else a.merge(b)
-            merged[key] = None if both is None or both.are_too_many else both
-        return merged
+        return limited_states.merged(state, other)
 
     def result(self, state: State) -> dict[str, Any]:
         """What is known of each output and column."""
-        return {OUTPUT_KEY: {key: of for key, of in state.items() if of is not None}}
+        return {OUTPUT_KEY: limited_states.kept(state)}
