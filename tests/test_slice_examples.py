@@ -20,6 +20,7 @@ from tests.conftest import config, taxi_like
 TRIPS = taxi_like(900).append_column("trip", pa.array(range(900)))
 BY_COMPANY: Any = ({}, {"feature_keys": ["company"]}, {"feature_keys": ["tags"]})
 MOST = 3
+FACTS = {"per_slice": MOST, "slices": 0, "left": 0, "rows": 0}
 
 
 def too_high(metric: str = "AUC") -> dict[str, Any]:
@@ -63,9 +64,72 @@ def test_the_worst_rows_of_each_failed_slice(files: str, tmp_path: Path, engine:
         assert [row["error"] for row in own] == pytest.approx(errors[worst])
         assert own[0]["example"] == TRIPS.slice(worst[0], 1).to_pylist()[0]
         assert own[0]["predictions"] == TRIPS["prediction"][int(worst[0])].as_py()
-    facts = {"per_slice": MOST, "slices": 4, "left": 0, "rows": 12}
-    assert result.manifest["slice_examples"] == facts
+    assert result.manifest["slice_examples"] == {**FACTS, "slices": 4, "rows": 12}
     assert result.config.options.examples_per_slice == MOST
+
+
+MODELS = [
+    {"name": "new", "label_key": "label", "prediction_key": "prediction"},
+    {"name": "old", "label_key": "label", "prediction_key": "old_prediction", "is_baseline": True},
+]
+NOT_WORSE = {"change_threshold": {"direction": "HIGHER_IS_BETTER", "absolute": 0.5}}
+
+
+def increases(table: pa.Table) -> Any:
+    """How much more the candidate is wrong than the baseline."""
+    label, new, old = (table[n].to_numpy() for n in ("label", "prediction", "old_prediction"))
+    return np.abs(label - new) - np.abs(label - old)
+
+
+@pytest.mark.parametrize("engine", ["local", "beam"])
+@pytest.mark.parametrize("metric", ["BinaryAccuracy", "SymmetricFlipRate"])
+def test_of_a_change_that_failed_the_rows_that_were_lost(
+    files: str, tmp_path: Path, engine: str, metric: str
+) -> None:
+    bound = NOT_WORSE if metric == "BinaryAccuracy" else {"value_threshold": {"upper_bound": 0}}
+    made = config({"class_name": metric, "threshold": bound}, slices=BY_COMPANY[1:2])
+    made["model_specs"] = MODELS
+    run(files, made, engine, output=tmp_path / "out", examples_per_slice=MOST)
+    rows = benison.load_result(tmp_path / "out").analysis("failed_slices").to_pylist()
+    assert len({row["slice"] for row in rows}) == 4
+    grown = increases(TRIPS)
+    for company in range(4):
+        name = f"company {company}"
+        of = np.flatnonzero(np.array(TRIPS["company"].to_pylist()) == name)
+        lost = of[np.argsort(-grown[of], kind="stable")][:MOST]
+        own = [row for row in rows if row["slice"] == f"company={name}"]
+        assert [row["example"]["trip"] for row in own] == lost.tolist()
+        assert [row["increase"] for row in own] == pytest.approx(grown[lost])
+        assert {row["ranked_by"] for row in own} == {"increase"}
+        for row in own:
+            error = abs(row["example"]["label"] - row["predictions/new"])
+            before = abs(row["example"]["label"] - row["predictions/old"])
+            assert (error, error - before) == pytest.approx((row["error"], row["increase"]))
+
+
+def test_a_slice_that_failed_both_ways_has_the_hard_rows_and_the_lost_ones(
+    files: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    both = {"value_threshold": {"lower_bound": 0.999}, **NOT_WORSE}
+    made = {**config({"class_name": "AUC", "threshold": both}), "model_specs": MODELS}
+    result = run(files, made, examples_per_slice=MOST)
+    rows = result.analysis("failed_slices").to_pylist()
+    assert [(row["ranked_by"], row["rank"]) for row in rows] == [
+        *(("error", rank) for rank in (1, 2, 3)),
+        *(("increase", rank) for rank in (1, 2, 3)),
+    ]
+    assert [row["increase"] for row in rows[:3]] == [None] * 3
+    assert result.manifest["slice_examples"] == {**FACTS, "slices": 1, "rows": 6}
+    words = "the largest error (1 slice) and with the largest increase of error from old (1 slice)"
+    assert f"for the 3 of each failed slice with {words}." in caplog.text
+
+
+def test_rows_whose_error_did_not_grow_are_not_lost() -> None:
+    label, new, old = ["a", "b", "c", "d"], ["a", "x", "c", "y"], ["z", "b", "c", "y"]
+    table = pa.table({"label": label, "prediction": new, "old_prediction": old})
+    made = {**config({"class_name": "ExactMatch", "threshold": NOT_WORSE}), "model_specs": MODELS}
+    rows = run(table, made, examples_per_slice=4).analysis("failed_slices").to_pylist()
+    assert [row["example"]["label"] for row in rows] == ["b"]
 
 
 def test_no_rows_are_kept_unless_they_are_asked_for(files: str, tmp_path: Path) -> None:
@@ -73,8 +137,7 @@ def test_no_rows_are_kept_unless_they_are_asked_for(files: str, tmp_path: Path) 
     assert not run(files, made, output=tmp_path / "out").verdict.blessed
     assert not (tmp_path / "out" / "analysis").exists()
     asked = {**config("AUC"), "options": {"examples_per_slice": MOST}}
-    facts = {"per_slice": MOST, "slices": 0, "left": 0, "rows": 0}
-    assert run(files, asked).manifest["slice_examples"] == facts
+    assert run(files, asked).manifest["slice_examples"] == FACTS
 
 
 def test_verify_covers_the_rows(files: str, tmp_path: Path) -> None:
@@ -108,7 +171,8 @@ def test_a_model_is_called_again_on_rows_of_failed_slices_alone(
     of_company = TRIPS["company"].to_pylist().count("company 1")
     assert TRIPS.num_rows < Counting.rows <= TRIPS.num_rows + of_company + 16  # and no empty batch
     assert result.analysis("failed_slices").num_rows == MOST
-    assert "read a second time, for the 3 worst of each of 1 slice that failed" in caplog.text
+    words = "for the 3 of each failed slice with the largest error (1 slice)."
+    assert f"read a second time, {words}" in caplog.text
 
 
 def scores_of_classes() -> tuple[pa.Table, list[int]]:

@@ -327,6 +327,23 @@ def test_rows_behind_a_failed_slice_are_shown(show: Show, behind: benison.EvalRe
     assert first.locator("summary bdi").inner_text() == rows[0]["slice"]
 
 
+def test_lost_rows_are_told_from_hard_ones(show: Show, tmp_path: Path) -> None:
+    change = {"direction": "HIGHER_IS_BETTER", "absolute": 0.5}
+    auc = {"class_name": "AUC", "threshold": {"change_threshold": change}}
+    made = config(auc, model_specs=MODELS, options={"examples_per_slice": 4})
+    result = evaluated(taxi_like(300), made, tmp_path)
+    section = show(result, viewport=PHONE).page.locator("#examples")
+    expect(section).to_contain_text("their error grew most from the baseline to the candidate")
+    summary = section.locator("summary")
+    assert "lost: largest increase of error from old" in summary.inner_text()
+    assert section.locator("thead th").all_inner_texts()[:5] == [
+        *("increase of error", "error", "label", "prediction", "prediction of old"),
+    ]
+    for line in section.locator("tbody tr").all():
+        increase, error, label, _, old = map(float, line.locator("td").all_inner_texts()[:5])
+        assert increase == pytest.approx(error - abs(label - old), abs=3e-4)
+
+
 def test_no_rows_are_shown_where_none_were_kept(show: Show, mixed: benison.EvalResult) -> None:
     assert show(mixed).page.locator("#examples").count() == 0
 

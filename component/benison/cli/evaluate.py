@@ -159,8 +159,9 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
     examples_per_slice: Annotated[
         int | None,
         typer.Option(
-            help="Read the data a second time if slices fail, and keep N rows of each, those on which the "
-            "model is worst, in the output and its report. They are data: off by default.",
+            help="Read the data a second time if slices fail, and keep N rows of each in the output and "
+            "its report: those with the largest error or, where a change from the baseline failed, those "
+            "whose error grew most. They are data: off by default.",
             metavar="N",
         ),
     ] = None,

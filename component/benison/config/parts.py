@@ -337,8 +337,9 @@ class Options(ConfigPart):
     """Columns of which profile.parquet has how often each value is there, as of labels and predictions: what
     `benison drift` takes in place of the data."""
     examples_per_slice: Annotated[Natural, Field(le=1_000)] = 0
-    """How many rows of each slice that failed are kept in analysis/ and shown in the report, those on which
-    the model is worst, with all columns of the data. They are read in a second pass; 0 keeps none."""
+    """How many rows of each slice that failed are kept in analysis/ and shown in the report, those with the
+    largest error, or where a change from the baseline failed those whose error grew most, with all columns of
+    the data. They are read in a second pass; 0 keeps none."""
 
     @property
     def certainty(self) -> ConfidenceOptions:

@@ -110,7 +110,8 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
             `mlflow:http://host:5000`, of the model `models:/NAME/VERSION`; or a Registry of your own. Its
             failure changes no verdict, and is in the result's `unannounced`.
         examples_per_slice: In place of `options.examples_per_slice`: how many rows of each failed slice are
-            kept in `analysis/` and shown in the report, read in a second pass over the same data.
+            kept in `analysis/` and shown in the report, read in a second pass over the same data: those
+            with the largest error or, where a change from the baseline failed, those whose error grew most.
         progress: Called with a stage, its rows so far, and the rows in all.
 
     Returns:

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the data a second time for the rows of failed slices on which a model is worst."""
+"""Reads the data a second time for the rows of failed slices on which a model is worst, or became worse."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from benison.data.batch import Target
 from benison.data.identity import Identity
 from benison.engine.extract import SliceKeyExtractor, TransformedFeaturesExtractor
 from benison.engine.plan import Plan
@@ -38,7 +40,16 @@ from benison.validation.verdict import Verdict
 _LOGGER = logging.getLogger("benison")
 _MOST_ROWS, _MOST_SLICES = 100_000, 1_000
 _IDENTITY = ["model", "output", "slice_key", "other_slice_key"]
-_OF_SLICES = (VALUE_LOWER, VALUE_UPPER, CHANGE_ABSOLUTE, CHANGE_RELATIVE)
+_BASELINE = "by_baseline"
+
+
+def _also_across(*checks: str) -> pa.Array:
+    """Checks of slices, and the same of comparisons of them."""
+    return pa.array([*checks, *(f"{CROSS}{check}" for check in checks)])
+
+
+_CHANGES = _also_across(CHANGE_ABSOLUTE, CHANGE_RELATIVE)
+_OF_SLICES = _also_across(VALUE_LOWER, VALUE_UPPER, CHANGE_ABSOLUTE, CHANGE_RELATIVE)
 """The checks whose slices are those of slicing_specs."""
 
 
@@ -53,8 +64,11 @@ def with_slice_examples(
     most = job.config.options.examples_per_slice
     if not most:
         return outputs
-    wanted, left = _failed_slices(outputs["verdict"], min(_MOST_SLICES, _MOST_ROWS // most))
-    job.more["slice_examples"] = {"per_slice": most, "slices": len(wanted), "left": left, "rows": 0}
+    every = _failed_slices(job.plan, outputs["verdict"])
+    wanted = every[: min(_MOST_SLICES, _MOST_ROWS // most)]
+    slices, left = _slices(wanted), _slices(every) - _slices(wanted)
+    facts = {"per_slice": most, "slices": len(slices), "left": len(left), "rows": 0}
+    job.more["slice_examples"] = facts
     if not wanted:
         return outputs
     with job.timed("examples"):
@@ -66,29 +80,50 @@ def with_slice_examples(
     return {**outputs, FAILED_SLICES: RowFiles((path,))}
 
 
-def _failed_slices(verdict: Verdict, most: int) -> tuple[list[WantedSlice], int]:
-    """The slices of failed checks, the farthest off of each metric first, and how many more there are."""
-    checks = [*_OF_SLICES, *(f"{CROSS}{check}" for check in _OF_SLICES)]
-    is_wanted = pc.is_in(verdict.table["check"], pa.array(checks))
-    failed = farthest_off(verdict.table.filter(is_wanted), (FAIL,))
-    slices = {each: None for row in _firsts(failed).to_pylist() for each in _sides(row)}
-    return [*slices][:most], max(0, len(slices) - most)
+def _failed_slices(plan: Plan, verdict: Verdict) -> list[WantedSlice]:
+    """The slices of failed checks, the farthest off of each metric first.
+
+    One of which values and changes from the baseline failed is there for the ones and for the others.
+    """
+    checks = verdict.table.filter(pc.is_in(verdict.table["check"], _OF_SLICES))
+    failed = farthest_off(checks, (FAIL,))
+    failed = failed.append_column(_BASELINE, _is_by_baseline(plan, failed))
+    name = "" if plan.comparison is None else plan.comparison.baseline
+    rows = _firsts(failed).to_pylist()
+    return [*dict.fromkeys(s for row in rows for s in _sides(row, name))]
+
+
+def _is_by_baseline(plan: Plan, checks: pa.Table) -> pa.Array:
+    """Which checks are about what changed from the baseline, in a value or in a metric of two models."""
+    paired = [c.key.metric for c in plan.computations if c.metric.needs_baseline]
+    is_paired = pc.and_(
+        pc.is_in(checks["metric"], pa.array(paired, pa.string())),
+        pc.equal(
+            checks["variant"], ""
+        ),  # a changed input is seen beside the model's own predictions
+    )
+    return pc.or_(pc.is_in(checks["check"], _CHANGES), is_paired)
+
+
+def _slices(wanted: Sequence[WantedSlice]) -> set[tuple[Target, str]]:
+    return {(each.target, each.id) for each in wanted}
 
 
 def _firsts(checks: pa.Table) -> pa.Table:
-    """One check for each slice of each output of a model."""
-    names = pc.binary_join_element_wise(
-        checks["model"], checks["output"], slice_ids(checks), "\x1d"
-    )
+    """One check of each kind for each slice of each output of a model."""
+    kind = checks[_BASELINE].cast(pa.string())
+    columns = (checks["model"], checks["output"], slice_ids(checks), kind)
+    names = pc.binary_join_element_wise(*columns, "\x1d")
     first = np.unique(names.to_numpy(), return_index=True)[1]
-    return checks.select(_IDENTITY).take(pa.array(np.sort(first)))
+    return checks.select([*_IDENTITY, _BASELINE]).take(pa.array(np.sort(first)))
 
 
-def _sides(row: Mapping[str, Any]) -> Iterator[WantedSlice]:
+def _sides(row: Mapping[str, Any], baseline: str) -> Iterator[WantedSlice]:
     """The slice of a check, or both of a comparison."""
     for key in (row["slice_key"], row["other_slice_key"]):
         if key is not None:
-            yield WantedSlice((row["model"], row["output"]), as_key(key))
+            by = baseline if row[_BASELINE] else ""
+            yield WantedSlice((row["model"], row["output"]), as_key(key), by)
 
 
 def _keeper(job: Job, wanted: list[WantedSlice]) -> WorstRowsEvaluator:
@@ -106,8 +141,8 @@ def _read(
     job: Job, keeper: WorstRowsEvaluator, engine: str, beam_options: Sequence[str]
 ) -> pa.Table:
     """The rows, of data that are byte for byte those that were judged."""
-    text = "All rows are read a second time, for the %d worst of each of %s that failed."
-    _LOGGER.warning(text, keeper.rows, counted(len(keeper.wanted), "slice"))
+    text = "All rows are read a second time, for the %d of each failed slice with %s."
+    _LOGGER.warning(text, keeper.rows, _words(keeper))
     job.progress("examples", 0, job.dataset.num_rows)
     again = dataclasses.replace(
         job,
@@ -125,6 +160,16 @@ def _read(
     _check_same(job.data, again.data)
     table: pa.Table = keeper.result(state)[FAILED_SLICES]
     return table
+
+
+def _words(keeper: WorstRowsEvaluator) -> str:
+    """By what rows are looked for in how many slices."""
+    slices = Counter(each.baseline for each in keeper.wanted)
+    parts = (
+        f"the largest {f'increase of error from {name}' if name else 'error'} ({counted(number, 'slice')})"
+        for name, number in slices.items()
+    )
+    return " and with ".join(parts)
 
 
 def _check_same(judged: Identity, again: Identity) -> None:

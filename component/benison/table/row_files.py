@@ -18,6 +18,8 @@ ANALYSIS = "analysis"
 """The folder of an output that has such rows, and the output key of those that Benison makes itself."""
 FAILED_SLICES = "failed_slices"
 """The output key of the worst rows of slices that failed."""
+BY_ERROR, BY_INCREASE = "error", "increase"
+"""By what those of a slice are in order: how wrong the model is, or how much more wrong than its baseline."""
 
 
 @dataclasses.dataclass(frozen=True)
