@@ -146,12 +146,21 @@ def test_a_relative_change_varies_as_a_combination() -> None:
 
 
 def test_as_many_rows_as_are_needed_show_a_fall_in_80_percent_of_samples() -> None:
-    error, fall = 0.02, 0.01
-    rows = power.needed_examples(np.array([212.0]), np.array([error]), np.array([fall]), 0.05)
+    error, fall = 0.02, 0.03
+    sample = np.array([212.0]), np.array([error])
+    rows = power.needed_examples(*sample, np.array([fall]), 0.05, 0.05)
     then = error * np.sqrt(212 / rows)
-    assert power.detectable(then, 0.05) == pytest.approx([fall])
+    assert power.detectable(then, 0.05) == pytest.approx([fall], rel=1e-3)
     shown = stats.norm.sf(stats.norm.isf(0.05) - fall / then)
-    assert shown == pytest.approx([0.8])
+    assert shown == pytest.approx([0.8], abs=1e-3)  # of whole rows
+
+
+def test_no_number_of_rows_is_named_for_what_is_within_its_own_error_of_the_bound() -> None:
+    distances = np.array([0.019, -0.019, 0.021, -0.021, 0.0, np.inf])
+    rows = power.needed_examples(np.full(6, 212.0), np.full(6, 0.02), distances, 0.05, 0.001)
+    near = [0, 1, 4, 5]
+    assert np.isnan(rows[near]).all()
+    assert rows[3] > rows[2] > 212
 
 
 @pytest.mark.parametrize(("rows", "share"), [(200, 0.97), (300, 0.99), (1000, 0.03), (5000, 0.97)])

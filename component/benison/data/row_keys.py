@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from benison.data.mixing import Numbers, mixed, text_numbers
-from benison.data.values import is_list, is_missing, single_values, undictionary
+from benison.data.values import is_missing, single_values
 from benison.errors import DataError
 
 
@@ -42,10 +42,10 @@ def key_numbers(batch: pa.RecordBatch, row_key: Sequence[str], source: str) -> N
 
 
 def _values(column: pa.Array, name: str, source: str) -> pa.Array:
-    singles = single_values(column) if is_list(column.type) else column
+    singles = single_values(column)
     if singles is None:
         raise _unfit(column, name, source)
-    return undictionary(singles)
+    return singles
 
 
 def _as_text(values: pa.Array, name: str, source: str) -> pa.Array:

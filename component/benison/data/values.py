@@ -77,15 +77,23 @@ def unlisted(column: pa.Array) -> tuple[pa.Array, npt.NDArray[np.int64]]:
 
 
 def single_values(column: pa.Array) -> pa.Array | None:
-    """The value of each list, null where it has none; None if a list has several.
+    """The value of each row without an encoding, of a list the one that it has, null where it has none.
+
+    None if a list has several.
 
     >>> single_values(pa.array([[1], None, [], [4]])).to_pylist()
     [1, None, None, 4]
+    >>> single_values(pa.array(["a", None]).dictionary_encode()).to_pylist()
+    ['a', None]
     """
+    column = undictionary(column)
+    if not is_list(column.type):
+        return column
     values, lengths = unlisted(column)
     if lengths.max(initial=0) > 1:
         return None
-    return values.take(pa.array(np.maximum(np.cumsum(lengths) - 1, 0), mask=lengths == 0))
+    rows = pa.array(np.maximum(np.cumsum(lengths) - 1, 0), mask=lengths == 0)
+    return undictionary(values.take(rows))
 
 
 def is_missing(column: pa.Array) -> npt.NDArray[np.bool_]:

@@ -16,7 +16,7 @@ from benison.config import SlicingSpec
 from benison.data.batch import Array, Index
 from benison.data.dataset import Dataset
 from benison.data.reading import TEXT
-from benison.data.values import is_list, is_number, single_values, undictionary
+from benison.data.values import is_number, single_values
 from benison.data.widening import MisfitError, convert
 from benison.errors import DataError
 from benison.slicing.bin_edges import DistinctNumbers, places
@@ -165,8 +165,7 @@ class ScoreColumns:
 def _numbers(batch: pa.RecordBatch, name: str) -> Array:
     """A column of one number a row: float64[N], NaN where it is missing."""
     column = batch.column(name)
-    single = single_values(column) if is_list(column.type) else column
-    values = None if single is None else undictionary(single)
+    values = single_values(column)
     if values is None or not is_number(values.type):
         kind = f"{column.type}" if values is not None else "several values a row"
         raise DataError(

@@ -14,7 +14,7 @@ from benison.config import ProbeSpec
 from benison.config.fields import BENJAMINI_HOCHBERG, HOLM, POINT, WORSE
 from benison.data.batch import Array
 from benison.evidence.correction import benjamini_hochberg, holm
-from benison.evidence.power import MOST_NEEDED, needed_examples, rows_text
+from benison.evidence.power import needed_examples, rows_text
 from benison.evidence.spread import Share
 from benison.probes.probe_findings import ProbeFinding
 from benison.validation.terms import FAIL, PASS, SHOWN_NOT_WORSE, SHOWN_WORSE, UNDECIDED
@@ -69,9 +69,9 @@ def evidence_of(
     family = [i for i, (spec, _) in enumerate(judged) if has_evidence[i] and spec.evidence == WORSE]
     p = np.array([_p_values(*judged[i])[0] for i in family], float)
     adjusted = dict(zip(family, _corrected(p, correction).tolist(), strict=True))
-    size = len(family)
+    first = alpha / max(len(family), 1) if correction in (HOLM, BENJAMINI_HOCHBERG) else alpha
     return [
-        _judged(*each, alpha, adjusted.get(i), size) if has_evidence[i] else None
+        _judged(*each, (alpha, first), adjusted.get(i), len(family)) if has_evidence[i] else None
         for i, each in enumerate(judged)
     ]
 
@@ -98,9 +98,14 @@ def _bound(spec: ProbeSpec) -> float:
 
 
 def _judged(
-    spec: ProbeSpec, finding: ProbeFinding, alpha: float, adjusted: float | None, family: int
+    spec: ProbeSpec,
+    finding: ProbeFinding,
+    alphas: tuple[float, float],
+    adjusted: float | None,
+    family: int,
 ) -> ProbeEvidence:
-    bound, (worse, within) = _bound(spec), _p_values(spec, finding)
+    """What is shown at alpha, the first of `alphas`; by the other the first of a family is found."""
+    (alpha, first), bound, (worse, within) = alphas, _bound(spec), _p_values(spec, finding)
     is_upper = spec.at_least is None
     is_within = finding.value <= bound if is_upper else finding.value >= bound
     p_worse = worse if adjusted is None else adjusted
@@ -112,16 +117,16 @@ def _judged(
     of_worse = spec.evidence == WORSE
     needed = None
     if zone == UNDECIDED:
-        needed = _needed(finding, bound, alpha / max(family, 1) if not is_within else alpha)
+        sign = 1 if is_upper else -1
+        distance = sign * (bound - finding.value)
+        needed = _needed(finding, distance, alpha, first if of_worse else alpha)
     p = worse if of_worse else within
     return ProbeEvidence(zone, p, p_worse if of_worse else p, family if of_worse else None, needed)
 
 
-def _needed(finding: ProbeFinding, bound: float, alpha: float) -> int | None:
+def _needed(finding: ProbeFinding, distance: float, within: float, beyond: float) -> int | None:
     """From how many rows it could be told; None where none is."""
     rows = np.array([float(finding.rows or 0)])
-    distance = np.array([finding.value - bound])
-    count = float(needed_examples(rows, _share(finding).adjusted_error, distance, alpha)[0])
-    if not math.isfinite(count) or count <= rows[0]:
-        return None
-    return int(min(math.ceil(count), MOST_NEEDED))
+    error = _share(finding).adjusted_error
+    (count,) = needed_examples(rows, error, np.array([distance]), within, beyond).tolist()
+    return None if math.isnan(count) else int(count)

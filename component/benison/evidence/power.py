@@ -30,17 +30,34 @@ def detectable(std_error: Array, alpha: float) -> Array:
     return reach(alpha) * std_error
 
 
-def needed_examples(examples: Array, std_error: Array, distance: Array, alpha: float) -> Array:
-    """The rows from which a distance from a bound could be told; infinite where there is none.
+def needed_examples(
+    examples: Array, std_error: Array, distance: Array, within: float, beyond: float
+) -> Array:
+    """The rows by which values that these leave undecided could be told from a bound, in whole rows.
 
-    >>> needed_examples(np.array([212.0]), np.array([0.02]), np.array([-0.01]), 0.05).round()
-    array([5243.])
+    NaN where there are none, or where a value is within its own standard error of the bound: so near it the
+    rows do not say on which side the value is, nor how far off, and the number would be one of chance.
+
+    Args:
+        examples: The rows that there are, float64[N].
+        std_error: Of the values, float64[N].
+        distance: How far values are within the bound, below 0 beyond it: float64[N].
+        within: What the p-values of those within are held against.
+        beyond: The same of those beyond.
+
+    >>> needed_examples(np.full(2, 212.0), np.full(2, 0.02), np.array([-0.03, -0.01]), 0.05, 0.05)
+    array([583.,  nan])
     """
-    return rows_needed(examples, detectable(std_error, alpha), distance)
+    reached = np.where(distance < 0, reach(beyond), reach(within)) * std_error
+    needed = np.ceil(rows_needed(examples, reached, distance))
+    with np.errstate(invalid="ignore"):
+        is_known = (examples > 0) & (needed > examples) & np.isfinite(needed)
+        is_known &= np.abs(distance) > std_error
+    return np.where(is_known, np.minimum(needed, MOST_NEEDED), np.nan)
 
 
 def rows_needed(examples: Array, reached: Array, distance: Array) -> Array:
-    """The same where it is known which distance so many rows can tell.
+    """The rows by which a distance can be told, where so many tell `reached`; infinite where there is none.
 
     >>> rows_needed(np.array([100.0]), np.array([0.02]), np.array([0.01]))
     array([400.])

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benison.data.values import is_list, is_text, single_values, undictionary
+from benison.data.values import is_text, single_values
 from benison.errors import DataError, ModelError, suggestion
 
 _PUNCTUATION = f"[{re.escape(string.punctuation)}]"
@@ -83,8 +83,8 @@ class ColumnFunction:
         (name,) = self.columns
         if name not in features.schema.names:
             raise DataError.from_missing_column(name, features.schema.names, "The data")
-        column = undictionary(features.column(name))
-        texts = single_values(column) if is_list(column.type) else column
+        column = features.column(name)
+        texts = single_values(column)
         if texts is None or not is_text(texts.type):
             raise DataError(f"{self.name} takes a text in each row; {name!r} holds {column.type}.")
         return {self.name: FUNCTIONS[self.name](texts.cast(pa.string()))}

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from benison.data.batch import Array, Extracts, Index, Target
 from benison.data.mixing import mixed
-from benison.data.values import is_list, is_measured, single_values, undictionary
+from benison.data.values import is_measured, single_values, undictionary
 from benison.probes import changes, limited_states
 
 OUTPUT_KEY = "counted_labels"
@@ -173,9 +173,5 @@ def _singles(batch: pa.RecordBatch, names: Sequence[str]) -> dict[str, pa.Array]
     """Columns as single values; None where one is not there, or a row has several."""
     if not {*names} <= {*batch.schema.names}:
         return None
-    columns = {name: undictionary(batch.column(name)) for name in names}
-    singles = {
-        name: single_values(column) if is_list(column.type) else column
-        for name, column in columns.items()
-    }
+    singles = {name: single_values(batch.column(name)) for name in names}
     return None if any(column is None for column in singles.values()) else singles

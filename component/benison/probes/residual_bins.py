@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from benison.data.batch import Array, Extracts, Index, Target
 from benison.data.reading import TEXT
-from benison.data.values import floats_of, is_list, is_measured, single_values, undictionary
+from benison.data.values import floats_of, is_measured, single_values, undictionary
 from benison.data.widening import convert
 from benison.metrics.statistics.moments import joined_moments
 from benison.probes import changes, limited_states
@@ -163,7 +163,7 @@ class ResidualBinsEvaluator:
                 continue
             column = undictionary(batch.column(name))
             if changes.is_changeable(column.type):
-                yield name, single_values(column) if is_list(column.type) else column
+                yield name, single_values(column)
 
     def merge(self, state: State, other: State) -> State:
         """The state of both."""

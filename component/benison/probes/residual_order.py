@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from benison.data.batch import Array, Extracts, Target
-from benison.data.values import floats_of, is_list, is_text, single_values, undictionary
+from benison.data.values import floats_of, is_text, single_values, undictionary
 from benison.errors import DataError
 
 OUTPUT_KEY = "residual_order"
@@ -151,9 +151,8 @@ def residuals_of(labels: Any, scores: Any) -> Array | None:
 
 def _times(column: pa.Array, name: str) -> Array:
     """Times as numbers that grow: float64[N], NaN where missing."""
-    flat = undictionary(column)
-    singles = single_values(flat) if is_list(flat.type) else flat
-    flat = flat if singles is None else singles
+    singles = single_values(column)
+    flat = undictionary(column) if singles is None else singles
     try:
         if is_text(flat.type):
             flat = flat.cast(pa.string()).cast(pa.timestamp("us"))

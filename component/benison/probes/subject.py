@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from benison import signals
 from benison.data.batch import Array, Index, Mask
-from benison.data.values import is_list, single_values, undictionary
+from benison.data.values import single_values
 from benison.errors import ModelError
 from benison.probes.counted_labels import FOLDS, CountedLabels
 from benison.probes.deviations import spread_of
@@ -243,11 +243,10 @@ class Subject:
         Raises:
             ModelError: A row has several values.
         """
-        column = undictionary(self.rows.column(feature))
-        values = single_values(column) if is_list(column.type) else column
+        values = single_values(self.rows.column(feature))
         if values is None:
             raise ModelError(f"{feature} has several values in a row")
-        return undictionary(values)
+        return values
 
     def changed(self, rows: pa.RecordBatch, columns: Mapping[str, pa.Array]) -> Array:
         """The scores of rows with other columns; raises ModelError where the model fails on them."""

@@ -13,11 +13,9 @@ import pyarrow.compute as pc
 from benison.data.values import (
     WHOLE_FLOATS,
     floats_of,
-    is_list,
     is_number,
     is_text,
     single_values,
-    undictionary,
 )
 from benison.data.widening import MOST_DIGITS, unify
 from benison.errors import ConfigError
@@ -161,14 +159,12 @@ def as_operand(name: str, column: pa.Array) -> pa.Array:
     Raises:
         ConfigError: It has several values in a row, or values that are not compared.
     """
-    if is_list(column.type):
-        column = single_values(column)
-        if column is None:
-            raise ConfigError(
-                f"column {name!r} has several values in a row; a condition looks at one; "
-                "use feature_keys or feature_values."
-            )
-    column = undictionary(column)
+    column = single_values(column)
+    if column is None:
+        raise ConfigError(
+            f"column {name!r} has several values in a row; a condition looks at one; "
+            "use feature_keys or feature_values."
+        )
     kind = column.type
     if pa.types.is_fixed_size_binary(kind):
         column = column.cast(pa.binary())

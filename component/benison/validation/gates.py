@@ -18,7 +18,7 @@ import numpy as np
 from benison.config.fields import BENJAMINI_HOCHBERG, HOLM, WORSE
 from benison.data.batch import Array, Index, Mask
 from benison.evidence.correction import benjamini_hochberg, holm
-from benison.evidence.power import MOST_NEEDED, detectable, needed_examples
+from benison.evidence.power import detectable, needed_examples
 from benison.evidence.spread import Spread
 from benison.table.key import SLICE_RATIO
 from benison.validation.rows import Values
@@ -307,22 +307,12 @@ class Family:
         return reached - (1 if gated.rule.side == LOWER else -1) * gated.rule.bound
 
     def _needed(self, gated: Gated, zone: Words) -> Array:
-        """The rows by which what is undecided could be told from its bound, on whichever side it is.
-
-        NaN where the value is within its own standard error of the bound: the number would be one of chance.
-        """
+        """The rows by which what is undecided could be told from its bound, on whichever side it is."""
         rows = gated.values.rests_on(gated.rule.is_change).astype(float)
-        alphas = self._alpha, self._first_alpha(gated)
-        within, beyond = (
-            needed_examples(rows, gated.std_error, gated.distance, alpha) for alpha in alphas
+        needed = needed_examples(
+            rows, gated.std_error, gated.distance, self._alpha, self._first_alpha(gated)
         )
-        needed = np.ceil(np.where(gated.distance < 0, beyond, within))
-        # So near the bound the sample does not say on which side of it the value is, nor how far off.
-        is_apart = np.abs(gated.distance) > gated.std_error
-        is_known = (
-            (zone == UNDECIDED) & (rows > 0) & (needed > rows) & np.isfinite(needed) & is_apart
-        )
-        return np.where(is_known, np.minimum(needed, MOST_NEEDED), np.nan)
+        return np.where(zone == UNDECIDED, needed, np.nan)
 
     def _passing(self, gated: Gated, outcome: Words, zone: Words) -> Array:
         passing = np.full(len(outcome), np.nan)
