@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -187,7 +188,10 @@ def test_a_stream_of_data_has_the_alerts_of_results_a_day(concept: list[EvalResu
             since=days_of[each.since],
             raised=days_of[each.raised],
             again=tuple(days_of[at] for at in each.again),
-            also=tuple(dataclasses.replace(rate, since=days_of[rate.since]) for rate in each.also),
+            also=tuple(
+                dataclasses.replace(rate, since=days_of[rate.since], until=days_of[rate.until])
+                for rate in each.also
+            ),
         )
         for each in by_day.alerts
     ]
@@ -201,7 +205,8 @@ def test_two_metrics_of_one_cause_are_one_alert(concept: list[EvalResult]) -> No
     (other,) = alert.also
     assert f"With it {other.metric} fell from {other.before:.4g} to" in alert.reason
     later = dataclasses.replace(alert, also=(dataclasses.replace(other, since="4"),))
-    assert f"{other.after:.4g} since 4 ({other.rows} rows)" in later.reason
+    rows = f"{other.rows_before:,} .*rows before, {other.rows:,} since then"
+    assert re.search(f"{other.after:.4g} since 4 \\({rows}", later.reason)
     assert json.loads(json.dumps(alert.to_dict()))["also"][0]["metric"] == other.metric
 
 
@@ -537,8 +542,9 @@ def test_a_sink_that_fails_keeps_alerts_from_no_other(
 def test_sentences_tell_the_classes_of_a_metric_apart() -> None:
     key = Key("precision", sub_key="classId:1")
     alert = Alert("precision", "Overall", (), key, "b", "b", (), "fell", 0.9, 0.8, 1, 9.0, 7.0)
-    assert alert.reason.startswith(
-        "precision (classId:1) of Overall fell from 0.9 to 0.8 since b (1 row)"
+    assert alert.reason == (
+        "precision (classId:1) of Overall fell from 0.9 to 0.8 since b (0 rows before, the reference "
+        "included; 1 since then, up to the alarm at b)."
     )
 
 

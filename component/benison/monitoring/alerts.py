@@ -19,6 +19,10 @@ DRIFTED = "drifted"
 """The side of an alert that is about the distribution of a column."""
 _MOST_NAMED = 3
 _SINCE = " since "
+_EQUIVALENT = (
+    "Equivalent rows are as many as would give a share the same error: v (1 - v) / error^2 of each bucket, "
+    "at most its rows; the values before and since are the means of the buckets' values by these."
+)
 _UNDEFINED = "as the value is undefined, as where predictions"
 
 
@@ -30,10 +34,13 @@ class OtherRate:
         metric: Its name.
         key: The metric with its model, output and class.
         side: `fell` or `rose`.
-        before: The metric until then, and
-        after: since then.
-        rows: Rows since then.
-        since: The bucket in which its change began.
+        before: The metric in the reference and all buckets until then, and
+        after: since then, until the last alarm.
+        rows: Rows since then, on which `after` rests, and
+        since: the bucket in which its change began.
+        rows_before: On which `before` rests.
+        until: The bucket of the last alarm.
+        is_share: Whether these are rows, or equivalents of rows, as of an alert.
     """
 
     metric: str
@@ -43,11 +50,16 @@ class OtherRate:
     after: float
     rows: int
     since: str
+    rows_before: int
+    until: str
+    is_share: bool
 
-    def words(self, since: str) -> str:
-        """The end of a sentence; it names the bucket where it is another one."""
+    def words(self, since: str, until: str) -> str:
+        """The end of a sentence; it names the first and the last bucket where they are other ones."""
         own = "" if self.since == since else f" since {self.since}"
-        return f"{metric_name(self.key)} {_change(self)}{own} ({counted(self.rows, 'row')})"
+        end = "" if self.until == until else f", up to {self.until}"
+        rows = f"{_rows(self.rows_before, self.is_share)} before, {self.rows:,} since then{end}"
+        return f"{metric_name(self.key)} {_change(self)}{own} ({rows})"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,10 +107,12 @@ class Alert:
         raised: The bucket in which the alarm was raised, and
         again: those in which it was raised again.
         side: `fell` or `rose`; of a column `drifted`.
-        before: The metric until then (of a column the share of the values that changed most), and
-        after: since then, until the last alarm.
-        rows: Rows since then, on which `after` rests; of what is no share of rows, such as AUC, as many as
-            would give a share the same error; of a column those of the bucket.
+        before: The metric in the reference and all buckets until then, and
+        after: since then, until the last alarm; of a column the shares of the values that changed most, in
+            the reference and in the bucket.
+        rows: Rows that were evaluated since then, until the last alarm, on which `after` rests; of what is no
+            share of rows, such as AUC, as many as would give a share the same error; of a column those of
+            the bucket.
         statistic: Of the detector, where it was first above `threshold`.
         threshold: Of the detector.
         explains: Names of other slices whose alarms this one explains.
@@ -106,6 +120,8 @@ class Alert:
         drift: A sentence on each of them.
         also: The other metrics that changed in the same slice at the same time, which are the same alert.
         explained_by: Where some slices were asked for, the others whose change is what is seen in it.
+        rows_before: On which `before` rests, as `after` on `rows`.
+        is_share: Whether both are rows, and not as many as would give a share the same error.
     """
 
     metric: str
@@ -126,6 +142,13 @@ class Alert:
     drift: tuple[str, ...] = ()
     also: tuple[OtherRate, ...] = ()
     explained_by: tuple[str, ...] = ()
+    rows_before: int = 0
+    is_share: bool = True
+
+    @property
+    def until(self) -> str:
+        """The bucket of the last alarm."""
+        return self.again[-1] if self.again else self.raised
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -137,21 +160,28 @@ class Alert:
         """The alert in words."""
         if self.side == DRIFTED:
             return f"At {self.raised} {self.drift[0]}"
-        until = "" if self.raised == self.since else f", seen at {self.raised}"
         name = metric_name(self.key, several=bool(self.key.model))
-        change = f"{name} of {self.slice} {_change(self)}"
-        text = f"{change} since {self.since} ({counted(self.rows, 'row')}{until})."
+        text = f"{name} of {self.slice} {_change(self)} since {self.since} ({self._rests_on})."
         if self.also:
-            text += f" With it {_listed([each.words(self.since) for each in self.also])}."
+            others = [each.words(self.since, self.until) for each in self.also]
+            text += f" With it {_listed(others)}."
         if self.explains:
             text += f" That explains the alarm of {_listed(self.explains)}."
         if self.explained_by:
             text += f" It is explained by the change in {_listed(self.explained_by)}."
         return " ".join([text, *(f"In it {sentence}" for sentence in self.drift)])
 
+    @property
+    def _rests_on(self) -> str:
+        """The rows on both sides of the change, and from which bucket to which."""
+        before = f"{_rows(self.rows_before, self.is_share)} before, the reference included"
+        after = f"{self.rows:,} since then, up to the {'last ' if self.again else ''}alarm at {self.until}"
+        first = f"; the first at {self.raised}" if self.again else ""
+        return f"{before}; {after}{first}"
+
     def to_dict(self) -> dict[str, Any]:
         """For machines."""
-        fields = {**dataclasses.asdict(self), "reason": self.reason}
+        fields = {**dataclasses.asdict(self), "until": self.until, "reason": self.reason}
         for each in (fields, *fields["also"]):
             each["key"] = {name: value for name, value in each["key"].items() if value}
         return {name: _plain(value) for name, value in fields.items()}
@@ -159,6 +189,11 @@ class Alert:
 
 def _change(rate: Alert | OtherRate) -> str:
     return f"{rate.side} from {rate.before:.4g} to {rate.after:.4g}"
+
+
+def _rows(count: int, is_share: bool) -> str:
+    """Rows, or the equivalents of rows of a metric that is no share of them."""
+    return counted(count, "row" if is_share else "equivalent row")
 
 
 def _plain(value: Any) -> Any:
@@ -254,6 +289,9 @@ class MonitorReport:
             else "Without rows now, where some were to be expected": self.vanished,
         }
         yield from (f"{why}: {_listed(names)}." for why, names in of.items() if names)
+        are_shares = [each.is_share for alert in self.alerts for each in alert.also]
+        if not all([*are_shares, *(alert.is_share for alert in self.alerts)]):
+            yield _EQUIVALENT
         if self.untimed:
             why = f" or are in one of {fewer}" if are_hidden else ""
             yield f"In no bucket, as they have no time{why}: {counted(self.untimed, 'row')}."

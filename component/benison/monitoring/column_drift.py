@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from benison.config import Bins, SlicingSpec
 from benison.config.slicing_specs import PERIODS
 from benison.data.dataset import Dataset
-from benison.drift.comparison import DriftCheck, DriftRule
+from benison.drift.comparison import DriftCheck, DriftReport, DriftRule
 from benison.drift.left_out import left_out, left_out_sentence
 from benison.drift.profiles import Profile, Profiles, merged, profiles_of
 from benison.errors import ConfigError, NothingYetError, suggestion
@@ -23,8 +23,8 @@ from benison.slicing.keys import OVERALL, slice_name
 from benison.table.key import Key
 from benison.table.words import counted
 
-_Drift: TypeAlias = "tuple[str, DriftCheck, int]"
-"""The bucket in which a column drifted, what is known of it, and the rows of the bucket."""
+_Drift: TypeAlias = "tuple[str, DriftCheck, DriftReport]"
+"""The bucket in which a column drifted, what is known of it, and of the bucket."""
 _MEASURED = 0.0
 """The share of streams without a change with an alarm: tests/statistics/change_detectors.py."""
 
@@ -155,12 +155,12 @@ def hellinger_drift(
         report = rule.report({OVERALL: reference}, {OVERALL: profile}, names, is_chosen=True)
         for check in report.checks:
             if check.outcome == "drift":
-                seen.setdefault(check.feature, []).append((bucket, check, report.current_rows))
+                seen.setdefault(check.feature, []).append((bucket, check, report))
     return [_alert(name, drifts) for name, drifts in seen.items()]
 
 
 def _alert(name: str, drifts: Sequence[_Drift]) -> Alert:
-    bucket, check, rows = drifts[0]
+    bucket, check, report = drifts[0]
     return Alert(
         name,
         slice_name(OVERALL),
@@ -171,9 +171,10 @@ def _alert(name: str, drifts: Sequence[_Drift]) -> Alert:
         tuple(each for each, _, _ in drifts[1:]),
         DRIFTED,
         *check.shares,
-        rows,
+        report.current_rows,
         check.distance,
         check.threshold,
         drifted=(name,),
         drift=(check.reason,),
+        rows_before=report.reference_rows,
     )

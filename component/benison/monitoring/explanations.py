@@ -32,9 +32,10 @@ class Change:
         since: The bucket in which it began, where the counts speak most for it.
         raised: The buckets with an alarm.
         gain: How much more likely the counts are with the change: a logarithm.
-        before: The rate of failures until then, and
+        before: The rate of failures in the reference and all buckets until then, and
         after: from then to the last alarm.
-        rows: On which `after` rests.
+        rows_before: On which `before` rests, and
+        rows: on which `after` rests.
         statistic: Of the detector at the first alarm, and
         threshold: what it was compared with.
         seen_again: The changes of other slices that it explains.
@@ -48,6 +49,7 @@ class Change:
     gain: float
     before: float
     after: float
+    rows_before: float
     rows: float
     statistic: float
     threshold: float
@@ -112,7 +114,8 @@ def _change(series: Series, counts: BucketCounts, alarms: Alarms, at: int, i: in
     measured = series.counts  # of which the evidence is what no other change explains
     k, n = measured.failures[i], measured.rows[i]
     known_k, known_n = measured.known_failures[i], measured.known_rows[i]
-    before = (known_k + k[:since].sum()) / max(known_n + n[:since].sum(), 1)
+    rows_before = float(known_n + n[:since].sum())
+    before = (known_k + k[:since].sum()) / max(rows_before, 1)
     rows = float(n[since:end].sum())
     return Change(
         series,
@@ -122,6 +125,7 @@ def _change(series: Series, counts: BucketCounts, alarms: Alarms, at: int, i: in
         gain,
         float(before),
         float(k[since:end].sum() / max(rows, 1)),
+        rows_before,
         rows,
         float(alarms.statistic[at, raised[0]]),
         alarms.threshold,

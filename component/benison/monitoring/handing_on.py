@@ -14,7 +14,7 @@ from benison.sinks.publishing import Publisher, publisher_of
 from benison.sinks.web import send
 from benison.table.words import shortened
 
-_MOST_SHOWN, _LONG = 10, 280
+_MOST_SHOWN, _LONG = 10, 400
 
 
 def write_junit(report: MonitorReport, path: str | os.PathLike[str]) -> None:

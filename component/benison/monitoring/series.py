@@ -69,6 +69,7 @@ class Series:
             value, as where predictions are missing: bool[T].
         is_left_out: Which buckets of what was blessed a slice has no value of though it has rows, as where
             predictions are missing; the reference is the others: bool[known].
+        is_share: Whether the rows of `counts` are all that were evaluated, and not equivalents.
         unknown: The names of slices that the reference does not have; they are not watched.
         vanished: Slices of the reference without a row in the last bucket, where as many as ten were to be
             expected, each with the first bucket without one; where small slices are hidden, without so many
@@ -85,6 +86,7 @@ class Series:
     is_pending: Mask
     is_undefined: Mask
     is_left_out: Mask
+    is_share: bool = False
     unknown: tuple[str, ...] = ()
     vanished: tuple[tuple[str, int], ...] = ()
 
@@ -149,15 +151,20 @@ class SliceNumbers:
             pending[known:],
             undefined[known:],
             self._left_out(known, labels),
+            self.is_share,
             tuple(self.slices[i] for i in np.flatnonzero(is_new)),
             self._vanished(known),
         )
 
     @property
+    def is_share(self) -> bool:
+        """Whether it is a share of all rows that are evaluated, each of which counts as much."""
+        return self.is_of_rows and not self.key.weighted
+
+    @property
     def rows(self) -> Array:
         """On how many rows each rate rests, 0 where it is none: float64[S, T]."""
-        is_of_rows = self.is_of_rows and not self.key.weighted
-        rows = rows_of_rates(self.numbers, self.level, is_of_rows)
+        rows = rows_of_rates(self.numbers, self.level, self.is_share)
         value, evaluated = self.numbers["value"], self.numbers["evaluated"]
         # Of a perfect value no error is known: it rests on such a part of the rows as others of the slice.
         is_perfect = ((value == 0) | (value == 1)) & (rows == 0) & (self.numbers[_ASKED] == 1)

@@ -249,14 +249,25 @@ def _alert(cause: Sequence[Change], buckets: Sequence[str]) -> Alert:
         tuple(dict.fromkeys(name for each in cause for name in each.explains)),
         also=tuple(_other(each, buckets) for each in others),
         explained_by=tuple(dict.fromkeys(each.cause.name for each in cause if each.cause)),
+        rows_before=round(change.rows_before),
+        is_share=series.is_share,
     )
 
 
 def _other(change: Change, buckets: Sequence[str]) -> OtherRate:
     series = change.series
-    rates = series.value_of(change.before), series.value_of(change.after)
-    rows, since = round(change.rows), buckets[change.since]
-    return OtherRate(series.key.metric, series.key, series.side, *rates, rows, since)
+    return OtherRate(
+        series.key.metric,
+        series.key,
+        series.side,
+        series.value_of(change.before),
+        series.value_of(change.after),
+        round(change.rows),
+        buckets[change.since],
+        round(change.rows_before),
+        buckets[change.raised[-1]],
+        series.is_share,
+    )
 
 
 def monitor(  # noqa: PLR0913 - the whole job has this many choices, all with defaults
