@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,15 @@ def load(path: Path, options: LoadOptions) -> SklearnPredictor:
     except catboost.CatBoostError as error:
         raise unreadable(title, error) from error
     return SklearnPredictor(title, estimator, options)
+
+
+def of_booster(title: str, model: Any, options: LoadOptions) -> SklearnPredictor:
+    """What calls a CatBoost in memory, which gives margins, as an estimator, which gives probabilities."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.cbm")
+        model.save_model(str(path), format="cbm")
+        estimator = load(path, options)
+    return SklearnPredictor(title, estimator.estimator, options)
 
 
 def _loaded(estimator: Any, path: Path) -> Any:

@@ -15,7 +15,6 @@ from benison.models.predictor import LoadOptions, Outputs, Predictor
 
 CALL_ROWS = 2**16
 _NATIVE = ("jax", "keras", "tensorflow", "tf_keras", "torch")
-_BOOSTERS = ("Booster", "CatBoost")
 
 
 class InMemory(str):
@@ -50,12 +49,12 @@ def load_object(model: Any, options: LoadOptions) -> Predictor:
     library = kind.__module__.partition(".")[0]
     if library in _NATIVE and not kind.__name__.startswith("function"):
         raise ModelError(_wrapped(kind.__name__, "tensors"))
-    if kind.__name__ in _BOOSTERS and not hasattr(model, "predict_proba"):
-        raise ModelError(_wrapped(kind.__name__, "a matrix of its library's own"))
     if hasattr(model, "predict"):
-        from benison.models.sklearn import SklearnPredictor
+        from benison.models.sklearn import BOOSTERS, of_object
 
-        return SklearnPredictor(f"The {kind.__name__} in memory", model, options)
+        if kind.__name__ == "Booster" and library not in BOOSTERS:
+            raise ModelError(_wrapped(kind.__name__, "a matrix of its library's own"))
+        return of_object(f"The {kind.__name__} in memory", model, options)
     return CallablePredictor(model, options)
 
 

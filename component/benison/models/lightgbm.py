@@ -30,9 +30,18 @@ def load(path: Path, options: LoadOptions) -> MatrixPredictor:
         booster = lgb.Booster(model_str=path.read_text(encoding="utf-8"))
     except (lgb.basic.LightGBMError, ValueError) as error:
         raise unreadable(title, error) from error
+    return _predictor(title, booster, options)
+
+
+def of_booster(title: str, booster: Any, options: LoadOptions) -> MatrixPredictor:
+    """What calls a booster in memory."""
+    return _predictor(title, _as_written(booster), options)
+
+
+def _predictor(title: str, booster: Any, options: LoadOptions) -> MatrixPredictor:
     known = tuple(booster.feature_name())
     names = options.names if all(map(_GENERATED_NAME.fullmatch, known)) else known
-    categories = _categories(booster, known, title)
+    categories = _categories(booster, title)
 
     def matrix(features: pa.RecordBatch) -> npt.NDArray[Any]:
         return as_matrix(features, names, "float64", categories)
@@ -43,8 +52,19 @@ def load(path: Path, options: LoadOptions) -> MatrixPredictor:
     return MatrixPredictor(title, names, matrix, scores, options)
 
 
-def _categories(booster: Any, names: tuple[str, ...], title: str) -> dict[str, pa.Array]:
+def categories_of(booster: Any, title: str) -> dict[str, pa.Array]:
+    """The values of each categorical column of a booster in memory, by its name."""
+    return _categories(_as_written(booster), title)
+
+
+def _as_written(booster: Any) -> Any:
+    """The booster as its file has it, which says which columns are categories."""
+    return type(booster)(model_str=booster.model_to_string())
+
+
+def _categories(booster: Any, title: str) -> dict[str, pa.Array]:
     """The values of each categorical column of pandas; the model stores their indices only."""
+    names = booster.feature_name()
     values_of = booster.pandas_categorical or []
     columns = booster.params.get("categorical_feature") or []
     if values_of and len(values_of) != len(columns):

@@ -45,15 +45,19 @@ def as_matrix(
         known = (categories or {}).get(name)
         wanted = Input(name, dtype, ())
         matrix[:, i] = as_input(
-            features if known is None else _coded(features, name, known, refuse_unknown), wanted
+            features if known is None else coded(features, name, known, refuse_unknown), wanted
         )
     return matrix
 
 
-def _coded(
+def coded(
     features: pa.RecordBatch, name: str, known: pa.Array, refuse_unknown: bool
 ) -> pa.RecordBatch:
-    """The column alone, each value replaced by its index among the categories."""
+    """The column alone, each value replaced by its index among the categories.
+
+    Raises:
+        DataError: Its values are of another kind, or none of the categories where that is refused.
+    """
     if name not in features.schema.names:
         return features
     values, present, width = unnest(features.column(name), name)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,11 @@ import numpy as np
 import pyarrow as pa
 
 from benison.errors import MissingExtraError, ModelError
-from benison.models.arrays import as_frame
 from benison.models.calls import BatchedCalls, in_order
 from benison.models.classes import Classes, classes_of
-from benison.models.predictor import LoadOptions, Outputs
+from benison.models.estimator_columns import EstimatorColumns, first_step
+from benison.models.matrix import cause
+from benison.models.predictor import LoadOptions, Outputs, Predictor
 
 # Each call validates its input, which takes milliseconds; a forest allocates an array for each tree.
 CALL_ROWS = 2**16
@@ -22,10 +23,24 @@ CALL_ROWS = 2**16
 _SCORES = ("predict_proba", "decision_function")
 
 
-def load(path: Path, options: LoadOptions) -> SklearnPredictor:
+# What has a predict(), and is no estimator: by library, the class, which the module of that name calls.
+BOOSTERS = {"catboost": "CatBoost", "lightgbm": "Booster", "xgboost": "Booster"}
+
+
+def load(path: Path, options: LoadOptions) -> Predictor:
     """The estimator in a pickle."""
     estimator = _unpickle(path, options.trust_pickle)
-    return SklearnPredictor(f"The estimator in {path}", estimator, options)
+    return of_object(f"The estimator in {path}", estimator, options)
+
+
+def of_object(title: str, model: Any, options: LoadOptions) -> Predictor:
+    """What calls a fitted estimator, or a booster, which is called as one of its file is."""
+    library = type(model).__module__.partition(".")[0]
+    if BOOSTERS.get(library) == type(model).__name__:
+        module = importlib.import_module(f"benison.models.{library}")
+        predictor: Predictor = module.of_booster(title, model, options)
+        return predictor
+    return SklearnPredictor(title, model, options)
 
 
 class SklearnPredictor:
@@ -34,37 +49,33 @@ class SklearnPredictor:
     takes_examples = False
 
     def __init__(self, title: str, estimator: Any, options: LoadOptions) -> None:
-        self._title, self._estimator = title, estimator
-        if not hasattr(self._estimator, "predict"):
+        self._title, self.estimator = title, estimator
+        if not hasattr(estimator, "predict"):
             raise ModelError(
-                f"{title} is a {type(self._estimator).__name__}, which has no predict(); expected a "
+                f"{title} is a {type(estimator).__name__}, which has no predict(); expected a "
                 f"fitted scikit-learn estimator."
             )
-        # CatBoost's estimators have another name for them.
-        names = getattr(estimator, "feature_names_in_", getattr(estimator, "feature_names_", None))
-        self._is_named = names is not None
-        names = options.names if names is None else names
-        if not len(names):
-            raise ModelError(f"{title} {_nameless(self._estimator)}")
+        self._taken = EstimatorColumns.of(title, estimator, options.names)
+        if not self._taken.names:
+            raise ModelError(f"{title} {_nameless(estimator)}")
         self._calls = BatchedCalls(options.rows or CALL_ROWS)
-        self.columns: tuple[str, ...] | None = tuple(map(str, names))
+        self.columns: tuple[str, ...] | None = self._taken.names
         self.classes = self._classes()
-        self._as_none = frozenset(_fitted_on_none(self._estimator, self.columns or (), set()))
 
     def _classes(self) -> dict[str, Classes]:
         """The classes of which the output has the scores; none if it is numbers of the label's own."""
-        known = classes_of(getattr(self._estimator, "classes_", None))
+        known = classes_of(getattr(self.estimator, "classes_", None))
         if len(known) == 1:
             raise ModelError(
                 f"{self._title} was fitted on rows of one class, {known[0]!r}. Fit it on "
                 f"rows of all classes."
             )
-        scored = any(hasattr(self._estimator, name) for name in _SCORES)
+        scored = any(hasattr(self.estimator, name) for name in _SCORES)
         return {"output": known} if known and (scored or isinstance(known[0], str)) else {}
 
     def predict(self, features: pa.RecordBatch, serialized: pa.Array | None) -> Outputs:
         """One output, "output": the probability of the second of two classes, or of each class."""
-        frame = as_frame(features, self.columns or (), self._as_none)
+        frame = self._taken.frame(features)
         try:
             return self._calls.run(
                 features.num_rows,
@@ -72,22 +83,22 @@ class SklearnPredictor:
             )
         except Exception as error:  # an estimator is anyone's code
             raise ModelError(
-                f"{self._title} fails on the data: {str(error).strip()[:300]}"
+                f"{self._title} fails on the data: {cause(error)}{self._taken.doubt}"
             ) from error
 
     def _fed(self, frame: Any) -> Any:
-        """What the estimator was fitted on: a data frame, or a matrix where the config names its columns."""
-        return frame.reset_index(drop=True) if self._is_named else frame.to_numpy()
+        """What the estimator was fitted on: a data frame or an array."""
+        return frame.reset_index(drop=True) if self._taken.is_frame else frame.to_numpy()
 
     def _scores(self, frame: Any) -> Any:
         classes = self.classes.get("output", ())
-        name = next((name for name in _SCORES if hasattr(self._estimator, name)), None)
+        name = next((name for name in _SCORES if hasattr(self.estimator, name)), None)
         if name is None:
-            predicted = self._estimator.predict(frame)
+            predicted = self.estimator.predict(frame)
             places = {label: i for i, label in enumerate(classes)}
             predicted = in_order(predicted, len(frame))
             return np.array([places[x] for x in predicted.ravel()]) if classes else predicted
-        scores = in_order(getattr(self._estimator, name)(frame), len(frame))
+        scores = in_order(getattr(self.estimator, name)(frame), len(frame))
         if classes and scores.ndim == 2 and scores.shape[1] != len(classes):
             raise ModelError(
                 f"{name} gives {scores.shape[1]} scores for {len(classes)} classes; make it give one for "
@@ -99,9 +110,7 @@ class SklearnPredictor:
 
 def _nameless(estimator: Any) -> str:
     """What an estimator lacks that does not know its columns, and the cure."""
-    first = getattr(estimator, "best_estimator_", estimator)
-    while parts := getattr(first, "steps", None) or getattr(first, "transformer_list", None):
-        first = parts[0][1]
+    first = first_step(estimator)
     if not hasattr(first, "analyzer"):  # as those have that make numbers of texts
         return (
             "does not know the names of its features. Name them in their order as feature_keys in "
@@ -113,37 +122,6 @@ def _nameless(estimator: Any) -> str:
         f"pandas DataFrame with ColumnTransformer([('text', {kind}(), 'NAME OF THE COLUMN')]) in place of "
         f"{kind}(), or put its predictions into the data and name their column as prediction_key."
     )
-
-
-def _fitted_on_none(step: Any, columns: Sequence[str], seen: set[int]) -> Iterator[str]:
-    """The columns in which an encoder has None among its categories, as Parquet's missing text becomes.
-
-    For an encoder None and NaN are two categories, of which the other is unknown.
-    """
-    if id(step) in seen:
-        return
-    seen.add(id(step))
-    parts: Iterable[Any] = ()
-    if isinstance(step, list | tuple):
-        # A ColumnTransformer keeps the columns of a step beside it.
-        parts, columns = step, next(filter(_are_names, step), columns)
-    elif hasattr(step, "get_params"):
-        parts = vars(step).values()
-        yield from _of_encoder(step, columns)
-    for part in parts:
-        yield from _fitted_on_none(part, columns, seen)
-
-
-def _are_names(part: Any) -> bool:
-    return isinstance(part, list) and bool(part) and all(isinstance(name, str) for name in part)
-
-
-def _of_encoder(step: Any, columns: Sequence[str]) -> Iterator[str]:
-    categories = getattr(step, "categories_", None)
-    known = categories if isinstance(categories, list) else []
-    for i, values in enumerate(known):
-        if any(value is None for value in values):
-            yield from (columns[i],) if len(columns) == len(known) else columns
 
 
 def _unpickle(path: Path, trust_pickle: bool) -> Any:

@@ -27,9 +27,16 @@ def load(path: Path, options: LoadOptions) -> MatrixPredictor:
         booster.load_model(bytearray(path.read_bytes()))
     except xgb.core.XGBoostError as error:
         raise unreadable(title, error) from error
+    return of_booster(title, booster, options)
+
+
+def of_booster(title: str, booster: Any, options: LoadOptions) -> MatrixPredictor:
+    """What calls a booster in memory."""
+    import xgboost as xgb
+
     names = tuple(booster.feature_names or options.names)
     types = booster.feature_types
-    categories = _categories(booster)
+    categories = categories_of(booster)
     trees = (0, _trees(booster))
 
     def matrix(features: pa.RecordBatch) -> npt.NDArray[Any]:
@@ -49,7 +56,7 @@ def load(path: Path, options: LoadOptions) -> MatrixPredictor:
     return MatrixPredictor(title, names, matrix, scores, options)
 
 
-def _categories(booster: Any) -> dict[str, pa.Array]:
+def categories_of(booster: Any) -> dict[str, pa.Array]:
     """The values of each categorical feature; models written before XGBoost 3.1 do not store them."""
     if "c" not in (booster.feature_types or ()) or not hasattr(booster, "get_categories"):
         return {}
