@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import itertools
+import math
 import pickle
 from typing import Any
 
@@ -15,8 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benison.data.batch import Inputs
+from benison.errors import DataError
 from benison.metrics import Metric, from_config, registered
 from benison.metrics.base import AXES, Statistic, ratio
+from benison.metrics.registry import describe
 from benison.metrics.statistics import Mean
 from benison.slicing.codes import SliceCodes
 from benison.testing import (
@@ -229,6 +233,37 @@ def test_nan_prediction_makes_the_value_nan(name: str) -> None:
         {k: v for k, v in value.items() if k not in AXES} if isinstance(value, dict) else value
     )
     assert np.all(np.isnan(flat(columns)))
+
+
+ODD_LABELS = (
+    np.asarray,
+    lambda y: np.abs(np.sin(y + 0.3)),
+    lambda y: 3 * y - 1,
+    lambda y: -y - 0.5,
+)
+ODD_PREDICTIONS = (
+    np.asarray,
+    lambda p: 10 * np.sin(50 * p),
+    lambda p: -p - 0.1,
+    lambda p: 1000 * p,
+)
+
+
+@every_metric
+def test_what_would_be_outside_of_the_range_is_refused(name: str) -> None:
+    metric, about = build(name), describe(name)
+    rows = inputs_for(name, np.random.default_rng(2), 40, True)
+    if not (isinstance(rows.labels, np.ndarray) and isinstance(rows.predictions, np.ndarray)):
+        pytest.skip("it is not one of numbers")
+    for odd_labels, odd_predictions in itertools.product(ODD_LABELS, ODD_PREDICTIONS):
+        labels, predictions = odd_labels(rows.labels), odd_predictions(rows.predictions)
+        try:
+            value = metric.of(dataclasses.replace(rows, labels=labels, predictions=predictions))
+        except DataError:
+            continue
+        if not isinstance(value, float):
+            pytest.skip("it is not a single number")
+        assert math.isnan(value) or about.low - 1e-9 <= value <= about.high + 1e-9
 
 
 @every_metric

@@ -196,6 +196,30 @@ def test_a_divergence_of_logits_is_refused() -> None:
         from_config("KLDivergence", {}).of(Inputs.of([1, 0], [[-1.0, 2.0], [0.5, 0.5]]))
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "CoefficientOfDiscrimination",
+        "RelativeCoefficientOfDiscrimination",
+        "ExpectedCalibrationError",
+        "BrierReliability",
+        "Dice",
+        "Tversky",
+    ],
+)
+def test_what_says_nothing_of_logits_refuses_them(name: str) -> None:
+    with pytest.raises(benison.DataError, match="needs .* lies 4 outside"):
+        from_config(name, {}).of(Inputs.of(*LOGITS))
+    with pytest.raises(benison.DataError, match=r"label"):
+        from_config(name, {}).of(Inputs.of([0.0, 255.0], [0.1, 0.9]))
+
+
+@pytest.mark.parametrize("name", ["KLDivergence", "CategoricalGeneralizedCrossEntropy"])
+def test_percentages_of_classes_are_refused(name: str) -> None:
+    with pytest.raises(benison.DataError, match=r"a score is 79 outside"):
+        from_config(name, {}).of(Inputs.of([1, 0], [[20.0, 80.0], [60.0, 40.0]]))
+
+
 @pytest.mark.parametrize("name", ["NDCG", "MinLabelPosition"])
 def test_a_ranking_needs_one_score_and_no_negative_gain(name: str) -> None:
     for labels in ([1, 0], [[0, 1], [1, 0]]):

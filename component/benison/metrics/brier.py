@@ -26,11 +26,10 @@ from typing import Any
 import numpy as np
 
 from benison.data.batch import Array, Inputs
-from benison.errors import DataError
 from benison.metrics.base import Metric, Statistic, ratio
 from benison.metrics.calibration_error import bucket_sums
 from benison.metrics.confusion import matrix_of, snake_case
-from benison.metrics.pairing import EXCESSES, ROUNDING
+from benison.metrics.pairing import EXCESSES, check_probabilities
 from benison.metrics.parameters import check_count
 from benison.metrics.plots import MOST_POINTS, BucketSums
 from benison.metrics.registry import HIGHER, LOWER, About, register
@@ -48,14 +47,6 @@ def squared_distance(inputs: Inputs) -> Array:
     check_binary(inputs)
     y, p = inputs.labels, inputs.predictions
     return np.asarray(y * np.square(1 - p) + (1 - y) * np.square(p))
-
-
-def _check_probabilities(name: str, excesses: Array) -> None:
-    if excesses[1] > ROUNDING:
-        raise DataError(
-            f"{name} needs probabilities, and a prediction lies {excesses[1]:g} outside of [0, 1]. "
-            f"Let the model return probabilities and not logits, or ask for MeanSquaredError."
-        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +69,7 @@ class BrierScore(Metric):
         return Mean(squared_distance), EXCESSES
 
     def check(self, mean: Arrays, excesses: Array) -> None:
-        _check_probabilities(self.name, excesses)
+        check_probabilities(self.name, excesses, "MeanSquaredError")
 
     def result(self, mean: Arrays, excesses: Array) -> Array:
         return ratio(*mean)
@@ -211,7 +202,7 @@ class BrierTerm(Metric):
         return BucketSums(self.num_buckets, 0.0, 1.0), Mean(squared_distance), EXCESSES
 
     def check(self, cells: Cells, distance: Arrays, excesses: Array) -> None:
-        _check_probabilities(self.name, excesses)
+        check_probabilities(self.name, excesses, "MeanSquaredError")
 
     def result(self, cells: Cells, distance: Arrays, excesses: Array) -> Array:
         return TERMS[self.term][0](Buckets.of(cells, distance))

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
 from benison.data.batch import Array, Inputs  # noqa: F401 - Inputs is for the example
-from benison.metrics.base import Metric, ratio
+from benison.metrics.base import Metric, Statistic, ratio
+from benison.metrics.pairing import EXCESSES, check_probabilities
 from benison.metrics.parameters import check_count
 from benison.metrics.plots import MOST_POINTS, BucketSums
 from benison.metrics.registry import LOWER, About, register
@@ -34,13 +36,13 @@ def bucket_sums(cells: Cells) -> Array:
 
 @dataclasses.dataclass(frozen=True)
 class ExpectedCalibrationError(Metric):
-    """Mean distance of predicted and actual share of positives over buckets of the prediction; from 0 (best).
+    """Mean distance of predicted and actual share of positives over buckets of scores; from 0 (best) to 1.
 
         sum over buckets |sum w p - sum w y| / sum w
 
-    To 1 for probabilities. Buckets divide [0, 1] evenly; 1 is in the last one. It depends on their number,
-    and of few rows it is high even for a calibrated model. NaN without weight, and where a prediction is
-    missing.
+    Buckets divide [0, 1] evenly; 1 is in the last one. It depends on their number, and of few rows it is
+    high even for a calibrated model. NaN without weight, and where a prediction is missing; scores outside
+    of [0, 1] are refused.
 
     Source: Naeini, Cooper and Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning",
     AAAI 2015.
@@ -60,10 +62,13 @@ class ExpectedCalibrationError(Metric):
     def __post_init__(self) -> None:
         check_count("num_buckets", self.num_buckets, MOST_POINTS, least=1)
 
-    def statistics(self) -> tuple[BucketSums]:
-        return (BucketSums(self.num_buckets, 0.0, 1.0),)
+    def statistics(self) -> tuple[Statistic[Any], ...]:
+        return BucketSums(self.num_buckets, 0.0, 1.0), EXCESSES
 
-    def result(self, cells: Cells) -> Array:
+    def check(self, cells: Cells, excesses: Array) -> None:
+        check_probabilities(self.name, excesses, "RootMeanSquaredError")
+
+    def result(self, cells: Cells, excesses: Array) -> Array:
         sums = bucket_sums(cells)
         distance = np.abs(sums[..., 1] - sums[..., 0]).sum(axis=1)
         return ratio(distance, sums[..., 2].sum(axis=1))

@@ -14,8 +14,9 @@ from typing import cast
 import numpy as np
 
 from benison.data.batch import Array, Inputs
+from benison.errors import DataError
 from benison.metrics.classification import CLIP, check_not_negative, class_scores, log_probabilities
-from benison.metrics.pairing import numbers_per_column, one_hot
+from benison.metrics.pairing import ROUNDING, numbers_per_column, one_hot
 from benison.metrics.parameters import check_share, not_negative
 from benison.metrics.registry import HIGHER, LOWER, About, register
 from benison.metrics.row_means import PerRowMean
@@ -96,12 +97,28 @@ class CategoricalHinge(ClassesMean):
         return margin
 
 
+def _check_shares(labels: Array, scores: Array) -> None:
+    """Refuse what is no share: percentages would make a loss that is lower than that of any probabilities.
+
+    Raises:
+        DataError: A label or a score lies outside of [0, 1] by more than rounding.
+    """
+    check_not_negative(scores)
+    for what, values in (("label", labels), ("score", scores)):
+        farthest = np.fmax.reduce(np.abs(values - 0.5), axis=None, initial=0.0) + 0.5
+        if farthest > 1 + ROUNDING:
+            raise DataError(
+                f"Labels and probabilities of classes are in [0, 1]; a {what} is {farthest - 1:g} outside. "
+                f"Let the model return probabilities."
+            )
+
+
 @dataclasses.dataclass(frozen=True)
 class CategoricalGeneralizedCrossEntropy(ClassesMean):
     """Mean of (1 - (sum y p)^q) / q, the cross-entropy for q near 0; from 0 (best) to 1 / q.
 
     The larger q is, the less a row counts whose label may be wrong. NaN without weight, and where a
-    prediction is missing; negative scores are refused.
+    prediction is missing; scores outside of [0, 1] are refused.
 
     Source: Zhang and Sabuncu, "Generalized cross entropy loss for training deep neural networks with noisy
     labels", NeurIPS 2018.
@@ -123,13 +140,16 @@ class CategoricalGeneralizedCrossEntropy(ClassesMean):
 
     def __call__(self, inputs: Inputs) -> Array:
         labels, scores = self.of_classes(inputs)
-        check_not_negative(scores)
+        _check_shares(labels, scores)
         return np.asarray((1 - (labels * scores).sum(axis=1) ** self.q) / self.q)
 
 
 @dataclasses.dataclass(frozen=True)
 class KLDivergence(ClassesMean):
     """Mean of sum y ln(y / p), both clipped to [1e-7, 1], in nats; from 0 (best) up for distributions.
+
+    As in Keras it may be below 0 where the scores of a row sum up to more than its labels. Labels and scores
+    outside of [0, 1] are refused.
 
     Source: Kullback and Leibler, "On information and sufficiency", Annals of Mathematical Statistics 22,
     1951.
@@ -142,7 +162,7 @@ class KLDivergence(ClassesMean):
 
     def __call__(self, inputs: Inputs) -> Array:
         labels, scores = self.of_classes(inputs)
-        check_not_negative(scores)
+        _check_shares(labels, scores)
         labels, p = (np.clip(x, CLIP, 1) for x in (labels, scores))
         return np.asarray((labels * np.log(labels / p)).sum(axis=1))
 
@@ -228,12 +248,12 @@ def _register_losses() -> None:
         CategoricalFocalCrossentropy,
         CategoricalGeneralizedCrossEntropy,
         CategoricalHinge,
-        KLDivergence,
     ):
         register(loss.__name__, loss, About.of(loss, LOWER, 0))
 
 
 _register_losses()
+register("KLDivergence", KLDivergence, About.of(KLDivergence, LOWER))
 register("CosineSimilarity", CosineSimilarity, About.of(CosineSimilarity, HIGHER, -1, 1))
 
 

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from benison.data.batch import Array, Inputs
+from benison.errors import DataError
 from benison.metrics.base import Metric, Statistic, ratio
-from benison.metrics.pairing import pairs
+from benison.metrics.pairing import EXCESSES, ROUNDING, pairs
 from benison.metrics.parameters import not_negative
 from benison.metrics.registry import LOWER, About, register
 from benison.metrics.statistics.sums import Arrays, Mean
@@ -39,7 +40,7 @@ def both(inputs: Inputs) -> Array:
 
 @dataclasses.dataclass(frozen=True)
 class Tversky(Metric):
-    """How little labels and predictions overlap, from 0 (best) to 1 for numbers in [0, 1].
+    """How little labels and predictions overlap, from 0 (best) to 1; other numbers are refused.
 
         1 - sum w y p / (sum w y p + alpha sum w y (1 - p) + beta sum w (1 - y) p)
 
@@ -70,18 +71,25 @@ class Tversky(Metric):
         not_negative("alpha", self.alpha)
         not_negative("beta", self.beta)
 
-    def statistics(self) -> tuple[Statistic[Arrays], ...]:
-        return Mean(both), Mean(labelled), Mean(predicted)
+    def statistics(self) -> tuple[Statistic[Any], ...]:
+        return Mean(both), Mean(labelled), Mean(predicted), EXCESSES
 
-    def result(self, *means: Arrays) -> Array:
-        common, y, p = (total for total, _ in means)
+    def check(self, common: Arrays, y: Arrays, p: Arrays, excesses: Array) -> None:
+        if max(excesses) > ROUNDING:
+            raise DataError(
+                f"{self.name} needs labels and predictions in [0, 1], and one lies {max(excesses):g} outside "
+                f"of that. Let the model return probabilities and not logits, or take out this metric."
+            )
+
+    def result(self, *states: Any) -> Array:
+        common, y, p = (total for total, _ in states[:3])
         apart = self.alpha * (y - common) + self.beta * (p - common)
         return 1 - ratio(common, common + apart)
 
 
 @dataclasses.dataclass(frozen=True)
 class Dice(Tversky):
-    """How little labels and predictions overlap, from 0 (best) to 1 for numbers in [0, 1].
+    """How little labels and predictions overlap, from 0 (best) to 1; other numbers are refused.
 
         1 - 2 sum w y p / (sum w y + sum w p)
 

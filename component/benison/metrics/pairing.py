@@ -140,6 +140,25 @@ WIDTHS = Largest((label_width, prediction_width))
 EXCESSES = Largest((label_excess, prediction_excess))
 
 
+def check_probabilities(name: str, excesses: Array, instead: str) -> None:
+    """Refuse what is no probability where a metric says nothing of other numbers.
+
+    Args:
+        name: The metric.
+        excesses: How far labels and predictions lie outside of [0, 1], as `EXCESSES` has them: float64[2].
+        instead: The metric to ask for of such numbers.
+
+    Raises:
+        DataError: A label or a prediction lies outside of [0, 1] by more than rounding.
+    """
+    if max(excesses) > ROUNDING:
+        what = ("label", "prediction")[int(np.argmax(excesses))]
+        raise DataError(
+            f"{name} needs probabilities, and a {what} lies {max(excesses):g} outside of [0, 1]. "
+            f"Let the model return probabilities and not logits, or ask for {instead}."
+        )
+
+
 def check_widths(name: str, widths: Array) -> None:
     """Refuse the mean over predictions of several classes, which is 1 / C of any probabilities.
 

@@ -26,6 +26,7 @@ from benison.metrics.pairing import (
     EXCESSES,
     ROUNDING,
     WIDTHS,
+    check_probabilities,
     check_widths,
     label,
     pairs,
@@ -283,8 +284,8 @@ class CoefficientOfDiscrimination(Metric):
 
         sum w y p / sum w y - sum w (1 - y) p / sum w (1 - y)
 
-    1 is a model that is sure and right, 0 one that does not tell the classes apart, as is a constant. The
-    range is that of predictions in [0, 1]. NaN where a class has no rows.
+    1 is a model that is sure and right, 0 one that does not tell the classes apart, as is a constant. NaN
+    where a class has no rows; scores outside of [0, 1] are refused.
 
     Source: Tjur, "Coefficients of determination in logistic regression models: a new proposal", The American
     Statistician 63, 2009.
@@ -295,10 +296,13 @@ class CoefficientOfDiscrimination(Metric):
 
     name: str = "coefficient_of_discrimination"
 
-    def statistics(self) -> tuple[Statistic[Arrays], ...]:
-        return Mean(positive_prediction), Mean(negative_prediction), Mean(label)
+    def statistics(self) -> tuple[Statistic[Any], ...]:
+        return Mean(positive_prediction), Mean(negative_prediction), Mean(label), EXCESSES
 
-    def result(self, positive: Arrays, negative: Arrays, labels: Arrays) -> Array:
+    def check(self, positive: Arrays, negative: Arrays, labels: Arrays, excesses: Array) -> None:
+        check_probabilities(self.name, excesses, "AUC")
+
+    def result(self, positive: Arrays, negative: Arrays, labels: Arrays, excesses: Array) -> Array:
         on_positives = ratio(positive[0], labels[0])
         return self.compare(on_positives, ratio(negative[0], labels[1] - labels[0]))
 
