@@ -119,3 +119,15 @@ def test_a_program_that_ends_after_a_file_is_opened_ends_well(tmp_path: Path) ->
     read = f"from benison.data.csv_files import Rules, inspect; inspect({str(tmp_path / 'a.csv')!r}, Rules())"
     ended = [subprocess.run([sys.executable, "-c", read], check=False).returncode for _ in range(5)]
     assert ended == [0] * 5
+
+
+def test_a_program_that_ends_in_the_midst_of_a_file_waits_for_nothing(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", 100_000, "\n")
+    read = (
+        "from benison.data import csv_files, dataset;"
+        "csv_files.BLOCK_BYTES, csv_files._LONGEST_WAIT = 2**14, 600;"
+        f"batches = dataset.Dataset.open({str(tmp_path / 'a.csv')!r}).batches();"
+        "first = next(batches);"
+        "later = next(batches)"
+    )
+    subprocess.run([sys.executable, "-c", read], check=True, timeout=120)

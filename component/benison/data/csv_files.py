@@ -15,7 +15,7 @@ import re
 import sys
 import time
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import reduce
 from operator import or_
@@ -40,7 +40,7 @@ from benison.data.widening import MisfitError
 from benison.errors import DataError
 
 _READ_BYTES = 2**22  # where types are known: so much stays in the processor's cache
-_BEGUN = 2**16  # what is read of a piece that nobody wants
+_UNWANTED = 2**16  # what is read of a piece that nobody wants
 _COLUMN = re.compile(r"In CSV column #(\d+): (.*)", re.DOTALL)
 
 
@@ -97,6 +97,12 @@ def _cells(path: str, columns: Sequence[str], only_first: bool = False) -> Itera
 
 def read(path: str, options: ReadOptions) -> Iterator[pa.RecordBatch]:
     """The rows, a block at a time; raises MisfitError for a cell that is not of its column's type."""
+    batches = _read(path, options)
+    _BEGUN.add(batches)
+    return batches
+
+
+def _read(path: str, options: ReadOptions) -> Generator[pa.RecordBatch, None, None]:
     rules = options.rules
     numbers = [f.name for f in options.schema if is_number(f.type) and not pa.types.is_null(f.type)]
     # Those of texts too, among which may be the truth values that Arrow takes for no numbers.
@@ -195,13 +201,20 @@ def _misfit(path: str, name: str, kind: pa.DataType, why: str) -> MisfitError:
     )
 
 
+_BEGUN: weakref.WeakSet[Generator[pa.RecordBatch, None, None]] = weakref.WeakSet()
 _HELD: weakref.WeakSet[_Pieces] = weakref.WeakSet()
 _LONGEST_WAIT = 1.0  # seconds
 
 
 @atexit.register
-def _wait_for_threads() -> None:
-    """Wait until Arrow's threads have let go of files; one that does so while Python ends aborts it."""
+def _leave_files() -> None:
+    """Close what nobody has read to its end, and wait until Arrow's threads have let go of its file.
+
+    One that does so while Python ends aborts it.
+    """
+    for batches in list(_BEGUN):
+        with suppress(ValueError):  # a thread that outlives the program is in it
+            batches.close()
     until = time.monotonic() + _LONGEST_WAIT
     while len(_HELD) and time.monotonic() < until:
         time.sleep(0.001)
@@ -234,7 +247,7 @@ class _Pieces:
         if self.is_left:
             return b""
         if self._only_first and self._end is not None:
-            size, self.is_left = min(size, _BEGUN), True
+            size, self.is_left = min(size, _UNWANTED), True
         piece: bytes = self._held + self._stream.read(size - len(self._held))
         if self._end is None:
             self._end = _end_of(piece)
@@ -320,7 +333,7 @@ class _Opened:
 def _check_separator(path: str) -> None:
     """Refuse a file of one column whose header looks like several; raises DataError."""
     with open_stream(path) as stream:
-        header = stream.read(_BEGUN).decode(errors="replace").partition("\n")[0].strip()
+        header = stream.read(_UNWANTED).decode(errors="replace").partition("\n")[0].strip()
     separator = next((sign for sign in (";", "\t", "|") if sign in header), None)
     if separator:
         raise DataError(
