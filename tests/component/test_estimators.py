@@ -122,6 +122,23 @@ def test_a_skewed_mean_is_tested_by_its_third_moment() -> None:
     assert metric.of(rows) == pytest.approx(paired.candidate.value[0])
 
 
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.98, 1.0])
+def test_moments_of_zeros_and_ones_are_those_of_any_numbers(share: float) -> None:
+    known, rng = estimator("MeanPrediction"), np.random.default_rng(7)
+    assert known is not None
+    (statistic,) = known.statistics()
+    columns = np.asarray(rng.random((2, 3_000)) < share, np.float64)
+    parts = [Inputs(of[0], of[0], baseline=of[1]) for of in np.split(columns, [1_100], axis=1)]
+    codes = [SliceCodes.of(np.zeros(len(part)), 2) for part in parts]
+    state = statistic.merge(*map(statistic.add, parts, codes))
+    far = columns - columns.mean(axis=1)[:, None]
+    cubes = np.stack([*far, far[0] - far[1]]) ** 3
+    assert state.mean[0] == pytest.approx(columns.mean(axis=1))
+    assert state.second[0] == pytest.approx(far @ far.T, abs=1e-10)
+    assert state.third[0] == pytest.approx(cubes.sum(axis=1), abs=1e-10)
+    assert not state.second[1].any()
+
+
 @pytest.mark.parametrize("name", ["SparseCategoricalAccuracy", "ExactMatch"])
 def test_a_share_of_right_rows_is_tested_as_one(name: str) -> None:
     known, rng = estimator(name), np.random.default_rng(2)

@@ -138,11 +138,12 @@ def test_rows_are_in_the_slices_of_their_values_and_counted(values: pa.Array) ->
     assert codes.count().tolist() == [texts.count(name) for name in names]
 
 
-def test_sums_of_many_rows_are_those_of_each_slice() -> None:
+@pytest.mark.parametrize("n", [40, 4_000, 90_000])
+def test_sums_of_many_rows_are_those_of_each_slice(n: int) -> None:
     """Of two specs that have a slice for every row, of Overall, and of one that lacks some rows."""
-    rng, n = np.random.default_rng(0), 4_000
+    rng = np.random.default_rng(0)
     hour, shop, some = rng.integers(2, 7, n), rng.integers(7, 20, n), np.arange(0, n, 3)
-    parts = ((None, np.zeros(n, np.int64)), (None, hour), (some, hour[some] - 1), (None, shop))
+    parts = ((None, repeated(0, n)), (None, hour), (some, hour[some] - 1), (None, shop))
     codes, values, cells = SliceCodes(22, parts), rng.normal(size=n), rng.integers(0, 2, n)
     sums, counts = np.zeros(22), np.zeros((22, 2), np.int64)
     for rows, of in parts:

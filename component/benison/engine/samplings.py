@@ -122,6 +122,8 @@ class Samplings:
     def of_plots(self, plots: Iterable[tuple[Key, Metric, View]]) -> Iterator[PlotSampling]:
         """How the limits of points are known, of plots of rows that are independent."""
         for key, metric, view in plots:
+            if not metric.is_plot:
+                continue
             from benison.evidence.point_limits import limits_of  # of use to plots alone
 
             limits = limits_of(metric, view.weighted)

@@ -160,10 +160,11 @@ def placements(drawn: Drawn, model: int, ranks: Ranks) -> Array:
     placed[~known] = np.nan
     row_of = np.full(ranks.size, -1)
     row_of[ranks.pooled.slices] = np.arange(len(ranks.pooled.slices))
-    in_bins = np.flatnonzero((row_of[slices] >= 0) & known)
-    if len(in_bins):
-        others = 1 - (drawn.keys[in_bins] & 1)
-        of_bins = row_of[slices[in_bins]], scores[in_bins], others
+    in_bins = (row_of[slices] >= 0) & known
+    if in_bins.all():
+        return shares_below(ranks.pooled, row_of[slices], scores, 1 - (drawn.keys & 1))
+    if in_bins.any():
+        of_bins = row_of[slices[in_bins]], scores[in_bins], 1 - (drawn.keys[in_bins] & 1)
         placed[in_bins] = shares_below(ranks.pooled, *of_bins)
     return placed
 

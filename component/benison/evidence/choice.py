@@ -7,8 +7,6 @@ from benison.evidence.area_errors import AreaEstimator
 from benison.evidence.cell_errors import CellsEstimator
 from benison.evidence.estimators import Estimator, is_number
 from benison.evidence.moment_errors import MomentsEstimator
-from benison.evidence.polynomial_errors import PolynomialEstimator
-from benison.evidence.rank_errors import RanksEstimator
 from benison.metrics.base import Metric
 
 
@@ -28,6 +26,9 @@ def estimator_of(metric: Metric, paired: bool, weighted: bool) -> Estimator | No
         return AreaEstimator(metric, paired)
     if MomentsEstimator.fits(metric):
         return MomentsEstimator(metric, paired, weighted)
+    from benison.evidence.polynomial_errors import PolynomialEstimator  # of use to few metrics
+    from benison.evidence.rank_errors import RanksEstimator
+
     for kind in (PolynomialEstimator, RanksEstimator):
         if kind.fits(metric):
             return kind(metric, paired)

@@ -102,10 +102,14 @@ class PairedMoments(Statistic[RowMoments]):
         rows = codes.count().astype(np.float64)
         # Distances from one number for all slices: any near the data will do, and none needs the slices.
         centres = [_centre(column) for column in columns]
-        first, second, cubes = self._sums(columns, centres, codes)
+        if are_whole := not self.weighted and all(map(_is_whole, columns)):
+            centres = [float(np.rint(centres[0]))] * self.width
+        sums_of = self._sums_of_whole if are_whole else self._sums
+        first, second, cubes = sums_of(columns, centres, codes)
         offsets = np.divide(first, rows[:, None], out=np.zeros_like(first), where=rows[:, None] > 0)
         third = self._third(cubes, offsets, second, rows)
-        noise = _SUMMED * rows[:, None] * np.einsum("sii->si", second)
+        noise = _SUMMED * np.einsum("sii->si", second)
+        noise = noise if are_whole else noise * rows[:, None]
         second -= rows[:, None, None] * offsets[:, :, None] * offsets[:, None, :]
         mean = np.where(rows[:, None] > 0, np.array(centres) + offsets, 0.0)
         noise += _ROUNDED**2 * rows[:, None] * (np.square(centres) + mean**2)
@@ -142,6 +146,24 @@ class PairedMoments(Statistic[RowMoments]):
         second = np.zeros((codes.size, self.width, self.width))
         for (i, j), product in zip(pairs, products.T, strict=True):
             second[:, i, j] = second[:, j, i] = product
+        return first, second, cubes
+
+    def _sums_of_whole(
+        self, columns: list[Array], centres: list[float], codes: SliceCodes
+    ) -> tuple[Array, Array, Array]:
+        """The same of columns of nothing but 0 and 1, about one of these, of which sums round nothing.
+
+        A distance is 0 and else 1, or else -1, so that its square and its cube are known without a sum.
+        """
+        sign = 1 - 2 * centres[0]
+        distances = [column - centres[0] for column in columns]
+        first = np.stack([codes.sum(distance) for distance in distances], axis=1)
+        second = np.zeros((codes.size, self.width, self.width))
+        for i in range(self.width):
+            second[:, i, i] = sign * first[:, i]
+            for j in range(i):
+                second[:, i, j] = second[:, j, i] = codes.sum(distances[i] * distances[j])
+        cubes = np.stack(differences([*first.T]), axis=1)[:, : self.cubes]
         return first, second, cubes
 
     def _third(self, cubes: Array, offsets: Array, second: Array, rows: Array) -> Array:
@@ -194,6 +216,12 @@ class PairedMoments(Statistic[RowMoments]):
 def differences(columns: list[Array]) -> list[Array]:
     """The columns of one or two models, and the second's distance from the first."""
     return [*columns, columns[0] - columns[1]] if len(columns) > 1 else columns
+
+
+def _is_whole(column: Array) -> bool:
+    """Whether there is nothing but 0 and 1; of most columns that are not so, the first rows tell."""
+    parts = (column[:_FIRST], column)
+    return all(bool(np.all((part == 0) | (part == 1))) for part in parts)
 
 
 def _centre(column: Array) -> float:

@@ -89,9 +89,15 @@ class DrawnRows:
 
     def below(self, limits: Numbers) -> Iterator[Drawn]:
         """The rows in slices whose draws do not exceed the limits of their keys, by slicing spec."""
-        for rows, codes in self.codes.parts:
+        possible = np.flatnonzero(self.draws <= limits.max(initial=0))
+        few = self._take(possible) if 2 * len(possible) < len(self.draws) else self
+        for rows, codes in few.codes.parts:
             if len(codes):
-                yield self._part(rows, codes, limits)
+                yield few._part(rows, codes, limits)
+
+    def _take(self, rows: Index) -> DrawnRows:
+        numbers = tuple(column[rows] for column in self.numbers)
+        return DrawnRows(self.codes.take(rows), self.sides[rows], self.draws[rows], numbers)
 
     def _part(self, rows: Index | None, codes: Index, limits: Numbers) -> Drawn:
         draws = self.draws if rows is None else self.draws[rows]
@@ -241,7 +247,8 @@ class PairedScores(SampledPairs):
         inputs, codes = heavy(inputs, codes)
         whole = check_binary(inputs)
         rows = self._rows(inputs, codes) if whole else self._shares(inputs, codes)
-        positives = rows.codes.count_of(rows.sides == 1)
+        ones = inputs.labels if whole else rows.sides.astype(np.float64)
+        positives = np.rint(rows.codes.sum(ones)).astype(np.int64)
         counts = np.stack([rows.codes.count() - positives, positives], axis=1)
         return ScoreSample(counts.ravel(), (), (rows,))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,6 +22,8 @@ Parts: TypeAlias = tuple[Part, ...]
 
 # A table of so many cells, 256 kB, stays in the processor's cache while rows are added up in it.
 _CROSSED_CELLS = 2**15
+# A table of so many cells, 4 MB, is counted in faster than its parts one after the other.
+_TABLE_CELLS = 2**19
 # Values that are added up before their sum joins the total; see `grouped_sum`.
 _SUM_BLOCK = 2**13
 # Rows that are counted at a time, whose keys stay in the cache.
@@ -46,26 +48,24 @@ class Crossed:
 
     @classmethod
     def of(cls, parts: Parts) -> Crossed | None:
-        """As many parts as make a table that is small beside the rows; None for fewer than two."""
+        """As many parts as make a table that is small beside the rows; None for fewer than two.
+
+        A part with all rows in one slice, as Overall, is a margin of any table.
+        """
         chosen: list[int] = []
         first: list[int] = []
         shape: list[int] = []
         for i, (rows, codes) in enumerate(parts):
-            if rows is not None or not len(codes) or is_repeated(codes):
+            if rows is not None or not len(codes):
                 continue
-            low = int(codes.min())
-            span = int(codes.max()) - low + 1
+            low, span = _range_of(codes)
             most = min(_CROSSED_CELLS, len(codes) // 4)
             if math.prod(shape) * span <= most:
                 chosen, first, shape = [*chosen, i], [*first, low], [*shape, span]
-        if len(chosen) < 2:  # noqa: PLR2004 - of one there is nothing to cross
+        columns = [parts[i][1] for i in chosen]
+        if len(chosen) < 2 or all(map(is_repeated, columns)):  # noqa: PLR2004 - one is no cross
             return None
-        keys = parts[chosen[0]][1] - first[0]
-        for i, low, span in zip(chosen[1:], first[1:], shape[1:], strict=True):
-            keys = keys * span
-            keys += parts[i][1]
-            keys -= low
-        return cls(tuple(chosen), keys, tuple(first), tuple(shape))
+        return cls(tuple(chosen), _keys_of(columns, first, shape), tuple(first), tuple(shape))
 
     @property
     def size(self) -> int:
@@ -74,10 +74,29 @@ class Crossed:
 
     def add_margins(self, table: npt.NDArray[Any], total: npt.NDArray[Any]) -> None:
         """Add the sums of each part's codes, of [cells, ...], to the total of slices, [S, ...]."""
-        crossed = table.reshape(*self.shape, *table.shape[1:])
-        for axis, (low, span) in enumerate(zip(self.first, self.shape, strict=True)):
-            others = tuple(i for i in range(len(self.shape)) if i != axis)
-            total[low : low + span] += crossed.sum(axis=others)
+        for low, span in zip(reversed(self.first), reversed(self.shape), strict=True):
+            by_code = table.reshape(-1, span, *table.shape[1:])
+            total[low : low + span] += by_code.sum(axis=0)
+            table = by_code.sum(axis=1)
+
+
+def _range_of(codes: Index) -> tuple[int, int]:
+    """The lowest code and how many there are from it to the highest."""
+    low = int(codes[0]) if is_repeated(codes) else int(codes.min())
+    return low, 1 if is_repeated(codes) else int(codes.max()) - low + 1
+
+
+def _keys_of(columns: Sequence[Index], first: Sequence[int], shape: Sequence[int]) -> Index:
+    """The cell of each row in the table of these columns: int64[N]."""
+    keys = np.zeros(len(columns[0]), np.int64)
+    for start in range(0, len(keys), _COUNT_BLOCK):
+        block = keys[start : start + _COUNT_BLOCK]
+        for codes, low, span in zip(columns, first, shape, strict=True):
+            if span > 1:
+                block *= span
+                block += codes[start : start + _COUNT_BLOCK]
+                block -= low
+    return keys
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,27 +183,25 @@ class SliceCodes:
                [1, 0, 0]])
         """
         table = np.zeros((self.size, width), np.int64)
+        if self._crossed is None or self._crossed.size * width > min(_TABLE_CELLS, 2 * len(cells)):
+            self._add_apart(table, cells)
+            return table
+        for rows, codes in self._apart:
+            table += _counts_of(codes, rows, cells, table.shape)
+        crossed = self._crossed.size, width
+        self._crossed.add_margins(_counts_of(self._crossed.keys, None, cells, crossed), table)
+        return table
+
+    def _add_apart(self, table: npt.NDArray[np.int64], cells: npt.NDArray[Any]) -> None:
+        """Add to a table, int64[S, width], part by part; Overall from the one that adds up to it."""
         whole, parted = self.nested or (None, None)
         for part in self.parts:
             if part is whole:
                 continue
-            counts = self._tabulated(part, cells, width)
+            counts = _counts_of(part[1], part[0], cells, table.shape)
             table += counts
             if whole is not None and part is parted:
                 table[whole[1][0]] += counts.sum(axis=0)
-        return table
-
-    def _tabulated(self, part: Part, cells: npt.NDArray[Any], width: int) -> npt.NDArray[np.int64]:
-        """The table of one part, block by block: fresh memory for all keys would cost more than to count."""
-        (rows, codes), size = part, self.size * width
-        table, block = np.zeros(size, np.int64), max(_COUNT_BLOCK, size)
-        for start in range(0, len(codes), block):
-            keys = codes[start : start + block] * np.int64(width)
-            keys += _at(
-                cells, slice(start, start + block) if rows is None else rows[start : start + block]
-            )
-            table += np.bincount(keys, minlength=size)
-        return table.reshape(self.size, width)
 
     def count_of(self, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
         """How many of the rows that are `chosen`, bool[N], are in each slice: int64[S].
@@ -341,6 +358,24 @@ def grouped_sum(keys: npt.NDArray[np.int64], values: Array, size: int) -> Array:
     else:
         _add_sums(total, keys, None, lambda rows: (values[rows],))
     return np.asarray(total[0])
+
+
+def _counts_of(
+    keys: Index, rows: Index | None, cells: npt.NDArray[Any], shape: tuple[int, ...]
+) -> npt.NDArray[np.int64]:
+    """How many rows there are by key and cell: int64[keys, width].
+
+    They are counted block by block: fresh memory for all of them would cost more than to count.
+    """
+    size, width = math.prod(shape), np.int64(shape[-1])
+    block, table = max(_COUNT_BLOCK, size), np.zeros(0, np.int64)
+    for start in range(0, len(keys), block):
+        own = slice(start, start + block)
+        places = keys[own] * width
+        places += _at(cells, own if rows is None else rows[own])
+        counts = np.bincount(places, minlength=size)
+        table = table + counts if start else counts
+    return table.reshape(shape) if len(table) else np.zeros(shape, np.int64)
 
 
 def _add_sums(

@@ -6,11 +6,11 @@ Scores are looked up some at a time: fresh memory for all of them would cost mor
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from benison.data.batch import Array, Index
 from benison.metrics.base import ratio
@@ -37,8 +37,20 @@ class Places(NamedTuple):
     sides: Index
 
 
-Look: TypeAlias = Callable[[Places], tuple[Array, Array]]
-"""Gives what lies below places, those themselves by half, and in all of their rows: float64[n] each."""
+class Look(NamedTuple):
+    """How to look up places in the rows of a table from `low` to `high`.
+
+    Attributes:
+        totals: The sums of both sides of each row, float64[high - low, 2].
+        below: Gives what lies below places, those themselves by half: float64[n].
+    """
+
+    low: int
+    high: int
+    totals: Array
+    below: Callable[[Places], Array]
+
+
 Columns: TypeAlias = Callable[[Index], tuple[Index, Index]]
 
 
@@ -51,21 +63,20 @@ def shares_below(pooled: PooledScores, rows: Index, scores: Array, sides: Index)
         scores: The scores, without NaN.
         sides: Whose weights: 0 those of negatives, 1 those of positives.
     """
-    below, total = np.zeros((2, len(rows)))
-    pages = len(pooled.pages) << PAGE_BITS
+    bins = bins_of(scores)
+    below, totals = np.zeros(len(rows)), np.zeros((len(pooled.slices), 2))
     tables: tuple[tuple[Cells, int, Columns], ...] = (
-        (pooled.cells.compact, pages, _columns_of(pooled.pages)),
+        (pooled.cells.compact, len(pooled.pages) << PAGE_BITS, _columns_of(pooled.pages)),
         (pooled.rare.compact, BINS, lambda bins: (bins, bins + 1)),
     )
     for cells, width, columns in tables:
-        for low, high, look in _looks(cells, width):
-            start, stop = np.searchsorted(rows, (low, high)).tolist()
+        for look in _looks(cells, width):
+            totals[look.low : look.high] += look.totals
+            start, stop = np.searchsorted(rows, (look.low, look.high)).tolist()
             for at in range(start, stop, _PIECE):
                 own = slice(at, min(at + _PIECE, stop))
-                sums = look(Places(rows[own], *columns(bins_of(scores[own])), sides[own]))
-                below[own] += sums[0]
-                total[own] += sums[1]
-    return ratio(below, total)
+                below[own] += look.below(Places(rows[own], *columns(bins[own]), sides[own]))
+    return ratio(below, _at_side(totals, sides, rows))
 
 
 def _columns_of(pages: Index) -> Columns:
@@ -83,33 +94,34 @@ def _columns_of(pages: Index) -> Columns:
     return columns
 
 
-def _looks(cells: Cells, width: int) -> Iterator[tuple[int, int, Look]]:
-    """How to look up places in the rows from one to another, of which the first `width` pairs count."""
+def _looks(cells: Cells, width: int) -> Iterator[Look]:
+    """The looks at the rows of a table, of which the first `width` pairs count."""
     if cells.keys is None:
         step = max(1, BLOCK_CELLS // cells.width)
         for low in range(0, cells.size, step):
             rows = cells.sums[low * cells.width : (low + step) * cells.width]
-            table = rows.reshape(-1, cells.width // 2, 2)[:, :width]
-            yield low, low + len(table), _look_of_table(table, low)
+            pairs = rows.view(np.complex128).reshape(-1, cells.width // 2)
+            yield _look_of_table(pairs[:, :width], low)
         return
     low = 0
     for pairs in cells.pairs():
-        pages = cells.width // 2 >> PAGE_BITS
-        yield low, pairs.until, _look_of_pairs(pairs, low, pages, width >> PAGE_BITS)
+        yield _look_of_pairs(pairs, low, cells.width // 2 >> PAGE_BITS, width >> PAGE_BITS)
         low = pairs.until
 
 
-def _look_of_table(table: Array, low: int) -> Look:
+def _look_of_table(table: npt.NDArray[np.complex128], low: int) -> Look:
+    """At pairs as complex numbers, of which both parts are added up in half the time."""
     width = table.shape[1] + 1
-    sums = np.zeros((len(table), width, 2))
-    np.cumsum(table, axis=1, out=sums[:, 1:])
+    pairs = np.zeros((len(table), width), np.complex128)
+    np.cumsum(table, axis=1, out=pairs[:, 1:])
+    sums = pairs.view(np.float64).reshape(len(table), width, 2)
 
-    def look(places: Places) -> tuple[Array, Array]:
+    def below(places: Places) -> Array:
         start = (places.rows - low) * width
-        at = functools.partial(_at_side, sums, places.sides)
-        return (at(start + places.first) + at(start + places.end)) / 2, at(start + width - 1)
+        ends = (start + places.first, start + places.end)
+        return np.asarray(sum(_at_side(sums, places.sides, end) for end in ends) / 2)
 
-    return look
+    return Look(low, low + len(table), sums[:, -1], below)
 
 
 def _look_of_pairs(pairs: CellPairs, low: int, pages: int, counted: int) -> Look:
@@ -117,24 +129,29 @@ def _look_of_pairs(pairs: CellPairs, low: int, pages: int, counted: int) -> Look
     sums = np.zeros((len(pairs.keys) + 1, 2))
     for side, of in enumerate((pairs.first, pairs.second)):
         np.cumsum(np.nan_to_num(of), out=sums[1:, side])
-    starts = np.arange(low * pages, pairs.until * pages + 1) << PAGE_BITS
-    starts = np.searchsorted(pairs.keys, starts)
-    has_any, up_to_page = starts[1:] > starts[:-1], sums[starts]
+    held = np.zeros(pages, np.bool_)
+    held[(pairs.keys >> PAGE_BITS) % pages] = True
+    held[counted:] = False
+    rank, rows = np.cumsum(held) - held, np.arange(low, pairs.until)
+    columns = np.append(np.flatnonzero(held), counted)
+    starts = np.searchsorted(pairs.keys, (rows[:, None] * pages + columns) << PAGE_BITS)
+    row_starts = np.searchsorted(pairs.keys, rows * pages << PAGE_BITS)
+    up_to_page = sums[starts] - sums[row_starts][:, None]
 
-    def look(places: Places) -> tuple[Array, Array]:
-        at = functools.partial(_at_side, up_to_page, places.sides)
-        row = (places.rows - low) * pages
-        page = row + (places.first >> PAGE_BITS)
-        below, held = at(page), np.flatnonzero(has_any[page])
-        row_start = places.rows[held] * pages << PAGE_BITS
-        first, end = (
-            np.searchsorted(pairs.keys, row_start + of[held]) for of in (places.first, places.end)
+    def below(places: Places) -> Array:
+        page, row = places.first >> PAGE_BITS, places.rows - low
+        found = _at_side(up_to_page, places.sides, row * len(columns) + rank[page])
+        at = np.flatnonzero(held[page])
+        row_start = places.rows[at] * pages << PAGE_BITS
+        ends = (
+            np.searchsorted(pairs.keys, row_start + of[at]) for of in (places.first, places.end)
         )
-        at_keys = functools.partial(_at_side, sums, places.sides[held])
-        below[held] = (at_keys(first) + at_keys(end)) / 2
-        return below - at(row), at(row + counted) - at(row)
+        sides = places.sides[at]
+        inside = sum(_at_side(sums, sides, end) for end in ends) / 2
+        found[at] = inside - _at_side(sums, sides, row_starts[row[at]])
+        return found
 
-    return look
+    return Look(low, pairs.until, up_to_page[:, -1], below)
 
 
 def _at_side(sums: Array, sides: Index, index: Index) -> Array:
