@@ -100,8 +100,8 @@ def _looks(cells: Cells, width: int) -> Iterator[Look]:
         step = max(1, BLOCK_CELLS // cells.width)
         for low in range(0, cells.size, step):
             rows = cells.sums[low * cells.width : (low + step) * cells.width]
-            pairs = rows.view(np.complex128).reshape(-1, cells.width // 2)
-            yield _look_of_table(pairs[:, :width], low)
+            table = rows.view(np.complex128).reshape(-1, cells.width // 2)
+            yield _look_of_table(table[:, :width], low)
         return
     low = 0
     for pairs in cells.pairs():
@@ -132,7 +132,8 @@ def _look_of_pairs(pairs: CellPairs, low: int, pages: int, counted: int) -> Look
     held = np.zeros(pages, np.bool_)
     held[(pairs.keys >> PAGE_BITS) % pages] = True
     held[counted:] = False
-    rank, rows = np.cumsum(held) - held, np.arange(low, pairs.until)
+    rank: Index = np.cumsum(held) - held
+    rows = np.arange(low, pairs.until)
     columns = np.append(np.flatnonzero(held), counted)
     starts = np.searchsorted(pairs.keys, (rows[:, None] * pages + columns) << PAGE_BITS)
     row_starts = np.searchsorted(pairs.keys, rows * pages << PAGE_BITS)
