@@ -141,7 +141,7 @@ def _look_of_pairs(pairs: CellPairs, low: int, pages: int, counted: int) -> Look
 
     def below(places: Places) -> Array:
         page, row = places.first >> PAGE_BITS, places.rows - low
-        found = _at_side(up_to_page, places.sides, row * len(columns) + rank[page])
+        shares = _at_side(up_to_page, places.sides, row * len(columns) + rank[page])
         at = np.flatnonzero(held[page])
         row_start = places.rows[at] * pages << PAGE_BITS
         ends = (
@@ -149,8 +149,8 @@ def _look_of_pairs(pairs: CellPairs, low: int, pages: int, counted: int) -> Look
         )
         sides = places.sides[at]
         inside = sum(_at_side(sums, sides, end) for end in ends) / 2
-        found[at] = inside - _at_side(sums, sides, row_starts[row[at]])
-        return found
+        shares[at] = inside - _at_side(sums, sides, row_starts[row[at]])
+        return shares
 
     return Look(low, pairs.until, up_to_page[:, -1], below)
 
