@@ -53,7 +53,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benison.data.values import lacks_value
+from benison.data.values import floats_of, is_number, lacks_value, single_values
 from benison.errors import DataError
 
 Array: TypeAlias = npt.NDArray[np.float64]
@@ -231,6 +231,25 @@ class Inputs:
             self.prediction_parts,
             self.is_called,
         )
+
+    def floats(self, name: str) -> Array:
+        """A column of the data as float64[N], NaN where a row has no value: numbers of any type.
+
+        Raises:
+            DataError: There is none, it holds no numbers, or several in a row.
+
+        >>> batch = pa.record_batch({"miles": pa.array([2, None], pa.int32()), "day": ["Mo", "Tu"]})
+        >>> rows = dataclasses.replace(Inputs.of([1.0, 1.0], [1.0, 1.0]), batch=batch)
+        >>> rows.floats("miles")
+        array([ 2., nan])
+        """
+        column = self._column(None, name)
+        values = single_values(column)
+        if values is None or not is_number(values.type):
+            raise DataError(
+                f"The column {name!r} holds {column.type}, which is not one number a row."
+            )
+        return np.asarray(floats_of(values).to_numpy(zero_copy_only=False), np.float64)
 
     def label_column(self, name: str) -> pa.Array:
         """The part `name` of the labels, else the column of the data: N rows.

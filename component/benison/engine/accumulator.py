@@ -13,6 +13,7 @@ import numpy.typing as npt
 from benison.data.batch import Extracts, Index, Inputs, Seen, Target, joined_name, missing_rows
 from benison.engine.accepted import check_accepted
 from benison.engine.class_numbers import agreed
+from benison.engine.failures import naming
 from benison.engine.memory import COPIES, Budget, Used, bytes_of
 from benison.engine.plan import Computation, Plan, ViewPair
 from benison.engine.samplings import PART, PlotSampling, Sampling
@@ -58,13 +59,21 @@ class States:
     def value(self, computation: Computation, index: Index | None = None) -> Value:
         """The metric's value for every slice, or for the slices `index`."""
         with np.errstate(all="ignore"):
-            return computation.metric.result(*self.of(computation, index))
+            states = self.of(computation, index)
+            with naming([computation.metric]):
+                return computation.metric.result(*states)
 
     def with_batch(self, parts: Mapping[View, Part]) -> States:
         """With the rows of one batch, as each view sees them."""
         with np.errstate(all="ignore"):  # what overflows is infinite or NaN, and fails
-            batch = tuple(statistic.add(*parts[view]) for view, statistic in self.plan.slots)
+            batch = tuple(self._added(slot, parts) for slot in range(len(self.plan.slots)))
         return self.merge(States(self.plan, batch))
+
+    def _added(self, slot: int, parts: Mapping[View, Part]) -> Any:
+        view, statistic = self.plan.slots[slot]
+        users = (each.metric for each in self.plan.computations if slot in each.slots)
+        with naming(users, parts[view][0], statistic.columns()):
+            return statistic.add(*parts[view])
 
     def merge(self, other: States) -> States:
         """Of the rows of both."""

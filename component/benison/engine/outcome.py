@@ -15,6 +15,7 @@ import pyarrow as pa
 from benison.config import CrossSlicingSpec, EvalConfig
 from benison.data.batch import Array, Extracts, Index, Mask
 from benison.engine.accumulator import Accumulator, States, check_rows
+from benison.engine.failures import naming
 from benison.engine.intervals import Estimate
 from benison.engine.plan import Computation, Plan
 from benison.engine.samplings import PlotSampling, ends_of, interval_of, part_keys
@@ -239,7 +240,7 @@ class Outcome:
 
     def _row(self, computation: Computation, replicates: Array) -> Row:
         states = self._total.of(computation)
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), naming([computation.metric]):
             value, resolution = computation.metric.result_and_resolution(*states)
         ends = self.accumulator.plan.ranges.get(computation.key.metric, (-np.inf, np.inf))
         estimate = Estimate(value, replicates, *ends)
