@@ -55,7 +55,7 @@ class Evaluate(beam.PTransform[Any, Any]):
             `options.row_key`.
         trust_pickle: Allow models whose loading runs code that the file holds.
         trust_ops: Allow graphs of TensorFlow that read or write files, or run Python.
-        module_path: A folder in which modules of metrics are looked for, here and on workers.
+        module_path: A folder in which modules of metrics and models are looked for, here and on workers.
 
     Raises:
         ConfigError: The config is wrong, when the transform is made; what depends on the rows is said by the

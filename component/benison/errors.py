@@ -148,8 +148,20 @@ class NothingYetError(DataError):
     """There is nothing yet to be watched over time: no evaluation, or none after what was blessed."""
 
 
+IMPORTABLE = (
+    "Install it, or name the folder that it lies in: --module-path (module_path=; in TFX beside "
+    "module_file)."
+)
+"""The cure where a module is not found."""
+
+
 class ModelError(BenisonError):
     """The model cannot be loaded or called."""
+
+    @classmethod
+    def from_missing_module(cls, title: str, module: str | None) -> ModelError:
+        """Say which module a model imports, and where it may be."""
+        return cls(f"{title} needs the module {module!r}, which is not there. {IMPORTABLE}")
 
 
 class OutputError(BenisonError):

@@ -20,6 +20,7 @@ from benison.cli.options import (
     AsJson,
     Format,
     Junit,
+    ModulePath,
     OfPipeline,
     Output,
     Registry,
@@ -43,14 +44,6 @@ from benison.report import github
 from benison.report.ci import Reports
 from benison.results.result import load_result
 from benison.sinks import publishing
-
-ModulePath = Annotated[
-    str | None,
-    typer.Option(
-        "--module-path",
-        help="Folder with the modules of metrics that the config names; naming one runs its code.",
-    ),
-]
 
 EVALUATE_HELP = """Evaluate a model on every slice and judge it by the config's thresholds.
 

@@ -13,7 +13,7 @@ import typer
 from rich.table import Table
 
 from benison.cli.exit_codes import NOT_BLESSED
-from benison.cli.options import AsJson, TrustOps, TrustPickle, errors
+from benison.cli.options import AsJson, ModulePath, TrustOps, TrustPickle, errors
 from benison.cli.show import write_page
 from benison.config.slicing_specs import PERIODS
 from benison.errors import BenisonError, ConfigError, NothingYetError, OutputError
@@ -86,6 +86,7 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
     ] = None,
     trust_pickle: TrustPickle = False,
     trust_ops: TrustOps = False,
+    module_path: ModulePath = None,
     reference: Annotated[
         str | None,
         typer.Option(help="The output of what was blessed; default: the first blessed run."),
@@ -193,7 +194,7 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
         )
         first = None if reference is None else load_result(reference)
         timeline = StreamOptions(
-            examples, config, time_key, bucket, model, format_, trust_pickle, trust_ops
+            examples, config, time_key, bucket, model, format_, trust_pickle, trust_ops, module_path
         ).timeline(runs or [], as_given, first)
         if replay:
             _print_replay(compared(watch, timeline, detectors), as_json)
@@ -273,6 +274,7 @@ class StreamOptions:
     format: str | None
     trust_pickle: bool = False
     trust_ops: bool = False
+    module_path: str | None = None
 
     def timeline(self, runs: list[str], as_given: bool, reference: EvalResult | None) -> Timeline:
         """Of the stream, or of runs.
@@ -302,6 +304,7 @@ class StreamOptions:
             format=self.format,
             trust_pickle=self.trust_pickle,
             trust_ops=self.trust_ops,
+            module_path=self.module_path,
         )
         return Timeline.of_periods(result, self.time_key, reference, every)
 

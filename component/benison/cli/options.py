@@ -51,6 +51,14 @@ Registry = Annotated[
         "?alias=NAME another than `blessed`, with ?log=true metrics and report beside the model.",
     ),
 ]
+ModulePath = Annotated[
+    str | None,
+    typer.Option(
+        "--module-path",
+        help="Folder with modules that pickled models import, and those of metrics that the config names; "
+        "it runs their code.",
+    ),
+]
 TrustPickle = Annotated[
     bool,
     typer.Option("--trust-pickle", help="Load pickled models, which runs code that they hold."),

@@ -9,8 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from benison.cli.evaluate import ModulePath
-from benison.cli.options import AsJson, errors
+from benison.cli.options import AsJson, ModulePath, errors
 from benison.config import EvalConfig
 from benison.errors import ConfigError, OutputError
 from benison.evaluation.planned_checks import of_data

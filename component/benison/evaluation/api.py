@@ -90,8 +90,8 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
             most. It changes no value but by the rounding of sums.
         trust_pickle: Allow models whose loading runs code that the file holds.
         trust_ops: Allow graphs of TensorFlow that read or write files, or run Python.
-        module_path: A folder in which the modules of metrics that the config names are looked for, after
-            `sys.path`. Naming a module imports it, which runs its code.
+        module_path: A folder in which modules are looked for after `sys.path`: those that pickled models
+            import, and those of metrics that the config names. Naming one imports it, which runs its code.
         extractors: In place of `default_extractors(config)`.
         evaluators: Beside the metrics, whose evaluator is in `default_evaluators(config)` and is added
             where it is not among them; their output keys reach the writers.

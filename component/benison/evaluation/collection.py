@@ -51,7 +51,7 @@ class CollectionRequest:
             `options.row_key`.
         trust_pickle: Allow models whose loading runs code that the file holds.
         trust_ops: Allow graphs of TensorFlow that read or write files, or run Python.
-        module_path: A folder in which modules of metrics are looked for.
+        module_path: A folder in which modules of metrics and models are looked for.
     """
 
     config: Any

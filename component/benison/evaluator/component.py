@@ -133,7 +133,8 @@ class Evaluator(base_beam_component.BaseBeamComponent):  # type: ignore[misc]
             module_file: A Python file that may define `custom_extractors(eval_shared_model, eval_config,
                 tensor_adapter_config)`, which returns Benison's extractors, and
                 `custom_eval_shared_model(eval_saved_model_path, model_name, eval_config, **kwargs)`,
-                which returns a predictor. Modules of metrics that the config names may lie beside it.
+                which returns a predictor. Modules of metrics that the config names, and those that
+                pickled models import, may lie beside it.
             module_path: The same as the name of an importable module.
 
         Raises:

@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from benison import signals
-from benison.errors import ConfigError, suggestion
+from benison.errors import IMPORTABLE, ConfigError, suggestion
 from benison.metrics import registry
 from benison.metrics.base import Metric
 from benison.metrics.families import OWNERS
@@ -85,9 +85,8 @@ class UserMetrics:
 
 
 def _restored(folder: str, origins: tuple[Origin, ...]) -> UserMetrics:
-    """In another process: what is unpickled after this refers to the modules by name."""
-    missing = any(origin.module not in sys.modules for origin in origins)
-    if missing and folder and folder not in sys.path:
+    """In another process: what is unpickled after this, models too, refers to the modules by name."""
+    if folder and folder not in sys.path:
         sys.path.append(folder)
     for origin in origins:
         _imported(origin.module, folder)
@@ -223,7 +222,7 @@ def _imported(name: str, folder: str) -> ModuleType:
         module = importlib.import_module(name)
     except ModuleNotFoundError as error:
         if not error.name or name != error.name and not name.startswith(f"{error.name}."):
-            raise ConfigError(f"importing {name!r} fails: {_why(error)}") from error
+            raise ConfigError(f"importing {name!r} fails: {_why(error)} {IMPORTABLE}") from error
         cure = (
             f" nor in {folder}." if folder else ". Name its folder: --module-path (module_path=)."
         )

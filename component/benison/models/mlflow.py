@@ -145,6 +145,8 @@ def _function(path: Path, title: str) -> Any:
     try:
         with _no_bytecode():
             return mlflow.pyfunc.load_model(str(path), suppress_warnings=True)
+    except ModuleNotFoundError as error:
+        raise ModelError.from_missing_module(title, error.name) from error
     except Exception as error:  # a pickle may raise anything
         raise unreadable(title, error) from error
 

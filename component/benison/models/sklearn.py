@@ -137,8 +137,16 @@ def _unpickle(path: Path, trust_pickle: bool) -> Any:
     try:
         return joblib.load(path)
     except ModuleNotFoundError as error:
-        raise ModelError(
-            f"{path} needs the module {error.name!r}, which is not installed."
-        ) from error
+        raise ModelError.from_missing_module(str(path), error.name) from error
     except Exception as error:  # a pickle may raise anything
-        raise ModelError(f"{path} cannot be unpickled: {error}") from error
+        raise ModelError(f"{path} cannot be unpickled: {error}{_of_a_script(error)}") from error
+
+
+def _of_a_script(error: Exception) -> str:
+    """The cure for what was defined in the program that wrote the pickle, which no other program has."""
+    if not isinstance(error, AttributeError) or "__main__" not in str(error):
+        return ""
+    return (
+        ". It was defined in the script or notebook that wrote the pickle: put it into a module, write the "
+        "pickle anew, and name the folder of the module: --module-path (module_path=)"
+    )
