@@ -38,7 +38,7 @@ def naming(
             raise
         names = ", ".join(sorted({metric.name for metric in own}))
         raise DataError(
-            f"The metric {names} fails{_place(error.__traceback__, _modules(own[0]))}: {_cause(error)}"
+            f"The metric {names} fails{_line_of(error.__traceback__, _modules(own[0]))}: {_cause(error)}"
             f"{_columns(inputs, columns)}"
         ) from error
 
@@ -53,14 +53,14 @@ def _modules(part: Any) -> set[str]:
     return modules.union(*map(_modules, held))
 
 
-def _place(trace: TracebackType | None, modules: set[str]) -> str:
+def _line_of(trace: TracebackType | None, modules: set[str]) -> str:
     """The last line of the user's own that ran."""
-    place = ""
+    line = ""
     while trace is not None:
         if trace.tb_frame.f_globals.get("__name__") in modules:
-            place = f" in line {trace.tb_lineno} of {trace.tb_frame.f_code.co_filename}"
+            line = f" in line {trace.tb_lineno} of {trace.tb_frame.f_code.co_filename}"
         trace = trace.tb_next
-    return place
+    return line
 
 
 def _cause(error: Exception) -> str:
