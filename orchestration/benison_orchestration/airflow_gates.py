@@ -273,6 +273,8 @@ class _Decision(StoreOperatorBase):
 class BlessOperator(_Decision):
     """Blesses a model against its verdict, on record: who, why, until when.
 
+    Without `until` it takes a revocation back too, for later runs.
+
     Args:
         target: The output of its evaluation, the model, or the id of either in the metadata store.
         by: Who decides, such as who has approved in a task before this one.
@@ -295,7 +297,7 @@ class BlessOperator(_Decision):
 
 
 class RevokeOperator(_Decision):
-    """Takes back every blessing of a model, on record.
+    """Takes back every blessing of a model, on record, and lets no later run bless it or a copy of it.
 
     Args:
         target: The output of its evaluation, the model, or the id of either in the metadata store.

@@ -94,6 +94,7 @@ def bless(  # noqa: PLR0913, PLR0917 - one parameter an option
     The verdict stays as it is, and the new blessing stands beside it, where resolvers find it. From --until
     on the model is not blessed again, and the latest blessed one is the one before it. Benison heeds that
     at once; TFX's own resolvers know no time, and heed it when Benison is next used on the pipeline.
+    Without --until a revocation of the model is taken back too, for later runs.
 
     [bold]Example[/bold]:  benison bless out --override --by ada --reason 'known label delay' \
       --until 2030-01-31 --metadata sqlite:///metadata.db --pipeline taxi
@@ -123,6 +124,9 @@ def revoke(  # noqa: PLR0913, PLR0917 - one parameter an option
     as_json: AsJson = False,
 ) -> None:
     r"""Take back every blessing of a model, on record; resolvers stop finding it.
+
+    The model is its contents, wherever copies of them are: no later run blesses them, and says who has
+    revoked them, until `benison bless --override` without --until takes that back.
 
     [bold]Example[/bold]:  benison revoke serving/1700000000 --by ada --reason 'wrong labels' \
       --metadata sqlite:///metadata.db --pipeline taxi

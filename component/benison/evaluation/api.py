@@ -24,12 +24,13 @@ from benison.engine.stages import (
 from benison.errors import ConfigError
 from benison.evaluation.defaults import default_writers, evaluators_of, probe_evaluators
 from benison.evaluation.ending import unended
-from benison.evaluation.job import Job, PathLike, Progress, silent
+from benison.evaluation.job import Job, PathLike
+from benison.evaluation.progress import Progress, silent
 from benison.evaluation.quantile_edges import completed, quantile_edges, with_known_edges
-from benison.evaluation.recording import Recording, check_output
+from benison.evaluation.recording import Recording, check_output, revocation_of
 from benison.evaluation.registering import Announcer, pin
 from benison.evaluation.resolve import Request, Resolved, resolve
-from benison.lineage import Recorder
+from benison.lineage import Recorder, Revocation
 from benison.metrics import modules
 from benison.models import local_copies
 from benison.models.in_memory import InMemory
@@ -65,6 +66,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
     map_index: int | None = None,
     mounts: Mapping[str, str] | None = None,
     registry: str | Registry | None = None,
+    revocations: Sequence[Revocation] = (),
     examples_per_slice: int | None = None,
     progress: Progress = silent,
 ) -> EvalResult:
@@ -109,6 +111,8 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         registry: The registry of models whose alias shall stand at the blessed version, such as
             `mlflow:http://host:5000`, of the model `models:/NAME/VERSION`; or a Registry of your own. Its
             failure changes no verdict, and is in the result's `unannounced`.
+        revocations: Models that must not be blessed, as `benison.lineage.Revocation`, where the host keeps
+            them and not `metadata`, which knows its own.
         examples_per_slice: In place of `options.examples_per_slice`: how many rows of each failed slice are
             kept in `analysis/` and shown in the report, read in a second pass over the same data: those
             with the largest error or, where a change from the baseline failed, those whose error grew most.
@@ -162,19 +166,27 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
             check_order(summaries, stages)
             check_engine(engine, [*stages, *summaries])
             job = Job(plan, resolved.data, paths, copies, stages, summaries, overwrite, progress)
-            _complete(job, resolved, lanes, {"quantiles": round(scanned, 3)} if edges else {})
+            _complete(job, resolved, lanes, scanned if edges else None, revocations)
             evaluate = functools.partial(job.run, engine, beam_options, output, chosen)
             return announcer.tell(recording.keep(job, output, evaluate), recording)
 
 
-def _complete(job: Job, resolved: Resolved, threads: int, seconds: Mapping[str, float]) -> None:
-    """Give a job what is known beside its stages."""
+def _complete(
+    job: Job,
+    resolved: Resolved,
+    threads: int,
+    scanned: float | None,
+    revocations: Sequence[Revocation],
+) -> None:
+    """Give a job what is known beside its stages; `scanned` are the seconds that quantiles took, if any."""
     job.user_metrics, job.words, job.threads = resolved.metrics, resolved.words, threads
     if job.config.options.examples_per_slice:
         from benison.evaluation.slice_examples import with_slice_examples
 
         job.after = with_slice_examples
-    job.seconds |= seconds
+    job.revocation = functools.partial(revocation_of, job, revocations)
+    if scanned is not None:
+        job.seconds["quantiles"] = round(scanned, 3)
 
 
 def _check_portable(paths: Mapping[str, str], engine: str, recording: Recording) -> None:

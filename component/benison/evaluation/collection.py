@@ -26,7 +26,8 @@ from benison.engine.work import Piece, Work
 from benison.errors import ConfigError, OutputError
 from benison.evaluation.defaults import default_writers
 from benison.evaluation.examples import open_examples
-from benison.evaluation.job import Job, PathLike, silent
+from benison.evaluation.job import Job, PathLike
+from benison.evaluation.progress import silent
 from benison.evaluation.provenance import digests_of, model_record
 from benison.evaluation.resolve import UNKNOWN, Request, Resolved, resolve
 from benison.metrics import modules

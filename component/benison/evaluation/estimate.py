@@ -20,7 +20,8 @@ from benison.engine.extract import extractors_of
 from benison.engine.plan import Plan
 from benison.errors import ConfigError
 from benison.evaluation.defaults import evaluators_of, probe_evaluators
-from benison.evaluation.job import Job, silent
+from benison.evaluation.job import Job
+from benison.evaluation.progress import silent
 from benison.evaluation.recording import LATEST_BLESSED
 from benison.evaluation.resolve import Request, resolve
 from benison.evaluation.weak_slice_search import searched_features

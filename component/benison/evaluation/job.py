@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 
@@ -40,9 +40,11 @@ from benison.engine.work import Work
 from benison.errors import ConfigError, ModelError, OutputError, as_visible
 from benison.evaluation.advice import advice, shared_keys
 from benison.evaluation.judgement import directions, judged, log
+from benison.evaluation.progress import Progress
 from benison.evaluation.provenance import digests_of, model_record, same_models
 from benison.evaluation.row_folder import row_folder
 from benison.evaluation.training_examples import TrainingExamples
+from benison.lineage.decision import Revocation
 from benison.metrics.modules import UserMetrics
 from benison.output import blessing, directory, writers
 from benison.paths import locate
@@ -61,17 +63,6 @@ _LOGGER = logging.getLogger("benison")
 _LOGGER.addFilter(as_visible)
 # A library is silent until the program that uses it configures logging.
 _LOGGER.addHandler(logging.NullHandler())
-
-
-class Progress(Protocol):
-    """Hears how far an evaluation has come."""
-
-    def __call__(self, stage: str, rows: int, total: int | None) -> None:
-        """`stage` has taken in `rows` of `total` rows; `total` is None while it is not known."""
-
-
-def silent(stage: str, rows: int, total: int | None) -> None:
-    """The progress of a program that did not ask for it."""
 
 
 @dataclasses.dataclass
@@ -93,6 +84,8 @@ class Job:
     """Called when it is running, evaluated, and written; an error of its ends the evaluation."""
     look: Callable[[], int | None] = lambda: None
     """Which candidate this is that is judged on these data, from 1; None where no store counts."""
+    revocation: Callable[[], Revocation | None] = lambda: None
+    """Who has revoked the candidate; None where nobody has, or no store knows."""
     after: Callable[[Job, dict[str, Any], str, Sequence[str], str], dict[str, Any]] = (
         lambda _job, outputs, *_: outputs
     )
@@ -259,7 +252,7 @@ class Job:
                 outputs = with_probing(outputs, self.plan, self.extractors, self.training)
         with self.timed("results"):
             self.rows, self.missing = outputs["rows"], outputs["missing"]
-            verdict = judged(self.plan, outputs, self.look())
+            verdict = judged(self.plan, outputs, self.look(), self.revocation())
             hidden = len(outputs["small_slices"]), self.config.options.min_slice_size
             sentences = advice(outputs["metrics"], self.rows, self.missing, *hidden)
             shared = shared_keys(self.config.options.row_key, outputs)

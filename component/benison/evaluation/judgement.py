@@ -10,8 +10,10 @@ from typing import Any
 
 from benison.config import EvalConfig
 from benison.engine.plan import Plan
+from benison.lineage.decision import Revocation
 from benison.results.result import described_metrics
 from benison.validation.judge import validate
+from benison.validation.revoked import with_revocation
 from benison.validation.terms import FAIL
 from benison.validation.verdict import Verdict
 
@@ -19,13 +21,16 @@ _LOGGED_REASONS = 100
 _LOGGER = logging.getLogger("benison")
 
 
-def judged(plan: Plan, outputs: Mapping[str, Any], look: int | None) -> Verdict:
+def judged(
+    plan: Plan, outputs: Mapping[str, Any], look: int | None, revocation: Revocation | None
+) -> Verdict:
     """The verdict on the outputs of the evaluators.
 
     Args:
         plan: What was evaluated.
         outputs: The output keys of all evaluators.
         look: Which candidate it is that is judged on these data, from 1; None where no store counts.
+        revocation: Who has revoked the candidate; None where nobody has.
     """
     verdict = validate(
         plan.config,
@@ -37,7 +42,8 @@ def judged(plan: Plan, outputs: Mapping[str, Any], look: int | None) -> Verdict:
         outputs.get("missing"),
     )
     verdict = _with_searches(verdict, plan.config, outputs)
-    return dataclasses.replace(verdict, look=look)
+    name = plan.config.candidate_specs[0].name
+    return dataclasses.replace(with_revocation(verdict, revocation, name), look=look)
 
 
 def _with_searches(verdict: Verdict, config: EvalConfig, outputs: Mapping[str, Any]) -> Verdict:

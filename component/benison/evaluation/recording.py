@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -23,10 +23,12 @@ from benison.lineage import (
     DataContent,
     Record,
     Recorder,
+    Revocation,
     Run,
     RunKey,
     RunStateError,
 )
+from benison.lineage.run import contents_of
 from benison.lineage.states import WRITTEN
 from benison.models.digest import digest_model, digest_of
 from benison.models.fetch import readable
@@ -139,6 +141,7 @@ class Recording:
             job.lineage = self.key.to_dict()
             return self._finished(job, output) or self._evaluated(job, output, evaluate)
         run = addressed(_run(job, self.key, output), self.mounts)
+        job.revocation = functools.partial(self._revocation, run)
         record = self.recorder.begin(run, job.overwrite)
         job.lineage = self._lineage(record, run)
         job.note = functools.partial(self._note, job, record, run)
@@ -157,6 +160,11 @@ class Recording:
                 "records them."
             ) from error
         return result
+
+    def _revocation(self, run: Run) -> Any:
+        """Who has revoked what is judged, where the recorder knows."""
+        find = getattr(self.recorder, "revocation", None)
+        return None if find is None else find(run.key.pipeline, run.contents)
 
     def _look(self, job: Job) -> int | None:
         """Which candidate it is that is judged on these data; None where no store counts.
@@ -239,6 +247,15 @@ class Recording:
             record.fail(_reason(error))
         else:
             record.abandon(_reason(error))
+
+
+def revocation_of(job: Job, known: Sequence[Revocation]) -> Revocation | None:
+    """Which of the revocations is of the candidate."""
+    if not known:  # contents need not be read
+        return None
+    candidate = next(files_of(model) for model in job.models if not model["is_baseline"])
+    contents = contents_of(candidate, job.data.digest, job.config.to_json())
+    return next((each for each in known if each.contents == contents), None)
 
 
 def check_output(recording: Recording, output: PathLike | None, overwrite: bool) -> None:

@@ -34,7 +34,7 @@ _FLAGS = ("overwrite", "trust_pickle", "trust_ops", "tfma")
 _SECRET_OPTION = re.compile(
     r"--\w*(secret|password|token|connection_string)\w*([= ].|$)", re.IGNORECASE
 )
-_NOT_PLAIN = ("extractors", "evaluators", "writers")
+_NOT_PLAIN = ("extractors", "evaluators", "writers", "revocations")
 # Field -> what JSON has for it, and what that is called.
 _FORMS: dict[str, tuple[type | tuple[type, ...], str]] = {
     **dict.fromkeys(_TEXTS, (str, "a text")),

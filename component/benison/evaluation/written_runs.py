@@ -13,6 +13,7 @@ from benison import lineage
 from benison.errors import MetadataError, OutputError
 from benison.evaluation.job import PathLike
 from benison.lineage import DataContent, Finding, ModelFiles, Run, RunKey
+from benison.lineage.run import contents_of
 from benison.lineage.sink import Blessing
 from benison.output import blessing
 from benison.paths import absolute, locate
@@ -87,14 +88,25 @@ def _written_run(output: PathLike) -> tuple[EvalResult, Run]:
     models = [(m["is_baseline"], files_of(m)) for m in manifest["models"]]
     candidate = next(files for is_baseline, files in models if not is_baseline)
     baseline = next((files for is_baseline, files in models if is_baseline), None)
-    fingerprint = manifest["data"]["fingerprint"]
-    digest = manifest["data"]["digest"] or f"fingerprint:{fingerprint}"
-    data = DataContent(fingerprint, lambda: digest)
+    data = _data_of(manifest)
     named = manifest["lineage"]
     written = named.get("output", absolute(output))  # it may have been moved or fetched since
     sources = tuple(manifest.get("examples", ()))
     run = Run(key, sources, data, candidate, baseline, result.config.to_json(), written)
     return result, addressed(run, named.get("mounts", {}))
+
+
+def contents_judged(result: EvalResult) -> str:
+    """The contents of the candidate, as a revocation has them."""
+    models = result.manifest["models"]
+    candidate = next(files_of(model) for model in models if not model["is_baseline"])
+    return contents_of(candidate, _data_of(result.manifest).digest, result.config.to_json())
+
+
+def _data_of(manifest: Mapping[str, Any]) -> DataContent:
+    fingerprint = manifest["data"]["fingerprint"]
+    digest = manifest["data"]["digest"] or f"fingerprint:{fingerprint}"
+    return DataContent(fingerprint, lambda: digest)
 
 
 def addressed(run: Run, mounts: Mapping[str, str]) -> Run:

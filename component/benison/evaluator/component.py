@@ -20,6 +20,8 @@ try:
     from tfx.dsl.components.base import base_beam_component, executor_spec
     from tfx.orchestration import data_types
     from tfx.types import component_spec, standard_artifacts, system_executions
+
+    from benison.evaluator.driver import Driver
 except ImportError as error:
     raise MissingExtraError("TFX", "tfx") from error
 
@@ -102,6 +104,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):  # type: ignore[misc]
 
     SPEC_CLASS = EvaluatorSpec
     EXECUTOR_SPEC = _ExecutorSpec()
+    DRIVER_CLASS = Driver
 
     def __init__(  # noqa: PLR0913, PLR0917 - TFX's parameters, in TFX's order
         self,

@@ -10,10 +10,12 @@ from typing import Any, TypeAlias
 import benison
 from benison.config import EvalConfig, yaml_text
 from benison.errors import ConfigError, DataError, MissingExtraError, ModelError
+from benison.evaluation.written_runs import contents_judged
 from benison.evaluator import udf
 from benison.evaluator.fairness import as_asked
 from benison.evaluator.label_ends import with_label_ends
 from benison.evaluator.tfx_v1 import stand_in_for_gone_modules
+from benison.lineage import Revocation
 from benison.output.directory import MARKERS
 from benison.paths import Location, locate, write
 from benison.results.result import EvalResult
@@ -26,6 +28,8 @@ try:
     from tfx.proto import example_gen_pb2
     from tfx.types import artifact_utils
     from tfx.utils import io_utils, path_utils
+
+    from benison.evaluator.driver import REVOCATIONS
 except ImportError as error:
     raise MissingExtraError("TFX", "tfx") from error
 
@@ -72,11 +76,17 @@ class Executor(base_beam_executor.BaseBeamExecutor):  # type: ignore[misc]
                 extractors=udf.extractors(exec_properties, config, paths),
                 module_path=udf.folder(exec_properties),
                 tfma=True,
+                revocations=_revocations(exec_properties),
             )
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         _bless(blessing, result, input_dict)
         for output in (evaluation, blessing):
             _say(output, result)
+
+
+def _revocations(properties: dict[str, Any]) -> list[Revocation]:
+    """What the driver has found in the pipeline's store."""
+    return [Revocation(**each) for each in json.loads(properties.get(REVOCATIONS) or "[]")]
 
 
 def _config(inputs: Artifacts, properties: dict[str, Any]) -> EvalConfig:
@@ -186,6 +196,7 @@ def _bless(blessing: Any, result: EvalResult, inputs: Artifacts) -> None:
         for model in inputs.get(key) or ():
             blessing.set_string_custom_property(name, model.uri)
             blessing.set_int_custom_property(f"{name}_id", model.id)
+    blessing.set_string_custom_property("benison_contents", contents_judged(result))
     write(locate(blessing.uri) / marker, (result.path / marker).read_bytes())
     blessing.set_int_custom_property("blessed", int(result.verdict.blessed))
 

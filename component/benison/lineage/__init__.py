@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benison.errors import MissingExtraError
+from benison.lineage.decision import Revocation
 from benison.lineage.run import (
     TASK,
     DataContent,
@@ -36,6 +37,7 @@ __all__ = [
     "ModelFiles",
     "Record",
     "Recorder",
+    "Revocation",
     "Run",
     "RunKey",
     "RunStateError",

@@ -10,11 +10,13 @@ import uuid
 from typing import Any
 
 from benison.errors import MetadataError
-from benison.lineage import history
-from benison.lineage.sink import Blessing, Override
+from benison.lineage import history, revocations
+from benison.lineage.decision import Decision, Revocation
+from benison.lineage.sink import Blessing
 from benison.lineage.store import Store
 from benison.lineage.types import (
     OVERRIDE,
+    REVOCATION,
     artifact,
     contexts,
     event,
@@ -25,8 +27,11 @@ from benison.lineage.types import (
 )
 
 
-def override(store: Store, pipeline: str, verdict: Blessing, decision: Override) -> Blessing:
-    """Record a blessing against a verdict, as an output of an execution of its own."""
+def override(store: Store, pipeline: str, verdict: Blessing, decision: Decision) -> Blessing:
+    """Record a blessing against a verdict, as an output of an execution of its own.
+
+    One that has no end takes back a revocation of the same contents.
+    """
     (judged,) = store.get_artifacts_by_id([verdict.id])
     model = verdict.model_id
     made = artifact(
@@ -37,7 +42,7 @@ def override(store: Store, pipeline: str, verdict: Blessing, decision: Override)
         blessed=1,
         current_model=verdict.model,
         current_model_id=model,
-        benison_model_digest=text(judged, "benison_model_digest") or None,
+        benison_contents=_contents(judged) or None,
         benison_status="blessed",
         benison_override_by=decision.by,
         benison_override_reason=decision.reason,
@@ -45,32 +50,61 @@ def override(store: Store, pipeline: str, verdict: Blessing, decision: Override)
         benison_reasons=text(judged, "benison_reasons"),
         pipeline_name=pipeline,
     )
-    name = history.override_name(pipeline, f"{judged.id}.{uuid.uuid4().hex[:8]}")
-    decided = execution(store, OVERRIDE, name, "COMPLETE", by=decision.by, reason=decision.reason)
+    decided = _decided(store, OVERRIDE, pipeline, judged.id, decision)
+    known = contexts(store, pipeline=pipeline)
+    revoked = revocations.find(store, pipeline, _contents(judged))
+    if revoked is not None and decision.until is None:
+        known.append(revocations.changed(store, pipeline, revoked.lifted(*decision.facts)))
     inputs = [("model_blessing", judged.id), ("model", model)]
     events: list[Any] = [(None, event("INPUT", key, artifact_id=read)) for key, read in inputs]
-    _, ids, _ = store.put_execution(
-        decided, [*events, (made, event("OUTPUT", "blessing"))], contexts(store, pipeline=pipeline)
-    )
+    _, ids, _ = store.put_execution(decided, [*events, (made, event("OUTPUT", "blessing"))], known)
     (stored,) = store.get_artifacts_by_id([ids[-1]])
     return history.blessing(stored)
 
 
-def revoke(store: Store, pipeline: str, judged: Blessing, by: str, reason: str) -> list[Blessing]:
-    """Set `blessed` to 0 on every blessing of the model that was judged."""
-    if judged.model_id is None:
-        of_model = store.get_artifacts_by_id([judged.id])
-    else:
-        verdicts = history.verdicts(store, pipeline)
-        of_model = [v for v in verdicts if number(v, "current_model_id") == judged.model_id]
-    taken = [verdict for verdict in of_model if number(verdict, "blessed") == 1]
-    for verdict in taken:
-        set_properties(
-            verdict, {"blessed": 0, "benison_revoked_by": by, "benison_revoked_reason": reason}
-        )
+def _decided(store: Store, kind: str, pipeline: str, verdict: int, decision: Decision) -> Any:
+    """The execution of a decision on a verdict."""
+    name = history.decision_name(pipeline, f"{verdict}.{uuid.uuid4().hex[:8]}")
+    return execution(store, kind, name, "COMPLETE", by=decision.by, reason=decision.reason)
+
+
+def revoke(store: Store, pipeline: str, judged: Blessing, decision: Decision) -> list[Blessing]:
+    """Set `blessed` to 0 on every blessing of the contents that were judged, and revoke these."""
+    (verdict,) = store.get_artifacts_by_id([judged.id])
+    contents = _contents(verdict)
+    taken = [
+        each
+        for each in history.verdicts(store, pipeline)
+        if number(each, "blessed") == 1 and _are_of_same(each, verdict)
+    ]
+    names = ("revoked_by", "revoked_at", "revoked_reason")
+    properties = {
+        f"benison_{name}": value for name, value in zip(names, decision.facts, strict=True)
+    }
+    for each in taken:
+        set_properties(each, {"blessed": 0, **properties})
     if taken:
-        store.put_artifacts(taken)
-    return [history.blessing(verdict) for verdict in taken]
+        decided = _decided(store, REVOCATION, pipeline, verdict.id, decision)
+        known = contexts(store, pipeline=pipeline)
+        if contents:
+            known.append(
+                revocations.changed(store, pipeline, Revocation(contents, *decision.facts))
+            )
+        read = event("INPUT", "model_blessing")
+        store.put_execution(decided, [(each, read) for each in taken], known)
+    return [history.blessing(each) for each in taken]
+
+
+def _are_of_same(verdict: Any, judged: Any) -> bool:
+    """Whether two verdicts are on the same model, or on copies of it."""
+    model, contents = number(judged, "current_model_id"), _contents(judged)
+    is_same = model is not None and number(verdict, "current_model_id") == model
+    return verdict.id == judged.id or is_same or bool(contents) and _contents(verdict) == contents
+
+
+def _contents(verdict: Any) -> str:
+    """The contents that were judged; "" where TFX's own Evaluator did, which does not say."""
+    return text(verdict, "benison_contents") or text(verdict, "benison_model_digest")
 
 
 def judged(store: Store, pipeline: str, target: str) -> Blessing:

@@ -125,7 +125,7 @@ def withdraw_expired(store: Store, pipeline: str) -> None:
         overrides = store.get_executions_by_type(OVERRIDE)
     except errors.NotFoundError:
         return
-    mine = [e.id for e in overrides if e.name.startswith(override_name(pipeline))]
+    mine = [e.id for e in overrides if e.name.startswith(decision_name(pipeline))]
     events = store.get_events_by_execution_ids(mine) if mine else []
     made = [e.artifact_id for e in events if _is(e, "OUTPUT")]
     for artifact in store.get_artifacts_by_id(made) if made else ():
@@ -256,8 +256,8 @@ def _properties(node: Any) -> dict[str, str | int]:
     }
 
 
-def override_name(pipeline: str, decision: str = "") -> str:
-    """The name of an override's execution, or what all of a pipeline begin with."""
+def decision_name(pipeline: str, decision: str = "") -> str:
+    """The name of a decision's execution, or what all of a pipeline begin with."""
     return f"{joined(pipeline)}/{decision}"
 
 
@@ -267,7 +267,7 @@ def _note(artifact: Any) -> str:
 
     return note_of(
         superseded_by=text(artifact, "benison_superseded_by"),
-        revoked=texts("revoked_by", "revoked_reason"),
+        revoked=texts("revoked_by", "revoked_at", "revoked_reason"),
         overridden=texts("override_by", "override_reason", "until"),
         rubber_stamped=bool(number(artifact, "benison_rubber_stamped")),
     )

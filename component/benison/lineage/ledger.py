@@ -9,14 +9,14 @@ What is recorded anew supersedes what was recorded before under the key.
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from benison.errors import MetadataError
+from benison.lineage.decision import Decision, Revocation
 from benison.lineage.run import Finding, ModelFiles, Run, RunKey, RunStateError
-from benison.lineage.sink import Attempt, Blessing, Node, Override, Sink
+from benison.lineage.sink import Attempt, Blessing, Node, Sink
 from benison.lineage.states import ABANDONED, CLOSED, EVALUATED, FAILED, OPEN, RECORDED
 
 _TRIES = 20  # to begin, while other processes begin the same key
@@ -58,8 +58,9 @@ class Ledger:
         blessing = self.sink.blessing_of(attempt)
         if blessing is not None and blessing.revoked:
             raise MetadataError(
-                f"The blessing of {attempt.name} was {blessing.note}. What was revoked is not repeated: "
-                "choose another --run."
+                f"The blessing of {attempt.name} was {blessing.note}. What was revoked is not repeated. "
+                "Another --run judges the model again, but a verdict does not bless it: `benison bless "
+                "OUTPUT --override` does, and says who and why."
             )
 
     def _named(self, key: RunKey, name: str) -> Attempt:
@@ -162,10 +163,19 @@ class Ledger:
         judged = self.sink.candidates(data)
         return judged.index(model) + 1 if model in judged else len(judged) + 1
 
+    def revocation(self, pipeline: str, contents: str) -> Revocation | None:
+        """What was decided for good on contents in a pipeline; None where they were never revoked.
+
+        Args:
+            pipeline: The pipeline.
+            contents: Those of a run, as `Run.contents` has them; "" where they are not known.
+        """
+        return self.sink.revocation(pipeline, contents) if contents else None
+
     def override(
         self, pipeline: str, target: str, *, by: str, reason: str, until: str | None = None
     ) -> Blessing:
-        """Bless a model that was judged and not blessed.
+        """Bless a model that was judged and not blessed; without an end this takes a revocation back too.
 
         Args:
             pipeline: The pipeline whose resolvers will find it.
@@ -180,7 +190,7 @@ class Ledger:
         Raises:
             MetadataError: Nothing was judged there, it is blessed already, or an argument is wrong.
         """
-        _check(by=by, reason=reason)
+        decision = Decision.made(by, reason, until)
         judged = self.sink.judged(pipeline, target)
         if judged.status == "blessed":
             raise MetadataError(f"{target} is blessed already.")
@@ -189,12 +199,12 @@ class Ledger:
                 f"The evaluation {judged.uri} judged no model: its predictions were in the data. Evaluate "
                 "with --model what is to be blessed."
             )
-        return self.sink.override(
-            pipeline, judged, Override(by, reason, _moment(until) if until else None)
-        )
+        return self.sink.override(pipeline, judged, decision)
 
     def revoke(self, pipeline: str, target: str, *, by: str, reason: str) -> list[Blessing]:
-        """Take back every blessing of a model; resolvers no longer find it.
+        """Take back every blessing of a model; resolvers no longer find it, and no verdict blesses it again.
+
+        The model is its contents, wherever they are. An `override` without an end takes the revocation back.
 
         Args:
             pipeline: The pipeline that blessed it.
@@ -208,8 +218,8 @@ class Ledger:
         Raises:
             MetadataError: Nothing there is blessed, or an argument is wrong.
         """
-        _check(by=by, reason=reason)
-        taken = self.sink.revoke(pipeline, self.sink.judged(pipeline, target), by, reason)
+        decision = Decision.made(by, reason)
+        taken = self.sink.revoke(pipeline, self.sink.judged(pipeline, target), decision)
         if not taken:
             raise MetadataError(
                 f"{target} has no blessing in the pipeline {pipeline!r} that could be revoked; `benison "
@@ -251,15 +261,34 @@ class LedgerRecord:
                 self._open_next(mine, finding)
         elif mine.state != state:
             self._sink.mark(mine, state)
+        if state == EVALUATED and finding is not None:
+            self._check_not_revoked(finding)
+
+    def _check_not_revoked(self, finding: Finding) -> None:
+        """Refuse to bless what was revoked after it was judged.
+
+        Raises:
+            RunStateError: It was.
+        """
+        if finding.status != "blessed":
+            return
+        contents = self._run.contents
+        revoked = self._sink.revocation(self._run.key.pipeline, contents) if contents else None
+        if revoked is not None and revoked.stands:
+            raise RunStateError(
+                f"{self._name} must not bless. {revoked.sentence} Evaluate again, with --overwrite if the "
+                "output is there."
+            )
 
     def complete(self, finding: Finding) -> None:
         """Record the run and publish its blessing.
 
         Raises:
-            RunStateError: Another process has begun the same key with other inputs, or the verdict is
-                another than what is recorded of the same inputs.
+            RunStateError: Another process has begun the same key with other inputs, the verdict is another
+                than what is recorded of the same inputs, or it blesses what was revoked.
         """
         *older, mine = self._up_to_mine()
+        self._check_not_revoked(finding)
         if mine.state == RECORDED:
             if mine.status != finding.status:
                 raise RunStateError(_disagreement(mine, finding))
@@ -354,27 +383,3 @@ def _superseded(name: str, newest: str) -> str:
         f"{name} must not be recorded: another process has begun the same run with other inputs, as "
         f"{newest}. Give each evaluation a run, or a task, of its own."
     )
-
-
-def _moment(until: str) -> str:
-    try:
-        moment = datetime.datetime.fromisoformat(until)
-    except ValueError as error:
-        raise MetadataError(
-            f"{until!r} is neither a day such as 2030-01-31 nor a time such as 2030-01-31T18:00+02:00."
-        ) from error
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
-    if moment <= datetime.datetime.now(datetime.UTC):
-        raise MetadataError(
-            f"A blessing until {until} would be over already: that is {moment.isoformat()}. A day begins at "
-            "00:00 UTC, and a time without an offset is in UTC."
-        )
-    return moment.isoformat()
-
-
-def _check(**given: str) -> None:
-    for name, value in given.items():
-        if not value.strip():
-            raise MetadataError(
-                f"Say --{name}: a decision against a verdict is recorded with who and why."
-            )

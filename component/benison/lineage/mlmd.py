@@ -12,10 +12,11 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from benison.lineage import decisions, history
+from benison.lineage import decisions, history, revocations
+from benison.lineage.decision import Decision, Revocation
 from benison.lineage.inputs import examples_id, model_id, put, run_contexts, serving_path, standard
 from benison.lineage.run import Finding, ModelFiles, Run, RunKey
-from benison.lineage.sink import Attempt, Blessing, Node, Override
+from benison.lineage.sink import Attempt, Blessing, Node
 from benison.lineage.states import ASKED, IN_ML_METADATA, OPEN, RECORDED, SUPERSEDED
 from benison.lineage.store import Store
 from benison.lineage.types import (
@@ -141,7 +142,7 @@ class MetadataSink:
             output.state = output.LIVE
             set_properties(output, {**judged, **_explained(finding)})
         blessed = {"blessed": 1, "not_blessed": 0}.get(finding.status)
-        decided = {"blessed": blessed, "benison_model_digest": digest}
+        decided = {"blessed": blessed, "benison_contents": run.contents}
         set_properties(outputs["blessing"], decided | self._models(run, attempt))
         events = [(o, event("OUTPUT", key, artifact_id=o.id)) for key, o in outputs.items()]
         changed = [(o, None) for o in (*outputs.values(), *self._taken_back(older, attempt.name))]
@@ -222,11 +223,14 @@ class MetadataSink:
     def judged(self, pipeline: str, target: str) -> Blessing:
         return decisions.judged(self.store, pipeline, target)
 
-    def override(self, pipeline: str, judged: Blessing, decision: Override) -> Blessing:
+    def override(self, pipeline: str, judged: Blessing, decision: Decision) -> Blessing:
         return decisions.override(self.store, pipeline, judged, decision)
 
-    def revoke(self, pipeline: str, judged: Blessing, by: str, reason: str) -> list[Blessing]:
-        return decisions.revoke(self.store, pipeline, judged, by, reason)
+    def revoke(self, pipeline: str, judged: Blessing, decision: Decision) -> list[Blessing]:
+        return decisions.revoke(self.store, pipeline, judged, decision)
+
+    def revocation(self, pipeline: str, contents: str) -> Revocation | None:
+        return revocations.find(self.store, pipeline, contents)
 
     def trace(self, target: str, pipeline: str | None) -> Node:
         return history.trace(self.store, target, pipeline)

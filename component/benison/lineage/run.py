@@ -83,6 +83,11 @@ class Run:
     output: str
 
     @property
+    def contents(self) -> str:
+        """What tells what is judged from everything else, wherever it is; a revocation is of these."""
+        return contents_of(self.model, self.data.digest, self.config)
+
+    @property
     def inputs(self) -> str:
         """A SHA-256 over the models, the config and the output; the data stand beside it."""
         models = [
@@ -154,6 +159,26 @@ class Recorder(Protocol):
 
         A run that was begun before keeps the baseline that it began with, or it would be of other inputs.
         """
+
+
+def contents_of(model: ModelFiles | None, data: Callable[[], str], config: str) -> str:
+    """What tells what is judged from everything else: a model's digest; without one its predictions.
+
+    Args:
+        model: The candidate; None where its predictions are in the data.
+        data: Gives the digest of the data.
+        config: The evaluation config as JSON, which names the columns of predictions.
+    """
+    if model is not None:
+        return model.digest
+    specs = json.loads(config).get("model_specs", ())
+    columns = [
+        [spec.get("prediction_key"), spec.get("prediction_keys")]
+        for spec in specs
+        if not spec.get("is_baseline")
+    ]
+    text = json.dumps([data(), columns], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def joined(*parts: str) -> str:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from benison.errors import BenisonError, MetadataError
+from benison.lineage.decision import Decision, Revocation, decision_text
 from benison.lineage.run import Finding, ModelFiles, Run, RunKey
 from benison.paths import absolute
 
@@ -58,16 +59,6 @@ class Blessing:
 
 
 @dataclasses.dataclass(frozen=True)
-class Override:
-    """Somebody's decision to bless against a verdict."""
-
-    by: str
-    reason: str
-    until: str | None
-    """ISO 8601 with an offset; None for ever."""
-
-
-@dataclasses.dataclass(frozen=True)
 class Node:
     """An artifact or an execution, and what it was made from."""
 
@@ -92,23 +83,24 @@ def note_of(
 
     Args:
         superseded_by: The execution that was recorded in its place.
-        revoked: Who took it back, and why.
+        revoked: Who took it back, when and why.
         overridden: Who made it against a verdict, why, and until when.
         rubber_stamped: Whether a threshold was not judged, for want of a baseline.
 
     >>> note_of(
     ...     superseded_by=None,
-    ...     revoked=("bob", "labels"),
+    ...     revoked=("bob", "2030-01-31T10:00:05+00:00", "labels"),
     ...     overridden=("ada", "late", "2020-01-31T00Z"),
     ...     rubber_stamped=False,
     ... )
-    'revoked by bob: labels; before that overridden by ada until 2020-01-31T00Z, which is over: late'
+    'revoked by bob on 2030-01-31 at 10:00 UTC: labels; before that overridden by ada until 2020-01-31T00Z, \
+which is over: late'
     """
-    (by, why), (author, motive, until) = revoked, overridden
+    (by, at, why), (author, motive, until) = revoked, overridden
     end = f" until {until}" + (", which is over" if is_over(until) else "") if until else ""
     events = {
         f"superseded by {superseded_by}": superseded_by,
-        f"revoked by {by}: {why}": by,
+        f"revoked {decision_text(by or '', at or '', why or '')}": by,
         f"overridden by {author}{end}: {motive}": author,
         "rubber-stamped": rubber_stamped,
     }
@@ -202,11 +194,18 @@ class Sink(Protocol):
             MetadataError: There is none.
         """
 
-    def override(self, pipeline: str, judged: Blessing, decision: Override) -> Blessing:
-        """Record a blessing against a verdict."""
+    def override(self, pipeline: str, judged: Blessing, decision: Decision) -> Blessing:
+        """Record a blessing against a verdict; one without an end takes a revocation back too."""
 
-    def revoke(self, pipeline: str, judged: Blessing, by: str, reason: str) -> list[Blessing]:
-        """Take back every blessing of the model that was judged; those that were taken."""
+    def revoke(self, pipeline: str, judged: Blessing, decision: Decision) -> list[Blessing]:
+        """Take back every blessing of the contents that were judged, and revoke these.
+
+        Returns:
+            The blessings that were taken back; without any nothing is revoked.
+        """
+
+    def revocation(self, pipeline: str, contents: str) -> Revocation | None:
+        """The revocation of contents in a pipeline, also one that was taken back; None for none."""
 
     def trace(self, target: str, pipeline: str | None) -> Node:
         """What an artifact was made from, back to what came from outside.

@@ -16,12 +16,12 @@ from sqlalchemy import Connection, Row, and_, or_, select, true
 from benison.errors import MetadataError
 from benison.lineage import statements
 from benison.lineage.database import Database
+from benison.lineage.decision import Decision, Revocation
 from benison.lineage.run import Finding, ModelFiles, Run, RunKey
 from benison.lineage.sink import (
     Attempt,
     Blessing,
     Node,
-    Override,
     is_over,
     no_artifact,
     note_of,
@@ -151,7 +151,7 @@ class SqlSink:
             )
         return self._blessing(verdicts[0])
 
-    def override(self, pipeline: str, judged: Blessing, decision: Override) -> Blessing:
+    def override(self, pipeline: str, judged: Blessing, decision: Decision) -> Blessing:
         def work(connection: Connection) -> Row[Any]:
             row = connection.execute(statements.by_id(judged.id)).one()
             made = statements.artifact_row(
@@ -167,25 +167,33 @@ class SqlSink:
                 decision=checked(decision.reason),
                 until=decision.until,
             )
+            revoked = statements.revocation(connection, row.pipeline_digest, row.digest)
+            if revoked is not None and decision.until is None:
+                lifted = revoked.lifted(*map(checked, decision.facts))
+                statements.keep_revocation(connection, row.pipeline_digest, lifted)
             return connection.execute(statements.by_id(statements.insert(connection, made))).one()
 
         return self._blessing(self.database.run(work))
 
-    def revoke(self, pipeline: str, judged: Blessing, by: str, reason: str) -> list[Blessing]:
-        same = ARTIFACTS.c.model_id == judged.model_id
-        same = ARTIFACTS.c.id == judged.id if judged.model_id is None else same
-        mine = and_(ARTIFACTS.c.pipeline_digest == sha256(pipeline), ARTIFACTS.c.live, same)
-        taken = and_(mine, ARTIFACTS.c.blessed == 1)
-        values = {"blessed": 0, "revoked_by": checked(by), "revoked_reason": checked(reason)}
+    def revoke(self, pipeline: str, judged: Blessing, decision: Decision) -> list[Blessing]:
+        by, at, reason = map(checked, decision.facts)
 
         def work(connection: Connection) -> Sequence[Row[Any]]:
-            query = select(ARTIFACTS.c.id).where(taken).order_by(ARTIFACTS.c.id.desc())
-            ids = list(connection.scalars(query))
-            changed = ARTIFACTS.c.id.in_(ids)
-            connection.execute(ARTIFACTS.update().where(changed).values(**values))
+            contents, same = statements.of_same(connection, judged)
+            mine = and_(ARTIFACTS.c.pipeline_digest == sha256(pipeline), ARTIFACTS.c.live, same)
+            query = select(ARTIFACTS.c.id).where(mine, ARTIFACTS.c.blessed == 1)
+            changed = ARTIFACTS.c.id.in_(list(connection.scalars(query)))
+            values = {"blessed": 0, "revoked_by": by, "revoked_reason": reason}
+            taken = connection.execute(ARTIFACTS.update().where(changed).values(**values))
+            if contents and taken.rowcount:
+                revoked = Revocation(contents, by, at, reason)
+                statements.keep_revocation(connection, sha256(pipeline), revoked)
             return connection.execute(statements.newest(changed)).all()
 
         return [self._blessing(row) for row in self.database.run(work)]
+
+    def revocation(self, pipeline: str, contents: str) -> Revocation | None:
+        return self.database.run(lambda c: statements.revocation(c, sha256(pipeline), contents))
 
     def trace(self, target: str, pipeline: str | None) -> Node:
         row = self._find(target, pipeline)
@@ -217,6 +225,17 @@ class SqlSink:
             there = f"There are: {', '.join(known[:12])}." if known else "It has none."
             raise MetadataError(f"{self.shown} has no pipeline {pipeline!r}. {there}")
 
+    def _revoked_at(self, row: Row[Any]) -> str:
+        """When a blessing was taken back; "" where that is not known, or it was not."""
+        if row.revoked_by is None:
+            return ""
+        known = self.database.run(
+            lambda c: statements.revocation(c, row.pipeline_digest, row.digest)
+        )
+        pair = (row.revoked_by, row.revoked_reason)
+        is_it = known is not None and (known.revoked_by, known.revoked_reason) == pair
+        return known.revoked_at if known and is_it else ""
+
     def _blessing(self, row: Row[Any]) -> Blessing:
         model = ""
         if row.model_id is not None:
@@ -231,7 +250,7 @@ class SqlSink:
             tuple(filter(None, (row.reasons or "").split("\n"))),
             note_of(
                 superseded_by=row.superseded_by,
-                revoked=(row.revoked_by, row.revoked_reason),
+                revoked=(row.revoked_by, self._revoked_at(row), row.revoked_reason),
                 overridden=(row.decided_by, row.decision, row.until),
                 rubber_stamped=row.rubber_stamped,
             ),

@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, func, or_, select
+from sqlalchemy import Connection, Row, and_, exists, func, inspect, or_, select
 
+from benison.lineage.decision import Revocation
 from benison.lineage.run import Finding, ModelFiles, Run
-from benison.lineage.sink import Attempt, Node, is_over
+from benison.lineage.sink import Attempt, Blessing, Node, is_over
 from benison.lineage.states import ABANDONED, ASKED, OPEN, RECORDED, SUPERSEDED
-from benison.lineage.tables import ARTIFACTS, RUNS, sha256
+from benison.lineage.tables import ARTIFACTS, REVOCATIONS, RUNS, sha256
 from benison.version import VERSION
 
 BLESSING = "ModelBlessing"
@@ -92,7 +94,7 @@ def add_blessing(connection: Connection, run: Run, attempt: Attempt, finding: Fi
     blessing = artifact_row(
         BLESSING,
         run.output,
-        run.model.digest if run.model else "",
+        run.contents,
         run_id=attempt.id,
         pipeline_digest=sha256(run.key.pipeline),
         model_id=connection.execute(query).scalar(),
@@ -111,6 +113,25 @@ def supersede(connection: Connection, older: Sequence[Attempt], by: str) -> None
     mine = RUNS.update().where(RUNS.c.id.in_(ids))
     connection.execute(mine.where(RUNS.c.state == RECORDED).values(state=SUPERSEDED))
     connection.execute(mine.where(RUNS.c.state.in_(OPEN)).values(state=ABANDONED))
+
+
+def revocation(connection: Connection, pipeline_digest: str, contents: str) -> Revocation | None:
+    """The revocation of contents in a pipeline; a store of an older Benison has no table of them."""
+    if not inspect(connection).has_table(REVOCATIONS.name):
+        return None
+    mine = select(REVOCATIONS).where(REVOCATIONS.c.identity == sha256(pipeline_digest, contents))
+    row = connection.execute(mine).first()
+    return None if row is None else Revocation(*row[1:])
+
+
+def keep_revocation(connection: Connection, pipeline_digest: str, revoked: Revocation) -> None:
+    """Write a revocation in the place of what was written of its contents before."""
+    REVOCATIONS.create(connection, checkfirst=True)
+    identity = sha256(pipeline_digest, revoked.contents)
+    connection.execute(REVOCATIONS.delete().where(REVOCATIONS.c.identity == identity))
+    connection.execute(
+        REVOCATIONS.insert().values(identity=identity, **dataclasses.asdict(revoked))
+    )
 
 
 def node(connection: Connection, artifact: int, role: str = "") -> Node:
@@ -157,6 +178,15 @@ def _given(properties: dict[str, Any]) -> dict[str, str | int]:
 def by_id(artifact: int) -> Any:
     """The query for one artifact."""
     return select(ARTIFACTS).where(ARTIFACTS.c.id == artifact)
+
+
+def of_same(connection: Connection, judged: Blessing) -> tuple[str, Any]:
+    """The contents that were judged, and the condition that a blessing is of them."""
+    contents = connection.execute(by_id(judged.id)).one().digest
+    same = ARTIFACTS.c.model_id == judged.model_id
+    same = ARTIFACTS.c.id == judged.id if judged.model_id is None else same
+    of_contents = and_(ARTIFACTS.c.kind == BLESSING, ARTIFACTS.c.digest == contents)
+    return contents, or_(same, of_contents) if contents else same
 
 
 def is_of(pipeline: str) -> Any:

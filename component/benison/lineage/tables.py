@@ -7,6 +7,7 @@ what is looked up is looked up by its SHA-256.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from typing import Any
 
@@ -22,6 +23,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 from sqlalchemy.dialects.mysql import MEDIUMTEXT
+
+from benison.lineage.decision import Revocation
 
 VERSION = 1
 METADATA = MetaData()
@@ -93,6 +96,15 @@ ARTIFACTS = Table(
     **_OPTIONS,
 )
 """A row for each model, each place of data, and each blessing: by a verdict, or by somebody's decision."""
+
+REVOCATIONS = Table(
+    "benison_revocations",
+    METADATA,
+    Column("identity", _DIGEST, primary_key=True),
+    *(Column(field.name, _TEXT, nullable=False) for field in dataclasses.fields(Revocation)),
+    **_OPTIONS,
+)
+"""A row for contents that were revoked in a pipeline: what `decision.Revocation` has."""
 
 
 def sha256(*texts: str) -> str:

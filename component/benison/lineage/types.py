@@ -17,6 +17,8 @@ from benison.lineage.store import Store
 EVALUATOR = "tfx.components.evaluator.component.Evaluator"
 IMPORTER = "tfx.dsl.components.common.importer.Importer"
 OVERRIDE = "benison.Override"
+REVOCATION = "benison.Revocation"
+"""The execution by which somebody revokes, and the context that says whether contents are revoked."""
 DATA = "benison.Data"
 """The context of all executions that judged the same data; its name is their digest."""
 # Where TFX's Trainer keeps what is served, within the place of a Model artifact.
@@ -30,8 +32,15 @@ _DECLARED: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
         "ModelEvaluation": ("UNSET", {}),
         "ModelBlessing": ("UNSET", {}),
     },
-    "execution": {EVALUATOR: ("EVALUATE", {}), IMPORTER: ("UNSET", {}), OVERRIDE: ("UNSET", {})},
-    "context": {name: ("UNSET", {}) for name in ("pipeline", "pipeline_run", "node", DATA)},
+    "execution": {
+        EVALUATOR: ("EVALUATE", {}),
+        IMPORTER: ("UNSET", {}),
+        OVERRIDE: ("UNSET", {}),
+        REVOCATION: ("UNSET", {}),
+    },
+    "context": {
+        name: ("UNSET", {}) for name in ("pipeline", "pipeline_run", "node", DATA, REVOCATION)
+    },
 }
 # What the client libraries of the databases take; SQLite takes more.
 NAME_LENGTH = 255

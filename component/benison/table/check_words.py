@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Says what the numbers are of checks that are of no metric: of probes and of weak slices."""
+"""Says what is judged by checks that are of no metric: of probes, of weak slices, of revocations."""
 
 from __future__ import annotations
 
 _VALUES = {
+    "revoked": "That nobody has revoked the model, or somebody has taken that back.",
     "weak_slice": "By how much the mean loss of a slice that was searched for is beyond what is expected.",
     "hostile_values": "Share of changed rows on which the model fails or gives no finite score.",
     "missing_flips": "Share of rows whose decision flips where a feature is missing.",

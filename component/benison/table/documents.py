@@ -97,6 +97,18 @@ class _Ungated(_Document):
     largest: list[_Change]
 
 
+class _Revocation(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", defer_build=True)
+
+    contents: str
+    revoked_by: str
+    revoked_at: str
+    revoked_reason: str
+    lifted_by: str
+    lifted_at: str
+    lifted_reason: str
+
+
 class _Verdict(_Document):
     """verdict.json, as `Verdict.to_dict` makes it."""
 
@@ -107,6 +119,7 @@ class _Verdict(_Document):
     checks: list[dict[str, Any]] = Field(default_factory=list)
     look: int | None = None
     ungated: _Ungated | None = None
+    revocation: _Revocation | None = None
 
 
 def manifest_fault(data: Any) -> str:

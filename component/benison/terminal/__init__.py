@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
-from benison.evaluation.job import Progress as Listener
+from benison.evaluation.progress import Progress as Listener
 from benison.lineage.sink import Blessing, Node
 from benison.results.result import EvalResult
 from benison.results.written_tables import CHECKS
@@ -219,6 +219,7 @@ _SHOWN_PROPERTIES = (
     "benison_override_reason",
     "benison_reasons",
     "benison_revoked_by",
+    "benison_revoked_at",
     "benison_revoked_reason",
     "benison_summary",
     "benison_until",

@@ -16,6 +16,7 @@ from benison.validation.terms import (
     FAIL,
     LOWER,
     PASS,
+    REVOKED,
     ROUNDING,
     RUBBER_STAMPED,
     SHOWN_NOT_WORSE,
@@ -28,6 +29,8 @@ _SMALLEST_DIGIT = -300  # of smaller numbers the last of three digits may be no 
 
 def formula(check: CheckFacts) -> str:
     """What must hold, exactly, such as `auc >= 0.7`."""
+    if check.kind == REVOKED:
+        return "the model is not revoked"
     if not math.isfinite(check.bound):
         return f"{_metric(check)} is defined"
     sign = ">=" if check.side == LOWER else "<="

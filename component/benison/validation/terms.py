@@ -18,6 +18,8 @@ MISSING = "missing"
 """Of slices or a metric that the results do not have."""
 SMALL_SLICES = "small_slices"
 """Of all slices of a spec that have fewer than `min_slice_size` examples."""
+REVOKED = "revoked"
+"""Of a model whose blessing somebody has taken back."""
 CROSS = "cross_"
 """What the name of a check of a comparison of slices begins with."""
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.errors import OutputError
+from benison.lineage.decision import Revocation
 from benison.table import documents
 from benison.table.schema import CHECKS_SCHEMA
 from benison.table.words import counted
@@ -61,6 +62,8 @@ class Verdict:
     """Which candidate it is that was judged on these data, from 1; None where no store counts."""
     ungated: Ungated | None = dataclasses.field(default=None, repr=False)
     """What changed without a threshold on it; None where that is not known."""
+    revocation: Revocation | None = dataclasses.field(default=None, repr=False)
+    """Who has revoked what was judged, and who has taken that back; None where nobody has."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Verdict) and self._content == other._content
@@ -71,7 +74,8 @@ class Verdict:
     @property
     def _content(self) -> tuple[Any, ...]:
         sentences = [check["reason"] for check in self.to_dict()["checks"]]
-        return self.status, self.rubber_stamped, self.counts, sentences, self.look, self.ungated
+        more = (self.look, self.ungated, self.revocation)
+        return self.status, self.rubber_stamped, self.counts, sentences, *more
 
     def __repr__(self) -> str:
         return f"<Verdict {self.summary()}>"
@@ -131,7 +135,9 @@ class Verdict:
         stamped = " There is no baseline, so changes were not judged (rubber-stamped)."
         status = self.status.replace("_", " ").upper()
         text = f"{status}: {checks_text(self.counts)}.{stamped if self.rubber_stamped else ''}"
-        return text + (f" {look_text(self.look)}" if self.look and self.look > 1 else "")
+        text += f" {look_text(self.look)}" if self.look and self.look > 1 else ""
+        was_lifted = self.revocation is not None and not self.revocation.stands
+        return f"{text} {self.revocation.sentence}" if self.revocation and was_lifted else text
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for strict JSON, in which an undefined number is null.
@@ -153,6 +159,11 @@ class Verdict:
             "left": sum(self.counts[outcome] for outcome in others) - len(shown),
             **({} if self.look is None else {"look": self.look}),
             **({} if self.ungated is None else {"ungated": self.ungated.to_dict()}),
+            **(
+                {}
+                if self.revocation is None
+                else {"revocation": dataclasses.asdict(self.revocation)}
+            ),
         }
 
     @classmethod
@@ -180,7 +191,11 @@ class Verdict:
         if table is None:
             rows = [Check.row_of(check) for check in data["checks"]]
             table, counts = pa.Table.from_pylist(rows, CHECKS_SCHEMA), data["counts"]
-        return cls(data["status"], table, data["rubber_stamped"], counts, data.get("look"), beside)
+        revoked = Revocation(**data["revocation"]) if data.get("revocation") else None
+        verdict = cls(
+            data["status"], table, data["rubber_stamped"], counts, data.get("look"), beside
+        )
+        return dataclasses.replace(verdict, revocation=revoked)
 
 
 def checks_text(counts: Mapping[str, int]) -> str:
