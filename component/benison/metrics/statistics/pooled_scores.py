@@ -56,22 +56,23 @@ class PooledScores:
         step = sum(map(len, batches)) // _SAMPLE + 1
         pages = [bins_of(rows.scores[::step]) >> PAGE_BITS for rows in batches]
         counts = np.sum([np.bincount(of, minlength=PAGES) for of in pages], axis=0)
-        return cls.empty(slices, np.flatnonzero(_RARE * counts > counts.sum()))
+        return cls.empty(slices, _common(counts))
 
     @classmethod
     def of(cls, weights: Weights) -> PooledScores:
         """From weights by slice and bin; a pair of these may be there more than once.
 
-        They come from slices that were exact until now, and count as rare until more rows show the pages.
+        They come from slices that were exact until now.
         """
-        none = cls.empty(np.unique(weights.slices), np.zeros(0, np.int64))
-        keys = np.searchsorted(none.slices, weights.slices) << BIN_BITS
-        keys = 2 * (keys + weights.bins)
-        keys, sums = (
-            np.concatenate([keys, keys + 1]),
-            np.concatenate([weights.negatives, weights.positives]),
-        )
-        return dataclasses.replace(none, rare=Cells.of(keys, sums, none.rare.size, none.rare.width))
+        slices, page = np.unique(weights.slices), weights.bins >> PAGE_BITS
+        pages = _common(np.bincount(page, minlength=PAGES))
+        none = cls.empty(slices, pages)
+        ranks = np.searchsorted(slices, weights.slices)
+        keys = ranks * none.cells.width + none._offsets[page] + 2 * weights.bins
+        in_table = np.isin(page, pages)
+        rare = ranks * none.rare.width + 2 * weights.bins
+        cells = _both_sides(none.cells, keys, weights, in_table)
+        return cls(slices, pages, cells, _both_sides(none.rare, rare, weights, ~in_table))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return PooledScores, (self.slices, self.pages, self.cells, self.rare)
@@ -206,3 +207,15 @@ class PooledScores:
         bins = starts[page - rank * len(starts)] + (table.keys & ((1 << PAGE_BITS) - 1))
         keys = (rank << BIN_BITS) + bins
         return table._replace(keys=keys).at(np.flatnonzero(bins < BINS))
+
+
+def _common(counts: Index) -> Index:
+    """The pages with more than a few of all rows, of so many on each page."""
+    return np.flatnonzero(_RARE * counts > counts.sum())
+
+
+def _both_sides(none: Cells, keys: Index, weights: Weights, chosen: Mask) -> Cells:
+    """The weights that are `chosen` in a table, of which the keys are those of negatives."""
+    keys = keys[chosen]
+    sums = [side[chosen] for side in (weights.negatives, weights.positives)]
+    return Cells.of(np.append(keys, keys + 1), np.concatenate(sums), none.size, none.width)
