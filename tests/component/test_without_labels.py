@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pytest
 from scipy import stats
@@ -179,7 +181,6 @@ def test_what_a_slice_does_not_show_has_its_reason() -> None:
             {},
             "100 % of the scores of The table lie outside those of The table",
         ),
-        ({}, {"score": [0.5] * 20, "label": [1] * 20}, {}, "Every row of The table has a label"),
         ({}, {"score": pa.nulls(20, pa.float64())}, {}, "no score in any row"),
         ({"score": [2**60 + 1] * 200, "label": [0, 1] * 100}, {}, {}, "beyond 2\\^53"),
         ({}, {}, {"confidence": 95}, "between 0.5 and 1"),
@@ -266,6 +267,49 @@ def test_one_row_without_a_label_is_no_sample() -> None:
     labels = pa.array([*now["label"].to_pylist()[:-1], None])
     report = estimate(table(2000, 1), now.set_column(0, "label", labels), **COLUMNS)
     assert all(each.lower < each.value < each.upper for each in report.estimates)
+
+
+def test_where_labels_are_there_what_they_measure_stands_beside_the_estimate() -> None:
+    before, now = table(2000, 1), table(800, 2)
+    blind = estimate(before, now.drop(["label"]), **COLUMNS)
+    labels, scores = (now[name].to_numpy() for name in ("label", "score"))
+    truth = {
+        "binary_accuracy": metrics.accuracy_score(labels, scores > 0.5),
+        "auc": metrics.roc_auc_score(labels, scores),
+        "precision": metrics.precision_score(labels, scores > 0.5),
+        "recall": metrics.recall_score(labels, scores > 0.5),
+        "f1_score": metrics.f1_score(labels, scores > 0.5),
+    }
+    for each, without in zip(
+        estimate(before, now, **COLUMNS).estimates, blind.estimates, strict=True
+    ):
+        name = each.metric.removeprefix("estimated_")
+        assert each.measured == pytest.approx(truth[name], abs=1e-3 if name == "auc" else 1e-12)
+        assert (each.value, each.lower, each.upper) == (without.value, without.lower, without.upper)
+        assert f"All labels are there: measured {each.measured:.4g}." in each.sentence
+        assert math.isnan(without.measured)
+
+
+def test_what_is_measured_outside_of_the_interval_is_said() -> None:
+    now = table(800, 2)
+    turned = now.set_column(0, "label", pc.subtract(1, now["label"]))
+    (accuracy, *_) = estimate(table(2000, 1), turned, **COLUMNS).estimates
+    assert "outside of it." in accuracy.sentence
+    few = estimate(table(2000, 1), now.slice(0, 30), **COLUMNS)
+    assert not any(each.uncorrected for each in few.estimates)
+
+
+def test_the_command_shows_what_labels_measure(tmp_path: Path) -> None:
+    names = [str(tmp_path / name) for name in ("before.csv", "now.csv")]
+    for name, rows in zip(names, (2000, 500), strict=True):
+        pyarrow.csv.write_csv(table(rows, rows), name)
+    asked = ["estimate", *names, "--label", "label", "--prediction", "score"]
+    done = CliRunner().invoke(app, asked, env={"COLUMNS": "120"})
+    assert done.exit_code == 0
+    assert "Labels are there: estimates are from scores alone" in done.output
+    assert "measured" in done.output
+    rows = json.loads(CliRunner().invoke(app, [*asked, "--json"]).output)["estimates"]
+    assert all(0 < row["measured"] < 1 for row in rows)
 
 
 def test_labels_and_judgements_that_do_not_fit_are_refused() -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Annotated
 
 import typer
@@ -20,7 +21,8 @@ ESTIMATE_HELP = """Estimate accuracy, AUC, precision, recall and F1 of CURRENT d
 REFERENCE is data with labels that the model has not learned; both are read
 as by evaluate. What a score meant on the reference it is taken to mean now:
 that this has changed is seen only where some rows have labels. Where at
-least 50 of a slice have, a random sample, they correct all but the AUC.
+least 50 of a slice have, a random sample, they correct all but the AUC; where
+all have, what they measure stands beside the estimate from scores alone.
 Nothing here is judged, and no model is blessed by it.
 
 [bold]Examples[/bold]
@@ -33,7 +35,21 @@ Of each company too, at another threshold:
 """
 
 
-_COLUMNS = ("slice", "metric", "estimate", "lower", "upper", "reference", "rows", "labels")
+_COLUMNS = (
+    "slice",
+    "metric",
+    "estimate",
+    "lower",
+    "upper",
+    "reference",
+    "measured",
+    "rows",
+    "labels",
+)
+_MEASURED = (
+    "Labels are there: estimates are from scores alone, and beside them is what the labels measure; "
+    "benison evaluate has more of it."
+)
 _UNCORRECTED = "*"
 _BY_SCORES = "what scores meant on the reference, they are taken to mean now."
 _BY_LABELS = "the labels of few rows correct what scores meant on the reference, but for the AUC."
@@ -80,9 +96,11 @@ def _show(report: EstimateReport) -> None:
     out = console()
     by_labels = any(each.method == "prediction_powered" for each in report.estimates)
     out.print(f"Estimates, not measured: {_BY_LABELS if by_labels else _BY_SCORES}", soft_wrap=True)
+    if has_measured := any(not math.isnan(each.measured) for each in report.estimates):
+        out.print(_MEASURED, soft_wrap=True)
     if report.unscored:
         out.print(f"{report.unscored:,} rows without a score are left out.")
-    out.print(_table(report))
+    out.print(_table(report, has_measured))
     for reason in dict.fromkeys((each.slice, each.reason) for each in report.estimates):
         if reason[1]:
             out.print(plain(f"{reason[0]}: {reason[1]}.", 1_000), soft_wrap=True)
@@ -91,7 +109,7 @@ def _show(report: EstimateReport) -> None:
             out.print(plain(f"{_UNCORRECTED} {few[0]}: {few[1]}.", 1_000), soft_wrap=True)
 
 
-def _table(report: EstimateReport) -> Table:
+def _table(report: EstimateReport, has_measured: bool) -> Table:
     called = cut_apart(each.slice for each in report.estimates)
     lines = [
         (plain(called[each.slice]), each.metric.removeprefix("estimated_"), *_numbers(each))
@@ -100,7 +118,11 @@ def _table(report: EstimateReport) -> Table:
     columns = zip(*lines, strict=True)
     return fitted_table(
         f"Estimated, with {100 * report.confidence:g} % intervals",
-        {name: [*column] for name, column in zip(_COLUMNS, columns, strict=True)},
+        {
+            name: [*column]
+            for name, column in zip(_COLUMNS, columns, strict=True)
+            if has_measured or name != "measured"
+        },
         names=("slice",),
         left_out_first=("labels", "rows", "reference"),
         words=("metric",),
@@ -111,4 +133,5 @@ def _numbers(each: EstimatedMetric) -> tuple[str, ...]:
     rows = f"{each.rows:,}", f"{each.labelled:,}"
     values = (each.value, each.lower, each.upper, each.on_reference)
     value, *others = ("-" if each.reason else f"{value:.4f}" for value in values)
-    return (f"{value}{_UNCORRECTED if each.uncorrected else ''}", *others, *rows)
+    measured = "-" if math.isnan(each.measured) else f"{each.measured:.4f}"
+    return (f"{value}{_UNCORRECTED if each.uncorrected else ''}", *others, measured, *rows)

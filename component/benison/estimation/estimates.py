@@ -36,6 +36,8 @@ class EstimatedMetric:
         labelled: Of these, rows with a label.
         outside: The share of the rows whose score no row of the reference reaches.
         reason: Why there is no value.
+        measured: What the labels show, where all rows with a score have one; else NaN. The AUC is counted
+            in cells of the score, to about four digits.
     """
 
     slice_key: SliceKey
@@ -49,6 +51,7 @@ class EstimatedMetric:
     labelled: int
     outside: float
     reason: str = ""
+    measured: float = math.nan
 
     @property
     def slice(self) -> str:
@@ -58,7 +61,7 @@ class EstimatedMetric:
     @property
     def uncorrected(self) -> str:
         """Why the labels of the slice correct nothing, "" where they do or where there are none."""
-        is_few = 0 < self.labelled < LEAST_LABELS
+        is_few = 0 < self.labelled < min(LEAST_LABELS, self.rows)
         if not is_few or self.reason or self.metric == f"estimated_{AUC}":
             return ""
         return f"too few labels ({self.labelled} < {LEAST_LABELS}), not corrected"
@@ -67,11 +70,19 @@ class EstimatedMetric:
     def sentence(self) -> str:
         """What is estimated, in words."""
         if self.reason:
-            return f"{self.metric} of {self.slice} is not known: {self.reason}."
+            return f"{self.metric} of {self.slice} is not known: {self.reason}.{self._shown}"
         limits = f"between {self.lower:.4g} and {self.upper:.4g}"
         was = f"{self.on_reference:.4g} was measured on the reference"
         how = ", ".join(filter(None, (_FROM[self.method], self.uncorrected)))
-        return f"{self.metric} of {self.slice} is {self.value:.4g}, {limits}, {how}; {was}."
+        return f"{self.metric} of {self.slice} is {self.value:.4g}, {limits}, {how}; {was}.{self._shown}"
+
+    @property
+    def _shown(self) -> str:
+        """What the labels say, where they are there."""
+        if math.isnan(self.measured):
+            return ""
+        is_within = self.reason or self.lower <= self.measured <= self.upper
+        return f" All labels are there: measured {self.measured:.4g}{'' if is_within else ', outside of it'}."
 
     def to_dict(self) -> dict[str, Any]:
         """For machines; what is not known is None."""

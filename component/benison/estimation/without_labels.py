@@ -50,7 +50,8 @@ def estimate(  # noqa: PLR0913 - each by its name
 
     Nothing is seen here of a changed relation between score and label: what a score meant on the reference,
     it is taken to mean now. Where at least 50 rows of a slice have a label, a random sample of its rows,
-    they correct that, for all but the AUC.
+    they correct that, for all but the AUC. Where all have one, the estimate is from scores alone, and what
+    the labels measure stands beside it.
 
     Args:
         reference: Labelled data that the model has not learned: whatever `benison.evaluate` reads.
@@ -117,7 +118,7 @@ class Estimation:
         """Refuse what says nothing of any slice.
 
         Raises:
-            DataError: Labels are too few, or not missing at all; or too many scores lie outside.
+            DataError: Labels of the reference are too few, or too many scores lie outside.
         """
         labelled = int(self.reference.labelled[0].sum())
         if labelled < 2 * LEAST:
@@ -128,10 +129,6 @@ class Estimation:
             )
         if not self.current.scored[0].any():
             raise DataError(f"{current} has no score in any row, so there is nothing to estimate.")
-        if not self.current.unlabelled[0].any():
-            raise DataError(
-                f"Every row of {current} has a label: measure it, with benison evaluate."
-            )
         outside = self._outside(0)
         if outside > self.most_outside:
             raise DataError(
@@ -150,18 +147,32 @@ class Estimation:
         known, outside = self._calibrated(i), self._outside(i)
         rows, labelled = (int(of[i].sum()) for of in (self.current.scored, self.current.labelled))
         reason = self._reason(i, known, outside)
-        limits = Limits(None if reason else known, labelled, self.confidence)
+        # Labels of all rows are what an estimate is held against, and no part of it.
+        correcting = labelled if labelled < rows else 0
+        limits = Limits(None if reason else known, correcting, self.confidence)
         for metric in METRICS:
             value, lower, upper, method = limits.of(metric)
             why = reason or ("" if np.isfinite(value) else _WITHOUT_VALUE[metric == AUC])
-            before, _ = self._on_reference(i).of(metric)
+            before, _ = self._counted(self.reference, i).of(metric)
             name = f"estimated_{metric}"
+            measured = self._counted(self.current, i).of(metric)[0] if labelled == rows else np.nan
             yield EstimatedMetric(
-                key, name, value, lower, upper, method, before, rows, labelled, outside, why
+                key,
+                name,
+                value,
+                lower,
+                upper,
+                method,
+                before,
+                rows,
+                labelled,
+                outside,
+                why,
+                measured,
             )
 
-    def _on_reference(self, i: int) -> Expected:
-        return counted(self.reference.positive[i], self.reference.labelled[i], self.cells.is_above)
+    def _counted(self, counts: ScoreCounts, i: int) -> Expected:
+        return counted(counts.positive[i], counts.labelled[i], self.cells.is_above)
 
     def _calibrated(self, i: int) -> CalibratedCells | None:
         counts = (
