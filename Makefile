@@ -42,7 +42,7 @@ test: lint .venv-airflow/ready .venv-airflow2/ready .venv-hosts/ready ## run lin
 		elif test $$code != 0; then failed=$$code; fi; \
 	done; test -z "$$failed" && test $$none -lt 2
 
-test-clusters: .venv/ready .venv-clusters/ready ## run the tests of Beam's runners, whose workers are processes
+test-clusters: .venv/ready .venv-clusters/ready .venv-flink/ready ## run the tests of clusters, whose workers are processes
 	@$(py) -m pytest -n 0 $(ARGS) tests/clusters
 
 bench: .venv/ready ## print the performance table, and draw docs/bench.svg; ARGS goes to the benchmark
@@ -101,7 +101,7 @@ dist: .venv/ready ## build the source distribution and the wheel in dist
 
 airflow-env: .venv-airflow/ready .venv-airflow2/ready ## install Airflow 3 and 2, each apart from TFX
 
-clusters-env: .venv-clusters/ready ## install Beam, Dask and Prism, which needs Go, apart from TFX
+clusters-env: .venv-clusters/ready .venv-flink/ready ## install Beam, Dask, Spark, Flink and Prism, which needs Go, apart from TFX
 
 hosts-env: .venv-hosts/ready ## install MLflow's server, DVC, Dagster and Prefect, apart from TFX
 
@@ -127,6 +127,9 @@ requirements: .uv/$(UV_VERSION) ## pin again what requirements/*.in ask for
 	@$(uv) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
 		--python-version 3.11 --output-file requirements/clusters.txt requirements/clusters.in
 	@$(uv) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
+		--python-version 3.11 --override requirements/flink-overrides.txt \
+		--output-file requirements/flink.txt requirements/flink.in
+	@$(uv) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
 		--python-version 3.11 --output-file requirements/web.txt requirements/web.in
 	@for extras in base tensorflow all; do \
 		$(uv) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
@@ -135,7 +138,7 @@ requirements: .uv/$(UV_VERSION) ## pin again what requirements/*.in ask for
 	done
 
 clean: ## remove everything that make has made
-	rm -rf .venv .venv-airflow .venv-airflow2 .venv-hosts .venv-frameworks .venv-clusters .venv-web $(tools) .uv .argo .bench .images demo-output dist build
+	rm -rf .venv .venv-airflow .venv-airflow2 .venv-hosts .venv-frameworks .venv-clusters .venv-flink .venv-web $(tools) .uv .argo .bench .images demo-output dist build
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find component orchestration pipelines tests -name __pycache__ -prune -exec rm -rf {} +
 
@@ -147,7 +150,7 @@ clean: ## remove everything that make has made
 
 # An environment holds absolute paths, so that in a checkout that was moved or copied it would run the
 # code of the old place: `folder` tells, and is looked at every time.
-.venv/folder .venv-airflow/folder .venv-airflow2/folder .venv-hosts/folder .venv-frameworks/folder .venv-clusters/folder .venv-web/folder: .uv/$(UV_VERSION) FORCE
+.venv/folder .venv-airflow/folder .venv-airflow2/folder .venv-hosts/folder .venv-frameworks/folder .venv-clusters/folder .venv-flink/folder .venv-web/folder: .uv/$(UV_VERSION) FORCE
 	@test "$$(cat $@ 2>/dev/null)" = "$$(pwd -P)" || { \
 		rm -rf $(@D) && { $(uv) venv --quiet --python 3.11 $(@D); } && pwd -P > $@; }
 
@@ -160,7 +163,8 @@ clean: ## remove everything that make has made
 .venv-airflow/ready: .venv-airflow/folder requirements/airflow.txt pyproject.toml
 .venv-airflow2/ready: .venv-airflow2/folder requirements/airflow2.txt pyproject.toml
 .venv-hosts/ready: .venv-hosts/folder requirements/hosts.txt pyproject.toml
-.venv-airflow/ready .venv-airflow2/ready .venv-hosts/ready:
+.venv-flink/ready: .venv-flink/folder requirements/flink.txt pyproject.toml
+.venv-airflow/ready .venv-airflow2/ready .venv-hosts/ready .venv-flink/ready:
 	@echo 'Installing the environment in $(@D) ...'
 	@pins=$(@D); $(uv) pip sync --quiet --python $(@D)/bin/python "requirements/$${pins#.venv-}.txt"
 	@$(uv) pip install --quiet --python $(@D)/bin/python --no-deps --no-build-isolation --editable .

@@ -19,7 +19,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 import benison
 import benison.beam
 from benison.data.shards import Shard
-from benison.engine import beam_jobs
+from benison.engine import beam_jobs, clusters
 from benison.engine.extract import PredictionsExtractor
 from benison.engine.tally import Tally
 from benison.output.blessing import verify
@@ -42,7 +42,7 @@ def test_many_slices_are_merged_in_ranges(tmp_path: Path) -> None:
     old = {**new, "name": "old", "prediction_key": "old_prediction", "is_baseline": True}
     made["model_specs"] = [{**new, "name": "new"}, old]
     expected = benison.evaluate(data, made)
-    same_results(expected, benison.evaluate(data, made, engine="beam", beam_options=OPTIONS))
+    same_results(expected, benison.evaluate(data, made, engine="beam", engine_options=OPTIONS))
     assert {*expected.metrics["interval_method"].to_pylist()} >= {"delong", "johnson", "cells"}
 
 
@@ -88,11 +88,11 @@ class Numbers:
 
 
 def types(parts: Any, run: beam_jobs.BeamRun) -> Any:
-    return {number for _, number in beam_jobs.run_scans(parts, run)}
+    return {number for _, number in run.types(parts)}
 
 
 def summary(parts: Any, run: beam_jobs.BeamRun) -> Any:
-    return beam_jobs.run_summary(parts, Numbers(), run)
+    return run.summary(parts, Numbers())
 
 
 @pytest.mark.parametrize("scan", [types, summary])
@@ -130,7 +130,7 @@ def test_what_a_runner_loses_or_doubles_before_the_pass_is_an_error_too(
 def test_the_folder_of_the_workers_may_be_an_argument_of_its_own(
     options: list[str], folder: str | None
 ) -> None:
-    assert beam_jobs.temp_location(options) == folder
+    assert clusters.temp_location(options) == folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,7 +152,7 @@ def test_an_error_on_a_worker_arrives_as_it_was(
     staging = tmp_path / "staging"
     options = [*OPTIONS, f"--temp_location={staging}"]
     with pytest.raises(type(error), match=str(error)):
-        benison.evaluate(data, made, engine="beam", beam_options=options, extractors=stages)
+        benison.evaluate(data, made, engine="beam", engine_options=options, extractors=stages)
     assert not list(staging.iterdir())
 
 
@@ -165,7 +165,7 @@ def test_a_runner_that_ends_the_job_is_said(
     monkeypatch.setattr(FnApiRunner, "run_pipeline", end)
     with pytest.raises(benison.RunnerError, match=r"ended the job: Channel closed .* was written"):
         benison.evaluate(
-            split(trips, tmp_path / "data", 1), config("AUC"), engine="beam", beam_options=OPTIONS
+            split(trips, tmp_path / "data", 1), config("AUC"), engine="beam", engine_options=OPTIONS
         )
 
 

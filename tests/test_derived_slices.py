@@ -122,7 +122,7 @@ def test_beam_has_the_same_slices_and_edges(
     fares = fares.append_column("pickup", seconds)
     made, data = config("ExampleCount", "AUC", slices=slices), form(fares, tmp_path)
     local = benison.evaluate(data, made)
-    beam = benison.evaluate(data, made, engine="beam", beam_options=["--runner=FnApiRunner"])
+    beam = benison.evaluate(data, made, engine="beam", engine_options=["--runner=FnApiRunner"])
     assert beam.config == local.config
     pd.testing.assert_frame_equal(beam.to_pandas(), local.to_pandas())
 

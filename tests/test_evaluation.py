@@ -183,7 +183,7 @@ def test_any_split_on_any_engine_gives_the_same(
     expected = benison.evaluate(trips, made)
     data = split(trips, tmp_path / "data", parts)
     options = ["--runner=FnApiRunner"] if engine == "beam" else []
-    evaluated = benison.evaluate(data, made, engine=engine, beam_options=options)
+    evaluated = benison.evaluate(data, made, engine=engine, engine_options=options)
     same_results(expected, evaluated)
     assert evaluated.plots.num_rows == expected.plots.num_rows
 
@@ -208,7 +208,7 @@ def test_every_registered_metric_is_the_same_through_beam(trips: pa.Table, tmp_p
     made = catalogue(trips)
     data = split(trips, tmp_path / "data", 3)  # of other files a sample is another one
     expected = benison.evaluate(data, made)
-    evaluated = benison.evaluate(data, made, engine="beam", beam_options=["--runner=FnApiRunner"])
+    evaluated = benison.evaluate(data, made, engine="beam", engine_options=["--runner=FnApiRunner"])
     same_results(expected, evaluated)
     assert len(expected.metric_names()) > 60
 
@@ -218,15 +218,15 @@ def test_beam_options_are_checked(
 ) -> None:
     data = split(trips, tmp_path / "data", 1)
     with pytest.raises(benison.ConfigError, match="no pipeline option --runer"):
-        benison.evaluate(data, config("AUC"), engine="beam", beam_options=["--runer=FnApiRunner"])
+        benison.evaluate(data, config("AUC"), engine="beam", engine_options=["--runer=FnApiRunner"])
     with pytest.raises(benison.ConfigError, match="--dry_run runs nothing"):
-        benison.evaluate(data, config("AUC"), engine="beam", beam_options=["--dry_run=True"])
+        benison.evaluate(data, config("AUC"), engine="beam", engine_options=["--dry_run=True"])
     with pytest.raises(benison.ConfigError, match="reads files"):
         benison.evaluate(trips, config("AUC"), engine="beam")
     monkeypatch.setattr("sys.executable", "/with a space/python")
     forking = ["--direct_running_mode=multi_processing"]
     with pytest.raises(benison.ConfigError, match="has a space, so that none would start"):
-        benison.evaluate(data, config("AUC"), engine="beam", beam_options=forking)
+        benison.evaluate(data, config("AUC"), engine="beam", engine_options=forking)
 
 
 def test_small_slices_are_left_out_and_not_evaluated(trips: pa.Table) -> None:

@@ -30,7 +30,7 @@ LAYERS = (
     ("evaluation",),
     ("monitoring",),
     ("benison",),
-    ("beam", "terminal", "evaluator"),
+    ("beam", "spark", "terminal", "evaluator"),
     ("cli",),
     ("__main__",),
     ("benison_orchestration",),

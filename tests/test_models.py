@@ -85,7 +85,7 @@ def test_candidate_and_baseline_in_one_pass_on_both_engines(
         made(),
         **both,
         engine="beam",
-        beam_options=["--runner=FnApiRunner"],
+        engine_options=["--runner=FnApiRunner"],
     )
     assert local.value("auc_diff") == beam.value("auc_diff") == 0
     assert beam.value("auc") == pytest.approx(local.value("auc"), rel=1e-12)

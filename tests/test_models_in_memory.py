@@ -117,7 +117,7 @@ class Booster:
         (lambda frame: {"p": frame["a"][::-1]}, {}, r"predictions.reindex\(frame.index\)"),
         (lambda frame: frame[["a"]].set_index(frame["b"]), {}, r"predictions.to_numpy\(\)"),
         (Sorting(), {}, "index is not that of the rows given"),
-        (FOREST, {"engine": "beam"}, "Beam's workers needs one that can be loaded again"),
+        (FOREST, {"engine": "beam"}, "in other processes needs one that can be loaded again"),
         (FOREST, {"pipeline": "p", "run": "r", "output": "o"}, "is recorded as a run needs one"),
     ],
 )

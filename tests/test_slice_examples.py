@@ -35,7 +35,7 @@ def too_high(metric: str = "AUC") -> dict[str, Any]:
 
 def run(data: Any, made: dict[str, Any], engine: str = "local", **more: Any) -> benison.EvalResult:
     options = ["--runner=FnApiRunner"] if engine == "beam" else []
-    return benison.evaluate(data, made, engine=engine, beam_options=options, **more)
+    return benison.evaluate(data, made, engine=engine, engine_options=options, **more)
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ def with_trips(rows: int = 300) -> pa.Table:
 
 def run(data: Any, engine: str, made: dict[str, Any], **more: Any) -> benison.EvalResult:
     options = ["--runner=FnApiRunner"] if engine == "beam" else []
-    return benison.evaluate(data, made, engine=engine, beam_options=options, **more)
+    return benison.evaluate(data, made, engine=engine, engine_options=options, **more)
 
 
 def in_files(table: pa.Table, folder: Path, parts: int) -> str:

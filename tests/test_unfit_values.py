@@ -18,7 +18,7 @@ from benison.data.batch import Inputs
 from benison.metrics import from_config
 from tests.conftest import config
 
-BEAM = {"engine": "beam", "beam_options": ["--runner=FnApiRunner"]}
+BEAM = {"engine": "beam", "engine_options": ["--runner=FnApiRunner"]}
 
 
 def files(folder: Path, *parts: tuple[Any, Any]) -> str:

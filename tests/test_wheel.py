@@ -24,6 +24,7 @@ OF_AIRFLOW = [
 HOSTED = {
     "benison.beam": "beam",
     "benison.engine.beam_fns": "beam",
+    "benison.spark": "spark",
     "benison.evaluator.component": "tfx",
     "benison.evaluator.executor": "tfx",
     "benison.evaluator.monitor_component": "tfx",

@@ -189,11 +189,12 @@ class RunnerError(BenisonError):
 
 
 class MissingExtraError(BenisonError):
-    """An optional dependency is needed; `extra` names what to install."""
+    """An optional dependency is needed; `extra` names what to install, or `run` how."""
 
-    def __init__(self, what: str, extra: str) -> None:
+    def __init__(self, what: str, extra: str, run: str = "") -> None:
         self.extra = extra
-        super().__init__(f"{what} is not installed. Run: pip install 'benison[{extra}]'")
+        run = run or f"pip install 'benison[{extra}]'"
+        super().__init__(f"{what} is not installed. Run: {run}")
 
 
 _LONGEST_NAME = 200  # what a damaged file has for a name may be a megabyte

@@ -96,7 +96,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the inputs and outputs of the componen
         pipeline: The pipeline in whose history it is recorded.
         run: The id of this run in it, the same in each try.
         task: The task, where a job has several evaluations: dsl.PIPELINE_TASK_NAME_PLACEHOLDER.
-        spec: More arguments of benison.evaluate: format, engine, beam_options, trust_pickle; or a baseline
+        spec: More arguments of benison.evaluate: format, engine, engine_options, trust_pickle; or a baseline
             that is no artifact: the address of a model, or `latest-blessed`, which `metadata` knows.
         metrics: The metrics over all examples.
         curves: The ROC curve and the confusion matrix at 0.5, where the config has a ConfusionMatrixPlot; the

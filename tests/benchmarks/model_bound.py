@@ -257,7 +257,7 @@ def workers(folder: Path, rows: int) -> dict[str, float]:
     for name, count, size in (*[("start", 1, 50_000)] * 2, ("1", 1, rows), ("2", 2, rows)):
         examples = made(folder / f"trips-{size}.parquet", size)
         options = ["--direct_running_mode=multi_processing", f"--direct_num_workers={count}"]
-        evaluate = evaluation(examples, model, "named", engine="beam", beam_options=options)
+        evaluate = evaluation(examples, model, "named", engine="beam", engine_options=options)
         started = time.monotonic()
         assert evaluate() == size
         values[name] = time.monotonic() - started

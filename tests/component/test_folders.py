@@ -84,7 +84,7 @@ def test_the_content_of_a_table_is_that_of_the_files_that_count(
 def test_a_delta_table_through_beam(delta: str) -> None:
     pytest.importorskip("apache_beam")
     made = config("ExampleCount", slices=[{"feature_keys": ["region"]}])
-    result = benison.evaluate(delta, made, engine="beam", beam_options=["--runner=FnApiRunner"])
+    result = benison.evaluate(delta, made, engine="beam", engine_options=["--runner=FnApiRunner"])
     assert result.value("example_count", slice={"region": "b"}) == 2
 
 
@@ -192,7 +192,7 @@ def test_folders_through_beam(tmp_path: Path) -> None:
     in_folders(tmp_path, "parquet", "month=01", "month=1")
     made: Any = config("ExampleCount", slices=[{"feature_keys": ["month"]}])
     result = benison.evaluate(
-        str(tmp_path), made, engine="beam", beam_options=["--runner=FnApiRunner"]
+        str(tmp_path), made, engine="beam", engine_options=["--runner=FnApiRunner"]
     )
     assert result.slices() == ["month=01", "month=1"]
 

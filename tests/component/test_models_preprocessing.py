@@ -126,7 +126,7 @@ def test_on_beam(saved: Path, tmp_path: Path) -> None:
     pytest.importorskip("apache_beam")
     pq.write_table(TRIPS.select(["hour", "label"]), tmp_path / "eval.parquet")
     made = asked("of_columns", slices=HALVES, example_weight_key="weight_xf")
-    options = {"engine": "beam", "beam_options": ["--runner=FnApiRunner"]}
+    options = {"engine": "beam", "engine_options": ["--runner=FnApiRunner"]}
     check(benison.evaluate(str(tmp_path / "eval.parquet"), made, model=saved, **options))
 
 

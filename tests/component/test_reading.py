@@ -162,7 +162,7 @@ def test_beam_infers_types_from_all_rows(form: str, tmp_path: Path) -> None:
     write(scored([{"v": "03"}]), tmp_path, form, "b")
     made = config("ExampleCount", slices=[{"feature_keys": ["v"]}])
     options = ["--runner=FnApiRunner"]
-    result = benison.evaluate(str(tmp_path), made, engine="beam", beam_options=options)
+    result = benison.evaluate(str(tmp_path), made, engine="beam", engine_options=options)
     assert result.slices() == ["v=2.5", "v=03", "v=3"]
 
 

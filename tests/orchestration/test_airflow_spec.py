@@ -86,10 +86,13 @@ def test_what_is_not_known_yet_is_not_refused(spec: Any) -> None:
         ({**WHOLE, "model": {"a": "https://me:secret@h/m"}}, "spec.model.a: holds a password"),
         ({**WHOLE, "output": "hdfs://me:secret@h/o"}, "spec.output: holds a password"),
         ({**WHOLE, "registry": "mlflow:http://me:secret@h"}, "MLFLOW_TRACKING_PASSWORD"),
-        ({**WHOLE, "beam_options": ["--s3_secret_access_key=secret"]}, r"spec.beam_options\[0\]"),
         (
-            {**WHOLE, "beam_options": ["--azure_connection_string", "secret"]},
-            r"spec.beam_options\[0\]",
+            {**WHOLE, "engine_options": ["--s3_secret_access_key=secret"]},
+            r"spec.engine_options\[0\]",
+        ),
+        (
+            {**WHOLE, "engine_options": ["--azure_connection_string", "secret"]},
+            r"spec.engine_options\[0\]",
         ),
         ({**WHOLE, "config": "gs://me:secret@b/c.yaml"}, "spec.config: holds a password"),
         (json.dumps({**WHOLE, "engin": "beam"}), "engin: there is no such field"),

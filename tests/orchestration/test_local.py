@@ -32,7 +32,7 @@ def test_a_spec_gives_what_the_function_gives(trips: pa.Table, in_folder: Path) 
         ({"overwrite": "no"}, "overwrite: is true or false, not 'no'."),
         ({"model": 3}, "model: is a path, or paths by the names of model_specs, not 3."),
         ({"baseline": ["a"]}, r"baseline: is a text, not \['a'\]."),
-        ({"beam_options": "--x"}, "beam_options: is a list of texts"),
+        ({"engine_options": "--x"}, "engine_options: is a list of texts"),
         ({"writers": ["x"]}, "writers: is made of Python objects"),
     ],
 )

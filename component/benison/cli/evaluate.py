@@ -64,7 +64,9 @@ Recorded in ML Metadata, against the latest model that was blessed there:
   benison evaluate --examples eval.parquet --model new/ --config eval.yaml --output out \\
       --metadata sqlite:///m.db --pipeline taxi --run 2030-01-31 --baseline latest-blessed
 
-On a Beam runner:
+On a cluster of Spark, of Flink, or on a Beam runner:
+  benison evaluate --examples s3://b/eval --format parquet --config eval.yaml --output out \\
+      --engine spark -- --master=spark://master:7077
   benison evaluate --examples gs://b/eval --format parquet --config eval.yaml --output out \\
       --engine beam -- --runner=DataflowRunner --temp_location=gs://b/tmp
 
@@ -125,7 +127,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
     registry: Registry = None,
     format: Format = None,  # noqa: A002 - the field's word
     engine: Annotated[
-        str | None, typer.Option(help="local, the default; or beam with Beam's options after --.")
+        str | None,
+        typer.Option(help="local, the default, or spark, flink, beam with options after --."),
     ] = None,
     threads: Annotated[
         int | None,
@@ -169,8 +172,11 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
     summary: Summary = None,
     publish: To = None,
     as_json: AsJson = False,
-    beam_options: Annotated[
-        list[str] | None, typer.Argument(help="Beam's pipeline options, after --.")
+    engine_options: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Options of the engine, after --: --master of spark's, --jobmanager of flink's, Beam's own."
+        ),
     ] = None,
 ) -> None:
     """The command behind EVALUATE_HELP."""
@@ -186,7 +192,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
             overwrite=overwrite or None,
             format=format,
             engine=engine,
-            beam_options=beam_options or None,
+            engine_options=engine_options or None,
             threads=threads,
             trust_pickle=trust_pickle or None,
             trust_ops=trust_ops or None,

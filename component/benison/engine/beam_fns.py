@@ -8,7 +8,7 @@ States leave from `process` or a CombineFn and have one output: Beam's Dask runn
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import reduce
 from typing import Any
 
@@ -24,12 +24,10 @@ except ImportError as error:
 from benison.data.shards import Shard
 from benison.engine.stages import Merging
 from benison.engine.staging import Staging
-from benison.engine.work import Piece, Work
+from benison.engine.work import Piece, Work, numbered, of_range
 
 NAMESPACE = "benison"
 """Of the counters and distributions that a runner shows."""
-# More groups than any run has keep a range of slices and a group apart in one number.
-_GROUPS = 2**24
 
 
 class MergeFn(beam.CombineFn):
@@ -76,8 +74,7 @@ class EvaluateFn(beam.DoFn):
         count("rows", pieces[0].tally.pieces[0][1])
         seconds = time.monotonic() - started
         Metrics.distribution(NAMESPACE, "shard_milliseconds").update(int(1000 * seconds))
-        group = number % self._groups
-        return [(i * _GROUPS + group, piece) for i, piece in enumerate(pieces)]
+        return numbered(pieces, number % self._groups)
 
 
 def count(name: str, by: int) -> None:
@@ -101,15 +98,6 @@ class MergeTree(beam.PTransform[Any, Any]):
         return (
             pieces
             | "MergeGroups" >> beam.CombinePerKey(self._fn)
-            | "Range" >> beam.MapTuple(_of_range)
+            | "Range" >> beam.MapTuple(of_range)
             | "MergeRanges" >> beam.CombinePerKey(self._fn)
         )
-
-
-def _of_range(number: int, piece: Piece) -> tuple[int, Piece]:
-    return number // _GROUPS, piece
-
-
-def numbered(pieces: Sequence[Piece]) -> list[tuple[int, Piece]]:
-    """Pieces of one part of the data, by range of slices."""
-    return [(i * _GROUPS, piece) for i, piece in enumerate(pieces)]

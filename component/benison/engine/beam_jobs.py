@@ -7,25 +7,23 @@ states of a shard, never a row. Beam is imported only when it is asked for.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import functools
 import math
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 from benison.data.reading import Inspected
 from benison.data.shards import Scan, Shard
 from benison.engine import transforms
-from benison.engine.stages import Evaluator, Merging, has_transform
+from benison.engine.stages import Evaluator, has_transform
 from benison.engine.staging import Staging
+from benison.engine.summaries import Summary, Tallied, sent, tally_of, types_of
 from benison.engine.tally import Tally, check_rows_read
 from benison.engine.work import Piece, Work
 from benison.errors import ConfigError, MissingExtraError, RunnerError
-from benison.paths import absolute
 
 STATES = "states"
 # Where the errors are from that runners raise besides RuntimeError.
@@ -67,48 +65,90 @@ class BeamRun:
             pipeline = beam.Pipeline(options=options)
             yield pipeline, staging
 
+    def states(
+        self, shards: Sequence[Shard], work: Work, rows: Mapping[str, int | None]
+    ) -> list[Any]:
+        """Run the stages on a Beam runner and bring the states of the evaluators back.
 
-def run(
-    shards: Sequence[Shard],
-    work: Work,
-    rows: Mapping[str, int | None],
-    beam_run: BeamRun,
-) -> list[Any]:
-    """Run the stages on a Beam runner and bring the states of the evaluators back.
+        Args:
+            shards: What to read; each is one element.
+            work: What to do with each.
+            rows: Of each file, as it says itself; what was read is held against it.
 
-    Args:
-        shards: What to read; each is one element.
-        work: What to do with each.
-        rows: Of each file, as it says itself; what was read is held against it.
-        beam_run: Where.
+        Returns:
+            The state of each evaluator; for one with a `ptransform` the output keys.
 
-    Returns:
-        The state of each evaluator; for one with a `ptransform` the output keys.
+        Raises:
+            MissingExtraError: Beam is not installed.
+            ConfigError: An option is not one of Beam's or of the runner's.
+            DataError: The runner lost rows.
+            RunnerError: The runner lost a worker, or ended the job for another reason of its own.
+        """
+        own = [evaluator for evaluator in work.evaluators if has_transform(evaluator)]
+        rest = [evaluator for evaluator in work.evaluators if not has_transform(evaluator)]
+        plain = dataclasses.replace(work, evaluators=tuple(rest))
+        divided = bool(own) or any(map(has_transform, work.extractors))
+        with self.pipeline() as (pipeline, staging):
+            if divided:
+                _build_divided(pipeline, shards, plain, own, staging)
+            else:
+                _build(pipeline, shards, plain, staging)
+            _finish(pipeline)
+            piece = plain.merge_all(staging.saved(STATES))
+            if divided:
+                check_rows_read("The data", sum(staging.saved("rows")), _known(shards, rows))
+            else:
+                piece.tally.check(shards, rows)
+            of_own = [_output(staging, i, evaluator) for i, evaluator in enumerate(own)]
+        of_rest, outputs = iter(piece.states), iter(of_own)
+        return [next(outputs if has_transform(e) else of_rest) for e in work.evaluators]
 
-    Raises:
-        MissingExtraError: Beam is not installed.
-        ConfigError: An option is not one of Beam's or of the runner's.
-        DataError: The runner lost rows.
-        RunnerError: The runner lost a worker, or ended the job for another reason of its own.
-    """
-    own = [evaluator for evaluator in work.evaluators if has_transform(evaluator)]
-    rest = [evaluator for evaluator in work.evaluators if not has_transform(evaluator)]
-    plain = dataclasses.replace(work, evaluators=tuple(rest))
-    divided = bool(own) or any(map(has_transform, work.extractors))
-    with beam_run.pipeline() as (pipeline, staging):
-        if divided:
-            _build_divided(pipeline, shards, plain, own, staging)
-        else:
-            _build(pipeline, shards, plain, staging)
-        _finish(pipeline)
-        piece = plain.merge_all(staging.saved(STATES))
-        if divided:
-            check_rows_read("The data", sum(staging.saved("rows")), _known(shards, rows))
-        else:
-            piece.tally.check(shards, rows)
-        of_own = [_output(staging, i, evaluator) for i, evaluator in enumerate(own)]
-    of_rest, outputs = iter(piece.states), iter(of_own)
-    return [next(outputs if has_transform(e) else of_rest) for e in work.evaluators]
+    def types(self, scans: Sequence[Scan]) -> list[tuple[str, Inspected]]:
+        """Find the types of all files on a Beam runner: each path with the types."""
+
+        def scanned(
+            part: tuple[int, Scan], staging: Staging
+        ) -> tuple[Tally, tuple[str, Inspected]]:
+            with staging.reporting(part[0]):
+                return tally_of(part[0]), part[1].run()
+
+        with self.pipeline() as (pipeline, staging):
+            import apache_beam as beam
+            from apache_beam.transforms.combiners import ToList
+
+            _ = (
+                _created(pipeline, scans)
+                | "InferTypes" >> beam.Map(scanned, staging)
+                | "Collect" >> ToList()
+                | "Write" >> beam.Map(_save_as, staging, "types")
+            )
+            _finish(pipeline)
+            (made,) = staging.saved("types")
+        return types_of(scans, made)
+
+    def summary(self, shards: Sequence[Shard], summary: Summary) -> Any:
+        """The summary of all rows, made on a Beam runner; errors are those of `states`."""
+        tallied = Tallied(summary)
+
+        def summarized(part: tuple[int, Shard], staging: Staging) -> Any:
+            with staging.reporting(part[0]):
+                return tallied.of_part(part)
+
+        with self.pipeline() as (pipeline, staging):
+            import apache_beam as beam
+
+            from benison.engine import beam_fns
+
+            _ = (
+                _created(pipeline, shards)
+                | "Summarize" >> beam.Map(summarized, staging)
+                | "Merge" >> beam.CombineGlobally(beam_fns.MergeFn(tallied, staging))
+                | "Write" >> beam.Map(_save_as, staging, "summary")
+            )
+            _finish(pipeline)
+            ((tally, made),) = staging.saved("summary")
+        tally.check_parts(shards)
+        return made
 
 
 def _build(pipeline: Any, shards: Sequence[Shard], work: Work, staging: Staging) -> None:
@@ -147,11 +187,10 @@ def _build_divided(
 
 
 def _created(pipeline: Any, elements: Iterable[Any]) -> Any:
-    """The numbered elements, spread over the workers, which may be in other folders than this process."""
+    """The numbered elements, spread over the workers."""
     import apache_beam as beam
 
-    sent = [dataclasses.replace(each, path=absolute(each.path)) for each in elements]
-    return pipeline | "Shards" >> beam.Create(list(enumerate(sent)), reshuffle=True)
+    return pipeline | "Shards" >> beam.Create(sent(elements), reshuffle=True)
 
 
 def _finish(pipeline: Any) -> None:
@@ -198,84 +237,6 @@ def _known(shards: Sequence[Shard], rows: Mapping[str, int | None]) -> int | Non
     return None if None in counts else sum(count or 0 for count in counts)
 
 
-def run_scans(scans: Sequence[Scan], beam_run: BeamRun) -> list[tuple[str, Inspected]]:
-    """Find the types of all files on a Beam runner: each path with the types."""
-
-    def scanned(part: tuple[int, Scan], staging: Staging) -> tuple[Tally, tuple[str, Inspected]]:
-        with staging.reporting(part[0]):
-            return _tally_of(part[0]), part[1].run()
-
-    names = {absolute(scan.path): scan.path for scan in scans}
-    with beam_run.pipeline() as (pipeline, staging):
-        import apache_beam as beam
-        from apache_beam.transforms.combiners import ToList
-
-        _ = (
-            _created(pipeline, scans)
-            | "InferTypes" >> beam.Map(scanned, staging)
-            | "Collect" >> ToList()
-            | "Write" >> beam.Map(_save_as, staging, "types")
-        )
-        _finish(pipeline)
-        (made,) = staging.saved("types")
-    functools.reduce(Tally.merge, (tally for tally, _ in made), Tally()).check_parts(scans)
-    types = [(names[path], inspected) for _, (path, inspected) in made]
-    return sorted(types, key=lambda pair: pair[0])
-
-
-class Summary(Merging, Protocol):
-    """What is made of the rows of a shard, and how two of it become one; it can be pickled."""
-
-    def of_shard(self, shard: Shard) -> Any:
-        """Of the rows of one shard."""
-
-
-@dataclasses.dataclass(frozen=True)
-class _Tallied:
-    """A summary beside the parts of the data that are in it."""
-
-    summary: Summary
-
-    def of_part(self, part: tuple[int, Shard]) -> tuple[Tally, Any]:
-        return _tally_of(part[0]), self.summary.of_shard(part[1])
-
-    def zero(self) -> tuple[Tally, Any]:
-        return Tally(), self.summary.zero()
-
-    def merge(self, states: tuple[Tally, Any], others: tuple[Tally, Any], /) -> tuple[Tally, Any]:
-        return states[0].merge(others[0]), self.summary.merge(states[1], others[1])
-
-
-def _tally_of(number: int) -> Tally:
-    """Of a part that is summed up as a whole, whose rows nobody counts."""
-    return Tally(((number, 0, 1),))
-
-
-def run_summary(shards: Sequence[Shard], summary: Summary, beam_run: BeamRun) -> Any:
-    """The summary of all rows, made on a Beam runner; errors are those of `run`."""
-    tallied = _Tallied(summary)
-
-    def summarized(part: tuple[int, Shard], staging: Staging) -> Any:
-        with staging.reporting(part[0]):
-            return tallied.of_part(part)
-
-    with beam_run.pipeline() as (pipeline, staging):
-        import apache_beam as beam
-
-        from benison.engine import beam_fns
-
-        _ = (
-            _created(pipeline, shards)
-            | "Summarize" >> beam.Map(summarized, staging)
-            | "Merge" >> beam.CombineGlobally(beam_fns.MergeFn(tallied, staging))
-            | "Write" >> beam.Map(_save_as, staging, "summary")
-        )
-        _finish(pipeline)
-        ((tally, made),) = staging.saved("summary")
-    tally.check_parts(shards)
-    return made
-
-
 def _options(arguments: Sequence[str]) -> Any:
     from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -304,11 +265,3 @@ def _check_runnable(options: Any) -> None:
             f"Beam starts its processes by a path without quotes, and {sys.executable!r} has a space, so "
             "that none would start. Call Python by a path without one, such as a link to its environment."
         )
-
-
-def temp_location(options: Sequence[str]) -> str | None:
-    """The folder that the options name for what workers leave, such as a bucket's."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--temp_location", nargs="?")  # of one word or two, as Beam takes it
-    named: str | None = parser.parse_known_args(options)[0].temp_location
-    return named

@@ -12,7 +12,7 @@ import pyarrow as pa
 from benison.data.dataset import Dataset
 from benison.data.shards import Shard, read_shard
 from benison.data.widening import MisfitError
-from benison.engine import beam_jobs
+from benison.engine.clusters import Cluster, widened
 from benison.slicing.bin_edges import DistinctNumbers
 
 NumbersOfColumns: TypeAlias = "dict[str, DistinctNumbers]"
@@ -63,14 +63,8 @@ def scan_local(dataset: Dataset, columns: Sequence[str]) -> NumbersOfColumns:
         return scan.of_batches(known.refitted(misfit.column, columns).batches(columns))
 
 
-def scan_beam(
-    dataset: Dataset, columns: Sequence[str], beam_run: beam_jobs.BeamRun
-) -> NumbersOfColumns:
-    """The numbers of columns, read by a Beam runner."""
-    known = dataset.prepared(columns)
-    if known.infers_types:
-        known = known.widened(beam_jobs.run_scans(known.scans(columns), beam_run))
-    ranked: NumbersOfColumns = beam_jobs.run_summary(
-        known.shards(), QuantileScan(tuple(columns)), beam_run
-    )
+def scan_cluster(dataset: Dataset, columns: Sequence[str], cluster: Cluster) -> NumbersOfColumns:
+    """The numbers of columns, read by workers of other processes."""
+    known = widened(dataset.prepared(columns), columns, cluster)
+    ranked: NumbersOfColumns = cluster.summary(known.shards(), QuantileScan(tuple(columns)))
     return ranked

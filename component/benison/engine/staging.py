@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from benison.errors import BenisonError
+from benison.engine.worker_errors import portable
 
 _ERROR = "error"
 _MAGIC = re.compile(r"[*?[]")
@@ -69,10 +69,8 @@ class Staging:
         try:
             yield
         except Exception as error:
-            if path and not isinstance(error, BenisonError):
-                error.add_note(f"This happened with rows of {path}.")
             with suppress(Exception):  # then the runner's own words must do
-                self.save(f"{_ERROR}-{part:08d}-{uuid.uuid4().hex}", _portable(error))
+                self.save(f"{_ERROR}-{part:08d}-{uuid.uuid4().hex}", portable(error, path))
             raise
 
     @contextmanager
@@ -95,12 +93,3 @@ class Staging:
 def _as_pattern(path: str) -> str:
     """A pattern of Beam's, which has no escape, for a path; the name of the run in it tells files apart."""
     return _MAGIC.sub("?", path)
-
-
-def _portable(error: Exception) -> Exception:
-    """The error, or one with its words where it cannot travel."""
-    try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301 - made here
-    except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error

@@ -61,6 +61,25 @@ class Tally:
                     f"elements; evaluate again, on another runner if it stays so."
                 )
 
+    def rows(self, source: str) -> int:
+        """The rows of all parts, of which nobody says how many there are.
+
+        Args:
+            source: What the parts are of, for what is said.
+
+        Raises:
+            DataError: A part came twice, or one before the last is missing.
+        """
+        seen = collections.Counter(part for part, _, _ in self.pieces)
+        expected = {part: pieces for part, _, pieces in self.pieces}
+        for part in range(max(seen, default=-1) + 1):
+            if seen[part] != expected.get(part, 1):
+                raise DataError(
+                    f"{source}: of partition {part} {seen[part]} of {expected.get(part, 1)} pieces reached "
+                    "the result. Evaluate again; an engine that loses or doubles rows cannot be used."
+                )
+        return sum({part: rows for part, rows, _ in self.pieces}.values())
+
     def _check_rows(self, shards: Sequence[Shard], rows: Mapping[str, int | None]) -> None:
         of_part = {part: count for part, count, _ in self.pieces}
         read: dict[str, int] = {}

@@ -17,7 +17,7 @@ from benison.data.shards import Shard, read_shard
 from benison.engine import local
 from benison.engine.stages import Evaluator, Extractor, Stage, has_transform
 from benison.engine.tally import Tally
-from benison.engine.work import Piece, Work
+from benison.engine.work import Piece, Work, numbered
 from benison.errors import ConfigError
 
 
@@ -73,8 +73,6 @@ def extracts_of(extracts: Any, work: Work) -> Any:
 def pieces_of(extracts: Any, work: Work) -> Any:
     """The PCollection of the numbered states of each batch, of the evaluators without a PTransform."""
     import apache_beam as beam
-
-    from benison.engine.beam_fns import numbered
 
     batches = BatchWork(dataclasses.replace(work, extractors=()))
     return extracts | "Evaluate" >> beam.FlatMap(lambda batch: numbered(batches.add_up(batch)))

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Evaluates one shard on a worker of the Beam engine."""
+"""Evaluates one shard on a worker of another process."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +15,9 @@ from benison.engine.row_streams import of_part
 from benison.engine.stages import Evaluator, Extractor
 from benison.engine.tally import Tally
 from benison.metrics.modules import UserMetrics
+
+# More groups than any run has keep a range of slices and a group apart in one number.
+_GROUPS = 2**24
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Work:
         number, shard = part
         batches = read_shard(shard, self.columns, keep_input=self.keep_input, number=self.number)
         evaluators = [of_part(evaluator, number) for evaluator in self.evaluators]
-        counted = _Counted(batches)
+        counted = Counted(batches)
         states = self.split(local.run(counted, self.extractors, evaluators))
         tally = Tally(((number, counted.rows, len(states)),))
         return [Piece(tally, each) for each in states]
@@ -82,7 +85,17 @@ class Work:
         return pieces[0] if pieces else self.zero()
 
 
-class _Counted:
+def numbered(pieces: Sequence[Piece], group: int = 0) -> list[tuple[int, Piece]]:
+    """The pieces of one part of the data, each with a number for its range of slices and the group."""
+    return [(i * _GROUPS + group, piece) for i, piece in enumerate(pieces)]
+
+
+def of_range(number: int, piece: Piece) -> tuple[int, Piece]:
+    """A piece with the number of its range alone."""
+    return number // _GROUPS, piece
+
+
+class Counted:
     """Batches, and the rows of those that were taken."""
 
     def __init__(self, batches: Iterable[pa.RecordBatch]) -> None:

@@ -50,7 +50,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
     overwrite: bool = False,
     format: str | None = None,  # noqa: A002 - the field's word
     engine: str = "local",
-    beam_options: Sequence[str] = (),
+    engine_options: Sequence[str] = (),
     threads: int | None = None,
     trust_pickle: bool = False,
     trust_ops: bool = False,
@@ -85,8 +85,9 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         overwrite: Replace `output` if it exists, when the new results are complete; an evaluation that
             has a `run` replaces only what the same run has written.
         format: Where names do not tell it: parquet, csv, jsonl, arrow, orc, avro, scores, tfrecord.
-        engine: "local", or "beam" with `beam_options` such as `--runner=FlinkRunner`.
-        beam_options: Beam's pipeline options.
+        engine: "local"; "spark" or "flink", which run the same plan on a cluster of theirs; or "beam".
+        engine_options: What the engine takes: `--master=URL` and `--conf=KEY=VALUE` of Spark's,
+            `--jobmanager=HOST:PORT` and `--parallelism=N` of Flink's, Beam's pipeline options.
         threads: On how many the local engine adds up, beside those that read and call models; by default
             what `BENISON_THREADS` says, else 1; 0 is one for each core that this process may use, 8 at
             most. It changes no value but by the rounding of sums.
@@ -152,14 +153,14 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         resolved = resolve(request)
         started, paths = time.monotonic(), resolved.paths
         _check_portable(paths, engine, recording)
-        edges = quantile_edges(resolved.plan, resolved.data, engine, beam_options)
+        edges = quantile_edges(resolved.plan, resolved.data, engine, engine_options)
         plan, scanned = completed(resolved.plan, edges), time.monotonic() - started
-        plan, weak = _weak_slice_stages(plan, resolved.data, engine, beam_options)
+        plan, weak = _weak_slice_stages(plan, resolved.data, engine, engine_options)
         probes = probe_evaluators(plan, resolved.data, paths)
         summaries = _evaluators(plan, [*weak, *probes, *evaluators])
         check_outputs(summaries)
         with local_copies(paths) as copies:
-            # Workers of Beam are on other machines, which copy models themselves.
+            # Workers may be on other machines, which copy models themselves.
             called = copies if engine == "local" else paths
             stages = list(extractors or extractors_of(plan, called, trust_pickle, trust_ops))
             stages = [with_known_edges(stage, edges) for stage in stages]
@@ -167,7 +168,7 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
             check_engine(engine, [*stages, *summaries])
             job = Job(plan, resolved.data, paths, copies, stages, summaries, overwrite, progress)
             _complete(job, resolved, lanes, scanned if edges else None, revocations)
-            evaluate = functools.partial(job.run, engine, beam_options, output, chosen)
+            evaluate = functools.partial(job.run, engine, engine_options, output, chosen)
             return announcer.tell(recording.keep(job, output, evaluate), recording)
 
 
@@ -193,7 +194,7 @@ def _check_portable(paths: Mapping[str, str], engine: str, recording: Recording)
     """Refuse a model in memory where another machine or another day would need it."""
     held = next((path for path in paths.values() if isinstance(path, InMemory)), None)
     if held and (engine != "local" or recording.key is not None):
-        why = "is recorded as a run" if engine == "local" else "runs on Beam's workers"
+        why = "is recorded as a run" if engine == "local" else "runs in other processes"
         raise ConfigError(
             f"The model is {held}, and an evaluation that {why} needs one that can be loaded again. Save "
             "it and give its path."
@@ -202,14 +203,14 @@ def _check_portable(paths: Mapping[str, str], engine: str, recording: Recording)
 
 # The modules of what few runs ask for are imported by those, because they would delay the start of all.
 def _weak_slice_stages(
-    plan: Plan, dataset: Dataset, engine: str, beam_options: Sequence[str]
+    plan: Plan, dataset: Dataset, engine: str, engine_options: Sequence[str]
 ) -> tuple[Plan, Sequence[Evaluator]]:
     """What looks for weak slices, and the plan with the bins that are searched."""
     if plan.config.weak_slices is None:
         return plan, []
     from benison.evaluation.weak_slice_search import weak_slice_stages
 
-    return weak_slice_stages(plan, dataset, engine, beam_options)
+    return weak_slice_stages(plan, dataset, engine, engine_options)
 
 
 def _evaluators(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -192,7 +192,7 @@ class Prepared:
         self._schema = pa.schema([dataset.schema.field(name) for name in columns])
         self._read = [*dict.fromkeys([*columns, *self._row_key])]
 
-    def add_up(self, elements: Sequence[Any]) -> Piece:
+    def add_up(self, elements: Iterable[Any]) -> Piece:
         """The states of some elements."""
         work = self._work
         with local.begun(work.evaluators) as states:

@@ -8,7 +8,6 @@ import datetime
 import functools
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
@@ -112,22 +111,22 @@ class Job:
     def run(
         self,
         engine: str,
-        beam_options: Sequence[str],
+        engine_options: Sequence[str],
         output: PathLike | None,
         chosen: Sequence[writers.Writer],
     ) -> EvalResult:
         """Evaluate, judge, and write if there is an output."""
         self.note("running", None)
         keeps_rows = self.config.options.examples_per_slice or any(map(makes_rows, self.evaluators))
-        files = row_folder(engine, beam_options, output) if keeps_rows else nullcontext("")
+        files = row_folder(engine, engine_options, output) if keeps_rows else nullcontext("")
         with closing(self.data), files as folder:
             summaries = streamed(self.evaluators, folder)
             if engine == "local":
                 states = self.run_local(summaries)
             else:
-                states = self.run_beam(engine, beam_options, summaries)
+                states = self.run_on(engine, engine_options, summaries)
             results = self.results(summaries, states)
-            results = self.after(self, results, engine, beam_options, folder)
+            results = self.after(self, results, engine, engine_options, folder)
             self.note("evaluated", results["verdict"])
             return self.save(results, output, chosen)
 
@@ -190,33 +189,28 @@ class Job:
         sliced |= {name for e in self.evaluators for name in getattr(e, "sliced", ())}
         self.dataset = self.dataset.prepared(self.columns(), sliced)
 
-    def run_beam(
+    def run_on(
         self, engine: str, options: Sequence[str], summaries: Sequence[Evaluator]
     ) -> list[Any]:
-        """The evaluators' states, made by a Beam runner."""
-        if engine != "beam":
-            raise ConfigError(f"There is no engine {engine!r}. There are: beam, local.")
-        from benison.engine import beam_jobs
+        """The evaluators' states, made by workers of other processes."""
+        from benison.engine import clusters
 
         if self.dataset.table is not None:
             raise ConfigError(
-                "The Beam engine reads files; write the table to Parquet, or use the local engine."
+                f"The engine {engine} reads files; write the table to Parquet, or use the local engine."
             )
         self._load()
         self.prepare()
         work = self.work(summaries)
         self.progress("evaluate", 0, self.dataset.num_rows)
-        with self.timed("evaluate"), tempfile.TemporaryDirectory(prefix="benison-") as folder:
-            beam_run = beam_jobs.BeamRun(beam_jobs.temp_location(options) or folder, options)
-            if self.dataset.infers_types:
-                read = self.dataset.names if work.columns is None else work.columns
-                scans = self.dataset.scans(read)
-                self.dataset = self.dataset.widened(beam_jobs.run_scans(scans, beam_run))
+        with self.timed("evaluate"), clusters.opened(engine, options) as cluster:
+            read = self.dataset.names if work.columns is None else work.columns
+            self.dataset = clusters.widened(self.dataset, read, cluster)
             known = {file.path: file.rows for file in self.dataset.files}
-            return beam_jobs.run(self.dataset.shards(), work, known, beam_run)
+            return cluster.states(self.dataset.shards(), work, known)
 
     def work(self, summaries: Sequence[Evaluator]) -> Work:
-        """What a worker of the Beam engine does."""
+        """What a worker of another process does."""
         columns = self.columns()
         return Work(
             self.user_metrics,

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -43,14 +42,13 @@ def quantile_edges(plan: Plan, dataset: Dataset, engine: str, options: Sequence[
 def _scanned(
     dataset: Dataset, columns: Sequence[str], engine: str, options: Sequence[str]
 ) -> NumbersOfColumns:
-    from benison.engine import beam_jobs
-    from benison.engine.quantiles import scan_beam, scan_local
+    from benison.engine import clusters
+    from benison.engine.quantiles import scan_cluster, scan_local
 
-    if engine != "beam" or dataset.table is not None:
+    if engine == "local" or dataset.table is not None:
         return scan_local(dataset, columns)
-    with tempfile.TemporaryDirectory(prefix="benison-") as folder:
-        staging = beam_jobs.temp_location(options) or folder
-        return scan_beam(dataset, columns, beam_jobs.BeamRun(staging, options))
+    with clusters.opened(engine, options) as cluster:
+        return scan_cluster(dataset, columns, cluster)
 
 
 def completed(plan: Plan, edges: Edges) -> Plan:

@@ -19,10 +19,10 @@ def row_folder(
 ) -> Iterator[str]:
     """A folder that all workers reach, beside the output where it is on this machine."""
     shared = None
-    if engine == "beam":
-        from benison.engine import beam_jobs
+    if engine != "local":
+        from benison.engine import clusters
 
-        shared = beam_jobs.temp_location(options)
+        shared = clusters.temp_location(options)
     beside = locate(shared, OutputError) / "rows" if shared else None
     if beside is None and output is not None:
         path = locate(output, OutputError)

@@ -54,7 +54,7 @@ _OF_SLICES = _also_across(VALUE_LOWER, VALUE_UPPER, CHANGE_ABSOLUTE, CHANGE_RELA
 
 
 def with_slice_examples(
-    job: Job, outputs: dict[str, Any], engine: str, beam_options: Sequence[str], folder: str
+    job: Job, outputs: dict[str, Any], engine: str, engine_options: Sequence[str], folder: str
 ) -> dict[str, Any]:
     """The outputs with the worst rows of the slices that failed, if the config asks for some.
 
@@ -72,7 +72,7 @@ def with_slice_examples(
     if not wanted:
         return outputs
     with job.timed("examples"):
-        rows = _read(job, _keeper(job, wanted), engine, beam_options)
+        rows = _read(job, _keeper(job, wanted), engine, engine_options)
     job.more["slice_examples"]["rows"] = rows.num_rows
     path = locate(folder) / "failed.parquet"
     file_system, name = in_arrow(path)
@@ -138,7 +138,7 @@ def _keeper(job: Job, wanted: list[WantedSlice]) -> WorstRowsEvaluator:
 
 
 def _read(
-    job: Job, keeper: WorstRowsEvaluator, engine: str, beam_options: Sequence[str]
+    job: Job, keeper: WorstRowsEvaluator, engine: str, engine_options: Sequence[str]
 ) -> pa.Table:
     """The rows, of data that are byte for byte those that were judged."""
     text = "All rows are read a second time, for the %d of each failed slice with %s."
@@ -156,7 +156,7 @@ def _read(
     if engine == "local":
         (state,) = again.run_local([keeper])
     else:
-        (state,) = again.run_beam(engine, beam_options, [keeper])
+        (state,) = again.run_on(engine, engine_options, [keeper])
     _check_same(job.data, again.data)
     table: pa.Table = keeper.result(state)[FAILED_SLICES]
     return table

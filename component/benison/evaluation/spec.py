@@ -30,9 +30,9 @@ _TEXTS = (
     "registry",
 )  # fmt: skip
 _FLAGS = ("overwrite", "trust_pickle", "trust_ops", "tfma")
-# Options of Beam's that are credentials, such as --s3_secret_access_key, whose value may stand after it.
+# Options that are credentials, such as --s3_secret_access_key, whose value may stand after it.
 _SECRET_OPTION = re.compile(
-    r"--\w*(secret|password|token|connection_string)\w*([= ].|$)", re.IGNORECASE
+    r"--(conf[= ])?[\w.]*(secret|password|token|connection_string)[\w.]*([= ].|$)", re.IGNORECASE
 )
 _NOT_PLAIN = ("extractors", "evaluators", "writers", "revocations")
 # Field -> what JSON has for it, and what that is called.
@@ -44,7 +44,7 @@ _FORMS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "examples_per_slice": (int, "a whole number"),
     "mounts": (dict, "an object of addresses and folders"),
     "model": ((str, dict), "a path, or paths by the names of model_specs"),
-    "beam_options": (list, "a list of texts such as '--runner=FlinkRunner'"),
+    "engine_options": (list, "a list of texts such as '--master=spark://host:7077'"),
 }
 
 
@@ -101,7 +101,7 @@ def _texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 def _is_secret(path: str, text: str) -> bool:
     if path == "metadata":  # whose options may be the names of files with keys
         return has_password(text.removeprefix("sql+"))
-    if path.startswith("beam_options") and _SECRET_OPTION.match(text):
+    if path.startswith("engine_options") and _SECRET_OPTION.match(text):
         return True
     return holds_secret(text)
 

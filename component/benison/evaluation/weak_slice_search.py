@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
@@ -13,7 +12,7 @@ from benison.config.weak_slice_options import CHANGE, FAIL
 from benison.data.batch import Target
 from benison.data.dataset import Dataset
 from benison.data.widening import MisfitError
-from benison.engine import beam_jobs
+from benison.engine import clusters
 from benison.engine.plan import Plan
 from benison.errors import ConfigError, DataError
 from benison.weak_slices.code_books import CodeBook, code_books, holds_text, is_sliceable
@@ -25,7 +24,7 @@ _OF_NUMBERS = {"binary", "real"}
 
 
 def weak_slice_stages(
-    plan: Plan, dataset: Dataset, engine: str, beam_options: Sequence[str]
+    plan: Plan, dataset: Dataset, engine: str, engine_options: Sequence[str]
 ) -> tuple[Plan, list[WeakSlicesEvaluator]]:
     """The stage that looks for weak slices, if the config asks for it and there is what to compare with.
 
@@ -46,7 +45,7 @@ def weak_slice_stages(
     features = searched_features(plan, dataset)
     labels = {key for m in plan.config.model_specs for key in m.columns_of("label").values()}
     columns = [*features, *sorted(labels & {*dataset.names} - {*features})]
-    rows = _sampled(dataset, columns, features, engine, beam_options)
+    rows = _sampled(dataset, columns, features, engine, engine_options)
     if rows is None:
         return plan, []
     if not options.features:
@@ -148,12 +147,10 @@ def _sampled(
 ) -> SampledRows | None:
     """The rows with the smallest hashes."""
     scan, known = RowScan(tuple(columns)), dataset.prepared(columns, sliced)
-    if engine == "beam" and dataset.table is None:
-        with tempfile.TemporaryDirectory(prefix="benison-") as folder:
-            run = beam_jobs.BeamRun(beam_jobs.temp_location(options) or folder, options)
-            if known.infers_types:
-                known = known.widened(beam_jobs.run_scans(known.scans(columns), run))
-            rows: SampledRows | None = beam_jobs.run_summary(known.shards(), scan, run)
+    if engine != "local" and dataset.table is None:
+        with clusters.opened(engine, options) as cluster:
+            known = clusters.widened(known, columns, cluster)
+            rows: SampledRows | None = cluster.summary(known.shards(), scan)
             return rows
     try:
         return scan.of_batches(known.batches(columns, number=True))

@@ -80,7 +80,7 @@ class _ExecutorSpec(executor_spec.BeamExecutorSpec):  # type: ignore[misc]
             ConfigError: An argument of Beam's holds a password or a key.
         """
         literal = [each for each in self.beam_pipeline_args if isinstance(each, str)]
-        if secrets_in({"beam_options": literal}):
+        if secrets_in({"engine_options": literal}):
             raise ConfigError([("beam_pipeline_args", _SECRET)])
         return super().encode(component_spec=component_spec)
 

@@ -72,7 +72,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):  # type: ignore[misc]
                 output=evaluation.uri,
                 format=format_,
                 engine="beam" if self._beam_pipeline_args else "local",
-                beam_options=options,
+                engine_options=options,
                 extractors=udf.extractors(exec_properties, config, paths),
                 module_path=udf.folder(exec_properties),
                 tfma=True,

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a user does with a DataFrame of Spark's: MASTER DATA CONFIG OUTPUT [KEY=VALUE ...]."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+from pyspark.sql.functions import col, lit
+
+import benison
+import benison.spark
+
+
+def main(master: str, data: str, config: str, output: str, *settings: str) -> None:
+    """Evaluate a table in nine partitions, of which at least one is empty."""
+    builder = SparkSession.builder.master(master)
+    for setting in settings:
+        builder = builder.config(*setting.split("=", 1))
+    session = builder.getOrCreate()
+    frame = session.read.parquet(data)
+    spread = frame.repartition(9, col("hour")).withColumn("not read", lit(None).cast("void"))
+    folder = Path(__file__).parent
+    benison.spark.evaluate(spread, config, output=output, module_path=folder)
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except benison.BenisonError as error:
+        sys.exit(f"error: {error}")
