@@ -173,10 +173,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
     publish: To = None,
     as_json: AsJson = False,
     engine_options: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Options of the engine, after --: --master of spark's, --jobmanager of flink's, Beam's own."
-        ),
+        list[str] | None, typer.Argument(help="Options of the engine, after --.")
     ] = None,
 ) -> None:
     """The command behind EVALUATE_HELP."""

@@ -124,12 +124,12 @@ def _chunks(item: Numbered) -> Iterable[tuple[int, int, bytes]]:
 
 
 def _whole(chunks: Iterable[tuple[int, int, bytes]]) -> list[Numbered]:
-    found: dict[int, dict[int, bytes]] = defaultdict(dict)
+    contents: dict[int, dict[int, bytes]] = defaultdict(dict)
     for number, start, content in chunks:
-        found[number][start] = content
+        contents[number][start] = content
     return [
         (number, pickle.loads(b"".join(part for _, part in sorted(parts.items()))))  # noqa: S301
-        for number, parts in found.items()
+        for number, parts in contents.items()
     ]
 
 

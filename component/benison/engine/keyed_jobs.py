@@ -100,8 +100,8 @@ class KeyedRun:
 
     def types(self, scans: Sequence[Scan]) -> list[tuple[str, Inspected]]:
         """Each path with the types of its columns."""
-        found = self._merged(scans, KeyedJob(_Lists(), _scanned))
-        return types_of(scans, [each for part in found for each in part])
+        types = self._merged(scans, KeyedJob(_Lists(), _scanned))
+        return types_of(scans, [each for part in types for each in part])
 
     def summary(self, shards: Sequence[Shard], summary: Summary) -> Any:
         """The summary of all rows."""

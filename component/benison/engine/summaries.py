@@ -61,7 +61,7 @@ def types_of(
     Raises:
         DataError: A scan is missing or came twice.
     """
-    names, found = {absolute(scan.path): scan.path for scan in scans}, list(made)
-    functools.reduce(Tally.merge, (tally for tally, _ in found), Tally()).check_parts(scans)
-    types = [(names[path], inspected) for _, (path, inspected) in found]
+    names, tallied = {absolute(scan.path): scan.path for scan in scans}, list(made)
+    functools.reduce(Tally.merge, (tally for tally, _ in tallied), Tally()).check_parts(scans)
+    types = [(names[path], inspected) for _, (path, inspected) in tallied]
     return sorted(types, key=lambda pair: pair[0])
