@@ -98,9 +98,10 @@ class _OnWorker:
 
     def columns(self) -> list[str]:
         """Those that are read."""
-        wanted = self._evaluation.job(self._kinds).columns()
-        names = self._kinds.schema.names
+        job, names = self._evaluation.job(self._kinds), self._kinds.schema.names
+        wanted = job.columns()
         known = [name for name in names if wanted is None or name in wanted]
+        job.dataset.check(known)
         return [*dict.fromkeys([*known, *self._evaluation.row_key])] or names[:1]
 
     def states(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -142,12 +143,25 @@ def _piece(state: bytes) -> Piece:
 
 
 def _kinds(frame: DataFrame) -> Kinds:
+    """The columns; those without a type in Arrow are there too, so that whoever asks for one is told why."""
     fields, refused = [], {}
     for field in frame.schema.fields:
-        try:
-            fields.append(pa.field(field.name, to_arrow_type(field.dataType)))
-        except Exception:  # of Spark's, by version
-            name = field.dataType.simpleString()
-            cure = " pyspark.ml.functions.vector_to_array makes a list." if name == "vector" else ""
-            refused[field.name] = f"is of Spark's type {name}, which Arrow does not have.{cure}"
+        kind = field.dataType.simpleString()
+        arrow = pa.null() if kind == "vector" else _arrow_type(field.dataType)
+        fields.append(pa.field(field.name, arrow or pa.null()))
+        if kind == "vector":
+            cure = "pyspark.ml.functions.vector_to_array makes a list"
+            refused[field.name] = (
+                f"{_SOURCE}: column {field.name!r} is a vector of Spark's; {cure}."
+            )
+        elif arrow is None:
+            text = f"is of Spark's type {kind}, which Arrow does not have"
+            refused[field.name] = f"{_SOURCE}: column {field.name!r} {text}."
     return Kinds(pa.schema(fields), refused)
+
+
+def _arrow_type(kind: Any) -> pa.DataType | None:
+    try:
+        return to_arrow_type(kind)
+    except Exception:  # of a class that depends on Spark's version
+        return None

@@ -6,8 +6,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from pyspark.ml.functions import array_to_vector
 from pyspark.sql import SparkSession
-from pyspark.sql.functions import col, lit
+from pyspark.sql.functions import array, col
 
 import benison
 import benison.spark
@@ -20,7 +21,8 @@ def main(master: str, data: str, config: str, output: str, *settings: str) -> No
         builder = builder.config(*setting.split("=", 1))
     session = builder.getOrCreate()
     frame = session.read.parquet(data)
-    spread = frame.repartition(9, col("hour")).withColumn("not read", lit(None).cast("void"))
+    vector = array_to_vector(array(col("prediction")))  # as Spark's models give them
+    spread = frame.repartition(9, col("hour")).withColumn("probability", vector)
     folder = Path(__file__).parent
     benison.spark.evaluate(spread, config, output=output, module_path=folder)
 

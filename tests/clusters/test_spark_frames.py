@@ -71,7 +71,7 @@ def test_a_data_frame_has_the_numbers_of_its_files(
             config({"class_name": "Dividing", "module": "waiting"}, slices=HOURS),
             "ZeroDivisionError",
         ),
-        (config("AUC", slices=[{"feature_keys": ["not read"]}]), "is of Spark's type void"),
+        (config("AUC", model={"prediction_key": "probability"}), "vector_to_array makes a list"),
         (config("AUC", model={"label_key": "lable"}), "Did you mean 'label'?"),
     ],
 )
