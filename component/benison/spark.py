@@ -15,10 +15,10 @@ from typing import Any
 import pyarrow as pa
 
 from benison.data.elements import Kinds
-from benison.engine.worker_errors import portable
 from benison.engine.keyed_jobs import Failure, KeyedJob, Numbered, loaded_once
 from benison.engine.tally import Tally
 from benison.engine.work import Counted, Piece, numbered
+from benison.engine.worker_errors import portable
 from benison.errors import MissingExtraError
 from benison.evaluation.collection import CollectionEvaluation, CollectionRequest, Prepared
 from benison.evaluation.job import PathLike

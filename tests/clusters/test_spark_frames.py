@@ -69,7 +69,7 @@ def test_a_data_frame_has_the_numbers_of_its_files(
     [
         (
             config({"class_name": "Dividing", "module": "waiting"}, slices=HOURS),
-            "ZeroDivisionError",
+            "The metric dividing fails in line",
         ),
         (config("AUC", model={"prediction_key": "probability"}), "vector_to_array makes a list"),
         (config("AUC", model={"label_key": "lable"}), "Did you mean 'label'?"),

@@ -16,10 +16,10 @@ from typing import Any, Protocol, TypeAlias
 
 from benison.data.reading import Inspected
 from benison.data.shards import Scan, Shard
-from benison.engine.worker_errors import portable
 from benison.engine.stages import Merging
 from benison.engine.summaries import Summary, Tallied, sent, tally_of, types_of
 from benison.engine.work import Work, numbered, of_range
+from benison.engine.worker_errors import portable
 
 Numbered: TypeAlias = "tuple[int, Any]"
 

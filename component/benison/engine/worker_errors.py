@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pickle
 
-from benison.errors import BenisonError
+from benison.errors import BenisonError, DataError
 
 
 def portable(error: Exception, path: str = "") -> Exception:
@@ -13,10 +13,13 @@ def portable(error: Exception, path: str = "") -> Exception:
 
     Args:
         error: What ended the work.
-        path: The file whose rows were worked on, which is noted unless the error has words of Benison's.
+        path: The file whose rows were worked on, which is named unless the error does so.
     """
-    if path and not isinstance(error, BenisonError):
-        error.add_note(f"This happened with rows of {path}.")
+    where = f"This happened with rows of {path}."
+    if type(error) is DataError and path not in str(error):
+        error = DataError(f"{str(error).rstrip('.')}. {where}")
+    elif path and not isinstance(error, BenisonError):
+        error.add_note(where)
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - made here
     except Exception:
