@@ -24,7 +24,7 @@ from benison.evidence.score_samples import Drawn, PairedScores, ScoreSample
 from benison.evidence.spread import Spread, Student
 from benison.metrics.base import Metric, Statistic, ratio
 from benison.metrics.statistics.binary import Weights
-from benison.metrics.statistics.cells import starts
+from benison.metrics.statistics.equal_runs import starts
 from benison.metrics.statistics.ranks import Ranks
 from benison.metrics.statistics.shares_below import shares_below
 

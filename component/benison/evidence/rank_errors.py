@@ -24,16 +24,10 @@ from benison.evidence.paired_spread import Paired
 from benison.evidence.score_samples import Drawn, DrawnRows, SampledPairs, ScoreSample
 from benison.evidence.spread import Student
 from benison.metrics.base import Metric, Statistic, ratio
-from benison.metrics.rank_correlation import (
-    KendallTau,
-    RankAxis,
-    SpearmanCorrelation,
-    sums_of_runs,
-    sums_of_slices,
-)
+from benison.metrics.rank_correlation import KendallTau, RankAxis, SpearmanCorrelation
 from benison.metrics.statistics.binary import heavy
-from benison.metrics.statistics.cells import starts
-from benison.metrics.statistics.dominance import dominated, running
+from benison.metrics.statistics.dominance import dominated
+from benison.metrics.statistics.equal_runs import running, starts, sums_of_runs, sums_of_slices
 from benison.slicing.codes import SliceCodes
 
 _FEWEST = 5
@@ -140,7 +134,7 @@ def _concordance(rows: RankedRows) -> Array:
     mirrored = slices.max(initial=0) - slices[back]
     above_both = dominated(mirrored, _turned(x)[back], _turned(y)[back], shares[back])[back]
     above_x_below_y = dominated(mirrored, _turned(x)[back], y[back], shares[back])[back]
-    agreeing = np.empty(len(at))
+    agreeing = np.empty(len(shares))
     agreeing[at] = below_both + above_both - below_x_above_y - above_x_below_y
     return agreeing
 

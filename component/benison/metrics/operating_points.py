@@ -21,7 +21,7 @@ from benison.metrics.curve_metric import CurveMetric, Thresholds
 from benison.metrics.registry import HIGHER, About, register
 from benison.metrics.statistics.curve import Curve
 
-_REACHED = 1e-9  # a rate that is short of its bound by rounding alone has reached it
+_SHORT = 1e-9  # a rate that is short of its bound by rounding alone has reached it
 
 Bound = float | Sequence[float]
 
@@ -66,17 +66,28 @@ class OperatingPoint(CurveMetric):
         return {"": tuple(dataclasses.replace(self, **{self.bound: each}) for each in bounds)}
 
     def at(self, curve: Curve) -> Array:
-        limit, wanted = _RATES[self.limit](curve), _RATES[self.wanted](curve)
+        return self._defined(curve, self._largest(curve))
+
+    def extremes(self, curve: Curve) -> tuple[Array, Array]:
+        points = self._largest(curve)
+        low, high = (
+            self._defined(curve, np.fmax(points, self._largest(corners)))
+            for corners in (curve.worst_corners, curve.best_corners)
+        )
+        return low, high
+
+    def _largest(self, curve: Curve) -> Array:
+        """The best value for each bound among the points that reach it; -inf if none does: float64[n, k]."""
         # A handful, each with a choice of its own.
         bounds = np.atleast_1d(getattr(self, self.bound))
-        values = np.stack([_largest(wanted, self._reached(limit, each)) for each in bounds], axis=1)
+        reached, wanted = _REACHED[self.limit], _WANTED[self.wanted]
+        return np.stack([wanted(curve, reached(curve, bound)) for bound in bounds], axis=1)
+
+    def _defined(self, curve: Curve, values: Array) -> Array:
         defined = np.isfinite(curve.positives + curve.negatives)
         otherwise = np.where(defined & (curve.positives > 0), self.unreached, np.nan)
         values = np.where(defined & ~np.isneginf(values), values, otherwise)
         return values.reshape(len(values), *self._shape())
-
-    def _reached(self, limit: Array, bound: float) -> Mask:
-        return limit <= bound + _REACHED if self.limit == "fall_out" else limit >= bound - _REACHED
 
     def curves(self, state: Any) -> Iterator[Curve]:
         """Thresholds of one's own are the only ones that count: not even the two ends are added."""
@@ -91,19 +102,48 @@ class OperatingPoint(CurveMetric):
         yield Curve(slices, m.tp, m.fp, *totals, lambda: steps, thresholds.__getitem__, True)
 
 
-_RATES: dict[str, Callable[[Curve], Array]] = {
-    "recall": lambda c: c.recall,
-    "specificity": lambda c: ratio(c.negatives - c.fp, c.negatives),
-    "precision": lambda c: c.precision,
-    "fall_out": lambda c: c.fall_out,
-    "step": lambda c: c.steps().astype(np.float64),
+_REACHED: dict[str, Callable[[Curve, float], Mask]] = {
+    "recall": lambda c, bound: c.recall >= bound - _SHORT,
+    "specificity": lambda c, bound: c.fall_out <= 1 - bound + _SHORT,
+    "precision": lambda c, bound: c.precision >= bound - _SHORT,
+    "fall_out": lambda c, bound: c.fall_out <= bound + _SHORT,
 }
+"""At which points a rate reaches its bound."""
 
 
-def _largest(values: Array, where: Mask) -> Array:
-    """The largest value of each row where the condition holds, but NaN; -inf if there is none: float64[n]."""
-    largest: Array = np.fmax.reduce(np.where(where, values, -np.inf), axis=1, initial=-np.inf)
-    return largest
+def _first(curve: Curve, reached: Mask) -> Array:
+    """Recall at the first point that is reached, where it is highest; -inf if none is."""
+    first = reached.argmax(axis=1)
+    return _if_any(curve.at(first).recall, reached)
+
+
+def _last(rate: Callable[[Curve], Array]) -> Callable[[Curve, Mask], Array]:
+    """The rate at the last point that is reached, for one that rises from point to point."""
+
+    def at_last(curve: Curve, reached: Mask) -> Array:
+        last = reached.shape[1] - 1 - reached[:, ::-1].argmax(axis=1)
+        return _if_any(rate(curve.at(last)), reached)
+
+    return at_last
+
+
+def _if_any(rates: Array, reached: Mask) -> Array:
+    has_any = reached.any(axis=1) & ~np.isnan(rates[:, 0])
+    return np.where(has_any, rates[:, 0], -np.inf)
+
+
+def _largest_precision(curve: Curve, reached: Mask) -> Array:
+    rates = np.where(reached, curve.precision, -np.inf)
+    return np.asarray(np.fmax.reduce(rates, axis=1, initial=-np.inf))
+
+
+_WANTED: dict[str, Callable[[Curve, Mask], Array]] = {
+    "recall": _first,
+    "specificity": _last(lambda c: ratio(c.negatives - c.fp, c.negatives)),
+    "precision": _largest_precision,
+    "step": _last(lambda c: c.steps().astype(np.float64)),
+}
+"""The best value of a rate among the points that are reached, -inf if none is: float64[n]."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,7 +265,7 @@ class ThresholdAtRecall(OperatingPoint):
         return _thresholds_of(curve, super().at(curve))
 
     def extremes(self, curve: Curve) -> tuple[Array, Array]:
-        steps = super().at(curve)
+        steps = super().at(curve)  # between two points there is no other recall
         return _thresholds_of(curve, steps), _thresholds_of(curve, steps + 1)
 
     def _value(self, curve: Curve) -> Array:

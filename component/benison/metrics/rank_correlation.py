@@ -20,12 +20,21 @@ from benison.data.batch import Array, Index, Inputs, Mask  # noqa: F401 - Inputs
 from benison.metrics.base import Metric, ratio
 from benison.metrics.pairing import label, prediction
 from benison.metrics.registry import HIGHER, About, register
-from benison.metrics.statistics.cells import order_of, starts
-from benison.metrics.statistics.dominance import dominated, running
+from benison.metrics.statistics.cells import order_of
+from benison.metrics.statistics.dominance import concordance
+from benison.metrics.statistics.equal_runs import (
+    changes,
+    running,
+    starts,
+    sums_by_run,
+    sums_of_runs,
+    sums_of_slices,
+)
 from benison.metrics.statistics.joint_counts import JointCounts, JointRanks, WeighedPairs
 from benison.metrics.statistics.kept import kept
 from benison.metrics.statistics.scale import BIN_BITS, holds_equal_scores
 
+_SHORT = 8  # pairs in a run, on average, are summed up by their number
 _TOGETHER = 2**17  # pairs of slices that are looked at together, unless one slice has more
 
 
@@ -38,19 +47,28 @@ class RankAxis:
         shares: The share of the slice's weight, float64[R].
         unknown: The same, and 0 where all values of the run are known to be equal.
         ranks: Its mean rank as a share of the slice's weight, from -1/2 to 1/2, float64[R].
-        order: The pairs, ascending by slice and value, int64[n].
+        order: The pairs, ascending by slice and value, int64[n]; all as they are where they are so.
         first: Where in this order each run begins, int64[R].
+        runs: The number of the run of each pair, in this order, int64[n].
     """
 
     slices: Index
     shares: Array
     unknown: Array
     ranks: Array
-    order: Index
+    order: Index | slice
     first: Index
+    runs: Index
 
     @classmethod
-    def of(cls, slices: Index, values: Array, shares: Array, pooled: Mask) -> RankAxis:
+    def of(
+        cls,
+        slices: Index,
+        values: Array,
+        shares: Array,
+        pooled: Mask,
+        order: Index | slice | None = None,
+    ) -> RankAxis:
         """Of the values of each pair, float64[n].
 
         Args:
@@ -58,28 +76,34 @@ class RankAxis:
             values: Its value, or the bin of that.
             shares: Its share of the weight of its slice.
             pooled: Which slices have bins, bool[S].
+            order: The order of the pairs, where it is known.
         """
-        order = _ascending(slices, values, bool(pooled.all()))
-        slices, values = slices[order], values[order]
-        fresh = np.ones(len(values), np.bool_)
-        fresh[1:] = (slices[1:] != slices[:-1]) | (values[1:] != values[:-1])
-        first = np.flatnonzero(fresh)
+        if order is None:
+            order = _ascending(slices, values, bool(pooled.all()))
+            slices, values = slices[order], values[order]
+        fresh = changes(slices, values)
+        first, runs = np.flatnonzero(fresh), np.cumsum(fresh) - 1
         of_runs = sums_of_runs(shares[order], first)
         slices, values = slices[first], values[first]
         in_bins = pooled[slices]
         equal = ~in_bins | holds_equal_scores(np.where(in_bins, values, 0).astype(np.int64))
         ranks = running(of_runs, starts(slices)) - of_runs / 2 - 0.5
-        return cls(slices, of_runs, np.where(equal, 0.0, of_runs), ranks, order, first)
+        return cls(slices, of_runs, np.where(equal, 0.0, of_runs), ranks, order, first, runs)
 
     def of_pairs(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The number of each run, [R], for each of its pairs: [n]."""
-        spread = np.empty(len(self.order), values.dtype)
-        spread[self.order] = self.in_order(values)
-        return spread
+        return np.asarray(values[self.runs_of_pairs])
+
+    @cached_property
+    def runs_of_pairs(self) -> Index:
+        """The number of the run of each pair, int64[n]."""
+        runs = np.empty_like(self.runs)
+        runs[self.order] = self.runs
+        return runs
 
     def in_order(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The same, ascending by slice and value."""
-        return np.repeat(values, np.diff(self.first, append=len(self.order)))
+        return np.asarray(values[self.runs])
 
     @cached_property
     def spread(self) -> Array:
@@ -87,11 +111,20 @@ class RankAxis:
         return np.asarray(self.unknown**2 / 12)
 
     @cached_property
+    def begin(self) -> Index:
+        """The first run of each slice that has any."""
+        return starts(self.slices)
+
+    @cached_property
     def places(self) -> Index:
         """The number of each run among those of its slice, from 0: int64[R]."""
-        begin = starts(self.slices)
-        lengths = np.diff(begin, append=len(self.slices))
-        return np.arange(len(self.slices)) - np.repeat(begin, lengths)
+        lengths = np.diff(self.begin, append=len(self.slices))
+        return np.arange(len(self.slices)) - np.repeat(self.begin, lengths)
+
+    def sums(self, values: Array) -> Array:
+        """The sum of each run of float64[n], which are in its order: float64[R]."""
+        short = _SHORT * len(self.first) > len(values)
+        return sums_by_run(values, self.runs) if short else sums_of_runs(values, self.first)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,17 +148,26 @@ class RankedPairs:
     @cached_property
     def x(self) -> RankAxis:
         """The labels."""
-        return RankAxis.of(self.pairs.slices, self.pairs.x, self.shares, self.pooled)
+        pairs, ascending = self.pairs, slice(None)
+        return RankAxis.of(pairs.slices, pairs.x, self.shares, self.pooled, ascending)
 
     @cached_property
     def y(self) -> RankAxis:
         """The predictions."""
         return RankAxis.of(self.pairs.slices, self.pairs.y, self.shares, self.pooled)
 
-    def sums(self, values: Array, axis: RankAxis | None = None) -> Array:
-        """The sum of float64[n] over the pairs, or of float64[R] over the runs, of each slice: float64[S]."""
-        slices = self.pairs.slices if axis is None else axis.slices
-        return sums_of_slices(slices, values, len(self.total))
+    @cached_property
+    def along_y(self) -> tuple[Array, Index]:
+        """The share and the run of the label of each pair, ascending by slice and prediction."""
+        return self.shares[self.y.order], self.x.runs_of_pairs[self.y.order]
+
+    def along(self, axis: RankAxis) -> tuple[Array, Index]:
+        """The share and the other value's run of each pair, in the order of one of the two."""
+        return self.along_y if axis is self.y else (self.shares, self.y.runs_of_pairs)
+
+    def sums(self, values: Array, axis: RankAxis) -> Array:
+        """The sum of float64[R] over the runs of each slice: float64[S]."""
+        return sums_of_slices(axis.slices, values, len(self.total), axis.begin)
 
     @cached_property
     def runs(self) -> tuple[Index, Index]:
@@ -152,24 +194,10 @@ class RankedPairs:
         has nearly a half. A binary label, on whichever side, makes this one pass over the pairs.
         """
         few, many = sorted((self.x, self.y), key=lambda axis: int(axis.places.max(initial=0)))
-        at = many.order  # the values that are few have few bits, and a pass is made for each bit
-        shares, places = self.shares[at], few.of_pairs(few.places)[at]
-        below = dominated(self.pairs.slices, many.in_order(many.places), places, shares)
-        return self.sums(shares * below)
-
-
-def sums_of_runs(values: Array, first: Index) -> Array:
-    """The sum of each run of values, of which `first` says where they begin: float64[R]."""
-    return np.add.reduceat(values, first) if len(first) else values[:0]
-
-
-def sums_of_slices(slices: Index, values: Array, size: int) -> Array:
-    """The sum of the values of each of `size` slices, which are ascending: float64[S]."""
-    # Twenty times as fast as bincount, where each sum waits for the one before it.
-    first = starts(slices)
-    sums = np.zeros(size)
-    sums[slices[first]] = sums_of_runs(values, first)
-    return sums
+        # The values that are few have few bits, and a pass is made for each bit.
+        shares, runs = self.along(many)
+        x, y = many.in_order(many.places), few.places[runs]
+        return concordance(self.pairs.slices, x, y, shares, len(self.total))
 
 
 @kept
@@ -296,7 +324,8 @@ class SpearmanCorrelation(RankCorrelation):
 
     def between(self, ranked: RankedPairs) -> Between:
         x, y = ranked.x, ranked.y
-        product = ranked.sums(ranked.shares * x.of_pairs(x.ranks) * y.of_pairs(y.ranks))
+        shares, x_runs = ranked.along_y
+        product = ranked.sums(y.sums(shares * x.ranks[x_runs]) * y.ranks, y)
         (x_known, x_more), (y_known, y_more) = (
             (ranked.sums(of.shares * of.ranks**2, of), ranked.sums(of.unknown * of.spread, of))
             for of in (x, y)
@@ -314,10 +343,10 @@ def _beside(ranked: RankedPairs, axis: RankAxis, other: RankAxis) -> Array:
     """
     if not axis.unknown.any():
         return np.zeros(len(ranked.total))
-    shares, ranks = (values[axis.order] for values in (ranked.shares, other.of_pairs(other.ranks)))
-    means = ratio(sums_of_runs(shares * ranks, axis.first), axis.shares)
-    apart = np.square(ranks - axis.in_order(means))
-    squares = sums_of_runs(shares * apart, axis.first)  # s d^2
+    shares, runs = ranked.along(axis)
+    ranks = other.ranks[runs]
+    means = ratio(axis.sums(shares * ranks), axis.shares)
+    squares = axis.sums(shares * np.square(ranks - axis.in_order(means)))  # s d^2
     return ranked.sums(np.nan_to_num(np.sqrt(squares * axis.unknown * axis.spread)), axis)
 
 
@@ -352,7 +381,7 @@ class KendallTau(RankCorrelation):
         (x_ties, x_unknown), (y_ties, y_unknown) = (
             (ranked.sums(of.shares**2, of), ranked.sums(of.unknown**2, of)) for of in (x, y)
         )
-        untied = 1 - x_ties - y_ties + ranked.sums(shares**2)
+        untied = 1 - x_ties - y_ties + ranked.sums(x.sums(shares**2), x)
         known = (1 - x_ties) * (1 - y_ties)
         largest = (1 - x_ties + x_unknown) * (1 - y_ties + y_unknown)
         error = x_unknown + y_unknown

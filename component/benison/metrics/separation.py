@@ -76,12 +76,19 @@ class KolmogorovSmirnov(CurveMetric):
     name: str = "kolmogorov_smirnov"
 
     def at(self, curve: Curve) -> Array:
-        apart = curve.recall - curve.fall_out
-        return np.asarray(np.abs(apart, out=apart).max(axis=1))
+        return _furthest(curve.recall - curve.fall_out)
 
     def extremes(self, curve: Curve) -> tuple[Array, Array]:
         # The points themselves are certain; between two of them either order may reach further.
-        return self.at(curve), np.maximum(self.at(curve.best), self.at(curve.worst))
+        least, unknown = self.at(curve), ~curve.equal
+        up_first = (curve.recall[:, :-1] - curve.fall_out[:, 1:]) * unknown
+        right_first = (curve.recall[:, 1:] - curve.fall_out[:, :-1]) * unknown
+        return least, np.maximum.reduce([least, _furthest(up_first), _furthest(right_first)])
+
+
+def _furthest(apart: Array) -> Array:
+    """The largest distance of each row; changes them."""
+    return np.asarray(np.abs(apart, out=apart).max(axis=1, initial=0.0))
 
 
 register("Gini", Gini, About.of(Gini, HIGHER, -1, 1))

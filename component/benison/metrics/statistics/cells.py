@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from benison.data.batch import Array, Mask
 from benison.metrics.base import Index, Statistic
+from benison.metrics.statistics.equal_runs import starts, sums_of_runs
 from benison.metrics.statistics.pending_cells import Pending, joined, neighbours, table_of
 from benison.slicing.codes import SliceCodes, grouped_sum
 
@@ -339,18 +340,7 @@ def order_of(keys: Index, kind: Literal["quicksort", "stable"] = "quicksort") ->
 
 def _reduced(keys: Index, sums: Array) -> tuple[Index, Array]:
     first = starts(keys)
-    return keys[first], np.add.reduceat(sums, first) if len(first) else sums
-
-
-def starts(values: Index) -> Index:
-    """Where a run of equal values starts.
-
-    >>> starts(np.array([4, 4, 7, 9, 9]))
-    array([0, 2, 3])
-    """
-    changed = np.ones(len(values), np.bool_)
-    np.not_equal(values[1:], values[:-1], out=changed[1:])
-    return np.flatnonzero(changed)
+    return keys[first], sums_of_runs(sums, first)
 
 
 def _union(a: tuple[Index, Array], b: tuple[Index, Array]) -> tuple[Index, Array]:

@@ -17,7 +17,8 @@ import numpy as np
 from benison.data.batch import Array, Index, Mask
 from benison.metrics.base import ratio
 from benison.metrics.statistics.binary import Weights
-from benison.metrics.statistics.cells import Cells, starts
+from benison.metrics.statistics.cells import Cells
+from benison.metrics.statistics.equal_runs import starts
 from benison.metrics.statistics.kept import kept_if_small
 from benison.metrics.statistics.ranks import Ranks
 from benison.metrics.statistics.scale import BINS, buckets_of, edges_of, holds_equal_scores
@@ -73,14 +74,24 @@ class Curve:
     @functools.cached_property
     def best(self) -> Curve:
         """As if between two points all positives had higher scores than all negatives."""
-        corner = np.where(self.equal, self.fp[:, :-1], self.fp[:, 1:])
-        return self._through(self.tp[:, :-1], corner)
+        return self._through(self.best_corners)
 
     @functools.cached_property
     def worst(self) -> Curve:
         """As if between two points all negatives had higher scores than all positives."""
-        corner = np.where(self.equal, self.tp[:, :-1], self.tp[:, 1:])
-        return self._through(corner, self.fp[:, :-1])
+        return self._through(self.worst_corners)
+
+    @functools.cached_property
+    def best_corners(self) -> Curve:
+        """The points that `best` has between those of this one, [n, P - 1]."""
+        fp = np.where(self.equal, self.fp[:, :-1], self.fp[:, 1:])
+        return self._corners(self.tp[:, :-1], fp)
+
+    @functools.cached_property
+    def worst_corners(self) -> Curve:
+        """The points that `worst` has between those of this one, [n, P - 1]."""
+        tp = np.where(self.equal, self.tp[:, :-1], self.tp[:, 1:])
+        return self._corners(tp, self.fp[:, :-1])
 
     @functools.cached_property
     def equal(self) -> Mask:
@@ -89,13 +100,23 @@ class Curve:
             return np.full(self.tp[:, 1:].shape, self.is_exact)
         return holds_equal_scores(self.steps()[:, :-1])
 
-    def _through(self, tp: Array, fp: Array) -> Curve:
+    def at(self, points: Index) -> Curve:
+        """With one point of each slice alone, int64[n]."""
+        rows, steps = np.arange(len(points)), self.steps
+        tp, fp = (of[rows, points][:, None] for of in (self.tp, self.fp))
+        return dataclasses.replace(self, tp=tp, fp=fp, steps=lambda: steps()[rows, points][:, None])
+
+    def _corners(self, tp: Array, fp: Array) -> Curve:
+        steps = self.steps
+        return dataclasses.replace(self, tp=tp, fp=fp, steps=lambda: steps()[:, :-1])
+
+    def _through(self, corners: Curve) -> Curve:
         """With one more point between any two."""
         steps = self.steps
         return dataclasses.replace(
             self,
-            tp=_alternating(self.tp, tp),
-            fp=_alternating(self.fp, fp),
+            tp=_alternating(self.tp, corners.tp),
+            fp=_alternating(self.fp, corners.fp),
             steps=lambda: np.repeat(steps(), 2, axis=1)[:, :-1],
         )
 
@@ -185,9 +206,7 @@ def _curves(
     weights: Weights, thresholds: Thresholds, top: int, is_exact: bool = False
 ) -> Iterator[Curve]:
     slices, steps, negatives, positives = weights
-    changed = np.ones(len(slices), np.bool_)
-    changed[1:] = (slices[1:] != slices[:-1]) | (steps[1:] != steps[:-1])
-    first = np.flatnonzero(changed)
+    first = starts(slices, steps)
     fp, tp = (np.add.reduceat(x, first) for x in (negatives, positives))
     slices, steps = slices[first], steps[first]
     begin = starts(slices)

@@ -8,10 +8,19 @@ with the bit 0 lies below the other one. So there are as many passes over all po
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator
+
 import numpy as np
 
 from benison.data.batch import Array, Index, Mask
-from benison.metrics.statistics.cells import starts
+from benison.metrics.statistics.equal_runs import (
+    changes,
+    running,
+    starts,
+    sums_by_run,
+    sums_of_slices,
+)
 
 
 def dominated(slices: Index, x: Index, y: Index, weights: Array) -> Array:
@@ -26,30 +35,62 @@ def dominated(slices: Index, x: Index, y: Index, weights: Array) -> Array:
     >>> dominated(np.zeros(4, int), np.array([0, 1, 1, 2]), np.array([0, 0, 2, 1]), np.ones(4))
     array([0., 0., 1., 2.])
     """
-    below, point, group = np.zeros(len(x)), np.arange(len(x)), slices
+    below = np.zeros(len(x))
+    for level in _levels(slices, x, y, weights):
+        below[level.point] += level.before[level.runs] * level.high
+    return below
+
+
+def concordance(slices: Index, x: Index, y: Index, weights: Array, size: int) -> Array:
+    """The weights of the points of each slice times what is `dominated` by them, summed up: float64[size].
+
+    >>> concordance(np.zeros(4, int), np.array([0, 1, 1, 2]), np.array([0, 0, 2, 1]), np.ones(4), 1)
+    array([3.])
+    """
+    total = np.zeros(size)
+    for level in _levels(slices, x, y, weights):
+        products = level.before * sums_by_run(level.weights * level.high, level.runs)
+        total += sums_of_slices(level.slices, products, size)
+    return total
+
+
+@dataclasses.dataclass(frozen=True)
+class Level:
+    """The n points, in groups that have the higher bits of y in common, ascending by group and x.
+
+    The points of a group that are not `high` lie below those that are, where their x is smaller.
+
+    Attributes:
+        point: The number of each point, int64[n].
+        high: Whether the next bit of its y is 1, bool[n].
+        weights: The weight of each, float64[n].
+        runs: The number of its run, of points of one group and one x, int64[n].
+        slices: The slice of each run, int64[R].
+        before: The weight of the points of the group that are not high and have a smaller x, float64[R].
+    """
+
+    point: Index
+    high: Mask
+    weights: Array
+    runs: Index
+    slices: Index
+    before: Array
+
+
+def _levels(slices: Index, x: Index, y: Index, weights: Array) -> Iterator[Level]:
+    point, group = np.arange(len(x)), slices
     for bit in reversed(range(int(y.max(initial=0)).bit_length())):
         high = (y >> bit & 1).astype(np.bool_)
-        begin = starts(group)
-        low_weights = np.where(high, 0.0, weights)
-        before = running(low_weights, begin) - low_weights
-        below += np.where(high, _at_first(before, group, x), 0.0)
+        fresh = changes(group, x)
+        runs = np.cumsum(fresh) - 1
+        low = sums_by_run(weights * ~high, runs)
+        before = running(low, starts(group[fresh])) - low
+        yield Level(point, high, weights, runs, slices[fresh], before)
         if not bit:
             break
-        order = _parted(high, begin)
-        group = (2 * group + high)[order]
-        below, weights = below[order], weights[order]
-        point, x, y = point[order], x[order], y[order]
-    of_points = np.empty(len(x))
-    of_points[point] = below
-    return of_points
-
-
-def _at_first(values: Array, group: Index, x: Index) -> Array:
-    """The value of the first of the points of a group with the same x, for each point: float64[n]."""
-    fresh = np.ones(len(x), np.bool_)
-    fresh[1:] = (group[1:] != group[:-1]) | (x[1:] != x[:-1])
-    first = np.flatnonzero(fresh)
-    return np.repeat(values[first], np.diff(first, append=len(x)))
+        order = _parted(high, starts(group))
+        group, point = (2 * group + high)[order], point[order]
+        x, y, weights = x[order], y[order], weights[order]
 
 
 def _parted(high: Mask, begin: Index) -> Index:
@@ -63,20 +104,3 @@ def _parted(high: Mask, begin: Index) -> Index:
     order = np.empty(len(high), np.int64)
     order[first + np.where(high, of_group + high_before, low_before)] = np.arange(len(high))
     return order
-
-
-def running(values: Array, begin: Index) -> Array:
-    """Sums up to each value, itself included, that start anew where `begin` says: float64[n].
-
-    >>> running(np.array([1.0, 2.0, 4.0, 8.0]), np.array([0, 2]))
-    array([ 1.,  3.,  4., 12.])
-    """
-    if not len(values):
-        return values
-    # What a run sums up to is taken off again where the next one begins, so that the sum stays small and
-    # keeps its digits however many runs there are.
-    steps = values.copy()
-    steps[begin[1:]] -= np.add.reduceat(values, begin)[:-1]
-    sums = np.cumsum(steps)
-    drift = sums[begin] - values[begin]
-    return np.asarray(sums - np.repeat(drift, np.diff(begin, append=len(values))))

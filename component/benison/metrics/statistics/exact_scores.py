@@ -18,6 +18,7 @@ import pyarrow as pa
 from benison.data.batch import Array, Index, Mask
 from benison.metrics.statistics.binary import BinaryRows, Weights
 from benison.metrics.statistics.cells import BLOCK_CELLS, CellPairs, Cells, order_of
+from benison.metrics.statistics.equal_runs import starts
 from benison.metrics.statistics.scale import BIN_BITS, bins_of
 
 _SAMPLE = 2**13  # rows: enough to tell a half from a third
@@ -106,9 +107,7 @@ class ExactScores:
         """
         ascending = self._at(_order(self.keys, self.scores, kind))
         keys, scores = ascending.keys, ascending.scores
-        fresh = np.ones(len(keys), np.bool_)
-        fresh[1:] = (keys[1:] != keys[:-1]) | (scores[1:] != scores[:-1])
-        first = np.flatnonzero(fresh)
+        first = starts(keys, scores)
         if len(first) == len(keys):
             return ascending
         sums = (np.add.reduceat(x, first) for x in (ascending.negatives, ascending.positives))

@@ -14,7 +14,8 @@ from benison.data.batch import Array, Index, Inputs
 from benison.errors import DataError
 from benison.metrics.base import Statistic
 from benison.metrics.statistics.binary import ThresholdCells, heavy
-from benison.metrics.statistics.cells import Cells, starts
+from benison.metrics.statistics.cells import Cells
+from benison.metrics.statistics.equal_runs import starts
 from benison.slicing.codes import SliceCodes
 from benison.slicing.encode import ColumnCodes, SpecCodes
 

@@ -20,6 +20,7 @@ from benison.data.batch import Array, Index, Inputs, Mask
 from benison.metrics.base import Statistic
 from benison.metrics.statistics.binary import heavy
 from benison.metrics.statistics.cells import Cells, divided
+from benison.metrics.statistics.equal_runs import starts
 from benison.metrics.statistics.ranks import WAITING
 from benison.metrics.statistics.scale import bins_of
 from benison.metrics.statistics.sums import RowFunction, check_single
@@ -89,9 +90,7 @@ class WeighedPairs:
             return self._summed_bins()
         ordered = self.take(np.lexsort((self.y, self.x, self.slices)))
         slices, x, y = ordered.slices, ordered.x, ordered.y
-        fresh = np.ones(len(x), np.bool_)
-        fresh[1:] = (slices[1:] != slices[:-1]) | (x[1:] != x[:-1]) | (y[1:] != y[:-1])
-        first = np.flatnonzero(fresh)
+        first = starts(slices, x, y)
         if len(first) == len(x):
             return ordered
         return WeighedPairs(

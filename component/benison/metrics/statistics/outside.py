@@ -11,7 +11,8 @@ import numpy as np
 from benison.data.batch import Array, Inputs
 from benison.metrics.base import Index
 from benison.metrics.statistics.binary import heavy
-from benison.metrics.statistics.cells import Cells, CellsStatistic, divided, starts
+from benison.metrics.statistics.cells import Cells, CellsStatistic, divided
+from benison.metrics.statistics.equal_runs import starts
 from benison.metrics.statistics.scale import BINS, bins_of, edges_of
 from benison.slicing.codes import SliceCodes
 

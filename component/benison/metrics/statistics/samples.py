@@ -22,7 +22,7 @@ from benison.data.mixing import mixed
 from benison.data.values import is_list, undictionary
 from benison.metrics.base import Statistic
 from benison.metrics.statistics.binary import heavy
-from benison.metrics.statistics.cells import starts
+from benison.metrics.statistics.equal_runs import starts
 from benison.metrics.statistics.sums import RowFunction
 from benison.slicing.codes import SliceCodes
 

@@ -148,7 +148,13 @@ def holds_equal_scores(bins: Index) -> Mask:
 
     0, 1 and the infinities are what models that are sure, and scores that were clipped, have in great number.
     """
-    return np.isin(bins, bins_of(np.array([-np.inf, 0.0, 1.0, np.inf])))
+    equal = np.zeros(bins.shape, np.bool_)
+    for each in _SURE_BINS:
+        equal |= bins == each
+    return equal
+
+
+_SURE_BINS = bins_of(np.array([-np.inf, 0.0, 1.0, np.inf])).tolist()
 
 
 def edges_of(bins: Index) -> Array:
