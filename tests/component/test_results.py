@@ -114,7 +114,7 @@ def test_names() -> None:
     actual = result(table(rows(SLICES), rows(SLICES, metric="loss")))
     assert actual.metric_names() == ["auc", "loss"]
     assert actual.slices()[:2] == ["Overall", "company=Flash Cab"]
-    assert repr(actual) == "<EvalResult not_evaluated, 6 slices, 12 values, None>"
+    assert repr(actual) == "<EvalResult not_evaluated, 5 slices, 1 comparison, 12 values, None>"
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ def test_comparisons_can_pass_and_fail() -> None:
     metrics = table(rows({**SLICES, Versus(hour("5"), hour("6")): -0.1}))
     assert compare(metrics, PAIR, bounds(-0.2, 0.2)).blessed
     assert compare(metrics, PAIR, bounds(-0.05, 0.05)).reasons == (
-        "auc of hour=5 vs hour=6 is -0.1 (1,203 examples), below the lower bound -0.05.",
+        "difference of auc of hour=5 vs hour=6 is -0.1 (1,203 examples), below the lower bound -0.05.",
     )
     named = {"auc": {"thresholds": [{"cross_slicing_specs": [PAIR], "threshold": bounds(0.0)}]}}
     actual = judge(metrics, cross_slice_thresholds=named, cross_slicing_specs=[PAIR])

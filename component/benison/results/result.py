@@ -41,7 +41,7 @@ from benison.table.key import CHANGE, KEY_COLUMNS, SLICE_RATIO, VALUE, VIEW_COLU
 from benison.table.row_files import ANALYSIS
 from benison.table.schema import METRICS_SCHEMA, PLOTS_SCHEMA
 from benison.table.slices import slice_codes, slice_ids
-from benison.table.words import metric_kind
+from benison.table.words import counted, metric_kind
 from benison.validation.terms import LOWER
 from benison.validation.verdict import Verdict
 
@@ -89,10 +89,12 @@ class EvalResult:
         return self.view.html()
 
     def __repr__(self) -> str:
-        slices, values = len(slice_codes(self.metrics)[0]), self.metrics.num_rows
-        return (
-            f"<EvalResult {self.verdict.status}, {slices:,} slices, {values:,} values, {self.path}>"
-        )
+        rows = self.metrics
+        compared = len(slice_codes(rows.filter(pc.is_valid(rows["other_slice_key"])))[0])
+        parts = [counted(len(slice_codes(rows)[0]) - compared, "slice")]
+        parts += [counted(compared, "comparison")] if compared else []
+        numbers = f"{', '.join(parts)}, {counted(rows.num_rows, 'value')}"
+        return f"<EvalResult {self.verdict.status}, {numbers}, {self.path}>"
 
     @cached_property
     def plots(self) -> pa.Table:

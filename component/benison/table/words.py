@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benison.slicing.keys import SliceKey, slice_name
-from benison.table.key import CHANGE, SLICE_RATIO, VALUE, Key
+from benison.table.key import CHANGE, SLICE_DIFFERENCE, SLICE_RATIO, VALUE, Key
 
 MAX_NAME = 200
 """Longer names of slices and metrics are cut where they are shown."""
@@ -17,6 +17,8 @@ FEW_EXAMPLES = 100
 """A value of fewer examples is marked as uncertain wherever values are compared by eye."""
 
 VERSUS = " vs "
+COMPARED = {SLICE_DIFFERENCE: "difference", SLICE_RATIO: "ratio"}
+"""What a comparison of two slices is, by its kind."""
 _SUFFIXES = {CHANGE: "_diff", SLICE_RATIO: "_ratio"}
 
 
@@ -36,6 +38,15 @@ def metric_text(metric: str, kind: str) -> str:
     ('auc_diff', 'auc_ratio', 'auc')
     """
     return metric + _SUFFIXES.get(kind, "")
+
+
+def column_text(metric: str, kind: str) -> str:
+    """The name of a metric of a kind for people, among metrics of slices.
+
+    >>> column_text("auc", "slice_difference"), column_text("auc", "change")
+    ('difference of auc', 'auc')
+    """
+    return f"{COMPARED[kind]} of {metric}" if kind in COMPARED else metric
 
 
 def metric_kind(text: str) -> tuple[str, str]:

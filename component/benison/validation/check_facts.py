@@ -7,7 +7,7 @@ import dataclasses
 
 from benison.slicing.keys import SliceKey
 from benison.table.key import Key
-from benison.table.words import metric_text, qualifier
+from benison.table.words import column_text, qualifier
 from benison.validation.terms import CHANGE_ABSOLUTE, CHANGE_RELATIVE, CROSS
 
 
@@ -75,6 +75,6 @@ class CheckFacts:
     @property
     def name(self) -> str:
         """The metric with what tells it from others of its name, such as `auc (classId:1)`."""
-        return metric_text(self.key.metric, self.key.kind) + qualifier(
+        return column_text(self.key.metric, self.key.kind) + qualifier(
             self.key, self.several_models
         )

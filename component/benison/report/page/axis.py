@@ -33,8 +33,8 @@ class Marks:
     """The bounds."""
 
     def ends(self) -> tuple[float, ...]:
-        """What an axis has to reach; intervals are cut where it ends."""
-        return self.value, self.reference, self.least, self.most
+        """What an axis has to reach."""
+        return dataclasses.astuple(self)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -60,7 +60,7 @@ function widestChange(metric) {
 
 /** The marks that cells may have: the change from the baseline, or the interval of the value. */
 function possibleMarks() {
-  const { metrics } = view();
+  const metrics = metricsHere();
   const change = metrics.some(changeOf) ? ["change"] : [];
   return metrics.some(({ lower }) => lower) ? [...change, "interval"] : change;
 }

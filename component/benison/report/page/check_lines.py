@@ -12,8 +12,7 @@ import pyarrow.compute as pc
 
 from benison.report.page.axis import Axis, Marks, plain
 from benison.report.page.page_columns import PageColumns
-from benison.table.key import SLICE_DIFFERENCE, SLICE_RATIO
-from benison.table.words import cut, metric_text, view_text
+from benison.table.words import column_text, cut, view_text
 from benison.validation.checks import Check
 from benison.validation.misses import farthest_off
 from benison.validation.sentences import shown
@@ -44,7 +43,6 @@ _TABS = {
     "Passed": (PASS,),
 }
 _JUDGED = {CHANGE_ABSOLUTE: "change of ", CHANGE_RELATIVE: "relative change of "}
-_COMPARED = {SLICE_DIFFERENCE: "difference of ", SLICE_RATIO: "ratio of "}
 _HEAD = ("slice", "value", "must be", "examples")
 _LEGEND = (
     '<th scope="col"><span class="of-value">value</span> <span class="of-reach">interval</span> '
@@ -84,13 +82,13 @@ class CheckLine:
         limit = "at least" if check.side == LOWER else "at most"
         is_known, is_bound = math.isfinite(marks.value), math.isfinite(bound)
         sign = "+" if check.is_change and marks.value > 0 else ""
-        subject = f"{_JUDGED.get(check.kind, '')}{_COMPARED.get(key.kind, '')}{cut(key.metric)}"
+        metric = cut(column_text(key.metric, key.kind))
         return cls(
             check.outcome,
             slice_name,
-            cut(metric_text(key.metric, key.kind)),
+            metric,
             view_text(key.view, check.several_models),
-            subject,
+            f"{_JUDGED.get(check.kind, '')}{metric}",
             f"{sign}{_number(shown(marks.value, bound))}{unit}" if is_known else "–",
             f"{limit} {plain(bound, 15)}{unit}" if is_bound else "–",
             _rows(check),

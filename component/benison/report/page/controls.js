@@ -6,7 +6,7 @@ const FLAGS = /** @type {const} */ (["failing", "weigh", "change"]);
 /** Put the state into the controls. */
 function drawControls() {
   const metric = metricInView();
-  const metrics = view().metrics.filter((shown) => shown.value);
+  const metrics = metricsHere();
   selectAt("view").value = String(state.view);
   fill(
     "metric",
@@ -17,8 +17,9 @@ function drawControls() {
   for (const key of /** @type {const} */ (["find", "from", "to"])) write(key, state[key]);
   write("least", state.least || "");
   for (const key of FLAGS) inputAt(key).checked = state[key];
-  at("brush-what").textContent = metric ? `Slices with ${chartedName(metric)}` : "Values";
-  at("weigh-label").hidden = areFew();
+  const what = areCompared() ? "Comparisons" : "Slices";
+  at("brush-what").textContent = metric ? `${what} with ${chartedName(metric)}` : "Values";
+  at("weigh-label").hidden = areFew() || areCompared();
   at("change-label").hidden = !metric || !changeOf(metric);
   const marks = possibleMarks();
   at("mark-label").hidden = marks.length < 2;
@@ -37,8 +38,7 @@ function write(id, value) {
 
 function drawColumns() {
   const inTable = tableMetrics().map((metric) => metric.name);
-  const metrics = view().metrics.filter((metric) => metric.value);
-  const labels = metrics.map((metric, k) => {
+  const labels = metricsHere().map((metric, k) => {
     const { name } = metric;
     const box = make("input", { type: "checkbox", id: `column-${k}` });
     box.checked = inTable.includes(name);
@@ -73,7 +73,7 @@ function startControls() {
     "0",
   );
   at("view-label").hidden = data.views.length < 2;
-  fill("kind", [["", "all"], ...data.kinds.map((kind) => pairOf(kind))], "");
+  fill("kind", [["", "all slices"], ...data.kinds.map((kind) => pairOf(kind))], "");
   hear("view", ({ value }) => ({ view: Number(value), ...EVERY }));
   hear("metric", ({ value }) => ({ metric: value, ...EVERY }));
   hear("mark", ({ value }) => ({ mark: value }));

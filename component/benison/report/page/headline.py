@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from benison.results.result import EvalResult
+from benison.table.alike import rows_by
 from benison.table.slices import slice_ids
-from benison.table.words import cut, shortened
+from benison.table.words import COMPARED, column_text, counted, cut, shortened
 from benison.validation.misses import misses
 from benison.validation.terms import FAIL
 
@@ -71,12 +73,13 @@ def _reasons(result: EvalResult) -> Iterator[str]:
     """Each metric that failed, and in which slice it misses its bound by most."""
     table = result.verdict.table
     failed = table.filter(pc.equal(table["outcome"], FAIL))
-    for metric in pc.unique(failed["metric"]).to_pylist():
-        rows = failed.filter(pc.equal(failed["metric"], metric))
+    for (metric, kind), own in rows_by(failed, ["metric", "kind"]).items():
+        rows = failed.take(pa.array(own))
         slices = set(slice_ids(rows).to_pylist())
         worst = rows["slice"][int(misses(rows).argmax())].as_py()
-        count = f"{len(slices):,} slices, worst in " if len(slices) > 1 else ""
-        yield f"{cut(metric)} of {count}{shortened(worst, 60)}"
+        noun = "comparison" if kind in COMPARED else "slice"
+        count = f"{counted(len(slices), noun)}, worst in " if len(slices) > 1 else ""
+        yield f"{cut(column_text(metric, kind))} of {count}{shortened(worst, 60)}"
 
 
 def _basis(result: EvalResult) -> Iterator[str]:

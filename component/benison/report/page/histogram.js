@@ -9,6 +9,10 @@ const BINS = 30;
  */
 const wide = (figure) => ({ width: Math.max(300, figure.clientWidth), height: 230 });
 
+/** Whether bars count examples, and not what has them. */
+const areWeighed = () => state.weigh && !areCompared();
+const unitOfBins = () => (areWeighed() ? "examples" : `${noun()}s`);
+
 function drawHistogram() {
   const metric = metricInView();
   const x = charted(metric);
@@ -33,15 +37,15 @@ function drawHistogram() {
  */
 function histogramChart(metric, axis, bins) {
   const name = axis.label;
-  const unit = state.weigh ? "examples" : "slices";
+  const unit = unitOfBins();
   const most = Math.max(1, ...bins.map((bin) => bin.count));
   const ends = `from ${brief(axis.min)} to ${brief(axis.max)}`;
   return {
-    title: `${name} over slices`,
+    title: `${name} over ${noun()}s`,
     about:
       `How many ${unit} have which ${name}. ${explain(metric)} ` +
-      "Drag over the bars to see those slices alone.",
-    summary: `Histogram of ${name}: ${counted(listed.before.length, "slice")} ${ends}`,
+      `Drag over the bars to see those ${noun()}s alone.`,
+    summary: `Histogram of ${name}: ${counted(listed.before.length, noun())} ${ends}`,
     x: axis,
     y: {
       min: 0,
@@ -69,7 +73,7 @@ function histogramOf(x, { min, max }) {
   const counts = new Float64Array(BINS);
   for (const i of listed.before) {
     const bin = Math.min(BINS - 1, Math.max(0, Math.floor((x[i] - min) / step)));
-    if (Number.isFinite(x[i])) counts[bin] += state.weigh ? sizes[i] : 1;
+    if (Number.isFinite(x[i])) counts[bin] += areWeighed() ? sizes[i] : 1;
   }
   return Array.from(counts, (count, k) => {
     return { low: min + k * step, high: min + (k + 1) * step, count };
@@ -152,7 +156,7 @@ const sixOf = (x) => Number(x.toPrecision(6));
  */
 function sayBin(bins, share, event) {
   const bin = bins[Math.min(BINS - 1, Math.floor(share * BINS))];
-  const unit = state.weigh ? "examples" : "slices";
+  const unit = unitOfBins();
   const text = `${brief(bin.low)} to ${brief(bin.high)}: ${whole(bin.count)} ${unit}`;
   tell(text, event.clientX, event.clientY);
 }

@@ -15,7 +15,7 @@ const DRAWN = [
   [SLICES, drawCount],
   [[...FILTERS, "weigh"], drawHistogram],
   [[...FILTERS, "slice"], drawScatter],
-  [["view", "columns"], drawColumns],
+  [["view", "columns", "kind"], drawColumns],
   [["view", "slice"], drawChosen],
   [["view", "slice", "plot"], drawKinds],
   [["view", "slice", "plot"], drawPlots],
@@ -35,11 +35,11 @@ function chooseFirst() {
   const views = data.failed.map(([, v]) => v);
   state.view = DEFAULTS.view = views.length ? Math.min(...views) : 0;
   const failed = data.failed.filter(([, v]) => v === state.view);
-  const metrics = view().metrics.filter((metric) => metric.value);
+  const metrics = metricsHere();
   const judged = failed.length ? metricOf(failed[0][2]) : undefined;
   const directed = metrics.find((metric) => metric.better !== null);
   DEFAULTS.metric = (judged ?? directed ?? metrics[0])?.name ?? "";
-  const slices = new Set([0, ...failed.map(([i]) => i)]);
+  const slices = new Set([0, ...failed.map(([i]) => i).filter((i) => !isComparison(i))]);
   const names = [...slices].slice(0, 3).map((i) => data.names[i]);
   DEFAULTS.slice = names.filter((name) => name !== undefined);
 }
@@ -94,10 +94,12 @@ function explainLeft() {
     make(
       "li",
       {},
-      `${kind}: ${whole(count)} slices of ${whole(least)} to ${whole(most)} examples each`,
+      `${kind}: ${whole(count)}${kind === data.comparisons ? "" : " slices"} of ${whole(least)} to ` +
+        `${whole(most)} examples each`,
     ),
   );
-  const some = `${whole(left)} of ${whole(data.sliceCount)} slices`;
+  const what = data.kinds.includes(data.comparisons) ? "slices and comparisons" : "slices";
+  const some = `${whole(left)} of ${whole(data.sliceCount)} ${what}`;
   at("left").replaceChildren(
     make("summary", {}, `${some} are not in this page, but in metrics.parquet`),
     make("ul", {}, ...lines),

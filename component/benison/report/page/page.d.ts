@@ -10,6 +10,8 @@ type Field = "value" | "lower" | "upper" | "baseline" | "changeLower" | "changeU
 type Metric = {
   name: string;
   about: string;
+  /** The metric that is compared between slices; null where it is of slices themselves. */
+  of: string | null;
   /** Whether higher is better; null where neither end is good. */
   better: boolean | null;
   low: number | null;
@@ -34,6 +36,8 @@ interface Plot {
 interface Data {
   names: string[];
   kinds: string[];
+  /** The kind of what compares two slices. */
+  comparisons: string;
   kind: Column;
   examples: Column;
   views: View[];

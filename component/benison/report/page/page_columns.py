@@ -27,20 +27,26 @@ from benison.table.key import (
     CHANGE,
     SLICE_DIFFERENCE,
     SLICE_RATIO,
-    VALUE,
     VIEW_COLUMNS,
     Key,
 )
 from benison.table.slices import slice_codes, slice_id, slice_ids
-from benison.table.words import cut, distinct, metric_kind, metric_text, view_text
+from benison.table.words import COMPARED, column_text, cut, distinct, view_text
 from benison.validation.terms import FAIL
 
 Index = npt.NDArray[np.int64]
 
 _FIELDS = ("value", "lower", "upper")
+_ABOUT = {
+    SLICE_DIFFERENCE: "{} of the first slice less that of the second.",
+    SLICE_RATIO: "{} of the first slice, divided by that of the second.",
+}
 _ENDS = ("lower", "upper", "changeLower", "changeUpper")  # of intervals
 ROW_COLUMNS = [*VIEW_COLUMNS, "slice", "slice_key", "other_slice_key", "examples"]
 """The columns of metrics and plots that identify a row, with its number of examples."""
+
+COMPARISONS = "comparisons of slices"
+"""The kind of what compares two slices, which is no slice."""
 
 MOST_SLICES = 50_000
 """No page has room for more slices, so that nothing is made of the others but their number."""
@@ -124,7 +130,7 @@ class PageColumns:
 
     @cached_property
     def kinds(self) -> tuple[list[str], Index]:
-        """The features of slices, such as "company × hour" or "comparison", and the code of each slice."""
+        """The features of slices, such as "company × hour", or `COMPARISONS`, and the code of each slice."""
         encoded = _kinds(self._slices).dictionary_encode()
         codes = encoded.indices.to_numpy()[self._order]
         return encoded.dictionary.to_pylist(), np.asarray(codes, np.int64)
@@ -144,8 +150,7 @@ class PageColumns:
     @cached_property
     def width(self) -> int:
         """How many numbers the page holds for each slice."""
-        named = [(view, name) for view in self.views for name in self._names(view)]
-        return sum(len(self._numbers_of(view, name)) for view, name in named)
+        return sum(len(self._numbers_of(key)) for view in self.views for key in self._keys(view))
 
     def page(self, payload: Payload, size: int) -> dict[str, Any]:
         """The page's data for the first `size` slices."""
@@ -154,6 +159,7 @@ class PageColumns:
         return {
             "names": self.names[:size],
             "kinds": [cut(kind) for kind in kinds],
+            "comparisons": COMPARISONS,
             "kind": payload.add(codes[:size], "i4"),
             "examples": payload.sums(self.examples[:size].astype(np.float64)),
             "views": [self._view(view, several, payload, size) for view in self.views],
@@ -161,70 +167,85 @@ class PageColumns:
         }
 
     def _view(self, view: Key, several: bool, payload: Payload, size: int) -> dict[str, Any]:
-        names = self._names(view)
         return {
             "label": view_text(view, several),
-            "metrics": [self._metric(view, name, payload, size) for name in names],
+            "metrics": [self._metric(key, payload, size) for key in self._keys(view)],
         }
 
-    def _names(self, view: Key) -> list[str]:
-        kept = (k for k in self._columns if k.view == view and k.kind != CHANGE)
-        ratios = {k: k.kind if k.kind == SLICE_RATIO else VALUE for k in kept}
-        return list(dict.fromkeys(metric_text(k.metric, kind) for k, kind in ratios.items()))
+    def _keys(self, view: Key) -> list[Key]:
+        """Of each metric of a view, by itself and compared between slices."""
+        return [key for key in self._columns if key.view == view and key.kind != CHANGE]
 
-    def _metric(self, view: Key, name: str, payload: Payload, size: int) -> dict[str, Any]:
-        about, bad = self.info.get(name, About("")), self.result.is_bad_when_high(name)
-        columns = {key: x[:size] for key, x in self._numbers_of(view, name).items()}
+    def _metric(self, key: Key, payload: Payload, size: int) -> dict[str, Any]:
+        columns = {name: x[:size] for name, x in self._numbers_of(key).items()}
         if not payload.exact:
-            columns = {key: _reach(key, x, columns) for key, x in columns.items()}
+            columns = {name: _reach(name, x, columns) for name, x in columns.items()}
         return {
-            "name": cut(name),
+            "name": cut(column_text(key.metric, key.kind)),
+            **self._about(key),
+            **{name: payload.values(x, short=name in _ENDS) for name, x in columns.items()},
+        }
+
+    def _about(self, key: Key) -> dict[str, Any]:
+        """What is known of a metric; of a comparison neither end is good, and its range is another."""
+        if key.kind in COMPARED:
+            about, bad = About(_ABOUT[key.kind].format(cut(key.metric))), None
+        else:
+            about = self.info.get(key.metric, About(""))
+            bad = self.result.is_bad_when_high(key.metric)
+        return {
             "about": about.sentence,
+            "of": cut(key.metric) if key.kind in COMPARED else None,
             "better": None if bad is None else not bad,
             "low": about.low if math.isfinite(about.low) else None,
             "high": about.high if math.isfinite(about.high) else None,
-            **{key: payload.values(x, short=key in _ENDS) for key, x in columns.items()},
         }
 
-    def _numbers_of(self, view: Key, name: str) -> dict[str, Array]:
+    def _numbers_of(self, key: Key) -> dict[str, Array]:
         """What is known of a metric in the first slices, none of it undefined everywhere."""
-        if (view, name) not in self._known:
-            self._known[view, name] = self._collected(view, name)
-        return self._known[view, name]
+        if key not in self._known:
+            self._known[key] = self._collected(key)
+        return self._known[key]
 
     @cached_property
-    def _known(self) -> dict[tuple[Key, str], dict[str, Array]]:
+    def _known(self) -> dict[Key, dict[str, Array]]:
         return {}
 
-    def _collected(self, view: Key, name: str) -> dict[str, Array]:
-        baseline = self.baseline_of(view)
+    def _collected(self, key: Key) -> dict[str, Array]:
+        baseline, change = self.baseline_of(key), key.as_kind(CHANGE)
         columns = {
-            "value": self._numbers(view, name, "value"),
-            "lower": self._numbers(view, name, "lower"),
-            "upper": self._numbers(view, name, "upper"),
-            "baseline": None if baseline is None else self._numbers(baseline, name, "value"),
-            "changeLower": self._numbers(view, name, "lower", (CHANGE,)),
-            "changeUpper": self._numbers(view, name, "upper", (CHANGE,)),
+            "value": self._numbers(key, "value"),
+            "lower": self._numbers(key, "lower"),
+            "upper": self._numbers(key, "upper"),
+            "baseline": None if baseline is None else self._numbers(baseline, "value"),
         }
-        return {key: x for key, x in columns.items() if x is not None and not np.isnan(x).all()}
+        if key.kind != SLICE_RATIO:  # changes are of values and of differences
+            is_own = self._are_compared == (key.kind in COMPARED)
+            columns |= {
+                "changeLower": self._numbers(change, "lower", is_own),
+                "changeUpper": self._numbers(change, "upper", is_own),
+            }
+        return {name: x for name, x in columns.items() if x is not None and not np.isnan(x).all()}
+
+    @cached_property
+    def _are_compared(self) -> npt.NDArray[np.bool_]:
+        """Which of the first slices are comparisons: bool[M]."""
+        kinds, codes = self.kinds
+        compared = kinds.index(COMPARISONS) if COMPARISONS in kinds else -1
+        return np.asarray(codes[:MOST_SLICES] == compared)
 
     def _numbers(
-        self, view: Key, name: str, field: str, kinds: tuple[str, ...] = (VALUE, SLICE_DIFFERENCE)
+        self, key: Key, field: str, is_own: npt.NDArray[np.bool_] | None = None
     ) -> Array | None:
-        """A metric's values with the differences of slices, or its changes alone; None without any."""
-        keys = [dataclasses.replace(view, metric=name, kind=kind) for kind in kinds]
-        ratio = dataclasses.replace(view, metric=metric_kind(name)[0], kind=SLICE_RATIO)
-        if CHANGE not in kinds and not any(key in self._columns for key in keys):
-            keys = [ratio]
-        parts = [self._columns[key] for key in keys if key in self._columns]
-        if not parts:
+        """A column of a metric over the first slices, or over its own ones among these; None without any."""
+        rows = self._columns.get(key)
+        if rows is None:
             return None
-        rows = np.concatenate(parts)
         positions = self._row_positions[rows]
         is_there = positions < MOST_SLICES
         column = np.full(min(self.count, MOST_SLICES), np.nan)
         column[positions[is_there]] = self._fields[field][rows[is_there]]
-        return column
+        return column if is_own is None else np.where(is_own, column, np.nan)
 
     def _left(self, size: int) -> Iterator[list[Any]]:
         """The slices that the page leaves out: by features, how many, and the smallest and largest size."""
@@ -246,7 +267,7 @@ class PageColumns:
         views = {view: i for i, view in enumerate(self.views)}
         positions = self._positions_of(table, size)
         failed = {
-            (position, views[key.view], cut(metric_text(key.metric, key.kind)))
+            (position, views[key.view], cut(column_text(key.metric, key.kind)))
             for key, rows in rows_by_key(table).items()
             if key.view in views
             for position in positions[rows].tolist()
@@ -299,4 +320,4 @@ def _kinds(slices: pa.Table) -> pa.Array:
     names = pc.binary_join(features, " × ")
     names = pc.if_else(pc.equal(names, ""), "Overall", names)
     is_pair = pc.is_valid(slices["other_slice_key"].combine_chunks())
-    return pc.if_else(is_pair, "comparison", names)
+    return pc.if_else(is_pair, COMPARISONS, names)

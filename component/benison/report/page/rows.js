@@ -24,8 +24,26 @@ const failures = new Map();
 /** @param {string} metric */
 const failedOn = (metric) => failures.get(`${state.view} ${metric}`) || new Set();
 
-/** What the charts are about. */
-const metricInView = () => metricOf(state.metric) || view().metrics[0];
+/** Whether comparisons of slices are looked at, and not slices. */
+const areCompared = () => state.kind === data.comparisons && data.kinds.includes(state.kind);
+
+/** What is looked at. */
+const noun = () => (areCompared() ? "comparison" : "slice");
+
+/** @param {number} i */
+const isComparison = (i) => data.kinds[column(data.kind)[i]] === data.comparisons;
+
+/** The metrics of what is looked at. */
+const metricsHere = () =>
+  view().metrics.filter((metric) => metric.value && (metric.of !== null) === areCompared());
+
+/** What the charts are about: the chosen metric, or what it is between slices, or of slices. */
+function metricInView() {
+  const here = metricsHere();
+  const chosen = here.find(({ name }) => name === state.metric);
+  const names = [state.metric, metricOf(state.metric)?.of];
+  return chosen ?? here.find(({ name, of }) => names.includes(of ?? name)) ?? here[0];
+}
 
 /**
  * The numbers that the charts show.
@@ -40,9 +58,9 @@ const chartedName = (metric) =>
 
 /** The metrics that the table shows. */
 function tableMetrics() {
-  const all = view().metrics.filter((metric) => metric.value);
+  const all = metricsHere();
   const chosen = all.filter((metric) => state.columns.includes(metric.name));
-  const others = all.filter((metric) => metric.name !== "example_count");
+  const others = all.filter(({ name, of }) => (of ?? name) !== "example_count");
   const first = metricInView();
   const rest = others.filter((metric) => metric !== first);
   const ordered = first && others.includes(first) ? [first, ...rest] : others;
@@ -95,13 +113,14 @@ const failingNow = () => new Set(data.failed.filter(([, v]) => v === state.view)
 
 function filter() {
   const kind = data.kinds.indexOf(state.kind);
+  const compared = data.kinds.indexOf(data.comparisons);
   const kinds = column(data.kind);
   const text = state.find.toLowerCase();
   const failing = failingNow();
   /** @param {number} i */
   const isWanted = (i) =>
     sizes[i] >= state.least &&
-    (kind < 0 || kinds[i] === kind) &&
+    (kind < 0 ? kinds[i] !== compared : kinds[i] === kind) &&
     (!state.failing || failing.has(i)) &&
     (!text || searched[i].includes(text));
   listed.before = [...data.names.keys()].filter(isWanted);
@@ -118,13 +137,17 @@ function inRange(slices) {
 
 /** The slices that were chosen. */
 const chosenSlices = () =>
-  state.slice.map((name) => data.names.indexOf(name)).filter((i) => i >= 0);
+  state.slice.map((name) => data.names.indexOf(name)).filter((i) => i >= 0 && !isComparison(i));
+
+/** The end of a tip. */
+const pressToChoose = () => (areCompared() ? "" : " Press to choose it.");
 
 /**
- * Choose a slice for the plots, or no longer.
+ * Choose a slice for the plots, or no longer; a comparison has none.
  * @param {number} i
  */
 function choose(i) {
+  if (isComparison(i)) return;
   const name = data.names[i];
   const others = state.slice.filter((chosen) => chosen !== name);
   const isChosen = others.length < state.slice.length;

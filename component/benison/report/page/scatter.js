@@ -34,8 +34,7 @@ function dotsOf(metric, y) {
   const name = chartedName(metric);
   /** @param {number} i */
   const tip = (i) =>
-    `${isolated(data.names[i])}: ${name} ${exact(y[i])}, ${examplesText(sizes[i])}. ` +
-    "Press to choose it.";
+    `${isolated(data.names[i])}: ${name} ${exact(y[i])}, ${examplesText(sizes[i])}.${pressToChoose()}`;
   const drawable = listed.before.filter((i) => Number.isFinite(y[i]) && sizes[i] > 0);
   return drawable.map((i) => ({ i, x: sizes[i], y: y[i], tip: () => tip(i) }));
 }
@@ -55,13 +54,13 @@ function scatterChart(metric, y, points) {
   return {
     title: `${name} against size`,
     about:
-      "Each dot is a slice. Small slices scatter by chance alone; " +
+      `Each dot is a ${noun()}. Small ones scatter by chance alone; ` +
       `those with fewer than ${FEW} examples lie in the shade.`,
-    summary: `Scatter of examples and ${name}: ${counted(points.length, "slice")}`,
+    summary: `Scatter of examples and ${name}: ${counted(points.length, noun())}`,
     x: { ...ends, label: "examples (log scale)", log: true },
     y: axisOf(low - room, high + room, name),
     ...wide(at("scatter")),
-    rows: () => [["slice", "examples", name], ...points.map((p) => [data.names[p.i], p.x, p.y])],
+    rows: () => [[noun(), "examples", name], ...points.map((p) => [data.names[p.i], p.x, p.y])],
   };
 }
 

@@ -18,8 +18,9 @@ function row(i, rank, metrics) {
   const change = () => choose(i);
   const box = make("input", { type: "checkbox", "data-slice": i, on: { change } });
   box.checked = isChosen;
-  const label = make("label", {}, box, make("span", { dir: "auto" }, ...breakable(shortName(i))));
-  const warning = `Only ${examplesText(sizes[i])}: the values of this slice are uncertain.`;
+  const text = make("span", { dir: "auto" }, ...breakable(shortName(i)));
+  const label = isComparison(i) ? text : make("label", {}, box, text);
+  const warning = `Only ${examplesText(sizes[i])}: the values of this ${noun()} are uncertain.`;
   const count = make("td", { "data-tip": isSmall ? warning : null }, sizeText(sizes[i]));
   const css = `${isSmall ? "small" : ""} ${isChosen ? "chosen" : ""}`;
   return make(
@@ -73,15 +74,22 @@ function metricHeader(metric) {
 
 /** Draw the head, and then the rows in sight. */
 function drawTable() {
-  const size = `How many examples a slice has, unweighted; ≈ marks fewer than ${FEW}.`;
+  const whose = areCompared() ? "the smaller of both slices" : "a slice";
+  const size = `How many examples ${whose} has, unweighted; ≈ marks fewer than ${FEW}.`;
+  const about = areCompared()
+    ? "The slice whose value comes first, and the one that it is compared with."
+    : "The features and values of a slice's examples.";
   const head = make(
     "tr",
     {},
-    header("slice", sorter("slice", "slice", "The features and values of a slice's examples.")),
+    header("slice", sorter("slice", areCompared() ? "slices" : "slice", about)),
     header("examples", sorter("examples", "examples", size)),
     ...tableMetrics().map(metricHeader),
   );
-  const count = { "aria-rowcount": listed.order.length + 2, "aria-label": "Slices" };
+  const count = {
+    "aria-rowcount": listed.order.length + 2,
+    "aria-label": areCompared() ? "Comparisons of slices" : "Slices",
+  };
   const table = make("table", count, make("thead", {}, marksRow(), head), make("tbody"));
   const held = heldIn("data-sort");
   at("table").replaceChildren(table);
@@ -94,9 +102,10 @@ function drawTable() {
 function marksRow() {
   const parts = [make("span", {}, `≈ under ${FEW} examples`)];
   if (marked() === "change") {
-    const direction = [make("span", { class: "of-worse" }, "worse")];
-    direction.push(make("span", { class: "of-better" }, "better"));
-    if (view().metrics.some((metric) => metric.changeLower)) {
+    const isDirected = metricsHere().some((metric) => metric.better !== null);
+    const names = isDirected ? ["worse", "better"] : ["change"];
+    const direction = names.map((name) => make("span", { class: `of-${name}` }, name));
+    if (metricsHere().some((metric) => metric.changeLower)) {
       direction.push(make("span", { class: "of-span" }, "interval"));
     }
     parts.unshift(...direction);
@@ -166,7 +175,7 @@ function rowsBetween(first, last, isRoomy) {
 function noRow(colspan) {
   const click = () => set({ ...ALL });
   const button = make("button", { type: "button", on: { click } }, "Show all slices");
-  const text = "No slice has all that is asked for above.";
+  const text = `No ${noun()} has all that is asked for above.`;
   return make("tr", { class: "none" }, make("td", { colspan }, `${text} `, button));
 }
 
@@ -199,23 +208,34 @@ function roomFor(rows, colspan) {
  * @param {number} colspan
  */
 function footOf(rows, colspan) {
-  const text = `and ${counted(rows, "slice")} more, in the page and in metrics.parquet`;
+  const text = `and ${counted(rows, noun())} more, in the page and in metrics.parquet`;
   return make("tfoot", {}, make("tr", {}, make("td", { colspan }, text)));
 }
 
 function drawCount() {
   const { order } = listed;
-  const all = data.names.length;
-  const examples = order.reduce((sum, i) => sum + sizes[i], 0);
-  const slices = `${order.length === all ? "" : `${whole(order.length)} of `}${counted(all, "slice")}`;
+  const compared = [...data.names.keys()].filter(isComparison);
+  const all = areCompared() ? compared.length : data.names.length - compared.length;
+  const shown = `${order.length === all ? "" : `${whole(order.length)} of `}${counted(all, noun())}`;
+  const texts = areCompared() ? [shown] : [`${shown}, ${examplesIn(order)}`];
+  if (state.sort === "concern") texts.push(`those that failed come first, then ${concern()}`);
+  if (compared.length && !areCompared()) {
+    texts.push(`${counted(compared.length, "comparison")} of slices: choose them under Features`);
+  }
+  at("count").textContent = texts.join("; ");
+}
+
+/** @param {number[]} slices */
+function examplesIn(slices) {
+  const examples = slices.reduce((sum, i) => sum + sizes[i], 0);
+  return `${whole(examples)} examples in them (a slice may share examples with another)`;
+}
+
+/** What follows those that failed. */
+function concern() {
   const metric = metricInView();
-  const by =
-    metric && metric.better !== null
-      ? `the worst ${changeOf(metric) ? "change of " : ""}${metric.name}`
-      : "the largest";
-  const concern = state.sort === "concern" ? `; those that failed come first, then ${by}` : "";
-  at("count").textContent =
-    `${slices}, ${whole(examples)} examples in them (a slice may share examples with another)${concern}`;
+  if (!metric || metric.better === null) return "the largest";
+  return `the worst ${changeOf(metric) ? "change of " : ""}${metric.name}`;
 }
 
 /** What is seen, as CSV: the columns of the table for the slices that the filters leave, in their order. */
@@ -233,7 +253,7 @@ function tableCsv() {
     sizes[i],
     ...columns.map(({ x }) => digits(x[i])),
   ]);
-  return csv([["slice", "examples", ...columns.map(({ name }) => name)], ...rows]);
+  return csv([[noun(), "examples", ...columns.map(({ name }) => name)], ...rows]);
 }
 
 function startTable() {
@@ -249,5 +269,5 @@ function startTable() {
   addEventListener("resize", () => drawRows());
   addEventListener("beforeprint", () => drawRowsAnew(ON_PAPER));
   addEventListener("afterprint", () => drawRowsAnew());
-  at("csv").addEventListener("click", () => save("slices.csv", tableCsv()));
+  at("csv").addEventListener("click", () => save(`${noun()}s.csv`, tableCsv()));
 }

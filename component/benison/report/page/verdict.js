@@ -62,12 +62,16 @@ function linkChecks() {
     if (!data.names.includes(slice)) continue;
     const judged = data.views.findIndex((other) => other.label === label);
     const known = data.views[judged]?.metrics.some(({ name }) => name === metric);
+    const compared = isComparison(data.names.indexOf(slice));
     const click = () => {
+      const subject = known ? { view: judged, metric } : {};
       const names = [...new Set([data.names[0], slice])];
-      set({ ...(known ? { view: judged, metric } : {}), slice: names, ...EVERY });
-      at("plots").scrollIntoView();
+      if (compared) set({ ...ALL, ...subject, kind: data.comparisons });
+      else set({ ...subject, ...(areCompared() ? ALL : EVERY), slice: names });
+      at(compared ? "browser" : "plots").scrollIntoView();
     };
-    const about = { class: "look", "aria-label": `Look at the plots of ${slice}` };
+    const where = compared ? `${slice} among the comparisons` : `the plots of ${slice}`;
+    const about = { class: "look", "aria-label": `Look at ${where}` };
     const button = make("button", { type: "button", ...about, on: { click } }, "look");
     row.querySelector("bdi")?.after(" ", button);
   }

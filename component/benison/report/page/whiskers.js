@@ -28,10 +28,11 @@ function drawWhiskers(metric, x) {
   const lines = slices.map((i, k) => lineOf(metric, x, i, slices.length - k - 0.6));
   const chart = whiskerChart(metric, lines);
   const drawn = drawChart(figure, chart, (layer, px, py) => {
-    if (Number.isFinite(x[0])) layer.append(levelLine(px(x[0]), py(0)));
+    const level = levelOf(metric, x);
+    if (Number.isFinite(level)) layer.append(levelLine(px(level), py(0)));
     for (const line of lines) layer.append(...marksOf(metric, line, px, py));
   });
-  figure.append(whiskerKey(lines));
+  figure.append(whiskerKey(metric, lines));
   const points = lines.filter((line) => Number.isFinite(line.x));
   return readOut(drawn, points, (k) => choose(points[k].i));
 }
@@ -49,7 +50,7 @@ function lineOf(metric, x, i, y) {
   const ends = isChange ? ["changeLower", "changeUpper"] : ["lower", "upper"];
   const [low, high] = endsAt(metric, i, ...ends);
   const [baseline] = isChange ? [0] : endsAt(metric, i, "baseline");
-  const tip = () => `${sentenceOf(metric, i)}. Press to choose it.`;
+  const tip = () => `${sentenceOf(metric, i)}.${pressToChoose()}`;
   return { i, x: x[i], y, low, high, baseline, tip };
 }
 
@@ -62,18 +63,28 @@ function whiskerChart(metric, lines) {
   const name = chartedName(metric);
   const numbers = lines.flatMap(({ x, low, high, baseline }) => [x, low, high, baseline]);
   return {
-    title: `${name} of each slice`,
-    about: `A dot is the value of a slice, its line the interval. ${explain(metric)}`,
-    summary: `Values of ${name}: ${counted(lines.length, "slice")}`,
-    x: roomy(numbers.filter(Number.isFinite), name),
+    title: `${name} of each ${noun()}`,
+    about: `A dot is the value of a ${noun()}, its line the interval. ${explain(metric)}`,
+    summary: `Values of ${name}: ${counted(lines.length, noun())}`,
+    x: roomy([...numbers, levelOf(metric, charted(metric) ?? [])].filter(Number.isFinite), name),
     y: { min: 0, max: lines.length, label: "", format: () => "" },
     ...wide(at("histogram")),
     height: Math.max(110, PAD.top + PAD.bottom + LINE * lines.length),
     rows: () => [
-      ["slice", name, "lower", "upper", "baseline"],
+      [noun(), name, "lower", "upper", "baseline"],
       ...lines.map((line) => [data.names[line.i], line.x, line.low, line.high, line.baseline]),
     ],
   };
+}
+
+/**
+ * What all are seen beside: Overall, or of comparisons where both slices are equal.
+ * @param {Metric} metric
+ * @param {Numbers} x
+ */
+function levelOf(metric, x) {
+  if (!areCompared()) return x[0];
+  return metric.name.startsWith("ratio") && x !== changeOf(metric) ? 1 : 0;
 }
 
 /**
@@ -109,15 +120,20 @@ function marksOf(metric, { i, x, y, low, high, baseline }, px, py) {
   return marks;
 }
 
-/** @param {WhiskerLine[]} lines */
-function whiskerKey(lines) {
+/**
+ * @param {Metric} metric
+ * @param {WhiskerLine[]} lines
+ */
+function whiskerKey(metric, lines) {
+  const isOfChange = charted(metric) === changeOf(metric);
+  const level = areCompared() ? (isOfChange ? "no change" : "no difference") : data.names[0];
   /** @param {(line: WhiskerLine) => number} of */
   const some = (of) => lines.some((line) => Number.isFinite(of(line)));
   const marks = [
     make("span", { class: "of-value" }, "value"),
     some(({ low }) => low) && make("span", { class: "of-reach" }, "interval"),
     some(({ baseline }) => baseline) && make("span", { class: "of-before" }, "baseline"),
-    make("span", { class: "of-level" }, data.names[0]),
+    make("span", { class: "of-level" }, level),
   ];
   return make("p", { class: "marks" }, ...marks.filter((mark) => mark !== false));
 }
