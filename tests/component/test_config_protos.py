@@ -86,6 +86,32 @@ def test_text_proto_is_checked_with_line_and_column(
     )
 
 
+def test_text_proto_gives_no_key_of_a_map_twice(tmp_path: pathlib.Path) -> None:
+    """JSON and YAML refuse it too; protobuf itself takes the last, and a gate would be gone."""
+    path = tmp_path / "eval.pbtxt"
+    bound = 'thresholds { key: "auc" value { value_threshold { lower_bound { value: %s } } } }'
+    path.write_text(f"metrics_specs {{ {bound % 0.9} {bound % 0.1} }}")
+    with pytest.raises(ConfigError, match="the key 'auc' of thresholds is given twice"):
+        EvalConfig.load(path)
+    path.write_text(f"metrics_specs {{ {bound % 0.9} }} metrics_specs {{ {bound % 0.1} }}")
+    specs = EvalConfig.load(path).metrics_specs
+    assert [spec.thresholds["auc"].value_threshold.lower_bound for spec in specs] == [0.9, 0.1]
+
+
+def test_binary_proto_with_fields_of_another_version_is_refused(tmp_path: pathlib.Path) -> None:
+    messages = eval_config_messages()
+    config = messages.EvalConfig(metrics_specs=[messages.MetricsSpec(query_key="q")])
+    config.metrics_specs[0].MergeFromString(b"\xa0\x06\x01")  # field 100
+    path = tmp_path / "eval.pb"
+    path.write_bytes(config.SerializeToString())
+    for source in (path, config):
+        with pytest.raises(ConfigError, match="has fields that are not those of EvalConfig"):
+            EvalConfig.load(source)
+    config.DiscardUnknownFields()
+    path.write_bytes(config.SerializeToString())
+    assert EvalConfig.load(path) == EvalConfig.load(config)
+
+
 def test_the_messages_have_the_fields_of_tfmas(config_pb2: Any) -> None:
     def described(message: Any) -> dict[str, Any]:
         return {

@@ -67,22 +67,26 @@ CONFIG_MESSAGES = frozenset(
 
 
 @functools.cache
-def eval_config_messages() -> Any:
+def eval_config_messages(maps: bool = True) -> Any:
     """The classes of TFMA's config messages by their names.
+
+    Args:
+        maps: As for `define`.
 
     Raises:
         MissingExtraError: protobuf is not installed.
     """
-    return define(_EVAL_CONFIG, "tensorflow_model_analysis", "proto3")
+    return define(_EVAL_CONFIG, "tensorflow_model_analysis", "proto3", maps)
 
 
-def define(table: str, package: str, syntax: str) -> Any:
+def define(table: str, package: str, syntax: str, maps: bool = True) -> Any:
     """The classes of the messages of a table, by their names.
 
     Args:
         table: A line for each message or enum, as above; `.Name` is a wrapper type of protobuf.
         package: The package of the messages.
         syntax: "proto2", which knows of each field whether it was set, or "proto3".
+        maps: Whether maps are maps, in which the last entry of a key wins, or lists of all entries.
 
     Raises:
         MissingExtraError: protobuf is not installed.
@@ -102,6 +106,9 @@ def define(table: str, package: str, syntax: str) -> Any:
     file.dependency.append(wrappers.name)
     for line in filter(None, table.split("\n")):
         _add(file, *line.split(": ", 1))
+    for message in file.message_type if not maps else ():
+        for entry in message.nested_type:
+            entry.options.ClearField("map_entry")
     pool = descriptor_pool.DescriptorPool()
     pool.Add(wrappers)
     pool.Add(file)

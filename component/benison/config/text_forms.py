@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import copy
 import os
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from benison.config import plain
@@ -166,13 +168,30 @@ def parse_text_proto(text: str, name: str) -> dict[str, Any]:
     from google.protobuf import text_format
 
     try:
-        return _from_message(text_format.Parse(text, message))
+        text_format.Parse(text, message)
+        entries = text_format.Parse(text, eval_config_messages(maps=False).EvalConfig())
     except text_format.ParseError as error:
         where = f"line {error.GetLine()}, column {error.GetColumn()}"
         fault = str(error).split(" : ", 1)[-1].strip().rstrip(".")
         raise ConfigError(
             f"{name} is not an EvalConfig in text proto: {shortened(fault, 200)} at {where}."
         ) from error
+    for where in _repeated_keys(entries):
+        raise ConfigError(f"{name}: {where} is given twice; leave out one of them.")
+    return _from_message(message)
+
+
+def _repeated_keys(message: Any) -> Iterator[str]:
+    """The keys that are given twice in maps, which are lists of entries here."""
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        parts = [value] if hasattr(value, "DESCRIPTOR") else value
+        if "key" in field.message_type.fields_by_name:
+            counts = Counter(entry.key for entry in parts)
+            yield from (f"the key {key!r} of {field.name}" for key in counts if counts[key] > 1)
+        for part in parts:
+            yield from _repeated_keys(part)
 
 
 def _parse_binary(content: bytes, path: Location) -> dict[str, Any]:
@@ -183,18 +202,25 @@ def _parse_binary(content: bytes, path: Location) -> dict[str, Any]:
         message.ParseFromString(content)
     except DecodeError as error:
         raise ConfigError(f"{path} is not an EvalConfig in binary proto.") from error
-    if message.SerializeToString() and len(_from_message(message)) == 0:
+    if message.SerializeToString() and not message.ListFields():
         raise ConfigError(f"{path} is a message of protobuf, but not an EvalConfig.")
-    return _from_message(message)
+    return _from_message(message, str(path))
 
 
-def _from_message(message: Any) -> dict[str, Any]:
+def _from_message(message: Any, name: str = "The config") -> dict[str, Any]:
     from google.protobuf import json_format
 
-    name = message.DESCRIPTOR.name
-    if name not in _MESSAGES:
+    kind = message.DESCRIPTOR.name
+    if kind not in _MESSAGES:
         raise ConfigError(
-            f"A message {name} is not a config; expected one of {', '.join(_MESSAGES)}."
+            f"A message {kind} is not a config; expected one of {', '.join(_MESSAGES)}."
+        )
+    known = copy.deepcopy(message)
+    known.DiscardUnknownFields()
+    if known.ByteSize() != message.ByteSize():
+        raise ConfigError(
+            f"{name} has fields that are not those of {kind}, which binary proto does not name. Write it as "
+            f"text proto, or as JSON, with what has made it."
         )
     return dict(json_format.MessageToDict(message, preserving_proto_field_name=True))
 
