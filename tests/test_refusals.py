@@ -426,17 +426,17 @@ def test_evidence_that_no_pass_could_give_is_refused() -> None:
             "mean_label is the same for both models, as it looks at no predictions; say evidence: point.",
         ),
         (
-            "Precision",
-            {"cross_slice_thresholds": {"precision_ratio": {"thresholds": [CROSSED]}}},
+            "MeanLabel",
+            {"cross_slice_thresholds": {"mean_label_ratio": {"thresholds": [CROSSED]}}},
             {},
-            "how far changes of ratios of slices may be from the true ones is not known; say evidence: point.",
+            "mean_label is the same for both models, as it looks at no predictions; say evidence: point.",
         ),
     ],
 )
 def test_evidence_is_refused_of_what_has_none(
     metric: str, of_spec: Any, of_metric: dict[str, Any], sentence: str
 ) -> None:
-    """Of what looks at labels alone, and of changes of a ratio, by its name."""
+    """Of changes of what looks at labels alone, in a slice and between two."""
     for threshold in of_metric.values():
         threshold["evidence"] = "worse"
     slices = ({}, {"feature_keys": ["hour"]})

@@ -12,7 +12,8 @@ from scipy import stats
 
 import benison
 from benison.data.batch import Array
-from benison.evidence.slice_pairs import Quotient
+from benison.evidence.block_errors import Replicates
+from benison.evidence.slice_ratios import ChangeOfRatios, Quotient
 from benison.evidence.spread import Student
 from benison.results.result import EvalResult
 from benison.validation.verdict import Verdict
@@ -262,3 +263,81 @@ def test_a_root_of_rows_without_error_is_known() -> None:
         ("RootMeanSquaredError", "root_mean_squared_error"),
     )
     assert (verdict.status, verdict.checks[0].outcome) == ("blessed", "pass")
+
+
+def of_two_models(n: int, seed: int) -> pa.Table:
+    """Rows of two slices, in one of which the candidate is right less often than the baseline."""
+    rng = np.random.default_rng(seed)
+    slices = rng.permutation(np.repeat(["a", "b"], n // 2))
+    y = rng.integers(0, 2, n).astype(float)
+    right = rng.random((2, n)) < np.stack([np.where(slices == "a", 0.6, 0.9), np.full(n, 0.85)])
+    own, old = 0.1 + 0.8 * np.where(right, y, 1 - y)
+    return pa.table({"y": y, "own": own, "old": old, "s": slices})
+
+
+def ratio_check(rows: pa.Table, base: dict[str, Any], bound: dict[str, float], old: str) -> Any:
+    """The check of the change of the accuracy's ratio between a slice and s=b, with evidence."""
+    crossing = {"baseline_spec": base, "slicing_specs": [{"feature_values": {"s": "b"}}]}
+    change = {"change_threshold": {"direction": "HIGHER_IS_BETTER", **bound}, "evidence": "worse"}
+    crossed = {"cross_slicing_specs": [crossing], "threshold": change}
+    models = [{"name": "new", "prediction_key": "own"}, {"name": "old", "prediction_key": old}]
+    made = {
+        "model_specs": [{"label_key": "y", "is_baseline": m["name"] == "old", **m} for m in models],
+        "slicing_specs": [{}, {"feature_keys": ["s"]}],
+        "cross_slicing_specs": [crossing],
+        "metrics_specs": [
+            {
+                "metrics": ["BinaryAccuracy"],
+                "cross_slice_thresholds": {"binary_accuracy_ratio": {"thresholds": [crossed]}},
+            }
+        ],
+    }
+    (check,) = benison.evaluate(rows, made).verdict.checks
+    return check
+
+
+@pytest.mark.parametrize("base", [IN_A, {}], ids=["apart", "overall"])
+@pytest.mark.parametrize("kind", ["absolute", "relative"])
+def test_changes_of_ratios_of_slices_are_judged_with_evidence(
+    base: dict[str, Any], kind: str
+) -> None:
+    """By the error that drawing the rows anew shows: of slices apart in closed form, of others by blocks."""
+
+    def change(rows: pa.Table) -> float:
+        right = {name: np.equal(np.asarray(rows[name]) > 0.5, rows["y"]) for name in ("own", "old")}
+        in_b = np.equal(rows["s"], "b")
+        first = ~in_b if base else np.ones(len(in_b), bool)
+        new, old = (of[first].mean() / of[in_b].mean() for of in right.values())
+        return float(new / old - 1 if kind == "relative" else new - old)
+
+    rows = of_two_models(3_000, 1)
+    error = np.std([change(of_two_models(3_000, seed)) for seed in range(2, 602)])
+    for far, outcome in ((0.8, "undecided"), (3.4, "fail"), (-3.4, "pass")):
+        check = ratio_check(rows, base, {kind: change(rows) + far * float(error)}, "old")
+        assert check.outcome == outcome
+        shown = stats.norm.isf(check.p_value) if base else stats.t.isf(check.p_value, 49)
+        assert shown == pytest.approx(far, rel=0.08 if base else 0.2)
+
+
+def test_blocks_move_a_ratio_as_leaving_them_out_does() -> None:
+    without = np.random.default_rng(5).normal([[[2.0]], [[5.0]]], 1e-4, (2, 50, 1))
+    each = [*without, without[0] / without[1]]
+    used = np.ones((50, 1), np.bool_)
+    a, b, ratio = (Replicates.of(of.mean(axis=0), of, used) for of in each)
+    assert a.over(b).spread.error == pytest.approx(ratio.spread.error, rel=1e-4)
+    assert a.over(a).spread.error == 0
+
+
+def test_the_ratios_of_one_model_twice_do_not_change() -> None:
+    for base in (IN_A, {}):
+        check = ratio_check(of_two_models(3_000, 1), base, {"absolute": -0.01}, "own")
+        assert (check.outcome, check.zone) == ("pass", "not_worse")
+
+
+def test_a_change_of_ratios_is_shown_as_surely_as_their_denominators_are_not_0() -> None:
+    unsure = np.array([0.0, 0.04, np.nan])
+    change = ChangeOfRatios(*student([1.0] * 3, [0.1] * 3).__dict__.values(), unsure=unsure)
+    assert change.p_above(0.0) == pytest.approx([0.0, 0.04, np.nan], abs=1e-9, nan_ok=True)
+    lower, upper = change.limits(0.025)
+    assert np.isfinite([lower[0], upper[0]]).all()
+    assert np.isinf([lower[1], upper[1]]).all()

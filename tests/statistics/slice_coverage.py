@@ -4,7 +4,8 @@
     python -m tests.statistics.slice_coverage 4000
 
 Every run has 100 users with four rows in either slice, and the slices share the users, who are right in both or
-in one of them, or one slice is a part of the other. All runs are evaluated at once.
+in one of them, or one slice is a part of the other; or rows are independent and in one slice each, of which
+errors are known in closed form. All runs are evaluated at once.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 
 from benison.data.batch import Array, Inputs
 from benison.evidence.block_errors import BlocksEstimator
+from benison.evidence.choice import estimator_of
 from benison.evidence.estimators import Evidenced
 from benison.evidence.slice_pairs import compared
 from benison.evidence.spread import Spread
@@ -26,6 +28,7 @@ from tests.statistics.measured import Measured, script, tell
 
 METRICS = ("BinaryAccuracy", "F1Score", "MeanSquaredError")
 ALIKE, OPPOSED, NESTED = "users alike in both", "users right in one", "a part of the other"
+APART = "no row in both"
 _USERS, _ROWS = 100, 4
 _RIGHT = np.array([[0.75, 0.65], [0.70, 0.64]])
 """The share of right rows, of the candidate and the baseline, in either slice."""
@@ -36,7 +39,7 @@ def drawn(rng: np.random.Generator, users: int, kind: str) -> Inputs:
     """Rows of users, first those in the first slice; each user is right more or less often than others."""
     of_user = np.tile(np.repeat(np.arange(users), _ROWS), 2)
     second = np.repeat([0, 1], users * _ROWS)
-    effect = rng.choice([-0.24, 0.24], users)[of_user]
+    effect = rng.choice([-0.24, 0.24], users)[of_user] * (kind != APART)
     if kind != ALIKE:
         effect = np.where(second, -effect, effect)
     chances = _RIGHT[:, second] + effect
@@ -56,35 +59,44 @@ def codes_of(rows: int, runs: int, kind: str) -> SliceCodes:
     return SliceCodes(2 * runs, ((None, first + np.repeat([0, 1], half)),))
 
 
-def evidenced(name: str, rows: Inputs, codes: SliceCodes) -> tuple[Evidenced, Evidenced]:
+def evidenced(name: str, rows: Inputs, codes: SliceCodes, kind: str) -> tuple[Evidenced, Evidenced]:
     """What the rows say of the difference and of the ratio of the two slices of each run."""
+    pairs = np.arange(codes.size).reshape(-1, 2)
+    if kind == APART:
+        closed = estimator_of(from_config(name, {}), paired=True, weighted=False)
+        assert closed is not None
+        models = closed.compared(*(s.add(rows, codes) for s in closed.statistics()))
+        return compared(Evidenced(models.candidate, models), pairs, np.ones(len(pairs), bool))
     known = BlocksEstimator(from_config(name, {}), paired=True)
     own = dataclasses.replace(rows, baseline=None)
     sides = (own, dataclasses.replace(own, predictions=rows.baseline))
     of_models = known.compared(*(s.add(side, codes) for side in sides for s in known.alone()))
-    pairs = np.arange(codes.size).reshape(-1, 2)
     return compared(Evidenced(of_models.candidate, of_models), pairs, np.zeros(len(pairs), bool))
 
 
-def spreads(name: str, rows: Inputs, codes: SliceCodes) -> dict[str, Spread]:
+def spreads(name: str, rows: Inputs, codes: SliceCodes, kind: str) -> dict[str, Spread]:
     """By what is compared."""
-    difference, ratio = evidenced(name, rows, codes)
+    difference, ratio = evidenced(name, rows, codes, kind)
     assert difference.paired is not None
+    assert ratio.paired is not None
     return {
         "difference": difference.value,
-        "ratio": ratio.value,
         "change of it": difference.paired.change,
+        "ratio": ratio.value,
+        "change of the ratio": ratio.paired.change,
+        "what a tenth off the ratio is": ratio.paired.combined(0.9),
     }
 
 
 def coverages(runs: int, all_users: int = _ALL) -> Iterator[Measured]:
     """How often the intervals of each metric and kind of slices hold the true values."""
-    for kind in (ALIKE, OPPOSED, NESTED):
+    for kind in (ALIKE, OPPOSED, NESTED, APART):
         rng = np.random.default_rng(runs)
         many, rows = drawn(rng, all_users, kind), drawn(rng, _USERS * runs, kind)
         for name in METRICS:
-            truths = spreads(name, many, codes_of(len(many), 1, kind))
-            for what, spread in spreads(name, rows, codes_of(len(rows), runs, kind)).items():
+            truths = spreads(name, many, codes_of(len(many), 1, kind), kind)
+            codes = codes_of(len(rows), runs, kind)
+            for what, spread in spreads(name, rows, codes, kind).items():
                 hits = int(_holds(spread, truths[what].value).sum())
                 yield Measured(f"{name}, {what}, {kind}", hits, runs)
 

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from benison.config import MetricThreshold
 from benison.config.faults import Fault
 from benison.config.fields import POINT
-from benison.config.plain import Loc
-from benison.engine.crossings import ratio_of, thresholds_on
+from benison.engine.crossings import thresholds_on
 from benison.engine.plan import Plan
 from benison.table.key import MetricKeys
 
@@ -21,27 +20,18 @@ def evidence_faults(plan: Plan) -> Iterator[Fault]:
     asking = {i for i, spec in enumerate(plan.config.metrics_specs) if spec.needs_evidence}
     for each in (each for each in plan.judged if each.spec in asking):
         for loc, threshold in thresholds_on(plan.config, each):
-            unknown = "" if threshold.evidence == POINT else _unknown(plan, each, loc, threshold)
+            unknown = "" if threshold.evidence == POINT else _unknown(plan, each, threshold)
             if unknown:
                 yield Fault((*loc, "evidence"), f"{unknown}; {_CURE}.")
 
 
-def _unknown(plan: Plan, each: MetricKeys, loc: Loc, threshold: MetricThreshold) -> str:
+def _unknown(plan: Plan, each: MetricKeys, threshold: MetricThreshold) -> str:
     """What a threshold needs to know, and no pass could tell; "" for nothing."""
     values = {sampling.key for sampling in plan.samplings}
     changes = {sampling.key for sampling in plan.samplings if sampling.estimator.paired}
     if not values.issuperset(each.keys):
         return f"how far {each.name} may be from its true value is not known"
-    if "cross_slice_thresholds" in loc:
-        return _unknown_between(each, loc, threshold)
     is_change = threshold.change_threshold is not None and not each.compares
     if is_change and plan.comparison is not None and not changes.issuperset(each.keys):
         return f"{each.name} is the same for both models, as it looks at no predictions"
-    return ""
-
-
-def _unknown_between(each: MetricKeys, loc: Loc, threshold: MetricThreshold) -> str:
-    """What a threshold on comparisons of slices needs to know; "" for nothing."""
-    if ratio_of(each) in loc and threshold.change_threshold is not None:
-        return "how far changes of ratios of slices may be from the true ones is not known"
     return ""

@@ -96,6 +96,14 @@ class Replicates:
             self.scale + other.scale,
         )
 
+    def over(self, other: Replicates) -> Replicates:
+        """The ratios to other values, which blocks move as they do at these values."""
+        with np.errstate(all="ignore"):
+            value = self.value / other.value
+            moves = (self.moves - value * other.moves) / other.value
+        degrees = np.minimum(self.degrees, other.degrees)
+        return Replicates(value, moves, degrees, np.abs(value))
+
     def covariance(self, other: Replicates) -> Array:
         """Of two values, float64[S]."""
         return np.asarray((self.moves * other.moves).sum(axis=0))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Self
 
 import numpy as np
 
@@ -39,12 +40,12 @@ class Paired:
         """Where no row tells one model from the other: bool[N]."""
         return self.change.is_constant if self.same is None else self.same | self.change.is_constant
 
-    def take(self, index: Index) -> Paired:
+    def take(self, index: Index) -> Self:
         """The slices `index`."""
         parts = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         spreads = {k: v.take(index) for k, v in parts.items() if isinstance(v, Spread)}
         arrays = {k: v[index] for k, v in parts.items() if isinstance(v, np.ndarray)}
-        return Paired(**{**parts, **spreads, **arrays})
+        return dataclasses.replace(self, **spreads, **arrays)
 
     def combined(self, share: Array | float) -> Spread:
         """Candidate - share * baseline, as a relative change is tested; never as a quotient."""
