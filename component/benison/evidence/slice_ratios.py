@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """How far ratios of two slices, and their changes from a baseline's, may be from the true ones.
 
-A ratio is not tested as a quotient: that it is above r is that a - r b is above 0, which holds its error also
-where b may be close to 0. The change of a ratio has no such form. It varies as (da - a / b db) / b does, model
-by model (the delta method): each slice adds what a multiple of the one model's value less one of the other's
-adds. That holds while b is surely not 0, so a bound is shown only as surely as the sign of both models' b, and
-where that is less sure than a limit there is no limit.
+A ratio is not tested as a quotient: that it is above r is that a - r b is above 0, which holds its error
+also where b may be close to 0. The change of a ratio has no such form. It varies as (da - a / b db) / b
+does, model by model (the delta method): each slice adds what a multiple of the one model's value less one
+of the other's adds. That holds while b is surely not 0, so a bound is shown only as surely as the sign of
+both models' b, and where that is less sure than a limit there is no limit.
 
 Fieller, "Some problems in interval estimation", Journal of the Royal Statistical Society B 16, 1954.
 """
