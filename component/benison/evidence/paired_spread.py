@@ -45,7 +45,7 @@ class Paired:
         parts = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         spreads = {k: v.take(index) for k, v in parts.items() if isinstance(v, Spread)}
         arrays = {k: v[index] for k, v in parts.items() if isinstance(v, np.ndarray)}
-        return dataclasses.replace(self, **spreads, **arrays)
+        return type(self)(**{**parts, **spreads, **arrays})
 
     def combined(self, share: Array | float) -> Spread:
         """Candidate - share * baseline, as a relative change is tested; never as a quotient."""

@@ -125,7 +125,8 @@ class Quotient(Spread):
 
 def quotient(a: Spread, b: Spread, are_apart: Mask) -> Quotient:
     """The ratios of slices, where these are known to share no row."""
-    return Quotient(*(known_of(as_student(side), are_apart) for side in (a, b)))
+    first, second = (known_of(as_student(side), are_apart) for side in (a, b))
+    return Quotient(first, second)
 
 
 @dataclasses.dataclass(frozen=True)
