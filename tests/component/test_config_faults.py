@@ -55,13 +55,13 @@ FAULTS: list[tuple[Any, str, str]] = [
     ({"debugging": None}, "debugging", "has nothing behind it; write {} for the defaults, or leave it out."),
     ({"weak_slices": None}, "weak_slices", "has nothing behind it; write {} for the defaults, or leave it out."),
     ({"options": {"qqq": 1}}, "options.qqq", "Options has no field 'qqq'. There are: analysis_columns, column_types, "
-     "compute_confidence_intervals, confidence, confidence_intervals, disabled_outputs, examples_per_slice, "
-     "include_default_metrics, memory_limit, min_slice_size, null_values, profile_columns, and 1 more."),
+     "compute_confidence_intervals, confidence, confidence_intervals, delimiter, disabled_outputs, "
+     "examples_per_slice, include_default_metrics, memory_limit, min_slice_size, null_values, and 2 more."),
     ({"options": {"column_types": {"zip": "str"}}}, "options.column_types.zip",
      "expected one of bool, int64, float64, string, got the text 'str'."),
     ({"options": {3: 1}}, "options['3']", "Options has no field '3'. There are: analysis_columns, column_types, "
-     "compute_confidence_intervals, confidence, confidence_intervals, disabled_outputs, examples_per_slice, "
-     "include_default_metrics, memory_limit, min_slice_size, null_values, profile_columns, and 1 more."),
+     "compute_confidence_intervals, confidence, confidence_intervals, delimiter, disabled_outputs, "
+     "examples_per_slice, include_default_metrics, memory_limit, min_slice_size, null_values, and 2 more."),
     ({"model_specs": [{"labelKey": "a", "label_key": "a"}]}, "model_specs[0].label_key",
      "'labelKey' is the same field; give one of them."),
     ({"metrics_specs": [{"metrics": [{}]}]}, "metrics_specs[0].metrics[0].class_name",

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, TypeAlias
@@ -57,6 +58,7 @@ def _by_name(kind: type[enum.IntEnum]) -> Callable[[Any], Any]:
 
 
 COLUMN_TYPES = ("bool", "int64", "float64", "string")
+_TAKEN = ('"', "\r", "\n")  # by CSV itself
 POINT, WORSE, NOT_WORSE = EVIDENCE = ("point", "worse", "not_worse")
 NO_CORRECTION, HOLM, BENJAMINI_HOCHBERG = CORRECTIONS = ("none", "holm", "bh")
 
@@ -68,6 +70,14 @@ def _any_of(words: tuple[str, ...]) -> Callable[[Any], Any]:
         return value
 
     return word
+
+
+def _sign(value: Any) -> Any:
+    if value != "" and not (
+        isinstance(value, str) and re.fullmatch(r"[\x01-\x7f]", value) and value not in _TAKEN
+    ):
+        raise ValueError(f"expected one sign, such as ; or a tab, got {described(value)}.")
+    return value
 
 
 def _parameters(value: Any) -> Any:
@@ -112,6 +122,7 @@ Naturals: TypeAlias = Annotated[tuple[Natural, ...], BeforeValidator(_bare)]
 Positives: TypeAlias = Annotated[tuple[Positive, ...], BeforeValidator(_bare)]
 Texts: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_bare)]
 Keys: TypeAlias = Mapping[str, str]
+Delimiter: TypeAlias = Annotated[str, BeforeValidator(_sign)]
 ColumnType: TypeAlias = Annotated[
     str,
     BeforeValidator(_any_of(COLUMN_TYPES)),

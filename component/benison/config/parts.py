@@ -16,6 +16,7 @@ from benison.config.fields import (
     WORSE,
     ColumnType,
     ConfidenceIntervalMethod,
+    Delimiter,
     Finite,
     Flag,
     Keys,
@@ -313,8 +314,7 @@ class Options(ConfigPart):
     confidence_intervals: ConfidenceIntervalOptions = ConfidenceIntervalOptions.model_construct()
     """How."""
     confidence: OrOff = None
-    """How sure verdicts must be, and which intervals values get: level, correction, cluster_key, looks; off
-    computes none."""
+    """How sure verdicts must be, and which intervals are there: level, correction, ...; off computes none."""
     min_slice_size: Natural = 1
     """Slices with fewer rows are left out of every output."""
     disabled_outputs: Texts = ()
@@ -330,9 +330,10 @@ class Options(ConfigPart):
     not on files and on the order of rows in them."""
     null_values: Texts = ()
     """Words that are missing values in every column of a CSV file, as NA is in those of numbers."""
+    delimiter: Delimiter = ""
+    """The sign between the cells of a CSV file; without it a tab in .tsv, else a comma."""
     analysis_columns: Texts = ()
-    """Columns of the data that are written for each row with its label, prediction and slices, to
-    analysis/*.parquet; without any, no rows are written."""
+    """Columns of the data in analysis/*.parquet, with label, prediction and slices; without any, no rows."""
     profile_columns: Texts = ()
     """Columns of which profile.parquet has how often each value is there, as of labels and predictions: what
     `benison drift` takes in place of the data."""

@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from benison.data.csv_faults import check_encoding, check_separator, delimiter_of
 from benison.data.reading import (
     BLOCK_BYTES,
     NO_ROWS,
@@ -47,26 +48,42 @@ _COLUMN = re.compile(r"In CSV column #(\d+): (.*)", re.DOTALL)
 def inspect(path: str, rules: Rules) -> Inspected:
     """The types of the first rows; times stay text, which no two programs write alike."""
     convert = csv.ConvertOptions(null_values=[*NULL_WORDS, *rules.null_values])
-    with _opened(path, convert, only_first=True) as reader:
-        if reader is None:
+    with _opened(path, convert, rules, only_first=True) as opened:
+        if opened is None:
             return NO_ROWS
-        fields = [pa.field(f.name, _inferred(f.type)) for f in reader.schema]
-    return Inspected(pa.schema(fields))
+        if len(opened.schema) == 1:
+            check_separator(path, delimiter_of(path, rules))
+        first = next(iter(opened.reader), None)
+        fields = [pa.field(f.name, _inferred(f.type)) for f in opened.schema]
+    mixed = {} if first is None else dict(_truth_among_numbers(first, rules))
+    fields = [f.with_type(mixed[f.name].type) if f.name in mixed else f for f in fields]
+    return Inspected(pa.schema(fields), texts=_texts(mixed))
 
 
 def _inferred(kind: pa.DataType) -> pa.DataType:
     return kind if is_number(kind) else pa.string()
 
 
+def _truth_among_numbers(first: pa.RecordBatch, rules: Rules) -> Iterator[tuple[str, CellType]]:
+    """The columns that hold truth values beside numbers, of which Arrow makes text."""
+    for name, column in zip(first.schema.names, first.columns, strict=True):
+        if pa.types.is_string(column.type):
+            cells = column.unique()
+            has_truth = pc.any(pc.match_substring_regex(cells, "(?i)^(true|false)$")).as_py()
+            of = type_of(cells, rules.null_values) if has_truth else NO_CELLS
+            if is_number(of.type) and of is not NO_CELLS:
+                yield name, of
+
+
 def first_texts(path: str, columns: Sequence[str], rules: Rules) -> frozenset[str]:
     """Those of some columns of numbers whose first cells are not written as numbers are printed."""
-    first = next(_cells(path, columns, only_first=True), None)
+    first = next(_cells(path, columns, rules, only_first=True), None)
     return frozenset() if first is None else _texts(_types(first, rules))
 
 
 def scan(path: str, columns: Sequence[str], rules: Rules) -> Inspected:
     """The types of some columns over all rows."""
-    blocks = (_types(cells, rules) for cells in _cells(path, columns))
+    blocks = (_types(cells, rules) for cells in _cells(path, columns, rules))
     types: dict[str, CellType] = reduce(_merged, blocks, {})
     return Inspected(pa.schema([(n, t.type) for n, t in types.items()]), None, _texts(types))
 
@@ -84,14 +101,16 @@ def _texts(types: dict[str, CellType]) -> frozenset[str]:
     return frozenset(n for n, t in types.items() if is_number(t.type) and not t.exact)
 
 
-def _cells(path: str, columns: Sequence[str], only_first: bool = False) -> Iterator[pa.RecordBatch]:
+def _cells(
+    path: str, columns: Sequence[str], rules: Rules, only_first: bool = False
+) -> Iterator[pa.RecordBatch]:
     """Some columns as they are written: strings."""
     options = csv.ConvertOptions(
         column_types=dict.fromkeys(columns, pa.string()),
         include_columns=list(columns),
         include_missing_columns=True,
     )
-    with _opened(path, options, only_first) as reader:
+    with _opened(path, options, rules, only_first) as reader:
         yield from reader or ()
 
 
@@ -116,7 +135,7 @@ def _read(path: str, options: ReadOptions) -> Generator[pa.RecordBatch, None, No
         null_values=[*NULL_WORDS, *rules.null_values],
     )
     try:
-        with _opened(path, convert) as reader:
+        with _opened(path, convert, rules) as reader:
             for batch in reader or ():
                 yield _typed(batch, options, cells, path)
     except pa.ArrowInvalid as error:
@@ -233,7 +252,8 @@ class _Pieces:
 
     closed = False
 
-    def __init__(self, stream: Any, only_first: bool) -> None:
+    def __init__(self, path: str, stream: Any, delimiter: str, only_first: bool) -> None:
+        self._path, self._delimiter = path, delimiter
         self._stream = stream
         self._only_first = only_first
         self._held = b""
@@ -250,7 +270,8 @@ class _Pieces:
             size, self.is_left = min(size, _UNWANTED), True
         piece: bytes = self._held + self._stream.read(size - len(self._held))
         if self._end is None:
-            self._end = _end_of(piece)
+            check_encoding(self._path, piece)
+            self._end = _end_of(piece, self._delimiter)
         self._held = b"\r" if piece.endswith(b"\r") and len(piece) > 1 else b""
         if not piece:
             piece, self._end = self._end, b""
@@ -298,15 +319,15 @@ class _Unraisable:
 _LAST = "\x1fthe last line\x1f"
 
 
-def _end_of(first: bytes) -> bytes:
+def _end_of(first: bytes, delimiter: str) -> bytes:
     """The line after the last one of a file, by its first piece; none for an empty file."""
     text = io.TextIOWrapper(io.BytesIO(first), "utf-8", errors="replace", newline="")
-    rows = python_csv.reader(text)
+    rows = python_csv.reader(text, delimiter=delimiter)
     try:
         header: list[str] = next((row for row in rows if row), [])
     except python_csv.Error:  # a cell without an end, as of a quote that is never closed
         return b""
-    return b"\n" + _LAST.encode() + b"," * len(header) + b"\n" if header else b""
+    return b"\n" + _LAST.encode() + delimiter.encode() * len(header) + b"\n" if header else b""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -330,26 +351,14 @@ class _Opened:
             )
 
 
-def _check_separator(path: str) -> None:
-    """Refuse a file of one column whose header looks like several; raises DataError."""
-    with open_stream(path) as stream:
-        header = stream.read(_UNWANTED).decode(errors="replace").partition("\n")[0].strip()
-    separator = next((sign for sign in (";", "\t", "|") if sign in header), None)
-    if separator:
-        raise DataError(
-            f"{path}: columns are separated by commas, and here the separator looks like {separator!r}: the "
-            f"header is {header[:200]!r}. Save the file with commas and decimal points, or as Parquet."
-        )
-
-
 @contextmanager
-def _in_blocks(path: str, size: int) -> Iterator[None]:
-    """Say that a row is too long where it takes more than a block, or that a sign is no comma."""
+def _in_blocks(path: str, size: int, delimiter: str) -> Iterator[None]:
+    """Say that a row is too long where it takes more than a block, or that a sign is not the one."""
     try:
         yield
     except pa.ArrowInvalid as error:
         if "Expected 1 columns" in str(error):
-            _check_separator(path)
+            check_separator(path, delimiter)
         if "straddling" not in str(error):
             raise
         raise DataError(
@@ -360,16 +369,19 @@ def _in_blocks(path: str, size: int) -> Iterator[None]:
 
 @contextmanager
 def _opened(
-    path: str, convert: csv.ConvertOptions, only_first: bool = False
+    path: str, convert: csv.ConvertOptions, rules: Rules, only_first: bool = False
 ) -> Iterator[_Opened | None]:
     """The batches of a CSV file, with `only_first` one of them; None for a file without a line."""
     most = _READ_BYTES if convert.column_types else BLOCK_BYTES
     options = csv.ReadOptions(block_size=min(most, BLOCK_BYTES))
+    delimiter = delimiter_of(path, rules)
     _Unraisable.install()
-    with open_stream(path) as stream, _in_blocks(path, options.block_size):
-        pieces = _Pieces(stream, only_first)
+    with open_stream(path) as stream, _in_blocks(path, options.block_size, delimiter):
+        pieces = _Pieces(path, stream, delimiter, only_first)
         # A block may end within a quoted cell, and the line end there would be taken for that of a row.
-        parse = csv.ParseOptions(newlines_in_values=True, invalid_row_handler=pieces.refuse)
+        parse = csv.ParseOptions(
+            delimiter=delimiter, newlines_in_values=True, invalid_row_handler=pieces.refuse
+        )
         try:
             reader = csv.open_csv(pa.PythonFile(pieces, mode="r"), options, parse, convert)
         except pa.ArrowInvalid as error:

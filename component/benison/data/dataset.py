@@ -108,7 +108,8 @@ class Dataset:
         )
         schema = pa.schema([*schema, *fields])
         schema = schemas.with_types(schema, rules.types, add=FORMATS[name].open_fields)
-        rules = dataclasses.replace(rules, texts=texts - rules.types.keys())
+        texts = texts.union(*(of.texts for _, _, of in opened)) - rules.types.keys()
+        rules = dataclasses.replace(rules, texts=texts)
         return cls(files, name, schema, None, sources, refused, rules)
 
     @property

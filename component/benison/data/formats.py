@@ -30,7 +30,7 @@ FORMATS = {
         ),
         Format(
             "csv",
-            r"\.csv(\.gz|\.bz2|\.zst)?$",
+            r"\.[ct]sv(\.gz|\.bz2|\.zst)?$",
             csv_files.inspect,
             csv_files.read,
             scan=csv_files.scan,

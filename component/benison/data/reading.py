@@ -25,7 +25,8 @@ class Rules:
     `null_values` are words that are missing in every column of a CSV file, also in those of text. `types`
     are those of columns whose types are not to be inferred. `sliced` are the columns that slices look
     at; of these `texts` are the ones that hold numbers and are sliced as they were written. `row_key` are
-    the columns that tell rows apart.
+    the columns that tell rows apart. `delimiter` is the sign between the cells of a CSV file; "" is that of
+    its ending.
     """
 
     null_values: tuple[str, ...] = ()
@@ -33,6 +34,7 @@ class Rules:
     sliced: frozenset[str] = frozenset()
     texts: frozenset[str] = frozenset()
     row_key: tuple[str, ...] = ()
+    delimiter: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -71,7 +71,9 @@ def reading(path: str, format_: str, read: Callable[..., T], *arguments: Any) ->
     try:
         return read(path, *arguments)
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} holds a name that is not UTF-8 text.") from error
+        raise DataError(
+            f"{path} holds a name that is not UTF-8 text. Save the file as UTF-8."
+        ) from error
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} cannot be read as {format_}: {first_line(error)}") from error
 
@@ -141,7 +143,9 @@ def _read(
                 whole = schemas.with_values(batch, target, shard.values, shard.rules)
                 yield conformed(whole, target, shard.rules, shard.path)
     except UnicodeDecodeError as error:
-        raise DataError(f"{shard.path} holds a name that is not UTF-8 text.") from error
+        raise DataError(
+            f"{shard.path} holds a name that is not UTF-8 text. Save the file as UTF-8."
+        ) from error
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{shard.path} cannot be read to its end: {first_line(error)}") from error
 

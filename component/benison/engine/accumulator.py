@@ -349,6 +349,7 @@ def check_rows(accumulator: Accumulator) -> None:
         if count == accumulator.rows:
             role, _, of = what.partition("/")
             raise DataError(
-                f"All {count:,} {role}{f' of {of}' if of else ''} are missing (null or NaN). Check "
-                f"that the column or the model output named in model_specs is the right one."
+                f"All {count:,} {role}{f' of {of}' if of else ''} are missing (null or NaN). In CSV "
+                "files words such as NA are missing too. Check that the column or the model output named in "
+                "model_specs is the right one."
             )

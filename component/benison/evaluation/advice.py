@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from benison.data.dataset import Dataset
 from benison.engine.row_key_sample import SHARED_KEYS
 from benison.table.words import counted
 
@@ -43,6 +44,22 @@ def shared_keys(row_key: Sequence[str], outputs: Mapping[str, Any]) -> list[str]
         f"{shared:,} of {rows:,} rows that were looked at share their options.row_key "
         f"({', '.join(row_key)}) with another. What rests on blocks, halves or samples of rows takes these "
         "together, and says little or nothing where they are many: name columns that tell rows apart."
+    ]
+
+
+def only_missing(dataset: Dataset, columns: Sequence[str] | None) -> list[str]:
+    """A sentence on columns of a CSV file that hold no value, but perhaps words for none."""
+    read = dataset.schema.names if columns is None else columns
+    empty = [
+        n
+        for n in read
+        if n in dataset.schema.names and pa.types.is_null(dataset.schema.field(n).type)
+    ]
+    if dataset.format != "csv" or not empty:
+        return []
+    return [
+        f"Every cell of {', '.join(map(repr, empty))} is empty, or a word such as NA, null or nan, and so "
+        f"missing. If these are values, say so: options: {{column_types: {{{empty[0]}: string}}}}."
     ]
 
 

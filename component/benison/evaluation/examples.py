@@ -31,9 +31,9 @@ def open_examples(
     """
     options = config.options
     types = {name: pa.type_for_alias(alias) for name, alias in options.column_types.items()}
-    dataset = Dataset.open(
-        source, format_, Rules(options.null_values, types, row_key=options.row_key)
-    )
+    row_key, delimiter = options.row_key, options.delimiter
+    rules = Rules(options.null_values, types, row_key=row_key, delimiter=delimiter)
+    dataset = Dataset.open(source, format_, rules)
     if any(spec.preprocessing_function_names for spec in config.model_specs):
         return dataset  # only the functions know which columns they make
     columns = columns_of(spec for spec in slicing_specs(config) if not [*unreadable(spec)])

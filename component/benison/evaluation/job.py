@@ -37,7 +37,7 @@ from benison.engine.stages import (
 from benison.engine.variants import Variant
 from benison.engine.work import Work
 from benison.errors import ConfigError, ModelError, OutputError, as_visible
-from benison.evaluation.advice import advice, shared_keys
+from benison.evaluation.advice import advice, only_missing, shared_keys
 from benison.evaluation.judgement import directions, judged, log
 from benison.evaluation.progress import Progress
 from benison.evaluation.provenance import digests_of, model_record, same_models
@@ -250,7 +250,8 @@ class Job:
             hidden = len(outputs["small_slices"]), self.config.options.min_slice_size
             sentences = advice(outputs["metrics"], self.rows, self.missing, *hidden)
             shared = shared_keys(self.config.options.row_key, outputs)
-            self.advice = [*self.words, *sentences, *shared]
+            empty = only_missing(self.dataset, self.columns())
+            self.advice = [*self.words, *sentences, *shared, *empty]
         log(verdict)
         for sentence in self.advice:
             _LOGGER.warning("%s", sentence)

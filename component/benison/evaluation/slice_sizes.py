@@ -18,7 +18,7 @@ from benison.config import (
 )
 from benison.evaluation.api import evaluate
 
-_KEPT = ("column_types", "null_values", "min_slice_size")
+_KEPT = ("column_types", "null_values", "delimiter", "min_slice_size")
 """The options that change which slices there are."""
 
 

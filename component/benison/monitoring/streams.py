@@ -71,7 +71,7 @@ def evaluated_in_periods(
     loaded = EvalConfig.load(config)
     are_made = any(spec.preprocessing_function_names for spec in loaded.model_specs)
     if not are_made and evaluation.get("extractors") is None:
-        rules = Rules(loaded.options.null_values)
+        rules = Rules(loaded.options.null_values, delimiter=loaded.options.delimiter)
         check_time_key(Dataset.open(examples, evaluation.get("format"), rules), time_key)
     return evaluate(examples, in_periods_too(loaded, time_key, bucket), **evaluation)
 

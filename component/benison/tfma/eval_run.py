@@ -29,7 +29,7 @@ _MAPS = (
 # The options and the fields of thresholds that TFMA does not have.
 _OURS = (
     "column_types", "null_values", "analysis_columns", "profile_columns", "confidence", "memory_limit",
-    "row_key", "examples_per_slice",
+    "row_key", "examples_per_slice", "delimiter",
 )  # fmt: skip
 _OF_THRESHOLDS = ("evidence", "weight")
 # What TFMA wraps in a message, because a bare list cannot be unset.
