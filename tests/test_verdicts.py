@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -96,3 +97,28 @@ def test_missing_slice_fails_and_says_so(trips: pa.Table) -> None:
     made = config({"class_name": "AUC", **per_slice}, slices=({}, {"feature_keys": ["hour"]}))
     verdict = benison.evaluate(trips, made).verdict
     assert verdict.reasons == ("No row of the data is in hour=77, so auc has no value there.",)
+
+
+LABELS = [3, 3, 0, 0, 2, 3, 3, 3, 1, 2]
+NONE = [1, 0, 3, 1, 3, 2, 2, 3, 0, 1]  # no rank correlation with the labels, by whole numbers
+
+
+@pytest.mark.parametrize(
+    "name", ["SpearmanCorrelation", "PearsonCorrelation", "KendallTau", "ConcordanceCorrelation"]
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_0_but_for_the_order_of_rows_is_0(name: str, seed: int) -> None:
+    order = np.random.default_rng(seed).permutation(10)
+    rows = {"label": LABELS, "prediction": NONE, "new": LABELS}
+    columns = {column: np.array(values)[order] for column, values in rows.items()}
+    at_0 = config({"class_name": name, "threshold": {"value_threshold": {"lower_bound": 0}}})
+    assert benison.evaluate(pa.table(columns), at_0).verdict.blessed
+    share = {"change_threshold": {"relative": 0.1, "direction": "HIGHER_IS_BETTER"}}
+    made = config({"class_name": name, "threshold": share})
+    old = {**made["model_specs"][0], "name": "old", "is_baseline": True}
+    made["model_specs"] = [
+        {**old, "name": "new", "prediction_key": "new", "is_baseline": False},
+        old,
+    ]
+    (reason,) = benison.evaluate(pa.table(columns), made).verdict.reasons
+    assert "its relative change is undefined because the baseline's is 0" in reason

@@ -25,6 +25,7 @@ from benison.table.slice_columns import QUANTILE, Interval
 REPLICATES = 20
 
 _POISSON_MOST = 12  # a row is drawn more often than that once in ten billion draws
+_ROUNDING = 1e-12  # to which values are the same, however rows are split and ordered
 
 
 class Resampling(abc.ABC):
@@ -214,6 +215,25 @@ class Estimate:
         upper = np.minimum(value + reach, np.maximum(self.high, value))
         df = np.where(np.isnan(error), np.nan, REPLICATES - 1)
         return Interval(lower, upper, error, df, resampling.method)
+
+
+def settled(value: Value, low: float, high: float) -> Value:
+    """A value with 0 in place of what only the order of rows may have put beside it.
+
+    A correlation and other numbers below and above 0 with an upper end are differences of sums. A bound of 0,
+    and a share of such a number, would be judged by their rounding.
+
+    >>> settled(np.array([1e-17, 0.25]), -1, 1)
+    array([0.  , 0.25])
+
+    Args:
+        value: Of a metric.
+        low: The lower end of its range.
+        high: The upper end of its range.
+    """
+    if isinstance(value, dict) or not low < 0 < high < math.inf:
+        return value
+    return np.where(np.abs(value) < _ROUNDING * high, 0.0, value)
 
 
 def _difference(a: Value, b: Value) -> Value:

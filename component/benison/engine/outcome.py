@@ -16,7 +16,7 @@ from benison.config import CrossSlicingSpec, EvalConfig
 from benison.data.batch import Array, Extracts, Index, Mask
 from benison.engine.accumulator import Accumulator, States, check_rows
 from benison.engine.failures import naming
-from benison.engine.intervals import Estimate
+from benison.engine.intervals import Estimate, settled
 from benison.engine.plan import Computation, Plan
 from benison.engine.samplings import PlotSampling, ends_of, interval_of, part_keys
 from benison.engine.views import Average
@@ -243,7 +243,7 @@ class Outcome:
         with np.errstate(all="ignore"), naming([computation.metric]):
             value, resolution = computation.metric.result_and_resolution(*states)
         ends = self.accumulator.plan.ranges.get(computation.key.metric, (-np.inf, np.inf))
-        estimate = Estimate(value, replicates, *ends)
+        estimate = Estimate(settled(value, *ends), replicates, *ends)
         size = len(self.accumulator.table)
         exact = np.broadcast_to(np.asarray(resolution, np.float64), (size,))
         return Row(computation.key, estimate, exact, self.accumulator.evaluated(computation.view))
