@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The columns that are compared only where they are named: ids and times, which always differ."""
+"""The columns that are compared only where they are named: ids, times and counters, which always differ."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from benison.drift.profiles import Column, Numbers, Profile, Texts
+from benison.slicing.bin_edges import DistinctNumbers
 from benison.slicing.periods import are_times
 
 _FEW, _FEW_NUMBERS = 2, 30
@@ -18,6 +19,13 @@ _PAIRS = 3.0
 _REPEATED = 100  # rows, of which one may have a number that another has
 _LARGE, _HUGE = 2.0**40, 2.0**53
 _NARROW = 0.1
+_FEW_BUCKETS = 3
+_LATE = 0.01  # of the rows of a bucket, whose numbers may be those of other buckets
+
+
+def times_of(schema: Iterable[pa.Field]) -> tuple[str, ...]:
+    """The columns of times by their type; those that are texts are known by their values alone."""
+    return tuple(field.name for field in schema if pa.types.is_temporal(field.type))
 
 
 def left_out(
@@ -34,12 +42,45 @@ def left_out(
     return tuple(name for name in names if _is_unlike(reference[name], now[name]))
 
 
+def left_out_over_time(
+    reference: Profile, names: Sequence[str], buckets: Sequence[Profile]
+) -> tuple[str, ...]:
+    """The same of a stream, of which also whole numbers are left out that count up from bucket to bucket.
+
+    Args:
+        reference: The first buckets together.
+        names: The columns.
+        buckets: All that have rows, in the order of time.
+    """
+    unlike = left_out(reference, names)
+    return tuple(n for n in names if n in unlike or _counts_up([of[n] for of in buckets]))
+
+
 def left_out_sentence(names: Sequence[str]) -> str:
     """Which they are, why, and what to do."""
     return (
-        "Left out, as rows have a text or a whole number of their own, as ids are, or the texts are times: "
-        f"{', '.join(names)}. Name a column (-c) to have it compared all the same."
+        "Left out, as rows have a text or a whole number of their own, as ids are, or they are times, or "
+        f"count up with time: {', '.join(names)}. Name a column (-c) to have it compared all the same."
     )
+
+
+def _counts_up(buckets: Sequence[Column]) -> bool:
+    """Whether the whole numbers of each bucket are above those of the one before, as of a day's number."""
+    held = [of for of in buckets if isinstance(of, Numbers) and _rows(of)]
+    if len(held) < max(_FEW_BUCKETS, len(buckets)):
+        return False
+    ends = np.array([_ends(of.distinct) for of in held])
+    are_whole = all((of.distinct.numbers == np.trunc(of.distinct.numbers)).all() for of in held)
+    grows = (ends[1:, 0] >= ends[:-1, 1]) & (ends[1:, 1] > ends[:-1, 1])
+    return are_whole and bool(np.isfinite(ends).all() and grows.all())
+
+
+def _ends(distinct: DistinctNumbers) -> tuple[float, float]:
+    """The least and the largest number but for a few late rows."""
+    below = np.cumsum(distinct.counts)
+    late = int(_LATE * below[-1])
+    low, high = np.searchsorted(below, [late + 1, below[-1] - late])
+    return float(distinct.numbers[low]), float(distinct.numbers[high])
 
 
 def _is_unlike(column: Column, now: Column) -> bool:

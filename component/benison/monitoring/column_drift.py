@@ -11,7 +11,7 @@ from benison.config import Bins, SlicingSpec
 from benison.config.slicing_specs import PERIODS
 from benison.data.dataset import Dataset
 from benison.drift.comparison import DriftCheck, DriftReport, DriftRule
-from benison.drift.left_out import left_out, left_out_sentence
+from benison.drift.left_out import left_out_over_time, left_out_sentence, times_of
 from benison.drift.profiles import Profile, Profiles, merged, profiles_of
 from benison.errors import ConfigError, NothingYetError, suggestion
 from benison.monitoring.alerts import DRIFTED, Alert, MonitorReport
@@ -46,7 +46,8 @@ def monitor_columns(  # noqa: PLR0913 - each by its name
         time_key: The column of times.
         bucket: The period: minute, hour, day, week, month or year.
         columns: Those to watch; by default all numbers and texts, without ids, which are texts or whole
-            numbers that rows of the reference have of their own, and without times.
+            numbers that rows of the reference have of their own, without times, and without whole numbers
+            that count up from bucket to bucket. The report names what is left out.
         reference_buckets: How many of the first buckets are the reference.
         horizon: In buckets, within which
         false_alarms: is the chance of any false alarm, over all columns.
@@ -73,7 +74,10 @@ def monitor_columns(  # noqa: PLR0913 - each by its name
             f"{counted(reference_buckets, bucket)}, so that none is left to be watched. Give later data too, "
             "a smaller reference, or shorter buckets."
         )
-    return _report(by_bucket, known, later, columns is not None, limit)
+    times = (
+        None if columns is not None else tuple(n for n in times_of(dataset.schema) if n != time_key)
+    )
+    return _report(by_bucket, known, later, times, limit)
 
 
 def _checked(bucket: str, reference_buckets: int, horizon: int, false_alarms: float) -> EDetector:
@@ -95,13 +99,18 @@ def _report(
     by_bucket: Mapping[str, Profile],
     known: Sequence[str],
     later: Sequence[str],
-    is_chosen: bool,
+    times: tuple[str, ...] | None,
     limit: EDetector,
 ) -> MonitorReport:
-    """On the columns of the later buckets against those of the known ones; all where they were chosen."""
+    """On the columns of the later buckets against those of the known ones.
+
+    Beside `times` others are left out, where columns were not chosen, which None says.
+    """
     parts: list[Profiles] = [{OVERALL: by_bucket[each]} for each in known]
     profile = reduce(merged, parts)[OVERALL]
-    unnamed = () if is_chosen else left_out(profile, [*profile])
+    unnamed = times or ()
+    if times is not None:
+        unnamed += left_out_over_time(profile, [*profile], [*by_bucket.values()])
     reference = {name: column for name, column in profile.items() if name not in unnamed}
     if not reference:
         raise ConfigError(f"No column is left to be watched. {left_out_sentence(unnamed)}")

@@ -9,14 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from typing import Any, Protocol, TypeAlias
 
-import pyarrow as pa
-
 from benison.config import Bins, EvalConfig, SlicingSpec
 from benison.config.slicing_specs import period_of
 from benison.data.dataset import Dataset
 from benison.drift.comparison import DriftRule
 from benison.drift.drift_sides import Side
-from benison.drift.left_out import left_out
+from benison.drift.left_out import left_out_over_time, times_of
 from benison.drift.profiles import Profile, Profiles, merged, profiles_of
 from benison.errors import BenisonError
 from benison.evaluation.examples import open_examples
@@ -95,7 +93,9 @@ def _linked(alert: Alert, profiles: InBuckets, names: Sequence[str]) -> Alert:
     before, now = (_together(profiles, of) for of in (names[:start], names[start : end + 1]))
     own = {feature for feature, _ in alert.slice_key}
     known = [name for name in before if name in now and name not in own]
-    columns = [name for name in known if name not in left_out(before, known)]
+    every = [profiles[each] for each in names if each in profiles]
+    unlike = left_out_over_time(before, known, every)
+    columns = [name for name in known if name not in unlike]
     if not columns:
         return alert
     rule = DriftRule.of("jensen_shannon", None, 0.99)
@@ -163,8 +163,8 @@ class ProfilesOfRuns:
 
 def columns_of(dataset: Dataset) -> list[str]:
     """The columns that may drift: numbers and texts, and no times, which always do."""
-    kinds = {field.name: field.type for field in dataset.schema}
-    return [name for name in Side(dataset).columns() if not pa.types.is_temporal(kinds[name])]
+    times = times_of(dataset.schema)
+    return [name for name in Side(dataset).columns() if name not in times]
 
 
 def examples_of(result: EvalResult) -> Dataset:
