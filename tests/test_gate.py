@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -344,3 +346,28 @@ def test_the_gate_of_a_finished_output(folder: Path) -> None:
     assert Path("ci/out.md").read_bytes() == page + b"\n" + page
     assert run("gate", "nowhere") == 2
     assert suite().find("testcase/error").text == "There is no result at nowhere."
+
+
+def test_a_terminal_says_which_checks_are_undecided_and_what_could_decide_them(
+    folder: Path,
+) -> None:
+    rng, rows = np.random.default_rng(0), 200
+    labels = rng.integers(0, 2, rows)
+    scores = np.where(rng.random(rows) < 0.1, 1 - labels, labels).astype(float)
+    slices = np.arange(rows) % 8
+    pq.write_table(pa.table({"label": labels, "prediction": scores, "hour": slices}), "few.parquet")
+    bound = {"value_threshold": {"lower_bound": 0.93}, "evidence": "worse"}
+    metric = {"class_name": "BinaryAccuracy", "threshold": bound}
+    by_hour = config(metric, slices=[{}, {"feature_keys": ["hour"]}])
+    Path("eval.json").write_text(json.dumps(by_hour))
+    done = CliRunner().invoke(
+        app, ["evaluate", "-e", "few.parquet", "-c", "eval.json", "-o", "few"]
+    )
+    lines = done.output.splitlines()
+    assert lines[0].startswith("BLESSED: all 9 checks are undecided")
+    assert [line.startswith("  ? binary_accuracy of ") for line in lines[1:6]] == [True] * 5
+    assert any(
+        re.search(r"undecided; .* cannot tell whether .*, about [\d,]+ could", line)
+        for line in lines[1:6]
+    )
+    assert lines[6] == "  ... and 4 more are undecided in checks.parquet"

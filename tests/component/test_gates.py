@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -138,6 +139,32 @@ def test_a_correction_is_that_of_its_name(correction: str) -> None:
     expected = known[correction]
     assert table["p_adjusted"].to_numpy() == pytest.approx(expected)
     assert [o == "fail" for o in table["outcome"].to_pylist()] == [*(expected <= 0.05)]
+
+
+@pytest.mark.parametrize("correction", ["holm", "bh"])
+def test_what_a_correction_leaves_undecided_says_what_that_asks_for(correction: str) -> None:
+    """A p-value just below what is asked for would be shown worse, and one just above it would not."""
+    rng = np.random.default_rng(1)
+    lost = rng.integers(20, 60, 100)
+    sample = Sample(np.full(100, 3000), np.full(100, 2700), np.full(100, 25), lost)
+    verdict = judge(sample.paired, sample.total, fall(0.0), correction=correction)
+    adjusted = {"holm": lambda p: np.array(holm(p)), "bh": stats.false_discovery_control}
+    p = verdict.table["p_value"].to_numpy()
+    open_ = [i for i, c in enumerate(verdict.checks) if c.outcome == "undecided" and c.change < 0]
+    assert {i for i, c in enumerate(verdict.checks) if np.isfinite(c.p_asked)} == {*open_}
+    for i in open_:
+        for factor, is_shown in ((1 - 1e-9, True), (1 + 1e-9, False)):
+            instead = p.copy()
+            instead[i] = verdict.checks[i].p_asked * factor
+            assert (adjusted[correction](instead)[i] <= 0.05) is np.bool_(is_shown)
+    alone = [verdict.checks[i] for i in open_ if p[i] <= 0.05]
+    assert alone
+    for check in alone:
+        assert re.search(
+            r"undecided; 3,000 examples show that it fell where it is looked at alone, p = [\d.]+, but over all "
+            rf"100 checks the correction asks for p = {check.p_asked:.2g}; about [\d,]+ could\.$",
+            check.reason,
+        )
 
 
 def test_undecided_checks_bless_and_are_counted() -> None:
@@ -297,7 +324,12 @@ def test_each_of_several_looks_has_its_share() -> None:
     p = stats.norm.sf(17 / np.sqrt(67))
     assert 0.05 / 20 < p < 0.05
     assert judge(sample.paired, sample.total, fall(0.0)).status == "not_blessed"
-    assert judge(sample.paired, sample.total, fall(0.0), looks={"most": 20}).status == "blessed"
+    shared = judge(sample.paired, sample.total, fall(0.0), looks={"most": 20})
+    assert shared.status == "blessed"
+    assert (
+        "but the candidates or gates that share its false alarms leave it p = 0.0025"
+        in shared.checks[0].reason
+    )
 
 
 ONE = {"value_threshold": {"lower_bound": 0.5}}

@@ -100,7 +100,7 @@ def _check(row: Mapping[str, Any], level: float) -> dict[str, Any]:
     changed = ", ".join(
         filter(None, (row["feature"], row["detail"] if row["count"] is None else ""))
     )
-    undefined = ("baseline", "change", "detectable", "passing")
+    undefined = ("baseline", "change", "p_asked", "detectable", "passing")
     return {
         **{name: row[name] for name in ("model", "output", "side", "bound", "value", "outcome")},
         **{name: row[name] for name in ("lower", "upper")},

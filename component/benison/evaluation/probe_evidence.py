@@ -41,14 +41,14 @@ class ProbeEvidence:
 
     def words(self, rows: int) -> str:
         """The end of a sentence."""
+        over = self.family_size or 0
+        adjusted = f", {self.p_adjusted:.2g} over {over:,} checks" if over > 1 else ""
+        odds = f"p = {self.p_value:.2g}{adjusted}"
         if self.zone == UNDECIDED:
             could = self.needed_examples
             more = "" if could is None else f", {rows_text(could)} could"
-            return f": undecided; {rows:,} rows cannot tell{more}"
-        shown = "shown worse" if self.zone == SHOWN_WORSE else "shown to be within"
-        over = self.family_size or 0
-        adjusted = f", {self.p_adjusted:.2g} over {over:,} checks" if over > 1 else ""
-        return f": {shown}, p = {self.p_value:.2g}{adjusted}"
+            return f": undecided; {rows:,} rows cannot tell{f' ({odds})' if adjusted else ''}{more}"
+        return f": {'shown worse' if self.zone == SHOWN_WORSE else 'shown to be within'}, {odds}"
 
 
 def evidence_of(

@@ -138,7 +138,7 @@ def _check(
     row: dict[str, Any], options: WeakSliceOptions, about: SearchedTarget | None = None
 ) -> dict[str, Any]:
     """A row without outcome and sentence; a slice's own fields are in `row`."""
-    unknown = ("p_value", "detectable", "passing", "baseline", "change")
+    unknown = ("p_value", "p_asked", "detectable", "passing", "baseline", "change")
     return {
         **{name: row[name] for name in ("model", "output", "slice", "slice_key")},
         **dict.fromkeys(("dataset", "variant", "sub_key", "aggregation", "zone"), ""),

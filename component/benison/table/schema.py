@@ -77,7 +77,7 @@ CHECKS_SCHEMA = pa.schema(
         *map(_text, ("metric", "kind", "check", "side")),
         *map(_number, ("bound", "value", "lower", "upper", "baseline", "change")),
         *map(_text, ("outcome", "evidence", "zone")),
-        *map(_number, ("p_value", "p_adjusted")),
+        *map(_number, ("p_value", "p_adjusted", "p_asked")),
         pa.field("family_size", pa.int64()),
         _number("detectable"),
         pa.field("needed_examples", pa.int64()),
@@ -96,9 +96,10 @@ interval of what is judged, the value or the change, in its unit, of the confide
 sentence where the numbers do not make it.
 
 Where there is evidence: `zone` is what the sample shows; `p_value` and `p_adjusted` are how often it would by
-chance, the latter over all `family_size` checks. `detectable` is the fall (of a bound from above the rise)
-that 80 % of such samples show, of a value the distance from its bound. By `needed_examples` rows the measured
-distance could be told. With `passing` as its bound a check that failed would have passed.
+chance, the latter over all `family_size` checks. `p_asked` is the p-value by which what is undecided beyond
+its bound would be shown, with all others as they are. `detectable` is the fall (of a bound from above the
+rise) that 80 % of such samples show, of a value the distance from its bound. By `needed_examples` rows the
+measured distance could be told. With `passing` as its bound a check that failed would have passed.
 """
 
 

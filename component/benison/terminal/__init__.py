@@ -21,7 +21,7 @@ from benison.lineage.sink import Blessing, Node
 from benison.results.result import EvalResult
 from benison.results.written_tables import CHECKS
 from benison.table.words import shortened
-from benison.validation.terms import FAIL
+from benison.validation.terms import FAIL, UNDECIDED
 from benison.validation.ungated import ORDER
 from benison.validation.verdict import BLESSED, NOT_BLESSED, Verdict
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _COLOURS = {BLESSED: "bold green", NOT_BLESSED: "bold red"}
 _SHOWN_REASONS = 20
+_SHOWN_UNDECIDED = 5
 _LONG = 1_000
 _LONG_REASONS = 3
 _LOG_SECONDS = 10.0
@@ -136,9 +137,21 @@ def verdict(result: EvalResult, console: Console | None = None) -> None:
         out.print(f"  [red]✗[/red] {plain(reason, _LONG)}")
     if judged.counts[FAIL] > _SHOWN_REASONS:
         out.print(f"  ... and {judged.counts[FAIL] - _SHOWN_REASONS:,} more{_where(result)}")
+    if not judged.counts[FAIL]:
+        _undecided(out, result)
     _ungated(out, judged)
     for sentence in result.manifest.get("advice", ()):
         out.print(f"  [yellow]![/yellow] {plain(sentence, _LONG)}")
+
+
+def _undecided(out: Console, result: EvalResult) -> None:
+    """Print what the rows cannot tell, and what could; of many checks those that look worst."""
+    judged: Verdict = result.verdict
+    for check in judged.of_outcome(UNDECIDED, most=_SHOWN_UNDECIDED):
+        out.print(f"  [yellow]?[/yellow] {plain(check.reason, _LONG)}")
+    left = judged.counts[UNDECIDED] - _SHOWN_UNDECIDED
+    if left > 0:
+        out.print(f"  ... and {left:,} more are undecided{_where(result)}")
 
 
 def _ungated(out: Console, judged: Verdict) -> None:

@@ -37,6 +37,8 @@ class CheckFacts:
     zone: str
     p_value: float
     p_adjusted: float
+    p_asked: float
+    """The p-value by which what is undecided beyond its bound would be shown, with all others as they are."""
     family_size: int | None
     detectable: float
     needed_examples: int | None

@@ -267,6 +267,7 @@ class Family:
         numbers = {
             "p_value": p,
             "p_adjusted": adjusted,
+            "p_asked": self._asked(gated, zone),
             "detectable": self._detectable(gated),
             "passing": self._passing(gated, outcome, zone),
         }
@@ -299,6 +300,16 @@ class Family:
         if self._correction == BENJAMINI_HOCHBERG:
             return alpha * max(int(self._rejected.sum()), 1) / max(self.size, 1)
         return alpha
+
+    def _asked(self, gated: Gated, zone: Words) -> Array:
+        """The p-values by which what is undecided beyond its bound would be shown, all others as they are."""
+        alpha = self._alpha
+        if self._correction == HOLM:
+            alpha *= gated.weight / max(float(self._weights[~self._rejected].sum()), gated.weight)
+        elif self._correction == BENJAMINI_HOCHBERG:
+            alpha *= (int(self._rejected.sum()) + 1) / max(self.size, 1)
+        is_beyond = (zone == UNDECIDED) & (gated.judged.outcome == FAIL)
+        return np.where(is_beyond & (gated.evidence == WORSE), alpha, np.nan)
 
     def _detectable(self, gated: Gated) -> Array:
         reached = detectable(gated.std_error, self._first_alpha(gated))

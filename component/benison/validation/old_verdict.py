@@ -22,7 +22,7 @@ from benison.validation.terms import (
 )
 
 _CHANGES = {"absolute change": CHANGE_ABSOLUTE, "relative change": CHANGE_RELATIVE}
-_UNKNOWN = ("p_value", "p_adjusted", "detectable", "passing", "level")
+_UNKNOWN = ("p_value", "p_adjusted", "p_asked", "detectable", "passing", "level")
 _OTHERS = {"missing": MISSING, "small slices": SMALL_SLICES}
 
 

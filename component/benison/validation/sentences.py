@@ -115,10 +115,23 @@ def _cannot_tell(check: CheckFacts) -> str:
             f"{rows} do not tell how far it may be from the true one, as where none differ or of a class, "
             f"clusters or row keys too few are there, and so not whether {what}"
         )
+    if check.p_asked < check.p_value <= 1 - _level(check):
+        return _corrected(check, what)
     if check.needed_examples is not None:
         return f"{rows} cannot tell whether {what}, {rows_text(check.needed_examples)} could"
     near = ", and it is so near the bound that more may not either" if _is_near(check) else ""
     return f"{rows} cannot tell whether {what}{near}"
+
+
+def _corrected(check: CheckFacts, what: str) -> str:
+    """What the rows would tell of one check alone, and what is asked for over all."""
+    checks = check.family_size or 1
+    over = f"over all {checks:,} checks the correction asks for"
+    if checks == 1:
+        over = "the candidates or gates that share its false alarms leave it"
+    more = "" if check.needed_examples is None else f"; {rows_text(check.needed_examples)} could"
+    alone = f"show that {what} where it is looked at alone, p = {check.p_value:.2g}"
+    return f"{_rests_on(check)} {alone}, but {over} p = {check.p_asked:.2g}{more}"
 
 
 def _is_near(check: CheckFacts) -> bool:
@@ -192,8 +205,11 @@ def _sureness(check: CheckFacts) -> str:
         return examples
     of = " of the change" if check.is_change else ""
     low, high = (_amount(check, "{:.4g}".format, end) for end in (check.lower, check.upper))
-    level = 95.0 if math.isnan(check.level) else 100 * check.level
-    return f"{level:.4g} % interval{of} {low} to {high}, {examples}"
+    return f"{100 * _level(check):.4g} % interval{of} {low} to {high}, {examples}"
+
+
+def _level(check: CheckFacts) -> float:
+    return 0.95 if math.isnan(check.level) else check.level
 
 
 def _discordant(check: CheckFacts) -> str:
