@@ -260,13 +260,50 @@ def test_promote_asks_for_the_evidence_of_the_metric(
     row = {"slice": "zip=01002", "slice_key": pairs, "loss": "change"}
     wanted = promotion.threshold_of(row, True, None, None)
     text = json.dumps(made)
-    written, threshold = promotion.promoted(text, ending == "json", row, "BinaryAccuracy", wanted)
-    change = threshold["change_threshold"]
-    assert {"absolute": change["absolute"], "evidence": threshold["evidence"]} == added
-    read = YAML_READER.load(written)["eval_config"]
-    (entry,) = read["metrics_specs"][0]["metrics"][0]["per_slice_thresholds"]
-    assert entry["threshold"] == threshold
-    assert "metrics_specs" not in YAML_READER.load(written)
+    made = promotion.promoted(text, ending == "json", row, "BinaryAccuracy", wanted)
+    change = made.threshold["change_threshold"]
+    assert {"absolute": change["absolute"], "evidence": made.threshold["evidence"]} == added
+    read = YAML_READER.load(made.text)["eval_config"]
+    assert {"feature_values": {"zip": "01002"}} in read["slicing_specs"]
+    own = read["metrics_specs"][0]["metrics"][0].get("per_slice_thresholds", [])
+    is_gate = gate is not None and gate["evidence"] == "not_worse"  # which is on every slice
+    assert [entry["threshold"] for entry in own] == ([] if is_gate else [made.threshold])
+    assert made.is_own is not is_gate
+    assert "metrics_specs" not in YAML_READER.load(made.text)
+
+
+def test_promote_says_which_thresholds_hold_and_judges_by_none_of_them_twice(
+    parquet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config_file, general = tmp_path / "eval.json", {"value_threshold": {"lower_bound": 0.55}}
+    metric = {"class_name": "BinaryAccuracy", "threshold": general}
+    searched = {**config("error"), "metrics_specs": [{"metrics": [metric]}]}
+    config_file.write_text(json.dumps(searched))
+    found = benison.evaluate(parquet, config_file, output=tmp_path / "out").weak_slices
+    first, second = found["slice"].to_pylist()[:2]
+    asked = (
+        "promote",
+        str(tmp_path / "out"),
+        "--metric",
+        "BinaryAccuracy",
+        "--config",
+        str(config_file),
+    )
+
+    def judged(slice_: str) -> list[float]:
+        """The bounds by which a slice is judged."""
+        checks = benison.evaluate(parquet, config_file).verdict.checks
+        return [c.bound for c in checks if c.slice == slice_ and c.metric == "binary_accuracy"]
+
+    command(*asked, "--slice", first, "--lower-bound", "0.55")
+    assert "There as in others this must hold: lower_bound: 0.55." in capsys.readouterr().out
+    assert judged(first) == [0.55]
+    command(*asked, "--slice", first, "--lower-bound", "0.55", code=2)
+    assert "with this threshold already" in capsys.readouterr().err
+    command(*asked, "--slice", second, "--lower-bound", "0.5")
+    expected = "There this must hold: lower_bound: 0.5; and as in others: lower_bound: 0.55."
+    assert expected in capsys.readouterr().out
+    assert sorted(judged(second)) == [0.5, 0.55]
 
 
 def test_promote_says_what_there_is(

@@ -118,7 +118,7 @@ def test_a_promoted_slice_changes_no_other_line() -> None:
     pairs = [{"feature": "hour", "value": "5", "type": "int"}]
     row = {"slice": "hour=5", "slice_key": pairs, "loss": "change"}
     wanted = promotion.threshold_of(row, True, None, None)
-    written, _ = promotion.promoted(BLOCK, False, row, "BinaryAccuracy", wanted)
+    written = promotion.promoted(BLOCK, False, row, "BinaryAccuracy", wanted).text
     lines = [line for line in difflib.ndiff(BLOCK.splitlines(), written.splitlines())]
     assert not [line for line in lines if line.startswith(("- ", "? "))]
     assert len([line for line in lines if line.startswith("+ ")]) > 5

@@ -66,15 +66,16 @@ def promote(  # noqa: PLR0913, PLR0917 - one parameter an option
             )
         EvalConfig.load(path)  # says what is wrong with it
         known = as_text(read_file(path), path)
-        text, threshold = promoted(known, is_json, rows[slice_], metric, threshold)
+        made = promoted(known, is_json, rows[slice_], metric, threshold)
         try:
-            write_whole(path, text.encode())
+            write_whole(path, made.text.encode())
         except OSError as error:
             raise OutputError(f"{config} cannot be written: {error.strerror or error}.") from error
     if as_json:
-        print(json.dumps({"ok": True, "config": config, "slice": slice_, "threshold": threshold}))
+        document = {"threshold": made.threshold, "others": made.others}
+        print(json.dumps({"ok": True, "config": config, "slice": slice_, **document}))
     else:
-        print(f"{config}: {{{slice_}}} is judged by {metric} from now on.")
+        print(f"{config}: {{{slice_}}} is judged by {metric} from now on. {made.sentence}")
 
 
 def _is_better_when_high(result: EvalResult, metric: str) -> bool | None:

@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic.alias_generators import to_camel
 
 from benison.config import (
     Bins,
+    CrossSliceMetricThreshold,
     EvalConfig,
     MetricConfig,
     MetricsSpec,
@@ -22,6 +24,7 @@ from benison.config import (
     yaml_text,
 )
 from benison.config.fields import NOT_WORSE, POINT, WORSE
+from benison.config.plain import Loc
 from benison.config.text_forms import unwrapped
 from benison.config.weak_slice_options import CHANGE
 from benison.errors import BenisonError, ConfigError, suggestion
@@ -29,11 +32,54 @@ from benison.metrics import from_config
 
 _BIN = "bin"
 
+Slices: TypeAlias = "tuple[SlicingSpec, ...] | None"
+"""Those that a threshold is on; None is every slice."""
+Threshold: TypeAlias = "tuple[Slices, MetricThreshold]"
+
+
+@dataclasses.dataclass(frozen=True)
+class Promotion:
+    """A config that judges a slice."""
+
+    text: str
+    threshold: dict[str, Any]
+    """What must hold there, as a `MetricThreshold` has it."""
+    others: tuple[dict[str, Any], ...]
+    """What must hold there too, as it must in more slices."""
+    is_own: bool
+    """Whether the threshold is of this slice alone; else it holds in more, and was there already."""
+
+    @property
+    def sentence(self) -> str:
+        """Which thresholds hold in the slice."""
+        if not self.is_own:
+            return f"There as in others this must hold: {_words(self.threshold)}."
+        if not self.others:
+            return f"There this must hold: {_words(self.threshold)}."
+        also = "; ".join(map(_words, self.others))
+        return f"There this must hold: {_words(self.threshold)}; and as in others: {also}."
+
+
+def _words(threshold: Mapping[str, Any]) -> str:
+    """A threshold as a config has it, in one line.
+
+    >>> _words({"value_threshold": {"lower_bound": 0.8}, "evidence": "worse"})
+    'lower_bound: 0.8, evidence: worse'
+    """
+    bounds = [threshold.get(f"{of}_threshold") or {} for of in ("value", "change")]
+    shown = {k: v for each in bounds for k, v in each.items() if k != "direction"}
+    evidence = threshold.get("evidence", POINT)
+    shown |= {} if evidence == POINT else {"evidence": evidence}
+    return ", ".join(f"{name}: {value}" for name, value in shown.items())
+
 
 def promoted(
     text: str, is_json: bool, row: Mapping[str, Any], metric: str, threshold: Mapping[str, Any]
-) -> tuple[str, dict[str, Any]]:
-    """The text of a config with one more slice and a threshold on it, and that; all other lines stay.
+) -> Promotion:
+    """A config with one more slice and a threshold on it; all other lines stay.
+
+    A threshold that holds in more slices, as one on every slice, holds in this one too. Where it is the one
+    that is asked for, the slice needs none of its own.
 
     The threshold asks for the evidence that those on the metric ask for, and one on a change for some in any
     case: in a slice that has not changed half of all samples show a fall.
@@ -52,33 +98,45 @@ def promoted(
     added = _add(data, row, metric, threshold)
     written = text_edits.edited(text, data, is_json)
     EvalConfig.load(yaml_text.parse(written))
-    return written, added
+    return dataclasses.replace(added, text=written)
 
 
 def _add(
     whole: dict[str, Any], row: Mapping[str, Any], metric: str, threshold: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Change the plain data of a config in place; the threshold that it has now."""
+) -> Promotion:
+    """Change the plain data of a config in place."""
     data = unwrapped(whole)
     specs = _list(data, "slicing_specs")
     if not specs:
         specs.append({})  # Overall, which is meant where none are given
     spec, named = slicing_specs_of(row)
     known = [SlicingSpec(**each) for each in specs]
-    if not any(each.includes(named) for each in known):
+    is_new = not any(each.includes(named) for each in known)
+    if is_new:
         specs.append(spec.model_dump(mode="json", exclude_defaults=True))
     chosen, judged = _metric(data, metric)
-    shown = named.model_dump(mode="json", exclude_defaults=True)
-    made = _with_evidence(threshold, judged)
-    entry: dict[str, Any] = {"slicing_specs": [shown], "threshold": made}
-    thresholds = _list(chosen, "per_slice_thresholds")
-    added = PerSliceMetricThreshold(**entry)
-    if any(PerSliceMetricThreshold(**each) == added for each in thresholds):
-        raise ConfigError(
-            f"The config judges {{{named}}} by {metric} with this threshold already, and stays as it is."
-        )
-    thresholds.append(entry)
-    return made
+    made = _with_evidence(threshold, [threshold for _, threshold in judged])
+    holding = [each for slices, each in judged if _holds_in(slices, named)]
+    same_weight = [each.model_copy(update={"weight": 1.0}) for each in holding]
+    if MetricThreshold(**made) in same_weight:
+        if not is_new:
+            raise ConfigError(
+                f"The config judges {{{named}}} by {metric} with this threshold already, and stays as it is."
+            )
+        return Promotion("", made, (), is_own=False)
+    entry = {"slicing_specs": [_plain(named)], "threshold": made}
+    _list(chosen, "per_slice_thresholds").append(entry)
+    return Promotion("", made, tuple(map(_plain, holding)), is_own=True)
+
+
+def _plain(part: Any) -> dict[str, Any]:
+    fields: dict[str, Any] = part.model_dump(mode="json", exclude_defaults=True)
+    return fields
+
+
+def _holds_in(slices: Slices, named: SlicingSpec) -> bool:
+    """Whether a threshold holds in a slice too: it is on all, or on specs of which one includes it."""
+    return slices is None or any(each.includes(named) for each in slices)
 
 
 def _with_evidence(
@@ -109,7 +167,7 @@ def _list(data: dict[str, Any], field: str) -> list[Any]:
     return values
 
 
-def _metric(data: dict[str, Any], metric: str) -> tuple[dict[str, Any], list[MetricThreshold]]:
+def _metric(data: dict[str, Any], metric: str) -> tuple[dict[str, Any], list[Threshold]]:
     """The metric of that class or name, and what is on it; a mere class becomes a mapping."""
     names: list[str] = []
     for spec in _list(data, "metrics_specs"):
@@ -124,11 +182,26 @@ def _metric(data: dict[str, Any], metric: str) -> tuple[dict[str, Any], list[Met
     raise ConfigError(f"The config has no metric {metric!r}. {suggestion(metric, names)}")
 
 
-def _thresholds(spec: Mapping[str, Any], i: int, names: Sequence[str]) -> Iterator[MetricThreshold]:
+def _thresholds(spec: Mapping[str, Any], i: int, names: Sequence[str]) -> Iterator[Threshold]:
     """What is on the metric with a number, there or by its name."""
-    for loc, threshold in MetricsSpec(**spec).located_thresholds():
+    read = MetricsSpec(**spec)
+    for loc, threshold in read.located_thresholds():
         if loc[:2] == ("metrics", i) or loc[1] in names:
-            yield threshold
+            yield _slices_of(read, loc), threshold
+
+
+def _slices_of(spec: MetricsSpec, loc: Loc) -> Slices:
+    """The slices of the threshold at a place; comparisons of slices are none."""
+    part: Any = spec
+    for step in loc[:-1]:
+        part = (
+            part[step]
+            if isinstance(step, int) or isinstance(part, Mapping)
+            else getattr(part, step)
+        )
+    if isinstance(part, PerSliceMetricThreshold):
+        return part.slicing_specs
+    return () if isinstance(part, CrossSliceMetricThreshold) else None
 
 
 def _names(metric: MetricConfig) -> Iterator[str]:
