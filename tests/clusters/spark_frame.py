@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a user does with a DataFrame of Spark's: MASTER DATA CONFIG OUTPUT [KEY=VALUE ...]."""
+"""What a user does with a DataFrame of Spark's: MASTER DATA CONFIG MODEL [KEY=VALUE ...]."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import benison
 import benison.spark
 
 
-def main(master: str, data: str, config: str, output: str, *settings: str) -> None:
+def main(master: str, data: str, config: str, model: str, *settings: str) -> None:
     """Evaluate a table in nine partitions, of which at least one is empty."""
     builder = SparkSession.builder.master(master)
     for setting in settings:
@@ -24,7 +24,9 @@ def main(master: str, data: str, config: str, output: str, *settings: str) -> No
     vector = array_to_vector(array(col("prediction")))  # as Spark's models give them
     spread = frame.repartition(9, col("hour")).withColumn("probability", vector)
     folder = Path(__file__).parent
-    benison.spark.evaluate(spread, config, output=output, module_path=folder)
+    benison.spark.evaluate(
+        spread, config, model=model or None, output="out", trust_pickle=True, module_path=folder
+    )
 
 
 if __name__ == "__main__":

@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import joblib
 import pyarrow as pa
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 import benison
 from tests.clusters.runners import (
@@ -108,6 +110,27 @@ def test_every_metric_is_the_same_on_a_runner(
     code, words = evaluated(made, tmp_path, runner)
     assert code == 0, words[-4_000:]
     same_results(benison.evaluate(data, made), benison.load_result(tmp_path / "out"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runner", ["spark", "flink"], indirect=True)
+def test_a_model_is_called_by_the_workers(runner: Runner, data: str, tmp_path: Path) -> None:
+    made = with_model(tmp_path / "model.joblib")
+    arguments = command(made, tmp_path, runner)
+    arguments[4:4] = ["--model", "model.joblib", "--trust-pickle"]
+    subprocess.run(arguments, cwd=tmp_path, env=environment(runner.installed), check=True)
+    expected = benison.evaluate(data, made, model=tmp_path / "model.joblib", trust_pickle=True)
+    same_results(expected, benison.load_result(tmp_path / "out"))
+
+
+def with_model(path: Path) -> dict[str, Any]:
+    """Save a model of two columns; the config that calls it."""
+    frame = taxi_like(500).select(["hour", "weight", "label"]).to_pandas()
+    model = LogisticRegression().fit(frame[["hour", "weight"]], frame["label"])
+    joblib.dump(model, path)
+    made = config("AUC", "ExampleCount", slices=HOURS)
+    made["model_specs"] = [{"label_key": "label", "feature_keys": ["hour", "weight"]}]
+    return made
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ import pytest
 import benison
 from benison.output.blessing import verify
 from tests.clusters.runners import Runner, environment, python, spark
-from tests.clusters.test_runners import HERE, HOURS, check_installed
+from tests.clusters.test_runners import HERE, HOURS, check_installed, with_model
 from tests.conftest import config, taxi_like
 from tests.test_evaluation import catalogue, same_results, split
 
@@ -35,11 +35,13 @@ def data(tmp_path: Path) -> str:
     return split(trips.append_column("row", pa.array(range(2_000))), tmp_path / "data", 2)
 
 
-def evaluated(made: dict[str, Any], data: str, folder: Path, runner: Runner) -> tuple[int, str]:
+def evaluated(
+    made: dict[str, Any], data: str, folder: Path, runner: Runner, model: str = ""
+) -> tuple[int, str]:
     """The exit code of a program with a DataFrame of the data, and what it says."""
     (folder / "config.json").write_text(json.dumps(made), encoding="utf-8")
     where, *settings = [option.partition("=")[2] for option in runner.options[3:]]
-    program = (python(), str(HERE / "spark_frame.py"), where, data, "config.json", "out")
+    program = (python(), str(HERE / "spark_frame.py"), where, data, "config.json", model)
     run = subprocess.run(
         [*program, *settings],
         cwd=folder,
@@ -61,6 +63,15 @@ def test_a_data_frame_has_the_numbers_of_its_files(
     assert code == 0, words[-4_000:]
     same_results(benison.evaluate(data, made), benison.load_result(tmp_path / "out"))
     assert verify(tmp_path / "out")["rows"] == 2_000
+
+
+@pytest.mark.slow
+def test_a_model_is_called_where_the_rows_are(master: Runner, data: str, tmp_path: Path) -> None:
+    made, path = with_model(tmp_path / "model.joblib"), str(tmp_path / "model.joblib")
+    code, words = evaluated(made, data, tmp_path, master, path)
+    assert code == 0, words[-4_000:]
+    expected = benison.evaluate(data, made, model=path, trust_pickle=True)
+    same_results(expected, benison.load_result(tmp_path / "out"))
 
 
 @pytest.mark.slow
