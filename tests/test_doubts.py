@@ -72,3 +72,14 @@ def test_two_models_of_one_column_are_spoken_of(caplog: pytest.LogCaptureFixture
     bounds = {"change_threshold": {"absolute": -0.1, "direction": "HIGHER_IS_BETTER"}}
     models = {"name": "new"}, {"name": "old", "is_baseline": True}
     assert "are read from one column, 'p'" in said(config(*models, threshold=bounds), caplog)
+
+
+@pytest.mark.parametrize("of", [["a"], ["a", "b"], []])
+def test_a_candidate_without_thresholds_is_spoken_of(
+    of: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    made = config({"name": "a"}, {"name": "b"}, threshold={"value_threshold": {"lower_bound": 0}})
+    made["metrics_specs"][0]["model_names"] = of
+    made["metrics_specs"].append({"metrics": [{"class_name": "MeanPrediction"}]})
+    sentence = "No threshold is on the model b, so the verdict says nothing of it."
+    assert (sentence in said(made, caplog)) == (of == ["a"])

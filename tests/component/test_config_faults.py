@@ -245,6 +245,10 @@ FAULTS: list[tuple[Any, str, str]] = [
      "model_specs[1].is_baseline", "'a' is the baseline already; there can be one."),
     ({"model_specs": TWO, "metrics_specs": [{"model_names": ["a", "c"]}]}, "metrics_specs[0].model_names[1]",
      "no model is named 'c'. There are: a, b."),
+    ({"model_specs": [{"name": "a"}, {"name": "b", "is_baseline": True}],
+      "metrics_specs": [{"model_names": ["b"], "thresholds": {"auc": SHOWN}, "metrics": [{"class_name": "AUC"}]}]},
+     "metrics_specs[0].model_names", "the thresholds are on the baseline 'b' alone, and judge candidates; name one of "
+     "these, or take out the thresholds."),
     ({"model_specs": [{"label_keys": {"ctr": "x"}}], "metrics_specs": [{"output_names": ["crt"]}]},
      "metrics_specs[0].output_names[0]", "no model has keys for the output 'crt'. Did you mean 'ctr'?"),
     ({"metrics_specs": [{"output_weights": {"ctr": 1}}]}, "metrics_specs[0].output_weights.ctr",

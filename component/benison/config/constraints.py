@@ -29,6 +29,7 @@ def disagreements(config: EvalSpecs) -> Iterator[Fault]:
     yield from _conditions(config)
     for i, spec in enumerate(config.metrics_specs):
         faults = [*_names(spec, config), *_output_weights(spec), *_repeated_metrics(spec)]
+        faults += _of_no_candidate(spec, config)
         faults += [*_slices(spec, config), *_crossed(spec, config), *_evidence(spec, config)]
         for fault in faults:
             yield fault._replace(loc=("metrics_specs", i, *fault.loc))
@@ -95,6 +96,18 @@ def _names(spec: MetricsSpec, config: EvalSpecs) -> Iterator[Fault]:
         ):  # without keys by output, only the model knows its outputs
             text = f"no model has keys for the output {name!r}. {suggestion(name, outputs)}"
             yield Fault(("output_names", j), text, rests_on=(("model_specs",),))
+
+
+def _of_no_candidate(spec: MetricsSpec, config: EvalSpecs) -> Iterator[Fault]:
+    """Thresholds that would judge the baseline alone, and so nothing."""
+    named = [model for model in config.model_specs if model.name in spec.model_names]
+    is_judged = len(config.model_specs) == 1 or not all(model.is_baseline for model in named)
+    if named and not is_judged and any(spec.all_thresholds()):
+        text = (
+            f"the thresholds are on the baseline {named[0].name!r} alone, and judge candidates; name one of "
+            f"these, or take out the thresholds."
+        )
+        yield Fault(("model_names",), text)
 
 
 def _output_weights(spec: MetricsSpec) -> Iterator[Fault]:

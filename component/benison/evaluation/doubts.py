@@ -22,6 +22,7 @@ def doubts(plan: Plan, called: Container[str]) -> list[str]:
                 *_against_direction(plan, known),
                 *_labels_as_predictions(plan.config, called),
                 *_same_predictions(plan.config, called),
+                *_not_judged(plan.config),
             ]
         )
     )
@@ -62,6 +63,19 @@ def _same_predictions(config: EvalConfig, called: Container[str]) -> Iterator[st
         if theirs and columns.get(spec.name) == theirs:
             named = ", ".join(repr(column) for column in theirs.values())
             yield f"{_named(spec)} and the baseline are read from one column, {named}: no change can be seen."
+
+
+def _not_judged(config: EvalConfig) -> Iterator[str]:
+    """Of a candidate beside others that are judged."""
+    judged = {
+        name
+        for spec in config.metrics_specs
+        if any(spec.all_thresholds())
+        for name in spec.model_names
+    }
+    for spec in config.candidate_specs:
+        if judged and spec.name not in judged:
+            yield f"No threshold is on {_named(spec)}, so the verdict says nothing of it."
 
 
 def _read(config: EvalConfig, called: Container[str]) -> Iterator[tuple[ModelSpec, dict[str, str]]]:
