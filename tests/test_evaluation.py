@@ -309,7 +309,7 @@ def test_ratios_of_slices_have_thresholds_of_their_own(trips: pa.Table) -> None:
     result = benison.evaluate(trips, made)
     ratio = result.value("auc", slice="hour=1") / result.value("auc", slice="hour=2")
     assert result.value("auc_ratio", slice="hour=1 vs hour=2") == ratio
-    assert [check.name for check in result.verdict.checks] == ["auc_ratio"] * 2
+    assert [check.name for check in result.verdict.checks] == ["ratio of auc"] * 2
     assert [check.outcome for check in result.verdict.checks] == ["pass"] * 2
 
 
