@@ -20,6 +20,7 @@ from benison.table.key import CHANGE, Key
 from benison.table.slice_columns import Interval
 
 if TYPE_CHECKING:
+    from benison.evidence.cell_errors import CellsEstimator
     from benison.evidence.point_limits import PointLimits
 
 
@@ -46,8 +47,37 @@ class Sampling:
         }
 
 
+@dataclasses.dataclass(frozen=True)
+class ListSampling(Sampling):
+    """How the errors of all numbers of a list are known, of which each is at a threshold of its own.
+
+    The key is that of the first.
+    """
+
+    estimator: CellsEstimator
+    keys: tuple[Key, ...] = ()
+    places: tuple[int, ...] = ()
+    """Which of the estimator's thresholds each is at."""
+
+    def evidenced(
+        self, states: Sequence[Any], comparison: Comparison | None
+    ) -> dict[Key, Evidenced]:
+        (statistic,), size = self.estimator.statistics(), len(states[0].rows)
+        step, evidence = max(1, _AT_ONCE // max(1, size)), {}
+        for start in range(0, len(self.estimator.among), step):
+            chosen = range(start, min(start + step, len(self.estimator.among)))
+            of_all = super().evidenced([statistic.at_each(states[0], chosen)], comparison)
+            for own, place in zip(self.keys, self.places, strict=True):
+                index = np.arange(size) + (place - start) * size
+                for key, each in of_all.items() if place in chosen else ():
+                    evidence[dataclasses.replace(key, metric=own.metric)] = each.take(index)
+        return evidence
+
+
 PART = "\0"
 """What stands behind the name of a metric in the keys of its parts, before the column and the place there."""
+_AT_ONCE = 1 << 16
+"""As many values have their errors found at once, so that memory does not grow with the points."""
 _MOST_PARTS = 100
 """Lists and columns of more points have no intervals: each point is as much work as a metric of one."""
 
@@ -75,14 +105,22 @@ def part_keys(key: Key, metric: Metric) -> dict[str, list[Key]]:
     }
 
 
-def _numbers(key: Key, metric: Metric, view: View) -> Iterator[tuple[Key, Metric, View]]:
-    """A value that is a number, or those that it is made of."""
+def _numbers(key: Key, metric: Metric) -> Iterator[tuple[list[Key], tuple[Metric, ...]]]:
+    """A value that is a number, or the lists of those that it is made of."""
     if is_number(metric):
-        yield key, metric, view
+        yield [key], (metric,)
         return
     parts = metric.points()
-    for column, keys in part_keys(key, metric).items():
-        yield from ((of, part, view) for of, part in zip(keys, parts[column], strict=True))
+    yield from ((keys, parts[column]) for column, keys in part_keys(key, metric).items())
+
+
+def _are_alike(metrics: Sequence[Any]) -> bool:
+    """Whether metrics are one formula at a threshold each."""
+    thresholds = [getattr(each, "thresholds", ()) for each in metrics]
+    return len(metrics) > 1 and all(
+        len(at) == 1 and dataclasses.replace(metrics[0], thresholds=at) == each
+        for each, at in zip(metrics, thresholds, strict=True)
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,17 +145,36 @@ class Samplings:
 
     def of(self, values: Iterable[tuple[Key, Metric, View]]) -> Iterator[Sampling]:
         """The samplings of shown values; the candidate's are of the baseline too."""
-        values = [number for value in values for number in _numbers(*value)]
+        values = [*values]
         keys = {key for key, _, _ in values}
         covered: set[Key] = set()
         for key, metric, view in values:
             base = None if metric.needs_baseline else self._base(key)
             if base is not None and base in keys:
                 covered.add(base)
-                yield from self._both(key, base, metric, view)
+                for parts, metrics in _numbers(key, metric):
+                    yield from self._both(parts, base.model, metrics, view)
         for key, metric, view in values:
             if key not in covered and (metric.needs_baseline or self._base(key) not in keys):
-                yield self._sampling(key, metric, view, paired=False)
+                for parts, metrics in _numbers(key, metric):
+                    yield from self._of_each(parts, metrics, view, paired=False)
+
+    def _of_each(
+        self, keys: Sequence[Key], metrics: Sequence[Metric], view: View, paired: bool
+    ) -> Iterator[Sampling]:
+        """The samplings of numbers; those of one formula at many thresholds are one."""
+        from benison.evidence.cell_errors import CellsEstimator
+
+        first = self._estimator(keys[0], metrics[0], view, paired)
+        if not isinstance(first, CellsEstimator) or not _are_alike(metrics):
+            for key, metric in zip(keys, metrics, strict=True):
+                yield self._sampling(key, self._estimator(key, metric, view, paired), view)
+            return
+        at: list[float] = [each.thresholds[0] for each in metrics]  # type: ignore[attr-defined]
+        known = dataclasses.replace(first, among=tuple(sorted(set(at))))
+        slots = self._sampling(keys[0], known, view).slots
+        places = tuple(map(known.among.index, at))
+        yield ListSampling(keys[0], known, slots, tuple(keys), places)
 
     def of_plots(self, plots: Iterable[tuple[Key, Metric, View]]) -> Iterator[PlotSampling]:
         """How the limits of points are known, of plots of rows that are independent."""
@@ -140,16 +197,16 @@ class Samplings:
         """The baseline's key of a candidate's."""
         return None if self.comparison is None else self.comparison.base_of(key)
 
-    def _both(self, key: Key, base: Key, metric: Metric, view: View) -> Iterator[Sampling]:
+    def _both(
+        self, keys: Sequence[Key], baseline: str, metrics: Sequence[Metric], view: View
+    ) -> Iterator[Sampling]:
         """The samplings of a candidate's values and the baseline's."""
-        if metric.needs_prediction or not self._same_rows(key, base):
-            yield self._sampling(key, metric, view, paired=True)
+        if metrics[0].needs_prediction or not self._same_rows(keys[0], keys[0].of_model(baseline)):
+            yield from self._of_each(keys, metrics, view, paired=True)
             return
-        alone = self._sampling(key, metric, view, paired=False)
-        yield from (
-            alone,
-            dataclasses.replace(alone, key=base),
-        )  # the same rows have the same value
+        for own in (keys, [key.of_model(baseline) for key in keys]):
+            # The same rows have the same value.
+            yield from self._of_each(own, metrics, view, paired=False)
 
     def _same_rows(self, key: Key, base: Key) -> bool:
         """Whether both models' values rest on the same labels and weights."""
@@ -160,10 +217,9 @@ class Samplings:
         )
         return own == other
 
-    def _sampling(self, key: Key, metric: Metric, view: View, paired: bool) -> Sampling:
-        estimator = self._estimator(key, metric, view, paired)
+    def _sampling(self, key: Key, estimator: Estimator, view: View) -> Sampling:
         beside, views = view, [view]
-        if paired and self.comparison is not None:
+        if estimator.paired and self.comparison is not None:
             name = self.comparison.baseline
             beside = dataclasses.replace(view, baseline=name)
             views = [view, dataclasses.replace(view, model=name)]

@@ -59,11 +59,13 @@ class CellsEstimator(Estimator):
     Attributes:
         metric: Its one statistic is `ThresholdCells` of one threshold.
         weighted: Whether rows have weights.
+        among: Several thresholds, ascending, of which rows are counted at once; it reads the state of each.
     """
 
     metric: Metric
     paired: bool
     weighted: bool
+    among: tuple[float, ...] = ()
 
     name = "cells"
 
@@ -79,7 +81,8 @@ class CellsEstimator(Estimator):
     def statistics(self) -> tuple[PairedCells]:
         cells = self.metric.statistics()[0]
         assert isinstance(cells, ThresholdCells)
-        return (PairedCells(cells.thresholds[0], self.paired, isinstance(cells, LabelCells)),)
+        thresholds = self.among or cells.thresholds
+        return (PairedCells(thresholds, self.paired, isinstance(cells, LabelCells)),)
 
     def spread(self, *states: CellCounts) -> Spread:
         return self._own(states[0], _marginal(states[0], self.paired, baseline=False))

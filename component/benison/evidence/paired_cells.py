@@ -2,21 +2,23 @@
 """Counts of rows by label and by the decisions of two models, from which changes of decisions are judged.
 
 A decision is 0 up to the threshold, 1 above it, and 2 where a prediction is missing. A cell of two models is
-`2 * (3 * candidate + baseline) + label`, and that of one model `2 * candidate + label`.
+`2 * (3 * candidate + baseline) + label`, and that of one model `2 * candidate + label`. Of K thresholds a
+decision is the number of them that a prediction is above, and K + 1 where it is missing: rows are counted
+once, and the decisions at each threshold are seen in these.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from benison.data.batch import Array, Index, Inputs
 from benison.metrics.base import Statistic
-from benison.metrics.statistics.binary import check_binary, heavy
-from benison.metrics.statistics.cells import Cells
+from benison.metrics.statistics.binary import check_binary, count_below, heavy
+from benison.metrics.statistics.cells import Cells, divided
 from benison.slicing.codes import SliceCodes
 
 DECISIONS = 3
@@ -54,26 +56,31 @@ def differing_rows(inputs: Inputs, codes: SliceCodes, paired: bool) -> Array:
 
 @dataclasses.dataclass(frozen=True)
 class PairedCells(Statistic[CellCounts]):
-    """Counts of labels and decisions at one threshold.
+    """Counts of labels and decisions at one threshold, or between several.
 
     Attributes:
-        threshold: A prediction above it is positive.
+        thresholds: Ascending; a prediction above one is positive there.
         paired: Whether there are two models.
         labels_only: Whether predictions count as 0, as for what looks at labels alone.
 
     >>> rows = Inputs.of([1, 0, 1], [0.9, 0.8, 0.1])
-    >>> PairedCells(0.5, paired=False).add(rows, SliceCodes.of([0, 0, 0], 1)).weights.dense()
+    >>> PairedCells((0.5,), paired=False).add(rows, SliceCodes.of([0, 0, 0], 1)).weights.dense()
     array([[0., 1., 1., 1., 0., 0.]])
     """
 
-    threshold: float
+    thresholds: tuple[float, ...]
     paired: bool
     labels_only: bool = False
 
     @property
+    def levels(self) -> int:
+        """How many decisions there are."""
+        return len(self.thresholds) + 2
+
+    @property
     def width(self) -> int:
         """Cells of a slice."""
-        return 2 * DECISIONS * (DECISIONS if self.paired else 1)
+        return 2 * self.levels * (self.levels if self.paired else 1)
 
     def zero(self, size: int) -> CellCounts:
         nothing = Cells.empty(size, self.width)
@@ -96,24 +103,53 @@ class PairedCells(Statistic[CellCounts]):
         crossed = Cells.empty(codes.size, self.width // 2)
         return CellCounts(rows, weights, squares, crossed, differing)
 
-    def _decisions(self, inputs: Inputs) -> npt.NDArray[np.int8]:
+    def _decisions(self, inputs: Inputs) -> npt.NDArray[Any]:
         candidate = self._decided(inputs.predictions)
         if self.paired:
-            candidate *= DECISIONS
+            candidate *= self.levels
             candidate += self._decided(inputs.baseline)
         return candidate
 
-    def _decided(self, predictions: Array) -> npt.NDArray[np.int8]:
+    def _decided(self, predictions: Array) -> npt.NDArray[Any]:
         if self.labels_only:
             return np.zeros(len(predictions), np.int8)
-        decided = (predictions > self.threshold).view(np.int8)
+        if len(self.thresholds) == 1:
+            decided: npt.NDArray[Any] = (predictions > self.thresholds[0]).view(np.int8)
+        else:
+            decided = count_below(np.array(self.thresholds), predictions).astype(np.int64)
         missing = np.isnan(predictions)
         if missing.any():
-            decided[missing] = 2
+            decided[missing] = self.levels - 1
         return decided
 
+    def at_each(self, state: CellCounts, chosen: range) -> CellCounts:
+        """The state of some of the thresholds, each by itself: of the first in S slices, then of the next."""
+        return CellCounts(
+            np.tile(state.rows, len(chosen)),
+            self._cells_at(state.weights, chosen, 2),
+            None if state.squares is None else self._cells_at(state.squares, chosen, 2),
+            self._cells_at(state.crossed, chosen, 1),
+            np.tile(state.differing, len(chosen)),
+        )
+
+    def _cells_at(self, cells: Cells, chosen: range, labels: int) -> Cells:
+        keys, sums = cells.occupied()
+        slices, levels = divided(keys, cells.width)
+        width = labels * DECISIONS ** (1 + self.paired)
+        size, slices = cells.size * width, slices * width
+        own = (np.bincount(slices + self._places(i, labels)[levels], sums, size) for i in chosen)
+        return Cells(cells.size * len(chosen), width, np.concatenate([*own]), None)
+
+    def _places(self, threshold: int, labels: int) -> Index:
+        """The cell at one threshold of each cell between all: int64[width]."""
+        levels = np.arange(self.levels)
+        decided = np.where(levels > len(self.thresholds), 2, levels > threshold)
+        if self.paired:
+            decided = (DECISIONS * decided[:, None] + decided).ravel()
+        return (labels * decided[:, None] + np.arange(labels)).ravel()
+
     def _shared(
-        self, inputs: Inputs, codes: SliceCodes, decisions: npt.NDArray[np.int8]
+        self, inputs: Inputs, codes: SliceCodes, decisions: npt.NDArray[Any]
     ) -> tuple[Cells, Cells, Cells]:
         """Weights, squares and products of the shares of rows with fractional labels."""
         labels = np.clip(inputs.labels, 0.0, 1.0)

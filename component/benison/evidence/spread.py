@@ -32,6 +32,7 @@ Test: TypeAlias = Callable[[Array], Mask]
 OVERFLOW = "overflow"  # squares of values or weights are no numbers: there is no interval
 _EXACT_ROWS = 200
 """Shares of fewer rows have exact limits."""
+_ROUNDING = 1e-6
 _EXACT_VARIANCE = 1000.0
 """Up to that variance of the number of successes, tests of shares are exact."""
 _EXACT_DISCORDANT = 25
@@ -199,7 +200,8 @@ class Share(Spread):
 
     @property
     def _few(self) -> Mask:
-        return np.asarray(self.total < _EXACT_ROWS)
+        # Fractions of labels add up to a whole number but for rounding.
+        return np.asarray(self.total < _EXACT_ROWS - _ROUNDING)
 
     def p_below(self, bound: Bound) -> Array:
         bound = np.broadcast_to(np.asarray(bound, float), self.total.shape)
@@ -252,7 +254,7 @@ def _joined(spreads: Sequence[Spread]) -> Iterator[Spread]:
     most = max(1, _AT_ONCE // max(1, len(spreads[0].value)))
     for kind, group in itertools.groupby(spreads, type):
         alike = list(group)
-        size = most if kind in (Share, Student) else 1
+        size = most if kind in (Share, Student, PairedShares) else 1
         for start in range(0, len(alike), size):
             yield _concatenated(alike[start : start + size])
 

@@ -151,6 +151,8 @@ def _tested(rows: MetricRows, evidence: Evidence, checks: pa.Table) -> Iterator[
             continue
         size = len(known.value.value)
         table = rows.of(key).slice(0, size)
+        if not table.num_rows:  # a point of a list, of which there is no row
+            continue
         positions = np.flatnonzero(~_is_gated(table, judged, key))
         spread = known.value.take(positions)
         with np.errstate(all="ignore"):

@@ -148,12 +148,12 @@ class BinaryCells(CellsStatistic):
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> Cells:
         rows, thresholds = BinaryRows.of(inputs, codes), self.ascending()
-        cells = 2 * _above(thresholds, rows.scores)
+        cells = 2 * count_below(thresholds, rows.scores)
         cells += rows.positive
         return Cells.grouped(cells, rows.weights, rows.codes, self.width)
 
 
-def _above(thresholds: Array, scores: Array) -> npt.NDArray[Any]:
+def count_below(thresholds: Array, scores: Array) -> npt.NDArray[Any]:
     """Above how many of the thresholds, ascending, each score is: integers[N]."""
     if len(thresholds) > _FEW:
         return np.searchsorted(thresholds, scores, side="left")
