@@ -67,9 +67,9 @@ class ListSampling(Sampling):
         for start in range(0, len(self.estimator.among), step):
             chosen = range(start, min(start + step, len(self.estimator.among)))
             of_all = super().evidenced([statistic.at_each(states[0], chosen)], comparison)
-            for own, place in zip(self.keys, self.places, strict=True):
-                index = np.arange(size) + (place - start) * size
-                for key, each in of_all.items() if place in chosen else ():
+            for own, threshold in zip(self.keys, self.places, strict=True):
+                index = np.arange(size) + (threshold - start) * size
+                for key, each in of_all.items() if threshold in chosen else ():
                     evidence[dataclasses.replace(key, metric=own.metric)] = each.take(index)
         return evidence
 
