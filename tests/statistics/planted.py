@@ -31,7 +31,7 @@ CHURN = 0.03
 class Drawn:
     """Rows as they reach the cells; codes start at 1. `rates` are the true mean losses of the rows."""
 
-    codes: npt.NDArray[np.int64]
+    codes: npt.NDArray[np.int16]
     losses: npt.NDArray[np.float64]
     rates: npt.NDArray[np.float64]
     levels: tuple[int, int] | None
@@ -74,10 +74,10 @@ def draw(
     return Drawn(codes + 1, losses, rates, levels, mixed(numbers))
 
 
-def _values(rng: np.random.Generator, size: int, rows: int) -> npt.NDArray[np.int64]:
+def _values(rng: np.random.Generator, size: int, rows: int) -> npt.NDArray[np.int16]:
     """Values of which the later ones are somewhat rarer."""
     shares = 1 / np.sqrt(np.arange(1, size + 1))
-    return rng.choice(size, rows, p=shares / shares.sum())
+    return rng.choice(size, rows, p=shares / shares.sum()).astype(np.int16)
 
 
 def _losses(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 
 import numpy as np
 import pytest
@@ -14,13 +15,21 @@ from benison.evidence.tails import binomial_upper_tail
 from benison.weak_slices.cell_sums import SAMPLED, CellSums
 from benison.weak_slices.confirm import confirmed
 from benison.weak_slices.layout import Layout
+from benison.weak_slices.overlaps import RowsInBoth
 from benison.weak_slices.pursuit import WHOLE, pursue
 from tests.statistics.planted import draw
 from tests.statistics.weak_slices import ALPHA, PLANTED, SEARCH, SEARCH_OF_CHANGES, run
 
 
 @pytest.mark.parametrize(
-    "condition", [{}, {"correlated": True}, {"loss": "change"}, {"loss": "squared"}]
+    "condition",
+    [
+        {},
+        {"correlated": True},
+        {"loss": "change"},
+        {"loss": "squared"},
+        {"correlated": True, "rows": 1_000_000},
+    ],
 )
 def test_planted_slices_are_reported_and_nothing_else(condition: dict[str, object]) -> None:
     outcome = run(draw(3, **condition))  # type: ignore[arg-type]
@@ -122,3 +131,25 @@ def test_slices_of_most_rows_do_not_hide_in_the_change_of_all(
     reported = confirmed(pursue(state, SEARCH_OF_CHANGES), state.levels, ALPHA, SEARCH.min_effect)
     assert share < 2 * SEARCH.min_effect
     assert {tuple(e.candidate.pairs.items()) for e in reported} == {((feature, v),) for v in values}
+
+
+@pytest.mark.parametrize("within", [{0: 2, 3: 1}, {0: 2, 2: 1, 4: 3}, {1: 0, 4: 1, 5: 2}])
+def test_rows_in_both_are_right_where_features_depend_on_each_other_by_twos(
+    within: dict[int, int],
+) -> None:
+    rng = np.random.default_rng(1)
+    twos = [rng.dirichlet(np.ones(a * b)).reshape(a, b) for a, b in ((3, 2), (4, 3), (5, 6))]
+    every = 1e6 * np.einsum("ab,cd,ef->abcdef", *twos)
+    rows = {
+        features: every.sum(axis=tuple({*range(6)} - {*features}))
+        for size in range(4)
+        for features in itertools.combinations(range(6), size)
+    }
+    inside = every[tuple(within.get(feature, slice(None)) for feature in range(6))]
+    left = [feature for feature in range(6) if feature not in within]
+    for size in range(1, 4):
+        for combination in itertools.combinations(range(6), size):
+            if len({*combination, *within}) > 3:
+                axes = tuple(i for i, feature in enumerate(left) if feature not in combination)
+                found = RowsInBoth(rows, within, 3).of(combination)
+                assert found == pytest.approx(inside.sum(axis=axes))

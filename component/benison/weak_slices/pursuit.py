@@ -20,14 +20,16 @@ from benison.data.batch import Array, Index, Mask
 from benison.evidence.tails import normal_quantile
 from benison.weak_slices.cell_sums import HALVES, CellSums
 from benison.weak_slices.layout import Combination, flat_codes
+from benison.weak_slices.overlaps import RowsInBoth
 
 Shares: TypeAlias = npt.NDArray[np.float32]
 
 _PAIRS_EXTENDED = 50
 _BY_CHANCE = 1.0
 """So many slices are taken by chance, on average; the other half of the rows does not confirm these."""
-_PRIOR_SHAPE = 4.0
-"""How sure it is that two slices are independent: so many rows would make it as sure as a sample of them."""
+_PRIOR_SHAPE = 3.0
+"""How sure what counts of fewer features say is: as so many rows of a sample would make it. Fewer leave too
+skewed an error to be tested as normal, and more hide what such counts do not see."""
 _ALMOST = 0.98
 """A slice of fewer features is taken where its score is this share of the score of its part: to the rows of a
 part that is nearly all of it, noise alone may give a larger one."""
@@ -76,9 +78,11 @@ class Tables:
         self._whole = self.layout.dense(state.moments())
         self._codes = np.ascontiguousarray(self.sample.codes.T.astype(np.int64))
         self._halves = self.sample.halves
+        self._rows = {c: table[0].sum(axis=0) for c, table in self._whole.items()}
         total = self._whole[(0,)].sum(axis=-1)
         self.total: Array = total
         """Rows, sum and squares of all rows: float64[3, halves]."""
+        self._rows[()] = total[0].sum()
         self.share = len(self.sample.hashes) / max(total[0].sum(), 1)
         self.combinations = [
             c
@@ -158,7 +162,7 @@ class Tables:
         rows = np.zeros((HALVES, self.moments.shape[-1]), np.float32)
         variance = np.zeros_like(rows)
         inside = np.flatnonzero(self._is_in(candidate))
-        codes = np.ascontiguousarray(self._codes[:, inside])
+        in_both = RowsInBoth(self._rows, candidate.pairs, self.layout.depth)
         for i, combination in enumerate(self.combinations):
             span = slice(self.starts[i], self.starts[i + 1])
             union = tuple(sorted({*combination, *candidate.features}))
@@ -168,39 +172,36 @@ class Tables:
                 rows[:, span] = self._exact(combination, candidate, union)
             elif len(inside):
                 known = self.moments[0, :, span]
-                estimate = self._estimated(combination, candidate, codes, known)
+                estimate = self._estimated(combination, candidate, known, in_both)
                 rows[:, span], variance[:, span] = estimate
         return rows, variance
 
     def _estimated(
-        self, combination: Combination, candidate: Candidate, codes: Index, known: Array
+        self, combination: Combination, candidate: Candidate, known: Array, in_both: RowsInBoth
     ) -> tuple[Array, Array]:
         """The rows in both and their variance, by the sample: float64[halves, cells].
 
         Rows of the sample are few in a small cell, and none do not mean that there are none: the estimate is
-        that of a Poisson rate whose prior is Gamma, around what there would be if both were independent given
-        the features that they share.
+        that of a Poisson rate whose prior is Gamma, around what counts of fewer features let one expect. Each
+        half has the rows of its own half of the sample: what the search has made of chance in one is none of
+        the other's.
 
         Args:
             combination: The features of the cells.
             candidate: The slice.
-            codes: Of the rows of the sample that are in the slice, int64[features, m].
             known: The rows of the cells, float64[halves, cells].
+            in_both: What counts of fewer features say.
         """
-        within = candidate.pairs
+        fits = tuple(candidate.pairs.get(feature, slice(None)) for feature in combination)
+        prior = np.zeros(self.layout.shape(combination))
+        prior[fits] = in_both.of(combination)
+        prior = prior.ravel() * known / np.maximum(known.sum(axis=0), 1)
+        inside = np.flatnonzero(self._is_in(candidate))
+        seen = self._counted(combination, inside)
+        exposed = np.bincount(self._halves[inside], minlength=HALVES)
         own = self.rows_of(candidate, self.moments[0, :, candidate.cell])
-        shared = tuple(feature for feature in combination if feature in within)
-        of_shared = self._whole[shared][0] if shared else self.total[0]
-        outer = of_shared[(slice(None), *(within[feature] for feature in shared))]
-        fits = np.zeros(self.layout.shape(combination), np.bool_)
-        fits[tuple(within.get(feature, slice(None)) for feature in combination)] = True
-        prior = known * (own / np.maximum(outer, 1))[:, None] * fits.ravel()
-        cells = flat_codes(codes, combination, self.layout.sizes)
-        seen = np.bincount(cells, minlength=self._size(combination))
         shape = _PRIOR_SHAPE + seen
-        rate = (
-            _PRIOR_SHAPE / np.maximum(prior, 1e-12) + (codes.shape[1] / np.maximum(own, 1))[:, None]
-        )
+        rate = _PRIOR_SHAPE / np.maximum(prior, 1e-12) + (exposed / np.maximum(own, 1))[:, None]
         estimate = np.where(prior > 0, shape / rate, 0.0)
         return estimate, np.where(prior > 0, shape / rate**2, 0.0)
 
