@@ -251,6 +251,19 @@ class Inputs:
             )
         return np.asarray(floats_of(values).to_numpy(zero_copy_only=False), np.float64)
 
+    def block(self, at: slice) -> Inputs:
+        """Rows that stand together, of one label and one prediction each; nothing is copied."""
+        of_batch = self.batch, self.batch_numbers, self.label_parts, self.prediction_parts
+        if self.rows is None:
+            of_batch = tuple(_cut(of, at) for of in of_batch)
+        own = (self.labels, self.predictions, self.weights, self.rows, self.groups, self.baseline)
+        cut = [_cut(of, at) for of in own]
+        fields = [*cut[:3], of_batch[0], *cut[3:], *of_batch[1:], self.is_called]  # in their order
+        block = Inputs(*fields)
+        # What holds for all rows, and was found out, holds for these.
+        vars(block).update({name: True for name in _OF_ALL if vars(self).get(name)})
+        return block
+
     def label_column(self, name: str) -> pa.Array:
         """The part `name` of the labels, else the column of the data: N rows.
 
@@ -350,6 +363,13 @@ class Inputs:
     @functools.cached_property
     def _all_weigh(self) -> bool:
         return self.weights is None or bool(self.weights.all())
+
+
+_OF_ALL = ("are_labels_whole", "_all_weigh")
+
+
+def _cut(column: Any, at: slice) -> Any:
+    return None if column is None else column[at]
 
 
 def _column(values: Any) -> Any:

@@ -33,6 +33,7 @@ MOST_POINTS = 10_000
 _POINTS = 1000  # TFMA's default
 # One score in so many that [0, 1] does not tell apart may be noise of a model; more are another scale of
 # scores.
+_TOGETHER = 2**16  # predictions whose buckets are made at a time, in the cache
 _MANY_OUTSIDE = 20
 
 
@@ -228,6 +229,11 @@ class BucketSums(CellsStatistic):
 
     def bucket(self, predictions: Array) -> Index:
         """The bucket of each prediction: int64[N]."""
+        parts = np.arange(_TOGETHER, len(predictions), _TOGETHER)
+        buckets = [self._bucket(part) for part in np.split(predictions, parts)]
+        return np.concatenate(buckets)
+
+    def _bucket(self, predictions: Array) -> Index:
         values = np.where(np.isnan(predictions), self.left, predictions)
         edges = self.edges()
         share = (np.clip(values, self.left, self.right) - self.left) / (self.right - self.left)

@@ -116,10 +116,14 @@ class RankAxis:
         return starts(self.slices)
 
     @cached_property
+    def lengths(self) -> Index:
+        """How many runs these have."""
+        return np.diff(self.begin, append=len(self.slices))
+
+    @cached_property
     def places(self) -> Index:
         """The number of each run among those of its slice, from 0: int64[R]."""
-        lengths = np.diff(self.begin, append=len(self.slices))
-        return np.arange(len(self.slices)) - np.repeat(self.begin, lengths)
+        return np.arange(len(self.slices)) - np.repeat(self.begin, self.lengths)
 
     def sums(self, values: Array) -> Array:
         """The sum of each run of float64[n], which are in its order: float64[R]."""
@@ -193,11 +197,11 @@ class RankedPairs:
         Each pair counts in one of its two orders, so that a slice without ties and without discordant pairs
         has nearly a half. A binary label, on whichever side, makes this one pass over the pairs.
         """
-        few, many = sorted((self.x, self.y), key=lambda axis: int(axis.places.max(initial=0)))
+        few, many = sorted((self.x, self.y), key=lambda axis: int(axis.lengths.max(initial=0)))
         # The values that are few have few bits, and a pass is made for each bit.
         shares, runs = self.along(many)
-        x, y = many.in_order(many.places), few.places[runs]
-        return concordance(self.pairs.slices, x, y, shares, len(self.total))
+        places = few.places[runs]
+        return concordance(self.pairs.slices, many.runs, places, shares, len(self.total))
 
 
 @kept

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
-from math import inf, nan
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -61,9 +61,10 @@ def absolute_percentage_error(inputs: Inputs) -> Array:
     TFMA leaves such rows out too; Keras divides by 1e-7 there, so that one of them decides the whole mean.
     """
     labels, predictions = pairs(inputs)
-    undefined = np.where(np.isnan(predictions), nan, 0.0)
-    distances, sizes = np.abs(labels - predictions), np.abs(labels)
-    return 100 * np.divide(distances, sizes, out=undefined, where=labels != 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        percentages = 100 * (np.abs(labels - predictions) / np.abs(labels))
+    np.copyto(percentages, 0.0, where=(labels == 0) & ~np.isnan(predictions))
+    return np.asarray(percentages)
 
 
 def has_label(inputs: Inputs) -> Array:

@@ -51,7 +51,7 @@ class PerRowMean(Metric):
 
 def _signed(labels: Array) -> Array:
     """Labels of 0 and 1 as -1 and 1; those of -1 and 1 stay."""
-    return np.where(labels == 0, -1.0, labels)
+    return np.asarray(labels - (labels == 0))  # a third of the time of `where`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,9 +109,11 @@ class LogCosh(PerRowMean):
     def __call__(self, inputs: Inputs) -> Array:
         distance = np.abs(error(inputs))
         # cosh itself overflows at 710, and near 0 the digits of ln 2 would hide those of the value.
-        near = np.log1p(2 * np.sinh(np.minimum(distance, 1) / 2) ** 2)
-        far = distance + np.log1p(np.exp(-2 * distance)) - np.log(2)
-        return np.asarray(np.where(distance < 1, near, far))
+        losses = np.log1p(2 * np.sinh(np.minimum(distance, 1) / 2) ** 2)
+        at = np.nonzero(distance >= 1)
+        far = distance[at]
+        losses[at] = far + np.log1p(np.exp(-2 * far)) - np.log(2)
+        return np.asarray(losses)
 
 
 @dataclasses.dataclass(frozen=True)

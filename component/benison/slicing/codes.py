@@ -19,6 +19,7 @@ from benison.data.batch import Array, Index
 
 Part: TypeAlias = "tuple[Index | None, Index]"
 Parts: TypeAlias = tuple[Part, ...]
+Columns: TypeAlias = "Callable[[Any], Iterable[Array | None]]"
 
 # A table of so many cells, 256 kB, stays in the processor's cache while rows are added up in it.
 _CROSSED_CELLS = 2**15
@@ -151,13 +152,13 @@ class SliceCodes:
             self._crossed.add_margins(sums, total)
         return total
 
-    def sums(self, of: Callable[[slice | Index], Iterable[Array]], count: int) -> Array:
+    def sums(self, of: Columns, count: int) -> Array:
         """What `sum` gives of `count` columns that are made of some rows at a time: float64[count, S].
 
         Columns of all rows would each take fresh memory, which costs more than to add them up.
 
         Args:
-            of: Makes the columns of the rows that it is given, float64[n] each.
+            of: Makes the columns of the rows that it is given, float64[n] each; None adds nothing.
             count: How many there are.
 
         >>> values = np.array([1.0, 2.0, 4.0])
@@ -167,12 +168,16 @@ class SliceCodes:
         """
         total = np.zeros((count, self.size))
         for rows, codes in self._apart:
-            _add_sums(total, codes, rows, of)
-        if self._crossed is not None:
-            table = np.zeros((count, self._crossed.size))
-            _add_sums(table, self._crossed.keys, None, of)
-            for cells, sums in zip(table, total, strict=True):
-                self._crossed.add_margins(cells, sums)
+            if rows is not None:
+                _add_sums([(codes, total)], rows, of)
+        whole = [(codes, total) for rows, codes in self._apart if rows is None]
+        if self._crossed is None:
+            _add_sums(whole, None, of)
+            return total
+        table = np.zeros((count, self._crossed.size))
+        _add_sums([*whole, (self._crossed.keys, table)], None, of)
+        for cells, sums in zip(table, total, strict=True):
+            self._crossed.add_margins(cells, sums)
         return total
 
     def tabulate(self, cells: npt.NDArray[Any], width: int) -> npt.NDArray[np.int64]:
@@ -356,7 +361,7 @@ def grouped_sum(keys: npt.NDArray[np.int64], values: Array, size: int) -> Array:
     if is_repeated(keys):
         total[0, keys[0]] = values.sum()
     else:
-        _add_sums(total, keys, None, lambda rows: (values[rows],))
+        _add_sums([(keys, total)], None, lambda rows: (values[rows],))
     return np.asarray(total[0])
 
 
@@ -378,20 +383,17 @@ def _counts_of(
     return table.reshape(shape) if len(table) else np.zeros(shape, np.int64)
 
 
-def _add_sums(
-    total: Array,
-    keys: Index,
-    rows: Index | None,
-    of: Callable[[slice | Index], Iterable[Array]],
-) -> None:
-    """Add to `total`, float64[count, S], the columns of rows by key; see `SliceCodes.sums`."""
-    size = total.shape[1]
-    repeats = is_repeated(keys)
-    block = _COUNT_BLOCK if repeats else max(_SUM_BLOCK, 4 * size)
-    for start in range(0, len(keys), block):  # each block is one vectorised sum
+def _add_sums(tables: Sequence[tuple[Index, Array]], rows: Index | None, of: Columns) -> None:
+    """Add to tables, float64[count, S], the columns of rows by their keys; see `SliceCodes.sums`."""
+    sizes = [total.shape[1] for keys, total in tables if not is_repeated(keys)]
+    block = max(_SUM_BLOCK, 4 * max(sizes)) if sizes else _COUNT_BLOCK
+    for start in range(0, len(tables[0][0]) if tables else 0, block):  # each is one vectorised sum
         own = slice(start, start + block)
-        for sums, values in zip(total, of(own if rows is None else rows[own]), strict=True):
-            if repeats:  # to add to one number again and again takes twenty times as long
-                sums[keys[0]] += values.sum()
-            else:
-                sums += np.bincount(keys[own], values, minlength=size)
+        for i, values in enumerate(of(own if rows is None else rows[own])):
+            if values is None:
+                continue
+            for keys, total in tables:
+                if is_repeated(keys):  # to add to one number again takes twenty times as long
+                    total[i, keys[0]] += values.sum()
+                else:
+                    total[i] += np.bincount(keys[own], values, minlength=total.shape[1])

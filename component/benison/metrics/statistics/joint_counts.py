@@ -272,7 +272,10 @@ def coded(values: Array | Index) -> tuple[Index, Index]:
     values = values.astype(np.int64, copy=False)
     held = np.zeros(int(values.max(initial=-1)) + 1, np.bool_)
     held[values] = True
-    return np.flatnonzero(held), (np.cumsum(held) - 1)[values]
+    codes = np.flatnonzero(held)
+    numbers = np.empty(len(held), np.int64)  # of which most is never touched
+    numbers[codes] = np.arange(len(codes))
+    return codes, numbers[values]
 
 
 def _relabelled(pairs: WeighedPairs, index: Index) -> WeighedPairs:

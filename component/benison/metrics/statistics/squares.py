@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from benison.data.batch import Array, Inputs
 from benison.metrics.statistics.binary import heavy
-from benison.metrics.statistics.sums import Arrays, ArraysStatistic, RowFunction, weight_of
+from benison.metrics.statistics.sums import Arrays, ArraysStatistic, RowFunction, sums_of, weight_of
 from benison.slicing.codes import SliceCodes
 
 Scaled: TypeAlias = "tuple[Array, npt.NDArray[np.int32]]"
@@ -66,16 +66,17 @@ class SquaresMean(ArraysStatistic):
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> Arrays:
         inputs, codes = heavy(inputs, codes)
-        roots = self.of(inputs)
-        sums = np.zeros((codes.size, len(UNITS)))
+        sums = sums_of(inputs, codes, self._squares, len(UNITS))
+        return np.stack(sums, axis=1), weight_of(inputs, codes)
+
+    def _squares(self, rows: Inputs) -> Sequence[Array | None]:
+        """What each row adds to the sum of each unit, float64[N] for each; None is nothing."""
+        roots = self.of(rows)
         with np.errstate(over="ignore", under="ignore"):
             squares = np.square(roots)
-        if _are_ordinary(roots, squares) and _weigh_ordinarily(inputs.weights):
-            sums[:, 1] = codes.sum(inputs.weighted(_mean_of(squares)))
-        else:
-            for i, column in enumerate(_in_units(roots, inputs.weights)):
-                sums[:, i] = codes.sum(column)
-        return sums, weight_of(inputs, codes)
+        if _are_ordinary(roots, squares) and _weigh_ordinarily(rows.weights):
+            return None, rows.weighted(_mean_of(squares)), None
+        return _in_units(roots, rows.weights)
 
 
 @dataclasses.dataclass(frozen=True)

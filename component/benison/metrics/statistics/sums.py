@@ -10,7 +10,7 @@ equal, are computed once, and can be pickled for workers.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -95,7 +95,7 @@ class Total(ArraysStatistic):
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> Arrays:
         inputs, codes = heavy(inputs, codes)
-        return (codes.sum(inputs.weighted(self.of(inputs))),)
+        return tuple(sums_of(inputs, codes, lambda rows: (rows.weighted(self.of(rows)),), 1))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,13 +145,18 @@ class Mean(ArraysStatistic):
 
     def add(self, inputs: Inputs, codes: SliceCodes) -> Arrays:
         inputs, codes = heavy(inputs, codes)
-        values = self.of(inputs)
         if self.where is None:
-            return codes.sum(inputs.weighted(_per_row(values))), weight_of(inputs, codes)
-        counts = self.where(inputs)
-        totals = (inputs.weighted(_per_row(x)) for x in (values * counts, counts))
-        total, weight = (codes.sum(x) for x in totals)
+            (total,) = sums_of(inputs, codes, self._parts, 1)
+            return total, weight_of(inputs, codes)
+        total, weight = sums_of(inputs, codes, self._parts, 2)
         return total, weight
+
+    def _parts(self, rows: Inputs) -> Iterator[Array]:
+        """What each row adds to the sums; where all rows count, to the first of them."""
+        values, counts = self.of(rows), None if self.where is None else self.where(rows)
+        yield rows.weighted(_per_row(values if counts is None else values * counts))
+        if counts is not None:
+            yield rows.weighted(_per_row(counts))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,6 +189,21 @@ def _per_row(values: Array) -> Array:
     array([2., 1.])
     """
     return values if values.ndim == 1 else np.asarray(values.mean(axis=1))
+
+
+def sums_of(
+    inputs: Inputs, codes: SliceCodes, of: Callable[[Inputs], Iterable[Array | None]], count: int
+) -> Sequence[Array]:
+    """The sums of `count` columns, float64[n] of rows each or None for 0, by slice: float64[count, S].
+
+    They are made of some rows at a time where that is possible: columns of all rows would each take fresh
+    memory, and what is made on the way to them more, which costs more than to compute and to add them up.
+    """
+    columns = inputs.labels, inputs.predictions
+    are_single = all(isinstance(column, np.ndarray) and column.ndim == 1 for column in columns)
+    if are_single and all(rows is None for rows, _ in codes.parts):
+        return list(codes.sums(lambda at: of(inputs.block(at)), count))
+    return [np.zeros(codes.size) if x is None else codes.sum(x) for x in of(inputs)]
 
 
 def weight_of(inputs: Inputs, codes: SliceCodes) -> Array:
@@ -239,10 +259,12 @@ class Moments(ArraysStatistic):
         """
         n = weight_of(inputs, codes)
         means = [_mean_of_finite(values) for values in (inputs.labels, inputs.predictions)]
-        y, p = inputs.labels - means[0], inputs.predictions - means[1]
-        off_y, off_p, yy, yp, pp = (
-            codes.sum(inputs.weighted(values)) for values in (y, p, y * y, y * p, p * p)
-        )
+
+        def products(rows: Inputs) -> Iterator[Array]:
+            y, p = rows.labels - means[0], rows.predictions - means[1]
+            yield from (rows.weighted(values) for values in (y, p, y * y, y * p, p * p))
+
+        off_y, off_p, yy, yp, pp = sums_of(inputs, codes, products, 5)
         off_y, off_p = _mean(off_y, n), _mean(off_p, n)
         seconds = (yy - n * off_y**2, yp - n * off_y * off_p, pp - n * off_p**2)
         near = (_LOST * seconds[0] >= yy) & (_LOST * seconds[2] >= pp) & np.isfinite(yy + pp)
