@@ -21,19 +21,13 @@ import benison
 from benison.cli import app
 from benison.errors import BenisonError, NothingYetError, PublishError
 from benison.monitoring import (
-    DETECTORS,
     Alert,
     MonitorReport,
     Watch,
     monitor,
-    monitor_columns,
     monitor_stream,
 )
 from benison.monitoring.handing_on import publish_alerts, targets_of, write_junit
-from benison.monitoring.history_pages import history_page
-from benison.monitoring.replaying import compared
-from benison.monitoring.timeline import Timeline
-from benison.monitoring.watching import timeline_of
 from benison.results.result import EvalResult
 from benison.table.key import Key
 from tests.component.test_history import carried
@@ -150,14 +144,6 @@ def test_a_file_of_cases_stays_as_it_was_on_a_full_disk(
     write_junit(report, "/dev/null")
 
 
-def test_what_moves_with_the_number_of_rows_alone_is_not_watched() -> None:
-    metrics = [{"class_name": name} for name in ("BinaryAccuracy", "ExpectedCalibrationError")]
-    given = {**CONFIG, "metrics_specs": [{"metrics": metrics}]}
-    report = watched([benison.evaluate(trips(day), given) for day in range(2)])
-    assert report.metrics == ("binary_accuracy",)
-    assert "Not watched: expected_calibration_error" in report.summary
-
-
 FIRST = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
 
 
@@ -220,44 +206,6 @@ def test_how_small_a_change_could_have_been_seen_is_said(quiet: list[EvalResult]
     assert report.smallest[0].name == "binary_accuracy"
 
 
-def test_that_no_change_could_be_seen_in_few_rows_is_said() -> None:
-    rare = pa.table({**trips(1).slice(0, 3).to_pydict(), "company": ["Rare"] * 3})
-    results = [
-        benison.evaluate(pa.concat_tables([trips(day), rare.cast(trips(day).schema)]), CONFIG)
-        for day in range(3)
-    ]
-    report = watched(results, metrics=["binary_accuracy"])
-    first, *others = report.smallest
-    assert (first.slice, first.is_possible, first.to_dict()["size"]) == (
-        "company=Rare",
-        False,
-        None,
-    )
-    assert all(0 < each.size < 1 for each in others)
-    assert report.sight.endswith(
-        "In so few rows no change could have been seen of binary_accuracy in company=Rare."
-    )
-    json.loads(json.dumps(report.to_dict(), allow_nan=False))
-
-
-@pytest.mark.parametrize(
-    ("detector", "rows", "sentence"),
-    [
-        ("e-detector", 10_000, "with references of 100 rows 0.1 % of"),
-        ("eddm", 200, "with references of 100 rows 70 % of"),
-        ("eddm", 20_000, "with references of 10,000 rows 0 % of"),
-        ("ddm", 30, "with references of 100 rows (some here are smaller) 8.1 % of"),
-    ],
-)
-def test_false_alarms_are_those_after_references_of_the_same_size(
-    detector: str, rows: int, sentence: str
-) -> None:
-    data = [trips(0, rows=rows), trips(1, rows=200)]
-    config = {**CONFIG, "slicing_specs": []}
-    report = watched([benison.evaluate(each, config) for each in data], detector=detector)
-    assert sentence in report.error_rate
-
-
 def test_a_reference_that_is_not_blessed_is_named() -> None:
     failing = {**CONFIG, "metrics_specs": [{"metrics": [{**ACCURATE, "threshold": UNMET}]}]}
     results = [benison.evaluate(trips(day), failing) for day in range(2)]
@@ -266,57 +214,9 @@ def test_a_reference_that_is_not_blessed_is_named() -> None:
     assert "The reference is not blessed: " in report.summary
 
 
-def test_a_result_with_slices_of_periods_is_watched_as_it_is() -> None:
-    slices = [{"feature_keys": ["company"], "bins": {"pickup": {"every": "day"}}}]
-    result = benison.evaluate(stream("concept"), {**CONFIG, "slicing_specs": slices})
-    report = monitor([result], metrics=["binary_accuracy"])
-    assert [(each.slice, each.since) for each in report.alerts] == [
-        ("company=Blue", f"2026-03-{CHANGE_AT + 1:02}")
-    ]
-    page = history_page(report, timeline_of([result]))
-    assert on_page(page) == [("binary_accuracy", "company=Blue", f"2026-03-{CHANGE_AT + 1:02}")]
-    data = carried(page)
-    assert len(data["points"]) == DAYS
-    blue = data["slices"].index("company=Blue")
-    for i, value in enumerate(data["metrics"][0]["value"][blue]):
-        own = f"company=Blue, pickup=2026-03-{i + 1:02}"
-        assert value == pytest.approx(result.value("binary_accuracy", own), rel=1e-4)
-    with pytest.raises(BenisonError, match="no slices by periods of 'pick'"):
-        monitor([result], time_key="pick")
-
-
 def test_four_rates_are_watched_where_the_results_have_them(concept: list[EvalResult]) -> None:
     with pytest.raises(BenisonError, match="'Specificity'"):
         watched(concept, detector="lfr")
-
-
-@pytest.mark.parametrize(
-    "classes",
-    [
-        ("Recall", "Specificity", "Precision", "NegativePredictiveValue"),
-        ("TPR", "TNR", "PPV", "NPV"),
-        ("Recall", "TNR", "FairnessIndicators", "Precision", "NPV"),
-        ({"class_name": "Recall", "config": {"name": "found"}}, "Specificity", "PPV", "NPV"),
-    ],
-    ids=["names", "short", "fairness", "named"],
-)
-def test_the_four_rates_go_by_any_of_their_names(classes: tuple[Any, ...]) -> None:
-    """From a day on the model calls more of the negatives positive: two of the four rates fall."""
-    results = []
-    for day in range(4):
-        table, rng = trips(day, rows=3_000), np.random.default_rng(day)
-        is_more = (rng.random(table.num_rows) < 0.3) & (day > 1)
-        score = np.where(is_more, 1.0, table["score"].to_numpy())
-        table = table.set_column(3, "score", pa.array(score))
-        config = {**CONFIG, "slicing_specs": [{}], "metrics_specs": [{"metrics": [*classes]}]}
-        results.append(benison.evaluate(table, config))
-    report = watched(results, detector="lfr")
-    assert len(report.metrics) == report.streams == 4
-    falls = {key for each in report.alerts for key in each.metrics}
-    falling = [i for i, name in enumerate(report.metrics) if name in falls]
-    assert falling == [1, 2]
-    replays = compared(Watch(), Timeline.of(results, as_given=True))
-    assert {"lfr"} <= {each.detector for each in replays}
 
 
 def test_a_rate_that_rests_on_a_part_of_the_rows_has_its_own_number(
@@ -384,44 +284,6 @@ def on_page(page: str) -> list[tuple[str, str, str]]:
     ]
 
 
-def test_the_command_gates_and_replays(tmp_path: Path) -> None:
-    for day in (0, *range(CHANGE_AT, CHANGE_AT + 1)):
-        benison.evaluate(trips(day, "concept", 4000), CONFIG, output=tmp_path / f"day-{day:02}")
-    runs, junit = sorted(map(str, tmp_path.glob("day-*"))), tmp_path / "alerts.xml"
-    command = ["monitor", *runs, "--gate", "--junit", str(junit), "--page", str(tmp_path / "p")]
-    run = CliRunner().invoke(app, command)
-    assert run.exit_code == 1
-    assert "binary_accuracy of company=Blue fell" in run.stdout
-    assert "at most 2 %" in run.stdout
-    suite = ElementTree.parse(junit).getroot()[0]
-    assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
-    assert on_page((tmp_path / "p").read_text(encoding="utf-8")) == [
-        ("binary_accuracy", "company=Blue", f"day-{CHANGE_AT:02}")
-    ]
-    as_json = CliRunner().invoke(app, ["monitor", *runs, "--json", "--detector", "ddm"])
-    assert as_json.exit_code == 0
-    assert json.loads(as_json.stdout)["alerts"][0]["since"] == f"day-{CHANGE_AT:02}"
-    replay = CliRunner().invoke(app, ["monitor", *runs, "--replay", "--json"])
-    values = json.loads(replay.stdout)
-    assert values[0]["slices"][0] == "company=Blue"
-    alarms: dict[str, list[int]] = {}
-    for each in values:
-        alarms.setdefault(each["detector"], []).append(each["alarms"])
-    # The results have no specificity and no margin density.
-    assert [*alarms] == [name for name in DETECTORS if name not in {"lfr", "md3"}]
-    assert all(counts == sorted(counts, reverse=True) for counts in alarms.values())
-    two = ["--detector", "adwin", "--detector", "ddm"]
-    table = CliRunner().invoke(app, ["monitor", *runs, "--replay", *two], env={"COLUMNS": "120"})
-    assert [line.split()[0] for line in table.stdout.splitlines()] == [
-        "detector",
-        *["adwin"] * len(alarms["adwin"]),
-        *["ddm"] * len(alarms["ddm"]),
-        "Where",
-    ]
-    refused = CliRunner().invoke(app, ["monitor", *runs, *two])
-    assert (refused.exit_code, "compared by --replay" in refused.stderr) == (2, True)
-
-
 ACCURATE = {"class_name": "BinaryAccuracy"}
 UNMET = {"value_threshold": {"lower_bound": 0.99}}
 
@@ -463,61 +325,13 @@ def test_only_what_comes_after_the_reference_is_watched(quiet: list[EvalResult])
         watched([benison.evaluate(trips(1), failing), quiet[0]])
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two evaluations, of which only the last is blessed."""
-    folder = tmp_path_factory.mktemp("runs")
-    failing = {**CONFIG, "metrics_specs": [{"metrics": [{"class_name": "BinaryAccuracy"}]}]}
-    benison.evaluate(trips(0), failing, output=folder / "1")
-    benison.evaluate(trips(1), CONFIG, output=folder / "2")
-    return folder
-
-
-@pytest.mark.parametrize(
-    ("words", "why"),
-    [
-        (["1"], "no slices by periods of time"),
-        (["1", "2"], "Only the last result"),
-        (["2", "--reference", "2"], "takes a reference and a later result"),
-        (["1", "2", "--as-given", "--reference", "1", "--reference-buckets", "2"], "none is left"),
-        (["nowhere/*"], "Nothing matches nowhere/*"),
-    ],
-)
-def test_that_there_is_nothing_yet_to_watch_is_said_to_machines(
-    runs: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], why: str
-) -> None:
-    monkeypatch.chdir(runs)
-    done = CliRunner().invoke(app, ["monitor", "--json", *words])
-    document = json.loads(done.output)
-    assert why in document.pop("error")
-    assert (done.exit_code, document) == (2, {"ok": False, "nothing_yet": True})
-
-
-@pytest.mark.parametrize("words", [["1", "--time-key", "pick"], ["3"], ["1", "3"]])
-def test_what_is_wrong_is_not_that_there_is_nothing_yet(
-    runs: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
-) -> None:
-    monkeypatch.chdir(runs)
-    done = CliRunner().invoke(app, ["monitor", "--json", *words])
-    assert [*json.loads(done.output)] == ["ok", "error"]
-
-
-@pytest.mark.parametrize("scheme", ["", "memory://"])
-def test_a_pattern_is_of_whole_results(
-    runs: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
-) -> None:
-    """On an object store too, where no shell expands it; what is still being written is left out."""
-    pattern = f"{runs}/*"
-    if scheme:
-        fsspec = pytest.importorskip("fsspec")
-        fsspec.filesystem("memory").put(f"{runs}/", "/evaluations/", recursive=True)
-        pattern = "memory://evaluations/*"
-    else:
-        (runs / "3").mkdir()
-    words = ["--as-given", "--metric", "binary_accuracy", "--reference", str(runs / "1")]
-    done = CliRunner().invoke(app, ["monitor", "--json", pattern, *words])
-    assert done.exit_code == 0, done.output
-    assert len(json.loads(done.output)["buckets"]) == (2 if scheme else 1)
+def test_sentences_tell_the_classes_of_a_metric_apart() -> None:
+    key = Key("precision", sub_key="classId:1")
+    alert = Alert("precision", "Overall", (), key, "b", "b", (), "fell", 0.9, 0.8, 1, 9.0, 7.0)
+    assert alert.reason == (
+        "precision (classId:1) of Overall fell from 0.9 to 0.8 since b (0 rows before, the reference "
+        "included; 1 since then, up to the alarm at b)."
+    )
 
 
 def test_a_sink_that_fails_keeps_alerts_from_no_other(
@@ -537,52 +351,3 @@ def test_a_sink_that_fails_keeps_alerts_from_no_other(
     assert "recall of company=Blue" in sent[0]
     with pytest.raises(BenisonError, match="webhook and slack"):
         targets_of(["dvc=metrics.json"])
-
-
-def test_sentences_tell_the_classes_of_a_metric_apart() -> None:
-    key = Key("precision", sub_key="classId:1")
-    alert = Alert("precision", "Overall", (), key, "b", "b", (), "fell", 0.9, 0.8, 1, 9.0, 7.0)
-    assert alert.reason == (
-        "precision (classId:1) of Overall fell from 0.9 to 0.8 since b (0 rows before, the reference "
-        "included; 1 since then, up to the alarm at b)."
-    )
-
-
-TWO_DAYS = pa.table(
-    {
-        "t": ["2026-03-01"] * 1200 + ["2026-03-02"] * 1500,
-        "id": [f"trip-{i}" for i in range(2700)],
-        "started": [f"2026-03-01 {i % 24:02}:00:00" for i in range(1200)] + ["2026-03-02"] * 1500,
-        "company": ["Blue", "Sun"] * 600 + ["Blue"] * 1500,
-    }
-)
-
-
-def test_columns_of_ids_and_of_times_are_named_and_not_watched() -> None:
-    report = monitor_columns(TWO_DAYS, time_key="t")
-    (alert,) = report.alerts
-    assert (alert.metric, alert.rows, report.metrics) == ("company", 1500, ("company",))
-    assert report.unwatched == ("id", "started")
-    assert "1 column in 1 bucket" in report.summary
-    assert "id, started" in report.summary
-    chosen = monitor_columns(TWO_DAYS, time_key="t", columns=["id"])
-    assert [each.metric for each in chosen.alerts] == ["id"]
-
-
-@pytest.mark.parametrize(
-    ("asked", "text"),
-    [
-        ({"false_alarms": 0.6, "horizon": 1}, "false alarms over the horizon.*not 0.6 / 1"),
-        ({"false_alarms": 1e-20}, "above 1e-16"),
-        ({"columns": []}, "No column is left to be watched: name"),
-        ({"columns": ["t"]}, "No column is left to be watched: name"),
-        ({"reference_buckets": 0}, "1 bucket or more, not 0"),
-        ({"reference_buckets": 2}, "have 2 days and the reference is the first 2 days.*later data"),
-        ({"bucket": "month"}, "have 1 month and the reference is the first 1 month"),
-    ],
-)
-def test_what_cannot_be_watched_in_columns_is_refused_with_the_cure(
-    asked: dict[str, Any], text: str
-) -> None:
-    with pytest.raises(BenisonError, match=text):
-        monitor_columns(TWO_DAYS, **{"time_key": "t", "columns": ["company"], **asked})

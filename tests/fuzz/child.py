@@ -23,6 +23,7 @@ from pathlib import Path
 from random import Random
 from typing import IO
 
+from tests.benchmarks.peak import peak_bytes
 from tests.fuzz.cases import Bug, Case, Entry, judged
 
 SECONDS = 10
@@ -75,18 +76,18 @@ def run(stretch: Stretch, folder: Path, board: Board, bugs: IO[str], log: IO[str
     warnings.simplefilter("ignore", DeprecationWarning)
     gc.freeze()
     counts = dict.fromkeys(FIELDS, 0)
-    base = _peak()
+    base = peak_bytes()
     for number in stretch.numbers:
         counts["number"] = number
         board.write([*counts.values()])
         _limit_seconds()
         case = case_of(stretch, number, folder)
-        began, before = time.process_time_ns(), _peak()
+        began, before = time.process_time_ns(), peak_bytes()
         kind, bug = judged(number, lambda case=case: stretch.entry.attempt(case))  # type: ignore[misc]
-        if _peak() > max(before, base + GIGABYTE):
-            text = f"{_peak() - base:,} bytes\n{bug.text if bug else ''}"
+        if peak_bytes() > max(before, base + GIGABYTE):
+            text = f"{peak_bytes() - base:,} bytes\n{bug.text if bug else ''}"
             kind, bug = "bug", Bug(number, "more than a gigabyte", text)
-        _count(counts, kind, time.process_time_ns() - began, _peak(), (before, base))
+        _count(counts, kind, time.process_time_ns() - began, peak_bytes(), (before, base))
         if bug is not None:
             bugs.write(json.dumps(dataclasses.asdict(bug)) + "\n")
             bugs.flush()
@@ -132,8 +133,3 @@ def _limit_seconds() -> None:
     """Let the kernel end this process, with a traceback before, when one input takes too long."""
     soft = int(time.process_time()) + SECONDS + 1
     resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
-
-
-def _peak() -> int:
-    """The most memory that this process has used, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
