@@ -180,7 +180,7 @@ def test_an_earlier_result_gives_the_thresholds(in_folder: Path) -> None:
     run("evaluate", "-e", "eval.parquet", "-c", "eval.yaml", "-o", "out")
     again = run("init", "eval.parquet", "--baseline", "out", "--output", "next.yaml")
     assert again.exit_code == 0, again.output
-    assert "init eval.parquet --output next.yaml --baseline out" in Path("next.yaml").read_text()
+    assert "init eval.parquet --baseline out --output next.yaml" in Path("next.yaml").read_text()
     lower = benison.load_result("out").rows("auc")["lower"][0].as_py()
     assert f"lower_bound: {lower:.4g}}}  # it was" in Path("next.yaml").read_text()
     assert (
@@ -259,9 +259,17 @@ def test_a_time_is_no_label_and_the_config_says_by_which_command_it_was_written(
     pq.write_table(rows, "eval.parquet")
     done = run("init", "eval.parquet")
     assert "label      default: the only column whose values are 0 and 1" in done.output
-    named = ("init", "eval.parquet", "--output", "b.yaml", "--label", "default")
-    assert run(*named, "--prediction", "score").exit_code == 0
-    command = " ".join(("benison", *named, "--prediction", "score"))
+    named = (
+        "init",
+        "--label=default",
+        "--output",
+        "b.yaml",
+        "eval.parquet",
+        "--prediction",
+        "score",
+    )
+    assert run(*named).exit_code == 0
+    command = " ".join(("benison", *named))
     assert f"# Written by: {command}. " in Path("b.yaml").read_text()
     for table in (rows, rows.drop_columns(["score"])):  # where a model is to be called too
         pq.write_table(table, "eval.parquet")
@@ -320,6 +328,7 @@ def test_changes_are_judged_where_an_old_model_is_named_and_else_suggested(in_fo
     assert done.exit_code == 0, done.output
     assert "baseline   old.joblib: a model" in done.output
     assert "--model MODEL --baseline old.joblib --config" in done.output
+    assert "OLD_MODEL" not in done.output + Path("eval.yaml").read_text()
     assert "time       begun: not sliced" in done.output
     plain = run("init", "trips.parquet", "--label", "clicked", "--output", "plain.yaml")
     assert plain.exit_code == 0, plain.output

@@ -50,6 +50,29 @@ def test_importance_is_that_of_scikit_learn_but_for_chance() -> None:
     assert [row["value"] for row in rows] == pytest.approx(theirs.importances_mean, abs=0.02)
 
 
+def test_importance_is_above_0_where_a_metric_becomes_worse_whichever_end_is_good() -> None:
+    table = trips(9, 1_000).select([*NUMBERS, "tip"])
+    frame = table.to_pandas()
+    model = LogisticRegression().fit(frame[[*NUMBERS]], frame["tip"])
+    asked = config("permutation_importance")
+    metrics = ["ExampleCount", "MeanLabel", "BrierScore", "MeanPrediction"]
+    asked["metrics_specs"] = [{"metrics": metrics}]
+    rows = benison.evaluate(table, asked, model=model).probes.to_pylist()
+    assert {row["detail"] for row in rows} == {"brier_score", "mean_prediction"}
+    theirs = permutation_importance(
+        model,
+        frame[[*NUMBERS]],
+        frame["tip"],
+        scoring="neg_brier_score",
+        n_repeats=10,
+        random_state=0,
+    )
+    brier = [row for row in rows if row["detail"] == "brier_score"]
+    assert [row["value"] for row in brier] == pytest.approx(theirs.importances_mean, abs=0.01)
+    assert max(row["value"] for row in brier) > 0
+    assert all("rises" in row["sentence"] for row in brier if row["value"] > 0.01)
+
+
 def test_distances_are_those_of_a_plane_or_a_little_more() -> None:
     table = trips(10).select(["fare", "miles"]).combine_chunks()
 

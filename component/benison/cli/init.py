@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from benison.cli.late_commands import GIVEN
 from benison.cli.options import AsJson, Format, errors
 from benison.config import EvalConfig
 from benison.config.yaml_text import parse
@@ -22,9 +23,10 @@ from benison.evaluation.resolve import Request, resolve
 from benison.paths import locate, write_whole
 from benison.results.result import EvalResult, load_result
 
-_ABOUT_MODELS = """
-MODEL is a file, a folder or an address. --baseline OLD_MODEL compares it with another; pickles (.joblib,
-.pkl) also need --trust-pickle, because loading one runs what is in it."""
+_ABOUT_MODEL = "MODEL is a file, a folder or an address."
+_ABOUT_BASELINE = "--baseline OLD_MODEL compares it with another."
+_ABOUT_PICKLES = """Pickles (.joblib, .pkl) also need
+--trust-pickle, because loading one runs what is in it."""
 
 INIT_HELP = """Write a first config for some data: what is predicted, by which metrics, on which slices.
 
@@ -46,6 +48,7 @@ With the columns named, and thresholds by what an earlier evaluation reached:
 
 
 def init(  # noqa: PLR0913, PLR0917 - one parameter an option
+    context: typer.Context,
     examples: Annotated[
         list[str], typer.Argument(metavar="DATA", help="The evaluation data.", show_default=False)
     ],
@@ -77,12 +80,7 @@ def init(  # noqa: PLR0913, PLR0917 - one parameter an option
         result = _earlier(baseline, columns) if baseline and not (is_column or old_model) else None
         made = guess(columns, label, prediction, baseline if is_column else "")
         _check_callable(made, old_model)
-        given = "" if output == "eval.yaml" else output
-        options = {"--output": given, "--label": label, "--prediction": prediction}
-        options |= {"--baseline": baseline, "--format": format or ""}
-        named = [word for name, value in options.items() if value for word in (name, value)]
-        named += ["--overwrite"] if overwrite else []
-        command = shlex.join(["benison", "init", *examples, *named])
+        command = shlex.join(["benison", *context.meta[GIVEN]])
         text = first_config(columns, made, command, result, dataset.num_rows, old_model)
         resolve(Request(EvalConfig.load(parse(text)), examples=examples, format=format,
                         called=not made.prediction))  # fmt: skip
@@ -95,7 +93,7 @@ def init(  # noqa: PLR0913, PLR0917 - one parameter an option
         guessed["baseline"] = (
             f"{visible(old_model)}: a model; the config holds changes against it, and evaluate calls it"
         )
-    _print(guessed, _next(made, examples, output, old_model), output, as_json)
+    _print(guessed, _next(made, examples, output, (baseline, old_model)), output, as_json)
 
 
 def _check_output(output: str, overwrite: bool) -> None:
@@ -183,17 +181,19 @@ def _print(guessed: dict[str, str], next_steps: str, output: str, as_json: bool)
         print(next_steps)
 
 
-def _next(made: Guess, examples: list[str], output: str, old_model: str) -> str:
-    """The commands that come next, to copy."""
+def _next(made: Guess, examples: list[str], output: str, baselines: tuple[str, str]) -> str:
+    """The commands that come next, to copy; of the baselines the first was given, the second is a model."""
+    given, old_model = baselines
     data = " ".join(f"--examples {shlex.quote(path)}" for path in examples)
     config = shlex.quote(output)
     check = "" if made.prediction else " --with-model"
     model = "" if made.prediction else " --model MODEL"
     model += f" --baseline {shlex.quote(old_model)}" if old_model else ""
+    about = [_ABOUT_MODEL, *([] if given else [_ABOUT_BASELINE]), _ABOUT_PICKLES]
     out = "out" if not Path("out").exists() else "NEW_FOLDER"
     return (
         f"Wrote {output}. Next:\n"
         f"  benison check-config {config} {data}{check}\n"
         f"  benison evaluate {data}{model} --config {config} --output {out}\n"
-        f"  benison show {out}" + ("" if made.prediction else _ABOUT_MODELS)
+        f"  benison show {out}" + ("" if made.prediction else "\n" + " ".join(about))
     )

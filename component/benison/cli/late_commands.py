@@ -12,6 +12,9 @@ from typer.core import TyperGroup
 
 from benison.late_imports import imported
 
+GIVEN = "benison.given"
+"""The key in a context's `meta` under which the words after `benison` are."""
+
 
 class Late(NamedTuple):
     """Where a subcommand is.
@@ -47,6 +50,13 @@ class LateCommands(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         self.commands = dict.fromkeys(self.late)  # type: ignore[assignment] # their names suggest others
+
+    def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:
+        """The context of a call, which keeps the words that were given."""
+        given = [*args]
+        context = super().make_context(info_name, args, parent, **extra)
+        context.meta[GIVEN] = given
+        return context
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of a name; None if there is none."""

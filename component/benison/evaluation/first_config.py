@@ -278,7 +278,7 @@ def _threshold(
         lines.append(
             "evidence: worse  # refuses only where chance does not explain the fall (docs/verdict.md)"
         )
-    elif metric.judged and not made.prediction:
+    elif metric.judged and not made.prediction and result is None:
         change = _change(better)
         change = change if lines else f"threshold: {{{change}}}"
         lines.append(f"# {change}  # with --baseline OLD_MODEL")

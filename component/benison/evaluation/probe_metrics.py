@@ -18,7 +18,7 @@ from benison.engine.extract import SliceKeyExtractor
 from benison.engine.outcome import MetricsEvaluator
 from benison.engine.plan import Plan
 from benison.metrics.groups import members
-from benison.probes.subject import Gain
+from benison.probes.subject import Gain, ScoredMetric
 from benison.results.result import described_metrics
 from benison.table.key import CHANGE, VALUE, Key
 from benison.table.words import qualifier
@@ -46,11 +46,16 @@ class ProbeMetrics:
         """Labels and weights of the rows."""
         return self.read()
 
-    def values(self, scores: Array) -> dict[str, float]:
-        """The metrics with other scores of the output, by name; those that are not defined are left out."""
+    def values(self, scores: Array) -> dict[str, ScoredMetric]:
+        """The metrics with other scores of the output, by name.
+
+        Those that are not defined are left out, and those that do not look at predictions.
+        """
         rows = _rows(self._alone, {**self.extracts, "predictions": {self.target: scores}})
         return {
-            _name(row): row["value"] for row in rows if self._is_own(row, self.target[0], VALUE)
+            _name(row): ScoredMetric(row["value"], self._better(row))
+            for row in rows
+            if self._is_own(row, self.target[0], VALUE) and row["metric"] not in self._of_data
         }
 
     def counted(
@@ -118,6 +123,12 @@ class ProbeMetrics:
     @functools.cached_property
     def _about(self) -> dict[str, Any]:
         return described_metrics([self.config])
+
+    @functools.cached_property
+    def _of_data(self) -> set[str]:
+        """The metrics that do not look at predictions."""
+        computations = self._alone.plan.computations
+        return {c.metric.name for c in computations if not c.metric.needs_prediction}
 
     @functools.cached_property
     def _alone(self) -> MetricsEvaluator:

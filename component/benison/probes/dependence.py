@@ -19,7 +19,7 @@ from benison.probes import changes
 from benison.probes.base import Probe
 from benison.probes.metamorphic import frequent_values
 from benison.probes.probe_findings import ProbeFinding, unmeasured
-from benison.probes.subject import Subject, finite
+from benison.probes.subject import ScoredMetric, Subject, finite
 
 _POINTS = 20
 _ROUNDS = 5
@@ -118,7 +118,9 @@ def _names(grid: list[Any]) -> list[str]:
 
 @dataclasses.dataclass(frozen=True)
 class PermutationImportance(Probe):
-    """By how much each metric of the config changes where a feature is permuted, the mean of five rounds.
+    """By how much worse each metric of the config is where a feature is permuted, the mean of five rounds.
+
+    Above 0 the model needs the feature: a metric of which lower values are better rises, any other falls.
 
     Breiman, "Random Forests", Machine Learning 45, 2001.
     """
@@ -133,13 +135,13 @@ class PermutationImportance(Probe):
         )
 
     def _of_all(
-        self, subject: Subject, feature: str, before: Mapping[str, float]
+        self, subject: Subject, feature: str, before: Mapping[str, ScoredMetric]
     ) -> Iterator[ProbeFinding]:
         rounds = self._rounds(subject, feature)
-        for metric, value in before.items():
-            yield self._of(feature, metric, value, rounds, subject.rows.num_rows)
+        for metric, measured in before.items():
+            yield self._of(feature, metric, measured, rounds, subject.rows.num_rows)
 
-    def _before(self, subject: Subject) -> dict[str, float]:
+    def _before(self, subject: Subject) -> dict[str, ScoredMetric]:
         """The metrics that are asked for, on the rows as they are.
 
         Raises:
@@ -152,10 +154,12 @@ class PermutationImportance(Probe):
         asked = {k: value for k, value in defined.items() if self.spec.metric in ("", k)}
         if not asked:
             hint = suggestion(self.spec.metric, defined)
-            raise ModelError(f"no metric {self.spec.metric!r} is defined on the rows. {hint}")
+            raise ModelError(
+                f"no metric {self.spec.metric!r} that looks at predictions is defined on the rows. {hint}"
+            )
         return asked
 
-    def _rounds(self, subject: Subject, feature: str) -> list[Mapping[str, float]]:
+    def _rounds(self, subject: Subject, feature: str) -> list[Mapping[str, ScoredMetric]]:
         """The metrics after each permutation."""
         assert subject.measure is not None
         column = subject.rows.column(feature)
@@ -166,23 +170,30 @@ class PermutationImportance(Probe):
         ]
 
     def _of(
-        self, feature: str, metric: str, value: float, rounds: list[Mapping[str, float]], rows: int
+        self,
+        feature: str,
+        metric: str,
+        before: ScoredMetric,
+        rounds: list[Mapping[str, ScoredMetric]],
+        rows: int,
     ) -> ProbeFinding:
         if not all(metric in each for each in rounds):
             why = f"{metric} is not defined on the permuted rows"
             return unmeasured(self.name, why, feature)
-        return self._finding(feature, metric, value, np.array([r[metric] for r in rounds]), rows)
+        after = np.array([each[metric].value for each in rounds])
+        return self._finding(feature, metric, before, after, rows)
 
     def _finding(
-        self, feature: str, metric: str, before: float, after: Array, rows: int
+        self, feature: str, metric: str, before: ScoredMetric, after: Array, rows: int
     ) -> ProbeFinding:
-        changed = before - after
+        sign = -1 if before.higher_is_better is False else 1
+        changed = sign * (before.value - after)
         mean = float(changed.mean())
         t = float(student_quantile(self.alpha / 2, np.array([len(changed) - 1.0]))[0])
         reach = t * float(changed.std(ddof=1)) / math.sqrt(len(changed))
-        moved = f"{'falls' if mean > 0 else 'rises'} by {abs(mean):.3g}" if mean else "stays"
-        words = f"{metric}, {before:.4g}, {moved} where {feature} is permuted"
+        moved = f"{'falls' if sign * mean > 0 else 'rises'} by {abs(mean):.3g}" if mean else "stays"
+        words = f"{metric}, {before.value:.4g}, {moved} where {feature} is permuted"
         return ProbeFinding(
             self.name, words, feature, metric, mean, rows=rows, lower=mean - reach, upper=mean + reach,
-            scale=float(np.abs([before, *after]).max()),
+            scale=float(np.abs([before.value, *after]).max()),
         )  # fmt: skip

@@ -8,7 +8,7 @@ import functools
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -85,6 +85,14 @@ def _binary(labels: Any) -> bool:
     return bool(np.isin(labels, (0, 1)).all())
 
 
+class ScoredMetric(NamedTuple):
+    """A metric of some scores."""
+
+    value: float
+    higher_is_better: bool | None
+    """None where neither end is good."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Gain:
     """A metric of the model and of a benchmark; `gain` is by how much the model's is better.
@@ -152,7 +160,7 @@ class Subject:
         labels: float64[N], or None where they are not numbers.
         threshold: As `DebuggingOptions.decision_threshold` has it.
         tolerance: As `DebuggingOptions.tolerance` has it.
-        measure: The metrics of the config from the scores of all rows, by name.
+        measure: The metrics of the config that look at predictions, from the scores of all rows, by name.
         compare: The same, of two arrays of scores: the model's and those of a benchmark.
         orders: How residuals follow each other, by the time column.
         residuals: Of all rows by the values of columns, as far as the pass knows them.
@@ -170,7 +178,7 @@ class Subject:
     labels: Any = None
     threshold: float | None = None
     tolerance: float = 0.5
-    measure: Callable[[Array], Mapping[str, float]] | None = None
+    measure: Callable[[Array], Mapping[str, ScoredMetric]] | None = None
     compare: Callable[[Array, Array], Sequence[Gain]] | None = None
     training: Callable[[], tuple[pa.RecordBatch, Any] | None] = lambda: None
     gains: Sequence[Gain] | None = None

@@ -15,7 +15,7 @@ _VALUES = {
     "invariant": "Share of rows on which the values of other rows move the prediction at all.",
     "feature_swaps": "Share of rows whose decision is another one with another value of the feature.",
     "partial_dependence": "Change of the mean prediction over the values of a feature.",
-    "permutation_importance": "Fall of a metric where a feature is permuted.",
+    "permutation_importance": "By how much worse a metric is where a feature is permuted.",
     "boundary_distance": "Share of rows that are near another decision.",
     "random_attack": "Share of rows of which a small random change flips the decision.",
     "membership": "Area under the ROC curve by which losses tell rows of the training data from others.",
