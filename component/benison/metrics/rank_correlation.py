@@ -20,7 +20,6 @@ from benison.data.batch import Array, Index, Inputs, Mask  # noqa: F401 - Inputs
 from benison.metrics.base import Metric, ratio
 from benison.metrics.pairing import label, prediction
 from benison.metrics.registry import HIGHER, About, register
-from benison.metrics.statistics.cells import order_of
 from benison.metrics.statistics.dominance import concordance
 from benison.metrics.statistics.equal_runs import (
     changes,
@@ -32,6 +31,7 @@ from benison.metrics.statistics.equal_runs import (
 )
 from benison.metrics.statistics.joint_counts import JointCounts, JointRanks, WeighedPairs
 from benison.metrics.statistics.kept import kept
+from benison.metrics.statistics.orders import order_of
 from benison.metrics.statistics.scale import BIN_BITS, holds_equal_scores
 
 _SHORT = 8  # pairs in a run, on average, are summed up by their number

@@ -321,10 +321,19 @@ def _take(
     if known is None:
         return None, codes[rows]
     first, last = (np.searchsorted(known, rows, side=side) for side in ("left", "right"))
-    lengths = last - first
-    repeated = np.repeat(np.arange(len(rows)), lengths)
-    within = np.arange(len(repeated)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return repeated, codes[first[repeated] + within]
+    return np.repeat(np.arange(len(rows)), last - first), codes[spans(first, last)]
+
+
+def spans(starts: Index, ends: Index) -> Index:
+    """All indices from each start to before its end.
+
+    >>> spans(np.array([7, 2]), np.array([9, 3]))
+    array([7, 8, 2])
+    """
+    lengths = ends - starts
+    within = np.arange(lengths.sum())
+    within += np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
+    return within
 
 
 def _at(values: npt.NDArray[Any], rows: npt.NDArray[np.int64] | slice | None) -> npt.NDArray[Any]:

@@ -21,7 +21,7 @@ from benison.config import Bins, SlicingSpec
 from benison.data.values import is_list, is_text, kind_of, text_of, unlisted
 from benison.errors import ConfigError, DataError
 from benison.slicing.bin_edges import numbers_of, places
-from benison.slicing.codes import grouped_count, repeated
+from benison.slicing.codes import grouped_count, repeated, spans
 from benison.slicing.expressions import Condition
 from benison.slicing.keys import BIN, same_value
 from benison.slicing.periods import with_kind
@@ -139,8 +139,8 @@ def _join(a: SpecCodes, b: SpecCodes) -> tuple[Codes | None, Codes, Codes]:
     counts = np.bincount(b.rows, minlength=last)
     starts = np.cumsum(counts) - counts
     repeats = counts[a.rows]
-    within = np.arange(repeats.sum()) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-    right = b.codes[np.repeat(starts[a.rows], repeats) + within]
+    first = starts[a.rows]
+    right = b.codes[spans(first, first + repeats)]
     return np.repeat(a.rows, repeats), np.repeat(a.codes, repeats), right
 
 

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benison.data.batch import Array, Index, Mask
+from benison.slicing.codes import spans
 
 _ALL_BUT_EQUAL = 1 - 1e-10  # a box that is predicted exactly reaches the threshold 1, as in COCO
 
@@ -126,8 +127,7 @@ def _overlapping(truth: GroupedBoxes, detected: GroupedBoxes, least: float, insi
     last = np.searchsorted(groups, detected.groups, side="right")
     counts = last - first
     detections = np.repeat(np.arange(len(counts)), counts)
-    within = np.arange(len(detections)) - np.repeat(np.cumsum(counts) - counts, counts)
-    labelled = order[first[detections] + within]
+    labelled = order[spans(first, last)]
     iou = _iou(truth.at(labelled), detected.at(detections))
     kept = np.flatnonzero(iou >= least)
     labelled, detections, iou = labelled[kept], detections[kept], iou[kept]

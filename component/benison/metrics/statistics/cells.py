@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,9 @@ import numpy.typing as npt
 from benison.data.batch import Array, Mask
 from benison.metrics.base import Index, Statistic
 from benison.metrics.statistics.equal_runs import starts, sums_of_runs
+from benison.metrics.statistics.orders import in_order
 from benison.metrics.statistics.pending_cells import Pending, joined, neighbours, table_of
-from benison.slicing.codes import SliceCodes, grouped_sum
+from benison.slicing.codes import SliceCodes, grouped_sum, spans
 
 
 class CellPairs(NamedTuple):
@@ -281,10 +282,7 @@ class Cells:
             rows = compact.sums.reshape(self.size, self.width)[index]
             return Cells(len(index), self.width, rows.reshape(-1), None)
         starts, ends = (np.searchsorted(compact.keys, (index + i) * self.width) for i in (0, 1))
-        lengths = ends - starts
-        slices = np.repeat(np.arange(len(index)), lengths)
-        within = np.arange(len(slices)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        at = starts[slices] + within
+        at, slices = spans(starts, ends), np.repeat(np.arange(len(index)), ends - starts)
         keys = compact.keys[at] + (slices - index[slices]) * self.width
         return Cells(len(index), self.width, compact.sums[at], keys)
 
@@ -318,24 +316,8 @@ def _summed(keys: Index, sums: Array | None, cells: int) -> tuple[Index, Array]:
         narrow = keys.astype(np.uint32) if cells <= 2**32 else keys
         distinct, counts = np.unique(narrow, return_counts=True)
         return distinct.astype(np.int64), counts.astype(np.float64)
-    order = order_of(keys)
-    return _reduced(keys[order], sums[order])
-
-
-def order_of(keys: Index, kind: Literal["quicksort", "stable"] = "quicksort") -> Index:
-    """The indices that put keys, which are 0 or more, in ascending order, as a stable sort does: int64[n].
-
-    `kind` is "stable" for keys of which long runs are in order already.
-
-    >>> order_of(np.array([7, 4, 7, 4]))
-    array([1, 3, 0, 2])
-    """
-    bits = len(keys).bit_length()
-    if len(keys) and int(keys.max()) >= 2 ** (63 - bits):
-        return np.argsort(keys, kind="stable")
-    # The index in the low bits of the key makes all numbers distinct, so that any sort of them is a
-    # stable one, and sorting numbers takes a fraction of the time of sorting indices by key.
-    return np.sort((keys << bits) | np.arange(len(keys)), kind=kind) & ((1 << bits) - 1)
+    order, keys = in_order(keys, "quicksort")
+    return _reduced(keys, sums[order])
 
 
 def _reduced(keys: Index, sums: Array) -> tuple[Index, Array]:
@@ -348,8 +330,8 @@ def _union(a: tuple[Index, Array], b: tuple[Index, Array]) -> tuple[Index, Array
     if not len(a[0]) or not len(b[0]):
         return a if len(a[0]) else b
     keys, sums = np.concatenate([a[0], b[0]]), np.concatenate([a[1], b[1]])
-    order = order_of(keys, "stable")
-    return _reduced(keys[order], sums[order])
+    order, keys = in_order(keys, "stable")
+    return _reduced(keys, sums[order])
 
 
 class CellsStatistic(Statistic[Cells]):

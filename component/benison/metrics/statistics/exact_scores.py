@@ -17,9 +17,11 @@ import pyarrow as pa
 
 from benison.data.batch import Array, Index, Mask
 from benison.metrics.statistics.binary import BinaryRows, Weights
-from benison.metrics.statistics.cells import BLOCK_CELLS, CellPairs, Cells, order_of
+from benison.metrics.statistics.cells import BLOCK_CELLS, CellPairs, Cells
 from benison.metrics.statistics.equal_runs import starts
+from benison.metrics.statistics.orders import in_order
 from benison.metrics.statistics.scale import BIN_BITS, bins_of
+from benison.slicing.codes import spans
 
 _SAMPLE = 2**13  # rows: enough to tell a half from a third
 
@@ -105,12 +107,12 @@ class ExactScores:
         Args:
             kind: "stable" where long runs are in order already, as after a merge; a stable sort finds them.
         """
-        ascending = self._at(_order(self.keys, self.scores, kind))
-        keys, scores = ascending.keys, ascending.scores
+        order, keys, scores = _sorted(self.keys, self.scores, kind)
+        negatives, positives = self.negatives[order], self.positives[order]
         first = starts(keys, scores)
         if len(first) == len(keys):
-            return ascending
-        sums = (np.add.reduceat(x, first) for x in (ascending.negatives, ascending.positives))
+            return ExactScores(keys, scores, negatives, positives)
+        sums = (np.add.reduceat(x, first) for x in (negatives, positives))
         return ExactScores(keys[first], scores[first], *sums)
 
     def __len__(self) -> int:
@@ -152,10 +154,8 @@ class ExactScores:
     def take(self, index: Index) -> ExactScores:
         """Slice i of the result is slice `index[i]`, which may stand there more than once."""
         starts, ends = (np.searchsorted(self.keys, (index + i) << BIN_BITS) for i in (0, 1))
-        lengths = ends - starts
-        slices = np.repeat(np.arange(len(index)), lengths)
-        within = np.arange(len(slices)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        taken = self._at(starts[slices] + within)
+        slices = np.repeat(np.arange(len(index)), ends - starts)
+        taken = self._at(spans(starts, ends))
         return dataclasses.replace(taken, keys=(slices << BIN_BITS) + taken.bins)
 
     def blocks(self, size: int) -> Iterator[ExactScores]:
@@ -194,22 +194,23 @@ def _parts(rows: BinaryRows, scores: Array) -> Iterator[ExactScores]:
             yield dataclasses.replace(part, keys=(codes << BIN_BITS) + part.keys)
 
 
-def _order(keys: Index, scores: Array, kind: Literal["quicksort", "stable"]) -> Index:
-    """The indices that put keys, and the scores of equal keys, in ascending order: int64[n].
+def _sorted(
+    keys: Index, scores: Array, kind: Literal["quicksort", "stable"]
+) -> tuple[Index, Index, Array]:
+    """Keys, and the scores of equal keys, in ascending order, after the indices of both: int64[n].
 
     Keys are sorted first. Only runs of a key whose scores are not in order after that are sorted by both.
     """
-    order = order_of(keys, kind)
-    keys, scores = keys[order], scores[order]
-    same = keys[1:] == keys[:-1]
-    wrong = same & (scores[1:] < scores[:-1])
-    if wrong.any():
-        run = np.concatenate([[0], np.cumsum(~same)])
-        mixed = np.zeros(run[-1] + 1, np.bool_)
-        mixed[run[1:][wrong]] = True
-        at = np.flatnonzero(mixed[run])
-        order[at] = order[at][np.lexsort((scores[at], keys[at]))]
-    return order
+    order, keys = in_order(keys, kind)
+    scores = scores[order]
+    wrong = scores[1:] < scores[:-1]
+    wrong &= keys[1:] == keys[:-1]
+    mixed = np.unique(keys[:-1][wrong])
+    if len(mixed):
+        at = spans(*(np.searchsorted(keys, mixed, side) for side in ("left", "right")))
+        again = np.lexsort((scores[at], keys[at]))
+        order[at], scores[at] = order[at][again], scores[at][again]
+    return order, keys, scores
 
 
 def _encoded(scores: Array) -> tuple[Array, Index]:

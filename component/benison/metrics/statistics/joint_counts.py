@@ -24,7 +24,7 @@ from benison.metrics.statistics.equal_runs import starts
 from benison.metrics.statistics.ranks import WAITING
 from benison.metrics.statistics.scale import bins_of
 from benison.metrics.statistics.sums import RowFunction, check_single
-from benison.slicing.codes import SliceCodes
+from benison.slicing.codes import SliceCodes, spans
 
 EXACT_PAIRS = 4096
 """A slice with more distinct pairs has them in bins of the scale."""
@@ -251,10 +251,8 @@ class JointCounts:
         if np.array_equal(index, np.arange(self.size)):
             return compact
         starts, ends = (np.searchsorted(compact.pairs.slices, index + i) for i in (0, 1))
-        lengths = ends - starts
-        slices = np.repeat(np.arange(len(index)), lengths)
-        within = np.arange(len(slices)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        taken = compact.pairs.take(starts[slices] + within)
+        slices = np.repeat(np.arange(len(index)), ends - starts)
+        taken = compact.pairs.take(spans(starts, ends))
         pairs = dataclasses.replace(taken, slices=slices)
         return JointCounts(len(index), compact.pooled[index], pairs)
 

@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from benison.data.batch import Index, Mask
 from benison.metrics.statistics.binary import BinaryRows, Weights
-from benison.metrics.statistics.cells import PENDING_KEYS, CellPairs, Cells, order_of
+from benison.metrics.statistics.cells import PENDING_KEYS, CellPairs, Cells
+from benison.metrics.statistics.orders import order_of
 from benison.metrics.statistics.scale import BIN_BITS, BINS, PAGE_BITS, PAGES, bins_of
 
 _PAGE_CELLS = 2 << PAGE_BITS  # a negative and a positive one for each bin

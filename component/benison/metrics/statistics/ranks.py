@@ -26,8 +26,9 @@ EXACT_SCORES = 4096
 """A slice with more distinct scores has them in bins of the scale; up to here it takes at most 128 kB."""
 
 WAITING = 2**22
-"""So many memberships of rows in slices may wait, unless more scores are held: sorting them in at once
-takes a fraction of the time, and shows which slices have too many scores to be exact."""
+"""So many memberships of rows in slices may wait, or twice as many as scores are held: sorting them in at
+once takes a fraction of the time, and shows which slices have too many scores to be exact. One that waits
+takes about half of the memory of one that is held."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -77,7 +78,7 @@ class Ranks:
         if len(other.exact) or len(other.pooled.slices):
             merged = merged._with(other.exact, other.pooled)
         waiting = sum(rows.codes.memberships for rows in merged.waiting)
-        return merged.compact if waiting > max(WAITING, len(merged.exact)) else merged
+        return merged.compact if waiting > max(WAITING, 2 * len(merged.exact)) else merged
 
     def _with_rows(self, batches: Sequence[BinaryRows]) -> Ranks:
         """Where all slices are pooled, rows need not wait."""
