@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benison.data.batch import Array, Index
+from benison.slicing.spans import spans
 
 Part: TypeAlias = "tuple[Index | None, Index]"
 Parts: TypeAlias = tuple[Part, ...]
@@ -322,18 +323,6 @@ def _take(
         return None, codes[rows]
     first, last = (np.searchsorted(known, rows, side=side) for side in ("left", "right"))
     return np.repeat(np.arange(len(rows)), last - first), codes[spans(first, last)]
-
-
-def spans(starts: Index, ends: Index) -> Index:
-    """All indices from each start to before its end.
-
-    >>> spans(np.array([7, 2]), np.array([9, 3]))
-    array([7, 8, 2])
-    """
-    lengths = ends - starts
-    within = np.arange(lengths.sum())
-    within += np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
-    return within
 
 
 def _at(values: npt.NDArray[Any], rows: npt.NDArray[np.int64] | slice | None) -> npt.NDArray[Any]:

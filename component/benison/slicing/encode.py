@@ -21,10 +21,11 @@ from benison.config import Bins, SlicingSpec
 from benison.data.values import is_list, is_text, kind_of, text_of, unlisted
 from benison.errors import ConfigError, DataError
 from benison.slicing.bin_edges import numbers_of, places
-from benison.slicing.codes import grouped_count, repeated, spans
+from benison.slicing.codes import grouped_count, repeated
 from benison.slicing.expressions import Condition
 from benison.slicing.keys import BIN, same_value
 from benison.slicing.periods import with_kind
+from benison.slicing.spans import spans
 
 Codes: TypeAlias = npt.NDArray[np.int64]
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benison.data.batch import Array, Index, Mask
-from benison.slicing.codes import spans
+from benison.slicing.spans import spans
 
 _ALL_BUT_EQUAL = 1 - 1e-10  # a box that is predicted exactly reaches the threshold 1, as in COCO
 

@@ -22,7 +22,8 @@ from benison.metrics.base import Index, Statistic
 from benison.metrics.statistics.equal_runs import starts, sums_of_runs
 from benison.metrics.statistics.orders import in_order
 from benison.metrics.statistics.pending_cells import Pending, joined, neighbours, table_of
-from benison.slicing.codes import SliceCodes, grouped_sum, spans
+from benison.slicing.codes import SliceCodes, grouped_sum
+from benison.slicing.spans import spans
 
 
 class CellPairs(NamedTuple):

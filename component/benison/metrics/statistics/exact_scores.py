@@ -21,7 +21,7 @@ from benison.metrics.statistics.cells import BLOCK_CELLS, CellPairs, Cells
 from benison.metrics.statistics.equal_runs import starts
 from benison.metrics.statistics.orders import in_order
 from benison.metrics.statistics.scale import BIN_BITS, bins_of
-from benison.slicing.codes import spans
+from benison.slicing.spans import spans
 
 _SAMPLE = 2**13  # rows: enough to tell a half from a third
 

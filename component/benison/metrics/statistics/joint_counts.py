@@ -24,7 +24,8 @@ from benison.metrics.statistics.equal_runs import starts
 from benison.metrics.statistics.ranks import WAITING
 from benison.metrics.statistics.scale import bins_of
 from benison.metrics.statistics.sums import RowFunction, check_single
-from benison.slicing.codes import SliceCodes, spans
+from benison.slicing.codes import SliceCodes
+from benison.slicing.spans import spans
 
 EXACT_PAIRS = 4096
 """A slice with more distinct pairs has them in bins of the scale."""
