@@ -133,7 +133,8 @@ def monitor(  # noqa: PLR0913, PLR0917 - one parameter an option
         typer.Option(
             "--column",
             "-c",
-            help="A column that hdddm watches; repeatable. Default: numbers and texts, but no ids and times.",
+            help="A column that hdddm watches; repeatable. Default: numbers and texts, but no ids, times or "
+            "counters.",
         ),
     ] = None,
     replay: Annotated[

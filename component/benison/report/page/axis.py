@@ -107,12 +107,13 @@ def _rectangle(css: str, left: float, right: float) -> str:
 def level(number: float, of: float, signed: bool = False) -> str:
     """A number with as many decimals as four digits of the number `of` take.
 
-    >>> level(0.5, 0.8335, signed=True), level(-12.345, 1234.5), level(0.1, 45.61)
-    ('+0.5000', '−12', '0.10')
+    >>> level(0.5, 0.8335, signed=True), level(-12.345, 1234.5), level(0.1, 45.61), level(0.0, 600.0)
+    ('+0.5000', '−12', '0.10', '0')
     """
     if not math.isfinite(number) or not math.isfinite(of):
         return plain(number)
-    decimals = max(0, 4 - max(0, math.ceil(math.log10(abs(of) or 1))))
+    are_counts = abs(of) > 1 and of == int(of) and number == int(number)
+    decimals = 0 if are_counts else max(0, 4 - max(0, math.ceil(math.log10(abs(of) or 1))))
     if 0 < abs(number) < 0.5 * 10**-decimals:
         return f"{'+' if signed and number > 0 else ''}{plain(number, 2)}"
     text = f"{number:+,.{decimals}f}" if signed else f"{number:,.{decimals}f}"

@@ -105,5 +105,6 @@ def _page_text(columns: PageColumns, curves: Curves, size: int) -> str:
         "reach": float(normal_quantile((1 - level) / 2)),
         "plots": curves.first(size).page(payload, columns.views, baseline),
         "plotSlices": min(size, len(curves.slices)),
+        "plotsAsked": columns.plots.num_rows > 0,
     }
     return payload.text(header)

@@ -2,7 +2,8 @@
 // The confusion of several classes as a heat map.
 
 const MOST_CLASSES = 30;
-const WRITTEN_CLASSES = 8;
+const WRITTEN_CLASSES = 6;
+const ROOMY_CLASSES = 4; // whose shares have a decimal
 const MOST_LABELS = 12;
 const HEAT = { left: 60, top: 6, side: 190 };
 
@@ -86,7 +87,8 @@ function heatCell({ actual, predicted, weight }, ids, total) {
   const size = { width: side - 1, height: side - 1, "fill-opacity": 0.04 + 0.6 * share };
   const cell = svg("rect", { class: "cell class", x, y, ...size, "data-tip": tip });
   if (ids.length > WRITTEN_CLASSES) return [cell];
-  return [cell, centred("tick on", percent(share), x + side / 2, y + side / 2 + 3)];
+  const text = ids.length > ROOMY_CLASSES ? `${decimal(100 * share, 0, 0)}%` : percent(share);
+  return [cell, centred("tick on", text, x + side / 2, y + side / 2 + 3)];
 }
 
 /** @param {number[]} ids */

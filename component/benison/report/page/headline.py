@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 
 from benison.results.result import EvalResult
 from benison.table.alike import rows_by
+from benison.table.key import Key
 from benison.table.slices import slice_ids
-from benison.table.words import COMPARED, column_text, counted, cut, shortened
+from benison.table.words import COMPARED, column_text, counted, cut, qualifier, shortened
 from benison.validation.misses import misses
 from benison.validation.terms import FAIL
 
@@ -70,16 +71,18 @@ def _summary(result: EvalResult) -> str:
 
 
 def _reasons(result: EvalResult) -> Iterator[str]:
-    """Each metric that failed, and in which slice it misses its bound by most."""
+    """Each metric that failed, of which of several models, and in which slice it misses its bound by most."""
     table = result.verdict.table
     failed = table.filter(pc.equal(table["outcome"], FAIL))
-    for (metric, kind), own in rows_by(failed, ["metric", "kind"]).items():
+    several = len(result.config.candidate_specs) > 1
+    for (model, metric, kind), own in rows_by(failed, ["model", "metric", "kind"]).items():
         rows = failed.take(pa.array(own))
         slices = set(slice_ids(rows).to_pylist())
         worst = rows["slice"][int(misses(rows).argmax())].as_py()
         noun = "comparison" if kind in COMPARED else "slice"
         count = f"{counted(len(slices), noun)}, worst in " if len(slices) > 1 else ""
-        yield f"{cut(column_text(metric, kind))} of {count}{shortened(worst, 60)}"
+        name = cut(column_text(metric, kind)) + qualifier(Key(metric, model), several)
+        yield f"{name} of {count}{shortened(worst, 60)}"
 
 
 def _basis(result: EvalResult) -> Iterator[str]:

@@ -9,6 +9,12 @@ const BINS = 30;
  */
 const wide = (figure) => ({ width: Math.max(300, figure.clientWidth), height: 230 });
 
+/**
+ * Whether there is anything to draw.
+ * @param {Numbers} x
+ */
+const isAnyKnown = (x) => listed.before.some((i) => Number.isFinite(x[i]));
+
 /** Whether bars count examples, and not what has them. */
 const areWeighed = () => state.weigh && !areCompared();
 const unitOfBins = () => (areWeighed() ? "examples" : `${noun()}s`);
@@ -17,7 +23,7 @@ function drawHistogram() {
   const metric = metricInView();
   const x = charted(metric);
   const figure = at("histogram");
-  if (!metric || !x || !listed.before.length) return figure.replaceChildren();
+  if (!metric || !x || !isAnyKnown(x)) return figure.replaceChildren();
   if (areFew()) return drawWhiskers(metric, x);
   const name = chartedName(metric);
   const axis = axisOf(...rangeOf(x, listed.before), name);

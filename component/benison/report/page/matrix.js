@@ -66,12 +66,16 @@ function matrixCell({ key, label, across, down }, ours, theirs) {
   const size = { width: 128, height: 92, "fill-opacity": 0.06 + 0.5 * share };
   const cells = [
     svg("rect", { class: `cell ${css}`, x, y, ...size }),
-    centred("count", whole(ours[key]), x + 64, y + 36),
-    centred("tick on", `${percent(share)} ${label}`, x + 64, y + 54),
+    centred("count", whole(ours[key]), x + 64, y + 32),
+    centred("tick on", `${percent(share)} ${label}`, x + 64, y + 48),
   ];
   if (!theirs) return cells;
   const before = `${whole(theirs[key])} (${percent(ratio(theirs[key], totalOf(theirs)))})`;
-  return [...cells, centred("tick on", `baseline ${before}`, x + 64, y + 72)];
+  return [
+    ...cells,
+    centred("tick on", "baseline", x + 64, y + 67),
+    centred("tick on", before, x + 64, y + 81),
+  ];
 }
 
 const matrixLabels = () => [

@@ -43,6 +43,12 @@ function windowed(name, same, most) {
 }
 
 /**
+ * The name of a slice at the head of a row.
+ * @param {number} i
+ */
+const nameOf = (i) => make("span", { class: "called", dir: "auto" }, ...breakable(shortName(i)));
+
+/**
  * A text that lines break behind the signs that divide names.
  * @param {string} text
  * @returns {Child[]}

@@ -54,6 +54,8 @@ interface Data {
   reach: number;
   plots: Plot[];
   plotSlices: number;
+  /** Whether the results have plots, be they undefined. */
+  plotsAsked: boolean;
 }
 
 interface State {

@@ -32,7 +32,7 @@ from benison.table.key import (
 )
 from benison.table.slices import slice_codes, slice_id, slice_ids
 from benison.table.words import COMPARED, column_text, cut, distinct, view_text
-from benison.validation.terms import FAIL
+from benison.validation.terms import FAIL, MISSING
 
 Index = npt.NDArray[np.int64]
 
@@ -91,8 +91,7 @@ class PageColumns:
     @cached_property
     def _order(self) -> Index:
         """The codes of all slices in the page's order."""
-        (known, _), table = self._encoded, self.result.verdict.table
-        failed = slice_ids(table.filter(pc.equal(table["outcome"], FAIL)))
+        known, failed = self._encoded[0], slice_ids(self._failures)
         chosen = pc.equal(known, slice_id(OVERALL)), pc.is_in(known, value_set=failed)
         is_overall, has_failed = (mask.to_numpy(zero_copy_only=False) for mask in chosen)
         sizes = np.zeros(len(known), np.int64)
@@ -202,7 +201,7 @@ class PageColumns:
         }
 
     def _numbers_of(self, key: Key) -> dict[str, Array]:
-        """What is known of a metric in the first slices, none of it undefined everywhere."""
+        """What is known of a metric in the first slices, nothing but its value undefined everywhere."""
         if key not in self._known:
             self._known[key] = self._collected(key)
         return self._known[key]
@@ -225,7 +224,8 @@ class PageColumns:
                 "changeLower": self._numbers(change, "lower", is_own),
                 "changeUpper": self._numbers(change, "upper", is_own),
             }
-        return {name: x for name, x in columns.items() if x is not None and not np.isnan(x).all()}
+        known = ((name, x) for name, x in columns.items() if x is not None)
+        return {name: x for name, x in known if name == "value" or not np.isnan(x).all()}
 
     @cached_property
     def _are_compared(self) -> npt.NDArray[np.bool_]:
@@ -260,10 +260,16 @@ class PageColumns:
         """What is known of each metric, by its name in the results."""
         return self.result.about
 
+    @cached_property
+    def _failures(self) -> pa.Table:
+        """The failed checks of slices that are there."""
+        table = self.result.verdict.table
+        is_there = pc.not_equal(table["check"], MISSING)
+        return table.filter(pc.and_(is_there, pc.equal(table["outcome"], FAIL)))
+
     def failed(self, size: int) -> list[list[Any]]:
         """Slice, view and metric of each failed check, by their positions in the page."""
-        table = self.result.verdict.table
-        table = table.filter(pc.equal(table["outcome"], FAIL))
+        table = self._failures
         views = {view: i for i, view in enumerate(self.views)}
         positions = self._positions_of(table, size)
         failed = {

@@ -191,6 +191,11 @@ const PLOT_LINES = [
 ];
 
 function noPlots() {
+  if (data.plotsAsked) {
+    const why =
+      "The plots are undefined in every slice, as where predictions or labels are missing.";
+    return make("p", { class: "note" }, why);
+  }
   const advice =
     "The config asks for no plot, so there are none. Add those of these that fit to its metrics and " +
     "evaluate again; they cost about as much as AUC.";

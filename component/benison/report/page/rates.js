@@ -112,8 +112,13 @@ function ratedRows(thresholds) {
 }
 
 function drawRates() {
+  const elsewhere = viewsWith((plot) => carried(plot) === "counts");
+  at("fairness").hidden = !elsewhere.length && !ratedSlices().length;
   if (!ratedSlices().length) {
-    at("fairness-body").replaceChildren(...noRates());
+    const buttons = elsewhere.length
+      ? [viewButtons("Rates are those of two classes:", elsewhere)]
+      : [];
+    at("fairness-body").replaceChildren(...buttons);
     return;
   }
   const thresholds = askedThresholds();
@@ -135,16 +140,6 @@ function drawRates() {
   );
 }
 
-/** What stands in place of rates. */
-function noRates() {
-  const others = viewsWith((plot) => carried(plot) === "counts");
-  if (others.length) return [viewButtons("Rates are those of two classes:", others)];
-  const hint =
-    "Rates are of a model that tells two classes apart. ConfusionMatrixPlot among the metrics of the " +
-    "config gives them.";
-  return [make("p", { class: "note" }, hint)];
-}
-
 /** @param {number[]} thresholds */
 function rateHead(thresholds) {
   const names = ["slice", "examples", ...thresholds.map((threshold) => `above ${threshold}`)];
@@ -161,11 +156,10 @@ function rateBody(rows) {
   return rows.map((row, rank) => {
     const { slice, cells } = row;
     const gaps = rank ? gapsOf(row) : [];
-    const name = data.names[slice];
     return make(
       "tr",
       { class: sizes[slice] < FEW ? "small" : "" },
-      make("th", { scope: "row", dir: "auto", title: name }, name),
+      make("th", { scope: "row", title: data.names[slice] }, nameOf(slice)),
       make("td", {}, whole(sizes[slice])),
       ...cells.map((cell, k) => rateCell(slice, cell, gaps[k] ?? NaN, widest)),
     );

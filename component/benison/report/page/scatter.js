@@ -6,7 +6,7 @@
 function drawScatter() {
   const metric = metricInView();
   const y = charted(metric);
-  if (!metric || !y || !listed.before.length) return at("scatter").replaceChildren();
+  if (!metric || !y || !isAnyKnown(y)) return at("scatter").replaceChildren();
   const points = dotsOf(metric, y);
   const chart = scatterChart(metric, y, points);
   const drawn = drawChart(at("scatter"), chart, (layer, px, py) => {

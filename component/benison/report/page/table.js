@@ -18,7 +18,7 @@ function row(i, rank, metrics) {
   const change = () => choose(i);
   const box = make("input", { type: "checkbox", "data-slice": i, on: { change } });
   box.checked = isChosen;
-  const text = make("span", { dir: "auto" }, ...breakable(shortName(i)));
+  const text = nameOf(i);
   const label = isComparison(i) ? text : make("label", {}, box, text);
   const warning = `Only ${examplesText(sizes[i])}: the values of this ${noun()} are uncertain.`;
   const count = make("td", { "data-tip": isSmall ? warning : null }, sizeText(sizes[i]));
