@@ -19,9 +19,11 @@ from benison.engine.keyed_jobs import Failure, KeyedJob, Numbered, loaded_once
 from benison.engine.tally import Tally
 from benison.engine.work import Counted, Piece, numbered
 from benison.engine.worker_errors import portable
-from benison.errors import MissingExtraError
+from benison.errors import MissingExtraError, OutputError
 from benison.evaluation.collection import CollectionEvaluation, CollectionRequest, Prepared
 from benison.evaluation.job import PathLike
+from benison.output.directory import check_output
+from benison.paths import locate
 from benison.results.result import EvalResult
 
 try:
@@ -71,8 +73,11 @@ def evaluate(  # noqa: PLR0913 - as `benison.evaluate`
         module_path: A folder in which modules of metrics are looked for, here and on workers.
 
     Raises:
+        OutputError: The output exists.
         BenisonError: What `benison.evaluate` raises, also from a worker, whose own errors arrive as they are.
     """
+    if output is not None:
+        check_output(locate(output, OutputError), overwrite)
     kinds = _kinds(frame)
     evaluation = CollectionEvaluation.of(
         CollectionRequest(
