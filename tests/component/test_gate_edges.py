@@ -378,3 +378,14 @@ def test_slices_of_lists_may_share_rows_so_that_nothing_is_shown() -> None:
         metrics = benison.evaluate(pa.table({**columns, "tag": tag}), made).metrics.to_pylist()
         (error,) = [r["std_error"] for r in metrics if r["kind"] == "slice_difference"]
         assert np.isfinite(error) == is_known
+
+
+def test_few_positives_show_no_area_above_its_true_value() -> None:
+    """Where the bound is the true area, a twentieth of slices may be shown to be above it."""
+    labels = np.tile(np.repeat([1.0, 0.0], [12, 28]), 600)
+    scores = np.random.default_rng(5).normal(2 * labels, 1)
+    bound = {"value_threshold": {"lower_bound": stats.norm.cdf(2 / np.sqrt(2))}}
+    made = _made("AUC", "not_worse", bound) | {"slicing_specs": [{"feature_keys": ["c"]}]}
+    rows = {"y": labels, "n": scores, "o": scores, "c": np.repeat(np.arange(600), 40)}
+    zones = benison.evaluate(pa.table(rows), made).verdict.table["zone"].to_pylist()
+    assert 0.01 < zones.count("not_worse") / 600 < 0.08

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benison.data.batch import Array, Index, Mask
+from benison.evidence.correlation_spread import Correlation
 from benison.evidence.estimators import Estimator
 from benison.evidence.paired_spread import Paired
 from benison.evidence.score_samples import Drawn, PairedScores, ScoreSample
@@ -70,15 +71,15 @@ class AreaEstimator(Estimator):
     def spread(self, *states: Any) -> Spread:
         sample, ranks = states[0].compact, states[1]
         moments = _moments(sample, ranks, None)
-        return self._tested(self._value(ranks), moments.own, moments, sample)
+        return self._on_logits(self._tested(self._value(ranks), moments.own, moments, sample))
 
     def compared(self, *states: Any) -> Paired:
         sample, own, other = states[0].compact, states[1], states[2]
         moments = _moments(sample, own, other)
         values = self._value(own), self._value(other)
-        spreads = (
-            self._tested(values[0], moments.own, moments, sample),
-            self._tested(values[1], moments.other, moments, sample),
+        own_spread, other_spread = (
+            self._on_logits(self._tested(value, variance, moments, sample))
+            for value, variance in zip(values, moments[:2], strict=True)
         )
         variance = moments.own + moments.other - 2 * moments.crossed
         noise = 1e-14 * (moments.own + moments.other)
@@ -86,11 +87,20 @@ class AreaEstimator(Estimator):
         change = self._tested(values[0] - values[1], variance, moments, sample)
         covariance = self.metric.slope_of_area**2 * _of_slices(moments.crossed).sum(axis=1)
         covariance = np.where(np.isnan(change.error), np.nan, covariance)
-        return Paired(*spreads, change, covariance)
+        return Paired(own_spread, other_spread, change, covariance)
 
     def _value(self, ranks: Ranks) -> Array:
         with np.errstate(all="ignore"):
             return np.asarray(self.metric.result(ranks), np.float64)
+
+    def _on_logits(self, spread: Student) -> Correlation:
+        """Values near 1 vary to the other side alone: their logits do so evenly.
+
+        Pepe, "The statistical evaluation of medical tests for classification and prediction", 2003, section
+        5.2.
+        """
+        low = 1 - self.metric.slope_of_area
+        return Correlation(spread.measured, spread.error, spread.degrees, spread.label, low)
 
     def _tested(
         self, value: Array, variance: Array, moments: ClassMoments, sample: ScoreSample

@@ -19,27 +19,37 @@ class Correlation(Student):
     Fisher, "On the 'probable error' of a coefficient of correlation deduced from a small sample", Metron 1,
     1921; the error is that of r, of any distribution, over 1 - r^2.
 
+    With another low end it is the same of 2 v - 1 for values v from 0 to 1, whose atanh is half their logit.
+
     >>> Correlation(np.array([0.9]), np.array([0.02]), np.array([1e9])).limits(0.025)[0].round(4)
     array([0.8527])
     """
 
     label: str = "fisher_z"
+    low: float = -1.0
+
+    def _scaled(self, values: Bound) -> Array:
+        """Values with -1 and 1 as the ends of their range."""
+        return np.asarray(1 - 2 * (1 - np.asarray(values)) / (1 - self.low))
 
     @property
     def _scaled_error(self) -> Array:
         with np.errstate(all="ignore"):
-            return np.asarray(self.std_error / (1 - self.measured**2))
+            error = 2 * self.std_error / (1 - self.low)
+            return np.asarray(error / (1 - self._scaled(self.measured) ** 2))
 
     def _distance(self, bound: Bound) -> Array:
         with np.errstate(all="ignore"):
-            apart = np.arctanh(self.measured) - np.arctanh(np.clip(bound, -1.0, 1.0))
-            return np.asarray(apart / self._scaled_error)
+            at = np.arctanh(np.clip(self._scaled(bound), -1.0, 1.0))
+            return np.asarray((np.arctanh(self._scaled(self.measured)) - at) / self._scaled_error)
 
     def limits(self, alpha: float) -> tuple[Array, Array]:
         with np.errstate(all="ignore"):
             reach = student_quantile(alpha, self.degrees) * self._scaled_error
-            centre = np.arctanh(self.measured)
-        return np.tanh(centre - reach), np.tanh(centre + reach)
+            centre = np.arctanh(self._scaled(self.measured))
+        ends = np.tanh(centre - reach), np.tanh(centre + reach)
+        lower, upper = (1 - (1 - end) * (1 - self.low) / 2 for end in ends)
+        return lower, upper
 
 
 @dataclasses.dataclass(frozen=True)
