@@ -33,6 +33,7 @@ from benison.cli.options import (
 from benison.cli.publish import To, publish_after
 from benison.config import EvalConfig
 from benison.errors import BenisonError, ConfigError, OutputError
+from benison.evaluation.repeated_units import suggested_key
 from benison.evaluation.resolve import UNKNOWN, Request, Resolved, resolve
 from benison.evaluation.spec import read_spec
 from benison.evaluation.written_runs import check_pipeline, check_recorded
@@ -304,7 +305,11 @@ def _described(request: Request) -> dict[str, Any]:
         "metrics": len({c.metric.name for c in resolved.plan.computations if c.shown}),
         "slicing_specs": len(resolved.plan.config.slicing_specs),
         "digest": EvalConfig.load(request.config).digest(),
-        "notes": [*resolved.words, *_gate_notes(resolved, request)],
+        "notes": [
+            *resolved.words,
+            *suggested_key(resolved.plan.config, resolved.dataset),
+            *_gate_notes(resolved, request),
+        ],
     }
 
 

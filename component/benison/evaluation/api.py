@@ -29,6 +29,7 @@ from benison.evaluation.progress import Progress, silent
 from benison.evaluation.quantile_edges import completed, quantile_edges, with_known_edges
 from benison.evaluation.recording import Recording, check_output, revocation_of
 from benison.evaluation.registering import Announcer, pin
+from benison.evaluation.repeated_units import suggested_key
 from benison.evaluation.resolve import Request, Resolved, resolve
 from benison.lineage import Recorder, Revocation
 from benison.metrics import modules
@@ -180,7 +181,8 @@ def _complete(
     revocations: Sequence[Revocation],
 ) -> None:
     """Give a job what is known beside its stages; `scanned` are the seconds that quantiles took, if any."""
-    job.user_metrics, job.words, job.threads = resolved.metrics, resolved.words, threads
+    words = (*resolved.words, *suggested_key(job.config, resolved.dataset))
+    job.user_metrics, job.words, job.threads = resolved.metrics, words, threads
     if job.config.options.examples_per_slice:
         from benison.evaluation.slice_examples import with_slice_examples
 

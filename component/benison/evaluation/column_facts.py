@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -63,13 +63,15 @@ class ColumnFacts:
         return self.low is not None and self.high is not None and self.low >= 0 and self.high <= 1
 
 
-def facts_of_columns(dataset: Dataset) -> dict[str, ColumnFacts]:
-    """The facts of each column that can be read, by its name.
+def facts_of_columns(
+    dataset: Dataset, names: Sequence[str] | None = None
+) -> dict[str, ColumnFacts]:
+    """The facts of these columns, or of each that can be read, by its name.
 
     Raises:
         DataError: The data are damaged, or have no rows.
     """
-    names = dataset.schema.names
+    names = dataset.schema.names if names is None else names
     batches = list(_first(dataset.prepared(names).batches(names, FIRST_ROWS)))
     if not batches:
         raise DataError(

@@ -26,6 +26,7 @@ from benison.evaluation.first_guess import (
     TEXTS,
     Guess,
 )
+from benison.evaluation.repeated_units import repeated_unit
 from benison.metrics import describe, from_config
 from benison.results.result import EvalResult
 
@@ -126,7 +127,7 @@ def first_config(
         "metrics_specs:",
         *_specs(columns, made, result, old_model, _has_intervals(rows)),
         "",
-        *_options(rows),
+        *_options(rows, repeated_unit(columns.values(), made.used)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -336,12 +337,15 @@ def _has_intervals(rows: int | None) -> bool:
     return rows is not None and rows <= _INTERVAL_ROWS
 
 
-def _options(rows: int | None) -> Iterator[str]:
+def _options(rows: int | None, unit: ColumnFacts | None) -> Iterator[str]:
     small = _has_intervals(rows)
     yield "options:"
     yield (
         "  confidence: {level: 0.95}" if small else "  confidence: off  # intervals: {level: 0.95}"
     )
+    if small and unit is not None:
+        key = f"confidence: {{level: 0.95, cluster_key: {scalar(unit.name)}}}"
+        yield f"  # {key}  # if rows of one are alike: {unit.distinct:,} values in {unit.rows:,} rows"
     yield "  # min_slice_size: 30  # hides slices of fewer rows"
 
 
