@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 
 import benison
@@ -37,3 +38,17 @@ def test_a_column_of_repeated_units_is_suggested_as_the_cluster_key_and_never_ta
     pq.write_table(with_a_baseline(), "eval.parquet")  # in which each row has a trip_id of its own
     run("init", "eval.parquet", "--overwrite")
     assert "cluster_key" not in Path("eval.yaml").read_text()
+
+
+def test_a_column_that_cannot_be_read_is_in_nobodys_way(in_folder: Path) -> None:
+    """As of a CSV file whose later values are of another type than the first."""
+    table = with_a_baseline()
+    pq.write_table(table, "eval.parquet")
+    assert run("init", "eval.parquet").exit_code == 0
+    for number, last in enumerate(("x", "1.5", "")):
+        users = [*map(str, np.arange(ROWS - 1) % 80), last]
+        pyarrow.csv.write_csv(table.append_column("user_id", pa.array(users)), "eval.csv")
+        text = Path("eval.csv").read_text().replace('"', "")
+        Path("eval.csv").write_text(text)
+        done = run("evaluate", "-e", "eval.csv", "-c", "eval.yaml", "-o", f"out{number}")
+        assert done.exit_code == 0, done.output

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 
 from benison.config import EvalConfig
 from benison.config.confidence import OFF
 from benison.data.dataset import Dataset
-from benison.errors import visible
+from benison.errors import DataError, visible
 from benison.evaluation.column_facts import NUMBER, TEXT, ColumnFacts, facts_of_columns
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -66,7 +67,10 @@ def suggested_key(config: EvalConfig, dataset: Dataset | None) -> list[str]:
         *(name for spec in config.model_specs for name in spec.columns(with_predictions=True)),
     }
     names = [n for n in dataset.schema.names if n not in used and is_named_so(n)]
-    unit = repeated_unit(facts_of_columns(dataset, names).values(), ()) if names else None
+    unit = None
+    if names:
+        with suppress(DataError):  # which the evaluation says, if it reads the column
+            unit = repeated_unit(facts_of_columns(dataset, names).values(), ())
     if unit is None:
         return []
     name = visible(unit.name)
