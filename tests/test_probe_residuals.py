@@ -164,6 +164,28 @@ def test_cells_of_many_numbers_are_fine_wherever_these_are(centre: float) -> Non
     assert len(rows[0]) == pytest.approx(len(rows[1]), abs=2)
 
 
+@pytest.mark.parametrize("rows", [40_000, 100_000])
+def test_a_band_beside_many_numbers_far_apart_has_bins_of_its_own(rows: int) -> None:
+    """Cells of all rows are as wide as the band; where the model is off in it the probe says."""
+    rng = np.random.default_rng(4)
+    fares = 1000 + rng.random(rows) * 1e-3
+    fares[: rows // 8] = rng.random(rows // 8) * 1e6
+    rng.shuffle(fares)
+    off = (fares > 1000) & (fares < 1000.0001)
+    tips = rng.normal(size=rows) + off
+    data = pa.table({"fare": fares, "tip": tips, "score": np.zeros(rows)})
+    asked = {
+        "model_specs": [{"label_key": "tip", "prediction_key": "score"}],
+        "metrics_specs": [{"metrics": ["MeanSquaredError"]}],
+        "debugging": {"probes": [{"name": "residuals_by_feature", "features": ["fare"]}]},
+    }
+    (row,) = benison.evaluate(data, asked).probes.to_pylist()
+    names = [point["at"] for point in row["curve"]]
+    assert len(names) == len({*names}) == 10
+    assert row["notable"]
+    assert 0.6 < row["value"] < 1.4
+
+
 @pytest.mark.parametrize("hours", [24, 25, 26])
 def test_whole_numbers_of_few_values_are_each_a_bin(hours: int) -> None:
     """Hours are not cut in quantiles: of one in which the model is off its own number is said."""

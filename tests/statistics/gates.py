@@ -9,7 +9,7 @@ does. What must hold is held against the limit of the share of runs that is exce
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from benison.metrics.statistics.cells import Cells
 from tests.statistics.measured import Measured, script, tell, tell_error
 
 ALPHA = 0.05
+_FAILURES = 0.05
 _AT_ONCE = 5_000
 """Slices of several runs that are drawn together, few enough for the caches of a processor."""
 
@@ -150,12 +151,15 @@ def _skewed_losses(rows: int, runs: int) -> Measured:
     return Measured(f"skewed loss shown below its bound, {rows:,} rows", hits, runs)
 
 
-def _families_of_losses(slices: int, runs: int) -> Measured:
-    """Runs in which one of two equal models is refused somewhere for its log-loss: changes with long tails."""
+def _families_of_means(
+    name: str, draw: Callable[[np.random.Generator, int], Array], slices: int, runs: int
+) -> Measured:
+    """Runs in which one of two equal models is refused somewhere for a mean of what rows have long tails of."""
     rng = np.random.default_rng(slices + 2)
     rows = np.floor(np.exp(rng.uniform(np.log(30), np.log(300), slices)))
     starts = np.append(0, np.cumsum(rows.astype(int)))
-    changes, hits = _changes_of_losses(rng, 100_000), 0
+    one, other = draw(rng, 100_000)
+    changes, hits = np.append(one - other, other - one), 0
     for _ in range(runs):
         drawn = rng.choice(changes, starts[-1])
         powers = drawn, drawn * drawn, drawn * drawn * drawn
@@ -166,16 +170,26 @@ def _families_of_losses(slices: int, runs: int) -> Measured:
         error = np.sqrt(variance / (rows - 1))
         spread = Skewed(mean, error, rows - 1, skew=skew_of_means(third, rows, error))
         hits += bool((holm(spread.p_above(0.0)) <= ALPHA).any())
-    return Measured(f"refused though equal, {slices:,} slices, log-loss", hits, runs)
+    return Measured(f"refused though equal, {slices:,} slices, {name}", hits, runs)
 
 
-def _changes_of_losses(rng: np.random.Generator, rows: int) -> Array:
-    """What the log-loss of rows changes by from one of two equal models to the other."""
+def _losses(rng: np.random.Generator, rows: int) -> Array:
+    """The log-loss of rows by two equal models, of which few are high: float64[2, rows]."""
     chances = rng.beta(1.2, 2.8, rows)
     right = np.clip(chances + rng.normal(0, 0.1, (2, rows)), 0.02, 0.98)
     right = np.where(rng.random(rows) < chances, right, 1 - right)
-    change = np.log(right[1]) - np.log(right[0])
-    return np.asarray(np.append(change, -change))
+    return np.asarray(-np.log(right))
+
+
+def _scores_near_one(rng: np.random.Generator, rows: int) -> Array:
+    """Predictions of two equal models, of which few are low: float64[2, rows]."""
+    return np.clip(rng.beta(20, 1, rows) + rng.normal(0, 0.02, (2, rows)), 0, 1)
+
+
+def _scores_with_failures(rng: np.random.Generator, rows: int) -> Array:
+    """Scores of two equal models that are nearly 1 but where one fails: float64[2, rows]."""
+    fails, share = rng.random((2, rows)) < _FAILURES, rng.random((2, rows))
+    return np.asarray(np.where(fails, share / 2, 1 - share / 20))
 
 
 def _fall_detected(churn: float, runs: int, slices: int = 100) -> Measured:
@@ -204,10 +218,12 @@ def errors(runs: int, of_many: int | None = None) -> Iterator[Measured]:
         yield _family_errors(slices, 0.06, count, 0.0)
         yield _family_of("weighted BinaryAccuracy", slices, count)
         yield _family_of("clustered", slices, count)
-        yield _families_of_losses(slices, count)
+        yield _families_of_means("log-loss", _losses, slices, count)
         if slices < many:  # of which these would take long, and show nothing else
             yield _family_errors(slices, 0.06, count, -0.01)
             yield _family_of("weighted Recall", slices, count)
+    yield _families_of_means("scores near 1", _scores_near_one, few, runs)
+    yield _families_of_means("scores with few failures", _scores_with_failures, few, runs)
     yield _falsely_blessed(20, 0.2, -0.1, runs)  # as the recall of few positives
     for rows in (30, 200, 1_000):
         yield _falsely_blessed(rows, 0.06, -0.01, runs)

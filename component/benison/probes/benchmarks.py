@@ -328,7 +328,8 @@ def quantiles(known: Array, counts: Array, most: int) -> Array:
 def binned(known: Array, edges: Array) -> tuple[Index, list[str]]:
     """The bin of each number by its edges, ascending, 0 where it is not finite; and what bins are called."""
     codes = np.where(np.isfinite(known), 1 + np.searchsorted(edges, known, "right"), 0)
-    ends = [f"{edge:.6g}" for edge in edges]
+    written = ([f"{edge:.{digits}g}" for edge in edges] for digits in range(6, 18))
+    ends = next(texts for texts in written if len({*texts}) == len(edges))
     between = [f"from {low} to {high}" for low, high in zip(ends, ends[1:], strict=False)]
     return codes, [changes.MISSING, f"below {ends[0]}", *between, f"{ends[-1]} or more"]
 

@@ -48,12 +48,12 @@ class ResidualMoments:
     dropped: int = 0
 
     @classmethod
-    def of(cls, column: pa.Array, residuals: Array) -> ResidualMoments:
-        """Of the rows with a finite residual; the column has single values."""
+    def of(cls, column: pa.Array, residuals: Array, most: int = MOST) -> ResidualMoments:
+        """Of the rows with a finite residual, of numbers up to `most` cells; a column of single values."""
         known = np.isfinite(residuals)
         values = changes.settled(undictionary(column)).filter(pa.array(known))
         parts = (np.ones(known.sum()), residuals[known], np.zeros(known.sum()))
-        return cls._summed(values, *parts)
+        return cls._summed(values, *parts, most=most)
 
     def merge(self, other: ResidualMoments) -> ResidualMoments:
         """Of the rows of both."""
@@ -72,10 +72,16 @@ class ResidualMoments:
 
     @classmethod
     def _summed(
-        cls, values: pa.Array, rows: Array, means: Array, squares: Array, dropped: int = 0
+        cls,
+        values: pa.Array,
+        rows: Array,
+        means: Array,
+        squares: Array,
+        dropped: int = 0,
+        most: int = MOST,
     ) -> ResidualMoments:
         encoded = values.dictionary_encode(null_encoding="encode")
-        if dropped or (len(encoded.dictionary) > MOST and is_measured(values.type)):
+        if dropped or (len(encoded.dictionary) > most and is_measured(values.type)):
             coarse, dropped = _coarse(values, dropped)
             encoded = coarse.dictionary_encode(null_encoding="encode")
         codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)

@@ -74,9 +74,7 @@ class ResidualsByFeature(ResidualProbe):
         rows: dict[str, int] = {}
         for name in self.parting(subject):
             try:
-                moments = self.moments(subject, name, residuals)
-                by_feature[name] = [*_bins(moments, self.alpha)]
-                rows[name] = int(moments.rows.sum())
+                by_feature[name], rows[name] = self.parted(subject, name, residuals)
             except ModelError as error:
                 yield unmeasured(self.name, str(error), name)
         adjusted = iter(holm(np.array([b.p for bins in by_feature.values() for b in bins])))
@@ -91,14 +89,27 @@ class ResidualsByFeature(ResidualProbe):
         """By what the rows are parted."""
         return self.features(subject)
 
-    def moments(self, subject: Subject, name: str, residuals: Array) -> ResidualMoments:
-        """Of all rows; of those of the probes where the pass does not know them, as of labels of text.
+    def parted(self, subject: Subject, name: str, residuals: Array) -> tuple[list[_Bin], int]:
+        """The bins of all rows, and how many rows these are.
+
+        They are those of the probes where the pass does not know all, as of labels of text, or where cells of
+        all rows are too wide, as those of thousands of numbers far apart are for many in a narrow band.
 
         Raises:
             ModelError: A row has several values.
         """
         known = subject.residuals.get(name)
-        return known or ResidualMoments.of(self.column(subject, name), residuals)
+        if known is not None and not known.dropped:
+            return self._bins(known)
+        own = ResidualMoments.of(self.column(subject, name), residuals, most=len(residuals))
+        of_own = self._bins(own)
+        if known is None:
+            return of_own
+        of_all = self._bins(known)
+        return of_own if 2 * _widest(*of_own) < _widest(*of_all) else of_all
+
+    def _bins(self, moments: ResidualMoments) -> tuple[list[_Bin], int]:
+        return [*_bins(moments, self.alpha)], int(moments.rows.sum())
 
     def column(self, subject: Subject, name: str) -> pa.Array:
         """The single values by which they are parted: [N]; raises ModelError where there are several."""
@@ -119,6 +130,11 @@ class ResidualsByFeature(ResidualProbe):
             is_notable=is_notable, curve=tuple((each.name, each.mean) for each in bins),
             scale=max(abs(best.mean), abs(best.mean - best.apart)),
         )  # fmt: skip
+
+
+def _widest(bins: Sequence[_Bin], rows: int) -> float:
+    """The share of the rows in the bin of most rows; all where no bin leaves others."""
+    return max((each.rows / rows for each in bins), default=1.0)
 
 
 def _gap_words(each: _Bin, p: float) -> str:
