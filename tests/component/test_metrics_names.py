@@ -70,7 +70,6 @@ def test_accuracy_of_scores_is_told_from_accuracy_of_labels() -> None:
     [
         ("SetMatchPrecision", "TFMA"),
         ("set_match_precision", "TFMA"),
-        ("MeanTensor", "Keras"),
         ("Tversky", "Keras"),
         ("cohen_kappa_score", "scikit-learn"),
         ("f1_samples", "scikit-learn"),
@@ -85,8 +84,8 @@ def test_what_is_not_computed_is_called_that(name: str, library: str) -> None:
     assert "Did you mean" not in message
 
 
-@pytest.mark.parametrize("name", ["CTC", "Circle"])
-def test_a_loss_that_is_none_of_rows_says_what_there_is_instead(name: str) -> None:
+@pytest.mark.parametrize("name", ["CTC", "Circle", "MeanTensor", "MeanMetricWrapper", "Metric"])
+def test_what_is_no_metric_of_rows_says_what_there_is_instead(name: str) -> None:
     assert re.search("is not computed.* Ask for", said_of(name))
 
 

@@ -122,6 +122,13 @@ INSTEAD = {
     "computed. Ask for TokenF1, Rouge or Bleu of the texts that they are decoded to.",
     "Circle": "is a loss of Keras over all pairs of rows of a training batch, and is not computed: it would "
     "be that of how rows come together. Ask for PrecisionAtK or NDCG of what is retrieved.",
+    "MeanTensor": "of Keras is a mean for each element of tensors that training hands to it, and is not "
+    "computed. Ask for Mean, with the column of each number that is wanted.",
+    "MeanMetricWrapper": "of Keras is the class of metrics that are the mean of a function, and is not "
+    "computed. Ask for the metric by its own class_name, such as MeanSquaredError, or for the function, with "
+    "the module that it is in.",
+    "Metric": "is the base class of metrics and is not computed. Ask for a metric by its own class_name, and "
+    "for one of yours with the module that it is in.",
     "average_precision": _STEPS,
     "average_precision_score": _STEPS,
     "roc_auc_ovr": _mean("AUC", _AVERAGES["macro"]),
