@@ -168,10 +168,10 @@ def test_the_container_for_everything_has_each_extra() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     asked = (ROOT / "requirements" / "container-all.in").read_text(encoding="utf-8")
     (listed,) = re.findall(r"^\.\[(.*)\]$", asked, re.MULTILINE)
-    # Hosts start the container from outside; XGBoost is there without CUDA; PyTorch and JAX have images.
+    # Hosts start the container from outside; XGBoost is there without CUDA; PyTorch, JAX and Spark have images.
     extras = set(project["optional-dependencies"])
     outside = {name for name in extras if name.startswith("airflow")}
-    outside |= {"dagster", "jax", "prefect", "pytorch", "xgboost"}
+    outside |= {"dagster", "jax", "prefect", "pytorch", "spark", "xgboost"}
     assert {*listed.split(",")} == extras - outside
 
 

@@ -189,9 +189,9 @@ class RunnerError(BenisonError):
 
 
 class MissingExtraError(BenisonError):
-    """An optional dependency is needed; `extra` names what to install, or `run` how."""
+    """An optional dependency is needed; `extra` names what to install, or `run` says how."""
 
-    def __init__(self, what: str, extra: str, run: str = "") -> None:
+    def __init__(self, what: str, extra: str = "", run: str = "") -> None:
         self.extra = extra
         run = run or f"pip install 'benison[{extra}]'"
         super().__init__(f"{what} is not installed. Run: {run}")

@@ -36,7 +36,7 @@ def run_of(options: Sequence[str]) -> KeyedRun:
     try:
         from pyflink.datastream import RuntimeExecutionMode
     except ImportError as error:
-        raise MissingExtraError("PyFlink", "flink", _INSTALL) from error
+        raise MissingExtraError("PyFlink", run=_INSTALL) from error
 
     asked = parsed("flink", options, jobmanager="HOST:PORT", parallelism="how many workers at once")
     python = dict.fromkeys(("python.executable", "python.client.executable"), sys.executable)
