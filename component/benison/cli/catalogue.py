@@ -185,7 +185,7 @@ def _print_entry(entry: Entry) -> None:
     factory = known()[entry.name]
     text = entry.sentence if isinstance(factory, functools.partial) else inspect.getdoc(factory)
     print(f"{entry.name} ({entry.family})\n\n{text or entry.sentence}")
-    if entry.formula:
+    if entry.formula and isinstance(factory, functools.partial):
         print(f"\n    {entry.formula}")
     better = f", {entry.better} is better" if entry.better else ""
     print(f"\nRange: {entry.range}{better}")

@@ -13,6 +13,7 @@ import importlib
 import inspect
 import json
 import math
+import re
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -27,7 +28,8 @@ MetricFactory: TypeAlias = "Callable[..., Metric]"
 
 
 HIGHER, LOWER = True, False  # which values of a metric are better
-
+# The first paragraph of a docstring that is indented, if it is no example.
+_FORMULA = re.compile(r"\n\n((?: {4}(?!>>>).*(?:\n|$))+)")
 
 _REGISTRY: dict[str, tuple[MetricFactory, About]] = {}
 
@@ -60,19 +62,26 @@ class About:
     ) -> About:
         """The description of a documented class or function, whose first line is the sentence.
 
-        Without a direction it is that of the class, `Metric.higher_is_better`.
+        The formula is the first paragraph that is indented. Without a direction it is that of the class,
+        `Metric.higher_is_better`.
 
         Raises:
             ConfigError: The direction of the class is neither True nor False nor None.
         """
-        sentence = (inspect.getdoc(documented) or "").partition("\n")[0]
+        text = inspect.getdoc(documented) or ""
+        sentence = text.partition("\n")[0]
         if higher_is_better is None:
             higher_is_better = getattr(documented, "higher_is_better", None)
         if higher_is_better not in (True, False, None):
             raise ConfigError(
                 f"higher_is_better of {documented.__name__} is {higher_is_better!r}; expected True or False."
             )
-        return cls(sentence, higher_is_better, low, high)
+        return cls(sentence, higher_is_better, low, high, _formula(text))
+
+
+def _formula(text: str) -> str:
+    shown = _FORMULA.search(text)
+    return "; ".join(line.strip() for line in shown[1].splitlines()) if shown else ""
 
 
 def register(name: str, factory: MetricFactory, about: About | None = None) -> None:
