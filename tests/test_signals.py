@@ -89,7 +89,7 @@ def test_a_command_that_is_stopped_says_so(
 
 
 @pytest.mark.parametrize("end", ["fault", "panic"])
-@pytest.mark.parametrize("where", ["numpy", "benison.evaluation.job", "benison.cli.app"])
+@pytest.mark.parametrize("where", ["numpy", "benison.results.result", "benison.cli.app"])
 def test_what_a_library_makes_of_the_end_is_no_verdict(where: str, end: str) -> None:
     """As an extension that is just being imported; Python's own code would be that of *not blessed*."""
     done = run(signal.SIGINT, where, "show", "/nowhere", end=end)

@@ -26,6 +26,7 @@ HOSTED = {
     "benison.engine.beam_fns": "beam",
     "benison.spark": "spark",
     "benison.evaluator.component": "tfx",
+    "benison.evaluator.driver": "tfx",
     "benison.evaluator.executor": "tfx",
     "benison.evaluator.monitor_component": "tfx",
     **{

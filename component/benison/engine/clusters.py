@@ -16,6 +16,8 @@ from benison.engine.summaries import Summary
 from benison.engine.work import Work
 from benison.errors import ConfigError
 
+_ENGINES = ("beam", "flink", "local", "spark")
+
 
 class Cluster(Protocol):
     """What runs stages over the parts of a dataset on other processes.
@@ -36,6 +38,12 @@ class Cluster(Protocol):
         """The summary of all rows."""
 
 
+def check_known(engine: str) -> None:
+    """Refuse the name of an engine that does not exist."""
+    if engine not in _ENGINES:
+        raise ConfigError(f"There is no engine {engine!r}. There are: {', '.join(_ENGINES)}.")
+
+
 @contextmanager
 def opened(engine: str, options: Sequence[str]) -> Iterator[Cluster]:
     """The cluster that an engine and its options name, until the block ends.
@@ -53,13 +61,12 @@ def opened(engine: str, options: Sequence[str]) -> Iterator[Cluster]:
         from benison.engine import flink_jobs
 
         yield flink_jobs.run_of(options)
-    elif engine == "spark":
+    else:
+        check_known(engine)
         from benison.engine import spark_jobs
 
         with spark_jobs.session(options) as run:
             yield run
-    else:
-        raise ConfigError(f"There is no engine {engine!r}. There are: beam, flink, local, spark.")
 
 
 def widened(dataset: Dataset, columns: Sequence[str], cluster: Cluster) -> Dataset:

@@ -195,6 +195,7 @@ class Job:
         """The evaluators' states, made by workers of other processes."""
         from benison.engine import clusters
 
+        clusters.check_known(engine)
         if self.dataset.table is not None:
             raise ConfigError(
                 f"The engine {engine} reads files; write the table to Parquet, or use the local engine."

@@ -11,9 +11,14 @@ import dataclasses
 import json
 from typing import Any
 
-from tfx.dsl.components.base import base_driver
-from tfx.orchestration.portable import base_driver as portable_driver
-from tfx.proto.orchestration import driver_output_pb2
+from benison.errors import MissingExtraError
+
+try:
+    from tfx.dsl.components.base import base_driver
+    from tfx.orchestration.portable import base_driver as portable_driver
+    from tfx.proto.orchestration import driver_output_pb2
+except ImportError as error:
+    raise MissingExtraError("TFX", "tfx") from error
 
 REVOCATIONS = "benison_revocations"
 """The parameter; it is there only where something was revoked."""

@@ -152,6 +152,8 @@ class PermutationImportance(Probe):
             raise ModelError("no metric could be computed from the rows")
         defined = subject.measure(subject.before)
         asked = {k: value for k, value in defined.items() if self.spec.metric in ("", k)}
+        if not asked and not self.spec.metric:
+            raise ModelError("no metric that looks at predictions is defined on the rows")
         if not asked:
             hint = suggestion(self.spec.metric, defined)
             raise ModelError(

@@ -39,8 +39,12 @@ _PIPED = 140  # columns of a table in a pipe, which has no width of its own
 
 
 def own_the_log() -> None:
-    """Keep Benison's log from the root logger, which would print the verdict a second time."""
+    """Keep Benison's log from the root logger, which would print the verdict a second time.
+
+    And that of SQLAlchemy's pool, which is a traceback where a command is ended while it gives one back.
+    """
     logging.getLogger("benison").propagate = False
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 
 
 @contextmanager
