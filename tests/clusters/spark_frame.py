@@ -23,6 +23,7 @@ def main(master: str, data: str, config: str, model: str, *settings: str) -> Non
     frame = session.read.parquet(data)
     vector = array_to_vector(array(col("prediction")))  # as Spark's models give them
     spread = frame.repartition(9, col("hour")).withColumn("probability", vector)
+    spread = spread.withColumn("driver.hour", col("hour"))
     folder = Path(__file__).parent
     benison.spark.evaluate(
         spread, config, model=model or None, output="out", trust_pickle=True, module_path=folder

@@ -66,6 +66,19 @@ def test_a_data_frame_has_the_numbers_of_its_files(
 
 
 @pytest.mark.slow
+def test_columns_are_told_apart_by_their_names(master: Runner, data: str, tmp_path: Path) -> None:
+    made = config("AUC", slices=[{}, {"feature_keys": ["driver.hour"]}])
+    code, words = evaluated(made, data, tmp_path, master)
+    assert code == 0, words[-4_000:]
+    written = benison.load_result(tmp_path / "out")
+    expected = benison.evaluate(data, config("AUC", slices=HOURS))
+    assert written.value("auc", slice={"driver.hour": 7}) == pytest.approx(
+        expected.value("auc", slice={"hour": 7}), rel=1e-12
+    )
+    assert written.value("auc") == pytest.approx(expected.value("auc"), rel=1e-12)
+
+
+@pytest.mark.slow
 def test_a_model_is_called_where_the_rows_are(master: Runner, data: str, tmp_path: Path) -> None:
     made, path = with_model(tmp_path / "model.joblib"), str(tmp_path / "model.joblib")
     code, words = evaluated(made, data, tmp_path, master, path)
