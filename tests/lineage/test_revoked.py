@@ -213,3 +213,27 @@ def test_a_store_of_an_older_benison_has_no_table_of_revocations(
     assert taxi.evaluate("r2").verdict.blessed
     taxi.ledger.revoke("taxi", str(tmp_path / "r1"), **DECISION)
     assert not taxi.evaluate("r3").verdict.blessed
+
+
+@EMBEDDED
+def test_what_a_host_says_is_revoked_counts_beside_a_store(taxi: Pipeline) -> None:
+    first = taxi.evaluate("r1")
+    contents = written_runs.contents_judged(first)
+    stands = lineage.Revocation(contents, "ada", "2030-01-01T00:00:00+00:00", "wrong labels")
+    lifted = stands.lifted("bob", "2030-01-02T00:00:00+00:00", "mended")
+    for told, is_blessed in (([stands], False), ([lifted, stands], False), ([lifted], True)):
+        run = f"r{len(told)}{is_blessed}"
+        assert taxi.evaluate(run, revocations=told).verdict.blessed is is_blessed
+
+
+@EMBEDDED
+def test_a_blessing_without_a_store_is_not_handed_out_again_after_a_revocation(
+    taxi: Pipeline,
+) -> None:
+    taxi.url = None  # type: ignore[assignment]
+    first = taxi.evaluate("r1")
+    assert taxi.evaluate("r1").verdict.blessed
+    contents = written_runs.contents_judged(first)
+    told = [lineage.Revocation(contents, "ada", "2030-01-01T00:00:00+00:00", "wrong labels")]
+    with pytest.raises(benison.OutputError, match="blesses the model, but: .*by ada"):
+        taxi.evaluate("r1", revocations=told)

@@ -28,6 +28,7 @@ from benison.lineage import (
     RunKey,
     RunStateError,
 )
+from benison.lineage.decision import foremost
 from benison.lineage.run import contents_of
 from benison.lineage.states import WRITTEN
 from benison.models.digest import digest_model, digest_of
@@ -139,9 +140,12 @@ class Recording:
             return evaluate()
         if self.recorder is None:
             job.lineage = self.key.to_dict()
-            return self._finished(job, output) or self._evaluated(job, output, evaluate)
+            finished = self._finished(job, output)
+            if finished is not None:
+                _check_unrevoked(job, finished, output)
+            return finished or self._evaluated(job, output, evaluate)
         run = addressed(_run(job, self.key, output), self.mounts)
-        job.revocation = functools.partial(self._revocation, run)
+        job.revocation = functools.partial(self._revocation, run, job.revocation)
         record = self.recorder.begin(run, job.overwrite)
         job.lineage = self._lineage(record, run)
         job.note = functools.partial(self._note, job, record, run)
@@ -161,10 +165,10 @@ class Recording:
             ) from error
         return result
 
-    def _revocation(self, run: Run) -> Any:
-        """Who has revoked what is judged, where the recorder knows."""
+    def _revocation(self, run: Run, of_host: Callable[[], Revocation | None]) -> Revocation | None:
+        """Who has revoked what is judged, as the host says or the recorder knows."""
         find = getattr(self.recorder, "revocation", None)
-        return None if find is None else find(run.key.pipeline, run.contents)
+        return foremost([of_host(), None if find is None else find(run.key.pipeline, run.contents)])
 
     def _look(self, job: Job) -> int | None:
         """Which candidate it is that is judged on these data; None where no store counts.
@@ -255,7 +259,17 @@ def revocation_of(job: Job, known: Sequence[Revocation]) -> Revocation | None:
         return None
     candidate = next(files_of(model) for model in job.models if not model["is_baseline"])
     contents = contents_of(candidate, job.data.digest, job.config.to_json())
-    return next((each for each in known if each.contents == contents), None)
+    return foremost(each for each in known if each.contents == contents)
+
+
+def _check_unrevoked(job: Job, finished: EvalResult, output: PathLike) -> None:
+    """Refuse an earlier blessing of what was revoked since; where there is a recorder, it does."""
+    revocation = job.revocation()
+    if finished.verdict.blessed and revocation is not None and revocation.stands:
+        raise OutputError(
+            f"{output} is of the same run and blesses the model, but: {revocation.sentence} Say --overwrite "
+            "to judge it again."
+        )
 
 
 def check_output(recording: Recording, output: PathLike | None, overwrite: bool) -> None:

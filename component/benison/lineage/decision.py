@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from collections.abc import Iterable
 
 from benison.errors import MetadataError
 
@@ -119,3 +120,10 @@ def _end(until: str, now: datetime.datetime) -> str:
             "00:00 UTC, and a time without an offset is in UTC."
         )
     return moment.isoformat()
+
+
+def foremost(known: Iterable[Revocation | None]) -> Revocation | None:
+    """Of several revocations of the same contents one that stands, else the first."""
+    revocations = [each for each in known if each is not None]
+    standing = (each for each in revocations if each.stands)
+    return next(standing, next(iter(revocations), None))
