@@ -133,6 +133,28 @@ def test_predictions_in_the_data_are_revoked_with_their_data(
 
 
 @EMBEDDED
+def test_a_revocation_of_predictions_in_the_data_is_taken_back_as_its_check_says(
+    taxi: Pipeline, tmp_path: Path
+) -> None:
+    taxi.evaluate("r1", None)
+    taxi.ledger.revoke("taxi", str(tmp_path / "r1"), **DECISION)
+    (reason,) = taxi.evaluate("r2", None).verdict.reasons
+    said = re.search("`benison (bless) OUTPUT (--override)`", reason)
+    assert said is not None
+    named = ["--by", "bob", "--reason", "they are right", "--metadata", taxi.url]
+    words = [said[1], str(tmp_path / "r2"), said[2], *named, "--pipeline", "taxi"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert "blessed" in done.output
+    assert taxi.evaluate("r3", None).verdict.blessed
+    assert taxi.ledger.latest_blessed("taxi") is None  # there is no model
+    traced = taxi.ledger.trace(str(taxi.ledger.blessings("taxi")[1].id))
+    assert [source.role for source in traced.sources[0].sources] == ["model_blessing"]
+    verified = ["verify", str(tmp_path / "r2"), "--metadata", taxi.url]
+    assert "bob" in CliRunner().invoke(app, verified).output
+
+
+@EMBEDDED
 def test_what_takes_the_place_of_a_revoked_run_does_not_bless(
     taxi: Pipeline, tmp_path: Path
 ) -> None:

@@ -40,7 +40,7 @@ def override(store: Store, pipeline: str, verdict: Blessing, decision: Decision)
         judged.uri,
         "LIVE",
         blessed=1,
-        current_model=verdict.model,
+        current_model=verdict.model or None,
         current_model_id=model,
         benison_contents=_contents(judged) or None,
         benison_status="blessed",
@@ -55,8 +55,12 @@ def override(store: Store, pipeline: str, verdict: Blessing, decision: Decision)
     revoked = revocations.find(store, pipeline, _contents(judged))
     if revoked is not None and decision.until is None:
         known.append(revocations.changed(store, pipeline, revoked.lifted(*decision.facts)))
-    inputs = [("model_blessing", judged.id), ("model", model)]
-    events: list[Any] = [(None, event("INPUT", key, artifact_id=read)) for key, read in inputs]
+    inputs = {"model_blessing": judged.id, "model": model}
+    events: list[Any] = [
+        (None, event("INPUT", key, artifact_id=read))
+        for key, read in inputs.items()
+        if read is not None
+    ]
     _, ids, _ = store.put_execution(decided, [*events, (made, event("OUTPUT", "blessing"))], known)
     (stored,) = store.get_artifacts_by_id([ids[-1]])
     return history.blessing(stored)

@@ -175,7 +175,9 @@ class Ledger:
     def override(
         self, pipeline: str, target: str, *, by: str, reason: str, until: str | None = None
     ) -> Blessing:
-        """Bless a model that was judged and not blessed; without an end this takes a revocation back too.
+        """Bless what was judged and not blessed; without an end this takes a revocation back too.
+
+        Where the predictions were in the data there is no model, and no resolver finds one.
 
         Args:
             pipeline: The pipeline whose resolvers will find it.
@@ -194,11 +196,6 @@ class Ledger:
         judged = self.sink.judged(pipeline, target)
         if judged.status == "blessed":
             raise MetadataError(f"{target} is blessed already.")
-        if judged.model_id is None:
-            raise MetadataError(
-                f"The evaluation {judged.uri} judged no model: its predictions were in the data. Evaluate "
-                "with --model what is to be blessed."
-            )
         return self.sink.override(pipeline, judged, decision)
 
     def revoke(self, pipeline: str, target: str, *, by: str, reason: str) -> list[Blessing]:

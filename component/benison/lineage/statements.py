@@ -153,7 +153,8 @@ def _decision_node(connection: Connection, row: Row[Any]) -> Node:
     verdicts = and_(ARTIFACTS.c.run_id == row.run_id, ARTIFACTS.c.decided_by.is_(None))
     query = select(func.min(ARTIFACTS.c.id)).where(verdicts)
     verdict = connection.execute(query).scalar_one()
-    sources = (node(connection, verdict, "model_blessing"), node(connection, row.model_id, "model"))
+    read = {"model_blessing": verdict, "model": row.model_id}
+    sources = tuple(node(connection, i, role) for role, i in read.items() if i is not None)
     properties = {"by": row.decided_by, "reason": row.decision}
     return Node("benison.Override", row.id, f"override of {verdict}", _given(properties), sources)
 
