@@ -151,7 +151,7 @@ def test_every_byte_of_the_chunks_that_were_read_and_of_the_footer_counts(tmp_pa
     pq.write_table(TRIPS.slice(0, 50), path, row_group_size=20)
     spans = list(content._spans_of_parquet(pa.OSFile(str(path)), READ))
     covered = np.zeros(path.stat().st_size, bool)
-    for start, end in spans:
+    for start, end, _ in spans:
         covered[start:end] = True
     metadata = pq.read_metadata(path)
     for group in range(metadata.num_row_groups):

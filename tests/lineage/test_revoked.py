@@ -9,8 +9,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import csv, feather
 from typer.testing import CliRunner
 
 import benison
@@ -23,6 +25,7 @@ from tests.lineage.stores import BLESSED, make_run
 
 LOW = {"class_name": "AUC", "threshold": {"value_threshold": {"lower_bound": 0.1}}}
 REVOKED = r"The model was revoked by ada on \d{4}-\d\d-\d\d at \d\d:\d\d UTC: wrong labels"
+HOURS = ({"feature_keys": ["hour"]},)
 DECISION = {"by": "ada", "reason": "wrong labels"}
 EMBEDDED = pytest.mark.parametrize("url", ["sqlite", "sql+sqlite"], indirect=True)
 
@@ -37,11 +40,13 @@ class Pipeline:
             (folder / name).mkdir()
             (folder / name / "model.pkl").write_bytes(pickle.dumps(Echo()))
 
-    def evaluate(self, run: str, model: str | None = "model", **more: Any) -> benison.EvalResult:
+    def evaluate(
+        self, run: str, model: str | None = "model", data: Any = None, slices: Any = (), **more: Any
+    ) -> benison.EvalResult:
         spec = {"label_key": "label", "prediction_key": "" if model else "prediction"}
         return benison.evaluate(
-            str(self.folder / "eval.parquet"),
-            config(LOW, model=spec),
+            str(self.folder / "eval.parquet") if data is None else data,
+            config(LOW, model=spec, slices=({}, *slices)),
             model=model and str(self.folder / model),
             trust_pickle=True,
             output=str(self.folder / run),
@@ -130,6 +135,67 @@ def test_predictions_in_the_data_are_revoked_with_their_data(
     assert re.match(REVOKED, taxi.evaluate("r2", None).verdict.reasons[0])
     pq.write_table(taxi_like(299), tmp_path / "eval.parquet")
     assert taxi.evaluate("r3", None).verdict.blessed
+
+
+def write_arrow(table: pa.Table, path: Path) -> None:
+    feather.write_feather(table, path, compression="uncompressed")
+
+
+WRITERS: dict[str, Any] = {
+    "parquet": pq.write_table,
+    "arrow": write_arrow,
+    "csv": csv.write_csv,
+    "jsonl": lambda table, path: table.to_pandas().to_json(path, orient="records", lines=True),
+}
+
+
+def write_halves(rows: pa.Table, folder: Path, suffix: str, names: str = "ab") -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, start in zip(names, (0, 150), strict=True):
+        WRITERS[suffix](rows.slice(start, 150), folder / f"{name}.{suffix}")
+    return folder
+
+
+@pytest.mark.parametrize("url", ["sql+sqlite"], indirect=True)
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_no_copy_of_revoked_predictions_is_blessed_nor_with_other_slices(
+    taxi: Pipeline, tmp_path: Path, suffix: str
+) -> None:
+    rows = taxi_like(300).drop_columns(["tags"])
+    first = write_halves(rows, tmp_path / "first", suffix)
+    copies = write_halves(rows, tmp_path / "copies", suffix, "zy")
+    assert taxi.evaluate("r1", None, first).verdict.blessed
+    taxi.ledger.revoke("taxi", str(tmp_path / "r1"), **DECISION)
+    for run, data, slices in (("r2", copies, ()), ("r3", first, HOURS), ("r4", copies, HOURS)):
+        assert re.match(REVOKED, taxi.evaluate(run, None, data, slices).verdict.reasons[0]), run
+    mended = rows["label"].to_numpy().copy()
+    mended[7] = 1 - mended[7]
+    others = write_halves(rows.set_column(0, "label", pa.array(mended)), first, suffix)
+    assert taxi.evaluate("r5", None, others).verdict.blessed
+
+
+@pytest.mark.parametrize("url", ["sql+sqlite"], indirect=True)
+@pytest.mark.parametrize("suffix", ["parquet", "arrow"])
+def test_revoked_predictions_are_known_beside_another_column(
+    taxi: Pipeline, tmp_path: Path, suffix: str
+) -> None:
+    rows = taxi_like(300)
+    assert taxi.evaluate("r1", None, write_halves(rows, tmp_path / "a", suffix)).verdict.blessed
+    taxi.ledger.revoke("taxi", str(tmp_path / "r1"), **DECISION)
+    wider = rows.add_column(0, "id", pa.array(range(300)))
+    again = taxi.evaluate("r2", None, write_halves(wider, tmp_path / "b", suffix))
+    assert re.match(REVOKED, again.verdict.reasons[0])
+
+
+@EMBEDDED
+def test_revoked_predictions_of_a_table_are_known_with_other_slices(
+    taxi: Pipeline, tmp_path: Path
+) -> None:
+    rows = taxi_like(300)
+    assert taxi.evaluate("r1", None, rows).verdict.blessed
+    taxi.ledger.revoke("taxi", str(tmp_path / "r1"), **DECISION)
+    assert not taxi.evaluate("r2", None, rows.to_pandas(), HOURS).verdict.blessed
+    assert taxi.evaluate("r3", None, taxi_like(300, seed=1)).verdict.blessed
 
 
 @EMBEDDED

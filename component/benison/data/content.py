@@ -7,11 +7,12 @@ digests of its pieces in their order, or that of the only piece.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,8 +23,16 @@ from benison.data.formats import FORMATS
 from benison.data.reading import Log
 from benison.paths import in_arrow
 
-Piece: TypeAlias = Callable[[], bytes]
-"""Gives the SHA-256 of a part of the content."""
+
+@dataclasses.dataclass(frozen=True)
+class ContentPart:
+    """A part of the content."""
+
+    digest: Callable[[], bytes]
+    """Gives its SHA-256."""
+    path: str | None = None
+    """The leaf of the schema whose values it holds, and no other's; None for several, or none."""
+
 
 COVERED = {
     "parquet": "SHA-256 of each file's footer and of the column chunks that were read",
@@ -43,15 +52,33 @@ _ARROW_PIECES = 16  # each reads the dictionaries of the file again
 _TRAILER = 8  # bytes after a footer of Parquet: its length, and "PAR1"
 
 
-def digest_later(pieces: Iterable[Piece], pool: Executor) -> Callable[[], str]:
-    """Start to digest pieces in a pool; returns what waits for their digest, in hexadecimal."""
-    futures = [pool.submit(piece) for piece in pieces]
+class Digests:
+    """Digests pieces in a pool, from now on; its methods wait for it."""
 
-    def joined() -> str:
-        digests = [future.result() for future in futures]
-        return (digests[0] if len(digests) == 1 else _sha256(digests)).hex()
+    def __init__(self, pieces: Iterable[ContentPart], pool: Executor) -> None:
+        self._digests = [(piece.path, pool.submit(piece.digest)) for piece in pieces]
 
-    return joined
+    def whole(self) -> str:
+        """The digest of all pieces, in hexadecimal."""
+        return _joined([future.result() for _, future in self._digests])
+
+    def of(self, columns: Sequence[str]) -> str:
+        """That of columns by their names; of all pieces where none is of one column."""
+        known = [(path, future) for path, future in self._digests if path is not None]
+        if not known:
+            return self.whole()
+        return _joined(
+            [
+                future.result()
+                for name in sorted(columns)
+                for path, future in known
+                if _is_of(path, [name])
+            ]
+        )
+
+
+def _joined(digests: Sequence[bytes]) -> str:
+    return (digests[0] if len(digests) == 1 else _sha256(digests)).hex()
 
 
 def _sha256(parts: Iterable[Any]) -> bytes:
@@ -61,7 +88,7 @@ def _sha256(parts: Iterable[Any]) -> bytes:
     return digest.digest()
 
 
-def pieces_of_file(path: str, format_: str, columns: Sequence[str] | None) -> list[Piece]:
+def pieces_of_file(path: str, format_: str, columns: Sequence[str] | None) -> list[ContentPart]:
     """The pieces of a file's content.
 
     Args:
@@ -79,17 +106,18 @@ def pieces_of_file(path: str, format_: str, columns: Sequence[str] | None) -> li
         return list(_pieces_of_table(known.log(path)))
     file_system, name = in_arrow(path)
     file = file_system.open_input_file(name)
-    spans = _spans_of_parquet(file, columns) if format_ == "parquet" else [(0, file.size())]
+    whole: list[tuple[int, int, str | None]] = [(0, file.size(), None)]
+    spans = _spans_of_parquet(file, columns) if format_ == "parquet" else whole
     return [
-        partial(_digest_span, file, start, min(start + _PIECE_BYTES, end))
-        for first, end in spans
+        ContentPart(partial(_digest_span, file, start, min(start + _PIECE_BYTES, end)), path)
+        for first, end, path in spans
         for start in range(first, max(end, first + 1), _PIECE_BYTES)
     ]
 
 
-def _pieces_of_table(log: Log) -> Iterator[Piece]:
+def _pieces_of_table(log: Log) -> Iterator[ContentPart]:
     """What the log says, then the files that count, in which columns may have other names."""
-    yield partial(_sha256, [log.text.encode()])
+    yield ContentPart(partial(_sha256, [log.text.encode()]))
     for path in log.files:
         yield from pieces_of_file(path, "", None)
 
@@ -102,19 +130,22 @@ def _digest_span(file: pa.NativeFile, start: int, end: int) -> bytes:
 
 def _spans_of_parquet(
     file: pa.NativeFile, columns: Sequence[str] | None
-) -> Iterator[tuple[int, int]]:
-    """Where the chunks of the columns begin and end, in the order of the file, and last its footer."""
+) -> Iterator[tuple[int, int, str | None]]:
+    """Where the chunks of the columns begin and end, in the order of the file, and last its footer.
+
+    Each with the leaf of the schema that it holds.
+    """
     metadata, size = pq.read_metadata(file), file.size()
     paths = [metadata.schema.column(i).path for i in range(len(metadata.schema))]
     wanted = [i for i, path in enumerate(paths) if columns is None or _is_of(path, columns)]
     spans = sorted(
-        _span(metadata.row_group(group).column(i))
+        (*_span(metadata.row_group(group).column(i)), paths[i])
         for group in range(metadata.num_row_groups)
         for i in wanted
     )
     length = int.from_bytes(file.read_at(4, size - _TRAILER), "little")
     yield from spans
-    yield size - _TRAILER - length, size
+    yield size - _TRAILER - length, size, None
 
 
 def _is_of(path: str, columns: Sequence[str]) -> bool:
@@ -128,14 +159,14 @@ def _span(chunk: Any) -> tuple[int, int]:
     return start, start + chunk.total_compressed_size
 
 
-def _pieces_of_arrow(path: str, columns: Sequence[str] | None) -> Iterator[Piece]:
+def _pieces_of_arrow(path: str, columns: Sequence[str] | None) -> Iterator[ContentPart]:
     """The schema, then some batches at a time; a stream can only be read from its beginning."""
     schema, batches = arrow_files.contents(path)
     # Of columns that share a name none can be read.
     known = [name for name in schema.names if schema.names.count(name) == 1]
     names = [name for name in known if columns is None or name in columns]
     text = "\n".join(f"{name}: {schema.field(name).type}" for name in names)
-    yield partial(_sha256, [text.encode()])
+    yield ContentPart(partial(_sha256, [text.encode()]))
     count = 1 if batches is None else min(batches, _ARROW_PIECES)
     for piece in range(count):
         part = (
@@ -143,7 +174,7 @@ def _pieces_of_arrow(path: str, columns: Sequence[str] | None) -> Iterator[Piece
             if batches is None
             else range(piece * batches // count, (piece + 1) * batches // count)
         )
-        yield partial(_digest_batches, path, names, part)
+        yield ContentPart(partial(_digest_batches, path, names, part))
 
 
 def _digest_batches(path: str, names: Sequence[str], part: range | None) -> bytes:
@@ -161,10 +192,10 @@ def _valid(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch
 
 
-def pieces_of_column(column: pa.ChunkedArray) -> list[Piece]:
+def pieces_of_column(column: pa.ChunkedArray) -> list[ContentPart]:
     """The pieces of a column in memory; they do not depend on how it is cut into chunks."""
     starts = range(0, max(len(column), 1), _PIECE_ROWS)
-    return [partial(_digest_rows, column, start) for start in starts]
+    return [ContentPart(partial(_digest_rows, column, start)) for start in starts]
 
 
 def _digest_rows(column: pa.ChunkedArray, start: int) -> bytes:

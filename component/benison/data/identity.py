@@ -3,18 +3,19 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from benison.data import content, discovery
+from benison.data.content import Digests
 from benison.data.dataset import Dataset, FileInfo, facts_of
 from benison.errors import DataError
 from benison.paths import RemotePath, locate
@@ -35,26 +36,38 @@ class Identity:
     Args:
         dataset: The data.
         columns: Gives the columns that are read, None for all; called when that is first needed.
+        judged: Gives those of labels, predictions and weights; none where a model makes the predictions.
     """
 
-    def __init__(self, dataset: Dataset, columns: Callable[[], Sequence[str] | None]) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        columns: Callable[[], Sequence[str] | None],
+        judged: Callable[[], Sequence[str]] = tuple,
+    ) -> None:
         self._dataset = dataset
         self._read = columns
+        self._read_judged = judged
         self._names = names_of([file.path for file in dataset.files])
         self._pool: ThreadPoolExecutor | None = None
-        self._waiting: dict[str, Callable[[], str]] = {}
+        self._waiting: dict[str, Digests] = {}
         self._digests: dict[str, str] | None = None
+        self._contents: str | None = None
 
-    @cached_property
+    @functools.cached_property
     def _columns(self) -> list[str] | None:
         columns = self._read()
         return None if columns is None else sorted(columns)
 
-    @cached_property
+    @functools.cached_property
+    def _judged(self) -> list[str]:
+        return sorted(self._read_judged())
+
+    @functools.cached_property
     def _in_store(self) -> bool:
         return any(isinstance(locate(file.path), RemotePath) for file in self._dataset.files)
 
-    @cached_property
+    @functools.cached_property
     def fingerprint(self) -> str:
         """What tells these data from others without reading files: of their names, sizes, times or versions.
 
@@ -75,9 +88,9 @@ class Identity:
             return
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="benison-digest")
         for name, pieces in self._pieces():
-            self._waiting[name] = content.digest_later(pieces, self._pool)
+            self._waiting[name] = Digests(pieces, self._pool)
 
-    def _pieces(self) -> list[tuple[str, list[content.Piece]]]:
+    def _pieces(self) -> list[tuple[str, list[content.ContentPart]]]:
         table, columns = self._dataset.table, self._columns
         if table is not None:
             names = self._dataset.names if columns is None else columns
@@ -102,12 +115,39 @@ class Identity:
             return f"fingerprint:{self.fingerprint}"
         if self._digests is None:
             self.start()
-            self._digests = {name: _waited(name, digest) for name, digest in self._waiting.items()}
+            self._digests = {name: _waited(name, d.whole) for name, d in self._waiting.items()}
+            self._contents = self._digest_judged() if self._judged else None
             self.close()
         values = {
             name: file.values for name, file in zip(self._names, self._dataset.files, strict=True)
         }
         return _sha256([(name, d, values.get(name, ())) for name, d in self._digests.items()])
+
+    def contents(self) -> str:
+        """The digest of what is judged alone, whatever its files are called; of all where none is known.
+
+        Raises:
+            DataError: A file cannot be read.
+        """
+        return (self.digest() and self._contents) or self.digest()
+
+    def _digest_judged(self) -> str:
+        """Of the columns apart, where the format holds them apart, and of all bytes of the files else."""
+        if self._dataset.table is not None:
+            return _sha256([self._waiting[name].whole() for name in self._judged])
+        files = zip(self._names, self._dataset.files, strict=True)
+        return _sha256(
+            sorted([self._digest_in(name, file), self._kept(file)] for name, file in files)
+        )
+
+    def _digest_in(self, name: str, file: FileInfo) -> str:
+        if self._dataset.format != "arrow":
+            return _waited(name, functools.partial(self._waiting[name].of, self._judged))
+        return _digest_now(file.path, "arrow", self._judged)  # a piece there is of all columns
+
+    def _kept(self, file: FileInfo) -> list[list[str | None]]:
+        """What the folders of a file say of what is judged."""
+        return [[name, value] for name, value in file.values if name in self._judged]
 
     def record(self, dataset: Dataset) -> dict[str, Any]:
         """What a manifest says of the data; waits for the digests.
@@ -127,6 +167,8 @@ class Identity:
             "fingerprint": self.fingerprint,
             "covers": _FINGERPRINTED if self._in_store else covers,
         }
+        if self._contents is not None:
+            manifest["contents"] = self._contents
         return manifest if dataset.table is None else {**manifest, "column_digests": self._digests}
 
     def _file(self, name: str, file: FileInfo) -> dict[str, Any]:
@@ -135,7 +177,7 @@ class Identity:
 
     def again(self) -> Identity:
         """That of the same data, to be digested once more."""
-        return Identity(self._dataset, lambda: self._columns)
+        return Identity(self._dataset, lambda: self._columns, lambda: self._judged)
 
     def is_of(self, record: Mapping[str, Any]) -> bool:
         """Whether these data are those of a record.
@@ -147,6 +189,7 @@ class Identity:
             if not self._in_store:
                 self._digests = {file["name"]: file["sha256"] for file in record["files"]}
                 self._columns = record["columns"]
+                self._contents = record.get("contents")
             return True
         return record["digest"] is not None and record["digest"] == self.digest()
 
@@ -177,7 +220,7 @@ def _waited(name: str, digest: Callable[[], str]) -> str:
         raise DataError(f"{name} cannot be read to its end: {error}") from error
 
 
-def _pieces(path: str, format_: str, columns: Sequence[str] | None) -> list[content.Piece]:
+def _pieces(path: str, format_: str, columns: Sequence[str] | None) -> list[content.ContentPart]:
     try:
         return content.pieces_of_file(path, format_, columns)
     except (OSError, pa.ArrowException) as error:
@@ -231,10 +274,13 @@ def faults(record: Mapping[str, Any], source: Any) -> list[str]:
 def _changes(path: str, file: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:
     if "sha256" not in file:
         return _changes_in_store(path, file, record["format"])
-    with ThreadPoolExecutor(_THREADS) as pool:
-        pieces = _pieces(path, record["format"], record.get("columns"))
-        same = _waited(path, content.digest_later(pieces, pool)) == file["sha256"]
+    same = _digest_now(path, record["format"], record.get("columns")) == file["sha256"]
     return [] if same else [f"{path} was changed."]
+
+
+def _digest_now(path: str, format_: str, columns: Sequence[str] | None) -> str:
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return _waited(path, Digests(_pieces(path, format_, columns), pool).whole)
 
 
 def _changes_in_store(path: str, file: Mapping[str, Any], format_: str) -> list[str]:

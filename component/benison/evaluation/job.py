@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
+from itertools import chain
 from typing import Any, TypeAlias
 
 import pyarrow as pa
@@ -138,7 +139,14 @@ class Job:
     @functools.cached_property
     def data(self) -> Identity:
         """Which data these are."""
-        return Identity(self.dataset, self.columns)
+        return Identity(self.dataset, self.columns, self._judged)
+
+    def _judged(self) -> Sequence[str]:
+        """The columns of labels, predictions and weights of candidates whose predictions are in the data."""
+        specs = [spec for spec in self.config.candidate_specs if spec.name not in self.paths]
+        judged = sorted({*chain(*(spec.columns(with_predictions=True) for spec in specs))})
+        made = not {*self.dataset.names}.issuperset(judged)  # by stages, of what they read
+        return self.columns() or self.dataset.names if made else judged
 
     @functools.cached_property
     def training(self) -> TrainingExamples:

@@ -258,7 +258,7 @@ def revocation_of(job: Job, known: Sequence[Revocation]) -> Revocation | None:
     if not known:  # contents need not be read
         return None
     candidate = next(files_of(model) for model in job.models if not model["is_baseline"])
-    contents = contents_of(candidate, job.data.digest, job.config.to_json())
+    contents = contents_of(candidate, job.data.contents, job.config.to_json())
     return foremost(each for each in known if each.contents == contents)
 
 
@@ -299,7 +299,7 @@ def _run(job: Job, key: RunKey, output: PathLike) -> Run:
     return Run(
         key,
         job.dataset.sources,
-        DataContent(job.data.fingerprint, job.data.digest),
+        DataContent(job.data.fingerprint, job.data.digest, job.data.contents),
         candidates[0],
         baselines[0] if baselines else None,
         job.config.to_json(),

@@ -100,13 +100,15 @@ def contents_judged(result: EvalResult) -> str:
     """The contents of the candidate, as a revocation has them."""
     models = result.manifest["models"]
     candidate = next(files_of(model) for model in models if not model["is_baseline"])
-    return contents_of(candidate, _data_of(result.manifest).digest, result.config.to_json())
+    data = _data_of(result.manifest)
+    return contents_of(candidate, data.judged or data.digest, result.config.to_json())
 
 
 def _data_of(manifest: Mapping[str, Any]) -> DataContent:
     fingerprint = manifest["data"]["fingerprint"]
     digest = manifest["data"]["digest"] or f"fingerprint:{fingerprint}"
-    return DataContent(fingerprint, lambda: digest)
+    judged = manifest["data"].get("contents", digest)
+    return DataContent(fingerprint, lambda: digest, lambda: judged)
 
 
 def addressed(run: Run, mounts: Mapping[str, str]) -> Run:

@@ -16,6 +16,7 @@ from benison.errors import MetadataError
 
 TASK = "Evaluator"
 """The task of a run that has one only, as TFX calls the node."""
+_JUDGED = ("label", "prediction", "example_weight")
 _NAME_LENGTH = 230  # of the 255 that stores hold, so that there is room for a number and a role
 
 
@@ -65,6 +66,8 @@ class DataContent:
     """Of what is known without reading: names, sizes and times of change, or versions."""
     digest: Callable[[], str] = dataclasses.field(compare=False)
     """Of the contents, which are read for it unless that is done."""
+    judged: Callable[[], str] | None = dataclasses.field(default=None, compare=False)
+    """Of labels, predictions and weights alone, whatever the files are called; None where not known."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +88,7 @@ class Run:
     @property
     def contents(self) -> str:
         """What tells what is judged from everything else, wherever it is; a revocation is of these."""
-        return contents_of(self.model, self.data.digest, self.config)
+        return contents_of(self.model, self.data.judged or self.data.digest, self.config)
 
     @property
     def inputs(self) -> str:
@@ -166,14 +169,14 @@ def contents_of(model: ModelFiles | None, data: Callable[[], str], config: str) 
 
     Args:
         model: The candidate; None where its predictions are in the data.
-        data: Gives the digest of the data.
-        config: The evaluation config as JSON, which names the columns of predictions.
+        data: Gives the digest of what is judged of the data.
+        config: The evaluation config as JSON, which names the columns of that.
     """
     if model is not None:
         return model.digest
     specs = json.loads(config).get("model_specs", ())
     columns = [
-        [spec.get("prediction_key"), spec.get("prediction_keys")]
+        [spec.get(f"{role}_key{s}") for role in _JUDGED for s in ("", "s")]
         for spec in specs
         if not spec.get("is_baseline")
     ]
