@@ -13,8 +13,8 @@ import numpy.typing as npt
 from benison.data.batch import Extracts, Index, Inputs, Seen, Target, joined_name, missing_rows
 from benison.engine.accepted import check_accepted
 from benison.engine.class_numbers import agreed
-from benison.engine.failures import naming
 from benison.engine.memory import COPIES, Budget, Used, bytes_of
+from benison.engine.metric_failures import naming
 from benison.engine.plan import Computation, Plan, ViewPair
 from benison.engine.samplings import PART, PlotSampling, Sampling
 from benison.engine.views import View

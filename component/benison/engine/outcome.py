@@ -15,8 +15,8 @@ import pyarrow as pa
 from benison.config import CrossSlicingSpec, EvalConfig
 from benison.data.batch import Array, Extracts, Index, Mask
 from benison.engine.accumulator import Accumulator, States, check_rows
-from benison.engine.failures import naming
 from benison.engine.intervals import Estimate, settled
+from benison.engine.metric_failures import naming
 from benison.engine.plan import Computation, Plan
 from benison.engine.samplings import PlotSampling, ends_of, interval_of, part_keys
 from benison.engine.views import Average
