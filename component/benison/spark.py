@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from benison.data.elements import Kinds
-from benison.engine.keyed_jobs import Failure, KeyedJob, Numbered, loaded_once
+from benison.engine.keyed_jobs import Failure, KeyedMerging, Numbered, loaded_once
 from benison.engine.tally import Tally
 from benison.engine.work import Counted, Piece, numbered
 from benison.engine.worker_errors import portable
@@ -98,7 +98,7 @@ class _OnWorker:
     """What a worker of Spark's does with a partition; it can be pickled."""
 
     def __init__(self, evaluation: CollectionEvaluation, kinds: Kinds) -> None:
-        self._job = KeyedJob(evaluation.merging, list)  # first, as it says
+        self._merging = KeyedMerging(evaluation.merging)  # first, as a user's modules must be there
         self._evaluation = evaluation
         self._kinds = kinds
         self.columns = self._read()
@@ -134,8 +134,8 @@ class _OnWorker:
             for row in batch.to_pylist():
                 number, state = row["number"], pickle.loads(row["state"])  # noqa: S301 - workers' own
                 known = merged.get(number)
-                merged[number] = state if known is None else self._job.merge(known, state)
-        return map(_row, map(KeyedJob.in_ranges, merged.items()))
+                merged[number] = state if known is None else self._merging.merge(known, state)
+        return map(_row, map(self._merging.in_ranges, merged.items()))
 
 
 def _row(item: Numbered) -> pa.RecordBatch:

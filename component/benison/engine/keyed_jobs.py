@@ -36,24 +36,14 @@ class Failure:
 
 
 @dataclasses.dataclass(frozen=True)
-class KeyedJob:
-    """What an engine does with each part, and with two states of one number; it can be pickled.
+class KeyedMerging:
+    """How two states of one number become one, either of which may be a failure; it can be pickled.
 
     Attributes:
-        merging: How two states become one. It comes first: a user's modules must be there when what is
-            of them is unpickled.
-        function: The numbered states of a part.
+        merging: How two states of rows become one.
     """
 
     merging: Merging
-    function: Callable[[Any], list[Numbered]]
-
-    def states(self, part: Numbered) -> list[Numbered]:
-        """The numbered states of a numbered part, or what ended its work."""
-        try:
-            return self.function(part)
-        except Exception as error:  # of any kind: it is raised where the numbers are waited for
-            return [(0, Failure(part[0], portable(error, part[1].path)))]
 
     def merge(self, state: Any, other: Any) -> Any:
         """The state of the rows of both; of failures the first."""
@@ -69,6 +59,26 @@ class KeyedJob:
     def in_ranges(item: Numbered) -> Numbered:
         """A state with the number of its range of slices, without that of its group."""
         return of_range(*item)
+
+
+@dataclasses.dataclass(frozen=True)
+class KeyedJob(KeyedMerging):
+    """What an engine does with each part, and with two states of one number.
+
+    How states are merged comes first: a user's modules must be there when what is of them is unpickled.
+
+    Attributes:
+        function: The numbered states of a part.
+    """
+
+    function: Callable[[Any], list[Numbered]]
+
+    def states(self, part: Numbered) -> list[Numbered]:
+        """The numbered states of a numbered part, or what ended its work."""
+        try:
+            return self.function(part)
+        except Exception as error:  # of any kind: it is raised where the numbers are waited for
+            return [(0, Failure(part[0], portable(error, part[1].path)))]
 
 
 class Engine(Protocol):
