@@ -4,13 +4,18 @@
 from __future__ import annotations
 
 import math
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import benison
+from benison.config import EvalConfig
+from benison.data.batch import Extracts
 from tests.conftest import config
 
 
@@ -178,6 +183,36 @@ def test_what_is_not_computed_is_refused_not_ignored(more: dict[str, Any], sente
 def test_engine_with_a_typo() -> None:
     with pytest.raises(benison.ConfigError, match="no engine 'beem'"):
         benison.evaluate(table(), config("AUC"), engine="beem")
+
+
+class Loaded:
+    """A stage that notes that it was made ready, as a model is loaded."""
+
+    stage_name = "Loaded"
+    setups = 0
+
+    def setup(self) -> None:
+        self.setups += 1
+
+    def extract(self, extracts: Extracts) -> Extracts:
+        return extracts
+
+
+@pytest.mark.parametrize(
+    ("engine", "package"), [("beam", "apache_beam"), ("spark", "pyspark.sql"), ("flink", "pyflink")]
+)
+def test_an_engine_that_is_not_installed_is_refused_before_models_are_loaded(
+    engine: str, package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    pq.write_table(table(), tmp_path / "data.parquet")
+    stage = Loaded()
+    extractors = [*benison.default_extractors(EvalConfig.load(config("AUC"))), stage]
+    with pytest.raises(benison.MissingExtraError, match="not installed"):
+        benison.evaluate(
+            tmp_path / "data.parquet", config("AUC"), engine=engine, extractors=extractors
+        )
+    assert stage.setups == 0
 
 
 def test_wrong_parameters() -> None:

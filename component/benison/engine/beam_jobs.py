@@ -8,6 +8,7 @@ states of a shard, never a row. Beam is imported only when it is asked for.
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import math
 import re
 import sys
@@ -42,24 +43,29 @@ class BeamRun:
     Attributes:
         folder: One that workers and this process can write and read; states come back through it.
         options: Beam's pipeline options, such as `--runner=FlinkRunner`.
+
+    Raises:
+        MissingExtraError: Beam is not installed.
+        ConfigError: An option is not one of Beam's or of the runner's.
     """
 
     folder: str
     options: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if importlib.util.find_spec("apache_beam") is None:
+            raise MissingExtraError("Apache Beam", "beam")
+        _options(self.options)
 
     @contextmanager
     def pipeline(self) -> Iterator[tuple[Any, Staging]]:
         """A pipeline that runs when the block ends, and the files that it writes for those who read after.
 
         Raises:
-            MissingExtraError: Beam is not installed.
-            ConfigError: An option is not one of Beam's or of the runner's.
             Exception: What ended a worker, as it was there.
         """
-        try:
-            import apache_beam as beam
-        except ImportError as error:
-            raise MissingExtraError("Apache Beam", "beam") from error
+        import apache_beam as beam
+
         options, staging = _options(self.options), Staging.of_run(self.folder)
         with staging.raising():
             pipeline = beam.Pipeline(options=options)
@@ -79,8 +85,6 @@ class BeamRun:
             The state of each evaluator; for one with a `ptransform` the output keys.
 
         Raises:
-            MissingExtraError: Beam is not installed.
-            ConfigError: An option is not one of Beam's or of the runner's.
             DataError: The runner lost rows.
             RunnerError: The runner lost a worker, or ended the job for another reason of its own.
         """

@@ -208,15 +208,16 @@ class Job:
             raise ConfigError(
                 f"The engine {engine} reads files; write the table to Parquet, or use the local engine."
             )
-        self._load()
-        self.prepare()
-        work = self.work(summaries)
-        self.progress("evaluate", 0, self.dataset.num_rows)
-        with self.timed("evaluate"), clusters.opened(engine, options) as cluster:
-            read = self.dataset.names if work.columns is None else work.columns
-            self.dataset = clusters.widened(self.dataset, read, cluster)
-            known = {file.path: file.rows for file in self.dataset.files}
-            return cluster.states(self.dataset.shards(), work, known)
+        with clusters.opened(engine, options) as cluster:  # before models are loaded for nothing
+            self._load()
+            self.prepare()
+            work = self.work(summaries)
+            self.progress("evaluate", 0, self.dataset.num_rows)
+            with self.timed("evaluate"):
+                read = self.dataset.names if work.columns is None else work.columns
+                self.dataset = clusters.widened(self.dataset, read, cluster)
+                known = {file.path: file.rows for file in self.dataset.files}
+                return cluster.states(self.dataset.shards(), work, known)
 
     def work(self, summaries: Sequence[Evaluator]) -> Work:
         """What a worker of another process does."""
