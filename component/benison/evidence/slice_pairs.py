@@ -58,19 +58,17 @@ def compared(known: Evidenced, pairs: Index, are_apart: Mask) -> tuple[Evidenced
         return _by_blocks(known, pairs)
     a, b = (known.take(pairs[:, side]) for side in (0, 1))
     value = known_of(difference(a.value, b.value), are_apart)
-    both = None
-    if a.paired is not None and b.paired is not None:
-        between = paired_difference(a.paired, b.paired)
-        both = dataclasses.replace(
-            between,
-            candidate=known_of(between.candidate, are_apart),
-            baseline=known_of(between.baseline, are_apart),
-            change=known_of(between.change, are_apart),
-        )
-    models = None
-    if a.paired is not None and b.paired is not None:
-        models = paired_ratio(a.paired, b.paired, are_apart)
-    return Evidenced(value, both), Evidenced(quotient(a.value, b.value, are_apart), models)
+    ratio = quotient(a.value, b.value, are_apart)
+    if a.paired is None or b.paired is None:
+        return Evidenced(value), Evidenced(ratio)
+    between = paired_difference(a.paired, b.paired)
+    both = dataclasses.replace(
+        between,
+        candidate=known_of(between.candidate, are_apart),
+        baseline=known_of(between.baseline, are_apart),
+        change=known_of(between.change, are_apart),
+    )
+    return Evidenced(value, both), Evidenced(ratio, paired_ratio(a.paired, b.paired, are_apart))
 
 
 def _by_blocks(known: Evidenced, pairs: Index) -> tuple[Evidenced, Evidenced]:

@@ -119,9 +119,10 @@ def revocation(connection: Connection, pipeline_digest: str, contents: str) -> R
     """The revocation of contents in a pipeline; a store of an older Benison has no table of them."""
     if not inspect(connection).has_table(REVOCATIONS.name):
         return None
-    mine = select(REVOCATIONS).where(REVOCATIONS.c.identity == sha256(pipeline_digest, contents))
+    columns = [REVOCATIONS.c[field.name] for field in dataclasses.fields(Revocation)]
+    mine = select(*columns).where(REVOCATIONS.c.identity == sha256(pipeline_digest, contents))
     row = connection.execute(mine).first()
-    return None if row is None else Revocation(*row[1:])
+    return None if row is None else Revocation(**row._mapping)
 
 
 def keep_revocation(connection: Connection, pipeline_digest: str, revoked: Revocation) -> None:
