@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stages of an evaluation (read, extract, evaluate, write), and the two engines that run them."""
+"""The stages of an evaluation (read, extract, evaluate, write), and the engines that run them."""
