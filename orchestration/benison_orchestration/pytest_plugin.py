@@ -7,7 +7,7 @@ Benison itself is imported where a test asks for the fixture, so that others do 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from inspect import signature
 from itertools import count
@@ -26,12 +26,30 @@ if TYPE_CHECKING:
 
 MARKER = "benison_gate"
 _SHOWN = 20
+_JUDGED = pytest.StashKey[bool]()
 _ABOUT = f"{MARKER}(**arguments): what the fixture {MARKER} evaluates, as benison.evaluate takes it"
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
     config.addinivalue_line("markers", _ABOUT)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test that has the marker or the fixture and judges nothing, which would pass any model."""
+    asks = MARKER in getattr(item, "fixturenames", ())
+    if not asks and any(marker.name == MARKER for marker in item.own_markers):
+        pytest.fail(
+            f"The marker {MARKER} judges nothing: take the fixture {MARKER}, and call it.",
+            pytrace=False,
+        )
+    result = yield
+    if asks and not item.stash.get(_JUDGED, False):
+        pytest.fail(
+            f"The test has taken the fixture {MARKER} and judged nothing: call it.", pytrace=False
+        )
+    return result
 
 
 @pytest.fixture
@@ -53,6 +71,7 @@ def benison_gate(
     numbers = count(1)
 
     def judge(*given: Any, **more: Any) -> benison.EvalResult:
+        request.node.stash[_JUDGED] = True
         usual = {"output": tmp_path / f"benison-{next(numbers)}", **marked}
         written = _written(given[0], usual) if len(given) == 1 and not more else None
         result = written or _evaluated(given, usual, more)

@@ -56,6 +56,35 @@ def test_a_test_fails_unless_its_model_is_blessed(pytester: pytest.Pytester) -> 
     assert "pytest_plugin.py" not in done.stdout.str()  # no traceback of ours
 
 
+IDLE = """
+import pytest
+
+pytestmark = pytest.mark.benison_gate(examples="eval.parquet")
+
+@pytest.mark.benison_gate(config="good.json")
+def test_without_the_fixture():
+    pass
+
+def test_that_never_calls_it(benison_gate):
+    pass
+
+def test_that_fails_before(benison_gate):
+    assert 1 == 2
+
+def test_beside():
+    pass
+"""
+
+
+def test_a_test_that_judges_nothing_fails(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_models=IDLE)
+    done = pytester.runpytest_inprocess("--strict-markers", *_plugin(pytester))
+    done.assert_outcomes(passed=1, failed=3)
+    done.stdout.fnmatch_lines(["*assert 1 == 2"])
+    for words in ("The marker benison_gate judges nothing", "taken the fixture benison_gate and"):
+        assert done.stdout.str().count(words) == 1
+
+
 def _plugin(pytester: pytest.Pytester) -> tuple[str, ...]:
     """What loads the plugin where the environment was installed before it was there."""
     known = pytester._request.config.pluginmanager.hasplugin("benison")
