@@ -138,3 +138,12 @@ def loc_of(path: str) -> Loc:
         name or (ast.literal_eval(quoted) if quoted else int(number))
         for number, quoted, name in _STEP.findall(path)
     )
+
+
+def part_at(whole: Any, loc: Loc) -> Any:
+    """The part of a config, or of a part of it, at a location."""
+    part = whole
+    for step in loc:
+        is_key = isinstance(step, int) or isinstance(part, Mapping)
+        part = part[step] if is_key else getattr(part, str(step))
+    return part

@@ -71,11 +71,13 @@ def reading(path: str, format_: str, read: Callable[..., T], *arguments: Any) ->
     try:
         return read(path, *arguments)
     except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path} holds a name that is not UTF-8 text. Save the file as UTF-8."
-        ) from error
+        raise _misnamed(path) from error
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} cannot be read as {format_}: {first_line(error)}") from error
+
+
+def _misnamed(path: str) -> DataError:
+    return DataError(f"{path} holds a name that is not UTF-8 text. Save the file as UTF-8.")
 
 
 def read_shard(
@@ -143,9 +145,7 @@ def _read(
                 whole = schemas.with_values(batch, target, shard.values, shard.rules)
                 yield conformed(whole, target, shard.rules, shard.path)
     except UnicodeDecodeError as error:
-        raise DataError(
-            f"{shard.path} holds a name that is not UTF-8 text. Save the file as UTF-8."
-        ) from error
+        raise _misnamed(shard.path) from error
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{shard.path} cannot be read to its end: {first_line(error)}") from error
 

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from benison.config import CrossSlicingSpec, EvalConfig, MetricThreshold, SlicingSpec
 from benison.config.fields import POINT
-from benison.config.plain import Loc
+from benison.config.plain import Loc, part_at
 from benison.slicing.keys import same_value
 from benison.table.key import SLICE_RATIO, MetricKeys
 from benison.table.words import metric_text
@@ -62,15 +61,6 @@ def _same_bins(feature: str, base: SlicingSpec, other: SlicingSpec) -> bool:
 def _crossings_at(config: EvalConfig, loc: Loc) -> tuple[CrossSlicingSpec, ...]:
     """The comparisons that a threshold of a config is on."""
     return tuple(part_at(config, loc[:-1]).cross_slicing_specs)
-
-
-def part_at(config: EvalConfig, loc: Loc) -> Any:
-    """The part of a config at a location."""
-    part: Any = config
-    for step in loc:
-        is_key = isinstance(step, int) or isinstance(part, Mapping)
-        part = part[step] if is_key else getattr(part, str(step))
-    return part
 
 
 def thresholds_on(config: EvalConfig, each: MetricKeys) -> Iterator[tuple[Loc, MetricThreshold]]:

@@ -17,9 +17,9 @@ import numpy as np
 
 from benison.config import SlicingSpec
 from benison.config.fields import HOLM, NOT_WORSE, POINT
-from benison.config.plain import Loc, path_of
+from benison.config.plain import Loc, part_at, path_of
 from benison.data.batch import Array
-from benison.engine.crossings import part_at, thresholds_on
+from benison.engine.crossings import thresholds_on
 from benison.engine.plan import Plan
 from benison.engine.samplings import Sampling
 from benison.evaluation.slice_sizes import slice_sizes

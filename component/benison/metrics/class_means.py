@@ -16,7 +16,7 @@ import numpy as np
 from benison.data.batch import Array, Inputs
 from benison.errors import DataError
 from benison.metrics.classification import CLIP, check_not_negative, class_scores, log_probabilities
-from benison.metrics.pairing import ROUNDING, numbers_per_column, one_hot
+from benison.metrics.pairing import ROUNDING, excess, numbers_per_column, one_hot
 from benison.metrics.parameters import check_share, not_negative
 from benison.metrics.registry import HIGHER, LOWER, About, register
 from benison.metrics.row_means import PerRowMean
@@ -105,10 +105,10 @@ def _check_shares(labels: Array, scores: Array) -> None:
     """
     check_not_negative(scores)
     for what, values in (("label", labels), ("score", scores)):
-        farthest = np.fmax.reduce(np.abs(values - 0.5), axis=None, initial=0.0) + 0.5
-        if farthest > 1 + ROUNDING:
+        farthest = np.fmax.reduce(excess(values), axis=None, initial=0.0)
+        if farthest > ROUNDING:
             raise DataError(
-                f"Labels and probabilities of classes are in [0, 1]; a {what} is {farthest - 1:g} outside. "
+                f"Labels and probabilities of classes are in [0, 1]; a {what} is {farthest:g} outside. "
                 f"Let the model return probabilities."
             )
 

@@ -124,15 +124,16 @@ def label_excess(inputs: Inputs) -> Array:
     >>> label_excess(Inputs.of([0, 1, 3], [0, 0, 0]))
     array([-0.,  0.,  2.])
     """
-    return _excess(inputs.labels)
+    return excess(inputs.labels)
 
 
 def prediction_excess(inputs: Inputs) -> Array:
     """How far predictions lie outside of [0, 1], not above 0 within: float64[N] or float64[N, C]."""
-    return _excess(inputs.predictions)
+    return excess(inputs.predictions)
 
 
-def _excess(values: Array) -> Array:
+def excess(values: Array) -> Array:
+    """How far each value lies outside of [0, 1], not above 0 within."""
     return np.maximum(values - 1, -values)
 
 

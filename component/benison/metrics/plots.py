@@ -31,9 +31,9 @@ from benison.slicing.codes import SliceCodes
 MOST_POINTS = 10_000
 """Points of a slice: more than a screen has pixels, and as many as TFMA has buckets."""
 _POINTS = 1000  # TFMA's default
+_TOGETHER = 2**16  # predictions whose buckets are made at a time, in the cache
 # One score in so many that [0, 1] does not tell apart may be noise of a model; more are another scale of
 # scores.
-_TOGETHER = 2**16  # predictions whose buckets are made at a time, in the cache
 _MANY_OUTSIDE = 20
 
 

@@ -24,7 +24,7 @@ from benison.config import (
     yaml_text,
 )
 from benison.config.fields import NOT_WORSE, POINT, WORSE
-from benison.config.plain import Loc
+from benison.config.plain import Loc, part_at
 from benison.config.text_forms import unwrapped
 from benison.config.weak_slice_options import CHANGE
 from benison.errors import BenisonError, ConfigError, suggestion
@@ -192,13 +192,7 @@ def _thresholds(spec: Mapping[str, Any], i: int, names: Sequence[str]) -> Iterat
 
 def _slices_of(spec: MetricsSpec, loc: Loc) -> Slices:
     """The slices of the threshold at a place; comparisons of slices are none."""
-    part: Any = spec
-    for step in loc[:-1]:
-        part = (
-            part[step]
-            if isinstance(step, int) or isinstance(part, Mapping)
-            else getattr(part, step)
-        )
+    part = part_at(spec, loc[:-1])
     if isinstance(part, PerSliceMetricThreshold):
         return part.slicing_specs
     return () if isinstance(part, CrossSliceMetricThreshold) else None
