@@ -253,13 +253,9 @@ class Inputs:
 
     def block(self, at: slice) -> Inputs:
         """Rows that stand together, of one label and one prediction each; nothing is copied."""
-        of_batch = self.batch, self.batch_numbers, self.label_parts, self.prediction_parts
-        if self.rows is None:
-            of_batch = tuple(_cut(of, at) for of in of_batch)
-        own = (self.labels, self.predictions, self.weights, self.rows, self.groups, self.baseline)
-        cut = [_cut(of, at) for of in own]
-        fields = [*cut[:3], of_batch[0], *cut[3:], *of_batch[1:], self.is_called]  # in their order
-        block = Inputs(*fields)
+        columns = _OF_ROWS if self.rows is not None else (*_OF_ROWS, *_OF_BATCH)
+        cut = {name: _cut(getattr(self, name), at) for name in columns}
+        block = dataclasses.replace(self, **cut)
         # What holds for all rows, and was found out, holds for these.
         vars(block).update({name: True for name in _OF_ALL if vars(self).get(name)})
         return block
@@ -365,6 +361,8 @@ class Inputs:
         return self.weights is None or bool(self.weights.all())
 
 
+_OF_ROWS = ("labels", "predictions", "weights", "rows", "groups", "baseline")
+_OF_BATCH = ("batch", "batch_numbers", "label_parts", "prediction_parts")
 _OF_ALL = ("are_labels_whole", "_all_weigh")
 
 
