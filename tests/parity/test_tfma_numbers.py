@@ -168,9 +168,9 @@ CASES = [
             ("three rows", "MeanLabel", 2 / 3),
             ("three rows", "MeanPrediction", 0.4),
             ("three rows", "Calibration", 0.6),
-            ("three weighted", "MeanLabel", 0.7 / 2.1),
-            ("three weighted", "MeanPrediction", 1.44 / 2.1),
-            ("three weighted", "Calibration", 1.44 / 0.7),
+            ("weighted", "MeanLabel", 0.7 / 2.1),
+            ("weighted", "MeanPrediction", 1.44 / 2.1),
+            ("weighted", "Calibration", 1.44 / 0.7),
         ]
     ),
     *(
