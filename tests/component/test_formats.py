@@ -68,6 +68,14 @@ def as_quoted_csv(rows: Rows, folder: Path) -> str:
     return str(folder / "quoted.csv")
 
 
+def as_tsv(rows: Rows, folder: Path) -> str:
+    with (folder / "a.tsv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), delimiter="\t")
+        writer.writeheader()
+        writer.writerows(rows)
+    return str(folder / "a.tsv")
+
+
 def as_json(rows: Rows, folder: Path) -> str:
     lines = (json.dumps({k: v for k, v in row.items() if v is not None}) for row in rows)
     (folder / "rows.jsonl").write_text("\n".join(lines))
@@ -93,8 +101,8 @@ def write_examples(rows: Rows, path: Path) -> str:
 
 
 FORMS: Sequence[Callable[[Rows, Path], Any]] = (
-    as_frame, as_table, as_polars, as_parquet, as_arrow, as_stream, as_csv, as_quoted_csv, as_json,
-    as_packed_json, as_examples,
+    as_frame, as_table, as_polars, as_parquet, as_arrow, as_stream, as_csv, as_quoted_csv, as_tsv,
+    as_json, as_packed_json, as_examples,
 )  # fmt: skip
 
 

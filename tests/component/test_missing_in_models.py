@@ -22,11 +22,12 @@ from tests.component.test_formats import (
     as_parquet,
     as_quoted_csv,
     as_table,
+    as_tsv,
 )
 from tests.conftest import config
 
 NAMED = config("MeanPrediction", model={"prediction_key": ""})
-SOME = (as_table, as_parquet, as_csv, as_quoted_csv, as_json, as_examples)
+SOME = (as_table, as_parquet, as_csv, as_quoted_csv, as_tsv, as_json, as_examples)
 
 
 def rows_of(*groups: tuple[Any, int]) -> Rows:

@@ -275,10 +275,17 @@ def of_two_models(n: int, seed: int) -> pa.Table:
     return pa.table({"y": y, "own": own, "old": old, "s": slices})
 
 
-def ratio_check(rows: pa.Table, base: dict[str, Any], bound: dict[str, float], old: str) -> Any:
-    """The check of the change of the accuracy's ratio between a slice and s=b, with evidence."""
+def ratio_check(
+    rows: pa.Table,
+    base: dict[str, Any],
+    bound: dict[str, float],
+    old: str,
+    name: str = "binary_accuracy_ratio",
+    evidence: str = "worse",
+) -> Any:
+    """The check of the change of the accuracy's ratio between a slice and s=b."""
     crossing = {"baseline_spec": base, "slicing_specs": [{"feature_values": {"s": "b"}}]}
-    change = {"change_threshold": {"direction": "HIGHER_IS_BETTER", **bound}, "evidence": "worse"}
+    change = {"change_threshold": {"direction": "HIGHER_IS_BETTER", **bound}, "evidence": evidence}
     crossed = {"cross_slicing_specs": [crossing], "threshold": change}
     models = [{"name": "new", "prediction_key": "own"}, {"name": "old", "prediction_key": old}]
     made = {
@@ -288,7 +295,7 @@ def ratio_check(rows: pa.Table, base: dict[str, Any], bound: dict[str, float], o
         "metrics_specs": [
             {
                 "metrics": ["BinaryAccuracy"],
-                "cross_slice_thresholds": {"binary_accuracy_ratio": {"thresholds": [crossed]}},
+                "cross_slice_thresholds": {name: {"thresholds": [crossed]}},
             }
         ],
     }
@@ -341,3 +348,17 @@ def test_a_change_of_ratios_is_shown_as_surely_as_their_denominators_are_not_0()
     lower, upper = change.limits(0.025)
     assert np.isfinite([lower[0], upper[0]]).all()
     assert np.isinf([lower[1], upper[1]]).all()
+
+
+@pytest.mark.parametrize("name", ["binary_accuracy_ratio", "binary_accuracy"])
+def test_a_change_between_slices_at_its_bound_is_within_it(name: str) -> None:
+    """In s=b all are right, so that the change is one of twentieths, but for rounding."""
+    count = np.arange(20)
+    for old, new in ((18, 17), (14, 11), (7, 1), (19, 12), (20, 3)):
+        right = {"own": count < new, "old": count < old, "y": count < 20}
+        columns = {name: [*(0.1 + 0.8 * of), *([0.9] * 20)] for name, of in right.items()}
+        columns |= {"y": [1.0] * 40, "s": ["a"] * 20 + ["b"] * 20}
+        for spare, outcome in ((0.0, "pass"), (0.01, "fail")):
+            bound = {"absolute": (new - old) / 20 + spare}
+            check = ratio_check(pa.table(columns), IN_A, bound, "old", name, "point")
+            assert check.outcome == outcome, (old, new, spare)
