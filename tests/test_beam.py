@@ -230,6 +230,8 @@ def test_rows_are_told_apart_by_their_key(trips: pa.Table, tmp_path: Path) -> No
     made = {**config("AUC"), "options": options}
     with pytest.raises(benison.ConfigError, match="row_key: is missing. Intervals"):
         benison.beam.Evaluate(made)
+    with pytest.raises(benison.ConfigError, match=r"row_key.*'trap'.*Did you mean 'trip'"):
+        benison.beam.Evaluate(made, row_key="trap", schema=trips.schema)
     bounds = []
     for name, order in (("a", 1), ("b", -1)):
         batches = trips.to_batches(300)[::order]
@@ -239,6 +241,11 @@ def test_rows_are_told_apart_by_their_key(trips: pa.Table, tmp_path: Path) -> No
         bounds.append(benison.load_result(tmp_path / name).metrics["lower"].to_pylist())
     np.testing.assert_allclose(bounds[0], bounds[1], rtol=1e-12)
     assert np.isfinite(bounds[0]).all()
+    with beam.Pipeline("FnApiRunner") as pipeline:
+        to = benison.beam.EvaluateAndWrite(made, tmp_path / "c", row_key="hour")
+        _ = pipeline | beam.Create(trips.to_batches()) | to
+    (advice,) = benison.load_result(tmp_path / "c").manifest["advice"]
+    assert "rows that were looked at share their options.row_key (hour)" in advice
 
 
 def test_what_is_wrong_with_elements_is_said() -> None:

@@ -109,7 +109,7 @@ class _OnWorker:
         wanted = job.columns()
         known = [name for name in names if wanted is None or name in wanted]
         job.dataset.check(known)
-        return [*dict.fromkeys([*known, *self._evaluation.row_key])] or names[:1]
+        return known or names[:1]
 
     def states(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The numbered states of the rows of a partition, or what ended the work on it."""

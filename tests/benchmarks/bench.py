@@ -16,12 +16,14 @@ largest.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
@@ -163,7 +165,7 @@ def measure(
     # Without bytecode half of the time of a short run would be that of the compiler.
     changed = {"PYTHONPATH": os.pathsep.join(sources), "PYTHONDONTWRITEBYTECODE": ""}
     changed |= {} if threads is None else {"BENISON_THREADS": str(threads)}
-    command = [sys.executable, str(HERE / script), *map(str, arguments)]
+    command = [python(), str(HERE / script), *map(str, arguments)]
     if on_one_core:
         command = ["taskset", "--cpu-list", str(min(os.sched_getaffinity(0))), *command]
     started = time.monotonic()
@@ -174,6 +176,16 @@ def measure(
     if done.returncode:
         raise SystemExit(f"{arguments[0]} failed:\n{done.stderr[-2000:]}")
     return {**json.loads(done.stdout.splitlines()[-1]), "wall": wall}
+
+
+@functools.cache
+def python() -> str:
+    """This interpreter, by a path without spaces, which Beam needs to start its processes."""
+    if " " not in sys.executable:
+        return sys.executable
+    link = Path(tempfile.mkdtemp(prefix="benison-")) / "environment"
+    link.symlink_to(sys.prefix)
+    return str(link / "bin/python")
 
 
 def run(contestant: str, path: Path, **more: Any) -> Figures:

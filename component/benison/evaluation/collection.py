@@ -20,6 +20,7 @@ from benison.engine import local
 from benison.engine.extract import PredictionsExtractor, extractors_of
 from benison.engine.outcome import MetricsEvaluator
 from benison.engine.plan import Plan
+from benison.engine.row_key_sample import RowKeyEvaluator
 from benison.engine.stages import Evaluator, Extractor
 from benison.engine.tally import Tally, check_rows_read
 from benison.engine.work import Piece, Work
@@ -74,7 +75,6 @@ class CollectionEvaluation:
     paths: dict[str, str]
     extractors: tuple[Extractor, ...]
     models: list[dict[str, Any]]
-    row_key: tuple[str, ...]
     words: tuple[str, ...]
     name: str
     """Of this evaluation and no other, by which one that is written again knows its own output."""
@@ -90,6 +90,7 @@ class CollectionEvaluation:
         schema = asked.schema
         examples = UNKNOWN if schema is None else schema.empty_table()
         baseline = None if asked.baseline is None else True
+        row_key = (asked.row_key,) if isinstance(asked.row_key, str) else tuple(asked.row_key)
         with modules.importable(asked.module_path) as folder:
             resolved = resolve(
                 Request(
@@ -99,11 +100,10 @@ class CollectionEvaluation:
                     asked.baseline,
                     examples,
                     module_path=folder,
+                    row_key=row_key,
                 )
             )
-        row_key = (asked.row_key,) if isinstance(asked.row_key, str) else tuple(asked.row_key)
-        row_key = row_key or resolved.plan.config.options.row_key
-        _check(resolved.plan, row_key)
+        _check(resolved.plan)
         stages = extractors_of(resolved.plan, resolved.paths, asked.trust_pickle, asked.trust_ops)
         models = _records(resolved)
         for stage in stages:
@@ -115,7 +115,6 @@ class CollectionEvaluation:
             resolved.paths,
             tuple(stages),
             models,
-            row_key,
             resolved.words,
             uuid.uuid4().hex,
         )
@@ -123,7 +122,13 @@ class CollectionEvaluation:
     @property
     def evaluators(self) -> tuple[Evaluator, ...]:
         """What adds up."""
-        return (MetricsEvaluator(self.plan),)
+        keys = (RowKeyEvaluator(),) if self.row_key else ()
+        return (MetricsEvaluator(self.plan), *keys)
+
+    @property
+    def row_key(self) -> tuple[str, ...]:
+        """The columns that tell rows apart."""
+        return self.plan.config.options.row_key
 
     @property
     def merging(self) -> Work:
@@ -246,7 +251,7 @@ def _records(resolved: Resolved) -> list[dict[str, Any]]:
         ]
 
 
-def _check(plan: Plan, row_key: Sequence[str]) -> None:
+def _check(plan: Plan) -> None:
     """Refuse what the elements of a collection do not have."""
     faults = []
     if wanted := open_quantiles(plan.slicing_specs):
@@ -265,7 +270,7 @@ def _check(plan: Plan, row_key: Sequence[str]) -> None:
         )
         faults.append(("options.examples_per_slice", text))
     numbered = plan.needs_row_numbers or plan.config.options.compute_confidence_intervals
-    if numbered and not row_key:
+    if numbered and not plan.config.options.row_key:
         text = (
             "is missing. Intervals and samples need to tell rows apart, and a collection has no order: name "
             "the columns that do."

@@ -80,6 +80,8 @@ class Request:
     """Whether modules of metrics may be imported; if not, nothing is said of their metrics."""
     examples_per_slice: int | None = None
     """In place of the option of this name; None is what the config says."""
+    row_key: tuple[str, ...] = ()
+    """The same; () is what the config says."""
 
 
 def resolve(request: Request) -> Resolved:
@@ -92,6 +94,8 @@ def resolve(request: Request) -> Resolved:
     findings = _Findings(EvalConfig.draft(request.config))
     if request.examples_per_slice is not None:
         findings.config = with_examples_per_slice(findings.config, request.examples_per_slice)
+    if request.row_key:
+        findings.config = _with_option(findings.config, row_key=request.row_key)
     findings.config, words = with_our_names(findings.config)
     metrics, unknown = _user_metrics(request, findings)
     given = findings.step(lambda: _with_defaults(findings.config, request.has_baseline))
@@ -118,9 +122,13 @@ def with_examples_per_slice(config: EvalConfig, rows: int) -> EvalConfig:
     Raises:
         ConfigError: It is no such number.
     """
-    checked = Options(examples_per_slice=rows).examples_per_slice
-    options = config.options.model_copy(update={"examples_per_slice": checked})
-    return config.model_copy(update={"options": options})
+    return _with_option(
+        config, examples_per_slice=Options(examples_per_slice=rows).examples_per_slice
+    )
+
+
+def _with_option(config: EvalConfig, **option: Any) -> EvalConfig:
+    return config.model_copy(update={"options": config.options.model_copy(update=option)})
 
 
 def _with_defaults(config: EvalConfig, has_baseline: bool | None) -> EvalConfig:
