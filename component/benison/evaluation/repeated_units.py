@@ -35,8 +35,12 @@ def is_named_so(name: str) -> bool:
     >>> [n for n in ("userId", "session", "trip_id", "fare", "paid") if is_named_so(n)]
     ['userId', 'session', 'trip_id']
     """
-    words = _HUMP.sub("_", name).lower()
+    words = _words(name)
     return bool(_SOMEBODY.search(words) or _ID.search(words))
+
+
+def _words(name: str) -> str:
+    return _HUMP.sub("_", name).lower()
 
 
 def repeated_unit(columns: Iterable[ColumnFacts], used: Collection[str]) -> ColumnFacts | None:
@@ -47,7 +51,7 @@ def repeated_unit(columns: Iterable[ColumnFacts], used: Collection[str]) -> Colu
         used: The columns that are known to be something else.
     """
     units = [of for of in columns if of.name not in used and is_named_so(of.name) and _repeats(of)]
-    somebody = [of for of in units if _SOMEBODY.search(_HUMP.sub("_", of.name).lower())]
+    somebody = [of for of in units if _SOMEBODY.search(_words(of.name))]
     return next(iter([*somebody, *units]), None)
 
 

@@ -96,12 +96,9 @@ def _failed_slices(plan: Plan, verdict: Verdict) -> list[WantedSlice]:
 def _is_by_baseline(plan: Plan, checks: pa.Table) -> pa.Array:
     """Which checks are about what changed from the baseline, in a value or in a metric of two models."""
     paired = [c.key.metric for c in plan.computations if c.metric.needs_baseline]
-    is_paired = pc.and_(
-        pc.is_in(checks["metric"], pa.array(paired, pa.string())),
-        pc.equal(
-            checks["variant"], ""
-        ),  # a changed input is seen beside the model's own predictions
-    )
+    is_paired = pc.is_in(checks["metric"], pa.array(paired, pa.string()))
+    # A changed input is seen beside the model's own predictions.
+    is_paired = pc.and_(is_paired, pc.equal(checks["variant"], ""))
     return pc.or_(pc.is_in(checks["check"], _CHANGES), is_paired)
 
 
