@@ -185,7 +185,7 @@ class PublishError(BenisonError):
 
 
 class RunnerError(BenisonError):
-    """A Beam runner ended the job, for a reason that is none of the data's, the config's or a model's."""
+    """Beam, Flink or Spark ended the job, for a reason not of the data, the config or a model."""
 
 
 class MissingExtraError(BenisonError):

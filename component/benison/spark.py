@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from benison.data.elements import Kinds
 from benison.engine.keyed_jobs import Failure, KeyedMerging, Numbered, loaded_once
+from benison.engine.spark_jobs import raising
 from benison.engine.tally import Tally
 from benison.engine.work import Counted, Piece, numbered
 from benison.engine.worker_errors import portable
@@ -73,6 +74,7 @@ def evaluate(  # noqa: PLR0913 - as `benison.evaluate`
 
     Raises:
         OutputError: The output exists.
+        RunnerError: Spark ended the job, for a reason of its own or of the frame's.
         BenisonError: What `benison.evaluate` raises, also from a worker, whose own errors arrive as they are.
     """
     if output is not None:
@@ -90,7 +92,9 @@ def evaluate(  # noqa: PLR0913 - as `benison.evaluate`
     states = placed.select(columns).mapInArrow(on_worker.states, _OF_STATES)
     for _ in ("groups of partitions", "ranges of slices"):
         states = states.repartition("number").mapInArrow(on_worker.merged, _OF_STATES)
-    piece = evaluation.merging.merge_all([_piece(row["state"]) for row in states.collect()])
+    with raising():
+        rows = states.collect()
+    piece = evaluation.merging.merge_all([_piece(row["state"]) for row in rows])
     return evaluation.result(kinds, piece, piece.tally.rows(_SOURCE), output, overwrite)
 
 

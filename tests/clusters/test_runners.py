@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -156,6 +157,19 @@ def test_a_damaged_file_is_named(runner: Runner, data: str, tmp_path: Path) -> N
     assert code == 2, words[-4_000:]
     (sentence,) = [line for line in words.splitlines() if line.startswith("error: ")]
     assert str(damaged) in sentence
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runner", ["spark"], indirect=True)
+def test_workers_of_an_interpreter_without_packages_are_told_so(
+    runner: Runner, data: str, tmp_path: Path
+) -> None:
+    bare = f"--conf=spark.pyspark.python={Path(python()).resolve()}"
+    bare_runner = dataclasses.replace(runner, options=(*runner.options, bare))
+    code, words = evaluated(config("AUC"), tmp_path, bare_runner)
+    assert code == 2, words[-4_000:]
+    assert "error: Spark ended the job: its workers have no module '" in words
     assert not (tmp_path / "out").exists()
 
 

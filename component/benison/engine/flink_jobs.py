@@ -13,14 +13,15 @@ from typing import Any
 
 from benison.engine.engine_options import parsed
 from benison.engine.keyed_jobs import KeyedJob, KeyedRun, Numbered
-from benison.errors import ConfigError, MissingExtraError, RunnerError
+from benison.engine.worker_errors import ended, lines_of
+from benison.errors import ConfigError, MissingExtraError
 
 # What Flink hands back at once is at most two megabytes (collect-sink.batch-size.max).
 _CHUNK = 2**20
 # PyFlink asks for a Beam that asks for an older Arrow than Benison's, whose newer ones both run with.
 _INSTALL = "echo 'pyarrow>=17' > newer.txt && uv pip install apache-flink --override newer.txt"
-_ENDED = (
-    "Flink ended the job: {} A task manager or worker that is lost is replaced where restart-strategy.type "
+_ADVICE = (
+    "A task manager or worker that is lost is replaced where restart-strategy.type "
     "says so, as with --conf=restart-strategy.type=fixed-delay; the system kills one where memory runs out. "
     "Nothing was written. Evaluate again, with more memory for each worker if it stays so."
 )
@@ -107,7 +108,8 @@ class Flink:
             ) as made:
                 return _whole(made)
         except Py4JError as error:
-            raise RunnerError(_ENDED.format(_reason(error))) from error
+            reason, python = _reason(error), "python.executable"
+            raise ended("Flink", str(error), reason, _ADVICE, python) from error
 
 
 def _number_of(item: Numbered) -> int:
@@ -135,6 +137,6 @@ def _whole(chunks: Iterable[tuple[int, int, bytes]]) -> list[Numbered]:
 
 def _reason(error: Exception) -> str:
     """The innermost cause that Flink names."""
-    lines = [line.strip() for line in str(error).splitlines()]
+    lines = lines_of(error)
     causes = [line for line in lines if line.startswith("Caused by: ")]
-    return (causes or lines)[-1].removeprefix("Caused by: ")[:500]
+    return (causes or lines or [""])[-1].removeprefix("Caused by: ")

@@ -12,10 +12,11 @@ from typing import Any
 
 from benison.engine.engine_options import parsed
 from benison.engine.keyed_jobs import KeyedJob, KeyedRun, Numbered
-from benison.errors import ConfigError, MissingExtraError, RunnerError
+from benison.engine.worker_errors import ended, lines_of
+from benison.errors import ConfigError, MissingExtraError
 
-_ENDED = (
-    "Spark ended the job: {} A worker that is killed is replaced four times, as spark.task.maxFailures says; "
+_ADVICE = (
+    "A worker that is killed is replaced four times, as spark.task.maxFailures says; "
     "the system kills one where memory runs out. Nothing was written. Evaluate again, with more memory for "
     "each worker if it stays so."
 )
@@ -42,7 +43,9 @@ def session(options: Sequence[str]) -> Iterator[KeyedRun]:
             )
         yield KeyedRun(Spark(active.sparkContext))
         return
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    # A program that spark-submit has not started reads no setting for it, which counts more where it does.
+    python = asked.conf.get("spark.pyspark.python") or os.environ.get("PYSPARK_PYTHON")
+    os.environ["PYSPARK_PYTHON"] = python or sys.executable
     builder = SparkSession.builder.appName("benison")
     for key, value in ({"spark.ui.showConsoleProgress": "false"} | asked.conf).items():
         builder = builder.config(key, value)
@@ -61,19 +64,33 @@ class Spark:
 
     def merged(self, parts: Sequence[Numbered], job: KeyedJob) -> list[Numbered]:
         """One state for each range of slices."""
-        from py4j.protocol import Py4JError
-
         states = self.context.parallelize(parts, len(parts)).flatMap(job.states)
         groups = states.reduceByKey(job.merge).map(job.in_ranges)
-        try:
+        with raising():
             made: list[Numbered] = groups.reduceByKey(job.merge).collect()
-        except Py4JError as error:
-            raise RunnerError(_ENDED.format(_reason(error))) from error
         return made
+
+
+@contextmanager
+def raising() -> Iterator[None]:
+    """Say in a sentence that Spark ended the job of the block.
+
+    Raises:
+        RunnerError: It did, for a reason of its own.
+    """
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except (Py4JError, PySparkException) as error:
+        reason, python = _reason(error), "spark.pyspark.python"
+        raise ended("Spark", str(error), reason, _ADVICE, python) from error
 
 
 def _reason(error: Exception) -> str:
     """The line in which Spark says why it gave up."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    why = next((line for line in lines if "Job aborted" in line or "cancelled" in line), lines[0])
-    return why.rpartition("Exception: ")[2][:500]
+    lines = lines_of(error)
+    known = [line for line in lines if "Job aborted" in line or "cancelled" in line]
+    of_java = [line for line in lines if line.startswith(": ")]
+    return [*known, *of_java, *lines, ""][0].removeprefix(": ").rpartition("Exception: ")[2]
