@@ -49,7 +49,8 @@ def session(options: Sequence[str]) -> Iterator[KeyedRun]:
     builder = SparkSession.builder.appName("benison")
     for key, value in ({"spark.ui.showConsoleProgress": "false"} | asked.conf).items():
         builder = builder.config(key, value)
-    started = (builder.master(asked.master) if asked.master else builder).getOrCreate()
+    with raising():  # a master that cannot be reached may end it as early as here
+        started = (builder.master(asked.master) if asked.master else builder).getOrCreate()
     try:
         yield KeyedRun(Spark(started.sparkContext))
     finally:
