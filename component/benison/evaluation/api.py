@@ -21,6 +21,7 @@ from benison.engine.stages import (
     check_order,
     check_outputs,
 )
+from benison.engine.workers import Workers
 from benison.errors import ConfigError
 from benison.evaluation.defaults import default_writers, evaluators_of, probe_evaluators
 from benison.evaluation.ending import unended
@@ -135,7 +136,8 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
     key = {"pipeline": pipeline, "run": run, "task": task, "map_index": map_index}
     recording = Recording.open(metadata, key, output, mounts)
     check_output(recording, output, overwrite)
-    with announcer.fetching(), modules.importable(module_path) as folder:
+    workers = Workers(engine, engine_options)
+    with announcer.fetching(), modules.importable(module_path) as folder, workers:
         model = announcer.checked(model)
         baseline_path = recording.baseline(pin(baseline))
         # A baseline that was looked for and is not there yet leaves none, whatever the config says.
@@ -154,22 +156,21 @@ def evaluate(  # noqa: PLR0913 - the whole job has this many choices, all but tw
         resolved = resolve(request)
         started, paths = time.monotonic(), resolved.paths
         _check_portable(paths, engine, recording)
-        edges = quantile_edges(resolved.plan, resolved.data, engine, engine_options)
+        edges = quantile_edges(resolved.plan, resolved.data, workers)
         plan, scanned = completed(resolved.plan, edges), time.monotonic() - started
-        plan, weak = _weak_slice_stages(plan, resolved.data, engine, engine_options)
+        plan, weak = _weak_slice_stages(plan, resolved.data, workers)
         probes = probe_evaluators(plan, resolved.data, paths)
         summaries = _evaluators(plan, [*weak, *probes, *evaluators])
         check_outputs(summaries)
         with local_copies(paths) as copies:
-            # Workers may be on other machines, which copy models themselves.
-            called = copies if engine == "local" else paths
+            called = copies if workers.are_local else paths  # other machines copy them themselves
             stages = list(extractors or extractors_of(plan, called, trust_pickle, trust_ops))
             stages = [with_known_edges(stage, edges) for stage in stages]
             check_order(summaries, stages)
             check_engine(engine, [*stages, *summaries])
             job = Job(plan, resolved.data, paths, copies, stages, summaries, overwrite, progress)
             _complete(job, resolved, lanes, scanned if edges else None, revocations)
-            evaluate = functools.partial(job.run, engine, engine_options, output, chosen)
+            evaluate = functools.partial(job.run, workers, output, chosen)
             return announcer.tell(recording.keep(job, output, evaluate), recording)
 
 
@@ -205,14 +206,14 @@ def _check_portable(paths: Mapping[str, str], engine: str, recording: Recording)
 
 # The modules of what few runs ask for are imported by those, because they would delay the start of all.
 def _weak_slice_stages(
-    plan: Plan, dataset: Dataset, engine: str, engine_options: Sequence[str]
+    plan: Plan, dataset: Dataset, workers: Workers
 ) -> tuple[Plan, Sequence[Evaluator]]:
     """What looks for weak slices, and the plan with the bins that are searched."""
     if plan.config.weak_slices is None:
         return plan, []
     from benison.evaluation.weak_slice_search import weak_slice_stages
 
-    return weak_slice_stages(plan, dataset, engine, engine_options)
+    return weak_slice_stages(plan, dataset, workers)
 
 
 def _evaluators(

@@ -37,6 +37,7 @@ from benison.engine.stages import (
 )
 from benison.engine.variants import Variant
 from benison.engine.work import Work
+from benison.engine.workers import Workers
 from benison.errors import ConfigError, ModelError, OutputError, as_visible
 from benison.evaluation.advice import advice, only_missing, shared_keys
 from benison.evaluation.judgement import directions, judged, log
@@ -86,10 +87,10 @@ class Job:
     """Which candidate this is that is judged on these data, from 1; None where no store counts."""
     revocation: Callable[[], Revocation | None] = lambda: None
     """Who has revoked the candidate; None where nobody has, or no store knows."""
-    after: Callable[[Job, dict[str, Any], str, Sequence[str], str], dict[str, Any]] = (
+    after: Callable[[Job, dict[str, Any], Workers, str], dict[str, Any]] = (
         lambda _job, outputs, *_: outputs
     )
-    """What is done with the outputs of the pass before they are written, by what engine, in what folder."""
+    """What is done with the outputs of the pass before they are written, by what workers, in what folder."""
     user_metrics: UserMetrics = UserMetrics()
     """The metrics whose code is not Benison's."""
     threads: int = 1
@@ -110,24 +111,16 @@ class Job:
         return self.plan.config
 
     def run(
-        self,
-        engine: str,
-        engine_options: Sequence[str],
-        output: PathLike | None,
-        chosen: Sequence[writers.Writer],
+        self, workers: Workers, output: PathLike | None, chosen: Sequence[writers.Writer]
     ) -> EvalResult:
         """Evaluate, judge, and write if there is an output."""
         self.note("running", None)
         keeps_rows = self.config.options.examples_per_slice or any(map(makes_rows, self.evaluators))
-        files = row_folder(engine, engine_options, output) if keeps_rows else nullcontext("")
+        files = row_folder(workers, output) if keeps_rows else nullcontext("")
         with closing(self.data), files as folder:
             summaries = streamed(self.evaluators, folder)
-            if engine == "local":
-                states = self.run_local(summaries)
-            else:
-                states = self.run_on(engine, engine_options, summaries)
-            results = self.results(summaries, states)
-            results = self.after(self, results, engine, engine_options, folder)
+            results = self.results(summaries, self.states(workers, summaries))
+            results = self.after(self, results, workers, folder)
             self.note("evaluated", results["verdict"])
             return self.save(results, output, chosen)
 
@@ -197,27 +190,29 @@ class Job:
         sliced |= {name for e in self.evaluators for name in getattr(e, "sliced", ())}
         self.dataset = self.dataset.prepared(self.columns(), sliced)
 
-    def run_on(
-        self, engine: str, options: Sequence[str], summaries: Sequence[Evaluator]
-    ) -> list[Any]:
-        """The evaluators' states, made by workers of other processes."""
+    def states(self, workers: Workers, summaries: Sequence[Evaluator]) -> list[Any]:
+        """The evaluators' states of all rows."""
+        return self.run_local(summaries) if workers.are_local else self._run_on(workers, summaries)
+
+    def _run_on(self, workers: Workers, summaries: Sequence[Evaluator]) -> list[Any]:
         from benison.engine import clusters
 
-        clusters.check_known(engine)
+        clusters.check_known(workers.engine)
         if self.dataset.table is not None:
             raise ConfigError(
-                f"The engine {engine} reads files; write the table to Parquet, or use the local engine."
+                f"The engine {workers.engine} reads files; write the table to Parquet, or use the local "
+                "engine."
             )
-        with clusters.opened(engine, options) as cluster:  # before models are loaded for nothing
-            self._load()
-            self.prepare()
-            work = self.work(summaries)
-            self.progress("evaluate", 0, self.dataset.num_rows)
-            with self.timed("evaluate"):
-                read = self.dataset.names if work.columns is None else work.columns
-                self.dataset = clusters.widened(self.dataset, read, cluster)
-                known = {file.path: file.rows for file in self.dataset.files}
-                return cluster.states(self.dataset.shards(), work, known)
+        cluster = workers.cluster  # before models are loaded for nothing
+        self._load()
+        self.prepare()
+        work = self.work(summaries)
+        self.progress("evaluate", 0, self.dataset.num_rows)
+        with self.timed("evaluate"):
+            read = self.dataset.names if work.columns is None else work.columns
+            self.dataset = clusters.widened(self.dataset, read, cluster)
+            known = {file.path: file.rows for file in self.dataset.files}
+            return cluster.states(self.dataset.shards(), work, known)
 
     def work(self, summaries: Sequence[Evaluator]) -> Work:
         """What a worker of another process does."""

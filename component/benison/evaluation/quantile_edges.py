@@ -13,6 +13,7 @@ from benison.data.dataset import Dataset
 from benison.engine.extract import SliceKeyExtractor
 from benison.engine.plan import Plan
 from benison.engine.stages import Extractor
+from benison.engine.workers import Workers
 from benison.errors import ConfigError
 from benison.slicing.bin_edges import edges_of, open_quantiles
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from benison.engine.quantiles import NumbersOfColumns
 
 
-def quantile_edges(plan: Plan, dataset: Dataset, engine: str, options: Sequence[str]) -> Edges:
+def quantile_edges(plan: Plan, dataset: Dataset, workers: Workers) -> Edges:
     """The edges of the quantiles that a plan asks for without having them, by a scan of their columns.
 
     Raises:
@@ -35,20 +36,16 @@ def quantile_edges(plan: Plan, dataset: Dataset, engine: str, options: Sequence[
             f"{made[0]!r} is not a column of the data, so its quantiles cannot be found before the pass; "
             "give edges for its bins."
         )
-    ranked = _scanned(dataset, sorted(wanted), engine, options)
+    ranked = _scanned(dataset, sorted(wanted), workers)
     return edges_of(ranked, wanted) if ranked else {}
 
 
-def _scanned(
-    dataset: Dataset, columns: Sequence[str], engine: str, options: Sequence[str]
-) -> NumbersOfColumns:
-    from benison.engine import clusters
+def _scanned(dataset: Dataset, columns: Sequence[str], workers: Workers) -> NumbersOfColumns:
     from benison.engine.quantiles import scan_cluster, scan_local
 
-    if engine == "local" or dataset.table is not None:
+    if workers.are_local or dataset.table is not None:
         return scan_local(dataset, columns)
-    with clusters.opened(engine, options) as cluster:
-        return scan_cluster(dataset, columns, cluster)
+    return scan_cluster(dataset, columns, workers.cluster)
 
 
 def completed(plan: Plan, edges: Edges) -> Plan:

@@ -4,25 +4,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benison.engine.workers import Workers
 from benison.errors import OutputError
 from benison.output import directory
 from benison.paths import locate
 
 
 @contextmanager
-def row_folder(
-    engine: str, options: Sequence[str], output: str | os.PathLike[str] | None
-) -> Iterator[str]:
+def row_folder(workers: Workers, output: str | os.PathLike[str] | None) -> Iterator[str]:
     """A folder that all workers reach, beside the output where it is on this machine."""
-    shared = None
-    if engine != "local":
-        from benison.engine import clusters
-
-        shared = clusters.temp_location(options)
+    shared = workers.temp_location
     beside = locate(shared, OutputError) / "rows" if shared else None
     if beside is None and output is not None:
         path = locate(output, OutputError)

@@ -19,6 +19,7 @@ from benison.data.identity import Identity
 from benison.engine.extract import SliceKeyExtractor, TransformedFeaturesExtractor
 from benison.engine.plan import Plan
 from benison.engine.stages import Extractor
+from benison.engine.workers import Workers
 from benison.engine.worst_rows import SliceFilter, WantedSlice, WorstRowsEvaluator
 from benison.errors import DataError
 from benison.evaluation.job import Job
@@ -54,7 +55,7 @@ _OF_SLICES = _also_across(VALUE_LOWER, VALUE_UPPER, CHANGE_ABSOLUTE, CHANGE_RELA
 
 
 def with_slice_examples(
-    job: Job, outputs: dict[str, Any], engine: str, engine_options: Sequence[str], folder: str
+    job: Job, outputs: dict[str, Any], workers: Workers, folder: str
 ) -> dict[str, Any]:
     """The outputs with the worst rows of the slices that failed, if the config asks for some.
 
@@ -72,7 +73,7 @@ def with_slice_examples(
     if not wanted:
         return outputs
     with job.timed("examples"):
-        rows = _read(job, _keeper(job, wanted), engine, engine_options)
+        rows = _read(job, _keeper(job, wanted), workers)
     job.more["slice_examples"]["rows"] = rows.num_rows
     path = locate(folder) / "failed.parquet"
     file_system, name = in_arrow(path)
@@ -134,9 +135,7 @@ def _keeper(job: Job, wanted: list[WantedSlice]) -> WorstRowsEvaluator:
     return WorstRowsEvaluator(tuple(wanted), most, scored, columns, FAILED_SLICES)
 
 
-def _read(
-    job: Job, keeper: WorstRowsEvaluator, engine: str, engine_options: Sequence[str]
-) -> pa.Table:
+def _read(job: Job, keeper: WorstRowsEvaluator, workers: Workers) -> pa.Table:
     """The rows, of data that are byte for byte those that were judged."""
     text = "All rows are read a second time, for the %d of each failed slice with %s."
     _LOGGER.warning(text, keeper.rows, _words(keeper))
@@ -150,10 +149,7 @@ def _read(
     )
     again.models, again.data = job.models, job.data.again()
     again.data.check_unchanged()
-    if engine == "local":
-        (state,) = again.run_local([keeper])
-    else:
-        (state,) = again.run_on(engine, engine_options, [keeper])
+    (state,) = again.states(workers, [keeper])
     _check_same(job.data, again.data)
     table: pa.Table = keeper.result(state)[FAILED_SLICES]
     return table

@@ -12,8 +12,9 @@ from benison.config.weak_slice_options import CHANGE, FAIL
 from benison.data.batch import Target
 from benison.data.dataset import Dataset
 from benison.data.widening import MisfitError
-from benison.engine import clusters
+from benison.engine.clusters import widened
 from benison.engine.plan import Plan
+from benison.engine.workers import Workers
 from benison.errors import ConfigError, DataError
 from benison.weak_slices.code_books import CodeBook, code_books, holds_text, is_sliceable
 from benison.weak_slices.losses import RowLoss, loss_of
@@ -24,7 +25,7 @@ _OF_NUMBERS = {"binary", "real"}
 
 
 def weak_slice_stages(
-    plan: Plan, dataset: Dataset, engine: str, engine_options: Sequence[str]
+    plan: Plan, dataset: Dataset, workers: Workers
 ) -> tuple[Plan, list[WeakSlicesEvaluator]]:
     """The stage that looks for weak slices, if the config asks for it and there is what to compare with.
 
@@ -45,7 +46,7 @@ def weak_slice_stages(
     features = searched_features(plan, dataset)
     labels = {key for m in plan.config.model_specs for key in m.columns_of("label").values()}
     columns = [*features, *sorted(labels & {*dataset.names} - {*features})]
-    rows = _sampled(dataset, columns, features, engine, engine_options)
+    rows = _sampled(dataset, columns, features, workers)
     if rows is None:
         return plan, []
     if not options.features:
@@ -143,15 +144,14 @@ def _targets(plan: Plan) -> tuple[tuple[Target, Target], ...]:
 
 
 def _sampled(
-    dataset: Dataset, columns: list[str], sliced: list[str], engine: str, options: Sequence[str]
+    dataset: Dataset, columns: list[str], sliced: list[str], workers: Workers
 ) -> SampledRows | None:
     """The rows with the smallest hashes."""
     scan, known = RowScan(tuple(columns)), dataset.prepared(columns, sliced)
-    if engine != "local" and dataset.table is None:
-        with clusters.opened(engine, options) as cluster:
-            known = clusters.widened(known, columns, cluster)
-            rows: SampledRows | None = cluster.summary(known.shards(), scan)
-            return rows
+    if not workers.are_local and dataset.table is None:
+        known = widened(known, columns, workers.cluster)
+        rows: SampledRows | None = workers.cluster.summary(known.shards(), scan)
+        return rows
     try:
         return scan.of_batches(known.batches(columns, number=True))
     except MisfitError as misfit:
