@@ -82,7 +82,7 @@ def test_a_test_that_judges_nothing_fails(pytester: pytest.Pytester) -> None:
     done.assert_outcomes(passed=1, failed=3)
     done.stdout.fnmatch_lines(["*assert 1 == 2"])
     for words in ("The marker benison_gate judges nothing", "taken the fixture benison_gate and"):
-        assert done.stdout.str().count(words) == 1
+        assert words in done.stdout.str()
 
 
 def _plugin(pytester: pytest.Pytester) -> tuple[str, ...]:

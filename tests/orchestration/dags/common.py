@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,14 @@ def run(*dags: Any, **how: Any) -> None:
         try:
             ended = dag.test(**how).get_task_instances()
         except AirflowTaskTimeout:  # which Airflow 2 leaves to whoever runs the task
-            print("STATE", dag.dag_id, dag.task_ids[0], "failed", 1, flush=True)
+            _tell(dag.dag_id, dag.task_ids[0], "failed", 1)
             continue
         for ti in ended:
             index = "" if ti.map_index < 0 else f"[{ti.map_index}]"
-            print("STATE", dag.dag_id, f"{ti.task_id}{index}", ti.state, ti.try_number, flush=True)
+            _tell(dag.dag_id, f"{ti.task_id}{index}", ti.state, ti.try_number)
+
+
+def _tell(*words: Any) -> None:
+    """Print a line at once: a process that OpenLineage has forked may be printing too."""
+    sys.stdout.write(f"\nSTATE {' '.join(map(str, words))}\n")
+    sys.stdout.flush()
